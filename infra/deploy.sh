@@ -1,0 +1,231 @@
+#!/usr/bin/env bash
+# Deploys AeroAlpes to AWS, LocalStack or the local runtime: one script, one template. See --help.
+set -euo pipefail
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+
+usage() {
+  cat <<'HELP'
+Deploys AeroAlpes, or removes it, at any AWS endpoint.
+
+  deploy.sh --artifacts DIR [options]
+  deploy.sh --teardown [--delete-data] [options]
+
+What to deploy
+  --artifacts DIR         folder with one zip a function: DIR/http-commands.zip, ... each with its `bootstrap` inside
+  --stack NAME            name of the stack, and first part of every name in it   (default aeroalpes)
+  --template FILE         (default template.yaml beside this script)
+
+Where
+  --endpoint URL          an emulator's address       (default $AWS_ENDPOINT_URL; AWS itself without either)
+  --environment KIND      local, localstack or aws    (default aws without an endpoint, localstack with one)
+  --bucket NAME           bucket for the zips, made if missing   (default STACK-artefactos-ACCOUNT-REGION)
+  Region and credentials are those of the AWS CLI. An emulator gets us-east-1 and test/test where none are set.
+
+How (each has a default that fits --environment)
+  --access abierto|iam    who may call the API               (aws: iam, else abierto)
+  --arch x86_64|arm64     what the functions were built for  (default x86_64)
+  --partial-batch true|false   whether the runtime honours partial batch responses   (local: false, else true)
+  --stream-mode ON_DEMAND|PROVISIONED   (aws: ON_DEMAND, else PROVISIONED)
+  --shards N              shards when PROVISIONED            (default 2)
+  --batch-window SECONDS  how long a consumer waits to fill a batch   (aws: 1, else 0)
+  --log-level LEVEL       RUST_LOG of the functions          (default info)
+  --parameter NAME=VALUE  any other parameter of the template; may be repeated
+  --outputs FILE          also write the outputs there, as NAME=VALUE lines
+
+Removing
+  --teardown              delete the stack. Keeps the event log, the streams, what is parked and the failures bucket
+  --delete-data           with --teardown: delete those too. There is no way back
+
+Needs bash and the AWS CLI (version 1 or 2; set AWS_CLI to use one that is not on the PATH).
+HELP
+}
+
+fail() {
+  printf 'deploy.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+stack=aeroalpes artifacts='' template="$here/template.yaml" endpoint="${AWS_ENDPOINT_URL:-}" environment='' bucket=''
+access='' arch=x86_64 partial='' mode='' shards=2 window='' log_level=info outputs='' teardown='' delete_data=''
+extra=()
+
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --help | -h) usage; exit 0 ;;
+    --teardown) teardown=yes; shift; continue ;;
+    --delete-data) delete_data=yes; shift; continue ;;
+    --*) [ $# -ge 2 ] || fail "$1 needs a value. See deploy.sh --help." ;;
+    *) fail "'$1' is not an option. See deploy.sh --help." ;;
+  esac
+  case "$1" in
+    --stack) stack="$2" ;;
+    --artifacts) artifacts="$2" ;;
+    --template) template="$2" ;;
+    --endpoint) endpoint="$2" ;;
+    --environment) environment="$2" ;;
+    --bucket) bucket="$2" ;;
+    --access) access="$2" ;;
+    --arch) arch="$2" ;;
+    --partial-batch) partial="$2" ;;
+    --stream-mode) mode="$2" ;;
+    --shards) shards="$2" ;;
+    --batch-window) window="$2" ;;
+    --log-level) log_level="$2" ;;
+    --parameter) extra+=("$2") ;;
+    --outputs) outputs="$2" ;;
+    *) fail "unknown option $1. See deploy.sh --help." ;;
+  esac
+  shift 2
+done
+
+# ---- Defaults by environment ----------------------------------------------------------------------------------------
+
+[ -n "$environment" ] || { [ -n "$endpoint" ] && environment=localstack || environment=aws; }
+case "$environment" in
+  aws) : "${access:=iam}" "${partial:=true}" "${mode:=ON_DEMAND}" "${window:=1}" ;;
+  localstack) : "${access:=abierto}" "${partial:=true}" "${mode:=PROVISIONED}" "${window:=0}" ;;
+  local) : "${access:=abierto}" "${partial:=false}" "${mode:=PROVISIONED}" "${window:=0}" ;;
+  *) fail "--environment is local, localstack or aws, not '$environment'." ;;
+esac
+if [ -n "$endpoint" ]; then
+  export AWS_ENDPOINT_URL="$endpoint"
+  export AWS_ACCESS_KEY_ID="${AWS_ACCESS_KEY_ID:-test}" AWS_SECRET_ACCESS_KEY="${AWS_SECRET_ACCESS_KEY:-test}"
+  export AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-${AWS_REGION:-us-east-1}}"
+fi
+export AWS_PAGER=''
+cli="${AWS_CLI:-aws}"
+command -v "$cli" >/dev/null || fail "the AWS CLI was not found. Install it (pip install awscli), or set AWS_CLI to its path."
+
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+
+# Runs the AWS CLI; what it says goes to $work/error, for the caller to judge.
+aws_try() { "$cli" "$@" 2>"$work/error"; }
+aws_do() { aws_try "$@" || fail "aws $1 $2 failed:$(tr '\n' ' ' <"$work/error")"; }
+
+stack_status() {
+  aws_try cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text && return
+  grep -q 'does not exist' "$work/error" && echo NONE && return
+  fail "cannot reach CloudFormation at ${endpoint:-AWS}:$(tr '\n' ' ' <"$work/error")"
+}
+
+# Waits until nothing is in progress, and leaves the status in $status.
+settle() {
+  local waited=0
+  while status="$(stack_status)"; do
+    case "$status" in *_IN_PROGRESS) ;; *) return ;; esac
+    [ "$waited" -lt 1800 ] || fail "stack $stack is still $status after half an hour. Look at it in CloudFormation."
+    if [ "$environment" = aws ]; then sleep 5; waited=$((waited + 5)); else sleep 0.2; waited=$((waited + 1)); fi
+  done
+  exit 1
+}
+
+explain_failure() {
+  echo "deploy.sh: stack $stack ended as $status. What failed:" >&2
+  "$cli" cloudformation describe-stack-events --stack-name "$stack" --output text \
+    --query "StackEvents[?contains(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]" >&2 || true
+}
+
+account_and_region() {
+  account="$(aws_do sts get-caller-identity --query Account --output text)"
+  region="${AWS_REGION:-${AWS_DEFAULT_REGION:-$("$cli" configure get region || true)}}"
+  [ -n "$region" ] || fail "no region. Set AWS_REGION, or run aws configure."
+}
+
+# ---- Removing -------------------------------------------------------------------------------------------------------
+
+drop() { # drop LABEL command…: deletes one thing, and takes "there is none" for done
+  local label="$1"
+  shift
+  if aws_try "$@" >/dev/null; then
+    echo "deleted $label"
+  elif ! grep -qiE 'NotFound|NoSuchBucket|does not exist' "$work/error"; then
+    fail "could not delete $label:$(tr '\n' ' ' <"$work/error")"
+  fi
+}
+
+if [ -n "$teardown" ]; then
+  settle
+  if [ "$status" != NONE ]; then
+    aws_do cloudformation delete-stack --stack-name "$stack"
+    settle
+    case "$status" in NONE | DELETE_COMPLETE) ;; *) explain_failure; exit 1 ;; esac
+    echo "deleted stack $stack"
+  fi
+  if [ -n "$delete_data" ]; then
+    account_and_region
+    drop "stream $stack-eventos" kinesis delete-stream --stream-name "$stack-eventos" --enforce-consumer-deletion
+    drop "table $stack-streams" dynamodb delete-table --table-name "$stack-streams"
+    drop "table $stack-parked" dynamodb delete-table --table-name "$stack-parked"
+    for name in "$stack-fallidos-$account-$region" "${bucket:-$stack-artefactos-$account-$region}"; do
+      drop "bucket $name" s3 rb --force "s3://$name"
+    done
+  else
+    echo "kept: stream $stack-eventos, tables $stack-streams and $stack-parked, and the buckets (--delete-data deletes them)"
+  fi
+  exit 0
+fi
+
+# ---- Deploying ------------------------------------------------------------------------------------------------------
+
+[ -n "$artifacts" ] || fail "say where the built functions are: --artifacts DIR. See deploy.sh --help."
+[ -d "$artifacts" ] || fail "$artifacts is not a folder. Build the functions first."
+[ -f "$template" ] || fail "there is no template at $template."
+
+mkdir "$work/artifacts"
+cp "$template" "$work/template.yaml"
+while read -r zip; do
+  [ -f "$artifacts/$zip" ] || fail "$artifacts/$zip is missing: the template deploys it. Build the functions first."
+  cp "$artifacts/$zip" "$work/artifacts/$zip"
+done < <(sed -nE 's|^ *CodeUri: artifacts/([^ ]+) *$|\1|p' "$template")
+
+settle
+case "$status" in
+  CREATE_FAILED | ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED | REVIEW_IN_PROGRESS)
+    fail "stack $stack is $status, which CloudFormation cannot update. Remove it with deploy.sh --teardown --stack $stack, then deploy again." ;;
+esac
+
+if [ -z "$bucket" ]; then
+  account_and_region
+  bucket="$stack-artefactos-$account-$region"
+fi
+if ! aws_try s3api head-bucket --bucket "$bucket" >/dev/null; then
+  aws_do s3 mb "s3://$bucket" >/dev/null
+fi
+aws_do cloudformation package --template-file "$work/template.yaml" --s3-bucket "$bucket" --s3-prefix functions \
+  --output-template-file "$work/packaged.yaml" >/dev/null
+
+# A template is passed as it is up to 51,200 bytes; a larger one CloudFormation reads from the bucket.
+if [ "$(wc -c <"$work/packaged.yaml")" -le 51200 ]; then
+  source=(--template-body "file://$work/packaged.yaml")
+else
+  aws_do s3 cp "$work/packaged.yaml" "s3://$bucket/template.yaml" >/dev/null
+  url="$(aws_do s3 presign "s3://$bucket/template.yaml")"
+  source=(--template-url "${url%%\?*}")
+fi
+
+parameters=()
+for pair in "Entorno=$environment" "Acceso=$access" "Architecture=$arch" "LogLevel=$log_level" "StreamMode=$mode" \
+  "ShardCount=$shards" "BatchWindowSeconds=$window" "PartialBatch=$partial" ${extra[@]+"${extra[@]}"}; do
+  parameters+=("ParameterKey=${pair%%=*},ParameterValue=${pair#*=}")
+done
+
+case "$status" in NONE | DELETE_COMPLETE) verb=create-stack ;; *) verb=update-stack ;; esac
+if aws_try cloudformation "$verb" --stack-name "$stack" "${source[@]}" --parameters "${parameters[@]}" \
+  --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND >/dev/null; then
+  settle
+  case "$status" in
+    CREATE_COMPLETE | UPDATE_COMPLETE) ;;
+    *) explain_failure; exit 1 ;;
+  esac
+elif grep -q 'No updates are to be performed' "$work/error"; then
+  echo "nothing to change in stack $stack" >&2
+else
+  fail "aws cloudformation $verb failed:$(tr '\n' ' ' <"$work/error")"
+fi
+
+aws_do cloudformation describe-stacks --stack-name "$stack" --output text \
+  --query 'Stacks[0].Outputs[].[OutputKey, OutputValue]' | sed -E 's/\t/=/' | sort >"$work/outputs"
+cat "$work/outputs"
+[ -z "$outputs" ] || cp "$work/outputs" "$outputs"

@@ -1,0 +1,207 @@
+//! The log on Kinesis.
+
+use async_trait::async_trait;
+use aws_sdk_kinesis::{
+    Client,
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    primitives::{Blob, DateTime},
+    types::ShardIteratorType,
+};
+use jiff::Timestamp;
+use ports::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
+
+/// Appending to a Kinesis data stream.
+pub struct KinesisLog {
+    client: Client,
+    stream: String,
+}
+
+impl KinesisLog {
+    /// The stream named `stream`.
+    #[must_use]
+    pub fn new(config: &aws_config::SdkConfig, stream: String) -> Self {
+        Self {
+            client: Client::new(config),
+            stream,
+        }
+    }
+}
+
+fn log_error<E, R>(error: SdkError<E, R>) -> LogError
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug,
+{
+    let refused = matches!(
+        error.code(),
+        Some(
+            "ResourceNotFoundException"
+                | "ValidationException"
+                | "InvalidArgumentException"
+                | "AccessDeniedException"
+        )
+    );
+    let text = DisplayErrorContext(&error).to_string();
+    if refused {
+        LogError::Refused(text)
+    } else {
+        LogError::Unavailable(text)
+    }
+}
+
+#[async_trait]
+impl Log for KinesisLog {
+    async fn append(
+        &self,
+        partition_key: &str,
+        data: &[u8],
+        after: Option<&SequenceNumber>,
+    ) -> Result<SequenceNumber, LogError> {
+        let put = self
+            .client
+            .put_record()
+            .stream_name(&self.stream)
+            .partition_key(partition_key);
+        let put = put.data(Blob::new(data));
+        let put = put.set_sequence_number_for_ordering(after.map(|after| after.0.clone()));
+        let output = put.send().await.map_err(log_error)?;
+        Ok(SequenceNumber(output.sequence_number))
+    }
+}
+
+/// Reading a Kinesis data stream, outside of its event source mappings.
+pub struct KinesisReader {
+    client: Client,
+    stream: String,
+}
+
+impl KinesisReader {
+    /// The stream named `stream`.
+    #[must_use]
+    pub fn new(config: &aws_config::SdkConfig, stream: String) -> Self {
+        Self {
+            client: Client::new(config),
+            stream,
+        }
+    }
+
+    /// How long records are kept, in hours.
+    ///
+    /// # Errors
+    ///
+    /// See [`LogError`].
+    pub async fn retention_hours(&self) -> Result<i32, LogError> {
+        let output = self
+            .client
+            .describe_stream_summary()
+            .stream_name(&self.stream)
+            .send()
+            .await;
+        let summary = output.map_err(log_error)?.stream_description_summary;
+        Ok(summary.map_or(0, |summary| summary.retention_period_hours))
+    }
+
+    /// Keeps records for so many hours from now on; never shortens.
+    ///
+    /// # Errors
+    ///
+    /// See [`LogError`].
+    pub async fn extend_retention(&self, hours: i32) -> Result<(), LogError> {
+        let increase = self
+            .client
+            .increase_stream_retention_period()
+            .stream_name(&self.stream);
+        increase
+            .retention_period_hours(hours)
+            .send()
+            .await
+            .map_err(log_error)?;
+        Ok(())
+    }
+}
+
+fn timestamp(time: Option<&DateTime>) -> Timestamp {
+    time.and_then(|time| Timestamp::from_millisecond(time.to_millis().ok()?).ok())
+        .unwrap_or_default()
+}
+
+#[async_trait]
+impl LogReader for KinesisReader {
+    async fn shards(&self) -> Result<Vec<String>, LogError> {
+        let (mut found, mut next): (Vec<String>, _) = (vec![], None);
+        loop {
+            let list = match next.take() {
+                // A token already names the stream, and the two exclude each other.
+                Some(token) => self.client.list_shards().next_token(token),
+                None => self.client.list_shards().stream_name(&self.stream),
+            };
+            let output = list.send().await.map_err(log_error)?;
+            // Shards are listed by id, and a child's id is greater than its parent's.
+            found.extend(
+                output
+                    .shards
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|shard| shard.shard_id),
+            );
+            next = output.next_token;
+            if next.is_none() {
+                found.sort_unstable();
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn read(&self, shard: &str, from: &Position) -> Result<LogBatch, LogError> {
+        let kind = match from {
+            Position::Oldest => Some(ShardIteratorType::TrimHorizon),
+            Position::Newest => Some(ShardIteratorType::Latest),
+            Position::Cursor(_) => None,
+        };
+        let iterator = match (kind, from) {
+            (Some(kind), _) => {
+                let get = self
+                    .client
+                    .get_shard_iterator()
+                    .stream_name(&self.stream)
+                    .shard_id(shard);
+                let output = get
+                    .shard_iterator_type(kind)
+                    .send()
+                    .await
+                    .map_err(log_error)?;
+                output.shard_iterator.unwrap_or_default()
+            }
+            (None, Position::Cursor(cursor)) => cursor.clone(),
+            (None, _) => String::new(),
+        };
+        let output = self
+            .client
+            .get_records()
+            .shard_iterator(iterator)
+            .send()
+            .await
+            .map_err(log_error)?;
+        let records: Vec<_> = output
+            .records
+            .into_iter()
+            .map(|record| LogRecord {
+                shard: shard.to_owned(),
+                sequence: SequenceNumber(record.sequence_number),
+                partition_key: record.partition_key.unwrap_or_default(),
+                data: record.data.into_inner(),
+                arrived: timestamp(record.approximate_arrival_timestamp.as_ref()),
+            })
+            .collect();
+        let next = output.next_shard_iterator.map(Position::Cursor);
+        // Some emulators leave the distance out: then an empty read is the tip.
+        let at_tip = output
+            .millis_behind_latest
+            .map_or(records.is_empty(), |behind| behind == 0);
+        Ok(LogBatch {
+            records,
+            next,
+            at_tip,
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! One batch, from records to the index of the first that failed.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use event_store::StreamReader;
+use events::{DecodeError, Event, IdReserva, Payload};
+use ports::{LogRecord, SequenceNumber, TableError};
+
+use crate::{Parked, ParkedWhat, Parking, Reason};
+
+/// An event with its place in the batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incoming {
+    /// The place of its record in the batch, from 0.
+    pub place: usize,
+    /// The envelope.
+    pub event: Event,
+    /// The data.
+    pub payload: Payload,
+}
+
+/// The events of one reservation in a batch, in the order they came. There is at least one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Which reservation.
+    pub subject: IdReserva,
+    /// Its events.
+    pub events: Vec<Incoming>,
+}
+
+/// A group could not be handled now. It will be delivered again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// The place in the batch of the first record that was not handled.
+    pub place: usize,
+    /// Why.
+    pub cause: String,
+}
+
+/// What a consumer does with events. Must be idempotent: everything is delivered at least once.
+#[async_trait]
+pub trait Handler: Send + Sync {
+    /// Handles groups, each in its order, different ones side by side if it likes. Answers in the order of the groups.
+    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>>;
+}
+
+/// What came of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Records in it.
+    pub records: usize,
+    /// Records parked, now or at an earlier delivery.
+    pub parked: usize,
+    /// The first record that must be delivered again, with why. Everything before it is done.
+    pub failed: Option<(SequenceNumber, String)>,
+}
+
+/// Decodes, groups, parks and reports.
+pub struct Consumer<'a> {
+    /// Its name, under which records are parked.
+    pub name: &'a str,
+    /// Reads streams, and knows what can be decoded.
+    pub reader: &'a StreamReader,
+    /// Where bad records go.
+    pub parking: &'a Parking,
+    /// What to do with the good ones.
+    pub handler: &'a dyn Handler,
+}
+
+impl Consumer<'_> {
+    /// Consumes a batch of one shard.
+    pub async fn consume(&self, records: &[LogRecord]) -> Outcome {
+        let mut outcome = Outcome {
+            records: records.len(),
+            ..Outcome::default()
+        };
+        let mut groups: BTreeMap<IdReserva, Group> = BTreeMap::new();
+        let mut stops = vec![];
+        for (place, record) in records.iter().enumerate() {
+            match Event::decode(&record.data, self.reader.catalogue()) {
+                Ok((event, payload)) => {
+                    let subject = event.subject;
+                    let group = groups.entry(subject).or_insert_with(|| Group {
+                        subject,
+                        events: vec![],
+                    });
+                    group.events.push(Incoming {
+                        place,
+                        event,
+                        payload,
+                    });
+                }
+                Err(error) => match self.park(record, &error).await {
+                    Ok(()) => outcome.parked += 1,
+                    Err(error) => stops.push(Stop {
+                        place,
+                        cause: error.to_string(),
+                    }),
+                },
+            }
+        }
+        let groups: Vec<Group> = groups.into_values().collect();
+        if !groups.is_empty() {
+            stops.extend(
+                self.handler
+                    .handle(&groups)
+                    .await
+                    .into_iter()
+                    .filter_map(Result::err),
+            );
+        }
+        outcome.failed = stops
+            .into_iter()
+            .min_by_key(|stop| stop.place)
+            .and_then(|stop| {
+                records
+                    .get(stop.place)
+                    .map(|record| (record.sequence.clone(), stop.cause))
+            });
+        outcome
+    }
+
+    /// Tries a parked record again; true if it is parked no longer.
+    ///
+    /// # Errors
+    ///
+    /// Why it failed once more; it stays parked.
+    pub async fn redrive(&self, parked: &Parked) -> Result<bool, String> {
+        let Some(data) = self
+            .parking
+            .data(parked)
+            .await
+            .map_err(|error| error.to_string())?
+        else {
+            return Ok(false);
+        };
+        let (event, payload) = match Event::decode(&data, self.reader.catalogue()) {
+            Ok(decoded) => decoded,
+            Err(error) => return Err(error.to_string()),
+        };
+        let group = Group {
+            subject: event.subject,
+            events: vec![Incoming {
+                place: 0,
+                event,
+                payload,
+            }],
+        };
+        for result in self.handler.handle(&[group]).await {
+            result.map_err(|stop| stop.cause)?;
+        }
+        self.parking
+            .remove(parked)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(true)
+    }
+
+    async fn park(&self, record: &LogRecord, error: &DecodeError) -> Result<(), TableError> {
+        let reason = match error {
+            DecodeError::Undecodable(_) => Reason::Undecodable,
+            DecodeError::UnknownType(_) => Reason::UnknownType,
+        };
+        tracing::warn!(consumer = self.name, shard = record.shard, sequence = record.sequence.0, %error, "record parked");
+        let what = ParkedWhat::Record {
+            shard: record.shard.clone(),
+            sequence: record.sequence.clone(),
+            partition_key: record.partition_key.clone(),
+        };
+        self.parking
+            .park(
+                self.name,
+                what,
+                reason,
+                &error.to_string(),
+                Some(&record.data),
+            )
+            .await
+    }
+}

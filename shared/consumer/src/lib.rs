@@ -1,0 +1,15 @@
+//! Consuming the log: batches of records into calls of a [`Handler`], and what cannot be handled into the parking lot.
+//!
+//! ```text
+//! batch ─► decode ─► group by reservation, in order ─► Handler ─► first failed record, or none
+//!             │                                           │
+//!             └─ undecodable, unknown type ─► Parking ◄───┘ (a view's stream that cannot be folded)
+//! ```
+//!
+//! One bad record never stops a shard and is never dropped: it is parked, visible, and can be redriven.
+
+mod batch;
+mod parking;
+
+pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Stop};
+pub use parking::{Parked, ParkedWhat, Parking, Reason, TABLE};

@@ -1,0 +1,285 @@
+//! The parking lot: what could not be handled, with its bytes, until it can be or is discarded.
+//!
+//! An item a parked thing, `pk` the consumer (or the view and generation), `sk` the place. Bytes lie beside it in pieces, since a
+//! record may be larger than an item.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use events::{Moment, StreamId, Version};
+use ports::{
+    Clock, Condition, Item, Key, SequenceNumber, TableError, TableName, Tables, Write, WriteError,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The table of what is parked.
+pub const TABLE: TableName = TableName("parked");
+
+/// Bytes of a record in one item: with base64's third more, well below DynamoDB's 400 KB.
+const PIECE: usize = 192 * 1024;
+/// Items of one read.
+const PAGE: usize = 100;
+const PIECES: &str = "#pieces#";
+
+/// Why something is parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// Not an event.
+    Undecodable,
+    /// An event of a type or version that the build did not know.
+    UnknownType,
+    /// A good event that could not be handled, and will not be by trying again.
+    Permanent,
+}
+
+/// What is parked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "lowercase")]
+pub enum ParkedWhat {
+    /// A record of the log.
+    Record {
+        /// Its shard.
+        shard: String,
+        /// Its place there.
+        #[serde(with = "sequence")]
+        sequence: SequenceNumber,
+        /// The key it was appended under.
+        partition_key: String,
+    },
+    /// A stream, from an event on.
+    Stream {
+        /// Which.
+        stream: StreamId,
+        /// The first event that was not handled.
+        version: Version,
+    },
+}
+
+/// Something parked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// By whom: a consumer, or a generation of a view.
+    #[serde(rename = "pk")]
+    pub owner: String,
+    /// Its place.
+    #[serde(rename = "sk")]
+    pub place: String,
+    /// What.
+    #[serde(flatten)]
+    pub what: ParkedWhat,
+    /// What kind of trouble.
+    pub reason: Reason,
+    /// The trouble in words.
+    pub detail: String,
+    /// Since when.
+    pub since: Moment,
+    /// How many pieces its bytes lie in.
+    pub pieces: usize,
+}
+
+mod sequence {
+    use ports::SequenceNumber;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        sequence: &SequenceNumber,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&sequence.0)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<SequenceNumber, D::Error> {
+        String::deserialize(deserializer).map(SequenceNumber)
+    }
+}
+
+/// The parking lot.
+#[derive(Clone)]
+pub struct Parking {
+    tables: Arc<dyn Tables>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Parking {
+    /// The parking lot in `tables`.
+    #[must_use]
+    pub fn new(tables: Arc<dyn Tables>, clock: Arc<dyn Clock>) -> Self {
+        Self { tables, clock }
+    }
+
+    /// Parks something. What is parked already stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`]; the record must then be delivered again.
+    pub async fn park(
+        &self,
+        owner: &str,
+        what: ParkedWhat,
+        reason: Reason,
+        detail: &str,
+        data: Option<&[u8]>,
+    ) -> Result<(), TableError> {
+        let place = match &what {
+            ParkedWhat::Record {
+                shard, sequence, ..
+            } => format!("record#{shard}#{}", sequence.0),
+            ParkedWhat::Stream { stream, .. } => stream_place(*stream),
+        };
+        let pieces: Vec<_> = data.unwrap_or_default().chunks(PIECE).collect();
+        // The bytes first: what is listed must be whole.
+        for (number, piece) in pieces.iter().enumerate() {
+            let item = Item::from_iter([("data".to_owned(), Value::from(STANDARD.encode(piece)))]);
+            let put = Write::Put {
+                key: piece_key(owner, &place, number),
+                item,
+                condition: Condition::Always,
+            };
+            self.write(put).await?;
+        }
+        let since = self.clock.now().into();
+        let detail = detail.chars().take(2_000).collect();
+        let parked = Parked {
+            owner: owner.into(),
+            place,
+            what,
+            reason,
+            detail,
+            since,
+            pieces: pieces.len(),
+        };
+        let key = Key::new(TABLE, owner, parked.place.clone());
+        let Ok(Value::Object(mut item)) = serde_json::to_value(&parked) else {
+            return Err(TableError::Refused(
+                "what is parked has no JSON form".into(),
+            ));
+        };
+        item.remove("pk");
+        item.remove("sk");
+        self.write(Write::Put {
+            key,
+            item,
+            condition: Condition::Absent,
+        })
+        .await
+    }
+
+    /// Everything that is parked.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn list(&self) -> Result<Vec<Parked>, TableError> {
+        let (mut found, mut after) = (vec![], None);
+        loop {
+            let page = self.tables.scan(TABLE, after.as_ref()).await?;
+            let whole = page.items.into_iter().filter(|item| {
+                item.get("pk")
+                    .and_then(Value::as_str)
+                    .is_some_and(|owner| !owner.contains(PIECES))
+            });
+            for item in whole {
+                found.push(serde_json::from_value(Value::Object(item)).map_err(malformed)?);
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        found.sort_by(|left: &Parked, right| {
+            (left.since, &left.place).cmp(&(right.since, &right.place))
+        });
+        Ok(found)
+    }
+
+    /// The bytes of a parked record; `None` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn data(&self, parked: &Parked) -> Result<Option<Vec<u8>>, TableError> {
+        if parked.pieces == 0 {
+            return Ok(None);
+        }
+        let (mut data, mut after) = (vec![], None);
+        loop {
+            let pieces = pieces_owner(&parked.owner, &parked.place);
+            let page = self
+                .tables
+                .list(TABLE, &pieces, after.as_ref(), PAGE)
+                .await?;
+            for item in &page.items {
+                let text = item.get("data").and_then(Value::as_str).unwrap_or_default();
+                data.extend(STANDARD.decode(text).map_err(malformed)?);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    /// Takes something out: it was handled after all, or discarded.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn remove(&self, parked: &Parked) -> Result<(), TableError> {
+        let key = Key::new(TABLE, parked.owner.clone(), parked.place.clone());
+        self.write(Write::Delete {
+            key,
+            condition: Condition::Always,
+        })
+        .await?;
+        for number in 0..parked.pieces {
+            let key = piece_key(&parked.owner, &parked.place, number);
+            self.write(Write::Delete {
+                key,
+                condition: Condition::Always,
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a stream out, which was handled after all.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn remove_stream(&self, owner: &str, stream: StreamId) -> Result<(), TableError> {
+        let key = Key::new(TABLE, owner, stream_place(stream));
+        self.write(Write::Delete {
+            key,
+            condition: Condition::Always,
+        })
+        .await
+    }
+
+    async fn write(&self, write: Write) -> Result<(), TableError> {
+        match self.tables.write(&write).await {
+            Ok(()) | Err(WriteError::ConditionFailed) => Ok(()),
+            Err(WriteError::Table(error)) => Err(error),
+        }
+    }
+}
+
+fn stream_place(stream: StreamId) -> String {
+    format!("stream#{stream}")
+}
+
+fn pieces_owner(owner: &str, place: &str) -> String {
+    format!("{owner}{PIECES}{place}")
+}
+
+fn piece_key(owner: &str, place: &str, number: usize) -> Key {
+    Key::new(TABLE, pieces_owner(owner, place), format!("{number:04}"))
+}
+
+fn malformed(error: impl std::fmt::Display) -> TableError {
+    TableError::Refused(format!("a parked item is malformed: {error}"))
+}

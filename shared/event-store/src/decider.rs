@@ -1,0 +1,74 @@
+//! What a context gives to the event store: the rules that turn history and a command into events.
+
+use async_trait::async_trait;
+use events::{Command, Event, Moment, NewEvent, Payload, Problem, StreamId};
+use ports::Write;
+use thiserror::Error;
+
+/// What a context decides about a command.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// These events, in this order, at least one.
+    Commit {
+        /// The events.
+        events: Vec<NewEvent>,
+        /// Writes to tables of the context's own that happen with the commit, or not at all. At most 99, none for most.
+        with: Vec<Write>,
+    },
+    /// It is so already: the reply is the events that made it so, all of this stream. Nothing is stored.
+    Already(Vec<Event>),
+    /// No, and nothing happens. Nothing is stored.
+    Reject(Problem),
+}
+
+impl Decision {
+    /// Commits events and nothing else.
+    #[must_use]
+    pub fn commit(events: Vec<NewEvent>) -> Self {
+        Self::Commit {
+            events,
+            with: vec![],
+        }
+    }
+}
+
+/// What a decision may know besides history and command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Circumstances {
+    /// The time of the decision: that of its events.
+    pub now: Moment,
+    /// Places, in the `with` of the decision before this one, of writes whose conditions did not hold. Empty the first time.
+    pub refused: Vec<usize>,
+}
+
+/// A decision could not be made now: something it asks did not answer. Sending the command again is safe.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("cannot decide now: {0}")]
+pub struct Unavailable(pub String);
+
+/// The rules of one context.
+///
+/// A context whose rules need nothing but history decides purely, and its `decide` never waits.
+#[async_trait]
+pub trait Decider: Send + Sync {
+    /// The stream that the command concerns.
+    fn stream(&self, command: &Command) -> StreamId;
+
+    /// True if the command normally finds its stream empty, so that reading it first would be wasted.
+    fn opens(&self, command: &Command) -> bool;
+
+    /// True for a command that undoes another: it may use the room in the stream's item that is kept for it.
+    fn undoes(&self, command: &Command) -> bool;
+
+    /// Decides. `history` is every event of the stream, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] when it cannot be known now.
+    async fn decide(
+        &self,
+        history: &[(Event, Payload)],
+        command: &Command,
+        circumstances: &Circumstances,
+    ) -> Result<Decision, Unavailable>;
+}

@@ -1,0 +1,405 @@
+//! The protocol of a command.
+
+use std::{sync::Arc, time::Duration};
+
+use events::{
+    Catalogue, Command, Event, EventId, Moment, NewEvent, Origin, Problem, Reply, StreamId,
+    Version, Violation, kinds,
+};
+use ports::{
+    Condition, Log, LogError, Path, TableError, Tables, TransactError, Update, World, Write,
+    WriteError, jittered,
+};
+use thiserror::Error;
+
+use crate::{Circumstances, Decider, Decision, Stream, StreamError, StreamReader};
+
+/// How far the store goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How often it reads, decides and tries to commit before it gives up.
+    pub attempts: u32,
+    /// The pause before the second try; it doubles for each one after.
+    pub pause: Duration,
+    /// The longest pause.
+    pub longest_pause: Duration,
+    /// How large a stream's item may get, in bytes. DynamoDB's own limit is 409,600.
+    pub stream_bytes: usize,
+    /// How large, by a command that undoes another: what was done can always be undone.
+    pub stream_bytes_undoing: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            attempts: 10,
+            pause: Duration::from_millis(10),
+            longest_pause: Duration::from_millis(500),
+            stream_bytes: 320 * 1024,
+            stream_bytes_undoing: 384 * 1024,
+        }
+    }
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Handled {
+    /// It took effect, now or before.
+    Committed {
+        /// Its events.
+        events: Vec<Event>,
+        /// True when all of them are known to be in the log. When false they will be: the next command on the stream or the
+        /// sweeper appends them.
+        appended: bool,
+    },
+    /// It was refused, and nothing happened.
+    Rejected(Problem),
+}
+
+/// It is not known what came of the command, or nothing did. Sending it again with the same id is safe.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum HandleError {
+    /// Every attempt to commit was overtaken by another command on the stream. Nothing happened.
+    #[error("stream {0} is too busy: each attempt was overtaken by another command")]
+    Contention(StreamId),
+    /// The table, the log or something the decision needs did not answer.
+    #[error("infrastructure did not answer: {0}")]
+    Unavailable(String),
+    /// The command took effect, but its events are not yet known to be in the log.
+    #[error("the events of the command are committed, but not yet in the log")]
+    NotAppended,
+    /// The infrastructure refuses, or the stream cannot be read. Repeating will not help before someone has looked.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl Handled {
+    /// The reply to whoever waits for the events to be in the log.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::NotAppended`] if they are not known to be.
+    pub fn into_reply(self) -> Result<Reply, HandleError> {
+        match self {
+            Self::Committed {
+                appended: false, ..
+            } => Err(HandleError::NotAppended),
+            Self::Committed { events, .. } => Ok(Reply::Eventos { eventos: events }),
+            Self::Rejected(problema) => Ok(Reply::Rechazado { problema }),
+        }
+    }
+}
+
+impl From<TableError> for HandleError {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Unavailable(text) => Self::Unavailable(text),
+            TableError::Refused(text) => Self::Broken(text),
+        }
+    }
+}
+
+impl From<StreamError> for HandleError {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Table(error) => error.into(),
+            other => Self::Broken(other.to_string()),
+        }
+    }
+}
+
+/// Commits events and publishes them.
+#[derive(Clone)]
+pub struct EventStore {
+    tables: Arc<dyn Tables>,
+    log: Arc<dyn Log>,
+    world: World,
+    reader: StreamReader,
+    limits: Limits,
+}
+
+/// What a try to commit came to.
+enum Try {
+    Committed,
+    /// It did not happen, or may have: the stream tells.
+    ReadAgain(HandleError),
+    /// The stream was as expected, but these writes of the decision's own were refused.
+    Refused(Vec<usize>),
+}
+
+impl EventStore {
+    /// A store over `tables` and `log` that can decode what `catalogue` has.
+    #[must_use]
+    pub fn new(
+        tables: Arc<dyn Tables>,
+        log: Arc<dyn Log>,
+        world: World,
+        catalogue: Catalogue,
+    ) -> Self {
+        let reader = StreamReader::new(tables.clone(), catalogue);
+        Self {
+            tables,
+            log,
+            world,
+            reader,
+            limits: Limits::default(),
+        }
+    }
+
+    /// The same store with other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Reads streams.
+    #[must_use]
+    pub fn reader(&self) -> &StreamReader {
+        &self.reader
+    }
+
+    /// Handles a command: its effect happens once, whatever fails and however often it is sent.
+    ///
+    /// Three calls when it opens a stream, four on an existing one, when nothing is in the way.
+    ///
+    /// # Errors
+    ///
+    /// See [`HandleError`]; after each, sending the command again is safe.
+    pub async fn handle(
+        &self,
+        decider: &dyn Decider,
+        command: &Command,
+    ) -> Result<Handled, HandleError> {
+        let id = decider.stream(command);
+        let hash = command.body_hash();
+        let mut expected = decider.opens(command).then(|| Stream::empty(id));
+        let mut circumstances = Circumstances {
+            now: self.now(),
+            refused: vec![],
+        };
+        let mut failure = HandleError::Contention(id);
+        for attempt in 0..self.limits.attempts {
+            if attempt > 0 {
+                self.pause(attempt - 1).await;
+            }
+            let stream = match expected.take() {
+                Some(stream) => stream,
+                None => match self.reader.read_one(id).await {
+                    Ok(stream) => stream,
+                    Err(StreamError::Table(TableError::Unavailable(text))) => {
+                        failure = HandleError::Unavailable(text);
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
+                },
+            };
+            if let Some(receipt) = stream.receipts.get(&command.id) {
+                if receipt.hash != hash {
+                    return Ok(Handled::Rejected(Problem::of(kinds::KEY_REUSED)));
+                }
+                let events = stream.decode(self.reader.catalogue(), receipt.from, receipt.to)?;
+                let appended =
+                    stream.published >= receipt.to || self.publish_pending(&stream).await.is_ok();
+                return Ok(Handled::Committed {
+                    events: events.into_iter().map(|stored| stored.event).collect(),
+                    appended,
+                });
+            }
+            // What is committed goes to the log before anything is committed after it.
+            self.publish_pending(&stream).await?;
+            let history = stream.decode(self.reader.catalogue(), 1, Version::MAX)?;
+            let history: Vec<_> = history
+                .into_iter()
+                .map(|stored| (stored.event, stored.payload))
+                .collect();
+            circumstances.now = self.now();
+            let decision = decider.decide(&history, command, &circumstances).await;
+            let (new, with) =
+                match decision.map_err(|error| HandleError::Unavailable(error.to_string()))? {
+                    Decision::Reject(problem) => return Ok(Handled::Rejected(problem)),
+                    Decision::Already(events) => {
+                        return Ok(Handled::Committed {
+                            events,
+                            appended: true,
+                        });
+                    }
+                    Decision::Commit { events, with } => (events, with),
+                };
+            let events = self.place(&stream, command, new, circumstances.now);
+            let texts: Vec<_> = events
+                .iter()
+                .map(Event::encode)
+                .collect::<Result<_, _>>()
+                .map_err(broken)?;
+            let added: usize = texts.iter().map(String::len).sum();
+            let room = if decider.undoes(command) {
+                self.limits.stream_bytes_undoing
+            } else {
+                self.limits.stream_bytes
+            };
+            if stream.size() + added > room {
+                return Ok(Handled::Rejected(full(room)));
+            }
+            let commit = stream.commit(&texts, command.id, &hash, circumstances.now);
+            match self.commit(commit, with).await? {
+                Try::Committed => {
+                    let to = stream
+                        .version()
+                        .saturating_add(Version::try_from(texts.len()).unwrap_or(Version::MAX));
+                    let appended = self
+                        .publish(id, texts.iter().map(String::as_str), to)
+                        .await
+                        .is_ok();
+                    return Ok(Handled::Committed { events, appended });
+                }
+                Try::Refused(places) => circumstances.refused = places,
+                Try::ReadAgain(error) => {
+                    failure = error;
+                    circumstances.refused.clear();
+                }
+            }
+        }
+        Err(failure)
+    }
+
+    fn now(&self) -> Moment {
+        self.world.clock.now().into()
+    }
+
+    async fn pause(&self, attempt: u32) {
+        let Limits {
+            pause,
+            longest_pause,
+            ..
+        } = self.limits;
+        let pause = jittered(
+            pause,
+            longest_pause,
+            attempt,
+            self.world.randomness.fraction(),
+        );
+        self.world.tasks.sleep(pause).await;
+    }
+
+    fn place(
+        &self,
+        stream: &Stream,
+        command: &Command,
+        new: Vec<NewEvent>,
+        time: Moment,
+    ) -> Vec<Event> {
+        (stream.version() + 1..)
+            .zip(new)
+            .map(|(version, new)| {
+                let id = EventId(self.world.ids.fresh());
+                Event::placed(
+                    new,
+                    Origin {
+                        command,
+                        stream: stream.id,
+                        version,
+                        id,
+                        time,
+                    },
+                )
+            })
+            .collect()
+    }
+
+    async fn commit(&self, commit: Update, with: Vec<Write>) -> Result<Try, HandleError> {
+        let stream = commit.key.pk.clone();
+        let overtaken = || {
+            let id = stream.parse().map_err(broken)?;
+            Ok(Try::ReadAgain(HandleError::Contention(id)))
+        };
+        let table_error = |error| match error {
+            // It may have happened: the receipt tells.
+            TableError::Unavailable(text) => Ok(Try::ReadAgain(HandleError::Unavailable(text))),
+            TableError::Refused(text) => Err(HandleError::Broken(text)),
+        };
+        if with.is_empty() {
+            return match self.tables.write(&commit.into()).await {
+                Ok(()) => Ok(Try::Committed),
+                // Overtaken, or our own earlier success whose answer was lost: the receipt tells.
+                Err(WriteError::ConditionFailed) => overtaken(),
+                Err(WriteError::Table(error)) => table_error(error),
+            };
+        }
+        let writes: Vec<_> = std::iter::once(Write::from(commit)).chain(with).collect();
+        match self.tables.transact(&writes).await {
+            Ok(()) => Ok(Try::Committed),
+            Err(TransactError::ConditionsFailed(places)) if places.contains(&0) => overtaken(),
+            Err(TransactError::ConditionsFailed(places)) => Ok(Try::Refused(
+                places.into_iter().map(|place| place - 1).collect(),
+            )),
+            Err(TransactError::Table(error)) => table_error(error),
+        }
+    }
+
+    /// Appends what is committed and not known to be in the log. Nothing to do costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`HandleError::Unavailable`] or [`HandleError::Broken`] if the log did not take all of it.
+    pub async fn publish_pending(&self, stream: &Stream) -> Result<(), HandleError> {
+        if stream.published == stream.version() {
+            return Ok(());
+        }
+        self.publish(stream.id, stream.pending(), stream.version())
+            .await
+    }
+
+    /// Appends `texts`, the last of which is event `to`, then notes it.
+    async fn publish(
+        &self,
+        id: StreamId,
+        texts: impl Iterator<Item = &str>,
+        to: Version,
+    ) -> Result<(), HandleError> {
+        let mut after = None;
+        for text in texts {
+            let appended = self
+                .log
+                .append(&id.id.to_string(), text.as_bytes(), after.as_ref())
+                .await;
+            after = Some(appended.map_err(|error| match error {
+                LogError::Unavailable(text) => HandleError::Unavailable(text),
+                LogError::Refused(text) => HandleError::Broken(text),
+            })?);
+        }
+        if let Err(error) = self.note_published(id, to).await {
+            // The events are in the log. Appending them once more, which is what follows from not noting it, is harmless.
+            tracing::warn!(stream = %id, version = to, %error, "could not note what was published");
+        }
+        Ok(())
+    }
+
+    async fn note_published(&self, id: StreamId, to: Version) -> Result<(), TableError> {
+        let update = || Update::of(Stream::key(id)).set(Path::of("published"), to);
+        let behind = || Condition::Less(Path::of("published"), i64::from(to));
+        let newest = Condition::Equals(Path::of("version"), to.into());
+        let and_done = update()
+            .when(Condition::All(vec![behind(), newest]))
+            .remove(Path::of("gsi1pk"))
+            .remove(Path::of("gsi1sk"));
+        // Where something newer is committed meanwhile, the stream stays in the sweeper's index.
+        for attempt in [and_done, update().when(behind())] {
+            match self.tables.write(&attempt.into()).await {
+                Ok(()) => return Ok(()),
+                Err(WriteError::ConditionFailed) => {}
+                Err(WriteError::Table(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn broken(error: impl std::fmt::Display) -> HandleError {
+    HandleError::Broken(error.to_string())
+}
+
+fn full(room: usize) -> Problem {
+    let detail = format!("Los eventos de una reserva ocupan a lo sumo {room} bytes");
+    Problem::of(kinds::STATE).at(vec![Violation::new("data", "tamano", detail)])
+}

@@ -1,0 +1,286 @@
+//! A stream as it lies in its item.
+//!
+//! | attribute | what |
+//! | --- | --- |
+//! | `pk`, `sk` | the stream id; `stream` |
+//! | `version` | how many events it has |
+//! | `events` | their texts, exactly as published; event `n` is at place `n - 1` |
+//! | `published` | how many of them are known to be in the log |
+//! | `receipts` | command id -> `hash` of its body, `from` and `to`, the versions it produced |
+//! | `gsi1pk`, `gsi1sk` | only while something may be unpublished: the sweeper's bucket, and since when |
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use events::{Catalogue, CommandId, DecodeError, Event, Moment, Payload, StreamId, Version};
+use ports::{Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+/// The table of streams.
+pub const TABLE: TableName = TableName("streams");
+
+/// Over how many partitions the sweeper's index is spread: one partition takes 1,000 writes a second.
+pub(crate) const SWEEP_BUCKETS: u8 = 16;
+
+/// What a command produced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// [`events::Command::body_hash`] of the command.
+    pub hash: String,
+    /// Version of its first event.
+    pub from: Version,
+    /// Version of its last event.
+    pub to: Version,
+}
+
+/// An event with the text it was committed as.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredEvent {
+    /// The text.
+    pub text: String,
+    /// The envelope, its data lifted to the newest version.
+    pub event: Event,
+    /// The data.
+    pub payload: Payload,
+}
+
+/// A stream, as read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Which.
+    pub id: StreamId,
+    /// The texts of its events, in order.
+    pub events: Vec<String>,
+    /// How many of them are known to be in the log.
+    pub published: Version,
+    /// What each command produced.
+    pub receipts: BTreeMap<CommandId, Receipt>,
+}
+
+/// A stream that cannot be read.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum StreamError {
+    /// The table failed.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The item is not a stream: a defect, or a hand-made change.
+    #[error("the item of stream {0} is malformed: {1}")]
+    Malformed(StreamId, String),
+    /// One of its events cannot be decoded by this build.
+    #[error("event {1} of stream {0}: {2}")]
+    Event(StreamId, Version, DecodeError),
+}
+
+impl Stream {
+    /// A stream where nothing has happened.
+    #[must_use]
+    pub fn empty(id: StreamId) -> Self {
+        Self {
+            id,
+            events: vec![],
+            published: 0,
+            receipts: BTreeMap::new(),
+        }
+    }
+
+    /// The key of its item.
+    #[must_use]
+    pub fn key(id: StreamId) -> Key {
+        Key::new(TABLE, id.to_string(), "stream")
+    }
+
+    /// Reads the item.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::Malformed`].
+    pub fn from_item(id: StreamId, item: &Item) -> Result<Self, StreamError> {
+        #[derive(Deserialize)]
+        struct Form {
+            version: Version,
+            events: Vec<String>,
+            published: Version,
+            receipts: BTreeMap<CommandId, Receipt>,
+        }
+        let malformed = |text: String| StreamError::Malformed(id, text);
+        let form = Form::deserialize(item).map_err(|error| malformed(error.to_string()))?;
+        let stream = Self {
+            id,
+            events: form.events,
+            published: form.published,
+            receipts: form.receipts,
+        };
+        if stream.version() != form.version || stream.published > form.version {
+            return Err(malformed(format!(
+                "version {} does not fit its events",
+                form.version
+            )));
+        }
+        Ok(stream)
+    }
+
+    /// How many events it has.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        Version::try_from(self.events.len()).unwrap_or(Version::MAX)
+    }
+
+    /// The texts of the events `from ..= to`.
+    pub fn texts(&self, from: Version, to: Version) -> impl Iterator<Item = (Version, &str)> {
+        (1..)
+            .zip(&self.events)
+            .filter(move |(version, _)| (from..=to).contains(version))
+            .map(|(v, text)| (v, &**text))
+    }
+
+    /// The texts of the events not known to be in the log.
+    pub fn pending(&self) -> impl Iterator<Item = &str> {
+        self.texts(self.published.saturating_add(1), Version::MAX)
+            .map(|(_, text)| text)
+    }
+
+    /// Decodes the events `from ..= to`.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::Event`] for the first that this catalogue cannot decode.
+    pub fn decode(
+        &self,
+        catalogue: &Catalogue,
+        from: Version,
+        to: Version,
+    ) -> Result<Vec<StoredEvent>, StreamError> {
+        self.texts(from, to)
+            .map(|(version, text)| {
+                let (event, payload) = Event::decode(text.as_bytes(), catalogue)
+                    .map_err(|error| StreamError::Event(self.id, version, error))?;
+                Ok(StoredEvent {
+                    text: text.to_owned(),
+                    event,
+                    payload,
+                })
+            })
+            .collect()
+    }
+
+    /// The bytes that its item takes in the table, about: never less than they are.
+    #[must_use]
+    pub(crate) fn size(&self) -> usize {
+        const ITEM: usize = 512;
+        const RECEIPT: usize = 192;
+        let events: usize = self.events.iter().map(|text| text.len() + 8).sum();
+        ITEM + events + self.receipts.len() * RECEIPT
+    }
+
+    /// The write that commits `texts` after what was read, with the receipt of `command`.
+    pub(crate) fn commit(
+        &self,
+        texts: &[String],
+        command: CommandId,
+        hash: &str,
+        now: Moment,
+    ) -> Update {
+        let version = self.version();
+        let added = Version::try_from(texts.len()).unwrap_or(Version::MAX);
+        let receipt = Receipt {
+            hash: hash.to_owned(),
+            from: version + 1,
+            to: version.saturating_add(added),
+        };
+        let update = Update::of(Self::key(self.id))
+            .set(Path::of("version"), receipt.to)
+            .append(
+                Path::of("events"),
+                texts
+                    .iter()
+                    .map(|text| Value::from(text.as_str()))
+                    .collect(),
+            )
+            .set(Path::of("gsi1pk"), sweep_partition(sweep_bucket(self.id)))
+            .set(Path::of("gsi1sk"), now.to_string());
+        // A struct of text and numbers always has a JSON form.
+        let receipt = serde_json::to_value(receipt).unwrap_or_default();
+        if version == 0 {
+            let receipts = Map::from_iter([(command.to_string(), receipt)]);
+            update
+                .when(Condition::Absent)
+                .set(Path::of("published"), 0)
+                .set(Path::of("receipts"), receipts)
+        } else {
+            update
+                .when(Condition::Equals(Path::of("version"), Value::from(version)))
+                .set(Path::entry("receipts", command.to_string()), receipt)
+        }
+    }
+}
+
+/// The partition of the sweeper's index.
+pub(crate) fn sweep_partition(bucket: u8) -> String {
+    format!("sweep-{bucket:02}")
+}
+
+fn sweep_bucket(id: StreamId) -> u8 {
+    // The last byte of a UUID is random in versions 4 and 7, and a hash in version 5.
+    id.id
+        .0
+        .as_bytes()
+        .last()
+        .map_or(0, |byte| byte % SWEEP_BUCKETS)
+}
+
+/// Reads streams, strongly consistent.
+#[derive(Clone)]
+pub struct StreamReader {
+    tables: Arc<dyn Tables>,
+    catalogue: Catalogue,
+}
+
+impl StreamReader {
+    /// A reader of the streams in `tables`.
+    #[must_use]
+    pub fn new(tables: Arc<dyn Tables>, catalogue: Catalogue) -> Self {
+        Self { tables, catalogue }
+    }
+
+    /// What it can decode.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Reads streams, each in the place of its id; one where nothing has happened is empty.
+    ///
+    /// # Errors
+    ///
+    /// See [`StreamError`].
+    pub async fn read(&self, ids: &[StreamId]) -> Result<Vec<Stream>, StreamError> {
+        let keys: Vec<_> = ids.iter().map(|id| Stream::key(*id)).collect();
+        let items = self.tables.get(&keys, Consistency::Strong).await?;
+        ids.iter()
+            .zip(items)
+            .map(|(id, item)| {
+                item.map_or_else(
+                    || Ok(Stream::empty(*id)),
+                    |item| Stream::from_item(*id, &item),
+                )
+            })
+            .collect()
+    }
+
+    /// Reads one stream.
+    ///
+    /// # Errors
+    ///
+    /// See [`StreamError`].
+    pub async fn read_one(&self, id: StreamId) -> Result<Stream, StreamError> {
+        let item = self
+            .tables
+            .get_one(&Stream::key(id), Consistency::Strong)
+            .await?;
+        item.map_or_else(
+            || Ok(Stream::empty(id)),
+            |item| Stream::from_item(id, &item),
+        )
+    }
+}

@@ -1,0 +1,113 @@
+//! Commands: intents, addressed to one participant.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{CommandId, IdCorrelacion, IdReserva};
+
+/// Who drives the saga of a reservation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SagaMode {
+    /// A coordinator sends commands.
+    #[default]
+    Orquestacion,
+    /// Each context reacts to the events of the others.
+    Coreografia,
+}
+
+/// An intent. The same `id` takes effect once, however often it is sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Command {
+    /// Its identity.
+    pub id: CommandId,
+    /// What to do, as `CrearReserva`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// To which reservation.
+    pub subject: IdReserva,
+    /// For which saga.
+    pub correlationid: IdCorrelacion,
+    /// The command or event that led to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causationid: Option<Uuid>,
+    /// Who drives the saga.
+    #[serde(default)]
+    pub sagamode: SagaMode,
+    /// W3C Trace Context of the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// The particulars; their form depends on `kind`.
+    pub data: Value,
+}
+
+impl Command {
+    /// What the command asks for, as a hash: two commands with one id must have the same.
+    ///
+    /// The correlation id is left out, since the server mints it anew each time a client repeats a request.
+    #[must_use]
+    pub fn body_hash(&self) -> String {
+        let body = serde_json::json!([self.kind, self.subject, self.data]);
+        format!("{:x}", Sha256::digest(canonical(&body)))
+    }
+}
+
+/// JSON with the keys of every object in order: equal values, equal text.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(object) => {
+            let mut entries: Vec<_> = object.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            let entries: Vec<_> = entries
+                .into_iter()
+                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)))
+                .collect();
+            format!("{{{}}}", entries.join(","))
+        }
+        Value::Array(list) => format!(
+            "[{}]",
+            list.iter().map(canonical).collect::<Vec<_>>().join(",")
+        ),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn command(correlation: u128, data: Value) -> Command {
+        Command {
+            id: CommandId(Uuid::from_u128(1)),
+            kind: "CrearReserva".into(),
+            subject: IdReserva(Uuid::from_u128(2)),
+            correlationid: IdCorrelacion(Uuid::from_u128(correlation)),
+            causationid: None,
+            sagamode: SagaMode::Orquestacion,
+            traceparent: None,
+            data,
+        }
+    }
+
+    #[test]
+    fn the_hash_is_of_what_is_asked_not_of_how_it_is_written() {
+        let one = command(
+            3,
+            serde_json::from_str(r#"{"a": {"x": 1, "y": [1, 2]}, "b": null}"#).unwrap(),
+        );
+        let same = command(
+            4,
+            serde_json::from_str(r#"{"b": null, "a": {"y": [1, 2], "x": 1}}"#).unwrap(),
+        );
+        assert_eq!(one.body_hash(), same.body_hash());
+        assert_ne!(
+            one.body_hash(),
+            command(3, json!({"a": {"x": 1, "y": [2, 1]}, "b": null})).body_hash()
+        );
+    }
+}

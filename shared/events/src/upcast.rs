@@ -1,0 +1,82 @@
+//! Lifting old events to the newest version as they are read. Stored events are never rewritten.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{Context, DecodeError, IdReserva, Moment, StreamId, event::undecodable};
+
+/// True for an event of the tutorials' own code, whose envelope calls itself version `v1`.
+pub(crate) fn is_base_code(value: &Value) -> bool {
+    value.get("specversion").and_then(Value::as_str) == Some("v1")
+}
+
+/// The tutorials' envelope as CloudEvents. Its data stays as it is, in version 1.
+///
+/// That code published `ReservaCreada` alone, one a reservation, so it is the first of its stream. It knew no sagas: the
+/// reservation's own id stands in for the correlation id, and the event's own for its cause.
+pub(crate) fn envelope(old: &Value) -> Result<Value, DecodeError> {
+    let text = |name: &str| {
+        let found = old.get(name).and_then(Value::as_str);
+        found.ok_or_else(|| undecodable(format!("{name} is missing in an event of version v1")))
+    };
+    let kind = text("type")?;
+    if kind != "ReservaCreada" {
+        return Err(DecodeError::UnknownType(format!(
+            "{kind} of specversion v1"
+        )));
+    }
+    let data = old.get("data").cloned().unwrap_or_default();
+    let id: Uuid = text("id")?.parse().map_err(undecodable)?;
+    let reservation = data.get("id_reserva").and_then(Value::as_str);
+    let reservation: IdReserva = reservation
+        .ok_or_else(|| undecodable("data.id_reserva is missing"))?
+        .parse()
+        .map_err(undecodable)?;
+    Ok(json!({
+        "specversion": "1.0",
+        "id": id,
+        "source": Context::Vuelos.source(),
+        "type": kind,
+        "subject": reservation,
+        "time": milliseconds(old, "time")?,
+        "datacontenttype": "application/json",
+        "dataschema": "urn:aeroalpes:esquema:vuelos:ReservaCreada:v1",
+        "stream": StreamId::new(Context::Vuelos, reservation),
+        "streamversion": 1,
+        "correlationid": reservation.0,
+        "causationid": id,
+        "data": data,
+    }))
+}
+
+/// `ReservaCreada` from version 1, the tutorials', to version 2: a client that is the text "None" is none, the state is
+/// written as the users see it, times are RFC 3339. What version 1 did not tell stays unknown.
+pub(crate) fn reserva_creada_v1(old: &Value) -> Result<Value, DecodeError> {
+    let client = old
+        .get("id_cliente")
+        .and_then(Value::as_str)
+        .filter(|client| !matches!(*client, "None" | ""));
+    let state = old.get("estado").and_then(Value::as_str);
+    if state.is_none_or(|state| !state.eq_ignore_ascii_case("PENDIENTE")) {
+        return Err(undecodable(
+            "the estado of a ReservaCreada of version 1 is PENDIENTE",
+        ));
+    }
+    Ok(json!({
+        "id_reserva": old.get("id_reserva"),
+        "id_cliente": client,
+        "estado": "Pendiente",
+        "fecha_creacion": milliseconds(old, "fecha_creacion")?,
+        "itinerarios": [],
+        "pago": null,
+    }))
+}
+
+fn milliseconds(value: &Value, name: &str) -> Result<Moment, DecodeError> {
+    let number = value.get(name).and_then(Value::as_i64);
+    let number = number.ok_or_else(|| undecodable(format!("{name} is not in milliseconds")))?;
+    Timestamp::from_millisecond(number)
+        .map(Moment::from)
+        .map_err(undecodable)
+}

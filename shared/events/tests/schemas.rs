@@ -1,0 +1,623 @@
+//! The forms of the messages, against what was agreed on: `schemas/` and `samples/`.
+//!
+//! What is stored must stay readable for ever, so the form of an event's data never changes within a version. Three things
+//! hold that: the schema of the newest version, made from the types, equals its file; the files equal the hashes in
+//! `versions.lock`; and the golden samples of every version that ever was still decode.
+//!
+//! # Blessing
+//!
+//! `AEROALPES_BLESS=1 cargo test -p events` writes what does not exist yet: the schemas of new types and versions, and the
+//! lines of `versions.lock` for new files. It never changes a file or a line that exists, and so cannot bless a change.
+//!
+//! Envelopes, commands and replies have no version in their names. They may change by `AEROALPES_BLESS=envelopes`, which
+//! rewrites their schemas and lines, and only theirs. What makes that safe is that the samples of events stay locked: an
+//! envelope that no longer reads, or no longer admits, an event that was committed before fails all the same. A new field of
+//! the envelope is therefore optional, and not written where it is absent. Commands and replies are not kept: at most, those
+//! in flight during a deploy meet the other form.
+//!
+//! Samples are written by hand. A sample is `Type.vN.json` or `Type.vN.anything.json`: several show more than one can.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+use events::{
+    Catalogue, Command, Context, Event, Payload, Problem, Reply,
+    vuelos::{AprobarReserva, CancelarReserva, CrearReserva, EstadoReserva},
+};
+use jsonschema::Validator;
+use schemars::{JsonSchema, schema_for};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+// What there is to be held.
+
+/// A form without a version in its name: where its schema lies, the schema, and data read and written again.
+struct Unversioned {
+    path: String,
+    schema: Value,
+    round_trip: fn(&Value) -> serde_json::Result<Value>,
+}
+
+fn unversioned<T: JsonSchema + Serialize + DeserializeOwned>(path: &str) -> Unversioned {
+    Unversioned {
+        path: path.to_owned(),
+        schema: schema_for!(T).to_value(),
+        round_trip: |value| serde_json::to_value(T::deserialize(value)?),
+    }
+}
+
+/// The envelopes, then the data of each command.
+fn all_unversioned() -> Vec<Unversioned> {
+    vec![
+        unversioned::<Event>("event.json"),
+        unversioned::<Command>("command.json"),
+        unversioned::<Reply>("reply.json"),
+        unversioned::<Problem>("problem.json"),
+        unversioned::<CrearReserva>("vuelos/CrearReserva.json"),
+        unversioned::<AprobarReserva>("vuelos/AprobarReserva.json"),
+        unversioned::<CancelarReserva>("vuelos/CancelarReserva.json"),
+    ]
+}
+
+/// Every schema that can be made from the types of today, by its path.
+fn generated() -> BTreeMap<String, Value> {
+    let events = Catalogue::current();
+    let events = events.types().map(|known| {
+        let path = versioned_path(known.context, known.name, known.newest());
+        (path, known.schema().to_value())
+    });
+    let others = all_unversioned().into_iter();
+    events
+        .chain(others.map(|form| (form.path, form.schema)))
+        .collect()
+}
+
+fn versioned_path(context: Context, name: &str, version: u32) -> String {
+    format!("{}/{name}.v{version}.json", context.name())
+}
+
+/// The version in the name of a file, `vuelos/ReservaCreada.v2.json`.
+fn version_in(path: &str) -> Option<u32> {
+    let (_, name) = path.rsplit_once('/')?;
+    name.split('.').nth(1)?.strip_prefix('v')?.parse().ok()
+}
+
+// The guard, as functions of data.
+
+/// Where two schemas differ in what they admit. What they say in words may differ: a better description needs no new version.
+fn differences(stored: &Value, made: &Value) -> Vec<String> {
+    fn walk(at: &str, stored: &Value, made: &Value, found: &mut Vec<String>) {
+        match (stored, made) {
+            (Value::Object(stored), Value::Object(made)) => {
+                for key in stored.keys().chain(made.keys()).collect::<BTreeSet<_>>() {
+                    let at = format!("{at}/{key}");
+                    match (stored.get(key), made.get(key)) {
+                        (Some(stored), Some(made)) => walk(&at, stored, made, found),
+                        (Some(_), None) => found.push(format!("{at} is gone from the code")),
+                        (None, _) => found.push(format!("{at} is new in the code")),
+                    }
+                }
+            }
+            _ if stored != made => found.push(format!("{at}: {stored} became {made}")),
+            _ => {}
+        }
+    }
+    let mut found = vec![];
+    walk("", &bare(stored), &bare(made), &mut found);
+    found
+}
+
+/// A schema without its words, the names of what is required in order.
+fn bare(schema: &Value) -> Value {
+    match schema {
+        Value::Object(keywords) => keywords
+            .iter()
+            .filter(|(keyword, _)| {
+                !matches!(
+                    keyword.as_str(),
+                    "title" | "description" | "examples" | "$comment"
+                )
+            })
+            .map(|(keyword, value)| {
+                let value = match (keyword.as_str(), value) {
+                    // Their keys are names, which may be words too: a problem has a property `title`.
+                    ("properties" | "patternProperties" | "$defs", Value::Object(named)) => named
+                        .iter()
+                        .map(|(name, schema)| (name.clone(), bare(schema)))
+                        .collect::<Map<_, _>>()
+                        .into(),
+                    ("required", Value::Array(names)) => {
+                        let mut names = names.clone();
+                        names.sort_by_key(ToString::to_string);
+                        names.into()
+                    }
+                    ("const" | "enum" | "default", value) => value.clone(),
+                    (_, value) => bare(value),
+                };
+                (keyword.clone(), value)
+            })
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(schemas) => schemas.iter().map(bare).collect(),
+        other => other.clone(),
+    }
+}
+
+/// What to do about a form that changed.
+fn advice(path: &str) -> String {
+    let form = path.trim_end_matches(".json");
+    match (form.rsplit_once(".v"), version_in(path)) {
+        (Some((name, _)), Some(version)) => format!(
+            "the schema of {name} changed: leave version {version} as it is, add version {} with an upcaster (see \
+             docs/recipes.md), then run with AEROALPES_BLESS=1",
+            version + 1
+        ),
+        _ => format!(
+            "{form} changed: if whoever still sends or has stored the old form can be read, run with AEROALPES_BLESS=envelopes"
+        ),
+    }
+}
+
+/// How the files (path and hash) are at odds with the lock.
+fn lock_faults(
+    files: &BTreeMap<String, String>,
+    lock: &BTreeMap<String, String>,
+) -> BTreeMap<String, &'static str> {
+    let files_at_fault = files.iter().filter_map(|(path, hash)| {
+        let fault = match lock.get(path) {
+            None => "is not in versions.lock",
+            Some(locked) if locked != hash => "is not what versions.lock has",
+            Some(_) => return None,
+        };
+        Some((path.clone(), fault))
+    });
+    let gone = lock.keys().filter(|path| !files.contains_key(*path));
+    files_at_fault
+        .chain(gone.map(|path| (path.clone(), "is in versions.lock but gone")))
+        .collect()
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Bless {
+    New,
+    NewAndUnversioned,
+}
+
+/// The lock after blessing.
+fn blessed(
+    files: &BTreeMap<String, String>,
+    lock: &BTreeMap<String, String>,
+    bless: Bless,
+) -> BTreeMap<String, String> {
+    let mut blessed = lock.clone();
+    if bless == Bless::NewAndUnversioned {
+        blessed.retain(|path, _| version_in(path).is_some());
+    }
+    for (path, hash) in files {
+        blessed.entry(path.clone()).or_insert(hash.clone());
+    }
+    blessed
+}
+
+// The files.
+
+const LOCK: &str = "versions.lock";
+
+/// `schemas/` or `samples/`.
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// Every JSON file below a folder, by its path in it.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(root, &path, found);
+            } else if path.file_name().unwrap() != LOCK {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+                found.insert(name.replace('\\', "/"), fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    collect(folder, folder, &mut found);
+    found
+}
+
+fn hashes(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
+    let hash = |bytes: &Vec<u8>| format!("{:x}", Sha256::digest(bytes));
+    files
+        .iter()
+        .map(|(path, bytes)| (path.clone(), hash(bytes)))
+        .collect()
+}
+
+/// Lines as those of `sha256sum`.
+fn read_lock(folder: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(folder.join(LOCK)).unwrap_or_default();
+    let line = |line: &str| {
+        let (hash, path) = line.split_once("  ").expect("hash, two spaces, path");
+        (path.to_owned(), hash.to_owned())
+    };
+    text.lines().map(line).collect()
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// The schemas as they lie there, blessed before the first look if so asked.
+static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    bless_if_asked();
+    parse(&files(&folder("schemas")))
+});
+
+/// The samples as they lie there.
+static SAMPLES: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    bless_if_asked();
+    parse(&files(&folder("samples")))
+});
+
+fn parse(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Value> {
+    let parse = |path: &str, bytes: &[u8]| {
+        serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
+    files
+        .iter()
+        .map(|(path, bytes)| (path.clone(), parse(path, bytes)))
+        .collect()
+}
+
+fn bless_if_asked() {
+    static ONCE: LazyLock<()> = LazyLock::new(|| {
+        let bless = match std::env::var("AEROALPES_BLESS").as_deref() {
+            Ok("1") => Bless::New,
+            Ok("envelopes") => Bless::NewAndUnversioned,
+            Ok(other) => panic!("AEROALPES_BLESS is 1 or envelopes, not {other:?}"),
+            Err(_) => return,
+        };
+        let schemas = folder("schemas");
+        for (path, schema) in generated() {
+            let file = schemas.join(&path);
+            let stored = fs::read(&file).map(|bytes| serde_json::from_slice::<Value>(&bytes));
+            let write = match stored {
+                Err(_) => true,
+                Ok(_) if version_in(&path).is_some() || bless == Bless::New => false,
+                Ok(stored) => stored.map_or(true, |stored| stored != schema),
+            };
+            if write {
+                fs::create_dir_all(file.parent().unwrap()).unwrap();
+                fs::write(file, pretty(&schema)).unwrap();
+            }
+        }
+        for folder in [schemas, folder("samples")] {
+            let lock = blessed(&hashes(&files(&folder)), &read_lock(&folder), bless);
+            let lines = lock.iter().map(|(path, hash)| format!("{hash}  {path}\n"));
+            fs::write(folder.join(LOCK), lines.collect::<String>()).unwrap();
+        }
+    });
+    LazyLock::force(&ONCE);
+}
+
+// What holds.
+
+#[test]
+fn the_types_have_the_schemas_that_were_agreed_on() {
+    let mut faults = vec![];
+    for (path, made) in generated() {
+        match SCHEMAS.get(&path) {
+            None => faults.push(format!("{path} does not exist: run with AEROALPES_BLESS=1")),
+            Some(stored) => {
+                let found = differences(stored, &made);
+                if !found.is_empty() {
+                    faults.push(format!("{}\n  {}", advice(&path), found.join("\n  ")));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn what_was_agreed_on_is_not_rewritten() {
+    bless_if_asked();
+    let mut faults = vec![];
+    for name in ["schemas", "samples"] {
+        let folder = folder(name);
+        for (path, fault) in lock_faults(&hashes(&files(&folder)), &read_lock(&folder)) {
+            let advice = match fault {
+                "is not in versions.lock" => "run with AEROALPES_BLESS=1".to_owned(),
+                _ => advice(&path),
+            };
+            faults.push(format!("{name}/{path} {fault}: {advice}"));
+        }
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn every_type_and_version_has_a_schema_and_a_sample_and_nothing_else_has() {
+    let catalogue = Catalogue::current();
+    let versions = catalogue.types().flat_map(|known| {
+        (1..=known.newest())
+            .map(|version| versioned_path(known.context, known.name, version))
+            .collect::<Vec<_>>()
+    });
+    let unversioned = all_unversioned().into_iter().map(|form| form.path);
+    let expected: BTreeSet<_> = versions.chain(unversioned).collect();
+
+    let schemas: BTreeSet<_> = SCHEMAS.keys().cloned().collect();
+    assert_eq!(schemas, expected, "left: schemas/, right: the catalogue");
+
+    // A sample of an event or a command shows its envelope too.
+    let mut sampled: BTreeSet<_> = SAMPLES.keys().map(|path| schema_of(path)).collect();
+    sampled.extend(["event.json", "command.json"].map(String::from));
+    assert_eq!(sampled, expected, "left: samples/, right: the catalogue");
+
+    let reply = |kind: &str| SAMPLES.values().any(|sample| sample["resultado"] == kind);
+    assert!(reply("eventos") && reply("rechazado"));
+}
+
+/// The schema that a sample shows: `vuelos/ReservaCreada.v2.sin-pago.json` that of version 2, `reply.eventos.json` the reply's.
+fn schema_of(sample: &str) -> String {
+    let (folder, name) = sample
+        .rsplit_once('/')
+        .map_or(("", sample), |(folder, name)| {
+            (&sample[..=folder.len()], name)
+        });
+    let kept = if version_in(sample).is_some() { 2 } else { 1 };
+    let kept: Vec<_> = name.split('.').take(kept).collect();
+    format!("{folder}{}.json", kept.join("."))
+}
+
+fn assert_valid(schema: &str, value: &Value, sample: &str) {
+    let faults: Vec<_> = validator(schema)
+        .iter_errors(value)
+        .map(|error| format!("{} {error}", error.instance_path()))
+        .collect();
+    assert!(
+        faults.is_empty(),
+        "{sample} is not as {schema} has it: {faults:#?}"
+    );
+}
+
+fn validator(schema: &str) -> Validator {
+    jsonschema::options()
+        .should_validate_formats(true)
+        .build(&SCHEMAS[schema])
+        .unwrap_or_else(|error| panic!("{schema}: {error}"))
+}
+
+#[test]
+fn samples_of_events_fit_their_schemas_and_decode() {
+    let catalogue = Catalogue::current();
+    for (path, sample) in SAMPLES.iter() {
+        let Some(version) = version_in(path) else {
+            continue;
+        };
+        let schema = schema_of(path);
+        assert_valid(&schema, &sample["data"], path);
+        // The tutorials' own envelope came before the schemas.
+        if sample["specversion"] != "v1" {
+            assert_valid("event.json", sample, path);
+            let named = schema.trim_end_matches(".json").replace(['/', '.'], ":");
+            assert_eq!(
+                sample["dataschema"],
+                format!("urn:aeroalpes:esquema:{named}"),
+                "{path}"
+            );
+        }
+
+        let (event, _) = Event::decode(sample.to_string().as_bytes(), &catalogue)
+            .unwrap_or_else(|error| panic!("{path}: {error}"));
+        let written: Value = serde_json::from_str(&event.encode().unwrap()).unwrap();
+        let context = event.stream.context;
+        let newest = catalogue
+            .find(context.name(), &event.kind)
+            .unwrap()
+            .newest();
+        if version == newest {
+            assert_eq!(&written, sample, "{path}");
+        }
+        // What an old version is lifted to is an event of the newest.
+        let lifted = versioned_path(context, &event.kind, newest);
+        assert_valid("event.json", &written, path);
+        assert_valid(&lifted, &written["data"], path);
+    }
+}
+
+#[test]
+fn samples_of_commands_and_replies_fit_their_schemas_and_read() {
+    let forms = all_unversioned();
+    let round_trip = |schema: &str, value: &Value, sample: &str| {
+        assert_valid(schema, value, sample);
+        let form = forms.iter().find(|form| form.path == schema).unwrap();
+        let written = (form.round_trip)(value).unwrap_or_else(|error| panic!("{sample}: {error}"));
+        assert_eq!(&written, value, "{sample}");
+    };
+    for (path, sample) in SAMPLES
+        .iter()
+        .filter(|(path, _)| version_in(path).is_none())
+    {
+        let schema = schema_of(path);
+        match schema.rsplit_once('/') {
+            Some((_, name)) => {
+                round_trip("command.json", sample, path);
+                round_trip(&schema, &sample["data"], path);
+                assert_eq!(sample["type"], name.trim_end_matches(".json"), "{path}");
+            }
+            None => round_trip(&schema, sample, path),
+        }
+    }
+}
+
+#[test]
+fn the_first_version_is_lifted_field_by_field() {
+    let sample = &SAMPLES["vuelos/ReservaCreada.v1.json"];
+    let (event, payload) =
+        Event::decode(sample.to_string().as_bytes(), &Catalogue::current()).unwrap();
+    let reservation = "7f3b9a52-1c4d-4e8f-a6b0-9d2e5c7f1a34";
+    let expected = json!({
+        "specversion": "1.0",
+        "id": "5f0c1b2e-8d3a-4c6f-9b1e-2a7d4e6f8a90",
+        "source": "/aeroalpes/vuelos",
+        "type": "ReservaCreada",
+        "subject": reservation,
+        "time": "2022-11-22T13:10:00.123Z",
+        "datacontenttype": "application/json",
+        "dataschema": "urn:aeroalpes:esquema:vuelos:ReservaCreada:v2",
+        "stream": format!("reserva-{reservation}"),
+        "streamversion": 1,
+        "correlationid": reservation,
+        "causationid": "5f0c1b2e-8d3a-4c6f-9b1e-2a7d4e6f8a90",
+        "sagamode": "orquestacion",
+        "data": {
+            "id_reserva": reservation,
+            "id_cliente": null,
+            "estado": "Pendiente",
+            "fecha_creacion": "2022-11-22T13:10:00.001Z",
+            "itinerarios": [],
+            "pago": null,
+        },
+    });
+    let written: Value = serde_json::from_str(&event.encode().unwrap()).unwrap();
+    assert_eq!(written, expected);
+
+    let Payload::ReservaCreada(created) = payload else {
+        panic!("{payload:?}")
+    };
+    assert_eq!(created.id_reserva.to_string(), reservation);
+    assert_eq!(created.id_cliente, None);
+    assert_eq!(created.estado, EstadoReserva::Pendiente);
+    assert_eq!(
+        created.fecha_creacion.to_string(),
+        "2022-11-22T13:10:00.001Z"
+    );
+    assert_eq!(created.itinerarios, []);
+    assert_eq!(created.pago, None);
+
+    // A client that was known is kept.
+    let mut named = sample.clone();
+    named["data"]["id_cliente"] = "cliente-42".into();
+    let (_, payload) = Event::decode(named.to_string().as_bytes(), &Catalogue::current()).unwrap();
+    let Payload::ReservaCreada(created) = payload else {
+        panic!("{payload:?}")
+    };
+    assert_eq!(created.id_cliente.as_deref(), Some("cliente-42"));
+}
+
+// That the guard can fail.
+
+#[test]
+fn a_changed_schema_is_reported() {
+    let path = "vuelos/ReservaCreada.v2.json";
+    let made = &generated()[path];
+    assert_eq!(differences(made, made), Vec::<String>::new());
+    let changed = |change: fn(&mut Value)| {
+        let mut changed = made.clone();
+        change(&mut changed);
+        differences(made, &changed)
+    };
+
+    let found = changed(|schema| {
+        schema["properties"]["canal"] = json!({ "type": "string" });
+        schema["required"]
+            .as_array_mut()
+            .unwrap()
+            .push("canal".into());
+    });
+    assert!(
+        found.contains(&"/properties/canal is new in the code".to_owned()),
+        "{found:?}"
+    );
+    assert!(
+        found.iter().any(|fault| fault.starts_with("/required: ")),
+        "{found:?}"
+    );
+
+    let breaking: [fn(&mut Value); 5] = [
+        |schema| schema["properties"]["canal"] = json!({ "type": "string" }),
+        |schema| drop(schema["required"].as_array_mut().unwrap().pop()),
+        |schema| drop(schema["properties"].as_object_mut().unwrap().remove("pago")),
+        |schema| schema["$defs"]["Monto"]["pattern"] = "^[0-9]+$".into(),
+        // The name of a property is no annotation.
+        |schema| schema["properties"]["title"] = json!({ "type": "string" }),
+    ];
+    for change in breaking {
+        assert!(!changed(change).is_empty());
+    }
+    let harmless: [fn(&mut Value); 3] = [
+        |schema| schema["description"] = "Said better.".into(),
+        |schema| schema["properties"]["estado"]["description"] = "Said better.".into(),
+        |schema| schema["required"].as_array_mut().unwrap().reverse(),
+    ];
+    for change in harmless {
+        assert_eq!(changed(change), Vec::<String>::new());
+    }
+
+    assert_eq!(
+        advice(path),
+        "the schema of vuelos/ReservaCreada changed: leave version 2 as it is, add version 3 with an upcaster (see \
+         docs/recipes.md), then run with AEROALPES_BLESS=1"
+    );
+}
+
+#[test]
+fn a_rewritten_file_is_reported_and_never_blessed() {
+    let of = |lines: &[(&str, &str)]| -> BTreeMap<String, String> {
+        lines
+            .iter()
+            .map(|(path, hash)| ((*path).to_owned(), (*hash).to_owned()))
+            .collect()
+    };
+    let lock = of(&[
+        ("event.json", "1"),
+        ("vuelos/A.v1.json", "2"),
+        ("vuelos/B.v1.json", "3"),
+    ]);
+    let files = of(&[
+        ("event.json", "changed"),
+        ("vuelos/A.v1.json", "changed"),
+        ("vuelos/A.v2.json", "4"),
+    ]);
+    assert_eq!(lock_faults(&lock, &lock), BTreeMap::new());
+    let rewritten = "is not what versions.lock has";
+    let faults = BTreeMap::from([
+        ("event.json".to_owned(), rewritten),
+        ("vuelos/A.v1.json".to_owned(), rewritten),
+        ("vuelos/A.v2.json".to_owned(), "is not in versions.lock"),
+        (
+            "vuelos/B.v1.json".to_owned(),
+            "is in versions.lock but gone",
+        ),
+    ]);
+    assert_eq!(lock_faults(&files, &lock), faults);
+
+    let after = |bless| {
+        let faults = lock_faults(&files, &blessed(&files, &lock, bless));
+        faults.into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        after(Bless::New),
+        ["event.json", "vuelos/A.v1.json", "vuelos/B.v1.json"]
+    );
+    assert_eq!(
+        after(Bless::NewAndUnversioned),
+        ["vuelos/A.v1.json", "vuelos/B.v1.json"]
+    );
+}

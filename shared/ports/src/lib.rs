@@ -1,0 +1,24 @@
+//! What the rest of the system may ask of the outside world, and nothing more.
+//!
+//! Each port is a small trait with two implementations: the AWS adapter in `shared/aws` and the in-memory twin in
+//! [`memory`]. Both must pass the same suite, [`suite`]. Code that reaches time, randomness, tables or the log by any other
+//! way cannot be simulated, so nothing does.
+//!
+//! | port | AWS | twin |
+//! | --- | --- | --- |
+//! | [`Tables`] | DynamoDB | [`memory::MemoryTables`] |
+//! | [`Log`], [`LogReader`] | Kinesis | [`memory::MemoryLog`] |
+//! | [`Clock`], [`Ids`], [`Randomness`], [`Tasks`] | the operating system, tokio | [`memory::world`] |
+
+mod log;
+pub mod memory;
+pub mod suite;
+mod tables;
+mod world;
+
+pub use log::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
+pub use tables::{
+    Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
+    TableError, TableName, Tables, TransactError, Update, Write, WriteError,
+};
+pub use world::{Clock, Ids, Randomness, Tasks, World, jittered};

@@ -1,0 +1,361 @@
+//! What every implementation of the ports must do. Run against the twins and against the AWS adapters.
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "this module is a test suite"
+)]
+
+use serde_json::{Value, json};
+
+use crate::{
+    Condition, Consistency, Direction, Index, IndexQuery, Item, Key, Log, LogReader, Path,
+    Position, TableName, Tables, TransactError, Update, Write, WriteError,
+};
+
+fn object(value: Value) -> Item {
+    let Value::Object(item) = value else {
+        unreachable!("an object literal")
+    };
+    item
+}
+
+async fn read(tables: &dyn Tables, key: &Key) -> Option<Item> {
+    let mut item = tables.get_one(key, Consistency::Strong).await.unwrap()?;
+    item.remove("pk");
+    item.remove("sk");
+    Some(item)
+}
+
+/// The suite of [`Tables`]. `table` has both indexes; `unique` sets this run's items apart from those of others.
+pub async fn tables(tables: &dyn Tables, table: TableName, unique: &str) {
+    updates(tables, table, unique).await;
+    conditions(tables, table, unique).await;
+    transactions(tables, table, unique).await;
+    indexes(tables, table, unique).await;
+    listing(tables, table, unique).await;
+}
+
+async fn updates(tables: &dyn Tables, table: TableName, unique: &str) {
+    let key = Key::new(table, format!("{unique}-updates"), "a");
+    assert_eq!(read(tables, &key).await, None);
+    let first = Update::of(key.clone())
+        .set(Path::of("version"), 1)
+        .set(
+            Path::of("receipts"),
+            json!({"one": {"hash": "h", "from": 1}}),
+        )
+        .set(Path::of("text"), "á ñ \u{1f6eb} \"quoted\"")
+        .set(Path::of("nothing"), Value::Null)
+        .set(Path::of("yes"), true)
+        .append(Path::of("events"), vec![json!("first")])
+        .add(Path::of("count"), 2);
+    tables.write(&first.into()).await.unwrap();
+    let second = Update::of(key.clone())
+        .set(Path::entry("receipts", "two"), json!({"hash": "i"}))
+        .append(Path::of("events"), vec![json!("second"), json!("third")])
+        .add(Path::of("count"), -5)
+        .remove(Path::of("nothing"));
+    tables.write(&second.into()).await.unwrap();
+    assert_eq!(
+        read(tables, &key).await.map(Value::Object),
+        Some(json!({
+            "version": 1, "text": "á ñ \u{1f6eb} \"quoted\"", "yes": true, "count": -3,
+            "receipts": {"one": {"hash": "h", "from": 1}, "two": {"hash": "i"}},
+            "events": ["first", "second", "third"],
+        }))
+    );
+    let into_nowhere = Update::of(Key::new(table, format!("{unique}-updates"), "b"))
+        .set(Path::entry("receipts", "two"), 1);
+    assert!(matches!(
+        tables.write(&into_nowhere.into()).await,
+        Err(WriteError::Table(_))
+    ));
+    let put = Write::Put {
+        key: key.clone(),
+        item: object(json!({"only": 1})),
+        condition: Condition::Exists,
+    };
+    tables.write(&put).await.unwrap();
+    assert_eq!(read(tables, &key).await, Some(object(json!({"only": 1}))));
+    let delete = Write::Delete {
+        key: key.clone(),
+        condition: Condition::Always,
+    };
+    tables.write(&delete).await.unwrap();
+    tables.write(&delete).await.unwrap();
+    assert_eq!(read(tables, &key).await, None);
+}
+
+async fn conditions(tables: &dyn Tables, table: TableName, unique: &str) {
+    let key = Key::new(table, format!("{unique}-conditions"), "a");
+    let attempt = async |condition: Condition| match tables
+        .write(
+            &Update::of(key.clone())
+                .when(condition)
+                .add(Path::of("writes"), 1)
+                .into(),
+        )
+        .await
+    {
+        Ok(()) => true,
+        Err(WriteError::ConditionFailed) => false,
+        Err(error) => unreachable!("{error}"),
+    };
+    let version = || Path::of("version");
+    assert!(!attempt(Condition::Exists).await);
+    assert!(
+        !attempt(Condition::Less(version(), 5)).await,
+        "a missing attribute is not less"
+    );
+    assert!(!attempt(Condition::Equals(version(), json!(0))).await);
+    assert!(attempt(Condition::Absent).await);
+    assert!(!attempt(Condition::Absent).await);
+    assert!(attempt(Condition::Exists).await);
+    let set = Update::of(key.clone())
+        .set(version(), 3)
+        .set(Path::of("seats"), json!({"left": 2}));
+    tables.write(&set.into()).await.unwrap();
+    for (condition, expected) in [
+        (Condition::Equals(version(), json!(3)), true),
+        (Condition::Equals(version(), json!(4)), false),
+        (Condition::Equals(version(), json!("3")), false),
+        (Condition::Less(version(), 3), false),
+        (Condition::Less(version(), 4), true),
+        (Condition::AtLeast(version(), 4), false),
+        (Condition::AtLeast(version(), 3), true),
+        (Condition::AtLeast(Path::entry("seats", "left"), 2), true),
+        (Condition::AtLeast(Path::entry("seats", "left"), 3), false),
+        (
+            Condition::All(vec![Condition::Exists, Condition::Less(version(), 4)]),
+            true,
+        ),
+        (
+            Condition::All(vec![Condition::Exists, Condition::Less(version(), 3)]),
+            false,
+        ),
+        (
+            Condition::Any(vec![Condition::Absent, Condition::Less(version(), 4)]),
+            true,
+        ),
+        (
+            Condition::Any(vec![Condition::Absent, Condition::Less(version(), 3)]),
+            false,
+        ),
+    ] {
+        assert_eq!(attempt(condition.clone()).await, expected, "{condition:?}");
+    }
+    let gone = Write::Delete {
+        key: key.clone(),
+        condition: Condition::Equals(version(), json!(9)),
+    };
+    assert_eq!(tables.write(&gone).await, Err(WriteError::ConditionFailed));
+    assert_eq!(read(tables, &key).await.unwrap()["writes"], json!(8));
+}
+
+async fn transactions(tables: &dyn Tables, table: TableName, unique: &str) {
+    let key = |name: &str| Key::new(table, format!("{unique}-transactions"), name);
+    let open = |name: &str| {
+        Write::from(
+            Update::of(key(name))
+                .when(Condition::Absent)
+                .set(Path::of("v"), 1),
+        )
+    };
+    tables.transact(&[open("a"), open("b")]).await.unwrap();
+    assert_eq!(
+        tables.transact(&[open("c"), open("b"), open("a")]).await,
+        Err(TransactError::ConditionsFailed(vec![1, 2])),
+        "each failed condition is told by its place"
+    );
+    assert_eq!(
+        read(tables, &key("c")).await,
+        None,
+        "nothing of a failed transaction is written"
+    );
+    let delete = Write::Delete {
+        key: key("a"),
+        condition: Condition::Exists,
+    };
+    let put = Write::Put {
+        key: key("d"),
+        item: object(json!({"v": 4})),
+        condition: Condition::Always,
+    };
+    tables
+        .transact(&[
+            delete,
+            put,
+            Update::of(key("b")).add(Path::of("v"), 1).into(),
+        ])
+        .await
+        .unwrap();
+    assert_eq!(read(tables, &key("a")).await, None);
+    assert_eq!(read(tables, &key("b")).await, Some(object(json!({"v": 2}))));
+    assert_eq!(read(tables, &key("d")).await, Some(object(json!({"v": 4}))));
+}
+
+async fn indexes(tables: &dyn Tables, table: TableName, unique: &str) {
+    let partition = format!("{unique}-even");
+    for number in 0..25 {
+        let key = Key::new(table, format!("{unique}-index-{number}"), "a");
+        let mut update = Update::of(key).set(Path::of("number"), number);
+        if number % 2 == 0 {
+            update = update
+                .set(Path::of("gsi1pk"), partition.clone())
+                .set(Path::of("gsi1sk"), format!("{number:03}"));
+        }
+        tables.write(&update.into()).await.unwrap();
+    }
+    let numbers = async |from: Option<&str>, below: Option<&str>, direction, limit| {
+        let query = IndexQuery {
+            table,
+            index: Index::Gsi1,
+            partition: partition.clone(),
+            from: from.map(str::to_owned),
+            below: below.map(str::to_owned),
+            direction,
+            limit,
+        };
+        let page = tables.query(&query).await.unwrap();
+        let found: Vec<i64> = page
+            .items
+            .iter()
+            .map(|item| item["number"].as_i64().unwrap())
+            .collect();
+        (found, page.more)
+    };
+    assert_eq!(
+        numbers(None, None, Direction::Descending, 3).await,
+        (vec![24, 22, 20], true)
+    );
+    assert_eq!(
+        numbers(None, Some("004"), Direction::Descending, 3).await.0,
+        vec![2, 0]
+    );
+    assert_eq!(
+        numbers(Some("020"), None, Direction::Ascending, 100).await,
+        (vec![20, 22, 24], false)
+    );
+    assert_eq!(
+        numbers(Some("004"), Some("008"), Direction::Ascending, 100).await,
+        (vec![4, 6], false)
+    );
+    let key = Key::new(table, format!("{unique}-index-24"), "a");
+    tables
+        .write(
+            &Update::of(key)
+                .remove(Path::of("gsi1pk"))
+                .remove(Path::of("gsi1sk"))
+                .into(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        numbers(None, None, Direction::Descending, 1).await.0,
+        vec![22],
+        "an index is sparse"
+    );
+}
+
+async fn listing(tables: &dyn Tables, table: TableName, unique: &str) {
+    let pk = format!("{unique}-list");
+    for number in 0..7 {
+        let update =
+            Update::of(Key::new(table, pk.clone(), format!("{number}"))).set(Path::of("n"), number);
+        tables.write(&update.into()).await.unwrap();
+    }
+    let (mut found, mut after) = (vec![], None);
+    loop {
+        let page = tables.list(table, &pk, after.as_ref(), 3).await.unwrap();
+        assert!(page.items.len() <= 3);
+        found.extend(page.items.iter().map(|item| item["n"].as_i64().unwrap()));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, (0..7).collect::<Vec<_>>());
+    let (mut seen, mut after) = (0, None);
+    loop {
+        let page = tables.scan(table, after.as_ref()).await.unwrap();
+        seen += page
+            .items
+            .iter()
+            .filter(|item| item["pk"] == json!(pk))
+            .count();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, 7);
+    let keys: Vec<Key> = (0..230)
+        .map(|number| Key::new(table, pk.clone(), format!("{}", number % 115)))
+        .collect();
+    let many = tables.get(&keys, Consistency::Strong).await.unwrap();
+    let places: Vec<usize> = (0..)
+        .zip(&many)
+        .filter(|(_, item)| item.is_some())
+        .map(|(place, _)| place)
+        .collect();
+    assert_eq!(
+        places,
+        (0..7).chain(115..122).collect::<Vec<_>>(),
+        "each item stands in the place of its key"
+    );
+}
+
+/// The suite of [`Log`] and [`LogReader`]. `unique` sets this run's records apart from those of others.
+pub async fn log(log: &dyn Log, reader: &dyn LogReader, unique: &str) {
+    let mut last = None;
+    for number in 0..5 {
+        let data = format!("{unique}-{number} ñ");
+        let sequence = log
+            .append(&format!("{unique}-key"), data.as_bytes(), last.as_ref())
+            .await
+            .unwrap();
+        assert_ne!(last.as_ref(), Some(&sequence));
+        last = Some(sequence);
+    }
+    log.append(&format!("{unique}-other"), &[0, 255, 254], None)
+        .await
+        .unwrap();
+    assert!(log.append("", b"no key", None).await.is_err());
+
+    let mut found = vec![];
+    for shard in reader.shards().await.unwrap() {
+        let mut next = Some(Position::Oldest);
+        while let Some(from) = next {
+            let batch = reader.read(&shard, &from).await.unwrap();
+            found.extend(batch.records);
+            next = if batch.at_tip { None } else { batch.next };
+        }
+    }
+    found.retain(|record| record.partition_key.starts_with(unique));
+    let (one, other): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|record| record.partition_key == format!("{unique}-key"));
+    let texts: Vec<_> = one
+        .iter()
+        .map(|record| String::from_utf8(record.data.clone()).unwrap())
+        .collect();
+    assert_eq!(
+        texts,
+        (0..5)
+            .map(|number| format!("{unique}-{number} ñ"))
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(one.last().map(|record| &record.sequence), last.as_ref());
+    assert!(
+        one.iter().all(|record| record.shard == one[0].shard),
+        "one key, one shard"
+    );
+    assert_eq!(
+        other
+            .iter()
+            .map(|record| record.data.as_slice())
+            .collect::<Vec<_>>(),
+        [[0, 255, 254]]
+    );
+}

@@ -1,0 +1,393 @@
+//! Tables of JSON items with conditional writes. On AWS, DynamoDB.
+//!
+//! The operations are data, so that a protocol built on them is the same code over DynamoDB and over its in-memory twin, and
+//! a simulation can look at, delay, fail or repeat each one.
+//!
+//! Every table has the same keys: `pk` and `sk`, and where it has indexes, `gsi1pk`/`gsi1sk` and `gsi2pk`/`gsi2sk`. An item is in
+//! an index exactly when it has both of the index's attributes.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+/// An item: attribute names to JSON values. Numbers are integers.
+pub type Item = Map<String, Value>;
+
+/// The logical name of a table; adapters map it to a physical one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableName(pub &'static str);
+
+/// The primary key of an item.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The table.
+    pub table: TableName,
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+impl Key {
+    /// A key of `table`.
+    pub fn new(table: TableName, pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self {
+            table,
+            pk: pk.into(),
+            sk: sk.into(),
+        }
+    }
+}
+
+/// An attribute, or one entry of an attribute that is an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path {
+    /// The attribute.
+    pub attribute: String,
+    /// The entry of it, where the attribute is an object.
+    pub entry: Option<String>,
+}
+
+impl Path {
+    /// A whole attribute.
+    pub fn of(attribute: impl Into<String>) -> Self {
+        Self {
+            attribute: attribute.into(),
+            entry: None,
+        }
+    }
+
+    /// One entry of an attribute that is an object, and exists.
+    pub fn entry(attribute: impl Into<String>, entry: impl Into<String>) -> Self {
+        Self {
+            attribute: attribute.into(),
+            entry: Some(entry.into()),
+        }
+    }
+}
+
+/// What must hold for a write to happen.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub enum Condition {
+    /// Nothing.
+    #[default]
+    Always,
+    /// The item exists.
+    Exists,
+    /// The item does not exist.
+    Absent,
+    /// The attribute exists and equals the value.
+    Equals(Path, Value),
+    /// The attribute exists, is a number, and is less.
+    Less(Path, i64),
+    /// The attribute exists, is a number, and is at least as much.
+    AtLeast(Path, i64),
+    /// Each of these holds.
+    All(Vec<Condition>),
+    /// One of these holds.
+    Any(Vec<Condition>),
+}
+
+/// Changes to one item, made together or not at all. Creates the item when it is not there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    /// Which item.
+    pub key: Key,
+    /// What must hold.
+    pub condition: Condition,
+    /// Attributes to set.
+    pub set: Vec<(Path, Value)>,
+    /// Lists to append to; a list that is not there starts empty.
+    pub append: Vec<(Path, Vec<Value>)>,
+    /// Numbers to add to; a number that is not there starts at 0.
+    pub add: Vec<(Path, i64)>,
+    /// Attributes to remove.
+    pub remove: Vec<Path>,
+}
+
+impl Update {
+    /// No change to `key` yet.
+    #[must_use]
+    pub fn of(key: Key) -> Self {
+        Self {
+            key,
+            condition: Condition::Always,
+            set: vec![],
+            append: vec![],
+            add: vec![],
+            remove: vec![],
+        }
+    }
+
+    /// Only if `condition` holds.
+    #[must_use]
+    pub fn when(mut self, condition: Condition) -> Self {
+        self.condition = condition;
+        self
+    }
+
+    /// Sets an attribute or entry.
+    #[must_use]
+    pub fn set(mut self, path: Path, value: impl Into<Value>) -> Self {
+        self.set.push((path, value.into()));
+        self
+    }
+
+    /// Appends to a list.
+    #[must_use]
+    pub fn append(mut self, path: Path, values: Vec<Value>) -> Self {
+        self.append.push((path, values));
+        self
+    }
+
+    /// Adds to a number.
+    #[must_use]
+    pub fn add(mut self, path: Path, amount: i64) -> Self {
+        self.add.push((path, amount));
+        self
+    }
+
+    /// Removes an attribute or entry.
+    #[must_use]
+    pub fn remove(mut self, path: Path) -> Self {
+        self.remove.push(path);
+        self
+    }
+}
+
+/// One write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// Changes an item, or creates it.
+    Update(Update),
+    /// Replaces an item whole. `item` holds everything but the key.
+    Put {
+        /// Which item.
+        key: Key,
+        /// Its new content, without `pk` and `sk`.
+        item: Item,
+        /// What must hold of the old one.
+        condition: Condition,
+    },
+    /// Removes an item; one that is not there is removed already.
+    Delete {
+        /// Which item.
+        key: Key,
+        /// What must hold.
+        condition: Condition,
+    },
+}
+
+impl Write {
+    /// The item written.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Update(update) => &update.key,
+            Self::Put { key, .. } | Self::Delete { key, .. } => key,
+        }
+    }
+
+    /// What must hold.
+    #[must_use]
+    pub fn condition(&self) -> &Condition {
+        match self {
+            Self::Update(update) => &update.condition,
+            Self::Put { condition, .. } | Self::Delete { condition, .. } => condition,
+        }
+    }
+}
+
+impl From<Update> for Write {
+    fn from(update: Update) -> Self {
+        Self::Update(update)
+    }
+}
+
+/// How fresh a read must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consistency {
+    /// Sees every write that was answered before it.
+    Strong,
+    /// May lag, costs half.
+    Eventual,
+}
+
+/// A secondary index. Reads of it may lag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Index {
+    /// On `gsi1pk`, `gsi1sk`.
+    Gsi1,
+    /// On `gsi2pk`, `gsi2sk`.
+    Gsi2,
+}
+
+impl Index {
+    /// Name of the index.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gsi1 => "gsi1",
+            Self::Gsi2 => "gsi2",
+        }
+    }
+
+    /// The attributes that place an item in it: partition and sort key.
+    #[must_use]
+    pub fn attributes(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Gsi1 => ("gsi1pk", "gsi1sk"),
+            Self::Gsi2 => ("gsi2pk", "gsi2sk"),
+        }
+    }
+}
+
+/// Which end of an index comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Smallest sort key first.
+    Ascending,
+    /// Greatest sort key first.
+    Descending,
+}
+
+/// A range of one partition of an index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IndexQuery {
+    /// The table.
+    pub table: TableName,
+    /// Its index.
+    pub index: Index,
+    /// The partition of the index.
+    pub partition: String,
+    /// Only sort keys at or above this.
+    pub from: Option<String>,
+    /// Only sort keys **below** this.
+    pub below: Option<String>,
+    /// Which end first.
+    pub direction: Direction,
+    /// At most this many items.
+    pub limit: usize,
+}
+
+/// Items of an index, in the order asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IndexPage {
+    /// The items, with their `pk` and `sk`.
+    pub items: Vec<Item>,
+    /// False when the range surely holds nothing further.
+    pub more: bool,
+}
+
+/// Part of a whole table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScanPage {
+    /// The items, with their `pk` and `sk`.
+    pub items: Vec<Item>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Key>,
+}
+
+/// What can go wrong with any call.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum TableError {
+    /// No answer, a throttle, or a conflict with another transaction. A write **may have happened**.
+    #[error("the table did not answer: {0}")]
+    Unavailable(String),
+    /// Refused, and will be every time (malformed, too large, not allowed).
+    #[error("the table refused the request: {0}")]
+    Refused(String),
+}
+
+/// What can go wrong with a write.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum WriteError {
+    /// The condition does not hold. It may be because **this very write** happened before: a client that retries by itself
+    /// can have its first try's answer lost.
+    #[error("the condition of the write does not hold")]
+    ConditionFailed,
+    /// Anything else.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// What can go wrong with a transaction.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum TransactError {
+    /// Nothing was written: the conditions of the writes at these places (from 0) do not hold.
+    #[error("conditions of writes {0:?} of the transaction do not hold")]
+    ConditionsFailed(Vec<usize>),
+    /// Anything else.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// Tables of items.
+#[async_trait]
+pub trait Tables: Send + Sync {
+    /// Reads items, each in the place of its key. Any number; duplicates are allowed.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError>;
+
+    /// Makes one write if its condition holds.
+    ///
+    /// # Errors
+    ///
+    /// See [`WriteError`].
+    async fn write(&self, write: &Write) -> Result<(), WriteError>;
+
+    /// Makes every write if every condition holds, else none. From 1 to 100 writes of distinct items.
+    ///
+    /// # Errors
+    ///
+    /// See [`TransactError`].
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError>;
+
+    /// Reads part of an index.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError>;
+
+    /// Reads the items of one partition key, by sort key, at most `limit`, strongly consistent; `after` goes on.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    async fn list(
+        &self,
+        table: TableName,
+        pk: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<ScanPage, TableError>;
+
+    /// Reads part of a whole table, strongly consistent, in no useful order. For operators.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError>;
+
+    /// Reads one item.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    async fn get_one(
+        &self,
+        key: &Key,
+        consistency: Consistency,
+    ) -> Result<Option<Item>, TableError> {
+        let mut found = self.get(std::slice::from_ref(key), consistency).await?;
+        Ok(found.pop().flatten())
+    }
+}

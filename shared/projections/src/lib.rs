@@ -1,0 +1,35 @@
+//! Views: what the log says, folded into rows that answer questions.
+//!
+//! A view is one file in [`views`] and one line in [`registry`]. The [`Projector`] does the rest: order, duplicates, gaps,
+//! parking, generations, and the writes.
+//!
+//! A row holds what one reservation did, from all of its streams. Besides the view's own attributes it has
+//!
+//! | attribute | what |
+//! | --- | --- |
+//! | `pk`, `sk` | `{view}.{generation}#{id_reserva}`; `row` |
+//! | `rev` | counts the writes; every write is conditional on the one it read |
+//! | `guard` | stream prefix -> the last version folded |
+//! | `blocked` | stream prefix -> the version that could not be folded, while it is parked |
+//! | `gsi1pk`, `gsi1sk`, `gsi2pk`, `gsi2sk` | its places in the indexes, each partition within the generation |
+
+mod generations;
+mod projector;
+mod row;
+mod view;
+pub mod views;
+
+use std::sync::Arc;
+
+pub use generations::{Generation, Generations};
+pub use projector::{Projector, Redriven};
+pub use view::{Place, Unfoldable, View};
+
+/// The table of views.
+pub const TABLE: ports::TableName = ports::TableName("views");
+
+/// Every view.
+#[must_use]
+pub fn registry() -> Vec<Arc<dyn View>> {
+    vec![Arc::new(views::reservas::Reservas)]
+}

@@ -1,0 +1,128 @@
+//! A row: the view's own attributes, and what the projector keeps beside them.
+
+use std::collections::BTreeMap;
+
+use events::{IdReserva, Version};
+use ports::{Condition, Index, Item, Key, Path, Update};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{Generation, TABLE, View};
+
+/// Attributes that are not the view's own.
+const OWN: [&str; 9] = [
+    "pk", "sk", "rev", "guard", "blocked", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk",
+];
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Row {
+    /// How often it was written; 0 if it is not there.
+    pub(crate) rev: u64,
+    /// Stream prefix -> last version folded.
+    pub(crate) guard: BTreeMap<String, Version>,
+    /// Stream prefix -> version that cannot be folded.
+    pub(crate) blocked: BTreeMap<String, Version>,
+    /// The view's own attributes.
+    pub(crate) own: Item,
+}
+
+impl Row {
+    pub(crate) fn key(generation: &Generation, subject: IdReserva) -> Key {
+        Key::new(TABLE, format!("{generation}#{subject}"), "row")
+    }
+
+    pub(crate) fn from_item(item: Option<Item>) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Kept {
+            rev: u64,
+            guard: BTreeMap<String, Version>,
+            #[serde(default)]
+            blocked: BTreeMap<String, Version>,
+        }
+        let Some(mut own) = item else {
+            return Ok(Self::default());
+        };
+        let Kept {
+            rev,
+            guard,
+            blocked,
+        } = Kept::deserialize(&own)?;
+        own.retain(|name, _| !OWN.contains(&name.as_str()));
+        Ok(Self {
+            rev,
+            guard,
+            blocked,
+            own,
+        })
+    }
+
+    /// The view's attributes of an item as read from the table.
+    pub(crate) fn own(mut item: Item) -> Item {
+        item.retain(|name, _| !OWN.contains(&name.as_str()));
+        item
+    }
+
+    /// All attributes but keys.
+    fn attributes(&self, generation: &Generation, view: &dyn View) -> Item {
+        let mut item = self.own.clone();
+        let numbers = |map: &BTreeMap<String, Version>| {
+            map.iter()
+                .map(|(stream, version)| (stream.clone(), Value::from(*version)))
+                .collect::<Item>()
+        };
+        item.insert("guard".into(), numbers(&self.guard).into());
+        if !self.blocked.is_empty() {
+            item.insert("blocked".into(), numbers(&self.blocked).into());
+        }
+        for (index, place) in [Index::Gsi1, Index::Gsi2]
+            .into_iter()
+            .zip(view.places(&self.own))
+        {
+            let (partition, order) = index.attributes();
+            if let Some(place) = place {
+                item.insert(
+                    partition.into(),
+                    generation.partition(&place.partition).into(),
+                );
+                item.insert(order.into(), place.order.into());
+            }
+        }
+        item
+    }
+
+    /// The write that turns `before`, as read, into this row: only what differs. `None` if nothing does.
+    pub(crate) fn update(
+        &self,
+        before: &Self,
+        key: Key,
+        generation: &Generation,
+        view: &dyn View,
+    ) -> Option<Update> {
+        let (old, new) = (
+            before.attributes(generation, view),
+            self.attributes(generation, view),
+        );
+        if before.rev > 0 && old == new {
+            return None;
+        }
+        let unchanged = if before.rev == 0 {
+            Condition::Absent
+        } else {
+            Condition::Equals(Path::of("rev"), before.rev.into())
+        };
+        let mut update = Update::of(key)
+            .when(unchanged)
+            .set(Path::of("rev"), before.rev + 1);
+        for (name, value) in &new {
+            if before.rev == 0 || old.get(name) != Some(value) {
+                update = update.set(Path::of(name.clone()), value.clone());
+            }
+        }
+        if before.rev > 0 {
+            for name in old.keys().filter(|name| !new.contains_key(*name)) {
+                update = update.remove(Path::of(name.clone()));
+            }
+        }
+        Some(update)
+    }
+}

@@ -1,0 +1,3 @@
+//! The views, a file each.
+
+pub mod reservas;

@@ -1,0 +1,241 @@
+//! `reservas`: one row a reservation, as its users see it.
+//!
+//! `estado` follows from what has happened, in whatever order it was heard: cancelled over approved over paid over pending. A row
+//! whose ReservaCreada is missing is kept, and not listed.
+
+use std::collections::BTreeSet;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use events::{
+    Event, IdCorrelacion, IdReserva, Moment, Payload,
+    vuelos::{EstadoReserva, Itinerario, Pago},
+};
+use futures::future::try_join_all;
+use ports::{Consistency, Direction, Index, IndexQuery, Item, TableError, Tables};
+use serde::{Deserialize, Serialize};
+
+use crate::{Generation, Place, TABLE, Unfoldable, View, row::Row};
+
+/// The view's name.
+pub const NAME: &str = "reservas";
+
+/// The view.
+pub struct Reservas;
+
+/// A row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fila {
+    /// Which; `None` until ReservaCreada is heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_reserva: Option<IdReserva>,
+    /// Whose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_cliente: Option<String>,
+    /// Its saga.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_correlacion: Option<IdCorrelacion>,
+    /// What has happened: `creada`, `pagada`, `aprobada`, `cancelada`.
+    hechos: BTreeSet<String>,
+    /// The state that follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estado: Option<EstadoReserva>,
+    /// When it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fecha_creacion: Option<Moment>,
+    /// When it last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fecha_actualizacion: Option<Moment>,
+    /// The journey.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub itinerarios: Vec<Itinerario>,
+    /// The price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pago: Option<Pago>,
+}
+
+impl Fila {
+    fn fold(&mut self, event: &Event, payload: &Payload) {
+        let fact = match payload {
+            Payload::ReservaCreada(made) => {
+                self.id_reserva = Some(made.id_reserva);
+                self.id_cliente.clone_from(&made.id_cliente);
+                self.id_correlacion = Some(event.correlationid);
+                self.fecha_creacion = Some(made.fecha_creacion);
+                self.itinerarios.clone_from(&made.itinerarios);
+                self.pago.clone_from(&made.pago);
+                "creada"
+            }
+            Payload::ReservaPagada(_) => "pagada",
+            Payload::ReservaAprobada(_) => "aprobada",
+            Payload::ReservaCancelada(_) => "cancelada",
+            Payload::AprobacionReservaFallida(_) => return,
+        };
+        self.hechos.insert(fact.to_owned());
+        self.estado = [
+            ("cancelada", EstadoReserva::Cancelada),
+            ("aprobada", EstadoReserva::Aprobada),
+            ("pagada", EstadoReserva::Pagada),
+            ("creada", EstadoReserva::Pendiente),
+        ]
+        .into_iter()
+        .find(|(fact, _)| self.hechos.contains(*fact))
+        .map(|(_, estado)| estado);
+        self.fecha_actualizacion = self.fecha_actualizacion.max(Some(event.time));
+    }
+
+    /// Place among all, by time of creation; `None` if it is not to be listed.
+    fn order(&self) -> Option<String> {
+        Some(format!("{}#{}", self.fecha_creacion?, self.id_reserva?))
+    }
+}
+
+impl View for Reservas {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn fold(&self, row: &mut Item, event: &Event, payload: &Payload) -> Result<(), Unfoldable> {
+        let unfoldable = |error: serde_json::Error| Unfoldable(error.to_string());
+        let mut fila = Fila::deserialize(&*row).map_err(unfoldable)?;
+        fila.fold(event, payload);
+        let serde_json::Value::Object(item) = serde_json::to_value(fila).map_err(unfoldable)?
+        else {
+            return Err(Unfoldable("a row is an object".into()));
+        };
+        *row = item;
+        Ok(())
+    }
+
+    /// First index: by state. Second: by client and state. Either alone, or neither, is a merge of the states.
+    fn places(&self, row: &Item) -> [Option<Place>; 2] {
+        let Ok(fila) = Fila::deserialize(row) else {
+            return [None, None];
+        };
+        let (Some(estado), Some(order)) = (fila.estado, fila.order()) else {
+            return [None, None];
+        };
+        let by_client = fila.id_cliente.map(|client| by_client(&client, estado));
+        [Some(by_state(estado)), by_client].map(|partition| {
+            Some(Place {
+                partition: partition?,
+                order: order.clone(),
+            })
+        })
+    }
+}
+
+fn by_state(estado: EstadoReserva) -> String {
+    format!("estado:{estado}")
+}
+
+fn by_client(id_cliente: &str, estado: EstadoReserva) -> String {
+    format!("cliente:{id_cliente}:{estado}")
+}
+
+/// Which reservations to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only those in this state.
+    pub estado: Option<EstadoReserva>,
+    /// Only those of this client.
+    pub id_cliente: Option<String>,
+}
+
+/// Where a list goes on. Opaque to clients; says nothing of generations, so it outlives them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// As text for a client.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.0)
+    }
+
+    /// From a client's text; `None` if it is not one of ours.
+    #[must_use]
+    pub fn decode(text: &str) -> Option<Self> {
+        let order = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (moment, id) = order.split_once('#')?;
+        let valid = moment
+            .parse::<Moment>()
+            .is_ok_and(|parsed| parsed.to_string() == moment)
+            && id
+                .parse::<IdReserva>()
+                .is_ok_and(|parsed| parsed.to_string() == id);
+        valid.then_some(Self(order))
+    }
+}
+
+/// Reads one reservation; `None` if the view has not heard of its making.
+///
+/// # Errors
+///
+/// See [`TableError`].
+pub async fn one(
+    tables: &dyn Tables,
+    generation: &Generation,
+    id: IdReserva,
+) -> Result<Option<Fila>, TableError> {
+    let item = tables
+        .get_one(&Row::key(generation, id), Consistency::Eventual)
+        .await?;
+    let fila = item.map(read).transpose()?;
+    Ok(fila.filter(|fila| fila.id_reserva.is_some()))
+}
+
+/// Lists reservations, newest first, at most `limit`, and where to go on if there are more.
+///
+/// # Errors
+///
+/// See [`TableError`].
+pub async fn list(
+    tables: &dyn Tables,
+    generation: &Generation,
+    filter: &Filter,
+    limit: usize,
+    after: Option<&Cursor>,
+) -> Result<(Vec<Fila>, Option<Cursor>), TableError> {
+    let states = EstadoReserva::ALL
+        .into_iter()
+        .filter(|estado| filter.estado.is_none_or(|wanted| wanted == *estado));
+    let queries = states.map(|estado| {
+        let (index, partition) = match &filter.id_cliente {
+            None => (Index::Gsi1, by_state(estado)),
+            Some(client) => (Index::Gsi2, by_client(client, estado)),
+        };
+        IndexQuery {
+            table: TABLE,
+            index,
+            partition: generation.partition(&partition),
+            from: None,
+            below: after.map(|cursor| cursor.0.clone()),
+            direction: Direction::Descending,
+            limit: limit + 1,
+        }
+    });
+    let queries: Vec<_> = queries.collect();
+    let pages = try_join_all(queries.iter().map(|query| tables.query(query))).await?;
+    let mut found: Vec<Fila> = vec![];
+    for item in pages.into_iter().flat_map(|page| page.items) {
+        found.push(read(item)?);
+    }
+    // A row that changes state meanwhile may be seen in two partitions: the one that heard more is the newer.
+    found.sort_by_key(|fila| std::cmp::Reverse((fila.order(), fila.hechos.len())));
+    found.dedup_by_key(|fila| fila.id_reserva);
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found
+        .last()
+        .filter(|_| more)
+        .and_then(Fila::order)
+        .map(Cursor);
+    Ok((found, next))
+}
+
+fn read(item: Item) -> Result<Fila, TableError> {
+    let own = serde_json::Value::Object(Row::own(item));
+    serde_json::from_value(own)
+        .map_err(|error| TableError::Refused(format!("a row of {NAME} is malformed: {error}")))
+}

@@ -1,0 +1,76 @@
+//! `CancelarReserva`: undoes `CrearReserva` and `AprobarReserva`, and is what a client or a deadline asks for.
+
+use event_store::Decision;
+use events::{
+    Command, Event, Moment, Payload, Problem, Violation, kinds,
+    vuelos::{CancelarReserva, EstadoReserva, ReservaCancelada},
+};
+use serde_json::Value;
+
+use crate::{
+    Regla, Reserva, invalid, latest,
+    parse::{self, Node, Violations},
+};
+
+/// The motivo of a deadline that has passed: it no longer cancels what is approved.
+pub const PLAZO: &str = "plazo";
+
+/// Longest motivo, in characters.
+pub const MAX_MOTIVO: usize = 200;
+
+/// Its data, from the command.
+///
+/// # Errors
+///
+/// Every [`Violation`].
+pub fn parse(data: &Value) -> Result<CancelarReserva, Vec<Violation>> {
+    parse::read(data, |data, violations| {
+        let data = data.object(&["motivo"], violations)?;
+        Some(CancelarReserva {
+            motivo: data.required("motivo", violations, motivo)?,
+        })
+    })
+}
+
+fn motivo(node: Node<'_>, violations: &mut Violations) -> Option<String> {
+    let text = node.text(violations)?;
+    if text.trim().is_empty() {
+        return node.fault(violations, Regla::Vacio, "Debe decir algo");
+    }
+    if text.chars().count() > MAX_MOTIVO {
+        let detalle = format!("Debe tener {MAX_MOTIVO} caracteres como máximo");
+        return node.fault(violations, Regla::Limite, detalle);
+    }
+    Some(text.to_owned())
+}
+
+/// Its rules: from any state, with one exception: a deadline does not cancel what is approved. What was never made is cancelled
+/// too, and can then no longer be made.
+///
+/// Its event: `ReservaCancelada`.
+pub(crate) fn decide(
+    history: &[(Event, Payload)],
+    command: &Command,
+    now: Moment,
+) -> Result<Decision, Problem> {
+    let CancelarReserva { motivo } = parse(&command.data).map_err(invalid)?;
+    let earlier = latest(history, |payload| {
+        matches!(payload, Payload::ReservaCancelada(_))
+    });
+    if let Some(event) = earlier {
+        return Ok(Decision::Already(vec![event.clone()]));
+    }
+    let aprobada = Reserva::fold(history).estado() == Some(EstadoReserva::Aprobada);
+    if aprobada && motivo == PLAZO {
+        return Err(Problem::of(kinds::STATE)
+            .because("La reserva ya está aprobada; un plazo vencido no la cancela"));
+    }
+    Ok(Decision::commit(vec![
+        ReservaCancelada {
+            id_reserva: command.subject,
+            fecha_actualizacion: now,
+            motivo,
+        }
+        .into(),
+    ]))
+}

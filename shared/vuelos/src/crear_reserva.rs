@@ -1,0 +1,448 @@
+//! `CrearReserva`: a client asks for a reservation.
+
+use event_store::Decision;
+use events::{
+    Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment, Origin, Payload,
+    Problem, SagaMode, StreamId, Violation, kinds,
+    vuelos::{
+        Aeropuerto, CrearReserva, EstadoReserva, Itinerario, Leg, Monto, Odo, Pago, ReservaCreada,
+        Segmento,
+    },
+};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    Regla, Reserva, aeropuertos, invalid, monedas,
+    parse::{self, Node, Violations},
+    tarifa,
+};
+
+/// Longest list of itinerarios, odos, segmentos or legs.
+pub const MAX_LIST: usize = 10;
+/// Most legs in all.
+pub const MAX_LEGS: usize = 50;
+/// Longest name of an airport, in characters.
+pub const MAX_NOMBRE: usize = 200;
+/// Longest id of a client or token of payment, in characters.
+pub const MAX_TOKEN: usize = 64;
+/// Largest event that opens a stream, in bytes of its JSON. The stream's item keeps the rest of its room for what follows.
+pub const MAX_OPENING_EVENT: usize = 32 * 1024;
+
+/// 1900-01-01T00:00:00Z.
+const EARLIEST: i64 = -2_208_988_800;
+/// 2201-01-01T00:00:00Z, which is too late by one.
+const TOO_LATE: i64 = 7_289_654_400;
+
+/// Its data, from the body of a request or from a command.
+///
+/// What comes out is in normal form: times in UTC, amounts with the decimals of their currency. So equal requests are equal
+/// values, and parsing what is serialised again changes nothing.
+///
+/// # Errors
+///
+/// Every [`Violation`], up to [`MAX_VIOLATIONS`](crate::MAX_VIOLATIONS).
+pub fn parse(body: &Value) -> Result<CrearReserva, Vec<Violation>> {
+    parse::read(body, |body, violations| {
+        let body = body.object(&["itinerarios", "id_cliente", "pago", "saga"], violations)?;
+        let mut legs = 0;
+        let itinerarios = body.list(
+            "itinerarios",
+            MAX_LIST,
+            violations,
+            |itinerario, violations| read_itinerario(itinerario, &mut legs, violations),
+        );
+        if legs > MAX_LEGS {
+            let detalle = format!("Debe tener {MAX_LEGS} legs en total como máximo");
+            violations.add(body.path.field("itinerarios"), Regla::Limite, detalle);
+        }
+        let id_cliente = body.optional("id_cliente", violations, read_id_cliente);
+        let pago = body.optional("pago", violations, read_pago);
+        let saga = body.optional("saga", violations, read_saga);
+        let read = CrearReserva {
+            itinerarios: itinerarios?,
+            id_cliente,
+            pago,
+            saga,
+        };
+        let size = opening_size(&read);
+        if size > MAX_OPENING_EVENT {
+            let detalle = format!(
+                "El evento de la reserva ocuparía {size} bytes y el máximo es {MAX_OPENING_EVENT}"
+            );
+            violations.add(body.path.field("itinerarios"), Regla::Tamano, detalle);
+        }
+        Some(read)
+    })
+}
+
+fn read_itinerario(
+    node: Node<'_>,
+    legs: &mut usize,
+    violations: &mut Violations,
+) -> Option<Itinerario> {
+    let itinerario = node.object(&["odos"], violations)?;
+    let odos = itinerario.list("odos", MAX_LIST, violations, |odo, violations| {
+        read_odo(odo, legs, violations)
+    })?;
+    Some(Itinerario { odos })
+}
+
+fn read_odo(node: Node<'_>, legs: &mut usize, violations: &mut Violations) -> Option<Odo> {
+    let odo = node.object(&["segmentos"], violations)?;
+    let mut before = Arrival::default();
+    let segmentos = odo.list("segmentos", MAX_LIST, violations, |segmento, violations| {
+        let segmento = segmento.object(&["legs"], violations);
+        let Some(segmento) = segmento else {
+            before = Arrival::default();
+            return None;
+        };
+        let read = segmento.list("legs", MAX_LIST, violations, |leg, violations| {
+            *legs += 1;
+            let (leg, arrival) = read_leg(leg, &before, violations);
+            before = arrival;
+            leg
+        })?;
+        Some(Segmento { legs: read })
+    })?;
+    Some(Odo { segmentos })
+}
+
+/// Where and when the leg before arrived, as far as it could be read.
+#[derive(Default)]
+struct Arrival {
+    codigo: Option<String>,
+    fecha: Option<Timestamp>,
+}
+
+fn read_leg(
+    node: Node<'_>,
+    before: &Arrival,
+    violations: &mut Violations,
+) -> (Option<Leg>, Arrival) {
+    let fields = ["fecha_salida", "fecha_llegada", "origen", "destino"];
+    let Some(leg) = node.object(&fields, violations) else {
+        return (None, Arrival::default());
+    };
+    let salida = leg.required("fecha_salida", violations, read_fecha);
+    let llegada = leg.required("fecha_llegada", violations, read_fecha);
+    let origen = leg.required("origen", violations, read_aeropuerto);
+    let destino = leg.required("destino", violations, read_aeropuerto);
+
+    if let (Some(salida), Some(llegada)) = (salida, llegada)
+        && llegada <= salida
+    {
+        violations.add(
+            leg.path.field("fecha_llegada"),
+            Regla::LlegadaAntesDeSalida,
+            "La llegada debe ser posterior a la salida",
+        );
+    }
+    if let (Some(origen), Some(destino)) = (&origen, &destino)
+        && origen.codigo == destino.codigo
+    {
+        violations.add(
+            leg.path.field("destino").field("codigo"),
+            Regla::MismoAeropuerto,
+            "El destino debe ser distinto del origen",
+        );
+    }
+    if let (Some(arrived), Some(origen)) = (&before.codigo, &origen)
+        && *arrived != origen.codigo
+    {
+        violations.add(
+            leg.path.field("origen").field("codigo"),
+            Regla::ConexionLugar,
+            format!("Debe salir de {arrived}, adonde llegó el leg anterior"),
+        );
+    }
+    if let (Some(arrived), Some(salida)) = (before.fecha, salida)
+        && salida < arrived
+    {
+        violations.add(
+            leg.path.field("fecha_salida"),
+            Regla::ConexionTiempo,
+            format!("No puede salir antes de que llegue el leg anterior, el {arrived}"),
+        );
+    }
+
+    let arrival = Arrival {
+        codigo: destino.as_ref().map(|destino| destino.codigo.clone()),
+        fecha: llegada,
+    };
+    let read = || {
+        Some(Leg {
+            fecha_salida: salida?,
+            fecha_llegada: llegada?,
+            origen: origen?,
+            destino: destino?,
+        })
+    };
+    (read(), arrival)
+}
+
+fn read_fecha(node: Node<'_>, violations: &mut Violations) -> Option<Timestamp> {
+    let Some(fecha) = rfc3339(node.text(violations)?) else {
+        return node.fault(
+            violations,
+            Regla::Fecha,
+            "Debe ser una fecha RFC 3339 con zona, por ejemplo 2022-11-22T13:10:00Z",
+        );
+    };
+    if !(EARLIEST..TOO_LATE).contains(&fecha.as_second()) {
+        return node.fault(
+            violations,
+            Regla::FechaFueraDeRango,
+            "Debe estar entre los años 1900 y 2200 (UTC)",
+        );
+    }
+    Some(fecha)
+}
+
+/// The grammar of RFC 3339 and no more: jiff alone would also take other forms of ISO 8601, and zones by name.
+fn rfc3339(text: &str) -> Option<Timestamp> {
+    let like = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text.bytes().zip(form.bytes()).all(|(byte, form)| {
+                if form == b'0' {
+                    byte.is_ascii_digit()
+                } else {
+                    byte.eq_ignore_ascii_case(&form)
+                }
+            })
+    };
+    let (seconds, rest) = text.split_at_checked("0000-00-00T00:00:00".len())?;
+    let zone = match rest.strip_prefix('.') {
+        None => rest,
+        Some(fraction) => {
+            let zone = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
+            if zone.len() == fraction.len() {
+                return None;
+            }
+            zone
+        }
+    };
+    let offset = || {
+        (like(zone, "+00:00") || like(zone, "-00:00"))
+            && zone.get(1..3).is_some_and(|hours| hours <= "23")
+    };
+    if like(seconds, "0000-00-00T00:00:00") && (like(zone, "Z") || offset()) {
+        text.parse().ok()
+    } else {
+        None
+    }
+}
+
+fn read_aeropuerto(node: Node<'_>, violations: &mut Violations) -> Option<Aeropuerto> {
+    let aeropuerto = node.object(&["codigo", "nombre"], violations)?;
+    let codigo = aeropuerto.required("codigo", violations, |node, violations| {
+        let codigo = read_code(node, violations)?;
+        if aeropuertos::exists(codigo) {
+            Some(codigo.to_owned())
+        } else {
+            let detalle = format!("No hay aeropuerto con el código IATA {codigo}");
+            node.fault(violations, Regla::AeropuertoDesconocido, detalle)
+        }
+    });
+    let nombre = aeropuerto.optional("nombre", violations, |node, violations| {
+        let nombre = node.text(violations)?;
+        if nombre.chars().count() > MAX_NOMBRE {
+            let detalle = format!("Debe tener {MAX_NOMBRE} caracteres como máximo");
+            return node.fault(violations, Regla::Limite, detalle);
+        }
+        Some(nombre.to_owned())
+    });
+    Some(Aeropuerto {
+        codigo: codigo?,
+        nombre,
+    })
+}
+
+/// Three capital letters: the form of both IATA codes and currencies.
+fn read_code<'a>(node: Node<'a>, violations: &mut Violations) -> Option<&'a str> {
+    let code = node.text(violations)?;
+    if code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase()) {
+        Some(code)
+    } else {
+        node.fault(
+            violations,
+            Regla::Formato,
+            "Debe ser tres letras mayúsculas",
+        )
+    }
+}
+
+fn read_id_cliente(node: Node<'_>, violations: &mut Violations) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    read_token(node, violations, allowed, "letras, dígitos, «.», «_» o «-»")
+}
+
+fn read_medio(node: Node<'_>, violations: &mut Violations) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    read_token(
+        node,
+        violations,
+        allowed,
+        "letras minúsculas, dígitos o «_»",
+    )
+}
+
+fn read_token(
+    node: Node<'_>,
+    violations: &mut Violations,
+    allowed: impl Fn(u8) -> bool,
+    which: &str,
+) -> Option<String> {
+    let token = node.text(violations)?;
+    if (1..=MAX_TOKEN).contains(&token.len()) && token.bytes().all(allowed) {
+        Some(token.to_owned())
+    } else {
+        let detalle = format!("Debe tener de 1 a {MAX_TOKEN} caracteres: {which}");
+        node.fault(violations, Regla::Formato, detalle)
+    }
+}
+
+fn read_pago(node: Node<'_>, violations: &mut Violations) -> Option<Pago> {
+    let pago = node.object(&["monto", "monto_vat", "moneda", "medio"], violations)?;
+    let moneda = pago.required("moneda", violations, |node, violations| {
+        let moneda = read_code(node, violations)?;
+        match monedas::decimals(moneda) {
+            Some(decimals) => Some((moneda.to_owned(), decimals)),
+            None => node.fault(
+                violations,
+                Regla::MonedaDesconocida,
+                format!("No hay moneda vigente con el código ISO 4217 {moneda}"),
+            ),
+        }
+    });
+    let decimals = moneda.as_ref().map(|(_, decimals)| *decimals);
+    let amount = |name, positive, violations: &mut Violations| {
+        pago.required(name, violations, |node, violations| {
+            read_monto(node, decimals, positive, violations)
+        })
+    };
+    let monto = amount("monto", true, violations);
+    let monto_vat = amount("monto_vat", false, violations);
+    let medio = pago.required("medio", violations, read_medio);
+    Some(Pago {
+        monto: monto?,
+        monto_vat: monto_vat?,
+        moneda: moneda?.0,
+        medio: medio?,
+    })
+}
+
+/// `decimals` are those of the currency, unless that is not known.
+fn read_monto(
+    node: Node<'_>,
+    decimals: Option<u32>,
+    positive: bool,
+    violations: &mut Violations,
+) -> Option<Monto> {
+    let Some(mut amount) = plain_decimal(node.decimal(violations)?) else {
+        return node.fault(
+            violations,
+            Regla::Formato,
+            "Debe ser un decimal sin signo, de 12 enteros y 4 decimales como máximo, por ejemplo \"100.00\"",
+        );
+    };
+    if positive && amount.is_zero() {
+        return node.fault(violations, Regla::MontoPositivo, "Debe ser mayor que cero");
+    }
+    if let Some(decimals) = decimals {
+        if amount.normalize().scale() > decimals {
+            let detalle = format!("La moneda admite {decimals} decimales como máximo");
+            return node.fault(violations, Regla::Decimales, detalle);
+        }
+        amount.rescale(decimals);
+    }
+    Some(Monto(amount))
+}
+
+fn plain_decimal(text: &str) -> Option<Decimal> {
+    let digits = |text: &str, most: usize| {
+        (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let (whole, fraction) = match text.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (text, None),
+    };
+    let plain = digits(whole, 12) && fraction.is_none_or(|fraction| digits(fraction, 4));
+    if plain { text.parse().ok() } else { None }
+}
+
+fn read_saga(node: Node<'_>, violations: &mut Violations) -> Option<SagaMode> {
+    match node.text(violations)? {
+        "orquestacion" => Some(SagaMode::Orquestacion),
+        "coreografia" => Some(SagaMode::Coreografia),
+        _ => node.fault(
+            violations,
+            Regla::Opcion,
+            "Debe ser orquestacion o coreografia",
+        ),
+    }
+}
+
+/// Its rules: those of its data, and that the reservation was neither made nor cancelled before.
+///
+/// Its event: `ReservaCreada`, with a computed fare where the client brings no price.
+pub(crate) fn decide(
+    history: &[(Event, Payload)],
+    command: &Command,
+    now: Moment,
+) -> Result<Decision, Problem> {
+    // Before the state: a command that opens a stream may be decided without history, and its answer is to be the same.
+    let data = parse(&command.data).map_err(invalid)?;
+    let reserva = Reserva::fold(history);
+    if reserva.exists() {
+        return Err(Problem::of(kinds::STATE).because("La reserva ya existe"));
+    }
+    if reserva.estado().is_some() {
+        return Err(Problem::of(kinds::STATE)
+            .because("La reserva se canceló antes de crearse; ya no se puede crear"));
+    }
+    Ok(Decision::commit(vec![
+        reserva_creada(command.subject, data, now).into(),
+    ]))
+}
+
+fn reserva_creada(id_reserva: IdReserva, data: CrearReserva, now: Moment) -> ReservaCreada {
+    let pago = data.pago.unwrap_or_else(|| tarifa::fare(&data.itinerarios));
+    ReservaCreada {
+        id_reserva,
+        id_cliente: data.id_cliente,
+        estado: EstadoReserva::Pendiente,
+        fecha_creacion: now,
+        itinerarios: data.itinerarios,
+        pago: Some(pago),
+    }
+}
+
+/// Size of the event that opens the reservation. What a request does not tell has one width, or here its widest.
+fn opening_size(data: &CrearReserva) -> usize {
+    let id_reserva = IdReserva(Uuid::nil());
+    let now = Moment::from(Timestamp::UNIX_EPOCH);
+    let command = Command {
+        id: CommandId(Uuid::nil()),
+        kind: crate::CREAR_RESERVA.into(),
+        subject: id_reserva,
+        correlationid: IdCorrelacion(Uuid::nil()),
+        causationid: None,
+        sagamode: SagaMode::Orquestacion,
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        data: Value::Null,
+    };
+    let origin = Origin {
+        command: &command,
+        stream: StreamId::new(Context::Vuelos, id_reserva),
+        version: 1,
+        id: EventId(Uuid::nil()),
+        time: now,
+    };
+    let event = reserva_creada(id_reserva, data.clone(), now);
+    Event::placed(event.into(), origin)
+        .encode()
+        .map_or(usize::MAX, |text| text.len())
+}

@@ -1,0 +1,98 @@
+//! Reservations: the bounded context vuelos.
+//!
+//! ```text
+//! body ──► crear_reserva::parse ──► CrearReserva ─┐
+//!                                                 ├─► decide(history, command, now) ──► events | already | rejection
+//! history ──► Reserva::fold ──────────────────────┘
+//! ```
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`crear_reserva`], [`cancelar_reserva`], `aprobar_reserva` | a command each: its data, its rules, its events |
+//! | [`Reserva`] | what the events of a stream amount to, and what readers see of it |
+//! | [`Regla`] | the rules, by the words that refusals name them with |
+//! | [`aeropuertos`], [`monedas`], [`tarifa`] | reference data, and the fare computed from it |
+//!
+//! All of it is a function of its arguments: no clock, no I/O, no randomness. Rules hold for commands; the fold never
+//! validates, so a rule can be tightened without breaking history.
+
+pub mod aeropuertos;
+mod aprobar_reserva;
+pub mod cancelar_reserva;
+pub mod crear_reserva;
+pub mod monedas;
+mod parse;
+mod reglas;
+mod reserva;
+pub mod tarifa;
+
+use async_trait::async_trait;
+use event_store::{Circumstances, Decider, Decision, Unavailable};
+use events::{Command, Context, Event, Moment, Payload, Problem, StreamId, Violation, kinds};
+
+pub use parse::MAX_VIOLATIONS;
+pub use reglas::Regla;
+pub use reserva::{Detalle, Reserva};
+
+/// Makes a reservation; data as [`events::vuelos::CrearReserva`].
+pub const CREAR_RESERVA: &str = "CrearReserva";
+/// Approves one that is paid and confirmed; data as [`events::vuelos::AprobarReserva`].
+pub const APROBAR_RESERVA: &str = "AprobarReserva";
+/// Cancels one; data as [`events::vuelos::CancelarReserva`].
+pub const CANCELAR_RESERVA: &str = "CancelarReserva";
+
+/// The rules of this context, as the event store asks for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Vuelos;
+
+#[async_trait]
+impl Decider for Vuelos {
+    fn stream(&self, command: &Command) -> StreamId {
+        StreamId::new(Context::Vuelos, command.subject)
+    }
+
+    fn opens(&self, command: &Command) -> bool {
+        command.kind == CREAR_RESERVA
+    }
+
+    fn undoes(&self, command: &Command) -> bool {
+        command.kind == CANCELAR_RESERVA
+    }
+
+    async fn decide(
+        &self,
+        history: &[(Event, Payload)],
+        command: &Command,
+        circumstances: &Circumstances,
+    ) -> Result<Decision, Unavailable> {
+        Ok(decide(history, command, circumstances.now))
+    }
+}
+
+/// What comes of a command, given every event of its stream in order. `now` is the time of the events decided.
+///
+/// A command whose data break rules is refused with `kinds::INVALID`, and so is one of a type that is not ours.
+#[must_use]
+pub fn decide(history: &[(Event, Payload)], command: &Command, now: Moment) -> Decision {
+    let decided = match command.kind.as_str() {
+        CREAR_RESERVA => crear_reserva::decide(history, command, now),
+        APROBAR_RESERVA => aprobar_reserva::decide(history, command, now),
+        CANCELAR_RESERVA => cancelar_reserva::decide(history, command, now),
+        _ => Err(invalid(vec![Violation::new(
+            "type",
+            Regla::ComandoDesconocido.name(),
+            format!("Debe ser {CREAR_RESERVA}, {APROBAR_RESERVA} o {CANCELAR_RESERVA}"),
+        )])),
+    };
+    decided.unwrap_or_else(Decision::Reject)
+}
+
+fn invalid(violations: Vec<Violation>) -> Problem {
+    Problem::of(kinds::INVALID).at(violations)
+}
+
+/// The latest event of the history that is such.
+fn latest(history: &[(Event, Payload)], such: impl Fn(&Payload) -> bool) -> Option<&Event> {
+    let found = history.iter().rev().find(|(_, payload)| such(payload));
+    found.map(|(event, _)| event)
+}

@@ -1,0 +1,203 @@
+//! Reading a body: a walk over its JSON that goes on after a fault, and gathers every one with its path.
+//!
+//! A reader returns `None` for what it could not read, having said why. Paths are chains of borrowed steps, written out only
+//! for a fault.
+
+use std::fmt;
+
+use events::Violation;
+use serde_json::{Map, Value};
+
+use crate::Regla;
+
+/// How many violations are reported at most; those beyond are left out.
+pub const MAX_VIOLATIONS: usize = 100;
+
+/// Longest name of an unknown field that is repeated to its sender, in characters.
+const MAX_ECHO: usize = 64;
+
+/// Reads a body, or tells all that is wrong with it.
+pub(crate) fn read<T>(
+    body: &Value,
+    reader: impl FnOnce(Node<'_>, &mut Violations) -> Option<T>,
+) -> Result<T, Vec<Violation>> {
+    let mut violations = Violations::default();
+    let node = Node {
+        value: body,
+        path: Path::Body,
+    };
+    match reader(node, &mut violations) {
+        Some(read) if violations.0.is_empty() => Ok(read),
+        _ => Err(violations.0),
+    }
+}
+
+/// What is wrong so far.
+#[derive(Default)]
+pub(crate) struct Violations(Vec<Violation>);
+
+impl Violations {
+    pub(crate) fn add(&mut self, path: Path<'_>, regla: Regla, detalle: impl Into<String>) {
+        if self.0.len() < MAX_VIOLATIONS {
+            self.0
+                .push(Violation::new(path.to_string(), regla.name(), detalle));
+        }
+    }
+}
+
+/// Where something is in a body.
+#[derive(Clone, Copy)]
+pub(crate) enum Path<'a> {
+    /// The body itself.
+    Body,
+    /// A field of an object.
+    Field(&'a Path<'a>, &'a str),
+    /// An item of a list.
+    Item(&'a Path<'a>, usize),
+}
+
+impl<'a> Path<'a> {
+    pub(crate) fn field(&'a self, name: &'a str) -> Self {
+        Self::Field(self, name)
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Body => formatter.write_str("cuerpo"),
+            Self::Field(Self::Body, name) => write!(formatter, "{name:.MAX_ECHO$}"),
+            Self::Field(parent, name) => write!(formatter, "{parent}.{name:.MAX_ECHO$}"),
+            Self::Item(parent, index) => write!(formatter, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// A value at its place.
+#[derive(Clone, Copy)]
+pub(crate) struct Node<'a> {
+    value: &'a Value,
+    path: Path<'a>,
+}
+
+impl<'a> Node<'a> {
+    /// Says that the value breaks a rule. Always `None`, so that a reader can end with it.
+    pub(crate) fn fault<T>(
+        &self,
+        violations: &mut Violations,
+        regla: Regla,
+        detalle: impl Into<String>,
+    ) -> Option<T> {
+        violations.add(self.path, regla, detalle);
+        None
+    }
+
+    /// The value as an object with no other fields than these.
+    pub(crate) fn object(self, fields: &[&str], violations: &mut Violations) -> Option<Object<'a>> {
+        let Value::Object(map) = self.value else {
+            return self.fault(violations, Regla::Tipo, "Debe ser un objeto");
+        };
+        let object = Object {
+            fields: map,
+            path: self.path,
+        };
+        for name in map.keys().filter(|name| !fields.contains(&name.as_str())) {
+            let detalle = if fields.is_empty() {
+                "Campo desconocido; aquí no va ninguno".to_owned()
+            } else {
+                format!("Campo desconocido; se admiten: {}", fields.join(", "))
+            };
+            violations.add(object.path.field(name), Regla::CampoDesconocido, detalle);
+        }
+        Some(object)
+    }
+
+    /// The value as a text.
+    pub(crate) fn text(self, violations: &mut Violations) -> Option<&'a str> {
+        self.text_or(violations, "Debe ser un texto")
+    }
+
+    /// The value as the text of a decimal. A JSON number is none: whoever reads one is free to round it.
+    pub(crate) fn decimal(self, violations: &mut Violations) -> Option<&'a str> {
+        let detalle = "Debe ser un decimal como texto, por ejemplo \"100.00\"";
+        self.text_or(violations, detalle)
+    }
+
+    fn text_or(self, violations: &mut Violations, detalle: &str) -> Option<&'a str> {
+        match self.value {
+            Value::String(text) => Some(text),
+            _ => self.fault(violations, Regla::Tipo, detalle),
+        }
+    }
+}
+
+/// An object at its place.
+#[derive(Clone, Copy)]
+pub(crate) struct Object<'a> {
+    fields: &'a Map<String, Value>,
+    pub(crate) path: Path<'a>,
+}
+
+impl Object<'_> {
+    /// Reads a field that must be there.
+    pub(crate) fn required<T>(
+        &self,
+        name: &str,
+        violations: &mut Violations,
+        reader: impl FnOnce(Node<'_>, &mut Violations) -> Option<T>,
+    ) -> Option<T> {
+        let path = self.path.field(name);
+        match self.fields.get(name) {
+            None | Some(Value::Null) => {
+                violations.add(path, Regla::Requerido, "Es obligatorio");
+                None
+            }
+            Some(value) => reader(Node { value, path }, violations),
+        }
+    }
+
+    /// Reads a field that may be absent or null. `None` also when it is wrong: then [`read`] fails as a whole.
+    pub(crate) fn optional<T>(
+        &self,
+        name: &str,
+        violations: &mut Violations,
+        reader: impl FnOnce(Node<'_>, &mut Violations) -> Option<T>,
+    ) -> Option<T> {
+        let path = self.path.field(name);
+        let value = self.fields.get(name).filter(|value| !value.is_null())?;
+        reader(Node { value, path }, violations)
+    }
+
+    /// Reads a field that must be a list of one to `limit` items, each of them by `reader`. Items beyond are not looked at.
+    pub(crate) fn list<T>(
+        &self,
+        name: &str,
+        limit: usize,
+        violations: &mut Violations,
+        mut reader: impl FnMut(Node<'_>, &mut Violations) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        self.required(name, violations, |node, violations| {
+            let Value::Array(items) = node.value else {
+                return node.fault(violations, Regla::Tipo, "Debe ser una lista");
+            };
+            if items.is_empty() {
+                return node.fault(violations, Regla::Vacio, "Debe tener al menos un elemento");
+            }
+            if items.len() > limit {
+                let detalle = format!("Debe tener {limit} elementos como máximo");
+                violations.add(node.path, Regla::Limite, detalle);
+            }
+            // Every item is read before the first fault ends the list.
+            let read: Vec<_> = items
+                .iter()
+                .take(limit)
+                .enumerate()
+                .map(|(index, value)| {
+                    let path = Path::Item(&node.path, index);
+                    reader(Node { value, path }, violations)
+                })
+                .collect();
+            read.into_iter().collect()
+        })
+    }
+}

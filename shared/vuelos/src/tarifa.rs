@@ -1,0 +1,57 @@
+//! The fare of a journey whose client brings no price.
+//!
+//! ```text
+//! monto     = sum over all legs of (40.00 + 0.11 x km)     km: great-circle distance of the leg, in whole km
+//! monto_vat = 19 % of monto, to the cent, half a cent up
+//! moneda    = USD
+//! medio     = tok_visa
+//! ```
+//!
+//! The distance is rounded to whole km before money is made of it: platforms differ in the last bit of a sine, and a fare must
+//! not.
+
+use events::vuelos::{Itinerario, Leg, Monto, Pago};
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use crate::aeropuertos;
+
+/// The currency of a computed fare.
+pub const MONEDA: &str = "USD";
+/// How a computed fare is paid.
+pub const MEDIO: &str = "tok_visa";
+
+/// The fare. A leg between airports that are not known costs its fixed part alone.
+#[must_use]
+pub fn fare(itinerarios: &[Itinerario]) -> Pago {
+    let legs = itinerarios
+        .iter()
+        .flat_map(|itinerario| &itinerario.odos)
+        .flat_map(|odo| &odo.segmentos)
+        .flat_map(|segmento| &segmento.legs);
+    let fixed = Decimal::new(40_00, 2);
+    let rate = Decimal::new(11, 2);
+    let vat = Decimal::new(19, 2);
+    let monto: Decimal = legs.map(|leg| fixed + rate * whole_km(leg)).sum();
+    Pago {
+        monto: Monto(cents(monto)),
+        monto_vat: Monto(cents(monto * vat)),
+        moneda: MONEDA.into(),
+        medio: MEDIO.into(),
+    }
+}
+
+fn whole_km(leg: &Leg) -> Decimal {
+    let from = aeropuertos::locate(&leg.origen.codigo);
+    let to = aeropuertos::locate(&leg.destino.codigo);
+    let km = from
+        .zip(to)
+        .map_or(0.0, |(from, to)| aeropuertos::distance(from, to));
+    Decimal::try_from(km.round()).unwrap_or_default()
+}
+
+/// With exactly two decimals.
+fn cents(amount: Decimal) -> Decimal {
+    let mut cents = amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+    cents.rescale(2);
+    cents
+}

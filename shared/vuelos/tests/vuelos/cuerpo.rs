@@ -1,0 +1,426 @@
+//! What is wrong with a body, and where.
+
+use serde_json::{Value, json};
+use vuelos::crear_reserva::parse;
+
+use crate::escenario::{body, leg, sample};
+
+const LEG: &str = "itinerarios[0].odos[0].segmentos[0].legs[0]";
+
+/// `campo: regla` of every violation.
+fn faults(body: &Value) -> Vec<String> {
+    let violations = parse(body).map_or_else(|violations| violations, |_| vec![]);
+    assert!(violations.iter().all(|fault| !fault.detalle.is_empty()));
+    violations
+        .into_iter()
+        .map(|fault| format!("{}: {}", fault.campo, fault.regla))
+        .collect()
+}
+
+/// The sample with something else at a place.
+fn with(pointer: &str, value: Value) -> Value {
+    let mut body = sample();
+    *body.pointer_mut(pointer).expect(pointer) = value;
+    body
+}
+
+fn with_pago(field: &str, value: Value) -> Value {
+    let mut body = sample();
+    body["pago"] =
+        json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": "tok_visa"});
+    body["pago"][field] = value;
+    body
+}
+
+#[test]
+fn the_tutorials_sample_is_taken_as_it_stands() {
+    let parsed = parse(&sample()).unwrap();
+    assert_eq!(serde_json::to_value(&parsed).unwrap(), sample());
+}
+
+#[test]
+fn real_journeys_are_taken() {
+    let lines = include_str!("../data/reservas.jsonl").lines();
+    assert_eq!(lines.clone().count(), 20);
+    for line in lines {
+        assert_eq!(
+            faults(&serde_json::from_str(line).unwrap()),
+            [""; 0],
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn the_shape_of_the_body() {
+    for not_object in [json!(null), json!([]), json!("x"), json!(1)] {
+        assert_eq!(faults(&not_object), ["cuerpo: tipo"]);
+    }
+    assert_eq!(faults(&json!({})), ["itinerarios: requerido"]);
+    assert_eq!(
+        faults(&json!({"itinerarios": null})),
+        ["itinerarios: requerido"]
+    );
+    assert_eq!(faults(&json!({"itinerarios": {}})), ["itinerarios: tipo"]);
+    assert_eq!(faults(&json!({"itinerarios": []})), ["itinerarios: vacio"]);
+    for (pointer, campo) in [
+        ("/itinerarios/0/odos", "itinerarios[0].odos"),
+        (
+            "/itinerarios/0/odos/0/segmentos",
+            "itinerarios[0].odos[0].segmentos",
+        ),
+        (
+            "/itinerarios/0/odos/0/segmentos/0/legs",
+            "itinerarios[0].odos[0].segmentos[0].legs",
+        ),
+    ] {
+        for (value, regla) in [
+            (json!(null), "requerido"),
+            (json!({}), "tipo"),
+            (json!([]), "vacio"),
+        ] {
+            assert_eq!(faults(&with(pointer, value)), [format!("{campo}: {regla}")]);
+        }
+        assert_eq!(
+            faults(&with(&format!("{pointer}/0"), json!(1))),
+            [format!("{campo}[0]: tipo")]
+        );
+    }
+}
+
+#[test]
+fn unknown_fields_are_named_wherever_they_are() {
+    for (pointer, campo) in [
+        ("", ""),
+        ("/itinerarios/0", "itinerarios[0]."),
+        ("/itinerarios/0/odos/0", "itinerarios[0].odos[0]."),
+        (
+            "/itinerarios/0/odos/0/segmentos/0",
+            "itinerarios[0].odos[0].segmentos[0].",
+        ),
+        (
+            "/itinerarios/0/odos/0/segmentos/0/legs/0",
+            "itinerarios[0].odos[0].segmentos[0].legs[0].",
+        ),
+        (
+            "/itinerarios/0/odos/0/segmentos/0/legs/0/origen",
+            "itinerarios[0].odos[0].segmentos[0].legs[0].origen.",
+        ),
+    ] {
+        let mut body = sample();
+        body.pointer_mut(pointer).unwrap()["extra"] = json!(1);
+        assert_eq!(faults(&body), [format!("{campo}extra: campo-desconocido")]);
+    }
+    assert_eq!(
+        faults(&with_pago("extra", json!(1))),
+        ["pago.extra: campo-desconocido"]
+    );
+    let mut long = sample();
+    long[&"x".repeat(5_000)] = json!(1);
+    assert_eq!(
+        faults(&long),
+        [format!("{}: campo-desconocido", "x".repeat(64))]
+    );
+}
+
+#[test]
+fn dates_are_those_of_rfc_3339() {
+    let pointer = "/itinerarios/0/odos/0/segmentos/0/legs/0/fecha_salida";
+    for (text, normal) in [
+        ("2022-11-22T13:10:00Z", "2022-11-22T13:10:00Z"),
+        ("2022-11-22t08:10:00-05:00", "2022-11-22T13:10:00Z"),
+        ("2022-11-22T13:10:00.000z", "2022-11-22T13:10:00Z"),
+        ("2022-11-22T13:10:00-00:00", "2022-11-22T13:10:00Z"),
+        ("1900-01-01T00:00:00Z", "1900-01-01T00:00:00Z"),
+    ] {
+        let parsed = parse(&with(pointer, text.into())).expect(text);
+        let shown = serde_json::to_value(parsed).unwrap();
+        assert_eq!(shown.pointer(pointer).unwrap(), normal);
+    }
+    for text in [
+        "",
+        "ayer",
+        "2022-11-22",
+        "2022-11-22T13:10:00",
+        "2022-11-22T13:10Z",
+        "2022-11-22 13:10:00Z",
+        "20221122T131000Z",
+        "2022-11-22T13:10:00.Z",
+        "2022-11-22T13:10:00,5Z",
+        "2022-11-22T13:10:00-05",
+        "2022-11-22T13:10:00-0500",
+        "2022-11-22T13:10:00+24:00",
+        "2022-11-22T13:10:00-05:00[America/Bogota]",
+        "2022-02-30T13:10:00Z",
+        "2022-11-22T25:10:00Z",
+        "+002022-11-22T13:10:00Z",
+        "２022-11-22T13:10:00Z",
+    ] {
+        assert_eq!(
+            faults(&with(pointer, text.into())),
+            [format!("{LEG}.fecha_salida: fecha")],
+            "{text}"
+        );
+    }
+    for text in [
+        "1899-12-31T23:59:59Z",
+        "2201-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+    ] {
+        assert_eq!(
+            faults(&with(pointer, text.into())),
+            [format!("{LEG}.fecha_salida: fecha-fuera-de-rango")]
+        );
+    }
+    assert_eq!(
+        faults(&with(pointer, json!(1_669_122_600))),
+        [format!("{LEG}.fecha_salida: tipo")]
+    );
+}
+
+#[test]
+fn airports_are_known() {
+    let pointer = "/itinerarios/0/odos/0/segmentos/0/legs/0/origen";
+    for (value, fault) in [
+        (json!("BOG"), ": tipo"),
+        (json!({}), ".codigo: requerido"),
+        (json!({"codigo": 1}), ".codigo: tipo"),
+        (json!({"codigo": "bog"}), ".codigo: formato"),
+        (json!({"codigo": "BOGO"}), ".codigo: formato"),
+        (json!({"codigo": ""}), ".codigo: formato"),
+        (json!({"codigo": "ZZZ"}), ".codigo: aeropuerto-desconocido"),
+        (json!({"codigo": "BOG", "nombre": 1}), ".nombre: tipo"),
+        (
+            json!({"codigo": "BOG", "nombre": "ñ".repeat(201)}),
+            ".nombre: limite",
+        ),
+    ] {
+        assert_eq!(
+            faults(&with(pointer, value)),
+            [format!("{LEG}.origen{fault}")]
+        );
+    }
+    for nombre in [json!(null), json!("ñ".repeat(200))] {
+        let value = json!({"codigo": "BOG", "nombre": nombre});
+        assert_eq!(faults(&with(pointer, value)), [""; 0]);
+    }
+}
+
+#[test]
+fn a_leg_goes_somewhere_and_takes_time() {
+    let same_place = leg("BOG", "2022-11-22T13:10:00Z", "BOG", "2022-11-22T15:10:00Z");
+    assert_eq!(
+        faults(&body(&[vec![same_place]])),
+        [format!("{LEG}.destino.codigo: mismo-aeropuerto")]
+    );
+    for llegada in ["2022-11-22T13:10:00Z", "2022-11-22T14:09:00+01:00"] {
+        let no_time = leg("BOG", "2022-11-22T13:10:00Z", "JFK", llegada);
+        assert_eq!(
+            faults(&body(&[vec![no_time]])),
+            [format!("{LEG}.fecha_llegada: llegada-antes-de-salida")]
+        );
+    }
+}
+
+#[test]
+fn legs_and_segmentos_connect() {
+    let first = || leg("BOG", "2022-11-22T10:00:00Z", "MIA", "2022-11-22T13:00:00Z");
+    let next = leg("MIA", "2022-11-22T13:00:00Z", "JFK", "2022-11-22T16:00:00Z");
+    let elsewhere = leg("FLL", "2022-11-22T14:00:00Z", "JFK", "2022-11-22T16:00:00Z");
+    let too_early = leg("MIA", "2022-11-22T12:59:59Z", "JFK", "2022-11-22T16:00:00Z");
+    let both = leg("FLL", "2022-11-22T09:00:00Z", "JFK", "2022-11-22T16:00:00Z");
+
+    let within = "itinerarios[0].odos[0].segmentos[0].legs[1]";
+    let across = "itinerarios[0].odos[0].segmentos[1].legs[0]";
+    for (second, broken) in [
+        (next, vec![]),
+        (elsewhere, vec!["origen.codigo: conexion-lugar"]),
+        (too_early, vec!["fecha_salida: conexion-tiempo"]),
+        (
+            both,
+            vec![
+                "origen.codigo: conexion-lugar",
+                "fecha_salida: conexion-tiempo",
+            ],
+        ),
+    ] {
+        let at = |place: &str| -> Vec<_> {
+            broken
+                .iter()
+                .map(|fault| format!("{place}.{fault}"))
+                .collect()
+        };
+        assert_eq!(faults(&body(&[vec![first(), second.clone()]])), at(within));
+        assert_eq!(faults(&body(&[vec![first()], vec![second]])), at(across));
+    }
+}
+
+#[test]
+fn odos_and_itinerarios_need_not_connect() {
+    let odo = body(&[vec![leg(
+        "BOG",
+        "2022-11-22T10:00:00Z",
+        "MIA",
+        "2022-11-22T13:00:00Z",
+    )]]);
+    let itinerario = &odo["itinerarios"][0];
+    let odo = &itinerario["odos"][0];
+    assert_eq!(
+        faults(&json!({"itinerarios": [{"odos": [odo, odo]}, itinerario]})),
+        [""; 0]
+    );
+}
+
+#[test]
+fn what_can_be_checked_beside_a_fault_is() {
+    let first = leg("BOG", "ayer", "MIA", "2022-11-22T13:00:00Z");
+    let unreadable = json!(null);
+    let second = leg("FLL", "2022-11-22T09:00:00Z", "ZZZ", "2022-11-22T08:00:00Z");
+    let third = leg("JFK", "2022-11-22T07:00:00Z", "JFK", "2022-11-22T16:00:00Z");
+    let mut body = body(&[vec![first, second, third.clone()], vec![unreadable, third]]);
+    body["saga"] = "orquesta".into();
+    body["otro"] = json!(1);
+    let leg = |segmento, leg, fault| {
+        format!("itinerarios[0].odos[0].segmentos[{segmento}].legs[{leg}]{fault}")
+    };
+    assert_eq!(
+        faults(&body),
+        [
+            "otro: campo-desconocido".into(),
+            leg(0, 0, ".fecha_salida: fecha"),
+            leg(0, 1, ".destino.codigo: aeropuerto-desconocido"),
+            leg(0, 1, ".fecha_llegada: llegada-antes-de-salida"),
+            leg(0, 1, ".origen.codigo: conexion-lugar"),
+            leg(0, 1, ".fecha_salida: conexion-tiempo"),
+            leg(0, 2, ".destino.codigo: mismo-aeropuerto"),
+            leg(0, 2, ".fecha_salida: conexion-tiempo"),
+            leg(1, 0, ": tipo"),
+            leg(1, 1, ".destino.codigo: mismo-aeropuerto"),
+            "saga: opcion".into(),
+        ]
+    );
+}
+
+#[test]
+fn a_client_is_named_by_a_token() {
+    for (value, regla) in [
+        (json!(1), "tipo"),
+        (json!(""), "formato"),
+        (json!("a b"), "formato"),
+        (json!("niño"), "formato"),
+        (json!("x".repeat(65)), "formato"),
+    ] {
+        let mut body = sample();
+        body["id_cliente"] = value;
+        assert_eq!(faults(&body), [format!("id_cliente: {regla}")]);
+    }
+    for value in [json!(null), json!("x".repeat(64)), json!("Cliente_1.b-2")] {
+        let mut body = sample();
+        body["id_cliente"] = value;
+        assert_eq!(faults(&body), [""; 0]);
+    }
+}
+
+#[test]
+fn a_price_is_a_decimal_of_its_currency() {
+    for (field, value, regla) in [
+        ("monto", json!(null), "requerido"),
+        ("monto", json!(100), "tipo"),
+        ("monto", json!(100.5), "tipo"),
+        ("monto", json!("-1"), "formato"),
+        ("monto", json!("+1"), "formato"),
+        ("monto", json!("1e3"), "formato"),
+        ("monto", json!("1,5"), "formato"),
+        ("monto", json!("1_000"), "formato"),
+        ("monto", json!(".5"), "formato"),
+        ("monto", json!("5."), "formato"),
+        ("monto", json!(" 5"), "formato"),
+        ("monto", json!("1234567890123"), "formato"),
+        ("monto", json!("1.00000"), "formato"),
+        ("monto", json!("0.00"), "monto-positivo"),
+        ("monto", json!("1.001"), "decimales"),
+        ("monto_vat", json!("0.0001"), "decimales"),
+        ("monto_vat", json!(0), "tipo"),
+        ("moneda", json!("usd"), "formato"),
+        ("moneda", json!("XXX"), "moneda-desconocida"),
+        ("medio", json!("tok visa"), "formato"),
+        ("medio", json!("Tok"), "formato"),
+        ("medio", json!("x".repeat(65)), "formato"),
+    ] {
+        assert_eq!(
+            faults(&with_pago(field, value.clone())),
+            [format!("pago.{field}: {regla}")],
+            "{value}"
+        );
+    }
+    let mut body = sample();
+    body["pago"] = json!({});
+    assert_eq!(
+        faults(&body),
+        ["moneda", "monto", "monto_vat", "medio"].map(|field| format!("pago.{field}: requerido"))
+    );
+    body["pago"] = json!("tok_visa");
+    assert_eq!(faults(&body), ["pago: tipo"]);
+}
+
+#[test]
+fn a_price_is_written_with_the_decimals_of_its_currency() {
+    for (moneda, given, normal) in [
+        ("USD", "100", "100.00"),
+        ("USD", "100.5000", "100.50"),
+        ("USD", "000999999999", "999999999.00"),
+        ("USD", "999999999999.99", "999999999999.99"),
+        ("JPY", "100.0", "100"),
+        ("KWD", "0.1", "0.100"),
+        ("CLF", "0.0001", "0.0001"),
+    ] {
+        let mut body = with_pago("moneda", moneda.into());
+        body["pago"]["monto"] = given.into();
+        body["pago"]["monto_vat"] = "0".into();
+        let parsed = serde_json::to_value(parse(&body).expect(given)).unwrap();
+        assert_eq!(parsed["pago"]["monto"], normal);
+    }
+}
+
+#[test]
+fn lists_have_limits() {
+    let mut body = sample();
+    let itinerario = body["itinerarios"][0].clone();
+    body["itinerarios"] = json!(vec![itinerario.clone(); 10]);
+    assert_eq!(faults(&body), [""; 0]);
+    body["itinerarios"] = json!(vec![itinerario; 11]);
+    assert_eq!(faults(&body), ["itinerarios: limite"]);
+
+    let mut body = sample();
+    let odo = body["itinerarios"][0]["odos"][0].clone();
+    body["itinerarios"][0]["odos"] = json!(vec![odo; 10]);
+    let itinerario = body["itinerarios"][0].clone();
+    body["itinerarios"] = json!(vec![itinerario.clone(); 5]);
+    assert_eq!(faults(&body), [""; 0]);
+    body["itinerarios"] = json!(vec![itinerario; 6]);
+    assert_eq!(faults(&body), ["itinerarios: limite"]);
+}
+
+#[test]
+fn the_opening_event_has_a_limit() {
+    let mut body = sample();
+    let leg = body
+        .pointer_mut("/itinerarios/0/odos/0/segmentos/0/legs/0/origen/nombre")
+        .unwrap();
+    *leg = json!("😀".repeat(200));
+    let odo = body["itinerarios"][0]["odos"][0].clone();
+    body["itinerarios"][0]["odos"] = json!(vec![odo; 10]);
+    let itinerario = body["itinerarios"][0].clone();
+    body["itinerarios"] = json!(vec![itinerario.clone(); 3]);
+    assert_eq!(faults(&body), [""; 0]);
+    body["itinerarios"] = json!(vec![itinerario; 4]);
+    assert_eq!(faults(&body), ["itinerarios: tamano"]);
+}
+
+#[test]
+fn no_more_than_a_hundred_faults_are_told() {
+    let mut body = sample();
+    let fields = body.as_object_mut().unwrap();
+    fields.extend((0..500).map(|number| (format!("campo{number}"), json!(1))));
+    assert_eq!(faults(&body).len(), vuelos::MAX_VIOLATIONS);
+}

@@ -1,0 +1,286 @@
+//! What each command comes to, by what has happened.
+
+use event_store::{Circumstances, Decider};
+use events::{
+    Context, Problem, StreamId, kinds,
+    vuelos::{EstadoReserva, ReservaCreada},
+};
+use serde_json::{Value, json};
+use vuelos::{Reserva, Vuelos};
+
+use crate::escenario::{
+    CORRELACION, RESERVA, aprobada, at, cancelada, command, creada, creada_sin_viaje, fallida,
+    given, history, now, sample,
+};
+
+fn invalid(problem: &Problem) -> bool {
+    problem.is(kinds::INVALID)
+}
+
+fn state(problem: &Problem) -> bool {
+    problem.is(kinds::STATE) && problem.detail.is_some()
+}
+
+fn not_found(problem: &Problem) -> bool {
+    problem.is(kinds::NOT_FOUND)
+}
+
+fn motivo(motivo: &str) -> Value {
+    json!({ "motivo": motivo })
+}
+
+#[test]
+fn crear_makes_a_pending_reservation_with_a_fare() {
+    let data = vuelos::crear_reserva::parse(&sample()).unwrap();
+    let pago = vuelos::tarifa::fare(&data.itinerarios);
+    given([])
+        .when("CrearReserva", sample())
+        .then([ReservaCreada {
+            id_reserva: RESERVA,
+            id_cliente: None,
+            estado: EstadoReserva::Pendiente,
+            fecha_creacion: now(),
+            itinerarios: data.itinerarios,
+            pago: Some(pago),
+        }
+        .into()]);
+}
+
+#[test]
+fn crear_takes_the_price_that_is_given() {
+    let mut data = sample();
+    data["id_cliente"] = "cliente-1".into();
+    data["saga"] = "coreografia".into();
+    data["pago"] =
+        json!({"monto": "7", "monto_vat": "0", "moneda": "EUR", "medio": "tok_rechazada"});
+    let parsed = vuelos::crear_reserva::parse(&data).unwrap();
+    given([]).when("CrearReserva", data).then([ReservaCreada {
+        id_reserva: RESERVA,
+        id_cliente: Some("cliente-1".into()),
+        estado: EstadoReserva::Pendiente,
+        fecha_creacion: now(),
+        itinerarios: parsed.itinerarios,
+        pago: parsed.pago,
+    }
+    .into()]);
+}
+
+#[test]
+fn crear_is_refused_on_a_stream_that_has_begun() {
+    for begun in [
+        vec![creada()],
+        vec![creada(), aprobada(at(2))],
+        vec![creada(), cancelada(at(2), "cliente")],
+        vec![cancelada(at(1), "deshacer")],
+    ] {
+        given(begun)
+            .when("CrearReserva", sample())
+            .then_refused(state);
+    }
+}
+
+#[test]
+fn crear_tells_what_is_wrong_with_or_without_history() {
+    for history in [vec![], vec![creada()]] {
+        let problem = given(history)
+            .when("CrearReserva", json!({}))
+            .then_refused(invalid);
+        assert_eq!(problem.errores[0].campo, "itinerarios");
+        assert_eq!(problem.errores[0].regla, "requerido");
+    }
+}
+
+#[test]
+fn aprobar_approves_what_is_pending() {
+    given([creada()])
+        .when("AprobarReserva", json!({}))
+        .then([aprobada(now())]);
+    given([creada_sin_viaje(), fallida(at(2))])
+        .when("AprobarReserva", json!({}))
+        .then([aprobada(now())]);
+}
+
+#[test]
+fn aprobar_again_returns_the_approval_that_was() {
+    given([creada(), aprobada(at(2)), fallida(at(3))])
+        .when("AprobarReserva", json!({}))
+        .then_already(2);
+}
+
+#[test]
+fn aprobar_what_is_cancelled_fails_as_an_event() {
+    for cancelled in [
+        vec![creada(), cancelada(at(2), "cliente")],
+        vec![creada(), aprobada(at(2)), cancelada(at(3), "cliente")],
+    ] {
+        given(cancelled)
+            .when("AprobarReserva", json!({}))
+            .then([fallida(now())]);
+    }
+}
+
+#[test]
+fn aprobar_what_was_never_made_is_refused() {
+    for history in [vec![], vec![cancelada(at(1), "deshacer")]] {
+        given(history)
+            .when("AprobarReserva", json!({}))
+            .then_refused(not_found);
+    }
+}
+
+#[test]
+fn cancelar_works_from_any_state() {
+    for history in [
+        vec![],
+        vec![creada()],
+        vec![creada(), aprobada(at(2))],
+        vec![creada(), fallida(at(2))],
+    ] {
+        given(history)
+            .when("CancelarReserva", motivo("cliente"))
+            .then([cancelada(now(), "cliente")]);
+    }
+}
+
+#[test]
+fn cancelar_again_returns_the_cancellation_that_was() {
+    for motivo in ["cliente", "plazo"].map(motivo) {
+        given([creada(), cancelada(at(2), "cliente"), fallida(at(3))])
+            .when("CancelarReserva", motivo.clone())
+            .then_already(2);
+        given([cancelada(at(1), "deshacer")])
+            .when("CancelarReserva", motivo)
+            .then_already(1);
+    }
+}
+
+#[test]
+fn a_deadline_cancels_only_what_is_not_approved() {
+    given([creada()])
+        .when("CancelarReserva", motivo("plazo"))
+        .then([cancelada(now(), "plazo")]);
+    given([creada(), aprobada(at(2))])
+        .when("CancelarReserva", motivo("plazo"))
+        .then_refused(state);
+}
+
+#[test]
+fn the_data_of_each_command_is_checked() {
+    for (kind, data, campo, regla) in [
+        ("AprobarReserva", json!(null), "cuerpo", "tipo"),
+        (
+            "AprobarReserva",
+            json!({"motivo": "x"}),
+            "motivo",
+            "campo-desconocido",
+        ),
+        ("CancelarReserva", json!([]), "cuerpo", "tipo"),
+        ("CancelarReserva", json!({}), "motivo", "requerido"),
+        ("CancelarReserva", json!({"motivo": 1}), "motivo", "tipo"),
+        ("CancelarReserva", json!({"motivo": " "}), "motivo", "vacio"),
+        (
+            "CancelarReserva",
+            json!({"motivo": "ñ".repeat(201)}),
+            "motivo",
+            "limite",
+        ),
+        (
+            "CancelarReserva",
+            json!({"motivo": "x", "otro": 1}),
+            "otro",
+            "campo-desconocido",
+        ),
+        ("PagarReserva", json!({}), "type", "comando-desconocido"),
+    ] {
+        let problem = given([creada()]).when(kind, data).then_refused(invalid);
+        let [violation] = problem.errores.as_slice() else {
+            panic!("one violation: {problem:?}")
+        };
+        assert_eq!(
+            (violation.campo.as_str(), &*violation.regla),
+            (campo, regla)
+        );
+    }
+    given([])
+        .when("CancelarReserva", motivo(&"ñ".repeat(200)))
+        .then([cancelada(now(), &"ñ".repeat(200))]);
+}
+
+#[test]
+fn the_store_is_told_the_same() {
+    let crear = command("CrearReserva", sample());
+    let cancelar = command("CancelarReserva", motivo("cliente"));
+    assert_eq!(
+        Vuelos.stream(&crear),
+        StreamId::new(Context::Vuelos, RESERVA)
+    );
+    assert!(Vuelos.opens(&crear) && !Vuelos.opens(&cancelar));
+    assert!(Vuelos.undoes(&cancelar) && !Vuelos.undoes(&crear));
+    let circumstances = Circumstances {
+        now: now(),
+        refused: vec![],
+    };
+    let decided = futures::executor::block_on(Vuelos.decide(&[], &crear, &circumstances));
+    assert_eq!(decided, Ok(vuelos::decide(&[], &crear, now())));
+}
+
+#[test]
+fn a_reader_sees_the_reservation() {
+    use EstadoReserva::{Aprobada, Cancelada, Pendiente};
+    for (events, estado, last) in [
+        (vec![creada()], Pendiente, 1),
+        (vec![creada(), fallida(at(2))], Pendiente, 2),
+        (vec![creada(), aprobada(at(2))], Aprobada, 2),
+        (
+            vec![creada(), aprobada(at(2)), cancelada(at(3), "x")],
+            Cancelada,
+            3,
+        ),
+        (
+            vec![creada(), cancelada(at(2), "x"), fallida(at(3))],
+            Cancelada,
+            3,
+        ),
+    ] {
+        let detalle = Reserva::fold(&history(events)).detalle().unwrap();
+        assert_eq!(detalle.estado, estado);
+        assert_eq!(detalle.fecha_actualizacion, at(last));
+        let shown = serde_json::to_value(&detalle).unwrap();
+        assert_eq!(shown["id_reserva"], json!(RESERVA));
+        assert_eq!(shown["id_correlacion"], json!(CORRELACION));
+        assert_eq!(shown["id_cliente"], Value::Null);
+        assert_eq!(shown["fecha_creacion"], "2026-01-31T12:00:01.000Z");
+        assert_eq!(shown["itinerarios"], sample()["itinerarios"]);
+        assert_eq!(shown["pago"]["medio"], "tok_visa");
+    }
+    for unmade in [vec![], vec![cancelada(at(1), "deshacer")]] {
+        let reserva = Reserva::fold(&history(unmade));
+        assert!(!reserva.exists() && reserva.detalle().is_none());
+    }
+}
+
+#[test]
+fn history_that_the_rules_would_refuse_still_folds() {
+    let mut impossible = creada();
+    let leg = &mut impossible.data["itinerarios"][0]["odos"][0]["segmentos"][0]["legs"][0];
+    leg["destino"] = leg["origen"].clone();
+    leg["fecha_llegada"] = leg["fecha_salida"].clone();
+    leg["origen"]["codigo"] = "???".into();
+    impossible.data["pago"]["moneda"] = "DEM".into();
+    let data = impossible.data.clone();
+    let detalle = Reserva::fold(&history([impossible])).detalle().unwrap();
+    assert_eq!(json!(detalle.itinerarios), data["itinerarios"]);
+    assert_eq!(json!(detalle.pago), data["pago"]);
+
+    // Approved after it was cancelled, made after its tombstone, approved without having been made.
+    let estado = |events: Vec<_>| Reserva::fold(&history(events)).estado();
+    assert_eq!(
+        estado(vec![creada(), cancelada(at(2), "x"), aprobada(at(3))]),
+        Some(EstadoReserva::Cancelada)
+    );
+    assert_eq!(
+        estado(vec![cancelada(at(1), "x"), creada()]),
+        Some(EstadoReserva::Cancelada)
+    );
+    assert_eq!(estado(vec![aprobada(at(1))]), Some(EstadoReserva::Aprobada));
+}

@@ -1,0 +1,40 @@
+//! The fare.
+
+use serde_json::json;
+use vuelos::{crear_reserva::parse, tarifa};
+
+use crate::escenario::{body, leg, sample};
+
+#[test]
+fn the_sample_costs_what_its_distance_says() {
+    let fare = tarifa::fare(&parse(&sample()).unwrap().itinerarios);
+    // BOG-JFK is 3,996 km on the sphere: 40.00 + 0.11 x 3,996, and 19 % of it, 91.1164.
+    assert_eq!(
+        json!(fare),
+        json!({"monto": "479.56", "monto_vat": "91.12", "moneda": "USD", "medio": "tok_visa"})
+    );
+}
+
+#[test]
+fn every_leg_is_paid() {
+    let out = leg("BOG", "2022-11-22T10:00:00Z", "JFK", "2022-11-22T13:00:00Z");
+    let back = leg("JFK", "2022-11-22T14:00:00Z", "BOG", "2022-11-22T18:00:00Z");
+    let fare = tarifa::fare(&parse(&body(&[vec![out], vec![back]])).unwrap().itinerarios);
+    assert_eq!(json!(fare)["monto"], "959.12");
+}
+
+#[test]
+fn a_fare_is_a_valid_price() {
+    let mut body = sample();
+    let fare = tarifa::fare(&parse(&body).unwrap().itinerarios);
+    body["pago"] = json!(fare);
+    assert_eq!(parse(&body).unwrap().pago, Some(fare));
+}
+
+#[test]
+fn an_unknown_airport_costs_the_fixed_part() {
+    let mut itinerarios = parse(&sample()).unwrap().itinerarios;
+    itinerarios[0].odos[0].segmentos[0].legs[0].origen.codigo = "ZZZ".into();
+    assert_eq!(json!(tarifa::fare(&itinerarios))["monto"], "40.00");
+    assert_eq!(json!(tarifa::fare(&[]))["monto"], "0.00");
+}

@@ -1,0 +1,179 @@
+//! Deploying to a runtime by `infra/deploy.sh`, and writing down where everything is.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::failure::{Explain, Result, fail};
+use crate::package::Build;
+use crate::progress::{note, step};
+use crate::runtime_env::{Endpoint, Target};
+use crate::shell::{command, run};
+use crate::workspace::{Workspace, children, write};
+
+/// What to deploy, and how.
+pub struct Deployment<'a> {
+    pub endpoint: &'a Endpoint,
+    pub folder: &'a Path,
+    pub stack: &'a str,
+    /// `local` or `localstack`, as deploy.sh and the functions know it.
+    pub environment: &'a str,
+    /// How `down` is to end it: `process`, `docker` or `endpoint`.
+    pub ended_by: &'a str,
+    pub build: Build,
+    pub zips: &'a Path,
+}
+
+impl Deployment<'_> {
+    /// Deploys. With `unless_same`, not when this very template and these zips were deployed here last.
+    pub fn deploy(&self, workspace: &Workspace, unless_same: bool) -> Result<Target> {
+        let record = self.folder.join("deployed");
+        let outputs = self.folder.join("outputs");
+        let fingerprint = self.fingerprint(workspace)?;
+        if unless_same
+            && outputs.is_file()
+            && fs::read_to_string(&record).is_ok_and(|last| last == fingerprint)
+        {
+            note("nothing has changed since the last deployment");
+        } else {
+            step(
+                &format!("deploy stack {} to {}", self.stack, self.endpoint.url),
+                || {
+                    fs::create_dir_all(self.folder)
+                        .explain(format!("Cannot make {}", self.folder.display()))?;
+                    let mut script = self.script(workspace);
+                    script
+                        .arg("--artifacts")
+                        .arg(self.zips)
+                        .arg("--outputs")
+                        .arg(&outputs);
+                    script.args(["--arch", self.build.arch().name()]);
+                    run(script.stdout(Stdio::null()))?;
+                    write(&record, &fingerprint)
+                },
+            )?;
+        }
+        let outputs =
+            fs::read_to_string(&outputs).explain("Cannot read the deployment's outputs")?;
+        Ok(Target {
+            folder: self.folder.to_owned(),
+            variables: self.variables(&outputs)?,
+        })
+    }
+
+    /// Deletes the stack and its data.
+    pub fn teardown(&self, workspace: &Workspace) -> Result<()> {
+        step(
+            &format!("remove stack {} from {}", self.stack, self.endpoint.url),
+            || {
+                run(self
+                    .script(workspace)
+                    .args(["--teardown", "--delete-data"])
+                    .stdout(Stdio::null()))
+            },
+        )
+    }
+
+    fn script(&self, workspace: &Workspace) -> std::process::Command {
+        let mut script = command("bash", &[]);
+        script.arg(workspace.path("infra/deploy.sh"));
+        script.args(["--stack", self.stack, "--endpoint", &self.endpoint.url]);
+        script.args(["--environment", self.environment]);
+        script.env("AWS_CLI", workspace.tool("aws"));
+        script.envs(credentials(&self.endpoint.url));
+        script
+    }
+
+    fn fingerprint(&self, workspace: &Workspace) -> Result<String> {
+        let mut files = vec![
+            workspace.path("infra/template.yaml"),
+            workspace.path("infra/deploy.sh"),
+        ];
+        let zips = children(self.zips)?;
+        files.extend(
+            zips.into_iter()
+                .filter(|path| path.extension().is_some_and(|end| end == "zip")),
+        );
+        let mut hasher = DefaultHasher::new();
+        for file in files {
+            file.hash(&mut hasher);
+            fs::read(&file)
+                .explain(format!("Cannot read {}", file.display()))?
+                .hash(&mut hasher);
+        }
+        Ok(format!("{:016x}", hasher.finish()))
+    }
+
+    fn variables(&self, outputs: &str) -> Result<Vec<(String, String)>> {
+        let output = |name: &str| match outputs
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+        {
+            Some(value) => Ok(value.to_owned()),
+            None => fail(format!(
+                "The stack has no output named {name}. Was it deployed by an older template?"
+            )),
+        };
+        // Both emulators serve an API under this path of their own address.
+        let api = format!(
+            "{}/_aws/execute-api/{}/{}",
+            self.endpoint.url,
+            output("ApiId")?,
+            output("ApiStage")?
+        );
+        let mut variables = credentials(&self.endpoint.url);
+        for (name, value) in [
+            ("RUST_LOG", "info".to_owned()),
+            ("AEROALPES_ENVIRONMENT", self.environment.to_owned()),
+            (
+                "AEROALPES_PARTIAL_BATCH",
+                (self.environment != "local").to_string(),
+            ),
+            ("AEROALPES_EVENTS_STREAM", output("EventsStream")?),
+            ("AEROALPES_STREAMS_TABLE", output("StreamsTable")?),
+            ("AEROALPES_VIEWS_TABLE", output("ViewsTable")?),
+            ("AEROALPES_PARKED_TABLE", output("ParkedTable")?),
+            ("AEROALPES_FAILURES_BUCKET", output("FailuresBucket")?),
+            ("AEROALPES_API_URL", api),
+            ("AEROALPES_STACK", self.stack.to_owned()),
+            ("AEROALPES_RUN", self.folder.display().to_string()),
+            ("AEROALPES_ENDED_BY", self.ended_by.to_owned()),
+            ("AEROALPES_BUILD", build_name(self.build)),
+        ] {
+            variables.push((name.to_owned(), value));
+        }
+        Ok(variables)
+    }
+}
+
+fn build_name(build: Build) -> String {
+    match build {
+        Build::Host => "host".into(),
+        Build::Lambda(arch) => arch.name().into(),
+    }
+}
+
+/// The build that a runtime's functions were deployed from.
+pub fn build_of(target: &Target) -> Result<Build> {
+    let name = target.get("AEROALPES_BUILD")?;
+    Ok(match name {
+        "host" => Build::Host,
+        arch => Build::Lambda(crate::package::Arch::parse(Some(arch))),
+    })
+}
+
+/// Emulators take any credentials. They are set all the same, so that real ones are never sent there.
+fn credentials(url: &str) -> Vec<(String, String)> {
+    [
+        ("AWS_ENDPOINT_URL", url),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
+}

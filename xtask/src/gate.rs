@@ -1,0 +1,196 @@
+//! `test`: the gate. Everything that must hold before a change is kept, in the order in which it fails fastest.
+
+use crate::args::Args;
+use crate::deploy::Deployment;
+use crate::failure::{Result, fail};
+use crate::local_runtime::{self, Life, free_port};
+use crate::package::{Arch, Build, cargo, package, tool_path};
+use crate::progress::{note, step};
+use crate::runtime_env::{Endpoint, STACK, Target};
+use crate::shell::{command, output, run};
+use crate::tools::{Set, install};
+use crate::workspace::Workspace;
+
+pub fn test(workspace: &Workspace, mut args: Args) -> Result<()> {
+    let quick = args.flag("--quick");
+    let endpoint = args.option("--endpoint")?;
+    let build = args.choice("--build", &["host", "lambda"])?;
+    let arch = args.choice("--arch", &["x86_64", "arm64"])?;
+    args.finish()?;
+    if let Some(url) = endpoint {
+        let build = match build.as_deref() {
+            Some("lambda") => Build::Lambda(Arch::parse(arch.as_deref())),
+            _ => Build::Host,
+        };
+        return at_endpoint(workspace, &Endpoint::parse(&url)?, build);
+    }
+    code(workspace)?;
+    if quick {
+        return Ok(());
+    }
+    docs(workspace)?;
+    dependencies(workspace)?;
+    infrastructure(workspace)?;
+    end_to_end(workspace)
+}
+
+fn cargo_step(workspace: &Workspace, name: &str, arguments: &[&str]) -> Result<()> {
+    step(name, || {
+        run(command(cargo(), arguments).current_dir(&workspace.root))
+    })
+}
+
+/// Format, lints, tests that need no runtime.
+fn code(workspace: &Workspace) -> Result<()> {
+    cargo_step(workspace, "format", &["fmt", "--all", "--check"])?;
+    let lints = [
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    cargo_step(workspace, "lints", &lints)?;
+    let tests = [
+        "test",
+        "--quiet",
+        "--workspace",
+        "--exclude",
+        "e2e",
+        "--lib",
+        "--bins",
+        "--tests",
+    ];
+    cargo_step(workspace, "unit tests", &tests)
+}
+
+fn docs(workspace: &Workspace) -> Result<()> {
+    cargo_step(
+        workspace,
+        "documentation tests",
+        &["test", "--quiet", "--workspace", "--doc"],
+    )?;
+    step("documentation", || {
+        let mut doc = command(cargo(), &["doc", "--quiet", "--workspace", "--no-deps"]);
+        run(doc
+            .current_dir(&workspace.root)
+            .env("RUSTDOCFLAGS", "-D warnings"))
+    })
+}
+
+/// Licences, duplicates and sources always; advisories where their database can be fetched.
+fn dependencies(workspace: &Workspace) -> Result<()> {
+    install(workspace, Set::Runtime)?;
+    install(workspace, Set::Gate)?;
+    let deny = |arguments: &[&str]| {
+        let mut deny = command(
+            workspace.tool("cargo-deny"),
+            &["--all-features", "--log-level", "error"],
+        );
+        deny.args(arguments).current_dir(&workspace.root);
+        deny
+    };
+    step("dependencies: licences, bans, sources", || {
+        run(&mut deny(&["check", "licenses", "bans", "sources"]))
+    })?;
+    step("dependencies: advisories", || {
+        if output(&mut deny(&["fetch", "db"]))?.status.success() {
+            return run(&mut deny(&["check", "--disable-fetch", "advisories"]));
+        }
+        note("NOT CHECKED: the advisory database cannot be reached from here");
+        Ok(())
+    })
+}
+
+fn infrastructure(workspace: &Workspace) -> Result<()> {
+    step("template (cfn-lint)", || {
+        run(command(workspace.tool("cfn-lint"), &[]).arg(workspace.path("infra/template.yaml")))
+    })?;
+    step("scripts (shellcheck)", || {
+        let mut check = command(
+            workspace.tool("shellcheck"),
+            &["infra/deploy.sh", ".ci/run"],
+        );
+        check.arg("infra/localstack/deploy-on-ready.sh");
+        run(check
+            .current_dir(&workspace.root)
+            .env("PATH", tool_path(workspace)))
+    })
+}
+
+/// Against a local runtime of its own, which ends with this process at the latest.
+fn end_to_end(workspace: &Workspace) -> Result<()> {
+    let zips = package(workspace, Build::Host, &workspace.functions()?)?;
+    let endpoint = Endpoint::local(free_port()?);
+    let folder = workspace
+        .local()
+        .join("run")
+        .join(format!("test-{}", endpoint.port));
+    let runtime = local_runtime::start(workspace, &endpoint, &folder, Life::WithUs)?;
+    let deployment = Deployment {
+        endpoint: &endpoint,
+        folder: &folder,
+        stack: STACK,
+        environment: "local",
+        ended_by: "process",
+        build: Build::Host,
+        zips: &zips,
+    };
+    let result = deployment
+        .deploy(workspace, false)
+        .and_then(|target| e2e(workspace, &target, "end to end, on the local runtime"));
+    local_runtime::stop(&folder)?;
+    drop(runtime);
+    match result {
+        Ok(()) => forget(workspace, folder),
+        Err(error) => fail(format!(
+            "{error} The runtime's log is kept: {}/log",
+            folder.display()
+        )),
+    }
+}
+
+/// Against a runtime that someone else runs, in a stack that is removed again.
+fn at_endpoint(workspace: &Workspace, endpoint: &Endpoint, build: Build) -> Result<()> {
+    let zips = package(workspace, build, &workspace.functions()?)?;
+    let folder = workspace
+        .local()
+        .join("run")
+        .join(format!("test-{}", endpoint.run_name()));
+    let deployment = Deployment {
+        endpoint,
+        folder: &folder,
+        stack: "aeroalpes-test",
+        environment: "localstack",
+        ended_by: "endpoint",
+        build,
+        zips: &zips,
+    };
+    let result = deployment.deploy(workspace, false).and_then(|target| {
+        e2e(
+            workspace,
+            &target,
+            &format!("end to end, at {}", endpoint.url),
+        )
+    });
+    let removed = deployment.teardown(workspace);
+    result?;
+    removed?;
+    forget(workspace, folder)
+}
+
+fn forget(workspace: &Workspace, folder: std::path::PathBuf) -> Result<()> {
+    let variables = Vec::new();
+    Target { folder, variables }.remove(workspace)
+}
+
+fn e2e(workspace: &Workspace, target: &Target, name: &str) -> Result<()> {
+    step(name, || {
+        let mut tests = command(cargo(), &["test", "--quiet", "--package", "e2e"]);
+        run(tests
+            .current_dir(&workspace.root)
+            .envs(target.variables.iter().cloned()))
+    })
+}

@@ -1,0 +1,90 @@
+//! As much of HTTP as a demo and a health check need: one request, one answer, plain TCP.
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use crate::failure::{Explain, Result, fail};
+
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+/// Sends a request, with a JSON body when there is one.
+pub fn request(method: &str, url: &str, body: Option<&str>) -> Result<Answer> {
+    let rest = url.strip_prefix("http://").unwrap_or(url);
+    let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+    let address = if authority.contains(':') {
+        authority.to_owned()
+    } else {
+        format!("{authority}:80")
+    };
+    let no_answer = || format!("{method} {url} got no answer");
+    let Some(address) = address.to_socket_addrs().explain(no_answer())?.next() else {
+        return fail(format!("{}: no such host", no_answer()));
+    };
+    let mut stream =
+        TcpStream::connect_timeout(&address, Duration::from_secs(2)).explain(no_answer())?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .explain(no_answer())?;
+    let body = body.unwrap_or_default();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {authority}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).explain(no_answer())?;
+    stream.write_all(body.as_bytes()).explain(no_answer())?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).explain(no_answer())?;
+    match parse(&bytes) {
+        Some(answer) => Ok(answer),
+        None => fail(format!("{}: what came back is not HTTP", no_answer())),
+    }
+}
+
+fn parse(bytes: &[u8]) -> Option<Answer> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(bytes.get(..end)?).to_ascii_lowercase();
+    let body = bytes.get(end + 4..)?;
+    let status = head.split_whitespace().nth(1)?.parse().ok()?;
+    let body = if head.contains("transfer-encoding: chunked") {
+        dechunk(body)?
+    } else {
+        body.to_vec()
+    };
+    Some(Answer {
+        status,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
+}
+
+fn dechunk(mut rest: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = rest.windows(2).position(|window| window == b"\r\n")?;
+        let size = std::str::from_utf8(rest.get(..line)?).ok()?;
+        let size = usize::from_str_radix(size.split(';').next()?.trim(), 16).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(rest.get(line + 2..line + 2 + size)?);
+        rest = rest.get(line + 2 + size + 2..)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_whole_or_in_chunks() {
+        let whole = parse(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+        assert_eq!((whole.status, whole.body.as_str()), (202, "{}"));
+        let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1;x\r\nd\r\n0\r\n\r\n";
+        assert_eq!(parse(chunked).unwrap().body, "abcd");
+        assert!(parse(b"nonsense").is_none());
+    }
+}

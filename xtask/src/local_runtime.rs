@@ -1,0 +1,155 @@
+//! Starting and stopping the local runtime: one background process, known by its pid file.
+
+use std::fs::{self, File};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::failure::{Explain, Result, fail};
+use crate::progress::{note, step};
+use crate::runtime_env::Endpoint;
+use crate::shell::{command, output};
+use crate::tools::{Set, install};
+use crate::workspace::{Workspace, write};
+
+/// How long it runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// Until `down`.
+    Background,
+    /// As long as the handle lives, and no longer than this process however it ends: the runtime reads a pipe that
+    /// only we hold, and stops at its end. So Ctrl-C in a test leaves nothing behind, and needs no signal handler.
+    WithUs,
+}
+
+/// A port that nobody listens on, chosen by the system.
+pub fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).explain("No free port on 127.0.0.1")?;
+    Ok(listener
+        .local_addr()
+        .explain("No free port on 127.0.0.1")?
+        .port())
+}
+
+/// Starts it, and gives its process, which `Life::WithUs` needs held; nothing when the one of this folder is running.
+pub fn start(
+    workspace: &Workspace,
+    endpoint: &Endpoint,
+    folder: &Path,
+    life: Life,
+) -> Result<Option<Child>> {
+    install(workspace, Set::Runtime)?;
+    if running_pid(folder)?.is_some() {
+        note(&format!(
+            "the local runtime is already running at {}",
+            endpoint.url
+        ));
+        return Ok(None);
+    }
+    if TcpStream::connect(("127.0.0.1", endpoint.port)).is_ok() {
+        return fail(format!(
+            "Port {} is taken by another program (a LocalStack, perhaps, or a runtime of another checkout). Stop it, \
+             or choose another port: cargo xtask up --port {}. To deploy to what runs there: cargo xtask up \
+             --endpoint {}",
+            endpoint.port,
+            endpoint.port.saturating_add(1),
+            endpoint.url
+        ));
+    }
+    step(
+        &format!("start the local runtime on port {}", endpoint.port),
+        || {
+            if folder.is_dir() {
+                fs::remove_dir_all(folder).explain(format!("Cannot empty {}", folder.display()))?;
+            }
+            fs::create_dir_all(folder).explain(format!("Cannot make {}", folder.display()))?;
+            let log =
+                File::create(folder.join("log")).explain("Cannot make the runtime's log file")?;
+            let mut launcher = command(workspace.tool("python"), &[]);
+            launcher.arg(workspace.path("infra/local/run_ministack.py"));
+            launcher.arg(endpoint.port.to_string()).arg(folder);
+            launcher.stdin(if life == Life::WithUs {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            });
+            if life == Life::WithUs {
+                launcher.arg("--until-stdin-ends");
+            }
+            launcher.stdout(
+                log.try_clone()
+                    .explain("Cannot write the runtime's log file")?,
+            );
+            // A group of its own: Ctrl-C in this terminal is not for it, and stopping the group stops its functions too.
+            let mut child = launcher
+                .stderr(log)
+                .process_group(0)
+                .spawn()
+                .explain("Cannot start the local runtime")?;
+            write(&folder.join("pid"), child.id().to_string())?;
+            let deadline = Instant::now() + Duration::from_mins(1);
+            while TcpStream::connect(("127.0.0.1", endpoint.port)).is_err() {
+                if let Ok(Some(status)) = child.try_wait() {
+                    let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+                    return fail(format!(
+                        "The local runtime ended as it started ({status}). It said:\n{}",
+                        tail(&log)
+                    ));
+                }
+                if Instant::now() > deadline {
+                    stop(folder)?;
+                    return fail(
+                        "The local runtime did not answer within a minute. See its log under .local/run.",
+                    );
+                }
+                sleep(Duration::from_millis(50));
+            }
+            Ok(Some(child))
+        },
+    )
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines
+        .get(lines.len().saturating_sub(15)..)
+        .unwrap_or_default()
+        .join("\n")
+}
+
+/// The process of a folder's runtime, if it still runs. A pid may be another program's by now, so its command is looked at.
+pub fn running_pid(folder: &Path) -> Result<Option<String>> {
+    let Ok(pid) = fs::read_to_string(folder.join("pid")) else {
+        return Ok(None);
+    };
+    let shown = output(&mut command(
+        "ps",
+        &["-o", "stat=,command=", "-p", pid.trim()],
+    ))?;
+    let shown = String::from_utf8_lossy(&shown.stdout).trim().to_owned();
+    // A zombie is a child of ours that has ended and was not waited for.
+    let alive = shown.contains("run_ministack.py") && !shown.starts_with('Z');
+    Ok(alive.then(|| pid.trim().to_owned()))
+}
+
+/// Stops a folder's runtime and its functions. True if there was one.
+pub fn stop(folder: &Path) -> Result<bool> {
+    let Some(pid) = running_pid(folder)? else {
+        return Ok(false);
+    };
+    let group = format!("-{pid}");
+    for (signal, patience) in [("-TERM", 8), ("-KILL", 4)] {
+        output(&mut command("kill", &[signal, "--", &group]))?;
+        let deadline = Instant::now() + Duration::from_secs(patience);
+        while Instant::now() < deadline {
+            if running_pid(folder)?.is_none() {
+                return Ok(true);
+            }
+            sleep(Duration::from_millis(50));
+        }
+    }
+    fail(format!("Process {pid}, the local runtime, does not stop."))
+}

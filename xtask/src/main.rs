@@ -1,0 +1,112 @@
+//! The developer's commands: `cargo xtask help`.
+//!
+//! It starts other programs and shows what they say, and knows nothing of the system itself: `ops` does.
+
+mod args;
+mod demo;
+mod deploy;
+mod failure;
+mod functions;
+mod gate;
+mod http;
+mod local_runtime;
+mod ops;
+mod package;
+mod progress;
+mod runtime_env;
+mod shell;
+mod tools;
+mod up;
+mod workspace;
+
+use std::process::ExitCode;
+
+use args::Args;
+use failure::{Result, fail};
+use runtime_env::Target;
+use tools::{Set, install};
+use workspace::Workspace;
+
+const HELP: &str = "\
+AeroAlpes on Lambda: the developer's commands.
+
+  cargo xtask demo                  from nothing to a reservation, booked and seen; takes the options of up
+  cargo xtask up                    start the local runtime and deploy to it
+      --on local|localstack         which runtime (localstack needs Docker)              default local
+      --endpoint URL                deploy to a LocalStack that runs already
+      --port N                      several can run side by side                         default 4566
+      --build host|lambda           built for this machine, or for Amazon Linux
+      --arch x86_64|arm64           of --build lambda                                    default this machine's
+  cargo xtask down [--all]          end it, and forget its data
+  cargo xtask test                  all that CI runs
+      --quick                       format, lints and unit tests only
+      --endpoint URL                only the end-to-end tests, on a LocalStack that runs already
+
+  cargo xtask url                   the API's base URL, alone
+  cargo xtask logs [FUNCTION] [--correlacion ID]      what the functions logged
+  cargo xtask deploy FUNCTION       build one function and put it in place
+  cargo xtask invoke FUNCTION [EVENT]     EVENT: a sample in functions/FUNCTION/events, or a file; default the first
+  cargo xtask tick                  run the timers now
+  cargo xtask tail | parked | redrive | verify | retention      operating it; each has --help
+  cargo xtask tools                 install cargo-lambda and zig too, and say how to use them
+
+Commands mean the runtime that was brought up last; --port N or --endpoint URL before their own words name another.
+For a shell, or cargo lambda watch --env-file: .local/env has the addresses and names. All that is installed or
+written is in .local and target. AWS itself is deployed to by infra/deploy.sh.
+";
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let command = words.next().unwrap_or_else(|| "help".into());
+    match dispatch(&command, Args::new(words)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: &str, mut args: Args) -> Result<()> {
+    if matches!(command, "help" | "--help" | "-h") {
+        print!("{HELP}");
+        return Ok(());
+    }
+    let workspace = &Workspace::find()?;
+    match command {
+        "demo" => demo::demo(workspace, args),
+        "up" => {
+            let target = up::up(workspace, args)?;
+            println!("{}", target.get("AEROALPES_API_URL")?);
+            Ok(())
+        }
+        "down" => up::down(workspace, args),
+        "test" => gate::test(workspace, args),
+        "url" => {
+            let target = Target::select(workspace, &mut args)?;
+            args.finish()?;
+            println!("{}", target.get("AEROALPES_API_URL")?);
+            Ok(())
+        }
+        "logs" => functions::logs(workspace, args),
+        "deploy" => functions::deploy(workspace, args),
+        "invoke" => functions::invoke(workspace, args),
+        "tick" => functions::tick(workspace, args),
+        "tail" | "parked" | "redrive" | "verify" | "retention" => {
+            ops::hand_on(workspace, command, args)
+        }
+        "tools" => tools(workspace, args),
+        other => fail(format!(
+            "There is no command '{other}'. See cargo xtask help."
+        )),
+    }
+}
+
+fn tools(workspace: &Workspace, args: Args) -> Result<()> {
+    args.finish()?;
+    install(workspace, Set::Runtime)?;
+    install(workspace, Set::Lambda)?;
+    println!("PATH=\"{}/venv/bin:$PATH\"", workspace.local().display());
+    println!("# with that, cargo lambda watch --env-file .local/env");
+    Ok(())
+}

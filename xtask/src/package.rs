@@ -1,0 +1,223 @@
+//! Building the functions and zipping them, each binary as the `bootstrap` that a custom runtime starts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::failure::{Explain, Result, fail};
+use crate::progress::step;
+use crate::shell::{capture, command, run};
+use crate::tools::{Set, install};
+use crate::workspace::Workspace;
+
+/// What the functions are built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// This machine, by plain cargo in the dev profile: for runtimes that start functions as processes here.
+    Host,
+    /// Amazon Linux, by `cargo lambda build --release`.
+    Lambda(Arch),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arch {
+    X86_64,
+    Arm64,
+}
+
+impl Arch {
+    pub fn parse(text: Option<&str>) -> Self {
+        match text {
+            Some("arm64") => Self::Arm64,
+            None if cfg!(target_arch = "aarch64") => Self::Arm64,
+            Some(_) | None => Self::X86_64,
+        }
+    }
+
+    /// As Lambda and the template write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
+impl Build {
+    pub fn arch(self) -> Arch {
+        match self {
+            Self::Host => Arch::parse(None),
+            Self::Lambda(arch) => arch,
+        }
+    }
+
+    /// The folder of its zips.
+    pub fn folder(self, workspace: &Workspace) -> PathBuf {
+        let name = match self {
+            Self::Host => "host".to_owned(),
+            Self::Lambda(arch) => format!("lambda-{}", arch.name()),
+        };
+        workspace.local().join("build").join(name)
+    }
+}
+
+/// Builds and zips these functions, and gives the folder of the zips.
+pub fn package(workspace: &Workspace, build: Build, functions: &[String]) -> Result<PathBuf> {
+    install(workspace, Set::Runtime)?;
+    let folder = build.folder(workspace);
+    match build {
+        Build::Host => {
+            let binaries = step("build the functions (cargo build)", || {
+                cargo_build(workspace, functions)
+            })?;
+            step("zip the functions", || {
+                let mut children = Vec::new();
+                for (function, binary) in &binaries {
+                    let mut zip = command(workspace.tool("python"), &[]);
+                    zip.arg(workspace.path("infra/local/zip_function.py"))
+                        .arg(binary);
+                    zip.arg(folder.join(format!("{function}.zip")));
+                    children.push((function, zip.spawn().explain("Cannot start Python")?));
+                }
+                for (function, mut child) in children {
+                    if !child.wait().is_ok_and(|status| status.success()) {
+                        return fail(format!(
+                            "{function} could not be zipped. Python's messages are above."
+                        ));
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Build::Lambda(arch) => {
+            install(workspace, Set::Lambda)?;
+            step(
+                &format!("build the functions for Amazon Linux, {}", arch.name()),
+                || cargo_lambda_build(workspace, arch, functions, &folder),
+            )?;
+        }
+    }
+    Ok(folder)
+}
+
+fn cargo_build(workspace: &Workspace, functions: &[String]) -> Result<Vec<(String, PathBuf)>> {
+    let mut cargo = command(
+        cargo(),
+        &["build", "--message-format=json-render-diagnostics"],
+    );
+    for function in functions {
+        cargo.args(["--package", function, "--bin", function]);
+    }
+    let output = cargo
+        .current_dir(&workspace.root)
+        .stderr(Stdio::inherit())
+        .output()
+        .explain("cargo could not be started")?;
+    if !output.status.success() {
+        return fail("The functions did not compile. The compiler's messages are above.");
+    }
+    let found = executables(&String::from_utf8_lossy(&output.stdout));
+    for function in functions {
+        if !found.iter().any(|(name, _)| name == function) {
+            return fail(format!(
+                "cargo built no binary named '{function}'. A function's package and binary carry its folder's name."
+            ));
+        }
+    }
+    Ok(found)
+}
+
+/// The binaries that cargo says it made, or found made: name and path.
+fn executables(messages: &str) -> Vec<(String, PathBuf)> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|message| {
+            let path = message.get("executable")?.as_str()?;
+            let name = message.get("target")?.get("name")?.as_str()?;
+            Some((name.to_owned(), PathBuf::from(path)))
+        })
+        .collect()
+}
+
+fn cargo_lambda_build(
+    workspace: &Workspace,
+    arch: Arch,
+    functions: &[String],
+    folder: &Path,
+) -> Result<()> {
+    let built = workspace
+        .local()
+        .join("build")
+        .join(format!("cargo-lambda-{}", arch.name()));
+    let mut cargo = command(
+        workspace.tool("cargo-lambda"),
+        &["lambda", "build", "--release"],
+    );
+    cargo.args(["--output-format", "zip"]);
+    cargo.arg(if arch == Arch::Arm64 {
+        "--arm64"
+    } else {
+        "--x86-64"
+    });
+    cargo.arg("--lambda-dir").arg(&built);
+    for function in functions {
+        cargo.args(["--package", function, "--bin", function]);
+    }
+    // cargo-lambda finds zig through `python -m ziglang`, so the environment's Python goes first.
+    run(cargo
+        .current_dir(&workspace.root)
+        .env("PATH", tool_path(workspace)))?;
+    fs::create_dir_all(folder).explain(format!("Cannot make {}", folder.display()))?;
+    for function in functions {
+        let zip = built.join(function).join("bootstrap.zip");
+        fs::copy(&zip, folder.join(format!("{function}.zip")))
+            .explain(format!("Cannot copy {}", zip.display()))?;
+    }
+    Ok(())
+}
+
+/// The PATH with the project's own tools first.
+pub fn tool_path(workspace: &Workspace) -> String {
+    let own = workspace.local().join("venv/bin");
+    let rest = std::env::var("PATH").unwrap_or_default();
+    format!("{}:{rest}", own.display())
+}
+
+/// The cargo that runs this, so that one toolchain builds everything.
+pub fn cargo() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
+}
+
+/// Puts one zip in place of a function's code, at once and without CloudFormation.
+pub fn replace_code(
+    workspace: &Workspace,
+    function: &str,
+    zip: &Path,
+    environment: &[(String, String)],
+) -> Result<()> {
+    let mut aws = command(workspace.tool("aws"), &["lambda", "update-function-code"]);
+    aws.args(["--function-name", function, "--zip-file"]);
+    aws.arg(format!("fileb://{}", zip.display()))
+        .envs(environment.iter().cloned());
+    capture(&mut aws).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_executables_are_taken_from_what_cargo_says() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"events"},"executable":null}
+not json
+{"reason":"compiler-artifact","target":{"name":"projector"},"executable":"/t/debug/projector"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(
+            executables(messages),
+            [("projector".to_owned(), PathBuf::from("/t/debug/projector"))]
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! Running other programs.
+
+use std::io::ErrorKind;
+use std::process::{Command, Output, Stdio};
+
+use crate::failure::{Explain, Result, fail};
+
+/// A command with its arguments.
+pub fn command<P: AsRef<std::ffi::OsStr>>(program: P, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+fn name(command: &Command) -> String {
+    let program = std::path::Path::new(command.get_program());
+    let file = program.file_name().unwrap_or(program.as_os_str());
+    let first = command
+        .get_args()
+        .next()
+        .map(|argument| argument.to_string_lossy().into_owned());
+    format!("{} {}", file.to_string_lossy(), first.unwrap_or_default())
+        .trim_end()
+        .to_owned()
+}
+
+fn missing(command: &Command, error: &std::io::Error) -> String {
+    let name = name(command);
+    if error.kind() == ErrorKind::NotFound {
+        format!("{name} could not be started: it is not installed, or not on the PATH")
+    } else {
+        format!("{name} could not be started")
+    }
+}
+
+/// Runs it with this terminal; what it prints is for the developer.
+pub fn run(command: &mut Command) -> Result<()> {
+    let status = match command.status() {
+        Ok(status) => status,
+        Err(error) => {
+            let text = missing(command, &error);
+            return Err(error).explain(text);
+        }
+    };
+    if status.success() {
+        Ok(())
+    } else {
+        fail(format!(
+            "{} failed ({status}). Its own messages are above.",
+            name(command)
+        ))
+    }
+}
+
+/// Runs it quietly and gives what it printed, whatever its exit status.
+pub fn output(command: &mut Command) -> Result<Output> {
+    let result = command.stdin(Stdio::null()).output();
+    match result {
+        Ok(output) => Ok(output),
+        Err(error) => {
+            let text = missing(command, &error);
+            Err(error).explain(text)
+        }
+    }
+}
+
+/// Runs it quietly and gives its standard output; fails with what it said otherwise.
+pub fn capture(command: &mut Command) -> Result<String> {
+    let output = output(command)?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    fail(format!(
+        "{} failed ({}): {}",
+        name(command),
+        output.status,
+        said.trim()
+    ))
+}

@@ -1,0 +1,102 @@
+//! The project's own virtual environment, `.local/venv`: nothing is installed on the machine itself.
+
+use std::fs;
+
+use crate::failure::{Result, fail};
+use crate::progress::{note, step};
+use crate::shell::{capture, command, output, run};
+use crate::workspace::{Workspace, write};
+
+/// What is installed together, each pinned with hashes in `infra/local/`.
+#[derive(Clone, Copy)]
+pub enum Set {
+    /// The local runtime and the AWS CLI.
+    Runtime,
+    /// cargo-lambda and zig: only for building for Amazon Linux, and by far the largest.
+    Lambda,
+    /// What the gate checks with.
+    Gate,
+}
+
+impl Set {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Runtime => "requirements.txt",
+            Self::Lambda => "requirements-lambda.txt",
+            Self::Gate => "requirements-gate.txt",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::Runtime => "the local runtime and the AWS CLI",
+            Self::Lambda => "cargo-lambda and zig (600 MB)",
+            Self::Gate => "the checkers",
+        }
+    }
+}
+
+/// Installs a set, unless what is installed is what is pinned: the stamp is a copy of the requirements.
+pub fn install(workspace: &Workspace, set: Set) -> Result<()> {
+    if cfg!(windows) {
+        return fail(
+            "This needs bash and runs functions as processes: on Windows, work inside WSL.",
+        );
+    }
+    let requirements = workspace.path("infra/local").join(set.file());
+    let stamp = workspace.local().join("venv").join(set.file());
+    let wanted = fs::read(&requirements).unwrap_or_default();
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    step(&format!("install {}, into .local/venv", set.what()), || {
+        environment(workspace)?;
+        run(command(
+            workspace.tool("python"),
+            &["-m", "pip", "install", "--quiet"],
+        )
+        .args([
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "--requirement",
+        ])
+        .arg(&requirements))?;
+        write(&stamp, &wanted)
+    })
+}
+
+fn environment(workspace: &Workspace) -> Result<()> {
+    if workspace.tool("python").is_file() {
+        return Ok(());
+    }
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
+    let check = "import sys; sys.exit(sys.version_info < (3, 10))";
+    match output(&mut command(&python, &["-c", check])) {
+        Ok(checked) if checked.status.success() => {}
+        Ok(_) => {
+            return fail(format!(
+                "{python} is older than 3.10. Install a newer Python, or name one: PYTHON=/path/to/python3."
+            ));
+        }
+        Err(_) => {
+            return fail(format!(
+                "The local runtime is written in Python, and '{python}' was not found. Install Python 3.10 or later \
+                 (with its venv module), or name one: PYTHON=/path/to/python3."
+            ));
+        }
+    }
+    let folder = workspace.local().join("venv");
+    let made = capture(command(&python, &["-m", "venv", "--clear"]).arg(&folder));
+    if let Err(error) = made {
+        return fail(format!(
+            "A Python virtual environment could not be made. On Debian and Ubuntu its module is a package of its own: \
+             apt-get install python3-venv. What Python said: {error}"
+        ));
+    }
+    if !cfg!(target_os = "linux") {
+        note(
+            "Not Linux: the local runtime works where functions can run as plain processes (macOS does, untested).",
+        );
+    }
+    Ok(())
+}
