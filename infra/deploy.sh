@@ -182,19 +182,32 @@ done < <(sed -nE 's|^ *CodeUri: artifacts/([^ ]+) *$|\1|p' "$template")
 
 settle
 case "$status" in
-  CREATE_FAILED | ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED | REVIEW_IN_PROGRESS)
+  CREATE_FAILED | ROLLBACK_COMPLETE | ROLLBACK_FAILED | DELETE_FAILED)
     fail "stack $stack is $status, which CloudFormation cannot update. Remove it with deploy.sh --teardown --stack $stack, then deploy again." ;;
 esac
 
-if [ -z "$bucket" ]; then
-  account_and_region
-  bucket="$stack-artefactos-$account-$region"
-fi
+account_and_region
+: "${bucket:=$stack-artefactos-$account-$region}"
+
+# Names left behind by --teardown without --delete-data would fail a new stack half way: look before starting.
+case "$status" in
+  NONE | DELETE_COMPLETE)
+    verb=create-stack
+    "$cli" kinesis describe-stream-summary --stream-name "$stack-eventos" >/dev/null 2>&1 &
+    look_for_data=$!
+    ;;
+  *) verb=update-stack look_for_data='' ;;
+esac
+
 if ! aws_try s3api head-bucket --bucket "$bucket" >/dev/null; then
   aws_do s3 mb "s3://$bucket" >/dev/null
 fi
 aws_do cloudformation package --template-file "$work/template.yaml" --s3-bucket "$bucket" --s3-prefix functions \
   --output-template-file "$work/packaged.yaml" >/dev/null
+
+if [ -n "$look_for_data" ] && wait "$look_for_data"; then
+  fail "there is no stack $stack, but the data of an earlier one is still here: stream $stack-eventos, and tables beside it. Deploy under another name (--stack), or import them into a stack with CloudFormation's resource import, or delete them for good: deploy.sh --teardown --delete-data --stack $stack"
+fi
 
 # A template is passed as it is up to 51,200 bytes; a larger one CloudFormation reads from the bucket.
 if [ "$(wc -c <"$work/packaged.yaml")" -le 51200 ]; then
@@ -211,14 +224,12 @@ for pair in "Entorno=$environment" "Acceso=$access" "Architecture=$arch" "LogLev
   parameters+=("ParameterKey=${pair%%=*},ParameterValue=${pair#*=}")
 done
 
-case "$status" in NONE | DELETE_COMPLETE) verb=create-stack ;; *) verb=update-stack ;; esac
-if aws_try cloudformation "$verb" --stack-name "$stack" "${source[@]}" --parameters "${parameters[@]}" \
-  --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND >/dev/null; then
+request=(--stack-name "$stack" "${source[@]}" --parameters "${parameters[@]}"
+  --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND)
+
+if aws_try cloudformation "$verb" "${request[@]}" >/dev/null; then
   settle
-  case "$status" in
-    CREATE_COMPLETE | UPDATE_COMPLETE) ;;
-    *) explain_failure; exit 1 ;;
-  esac
+  case "$status" in CREATE_COMPLETE | UPDATE_COMPLETE) ;; *) explain_failure; exit 1 ;; esac
 elif grep -q 'No updates are to be performed' "$work/error"; then
   echo "nothing to change in stack $stack" >&2
 else
@@ -226,6 +237,6 @@ else
 fi
 
 aws_do cloudformation describe-stacks --stack-name "$stack" --output text \
-  --query 'Stacks[0].Outputs[].[OutputKey, OutputValue]' | sed -E 's/\t/=/' | sort >"$work/outputs"
+  --query 'Stacks[0].Outputs[].[OutputKey, OutputValue]' | tr '\t' '=' | sort >"$work/outputs"
 cat "$work/outputs"
 [ -z "$outputs" ] || cp "$work/outputs" "$outputs"

@@ -1,1 +1,24 @@
-fn main() {}
+//! Starts the function.
+
+use event_store::StreamReader;
+use events::Catalogue;
+use lambda_kit::Environment;
+use lambda_runtime::{LambdaEvent, service_fn};
+use projections::Projector;
+use projector::App;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    lambda_kit::start_logging();
+    let environment = Environment::load().await;
+    let tables = environment.tables();
+    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+    let app = &App {
+        projector: Projector::new(tables, reader, environment.world(), projections::registry()),
+        partial_batch: environment.partial_batch()?,
+    };
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {
+        app.handle(event.payload)
+    }))
+    .await
+}

@@ -73,7 +73,7 @@ impl DynamoTables {
                 tokio::time::sleep(std::time::Duration::from_millis(10 << attempt)).await;
             }
             let request = self.client.batch_get_item().set_request_items(Some(wanted));
-            let output = request.send().await.map_err(table_error)?;
+            let output = request.send().await.map_err(|error| table_error(&error))?;
             for (name, items) in output.responses.unwrap_or_default() {
                 let Some(table) = tables.get(name.as_str()) else {
                     continue;
@@ -98,7 +98,7 @@ fn refused(error: impl std::fmt::Display) -> TableError {
     TableError::Refused(error.to_string())
 }
 
-fn table_error<E, R>(error: SdkError<E, R>) -> TableError
+fn table_error<E, R>(error: &SdkError<E, R>) -> TableError
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
@@ -107,7 +107,7 @@ where
         error.code(),
         Some("ValidationException" | "ResourceNotFoundException" | "AccessDeniedException")
     ) || matches!(error, SdkError::ConstructionFailure(_));
-    let text = DisplayErrorContext(&error).to_string();
+    let text = DisplayErrorContext(error).to_string();
     if refused {
         TableError::Refused(text)
     } else {
@@ -279,12 +279,12 @@ fn condition_failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool 
     error.code() == Some("ConditionalCheckFailedException")
 }
 
-fn write_error<E, R>(error: SdkError<E, R>) -> WriteError
+fn write_error<E, R>(error: &SdkError<E, R>) -> WriteError
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    if condition_failed(&error) {
+    if condition_failed(error) {
         WriteError::ConditionFailed
     } else {
         table_error(error).into()
@@ -303,7 +303,7 @@ impl Tables for DynamoTables {
             let get = get
                 .set_key(Some(key_attributes(key)))
                 .consistent_read(consistency == Consistency::Strong);
-            let output = get.send().await.map_err(table_error)?;
+            let output = get.send().await.map_err(|error| table_error(&error))?;
             return Ok(vec![output.item.map(item).transpose()?]);
         }
         let mut distinct = keys.to_vec();
@@ -333,7 +333,7 @@ impl Tables for DynamoTables {
                     .set_condition_expression(condition);
                 let request = request.set_expression_attribute_names(expression.names());
                 let request = request.set_expression_attribute_values(expression.values());
-                request.send().await.map_err(write_error)?;
+                request.send().await.map_err(|error| write_error(&error))?;
             }
             Write::Put { key, item, .. } => {
                 let request = self
@@ -344,7 +344,7 @@ impl Tables for DynamoTables {
                 let request = request.set_condition_expression(condition);
                 let request = request.set_expression_attribute_names(expression.names());
                 let request = request.set_expression_attribute_values(expression.values());
-                request.send().await.map_err(write_error)?;
+                request.send().await.map_err(|error| write_error(&error))?;
             }
             Write::Delete { key, .. } => {
                 let request = self
@@ -355,7 +355,7 @@ impl Tables for DynamoTables {
                 let request = request.set_condition_expression(condition);
                 let request = request.set_expression_attribute_names(expression.names());
                 let request = request.set_expression_attribute_values(expression.values());
-                request.send().await.map_err(write_error)?;
+                request.send().await.map_err(|error| write_error(&error))?;
             }
         }
         Ok(())
@@ -372,7 +372,7 @@ impl Tables for DynamoTables {
         let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
             error.as_service_error()
         else {
-            return Err(table_error(error).into());
+            return Err(table_error(&error).into());
         };
         let failed = |reason: &aws_sdk_dynamodb::types::CancellationReason| {
             reason.code.as_deref() == Some("ConditionalCheckFailed")
@@ -435,7 +435,7 @@ impl Tables for DynamoTables {
                 .scan_index_forward(query.direction == Direction::Ascending)
                 .limit(i32::try_from(missing).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start.take());
-            let output = request.send().await.map_err(table_error)?;
+            let output = request.send().await.map_err(|error| table_error(&error))?;
             for attributes in output.items.unwrap_or_default() {
                 let item = item(attributes)?;
                 let place = item.get(&sort.attribute).and_then(Value::as_str);
@@ -477,7 +477,7 @@ impl Tables for DynamoTables {
             .set_expression_attribute_values(expression.values())
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .set_exclusive_start_key(after.map(key_attributes));
-        let output = request.send().await.map_err(table_error)?;
+        let output = request.send().await.map_err(|error| table_error(&error))?;
         page(table, output.items, output.last_evaluated_key)
     }
 
@@ -488,7 +488,7 @@ impl Tables for DynamoTables {
             .table_name(self.name(table)?)
             .consistent_read(true);
         let request = request.set_exclusive_start_key(after.map(key_attributes));
-        let output = request.send().await.map_err(table_error)?;
+        let output = request.send().await.map_err(|error| table_error(&error))?;
         page(table, output.items, output.last_evaluated_key)
     }
 }

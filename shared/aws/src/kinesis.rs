@@ -27,7 +27,7 @@ impl KinesisLog {
     }
 }
 
-fn log_error<E, R>(error: SdkError<E, R>) -> LogError
+fn log_error<E, R>(error: &SdkError<E, R>) -> LogError
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
@@ -41,7 +41,7 @@ where
                 | "AccessDeniedException"
         )
     );
-    let text = DisplayErrorContext(&error).to_string();
+    let text = DisplayErrorContext(error).to_string();
     if refused {
         LogError::Refused(text)
     } else {
@@ -64,7 +64,7 @@ impl Log for KinesisLog {
             .partition_key(partition_key);
         let put = put.data(Blob::new(data));
         let put = put.set_sequence_number_for_ordering(after.map(|after| after.0.clone()));
-        let output = put.send().await.map_err(log_error)?;
+        let output = put.send().await.map_err(|error| log_error(&error))?;
         Ok(SequenceNumber(output.sequence_number))
     }
 }
@@ -97,7 +97,9 @@ impl KinesisReader {
             .stream_name(&self.stream)
             .send()
             .await;
-        let summary = output.map_err(log_error)?.stream_description_summary;
+        let summary = output
+            .map_err(|error| log_error(&error))?
+            .stream_description_summary;
         Ok(summary.map_or(0, |summary| summary.retention_period_hours))
     }
 
@@ -115,7 +117,7 @@ impl KinesisReader {
             .retention_period_hours(hours)
             .send()
             .await
-            .map_err(log_error)?;
+            .map_err(|error| log_error(&error))?;
         Ok(())
     }
 }
@@ -135,7 +137,7 @@ impl LogReader for KinesisReader {
                 Some(token) => self.client.list_shards().next_token(token),
                 None => self.client.list_shards().stream_name(&self.stream),
             };
-            let output = list.send().await.map_err(log_error)?;
+            let output = list.send().await.map_err(|error| log_error(&error))?;
             // Shards are listed by id, and a child's id is greater than its parent's.
             found.extend(
                 output
@@ -169,7 +171,7 @@ impl LogReader for KinesisReader {
                     .shard_iterator_type(kind)
                     .send()
                     .await
-                    .map_err(log_error)?;
+                    .map_err(|error| log_error(&error))?;
                 output.shard_iterator.unwrap_or_default()
             }
             (None, Position::Cursor(cursor)) => cursor.clone(),
@@ -181,7 +183,7 @@ impl LogReader for KinesisReader {
             .shard_iterator(iterator)
             .send()
             .await
-            .map_err(log_error)?;
+            .map_err(|error| log_error(&error))?;
         let records: Vec<_> = output
             .records
             .into_iter()

@@ -1,1 +1,8 @@
-//! TODO
+//! What every function does when it starts, and how those that speak HTTP answer.
+
+mod environment;
+pub mod http;
+mod logging;
+
+pub use environment::{Environment, StartError};
+pub use logging::start as start_logging;

@@ -94,18 +94,20 @@ fn read_odo(node: Node<'_>, legs: &mut usize, violations: &mut Violations) -> Op
     let odo = node.object(&["segmentos"], violations)?;
     let mut before = Arrival::default();
     let segmentos = odo.list("segmentos", MAX_LIST, violations, |segmento, violations| {
-        let segmento = segmento.object(&["legs"], violations);
-        let Some(segmento) = segmento else {
-            before = Arrival::default();
-            return None;
-        };
+        let seen = *legs;
+        let mut last = std::mem::take(&mut before);
+        let segmento = segmento.object(&["legs"], violations)?;
         let read = segmento.list("legs", MAX_LIST, violations, |leg, violations| {
             *legs += 1;
-            let (leg, arrival) = read_leg(leg, &before, violations);
-            before = arrival;
+            let (leg, arrival) = read_leg(leg, &last, violations);
+            last = arrival;
             leg
-        })?;
-        Some(Segmento { legs: read })
+        });
+        // What follows a segmento without legs connects to nothing that is known.
+        if *legs > seen {
+            before = last;
+        }
+        Some(Segmento { legs: read? })
     })?;
     Some(Odo { segmentos })
 }
@@ -274,9 +276,27 @@ fn read_code<'a>(node: Node<'a>, violations: &mut Violations) -> Option<&'a str>
     }
 }
 
+/// True for a text that can be an `id_cliente`.
+#[must_use]
+pub fn is_client(text: &str) -> bool {
+    is_token(text, client_byte)
+}
+
+fn client_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
+}
+
+fn is_token(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
+    (1..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(allowed)
+}
+
 fn read_id_cliente(node: Node<'_>, violations: &mut Violations) -> Option<String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    read_token(node, violations, allowed, "letras, dígitos, «.», «_» o «-»")
+    read_token(
+        node,
+        violations,
+        client_byte,
+        "letras, dígitos, «.», «_» o «-»",
+    )
 }
 
 fn read_medio(node: Node<'_>, violations: &mut Violations) -> Option<String> {
@@ -296,7 +316,7 @@ fn read_token(
     which: &str,
 ) -> Option<String> {
     let token = node.text(violations)?;
-    if (1..=MAX_TOKEN).contains(&token.len()) && token.bytes().all(allowed) {
+    if is_token(token, allowed) {
         Some(token.to_owned())
     } else {
         let detalle = format!("Debe tener de 1 a {MAX_TOKEN} caracteres: {which}");

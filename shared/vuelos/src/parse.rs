@@ -168,7 +168,7 @@ impl Object<'_> {
         reader(Node { value, path }, violations)
     }
 
-    /// Reads a field that must be a list of one to `limit` items, each of them by `reader`. Items beyond are not looked at.
+    /// Reads a field that must be a list of one to `limit` items, each of them by `reader`.
     pub(crate) fn list<T>(
         &self,
         name: &str,
@@ -190,7 +190,6 @@ impl Object<'_> {
             // Every item is read before the first fault ends the list.
             let read: Vec<_> = items
                 .iter()
-                .take(limit)
                 .enumerate()
                 .map(|(index, value)| {
                     let path = Path::Item(&node.path, index);

@@ -64,14 +64,14 @@ impl Fila {
                 self.fecha_creacion = Some(made.fecha_creacion);
                 self.itinerarios.clone_from(&made.itinerarios);
                 self.pago.clone_from(&made.pago);
-                "creada"
+                Some("creada")
             }
-            Payload::ReservaPagada(_) => "pagada",
-            Payload::ReservaAprobada(_) => "aprobada",
-            Payload::ReservaCancelada(_) => "cancelada",
-            Payload::AprobacionReservaFallida(_) => return,
+            Payload::ReservaPagada(_) => Some("pagada"),
+            Payload::ReservaAprobada(_) => Some("aprobada"),
+            Payload::ReservaCancelada(_) => Some("cancelada"),
+            Payload::AprobacionReservaFallida(_) => None,
         };
-        self.hechos.insert(fact.to_owned());
+        self.hechos.extend(fact.map(str::to_owned));
         self.estado = [
             ("cancelada", EstadoReserva::Cancelada),
             ("aprobada", EstadoReserva::Aprobada),

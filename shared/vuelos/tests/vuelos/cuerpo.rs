@@ -256,6 +256,23 @@ fn legs_and_segmentos_connect() {
 }
 
 #[test]
+fn nothing_connects_to_what_cannot_be_read() {
+    let first = leg("BOG", "2022-11-22T10:00:00Z", "MIA", "2022-11-22T13:00:00Z");
+    let third = leg("JFK", "2022-11-22T09:00:00Z", "EZE", "2022-11-22T16:00:00Z");
+    for (between, fault) in [
+        (json!(1), ": tipo"),
+        (json!({}), ".legs: requerido"),
+        (json!({"legs": []}), ".legs: vacio"),
+        (json!({"legs": [null]}), ".legs[0]: tipo"),
+    ] {
+        let mut body = body(&[vec![first.clone()], vec![], vec![third.clone()]]);
+        body["itinerarios"][0]["odos"][0]["segmentos"][1] = between;
+        let place = "itinerarios[0].odos[0].segmentos[1]";
+        assert_eq!(faults(&body), [format!("{place}{fault}")]);
+    }
+}
+
+#[test]
 fn odos_and_itinerarios_need_not_connect() {
     let odo = body(&[vec![leg(
         "BOG",

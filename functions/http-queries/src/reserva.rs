@@ -1,0 +1,121 @@
+//! `GET /vuelos/reserva/{id}`.
+
+use events::{
+    Context, IdCorrelacion, IdReserva, Moment, StreamId, Version,
+    vuelos::{EstadoReserva, Itinerario, Pago},
+};
+use lambda_http::{Body, Response, http::StatusCode};
+use lambda_kit::http;
+use projections::views::reservas::{self, Fila};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use vuelos::{Detalle, Reserva};
+
+use crate::{App, Refusal, no_such_reservation, parse_id};
+
+/// Where an answer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Origen {
+    /// The view.
+    Vista,
+    /// The stream itself, because the view has not heard of the reservation yet.
+    Comando,
+}
+
+/// A reservation, as the API tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReservaDto {
+    /// Which.
+    pub id_reserva: IdReserva,
+    /// Whose.
+    pub id_cliente: Option<String>,
+    /// Its saga.
+    pub id_correlacion: IdCorrelacion,
+    /// Its state.
+    pub estado: EstadoReserva,
+    /// When it was made.
+    pub fecha_creacion: Moment,
+    /// When something last happened to it.
+    pub fecha_actualizacion: Moment,
+    /// The journey.
+    pub itinerarios: Vec<Itinerario>,
+    /// The price and how it is paid; null where an old event did not tell it.
+    pub pago: Option<Pago>,
+    /// Where this answer comes from.
+    pub origen: Origen,
+}
+
+impl ReservaDto {
+    /// A row of the view; `None` if the view has not heard of its making.
+    #[must_use]
+    pub fn from_view(fila: Fila) -> Option<Self> {
+        let fecha_creacion = fila.fecha_creacion?;
+        Some(Self {
+            id_reserva: fila.id_reserva?,
+            id_cliente: fila.id_cliente,
+            id_correlacion: fila.id_correlacion?,
+            estado: fila.estado?,
+            fecha_creacion,
+            fecha_actualizacion: fila.fecha_actualizacion.unwrap_or(fecha_creacion),
+            itinerarios: fila.itinerarios,
+            pago: fila.pago,
+            origen: Origen::Vista,
+        })
+    }
+
+    fn from_stream(detalle: Detalle) -> Self {
+        let Detalle {
+            id_reserva,
+            id_cliente,
+            id_correlacion,
+            estado,
+            fecha_creacion,
+            fecha_actualizacion,
+            itinerarios,
+            pago,
+        } = detalle;
+        Self {
+            id_reserva,
+            id_cliente,
+            id_correlacion,
+            estado,
+            fecha_creacion,
+            fecha_actualizacion,
+            itinerarios,
+            pago,
+            origen: Origen::Comando,
+        }
+    }
+}
+
+impl App {
+    pub(crate) async fn reserva(&self, id: &str) -> Result<Response<Body>, Refusal> {
+        let id = parse_id(id)?;
+        let generation = self.generations.live(reservas::NAME).await?;
+        let fila = reservas::one(&*self.tables, &generation, id).await?;
+        let dto = match fila.and_then(ReservaDto::from_view) {
+            Some(dto) => dto,
+            None => self
+                .from_stream(id)
+                .await?
+                .ok_or_else(|| no_such_reservation(id))?,
+        };
+        Ok(http::json(StatusCode::OK, &dto))
+    }
+
+    async fn reserva_of_stream(&self, id: IdReserva) -> Result<Option<ReservaDto>, Refusal> {
+        let stream = self
+            .reader
+            .read_one(StreamId::new(Context::Vuelos, id))
+            .await?;
+        let history = stream.decode(self.reader.catalogue(), 1, Version::MAX)?;
+        let history: Vec<_> = history
+            .into_iter()
+            .map(|stored| (stored.event, stored.payload))
+            .collect();
+        Ok(Reserva::fold(&history)
+            .detalle()
+            .map(ReservaDto::from_stream))
+    }
+}

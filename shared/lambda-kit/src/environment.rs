@@ -1,0 +1,104 @@
+//! Configuration, from environment variables, and the adapters built from it.
+
+use std::{collections::BTreeMap, env, sync::Arc};
+
+use aws::{DynamoTables, KinesisLog, KinesisReader};
+use ports::{TableName, World};
+use thiserror::Error;
+
+/// A function that cannot start as it is configured.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum StartError {
+    /// A variable is not set.
+    #[error(
+        "the environment variable {0} is not set; infra/template.yaml sets it, and `cargo xtask up` writes it to an env file"
+    )]
+    Missing(&'static str),
+    /// A variable has a value that means nothing.
+    #[error("the environment variable {0} is {1:?}; it must be {2}")]
+    Invalid(&'static str, String, &'static str),
+}
+
+const TABLES: [(TableName, &str); 3] = [
+    (event_store::TABLE, "AEROALPES_STREAMS_TABLE"),
+    (projections::TABLE, "AEROALPES_VIEWS_TABLE"),
+    (consumer::TABLE, "AEROALPES_PARKED_TABLE"),
+];
+const EVENTS_STREAM: &str = "AEROALPES_EVENTS_STREAM";
+const PARTIAL_BATCH: &str = "AEROALPES_PARTIAL_BATCH";
+
+/// What a function is told by its environment. Each adapter is built when asked for, so that a function pays for those it uses.
+pub struct Environment {
+    config: aws_config::SdkConfig,
+}
+
+impl Environment {
+    /// Reads region, credentials and endpoint.
+    pub async fn load() -> Self {
+        Self {
+            config: aws::config().await,
+        }
+    }
+
+    /// The world as it is.
+    #[must_use]
+    pub fn world(&self) -> World {
+        aws::world()
+    }
+
+    /// The tables that are named in the environment: a function is told of those it may use, and no others.
+    #[must_use]
+    pub fn tables(&self) -> Arc<DynamoTables> {
+        let named = TABLES
+            .iter()
+            .filter_map(|(table, variable)| Some((*table, env::var(variable).ok()?)));
+        Arc::new(DynamoTables::new(
+            &self.config,
+            named.collect::<BTreeMap<_, _>>(),
+        ))
+    }
+
+    /// The log, to append to.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if it is not named.
+    pub fn log(&self) -> Result<Arc<KinesisLog>, StartError> {
+        Ok(Arc::new(KinesisLog::new(
+            &self.config,
+            required(EVENTS_STREAM)?,
+        )))
+    }
+
+    /// The log, to read.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if it is not named.
+    pub fn log_reader(&self) -> Result<Arc<KinesisReader>, StartError> {
+        Ok(Arc::new(KinesisReader::new(
+            &self.config,
+            required(EVENTS_STREAM)?,
+        )))
+    }
+
+    /// True where the runtime honours a partial batch response. Elsewhere it would take one as success and lose the rest, so
+    /// there a failed record must fail the whole invocation.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if it is neither `true` nor `false`.
+    pub fn partial_batch(&self) -> Result<bool, StartError> {
+        let value = required(PARTIAL_BATCH)?;
+        value
+            .parse()
+            .map_err(|_| StartError::Invalid(PARTIAL_BATCH, value, "true or false"))
+    }
+}
+
+fn required(name: &'static str) -> Result<String, StartError> {
+    env::var(name)
+        .ok()
+        .filter(|value| !value.is_empty())
+        .ok_or(StartError::Missing(name))
+}

@@ -1,0 +1,160 @@
+//! What the functions behind the HTTP API share: reading requests, writing answers, one log line each.
+
+use std::{borrow::Cow, future::Future, sync::Arc, time::Instant};
+
+use event_store::HandleError;
+use events::{Problem, Violation, kinds};
+use lambda_http::{
+    Body, Error, Request, RequestExt, Response,
+    http::{HeaderValue, Method, StatusCode, header},
+    service_fn,
+};
+use serde::Serialize;
+use tracing::{Instrument, info, info_span};
+
+/// The header that carries the correlation id back to the caller.
+pub const CORRELATION_HEADER: &str = "x-correlacion";
+
+/// A path split at its slashes, as `["vuelos", "reserva", "…"]`, for matching.
+#[must_use]
+pub fn segments(request: &Request) -> Vec<&str> {
+    request
+        .raw_http_path()
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+/// An answer in JSON.
+#[must_use]
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+    answer(status, "application/json", serde_json::to_string(body))
+}
+
+/// An answer that refuses.
+#[must_use]
+pub fn problem(problem: &Problem) -> Response<Body> {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = answer(
+        status,
+        "application/problem+json",
+        serde_json::to_string(problem),
+    );
+    if problem.is(kinds::UNAVAILABLE) {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// There is nothing at this path.
+#[must_use]
+pub fn no_such_path(request: &Request) -> Response<Body> {
+    problem(
+        &Problem::of(kinds::NOT_FOUND)
+            .because(format!("No hay nada en {}", request.raw_http_path())),
+    )
+}
+
+/// The path knows other methods only.
+#[must_use]
+pub fn no_such_method(allowed: &'static str) -> Response<Body> {
+    let detail = format!("Métodos permitidos: {allowed}");
+    let mut response = problem(&Problem::of(kinds::METHOD).because(detail));
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// Fields of the request break rules.
+#[must_use]
+pub fn invalid(errores: Vec<Violation>) -> Response<Body> {
+    problem(&Problem::of(kinds::INVALID).at(errores))
+}
+
+/// Infrastructure failed. What it said is logged, and not told.
+#[must_use]
+pub fn failed(error: &HandleError) -> Response<Body> {
+    tracing::error!(%error, "request failed");
+    let kind = match error {
+        HandleError::Contention(_) => kinds::CONTENTION,
+        HandleError::Unavailable(_) | HandleError::NotAppended => kinds::UNAVAILABLE,
+        HandleError::Broken(_) => kinds::INTERNAL,
+    };
+    problem(&Problem::of(kind))
+}
+
+fn answer(
+    status: StatusCode,
+    content_type: &'static str,
+    body: serde_json::Result<String>,
+) -> Response<Body> {
+    let (status, body) = match body {
+        Ok(body) => (status, body),
+        Err(error) => {
+            tracing::error!(%error, "an answer has no JSON form");
+            (StatusCode::INTERNAL_SERVER_ERROR, String::new())
+        }
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// A header's text; `None` if it is not there or not text.
+#[must_use]
+pub fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request
+        .headers()
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+}
+
+/// The body as bytes.
+#[must_use]
+pub fn body(request: &Request) -> Cow<'_, [u8]> {
+    match request.body() {
+        Body::Text(text) => Cow::Borrowed(text.as_bytes()),
+        Body::Binary(bytes) => Cow::Borrowed(bytes),
+        _ => Cow::Borrowed(&[]),
+    }
+}
+
+/// Serves requests until the runtime ends the process, logging a line for each.
+///
+/// # Errors
+///
+/// Whatever the Lambda runtime fails with.
+pub async fn serve<A, F, Fut>(app: A, handle: F) -> Result<(), Error>
+where
+    A: Send + Sync + 'static,
+    F: Fn(Arc<A>, Request) -> Fut + Copy + Send + Sync,
+    Fut: Future<Output = Response<Body>> + Send,
+{
+    let app = Arc::new(app);
+    lambda_http::run(service_fn(move |request: Request| {
+        let app = app.clone();
+        let method: Method = request.method().clone();
+        let path = request.raw_http_path().to_owned();
+        let span = info_span!("request", %method, path);
+        let work = async move {
+            let start = Instant::now();
+            let response = handle(app, request).await;
+            let correlacion = response
+                .headers()
+                .get(CORRELATION_HEADER)
+                .and_then(|id| id.to_str().ok());
+            let status = response.status().as_u16();
+            let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            info!(status, milliseconds, correlacion, "answered");
+            Ok::<_, Error>(response)
+        };
+        work.instrument(span)
+    }))
+    .await
+}
