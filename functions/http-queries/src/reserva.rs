@@ -97,7 +97,7 @@ impl App {
         let dto = match fila.and_then(ReservaDto::from_view) {
             Some(dto) => dto,
             None => self
-                .from_stream(id)
+                .reserva_of_stream(id)
                 .await?
                 .ok_or_else(|| no_such_reservation(id))?,
         };

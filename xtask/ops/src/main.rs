@@ -1,1 +1,60 @@
-fn main() {}
+//! The operator's commands: what looks at the system's own data, or changes it. Run by `cargo xtask`, which sets the
+//! environment of the runtime it is meant for; works with AWS's own variables just as well.
+
+mod parked;
+mod retention;
+mod tail;
+mod verify;
+
+use std::{error::Error, process::ExitCode};
+
+use lambda_kit::Environment;
+
+/// What a command comes to: false if it found something wrong.
+type Outcome = Result<bool, Box<dyn Error>>;
+
+const HELP: &str = "\
+usage: ops COMMAND
+
+  tail [--from-start] [--once] [--limit N] [--subject ID] [--json]
+              the event log as it grows; --once ends at its tip
+  parked      what could not be handled, and why
+  redrive [OWNER PLACE]
+              tries what is parked again: all of it, or one thing
+  verify      proves that streams and log agree
+  retention [--hours N]
+              how long the log keeps events; N extends it (24 to 8760)
+";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    if words.is_empty() || words.iter().any(|word| word == "--help" || word == "help") {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    let command = words.remove(0);
+    match run(&command, &words).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: &str, words: &[String]) -> Outcome {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let environment = Environment::load().await;
+    match (command, words.as_slice()) {
+        ("tail", options) => tail::run(&environment, options).await,
+        ("parked", []) => parked::list(&environment).await,
+        ("redrive", []) => parked::redrive(&environment, None).await,
+        ("redrive", [owner, place]) => parked::redrive(&environment, Some((owner, place))).await,
+        ("verify", []) => verify::run(&environment).await,
+        ("retention", []) => retention::show(&environment).await,
+        ("retention", ["--hours", hours]) => retention::extend(&environment, hours).await,
+        _ => Err(format!("`{command} {}` is not a command\n\n{HELP}", words.join(" ")).into()),
+    }
+}
