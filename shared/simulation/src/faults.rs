@@ -1,0 +1,231 @@
+//! Faults at effects.
+
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use ports::{
+    Consistency, IndexPage, IndexQuery, Item, Key, Log, LogError, ScanPage, SequenceNumber,
+    TableError, TableName, Tables, TransactError, Write, WriteError,
+};
+
+/// What happens at an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// It fails, and nothing happened.
+    FailBefore,
+    /// It happens, and its answer is lost.
+    FailAfter,
+    /// It happens twice, as when a client repeats by itself what was answered too late; the second answer is what comes back.
+    Twice,
+    /// The process dies before it: the call never returns.
+    KillBefore,
+    /// The process dies after it: the call never returns.
+    KillAfter,
+}
+
+impl Fault {
+    /// Every fault.
+    pub const ALL: [Self; 5] = [
+        Self::FailBefore,
+        Self::FailAfter,
+        Self::Twice,
+        Self::KillBefore,
+        Self::KillAfter,
+    ];
+}
+
+#[derive(Default)]
+struct State {
+    /// Effects so far, by what they were.
+    trace: Vec<String>,
+    /// Number of the effect, from 0 -> what happens there.
+    plan: BTreeMap<usize, Fault>,
+}
+
+/// The plan of a run, and its trace.
+#[derive(Clone, Default)]
+pub struct Faults(Arc<Mutex<State>>);
+
+impl Faults {
+    /// Nothing fails.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// `fault` happens at effect number `at`, counted from 0.
+    #[must_use]
+    pub fn once(at: usize, fault: Fault) -> Self {
+        let faults = Self::default();
+        faults.lock().plan.insert(at, fault);
+        faults
+    }
+
+    /// `fault` happens at the next effect too.
+    pub fn next(&self, fault: Fault) {
+        let mut state = self.lock();
+        let at = state.trace.len();
+        state.plan.insert(at, fault);
+    }
+
+    /// What was done, in order, as `update streams reserva-…`.
+    #[must_use]
+    pub fn trace(&self) -> Vec<String> {
+        self.lock().trace.clone()
+    }
+
+    /// How many effects there were.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().trace.len()
+    }
+
+    /// `tables`, failing as planned.
+    #[must_use]
+    pub fn tables(&self, inner: Arc<dyn Tables>) -> FaultyTables {
+        FaultyTables {
+            inner,
+            faults: self.clone(),
+        }
+    }
+
+    /// `log`, failing as planned.
+    #[must_use]
+    pub fn log(&self, inner: Arc<dyn Log>) -> FaultyLog {
+        FaultyLog {
+            inner,
+            faults: self.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn step(&self, what: String) -> Option<Fault> {
+        let mut state = self.lock();
+        let at = state.trace.len();
+        state.trace.push(what);
+        state.plan.get(&at).copied()
+    }
+}
+
+/// Does `$work`, or what the plan says instead. `$work` is an expression, evaluated each time it is to happen.
+macro_rules! effect {
+    ($faults:expr, $what:expr, $lost:expr, $work:expr) => {
+        match $faults.step($what) {
+            None => $work.await,
+            Some(Fault::FailBefore) => Err($lost),
+            Some(Fault::FailAfter) => {
+                let _ = $work.await;
+                Err($lost)
+            }
+            Some(Fault::Twice) => {
+                let _ = $work.await;
+                $work.await
+            }
+            Some(Fault::KillBefore) => pending().await,
+            Some(Fault::KillAfter) => {
+                let _ = $work.await;
+                pending().await
+            }
+        }
+    };
+}
+
+fn lost() -> TableError {
+    TableError::Unavailable("the answer was lost".into())
+}
+
+/// Tables that fail as planned.
+pub struct FaultyTables {
+    inner: Arc<dyn Tables>,
+    faults: Faults,
+}
+
+#[async_trait]
+impl Tables for FaultyTables {
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError> {
+        let what = keys
+            .first()
+            .map_or_else(String::new, |key| format!("get {} {}", key.table.0, key.pk));
+        effect!(self.faults, what, lost(), self.inner.get(keys, consistency))
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        let key = write.key();
+        let what = format!("write {} {}", key.table.0, key.pk);
+        effect!(self.faults, what, lost().into(), self.inner.write(write))
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        let what = format!("transact {}", writes.len());
+        effect!(
+            self.faults,
+            what,
+            lost().into(),
+            self.inner.transact(writes)
+        )
+    }
+
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        let what = format!("query {} {}", query.table.0, query.partition);
+        effect!(self.faults, what, lost(), self.inner.query(query))
+    }
+
+    async fn list(
+        &self,
+        table: TableName,
+        pk: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<ScanPage, TableError> {
+        effect!(
+            self.faults,
+            format!("list {} {pk}", table.0),
+            lost(),
+            self.inner.list(table, pk, after, limit)
+        )
+    }
+
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
+        effect!(
+            self.faults,
+            format!("scan {}", table.0),
+            lost(),
+            self.inner.scan(table, after)
+        )
+    }
+}
+
+/// A log that fails as planned.
+pub struct FaultyLog {
+    inner: Arc<dyn Log>,
+    faults: Faults,
+}
+
+#[async_trait]
+impl Log for FaultyLog {
+    async fn append(
+        &self,
+        partition_key: &str,
+        data: &[u8],
+        after: Option<&SequenceNumber>,
+    ) -> Result<SequenceNumber, LogError> {
+        let lost = LogError::Unavailable("the answer was lost".into());
+        effect!(
+            self.faults,
+            format!("append {partition_key}"),
+            lost,
+            self.inner.append(partition_key, data, after)
+        )
+    }
+}
