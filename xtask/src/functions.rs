@@ -10,7 +10,7 @@ use crate::args::Args;
 use crate::deploy::build_of;
 use crate::failure::{Explain, Result, fail};
 use crate::package::{package, replace_code};
-use crate::progress::step;
+use crate::progress::{note, step};
 use crate::runtime_env::Target;
 use crate::shell::{capture, command};
 use crate::workspace::{Workspace, children};
@@ -189,6 +189,9 @@ pub fn logs(workspace: &Workspace, mut args: Args) -> Result<()> {
         }
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         lines.extend(log_lines(&function, &answer, about.as_deref()));
+    }
+    if lines.is_empty() {
+        note("no function has logged anything of the kind yet");
     }
     lines.sort_by_key(|(time, _)| *time); // stable: lines of one moment stay in order
     for (_, line) in lines {

@@ -120,19 +120,24 @@ fn tail(log: &str) -> String {
         .join("\n")
 }
 
-/// The process of a folder's runtime, if it still runs. A pid may be another program's by now, so its command is looked at.
+/// The process of a folder's runtime, if it still runs. A pid may be another program's by now, so its command is read.
 pub fn running_pid(folder: &Path) -> Result<Option<String>> {
     let Ok(pid) = fs::read_to_string(folder.join("pid")) else {
         return Ok(None);
     };
-    let shown = output(&mut command(
-        "ps",
-        &["-o", "stat=,command=", "-p", pid.trim()],
-    ))?;
-    let shown = String::from_utf8_lossy(&shown.stdout).trim().to_owned();
-    // A zombie is a child of ours that has ended and was not waited for.
-    let alive = shown.contains("run_ministack.py") && !shown.starts_with('Z');
+    let alive = command_line(pid.trim())?.contains("run_ministack.py");
     Ok(alive.then(|| pid.trim().to_owned()))
+}
+
+/// A process's command line; empty when it has ended, even if nobody has waited for it yet. Linux tells by itself:
+/// small container images have no `ps`.
+fn command_line(pid: &str) -> Result<String> {
+    if Path::new("/proc/self/cmdline").exists() {
+        let read = fs::read_to_string(format!("/proc/{pid}/cmdline"));
+        return Ok(read.unwrap_or_default());
+    }
+    let shown = output(&mut command("ps", &["-o", "command=", "-p", pid]))?;
+    Ok(String::from_utf8_lossy(&shown.stdout).into_owned())
 }
 
 /// Stops a folder's runtime and its functions. True if there was one.
@@ -140,9 +145,12 @@ pub fn stop(folder: &Path) -> Result<bool> {
     let Some(pid) = running_pid(folder)? else {
         return Ok(false);
     };
-    let group = format!("-{pid}");
-    for (signal, patience) in [("-TERM", 8), ("-KILL", 4)] {
-        output(&mut command("kill", &[signal, "--", &group]))?;
+    for (signal, patience) in [("TERM", 8), ("KILL", 4)] {
+        // bash's own kill: the program of that name is missing where ps is.
+        output(&mut command(
+            "bash",
+            &["-c", &format!("kill -{signal} -- -{pid}")],
+        ))?;
         let deadline = Instant::now() + Duration::from_secs(patience);
         while Instant::now() < deadline {
             if running_pid(folder)?.is_none() {

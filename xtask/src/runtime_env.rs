@@ -113,13 +113,10 @@ impl Target {
     }
 
     /// Writes its env file, and makes it the one that commands mean.
-    pub fn save(&self, workspace: &Workspace, as_current: bool) -> Result<()> {
+    pub fn save(&self, workspace: &Workspace) -> Result<()> {
         let text = render(&self.variables);
         write(&self.folder.join("env"), &text)?;
-        if as_current {
-            write(&workspace.local().join("env"), &text)?;
-        }
-        Ok(())
+        write(&workspace.local().join("env"), &text)
     }
 
     /// Forgets it.

@@ -45,8 +45,12 @@ pub fn install(workspace: &Workspace, set: Set) -> Result<()> {
     }
     let requirements = workspace.path("infra/local").join(set.file());
     let stamp = workspace.local().join("venv").join(set.file());
-    let wanted = fs::read(&requirements).unwrap_or_default();
-    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+    let Ok(pins) = fs::read_to_string(&requirements) else {
+        return fail(format!("Cannot read {}.", requirements.display()));
+    };
+    // A virtual environment knows its own path, so one in a checkout that was moved is made anew.
+    let wanted = format!("# {}\n{pins}", workspace.local().display());
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
     step(&format!("install {}, into .local/venv", set.what()), || {
@@ -66,7 +70,11 @@ pub fn install(workspace: &Workspace, set: Set) -> Result<()> {
 }
 
 fn environment(workspace: &Workspace) -> Result<()> {
-    if workspace.tool("python").is_file() {
+    let marker = workspace.local().join("venv/made-for");
+    let here = workspace.local().display().to_string();
+    if workspace.tool("python").is_file()
+        && fs::read_to_string(&marker).is_ok_and(|made| made == here)
+    {
         return Ok(());
     }
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
@@ -93,6 +101,7 @@ fn environment(workspace: &Workspace) -> Result<()> {
              apt-get install python3-venv. What Python said: {error}"
         ));
     }
+    write(&marker, here)?;
     if !cfg!(target_os = "linux") {
         note(
             "Not Linux: the local runtime works where functions can run as plain processes (macOS does, untested).",

@@ -79,7 +79,7 @@ pub fn up(workspace: &Workspace, mut args: Args) -> Result<Target> {
         zips: &zips,
     };
     let target = deployment.deploy(workspace, unless_same)?;
-    target.save(workspace, true)?;
+    target.save(workspace)?;
     Ok(target)
 }
 

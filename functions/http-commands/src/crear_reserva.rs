@@ -143,11 +143,11 @@ fn traceparent(request: &Request) -> Option<String> {
             && part
                 .bytes()
                 .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-            && part.bytes().any(|byte| byte != b'0')
     };
+    let id = |part: &str, length| hex(part, length) && part.bytes().any(|byte| byte != b'0');
     let parts: Vec<_> = text.split('-').collect();
     match parts.as_slice() {
-        ["00", trace, parent, flags] if hex(trace, 32) && hex(parent, 16) && flags.len() == 2 => {
+        ["00", trace, parent, flags] if id(trace, 32) && id(parent, 16) && hex(flags, 2) => {
             Some(text.to_owned())
         }
         _ => None,

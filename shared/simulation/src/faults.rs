@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, Log, LogError, ScanPage, SequenceNumber,
     TableError, TableName, Tables, TransactError, Write, WriteError,
@@ -44,6 +45,8 @@ struct State {
     trace: Vec<String>,
     /// Number of the effect, from 0 -> what happens there.
     plan: BTreeMap<usize, Fault>,
+    /// Number of the effect, from 0 -> what others do just before it.
+    meanwhile: BTreeMap<usize, BoxFuture<'static, ()>>,
 }
 
 /// The plan of a run, and its trace.
@@ -65,11 +68,12 @@ impl Faults {
         faults
     }
 
-    /// `fault` happens at the next effect too.
-    pub fn next(&self, fault: Fault) {
-        let mut state = self.lock();
-        let at = state.trace.len();
-        state.plan.insert(at, fault);
+    /// `others` do their work just before effect number `at`, counted from 0.
+    #[must_use]
+    pub fn meanwhile(at: usize, others: BoxFuture<'static, ()>) -> Self {
+        let faults = Self::default();
+        faults.lock().meanwhile.insert(at, others);
+        faults
     }
 
     /// What was done, in order, as `update streams reserva-…`.
@@ -106,18 +110,25 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn step(&self, what: String) -> Option<Fault> {
-        let mut state = self.lock();
-        let at = state.trace.len();
-        state.trace.push(what);
-        state.plan.get(&at).copied()
+    /// Counts an effect; waits for what others do before it, and tells what happens to it.
+    async fn step(&self, what: String) -> Option<Fault> {
+        let (fault, others) = {
+            let mut state = self.lock();
+            let at = state.trace.len();
+            state.trace.push(what);
+            (state.plan.get(&at).copied(), state.meanwhile.remove(&at))
+        };
+        if let Some(others) = others {
+            others.await;
+        }
+        fault
     }
 }
 
 /// Does `$work`, or what the plan says instead. `$work` is an expression, evaluated each time it is to happen.
 macro_rules! effect {
     ($faults:expr, $what:expr, $lost:expr, $work:expr) => {
-        match $faults.step($what) {
+        match $faults.step($what).await {
             None => $work.await,
             Some(Fault::FailBefore) => Err($lost),
             Some(Fault::FailAfter) => {

@@ -1,0 +1,220 @@
+//! Requests that make a reservation, and their repetitions.
+
+use lambda_http::http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Fixture, SAMPLE, post, sample};
+
+#[test]
+fn an_accepted_request_is_committed_and_logged() {
+    let fixture = Fixture::new();
+    let answer = fixture.post(SAMPLE);
+
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    assert_eq!(answer.header("Content-Type"), Some("application/json"));
+    let id = answer.body["id_reserva"].as_str().unwrap();
+    let correlation = answer.body["id_correlacion"].as_str().unwrap();
+    assert_eq!(
+        answer.body,
+        json!({"id_reserva": id, "id_correlacion": correlation, "estado": "Pendiente"})
+    );
+    assert_eq!(answer.header("Location"), Some(&*format!("reserva/{id}")));
+    assert_eq!(answer.header("X-Correlacion"), Some(correlation));
+
+    let logged = fixture.logged();
+    let [event] = logged.as_slice() else {
+        panic!("one event: {logged:?}");
+    };
+    assert_eq!(event["type"], "ReservaCreada");
+    assert_eq!(event["subject"], id);
+    assert_eq!(event["stream"], format!("reserva-{id}"));
+    assert_eq!(event["streamversion"], 1);
+    assert_eq!(event["correlationid"], correlation);
+    assert_eq!(event["sagamode"], "orquestacion");
+    assert_eq!(event["data"]["itinerarios"], sample()["itinerarios"]);
+    assert_eq!(event["data"]["pago"]["medio"], "tok_visa");
+
+    let stored = fixture.stored();
+    let [item] = stored.as_slice() else {
+        panic!("one stream: {stored:?}");
+    };
+    let text: Value = serde_json::from_str(item["events"][0].as_str().unwrap()).unwrap();
+    assert_eq!(text, *event);
+    assert_eq!(item["published"], 1);
+    assert_eq!(item.get("gsi1pk"), None, "nothing waits for the sweeper");
+    let record = &fixture.log.records()[0];
+    assert_eq!(record.partition_key, id);
+}
+
+#[test]
+fn what_the_client_adds_is_taken_over() {
+    let fixture = Fixture::new();
+    let mut body = sample();
+    body["id_cliente"] = "cliente-42".into();
+    body["pago"] =
+        json!({"monto": "100", "monto_vat": "19.0", "moneda": "USD", "medio": "tok_rechazada"});
+    body["saga"] = "coreografia".into();
+    assert_eq!(fixture.post(body.to_string()).status, 202);
+    let event = &fixture.logged()[0];
+    assert_eq!(event["sagamode"], "coreografia");
+    assert_eq!(event["data"]["id_cliente"], "cliente-42");
+    assert_eq!(
+        event["data"]["pago"],
+        json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": "tok_rechazada"})
+    );
+}
+
+#[test]
+fn every_content_type_of_json_is_taken() {
+    for media in [
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "application/vnd.aeroalpes+json",
+    ] {
+        let mut request = post().body(SAMPLE.into()).unwrap();
+        let headers = request.headers_mut();
+        headers.insert("Content-Type", media.parse().unwrap());
+        assert_eq!(Fixture::new().answer(&request).status, 202, "{media}");
+        request.headers_mut().remove("Content-Type");
+        assert_eq!(Fixture::new().answer(&request).status, 202, "none");
+    }
+    let bytes = SAMPLE.as_bytes();
+    assert_eq!(Fixture::new().post(bytes).status, 202, "bytes");
+}
+
+#[test]
+fn requests_without_a_key_are_as_many_reservations() {
+    let fixture = Fixture::new();
+    let ids = [(); 2].map(|()| fixture.post(SAMPLE).body["id_reserva"].clone());
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(fixture.logged().len(), 2);
+}
+
+#[test]
+fn a_repetition_has_the_same_answer_and_no_second_effect() {
+    let fixture = Fixture::new();
+    let first = fixture.post_with_key("clave-1", SAMPLE);
+    assert_eq!(first.status, 202);
+
+    // The same request, however it is written.
+    let keys_reversed = |value: &Value| -> String {
+        fn write(value: &Value) -> String {
+            match value {
+                Value::Object(object) => {
+                    let entries = object.iter().rev();
+                    let entries = entries.map(|(key, value)| format!(" {key:?} : {}", write(value)));
+                    format!("{{{}}}", entries.collect::<Vec<_>>().join(",\n"))
+                }
+                Value::Array(list) => {
+                    let items: Vec<_> = list.iter().map(write).collect();
+                    format!("[ {} ]", items.join(" , "))
+                }
+                other => other.to_string(),
+            }
+        }
+        write(value)
+    };
+    let mut with_nulls = sample();
+    with_nulls["id_cliente"] = Value::Null;
+    let other_zone = SAMPLE.replace("2022-11-22T13:10:00Z", "2022-11-22T08:10:00.000-05:00");
+    assert_ne!(other_zone, SAMPLE);
+    for body in [
+        SAMPLE.to_owned(),
+        sample().to_string(),
+        keys_reversed(&sample()),
+        with_nulls.to_string(),
+        other_zone,
+    ] {
+        let again = fixture.post_with_key("clave-1", body);
+        assert_eq!(again.status, 202, "{}", again.text);
+        assert_eq!(again.text, first.text);
+        assert_eq!(again.headers, first.headers);
+    }
+    assert_eq!(fixture.logged().len(), 1);
+    assert_eq!(fixture.stored().len(), 1);
+
+    let other = fixture.post_with_key("clave-2", SAMPLE);
+    assert_ne!(other.body["id_reserva"], first.body["id_reserva"]);
+    assert_eq!(fixture.logged().len(), 2);
+}
+
+#[test]
+fn a_key_with_another_body_is_refused() {
+    let fixture = Fixture::new();
+    let first = fixture.post_with_key("clave-1", SAMPLE);
+    let mut body = sample();
+    body["id_cliente"] = "otro".into();
+    let second = fixture.post_with_key("clave-1", body.to_string());
+    second.assert_problem(422, "clave-de-idempotencia-reutilizada", "another body");
+    assert_eq!(fixture.logged().len(), 1);
+    assert_eq!(fixture.post_with_key("clave-1", SAMPLE).text, first.text);
+}
+
+/// A key that is in use when a new build is deployed must go on meaning the same reservation.
+#[test]
+fn the_reservation_of_a_key_never_changes() {
+    let answer = Fixture::new().post_with_key("clave-1", SAMPLE);
+    assert_eq!(answer.body["id_reserva"], "RESERVA-DE-CLAVE-1");
+}
+
+#[test]
+fn keys_are_taken_up_to_their_limits() {
+    for key in ["k", "una clave con espacios ~!", &"k".repeat(255)] {
+        assert_eq!(Fixture::new().post_with_key(key, SAMPLE).status, 202, "{key}");
+    }
+    let twice = post()
+        .header("Idempotency-Key", "a")
+        .header("Idempotency-Key", "b");
+    let answer = Fixture::new().answer(&twice.body(SAMPLE.into()).unwrap());
+    answer.assert_problem(400, "solicitud-invalida", "twice");
+    assert_eq!(answer.errores(), ["Idempotency-Key: formato"]);
+}
+
+#[test]
+fn the_trace_of_the_caller_goes_with_the_event() {
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
+    for (traceparent, expected) in [
+        (format!("{trace}-01"), true),
+        (format!("{trace}-00"), true),
+        (format!("{trace}-zz"), false),
+        (format!("{trace}-1"), false),
+        (format!("{trace}-01-x"), false),
+        (format!("{trace}-01").to_uppercase(), false),
+        (format!("{trace}-01").replace("00-", "ff-"), false),
+        (format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)), false),
+        ("hola".to_owned(), false),
+        (String::new(), false),
+    ] {
+        let fixture = Fixture::new();
+        let request = post().header("traceparent", &traceparent);
+        let answer = fixture.answer(&request.body(SAMPLE.into()).unwrap());
+        assert_eq!(answer.status, 202, "{traceparent}");
+        let event = &fixture.logged()[0];
+        let expected = expected.then(|| Value::from(traceparent.as_str()));
+        assert_eq!(event.get("traceparent"), expected.as_ref(), "{traceparent}");
+    }
+}
+
+#[test]
+fn other_methods_and_paths_are_not_there() {
+    let fixture = Fixture::new();
+    for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE] {
+        let mut request = post().body(SAMPLE.into()).unwrap();
+        *request.method_mut() = method.clone();
+        let answer = fixture.answer(&request);
+        answer.assert_problem(405, "metodo-no-permitido", method.as_str());
+        assert_eq!(answer.header("Allow"), Some("POST"));
+    }
+    for path in [
+        "/",
+        "/vuelos",
+        "/vuelos/reserva/x",
+        "/VUELOS/reserva",
+        "/vuelos/reserva/../reserva",
+    ] {
+        let request = post().uri(path).body(SAMPLE.into()).unwrap();
+        let answer = fixture.answer(&request);
+        answer.assert_problem(404, "no-existe", path);
+    }
+    fixture.assert_nothing_happened("other methods and paths");
+}

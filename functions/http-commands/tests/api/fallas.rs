@@ -1,0 +1,70 @@
+//! When infrastructure fails.
+
+use std::{sync::Arc, time::Duration};
+
+use event_store::{EventStore, Sweeper};
+use events::Catalogue;
+use futures::executor::block_on;
+use ports::TableError;
+
+use crate::support::{Fixture, LogDown, SAMPLE, SECRET, TablesDown};
+
+#[test]
+fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
+    let fixture = Fixture::with_log(Arc::new(LogDown));
+    let answer = fixture.post_with_key("clave-1", SAMPLE);
+    assert_eq!(answer.status, 202, "{}", answer.text);
+
+    let stored = fixture.stored();
+    assert_eq!(stored.len(), 1);
+    assert_eq!(stored[0]["version"], 1);
+    assert_eq!(stored[0]["published"], 0);
+    assert!(
+        stored[0]["gsi1pk"]
+            .as_str()
+            .is_some_and(|partition| partition.starts_with("sweep-")),
+        "{stored:?}"
+    );
+    let again = fixture.post_with_key("clave-1", SAMPLE);
+    assert_eq!((again.status, again.text), (answer.status, answer.text));
+
+    let store = EventStore::new(
+        fixture.tables.clone(),
+        fixture.log.clone(),
+        fixture.world.clone(),
+        Catalogue::current(),
+    );
+    let sweeper = Sweeper {
+        store: &store,
+        tables: &*fixture.tables,
+        world: &fixture.world,
+        older_than: Duration::ZERO,
+    };
+    // Only what is older than now is swept.
+    block_on(fixture.world.tasks.sleep(Duration::from_millis(1)));
+    let swept = block_on(sweeper.sweep()).unwrap();
+    assert_eq!((swept.found, swept.published), (1, 1));
+    assert_eq!(fixture.logged()[0]["subject"], answer.body["id_reserva"]);
+    assert_eq!(fixture.stored()[0].get("gsi1pk"), None);
+}
+
+#[test]
+fn with_the_tables_down_the_client_is_told_to_try_again() {
+    let down = TablesDown(TableError::Unavailable(SECRET.into()));
+    let fixture = Fixture::with_tables(Arc::new(down));
+    let answer = fixture.post(SAMPLE);
+    answer.assert_problem(503, "no-disponible", "down");
+    assert_eq!(answer.header("Retry-After"), Some("1"));
+    assert_eq!(answer.body.get("detail"), None);
+    fixture.assert_nothing_happened("down");
+}
+
+#[test]
+fn what_will_not_pass_by_itself_is_an_error_of_ours() {
+    let refused = TablesDown(TableError::Refused(SECRET.into()));
+    let fixture = Fixture::with_tables(Arc::new(refused));
+    let answer = fixture.post(SAMPLE);
+    answer.assert_problem(500, "error-interno", "refused");
+    assert_eq!(answer.header("Retry-After"), None);
+    assert_eq!(answer.body.get("detail"), None);
+}

@@ -1,0 +1,356 @@
+//! The protocol of a command, step by step, and with every fault at every step.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod common;
+
+use common::{Bench, SEATS, add, command, events_of, open};
+use event_store::{HandleError, Handled};
+use events::kinds;
+use ports::{Key, Path, Tables, Update};
+use serde_json::json;
+use simulation::{Fault, Faults};
+
+#[test]
+fn opening_takes_three_calls_and_going_on_takes_four() {
+    let (bench, faults) = (Bench::new(), Faults::none());
+    bench.send(&faults, &open(1)).unwrap().unwrap();
+    let opening = faults.trace();
+    let kinds: Vec<_> = opening
+        .iter()
+        .map(|call| call.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(kinds, ["write", "append", "write"], "{opening:?}");
+    let faults = Faults::none();
+    bench.send(&faults, &add(2, 1)).unwrap().unwrap();
+    let going_on = faults.trace();
+    let kinds: Vec<_> = going_on
+        .iter()
+        .map(|call| call.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(kinds, ["get", "write", "append", "write"], "{going_on:?}");
+    bench.check(2, "after both");
+}
+
+#[test]
+fn the_log_holds_what_was_committed_byte_for_byte_and_in_order() {
+    let bench = Bench::new();
+    bench.insist(&Faults::none(), &open(1));
+    bench.insist(&Faults::none(), &add(2, 3));
+    let texts: Vec<_> = bench
+        .log
+        .records()
+        .into_iter()
+        .map(|record| String::from_utf8(record.data).unwrap())
+        .collect();
+    assert_eq!(texts, bench.stream().events);
+}
+
+#[test]
+fn a_command_sent_again_gets_its_answer_again() {
+    let bench = Bench::new();
+    let first = bench.insist(&Faults::none(), &open(1));
+    let noted = bench.insist(&Faults::none(), &add(2, 2));
+    assert_eq!(bench.insist(&Faults::none(), &open(1)), first);
+    assert_eq!(bench.insist(&Faults::none(), &add(2, 2)), noted);
+    let versions: Vec<_> = events_of(&noted)
+        .iter()
+        .map(|event| event.streamversion)
+        .collect();
+    assert_eq!(versions, [2, 3]);
+    bench.check(3, "after repetitions");
+}
+
+#[test]
+fn one_id_with_two_bodies_is_refused() {
+    let bench = Bench::new();
+    bench.insist(&Faults::none(), &open(1));
+    bench.insist(&Faults::none(), &add(2, 1));
+    let Handled::Rejected(problem) = bench.insist(&Faults::none(), &add(2, 5)) else {
+        panic!("accepted")
+    };
+    assert!(problem.is(kinds::KEY_REUSED));
+    bench.check(2, "after the refusal");
+}
+
+#[test]
+fn a_rejection_stores_nothing_and_a_second_opening_is_one() {
+    let bench = Bench::new();
+    assert!(matches!(
+        bench.insist(&Faults::none(), &add(1, 1)),
+        Handled::Rejected(_)
+    ));
+    assert_eq!(bench.tables.all(event_store::TABLE), []);
+    bench.insist(&Faults::none(), &open(2));
+    assert!(matches!(
+        bench.insist(&Faults::none(), &open(3)),
+        Handled::Rejected(_)
+    ));
+    bench.check(1, "after the rejections");
+}
+
+#[test]
+fn undoing_what_is_undone_returns_the_event_that_was() {
+    let bench = Bench::new();
+    let first = bench.insist(&Faults::none(), &command(1, "CancelarReserva", json!({})));
+    let second = bench.insist(&Faults::none(), &command(2, "CancelarReserva", json!({})));
+    assert_eq!(events_of(&first), events_of(&second));
+    bench.check(1, "after two cancellations");
+}
+
+#[test]
+fn what_cannot_be_decided_now_changes_nothing() {
+    let bench = Bench::new();
+    bench.insist(&Faults::none(), &open(1));
+    let answer = bench
+        .send(&Faults::none(), &command(2, "Caer", json!({})))
+        .unwrap();
+    assert!(matches!(answer, Err(HandleError::Unavailable(_))));
+    bench.check(1, "after the failure");
+}
+
+#[test]
+fn a_full_stream_refuses_events_but_not_their_undo() {
+    let bench = Bench::new();
+    bench.insist(&Faults::none(), &open(1));
+    let long = json!({ "count": 1, "text": "x".repeat(60_000) });
+    let mut refused = false;
+    for id in 2..12 {
+        match bench.insist(&Faults::none(), &command(id, "Anotar", long.clone())) {
+            Handled::Committed { .. } => assert!(!refused, "room does not come back"),
+            Handled::Rejected(problem) => {
+                assert_eq!(problem.errores[0].regla, "tamano");
+                refused = true;
+            }
+        }
+    }
+    assert!(refused);
+    assert!(matches!(
+        bench.insist(&Faults::none(), &command(20, "CancelarReserva", json!({}))),
+        Handled::Committed { .. }
+    ));
+}
+
+/// A stream with something on it, and a seat to take.
+fn prepared() -> Bench {
+    let bench = Bench::new();
+    let seats = Update::of(Key::new(SEATS, "flight", "seats")).set(Path::of("left"), 1);
+    futures::executor::block_on(bench.tables.write(&seats.into())).unwrap();
+    bench.insist(&Faults::none(), &open(1));
+    bench
+}
+
+fn seats_left(bench: &Bench) -> i64 {
+    bench.tables.all(SEATS)[0].1["left"].as_i64().unwrap()
+}
+
+#[test]
+fn writes_of_a_decision_happen_with_the_commit_or_not_at_all() {
+    let bench = prepared();
+    let taken = bench.insist(&Faults::none(), &command(2, "Sentar", json!({})));
+    assert_eq!(events_of(&taken)[0].data["motivo"], "sentada");
+    let none_left = bench.insist(&Faults::none(), &command(3, "Sentar", json!({})));
+    assert_eq!(events_of(&none_left)[0].data["motivo"], "sin sillas");
+    assert_eq!(seats_left(&bench), 0);
+    bench.check(3, "after both");
+}
+
+/// Commands that together use every path through the store, each with the events it must have.
+fn commands() -> [(&'static str, events::Command, usize); 4] {
+    [
+        ("open", open(2), 1),
+        ("add", add(2, 2), 2),
+        ("sit", command(2, "Sentar", json!({})), 1),
+        ("undo", command(2, "CancelarReserva", json!({})), 1),
+    ]
+}
+
+fn start(name: &str) -> (Bench, usize) {
+    if name == "open" {
+        (Bench::new(), 0)
+    } else {
+        (prepared(), 1)
+    }
+}
+
+#[test]
+fn every_fault_at_every_effect() {
+    let mut runs = 0;
+    for (name, command, count) in commands() {
+        let effects = {
+            let (bench, _) = start(name);
+            let faults = Faults::none();
+            bench.send(&faults, &command).unwrap().unwrap();
+            faults.count()
+        };
+        for at in 0..effects {
+            for fault in Fault::ALL {
+                let context = format!("{name}, {fault:?} at effect {at}");
+                let (bench, before) = start(name);
+                let answer = bench.insist(&Faults::once(at, fault), &command);
+                assert_eq!(events_of(&answer).len(), count, "{context}");
+                bench.sweep();
+                bench.check(before + count, &context);
+                let again = bench.insist(&Faults::none(), &command);
+                assert_eq!(events_of(&again), events_of(&answer), "{context}");
+                if name == "sit" {
+                    assert_eq!(seats_left(&bench), 0, "{context}: one seat taken, once");
+                }
+                runs += 1;
+            }
+        }
+    }
+    assert_eq!(runs, (3 + 5 + 4 + 4) * Fault::ALL.len());
+}
+
+#[test]
+fn every_crash_is_mended_by_the_sweeper_alone() {
+    for (name, command, count) in commands() {
+        for at in 0..8 {
+            for fault in [
+                Fault::KillBefore,
+                Fault::KillAfter,
+                Fault::FailBefore,
+                Fault::FailAfter,
+            ] {
+                let context = format!("{name}, {fault:?} at effect {at}");
+                let (bench, before) = start(name);
+                let _ = bench.send(&Faults::once(at, fault), &command);
+                bench.sweep();
+                let committed = bench.verify().committed;
+                assert!(
+                    committed == before || committed == before + count,
+                    "{context}: all of it or nothing"
+                );
+                if committed > 0 {
+                    bench.check(committed, &context);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn another_command_at_every_effect() {
+    for (name, command, count) in commands() {
+        for at in 0..8 {
+            for (others, added) in [
+                (add(9, 3), 3),
+                (common::command(9, "CancelarReserva", json!({})), 1),
+            ] {
+                if name == "open" {
+                    continue; // nothing to overtake: see the race of openings
+                }
+                let context = format!("{name}, overtaken by {} at effect {at}", others.kind);
+                let (bench, before) = start(name);
+                let (other_bench, other_command) = (bench.clone(), others.clone());
+                let work = async move {
+                    other_bench
+                        .store(&Faults::none())
+                        .handle(&common::Toy, &other_command)
+                        .await
+                        .unwrap();
+                };
+                let answer = bench.insist(&Faults::meanwhile(at, Box::pin(work)), &command);
+                bench.insist(&Faults::none(), &others);
+                let undone_twice = name == "undo" && others.kind == "CancelarReserva";
+                let expected = if undone_twice {
+                    before + 1
+                } else {
+                    before + count + added
+                };
+                assert_eq!(events_of(&answer).len(), count, "{context}");
+                bench.sweep();
+                bench.check(expected, &context);
+            }
+        }
+    }
+}
+
+#[test]
+fn two_openings_at_every_effect_make_one_stream() {
+    for at in 0..3 {
+        for same in [true, false] {
+            let bench = Bench::new();
+            let other = open(if same { 1 } else { 2 });
+            let (other_bench, other_command) = (bench.clone(), other.clone());
+            let work = async move {
+                other_bench
+                    .store(&Faults::none())
+                    .handle(&common::Toy, &other_command)
+                    .await
+                    .unwrap();
+            };
+            let answer = bench.insist(&Faults::meanwhile(at, Box::pin(work)), &open(1));
+            if same {
+                assert_eq!(answer, bench.insist(&Faults::none(), &open(1)));
+            }
+            bench.check(1, &format!("openings at effect {at}, same command: {same}"));
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_is_always_overtaken_gives_up_with_a_clear_error() {
+    let bench = prepared();
+    let store = bench
+        .store(&Faults::none())
+        .with_limits(event_store::Limits {
+            attempts: 0,
+            ..Default::default()
+        });
+    let answer = futures::executor::block_on(store.handle(&common::Toy, &add(2, 1)));
+    assert!(matches!(answer, Err(HandleError::Contention(_))));
+    bench.check(1, "nothing happened");
+}
+
+#[test]
+fn pending_events_go_to_the_log_before_the_next_commit() {
+    let bench = prepared();
+    // The process dies before the append.
+    assert!(
+        bench
+            .send(&Faults::once(2, Fault::KillBefore), &add(2, 1))
+            .is_none()
+    );
+    assert!(bench.listed());
+    let faults = Faults::none();
+    bench.send(&faults, &add(3, 1)).unwrap().unwrap();
+    let calls: Vec<_> = faults
+        .trace()
+        .iter()
+        .map(|call| call.split(' ').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        calls,
+        ["get", "append", "write", "write", "append", "write"]
+    );
+    bench.check(3, "after the next command");
+}
+
+#[test]
+fn a_log_that_is_down_still_accepts_commands_but_does_not_say_appended() {
+    let bench = Bench::new();
+    let answer = bench
+        .send(&Faults::once(1, Fault::FailBefore), &open(1))
+        .unwrap()
+        .unwrap();
+    assert!(matches!(
+        &answer,
+        Handled::Committed {
+            appended: false,
+            ..
+        }
+    ));
+    assert_eq!(answer.into_reply(), Err(HandleError::NotAppended));
+    assert_eq!(bench.verify().pending, 1);
+    // Sent again, directly: the same events, and this time the answer says that they are in the log.
+    let again = bench.send(&Faults::none(), &open(1)).unwrap().unwrap();
+    assert!(again.into_reply().is_ok());
+    bench.check(1, "after the repetition");
+}

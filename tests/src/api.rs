@@ -1,0 +1,160 @@
+//! The API, as a client sees it.
+
+use serde_json::Value;
+use ureq::{Agent, http};
+
+use crate::{PATIENCE, setting};
+
+/// A client of the API. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct Api {
+    agent: Agent,
+    base: String,
+}
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its body, as it came.
+    pub body: Vec<u8>,
+    headers: http::HeaderMap,
+    url: String,
+}
+
+impl Api {
+    pub(crate) fn from_env() -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_idle_connections_per_host(64)
+            .proxy(None)
+            .timeout_global(Some(PATIENCE));
+        Self {
+            agent: config.build().into(),
+            base: setting("AEROALPES_API_URL")
+                .trim_end_matches('/')
+                .to_owned(),
+        }
+    }
+
+    /// Asks for a path of the API, with its query if it has one.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Answer {
+        self.get_url(format!("{}{path}", self.base))
+    }
+
+    /// Asks for what the `Location` of an answer points at.
+    #[must_use]
+    pub fn follow(&self, answer: &Answer) -> Answer {
+        let location = answer.header("location").expect("a Location");
+        self.get_url(resolve(&answer.url, location))
+    }
+
+    /// `POST /vuelos/reserva`, as JSON unless `headers` say otherwise.
+    #[must_use]
+    pub fn book(&self, body: &[u8], headers: &[(&str, &str)]) -> Answer {
+        self.post(format!("{}/vuelos/reserva", self.base), body, headers)
+    }
+
+    pub(crate) fn post(&self, url: String, body: &[u8], headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.agent.post(&url);
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
+            request = request.header("Content-Type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(url, request.send(body))
+    }
+
+    fn get_url(&self, url: String) -> Answer {
+        let response = self.agent.get(&url).call();
+        answer(url, response)
+    }
+}
+
+fn answer(url: String, response: Result<http::Response<ureq::Body>, ureq::Error>) -> Answer {
+    let mut response = response.unwrap_or_else(|error| panic!("{url} gave no answer: {error}"));
+    Answer {
+        status: response.status().as_u16(),
+        body: response.body_mut().read_to_vec().unwrap(),
+        headers: response.headers().clone(),
+        url,
+    }
+}
+
+impl Answer {
+    /// The text of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The body as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
+            let text = String::from_utf8_lossy(&self.body);
+            panic!("{}: status {}, {error}: {text}", self.url, self.status)
+        })
+    }
+
+    /// The same, if the answer has this status.
+    #[must_use]
+    pub fn expect(&self, status: u16) -> Value {
+        let text = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status, status, "{}: {text}", self.url);
+        self.json()
+    }
+
+    /// The problem, if the answer has this status and is one (RFC 9457).
+    #[must_use]
+    pub fn problem(&self, status: u16) -> Value {
+        let problem = self.expect(status);
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{problem}"
+        );
+        assert_eq!(problem["status"], status, "{problem}");
+        problem
+    }
+}
+
+/// Where a reference points, from the URL it was found at (RFC 3986, section 5; as much of it as servers send).
+fn resolve(base: &str, reference: &str) -> String {
+    let authority = base.find("://").map_or(0, |at| at + 3);
+    let path = base[authority..]
+        .find('/')
+        .map_or(base.len(), |at| authority + at);
+    if reference.contains("://") {
+        reference.to_owned()
+    } else if reference.starts_with('/') {
+        format!("{}{reference}", &base[..path])
+    } else {
+        let folder = base[path..].rfind('/').map_or(base.len(), |at| path + at);
+        format!("{}/{reference}", &base[..folder])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_resolved_as_browsers_do() {
+        let base = "http://h:1/api/v1/vuelos/reserva";
+        for (reference, url) in [
+            ("reserva/7", "http://h:1/api/v1/vuelos/reserva/7"),
+            ("/vuelos/reserva/7", "http://h:1/vuelos/reserva/7"),
+            ("http://other/x", "http://other/x"),
+        ] {
+            assert_eq!(resolve(base, reference), url);
+        }
+    }
+}

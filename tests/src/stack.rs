@@ -1,0 +1,245 @@
+//! The stack under test, from inside: its log, its streams, its views, what it has parked.
+
+use std::{collections::BTreeMap, env, sync::Arc};
+
+use consumer::{Parked, ParkedWhat, Parking};
+use event_store::{EventStore, Stream, StreamReader};
+use events::{
+    Catalogue, Command, CommandId, Context, IdCorrelacion, IdReserva, SagaMode, StreamId,
+};
+use lambda_kit::Environment;
+use ports::{
+    Consistency, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord, Position, Tables, World,
+};
+use projections::{Generations, views::reservas};
+use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
+use uuid::Uuid;
+
+use crate::{Answer, Api, eventually, setting};
+
+/// The stack that the environment names.
+pub struct Stack {
+    /// Its API.
+    pub api: Api,
+    /// Its tables.
+    pub tables: Arc<dyn Tables>,
+    /// Its log, to append to.
+    pub log: Arc<dyn Log>,
+    /// Its log, to read.
+    pub reader: Arc<dyn LogReader>,
+    /// Time and identifiers.
+    pub world: World,
+    runtime: Runtime,
+}
+
+impl Stack {
+    /// The stack that the environment names. Says how to get one where it names none.
+    #[must_use]
+    pub fn from_env() -> Self {
+        let api = Api::from_env();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let environment = runtime.block_on(Environment::load());
+        Self {
+            api,
+            tables: environment.tables(),
+            log: environment.log().unwrap(),
+            reader: environment.log_reader().unwrap(),
+            world: environment.world(),
+            runtime,
+        }
+    }
+
+    /// Waits for what is asynchronous.
+    pub fn wait<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// An event store on this stack, as its functions have one.
+    #[must_use]
+    pub fn store(&self) -> EventStore {
+        self.store_over(self.log.clone())
+    }
+
+    /// An event store on the stack's streams, but over a log of the test's own.
+    #[must_use]
+    pub fn store_over(&self, log: Arc<dyn Log>) -> EventStore {
+        EventStore::new(
+            self.tables.clone(),
+            log,
+            self.world.clone(),
+            Catalogue::current(),
+        )
+    }
+
+    /// Reads streams.
+    #[must_use]
+    pub fn streams(&self) -> StreamReader {
+        StreamReader::new(self.tables.clone(), Catalogue::current())
+    }
+
+    /// A command that nobody has sent yet.
+    #[must_use]
+    pub fn command(&self, kind: &str, subject: IdReserva, data: Value) -> Command {
+        Command {
+            id: CommandId(self.world.ids.fresh()),
+            kind: kind.to_owned(),
+            subject,
+            correlationid: IdCorrelacion(self.world.ids.fresh()),
+            causationid: None,
+            sagamode: SagaMode::Orquestacion,
+            traceparent: None,
+            data,
+        }
+    }
+
+    /// Books over HTTP; the reservation that was made.
+    #[must_use]
+    pub fn book(&self, body: &Value) -> IdReserva {
+        reservation(&self.api.book(body.to_string().as_bytes(), &[]))
+    }
+
+    /// A reservation's stream in vuelos.
+    #[must_use]
+    pub fn stream(&self, id: IdReserva) -> Stream {
+        let id = StreamId::new(Context::Vuelos, id);
+        self.wait(self.streams().read_one(id)).unwrap()
+    }
+
+    /// Appends a record to the log by hand.
+    pub fn append(&self, partition_key: IdReserva, data: &[u8]) {
+        self.wait(self.log.append(&partition_key.to_string(), data, None))
+            .unwrap();
+    }
+
+    /// The whole log, shard after shard.
+    #[must_use]
+    pub fn log(&self) -> Vec<LogRecord> {
+        self.wait(async {
+            let mut records = vec![];
+            for shard in self.reader.shards().await.unwrap() {
+                let mut next = Some(Position::Oldest);
+                while let Some(from) = next {
+                    let batch = self.read(&shard, &from).await;
+                    records.extend(batch.records);
+                    next = batch.next.filter(|_| !batch.at_tip);
+                }
+            }
+            records
+        })
+    }
+
+    /// The records of one reservation, in their order.
+    #[must_use]
+    pub fn log_of(&self, id: IdReserva) -> Vec<Vec<u8>> {
+        let key = id.to_string();
+        let records = self.log().into_iter();
+        records
+            .filter(|record| record.partition_key == key)
+            .map(|record| record.data)
+            .collect()
+    }
+
+    /// A shard serves five reads a second to all who read it.
+    async fn read(&self, shard: &str, from: &Position) -> LogBatch {
+        let mut failures = 0;
+        loop {
+            match self.reader.read(shard, from).await {
+                Ok(batch) => return batch,
+                Err(LogError::Unavailable(_)) if failures < 10 => failures += 1,
+                Err(error) => panic!("{error}"),
+            }
+            let pause = std::time::Duration::from_secs(1);
+            self.world.tasks.sleep(pause).await;
+        }
+    }
+
+    /// A reservation's row in the view `reservas`, with what the projector keeps beside it.
+    #[must_use]
+    pub fn row(&self, id: IdReserva) -> Option<Item> {
+        self.wait(async {
+            let generations = Generations::new(self.tables.clone(), self.world.clock.clone());
+            let generation = generations.live(reservas::NAME).await.unwrap();
+            let key = Key::new(projections::TABLE, format!("{generation}#{id}"), "row");
+            self.tables
+                .get_one(&key, Consistency::Strong)
+                .await
+                .unwrap()
+        })
+    }
+
+    /// Waits until the view has a reservation in this state; the reservation as the API tells it.
+    #[must_use]
+    pub fn seen_as(&self, id: IdReserva, estado: &str) -> Value {
+        eventually(&format!("the view has {id} as {estado}"), || {
+            let reserva = self.api.get(&format!("/vuelos/reserva/{id}")).expect(200);
+            (reserva["origen"] == "vista" && reserva["estado"] == estado).then_some(reserva)
+        })
+    }
+
+    /// The records appended under a reservation's key that are parked, each with its bytes.
+    #[must_use]
+    pub fn parked(&self, id: IdReserva) -> Vec<(Parked, Vec<u8>)> {
+        let key = id.to_string();
+        let parking = self.parking();
+        self.wait(async {
+            let mut found = vec![];
+            for parked in parking.list().await.unwrap() {
+                let ours = matches!(&parked.what, ParkedWhat::Record { partition_key, .. } if *partition_key == key);
+                if ours {
+                    let data = parking.data(&parked).await.unwrap().unwrap_or_default();
+                    found.push((parked, data));
+                }
+            }
+            found
+        })
+    }
+
+    /// The parking lot.
+    #[must_use]
+    pub fn parking(&self) -> Parking {
+        Parking::new(self.tables.clone(), self.world.clock.clone())
+    }
+
+    /// Publishes now what is committed and not published; what the function answered. Only emulators take a request that is not
+    /// signed: elsewhere its schedule will do the same within a minute or so, and there is no answer.
+    #[must_use]
+    pub fn sweep(&self) -> Option<Value> {
+        let endpoint = env::var("AWS_ENDPOINT_URL").ok()?;
+        let url = format!(
+            "{}/2015-03-31/functions/{}-timers/invocations",
+            endpoint.trim_end_matches('/'),
+            setting("AEROALPES_STACK")
+        );
+        let task = json!({ "tarea": "barrido", "antiguedad_segundos": 0 });
+        let answer = self.api.post(url, task.to_string().as_bytes(), &[]);
+        let done = answer.expect(200);
+        assert_eq!(answer.header("x-amz-function-error"), None, "{done}");
+        Some(done)
+    }
+}
+
+/// The reservation that an answer says was made.
+#[must_use]
+pub fn reservation(answer: &Answer) -> IdReserva {
+    let made = answer.expect(202);
+    made["id_reserva"].as_str().unwrap().parse().unwrap()
+}
+
+/// Records by what they are, for asking how often each is there.
+#[must_use]
+pub fn counted(records: &[Vec<u8>]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for record in records {
+        *counts
+            .entry(String::from_utf8_lossy(record).into_owned())
+            .or_default() += 1;
+    }
+    counts
+}
+
+/// A reservation that nobody has.
+#[must_use]
+pub fn nobody() -> IdReserva {
+    IdReserva(Uuid::new_v4())
+}
