@@ -1,6 +1,6 @@
 //! The stack under test, from inside: its log, its streams, its views, what it has parked.
 
-use std::{collections::BTreeMap, env, sync::Arc};
+use std::{env, sync::Arc, time::Duration};
 
 use consumer::{Parked, ParkedWhat, Parking};
 use event_store::{EventStore, Stream, StreamReader};
@@ -149,7 +149,7 @@ impl Stack {
                 Err(LogError::Unavailable(_)) if failures < 10 => failures += 1,
                 Err(error) => panic!("{error}"),
             }
-            let pause = std::time::Duration::from_secs(1);
+            let pause = Duration::from_secs(1);
             self.world.tasks.sleep(pause).await;
         }
     }
@@ -224,18 +224,6 @@ impl Stack {
 pub fn reservation(answer: &Answer) -> IdReserva {
     let made = answer.expect(202);
     made["id_reserva"].as_str().unwrap().parse().unwrap()
-}
-
-/// Records by what they are, for asking how often each is there.
-#[must_use]
-pub fn counted(records: &[Vec<u8>]) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for record in records {
-        *counts
-            .entry(String::from_utf8_lossy(record).into_owned())
-            .or_default() += 1;
-    }
-    counts
 }
 
 /// A reservation that nobody has.

@@ -1,5 +1,7 @@
 //! The ports on AWS: `DynamoDB`, Kinesis, the operating system and tokio. The only crate that knows their SDKs.
 
+#![deny(missing_docs)]
+
 mod dynamodb;
 mod kinesis;
 mod system;

@@ -8,6 +8,8 @@
 //!
 //! One bad record never stops a shard and is never dropped: it is parked, visible, and can be redriven.
 
+#![deny(missing_docs)]
+
 mod batch;
 mod parking;
 

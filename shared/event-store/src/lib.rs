@@ -11,6 +11,8 @@
 //! The commit is the only point where something happens. Whatever fails after it, the next command on the stream or the
 //! [`Sweeper`] finishes.
 
+#![deny(missing_docs)]
+
 mod decider;
 mod store;
 mod stream;

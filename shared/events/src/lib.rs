@@ -7,6 +7,8 @@
 //! The [`Catalogue`] knows every event type with its versions. A JSON Schema and a golden sample of each lie in `schemas/`
 //! and `samples/`; a test refuses a changed schema without a new version.
 
+#![deny(missing_docs)]
+
 mod catalogue;
 mod command;
 mod event;

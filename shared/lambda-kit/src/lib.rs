@@ -1,5 +1,7 @@
 //! What every function does when it starts, and how those that speak HTTP answer.
 
+#![deny(missing_docs)]
+
 mod environment;
 pub mod http;
 mod logging;

@@ -10,6 +10,8 @@
 //! | [`Log`], [`LogReader`] | Kinesis | [`memory::MemoryLog`] |
 //! | [`Clock`], [`Ids`], [`Randomness`], [`Tasks`] | the operating system, tokio | [`memory::world`] |
 
+#![deny(missing_docs)]
+
 mod log;
 pub mod memory;
 pub mod suite;

@@ -13,6 +13,8 @@
 //! | `blocked` | stream prefix -> the version that could not be folded, while it is parked |
 //! | `gsi1pk`, `gsi1sk`, `gsi2pk`, `gsi2sk` | its places in the indexes, each partition within the generation |
 
+#![deny(missing_docs)]
+
 mod generations;
 mod projector;
 mod row;

@@ -4,6 +4,8 @@
 //! each. Over the in-memory twins it makes a run that a test can repeat with the fault one step further, until it has been at
 //! every step.
 
+#![deny(missing_docs)]
+
 mod faults;
 
 pub use faults::{Fault, Faults, FaultyLog, FaultyTables};

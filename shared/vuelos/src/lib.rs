@@ -16,6 +16,8 @@
 //! All of it is a function of its arguments: no clock, no I/O, no randomness. Rules hold for commands; the fold never
 //! validates, so a rule can be tightened without breaking history.
 
+#![deny(missing_docs)]
+
 pub mod aeropuertos;
 mod aprobar_reserva;
 pub mod cancelar_reserva;

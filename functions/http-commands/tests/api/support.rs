@@ -9,7 +9,7 @@ use futures::executor::block_on;
 use http_commands::App;
 use lambda_http::{
     Body, Request, RequestExt, Response,
-    http::{HeaderMap, Method, StatusCode, request::Builder},
+    http::{self, HeaderMap, Method, StatusCode, request::Builder},
 };
 use ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, Log, LogError, ScanPage, SequenceNumber,
@@ -118,14 +118,14 @@ impl Fixture {
 
     #[track_caller]
     pub(crate) fn assert_nothing_happened(&self, name: &str) {
-        assert_eq!(self.stored(), [], "{name}");
-        assert_eq!(self.logged(), [Value::Null; 0], "{name}");
+        assert!(self.stored().is_empty(), "{name}");
+        assert!(self.logged().is_empty(), "{name}");
     }
 }
 
 /// A request for a reservation, but for its body.
 pub(crate) fn post() -> Builder {
-    let request = Request::builder();
+    let request = http::Request::builder();
     let request = request.method(Method::POST).uri("/vuelos/reserva");
     request.header("Content-Type", "application/json")
 }

@@ -1,0 +1,84 @@
+//! The events of a reservation.
+
+use events::IdReserva;
+use serde_json::Value;
+
+use crate::support::Fixture;
+
+fn path(id: IdReserva) -> String {
+    format!("/vuelos/reserva/{id}/eventos")
+}
+
+/// Their types, and how they lie in the log.
+fn events(fixture: &Fixture, id: IdReserva) -> (Vec<String>, Vec<Value>) {
+    let body = fixture.get(&path(id)).ok();
+    let events = body["eventos"].as_array().unwrap().clone();
+    let types = events.iter().map(|event| event["type"].as_str().unwrap());
+    (types.map(str::to_owned).collect(), events)
+}
+
+#[test]
+fn are_those_of_all_streams_by_time_as_they_were_committed() {
+    let fixture = Fixture::new();
+    let other = fixture.create(None);
+    let id = fixture.create(None);
+    fixture.later();
+    fixture.pay(id);
+    fixture.later();
+    fixture.approve(id);
+    fixture.later();
+    fixture.cancel(id);
+    let (types, told) = events(&fixture, id);
+    assert_eq!(
+        types,
+        [
+            "ReservaCreada",
+            "ReservaPagada",
+            "ReservaAprobada",
+            "ReservaCancelada"
+        ]
+    );
+    let mut logged: Vec<Value> = fixture
+        .log
+        .records()
+        .iter()
+        .filter(|record| record.partition_key == id.to_string())
+        .map(|record| serde_json::from_slice(&record.data).unwrap())
+        .collect();
+    logged.sort_by_key(|event| event["time"].to_string());
+    assert_eq!(told, logged);
+    assert_eq!(events(&fixture, other).0, ["ReservaCreada"]);
+}
+
+#[test]
+fn of_one_time_are_in_the_order_of_their_versions() {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
+    fixture.approve(id);
+    fixture.cancel(id);
+    fixture.pay(id);
+    let (types, told) = events(&fixture, id);
+    assert_eq!(
+        types,
+        [
+            "ReservaCreada",
+            "ReservaPagada",
+            "ReservaAprobada",
+            "ReservaCancelada"
+        ]
+    );
+    let versions: Vec<_> = told.iter().map(|event| &event["streamversion"]).collect();
+    assert_eq!(versions, [1, 1, 2, 3]);
+}
+
+/// A reservation that was cancelled before it was made has an event, though it is no reservation.
+#[test]
+fn of_a_tombstone_are_there_and_of_nothing_are_not() {
+    let fixture = Fixture::new();
+    let tombstone = IdReserva(fixture.world.ids.fresh());
+    fixture.cancel(tombstone);
+    assert_eq!(events(&fixture, tombstone).0, ["ReservaCancelada"]);
+    let unknown = IdReserva(fixture.world.ids.fresh());
+    let answer = fixture.get(&path(unknown));
+    answer.assert_problem(404, "no-existe", "unknown");
+}

@@ -1,0 +1,202 @@
+//! Lists of reservations: filters and pages.
+
+use std::collections::BTreeMap;
+
+use events::{IdReserva, vuelos::EstadoReserva};
+use serde_json::Value;
+
+use crate::support::{Fixture, get};
+
+/// A reservation that was made, as it must be listed.
+struct Made {
+    id: IdReserva,
+    cliente: Option<&'static str>,
+    estado: EstadoReserva,
+    fecha: String,
+}
+
+/// Reservations of every state of several clients, some made at the same instant.
+fn many(fixture: &Fixture) -> Vec<Made> {
+    let mut made = vec![];
+    for round in 0..11 {
+        for cliente in [Some("ana"), Some("ana.maria"), Some("luis"), None] {
+            let id = fixture.create(cliente);
+            let place = made.len();
+            let estado = EstadoReserva::ALL[(place + round) % 4];
+            let fecha = events::Moment::from(fixture.world.clock.now()).to_string();
+            match estado {
+                EstadoReserva::Pendiente => {}
+                EstadoReserva::Pagada => fixture.pay(id),
+                EstadoReserva::Aprobada => {
+                    fixture.pay(id);
+                    fixture.approve(id);
+                }
+                EstadoReserva::Cancelada => fixture.cancel(id),
+            }
+            made.push(Made {
+                id,
+                cliente,
+                estado,
+                fecha,
+            });
+            if place % 3 != 0 {
+                fixture.later();
+            }
+        }
+    }
+    fixture.project();
+    made
+}
+
+/// The ids of every page, in order, with what each page held.
+fn walk(fixture: &Fixture, filter: &str, limit: usize) -> Vec<Vec<Value>> {
+    let mut pages = vec![];
+    let mut next = Some(String::new());
+    while let Some(after) = next {
+        let body = fixture
+            .get(&format!("/vuelos/reserva?limite={limit}{filter}{after}"))
+            .ok();
+        pages.push(body["reservas"].as_array().unwrap().clone());
+        next = body["siguiente"]
+            .as_str()
+            .map(|cursor| format!("&siguiente={cursor}"));
+        assert!(pages.len() < 100, "pages without end");
+    }
+    pages
+}
+
+fn ids(rows: &[Value]) -> Vec<&str> {
+    rows.iter()
+        .map(|row| row["id_reserva"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn filters_alone_and_together_list_exactly_what_they_say_newest_first() {
+    let fixture = Fixture::new();
+    let made = many(&fixture);
+    let estados = EstadoReserva::ALL.into_iter().map(Some).chain([None]);
+    for estado in estados {
+        for cliente in [
+            None,
+            Some("ana"),
+            Some("ana.maria"),
+            Some("luis"),
+            Some("nadie"),
+        ] {
+            let mut expected: Vec<_> = made
+                .iter()
+                .filter(|made| estado.is_none_or(|estado| made.estado == estado))
+                .filter(|made| cliente.is_none() || made.cliente == cliente)
+                .map(|made| (made.fecha.clone(), made.id.to_string()))
+                .collect();
+            expected.sort_unstable();
+            expected.reverse();
+            let expected: Vec<_> = expected.iter().map(|(_, id)| id.as_str()).collect();
+
+            let mut filter = String::new();
+            if let Some(estado) = estado {
+                filter += &format!("&estado={estado}");
+            }
+            if let Some(cliente) = cliente {
+                filter += &format!("&id_cliente={cliente}");
+            }
+            let pages = walk(&fixture, &filter, 3);
+            let (last, full) = pages.split_last().unwrap();
+            assert!(full.iter().all(|page| page.len() == 3), "{filter}");
+            assert!(!last.is_empty() || expected.is_empty(), "{filter}");
+            let rows = pages.concat();
+            assert_eq!(ids(&rows), expected, "{filter}");
+            assert!(rows.iter().all(|row| row["origen"] == "vista"));
+            assert_eq!(walk(&fixture, &filter, 100).concat(), rows, "{filter}");
+        }
+    }
+}
+
+#[test]
+fn a_row_reads_as_the_reservation_alone_does() {
+    let fixture = Fixture::new();
+    many(&fixture);
+    for row in walk(&fixture, "", 100).concat() {
+        let id = row["id_reserva"].as_str().unwrap();
+        assert_eq!(row, fixture.get(&format!("/vuelos/reserva/{id}")).ok());
+    }
+}
+
+#[test]
+fn a_page_has_twenty_unless_asked() {
+    let fixture = Fixture::new();
+    let made = many(&fixture);
+    let body = fixture.get("/vuelos/reserva").ok();
+    assert_eq!(body["reservas"].as_array().unwrap().len(), 20);
+    assert!(body["siguiente"].is_string());
+    let all = fixture.get("/vuelos/reserva?limite=100").ok();
+    assert_eq!(all["reservas"].as_array().unwrap().len(), made.len());
+    assert_eq!(all["siguiente"], Value::Null);
+    // As many as there are leave nothing for another page.
+    let exactly = fixture
+        .get(&format!("/vuelos/reserva?limite={}", made.len()))
+        .ok();
+    assert_eq!(exactly["siguiente"], Value::Null);
+}
+
+#[test]
+fn a_view_without_rows_has_one_empty_page() {
+    let body = Fixture::new().get("/vuelos/reserva").ok();
+    assert_eq!(body.to_string(), r#"{"reservas":[],"siguiente":null}"#);
+}
+
+/// What is made while a client pages comes before what it has seen, so no page shows a reservation twice or skips one.
+#[test]
+fn paging_is_steady_while_reservations_are_made_and_change() {
+    let fixture = Fixture::new();
+    let before: Vec<_> = (0..9)
+        .map(|_| {
+            fixture.later();
+            fixture.create(Some("ana"))
+        })
+        .collect();
+    fixture.project();
+    let mut seen = BTreeMap::new();
+    let mut after = String::new();
+    for round in 0.. {
+        let body = fixture
+            .get(&format!("/vuelos/reserva?limite=3&id_cliente=ana{after}"))
+            .ok();
+        for id in ids(body["reservas"].as_array().unwrap()) {
+            *seen.entry(id.to_owned()).or_insert(0) += 1;
+        }
+        fixture.later();
+        fixture.create(Some("ana"));
+        fixture.cancel(before[round]);
+        fixture.project();
+        match body["siguiente"].as_str() {
+            Some(cursor) => after = format!("&siguiente={cursor}"),
+            None => break,
+        }
+    }
+    let expected: BTreeMap<_, _> = before.iter().map(|id| (id.to_string(), 1)).collect();
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_cursor_is_opaque_and_says_nothing_of_the_filter() {
+    let fixture = Fixture::new();
+    many(&fixture);
+    let body = fixture.get("/vuelos/reserva?limite=3").ok();
+    let cursor = body["siguiente"].as_str().unwrap();
+    assert!(
+        cursor
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)),
+        "{cursor} needs no escape in a URL"
+    );
+    assert!(!cursor.contains("2026"));
+    let query = format!("/vuelos/reserva?limite=100&estado=Pagada&siguiente={cursor}");
+    let rows = fixture.answer(&get(&query)).ok()["reservas"].clone();
+    let newest = &body["reservas"][2]["fecha_creacion"];
+    for row in rows.as_array().unwrap() {
+        assert_eq!(row["estado"], "Pagada");
+        assert!(row["fecha_creacion"].as_str() <= newest.as_str());
+    }
+}

@@ -1,0 +1,16 @@
+//! The function at its boundary: requests in, answers out, over tables and a log in memory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod consultas_malas;
+mod eventos;
+mod lista;
+mod muestras;
+mod reserva;
+mod support;

@@ -1,0 +1,259 @@
+//! One reservation.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use events::{Context, IdReserva, StreamId};
+use futures::executor::block_on;
+use ports::{
+    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
+    TransactError, Write, WriteError,
+};
+use serde_json::Value;
+
+use crate::support::{Answer, Fixture, ask, get, sample};
+
+fn path(id: IdReserva) -> String {
+    format!("/vuelos/reserva/{id}")
+}
+
+/// Without where it comes from, which it must be.
+#[track_caller]
+fn from(origen: &str, mut reserva: Value) -> Value {
+    let told = reserva.as_object_mut().unwrap().remove("origen");
+    assert_eq!(told.unwrap(), origen);
+    reserva
+}
+
+#[test]
+fn the_stream_answers_until_the_view_does_and_both_say_the_same() {
+    let fixture = Fixture::new();
+    let id = fixture.create(Some("cliente-42"));
+    let anonymous = fixture.create(None);
+    let cancelled = fixture.create(None);
+    fixture.later();
+    fixture.cancel(cancelled);
+    let approved = fixture.create(None);
+    fixture.later();
+    fixture.approve(approved);
+
+    let ids = [id, anonymous, cancelled, approved];
+    let early = ids.map(|id| from("comando", fixture.get(&path(id)).ok()));
+    fixture.project();
+    let late = ids.map(|id| from("vista", fixture.get(&path(id)).ok()));
+    assert_eq!(early, late);
+
+    let told = &late[0];
+    assert_eq!(told["id_reserva"], id.to_string());
+    assert_eq!(told["id_cliente"], "cliente-42");
+    assert_eq!(told["estado"], "Pendiente");
+    assert_eq!(told["fecha_creacion"], "2026-01-31T10:00:00.000Z");
+    assert_eq!(told["fecha_actualizacion"], "2026-01-31T10:00:00.000Z");
+    assert_eq!(told["itinerarios"], sample()["itinerarios"]);
+    assert_eq!(told["pago"]["medio"], "tok_visa");
+    let event: Value = serde_json::from_slice(&fixture.log.records()[0].data).unwrap();
+    assert_eq!(told["id_correlacion"], event["correlationid"]);
+
+    assert_eq!(late[1]["id_cliente"], Value::Null);
+    assert_eq!(late[2]["estado"], "Cancelada");
+    assert_eq!(late[3]["estado"], "Aprobada");
+    assert_eq!(late[3]["fecha_actualizacion"], "2026-01-31T10:00:00.014Z");
+}
+
+#[test]
+fn only_the_view_hears_of_payments() {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
+    fixture.later();
+    fixture.pay(id);
+    assert_eq!(fixture.get(&path(id)).ok()["estado"], "Pendiente");
+    fixture.project();
+    let paid = from("vista", fixture.get(&path(id)).ok());
+    assert_eq!(paid["estado"], "Pagada");
+    assert_eq!(paid["fecha_actualizacion"], "2026-01-31T10:00:00.007Z");
+}
+
+#[test]
+fn a_row_that_never_heard_of_the_making_does_not_hide_the_reservation() {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
+    fixture.pay(id);
+    // The view hears of the payment, and not yet of the reservation.
+    let records = fixture.log.records();
+    let paid = records
+        .iter()
+        .find(|record| String::from_utf8_lossy(&record.data).contains("ReservaPagada"));
+    let projector = projections::Projector::new(
+        fixture.tables.clone(),
+        event_store::StreamReader::new(fixture.tables.clone(), events::Catalogue::current()),
+        fixture.world.clone(),
+        projections::registry(),
+    );
+    let consumer = projector.consumer("projector");
+    let outcome = block_on(consumer.consume(&[paid.unwrap().clone()]));
+    assert!(outcome.failed.is_none());
+
+    from("comando", fixture.get(&path(id)).ok());
+    let list = fixture.get("/vuelos/reserva").ok();
+    assert_eq!(list["reservas"], Value::Array(vec![]));
+}
+
+#[test]
+fn what_was_never_made_is_not_there() {
+    let fixture = Fixture::new();
+    let unknown = IdReserva(fixture.world.ids.fresh());
+    let tombstone = IdReserva(fixture.world.ids.fresh());
+    fixture.cancel(tombstone);
+    for _ in 0..2 {
+        for id in [unknown, tombstone] {
+            let answer = fixture.get(&path(id));
+            answer.assert_problem(404, "no-existe", "never made");
+            let detail = answer.body["detail"].as_str().unwrap();
+            assert!(detail.contains(&id.to_string()), "{detail}");
+        }
+        fixture.project();
+    }
+    assert_eq!(
+        fixture.get("/vuelos/reserva").ok()["reservas"],
+        Value::Array(vec![])
+    );
+}
+
+#[test]
+fn an_id_may_be_written_in_any_form_of_a_uuid() {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
+    let answer = fixture.get(&path(id).to_uppercase().replace("/VUELOS/RESERVA", "/vuelos/reserva"));
+    assert_eq!(answer.ok()["id_reserva"], id.to_string());
+}
+
+#[test]
+fn health_and_description() {
+    let fixture = Fixture::new();
+    let health = fixture.get("/health");
+    assert_eq!(health.text, r#"{"estado":"ok"}"#);
+    health.ok();
+    let description = fixture.get("/openapi.json");
+    assert_eq!(description.text, http_queries::OPENAPI);
+    assert_eq!(description.ok()["openapi"], "3.1.0");
+}
+
+#[test]
+fn other_methods_and_paths_are_not_there() {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
+    for path in [
+        "/health".to_owned(),
+        "/openapi.json".into(),
+        "/vuelos/reserva".into(),
+        path(id),
+        format!("/vuelos/reserva/{id}/eventos"),
+    ] {
+        for method in ["POST", "PUT", "PATCH", "DELETE", "HEAD"] {
+            let answer = fixture.answer(&ask(method, &path));
+            answer.assert_problem(405, "metodo-no-permitido", &path);
+            assert_eq!(answer.header("Allow"), Some("GET"));
+        }
+    }
+    for path in [
+        "/".to_owned(),
+        "/vuelos".into(),
+        "/openapi".into(),
+        format!("/vuelos/reserva/{id}/saga"),
+        format!("/vuelos/reserva/{id}/eventos/1"),
+    ] {
+        fixture.get(&path).assert_problem(404, "no-existe", &path);
+    }
+}
+
+/// Tables that fail, with what no client may see.
+struct TablesDown(TableError);
+
+const SECRET: &str = "arn:aws:dynamodb:us-east-1:123456789012:table/views";
+
+#[async_trait]
+impl Tables for TablesDown {
+    async fn get(&self, _: &[Key], _: Consistency) -> Result<Vec<Option<Item>>, TableError> {
+        Err(self.0.clone())
+    }
+
+    async fn write(&self, _: &Write) -> Result<(), WriteError> {
+        panic!("a query writes nothing")
+    }
+
+    async fn transact(&self, _: &[Write]) -> Result<(), TransactError> {
+        panic!("a query writes nothing")
+    }
+
+    async fn query(&self, _: &IndexQuery) -> Result<IndexPage, TableError> {
+        Err(self.0.clone())
+    }
+
+    async fn list(
+        &self,
+        _: TableName,
+        _: &str,
+        _: Option<&Key>,
+        _: usize,
+    ) -> Result<ScanPage, TableError> {
+        Err(self.0.clone())
+    }
+
+    async fn scan(&self, _: TableName, _: Option<&Key>) -> Result<ScanPage, TableError> {
+        Err(self.0.clone())
+    }
+}
+
+#[test]
+fn when_the_tables_fail_the_answer_tells_no_more_than_that() {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
+    for (error, status, kind, retry) in [
+        (
+            TableError::Unavailable(SECRET.into()),
+            503,
+            "no-disponible",
+            Some("1"),
+        ),
+        (
+            TableError::Refused(SECRET.into()),
+            500,
+            "error-interno",
+            None,
+        ),
+    ] {
+        let app = Fixture::app(Arc::new(TablesDown(error)), &fixture.world);
+        for path in [
+            "/vuelos/reserva".to_owned(),
+            path(id),
+            format!("{}/eventos", path(id)),
+        ] {
+            let answer = Answer::of(block_on(app.handle(&get(&path))));
+            answer.assert_problem(status, kind, &path);
+            assert_eq!(answer.header("Retry-After"), retry);
+            assert!(!answer.text.contains(SECRET));
+        }
+        let health = Answer::of(block_on(app.handle(&get("/health"))));
+        assert_eq!(health.status, 200);
+    }
+}
+
+/// A stream that this build cannot read is a fault of ours, and never a 404.
+#[test]
+fn a_stream_that_cannot_be_read_is_not_missing() {
+    let fixture = Fixture::new();
+    let id = IdReserva(fixture.world.ids.fresh());
+    let key = event_store::Stream::key(StreamId::new(Context::Vuelos, id));
+    let item = Item::from_iter([("version".to_owned(), Value::from(1))]);
+    let put = Write::Put {
+        key,
+        item,
+        condition: ports::Condition::Always,
+    };
+    block_on(fixture.tables.write(&put)).unwrap();
+    for path in [path(id), format!("{}/eventos", path(id))] {
+        let answer = fixture.get(&path);
+        answer.assert_problem(500, "error-interno", &path);
+        assert_eq!(answer.body.get("detail"), None);
+    }
+}

@@ -1,0 +1,474 @@
+//! What the projector makes of good events, bad records, gaps, and faults at every effect.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "tests fail by panicking, and share a bench of which each uses a part"
+)]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Bench, aprobada, cancelada, creada, fallida, id, moment, pagada, record};
+use consumer::{Parking, Reason};
+use events::{Catalogue, Context, Event, Payload};
+use futures::{FutureExt, executor::block_on};
+use ports::{Item, LogRecord};
+use projections::{Place, Redriven, Unfoldable, View, views::reservas::Reservas};
+use serde_json::json;
+use simulation::{Fault, Faults};
+
+/// One reservation that was made, paid and approved, and the records of it in the order they happened.
+fn approved(bench: &Bench) -> Vec<LogRecord> {
+    let made = bench.commit(id(1), Context::Vuelos, vec![(creada(id(1), "ana", 0), 0)]);
+    let paid = bench.commit(id(1), Context::Pagos, vec![(pagada(id(1), 1), 1)]);
+    let approved = bench.commit(
+        id(1),
+        Context::Vuelos,
+        vec![(fallida(id(1), 2), 2), (aprobada(id(1), 3), 3)],
+    );
+    [made, paid, approved].concat()
+}
+
+#[test]
+fn a_row_says_what_happened() {
+    let bench = Bench::new();
+    let records = approved(&bench);
+    for (upto, estado) in [
+        (1, "Pendiente"),
+        (2, "Pagada"),
+        (3, "Pagada"),
+        (4, "Aprobada"),
+    ] {
+        bench.settle(&records[..upto]);
+        let row = bench.row(id(1)).unwrap();
+        assert_eq!(row["estado"], estado);
+        assert_eq!(row["gsi1pk"], format!("reservas.1#estado:{estado}"));
+        assert_eq!(row["gsi2pk"], format!("reservas.1#cliente:ana:{estado}"));
+        assert_eq!(row["gsi1sk"], format!("{}#{}", moment(0), id(1)));
+        assert_eq!(
+            row["fecha_actualizacion"],
+            moment(i64::try_from(upto).unwrap() - 1).to_string()
+        );
+    }
+    assert_eq!(
+        bench.row(id(1)).unwrap()["guard"],
+        json!({ "reserva": 3, "pago": 1 })
+    );
+    let more = bench.commit(id(1), Context::Vuelos, vec![(cancelada(id(1), 9), 9)]);
+    bench.settle(&more);
+    assert_eq!(bench.row(id(1)).unwrap()["estado"], "Cancelada");
+}
+
+#[test]
+fn the_order_across_streams_does_not_matter_and_duplicates_change_nothing() {
+    let expected = {
+        let bench = Bench::new();
+        let records = approved(&bench);
+        bench.settle(&records);
+        bench.row(id(1)).unwrap()
+    };
+    for order in [
+        [1, 0, 2, 3],
+        [0, 2, 3, 1],
+        [0, 2, 1, 3],
+        [3, 2, 1, 0],
+        [3, 0, 1, 2],
+    ] {
+        let bench = Bench::new();
+        let records = approved(&bench);
+        for place in order {
+            bench.settle(&records[place..=place]);
+            bench.settle(&records[place..=place]);
+        }
+        assert_eq!(bench.row(id(1)).unwrap(), expected, "{order:?}");
+        bench.settle(&[records.clone(), records].concat());
+        assert_eq!(
+            bench.row(id(1)).unwrap(),
+            expected,
+            "{order:?}, all once more"
+        );
+    }
+}
+
+#[test]
+fn a_row_whose_making_was_not_heard_is_kept_and_not_listed() {
+    let bench = Bench::new();
+    let records = approved(&bench);
+    bench.settle(&records[1..2]);
+    let row = bench.row(id(1)).unwrap();
+    assert_eq!((row.get("gsi1pk"), row.get("id_reserva")), (None, None));
+    assert_eq!(row["guard"], json!({ "pago": 1 }));
+    bench.settle(&records[..1]);
+    assert_eq!(
+        bench.row(id(1)).unwrap()["gsi1pk"],
+        "reservas.1#estado:Pagada"
+    );
+}
+
+#[test]
+fn a_batch_reads_all_rows_at_once_and_writes_each_once() {
+    let bench = Bench::new();
+    let mut records = vec![];
+    for number in 1..=50 {
+        let new = (0..10).map(|at| {
+            (
+                if at == 0 {
+                    creada(id(number), "ana", 0)
+                } else {
+                    fallida(id(number), at)
+                },
+                at,
+            )
+        });
+        records.extend(bench.commit(id(number), Context::Vuelos, new.collect()));
+    }
+    assert_eq!(records.len(), 500);
+    let faults = Faults::none();
+    bench.deliver(&faults, &records).unwrap();
+    let calls = |kind: &str| {
+        faults
+            .trace()
+            .iter()
+            .filter(|call| call.starts_with(kind))
+            .count()
+    };
+    // The aliases of the views, then all rows; then one write a reservation.
+    assert_eq!((calls("get"), calls("write"), faults.count()), (2, 50, 52));
+}
+
+#[test]
+fn only_what_changed_is_written() {
+    let bench = Bench::new();
+    let records = approved(&bench);
+    bench.settle(&records);
+    let faults = Faults::none();
+    bench.deliver(&faults, &records).unwrap();
+    assert_eq!(
+        faults
+            .trace()
+            .iter()
+            .filter(|call| call.starts_with("write"))
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_gap_is_healed_from_the_streams_item() {
+    let bench = Bench::new();
+    let records = approved(&bench);
+    bench.settle(&records[3..]);
+    let row = bench.row(id(1)).unwrap();
+    assert_eq!(
+        (row["estado"].as_str(), &row["guard"]),
+        (Some("Aprobada"), &json!({ "reserva": 3 }))
+    );
+    assert!(bench.parked().is_empty());
+}
+
+#[test]
+fn a_gap_that_was_never_committed_is_parked() {
+    let bench = Bench::new();
+    let records = approved(&bench);
+    let text = String::from_utf8(records[3].data.clone()).unwrap();
+    let invented = record(
+        "k",
+        text.replace("\"streamversion\":3", "\"streamversion\":9")
+            .as_bytes(),
+    );
+    bench.settle(&[invented]);
+    let parked = bench.parked();
+    assert_eq!(parked.len(), 1);
+    assert_eq!(
+        (parked[0].owner.as_str(), parked[0].reason),
+        ("reservas.1", Reason::Permanent)
+    );
+    assert!(
+        parked[0].detail.contains("never committed"),
+        "{}",
+        parked[0].detail
+    );
+    assert_eq!(
+        bench.row(id(1)).unwrap()["guard"],
+        json!({ "reserva": 3 }),
+        "what was committed is in"
+    );
+}
+
+#[test]
+fn bad_records_are_parked_with_their_bytes_and_hold_up_nothing() {
+    let bench = Bench::new();
+    let good = approved(&bench);
+    let huge = vec![0xff; 700_000];
+    let unknown = String::from_utf8(good[0].data.clone())
+        .unwrap()
+        .replace("ReservaCreada", "ReservaSoñada");
+    let bad = [
+        record("k", b"\xff\xfe"),
+        record("k", &huge),
+        record("k", unknown.as_bytes()),
+    ];
+    let batch = [&bad[..1], &good[..2], &bad[1..], &good[2..]].concat();
+    let outcome = bench.settle(&batch);
+    assert_eq!((outcome.records, outcome.parked), (7, 3));
+    assert_eq!(bench.row(id(1)).unwrap()["estado"], "Aprobada");
+    bench.settle(&batch);
+    let parked = bench.parked();
+    assert_eq!(parked.len(), 3, "delivered again, parked once");
+    let parking = Parking::new(bench.tables.clone(), bench.world.clock.clone());
+    let mut bytes: Vec<_> = parked
+        .iter()
+        .map(|thing| block_on(parking.data(thing)).unwrap().unwrap())
+        .collect();
+    let mut expected: Vec<_> = bad.iter().map(|record| record.data.clone()).collect();
+    bytes.sort();
+    expected.sort();
+    assert_eq!(bytes, expected);
+    for thing in &parked {
+        block_on(parking.remove(thing)).unwrap();
+    }
+    assert_eq!(
+        bench.tables.all(consumer::TABLE),
+        [],
+        "nothing is left behind"
+    );
+}
+
+#[test]
+fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
+    let bench = Bench::new();
+    let records = approved(&bench);
+    let older = || Catalogue::current().without("AprobacionReservaFallida");
+    let projector = bench.projector(&Faults::none(), older(), projections::registry());
+    let outcome = block_on(projector.consumer("projector").consume(&records));
+    assert_eq!((outcome.parked, outcome.failed), (1, None));
+    // The record of the unknown type, and the stream from there on.
+    let parked = bench.parked();
+    let reasons: Vec<_> = parked
+        .iter()
+        .map(|thing| (thing.owner.as_str(), thing.reason))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            ("projector", Reason::UnknownType),
+            ("reservas.1", Reason::Permanent)
+        ]
+    );
+    assert_eq!(bench.row(id(1)).unwrap()["estado"], "Pagada");
+    for thing in &parked {
+        let redriven = block_on(projector.redrive(thing)).unwrap();
+        assert!(matches!(redriven, Redriven::StillParked(_)), "{redriven:?}");
+    }
+    let newer = bench.projector(
+        &Faults::none(),
+        Catalogue::current(),
+        projections::registry(),
+    );
+    for thing in &parked {
+        assert_eq!(block_on(newer.redrive(thing)).unwrap(), Redriven::Done);
+    }
+    assert_eq!(bench.parked(), []);
+    let row = bench.row(id(1)).unwrap();
+    assert_eq!(
+        (row["estado"].as_str(), row.get("blocked")),
+        (Some("Aprobada"), None)
+    );
+}
+
+/// `reservas`, but it cannot fold a payment.
+struct Picky;
+
+impl View for Picky {
+    fn name(&self) -> &'static str {
+        Reservas.name()
+    }
+
+    fn fold(&self, row: &mut Item, event: &Event, payload: &Payload) -> Result<(), Unfoldable> {
+        if matches!(payload, Payload::ReservaPagada(_)) {
+            return Err(Unfoldable("no payments please".into()));
+        }
+        Reservas.fold(row, event, payload)
+    }
+
+    fn places(&self, row: &Item) -> [Option<Place>; 2] {
+        Reservas.places(row)
+    }
+}
+
+#[test]
+fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
+    let bench = Bench::new();
+    let records = approved(&bench);
+    let picky = bench.projector(&Faults::none(), Catalogue::current(), vec![Arc::new(Picky)]);
+    for _ in 0..2 {
+        let outcome = block_on(picky.consumer("projector").consume(&records));
+        assert_eq!(outcome.failed, None);
+    }
+    let parked = bench.parked();
+    assert_eq!(parked.len(), 1);
+    assert_eq!(
+        (parked[0].owner.as_str(), parked[0].detail.as_str()),
+        ("reservas.1", "no payments please")
+    );
+    let row = bench.row(id(1)).unwrap();
+    assert_eq!(
+        (&row["guard"], &row["blocked"]),
+        (&json!({ "reserva": 3 }), &json!({ "pago": 1 }))
+    );
+    assert!(matches!(
+        block_on(picky.redrive(&parked[0])).unwrap(),
+        Redriven::StillParked(_)
+    ));
+    // A build that can: the next event of the stream brings in what is missing, and frees it.
+    let more = bench.commit(id(1), Context::Pagos, vec![(pagada(id(1), 8), 8)]);
+    bench.settle(&more);
+    assert_eq!(bench.parked(), []);
+    assert_eq!(
+        bench.row(id(1)).unwrap()["guard"],
+        json!({ "reserva": 3, "pago": 2 })
+    );
+}
+
+#[test]
+fn both_generations_are_written_while_one_is_built() {
+    let bench = Bench::new();
+    let records = approved(&bench);
+    let alias = ports::Update::of(ports::Key::new(projections::TABLE, "reservas", "alias"))
+        .set(ports::Path::of("live"), 2)
+        .set(ports::Path::of("building"), 3);
+    block_on(ports::Tables::write(&*bench.tables, &alias.into())).unwrap();
+    bench.settle(&records);
+    let (live, building) = (bench.rows("reservas.2"), bench.rows("reservas.3"));
+    assert_eq!(
+        (live.len(), building.len(), bench.rows("reservas.1").len()),
+        (1, 1, 0)
+    );
+    assert_eq!(live[0].1["gsi1pk"], "reservas.2#estado:Aprobada");
+    assert_eq!(building[0].1["gsi1pk"], "reservas.3#estado:Aprobada");
+}
+
+#[test]
+fn the_first_record_that_failed_is_told() {
+    let bench = Bench::new();
+    let mut records = bench.commit(id(1), Context::Vuelos, vec![(creada(id(1), "ana", 0), 0)]);
+    records.extend(bench.commit(
+        id(2),
+        Context::Vuelos,
+        vec![(creada(id(2), "ana", 0), 0), (aprobada(id(2), 1), 1)],
+    ));
+    records.extend(bench.commit(id(3), Context::Vuelos, vec![(creada(id(3), "ana", 0), 0)]));
+    // Effects: the aliases, the rows, then a write for each reservation.
+    for (at, expected) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 3)] {
+        let bench = Bench {
+            tables: Arc::new(ports::memory::MemoryTables::new()),
+            ..bench.clone()
+        };
+        let outcome = bench
+            .deliver(&Faults::once(at, Fault::FailBefore), &records)
+            .unwrap();
+        assert_eq!(
+            outcome.failed.unwrap().0,
+            records[expected].sequence,
+            "effect {at}"
+        );
+    }
+}
+
+#[test]
+fn every_fault_at_every_effect_and_redelivery_gives_the_same_view() {
+    let prepare = || {
+        let bench = Bench::new();
+        let mut records = approved(&bench);
+        records.insert(2, record("k", b"not an event"));
+        records.extend(bench.commit(
+            id(2),
+            Context::Vuelos,
+            vec![(creada(id(2), "luz", 5), 5), (cancelada(id(2), 6), 6)],
+        ));
+        // The payment never arrives by itself: a gap in its stream.
+        let payments = bench.commit(
+            id(2),
+            Context::Pagos,
+            vec![(pagada(id(2), 7), 7), (pagada(id(2), 8), 8)],
+        );
+        records.push(payments[1].clone());
+        (bench, records)
+    };
+    let (bench, records) = prepare();
+    let faults = Faults::none();
+    bench.deliver(&faults, &records).unwrap();
+    let (expected, effects) = (bench.rows("reservas.1"), faults.count());
+    assert!(effects >= 7, "{:?}", faults.trace());
+    for at in 0..effects {
+        for fault in Fault::ALL {
+            let context = format!("{fault:?} at effect {at}");
+            let (bench, records) = prepare();
+            let outcome = bench.deliver(&Faults::once(at, fault), &records);
+            let from = match outcome {
+                None => 0,
+                Some(outcome) => outcome.failed.map_or(records.len(), |(sequence, _)| {
+                    records
+                        .iter()
+                        .position(|record| record.sequence == sequence)
+                        .unwrap()
+                }),
+            };
+            // What comes before the record that failed is done, and is not delivered again.
+            bench.settle(&records[from..]);
+            assert_eq!(bench.rows("reservas.1"), expected, "{context}");
+            assert_eq!(bench.parked().len(), 1, "{context}");
+        }
+    }
+}
+
+#[test]
+fn another_invocation_at_every_effect() {
+    let prepare = || {
+        let bench = Bench::new();
+        let records = approved(&bench);
+        (bench, records)
+    };
+    let expected = {
+        let (bench, records) = prepare();
+        bench.settle(&records);
+        bench.rows("reservas.1")
+    };
+    for at in 0..3 {
+        for split in 0..4 {
+            let (bench, records) = prepare();
+            let (mine, others) = records.split_at(split);
+            let (other, theirs) = (bench.clone(), [others, mine].concat());
+            let work = async move {
+                let projector = other.projector(
+                    &Faults::none(),
+                    Catalogue::current(),
+                    projections::registry(),
+                );
+                assert_eq!(
+                    projector
+                        .consumer("projector")
+                        .consume(&theirs)
+                        .await
+                        .failed,
+                    None
+                );
+            };
+            let faults = Faults::meanwhile(at, work.boxed());
+            let outcome = bench.deliver(&faults, mine).unwrap();
+            assert_eq!(outcome.failed, None, "effect {at}, split {split}");
+            if faults.count() <= at {
+                bench.settle(others);
+            }
+            assert_eq!(
+                bench.rows("reservas.1"),
+                expected,
+                "effect {at}, split {split}"
+            );
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Reading the view `reservas`: filters, pages, cursors.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "tests fail by panicking, and share a bench of which each uses a part"
+)]
+
+mod common;
+
+use common::{Bench, aprobada, cancelada, creada, id, pagada};
+use events::{Context, IdReserva, vuelos::EstadoReserva};
+use futures::executor::block_on;
+use projections::{
+    Generation,
+    views::reservas::{self, Cursor, Filter},
+};
+use proptest::prelude::*;
+
+const CLIENTS: [&str; 4] = ["", "ana", "luz", "ana:Pendiente"];
+
+/// A reservation of the model: its client, when it was made, and its state.
+type Made = (usize, i64, EstadoReserva);
+
+fn build(made: &[Made]) -> Bench {
+    let bench = Bench::new();
+    for (number, (client, at, estado)) in (1..).zip(made) {
+        let subject = id(number);
+        let mut records = bench.commit(
+            subject,
+            Context::Vuelos,
+            vec![(creada(subject, CLIENTS[*client], *at), *at)],
+        );
+        records.extend(match estado {
+            EstadoReserva::Pendiente => vec![],
+            EstadoReserva::Pagada => {
+                bench.commit(subject, Context::Pagos, vec![(pagada(subject, 1), 1)])
+            }
+            EstadoReserva::Aprobada => {
+                bench.commit(subject, Context::Vuelos, vec![(aprobada(subject, 1), 1)])
+            }
+            EstadoReserva::Cancelada => {
+                bench.commit(subject, Context::Vuelos, vec![(cancelada(subject, 1), 1)])
+            }
+        });
+        bench.settle(&records);
+    }
+    bench
+}
+
+fn pages(bench: &Bench, filter: &Filter, size: usize) -> Vec<IdReserva> {
+    let generation = Generation {
+        view: reservas::NAME,
+        number: 1,
+    };
+    let (mut found, mut after): (Vec<IdReserva>, Option<Cursor>) = (vec![], None);
+    loop {
+        let listed = block_on(reservas::list(
+            &*bench.tables,
+            &generation,
+            filter,
+            size,
+            after.as_ref(),
+        ))
+        .unwrap();
+        let (page, next) = listed;
+        assert!(page.len() <= size);
+        assert!(
+            next.is_none() || page.len() == size,
+            "only the last page is short"
+        );
+        found.extend(page.iter().map(|fila| fila.id_reserva.unwrap()));
+        let Some(cursor) = next else { return found };
+        after = Some(Cursor::decode(&cursor.encode()).unwrap());
+    }
+}
+
+fn states() -> impl Strategy<Value = EstadoReserva> {
+    prop::sample::select(EstadoReserva::ALL.to_vec())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_filter_lists_exactly_its_reservations_newest_first(
+        made in prop::collection::vec((0..CLIENTS.len(), 0..20_i64, states()), 0..40),
+        estado in prop::option::of(states()),
+        client in prop::option::of(1..CLIENTS.len()),
+        size in 1..9_usize,
+    ) {
+        let bench = build(&made);
+        let filter = Filter { estado, id_cliente: client.map(|client| CLIENTS[client].to_owned()) };
+        let mut expected: Vec<_> = (1..)
+            .zip(&made)
+            .filter(|(_, (its_client, _, its_state))| {
+                estado.is_none_or(|estado| estado == *its_state) && client.is_none_or(|client| client == *its_client)
+            })
+            .map(|(number, (_, at, _))| (*at, id(number)))
+            .collect();
+        expected.sort_unstable();
+        let expected: Vec<_> = expected.into_iter().rev().map(|(_, id)| id).collect();
+        prop_assert_eq!(pages(&bench, &filter, size), expected);
+    }
+
+    #[test]
+    fn a_cursor_that_is_not_ours_is_told_from_one_that_is(text in "[A-Za-z0-9_-]{0,90}") {
+        if let Some(cursor) = Cursor::decode(&text) {
+            prop_assert_eq!(cursor.encode(), text);
+        }
+    }
+}
+
+#[test]
+fn a_reservation_is_read_once_its_making_was_heard() {
+    let bench = build(&[(1, 0, EstadoReserva::Pagada)]);
+    let generation = Generation {
+        view: reservas::NAME,
+        number: 1,
+    };
+    let read = |id| block_on(reservas::one(&*bench.tables, &generation, id)).unwrap();
+    let fila = read(id(1)).unwrap();
+    assert_eq!(
+        (fila.estado, fila.id_cliente.as_deref()),
+        (Some(EstadoReserva::Pagada), Some("ana"))
+    );
+    assert_eq!(read(id(2)), None);
+    let paid_only = bench.commit(id(3), Context::Pagos, vec![(pagada(id(3), 1), 1)]);
+    bench.settle(&paid_only);
+    assert_eq!(read(id(3)), None);
+}

@@ -1,0 +1,20 @@
+//! The AWS adapters keep what the ports promise.
+
+use e2e::{Stack, unique};
+
+#[test]
+fn tables_are_as_the_port_says() {
+    let stack = Stack::from_env();
+    let suite = ports::suite::tables(&*stack.tables, projections::TABLE, &unique("suite"));
+    stack.wait(suite);
+}
+
+#[test]
+fn the_log_is_as_the_port_says() {
+    let stack = Stack::from_env();
+    stack.wait(ports::suite::log(
+        &*stack.log,
+        &*stack.reader,
+        &unique("suite"),
+    ));
+}

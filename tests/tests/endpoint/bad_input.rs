@@ -1,0 +1,117 @@
+//! What is refused says why, and leaves no trace.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use e2e::{Stack, reservation, sample};
+use serde_json::Value;
+use uuid::Uuid;
+
+const REQUESTS: &str = include_str!("../../../functions/http-commands/tests/bad_requests.json");
+const QUERIES: &str = include_str!("../../../functions/http-queries/tests/bad_queries.json");
+
+/// Cases are written short: a placeholder, and what it stands for how many times.
+fn expanded(case: &Value, text: &str) -> String {
+    let mut text = text.to_owned();
+    for rule in case["expand"].as_array().into_iter().flatten() {
+        let times = usize::try_from(rule[2].as_u64().unwrap()).unwrap();
+        text = text.replace(
+            rule[0].as_str().unwrap(),
+            &rule[1].as_str().unwrap().repeat(times),
+        );
+    }
+    text
+}
+
+fn faults(of: &Value) -> Vec<(&str, &str)> {
+    let faults = of["errores"].as_array().into_iter().flatten();
+    faults
+        .map(|fault| {
+            (
+                fault["campo"].as_str().unwrap(),
+                fault["regla"].as_str().unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn bad_requests_are_refused_and_leave_nothing_behind() {
+    let stack = Stack::from_env();
+    // An event tells the trace of the request that it comes from.
+    let trace = Uuid::new_v4().simple().to_string();
+    let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
+
+    let cases: Vec<Value> = serde_json::from_str(REQUESTS).unwrap();
+    let mut wrong = vec![];
+    for case in &cases {
+        let name = case["nombre"].as_str().unwrap();
+        let body = match case["base64"].as_str() {
+            Some(text) => STANDARD.decode(text).unwrap(),
+            None => expanded(case, case["body"].as_str().unwrap()).into_bytes(),
+        };
+        let mut headers = vec![("traceparent".to_owned(), traceparent.clone())];
+        for (header, value) in case["headers"].as_object().into_iter().flatten() {
+            headers.push((header.clone(), expanded(case, value.as_str().unwrap())));
+        }
+        let headers: Vec<_> = headers.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        let answer = stack.api.book(&body, &headers);
+        let status = case["status"].as_u64().unwrap();
+        if u64::from(answer.status) != status
+            || answer.header("content-type") != Some("application/problem+json")
+            || answer.json()["status"] != status
+            || faults(&answer.json()) != faults(case)
+        {
+            let text = String::from_utf8_lossy(&answer.body);
+            wrong.push(format!("{name}: {} {text}", answer.status));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+
+    // One that is accepted shows that a trace would be seen.
+    let good = stack.api.book(
+        sample().to_string().as_bytes(),
+        &[("traceparent", &traceparent)],
+    );
+    let id = reservation(&good);
+    let traced = |data: &[u8]| String::from_utf8_lossy(data).contains(&trace);
+    let log = stack.log().into_iter();
+    let mut keys: Vec<_> = log
+        .filter(|record| traced(&record.data))
+        .map(|record| record.partition_key)
+        .collect();
+    keys.dedup();
+    assert_eq!(keys, [id.to_string()], "only the good one is in the log");
+    let mut streams = vec![];
+    let mut after = None;
+    loop {
+        let scan = stack.tables.scan(event_store::TABLE, after.as_ref());
+        let page = stack.wait(scan).unwrap();
+        let items = page.items.into_iter().map(Value::Object);
+        streams.extend(items.filter(|item| traced(item.to_string().as_bytes())));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let streams: Vec<_> = streams.iter().map(|item| &item["pk"]).collect();
+    assert_eq!(streams, [&Value::from(format!("reserva-{id}"))]);
+}
+
+#[test]
+fn bad_queries_are_refused() {
+    let stack = Stack::from_env();
+    let cases: Vec<Value> = serde_json::from_str(QUERIES).unwrap();
+    let mut wrong = vec![];
+    for case in &cases {
+        let answer = stack.api.get(case["path"].as_str().unwrap());
+        let status = case["status"].as_u64().unwrap();
+        if u64::from(answer.status) != status
+            || answer.header("content-type") != Some("application/problem+json")
+            || answer.json()["status"] != status
+            || faults(&answer.json()) != faults(case)
+        {
+            let text = String::from_utf8_lossy(&answer.body);
+            wrong.push(format!("{}: {} {text}", case["nombre"], answer.status));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}

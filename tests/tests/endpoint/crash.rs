@@ -1,0 +1,82 @@
+//! What was committed is published, whatever died in between.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use e2e::{Stack, eventually, nobody, sample};
+use event_store::Handled;
+use events::{Event, IdReserva};
+use ports::{Log, LogError, SequenceNumber};
+use serde_json::{Value, json};
+use vuelos::{APROBAR_RESERVA, CREAR_RESERVA, Vuelos};
+
+/// The log as whoever dies between commit and append has it.
+struct OutOfReach;
+
+#[async_trait]
+impl Log for OutOfReach {
+    async fn append(
+        &self,
+        _: &str,
+        _: &[u8],
+        _: Option<&SequenceNumber>,
+    ) -> Result<SequenceNumber, LogError> {
+        Err(LogError::Unavailable("out of reach".into()))
+    }
+}
+
+/// A reservation whose ReservaCreada is committed, and not in the log.
+fn committed_only(stack: &Stack) -> (IdReserva, Event) {
+    let id = nobody();
+    let command = stack.command(CREAR_RESERVA, id, sample());
+    let store = stack.store_over(Arc::new(OutOfReach));
+    let handled = stack.wait(store.handle(&Vuelos, &command)).unwrap();
+    let Handled::Committed {
+        events,
+        appended: false,
+    } = handled
+    else {
+        panic!("{handled:?}")
+    };
+    assert_eq!(stack.stream(id).published, 0);
+    (id, events[0].clone())
+}
+
+#[test]
+fn the_sweeper_publishes_what_a_crash_left() {
+    let stack = Stack::from_env();
+    let (id, event) = committed_only(&stack);
+    let reserva = stack.api.get(&format!("/vuelos/reserva/{id}")).expect(200);
+    assert_eq!(reserva["origen"], "comando", "the API knows it all the same");
+    let eventos = stack
+        .api
+        .get(&format!("/vuelos/reserva/{id}/eventos"))
+        .expect(200);
+    let event: Value = serde_json::to_value(event).unwrap();
+    assert_eq!(eventos, json!({ "eventos": [event] }));
+
+    if let Some(done) = stack.sweep() {
+        assert!(done["publicados"].as_u64().is_some_and(|count| count > 0), "{done}");
+        assert_eq!(done["fallidos"], 0, "{done}");
+    }
+    let stream = eventually("it is published", || {
+        Some(stack.stream(id)).filter(|stream| stream.published == 1)
+    });
+    assert!(stack.log_of(id).contains(&stream.events[0].clone().into_bytes()));
+    let _ = stack.seen_as(id, "Pendiente");
+}
+
+#[test]
+fn the_next_command_publishes_what_is_pending_before_it() {
+    let stack = Stack::from_env();
+    let (id, _) = committed_only(&stack);
+    let command = stack.command(APROBAR_RESERVA, id, json!({}));
+    let handled = stack.wait(stack.store().handle(&Vuelos, &command)).unwrap();
+    assert!(matches!(handled, Handled::Committed { appended: true, .. }), "{handled:?}");
+    let stream = stack.stream(id);
+    assert_eq!((stream.published, stream.version()), (2, 2));
+    let mut log = stack.log_of(id);
+    log.dedup();
+    assert_eq!(log, [stream.events[0].as_bytes(), stream.events[1].as_bytes()]);
+    let _ = stack.seen_as(id, "Aprobada");
+}

@@ -1,0 +1,72 @@
+//! One key, one reservation.
+
+use std::sync::Barrier;
+
+use e2e::{Stack, reservation, sample, unique};
+
+const CLIENTS: usize = 50;
+
+#[test]
+fn one_key_makes_one_reservation_however_often_it_is_sent() {
+    let stack = Stack::from_env();
+    let key = unique("key");
+    let headers = [("Idempotency-Key", key.as_str())];
+    let body = sample().to_string();
+    let start = Barrier::new(CLIENTS);
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let send = || {
+            let api = stack.api.clone();
+            start.wait();
+            api.book(body.as_bytes(), &headers)
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(send)).collect();
+        clients
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .collect()
+    });
+    let first = &answers[0];
+    let id = reservation(first);
+    for answer in &answers {
+        assert_eq!(
+            (answer.status, &answer.body),
+            (first.status, &first.body),
+            "{answer:?}"
+        );
+        for header in ["location", "x-correlacion"] {
+            assert_eq!(answer.header(header), first.header(header));
+        }
+    }
+
+    let mut other = sample();
+    other["id_cliente"] = "otra".into();
+    stack
+        .api
+        .book(other.to_string().as_bytes(), &headers)
+        .problem(422);
+
+    let spaced = serde_json::to_string_pretty(&sample()).unwrap();
+    let again = stack.api.book(spaced.as_bytes(), &headers);
+    assert_eq!(
+        (again.status, &again.body),
+        (first.status, &first.body),
+        "the same request, written otherwise"
+    );
+
+    let _ = stack.seen_as(id, "Pendiente");
+    let stream = stack.stream(id);
+    assert_eq!((stream.events.len(), stream.receipts.len()), (1, 1));
+    let log = stack.log_of(id);
+    assert!(!log.is_empty());
+    // A client that comes upon the first one's commit before its append appends too: copies, and nothing else.
+    assert!(
+        log.iter()
+            .all(|record| record == stream.events[0].as_bytes())
+    );
+
+    let elsewhere = unique("key");
+    let answer = stack
+        .api
+        .book(body.as_bytes(), &[("Idempotency-Key", &elsewhere)]);
+    assert_ne!(reservation(&answer), id);
+}

@@ -1,0 +1,142 @@
+//! What the log should not have, and what it should have and has not.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use consumer::Reason;
+use e2e::{Stack, eventually, nobody, sample};
+use event_store::Handled;
+use events::IdReserva;
+use ports::{Log, LogError, SequenceNumber};
+use serde_json::json;
+use vuelos::{APROBAR_RESERVA, CANCELAR_RESERVA, CREAR_RESERVA, Vuelos};
+
+/// A log that takes everything and keeps nothing.
+struct Forgetful;
+
+#[async_trait]
+impl Log for Forgetful {
+    async fn append(
+        &self,
+        _: &str,
+        _: &[u8],
+        _: Option<&SequenceNumber>,
+    ) -> Result<SequenceNumber, LogError> {
+        Ok(SequenceNumber("0".into()))
+    }
+}
+
+fn approve(stack: &Stack, id: IdReserva) {
+    let command = stack.command(APROBAR_RESERVA, id, json!({}));
+    let handled = stack.wait(stack.store().handle(&Vuelos, &command)).unwrap();
+    assert!(matches!(handled, Handled::Committed { appended: true, .. }), "{handled:?}");
+}
+
+#[test]
+fn bad_records_are_parked_whole_and_hold_up_nothing() {
+    let stack = Stack::from_env();
+    // All of one key, so all in one shard, the bad between the good.
+    let id = stack.book(&sample());
+    let broken = [b"\xff\xfe\x00{\"specversion\": ".as_slice(), id.to_string().as_bytes()].concat();
+    // More than one item of a table can hold.
+    let large = vec![0x80; 600 * 1024];
+    let unknown = json!({
+        "specversion": "1.0",
+        "id": id.to_string(),
+        "source": "/aeroalpes/hoteles",
+        "type": "HabitacionReservada",
+        "subject": id.to_string(),
+        "time": "2026-01-31T10:00:00.000Z",
+        "datacontenttype": "application/json",
+        "dataschema": "urn:aeroalpes:esquema:hoteles:HabitacionReservada:v1",
+        "stream": format!("hotel-{id}"),
+        "streamversion": 1,
+        "correlationid": id.to_string(),
+        "causationid": id.to_string(),
+        "data": { "noches": 2 },
+    });
+    let unknown = unknown.to_string().into_bytes();
+    for bad in [&broken, &unknown, &large] {
+        stack.append(id, bad);
+    }
+    approve(&stack, id);
+    let after = stack.book(&sample());
+
+    let _ = stack.seen_as(id, "Aprobada");
+    let _ = stack.seen_as(after, "Pendiente");
+    let parked = eventually("the bad records are parked", || {
+        Some(stack.parked(id)).filter(|parked| parked.len() >= 3)
+    });
+    let mut found: Vec<_> = parked
+        .iter()
+        .map(|(parked, data)| (&*parked.owner, parked.reason, data))
+        .collect();
+    found.sort_by_key(|(.., data)| data.len());
+    assert!(
+        found
+            == [
+                ("projector", Reason::Undecodable, &broken),
+                ("projector", Reason::UnknownType, &unknown),
+                ("projector", Reason::Undecodable, &large),
+            ],
+        "each once, with its bytes: {:?}",
+        parked.iter().map(|(parked, _)| parked).collect::<Vec<_>>()
+    );
+    for (parked, _) in &parked {
+        stack.wait(stack.parking().remove(parked)).unwrap();
+    }
+}
+
+#[test]
+fn a_second_delivery_changes_nothing() {
+    let stack = Stack::from_env();
+    let id = stack.book(&sample());
+    let _ = stack.seen_as(id, "Pendiente");
+    let created = stack.stream(id).events[0].clone();
+    for _ in 0..3 {
+        stack.append(id, created.as_bytes());
+    }
+    // What follows in the same shard shows when the copies have been through.
+    approve(&stack, id);
+    stack.append(id, created.as_bytes());
+    let seen = stack.seen_as(id, "Aprobada");
+    let other = stack.book(&sample());
+    let _ = stack.seen_as(other, "Pendiente");
+    let row = stack.row(id).unwrap();
+    assert_eq!(row["rev"], 2, "one write an event: {row:?}");
+    assert_eq!(row["guard"], json!({ "reserva": 2 }));
+    assert_eq!(stack.seen_as(id, "Aprobada"), seen);
+}
+
+#[test]
+fn a_gap_in_the_log_is_healed_from_the_stream() {
+    let stack = Stack::from_env();
+    let id = nobody();
+    let store = stack.store_over(Arc::new(Forgetful));
+    for (kind, data) in [
+        (CREAR_RESERVA, sample()),
+        (APROBAR_RESERVA, json!({})),
+        (CANCELAR_RESERVA, json!({ "motivo": "cambio de planes" })),
+    ] {
+        let command = stack.command(kind, id, data);
+        let handled = stack.wait(store.handle(&Vuelos, &command)).unwrap();
+        assert!(matches!(handled, Handled::Committed { .. }), "{handled:?}");
+    }
+    let stream = stack.stream(id);
+    assert_eq!(stream.version(), 3);
+    assert!(stack.log_of(id).is_empty());
+    stack.append(id, stream.events[2].as_bytes());
+    let healed = stack.seen_as(id, "Cancelada");
+    assert_eq!(healed["itinerarios"], sample()["itinerarios"]);
+    let row = stack.row(id).unwrap();
+    assert_eq!(row["guard"], json!({ "reserva": 3 }));
+
+    // They come after all, late, out of order and twice: they are known by now.
+    for late in [1, 0, 1] {
+        stack.append(id, stream.events[late].as_bytes());
+    }
+    let other = stack.book(&sample());
+    let _ = stack.seen_as(other, "Pendiente");
+    assert_eq!(stack.row(id).unwrap(), row);
+    assert!(stack.parked(id).is_empty());
+}

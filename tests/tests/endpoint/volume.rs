@@ -1,0 +1,258 @@
+//! Many reservations at once, then every way to list them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
+
+use e2e::{PATIENCE, Stack, amount, journeys, reservation, unique};
+use event_store::{Difference, Handled, verify};
+use events::{Context, Event, IdReserva, StreamId};
+use futures::{StreamExt, stream};
+use serde_json::{Value, json};
+use vuelos::{APROBAR_RESERVA, CANCELAR_RESERVA, Vuelos};
+
+const CUSTOMERS: usize = 50;
+const SENDERS: usize = 8;
+const PAGE: usize = 7;
+const LARGEST_PAGE: usize = 100;
+const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
+
+/// What a reservation must be found as.
+struct Expected {
+    client: String,
+    estado: &'static str,
+    events: u32,
+}
+
+type Made = BTreeMap<IdReserva, Expected>;
+
+#[test]
+fn many_reservations_are_each_once_in_the_view_and_in_the_log() {
+    let stack = Stack::from_env();
+    let count = amount("AEROALPES_E2E_VOLUME", 500);
+    let clients: Vec<_> = (0..CUSTOMERS).map(|_| unique("volume")).collect();
+    let clock = Instant::now();
+    let ids = book(&stack, count, &clients);
+    println!("{count} accepted after {:?}", clock.elapsed());
+    let made = settle(&stack, &ids, &clients);
+    println!("approved and cancelled after {:?}", clock.elapsed());
+    catch_up(&stack, &made, &clients);
+    println!("all in the view after {:?}", clock.elapsed());
+    in_the_log_once(&stack, &made);
+    println!("all in the log after {:?}", clock.elapsed());
+    listed(&stack, &made, &clients);
+    println!("listed every way after {:?}", clock.elapsed());
+}
+
+/// Posts them by several senders at once; reservation `n` is of client `n % CUSTOMERS`.
+fn book(stack: &Stack, count: usize, clients: &[String]) -> Vec<IdReserva> {
+    let bodies = journeys(count);
+    let next = AtomicUsize::new(0);
+    let send = || {
+        let api = stack.api.clone();
+        let mut made = vec![];
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(mut body) = bodies.get(number).cloned() else {
+                return made;
+            };
+            body["id_cliente"] = clients[number % clients.len()].clone().into();
+            let answer = api.book(body.to_string().as_bytes(), &[]);
+            made.push((number, reservation(&answer)));
+        }
+    };
+    let mut made: Vec<_> = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..SENDERS).map(|_| scope.spawn(send)).collect();
+        senders
+            .into_iter()
+            .flat_map(|sender| sender.join().unwrap())
+            .collect()
+    });
+    made.sort_unstable();
+    made.into_iter().map(|(_, id)| id).collect()
+}
+
+/// Approves every fifth and cancels every seventh, approved or not.
+fn settle(stack: &Stack, ids: &[IdReserva], clients: &[String]) -> Made {
+    let store = stack.store();
+    let send = async |id: IdReserva, kind: &str, data: Value| {
+        let command = stack.command(kind, id, data);
+        let handled = store.handle(&Vuelos, &command).await.unwrap();
+        assert!(
+            matches!(handled, Handled::Committed { appended: true, .. }),
+            "{handled:?}"
+        );
+    };
+    let settled = stream::iter(ids.iter().enumerate()).map(async |(number, id)| {
+        let mut expected = Expected {
+            client: clients[number % clients.len()].clone(),
+            estado: "Pendiente",
+            events: 1,
+        };
+        if number % 5 == 0 {
+            send(*id, APROBAR_RESERVA, json!({})).await;
+            expected.estado = "Aprobada";
+            expected.events += 1;
+        }
+        if number % 7 == 0 {
+            send(*id, CANCELAR_RESERVA, json!({ "motivo": "prueba" })).await;
+            expected.estado = "Cancelada";
+            expected.events += 1;
+        }
+        (*id, expected)
+    });
+    let made: Made = stack.wait(settled.buffer_unordered(SENDERS).collect());
+    assert_eq!(made.len(), ids.len(), "each is another reservation");
+    made
+}
+
+/// Waits until the view has all of them as they are, as long as it gets on.
+fn catch_up(stack: &Stack, made: &Made, clients: &[String]) {
+    let mut behind: BTreeSet<&String> = clients.iter().collect();
+    let (mut best, mut since) = (0, Instant::now());
+    while !behind.is_empty() {
+        let mut right = 0;
+        let mut still = BTreeSet::new();
+        for client in behind {
+            let of_client = made.values().filter(|expected| expected.client == *client);
+            let path = format!("/vuelos/reserva?id_cliente={client}");
+            let seen = pages(stack, &path, LARGEST_PAGE, None);
+            let as_made = seen.iter().filter(|reserva| {
+                let id = reserva["id_reserva"].as_str().unwrap().parse().unwrap();
+                reserva["estado"] == made[&id].estado
+            });
+            let as_made = as_made.count();
+            right += as_made;
+            if as_made < of_client.count() {
+                still.insert(client);
+            }
+        }
+        if right > best || still.len() < clients.len() && right != best {
+            (best, since) = (right, Instant::now());
+        }
+        assert!(
+            still.is_empty() || since.elapsed() < PATIENCE,
+            "the view stands still, behind for {} clients",
+            still.len()
+        );
+        behind = still;
+    }
+}
+
+fn in_the_log_once(stack: &Stack, made: &Made) {
+    let keys: BTreeSet<String> = made.keys().map(ToString::to_string).collect();
+    let mut found: BTreeMap<StreamId, BTreeMap<u32, Vec<u8>>> = BTreeMap::new();
+    for record in stack.log() {
+        if !keys.contains(&record.partition_key) {
+            continue;
+        }
+        let event: Event = serde_json::from_slice(&record.data).unwrap();
+        let versions = found.entry(event.stream).or_default();
+        let copy = versions.insert(event.streamversion, record.data.clone());
+        assert!(copy.is_none_or(|copy| copy == record.data), "copies are equal");
+    }
+    let ids: Vec<_> = made
+        .keys()
+        .map(|id| StreamId::new(Context::Vuelos, *id))
+        .collect();
+    let streams = stack.wait(stack.streams().read(&ids)).unwrap();
+    assert_eq!(found.len(), made.len());
+    for (stream, expected) in streams.iter().zip(made.values()) {
+        assert_eq!((stream.version(), stream.published), (expected.events, expected.events));
+        let committed = (1..).zip(stream.events.iter().map(|text| text.clone().into_bytes()));
+        assert_eq!(found[&stream.id], committed.collect());
+    }
+    let streams = stack.streams();
+    let verification = verify(&*stack.tables, &*stack.reader, &streams);
+    let verification = stack.wait(verification).unwrap();
+    let ours = verification.differences.iter().filter(|difference| {
+        let (Difference::Missing(stream, _)
+        | Difference::Unknown(stream, _)
+        | Difference::Altered(stream, _)) = difference;
+        made.contains_key(&stream.id)
+    });
+    assert_eq!(ours.collect::<Vec<_>>(), [&Difference::Missing(ids[0], 0); 0]);
+}
+
+/// Filters by client, by state and by both, and none, over small pages.
+fn listed(stack: &Stack, made: &Made, clients: &[String]) {
+    let check = |path: &str, client: Option<&str>, estado: Option<&str>| {
+        let wanted = |expected: &&Expected| {
+            client.is_none_or(|client| expected.client == client)
+                && estado.is_none_or(|estado| expected.estado == estado)
+        };
+        let ids: BTreeSet<_> = made
+            .iter()
+            .filter(|(_, expected)| wanted(expected))
+            .map(|(id, _)| *id)
+            .collect();
+        // Without a client it lists everyone's: as far back as ours go, which is to the end where nobody was before us.
+        let only = client.is_none().then_some(&ids);
+        let seen = pages(stack, path, PAGE, only);
+        let seen: Vec<IdReserva> = seen
+            .iter()
+            .inspect(|reserva| {
+                assert!(estado.is_none_or(|estado| reserva["estado"] == estado));
+                assert!(client.is_none_or(|client| reserva["id_cliente"] == client));
+                assert_eq!(reserva["origen"], "vista");
+            })
+            .map(|reserva| reserva["id_reserva"].as_str().unwrap().parse().unwrap())
+            .filter(|id| made.contains_key(id))
+            .collect();
+        assert_eq!(seen.len(), ids.len(), "{path}");
+        assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), ids, "{path}");
+    };
+    for client in clients {
+        let path = format!("/vuelos/reserva?id_cliente={client}");
+        check(&path, Some(client), None);
+        for estado in STATES {
+            check(&format!("{path}&estado={estado}"), Some(client), Some(estado));
+        }
+    }
+    for estado in STATES {
+        check(&format!("/vuelos/reserva?estado={estado}"), None, Some(estado));
+    }
+    check("/vuelos/reserva?", None, None);
+}
+
+/// Every reservation of a list, page after page, newest first and none twice; with `until`, no further than the last of those.
+fn pages(
+    stack: &Stack,
+    path: &str,
+    limit: usize,
+    until: Option<&BTreeSet<IdReserva>>,
+) -> Vec<Value> {
+    let mut missing = until.cloned();
+    let mut seen: Vec<Value> = vec![];
+    let mut after = String::new();
+    loop {
+        let page = stack
+            .api
+            .get(&format!("{path}&limite={limit}{after}"))
+            .expect(200);
+        let reservas = page["reservas"].as_array().unwrap();
+        for reserva in reservas {
+            let order = |reserva: &Value| {
+                ["fecha_creacion", "id_reserva"].map(|name| reserva[name].as_str().unwrap().to_owned())
+            };
+            if let Some(before) = seen.last() {
+                assert!(order(before) > order(reserva), "{path}: newest first, none twice");
+            }
+            if let Some(missing) = &mut missing {
+                missing.remove(&reserva["id_reserva"].as_str().unwrap().parse().unwrap());
+            }
+            seen.push(reserva.clone());
+        }
+        let Some(next) = page["siguiente"].as_str() else {
+            assert!(page["siguiente"].is_null(), "{page}");
+            return seen;
+        };
+        assert_eq!(reservas.len(), limit, "only the last page is short");
+        if missing.as_ref().is_some_and(BTreeSet::is_empty) {
+            return seen;
+        }
+        after = format!("&siguiente={next}");
+    }
+}

@@ -1,0 +1,589 @@
+//! The rules of ARCHITECTURE.md that a compiler does not hold: who may know whom, where time and chance come from, and that
+//! what the documents name exists.
+//!
+//! Each rule is a function of data that gives its violations, so that the last tests can plant some and see them found.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+// The rules, as data.
+
+/// The bounded contexts: they meet in events, and know nothing of one another.
+const CONTEXTS: [&str; 3] = ["vuelos", "pagos", "gds"];
+
+/// The only crates of `shared/` that may know AWS, Lambda or tokio.
+const AT_THE_EDGE: [&str; 2] = ["aws", "lambda-kit"];
+
+/// What only those know.
+const EDGE_DEPENDENCIES: [&str; 4] = ["aws*", "lambda_*", "lambda-kit", "tokio*"];
+
+/// What code reaches through a port. A word of `::` parts is found by its last two, so a `use` of the type does not hide it.
+const AMBIENT: [(&str, &str); 11] = [
+    ("SystemTime::now", "Clock"),
+    ("Timestamp::now", "Clock"),
+    ("Zoned::now", "Clock"),
+    ("Instant::now", "Clock"),
+    ("Uuid::new_v4", "Ids"),
+    ("Uuid::now_v7", "Ids"),
+    ("rand::", "Randomness"),
+    ("thread::sleep", "Tasks"),
+    ("tokio::time", "Tasks"),
+    ("tokio::spawn", "Tasks"),
+    ("thread::spawn", "Tasks"),
+];
+
+/// Where it is reached after all: file (or folder), and the word; `""` for every word.
+const AMBIENT_ALLOWED: [(&str, &str); 2] = [
+    // The adapters are where time, ids, chance and tasks come from.
+    ("shared/aws/", ""),
+    // How long an answer took, for its log line.
+    ("shared/lambda-kit/src/http.rs", "Instant::now"),
+];
+
+// The workspace, as data.
+
+/// A package, as `cargo metadata` tells it.
+struct Package {
+    name: String,
+    /// Its folder from the root, as `shared/events`.
+    folder: String,
+    /// What it depends on, outside of tests.
+    dependencies: BTreeSet<String>,
+    /// What its tests depend on too.
+    dev_dependencies: BTreeSet<String>,
+    /// Its Cargo.toml.
+    manifest: String,
+}
+
+impl Package {
+    fn is_shared(&self) -> bool {
+        self.folder.starts_with("shared/")
+    }
+
+    fn is_function(&self) -> bool {
+        self.folder.starts_with("functions/")
+    }
+
+    fn all_dependencies(&self) -> impl Iterator<Item = &String> {
+        self.dependencies.iter().chain(&self.dev_dependencies)
+    }
+}
+
+fn root() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    folder.expect("xtask lies in the root").to_owned()
+}
+
+fn packages() -> Vec<Package> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = metadata.get("packages").and_then(Value::as_array);
+    found.unwrap().iter().map(package).collect()
+}
+
+fn package(package: &Value) -> Package {
+    let text = |name: &str| package.get(name).and_then(Value::as_str).unwrap();
+    let manifest = Path::new(text("manifest_path"));
+    let folder = manifest.parent().unwrap().strip_prefix(root()).unwrap();
+    let dependencies = |dev: bool| {
+        let all = package.get("dependencies").and_then(Value::as_array);
+        let wanted = all.unwrap().iter().filter(|dependency| {
+            (dependency.get("kind").and_then(Value::as_str) == Some("dev")) == dev
+        });
+        wanted
+            .filter_map(|dependency| dependency.get("name")?.as_str().map(str::to_owned))
+            .collect()
+    };
+    Package {
+        name: text("name").to_owned(),
+        folder: folder.to_str().unwrap().replace('\\', "/"),
+        dependencies: dependencies(false),
+        dev_dependencies: dependencies(true),
+        manifest: fs::read_to_string(manifest).unwrap(),
+    }
+}
+
+/// Every file below a folder with this ending, by its path from the root, with its text.
+fn files(folder: &str, ending: &str) -> BTreeMap<String, String> {
+    fn collect(root: &Path, folder: &Path, ending: &str, found: &mut BTreeMap<String, String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if name != "target" && !name.starts_with('.') {
+                    collect(root, &path, ending, found);
+                }
+            } else if name.ends_with(ending) {
+                let place = path.strip_prefix(root).unwrap().to_string_lossy();
+                found.insert(place.into_owned(), fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    collect(&root(), &root().join(folder), ending, &mut found);
+    found
+}
+
+// The rules, as functions of data.
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
+    }
+}
+
+/// Dependencies that point the wrong way.
+fn wrong_dependencies(packages: &[Package]) -> Vec<String> {
+    let of_workspace: BTreeMap<&str, &Package> = packages
+        .iter()
+        .map(|package| (package.name.as_str(), package))
+        .collect();
+    let mut found = vec![];
+    for package in packages {
+        let mut fault = |name: &str, why: &str| {
+            found.push(format!("{} depends on {name}: {why}", package.folder));
+        };
+        for name in package.all_dependencies() {
+            let ours = of_workspace.get(name.as_str());
+            if package.is_function() && ours.is_some_and(|ours| !ours.is_shared()) {
+                fault(name, "a function knows shared crates alone");
+            }
+            if package.is_shared() && ours.is_some_and(|ours| !ours.is_shared()) {
+                fault(name, "shared crates know one another alone");
+            }
+            let context = CONTEXTS.contains(&package.name.as_str());
+            if context && CONTEXTS.contains(&name.as_str()) && *name != package.name {
+                fault(name, "contexts meet in events alone");
+            }
+            if package.is_shared()
+                && !AT_THE_EDGE.contains(&package.name.as_str())
+                && EDGE_DEPENDENCIES
+                    .iter()
+                    .any(|pattern| matches(pattern, name))
+            {
+                fault(name, "only aws and lambda-kit know AWS, Lambda and tokio");
+            }
+        }
+        // Functions speak to AWS through ports: they are given adapters by lambda-kit, and name none.
+        if package.is_function() {
+            for name in &package.dependencies {
+                if name == "aws" || name.starts_with("aws-") {
+                    fault(name, "a function gets its adapters from lambda-kit");
+                }
+            }
+        }
+        if package.name == "xtask" {
+            for name in package.dependencies.iter().filter(|name| {
+                of_workspace.contains_key(name.as_str())
+                    || EDGE_DEPENDENCIES
+                        .iter()
+                        .any(|pattern| matches(pattern, name))
+            }) {
+                fault(name, "xtask hands on to ops, and stays quick to compile");
+            }
+        }
+    }
+    found
+}
+
+/// Packages without the workspace's lints.
+fn without_lints(packages: &[Package]) -> Vec<String> {
+    let inherits = |manifest: &str| {
+        let mut lines = manifest
+            .lines()
+            .map(str::trim)
+            .skip_while(|line| *line != "[lints]");
+        lines.next();
+        lines
+            .take_while(|line| !line.starts_with('['))
+            .any(|line| line == "workspace = true")
+    };
+    let without = packages
+        .iter()
+        .filter(|package| !inherits(&package.manifest));
+    without.map(|package| package.folder.clone()).collect()
+}
+
+/// A source's lines with their numbers: no comments, and nothing from its module of unit tests on.
+fn code(source: &str) -> impl Iterator<Item = (usize, &str)> {
+    let tests = source.find("#[cfg(test)]\nmod tests {");
+    let code = source.get(..tests.unwrap_or(source.len()));
+    let lines = (1..).zip(code.unwrap_or_default().lines());
+    lines.map(|(number, line)| (number, line.split("//").next().unwrap_or_default()))
+}
+
+/// Places that reach time, identity, chance or tasks by another way than a port.
+fn ambient(sources: &BTreeMap<String, String>) -> Vec<String> {
+    let mut found = vec![];
+    for (path, source) in sources {
+        for (number, line) in code(source) {
+            for (word, port) in AMBIENT {
+                let allowed = AMBIENT_ALLOWED.iter().any(|(place, what)| {
+                    path.starts_with(place) && (what.is_empty() || what == &word)
+                });
+                if has_word(line, word) && !allowed {
+                    found.push(format!("{path}:{number} {word}: use the port {port}"));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// True if `word` is there and not the end of a longer name: `rand::` is not in `operand::`.
+fn has_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line.get(..at).and_then(|before| before.chars().next_back());
+        !before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_')
+    })
+}
+
+/// Libraries that do not deny missing documentation.
+fn undocumented(libraries: &BTreeMap<String, String>) -> Vec<String> {
+    let without = libraries.iter().filter(|(_, source)| {
+        !source
+            .lines()
+            .any(|line| line.trim() == "#![deny(missing_docs)]")
+    });
+    without.map(|(path, _)| path.clone()).collect()
+}
+
+/// Relative links of a Markdown text, without their `#part`: in text, not in code.
+fn links(markdown: &str) -> Vec<String> {
+    let mut found = vec![];
+    let mut in_code = false;
+    for line in markdown.lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        }
+        if in_code {
+            continue;
+        }
+        // Every second part of a line is between backticks.
+        let spoken: Vec<_> = line.split('`').step_by(2).collect();
+        for part in spoken.join("`").split("](").skip(1) {
+            let target = part.split(')').next().unwrap_or_default();
+            let file = target.split('#').next().unwrap_or_default();
+            if !file.is_empty() && !file.contains("://") && !file.starts_with("mailto:") {
+                found.push(file.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// Links of a document that lead nowhere; `exists` is asked with a path from the root.
+fn dead_links(path: &str, markdown: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let dead = links(markdown).into_iter().filter(|link| {
+        let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+        for part in link.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => drop(parts.pop()),
+                part => parts.push(part),
+            }
+        }
+        !exists(&parts.join("/"))
+    });
+    dead.map(|link| format!("{path} links to {link}, which is not there"))
+        .collect()
+}
+
+/// The commands that a text names: the words after `cargo xtask`.
+fn commands(text: &str) -> BTreeSet<String> {
+    let word = |part: &str| -> String {
+        part.chars()
+            .take_while(|letter| letter.is_ascii_lowercase() || *letter == '-')
+            .collect()
+    };
+    let named = text.split("cargo xtask ").skip(1).map(word);
+    named.filter(|name| !name.is_empty()).collect()
+}
+
+/// The commands of the help text; a line may name several, `tail | parked`.
+fn commands_of_help(help: &str) -> BTreeSet<String> {
+    let mut found = commands(help);
+    for line in help.lines() {
+        let Some((_, line)) = line.split_once("cargo xtask ") else {
+            continue;
+        };
+        let alternatives = line.split("  ").next().unwrap_or_default().split('|');
+        found.extend(
+            alternatives.filter_map(|part| part.split_whitespace().next().map(str::to_owned)),
+        );
+    }
+    found.insert("help".to_owned());
+    found
+}
+
+/// Paths in backticks that begin with a folder of the project: `shared/events/src/lib.rs`. Those with a variable part, as
+/// `functions/FUNCTION/events`, are left out.
+fn named_paths(markdown: &str) -> BTreeSet<String> {
+    const FOLDERS: [&str; 6] = [
+        "functions/",
+        "shared/",
+        "infra/",
+        "docs/",
+        "xtask/",
+        "tests/",
+    ];
+    let spoken = markdown.split('`').skip(1).step_by(2);
+    spoken
+        .filter(|word| FOLDERS.iter().any(|folder| word.starts_with(folder)))
+        .filter(|word| {
+            word.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte))
+                && !word.split('/').any(|part| {
+                    part.len() > 1
+                        && part
+                            .bytes()
+                            .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+                })
+        })
+        .map(|word| word.trim_end_matches('/').to_owned())
+        .collect()
+}
+
+fn none(violations: &[String]) {
+    assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
+}
+
+// What holds.
+
+#[test]
+fn dependencies_point_inwards() {
+    none(&wrong_dependencies(&packages()));
+}
+
+#[test]
+fn every_package_has_the_lints_of_the_workspace() {
+    none(&without_lints(&packages()));
+}
+
+#[test]
+fn time_identity_chance_and_tasks_come_through_ports() {
+    let mut sources = files("shared", ".rs");
+    sources.retain(|path, _| path.contains("/src/"));
+    assert!(sources.len() > 30, "the sources were not found");
+    none(&ambient(&sources));
+}
+
+#[test]
+fn what_shared_crates_make_public_is_documented() {
+    let mut libraries = files("shared", "lib.rs");
+    libraries.retain(|path, _| path.ends_with("/src/lib.rs"));
+    assert!(libraries.len() > 5, "the libraries were not found");
+    none(&undocumented(&libraries));
+}
+
+#[test]
+fn what_the_documents_name_exists() {
+    let exists = |path: &str| root().join(path).exists();
+    let mut violations = vec![];
+    for (path, text) in files("", ".md") {
+        violations.extend(dead_links(&path, &text, exists));
+        let paths = named_paths(&text)
+            .into_iter()
+            .filter(|named| !exists(named));
+        violations.extend(paths.map(|named| format!("{path} names {named}, which is not there")));
+    }
+    none(&violations);
+}
+
+#[test]
+fn the_commands_that_the_documents_name_exist() {
+    let known = commands_of_help(&fs::read_to_string(root().join("xtask/src/main.rs")).unwrap());
+    let mut violations = vec![];
+    for (path, text) in files("", ".md") {
+        let unknown = commands(&text)
+            .into_iter()
+            .filter(|name| !known.contains(name));
+        violations.extend(unknown.map(|name| format!("{path} names cargo xtask {name}")));
+    }
+    none(&violations);
+}
+
+// That the rules can be broken.
+
+fn planted(folder: &str, dependencies: &[&str]) -> Package {
+    Package {
+        name: folder.rsplit('/').next().unwrap().to_owned(),
+        folder: folder.to_owned(),
+        dependencies: dependencies.iter().map(ToString::to_string).collect(),
+        dev_dependencies: BTreeSet::new(),
+        manifest: "[package]\n\n[lints]\nworkspace = true\n".to_owned(),
+    }
+}
+
+#[test]
+fn a_dependency_that_points_the_wrong_way_is_found() {
+    let good = || {
+        vec![
+            planted("shared/events", &["serde"]),
+            planted("shared/vuelos", &["events"]),
+            planted("shared/pagos", &["events"]),
+            planted("shared/aws", &["aws-sdk-kinesis", "tokio"]),
+            planted("shared/lambda-kit", &["aws", "lambda_runtime"]),
+            planted("functions/timers", &["events", "lambda-kit", "tokio"]),
+            planted("functions/projector", &["lambda-kit", "aws_lambda_events"]),
+            planted("xtask", &["serde_json"]),
+            planted("xtask/ops", &["lambda-kit", "tokio"]),
+        ]
+    };
+    none(&wrong_dependencies(&good()));
+    for (package, dependency) in [
+        ("shared/events", "timers"),
+        ("shared/events", "aws-sdk-kinesis"),
+        ("shared/events", "aws"),
+        ("shared/events", "aws_lambda_events"),
+        ("shared/events", "tokio"),
+        ("shared/events", "lambda_runtime"),
+        ("shared/events", "lambda-kit"),
+        ("shared/vuelos", "pagos"),
+        ("shared/pagos", "vuelos"),
+        ("shared/lambda-kit", "xtask"),
+        ("functions/timers", "projector"),
+        ("functions/timers", "aws"),
+        ("functions/timers", "aws-sdk-dynamodb"),
+        ("functions/timers", "ops"),
+        ("xtask", "events"),
+        ("xtask", "aws-config"),
+    ] {
+        let mut packages = good();
+        let broken = packages.iter_mut().find(|one| one.folder == package);
+        broken.unwrap().dependencies.insert(dependency.to_owned());
+        let found = wrong_dependencies(&packages);
+        assert!(
+            found
+                .iter()
+                .any(|fault| fault.starts_with(&format!("{package} depends on {dependency}:"))),
+            "{package} -> {dependency}: {found:?}"
+        );
+    }
+    // Tests of a context do not reach another either.
+    let mut packages = good();
+    let context = packages.iter_mut().find(|one| one.name == "pagos").unwrap();
+    context.dev_dependencies.insert("vuelos".to_owned());
+    assert_eq!(wrong_dependencies(&packages).len(), 1);
+}
+
+#[test]
+fn a_package_without_lints_is_found() {
+    let mut package = planted("shared/events", &[]);
+    none(&without_lints(std::slice::from_ref(&package)));
+    for manifest in [
+        "[package]\n",
+        "[lints]\n[x]\nworkspace = true\n",
+        "[lints.rust]\nunsafe_code = \"deny\"\n",
+    ] {
+        package.manifest = manifest.to_owned();
+        assert_eq!(
+            without_lints(std::slice::from_ref(&package)),
+            ["shared/events"],
+            "{manifest}"
+        );
+    }
+}
+
+#[test]
+fn what_goes_around_a_port_is_found() {
+    let at =
+        |path: &str, line: &str| ambient(&BTreeMap::from([(path.to_owned(), line.to_owned())]));
+    for (word, _) in AMBIENT {
+        let line = format!("    let _ = {word}();");
+        assert_eq!(at("shared/events/src/lib.rs", &line).len(), 1, "{word}");
+        assert_eq!(at("shared/aws/src/system.rs", &line), [""; 0], "{word}");
+    }
+    assert_eq!(
+        at(
+            "shared/events/src/lib.rs",
+            "\nlet now = jiff::Timestamp::now();"
+        ),
+        ["shared/events/src/lib.rs:2 Timestamp::now: use the port Clock"]
+    );
+    assert_eq!(
+        at("shared/lambda-kit/src/http.rs", "Instant::now()"),
+        [""; 0]
+    );
+    assert_eq!(
+        at("shared/lambda-kit/src/http.rs", "Timestamp::now()").len(),
+        1
+    );
+    for fine in [
+        "// Timestamp::now()",
+        "operand::value()",
+        "#[cfg(test)]\nmod tests {\nTimestamp::now()",
+        "self.clock.now()",
+    ] {
+        assert_eq!(at("shared/events/src/lib.rs", fine), [""; 0], "{fine}");
+    }
+}
+
+#[test]
+fn a_library_that_does_not_ask_for_documentation_is_found() {
+    let library = |text: &str| {
+        undocumented(&BTreeMap::from([(
+            "a/src/lib.rs".to_owned(),
+            text.to_owned(),
+        )]))
+    };
+    assert_eq!(library("//! A.\n\n#![deny(missing_docs)]\n"), [""; 0]);
+    assert_eq!(library("//! #![deny(missing_docs)]\n"), ["a/src/lib.rs"]);
+}
+
+#[test]
+fn what_a_document_names_and_is_not_there_is_found() {
+    let text = "See [a](b.md#part), [c](../shared/events) and [d](https://example.com/x.md), not `[e](f.md)`.\n\
+                ```\n[g](h.md)\n```\n[i](#here)";
+    assert_eq!(links(text), ["b.md", "../shared/events"]);
+    let exists = |path: &str| path == "docs/b.md";
+    assert_eq!(
+        dead_links("docs/x.md", text, exists),
+        ["docs/x.md links to ../shared/events, which is not there"]
+    );
+    let text = "`shared/events/src/lib.rs`, `functions/FUNCTION/events`, `infra/deploy.sh --help`, `docs/`";
+    assert_eq!(
+        named_paths(text).into_iter().collect::<Vec<_>>(),
+        ["docs", "shared/events/src/lib.rs"]
+    );
+}
+
+#[test]
+fn a_command_that_is_not_there_is_found() {
+    let help = "  cargo xtask up       start\n  cargo xtask tail | parked | redrive      operating it; each has --help\n  \
+                cargo xtask deploy FUNCTION   x\n";
+    let known = commands_of_help(help);
+    assert_eq!(
+        known.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["deploy", "help", "parked", "redrive", "tail", "up"]
+    );
+    let named =
+        commands("Run `cargo xtask up --port 1`, then cargo xtask rebuild, or cargo xtask tail.");
+    let unknown: Vec<_> = named.difference(&known).collect();
+    assert_eq!(unknown, ["rebuild"]);
+}
