@@ -40,20 +40,17 @@ impl Api {
     }
 
     /// Asks for a path of the API, with its query if it has one.
-    #[must_use]
     pub fn get(&self, path: &str) -> Answer {
         self.get_url(format!("{}{path}", self.base))
     }
 
     /// Asks for what the `Location` of an answer points at.
-    #[must_use]
     pub fn follow(&self, answer: &Answer) -> Answer {
         let location = answer.header("location").expect("a Location");
         self.get_url(resolve(&answer.url, location))
     }
 
     /// `POST /vuelos/reserva`, as JSON unless `headers` say otherwise.
-    #[must_use]
     pub fn book(&self, body: &[u8], headers: &[(&str, &str)]) -> Answer {
         self.post(format!("{}/vuelos/reserva", self.base), body, headers)
     }
@@ -90,13 +87,11 @@ fn answer(url: String, response: Result<http::Response<ureq::Body>, ureq::Error>
 
 impl Answer {
     /// The text of a header.
-    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
     /// The body as JSON.
-    #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| {
             let text = String::from_utf8_lossy(&self.body);
@@ -105,7 +100,6 @@ impl Answer {
     }
 
     /// The same, if the answer has this status.
-    #[must_use]
     pub fn expect(&self, status: u16) -> Value {
         let text = String::from_utf8_lossy(&self.body);
         assert_eq!(self.status, status, "{}: {text}", self.url);
@@ -113,7 +107,6 @@ impl Answer {
     }
 
     /// The problem, if the answer has this status and is one (RFC 9457).
-    #[must_use]
     pub fn problem(&self, status: u16) -> Value {
         let problem = self.expect(status);
         assert_eq!(

@@ -7,13 +7,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// The tutorials' own sample request.
-#[must_use]
 pub fn sample() -> Value {
     serde_json::from_str(include_str!("../data/crear_reserva.json")).unwrap()
 }
 
 /// So many requests for journeys on real flights, beginning anew where there are no more.
-#[must_use]
 pub fn journeys(count: usize) -> Vec<Value> {
     let mut text = String::new();
     GzDecoder::new(&include_bytes!("../data/reservas_h1.jsonl.gz")[..])
@@ -27,7 +25,6 @@ pub fn journeys(count: usize) -> Vec<Value> {
 }
 
 /// A text that no other test and no other run has, good as a client's id.
-#[must_use]
 pub fn unique(name: &str) -> String {
     format!("{name}-{}", Uuid::new_v4().simple())
 }

@@ -35,7 +35,6 @@ pub struct Stack {
 
 impl Stack {
     /// The stack that the environment names. Says how to get one where it names none.
-    #[must_use]
     pub fn from_env() -> Self {
         let api = Api::from_env();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -56,13 +55,11 @@ impl Stack {
     }
 
     /// An event store on this stack, as its functions have one.
-    #[must_use]
     pub fn store(&self) -> EventStore {
         self.store_over(self.log.clone())
     }
 
     /// An event store on the stack's streams, but over a log of the test's own.
-    #[must_use]
     pub fn store_over(&self, log: Arc<dyn Log>) -> EventStore {
         EventStore::new(
             self.tables.clone(),
@@ -73,13 +70,11 @@ impl Stack {
     }
 
     /// Reads streams.
-    #[must_use]
     pub fn streams(&self) -> StreamReader {
         StreamReader::new(self.tables.clone(), Catalogue::current())
     }
 
     /// A command that nobody has sent yet.
-    #[must_use]
     pub fn command(&self, kind: &str, subject: IdReserva, data: Value) -> Command {
         Command {
             id: CommandId(self.world.ids.fresh()),
@@ -94,13 +89,11 @@ impl Stack {
     }
 
     /// Books over HTTP; the reservation that was made.
-    #[must_use]
     pub fn book(&self, body: &Value) -> IdReserva {
         reservation(&self.api.book(body.to_string().as_bytes(), &[]))
     }
 
     /// A reservation's stream in vuelos.
-    #[must_use]
     pub fn stream(&self, id: IdReserva) -> Stream {
         let id = StreamId::new(Context::Vuelos, id);
         self.wait(self.streams().read_one(id)).unwrap()
@@ -113,7 +106,6 @@ impl Stack {
     }
 
     /// The whole log, shard after shard.
-    #[must_use]
     pub fn log(&self) -> Vec<LogRecord> {
         self.wait(async {
             let mut records = vec![];
@@ -130,7 +122,6 @@ impl Stack {
     }
 
     /// The records of one reservation, in their order.
-    #[must_use]
     pub fn log_of(&self, id: IdReserva) -> Vec<Vec<u8>> {
         let key = id.to_string();
         let records = self.log().into_iter();
@@ -155,7 +146,6 @@ impl Stack {
     }
 
     /// A reservation's row in the view `reservas`, with what the projector keeps beside it.
-    #[must_use]
     pub fn row(&self, id: IdReserva) -> Option<Item> {
         self.wait(async {
             let generations = Generations::new(self.tables.clone(), self.world.clock.clone());
@@ -169,7 +159,6 @@ impl Stack {
     }
 
     /// Waits until the view has a reservation in this state; the reservation as the API tells it.
-    #[must_use]
     pub fn seen_as(&self, id: IdReserva, estado: &str) -> Value {
         eventually(&format!("the view has {id} as {estado}"), || {
             let reserva = self.api.get(&format!("/vuelos/reserva/{id}")).expect(200);
@@ -178,7 +167,6 @@ impl Stack {
     }
 
     /// The records appended under a reservation's key that are parked, each with its bytes.
-    #[must_use]
     pub fn parked(&self, id: IdReserva) -> Vec<(Parked, Vec<u8>)> {
         let key = id.to_string();
         let parking = self.parking();
@@ -196,14 +184,12 @@ impl Stack {
     }
 
     /// The parking lot.
-    #[must_use]
     pub fn parking(&self) -> Parking {
         Parking::new(self.tables.clone(), self.world.clock.clone())
     }
 
     /// Publishes now what is committed and not published; what the function answered. Only emulators take a request that is not
     /// signed: elsewhere its schedule will do the same within a minute or so, and there is no answer.
-    #[must_use]
     pub fn sweep(&self) -> Option<Value> {
         let endpoint = env::var("AWS_ENDPOINT_URL").ok()?;
         let url = format!(
@@ -220,14 +206,12 @@ impl Stack {
 }
 
 /// The reservation that an answer says was made.
-#[must_use]
 pub fn reservation(answer: &Answer) -> IdReserva {
     let made = answer.expect(202);
     made["id_reserva"].as_str().unwrap().parse().unwrap()
 }
 
 /// A reservation that nobody has.
-#[must_use]
 pub fn nobody() -> IdReserva {
     IdReserva(Uuid::new_v4())
 }

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use crate::{Dice, scheduler::Yield};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use ports::{
@@ -26,10 +27,12 @@ pub enum Fault {
     KillBefore,
     /// The process dies after it: the call never returns.
     KillAfter,
+    /// It fails for the caller, and happens later, after effects that came after it.
+    Late,
 }
 
 impl Fault {
-    /// Every fault.
+    /// Every fault that needs no other process; [`Fault::Late`] needs some.
     pub const ALL: [Self; 5] = [
         Self::FailBefore,
         Self::FailAfter,
@@ -47,6 +50,10 @@ struct State {
     plan: BTreeMap<usize, Fault>,
     /// Number of the effect, from 0 -> what others do just before it.
     meanwhile: BTreeMap<usize, BoxFuture<'static, ()>>,
+    /// Where chance decides: the dice, and once in how many effects something fails.
+    chance: Option<(Dice, u64)>,
+    /// Effects that were answered as failed, and are still to happen.
+    late: Vec<BoxFuture<'static, ()>>,
 }
 
 /// The plan of a run, and its trace.
@@ -74,6 +81,20 @@ impl Faults {
         let faults = Self::default();
         faults.lock().meanwhile.insert(at, others);
         faults
+    }
+
+    /// Chance decides: at one in `one_in` effects something fails (0: never), and at each the other processes may go first.
+    #[must_use]
+    pub fn by_chance(dice: Dice, one_in: u64) -> Self {
+        let faults = Self::default();
+        faults.lock().chance = Some((dice, one_in));
+        faults
+    }
+
+    /// The effects that are still to happen; each is to be run as a process of its own.
+    #[must_use]
+    pub fn take_late(&self) -> Vec<BoxFuture<'static, ()>> {
+        std::mem::take(&mut self.lock().late)
     }
 
     /// What was done, in order, as `update streams reserva-…`.
@@ -112,23 +133,56 @@ impl Faults {
 
     /// Counts an effect; waits for what others do before it, and tells what happens to it.
     async fn step(&self, what: String) -> Option<Fault> {
+        if self.lock().chance.is_some() {
+            Yield::default().await;
+        }
         let (fault, others) = {
             let mut state = self.lock();
             let at = state.trace.len();
             state.trace.push(what);
-            (state.plan.get(&at).copied(), state.meanwhile.remove(&at))
+            let by_chance = state
+                .chance
+                .as_ref()
+                .filter(|(dice, one_in)| dice.one_in(*one_in))
+                .and_then(|(dice, _)| {
+                    // Killing is the scheduler's.
+                    dice.pick(&[
+                        Fault::FailBefore,
+                        Fault::FailAfter,
+                        Fault::Twice,
+                        Fault::Late,
+                    ])
+                    .copied()
+                });
+            (
+                state.plan.get(&at).copied().or(by_chance),
+                state.meanwhile.remove(&at),
+            )
         };
         if let Some(others) = others {
             others.await;
         }
         fault
     }
+
+    /// Where chance decides, an answer may take its time too.
+    async fn answered(&self) {
+        if self.lock().chance.is_some() {
+            Yield::default().await;
+        }
+    }
+
+    fn later(&self, work: BoxFuture<'static, ()>) {
+        self.lock().late.push(work);
+    }
 }
 
 /// Does `$work`, or what the plan says instead. `$work` is an expression, evaluated each time it is to happen.
+///
+/// `$late` is the same work as a future of its own, for an effect that happens after the caller has gone on.
 macro_rules! effect {
-    ($faults:expr, $what:expr, $lost:expr, $work:expr) => {
-        match $faults.step($what).await {
+    ($faults:expr, $what:expr, $lost:expr, $work:expr, $late:expr) => {{
+        let answer = match $faults.step($what).await {
             None => $work.await,
             Some(Fault::FailBefore) => Err($lost),
             Some(Fault::FailAfter) => {
@@ -144,8 +198,19 @@ macro_rules! effect {
                 let _ = $work.await;
                 pending().await
             }
-        }
-    };
+            Some(Fault::Late) => {
+                $faults.later($late);
+                Err($lost)
+            }
+        };
+        $faults.answered().await;
+        answer
+    }};
+}
+
+/// A read that happens late tells nobody anything.
+fn nothing() -> BoxFuture<'static, ()> {
+    Box::pin(async {})
 }
 
 fn lost() -> TableError {
@@ -168,28 +233,59 @@ impl Tables for FaultyTables {
         let what = keys
             .first()
             .map_or_else(String::new, |key| format!("get {} {}", key.table.0, key.pk));
-        effect!(self.faults, what, lost(), self.inner.get(keys, consistency))
+        effect!(
+            self.faults,
+            what,
+            lost(),
+            self.inner.get(keys, consistency),
+            nothing()
+        )
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
         let key = write.key();
         let what = format!("write {} {}", key.table.0, key.pk);
-        effect!(self.faults, what, lost().into(), self.inner.write(write))
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        let what = format!("transact {}", writes.len());
+        let late = || -> BoxFuture<'static, ()> {
+            let (inner, write) = (self.inner.clone(), write.clone());
+            Box::pin(async move {
+                let _ = inner.write(&write).await;
+            })
+        };
         effect!(
             self.faults,
             what,
             lost().into(),
-            self.inner.transact(writes)
+            self.inner.write(write),
+            late()
+        )
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        let what = format!("transact {}", writes.len());
+        let late = || -> BoxFuture<'static, ()> {
+            let (inner, writes) = (self.inner.clone(), writes.to_vec());
+            Box::pin(async move {
+                let _ = inner.transact(&writes).await;
+            })
+        };
+        effect!(
+            self.faults,
+            what,
+            lost().into(),
+            self.inner.transact(writes),
+            late()
         )
     }
 
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
         let what = format!("query {} {}", query.table.0, query.partition);
-        effect!(self.faults, what, lost(), self.inner.query(query))
+        effect!(
+            self.faults,
+            what,
+            lost(),
+            self.inner.query(query),
+            nothing()
+        )
     }
 
     async fn list(
@@ -203,7 +299,8 @@ impl Tables for FaultyTables {
             self.faults,
             format!("list {} {pk}", table.0),
             lost(),
-            self.inner.list(table, pk, after, limit)
+            self.inner.list(table, pk, after, limit),
+            nothing()
         )
     }
 
@@ -212,7 +309,8 @@ impl Tables for FaultyTables {
             self.faults,
             format!("scan {}", table.0),
             lost(),
-            self.inner.scan(table, after)
+            self.inner.scan(table, after),
+            nothing()
         )
     }
 }
@@ -232,11 +330,19 @@ impl Log for FaultyLog {
         after: Option<&SequenceNumber>,
     ) -> Result<SequenceNumber, LogError> {
         let lost = LogError::Unavailable("the answer was lost".into());
+        let late = || -> BoxFuture<'static, ()> {
+            let (inner, key, data) = (self.inner.clone(), partition_key.to_owned(), data.to_vec());
+            Box::pin(async move {
+                let _ = inner.append(&key, &data, None).await;
+            })
+        };
+        let what = format!("append {partition_key}");
         effect!(
             self.faults,
-            format!("append {partition_key}"),
+            what,
             lost,
-            self.inner.append(partition_key, data, after)
+            self.inner.append(partition_key, data, after),
+            late()
         )
     }
 }

@@ -1,11 +1,14 @@
 //! A world that fails on purpose, and the same way each time.
 //!
-//! [`Faults`] counts every effect that goes through it, a call of a table or of the log, and lets the test choose what happens at
-//! each. Over the in-memory twins it makes a run that a test can repeat with the fault one step further, until it has been at
-//! every step.
+//! [`Faults`] stands between a process and the in-memory twins of its ports. It counts every effect, a call of a table or of the
+//! log, and decides what happens there: by a plan, so that a test can repeat a run with the fault one step further until it has been
+//! at every step; or by [`Dice`], for long runs that search. The [`Scheduler`] runs processes side by side, one effect at a time, in
+//! an order that the dice decide, and kills them anywhere. One seed, one run.
 
-#![deny(missing_docs)]
-
+mod dice;
 mod faults;
+mod scheduler;
 
+pub use dice::Dice;
 pub use faults::{Fault, Faults, FaultyLog, FaultyTables};
+pub use scheduler::{ProcessId, Scheduler, Step};

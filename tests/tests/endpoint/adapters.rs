@@ -5,7 +5,8 @@ use e2e::{Stack, unique};
 #[test]
 fn tables_are_as_the_port_says() {
     let stack = Stack::from_env();
-    let suite = ports::suite::tables(&*stack.tables, projections::TABLE, &unique("suite"));
+    let unique = unique("suite");
+    let suite = ports::suite::tables(&*stack.tables, projections::TABLE, &unique);
     stack.wait(suite);
 }
 

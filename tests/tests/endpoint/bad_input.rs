@@ -52,7 +52,10 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
         for (header, value) in case["headers"].as_object().into_iter().flatten() {
             headers.push((header.clone(), expanded(case, value.as_str().unwrap())));
         }
-        let headers: Vec<_> = headers.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(a, b)| (a.as_str(), b.as_str()))
+            .collect();
         let answer = stack.api.book(&body, &headers);
         let status = case["status"].as_u64().unwrap();
         if u64::from(answer.status) != status
@@ -64,7 +67,13 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
             wrong.push(format!("{name}: {} {text}", answer.status));
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
 
     // One that is accepted shows that a trace would be seen.
     let good = stack.api.book(
@@ -113,5 +122,11 @@ fn bad_queries_are_refused() {
             wrong.push(format!("{}: {} {text}", case["nombre"], answer.status));
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
 }

@@ -25,13 +25,13 @@ fn the_tutorials_sample_is_booked_and_seen() {
     assert_eq!(seen["itinerarios"], sample()["itinerarios"]);
     assert_eq!(seen["pago"]["moneda"], "USD");
     assert_eq!(seen["pago"]["medio"], "tok_visa");
-    let both_ways = |mut reserva: Value| {
+    let apart_from_origin = |mut reserva: Value| {
         reserva["origen"] = Value::Null;
         reserva
     };
     assert_eq!(
-        both_ways(at_once),
-        both_ways(seen),
+        apart_from_origin(at_once),
+        apart_from_origin(seen),
         "the stream and the view tell the same"
     );
 
@@ -74,5 +74,7 @@ fn what_was_accepted_is_found_at_once() {
         *origins.entry(origin.to_owned()).or_default() += 1;
     }
     println!("answered from: {origins:?}");
-    let _ = last.map(|id| stack.seen_as(id, "Pendiente"));
+    if let Some(id) = last {
+        stack.seen_as(id, "Pendiente");
+    }
 }

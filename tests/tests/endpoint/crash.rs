@@ -47,7 +47,10 @@ fn the_sweeper_publishes_what_a_crash_left() {
     let stack = Stack::from_env();
     let (id, event) = committed_only(&stack);
     let reserva = stack.api.get(&format!("/vuelos/reserva/{id}")).expect(200);
-    assert_eq!(reserva["origen"], "comando", "the API knows it all the same");
+    assert_eq!(
+        reserva["origen"], "comando",
+        "the API knows it all the same"
+    );
     let eventos = stack
         .api
         .get(&format!("/vuelos/reserva/{id}/eventos"))
@@ -56,14 +59,21 @@ fn the_sweeper_publishes_what_a_crash_left() {
     assert_eq!(eventos, json!({ "eventos": [event] }));
 
     if let Some(done) = stack.sweep() {
-        assert!(done["publicados"].as_u64().is_some_and(|count| count > 0), "{done}");
+        assert!(
+            done["publicados"].as_u64().is_some_and(|count| count > 0),
+            "{done}"
+        );
         assert_eq!(done["fallidos"], 0, "{done}");
     }
     let stream = eventually("it is published", || {
         Some(stack.stream(id)).filter(|stream| stream.published == 1)
     });
-    assert!(stack.log_of(id).contains(&stream.events[0].clone().into_bytes()));
-    let _ = stack.seen_as(id, "Pendiente");
+    assert!(
+        stack
+            .log_of(id)
+            .contains(&stream.events[0].clone().into_bytes())
+    );
+    stack.seen_as(id, "Pendiente");
 }
 
 #[test]
@@ -72,11 +82,17 @@ fn the_next_command_publishes_what_is_pending_before_it() {
     let (id, _) = committed_only(&stack);
     let command = stack.command(APROBAR_RESERVA, id, json!({}));
     let handled = stack.wait(stack.store().handle(&Vuelos, &command)).unwrap();
-    assert!(matches!(handled, Handled::Committed { appended: true, .. }), "{handled:?}");
+    assert!(
+        matches!(handled, Handled::Committed { appended: true, .. }),
+        "{handled:?}"
+    );
     let stream = stack.stream(id);
     assert_eq!((stream.published, stream.version()), (2, 2));
     let mut log = stack.log_of(id);
     log.dedup();
-    assert_eq!(log, [stream.events[0].as_bytes(), stream.events[1].as_bytes()]);
-    let _ = stack.seen_as(id, "Aprobada");
+    assert_eq!(
+        log,
+        [stream.events[0].as_bytes(), stream.events[1].as_bytes()]
+    );
+    stack.seen_as(id, "Aprobada");
 }

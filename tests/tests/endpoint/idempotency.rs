@@ -53,7 +53,7 @@ fn one_key_makes_one_reservation_however_often_it_is_sent() {
         "the same request, written otherwise"
     );
 
-    let _ = stack.seen_as(id, "Pendiente");
+    stack.seen_as(id, "Pendiente");
     let stream = stack.stream(id);
     assert_eq!((stream.events.len(), stream.receipts.len()), (1, 1));
     let log = stack.log_of(id);

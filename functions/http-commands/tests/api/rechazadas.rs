@@ -72,7 +72,10 @@ fn every_bad_request_is_refused_by_its_rule_and_changes_nothing() {
         };
         answer.assert_problem(status, kind, name);
         assert_eq!(answer.errores(), expected(&entry), "{name}");
-        assert!(answer.text.len() < 64 * 1024, "{name}: the answer is bounded");
+        assert!(
+            answer.text.len() < 64 * 1024,
+            "{name}: the answer is bounded"
+        );
         fixture.assert_nothing_happened(name);
     }
 }

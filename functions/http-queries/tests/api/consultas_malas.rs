@@ -47,6 +47,9 @@ fn every_bad_query_is_refused_by_its_rule() {
 #[test]
 fn names_are_used_once() {
     let entries = bad_queries();
-    let names: BTreeSet<_> = entries.iter().map(|entry| entry["nombre"].as_str()).collect();
+    let names: BTreeSet<_> = entries
+        .iter()
+        .map(|entry| entry["nombre"].as_str())
+        .collect();
     assert_eq!(names.len(), entries.len());
 }

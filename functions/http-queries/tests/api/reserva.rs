@@ -123,7 +123,11 @@ fn what_was_never_made_is_not_there() {
 fn an_id_may_be_written_in_any_form_of_a_uuid() {
     let fixture = Fixture::new();
     let id = fixture.create(None);
-    let answer = fixture.get(&path(id).to_uppercase().replace("/VUELOS/RESERVA", "/vuelos/reserva"));
+    let answer = fixture.get(
+        &path(id)
+            .to_uppercase()
+            .replace("/VUELOS/RESERVA", "/vuelos/reserva"),
+    );
     assert_eq!(answer.ok()["id_reserva"], id.to_string());
 }
 

@@ -167,7 +167,7 @@ impl Bench {
             world: &self.world,
             older_than: std::time::Duration::ZERO,
         };
-        self.clock.advance(std::time::Duration::from_secs(60));
+        self.clock.advance(std::time::Duration::from_mins(1));
         block_on(sweeper.sweep()).unwrap()
     }
 

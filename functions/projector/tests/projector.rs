@@ -1,0 +1,286 @@
+//! The function at its boundary: batches of Kinesis in, rows and parked records out, over tables in memory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use consumer::{Parked, ParkedWhat, Parking, Reason};
+use event_store::StreamReader;
+use events::{Catalogue, IdReserva, vuelos::EstadoReserva};
+use futures::executor::block_on;
+use lambda_runtime::Diagnostic;
+use ports::{
+    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, SequenceNumber, TableError, TableName,
+    Tables, TransactError, Write, WriteError,
+    memory::{MemoryTables, world},
+};
+use projections::{Generations, Projector, views::reservas};
+use projector::{App, CONSUMER, RetryBatch};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const BATCH: &str = include_str!("../events/lote.json");
+const CREATED: &str = include_str!("../../../shared/events/samples/vuelos/ReservaCreada.v2.json");
+const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
+
+/// Tables in memory of which one refuses writes to some keys.
+#[derive(Default)]
+struct Failing {
+    tables: MemoryTables,
+    /// Part of the keys that cannot be written.
+    broken: Mutex<Option<String>>,
+}
+
+impl Failing {
+    fn break_writes(&self, part: Option<String>) {
+        *self.broken.lock().unwrap() = part;
+    }
+
+    fn check(&self, write: &Write) -> Result<(), TableError> {
+        match &*self.broken.lock().unwrap() {
+            Some(part) if write.key().pk.contains(part) => {
+                Err(TableError::Unavailable("throttled".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Tables for Failing {
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError> {
+        self.tables.get(keys, consistency).await
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        self.check(write)?;
+        self.tables.write(write).await
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        for write in writes {
+            self.check(write)?;
+        }
+        self.tables.transact(writes).await
+    }
+
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        self.tables.query(query).await
+    }
+
+    async fn list(
+        &self,
+        table: TableName,
+        pk: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<ScanPage, TableError> {
+        self.tables.list(table, pk, after, limit).await
+    }
+
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
+        self.tables.scan(table, after).await
+    }
+}
+
+struct Fixture {
+    tables: Arc<Failing>,
+    world: ports::World,
+    app: App,
+}
+
+impl Fixture {
+    fn new(partial_batch: bool) -> Self {
+        let (world, _) = world(1);
+        let tables = Arc::new(Failing::default());
+        let reader = StreamReader::new(tables.clone(), Catalogue::current());
+        let views = projections::registry();
+        let app = App {
+            projector: Projector::new(tables.clone(), reader, world.clone(), views),
+            partial_batch,
+        };
+        Self { tables, world, app }
+    }
+
+    fn handle(&self, batch: &Value) -> Result<KinesisEventResponse, RetryBatch> {
+        let event: KinesisEvent = serde_json::from_value(batch.clone()).unwrap();
+        block_on(self.app.handle(event))
+    }
+
+    /// What the runtime is told by a batch that is taken in.
+    fn told(&self, batch: &Value) -> Value {
+        serde_json::to_value(self.handle(batch).unwrap()).unwrap()
+    }
+
+    fn estado(&self, id: IdReserva) -> Option<EstadoReserva> {
+        let generations = Generations::new(self.tables.clone(), self.world.clock.clone());
+        let generation = block_on(generations.live(reservas::NAME)).unwrap();
+        let fila = block_on(reservas::one(&*self.tables, &generation, id)).unwrap();
+        fila.and_then(|fila| fila.estado)
+    }
+
+    fn parked(&self) -> Vec<Parked> {
+        let parking = Parking::new(self.tables.clone(), self.world.clock.clone());
+        block_on(parking.list()).unwrap()
+    }
+}
+
+fn batch() -> Value {
+    serde_json::from_str(BATCH).unwrap()
+}
+
+fn nth(number: u128) -> IdReserva {
+    IdReserva(Uuid::from_u128(number))
+}
+
+fn sequence(number: u128) -> String {
+    format!("49671234567890123456789012345678901234567890123456789{number:03}")
+}
+
+/// A record that a reservation was made.
+fn made(number: u128) -> Value {
+    let id = nth(number).to_string();
+    record(number, &id, CREATED.replace(ID, &id).as_bytes())
+}
+
+fn record(number: u128, partition_key: &str, data: &[u8]) -> Value {
+    let sequence = sequence(number);
+    json!({
+        "eventID": format!("shardId-000000000001:{sequence}"),
+        "kinesis": {
+            "partitionKey": partition_key,
+            "sequenceNumber": sequence,
+            "data": STANDARD.encode(data),
+            "approximateArrivalTimestamp": 1_769_853_600.5,
+        },
+    })
+}
+
+fn records(records: impl IntoIterator<Item = Value>) -> Value {
+    json!({"Records": records.into_iter().collect::<Vec<_>>()})
+}
+
+#[test]
+fn the_sample_batch_is_applied_but_for_what_is_no_event() {
+    for partial_batch in [true, false] {
+        let fixture = Fixture::new(partial_batch);
+        // A batch may be delivered again.
+        for _ in 0..2 {
+            assert_eq!(fixture.told(&batch()), json!({"batchItemFailures": []}));
+            assert_eq!(
+                fixture.estado(ID.parse().unwrap()),
+                Some(EstadoReserva::Aprobada)
+            );
+            let parked = fixture.parked();
+            assert_eq!(parked.len(), 1);
+            assert_eq!(parked[0].owner, CONSUMER);
+            assert_eq!(parked[0].reason, Reason::Undecodable);
+            assert_eq!(
+                parked[0].what,
+                ParkedWhat::Record {
+                    shard: "shardId-000000000000".into(),
+                    sequence: SequenceNumber(sequence(2)),
+                    partition_key: "cualquiera".into(),
+                }
+            );
+            let parking = Parking::new(fixture.tables.clone(), fixture.world.clock.clone());
+            let data = block_on(parking.data(&parked[0])).unwrap();
+            assert_eq!(data.unwrap(), b"esto no es un evento");
+        }
+    }
+}
+
+#[test]
+fn an_event_of_an_unknown_type_waits_for_a_build_that_knows_it() {
+    let fixture = Fixture::new(true);
+    let newer = CREATED.replace("ReservaCreada", "ReservaTransferida");
+    let batch = records([made(1), record(2, ID, newer.as_bytes()), made(3)]);
+    assert_eq!(fixture.told(&batch), json!({"batchItemFailures": []}));
+    let reasons: Vec<_> = fixture
+        .parked()
+        .iter()
+        .map(|parked| parked.reason)
+        .collect();
+    assert_eq!(reasons, [Reason::UnknownType]);
+    assert_eq!(fixture.estado(nth(3)), Some(EstadoReserva::Pendiente));
+}
+
+#[test]
+fn a_partial_response_names_the_first_record_that_failed() {
+    let fixture = Fixture::new(true);
+    // Groups are worked on in the order of their ids, so the first to fail is not the first in the batch.
+    let batch = records([made(9), made(7), made(2), made(8)]);
+    fixture.tables.break_writes(Some("00000000000".into()));
+    assert_eq!(
+        fixture.told(&batch),
+        json!({"batchItemFailures": [{"itemIdentifier": sequence(9)}]})
+    );
+    fixture.tables.break_writes(Some(nth(7).to_string()));
+    assert_eq!(
+        fixture.told(&batch),
+        json!({"batchItemFailures": [{"itemIdentifier": sequence(7)}]})
+    );
+    assert_eq!(fixture.estado(nth(7)), None);
+    assert_eq!(fixture.estado(nth(2)), Some(EstadoReserva::Pendiente));
+
+    // What is delivered again is the rest of the batch.
+    fixture.tables.break_writes(None);
+    let rest = records([made(7), made(2), made(8)]);
+    assert_eq!(fixture.told(&rest), json!({"batchItemFailures": []}));
+    for number in [9, 7, 2, 8] {
+        assert_eq!(fixture.estado(nth(number)), Some(EstadoReserva::Pendiente));
+    }
+    assert!(fixture.parked().is_empty());
+}
+
+#[test]
+fn a_record_that_cannot_be_parked_is_delivered_again() {
+    let fixture = Fixture::new(true);
+    fixture.tables.break_writes(Some(CONSUMER.into()));
+    let batch = records([made(1), record(2, "x", b"?"), made(3)]);
+    assert_eq!(
+        fixture.told(&batch),
+        json!({"batchItemFailures": [{"itemIdentifier": sequence(2)}]})
+    );
+    fixture.tables.break_writes(None);
+    assert_eq!(fixture.told(&batch), json!({"batchItemFailures": []}));
+    assert_eq!(fixture.parked().len(), 1);
+}
+
+#[test]
+fn where_partial_responses_are_not_honoured_the_invocation_fails() {
+    let fixture = Fixture::new(false);
+    fixture.tables.break_writes(Some(nth(2).to_string()));
+    let batch = records([made(1), made(2), made(3)]);
+    let error = fixture.handle(&batch).unwrap_err();
+    assert_eq!(error.sequence, sequence(2));
+    assert!(error.cause.contains("throttled"), "{}", error.cause);
+    let diagnostic = Diagnostic::from(error);
+    assert_eq!(diagnostic.error_type, "RetryBatch");
+    assert!(diagnostic.error_message.contains(&sequence(2)));
+
+    fixture.tables.break_writes(None);
+    assert_eq!(fixture.told(&batch), json!({"batchItemFailures": []}));
+    for number in 1..=3 {
+        assert_eq!(fixture.estado(nth(number)), Some(EstadoReserva::Pendiente));
+    }
+}
+
+#[test]
+fn an_empty_batch_is_nothing() {
+    let fixture = Fixture::new(true);
+    assert_eq!(fixture.told(&records([])), json!({"batchItemFailures": []}));
+}

@@ -1,0 +1,95 @@
+//! Running futures one poll at a time, in an order that a seed decides.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use futures::future::BoxFuture;
+
+use crate::Dice;
+
+/// A process of the simulation, by its number.
+pub type ProcessId = usize;
+
+/// What came of a step.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<T> {
+    /// A process went on to its next effect.
+    Progress,
+    /// A process ended.
+    Done(ProcessId, T),
+    /// A process was killed where it stood.
+    Killed(ProcessId),
+    /// There is no process.
+    Idle,
+}
+
+/// Processes that run side by side, one poll at a time.
+pub struct Scheduler<T> {
+    processes: BTreeMap<ProcessId, BoxFuture<'static, T>>,
+    next: ProcessId,
+}
+
+impl<T> Default for Scheduler<T> {
+    fn default() -> Self {
+        Self {
+            processes: BTreeMap::new(),
+            next: 0,
+        }
+    }
+}
+
+impl<T> Scheduler<T> {
+    /// Starts a process. It does nothing before its first step.
+    pub fn spawn(&mut self, process: BoxFuture<'static, T>) -> ProcessId {
+        let id = self.next;
+        self.next += 1;
+        self.processes.insert(id, process);
+        id
+    }
+
+    /// Picks a process by chance and runs it to its next effect, or kills it, once in `kill_one_in` steps (0: never).
+    pub fn step(&mut self, dice: &Dice, kill_one_in: u64) -> Step<T> {
+        let ids: Vec<_> = self.processes.keys().copied().collect();
+        let Some(id) = dice.pick(&ids).copied() else {
+            return Step::Idle;
+        };
+        if dice.one_in(kill_one_in) {
+            self.processes.remove(&id);
+            return Step::Killed(id);
+        }
+        let Some(process) = self.processes.get_mut(&id) else {
+            return Step::Idle;
+        };
+        match process
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Pending => Step::Progress,
+            Poll::Ready(output) => {
+                self.processes.remove(&id);
+                Step::Done(id, output)
+            }
+        }
+    }
+}
+
+/// Lets the other processes go first, once.
+#[derive(Default)]
+pub(crate) struct Yield(bool);
+
+impl Future for Yield {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0 {
+            return Poll::Ready(());
+        }
+        self.0 = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
