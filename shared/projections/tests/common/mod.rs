@@ -208,6 +208,10 @@ impl Bench {
         block_on(Parking::new(self.tables.clone(), self.world.clock.clone()).list()).unwrap()
     }
 
+    pub fn reader(&self) -> StreamReader {
+        StreamReader::new(self.tables.clone(), Catalogue::current())
+    }
+
     pub fn stream_items(&self) -> usize {
         self.tables.all(STREAMS).len()
     }

@@ -1,0 +1,177 @@
+//! Mistakes made on purpose, from outside: in what a projector asks of its tables, or in how it is handed its events.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use consumer::{Group, Handler, Stop};
+use futures::future::join_all;
+use ports::{
+    Condition, Consistency, IndexPage, IndexQuery, Item, Key, Path, ScanPage, TableError,
+    TableName, Tables, TransactError, Update, Write, WriteError,
+};
+use serde_json::Value;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    GuardOfOneStreamOnly,
+    GuardNotChecked,
+    GapApplied,
+    /// Made where the batch is delivered again, by the test itself.
+    FailureIndexOffByOne,
+    /// The guard keeps the result right; what it costs gives it away.
+    EventsOfOneKeyHandledConcurrently,
+}
+
+impl Bug {
+    pub const ALL: [Self; 5] = [
+        Self::GuardOfOneStreamOnly,
+        Self::GuardNotChecked,
+        Self::GapApplied,
+        Self::FailureIndexOffByOne,
+        Self::EventsOfOneKeyHandledConcurrently,
+    ];
+}
+
+/// The tables of a projector that has the bug.
+pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
+    match bug {
+        Some(bug) => Arc::new(Planted {
+            bug,
+            tables,
+            read: Mutex::default(),
+        }),
+        None => tables,
+    }
+}
+
+struct Planted {
+    bug: Bug,
+    tables: Arc<dyn Tables>,
+    /// Version of the reservation's own stream in the row, as last read.
+    read: Mutex<BTreeMap<Key, Value>>,
+}
+
+impl Planted {
+    fn condition(&self, update: &Update) -> Condition {
+        let is_row = update.key.table == projections::TABLE && update.key.sk == "row";
+        match (self.bug, &update.condition) {
+            (Bug::GuardNotChecked, _) if is_row => Condition::Always,
+            (Bug::GuardOfOneStreamOnly, Condition::Equals(..)) if is_row => {
+                match self.read.lock().unwrap().get(&update.key) {
+                    Some(version) => {
+                        Condition::Equals(Path::entry("guard", "reserva"), version.clone())
+                    }
+                    None => Condition::Exists,
+                }
+            }
+            (_, other) => other.clone(),
+        }
+    }
+}
+
+/// The stream's item as a reader sees it that takes a gap for nothing: events that change nothing in the place of those it should
+/// make up for.
+fn without_history(item: &mut Item) {
+    let Some(Value::Array(events)) = item.get_mut("events") else {
+        return;
+    };
+    let last = events.len().saturating_sub(1);
+    for event in events.iter_mut().take(last) {
+        let mut old: Value = serde_json::from_str(event.as_str().unwrap()).unwrap();
+        if old["type"] == "ReservaPagada" {
+            continue;
+        }
+        let reservation = old["subject"].clone();
+        old["type"] = "AprobacionReservaFallida".into();
+        old["dataschema"] = "urn:aeroalpes:esquema:vuelos:AprobacionReservaFallida:v1".into();
+        old["data"] = serde_json::json!({
+            "id_reserva": reservation, "fecha_actualizacion": old["time"], "motivo": "x",
+        });
+        *event = old.to_string().into();
+    }
+}
+
+#[async_trait]
+impl Tables for Planted {
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError> {
+        let mut items = self.tables.get(keys, consistency).await?;
+        for (key, item) in keys.iter().zip(&mut items) {
+            let Some(item) = item else { continue };
+            if key.table == event_store::TABLE && self.bug == Bug::GapApplied {
+                without_history(item);
+            }
+            let version = item.get("guard").and_then(|guard| guard.get("reserva"));
+            if let Some(version) = version {
+                self.read
+                    .lock()
+                    .unwrap()
+                    .insert(key.clone(), version.clone());
+            }
+        }
+        Ok(items)
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        let Write::Update(update) = write else {
+            return self.tables.write(write).await;
+        };
+        self.tables
+            .write(&update.clone().when(self.condition(update)).into())
+            .await
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        self.tables.transact(writes).await
+    }
+
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        self.tables.query(query).await
+    }
+
+    async fn list(
+        &self,
+        table: TableName,
+        pk: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<ScanPage, TableError> {
+        self.tables.list(table, pk, after, limit).await
+    }
+
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
+        self.tables.scan(table, after).await
+    }
+}
+
+/// Hands every event on by itself, all at once.
+pub struct Splitting<'a>(pub &'a dyn Handler);
+
+#[async_trait]
+impl Handler for Splitting<'_> {
+    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+        let mut results = vec![];
+        for group in groups {
+            let singles: Vec<_> = group
+                .events
+                .iter()
+                .map(|event| {
+                    [Group {
+                        subject: group.subject,
+                        events: vec![event.clone()],
+                    }]
+                })
+                .collect();
+            let handled = join_all(singles.iter().map(|single| self.0.handle(single))).await;
+            let failed = handled.into_iter().flatten().find(Result::is_err);
+            results.push(failed.unwrap_or(Ok(())));
+        }
+        results
+    }
+}
