@@ -322,7 +322,9 @@ fn commands(text: &str) -> BTreeSet<String> {
             .collect()
     };
     let named = text.split("cargo xtask ").skip(1).map(word);
-    named.filter(|name| !name.is_empty()).collect()
+    // `cargo xtask --port 1` names none.
+    let is_name = |name: &String| name.starts_with(|letter: char| letter.is_ascii_lowercase());
+    named.filter(is_name).collect()
 }
 
 /// The commands of the help text; a line may name several, `tail | parked`.
@@ -369,6 +371,18 @@ fn named_paths(markdown: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// Names of tests in backticks: words in lower case with three underscores or more.
+fn named_tests(markdown: &str) -> BTreeSet<String> {
+    let is_test = |word: &&str| {
+        word.matches('_').count() >= 3
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    let spoken = markdown.split('`').skip(1).step_by(2);
+    spoken.filter(is_test).map(str::to_owned).collect()
+}
+
 fn none(violations: &[String]) {
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
 }
@@ -411,6 +425,19 @@ fn what_the_documents_name_exists() {
             .into_iter()
             .filter(|named| !exists(named));
         violations.extend(paths.map(|named| format!("{path} names {named}, which is not there")));
+    }
+    none(&violations);
+}
+
+#[test]
+fn the_tests_that_the_documents_name_exist() {
+    let sources: String = files("", ".rs").into_values().collect();
+    let mut violations = vec![];
+    for (path, text) in files("", ".md") {
+        let gone = named_tests(&text)
+            .into_iter()
+            .filter(|name| !sources.contains(&format!("fn {name}(")));
+        violations.extend(gone.map(|name| format!("{path} names the test {name}")));
     }
     none(&violations);
 }
@@ -570,6 +597,11 @@ fn what_a_document_names_and_is_not_there_is_found() {
     assert_eq!(
         named_paths(text).into_iter().collect::<Vec<_>>(),
         ["docs", "shared/events/src/lib.rs"]
+    );
+    let text = "`a_gap_is_healed` and `id_reserva`, `AEROALPES_A_B_C` and a_b_c_d";
+    assert_eq!(
+        named_tests(text).into_iter().collect::<Vec<_>>(),
+        ["a_gap_is_healed"]
     );
 }
 

@@ -260,7 +260,7 @@ fn an_index_that_cannot_be_read_fails_the_run() {
 #[test]
 fn what_is_no_task_is_not_taken_for_one() {
     for text in [
-        r#"{}"#,
+        "{}",
         r#"{"tarea": "otra"}"#,
         r#"{"tarea": "barrido", "antiguedad": 1}"#,
         r#"{"tarea": "barrido", "antiguedad_segundos": -1}"#,

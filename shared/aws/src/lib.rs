@@ -4,10 +4,12 @@
 
 mod dynamodb;
 mod kinesis;
+mod s3;
 mod system;
 
 pub use dynamodb::DynamoTables;
 pub use kinesis::{KinesisLog, KinesisReader};
+pub use s3::S3Objects;
 pub use system::world;
 
 /// Loads the configuration of the environment: region, credentials, endpoint.

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::{Context, DecodeError, NewEvent, event::undecodable, pagos, upcast, vuelos};
 
@@ -139,6 +140,14 @@ impl Catalogue {
     /// Every type.
     pub fn types(&self) -> impl Iterator<Item = &EventType> {
         self.0.iter()
+    }
+
+    /// Tells two catalogues apart: what one could not decode, another may.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let types = self.0.iter().map(|known| format!("{}:{}:v{}", known.context.name(), known.name, known.newest()));
+        let types: Vec<_> = types.collect();
+        format!("{:x}", Sha256::digest(types.join("\n"))).chars().take(16).collect()
     }
 
     /// This catalogue without the type `name`: that of a build from before it existed.

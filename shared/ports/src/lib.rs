@@ -8,17 +8,20 @@
 //! | --- | --- | --- |
 //! | [`Tables`] | DynamoDB | [`memory::MemoryTables`] |
 //! | [`Log`], [`LogReader`] | Kinesis | [`memory::MemoryLog`] |
+//! | [`Objects`] | S3 | [`memory::MemoryObjects`] |
 //! | [`Clock`], [`Ids`], [`Randomness`], [`Tasks`] | the operating system, tokio | [`memory::world`] |
 
 #![deny(missing_docs)]
 
 mod log;
 pub mod memory;
+mod objects;
 pub mod suite;
 mod tables;
 mod world;
 
 pub use log::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
+pub use objects::{ObjectError, Objects};
 pub use tables::{
     Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
     TableError, TableName, Tables, TransactError, Update, Write, WriteError,

@@ -9,7 +9,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    Condition, Consistency, Direction, Index, IndexQuery, Item, Key, Log, LogReader, Path,
+    Condition, Consistency, Direction, Index, IndexQuery, Item, Key, Log, LogReader, Objects, Path,
     Position, TableName, Tables, TransactError, Update, Write, WriteError,
 };
 
@@ -358,4 +358,32 @@ pub async fn log(log: &dyn Log, reader: &dyn LogReader, unique: &str) {
             .collect::<Vec<_>>(),
         [[0, 255, 254]]
     );
+}
+
+/// The suite of [`Objects`]. `unique` sets this run's objects apart from those of others.
+pub async fn objects(objects: &dyn Objects, unique: &str) {
+    let key = |number: usize| format!("{unique}/part {number:02}+ñ");
+    assert_eq!(objects.get(&key(0)).await.unwrap(), None);
+    for number in 0..5 {
+        objects
+            .put(&key(number), &[u8::try_from(number).unwrap(), 255, 0])
+            .await
+            .unwrap();
+    }
+    objects.put(&key(1), b"once more").await.unwrap();
+    assert_eq!(objects.get(&key(0)).await.unwrap(), Some(vec![0, 255, 0]));
+    assert_eq!(
+        objects.get(&key(1)).await.unwrap(),
+        Some(b"once more".to_vec())
+    );
+    let prefix = format!("{unique}/");
+    let listed = objects.list(&prefix, None, 3).await.unwrap();
+    assert_eq!(listed, [key(0), key(1), key(2)]);
+    let listed = objects.list(&prefix, Some(&key(2)), 100).await.unwrap();
+    assert_eq!(listed, [key(3), key(4)]);
+    for number in 0..5 {
+        objects.delete(&key(number)).await.unwrap();
+    }
+    objects.delete(&key(0)).await.unwrap();
+    assert!(objects.list(&prefix, None, 100).await.unwrap().is_empty());
 }

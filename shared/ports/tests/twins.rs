@@ -13,6 +13,11 @@ fn tables_in_memory() {
 }
 
 #[test]
+fn objects_in_memory() {
+    block_on(suite::objects(&memory::MemoryObjects::new(), "run"));
+}
+
+#[test]
 fn log_in_memory() {
     let (world, _) = memory::world(1);
     let log = memory::MemoryLog::new(3, world.clock);

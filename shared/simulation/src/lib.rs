@@ -5,6 +5,8 @@
 //! at every step; or by [`Dice`], for long runs that search. The [`Scheduler`] runs processes side by side, one effect at a time, in
 //! an order that the dice decide, and kills them anywhere. One seed, one run.
 
+#![deny(missing_docs)]
+
 mod dice;
 mod faults;
 mod scheduler;

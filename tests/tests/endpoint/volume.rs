@@ -196,9 +196,14 @@ fn listed(stack: &Stack, made: &Made, clients: &[String]) {
             .filter(|(_, expected)| wanted(expected))
             .map(|(id, _)| *id)
             .collect();
-        // Without a client it lists everyone's: as far back as ours go, which is to the end where nobody was before us.
+        // Without a client it lists everyone's: as far back as ours go, which is to the end where nobody was before us, and in larger
+        // pages, since emulators read all of an index for each page.
         let only = client.is_none().then_some(&ids);
-        let seen = pages(stack, filter, PAGE, only);
+        let limit = match only {
+            Some(_) => (made.len() / 20).clamp(PAGE, LARGEST_PAGE),
+            None => PAGE,
+        };
+        let seen = pages(stack, filter, limit, only);
         let seen: Vec<IdReserva> = seen
             .iter()
             .inspect(|reserva| {

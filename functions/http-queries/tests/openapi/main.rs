@@ -36,7 +36,7 @@ fn infra(file: &str) -> PathBuf {
 fn the_file_is_what_the_code_says() {
     let generated = format!("{:#}\n", documento::documento());
     let file = infra("openapi.json");
-    if std::env::var_os("AEROALPES_BLESS").is_some() {
+    if std::env::var("AEROALPES_BLESS").as_deref() == Ok("1") {
         fs::write(&file, &generated).unwrap();
     }
     assert!(
@@ -145,9 +145,6 @@ fn every_query_is_routed_and_answers_as_described() {
                     continue;
                 }
                 let answer = fixture.answer(&ask(&method.to_uppercase(), &query));
-                if status == 404 && !path.contains("{id}") {
-                    panic!("{path} names nothing that may not exist");
-                }
                 assert_eq!(answer.status, status, "{query}: {}", answer.text);
                 let content = &response(&document, operation, status)["content"];
                 let media = answer.header("Content-Type").unwrap();

@@ -1,9 +1,11 @@
 //! The ports in memory: for tests, and for the simulation of the whole system.
 
 mod log;
+mod objects;
 mod tables;
 mod world;
 
 pub use log::MemoryLog;
+pub use objects::MemoryObjects;
 pub use tables::MemoryTables;
 pub use world::{ManualClock, SeededRandomness, SequentialIds, world};
