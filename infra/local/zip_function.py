@@ -1,9 +1,10 @@
 """Zips a function's binary as `bootstrap`, for Lambda.
 
-    python zip_function.py BINARY ZIP
+    python zip_function.py BINARY ZIP [LEVEL]
 
-Debug information is stripped from the copy where binutils are at hand. The zip holds no times, so that the same binary
-gives the same bytes and nothing is deployed for nothing. A zip made of this very binary before is left alone.
+LEVEL is that of the compression, from 1, fast, to 9; 1 if left out. Debug information is stripped from the copy where
+binutils are at hand. The zip holds no times, so that the same binary gives the same bytes and nothing is deployed for
+nothing. A zip made of this very binary before is left alone.
 """
 
 import pathlib
@@ -26,6 +27,7 @@ def stripped(binary: pathlib.Path) -> bytes:
 
 def main() -> None:
     binary, target = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
+    level = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     found = binary.stat()
     source = f"{binary} {found.st_mtime_ns} {found.st_size}\n"
     stamp = target.with_suffix(".source")
@@ -36,8 +38,8 @@ def main() -> None:
     entry.external_attr = 0o755 << 16
     entry.compress_type = zipfile.ZIP_DEFLATED
     partial = target.with_suffix(".part")
-    with zipfile.ZipFile(partial, "w", compresslevel=1) as archive:
-        archive.writestr(entry, stripped(binary), compresslevel=1)
+    with zipfile.ZipFile(partial, "w", compresslevel=level) as archive:
+        archive.writestr(entry, stripped(binary), compresslevel=level)
     partial.replace(target)
     stamp.write_text(source)
 

@@ -185,7 +185,11 @@ impl Stack {
 
     /// The parking lot.
     pub fn parking(&self) -> Parking {
-        Parking::new(self.tables.clone(), self.world.clock.clone())
+        Parking::new(
+            self.tables.clone(),
+            self.world.clock.clone(),
+            &Catalogue::current(),
+        )
     }
 
     /// Publishes now what is committed and not published; what the function answered. Only emulators take a request that is not

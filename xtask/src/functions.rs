@@ -78,9 +78,16 @@ pub fn invoke(workspace: &Workspace, mut args: Args) -> Result<()> {
 pub fn tick(workspace: &Workspace, mut args: Args) -> Result<()> {
     let target = Target::select(workspace, &mut args)?;
     args.finish()?;
-    let event = target.folder.join("tick.json");
-    crate::workspace::write(&event, r#"{"tarea":"barrido"}"#)?;
-    call(workspace, &target, "timers", &event)
+    let tasks = [
+        r#"{"tarea":"barrido","antiguedad_segundos":0}"#,
+        r#"{"tarea":"estacionados"}"#,
+    ];
+    for task in tasks {
+        let event = target.folder.join("tick.json");
+        crate::workspace::write(&event, task)?;
+        call(workspace, &target, "timers", &event)?;
+    }
+    Ok(())
 }
 
 fn call(
@@ -116,7 +123,7 @@ pub fn pretty(text: &str) -> String {
 }
 
 /// A path, or the name of a sample with or without `.json`, or the first sample.
-fn event_file(workspace: &Workspace, function: &str, wanted: Option<&str>) -> Result<PathBuf> {
+pub fn event_file(workspace: &Workspace, function: &str, wanted: Option<&str>) -> Result<PathBuf> {
     let mut samples = children(&workspace.path("functions").join(function).join("events"))?;
     samples.retain(|path| path.extension().is_some_and(|end| end == "json"));
     let Some(wanted) = wanted else {

@@ -3,6 +3,7 @@
 //! It starts other programs and shows what they say, and knows nothing of the system itself: `ops` does.
 
 mod args;
+mod bench;
 mod demo;
 mod deploy;
 mod failure;
@@ -41,13 +42,14 @@ AeroAlpes on Lambda: the developer's commands.
   cargo xtask test                  all that CI runs
       --quick                       format, lints and unit tests only
       --endpoint URL                only the end-to-end tests, on a LocalStack that runs already
+  cargo xtask bench [--quick]       measure the functions and their peers, and write docs/benchmarks.md
 
   cargo xtask url                   the API's base URL, alone
   cargo xtask logs [FUNCTION] [--correlacion ID]      what the functions logged
   cargo xtask deploy FUNCTION       build one function and put it in place
   cargo xtask invoke FUNCTION [EVENT]     EVENT: a sample in functions/FUNCTION/events, or a file; default the first
   cargo xtask tick                  run the timers now
-  cargo xtask tail | parked | redrive | verify | retention      operating it; each has --help
+  cargo xtask tail | parked | redrive | discard | verify | retention      operating it; each has --help
   cargo xtask tools                 install cargo-lambda and zig too, and say how to use them
 
 Commands mean the runtime that was brought up last; --port N or --endpoint URL before their own words name another.
@@ -82,6 +84,7 @@ fn dispatch(command: &str, mut args: Args) -> Result<()> {
         }
         "down" => up::down(workspace, args),
         "test" => gate::test(workspace, args),
+        "bench" => bench::bench(workspace, args),
         "url" => {
             let target = Target::select(workspace, &mut args)?;
             args.finish()?;
@@ -92,7 +95,7 @@ fn dispatch(command: &str, mut args: Args) -> Result<()> {
         "deploy" => functions::deploy(workspace, args),
         "invoke" => functions::invoke(workspace, args),
         "tick" => functions::tick(workspace, args),
-        "tail" | "parked" | "redrive" | "verify" | "retention" => {
+        "tail" | "parked" | "redrive" | "discard" | "verify" | "retention" => {
             ops::hand_on(workspace, command, args)
         }
         "tools" => tools(workspace, args),

@@ -70,7 +70,7 @@ pub fn package(workspace: &Workspace, build: Build, functions: &[String]) -> Res
     match build {
         Build::Host => {
             let binaries = step("build the functions (cargo build)", || {
-                cargo_build(workspace, functions)
+                cargo_build(workspace, functions, &[])
             })?;
             step("zip the functions", || {
                 let mut children = Vec::new();
@@ -102,11 +102,17 @@ pub fn package(workspace: &Workspace, build: Build, functions: &[String]) -> Res
     Ok(folder)
 }
 
-fn cargo_build(workspace: &Workspace, functions: &[String]) -> Result<Vec<(String, PathBuf)>> {
+/// Builds them for this machine, and gives each with its binary.
+pub fn cargo_build(
+    workspace: &Workspace,
+    functions: &[String],
+    options: &[&str],
+) -> Result<Vec<(String, PathBuf)>> {
     let mut cargo = command(
         cargo(),
         &["build", "--message-format=json-render-diagnostics"],
     );
+    cargo.args(options);
     for function in functions {
         cargo.args(["--package", function, "--bin", function]);
     }

@@ -21,7 +21,7 @@ const MAX_BODY: usize = 64 * 1024;
 
 impl App {
     pub(crate) async fn crear_reserva(&self, request: &Request) -> Response<Body> {
-        let (key, data) = match parse(request) {
+        let (key, mut data) = match parse(request) {
             Ok(parsed) => parsed,
             Err(problem) => return http::problem(&problem),
         };
@@ -29,13 +29,15 @@ impl App {
             Some(key) => idempotency::command_id(OPERATION, key),
             None => CommandId(self.world.ids.fresh()),
         };
+        // Left out or written out, the default is the same request.
+        let sagamode = *data.saga.get_or_insert_default();
         let command = Command {
             id,
             kind: CREAR_RESERVA.to_owned(),
             subject: idempotency::reservation_of(id),
             correlationid: IdCorrelacion(self.world.ids.fresh()),
             causationid: None,
-            sagamode: data.saga.unwrap_or_default(),
+            sagamode,
             traceparent: traceparent(request),
             data: serde_json::to_value(data).unwrap_or_default(),
         };

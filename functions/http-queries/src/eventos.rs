@@ -1,11 +1,24 @@
 //! `GET /vuelos/reserva/{id}/eventos`.
 
+use event_store::StreamError;
 use events::{Context, Moment, StreamId, Version};
 use lambda_http::{Body, Response, http::StatusCode};
 use lambda_kit::http;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::{App, Refusal, no_such_reservation, parse_id};
+
+/// Events, each in the text it was committed as.
+#[derive(Serialize)]
+struct Eventos<'a> {
+    eventos: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct When {
+    time: Moment,
+}
 
 impl App {
     /// The events of a reservation, from its three streams, by time, then version: each exactly as it was committed.
@@ -15,22 +28,21 @@ impl App {
             .reader
             .read(&Context::ALL.map(|context| StreamId::new(context, id)))
             .await?;
-        let mut events = vec![];
+        let mut found = vec![];
         for stream in &streams {
             for (version, text) in stream.texts(1, Version::MAX) {
-                let event: Value = serde_json::from_str(text).unwrap_or_default();
-                let time = event
-                    .get("time")
-                    .and_then(Value::as_str)
-                    .and_then(|time| time.parse::<Moment>().ok());
-                events.push((time, version, stream.id, event));
+                let malformed =
+                    |error: serde_json::Error| StreamError::Malformed(stream.id, error.to_string());
+                let When { time } = serde_json::from_str(text).map_err(malformed)?;
+                let event: &RawValue = serde_json::from_str(text).map_err(malformed)?;
+                found.push((time, version, stream.id, event));
             }
         }
-        if events.is_empty() {
+        if found.is_empty() {
             return Err(no_such_reservation(id));
         }
-        events.sort_by_key(|(time, version, stream, _)| (*time, *version, *stream));
-        let events: Vec<_> = events.into_iter().map(|(.., event)| event).collect();
-        Ok(http::json(StatusCode::OK, &json!({ "eventos": events })))
+        found.sort_by_key(|(time, version, stream, _)| (*time, *version, *stream));
+        let eventos = found.into_iter().map(|(.., event)| event).collect();
+        Ok(http::json(StatusCode::OK, &Eventos { eventos }))
     }
 }

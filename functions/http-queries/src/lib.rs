@@ -89,7 +89,7 @@ fn openapi() -> Response<Body> {
 
 fn parse_id(text: &str) -> Result<IdReserva, Refusal> {
     text.parse().map_err(|_| {
-        let errores = vec![Violation::new("id_reserva", "formato", "Debe ser un UUID")];
+        let errores = vec![Violation::new("id", "formato", "Debe ser un UUID")];
         Refusal::Problem(Problem::of(kinds::NOT_FOUND).at(errores))
     })
 }

@@ -58,7 +58,7 @@ fn parse(request: &Request) -> Result<(Filter, usize, Option<Cursor>), Refusal> 
     let states = EstadoReserva::ALL.map(EstadoReserva::name).join(", ");
     check(
         "estado",
-        "valor",
+        "opcion",
         format!("Debe ser uno de {states}"),
         estado,
         state.is_some(),

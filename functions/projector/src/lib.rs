@@ -1,11 +1,9 @@
 //! Keeps the views up to date with the log.
 
-use aws_lambda_events::{
-    kinesis::{KinesisEvent, KinesisEventRecord},
-    streams::KinesisEventResponse,
-};
+use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
+use lambda_kit::kinesis;
 use lambda_runtime::Diagnostic;
-use ports::{LogRecord, SequenceNumber};
+use ports::SequenceNumber;
 use projections::Projector;
 use thiserror::Error;
 
@@ -46,7 +44,7 @@ impl App {
     ///
     /// [`RetryBatch`] if something must be delivered again and the runtime has no other way to be told.
     pub async fn handle(&self, event: KinesisEvent) -> Result<KinesisEventResponse, RetryBatch> {
-        let records: Vec<_> = event.records.into_iter().map(record).collect();
+        let records = kinesis::records(event);
         let outcome = self.projector.consumer(CONSUMER).consume(&records).await;
         tracing::info!(
             records = outcome.records,
@@ -67,26 +65,5 @@ impl App {
             response.add_failure(sequence);
         }
         Ok(response)
-    }
-}
-
-fn record(record: KinesisEventRecord) -> LogRecord {
-    // An event id is the shard's and the sequence number, joined by a colon.
-    let shard = record
-        .event_id
-        .as_deref()
-        .and_then(|id| id.split_once(':'))
-        .map_or("", |(shard, _)| shard);
-    let arrived = record
-        .kinesis
-        .approximate_arrival_timestamp
-        .0
-        .timestamp_millis();
-    LogRecord {
-        shard: shard.to_owned(),
-        sequence: SequenceNumber(record.kinesis.sequence_number),
-        partition_key: record.kinesis.partition_key,
-        data: record.kinesis.data.0,
-        arrived: jiff::Timestamp::from_millisecond(arrived).unwrap_or_default(),
     }
 }

@@ -133,7 +133,11 @@ impl Fixture {
     }
 
     fn parked(&self) -> Vec<Parked> {
-        let parking = Parking::new(self.tables.clone(), self.world.clock.clone());
+        let parking = Parking::new(
+            self.tables.clone(),
+            self.world.clock.clone(),
+            &Catalogue::current(),
+        );
         block_on(parking.list()).unwrap()
     }
 }
@@ -196,7 +200,11 @@ fn the_sample_batch_is_applied_but_for_what_is_no_event() {
                     partition_key: "cualquiera".into(),
                 }
             );
-            let parking = Parking::new(fixture.tables.clone(), fixture.world.clock.clone());
+            let parking = Parking::new(
+                fixture.tables.clone(),
+                fixture.world.clock.clone(),
+                &Catalogue::current(),
+            );
             let data = block_on(parking.data(&parked[0])).unwrap();
             assert_eq!(data.unwrap(), b"esto no es un evento");
         }

@@ -1,17 +1,16 @@
-//! What must happen though nobody asks: run by a schedule.
+//! What must happen though nobody asks: run by a schedule, a task at a time.
 
-use std::{sync::Arc, time::Duration};
+mod barrido;
+mod estacionados;
 
-use event_store::{EventStore, Sweeper};
+use std::sync::Arc;
+
+use event_store::EventStore;
 use lambda_runtime::Diagnostic;
-use ports::{TableError, Tables, World};
+use ports::{Objects, Tables, World};
+use projections::Projector;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-/// Events younger than this are most likely being published by whoever committed them.
-const USUAL_AGE: u64 = 10;
-/// Rounds of one run: each takes up to 1,600 streams.
-const ROUNDS: usize = 5;
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,30 +22,51 @@ pub enum Task {
         #[serde(default)]
         antiguedad_segundos: Option<u64>,
     },
+    /// Take in what the runtime gave up delivering, and try again what an older build did not know.
+    Estacionados {},
 }
 
 /// What was done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Done {
-    /// Streams found that waited to be published.
-    pub encontrados: usize,
-    /// Streams published.
-    pub publicados: usize,
-    /// Streams that could not be published, and wait on.
-    pub fallidos: usize,
-    /// Since when the longest waiting one waited.
-    pub mas_antiguo: Option<String>,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "tarea", rename_all = "lowercase")]
+pub enum Done {
+    /// Of a sweep.
+    Barrido {
+        /// Streams found that waited to be published.
+        encontrados: usize,
+        /// Streams published.
+        publicados: usize,
+        /// Streams that could not be published, and wait on.
+        fallidos: usize,
+        /// Since when the longest waiting one waited.
+        mas_antiguo: Option<String>,
+    },
+    /// Of a look at the parking lot.
+    Estacionados {
+        /// Records that the runtime gave up delivering, parked now.
+        recogidos: usize,
+        /// Things parked, and handled now.
+        liberados: usize,
+        /// Things that stay parked.
+        quedan: usize,
+    },
 }
 
-/// The index of waiting streams could not be read. Running the task again is safe.
+/// A task could not be done to its end. Running it again is safe, and goes on.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("could not sweep: {0}")]
-pub struct SweepFailed(#[from] TableError);
+#[error("the task could not be done: {0}")]
+pub struct TaskFailed(String);
 
-impl From<SweepFailed> for Diagnostic {
-    fn from(error: SweepFailed) -> Self {
+impl TaskFailed {
+    fn because(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<TaskFailed> for Diagnostic {
+    fn from(error: TaskFailed) -> Self {
         Self {
-            error_type: "SweepFailed".into(),
+            error_type: "TaskFailed".into(),
             error_message: error.to_string(),
         }
     }
@@ -60,6 +80,12 @@ pub struct App {
     pub tables: Arc<dyn Tables>,
     /// Time.
     pub world: World,
+    /// The views, to try again what is parked for them.
+    pub projector: Projector,
+    /// Name of the stack, which begins the functions' names.
+    pub stack: String,
+    /// Where the runtime leaves what it gave up delivering.
+    pub undelivered: Arc<dyn Objects>,
 }
 
 impl App {
@@ -67,42 +93,14 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`SweepFailed`]. A stream that cannot be published is counted and logged, and
-    /// holds up no other.
-    pub async fn handle(&self, task: Task) -> Result<Done, SweepFailed> {
-        let Task::Barrido {
-            antiguedad_segundos,
-        } = task;
-        let older_than = Duration::from_secs(antiguedad_segundos.unwrap_or(USUAL_AGE));
-        let sweeper = Sweeper {
-            store: &self.store,
-            tables: &*self.tables,
-            world: &self.world,
-            older_than,
-        };
-        let mut done = Done::default();
-        for _ in 0..ROUNDS {
-            let swept = sweeper.sweep().await?;
-            for (stream, error) in &swept.failed {
-                tracing::error!(%stream, %error, "could not publish");
-            }
-            done.encontrados += swept.found;
-            done.publicados += swept.published;
-            done.fallidos += swept.failed.len();
-            done.mas_antiguo = done
-                .mas_antiguo
-                .or(swept.oldest.map(|oldest| oldest.to_string()));
-            if !swept.more || swept.published == 0 {
-                break;
-            }
+    /// [`TaskFailed`] if tables or objects cannot be read. What fails for one stream or record alone is counted and logged, and holds
+    /// up no other.
+    pub async fn handle(&self, task: Task) -> Result<Done, TaskFailed> {
+        match task {
+            Task::Barrido {
+                antiguedad_segundos,
+            } => self.barrido(antiguedad_segundos).await,
+            Task::Estacionados {} => self.estacionados().await,
         }
-        tracing::info!(
-            encontrados = done.encontrados,
-            publicados = done.publicados,
-            fallidos = done.fallidos,
-            mas_antiguo = done.mas_antiguo,
-            "swept"
-        );
-        Ok(done)
     }
 }

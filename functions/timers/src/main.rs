@@ -1,9 +1,10 @@
 //! Starts the function.
 
-use event_store::EventStore;
+use event_store::{EventStore, StreamReader};
 use events::Catalogue;
 use lambda_kit::Environment;
 use lambda_runtime::{LambdaEvent, service_fn};
+use projections::Projector;
 use timers::App;
 
 #[tokio::main(flavor = "current_thread")]
@@ -11,14 +12,18 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     lambda_kit::start_logging();
     let environment = Environment::load().await;
     let (tables, world) = (environment.tables(), environment.world());
-    let store = EventStore::new(
-        tables.clone(),
-        environment.log()?,
-        world.clone(),
-        Catalogue::current(),
-    );
+    let (log, catalogue) = (environment.log()?, Catalogue::current());
+    let reader = StreamReader::new(tables.clone(), catalogue.clone());
     let app = &App {
-        store,
+        store: EventStore::new(tables.clone(), log, world.clone(), catalogue),
+        projector: Projector::new(
+            tables.clone(),
+            reader,
+            world.clone(),
+            projections::registry(),
+        ),
+        stack: environment.stack()?,
+        undelivered: environment.undelivered()?,
         tables,
         world,
     };

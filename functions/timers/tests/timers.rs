@@ -15,17 +15,19 @@ use std::{
 };
 
 use async_trait::async_trait;
-use event_store::{EventStore, Handled};
+use consumer::Reason;
+use event_store::{EventStore, Handled, StreamReader};
 use events::{Catalogue, Command, CommandId, IdCorrelacion, IdReserva, SagaMode};
 use futures::executor::block_on;
 use lambda_runtime::Diagnostic;
 use ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, Log, LogError, ScanPage, SequenceNumber,
-    TableError, TableName, Tables, TransactError, World, Write, WriteError,
-    memory::{ManualClock, MemoryLog, MemoryTables, world},
+    Consistency, IndexPage, IndexQuery, Item, Key, Log, LogError, Objects, ScanPage,
+    SequenceNumber, TableError, TableName, Tables, TransactError, World, Write, WriteError,
+    memory::{ManualClock, MemoryLog, MemoryObjects, MemoryTables, world},
 };
+use projections::{Projector, Redriven};
 use serde_json::{Value, json};
-use timers::{App, Done, SweepFailed, Task};
+use timers::{App, Done, Task, TaskFailed};
 use vuelos::Vuelos;
 
 const TASK: &str = include_str!("../events/barrido.json");
@@ -56,6 +58,7 @@ struct Fixture {
     log: Arc<Failing>,
     clock: Arc<ManualClock>,
     world: World,
+    objects: Arc<MemoryObjects>,
     app: App,
 }
 
@@ -76,15 +79,22 @@ impl Fixture {
             world.clone(),
             Catalogue::current(),
         );
+        let reader = StreamReader::new(tables.clone(), Catalogue::current());
+        let views = projections::registry();
+        let objects = Arc::new(MemoryObjects::new());
         let app = App {
             store,
+            projector: Projector::new(tables.clone(), reader, world.clone(), views),
             tables,
             world: world.clone(),
+            stack: "aeroalpes".into(),
+            undelivered: objects.clone(),
         };
         Self {
             log,
             clock,
             world,
+            objects,
             app,
         }
     }
@@ -127,7 +137,7 @@ impl Fixture {
         }
     }
 
-    fn handle(&self, task: &str) -> Result<Done, SweepFailed> {
+    fn handle(&self, task: &str) -> Result<Done, TaskFailed> {
         let task: Task = serde_json::from_str(task).unwrap();
         block_on(self.app.handle(task))
     }
@@ -142,7 +152,7 @@ impl Fixture {
 }
 
 fn done(encontrados: usize, publicados: usize, fallidos: usize, since: Option<&str>) -> Done {
-    Done {
+    Done::Barrido {
         encontrados,
         publicados,
         fallidos,
@@ -153,7 +163,7 @@ fn done(encontrados: usize, publicados: usize, fallidos: usize, since: Option<&s
 #[test]
 fn what_was_committed_and_not_published_is_published() {
     let fixture = Fixture::new();
-    assert_eq!(fixture.handle(TASK).unwrap(), Done::default());
+    assert_eq!(fixture.handle(TASK).unwrap(), done(0, 0, 0, None));
     let first = fixture.pending();
     fixture.clock.advance(Duration::from_millis(250));
     let second = fixture.pending();
@@ -161,13 +171,13 @@ fn what_was_committed_and_not_published_is_published() {
 
     // Whoever committed it is most likely publishing it right now.
     fixture.clock.advance(Duration::from_secs(9));
-    assert_eq!(fixture.handle(TASK).unwrap(), Done::default());
+    assert_eq!(fixture.handle(TASK).unwrap(), done(0, 0, 0, None));
 
     fixture.clock.advance(Duration::from_millis(1_001));
     let since = Some("2026-01-31T10:00:00.000Z");
     assert_eq!(fixture.handle(TASK).unwrap(), done(2, 2, 0, since));
     assert_eq!(fixture.logged(), BTreeSet::from([first, second]));
-    assert_eq!(fixture.handle(TASK).unwrap(), Done::default());
+    assert_eq!(fixture.handle(TASK).unwrap(), done(0, 0, 0, None));
     assert_eq!(fixture.log.log.records().len(), 2);
 }
 
@@ -178,7 +188,11 @@ fn the_age_can_be_said() {
     fixture.clock.advance(Duration::from_secs(20));
     let swept = |seconds: u64| {
         let task = json!({"tarea": "barrido", "antiguedad_segundos": seconds});
-        fixture.handle(&task.to_string()).unwrap().publicados
+        let done = fixture.handle(&task.to_string()).unwrap();
+        let Done::Barrido { publicados, .. } = done else {
+            panic!("{done:?}")
+        };
+        publicados
     };
     assert_eq!(swept(21), 0);
     assert_eq!(swept(19), 1);
@@ -200,16 +214,16 @@ fn one_that_cannot_be_published_is_counted_and_holds_up_no_other() {
 }
 
 #[test]
-fn more_than_one_round_takes_are_swept_in_one_run() {
+fn more_than_one_page_is_swept_in_one_run() {
     let fixture = Fixture::new();
-    // More than a round takes of each of the sixteen buckets.
+    // More than a page of each of the sixteen buckets, all of one moment.
     let count = 16 * 100 + 160;
     for _ in 0..count {
         fixture.pending();
     }
     fixture.clock.advance(Duration::from_secs(11));
-    let done = fixture.handle(TASK).unwrap();
-    assert_eq!((done.encontrados, done.publicados), (count, count));
+    let since = Some("2026-01-31T10:00:00.000Z");
+    assert_eq!(fixture.handle(TASK).unwrap(), done(count, count, 0, since));
     assert_eq!(fixture.logged().len(), count);
 }
 
@@ -253,7 +267,7 @@ impl Tables for Down {
 fn an_index_that_cannot_be_read_fails_the_run() {
     let error = Fixture::over(Arc::new(Down)).handle(TASK).unwrap_err();
     let diagnostic = Diagnostic::from(error);
-    assert_eq!(diagnostic.error_type, "SweepFailed");
+    assert_eq!(diagnostic.error_type, "TaskFailed");
     assert!(diagnostic.error_message.contains("down"));
 }
 
@@ -268,8 +282,68 @@ fn what_is_no_task_is_not_taken_for_one() {
     ] {
         assert!(serde_json::from_str::<Task>(text).is_err(), "{text}");
     }
-    let told = serde_json::to_value(Done::default()).unwrap();
-    let expected: Value =
-        json!({"encontrados": 0, "publicados": 0, "fallidos": 0, "mas_antiguo": null});
+    let told = serde_json::to_value(done(0, 0, 0, None)).unwrap();
+    let expected: Value = json!({
+        "tarea": "barrido", "encontrados": 0, "publicados": 0, "fallidos": 0, "mas_antiguo": null,
+    });
     assert_eq!(told, expected);
+}
+
+/// What Lambda writes to the bucket when it gives a batch up.
+fn given_up(function: &str) -> String {
+    let batch = include_str!("../../projector/events/lote.json");
+    json!({
+        "requestContext": {
+            "requestId": "c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5",
+            "functionArn": format!("arn:aws:lambda:us-east-1:123456789012:function:{function}:$LATEST"),
+            "condition": "RetryAttemptsExhausted",
+            "approximateInvokeCount": 21,
+        },
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "version": "1.0",
+        "timestamp": "2026-01-31T10:00:00.000Z",
+        "KinesisBatchInfo": {"shardId": "shardId-000000000001", "batchSize": 3},
+        "payload": batch,
+    })
+    .to_string()
+}
+
+const PARKING_TASK: &str = include_str!("../events/estacionados.json");
+
+#[test]
+fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
+    let fixture = Fixture::new();
+    let put = |key: &str, text: &str| block_on(fixture.objects.put(key, text.as_bytes())).unwrap();
+    let key = "aws/lambda/f6d7/shardId-000000000001/2026/01/31/2026-01-31T10.00.00-1";
+    put(key, &given_up("aeroalpes-projector"));
+    put(
+        "aws/lambda/f6d7/other",
+        &given_up("somebody-elses-function"),
+    );
+    put("aws/lambda/f6d7/torn", "{");
+    put("not-of-lambda", "x");
+    let looked = |recogidos, quedan| Done::Estacionados {
+        recogidos,
+        liberados: 0,
+        quedan,
+    };
+    assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(3, 3));
+    assert_eq!(block_on(fixture.objects.get(key)).unwrap(), None);
+    let left = block_on(fixture.objects.list("", None, 10)).unwrap();
+    assert_eq!(left.len(), 3, "what cannot be read stays: {left:?}");
+    assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(0, 3));
+
+    let projector = &fixture.app.projector;
+    let parked = block_on(projector.parking().list()).unwrap();
+    assert!(
+        parked
+            .iter()
+            .all(|thing| thing.reason == Reason::Undelivered)
+    );
+    let redriven: Vec<_> = parked
+        .iter()
+        .filter(|thing| block_on(projector.redrive(thing)).unwrap() == Redriven::Done)
+        .collect();
+    assert_eq!(redriven.len(), 2, "the good ones of the batch");
+    assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(0, 1));
 }

@@ -7,7 +7,7 @@ use event_store::StreamReader;
 use events::{DecodeError, Event, IdReserva, Payload};
 use ports::{LogRecord, SequenceNumber, TableError};
 
-use crate::{Parked, ParkedWhat, Parking, Reason};
+use crate::{Parked, Parking, Reason, Trouble};
 
 /// An event with its place in the batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,19 +163,9 @@ impl Consumer<'_> {
             DecodeError::UnknownType(_) => Reason::UnknownType,
         };
         tracing::warn!(consumer = self.name, shard = record.shard, sequence = record.sequence.0, %error, "record parked");
-        let what = ParkedWhat::Record {
-            shard: record.shard.clone(),
-            sequence: record.sequence.clone(),
-            partition_key: record.partition_key.clone(),
-        };
+        let detail = error.to_string();
         self.parking
-            .park(
-                self.name,
-                what,
-                reason,
-                &error.to_string(),
-                Some(&record.data),
-            )
+            .park(self.name, Trouble::with_record(record, reason, &detail))
             .await
     }
 }

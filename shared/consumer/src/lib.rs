@@ -14,4 +14,4 @@ mod batch;
 mod parking;
 
 pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Stop};
-pub use parking::{Parked, ParkedWhat, Parking, Reason, TABLE};
+pub use parking::{Discarded, Parked, ParkedWhat, Parking, Reason, TABLE, Trouble};

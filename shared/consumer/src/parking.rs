@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use events::{Moment, StreamId, Version};
+use events::{Catalogue, Moment, StreamId, Version};
 use ports::{
-    Clock, Condition, Item, Key, SequenceNumber, TableError, TableName, Tables, Write, WriteError,
+    Clock, Condition, Item, Key, LogRecord, Path, SequenceNumber, TableError, TableName, Tables,
+    Update, Write, WriteError,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,6 +33,8 @@ pub enum Reason {
     UnknownType,
     /// A good event that could not be handled, and will not be by trying again.
     Permanent,
+    /// The runtime gave up delivering it: the function failed or died of it, or of a record beside it, too often.
+    Undelivered,
 }
 
 /// What is parked.
@@ -77,6 +80,61 @@ pub struct Parked {
     pub since: Moment,
     /// How many pieces its bytes lie in.
     pub pieces: usize,
+    /// [`Catalogue::fingerprint`] of the build that last tried it.
+    pub catalogue: String,
+    /// Set when an operator decided that it will never be handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discarded: Option<Discarded>,
+}
+
+/// An operator's decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discarded {
+    /// When.
+    pub at: Moment,
+    /// Why, in the operator's words.
+    pub note: String,
+}
+
+/// Something to park.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble<'a> {
+    /// What.
+    pub what: ParkedWhat,
+    /// What kind of trouble.
+    pub reason: Reason,
+    /// The trouble in words.
+    pub detail: &'a str,
+    /// The bytes of a record.
+    pub data: &'a [u8],
+}
+
+impl<'a> Trouble<'a> {
+    /// Trouble with a record.
+    #[must_use]
+    pub fn with_record(record: &'a LogRecord, reason: Reason, detail: &'a str) -> Self {
+        let what = ParkedWhat::Record {
+            shard: record.shard.clone(),
+            sequence: record.sequence.clone(),
+            partition_key: record.partition_key.clone(),
+        };
+        Self {
+            what,
+            reason,
+            detail,
+            data: &record.data,
+        }
+    }
+}
+
+impl Parked {
+    /// True if the build that last tried it could not know its type, and this one may.
+    #[must_use]
+    pub fn may_be_known_now(&self, catalogue: &Catalogue) -> bool {
+        self.reason == Reason::UnknownType
+            && self.discarded.is_none()
+            && self.catalogue != catalogue.fingerprint()
+    }
 }
 
 mod sequence {
@@ -102,13 +160,18 @@ mod sequence {
 pub struct Parking {
     tables: Arc<dyn Tables>,
     clock: Arc<dyn Clock>,
+    catalogue: String,
 }
 
 impl Parking {
-    /// The parking lot in `tables`.
+    /// The parking lot in `tables`, of a build that knows `catalogue`.
     #[must_use]
-    pub fn new(tables: Arc<dyn Tables>, clock: Arc<dyn Clock>) -> Self {
-        Self { tables, clock }
+    pub fn new(tables: Arc<dyn Tables>, clock: Arc<dyn Clock>, catalogue: &Catalogue) -> Self {
+        Self {
+            tables,
+            clock,
+            catalogue: catalogue.fingerprint(),
+        }
     }
 
     /// Parks something. What is parked already stays as it is.
@@ -116,21 +179,20 @@ impl Parking {
     /// # Errors
     ///
     /// See [`TableError`]; the record must then be delivered again.
-    pub async fn park(
-        &self,
-        owner: &str,
-        what: ParkedWhat,
-        reason: Reason,
-        detail: &str,
-        data: Option<&[u8]>,
-    ) -> Result<(), TableError> {
+    pub async fn park(&self, owner: &str, trouble: Trouble<'_>) -> Result<(), TableError> {
+        let Trouble {
+            what,
+            reason,
+            detail,
+            data,
+        } = trouble;
         let place = match &what {
             ParkedWhat::Record {
                 shard, sequence, ..
             } => format!("record#{shard}#{}", sequence.0),
             ParkedWhat::Stream { stream, .. } => stream_place(*stream),
         };
-        let pieces: Vec<_> = data.unwrap_or_default().chunks(PIECE).collect();
+        let pieces: Vec<_> = data.chunks(PIECE).collect();
         // The bytes first: what is listed must be whole.
         for (number, piece) in pieces.iter().enumerate() {
             let item = Item::from_iter([("data".to_owned(), Value::from(STANDARD.encode(piece)))]);
@@ -151,6 +213,8 @@ impl Parking {
             detail,
             since,
             pieces: pieces.len(),
+            catalogue: self.catalogue.clone(),
+            discarded: None,
         };
         let key = Key::new(TABLE, owner, parked.place.clone());
         let Ok(Value::Object(mut item)) = serde_json::to_value(&parked) else {
@@ -168,7 +232,46 @@ impl Parking {
         .await
     }
 
-    /// Everything that is parked.
+    /// Notes that this build has tried it too.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn note_tried(&self, parked: &Parked) -> Result<(), TableError> {
+        self.change(parked, |update| {
+            update.set(Path::of("catalogue"), self.catalogue.clone())
+        })
+        .await
+    }
+
+    /// Notes that it will never be handled. It stays where it is, with its bytes, and is tried no more.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn discard(&self, parked: &Parked, note: &str) -> Result<(), TableError> {
+        let discarded = Discarded {
+            at: self.clock.now().into(),
+            note: note.to_owned(),
+        };
+        let discarded = serde_json::to_value(discarded).map_err(malformed)?;
+        self.change(parked, |update| {
+            update.set(Path::of("discarded"), discarded)
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        parked: &Parked,
+        how: impl FnOnce(Update) -> Update,
+    ) -> Result<(), TableError> {
+        let key = Key::new(TABLE, parked.owner.clone(), parked.place.clone());
+        self.write(how(Update::of(key).when(Condition::Exists)).into())
+            .await
+    }
+
+    /// Everything that is parked, and what was discarded.
     ///
     /// # Errors
     ///

@@ -1,11 +1,11 @@
 //! Publishing what a crash left unpublished.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use events::{Moment, StreamId};
 use futures::{StreamExt, stream};
 use jiff::SignedDuration;
-use ports::{Direction, Index, IndexQuery, TableError, Tables, World};
+use ports::{Direction, Index, IndexQuery, Item, TableError, Tables, World};
 
 use crate::{
     EventStore, HandleError,
@@ -14,8 +14,8 @@ use crate::{
 
 /// How many streams are worked on at once.
 const CONCURRENCY: usize = 8;
-/// How many streams of one bucket a run takes at most.
-const PER_BUCKET: usize = 100;
+/// How many streams are read from the index at once.
+const PAGE: usize = 100;
 
 /// Finds streams with unpublished events and publishes them. Run on a schedule, and as often as one likes.
 pub struct Sweeper<'a> {
@@ -27,6 +27,8 @@ pub struct Sweeper<'a> {
     pub world: &'a World,
     /// Only what has been unpublished for so long: younger ones are most likely being published right now.
     pub older_than: Duration,
+    /// How long a sweep goes on at most, about.
+    pub budget: Duration,
 }
 
 /// What a sweep found.
@@ -40,49 +42,80 @@ pub struct Swept {
     pub failed: Vec<(StreamId, HandleError)>,
     /// Since when the longest waiting one waits.
     pub oldest: Option<Moment>,
-    /// True if a bucket had more than one run takes: run again.
+    /// True if the budget ended before the index did.
     pub more: bool,
 }
 
 impl Sweeper<'_> {
-    /// Sweeps once.
+    /// Sweeps every bucket to its end, or until `budget` is used up. A stream that cannot be published is passed by, so that it
+    /// holds up none behind it.
     ///
     /// # Errors
     ///
     /// [`TableError`] if the index cannot be read. Failures of single streams are in the result.
     pub async fn sweep(&self) -> Result<Swept, TableError> {
+        let start = self.world.clock.now();
         let age = SignedDuration::try_from(self.older_than).unwrap_or(SignedDuration::MAX);
-        let below = self
-            .world
-            .clock
-            .now()
+        let budget = SignedDuration::try_from(self.budget).unwrap_or(SignedDuration::MAX);
+        let below = start
             .saturating_sub(age)
             .map_or_else(|_| String::new(), |then| Moment::from(then).to_string());
         let mut swept = Swept::default();
-        let mut waiting = vec![];
         for bucket in 0..SWEEP_BUCKETS {
-            let query = IndexQuery {
-                table: TABLE,
-                index: Index::Gsi1,
-                partition: sweep_partition(bucket),
-                from: None,
-                below: Some(below.clone()),
-                direction: Direction::Ascending,
-                limit: PER_BUCKET,
-            };
-            let page = self.tables.query(&query).await?;
-            swept.more |= page.more;
-            for item in &page.items {
-                let text = |name: &str| item.get(name).and_then(|value| value.as_str());
-                let Some(id) = text("pk").and_then(|pk| pk.parse::<StreamId>().ok()) else {
-                    continue;
+            let (mut from, mut seen) = (None, BTreeSet::new());
+            loop {
+                if self.world.clock.now().duration_since(start) > budget {
+                    swept.more = true;
+                    return Ok(swept);
+                }
+                let query = IndexQuery {
+                    table: TABLE,
+                    index: Index::Gsi1,
+                    partition: sweep_partition(bucket),
+                    from,
+                    below: Some(below.clone()),
+                    direction: Direction::Ascending,
+                    limit: PAGE,
                 };
-                let since = text("gsi1sk").and_then(|since| since.parse::<Moment>().ok());
-                swept.oldest = [swept.oldest, since].into_iter().flatten().min();
-                waiting.push(id);
+                let page = self.tables.query(&query).await?;
+                let text = |item: &Item, name: &str| {
+                    item.get(name)
+                        .and_then(|value| value.as_str())
+                        .map(str::to_owned)
+                };
+                let last = page.items.last().and_then(|item| text(item, "gsi1sk"));
+                for since in page
+                    .items
+                    .iter()
+                    .filter_map(|item| text(item, "gsi1sk")?.parse::<Moment>().ok())
+                {
+                    swept.oldest = Some(swept.oldest.map_or(since, |oldest| oldest.min(since)));
+                }
+                let waiting = page
+                    .items
+                    .iter()
+                    .filter_map(|item| text(item, "pk")?.parse().ok());
+                let waiting: Vec<StreamId> = waiting.filter(|id| seen.insert(*id)).collect();
+                let nothing_new = waiting.is_empty();
+                self.publish_all(waiting, &mut swept).await;
+                if !page.more {
+                    break;
+                }
+                // On from the moment where the page ended, which may have more; past it, once it has shown nothing new.
+                from = last.map(|last| {
+                    if nothing_new {
+                        format!("{last}~")
+                    } else {
+                        last
+                    }
+                });
             }
         }
-        swept.found = waiting.len();
+        Ok(swept)
+    }
+
+    async fn publish_all(&self, waiting: Vec<StreamId>, swept: &mut Swept) {
+        swept.found += waiting.len();
         let results = stream::iter(waiting).map(|id| async move { (id, self.publish(id).await) });
         let mut results = results.buffer_unordered(CONCURRENCY);
         while let Some((id, result)) = results.next().await {
@@ -92,7 +125,6 @@ impl Sweeper<'_> {
                 Err(error) => swept.failed.push((id, error)),
             }
         }
-        Ok(swept)
     }
 
     /// True if something was published; the index lags, so there may be nothing to do.

@@ -53,6 +53,7 @@ fn the_sweeper_leaves_the_young_alone() {
         tables: &*bench.tables,
         world: &bench.world,
         older_than,
+        budget: std::time::Duration::MAX,
     };
     assert_eq!(block_on(sweeper.sweep()).unwrap().found, 0);
     bench.clock.advance(std::time::Duration::from_secs(11));
@@ -70,6 +71,7 @@ fn a_stream_that_cannot_be_published_is_told_and_stays_on_the_list() {
         tables: &*bench.tables,
         world: &bench.world,
         older_than,
+        budget: std::time::Duration::MAX,
     };
     bench.clock.advance(std::time::Duration::from_secs(1));
     let swept = block_on(sweeper.sweep()).unwrap();

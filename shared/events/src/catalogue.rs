@@ -145,9 +145,19 @@ impl Catalogue {
     /// Tells two catalogues apart: what one could not decode, another may.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let types = self.0.iter().map(|known| format!("{}:{}:v{}", known.context.name(), known.name, known.newest()));
+        let types = self.0.iter().map(|known| {
+            format!(
+                "{}:{}:v{}",
+                known.context.name(),
+                known.name,
+                known.newest()
+            )
+        });
         let types: Vec<_> = types.collect();
-        format!("{:x}", Sha256::digest(types.join("\n"))).chars().take(16).collect()
+        format!("{:x}", Sha256::digest(types.join("\n")))
+            .chars()
+            .take(16)
+            .collect()
     }
 
     /// This catalogue without the type `name`: that of a build from before it existed.

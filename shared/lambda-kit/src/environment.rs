@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, env, sync::Arc};
 
-use aws::{DynamoTables, KinesisLog, KinesisReader};
+use aws::{DynamoTables, KinesisLog, KinesisReader, S3Objects};
 use ports::{TableName, World};
 use thiserror::Error;
 
@@ -25,6 +25,8 @@ const TABLES: [(TableName, &str); 3] = [
     (consumer::TABLE, "AEROALPES_PARKED_TABLE"),
 ];
 const EVENTS_STREAM: &str = "AEROALPES_EVENTS_STREAM";
+const STACK: &str = "AEROALPES_STACK";
+const UNDELIVERED: &str = "AEROALPES_FAILURES_BUCKET";
 const PARTIAL_BATCH: &str = "AEROALPES_PARTIAL_BATCH";
 
 /// What a function is told by its environment. Each adapter is built when asked for, so that a function pays for those it uses.
@@ -79,6 +81,27 @@ impl Environment {
         Ok(Arc::new(KinesisReader::new(
             &self.config,
             required(EVENTS_STREAM)?,
+        )))
+    }
+
+    /// The name of the stack, which begins the names of its functions.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if it is not named.
+    pub fn stack(&self) -> Result<String, StartError> {
+        required(STACK)
+    }
+
+    /// The bucket where the runtime leaves batches that it gave up delivering.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if it is not named.
+    pub fn undelivered(&self) -> Result<Arc<S3Objects>, StartError> {
+        Ok(Arc::new(S3Objects::new(
+            &self.config,
+            required(UNDELIVERED)?,
         )))
     }
 

@@ -15,14 +15,11 @@ use tracing::{Instrument, info, info_span};
 /// The header that carries the correlation id back to the caller.
 pub const CORRELATION_HEADER: &str = "x-correlacion";
 
-/// A path split at its slashes, as `["vuelos", "reserva", "…"]`, for matching.
+/// A path split at its slashes, as `["vuelos", "reserva", "…"]`, for matching. A slash at the end makes another path: a `Location`
+/// relative to it would lead elsewhere.
 #[must_use]
 pub fn segments(request: &Request) -> Vec<&str> {
-    request
-        .raw_http_path()
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .collect()
+    request.raw_http_path().split('/').skip(1).collect()
 }
 
 /// An answer in JSON.

@@ -4,7 +4,9 @@
 
 mod environment;
 pub mod http;
+pub mod kinesis;
 mod logging;
+pub mod metrics;
 
 pub use environment::{Environment, StartError};
 pub use logging::start as start_logging;

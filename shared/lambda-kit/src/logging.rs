@@ -2,7 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging. `RUST_LOG` says what is logged; without it, information of ours and warnings of libraries.
+/// Starts logging. `RUST_LOG` says what is logged; without it, everything from information up.
 pub fn start() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     // Local runtimes wait a moment for a function's first line on stderr, so the one line a function logs for each

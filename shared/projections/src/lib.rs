@@ -1,6 +1,6 @@
 //! Views: what the log says, folded into rows that answer questions.
 //!
-//! A view is one file in [`views`] and one line in [`registry`]. The [`Projector`] does the rest: order, duplicates, gaps,
+//! A view is one file in [`views`], and its two lines in the module's own. The [`Projector`] does the rest: order, duplicates, gaps,
 //! parking, generations, and the writes.
 //!
 //! A row holds what one reservation did, from all of its streams. Besides the view's own attributes it has
@@ -21,17 +21,10 @@ mod row;
 mod view;
 pub mod views;
 
-use std::sync::Arc;
-
 pub use generations::{Generation, Generations};
-pub use projector::{Projector, Redriven};
+pub use projector::{Projector, Redriven, Redriving};
 pub use view::{Place, Unfoldable, View};
+pub use views::registry;
 
 /// The table of views.
 pub const TABLE: ports::TableName = ports::TableName("views");
-
-/// Every view.
-#[must_use]
-pub fn registry() -> Vec<Arc<dyn View>> {
-    vec![Arc::new(views::reservas::Reservas)]
-}

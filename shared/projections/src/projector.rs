@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use consumer::{Consumer, Group, Handler, Parked, ParkedWhat, Parking, Reason, Stop};
+use consumer::{Consumer, Group, Handler, Parked, ParkedWhat, Parking, Reason, Stop, Trouble};
 use event_store::{StreamError, StreamReader};
-use events::{Event, IdReserva, Payload, StreamId, Version};
+use events::{DecodeError, Event, IdReserva, Payload, StreamId, Version};
 use futures::{StreamExt, stream};
 use ports::{Consistency, Item, TableError, Tables, World, WriteError, jittered};
 
@@ -36,6 +36,15 @@ pub enum Redriven {
     StillParked(String),
 }
 
+/// What is parked, and what of it an upgrade has freed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redriving {
+    /// Things that wait in the parking lot.
+    pub parked: usize,
+    /// Things handled now.
+    pub redriven: usize,
+}
+
 impl Projector {
     /// A projector of `views`.
     #[must_use]
@@ -45,7 +54,7 @@ impl Projector {
         world: World,
         views: Vec<Arc<dyn View>>,
     ) -> Self {
-        let parking = Parking::new(tables.clone(), world.clock.clone());
+        let parking = Parking::new(tables.clone(), world.clock.clone(), reader.catalogue());
         Self {
             tables,
             reader,
@@ -101,6 +110,35 @@ impl Projector {
             )),
             Err(cause) => Ok(Redriven::StillParked(cause)),
         }
+    }
+
+    /// Tries again what an older build parked because it did not know its type. What this build does not know either is not
+    /// tried again by it.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] if the tables fail; running it again goes on.
+    pub async fn redrive_unknown(&self) -> Result<Redriving, TableError> {
+        let parked = self.parking.list().await?;
+        let mut found = Redriving::default();
+        for thing in parked.iter().filter(|thing| thing.discarded.is_none()) {
+            found.parked += 1;
+            if !thing.may_be_known_now(self.reader.catalogue()) {
+                continue;
+            }
+            match self.redrive(thing).await? {
+                Redriven::Done => found.redriven += 1,
+                Redriven::StillParked(_) => self.parking.note_tried(thing).await?,
+            }
+        }
+        found.parked -= found.redriven;
+        Ok(found)
+    }
+
+    /// The parking lot.
+    #[must_use]
+    pub fn parking(&self) -> &Parking {
+        &self.parking
     }
 
     /// Each view with each generation of it that is written.
@@ -257,6 +295,8 @@ impl Rows<'_> {
             };
             match tables.write(&update.into()).await {
                 Ok(()) => {
+                    // Lost to a crash here, an entry of the parking lot outlives its trouble: a redrive finds nothing to do, and
+                    // removes it.
                     let unparked = self.unpark(subject, &before, &row).await;
                     unparked.map_err(|error| error.to_string())?;
                     return Ok(row);
@@ -290,13 +330,14 @@ impl Rows<'_> {
             Ok(stream) => stream,
             Err(StreamError::Table(error)) => return Err(error),
             Err(other) => {
+                let why = other.to_string();
                 return self
-                    .block(row, event.stream, folded + 1, &other.to_string())
+                    .block(row, event.stream, folded + 1, Reason::Permanent, &why)
                     .await;
             }
         };
         for version in folded + 1..=event.streamversion {
-            let why = match stream
+            let (reason, why) = match stream
                 .decode(reader.catalogue(), version, version)
                 .as_deref()
             {
@@ -307,11 +348,17 @@ impl Rows<'_> {
                     return Ok(());
                 }
                 Ok(_) => {
-                    format!("event {version} was never committed, but a later one is in the log")
+                    let why = format!(
+                        "event {version} was never committed, but a later one is in the log"
+                    );
+                    (Reason::Permanent, why)
                 }
-                Err(error) => error.to_string(),
+                Err(error @ StreamError::Event(_, _, DecodeError::UnknownType(_))) => {
+                    (Reason::UnknownType, error.to_string())
+                }
+                Err(error) => (Reason::Permanent, error.to_string()),
             };
-            return self.block(row, event.stream, version, &why).await;
+            return self.block(row, event.stream, version, reason, &why).await;
         }
         Ok(())
     }
@@ -325,8 +372,14 @@ impl Rows<'_> {
     ) -> Result<bool, TableError> {
         let mut own = row.own.clone();
         if let Err(error) = self.view.fold(&mut own, event, payload) {
-            self.block(row, event.stream, event.streamversion, &error.to_string())
-                .await?;
+            self.block(
+                row,
+                event.stream,
+                event.streamversion,
+                Reason::Permanent,
+                &error.to_string(),
+            )
+            .await?;
             return Ok(false);
         }
         let prefix = event.stream.context.stream_prefix();
@@ -342,20 +395,21 @@ impl Rows<'_> {
         row: &mut Row,
         stream: StreamId,
         version: Version,
+        reason: Reason,
         why: &str,
     ) -> Result<(), TableError> {
         row.blocked
             .insert(stream.context.stream_prefix().to_owned(), version);
         let what = ParkedWhat::Stream { stream, version };
-        let parking = &self.projector.parking;
-        parking
-            .park(
-                &self.generation.to_string(),
-                what,
-                Reason::Permanent,
-                why,
-                None,
-            )
+        let trouble = Trouble {
+            what,
+            reason,
+            detail: why,
+            data: &[],
+        };
+        self.projector
+            .parking
+            .park(&self.generation.to_string(), trouble)
             .await
     }
 

@@ -17,7 +17,7 @@ use consumer::{Parking, Reason};
 use events::{Catalogue, Context, Event, Payload};
 use futures::{FutureExt, executor::block_on};
 use ports::{Item, LogRecord};
-use projections::{Place, Redriven, Unfoldable, View, views::reservas::Reservas};
+use projections::{Place, Redriven, Redriving, Unfoldable, View, views::reservas::Reservas};
 use serde_json::json;
 use simulation::{Fault, Faults};
 
@@ -219,7 +219,11 @@ fn bad_records_are_parked_with_their_bytes_and_hold_up_nothing() {
     bench.settle(&batch);
     let parked = bench.parked();
     assert_eq!(parked.len(), 3, "delivered again, parked once");
-    let parking = Parking::new(bench.tables.clone(), bench.world.clock.clone());
+    let parking = Parking::new(
+        bench.tables.clone(),
+        bench.world.clock.clone(),
+        &Catalogue::current(),
+    );
     let mut bytes: Vec<_> = parked
         .iter()
         .map(|thing| block_on(parking.data(thing)).unwrap().unwrap())
@@ -264,20 +268,83 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
         let redriven = block_on(projector.redrive(thing)).unwrap();
         assert!(matches!(redriven, Redriven::StillParked(_)), "{redriven:?}");
     }
+    // The older build does not try again by itself what it cannot know.
+    let faults = Faults::none();
+    let again = bench.projector(&faults, older(), projections::registry());
+    let waiting = Redriving {
+        parked: 2,
+        redriven: 0,
+    };
+    assert_eq!(block_on(again.redrive_unknown()).unwrap(), waiting);
+    assert_eq!(faults.count(), 1, "{:?}", faults.trace());
+    // One that knows other things, but not this, tries once.
+    let other = older().without("ReservaCancelada");
+    let third = bench.projector(&Faults::none(), other.clone(), projections::registry());
+    assert!(
+        bench
+            .parked()
+            .iter()
+            .all(|thing| thing.may_be_known_now(&other))
+    );
+    assert_eq!(block_on(third.redrive_unknown()).unwrap(), waiting);
+    assert!(
+        bench
+            .parked()
+            .iter()
+            .all(|thing| !thing.may_be_known_now(&other))
+    );
     let newer = bench.projector(
         &Faults::none(),
         Catalogue::current(),
         projections::registry(),
     );
-    for thing in &parked {
-        assert_eq!(block_on(newer.redrive(thing)).unwrap(), Redriven::Done);
-    }
+    let freed = Redriving {
+        parked: 0,
+        redriven: 2,
+    };
+    assert_eq!(block_on(newer.redrive_unknown()).unwrap(), freed);
     assert_eq!(bench.parked(), []);
     let row = bench.row(id(1)).unwrap();
     assert_eq!(
         (row["estado"].as_str(), row.get("blocked")),
         (Some("Aprobada"), None)
     );
+}
+
+#[test]
+fn what_is_discarded_stays_on_record_and_is_tried_no_more() {
+    let bench = Bench::new();
+    let unknown = String::from_utf8(approved(&bench)[0].data.clone())
+        .unwrap()
+        .replace("ReservaCreada", "ReservaNueva");
+    bench.settle(&[record("k", unknown.as_bytes())]);
+    let older = Catalogue::current().without("ReservaCancelada");
+    let projector = bench.projector(&Faults::none(), older.clone(), projections::registry());
+    let parking = projector.parking();
+    let [thing] = &*bench.parked() else {
+        panic!("one is parked")
+    };
+    assert!(thing.may_be_known_now(&older));
+    block_on(parking.discard(thing, "a test of another team")).unwrap();
+    let [thing] = &*bench.parked() else {
+        panic!("it is still there")
+    };
+    assert_eq!(
+        thing.discarded.as_ref().unwrap().note,
+        "a test of another team"
+    );
+    assert!(!thing.may_be_known_now(&older));
+    assert_eq!(
+        block_on(parking.data(thing)).unwrap().unwrap(),
+        unknown.as_bytes()
+    );
+    assert_eq!(
+        block_on(projector.redrive_unknown()).unwrap(),
+        Redriving::default()
+    );
+    // Delivered again, it is not parked anew.
+    bench.settle(&[record("k", unknown.as_bytes())]);
+    assert!(bench.parked()[0].discarded.is_some());
 }
 
 /// `reservas`, but it cannot fold a payment.

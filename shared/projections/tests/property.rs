@@ -131,7 +131,11 @@ fn invocation(
 ) -> futures::future::BoxFuture<'static, Option<Answer>> {
     let tables = planted::plant(bug, Arc::new(faults.tables(bench.tables.clone())));
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
-    let parking = Parking::new(tables.clone(), bench.world.clock.clone());
+    let parking = Parking::new(
+        tables.clone(),
+        bench.world.clock.clone(),
+        &Catalogue::current(),
+    );
     let projector = Projector::new(
         tables,
         reader.clone(),

@@ -52,10 +52,6 @@ impl Reserva {
 
     /// One more event. Nothing is refused: it has happened. Events of other contexts pass by.
     #[must_use]
-    #[allow(
-        clippy::match_wildcard_for_single_variants,
-        reason = "the wildcard is for every event of other contexts, now and later"
-    )]
     pub fn evolve(mut self, event: &Event, payload: &Payload) -> Self {
         let moment = match payload {
             Payload::ReservaCreada(creada) => {
@@ -71,7 +67,8 @@ impl Reserva {
                 self.cancelada = true;
                 cancelada.fecha_actualizacion
             }
-            _ => return self,
+            // Other contexts' events pass by.
+            Payload::ReservaPagada(_) => return self,
         };
         self.fecha_actualizacion = Some(moment);
         self

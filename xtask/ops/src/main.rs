@@ -18,9 +18,12 @@ usage: ops COMMAND
 
   tail [--from-start] [--once] [--limit N] [--subject ID] [--json]
               the event log as it grows; --once ends at its tip
-  parked      what could not be handled, and why
+  parked [--discarded]
+              what could not be handled, and why
   redrive [OWNER PLACE]
               tries what is parked again: all of it, or one thing
+  discard OWNER PLACE NOTE
+              notes that one thing will never be handled, and why; it stays on record
   verify      proves that streams and log agree
   retention [--hours N]
               how long the log keeps events; N extends it (24 to 8760)
@@ -49,7 +52,11 @@ async fn run(command: &str, words: &[String]) -> Outcome {
     let environment = Environment::load().await;
     match (command, words.as_slice()) {
         ("tail", options) => tail::run(&environment, options).await,
-        ("parked", []) => parked::list(&environment).await,
+        ("parked", []) => parked::list(&environment, false).await,
+        ("parked", ["--discarded"]) => parked::list(&environment, true).await,
+        ("discard", [owner, place, note]) => {
+            parked::discard(&environment, owner, place, note).await
+        }
         ("redrive", []) => parked::redrive(&environment, None).await,
         ("redrive", [owner, place]) => parked::redrive(&environment, Some((owner, place))).await,
         ("verify", []) => verify::run(&environment).await,

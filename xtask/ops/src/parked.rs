@@ -1,4 +1,4 @@
-//! `parked` and `redrive`: what could not be handled.
+//! `parked`, `redrive` and `discard`: what could not be handled.
 
 use consumer::Parking;
 use event_store::StreamReader;
@@ -8,36 +8,57 @@ use projections::{Projector, Redriven};
 
 use crate::Outcome;
 
-pub(crate) async fn list(environment: &Environment) -> Outcome {
-    let parked = Parking::new(environment.tables(), environment.world().clock)
-        .list()
-        .await?;
-    for thing in &parked {
+fn parking(environment: &Environment) -> Parking {
+    Parking::new(
+        environment.tables(),
+        environment.world().clock,
+        &Catalogue::current(),
+    )
+}
+
+fn not_parked(owner: &str, place: &str) -> String {
+    format!("nothing is parked as {owner} {place}; `cargo xtask parked` lists what is")
+}
+
+pub(crate) async fn list(environment: &Environment, discarded: bool) -> Outcome {
+    let parked = parking(environment).list().await?;
+    let (gone, waiting): (Vec<_>, Vec<_>) =
+        parked.iter().partition(|thing| thing.discarded.is_some());
+    for thing in if discarded { &gone } else { &waiting } {
         println!(
             "{} {}\n    since {}, {:?}: {}",
             thing.owner, thing.place, thing.since, thing.reason, thing.detail
         );
+        if let Some(decision) = &thing.discarded {
+            println!("    discarded {}: {}", decision.at, decision.note);
+        }
     }
-    match parked.len() {
+    match waiting.len() {
         0 => println!("Nothing is parked."),
         count => println!("{count} parked. `cargo xtask redrive` tries them again."),
+    }
+    if !gone.is_empty() && !discarded {
+        println!(
+            "{} discarded: `cargo xtask parked --discarded` shows them.",
+            gone.len()
+        );
     }
     Ok(true)
 }
 
 pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)>) -> Outcome {
     let (tables, world) = (environment.tables(), environment.world());
-    let parking = Parking::new(tables.clone(), world.clock.clone());
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
     let projector = Projector::new(tables, reader, world, projections::registry());
-    let mut parked = parking.list().await?;
-    if let Some((owner, place)) = only {
-        parked.retain(|thing| thing.owner == owner && thing.place == place);
-        if parked.is_empty() {
-            return Err(format!(
-                "nothing is parked as {owner} {place}; `cargo xtask parked` lists what is"
-            )
-            .into());
+    let mut parked = projector.parking().list().await?;
+    match only {
+        // What was discarded is tried again only by name.
+        None => parked.retain(|thing| thing.discarded.is_none()),
+        Some((owner, place)) => {
+            parked.retain(|thing| thing.owner == owner && thing.place == place);
+            if parked.is_empty() {
+                return Err(not_parked(owner, place).into());
+            }
         }
     }
     let mut still = 0;
@@ -52,4 +73,23 @@ pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)
     }
     println!("{} handled, {still} still parked.", parked.len() - still);
     Ok(still == 0)
+}
+
+pub(crate) async fn discard(
+    environment: &Environment,
+    owner: &str,
+    place: &str,
+    note: &str,
+) -> Outcome {
+    let parking = parking(environment);
+    let parked = parking.list().await?;
+    let Some(thing) = parked
+        .iter()
+        .find(|thing| thing.owner == owner && thing.place == place)
+    else {
+        return Err(not_parked(owner, place).into());
+    };
+    parking.discard(thing, note).await?;
+    println!("{owner} {place}: discarded. It stays on record, with its bytes.");
+    Ok(true)
 }

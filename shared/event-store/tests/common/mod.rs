@@ -166,6 +166,7 @@ impl Bench {
             tables: &*self.tables,
             world: &self.world,
             older_than: std::time::Duration::ZERO,
+            budget: std::time::Duration::MAX,
         };
         self.clock.advance(std::time::Duration::from_mins(1));
         block_on(sweeper.sweep()).unwrap()

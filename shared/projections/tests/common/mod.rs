@@ -205,7 +205,15 @@ impl Bench {
     }
 
     pub fn parked(&self) -> Vec<Parked> {
-        block_on(Parking::new(self.tables.clone(), self.world.clock.clone()).list()).unwrap()
+        block_on(
+            Parking::new(
+                self.tables.clone(),
+                self.world.clock.clone(),
+                &Catalogue::current(),
+            )
+            .list(),
+        )
+        .unwrap()
     }
 
     pub fn reader(&self) -> StreamReader {

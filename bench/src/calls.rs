@@ -1,0 +1,149 @@
+//! How many calls of AWS a command and a batch cost. Counted, not timed: over tables and a log in memory.
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use async_trait::async_trait;
+use event_store::{
+    Circumstances, Decider, Decision, EventStore, Handled, StreamReader, Unavailable,
+};
+use events::{Catalogue, Command, Context, Event, IdReserva, Moment, NewEvent, Payload, StreamId};
+use ports::memory::{self, MemoryLog, MemoryTables};
+use projections::Projector;
+use serde::Serialize;
+use serde_json::{Value, json};
+use simulation::Faults;
+use uuid::Uuid;
+use vuelos::Vuelos;
+
+use crate::commands;
+
+#[derive(Debug, Serialize)]
+pub struct Calls {
+    /// A command that opens a stream, and one on a stream that exists.
+    pub opening: usize,
+    pub existing: usize,
+    /// Events and reservations of the batch, and what the view reads and writes for them.
+    pub batch_events: usize,
+    pub batch_reservations: usize,
+    pub batch_reads: usize,
+    pub batch_writes: usize,
+}
+
+const RESERVATIONS: usize = 50;
+const EVENTS_EACH: i64 = 10;
+
+pub async fn count(sample: &Value) -> Result<Calls> {
+    let (world, _) = memory::world(1);
+    let tables = Arc::new(MemoryTables::new());
+    let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
+    let store = |faults: &Faults| {
+        EventStore::new(
+            Arc::new(faults.tables(tables.clone())),
+            Arc::new(faults.log(log.clone())),
+            world.clone(),
+            Catalogue::current(),
+        )
+    };
+
+    let faults = Faults::none();
+    let create = commands::create(sample)?;
+    committed(&store(&faults).handle(&Vuelos, &create).await?)?;
+    let opening = faults.count();
+
+    let faults = Faults::none();
+    let cancel = commands::command(
+        vuelos::CANCELAR_RESERVA,
+        create.subject,
+        json!({ "motivo": "bench" }),
+    );
+    committed(&store(&faults).handle(&Vuelos, &cancel).await?)?;
+    let existing = faults.count();
+
+    let before = log.records().len();
+    for _ in 0..RESERVATIONS {
+        let command = commands::command("Sintetico", IdReserva(Uuid::now_v7()), Value::Null);
+        committed(&store(&Faults::none()).handle(&Synthetic, &command).await?)?;
+    }
+    let mut records = log.records();
+    let batch = records.split_off(before);
+    let faults = Faults::none();
+    let counted = Arc::new(faults.tables(tables.clone()));
+    let reader = StreamReader::new(counted.clone(), Catalogue::current());
+    let projector = Projector::new(counted, reader, world, projections::registry());
+    let outcome = projector.consumer("bench").consume(&batch).await;
+    if outcome.failed.is_some() || outcome.parked > 0 {
+        bail!("the batch was not taken in: {outcome:?}");
+    }
+    let trace = faults.trace();
+    let reads = trace
+        .iter()
+        .filter(|call| ["get ", "query ", "list "].iter().any(|read| call.starts_with(read)))
+        .count();
+    Ok(Calls {
+        opening,
+        existing,
+        batch_events: batch.len(),
+        batch_reservations: RESERVATIONS,
+        batch_reads: reads,
+        batch_writes: trace.len() - reads,
+    })
+}
+
+fn committed(handled: &Handled) -> Result<()> {
+    match handled {
+        Handled::Committed { appended: true, .. } => Ok(()),
+        other => bail!("the command was not committed: {other:?}"),
+    }
+}
+
+/// Commits all events of a made-up reservation at once.
+struct Synthetic;
+
+#[async_trait]
+impl Decider for Synthetic {
+    fn stream(&self, command: &Command) -> StreamId {
+        StreamId::new(Context::Vuelos, command.subject)
+    }
+
+    fn opens(&self, _: &Command) -> bool {
+        true
+    }
+
+    fn undoes(&self, _: &Command) -> bool {
+        false
+    }
+
+    async fn decide(
+        &self,
+        _: &[(Event, Payload)],
+        command: &Command,
+        circumstances: &Circumstances,
+    ) -> Result<Decision, Unavailable> {
+        let (id_reserva, now) = (command.subject, circumstances.now);
+        let failed = (1..EVENTS_EACH).map(|_| failed(id_reserva, now));
+        let events = std::iter::once(created(id_reserva, now)).chain(failed);
+        Ok(Decision::commit(events.collect()))
+    }
+}
+
+fn created(id_reserva: IdReserva, now: Moment) -> NewEvent {
+    events::vuelos::ReservaCreada {
+        id_reserva,
+        id_cliente: None,
+        estado: events::vuelos::EstadoReserva::Pendiente,
+        fecha_creacion: now,
+        itinerarios: vec![],
+        pago: None,
+    }
+    .into()
+}
+
+fn failed(id_reserva: IdReserva, now: Moment) -> NewEvent {
+    events::vuelos::AprobacionReservaFallida {
+        id_reserva,
+        fecha_actualizacion: now,
+        motivo: "bench".to_owned(),
+    }
+    .into()
+}

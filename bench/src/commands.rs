@@ -1,0 +1,28 @@
+//! Commands to measure with, as http-commands makes them of a request.
+
+use anyhow::{Result, anyhow};
+use events::{Command, CommandId, IdCorrelacion, IdReserva, SagaMode};
+use serde_json::Value;
+use uuid::Uuid;
+use vuelos::{CREAR_RESERVA, crear_reserva};
+
+/// A command that makes another reservation of the body of a request.
+pub fn create(body: &Value) -> Result<Command> {
+    let data = crear_reserva::parse(body)
+        .map_err(|errors| anyhow!("the sample reservation is refused: {errors:?}"))?;
+    let subject = IdReserva(Uuid::now_v7());
+    Ok(command(CREAR_RESERVA, subject, serde_json::to_value(data)?))
+}
+
+pub fn command(kind: &str, subject: IdReserva, data: Value) -> Command {
+    Command {
+        id: CommandId(Uuid::now_v7()),
+        kind: kind.to_owned(),
+        subject,
+        correlationid: IdCorrelacion(Uuid::now_v7()),
+        causationid: None,
+        sagamode: SagaMode::Orquestacion,
+        traceparent: None,
+        data,
+    }
+}

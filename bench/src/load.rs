@@ -1,0 +1,119 @@
+//! The API of the whole system on the local runtime, under a bounded load.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::Serialize;
+use serde_json::Value;
+use ureq::Agent;
+
+use crate::stats::{Samples, per_second};
+
+#[derive(Debug, Serialize)]
+pub struct Load {
+    pub request: &'static str,
+    pub clients: usize,
+    pub requests: usize,
+    pub per_second: f64,
+    pub p50: f64,
+    pub p99: f64,
+}
+
+const CLIENTS: [usize; 2] = [1, 8];
+
+pub fn run(api: &str, body: &str, requests: usize) -> Result<Vec<Load>> {
+    let mut loads = vec![];
+    let mut made = vec![];
+    let url = format!("{api}/vuelos/reserva");
+    for clients in CLIENTS {
+        let book = |agent: &Agent, _| {
+            let post = agent.post(&url).header("Content-Type", "application/json");
+            let mut answer = post.send(body).context("POST /vuelos/reserva")?;
+            let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
+            let id = answer.get("id_reserva").and_then(Value::as_str);
+            Ok(id.context("an answer without id_reserva")?.to_owned())
+        };
+        let (load, ids) = run_one("POST /vuelos/reserva", clients, requests, &book)?;
+        loads.push(load);
+        made.extend(ids);
+    }
+    for clients in CLIENTS {
+        let read = |agent: &Agent, number: usize| {
+            let id = made.get(number % made.len().max(1));
+            let id = id.context("no reservation was made")?;
+            let mut answer = agent.get(format!("{url}/{id}")).call()?;
+            let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
+            if answer.get("id_reserva").and_then(Value::as_str) != Some(id) {
+                bail!("GET /vuelos/reserva/{id} answered another: {answer}");
+            }
+            Ok(id.clone())
+        };
+        loads.push(run_one("GET /vuelos/reserva/{id}", clients, requests, &read)?.0);
+    }
+    Ok(loads)
+}
+
+type Outcome = Result<(Samples, Vec<String>)>;
+
+/// `clients` threads share `requests`; each sends its next when its last is answered.
+fn run_one(
+    request: &'static str,
+    clients: usize,
+    requests: usize,
+    send: &(impl Fn(&Agent, usize) -> Result<String> + Sync),
+) -> Result<(Load, Vec<String>)> {
+    let next = AtomicUsize::new(0);
+    let client = || -> Outcome {
+        let agent: Agent = Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(30)))
+            .build()
+            .into();
+        let (mut samples, mut answers) = (Samples::default(), vec![]);
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= requests {
+                return Ok((samples, answers));
+            }
+            let before = Instant::now();
+            answers.push(send(&agent, number)?);
+            samples.push(before.elapsed());
+        }
+    };
+    // Warm: each client's function is started, and is not what is measured.
+    let agent = Agent::new_with_defaults();
+    thread::scope(|scope| -> Result<()> {
+        let warm: Vec<_> = (0..clients).map(|_| scope.spawn(|| send(&agent, 0))).collect();
+        for one in warm {
+            one.join().map_err(|_| anyhow!("a client panicked"))??;
+        }
+        Ok(())
+    })?;
+    let start = Instant::now();
+    let outcomes: Vec<Outcome> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
+        clients
+            .into_iter()
+            .map(|client| client.join().unwrap_or_else(|_| bail!("a client panicked")))
+            .collect()
+    });
+    let elapsed = start.elapsed();
+    let (mut samples, mut answers) = (Samples::default(), vec![]);
+    for outcome in outcomes {
+        let (taken, given) = outcome.with_context(|| format!("{request}, {clients} clients"))?;
+        samples.extend(&taken);
+        answers.extend(given);
+    }
+    let load = Load {
+        request,
+        clients,
+        requests: samples.count(),
+        per_second: per_second(samples.count(), elapsed),
+        p50: samples.median(),
+        p99: samples.percentile(99),
+    };
+    Ok((load, answers))
+}

@@ -1,0 +1,314 @@
+//! The report: one table for a README, a document with all of it, and the same as JSON.
+
+use std::{fmt::Write, fs};
+
+use serde::Serialize;
+
+use crate::{
+    calls::Calls,
+    load::Load,
+    peers::{self, Peers},
+    starts::{PEER_OF_PYTHON, PYTHON, Start, Warm},
+    stats::ratio,
+};
+
+/// What is aimed at, for every function.
+const TARGET_START: f64 = 15.0;
+const TARGET_RESIDENT: f64 = 16.0;
+const TARGET_BINARY: f64 = 7.0;
+const TARGET_ZIP: f64 = 3.0;
+
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub machine: Machine,
+    pub emulator: String,
+    pub quick: bool,
+    pub starts: Vec<Start>,
+    pub calls: Calls,
+    pub peers: Peers,
+    pub warm: Vec<Warm>,
+    pub load: Vec<Load>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Machine {
+    pub processor: String,
+    pub processors: usize,
+    pub kernel: String,
+    /// Load average of the last minute, before the run: what else the machine did.
+    pub load: String,
+}
+
+impl Machine {
+    pub fn this() -> Self {
+        let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
+        let cpu = read("/proc/cpuinfo");
+        let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
+        let kernel = read("/proc/sys/kernel/osrelease");
+        let load = read("/proc/loadavg");
+        Self {
+            processor: model
+                .map_or("unknown", |model| model.trim_start_matches([' ', '\t', ':']))
+                .to_owned(),
+            processors: std::thread::available_parallelism().map_or(0, usize::from),
+            kernel: kernel.trim().to_owned(),
+            load: load.split_whitespace().next().unwrap_or("unknown").to_owned(),
+        }
+    }
+}
+
+fn find<'a, T>(all: &'a [T], is: impl Fn(&T) -> bool) -> Option<&'a T> {
+    all.iter().find(|one| is(one))
+}
+
+impl Report {
+    fn functions(&self) -> impl Iterator<Item = &Start> {
+        self.starts.iter().filter(|start| start.name != PYTHON)
+    }
+
+    /// The slowest, the largest: what holds for every function.
+    fn worst(&self, of: impl Fn(&Start) -> f64) -> f64 {
+        self.functions().map(of).fold(0.0, f64::max)
+    }
+
+    fn start(&self, name: &str) -> Option<&Start> {
+        find(&self.starts, |start| start.name == name)
+    }
+
+    fn warm(&self, name: &str) -> Option<&Warm> {
+        find(&self.warm, |warm| warm.name == name)
+    }
+
+    fn load(&self, method: &str, clients: usize) -> Option<&Load> {
+        find(&self.load, |load| {
+            load.request.starts_with(method) && load.clients == clients
+        })
+    }
+
+    /// The table for a README.
+    pub fn summary(&self) -> String {
+        let mut table = String::from("| what | measured | aim or peer |\n| --- | --- | --- |\n");
+        let mut row = |what: &str, measured: String, other: String| {
+            let _ = writeln!(table, "| {what} | {measured} | {other} |");
+        };
+        let python = self.start(PYTHON);
+        let start = self.worst(|start| start.median);
+        let twin = self.start(PEER_OF_PYTHON).map_or(0.0, |start| start.median);
+        row(
+            "cold start, spawn to first `/next`, slowest function, median",
+            format!("{start:.1} ms"),
+            python.map_or_else(String::new, |python| {
+                format!(
+                    "aim ≤ {TARGET_START} ms; Python + boto3 {:.0} ms, {:.0} times ours",
+                    python.median,
+                    ratio(python.median, twin)
+                )
+            }),
+        );
+        row(
+            "memory at that moment · after 100 invocations, largest function",
+            format!(
+                "{:.1} · {:.1} MB",
+                self.worst(|start| start.resident),
+                self.worst(|start| start.resident_after)
+            ),
+            python.map_or_else(String::new, |python| {
+                format!(
+                    "aim ≤ {TARGET_RESIDENT} MB; Python {:.0} · {:.0} MB",
+                    python.resident, python.resident_after
+                )
+            }),
+        );
+        row(
+            "binary · zip, largest function",
+            format!(
+                "{:.1} · {:.1} MB",
+                self.worst(|start| start.binary.unwrap_or_default()),
+                self.worst(|start| start.zip.unwrap_or_default())
+            ),
+            format!("aim ≤ {TARGET_BINARY} · {TARGET_ZIP} MB"),
+        );
+        let calls = &self.calls;
+        row(
+            "AWS calls of a command: opens a stream · existing stream",
+            format!("{} · {}", calls.opening, calls.existing),
+            "aim 3 · 4".to_owned(),
+        );
+        row(
+            &format!(
+                "table calls of a batch: {} events of {} reservations",
+                calls.batch_events, calls.batch_reservations
+            ),
+            format!("{} reads, {} writes", calls.batch_reads, calls.batch_writes),
+            format!("aim ≤ {} writes", calls.batch_reservations),
+        );
+        let (ours, peer) = (self.peers.p50(peers::OURS), self.peers.p50(peers::PEER));
+        row(
+            "committing a command to DynamoDB, p50",
+            format!("{ours:.1} ms"),
+            format!("dynamo-es 0.5 {peer:.1} ms, {:.2} times ours", ratio(peer, ours)),
+        );
+        if let (Some(ours), Some(python)) = (self.warm(PEER_OF_PYTHON), self.warm(PYTHON)) {
+            row(
+                "processor time of a warm invocation of `http-commands`",
+                format!("{:.2} ms", ours.cpu),
+                format!(
+                    "Python + boto3 {:.2} ms, {:.0} times ours",
+                    python.cpu,
+                    ratio(python.cpu, ours.cpu)
+                ),
+            );
+        }
+        for (method, what) in [("POST", "POST /vuelos/reserva"), ("GET", "GET /vuelos/reserva/{id}")] {
+            if let (Some(one), Some(eight)) = (self.load(method, 1), self.load(method, 8)) {
+                row(
+                    &format!("`{what}` on the local runtime, 1 · 8 clients"),
+                    format!("{:.0} · {:.0} /s, p99 {:.0} · {:.0} ms", one.per_second, eight.per_second, one.p99, eight.p99),
+                    "the emulator is the limit".to_owned(),
+                );
+            }
+        }
+        table
+    }
+
+    /// `docs/benchmarks.md`.
+    pub fn document(&self) -> String {
+        let mut text = String::from(include_str!("method.md"));
+        let _ = writeln!(
+            text,
+            "\n## Results\n\nOf {} with {} processors, Linux {}, load {} before the run; {}{}.\n",
+            self.machine.processor,
+            self.machine.processors,
+            self.machine.kernel,
+            self.machine.load,
+            self.emulator,
+            if self.quick { "; a quick run" } else { "" }
+        );
+        text.push_str(&self.summary());
+        self.write_starts(&mut text);
+        self.write_calls(&mut text);
+        self.write_peers(&mut text);
+        self.write_python(&mut text);
+        self.write_load(&mut text);
+        text
+    }
+
+    fn write_starts(&self, text: &mut String) {
+        let starts = self.starts.first().map_or(0, |start| start.starts);
+        let _ = writeln!(
+            text,
+            "\n### Starts and sizes\n\n{starts} starts of each. Times in ms; memory and sizes in MB of 1,048,576 bytes. Aims: median ≤ \
+             {TARGET_START}, memory ≤ {TARGET_RESIDENT}, binary ≤ {TARGET_BINARY}, zip ≤ {TARGET_ZIP}; what misses its aim is bold.\n\n\
+             | function | median | p95 | on CPU | plain HTTP endpoint | memory | after {} invocations | binary | zip |\n\
+             | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+            self.starts.first().map_or(0, |start| start.invocations)
+        );
+        for start in &self.starts {
+            // Python is a peer: it has no aims to miss.
+            let mark = |value: f64, target: f64| {
+                if start.name != PYTHON && value > target {
+                    format!("**{value:.1}**")
+                } else {
+                    format!("{value:.1}")
+                }
+            };
+            let size = |size: Option<f64>, target| size.map_or("–".to_owned(), |size| mark(size, target));
+            let _ = writeln!(
+                text,
+                "| {} | {} | {:.1} | {:.1} | {:.1} | {} | {} | {} | {} |",
+                start.name,
+                mark(start.median, TARGET_START),
+                start.p95,
+                start.cpu,
+                start.median_at_endpoint,
+                mark(start.resident, TARGET_RESIDENT),
+                mark(start.resident_after, TARGET_RESIDENT),
+                size(start.binary, TARGET_BINARY),
+                size(start.zip, TARGET_ZIP),
+            );
+        }
+    }
+
+    fn write_calls(&self, text: &mut String) {
+        let calls = &self.calls;
+        let _ = writeln!(
+            text,
+            "\n### Calls\n\nA command that opens a stream makes {} calls, one on an existing stream {}. A batch of {} events of {} \
+             reservations costs the view {} reads and {} writes (a read of many keys counts once; DynamoDB takes 100 a call).",
+            calls.opening,
+            calls.existing,
+            calls.batch_events,
+            calls.batch_reservations,
+            calls.batch_reads,
+            calls.batch_writes
+        );
+    }
+
+    fn write_peers(&self, text: &mut String) {
+        let base = self.peers.p50(peers::OURS);
+        let _ = writeln!(
+            text,
+            "\n### Event stores on the same DynamoDB endpoint\n\nOne command opens one stream with one event of {} bytes, \
+             one after the other.\n\n| | calls | commands | commands/s | p50 ms | p99 ms | p50 ÷ ours |\n\
+             | --- | --- | --- | --- | --- | --- | --- |",
+            self.peers.event_bytes
+        );
+        for standing in &self.peers.standings {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {:.0} | {:.2} | {:.2} | {:.2} |",
+                standing.name,
+                standing.calls,
+                standing.commands,
+                standing.per_second,
+                standing.p50,
+                standing.p99,
+                ratio(standing.p50, base)
+            );
+        }
+        let _ = writeln!(
+            text,
+            "\nThe appends alone: dynamo-es' one call takes {:.2} ms, and ours with the log and the mark of what is published {:.2} ms.",
+            self.peers.p50(peers::PEER_APPEND),
+            self.peers.p50(peers::OURS_AND_APPEND)
+        );
+    }
+
+    fn write_python(&self, text: &mut String) {
+        let base = self.warm(PEER_OF_PYTHON);
+        let (p50, cpu) = base.map_or((0.0, 0.0), |warm| (warm.p50, warm.cpu));
+        let _ = writeln!(
+            text,
+            "\n### Warm invocations against plain Python\n\n\
+             | | invocations | p50 ms | p99 ms | on CPU ms, mean | p50 ÷ ours | on CPU ÷ ours |\n\
+             | --- | --- | --- | --- | --- | --- | --- |"
+        );
+        for warm in &self.warm {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} |",
+                warm.name,
+                warm.invocations,
+                warm.p50,
+                warm.p99,
+                warm.cpu,
+                ratio(warm.p50, p50),
+                ratio(warm.cpu, cpu)
+            );
+        }
+    }
+
+    fn write_load(&self, text: &mut String) {
+        text.push_str(
+            "\n### The API on the local runtime\n\n| request | clients | requests | requests/s | p50 ms | p99 ms |\n\
+             | --- | --- | --- | --- | --- | --- |\n",
+        );
+        for load in &self.load {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {:.0} | {:.1} | {:.1} |",
+                load.request, load.clients, load.requests, load.per_second, load.p50, load.p99
+            );
+        }
+    }
+}

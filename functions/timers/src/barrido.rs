@@ -1,0 +1,65 @@
+//! `barrido`: the sweeper.
+
+use std::time::Duration;
+
+use event_store::Sweeper;
+use lambda_kit::metrics::{self, Unit};
+
+use crate::{App, Done, TaskFailed};
+
+/// Events younger than this are most likely being published by whoever committed them.
+const USUAL_AGE: u64 = 10;
+/// Well before the function's own time ends.
+const BUDGET: Duration = Duration::from_secs(40);
+
+impl App {
+    pub(crate) async fn barrido(
+        &self,
+        antiguedad_segundos: Option<u64>,
+    ) -> Result<Done, TaskFailed> {
+        let sweeper = Sweeper {
+            store: &self.store,
+            tables: &*self.tables,
+            world: &self.world,
+            older_than: Duration::from_secs(antiguedad_segundos.unwrap_or(USUAL_AGE)),
+            budget: BUDGET,
+        };
+        let swept = sweeper.sweep().await.map_err(TaskFailed::because)?;
+        for (stream, error) in &swept.failed {
+            tracing::error!(%stream, %error, "could not publish");
+        }
+        let age = swept.oldest.map_or(0, |oldest| {
+            self.world
+                .clock
+                .now()
+                .duration_since(oldest.timestamp())
+                .as_secs()
+        });
+        metrics::emit(
+            &self.stack,
+            &self.world,
+            &[
+                (
+                    "SweeperWaiting",
+                    Unit::Count,
+                    u64::try_from(swept.found).unwrap_or(u64::MAX),
+                ),
+                (
+                    "SweeperFailed",
+                    Unit::Count,
+                    u64::try_from(swept.failed.len()).unwrap_or(u64::MAX),
+                ),
+                ("SweeperAge", Unit::Seconds, u64::try_from(age).unwrap_or(0)),
+            ],
+        );
+        let (encontrados, publicados, fallidos) =
+            (swept.found, swept.published, swept.failed.len());
+        tracing::info!(encontrados, publicados, fallidos, "swept");
+        Ok(Done::Barrido {
+            encontrados,
+            publicados,
+            fallidos,
+            mas_antiguo: swept.oldest.map(|oldest| oldest.to_string()),
+        })
+    }
+}

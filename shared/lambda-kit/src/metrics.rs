@@ -1,0 +1,81 @@
+//! Metrics, as lines of the log: `CloudWatch` reads the embedded metric format, other runtimes keep the line.
+
+use std::{collections::BTreeMap, io::Write};
+
+use ports::World;
+use serde_json::{Value, json};
+
+/// What all metrics are under.
+const NAMESPACE: &str = "AeroAlpes";
+
+/// A unit of `CloudWatch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// How many.
+    Count,
+    /// How long.
+    Seconds,
+}
+
+/// Writes metrics of a stack, one line for all of them.
+pub fn emit(stack: &str, world: &World, metrics: &[(&'static str, Unit, u64)]) {
+    // A log that cannot be written is no reason to fail.
+    let _ = writeln!(
+        std::io::stdout().lock(),
+        "{}",
+        line(stack, world.clock.now().as_millisecond(), metrics)
+    );
+}
+
+fn line(stack: &str, milliseconds: i64, metrics: &[(&'static str, Unit, u64)]) -> Value {
+    let definitions: Vec<_> = metrics
+        .iter()
+        .map(|(name, unit, _)| json!({ "Name": name, "Unit": if *unit == Unit::Count { "Count" } else { "Seconds" } }))
+        .collect();
+    let mut line: BTreeMap<&str, Value> = metrics
+        .iter()
+        .map(|(name, _, value)| (*name, Value::from(*value)))
+        .collect();
+    line.insert("Stack", stack.into());
+    line.insert(
+        "_aws",
+        json!({
+            "Timestamp": milliseconds,
+            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [["Stack"]], "Metrics": definitions }],
+        }),
+    );
+    json!(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_in_the_embedded_metric_format() {
+        let line = line(
+            "pruebas",
+            1_769_853_600_000,
+            &[
+                ("Parked", Unit::Count, 3),
+                ("SweeperAge", Unit::Seconds, 61),
+            ],
+        );
+        assert_eq!(
+            line,
+            json!({
+                "_aws": {
+                    "Timestamp": 1_769_853_600_000_i64,
+                    "CloudWatchMetrics": [{
+                        "Namespace": "AeroAlpes",
+                        "Dimensions": [["Stack"]],
+                        "Metrics": [{ "Name": "Parked", "Unit": "Count" }, { "Name": "SweeperAge", "Unit": "Seconds" }],
+                    }],
+                },
+                "Stack": "pruebas",
+                "Parked": 3,
+                "SweeperAge": 61,
+            })
+        );
+    }
+}

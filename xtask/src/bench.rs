@@ -1,0 +1,176 @@
+//! `bench`: builds what is measured and what measures, starts a runtime of its own for it, and ends that again.
+//!
+//! The measuring is in `bench/`, a workspace of its own: what it compares us with is no dependency of the gate.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::args::Args;
+use crate::deploy::Deployment;
+use crate::failure::{Explain, Result, fail};
+use crate::functions::event_file;
+use crate::local_runtime::{self, Life, free_port};
+use crate::package::{Build, cargo, cargo_build};
+use crate::progress::{note, step};
+use crate::runtime_env::{Endpoint, STACK, Target};
+use crate::shell::{capture, command, run};
+use crate::tools::{Set, install};
+use crate::workspace::{Workspace, write};
+
+/// As well as a zip is packed by cargo-lambda.
+const DEFLATE_LEVEL: &str = "6";
+/// The sample that a function is measured with where it has it; else its first.
+const SAMPLE: &str = "reserva";
+
+struct Measured {
+    name: String,
+    binary: PathBuf,
+    zip: PathBuf,
+    event: PathBuf,
+}
+
+pub fn bench(workspace: &Workspace, mut args: Args) -> Result<()> {
+    let quick = args.flag("--quick");
+    let port = args.port()?;
+    args.finish()?;
+    install(workspace, Set::Runtime)?;
+    let zips = workspace.local().join("build/release");
+    let measured = build(workspace, &zips)?;
+    let program = build_bench(workspace)?;
+
+    let endpoint = Endpoint::local(port.map_or_else(free_port, Ok)?);
+    let folder = workspace
+        .local()
+        .join("run")
+        .join(format!("bench-{}", endpoint.port));
+    let runtime = local_runtime::start(workspace, &endpoint, &folder, Life::WithUs)?;
+    let deployment = Deployment {
+        endpoint: &endpoint,
+        folder: &folder,
+        stack: STACK,
+        environment: "local",
+        ended_by: "process",
+        build: Build::Host,
+        zips: &zips,
+    };
+    let result = deployment
+        .deploy(workspace, false)
+        .and_then(|target| measure(workspace, &program, &target, &measured, quick));
+    local_runtime::stop(&folder)?;
+    drop(runtime);
+    match result {
+        Ok(()) => {
+            let variables = Vec::new();
+            Target { folder, variables }.remove(workspace)?;
+            note("written: docs/benchmarks.md and .local/bench.json");
+            Ok(())
+        }
+        Err(error) => fail(format!(
+            "{error} What the runtime and the functions said is kept: {}",
+            folder.display()
+        )),
+    }
+}
+
+/// The functions as they are deployed, but for this machine.
+fn build(workspace: &Workspace, zips: &Path) -> Result<Vec<Measured>> {
+    let functions = workspace.functions()?;
+    let binaries = step("build the functions (cargo build --release)", || {
+        cargo_build(workspace, &functions, &["--release"])
+    })?;
+    step("zip the functions", || {
+        let mut measured = Vec::new();
+        for (name, binary) in binaries {
+            let zip = zips.join(format!("{name}.zip"));
+            let mut pack = command(workspace.tool("python"), &[]);
+            pack.arg(workspace.path("infra/local/zip_function.py"));
+            run(pack.arg(&binary).arg(&zip).arg(DEFLATE_LEVEL))?;
+            let event = event_file(workspace, &name, Some(SAMPLE))
+                .or_else(|_| event_file(workspace, &name, None))?;
+            measured.push(Measured {
+                name,
+                binary,
+                zip,
+                event,
+            });
+        }
+        measured.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(measured)
+    })
+}
+
+/// Builds what measures, beside what else is built here.
+fn build_bench(workspace: &Workspace) -> Result<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace.path("target"), PathBuf::from)
+        .join("bench");
+    step("build what measures, and its peers", || {
+        let mut build = command(cargo(), &["build", "--quiet", "--release", "--locked"]);
+        build
+            .arg("--manifest-path")
+            .arg(workspace.path("bench/Cargo.toml"));
+        run(build
+            .arg("--target-dir")
+            .arg(&target)
+            .current_dir(&workspace.root))
+    })?;
+    Ok(target.join("release/bench"))
+}
+
+fn measure(
+    workspace: &Workspace,
+    program: &Path,
+    target: &Target,
+    measured: &[Measured],
+    quick: bool,
+) -> Result<()> {
+    let scratch = target.folder.join("functions");
+    fs::create_dir_all(&scratch).explain(format!("Cannot make {}", scratch.display()))?;
+    let plan = scratch.join("plan.json");
+    let functions: Vec<Value> = measured
+        .iter()
+        .map(|function| {
+            json!({
+                "name": function.name,
+                "binary": function.binary,
+                "zip": function.zip,
+                "event": function.event,
+            })
+        })
+        .collect();
+    let environment: serde_json::Map<String, Value> = target
+        .variables
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone().into()))
+        .collect();
+    let python = workspace.tool("python");
+    let content = json!({
+        "root": workspace.root,
+        "scratch": scratch,
+        "quick": quick,
+        "endpoint": target.get("AWS_ENDPOINT_URL")?,
+        "api": target.get("AEROALPES_API_URL")?,
+        "environment": environment,
+        "python": python,
+        "emulator": emulator(&python)?,
+        "functions": functions,
+    });
+    write(&plan, content.to_string())?;
+    step("measure", || {
+        let mut bench = command(program, &[]);
+        run(bench
+            .arg(&plan)
+            .envs(target.variables.iter().cloned())
+            .env("RUST_LOG", "error"))
+    })
+}
+
+/// What answers in place of AWS, and what the Python peer is.
+fn emulator(python: &Path) -> Result<String> {
+    let question = "import platform, importlib.metadata as m; print('MiniStack', m.version('ministack') + ', Python', \
+                    platform.python_version() + ', boto3', m.version('boto3'))";
+    let answer = capture(&mut command(python, &["-c", question]))?;
+    Ok(answer.trim().to_owned())
+}
