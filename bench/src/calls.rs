@@ -78,7 +78,11 @@ pub async fn count(sample: &Value) -> Result<Calls> {
     let trace = faults.trace();
     let reads = trace
         .iter()
-        .filter(|call| ["get ", "query ", "list "].iter().any(|read| call.starts_with(read)))
+        .filter(|call| {
+            ["get ", "query ", "list "]
+                .iter()
+                .any(|read| call.starts_with(read))
+        })
         .count();
     Ok(Calls {
         opening,

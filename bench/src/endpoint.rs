@@ -45,8 +45,12 @@ impl Endpoint {
         let text = ScalarAttributeType::S;
         self.table(&self.streams, [("pk", &text), ("sk", &text)], &["gsi1"])
             .await?;
-        self.table(&self.views, [("pk", &text), ("sk", &text)], &["gsi1", "gsi2"])
-            .await?;
+        self.table(
+            &self.views,
+            [("pk", &text), ("sk", &text)],
+            &["gsi1", "gsi2"],
+        )
+        .await?;
         self.table(&self.parked, [("pk", &text), ("sk", &text)], &[])
             .await?;
         // As dynamo-es wants it.

@@ -86,7 +86,9 @@ fn run_one(
     // Warm: each client's function is started, and is not what is measured.
     let agent = Agent::new_with_defaults();
     thread::scope(|scope| -> Result<()> {
-        let warm: Vec<_> = (0..clients).map(|_| scope.spawn(|| send(&agent, 0))).collect();
+        let warm: Vec<_> = (0..clients)
+            .map(|_| scope.spawn(|| send(&agent, 0)))
+            .collect();
         for one in warm {
             one.join().map_err(|_| anyhow!("a client panicked"))??;
         }

@@ -79,7 +79,8 @@ fn part<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
 /// The body of the sample request, as text and as what it says.
 fn request(plan: &Plan) -> Result<(String, Value)> {
     let event = &plan.function(starts::PEER_OF_PYTHON)?.event;
-    let text = fs::read_to_string(event).with_context(|| format!("cannot read {}", event.display()))?;
+    let text =
+        fs::read_to_string(event).with_context(|| format!("cannot read {}", event.display()))?;
     let event: Value = serde_json::from_str(&text)?;
     let body = event.get("body").and_then(Value::as_str);
     let body = body.context("the sample event of http-commands has no body")?;

@@ -138,10 +138,7 @@ struct Contest {
     ours: EventStore,
     ours_and_append: EventStore,
     repository: DynamoEventRepository,
-    framework: CqrsFramework<
-        Reservation,
-        PersistedEventStore<DynamoEventRepository, Reservation>,
-    >,
+    framework: CqrsFramework<Reservation, PersistedEventStore<DynamoEventRepository, Reservation>>,
     sample: Value,
     event: Value,
 }
@@ -159,9 +156,8 @@ pub async fn compare(endpoint: &Endpoint, sample: &Value, rounds: Rounds) -> Res
         EventStore::new(tables.clone(), log, world.clone(), Catalogue::current())
     };
     let client = aws_sdk_dynamodb::Client::new(&endpoint.config);
-    let repository = || {
-        DynamoEventRepository::new(client.clone()).with_tables(&endpoint.peer_events, "unused")
-    };
+    let repository =
+        || DynamoEventRepository::new(client.clone()).with_tables(&endpoint.peer_events, "unused");
     let ours = store(nowhere);
     let event = first_event(&ours, sample).await?;
     let contest = Contest {

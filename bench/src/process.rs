@@ -62,7 +62,10 @@ impl Program {
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
             ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", self.name)),
+            (
+                "AWS_LAMBDA_LOG_GROUP_NAME",
+                format!("/aws/lambda/{}", self.name),
+            ),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "bench".to_owned()),
             ("LAMBDA_TASK_ROOT", "/var/task".to_owned()),
             ("_HANDLER", "bootstrap".to_owned()),
@@ -98,7 +101,11 @@ impl Program {
                     Ok(_) => "it answered what was not asked".to_owned(),
                     Err(_) => format!("it asked for no event in {PATIENCE:?}"),
                 };
-                bail!("{} did not start: {why}. It said:\n{}", self.name, tail(&log));
+                bail!(
+                    "{} did not start: {why}. It said:\n{}",
+                    self.name,
+                    tail(&log)
+                );
             }
         }
     }
@@ -171,7 +178,9 @@ impl Process {
 }
 
 fn resident(status: &str) -> Option<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: u32 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(f64::from(kilobytes) / 1024.0)
 }

@@ -48,16 +48,22 @@ impl Machine {
         let load = read("/proc/loadavg");
         Self {
             processor: model
-                .map_or("unknown", |model| model.trim_start_matches([' ', '\t', ':']))
+                .map_or("unknown", |model| {
+                    model.trim_start_matches([' ', '\t', ':'])
+                })
                 .to_owned(),
             processors: std::thread::available_parallelism().map_or(0, usize::from),
             kernel: kernel.trim().to_owned(),
-            load: load.split_whitespace().next().unwrap_or("unknown").to_owned(),
+            load: load
+                .split_whitespace()
+                .next()
+                .unwrap_or("unknown")
+                .to_owned(),
         }
     }
 }
 
-fn find<'a, T>(all: &'a [T], is: impl Fn(&T) -> bool) -> Option<&'a T> {
+fn find<T>(all: &[T], is: impl Fn(&T) -> bool) -> Option<&T> {
     all.iter().find(|one| is(one))
 }
 
@@ -146,7 +152,10 @@ impl Report {
         row(
             "committing a command to DynamoDB, p50",
             format!("{ours:.1} ms"),
-            format!("dynamo-es 0.5 {peer:.1} ms, {:.2} times ours", ratio(peer, ours)),
+            format!(
+                "dynamo-es 0.5 {peer:.1} ms, {:.2} times ours",
+                ratio(peer, ours)
+            ),
         );
         if let (Some(ours), Some(python)) = (self.warm(PEER_OF_PYTHON), self.warm(PYTHON)) {
             row(
@@ -159,11 +168,17 @@ impl Report {
                 ),
             );
         }
-        for (method, what) in [("POST", "POST /vuelos/reserva"), ("GET", "GET /vuelos/reserva/{id}")] {
+        for (method, what) in [
+            ("POST", "POST /vuelos/reserva"),
+            ("GET", "GET /vuelos/reserva/{id}"),
+        ] {
             if let (Some(one), Some(eight)) = (self.load(method, 1), self.load(method, 8)) {
                 row(
                     &format!("`{what}` on the local runtime, 1 · 8 clients"),
-                    format!("{:.0} · {:.0} /s, p99 {:.0} · {:.0} ms", one.per_second, eight.per_second, one.p99, eight.p99),
+                    format!(
+                        "{:.0} · {:.0} /s, p99 {:.0} · {:.0} ms",
+                        one.per_second, eight.per_second, one.p99, eight.p99
+                    ),
                     "the emulator is the limit".to_owned(),
                 );
             }
@@ -212,7 +227,9 @@ impl Report {
                     format!("{value:.1}")
                 }
             };
-            let size = |size: Option<f64>, target| size.map_or("–".to_owned(), |size| mark(size, target));
+            let size = |size: Option<f64>, target| {
+                size.map_or("–".to_owned(), |size| mark(size, target))
+            };
             let _ = writeln!(
                 text,
                 "| {} | {} | {:.1} | {:.1} | {:.1} | {} | {} | {} | {} |",

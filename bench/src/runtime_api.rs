@@ -87,7 +87,7 @@ fn serve(stream: &TcpStream, tell: &Sender<Said>) -> Result<()> {
             ("GET", "next") => {
                 let (send, event) = channel();
                 tell.send(Said::Next(request.at, send))?;
-                next(&*event.recv()?)
+                next(&event.recv()?)
             }
             ("POST", "response") => {
                 tell.send(Said::Answer(request.at, request.body))?;
@@ -97,7 +97,11 @@ fn serve(stream: &TcpStream, tell: &Sender<Said>) -> Result<()> {
                 tell.send(Said::Failure(format!("{}: {}", request.path, request.body)))?;
                 accepted()
             }
-            _ => bail!("{} {} is not of the Runtime API", request.method, request.path),
+            _ => bail!(
+                "{} {} is not of the Runtime API",
+                request.method,
+                request.path
+            ),
         };
         writer.write_all(answer.as_bytes())?;
     }

@@ -60,7 +60,10 @@ pub fn candidates(plan: &Plan, endpoint: &Endpoint) -> Result<Vec<Candidate>> {
     environment.extend(endpoint.names());
     // As on AWS: a session's credentials, and no endpoint of one's own.
     environment.remove("AWS_ENDPOINT_URL");
-    environment.extend(strings([("AWS_SESSION_TOKEN", "test"), ("RUST_LOG", "info")]));
+    environment.extend(strings([
+        ("AWS_SESSION_TOKEN", "test"),
+        ("RUST_LOG", "info"),
+    ]));
     let program = |name: &str, command: Vec<_>| Program {
         name: name.to_owned(),
         command,
@@ -139,7 +142,11 @@ pub fn measure(
             p95: seen.times.percentile(95),
             cpu: seen.cpu.median(),
             median_at_endpoint: seen.at_endpoint.median(),
-            resident: seen.resident.get(seen.resident.len() / 2).copied().unwrap_or_default(),
+            resident: seen
+                .resident
+                .get(seen.resident.len() / 2)
+                .copied()
+                .unwrap_or_default(),
             invocations: rounds.invocations,
             resident_after: process.resident()?,
             binary: candidate.sizes.map(|(binary, _)| binary),
@@ -164,7 +171,9 @@ pub fn against_python(
     let address = endpoint.address();
     let mut contest = vec![];
     for name in [PEER_OF_PYTHON, PYTHON] {
-        let found = candidates.iter().find(|candidate| candidate.program.name == name);
+        let found = candidates
+            .iter()
+            .find(|candidate| candidate.program.name == name);
         let candidate = found.with_context(|| format!("there is no function {name}"))?;
         let mut process = candidate.at(&address)?;
         for _ in 0..5 {

@@ -55,7 +55,12 @@ mod tests {
     use super::*;
 
     fn samples(milliseconds: impl IntoIterator<Item = u64>) -> Samples {
-        Samples(milliseconds.into_iter().map(Duration::from_millis).collect())
+        Samples(
+            milliseconds
+                .into_iter()
+                .map(Duration::from_millis)
+                .collect(),
+        )
     }
 
     fn is(found: f64, wanted: f64) -> bool {

@@ -1,5 +1,7 @@
 //! The log on Kinesis.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_sdk_kinesis::{
     Client,
@@ -9,6 +11,10 @@ use aws_sdk_kinesis::{
 };
 use jiff::Timestamp;
 use ports::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
+
+/// How often a read is tried again, beyond what the SDK does by itself.
+const READ_ATTEMPTS: u32 = 10;
+const READ_PAUSE: Duration = Duration::from_millis(500);
 
 /// Appending to a Kinesis data stream.
 pub struct KinesisLog {
@@ -177,13 +183,19 @@ impl LogReader for KinesisReader {
             (None, Position::Cursor(cursor)) => cursor.clone(),
             (None, _) => String::new(),
         };
-        let output = self
-            .client
-            .get_records()
-            .shard_iterator(iterator)
-            .send()
-            .await
-            .map_err(|error| log_error(&error))?;
+        let mut attempts = 0;
+        let output = loop {
+            let get = self.client.get_records().shard_iterator(&iterator);
+            match get.send().await.map_err(|error| log_error(&error)) {
+                Ok(output) => break output,
+                // A shard serves five reads a second to all its readers together: its consumers come first.
+                Err(LogError::Unavailable(_)) if attempts < READ_ATTEMPTS => {
+                    attempts += 1;
+                    tokio::time::sleep(READ_PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        };
         let records: Vec<_> = output
             .records
             .into_iter()

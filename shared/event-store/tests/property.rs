@@ -209,7 +209,7 @@ fn check(run: &Run) -> Result<(), String> {
         tables: &*bench.tables,
         world: &bench.world,
         older_than: Duration::ZERO,
-        budget: std::time::Duration::MAX,
+        budget: Duration::MAX,
     };
     bench.clock.advance(Duration::from_hours(1));
     block_on(sweeper.sweep()).map_err(|error| error.to_string())?;

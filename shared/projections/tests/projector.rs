@@ -260,7 +260,7 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
         reasons,
         [
             ("projector", Reason::UnknownType),
-            ("reservas.1", Reason::Permanent)
+            ("reservas.1", Reason::UnknownType)
         ]
     );
     assert_eq!(bench.row(id(1)).unwrap()["estado"], "Pagada");

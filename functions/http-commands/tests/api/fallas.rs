@@ -39,7 +39,7 @@ fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
         tables: &*fixture.tables,
         world: &fixture.world,
         older_than: Duration::ZERO,
-        budget: std::time::Duration::MAX,
+        budget: Duration::MAX,
     };
     // Only what is older than now is swept.
     block_on(fixture.world.tasks.sleep(Duration::from_millis(1)));
