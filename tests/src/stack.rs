@@ -9,7 +9,8 @@ use events::{
 };
 use lambda_kit::Environment;
 use ports::{
-    Consistency, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord, Position, Tables, World,
+    Consistency, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord, Objects, Position,
+    Tables, World,
 };
 use projections::{Generations, views::reservas};
 use serde_json::{Value, json};
@@ -28,6 +29,8 @@ pub struct Stack {
     pub log: Arc<dyn Log>,
     /// Its log, to read.
     pub reader: Arc<dyn LogReader>,
+    /// Where the runtime leaves what it gave up delivering.
+    pub undelivered: Arc<dyn Objects>,
     /// Time and identifiers.
     pub world: World,
     runtime: Runtime,
@@ -44,6 +47,7 @@ impl Stack {
             tables: environment.tables(),
             log: environment.log().unwrap(),
             reader: environment.log_reader().unwrap(),
+            undelivered: environment.undelivered().unwrap(),
             world: environment.world(),
             runtime,
         }
@@ -192,16 +196,20 @@ impl Stack {
         )
     }
 
-    /// Publishes now what is committed and not published; what the function answered. Only emulators take a request that is not
-    /// signed: elsewhere its schedule will do the same within a minute or so, and there is no answer.
+    /// Publishes now what is committed and not published; what the function answered. See [`Self::task`].
     pub fn sweep(&self) -> Option<Value> {
+        self.task(&json!({ "tarea": "barrido", "antiguedad_segundos": 0 }))
+    }
+
+    /// Has the timers do a task now; what they answered. Only emulators take a request that is not signed: elsewhere the schedule will
+    /// do the same within a minute or so, and there is no answer.
+    pub fn task(&self, task: &Value) -> Option<Value> {
         let endpoint = env::var("AWS_ENDPOINT_URL").ok()?;
         let url = format!(
             "{}/2015-03-31/functions/{}-timers/invocations",
             endpoint.trim_end_matches('/'),
             setting("AEROALPES_STACK")
         );
-        let task = json!({ "tarea": "barrido", "antiguedad_segundos": 0 });
         let answer = self.api.post(url, task.to_string().as_bytes(), &[]);
         let done = answer.expect(200);
         assert_eq!(answer.header("x-amz-function-error"), None, "{done}");

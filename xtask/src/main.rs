@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use args::Args;
 use failure::{Result, fail};
+use package::{Arch, Build};
 use runtime_env::Target;
 use tools::{Set, install};
 use workspace::Workspace;
@@ -39,6 +40,7 @@ AeroAlpes on Lambda: the developer's commands.
       --build host|lambda           built for this machine, or for Amazon Linux
       --arch x86_64|arm64           of --build lambda                                    default this machine's
   cargo xtask down [--all]          end it, and forget its data
+  cargo xtask build [--arch x86_64|arm64]     zips of all functions for Amazon Linux, for infra/deploy.sh
   cargo xtask test                  all that CI runs
       --quick                       format, lints and unit tests only
       --endpoint URL                only the end-to-end tests, on a LocalStack that runs already
@@ -85,6 +87,14 @@ fn dispatch(command: &str, mut args: Args) -> Result<()> {
         "down" => up::down(workspace, args),
         "test" => gate::test(workspace, args),
         "bench" => bench::bench(workspace, args),
+        "build" => {
+            let arch = args.choice("--arch", &["x86_64", "arm64"])?;
+            args.finish()?;
+            let build = Build::Lambda(Arch::parse(arch.as_deref()));
+            let zips = package::package(workspace, build, &workspace.functions()?)?;
+            println!("{}", zips.display());
+            Ok(())
+        }
         "url" => {
             let target = Target::select(workspace, &mut args)?;
             args.finish()?;

@@ -19,3 +19,10 @@ fn the_log_is_as_the_port_says() {
         &unique("suite"),
     ));
 }
+
+#[test]
+fn objects_are_as_the_port_says() {
+    let stack = Stack::from_env();
+    let suite = ports::suite::objects(&*stack.undelivered, &unique("suite"));
+    stack.wait(suite);
+}

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use consumer::Reason;
 use e2e::{Stack, eventually, nobody, sample};
 use event_store::Handled;
 use events::IdReserva;
 use ports::{Log, LogError, SequenceNumber};
+use projections::{Projector, Redriven};
 use serde_json::json;
 use vuelos::{APROBAR_RESERVA, CANCELAR_RESERVA, CREAR_RESERVA, Vuelos};
 
@@ -146,4 +148,80 @@ fn a_gap_in_the_log_is_healed_from_the_stream() {
     stack.seen_as(other, "Pendiente");
     assert_eq!(stack.row(id).unwrap(), row);
     assert!(stack.parked(id).is_empty());
+}
+
+#[test]
+fn a_batch_that_the_runtime_gave_up_is_parked_and_can_be_redriven() {
+    let stack = Stack::from_env();
+    let id = stack.book(&sample());
+    stack.seen_as(id, "Pendiente");
+    let record = |place: u32, data: &[u8]| {
+        json!({
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "partitionKey": id.to_string(),
+                "sequenceNumber": format!("{:056}", place),
+                "data": STANDARD.encode(data),
+                "approximateArrivalTimestamp": 1_769_853_600.5,
+            },
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "eventID": format!("shard-{id}:{place:056}"),
+            "eventName": "aws:kinesis:record",
+            "invokeIdentityArn": "arn:aws:iam::000000000000:role/any",
+            "awsRegion": "us-east-1",
+            "eventSourceARN": "arn:aws:kinesis:us-east-1:000000000000:stream/any",
+        })
+    };
+    let created = stack.stream(id).events[0].clone();
+    let batch = json!({ "Records": [record(1, created.as_bytes()), record(2, b"rubbish")] });
+    let name = std::env::var("AEROALPES_STACK").unwrap();
+    // As Lambda writes it, once its retries are used up.
+    let note = json!({
+        "requestContext": {
+            "requestId": "c9b8fa9f",
+            "functionArn": format!("arn:aws:lambda:us-east-1:000000000000:function:{name}-projector"),
+            "condition": "RetryAttemptsExhausted",
+            "approximateInvokeCount": 21,
+        },
+        "version": "1.0",
+        "payload": batch.to_string(),
+    });
+    let key = format!("aws/lambda/{id}/shardId-000000000000/1");
+    let put = stack.undelivered.put(&key, note.to_string().as_bytes());
+    stack.wait(put).unwrap();
+    let parked = eventually("it is parked", || {
+        stack.task(&json!({ "tarea": "estacionados" }));
+        Some(stack.parked(id)).filter(|parked| parked.len() == 2)
+    });
+    assert!(
+        parked
+            .iter()
+            .all(|(parked, _)| parked.owner == "projector" && parked.reason == Reason::Undelivered),
+        "{parked:?}"
+    );
+    assert_eq!(stack.wait(stack.undelivered.get(&key)).unwrap(), None);
+
+    let projector = Projector::new(
+        stack.tables.clone(),
+        stack.streams(),
+        stack.world.clone(),
+        projections::registry(),
+    );
+    let done: Vec<_> = parked
+        .iter()
+        .filter(|(parked, _)| stack.wait(projector.redrive(parked)).unwrap() == Redriven::Done)
+        .map(|(_, data)| data.as_slice())
+        .collect();
+    assert_eq!(done, [created.as_bytes()]);
+    let left = stack.parked(id);
+    assert_eq!(left.len(), 1);
+    stack
+        .wait(stack.parking().discard(&left[0].0, "a test's own"))
+        .unwrap();
+    assert_eq!(
+        stack.parked(id)[0].0.discarded.as_ref().unwrap().note,
+        "a test's own"
+    );
+    stack.wait(stack.parking().remove(&left[0].0)).unwrap();
 }
