@@ -23,6 +23,7 @@ fn the_log_is_as_the_port_says() {
 #[test]
 fn objects_are_as_the_port_says() {
     let stack = Stack::from_env();
-    let suite = ports::suite::objects(&*stack.undelivered, &unique("suite"));
+    let unique = unique("suite");
+    let suite = ports::suite::objects(&*stack.undelivered, &unique);
     stack.wait(suite);
 }

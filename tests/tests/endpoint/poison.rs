@@ -188,7 +188,8 @@ fn a_batch_that_the_runtime_gave_up_is_parked_and_can_be_redriven() {
         "payload": batch.to_string(),
     });
     let key = format!("aws/lambda/{id}/shardId-000000000000/1");
-    let put = stack.undelivered.put(&key, note.to_string().as_bytes());
+    let note = note.to_string();
+    let put = stack.undelivered.put(&key, note.as_bytes());
     stack.wait(put).unwrap();
     let parked = eventually("it is parked", || {
         stack.task(&json!({ "tarea": "estacionados" }));
