@@ -12,7 +12,7 @@ mod runtime_api;
 mod starts;
 mod stats;
 
-use std::{fs, time::Instant};
+use std::{fs, process::ExitCode, time::Instant};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -21,7 +21,17 @@ use endpoint::Endpoint;
 use plan::Plan;
 use report::{Machine, Report};
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let file = std::env::args().nth(1);
     let plan = Plan::read(&file.context("started by cargo xtask bench, with a plan")?)?;
     let report = measure(&plan)?;

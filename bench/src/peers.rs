@@ -48,8 +48,8 @@ impl Contender {
     fn name(self) -> &'static str {
         match self {
             Self::Append => "dynamo-es, append only",
-            Self::Execute => "dynamo-es, a command",
-            Self::Commit => "ours, a command",
+            Self::Execute => PEER,
+            Self::Commit => OURS,
             Self::CommitAndAppend => "ours, a command, and the Kinesis append",
         }
     }
@@ -89,9 +89,7 @@ impl Peers {
 }
 
 pub const PEER: &str = "dynamo-es, a command";
-pub const PEER_APPEND: &str = "dynamo-es, append only";
 pub const OURS: &str = "ours, a command";
-pub const OURS_AND_APPEND: &str = "ours, a command, and the Kinesis append";
 
 /// An aggregate of dynamo-es that opens with an event given to it.
 #[derive(Debug, Default, Serialize, Deserialize)]

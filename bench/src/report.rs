@@ -283,12 +283,6 @@ impl Report {
                 ratio(standing.p50, base)
             );
         }
-        let _ = writeln!(
-            text,
-            "\nThe appends alone: dynamo-es' one call takes {:.2} ms, and ours with the log and the mark of what is published {:.2} ms.",
-            self.peers.p50(peers::PEER_APPEND),
-            self.peers.p50(peers::OURS_AND_APPEND)
-        );
     }
 
     fn write_python(&self, text: &mut String) {

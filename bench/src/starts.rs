@@ -16,6 +16,7 @@ use crate::{
 pub const PYTHON: &str = "python";
 /// The function that it is the peer of.
 pub const PEER_OF_PYTHON: &str = "http-commands";
+const PROJECTOR: &str = "projector";
 
 /// Sizes are in MB of 1,048,576 bytes, times in milliseconds.
 #[derive(Debug, Serialize)]
@@ -128,6 +129,10 @@ pub fn measure(
             }
         }
     }
+    // What the sample events of queries ask for is what the projector's tells of.
+    if let Ok(projector) = find(candidates, PROJECTOR) {
+        projector.at(&address)?.invoke(&projector.event)?;
+    }
     let mut starts = vec![];
     for (candidate, mut seen) in candidates.iter().zip(seen) {
         let mut process = candidate.at(&address)?;
@@ -156,6 +161,12 @@ pub fn measure(
     Ok(starts)
 }
 
+fn find<'a>(candidates: &'a [Candidate], name: &str) -> Result<&'a Candidate> {
+    let mut all = candidates.iter();
+    all.find(|candidate| candidate.program.name == name)
+        .with_context(|| format!("there is no function {name}"))
+}
+
 impl Candidate {
     fn at(&self, address: &BTreeMap<String, String>) -> Result<Process> {
         self.program.with(address).start()
@@ -171,10 +182,7 @@ pub fn against_python(
     let address = endpoint.address();
     let mut contest = vec![];
     for name in [PEER_OF_PYTHON, PYTHON] {
-        let found = candidates
-            .iter()
-            .find(|candidate| candidate.program.name == name);
-        let candidate = found.with_context(|| format!("there is no function {name}"))?;
+        let candidate = find(candidates, name)?;
         let mut process = candidate.at(&address)?;
         for _ in 0..5 {
             process.invoke(&candidate.event)?;

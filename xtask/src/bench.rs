@@ -107,7 +107,7 @@ fn build_bench(workspace: &Workspace) -> Result<PathBuf> {
         .map_or_else(|| workspace.path("target"), PathBuf::from)
         .join("bench");
     step("build what measures, and its peers", || {
-        let mut build = command(cargo(), &["build", "--quiet", "--release", "--locked"]);
+        let mut build = command(cargo(), &["build", "--quiet", "--release"]);
         build
             .arg("--manifest-path")
             .arg(workspace.path("bench/Cargo.toml"));

@@ -10,7 +10,7 @@ use lambda_kit::{Environment, http};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     lambda_kit::start_logging();
-    let environment = Environment::load().await;
+    let environment = Environment::of_function();
     let world = environment.world();
     let store = EventStore::new(
         environment.tables(),

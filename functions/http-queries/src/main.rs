@@ -11,7 +11,7 @@ use projections::Generations;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     lambda_kit::start_logging();
-    let environment = Environment::load().await;
+    let environment = Environment::of_function();
     let tables = environment.tables();
     let app = App {
         reader: StreamReader::new(tables.clone(), Catalogue::current()),

@@ -10,7 +10,7 @@ use projector::App;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda_kit::start_logging();
-    let environment = Environment::load().await;
+    let environment = Environment::of_function();
     let tables = environment.tables();
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
     let app = &App {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use event_store::Sweeper;
-use lambda_kit::metrics::{self, Unit};
+use lambda_kit::metrics::Unit;
 
 use crate::{App, Done, TaskFailed};
 
@@ -35,9 +35,8 @@ impl App {
                 .duration_since(oldest.timestamp())
                 .as_secs()
         });
-        metrics::emit(
-            &self.stack,
-            &self.world,
+        self.metrics.emit(
+            self.world.clock.now(),
             &[
                 (
                     "SweeperWaiting",

@@ -5,10 +5,7 @@
 
 use aws_lambda_events::kinesis::KinesisEvent;
 use consumer::{Reason, Trouble};
-use lambda_kit::{
-    kinesis,
-    metrics::{self, Unit},
-};
+use lambda_kit::{kinesis, metrics::Unit};
 use ports::LogRecord;
 use serde::Deserialize;
 use serde_json::Value;
@@ -83,7 +80,8 @@ impl App {
             .map_err(TaskFailed::because)?;
         let (liberados, quedan) = (redriving.redriven, redriving.parked);
         let parked = u64::try_from(quedan).unwrap_or(u64::MAX);
-        metrics::emit(&self.stack, &self.world, &[("Parked", Unit::Count, parked)]);
+        self.metrics
+            .emit(self.world.clock.now(), &[("Parked", Unit::Count, parked)]);
         tracing::info!(recogidos, liberados, quedan, "parking lot looked at");
         Ok(Done::Estacionados {
             recogidos,

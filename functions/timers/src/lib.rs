@@ -6,6 +6,7 @@ mod estacionados;
 use std::sync::Arc;
 
 use event_store::EventStore;
+use lambda_kit::metrics::Metrics;
 use lambda_runtime::Diagnostic;
 use ports::{Objects, Tables, World};
 use projections::Projector;
@@ -84,6 +85,8 @@ pub struct App {
     pub projector: Projector,
     /// Name of the stack, which begins the functions' names.
     pub stack: String,
+    /// What operators look at.
+    pub metrics: Metrics,
     /// Where the runtime leaves what it gave up delivering.
     pub undelivered: Arc<dyn Objects>,
 }

@@ -2,7 +2,7 @@
 
 use event_store::{EventStore, StreamReader};
 use events::Catalogue;
-use lambda_kit::Environment;
+use lambda_kit::{Environment, metrics::Metrics};
 use lambda_runtime::{LambdaEvent, service_fn};
 use projections::Projector;
 use timers::App;
@@ -10,7 +10,7 @@ use timers::App;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda_kit::start_logging();
-    let environment = Environment::load().await;
+    let environment = Environment::of_function();
     let (tables, world) = (environment.tables(), environment.world());
     let (log, catalogue) = (environment.log()?, Catalogue::current());
     let reader = StreamReader::new(tables.clone(), catalogue.clone());
@@ -22,6 +22,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             world.clone(),
             projections::registry(),
         ),
+        metrics: Metrics::in_the_log(environment.stack()?),
         stack: environment.stack()?,
         undelivered: environment.undelivered()?,
         tables,

@@ -15,10 +15,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use consumer::Reason;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use consumer::{ParkedWhat, Reason};
 use event_store::{EventStore, Handled, StreamReader};
 use events::{Catalogue, Command, CommandId, IdCorrelacion, IdReserva, SagaMode};
-use futures::executor::block_on;
+use futures::{FutureExt, executor::block_on};
+use lambda_kit::metrics::Metrics;
 use lambda_runtime::Diagnostic;
 use ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, Log, LogError, Objects, ScanPage,
@@ -59,6 +61,7 @@ struct Fixture {
     clock: Arc<ManualClock>,
     world: World,
     objects: Arc<MemoryObjects>,
+    metrics: Arc<Mutex<Vec<Value>>>,
     app: App,
 }
 
@@ -82,12 +85,17 @@ impl Fixture {
         let reader = StreamReader::new(tables.clone(), Catalogue::current());
         let views = projections::registry();
         let objects = Arc::new(MemoryObjects::new());
+        let metrics: Arc<Mutex<Vec<Value>>> = Arc::default();
         let app = App {
             store,
             projector: Projector::new(tables.clone(), reader, world.clone(), views),
             tables,
             world: world.clone(),
             stack: "aeroalpes".into(),
+            metrics: Metrics::new("aeroalpes".into(), {
+                let metrics = metrics.clone();
+                move |line| metrics.lock().unwrap().push(line.clone())
+            }),
             undelivered: objects.clone(),
         };
         Self {
@@ -95,6 +103,7 @@ impl Fixture {
             clock,
             world,
             objects,
+            metrics,
             app,
         }
     }
@@ -206,6 +215,9 @@ fn one_that_cannot_be_published_is_counted_and_holds_up_no_other() {
     fixture.clock.advance(Duration::from_secs(11));
     let since = Some("2026-01-31T10:00:00.000Z");
     assert_eq!(fixture.handle(TASK).unwrap(), done(5, 4, 1, since));
+    let told = fixture.metrics.lock().unwrap().last().cloned().unwrap();
+    let told = ["SweeperWaiting", "SweeperFailed", "SweeperAge"].map(|name| told[name].clone());
+    assert_eq!(told, [json!(5), json!(1), json!(11)]);
     assert_eq!(fixture.logged().len(), 4);
     assert_eq!(fixture.handle(TASK).unwrap(), done(1, 0, 1, since));
     fixture.refuse(&ids[2], false);
@@ -332,6 +344,7 @@ fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
     let left = block_on(fixture.objects.list("", None, 10)).unwrap();
     assert_eq!(left.len(), 3, "what cannot be read stays: {left:?}");
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(0, 3));
+    assert_eq!(fixture.metrics.lock().unwrap().last().unwrap()["Parked"], 3);
 
     let projector = &fixture.app.projector;
     let parked = block_on(projector.parking().list()).unwrap();
@@ -346,4 +359,151 @@ fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
         .collect();
     assert_eq!(redriven.len(), 2, "the good ones of the batch");
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(0, 1));
+}
+
+/// Tables of a process that dies as soon as it touches one reservation.
+struct Deadly(Arc<MemoryTables>, String);
+
+impl Deadly {
+    async fn touch(&self, pk: &str) {
+        if pk.contains(&self.1) {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Tables for Deadly {
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError> {
+        for key in keys {
+            self.touch(&key.pk).await;
+        }
+        self.0.get(keys, consistency).await
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        self.0.write(write).await
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        self.0.transact(writes).await
+    }
+
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        self.0.query(query).await
+    }
+
+    async fn list(
+        &self,
+        table: TableName,
+        pk: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<ScanPage, TableError> {
+        self.0.list(table, pk, after, limit).await
+    }
+
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
+        self.0.scan(table, after).await
+    }
+}
+
+/// What a Kinesis mapping does with a batch, as the template sets it up and AWS documents it: a batch whose function dies is split
+/// in two, which uses up no retries; one record alone is tried again so often, then given up to the bucket. Counts invocations.
+struct Mapping<'a> {
+    tables: Arc<dyn Tables>,
+    fixture: &'a Fixture,
+    retries: usize,
+    invocations: Mutex<usize>,
+}
+
+impl Mapping<'_> {
+    fn deliver(&self, batch: &[Value]) {
+        for _ in 0..=self.retries {
+            *self.invocations.lock().unwrap() += 1;
+            let event = serde_json::from_value(json!({ "Records": batch })).unwrap();
+            let reader = StreamReader::new(self.tables.clone(), Catalogue::current());
+            let world = self.fixture.world.clone();
+            let views = projections::registry();
+            let projector = Projector::new(self.tables.clone(), reader, world, views);
+            let records = lambda_kit::kinesis::records(event);
+            if let Some(outcome) = projector
+                .consumer("projector")
+                .consume(&records)
+                .now_or_never()
+            {
+                assert_eq!(outcome.failed, None);
+                return;
+            }
+            if batch.len() > 1 {
+                let (left, right) = batch.split_at(batch.len() / 2);
+                self.deliver(left);
+                self.deliver(right);
+                return;
+            }
+        }
+        let mut note: Value = serde_json::from_str(&given_up("aeroalpes-projector")).unwrap();
+        note["payload"] = json!({ "Records": batch }).to_string().into();
+        let key = format!("aws/lambda/f6d7/{}", self.invocations.lock().unwrap());
+        block_on(self.fixture.objects.put(&key, note.to_string().as_bytes())).unwrap();
+    }
+}
+
+#[test]
+fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
+    let tables = Arc::new(MemoryTables::new());
+    let fixture = Fixture::over(tables.clone());
+    let ids: Vec<_> = (0..64).map(|_| fixture.pending()).collect();
+    fixture.clock.advance(Duration::from_secs(11));
+    fixture.handle(TASK).unwrap();
+    let records = fixture.log.log.records();
+    let batch: Vec<_> = records
+        .iter()
+        .map(|record| {
+            json!({
+                "eventID": format!("{}:{}", record.shard, record.sequence.0),
+                "kinesis": {
+                    "partitionKey": record.partition_key,
+                    "sequenceNumber": record.sequence.0,
+                    "data": STANDARD.encode(&record.data),
+                    "approximateArrivalTimestamp": 1_769_853_600.0,
+                },
+            })
+        })
+        .collect();
+    let deadly = ids[41].clone();
+    let mapping = Mapping {
+        tables: Arc::new(Deadly(tables.clone(), deadly.clone())),
+        fixture: &fixture,
+        retries: 3,
+        invocations: Mutex::default(),
+    };
+    mapping.deliver(&batch);
+    // The whole batch, two halves at each of six levels, and three retries.
+    assert_eq!(*mapping.invocations.lock().unwrap(), 1 + 2 * 6 + 3);
+    let rows = tables.all(projections::TABLE);
+    assert_eq!(rows.len(), 63, "all but one are in the view");
+
+    let taken = Done::Estacionados {
+        recogidos: 1,
+        liberados: 0,
+        quedan: 1,
+    };
+    assert_eq!(fixture.handle(PARKING_TASK).unwrap(), taken);
+    let projector = &fixture.app.projector;
+    let parked = block_on(projector.parking().list()).unwrap();
+    assert!(matches!(
+        &parked[0].what,
+        ParkedWhat::Record { partition_key, .. } if *partition_key == deadly
+    ));
+    // A build that does not die of it.
+    assert_eq!(
+        block_on(projector.redrive(&parked[0])).unwrap(),
+        Redriven::Done
+    );
+    assert_eq!(tables.all(projections::TABLE).len(), 64);
 }

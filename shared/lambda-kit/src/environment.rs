@@ -35,7 +35,15 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads region, credentials and endpoint.
+    /// What a function is given: region, credentials and endpoint from variables alone.
+    #[must_use]
+    pub fn of_function() -> Self {
+        Self {
+            config: aws::function_config(),
+        }
+    }
+
+    /// For tools and tests: region, credentials and endpoint from wherever the SDK finds them, profiles included.
     pub async fn load() -> Self {
         Self {
             config: aws::config().await,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use ports::World;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// What all metrics are under.
@@ -17,14 +17,34 @@ pub enum Unit {
     Seconds,
 }
 
-/// Writes metrics of a stack, one line for all of them.
-pub fn emit(stack: &str, world: &World, metrics: &[(&'static str, Unit, u64)]) {
-    // A log that cannot be written is no reason to fail.
-    let _ = writeln!(
-        std::io::stdout().lock(),
-        "{}",
-        line(stack, world.clock.now().as_millisecond(), metrics)
-    );
+/// Where the metrics of a stack go.
+pub struct Metrics {
+    stack: String,
+    sink: Box<dyn Fn(&Value) + Send + Sync>,
+}
+
+impl Metrics {
+    /// Metrics of `stack` whose lines go to `sink`.
+    pub fn new(stack: String, sink: impl Fn(&Value) + Send + Sync + 'static) -> Self {
+        Self {
+            stack,
+            sink: Box::new(sink),
+        }
+    }
+
+    /// Metrics of `stack` in the function's log.
+    #[must_use]
+    pub fn in_the_log(stack: String) -> Self {
+        Self::new(stack, |line| {
+            // A log that cannot be written is no reason to fail.
+            let _ = writeln!(std::io::stdout().lock(), "{line}");
+        })
+    }
+
+    /// Writes metrics of the moment `now`, one line for all of them.
+    pub fn emit(&self, now: Timestamp, metrics: &[(&'static str, Unit, u64)]) {
+        (self.sink)(&line(&self.stack, now.as_millisecond(), metrics));
+    }
 }
 
 fn line(stack: &str, milliseconds: i64, metrics: &[(&'static str, Unit, u64)]) -> Value {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use common::{Bench, aprobada, cancelada, creada, fallida, id, moment, pagada, record};
 use consumer::{Parking, Reason};
-use events::{Catalogue, Context, Event, Payload};
+use events::{Catalogue, Context, Event, IdReserva, Payload};
 use futures::{FutureExt, executor::block_on};
 use ports::{Item, LogRecord};
 use projections::{Place, Redriven, Redriving, Unfoldable, View, views::reservas::Reservas};
@@ -347,16 +347,16 @@ fn what_is_discarded_stays_on_record_and_is_tried_no_more() {
     assert!(bench.parked()[0].discarded.is_some());
 }
 
-/// `reservas`, but it cannot fold a payment.
-struct Picky;
+/// `reservas`, but it cannot fold a payment of this reservation.
+struct PickyAbout(IdReserva);
 
-impl View for Picky {
+impl View for PickyAbout {
     fn name(&self) -> &'static str {
         Reservas.name()
     }
 
     fn fold(&self, row: &mut Item, event: &Event, payload: &Payload) -> Result<(), Unfoldable> {
-        if matches!(payload, Payload::ReservaPagada(_)) {
+        if event.subject == self.0 && matches!(payload, Payload::ReservaPagada(_)) {
             return Err(Unfoldable("no payments please".into()));
         }
         Reservas.fold(row, event, payload)
@@ -371,7 +371,11 @@ impl View for Picky {
 fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
     let bench = Bench::new();
     let records = approved(&bench);
-    let picky = bench.projector(&Faults::none(), Catalogue::current(), vec![Arc::new(Picky)]);
+    let picky = bench.projector(
+        &Faults::none(),
+        Catalogue::current(),
+        vec![Arc::new(PickyAbout(id(1)))],
+    );
     for _ in 0..2 {
         let outcome = block_on(picky.consumer("projector").consume(&records));
         assert_eq!(outcome.failed, None);
@@ -538,4 +542,94 @@ fn another_invocation_at_every_effect() {
             );
         }
     }
+}
+
+#[test]
+fn a_batch_of_500_with_every_kind_of_trouble() {
+    let bench = Bench::new();
+    // 124 reservations of four events, and four records of trouble.
+    let mut records = vec![];
+    for number in 1..=124 {
+        let subject = id(number);
+        let made = vec![
+            (creada(subject, "ana", 0), 0),
+            (fallida(subject, 1), 1),
+            (aprobada(subject, 2), 2),
+        ];
+        records.extend(bench.commit(subject, Context::Vuelos, made));
+        records.extend(bench.commit(subject, Context::Pagos, vec![(pagada(subject, 3), 3)]));
+    }
+    // A gap: two of one stream never arrive.
+    let gap = bench.commit(
+        id(200),
+        Context::Vuelos,
+        vec![
+            (creada(id(200), "luz", 0), 0),
+            (fallida(id(200), 1), 1),
+            (cancelada(id(200), 2), 2),
+        ],
+    );
+    // A permanent failure, by a view that cannot fold payments of this one.
+    let refused = bench.commit(id(201), Context::Pagos, vec![(pagada(id(201), 1), 1)]);
+    let unknown = String::from_utf8(refused[0].data.clone())
+        .unwrap()
+        .replace("ReservaPagada", "ReservaEmpeñada");
+    records.insert(77, record("k", b"{\"not\": an event"));
+    records.insert(155, gap[2].clone());
+    records.insert(233, refused[0].clone());
+    records.insert(311, record("k", unknown.as_bytes()));
+    assert_eq!(records.len(), 500);
+
+    let faults = Faults::none();
+    let picky = bench.projector(
+        &faults,
+        Catalogue::current(),
+        vec![Arc::new(PickyAbout(id(201)))],
+    );
+    let outcome = block_on(picky.consumer("projector").consume(&records));
+    assert_eq!(
+        (outcome.records, outcome.parked, outcome.failed),
+        (500, 2, None)
+    );
+
+    let rows = bench.rows("reservas.1");
+    let aprobadas = rows
+        .iter()
+        .filter(|(_, row)| row.get("estado") == Some(&json!("Aprobada")));
+    assert_eq!(aprobadas.count(), 124, "the good records are in the view");
+    assert_eq!(
+        bench.row(id(200)).unwrap()["estado"],
+        "Cancelada",
+        "the gap is healed"
+    );
+    let mut parked: Vec<_> = bench
+        .parked()
+        .into_iter()
+        .map(|thing| (thing.owner, thing.reason))
+        .collect();
+    parked.sort_by_key(|(owner, reason)| format!("{owner} {reason:?}"));
+    let expected = [
+        ("projector", Reason::Undecodable),
+        ("projector", Reason::UnknownType),
+        ("reservas.1", Reason::Permanent),
+    ];
+    assert_eq!(
+        parked,
+        expected.map(|(owner, reason)| (owner.to_owned(), reason))
+    );
+
+    // A build that can fold it redrives the stream, and no more than that.
+    let able = bench.projector(
+        &Faults::none(),
+        Catalogue::current(),
+        projections::registry(),
+    );
+    let redriven: Vec<_> = bench
+        .parked()
+        .iter()
+        .map(|thing| block_on(able.redrive(thing)).unwrap() == Redriven::Done)
+        .collect();
+    assert_eq!(redriven.iter().filter(|done| **done).count(), 1);
+    assert_eq!(bench.row(id(201)).unwrap()["guard"], json!({ "pago": 1 }));
+    assert_eq!(bench.parked().len(), 2);
 }

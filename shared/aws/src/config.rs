@@ -1,0 +1,68 @@
+//! Region, credentials, endpoint, and the HTTP client that all services share.
+
+use std::env;
+
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
+};
+use aws_sdk_dynamodb::config::{RuntimeComponents, SharedCredentialsProvider};
+use aws_smithy_http_client::{
+    Builder, ConnectorBuilder,
+    proxy::ProxyConfig,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+
+/// Loads the configuration of whoever runs this, from wherever the SDK looks for it: environment, profiles, metadata services.
+///
+/// Retries are the SDK's standard ones: three attempts, of which a later one may repeat what the first already did. Our writes are
+/// conditional and our appends may be doubled, so that is safe.
+pub async fn config() -> SdkConfig {
+    aws_config::load_defaults(BehaviorVersion::latest()).await
+}
+
+/// The configuration of a function: what Lambda and local runtimes put in its environment, and nothing else. Retries as
+/// with [`config`].
+///
+/// Looking nowhere else keeps profiles, metadata services and the client of STS out of the binary. One HTTP client serves
+/// all services, so root certificates are parsed once; and not at all for an endpoint without TLS.
+#[must_use]
+pub fn function_config() -> SdkConfig {
+    let endpoint = variable("AWS_ENDPOINT_URL");
+    let plain = endpoint
+        .as_deref()
+        .is_some_and(|url| url.starts_with("http://"));
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(
+            EnvironmentVariableCredentialsProvider::new(),
+        ));
+    config
+        .set_region(variable("AWS_REGION").map(Region::new))
+        .set_endpoint_url(endpoint)
+        .set_use_fips(flag("AWS_USE_FIPS_ENDPOINT"))
+        .set_use_dual_stack(flag("AWS_USE_DUALSTACK_ENDPOINT"));
+    if plain {
+        config.set_http_client(Some(Builder::new().build_http()));
+    } else {
+        // As the SDK's own default, which it would make once for each service.
+        let client = Builder::new().build_with_connector_fn(|settings, components| {
+            let mut connector =
+                ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+            connector
+                .set_connector_settings(settings.cloned())
+                .set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl))
+                .set_proxy_config(Some(ProxyConfig::from_env()));
+            connector.build()
+        });
+        config.set_http_client(Some(client));
+    }
+    config.build()
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn flag(name: &str) -> Option<bool> {
+    Some(variable(name)?.eq_ignore_ascii_case("true"))
+}
