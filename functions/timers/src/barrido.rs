@@ -53,7 +53,13 @@ impl App {
         );
         let (encontrados, publicados, fallidos) =
             (swept.found, swept.published, swept.failed.len());
-        tracing::info!(encontrados, publicados, fallidos, "swept");
+        tracing::info!(
+            encontrados,
+            publicados,
+            fallidos,
+            sin_terminar = swept.more,
+            "swept"
+        );
         Ok(Done::Barrido {
             encontrados,
             publicados,

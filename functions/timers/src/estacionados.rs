@@ -3,6 +3,8 @@
 //! When a batch has failed too often, Lambda gives it up and writes it to a bucket as an object: a note on what went wrong, and the
 //! batch itself as `payload`. Its records are parked here, and the object is removed.
 
+use std::time::Duration;
+
 use aws_lambda_events::kinesis::KinesisEvent;
 use consumer::{Reason, Trouble};
 use lambda_kit::{kinesis, metrics::Unit};
@@ -14,8 +16,12 @@ use crate::{App, Done, TaskFailed};
 
 /// Lambda's own beginning of the keys of such objects.
 const PREFIX: &str = "aws/lambda/";
-/// Objects taken in at most by one run.
+/// Objects listed at once.
 const OBJECTS: usize = 100;
+/// Pages of them looked at by one run.
+const PAGES: usize = 10;
+/// How long one run tries parked things again: well before the function's own time ends.
+const BUDGET: Duration = Duration::from_secs(30);
 
 /// The part of Lambda's note that matters here.
 #[derive(Deserialize)]
@@ -70,67 +76,99 @@ impl Undelivered {
     }
 }
 
+/// What was taken in.
+#[derive(Default)]
+struct Taken {
+    records: usize,
+    /// Objects that cannot be read, and stay.
+    unreadable: usize,
+}
+
 impl App {
     pub(crate) async fn estacionados(&self) -> Result<Done, TaskFailed> {
-        let recogidos = self.take_in().await?;
-        let redriving = self
+        let taken = self.take_in().await?;
+        let parked = self
             .projector
-            .redrive_unknown()
+            .parking()
+            .list()
             .await
             .map_err(TaskFailed::because)?;
-        let (liberados, quedan) = (redriving.redriven, redriving.parked);
-        let parked = u64::try_from(quedan).unwrap_or(u64::MAX);
+        let redriving = self
+            .projector
+            .redrive_due(&parked, BUDGET)
+            .await
+            .map_err(TaskFailed::because)?;
+        let (recogidos, liberados, quedan) = (taken.records, redriving.redriven, redriving.parked);
+        let waiting = u64::try_from(quedan + taken.unreadable).unwrap_or(u64::MAX);
         self.metrics
-            .emit(self.world.clock.now(), &[("Parked", Unit::Count, parked)]);
-        tracing::info!(recogidos, liberados, quedan, "parking lot looked at");
+            .emit(self.world.clock.now(), &[("Parked", Unit::Count, waiting)]);
+        tracing::info!(
+            recogidos,
+            liberados,
+            quedan,
+            ilegibles = taken.unreadable,
+            "parking lot looked at"
+        );
         Ok(Done::Estacionados {
             recogidos,
             liberados,
             quedan,
+            ilegibles: taken.unreadable,
         })
     }
 
     /// Parks the records of batches that were given up.
-    async fn take_in(&self) -> Result<usize, TaskFailed> {
-        let mut taken = 0;
-        for key in self
-            .undelivered
-            .list(PREFIX, None, OBJECTS)
-            .await
-            .map_err(TaskFailed::because)?
-        {
-            let Some(object) = self
+    async fn take_in(&self) -> Result<Taken, TaskFailed> {
+        let mut taken = Taken::default();
+        let mut after: Option<String> = None;
+        for _ in 0..PAGES {
+            let keys = self
                 .undelivered
-                .get(&key)
-                .await
-                .map_err(TaskFailed::because)?
-            else {
-                continue;
-            };
-            let undelivered = match Undelivered::parse(&object, &self.stack) {
-                Ok(undelivered) => undelivered,
-                Err(error) => {
-                    // It stays in the bucket, for a person to look at.
-                    tracing::error!(key, error, "an undelivered batch cannot be read");
-                    continue;
-                }
-            };
-            for record in &undelivered.records {
-                let trouble =
-                    Trouble::with_record(record, Reason::Undelivered, &undelivered.detail);
-                let parked = self
-                    .projector
-                    .parking()
-                    .park(&undelivered.consumer, trouble)
-                    .await;
-                parked.map_err(TaskFailed::because)?;
-                taken += 1;
+                .list(PREFIX, after.as_deref(), OBJECTS)
+                .await;
+            let keys = keys.map_err(TaskFailed::because)?;
+            for key in &keys {
+                self.take_in_one(key, &mut taken).await?;
             }
-            self.undelivered
-                .delete(&key)
-                .await
-                .map_err(TaskFailed::because)?;
+            after = keys.last().cloned();
+            if keys.len() < OBJECTS {
+                break;
+            }
         }
         Ok(taken)
+    }
+
+    async fn take_in_one(&self, key: &str, taken: &mut Taken) -> Result<(), TaskFailed> {
+        let Some(object) = self
+            .undelivered
+            .get(key)
+            .await
+            .map_err(TaskFailed::because)?
+        else {
+            return Ok(());
+        };
+        let undelivered = match Undelivered::parse(&object, &self.stack) {
+            Ok(undelivered) => undelivered,
+            Err(error) => {
+                // It stays in the bucket, and in the count that an alarm looks at, for a person to see to.
+                tracing::error!(key, error, "an undelivered batch cannot be read");
+                taken.unreadable += 1;
+                return Ok(());
+            }
+        };
+        for record in &undelivered.records {
+            let trouble = Trouble::with_record(record, Reason::Undelivered, &undelivered.detail);
+            let parked = self
+                .projector
+                .parking()
+                .park(&undelivered.consumer, trouble)
+                .await;
+            parked.map_err(TaskFailed::because)?;
+            taken.records += 1;
+        }
+        self.undelivered
+            .delete(key)
+            .await
+            .map_err(TaskFailed::because)
     }
 }

@@ -50,6 +50,8 @@ pub enum Done {
         liberados: usize,
         /// Things that stay parked.
         quedan: usize,
+        /// Objects in the bucket of undelivered batches that cannot be read, and stay there.
+        ilegibles: usize,
     },
 }
 

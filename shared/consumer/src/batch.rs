@@ -45,6 +45,17 @@ pub trait Handler: Send + Sync {
     async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>>;
 }
 
+/// What became of a parked thing that was tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redriven {
+    /// It is handled, and parked no longer.
+    Done,
+    /// It stays parked: this build cannot handle it.
+    StillParked(String),
+    /// It stays parked: something did not answer. Trying again may help.
+    NotNow(String),
+}
+
 /// What came of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -121,40 +132,32 @@ impl Consumer<'_> {
         outcome
     }
 
-    /// Tries a parked record again; true if it is parked no longer.
+    /// Tries a parked record again, as if it came anew.
     ///
     /// # Errors
     ///
-    /// Why it failed once more; it stays parked.
-    pub async fn redrive(&self, parked: &Parked) -> Result<bool, String> {
-        let Some(data) = self
-            .parking
-            .data(parked)
-            .await
-            .map_err(|error| error.to_string())?
-        else {
-            return Ok(false);
+    /// [`TableError`] if the parking lot cannot be read or changed; the record stays parked.
+    pub async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
+        let Some(data) = self.parking.data(parked).await? else {
+            return Ok(Redriven::StillParked("it has no bytes".into()));
         };
         let (event, payload) = match Event::decode(&data, self.reader.catalogue()) {
             Ok(decoded) => decoded,
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Ok(Redriven::StillParked(error.to_string())),
         };
-        let group = Group {
-            subject: event.subject,
-            events: vec![Incoming {
-                place: 0,
-                event,
-                payload,
-            }],
-        };
-        for result in self.handler.handle(&[group]).await {
-            result.map_err(|stop| stop.cause)?;
+        let subject = event.subject;
+        let events = vec![Incoming {
+            place: 0,
+            event,
+            payload,
+        }];
+        for result in self.handler.handle(&[Group { subject, events }]).await {
+            if let Err(stop) = result {
+                return Ok(Redriven::NotNow(stop.cause));
+            }
         }
-        self.parking
-            .remove(parked)
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(true)
+        self.parking.remove(parked).await?;
+        Ok(Redriven::Done)
     }
 
     async fn park(&self, record: &LogRecord, error: &DecodeError) -> Result<(), TableError> {

@@ -13,5 +13,5 @@
 mod batch;
 mod parking;
 
-pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Stop};
+pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Redriven, Stop};
 pub use parking::{Discarded, Parked, ParkedWhat, Parking, Reason, TABLE, Trouble};

@@ -128,10 +128,11 @@ impl<'a> Trouble<'a> {
 }
 
 impl Parked {
-    /// True if the build that last tried it could not know its type, and this one may.
+    /// True if it is worth trying by itself: a build with this catalogue has not tried it, and its trouble may have been that of
+    /// another build, or of a bad hour.
     #[must_use]
-    pub fn may_be_known_now(&self, catalogue: &Catalogue) -> bool {
-        self.reason == Reason::UnknownType
+    pub fn is_due(&self, catalogue: &Catalogue) -> bool {
+        matches!(self.reason, Reason::UnknownType | Reason::Undelivered)
             && self.discarded.is_none()
             && self.catalogue != catalogue.fingerprint()
     }
@@ -213,7 +214,11 @@ impl Parking {
             detail,
             since,
             pieces: pieces.len(),
-            catalogue: self.catalogue.clone(),
+            catalogue: match reason {
+                // No build has tried it, as far as is known: all that is known is that it was not handled.
+                Reason::Undelivered => String::new(),
+                _ => self.catalogue.clone(),
+            },
             discarded: None,
         };
         let key = Key::new(TABLE, owner, parked.place.clone());
@@ -224,15 +229,23 @@ impl Parking {
         };
         item.remove("pk");
         item.remove("sk");
+        // A stream that got further and is in trouble again is other trouble.
+        let condition = match &parked.what {
+            ParkedWhat::Record { .. } => Condition::Absent,
+            ParkedWhat::Stream { version, .. } => Condition::Any(vec![
+                Condition::Absent,
+                Condition::Less(Path::of("version"), i64::from(*version)),
+            ]),
+        };
         self.write(Write::Put {
             key,
             item,
-            condition: Condition::Absent,
+            condition,
         })
         .await
     }
 
-    /// Notes that this build has tried it too.
+    /// Notes that this build tries it: said before it does, so that what kills the process is tried once.
     ///
     /// # Errors
     ///
@@ -240,6 +253,18 @@ impl Parking {
     pub async fn note_tried(&self, parked: &Parked) -> Result<(), TableError> {
         self.change(parked, |update| {
             update.set(Path::of("catalogue"), self.catalogue.clone())
+        })
+        .await
+    }
+
+    /// Takes the note back: it could not be tried, and is due as before.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn note_untried(&self, parked: &Parked) -> Result<(), TableError> {
+        self.change(parked, |update| {
+            update.set(Path::of("catalogue"), parked.catalogue.clone())
         })
         .await
     }
@@ -326,16 +351,17 @@ impl Parking {
         }
     }
 
-    /// Takes something out: it was handled after all, or discarded.
+    /// Takes something out that was handled after all. What was parked anew since `parked` was read stays.
     ///
     /// # Errors
     ///
     /// See [`TableError`].
     pub async fn remove(&self, parked: &Parked) -> Result<(), TableError> {
         let key = Key::new(TABLE, parked.owner.clone(), parked.place.clone());
+        let same = Condition::Equals(Path::of("since"), parked.since.to_string().into());
         self.write(Write::Delete {
             key,
-            condition: Condition::Always,
+            condition: same,
         })
         .await?;
         for number in 0..parked.pieces {
@@ -349,16 +375,22 @@ impl Parking {
         Ok(())
     }
 
-    /// Takes a stream out, which was handled after all.
+    /// Takes out a stream that was parked from `version` on, and was handled after all. One parked for another event stays.
     ///
     /// # Errors
     ///
     /// See [`TableError`].
-    pub async fn remove_stream(&self, owner: &str, stream: StreamId) -> Result<(), TableError> {
+    pub async fn remove_stream(
+        &self,
+        owner: &str,
+        stream: StreamId,
+        version: Version,
+    ) -> Result<(), TableError> {
         let key = Key::new(TABLE, owner, stream_place(stream));
+        let same = Condition::Equals(Path::of("version"), version.into());
         self.write(Write::Delete {
             key,
-            condition: Condition::Always,
+            condition: same,
         })
         .await
     }

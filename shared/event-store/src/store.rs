@@ -183,6 +183,7 @@ impl EventStore {
             if attempt > 0 {
                 self.pause(attempt - 1).await;
             }
+            let unread = expected.is_some();
             let stream = match expected.take() {
                 Some(stream) => stream,
                 None => match self.reader.read_one(id).await {
@@ -217,6 +218,8 @@ impl EventStore {
             let decision = decider.decide(&history, command, &circumstances).await;
             let (new, with) =
                 match decision.map_err(|error| HandleError::Unavailable(error.to_string()))? {
+                    // Rules may have changed since the command was accepted: its receipt says so, if there is one.
+                    Decision::Reject(_) if unread => continue,
                     Decision::Reject(problem) => return Ok(Handled::Rejected(problem)),
                     Decision::Already(events) => {
                         return Ok(Handled::Committed {

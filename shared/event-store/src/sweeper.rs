@@ -53,6 +53,11 @@ impl Sweeper<'_> {
     /// # Errors
     ///
     /// [`TableError`] if the index cannot be read. Failures of single streams are in the result.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a fraction of 16 fits a byte"
+    )]
     pub async fn sweep(&self) -> Result<Swept, TableError> {
         let start = self.world.clock.now();
         let age = SignedDuration::try_from(self.older_than).unwrap_or(SignedDuration::MAX);
@@ -61,7 +66,9 @@ impl Sweeper<'_> {
             .saturating_sub(age)
             .map_or_else(|_| String::new(), |then| Moment::from(then).to_string());
         let mut swept = Swept::default();
-        for bucket in 0..SWEEP_BUCKETS {
+        // From any bucket on: where time runs out early, the others have their turn another time.
+        let first = (self.world.randomness.fraction() * f64::from(SWEEP_BUCKETS)) as u8;
+        for bucket in (0..SWEEP_BUCKETS).map(|bucket| (first + bucket) % SWEEP_BUCKETS) {
             let (mut from, mut seen) = (None, BTreeSet::new());
             loop {
                 if self.world.clock.now().duration_since(start) > budget {

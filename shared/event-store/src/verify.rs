@@ -6,7 +6,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use events::{Catalogue, Event, StreamId, Version};
+use events::{Catalogue, Event, Moment, StreamId, Version};
 use ports::{LogError, LogReader, Position, Tables};
 use thiserror::Error;
 
@@ -57,6 +57,8 @@ pub struct Verification {
     pub duplicates: usize,
     /// Committed, not yet in the log: normal for a moment.
     pub pending: usize,
+    /// Older than what the log still keeps.
+    pub expired: usize,
     /// Records in the log that are no event of ours.
     pub foreign: usize,
     /// What does not agree.
@@ -80,7 +82,17 @@ fn digest(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Compares every stream with the log, while both are in use: streams are read first, then the log to its tip, then once more
+fn expired(text: &str, kept_since: Option<Moment>) -> bool {
+    #[derive(serde::Deserialize)]
+    struct When {
+        time: Moment,
+    }
+    let when = serde_json::from_str::<When>(text).ok();
+    when.zip(kept_since)
+        .is_some_and(|(When { time }, kept_since)| time < kept_since)
+}
+
+/// Compares every stream with the log, of which records since `kept_since` are kept (all, if `None`), while both are in use: streams are read first, then the log to its tip, then once more
 /// the streams that the log knows more of.
 ///
 /// # Errors
@@ -90,6 +102,7 @@ pub async fn verify(
     tables: &dyn Tables,
     log: &dyn LogReader,
     reader: &StreamReader,
+    kept_since: Option<Moment>,
 ) -> Result<Verification, VerifyError> {
     let mut result = Verification::default();
     let mut committed: HashMap<StreamId, Stream> = HashMap::new();
@@ -145,8 +158,12 @@ pub async fn verify(
         ids.dedup();
         ids
     };
-    for stream in reader.read(&newer).await? {
+    for mut stream in reader.read(&newer).await? {
         if stream.version() > 0 {
+            // Published when the log was read: no more than was so before.
+            stream.published = committed
+                .get(&stream.id)
+                .map_or(0, |before| before.published);
             committed.insert(stream.id, stream);
         }
     }
@@ -160,6 +177,7 @@ pub async fn verify(
                     .differences
                     .push(Difference::Altered(stream.id, version)),
                 None if version > stream.published => result.pending += 1,
+                None if expired(text, kept_since) => result.expired += 1,
                 None => result
                     .differences
                     .push(Difference::Missing(stream.id, version)),

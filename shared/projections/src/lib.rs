@@ -21,8 +21,9 @@ mod row;
 mod view;
 pub mod views;
 
+pub use consumer::Redriven;
 pub use generations::{Generation, Generations};
-pub use projector::{Projector, Redriven, Redriving};
+pub use projector::{Projector, Redriving};
 pub use view::{Place, Unfoldable, View};
 pub use views::registry;
 

@@ -3,10 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use consumer::{Consumer, Group, Handler, Parked, ParkedWhat, Parking, Reason, Stop, Trouble};
+use consumer::{
+    Consumer, Group, Handler, Parked, ParkedWhat, Parking, Reason, Redriven, Stop, Trouble,
+};
 use event_store::{StreamError, StreamReader};
 use events::{DecodeError, Event, IdReserva, Payload, StreamId, Version};
 use futures::{StreamExt, stream};
+use jiff::SignedDuration;
 use ports::{Consistency, Item, TableError, Tables, World, WriteError, jittered};
 
 use crate::{Generation, View, generations, row::Row};
@@ -25,15 +28,6 @@ pub struct Projector {
     parking: Parking,
     world: World,
     views: Vec<Arc<dyn View>>,
-}
-
-/// What became of a parked thing that was tried again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Redriven {
-    /// It is handled, and parked no longer.
-    Done,
-    /// It stays parked.
-    StillParked(String),
 }
 
 /// What is parked, and what of it an upgrade has freed.
@@ -82,11 +76,7 @@ impl Projector {
     /// [`TableError`] if the tables fail; the thing stays parked.
     pub async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
         let ParkedWhat::Stream { stream, .. } = &parked.what else {
-            return Ok(match self.consumer(&parked.owner).redrive(parked).await {
-                Ok(true) => Redriven::Done,
-                Ok(false) => Redriven::StillParked("it has no bytes".into()),
-                Err(cause) => Redriven::StillParked(cause),
-            });
+            return self.consumer(&parked.owner).redrive(parked).await;
         };
         let mut written = self.written().await?.into_iter();
         let owner = written.find(|(_, generation)| generation.to_string() == parked.owner);
@@ -100,35 +90,46 @@ impl Projector {
             view: &*view,
             generation: &generation,
         };
-        match rows.refold(*stream).await {
-            Ok(true) => {
-                self.parking.remove(parked).await?;
-                Ok(Redriven::Done)
-            }
-            Ok(false) => Ok(Redriven::StillParked(
-                "the stream still cannot be folded".into(),
-            )),
-            Err(cause) => Ok(Redriven::StillParked(cause)),
+        let redriven = rows.refold(*stream).await;
+        if redriven == Redriven::Done {
+            self.parking.remove(parked).await?;
         }
+        Ok(redriven)
     }
 
-    /// Tries again what an older build parked because it did not know its type. What this build does not know either is not
-    /// tried again by it.
+    /// Tries again, once a build, what may have been the trouble of another build or of a bad hour: events of a type that an older
+    /// one did not know, and records that the runtime gave up delivering. Goes on until `budget` is used up.
     ///
     /// # Errors
     ///
     /// [`TableError`] if the tables fail; running it again goes on.
-    pub async fn redrive_unknown(&self) -> Result<Redriving, TableError> {
-        let parked = self.parking.list().await?;
-        let mut found = Redriving::default();
-        for thing in parked.iter().filter(|thing| thing.discarded.is_none()) {
-            found.parked += 1;
-            if !thing.may_be_known_now(self.reader.catalogue()) {
-                continue;
+    pub async fn redrive_due(
+        &self,
+        parked: &[Parked],
+        budget: Duration,
+    ) -> Result<Redriving, TableError> {
+        let start = self.world.clock.now();
+        let budget = SignedDuration::try_from(budget).unwrap_or(SignedDuration::MAX);
+        let waiting: Vec<_> = parked
+            .iter()
+            .filter(|thing| thing.discarded.is_none())
+            .collect();
+        let mut found = Redriving {
+            parked: waiting.len(),
+            redriven: 0,
+        };
+        for thing in waiting
+            .into_iter()
+            .filter(|thing| thing.is_due(self.reader.catalogue()))
+        {
+            if self.world.clock.now().duration_since(start) > budget {
+                break;
             }
+            self.parking.note_tried(thing).await?;
             match self.redrive(thing).await? {
                 Redriven::Done => found.redriven += 1,
-                Redriven::StillParked(_) => self.parking.note_tried(thing).await?,
+                Redriven::StillParked(_) => {}
+                Redriven::NotNow(_) => self.parking.note_untried(thing).await?,
             }
         }
         found.parked -= found.redriven;
@@ -236,23 +237,33 @@ impl Rows<'_> {
         folded.map(|_| ()).map_err(|cause| stop(group, &cause))
     }
 
-    /// Folds what a stream has and its row lacks; true if the stream is not blocked any more.
-    async fn refold(&self, id: StreamId) -> Result<bool, String> {
+    /// Folds what a stream has and its row lacks.
+    async fn refold(&self, id: StreamId) -> Redriven {
         let reader = &self.projector.reader;
-        let stream = reader
-            .read_one(id)
-            .await
-            .map_err(|error| error.to_string())?;
-        let version = stream.version();
-        let last = stream.decode(reader.catalogue(), version, version);
-        let last = last.map_err(|error| error.to_string())?;
+        let stream = match reader.read_one(id).await {
+            Ok(stream) => stream,
+            Err(StreamError::Table(error)) => return Redriven::NotNow(error.to_string()),
+            Err(other) => return Redriven::StillParked(other.to_string()),
+        };
+        let last = match stream.decode(reader.catalogue(), stream.version(), stream.version()) {
+            Ok(last) => last,
+            Err(error) => return Redriven::StillParked(error.to_string()),
+        };
         let events: Vec<_> = last
             .iter()
             .map(|stored| (&stored.event, &stored.payload))
             .collect();
-        let before = self.read(id.id).await?;
-        let row = self.fold_into(id.id, before, &events).await?;
-        Ok(!row.blocked.contains_key(id.context.stream_prefix()))
+        let folded = match self.read(id.id).await {
+            Ok(before) => self.fold_into(id.id, before, &events).await,
+            Err(error) => Err(error),
+        };
+        match folded {
+            Ok(row) if row.blocked.contains_key(id.context.stream_prefix()) => {
+                Redriven::StillParked("the stream still cannot be folded".into())
+            }
+            Ok(_) => Redriven::Done,
+            Err(cause) => Redriven::NotNow(cause),
+        }
     }
 
     async fn read(&self, subject: IdReserva) -> Result<Row, String> {
@@ -321,10 +332,11 @@ impl Rows<'_> {
         if event.streamversion <= folded {
             return Ok(());
         }
-        if event.streamversion == folded + 1 {
+        let blocked = row.blocked.contains_key(prefix);
+        if event.streamversion == folded + 1 && !blocked {
             return self.fold_next(row, event, payload).await.map(|_| ());
         }
-        // A gap: the stream's item has every committed event.
+        // A gap, or a stream that was blocked, of which later events have come and gone: its item has every committed event.
         let reader = &self.projector.reader;
         let stream = match reader.read_one(event.stream).await {
             Ok(stream) => stream,
@@ -336,7 +348,8 @@ impl Rows<'_> {
                     .await;
             }
         };
-        for version in folded + 1..=event.streamversion {
+        let newest = if blocked { stream.version() } else { 0 };
+        for version in folded + 1..=event.streamversion.max(newest) {
             let (reason, why) = match stream
                 .decode(reader.catalogue(), version, version)
                 .as_deref()
@@ -423,10 +436,15 @@ impl Rows<'_> {
         let owner = self.generation.to_string();
         let freed = before
             .blocked
-            .keys()
-            .filter(|prefix| !after.blocked.contains_key(*prefix));
-        for stream in freed.filter_map(|prefix| format!("{prefix}-{subject}").parse().ok()) {
-            self.projector.parking.remove_stream(&owner, stream).await?;
+            .iter()
+            .filter(|(prefix, _)| !after.blocked.contains_key(*prefix));
+        for (prefix, version) in freed {
+            if let Ok(stream) = format!("{prefix}-{subject}").parse() {
+                self.projector
+                    .parking
+                    .remove_stream(&owner, stream, *version)
+                    .await?;
+            }
         }
         Ok(())
     }

@@ -17,9 +17,21 @@ use consumer::{Parking, Reason};
 use events::{Catalogue, Context, Event, IdReserva, Payload};
 use futures::{FutureExt, executor::block_on};
 use ports::{Item, LogRecord};
-use projections::{Place, Redriven, Redriving, Unfoldable, View, views::reservas::Reservas};
+use projections::{
+    Place, Projector, Redriven, Redriving, Unfoldable, View, views::reservas::Reservas,
+};
 use serde_json::json;
 use simulation::{Fault, Faults};
+
+/// Has a projector try again what is due.
+fn due(projector: &Projector) -> Result<Redriving, ports::TableError> {
+    block_on(async {
+        let parked = projector.parking().list().await?;
+        projector
+            .redrive_due(&parked, std::time::Duration::MAX)
+            .await
+    })
+}
 
 /// One reservation that was made, paid and approved, and the records of it in the order they happened.
 fn approved(bench: &Bench) -> Vec<LogRecord> {
@@ -275,24 +287,14 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
         parked: 2,
         redriven: 0,
     };
-    assert_eq!(block_on(again.redrive_unknown()).unwrap(), waiting);
+    assert_eq!(due(&again).unwrap(), waiting);
     assert_eq!(faults.count(), 1, "{:?}", faults.trace());
     // One that knows other things, but not this, tries once.
     let other = older().without("ReservaCancelada");
     let third = bench.projector(&Faults::none(), other.clone(), projections::registry());
-    assert!(
-        bench
-            .parked()
-            .iter()
-            .all(|thing| thing.may_be_known_now(&other))
-    );
-    assert_eq!(block_on(third.redrive_unknown()).unwrap(), waiting);
-    assert!(
-        bench
-            .parked()
-            .iter()
-            .all(|thing| !thing.may_be_known_now(&other))
-    );
+    assert!(bench.parked().iter().all(|thing| thing.is_due(&other)));
+    assert_eq!(due(&third).unwrap(), waiting);
+    assert!(bench.parked().iter().all(|thing| !thing.is_due(&other)));
     let newer = bench.projector(
         &Faults::none(),
         Catalogue::current(),
@@ -302,13 +304,68 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
         parked: 0,
         redriven: 2,
     };
-    assert_eq!(block_on(newer.redrive_unknown()).unwrap(), freed);
+    assert_eq!(due(&newer).unwrap(), freed);
     assert_eq!(bench.parked(), []);
     let row = bench.row(id(1)).unwrap();
     assert_eq!(
         (row["estado"].as_str(), row.get("blocked")),
         (Some("Aprobada"), None)
     );
+}
+
+#[test]
+fn a_record_redriven_by_itself_brings_in_what_came_after_it() {
+    // Version 2 is parked as a record, and from there on the stream. Then the record alone is tried again.
+    let bench = Bench::new();
+    let records = approved(&bench);
+    let older = Catalogue::current().without("AprobacionReservaFallida");
+    let projector = bench.projector(&Faults::none(), older, projections::registry());
+    block_on(projector.consumer("projector").consume(&records));
+    let parked = bench.parked();
+    assert_eq!(parked.len(), 2);
+    let newer = bench.projector(
+        &Faults::none(),
+        Catalogue::current(),
+        projections::registry(),
+    );
+    assert_eq!(block_on(newer.redrive(&parked[0])).unwrap(), Redriven::Done);
+    let row = bench.row(id(1)).unwrap();
+    assert_eq!(
+        (row["estado"].as_str(), row.get("blocked")),
+        (Some("Aprobada"), None)
+    );
+    assert_eq!(bench.parked(), []);
+}
+
+#[test]
+fn whatever_fails_while_trying_again_nothing_is_lost() {
+    let current = Catalogue::current();
+    for at in 0..16 {
+        for fault in Fault::ALL {
+            let bench = Bench::new();
+            let records = approved(&bench);
+            let older = current.clone().without("AprobacionReservaFallida");
+            let projector = bench.projector(&Faults::none(), older, projections::registry());
+            block_on(projector.consumer("projector").consume(&records));
+            let faults = Faults::once(at, fault);
+            let failing = bench.projector(&faults, current.clone(), projections::registry());
+            let parked = bench.parked();
+            let _ = failing
+                .redrive_due(&parked, std::time::Duration::MAX)
+                .now_or_never();
+            // What is not due any more was tried, and is still listed: an operator's redrive ends it.
+            let healthy =
+                bench.projector(&Faults::none(), current.clone(), projections::registry());
+            due(&healthy).unwrap();
+            for thing in bench.parked() {
+                assert_eq!(block_on(healthy.redrive(&thing)).unwrap(), Redriven::Done);
+            }
+            let row = bench.row(id(1)).unwrap();
+            let seen = (row["estado"].as_str(), row.get("blocked"));
+            assert_eq!(seen, (Some("Aprobada"), None), "{fault:?} at effect {at}");
+            assert_eq!(bench.parked(), []);
+        }
+    }
 }
 
 #[test]
@@ -324,7 +381,7 @@ fn what_is_discarded_stays_on_record_and_is_tried_no_more() {
     let [thing] = &*bench.parked() else {
         panic!("one is parked")
     };
-    assert!(thing.may_be_known_now(&older));
+    assert!(thing.is_due(&older));
     block_on(parking.discard(thing, "a test of another team")).unwrap();
     let [thing] = &*bench.parked() else {
         panic!("it is still there")
@@ -333,15 +390,12 @@ fn what_is_discarded_stays_on_record_and_is_tried_no_more() {
         thing.discarded.as_ref().unwrap().note,
         "a test of another team"
     );
-    assert!(!thing.may_be_known_now(&older));
+    assert!(!thing.is_due(&older));
     assert_eq!(
         block_on(parking.data(thing)).unwrap().unwrap(),
         unknown.as_bytes()
     );
-    assert_eq!(
-        block_on(projector.redrive_unknown()).unwrap(),
-        Redriving::default()
-    );
+    assert_eq!(due(&projector).unwrap(), Redriving::default());
     // Delivered again, it is not parked anew.
     bench.settle(&[record("k", unknown.as_bytes())]);
     assert!(bench.parked()[0].discarded.is_some());

@@ -170,7 +170,7 @@ fn in_the_log_once(stack: &Stack, made: &Made) {
         assert_eq!(found[&stream.id], committed.collect());
     }
     let streams = stack.streams();
-    let verification = verify(&*stack.tables, &*stack.reader, &streams);
+    let verification = verify(&*stack.tables, &*stack.reader, &streams, None);
     let verification = stack.wait(verification).unwrap();
     let ours = verification.differences.iter().filter(|difference| {
         let (Difference::Missing(stream, _)

@@ -174,7 +174,12 @@ fn whatever_dies_what_was_accepted_is_in_the_log_and_in_the_view() {
         assert!(logged.contains(&id.to_string()), "{id} is not in the log");
     }
     let verified = stack
-        .wait(verify(&*stack.tables, &*stack.reader, &stack.streams()))
+        .wait(verify(
+            &*stack.tables,
+            &*stack.reader,
+            &stack.streams(),
+            None,
+        ))
         .unwrap();
     assert_eq!((verified.differences, verified.pending), (vec![], 0));
 }

@@ -65,7 +65,7 @@ pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)
     for thing in &parked {
         match projector.redrive(thing).await? {
             Redriven::Done => println!("{} {}: handled", thing.owner, thing.place),
-            Redriven::StillParked(cause) => {
+            Redriven::StillParked(cause) | Redriven::NotNow(cause) => {
                 still += 1;
                 println!("{} {}: still parked: {cause}", thing.owner, thing.place);
             }

@@ -182,7 +182,7 @@ impl Bench {
     }
 
     pub fn verify(&self) -> Verification {
-        block_on(verify(&*self.tables, &*self.log, &self.reader())).unwrap()
+        block_on(verify(&*self.tables, &*self.log, &self.reader(), None)).unwrap()
     }
 
     /// True if the sweeper has the stream on its list.
