@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::args::Args;
-use crate::deploy::Deployment;
-use crate::failure::{Explain, Result, fail};
+use crate::failure::{Explain, Result};
 use crate::functions::event_file;
-use crate::local_runtime::{self, Life, free_port};
-use crate::package::{Build, cargo, cargo_build};
+use crate::gate::on_own_runtime;
+use crate::local_runtime::free_port;
+use crate::package::{cargo, cargo_build};
 use crate::progress::{note, step};
-use crate::runtime_env::{Endpoint, STACK, Target};
+use crate::runtime_env::Target;
 use crate::shell::{capture, command, run};
 use crate::tools::{Set, install};
 use crate::workspace::{Workspace, write};
@@ -40,38 +40,12 @@ pub fn bench(workspace: &Workspace, mut args: Args) -> Result<()> {
     let measured = build(workspace, &zips)?;
     let program = build_bench(workspace)?;
 
-    let endpoint = Endpoint::local(port.map_or_else(free_port, Ok)?);
-    let folder = workspace
-        .local()
-        .join("run")
-        .join(format!("bench-{}", endpoint.port));
-    let runtime = local_runtime::start(workspace, &endpoint, &folder, Life::WithUs)?;
-    let deployment = Deployment {
-        endpoint: &endpoint,
-        folder: &folder,
-        stack: STACK,
-        environment: "local",
-        ended_by: "process",
-        build: Build::Host,
-        zips: &zips,
-    };
-    let result = deployment
-        .deploy(workspace, false)
-        .and_then(|target| measure(workspace, &program, &target, &measured, quick));
-    local_runtime::stop(&folder)?;
-    drop(runtime);
-    match result {
-        Ok(()) => {
-            let variables = Vec::new();
-            Target { folder, variables }.remove(workspace)?;
-            note("written: docs/benchmarks.md and .local/bench.json");
-            Ok(())
-        }
-        Err(error) => fail(format!(
-            "{error} What the runtime and the functions said is kept: {}",
-            folder.display()
-        )),
-    }
+    let port = port.map_or_else(free_port, Ok)?;
+    on_own_runtime(workspace, "bench", port, &zips, |target| {
+        measure(workspace, &program, target, &measured, quick)
+    })?;
+    note("written: docs/benchmarks.md and .local/bench.json");
+    Ok(())
 }
 
 /// The functions as they are deployed, but for this machine.

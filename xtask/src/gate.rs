@@ -1,5 +1,7 @@
 //! `test`: the gate. Everything that must hold before a change is kept, in the order in which it fails fastest.
 
+use std::path::{Path, PathBuf};
+
 use crate::args::Args;
 use crate::deploy::Deployment;
 use crate::failure::{Result, fail};
@@ -120,14 +122,28 @@ fn infrastructure(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// Against a local runtime of its own, which ends with this process at the latest.
+/// Against a local runtime of its own.
 fn end_to_end(workspace: &Workspace) -> Result<()> {
     let zips = package(workspace, Build::Host, &workspace.functions()?)?;
-    let endpoint = Endpoint::local(free_port()?);
+    on_own_runtime(workspace, "test", free_port()?, &zips, |target| {
+        e2e(workspace, target, "end to end, on the local runtime")
+    })
+}
+
+/// Starts a local runtime, deploys `zips` to it, does `work`, and stops it again; it ends with this process at the latest. Its folder,
+/// which begins with `name`, stays only if something fails.
+pub fn on_own_runtime(
+    workspace: &Workspace,
+    name: &str,
+    port: u16,
+    zips: &Path,
+    work: impl FnOnce(&Target) -> Result<()>,
+) -> Result<()> {
+    let endpoint = Endpoint::local(port);
     let folder = workspace
         .local()
         .join("run")
-        .join(format!("test-{}", endpoint.port));
+        .join(format!("{name}-{}", endpoint.port));
     let runtime = local_runtime::start(workspace, &endpoint, &folder, Life::WithUs)?;
     let deployment = Deployment {
         endpoint: &endpoint,
@@ -136,11 +152,11 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
         environment: "local",
         ended_by: "process",
         build: Build::Host,
-        zips: &zips,
+        zips,
     };
     let result = deployment
         .deploy(workspace, false)
-        .and_then(|target| e2e(workspace, &target, "end to end, on the local runtime"));
+        .and_then(|target| work(&target));
     local_runtime::stop(&folder)?;
     drop(runtime);
     match result {
@@ -181,7 +197,7 @@ fn at_endpoint(workspace: &Workspace, endpoint: &Endpoint, build: Build) -> Resu
     forget(workspace, folder)
 }
 
-fn forget(workspace: &Workspace, folder: std::path::PathBuf) -> Result<()> {
+fn forget(workspace: &Workspace, folder: PathBuf) -> Result<()> {
     let variables = Vec::new();
     Target { folder, variables }.remove(workspace)
 }
