@@ -21,6 +21,7 @@ pub fn command(kind: &str, subject: IdReserva, data: Value) -> Command {
         subject,
         correlationid: IdCorrelacion(Uuid::now_v7()),
         causationid: None,
+        prueba: false,
         sagamode: SagaMode::Orquestacion,
         traceparent: None,
         data,

@@ -86,6 +86,7 @@ impl Stack {
             subject,
             correlationid: IdCorrelacion(self.world.ids.fresh()),
             causationid: None,
+            prueba: false,
             sagamode: SagaMode::Orquestacion,
             traceparent: None,
             data,

@@ -37,6 +37,7 @@ impl App {
             subject: idempotency::reservation_of(id),
             correlationid: IdCorrelacion(self.world.ids.fresh()),
             causationid: None,
+            prueba: false,
             sagamode,
             traceparent: traceparent(request),
             data: serde_json::to_value(data).unwrap_or_default(),

@@ -118,6 +118,7 @@ impl Fixture {
             subject: id,
             correlationid: IdCorrelacion(self.world.ids.fresh()),
             causationid: None,
+            prueba: false,
             sagamode: SagaMode::Orquestacion,
             traceparent: None,
             data: serde_json::from_str(SAMPLE).unwrap(),

@@ -4,7 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{Context, DecodeError, NewEvent, event::undecodable, pagos, upcast, vuelos};
+use crate::{Context, DecodeError, NewEvent, event::undecodable, gds, pagos, upcast, vuelos};
 
 /// Lifts the data of one version to the next.
 type Lift = fn(&Value) -> Result<Value, DecodeError>;
@@ -105,6 +105,13 @@ catalogue! {
     }
     Pagos: pagos {
         ReservaPagada [],
+        PagoFallido [],
+        PagoRevertido [],
+    }
+    Gds: gds {
+        ReservaGDSConfirmada [],
+        ConfirmacionFallida [],
+        ConfirmacionGDSRevertida [],
     }
 }
 

@@ -40,6 +40,9 @@ pub struct Command {
     /// W3C Trace Context of the caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// True if it did not come about by itself, but from a test endpoint. Its events say so too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prueba: bool,
     /// The particulars; their form depends on `kind`.
     pub data: Value,
 }
@@ -88,6 +91,7 @@ mod tests {
             subject: IdReserva(Uuid::from_u128(2)),
             correlationid: IdCorrelacion(Uuid::from_u128(correlation)),
             causationid: None,
+            prueba: false,
             sagamode: SagaMode::Orquestacion,
             traceparent: None,
             data,

@@ -51,6 +51,9 @@ pub struct Event {
     /// W3C Trace Context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// True if it did not come about by itself, but from a test endpoint.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prueba: bool,
     /// The particulars, in the version that `dataschema` names.
     pub data: Value,
 }
@@ -120,6 +123,7 @@ impl Event {
             causationid: command.id.0,
             sagamode: command.sagamode,
             traceparent: command.traceparent.clone(),
+            prueba: command.prueba,
             data: new.data,
         }
     }

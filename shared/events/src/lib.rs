@@ -12,6 +12,7 @@
 mod catalogue;
 mod command;
 mod event;
+pub mod gds;
 mod ids;
 mod moment;
 pub mod pagos;

@@ -14,7 +14,8 @@
 use events::{
     Catalogue, Command, CommandId, Context, DecodeError, Event, EventId, IdCorrelacion, IdReserva,
     Moment, NewEvent, Origin, Payload, SagaMode, StreamId,
-    pagos::ReservaPagada,
+    gds::{ConfirmacionFallida, ConfirmacionGDSRevertida, ReservaGDSConfirmada, Sillas},
+    pagos::{PagoFallido, PagoRevertido, ReservaPagada},
     vuelos::{
         Aeropuerto, AprobacionReservaFallida, EstadoReserva, Itinerario, Leg, Monto, Odo, Pago,
         ReservaAprobada, ReservaCancelada, ReservaCreada, Segmento,
@@ -94,7 +95,8 @@ fn bytes_that_are_no_event_are_undecodable() {
 /// The fields in the order of the type: serde reads a struct from such an array, which is no event all the same.
 #[test]
 fn fields_without_names_are_undecodable() {
-    let event = sample(PAID);
+    let mut event = sample(PAID);
+    event["prueba"] = json!(false); // left out where it is false
     let names = [
         "specversion",
         "id",
@@ -110,6 +112,7 @@ fn fields_without_names_are_undecodable() {
         "causationid",
         "sagamode",
         "traceparent",
+        "prueba",
         "data",
     ];
     let values: Value = names.map(|name| event[name].clone()).to_vec().into();
@@ -339,6 +342,17 @@ fn itinerario() -> impl Strategy<Value = Itinerario> {
     vec(odo, 0..3).prop_map(|odos| Itinerario { odos })
 }
 
+fn sillas() -> impl Strategy<Value = Sillas> {
+    (".{0,5}", ".{0,5}", timestamp(), any::<u32>()).prop_map(
+        |(origen, destino, fecha_salida, sillas)| Sillas {
+            origen,
+            destino,
+            fecha_salida,
+            sillas,
+        },
+    )
+}
+
 fn estado() -> impl Strategy<Value = EstadoReserva> {
     prop::sample::select(EstadoReserva::ALL.to_vec())
 }
@@ -401,6 +415,55 @@ fn payload() -> impl Strategy<Value = (NewEvent, Payload)> {
             },
             Payload::ReservaPagada,
         )),
+        (id(), ".*", moment()).prop_map(|(id_reserva, motivo, fecha_actualizacion)| both(
+            PagoFallido {
+                id_reserva,
+                motivo,
+                fecha_actualizacion,
+            },
+            Payload::PagoFallido,
+        )),
+        (id(), any::<bool>(), moment()).prop_map(|(id_reserva, devuelto, fecha_actualizacion)| {
+            both(
+                PagoRevertido {
+                    id_reserva,
+                    devuelto,
+                    fecha_actualizacion,
+                },
+                Payload::PagoRevertido,
+            )
+        }),
+        (id(), vec(sillas(), 0..3), moment()).prop_map(
+            |(id_reserva, sillas, fecha_actualizacion)| both(
+                ReservaGDSConfirmada {
+                    id_reserva,
+                    sillas,
+                    fecha_actualizacion,
+                },
+                Payload::ReservaGDSConfirmada,
+            )
+        ),
+        (id(), ".*", vec(sillas(), 0..3), moment()).prop_map(
+            |(id_reserva, motivo, sin_sillas, fecha_actualizacion)| both(
+                ConfirmacionFallida {
+                    id_reserva,
+                    motivo,
+                    sin_sillas,
+                    fecha_actualizacion,
+                },
+                Payload::ConfirmacionFallida,
+            )
+        ),
+        (id(), vec(sillas(), 0..3), moment()).prop_map(
+            |(id_reserva, sillas, fecha_actualizacion)| both(
+                ConfirmacionGDSRevertida {
+                    id_reserva,
+                    sillas,
+                    fecha_actualizacion,
+                },
+                Payload::ConfirmacionGDSRevertida,
+            )
+        ),
     ]
 }
 
@@ -422,6 +485,7 @@ fn event() -> impl Strategy<Value = (Event, Payload)> {
                     subject,
                     correlationid: IdCorrelacion(saga),
                     causationid: None,
+                    prueba: false,
                     sagamode: if orchestrated {
                         SagaMode::Orquestacion
                     } else {

@@ -34,6 +34,8 @@ use std::{
 
 use events::{
     Catalogue, Command, Context, Event, Payload, Problem, Reply,
+    gds::{ConfirmarReserva, RevertirConfirmacion},
+    pagos::{PagarReserva, RevertirPago},
     vuelos::{AprobarReserva, CancelarReserva, CrearReserva, EstadoReserva},
 };
 use jsonschema::Validator;
@@ -69,6 +71,10 @@ fn all_unversioned() -> Vec<Unversioned> {
         unversioned::<CrearReserva>("vuelos/CrearReserva.json"),
         unversioned::<AprobarReserva>("vuelos/AprobarReserva.json"),
         unversioned::<CancelarReserva>("vuelos/CancelarReserva.json"),
+        unversioned::<PagarReserva>("pagos/PagarReserva.json"),
+        unversioned::<RevertirPago>("pagos/RevertirPago.json"),
+        unversioned::<ConfirmarReserva>("gds/ConfirmarReserva.json"),
+        unversioned::<RevertirConfirmacion>("gds/RevertirConfirmacion.json"),
     ]
 }
 

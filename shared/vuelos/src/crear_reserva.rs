@@ -450,6 +450,7 @@ fn opening_size(data: &CrearReserva) -> usize {
         subject: id_reserva,
         correlationid: IdCorrelacion(Uuid::nil()),
         causationid: None,
+        prueba: false,
         sagamode: SagaMode::Orquestacion,
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
         data: Value::Null,

@@ -68,7 +68,12 @@ impl Reserva {
                 cancelada.fecha_actualizacion
             }
             // Other contexts' events pass by.
-            Payload::ReservaPagada(_) => return self,
+            Payload::ReservaPagada(_)
+            | Payload::PagoFallido(_)
+            | Payload::PagoRevertido(_)
+            | Payload::ReservaGDSConfirmada(_)
+            | Payload::ConfirmacionFallida(_)
+            | Payload::ConfirmacionGDSRevertida(_) => return self,
         };
         self.fecha_actualizacion = Some(moment);
         self

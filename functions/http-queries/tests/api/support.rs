@@ -111,6 +111,7 @@ impl Fixture {
             subject,
             correlationid: IdCorrelacion(self.world.ids.fresh()),
             causationid: None,
+            prueba: false,
             sagamode: SagaMode::Orquestacion,
             traceparent: None,
             data,

@@ -101,6 +101,7 @@ pub fn command(id: u128, kind: &str, data: serde_json::Value) -> Command {
         subject: IdReserva(Uuid::from_u128(7)),
         correlationid: IdCorrelacion(Uuid::from_u128(8)),
         causationid: None,
+        prueba: false,
         sagamode: SagaMode::Orquestacion,
         traceparent: None,
         data,

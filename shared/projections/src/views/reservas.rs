@@ -69,7 +69,12 @@ impl Fila {
             Payload::ReservaPagada(_) => Some("pagada"),
             Payload::ReservaAprobada(_) => Some("aprobada"),
             Payload::ReservaCancelada(_) => Some("cancelada"),
-            Payload::AprobacionReservaFallida(_) => None,
+            Payload::AprobacionReservaFallida(_)
+            | Payload::PagoFallido(_)
+            | Payload::PagoRevertido(_)
+            | Payload::ReservaGDSConfirmada(_)
+            | Payload::ConfirmacionFallida(_)
+            | Payload::ConfirmacionGDSRevertida(_) => None,
         };
         self.hechos.extend(fact.map(str::to_owned));
         self.estado = [

@@ -119,6 +119,7 @@ impl Bench {
             subject,
             correlationid: IdCorrelacion(Uuid::from_u128(2)),
             causationid: None,
+            prueba: false,
             sagamode: SagaMode::Orquestacion,
             traceparent: None,
             data: Value::Null,

@@ -30,6 +30,7 @@ pub fn command(kind: &str, data: Value) -> Command {
         subject: RESERVA,
         correlationid: CORRELACION,
         causationid: None,
+        prueba: false,
         sagamode: SagaMode::Orquestacion,
         traceparent: None,
         data,
