@@ -9,10 +9,12 @@
 //! | [`Tables`] | DynamoDB | [`memory::MemoryTables`] |
 //! | [`Log`], [`LogReader`] | Kinesis | [`memory::MemoryLog`] |
 //! | [`Objects`] | S3 | [`memory::MemoryObjects`] |
+//! | [`Functions`] | Lambda | [`memory::MemoryFunctions`] |
 //! | [`Clock`], [`Ids`], [`Randomness`], [`Tasks`] | the operating system, tokio | [`memory::world`] |
 
 #![deny(missing_docs)]
 
+mod functions;
 mod log;
 pub mod memory;
 mod objects;
@@ -20,6 +22,7 @@ pub mod suite;
 mod tables;
 mod world;
 
+pub use functions::{CallError, FunctionName, Functions};
 pub use log::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
 pub use objects::{ObjectError, Objects};
 pub use tables::{

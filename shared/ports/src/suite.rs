@@ -9,8 +9,9 @@
 use serde_json::{Value, json};
 
 use crate::{
-    Condition, Consistency, Direction, Index, IndexQuery, Item, Key, Log, LogReader, Objects, Path,
-    Position, TableName, Tables, TransactError, Update, Write, WriteError,
+    CallError, Condition, Consistency, Direction, FunctionName, Functions, Index, IndexQuery, Item,
+    Key, Log, LogReader, Objects, Path, Position, TableName, Tables, TransactError, Update, Write,
+    WriteError,
 };
 
 fn object(value: Value) -> Item {
@@ -386,4 +387,40 @@ pub async fn objects(objects: &dyn Objects, unique: &str) {
     }
     objects.delete(&key(0)).await.unwrap();
     assert!(objects.list(&prefix, None, 100).await.unwrap().is_empty());
+}
+
+/// The suite of [`Functions`]. `function` answers `good` with JSON, and fails with `error_type` on `bad`.
+pub async fn functions(
+    functions: &dyn Functions,
+    function: FunctionName,
+    good: &[u8],
+    (bad, error_type): (&[u8], &str),
+) {
+    let answer = functions.call(function, good).await.unwrap();
+    assert!(serde_json::from_slice::<Value>(&answer).is_ok());
+    match functions.call(function, bad).await {
+        Err(CallError::Failed {
+            error_type: told,
+            message,
+        }) => {
+            assert_eq!(told, error_type);
+            assert_ne!(message, "");
+        }
+        other => unreachable!("{other:?}"),
+    }
+    functions.start(function, good).await.unwrap();
+    assert_eq!(
+        functions.start(function, bad).await,
+        Ok(()),
+        "who starts a function hears nothing of its errors"
+    );
+    let nobody = FunctionName("nobody");
+    assert!(matches!(
+        functions.call(nobody, good).await,
+        Err(CallError::Refused(_))
+    ));
+    assert!(matches!(
+        functions.start(nobody, good).await,
+        Err(CallError::Refused(_))
+    ));
 }

@@ -1,7 +1,9 @@
 //! The in-memory twins pass the suite that the AWS adapters must pass.
 
+use std::sync::mpsc;
+
 use futures::executor::block_on;
-use ports::{TableName, memory, suite};
+use ports::{CallError, FunctionName, TableName, memory, suite};
 
 #[test]
 fn tables_in_memory() {
@@ -22,4 +24,40 @@ fn log_in_memory() {
     let (world, _) = memory::world(1);
     let log = memory::MemoryLog::new(3, world.clock);
     block_on(suite::log(&log, &log, "run"));
+}
+
+#[test]
+fn functions_in_memory() {
+    let functions = memory::MemoryFunctions::new();
+    let (ran, runs) = mpsc::channel();
+    let greeter = FunctionName("greeter");
+    functions.deploy(greeter, move |payload| {
+        let ran = ran.clone();
+        async move {
+            ran.send(payload.clone()).unwrap();
+            if payload == b"{}" {
+                return Ok(b"\"hello\"".to_vec());
+            }
+            Err(CallError::Failed {
+                error_type: "NoGreeting".into(),
+                message: "nobody to greet".into(),
+            })
+        }
+    });
+    block_on(suite::functions(
+        &functions,
+        greeter,
+        b"{}",
+        (b"[]", "NoGreeting"),
+    ));
+    assert_eq!(
+        runs.try_iter().collect::<Vec<_>>(),
+        [b"{}", b"[]"],
+        "what was started waits"
+    );
+    for started in functions.take_started() {
+        block_on(started);
+    }
+    assert_eq!(runs.try_iter().collect::<Vec<_>>(), [b"{}", b"[]"]);
+    assert!(functions.take_started().is_empty());
 }

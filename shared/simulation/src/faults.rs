@@ -10,8 +10,9 @@ use crate::{Dice, scheduler::Yield};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, Log, LogError, ScanPage, SequenceNumber,
-    TableError, TableName, Tables, TransactError, Write, WriteError,
+    CallError, Consistency, FunctionName, Functions, IndexPage, IndexQuery, Item, Key, Log,
+    LogError, ScanPage, SequenceNumber, TableError, TableName, Tables, TransactError, Write,
+    WriteError,
 };
 
 /// What happens at an effect.
@@ -122,6 +123,15 @@ impl Faults {
     #[must_use]
     pub fn log(&self, inner: Arc<dyn Log>) -> FaultyLog {
         FaultyLog {
+            inner,
+            faults: self.clone(),
+        }
+    }
+
+    /// `functions`, failing as planned.
+    #[must_use]
+    pub fn functions(&self, inner: Arc<dyn Functions>) -> FaultyFunctions {
+        FaultyFunctions {
             inner,
             faults: self.clone(),
         }
@@ -342,6 +352,51 @@ impl Log for FaultyLog {
             what,
             lost,
             self.inner.append(partition_key, data, after),
+            late()
+        )
+    }
+}
+
+/// Functions that fail as planned.
+pub struct FaultyFunctions {
+    inner: Arc<dyn Functions>,
+    faults: Faults,
+}
+
+#[async_trait]
+impl Functions for FaultyFunctions {
+    async fn call(&self, function: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError> {
+        let lost = CallError::Unavailable("the answer was lost".into());
+        let late = || -> BoxFuture<'static, ()> {
+            let (inner, payload) = (self.inner.clone(), payload.to_vec());
+            Box::pin(async move {
+                let _ = inner.call(function, &payload).await;
+            })
+        };
+        let what = format!("call {}", function.0);
+        effect!(
+            self.faults,
+            what,
+            lost,
+            self.inner.call(function, payload),
+            late()
+        )
+    }
+
+    async fn start(&self, function: FunctionName, payload: &[u8]) -> Result<(), CallError> {
+        let lost = CallError::Unavailable("the answer was lost".into());
+        let late = || -> BoxFuture<'static, ()> {
+            let (inner, payload) = (self.inner.clone(), payload.to_vec());
+            Box::pin(async move {
+                let _ = inner.start(function, &payload).await;
+            })
+        };
+        let what = format!("start {}", function.0);
+        effect!(
+            self.faults,
+            what,
+            lost,
+            self.inner.start(function, payload),
             late()
         )
     }

@@ -1,10 +1,12 @@
 //! The ports in memory: for tests, and for the simulation of the whole system.
 
+mod functions;
 mod log;
 mod objects;
 mod tables;
 mod world;
 
+pub use functions::MemoryFunctions;
 pub use log::MemoryLog;
 pub use objects::MemoryObjects;
 pub use tables::MemoryTables;
