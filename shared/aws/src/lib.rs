@@ -1,15 +1,17 @@
-//! The ports on AWS: `DynamoDB`, Kinesis, the operating system and tokio. The only crate that knows their SDKs.
+//! The ports on AWS: `DynamoDB`, Kinesis, Lambda, S3, the operating system and tokio. The only crate that knows their SDKs.
 
 #![deny(missing_docs)]
 
 mod config;
 mod dynamodb;
 mod kinesis;
+mod lambda;
 mod s3;
 mod system;
 
 pub use config::{config, function_config};
 pub use dynamodb::DynamoTables;
 pub use kinesis::{KinesisLog, KinesisReader};
+pub use lambda::LambdaFunctions;
 pub use s3::S3Objects;
 pub use system::world;

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, env, sync::Arc};
 
-use aws::{DynamoTables, KinesisLog, KinesisReader, S3Objects};
-use ports::{TableName, World};
+use aws::{DynamoTables, KinesisLog, KinesisReader, LambdaFunctions, S3Objects};
+use ports::{FunctionName, TableName, World};
 use thiserror::Error;
 
 /// A function that cannot start as it is configured.
@@ -19,10 +19,27 @@ pub enum StartError {
     Invalid(&'static str, String, &'static str),
 }
 
-const TABLES: [(TableName, &str); 3] = [
+const FAULTS: &str = "AEROALPES_FAULTS_TABLE";
+const TABLES: [(TableName, &str); 7] = [
     (event_store::TABLE, "AEROALPES_STREAMS_TABLE"),
     (projections::TABLE, "AEROALPES_VIEWS_TABLE"),
     (consumer::TABLE, "AEROALPES_PARKED_TABLE"),
+    (TableName("sagas"), "AEROALPES_SAGAS_TABLE"),
+    (TableName("seats"), "AEROALPES_SEATS_TABLE"),
+    (TableName("ledger"), "AEROALPES_LEDGER_TABLE"),
+    (TableName("faults"), FAULTS),
+];
+const FUNCTIONS: [(FunctionName, &str); 4] = [
+    (
+        FunctionName("participant-vuelos"),
+        "AEROALPES_PARTICIPANT_VUELOS",
+    ),
+    (
+        FunctionName("participant-pagos"),
+        "AEROALPES_PARTICIPANT_PAGOS",
+    ),
+    (FunctionName("participant-gds"), "AEROALPES_PARTICIPANT_GDS"),
+    (FunctionName("orchestrator"), "AEROALPES_ORCHESTRATOR"),
 ];
 const EVENTS_STREAM: &str = "AEROALPES_EVENTS_STREAM";
 const STACK: &str = "AEROALPES_STACK";
@@ -59,13 +76,19 @@ impl Environment {
     /// The tables that are named in the environment: a function is told of those it may use, and no others.
     #[must_use]
     pub fn tables(&self) -> Arc<DynamoTables> {
-        let named = TABLES
-            .iter()
-            .filter_map(|(table, variable)| Some((*table, env::var(variable).ok()?)));
-        Arc::new(DynamoTables::new(
-            &self.config,
-            named.collect::<BTreeMap<_, _>>(),
-        ))
+        Arc::new(DynamoTables::new(&self.config, named(&TABLES)))
+    }
+
+    /// The functions that are named in the environment, as with [`Environment::tables`].
+    #[must_use]
+    pub fn functions(&self) -> Arc<LambdaFunctions> {
+        Arc::new(LambdaFunctions::new(&self.config, named(&FUNCTIONS)))
+    }
+
+    /// True where this stack is for tests too: a participant then misbehaves when a test has asked for it.
+    #[must_use]
+    pub fn allows_tests(&self) -> bool {
+        variable(FAULTS).is_some()
     }
 
     /// The log, to append to.
@@ -127,9 +150,16 @@ impl Environment {
     }
 }
 
+fn named<N: Copy + Ord>(all: &[(N, &str)]) -> BTreeMap<N, String> {
+    all.iter()
+        .filter_map(|(name, key)| Some((*name, variable(key)?)))
+        .collect()
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 fn required(name: &'static str) -> Result<String, StartError> {
-    env::var(name)
-        .ok()
-        .filter(|value| !value.is_empty())
-        .ok_or(StartError::Missing(name))
+    variable(name).ok_or(StartError::Missing(name))
 }
