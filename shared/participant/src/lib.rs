@@ -1,0 +1,107 @@
+//! What the participants of a saga have in common: a command comes in, a reply goes out, or an error that says "send it again".
+//!
+//! [`Participant`] puts a context's rules on the event store. Where tests are allowed it also has [`Faults`], and misbehaves as
+//! they say.
+
+#![deny(missing_docs)]
+
+mod faults;
+mod induced;
+
+use std::{sync::Arc, time::Duration};
+
+use event_store::{Decider, EventStore, HandleError};
+use events::{Command, Reply};
+use ports::{TableError, World};
+use thiserror::Error;
+
+pub use faults::{Faults, Modo, TABLE};
+pub use induced::{Failure, FailureEvent, MOTIVO};
+
+use induced::Failing;
+
+/// How long a participant that was made silent lets its caller wait.
+pub const SILENCE: Duration = Duration::from_secs(3);
+
+/// A context that takes commands.
+pub struct Participant {
+    /// Commits its events.
+    pub store: EventStore,
+    /// Its rules.
+    pub decider: Arc<dyn Decider>,
+    /// How it fails when a test wants it to.
+    pub failure: Failure,
+    /// What tests want of it; `None` where tests are not allowed, which saves the look-up.
+    pub faults: Option<Faults>,
+    /// Waiting.
+    pub world: World,
+}
+
+/// There is no reply to a command. Sending it again under the same id is safe.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ParticipantError {
+    /// The store did not come to an end with it.
+    #[error(transparent)]
+    Store(#[from] HandleError),
+    /// A test wanted an error. Nothing was done.
+    #[error("a test asked for this error")]
+    FallaInducida,
+    /// A test wanted silence. Nothing was done.
+    #[error("a test asked for silence")]
+    Silencio,
+}
+
+impl ParticipantError {
+    /// What callers tell errors apart by; never changes.
+    #[must_use]
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::Store(HandleError::Contention(_)) => "Contention",
+            Self::Store(HandleError::Unavailable(_)) => "Unavailable",
+            Self::Store(HandleError::NotAppended) => "NotAppended",
+            Self::Store(HandleError::Broken(_)) => "Broken",
+            Self::FallaInducida => "FallaInducida",
+            Self::Silencio => "Silencio",
+        }
+    }
+}
+
+impl From<TableError> for ParticipantError {
+    fn from(error: TableError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Participant {
+    /// Handles a command: its effect happens once, however often it is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`ParticipantError`] if there is no reply. After [`HandleError::NotAppended`] it took effect all the same.
+    pub async fn handle(&self, command: &Command) -> Result<Reply, ParticipantError> {
+        let handled = match self.fault(command).await? {
+            None => self.store.handle(&*self.decider, command).await,
+            Some(Modo::Falla) => {
+                let failing = Failing {
+                    decider: &*self.decider,
+                    failure: self.failure,
+                };
+                self.store.handle(&failing, command).await
+            }
+            Some(Modo::Error) => return Err(ParticipantError::FallaInducida),
+            Some(Modo::Silencio) => {
+                self.world.tasks.sleep(SILENCE).await;
+                return Err(ParticipantError::Silencio);
+            }
+        };
+        Ok(handled?.into_reply()?)
+    }
+
+    async fn fault(&self, command: &Command) -> Result<Option<Modo>, TableError> {
+        let Some(faults) = &self.faults else {
+            return Ok(None);
+        };
+        let context = self.decider.stream(command).context;
+        faults.take(context, &command.kind).await
+    }
+}
