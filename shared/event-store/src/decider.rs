@@ -72,3 +72,9 @@ pub trait Decider: Send + Sync {
         circumstances: &Circumstances,
     ) -> Result<Decision, Unavailable>;
 }
+
+/// The latest event of the history that is such.
+pub fn latest(history: &[(Event, Payload)], such: impl Fn(&Payload) -> bool) -> Option<&Event> {
+    let found = history.iter().rev().find(|(_, payload)| such(payload));
+    found.map(|(event, _)| event)
+}

@@ -1,13 +1,14 @@
 //! `AprobarReserva`: the reservation is paid and confirmed.
 
-use event_store::Decision;
+use event_store::{Decision, latest};
 use events::{
     Command, Event, Moment, Payload, Problem, Violation, kinds,
     vuelos::{AprobacionReservaFallida, AprobarReserva, EstadoReserva, ReservaAprobada},
 };
+use parse::invalid;
 use serde_json::Value;
 
-use crate::{Reserva, invalid, latest, parse};
+use crate::Reserva;
 
 /// Why the approval of a cancelled reservation fails.
 const CANCELADA: &str = "La reserva está cancelada";

@@ -1,16 +1,14 @@
 //! `CancelarReserva`: undoes `CrearReserva` and `AprobarReserva`, and is what a client or a deadline asks for.
 
-use event_store::Decision;
+use event_store::{Decision, latest};
 use events::{
     Command, Event, Moment, Payload, Problem, Violation, kinds,
     vuelos::{CancelarReserva, EstadoReserva, ReservaCancelada},
 };
+use parse::invalid;
 use serde_json::Value;
 
-use crate::{
-    Regla, Reserva, invalid, latest,
-    parse::{self, Node, Violations},
-};
+use crate::Reserva;
 
 /// The motivo of a deadline that has passed: it no longer cancels what is approved.
 pub const PLAZO: &str = "plazo";
@@ -27,21 +25,11 @@ pub fn parse(data: &Value) -> Result<CancelarReserva, Vec<Violation>> {
     parse::read(data, |data, violations| {
         let data = data.object(&["motivo"], violations)?;
         Some(CancelarReserva {
-            motivo: data.required("motivo", violations, motivo)?,
+            motivo: data.required("motivo", violations, |node, violations| {
+                node.words(MAX_MOTIVO, violations).map(str::to_owned)
+            })?,
         })
     })
-}
-
-fn motivo(node: Node<'_>, violations: &mut Violations) -> Option<String> {
-    let text = node.text(violations)?;
-    if text.trim().is_empty() {
-        return node.fault(violations, Regla::Vacio, "Debe decir algo");
-    }
-    if text.chars().count() > MAX_MOTIVO {
-        let detalle = format!("Debe tener {MAX_MOTIVO} caracteres como máximo");
-        return node.fault(violations, Regla::Limite, detalle);
-    }
-    Some(text.to_owned())
 }
 
 /// Its rules: from any state, with one exception: a deadline does not cancel what is approved. What was never made is cancelled

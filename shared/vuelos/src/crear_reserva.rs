@@ -10,15 +10,11 @@ use events::{
     },
 };
 use jiff::Timestamp;
-use rust_decimal::Decimal;
+use parse::{Node, Regla, Violations, invalid};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{
-    Regla, Reserva, aeropuertos, invalid, monedas,
-    parse::{self, Node, Violations},
-    tarifa,
-};
+use crate::{Reserva, aeropuertos, monedas, tarifa};
 
 /// Longest list of itinerarios, odos, segmentos or legs.
 pub const MAX_LIST: usize = 10;
@@ -43,7 +39,7 @@ const TOO_LATE: i64 = 7_289_654_400;
 ///
 /// # Errors
 ///
-/// Every [`Violation`], up to [`MAX_VIOLATIONS`](crate::MAX_VIOLATIONS).
+/// Every [`Violation`], up to [`MAX_VIOLATIONS`](parse::MAX_VIOLATIONS).
 pub fn parse(body: &Value) -> Result<CrearReserva, Vec<Violation>> {
     parse::read(body, |body, violations| {
         let body = body.object(&["itinerarios", "id_cliente", "pago", "saga"], violations)?;
@@ -186,13 +182,7 @@ fn read_leg(
 }
 
 fn read_fecha(node: Node<'_>, violations: &mut Violations) -> Option<Timestamp> {
-    let Some(fecha) = rfc3339(node.text(violations)?) else {
-        return node.fault(
-            violations,
-            Regla::Fecha,
-            "Debe ser una fecha RFC 3339 con zona, por ejemplo 2022-11-22T13:10:00Z",
-        );
-    };
+    let fecha = node.date(violations)?;
     if !(EARLIEST..TOO_LATE).contains(&fecha.as_second()) {
         return node.fault(
             violations,
@@ -203,44 +193,10 @@ fn read_fecha(node: Node<'_>, violations: &mut Violations) -> Option<Timestamp> 
     Some(fecha)
 }
 
-/// The grammar of RFC 3339 and no more: jiff alone would also take other forms of ISO 8601, and zones by name.
-fn rfc3339(text: &str) -> Option<Timestamp> {
-    let like = |text: &str, form: &str| {
-        text.len() == form.len()
-            && text.bytes().zip(form.bytes()).all(|(byte, form)| {
-                if form == b'0' {
-                    byte.is_ascii_digit()
-                } else {
-                    byte.eq_ignore_ascii_case(&form)
-                }
-            })
-    };
-    let (seconds, rest) = text.split_at_checked("0000-00-00T00:00:00".len())?;
-    let zone = match rest.strip_prefix('.') {
-        None => rest,
-        Some(fraction) => {
-            let zone = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
-            if zone.len() == fraction.len() {
-                return None;
-            }
-            zone
-        }
-    };
-    let offset = || {
-        (like(zone, "+00:00") || like(zone, "-00:00"))
-            && zone.get(1..3).is_some_and(|hours| hours <= "23")
-    };
-    if like(seconds, "0000-00-00T00:00:00") && (like(zone, "Z") || offset()) {
-        text.parse().ok()
-    } else {
-        None
-    }
-}
-
 fn read_aeropuerto(node: Node<'_>, violations: &mut Violations) -> Option<Aeropuerto> {
     let aeropuerto = node.object(&["codigo", "nombre"], violations)?;
     let codigo = aeropuerto.required("codigo", violations, |node, violations| {
-        let codigo = read_code(node, violations)?;
+        let codigo = node.code(violations)?;
         if aeropuertos::exists(codigo) {
             Some(codigo.to_owned())
         } else {
@@ -249,31 +205,12 @@ fn read_aeropuerto(node: Node<'_>, violations: &mut Violations) -> Option<Aeropu
         }
     });
     let nombre = aeropuerto.optional("nombre", violations, |node, violations| {
-        let nombre = node.text(violations)?;
-        if nombre.chars().count() > MAX_NOMBRE {
-            let detalle = format!("Debe tener {MAX_NOMBRE} caracteres como máximo");
-            return node.fault(violations, Regla::Limite, detalle);
-        }
-        Some(nombre.to_owned())
+        node.text_up_to(MAX_NOMBRE, violations).map(str::to_owned)
     });
     Some(Aeropuerto {
         codigo: codigo?,
         nombre,
     })
-}
-
-/// Three capital letters: the form of both IATA codes and currencies.
-fn read_code<'a>(node: Node<'a>, violations: &mut Violations) -> Option<&'a str> {
-    let code = node.text(violations)?;
-    if code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase()) {
-        Some(code)
-    } else {
-        node.fault(
-            violations,
-            Regla::Formato,
-            "Debe ser tres letras mayúsculas",
-        )
-    }
 }
 
 /// True for a text that can be an `id_cliente`.
@@ -327,7 +264,7 @@ fn read_token(
 fn read_pago(node: Node<'_>, violations: &mut Violations) -> Option<Pago> {
     let pago = node.object(&["monto", "monto_vat", "moneda", "medio"], violations)?;
     let moneda = pago.required("moneda", violations, |node, violations| {
-        let moneda = read_code(node, violations)?;
+        let moneda = node.code(violations)?;
         match monedas::decimals(moneda) {
             Some(decimals) => Some((moneda.to_owned(), decimals)),
             None => node.fault(
@@ -361,16 +298,11 @@ fn read_monto(
     positive: bool,
     violations: &mut Violations,
 ) -> Option<Monto> {
-    let Some(mut amount) = plain_decimal(node.decimal(violations)?) else {
-        return node.fault(
-            violations,
-            Regla::Formato,
-            "Debe ser un decimal sin signo, de 12 enteros y 4 decimales como máximo, por ejemplo \"100.00\"",
-        );
+    let mut amount = if positive {
+        node.positive_amount(violations)?
+    } else {
+        node.amount(violations)?
     };
-    if positive && amount.is_zero() {
-        return node.fault(violations, Regla::MontoPositivo, "Debe ser mayor que cero");
-    }
     if let Some(decimals) = decimals {
         if amount.normalize().scale() > decimals {
             let detalle = format!("La moneda admite {decimals} decimales como máximo");
@@ -379,18 +311,6 @@ fn read_monto(
         amount.rescale(decimals);
     }
     Some(Monto(amount))
-}
-
-fn plain_decimal(text: &str) -> Option<Decimal> {
-    let digits = |text: &str, most: usize| {
-        (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let (whole, fraction) = match text.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (text, None),
-    };
-    let plain = digits(whole, 12) && fraction.is_none_or(|fraction| digits(fraction, 4));
-    if plain { text.parse().ok() } else { None }
 }
 
 fn read_saga(node: Node<'_>, violations: &mut Violations) -> Option<SagaMode> {

@@ -10,7 +10,6 @@
 //! | --- | --- |
 //! | [`crear_reserva`], [`cancelar_reserva`], `aprobar_reserva` | a command each: its data, its rules, its events |
 //! | [`Reserva`] | what the events of a stream amount to, and what readers see of it |
-//! | [`Regla`] | the rules, by the words that refusals name them with |
 //! | [`aeropuertos`], [`monedas`], [`tarifa`] | reference data, and the fare computed from it |
 //!
 //! All of it is a function of its arguments: no clock, no I/O, no randomness. Rules hold for commands; the fold never
@@ -23,17 +22,14 @@ mod aprobar_reserva;
 pub mod cancelar_reserva;
 pub mod crear_reserva;
 pub mod monedas;
-mod parse;
-mod reglas;
 mod reserva;
 pub mod tarifa;
 
 use async_trait::async_trait;
 use event_store::{Circumstances, Decider, Decision, Unavailable};
-use events::{Command, Context, Event, Moment, Payload, Problem, StreamId, Violation, kinds};
+use events::{Command, Context, Event, Moment, Payload, StreamId};
+use parse::unknown_command;
 
-pub use parse::MAX_VIOLATIONS;
-pub use reglas::Regla;
 pub use reserva::{Detalle, Reserva};
 
 /// Makes a reservation; data as [`events::vuelos::CrearReserva`].
@@ -80,21 +76,11 @@ pub fn decide(history: &[(Event, Payload)], command: &Command, now: Moment) -> D
         CREAR_RESERVA => crear_reserva::decide(history, command, now),
         APROBAR_RESERVA => aprobar_reserva::decide(history, command, now),
         CANCELAR_RESERVA => cancelar_reserva::decide(history, command, now),
-        _ => Err(invalid(vec![Violation::new(
-            "type",
-            Regla::ComandoDesconocido.name(),
-            format!("Debe ser {CREAR_RESERVA}, {APROBAR_RESERVA} o {CANCELAR_RESERVA}"),
-        )])),
+        _ => Err(unknown_command(&[
+            CREAR_RESERVA,
+            APROBAR_RESERVA,
+            CANCELAR_RESERVA,
+        ])),
     };
     decided.unwrap_or_else(Decision::Reject)
-}
-
-fn invalid(violations: Vec<Violation>) -> Problem {
-    Problem::of(kinds::INVALID).at(violations)
-}
-
-/// The latest event of the history that is such.
-fn latest(history: &[(Event, Payload)], such: impl Fn(&Payload) -> bool) -> Option<&Event> {
-    let found = history.iter().rev().find(|(_, payload)| such(payload));
-    found.map(|(event, _)| event)
 }

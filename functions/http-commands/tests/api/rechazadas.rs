@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lambda_http::{Body, Request};
+use parse::Regla;
 use serde_json::Value;
-use vuelos::Regla;
 
 use crate::support::{Fixture, post};
 
@@ -141,5 +141,5 @@ fn a_great_many_faults_make_a_bounded_answer() {
         r#"{{"itinerarios":[{{"odos":[{{"segmentos":[{{"legs":[{legs}]}}]}}]}}]}}"#
     ));
     answer.assert_problem(400, "solicitud-invalida", "a great many");
-    assert_eq!(answer.errores().len(), vuelos::MAX_VIOLATIONS);
+    assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS);
 }

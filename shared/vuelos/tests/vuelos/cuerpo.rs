@@ -439,5 +439,5 @@ fn no_more_than_a_hundred_faults_are_told() {
     let mut body = sample();
     let fields = body.as_object_mut().unwrap();
     fields.extend((0..500).map(|number| (format!("campo{number}"), json!(1))));
-    assert_eq!(faults(&body).len(), vuelos::MAX_VIOLATIONS);
+    assert_eq!(faults(&body).len(), parse::MAX_VIOLATIONS);
 }

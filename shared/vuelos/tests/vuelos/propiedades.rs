@@ -156,7 +156,7 @@ proptest! {
     #[test]
     fn whatever_is_refused_is_refused_for_a_reason(body in any_body()) {
         if let Err(violations) = parse(&body) {
-            prop_assert!((1..=vuelos::MAX_VIOLATIONS).contains(&violations.len()));
+            prop_assert!((1..=parse::MAX_VIOLATIONS).contains(&violations.len()));
         }
     }
 

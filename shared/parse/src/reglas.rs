@@ -1,4 +1,4 @@
-//! The rules, by name.
+//! The rules of every context, by name.
 
 /// A rule that input can break. Its [`name`](Self::name) is what a `Violation` carries as `regla`: clients program against it,
 /// so it never changes.

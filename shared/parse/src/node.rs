@@ -1,7 +1,4 @@
-//! Reading a body: a walk over its JSON that goes on after a fault, and gathers every one with its path.
-//!
-//! A reader returns `None` for what it could not read, having said why. Paths are chains of borrowed steps, written out only
-//! for a fault.
+//! The walk. Paths are chains of borrowed steps, written out only for a fault.
 
 use std::fmt;
 
@@ -17,7 +14,11 @@ pub const MAX_VIOLATIONS: usize = 100;
 const MAX_ECHO: usize = 64;
 
 /// Reads a body, or tells all that is wrong with it.
-pub(crate) fn read<T>(
+///
+/// # Errors
+///
+/// Every [`Violation`], up to [`MAX_VIOLATIONS`].
+pub fn read<T>(
     body: &Value,
     reader: impl FnOnce(Node<'_>, &mut Violations) -> Option<T>,
 ) -> Result<T, Vec<Violation>> {
@@ -34,10 +35,11 @@ pub(crate) fn read<T>(
 
 /// What is wrong so far.
 #[derive(Default)]
-pub(crate) struct Violations(Vec<Violation>);
+pub struct Violations(Vec<Violation>);
 
 impl Violations {
-    pub(crate) fn add(&mut self, path: Path<'_>, regla: Regla, detalle: impl Into<String>) {
+    /// What is at `path` breaks `regla`, which `detalle` says in words.
+    pub fn add(&mut self, path: Path<'_>, regla: Regla, detalle: impl Into<String>) {
         if self.0.len() < MAX_VIOLATIONS {
             self.0
                 .push(Violation::new(path.to_string(), regla.name(), detalle));
@@ -47,7 +49,7 @@ impl Violations {
 
 /// Where something is in a body.
 #[derive(Clone, Copy)]
-pub(crate) enum Path<'a> {
+pub enum Path<'a> {
     /// The body itself.
     Body,
     /// A field of an object.
@@ -57,7 +59,9 @@ pub(crate) enum Path<'a> {
 }
 
 impl<'a> Path<'a> {
-    pub(crate) fn field(&'a self, name: &'a str) -> Self {
+    /// A field of what is here.
+    #[must_use]
+    pub fn field(&'a self, name: &'a str) -> Self {
         Self::Field(self, name)
     }
 }
@@ -75,14 +79,14 @@ impl fmt::Display for Path<'_> {
 
 /// A value at its place.
 #[derive(Clone, Copy)]
-pub(crate) struct Node<'a> {
+pub struct Node<'a> {
     value: &'a Value,
     path: Path<'a>,
 }
 
 impl<'a> Node<'a> {
     /// Says that the value breaks a rule. Always `None`, so that a reader can end with it.
-    pub(crate) fn fault<T>(
+    pub fn fault<T>(
         &self,
         violations: &mut Violations,
         regla: Regla,
@@ -93,7 +97,7 @@ impl<'a> Node<'a> {
     }
 
     /// The value as an object with no other fields than these.
-    pub(crate) fn object(self, fields: &[&str], violations: &mut Violations) -> Option<Object<'a>> {
+    pub fn object(self, fields: &[&str], violations: &mut Violations) -> Option<Object<'a>> {
         let Value::Object(map) = self.value else {
             return self.fault(violations, Regla::Tipo, "Debe ser un objeto");
         };
@@ -113,7 +117,7 @@ impl<'a> Node<'a> {
     }
 
     /// The value as a text.
-    pub(crate) fn text(self, violations: &mut Violations) -> Option<&'a str> {
+    pub fn text(self, violations: &mut Violations) -> Option<&'a str> {
         self.text_or(violations, "Debe ser un texto")
     }
 
@@ -133,14 +137,15 @@ impl<'a> Node<'a> {
 
 /// An object at its place.
 #[derive(Clone, Copy)]
-pub(crate) struct Object<'a> {
+pub struct Object<'a> {
     fields: &'a Map<String, Value>,
-    pub(crate) path: Path<'a>,
+    /// Where.
+    pub path: Path<'a>,
 }
 
 impl Object<'_> {
     /// Reads a field that must be there.
-    pub(crate) fn required<T>(
+    pub fn required<T>(
         &self,
         name: &str,
         violations: &mut Violations,
@@ -157,7 +162,7 @@ impl Object<'_> {
     }
 
     /// Reads a field that may be absent or null. `None` also when it is wrong: then [`read`] fails as a whole.
-    pub(crate) fn optional<T>(
+    pub fn optional<T>(
         &self,
         name: &str,
         violations: &mut Violations,
@@ -169,7 +174,7 @@ impl Object<'_> {
     }
 
     /// Reads a field that must be a list of one to `limit` items, each of them by `reader`.
-    pub(crate) fn list<T>(
+    pub fn list<T>(
         &self,
         name: &str,
         limit: usize,

@@ -1,0 +1,117 @@
+//! Forms of text that more than one context reads.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use crate::{Node, Regla, Violations};
+
+impl<'a> Node<'a> {
+    /// The value as a text of at most `limit` characters.
+    pub fn text_up_to(self, limit: usize, violations: &mut Violations) -> Option<&'a str> {
+        let text = self.text(violations)?;
+        if text.chars().count() > limit {
+            let detalle = format!("Debe tener {limit} caracteres como máximo");
+            return self.fault(violations, Regla::Limite, detalle);
+        }
+        Some(text)
+    }
+
+    /// The value as a text that says something, in at most `limit` characters.
+    pub fn words(self, limit: usize, violations: &mut Violations) -> Option<&'a str> {
+        if self.text(violations)?.trim().is_empty() {
+            return self.fault(violations, Regla::Vacio, "Debe decir algo");
+        }
+        self.text_up_to(limit, violations)
+    }
+
+    /// The value as three capital letters: the form of both IATA codes and currencies.
+    pub fn code(self, violations: &mut Violations) -> Option<&'a str> {
+        let code = self.text(violations)?;
+        if code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase()) {
+            Some(code)
+        } else {
+            self.fault(
+                violations,
+                Regla::Formato,
+                "Debe ser tres letras mayúsculas",
+            )
+        }
+    }
+
+    /// The value as an amount of money, which has no sign, so is never negative.
+    pub fn amount(self, violations: &mut Violations) -> Option<Decimal> {
+        let amount = plain_decimal(self.decimal(violations)?);
+        amount.or_else(|| self.fault(
+            violations,
+            Regla::Formato,
+            "Debe ser un decimal sin signo, de 12 enteros y 4 decimales como máximo, por ejemplo \"100.00\"",
+        ))
+    }
+
+    /// The value as an amount of money that is not zero.
+    pub fn positive_amount(self, violations: &mut Violations) -> Option<Decimal> {
+        let amount = self.amount(violations)?;
+        if amount.is_zero() {
+            return self.fault(violations, Regla::MontoPositivo, "Debe ser mayor que cero");
+        }
+        Some(amount)
+    }
+
+    /// The value as a moment with its offset.
+    pub fn date(self, violations: &mut Violations) -> Option<Timestamp> {
+        let date = rfc3339(self.text(violations)?);
+        date.or_else(|| {
+            self.fault(
+                violations,
+                Regla::Fecha,
+                "Debe ser una fecha RFC 3339 con zona, por ejemplo 2022-11-22T13:10:00Z",
+            )
+        })
+    }
+}
+
+fn plain_decimal(text: &str) -> Option<Decimal> {
+    let digits = |text: &str, most: usize| {
+        (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let (whole, fraction) = match text.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (text, None),
+    };
+    let plain = digits(whole, 12) && fraction.is_none_or(|fraction| digits(fraction, 4));
+    if plain { text.parse().ok() } else { None }
+}
+
+/// The grammar of RFC 3339 and no more: jiff alone would also take other forms of ISO 8601, and zones by name.
+fn rfc3339(text: &str) -> Option<Timestamp> {
+    let like = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text.bytes().zip(form.bytes()).all(|(byte, form)| {
+                if form == b'0' {
+                    byte.is_ascii_digit()
+                } else {
+                    byte.eq_ignore_ascii_case(&form)
+                }
+            })
+    };
+    let (seconds, rest) = text.split_at_checked("0000-00-00T00:00:00".len())?;
+    let zone = match rest.strip_prefix('.') {
+        None => rest,
+        Some(fraction) => {
+            let zone = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
+            if zone.len() == fraction.len() {
+                return None;
+            }
+            zone
+        }
+    };
+    let offset = || {
+        (like(zone, "+00:00") || like(zone, "-00:00"))
+            && zone.get(1..3).is_some_and(|hours| hours <= "23")
+    };
+    if like(seconds, "0000-00-00T00:00:00") && (like(zone, "Z") || offset()) {
+        text.parse().ok()
+    } else {
+        None
+    }
+}

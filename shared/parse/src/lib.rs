@@ -1,0 +1,29 @@
+//! Reading the data of commands: a walk over JSON that goes on after a fault, and gathers every one with its path.
+//!
+//! [`read`] starts at the body; a [`Node`] is a value at its place, an [`Object`] one with fields. A reader returns `None` for
+//! what it could not read, having said why by a [`Regla`].
+
+#![deny(missing_docs)]
+
+mod forms;
+mod node;
+mod reglas;
+
+use events::{Problem, Violation, kinds};
+
+pub use node::{MAX_VIOLATIONS, Node, Object, Path, Violations, read};
+pub use reglas::Regla;
+
+/// The refusal of data that break rules.
+#[must_use]
+pub fn invalid(violations: Vec<Violation>) -> Problem {
+    Problem::of(kinds::INVALID).at(violations)
+}
+
+/// The refusal of a command that is none of these.
+#[must_use]
+pub fn unknown_command(known: &[&str]) -> Problem {
+    let regla = Regla::ComandoDesconocido.name();
+    let detalle = format!("Se admiten: {}", known.join(", "));
+    invalid(vec![Violation::new("type", regla, detalle)])
+}
