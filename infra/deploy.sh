@@ -29,12 +29,13 @@ How (each has a default that fits --environment)
   --stream-mode ON_DEMAND|PROVISIONED   (aws: ON_DEMAND, else PROVISIONED)
   --shards N              shards when PROVISIONED            (default 2)
   --batch-window SECONDS  how long a consumer waits to fill a batch   (aws: 1, else 0)
+  --tests true|false      whether it takes tests: commands by hand, participants made to fail   (aws: false, else true)
   --log-level LEVEL       RUST_LOG of the functions          (default info)
   --parameter NAME=VALUE  any other parameter of the template; may be repeated
   --outputs FILE          also write the outputs there, as NAME=VALUE lines
 
 Removing
-  --teardown              delete the stack. Keeps the event log, the streams, what is parked and the failures bucket
+  --teardown              delete the stack. Keeps the event log, the failures bucket, and all tables but the views
   --delete-data           with --teardown: delete those too. There is no way back
 
 Needs bash and the AWS CLI (version 1 or 2; set AWS_CLI to use one that is not on the PATH).
@@ -47,7 +48,7 @@ fail() {
 }
 
 stack=aeroalpes artifacts='' template="$here/template.yaml" endpoint="${AWS_ENDPOINT_URL:-}" environment='' bucket=''
-access='' arch=x86_64 partial='' mode='' shards=2 window='' log_level=info outputs='' teardown='' delete_data=''
+access='' arch=x86_64 partial='' mode='' shards=2 window='' tests='' log_level=info outputs='' teardown='' delete_data=''
 extra=()
 
 while [ $# -gt 0 ]; do
@@ -71,6 +72,7 @@ while [ $# -gt 0 ]; do
     --stream-mode) mode="$2" ;;
     --shards) shards="$2" ;;
     --batch-window) window="$2" ;;
+    --tests) tests="$2" ;;
     --log-level) log_level="$2" ;;
     --parameter) extra+=("$2") ;;
     --outputs) outputs="$2" ;;
@@ -83,9 +85,9 @@ done
 
 [ -n "$environment" ] || { [ -n "$endpoint" ] && environment=localstack || environment=aws; }
 case "$environment" in
-  aws) : "${access:=iam}" "${partial:=true}" "${mode:=ON_DEMAND}" "${window:=1}" ;;
-  localstack) : "${access:=abierto}" "${partial:=true}" "${mode:=PROVISIONED}" "${window:=0}" ;;
-  local) : "${access:=abierto}" "${partial:=false}" "${mode:=PROVISIONED}" "${window:=0}" ;;
+  aws) : "${access:=iam}" "${partial:=true}" "${mode:=ON_DEMAND}" "${window:=1}" "${tests:=false}" ;;
+  localstack) : "${access:=abierto}" "${partial:=true}" "${mode:=PROVISIONED}" "${window:=0}" "${tests:=true}" ;;
+  local) : "${access:=abierto}" "${partial:=false}" "${mode:=PROVISIONED}" "${window:=0}" "${tests:=true}" ;;
   *) fail "--environment is local, localstack or aws, not '$environment'." ;;
 esac
 if [ -n "$endpoint" ]; then
@@ -145,6 +147,9 @@ drop() { # drop LABEL command…: deletes one thing, and takes "there is none" f
   fi
 }
 
+# The tables that outlive the stack, as the template has them.
+kept_tables=(streams parked sagas seats ledger)
+
 if [ -n "$teardown" ]; then
   settle
   if [ "$status" != NONE ]; then
@@ -156,13 +161,14 @@ if [ -n "$teardown" ]; then
   if [ -n "$delete_data" ]; then
     account_and_region
     drop "stream $stack-eventos" kinesis delete-stream --stream-name "$stack-eventos" --enforce-consumer-deletion
-    drop "table $stack-streams" dynamodb delete-table --table-name "$stack-streams"
-    drop "table $stack-parked" dynamodb delete-table --table-name "$stack-parked"
+    for table in "${kept_tables[@]}"; do
+      drop "table $stack-$table" dynamodb delete-table --table-name "$stack-$table"
+    done
     for name in "$stack-fallidos-$account-$region" "${bucket:-$stack-artefactos-$account-$region}"; do
       drop "bucket $name" s3 rb --force "s3://$name"
     done
   else
-    echo "kept: stream $stack-eventos, tables $stack-streams and $stack-parked, and the buckets (--delete-data deletes them)"
+    echo "kept: stream $stack-eventos, the tables ${kept_tables[*]/#/$stack-}, and the buckets (--delete-data deletes them)"
   fi
   exit 0
 fi
@@ -220,7 +226,7 @@ fi
 
 parameters=()
 for pair in "Entorno=$environment" "Acceso=$access" "Architecture=$arch" "LogLevel=$log_level" "StreamMode=$mode" \
-  "ShardCount=$shards" "BatchWindowSeconds=$window" "PartialBatch=$partial" ${extra[@]+"${extra[@]}"}; do
+  "ShardCount=$shards" "BatchWindowSeconds=$window" "PartialBatch=$partial" "Pruebas=$tests" ${extra[@]+"${extra[@]}"}; do
   parameters+=("ParameterKey=${pair%%=*},ParameterValue=${pair#*=}")
 done
 

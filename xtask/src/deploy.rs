@@ -135,6 +135,24 @@ impl Deployment<'_> {
             ("AEROALPES_STREAMS_TABLE", output("StreamsTable")?),
             ("AEROALPES_VIEWS_TABLE", output("ViewsTable")?),
             ("AEROALPES_PARKED_TABLE", output("ParkedTable")?),
+            ("AEROALPES_SAGAS_TABLE", output("SagasTable")?),
+            ("AEROALPES_SEATS_TABLE", output("SeatsTable")?),
+            ("AEROALPES_LEDGER_TABLE", output("LedgerTable")?),
+            // deploy.sh has emulators take tests.
+            ("AEROALPES_FAULTS_TABLE", output("FaultsTable")?),
+            (
+                "AEROALPES_PARTICIPANT_VUELOS",
+                output("ParticipantVuelosFunction")?,
+            ),
+            (
+                "AEROALPES_PARTICIPANT_PAGOS",
+                output("ParticipantPagosFunction")?,
+            ),
+            (
+                "AEROALPES_PARTICIPANT_GDS",
+                output("ParticipantGdsFunction")?,
+            ),
+            ("AEROALPES_ORCHESTRATOR", output("OrchestratorFunction")?),
             ("AEROALPES_FAILURES_BUCKET", output("FailuresBucket")?),
             ("AEROALPES_API_URL", api),
             ("AEROALPES_STACK", self.stack.to_owned()),
