@@ -1,0 +1,179 @@
+//! `ConfirmarReserva`: takes a seat on every leg, or on none.
+
+use std::collections::BTreeMap;
+
+use event_store::{Circumstances, Decision, latest};
+use events::{
+    Command, Event, Moment, NewEvent, Payload, Problem, Violation,
+    gds::{ConfirmacionFallida, ConfirmarReserva, ReservaGDSConfirmada, Sillas},
+    kinds,
+    vuelos::{Aeropuerto, Itinerario, Leg, Odo, Segmento},
+};
+use parse::{Node, Regla, Violations, invalid};
+use ports::Write;
+use serde_json::Value;
+
+use crate::{
+    CONFIRMAR_RESERVA,
+    inventory::{self, Vuelo},
+};
+
+/// Longest list of itinerarios, odos, segmentos or legs.
+pub const MAX_LIST: usize = 99;
+/// Most flights of one confirmation: a transaction has room for 100 writes, and the commit is one.
+pub const MAX_FLIGHTS: usize = 99;
+
+/// Why there is no confirmation where a flight has too few seats left.
+const SIN_SILLAS: &str = "No hay sillas";
+/// Why there is none where a test asked for that.
+const FALLA_INDUCIDA: &str = "falla inducida";
+
+/// Its data, from the command: their shape alone, for whether such a journey can be flown is for vuelos to say.
+fn parse(data: &Value) -> Result<ConfirmarReserva, Vec<Violation>> {
+    parse::read(data, |data, violations| {
+        let data = data.object(&["itinerarios"], violations)?;
+        let itinerarios = data.list("itinerarios", MAX_LIST, violations, read_itinerario)?;
+        if seats(&itinerarios).len() > MAX_FLIGHTS {
+            let detalle = format!("Debe tener {MAX_FLIGHTS} vuelos distintos como máximo");
+            violations.add(data.path.field("itinerarios"), Regla::Limite, detalle);
+        }
+        Some(ConfirmarReserva { itinerarios })
+    })
+}
+
+fn read_itinerario(node: Node<'_>, violations: &mut Violations) -> Option<Itinerario> {
+    let itinerario = node.object(&["odos"], violations)?;
+    let odos = itinerario.list("odos", MAX_LIST, violations, read_odo)?;
+    Some(Itinerario { odos })
+}
+
+fn read_odo(node: Node<'_>, violations: &mut Violations) -> Option<Odo> {
+    let odo = node.object(&["segmentos"], violations)?;
+    let segmentos = odo.list("segmentos", MAX_LIST, violations, read_segmento)?;
+    Some(Odo { segmentos })
+}
+
+fn read_segmento(node: Node<'_>, violations: &mut Violations) -> Option<Segmento> {
+    let segmento = node.object(&["legs"], violations)?;
+    let legs = segmento.list("legs", MAX_LIST, violations, read_leg)?;
+    Some(Segmento { legs })
+}
+
+fn read_leg(node: Node<'_>, violations: &mut Violations) -> Option<Leg> {
+    let fields = ["fecha_salida", "fecha_llegada", "origen", "destino"];
+    let leg = node.object(&fields, violations)?;
+    let date = |node: Node<'_>, violations: &mut Violations| node.date(violations);
+    let fecha_salida = leg.required("fecha_salida", violations, date);
+    let fecha_llegada = leg.required("fecha_llegada", violations, date);
+    let origen = leg.required("origen", violations, read_aeropuerto);
+    let destino = leg.required("destino", violations, read_aeropuerto);
+    Some(Leg {
+        fecha_salida: fecha_salida?,
+        fecha_llegada: fecha_llegada?,
+        origen: origen?,
+        destino: destino?,
+    })
+}
+
+fn read_aeropuerto(node: Node<'_>, violations: &mut Violations) -> Option<Aeropuerto> {
+    let aeropuerto = node.object(&["codigo", "nombre"], violations)?;
+    let codigo = aeropuerto.required("codigo", violations, |node, violations| {
+        node.code(violations).map(str::to_owned)
+    });
+    let nombre = aeropuerto.optional("nombre", violations, |node, violations| {
+        node.text(violations).map(str::to_owned)
+    });
+    Some(Aeropuerto {
+        codigo: codigo?,
+        nombre,
+    })
+}
+
+/// Its rules: what is decided stands, and after the seats were given back, or kept from being taken, none is taken any more.
+///
+/// Its events: `ReservaGDSConfirmada`, with the writes that take the seats, or `ConfirmacionFallida`, once some of those writes
+/// were refused.
+pub(crate) fn decide(
+    history: &[(Event, Payload)],
+    command: &Command,
+    circumstances: &Circumstances,
+) -> Result<Decision, Problem> {
+    let ConfirmarReserva { itinerarios } = parse(&command.data).map_err(invalid)?;
+    let reverted = |payload: &Payload| matches!(payload, Payload::ConfirmacionGDSRevertida(_));
+    if latest(history, reverted).is_some() {
+        return Err(Problem::of(kinds::STATE)
+            .because("La confirmación se revirtió; ya no se toman sillas para esta reserva"));
+    }
+    let decided = |payload: &Payload| {
+        matches!(
+            payload,
+            Payload::ReservaGDSConfirmada(_) | Payload::ConfirmacionFallida(_)
+        )
+    };
+    if let Some(event) = latest(history, decided) {
+        return Ok(Decision::Already(vec![event.clone()]));
+    }
+    let sillas = seats(&itinerarios);
+    if !circumstances.refused.is_empty() {
+        let refused = circumstances.refused.iter();
+        let without = refused.filter_map(|place| sillas.get(*place).cloned());
+        let failed = failed(command, circumstances.now, SIN_SILLAS, without.collect());
+        return Ok(Decision::commit(vec![failed]));
+    }
+    Ok(Decision::Commit {
+        with: sillas
+            .iter()
+            .map(inventory::take)
+            .map(Write::from)
+            .collect(),
+        events: vec![
+            ReservaGDSConfirmada {
+                id_reserva: command.subject,
+                sillas,
+                fecha_actualizacion: circumstances.now,
+            }
+            .into(),
+        ],
+    })
+}
+
+/// The failure of a command that a test asks for: that of a confirmation, where nothing is decided yet.
+#[must_use]
+pub fn failure(history: &[(Event, Payload)], command: &Command, now: Moment) -> Option<NewEvent> {
+    let undecided = command.kind == CONFIRMAR_RESERVA && history.is_empty();
+    undecided.then(|| failed(command, now, FALLA_INDUCIDA, vec![]))
+}
+
+fn failed(command: &Command, now: Moment, motivo: &str, sin_sillas: Vec<Sillas>) -> NewEvent {
+    ConfirmacionFallida {
+        id_reserva: command.subject,
+        motivo: motivo.into(),
+        sin_sillas,
+        fecha_actualizacion: now,
+    }
+    .into()
+}
+
+/// What a journey needs: each of its flights once, in order, with as many seats as it has legs on it.
+fn seats(itinerarios: &[Itinerario]) -> Vec<Sillas> {
+    let legs = itinerarios
+        .iter()
+        .flat_map(|itinerario| &itinerario.odos)
+        .flat_map(|odo| &odo.segmentos)
+        .flat_map(|segmento| &segmento.legs);
+    let mut flights: BTreeMap<Vuelo, u32> = BTreeMap::new();
+    for leg in legs {
+        let seats = flights.entry(vuelo(leg)).or_default();
+        *seats = seats.saturating_add(1);
+    }
+    let flights = flights.into_iter();
+    flights.map(|(vuelo, seats)| vuelo.seats(seats)).collect()
+}
+
+fn vuelo(leg: &Leg) -> Vuelo {
+    Vuelo {
+        origen: leg.origen.codigo.clone(),
+        destino: leg.destino.codigo.clone(),
+        fecha_salida: leg.fecha_salida,
+    }
+}

@@ -1,0 +1,149 @@
+//! The seats that are taken, one item a flight.
+//!
+//! | attribute | what |
+//! | --- | --- |
+//! | `pk`, `sk` | `{origen}-{destino}#{fecha_salida}`, in UTC, one text an instant; `vuelo` |
+//! | `ocupadas` | how many of the capacity cannot be taken: what a confirmation looks at |
+//! | `reservadas` | how many of those are held by reservations |
+//!
+//! Both move together, in the transaction that commits the event of it. They differ only where someone has said how many seats
+//! are free: then `ocupadas` is what makes it so, and can be negative. A flight without an item has all of its seats.
+
+use std::fmt;
+
+use events::gds::Sillas;
+use jiff::Timestamp;
+use ports::{
+    Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, WriteError,
+};
+
+use crate::capacity;
+
+/// The table of the inventory.
+pub const TABLE: TableName = TableName("seats");
+
+const OCUPADAS: &str = "ocupadas";
+const RESERVADAS: &str = "reservadas";
+
+/// A flight, as the inventory tells flights apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Vuelo {
+    /// IATA code of the airport of departure.
+    pub origen: String,
+    /// IATA code of the airport of arrival.
+    pub destino: String,
+    /// Departure.
+    pub fecha_salida: Timestamp,
+}
+
+/// The seats of a flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inventory {
+    /// How many the aircraft has.
+    pub capacity: u32,
+    /// How many can still be taken; negative where fewer are left than none.
+    pub free: i64,
+    /// How many reservations hold.
+    pub held: i64,
+}
+
+impl Vuelo {
+    /// How many seats it has.
+    #[must_use]
+    pub fn capacity(&self) -> u32 {
+        capacity(&self.origen, &self.destino, self.fecha_salida)
+    }
+
+    /// This many seats of it, as events tell it.
+    pub(crate) fn seats(self, sillas: u32) -> Sillas {
+        Sillas {
+            origen: self.origen,
+            destino: self.destino,
+            fecha_salida: self.fecha_salida,
+            sillas,
+        }
+    }
+
+    fn key(&self) -> Key {
+        Key::new(TABLE, self.to_string(), "vuelo")
+    }
+}
+
+impl From<&Sillas> for Vuelo {
+    fn from(sillas: &Sillas) -> Self {
+        Self {
+            origen: sillas.origen.clone(),
+            destino: sillas.destino.clone(),
+            fecha_salida: sillas.fecha_salida,
+        }
+    }
+}
+
+impl fmt::Display for Vuelo {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            origen,
+            destino,
+            fecha_salida,
+        } = self;
+        write!(formatter, "{origen}-{destino}#{fecha_salida}")
+    }
+}
+
+/// The write that takes these seats, if there are so many.
+pub(crate) fn take(sillas: &Sillas) -> Update {
+    let vuelo = Vuelo::from(sillas);
+    let (capacity, wanted) = (i64::from(vuelo.capacity()), i64::from(sillas.sillas));
+    let enough = Condition::Less(Path::of(OCUPADAS), capacity - wanted + 1);
+    let condition = if wanted > capacity {
+        enough
+    } else {
+        Condition::Any(vec![Condition::Absent, enough])
+    };
+    move_by(&vuelo, wanted).when(condition)
+}
+
+/// The write that gives these seats back.
+pub(crate) fn give_back(sillas: &Sillas) -> Update {
+    move_by(&Vuelo::from(sillas), -i64::from(sillas.sillas))
+}
+
+fn move_by(vuelo: &Vuelo, seats: i64) -> Update {
+    Update::of(vuelo.key())
+        .add(Path::of(OCUPADAS), seats)
+        .add(Path::of(RESERVADAS), seats)
+}
+
+/// Reads the seats of a flight.
+///
+/// # Errors
+///
+/// See [`TableError`].
+pub async fn read(tables: &dyn Tables, vuelo: &Vuelo) -> Result<Inventory, TableError> {
+    let item = tables.get_one(&vuelo.key(), Consistency::Strong).await?;
+    let item = item.unwrap_or_default();
+    let capacity = vuelo.capacity();
+    Ok(Inventory {
+        capacity,
+        free: i64::from(capacity) - number(&item, OCUPADAS),
+        held: number(&item, RESERVADAS),
+    })
+}
+
+fn number(item: &Item, attribute: &str) -> i64 {
+    item.get(attribute)
+        .and_then(serde_json::Value::as_i64)
+        .unwrap_or(0)
+}
+
+/// Makes so many seats of a flight free, whatever is held of it. For tests: what reservations hold stays theirs, and is given
+/// back as ever.
+///
+/// # Errors
+///
+/// See [`WriteError`].
+pub async fn set_free(tables: &dyn Tables, vuelo: &Vuelo, free: u32) -> Result<(), WriteError> {
+    let taken = i64::from(vuelo.capacity()) - i64::from(free);
+    let update = Update::of(vuelo.key()).set(Path::of(OCUPADAS), taken);
+    tables.write(&update.into()).await
+}

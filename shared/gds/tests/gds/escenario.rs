@@ -1,0 +1,201 @@
+//! Given events, when a command, then events or a refusal.
+
+use event_store::{Circumstances, Decision};
+use events::{
+    Catalogue, Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment,
+    NewEvent, Origin, Payload, Problem, SagaMode, StreamId,
+    gds::{ConfirmacionFallida, ConfirmacionGDSRevertida, ReservaGDSConfirmada, Sillas},
+};
+use gds::{CONFIRMAR_RESERVA, REVERTIR_CONFIRMACION};
+use ports::Write;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub const RESERVA: IdReserva = IdReserva(Uuid::from_u128(1));
+
+/// Origin, destination, departure.
+pub type Flight = (&'static str, &'static str, &'static str);
+
+pub const BOG_MIA: Flight = ("BOG", "MIA", "2026-02-20T13:10:00Z");
+pub const MIA_JFK: Flight = ("MIA", "JFK", "2026-02-20T16:30:00Z");
+pub const JFK_BOG: Flight = ("JFK", "BOG", "2026-02-28T12:00:00Z");
+
+/// The time of the command.
+pub fn now() -> Moment {
+    "2026-01-31T13:00:00.000Z".parse().unwrap()
+}
+
+/// The time of every event of a history.
+pub fn before() -> Moment {
+    "2026-01-31T12:00:00.000Z".parse().unwrap()
+}
+
+pub fn leg((origen, destino, salida): Flight) -> Value {
+    json!({
+        "fecha_salida": salida,
+        "fecha_llegada": "2026-12-31T00:00:00Z",
+        "origen": {"codigo": origen},
+        "destino": {"codigo": destino},
+    })
+}
+
+/// The data of a confirmation of these legs.
+pub fn journey(legs: &[Flight]) -> Value {
+    let legs: Vec<_> = legs.iter().copied().map(leg).collect();
+    json!({"itinerarios": [{"odos": [{"segmentos": [{"legs": legs}]}]}]})
+}
+
+pub fn command(id: u128, subject: IdReserva, kind: &str, data: Value) -> Command {
+    Command {
+        id: CommandId(Uuid::from_u128(id)),
+        kind: kind.into(),
+        subject,
+        correlationid: IdCorrelacion(Uuid::from_u128(2)),
+        causationid: None,
+        prueba: false,
+        sagamode: SagaMode::Orquestacion,
+        traceparent: None,
+        data,
+    }
+}
+
+pub fn confirm(id: u128, subject: IdReserva, legs: &[Flight]) -> Command {
+    command(id, subject, CONFIRMAR_RESERVA, journey(legs))
+}
+
+pub fn revert(id: u128, subject: IdReserva) -> Command {
+    command(id, subject, REVERTIR_CONFIRMACION, json!({}))
+}
+
+pub fn sillas((origen, destino, salida): Flight, sillas: u32) -> Sillas {
+    Sillas {
+        origen: origen.into(),
+        destino: destino.into(),
+        fecha_salida: salida.parse().unwrap(),
+        sillas,
+    }
+}
+
+pub fn confirmada(sillas: Vec<Sillas>, fecha_actualizacion: Moment) -> NewEvent {
+    ReservaGDSConfirmada {
+        id_reserva: RESERVA,
+        sillas,
+        fecha_actualizacion,
+    }
+    .into()
+}
+
+pub fn fallida(motivo: &str, sin_sillas: Vec<Sillas>, fecha_actualizacion: Moment) -> NewEvent {
+    ConfirmacionFallida {
+        id_reserva: RESERVA,
+        motivo: motivo.into(),
+        sin_sillas,
+        fecha_actualizacion,
+    }
+    .into()
+}
+
+pub fn revertida(sillas: Vec<Sillas>, fecha_actualizacion: Moment) -> NewEvent {
+    ConfirmacionGDSRevertida {
+        id_reserva: RESERVA,
+        sillas,
+        fecha_actualizacion,
+    }
+    .into()
+}
+
+/// The history, as it comes out of the store.
+pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payload)> {
+    let command = command(9, RESERVA, "Cualquiera", Value::Null);
+    let placed = (1..).zip(events).map(|(version, new)| {
+        let origin = Origin {
+            command: &command,
+            stream: StreamId::new(Context::Gds, RESERVA),
+            version,
+            id: EventId(Uuid::from_u128(version.into())),
+            time: before(),
+        };
+        let text = Event::placed(new, origin).encode().unwrap();
+        Event::decode(text.as_bytes(), &Catalogue::current()).unwrap()
+    });
+    placed.collect()
+}
+
+pub struct Escenario {
+    history: Vec<(Event, Payload)>,
+    refused: Vec<usize>,
+}
+
+pub fn given(events: impl IntoIterator<Item = NewEvent>) -> Escenario {
+    Escenario {
+        history: history(events),
+        refused: vec![],
+    }
+}
+
+impl Escenario {
+    /// The writes at these places of the decision before were refused.
+    pub fn refused(mut self, places: &[usize]) -> Self {
+        self.refused = places.to_vec();
+        self
+    }
+
+    pub fn when(self, command: &Command) -> Outcome {
+        let circumstances = Circumstances {
+            now: now(),
+            refused: self.refused,
+        };
+        Outcome {
+            decision: gds::decide(&self.history, command, &circumstances),
+            history: self.history,
+        }
+    }
+}
+
+pub struct Outcome {
+    history: Vec<(Event, Payload)>,
+    decision: Decision,
+}
+
+impl Outcome {
+    /// The events, and the writes that come with them: key and what is added to each number.
+    pub fn then(self, events: impl IntoIterator<Item = NewEvent>, writes: &[(&str, i64)]) {
+        let Decision::Commit { events: new, with } = self.decision else {
+            panic!("no commit: {:?}", self.decision)
+        };
+        assert_eq!(new, events.into_iter().collect::<Vec<_>>());
+        let moved: Vec<_> = with.iter().map(moved).collect();
+        let moved: Vec<_> = moved.iter().map(|(key, seats)| (&**key, *seats)).collect();
+        assert_eq!(moved, writes);
+    }
+
+    /// It was so already, by the event of this version.
+    pub fn then_already(self, version: usize) {
+        let event = self.history[version - 1].0.clone();
+        assert_eq!(self.decision, Decision::Already(vec![event]));
+    }
+
+    pub fn then_refused(self, is: impl Fn(&Problem) -> bool) -> Problem {
+        match self.decision {
+            Decision::Reject(problem) if is(&problem) => problem,
+            other => panic!("not so refused: {other:?}"),
+        }
+    }
+}
+
+/// The flight that a write moves seats of, and by how many.
+fn moved(write: &Write) -> (String, i64) {
+    let Write::Update(update) = write else {
+        panic!("not an update: {write:?}")
+    };
+    let [(ocupadas, by), (reservadas, same)] = update.add.as_slice() else {
+        panic!("not two numbers: {update:?}")
+    };
+    assert_eq!(
+        (&*ocupadas.attribute, &*reservadas.attribute),
+        ("ocupadas", "reservadas")
+    );
+    assert_eq!(by, same);
+    assert_eq!((update.key.table, &*update.key.sk), (gds::TABLE, "vuelo"));
+    (update.key.pk.clone(), *by)
+}

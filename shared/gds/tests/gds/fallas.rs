@@ -1,0 +1,122 @@
+//! Every fault at every effect, and then the command again: seats and streams agree.
+
+use events::{Command, IdReserva};
+use simulation::{Fault, Faults};
+use uuid::Uuid;
+
+use crate::{
+    bench::{Bench, event},
+    escenario::{BOG_MIA, Flight, MIA_JFK, confirm, revert},
+};
+
+const OTHER: IdReserva = IdReserva(Uuid::from_u128(50));
+const MINE: IdReserva = IdReserva(Uuid::from_u128(51));
+
+const CAPACITIES: [(Flight, i64); 2] = [(BOG_MIA, 3), (MIA_JFK, 3)];
+
+/// A command, what was done before it, and the event that comes of it.
+struct Case {
+    name: &'static str,
+    before: Vec<Command>,
+    command: Command,
+    event: &'static str,
+    /// Seats held afterwards.
+    held: [i64; 2],
+}
+
+fn cases() -> [Case; 5] {
+    let mine = || confirm(1, MINE, &[BOG_MIA, MIA_JFK, BOG_MIA]);
+    // Leaves one seat of the first flight.
+    let other = || confirm(2, OTHER, &[BOG_MIA, BOG_MIA]);
+    [
+        Case {
+            name: "confirm",
+            before: vec![],
+            command: mine(),
+            event: "ReservaGDSConfirmada",
+            held: [2, 1],
+        },
+        Case {
+            name: "confirm without seats",
+            before: vec![other()],
+            command: mine(),
+            event: "ConfirmacionFallida",
+            held: [2, 0],
+        },
+        Case {
+            name: "revert",
+            before: vec![mine()],
+            command: revert(3, MINE),
+            event: "ConfirmacionGDSRevertida",
+            held: [0, 0],
+        },
+        Case {
+            name: "revert a failure",
+            before: vec![other(), mine()],
+            command: revert(3, MINE),
+            event: "ConfirmacionGDSRevertida",
+            held: [2, 0],
+        },
+        Case {
+            name: "revert nothing",
+            before: vec![other()],
+            command: revert(3, MINE),
+            event: "ConfirmacionGDSRevertida",
+            held: [2, 0],
+        },
+    ]
+}
+
+fn prepared(case: &Case) -> Bench {
+    let bench = Bench::new();
+    for (flight, _) in CAPACITIES {
+        bench.set_free(flight, 3);
+    }
+    for command in &case.before {
+        bench.event(command);
+    }
+    bench
+}
+
+#[test]
+fn every_fault_at_every_effect() {
+    let mut effects = vec![];
+    for case in cases() {
+        let faults = Faults::none();
+        let clean = prepared(&case).send(&faults, &case.command);
+        assert_eq!(event(&clean.unwrap().unwrap()).kind, case.event);
+        effects.push(faults.count());
+        for at in 0..faults.count() {
+            for fault in Fault::ALL {
+                let context = format!("{}, {fault:?} at effect {at}", case.name);
+                let bench = prepared(&case);
+                let answer = event(&bench.insist(&Faults::once(at, fault), &case.command));
+                assert_eq!(answer.kind, case.event, "{context}");
+                assert_eq!(bench.event(&case.command), answer, "{context}, again");
+                let held = CAPACITIES.map(|(flight, _)| bench.seats(flight).1);
+                assert_eq!(held, case.held, "{context}");
+                bench.check(&CAPACITIES).expect(&context);
+            }
+        }
+    }
+    // Taking and being refused is read and decided once more.
+    assert_eq!(effects, [3, 5, 4, 4, 4]);
+}
+
+#[test]
+fn an_undo_at_every_effect_of_the_confirmation_leaves_nothing_held() {
+    let case = &cases()[0];
+    for at in 0..8 {
+        let bench = prepared(case);
+        let other = bench.clone();
+        let undo = async move {
+            let store = other.store(&Faults::none());
+            store.handle(&gds::Gds, &revert(3, MINE)).await.unwrap();
+        };
+        let faults = Faults::meanwhile(at, Box::pin(undo));
+        bench.insist(&faults, &case.command);
+        bench.event(&revert(3, MINE));
+        assert_eq!(CAPACITIES.map(|(flight, _)| bench.seats(flight).1), [0, 0]);
+        bench.check(&CAPACITIES).unwrap();
+    }
+}

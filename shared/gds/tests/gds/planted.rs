@@ -1,0 +1,141 @@
+//! Mistakes made on purpose: each rewrites the transactions of a process into those of one that has the mistake.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ports::{
+    Condition, Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName,
+    Tables, TransactError, Update, Write, WriteError,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// Seats are taken whether there are any or not.
+    TakenWithoutCondition,
+    /// One seat more can be taken than there is.
+    OneSeatTooMany,
+    /// Seats are moved before the commit, not with it.
+    MovedBeforeTheCommit,
+    /// Seats are moved after the commit, not with it.
+    MovedAfterTheCommit,
+    /// Every leg takes one seat, whatever flight it is on.
+    OneSeatAFlight,
+}
+
+impl Bug {
+    pub const ALL: [Self; 5] = [
+        Self::TakenWithoutCondition,
+        Self::OneSeatTooMany,
+        Self::MovedBeforeTheCommit,
+        Self::MovedAfterTheCommit,
+        Self::OneSeatAFlight,
+    ];
+}
+
+/// The tables of a process that has the bug.
+pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
+    match bug {
+        Some(bug) => Arc::new(Planted { bug, tables }),
+        None => tables,
+    }
+}
+
+struct Planted {
+    bug: Bug,
+    tables: Arc<dyn Tables>,
+}
+
+impl Planted {
+    /// One after the other, each of them by itself; the first has this place.
+    async fn apart(&self, first: usize, writes: &[Write]) -> Result<(), TransactError> {
+        for (place, write) in (first..).zip(writes) {
+            match self.tables.write(write).await {
+                Ok(()) => {}
+                Err(WriteError::ConditionFailed) => {
+                    return Err(TransactError::ConditionsFailed(vec![place]));
+                }
+                Err(WriteError::Table(error)) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn one_more(condition: &mut Condition) {
+    match condition {
+        Condition::Less(_, bound) => *bound += 1,
+        Condition::Any(parts) => parts.iter_mut().for_each(one_more),
+        _ => {}
+    }
+}
+
+fn rewrite(bug: Bug, update: &mut Update) {
+    let takes = update.add.iter().any(|(_, seats)| *seats > 0);
+    match bug {
+        Bug::TakenWithoutCondition => update.condition = Condition::Always,
+        Bug::OneSeatTooMany if takes => one_more(&mut update.condition),
+        Bug::OneSeatAFlight => {
+            for (_, seats) in &mut update.add {
+                *seats = seats.signum();
+            }
+        }
+        _ => {}
+    }
+}
+
+#[async_trait]
+impl Tables for Planted {
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError> {
+        self.tables.get(keys, consistency).await
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        self.tables.write(write).await
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        let (commit, seats) = writes.split_first().unwrap();
+        let mut seats = seats.to_vec();
+        for write in &mut seats {
+            if let Write::Update(update) = write {
+                rewrite(self.bug, update);
+            }
+        }
+        match self.bug {
+            Bug::MovedBeforeTheCommit => {
+                self.apart(1, &seats).await?;
+                self.apart(0, std::slice::from_ref(commit)).await
+            }
+            Bug::MovedAfterTheCommit => {
+                self.apart(0, std::slice::from_ref(commit)).await?;
+                self.apart(1, &seats).await
+            }
+            _ => {
+                let writes: Vec<_> = std::iter::once(commit.clone()).chain(seats).collect();
+                self.tables.transact(&writes).await
+            }
+        }
+    }
+
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        self.tables.query(query).await
+    }
+
+    async fn list(
+        &self,
+        table: TableName,
+        pk: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<ScanPage, TableError> {
+        self.tables.list(table, pk, after, limit).await
+    }
+
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
+        self.tables.scan(table, after).await
+    }
+}
