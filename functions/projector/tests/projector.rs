@@ -17,6 +17,7 @@ use consumer::{Parked, ParkedWhat, Parking, Reason};
 use event_store::StreamReader;
 use events::{Catalogue, IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
+use lambda_kit::kinesis::RetryBatch;
 use lambda_runtime::Diagnostic;
 use ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, SequenceNumber, TableError, TableName,
@@ -24,7 +25,7 @@ use ports::{
     memory::{MemoryTables, world},
 };
 use projections::{Generations, Projector, views::reservas};
-use projector::{App, CONSUMER, RetryBatch};
+use projector::{App, CONSUMER};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -218,6 +218,29 @@ macro_rules! effect {
     }};
 }
 
+impl Faults {
+    /// Any other effect, failing as planned: `work` makes it anew each time it is to happen, `lost` is the error of one whose answer
+    /// is lost.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`, and `lost`.
+    pub async fn effect<T: Send + 'static, E: Send + 'static>(
+        &self,
+        what: String,
+        lost: E,
+        work: impl Fn() -> BoxFuture<'static, Result<T, E>> + Send,
+    ) -> Result<T, E> {
+        let late = || -> BoxFuture<'static, ()> {
+            let work = work();
+            Box::pin(async move {
+                let _ = work.await;
+            })
+        };
+        effect!(self, what, lost, work(), late())
+    }
+}
+
 /// A read that happens late tells nobody anything.
 fn nothing() -> BoxFuture<'static, ()> {
     Box::pin(async {})

@@ -1,0 +1,55 @@
+//! A batch of the log: each saga of it hears its events, many sagas side by side.
+
+use async_trait::async_trait;
+use consumer::{Group, Handler, Stop};
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use reserva_saga::{fact, saga_of};
+use saga_engine::{Fact, SagaId};
+
+use crate::{AT_ONCE, App, passed_by};
+
+/// Gives sagas their events.
+pub(crate) struct Observer<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) deadline: Timestamp,
+}
+
+#[async_trait]
+impl Handler for Observer<'_> {
+    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+        let observed: Vec<_> = groups.iter().map(|group| self.observe(group)).collect();
+        stream::iter(observed).buffered(AT_ONCE).collect().await
+    }
+}
+
+impl Observer<'_> {
+    async fn observe(&self, group: &Group) -> Result<(), Stop> {
+        for (id, facts) in of_sagas(group) {
+            let until = self.app.until(self.deadline);
+            let observed = self.app.coordinator.observe(id, &facts, until).await;
+            if let Err(trouble) = observed.or_else(|trouble| passed_by(id, trouble)) {
+                return Err(Stop {
+                    place: group.events.first().map_or(0, |first| first.place),
+                    cause: trouble.to_string(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The events of a reservation by saga, in the order they came. It has one saga, but what comes from test endpoints may say otherwise.
+fn of_sagas(group: &Group) -> Vec<(SagaId, Vec<Fact>)> {
+    let mut sagas: Vec<(SagaId, Vec<Fact>)> = vec![];
+    for event in group.events.iter().map(|incoming| &incoming.event) {
+        let Some(id) = saga_of(event) else {
+            continue;
+        };
+        match sagas.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, facts)) => facts.push(fact(event)),
+            None => sagas.push((id, vec![fact(event)])),
+        }
+    }
+    sagas
+}

@@ -1,0 +1,131 @@
+//! Drives the sagas: hears the log, sends commands to the participants, keeps the saga log.
+
+mod batch;
+
+use std::time::Duration;
+
+use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
+use consumer::{Consumer, Parking};
+use event_store::StreamReader;
+use futures::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use lambda_kit::kinesis::{self, RetryBatch};
+use ports::World;
+use saga_engine::{Coordinator, SagaId, Trouble};
+use serde::{Deserialize, Serialize};
+
+/// Records that cannot be decoded are parked under this name.
+pub const CONSUMER: &str = "orchestrator";
+
+/// How long one saga is run at a time. Most take a fraction of it; one that waits for somebody slow does not hold up the batch.
+const BUDGET: Duration = Duration::from_secs(2);
+/// How long before its own deadline the function stops sending: enough to store how things stand.
+const RESERVE: Duration = Duration::from_secs(5);
+/// How many sagas are run side by side.
+const AT_ONCE: usize = 16;
+
+/// What the function is invoked with.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Invocation {
+    /// Sagas to be moved on: `{"despertar": ["<id_correlacion>"]}`.
+    Wake {
+        /// Which.
+        despertar: Vec<SagaId>,
+    },
+    /// A batch of the log.
+    Batch(KinesisEvent),
+}
+
+/// What it answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Done {
+    /// Of a batch.
+    Batch(KinesisEventResponse),
+    /// Of sagas that were to be moved on.
+    Woken {
+        /// How many could be looked at.
+        despertadas: usize,
+        /// How many could not, and stay due.
+        fallidas: usize,
+    },
+}
+
+/// What the function works with.
+pub struct App {
+    /// Runs sagas.
+    pub coordinator: Coordinator,
+    /// Knows what can be decoded.
+    pub reader: StreamReader,
+    /// Where bad records go.
+    pub parking: Parking,
+    /// Time.
+    pub world: World,
+    /// True where the runtime honours a partial batch response.
+    pub partial_batch: bool,
+}
+
+impl App {
+    /// Takes in a batch, or moves sagas on. `deadline` is when the runtime ends this invocation.
+    ///
+    /// # Errors
+    ///
+    /// [`RetryBatch`] if something must be delivered again and the runtime has no other way to be told.
+    pub async fn handle(
+        &self,
+        invocation: Invocation,
+        deadline: Timestamp,
+    ) -> Result<Done, RetryBatch> {
+        match invocation {
+            Invocation::Batch(event) => {
+                let consumer = Consumer {
+                    name: CONSUMER,
+                    reader: &self.reader,
+                    parking: &self.parking,
+                    handler: &batch::Observer {
+                        app: self,
+                        deadline,
+                    },
+                };
+                let outcome = consumer.consume(&kinesis::records(event)).await;
+                kinesis::respond(outcome, self.partial_batch).map(Done::Batch)
+            }
+            Invocation::Wake { despertar } => Ok(self.wake(&despertar, deadline).await),
+        }
+    }
+
+    async fn wake(&self, ids: &[SagaId], deadline: Timestamp) -> Done {
+        let woken = stream::iter(ids).map(|id| async move {
+            let woken = self.coordinator.wake(*id, self.until(deadline)).await;
+            woken.or_else(|trouble| passed_by(*id, trouble))
+        });
+        let results: Vec<_> = woken.buffer_unordered(AT_ONCE).collect().await;
+        let fallidas = results.iter().filter(|result| result.is_err()).count();
+        let despertadas = results.len() - fallidas;
+        tracing::info!(despertadas, fallidas, "sagas woken");
+        Done::Woken {
+            despertadas,
+            fallidas,
+        }
+    }
+
+    /// Until when a saga is run that is begun with now.
+    fn until(&self, deadline: Timestamp) -> Timestamp {
+        let signed = |duration| SignedDuration::try_from(duration).unwrap_or_default();
+        let now = self.world.clock.now();
+        let budget = now.checked_add(signed(BUDGET)).unwrap_or(Timestamp::MAX);
+        let last = deadline.checked_sub(signed(RESERVE)).unwrap_or(deadline);
+        budget.min(last)
+    }
+}
+
+/// Another build's saga is none of our trouble: that build goes on with it.
+fn passed_by(id: SagaId, trouble: Trouble) -> Result<(), Trouble> {
+    tracing::warn!(saga = %id, %trouble, "saga not moved on");
+    if trouble.is_another_builds() {
+        Ok(())
+    } else {
+        Err(trouble)
+    }
+}

@@ -1,0 +1,36 @@
+//! Starts the function.
+
+use std::sync::Arc;
+
+use consumer::Parking;
+use event_store::StreamReader;
+use events::Catalogue;
+use jiff::Timestamp;
+use lambda_kit::Environment;
+use lambda_runtime::{LambdaEvent, service_fn};
+use orchestrator::App;
+use reserva_saga::{FunctionParticipants, definitions};
+use saga_engine::{Coordinator, Sagas};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    lambda_kit::start_logging();
+    let environment = Environment::of_function();
+    let (tables, world) = (environment.tables(), environment.world());
+    let catalogue = Catalogue::current();
+    let sagas = Sagas::new(tables.clone(), definitions(), world.clone());
+    let participants = Arc::new(FunctionParticipants(environment.functions()));
+    let app = &App {
+        coordinator: Coordinator::new(sagas, participants),
+        reader: StreamReader::new(tables.clone(), catalogue.clone()),
+        parking: Parking::new(tables, world.clock.clone(), &catalogue),
+        partial_batch: environment.partial_batch()?,
+        world,
+    };
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {
+        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+        let deadline = Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX);
+        app.handle(event.payload, deadline)
+    }))
+    .await
+}

@@ -1,0 +1,21 @@
+//! The saga of a reservation: the one place that knows all three contexts.
+//!
+//! | step | command | success | failure | compensation |
+//! | --- | --- | --- | --- | --- |
+//! | 1 | CrearReserva | ReservaCreada | (refused by the API) | CancelarReserva -> ReservaCancelada |
+//! | 2 | PagarReserva | ReservaPagada | PagoFallido | RevertirPago -> PagoRevertido |
+//! | 3 | ConfirmarReserva | ReservaGDSConfirmada | ConfirmacionFallida | RevertirConfirmacion -> ConfirmacionGDSRevertida |
+//! | 4 | AprobarReserva | ReservaAprobada | AprobacionReservaFallida | CancelarReserva -> ReservaCancelada |
+//!
+//! [`definitions`] is that table as data. The rest says how the system's messages and the engine's become one another:
+//! [`fact`], [`FunctionParticipants`].
+
+#![deny(missing_docs)]
+
+mod definition;
+mod messages;
+mod participants;
+
+pub use definition::{VENCIDA, current, definitions};
+pub use messages::{answer, command, fact, saga_of};
+pub use participants::{FunctionParticipants, function_of};

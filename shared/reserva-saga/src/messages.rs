@@ -1,0 +1,61 @@
+//! The system's messages and the engine's.
+
+use events::{
+    Command, CommandId, Event, IdCorrelacion, IdReserva, Problem, Reply, SagaMode, Violation,
+};
+use saga_engine::{Answer, Dispatch, Fact, SagaId};
+
+/// The saga that an event belongs to; `None` for an event that no coordinator drives.
+#[must_use]
+pub fn saga_of(event: &Event) -> Option<SagaId> {
+    (event.sagamode == SagaMode::Orquestacion).then_some(SagaId(event.correlationid.0))
+}
+
+/// An event, as the engine sees it.
+#[must_use]
+pub fn fact(event: &Event) -> Fact {
+    Fact {
+        kind: event.kind.clone(),
+        id: event.id.0,
+        stream: event.stream.to_string(),
+        version: event.streamversion,
+        subject: event.subject.0,
+        time: event.time.timestamp(),
+        trace: event.traceparent.clone(),
+        data: event.data.clone(),
+    }
+}
+
+/// The command that the engine has sent.
+#[must_use]
+pub fn command(dispatch: &Dispatch) -> Command {
+    Command {
+        id: CommandId(dispatch.command),
+        kind: dispatch.kind.to_owned(),
+        subject: IdReserva(dispatch.subject),
+        correlationid: IdCorrelacion(dispatch.saga.0),
+        causationid: Some(dispatch.cause),
+        sagamode: SagaMode::Orquestacion,
+        traceparent: dispatch.trace.clone(),
+        prueba: false,
+        data: dispatch.data.clone(),
+    }
+}
+
+/// A participant's reply, as the engine sees it.
+#[must_use]
+pub fn answer(reply: &Reply) -> Answer {
+    match reply {
+        Reply::Eventos { eventos } => Answer::Events(eventos.iter().map(fact).collect()),
+        Reply::Rechazado { problema } => Answer::Rejected(words(problema)),
+    }
+}
+
+/// A refusal in a line: what is wrong, and the first field at fault.
+fn words(problem: &Problem) -> String {
+    let detail = problem.detail.as_deref().unwrap_or(&problem.title);
+    match problem.errores.first() {
+        None => detail.to_owned(),
+        Some(Violation { campo, detalle, .. }) => format!("{detail} ({campo}: {detalle})"),
+    }
+}

@@ -1,0 +1,305 @@
+//! Runs sagas: takes in what happened, stores what follows, sends what is due.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures::{
+    FutureExt,
+    future::{Either, select},
+};
+use jiff::Timestamp;
+use ports::jittered;
+use thiserror::Error;
+
+use crate::{
+    Answer, Definition, Dispatch, Estado, Fact, Input, LoadError, Saga, SagaId, Sagas, SaveError,
+    Stored, start, transition,
+};
+
+/// A participant gave no answer. The command may have taken effect.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct NoAnswer(pub String);
+
+/// Those who do the steps.
+#[async_trait]
+pub trait Participants: Send + Sync {
+    /// Sends a command and waits for its answer. A participant takes a command twice for once, by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`]: the engine sends it again.
+    async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer>;
+}
+
+/// A saga could not be moved on now. Nothing is lost, and repeating is safe.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Trouble {
+    /// It cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It cannot be written.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+}
+
+impl Trouble {
+    /// True if the saga is another build's: there is nothing to repeat, that build goes on with it.
+    #[must_use]
+    pub fn is_another_builds(&self) -> bool {
+        matches!(self, Self::Load(LoadError::UnknownDefinition(..)))
+    }
+}
+
+/// How often a write is tried that is overtaken by others.
+const ATTEMPTS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// What a saga makes of an input: [`transition`], but for tests that plant mistakes.
+pub type Rules =
+    dyn Fn(&Definition, &Saga, &Input, Timestamp) -> (Saga, Option<Dispatch>) + Send + Sync;
+
+/// Runs sagas.
+#[derive(Clone)]
+pub struct Coordinator {
+    sagas: Sagas,
+    participants: Arc<dyn Participants>,
+    rules: Arc<Rules>,
+}
+
+impl Coordinator {
+    /// Runs `sagas` with these participants.
+    #[must_use]
+    pub fn new(sagas: Sagas, participants: Arc<dyn Participants>) -> Self {
+        Self {
+            sagas,
+            participants,
+            rules: Arc::new(transition),
+        }
+    }
+
+    /// The same with other rules than [`transition`]: for tests of tests.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Arc<Rules>) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// The sagas.
+    #[must_use]
+    pub fn sagas(&self) -> &Sagas {
+        &self.sagas
+    }
+
+    /// Takes in events of one saga, in the order they came, and moves it on until `until`: what is not done then is stored, and is
+    /// done by whoever wakes it. An event that opens the saga begins it; those of a saga that has not begun are passed over.
+    ///
+    /// # Errors
+    ///
+    /// See [`Trouble`]: the events are to be delivered again.
+    pub async fn observe(
+        &self,
+        id: SagaId,
+        facts: &[Fact],
+        until: Timestamp,
+    ) -> Result<(), Trouble> {
+        let inputs = facts.iter().cloned().map(Input::Event).collect();
+        self.drive(id, inputs, until).await
+    }
+
+    /// Moves a saga on that has something due, until `until`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Trouble`]: it stays due.
+    pub async fn wake(&self, id: SagaId, until: Timestamp) -> Result<(), Trouble> {
+        self.drive(id, vec![], until).await
+    }
+
+    async fn drive(
+        &self,
+        id: SagaId,
+        mut inputs: Vec<Input>,
+        until: Timestamp,
+    ) -> Result<(), Trouble> {
+        let world = self.sagas.world().clone();
+        let mut stored = self.sagas.load(id).await?;
+        let mut overtaken = 0;
+        loop {
+            let Some(begun) = begun(&self.sagas, id, stored.as_ref(), &inputs) else {
+                return Ok(());
+            };
+            let (definition, mut saga) = begun?;
+            for input in &inputs {
+                saga = (self.rules)(definition, &saga, input, self.sagas.now()).0;
+            }
+            let mut dispatch = None;
+            if self.sagas.now() < until {
+                (saga, dispatch) = (self.rules)(definition, &saga, &Input::Time, self.sagas.now());
+            }
+            let changed = stored
+                .as_ref()
+                .is_none_or(|stored| stored.saga != saga || self.sagas.is_woken_too_early(stored));
+            if changed {
+                match self.sagas.save(stored.as_ref(), saga).await {
+                    Ok(saved) => stored = Some(saved),
+                    Err(SaveError::Overtaken) if overtaken < ATTEMPTS => {
+                        let chance = world.randomness.fraction();
+                        let pause = jittered(PAUSE, LONGEST_PAUSE, overtaken, chance);
+                        world.tasks.sleep(pause).await;
+                        overtaken += 1;
+                        stored = self.sagas.load(id).await?;
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            inputs.clear();
+            if let Some(dispatch) = dispatch {
+                let Some(input) = self.ask(&dispatch, until).await else {
+                    return Ok(());
+                };
+                inputs.push(input);
+            } else {
+                let due = stored.as_ref().and_then(|stored| stored.saga.wake());
+                let now = self.sagas.now();
+                // A short pause is waited for here; a long one is for whoever wakes it.
+                let Some(due) = due.filter(|due| *due < until && now < until) else {
+                    return Ok(());
+                };
+                let wait = due.duration_since(now);
+                let wait = Duration::try_from(wait).unwrap_or_default();
+                world.tasks.sleep(wait.max(Duration::from_millis(1))).await;
+            }
+        }
+    }
+
+    /// Sends a command, and gives its answer as an input; `None` when there is no more time to wait for it.
+    async fn ask(&self, dispatch: &Dispatch, until: Timestamp) -> Option<Input> {
+        let world = self.sagas.world();
+        let left = until.duration_since(world.clock.now());
+        let left = Duration::try_from(left).unwrap_or_default();
+        let patience = dispatch.patience.min(left);
+        let answer = self.participants.send(dispatch).boxed();
+        let out_of_time = world.tasks.sleep(patience).boxed();
+        let command = dispatch.command;
+        let failed = match select(answer, out_of_time).await {
+            Either::Left((Ok(answer), _)) => return Some(Input::Reply { command, answer }),
+            Either::Left((Err(NoAnswer(why)), _)) => why,
+            Either::Right(_) if left <= dispatch.patience => {
+                tracing::info!(saga = %dispatch.saga, kind = dispatch.kind, "no more time to wait for the answer");
+                return None;
+            }
+            Either::Right(_) => "no answer in time".to_owned(),
+        };
+        tracing::warn!(saga = %dispatch.saga, kind = dispatch.kind, attempt = dispatch.attempt, failed, "no answer");
+        let chance = world.randomness.fraction();
+        Some(Input::NoAnswer { command, chance })
+    }
+}
+
+type Begun<'a> = Result<(&'a Definition, Saga), LoadError>;
+
+/// The saga as it was read, or as one of the inputs opens it; `None` if it has not begun and nothing opens it.
+fn begun<'a>(
+    sagas: &'a Sagas,
+    id: SagaId,
+    stored: Option<&Stored>,
+    inputs: &[Input],
+) -> Option<Begun<'a>> {
+    let definitions = sagas.definitions();
+    if let Some(Stored { saga, .. }) = stored {
+        let definition = definitions.find(&saga.definition, saga.version);
+        return Some(
+            definition
+                .map(|found| (found, saga.clone()))
+                .ok_or_else(|| {
+                    LoadError::UnknownDefinition(id, saga.definition.clone(), saga.version)
+                }),
+        );
+    }
+    inputs.iter().find_map(|input| {
+        let Input::Event(fact) = input else {
+            return None;
+        };
+        let definition = definitions.opened_by(&fact.kind)?;
+        Some(Ok((definition, start(definition, id, fact, sagas.now())?)))
+    })
+}
+
+/// What a person can ask of a saga.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Undo it, why.
+    Cancel(String),
+    /// Go on, where it requires a person; what they say about it.
+    Resume(Option<String>),
+    /// Go on, since the step that could not be undone is undone now; what they did.
+    MarkDone(String),
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Requested {
+    /// It is stored, and wants to be woken.
+    Taken(Saga),
+    /// It changes nothing as the saga stands.
+    NotNow(Saga),
+    /// There is no such saga.
+    Unknown,
+}
+
+impl Sagas {
+    /// Stores what a person asks of a saga. It is acted on by whoever wakes it: who asks may have no participants at hand.
+    ///
+    /// `opening` is the event that opens the saga, where it is known: a saga that has not begun begins with it, so that a request
+    /// can come before everything else.
+    ///
+    /// # Errors
+    ///
+    /// See [`Trouble`]; it may be stored all the same, and repeating is safe.
+    pub async fn request(
+        &self,
+        id: SagaId,
+        opening: Option<&Fact>,
+        request: &Request,
+    ) -> Result<Requested, Trouble> {
+        let inputs: Vec<_> = opening.cloned().map(Input::Event).into_iter().collect();
+        let input = match request {
+            Request::Cancel(reason) => Input::Cancel {
+                reason: reason.clone(),
+            },
+            Request::Resume(note) => Input::Resume { note: note.clone() },
+            Request::MarkDone(note) => Input::MarkDone { note: note.clone() },
+        };
+        let mut attempt = 0;
+        loop {
+            let stored = self.load(id).await?;
+            let Some(begun) = begun(self, id, stored.as_ref(), &inputs) else {
+                return Ok(Requested::Unknown);
+            };
+            let (definition, before) = begun?;
+            let (saga, _) = transition(definition, &before, &input, self.now());
+            if saga == before {
+                let known = matches!(request, Request::Cancel(_))
+                    && !matches!(saga.estado, Estado::Compensada);
+                return Ok(if known {
+                    Requested::Taken(saga)
+                } else {
+                    Requested::NotNow(saga)
+                });
+            }
+            match self.save(stored.as_ref(), saga).await {
+                Ok(saved) => return Ok(Requested::Taken(saved.saga)),
+                Err(SaveError::Overtaken) if attempt < ATTEMPTS => {
+                    let chance = self.world().randomness.fraction();
+                    let pause = jittered(PAUSE, LONGEST_PAUSE, attempt, chance);
+                    self.world().tasks.sleep(pause).await;
+                    attempt += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What a saga is: its steps, what each asks of whom, and how it is undone. Data, so that it can be checked, printed and exported.
+
+use std::time::Duration;
+
+use crate::Mapping;
+
+/// A kind of saga, in one version.
+///
+/// A saga is pinned to the version it began with: a version that sagas in flight may have is never changed, but followed by a
+/// newer one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// Its name.
+    pub name: &'static str,
+    /// Its version, from 1.
+    pub version: u32,
+    /// How old the event that opens a saga may be.
+    pub expiry: Expiry,
+    /// Its steps, in order. The first is done before the saga begins: its success is what opens the saga.
+    pub steps: Vec<Step>,
+}
+
+/// What becomes of a saga that would begin too late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// Nothing new is asked for an opening event older than this: what it made is undone.
+    pub after: Duration,
+    /// The reason that is given then, as `saga.motivo`.
+    pub reason: &'static str,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The command that does it.
+    pub command: &'static str,
+    /// Who is asked, and how; `None` for the first step, which somebody else has done.
+    pub call: Option<Call>,
+    /// The event that says it is done.
+    pub success: &'static str,
+    /// The event that says it cannot be done.
+    pub failure: Option<&'static str>,
+    /// How it is undone; `None` where there is nothing to undo.
+    pub compensation: Option<Compensation>,
+}
+
+/// How a command is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// To whom.
+    pub participant: &'static str,
+    /// Its data, from what the saga has heard.
+    pub data: Mapping,
+    /// How often.
+    pub retry: Retry,
+}
+
+/// How a step is undone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compensation {
+    /// The command. The participant must take it before, after and instead of the step's own, and twice.
+    pub command: &'static str,
+    /// How it is sent.
+    pub call: Call,
+    /// The event that says it is undone.
+    pub success: &'static str,
+}
+
+/// How often a command is sent, and how long is waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// How often it is sent at most, the first time included.
+    pub attempts: u32,
+    /// How long an attempt may go without an answer before there is another.
+    pub patience: Duration,
+    /// The pause after the first attempt that failed; it doubles for each one after, with full jitter.
+    pub pause: Duration,
+    /// The longest pause.
+    pub longest_pause: Duration,
+}
+
+/// What an event means to a definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The step, by its place from 0, is done.
+    Success(usize),
+    /// The step cannot be done.
+    Failure(usize),
+    /// A step is undone; of which steps it is said, may be several.
+    Undone,
+}
+
+impl Definition {
+    /// The event that opens such a saga.
+    #[must_use]
+    pub fn opening(&self) -> Option<&'static str> {
+        self.steps.first().map(|step| step.success)
+    }
+
+    /// What `kind` of event means here; `None` for one that means nothing.
+    pub(crate) fn role(&self, kind: &str) -> Option<Role> {
+        let place = |such: &dyn Fn(&Step) -> bool| self.steps.iter().position(such);
+        if let Some(step) = place(&|step| step.success == kind) {
+            return Some(Role::Success(step));
+        }
+        if let Some(step) = place(&|step| step.failure == Some(kind)) {
+            return Some(Role::Failure(step));
+        }
+        place(&|step| {
+            step.compensation
+                .as_ref()
+                .is_some_and(|compensation| compensation.success == kind)
+        })
+        .map(|_| Role::Undone)
+    }
+
+    /// Every mapping that a saga of this kind may need.
+    pub(crate) fn mappings(&self) -> impl Iterator<Item = &Mapping> {
+        self.steps.iter().flat_map(|step| {
+            let undo = step.compensation.as_ref().map(|undo| &undo.call);
+            step.call
+                .iter()
+                .chain(undo)
+                .map(|call| &call.data)
+                .collect::<Vec<_>>()
+        })
+    }
+
+    /// What is wrong with it, in words; nothing for a definition that can be run. For a test of each definition.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = vec![];
+        if self.steps.is_empty() {
+            faults.push("it has no steps".to_owned());
+        }
+        for (place, step) in self.steps.iter().enumerate() {
+            let mut fault = |text: String| faults.push(format!("{}: {text}", step.command));
+            if (place == 0) != step.call.is_none() {
+                fault("the first step is called by others, and no other is".into());
+            }
+            let earlier = self.steps.iter().take(place);
+            let known: Vec<_> = earlier.map(|step| step.success).collect();
+            for path in step.call.iter().flat_map(|call| call.data.paths()) {
+                if !path.begins_with_one_of(&known) {
+                    fault(format!("{path} is of no event before it"));
+                }
+            }
+            if self.role(step.success) != Some(Role::Success(place)) {
+                fault(format!("{} is the success of two steps", step.success));
+            }
+            if let Some(failure) = step.failure
+                && self.role(failure) != Some(Role::Failure(place))
+            {
+                fault(format!("{failure} means two things"));
+            }
+            let Some(undo) = &step.compensation else {
+                continue;
+            };
+            if self.role(undo.success) != Some(Role::Undone) {
+                fault(format!("{} means two things", undo.success));
+            }
+            // A step may have to be undone though its own event was never heard.
+            for path in undo.call.data.paths() {
+                if !path.begins_with_one_of(&known) && place > 0 {
+                    fault(format!("{path} may not be known when it is undone"));
+                }
+            }
+            let retries = step.call.iter().chain([&undo.call]);
+            if retries.into_iter().any(|call| call.retry.attempts == 0) {
+                fault("it is never sent".into());
+            }
+        }
+        faults
+    }
+}
+
+/// The definitions that a build can run: every version that sagas in flight may have.
+#[derive(Clone, Debug, Default)]
+pub struct Definitions(Vec<Definition>);
+
+impl Definitions {
+    /// These.
+    #[must_use]
+    pub fn new(definitions: Vec<Definition>) -> Self {
+        Self(definitions)
+    }
+
+    /// The one that a saga is pinned to; `None` where another build began it.
+    #[must_use]
+    pub fn find(&self, name: &str, version: u32) -> Option<&Definition> {
+        self.0
+            .iter()
+            .find(|known| known.name == name && known.version == version)
+    }
+
+    /// The one that an event opens a saga of: the newest version.
+    #[must_use]
+    pub fn opened_by(&self, kind: &str) -> Option<&Definition> {
+        let opened = self.0.iter().filter(|known| known.opening() == Some(kind));
+        opened.max_by_key(|known| known.version)
+    }
+}

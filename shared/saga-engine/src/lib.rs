@@ -1,0 +1,38 @@
+//! Sagas by orchestration: long transactions over participants that each commit by themselves, undone step by step where one fails.
+//!
+//! ```text
+//!  events ─┐                                                    ┌─► Participants: one command at a time
+//!  wakes  ─┼─► Coordinator ─► transition(definition, saga, input) ─► (saga, command to send)
+//!  people ─┘        │                    pure                   │
+//!                   └── load ◄── Sagas, a table ◄── save ───────┘   what follows is stored before anything is sent
+//! ```
+//!
+//! - A [`Definition`] is data: steps, whom each asks, how its command is built from what was heard ([`Mapping`]), how it is undone.
+//! - A [`Saga`] is the fold of its log ([`Entry`]). [`transition`] says what an input makes of it; nothing else does.
+//! - [`Sagas`] keeps them: one conditional write a transition.
+//! - [`Coordinator`] runs them. Whoever sees one with something due sends it again, under the same id.
+//!
+//! What is asked of participants: a command takes effect once by its id; undoing is possible before, after and instead of doing; and
+//! after it, doing is refused. Then every saga ends: completed, undone, or waiting for a person.
+//!
+//! The engine knows nothing of this system's messages: [`Fact`], [`Answer`] and [`Dispatch`] are its own, and whoever uses it says
+//! what they are made from.
+
+#![deny(missing_docs)]
+
+mod coordinator;
+mod definition;
+mod mapping;
+mod saga;
+mod store;
+mod transition;
+
+pub use coordinator::{Coordinator, NoAnswer, Participants, Request, Requested, Rules, Trouble};
+pub use definition::{Call, Compensation, Definition, Definitions, Expiry, Retry, Step};
+pub use mapping::{FieldPath, Mapping, OF_THE_SAGA, Source, Unknown};
+pub use saga::{
+    Direction, Entry, Estado, Fact, Heard, Meaning, Outstanding, Saga, SagaId, StepStatus, Via,
+    What,
+};
+pub use store::{Due, LoadError, Page, Sagas, SaveError, Stored, TABLE};
+pub use transition::{Answer, Dispatch, Input, command_id, start, transition};

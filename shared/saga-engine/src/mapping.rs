@@ -1,0 +1,201 @@
+//! How what was heard becomes a command: data, not code, so that other engines can be given the same mapping.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+/// The part of a saga's context that is about the saga itself: `saga.id`, `saga.asunto`, `saga.motivo`.
+pub const OF_THE_SAGA: &str = "saga";
+
+/// A place in what a saga has heard: the type of an event, then names of fields, `ReservaCreada.pago.monto`; or
+/// [`OF_THE_SAGA`] and one of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldPath(pub &'static str);
+
+impl FieldPath {
+    fn parts(self) -> impl Iterator<Item = &'static str> {
+        self.0.split('.')
+    }
+
+    fn root(self) -> &'static str {
+        self.parts().next().unwrap_or_default()
+    }
+
+    pub(crate) fn begins_with_one_of(self, events: &[&str]) -> bool {
+        self.root() == OF_THE_SAGA || events.contains(&self.root())
+    }
+
+    fn find(self, context: &Map<String, Value>) -> Option<&Value> {
+        let mut parts = self.parts();
+        let root = context.get(parts.next()?)?;
+        parts
+            .try_fold(root, |value, name| value.get(name))
+            .filter(|found| !found.is_null())
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+/// Where a field of a command comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From what was heard.
+    Path(FieldPath),
+    /// Always the same text.
+    Text(&'static str),
+}
+
+/// A place in the context that has nothing: the command cannot be built.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("nothing is known of {0}")]
+pub struct Unknown(pub String);
+
+/// The data of a command: each of its fields with where it comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mapping(pub Vec<(&'static str, Source)>);
+
+impl Mapping {
+    /// No fields.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// One more field, from what was heard.
+    #[must_use]
+    pub fn field(mut self, name: &'static str, path: &'static str) -> Self {
+        self.0.push((name, Source::Path(FieldPath(path))));
+        self
+    }
+
+    /// One more field, always the same.
+    #[must_use]
+    pub fn text(mut self, name: &'static str, text: &'static str) -> Self {
+        self.0.push((name, Source::Text(text)));
+        self
+    }
+
+    /// The places it reads.
+    pub fn paths(&self) -> impl Iterator<Item = FieldPath> {
+        self.0.iter().filter_map(|(_, source)| match source {
+            Source::Path(path) => Some(*path),
+            Source::Text(_) => None,
+        })
+    }
+
+    /// The data.
+    ///
+    /// # Errors
+    ///
+    /// [`Unknown`] for the first place that has nothing, or null.
+    pub fn build(&self, context: &Map<String, Value>) -> Result<Value, Unknown> {
+        let fields = self.0.iter().map(|(name, source)| {
+            let value = match source {
+                Source::Text(text) => Value::from(*text),
+                Source::Path(path) => path
+                    .find(context)
+                    .cloned()
+                    .ok_or_else(|| Unknown(path.to_string()))?,
+            };
+            Ok(((*name).to_owned(), value))
+        });
+        fields.collect::<Result<Map<_, _>, _>>().map(Value::Object)
+    }
+}
+
+/// The parts of an event's data that some mapping reads: all of an event that a saga keeps.
+pub(crate) fn needed<'a>(
+    mappings: impl Iterator<Item = &'a Mapping>,
+    kind: &str,
+    data: &Value,
+) -> Value {
+    let mut kept = Value::Object(Map::new());
+    for path in mappings.flat_map(Mapping::paths) {
+        if path.root() != kind {
+            continue;
+        }
+        let names: Vec<_> = path.parts().skip(1).collect();
+        let found = names.iter().try_fold(data, |value, name| value.get(name));
+        if let Some(found) = found {
+            put(&mut kept, &names, found);
+        }
+    }
+    kept
+}
+
+fn put(kept: &mut Value, names: &[&str], value: &Value) {
+    let Some((name, rest)) = names.split_first() else {
+        *kept = value.clone();
+        return;
+    };
+    if let Value::Object(object) = kept {
+        let inner = object
+            .entry((*name).to_owned())
+            .or_insert_with(|| Value::Object(Map::new()));
+        put(inner, rest, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_command_is_built_from_what_was_heard() {
+        let mapping = Mapping::empty()
+            .field("monto", "Creada.pago.monto")
+            .field("motivo", "saga.motivo")
+            .text("canal", "web");
+        let Value::Object(context) = json!({
+            "Creada": {"pago": {"monto": "1.00", "otro": 2}},
+            "saga": {"motivo": "m"},
+        }) else {
+            unreachable!("an object")
+        };
+        assert_eq!(
+            mapping.build(&context).unwrap(),
+            json!({"monto": "1.00", "motivo": "m", "canal": "web"})
+        );
+    }
+
+    #[test]
+    fn what_is_missing_or_null_is_named() {
+        let mapping = Mapping::empty().field("monto", "Creada.pago.monto");
+        for creada in [
+            json!({}),
+            json!({"pago": null}),
+            json!({"pago": {"monto": null}}),
+        ] {
+            let context = Map::from_iter([("Creada".to_owned(), creada)]);
+            assert_eq!(
+                mapping.build(&context),
+                Err(Unknown("Creada.pago.monto".into()))
+            );
+        }
+    }
+
+    #[test]
+    fn only_what_is_needed_is_kept() {
+        let mappings = [
+            Mapping::empty().field("a", "Creada.pago.monto"),
+            Mapping::empty()
+                .field("b", "Creada.pago.moneda")
+                .field("c", "Otra.x")
+                .field("d", "Creada.lista"),
+        ];
+        let data =
+            json!({"pago": {"monto": 1, "moneda": "USD", "medio": "m"}, "lista": [1], "y": 2});
+        assert_eq!(
+            needed(mappings.iter(), "Creada", &data),
+            json!({"pago": {"monto": 1, "moneda": "USD"}, "lista": [1]})
+        );
+        assert_eq!(needed(mappings.iter(), "Ajena", &data), json!({}));
+    }
+}

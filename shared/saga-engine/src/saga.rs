@@ -1,0 +1,602 @@
+//! A saga: the fold of its log.
+
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::{
+    Definition,
+    mapping::{self, OF_THE_SAGA},
+};
+
+/// A saga's identity: what ties together all that happens for one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SagaId(pub Uuid);
+
+impl fmt::Display for SagaId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl FromStr for SagaId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// How a saga stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Estado {
+    /// Its steps are being done.
+    EnCurso,
+    /// What was done is being undone, last step first.
+    Compensando,
+    /// Every step is done. It ends so, unless somebody cancels it.
+    Completada,
+    /// All that was done is undone. It ends so.
+    Compensada,
+    /// Something could not be undone, and a person has to see to it.
+    RequiereIntervencion,
+}
+
+impl Estado {
+    /// Every one of them.
+    pub const ALL: [Self; 5] = [
+        Self::EnCurso,
+        Self::Compensando,
+        Self::Completada,
+        Self::Compensada,
+        Self::RequiereIntervencion,
+    ];
+
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EnCurso => "EnCurso",
+            Self::Compensando => "Compensando",
+            Self::Completada => "Completada",
+            Self::Compensada => "Compensada",
+            Self::RequiereIntervencion => "RequiereIntervencion",
+        }
+    }
+
+    /// True if nothing more happens by itself.
+    #[must_use]
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Completada | Self::Compensada)
+    }
+}
+
+impl fmt::Display for Estado {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// An event, as far as a saga cares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    /// Its type.
+    pub kind: String,
+    /// Its identity.
+    pub id: Uuid,
+    /// Its stream.
+    pub stream: String,
+    /// Its place there. With `stream` it tells duplicates.
+    pub version: u32,
+    /// What it is about.
+    pub subject: Uuid,
+    /// When it happened.
+    pub time: Timestamp,
+    /// Opaque to the engine: goes along with every command that follows.
+    pub trace: Option<String>,
+    /// Its particulars.
+    pub data: Value,
+}
+
+/// An event, as the log keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Heard {
+    /// Its type.
+    pub evento: String,
+    /// Its identity.
+    pub id_evento: Uuid,
+    /// Its stream.
+    pub stream: String,
+    /// Its place there.
+    pub streamversion: u32,
+    /// What commands to come need of its data.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub datos: Value,
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_object().is_some_and(Map::is_empty)
+}
+
+/// How an event came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// As the answer to a command.
+    Respuesta,
+    /// From the stream.
+    Flujo,
+}
+
+/// Which way a command goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// It does its step.
+    Hacer,
+    /// It undoes its step.
+    Deshacer,
+}
+
+/// What a line of the log says. Steps are counted from 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "tipo")]
+pub enum What {
+    /// The saga begins, since its first step is done.
+    Inicio {
+        /// Its definition.
+        definicion: String,
+        /// The version it is pinned to.
+        version: u32,
+        /// What it is about.
+        asunto: Uuid,
+        /// Goes along with every command.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        traza: Option<String>,
+        /// The event that says so.
+        #[serde(flatten)]
+        evento: Heard,
+    },
+    /// A step's command is about to be sent.
+    ComandoEnviado {
+        /// The step.
+        paso: usize,
+        /// The command.
+        comando: String,
+        /// Its identity: the same for every attempt.
+        id_comando: Uuid,
+    },
+    /// An event was heard.
+    EventoRecibido {
+        /// The step that it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        paso: Option<usize>,
+        /// What it means.
+        sentido: Meaning,
+        /// How it came.
+        via: Via,
+        /// After how many attempts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        intentos: Option<u32>,
+        /// The event.
+        #[serde(flatten)]
+        evento: Heard,
+    },
+    /// A step's command was refused.
+    ComandoRechazado {
+        /// The step.
+        paso: usize,
+        /// Why.
+        problema: String,
+        /// True if an earlier attempt was never answered, and may have taken effect.
+        en_duda: bool,
+    },
+    /// A step's command cannot be built: the definition asks for what nobody told.
+    ComandoImposible {
+        /// The step.
+        paso: usize,
+        /// Why.
+        problema: String,
+    },
+    /// Nobody answered a command, and all attempts are spent.
+    TiempoAgotado {
+        /// The step.
+        paso: usize,
+        /// Which way it went.
+        direccion: Direction,
+        /// How many attempts.
+        intentos: u32,
+    },
+    /// Somebody asked for the saga to be undone.
+    CancelacionPedida {
+        /// Why.
+        motivo: String,
+        /// The step whose command was logged and never sent, if there is one: it needs no undoing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sin_enviar: Option<usize>,
+    },
+    /// The command that undoes a step is about to be sent.
+    CompensacionEnviada {
+        /// The step.
+        paso: usize,
+        /// The command.
+        comando: String,
+        /// Its identity: the same for every attempt.
+        id_comando: Uuid,
+    },
+    /// A step cannot be undone without a person.
+    RequiereIntervencion {
+        /// The step.
+        paso: usize,
+        /// Why.
+        problema: String,
+    },
+    /// A person has the saga go on.
+    Reanudada {
+        /// What they say about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nota: Option<String>,
+    },
+    /// A person says that a step is undone.
+    PasoMarcado {
+        /// The step.
+        paso: usize,
+        /// What they did.
+        nota: String,
+    },
+    /// The saga has ended.
+    Fin {
+        /// As what.
+        estado: Estado,
+    },
+}
+
+/// What an event means to the saga that heard it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Meaning {
+    /// The step is done.
+    Exito,
+    /// The step cannot be done, and nothing of it was.
+    Fallo,
+    /// The step cannot be done, and an attempt that was never answered may have done some of it.
+    Duda,
+    /// The step is undone.
+    Reversion,
+    /// Nothing now: it is noted.
+    Nota,
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub cuando: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// How a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepStatus {
+    /// Nothing was asked yet.
+    Pending,
+    /// It may have been done: its command is out, or was never answered.
+    Sent,
+    /// It was done.
+    Done,
+    /// It was not done, and no attempt at it is open.
+    Refused,
+    /// It was undone, or can no longer be done.
+    Undone,
+}
+
+/// The command whose answer is waited for. There is never more than one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outstanding {
+    /// Its step, from 0.
+    pub step: usize,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// Its identity.
+    pub command: Uuid,
+    /// How often it was sent. A count, not lines of the log.
+    pub attempts: u32,
+    /// True if an attempt before the last was not answered.
+    pub unanswered: bool,
+    /// When it is to be sent again; `None` while a person is waited for.
+    pub due: Option<Timestamp>,
+}
+
+/// A saga.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saga {
+    /// Its identity.
+    pub id: SagaId,
+    /// The name of its definition.
+    pub definition: String,
+    /// The version of it.
+    pub version: u32,
+    /// What it is about.
+    pub subject: Uuid,
+    /// Goes along with every command.
+    pub trace: Option<String>,
+    /// How it stands.
+    pub estado: Estado,
+    /// Why it is undone, if it is.
+    pub reason: Option<String>,
+    /// What was heard, as far as commands need it: type of event -> data.
+    pub context: Map<String, Value>,
+    /// Each step.
+    pub steps: Vec<StepStatus>,
+    /// What is waited for.
+    pub outstanding: Option<Outstanding>,
+    /// The events it has heard, by stream and version.
+    pub seen: BTreeSet<(String, u32)>,
+    /// The last of them: what causes the next command.
+    pub cause: Uuid,
+    /// Its log.
+    pub log: Vec<Entry>,
+}
+
+impl Saga {
+    /// The saga that a log tells of; `None` for a log that does not begin with [`What::Inicio`].
+    ///
+    /// What is no line of the log (how often the outstanding command was sent, and when it is due) is as if it were just logged.
+    #[must_use]
+    pub fn replay(id: SagaId, definition: &Definition, log: Vec<Entry>) -> Option<Self> {
+        let mut entries = log.into_iter();
+        let mut saga = Self::opened(id, definition, entries.next()?)?;
+        for entry in entries {
+            saga.apply(definition, entry);
+        }
+        Some(saga)
+    }
+
+    /// The saga that the first line of a log tells of.
+    pub(crate) fn opened(id: SagaId, definition: &Definition, entry: Entry) -> Option<Self> {
+        let What::Inicio {
+            definicion,
+            version,
+            asunto,
+            traza,
+            evento,
+        } = &entry.what
+        else {
+            return None;
+        };
+        let mut steps = vec![StepStatus::Pending; definition.steps.len()];
+        if let Some(first) = steps.first_mut() {
+            *first = StepStatus::Done;
+        }
+        let mut saga = Self {
+            id,
+            definition: definicion.clone(),
+            version: *version,
+            subject: *asunto,
+            trace: traza.clone(),
+            estado: Estado::EnCurso,
+            reason: None,
+            context: Map::from_iter([(
+                OF_THE_SAGA.to_owned(),
+                json!({"id": id, "asunto": asunto}),
+            )]),
+            steps,
+            outstanding: None,
+            seen: BTreeSet::new(),
+            cause: evento.id_evento,
+            log: vec![],
+        };
+        saga.hear(&evento.clone());
+        saga.log.push(entry);
+        Some(saga)
+    }
+
+    /// When its log began.
+    #[must_use]
+    pub fn started(&self) -> Timestamp {
+        self.log
+            .first()
+            .map_or_else(Timestamp::default, |entry| entry.cuando)
+    }
+
+    /// When something was last logged.
+    #[must_use]
+    pub fn updated(&self) -> Timestamp {
+        self.log
+            .last()
+            .map_or_else(Timestamp::default, |entry| entry.cuando)
+    }
+
+    /// When it wants to be looked at; `None` if nothing happens by itself.
+    #[must_use]
+    pub fn wake(&self) -> Option<Timestamp> {
+        self.outstanding.as_ref()?.due
+    }
+
+    /// The step that is to be undone next: the last of those that were done, or may have been.
+    pub(crate) fn next_to_undo(&self, definition: &Definition) -> Option<usize> {
+        let mut steps = self.steps.iter().zip(&definition.steps);
+        steps.rposition(|(status, step)| step.compensation.is_some() && status.may_stand())
+    }
+
+    /// The step that is to be done next.
+    pub(crate) fn next_to_do(&self) -> Option<usize> {
+        self.steps
+            .iter()
+            .position(|status| *status == StepStatus::Pending)
+    }
+
+    fn hear(&mut self, heard: &Heard) {
+        self.seen
+            .insert((heard.stream.clone(), heard.streamversion));
+        self.cause = heard.id_evento;
+        // The first stands: a command is built from the same data however often it is sent.
+        if !self.context.contains_key(&heard.evento) {
+            self.context
+                .insert(heard.evento.clone(), heard.datos.clone());
+        }
+    }
+
+    fn set(&mut self, step: usize, status: StepStatus) {
+        if let Some(found) = self.steps.get_mut(step) {
+            *found = status;
+        }
+    }
+
+    /// From now on it is undone. The first reason stands.
+    fn turn(&mut self, reason: &str) {
+        self.estado = Estado::Compensando;
+        self.outstanding = None;
+        if self.reason.is_none() {
+            self.reason = Some(reason.to_owned());
+            if let Some(Value::Object(own)) = self.context.get_mut(OF_THE_SAGA) {
+                own.insert("motivo".to_owned(), reason.into());
+            }
+        }
+    }
+
+    fn wait_for(&mut self, step: usize, direction: Direction, command: Uuid, now: Timestamp) {
+        self.outstanding = Some(Outstanding {
+            step,
+            direction,
+            command,
+            attempts: 0,
+            unanswered: false,
+            due: Some(now),
+        });
+    }
+
+    /// Takes in one line of the log. This, and nothing else, is what a saga is.
+    pub(crate) fn apply(&mut self, definition: &Definition, entry: Entry) {
+        let now = entry.cuando;
+        let name = |step: usize| definition.steps.get(step).map_or("", |step| step.command);
+        match &entry.what {
+            What::Inicio { .. } => {}
+            What::ComandoEnviado {
+                paso, id_comando, ..
+            } => {
+                let step = paso.saturating_sub(1);
+                self.set(step, StepStatus::Sent);
+                self.wait_for(step, Direction::Hacer, *id_comando, now);
+            }
+            What::CompensacionEnviada {
+                paso, id_comando, ..
+            } => self.wait_for(
+                paso.saturating_sub(1),
+                Direction::Deshacer,
+                *id_comando,
+                now,
+            ),
+            What::EventoRecibido {
+                paso,
+                sentido,
+                evento,
+                ..
+            } => {
+                self.hear(evento);
+                if let Some(paso) = paso {
+                    self.event(paso.saturating_sub(1), *sentido, &evento.evento);
+                }
+            }
+            What::ComandoRechazado {
+                paso,
+                problema,
+                en_duda,
+            } => {
+                let step = paso.saturating_sub(1);
+                if !en_duda {
+                    self.set(step, StepStatus::Refused);
+                }
+                self.turn(&format!("{}: {problema}", name(step)));
+            }
+            What::ComandoImposible { paso, problema } => {
+                let step = paso.saturating_sub(1);
+                self.set(step, StepStatus::Refused);
+                self.turn(&format!("{}: {problema}", name(step)));
+            }
+            What::TiempoAgotado {
+                paso, direccion, ..
+            } => {
+                if *direccion == Direction::Hacer {
+                    self.turn(&format!("{}: sin respuesta", name(paso.saturating_sub(1))));
+                }
+            }
+            What::CancelacionPedida { motivo, sin_enviar } => {
+                if let Some(paso) = sin_enviar {
+                    self.set(paso.saturating_sub(1), StepStatus::Refused);
+                }
+                self.turn(motivo);
+            }
+            What::RequiereIntervencion { .. } => {
+                self.estado = Estado::RequiereIntervencion;
+                if let Some(outstanding) = &mut self.outstanding {
+                    outstanding.due = None;
+                }
+            }
+            What::Reanudada { .. } => {
+                self.estado = Estado::Compensando;
+                if let Some(outstanding) = &mut self.outstanding {
+                    outstanding.attempts = 0;
+                    outstanding.due = Some(now);
+                }
+            }
+            What::PasoMarcado { paso, .. } => {
+                self.estado = Estado::Compensando;
+                self.outstanding = None;
+                self.set(paso.saturating_sub(1), StepStatus::Undone);
+            }
+            What::Fin { estado } => {
+                self.estado = *estado;
+                self.outstanding = None;
+            }
+        }
+        self.log.push(entry);
+    }
+
+    fn event(&mut self, step: usize, meaning: Meaning, kind: &str) {
+        let answers = |direction: Direction| {
+            let outstanding = self.outstanding.as_ref();
+            outstanding.is_some_and(|out| out.step == step && out.direction == direction)
+        };
+        match meaning {
+            Meaning::Exito => {
+                if answers(Direction::Hacer) {
+                    self.outstanding = None;
+                }
+                // What is undone stays so: its participant keeps it from being done after.
+                if self.steps.get(step) != Some(&StepStatus::Undone) {
+                    self.set(step, StepStatus::Done);
+                }
+            }
+            Meaning::Fallo => {
+                self.set(step, StepStatus::Refused);
+                self.turn(kind);
+            }
+            Meaning::Duda => self.turn(kind),
+            Meaning::Reversion => {
+                self.estado = Estado::Compensando;
+                self.outstanding = None;
+                self.set(step, StepStatus::Undone);
+            }
+            Meaning::Nota => {}
+        }
+    }
+}
+
+impl Heard {
+    pub(crate) fn of(fact: &Fact, definition: &Definition) -> Self {
+        Self {
+            evento: fact.kind.clone(),
+            id_evento: fact.id,
+            stream: fact.stream.clone(),
+            streamversion: fact.version,
+            datos: mapping::needed(definition.mappings(), &fact.kind, &fact.data),
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! Sagas in their table.
+//!
+//! | attribute | what |
+//! | --- | --- |
+//! | `pk`, `sk` | the saga's id; `saga` |
+//! | `definicion`, `version` | what it is pinned to |
+//! | `asunto`, `estado` | of the log, for whoever reads the item alone |
+//! | `entradas` | the log |
+//! | `intentos`, `sin_respuesta`, `vence` | of the outstanding command: how often sent, whether an attempt was left unanswered, when it is due |
+//! | `rev`, `autor` | counts the writes; who made the last |
+//! | `gsi1pk`, `gsi1sk` | only while something is to happen by itself: a bucket `wake-NN`, and when to look; never later than what is due |
+//! | `gsi2pk`, `gsi2sk` | `estado:{estado}`, and when it began with its id |
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use ports::{
+    Condition, Consistency, Direction as Order, Index, IndexQuery, Item, Key, Path, TableError,
+    TableName, Tables, Update, World, WriteError,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::{Definitions, Entry, Estado, Saga, SagaId, What};
+
+/// The table of sagas.
+pub const TABLE: TableName = TableName("sagas");
+
+/// Over how many partitions the index of what is to be woken is spread: one partition takes 1,000 writes a second.
+const WAKE_BUCKETS: u8 = 16;
+/// What sorts after every time.
+const AFTER_ALL_TIMES: &str = "~";
+
+/// A saga as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// The saga.
+    pub saga: Saga,
+    rev: i64,
+    /// Where it is in the index of what is to be woken.
+    wake: Option<Timestamp>,
+}
+
+/// A saga that cannot be read.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum LoadError {
+    /// The table failed.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// It is of a definition that this build does not have: another build began it, and will go on with it.
+    #[error("saga {0} is of {1} version {2}, which this build does not have")]
+    UnknownDefinition(SagaId, String, u32),
+    /// The item is no saga: a defect, or a hand-made change.
+    #[error("the item of saga {0} is malformed: {1}")]
+    Malformed(SagaId, String),
+}
+
+/// A saga that could not be written.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum SaveError {
+    /// Somebody else wrote it meanwhile, or nobody knows: read it again.
+    #[error("the saga was written by somebody else")]
+    Overtaken,
+    /// The table failed for good.
+    #[error(transparent)]
+    Table(TableError),
+}
+
+/// A page of sagas.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// The sagas, newest first.
+    pub sagas: Vec<Saga>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// What is to be woken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Sagas to be looked at, those that wait longest first.
+    pub sagas: Vec<SagaId>,
+    /// Since when the one that waits longest does.
+    pub oldest: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Form {
+    definicion: String,
+    version: u32,
+    entradas: Vec<Entry>,
+    rev: i64,
+    #[serde(default)]
+    autor: String,
+    #[serde(default)]
+    intentos: u32,
+    #[serde(default)]
+    sin_respuesta: bool,
+    #[serde(default)]
+    vence: Option<Timestamp>,
+    #[serde(default)]
+    gsi1sk: Option<Timestamp>,
+}
+
+/// The sagas.
+#[derive(Clone)]
+pub struct Sagas {
+    tables: Arc<dyn Tables>,
+    definitions: Definitions,
+    world: World,
+}
+
+fn key(id: SagaId) -> Key {
+    Key::new(TABLE, id.to_string(), "saga")
+}
+
+/// A time as text that sorts as times do: always three decimals.
+fn text(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+fn wake_partition(bucket: u8) -> String {
+    format!("wake-{bucket:02}")
+}
+
+fn state_partition(estado: Estado) -> String {
+    format!("estado:{estado}")
+}
+
+fn order(saga: &Saga) -> String {
+    format!("{}#{}", text(saga.started()), saga.id)
+}
+
+/// The earliest moment that has all of a time's milliseconds: what is stored has no more.
+pub(crate) fn milliseconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+}
+
+impl Sagas {
+    /// Those in `tables`, of these definitions.
+    #[must_use]
+    pub fn new(tables: Arc<dyn Tables>, definitions: Definitions, world: World) -> Self {
+        Self {
+            tables,
+            definitions,
+            world,
+        }
+    }
+
+    /// What they are pinned to.
+    #[must_use]
+    pub fn definitions(&self) -> &Definitions {
+        &self.definitions
+    }
+
+    /// The present, as sagas are told it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        milliseconds(self.world.clock.now())
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Reads one, strongly consistent; `None` if it has not begun.
+    ///
+    /// # Errors
+    ///
+    /// See [`LoadError`].
+    pub async fn load(&self, id: SagaId) -> Result<Option<Stored>, LoadError> {
+        let item = self.tables.get_one(&key(id), Consistency::Strong).await?;
+        item.map(|item| self.read(id, &item)).transpose()
+    }
+
+    /// Reads several, each in the place of its id.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`]; what cannot be read for another reason stands in its place.
+    pub async fn load_each(
+        &self,
+        ids: &[SagaId],
+    ) -> Result<Vec<Result<Option<Stored>, LoadError>>, TableError> {
+        let keys: Vec<_> = ids.iter().map(|id| key(*id)).collect();
+        let items = self.tables.get(&keys, Consistency::Strong).await?;
+        let read = ids
+            .iter()
+            .zip(items)
+            .map(|(id, item)| item.map(|item| self.read(*id, &item)).transpose());
+        Ok(read.collect())
+    }
+
+    fn read(&self, id: SagaId, item: &Item) -> Result<Stored, LoadError> {
+        let malformed = |text: String| LoadError::Malformed(id, text);
+        let form = Form::deserialize(item).map_err(|error| malformed(error.to_string()))?;
+        let definition = self.definitions.find(&form.definicion, form.version);
+        let Some(definition) = definition else {
+            return Err(LoadError::UnknownDefinition(
+                id,
+                form.definicion,
+                form.version,
+            ));
+        };
+        let mut saga = Saga::replay(id, definition, form.entradas)
+            .ok_or_else(|| malformed("its log has no beginning".to_owned()))?;
+        if let Some(outstanding) = &mut saga.outstanding {
+            outstanding.attempts = form.intentos;
+            outstanding.unanswered = form.sin_respuesta;
+            outstanding.due = form.vence;
+        }
+        Ok(Stored {
+            saga,
+            rev: form.rev,
+            wake: form.gsi1sk,
+        })
+    }
+
+    /// Writes what became of a saga, if nobody else has written it since it was read: `before`, `None` for one that is new.
+    ///
+    /// One call, and one more where its answer was lost.
+    ///
+    /// # Errors
+    ///
+    /// See [`SaveError`].
+    pub async fn save(&self, before: Option<&Stored>, saga: Saga) -> Result<Stored, SaveError> {
+        let author = self.world.ids.fresh().to_string();
+        let rev = before.map_or(0, |before| before.rev) + 1;
+        let wake = self.wake(before, &saga);
+        let update = update(before, &saga, rev, &author, wake);
+        match self.tables.write(&update.into()).await {
+            Ok(()) => {}
+            // It may have been us: a client that repeats by itself can lose the first answer.
+            Err(WriteError::ConditionFailed | WriteError::Table(TableError::Unavailable(_))) => {
+                if !self.was_written_by(saga.id, rev, &author).await {
+                    return Err(SaveError::Overtaken);
+                }
+            }
+            Err(WriteError::Table(error)) => return Err(SaveError::Table(error)),
+        }
+        Ok(Stored { saga, rev, wake })
+    }
+
+    async fn was_written_by(&self, id: SagaId, rev: i64, author: &str) -> bool {
+        let item = self.tables.get_one(&key(id), Consistency::Strong).await;
+        let form = item
+            .ok()
+            .flatten()
+            .and_then(|item| Form::deserialize(&item).ok());
+        form.is_some_and(|form| form.rev == rev && form.autor == author)
+    }
+
+    /// When it is to be woken. A place in the index that is early costs one look in vain; moving it at each step would cost two
+    /// writes of the index each time. So it stays where it is while that is in the future, and not too late.
+    fn wake(&self, before: Option<&Stored>, saga: &Saga) -> Option<Timestamp> {
+        let due = saga.wake()?;
+        let now = self.now();
+        let stays = before
+            .and_then(|before| before.wake)
+            .filter(|wake| *wake > now && *wake <= due);
+        Some(stays.unwrap_or(due))
+    }
+
+    /// True if it stands in the index at a time that has come, though nothing is due: to be written once more.
+    #[must_use]
+    pub(crate) fn is_woken_too_early(&self, stored: &Stored) -> bool {
+        let now = self.now();
+        let early = stored.wake.is_some_and(|wake| wake <= now);
+        early && stored.saga.wake().is_none_or(|due| due > now)
+    }
+
+    /// Sagas that want to be looked at now, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn due(&self, limit: usize) -> Result<Due, TableError> {
+        let below = text(self.now()) + AFTER_ALL_TIMES;
+        let queries = (0..WAKE_BUCKETS).map(|bucket| {
+            let below = below.clone();
+            async move {
+                let query = IndexQuery {
+                    table: TABLE,
+                    index: Index::Gsi1,
+                    partition: wake_partition(bucket),
+                    from: None,
+                    below: Some(below),
+                    direction: Order::Ascending,
+                    limit,
+                };
+                self.tables.query(&query).await
+            }
+        });
+        let pages = futures::future::try_join_all(queries).await?;
+        let mut found: Vec<(String, SagaId)> = pages
+            .iter()
+            .flat_map(|page| &page.items)
+            .filter_map(|item| {
+                let id = item.get("pk")?.as_str()?.parse().ok()?;
+                Some((item.get("gsi1sk")?.as_str()?.to_owned(), id))
+            })
+            .collect();
+        found.sort_unstable();
+        let oldest = found.first().and_then(|(time, _)| time.parse().ok());
+        let sagas = found.into_iter().take(limit).map(|(_, id)| id).collect();
+        Ok(Due { sagas, oldest })
+    }
+
+    /// Sagas of one state, newest first. `after` is the `next` of the page before.
+    ///
+    /// # Errors
+    ///
+    /// See [`LoadError`].
+    pub async fn list(
+        &self,
+        estado: Estado,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, LoadError> {
+        let query = IndexQuery {
+            table: TABLE,
+            index: Index::Gsi2,
+            partition: state_partition(estado),
+            from: None,
+            below: after.map(str::to_owned),
+            direction: Order::Descending,
+            limit,
+        };
+        let page = self.tables.query(&query).await?;
+        let ids: Vec<SagaId> = page
+            .items
+            .iter()
+            .filter_map(|item| item.get("pk")?.as_str()?.parse().ok())
+            .collect();
+        let last = page
+            .items
+            .last()
+            .and_then(|item| Some(item.get("gsi2sk")?.as_str()?.to_owned()));
+        let mut sagas = vec![];
+        for found in self.load_each(&ids).await? {
+            // The index lags: what is in another state by now is listed there.
+            sagas.extend(
+                found?
+                    .map(|stored| stored.saga)
+                    .filter(|saga| saga.estado == estado),
+            );
+        }
+        Ok(Page {
+            sagas,
+            next: last.filter(|_| page.more),
+        })
+    }
+
+    /// How many sagas are in a state, counted up to `limit`.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn count(&self, estado: Estado, limit: usize) -> Result<usize, TableError> {
+        let query = IndexQuery {
+            table: TABLE,
+            index: Index::Gsi2,
+            partition: state_partition(estado),
+            from: None,
+            below: None,
+            direction: Order::Descending,
+            limit,
+        };
+        Ok(self.tables.query(&query).await?.items.len())
+    }
+}
+
+fn update(
+    before: Option<&Stored>,
+    saga: &Saga,
+    rev: i64,
+    author: &str,
+    wake: Option<Timestamp>,
+) -> Update {
+    let logged = before.map_or(0, |before| before.saga.log.len());
+    let added: Vec<_> = saga.log.iter().skip(logged).map(json).collect();
+    let mut update = Update::of(key(saga.id))
+        .when(match before {
+            None => Condition::Absent,
+            Some(before) => Condition::Equals(Path::of("rev"), before.rev.into()),
+        })
+        .set(Path::of("rev"), rev)
+        .set(Path::of("autor"), author);
+    if !added.is_empty() {
+        update = update.append(Path::of("entradas"), added);
+    }
+    if before.is_none() {
+        update = update
+            .set(Path::of("definicion"), saga.definition.clone())
+            .set(Path::of("version"), saga.version)
+            .set(Path::of("asunto"), saga.subject.to_string());
+    }
+    if before.is_none_or(|before| before.saga.estado != saga.estado) {
+        update = update
+            .set(Path::of("estado"), saga.estado.name())
+            .set(Path::of("gsi2pk"), state_partition(saga.estado))
+            .set(Path::of("gsi2sk"), order(saga));
+    }
+    let (waiting, out) = (before.and_then(|before| before.wake), &saga.outstanding);
+    update = match out {
+        Some(out) => {
+            let update = update
+                .set(Path::of("intentos"), out.attempts)
+                .set(Path::of("sin_respuesta"), out.unanswered);
+            match out.due {
+                Some(due) => update.set(Path::of("vence"), text(due)),
+                None => update.remove(Path::of("vence")),
+            }
+        }
+        None => update
+            .remove(Path::of("intentos"))
+            .remove(Path::of("sin_respuesta"))
+            .remove(Path::of("vence")),
+    };
+    match wake {
+        Some(wake) if waiting == Some(wake) => update,
+        Some(wake) => update
+            .set(Path::of("gsi1pk"), wake_partition(wake_bucket(saga.id)))
+            .set(Path::of("gsi1sk"), text(wake)),
+        None => update.remove(Path::of("gsi1pk")).remove(Path::of("gsi1sk")),
+    }
+}
+
+fn wake_bucket(id: SagaId) -> u8 {
+    // The last byte of a UUID is random in versions 4 and 7, and a hash in version 5.
+    id.0.as_bytes().last().map_or(0, |byte| byte % WAKE_BUCKETS)
+}
+
+/// A line of the log has text, numbers and objects alone: it always has a JSON form.
+fn json(entry: &Entry) -> Value {
+    serde_json::to_value(entry).unwrap_or_default()
+}
+
+impl Saga {
+    /// How often the commands that were answered, and the outstanding one, were sent again.
+    #[must_use]
+    pub fn repeats(&self) -> u32 {
+        let answered = self.log.iter().map(|entry| match &entry.what {
+            What::EventoRecibido { intentos, .. } => intentos.unwrap_or(1).saturating_sub(1),
+            What::TiempoAgotado { intentos, .. } => intentos.saturating_sub(1),
+            _ => 0,
+        });
+        let waiting = self
+            .outstanding
+            .as_ref()
+            .map_or(0, |out| out.attempts.saturating_sub(1));
+        answered.sum::<u32>().saturating_add(waiting)
+    }
+}

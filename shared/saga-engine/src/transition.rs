@@ -1,0 +1,535 @@
+//! What a saga does next: a function of its definition, its state and one input. No clock, no I/O, no chance.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use ports::jittered;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    Call, Definition, Direction, Entry, Estado, Fact, Heard, Meaning, Retry, Saga, SagaId,
+    StepStatus, Via, What, definition::Role,
+};
+
+/// What can happen to a saga.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// An event came from the stream.
+    Event(Fact),
+    /// A participant answered a command.
+    Reply {
+        /// The command.
+        command: Uuid,
+        /// The answer.
+        answer: Answer,
+    },
+    /// A participant did not answer a command, or not with an answer. It may have taken effect.
+    NoAnswer {
+        /// The command.
+        command: Uuid,
+        /// A number from 0 to 1, for the jitter of the pause that follows.
+        chance: f64,
+    },
+    /// Time has passed: what is due is sent, and what was sent too often is given up.
+    Time,
+    /// Somebody wants it undone.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// A person has a saga go on that requires one.
+    Resume {
+        /// What they say about it.
+        note: Option<String>,
+    },
+    /// A person says that the step which could not be undone is undone now.
+    MarkDone {
+        /// What they did.
+        note: String,
+    },
+}
+
+/// A participant's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// The events that the command led to, now or before.
+    Events(Vec<Fact>),
+    /// It was refused, and nothing happened. In words.
+    Rejected(String),
+}
+
+/// A command to be sent: the only effect there is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dispatch {
+    /// The saga.
+    pub saga: SagaId,
+    /// What it is about.
+    pub subject: Uuid,
+    /// To whom.
+    pub participant: &'static str,
+    /// The command's identity, the same for every attempt.
+    pub command: Uuid,
+    /// The command.
+    pub kind: &'static str,
+    /// Its data.
+    pub data: Value,
+    /// The event that led to it.
+    pub cause: Uuid,
+    /// Goes along.
+    pub trace: Option<String>,
+    /// Its step, from 1.
+    pub step: usize,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// How long its answer may take.
+    pub patience: Duration,
+}
+
+/// The identity of a step's command: the same for every attempt, whoever sends it.
+#[must_use]
+pub fn command_id(saga: SagaId, step: usize, direction: Direction) -> Uuid {
+    let way = match direction {
+        Direction::Hacer => "do",
+        Direction::Deshacer => "undo",
+    };
+    Uuid::new_v5(&saga.0, format!("{step}:{way}").as_bytes())
+}
+
+/// The saga that an event opens; `None` for an event that opens none of this definition.
+#[must_use]
+pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -> Option<Saga> {
+    if definition.opening() != Some(fact.kind.as_str()) {
+        return None;
+    }
+    let what = What::Inicio {
+        definicion: definition.name.to_owned(),
+        version: definition.version,
+        asunto: fact.subject,
+        traza: fact.trace.clone(),
+        evento: Heard::of(fact, definition),
+    };
+    let mut work = Work {
+        definition,
+        saga: Saga::opened(id, definition, Entry { cuando: now, what })?,
+        now,
+    };
+    if now.duration_since(fact.time) > signed(definition.expiry.after) {
+        work.log(What::CancelacionPedida {
+            motivo: definition.expiry.reason.to_owned(),
+            sin_enviar: None,
+        });
+    }
+    work.proceed();
+    Some(work.saga)
+}
+
+/// What an input makes of a saga, and the command to send once that is stored.
+///
+/// Only [`Input::Time`] sends. Whoever cannot send stores what the other inputs made, and somebody else does.
+#[must_use]
+pub fn transition(
+    definition: &Definition,
+    saga: &Saga,
+    input: &Input,
+    now: Timestamp,
+) -> (Saga, Option<Dispatch>) {
+    let mut work = Work {
+        definition,
+        saga: saga.clone(),
+        now,
+    };
+    let mut effect = None;
+    match input {
+        Input::Event(fact) => work.event(fact),
+        Input::Reply { command, answer } => work.reply(*command, answer),
+        Input::NoAnswer { command, chance } => work.no_answer(*command, *chance),
+        Input::Time => effect = work.time(),
+        Input::Cancel { reason } => work.cancel(reason),
+        Input::Resume { note } => work.resume(note.as_deref()),
+        Input::MarkDone { note } => work.mark_done(note),
+    }
+    (work.saga, effect)
+}
+
+struct Work<'a> {
+    definition: &'a Definition,
+    saga: Saga,
+    now: Timestamp,
+}
+
+impl Work<'_> {
+    fn log(&mut self, what: What) {
+        let entry = Entry {
+            cuando: self.now,
+            what,
+        };
+        self.saga.apply(self.definition, entry);
+    }
+
+    fn hear(&mut self, fact: &Fact, step: Option<usize>, sentido: Meaning, via: Via) {
+        let attempts = self.saga.outstanding.as_ref().map(|out| out.attempts);
+        self.log(What::EventoRecibido {
+            paso: step.map(|step| step + 1),
+            sentido,
+            via,
+            // Only of the answer to something sent more than once is it worth a word.
+            intentos: attempts.filter(|count| via == Via::Respuesta && *count > 1),
+            evento: Heard::of(fact, self.definition),
+        });
+    }
+
+    /// Turns to the next step, or the next to undo, or ends.
+    fn proceed(&mut self) {
+        loop {
+            match self.saga.estado {
+                Estado::EnCurso => match self.saga.next_to_do() {
+                    None => self.log(What::Fin {
+                        estado: Estado::Completada,
+                    }),
+                    Some(step) => match self.data(step, Direction::Hacer) {
+                        Err(problema) => {
+                            let paso = step + 1;
+                            self.log(What::ComandoImposible { paso, problema });
+                            continue;
+                        }
+                        Ok(comando) => {
+                            let id_comando = self.command_id(step, Direction::Hacer);
+                            self.log(What::ComandoEnviado {
+                                paso: step + 1,
+                                comando,
+                                id_comando,
+                            });
+                        }
+                    },
+                },
+                Estado::Compensando => match self.saga.next_to_undo(self.definition) {
+                    None => self.log(What::Fin {
+                        estado: Estado::Compensada,
+                    }),
+                    Some(step) => match self.data(step, Direction::Deshacer) {
+                        Err(problema) => {
+                            let paso = step + 1;
+                            self.log(What::RequiereIntervencion { paso, problema });
+                        }
+                        Ok(comando) => {
+                            let id_comando = self.command_id(step, Direction::Deshacer);
+                            self.log(What::CompensacionEnviada {
+                                paso: step + 1,
+                                comando,
+                                id_comando,
+                            });
+                        }
+                    },
+                },
+                _ => {}
+            }
+            return;
+        }
+    }
+
+    fn command_id(&self, step: usize, direction: Direction) -> Uuid {
+        command_id(self.saga.id, step + 1, direction)
+    }
+
+    fn call(&self, step: usize, direction: Direction) -> Option<(&'static str, &Call)> {
+        let step = self.definition.steps.get(step)?;
+        match direction {
+            Direction::Hacer => Some((step.command, step.call.as_ref()?)),
+            Direction::Deshacer => {
+                let undo = step.compensation.as_ref()?;
+                Some((undo.command, &undo.call))
+            }
+        }
+    }
+
+    /// The command of a step, if it can be built; else why not.
+    fn data(&self, step: usize, direction: Direction) -> Result<String, String> {
+        let Some((command, call)) = self.call(step, direction) else {
+            return Err("the definition has no such command".to_owned());
+        };
+        let built = call.data.build(&self.saga.context);
+        built
+            .map(|_| command.to_owned())
+            .map_err(|unknown| unknown.to_string())
+    }
+
+    /// True if the command that does this step is waited for.
+    fn is_out(&self, step: usize, direction: Direction) -> bool {
+        let outstanding = self.saga.outstanding.as_ref();
+        outstanding.is_some_and(|out| out.step == step && out.direction == direction)
+    }
+
+    fn event(&mut self, fact: &Fact) {
+        let known = (fact.stream.clone(), fact.version);
+        if self.saga.seen.contains(&known) {
+            return;
+        }
+        let (estado, via) = (self.saga.estado, Via::Flujo);
+        match self.definition.role(&fact.kind) {
+            None => {}
+            // Once it has ended, an event is noted and changes nothing, but for one that undoes what stands.
+            Some(Role::Success(step) | Role::Failure(step)) if estado.has_ended() => {
+                self.hear(fact, Some(step), Meaning::Nota, via);
+            }
+            Some(Role::Success(step)) => {
+                self.hear(fact, Some(step), Meaning::Exito, via);
+                if estado == Estado::EnCurso && self.saga.outstanding.is_none() {
+                    self.proceed();
+                }
+            }
+            Some(Role::Failure(step)) => {
+                // The attempt that is out has not answered: it may have done more than this event tells.
+                let fails = estado == Estado::EnCurso && self.is_out(step, Direction::Hacer);
+                let meaning = if fails { Meaning::Duda } else { Meaning::Nota };
+                self.hear(fact, Some(step), meaning, via);
+                if fails {
+                    self.proceed();
+                }
+            }
+            Some(Role::Undone) => self.undone(fact, via),
+        }
+    }
+
+    /// Something was undone: what we wait for, or behind our back.
+    fn undone(&mut self, fact: &Fact, via: Via) {
+        let awaited = self.saga.outstanding.as_ref().and_then(|out| {
+            let undo = self.definition.steps.get(out.step)?.compensation.as_ref()?;
+            (out.direction == Direction::Deshacer && undo.success == fact.kind).then_some(out.step)
+        });
+        if let Some(step) = awaited {
+            self.hear(fact, Some(step), Meaning::Reversion, via);
+            self.proceed();
+            return;
+        }
+        self.hear(fact, None, Meaning::Nota, via);
+        if matches!(self.saga.estado, Estado::EnCurso | Estado::Completada) {
+            self.cancel(&fact.kind.clone());
+        }
+    }
+
+    fn reply(&mut self, command: Uuid, answer: &Answer) {
+        let Some(out) = self
+            .saga
+            .outstanding
+            .clone()
+            .filter(|out| out.command == command)
+        else {
+            // An answer that is late. What it tells of is in the stream too.
+            if let Answer::Events(facts) = answer {
+                for fact in facts {
+                    self.event(fact);
+                }
+            }
+            return;
+        };
+        let (step, paso) = (out.step, out.step + 1);
+        match (out.direction, answer) {
+            (Direction::Hacer, Answer::Events(facts)) => {
+                // An attempt that was not answered may have done more than this answer tells.
+                let failed = if out.unanswered {
+                    Meaning::Duda
+                } else {
+                    Meaning::Fallo
+                };
+                let found = facts
+                    .iter()
+                    .find_map(|fact| match self.definition.role(&fact.kind) {
+                        Some(Role::Success(of)) if of == step => Some((fact, Meaning::Exito)),
+                        Some(Role::Failure(of)) if of == step => Some((fact, failed)),
+                        _ => None,
+                    });
+                match found {
+                    Some((fact, meaning)) => {
+                        self.hear(fact, Some(step), meaning, Via::Respuesta);
+                    }
+                    // It did something, and not what the definition says.
+                    None => self.log(What::ComandoRechazado {
+                        paso,
+                        problema: unexpected(facts),
+                        en_duda: true,
+                    }),
+                }
+            }
+            (Direction::Hacer, Answer::Rejected(problem)) => self.log(What::ComandoRechazado {
+                paso,
+                problema: problem.clone(),
+                en_duda: out.unanswered,
+            }),
+            (Direction::Deshacer, Answer::Events(facts)) => {
+                let undo = self
+                    .definition
+                    .steps
+                    .get(step)
+                    .and_then(|step| step.compensation.as_ref());
+                let found = facts
+                    .iter()
+                    .find(|fact| undo.is_some_and(|undo| undo.success == fact.kind));
+                match found {
+                    Some(fact) => self.hear(fact, Some(step), Meaning::Reversion, Via::Respuesta),
+                    None => self.log(What::RequiereIntervencion {
+                        paso,
+                        problema: unexpected(facts),
+                    }),
+                }
+            }
+            (Direction::Deshacer, Answer::Rejected(problem)) => {
+                if self.saga.estado == Estado::Compensando {
+                    self.log(What::RequiereIntervencion {
+                        paso,
+                        problema: problem.clone(),
+                    });
+                }
+            }
+        }
+        self.proceed();
+    }
+
+    fn retry(&self, step: usize, direction: Direction) -> Option<Retry> {
+        self.call(step, direction).map(|(_, call)| call.retry)
+    }
+
+    fn no_answer(&mut self, command: Uuid, chance: f64) {
+        let Some(out) = self.saga.outstanding.clone() else {
+            return;
+        };
+        let Some(retry) = self.retry(out.step, out.direction) else {
+            return;
+        };
+        if out.command != command || out.due.is_none() {
+            return;
+        }
+        let pause = jittered(
+            retry.pause,
+            retry.longest_pause,
+            out.attempts.saturating_sub(1),
+            chance,
+        );
+        if let Some(out) = &mut self.saga.outstanding {
+            out.unanswered = true;
+            out.due = Some(later(self.now, pause));
+        }
+        if out.attempts >= retry.attempts {
+            self.give_up();
+        }
+    }
+
+    fn time(&mut self) -> Option<Dispatch> {
+        loop {
+            let out = self.saga.outstanding.clone()?;
+            if out.due? > self.now {
+                return None;
+            }
+            let retry = self.retry(out.step, out.direction)?;
+            if out.attempts >= retry.attempts {
+                self.give_up();
+                continue;
+            }
+            return self.send();
+        }
+    }
+
+    fn send(&mut self) -> Option<Dispatch> {
+        let now = self.now;
+        let out = self.saga.outstanding.as_mut()?;
+        out.unanswered |= out.attempts > 0;
+        out.attempts = out.attempts.saturating_add(1);
+        let out = out.clone();
+        let (kind, call) = self.call(out.step, out.direction)?;
+        let dispatch = Dispatch {
+            saga: self.saga.id,
+            subject: self.saga.subject,
+            participant: call.participant,
+            command: out.command,
+            kind,
+            data: call.data.build(&self.saga.context).ok()?,
+            cause: self.saga.cause,
+            trace: self.saga.trace.clone(),
+            step: out.step + 1,
+            attempt: out.attempts,
+            patience: call.retry.patience,
+        };
+        let due = later(now, call.retry.patience);
+        self.saga.outstanding.as_mut()?.due = Some(due);
+        Some(dispatch)
+    }
+
+    /// All attempts are spent. The step is in doubt, so it is undone too; an undoing goes to a person.
+    fn give_up(&mut self) {
+        let Some(out) = self.saga.outstanding.clone() else {
+            return;
+        };
+        let paso = out.step + 1;
+        self.log(What::TiempoAgotado {
+            paso,
+            direccion: out.direction,
+            intentos: out.attempts,
+        });
+        match out.direction {
+            Direction::Hacer => self.proceed(),
+            Direction::Deshacer => self.log(What::RequiereIntervencion {
+                paso,
+                problema: "nobody answers".to_owned(),
+            }),
+        }
+    }
+
+    fn cancel(&mut self, reason: &str) {
+        if matches!(self.saga.estado, Estado::EnCurso | Estado::Completada) {
+            let outstanding = self.saga.outstanding.as_ref();
+            let unsent = outstanding
+                .filter(|out| out.attempts == 0)
+                .map(|out| out.step + 1);
+            self.log(What::CancelacionPedida {
+                motivo: reason.to_owned(),
+                sin_enviar: unsent,
+            });
+            self.proceed();
+        }
+    }
+
+    fn resume(&mut self, note: Option<&str>) {
+        if self.saga.estado == Estado::RequiereIntervencion {
+            self.log(What::Reanudada {
+                nota: note.map(str::to_owned),
+            });
+            if self.saga.outstanding.is_none() {
+                self.proceed();
+            }
+        }
+    }
+
+    fn mark_done(&mut self, note: &str) {
+        let step = self.saga.next_to_undo(self.definition);
+        let step = self.saga.outstanding.as_ref().map(|out| out.step).or(step);
+        if let (Estado::RequiereIntervencion, Some(step)) = (self.saga.estado, step) {
+            self.log(What::PasoMarcado {
+                paso: step + 1,
+                nota: note.to_owned(),
+            });
+            self.proceed();
+        }
+    }
+}
+
+fn unexpected(facts: &[Fact]) -> String {
+    let kinds: Vec<_> = facts.iter().map(|fact| fact.kind.as_str()).collect();
+    format!("respuesta inesperada: {}", kinds.join(", "))
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+/// The moment a while after; the last there is, where that is beyond it.
+pub(crate) fn later(now: Timestamp, by: Duration) -> Timestamp {
+    now.checked_add(signed(by)).unwrap_or(Timestamp::MAX)
+}
+
+impl StepStatus {
+    /// True if something of the step may still stand.
+    #[must_use]
+    pub fn may_stand(self) -> bool {
+        matches!(self, Self::Sent | Self::Done)
+    }
+}
