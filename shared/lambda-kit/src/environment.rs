@@ -25,7 +25,7 @@ const TABLES: [(TableName, &str); 7] = [
     (projections::TABLE, "AEROALPES_VIEWS_TABLE"),
     (consumer::TABLE, "AEROALPES_PARKED_TABLE"),
     (TableName("sagas"), "AEROALPES_SAGAS_TABLE"),
-    (TableName("seats"), "AEROALPES_SEATS_TABLE"),
+    (gds::TABLE, "AEROALPES_SEATS_TABLE"),
     (TableName("ledger"), "AEROALPES_LEDGER_TABLE"),
     (TableName("faults"), FAULTS),
 ];
