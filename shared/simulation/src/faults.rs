@@ -53,6 +53,8 @@ struct State {
     meanwhile: BTreeMap<usize, BoxFuture<'static, ()>>,
     /// Where chance decides: the dice, and once in how many effects something fails.
     chance: Option<(Dice, u64)>,
+    /// True where the other processes may go first at each effect.
+    yields: bool,
     /// Effects that were answered as failed, and are still to happen.
     late: Vec<BoxFuture<'static, ()>>,
 }
@@ -84,10 +86,19 @@ impl Faults {
         faults
     }
 
+    /// Nothing fails, and each effect waits until its process is run once more: whoever runs the processes decides on the order
+    /// of effects.
+    #[must_use]
+    pub fn in_steps() -> Self {
+        let faults = Self::default();
+        faults.lock().yields = true;
+        faults
+    }
+
     /// Chance decides: at one in `one_in` effects something fails (0: never), and at each the other processes may go first.
     #[must_use]
     pub fn by_chance(dice: Dice, one_in: u64) -> Self {
-        let faults = Self::default();
+        let faults = Self::in_steps();
         faults.lock().chance = Some((dice, one_in));
         faults
     }
@@ -143,7 +154,9 @@ impl Faults {
 
     /// Counts an effect; waits for what others do before it, and tells what happens to it.
     async fn step(&self, what: String) -> Option<Fault> {
-        if self.lock().chance.is_some() {
+        // The guard must not be held while others go first.
+        let yields = self.lock().yields;
+        if yields {
             Yield::default().await;
         }
         let (fault, others) = {

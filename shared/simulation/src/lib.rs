@@ -3,14 +3,17 @@
 //! [`Faults`] stands between a process and the in-memory twins of its ports. It counts every effect, a call of a table, of the
 //! log or of a function, and decides what happens there: by a plan, so that a test can repeat a run with the fault one step further until it has been
 //! at every step; or by [`Dice`], for long runs that search. The [`Scheduler`] runs processes side by side, one effect at a time, in
-//! an order that the dice decide, and kills them anywhere. One seed, one run.
+//! an order that the dice decide, and kills them anywhere. One seed, one run. Where two processes are short, [`every_order`] needs
+//! no dice.
 
 #![deny(missing_docs)]
 
 mod dice;
 mod faults;
+mod orders;
 mod scheduler;
 
 pub use dice::Dice;
 pub use faults::{Fault, Faults, FaultyFunctions, FaultyLog, FaultyTables};
+pub use orders::every_order;
 pub use scheduler::{ProcessId, Scheduler, Step};

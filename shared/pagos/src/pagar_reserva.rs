@@ -1,0 +1,101 @@
+//! `PagarReserva`: charges the reservation.
+
+use event_store::{Decision, Unavailable, latest};
+use events::{
+    Command, Event, IdReserva, Moment, NewEvent, Payload, Problem, Violation, kinds,
+    pagos::{PagarReserva, PagoFallido, ReservaPagada},
+    vuelos::{Monto, Pago},
+};
+use parse::invalid;
+use serde_json::Value;
+
+use crate::{
+    gateway::{Cobro, Gateway},
+    key,
+};
+
+/// Longest token of payment, in characters.
+pub const MAX_MEDIO: usize = 64;
+
+/// Its data.
+///
+/// The currency is not looked up here: whether one is in use is for whoever sets the price, and for the provider.
+fn parse(data: &Value) -> Result<PagarReserva, Vec<Violation>> {
+    parse::read(data, |data, violations| {
+        let data = data.object(&["monto", "monto_vat", "moneda", "medio"], violations)?;
+        let monto = data.required("monto", violations, |node, violations| {
+            node.positive_amount(violations)
+        });
+        let monto_vat = data.required("monto_vat", violations, |node, violations| {
+            node.amount(violations)
+        });
+        let moneda = data.required("moneda", violations, |node, violations| {
+            node.code(violations).map(str::to_owned)
+        });
+        let medio = data.required("medio", violations, |node, violations| {
+            node.words(MAX_MEDIO, violations).map(str::to_owned)
+        });
+        let pago = Pago {
+            monto: Monto(monto?),
+            monto_vat: Monto(monto_vat?),
+            moneda: moneda?,
+            medio: medio?,
+        };
+        Some(PagarReserva { pago })
+    })
+}
+
+/// Its rules: what was paid or failed stays so, and what was reverted is not charged any more.
+///
+/// Its events: `ReservaPagada` or `PagoFallido`, as the provider says.
+pub(crate) async fn decide(
+    gateway: &dyn Gateway,
+    history: &[(Event, Payload)],
+    command: &Command,
+    now: Moment,
+) -> Result<Decision, Unavailable> {
+    let pago = match parse(&command.data) {
+        Ok(PagarReserva { pago }) => pago,
+        Err(violations) => return Ok(Decision::Reject(invalid(violations))),
+    };
+    let reverted = |payload: &_| matches!(payload, Payload::PagoRevertido(_));
+    if latest(history, reverted).is_some() {
+        return Ok(Decision::Reject(
+            Problem::of(kinds::STATE).because("El pago se revirtió; ya no se puede pagar"),
+        ));
+    }
+    let outcome =
+        |payload: &_| matches!(payload, Payload::ReservaPagada(_) | Payload::PagoFallido(_));
+    if let Some(event) = latest(history, outcome) {
+        return Ok(Decision::Already(vec![event.clone()]));
+    }
+    let event = match gateway.cobrar(&key(command.subject), &pago).await? {
+        Cobro::Cobrado(pago) => ReservaPagada {
+            id_reserva: command.subject,
+            pago,
+            fecha_actualizacion: now,
+        }
+        .into(),
+        Cobro::Rechazado { motivo } => pago_fallido(command.subject, motivo, now),
+    };
+    Ok(Decision::commit(vec![event]))
+}
+
+/// The failure that a test asks for: whatever the stream has decides already.
+pub(crate) fn failure(
+    history: &[(Event, Payload)],
+    command: &Command,
+    now: Moment,
+) -> Option<NewEvent> {
+    let failed = || pago_fallido(command.subject, participant::MOTIVO.into(), now);
+    history.is_empty().then(failed)
+}
+
+fn pago_fallido(id_reserva: IdReserva, motivo: String, now: Moment) -> NewEvent {
+    PagoFallido {
+        id_reserva,
+        motivo,
+        fecha_actualizacion: now,
+    }
+    .into()
+}

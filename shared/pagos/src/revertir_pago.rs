@@ -1,0 +1,50 @@
+//! `RevertirPago`: undoes `PagarReserva`.
+
+use event_store::{Decision, Unavailable, latest};
+use events::{
+    Command, Event, Moment, Payload, Violation,
+    pagos::{PagoRevertido, RevertirPago},
+};
+use parse::invalid;
+use serde_json::Value;
+
+use crate::{
+    gateway::{Anulacion, Gateway},
+    key,
+};
+
+/// Its data: an empty object.
+fn parse(data: &Value) -> Result<RevertirPago, Vec<Violation>> {
+    parse::read(data, |data, violations| {
+        data.object(&[], violations)?;
+        Some(RevertirPago {})
+    })
+}
+
+/// Its rules: from any state. The charge is voided before the commit whatever the stream says, for a `PagarReserva` may be on its
+/// way whose outcome is not there yet. What was never paid is reverted too, and can then no longer be paid.
+///
+/// Its event: `PagoRevertido`.
+pub(crate) async fn decide(
+    gateway: &dyn Gateway,
+    history: &[(Event, Payload)],
+    command: &Command,
+    now: Moment,
+) -> Result<Decision, Unavailable> {
+    if let Err(violations) = parse(&command.data) {
+        return Ok(Decision::Reject(invalid(violations)));
+    }
+    let reverted = |payload: &_| matches!(payload, Payload::PagoRevertido(_));
+    if let Some(event) = latest(history, reverted) {
+        return Ok(Decision::Already(vec![event.clone()]));
+    }
+    let anulacion = gateway.anular(&key(command.subject)).await?;
+    Ok(Decision::commit(vec![
+        PagoRevertido {
+            id_reserva: command.subject,
+            devuelto: anulacion == Anulacion::Devuelto,
+            fecha_actualizacion: now,
+        }
+        .into(),
+    ]))
+}
