@@ -8,14 +8,16 @@
 //! | 4 | AprobarReserva | ReservaAprobada | AprobacionReservaFallida | CancelarReserva -> ReservaCancelada |
 //!
 //! [`definitions`] is that table as data. The rest says how the system's messages and the engine's become one another:
-//! [`fact`], [`FunctionParticipants`].
+//! [`fact`], [`FunctionParticipants`], [`wake_up`].
 
 #![deny(missing_docs)]
 
 mod definition;
 mod messages;
+mod orchestrator;
 mod participants;
 
 pub use definition::{VENCIDA, current, definitions};
 pub use messages::{answer, command, fact, saga_of};
+pub use orchestrator::{ORCHESTRATOR, nudge, wake_up};
 pub use participants::{FunctionParticipants, function_of};
