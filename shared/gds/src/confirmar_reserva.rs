@@ -13,10 +13,7 @@ use parse::{Node, Regla, Violations, invalid};
 use ports::Write;
 use serde_json::Value;
 
-use crate::{
-    CONFIRMAR_RESERVA,
-    inventory::{self, Vuelo},
-};
+use crate::inventory::{self, Vuelo};
 
 /// Longest list of itinerarios, odos, segmentos or legs.
 pub const MAX_LIST: usize = 99;
@@ -25,8 +22,6 @@ pub const MAX_FLIGHTS: usize = 99;
 
 /// Why there is no confirmation where a flight has too few seats left.
 const SIN_SILLAS: &str = "No hay sillas";
-/// Why there is none where a test asked for that.
-const FALLA_INDUCIDA: &str = "falla inducida";
 
 /// Its data, from the command: their shape alone, for whether such a journey can be flown is for vuelos to say.
 fn parse(data: &Value) -> Result<ConfirmarReserva, Vec<Violation>> {
@@ -137,11 +132,14 @@ pub(crate) fn decide(
     })
 }
 
-/// The failure of a command that a test asks for: that of a confirmation, where nothing is decided yet.
-#[must_use]
-pub fn failure(history: &[(Event, Payload)], command: &Command, now: Moment) -> Option<NewEvent> {
-    let undecided = command.kind == CONFIRMAR_RESERVA && history.is_empty();
-    undecided.then(|| failed(command, now, FALLA_INDUCIDA, vec![]))
+/// The failure that a test asks for: whatever the stream has decides already.
+pub(crate) fn failure(
+    history: &[(Event, Payload)],
+    command: &Command,
+    now: Moment,
+) -> Option<NewEvent> {
+    let undecided = history.is_empty();
+    undecided.then(|| failed(command, now, participant::MOTIVO, vec![]))
 }
 
 fn failed(command: &Command, now: Moment, motivo: &str, sin_sillas: Vec<Sillas>) -> NewEvent {

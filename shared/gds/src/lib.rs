@@ -8,7 +8,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
-//! | [`confirmar_reserva`], `revertir_confirmacion` | a command each: its data, its rules, its events |
+//! | `confirmar_reserva`, `revertir_confirmacion` | a command each: its data, its rules, its events |
 //! | [`inventory`] | the seats that are taken, one item a flight |
 //! | [`capacity()`] | how many seats a flight has |
 //!
@@ -19,7 +19,7 @@
 #![deny(missing_docs)]
 
 mod capacity;
-pub mod confirmar_reserva;
+mod confirmar_reserva;
 pub mod inventory;
 mod record;
 mod revertir_confirmacion;
@@ -27,15 +27,22 @@ mod revertir_confirmacion;
 use async_trait::async_trait;
 use event_store::{Circumstances, Decider, Decision, Unavailable};
 use events::{Command, Context, Event, Payload, StreamId};
+use participant::Failure;
 
 pub use capacity::{DEFAULT_SEATS, capacity};
-pub use confirmar_reserva::failure;
+pub use confirmar_reserva::{MAX_FLIGHTS, MAX_LIST};
 pub use inventory::TABLE;
 
 /// Takes a seat on every leg, or on none; data as [`events::gds::ConfirmarReserva`].
 pub const CONFIRMAR_RESERVA: &str = "ConfirmarReserva";
 /// Gives back what is held; data as [`events::gds::RevertirConfirmacion`].
 pub const REVERTIR_CONFIRMACION: &str = "RevertirConfirmacion";
+
+/// How this context fails when a test wants it to.
+pub const FAILURE: Failure = Failure {
+    command: CONFIRMAR_RESERVA,
+    event: confirmar_reserva::failure,
+};
 
 /// The rules of this context, as the event store asks for them.
 #[derive(Clone, Copy, Debug, Default)]

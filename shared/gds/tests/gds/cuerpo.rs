@@ -1,8 +1,7 @@
 //! What is wrong with the data of a confirmation, and where.
 
 use events::{IdReserva, kinds};
-use gds::CONFIRMAR_RESERVA;
-use gds::confirmar_reserva::{MAX_FLIGHTS, MAX_LIST};
+use gds::{CONFIRMAR_RESERVA, MAX_FLIGHTS, MAX_LIST};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

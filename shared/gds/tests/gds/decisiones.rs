@@ -3,6 +3,7 @@
 use event_store::{Circumstances, Decider};
 use events::{Context, NewEvent, Problem, StreamId, kinds};
 use gds::{CONFIRMAR_RESERVA, Gds, REVERTIR_CONFIRMACION};
+use participant::Failure;
 use serde_json::{Value, json};
 
 use crate::escenario::{
@@ -175,12 +176,13 @@ fn the_type_and_the_data_of_each_command_are_checked_whatever_has_happened() {
 
 #[test]
 fn an_induced_failure_is_one_of_a_confirmation_that_nothing_decides_yet() {
+    let Failure { command, event } = gds::FAILURE;
+    assert_eq!(command, CONFIRMAR_RESERVA);
     let confirm = confirm(1, RESERVA, &[BOG_MIA]);
     let failed = fallida("falla inducida", vec![], now());
-    assert_eq!(gds::failure(&[], &confirm, now()), Some(failed.clone()));
-    assert_eq!(gds::failure(&[], &revert(1, RESERVA), now()), None);
+    assert_eq!(event(&[], &confirm, now()), Some(failed.clone()));
     for decided in [held(), failed, revertida(vec![], before())] {
-        assert_eq!(gds::failure(&history([decided]), &confirm, now()), None);
+        assert_eq!(event(&history([decided]), &confirm, now()), None);
     }
 }
 
