@@ -1,0 +1,191 @@
+//! The function at its boundary: commands in, replies out, over tables and a log in memory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::{collections::BTreeMap, fs, sync::Arc};
+
+use events::{Context, Event, Reply, gds::Sillas, kinds};
+use futures::executor::block_on;
+use gds::{
+    CONFIRMAR_RESERVA, REVERTIR_CONFIRMACION,
+    inventory::{self, Vuelo},
+};
+use lambda_kit::participant::{CommandError, answer};
+use lambda_runtime::Diagnostic;
+use participant::{Faults, MOTIVO, Modo, Participant};
+use ports::memory::{MemoryLog, MemoryTables, world};
+use serde_json::{Value, json};
+
+struct Bench {
+    tables: Arc<MemoryTables>,
+    log: Arc<MemoryLog>,
+    participant: Participant,
+}
+
+impl Bench {
+    fn new(allows_tests: bool) -> Self {
+        let (world, _) = world(1);
+        let tables = Arc::new(MemoryTables::new());
+        let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
+        let participant =
+            participant_gds::participant(tables.clone(), log.clone(), world, allows_tests);
+        Self {
+            tables,
+            log,
+            participant,
+        }
+    }
+
+    fn answer(&self, payload: &Value) -> Result<Reply, CommandError> {
+        block_on(answer(&self.participant, payload.clone()))
+    }
+
+    /// The one event of the reply.
+    fn event(&self, payload: &Value) -> Event {
+        match self.answer(payload) {
+            Ok(Reply::Eventos { mut eventos }) if eventos.len() == 1 => eventos.remove(0),
+            other => panic!("not one event: {other:?}"),
+        }
+    }
+
+    /// Free and held seats of the flight of the sample.
+    fn seats(&self) -> (i64, i64) {
+        let found = block_on(inventory::read(&*self.tables, &vuelo())).unwrap();
+        (found.free, found.held)
+    }
+
+    fn set(&self, command: &str, modo: Modo) {
+        let faults = Faults::new(self.tables.clone());
+        block_on(faults.set(Context::Gds, command, modo, 1)).unwrap();
+    }
+}
+
+fn vuelo() -> Vuelo {
+    Vuelo {
+        origen: "BOG".into(),
+        destino: "JFK".into(),
+        fecha_salida: "2022-11-22T13:10:00Z".parse().unwrap(),
+    }
+}
+
+fn sillas() -> Value {
+    let Vuelo {
+        origen,
+        destino,
+        fecha_salida,
+    } = vuelo();
+    json!([Sillas {
+        origen,
+        destino,
+        fecha_salida,
+        sillas: 1
+    }])
+}
+
+/// Every file of `events`, by its name.
+fn samples() -> BTreeMap<String, Value> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/events");
+    let files = fs::read_dir(folder).unwrap().map(|file| {
+        let file = file.unwrap();
+        let text = fs::read_to_string(file.path()).unwrap();
+        let name = file.file_name().into_string().unwrap();
+        (name, serde_json::from_str(&text).unwrap())
+    });
+    files.collect()
+}
+
+fn sample(name: &str) -> Value {
+    samples()[name].clone()
+}
+
+fn confirm() -> Value {
+    sample("confirmar_reserva.json")
+}
+
+fn revert() -> Value {
+    sample("revertir_confirmacion.json")
+}
+
+#[test]
+fn every_sample_does_what_it_says() {
+    let bench = Bench::new(false);
+    let (all, _) = bench.seats();
+    let mut kinds = vec![];
+    for (name, payload) in samples() {
+        let event = bench.event(&payload);
+        assert_eq!(event.data["sillas"], sillas(), "{name}");
+        assert_eq!(bench.event(&payload), event, "{name}, again");
+        kinds.push((event.kind, bench.seats()));
+    }
+    assert_eq!(
+        kinds,
+        [
+            ("ReservaGDSConfirmada".into(), (all - 1, 1)),
+            ("ConfirmacionGDSRevertida".into(), (all, 0)),
+        ]
+    );
+    assert_eq!(bench.log.records().len(), 2);
+}
+
+#[test]
+fn a_full_flight_is_an_event_and_a_tombstone_a_rejection() {
+    let bench = Bench::new(false);
+    block_on(inventory::set_free(&*bench.tables, &vuelo(), 0)).unwrap();
+    let event = bench.event(&confirm());
+    assert_eq!(event.kind, "ConfirmacionFallida");
+    assert_eq!(event.data["sin_sillas"], sillas());
+
+    let bench = Bench::new(false);
+    assert_eq!(bench.event(&revert()).data["sillas"], json!([]));
+    let Ok(Reply::Rechazado { problema }) = bench.answer(&confirm()) else {
+        panic!("accepted")
+    };
+    assert!(problema.is(kinds::STATE));
+    assert_eq!(bench.seats().1, 0);
+}
+
+#[test]
+fn what_is_not_for_this_function_is_refused() {
+    let bench = Bench::new(false);
+    let mut foreign = confirm();
+    foreign["type"] = json!("PagarReserva");
+    let Ok(Reply::Rechazado { problema }) = bench.answer(&foreign) else {
+        panic!("accepted")
+    };
+    assert_eq!(problema.errores[0].campo, "type");
+    let mut nothing = confirm();
+    nothing.as_object_mut().unwrap().remove("subject");
+    let error = Diagnostic::from(bench.answer(&nothing).unwrap_err());
+    assert_eq!(error.error_type, "ComandoInvalido");
+    assert!(error.error_message.contains("subject"));
+    assert_eq!(bench.tables.all(event_store::TABLE), []);
+}
+
+#[test]
+fn a_test_can_make_it_fail_where_tests_are_allowed() {
+    let bench = Bench::new(true);
+    bench.set(CONFIRMAR_RESERVA, Modo::Falla);
+    let failed = bench.event(&confirm());
+    assert_eq!(failed.kind, "ConfirmacionFallida");
+    assert_eq!(failed.data["motivo"], MOTIVO);
+    assert_eq!(bench.event(&confirm()), failed);
+    assert_eq!(bench.seats().1, 0);
+
+    bench.set(REVERTIR_CONFIRMACION, Modo::Error);
+    let error = Diagnostic::from(bench.answer(&revert()).unwrap_err());
+    assert_eq!(error.error_type, "FallaInducida");
+    assert_eq!(bench.event(&revert()).kind, "ConfirmacionGDSRevertida");
+}
+
+#[test]
+fn elsewhere_it_does_not_look() {
+    let bench = Bench::new(false);
+    bench.set(CONFIRMAR_RESERVA, Modo::Falla);
+    assert_eq!(bench.event(&confirm()).kind, "ReservaGDSConfirmada");
+}
