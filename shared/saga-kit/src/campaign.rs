@@ -1,0 +1,158 @@
+//! Every script there is for a play.
+
+use std::fmt;
+
+use simulation::Fault;
+
+use crate::{Cancel, Play, Run, Script, Stream, Undo, run};
+
+/// What came of many runs.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// How many there were.
+    pub runs: usize,
+    /// The scripts that did not end as they must, with what was violated.
+    pub failures: Vec<(String, Vec<String>)>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed = self.failures.len();
+        writeln!(formatter, "{failed} of {} runs failed", self.runs)?;
+        for (script, violations) in self.failures.iter().take(5) {
+            writeln!(formatter, "{script}")?;
+            for violation in violations {
+                writeln!(formatter, "    {violation}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    /// Takes in one run.
+    pub fn add(&mut self, script: String, violations: Vec<String>) {
+        self.runs += 1;
+        if !violations.is_empty() {
+            self.failures.push((script, violations));
+        }
+    }
+}
+
+struct Campaign<'a> {
+    play: &'a dyn Play,
+    report: Report,
+}
+
+impl Campaign<'_> {
+    async fn run(&mut self, script: Script) -> Run {
+        let run = run(self.play, script).await;
+        let name = format!("{script:?}");
+        self.report.add(name, run.violations.clone());
+        run
+    }
+
+    /// The script, then again with each fault at each effect, with a rival at each, and cancelled at each.
+    async fn at_every_effect(&mut self, script: Script) {
+        let Run { effects, trace, .. } = self.run(script).await;
+        // The many queries of one look for what is due are one effect.
+        let is_query = |what: Option<&String>| what.is_some_and(|what| what.starts_with("query"));
+        let again = |at: &usize| {
+            let before = at.checked_sub(1).and_then(|at| trace.get(at));
+            is_query(trace.get(*at)) && is_query(before)
+        };
+        for at in (0..effects).filter(|at| !again(at)) {
+            for fault in Fault::ALL.into_iter().chain([Fault::Late]) {
+                let no_timers = matches!(fault, Fault::KillBefore | Fault::KillAfter);
+                let fault = Some((at, fault));
+                self.run(Script { fault, ..script }).await;
+                if no_timers {
+                    self.run(Script {
+                        fault,
+                        no_timers,
+                        ..script
+                    })
+                    .await;
+                }
+            }
+            let rival = Some(at);
+            self.run(Script { rival, ..script }).await;
+            if script.cancel == Cancel::Never {
+                let cancel = Cancel::AtEffect(at);
+                self.run(Script { cancel, ..script }).await;
+            }
+        }
+    }
+
+    async fn undoing(&mut self, script: Script) {
+        let definition = self.play.definition();
+        let undone = (1..).zip(&definition.steps);
+        for (step, _) in undone.filter(|(_, step)| step.compensation.is_some()) {
+            for undo in [
+                Undo::Lost(1),
+                Undo::Lost(3),
+                Undo::Silent,
+                Undo::Refused,
+                Undo::ByHand,
+            ] {
+                let undo = Some((step, undo));
+                self.run(Script { undo, ..script }).await;
+            }
+        }
+    }
+}
+
+/// Fails each step, and each compensation of what is then undone; a fault at every effect of each; a rival and a cancellation at
+/// every effect; each step's command silent, with the stream prompt and held back; losses, repetitions, cancellations before, during
+/// and after; and with nothing but repeated events to wake a saga.
+pub async fn campaign(play: &dyn Play) -> Report {
+    let mut campaign = Campaign {
+        play,
+        report: Report::default(),
+    };
+    let steps = play.definition().steps.len();
+    let plain = Script::default();
+    campaign.at_every_effect(plain).await;
+    for fails_at in (2..=steps).map(Some) {
+        let failing = Script { fails_at, ..plain };
+        campaign.at_every_effect(failing).await;
+    }
+    for cancel in [Cancel::Before, Cancel::After] {
+        campaign.at_every_effect(Script { cancel, ..plain }).await;
+    }
+    for stream in [Stream::Prompt, Stream::Thrice, Stream::Held] {
+        campaign.run(Script { stream, ..plain }).await;
+        for step in 2..=steps {
+            let silent = Some(step);
+            campaign
+                .run(Script {
+                    silent,
+                    stream,
+                    ..plain
+                })
+                .await;
+            for times in [1, 2, u32::MAX] {
+                let lost = Some((step, times));
+                campaign
+                    .run(Script {
+                        lost,
+                        stream,
+                        ..plain
+                    })
+                    .await;
+            }
+            let fails_at = Some(step);
+            campaign
+                .run(Script {
+                    fails_at,
+                    stream,
+                    ..plain
+                })
+                .await;
+        }
+    }
+    // Where a complete saga is cancelled, every compensation there is is sent.
+    let cancel = Cancel::After;
+    campaign.undoing(Script { cancel, ..plain }).await;
+    campaign.report
+}

@@ -1,0 +1,159 @@
+//! The line between the engine and the participants, where commands are lost, held back, repeated and looked at.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use ports::{Consistency, Key, Tables, memory::MemoryTables};
+use saga_engine::{Answer, Direction, Dispatch, NoAnswer, Participants, TABLE, command_id};
+use serde_json::Value;
+use simulation::Faults;
+
+/// What happens to commands by their step and way, whatever else happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Never answered; it arrives when it is let go.
+    Held,
+    /// Not answered so many times, and nothing happens.
+    Lost(u32),
+    /// Refused, for good.
+    Refused,
+}
+
+#[derive(Default)]
+struct State {
+    troubles: BTreeMap<(usize, bool), Trouble>,
+    held: Vec<Dispatch>,
+    sent: Vec<Dispatch>,
+    unlogged: Vec<String>,
+}
+
+/// The line.
+#[derive(Clone)]
+pub(crate) struct Line {
+    inner: Arc<dyn Participants>,
+    faults: Faults,
+    tables: Arc<MemoryTables>,
+    state: Arc<Mutex<State>>,
+}
+
+fn way(dispatch: &Dispatch) -> Direction {
+    let doing = command_id(dispatch.saga, dispatch.step, Direction::Hacer);
+    if dispatch.command == doing {
+        Direction::Hacer
+    } else {
+        Direction::Deshacer
+    }
+}
+
+impl Line {
+    pub(crate) fn new(
+        inner: Arc<dyn Participants>,
+        faults: Faults,
+        tables: Arc<MemoryTables>,
+    ) -> Self {
+        Self {
+            inner,
+            faults,
+            tables,
+            state: Arc::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on this happens to the commands of a step.
+    pub(crate) fn trouble(&self, step: usize, direction: Direction, trouble: Option<Trouble>) {
+        let key = (step, direction == Direction::Deshacer);
+        let troubles = &mut self.lock().troubles;
+        match trouble {
+            Some(trouble) => troubles.insert(key, trouble),
+            None => troubles.remove(&key),
+        };
+    }
+
+    /// What was held back arrives at last.
+    pub(crate) fn let_go(&self) {
+        let held = std::mem::take(&mut self.lock().held);
+        for dispatch in held {
+            self.arrive(&dispatch);
+        }
+    }
+
+    /// Nobody waits for what comes of it; the participant may die of it.
+    fn arrive(&self, dispatch: &Dispatch) {
+        let _ = self.inner.send(dispatch).now_or_never();
+    }
+
+    /// Everything that was ever sent arrives once more: in the order it was sent, then in reverse.
+    pub(crate) fn repeat_all(&self) {
+        let sent = self.lock().sent.clone();
+        for dispatch in sent.iter().chain(sent.iter().rev()) {
+            self.arrive(dispatch);
+        }
+    }
+
+    /// Commands that were sent before the log had them.
+    pub(crate) fn unlogged(&self) -> Vec<String> {
+        self.lock().unlogged.clone()
+    }
+
+    async fn is_logged(&self, dispatch: &Dispatch) -> bool {
+        let key = Key::new(TABLE, dispatch.saga.to_string(), "saga");
+        let item = self.tables.get_one(&key, Consistency::Strong).await;
+        let item = item.ok().flatten().unwrap_or_default();
+        let id = Value::from(dispatch.command.to_string());
+        let entries = item.get("entradas").and_then(Value::as_array);
+        entries.is_some_and(|entries| {
+            entries
+                .iter()
+                .any(|entry| entry.get("id_comando") == Some(&id))
+        })
+    }
+
+    fn troubled(&self, dispatch: &Dispatch) -> Option<Result<Answer, NoAnswer>> {
+        let key = (dispatch.step, way(dispatch) == Direction::Deshacer);
+        let mut state = self.lock();
+        let silence = Err(NoAnswer("silence".to_owned()));
+        match state.troubles.get_mut(&key) {
+            None | Some(Trouble::Lost(0)) => None,
+            Some(Trouble::Lost(times)) => {
+                *times -= 1;
+                Some(silence)
+            }
+            Some(Trouble::Refused) => Some(Ok(Answer::Rejected("refused".to_owned()))),
+            Some(Trouble::Held) => {
+                state.held.push(dispatch.clone());
+                Some(silence)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Participants for Line {
+    async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
+        if !self.is_logged(dispatch).await {
+            self.lock()
+                .unlogged
+                .push(format!("{} was sent before it was logged", dispatch.kind));
+        }
+        self.lock().sent.push(dispatch.clone());
+        if let Some(answer) = self.troubled(dispatch) {
+            return answer;
+        }
+        let lost = NoAnswer("the answer was lost".to_owned());
+        let work = || {
+            let (inner, dispatch) = (self.inner.clone(), dispatch.clone());
+            async move { inner.send(&dispatch).await }.boxed()
+        };
+        self.faults
+            .effect(format!("send {}", dispatch.kind), lost, work)
+            .await
+    }
+}

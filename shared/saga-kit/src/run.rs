@@ -1,0 +1,475 @@
+//! One run of a script.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use ports::memory::{MemoryLog, MemoryTables, world};
+use saga_engine::{
+    Coordinator, Definition, Definitions, Direction, Estado, Fact, Request, Saga, SagaId, Sagas,
+    Stored, What,
+};
+use simulation::{Fault, Faults};
+
+use crate::{
+    Play, Setting,
+    line::{Line, Trouble},
+};
+
+/// When the events of the stream come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stream {
+    /// At once.
+    #[default]
+    Prompt,
+    /// Each three times.
+    Thrice,
+    /// The first opens the saga; the others come when it has come to rest.
+    Held,
+}
+
+/// What happens to a step's compensation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undo {
+    /// It is not answered so many times.
+    Lost(u32),
+    /// It is never answered, until a person looks into it and has the saga go on.
+    Silent,
+    /// It is refused, until a person looks into it and has the saga go on.
+    Refused,
+    /// It is refused; a person undoes the step by hand, by having the command done, and says so.
+    ByHand,
+}
+
+/// When somebody cancels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cancel {
+    /// Never.
+    #[default]
+    Never,
+    /// Before the saga begins.
+    Before,
+    /// Just before an effect, counted from 0.
+    AtEffect(usize),
+    /// When it has ended.
+    After,
+}
+
+/// What happens in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Script {
+    /// The step, from 1, that comes out as its failure.
+    pub fails_at: Option<usize>,
+    /// The step whose command nobody answers. It arrives when the saga has come to rest.
+    pub silent: Option<usize>,
+    /// The step whose first commands are lost, and how many.
+    pub lost: Option<(usize, u32)>,
+    /// What happens to the compensation of a step.
+    pub undo: Option<(usize, Undo)>,
+    /// The effect, counted from 0, at which something fails, and what.
+    pub fault: Option<(usize, Fault)>,
+    /// The effect just before which another orchestrator does all that it can.
+    pub rival: Option<usize>,
+    /// When somebody cancels.
+    pub cancel: Cancel,
+    /// When events come.
+    pub stream: Stream,
+    /// Nothing wakes sagas but events that come again.
+    pub no_timers: bool,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The saga, as it ended.
+    pub saga: Option<Saga>,
+    /// How many effects there were until the saga came to rest.
+    pub effects: usize,
+    /// What they were, and those that came after.
+    pub trace: Vec<String>,
+    /// What does not hold though it must.
+    pub violations: Vec<String>,
+}
+
+const ROUNDS: usize = 60;
+/// As long as a saga may be run at a time.
+const BUDGET: Duration = Duration::from_secs(2);
+/// Longer than any attempt is waited for.
+const ROUND: Duration = Duration::from_secs(61);
+
+/// Somebody who runs sagas: an orchestrator with its timers.
+#[derive(Clone)]
+pub(crate) struct Runner {
+    pub(crate) coordinator: Coordinator,
+    pub(crate) setting: Setting,
+}
+
+impl Runner {
+    fn until(&self) -> Timestamp {
+        let budget = SignedDuration::try_from(BUDGET).unwrap_or_default();
+        let now = self.setting.world.clock.now();
+        now.checked_add(budget).unwrap_or(now)
+    }
+
+    /// Hears an event; false if it is to be delivered again.
+    pub(crate) async fn observe(&self, id: SagaId, fact: &Fact) -> bool {
+        let facts = std::slice::from_ref(fact);
+        let observed = self.coordinator.observe(id, facts, self.until());
+        observed.await.is_ok()
+    }
+
+    /// Wakes what is due.
+    pub(crate) async fn wake(&self) {
+        let Ok(due) = self.coordinator.sagas().due(10).await else {
+            return;
+        };
+        for id in due.sagas {
+            let _ = self.coordinator.wake(id, self.until()).await;
+        }
+    }
+}
+
+/// A world where nothing has happened.
+pub(crate) fn setting(faults: Faults, seed: u64) -> Setting {
+    let (world, clock) = world(seed);
+    Setting {
+        tables: Arc::new(MemoryTables::default()),
+        log: Arc::new(MemoryLog::new(1, clock.clone())),
+        world,
+        clock,
+        faults,
+    }
+}
+
+fn definitions(play: &dyn Play) -> Definitions {
+    Definitions::new(vec![play.definition()])
+}
+
+/// The sagas of a world, with nothing between.
+pub(crate) fn sagas(definitions: Definitions, setting: &Setting) -> Sagas {
+    Sagas::new(setting.tables.clone(), definitions, setting.world.clone())
+}
+
+/// An orchestrator whose effects fail as planned.
+pub(crate) fn runner(play: &dyn Play, setting: &Setting, line: &Line) -> Runner {
+    let tables = setting.faults.tables(setting.tables.clone());
+    let (tables, line) = play.tamper(Arc::new(tables), Arc::new(line.clone()));
+    let sagas = Sagas::new(tables, definitions(play), setting.world.clone());
+    Runner {
+        coordinator: Coordinator::new(sagas, line).with_rules(play.rules()),
+        setting: setting.clone(),
+    }
+}
+
+fn faults(script: &Script) -> Faults {
+    match script.fault {
+        Some((at, fault)) => Faults::once(at, fault),
+        None => Faults::none(),
+    }
+}
+
+struct Director<'a> {
+    play: &'a dyn Play,
+    script: Script,
+    setting: Setting,
+    line: Line,
+    id: SagaId,
+    opening: Fact,
+    delivered: usize,
+    /// The effects until the saga first came to rest.
+    effects: usize,
+    violations: Vec<String>,
+}
+
+impl Director<'_> {
+    fn runner(&self) -> Runner {
+        runner(self.play, &self.setting, &self.line)
+    }
+
+    fn sagas(&self) -> Sagas {
+        sagas(definitions(self.play), &self.setting)
+    }
+
+    async fn stored(&self) -> Option<Stored> {
+        self.sagas().load(self.id).await.ok().flatten()
+    }
+
+    async fn estado(&self) -> Option<Estado> {
+        self.stored().await.map(|stored| stored.saga.estado)
+    }
+
+    async fn request(&mut self, request: Request) {
+        let opening = Some(&self.opening);
+        let requested = self.sagas().request(self.id, opening, &request).await;
+        if let Err(trouble) = requested {
+            self.violations.push(format!("{request:?}: {trouble}"));
+        }
+    }
+
+    /// Delivers what is new, wakes what is due, lets time pass; until nothing moves any more.
+    async fn until_rest(&mut self, held: bool) {
+        for _ in 0..ROUNDS {
+            self.play.tick(&self.setting).await;
+            let facts = self.play.facts(&self.setting).await;
+            let upto = if held {
+                facts.len().min(1)
+            } else {
+                facts.len()
+            };
+            let times = if self.script.stream == Stream::Thrice {
+                3
+            } else {
+                1
+            };
+            while let Some(fact) = facts.get(self.delivered).filter(|_| self.delivered < upto) {
+                let mut taken = true;
+                for _ in 0..times {
+                    // A process that was killed never answers: its batch is delivered again.
+                    taken &= self.runner().observe(self.id, fact).now_or_never() == Some(true);
+                }
+                if !taken {
+                    break;
+                }
+                self.delivered += 1;
+            }
+            if self.script.no_timers {
+                let again = self.opening.clone();
+                let _ = self.runner().observe(self.id, &again).now_or_never();
+            } else {
+                let _ = self.runner().wake().now_or_never();
+            }
+            for late in self.setting.faults.take_late() {
+                late.now_or_never();
+            }
+            let rests = self.stored().await.is_some_and(|stored| {
+                stored.saga.estado.has_ended() || stored.saga.estado == Estado::RequiereIntervencion
+            });
+            self.play.tick(&self.setting).await;
+            let heard = held || self.delivered >= self.play.facts(&self.setting).await.len();
+            if rests && heard {
+                return;
+            }
+            self.setting.clock.advance(ROUND);
+        }
+        let stuck = self.stored().await.map(|stored| {
+            let wake = stored.saga.wake();
+            format!(
+                "it does not come to rest: {}, wakes {wake:?}",
+                stored.saga.estado
+            )
+        });
+        self.violations
+            .push(stuck.unwrap_or_else(|| "it never began".to_owned()));
+    }
+
+    fn expected(&self) -> Estado {
+        let Script {
+            fails_at,
+            silent,
+            lost,
+            cancel,
+            ..
+        } = self.script;
+        let spent = lost.is_some_and(|(_, times)| times == u32::MAX);
+        if fails_at.is_some() || silent.is_some() || spent || cancel != Cancel::Never {
+            Estado::Compensada
+        } else {
+            Estado::Completada
+        }
+    }
+
+    async fn expect(&mut self, expected: Estado, when: &str) {
+        let found = self.estado().await;
+        if found != Some(expected) {
+            self.violations
+                .push(format!("{when} it is {found:?}, not {expected}"));
+        }
+    }
+
+    /// The person that the saga waits for.
+    async fn person(&mut self, step: usize, undo: Undo) {
+        if let Undo::Lost(_) = undo {
+            return;
+        }
+        self.expect(
+            Estado::RequiereIntervencion,
+            "with a step that cannot be undone",
+        )
+        .await;
+        self.line.trouble(step, Direction::Deshacer, None);
+        if undo == Undo::ByHand {
+            self.line.repeat_all();
+            self.request(Request::MarkDone("done by hand".to_owned()))
+                .await;
+        } else {
+            self.request(Request::Resume(None)).await;
+        }
+        self.until_rest(false).await;
+    }
+
+    async fn check(&mut self, when: &str) {
+        let Some(stored) = self.stored().await else {
+            self.violations.push(format!("{when}: there is no saga"));
+            return;
+        };
+        let saga = stored.saga;
+        let domain = self.play.check(&self.setting, &saga).await;
+        let found = log_violations(&self.play.definition(), &saga);
+        self.violations.extend(
+            domain
+                .into_iter()
+                .chain(found)
+                .map(|text| format!("{when}: {text}")),
+        );
+    }
+
+    async fn play(&mut self) {
+        let Script {
+            silent, lost, undo, ..
+        } = self.script;
+        if let Some(step) = silent {
+            self.line
+                .trouble(step, Direction::Hacer, Some(Trouble::Held));
+        }
+        if let Some((step, times)) = lost {
+            self.line
+                .trouble(step, Direction::Hacer, Some(Trouble::Lost(times)));
+        }
+        if let Some((step, undo)) = undo {
+            let trouble = match undo {
+                Undo::Lost(times) => Trouble::Lost(times),
+                Undo::Silent => Trouble::Lost(u32::MAX),
+                Undo::Refused | Undo::ByHand => Trouble::Refused,
+            };
+            self.line.trouble(step, Direction::Deshacer, Some(trouble));
+        }
+        if self.script.cancel == Cancel::Before {
+            self.request(Request::Cancel("before".to_owned())).await;
+        }
+        self.until_rest(self.script.stream == Stream::Held).await;
+        if self.script.cancel == Cancel::After {
+            self.request(Request::Cancel("after".to_owned())).await;
+            self.until_rest(false).await;
+        }
+        if let Some((step, undo)) = undo {
+            self.person(step, undo).await;
+        }
+        let expected = self.expected();
+        self.expect(expected, "at rest").await;
+        self.effects = self.setting.faults.count();
+        self.check("at rest").await;
+
+        // All that can still come: what was held back or late, every event and every command once more.
+        let log = self.stored().await.map(|stored| stored.saga.log.len());
+        for step in 1..=self.play.definition().steps.len() {
+            self.line.trouble(step, Direction::Hacer, None);
+        }
+        self.line.let_go();
+        self.line.repeat_all();
+        self.delivered = 0;
+        self.until_rest(false).await;
+        self.expect(expected, "after everything came again").await;
+        self.check("after everything came again").await;
+        let longer = self.stored().await.map(|stored| stored.saga.log.len());
+        let grown = longer.zip(log).map_or(0, |(longer, log)| longer - log);
+        if grown > 2 * self.play.definition().steps.len() {
+            self.violations
+                .push(format!("the log grew by {grown} lines when all was over"));
+        }
+        self.violations.extend(self.line.unlogged());
+    }
+}
+
+/// What does not hold of a saga by its log.
+pub(crate) fn log_violations(definition: &Definition, saga: &Saga) -> Vec<String> {
+    let mut found = vec![];
+    let mut replayed = Saga::replay(saga.id, definition, saga.log.clone());
+    let mut volatile = saga.clone();
+    for saga in replayed.iter_mut().chain([&mut volatile]) {
+        if let Some(out) = &mut saga.outstanding {
+            // How often a command was sent is a count, not a line.
+            (out.attempts, out.unanswered, out.due) = (0, false, None);
+        }
+    }
+    if replayed.as_ref() != Some(&volatile) {
+        found.push("its log does not replay to its state".to_owned());
+    }
+    let undone: Vec<_> = saga
+        .log
+        .iter()
+        .filter_map(|entry| match entry.what {
+            What::CompensacionEnviada { paso, .. } => Some(paso),
+            _ => None,
+        })
+        .collect();
+    if !undone.windows(2).all(|pair| pair.first() > pair.last()) {
+        found.push(format!(
+            "compensations went {undone:?}, not in reverse order"
+        ));
+    }
+    let ends = saga.estado.has_ended() || saga.estado == Estado::RequiereIntervencion;
+    if !ends && saga.wake().is_none() {
+        found.push(format!("it is {} and nothing wakes it", saga.estado));
+    }
+    found
+}
+
+/// Runs a script.
+///
+/// # Panics
+///
+/// Never; what goes wrong is among the violations.
+pub async fn run(play: &dyn Play, script: Script) -> Run {
+    let calm = setting(Faults::none(), 1);
+    let (id, opening) = play.open(&calm, script.fails_at).await;
+    let mut setting = calm.clone();
+    let others = |setting: &Setting, rival: bool, line: &Line| {
+        let sagas = sagas(definitions(play), setting);
+        let runner = rival.then(|| runner(play, setting, line));
+        let opening = opening.clone();
+        async move {
+            match runner {
+                Some(runner) => {
+                    let _ = runner.observe(id, &opening).await;
+                    runner.setting.clock.advance(ROUND);
+                    runner.wake().await;
+                }
+                None => {
+                    let cancel = Request::Cancel("meanwhile".to_owned());
+                    let _ = sagas.request(id, Some(&opening), &cancel).await;
+                }
+            }
+        }
+        .boxed()
+    };
+    let calm_line = |setting: &Setting| {
+        let participants = play.participants(setting, script.fails_at);
+        Line::new(participants, setting.faults.clone(), setting.tables.clone())
+    };
+    setting.faults = match (script.cancel, script.rival) {
+        (Cancel::AtEffect(at), _) => Faults::meanwhile(at, others(&calm, false, &calm_line(&calm))),
+        (_, Some(at)) => Faults::meanwhile(at, others(&calm, true, &calm_line(&calm))),
+        _ => faults(&script),
+    };
+    let participants = play.participants(&setting, script.fails_at);
+    let line = Line::new(participants, setting.faults.clone(), setting.tables.clone());
+    let mut director = Director {
+        play,
+        script,
+        setting,
+        line,
+        id,
+        opening,
+        delivered: 0,
+        effects: 0,
+        violations: vec![],
+    };
+    director.play().await;
+    let saga = director.stored().await.map(|stored| stored.saga);
+    Run {
+        saga,
+        effects: director.effects,
+        trace: director.setting.faults.trace(),
+        violations: director.violations,
+    }
+}
