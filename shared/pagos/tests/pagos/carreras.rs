@@ -1,0 +1,203 @@
+//! Commands side by side: in every order of their calls of tables, and in the order that a seed decides, with faults at any effect.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+};
+
+use event_store::{HandleError, Handled};
+use events::{Command, Payload};
+use futures::future::BoxFuture;
+use pagos::simulador::balance;
+use rust_decimal::Decimal;
+use simulation::{Dice, Faults, Scheduler, Step, every_order};
+
+use crate::{
+    bench::Bench,
+    escenario::{RESERVA, pagar, revertir},
+};
+
+/// What can go wrong, and how often.
+#[derive(Clone, Copy, Debug)]
+pub struct Trouble {
+    pub seed: u64,
+    /// Once in how many effects something fails; 0 for never.
+    pub fault_one_in: u64,
+    /// Once in how many steps a process is killed; 0 for never.
+    pub kill_one_in: u64,
+}
+
+/// How often a client sends a command before it gives up.
+const PATIENCE: usize = 8;
+
+/// What clients heard.
+#[derive(Default)]
+pub struct Heard {
+    pub answers: Vec<(Command, Handled)>,
+    pub unanswered: Vec<Command>,
+}
+
+/// An answer, or none where what ran was an effect that came late.
+type Answer = Option<Result<Handled, HandleError>>;
+
+/// A client: the commands it has still to send, and how often it has sent the first of them.
+struct Client {
+    commands: VecDeque<Command>,
+    sent: usize,
+}
+
+impl Client {
+    /// The command to send next.
+    fn next(&mut self, heard: &mut Heard) -> Option<Command> {
+        if self.sent == PATIENCE {
+            heard.unanswered.extend(self.commands.pop_front());
+            self.sent = 0;
+        }
+        self.sent += 1;
+        self.commands.front().cloned()
+    }
+}
+
+/// Clients send their commands one after the other, each until it is answered or they give up, and all side by side.
+pub fn run(bench: &Bench, trouble: Trouble, clients: Vec<Vec<Command>>) -> Heard {
+    let dice = Dice::new(trouble.seed);
+    let faults = Faults::by_chance(dice.clone(), trouble.fault_one_in);
+    let process = |command: &Command| -> BoxFuture<'static, Answer> {
+        let work = bench.process(&faults, command);
+        Box::pin(async move { Some(work.await) })
+    };
+    let mut heard = Heard::default();
+    let mut scheduler = Scheduler::default();
+    let mut working = BTreeMap::new();
+    let mut clients: Vec<_> = clients
+        .into_iter()
+        .map(|commands| Client {
+            commands: commands.into(),
+            sent: 0,
+        })
+        .collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        if let Some(command) = client.next(&mut heard) {
+            working.insert(scheduler.spawn(process(&command)), number);
+        }
+    }
+    loop {
+        for late in faults.take_late() {
+            scheduler.spawn(Box::pin(async move {
+                late.await;
+                None
+            }));
+        }
+        let (ended, answer) = match scheduler.step(&dice, trouble.kill_one_in) {
+            Step::Progress => continue,
+            Step::Idle => return heard,
+            Step::Done(process, answer) => (process, answer),
+            Step::Killed(process) => (process, None),
+        };
+        let Some(number) = working.remove(&ended) else {
+            continue;
+        };
+        let client = &mut clients[number];
+        if let Some(Ok(handled)) = answer {
+            let command = client.commands.pop_front().unwrap();
+            heard.answers.push((command, handled));
+            client.sent = 0;
+        }
+        if let Some(command) = client.next(&mut heard) {
+            working.insert(scheduler.spawn(process(&command)), number);
+        }
+    }
+}
+
+/// Two commands in every order of their calls of tables, after others. Once both have been repeated until they were answered, money and
+/// stream agree; `check` looks at the rest. Returns how many orders there were.
+fn in_every_order(
+    before: &[Command],
+    commands: [&Command; 2],
+    mut check: impl FnMut(&Bench, &[usize]),
+) -> usize {
+    let bench = RefCell::new(Bench::new());
+    every_order(
+        || {
+            let fresh = Bench::new();
+            for command in before {
+                fresh.event(command);
+            }
+            let processes = commands.map(|command| fresh.in_steps(command));
+            bench.replace(fresh);
+            processes
+        },
+        |answers, order| {
+            let bench = bench.borrow();
+            for (command, answer) in commands.iter().zip(answers) {
+                let again = bench.insist(&Faults::none(), command);
+                // What was answered stays so; only a command that was not decided may hear something else later.
+                if let Ok(Handled::Committed { events, .. }) = answer {
+                    let Handled::Committed { events: same, .. } = again else {
+                        panic!("{order:?}: taken back")
+                    };
+                    assert_eq!(events, same, "{order:?}");
+                }
+            }
+            assert_eq!(bench.agrees(RESERVA), Ok(()), "{order:?}");
+            check(&bench, order);
+        },
+    )
+}
+
+fn net(bench: &Bench) -> Decimal {
+    balance(&bench.ledger(RESERVA))
+}
+
+#[test]
+fn a_payment_and_its_reversal_in_every_order_leave_nothing_charged() {
+    for medio in ["tok_visa", "tok_timeout", "tok_intermitente"] {
+        let mut outcomes = BTreeMap::new();
+        let orders = in_every_order(&[], [&pagar(1, medio), &revertir(2)], |bench, order| {
+            assert_eq!(net(bench), Decimal::ZERO, "{medio} {order:?}");
+            let history = bench.history(RESERVA);
+            let Some(Payload::PagoRevertido(_)) = history.last() else {
+                panic!("{medio} {order:?}: {history:?}")
+            };
+            *outcomes
+                .entry((history.len(), bench.ledger(RESERVA).len()))
+                .or_insert(0) += 1;
+        });
+        println!("{medio}: {orders} orders, events and movements: {outcomes:?}");
+        assert!(orders > 50, "{medio}: {orders}");
+        if medio == "tok_visa" {
+            // Reverted before it was charged, between charge and commit, and after it was paid.
+            assert!(outcomes.contains_key(&(1, 0)) && outcomes.contains_key(&(1, 2)));
+            assert!(outcomes.contains_key(&(2, 2)));
+        }
+    }
+}
+
+#[test]
+fn two_payments_in_every_order_charge_once() {
+    let mut other = pagar(2, "tok_intermitente");
+    other.data["monto"] = "70.00".into();
+    for (second, amounts) in [
+        (pagar(2, "tok_visa"), vec!["119.00"]),
+        (other, vec!["119.00", "89.00"]),
+    ] {
+        let commands = [&pagar(1, "tok_visa"), &second];
+        in_every_order(&[], commands, |bench, order| {
+            assert_eq!(bench.ledger(RESERVA).len(), 1, "{order:?}");
+            assert_eq!(bench.history(RESERVA).len(), 1, "{order:?}");
+            let net = net(bench).to_string();
+            assert!(amounts.contains(&&*net), "{order:?}: {net}");
+        });
+    }
+}
+
+#[test]
+fn two_reversals_in_every_order_give_back_once() {
+    for before in [vec![], vec![pagar(1, "tok_visa")]] {
+        let moved = 2 * before.len();
+        in_every_order(&before, [&revertir(2), &revertir(3)], |bench, order| {
+            assert_eq!(bench.ledger(RESERVA).len(), moved, "{order:?}");
+            assert_eq!(bench.history(RESERVA).len(), 1 + before.len(), "{order:?}");
+        });
+    }
+}

@@ -1,0 +1,211 @@
+//! Given events, when a command, then events or a refusal, and what the gateway was asked.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use event_store::{Circumstances, Decider, Decision, Unavailable};
+use events::{
+    Catalogue, Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment,
+    NewEvent, Origin, Payload, Problem, SagaMode, StreamId,
+    pagos::{PagoFallido, PagoRevertido, ReservaPagada},
+    vuelos::{Monto, Pago},
+};
+use futures::executor::block_on;
+use pagos::{
+    Gateway, PAGAR_RESERVA, Pagos, REVERTIR_PAGO,
+    gateway::{Anulacion, Cobro, NoAnswer},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub const RESERVA: IdReserva = IdReserva(Uuid::from_u128(1));
+
+/// The time of the command.
+pub fn now() -> Moment {
+    "2026-01-31T13:00:00.000Z".parse().unwrap()
+}
+
+/// The time of every event of a history.
+pub fn before() -> Moment {
+    "2026-01-31T12:00:00.000Z".parse().unwrap()
+}
+
+pub fn pago(monto: &str, medio: &str) -> Pago {
+    Pago {
+        monto: Monto(monto.parse().unwrap()),
+        monto_vat: Monto("19.00".parse().unwrap()),
+        moneda: "USD".into(),
+        medio: medio.into(),
+    }
+}
+
+pub fn command(id: u128, subject: IdReserva, kind: &str, data: Value) -> Command {
+    Command {
+        id: CommandId(Uuid::from_u128(id)),
+        kind: kind.into(),
+        subject,
+        correlationid: IdCorrelacion(Uuid::from_u128(2)),
+        causationid: None,
+        prueba: false,
+        sagamode: SagaMode::Orquestacion,
+        traceparent: None,
+        data,
+    }
+}
+
+/// To pay 100.00 and tax.
+pub fn pagar(id: u128, medio: &str) -> Command {
+    command(id, RESERVA, PAGAR_RESERVA, json!(pago("100.00", medio)))
+}
+
+pub fn revertir(id: u128) -> Command {
+    command(id, RESERVA, REVERTIR_PAGO, json!({}))
+}
+
+pub fn pagada(pago: Pago, fecha_actualizacion: Moment) -> NewEvent {
+    ReservaPagada {
+        id_reserva: RESERVA,
+        pago,
+        fecha_actualizacion,
+    }
+    .into()
+}
+
+pub fn fallido(motivo: &str, fecha_actualizacion: Moment) -> NewEvent {
+    PagoFallido {
+        id_reserva: RESERVA,
+        motivo: motivo.into(),
+        fecha_actualizacion,
+    }
+    .into()
+}
+
+pub fn revertido(devuelto: bool, fecha_actualizacion: Moment) -> NewEvent {
+    PagoRevertido {
+        id_reserva: RESERVA,
+        devuelto,
+        fecha_actualizacion,
+    }
+    .into()
+}
+
+/// The history, as it comes out of the store.
+pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payload)> {
+    let command = command(9, RESERVA, "Cualquiera", Value::Null);
+    let placed = (1..).zip(events).map(|(version, new)| {
+        let origin = Origin {
+            command: &command,
+            stream: StreamId::new(Context::Pagos, RESERVA),
+            version,
+            id: EventId(Uuid::from_u128(version.into())),
+            time: before(),
+        };
+        let text = Event::placed(new, origin).encode().unwrap();
+        Event::decode(text.as_bytes(), &Catalogue::current()).unwrap()
+    });
+    placed.collect()
+}
+
+/// A gateway that gives one answer to everything, and notes what it is asked.
+struct Noting {
+    cobro: Result<Cobro, NoAnswer>,
+    anulacion: Result<Anulacion, NoAnswer>,
+    asked: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Gateway for Noting {
+    async fn cobrar(&self, key: &str, pago: &Pago) -> Result<Cobro, NoAnswer> {
+        let asked = format!("cobrar {key} {} {}", pago.monto.0, pago.medio);
+        self.asked.lock().unwrap().push(asked);
+        self.cobro.clone()
+    }
+
+    async fn anular(&self, key: &str) -> Result<Anulacion, NoAnswer> {
+        self.asked.lock().unwrap().push(format!("anular {key}"));
+        self.anulacion.clone()
+    }
+}
+
+pub struct Escenario {
+    history: Vec<(Event, Payload)>,
+    cobro: Result<Cobro, NoAnswer>,
+    anulacion: Result<Anulacion, NoAnswer>,
+}
+
+/// Where the gateway would charge what it is asked for with `tok_visa`, and give it back.
+pub fn given(events: impl IntoIterator<Item = NewEvent>) -> Escenario {
+    Escenario {
+        history: history(events),
+        cobro: Ok(Cobro::Cobrado(pago("100.00", "tok_visa"))),
+        anulacion: Ok(Anulacion::Devuelto),
+    }
+}
+
+impl Escenario {
+    pub fn whose_charge(mut self, cobro: Result<Cobro, NoAnswer>) -> Self {
+        self.cobro = cobro;
+        self
+    }
+
+    pub fn whose_void(mut self, anulacion: Result<Anulacion, NoAnswer>) -> Self {
+        self.anulacion = anulacion;
+        self
+    }
+
+    pub fn when(self, command: &Command) -> Outcome {
+        let gateway = Arc::new(Noting {
+            cobro: self.cobro,
+            anulacion: self.anulacion,
+            asked: Mutex::default(),
+        });
+        let pagos = Pagos {
+            gateway: gateway.clone(),
+        };
+        let circumstances = Circumstances {
+            now: now(),
+            refused: vec![],
+        };
+        Outcome {
+            decision: block_on(pagos.decide(&self.history, command, &circumstances)),
+            asked: gateway.asked.lock().unwrap().clone(),
+            history: self.history,
+        }
+    }
+}
+
+pub struct Outcome {
+    history: Vec<(Event, Payload)>,
+    decision: Result<Decision, Unavailable>,
+    asked: Vec<String>,
+}
+
+impl Outcome {
+    /// The gateway was asked this, once, and these are the events.
+    pub fn then(self, asked: &str, events: impl IntoIterator<Item = NewEvent>) {
+        let events = events.into_iter().collect();
+        assert_eq!(self.decision, Ok(Decision::commit(events)));
+        assert_eq!(self.asked, [asked]);
+    }
+
+    /// It was so already, by the event of this version, and the gateway was not asked.
+    pub fn then_already(self, version: usize) {
+        let event = self.history[version - 1].0.clone();
+        assert_eq!(self.decision, Ok(Decision::Already(vec![event])));
+        assert_eq!(self.asked, [""; 0]);
+    }
+
+    /// The gateway was not asked.
+    pub fn then_refused(self, is: impl Fn(&Problem) -> bool) -> Problem {
+        assert_eq!(self.asked, [""; 0]);
+        match self.decision {
+            Ok(Decision::Reject(problem)) if is(&problem) => problem,
+            other => panic!("not so refused: {other:?}"),
+        }
+    }
+
+    pub fn then_unavailable(self, because: &str) {
+        let error = self.decision.unwrap_err();
+        assert!(error.0.contains(because), "{error}");
+    }
+}
