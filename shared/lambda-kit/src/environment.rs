@@ -26,8 +26,8 @@ const TABLES: [(TableName, &str); 7] = [
     (consumer::TABLE, "AEROALPES_PARKED_TABLE"),
     (TableName("sagas"), "AEROALPES_SAGAS_TABLE"),
     (gds::TABLE, "AEROALPES_SEATS_TABLE"),
-    (TableName("ledger"), "AEROALPES_LEDGER_TABLE"),
-    (TableName("faults"), FAULTS),
+    (pagos::simulador::TABLE, "AEROALPES_LEDGER_TABLE"),
+    (participant::TABLE, FAULTS),
 ];
 const FUNCTIONS: [(FunctionName, &str); 4] = [
     (

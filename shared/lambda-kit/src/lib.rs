@@ -1,4 +1,4 @@
-//! What every function does when it starts, and how those that speak HTTP answer.
+//! What every function does when it starts, and how those that speak HTTP and those that take commands answer.
 
 #![deny(missing_docs)]
 
@@ -7,6 +7,7 @@ pub mod http;
 pub mod kinesis;
 mod logging;
 pub mod metrics;
+pub mod participant;
 
 pub use environment::{Environment, StartError};
 pub use logging::start as start_logging;

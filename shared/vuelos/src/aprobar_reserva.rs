@@ -2,7 +2,7 @@
 
 use event_store::{Decision, latest};
 use events::{
-    Command, Event, Moment, Payload, Problem, Violation, kinds,
+    Command, Event, Moment, NewEvent, Payload, Problem, Violation, kinds,
     vuelos::{AprobacionReservaFallida, AprobarReserva, EstadoReserva, ReservaAprobada},
 };
 use parse::invalid;
@@ -35,14 +35,7 @@ pub(crate) fn decide(
         return Err(Problem::of(kinds::NOT_FOUND).because("No existe la reserva que se aprueba"));
     }
     if reserva.estado() == Some(EstadoReserva::Cancelada) {
-        return Ok(Decision::commit(vec![
-            AprobacionReservaFallida {
-                id_reserva: command.subject,
-                fecha_actualizacion: now,
-                motivo: CANCELADA.into(),
-            }
-            .into(),
-        ]));
+        return Ok(Decision::commit(vec![fallida(command, CANCELADA, now)]));
     }
     let earlier = latest(history, |payload| {
         matches!(payload, Payload::ReservaAprobada(_))
@@ -57,4 +50,23 @@ pub(crate) fn decide(
             .into(),
         ]),
     })
+}
+
+/// The failure that a test asks for: of what is pending, which else would be approved.
+pub(crate) fn failure(
+    history: &[(Event, Payload)],
+    command: &Command,
+    now: Moment,
+) -> Option<NewEvent> {
+    let pending = Reserva::fold(history).estado() == Some(EstadoReserva::Pendiente);
+    pending.then(|| fallida(command, participant::MOTIVO, now))
+}
+
+fn fallida(command: &Command, motivo: &str, now: Moment) -> NewEvent {
+    AprobacionReservaFallida {
+        id_reserva: command.subject,
+        fecha_actualizacion: now,
+        motivo: motivo.into(),
+    }
+    .into()
 }

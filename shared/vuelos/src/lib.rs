@@ -29,6 +29,7 @@ use async_trait::async_trait;
 use event_store::{Circumstances, Decider, Decision, Unavailable};
 use events::{Command, Context, Event, Moment, Payload, StreamId};
 use parse::unknown_command;
+use participant::Failure;
 
 pub use reserva::{Detalle, Reserva};
 
@@ -38,6 +39,12 @@ pub const CREAR_RESERVA: &str = "CrearReserva";
 pub const APROBAR_RESERVA: &str = "AprobarReserva";
 /// Cancels one; data as [`events::vuelos::CancelarReserva`].
 pub const CANCELAR_RESERVA: &str = "CancelarReserva";
+
+/// How this context fails when a test wants it to.
+pub const FAILURE: Failure = Failure {
+    command: APROBAR_RESERVA,
+    event: aprobar_reserva::failure,
+};
 
 /// The rules of this context, as the event store asks for them.
 #[derive(Clone, Copy, Debug, Default)]
