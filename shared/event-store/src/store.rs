@@ -209,11 +209,7 @@ impl EventStore {
             }
             // What is committed goes to the log before anything is committed after it.
             self.publish_pending(&stream).await?;
-            let history = stream.decode(self.reader.catalogue(), 1, Version::MAX)?;
-            let history: Vec<_> = history
-                .into_iter()
-                .map(|stored| (stored.event, stored.payload))
-                .collect();
+            let history = stream.history(self.reader.catalogue())?;
             circumstances.now = self.now();
             let decision = decider.decide(&history, command, &circumstances).await;
             let (new, with) =

@@ -164,6 +164,18 @@ impl Stream {
             .collect()
     }
 
+    /// Decodes every event, as decisions take them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::decode`].
+    pub fn history(&self, catalogue: &Catalogue) -> Result<Vec<(Event, Payload)>, StreamError> {
+        let decoded = self.decode(catalogue, 1, Version::MAX)?.into_iter();
+        Ok(decoded
+            .map(|stored| (stored.event, stored.payload))
+            .collect())
+    }
+
     /// The bytes that its item takes in the table, about: never less than they are.
     #[must_use]
     pub(crate) fn size(&self) -> usize {
@@ -282,5 +294,14 @@ impl StreamReader {
             || Ok(Stream::empty(id)),
             |item| Stream::from_item(id, &item),
         )
+    }
+
+    /// Reads every event of one stream.
+    ///
+    /// # Errors
+    ///
+    /// See [`StreamError`].
+    pub async fn history(&self, id: StreamId) -> Result<Vec<(Event, Payload)>, StreamError> {
+        self.read_one(id).await?.history(&self.catalogue)
     }
 }

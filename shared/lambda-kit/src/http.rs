@@ -1,19 +1,28 @@
 //! What the functions behind the HTTP API share: reading requests, writing answers, one log line each.
 
-use std::{borrow::Cow, future::Future, sync::Arc, time::Instant};
+mod body;
+mod idempotency;
+mod refusal;
+mod trace;
 
-use event_store::HandleError;
-use events::{Problem, Violation, kinds};
+use std::{future::Future, str::FromStr, sync::Arc, time::Instant};
+
+use events::{IdCorrelacion, Problem, Violation, kinds};
 use lambda_http::{
     Body, Error, Request, RequestExt, Response,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     service_fn,
 };
 use serde::Serialize;
 use tracing::{Instrument, info, info_span};
 
+pub use body::{MAX_BODY, json_body, optional_json_body};
+pub use idempotency::{command_id, reservation_of, with_key};
+pub use refusal::Refusal;
+pub use trace::traceparent;
+
 /// The header that carries the correlation id back to the caller.
-pub const CORRELATION_HEADER: &str = "x-correlacion";
+const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlacion");
 
 /// A path split at its slashes, as `["vuelos", "reserva", "…"]`, for matching. A slash at the end makes another path: a `Location`
 /// relative to it would lead elsewhere.
@@ -22,10 +31,38 @@ pub fn segments(request: &Request) -> Vec<&str> {
     request.raw_http_path().split('/').skip(1).collect()
 }
 
+/// An id in a path.
+///
+/// # Errors
+///
+/// The [`Problem`] of a text that is none: there can be nothing of that name.
+pub fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| {
+        let errores = vec![Violation::new("id", "formato", "Debe ser un UUID")];
+        Problem::of(kinds::NOT_FOUND).at(errores)
+    })
+}
+
 /// An answer in JSON.
 #[must_use]
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     answer(status, "application/json", serde_json::to_string(body))
+}
+
+/// The answer that something is accepted, in the saga of this correlation id.
+#[must_use]
+pub fn accepted(saga: IdCorrelacion, body: &impl Serialize) -> Response<Body> {
+    let response = json(StatusCode::ACCEPTED, body);
+    with_header(response, CORRELATION_HEADER, &saga.to_string())
+}
+
+/// The answer with a header. A text that no header can have is left out.
+#[must_use]
+pub fn with_header(mut response: Response<Body>, name: HeaderName, text: &str) -> Response<Body> {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        response.headers_mut().insert(name, value);
+    }
+    response
 }
 
 /// An answer that refuses.
@@ -65,24 +102,6 @@ pub fn no_such_method(allowed: &'static str) -> Response<Body> {
     response
 }
 
-/// Fields of the request break rules.
-#[must_use]
-pub fn invalid(errores: Vec<Violation>) -> Response<Body> {
-    problem(&Problem::of(kinds::INVALID).at(errores))
-}
-
-/// Infrastructure failed. What it said is logged, and not told.
-#[must_use]
-pub fn failed(error: &HandleError) -> Response<Body> {
-    tracing::error!(%error, "request failed");
-    let kind = match error {
-        HandleError::Contention(_) => kinds::CONTENTION,
-        HandleError::Unavailable(_) | HandleError::NotAppended => kinds::UNAVAILABLE,
-        HandleError::Broken(_) => kinds::INTERNAL,
-    };
-    problem(&Problem::of(kind))
-}
-
 fn answer(
     status: StatusCode,
     content_type: &'static str,
@@ -104,22 +123,11 @@ fn answer(
 }
 
 /// A header's text; `None` if it is not there or not text.
-#[must_use]
-pub fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request
         .headers()
         .get(name)
         .and_then(|value| value.to_str().ok())
-}
-
-/// The body as bytes.
-#[must_use]
-pub fn body(request: &Request) -> Cow<'_, [u8]> {
-    match request.body() {
-        Body::Text(text) => Cow::Borrowed(text.as_bytes()),
-        Body::Binary(bytes) => Cow::Borrowed(bytes),
-        _ => Cow::Borrowed(&[]),
-    }
 }
 
 /// Serves requests until the runtime ends the process, logging a line for each.

@@ -1,5 +1,7 @@
 //! Forms of text that more than one context reads.
 
+use std::{ops::RangeInclusive, str::FromStr};
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
@@ -22,6 +24,35 @@ impl<'a> Node<'a> {
             return self.fault(violations, Regla::Vacio, "Debe decir algo");
         }
         self.text_up_to(limit, violations)
+    }
+
+    /// The value as one of these words, for what each stands for.
+    pub fn one_of<T: Copy>(self, choices: &[(&str, T)], violations: &mut Violations) -> Option<T> {
+        let text = self.text(violations)?;
+        let found = choices.iter().find(|(word, _)| *word == text);
+        found.map(|(_, meaning)| *meaning).or_else(|| {
+            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+            let detalle = format!("Debe ser uno de {}", words.join(", "));
+            self.fault(violations, Regla::Opcion, detalle)
+        })
+    }
+
+    /// The value as an identifier, each of which is a UUID.
+    pub fn id<T: FromStr>(self, violations: &mut Violations) -> Option<T> {
+        let id = self.text(violations)?.parse().ok();
+        id.or_else(|| self.fault(violations, Regla::Formato, "Debe ser un UUID"))
+    }
+
+    /// The value as a whole number in a range.
+    pub fn whole(self, range: RangeInclusive<u32>, violations: &mut Violations) -> Option<u32> {
+        let (least, most) = (range.start(), range.end());
+        let detalle = format!("Debe ser un entero de {least} a {most}");
+        if !self.is_number() {
+            return self.fault(violations, Regla::Tipo, detalle);
+        }
+        let number = self.unsigned().and_then(|number| number.try_into().ok());
+        let number = number.filter(|number| range.contains(number));
+        number.or_else(|| self.fault(violations, Regla::Limite, detalle))
     }
 
     /// The value as three capital letters: the form of both IATA codes and currencies.

@@ -98,9 +98,7 @@ impl<'a> Node<'a> {
 
     /// The value as an object with no other fields than these.
     pub fn object(self, fields: &[&str], violations: &mut Violations) -> Option<Object<'a>> {
-        let Value::Object(map) = self.value else {
-            return self.fault(violations, Regla::Tipo, "Debe ser un objeto");
-        };
+        let map = self.any_object(violations)?;
         let object = Object {
             fields: map,
             path: self.path,
@@ -114,6 +112,26 @@ impl<'a> Node<'a> {
             violations.add(object.path.field(name), Regla::CampoDesconocido, detalle);
         }
         Some(object)
+    }
+
+    /// The value as an object with whatever fields: for others to read.
+    pub fn any_object(self, violations: &mut Violations) -> Option<&'a Map<String, Value>> {
+        let object = self.value.as_object();
+        object.or_else(|| self.fault(violations, Regla::Tipo, "Debe ser un objeto"))
+    }
+
+    /// The value as `true` or `false`.
+    pub fn boolean(self, violations: &mut Violations) -> Option<bool> {
+        let boolean = self.value.as_bool();
+        boolean.or_else(|| self.fault(violations, Regla::Tipo, "Debe ser true o false"))
+    }
+
+    pub(crate) fn is_number(self) -> bool {
+        self.value.is_number()
+    }
+
+    pub(crate) fn unsigned(self) -> Option<u64> {
+        self.value.as_u64()
     }
 
     /// The value as a text.

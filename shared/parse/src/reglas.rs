@@ -20,6 +20,8 @@ pub enum Regla {
     Formato,
     /// The text is none of the known choices.
     Opcion,
+    /// The word is kept for another use.
+    Reservado,
     /// Not a date of RFC 3339 with an offset.
     Fecha,
     /// A date outside the years that are accepted.
@@ -57,6 +59,7 @@ impl Regla {
             Self::Tamano => "tamano",
             Self::Formato => "formato",
             Self::Opcion => "opcion",
+            Self::Reservado => "reservado",
             Self::Fecha => "fecha",
             Self::FechaFueraDeRango => "fecha-fuera-de-rango",
             Self::AeropuertoDesconocido => "aeropuerto-desconocido",

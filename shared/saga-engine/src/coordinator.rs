@@ -281,7 +281,8 @@ impl Sagas {
             };
             let (definition, before) = begun?;
             let (saga, _) = transition(definition, &before, &input, self.now());
-            if saga == before {
+            // One that begins with the request is stored all the same: nobody else may ever begin it.
+            if saga == before && stored.is_some() {
                 let known = matches!(request, Request::Cancel(_))
                     && !matches!(saga.estado, Estado::Compensada);
                 return Ok(if known {

@@ -314,15 +314,11 @@ fn read_monto(
 }
 
 fn read_saga(node: Node<'_>, violations: &mut Violations) -> Option<SagaMode> {
-    match node.text(violations)? {
-        "orquestacion" => Some(SagaMode::Orquestacion),
-        "coreografia" => Some(SagaMode::Coreografia),
-        _ => node.fault(
-            violations,
-            Regla::Opcion,
-            "Debe ser orquestacion o coreografia",
-        ),
-    }
+    let modes = [
+        ("orquestacion", SagaMode::Orquestacion),
+        ("coreografia", SagaMode::Coreografia),
+    ];
+    node.one_of(&modes, violations)
 }
 
 /// Its rules: those of its data, and that the reservation was neither made nor cancelled before.

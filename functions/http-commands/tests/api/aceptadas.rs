@@ -1,9 +1,9 @@
 //! Requests that make a reservation, and their repetitions.
 
-use lambda_http::http::Method;
+use http_testing::{SAMPLE, ask, post, sample, with_header};
 use serde_json::{Value, json};
 
-use crate::support::{Fixture, SAMPLE, post, sample};
+use crate::support::{Fixture, RESERVA};
 
 #[test]
 fn an_accepted_request_is_committed_and_logged() {
@@ -21,7 +21,7 @@ fn an_accepted_request_is_committed_and_logged() {
     assert_eq!(answer.header("Location"), Some(&*format!("reserva/{id}")));
     assert_eq!(answer.header("X-Correlacion"), Some(correlation));
 
-    let logged = fixture.logged();
+    let logged = fixture.system.logged();
     let [event] = logged.as_slice() else {
         panic!("one event: {logged:?}");
     };
@@ -34,7 +34,7 @@ fn an_accepted_request_is_committed_and_logged() {
     assert_eq!(event["data"]["itinerarios"], sample()["itinerarios"]);
     assert_eq!(event["data"]["pago"]["medio"], "tok_visa");
 
-    let stored = fixture.stored();
+    let stored = fixture.system.stored();
     let [item] = stored.as_slice() else {
         panic!("one stream: {stored:?}");
     };
@@ -42,7 +42,7 @@ fn an_accepted_request_is_committed_and_logged() {
     assert_eq!(text, *event);
     assert_eq!(item["published"], 1);
     assert_eq!(item.get("gsi1pk"), None, "nothing waits for the sweeper");
-    let record = &fixture.log.records()[0];
+    let record = &fixture.system.log.records()[0];
     assert_eq!(record.partition_key, id);
 }
 
@@ -55,7 +55,7 @@ fn what_the_client_adds_is_taken_over() {
         json!({"monto": "100", "monto_vat": "19.0", "moneda": "USD", "medio": "tok_rechazada"});
     body["saga"] = "coreografia".into();
     assert_eq!(fixture.post(body.to_string()).status, 202);
-    let event = &fixture.logged()[0];
+    let event = &fixture.system.logged()[0];
     assert_eq!(event["sagamode"], "coreografia");
     assert_eq!(event["data"]["id_cliente"], "cliente-42");
     assert_eq!(
@@ -71,7 +71,7 @@ fn every_content_type_of_json_is_taken() {
         "Application/JSON; charset=utf-8",
         "application/vnd.aeroalpes+json",
     ] {
-        let mut request = post().body(SAMPLE.into()).unwrap();
+        let mut request = post(RESERVA, SAMPLE);
         let headers = request.headers_mut();
         headers.insert("Content-Type", media.parse().unwrap());
         assert_eq!(Fixture::new().answer(&request).status, 202, "{media}");
@@ -87,7 +87,7 @@ fn requests_without_a_key_are_as_many_reservations() {
     let fixture = Fixture::new();
     let ids = [(); 2].map(|()| fixture.post(SAMPLE).body["id_reserva"].clone());
     assert_ne!(ids[0], ids[1]);
-    assert_eq!(fixture.logged().len(), 2);
+    assert_eq!(fixture.system.logged().len(), 2);
 }
 
 #[test]
@@ -131,12 +131,12 @@ fn a_repetition_has_the_same_answer_and_no_second_effect() {
         assert_eq!(again.text, first.text);
         assert_eq!(again.headers, first.headers);
     }
-    assert_eq!(fixture.logged().len(), 1);
-    assert_eq!(fixture.stored().len(), 1);
+    assert_eq!(fixture.system.logged().len(), 1);
+    assert_eq!(fixture.system.stored().len(), 1);
 
     let other = fixture.post_with_key("clave-2", SAMPLE);
     assert_ne!(other.body["id_reserva"], first.body["id_reserva"]);
-    assert_eq!(fixture.logged().len(), 2);
+    assert_eq!(fixture.system.logged().len(), 2);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_key_with_another_body_is_refused() {
     body["id_cliente"] = "otro".into();
     let second = fixture.post_with_key("clave-1", body.to_string());
     second.assert_problem(422, "clave-de-idempotencia-reutilizada", "another body");
-    assert_eq!(fixture.logged().len(), 1);
+    assert_eq!(fixture.system.logged().len(), 1);
     assert_eq!(fixture.post_with_key("clave-1", SAMPLE).text, first.text);
 }
 
@@ -170,10 +170,9 @@ fn keys_are_taken_up_to_their_limits() {
             "{key}"
         );
     }
-    let twice = post()
-        .header("Idempotency-Key", "a")
-        .header("Idempotency-Key", "b");
-    let answer = Fixture::new().answer(&twice.body(SAMPLE.into()).unwrap());
+    let once = with_header(post(RESERVA, SAMPLE), "Idempotency-Key", "a");
+    let twice = with_header(once, "Idempotency-Key", "b");
+    let answer = Fixture::new().answer(&twice);
     answer.assert_problem(400, "solicitud-invalida", "twice");
     assert_eq!(answer.errores(), ["Idempotency-Key: formato"]);
 }
@@ -194,10 +193,10 @@ fn the_trace_of_the_caller_goes_with_the_event() {
         (String::new(), false),
     ] {
         let fixture = Fixture::new();
-        let request = post().header("traceparent", &traceparent);
-        let answer = fixture.answer(&request.body(SAMPLE.into()).unwrap());
+        let request = with_header(post(RESERVA, SAMPLE), "traceparent", &traceparent);
+        let answer = fixture.answer(&request);
         assert_eq!(answer.status, 202, "{traceparent}");
-        let event = &fixture.logged()[0];
+        let event = &fixture.system.logged()[0];
         let expected = expected.then(|| Value::from(traceparent.as_str()));
         assert_eq!(event.get("traceparent"), expected.as_ref(), "{traceparent}");
     }
@@ -206,12 +205,16 @@ fn the_trace_of_the_caller_goes_with_the_event() {
 #[test]
 fn other_methods_and_paths_are_not_there() {
     let fixture = Fixture::new();
-    for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE] {
-        let mut request = post().body(SAMPLE.into()).unwrap();
-        *request.method_mut() = method.clone();
-        let answer = fixture.answer(&request);
-        answer.assert_problem(405, "metodo-no-permitido", method.as_str());
-        assert_eq!(answer.header("Allow"), Some("POST"));
+    for path in [
+        RESERVA,
+        "/vuelos/reserva/x/cancelacion",
+        "/sagas/x/reanudacion",
+    ] {
+        for method in ["GET", "PUT", "PATCH", "DELETE"] {
+            let answer = fixture.answer(&ask(method, path));
+            answer.assert_problem(405, "metodo-no-permitido", path);
+            assert_eq!(answer.header("Allow"), Some("POST"));
+        }
     }
     for path in [
         "/",
@@ -219,10 +222,15 @@ fn other_methods_and_paths_are_not_there() {
         "/vuelos/reserva/x",
         "/VUELOS/reserva",
         "/vuelos/reserva/../reserva",
+        "/vuelos/reserva/x/cancelacion/",
+        "/vuelos/reserva/x/aprobacion",
+        "/sagas",
+        "/sagas/x",
     ] {
-        let request = post().uri(path).body(SAMPLE.into()).unwrap();
-        let answer = fixture.answer(&request);
+        let answer = fixture.post_to(path, SAMPLE);
         answer.assert_problem(404, "no-existe", path);
     }
-    fixture.assert_nothing_happened("other methods and paths");
+    fixture
+        .system
+        .assert_nothing_happened("other methods and paths");
 }

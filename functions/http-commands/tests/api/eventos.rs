@@ -1,48 +1,45 @@
 //! The sample events of `events/`, as API Gateway REST and, `_v2`, `cargo lambda watch` send them.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::collections::BTreeMap;
 
-use lambda_http::{Request, RequestExt, request};
+use events::Context;
+use http_commands::MOTIVO;
+use http_testing::sample;
+use lambda_http::Request;
+use saga_engine::Estado;
 
-use crate::support::{Fixture, sample};
+use crate::support::Fixture;
 
-/// Every sample event, by its name.
+/// The reservation and the saga that the sample events ask something of.
+const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
+const SAGA: &str = "019c1350-4b81-7b22-9d02-6e7f8091a2b3";
+
 fn samples() -> BTreeMap<String, Request> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
-    let files = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    files
-        .map(|path| {
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            let text = fs::read_to_string(&path).unwrap();
-            let request = request::from_str(&text).expect(&name);
-            (name, request)
-        })
-        .collect()
+    http_testing::samples(concat!(env!("CARGO_MANIFEST_DIR"), "/events"))
 }
 
 #[test]
 fn every_sample_event_is_answered_as_its_name_says() {
     let samples = samples();
-    assert!(samples.len() >= 6);
+    assert!(samples.len() >= 12);
     for (name, request) in &samples {
-        let form = if name.ends_with("_v2") { "V2" } else { "V1" };
-        let context = format!("{:?}", request.request_context());
-        assert!(context.starts_with(&format!("ApiGateway{form}")), "{name}");
-
         let fixture = Fixture::new();
+        let name = name.as_str();
+        if name.starts_with("cancelacion") || name.starts_with("reanudacion") {
+            asks_something_of_a_saga(&fixture, name, request);
+            continue;
+        }
         let answer = fixture.answer(request);
         match name.trim_end_matches("_v2") {
             "crear_reserva" => {
                 assert_eq!(answer.status, 202, "{name}: {}", answer.text);
-                let event = &fixture.logged()[0];
+                let event = &fixture.system.logged()[0];
                 assert_eq!(event["data"]["itinerarios"], sample()["itinerarios"]);
             }
             "crear_reserva_con_clave" => {
                 assert_eq!(answer.status, 202, "{name}: {}", answer.text);
                 assert_eq!(fixture.answer(request).text, answer.text);
-                let logged = fixture.logged();
+                let logged = fixture.system.logged();
                 assert_eq!(logged.len(), 1);
                 assert_eq!(
                     logged[0]["traceparent"],
@@ -58,11 +55,35 @@ fn every_sample_event_is_answered_as_its_name_says() {
                         "saga: opcion",
                     ]
                 );
-                fixture.assert_nothing_happened(name);
+                fixture.system.assert_nothing_happened(name);
             }
             other => panic!("what comes of {other} is not said here"),
         }
     }
+}
+
+fn asks_something_of_a_saga(fixture: &Fixture, name: &str, request: &Request) {
+    let system = &fixture.system;
+    let mut command = system.creation();
+    command.subject = ID.parse().unwrap();
+    command.correlationid = SAGA.parse().unwrap();
+    system.take(Context::Vuelos, &command);
+    if name.starts_with("reanudacion") {
+        system.bring_to(Estado::RequiereIntervencion, command.subject);
+    }
+    let body = fixture.answer(request).accepted();
+    assert_eq!(body["id_correlacion"], SAGA, "{name}");
+    assert_eq!(body["estado"], "Compensando", "{name}");
+    assert_eq!(system.run_started(), 1);
+    let saga = system.saga(command.subject);
+    assert_eq!(saga.estado, Estado::Compensada, "{name}");
+    let motivo = match name.trim_end_matches("_v2") {
+        "cancelacion" => "cambio de planes",
+        "cancelacion_sin_cuerpo" => MOTIVO,
+        "reanudacion" => "la prueba lo pide",
+        other => panic!("what comes of {other} is not said here"),
+    };
+    assert_eq!(saga.reason.as_deref(), Some(motivo));
 }
 
 #[test]
@@ -72,5 +93,5 @@ fn a_key_means_the_same_in_both_forms() {
     let [rest, url] = ["crear_reserva_con_clave", "crear_reserva_con_clave_v2"]
         .map(|name| fixture.answer(&samples[name]).text);
     assert_eq!(rest, url);
-    assert_eq!(fixture.logged().len(), 1);
+    assert_eq!(fixture.system.logged().len(), 1);
 }

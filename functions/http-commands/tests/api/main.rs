@@ -9,8 +9,10 @@
 )]
 
 mod aceptadas;
+mod cancelacion;
 mod eventos;
 mod fallas;
 mod openapi;
+mod reanudacion;
 mod rechazadas;
 mod support;

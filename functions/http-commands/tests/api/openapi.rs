@@ -1,52 +1,85 @@
 //! What the API's description says of commands is so.
 
-use serde_json::Value;
+use events::IdReserva;
+use http_testing::{Answer, Description, Operation, ask, post};
+use saga_engine::{Estado, SagaId};
 
-use crate::support::{Fixture, post};
+use crate::support::Fixture;
 
-fn document() -> Value {
-    serde_json::from_str(include_str!("../../../../infra/openapi.json")).unwrap()
+/// The operations that this function answers.
+fn operations(description: &Description) -> Vec<Operation> {
+    let all = description.operations().into_iter();
+    let ours = all.filter(|(path, method)| method != "get" && !path.starts_with("/pruebas/"));
+    ours.collect()
+}
+
+/// Sends a body to an operation on this reservation, or its saga.
+fn send(fixture: &Fixture, path: &str, (id, saga): (IdReserva, SagaId), body: &str) -> Answer {
+    let id = if path.starts_with("/sagas/") {
+        saga.to_string()
+    } else {
+        id.to_string()
+    };
+    fixture.answer(&post(&path.replace("{id}", &id), body))
 }
 
 #[test]
 fn every_operation_that_changes_something_is_routed_here() {
-    let document = document();
-    let mut seen = 0;
-    for (path, operations) in document["paths"].as_object().unwrap() {
-        for method in operations.as_object().unwrap().keys() {
-            if method == "get" || method == "parameters" {
-                continue;
-            }
-            let path = path.replace("{id}", "019c1350-4b80-7a11-8c01-5d6e7f8091a2");
-            let request = post().method(&*method.to_uppercase()).uri(path);
-            let answer = Fixture::new().answer(&request.body("{}".into()).unwrap());
-            assert_eq!(answer.status, 400, "{}", answer.text);
-            seen += 1;
-        }
+    let description = Description::served();
+    let operations = operations(&description);
+    assert_eq!(operations.len(), 3);
+    for operation in operations {
+        let (path, method) = &operation;
+        assert_eq!(method, "post");
+        let fixture = Fixture::new();
+        let id = fixture.system.world.ids.fresh();
+        let refused = send(&fixture, path, (IdReserva(id), SagaId(id)), "[]");
+        refused.assert_problem(400, "solicitud-invalida", path);
+        description.assert_describes(&operation, &refused);
+        let query = fixture.answer(&ask("GET", path));
+        assert_eq!(query.status, 405, "{path}");
     }
-    assert_eq!(seen, 1);
 }
 
 #[test]
 fn the_examples_are_accepted_and_answered_as_described() {
-    let document = document();
-    let operation = &document["paths"]["/vuelos/reserva"]["post"];
-    let examples = &operation["requestBody"]["content"]["application/json"]["examples"];
-    let examples = examples.as_object().unwrap();
-    assert!(examples.len() >= 2);
-    let accepted = &document["components"]["schemas"]["ReservaAceptada"]["properties"];
-    let described: Vec<_> = accepted.as_object().unwrap().keys().collect();
-    for (name, example) in examples {
-        let answer = Fixture::new().post(example["value"].to_string());
-        assert_eq!(answer.status, 202, "{name}: {}", answer.text);
-        let told: Vec<_> = answer.body.as_object().unwrap().keys().collect();
-        assert_eq!(told, described);
-        for header in operation["responses"]["202"]["headers"]
-            .as_object()
-            .unwrap()
-            .keys()
-        {
-            assert!(answer.header(header).is_some(), "{header}");
+    let description = Description::served();
+    for operation in operations(&description) {
+        let (path, _) = &operation;
+        let examples = description.requests(&operation);
+        assert!(examples.len() >= 2, "{path}");
+        for (name, example) in examples {
+            let fixture = Fixture::new();
+            let id = fixture.system.create_in(if path.starts_with("/sagas/") {
+                Estado::RequiereIntervencion
+            } else {
+                Estado::Completada
+            });
+            let subject = (id, fixture.system.saga_of(id));
+            let answer = send(&fixture, path, subject, &example.to_string());
+            assert_eq!(answer.status, 202, "{path}, {name}: {}", answer.text);
+            description.assert_describes(&operation, &answer);
         }
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_answered_as_described() {
+    let description = Description::served();
+    for operation in operations(&description) {
+        let (path, _) = &operation;
+        if !path.contains("{id}") {
+            continue;
+        }
+        let fixture = Fixture::new();
+        let unknown = fixture.system.world.ids.fresh();
+        let missing = send(&fixture, path, (IdReserva(unknown), SagaId(unknown)), "");
+        assert_eq!(missing.status, 404, "{path}");
+        description.assert_describes(&operation, &missing);
+
+        let id = fixture.system.create_in(Estado::Compensada);
+        let ended = send(&fixture, path, (id, fixture.system.saga_of(id)), "");
+        assert_eq!(ended.status, 409, "{path}");
+        description.assert_describes(&operation, &ended);
     }
 }

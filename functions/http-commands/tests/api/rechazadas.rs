@@ -8,11 +8,12 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use http_testing::post;
 use lambda_http::{Body, Request};
 use parse::Regla;
 use serde_json::Value;
 
-use crate::support::{Fixture, post};
+use crate::support::{Fixture, RESERVA};
 
 fn bad_requests() -> Vec<Value> {
     serde_json::from_str(include_str!("../bad_requests.json")).unwrap()
@@ -39,7 +40,7 @@ fn request(entry: &Value) -> Request {
         Some(bytes) => Body::Binary(STANDARD.decode(bytes.as_str().unwrap()).unwrap()),
         None => Body::Text(expand(entry, entry["body"].as_str().unwrap())),
     };
-    let mut request = post().body(body).unwrap();
+    let mut request = post(RESERVA, body);
     let headers = entry.get("headers").and_then(Value::as_object);
     for (header, value) in headers.into_iter().flatten() {
         let header: lambda_http::http::HeaderName = header.parse().unwrap();
@@ -76,7 +77,7 @@ fn every_bad_request_is_refused_by_its_rule_and_changes_nothing() {
             answer.text.len() < 64 * 1024,
             "{name}: the answer is bounded"
         );
-        fixture.assert_nothing_happened(name);
+        fixture.system.assert_nothing_happened(name);
     }
 }
 
@@ -87,7 +88,7 @@ fn the_list_has_every_rule_that_a_request_can_break() {
         .flat_map(|entry| entry["errores"].as_array().unwrap().clone())
         .map(|error| error["regla"].as_str().unwrap().to_owned())
         .collect();
-    // All but ComandoDesconocido: a request names no command.
+    // All but those of other requests: this one names no command, and keeps no word.
     let rules = [
         Regla::Requerido,
         Regla::Tipo,

@@ -1,0 +1,163 @@
+//! `POST /vuelos/reserva/{id}/cancelacion`.
+
+use event_store::Handled;
+use events::{
+    Command, CommandId, Context, Event, IdReserva, Payload, Problem, StreamId, Violation, kinds,
+};
+use lambda_http::{Body, Request, Response};
+use lambda_kit::http::{self, Refusal};
+use parse::Regla;
+use reserva_saga::{fact, saga_of};
+use saga_engine::{Estado, Requested, Saga, SagaId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use vuelos::{
+    CANCELAR_RESERVA, Vuelos,
+    cancelar_reserva::{MAX_MOTIVO, PLAZO},
+};
+
+use crate::App;
+
+/// The motivo of a client that gives none.
+pub const MOTIVO: &str = "cancelada por el cliente";
+
+/// What is known of the reservation.
+struct Stream {
+    creada: Event,
+    cancelada: Option<Event>,
+}
+
+impl App {
+    pub(crate) async fn cancelacion(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response<Body>, Refusal> {
+        let id: IdReserva = http::id(id)?;
+        let motivo = read(&http::optional_json_body(request)?);
+        let (key, motivo) = http::with_key(request, motivo)?;
+        let stream = self.read_stream(id).await?;
+        let estado = if let Some(saga) = saga_of(&stream.creada) {
+            self.cancel_saga(saga, &stream, motivo).await?
+        } else {
+            let command = self.command(request, &stream.creada, key, &motivo);
+            self.send(&command, key).await?
+        };
+        let correlation = stream.creada.correlationid;
+        let body = json!({ "id_reserva": id, "id_correlacion": correlation, "estado": estado });
+        Ok(http::accepted(correlation, &body))
+    }
+
+    async fn read_stream(&self, id: IdReserva) -> Result<Stream, Refusal> {
+        let stream = StreamId::new(Context::Vuelos, id);
+        let history = self.store.reader().history(stream).await?;
+        let first = |such: fn(&Payload) -> bool| {
+            let found = history.iter().find(|(_, payload)| such(payload));
+            found.map(|(event, _)| event.clone())
+        };
+        let creada = first(|payload| matches!(payload, Payload::ReservaCreada(_)));
+        let none = || Problem::of(kinds::NOT_FOUND).because(format!("No hay una reserva {id}"));
+        Ok(Stream {
+            creada: creada.ok_or_else(none)?,
+            cancelada: first(|payload| matches!(payload, Payload::ReservaCancelada(_))),
+        })
+    }
+
+    /// Asks the saga to undo all it has done, the reservation last.
+    async fn cancel_saga(
+        &self,
+        id: SagaId,
+        stream: &Stream,
+        motivo: String,
+    ) -> Result<Estado, Refusal> {
+        let request = saga_engine::Request::Cancel(motivo);
+        let opening = fact(&stream.creada);
+        match self.sagas.request(id, Some(&opening), &request).await? {
+            Requested::Taken(saga) if !knows(&saga, stream.cancelada.as_ref()) => {
+                self.nudge(id).await;
+                Ok(saga.estado)
+            }
+            Requested::Taken(_) | Requested::NotNow(_) => Err(already_cancelled()),
+            // The opening event is at hand, so a saga that has not begun begins.
+            Requested::Unknown => Err(Problem::of(kinds::INTERNAL).into()),
+        }
+    }
+
+    /// Where there is no coordinator to ask, the command itself.
+    fn command(
+        &self,
+        request: &Request,
+        creada: &Event,
+        key: Option<&str>,
+        motivo: &str,
+    ) -> Command {
+        let id = match key {
+            Some(_) => {
+                let operation = format!("POST /vuelos/reserva/{}/cancelacion", creada.subject);
+                http::command_id(&operation, key, &*self.world.ids)
+            }
+            // A repetition is the same command without a key too: a reservation is cancelled once.
+            None => CommandId(Uuid::new_v5(&creada.id.0, b"cancelacion")),
+        };
+        Command {
+            id,
+            kind: CANCELAR_RESERVA.to_owned(),
+            subject: creada.subject,
+            correlationid: creada.correlationid,
+            causationid: None,
+            prueba: false,
+            sagamode: creada.sagamode,
+            traceparent: http::traceparent(request),
+            data: json!({ "motivo": motivo }),
+        }
+    }
+
+    async fn send(&self, command: &Command, key: Option<&str>) -> Result<Estado, Refusal> {
+        match self.store.handle(&Vuelos, command).await? {
+            Handled::Committed { events, appended } => {
+                if events.iter().all(|event| event.causationid != command.id.0) {
+                    return Err(already_cancelled());
+                }
+                if !appended {
+                    tracing::warn!(reserva = %command.subject, "committed, to be published by the sweeper");
+                }
+                // The other contexts undo what is theirs as they hear of it.
+                Ok(Estado::Compensando)
+            }
+            // Without a key, what was used before is our own id: somebody cancelled for another reason.
+            Handled::Rejected(problem) if key.is_none() && problem.is(kinds::KEY_REUSED) => {
+                Err(already_cancelled())
+            }
+            Handled::Rejected(problem) => Err(problem.into()),
+        }
+    }
+}
+
+fn read(body: &Value) -> Result<String, Vec<Violation>> {
+    parse::read(body, |body, violations| {
+        let body = body.object(&["motivo"], violations)?;
+        let motivo = body.optional("motivo", violations, |node, violations| {
+            let motivo = node.words(MAX_MOTIVO, violations)?;
+            if motivo == PLAZO {
+                let detalle = format!("«{PLAZO}» es de los plazos que se vencen");
+                return node.fault(violations, Regla::Reservado, detalle);
+            }
+            Some(motivo.to_owned())
+        });
+        Some(motivo.unwrap_or_else(|| MOTIVO.to_owned()))
+    })
+}
+
+/// True if the saga has heard that the reservation is cancelled. What is cancelled behind its back is undone when it is asked to.
+fn knows(saga: &Saga, cancelada: Option<&Event>) -> bool {
+    cancelada.is_some_and(|event| {
+        let place = (event.stream.to_string(), event.streamversion);
+        saga.seen.contains(&place)
+    })
+}
+
+fn already_cancelled() -> Refusal {
+    Problem::of(kinds::STATE)
+        .because("La reserva ya está cancelada")
+        .into()
+}

@@ -1,0 +1,60 @@
+//! `POST /sagas/{id}/reanudacion`.
+
+use events::{IdCorrelacion, Problem, Violation, kinds};
+use lambda_http::{Body, Request, Response};
+use lambda_kit::http::{self, Refusal};
+use parse::{Node, Violations};
+use saga_engine::{Requested, SagaId};
+use serde_json::{Value, json};
+
+use crate::App;
+
+/// Longest nota, in characters.
+pub const MAX_NOTA: usize = 500;
+
+impl App {
+    pub(crate) async fn reanudacion(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response<Body>, Refusal> {
+        let id: SagaId = http::id(id)?;
+        let body = http::optional_json_body(request)?;
+        let asked = read(&body).map_err(|errores| Problem::of(kinds::INVALID).at(errores))?;
+        match self.sagas.request(id, None, &asked).await? {
+            Requested::Taken(saga) => {
+                self.nudge(id).await;
+                let correlation = IdCorrelacion(id.0);
+                let body = json!({ "id_correlacion": correlation, "estado": saga.estado });
+                Ok(http::accepted(correlation, &body))
+            }
+            Requested::NotNow(saga) => {
+                let detail = format!("La saga está en {}; no requiere intervención", saga.estado);
+                Err(Problem::of(kinds::STATE).because(detail).into())
+            }
+            Requested::Unknown => {
+                let detail = format!("No hay una saga {id}");
+                Err(Problem::of(kinds::NOT_FOUND).because(detail).into())
+            }
+        }
+    }
+}
+
+fn read(body: &Value) -> Result<saga_engine::Request, Vec<Violation>> {
+    parse::read(body, |body, violations| {
+        let body = body.object(&["nota", "hecho"], violations)?;
+        let hecho = body.optional("hecho", violations, |node, violations| {
+            node.boolean(violations)
+        });
+        if hecho == Some(true) {
+            let nota = body.required("nota", violations, read_nota)?;
+            return Some(saga_engine::Request::MarkDone(nota));
+        }
+        let nota = body.optional("nota", violations, read_nota);
+        Some(saga_engine::Request::Resume(nota))
+    })
+}
+
+fn read_nota(node: Node<'_>, violations: &mut Violations) -> Option<String> {
+    node.words(MAX_NOTA, violations).map(str::to_owned)
+}

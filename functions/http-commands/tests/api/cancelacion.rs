@@ -1,0 +1,399 @@
+//! Requests that cancel a reservation, at every point of its saga.
+
+use std::{sync::Arc, time::Duration};
+
+use events::{Context, IdReserva, SagaMode};
+use futures::executor::block_on;
+use http_commands::MOTIVO;
+use http_testing::{Answer, LogDown, post, with_header};
+use ports::memory::MemoryFunctions;
+use saga_engine::{Estado, What};
+use serde_json::{Value, json};
+
+use crate::support::Fixture;
+
+/// Of a reservation that went all the way, and all the way back.
+const ALL_UNDONE: [&str; 7] = [
+    "ReservaCreada",
+    "ReservaPagada",
+    "ReservaGDSConfirmada",
+    "ReservaAprobada",
+    "ReservaCancelada",
+    "ConfirmacionGDSRevertida",
+    "PagoRevertido",
+];
+
+fn path(id: IdReserva) -> String {
+    format!("/vuelos/reserva/{id}/cancelacion")
+}
+
+fn cancel(fixture: &Fixture, id: IdReserva, motivo: &str) -> Answer {
+    fixture.post_to(&path(id), json!({ "motivo": motivo }).to_string())
+}
+
+/// It is accepted, and says what it must.
+#[track_caller]
+fn assert_accepted(fixture: &Fixture, id: IdReserva, answer: Answer, estado: Estado) {
+    let saga = fixture.system.saga_of(id).to_string();
+    assert_eq!(answer.header("X-Correlacion"), Some(&*saga));
+    let expected = json!({"id_reserva": id, "id_correlacion": saga, "estado": estado.name()});
+    assert_eq!(answer.accepted(), expected);
+}
+
+#[track_caller]
+fn assert_cancelled_before(answer: &Answer) {
+    answer.assert_problem(409, "estado-no-lo-permite", "cancelled before");
+    assert_eq!(answer.body["detail"], "La reserva ya está cancelada");
+}
+
+/// What the reservation's event says.
+fn motivo(fixture: &Fixture, id: IdReserva) -> Value {
+    let logged = fixture.system.logged();
+    let found = logged
+        .iter()
+        .find(|event| event["type"] == "ReservaCancelada" && event["subject"] == id.to_string());
+    found.unwrap()["data"]["motivo"].clone()
+}
+
+#[test]
+fn what_is_complete_is_undone_step_by_step() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create_in(Estado::Completada);
+    let answer = cancel(&fixture, id, "cambio de planes");
+    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    assert_eq!(fixture.system.events_of(id), ALL_UNDONE[..4]);
+
+    assert_eq!(fixture.system.run_started(), 1, "the orchestrator is told");
+    assert_eq!(fixture.system.saga(id).estado, Estado::Compensada);
+    assert_eq!(fixture.system.events_of(id), ALL_UNDONE);
+    assert_eq!(motivo(&fixture, id), "cambio de planes");
+
+    assert_cancelled_before(&cancel(&fixture, id, "cambio de planes"));
+    fixture.system.run_sagas();
+    assert_cancelled_before(&cancel(&fixture, id, "otro"));
+    assert_eq!(fixture.system.events_of(id), ALL_UNDONE);
+}
+
+#[test]
+fn before_its_saga_begins_nothing_is_done_that_would_be_undone() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create(None);
+    let answer = cancel(&fixture, id, "me arrepentí");
+    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    assert_eq!(fixture.system.run_started(), 1);
+    fixture.system.run_sagas();
+    assert_eq!(
+        fixture.system.events_of(id),
+        ["ReservaCreada", "ReservaCancelada"]
+    );
+    assert_eq!(fixture.system.saga(id).estado, Estado::Compensada);
+    assert_cancelled_before(&cancel(&fixture, id, "me arrepentí"));
+}
+
+#[test]
+fn under_way_it_turns_back() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create_in(Estado::EnCurso);
+    let answer = cancel(&fixture, id, "me arrepentí");
+    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    fixture.system.run_started();
+    assert_eq!(
+        fixture.system.events_of(id),
+        ["ReservaCreada", "ReservaCancelada"]
+    );
+}
+
+#[test]
+fn while_it_is_undone_the_answer_is_the_same_and_the_first_reason_stands() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create_in(Estado::Completada);
+    let first = cancel(&fixture, id, "primero");
+    let saga = fixture.system.saga(id);
+    for again in ["primero", "segundo"] {
+        let answer = cancel(&fixture, id, again);
+        assert_eq!(answer.text, first.text);
+        assert_eq!(answer.headers, first.headers);
+        assert_eq!(fixture.system.saga(id), saga);
+    }
+    assert_eq!(
+        fixture.system.run_started(),
+        3,
+        "each tells the orchestrator"
+    );
+    assert_eq!(fixture.system.events_of(id), ALL_UNDONE);
+    assert_eq!(motivo(&fixture, id), "primero");
+}
+
+#[test]
+fn without_a_reason_there_is_one() {
+    for body in ["", "{}", r#"{"motivo": null}"#] {
+        let fixture = Fixture::new();
+        let id = fixture.system.create_in(Estado::EnCurso);
+        fixture.post_to(&path(id), body).accepted();
+        fixture.system.run_started();
+        assert_eq!(motivo(&fixture, id), MOTIVO, "{body}");
+    }
+}
+
+#[test]
+fn what_waits_for_a_person_goes_on_waiting() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create_in(Estado::Compensando);
+    fixture
+        .system
+        .fail_once(Context::Vuelos, vuelos::CANCELAR_RESERVA);
+    fixture.system.wake(id);
+    let answer = cancel(&fixture, id, "otra vez");
+    assert_accepted(&fixture, id, answer, Estado::RequiereIntervencion);
+
+    // Once the reservation itself is cancelled, there is nothing more to ask for.
+    let id = fixture.system.create_in(Estado::RequiereIntervencion);
+    assert_eq!(motivo(&fixture, id), "la prueba lo pide");
+    assert_cancelled_before(&cancel(&fixture, id, "otra vez"));
+}
+
+#[test]
+fn what_was_cancelled_behind_the_back_of_its_saga_is_undone() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create_in(Estado::Completada);
+    fixture.system.cancel(id);
+    let answer = cancel(&fixture, id, "del todo");
+    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    fixture.system.run_started();
+    assert_eq!(fixture.system.events_of(id), ALL_UNDONE);
+    assert_eq!(motivo(&fixture, id), "cliente");
+    assert_cancelled_before(&cancel(&fixture, id, "del todo"));
+}
+
+#[test]
+fn a_saga_that_knows_undoes_by_itself() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create_in(Estado::Completada);
+    fixture.system.cancel(id);
+    fixture.system.begin_sagas();
+    assert_eq!(fixture.system.saga(id).estado, Estado::Compensando);
+    assert_cancelled_before(&cancel(&fixture, id, "también"));
+}
+
+#[test]
+fn a_reservation_that_was_forgotten_is_cancelled_too() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create(None);
+    fixture.system.clock.advance(Duration::from_hours(25));
+    let answer = cancel(&fixture, id, "ya no");
+    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    fixture.system.run_started();
+    assert_eq!(
+        fixture.system.events_of(id),
+        ["ReservaCreada", "ReservaCancelada"]
+    );
+}
+
+#[test]
+fn when_the_orchestrator_cannot_be_told_the_timers_will() {
+    let nowhere = Arc::new(MemoryFunctions::new());
+    let fixture = Fixture::new().with_functions(nowhere);
+    let id = fixture.system.create_in(Estado::Completada);
+    let answer = cancel(&fixture, id, "cambio de planes");
+    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    let due = block_on(fixture.system.sagas.due(10)).unwrap();
+    assert_eq!(due.sagas, [fixture.system.saga_of(id)]);
+}
+
+#[test]
+fn what_was_never_made_is_not_there() {
+    let fixture = Fixture::new();
+    let unknown = IdReserva(fixture.system.world.ids.fresh());
+    let tombstone = IdReserva(fixture.system.world.ids.fresh());
+    fixture.system.cancel(tombstone);
+    for id in [unknown, tombstone] {
+        let answer = cancel(&fixture, id, "no está");
+        answer.assert_problem(404, "no-existe", "never made");
+        assert_eq!(answer.body["detail"], format!("No hay una reserva {id}"));
+    }
+    let answer = fixture.post_to("/vuelos/reserva/no-es-un-uuid/cancelacion", "{}");
+    answer.assert_problem(404, "no-existe", "no id");
+    assert_eq!(answer.errores(), ["id: formato"]);
+}
+
+#[test]
+fn a_bad_body_is_refused_and_changes_nothing() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create_in(Estado::Completada);
+    let before = fixture.system.saga(id);
+    let long = json!({"motivo": "x".repeat(201)}).to_string();
+    for (body, errores) in [
+        (r#"{"motivo": ""}"#, vec!["motivo: vacio"]),
+        (r#"{"motivo": " \n\t "}"#, vec!["motivo: vacio"]),
+        (&long, vec!["motivo: limite"]),
+        (r#"{"motivo": 1}"#, vec!["motivo: tipo"]),
+        (r#"{"motivo": ["x"]}"#, vec!["motivo: tipo"]),
+        (r#"{"motivo": "plazo"}"#, vec!["motivo: reservado"]),
+        (r#"{"razon": "x"}"#, vec!["razon: campo-desconocido"]),
+        (
+            r#"{"motivo": "plazo", "otro": 1}"#,
+            vec!["otro: campo-desconocido", "motivo: reservado"],
+        ),
+        ("[]", vec!["cuerpo: tipo"]),
+        ("null", vec!["cuerpo: tipo"]),
+        ("{", vec!["cuerpo: json"]),
+        (" ", vec!["cuerpo: json"]),
+        ("\u{fffd}", vec!["cuerpo: utf-8"]),
+    ] {
+        let answer = fixture.post_to(&path(id), body);
+        answer.assert_problem(400, "solicitud-invalida", body);
+        assert_eq!(answer.errores(), errores, "{body}");
+    }
+    let huge = fixture.post_to(&path(id), " ".repeat(64 * 1024 + 1));
+    huge.assert_problem(413, "cuerpo-demasiado-grande", "huge");
+    let mut text = post(&path(id), "{}");
+    let media = "text/plain".parse().unwrap();
+    text.headers_mut().insert("Content-Type", media);
+    let answer = fixture.answer(&text);
+    answer.assert_problem(415, "tipo-de-contenido", "text");
+    let keyed = with_header(
+        post(&path(id), r#"{"motivo": ""}"#),
+        "Idempotency-Key",
+        "a\tb",
+    );
+    let answer = fixture.answer(&keyed);
+    answer.assert_problem(400, "solicitud-invalida", "key");
+    assert_eq!(
+        answer.errores(),
+        ["Idempotency-Key: formato", "motivo: vacio"]
+    );
+    assert_eq!(fixture.system.saga(id), before);
+    assert_eq!(fixture.system.run_started(), 0);
+
+    let longest = json!({"motivo": "ñ".repeat(200)}).to_string();
+    fixture.post_to(&path(id), longest).accepted();
+}
+
+/// A saga that a newer build began is for that build to cancel.
+#[test]
+fn another_builds_saga_is_left_alone() {
+    let fixture = Fixture::new().without_definitions();
+    let id = fixture.system.create_in(Estado::Completada);
+    let answer = cancel(&fixture, id, "cambio de planes");
+    answer.assert_problem(503, "no-disponible", "another build's");
+    assert_eq!(answer.header("Retry-After"), Some("1"));
+    assert_eq!(fixture.system.saga(id).estado, Estado::Completada);
+    assert_eq!(fixture.system.run_started(), 0);
+}
+
+/// The saga log says who asked, and why.
+#[test]
+fn the_request_is_in_the_log_of_the_saga() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create_in(Estado::Completada);
+    cancel(&fixture, id, "cambio de planes").accepted();
+    let log = fixture.system.saga(id).log;
+    let asked = log.iter().filter_map(|entry| match &entry.what {
+        What::CancelacionPedida { motivo, .. } => Some(motivo.as_str()),
+        _ => None,
+    });
+    assert_eq!(asked.collect::<Vec<_>>(), ["cambio de planes"]);
+}
+
+mod without_a_coordinator {
+    use super::*;
+
+    fn create(fixture: &Fixture) -> IdReserva {
+        let mut command = fixture.system.creation();
+        command.sagamode = SagaMode::Coreografia;
+        fixture.system.take(Context::Vuelos, &command);
+        command.subject
+    }
+
+    fn with_key(fixture: &Fixture, id: IdReserva, key: &str, body: &str) -> Answer {
+        fixture.answer(&with_header(post(&path(id), body), "Idempotency-Key", key))
+    }
+
+    const BOTH: [&str; 2] = ["ReservaCreada", "ReservaCancelada"];
+
+    #[test]
+    fn the_reservation_is_cancelled_at_once() {
+        let fixture = Fixture::new();
+        let id = create(&fixture);
+        let answer = cancel(&fixture, id, "cambio de planes");
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        let logged = fixture.system.logged();
+        let [created, cancelled] = logged.as_slice() else {
+            panic!("two events: {logged:?}");
+        };
+        assert_eq!(
+            answer.body,
+            json!({"id_reserva": id, "id_correlacion": created["correlationid"], "estado": "Compensando"})
+        );
+        assert_eq!(
+            answer.header("X-Correlacion"),
+            created["correlationid"].as_str()
+        );
+        assert_eq!(cancelled["type"], "ReservaCancelada");
+        assert_eq!(cancelled["data"]["motivo"], "cambio de planes");
+        assert_eq!(cancelled["correlationid"], created["correlationid"]);
+        assert_eq!(cancelled["sagamode"], "coreografia");
+        assert_eq!(cancelled.get("prueba"), None);
+        assert_eq!(fixture.system.run_started(), 0, "nobody coordinates");
+        assert!(fixture.system.tables.all(saga_engine::TABLE).is_empty());
+    }
+
+    #[test]
+    fn a_repetition_has_the_same_answer_with_a_key_or_without() {
+        for key in [None, Some("clave-1")] {
+            let fixture = Fixture::new();
+            let id = create(&fixture);
+            let ask = |body: &str| match key {
+                None => fixture.post_to(&path(id), body),
+                Some(key) => with_key(&fixture, id, key, body),
+            };
+            let first = ask(r#"{"motivo": "cambio de planes"}"#);
+            assert_eq!(first.status, 202, "{}", first.text);
+            let again = ask(r#"{ "motivo" : "cambio de planes" }"#);
+            assert_eq!((again.status, again.text), (first.status, first.text));
+            assert_eq!(again.headers, first.headers);
+
+            let other = ask(r#"{"motivo": "otro"}"#);
+            match key {
+                None => assert_cancelled_before(&other),
+                Some(_) => {
+                    other.assert_problem(422, "clave-de-idempotencia-reutilizada", "other");
+                }
+            }
+            assert_eq!(fixture.system.events_of(id), BOTH);
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_cancelled_is_cancelled() {
+        let fixture = Fixture::new();
+        let id = create(&fixture);
+        fixture.system.cancel(id);
+        assert_cancelled_before(&cancel(&fixture, id, "tarde"));
+        assert_cancelled_before(&with_key(&fixture, id, "clave-1", "{}"));
+        assert_eq!(fixture.system.events_of(id), BOTH);
+    }
+
+    #[test]
+    fn a_key_is_of_one_reservation() {
+        let fixture = Fixture::new();
+        for id in [create(&fixture), create(&fixture)] {
+            with_key(&fixture, id, "clave-1", "{}").accepted();
+            assert_eq!(fixture.system.events_of(id), BOTH);
+        }
+        let logged = fixture.system.logged();
+        let causes: Vec<_> = logged.iter().map(|event| &event["causationid"]).collect();
+        assert_ne!(causes[2], causes[3]);
+    }
+
+    #[test]
+    fn with_the_log_down_it_waits_for_the_sweeper() {
+        let fixture = Fixture::with_log(Arc::new(LogDown));
+        let id = create(&fixture);
+        cancel(&fixture, id, "cambio de planes").accepted();
+        let stored = &fixture.system.stored()[0];
+        assert_eq!(stored["version"], 2);
+        assert_eq!(stored["published"], 1);
+        assert!(stored.contains_key("gsi1pk"));
+    }
+}

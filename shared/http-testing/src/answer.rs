@@ -1,0 +1,88 @@
+//! Answers, and what is asserted of them.
+
+use lambda_http::{
+    Body, Response,
+    http::{HeaderMap, StatusCode},
+};
+use serde_json::Value;
+
+use crate::SECRET;
+
+/// An answer, taken apart.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body as it was written.
+    pub text: String,
+    /// Its body.
+    pub body: Value,
+}
+
+impl Answer {
+    /// Takes a response apart. Every one is JSON, and none tells what infrastructure said.
+    pub fn of(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let Body::Text(text) = body else {
+            panic!("an answer is text: {body:?}");
+        };
+        assert!(!text.contains(SECRET), "{text}");
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_str(&text).expect("an answer is JSON"),
+            text,
+        }
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// It is a problem of this kind; `kind` is the last part of its `type`, `name` tells the case.
+    #[track_caller]
+    pub fn assert_problem(&self, status: u16, kind: &str, name: &str) {
+        assert_eq!(self.status, status, "{name}: {}", self.text);
+        let media = self.header("Content-Type");
+        assert_eq!(media, Some("application/problem+json"), "{name}");
+        assert_eq!(self.body["status"], status, "{name}");
+        let kind = format!("urn:aeroalpes:problema:{kind}");
+        assert_eq!(self.body["type"], kind, "{name}");
+        let title = self.body["title"].as_str();
+        assert!(title.is_some_and(|title| !title.is_empty()), "{name}");
+    }
+
+    /// Its `errores`, as `campo: regla`.
+    pub fn errores(&self) -> Vec<String> {
+        let errores = self.body["errores"].as_array();
+        let error = |error: &Value| {
+            assert!(!error["detalle"].as_str().unwrap().is_empty());
+            let text = |name: &str| error[name].as_str().unwrap().to_owned();
+            format!("{}: {}", text("campo"), text("regla"))
+        };
+        errores.map_or(vec![], |errores| errores.iter().map(error).collect())
+    }
+
+    /// Its body, if it is an answer of this status and no problem.
+    #[track_caller]
+    fn of_status(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.header("Content-Type"), Some("application/json"));
+        self.body
+    }
+
+    /// The body of a 200.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        self.of_status(200)
+    }
+
+    /// The body of a 202.
+    #[track_caller]
+    pub fn accepted(self) -> Value {
+        self.of_status(202)
+    }
+}

@@ -1,0 +1,31 @@
+//! For tests of the functions behind the HTTP API: requests as API Gateway sends them, answers taken apart, and everything that is
+//! behind such a function, over memory.
+//!
+//! ```text
+//! ask, post, samples ──► the function under test ──► Answer
+//!                               │
+//!                            System: tables, log, participants, orchestrator, views
+//! ```
+
+#![deny(missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "a test fails by panicking"
+)]
+
+mod answer;
+mod description;
+mod down;
+mod requests;
+mod system;
+
+pub use answer::Answer;
+pub use description::{Description, Operation};
+pub use down::{LogDown, SECRET, TablesDown};
+pub use requests::{SAMPLE, ask, post, sample, samples, with_header};
+pub use system::System;

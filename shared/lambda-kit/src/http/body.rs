@@ -1,0 +1,76 @@
+//! Bodies of JSON.
+
+use std::borrow::Cow;
+
+use events::{Problem, Violation, kinds};
+use lambda_http::{Body, Request, http::header};
+use serde_json::{Map, Value};
+
+use super::header_text;
+
+/// Largest body, in bytes: more than any whose event keeps to its own limit of 32 KB.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// The body as JSON.
+///
+/// # Errors
+///
+/// The [`Problem`] of a body that is too large, or no JSON, or is said to be something else.
+pub fn json_body(request: &Request) -> Result<Value, Problem> {
+    if let Some(media) = header_text(request, header::CONTENT_TYPE.as_str())
+        && !is_json(media)
+    {
+        let rule = "Debe ser application/json";
+        let errores = vec![Violation::new("Content-Type", "formato", rule)];
+        return Err(Problem::of(kinds::MEDIA_TYPE).at(errores));
+    }
+    let body = body(request);
+    if body.len() > MAX_BODY {
+        let rule = format!("El cuerpo tiene a lo sumo {MAX_BODY} bytes");
+        let errores = vec![Violation::new("cuerpo", "tamano", rule)];
+        return Err(Problem::of(kinds::TOO_LARGE).at(errores));
+    }
+    let text = std::str::from_utf8(&body)
+        .map_err(|_| invalid("utf-8", "El cuerpo debe ser texto UTF-8"))?;
+    // A gateway that takes bodies as text has put this character in the place of what was not UTF-8.
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        let rule = "El cuerpo debe ser texto UTF-8, sin el carácter U+FFFD";
+        return Err(invalid("utf-8", rule));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let rule = format!("El cuerpo debe ser JSON: línea {line}, columna {column}");
+        invalid("json", rule)
+    })
+}
+
+/// The body as JSON; an object without fields where there is no body.
+///
+/// # Errors
+///
+/// As [`json_body`].
+pub fn optional_json_body(request: &Request) -> Result<Value, Problem> {
+    if body(request).is_empty() {
+        return Ok(Map::new().into());
+    }
+    json_body(request)
+}
+
+fn body(request: &Request) -> Cow<'_, [u8]> {
+    match request.body() {
+        Body::Text(text) => Cow::Borrowed(text.as_bytes()),
+        Body::Binary(bytes) => Cow::Borrowed(bytes),
+        _ => Cow::Borrowed(&[]),
+    }
+}
+
+fn invalid(rule: &'static str, text: impl Into<String>) -> Problem {
+    Problem::of(kinds::INVALID).at(vec![Violation::new("cuerpo", rule, text)])
+}
+
+fn is_json(media: &str) -> bool {
+    let essence = media.split(';').next().unwrap_or_default();
+    let essence = essence.trim().to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}

@@ -1,0 +1,69 @@
+//! The identity of a command that came over HTTP.
+
+use events::{CommandId, IdReserva, Problem, Violation, kinds};
+use lambda_http::Request;
+use ports::Ids;
+use uuid::{Uuid, uuid};
+
+/// The header.
+const HEADER: &str = "idempotency-key";
+const MAX_KEY: usize = 255;
+
+/// Names of this system's version 5 UUIDs. Never changes: keys in use would lose their meaning.
+const NAMESPACE: Uuid = uuid!("6f0a6a57-6d0e-5c52-9c5e-0d5f5b3c2a11");
+
+/// The Idempotency-Key of a request, if it has one, beside what was read of its body.
+///
+/// # Errors
+///
+/// The [`Problem`] with every fault of both.
+pub fn with_key<T>(
+    request: &Request,
+    read: Result<T, Vec<Violation>>,
+) -> Result<(Option<&str>, T), Problem> {
+    match (key(request), read) {
+        (Ok(key), Ok(read)) => Ok((key, read)),
+        (key, read) => {
+            let errores = key.err().into_iter().chain(read.err().unwrap_or_default());
+            Err(Problem::of(kinds::INVALID).at(errores.collect()))
+        }
+    }
+}
+
+fn key(request: &Request) -> Result<Option<&str>, Violation> {
+    let mut values = request.headers().get_all(HEADER).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let printable = |key: &&str| {
+        (1..=MAX_KEY).contains(&key.len())
+            && key
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() || byte == b' ')
+    };
+    if let (Some(key), None) = (value.to_str().ok().filter(printable), values.next()) {
+        return Ok(Some(key));
+    }
+    let rule =
+        format!("Debe aparecer una vez y tener de 1 a {MAX_KEY} caracteres ASCII imprimibles");
+    Err(Violation::new("Idempotency-Key", "formato", rule))
+}
+
+/// The command that a key stands for in an operation: the same for every repetition of the request. Without a key, one of its
+/// own.
+#[must_use]
+pub fn command_id(operation: &str, key: Option<&str>, ids: &dyn Ids) -> CommandId {
+    CommandId(match key {
+        Some(key) => {
+            let operation = Uuid::new_v5(&NAMESPACE, operation.as_bytes());
+            Uuid::new_v5(&operation, key.as_bytes())
+        }
+        None => ids.fresh(),
+    })
+}
+
+/// The reservation that a command makes.
+#[must_use]
+pub fn reservation_of(command: CommandId) -> IdReserva {
+    IdReserva(Uuid::new_v5(&command.0, b"reserva"))
+}
