@@ -71,7 +71,7 @@ pub async fn count(sample: &Value) -> Result<Calls> {
     let counted = Arc::new(faults.tables(tables.clone()));
     let reader = StreamReader::new(counted.clone(), Catalogue::current());
     let projector = Projector::new(counted, reader, world, projections::registry());
-    let outcome = projector.consumer("bench").consume(&batch).await;
+    let outcome = projector.consumer().consume(&batch).await;
     if outcome.failed.is_some() || outcome.parked > 0 {
         bail!("the batch was not taken in: {outcome:?}");
     }

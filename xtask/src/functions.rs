@@ -81,6 +81,7 @@ pub fn tick(workspace: &Workspace, mut args: Args) -> Result<()> {
     let tasks = [
         r#"{"tarea":"barrido","antiguedad_segundos":0}"#,
         r#"{"tarea":"estacionados"}"#,
+        r#"{"tarea":"despertar"}"#,
     ];
     for task in tasks {
         let event = target.folder.join("tick.json");

@@ -4,9 +4,6 @@ use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use lambda_kit::kinesis::{self, RetryBatch};
 use projections::Projector;
 
-/// Records that cannot be decoded are parked under this name.
-pub const CONSUMER: &str = "projector";
-
 /// What the function works with.
 pub struct App {
     /// Folds events into views.
@@ -23,7 +20,7 @@ impl App {
     /// [`RetryBatch`] if something must be delivered again and the runtime has no other way to be told.
     pub async fn handle(&self, event: KinesisEvent) -> Result<KinesisEventResponse, RetryBatch> {
         let records = kinesis::records(event);
-        let outcome = self.projector.consumer(CONSUMER).consume(&records).await;
+        let outcome = self.projector.consumer().consume(&records).await;
         kinesis::respond(outcome, self.partial_batch)
     }
 }

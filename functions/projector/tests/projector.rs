@@ -24,8 +24,8 @@ use ports::{
     Tables, TransactError, Write, WriteError,
     memory::{MemoryTables, world},
 };
-use projections::{Generations, Projector, views::reservas};
-use projector::{App, CONSUMER};
+use projections::{CONSUMER, Generations, Projector, views::reservas};
+use projector::App;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::kinesis::KinesisEvent;
-use consumer::{Reason, Trouble};
+use consumer::{Reason, Redriver, Trouble};
 use lambda_kit::{kinesis, metrics::Unit};
 use ports::LogRecord;
 use serde::Deserialize;
@@ -93,11 +93,13 @@ impl App {
             .list()
             .await
             .map_err(TaskFailed::because)?;
-        let redriving = self
-            .projector
-            .redrive_due(&parked, BUDGET)
-            .await
-            .map_err(TaskFailed::because)?;
+        let redriver = Redriver {
+            parking: self.projector.parking(),
+            world: &self.world,
+            consumers: &[&self.projector, &self.orchestrator],
+        };
+        let redriving = redriver.redrive_due(&parked, BUDGET).await;
+        let redriving = redriving.map_err(TaskFailed::because)?;
         let (recogidos, liberados, quedan) = (taken.records, redriving.redriven, redriving.parked);
         let waiting = u64::try_from(quedan + taken.unreadable).unwrap_or(u64::MAX);
         self.metrics

@@ -1,15 +1,17 @@
 //! What must happen though nobody asks: run by a schedule, a task at a time.
 
 mod barrido;
+mod despertar;
 mod estacionados;
 
 use std::sync::Arc;
 
 use event_store::EventStore;
-use lambda_kit::metrics::Metrics;
+use lambda_kit::{RemoteConsumer, metrics::Metrics};
 use lambda_runtime::Diagnostic;
 use ports::{Objects, Tables, World};
 use projections::Projector;
+use saga_engine::Sagas;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -25,6 +27,8 @@ pub enum Task {
     },
     /// Take in what the runtime gave up delivering, and try again what an older build did not know.
     Estacionados {},
+    /// Move on the sagas whose time has come.
+    Despertar {},
 }
 
 /// What was done.
@@ -52,6 +56,19 @@ pub enum Done {
         quedan: usize,
         /// Objects in the bucket of undelivered batches that cannot be read, and stay there.
         ilegibles: usize,
+    },
+    /// Of waking sagas.
+    Despertar {
+        /// Sagas whose time had come.
+        encontradas: usize,
+        /// Sagas that were looked at.
+        despertadas: usize,
+        /// Sagas that could not be looked at, and stay due.
+        fallidas: usize,
+        /// Since when the longest waiting one waited.
+        mas_antigua: Option<String>,
+        /// Sagas that wait for a person.
+        atascadas: usize,
     },
 }
 
@@ -85,6 +102,10 @@ pub struct App {
     pub world: World,
     /// The views, to try again what is parked for them.
     pub projector: Projector,
+    /// The function that runs sagas, to try again what is parked for it, and to have it move sagas on.
+    pub orchestrator: RemoteConsumer,
+    /// The sagas.
+    pub sagas: Sagas,
     /// Name of the stack, which begins the functions' names.
     pub stack: String,
     /// What operators look at.
@@ -106,6 +127,7 @@ impl App {
                 antiguedad_segundos,
             } => self.barrido(antiguedad_segundos).await,
             Task::Estacionados {} => self.estacionados().await,
+            Task::Despertar {} => self.despertar().await,
         }
     }
 }

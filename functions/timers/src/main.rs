@@ -2,9 +2,11 @@
 
 use event_store::{EventStore, StreamReader};
 use events::Catalogue;
-use lambda_kit::{Environment, metrics::Metrics};
+use lambda_kit::{Environment, RemoteConsumer, metrics::Metrics};
 use lambda_runtime::{LambdaEvent, service_fn};
 use projections::Projector;
+use reserva_saga::{ORCHESTRATOR, definitions};
+use saga_engine::Sagas;
 use timers::App;
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,14 +16,22 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (tables, world) = (environment.tables(), environment.world());
     let (log, catalogue) = (environment.log()?, Catalogue::current());
     let reader = StreamReader::new(tables.clone(), catalogue.clone());
+    let projector = Projector::new(
+        tables.clone(),
+        reader,
+        world.clone(),
+        projections::registry(),
+    );
     let app = &App {
+        orchestrator: RemoteConsumer {
+            functions: environment.functions(),
+            function: ORCHESTRATOR,
+            parking: projector.parking().clone(),
+            catalogue: catalogue.clone(),
+        },
+        projector,
+        sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
         store: EventStore::new(tables.clone(), log, world.clone(), catalogue),
-        projector: Projector::new(
-            tables.clone(),
-            reader,
-            world.clone(),
-            projections::registry(),
-        ),
         metrics: Metrics::in_the_log(environment.stack()?),
         stack: environment.stack()?,
         undelivered: environment.undelivered()?,

@@ -7,7 +7,7 @@ use event_store::StreamReader;
 use events::{DecodeError, Event, IdReserva, Payload};
 use ports::{LogRecord, SequenceNumber, TableError};
 
-use crate::{Parked, Parking, Reason, Trouble};
+use crate::{Parked, Parking, Reason, Redriven, Trouble};
 
 /// An event with its place in the batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,17 +43,6 @@ pub struct Stop {
 pub trait Handler: Send + Sync {
     /// Handles groups, each in its order, different ones side by side if it likes. Answers in the order of the groups.
     async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>>;
-}
-
-/// What became of a parked thing that was tried again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Redriven {
-    /// It is handled, and parked no longer.
-    Done,
-    /// It stays parked: this build cannot handle it.
-    StillParked(String),
-    /// It stays parked: something did not answer. Trying again may help.
-    NotNow(String),
 }
 
 /// What came of a batch.

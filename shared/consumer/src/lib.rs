@@ -12,6 +12,8 @@
 
 mod batch;
 mod parking;
+mod redrive;
 
-pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Redriven, Stop};
+pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Stop};
 pub use parking::{Discarded, Parked, ParkedWhat, Parking, Reason, TABLE, Trouble};
+pub use redrive::{Redrive, Redriven, Redriver, Redriving};

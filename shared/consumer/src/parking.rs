@@ -8,8 +8,8 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use events::{Catalogue, Moment, StreamId, Version};
 use ports::{
-    Clock, Condition, Item, Key, LogRecord, Path, SequenceNumber, TableError, TableName, Tables,
-    Update, Write, WriteError,
+    Clock, Condition, Consistency, Item, Key, LogRecord, Path, SequenceNumber, TableError,
+    TableName, Tables, Update, Write, WriteError,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -127,17 +127,6 @@ impl<'a> Trouble<'a> {
     }
 }
 
-impl Parked {
-    /// True if it is worth trying by itself: a build with this catalogue has not tried it, and its trouble may have been that of
-    /// another build, or of a bad hour.
-    #[must_use]
-    pub fn is_due(&self, catalogue: &Catalogue) -> bool {
-        matches!(self.reason, Reason::UnknownType | Reason::Undelivered)
-            && self.discarded.is_none()
-            && self.catalogue != catalogue.fingerprint()
-    }
-}
-
 mod sequence {
     use ports::SequenceNumber;
     use serde::{Deserialize, Deserializer, Serializer};
@@ -175,7 +164,7 @@ impl Parking {
         }
     }
 
-    /// Parks something. What is parked already stays as it is.
+    /// Parks something. What is parked already stays as it is, but for the note of which build tried it last.
     ///
     /// # Errors
     ///
@@ -237,12 +226,27 @@ impl Parking {
                 Condition::Less(Path::of("version"), i64::from(*version)),
             ]),
         };
-        self.write(Write::Put {
+        let put = Write::Put {
             key,
             item,
             condition,
-        })
-        .await
+        };
+        match self.tables.write(&put).await {
+            Ok(()) => Ok(()),
+            // No build has tried what was only given up.
+            Err(WriteError::ConditionFailed) if reason == Reason::Undelivered => Ok(()),
+            Err(WriteError::ConditionFailed) => self.note_tried(&parked).await,
+            Err(WriteError::Table(error)) => Err(error),
+        }
+    }
+
+    /// True if it is worth trying by itself: a build with this catalogue has not tried it, and its trouble may have been that of
+    /// another build, or of a bad hour.
+    #[must_use]
+    pub fn is_due(&self, parked: &Parked) -> bool {
+        matches!(parked.reason, Reason::UnknownType | Reason::Undelivered)
+            && parked.discarded.is_none()
+            && parked.catalogue != self.catalogue
     }
 
     /// Notes that this build tries it: said before it does, so that what kills the process is tried once.
@@ -364,6 +368,10 @@ impl Parking {
             condition: same,
         })
         .await?;
+        self.remove_pieces(parked).await
+    }
+
+    async fn remove_pieces(&self, parked: &Parked) -> Result<(), TableError> {
         for number in 0..parked.pieces {
             let key = piece_key(&parked.owner, &parked.place, number);
             self.write(Write::Delete {
@@ -373,6 +381,40 @@ impl Parking {
             .await?;
         }
         Ok(())
+    }
+
+    /// Takes out a record that this build noted as tried, and that another process has handled since. False if it was parked anew
+    /// meanwhile, by a build that cannot handle it: then it stays.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn remove_tried(&self, parked: &Parked) -> Result<bool, TableError> {
+        let key = Key::new(TABLE, parked.owner.clone(), parked.place.clone());
+        let same = |attribute: &str, value: String| {
+            Condition::Equals(Path::of(attribute), Value::from(value))
+        };
+        let untouched = Condition::All(vec![
+            same("since", parked.since.to_string()),
+            same("catalogue", self.catalogue.clone()),
+        ]);
+        let delete = Write::Delete {
+            key: key.clone(),
+            condition: untouched,
+        };
+        match self.tables.write(&delete).await {
+            Ok(()) => {}
+            Err(WriteError::ConditionFailed) => {
+                // Another build's note, or nothing: a first answer of ours may have been lost.
+                let left = self.tables.get_one(&key, Consistency::Strong).await?;
+                if left.is_some() {
+                    return Ok(false);
+                }
+            }
+            Err(WriteError::Table(error)) => return Err(error),
+        }
+        self.remove_pieces(parked).await?;
+        Ok(true)
     }
 
     /// Takes out a stream that was parked from `version` on, and was handled after all. One parked for another event stays.

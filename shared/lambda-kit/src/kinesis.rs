@@ -4,9 +4,11 @@ use aws_lambda_events::{
     kinesis::{KinesisEvent, KinesisEventRecord},
     streams::KinesisEventResponse,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use consumer::Outcome;
 use lambda_runtime::Diagnostic;
 use ports::{LogRecord, SequenceNumber};
+use serde_json::{Value, json};
 use thiserror::Error;
 
 /// The batch must be delivered again, from a record on.
@@ -19,10 +21,15 @@ pub struct RetryBatch {
     pub cause: String,
 }
 
+impl RetryBatch {
+    /// What the runtime is told that it is.
+    pub const ERROR_TYPE: &str = "RetryBatch";
+}
+
 impl From<RetryBatch> for Diagnostic {
     fn from(error: RetryBatch) -> Self {
         Self {
-            error_type: "RetryBatch".into(),
+            error_type: RetryBatch::ERROR_TYPE.into(),
             error_message: error.to_string(),
         }
     }
@@ -61,6 +68,25 @@ pub fn records(event: KinesisEvent) -> Vec<LogRecord> {
     event.records.into_iter().map(record).collect()
 }
 
+/// A batch of one record, as an event source mapping hands it to a function.
+#[must_use]
+pub fn batch_of(record: &LogRecord) -> Value {
+    let SequenceNumber(sequence) = &record.sequence;
+    json!({ "Records": [{
+        "eventID": format!("{}:{sequence}", record.shard),
+        "eventName": "aws:kinesis:record",
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "kinesis": {
+            "approximateArrivalTimestamp": record.arrived.as_second(),
+            "data": STANDARD.encode(&record.data),
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": record.partition_key,
+            "sequenceNumber": sequence,
+        },
+    }] })
+}
+
 fn record(record: KinesisEventRecord) -> LogRecord {
     // An event id is the shard's and the sequence number, joined by a colon.
     let shard = record
@@ -79,5 +105,25 @@ fn record(record: KinesisEventRecord) -> LogRecord {
         partition_key: record.kinesis.partition_key,
         data: record.kinesis.data.0,
         arrived: jiff::Timestamp::from_millisecond(arrived).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_is_made_is_read_as_one_that_is_delivered() {
+        let record = LogRecord {
+            shard: "shardId-000000000001".into(),
+            sequence: SequenceNumber(
+                "49590338271490256608559692538361571095921575989136588898".into(),
+            ),
+            partition_key: "ñ".into(),
+            data: vec![0, 255, 254],
+            arrived: jiff::Timestamp::from_second(1_769_853_600).unwrap(),
+        };
+        let event = serde_json::from_value(batch_of(&record)).unwrap();
+        assert_eq!(records(event), [record]);
     }
 }

@@ -7,7 +7,9 @@ pub mod http;
 pub mod kinesis;
 mod logging;
 pub mod metrics;
+mod remote;
 pub mod participant;
 
 pub use environment::{Environment, StartError};
 pub use logging::start as start_logging;
+pub use remote::RemoteConsumer;

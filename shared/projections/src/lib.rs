@@ -21,9 +21,8 @@ mod row;
 mod view;
 pub mod views;
 
-pub use consumer::Redriven;
 pub use generations::{Generation, Generations};
-pub use projector::{Projector, Redriving};
+pub use projector::{CONSUMER, Projector};
 pub use view::{Place, Unfoldable, View};
 pub use views::registry;
 

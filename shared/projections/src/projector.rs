@@ -4,15 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use consumer::{
-    Consumer, Group, Handler, Parked, ParkedWhat, Parking, Reason, Redriven, Stop, Trouble,
+    Consumer, Group, Handler, Parked, ParkedWhat, Parking, Reason, Redrive, Redriven, Stop, Trouble,
 };
 use event_store::{StreamError, StreamReader};
 use events::{DecodeError, Event, IdReserva, Payload, StreamId, Version};
 use futures::{StreamExt, stream};
-use jiff::SignedDuration;
 use ports::{Consistency, Item, TableError, Tables, World, WriteError, jittered};
 
 use crate::{Generation, View, generations, row::Row};
+
+/// The name that records are parked under: that of the function that feeds the views.
+pub const CONSUMER: &str = "projector";
 
 /// Rows worked on at once.
 const CONCURRENCY: usize = 16;
@@ -28,15 +30,6 @@ pub struct Projector {
     parking: Parking,
     world: World,
     views: Vec<Arc<dyn View>>,
-}
-
-/// What is parked, and what of it an upgrade has freed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Redriving {
-    /// Things that wait in the parking lot.
-    pub parked: usize,
-    /// Things handled now.
-    pub redriven: usize,
 }
 
 impl Projector {
@@ -58,82 +51,15 @@ impl Projector {
         }
     }
 
-    /// The consumer that feeds this projector, under the name `name`.
+    /// The consumer that feeds this projector.
     #[must_use]
-    pub fn consumer<'a>(&'a self, name: &'a str) -> Consumer<'a> {
+    pub fn consumer(&self) -> Consumer<'_> {
         Consumer {
-            name,
+            name: CONSUMER,
             reader: &self.reader,
             parking: &self.parking,
             handler: self,
         }
-    }
-
-    /// Tries a parked thing again: a record as if it came anew, a stream by folding on from its item.
-    ///
-    /// # Errors
-    ///
-    /// [`TableError`] if the tables fail; the thing stays parked.
-    pub async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
-        let ParkedWhat::Stream { stream, .. } = &parked.what else {
-            return self.consumer(&parked.owner).redrive(parked).await;
-        };
-        let mut written = self.written().await?.into_iter();
-        let owner = written.find(|(_, generation)| generation.to_string() == parked.owner);
-        let Some((view, generation)) = owner else {
-            // Its generation is gone, and with it the rows it was parked for.
-            self.parking.remove(parked).await?;
-            return Ok(Redriven::Done);
-        };
-        let rows = Rows {
-            projector: self,
-            view: &*view,
-            generation: &generation,
-        };
-        let redriven = rows.refold(*stream).await;
-        if redriven == Redriven::Done {
-            self.parking.remove(parked).await?;
-        }
-        Ok(redriven)
-    }
-
-    /// Tries again, once a build, what may have been the trouble of another build or of a bad hour: events of a type that an older
-    /// one did not know, and records that the runtime gave up delivering. Goes on until `budget` is used up.
-    ///
-    /// # Errors
-    ///
-    /// [`TableError`] if the tables fail; running it again goes on.
-    pub async fn redrive_due(
-        &self,
-        parked: &[Parked],
-        budget: Duration,
-    ) -> Result<Redriving, TableError> {
-        let start = self.world.clock.now();
-        let budget = SignedDuration::try_from(budget).unwrap_or(SignedDuration::MAX);
-        let waiting: Vec<_> = parked
-            .iter()
-            .filter(|thing| thing.discarded.is_none())
-            .collect();
-        let mut found = Redriving {
-            parked: waiting.len(),
-            redriven: 0,
-        };
-        for thing in waiting
-            .into_iter()
-            .filter(|thing| thing.is_due(self.reader.catalogue()))
-        {
-            if self.world.clock.now().duration_since(start) > budget {
-                break;
-            }
-            self.parking.note_tried(thing).await?;
-            match self.redrive(thing).await? {
-                Redriven::Done => found.redriven += 1,
-                Redriven::StillParked(_) => {}
-                Redriven::NotNow(_) => self.parking.note_untried(thing).await?,
-            }
-        }
-        found.parked -= found.redriven;
-        Ok(found)
     }
 
     /// The parking lot.
@@ -179,6 +105,38 @@ impl Handler for Projector {
             }
         }
         results
+    }
+}
+
+#[async_trait]
+impl Redrive for Projector {
+    fn owns(&self, parked: &Parked) -> bool {
+        // Streams are parked by generations of views alone.
+        parked.owner == CONSUMER || matches!(parked.what, ParkedWhat::Stream { .. })
+    }
+
+    /// A record is taken as if it came anew, a stream is folded on from its item.
+    async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
+        let ParkedWhat::Stream { stream, .. } = &parked.what else {
+            return self.consumer().redrive(parked).await;
+        };
+        let mut written = self.written().await?.into_iter();
+        let owner = written.find(|(_, generation)| generation.to_string() == parked.owner);
+        let Some((view, generation)) = owner else {
+            // Its generation is gone, and with it the rows it was parked for.
+            self.parking.remove(parked).await?;
+            return Ok(Redriven::Done);
+        };
+        let rows = Rows {
+            projector: self,
+            view: &*view,
+            generation: &generation,
+        };
+        let redriven = rows.refold(*stream).await;
+        if redriven == Redriven::Done {
+            self.parking.remove(parked).await?;
+        }
+        Ok(redriven)
     }
 }
 

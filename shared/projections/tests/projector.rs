@@ -10,27 +10,26 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use common::{Bench, aprobada, cancelada, creada, fallida, id, moment, pagada, record};
-use consumer::{Parking, Reason};
+use consumer::{Parked, Parking, Reason, Redrive, Redriven, Redriver, Redriving};
 use events::{Catalogue, Context, Event, IdReserva, Payload};
 use futures::{FutureExt, executor::block_on};
-use ports::{Item, LogRecord};
-use projections::{
-    Place, Projector, Redriven, Redriving, Unfoldable, View, views::reservas::Reservas,
-};
+use ports::{Item, LogRecord, TableError};
+use projections::{Place, Projector, Unfoldable, View, views::reservas::Reservas};
 use serde_json::json;
 use simulation::{Fault, Faults};
 
 /// Has a projector try again what is due.
-fn due(projector: &Projector) -> Result<Redriving, ports::TableError> {
-    block_on(async {
-        let parked = projector.parking().list().await?;
-        projector
-            .redrive_due(&parked, std::time::Duration::MAX)
-            .await
-    })
+async fn due(bench: &Bench, projector: &Projector) -> Result<Redriving, TableError> {
+    let parked = projector.parking().list().await?;
+    let redriver = Redriver {
+        parking: projector.parking(),
+        world: &bench.world,
+        consumers: &[projector],
+    };
+    redriver.redrive_due(&parked, Duration::MAX).await
 }
 
 /// One reservation that was made, paid and approved, and the records of it in the order they happened.
@@ -260,7 +259,7 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     let records = approved(&bench);
     let older = || Catalogue::current().without("AprobacionReservaFallida");
     let projector = bench.projector(&Faults::none(), older(), projections::registry());
-    let outcome = block_on(projector.consumer("projector").consume(&records));
+    let outcome = block_on(projector.consumer().consume(&records));
     assert_eq!((outcome.parked, outcome.failed), (1, None));
     // The record of the unknown type, and the stream from there on.
     let parked = bench.parked();
@@ -287,14 +286,15 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
         parked: 2,
         redriven: 0,
     };
-    assert_eq!(due(&again).unwrap(), waiting);
+    assert_eq!(block_on(due(&bench, &again)).unwrap(), waiting);
     assert_eq!(faults.count(), 1, "{:?}", faults.trace());
     // One that knows other things, but not this, tries once.
     let other = older().without("ReservaCancelada");
-    let third = bench.projector(&Faults::none(), other.clone(), projections::registry());
-    assert!(bench.parked().iter().all(|thing| thing.is_due(&other)));
-    assert_eq!(due(&third).unwrap(), waiting);
-    assert!(bench.parked().iter().all(|thing| !thing.is_due(&other)));
+    let third = bench.projector(&Faults::none(), other, projections::registry());
+    let is_due = |thing: &Parked| third.parking().is_due(thing);
+    assert!(bench.parked().iter().all(is_due));
+    assert_eq!(block_on(due(&bench, &third)).unwrap(), waiting);
+    assert!(!bench.parked().iter().any(is_due));
     let newer = bench.projector(
         &Faults::none(),
         Catalogue::current(),
@@ -304,7 +304,7 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
         parked: 0,
         redriven: 2,
     };
-    assert_eq!(due(&newer).unwrap(), freed);
+    assert_eq!(block_on(due(&bench, &newer)).unwrap(), freed);
     assert_eq!(bench.parked(), []);
     let row = bench.row(id(1)).unwrap();
     assert_eq!(
@@ -320,7 +320,7 @@ fn a_record_redriven_by_itself_brings_in_what_came_after_it() {
     let records = approved(&bench);
     let older = Catalogue::current().without("AprobacionReservaFallida");
     let projector = bench.projector(&Faults::none(), older, projections::registry());
-    block_on(projector.consumer("projector").consume(&records));
+    block_on(projector.consumer().consume(&records));
     let parked = bench.parked();
     assert_eq!(parked.len(), 2);
     let newer = bench.projector(
@@ -346,17 +346,14 @@ fn whatever_fails_while_trying_again_nothing_is_lost() {
             let records = approved(&bench);
             let older = current.clone().without("AprobacionReservaFallida");
             let projector = bench.projector(&Faults::none(), older, projections::registry());
-            block_on(projector.consumer("projector").consume(&records));
+            block_on(projector.consumer().consume(&records));
             let faults = Faults::once(at, fault);
             let failing = bench.projector(&faults, current.clone(), projections::registry());
-            let parked = bench.parked();
-            let _ = failing
-                .redrive_due(&parked, std::time::Duration::MAX)
-                .now_or_never();
+            let _ = due(&bench, &failing).now_or_never();
             // What is not due any more was tried, and is still listed: an operator's redrive ends it.
             let healthy =
                 bench.projector(&Faults::none(), current.clone(), projections::registry());
-            due(&healthy).unwrap();
+            block_on(due(&bench, &healthy)).unwrap();
             for thing in bench.parked() {
                 assert_eq!(block_on(healthy.redrive(&thing)).unwrap(), Redriven::Done);
             }
@@ -376,12 +373,12 @@ fn what_is_discarded_stays_on_record_and_is_tried_no_more() {
         .replace("ReservaCreada", "ReservaNueva");
     bench.settle(&[record("k", unknown.as_bytes())]);
     let older = Catalogue::current().without("ReservaCancelada");
-    let projector = bench.projector(&Faults::none(), older.clone(), projections::registry());
+    let projector = bench.projector(&Faults::none(), older, projections::registry());
     let parking = projector.parking();
     let [thing] = &*bench.parked() else {
         panic!("one is parked")
     };
-    assert!(thing.is_due(&older));
+    assert!(parking.is_due(thing));
     block_on(parking.discard(thing, "a test of another team")).unwrap();
     let [thing] = &*bench.parked() else {
         panic!("it is still there")
@@ -390,12 +387,15 @@ fn what_is_discarded_stays_on_record_and_is_tried_no_more() {
         thing.discarded.as_ref().unwrap().note,
         "a test of another team"
     );
-    assert!(!thing.is_due(&older));
+    assert!(!parking.is_due(thing));
     assert_eq!(
         block_on(parking.data(thing)).unwrap().unwrap(),
         unknown.as_bytes()
     );
-    assert_eq!(due(&projector).unwrap(), Redriving::default());
+    assert_eq!(
+        block_on(due(&bench, &projector)).unwrap(),
+        Redriving::default()
+    );
     // Delivered again, it is not parked anew.
     bench.settle(&[record("k", unknown.as_bytes())]);
     assert!(bench.parked()[0].discarded.is_some());
@@ -431,7 +431,7 @@ fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
         vec![Arc::new(PickyAbout(id(1)))],
     );
     for _ in 0..2 {
-        let outcome = block_on(picky.consumer("projector").consume(&records));
+        let outcome = block_on(picky.consumer().consume(&records));
         assert_eq!(outcome.failed, None);
     }
     let parked = bench.parked();
@@ -574,14 +574,7 @@ fn another_invocation_at_every_effect() {
                     Catalogue::current(),
                     projections::registry(),
                 );
-                assert_eq!(
-                    projector
-                        .consumer("projector")
-                        .consume(&theirs)
-                        .await
-                        .failed,
-                    None
-                );
+                assert_eq!(projector.consumer().consume(&theirs).await.failed, None);
             };
             let faults = Faults::meanwhile(at, work.boxed());
             let outcome = bench.deliver(&faults, mine).unwrap();
@@ -640,7 +633,7 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
         Catalogue::current(),
         vec![Arc::new(PickyAbout(id(201)))],
     );
-    let outcome = block_on(picky.consumer("projector").consume(&records));
+    let outcome = block_on(picky.consumer().consume(&records));
     assert_eq!(
         (outcome.records, outcome.parked, outcome.failed),
         (500, 2, None)

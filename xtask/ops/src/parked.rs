@@ -1,10 +1,11 @@
 //! `parked`, `redrive` and `discard`: what could not be handled.
 
-use consumer::Parking;
+use consumer::{Parking, Redriven, Redriver};
 use event_store::StreamReader;
 use events::Catalogue;
-use lambda_kit::Environment;
-use projections::{Projector, Redriven};
+use lambda_kit::{Environment, RemoteConsumer};
+use projections::Projector;
+use reserva_saga::ORCHESTRATOR;
 
 use crate::Outcome;
 
@@ -49,8 +50,20 @@ pub(crate) async fn list(environment: &Environment, discarded: bool) -> Outcome 
 pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)>) -> Outcome {
     let (tables, world) = (environment.tables(), environment.world());
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
-    let projector = Projector::new(tables, reader, world, projections::registry());
-    let mut parked = projector.parking().list().await?;
+    let projector = Projector::new(tables, reader, world.clone(), projections::registry());
+    let parking = projector.parking();
+    let orchestrator = RemoteConsumer {
+        functions: environment.functions(),
+        function: ORCHESTRATOR,
+        parking: parking.clone(),
+        catalogue: Catalogue::current(),
+    };
+    let redriver = Redriver {
+        parking,
+        world: &world,
+        consumers: &[&projector, &orchestrator],
+    };
+    let mut parked = parking.list().await?;
     match only {
         // What was discarded is tried again only by name.
         None => parked.retain(|thing| thing.discarded.is_none()),
@@ -63,7 +76,7 @@ pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)
     }
     let mut still = 0;
     for thing in &parked {
-        match projector.redrive(thing).await? {
+        match redriver.redrive(thing).await? {
             Redriven::Done => println!("{} {}: handled", thing.owner, thing.place),
             Redriven::StillParked(cause) | Redriven::NotNow(cause) => {
                 still += 1;

@@ -89,7 +89,7 @@ fn a_row_that_never_heard_of_the_making_does_not_hide_the_reservation() {
         fixture.world.clone(),
         projections::registry(),
     );
-    let consumer = projector.consumer("projector");
+    let consumer = projector.consumer();
     let outcome = block_on(consumer.consume(&[paid.unwrap().clone()]));
     assert!(outcome.failed.is_none());
 

@@ -170,7 +170,7 @@ impl Fixture {
             self.world.clone(),
             projections::registry(),
         );
-        let consumer = projector.consumer("projector");
+        let consumer = projector.consumer();
         let outcome = block_on(consumer.consume(&self.log.records()));
         assert!(outcome.failed.is_none(), "{:?}", outcome.failed);
         assert_eq!(outcome.parked, 0);

@@ -173,10 +173,7 @@ impl Bench {
     /// Delivers a batch to a process under `faults`; `None` if the process died of it.
     pub fn deliver(&self, faults: &Faults, records: &[LogRecord]) -> Option<Outcome> {
         let projector = self.projector(faults, Catalogue::current(), projections::registry());
-        projector
-            .consumer("projector")
-            .consume(records)
-            .now_or_never()
+        projector.consumer().consume(records).now_or_never()
     }
 
     /// Delivers a batch until it is done.

@@ -1,0 +1,14 @@
+//! The function at its boundary: tasks in, what was done out, over tables, a log and functions in memory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod barrido;
+mod despertar;
+mod estacionados;
+mod support;

@@ -1,0 +1,168 @@
+//! The function over tables, a log and functions in memory.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use event_store::{EventStore, Handled, StreamReader};
+use events::{Catalogue, Command, CommandId, IdCorrelacion, IdReserva, SagaMode};
+use futures::executor::block_on;
+use lambda_kit::{RemoteConsumer, metrics::Metrics};
+use ports::{
+    Log, LogError, SequenceNumber, Tables, World,
+    memory::{ManualClock, MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, world},
+};
+use projections::Projector;
+use reserva_saga::{ORCHESTRATOR, definitions};
+use saga_engine::Sagas;
+use serde_json::Value;
+use timers::{App, Done, Task, TaskFailed};
+use vuelos::Vuelos;
+
+const SAMPLE: &str = include_str!("../../../../shared/vuelos/tests/data/crear_reserva.json");
+
+/// A log that takes nothing of some reservations.
+pub(crate) struct Failing {
+    pub(crate) log: MemoryLog,
+    refused: Mutex<BTreeSet<String>>,
+}
+
+#[async_trait]
+impl Log for Failing {
+    async fn append(
+        &self,
+        partition_key: &str,
+        data: &[u8],
+        after: Option<&SequenceNumber>,
+    ) -> Result<SequenceNumber, LogError> {
+        if self.refused.lock().unwrap().contains(partition_key) {
+            return Err(LogError::Unavailable("throttled".into()));
+        }
+        self.log.append(partition_key, data, after).await
+    }
+}
+
+pub(crate) struct Fixture {
+    pub(crate) log: Arc<Failing>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) world: World,
+    pub(crate) objects: Arc<MemoryObjects>,
+    pub(crate) functions: Arc<MemoryFunctions>,
+    pub(crate) metrics: Arc<Mutex<Vec<Value>>>,
+    pub(crate) app: App,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        Self::over(Arc::new(MemoryTables::new()))
+    }
+
+    pub(crate) fn over(tables: Arc<dyn Tables>) -> Self {
+        let (world, clock) = world(1);
+        let log = Arc::new(Failing {
+            log: MemoryLog::new(2, world.clock.clone()),
+            refused: Mutex::default(),
+        });
+        let store = EventStore::new(
+            tables.clone(),
+            log.clone(),
+            world.clone(),
+            Catalogue::current(),
+        );
+        let reader = StreamReader::new(tables.clone(), Catalogue::current());
+        let views = projections::registry();
+        let objects = Arc::new(MemoryObjects::new());
+        let metrics: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let functions = Arc::new(MemoryFunctions::new());
+        let projector = Projector::new(tables.clone(), reader, world.clone(), views);
+        let app = App {
+            store,
+            orchestrator: RemoteConsumer {
+                functions: functions.clone(),
+                function: ORCHESTRATOR,
+                parking: projector.parking().clone(),
+                catalogue: Catalogue::current(),
+            },
+            projector,
+            sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
+            tables,
+            world: world.clone(),
+            stack: "aeroalpes".into(),
+            metrics: Metrics::new("aeroalpes".into(), {
+                let metrics = metrics.clone();
+                move |line| metrics.lock().unwrap().push(line.clone())
+            }),
+            undelivered: objects.clone(),
+        };
+        Self {
+            log,
+            clock,
+            world,
+            objects,
+            functions,
+            metrics,
+            app,
+        }
+    }
+
+    /// Makes a reservation whose event is committed, and not in the log.
+    pub(crate) fn pending(&self) -> String {
+        let id = IdReserva(self.world.ids.fresh());
+        self.refuse(&id.to_string(), true);
+        let command = Command {
+            id: CommandId(self.world.ids.fresh()),
+            kind: vuelos::CREAR_RESERVA.into(),
+            subject: id,
+            correlationid: IdCorrelacion(self.world.ids.fresh()),
+            causationid: None,
+            prueba: false,
+            sagamode: SagaMode::Orquestacion,
+            traceparent: None,
+            data: serde_json::from_str(SAMPLE).unwrap(),
+        };
+        let handled = block_on(self.app.store.handle(&Vuelos, &command)).unwrap();
+        assert!(
+            matches!(
+                handled,
+                Handled::Committed {
+                    appended: false,
+                    ..
+                }
+            ),
+            "{handled:?}"
+        );
+        self.refuse(&id.to_string(), false);
+        id.to_string()
+    }
+
+    pub(crate) fn refuse(&self, id: &str, refuse: bool) {
+        let mut refused = self.log.refused.lock().unwrap();
+        if refuse {
+            refused.insert(id.to_owned());
+        } else {
+            refused.remove(id);
+        }
+    }
+
+    pub(crate) fn handle(&self, task: &str) -> Result<Done, TaskFailed> {
+        let task: Task = serde_json::from_str(task).unwrap();
+        block_on(self.app.handle(task))
+    }
+
+    pub(crate) fn logged(&self) -> BTreeSet<String> {
+        let records = self.log.log.records();
+        records
+            .into_iter()
+            .map(|record| record.partition_key)
+            .collect()
+    }
+
+    /// What operators were last told of each of these.
+    pub(crate) fn told<const N: usize>(&self, names: [&str; N]) -> [Value; N] {
+        let metrics = self.metrics.lock().unwrap();
+        let line = metrics.last().expect("metrics were emitted");
+        names.map(|name| line[name].clone())
+    }
+}

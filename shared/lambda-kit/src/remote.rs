@@ -1,0 +1,94 @@
+//! A consumer that is another function, as what is parked for it sees it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_lambda_events::streams::KinesisEventResponse;
+use consumer::{Parked, ParkedWhat, Parking, Redrive, Redriven};
+use events::{Catalogue, Event};
+use ports::{CallError, FunctionName, Functions, LogRecord, TableError};
+
+use crate::kinesis::{self, RetryBatch};
+
+/// A consumer that is the function of its name. What was parked for it is tried again by calling that function with a batch of the
+/// one record, as its event source mapping does.
+pub struct RemoteConsumer {
+    /// Calls it.
+    pub functions: Arc<dyn Functions>,
+    /// The function, and the name that it parks records under.
+    pub function: FunctionName,
+    /// The parking lot.
+    pub parking: Parking,
+    /// What this build can decode. What it cannot, the function is not called for.
+    pub catalogue: Catalogue,
+}
+
+impl RemoteConsumer {
+    async fn call(&self, record: &LogRecord) -> Result<(), Redriven> {
+        let batch = kinesis::batch_of(record).to_string();
+        let answer = match self.functions.call(self.function, batch.as_bytes()).await {
+            Ok(answer) => answer,
+            Err(CallError::Failed {
+                error_type,
+                message,
+            }) if error_type == RetryBatch::ERROR_TYPE => return Err(Redriven::NotNow(message)),
+            // It died of it, or something is wrong with it: more of the same helps nobody.
+            Err(error @ CallError::Failed { .. }) => {
+                return Err(Redriven::StillParked(error.to_string()));
+            }
+            Err(error) => return Err(Redriven::NotNow(error.to_string())),
+        };
+        match serde_json::from_slice::<KinesisEventResponse>(&answer) {
+            Ok(response) if response.batch_item_failures.is_empty() => Ok(()),
+            Ok(_) => Err(Redriven::NotNow("it could not be handled now".into())),
+            Err(error) => Err(Redriven::StillParked(format!("no answer: {error}"))),
+        }
+    }
+}
+
+#[async_trait]
+impl Redrive for RemoteConsumer {
+    fn owns(&self, parked: &Parked) -> bool {
+        parked.owner == self.function.0
+    }
+
+    async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
+        let data = self.parking.data(parked).await?;
+        let (Some(data), Some(place)) = (data, place(parked)) else {
+            return Ok(Redriven::StillParked("it has no bytes".into()));
+        };
+        let record = LogRecord { data, ..place };
+        if let Err(error) = Event::decode(&record.data, &self.catalogue) {
+            return Ok(Redriven::StillParked(error.to_string()));
+        }
+        if let Err(not_done) = self.call(&record).await {
+            return Ok(not_done);
+        }
+        // The function may be of an older build. Then it takes the record for handled, since it has parked it anew.
+        if self.parking.remove_tried(parked).await? {
+            return Ok(Redriven::Done);
+        }
+        let older = format!("{} is of a build that does not know it", self.function.0);
+        Ok(Redriven::StillParked(older))
+    }
+}
+
+/// The record that is parked, but for its bytes.
+fn place(parked: &Parked) -> Option<LogRecord> {
+    let ParkedWhat::Record {
+        shard,
+        sequence,
+        partition_key,
+    } = &parked.what
+    else {
+        return None;
+    };
+    Some(LogRecord {
+        shard: shard.clone(),
+        sequence: sequence.clone(),
+        partition_key: partition_key.clone(),
+        data: vec![],
+        // About: it was parked as soon as it was seen.
+        arrived: parked.since.timestamp(),
+    })
+}
