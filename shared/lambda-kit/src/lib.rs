@@ -7,8 +7,8 @@ pub mod http;
 pub mod kinesis;
 mod logging;
 pub mod metrics;
-mod remote;
 pub mod participant;
+mod remote;
 
 pub use environment::{Environment, StartError};
 pub use logging::start as start_logging;
