@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, env, sync::Arc};
 
 use aws::{DynamoTables, KinesisLog, KinesisReader, LambdaFunctions, S3Objects};
 use ports::{FunctionName, TableName, World};
+use reserva_saga::{ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS};
 use thiserror::Error;
 
 /// A function that cannot start as it is configured.
@@ -24,22 +25,16 @@ const TABLES: [(TableName, &str); 7] = [
     (event_store::TABLE, "AEROALPES_STREAMS_TABLE"),
     (projections::TABLE, "AEROALPES_VIEWS_TABLE"),
     (consumer::TABLE, "AEROALPES_PARKED_TABLE"),
-    (TableName("sagas"), "AEROALPES_SAGAS_TABLE"),
+    (saga_engine::TABLE, "AEROALPES_SAGAS_TABLE"),
     (gds::TABLE, "AEROALPES_SEATS_TABLE"),
     (pagos::simulador::TABLE, "AEROALPES_LEDGER_TABLE"),
     (participant::TABLE, FAULTS),
 ];
 const FUNCTIONS: [(FunctionName, &str); 4] = [
-    (
-        FunctionName("participant-vuelos"),
-        "AEROALPES_PARTICIPANT_VUELOS",
-    ),
-    (
-        FunctionName("participant-pagos"),
-        "AEROALPES_PARTICIPANT_PAGOS",
-    ),
-    (FunctionName("participant-gds"), "AEROALPES_PARTICIPANT_GDS"),
-    (FunctionName("orchestrator"), "AEROALPES_ORCHESTRATOR"),
+    (PARTICIPANT_VUELOS, "AEROALPES_PARTICIPANT_VUELOS"),
+    (PARTICIPANT_PAGOS, "AEROALPES_PARTICIPANT_PAGOS"),
+    (PARTICIPANT_GDS, "AEROALPES_PARTICIPANT_GDS"),
+    (ORCHESTRATOR, "AEROALPES_ORCHESTRATOR"),
 ];
 const EVENTS_STREAM: &str = "AEROALPES_EVENTS_STREAM";
 const STACK: &str = "AEROALPES_STACK";

@@ -31,7 +31,7 @@ use ports::{
 use serde_json::json;
 use simulation::{Fault, Faults};
 
-const FUNCTION: FunctionName = FunctionName("orchestrator");
+const FUNCTION: FunctionName = FunctionName("worker");
 const TYPE: &str = "ReservaAprobada";
 const EVENT: &str = include_str!("../../events/samples/vuelos/ReservaAprobada.v1.json");
 

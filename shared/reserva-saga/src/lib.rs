@@ -20,4 +20,6 @@ mod participants;
 pub use definition::{VENCIDA, current, definitions};
 pub use messages::{answer, command, fact, saga_of};
 pub use orchestrator::{ORCHESTRATOR, nudge, wake_up};
-pub use participants::{FunctionParticipants, function_of};
+pub use participants::{
+    FunctionParticipants, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, function_of,
+};

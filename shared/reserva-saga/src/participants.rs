@@ -9,13 +9,20 @@ use saga_engine::{Answer, Dispatch, NoAnswer, Participants};
 
 use crate::{answer, command};
 
+/// The function that takes the commands of vuelos.
+pub const PARTICIPANT_VUELOS: FunctionName = FunctionName("participant-vuelos");
+/// The function that takes the commands of pagos.
+pub const PARTICIPANT_PAGOS: FunctionName = FunctionName("participant-pagos");
+/// The function that takes the commands of gds.
+pub const PARTICIPANT_GDS: FunctionName = FunctionName("participant-gds");
+
 /// The function that takes the commands of a context; `None` for no context of ours.
 #[must_use]
 pub fn function_of(context: &str) -> Option<FunctionName> {
     match context {
-        "vuelos" => Some(FunctionName("participant-vuelos")),
-        "pagos" => Some(FunctionName("participant-pagos")),
-        "gds" => Some(FunctionName("participant-gds")),
+        "vuelos" => Some(PARTICIPANT_VUELOS),
+        "pagos" => Some(PARTICIPANT_PAGOS),
+        "gds" => Some(PARTICIPANT_GDS),
         _ => None,
     }
 }
