@@ -6,7 +6,7 @@ use events::{
     vuelos::{EstadoReserva, ReservaCreada},
 };
 use serde_json::{Value, json};
-use vuelos::{Reserva, Vuelos};
+use vuelos::{FAILURE, Reserva, Vuelos};
 
 use crate::escenario::{
     CORRELACION, RESERVA, aprobada, at, cancelada, command, creada, creada_sin_viaje, fallida,
@@ -162,6 +162,31 @@ fn a_deadline_cancels_only_what_is_not_approved() {
     given([creada(), aprobada(at(2))])
         .when("CancelarReserva", motivo("plazo"))
         .then_refused(state);
+}
+
+#[test]
+fn a_failure_that_a_test_asks_for_is_of_what_is_pending() {
+    let failure = |events| {
+        (FAILURE.event)(
+            &history(events),
+            &command("AprobarReserva", json!({})),
+            now(),
+        )
+    };
+    assert_eq!(FAILURE.command, "AprobarReserva");
+    for pending in [vec![creada()], vec![creada(), fallida(at(2))]] {
+        let failed = failure(pending).unwrap();
+        assert_eq!(failed.kind, "AprobacionReservaFallida");
+        assert_eq!(failed.data["motivo"], participant::MOTIVO);
+    }
+    for decided in [
+        vec![],
+        vec![creada(), aprobada(at(2))],
+        vec![creada(), cancelada(at(2), "cliente")],
+        vec![cancelada(at(1), "deshacer")],
+    ] {
+        assert_eq!(failure(decided), None);
+    }
 }
 
 #[test]
