@@ -11,11 +11,12 @@ use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use lambda_kit::kinesis::{self, RetryBatch};
 use ports::World;
+use reserva_saga::ORCHESTRATOR;
 use saga_engine::{Coordinator, SagaId, Trouble};
 use serde::{Deserialize, Serialize};
 
 /// Records that cannot be decoded are parked under this name.
-pub const CONSUMER: &str = "orchestrator";
+pub const CONSUMER: &str = ORCHESTRATOR.0;
 
 /// How long one saga is run at a time. Most take a fraction of it; one that waits for somebody slow does not hold up the batch.
 const BUDGET: Duration = Duration::from_secs(2);
