@@ -9,8 +9,8 @@ use events::{
 };
 use lambda_kit::Environment;
 use ports::{
-    Consistency, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord, Objects, Position,
-    Tables, World,
+    Consistency, Functions, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord, Objects,
+    Position, Tables, World,
 };
 use projections::{Generations, views::reservas};
 use serde_json::{Value, json};
@@ -29,6 +29,8 @@ pub struct Stack {
     pub log: Arc<dyn Log>,
     /// Its log, to read.
     pub reader: Arc<dyn LogReader>,
+    /// Its functions, as they call one another.
+    pub functions: Arc<dyn Functions>,
     /// Where the runtime leaves what it gave up delivering.
     pub undelivered: Arc<dyn Objects>,
     /// Time and identifiers.
@@ -47,6 +49,7 @@ impl Stack {
             tables: environment.tables(),
             log: environment.log().unwrap(),
             reader: environment.log_reader().unwrap(),
+            functions: environment.functions(),
             undelivered: environment.undelivered().unwrap(),
             world: environment.world(),
             runtime,
