@@ -23,7 +23,7 @@ const UNDOING: Retry = Retry {
     attempts: 8,
     patience: Duration::from_secs(5),
     pause: Duration::from_millis(200),
-    longest_pause: Duration::from_secs(60),
+    longest_pause: Duration::from_mins(1),
 };
 
 /// Every version that sagas in flight may have.

@@ -165,7 +165,7 @@ impl Coordinator {
                 let due = stored.as_ref().and_then(|stored| stored.saga.wake());
                 let now = self.sagas.now();
                 // A short pause is waited for here; a long one is for whoever wakes it.
-                let Some(due) = due.filter(|due| *due < until && now < until) else {
+                let Some(due) = due.filter(|due| now < *due && *due < until) else {
                     return Ok(());
                 };
                 let wait = due.duration_since(now);

@@ -42,10 +42,23 @@ impl Report {
 struct Campaign<'a> {
     play: &'a dyn Play,
     report: Report,
+    /// Whether the first script that fails is enough.
+    hunts: bool,
 }
 
-impl Campaign<'_> {
+impl<'a> Campaign<'a> {
+    fn of(play: &'a dyn Play, hunts: bool) -> Self {
+        Self {
+            play,
+            report: Report::default(),
+            hunts,
+        }
+    }
+
     async fn run(&mut self, script: Script) -> Run {
+        if self.hunts && !self.report.failures.is_empty() {
+            return Run::default();
+        }
         let run = run(self.play, script).await;
         let name = format!("{script:?}");
         self.report.add(name, run.violations.clone());
@@ -84,6 +97,53 @@ impl Campaign<'_> {
         }
     }
 
+    async fn all(mut self) -> Report {
+        let steps = self.play.definition().steps.len();
+        let plain = Script::default();
+        self.at_every_effect(plain).await;
+        for fails_at in (2..=steps).map(Some) {
+            let failing = Script { fails_at, ..plain };
+            self.at_every_effect(failing).await;
+        }
+        for cancel in [Cancel::Before, Cancel::After] {
+            self.at_every_effect(Script { cancel, ..plain }).await;
+        }
+        for stream in [Stream::Prompt, Stream::Thrice, Stream::Held] {
+            self.run(Script { stream, ..plain }).await;
+            for step in 2..=steps {
+                for (silent, mute) in [(Some(step), None), (None, Some(step))] {
+                    self.run(Script {
+                        silent,
+                        mute,
+                        stream,
+                        ..plain
+                    })
+                    .await;
+                }
+                for times in [1, 2, u32::MAX] {
+                    let lost = Some((step, times));
+                    self.run(Script {
+                        lost,
+                        stream,
+                        ..plain
+                    })
+                    .await;
+                }
+                let fails_at = Some(step);
+                self.run(Script {
+                    fails_at,
+                    stream,
+                    ..plain
+                })
+                .await;
+            }
+        }
+        // Where a complete saga is cancelled, every compensation there is is sent.
+        let cancel = Cancel::After;
+        self.undoing(Script { cancel, ..plain }).await;
+        self.report
+    }
+
     async fn undoing(&mut self, script: Script) {
         let definition = self.play.definition();
         let undone = (1..).zip(&definition.steps);
@@ -102,57 +162,21 @@ impl Campaign<'_> {
     }
 }
 
-/// Fails each step, and each compensation of what is then undone; a fault at every effect of each; a rival and a cancellation at
-/// every effect; each step's command silent, with the stream prompt and held back; losses, repetitions, cancellations before, during
-/// and after; and with nothing but repeated events to wake a saga.
-pub async fn campaign(play: &dyn Play) -> Report {
-    let mut campaign = Campaign {
-        play,
-        report: Report::default(),
-    };
-    let steps = play.definition().steps.len();
-    let plain = Script::default();
-    campaign.at_every_effect(plain).await;
-    for fails_at in (2..=steps).map(Some) {
-        let failing = Script { fails_at, ..plain };
-        campaign.at_every_effect(failing).await;
-    }
-    for cancel in [Cancel::Before, Cancel::After] {
-        campaign.at_every_effect(Script { cancel, ..plain }).await;
-    }
-    for stream in [Stream::Prompt, Stream::Thrice, Stream::Held] {
-        campaign.run(Script { stream, ..plain }).await;
-        for step in 2..=steps {
-            let silent = Some(step);
-            campaign
-                .run(Script {
-                    silent,
-                    stream,
-                    ..plain
-                })
-                .await;
-            for times in [1, 2, u32::MAX] {
-                let lost = Some((step, times));
-                campaign
-                    .run(Script {
-                        lost,
-                        stream,
-                        ..plain
-                    })
-                    .await;
-            }
-            let fails_at = Some(step);
-            campaign
-                .run(Script {
-                    fails_at,
-                    stream,
-                    ..plain
-                })
-                .await;
-        }
-    }
-    // Where a complete saga is cancelled, every compensation there is is sent.
-    let cancel = Cancel::After;
-    campaign.undoing(Script { cancel, ..plain }).await;
+/// A script, then again with each fault at each of its effects, with a rival at each, and cancelled at each.
+pub async fn at_every_effect(play: &dyn Play, script: Script) -> Report {
+    let mut campaign = Campaign::of(play, false);
+    campaign.at_every_effect(script).await;
     campaign.report
+}
+
+/// Fails each step, and each compensation of what is then undone; a fault at every effect of each; a rival and a cancellation at
+/// every effect; each step's command silent, and each mute, with the stream prompt and held back; losses, repetitions,
+/// cancellations before, during and after; and with nothing but repeated events to wake a saga.
+pub async fn campaign(play: &dyn Play) -> Report {
+    Campaign::of(play, false).all().await
+}
+
+/// The same, but ends with the first script that fails: for showing that a mistake is found.
+pub async fn hunt(play: &dyn Play) -> Report {
+    Campaign::of(play, true).all().await
 }

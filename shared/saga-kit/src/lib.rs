@@ -5,7 +5,6 @@
 //! Play: definition, participants, what must hold      yours
 //!   └─► run(play, script) ─► Run: how the saga ended, what was violated
 //!   └─► campaign(play, …) ─► every script: each step failing, each compensation failing, a fault at every effect, …
-//!   └─► search(play, seeds) ─► rivals, timers and cancellations in an order that chance decides
 //! ```
 //!
 //! After every run these must hold, besides what the [`Play`] asks for: the saga has ended as the script says, or waits for a
@@ -19,6 +18,6 @@ mod line;
 mod play;
 mod run;
 
-pub use campaign::{Report, campaign};
+pub use campaign::{Report, at_every_effect, campaign, hunt};
 pub use play::{Play, Setting};
 pub use run::{Cancel, Run, Script, Stream, Undo, run};

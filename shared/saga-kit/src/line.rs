@@ -17,6 +17,8 @@ use simulation::Faults;
 pub(crate) enum Trouble {
     /// Never answered; it arrives when it is let go.
     Held,
+    /// Done each time, and never answered.
+    Mute,
     /// Not answered so many times, and nothing happens.
     Lost(u32),
     /// Refused, for good.
@@ -127,6 +129,11 @@ impl Line {
                 Some(silence)
             }
             Some(Trouble::Refused) => Some(Ok(Answer::Rejected("refused".to_owned()))),
+            Some(Trouble::Mute) => {
+                drop(state);
+                self.arrive(dispatch);
+                Some(silence)
+            }
             Some(Trouble::Held) => {
                 state.held.push(dispatch.clone());
                 Some(silence)

@@ -62,6 +62,8 @@ pub struct Script {
     pub fails_at: Option<usize>,
     /// The step whose command nobody answers. It arrives when the saga has come to rest.
     pub silent: Option<usize>,
+    /// The step whose command is done each time it is sent, and whose answers are all lost.
+    pub mute: Option<usize>,
     /// The step whose first commands are lost, and how many.
     pub lost: Option<(usize, u32)>,
     /// What happens to the compensation of a step.
@@ -79,7 +81,7 @@ pub struct Script {
 }
 
 /// What came of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Run {
     /// The saga, as it ended.
     pub saga: Option<Saga>,
@@ -262,19 +264,24 @@ impl Director<'_> {
             .push(stuck.unwrap_or_else(|| "it never began".to_owned()));
     }
 
-    fn expected(&self) -> Estado {
+    /// How it must end; `None` if it depends on how soon the stream tells what no answer did.
+    fn expected(&self) -> Option<Estado> {
         let Script {
             fails_at,
             silent,
+            mute,
             lost,
             cancel,
             ..
         } = self.script;
+        if mute.is_some() {
+            return None;
+        }
         let spent = lost.is_some_and(|(_, times)| times == u32::MAX);
         if fails_at.is_some() || silent.is_some() || spent || cancel != Cancel::Never {
-            Estado::Compensada
+            Some(Estado::Compensada)
         } else {
-            Estado::Completada
+            Some(Estado::Completada)
         }
     }
 
@@ -325,11 +332,19 @@ impl Director<'_> {
 
     async fn play(&mut self) {
         let Script {
-            silent, lost, undo, ..
+            silent,
+            mute,
+            lost,
+            undo,
+            ..
         } = self.script;
         if let Some(step) = silent {
             self.line
                 .trouble(step, Direction::Hacer, Some(Trouble::Held));
+        }
+        if let Some(step) = mute {
+            self.line
+                .trouble(step, Direction::Hacer, Some(Trouble::Mute));
         }
         if let Some((step, times)) = lost {
             self.line
@@ -354,17 +369,21 @@ impl Director<'_> {
         if let Some((step, undo)) = undo {
             self.person(step, undo).await;
         }
-        let expected = self.expected();
+        let ended = self.estado().await.filter(|estado| estado.has_ended());
+        let expected = self.expected().or(ended).unwrap_or(Estado::Completada);
         self.expect(expected, "at rest").await;
         self.effects = self.setting.faults.count();
         self.check("at rest").await;
 
-        // All that can still come: what was held back or late, every event and every command once more.
+        // All that can still come: what was held back or late, then every command and every event once more.
         let log = self.stored().await.map(|stored| stored.saga.log.len());
         for step in 1..=self.play.definition().steps.len() {
             self.line.trouble(step, Direction::Hacer, None);
         }
         self.line.let_go();
+        self.until_rest(false).await;
+        self.expect(expected, "after what was held back").await;
+        self.check("after what was held back").await;
         self.line.repeat_all();
         self.delivered = 0;
         self.until_rest(false).await;
@@ -428,16 +447,13 @@ pub async fn run(play: &dyn Play, script: Script) -> Run {
         let runner = rival.then(|| runner(play, setting, line));
         let opening = opening.clone();
         async move {
-            match runner {
-                Some(runner) => {
-                    let _ = runner.observe(id, &opening).await;
-                    runner.setting.clock.advance(ROUND);
-                    runner.wake().await;
-                }
-                None => {
-                    let cancel = Request::Cancel("meanwhile".to_owned());
-                    let _ = sagas.request(id, Some(&opening), &cancel).await;
-                }
+            if let Some(runner) = runner {
+                let _ = runner.observe(id, &opening).await;
+                runner.setting.clock.advance(ROUND);
+                runner.wake().await;
+            } else {
+                let cancel = Request::Cancel("meanwhile".to_owned());
+                let _ = sagas.request(id, Some(&opening), &cancel).await;
             }
         }
         .boxed()

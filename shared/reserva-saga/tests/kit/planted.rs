@@ -1,0 +1,403 @@
+//! Mistakes, each planted from outside of the code it concerns. The kit must find every one.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use event_store::{Circumstances, Decider, Decision, Unavailable};
+use events::{
+    Command, Context, Event, EventId, Origin, Payload, StreamId, gds, pagos::PagoRevertido,
+};
+use futures::executor::block_on;
+use jiff::Timestamp;
+use ports::{
+    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
+    TransactError, Write, WriteError,
+};
+use saga_engine::{
+    Answer, Definition, Direction, Dispatch, Entry, Estado, Input, Meaning, NoAnswer, Participants,
+    Rules, Saga, TABLE, What, transition,
+};
+use saga_kit::{Script, Stream, at_every_effect, hunt};
+use uuid::Uuid;
+
+use crate::play::Reserva;
+
+/// Which mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// Only the last step is undone.
+    OnlyTheLast,
+    /// A command is sent before it is logged.
+    SendBeforeLog,
+    /// A step that nobody answered for is taken for not done.
+    DropDoubt,
+    /// Undoing what never happened leaves nothing behind.
+    NoTombstone,
+    /// The provider is not told to void where the stream knows of no charge.
+    NoVoidWhereEmpty,
+    /// An event that comes again sends nothing again.
+    NoResend,
+    /// A success that comes late opens an ended saga again.
+    Reopens,
+    /// Seats are taken beside the commit, not with it.
+    SeatsBeside,
+}
+
+type Next = (Saga, Option<Dispatch>);
+
+/// The saga of another log.
+fn relogged(definition: &Definition, saga: &Saga, log: Vec<Entry>) -> Saga {
+    Saga::replay(saga.id, definition, log).unwrap()
+}
+
+fn only_the_last(definition: &Definition, saga: &Saga, input: &Input, now: Timestamp) -> Next {
+    let (next, effect) = transition(definition, saga, input, now);
+    let new = &next.log[saga.log.len()..];
+    let reverted = new.iter().position(|entry| {
+        matches!(
+            &entry.what,
+            What::EventoRecibido {
+                sentido: Meaning::Reversion,
+                ..
+            }
+        )
+    });
+    let Some(place) = reverted else {
+        return (next, effect);
+    };
+    let mut log = next.log[..=saga.log.len() + place].to_vec();
+    let estado = Estado::Compensada;
+    log.push(Entry {
+        cuando: now,
+        what: What::Fin { estado },
+    });
+    (relogged(definition, &next, log), None)
+}
+
+fn drop_doubt(definition: &Definition, saga: &Saga, input: &Input, now: Timestamp) -> Next {
+    let mut sure = saga.clone();
+    if let Some(out) = &mut sure.outstanding {
+        out.unanswered = false;
+    }
+    let (next, effect) = transition(definition, &sure, input, now);
+    let gives_up = next.log[saga.log.len()..].iter().any(|entry| {
+        matches!(
+            &entry.what,
+            What::TiempoAgotado {
+                direccion: Direction::Hacer,
+                ..
+            }
+        )
+    });
+    let Some(out) = sure.outstanding.clone().filter(|_| gives_up) else {
+        return (next, effect);
+    };
+    let refused = Input::Reply {
+        command: out.command,
+        answer: Answer::Rejected("nobody answers".into()),
+    };
+    let (next, _) = transition(definition, &sure, &refused, now);
+    match input {
+        Input::Time => transition(definition, &next, input, now),
+        _ => (next, None),
+    }
+}
+
+fn reopens(definition: &Definition, saga: &Saga, input: &Input, now: Timestamp) -> Next {
+    let (next, effect) = transition(definition, saga, input, now);
+    let late = matches!(input, Input::Event(fact) if definition.steps.iter().any(|step| step.success == fact.kind));
+    if saga.estado != Estado::Compensada || !late || next == *saga {
+        return (next, effect);
+    }
+    let mut log = next.log.clone();
+    let estado = Estado::EnCurso;
+    log.push(Entry {
+        cuando: now,
+        what: What::Fin { estado },
+    });
+    (relogged(definition, &next, log), None)
+}
+
+fn no_resend() -> Arc<Rules> {
+    let came_again = Mutex::new(false);
+    Arc::new(
+        move |definition: &Definition, saga: &Saga, input: &Input, now| {
+            let sent = saga
+                .outstanding
+                .as_ref()
+                .is_some_and(|out| out.attempts > 0);
+            if matches!(input, Input::Time) && sent && *came_again.lock().unwrap() {
+                return (saga.clone(), None);
+            }
+            let next = transition(definition, saga, input, now);
+            *came_again.lock().unwrap() = matches!(input, Input::Event(_)) && next.0 == *saga;
+            next
+        },
+    )
+}
+
+impl Planted {
+    pub fn rules(self) -> Arc<Rules> {
+        match self {
+            Self::OnlyTheLast => Arc::new(only_the_last),
+            Self::DropDoubt => Arc::new(drop_doubt),
+            Self::Reopens => Arc::new(reopens),
+            Self::NoResend => no_resend(),
+            _ => Arc::new(transition),
+        }
+    }
+
+    pub fn tamper(
+        self,
+        tables: Arc<dyn Tables>,
+        line: Arc<dyn Participants>,
+    ) -> (Arc<dyn Tables>, Arc<dyn Participants>) {
+        if self != Self::SendBeforeLog {
+            return (tables, line);
+        }
+        let later = Arc::new(LogsLater {
+            tables,
+            waiting: Mutex::new(vec![]),
+        });
+        let line = Arc::new(SendsFirst {
+            line,
+            later: later.clone(),
+        });
+        (later, line)
+    }
+
+    pub fn decider(self, inner: Arc<dyn Decider>, tables: Arc<dyn Tables>) -> Arc<dyn Decider> {
+        Arc::new(PlantedDecider {
+            planted: self,
+            inner,
+            tables,
+        })
+    }
+}
+
+struct PlantedDecider {
+    planted: Planted,
+    inner: Arc<dyn Decider>,
+    tables: Arc<dyn Tables>,
+}
+
+/// The events that say that nothing is undone, without having been committed.
+fn as_if(command: &Command, circumstances: &Circumstances, stream: StreamId) -> Event {
+    let now = circumstances.now;
+    let new = match stream.context {
+        Context::Pagos => PagoRevertido {
+            id_reserva: command.subject,
+            devuelto: false,
+            fecha_actualizacion: now,
+        }
+        .into(),
+        _ => gds::ConfirmacionGDSRevertida {
+            id_reserva: command.subject,
+            sillas: vec![],
+            fecha_actualizacion: now,
+        }
+        .into(),
+    };
+    let origin = Origin {
+        command,
+        stream,
+        version: 1,
+        id: EventId(Uuid::from_u128(1)),
+        time: now,
+    };
+    Event::placed(new, origin)
+}
+
+#[async_trait]
+impl Decider for PlantedDecider {
+    fn stream(&self, command: &Command) -> StreamId {
+        self.inner.stream(command)
+    }
+
+    fn opens(&self, command: &Command) -> bool {
+        self.inner.opens(command)
+    }
+
+    fn undoes(&self, command: &Command) -> bool {
+        self.inner.undoes(command)
+    }
+
+    async fn decide(
+        &self,
+        history: &[(Event, Payload)],
+        command: &Command,
+        circumstances: &Circumstances,
+    ) -> Result<Decision, Unavailable> {
+        let stream = self.stream(command);
+        let in_vain = self.undoes(command) && history.is_empty();
+        match self.planted {
+            Planted::NoTombstone if in_vain && stream.context != Context::Vuelos => {
+                // The provider is told all the same.
+                self.inner.decide(history, command, circumstances).await?;
+                Ok(Decision::Already(vec![as_if(
+                    command,
+                    circumstances,
+                    stream,
+                )]))
+            }
+            Planted::NoVoidWhereEmpty if in_vain && stream.context == Context::Pagos => {
+                let event = PagoRevertido {
+                    id_reserva: command.subject,
+                    devuelto: false,
+                    fecha_actualizacion: circumstances.now,
+                };
+                Ok(Decision::commit(vec![event.into()]))
+            }
+            Planted::SeatsBeside if stream.context == Context::Gds => {
+                match self.inner.decide(history, command, circumstances).await? {
+                    Decision::Commit { events, with } if !with.is_empty() => {
+                        let taken = self.tables.transact(&with).await;
+                        taken.map_err(|error| Unavailable(error.to_string()))?;
+                        Ok(Decision::commit(events))
+                    }
+                    other => Ok(other),
+                }
+            }
+            _ => self.inner.decide(history, command, circumstances).await,
+        }
+    }
+}
+
+/// Tables that write a saga only when something has been sent for it.
+struct LogsLater {
+    tables: Arc<dyn Tables>,
+    waiting: Mutex<Vec<Write>>,
+}
+
+impl LogsLater {
+    async fn flush(&self) {
+        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap());
+        for write in waiting {
+            let _ = self.tables.write(&write).await;
+        }
+    }
+}
+
+struct SendsFirst {
+    line: Arc<dyn Participants>,
+    later: Arc<LogsLater>,
+}
+
+#[async_trait]
+impl Participants for SendsFirst {
+    async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
+        let answer = self.line.send(dispatch).await;
+        self.later.flush().await;
+        answer
+    }
+}
+
+#[async_trait]
+impl Tables for LogsLater {
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError> {
+        self.flush().await;
+        self.tables.get(keys, consistency).await
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        if write.key().table != TABLE {
+            return self.tables.write(write).await;
+        }
+        self.flush().await;
+        self.waiting.lock().unwrap().push(write.clone());
+        Ok(())
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        self.tables.transact(writes).await
+    }
+
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        self.flush().await;
+        self.tables.query(query).await
+    }
+
+    async fn list(
+        &self,
+        table: TableName,
+        pk: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<ScanPage, TableError> {
+        self.tables.list(table, pk, after, limit).await
+    }
+
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
+        self.tables.scan(table, after).await
+    }
+}
+
+/// The first script that finds it, as it is told by the report.
+#[track_caller]
+fn assert_found(planted: Planted) {
+    let play = Reserva {
+        planted: Some(planted),
+        ..Reserva::default()
+    };
+    // Where a payment is charged and never told of, scripts of their own look.
+    let unanswered = Reserva {
+        declined_by: "tok_timeout",
+        planted: Some(planted),
+        ..Reserva::default()
+    };
+    let script = Script {
+        fails_at: Some(2),
+        stream: Stream::Held,
+        ..Script::default()
+    };
+    let mut failures = block_on(at_every_effect(&unanswered, script)).failures;
+    if failures.is_empty() {
+        failures = block_on(hunt(&play)).failures;
+    }
+    assert!(!failures.is_empty(), "{planted:?} was not found");
+    println!("{planted:?} is found by {:?}", failures[0]);
+}
+
+#[test]
+fn compensating_only_the_last_step_is_found() {
+    assert_found(Planted::OnlyTheLast);
+}
+
+#[test]
+fn sending_before_logging_is_found() {
+    assert_found(Planted::SendBeforeLog);
+}
+
+#[test]
+fn dropping_what_is_in_doubt_is_found() {
+    assert_found(Planted::DropDoubt);
+}
+
+#[test]
+fn leaving_no_tombstone_is_found() {
+    assert_found(Planted::NoTombstone);
+}
+
+#[test]
+fn not_voiding_where_the_stream_is_empty_is_found() {
+    assert_found(Planted::NoVoidWhereEmpty);
+}
+
+#[test]
+fn not_sending_again_for_an_event_that_comes_again_is_found() {
+    assert_found(Planted::NoResend);
+}
+
+#[test]
+fn opening_an_ended_saga_again_is_found() {
+    assert_found(Planted::Reopens);
+}
+
+#[test]
+fn taking_seats_beside_the_commit_is_found() {
+    assert_found(Planted::SeatsBeside);
+}

@@ -1,0 +1,284 @@
+//! The system that the kit plays: the three contexts on the event store, with seats and a payment provider.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use event_store::{Circumstances, Decider, Decision, EventStore, Sweeper, Unavailable, verify};
+use events::{
+    Catalogue, Command, CommandId, Event, IdCorrelacion, IdReserva, Payload, SagaMode, StreamId,
+    vuelos::EstadoReserva,
+};
+use gds::{Gds, inventory};
+use pagos::{
+    Pagos,
+    simulador::{self, Simulador},
+};
+use participant::{Failure, Participant};
+use ports::{Log, LogReader, Position, Tables, World};
+use reserva_saga::{answer, command, current, fact};
+use saga_engine::{Answer, Definition, Dispatch, Fact, NoAnswer, Participants, Saga, SagaId};
+use saga_kit::{Play, Setting};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use vuelos::{Reserva as Fold, Vuelos};
+
+use crate::planted::Planted;
+
+/// The play.
+pub struct Reserva {
+    /// How it is paid.
+    pub paid_by: &'static str,
+    /// How it is paid where the payment is to fail.
+    pub declined_by: &'static str,
+    /// A mistake.
+    pub planted: Option<Planted>,
+}
+
+impl Default for Reserva {
+    fn default() -> Self {
+        Self {
+            paid_by: "tok_visa",
+            declined_by: "tok_rechazada",
+            planted: None,
+        }
+    }
+}
+
+pub const ID: IdReserva = IdReserva(Uuid::from_u128(0x0001_7000_8000_0000_0000_0001));
+
+fn flight() -> inventory::Vuelo {
+    inventory::Vuelo {
+        origen: "BOG".into(),
+        destino: "JFK".into(),
+        fecha_salida: "2026-11-22T13:10:00Z".parse().unwrap(),
+    }
+}
+
+fn body(medio: &str) -> Value {
+    let leg = json!({
+        "fecha_salida": "2026-11-22T13:10:00Z", "fecha_llegada": "2026-11-22T18:10:00Z",
+        "origen": {"codigo": "BOG"}, "destino": {"codigo": "JFK"},
+    });
+    json!({
+        "itinerarios": [{"odos": [{"segmentos": [{"legs": [leg]}]}]}],
+        "pago": {"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": medio},
+    })
+}
+
+/// Rules that never approve.
+struct NeverApproves(Arc<dyn Decider>);
+
+#[async_trait]
+impl Decider for NeverApproves {
+    fn stream(&self, command: &Command) -> StreamId {
+        self.0.stream(command)
+    }
+
+    fn opens(&self, command: &Command) -> bool {
+        self.0.opens(command)
+    }
+
+    fn undoes(&self, command: &Command) -> bool {
+        self.0.undoes(command)
+    }
+
+    async fn decide(
+        &self,
+        history: &[(Event, Payload)],
+        command: &Command,
+        circumstances: &Circumstances,
+    ) -> Result<Decision, Unavailable> {
+        let Failure {
+            command: kind,
+            event,
+        } = vuelos::FAILURE;
+        let failed = (command.kind == kind).then(|| event(history, command, circumstances.now));
+        match failed.flatten() {
+            Some(failed) => Ok(Decision::commit(vec![failed])),
+            None => self.0.decide(history, command, circumstances).await,
+        }
+    }
+}
+
+/// The three participants.
+struct Contexts {
+    vuelos: Participant,
+    pagos: Participant,
+    gds: Participant,
+}
+
+#[async_trait]
+impl Participants for Contexts {
+    async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
+        let participant = match dispatch.participant {
+            "vuelos" => &self.vuelos,
+            "pagos" => &self.pagos,
+            _ => &self.gds,
+        };
+        let handled = participant.handle(&command(dispatch)).await;
+        handled
+            .map(|reply| answer(&reply))
+            .map_err(|error| NoAnswer(error.to_string()))
+    }
+}
+
+fn store(tables: Arc<dyn Tables>, log: Arc<dyn Log>, world: &World) -> EventStore {
+    EventStore::new(tables, log, world.clone(), Catalogue::current())
+}
+
+/// A store where nothing fails.
+fn calm_store(setting: &Setting) -> EventStore {
+    store(setting.tables.clone(), setting.log.clone(), &setting.world)
+}
+
+async fn events(setting: &Setting) -> Vec<Event> {
+    let mut found = vec![];
+    for shard in setting.log.shards().await.unwrap() {
+        let mut next = Some(Position::Oldest);
+        while let Some(from) = next {
+            let batch = setting.log.read(&shard, &from).await.unwrap();
+            found.extend(batch.records.iter().map(|record| {
+                let (event, _) = Event::decode(&record.data, &Catalogue::current()).unwrap();
+                event
+            }));
+            next = if batch.at_tip { None } else { batch.next };
+        }
+    }
+    found
+}
+
+#[async_trait]
+impl Play for Reserva {
+    fn definition(&self) -> Definition {
+        current()
+    }
+
+    fn participants(&self, setting: &Setting, fails_at: Option<usize>) -> Arc<dyn Participants> {
+        let tables: Arc<dyn Tables> = Arc::new(setting.faults.tables(setting.tables.clone()));
+        let log: Arc<dyn Log> = Arc::new(setting.faults.log(setting.log.clone()));
+        let participant = |decider: Arc<dyn Decider>, failure: Failure| Participant {
+            store: store(tables.clone(), log.clone(), &setting.world),
+            decider: match &self.planted {
+                None => decider,
+                Some(planted) => planted.decider(decider, tables.clone()),
+            },
+            failure,
+            faults: None,
+            world: setting.world.clone(),
+        };
+        let vuelos: Arc<dyn Decider> = match fails_at {
+            Some(4) => Arc::new(NeverApproves(Arc::new(Vuelos))),
+            _ => Arc::new(Vuelos),
+        };
+        let gateway = Arc::new(Simulador::new(tables.clone(), setting.world.clone()));
+        Arc::new(Contexts {
+            vuelos: participant(vuelos, vuelos::FAILURE),
+            pagos: participant(Arc::new(Pagos { gateway }), pagos::FAILURE),
+            gds: participant(Arc::new(Gds), gds::FAILURE),
+        })
+    }
+
+    async fn open(&self, setting: &Setting, fails_at: Option<usize>) -> (SagaId, Fact) {
+        let free = if fails_at == Some(3) { 0 } else { 1 };
+        inventory::set_free(&*setting.tables, &flight(), free)
+            .await
+            .unwrap();
+        let medio = match fails_at {
+            Some(2) => self.declined_by,
+            _ => self.paid_by,
+        };
+        let command = Command {
+            id: CommandId(Uuid::from_u128(5)),
+            kind: vuelos::CREAR_RESERVA.into(),
+            subject: ID,
+            correlationid: IdCorrelacion(Uuid::from_u128(6)),
+            causationid: None,
+            sagamode: SagaMode::Orquestacion,
+            traceparent: None,
+            prueba: false,
+            data: body(medio),
+        };
+        let handled = calm_store(setting).handle(&Vuelos, &command).await.unwrap();
+        let event_store::Handled::Committed { events, .. } = handled else {
+            panic!("{handled:?}");
+        };
+        (SagaId(command.correlationid.0), fact(&events[0]))
+    }
+
+    async fn facts(&self, setting: &Setting) -> Vec<Fact> {
+        events(setting).await.iter().map(fact).collect()
+    }
+
+    async fn tick(&self, setting: &Setting) {
+        let store = calm_store(setting);
+        let sweeper = Sweeper {
+            store: &store,
+            tables: &*setting.tables,
+            world: &setting.world,
+            older_than: Duration::ZERO,
+            budget: Duration::from_mins(1),
+        };
+        sweeper.sweep().await.unwrap();
+    }
+
+    async fn check(&self, setting: &Setting, saga: &Saga) -> Vec<String> {
+        let mut found = vec![];
+        let mut must = |holds: bool, text: String| {
+            if !holds {
+                found.push(text);
+            }
+        };
+        let stands = saga.estado == saga_engine::Estado::Completada;
+        let ledger = simulador::ledger(&*setting.tables, &pagos::key(ID)).await;
+        let charged = simulador::balance(&ledger.unwrap()).to_string();
+        let expected = if stands { "119.00" } else { "0" };
+        must(
+            charged.parse::<f64>() == expected.parse::<f64>(),
+            format!("{charged} is charged, not {expected}"),
+        );
+        let seats = inventory::read(&*setting.tables, &flight()).await.unwrap();
+        must(
+            seats.held == i64::from(stands),
+            format!("{} seats are held", seats.held),
+        );
+        let reader = calm_store(setting);
+        let stream = StreamId::new(events::Context::Vuelos, ID);
+        let stream = reader.reader().read_one(stream).await.unwrap();
+        let history = stream.decode(&Catalogue::current(), 1, u32::MAX).unwrap();
+        let history: Vec<_> = history
+            .into_iter()
+            .map(|stored| (stored.event, stored.payload))
+            .collect();
+        let estado = Fold::fold(&history).estado();
+        let expected = if stands {
+            EstadoReserva::Aprobada
+        } else {
+            EstadoReserva::Cancelada
+        };
+        must(estado == Some(expected), format!("it is {estado:?}"));
+        self.tick(setting).await;
+        let tables = &*setting.tables;
+        let verified = verify(tables, &*setting.log, reader.reader(), None).await;
+        let differences = verified.unwrap().differences;
+        must(differences.is_empty(), format!("{differences:?}"));
+        found
+    }
+
+    fn rules(&self) -> Arc<saga_engine::Rules> {
+        match &self.planted {
+            None => Arc::new(saga_engine::transition),
+            Some(planted) => planted.rules(),
+        }
+    }
+
+    fn tamper(
+        &self,
+        tables: Arc<dyn Tables>,
+        line: Arc<dyn Participants>,
+    ) -> (Arc<dyn Tables>, Arc<dyn Participants>) {
+        match &self.planted {
+            None => (tables, line),
+            Some(planted) => planted.tamper(tables, line),
+        }
+    }
+}
