@@ -3,7 +3,7 @@
 use events::{IdCorrelacion, Problem, Violation, kinds};
 use lambda_http::{Body, Request, Response};
 use lambda_kit::http::{self, Refusal};
-use parse::{Node, Violations};
+use parse::{Node, Violations, invalid};
 use saga_engine::{Requested, SagaId};
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ impl App {
     ) -> Result<Response<Body>, Refusal> {
         let id: SagaId = http::id(id)?;
         let body = http::optional_json_body(request)?;
-        let asked = read(&body).map_err(|errores| Problem::of(kinds::INVALID).at(errores))?;
+        let asked = read(&body).map_err(invalid)?;
         match self.sagas.request(id, None, &asked).await? {
             Requested::Taken(saga) => {
                 self.nudge(id).await;

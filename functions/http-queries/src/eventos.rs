@@ -3,11 +3,11 @@
 use event_store::StreamError;
 use events::{Context, Moment, StreamId, Version};
 use lambda_http::{Body, Response, http::StatusCode};
-use lambda_kit::http;
+use lambda_kit::http::{self, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{App, Refusal, no_such_reservation, parse_id};
+use crate::{App, no_such_reservation};
 
 /// Events, each in the text it was committed as.
 #[derive(Serialize)]
@@ -23,7 +23,7 @@ struct When {
 impl App {
     /// The events of a reservation, from its three streams, by time, then version: each exactly as it was committed.
     pub(crate) async fn eventos(&self, id: &str) -> Result<Response<Body>, Refusal> {
-        let id = parse_id(id)?;
+        let id = http::id(id)?;
         let streams = self
             .reader
             .read(&Context::ALL.map(|context| StreamId::new(context, id)))

@@ -1,25 +1,33 @@
 //! The HTTP API's queries: what changes nothing.
 
+mod cursor;
 mod eventos;
 mod parameters;
 mod reserva;
 mod reservas;
+mod saga;
+mod sagas;
 
 use std::sync::Arc;
 
-use event_store::{HandleError, StreamReader};
-use events::{IdReserva, Problem, Violation, kinds};
+use event_store::StreamReader;
+use events::{IdReserva, Problem, kinds};
 use lambda_http::{
     Body, Request, Response,
     http::{HeaderValue, Method, StatusCode, header},
 };
-use lambda_kit::http;
+use lambda_kit::http::{self, Refusal};
 use ports::Tables;
 use projections::Generations;
+use saga_engine::Sagas;
 use serde_json::json;
 
+pub use cursor::Cursor;
+pub use parameters::{DEFAULT_LIMIT, MAX_LIMIT};
 pub use reserva::{Origen, ReservaDto};
 pub use reservas::Lista;
+pub use saga::{Direccion, EntradaSaga, EstadoSaga, PendienteSaga, ResumenSaga, SagaDto};
+pub use sagas::ListaSagas;
 
 /// The API, described.
 pub const OPENAPI: &str = include_str!("../../../infra/openapi.json");
@@ -32,18 +40,8 @@ pub struct App {
     pub reader: StreamReader,
     /// Which generation of a view answers.
     pub generations: Generations,
-}
-
-/// Why a query has no answer.
-enum Refusal {
-    Problem(Problem),
-    Failure(HandleError),
-}
-
-impl<E: Into<HandleError>> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self::Failure(error.into())
-    }
+    /// The saga log.
+    pub sagas: Sagas,
 }
 
 impl App {
@@ -52,10 +50,11 @@ impl App {
         let segments = http::segments(request);
         let known = matches!(
             segments.as_slice(),
-            ["health" | "openapi.json"]
+            ["health" | "openapi.json" | "sagas"]
                 | ["vuelos", "reserva"]
                 | ["vuelos", "reserva", _]
                 | ["vuelos", "reserva", _, "eventos"]
+                | ["sagas", _]
         );
         if !known {
             return http::no_such_path(request);
@@ -69,12 +68,11 @@ impl App {
             ["vuelos", "reserva"] => self.reservas(request).await,
             ["vuelos", "reserva", id] => self.reserva(id).await,
             ["vuelos", "reserva", id, ..] => self.eventos(id).await,
+            ["sagas"] => self.sagas(request).await,
+            ["sagas", id] => self.saga(id).await,
             _ => return http::no_such_path(request),
         };
-        answer.unwrap_or_else(|refusal| match refusal {
-            Refusal::Problem(problem) => http::problem(&problem),
-            Refusal::Failure(error) => http::failed(&error),
-        })
+        answer.unwrap_or_else(|refusal| refusal.answer())
     }
 }
 
@@ -87,13 +85,7 @@ fn openapi() -> Response<Body> {
     response
 }
 
-fn parse_id(text: &str) -> Result<IdReserva, Refusal> {
-    text.parse().map_err(|_| {
-        let errores = vec![Violation::new("id", "formato", "Debe ser un UUID")];
-        Refusal::Problem(Problem::of(kinds::NOT_FOUND).at(errores))
-    })
-}
-
 fn no_such_reservation(id: IdReserva) -> Refusal {
-    Refusal::Problem(Problem::of(kinds::NOT_FOUND).because(format!("No hay una reserva {id}")))
+    let detail = format!("No hay una reserva {id}");
+    Problem::of(kinds::NOT_FOUND).because(detail).into()
 }

@@ -7,15 +7,17 @@ use events::Catalogue;
 use http_queries::App;
 use lambda_kit::{Environment, http};
 use projections::Generations;
+use saga_engine::Sagas;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     lambda_kit::start_logging();
     let environment = Environment::of_function();
-    let tables = environment.tables();
+    let (tables, world) = (environment.tables(), environment.world());
     let app = App {
         reader: StreamReader::new(tables.clone(), Catalogue::current()),
-        generations: Generations::new(tables.clone(), environment.world().clock),
+        generations: Generations::new(tables.clone(), world.clock.clone()),
+        sagas: Sagas::new(tables.clone(), reserva_saga::definitions(), world),
         tables,
     };
     http::serve(app, |app: Arc<App>, request| async move {

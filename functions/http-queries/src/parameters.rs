@@ -1,38 +1,119 @@
 //! Parameters of a query string.
 
-use events::Violation;
+use events::{Problem, Violation, kinds};
 use lambda_http::{Request, RequestExt};
 
-/// The value of each of `names`, and what is wrong: a parameter that is not known would else be a filter that does nothing, and one
-/// given twice a filter that does half.
-pub(crate) fn read<const N: usize>(
-    request: &Request,
-    names: [&str; N],
-) -> ([Option<String>; N], Vec<Violation>) {
-    let given = request.query_string_parameters();
-    let mut violations = vec![];
-    let mut unknown: Vec<&str> = given
-        .iter()
-        .map(|(name, _)| name)
-        .filter(|name| !names.contains(name))
-        .collect();
-    unknown.sort_unstable();
-    unknown.dedup();
-    for name in unknown {
-        let name: String = name.chars().take(64).collect();
-        let rule = format!("No se conoce; los parámetros son {}", names.join(", "));
-        violations.push(Violation::new(name, "campo-desconocido", rule));
-    }
-    let values = names.map(|name| {
-        let values = given.all(name).unwrap_or_default();
-        if values.len() > 1 {
-            violations.push(Violation::new(
-                name,
-                "repetido",
-                "Debe aparecer una sola vez",
-            ));
+use crate::Cursor;
+
+/// Rows of one page, when nothing else is asked.
+pub const DEFAULT_LIMIT: usize = 20;
+/// Rows of one page at most.
+pub const MAX_LIMIT: usize = 100;
+
+/// Which page of a list.
+pub(crate) struct Page {
+    /// How many rows.
+    pub(crate) limit: usize,
+    /// The last row of the page before.
+    pub(crate) after: Option<Cursor>,
+}
+
+/// The parameters of a request, as they are read, with what is wrong so far.
+pub(crate) struct Parameters {
+    given: Vec<(&'static str, String)>,
+    violations: Vec<Violation>,
+}
+
+impl Parameters {
+    /// Those of these names. One that is not known would else be a filter that does nothing, and one given twice a filter that does
+    /// half.
+    pub(crate) fn of(request: &Request, names: &[&'static str]) -> Self {
+        let given = request.query_string_parameters();
+        let mut violations = vec![];
+        let mut unknown: Vec<&str> = given
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| !names.contains(name))
+            .collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        for name in unknown {
+            let name: String = name.chars().take(64).collect();
+            let rule = format!("No se conoce; los parámetros son {}", names.join(", "));
+            violations.push(Violation::new(name, "campo-desconocido", rule));
         }
-        values.first().map(|value| (*value).to_owned())
-    });
-    (values, violations)
+        let mut found = vec![];
+        for name in names {
+            let values = given.all(name).unwrap_or_default();
+            if values.len() > 1 {
+                let rule = "Debe aparecer una sola vez";
+                violations.push(Violation::new(*name, "repetido", rule));
+            }
+            let first = values.first();
+            found.extend(first.map(|value| (*name, (*value).to_owned())));
+        }
+        Self {
+            given: found,
+            violations,
+        }
+    }
+
+    /// Reads a parameter that may be left out; `text` says the rule that it must keep in words.
+    pub(crate) fn optional<T>(
+        &mut self,
+        name: &'static str,
+        rule: &'static str,
+        text: impl Into<String>,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let (_, value) = self.given.iter().find(|(given, _)| *given == name)?;
+        let read = read(value);
+        if read.is_none() {
+            self.violations.push(Violation::new(name, rule, text));
+        }
+        read
+    }
+
+    /// Reads a parameter that must be there.
+    pub(crate) fn required<T>(
+        &mut self,
+        name: &'static str,
+        rule: &'static str,
+        text: impl Into<String>,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        if self.given.iter().any(|(given, _)| *given == name) {
+            return self.optional(name, rule, text, read);
+        }
+        let text = format!("Es obligatorio. {}", text.into());
+        self.violations
+            .push(Violation::new(name, "requerido", text));
+        None
+    }
+
+    /// Reads `limite` and `siguiente`.
+    pub(crate) fn page(&mut self) -> Page {
+        let text = format!("Debe ser un entero de 1 a {MAX_LIMIT}");
+        let limit = self.optional("limite", "limite", text, |text| {
+            let limit = text.parse().ok()?;
+            (1..=MAX_LIMIT).contains(&limit).then_some(limit)
+        });
+        let text = "Debe ser el de una respuesta anterior";
+        Page {
+            limit: limit.unwrap_or(DEFAULT_LIMIT),
+            after: self.optional("siguiente", "formato", text, Cursor::decode),
+        }
+    }
+
+    /// What was read, if nothing is wrong.
+    ///
+    /// # Errors
+    ///
+    /// The [`Problem`] with all that is.
+    pub(crate) fn check<T>(self, read: Option<T>) -> Result<T, Problem> {
+        match read {
+            Some(read) if self.violations.is_empty() => Ok(read),
+            _ => Err(Problem::of(kinds::INVALID).at(self.violations)),
+        }
+    }
 }

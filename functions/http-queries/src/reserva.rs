@@ -1,17 +1,17 @@
 //! `GET /vuelos/reserva/{id}`.
 
 use events::{
-    Context, IdCorrelacion, IdReserva, Moment, StreamId, Version,
+    Context, IdCorrelacion, IdReserva, Moment, StreamId,
     vuelos::{EstadoReserva, Itinerario, Pago},
 };
 use lambda_http::{Body, Response, http::StatusCode};
-use lambda_kit::http;
+use lambda_kit::http::{self, Refusal};
 use projections::views::reservas::{self, Fila};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vuelos::{Detalle, Reserva};
 
-use crate::{App, Refusal, no_such_reservation, parse_id};
+use crate::{App, no_such_reservation};
 
 /// Where an answer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -91,7 +91,7 @@ impl ReservaDto {
 
 impl App {
     pub(crate) async fn reserva(&self, id: &str) -> Result<Response<Body>, Refusal> {
-        let id = parse_id(id)?;
+        let id = http::id(id)?;
         let generation = self.generations.live(reservas::NAME).await?;
         let fila = reservas::one(&*self.tables, &generation, id).await?;
         let dto = match fila.and_then(ReservaDto::from_view) {
@@ -105,15 +105,8 @@ impl App {
     }
 
     async fn reserva_of_stream(&self, id: IdReserva) -> Result<Option<ReservaDto>, Refusal> {
-        let stream = self
-            .reader
-            .read_one(StreamId::new(Context::Vuelos, id))
-            .await?;
-        let history = stream.decode(self.reader.catalogue(), 1, Version::MAX)?;
-        let history: Vec<_> = history
-            .into_iter()
-            .map(|stored| (stored.event, stored.payload))
-            .collect();
+        let id = StreamId::new(Context::Vuelos, id);
+        let history = self.reader.history(id).await?;
         Ok(Reserva::fold(&history)
             .detalle()
             .map(ReservaDto::from_stream))

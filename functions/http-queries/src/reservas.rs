@@ -1,18 +1,16 @@
 //! `GET /vuelos/reserva`.
 
-use events::{Problem, Violation, kinds, vuelos::EstadoReserva};
+use events::{Problem, vuelos::EstadoReserva};
 use lambda_http::{Body, Request, Response, http::StatusCode};
-use lambda_kit::http;
-use projections::views::reservas::{self, Cursor, Filter};
+use lambda_kit::http::{self, Refusal};
+use projections::views::reservas::{self, Filter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{App, Refusal, ReservaDto, parameters};
-
-/// Reservations of one page, when nothing else is asked.
-pub const DEFAULT_LIMIT: usize = 20;
-/// Reservations of one page at most.
-pub const MAX_LIMIT: usize = 100;
+use crate::{
+    App, Cursor, ReservaDto,
+    parameters::{Page, Parameters},
+};
 
 /// A page of reservations, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,10 +23,11 @@ pub struct Lista {
 
 impl App {
     pub(crate) async fn reservas(&self, request: &Request) -> Result<Response<Body>, Refusal> {
-        let (filter, limit, after) = parse(request)?;
+        let (filter, Page { limit, after }) = parse(request)?;
         let generation = self.generations.live(reservas::NAME).await?;
+        let after = after.as_ref().map(|cursor| cursor.0.as_str());
         let (filas, next) =
-            reservas::list(&*self.tables, &generation, &filter, limit, after.as_ref()).await?;
+            reservas::list(&*self.tables, &generation, &filter, limit, after).await?;
         let reservas = filas
             .into_iter()
             .filter_map(ReservaDto::from_view)
@@ -37,65 +36,25 @@ impl App {
             StatusCode::OK,
             &Lista {
                 reservas,
-                siguiente: next.map(|cursor| cursor.encode()),
+                siguiente: next.map(|order| Cursor(order).encode()),
             },
         ))
     }
 }
 
-fn parse(request: &Request) -> Result<(Filter, usize, Option<Cursor>), Refusal> {
-    let ([estado, id_cliente, limite, siguiente], mut violations) =
-        parameters::read(request, ["estado", "id_cliente", "limite", "siguiente"]);
-    let mut check =
-        |campo: &str, rule: &'static str, text: String, value: Option<String>, valid: bool| {
-            if value.is_some() && !valid {
-                violations.push(Violation::new(campo, rule, text));
-            }
-        };
-    let state = EstadoReserva::ALL
-        .into_iter()
-        .find(|known| Some(known.name()) == estado.as_deref());
+fn parse(request: &Request) -> Result<(Filter, Page), Problem> {
+    let names = ["estado", "id_cliente", "limite", "siguiente"];
+    let mut parameters = Parameters::of(request, &names);
     let states = EstadoReserva::ALL.map(EstadoReserva::name).join(", ");
-    check(
-        "estado",
-        "opcion",
-        format!("Debe ser uno de {states}"),
-        estado,
-        state.is_some(),
-    );
-    let client = id_cliente
-        .clone()
-        .filter(|client| vuelos::crear_reserva::is_client(client));
-    let rule = "Debe tener de 1 a 64 letras, dígitos, '.', '_' o '-'".to_owned();
-    check("id_cliente", "formato", rule, id_cliente, client.is_some());
-    let limit = limite
-        .as_deref()
-        .and_then(|text| text.parse().ok())
-        .filter(|limit| (1..=MAX_LIMIT).contains(limit));
-    check(
-        "limite",
-        "limite",
-        format!("Debe ser un entero de 1 a {MAX_LIMIT}"),
-        limite,
-        limit.is_some(),
-    );
-    let cursor = siguiente.as_deref().and_then(Cursor::decode);
-    check(
-        "siguiente",
-        "formato",
-        "Debe ser el de una respuesta anterior".into(),
-        siguiente,
-        cursor.is_some(),
-    );
-    if !violations.is_empty() {
-        return Err(Refusal::Problem(Problem::of(kinds::INVALID).at(violations)));
-    }
-    Ok((
-        Filter {
-            estado: state,
-            id_cliente: client,
-        },
-        limit.unwrap_or(DEFAULT_LIMIT),
-        cursor,
-    ))
+    let text = format!("Debe ser uno de {states}");
+    let estado = parameters.optional("estado", "opcion", text, |text| {
+        let mut known = EstadoReserva::ALL.into_iter();
+        known.find(|known| known.name() == text)
+    });
+    let text = "Debe tener de 1 a 64 letras, dígitos, '.', '_' o '-'";
+    let id_cliente = parameters.optional("id_cliente", "formato", text, |text| {
+        vuelos::crear_reserva::is_client(text).then(|| text.to_owned())
+    });
+    let page = parameters.page();
+    parameters.check(Some((Filter { estado, id_cliente }, page)))
 }

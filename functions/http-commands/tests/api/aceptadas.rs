@@ -21,7 +21,7 @@ fn an_accepted_request_is_committed_and_logged() {
     assert_eq!(answer.header("Location"), Some(&*format!("reserva/{id}")));
     assert_eq!(answer.header("X-Correlacion"), Some(correlation));
 
-    let logged = fixture.system.logged();
+    let logged = fixture.logged();
     let [event] = logged.as_slice() else {
         panic!("one event: {logged:?}");
     };
@@ -34,7 +34,7 @@ fn an_accepted_request_is_committed_and_logged() {
     assert_eq!(event["data"]["itinerarios"], sample()["itinerarios"]);
     assert_eq!(event["data"]["pago"]["medio"], "tok_visa");
 
-    let stored = fixture.system.stored();
+    let stored = fixture.stored();
     let [item] = stored.as_slice() else {
         panic!("one stream: {stored:?}");
     };
@@ -42,7 +42,7 @@ fn an_accepted_request_is_committed_and_logged() {
     assert_eq!(text, *event);
     assert_eq!(item["published"], 1);
     assert_eq!(item.get("gsi1pk"), None, "nothing waits for the sweeper");
-    let record = &fixture.system.log.records()[0];
+    let record = &fixture.log.records()[0];
     assert_eq!(record.partition_key, id);
 }
 
@@ -55,7 +55,7 @@ fn what_the_client_adds_is_taken_over() {
         json!({"monto": "100", "monto_vat": "19.0", "moneda": "USD", "medio": "tok_rechazada"});
     body["saga"] = "coreografia".into();
     assert_eq!(fixture.post(body.to_string()).status, 202);
-    let event = &fixture.system.logged()[0];
+    let event = &fixture.logged()[0];
     assert_eq!(event["sagamode"], "coreografia");
     assert_eq!(event["data"]["id_cliente"], "cliente-42");
     assert_eq!(
@@ -87,7 +87,7 @@ fn requests_without_a_key_are_as_many_reservations() {
     let fixture = Fixture::new();
     let ids = [(); 2].map(|()| fixture.post(SAMPLE).body["id_reserva"].clone());
     assert_ne!(ids[0], ids[1]);
-    assert_eq!(fixture.system.logged().len(), 2);
+    assert_eq!(fixture.logged().len(), 2);
 }
 
 #[test]
@@ -131,12 +131,12 @@ fn a_repetition_has_the_same_answer_and_no_second_effect() {
         assert_eq!(again.text, first.text);
         assert_eq!(again.headers, first.headers);
     }
-    assert_eq!(fixture.system.logged().len(), 1);
-    assert_eq!(fixture.system.stored().len(), 1);
+    assert_eq!(fixture.logged().len(), 1);
+    assert_eq!(fixture.stored().len(), 1);
 
     let other = fixture.post_with_key("clave-2", SAMPLE);
     assert_ne!(other.body["id_reserva"], first.body["id_reserva"]);
-    assert_eq!(fixture.system.logged().len(), 2);
+    assert_eq!(fixture.logged().len(), 2);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_key_with_another_body_is_refused() {
     body["id_cliente"] = "otro".into();
     let second = fixture.post_with_key("clave-1", body.to_string());
     second.assert_problem(422, "clave-de-idempotencia-reutilizada", "another body");
-    assert_eq!(fixture.system.logged().len(), 1);
+    assert_eq!(fixture.logged().len(), 1);
     assert_eq!(fixture.post_with_key("clave-1", SAMPLE).text, first.text);
 }
 
@@ -196,7 +196,7 @@ fn the_trace_of_the_caller_goes_with_the_event() {
         let request = with_header(post(RESERVA, SAMPLE), "traceparent", &traceparent);
         let answer = fixture.answer(&request);
         assert_eq!(answer.status, 202, "{traceparent}");
-        let event = &fixture.system.logged()[0];
+        let event = &fixture.logged()[0];
         let expected = expected.then(|| Value::from(traceparent.as_str()));
         assert_eq!(event.get("traceparent"), expected.as_ref(), "{traceparent}");
     }
@@ -230,7 +230,5 @@ fn other_methods_and_paths_are_not_there() {
         let answer = fixture.post_to(path, SAMPLE);
         answer.assert_problem(404, "no-existe", path);
     }
-    fixture
-        .system
-        .assert_nothing_happened("other methods and paths");
+    fixture.assert_nothing_happened("other methods and paths");
 }

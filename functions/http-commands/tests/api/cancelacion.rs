@@ -34,7 +34,7 @@ fn cancel(fixture: &Fixture, id: IdReserva, motivo: &str) -> Answer {
 /// It is accepted, and says what it must.
 #[track_caller]
 fn assert_accepted(fixture: &Fixture, id: IdReserva, answer: Answer, estado: Estado) {
-    let saga = fixture.system.saga_of(id).to_string();
+    let saga = fixture.saga_of(id).to_string();
     assert_eq!(answer.header("X-Correlacion"), Some(&*saga));
     let expected = json!({"id_reserva": id, "id_correlacion": saga, "estado": estado.name()});
     assert_eq!(answer.accepted(), expected);
@@ -48,7 +48,7 @@ fn assert_cancelled_before(answer: &Answer) {
 
 /// What the reservation's event says.
 fn motivo(fixture: &Fixture, id: IdReserva) -> Value {
-    let logged = fixture.system.logged();
+    let logged = fixture.logged();
     let found = logged
         .iter()
         .find(|event| event["type"] == "ReservaCancelada" && event["subject"] == id.to_string());
@@ -58,69 +58,59 @@ fn motivo(fixture: &Fixture, id: IdReserva) -> Value {
 #[test]
 fn what_is_complete_is_undone_step_by_step() {
     let fixture = Fixture::new();
-    let id = fixture.system.create_in(Estado::Completada);
+    let id = fixture.create_in(Estado::Completada);
     let answer = cancel(&fixture, id, "cambio de planes");
     assert_accepted(&fixture, id, answer, Estado::Compensando);
-    assert_eq!(fixture.system.events_of(id), ALL_UNDONE[..4]);
+    assert_eq!(fixture.events_of(id), ALL_UNDONE[..4]);
 
-    assert_eq!(fixture.system.run_started(), 1, "the orchestrator is told");
-    assert_eq!(fixture.system.saga(id).estado, Estado::Compensada);
-    assert_eq!(fixture.system.events_of(id), ALL_UNDONE);
+    assert_eq!(fixture.run_started(), 1, "the orchestrator is told");
+    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert_eq!(fixture.events_of(id), ALL_UNDONE);
     assert_eq!(motivo(&fixture, id), "cambio de planes");
 
     assert_cancelled_before(&cancel(&fixture, id, "cambio de planes"));
-    fixture.system.run_sagas();
+    fixture.run_sagas();
     assert_cancelled_before(&cancel(&fixture, id, "otro"));
-    assert_eq!(fixture.system.events_of(id), ALL_UNDONE);
+    assert_eq!(fixture.events_of(id), ALL_UNDONE);
 }
 
 #[test]
 fn before_its_saga_begins_nothing_is_done_that_would_be_undone() {
     let fixture = Fixture::new();
-    let id = fixture.system.create(None);
+    let id = fixture.create(None);
     let answer = cancel(&fixture, id, "me arrepentí");
     assert_accepted(&fixture, id, answer, Estado::Compensando);
-    assert_eq!(fixture.system.run_started(), 1);
-    fixture.system.run_sagas();
-    assert_eq!(
-        fixture.system.events_of(id),
-        ["ReservaCreada", "ReservaCancelada"]
-    );
-    assert_eq!(fixture.system.saga(id).estado, Estado::Compensada);
+    assert_eq!(fixture.run_started(), 1);
+    fixture.run_sagas();
+    assert_eq!(fixture.events_of(id), ["ReservaCreada", "ReservaCancelada"]);
+    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
     assert_cancelled_before(&cancel(&fixture, id, "me arrepentí"));
 }
 
 #[test]
 fn under_way_it_turns_back() {
     let fixture = Fixture::new();
-    let id = fixture.system.create_in(Estado::EnCurso);
+    let id = fixture.create_in(Estado::EnCurso);
     let answer = cancel(&fixture, id, "me arrepentí");
     assert_accepted(&fixture, id, answer, Estado::Compensando);
-    fixture.system.run_started();
-    assert_eq!(
-        fixture.system.events_of(id),
-        ["ReservaCreada", "ReservaCancelada"]
-    );
+    fixture.run_started();
+    assert_eq!(fixture.events_of(id), ["ReservaCreada", "ReservaCancelada"]);
 }
 
 #[test]
 fn while_it_is_undone_the_answer_is_the_same_and_the_first_reason_stands() {
     let fixture = Fixture::new();
-    let id = fixture.system.create_in(Estado::Completada);
+    let id = fixture.create_in(Estado::Completada);
     let first = cancel(&fixture, id, "primero");
-    let saga = fixture.system.saga(id);
+    let saga = fixture.saga(id);
     for again in ["primero", "segundo"] {
         let answer = cancel(&fixture, id, again);
         assert_eq!(answer.text, first.text);
         assert_eq!(answer.headers, first.headers);
-        assert_eq!(fixture.system.saga(id), saga);
+        assert_eq!(fixture.saga(id), saga);
     }
-    assert_eq!(
-        fixture.system.run_started(),
-        3,
-        "each tells the orchestrator"
-    );
-    assert_eq!(fixture.system.events_of(id), ALL_UNDONE);
+    assert_eq!(fixture.run_started(), 3, "each tells the orchestrator");
+    assert_eq!(fixture.events_of(id), ALL_UNDONE);
     assert_eq!(motivo(&fixture, id), "primero");
 }
 
@@ -128,9 +118,9 @@ fn while_it_is_undone_the_answer_is_the_same_and_the_first_reason_stands() {
 fn without_a_reason_there_is_one() {
     for body in ["", "{}", r#"{"motivo": null}"#] {
         let fixture = Fixture::new();
-        let id = fixture.system.create_in(Estado::EnCurso);
+        let id = fixture.create_in(Estado::EnCurso);
         fixture.post_to(&path(id), body).accepted();
-        fixture.system.run_started();
+        fixture.run_started();
         assert_eq!(motivo(&fixture, id), MOTIVO, "{body}");
     }
 }
@@ -138,16 +128,14 @@ fn without_a_reason_there_is_one() {
 #[test]
 fn what_waits_for_a_person_goes_on_waiting() {
     let fixture = Fixture::new();
-    let id = fixture.system.create_in(Estado::Compensando);
-    fixture
-        .system
-        .fail_once(Context::Vuelos, vuelos::CANCELAR_RESERVA);
-    fixture.system.wake(id);
+    let id = fixture.create_in(Estado::Compensando);
+    fixture.fail_once(Context::Vuelos, vuelos::CANCELAR_RESERVA);
+    fixture.wake(id);
     let answer = cancel(&fixture, id, "otra vez");
     assert_accepted(&fixture, id, answer, Estado::RequiereIntervencion);
 
     // Once the reservation itself is cancelled, there is nothing more to ask for.
-    let id = fixture.system.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Estado::RequiereIntervencion);
     assert_eq!(motivo(&fixture, id), "la prueba lo pide");
     assert_cancelled_before(&cancel(&fixture, id, "otra vez"));
 }
@@ -155,12 +143,12 @@ fn what_waits_for_a_person_goes_on_waiting() {
 #[test]
 fn what_was_cancelled_behind_the_back_of_its_saga_is_undone() {
     let fixture = Fixture::new();
-    let id = fixture.system.create_in(Estado::Completada);
-    fixture.system.cancel(id);
+    let id = fixture.create_in(Estado::Completada);
+    fixture.cancel(id);
     let answer = cancel(&fixture, id, "del todo");
     assert_accepted(&fixture, id, answer, Estado::Compensando);
-    fixture.system.run_started();
-    assert_eq!(fixture.system.events_of(id), ALL_UNDONE);
+    fixture.run_started();
+    assert_eq!(fixture.events_of(id), ALL_UNDONE);
     assert_eq!(motivo(&fixture, id), "cliente");
     assert_cancelled_before(&cancel(&fixture, id, "del todo"));
 }
@@ -168,44 +156,41 @@ fn what_was_cancelled_behind_the_back_of_its_saga_is_undone() {
 #[test]
 fn a_saga_that_knows_undoes_by_itself() {
     let fixture = Fixture::new();
-    let id = fixture.system.create_in(Estado::Completada);
-    fixture.system.cancel(id);
-    fixture.system.begin_sagas();
-    assert_eq!(fixture.system.saga(id).estado, Estado::Compensando);
+    let id = fixture.create_in(Estado::Completada);
+    fixture.cancel(id);
+    fixture.begin_sagas();
+    assert_eq!(fixture.saga(id).estado, Estado::Compensando);
     assert_cancelled_before(&cancel(&fixture, id, "también"));
 }
 
 #[test]
 fn a_reservation_that_was_forgotten_is_cancelled_too() {
     let fixture = Fixture::new();
-    let id = fixture.system.create(None);
-    fixture.system.clock.advance(Duration::from_hours(25));
+    let id = fixture.create(None);
+    fixture.clock.advance(Duration::from_hours(25));
     let answer = cancel(&fixture, id, "ya no");
     assert_accepted(&fixture, id, answer, Estado::Compensando);
-    fixture.system.run_started();
-    assert_eq!(
-        fixture.system.events_of(id),
-        ["ReservaCreada", "ReservaCancelada"]
-    );
+    fixture.run_started();
+    assert_eq!(fixture.events_of(id), ["ReservaCreada", "ReservaCancelada"]);
 }
 
 #[test]
 fn when_the_orchestrator_cannot_be_told_the_timers_will() {
     let nowhere = Arc::new(MemoryFunctions::new());
     let fixture = Fixture::new().with_functions(nowhere);
-    let id = fixture.system.create_in(Estado::Completada);
+    let id = fixture.create_in(Estado::Completada);
     let answer = cancel(&fixture, id, "cambio de planes");
     assert_accepted(&fixture, id, answer, Estado::Compensando);
-    let due = block_on(fixture.system.sagas.due(10)).unwrap();
-    assert_eq!(due.sagas, [fixture.system.saga_of(id)]);
+    let due = block_on(fixture.sagas.due(10)).unwrap();
+    assert_eq!(due.sagas, [fixture.saga_of(id)]);
 }
 
 #[test]
 fn what_was_never_made_is_not_there() {
     let fixture = Fixture::new();
-    let unknown = IdReserva(fixture.system.world.ids.fresh());
-    let tombstone = IdReserva(fixture.system.world.ids.fresh());
-    fixture.system.cancel(tombstone);
+    let unknown = IdReserva(fixture.world.ids.fresh());
+    let tombstone = IdReserva(fixture.world.ids.fresh());
+    fixture.cancel(tombstone);
     for id in [unknown, tombstone] {
         let answer = cancel(&fixture, id, "no está");
         answer.assert_problem(404, "no-existe", "never made");
@@ -219,8 +204,8 @@ fn what_was_never_made_is_not_there() {
 #[test]
 fn a_bad_body_is_refused_and_changes_nothing() {
     let fixture = Fixture::new();
-    let id = fixture.system.create_in(Estado::Completada);
-    let before = fixture.system.saga(id);
+    let id = fixture.create_in(Estado::Completada);
+    let before = fixture.saga(id);
     let long = json!({"motivo": "x".repeat(201)}).to_string();
     for (body, errores) in [
         (r#"{"motivo": ""}"#, vec!["motivo: vacio"]),
@@ -262,8 +247,8 @@ fn a_bad_body_is_refused_and_changes_nothing() {
         answer.errores(),
         ["Idempotency-Key: formato", "motivo: vacio"]
     );
-    assert_eq!(fixture.system.saga(id), before);
-    assert_eq!(fixture.system.run_started(), 0);
+    assert_eq!(fixture.saga(id), before);
+    assert_eq!(fixture.run_started(), 0);
 
     let longest = json!({"motivo": "ñ".repeat(200)}).to_string();
     fixture.post_to(&path(id), longest).accepted();
@@ -273,21 +258,21 @@ fn a_bad_body_is_refused_and_changes_nothing() {
 #[test]
 fn another_builds_saga_is_left_alone() {
     let fixture = Fixture::new().without_definitions();
-    let id = fixture.system.create_in(Estado::Completada);
+    let id = fixture.create_in(Estado::Completada);
     let answer = cancel(&fixture, id, "cambio de planes");
     answer.assert_problem(503, "no-disponible", "another build's");
     assert_eq!(answer.header("Retry-After"), Some("1"));
-    assert_eq!(fixture.system.saga(id).estado, Estado::Completada);
-    assert_eq!(fixture.system.run_started(), 0);
+    assert_eq!(fixture.saga(id).estado, Estado::Completada);
+    assert_eq!(fixture.run_started(), 0);
 }
 
 /// The saga log says who asked, and why.
 #[test]
 fn the_request_is_in_the_log_of_the_saga() {
     let fixture = Fixture::new();
-    let id = fixture.system.create_in(Estado::Completada);
+    let id = fixture.create_in(Estado::Completada);
     cancel(&fixture, id, "cambio de planes").accepted();
-    let log = fixture.system.saga(id).log;
+    let log = fixture.saga(id).log;
     let asked = log.iter().filter_map(|entry| match &entry.what {
         What::CancelacionPedida { motivo, .. } => Some(motivo.as_str()),
         _ => None,
@@ -299,9 +284,9 @@ mod without_a_coordinator {
     use super::*;
 
     fn create(fixture: &Fixture) -> IdReserva {
-        let mut command = fixture.system.creation();
+        let mut command = fixture.creation();
         command.sagamode = SagaMode::Coreografia;
-        fixture.system.take(Context::Vuelos, &command);
+        fixture.take(Context::Vuelos, &command);
         command.subject
     }
 
@@ -317,7 +302,7 @@ mod without_a_coordinator {
         let id = create(&fixture);
         let answer = cancel(&fixture, id, "cambio de planes");
         assert_eq!(answer.status, 202, "{}", answer.text);
-        let logged = fixture.system.logged();
+        let logged = fixture.logged();
         let [created, cancelled] = logged.as_slice() else {
             panic!("two events: {logged:?}");
         };
@@ -334,8 +319,8 @@ mod without_a_coordinator {
         assert_eq!(cancelled["correlationid"], created["correlationid"]);
         assert_eq!(cancelled["sagamode"], "coreografia");
         assert_eq!(cancelled.get("prueba"), None);
-        assert_eq!(fixture.system.run_started(), 0, "nobody coordinates");
-        assert!(fixture.system.tables.all(saga_engine::TABLE).is_empty());
+        assert_eq!(fixture.run_started(), 0, "nobody coordinates");
+        assert!(fixture.tables.all(saga_engine::TABLE).is_empty());
     }
 
     #[test]
@@ -360,7 +345,7 @@ mod without_a_coordinator {
                     other.assert_problem(422, "clave-de-idempotencia-reutilizada", "other");
                 }
             }
-            assert_eq!(fixture.system.events_of(id), BOTH);
+            assert_eq!(fixture.events_of(id), BOTH);
         }
     }
 
@@ -368,10 +353,10 @@ mod without_a_coordinator {
     fn what_somebody_else_cancelled_is_cancelled() {
         let fixture = Fixture::new();
         let id = create(&fixture);
-        fixture.system.cancel(id);
+        fixture.cancel(id);
         assert_cancelled_before(&cancel(&fixture, id, "tarde"));
         assert_cancelled_before(&with_key(&fixture, id, "clave-1", "{}"));
-        assert_eq!(fixture.system.events_of(id), BOTH);
+        assert_eq!(fixture.events_of(id), BOTH);
     }
 
     #[test]
@@ -379,9 +364,9 @@ mod without_a_coordinator {
         let fixture = Fixture::new();
         for id in [create(&fixture), create(&fixture)] {
             with_key(&fixture, id, "clave-1", "{}").accepted();
-            assert_eq!(fixture.system.events_of(id), BOTH);
+            assert_eq!(fixture.events_of(id), BOTH);
         }
-        let logged = fixture.system.logged();
+        let logged = fixture.logged();
         let causes: Vec<_> = logged.iter().map(|event| &event["causationid"]).collect();
         assert_ne!(causes[2], causes[3]);
     }
@@ -391,7 +376,7 @@ mod without_a_coordinator {
         let fixture = Fixture::with_log(Arc::new(LogDown));
         let id = create(&fixture);
         cancel(&fixture, id, "cambio de planes").accepted();
-        let stored = &fixture.system.stored()[0];
+        let stored = &fixture.stored()[0];
         assert_eq!(stored["version"], 2);
         assert_eq!(stored["published"], 1);
         assert!(stored.contains_key("gsi1pk"));

@@ -33,13 +33,13 @@ fn every_sample_event_is_answered_as_its_name_says() {
         match name.trim_end_matches("_v2") {
             "crear_reserva" => {
                 assert_eq!(answer.status, 202, "{name}: {}", answer.text);
-                let event = &fixture.system.logged()[0];
+                let event = &fixture.logged()[0];
                 assert_eq!(event["data"]["itinerarios"], sample()["itinerarios"]);
             }
             "crear_reserva_con_clave" => {
                 assert_eq!(answer.status, 202, "{name}: {}", answer.text);
                 assert_eq!(fixture.answer(request).text, answer.text);
-                let logged = fixture.system.logged();
+                let logged = fixture.logged();
                 assert_eq!(logged.len(), 1);
                 assert_eq!(
                     logged[0]["traceparent"],
@@ -55,7 +55,7 @@ fn every_sample_event_is_answered_as_its_name_says() {
                         "saga: opcion",
                     ]
                 );
-                fixture.system.assert_nothing_happened(name);
+                fixture.assert_nothing_happened(name);
             }
             other => panic!("what comes of {other} is not said here"),
         }
@@ -63,19 +63,18 @@ fn every_sample_event_is_answered_as_its_name_says() {
 }
 
 fn asks_something_of_a_saga(fixture: &Fixture, name: &str, request: &Request) {
-    let system = &fixture.system;
-    let mut command = system.creation();
+    let mut command = fixture.creation();
     command.subject = ID.parse().unwrap();
     command.correlationid = SAGA.parse().unwrap();
-    system.take(Context::Vuelos, &command);
+    fixture.take(Context::Vuelos, &command);
     if name.starts_with("reanudacion") {
-        system.bring_to(Estado::RequiereIntervencion, command.subject);
+        fixture.bring_to(Estado::RequiereIntervencion, command.subject);
     }
     let body = fixture.answer(request).accepted();
     assert_eq!(body["id_correlacion"], SAGA, "{name}");
     assert_eq!(body["estado"], "Compensando", "{name}");
-    assert_eq!(system.run_started(), 1);
-    let saga = system.saga(command.subject);
+    assert_eq!(fixture.run_started(), 1);
+    let saga = fixture.saga(command.subject);
     assert_eq!(saga.estado, Estado::Compensada, "{name}");
     let motivo = match name.trim_end_matches("_v2") {
         "cancelacion" => "cambio de planes",
@@ -93,5 +92,5 @@ fn a_key_means_the_same_in_both_forms() {
     let [rest, url] = ["crear_reserva_con_clave", "crear_reserva_con_clave_v2"]
         .map(|name| fixture.answer(&samples[name]).text);
     assert_eq!(rest, url);
-    assert_eq!(fixture.system.logged().len(), 1);
+    assert_eq!(fixture.logged().len(), 1);
 }

@@ -17,7 +17,7 @@ fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
     let answer = fixture.post_with_key("clave-1", SAMPLE);
     assert_eq!(answer.status, 202, "{}", answer.text);
 
-    let stored = fixture.system.stored();
+    let stored = fixture.stored();
     assert_eq!(stored.len(), 1);
     assert_eq!(stored[0]["version"], 1);
     assert_eq!(stored[0]["published"], 0);
@@ -31,27 +31,24 @@ fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
     assert_eq!((again.status, again.text), (answer.status, answer.text));
 
     let store = EventStore::new(
-        fixture.system.tables.clone(),
-        fixture.system.log.clone(),
-        fixture.system.world.clone(),
+        fixture.tables.clone(),
+        fixture.log.clone(),
+        fixture.world.clone(),
         Catalogue::current(),
     );
     let sweeper = Sweeper {
         store: &store,
-        tables: &*fixture.system.tables,
-        world: &fixture.system.world,
+        tables: &*fixture.tables,
+        world: &fixture.world,
         older_than: Duration::ZERO,
         budget: Duration::MAX,
     };
     // Only what is older than now is swept.
-    block_on(fixture.system.world.tasks.sleep(Duration::from_millis(1)));
+    block_on(fixture.world.tasks.sleep(Duration::from_millis(1)));
     let swept = block_on(sweeper.sweep()).unwrap();
     assert_eq!((swept.found, swept.published), (1, 1));
-    assert_eq!(
-        fixture.system.logged()[0]["subject"],
-        answer.body["id_reserva"]
-    );
-    assert_eq!(fixture.system.stored()[0].get("gsi1pk"), None);
+    assert_eq!(fixture.logged()[0]["subject"], answer.body["id_reserva"]);
+    assert_eq!(fixture.stored()[0].get("gsi1pk"), None);
 }
 
 #[test]
@@ -62,7 +59,7 @@ fn with_the_tables_down_the_client_is_told_to_try_again() {
     answer.assert_problem(503, "no-disponible", "down");
     assert_eq!(answer.header("Retry-After"), Some("1"));
     assert_eq!(answer.body.get("detail"), None);
-    fixture.system.assert_nothing_happened("down");
+    fixture.assert_nothing_happened("down");
 }
 
 #[test]
@@ -82,8 +79,8 @@ fn sagas_and_streams_fail_alike() {
         (TableError::Refused(SECRET.into()), 500, "error-interno"),
     ] {
         let fixture = Fixture::new();
-        let id = fixture.system.create_in(Estado::RequiereIntervencion);
-        let saga = fixture.system.saga_of(id);
+        let id = fixture.create_in(Estado::RequiereIntervencion);
+        let saga = fixture.saga_of(id);
         let fixture = fixture.with_tables(Arc::new(TablesDown(error)));
         for path in [
             format!("/vuelos/reserva/{id}/cancelacion"),
@@ -92,7 +89,7 @@ fn sagas_and_streams_fail_alike() {
             let answer = fixture.post_to(&path, "");
             answer.assert_problem(status, kind, &path);
             assert_eq!(answer.body.get("detail"), None);
-            assert_eq!(fixture.system.run_started(), 0);
+            assert_eq!(fixture.run_started(), 0);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the API's description says of commands is so.
 
 use events::IdReserva;
+use http_commands::{MAX_NOTA, MOTIVO};
 use http_testing::{Answer, Description, Operation, ask, post};
 use saga_engine::{Estado, SagaId};
 
@@ -32,7 +33,7 @@ fn every_operation_that_changes_something_is_routed_here() {
         let (path, method) = &operation;
         assert_eq!(method, "post");
         let fixture = Fixture::new();
-        let id = fixture.system.world.ids.fresh();
+        let id = fixture.world.ids.fresh();
         let refused = send(&fixture, path, (IdReserva(id), SagaId(id)), "[]");
         refused.assert_problem(400, "solicitud-invalida", path);
         description.assert_describes(&operation, &refused);
@@ -50,12 +51,12 @@ fn the_examples_are_accepted_and_answered_as_described() {
         assert!(examples.len() >= 2, "{path}");
         for (name, example) in examples {
             let fixture = Fixture::new();
-            let id = fixture.system.create_in(if path.starts_with("/sagas/") {
+            let id = fixture.create_in(if path.starts_with("/sagas/") {
                 Estado::RequiereIntervencion
             } else {
                 Estado::Completada
             });
-            let subject = (id, fixture.system.saga_of(id));
+            let subject = (id, fixture.saga_of(id));
             let answer = send(&fixture, path, subject, &example.to_string());
             assert_eq!(answer.status, 202, "{path}, {name}: {}", answer.text);
             description.assert_describes(&operation, &answer);
@@ -72,14 +73,24 @@ fn what_cannot_be_done_is_answered_as_described() {
             continue;
         }
         let fixture = Fixture::new();
-        let unknown = fixture.system.world.ids.fresh();
+        let unknown = fixture.world.ids.fresh();
         let missing = send(&fixture, path, (IdReserva(unknown), SagaId(unknown)), "");
         assert_eq!(missing.status, 404, "{path}");
         description.assert_describes(&operation, &missing);
 
-        let id = fixture.system.create_in(Estado::Compensada);
-        let ended = send(&fixture, path, (id, fixture.system.saga_of(id)), "");
+        let id = fixture.create_in(Estado::Compensada);
+        let ended = send(&fixture, path, (id, fixture.saga_of(id)), "");
         assert_eq!(ended.status, 409, "{path}");
         description.assert_describes(&operation, &ended);
     }
+}
+
+#[test]
+fn the_limits_are_those_that_are_kept() {
+    let description = Description::served();
+    let schemas = &description.0["components"]["schemas"];
+    let motivo = &schemas["Cancelacion"]["properties"]["motivo"];
+    assert_eq!(motivo["default"], MOTIVO);
+    let nota = &schemas["Reanudacion"]["properties"]["nota"];
+    assert_eq!(nota["maxLength"], MAX_NOTA);
 }

@@ -17,12 +17,12 @@ fn path(id: SagaId) -> String {
 }
 
 fn resume(fixture: &Fixture, id: IdReserva, body: &str) -> Answer {
-    fixture.post_to(&path(fixture.system.saga_of(id)), body)
+    fixture.post_to(&path(fixture.saga_of(id)), body)
 }
 
 #[track_caller]
 fn assert_accepted(fixture: &Fixture, id: IdReserva, answer: Answer) {
-    let saga = fixture.system.saga_of(id).to_string();
+    let saga = fixture.saga_of(id).to_string();
     assert_eq!(answer.header("X-Correlacion"), Some(&*saga));
     let expected = json!({"id_correlacion": saga, "estado": "Compensando"});
     assert_eq!(answer.accepted(), expected);
@@ -30,7 +30,7 @@ fn assert_accepted(fixture: &Fixture, id: IdReserva, answer: Answer) {
 
 /// What people said in the log of the saga.
 fn said(fixture: &Fixture, id: IdReserva) -> Vec<What> {
-    let log = fixture.system.saga(id).log.into_iter();
+    let log = fixture.saga(id).log.into_iter();
     let said = log
         .map(|entry| entry.what)
         .filter(|what| matches!(what, What::Reanudada { .. } | What::PasoMarcado { .. }));
@@ -50,15 +50,15 @@ fn it_goes_on_where_it_stood() {
         ),
     ] {
         let fixture = Fixture::new();
-        let id = fixture.system.create_in(Estado::RequiereIntervencion);
+        let id = fixture.create_in(Estado::RequiereIntervencion);
         let answer = resume(&fixture, id, body);
         assert_accepted(&fixture, id, answer);
         let nota = nota.map(str::to_owned);
         assert_eq!(said(&fixture, id), [What::Reanudada { nota }]);
 
-        assert_eq!(fixture.system.run_started(), 1, "the orchestrator is told");
-        assert_eq!(fixture.system.saga(id).estado, Estado::Compensada);
-        let events = fixture.system.events_of(id);
+        assert_eq!(fixture.run_started(), 1, "the orchestrator is told");
+        assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+        let events = fixture.events_of(id);
         assert_eq!(events.last().unwrap(), "PagoRevertido");
     }
 }
@@ -66,7 +66,7 @@ fn it_goes_on_where_it_stood() {
 #[test]
 fn what_was_done_by_hand_is_not_done_again() {
     let fixture = Fixture::new();
-    let id = fixture.system.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Estado::RequiereIntervencion);
     let body = r#"{"nota": "devuelto a mano", "hecho": true}"#;
     let answer = resume(&fixture, id, body);
     assert_accepted(&fixture, id, answer);
@@ -76,9 +76,9 @@ fn what_was_done_by_hand_is_not_done_again() {
     };
     assert_eq!(said(&fixture, id), [marked]);
 
-    fixture.system.run_started();
-    assert_eq!(fixture.system.saga(id).estado, Estado::Compensada);
-    let events = fixture.system.events_of(id);
+    fixture.run_started();
+    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    let events = fixture.events_of(id);
     assert!(!events.contains(&"PagoRevertido".to_owned()), "{events:?}");
 }
 
@@ -89,23 +89,23 @@ fn what_waits_for_nobody_is_left_alone() {
             continue;
         }
         let fixture = Fixture::new();
-        let id = fixture.system.create_in(estado);
-        let before = fixture.system.saga(id);
+        let id = fixture.create_in(estado);
+        let before = fixture.saga(id);
         for body in ["", r#"{"nota": "ya", "hecho": true}"#] {
             let answer = resume(&fixture, id, body);
             answer.assert_problem(409, "estado-no-lo-permite", estado.name());
             let detail = answer.body["detail"].as_str().unwrap();
             assert!(detail.contains(estado.name()), "{detail}");
         }
-        assert_eq!(fixture.system.saga(id), before);
-        assert_eq!(fixture.system.run_started(), 0);
+        assert_eq!(fixture.saga(id), before);
+        assert_eq!(fixture.run_started(), 0);
     }
 }
 
 #[test]
 fn once_it_goes_on_it_waits_for_nobody() {
     let fixture = Fixture::new();
-    let id = fixture.system.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Estado::RequiereIntervencion);
     resume(&fixture, id, "").accepted();
     let again = resume(&fixture, id, "");
     again.assert_problem(409, "estado-no-lo-permite", "again");
@@ -114,12 +114,12 @@ fn once_it_goes_on_it_waits_for_nobody() {
 #[test]
 fn a_saga_that_has_not_begun_is_not_there() {
     let fixture = Fixture::new();
-    let id = fixture.system.create(None);
-    let saga = fixture.system.saga_of(id);
+    let id = fixture.create(None);
+    let saga = fixture.saga_of(id);
     let answer = resume(&fixture, id, "");
     answer.assert_problem(404, "no-existe", "not begun");
     assert_eq!(answer.body["detail"], format!("No hay una saga {saga}"));
-    assert!(fixture.system.tables.all(saga_engine::TABLE).is_empty());
+    assert!(fixture.tables.all(saga_engine::TABLE).is_empty());
 
     let answer = fixture.post_to("/sagas/no-es-un-uuid/reanudacion", "");
     answer.assert_problem(404, "no-existe", "no id");
@@ -129,8 +129,8 @@ fn a_saga_that_has_not_begun_is_not_there() {
 #[test]
 fn a_bad_body_is_refused_and_changes_nothing() {
     let fixture = Fixture::new();
-    let id = fixture.system.create_in(Estado::RequiereIntervencion);
-    let before = fixture.system.saga(id);
+    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let before = fixture.saga(id);
     let long = json!({"nota": "x".repeat(MAX_NOTA + 1)}).to_string();
     for (body, errores) in [
         (r#"{"hecho": true}"#, vec!["nota: requerido"]),
@@ -150,13 +150,13 @@ fn a_bad_body_is_refused_and_changes_nothing() {
         answer.assert_problem(400, "solicitud-invalida", body);
         assert_eq!(answer.errores(), errores, "{body}");
     }
-    let mut text = post(&path(fixture.system.saga_of(id)), "{}");
+    let mut text = post(&path(fixture.saga_of(id)), "{}");
     let media = "text/plain".parse().unwrap();
     text.headers_mut().insert("Content-Type", media);
     let answer = fixture.answer(&text);
     answer.assert_problem(415, "tipo-de-contenido", "text");
-    assert_eq!(fixture.system.saga(id), before);
-    assert_eq!(fixture.system.run_started(), 0);
+    assert_eq!(fixture.saga(id), before);
+    assert_eq!(fixture.run_started(), 0);
 
     let longest = json!({"nota": "ñ".repeat(MAX_NOTA)}).to_string();
     resume(&fixture, id, &longest).accepted();
@@ -166,30 +166,30 @@ fn a_bad_body_is_refused_and_changes_nothing() {
 fn when_the_orchestrator_cannot_be_told_the_timers_will() {
     let nowhere = Arc::new(MemoryFunctions::new());
     let fixture = Fixture::new().with_functions(nowhere);
-    let id = fixture.system.create_in(Estado::RequiereIntervencion);
-    let due = || block_on(fixture.system.sagas.due(10)).unwrap().sagas;
+    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let due = || block_on(fixture.sagas.due(10)).unwrap().sagas;
     assert_eq!(due(), []);
     let answer = resume(&fixture, id, "");
     assert_accepted(&fixture, id, answer);
-    assert_eq!(due(), [fixture.system.saga_of(id)]);
+    assert_eq!(due(), [fixture.saga_of(id)]);
 }
 
 /// An item that is no saga is a fault of ours, and another build's saga is for that build.
 #[test]
 fn what_cannot_be_read_is_not_missing() {
     let fixture = Fixture::new().without_definitions();
-    let id = fixture.system.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Estado::RequiereIntervencion);
     let answer = resume(&fixture, id, "");
     answer.assert_problem(503, "no-disponible", "another build's");
 
-    let id = SagaId(fixture.system.world.ids.fresh());
+    let id = SagaId(fixture.world.ids.fresh());
     let key = ports::Key::new(saga_engine::TABLE, id.to_string(), "saga");
     let put = ports::Write::Put {
         key,
         item: ports::Item::from_iter([("rev".to_owned(), Value::from(1))]),
         condition: ports::Condition::Always,
     };
-    block_on(ports::Tables::write(&*fixture.system.tables, &put)).unwrap();
+    block_on(ports::Tables::write(&*fixture.tables, &put)).unwrap();
     let answer = fixture.post_to(&path(id), "");
     answer.assert_problem(500, "error-interno", "malformed");
     assert_eq!(answer.body.get("detail"), None);

@@ -77,7 +77,7 @@ fn every_bad_request_is_refused_by_its_rule_and_changes_nothing() {
             answer.text.len() < 64 * 1024,
             "{name}: the answer is bounded"
         );
-        fixture.system.assert_nothing_happened(name);
+        fixture.assert_nothing_happened(name);
     }
 }
 

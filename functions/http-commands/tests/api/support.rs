@@ -1,6 +1,6 @@
 //! The function over memory, and requests to it.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use event_store::EventStore;
 use events::Catalogue;
@@ -16,8 +16,17 @@ pub(crate) const RESERVA: &str = "/vuelos/reserva";
 
 /// The function, and what is behind it.
 pub(crate) struct Fixture {
-    pub(crate) system: System,
+    system: System,
     app: App,
+}
+
+/// What happens to the system is said of the fixture.
+impl Deref for Fixture {
+    type Target = System;
+
+    fn deref(&self) -> &System {
+        &self.system
+    }
 }
 
 impl Fixture {
@@ -44,13 +53,13 @@ impl Fixture {
 
     /// From now on the function has other tables than what is behind it.
     pub(crate) fn with_tables(mut self, tables: Arc<dyn Tables>) -> Self {
-        self.app = app(&self.system, tables, self.system.log.clone());
+        self.app = app(&self.system, tables, self.log.clone());
         self
     }
 
     /// The same over sagas of which this build knows no definition.
     pub(crate) fn without_definitions(mut self) -> Self {
-        let (tables, world) = (self.system.tables.clone(), self.system.world.clone());
+        let (tables, world) = (self.tables.clone(), self.world.clone());
         self.app.sagas = Sagas::new(tables, saga_engine::Definitions::default(), world);
         self
     }

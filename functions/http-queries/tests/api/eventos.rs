@@ -1,6 +1,9 @@
 //! The events of a reservation.
 
+use std::collections::BTreeSet;
+
 use events::IdReserva;
+use saga_engine::Estado;
 use serde_json::Value;
 
 use crate::support::Fixture;
@@ -25,6 +28,8 @@ fn are_those_of_all_streams_by_time_as_they_were_committed() {
     fixture.later();
     fixture.pay(id);
     fixture.later();
+    fixture.confirm(id);
+    fixture.later();
     fixture.approve(id);
     fixture.later();
     fixture.cancel(id);
@@ -34,6 +39,7 @@ fn are_those_of_all_streams_by_time_as_they_were_committed() {
         [
             "ReservaCreada",
             "ReservaPagada",
+            "ReservaGDSConfirmada",
             "ReservaAprobada",
             "ReservaCancelada"
         ]
@@ -69,6 +75,33 @@ fn of_one_time_are_in_the_order_of_their_versions() {
     );
     let versions: Vec<_> = told.iter().map(|event| &event["streamversion"]).collect();
     assert_eq!(versions, [1, 1, 2, 3]);
+}
+
+#[test]
+fn tell_what_was_undone_in_every_context() {
+    let fixture = Fixture::new();
+    let id = fixture.create_in(Estado::Compensada);
+    let (types, told) = events(&fixture, id);
+    // At one time, by their versions; of one version, in the order of the contexts.
+    assert_eq!(
+        types,
+        [
+            "ReservaCreada",
+            "ReservaPagada",
+            "ReservaGDSConfirmada",
+            "ReservaAprobada",
+            "PagoRevertido",
+            "ConfirmacionGDSRevertida",
+            "ReservaCancelada"
+        ]
+    );
+    let streams: BTreeSet<_> = told.iter().map(|event| event["stream"].as_str()).collect();
+    assert_eq!(streams.len(), 3);
+    let sagas: BTreeSet<_> = told
+        .iter()
+        .map(|event| event["correlationid"].as_str())
+        .collect();
+    assert_eq!(sagas.len(), 1);
 }
 
 /// A reservation that was cancelled before it was made has an event, though it is no reservation.

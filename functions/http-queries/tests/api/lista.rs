@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use events::{IdReserva, vuelos::EstadoReserva};
+use http_testing::ask;
 use serde_json::Value;
 
-use crate::support::{Fixture, get};
+use crate::support::Fixture;
 
 /// A reservation that was made, as it must be listed.
 struct Made {
@@ -189,7 +190,7 @@ fn a_cursor_is_opaque_and_says_nothing_of_the_filter() {
     );
     assert!(!cursor.contains("2026"));
     let query = format!("/vuelos/reserva?limite=100&estado=Pagada&siguiente={cursor}");
-    let rows = fixture.answer(&get(&query)).ok()["reservas"].clone();
+    let rows = fixture.answer(&ask("GET", &query)).ok()["reservas"].clone();
     let newest = &body["reservas"][2]["fecha_creacion"];
     for row in rows.as_array().unwrap() {
         assert_eq!(row["estado"], "Pagada");

@@ -13,4 +13,6 @@ mod eventos;
 mod lista;
 mod muestras;
 mod reserva;
+mod saga;
+mod sagas;
 mod support;

@@ -1,36 +1,33 @@
 //! The sample events of `events/`, as API Gateway REST and, `_v2`, `cargo lambda watch` send them.
 
-use std::{fs, path::Path};
-
-use lambda_http::{RequestExt, request};
+use events::Context;
+use lambda_http::request;
 use serde_json::Value;
 
 use crate::support::Fixture;
 
 const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
+const SAGA: &str = "019c1350-4b81-7b22-9d02-6e7f8091a2b3";
 
 #[test]
 fn every_sample_event_is_answered_as_its_name_says() {
     let fixture = Fixture::new();
-    let id = ID.parse().unwrap();
-    fixture.create_with_id(id, Some("cliente-42"));
-    fixture.pay(id);
-    fixture.approve(id);
+    let mut command = fixture.creation();
+    command.subject = ID.parse().unwrap();
+    command.correlationid = SAGA.parse().unwrap();
+    command.data["id_cliente"] = "cliente-42".into();
+    fixture.take(Context::Vuelos, &command);
+    fixture.pay(command.subject);
+    fixture.approve(command.subject);
+    fixture.begin_sagas();
     fixture.create(Some("cliente-42"));
     let other = fixture.create(Some("cliente-7"));
     fixture.approve(other);
     fixture.project();
 
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
-    let mut seen = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        let request = request::from_str(&fs::read_to_string(&path).unwrap()).expect(name);
-        let form = if name.ends_with("_v2") { "V2" } else { "V1" };
-        let context = format!("{:?}", request.request_context());
-        assert!(context.starts_with(&format!("ApiGateway{form}")), "{name}");
-
+    let samples = http_testing::samples(concat!(env!("CARGO_MANIFEST_DIR"), "/events"));
+    assert_eq!(samples.len(), 14);
+    for (name, request) in samples {
         let body = fixture.answer(&request).ok();
         match name.trim_end_matches("_v2") {
             "reserva" => {
@@ -44,13 +41,20 @@ fn every_sample_event_is_answered_as_its_name_says() {
                 assert_eq!(body["siguiente"], Value::Null, "{name}");
             }
             "eventos" => assert_eq!(body["eventos"].as_array().unwrap().len(), 3, "{name}"),
+            "saga" => {
+                assert_eq!(body["id_correlacion"], SAGA, "{name}");
+                assert_eq!(body["id_reserva"], ID, "{name}");
+            }
+            "sagas" => {
+                let rows = body["sagas"].as_array().unwrap();
+                assert_eq!(rows.len(), 1, "{name}");
+                assert_eq!(rows[0]["id_correlacion"], SAGA, "{name}");
+            }
             "health" => assert_eq!(body["estado"], "ok", "{name}"),
             "openapi" => assert_eq!(body["info"]["title"], "AeroAlpes", "{name}"),
             other => panic!("what comes of {other} is not said here"),
         }
-        seen += 1;
     }
-    assert_eq!(seen, 10);
 }
 
 /// API Gateway REST gives the values of a repeated parameter beside the last of them.

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use events::{Context, IdReserva, StreamId};
 use futures::executor::block_on;
-use ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
-    TransactError, Write, WriteError,
-};
+use http_testing::{Answer, SECRET, TablesDown, ask, sample};
+use ports::{Item, TableError, Tables, Write};
 use serde_json::Value;
 
-use crate::support::{Answer, Fixture, ask, get, sample};
+use crate::support::Fixture;
 
 fn path(id: IdReserva) -> String {
     format!("/vuelos/reserva/{id}")
@@ -51,8 +48,8 @@ fn the_stream_answers_until_the_view_does_and_both_say_the_same() {
     assert_eq!(told["fecha_actualizacion"], "2026-01-31T10:00:00.000Z");
     assert_eq!(told["itinerarios"], sample()["itinerarios"]);
     assert_eq!(told["pago"]["medio"], "tok_visa");
-    let event: Value = serde_json::from_slice(&fixture.log.records()[0].data).unwrap();
-    assert_eq!(told["id_correlacion"], event["correlationid"]);
+    let saga = fixture.saga_of(id).to_string();
+    assert_eq!(told["id_correlacion"], saga);
 
     assert_eq!(late[1]["id_cliente"], Value::Null);
     assert_eq!(late[2]["estado"], "Cancelada");
@@ -152,6 +149,8 @@ fn other_methods_and_paths_are_not_there() {
         "/vuelos/reserva".into(),
         path(id),
         format!("/vuelos/reserva/{id}/eventos"),
+        "/sagas".into(),
+        format!("/sagas/{id}"),
     ] {
         for method in ["POST", "PUT", "PATCH", "DELETE", "HEAD"] {
             let answer = fixture.answer(&ask(method, &path));
@@ -165,46 +164,10 @@ fn other_methods_and_paths_are_not_there() {
         "/openapi".into(),
         format!("/vuelos/reserva/{id}/saga"),
         format!("/vuelos/reserva/{id}/eventos/1"),
+        "/sagas/".into(),
+        format!("/sagas/{id}/log"),
     ] {
         fixture.get(&path).assert_problem(404, "no-existe", &path);
-    }
-}
-
-/// Tables that fail, with what no client may see.
-struct TablesDown(TableError);
-
-const SECRET: &str = "arn:aws:dynamodb:us-east-1:123456789012:table/views";
-
-#[async_trait]
-impl Tables for TablesDown {
-    async fn get(&self, _: &[Key], _: Consistency) -> Result<Vec<Option<Item>>, TableError> {
-        Err(self.0.clone())
-    }
-
-    async fn write(&self, _: &Write) -> Result<(), WriteError> {
-        panic!("a query writes nothing")
-    }
-
-    async fn transact(&self, _: &[Write]) -> Result<(), TransactError> {
-        panic!("a query writes nothing")
-    }
-
-    async fn query(&self, _: &IndexQuery) -> Result<IndexPage, TableError> {
-        Err(self.0.clone())
-    }
-
-    async fn list(
-        &self,
-        _: TableName,
-        _: &str,
-        _: Option<&Key>,
-        _: usize,
-    ) -> Result<ScanPage, TableError> {
-        Err(self.0.clone())
-    }
-
-    async fn scan(&self, _: TableName, _: Option<&Key>) -> Result<ScanPage, TableError> {
-        Err(self.0.clone())
     }
 }
 
@@ -231,13 +194,14 @@ fn when_the_tables_fail_the_answer_tells_no_more_than_that() {
             "/vuelos/reserva".to_owned(),
             path(id),
             format!("{}/eventos", path(id)),
+            "/sagas?estado=EnCurso".into(),
+            format!("/sagas/{}", fixture.saga_of(id)),
         ] {
-            let answer = Answer::of(block_on(app.handle(&get(&path))));
+            let answer = Answer::of(block_on(app.handle(&ask("GET", &path))));
             answer.assert_problem(status, kind, &path);
             assert_eq!(answer.header("Retry-After"), retry);
-            assert!(!answer.text.contains(SECRET));
         }
-        let health = Answer::of(block_on(app.handle(&get("/health"))));
+        let health = Answer::of(block_on(app.handle(&ask("GET", "/health"))));
         assert_eq!(health.status, 200);
     }
 }

@@ -1,15 +1,16 @@
 //! The document: OpenAPI 3.1.
 
-use events::{Problem, vuelos::EstadoReserva};
+use events::Problem;
+use http_queries::{DEFAULT_LIMIT, MAX_LIMIT};
 use serde_json::{Map, Value, json};
-use vuelos::{crear_reserva, tarifa};
 
-use crate::{esquemas::esquemas, support};
+use crate::{esquemas::esquemas, pruebas, reservas, sagas};
 
 const JSON: &str = "application/json";
-const ID: &str = "5f2c1a9e-7c3b-5d4e-8f60-9a1b2c3d4e5f";
-const CORRELATION: &str = "019c1350-4b81-7b22-9d02-6e7f8091a2b3";
-const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// The reservation of the examples.
+pub(crate) const ID: &str = "5f2c1a9e-7c3b-5d4e-8f60-9a1b2c3d4e5f";
+/// Its saga.
+pub(crate) const CORRELATION: &str = "019c1350-4b81-7b22-9d02-6e7f8091a2b3";
 
 /// The API, described for its users.
 pub(crate) fn documento() -> Value {
@@ -29,13 +30,26 @@ pub(crate) fn documento() -> Value {
         "servers": [{"url": "./", "description": "La dirección de donde se leyó este documento."}],
         "security": [{}, {"sigv4": []}],
         "tags": [
-            {"name": "reservas", "description": "Crear reservas y consultarlas."},
+            {"name": "reservas", "description": "Crear reservas, consultarlas y cancelarlas."},
+            {"name": "sagas", "description": "Cómo avanza cada reserva, y qué espera a una persona."},
+            {
+                "name": "pruebas",
+                "description": "Para probar el sistema por partes. Solo existen donde el despliegue permite pruebas.",
+            },
             {"name": "servicio", "description": "El servicio mismo."},
         ],
         "paths": {
-            "/vuelos/reserva": {"post": crear_reserva(), "get": listar_reservas()},
-            "/vuelos/reserva/{id}": {"parameters": [id()], "get": ver_reserva()},
-            "/vuelos/reserva/{id}/eventos": {"parameters": [id()], "get": ver_eventos()},
+            "/vuelos/reserva": {"post": reservas::crear(), "get": reservas::listar()},
+            "/vuelos/reserva/{id}": {"parameters": [reservas::id()], "get": reservas::ver()},
+            "/vuelos/reserva/{id}/cancelacion": {"parameters": [reservas::id()], "post": reservas::cancelar()},
+            "/vuelos/reserva/{id}/eventos": {"parameters": [reservas::id()], "get": reservas::ver_eventos()},
+            "/sagas": {"get": sagas::listar()},
+            "/sagas/{id}": {"parameters": [sagas::id()], "get": sagas::ver()},
+            "/sagas/{id}/reanudacion": {"parameters": [sagas::id()], "post": sagas::reanudar()},
+            "/pruebas/fallas": {"post": pruebas::fallas()},
+            "/pruebas/inventario": {"post": pruebas::inventario()},
+            "/pruebas/{contexto}/{comando}": pruebas::comando(),
+            "/pruebas/{contexto}/eventos/{evento}": pruebas::evento(),
             "/health": {"get": {
                 "operationId": "salud",
                 "tags": ["servicio"],
@@ -65,207 +79,13 @@ pub(crate) fn documento() -> Value {
     })
 }
 
-fn crear_reserva() -> Value {
-    let mut responses = refusals(&[
-        ("400", "SolicitudInvalida"),
-        ("409", "Conflicto"),
-        ("413", "CuerpoDemasiadoGrande"),
-        ("415", "TipoDeContenido"),
-        ("422", "ClaveReutilizada"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
-    let example = json!({"id_reserva": ID, "id_correlacion": CORRELATION, "estado": "Pendiente"});
-    let mut accepted = answer(
-        "La reserva quedó registrada. Una repetición con la misma clave y el mismo cuerpo responde lo mismo.",
-        &schema("ReservaAceptada"),
-        &[("aceptada", example)],
-    );
-    accepted["headers"] = json!({
-        "Location": {
-            "description": "Dónde se consulta la reserva, relativo a la URL de la solicitud.",
-            "schema": {"type": "string", "format": "uri-reference"},
-            "example": format!("reserva/{ID}"),
-        },
-        "X-Correlacion": {
-            "description": "El `id_correlacion` de la reserva.",
-            "schema": schema("IdCorrelacion"),
-        },
-    });
-    responses.insert("202".into(), accepted);
-
-    let mut complete = support::sample();
-    complete["id_cliente"] = "cliente-42".into();
-    complete["pago"] =
-        json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": "tok_visa"});
-    complete["saga"] = "coreografia".into();
-    json!({
-        "operationId": "crearReserva",
-        "tags": ["reservas"],
-        "summary": "Crear una reserva",
-        "description":
-            "Registra la reserva y responde sin esperar el pago ni la confirmación. Con `Idempotency-Key` se puede \
-             repetir sin riesgo: misma clave y mismo cuerpo, misma respuesta y una sola reserva.",
-        "parameters": [
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "description": "Clave que el cliente elige para esta reserva. Con ella, repetir la solicitud no crea otra.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
-            },
-            {
-                "name": "traceparent",
-                "in": "header",
-                "description": "Traza del cliente (W3C Trace Context). Queda en los eventos de la reserva; si está mal formada se ignora.",
-                "schema": {"type": "string"},
-                "example": TRACE,
-            },
-        ],
-        "requestBody": {
-            "required": true,
-            "description": "La reserva, en 64 KB como máximo.",
-            "content": {JSON: {
-                "schema": schema("CrearReserva"),
-                "examples": {
-                    "tutorial": {"summary": "La del tutorial", "value": support::sample()},
-                    "completa": {"summary": "Con todo lo opcional", "value": complete},
-                },
-            }},
-        },
-        "responses": responses,
-    })
-}
-
-fn listar_reservas() -> Value {
-    let mut responses = refusals(&[
-        ("400", "ConsultaInvalida"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
-    let example = json!({"reservas": [reserva("vista")], "siguiente": null});
-    responses.insert(
-        "200".into(),
-        answer(
-            "Una página de reservas.",
-            &schema("Lista"),
-            &[("una", example)],
-        ),
-    );
-    let states = EstadoReserva::ALL.map(EstadoReserva::name);
-    json!({
-        "operationId": "listarReservas",
-        "tags": ["reservas"],
-        "summary": "Listar reservas",
-        "description":
-            "De la más reciente a la más antigua. Los filtros se usan solos o juntos. Una reserva recién creada aparece \
-             en cuanto la vista la conoce.",
-        "parameters": [
-            {
-                "name": "estado",
-                "in": "query",
-                "description": format!("Solo las que están en este estado: {}.", states.join(", ")),
-                "schema": schema("EstadoReserva"),
-            },
-            {
-                "name": "id_cliente",
-                "in": "query",
-                "description": "Solo las de este cliente.",
-                "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
-            },
-            {
-                "name": "limite",
-                "in": "query",
-                "description": "Cuántas caben en la página.",
-                "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
-            },
-            {
-                "name": "siguiente",
-                "in": "query",
-                "description": "El `siguiente` de la página anterior, tal cual, con los mismos filtros.",
-                "schema": {"type": "string"},
-            },
-        ],
-        "responses": responses,
-    })
-}
-
-fn ver_reserva() -> Value {
-    let mut responses = refusals(&[
-        ("404", "NoExiste"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
-    let examples = [("vista", reserva("vista")), ("comando", reserva("comando"))];
-    responses.insert(
-        "200".into(),
-        answer("La reserva.", &schema("ReservaDto"), &examples),
-    );
-    json!({
-        "operationId": "verReserva",
-        "tags": ["reservas"],
-        "summary": "Ver una reserva",
-        "description":
-            "Responde la vista. Justo después de crear la reserva la vista puede no conocerla aún: entonces responde \
-             desde los eventos mismos, con `origen` en `comando`.",
-        "responses": responses,
-    })
-}
-
-fn ver_eventos() -> Value {
-    let mut responses = refusals(&[
-        ("404", "NoExiste"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
-    let sample = include_str!("../../../../shared/events/samples/vuelos/ReservaAprobada.v1.json");
-    let event: Value = serde_json::from_str(sample).unwrap();
-    responses.insert(
-        "200".into(),
-        answer(
-            "Los eventos.",
-            &schema("Eventos"),
-            &[("uno", json!({"eventos": [event]}))],
-        ),
-    );
-    json!({
-        "operationId": "verEventos",
-        "tags": ["reservas"],
-        "summary": "Ver los eventos de una reserva",
-        "description": "Todo lo que pasó con la reserva, tal como quedó registrado.",
-        "responses": responses,
-    })
-}
-
-fn id() -> Value {
-    json!({
-        "name": "id",
-        "in": "path",
-        "required": true,
-        "description": "El `id_reserva` que respondió la creación.",
-        "schema": schema("IdReserva"),
-    })
-}
-
-fn reserva(origen: &str) -> Value {
-    let sample = crear_reserva::parse(&support::sample()).unwrap();
-    json!({
-        "id_reserva": ID,
-        "id_cliente": null,
-        "id_correlacion": CORRELATION,
-        "estado": "Pendiente",
-        "fecha_creacion": "2026-01-31T10:00:00.000Z",
-        "fecha_actualizacion": "2026-01-31T10:00:00.000Z",
-        "itinerarios": sample.itinerarios,
-        "pago": tarifa::fare(&sample.itinerarios),
-        "origen": origen,
-    })
-}
-
-fn schema(name: &str) -> Value {
+/// A schema by its name.
+pub(crate) fn schema(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-fn answer(description: &str, schema: &Value, examples: &[(&str, Value)]) -> Value {
+/// An answer with examples.
+pub(crate) fn answer(description: &str, schema: &Value, examples: &[(&str, Value)]) -> Value {
     let mut media = json!({"schema": schema});
     if !examples.is_empty() {
         let examples = examples
@@ -276,12 +96,83 @@ fn answer(description: &str, schema: &Value, examples: &[(&str, Value)]) -> Valu
     json!({"description": description, "content": {JSON: media}})
 }
 
-fn refusals(refusals: &[(&str, &str)]) -> Map<String, Value> {
+/// Answers that refuse, each a status and the name of what it says.
+pub(crate) fn refusals(refusals: &[(&str, &str)]) -> Map<String, Value> {
     let of = |name: &str| json!({"$ref": format!("#/components/responses/{name}")});
     refusals
         .iter()
         .map(|(status, name)| ((*status).to_owned(), of(name)))
         .collect()
+}
+
+/// The answer that something is accepted, whose header names its saga.
+pub(crate) fn accepted(description: &str, schema_name: &str, example: &Value) -> Value {
+    let mut accepted = answer(
+        description,
+        &schema(schema_name),
+        &[("aceptada", example.clone())],
+    );
+    accepted["headers"] = json!({"X-Correlacion": {
+        "description": "El `id_correlacion` de la reserva.",
+        "schema": schema("IdCorrelacion"),
+    }});
+    accepted
+}
+
+/// A body with examples.
+pub(crate) fn body(
+    required: bool,
+    description: &str,
+    schema_name: &str,
+    examples: &Value,
+) -> Value {
+    let examples = examples.as_object().unwrap().iter();
+    let examples = examples.map(|(name, value)| (name.clone(), json!({ "value": value })));
+    let examples = Value::from(examples.collect::<Map<_, _>>());
+    json!({
+        "required": required,
+        "description": description,
+        "content": {JSON: {"schema": schema(schema_name), "examples": examples}},
+    })
+}
+
+/// The header Idempotency-Key; what it does here.
+pub(crate) fn key(description: &str) -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": description,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+    })
+}
+
+/// The header traceparent.
+pub(crate) fn trace() -> Value {
+    json!({
+        "name": "traceparent",
+        "in": "header",
+        "description": "Traza del cliente (W3C Trace Context). Queda en los eventos que resulten; si está mal formada se ignora.",
+        "schema": {"type": "string"},
+        "example": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    })
+}
+
+/// The parameters of every list.
+pub(crate) fn page() -> [Value; 2] {
+    [
+        json!({
+            "name": "limite",
+            "in": "query",
+            "description": "Cuántas caben en la página.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        }),
+        json!({
+            "name": "siguiente",
+            "in": "query",
+            "description": "El `siguiente` de la página anterior, tal cual, con los mismos filtros.",
+            "schema": {"type": "string"},
+        }),
+    ]
 }
 
 /// The answers that refuse, as the functions write them.
@@ -307,7 +198,7 @@ fn problemas() -> Value {
         ),
         (
             "NoExiste",
-            "No hay una reserva con este id.",
+            "No existe: no hay una reserva, una saga, un comando o un evento de ese nombre.",
             Problem::of(kinds::NOT_FOUND).because(format!("No hay una reserva {ID}")),
         ),
         (

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use events::{Event, Problem, vuelos::CrearReserva};
-use http_queries::{Lista, ReservaDto};
+use events::{Context, Event, Problem, vuelos::CrearReserva};
+use http_queries::{Lista, ListaSagas, ReservaDto, SagaDto};
+use participant::Modo;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
+use vuelos::cancelar_reserva::{MAX_MOTIVO, PLAZO};
 use vuelos::crear_reserva::{MAX_LEGS, MAX_LIST, MAX_NOMBRE, MAX_OPENING_EVENT, MAX_TOKEN};
 
 /// What each schema and each of its fields is.
@@ -16,6 +18,24 @@ const TEXTOS: &[(&str, &str)] = &[
         "Aeropuerto.nombre",
         "Nombre, de 200 caracteres como máximo. No se compara con nada.",
     ),
+    ("Cancelacion", "Por qué se cancela."),
+    (
+        "Cancelacion.motivo",
+        "Queda en el evento. De 1 a 200 caracteres que digan algo; `plazo` es de los plazos que se vencen.",
+    ),
+    ("CancelacionAceptada", "La cancelación que se aceptó."),
+    (
+        "CancelacionAceptada.estado",
+        "Cómo quedó su saga: `Compensando`, o `RequiereIntervencion` si espera a una persona.",
+    ),
+    ("CancelacionAceptada.id_correlacion", "Su saga."),
+    ("CancelacionAceptada.id_reserva", "La reserva."),
+    ("ComandoCumplido", "Lo que respondió el participante."),
+    (
+        "ComandoCumplido.eventos",
+        "Los eventos del comando, por versión. Si ya se había cumplido, los de entonces.",
+    ),
+    ("ComandoCumplido.resultado", "Siempre `eventos`."),
     (
         "CrearReserva",
         "Lo que se reserva. Los campos que no están aquí se rechazan. El evento que resulta ocupa 32 KB como máximo.",
@@ -36,7 +56,67 @@ const TEXTOS: &[(&str, &str)] = &[
         "CrearReserva.saga",
         "Cómo avanza la reserva. Sin él, `orquestacion`.",
     ),
+    (
+        "Direccion",
+        "Para qué es un comando: `hacer` su paso o `deshacer`lo.",
+    ),
+    (
+        "EntradaSaga",
+        "Una línea del log de una saga. Los campos dependen de su `tipo`.",
+    ),
+    ("EntradaSaga.asunto", "De `Inicio`: la reserva."),
+    ("EntradaSaga.comando", "El comando que se va a enviar."),
+    ("EntradaSaga.cuando", "Cuándo se anotó."),
+    (
+        "EntradaSaga.datos",
+        "Lo que los comandos siguientes necesitan del evento.",
+    ),
+    ("EntradaSaga.definicion", "De `Inicio`: la definición."),
+    (
+        "EntradaSaga.direccion",
+        "De `TiempoAgotado`: para qué era el comando.",
+    ),
+    (
+        "EntradaSaga.en_duda",
+        "De `ComandoRechazado`: si un intento anterior quedó sin respuesta y pudo haberse cumplido.",
+    ),
+    ("EntradaSaga.estado", "De `Fin`: cómo terminó."),
+    ("EntradaSaga.evento", "El evento."),
+    (
+        "EntradaSaga.id_comando",
+        "El id del comando, el mismo en cada intento.",
+    ),
+    ("EntradaSaga.id_evento", "El id del evento."),
+    ("EntradaSaga.intentos", "Cuántas veces se envió el comando."),
+    ("EntradaSaga.motivo", "De `CancelacionPedida`: por qué."),
+    ("EntradaSaga.nota", "Lo que dijo la persona."),
+    ("EntradaSaga.paso", "El paso, desde 1."),
+    ("EntradaSaga.problema", "Qué pasó."),
+    (
+        "EntradaSaga.sentido",
+        "De `EventoRecibido`: qué significa para la saga. `duda` es un fallo del que no se sabe si algo alcanzó a hacerse; `nota` no cambia nada.",
+    ),
+    (
+        "EntradaSaga.sin_enviar",
+        "De `CancelacionPedida`: el paso cuyo comando no se alcanzó a enviar.",
+    ),
+    ("EntradaSaga.stream", "El flujo del evento."),
+    ("EntradaSaga.streamversion", "Su lugar en ese flujo."),
+    ("EntradaSaga.tipo", "Qué se anotó."),
+    (
+        "EntradaSaga.traza",
+        "De `Inicio`: la traza que acompaña a los comandos.",
+    ),
+    (
+        "EntradaSaga.version",
+        "De `Inicio`: la versión de la definición.",
+    ),
+    (
+        "EntradaSaga.via",
+        "De `EventoRecibido`: si llegó como respuesta a un comando o por el flujo de eventos.",
+    ),
     ("EstadoReserva", "Estado de una reserva."),
+    ("EstadoSaga", "Estado de una saga."),
     (
         "Event",
         "Un evento, tal como quedó registrado: CloudEvents 1.0 en JSON.",
@@ -53,6 +133,10 @@ const TEXTOS: &[(&str, &str)] = &[
         "Contexto, tipo y versión de `data`, por ejemplo `urn:aeroalpes:esquema:vuelos:ReservaCreada:v2`.",
     ),
     ("Event.id", "Identifica el evento."),
+    (
+        "Event.prueba",
+        "Verdadero si viene de una ruta de pruebas. Si no está, es falso.",
+    ),
     ("Event.sagamode", "Cómo avanza esa saga."),
     (
         "Event.source",
@@ -80,11 +164,31 @@ const TEXTOS: &[(&str, &str)] = &[
         "Eventos.eventos",
         "Los eventos de todos sus flujos, por fecha y luego por versión.",
     ),
+    ("Falla", "Cómo debe fallar un participante."),
+    ("Falla.comando", "El comando: uno de los de ese contexto."),
+    ("Falla.contexto", "De quién es el comando."),
+    ("Falla.modo", "Cómo falla."),
+    ("Falla.veces", "En cuántos comandos, uno tras otro."),
     (
         "IdCorrelacion",
         "UUID que reúne todo lo que pasa por una reserva; también identifica su saga. Lo asigna el servidor.",
     ),
     ("IdReserva", "UUID de una reserva. Lo asigna el servidor."),
+    ("Inventario", "Cuántas sillas quedan en un vuelo."),
+    ("Inventario.destino", "Código IATA de adónde llega."),
+    ("Inventario.fecha_salida", "Cuándo sale. RFC 3339 con zona."),
+    ("Inventario.origen", "Código IATA de dónde sale."),
+    ("Inventario.sillas", "Las que quedan libres."),
+    ("InventarioVuelo", "Las sillas de un vuelo."),
+    ("InventarioVuelo.capacidad", "Las que tiene el avión."),
+    ("InventarioVuelo.destino", "Código IATA de adónde llega."),
+    ("InventarioVuelo.fecha_salida", "Cuándo sale."),
+    (
+        "InventarioVuelo.libres",
+        "Las que se pueden tomar. Negativo si se tomaron más de las que ahora hay.",
+    ),
+    ("InventarioVuelo.origen", "Código IATA de dónde sale."),
+    ("InventarioVuelo.reservadas", "Las que tienen las reservas."),
     ("Itinerario", "Un viaje."),
     (
         "Itinerario.odos",
@@ -116,6 +220,15 @@ const TEXTOS: &[(&str, &str)] = &[
         "Lista.siguiente",
         "Dónde sigue la lista: el valor del parámetro `siguiente` de la próxima consulta. Nulo al final.",
     ),
+    (
+        "ListaSagas",
+        "Una página de sagas, de la más reciente a la más antigua.",
+    ),
+    ("ListaSagas.sagas", "Las sagas."),
+    (
+        "ListaSagas.siguiente",
+        "Dónde sigue la lista: el valor del parámetro `siguiente` de la próxima consulta. Nulo al final.",
+    ),
     ("Moment", "Un instante en UTC, con tres decimales."),
     ("Monto", "Un decimal, como texto."),
     ("Odo", "Una dirección del viaje, de su origen a su destino."),
@@ -138,6 +251,11 @@ const TEXTOS: &[(&str, &str)] = &[
         "La tarifa sin impuesto: mayor que cero, con los decimales de la moneda como máximo.",
     ),
     ("Pago.monto_vat", "El impuesto."),
+    ("PendienteSaga", "El comando cuya respuesta se espera."),
+    ("PendienteSaga.comando", "El comando."),
+    ("PendienteSaga.direccion", "Para qué es."),
+    ("PendienteSaga.intentos", "Cuántas veces se envió."),
+    ("PendienteSaga.paso", "Su paso, desde 1."),
     ("Problem", "Por qué se rechazó la solicitud (RFC 9457)."),
     ("Problem.detail", "Qué pasó esta vez."),
     ("Problem.errores", "Cada campo con error."),
@@ -150,6 +268,41 @@ const TEXTOS: &[(&str, &str)] = &[
         "Problem.type",
         "La clase de problema: una URI que no cambia.",
     ),
+    ("PruebaComando", "Un comando para su participante."),
+    (
+        "PruebaComando.data",
+        "Los datos del comando. Si no están, ninguno.",
+    ),
+    (
+        "PruebaComando.id_correlacion",
+        "La saga, si la reserva no tiene eventos todavía.",
+    ),
+    (
+        "PruebaComando.id_reserva",
+        "La reserva. Solo `CrearReserva` puede no decirla.",
+    ),
+    ("PruebaEvento", "Un evento para su flujo."),
+    (
+        "PruebaEvento.data",
+        "Los datos del evento, según su esquema.",
+    ),
+    (
+        "PruebaEvento.id_correlacion",
+        "La saga, si la reserva no tiene eventos todavía.",
+    ),
+    ("PruebaEvento.id_reserva", "La reserva."),
+    ("Reanudacion", "Qué hizo la persona."),
+    (
+        "Reanudacion.hecho",
+        "Verdadero si el paso ya se deshizo a mano: entonces no se intenta más, y `nota` es obligatoria.",
+    ),
+    (
+        "Reanudacion.nota",
+        "Queda en el log de la saga. De 1 a 500 caracteres que digan algo.",
+    ),
+    ("ReanudacionAceptada", "La saga que se reanudó."),
+    ("ReanudacionAceptada.estado", "Cómo quedó."),
+    ("ReanudacionAceptada.id_correlacion", "La saga."),
     ("ReservaAceptada", "La reserva que se aceptó."),
     ("ReservaAceptada.estado", "Siempre `Pendiente`."),
     ("ReservaAceptada.id_correlacion", "Su saga."),
@@ -170,10 +323,53 @@ const TEXTOS: &[(&str, &str)] = &[
         "ReservaDto.pago",
         "Precio y medio de pago; nulo en reservas muy antiguas que no lo decían.",
     ),
+    ("ResumenSaga", "Una saga, sin su log."),
+    (
+        "ResumenSaga.actualizacion",
+        "Cuándo se anotó algo por última vez.",
+    ),
+    ("ResumenSaga.definicion", "Su definición."),
+    ("ResumenSaga.estado", "Cómo va."),
+    ("ResumenSaga.id_correlacion", "La saga."),
+    ("ResumenSaga.id_reserva", "Su reserva."),
+    ("ResumenSaga.inicio", "Cuándo empezó."),
+    (
+        "ResumenSaga.motivo",
+        "Por qué se deshace. Si no está, no se deshace.",
+    ),
+    ("ResumenSaga.pendiente", "Lo que espera. Si no está, nada."),
+    (
+        "ResumenSaga.proximo_intento",
+        "Cuándo sigue por sí misma. Si no está, no sigue sin que pase algo.",
+    ),
+    ("ResumenSaga.version", "La versión de su definición."),
+    ("SagaDto", "Una saga: cómo avanza una reserva."),
+    (
+        "SagaDto.actualizacion",
+        "Cuándo se anotó algo por última vez.",
+    ),
+    ("SagaDto.definicion", "Su definición."),
+    ("SagaDto.estado", "Cómo va."),
+    ("SagaDto.id_correlacion", "La saga."),
+    ("SagaDto.id_reserva", "Su reserva."),
+    ("SagaDto.inicio", "Cuándo empezó."),
+    (
+        "SagaDto.log",
+        "Todo lo que pasó, en orden. De ahí sale lo demás.",
+    ),
+    (
+        "SagaDto.motivo",
+        "Por qué se deshace. Si no está, no se deshace.",
+    ),
+    ("SagaDto.pendiente", "Lo que espera. Si no está, nada."),
+    (
+        "SagaDto.proximo_intento",
+        "Cuándo sigue por sí misma. Si no está, no sigue sin que pase algo.",
+    ),
+    ("SagaDto.version", "La versión de su definición."),
     (
         "SagaMode",
-        "Cómo avanza una reserva: `orquestacion`, con un coordinador que envía comandos, o `coreografia`, en la que cada \
-         contexto reacciona a los eventos de los demás.",
+        "Cómo avanza una reserva: `orquestacion`, con un coordinador que envía comandos, o `coreografia`, en la que cada contexto reacciona a los eventos de los demás.",
     ),
     ("Salud", "El servicio responde."),
     ("Salud.estado", "Siempre `ok`."),
@@ -189,8 +385,7 @@ const TEXTOS: &[(&str, &str)] = &[
     ("Violation", "Un campo con error."),
     (
         "Violation.campo",
-        "Dónde, por ejemplo `itinerarios[0].odos[1].segmentos[0].legs[0].origen.codigo`; un parámetro o encabezado por su \
-         nombre; `cuerpo` para el cuerpo entero.",
+        "Dónde, por ejemplo `itinerarios[0].odos[1].segmentos[0].legs[0].origen.codigo`; un parámetro o encabezado por su nombre; `cuerpo` para el cuerpo entero.",
     ),
     ("Violation.detalle", "La regla en palabras."),
     (
@@ -216,6 +411,8 @@ pub(crate) fn esquemas() -> Value {
     let mut sent = settings().for_serialize().into_generator();
     sent.subschema_for::<ReservaDto>();
     sent.subschema_for::<Lista>();
+    sent.subschema_for::<SagaDto>();
+    sent.subschema_for::<ListaSagas>();
     sent.subschema_for::<Event>();
     sent.subschema_for::<Problem>();
 
@@ -243,25 +440,131 @@ pub(crate) fn esquemas() -> Value {
     esquemas.into()
 }
 
-/// What the functions answer with that is no type of its own.
+/// What is sent and received that is no type of its own.
 fn made_by_hand() -> Map<String, Value> {
-    let object = |properties: Value| {
-        let names: Vec<_> = properties.as_object().unwrap().keys().cloned().collect();
-        json!({"type": "object", "required": names, "properties": properties})
-    };
     let of = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
-    let accepted = json!({
-        "id_reserva": of("IdReserva"), "id_correlacion": of("IdCorrelacion"), "estado": of("EstadoReserva"),
+    let events = || json!({"type": "array", "items": of("Event")});
+    let mut schemas = Map::new();
+    let mut told = |name: &str, properties: Value| {
+        let names: Vec<_> = properties.as_object().unwrap().keys().cloned().collect();
+        let schema = json!({"type": "object", "required": names, "properties": properties});
+        schemas.insert(name.to_owned(), schema);
+    };
+    told(
+        "ReservaAceptada",
+        json!({
+            "id_reserva": of("IdReserva"), "id_correlacion": of("IdCorrelacion"), "estado": of("EstadoReserva"),
+        }),
+    );
+    told(
+        "CancelacionAceptada",
+        json!({
+            "id_reserva": of("IdReserva"), "id_correlacion": of("IdCorrelacion"), "estado": of("EstadoSaga"),
+        }),
+    );
+    told(
+        "ReanudacionAceptada",
+        json!({"id_correlacion": of("IdCorrelacion"), "estado": of("EstadoSaga")}),
+    );
+    told("Eventos", json!({"eventos": events()}));
+    told(
+        "ComandoCumplido",
+        json!({"resultado": {"type": "string", "const": "eventos"}, "eventos": events()}),
+    );
+    let number = json!({"type": "integer"});
+    let mut flight = vuelo();
+    for name in ["capacidad", "libres", "reservadas"] {
+        flight[name] = number.clone();
+    }
+    told("InventarioVuelo", flight);
+    told(
+        "Salud",
+        json!({"estado": {"type": "string", "const": "ok"}}),
+    );
+    schemas.extend(asked_by_hand());
+    schemas
+}
+
+/// The bodies that are no types of their own.
+fn asked_by_hand() -> Map<String, Value> {
+    let of = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    let or_null = |schema: Value| json!({"anyOf": [schema, {"type": "null"}]});
+    let asked = |required: &[&str], properties: Value| {
+        json!({
+            "type": "object",
+            "required": required,
+            "properties": properties,
+            "additionalProperties": false,
+        })
+    };
+    // Something is said: a text that is not all blanks.
+    let words = |most: usize| json!({"type": ["string", "null"], "minLength": 1, "maxLength": most, "pattern": "\\S"});
+    let mut motivo = words(MAX_MOTIVO);
+    motivo["default"] = "cancelada por el cliente".into();
+    motivo["not"] = json!({"const": PLAZO});
+    let probe = json!({
+        "id_reserva": or_null(of("IdReserva")),
+        "id_correlacion": or_null(of("IdCorrelacion")),
+        "data": {"type": ["object", "null"]},
     });
-    let events = json!({"eventos": {"type": "array", "items": of("Event")}});
+    let mut probe_event = probe.clone();
+    probe_event["id_reserva"] = of("IdReserva");
+    let contexts = Context::ALL.map(Context::name);
+    let commands = [
+        vuelos::CREAR_RESERVA,
+        vuelos::APROBAR_RESERVA,
+        vuelos::CANCELAR_RESERVA,
+        pagos::PAGAR_RESERVA,
+        pagos::REVERTIR_PAGO,
+        gds::CONFIRMAR_RESERVA,
+        gds::REVERTIR_CONFIRMACION,
+    ];
+    let mut seats = vuelo();
+    seats["sillas"] = json!({"type": "integer", "minimum": 0, "maximum": 1_000});
     Map::from_iter([
-        ("ReservaAceptada".to_owned(), object(accepted)),
-        ("Eventos".to_owned(), object(events)),
         (
-            "Salud".to_owned(),
-            object(json!({"estado": {"type": "string", "const": "ok"}})),
+            "Cancelacion".to_owned(),
+            asked(&[], json!({"motivo": motivo})),
+        ),
+        (
+            "Reanudacion".to_owned(),
+            asked(
+                &[],
+                json!({"nota": words(500), "hecho": {"type": ["boolean", "null"]}}),
+            ),
+        ),
+        ("PruebaComando".to_owned(), asked(&[], probe)),
+        (
+            "PruebaEvento".to_owned(),
+            asked(&["id_reserva"], probe_event),
+        ),
+        (
+            "Falla".to_owned(),
+            asked(
+                &["contexto", "comando", "modo", "veces"],
+                json!({
+                    "contexto": {"type": "string", "enum": contexts},
+                    "comando": {"type": "string", "enum": commands},
+                    "modo": {"type": "string", "enum": Modo::ALL.map(Modo::name)},
+                    "veces": {"type": "integer", "minimum": 0, "maximum": 1_000},
+                }),
+            ),
+        ),
+        (
+            "Inventario".to_owned(),
+            asked(&["origen", "destino", "fecha_salida", "sillas"], seats),
         ),
     ])
+}
+
+/// What tells a flight apart.
+fn vuelo() -> Value {
+    let code = json!({"type": "string", "pattern": "^[A-Z]{3}$"});
+    json!({
+        "origen": code,
+        "destino": code,
+        "fecha_salida": {"type": "string", "format": "date-time"},
+    })
 }
 
 /// Takes the words of the types out, which are for developers, and writes a choice of words as an enum.

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use events::{
     Event, IdCorrelacion, IdReserva, Moment, Payload,
     vuelos::{EstadoReserva, Itinerario, Pago},
@@ -147,32 +146,6 @@ pub struct Filter {
     pub id_cliente: Option<String>,
 }
 
-/// Where a list goes on. Opaque to clients; says nothing of generations, so it outlives them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor(String);
-
-impl Cursor {
-    /// As text for a client.
-    #[must_use]
-    pub fn encode(&self) -> String {
-        URL_SAFE_NO_PAD.encode(&self.0)
-    }
-
-    /// From a client's text; `None` if it is not one of ours.
-    #[must_use]
-    pub fn decode(text: &str) -> Option<Self> {
-        let order = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let (moment, id) = order.split_once('#')?;
-        let valid = moment
-            .parse::<Moment>()
-            .is_ok_and(|parsed| parsed.to_string() == moment)
-            && id
-                .parse::<IdReserva>()
-                .is_ok_and(|parsed| parsed.to_string() == id);
-        valid.then_some(Self(order))
-    }
-}
-
 /// Reads one reservation; `None` if the view has not heard of its making.
 ///
 /// # Errors
@@ -190,7 +163,8 @@ pub async fn one(
     Ok(fila.filter(|fila| fila.id_reserva.is_some()))
 }
 
-/// Lists reservations, newest first, at most `limit`, and where to go on if there are more.
+/// Lists reservations, newest first, at most `limit`, and where to go on if there are more: `after`, for the next page. It says
+/// nothing of generations, so it outlives them.
 ///
 /// # Errors
 ///
@@ -200,8 +174,8 @@ pub async fn list(
     generation: &Generation,
     filter: &Filter,
     limit: usize,
-    after: Option<&Cursor>,
-) -> Result<(Vec<Fila>, Option<Cursor>), TableError> {
+    after: Option<&str>,
+) -> Result<(Vec<Fila>, Option<String>), TableError> {
     let states = EstadoReserva::ALL
         .into_iter()
         .filter(|estado| filter.estado.is_none_or(|wanted| wanted == *estado));
@@ -215,7 +189,7 @@ pub async fn list(
             index,
             partition: generation.partition(&partition),
             from: None,
-            below: after.map(|cursor| cursor.0.clone()),
+            below: after.map(str::to_owned),
             direction: Direction::Descending,
             limit: limit + 1,
         }
@@ -231,11 +205,7 @@ pub async fn list(
     found.dedup_by_key(|fila| fila.id_reserva);
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found
-        .last()
-        .filter(|_| more)
-        .and_then(Fila::order)
-        .map(Cursor);
+    let next = found.last().filter(|_| more).and_then(Fila::order);
     Ok((found, next))
 }
 

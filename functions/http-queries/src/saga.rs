@@ -1,0 +1,221 @@
+//! `GET /sagas/{id}`.
+
+use std::borrow::Cow;
+
+use events::{IdCorrelacion, IdReserva, Moment, Problem, kinds};
+use lambda_http::{Body, Response, http::StatusCode};
+use lambda_kit::http::{self, Refusal};
+use saga_engine::{Direction, Entry, Estado, Meaning, Outstanding, Saga, SagaId, Via, What};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+
+use crate::App;
+
+/// How a saga stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct EstadoSaga(pub Estado);
+
+impl JsonSchema for EstadoSaga {
+    fn schema_name() -> Cow<'static, str> {
+        "EstadoSaga".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": Estado::ALL.map(Estado::name) })
+    }
+}
+
+/// Which way a command goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Direccion(pub Direction);
+
+impl JsonSchema for Direccion {
+    fn schema_name() -> Cow<'static, str> {
+        "Direccion".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": [Direction::Hacer, Direction::Deshacer] })
+    }
+}
+
+/// A line of the log, as it is stored. Which fields it has depends on its type.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct EntradaSaga(pub Entry);
+
+impl JsonSchema for EntradaSaga {
+    fn schema_name() -> Cow<'static, str> {
+        "EntradaSaga".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let sentidos = [
+            Meaning::Exito,
+            Meaning::Fallo,
+            Meaning::Duda,
+            Meaning::Reversion,
+            Meaning::Nota,
+        ];
+        let tipos = [
+            "Inicio",
+            "ComandoEnviado",
+            "EventoRecibido",
+            "ComandoRechazado",
+            "ComandoImposible",
+            "TiempoAgotado",
+            "CancelacionPedida",
+            "CompensacionEnviada",
+            "RequiereIntervencion",
+            "Reanudada",
+            "PasoMarcado",
+            "Fin",
+        ];
+        json_schema!({
+            "type": "object",
+            "required": ["cuando", "tipo"],
+            "properties": {
+                "cuando": { "type": "string", "format": "date-time" },
+                "tipo": { "type": "string", "enum": tipos },
+                "asunto": { "type": "string", "format": "uuid" },
+                "comando": { "type": "string" },
+                "datos": { "type": "object" },
+                "definicion": { "type": "string" },
+                "direccion": generator.subschema_for::<Direccion>(),
+                "en_duda": { "type": "boolean" },
+                "estado": generator.subschema_for::<EstadoSaga>(),
+                "evento": { "type": "string" },
+                "id_comando": { "type": "string", "format": "uuid" },
+                "id_evento": { "type": "string", "format": "uuid" },
+                "intentos": { "type": "integer", "minimum": 1 },
+                "motivo": { "type": "string" },
+                "nota": { "type": "string" },
+                "paso": { "type": "integer", "minimum": 1 },
+                "problema": { "type": "string" },
+                "sentido": { "type": "string", "enum": sentidos },
+                "sin_enviar": { "type": "integer", "minimum": 1 },
+                "stream": { "type": "string" },
+                "streamversion": { "type": "integer", "minimum": 1 },
+                "traza": { "type": "string" },
+                "version": { "type": "integer", "minimum": 1 },
+                "via": { "type": "string", "enum": [Via::Respuesta, Via::Flujo] },
+            },
+        })
+    }
+}
+
+/// The command whose answer is waited for.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PendienteSaga {
+    /// Its step, from 1.
+    #[schemars(range(min = 1))]
+    pub paso: usize,
+    /// Its type.
+    pub comando: String,
+    /// Which way it goes.
+    pub direccion: Direccion,
+    /// How often it was sent.
+    pub intentos: u32,
+}
+
+/// A saga without its log.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ResumenSaga {
+    /// Its identity.
+    pub id_correlacion: IdCorrelacion,
+    /// Its reservation.
+    pub id_reserva: IdReserva,
+    /// Its definition.
+    pub definicion: String,
+    /// The version of it that it is pinned to.
+    pub version: u32,
+    /// How it stands.
+    pub estado: EstadoSaga,
+    /// Why it is undone, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub motivo: Option<String>,
+    /// When it began.
+    pub inicio: Moment,
+    /// When something was last logged.
+    pub actualizacion: Moment,
+    /// When it goes on by itself, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proximo_intento: Option<Moment>,
+    /// What it waits for, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pendiente: Option<PendienteSaga>,
+}
+
+/// A saga.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct SagaDto {
+    /// All but its log.
+    #[serde(flatten)]
+    pub resumen: ResumenSaga,
+    /// Its log.
+    pub log: Vec<EntradaSaga>,
+}
+
+impl From<&Saga> for ResumenSaga {
+    fn from(saga: &Saga) -> Self {
+        Self {
+            id_correlacion: IdCorrelacion(saga.id.0),
+            id_reserva: IdReserva(saga.subject),
+            definicion: saga.definition.clone(),
+            version: saga.version,
+            estado: EstadoSaga(saga.estado),
+            motivo: saga.reason.clone(),
+            inicio: saga.started().into(),
+            actualizacion: saga.updated().into(),
+            proximo_intento: saga.wake().map(Moment::from),
+            pendiente: saga
+                .outstanding
+                .as_ref()
+                .and_then(|out| pending(out, &saga.log)),
+        }
+    }
+}
+
+impl From<Saga> for SagaDto {
+    fn from(saga: Saga) -> Self {
+        Self {
+            resumen: ResumenSaga::from(&saga),
+            log: saga.log.into_iter().map(EntradaSaga).collect(),
+        }
+    }
+}
+
+/// What is waited for. The log says its type: a command is logged before it is sent.
+fn pending(out: &Outstanding, log: &[Entry]) -> Option<PendienteSaga> {
+    let sent = log.iter().rev().find_map(|entry| match &entry.what {
+        What::ComandoEnviado {
+            comando,
+            id_comando,
+            ..
+        }
+        | What::CompensacionEnviada {
+            comando,
+            id_comando,
+            ..
+        } if *id_comando == out.command => Some(comando.clone()),
+        _ => None,
+    });
+    Some(PendienteSaga {
+        paso: out.step + 1,
+        comando: sent?,
+        direccion: Direccion(out.direction),
+        intentos: out.attempts,
+    })
+}
+
+impl App {
+    pub(crate) async fn saga(&self, id: &str) -> Result<Response<Body>, Refusal> {
+        let id: SagaId = http::id(id)?;
+        let found = self.sagas.load(id).await?;
+        let none = || Problem::of(kinds::NOT_FOUND).because(format!("No hay una saga {id}"));
+        let dto = SagaDto::from(found.ok_or_else(none)?.saga);
+        Ok(http::json(StatusCode::OK, &dto))
+    }
+}

@@ -1,0 +1,49 @@
+//! `GET /sagas`.
+
+use events::Problem;
+use lambda_http::{Body, Request, Response, http::StatusCode};
+use lambda_kit::http::{self, Refusal};
+use saga_engine::Estado;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    App, Cursor,
+    parameters::{Page, Parameters},
+    saga::ResumenSaga,
+};
+
+/// A page of sagas, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ListaSagas {
+    /// The sagas. May be fewer than fit while there are more: some may have left the state meanwhile.
+    pub sagas: Vec<ResumenSaga>,
+    /// Where the next page begins, for the parameter of this name; null at the end.
+    pub siguiente: Option<String>,
+}
+
+impl App {
+    pub(crate) async fn sagas(&self, request: &Request) -> Result<Response<Body>, Refusal> {
+        let (estado, Page { limit, after }) = parse(request)?;
+        let after = after.as_ref().map(|cursor| cursor.0.as_str());
+        let page = self.sagas.list(estado, after, limit).await?;
+        Ok(http::json(
+            StatusCode::OK,
+            &ListaSagas {
+                sagas: page.sagas.iter().map(ResumenSaga::from).collect(),
+                siguiente: page.next.map(|order| Cursor(order).encode()),
+            },
+        ))
+    }
+}
+
+fn parse(request: &Request) -> Result<(Estado, Page), Problem> {
+    let mut parameters = Parameters::of(request, &["estado", "limite", "siguiente"]);
+    let states = Estado::ALL.map(Estado::name).join(", ");
+    let text = format!("Debe ser uno de {states}");
+    let estado = parameters.required("estado", "opcion", text, |text| {
+        Estado::ALL.into_iter().find(|known| known.name() == text)
+    });
+    let page = parameters.page();
+    parameters.check(estado.map(|estado| (estado, page)))
+}

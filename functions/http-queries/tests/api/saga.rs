@@ -1,0 +1,157 @@
+//! One saga.
+
+use events::{Context, IdReserva};
+use http_testing::Answer;
+use saga_engine::Estado;
+use serde_json::{Value, json};
+
+use crate::support::Fixture;
+
+fn get(fixture: &Fixture, id: IdReserva) -> Answer {
+    fixture.get(&format!("/sagas/{}", fixture.saga_of(id)))
+}
+
+/// The types of the lines of its log.
+fn log(saga: &Value) -> Vec<&str> {
+    let log = saga["log"].as_array().unwrap();
+    log.iter()
+        .map(|entry| entry["tipo"].as_str().unwrap())
+        .collect()
+}
+
+fn fields(saga: &Value) -> Vec<&str> {
+    saga.as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+/// What every saga tells.
+const ALWAYS: [&str; 8] = [
+    "actualizacion",
+    "definicion",
+    "estado",
+    "id_correlacion",
+    "id_reserva",
+    "inicio",
+    "log",
+    "version",
+];
+
+#[test]
+fn one_that_is_complete_waits_for_nothing() {
+    let fixture = Fixture::new();
+    let id = fixture.create_in(Estado::Completada);
+    let saga = get(&fixture, id).ok();
+    assert_eq!(fields(&saga), ALWAYS);
+    assert_eq!(saga["id_correlacion"], fixture.saga_of(id).to_string());
+    assert_eq!(saga["id_reserva"], id.to_string());
+    assert_eq!(saga["definicion"], "reserva");
+    assert_eq!(saga["version"], 1);
+    assert_eq!(saga["estado"], "Completada");
+    assert_eq!(saga["inicio"], "2026-01-31T10:00:00.000Z");
+    assert_eq!(
+        log(&saga),
+        [
+            "Inicio",
+            "ComandoEnviado",
+            "EventoRecibido",
+            "ComandoEnviado",
+            "EventoRecibido",
+            "ComandoEnviado",
+            "EventoRecibido",
+            "Fin",
+            // What it heard in an answer comes from the log too, and is not noted twice.
+        ]
+    );
+    // As they are stored.
+    let stored = &fixture.tables.all(saga_engine::TABLE)[0].1["entradas"];
+    assert_eq!(saga["log"], *stored);
+}
+
+#[test]
+fn one_under_way_tells_what_it_waits_for() {
+    let fixture = Fixture::new();
+    let id = fixture.create_in(Estado::EnCurso);
+    let saga = get(&fixture, id).ok();
+    assert_eq!(saga["estado"], "EnCurso");
+    assert_eq!(saga["proximo_intento"], "2026-01-31T10:00:00.000Z");
+    let pending =
+        json!({"paso": 2, "comando": "PagarReserva", "direccion": "hacer", "intentos": 0});
+    assert_eq!(saga["pendiente"], pending);
+    assert_eq!(saga.get("motivo"), None);
+}
+
+#[test]
+fn one_that_is_undone_tells_why() {
+    let fixture = Fixture::new();
+    let id = fixture.create_in(Estado::Compensando);
+    let saga = get(&fixture, id).ok();
+    assert_eq!(saga["estado"], "Compensando");
+    assert_eq!(saga["motivo"], "la prueba lo pide");
+    let pending =
+        json!({"paso": 4, "comando": "CancelarReserva", "direccion": "deshacer", "intentos": 0});
+    assert_eq!(saga["pendiente"], pending);
+
+    let id = fixture.create_in(Estado::Compensada);
+    let saga = get(&fixture, id).ok();
+    assert_eq!(saga["estado"], "Compensada");
+    assert_eq!(saga["motivo"], "la prueba lo pide");
+    assert_eq!(saga.get("pendiente"), None);
+    assert_eq!(saga.get("proximo_intento"), None);
+    assert_eq!(log(&saga).last(), Some(&"Fin"));
+}
+
+#[test]
+fn one_that_waits_for_a_person_does_nothing_by_itself() {
+    let fixture = Fixture::new();
+    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let saga = get(&fixture, id).ok();
+    assert_eq!(saga["estado"], "RequiereIntervencion");
+    assert_eq!(saga.get("proximo_intento"), None);
+    let pending =
+        json!({"paso": 2, "comando": "RevertirPago", "direccion": "deshacer", "intentos": 1});
+    assert_eq!(saga["pendiente"], pending);
+    assert_eq!(log(&saga).last(), Some(&"RequiereIntervencion"));
+}
+
+#[test]
+fn a_step_that_fails_is_the_reason() {
+    let fixture = Fixture::new();
+    fixture.fail_once(Context::Gds, gds::CONFIRMAR_RESERVA);
+    let id = fixture.create(None);
+    fixture.run_sagas();
+    let saga = get(&fixture, id).ok();
+    assert_eq!(saga["estado"], "Compensada");
+    assert_eq!(saga["motivo"], "ConfirmacionFallida");
+}
+
+#[test]
+fn one_that_has_not_begun_is_not_there() {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
+    let answer = get(&fixture, id);
+    answer.assert_problem(404, "no-existe", "not begun");
+    let detail = format!("No hay una saga {}", fixture.saga_of(id));
+    assert_eq!(answer.body["detail"], detail);
+}
+
+#[test]
+fn an_id_may_be_written_in_any_form_of_a_uuid() {
+    let fixture = Fixture::new();
+    let id = fixture.create_in(Estado::EnCurso);
+    let saga = fixture.saga_of(id).to_string();
+    let answer = fixture.get(&format!("/sagas/{}", saga.to_uppercase()));
+    assert_eq!(answer.ok()["id_correlacion"], saga);
+}
+
+/// It is there, but only the build that began it can tell.
+#[test]
+fn another_builds_saga_is_not_missing() {
+    let fixture = Fixture::new().without_definitions();
+    let id = fixture.create_in(Estado::EnCurso);
+    let answer = get(&fixture, id);
+    answer.assert_problem(503, "no-disponible", "another build's");
+    assert_eq!(answer.header("Retry-After"), Some("1"));
+}

@@ -1,0 +1,99 @@
+//! Lists of sagas.
+
+use saga_engine::Estado;
+use serde_json::Value;
+
+use crate::support::Fixture;
+
+/// The ids of every page, in order.
+fn walk(fixture: &Fixture, estado: Estado, limit: usize) -> Vec<String> {
+    let mut found = vec![];
+    let mut after = String::new();
+    loop {
+        let path = format!("/sagas?estado={estado}&limite={limit}{after}");
+        let body = fixture.get(&path).ok();
+        let rows = body["sagas"].as_array().unwrap();
+        assert!(rows.len() <= limit);
+        found.extend(
+            rows.iter()
+                .map(|row| row["id_correlacion"].as_str().unwrap().to_owned()),
+        );
+        let Some(cursor) = body["siguiente"].as_str() else {
+            return found;
+        };
+        after = format!("&siguiente={cursor}");
+        assert!(found.len() < 100, "pages without end");
+    }
+}
+
+#[test]
+fn are_those_of_one_state_newest_first() {
+    let fixture = Fixture::new();
+    let mut made = vec![];
+    for round in 0..4 {
+        for estado in Estado::ALL {
+            let id = fixture.create_in(estado);
+            made.push((estado, fixture.saga_of(id).to_string()));
+            if round != 2 {
+                fixture.later();
+            }
+        }
+    }
+    for estado in Estado::ALL {
+        let of_it = made.iter().rev().filter(|(made, _)| *made == estado);
+        let expected: Vec<_> = of_it.map(|(_, id)| id.clone()).collect();
+        assert_eq!(expected.len(), 4);
+        for limit in [1, 3, 4, 100] {
+            assert_eq!(walk(&fixture, estado, limit), expected, "{estado}, {limit}");
+        }
+    }
+}
+
+#[test]
+fn a_row_reads_as_the_saga_alone_does_but_for_its_log() {
+    for estado in Estado::ALL {
+        let fixture = Fixture::new();
+        let id = fixture.create_in(estado);
+        let body = fixture.get(&format!("/sagas?estado={estado}")).ok();
+        let rows = body["sagas"].as_array().unwrap();
+        assert_eq!(rows.len(), 1, "{estado}");
+        let mut saga = fixture.get(&format!("/sagas/{}", fixture.saga_of(id))).ok();
+        assert!(saga.as_object_mut().unwrap().remove("log").is_some());
+        assert_eq!(rows[0], saga);
+        assert_eq!(body["siguiente"], Value::Null);
+    }
+}
+
+#[test]
+fn a_page_has_twenty_unless_asked() {
+    let fixture = Fixture::new();
+    for _ in 0..21 {
+        fixture.create(None);
+        fixture.later();
+    }
+    fixture.run_sagas();
+    let body = fixture.get("/sagas?estado=Completada").ok();
+    assert_eq!(body["sagas"].as_array().unwrap().len(), 20);
+    assert!(body["siguiente"].is_string());
+    let all = fixture.get("/sagas?estado=Completada&limite=100").ok();
+    assert_eq!(all["sagas"].as_array().unwrap().len(), 21);
+    assert_eq!(all["siguiente"], Value::Null);
+}
+
+#[test]
+fn none_is_one_empty_page() {
+    let body = Fixture::new()
+        .get("/sagas?estado=RequiereIntervencion")
+        .ok();
+    assert_eq!(body.to_string(), r#"{"sagas":[],"siguiente":null}"#);
+}
+
+#[test]
+fn without_a_state_all_states_are_named() {
+    let answer = Fixture::new().get("/sagas");
+    answer.assert_problem(400, "solicitud-invalida", "no state");
+    let detail = answer.body["errores"][0]["detalle"].as_str().unwrap();
+    for estado in Estado::ALL {
+        assert!(detail.contains(estado.name()), "{detail}");
+    }
+}

@@ -1,0 +1,212 @@
+//! Reservations.
+
+use events::vuelos::EstadoReserva;
+use http_testing::sample;
+use serde_json::{Value, json};
+use vuelos::{crear_reserva, tarifa};
+
+use crate::documento::{
+    CORRELATION, ID, accepted, answer, body, key, page, refusals, schema, trace,
+};
+
+/// `POST /vuelos/reserva`.
+pub(crate) fn crear() -> Value {
+    let mut responses = refusals(&[
+        ("400", "SolicitudInvalida"),
+        ("409", "Conflicto"),
+        ("413", "CuerpoDemasiadoGrande"),
+        ("415", "TipoDeContenido"),
+        ("422", "ClaveReutilizada"),
+        ("500", "ErrorInterno"),
+        ("503", "NoDisponible"),
+    ]);
+    let mut accepted = accepted(
+        "La reserva quedó registrada. Una repetición con la misma clave y el mismo cuerpo responde lo mismo.",
+        "ReservaAceptada",
+        &json!({"id_reserva": ID, "id_correlacion": CORRELATION, "estado": "Pendiente"}),
+    );
+    accepted["headers"]["Location"] = json!({
+        "description": "Dónde se consulta la reserva, relativo a la URL de la solicitud.",
+        "schema": {"type": "string", "format": "uri-reference"},
+        "example": format!("reserva/{ID}"),
+    });
+    responses.insert("202".into(), accepted);
+
+    let mut complete = sample();
+    complete["id_cliente"] = "cliente-42".into();
+    complete["pago"] =
+        json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": "tok_visa"});
+    complete["saga"] = "coreografia".into();
+    let examples = json!({"tutorial": sample(), "completa": complete});
+    json!({
+        "operationId": "crearReserva",
+        "tags": ["reservas"],
+        "summary": "Crear una reserva",
+        "description":
+            "Registra la reserva y responde sin esperar el pago ni la confirmación. Con `Idempotency-Key` se puede \
+             repetir sin riesgo: misma clave y mismo cuerpo, misma respuesta y una sola reserva.",
+        "parameters": [
+            key("Clave que el cliente elige para esta reserva. Con ella, repetir la solicitud no crea otra."),
+            trace(),
+        ],
+        "requestBody": body(true, "La reserva, en 64 KB como máximo.", "CrearReserva", &examples),
+        "responses": responses,
+    })
+}
+
+/// `POST /vuelos/reserva/{id}/cancelacion`.
+pub(crate) fn cancelar() -> Value {
+    let mut responses = refusals(&[
+        ("400", "SolicitudInvalida"),
+        ("404", "NoExiste"),
+        ("409", "Conflicto"),
+        ("413", "CuerpoDemasiadoGrande"),
+        ("415", "TipoDeContenido"),
+        ("422", "ClaveReutilizada"),
+        ("500", "ErrorInterno"),
+        ("503", "NoDisponible"),
+    ]);
+    let example = json!({"id_reserva": ID, "id_correlacion": CORRELATION, "estado": "Compensando"});
+    let description = "Se está deshaciendo lo que se hizo, o espera a una persona si `estado` es `RequiereIntervencion`.";
+    responses.insert(
+        "202".into(),
+        accepted(description, "CancelacionAceptada", &example),
+    );
+    let examples = json!({"motivo": {"motivo": "cambio de planes"}, "sin_motivo": {}});
+    json!({
+        "operationId": "cancelarReserva",
+        "tags": ["reservas"],
+        "summary": "Cancelar una reserva",
+        "description":
+            "Vale en cualquier momento: antes de que empiece su saga, durante, y cuando ya está aprobada. Se devuelve lo \
+             que se cobró y se sueltan las sillas. Repetirla mientras se deshace responde lo mismo; cuando la reserva ya \
+             está cancelada, 409. El cuerpo se puede omitir.",
+        "parameters": [
+            key("Clave que el cliente elige para esta cancelación. Sirve en las reservas por coreografía; en las demás \
+                 repetir nunca tiene otro efecto."),
+            trace(),
+        ],
+        "requestBody": body(false, "Por qué, en 64 KB como máximo.", "Cancelacion", &examples),
+        "responses": responses,
+    })
+}
+
+/// `GET /vuelos/reserva`.
+pub(crate) fn listar() -> Value {
+    let mut responses = refusals(&[
+        ("400", "ConsultaInvalida"),
+        ("500", "ErrorInterno"),
+        ("503", "NoDisponible"),
+    ]);
+    let example = json!({"reservas": [reserva("vista")], "siguiente": null});
+    responses.insert(
+        "200".into(),
+        answer(
+            "Una página de reservas.",
+            &schema("Lista"),
+            &[("una", example)],
+        ),
+    );
+    let [limite, siguiente] = page();
+    let states = EstadoReserva::ALL.map(EstadoReserva::name);
+    json!({
+        "operationId": "listarReservas",
+        "tags": ["reservas"],
+        "summary": "Listar reservas",
+        "description":
+            "De la más reciente a la más antigua. Los filtros se usan solos o juntos. Una reserva recién creada aparece \
+             en cuanto la vista la conoce.",
+        "parameters": [
+            {
+                "name": "estado",
+                "in": "query",
+                "description": format!("Solo las que están en este estado: {}.", states.join(", ")),
+                "schema": schema("EstadoReserva"),
+            },
+            {
+                "name": "id_cliente",
+                "in": "query",
+                "description": "Solo las de este cliente.",
+                "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+            },
+            limite,
+            siguiente,
+        ],
+        "responses": responses,
+    })
+}
+
+/// `GET /vuelos/reserva/{id}`.
+pub(crate) fn ver() -> Value {
+    let mut responses = refusals(&[
+        ("404", "NoExiste"),
+        ("500", "ErrorInterno"),
+        ("503", "NoDisponible"),
+    ]);
+    let examples = [("vista", reserva("vista")), ("comando", reserva("comando"))];
+    responses.insert(
+        "200".into(),
+        answer("La reserva.", &schema("ReservaDto"), &examples),
+    );
+    json!({
+        "operationId": "verReserva",
+        "tags": ["reservas"],
+        "summary": "Ver una reserva",
+        "description":
+            "Responde la vista. Justo después de crear la reserva la vista puede no conocerla aún: entonces responde \
+             desde los eventos mismos, con `origen` en `comando`.",
+        "responses": responses,
+    })
+}
+
+/// `GET /vuelos/reserva/{id}/eventos`.
+pub(crate) fn ver_eventos() -> Value {
+    let mut responses = refusals(&[
+        ("404", "NoExiste"),
+        ("500", "ErrorInterno"),
+        ("503", "NoDisponible"),
+    ]);
+    let sample = include_str!("../../../../shared/events/samples/vuelos/ReservaAprobada.v1.json");
+    let event: Value = serde_json::from_str(sample).unwrap();
+    responses.insert(
+        "200".into(),
+        answer(
+            "Los eventos.",
+            &schema("Eventos"),
+            &[("uno", json!({"eventos": [event]}))],
+        ),
+    );
+    json!({
+        "operationId": "verEventos",
+        "tags": ["reservas"],
+        "summary": "Ver los eventos de una reserva",
+        "description": "Todo lo que pasó con la reserva, tal como quedó registrado.",
+        "responses": responses,
+    })
+}
+
+/// The reservation of a path.
+pub(crate) fn id() -> Value {
+    json!({
+        "name": "id",
+        "in": "path",
+        "required": true,
+        "description": "El `id_reserva` que respondió la creación.",
+        "schema": schema("IdReserva"),
+    })
+}
+
+fn reserva(origen: &str) -> Value {
+    let sample = crear_reserva::parse(&sample()).unwrap();
+    json!({
+        "id_reserva": ID,
+        "id_cliente": null,
+        "id_correlacion": CORRELATION,
+        "estado": "Pendiente",
+        "fecha_creacion": "2026-01-31T10:00:00.000Z",
+        "fecha_actualizacion": "2026-01-31T10:00:00.000Z",
+        "itinerarios": sample.itinerarios,
+        "pago": tarifa::fare(&sample.itinerarios),
+        "origen": origen,
+    })
+}

@@ -1,0 +1,128 @@
+//! Sagas.
+
+use futures::executor::block_on;
+use http_queries::SagaDto;
+use http_testing::System;
+use saga_engine::Estado;
+use serde_json::{Value, json};
+
+use crate::documento::{CORRELATION, accepted, answer, body, page, refusals, schema};
+
+/// `GET /sagas`.
+pub(crate) fn listar() -> Value {
+    let mut responses = refusals(&[
+        ("400", "ConsultaInvalida"),
+        ("500", "ErrorInterno"),
+        ("503", "NoDisponible"),
+    ]);
+    let mut row = example(Estado::RequiereIntervencion);
+    row.as_object_mut().unwrap().remove("log");
+    let example = json!({"sagas": [row], "siguiente": null});
+    responses.insert(
+        "200".into(),
+        answer(
+            "Una página de sagas.",
+            &schema("ListaSagas"),
+            &[("una", example)],
+        ),
+    );
+    let [limite, siguiente] = page();
+    json!({
+        "operationId": "listarSagas",
+        "tags": ["sagas"],
+        "summary": "Listar las sagas de un estado",
+        "description":
+            "De la más reciente a la más antigua, sin su log. Una página puede traer menos de las que caben aunque haya \
+             más: la lista sigue mientras haya `siguiente`.",
+        "parameters": [
+            {
+                "name": "estado",
+                "in": "query",
+                "required": true,
+                "description": "El estado. `RequiereIntervencion` son las que esperan a una persona.",
+                "schema": schema("EstadoSaga"),
+            },
+            limite,
+            siguiente,
+        ],
+        "responses": responses,
+    })
+}
+
+/// `GET /sagas/{id}`.
+pub(crate) fn ver() -> Value {
+    let mut responses = refusals(&[
+        ("404", "NoExiste"),
+        ("500", "ErrorInterno"),
+        ("503", "NoDisponible"),
+    ]);
+    let examples = [
+        ("completada", example(Estado::Completada)),
+        (
+            "requiere_intervencion",
+            example(Estado::RequiereIntervencion),
+        ),
+    ];
+    responses.insert(
+        "200".into(),
+        answer("La saga.", &schema("SagaDto"), &examples),
+    );
+    json!({
+        "operationId": "verSaga",
+        "tags": ["sagas"],
+        "summary": "Ver una saga y su log",
+        "responses": responses,
+    })
+}
+
+/// `POST /sagas/{id}/reanudacion`.
+pub(crate) fn reanudar() -> Value {
+    let mut responses = refusals(&[
+        ("400", "SolicitudInvalida"),
+        ("404", "NoExiste"),
+        ("409", "Conflicto"),
+        ("413", "CuerpoDemasiadoGrande"),
+        ("415", "TipoDeContenido"),
+        ("500", "ErrorInterno"),
+        ("503", "NoDisponible"),
+    ]);
+    let example = json!({"id_correlacion": CORRELATION, "estado": "Compensando"});
+    responses.insert(
+        "202".into(),
+        accepted("La saga sigue.", "ReanudacionAceptada", &example),
+    );
+    let examples = json!({
+        "reintentar": {"nota": "el proveedor responde de nuevo"},
+        "hecho": {"nota": "el pago se devolvió a mano", "hecho": true},
+        "sin_nota": {},
+    });
+    json!({
+        "operationId": "reanudarSaga",
+        "tags": ["sagas"],
+        "summary": "Reanudar una saga que espera a una persona",
+        "description":
+            "Vuelve a intentar el paso que no se pudo deshacer; con `hecho`, lo da por deshecho y sigue con el anterior. \
+             Si la saga no está en `RequiereIntervencion`, 409. El cuerpo se puede omitir.",
+        "requestBody": body(false, "Qué se hizo, en 64 KB como máximo.", "Reanudacion", &examples),
+        "responses": responses,
+    })
+}
+
+/// The saga of a path.
+pub(crate) fn id() -> Value {
+    json!({
+        "name": "id",
+        "in": "path",
+        "required": true,
+        "description": "El `id_correlacion` que respondió la creación de la reserva.",
+        "schema": schema("IdCorrelacion"),
+    })
+}
+
+/// A saga as it is told, once it has come to this.
+fn example(estado: Estado) -> Value {
+    let system = System::new();
+    let id = system.create_in(estado);
+    let saga = block_on(system.sagas.load(system.saga_of(id))).unwrap();
+    serde_json::to_value(SagaDto::from(saga.unwrap().saga)).unwrap()
+}

@@ -1,0 +1,225 @@
+//! The data of an event that somebody wrote by hand, held against its schema.
+
+use events::{
+    Catalogue, Command, CommandId, DecodeError, Event, EventId, EventType, IdCorrelacion,
+    IdReserva, Moment, NewEvent, Origin, SagaMode, StreamId, Violation,
+};
+use jsonschema::{
+    JsonType, ValidationError,
+    error::{TypeKind, ValidationErrorKind as Kind},
+    paths::{Location, LocationSegment},
+};
+use parse::{MAX_VIOLATIONS, Regla};
+use serde_json::{Map, Value};
+
+/// Longest name of a field that is repeated to its sender, in characters.
+const MAX_ECHO: usize = 64;
+
+/// The data of an event.
+pub(crate) struct Datos<'a> {
+    /// Its type.
+    pub(crate) known: &'a EventType,
+    /// Its stream.
+    pub(crate) stream: StreamId,
+    /// What was told of them.
+    pub(crate) told: &'a Map<String, Value>,
+}
+
+impl Datos<'_> {
+    /// The event of the moment `now`: the reservation and dates that were not told are those of the event.
+    pub(crate) fn event(&self, now: Moment) -> NewEvent {
+        let mut data = self.told.clone();
+        let schema = self.known.schema();
+        let fields = schema.get("properties").and_then(Value::as_object);
+        for field in fields.into_iter().flat_map(Map::keys) {
+            let told = data.get(field).is_some_and(|value| !value.is_null());
+            if let Some(own) = self.own(field, now).filter(|_| !told) {
+                data.insert(field.clone(), own.into());
+            }
+        }
+        NewEvent {
+            context: self.known.context,
+            kind: self.known.name,
+            schema_version: self.known.newest(),
+            data: data.into(),
+        }
+    }
+
+    /// What a field is when nobody says it.
+    fn own(&self, field: &str, now: Moment) -> Option<String> {
+        match field {
+            "id_reserva" => Some(self.stream.id.to_string()),
+            date if date.starts_with("fecha_") => Some(now.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Checks that whoever reads the event will be able to.
+    ///
+    /// # Errors
+    ///
+    /// Every [`Violation`].
+    pub(crate) fn check(&self, now: Moment, catalogue: &Catalogue) -> Result<(), Vec<Violation>> {
+        let event = self.event(now);
+        let mut violations = self.against_schema(&event.data);
+        let told = event.data.get("id_reserva").and_then(Value::as_str);
+        let told: Option<IdReserva> = told.and_then(|told| told.parse().ok());
+        if told.is_some_and(|told| told != self.stream.id) {
+            let detalle = format!("Debe ser {}, o no estar", self.stream.id);
+            violations.push(violation("data.id_reserva", Regla::Opcion, detalle));
+        }
+        if violations.is_empty() && self.decode(event, now, catalogue).is_err() {
+            let detalle = format!("No se puede leer como {}", self.known.name);
+            violations.push(violation("data", Regla::Formato, detalle));
+        }
+        violations.truncate(MAX_VIOLATIONS);
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(violations)
+        }
+    }
+
+    fn against_schema(&self, data: &Value) -> Vec<Violation> {
+        let mut schema = Value::from(self.known.schema());
+        close(&mut schema);
+        let validator = jsonschema::draft202012::options()
+            .should_validate_formats(true)
+            .build(&schema);
+        match validator {
+            Ok(validator) => {
+                let errors = validator.iter_errors(data);
+                errors.flat_map(|error| violations(&error)).collect()
+            }
+            // The schemas are our own: what cannot be checked here is by decoding.
+            Err(_) => vec![],
+        }
+    }
+
+    fn decode(
+        &self,
+        event: NewEvent,
+        now: Moment,
+        catalogue: &Catalogue,
+    ) -> Result<(), DecodeError> {
+        let nobody = self.stream.id.0;
+        let origin = Origin {
+            command: &Command {
+                id: CommandId(nobody),
+                kind: String::new(),
+                subject: self.stream.id,
+                correlationid: IdCorrelacion(nobody),
+                causationid: None,
+                sagamode: SagaMode::default(),
+                traceparent: None,
+                prueba: true,
+                data: Value::Null,
+            },
+            stream: self.stream,
+            version: 1,
+            id: EventId(nobody),
+            time: now,
+        };
+        let text = Event::placed(event, origin).encode();
+        let text = text.map_err(|error| DecodeError::Undecodable(error.to_string()))?;
+        Event::decode(text.as_bytes(), catalogue).map(drop)
+    }
+}
+
+/// Allows no field that a schema does not name: a misspelt one would else be one that is left out.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            if object.contains_key("properties") {
+                object.insert("additionalProperties".to_owned(), false.into());
+            }
+            object.values_mut().for_each(close);
+        }
+        Value::Array(list) => list.iter_mut().for_each(close),
+        _ => {}
+    }
+}
+
+fn violation(campo: impl Into<String>, regla: Regla, detalle: impl Into<String>) -> Violation {
+    Violation::new(campo, regla.name(), detalle)
+}
+
+/// What is wrong at one place, field by field.
+fn violations(error: &ValidationError<'_>) -> Vec<Violation> {
+    let place = place(error.instance_path());
+    let below = |name: &str| format!("{place}.{name}");
+    match error.kind() {
+        Kind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            vec![violation(below(name), Regla::Requerido, "Es obligatorio")]
+        }
+        Kind::AdditionalProperties { unexpected } => {
+            let unknown = |name: &String| {
+                let name: String = name.chars().take(MAX_ECHO).collect();
+                violation(below(&name), Regla::CampoDesconocido, "Campo desconocido")
+            };
+            unexpected.iter().map(unknown).collect()
+        }
+        // A choice is between something and null: what is not null is to be something.
+        Kind::AnyOf { context } => {
+            let something = context.iter().take(1).flatten();
+            something.flat_map(violations).collect()
+        }
+        Kind::Type { kind } => {
+            let detalle = format!("Debe ser {}", words(kind));
+            vec![violation(place, Regla::Tipo, detalle)]
+        }
+        Kind::OneOfNotValid { .. } => {
+            vec![violation(place, Regla::Opcion, "No es una de las opciones")]
+        }
+        Kind::Format { format } if format == "date-time" => {
+            let detalle = "Debe ser una fecha RFC 3339 con zona, por ejemplo 2022-11-22T13:10:00Z";
+            vec![violation(place, Regla::Fecha, detalle)]
+        }
+        Kind::Format { format } if format == "uuid" => {
+            vec![violation(place, Regla::Formato, "Debe ser un UUID")]
+        }
+        Kind::Pattern { pattern } => {
+            let detalle = format!("Debe tener la forma {pattern}");
+            vec![violation(place, Regla::Formato, detalle)]
+        }
+        Kind::Minimum { limit } => {
+            let detalle = format!("Debe ser {limit} como mínimo");
+            vec![violation(place, Regla::Limite, detalle)]
+        }
+        other => {
+            let detalle = format!("No cumple su esquema: {}", other.keyword());
+            vec![violation(place, Regla::Formato, detalle)]
+        }
+    }
+}
+
+/// A place as violations tell it: `data.itinerarios[0].odos`.
+fn place(location: &Location) -> String {
+    location
+        .iter()
+        .fold("data".to_owned(), |place, segment| match segment {
+            LocationSegment::Property(name) => {
+                let name: String = name.chars().take(MAX_ECHO).collect();
+                format!("{place}.{name}")
+            }
+            LocationSegment::Index(index) => format!("{place}[{index}]"),
+        })
+}
+
+fn words(kind: &TypeKind) -> String {
+    let types: Vec<_> = match kind {
+        TypeKind::Single(one) => vec![*one],
+        TypeKind::Multiple(some) => some.iter().collect(),
+    };
+    let words = types.into_iter().map(|of| match of {
+        JsonType::String => "un texto",
+        JsonType::Object => "un objeto",
+        JsonType::Array => "una lista",
+        JsonType::Integer => "un entero",
+        JsonType::Number => "un número",
+        JsonType::Boolean => "true o false",
+        JsonType::Null => "nulo",
+    });
+    words.collect::<Vec<_>>().join(" o ")
+}

@@ -1,0 +1,88 @@
+//! `POST /pruebas/{contexto}/eventos/{evento}`.
+
+use async_trait::async_trait;
+use event_store::{Circumstances, Decider, Decision, Handled, Unavailable};
+use events::{Command, Event, Payload, Problem, StreamId, kinds};
+use lambda_http::{Body, Request, Response};
+use lambda_kit::http::{self, Refusal};
+use parse::invalid;
+
+use crate::{
+    App, contextos,
+    datos::Datos,
+    solicitud::{Solicitud, named},
+};
+
+/// Rules that commit one event, whatever was before.
+struct Exactly<'a>(Datos<'a>);
+
+#[async_trait]
+impl Decider for Exactly<'_> {
+    fn stream(&self, _: &Command) -> StreamId {
+        self.0.stream
+    }
+
+    fn opens(&self, _: &Command) -> bool {
+        false
+    }
+
+    fn undoes(&self, _: &Command) -> bool {
+        false
+    }
+
+    async fn decide(
+        &self,
+        _: &[(Event, Payload)],
+        _: &Command,
+        circumstances: &Circumstances,
+    ) -> Result<Decision, Unavailable> {
+        let event = self.0.event(circumstances.now);
+        Ok(Decision::commit(vec![event]))
+    }
+}
+
+impl App {
+    pub(crate) async fn evento(
+        &self,
+        request: &Request,
+        contexto: &str,
+        evento: &str,
+    ) -> Result<Response<Body>, Refusal> {
+        let catalogue = self.store.reader().catalogue();
+        let known = contextos::event(catalogue, contexto, evento)?;
+        let asked = Solicitud::read(&http::json_body(request)?, named);
+        let (key, (subject, asked)) = http::with_key(request, asked)?;
+        let datos = Datos {
+            known,
+            stream: StreamId::new(known.context, subject),
+            told: &asked.data,
+        };
+        let now = self.world.clock.now().into();
+        datos.check(now, catalogue).map_err(invalid)?;
+        let operation = format!("POST /pruebas/{contexto}/eventos/{evento}");
+        let (correlationid, sagamode) = self.saga(subject, &asked).await?;
+        let command = Command {
+            id: http::command_id(&operation, key, &*self.world.ids),
+            kind: known.name.to_owned(),
+            subject,
+            correlationid,
+            causationid: None,
+            prueba: true,
+            sagamode,
+            traceparent: http::traceparent(request),
+            data: asked.data.clone().into(),
+        };
+        match self.store.handle(&Exactly(datos), &command).await? {
+            Handled::Committed { events, appended } => {
+                if !appended {
+                    tracing::warn!(reserva = %subject, "committed, to be published by the sweeper");
+                }
+                let told = events
+                    .first()
+                    .map(|event| http::accepted(event.correlationid, event));
+                told.ok_or_else(|| Problem::of(kinds::INTERNAL).into())
+            }
+            Handled::Rejected(problem) => Err(problem.into()),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `POST /pruebas/fallas`.
+
+use events::{Context, Violation};
+use lambda_http::{Body, Request, Response, http::StatusCode};
+use lambda_kit::http::{self, Refusal};
+use parse::invalid;
+use participant::{Faults, Modo};
+use serde_json::{Value, json};
+
+use crate::{App, contextos};
+
+/// Most commands that misbehave, one after the other.
+pub const MAX_VECES: u32 = 1_000;
+
+struct Falla {
+    contexto: Context,
+    comando: &'static str,
+    modo: Modo,
+    veces: u32,
+}
+
+impl App {
+    pub(crate) async fn fallas(&self, request: &Request) -> Result<Response<Body>, Refusal> {
+        let Falla {
+            contexto,
+            comando,
+            modo,
+            veces,
+        } = read(&http::json_body(request)?).map_err(invalid)?;
+        let faults = Faults::new(self.tables.clone());
+        faults.set(contexto, comando, modo, veces).await?;
+        let body = json!({
+            "contexto": contexto.name(),
+            "comando": comando,
+            "modo": modo,
+            "veces": veces,
+        });
+        Ok(http::json(StatusCode::ACCEPTED, &body))
+    }
+}
+
+fn read(body: &Value) -> Result<Falla, Vec<Violation>> {
+    parse::read(body, |body, violations| {
+        let body = body.object(&["contexto", "comando", "modo", "veces"], violations)?;
+        let contexto = body.required("contexto", violations, |node, violations| {
+            node.one_of(&Context::ALL.map(|one| (one.name(), one)), violations)
+        });
+        // Where it is not known whose command it is, any may be meant.
+        let commands: Vec<_> = contextos::commands()
+            .filter(|(of, _)| contexto.is_none_or(|contexto| contexto == *of))
+            .map(|(_, name)| (name, name))
+            .collect();
+        let comando = body.required("comando", violations, |node, violations| {
+            node.one_of(&commands, violations)
+        });
+        let modo = body.required("modo", violations, |node, violations| {
+            node.one_of(&Modo::ALL.map(|one| (one.name(), one)), violations)
+        });
+        let veces = body.required("veces", violations, |node, violations| {
+            node.whole(0..=MAX_VECES, violations)
+        });
+        Some(Falla {
+            contexto: contexto?,
+            comando: comando?,
+            modo: modo?,
+            veces: veces?,
+        })
+    })
+}

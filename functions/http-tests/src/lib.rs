@@ -1,0 +1,57 @@
+//! The test endpoints: any command to its participant, any event into its stream, participants that misbehave, and the seats of a
+//! flight. Deployed where tests are allowed, and nowhere else.
+
+mod comando;
+mod contextos;
+mod datos;
+mod evento;
+mod fallas;
+mod inventario;
+mod solicitud;
+
+use std::sync::Arc;
+
+use event_store::EventStore;
+use lambda_http::{Body, Request, Response, http::Method};
+use lambda_kit::http;
+use ports::{Functions, Tables, World};
+
+pub use contextos::COMANDOS;
+pub use fallas::MAX_VECES;
+pub use inventario::MAX_SILLAS;
+
+/// What the function works with.
+pub struct App {
+    /// Commits events.
+    pub store: EventStore,
+    /// Faults and seats.
+    pub tables: Arc<dyn Tables>,
+    /// The participants.
+    pub functions: Arc<dyn Functions>,
+    /// Time and identifiers.
+    pub world: World,
+}
+
+impl App {
+    /// Answers a request.
+    pub async fn handle(&self, request: &Request) -> Response<Body> {
+        let segments = http::segments(request);
+        let ["pruebas", rest @ ..] = segments.as_slice() else {
+            return http::no_such_path(request);
+        };
+        if !matches!(rest, ["fallas" | "inventario"] | [_, _] | [_, "eventos", _]) {
+            return http::no_such_path(request);
+        }
+        if request.method() != Method::POST {
+            return http::no_such_method("POST");
+        }
+        let answer = match rest {
+            ["fallas"] => self.fallas(request).await,
+            ["inventario"] => self.inventario(request).await,
+            [contexto, comando] => self.comando(request, contexto, comando).await,
+            [contexto, _, evento] => self.evento(request, contexto, evento).await,
+            _ => return http::no_such_path(request),
+        };
+        answer.unwrap_or_else(|refusal| refusal.answer())
+    }
+}

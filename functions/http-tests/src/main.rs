@@ -1,0 +1,30 @@
+//! Starts the function.
+
+use std::sync::Arc;
+
+use event_store::EventStore;
+use events::Catalogue;
+use http_tests::App;
+use lambda_kit::{Environment, http};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    lambda_kit::start_logging();
+    let environment = Environment::of_function();
+    let (tables, world) = (environment.tables(), environment.world());
+    let app = App {
+        store: EventStore::new(
+            tables.clone(),
+            environment.log()?,
+            world.clone(),
+            Catalogue::current(),
+        ),
+        tables,
+        functions: environment.functions(),
+        world,
+    };
+    http::serve(app, |app: Arc<App>, request| async move {
+        app.handle(&request).await
+    })
+    .await
+}

@@ -1,0 +1,86 @@
+//! What a command and an event are asked for with: a reservation, a saga, and data.
+
+use std::str::FromStr;
+
+use events::{Context, IdCorrelacion, IdReserva, SagaMode, StreamId, Violation};
+use lambda_kit::http::Refusal;
+use parse::{Node, Object, Violations};
+use serde_json::{Map, Value};
+
+use crate::App;
+
+/// The body of a request, but for the reservation.
+pub(crate) struct Solicitud {
+    id_correlacion: Option<IdCorrelacion>,
+    pub(crate) data: Map<String, Value>,
+}
+
+impl Solicitud {
+    /// Reads a body; `which` reads the reservation, by [`named`] or [`perhaps_named`]. `data` is read by those who know what belongs
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// Every [`Violation`].
+    pub(crate) fn read<R>(
+        body: &Value,
+        which: impl FnOnce(&Object<'_>, &mut Violations) -> Option<R>,
+    ) -> Result<(R, Self), Vec<Violation>> {
+        parse::read(body, |body, violations| {
+            let body = body.object(&["id_reserva", "id_correlacion", "data"], violations)?;
+            let which = which(&body, violations);
+            let id_correlacion = body.optional("id_correlacion", violations, id);
+            let data = body.optional("data", violations, |node, violations| {
+                node.any_object(violations).cloned()
+            });
+            let read = Self {
+                id_correlacion,
+                data: data.unwrap_or_default(),
+            };
+            Some((which?, read))
+        })
+    }
+}
+
+/// The reservation that a body must name.
+pub(crate) fn named(body: &Object<'_>, violations: &mut Violations) -> Option<IdReserva> {
+    body.required("id_reserva", violations, id)
+}
+
+/// The reservation that a body may name.
+#[expect(
+    clippy::option_option,
+    clippy::unnecessary_wraps,
+    reason = "readers answer with what was read, or nothing"
+)]
+pub(crate) fn perhaps_named(
+    body: &Object<'_>,
+    violations: &mut Violations,
+) -> Option<Option<IdReserva>> {
+    Some(body.optional("id_reserva", violations, id))
+}
+
+fn id<T: FromStr>(node: Node<'_>, violations: &mut Violations) -> Option<T> {
+    node.id(violations)
+}
+
+impl App {
+    /// The saga of a reservation and who drives it: as its stream says. Where nothing has happened yet, the one that was asked for, or
+    /// one of its own.
+    pub(crate) async fn saga(
+        &self,
+        id: IdReserva,
+        asked: &Solicitud,
+    ) -> Result<(IdCorrelacion, SagaMode), Refusal> {
+        let stream = StreamId::new(Context::Vuelos, id);
+        let history = self.store.reader().history(stream).await?;
+        let known = history
+            .first()
+            .map(|(event, _)| (event.correlationid, event.sagamode));
+        Ok(known.unwrap_or_else(|| {
+            let fresh = || IdCorrelacion(self.world.ids.fresh());
+            let saga = asked.id_correlacion.unwrap_or_else(fresh);
+            (saga, SagaMode::default())
+        }))
+    }
+}

@@ -1,0 +1,95 @@
+//! What is wrong with a request whatever it asks for.
+
+use http_testing::{ask, post, with_header};
+use serde_json::json;
+
+use crate::support::Fixture;
+
+const PATHS: [&str; 4] = [
+    "/pruebas/vuelos/CancelarReserva",
+    "/pruebas/vuelos/eventos/ReservaCancelada",
+    "/pruebas/fallas",
+    "/pruebas/inventario",
+];
+
+#[test]
+fn every_body_is_json_of_a_bounded_size() {
+    let fixture = Fixture::new();
+    for path in PATHS {
+        for (body, errores) in [
+            ("", ["cuerpo: json"]),
+            ("{", ["cuerpo: json"]),
+            ("\u{fffd}", ["cuerpo: utf-8"]),
+            ("[]", ["cuerpo: tipo"]),
+            ("null", ["cuerpo: tipo"]),
+        ] {
+            let answer = fixture.answer(&post(path, body));
+            answer.assert_problem(400, "solicitud-invalida", path);
+            assert_eq!(answer.errores(), errores, "{path}: {body}");
+        }
+        let huge = fixture.answer(&post(path, " ".repeat(64 * 1024 + 1)));
+        huge.assert_problem(413, "cuerpo-demasiado-grande", path);
+        let mut text = post(path, "{}");
+        let media = "text/plain".parse().unwrap();
+        text.headers_mut().insert("Content-Type", media);
+        fixture
+            .answer(&text)
+            .assert_problem(415, "tipo-de-contenido", path);
+    }
+    fixture.assert_nothing_happened("no body");
+}
+
+#[test]
+fn a_command_and_an_event_say_of_what() {
+    let fixture = Fixture::new();
+    for path in &PATHS[..2] {
+        for (body, errores) in [
+            (json!({}), vec!["id_reserva: requerido"]),
+            (
+                json!({"id_reserva": "uno", "id_correlacion": 2, "data": [], "otro": 1}),
+                vec![
+                    "otro: campo-desconocido",
+                    "id_reserva: formato",
+                    "id_correlacion: tipo",
+                    "data: tipo",
+                ],
+            ),
+        ] {
+            let answer = fixture.answer(&post(path, body.to_string()));
+            answer.assert_problem(400, "solicitud-invalida", path);
+            assert_eq!(answer.errores(), errores, "{path}: {body}");
+        }
+        let keyed = with_header(post(path, "{}"), "Idempotency-Key", "a\tb");
+        let answer = fixture.answer(&keyed);
+        answer.assert_problem(400, "solicitud-invalida", path);
+        assert_eq!(
+            answer.errores(),
+            ["Idempotency-Key: formato", "id_reserva: requerido"]
+        );
+    }
+    fixture.assert_nothing_happened("of nothing");
+}
+
+#[test]
+fn other_methods_and_paths_are_not_there() {
+    let fixture = Fixture::new();
+    for path in PATHS {
+        for method in ["GET", "PUT", "PATCH", "DELETE"] {
+            let answer = fixture.answer(&ask(method, path));
+            answer.assert_problem(405, "metodo-no-permitido", path);
+            assert_eq!(answer.header("Allow"), Some("POST"));
+        }
+    }
+    for path in [
+        "/",
+        "/pruebas",
+        "/pruebas/otra",
+        "/vuelos/reserva",
+        "/pruebas/vuelos/comandos/CrearReserva",
+        "/pruebas/vuelos/eventos/ReservaCreada/1",
+    ] {
+        fixture
+            .answer(&post(path, "{}"))
+            .assert_problem(404, "no-existe", path);
+    }
+}

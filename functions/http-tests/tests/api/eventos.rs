@@ -1,0 +1,377 @@
+//! Events that are committed as they are told.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use events::{Catalogue, Context, Event, IdReserva, SagaMode};
+use http_testing::{LogDown, SECRET, TablesDown};
+use ports::TableError;
+use saga_engine::Estado;
+use serde_json::{Value, json};
+
+use crate::support::{Fixture, about, golden};
+
+fn path(context: &str, kind: &str) -> String {
+    format!("{context}/eventos/{kind}")
+}
+
+/// The golden samples of every type, in its newest version: context, type, reservation, data.
+fn samples() -> Vec<(Context, String, IdReserva, Value)> {
+    let mut found = vec![];
+    for context in Context::ALL {
+        for (_, sample) in golden(context.name()) {
+            let known = Catalogue::current();
+            let kind = sample["type"].as_str().unwrap();
+            let newest = known.find(context.name(), kind).map(|known| {
+                format!(
+                    "urn:aeroalpes:esquema:{}:{kind}:v{}",
+                    context.name(),
+                    known.newest()
+                )
+            });
+            if newest.is_some_and(|newest| sample["dataschema"] == newest) {
+                let id = sample["subject"].as_str().unwrap().parse().unwrap();
+                found.push((context, kind.to_owned(), id, sample["data"].clone()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_type_is_committed_as_it_is_told() {
+    let mut seen = BTreeSet::new();
+    for (context, kind, id, data) in samples() {
+        let fixture = Fixture::new();
+        let answer = fixture.post(&path(context.name(), &kind), &about(id, data.clone()));
+        let saga = answer.header("X-Correlacion").unwrap().to_owned();
+        let event = answer.accepted();
+        assert_eq!(event["type"], kind);
+        assert_eq!(event["data"], data, "{kind}");
+        assert_eq!(event["prueba"], true, "{kind}");
+        assert_eq!(event["correlationid"], saga, "{kind}");
+        let stream = format!("{}-{id}", context.stream_prefix());
+        assert_eq!(event["stream"], stream, "{kind}");
+        assert_eq!(event["streamversion"], 1, "{kind}");
+        assert_eq!(fixture.logged(), [event]);
+        // And whoever reads it can.
+        let record = &fixture.log.records()[0];
+        Event::decode(&record.data, &Catalogue::current()).unwrap();
+        assert_eq!(record.partition_key, id.to_string());
+        seen.insert((context, kind));
+    }
+    let types = Catalogue::current();
+    let types = types
+        .types()
+        .map(|known| (known.context, known.name.to_owned()));
+    assert_eq!(seen, types.collect());
+}
+
+#[test]
+fn reservation_and_dates_are_filled_in() {
+    for (context, kind, id, data) in samples() {
+        let fixture = Fixture::new();
+        let mut short = data.clone();
+        let fields = short.as_object_mut().unwrap();
+        fields.retain(|name, _| name != "id_reserva" && !name.starts_with("fecha_"));
+        assert!(
+            fields.len() + 2 <= data.as_object().unwrap().len(),
+            "{kind}"
+        );
+        let event = fixture
+            .post(&path(context.name(), &kind), &about(id, short))
+            .accepted();
+        assert_eq!(event["data"]["id_reserva"], id.to_string(), "{kind}");
+        let now = "2026-01-31T10:00:00.000Z";
+        assert_eq!(event["time"], now);
+        for (name, value) in event["data"].as_object().unwrap() {
+            if name.starts_with("fecha_") {
+                assert_eq!(value, now, "{kind}.{name}");
+            } else {
+                assert_eq!(*value, data[name], "{kind}.{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn events_go_on_in_their_stream_and_its_saga() {
+    let fixture = Fixture::new();
+    let mut command = fixture.creation();
+    command.sagamode = SagaMode::Coreografia;
+    fixture.take(Context::Vuelos, &command);
+    let mut asked = about(command.subject, json!({}));
+    asked["id_correlacion"] = fixture.fresh().to_string().into();
+    for version in [2, 3] {
+        let event = fixture
+            .post("vuelos/eventos/ReservaAprobada", &asked)
+            .accepted();
+        assert_eq!(event["streamversion"], version);
+        assert_eq!(event["sagamode"], "coreografia");
+        assert_eq!(event["correlationid"], command.correlationid.to_string());
+    }
+    asked["id_reserva"] = fixture.fresh().to_string().into();
+    let alone = fixture
+        .post("vuelos/eventos/ReservaAprobada", &asked)
+        .accepted();
+    assert_eq!(alone["sagamode"], "orquestacion");
+    assert_eq!(alone["correlationid"], asked["id_correlacion"]);
+}
+
+/// The tutorial's way: no command at all, and a saga all the same.
+#[test]
+fn a_saga_hears_of_them_as_of_any_other() {
+    let fixture = Fixture::new();
+    let (_, kind, id, data) = samples()
+        .into_iter()
+        .find(|(_, kind, _, data)| kind == "ReservaCreada" && !data["pago"].is_null())
+        .unwrap();
+    fixture
+        .post(&path("vuelos", &kind), &about(id, data))
+        .accepted();
+    fixture.run_sagas();
+    assert_eq!(fixture.saga(id).estado, Estado::Completada);
+    let cancelled = about(id, json!({"motivo": "a mano"}));
+    fixture
+        .post("vuelos/eventos/ReservaCancelada", &cancelled)
+        .accepted();
+    fixture.run_sagas();
+    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+}
+
+#[test]
+fn with_a_key_a_repetition_has_the_same_answer() {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
+    let ask = |motivo: &str| {
+        let body = about(id, json!({ "motivo": motivo }));
+        fixture.post_with_key("vuelos/eventos/ReservaCancelada", "clave-1", &body)
+    };
+    let first = ask("uno");
+    fixture.later();
+    let again = ask("uno");
+    assert_eq!((first.status.as_u16(), first.text), (202, again.text));
+    assert_eq!(fixture.events_of(id).len(), 2);
+    ask("dos").assert_problem(422, "clave-de-idempotencia-reutilizada", "other");
+}
+
+/// Each is refused with its faults, in order of their texts, and nothing is committed.
+fn assert_refused(fixture: &Fixture, cases: Vec<(&str, Value, Vec<&str>)>) {
+    let id = fixture.fresh();
+    for (path, data, errores) in cases {
+        let name = data.to_string();
+        let answer = fixture.post(path, &about(id, data));
+        answer.assert_problem(400, "solicitud-invalida", &name);
+        let mut told = answer.errores();
+        told.sort_unstable();
+        assert_eq!(told, errores, "{name}");
+    }
+    fixture.assert_nothing_happened("refused");
+}
+
+#[test]
+fn what_could_not_be_read_is_not_committed() {
+    let fixture = Fixture::new();
+    let other = fixture.fresh().to_string();
+    let creada = |field: &str, value: Value| {
+        let mut data = json!({"estado": "Pendiente", "itinerarios": [], "pago": null});
+        data[field] = value;
+        data
+    };
+    let legs = json!([{"odos": [{"segmentos": [{"legs": [{"fecha_salida": "ayer", "destino": {"codigo": 1}, "x": 1}]}]}]}]);
+    let cases = vec![
+        (
+            "vuelos/eventos/ReservaCancelada",
+            json!({}),
+            vec!["data.motivo: requerido"],
+        ),
+        (
+            "vuelos/eventos/ReservaCancelada",
+            json!({"motivo": null}),
+            vec!["data.motivo: tipo"],
+        ),
+        (
+            "vuelos/eventos/ReservaCancelada",
+            json!({"motivo": 1, "otro": 2}),
+            vec!["data.motivo: tipo", "data.otro: campo-desconocido"],
+        ),
+        (
+            "vuelos/eventos/ReservaCancelada",
+            json!({"motivo": "x", "id_reserva": other}),
+            vec!["data.id_reserva: opcion"],
+        ),
+        (
+            "vuelos/eventos/ReservaCancelada",
+            json!({"motivo": "x", "id_reserva": "uno"}),
+            vec!["data.id_reserva: formato"],
+        ),
+        (
+            "vuelos/eventos/ReservaAprobada",
+            json!({"fecha_actualizacion": "2026-01-31"}),
+            vec!["data.fecha_actualizacion: fecha"],
+        ),
+        (
+            "vuelos/eventos/ReservaAprobada",
+            json!({"fecha_actualizacion": 1}),
+            vec!["data.fecha_actualizacion: tipo"],
+        ),
+        (
+            "vuelos/eventos/ReservaCreada",
+            json!({}),
+            vec!["data.estado: requerido", "data.itinerarios: requerido"],
+        ),
+        (
+            "vuelos/eventos/ReservaCreada",
+            creada("estado", "Perdida".into()),
+            vec!["data.estado: opcion"],
+        ),
+        (
+            "vuelos/eventos/ReservaCreada",
+            creada("pago", json!({"monto": 1})),
+            vec![
+                "data.pago.medio: requerido",
+                "data.pago.moneda: requerido",
+                "data.pago.monto: tipo",
+                "data.pago.monto_vat: requerido",
+            ],
+        ),
+        (
+            "vuelos/eventos/ReservaCreada",
+            creada("itinerarios", legs),
+            vec![
+                "data.itinerarios[0].odos[0].segmentos[0].legs[0].destino.codigo: tipo",
+                "data.itinerarios[0].odos[0].segmentos[0].legs[0].fecha_llegada: requerido",
+                "data.itinerarios[0].odos[0].segmentos[0].legs[0].fecha_salida: fecha",
+                "data.itinerarios[0].odos[0].segmentos[0].legs[0].origen: requerido",
+                "data.itinerarios[0].odos[0].segmentos[0].legs[0].x: campo-desconocido",
+            ],
+        ),
+    ];
+    assert_refused(&fixture, cases);
+}
+
+#[test]
+fn nor_what_other_contexts_could_not_read() {
+    let sillas = |sillas: Value| {
+        let mut flight =
+            json!({"origen": "BOG", "destino": "JFK", "fecha_salida": "2022-11-22T13:10:00Z"});
+        flight["sillas"] = sillas;
+        json!({ "sillas": [flight] })
+    };
+    let pago = |field: &str, value: Value| {
+        let mut pago =
+            json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": "tok_visa"});
+        pago[field] = value;
+        pago
+    };
+    let cases = vec![
+        (
+            "pagos/eventos/ReservaPagada",
+            pago("monto", "-1".into()),
+            vec!["data.monto: formato"],
+        ),
+        (
+            "pagos/eventos/ReservaPagada",
+            pago("monto", 100.into()),
+            vec!["data.monto: tipo"],
+        ),
+        (
+            "pagos/eventos/PagoRevertido",
+            json!({"devuelto": "true"}),
+            vec!["data.devuelto: tipo"],
+        ),
+        (
+            "gds/eventos/ReservaGDSConfirmada",
+            sillas((-1).into()),
+            vec!["data.sillas[0].sillas: limite"],
+        ),
+        (
+            "gds/eventos/ReservaGDSConfirmada",
+            sillas("una".into()),
+            vec!["data.sillas[0].sillas: tipo"],
+        ),
+        // Beyond what schemas tell, and still told from what can be read.
+        (
+            "gds/eventos/ReservaGDSConfirmada",
+            sillas(4_294_967_296_u64.into()),
+            vec!["data: formato"],
+        ),
+    ];
+    assert_refused(&Fixture::new(), cases);
+}
+
+#[test]
+fn a_great_many_faults_make_a_bounded_answer() {
+    let fixture = Fixture::new();
+    let data = json!({"sillas": vec![json!("x".repeat(10)); 2_000]});
+    let answer = fixture.post(
+        "gds/eventos/ConfirmacionGDSRevertida",
+        &about(fixture.fresh(), data),
+    );
+    answer.assert_problem(400, "solicitud-invalida", "a great many");
+    assert_eq!(answer.errores().len(), 100);
+    let long = json!({"x".repeat(20_000): 1, "motivo": "x"});
+    let answer = fixture.post(
+        "vuelos/eventos/ReservaCancelada",
+        &about(fixture.fresh(), long),
+    );
+    assert_eq!(
+        answer.errores(),
+        [format!("data.{}: campo-desconocido", "x".repeat(64))]
+    );
+}
+
+#[test]
+fn what_is_not_there_is_answered_with_what_is() {
+    let fixture = Fixture::new();
+    for path in [
+        "vuelos/eventos/ReservaPagada",
+        "vuelos/eventos/CrearReserva",
+        "hoteles/eventos/ReservaCreada",
+    ] {
+        let answer = fixture.post(path, &about(fixture.fresh(), json!({})));
+        answer.assert_problem(404, "no-existe", path);
+        let detail = answer.body["detail"].as_str().unwrap();
+        for known in Catalogue::current().types() {
+            let name = format!("{}/eventos/{}", known.context.name(), known.name);
+            assert!(detail.contains(&name), "{detail}");
+        }
+    }
+    fixture.assert_nothing_happened("nowhere");
+}
+
+#[test]
+fn with_the_log_down_it_waits_for_the_sweeper() {
+    let fixture = Fixture::new().with_log(Arc::new(LogDown));
+    let id = fixture.fresh();
+    let event = fixture
+        .post("vuelos/eventos/ReservaAprobada", &about(id, json!({})))
+        .accepted();
+    let stored = &fixture.stored()[0];
+    assert_eq!(stored["published"], 0);
+    let text: Value = serde_json::from_str(stored["events"][0].as_str().unwrap()).unwrap();
+    assert_eq!(text, event);
+}
+
+#[test]
+fn with_the_tables_down_nothing_is_told_of_them() {
+    for (error, status, kind) in [
+        (TableError::Unavailable(SECRET.into()), 503, "no-disponible"),
+        (TableError::Refused(SECRET.into()), 500, "error-interno"),
+    ] {
+        let fixture = Fixture::new().with_tables(Arc::new(TablesDown(error)));
+        let vuelo = json!({"origen": "BOG", "destino": "JFK", "fecha_salida": "2022-11-22T13:10:00Z", "sillas": 1});
+        let falla =
+            json!({"contexto": "pagos", "comando": "PagarReserva", "modo": "error", "veces": 1});
+        let id = fixture.fresh();
+        for (path, body) in [
+            ("vuelos/eventos/ReservaAprobada", about(id, json!({}))),
+            ("vuelos/AprobarReserva", about(id, json!({}))),
+            ("inventario", vuelo),
+            ("fallas", falla),
+        ] {
+            let answer = fixture.post(path, &body);
+            answer.assert_problem(status, kind, path);
+            assert_eq!(answer.body.get("detail"), None);
+        }
+    }
+}

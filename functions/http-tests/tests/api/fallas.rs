@@ -1,0 +1,121 @@
+//! Faults that are set.
+
+use events::Context;
+use futures::executor::block_on;
+use http_tests::{COMANDOS, MAX_VECES};
+use participant::Modo;
+use serde_json::{Value, json};
+
+use crate::support::Fixture;
+
+fn falla(contexto: &str, comando: &str, modo: &str, veces: &Value) -> Value {
+    json!({"contexto": contexto, "comando": comando, "modo": modo, "veces": veces})
+}
+
+fn take(fixture: &Fixture, context: Context, comando: &str) -> Option<Modo> {
+    block_on(fixture.faults.take(context, comando)).unwrap()
+}
+
+#[test]
+fn every_command_can_be_made_to_misbehave_in_every_way_so_often() {
+    let fixture = Fixture::new();
+    for (context, names) in COMANDOS {
+        for name in names {
+            for modo in Modo::ALL {
+                let body = falla(context.name(), name, modo.name(), &json!(2));
+                assert_eq!(fixture.post("fallas", &body).accepted(), body);
+                for expected in [Some(modo), Some(modo), None] {
+                    assert_eq!(take(&fixture, context, name), expected);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_set_replaces_what_was() {
+    let fixture = Fixture::new();
+    let set = |modo, veces: u32| {
+        let body = falla("gds", "ConfirmarReserva", modo, &veces.into());
+        fixture.post("fallas", &body).accepted();
+    };
+    set("error", MAX_VECES);
+    set("falla", 1);
+    assert_eq!(
+        take(&fixture, Context::Gds, "ConfirmarReserva"),
+        Some(Modo::Falla)
+    );
+    assert_eq!(take(&fixture, Context::Gds, "ConfirmarReserva"), None);
+    set("silencio", 3);
+    set("silencio", 0);
+    assert_eq!(take(&fixture, Context::Gds, "ConfirmarReserva"), None);
+}
+
+#[test]
+fn a_bad_body_is_refused_and_sets_nothing() {
+    let fixture = Fixture::new();
+    for (body, errores) in [
+        (
+            json!({}),
+            vec![
+                "contexto: requerido",
+                "comando: requerido",
+                "modo: requerido",
+                "veces: requerido",
+            ],
+        ),
+        (
+            falla("hoteles", "Reservar", "lento", &json!("1")),
+            vec![
+                "contexto: opcion",
+                "comando: opcion",
+                "modo: opcion",
+                "veces: tipo",
+            ],
+        ),
+        (
+            falla("vuelos", "PagarReserva", "error", &json!(1)),
+            vec!["comando: opcion"],
+        ),
+        (
+            falla("pagos", "PagarReserva", "error", &json!(1001)),
+            vec!["veces: limite"],
+        ),
+        (
+            falla("pagos", "PagarReserva", "error", &json!(-1)),
+            vec!["veces: limite"],
+        ),
+        (
+            falla("pagos", "PagarReserva", "error", &json!(1.5)),
+            vec!["veces: limite"],
+        ),
+        (
+            falla("pagos", "PagarReserva", "Error", &json!(1)),
+            vec!["modo: opcion"],
+        ),
+        (
+            json!({"contexto": 1, "comando": [], "modo": {}, "veces": true, "otro": 1}),
+            vec![
+                "otro: campo-desconocido",
+                "contexto: tipo",
+                "comando: tipo",
+                "modo: tipo",
+                "veces: tipo",
+            ],
+        ),
+        (json!([]), vec!["cuerpo: tipo"]),
+    ] {
+        let name = body.to_string();
+        let answer = fixture.post("fallas", &body);
+        answer.assert_problem(400, "solicitud-invalida", &name);
+        assert_eq!(answer.errores(), errores, "{name}");
+    }
+    assert!(fixture.tables.all(participant::TABLE).is_empty());
+    // A command of nobody's is refused with those there are.
+    let answer = fixture.post(
+        "fallas",
+        &falla("pagos", "CrearReserva", "error", &json!(1)),
+    );
+    let detail = answer.body["errores"][0]["detalle"].as_str().unwrap();
+    assert_eq!(detail, "Debe ser uno de PagarReserva, RevertirPago");
+}

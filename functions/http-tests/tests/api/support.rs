@@ -1,0 +1,104 @@
+//! The function over memory, and requests to it.
+
+use std::{fs, ops::Deref, path::Path, sync::Arc};
+
+use event_store::EventStore;
+use events::{Catalogue, IdReserva};
+use futures::executor::block_on;
+use http_testing::{Answer, System, post, with_header};
+use http_tests::App;
+use lambda_http::Request;
+use ports::{Functions, Log, Tables};
+use serde_json::{Value, json};
+
+/// The function, and what is behind it.
+pub(crate) struct Fixture {
+    system: System,
+    app: App,
+}
+
+/// What happens to the system is said of the fixture.
+impl Deref for Fixture {
+    type Target = System;
+
+    fn deref(&self) -> &System {
+        &self.system
+    }
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        let system = System::new();
+        Self {
+            app: app(&system, system.tables.clone(), system.log.clone()),
+            system,
+        }
+    }
+
+    pub(crate) fn with_log(mut self, log: Arc<dyn Log>) -> Self {
+        self.app = app(&self, self.tables.clone(), log);
+        self
+    }
+
+    pub(crate) fn with_tables(mut self, tables: Arc<dyn Tables>) -> Self {
+        self.app = app(&self, tables, self.log.clone());
+        self
+    }
+
+    pub(crate) fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
+        self.app.functions = functions;
+        self
+    }
+
+    pub(crate) fn answer(&self, request: &Request) -> Answer {
+        Answer::of(block_on(self.app.handle(request)))
+    }
+
+    /// Posts to a path below `/pruebas/`.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.answer(&post(&format!("/pruebas/{path}"), body.to_string()))
+    }
+
+    /// The same with an Idempotency-Key.
+    pub(crate) fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Answer {
+        let request = post(&format!("/pruebas/{path}"), body.to_string());
+        self.answer(&with_header(request, "Idempotency-Key", key))
+    }
+
+    pub(crate) fn fresh(&self) -> IdReserva {
+        IdReserva(self.world.ids.fresh())
+    }
+}
+
+fn app(system: &System, tables: Arc<dyn Tables>, log: Arc<dyn Log>) -> App {
+    let world = system.world.clone();
+    App {
+        store: EventStore::new(tables.clone(), log, world.clone(), Catalogue::current()),
+        tables,
+        functions: system.functions.clone(),
+        world,
+    }
+}
+
+/// A body about a reservation.
+pub(crate) fn about(id: IdReserva, data: Value) -> Value {
+    let mut body = json!({ "id_reserva": id });
+    body["data"] = data;
+    body
+}
+
+/// The golden samples of a context's messages, by the names of their files.
+pub(crate) fn golden(context: &str) -> Vec<(String, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/events/samples");
+    let files = fs::read_dir(folder.join(context)).unwrap();
+    let mut read: Vec<_> = files
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            (name, serde_json::from_str(&text).unwrap())
+        })
+        .collect();
+    read.sort_by(|(one, _), (other, _)| one.cmp(other));
+    read
+}
