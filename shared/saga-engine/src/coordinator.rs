@@ -170,7 +170,7 @@ impl Coordinator {
                 };
                 let wait = due.duration_since(now);
                 let wait = Duration::try_from(wait).unwrap_or_default();
-                world.tasks.sleep(wait.max(Duration::from_millis(1))).await;
+                world.tasks.sleep(wait).await;
             }
         }
     }

@@ -114,12 +114,16 @@ pub struct Heard {
     /// Its place there.
     pub streamversion: u32,
     /// What commands to come need of its data.
-    #[serde(default, skip_serializing_if = "is_empty")]
+    #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
     pub datos: Value,
 }
 
-fn is_empty(value: &Value) -> bool {
-    value.is_null() || value.as_object().is_some_and(Map::is_empty)
+fn nothing() -> Value {
+    Value::Object(Map::new())
+}
+
+fn is_nothing(data: &Value) -> bool {
+    data.as_object().is_some_and(Map::is_empty)
 }
 
 /// How an event came to be known.
@@ -417,6 +421,25 @@ impl Saga {
     #[must_use]
     pub fn wake(&self) -> Option<Timestamp> {
         self.outstanding.as_ref()?.due
+    }
+
+    /// The type of the command whose answer is waited for: the log says it, since a command is logged before it is sent.
+    #[must_use]
+    pub fn awaited(&self) -> Option<&str> {
+        let awaited = self.outstanding.as_ref()?.command;
+        self.log.iter().rev().find_map(|entry| match &entry.what {
+            What::ComandoEnviado {
+                comando,
+                id_comando,
+                ..
+            }
+            | What::CompensacionEnviada {
+                comando,
+                id_comando,
+                ..
+            } if *id_comando == awaited => Some(comando.as_str()),
+            _ => None,
+        })
     }
 
     /// The step that is to be undone next: the last of those that were done, or may have been.

@@ -1,0 +1,91 @@
+//! A saga of four steps, as small as one can be that has all there is.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use saga_engine::{Call, Compensation, Definition, Expiry, Fact, Mapping, Retry, SagaId, Step};
+use serde_json::json;
+use uuid::Uuid;
+
+pub const ID: SagaId = SagaId(Uuid::from_u128(7));
+
+pub const RETRY: Retry = Retry {
+    attempts: 3,
+    patience: Duration::from_secs(5),
+    pause: Duration::from_millis(100),
+    longest_pause: Duration::from_secs(1),
+};
+
+/// Step n is done by `Do{n}`, succeeds with `Done{n}`, fails with `Failed{n}`, is undone by `Undo{n}` with `Undone{n}`.
+pub fn definition() -> Definition {
+    let call = |data| Call {
+        participant: "someone",
+        data,
+        retry: RETRY,
+    };
+    let undo = |command, success| {
+        let data = Mapping::empty().field("why", "saga.motivo");
+        Some(Compensation {
+            command,
+            call: call(data),
+            success,
+        })
+    };
+    let of_first = || Mapping::empty().field("amount", "Done1.amount");
+    let step = |command, call, success, failure, compensation| Step {
+        command,
+        call,
+        success,
+        failure,
+        compensation,
+    };
+    Definition {
+        name: "test",
+        version: 1,
+        expiry: Expiry {
+            after: Duration::from_hours(1),
+            reason: "late",
+        },
+        steps: vec![
+            step("Do1", None, "Done1", None, undo("Undo1", "Undone1")),
+            step(
+                "Do2",
+                Some(call(of_first())),
+                "Done2",
+                Some("Failed2"),
+                undo("Undo2", "Undone2"),
+            ),
+            step(
+                "Do3",
+                Some(call(of_first())),
+                "Done3",
+                Some("Failed3"),
+                None,
+            ),
+            step(
+                "Do4",
+                Some(call(of_first())),
+                "Done4",
+                Some("Failed4"),
+                undo("Undo4", "Undone4"),
+            ),
+        ],
+    }
+}
+
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_769_853_600 + seconds).unwrap()
+}
+
+pub fn fact(kind: &str, version: u32) -> Fact {
+    Fact {
+        kind: kind.to_owned(),
+        id: Uuid::new_v5(&Uuid::nil(), format!("{kind}{version}").as_bytes()),
+        stream: format!("stream-{}", kind.chars().last().unwrap()),
+        version,
+        subject: Uuid::from_u128(9),
+        time: at(0),
+        trace: Some("trace".into()),
+        data: json!({"amount": 5, "other": "kept out"}),
+    }
+}

@@ -1,0 +1,13 @@
+//! The engine by itself: what any inputs in any order make of a saga, and how it is stored.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+mod store;
+mod transitions;

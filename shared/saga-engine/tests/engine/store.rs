@@ -1,0 +1,154 @@
+//! Sagas in their table.
+
+use std::sync::Arc;
+
+use futures::executor::block_on;
+use ports::memory::{MemoryTables, world};
+use saga_engine::{
+    Definitions, Estado, Input, LoadError, Request, Requested, SagaId, Sagas, SaveError, start,
+    transition,
+};
+use simulation::{Fault, Faults};
+use uuid::Uuid;
+
+use crate::common::{ID, definition, fact};
+
+fn sagas_over(tables: Arc<MemoryTables>, faults: &Faults) -> Sagas {
+    let (world, _) = world(1);
+    let definitions = Definitions::new(vec![definition()]);
+    Sagas::new(Arc::new(faults.tables(tables)), definitions, world)
+}
+
+fn sagas() -> Sagas {
+    sagas_over(Arc::default(), &Faults::none())
+}
+
+fn begun(sagas: &Sagas, id: SagaId) -> saga_engine::Saga {
+    start(&definition(), id, &fact("Done1", 1), sagas.now()).unwrap()
+}
+
+#[test]
+fn what_is_written_is_read_back_whole() {
+    let sagas = sagas();
+    let mut saga = begun(&sagas, ID);
+    let stored = block_on(sagas.save(None, saga.clone())).unwrap();
+    saga = transition(&definition(), &saga, &Input::Time, sagas.now()).0;
+    let stored = block_on(sagas.save(Some(&stored), saga.clone())).unwrap();
+    let read = block_on(sagas.load(ID)).unwrap().unwrap();
+    assert_eq!(
+        read.saga, saga,
+        "with how often its command was sent, and when it is due"
+    );
+    assert_eq!(read, stored);
+    assert_eq!(block_on(sagas.load(SagaId(Uuid::nil()))).unwrap(), None);
+}
+
+#[test]
+fn whoever_read_before_another_wrote_is_overtaken() {
+    let sagas = sagas();
+    let saga = begun(&sagas, ID);
+    let stored = block_on(sagas.save(None, saga.clone())).unwrap();
+    assert_eq!(
+        block_on(sagas.save(None, saga.clone())),
+        Err(SaveError::Overtaken)
+    );
+    block_on(sagas.save(Some(&stored), saga.clone())).unwrap();
+    assert_eq!(
+        block_on(sagas.save(Some(&stored), saga)),
+        Err(SaveError::Overtaken)
+    );
+}
+
+#[test]
+fn a_write_whose_answer_was_lost_or_that_was_made_twice_is_known_for_ones_own() {
+    for fault in [Fault::FailAfter, Fault::Twice] {
+        let sagas = sagas_over(Arc::default(), &Faults::once(0, fault));
+        let saga = begun(&sagas, ID);
+        let saved = block_on(sagas.save(None, saga));
+        assert!(saved.is_ok(), "{fault:?}: {saved:?}");
+    }
+    let sagas = sagas_over(Arc::default(), &Faults::once(0, Fault::FailBefore));
+    let saga = begun(&sagas, ID);
+    assert_eq!(block_on(sagas.save(None, saga)), Err(SaveError::Overtaken));
+}
+
+#[test]
+fn what_is_due_is_found_and_what_waits_for_a_person_is_not() {
+    let sagas = sagas();
+    let saga = begun(&sagas, ID);
+    let stored = block_on(sagas.save(None, saga)).unwrap();
+    let due = block_on(sagas.due(10)).unwrap();
+    assert_eq!((due.sagas, due.oldest), (vec![ID], Some(sagas.now())));
+    let cancel = Request::Cancel("x".into());
+    let Requested::Taken(saga) = block_on(sagas.request(ID, None, &cancel)).unwrap() else {
+        panic!("it runs")
+    };
+    assert_ne!(saga, stored.saga);
+    let stored = block_on(sagas.load(ID)).unwrap().unwrap();
+    let command = saga.outstanding.as_ref().unwrap().command;
+    let answer = saga_engine::Answer::Rejected("never".into());
+    let input = Input::Reply { command, answer };
+    let (stuck, _) = transition(&definition(), &saga, &input, sagas.now());
+    block_on(sagas.save(Some(&stored), stuck)).unwrap();
+    assert_eq!(block_on(sagas.due(10)).unwrap().sagas, vec![]);
+    let stuck = block_on(sagas.count(Estado::RequiereIntervencion, 10)).unwrap();
+    assert_eq!(stuck, 1);
+}
+
+#[test]
+fn sagas_are_listed_by_state_newest_first_and_page_by_page() {
+    let tables: Arc<MemoryTables> = Arc::default();
+    let (world, clock) = world(1);
+    let definitions = Definitions::new(vec![definition()]);
+    let sagas = Sagas::new(tables, definitions, world);
+    let ids: Vec<_> = (1..=5)
+        .map(|number| SagaId(Uuid::from_u128(number)))
+        .collect();
+    for id in &ids {
+        clock.advance(std::time::Duration::from_secs(1));
+        block_on(sagas.save(None, begun(&sagas, *id))).unwrap();
+    }
+    let (mut listed, mut after) = (vec![], None);
+    loop {
+        let page = block_on(sagas.list(Estado::EnCurso, after.as_deref(), 2)).unwrap();
+        listed.extend(page.sagas.iter().map(|saga| saga.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let newest_first: Vec<_> = ids.into_iter().rev().collect();
+    assert_eq!(listed, newest_first);
+    let page = block_on(sagas.list(Estado::Completada, None, 10)).unwrap();
+    assert_eq!(page.sagas, vec![]);
+}
+
+#[test]
+fn a_request_may_come_before_everything_else_and_says_whether_it_changes_anything() {
+    let sagas = sagas();
+    let cancel = Request::Cancel("x".into());
+    let unknown = block_on(sagas.request(ID, None, &cancel)).unwrap();
+    assert_eq!(unknown, Requested::Unknown);
+    let opening = fact("Done1", 1);
+    let taken = block_on(sagas.request(ID, Some(&opening), &cancel)).unwrap();
+    assert!(matches!(taken, Requested::Taken(saga) if saga.estado == Estado::Compensando));
+    let again = block_on(sagas.request(ID, Some(&opening), &cancel)).unwrap();
+    assert!(matches!(again, Requested::Taken(_)));
+    let resume = Request::Resume(None);
+    let refused = block_on(sagas.request(ID, None, &resume)).unwrap();
+    assert!(matches!(refused, Requested::NotNow(_)));
+}
+
+#[test]
+fn a_saga_of_another_build_is_told_apart_from_a_broken_one() {
+    let tables: Arc<MemoryTables> = Arc::default();
+    let sagas = sagas_over(tables.clone(), &Faults::none());
+    block_on(sagas.save(None, begun(&sagas, ID))).unwrap();
+    let (world, _) = world(1);
+    let older = Sagas::new(tables, Definitions::default(), world);
+    let unknown = block_on(older.load(ID));
+    assert_eq!(
+        unknown,
+        Err(LoadError::UnknownDefinition(ID, "test".into(), 1))
+    );
+}

@@ -1,0 +1,352 @@
+//! `transition`: by example, and whatever comes.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use saga_engine::{
+    Answer, Direction, Dispatch, Estado, Input, Saga, What, command_id, start, transition,
+};
+use serde_json::json;
+
+use crate::common::{ID, RETRY, at, definition, fact};
+
+fn begun() -> Saga {
+    start(&definition(), ID, &fact("Done1", 1), at(1)).unwrap()
+}
+
+fn step(saga: &Saga, input: &Input, now: Timestamp) -> (Saga, Option<Dispatch>) {
+    transition(&definition(), saga, input, now)
+}
+
+fn sent(saga: &Saga, now: Timestamp) -> (Saga, Dispatch) {
+    let (saga, dispatch) = step(saga, &Input::Time, now);
+    (saga, dispatch.expect("something is due"))
+}
+
+fn answered(saga: &Saga, kinds: &[&str]) -> Saga {
+    let command = saga.outstanding.as_ref().unwrap().command;
+    let facts = kinds.iter().map(|kind| fact(kind, 1)).collect();
+    let answer = Answer::Events(facts);
+    step(saga, &Input::Reply { command, answer }, at(2)).0
+}
+
+fn rejected(saga: &Saga) -> Saga {
+    let command = saga.outstanding.as_ref().unwrap().command;
+    let answer = Answer::Rejected("no".into());
+    step(saga, &Input::Reply { command, answer }, at(2)).0
+}
+
+/// The log in short: `Inicio`, `>Do2`, `Done2`, `<Undo2` …
+fn told(saga: &Saga) -> Vec<String> {
+    let lines = saga.log.iter().map(|entry| match &entry.what {
+        What::Inicio { .. } => "Inicio".to_owned(),
+        What::ComandoEnviado { comando, .. } => format!(">{comando}"),
+        What::CompensacionEnviada { comando, .. } => format!("<{comando}"),
+        What::EventoRecibido { evento, .. } => evento.evento.clone(),
+        What::ComandoRechazado { en_duda, .. } if *en_duda => "rechazado?".to_owned(),
+        What::ComandoRechazado { .. } => "rechazado".to_owned(),
+        What::TiempoAgotado { .. } => "agotado".to_owned(),
+        What::CancelacionPedida { .. } => "cancelada".to_owned(),
+        What::RequiereIntervencion { .. } => "persona".to_owned(),
+        What::Fin { estado } => estado.to_string(),
+        other => format!("{other:?}"),
+    });
+    lines.collect()
+}
+
+#[test]
+fn a_command_is_built_from_the_opening_event_and_sent_once_it_is_due() {
+    let saga = begun();
+    assert_eq!(told(&saga), ["Inicio", ">Do2"]);
+    let (saga, dispatch) = sent(&saga, at(1));
+    assert_eq!(dispatch.kind, "Do2");
+    assert_eq!(dispatch.data, json!({"amount": 5}));
+    assert_eq!(dispatch.command, command_id(ID, 2, Direction::Hacer));
+    assert_eq!(dispatch.trace.as_deref(), Some("trace"));
+    assert_eq!((dispatch.attempt, dispatch.patience), (1, RETRY.patience));
+    assert_eq!(step(&saga, &Input::Time, at(2)).1, None, "it was just sent");
+    let (_, again) = sent(&saga, at(7));
+    assert_eq!((again.command, again.attempt), (dispatch.command, 2));
+}
+
+#[test]
+fn of_an_event_only_what_commands_need_is_kept() {
+    assert_eq!(begun().context["Done1"], json!({"amount": 5}));
+}
+
+#[test]
+fn a_definite_failure_undoes_what_was_before_it_and_a_doubtful_one_itself_too() {
+    let (saga, _) = sent(&begun(), at(1));
+    assert_eq!(
+        told(&answered(&saga, &["Failed2"])),
+        ["Inicio", ">Do2", "Failed2", "<Undo1"]
+    );
+    assert_eq!(
+        told(&rejected(&saga)),
+        ["Inicio", ">Do2", "rechazado", "<Undo1"]
+    );
+    // One attempt before it was never answered.
+    let (saga, _) = sent(&saga, at(10));
+    assert_eq!(
+        told(&answered(&saga, &["Failed2"])),
+        ["Inicio", ">Do2", "Failed2", "<Undo2"]
+    );
+    assert_eq!(
+        told(&rejected(&saga)),
+        ["Inicio", ">Do2", "rechazado?", "<Undo2"]
+    );
+}
+
+#[test]
+fn an_event_moves_it_on_like_the_answer_and_the_late_answer_changes_nothing() {
+    let (saga, dispatch) = sent(&begun(), at(1));
+    let (saga, _) = step(&saga, &Input::Event(fact("Done2", 1)), at(2));
+    assert_eq!(told(&saga), ["Inicio", ">Do2", "Done2", ">Do3"]);
+    let late = Input::Reply {
+        command: dispatch.command,
+        answer: Answer::Events(vec![fact("Done2", 1)]),
+    };
+    assert_eq!(step(&saga, &late, at(3)).0, saga);
+}
+
+#[test]
+fn an_answer_counts_though_its_event_was_seen_before() {
+    let (saga, _) = sent(&begun(), at(1));
+    let (saga, _) = step(&saga, &Input::Event(fact("Undone1", 2)), at(2));
+    assert_eq!(
+        told(&saga),
+        ["Inicio", ">Do2", "Undone1", "cancelada", "<Undo2"]
+    );
+    let saga = answered(&saga, &["Undone2"]);
+    let command = saga.outstanding.as_ref().unwrap().command;
+    let answer = Answer::Events(vec![fact("Undone1", 2)]);
+    let (saga, _) = step(&saga, &Input::Reply { command, answer }, at(4));
+    assert_eq!(saga.estado, Estado::Compensada);
+}
+
+#[test]
+fn attempts_are_spent_before_anything_is_undone() {
+    let (mut saga, mut now) = (begun(), 1);
+    for attempt in 1..=RETRY.attempts {
+        let (next, dispatch) = sent(&saga, at(now));
+        assert_eq!(dispatch.attempt, attempt);
+        (saga, now) = (next, now + 6);
+    }
+    let (saga, dispatch) = sent(&saga, at(now));
+    assert_eq!(dispatch.kind, "Undo2");
+    assert_eq!(dispatch.data, json!({"why": "Do2: sin respuesta"}));
+    assert_eq!(told(&saga), ["Inicio", ">Do2", "agotado", "<Undo2"]);
+}
+
+#[test]
+fn a_pause_follows_an_attempt_that_failed() {
+    let (saga, dispatch) = sent(&begun(), at(1));
+    let failed = Input::NoAnswer {
+        command: dispatch.command,
+        chance: 0.5,
+    };
+    let (saga, _) = step(&saga, &failed, at(2));
+    assert_eq!(saga.wake().unwrap().duration_since(at(2)).as_millis(), 50);
+    assert!(saga.outstanding.unwrap().unanswered);
+}
+
+#[test]
+fn what_cannot_be_undone_waits_for_a_person() {
+    let (saga, _) = step(&begun(), &Input::Cancel { reason: "x".into() }, at(1));
+    assert_eq!(
+        told(&saga),
+        ["Inicio", ">Do2", "cancelada", "<Undo1"],
+        "Do2 was never sent"
+    );
+    let (saga, _) = sent(&saga, at(1));
+    let stuck = rejected(&saga);
+    assert_eq!(
+        (stuck.estado, stuck.wake()),
+        (Estado::RequiereIntervencion, None)
+    );
+    // An event still moves it on.
+    let (ended, _) = step(&stuck, &Input::Event(fact("Undone1", 2)), at(3));
+    assert_eq!(ended.estado, Estado::Compensada);
+    // So does a person.
+    let (resumed, _) = step(&stuck, &Input::Resume { note: None }, at(3));
+    assert_eq!(
+        sent(&resumed, at(3)).1.command,
+        command_id(ID, 1, Direction::Deshacer)
+    );
+    let (marked, _) = step(
+        &stuck,
+        &Input::MarkDone {
+            note: "by hand".into(),
+        },
+        at(3),
+    );
+    assert_eq!(marked.estado, Estado::Compensada);
+}
+
+#[test]
+fn a_complete_saga_is_undone_whole_when_it_is_cancelled() {
+    let mut saga = begun();
+    for kind in ["Done2", "Done3", "Done4"] {
+        saga = answered(&saga, &[kind]);
+    }
+    assert_eq!(saga.estado, Estado::Completada);
+    let (saga, _) = step(&saga, &Input::Cancel { reason: "x".into() }, at(5));
+    let saga = answered(&saga, &["Undone4"]);
+    // Step 3 cannot be undone.
+    let saga = answered(&saga, &["Undone2"]);
+    let saga = answered(&saga, &["Undone1"]);
+    assert_eq!(
+        told(&saga)[8..],
+        [
+            "cancelada",
+            "<Undo4",
+            "Undone4",
+            "<Undo2",
+            "Undone2",
+            "<Undo1",
+            "Undone1",
+            "Compensada"
+        ]
+    );
+}
+
+#[test]
+fn a_saga_that_would_begin_too_late_is_undone_instead() {
+    let late = at(2 * 3_600);
+    let saga = start(&definition(), ID, &fact("Done1", 1), late).unwrap();
+    assert_eq!(told(&saga), ["Inicio", "cancelada", "<Undo1"]);
+    assert_eq!(sent(&saga, late).1.data, json!({"why": "late"}));
+}
+
+#[test]
+fn a_command_that_cannot_be_built_is_a_step_that_fails() {
+    let mut opening = fact("Done1", 1);
+    opening.data = json!({"amount": null});
+    let saga = start(&definition(), ID, &opening, at(1)).unwrap();
+    assert_eq!(
+        saga.outstanding.as_ref().unwrap().direction,
+        Direction::Deshacer
+    );
+    assert_eq!(
+        saga.reason.as_deref(),
+        Some("Do2: nothing is known of Done1.amount")
+    );
+}
+
+#[test]
+fn the_log_reads_back_as_it_was_written() {
+    let (saga, _) = sent(&begun(), at(1));
+    let saga = answered(&saga, &["Failed2"]);
+    let text = serde_json::to_string(&saga.log).unwrap();
+    let log: Vec<saga_engine::Entry> = serde_json::from_str(&text).unwrap();
+    assert_eq!(log, saga.log);
+    let first: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(first[0]["tipo"], "Inicio");
+    assert_eq!(first[0]["evento"], "Done1");
+    assert_eq!(first[0]["datos"], json!({"amount": 5}));
+}
+
+/// What may come, as numbers: which input, and which step or kind it is about.
+fn inputs() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
+    prop::collection::vec((0..12_u8, 0..12_u8, 1..4_u8), 0..60)
+}
+
+fn input((what, about, version): (u8, u8, u8), saga: &Saga) -> Input {
+    let number = about % 4 + 1;
+    let kind = match about / 4 {
+        0 => format!("Done{number}"),
+        1 => format!("Failed{number}"),
+        _ => format!("Undone{number}"),
+    };
+    let out = saga.outstanding.as_ref();
+    let way = |direction: &Direction| {
+        if *direction == Direction::Hacer {
+            "Done"
+        } else {
+            "Undone"
+        }
+    };
+    let command = match (out, about) {
+        (Some(out), 0..9) => out.command,
+        _ => command_id(ID, usize::from(number), Direction::Hacer),
+    };
+    let answer = Answer::Events(vec![fact(&kind, version.into())]);
+    match what {
+        0 | 1 => Input::Event(fact(&kind, version.into())),
+        2 => Input::Reply { command, answer },
+        3 => Input::Reply {
+            command,
+            answer: Answer::Rejected("no".into()),
+        },
+        4 | 5 => Input::NoAnswer {
+            command,
+            chance: 0.7,
+        },
+        6 => Input::Cancel {
+            reason: "because".into(),
+        },
+        7 => Input::Resume { note: None },
+        8 => Input::MarkDone {
+            note: "done".into(),
+        },
+        // What the participant was asked for.
+        9 => match out {
+            Some(out) => Input::Reply {
+                command: out.command,
+                answer: Answer::Events(vec![fact(
+                    &format!("{}{}", way(&out.direction), out.step + 1),
+                    1,
+                )]),
+            },
+            None => Input::Time,
+        },
+        _ => Input::Time,
+    }
+}
+
+/// Without what is a count and not a line of the log.
+fn settled(mut saga: Saga) -> Saga {
+    if let Some(out) = &mut saga.outstanding {
+        (out.attempts, out.unanswered, out.due) = (0, false, None);
+    }
+    saga
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_it_is_the_fold_of_its_log_and_can_still_end(plan in inputs()) {
+        let (mut saga, mut now) = (begun(), 1);
+        for step_ in plan {
+            now += 3;
+            let before = saga.clone();
+            let input = input(step_, &saga);
+            let dispatch;
+            (saga, dispatch) = step(&saga, &input, at(now));
+            prop_assert!(saga.log.starts_with(&before.log), "the log is only added to");
+            let replayed = Saga::replay(ID, &definition(), saga.log.clone()).unwrap();
+            prop_assert_eq!(settled(replayed), settled(saga.clone()));
+            if let Some(dispatch) = dispatch {
+                prop_assert!(dispatch.attempt <= RETRY.attempts);
+                let out = saga.outstanding.as_ref().unwrap();
+                prop_assert_eq!(dispatch.command, out.command);
+            }
+            let ends = saga.estado.has_ended();
+            prop_assert!(ends || saga.estado == Estado::RequiereIntervencion || saga.wake().is_some());
+            prop_assert!(before.estado != Estado::Compensada || saga.estado == Estado::Compensada);
+        }
+        // From wherever that led, participants that do as they are asked bring it to an end.
+        for _ in 0..20 {
+            if saga.estado == Estado::RequiereIntervencion {
+                saga = step(&saga, &Input::Resume { note: None }, at(now)).0;
+            }
+            now += i64::try_from(Duration::from_mins(2).as_secs()).unwrap();
+            let (next, dispatch) = step(&saga, &Input::Time, at(now));
+            saga = next;
+            if dispatch.is_some() {
+                saga = step(&saga, &input((9, 0, 1), &saga), at(now)).0;
+            }
+        }
+        prop_assert!(saga.estado.has_ended(), "{:?}", told(&saga));
+    }
+}
