@@ -1,13 +1,13 @@
 //! `POST /pruebas/fallas`.
 
-use events::{Context, Violation};
+use events::{Context, IdReserva, Violation};
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use lambda_kit::http::{self, Refusal};
 use parse::invalid;
 use participant::{Faults, Modo};
 use serde_json::{Value, json};
 
-use crate::{App, contextos};
+use crate::{App, contextos, solicitud::id};
 
 /// Most commands that misbehave, one after the other.
 pub const MAX_VECES: u32 = 1_000;
@@ -15,6 +15,7 @@ pub const MAX_VECES: u32 = 1_000;
 struct Falla {
     contexto: Context,
     comando: &'static str,
+    id_reserva: Option<IdReserva>,
     modo: Modo,
     veces: u32,
 }
@@ -24,24 +25,30 @@ impl App {
         let Falla {
             contexto,
             comando,
+            id_reserva,
             modo,
             veces,
         } = read(&http::json_body(request)?).map_err(invalid)?;
         let faults = Faults::new(self.tables.clone());
-        faults.set(contexto, comando, modo, veces).await?;
-        let body = json!({
+        let set = faults.set(contexto, comando, id_reserva, modo, veces);
+        set.await?;
+        let mut body = json!({
             "contexto": contexto.name(),
             "comando": comando,
             "modo": modo,
             "veces": veces,
         });
+        if let Some(id) = id_reserva {
+            body["id_reserva"] = json!(id);
+        }
         Ok(http::json(StatusCode::ACCEPTED, &body))
     }
 }
 
 fn read(body: &Value) -> Result<Falla, Vec<Violation>> {
     parse::read(body, |body, violations| {
-        let body = body.object(&["contexto", "comando", "modo", "veces"], violations)?;
+        let fields = ["contexto", "comando", "id_reserva", "modo", "veces"];
+        let body = body.object(&fields, violations)?;
         let contexto = body.required("contexto", violations, |node, violations| {
             node.one_of(&Context::ALL.map(|one| (one.name(), one)), violations)
         });
@@ -53,6 +60,7 @@ fn read(body: &Value) -> Result<Falla, Vec<Violation>> {
         let comando = body.required("comando", violations, |node, violations| {
             node.one_of(&commands, violations)
         });
+        let id_reserva = body.optional("id_reserva", violations, id);
         let modo = body.required("modo", violations, |node, violations| {
             node.one_of(&Modo::ALL.map(|one| (one.name(), one)), violations)
         });
@@ -62,6 +70,7 @@ fn read(body: &Value) -> Result<Falla, Vec<Violation>> {
         Some(Falla {
             contexto: contexto?,
             comando: comando?,
+            id_reserva,
             modo: modo?,
             veces: veces?,
         })

@@ -60,7 +60,8 @@ pub(crate) fn perhaps_named(
     Some(body.optional("id_reserva", violations, id))
 }
 
-fn id<T: FromStr>(node: Node<'_>, violations: &mut Violations) -> Option<T> {
+/// An id.
+pub(crate) fn id<T: FromStr>(node: Node<'_>, violations: &mut Violations) -> Option<T> {
     node.id(violations)
 }
 

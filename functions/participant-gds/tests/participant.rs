@@ -62,7 +62,7 @@ impl Bench {
 
     fn set(&self, command: &str, modo: Modo) {
         let faults = Faults::new(self.tables.clone());
-        block_on(faults.set(Context::Gds, command, modo, 1)).unwrap();
+        block_on(faults.set(Context::Gds, command, None, modo, 1)).unwrap();
     }
 }
 

@@ -141,7 +141,7 @@ fn it_misbehaves_only_where_tests_are_allowed() {
     for (allows_tests, motivo) in [(true, json!(MOTIVO)), (false, Value::Null)] {
         let fixture = Fixture::new(allows_tests);
         let faults = Faults::new(fixture.tables.clone());
-        block_on(faults.set(Context::Pagos, pagos::PAGAR_RESERVA, Modo::Falla, 1)).unwrap();
+        block_on(faults.set(Context::Pagos, pagos::PAGAR_RESERVA, None, Modo::Falla, 1)).unwrap();
         let reply = fixture.invoke(sample("pagar_reserva")).unwrap();
         assert_eq!(reply["eventos"][0]["data"]["motivo"], motivo);
     }

@@ -56,7 +56,7 @@ impl Fixture {
 
     fn misbehave(&self, comando: &str, modo: Modo) {
         let faults = Faults::new(self.tables.clone());
-        block_on(faults.set(Context::Vuelos, comando, modo, 1)).unwrap();
+        block_on(faults.set(Context::Vuelos, comando, None, modo, 1)).unwrap();
     }
 }
 

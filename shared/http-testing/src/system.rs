@@ -294,7 +294,7 @@ impl System {
 
     /// The next command of this type is refused or fails.
     pub fn fail_once(&self, context: Context, command: &str) {
-        block_on(self.faults.set(context, command, Modo::Falla, 1)).unwrap();
+        block_on(self.faults.set(context, command, None, Modo::Falla, 1)).unwrap();
     }
 
     /// The orchestrator looks at the saga of a reservation, and moves it on as far as it goes.

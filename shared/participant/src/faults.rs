@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use events::Context;
+use events::{Context, IdReserva};
 use ports::{
     Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, Write,
     WriteError,
 };
 use serde::{Deserialize, Serialize};
 
-/// The table of faults: partition key the context, sort key the type of the command.
+/// The table of faults: partition key the context, sort key the type of the command, followed by `#` and the reservation where
+/// it is of one alone.
 pub const TABLE: TableName = TableName("faults");
 
 /// A way to misbehave.
@@ -58,7 +59,8 @@ impl Faults {
         Self { tables }
     }
 
-    /// The next `veces` commands of this type misbehave; with 0, none does. What was set before is replaced.
+    /// The next `veces` commands of this type misbehave, those for the reservation `only` if one is given; with 0, none does. What
+    /// was set before for the same is replaced.
     ///
     /// # Errors
     ///
@@ -67,10 +69,11 @@ impl Faults {
         &self,
         context: Context,
         comando: &str,
+        only: Option<IdReserva>,
         modo: Modo,
         veces: u32,
     ) -> Result<(), TableError> {
-        let (key, condition) = (key(context, comando), Condition::Always);
+        let (key, condition) = (key(context, comando, only), Condition::Always);
         let write = if veces == 0 {
             Write::Delete { key, condition }
         } else {
@@ -91,15 +94,27 @@ impl Faults {
     }
 
     /// Takes one of the faults that are set for commands of this type, if there is one: of many that take at once, each gets
-    /// another.
+    /// another. Those for this reservation alone come first.
     ///
     /// # Errors
     ///
     /// See [`TableError`]; a fault may then be gone without having been taken.
-    pub async fn take(&self, context: Context, comando: &str) -> Result<Option<Modo>, TableError> {
-        let key = key(context, comando);
+    pub async fn take(
+        &self,
+        context: Context,
+        comando: &str,
+        reserva: IdReserva,
+    ) -> Result<Option<Modo>, TableError> {
+        let own = self.take_at(&key(context, comando, Some(reserva))).await?;
+        match own {
+            Some(modo) => Ok(Some(modo)),
+            None => self.take_at(&key(context, comando, None)).await,
+        }
+    }
+
+    async fn take_at(&self, key: &Key) -> Result<Option<Modo>, TableError> {
         loop {
-            let item = self.tables.get_one(&key, Consistency::Strong).await?;
+            let item = self.tables.get_one(key, Consistency::Strong).await?;
             let Some(modo) = item.as_ref().and_then(left) else {
                 return Ok(None);
             };
@@ -119,8 +134,12 @@ impl Faults {
     }
 }
 
-fn key(context: Context, comando: &str) -> Key {
-    Key::new(TABLE, context.name(), comando)
+fn key(context: Context, comando: &str, only: Option<IdReserva>) -> Key {
+    let sort = match only {
+        Some(reserva) => format!("{comando}#{reserva}"),
+        None => comando.to_owned(),
+    };
+    Key::new(TABLE, context.name(), sort)
 }
 
 /// The way to misbehave, if there is one left.

@@ -102,6 +102,6 @@ impl Participant {
             return Ok(None);
         };
         let context = self.decider.stream(command).context;
-        faults.take(context, &command.kind).await
+        faults.take(context, &command.kind, command.subject).await
     }
 }

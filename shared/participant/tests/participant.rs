@@ -112,7 +112,12 @@ impl Bench {
     }
 
     fn set(&self, comando: &str, modo: Modo, veces: u32) {
-        block_on(self.faults().set(Context::Pagos, comando, modo, veces)).unwrap();
+        self.set_for(None, comando, modo, veces);
+    }
+
+    fn set_for(&self, only: Option<IdReserva>, comando: &str, modo: Modo, veces: u32) {
+        let faults = self.faults();
+        block_on(faults.set(Context::Pagos, comando, only, modo, veces)).unwrap();
     }
 
     /// A process under `trouble`.
@@ -155,11 +160,15 @@ impl Bench {
     }
 }
 
+fn reserva(id: u128) -> IdReserva {
+    IdReserva(Uuid::from_u128(id))
+}
+
 fn command(id: u128, kind: &str) -> Command {
     Command {
         id: CommandId(Uuid::from_u128(id)),
         kind: kind.into(),
-        subject: IdReserva(Uuid::from_u128(7)),
+        subject: reserva(7),
         correlationid: IdCorrelacion(Uuid::from_u128(8)),
         causationid: None,
         sagamode: SagaMode::Orquestacion,
@@ -295,7 +304,10 @@ fn what_has_no_failure_of_its_own_is_refused_unless_it_was_done() {
 #[test]
 fn a_fault_is_for_one_command_of_one_context_as_often_as_it_says() {
     let bench = Bench::new();
-    let take = |context, comando| block_on(bench.faults().take(context, comando)).unwrap();
+    let take = |context, comando| {
+        let faults = bench.faults();
+        block_on(faults.take(context, comando, reserva(1))).unwrap()
+    };
     assert_eq!(take(Context::Pagos, "PagarReserva"), None);
     bench.set("PagarReserva", Modo::Error, 2);
     assert_eq!(take(Context::Gds, "PagarReserva"), None);
@@ -312,6 +324,31 @@ fn a_fault_is_for_one_command_of_one_context_as_often_as_it_says() {
 }
 
 #[test]
+fn a_fault_of_one_reservation_is_for_it_alone_and_comes_first() {
+    let bench = Bench::new();
+    let take = |subject| {
+        let faults = bench.faults();
+        block_on(faults.take(Context::Pagos, "PagarReserva", subject)).unwrap()
+    };
+    let (one, other) = (reserva(1), reserva(2));
+    bench.set_for(Some(one), "PagarReserva", Modo::Silencio, 1);
+    assert_eq!(take(other), None);
+    bench.set("PagarReserva", Modo::Error, 2);
+    assert_eq!(take(one), Some(Modo::Silencio));
+    assert_eq!(take(other), Some(Modo::Error));
+    assert_eq!(take(one), Some(Modo::Error));
+    assert_eq!((take(one), take(other)), (None, None));
+    // Each is set and taken back by itself.
+    for only in [Some(one), Some(other), None] {
+        bench.set_for(only, "PagarReserva", Modo::Falla, 1);
+    }
+    bench.set_for(Some(one), "PagarReserva", Modo::Falla, 0);
+    assert_eq!(take(other), Some(Modo::Falla));
+    assert_eq!(take(one), Some(Modo::Falla));
+    assert_eq!((take(one), take(other)), (None, None));
+}
+
+#[test]
 fn a_fault_is_taken_exactly_as_often_as_it_says_by_many_at_once() {
     let mut contended = 0;
     for seed in 0..300 {
@@ -323,8 +360,11 @@ fn a_fault_is_taken_exactly_as_often_as_it_says_by_many_at_once() {
         let trouble = simulation::Faults::by_chance(dice.clone(), 0);
         for _ in 0..takers {
             let faults = Faults::new(Arc::new(trouble.tables(bench.tables.clone())));
-            let work: BoxFuture<'static, _> =
-                async move { faults.take(Context::Pagos, "PagarReserva").await }.boxed();
+            let work: BoxFuture<'static, _> = async move {
+                let (context, anyone) = (Context::Pagos, reserva(1));
+                faults.take(context, "PagarReserva", anyone).await
+            }
+            .boxed();
             scheduler.spawn(work);
         }
         let mut taken = 0;
@@ -336,7 +376,7 @@ fn a_fault_is_taken_exactly_as_often_as_it_says_by_many_at_once() {
             }
         }
         assert_eq!(taken, veces.min(takers), "seed {seed}");
-        contended += u64::from(trouble.count() > usize::try_from(takers * 2).unwrap());
+        contended += u64::from(trouble.count() > usize::try_from(takers * 3).unwrap());
     }
     assert!(contended > 20, "only {contended} runs met one another");
 }

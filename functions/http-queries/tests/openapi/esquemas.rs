@@ -167,6 +167,10 @@ const TEXTOS: &[(&str, &str)] = &[
     ("Falla", "Cómo debe fallar un participante."),
     ("Falla.comando", "El comando: uno de los de ese contexto."),
     ("Falla.contexto", "De quién es el comando."),
+    (
+        "Falla.id_reserva",
+        "Solo los comandos de esta reserva. Sin ella, los de todas.",
+    ),
     ("Falla.modo", "Cómo falla."),
     ("Falla.veces", "En cuántos comandos, uno tras otro."),
     (
@@ -545,6 +549,7 @@ fn asked_by_hand() -> Map<String, Value> {
                 json!({
                     "contexto": {"type": "string", "enum": contexts},
                     "comando": {"type": "string", "enum": commands},
+                    "id_reserva": or_null(of("IdReserva")),
                     "modo": {"type": "string", "enum": Modo::ALL.map(Modo::name)},
                     "veces": {"type": "integer", "minimum": 0, "maximum": 1_000},
                 }),

@@ -242,6 +242,7 @@ fn what_is_not_a_request_does_not_fit() {
                 ("otro", json!(1)),
                 ("contexto", json!("hoteles")),
                 ("comando", json!("Reservar")),
+                ("id_reserva", json!(1)),
                 ("modo", json!("lento")),
                 ("veces", json!(1_001)),
                 ("veces", json!(-1)),

@@ -13,7 +13,8 @@ fn falla(contexto: &str, comando: &str, modo: &str, veces: &Value) -> Value {
 }
 
 fn take(fixture: &Fixture, context: Context, comando: &str) -> Option<Modo> {
-    block_on(fixture.faults.take(context, comando)).unwrap()
+    let anyone = fixture.fresh();
+    block_on(fixture.faults.take(context, comando, anyone)).unwrap()
 }
 
 #[test]
@@ -49,6 +50,18 @@ fn what_is_set_replaces_what_was() {
     set("silencio", 3);
     set("silencio", 0);
     assert_eq!(take(&fixture, Context::Gds, "ConfirmarReserva"), None);
+}
+
+#[test]
+fn a_fault_can_be_of_one_reservation_alone() {
+    let fixture = Fixture::new();
+    let mut body = falla("pagos", "PagarReserva", "silencio", &json!(2));
+    let id = fixture.fresh();
+    body["id_reserva"] = json!(id);
+    assert_eq!(fixture.post("fallas", &body).accepted(), body);
+    assert_eq!(take(&fixture, Context::Pagos, "PagarReserva"), None);
+    let take = fixture.faults.take(Context::Pagos, "PagarReserva", id);
+    assert_eq!(block_on(take).unwrap(), Some(Modo::Silencio));
 }
 
 #[test]
@@ -94,11 +107,12 @@ fn a_bad_body_is_refused_and_sets_nothing() {
             vec!["modo: opcion"],
         ),
         (
-            json!({"contexto": 1, "comando": [], "modo": {}, "veces": true, "otro": 1}),
+            json!({"contexto": 1, "comando": [], "id_reserva": "1", "modo": {}, "veces": true, "otro": 1}),
             vec![
                 "otro: campo-desconocido",
                 "contexto: tipo",
                 "comando: tipo",
+                "id_reserva: formato",
                 "modo: tipo",
                 "veces: tipo",
             ],
