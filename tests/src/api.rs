@@ -55,6 +55,12 @@ impl Api {
         self.post(format!("{}/vuelos/reserva", self.base), body, headers)
     }
 
+    /// Posts JSON to a path of the API.
+    pub fn send(&self, path: &str, body: &Value) -> Answer {
+        let url = format!("{}{path}", self.base);
+        self.post(url, body.to_string().as_bytes(), &[])
+    }
+
     pub(crate) fn post(&self, url: String, body: &[u8], headers: &[(&str, &str)]) -> Answer {
         let mut request = self.agent.post(&url);
         if !headers

@@ -3,7 +3,9 @@
 use std::io::Read;
 
 use flate2::read::GzDecoder;
-use serde_json::Value;
+use gds::inventory::Vuelo;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// The tutorials' own sample request.
@@ -22,6 +24,52 @@ pub fn journeys(count: usize) -> Vec<Value> {
         .take(count)
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
+}
+
+/// The same journey at a time of its own, on flights that nobody else books: each has the seats of a flight that is not known.
+pub fn at_its_own_time(mut body: Value) -> Value {
+    let (_, seconds) = Uuid::new_v4().as_u64_pair();
+    // Up to 68 years, which keeps it among the dates that are taken.
+    let later = SignedDuration::from_secs(i64::try_from(seconds >> 33).unwrap());
+    each_leg(&mut body["itinerarios"], &mut |leg| {
+        for date in ["fecha_salida", "fecha_llegada"] {
+            let time: Timestamp = leg[date].as_str().unwrap().parse().unwrap();
+            leg[date] = (time + later).to_string().into();
+        }
+    });
+    body
+}
+
+/// The same, paid with a token of the test provider's.
+pub fn paid_with(mut body: Value, medio: &str) -> Value {
+    body["pago"] =
+        json!({ "monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": medio });
+    body
+}
+
+/// The flights of a journey, a leg each.
+pub fn flights(body: &Value) -> Vec<Vuelo> {
+    let mut found = vec![];
+    each_leg(&mut body["itinerarios"].clone(), &mut |leg| {
+        let place = |end: &str| leg[end]["codigo"].as_str().unwrap().to_owned();
+        found.push(Vuelo {
+            origen: place("origen"),
+            destino: place("destino"),
+            fecha_salida: leg["fecha_salida"].as_str().unwrap().parse().unwrap(),
+        });
+    });
+    found
+}
+
+fn each_leg(part: &mut Value, change: &mut impl FnMut(&mut Value)) {
+    match part {
+        Value::Array(parts) => parts.iter_mut().for_each(|part| each_leg(part, change)),
+        Value::Object(fields) => match fields.get_mut("legs") {
+            Some(legs) => legs.as_array_mut().unwrap().iter_mut().for_each(change),
+            None => fields.values_mut().for_each(|part| each_leg(part, change)),
+        },
+        _ => {}
+    }
 }
 
 /// A text that no other test and no other run has, good as a client's id.

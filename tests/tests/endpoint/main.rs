@@ -16,4 +16,5 @@ mod crash;
 mod health_and_docs;
 mod idempotency;
 mod poison;
+mod sagas;
 mod volume;

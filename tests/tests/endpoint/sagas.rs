@@ -1,0 +1,217 @@
+//! What becomes of a reservation, and that money and seats agree with it.
+
+use e2e::{Falla, Outcome, Stack, at_its_own_time, flights, paid_with, sample};
+use events::{Context, StreamId};
+use serde_json::{Value, json};
+
+/// The log of a saga, a word a line.
+fn story(saga: &Value) -> Vec<String> {
+    let lines = saga["log"].as_array().unwrap().iter();
+    lines
+        .map(|line| {
+            let subject = ["evento", "comando", "estado", "motivo"]
+                .iter()
+                .find_map(|name| line[name].as_str());
+            format!(
+                "{} {}",
+                line["tipo"].as_str().unwrap(),
+                subject.unwrap_or_default()
+            )
+        })
+        .collect()
+}
+
+/// The same without what came from the stream after the answers: how much of it came before the end is a matter of speed.
+fn answered(saga: &Value) -> Vec<String> {
+    let mut saga = saga.clone();
+    saga["log"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|line| line["sentido"] != "nota");
+    story(&saga)
+}
+
+#[test]
+fn a_reservation_is_charged_seated_and_approved() {
+    let stack = Stack::from_env();
+    let body = paid_with(at_its_own_time(sample()), "tok_visa");
+    let booked = stack.booked(&body);
+    assert_eq!(stack.outcome(booked), Outcome::APPROVED);
+    assert_eq!(stack.seats(&flights(&body)[0]).held, 1);
+    let saga = stack.saga(booked);
+    assert_eq!(saga["estado"], "Completada");
+    assert_eq!(saga["id_reserva"], booked.id.to_string());
+    assert_eq!(
+        answered(&saga),
+        [
+            "Inicio ReservaCreada",
+            "ComandoEnviado PagarReserva",
+            "EventoRecibido ReservaPagada",
+            "ComandoEnviado ConfirmarReserva",
+            "EventoRecibido ReservaGDSConfirmada",
+            "ComandoEnviado AprobarReserva",
+            "EventoRecibido ReservaAprobada",
+            "Fin Completada",
+        ]
+    );
+    for (context, kinds) in [
+        (
+            Context::Vuelos,
+            ["ReservaCreada", "ReservaAprobada"].as_slice(),
+        ),
+        (Context::Pagos, &["ReservaPagada"]),
+        (Context::Gds, &["ReservaGDSConfirmada"]),
+    ] {
+        assert_eq!(stack.kinds(StreamId::new(context, booked.id)), kinds);
+    }
+}
+
+#[test]
+fn a_declined_payment_cancels_and_charges_nothing() {
+    let stack = Stack::from_env();
+    for medio in ["tok_rechazada", "tok_fondos_insuficientes"] {
+        let body = paid_with(at_its_own_time(sample()), medio);
+        let booked = stack.booked(&body);
+        assert_eq!(stack.outcome(booked), Outcome::NOT_CHARGED, "{medio}");
+        assert_eq!(stack.seats(&flights(&body)[0]).held, 0);
+        let saga = stack.saga(booked);
+        assert_eq!(saga["motivo"], "PagoFallido");
+        assert_eq!(
+            answered(&saga),
+            [
+                "Inicio ReservaCreada",
+                "ComandoEnviado PagarReserva",
+                "EventoRecibido PagoFallido",
+                "CompensacionEnviada CancelarReserva",
+                "EventoRecibido ReservaCancelada",
+                "Fin Compensada",
+            ]
+        );
+    }
+}
+
+#[test]
+fn without_a_seat_the_charge_is_given_back() {
+    let stack = Stack::from_env();
+    let body = at_its_own_time(sample());
+    let vuelo = &flights(&body)[0];
+    stack.set_seats(vuelo, 0);
+    let booked = stack.booked(&body);
+    assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
+    let seats = stack.seats(vuelo);
+    assert_eq!((seats.held, seats.free), (0, 0));
+    let saga = stack.saga(booked);
+    assert_eq!(saga["motivo"], "ConfirmacionFallida");
+    assert_eq!(
+        answered(&saga),
+        [
+            "Inicio ReservaCreada",
+            "ComandoEnviado PagarReserva",
+            "EventoRecibido ReservaPagada",
+            "ComandoEnviado ConfirmarReserva",
+            "EventoRecibido ConfirmacionFallida",
+            "CompensacionEnviada RevertirPago",
+            "EventoRecibido PagoRevertido",
+            "CompensacionEnviada CancelarReserva",
+            "EventoRecibido ReservaCancelada",
+            "Fin Compensada",
+        ]
+    );
+}
+
+/// It charges, and no attempt is ever told so.
+#[test]
+fn a_provider_that_never_answers_is_undone_and_what_it_charged_is_given_back() {
+    let stack = Stack::from_env();
+    let booked = stack.booked(&paid_with(at_its_own_time(sample()), "tok_timeout"));
+    assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
+    let saga = stack.saga(booked);
+    assert_eq!(saga["motivo"], "PagarReserva: sin respuesta");
+    let given_up = saga["log"].as_array().unwrap().iter();
+    let given_up: Vec<_> = given_up
+        .filter(|line| line["tipo"] == "TiempoAgotado")
+        .map(|line| &line["intentos"])
+        .collect();
+    assert_eq!(given_up, [4]);
+}
+
+#[test]
+fn a_provider_that_fails_twice_charges_once() {
+    let stack = Stack::from_env();
+    let booked = stack.booked(&paid_with(at_its_own_time(sample()), "tok_intermitente"));
+    assert_eq!(stack.outcome(booked), Outcome::APPROVED);
+    let saga = stack.saga(booked);
+    let paid = saga["log"].as_array().unwrap().iter();
+    let mut paid =
+        paid.filter(|line| line["evento"] == "ReservaPagada" && line["via"] == "respuesta");
+    assert_eq!(paid.next().unwrap()["intentos"], 3, "{saga}");
+}
+
+#[test]
+fn two_who_charge_at_once_charge_once() {
+    let stack = Stack::from_env();
+    let body = paid_with(at_its_own_time(sample()), "tok_visa");
+    let booked = stack.booked(&body);
+    let charge = json!({ "id_reserva": booked.id, "data": body["pago"] });
+    let send = || {
+        let answer = stack.api.send("/pruebas/pagos/PagarReserva", &charge);
+        answer.expect(202)
+    };
+    let replies: Vec<Value> = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..4).map(|_| scope.spawn(send)).collect();
+        let replies = senders.into_iter().map(|sender| sender.join().unwrap());
+        replies.collect()
+    });
+    assert_eq!(stack.outcome(booked), Outcome::APPROVED);
+    for reply in replies {
+        assert_eq!(reply["eventos"][0]["type"], "ReservaPagada", "{reply}");
+        assert_eq!(reply["eventos"], replies_event(&stack, booked.id));
+    }
+}
+
+/// The events of a reservation's payment.
+fn replies_event(stack: &Stack, id: events::IdReserva) -> Value {
+    let stream = StreamId::new(Context::Pagos, id);
+    let stream = stack.wait(stack.streams().read_one(stream)).unwrap();
+    let events = stream.events.iter();
+    events
+        .map(|text| serde_json::from_str::<Value>(text).unwrap())
+        .collect()
+}
+
+/// Nobody pays, and the saga is told from outside that somebody did.
+#[test]
+fn an_event_moves_a_saga_on_whose_participant_is_silent() {
+    let stack = Stack::from_env();
+    let (key, silence) = (
+        e2e::unique("silencio"),
+        Falla {
+            contexto: "pagos",
+            comando: "PagarReserva",
+            modo: "silencio",
+            veces: 1_000,
+        },
+    );
+    stack.misbehave(stack.reservation_of(&key), silence);
+    let body = paid_with(at_its_own_time(sample()), "tok_visa");
+    let booked = stack.booked_as(&key, &body);
+    let event = json!({ "id_reserva": booked.id, "data": body["pago"] });
+    let answer = stack
+        .api
+        .send("/pruebas/pagos/eventos/ReservaPagada", &event)
+        .expect(202);
+    assert_eq!(answer["prueba"], true);
+    let outcome = stack.outcome(booked);
+    assert_eq!(
+        outcome,
+        Outcome {
+            charges: 0,
+            ..Outcome::APPROVED
+        },
+        "the event says so, and no provider was asked"
+    );
+    let saga = stack.saga(booked);
+    let paid = saga["log"].as_array().unwrap().iter();
+    let mut paid = paid.filter(|line| line["evento"] == "ReservaPagada");
+    assert_eq!(paid.next().unwrap()["via"], "flujo", "{saga}");
+}
