@@ -51,6 +51,8 @@ AeroAlpes on Lambda: the developer's commands.
   cargo xtask deploy FUNCTION       build one function and put it in place
   cargo xtask invoke FUNCTION [EVENT]     EVENT: a sample in functions/FUNCTION/events, or a file; default the first
   cargo xtask tick                  run the timers now
+  cargo xtask saga ID               a saga as it went, with its money and seats; ID: id_correlacion or id_reserva
+  cargo xtask sagas [ESTADO]        the sagas of a state, newest first              default RequiereIntervencion
   cargo xtask tail | parked | redrive | discard | verify | retention      operating it; each has --help
   cargo xtask tools                 install cargo-lambda and zig too, and say how to use them
 
@@ -105,7 +107,7 @@ fn dispatch(command: &str, mut args: Args) -> Result<()> {
         "deploy" => functions::deploy(workspace, args),
         "invoke" => functions::invoke(workspace, args),
         "tick" => functions::tick(workspace, args),
-        "tail" | "parked" | "redrive" | "discard" | "verify" | "retention" => {
+        "saga" | "sagas" | "tail" | "parked" | "redrive" | "discard" | "verify" | "retention" => {
             ops::hand_on(workspace, command, args)
         }
         "tools" => tools(workspace, args),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use events::{IdCorrelacion, IdReserva, Moment, Problem, kinds};
 use lambda_http::{Body, Response, http::StatusCode};
 use lambda_kit::http::{self, Refusal};
-use saga_engine::{Direction, Entry, Estado, Meaning, Outstanding, Saga, SagaId, Via, What};
+use saga_engine::{Direction, Entry, Estado, Meaning, Saga, SagaId, Via};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
@@ -170,10 +170,7 @@ impl From<&Saga> for ResumenSaga {
             inicio: saga.started().into(),
             actualizacion: saga.updated().into(),
             proximo_intento: saga.wake().map(Moment::from),
-            pendiente: saga
-                .outstanding
-                .as_ref()
-                .and_then(|out| pending(out, &saga.log)),
+            pendiente: pending(saga),
         }
     }
 }
@@ -187,24 +184,12 @@ impl From<Saga> for SagaDto {
     }
 }
 
-/// What is waited for. The log says its type: a command is logged before it is sent.
-fn pending(out: &Outstanding, log: &[Entry]) -> Option<PendienteSaga> {
-    let sent = log.iter().rev().find_map(|entry| match &entry.what {
-        What::ComandoEnviado {
-            comando,
-            id_comando,
-            ..
-        }
-        | What::CompensacionEnviada {
-            comando,
-            id_comando,
-            ..
-        } if *id_comando == out.command => Some(comando.clone()),
-        _ => None,
-    });
+/// What is waited for.
+fn pending(saga: &Saga) -> Option<PendienteSaga> {
+    let out = saga.outstanding.as_ref()?;
     Some(PendienteSaga {
         paso: out.step + 1,
-        comando: sent?,
+        comando: saga.awaited()?.to_owned(),
         direccion: Direccion(out.direction),
         intentos: out.attempts,
     })

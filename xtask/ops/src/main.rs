@@ -3,12 +3,15 @@
 
 mod parked;
 mod retention;
+mod saga;
 mod tail;
+mod timeline;
 mod verify;
 
 use std::{error::Error, process::ExitCode};
 
 use lambda_kit::Environment;
+use saga_engine::Estado;
 
 /// What a command comes to: false if it found something wrong.
 type Outcome = Result<bool, Box<dyn Error>>;
@@ -18,6 +21,10 @@ usage: ops COMMAND
 
   tail [--from-start] [--once] [--limit N] [--subject ID] [--json]
               the event log as it grows; --once ends at its tip
+  saga ID     a saga as it went, with the money and the seats it moved; ID: of the saga (id_correlacion), or of its
+              reservation
+  sagas [ESTADO]
+              the sagas of a state, newest first; without one, those that need a person
   parked [--discarded]
               what could not be handled, and why
   redrive [OWNER PLACE]
@@ -52,6 +59,9 @@ async fn run(command: &str, words: &[String]) -> Outcome {
     let environment = Environment::load().await;
     match (command, words.as_slice()) {
         ("tail", options) => tail::run(&environment, options).await,
+        ("saga", [id]) => saga::show(&environment, id).await,
+        ("sagas", []) => saga::list(&environment, Estado::RequiereIntervencion.name()).await,
+        ("sagas", [estado]) => saga::list(&environment, estado).await,
         ("parked", []) => parked::list(&environment, false).await,
         ("parked", ["--discarded"]) => parked::list(&environment, true).await,
         ("discard", [owner, place, note]) => {

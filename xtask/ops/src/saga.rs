@@ -1,0 +1,300 @@
+//! `saga` and `sagas`: where sagas stand, and the money and the seats that one moved.
+
+use std::error::Error;
+
+use event_store::StreamReader;
+use events::{Catalogue, Context, Event, IdReserva, Payload, StreamId};
+use gds::inventory::{self, Inventory, Vuelo};
+use lambda_kit::Environment;
+use pagos::simulador::{self, Movimiento, Tipo};
+use ports::Tables;
+use reserva_saga::{definitions, saga_of};
+use saga_engine::{Estado, Saga, SagaId, Sagas, Stored};
+use serde_json::Value;
+
+use crate::{
+    Outcome,
+    timeline::{entry, render, standing, time_of_day, waits},
+};
+
+/// How many sagas are listed at most.
+const LISTED: usize = 100;
+
+fn sagas(environment: &Environment) -> Sagas {
+    Sagas::new(environment.tables(), definitions(), environment.world())
+}
+
+pub(crate) async fn show(environment: &Environment, id: &str) -> Outcome {
+    let id = id
+        .parse()
+        .map_err(|_| format!("{id} is no id: a saga's or a reservation's is a UUID"))?;
+    let tables = environment.tables();
+    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+    let saga = find(&sagas(environment), &reader, id).await?;
+    let reservation = IdReserva(saga.subject);
+    let mut lines = render(&saga);
+    lines.push(String::new());
+    lines.extend(payments(&*tables, &reader, reservation).await?);
+    lines.extend(seats(&*tables, &reader, reservation).await?);
+    println!("{}", lines.join("\n"));
+    Ok(true)
+}
+
+/// The saga of that id, or of the reservation of that id.
+async fn find(sagas: &Sagas, reader: &StreamReader, id: SagaId) -> Result<Saga, Box<dyn Error>> {
+    if let Some(Stored { saga, .. }) = sagas.load(id).await? {
+        return Ok(saga);
+    }
+    let reservation = IdReserva(id.0);
+    let history = reader
+        .history(StreamId::new(Context::Vuelos, reservation))
+        .await?;
+    let Some((opening, _)) = history.first() else {
+        return Err(format!("there is neither a saga nor a reservation {id}").into());
+    };
+    let Some(own) = saga_of(opening) else {
+        return Err(format!("reservation {id} has no coordinator, and so no saga").into());
+    };
+    match sagas.load(own).await? {
+        Some(Stored { saga, .. }) => Ok(saga),
+        None => Err(format!(
+            "saga {own} of reservation {id} has not begun: the orchestrator has not heard of it yet"
+        )
+        .into()),
+    }
+}
+
+async fn payments(
+    tables: &dyn Tables,
+    reader: &StreamReader,
+    reservation: IdReserva,
+) -> Result<Vec<String>, Box<dyn Error>> {
+    let stream = StreamId::new(Context::Pagos, reservation);
+    let mut lines = entry("payment", &told(&reader.history(stream).await?));
+    let moved = simulador::ledger(tables, &pagos::key(reservation)).await?;
+    lines.extend(moved.iter().flat_map(|moved| entry("", &movement(moved))));
+    lines.extend(entry("", &balance(&moved)));
+    Ok(lines)
+}
+
+fn movement(moved: &Movimiento) -> String {
+    let kind = match moved.tipo {
+        Tipo::Cargo => "charge",
+        Tipo::Devolucion => "refund",
+    };
+    let pago = &moved.pago;
+    format!(
+        "{} {kind} of {} + {} {}, {}",
+        time_of_day(moved.cuando.timestamp()),
+        pago.monto.0,
+        pago.monto_vat.0,
+        pago.moneda,
+        pago.medio
+    )
+}
+
+fn balance(moved: &[Movimiento]) -> String {
+    match moved.first() {
+        None => "nothing was charged".to_owned(),
+        Some(charge) => {
+            let (left, currency) = (simulador::balance(moved), &charge.pago.moneda);
+            format!("charged and not given back: {left} {currency}")
+        }
+    }
+}
+
+async fn seats(
+    tables: &dyn Tables,
+    reader: &StreamReader,
+    reservation: IdReserva,
+) -> Result<Vec<String>, Box<dyn Error>> {
+    let stream = StreamId::new(Context::Gds, reservation);
+    let history = reader.history(stream).await?;
+    let mut lines = entry("seats", &told(&history));
+    let held = match history.last() {
+        Some((_, Payload::ReservaGDSConfirmada(held))) => &*held.sillas,
+        _ => &[],
+    };
+    if held.is_empty() {
+        lines.extend(entry("", "none is held"));
+    }
+    for flight in held {
+        let vuelo = Vuelo::from(flight);
+        let Inventory { capacity, free, .. } = inventory::read(tables, &vuelo).await?;
+        let seats = flight.sillas;
+        let text = format!("{vuelo}: {seats} held; {free} of {capacity} are free");
+        lines.extend(entry("", &text));
+    }
+    Ok(lines)
+}
+
+/// What a stream tells, in a line: its events, each with its motivo.
+fn told(history: &[(Event, Payload)]) -> String {
+    if history.is_empty() {
+        return "nothing has happened".to_owned();
+    }
+    let events = history.iter().map(|(event, _)| {
+        let motivo = event.data.get("motivo").and_then(Value::as_str);
+        let motivo = motivo.map(|motivo| format!(" ({motivo})"));
+        format!("{}{}", event.kind, motivo.unwrap_or_default())
+    });
+    events.collect::<Vec<_>>().join(", ")
+}
+
+pub(crate) async fn list(environment: &Environment, estado: &str) -> Outcome {
+    let Some(estado) = Estado::ALL.into_iter().find(|one| one.name() == estado) else {
+        let names = Estado::ALL.map(Estado::name).join(", ");
+        return Err(format!("{estado} is no state of a saga; there are {names}").into());
+    };
+    let page = sagas(environment).list(estado, None, LISTED).await?;
+    for saga in &page.sagas {
+        println!("{}", summary(saga).join("\n"));
+    }
+    match (page.sagas.len(), page.next) {
+        (0, _) => println!("No saga is {estado}."),
+        (count, None) => println!("{count} {estado}. `cargo xtask saga ID` shows one."),
+        (count, Some(_)) => println!(
+            "The newest {count} that are {estado}; GET /sagas?estado={estado} has them all."
+        ),
+    }
+    Ok(true)
+}
+
+fn summary(saga: &Saga) -> Vec<String> {
+    let mut lines = vec![format!("{}  begun {}", saga.id, saga.started())];
+    lines.extend(entry("", &format!("reservation {}", saga.subject)));
+    lines.extend(entry("", &standing(saga)));
+    lines.extend(
+        waits(saga)
+            .iter()
+            .flat_map(|waits| entry("", &format!("waits for {waits}"))),
+    );
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use event_store::{Decider, EventStore};
+    use events::{Command, CommandId, IdCorrelacion, SagaMode};
+    use futures::executor::block_on;
+    use gds::{CONFIRMAR_RESERVA, Gds, REVERTIR_CONFIRMACION};
+    use pagos::{PAGAR_RESERVA, Pagos, REVERTIR_PAGO, simulador::Simulador};
+    use ports::memory::{self, MemoryLog, MemoryTables};
+    use serde_json::json;
+
+    use super::*;
+
+    const RESERVA: IdReserva = IdReserva(uuid::Uuid::from_u128(7));
+
+    struct Bench {
+        tables: Arc<MemoryTables>,
+        store: EventStore,
+        pagos: Pagos,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let (world, _) = memory::world(1);
+            let tables = Arc::new(MemoryTables::new());
+            let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
+            let catalogue = Catalogue::current();
+            Self {
+                store: EventStore::new(tables.clone(), log, world.clone(), catalogue),
+                pagos: Pagos {
+                    gateway: Arc::new(Simulador::new(tables.clone(), world)),
+                },
+                tables,
+            }
+        }
+
+        fn send(&self, decider: &dyn Decider, kind: &str, data: Value) {
+            let command = Command {
+                id: CommandId(uuid::Uuid::new_v5(&RESERVA.0, kind.as_bytes())),
+                kind: kind.to_owned(),
+                subject: RESERVA,
+                correlationid: IdCorrelacion(RESERVA.0),
+                causationid: None,
+                sagamode: SagaMode::Orquestacion,
+                traceparent: None,
+                prueba: true,
+                data,
+            };
+            block_on(self.store.handle(decider, &command)).unwrap();
+        }
+
+        fn pays(&self, medio: &str) {
+            let data =
+                json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": medio});
+            self.send(&self.pagos, PAGAR_RESERVA, data);
+        }
+
+        fn payments(&self) -> Vec<String> {
+            block_on(payments(&*self.tables, self.store.reader(), RESERVA)).unwrap()
+        }
+
+        fn seats(&self) -> Vec<String> {
+            block_on(seats(&*self.tables, self.store.reader(), RESERVA)).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_charge_and_its_refund() {
+        let bench = Bench::new();
+        assert_eq!(
+            bench.payments(),
+            [
+                "payment   nothing has happened",
+                "          nothing was charged"
+            ]
+        );
+        bench.pays("tok_visa");
+        bench.send(&bench.pagos, REVERTIR_PAGO, json!({}));
+        let lines = bench.payments();
+        assert_eq!(lines.len(), 4, "{lines:?}");
+        assert_eq!(lines[0], "payment   ReservaPagada, PagoRevertido");
+        assert!(lines[1].ends_with(" charge of 100.00 + 19.00 USD, tok_visa"));
+        assert!(lines[2].ends_with(" refund of 100.00 + 19.00 USD, tok_visa"));
+        assert_eq!(lines[3], "          charged and not given back: 0.00 USD");
+    }
+
+    #[test]
+    fn a_payment_that_was_declined() {
+        let bench = Bench::new();
+        bench.pays("tok_rechazada");
+        assert_eq!(
+            bench.payments(),
+            [
+                "payment   PagoFallido (tarjeta rechazada)",
+                "          nothing was charged"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_seats_that_are_held_until_they_are_given_back() {
+        let bench = Bench::new();
+        let leg = json!({
+            "fecha_salida": "2022-11-22T13:10:00Z", "fecha_llegada": "2022-11-22T15:10:00Z",
+            "origen": {"codigo": "BOG"}, "destino": {"codigo": "JFK"}
+        });
+        let itinerarios = json!([{"odos": [{"segmentos": [{"legs": [leg]}]}]}]);
+        bench.send(&Gds, CONFIRMAR_RESERVA, json!({"itinerarios": itinerarios}));
+        assert_eq!(
+            bench.seats(),
+            [
+                "seats     ReservaGDSConfirmada",
+                "          BOG-JFK#2022-11-22T13:10:00Z: 1 held; 179 of 180 are free"
+            ]
+        );
+        bench.send(&Gds, REVERTIR_CONFIRMACION, json!({}));
+        assert_eq!(
+            bench.seats(),
+            [
+                "seats     ReservaGDSConfirmada, ConfirmacionGDSRevertida",
+                "          none is held"
+            ]
+        );
+    }
+}
