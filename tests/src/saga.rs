@@ -57,6 +57,16 @@ pub struct Falla<'a> {
     pub veces: u32,
 }
 
+impl Falla<'_> {
+    /// Nobody answers who is to charge.
+    pub const SILENT_PAYMENT: Self = Falla {
+        contexto: "pagos",
+        comando: "PagarReserva",
+        modo: "silencio",
+        veces: 1_000,
+    };
+}
+
 /// What became of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Outcome {
@@ -266,4 +276,19 @@ impl Stack {
 fn is_at_rest(saga: &Saga) -> bool {
     let stuck = saga.estado == Estado::RequiereIntervencion;
     saga.estado.has_ended() || stuck
+}
+
+/// The log of a saga as the API tells it, a line each: what was sent, what was answered, what was decided. Without what came from
+/// the stream besides, for how much of that comes before the end is a matter of speed.
+pub fn story(saga: &Value) -> Vec<String> {
+    let lines = saga["log"].as_array().unwrap().iter();
+    let lines = lines.filter(|line| line["sentido"] != "nota");
+    lines
+        .map(|line| {
+            let names = ["evento", "comando", "estado", "motivo", "nota", "problema"];
+            let about = names.iter().find_map(|name| line[name].as_str());
+            let what = line["tipo"].as_str().unwrap();
+            format!("{what} {}", about.unwrap_or_default())
+        })
+        .collect()
 }

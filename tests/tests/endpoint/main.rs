@@ -12,9 +12,13 @@
 mod adapters;
 mod bad_input;
 mod book;
+mod cancellation;
 mod crash;
+mod deadline;
 mod health_and_docs;
 mod idempotency;
+mod intervention;
+mod last_seat;
 mod poison;
 mod sagas;
 mod volume;

@@ -1,35 +1,8 @@
 //! What becomes of a reservation, and that money and seats agree with it.
 
-use e2e::{Falla, Outcome, Stack, at_its_own_time, flights, paid_with, sample};
-use events::{Context, StreamId};
+use e2e::{Falla, Outcome, Stack, at_its_own_time, flights, paid_with, sample, story, unique};
+use events::{Context, IdReserva, StreamId};
 use serde_json::{Value, json};
-
-/// The log of a saga, a word a line.
-fn story(saga: &Value) -> Vec<String> {
-    let lines = saga["log"].as_array().unwrap().iter();
-    lines
-        .map(|line| {
-            let subject = ["evento", "comando", "estado", "motivo"]
-                .iter()
-                .find_map(|name| line[name].as_str());
-            format!(
-                "{} {}",
-                line["tipo"].as_str().unwrap(),
-                subject.unwrap_or_default()
-            )
-        })
-        .collect()
-}
-
-/// The same without what came from the stream after the answers: how much of it came before the end is a matter of speed.
-fn answered(saga: &Value) -> Vec<String> {
-    let mut saga = saga.clone();
-    saga["log"]
-        .as_array_mut()
-        .unwrap()
-        .retain(|line| line["sentido"] != "nota");
-    story(&saga)
-}
 
 #[test]
 fn a_reservation_is_charged_seated_and_approved() {
@@ -42,7 +15,7 @@ fn a_reservation_is_charged_seated_and_approved() {
     assert_eq!(saga["estado"], "Completada");
     assert_eq!(saga["id_reserva"], booked.id.to_string());
     assert_eq!(
-        answered(&saga),
+        story(&saga),
         [
             "Inicio ReservaCreada",
             "ComandoEnviado PagarReserva",
@@ -77,7 +50,7 @@ fn a_declined_payment_cancels_and_charges_nothing() {
         let saga = stack.saga(booked);
         assert_eq!(saga["motivo"], "PagoFallido");
         assert_eq!(
-            answered(&saga),
+            story(&saga),
             [
                 "Inicio ReservaCreada",
                 "ComandoEnviado PagarReserva",
@@ -103,7 +76,7 @@ fn without_a_seat_the_charge_is_given_back() {
     let saga = stack.saga(booked);
     assert_eq!(saga["motivo"], "ConfirmacionFallida");
     assert_eq!(
-        answered(&saga),
+        story(&saga),
         [
             "Inicio ReservaCreada",
             "ComandoEnviado PagarReserva",
@@ -165,12 +138,12 @@ fn two_who_charge_at_once_charge_once() {
     assert_eq!(stack.outcome(booked), Outcome::APPROVED);
     for reply in replies {
         assert_eq!(reply["eventos"][0]["type"], "ReservaPagada", "{reply}");
-        assert_eq!(reply["eventos"], replies_event(&stack, booked.id));
+        assert_eq!(reply["eventos"], payments_of(&stack, booked.id));
     }
 }
 
 /// The events of a reservation's payment.
-fn replies_event(stack: &Stack, id: events::IdReserva) -> Value {
+fn payments_of(stack: &Stack, id: IdReserva) -> Value {
     let stream = StreamId::new(Context::Pagos, id);
     let stream = stack.wait(stack.streams().read_one(stream)).unwrap();
     let events = stream.events.iter();
@@ -183,16 +156,8 @@ fn replies_event(stack: &Stack, id: events::IdReserva) -> Value {
 #[test]
 fn an_event_moves_a_saga_on_whose_participant_is_silent() {
     let stack = Stack::from_env();
-    let (key, silence) = (
-        e2e::unique("silencio"),
-        Falla {
-            contexto: "pagos",
-            comando: "PagarReserva",
-            modo: "silencio",
-            veces: 1_000,
-        },
-    );
-    stack.misbehave(stack.reservation_of(&key), silence);
+    let key = unique("silencio");
+    stack.misbehave(stack.reservation_of(&key), Falla::SILENT_PAYMENT);
     let body = paid_with(at_its_own_time(sample()), "tok_visa");
     let booked = stack.booked_as(&key, &body);
     let event = json!({ "id_reserva": booked.id, "data": body["pago"] });

@@ -1,0 +1,55 @@
+//! A reservation that waited too long for its saga.
+
+use std::sync::Arc;
+
+use e2e::{Booked, Outcome, Stack, at_its_own_time, flights, nobody, sample, story};
+use event_store::{EventStore, Handled};
+use events::Catalogue;
+use jiff::{SignedDuration, Timestamp};
+use ports::{Clock, World};
+use saga_engine::SagaId;
+use vuelos::{CREAR_RESERVA, Vuelos};
+
+/// A clock that is 25 hours slow.
+struct Slow(Arc<dyn Clock>);
+
+impl Clock for Slow {
+    fn now(&self) -> Timestamp {
+        self.0.now() - SignedDuration::from_hours(25)
+    }
+}
+
+#[test]
+fn a_reservation_of_yesterday_is_cancelled_and_never_charged() {
+    let stack = Stack::from_env();
+    let world = World {
+        clock: Arc::new(Slow(stack.world.clock.clone())),
+        ..stack.world.clone()
+    };
+    let (tables, log) = (stack.tables.clone(), stack.log.clone());
+    let store = EventStore::new(tables, log, world, Catalogue::current());
+    let body = at_its_own_time(sample());
+    let command = stack.command(CREAR_RESERVA, nobody(), body.clone());
+    let handled = stack.wait(store.handle(&Vuelos, &command)).unwrap();
+    assert!(
+        matches!(handled, Handled::Committed { appended: true, .. }),
+        "{handled:?}"
+    );
+
+    let booked = Booked {
+        id: command.subject,
+        saga: SagaId(command.correlationid.0),
+    };
+    assert_eq!(stack.outcome(booked), Outcome::NOT_CHARGED);
+    assert_eq!(stack.seats(&flights(&body)[0]).held, 0);
+    assert_eq!(
+        story(&stack.saga(booked)),
+        [
+            "Inicio ReservaCreada",
+            "CancelacionPedida plazo",
+            "CompensacionEnviada CancelarReserva",
+            "EventoRecibido ReservaCancelada",
+            "Fin Compensada",
+        ]
+    );
+}

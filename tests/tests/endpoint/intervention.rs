@@ -1,0 +1,123 @@
+//! What cannot be undone waits for a person, who sees it and has it go on.
+
+use e2e::{
+    Answer, Booked, Falla, Outcome, Stack, at_its_own_time, flights, nobody, sample, story, unique,
+};
+use saga_engine::Estado;
+use serde_json::{Value, json};
+
+/// Charged, without a seat, and the charge cannot be given back.
+const STUCK: Outcome = Outcome {
+    saga: Estado::RequiereIntervencion,
+    reserva: "Pendiente",
+    charges: 1,
+    refunds: 0,
+    seated: false,
+};
+
+/// The way in which giving back fails, so often that it is for good.
+fn failing(modo: &str) -> Falla<'_> {
+    Falla {
+        contexto: "pagos",
+        comando: "RevertirPago",
+        modo,
+        veces: 1_000,
+    }
+}
+
+/// A reservation that comes to be stuck.
+fn stuck(stack: &Stack, modo: &str) -> Booked {
+    let (key, body) = (unique("atascada"), at_its_own_time(sample()));
+    stack.misbehave(stack.reservation_of(&key), failing(modo));
+    stack.set_seats(&flights(&body)[0], 0);
+    let booked = stack.booked_as(&key, &body);
+    assert_eq!(stack.outcomes(&[booked]), [STUCK]);
+    booked
+}
+
+fn resume(stack: &Stack, booked: Booked, body: &Value) -> Answer {
+    let path = format!("/sagas/{}/reanudacion", booked.saga);
+    stack.api.send(&path, body)
+}
+
+/// Whether an operator sees it.
+fn is_listed(stack: &Stack, booked: Booked) -> bool {
+    let mut after = String::new();
+    loop {
+        let path = format!("/sagas?estado=RequiereIntervencion&limite=50{after}");
+        let page = stack.api.get(&path).expect(200);
+        let sagas = page["sagas"].as_array().unwrap();
+        let ours = |saga: &Value| saga["id_correlacion"] == booked.saga.to_string();
+        if let Some(saga) = sagas.iter().find(|saga| ours(saga)) {
+            assert_eq!(saga["estado"], "RequiereIntervencion");
+            assert_eq!(saga["id_reserva"], booked.id.to_string());
+            return true;
+        }
+        match page["siguiente"].as_str() {
+            Some(next) => after = format!("&siguiente={next}"),
+            None => return false,
+        }
+    }
+}
+
+#[test]
+fn an_undoing_that_is_refused_waits_and_goes_on_when_it_is_resumed() {
+    let stack = Stack::from_env();
+    let booked = stuck(&stack, "falla");
+    assert!(is_listed(&stack, booked));
+    let again = json!({ "nota": "otra vez" });
+    resume(&stack, booked, &again).expect(202);
+    assert_eq!(stack.outcomes(&[booked]), [STUCK], "it is refused still");
+
+    let healed = Falla {
+        veces: 0,
+        ..failing("falla")
+    };
+    stack.misbehave(booked.id, healed);
+    let answer = resume(&stack, booked, &json!({})).expect(202);
+    assert_eq!(answer["id_correlacion"], booked.saga.to_string());
+    assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
+    assert!(!is_listed(&stack, booked));
+    let story = story(&stack.saga(booked));
+    let resumed = story.iter().filter(|line| line.starts_with("Reanudada"));
+    assert_eq!(
+        resumed.collect::<Vec<_>>(),
+        ["Reanudada otra vez", "Reanudada "]
+    );
+    resume(&stack, booked, &again).problem(409);
+}
+
+#[test]
+fn an_undoing_that_nobody_answers_is_given_up_and_a_person_does_it() {
+    let stack = Stack::from_env();
+    let booked = stuck(&stack, "error");
+    assert!(is_listed(&stack, booked));
+    let saga = stack.saga(booked);
+    let given_up = saga["log"].as_array().unwrap().iter();
+    let given_up: Vec<_> = given_up
+        .filter(|line| line["tipo"] == "TiempoAgotado")
+        .map(|line| &line["intentos"])
+        .collect();
+    assert_eq!(given_up, [8]);
+
+    resume(&stack, booked, &json!({ "hecho": true })).problem(400);
+    let done = json!({ "hecho": true, "nota": "devuelto en la caja" });
+    resume(&stack, booked, &done).expect(202);
+    let by_hand = Outcome {
+        charges: 1,
+        ..Outcome::NOT_CHARGED
+    };
+    assert_eq!(stack.outcome(booked), by_hand, "the provider was not asked");
+    let story = story(&stack.saga(booked));
+    assert!(story.contains(&"PasoMarcado devuelto en la caja".to_owned()));
+}
+
+#[test]
+fn only_what_waits_for_a_person_is_resumed() {
+    let stack = Stack::from_env();
+    let booked = stack.booked(&at_its_own_time(sample()));
+    assert_eq!(stack.outcome(booked), Outcome::APPROVED);
+    resume(&stack, booked, &json!({})).problem(409);
+    let path = format!("/sagas/{}/reanudacion", nobody());
+    stack.api.send(&path, &json!({})).problem(404);
+}
