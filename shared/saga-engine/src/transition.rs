@@ -521,9 +521,11 @@ fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
-/// The moment a while after; the last there is, where that is beyond it.
-pub(crate) fn later(now: Timestamp, by: Duration) -> Timestamp {
-    now.checked_add(signed(by)).unwrap_or(Timestamp::MAX)
+/// The moment a while after, in whole milliseconds as all that is stored; the last there is, where that is beyond it.
+fn later(now: Timestamp, by: Duration) -> Timestamp {
+    let milliseconds = by.as_micros().div_ceil(1_000);
+    let by = SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
+    now.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 impl StepStatus {

@@ -41,16 +41,12 @@ fn call(participant: &'static str, data: Mapping) -> Call {
     }
 }
 
-fn undo(
-    participant: &'static str,
-    command: &'static str,
-    success: &'static str,
-) -> Option<Compensation> {
-    Some(Compensation {
+fn undo(participant: &'static str, command: &'static str, success: &'static str) -> Compensation {
+    Compensation {
         command,
         call: call(participant, Mapping::empty().field("motivo", "saga.motivo")),
         success,
-    })
+    }
 }
 
 fn definition() -> Definition {
@@ -87,7 +83,7 @@ fn definition() -> Definition {
                 articulo(),
                 "MercanciaApartada",
                 Some("MercanciaAgotada"),
-                undo("bodega", "LiberarMercancia", "MercanciaLiberada"),
+                Some(undo("bodega", "LiberarMercancia", "MercanciaLiberada")),
             ),
             step(
                 "AvisarTaller",
@@ -103,7 +99,7 @@ fn definition() -> Definition {
                 cobro,
                 "TarjetaCobrada",
                 Some("TarjetaRechazada"),
-                undo("caja", "DevolverCobro", "CobroDevuelto"),
+                Some(undo("caja", "DevolverCobro", "CobroDevuelto")),
             ),
             step(
                 "PedirTransporte",
@@ -111,7 +107,11 @@ fn definition() -> Definition {
                 Mapping::empty(),
                 "TransportePedido",
                 None,
-                undo("transporte", "DespedirTransporte", "TransporteDespedido"),
+                Some(undo(
+                    "transporte",
+                    "DespedirTransporte",
+                    "TransporteDespedido",
+                )),
             ),
             step(
                 "EnviarRecibo",
@@ -284,10 +284,10 @@ impl Play for Pedido {
                     .is_some_and(|undo| has(undo.success));
             match (saga.estado.name(), &step.compensation) {
                 ("Completada", _) if !stands => {
-                    found.push(format!("{} does not stand", step.command))
+                    found.push(format!("{} does not stand", step.command));
                 }
                 ("Compensada", Some(_)) if stands => {
-                    found.push(format!("{} still stands", step.command))
+                    found.push(format!("{} still stands", step.command));
                 }
                 _ => {}
             }

@@ -179,7 +179,7 @@ impl Play for Reserva {
     }
 
     async fn open(&self, setting: &Setting, fails_at: Option<usize>) -> (SagaId, Fact) {
-        let free = if fails_at == Some(3) { 0 } else { 1 };
+        let free = u32::from(fails_at != Some(3));
         inventory::set_free(&*setting.tables, &flight(), free)
             .await
             .unwrap();

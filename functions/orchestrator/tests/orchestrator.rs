@@ -1,0 +1,331 @@
+//! The function at its boundary: batches of Kinesis and wake-ups in, sagas moved on, over participants and tables in memory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use consumer::{Parked, Parking, Reason};
+use event_store::StreamReader;
+use events::{Catalogue, IdReserva, SagaMode, vuelos::EstadoReserva};
+use futures::executor::block_on;
+use http_testing::System;
+use jiff::Timestamp;
+use lambda_kit::kinesis::RetryBatch;
+use orchestrator::{App, CONSUMER, Invocation};
+use ports::{CallError, LogRecord, Tables};
+use reserva_saga::{FunctionParticipants, definitions, function_of};
+use saga_engine::{Coordinator, Definitions, Estado, SagaId, Sagas, What};
+use serde_json::{Value, json};
+use simulation::{Fault, Faults};
+use uuid::Uuid;
+
+const BATCH: &str = include_str!("../events/lote.json");
+const WAKE: &str = include_str!("../events/despertar.json");
+const SAMPLE_SAGA: SagaId = SagaId(Uuid::from_u128(0x019c_1350_4b81_7b22_9d02_6e7f_8091_a2b3));
+
+/// The function over a system.
+struct Fixture {
+    system: System,
+    app: App,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self::over(definitions(), &Faults::none(), true)
+    }
+
+    fn over(definitions: Definitions, faults: &Faults, partial_batch: bool) -> Self {
+        let system = System::new();
+        let tables: Arc<dyn Tables> = Arc::new(faults.tables(system.tables.clone()));
+        let (world, catalogue) = (system.world.clone(), Catalogue::current());
+        let sagas = Sagas::new(tables.clone(), definitions, world.clone());
+        let participants = Arc::new(FunctionParticipants(system.functions.clone()));
+        let app = App {
+            coordinator: Coordinator::new(sagas, participants),
+            reader: StreamReader::new(tables.clone(), catalogue.clone()),
+            parking: Parking::new(tables, world.clock.clone(), &catalogue),
+            partial_batch,
+            world,
+        };
+        Self { system, app }
+    }
+
+    fn invoke(&self, payload: &Value, deadline: Timestamp) -> Result<Value, RetryBatch> {
+        let invocation: Invocation = serde_json::from_value(payload.clone()).unwrap();
+        let done = block_on(self.app.handle(invocation, deadline))?;
+        Ok(serde_json::to_value(done).unwrap())
+    }
+
+    fn in_time(&self, payload: &Value) -> Value {
+        self.invoke(payload, Timestamp::MAX).unwrap()
+    }
+
+    /// All of the log, as one batch.
+    fn log(&self) -> Value {
+        batch_of(&self.system.log.records())
+    }
+
+    fn estado(&self, id: IdReserva) -> Estado {
+        self.system.saga(id).estado
+    }
+
+    fn parked(&self) -> Vec<Parked> {
+        block_on(self.app.parking.list()).unwrap()
+    }
+}
+
+fn batch_of(records: &[LogRecord]) -> Value {
+    let records = records.iter().map(|record| {
+        json!({
+            "eventID": format!("{}:{}", record.shard, record.sequence.0),
+            "kinesis": {
+                "partitionKey": record.partition_key,
+                "sequenceNumber": record.sequence.0,
+                "data": STANDARD.encode(&record.data),
+                "approximateArrivalTimestamp": 1_769_853_600.5,
+            },
+        })
+    });
+    json!({"Records": records.collect::<Vec<_>>()})
+}
+
+fn text(json: &str) -> Value {
+    serde_json::from_str(json).unwrap()
+}
+
+fn all_taken() -> Value {
+    json!({"batchItemFailures": []})
+}
+
+#[test]
+fn one_batch_takes_a_reservation_from_made_to_approved() {
+    let fixture = Fixture::new();
+    let ids = [fixture.system.create(None), fixture.system.create(None)];
+    assert_eq!(fixture.in_time(&fixture.log()), all_taken());
+    for id in ids {
+        assert_eq!(fixture.estado(id), Estado::Completada);
+        let expected = [
+            "ReservaCreada",
+            "ReservaPagada",
+            "ReservaGDSConfirmada",
+            "ReservaAprobada",
+        ];
+        assert_eq!(fixture.system.events_of(id), expected);
+    }
+    // What it led to comes back in the log, and all of it may come again.
+    let before: Vec<_> = ids.iter().map(|id| fixture.system.saga(*id)).collect();
+    for _ in 0..2 {
+        assert_eq!(fixture.in_time(&fixture.log()), all_taken());
+    }
+    let after: Vec<_> = ids.iter().map(|id| fixture.system.saga(*id)).collect();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn the_samples_are_understood() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.in_time(&text(BATCH)), all_taken());
+    let saga = block_on(fixture.app.coordinator.sagas().load(SAMPLE_SAGA)).unwrap();
+    assert!(saga.is_some(), "it began");
+    let reasons: Vec<_> = fixture
+        .parked()
+        .iter()
+        .map(|parked| parked.reason)
+        .collect();
+    assert_eq!(reasons, [Reason::Undecodable]);
+    assert_eq!(fixture.parked()[0].owner, CONSUMER);
+    let woken = fixture.in_time(&text(WAKE));
+    assert_eq!(woken, json!({"despertadas": 1, "fallidas": 0}));
+}
+
+#[test]
+fn a_choreographed_reservation_is_left_alone() {
+    let fixture = Fixture::new();
+    let mut command = fixture.system.creation();
+    command.sagamode = SagaMode::Coreografia;
+    fixture.system.take(events::Context::Vuelos, &command);
+    assert_eq!(fixture.in_time(&fixture.log()), all_taken());
+    assert_eq!(fixture.system.events_of(command.subject), ["ReservaCreada"]);
+    let id = SagaId(command.correlationid.0);
+    assert_eq!(block_on(fixture.system.sagas.load(id)).unwrap(), None);
+}
+
+#[test]
+fn a_reservation_from_before_there_were_sagas_is_carried_on_or_cancelled_by_its_age() {
+    for (hours, kinds) in [
+        (23, ["ReservaCreada", "ReservaPagada"].as_slice()),
+        (25, ["ReservaCreada", "ReservaCancelada"].as_slice()),
+    ] {
+        let fixture = Fixture::new();
+        let id = fixture.system.create(None);
+        fixture.system.clock.advance(Duration::from_hours(hours));
+        assert_eq!(fixture.in_time(&fixture.log()), all_taken());
+        assert_eq!(fixture.system.events_of(id)[..2], *kinds, "{hours} h");
+        let saga = fixture.system.saga(id);
+        let motivo = (hours > 24).then_some("plazo");
+        assert_eq!(saga.reason.as_deref(), motivo);
+    }
+}
+
+/// Version 1 of ReservaCreada told neither journey nor price: there is nothing to charge.
+#[test]
+fn a_reservation_whose_price_nobody_told_is_cancelled() {
+    let fixture = Fixture::new();
+    let old = include_str!("../../../shared/events/samples/vuelos/ReservaCreada.v1.json");
+    let time = fixture.system.world.clock.now().as_millisecond();
+    let mut event = text(old);
+    event["time"] = time.into();
+    let data = event.to_string();
+    let record = LogRecord {
+        shard: "shardId-000000000000".into(),
+        sequence: ports::SequenceNumber("1".into()),
+        partition_key: "x".into(),
+        data: data.into_bytes(),
+        arrived: Timestamp::UNIX_EPOCH,
+    };
+    assert_eq!(fixture.in_time(&batch_of(&[record])), all_taken());
+    let page = block_on(fixture.system.sagas.list(Estado::Compensada, None, 10)).unwrap();
+    let reason = page.sagas[0].reason.as_deref();
+    assert_eq!(
+        reason,
+        Some("PagarReserva: nothing is known of ReservaCreada.pago.monto")
+    );
+}
+
+#[test]
+fn without_time_it_only_stores_what_is_to_be_done_and_a_wake_up_does_it() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create(None);
+    let now = fixture.system.world.clock.now();
+    assert_eq!(fixture.invoke(&fixture.log(), now).unwrap(), all_taken());
+    assert_eq!(fixture.system.events_of(id), ["ReservaCreada"]);
+    let due = block_on(fixture.system.sagas.due(10)).unwrap();
+    assert_eq!(due.sagas, [fixture.system.saga_of(id)]);
+    let wake = json!({"despertar": due.sagas});
+    assert_eq!(
+        fixture.in_time(&wake),
+        json!({"despertadas": 1, "fallidas": 0})
+    );
+    assert_eq!(fixture.estado(id), Estado::Completada);
+}
+
+#[test]
+fn a_participant_that_never_answers_does_not_hold_up_the_batch() {
+    let fixture = Fixture::new();
+    let pagos = function_of("pagos").unwrap();
+    fixture
+        .system
+        .functions
+        .deploy(pagos, |_| futures::future::pending());
+    let id = fixture.system.create(None);
+    assert_eq!(fixture.in_time(&fixture.log()), all_taken());
+    let saga = fixture.system.saga(id);
+    let out = saga.outstanding.unwrap();
+    assert_eq!((saga.estado, out.attempts), (Estado::EnCurso, 1));
+    assert!(
+        out.due > Some(fixture.system.world.clock.now()),
+        "it is sent again later"
+    );
+}
+
+#[test]
+fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
+    let fixture = Fixture::new();
+    let gds = function_of("gds").unwrap();
+    fixture.system.functions.deploy(gds, |_| {
+        futures::future::ready(Err(CallError::Unavailable("down".into())))
+    });
+    let id = fixture.system.create(None);
+    for _ in 0..20 {
+        fixture.in_time(&fixture.log());
+        fixture.system.clock.advance(Duration::from_mins(2));
+        let due = block_on(fixture.system.sagas.due(10)).unwrap();
+        fixture.in_time(&json!({"despertar": due.sagas}));
+    }
+    // Gds is asked to undo too, and does not answer: somebody has to look into it.
+    let saga = fixture.system.saga(id);
+    assert_eq!(saga.estado, Estado::RequiereIntervencion);
+    let gave_up = |entry: &saga_engine::Entry| match entry.what {
+        What::TiempoAgotado { paso, intentos, .. } => Some((paso, intentos)),
+        _ => None,
+    };
+    let gave_up: Vec<_> = saga.log.iter().filter_map(gave_up).collect();
+    assert_eq!(gave_up, [(3, 4), (3, 8)]);
+}
+
+#[test]
+fn what_cannot_be_stored_is_delivered_again() {
+    // The read of the first saga.
+    for partial_batch in [true, false] {
+        let faults = Faults::once(0, Fault::FailBefore);
+        let fixture = Fixture::over(definitions(), &faults, partial_batch);
+        let id = fixture.system.create(None);
+        let log = fixture.log();
+        let first = log["Records"][0]["kinesis"]["sequenceNumber"].clone();
+        let answer = fixture.invoke(&log, Timestamp::MAX);
+        if partial_batch {
+            let failures = json!({"batchItemFailures": [{"itemIdentifier": first}]});
+            assert_eq!(answer.unwrap(), failures);
+        } else {
+            assert_eq!(json!(answer.unwrap_err().sequence), first);
+        }
+        assert_eq!(fixture.in_time(&log), all_taken());
+        assert_eq!(fixture.estado(id), Estado::Completada);
+    }
+}
+
+#[test]
+fn a_saga_of_another_build_is_passed_by() {
+    let newer = Fixture::new();
+    let id = newer.system.create_in(Estado::EnCurso);
+    let older = Fixture::over(Definitions::default(), &Faults::none(), true);
+    let app = App {
+        coordinator: Coordinator::new(
+            Sagas::new(
+                newer.system.tables.clone(),
+                Definitions::default(),
+                newer.system.world.clone(),
+            ),
+            Arc::new(FunctionParticipants(newer.system.functions.clone())),
+        ),
+        ..older.app
+    };
+    let fixture = Fixture {
+        system: newer.system,
+        app,
+    };
+    let before = fixture.system.saga(id);
+    assert_eq!(fixture.in_time(&fixture.log()), all_taken());
+    let wake = json!({"despertar": [fixture.system.saga_of(id)]});
+    assert_eq!(
+        fixture.in_time(&wake),
+        json!({"despertadas": 1, "fallidas": 0})
+    );
+    assert_eq!(fixture.system.saga(id), before);
+}
+
+#[test]
+fn the_reservation_shows_where_its_saga_has_brought_it() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create(None);
+    fixture.in_time(&fixture.log());
+    fixture.system.project();
+    let row = shown(&fixture.system, id);
+    assert_eq!(row, Some(EstadoReserva::Aprobada));
+}
+
+fn shown(system: &System, id: IdReserva) -> Option<EstadoReserva> {
+    use projections::views::reservas;
+    let tables = system.tables.clone();
+    let generations = projections::Generations::new(tables.clone(), system.world.clock.clone());
+    let live = block_on(generations.live(reservas::NAME)).unwrap();
+    let row = block_on(reservas::one(&*tables, &live, id)).unwrap();
+    row.and_then(|row| row.estado)
+}
