@@ -1,6 +1,6 @@
 //! The stack under test, from inside: its log, its streams, its views, what it has parked.
 
-use std::{env, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, env, sync::Arc, time::Duration};
 
 use consumer::{Parked, ParkedWhat, Parking};
 use event_store::{EventStore, Stream, StreamReader};
@@ -99,6 +99,14 @@ impl Stack {
     /// Books over HTTP; the reservation that was made.
     pub fn book(&self, body: &Value) -> IdReserva {
         reservation(&self.api.book(body.to_string().as_bytes(), &[]))
+    }
+
+    /// The texts of all events of a reservation, of every context.
+    pub fn committed(&self, id: IdReserva) -> BTreeSet<Vec<u8>> {
+        let streams = Context::ALL.map(|context| StreamId::new(context, id));
+        let streams = self.wait(self.streams().read(&streams)).unwrap();
+        let texts = streams.into_iter().flat_map(|stream| stream.events);
+        texts.map(String::into_bytes).collect()
     }
 
     /// A reservation's stream in vuelos.
