@@ -17,7 +17,7 @@ use saga_engine::{
     Answer, Definition, Direction, Dispatch, Entry, Estado, Input, Meaning, NoAnswer, Participants,
     Rules, Saga, TABLE, What, transition,
 };
-use saga_kit::{Script, Stream, at_every_effect, hunt};
+use saga_kit::{Script, hunt, run};
 use uuid::Uuid;
 
 use crate::play::Reserva;
@@ -336,28 +336,28 @@ impl Tables for LogsLater {
     }
 }
 
-/// The first script that finds it, as it is told by the report.
+/// Plays scripts until one finds it.
 #[track_caller]
 fn assert_found(planted: Planted) {
-    let play = Reserva {
+    let planted_in = |declined_by| Reserva {
+        declined_by,
         planted: Some(planted),
         ..Reserva::default()
     };
-    // Where a payment is charged and never told of, scripts of their own look.
-    let unanswered = Reserva {
-        declined_by: "tok_timeout",
-        planted: Some(planted),
-        ..Reserva::default()
-    };
-    let script = Script {
-        fails_at: Some(2),
-        stream: Stream::Held,
-        ..Script::default()
-    };
-    let mut failures = block_on(at_every_effect(&unanswered, script)).failures;
-    if failures.is_empty() {
-        failures = block_on(hunt(&play)).failures;
+    let plain = Script::default();
+    let fails_at = Some(2);
+    for (play, script) in [
+        (planted_in("tok_rechazada"), plain),
+        // Charged and never told of.
+        (planted_in("tok_timeout"), Script { fails_at, ..plain }),
+    ] {
+        let violations = block_on(run(&play, script)).violations;
+        if !violations.is_empty() {
+            println!("{planted:?} is found by {script:?}: {violations:?}");
+            return;
+        }
     }
+    let failures = block_on(hunt(&planted_in("tok_rechazada"))).failures;
     assert!(!failures.is_empty(), "{planted:?} was not found");
     println!("{planted:?} is found by {:?}", failures[0]);
 }
