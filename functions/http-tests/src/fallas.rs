@@ -5,7 +5,7 @@ use lambda_http::{Body, Request, Response, http::StatusCode};
 use lambda_kit::http::{self, Refusal};
 use parse::invalid;
 use participant::{Faults, Modo};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{App, contextos, solicitud::id};
 
@@ -32,15 +32,13 @@ impl App {
         let faults = Faults::new(self.tables.clone());
         let set = faults.set(contexto, comando, id_reserva, modo, veces);
         set.await?;
-        let mut body = json!({
-            "contexto": contexto.name(),
-            "comando": comando,
-            "modo": modo,
-            "veces": veces,
-        });
-        if let Some(id) = id_reserva {
-            body["id_reserva"] = json!(id);
-        }
+        let mut body = Map::from_iter([
+            ("contexto".to_owned(), contexto.name().into()),
+            ("comando".to_owned(), comando.into()),
+            ("modo".to_owned(), modo.name().into()),
+            ("veces".to_owned(), veces.into()),
+        ]);
+        body.extend(id_reserva.map(|id| ("id_reserva".to_owned(), json!(id))));
         Ok(http::json(StatusCode::ACCEPTED, &body))
     }
 }
