@@ -212,13 +212,20 @@ impl Stack {
         stored.map(|stored| stored.saga).collect()
     }
 
-    /// Wakes sagas whose time has come, unless that was done just now.
+    /// How many of these sagas have come to rest.
+    pub fn resting(&self, of: &[Booked]) -> usize {
+        let ids: Vec<_> = of.iter().map(|booked| booked.saga).collect();
+        let sagas = self.look(&ids);
+        sagas.iter().filter(|saga| is_at_rest(saga)).count()
+    }
+
+    /// Wakes sagas whose time has come, unless that was done just now. One that fails shows in sagas that do not get on.
     pub fn tick(&self) {
         let Ok(mut last) = LAST_TICK.try_lock() else {
             return;
         };
         if last.is_none_or(|last| last.elapsed() >= TICK) {
-            self.task(&json!({ "tarea": "despertar" }));
+            self.ask_timers(&json!({ "tarea": "despertar" }));
             *last = Some(Instant::now());
         }
     }

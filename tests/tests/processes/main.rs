@@ -1,4 +1,5 @@
-//! Function processes die at random while clients book: nothing that was accepted is lost.
+//! Function processes die at random while clients book and sagas run: nothing that was accepted is lost, every saga ends, and money
+//! and seats are where the reservations say.
 //!
 //! A program of its own, since it would fail other tests' requests. It kills processes of this machine, so it needs a runtime that
 //! runs functions here; one that runs them elsewhere is told by its having none.
@@ -19,21 +20,28 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use e2e::{PATIENCE, Stack, amount, eventually, journeys, reservation, unique};
+use e2e::{
+    Api, Booked, Falla, Outcome, PATIENCE, Stack, amount, at_its_own_time, eventually, flights,
+    journeys, paid_with, unique,
+};
 use event_store::verify;
-use events::IdReserva;
+use gds::inventory::Vuelo;
 use ports::memory::SeededRandomness;
+use saga_engine::Estado;
+use serde_json::{Value, json};
 
 const CLIENTS: usize = 8;
 /// Between two deaths, on average.
 const LIFE: Duration = Duration::from_millis(150);
+/// How long processes die at most after all has been booked: one that dies in each batch gets on slowly.
+const UNDER_FIRE: Duration = Duration::from_secs(30);
 
-/// The processes of this stack's functions, each with its function's name.
-fn processes(endpoint: &str, stack: &str) -> Vec<(String, String)> {
-    let mut found = vec![];
+/// The processes of this stack's functions.
+fn processes(endpoint: &str, stack: &str) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Ok(variables) = fs::read(entry.path().join("environ")) else {
             continue;
@@ -50,10 +58,8 @@ fn processes(endpoint: &str, stack: &str) -> Vec<(String, String)> {
         if function.starts_with(&format!("{stack}-"))
             && value("AWS_ENDPOINT_URL").trim_end_matches('/') == endpoint
         {
-            found.push((
-                entry.file_name().to_string_lossy().into_owned(),
-                function.to_owned(),
-            ));
+            let pid = entry.file_name().to_string_lossy().into_owned();
+            found.entry(function.to_owned()).or_default().push(pid);
         }
     }
     found
@@ -65,11 +71,14 @@ fn killer(endpoint: &str, stack: &str, stop: &AtomicBool) -> BTreeMap<String, us
     let mut killed = BTreeMap::new();
     while !stop.load(Ordering::Relaxed) {
         thread::sleep(LIFE.mul_f64(2.0 * ports::Randomness::fraction(&dice)));
-        let alive = processes(endpoint, stack);
+        let alive: Vec<_> = processes(endpoint, stack).into_iter().collect();
+        let pick = |count: usize| usize::try_from(dice.bits()).unwrap() % count;
         if alive.is_empty() {
             continue;
         }
-        let (pid, function) = &alive[usize::try_from(dice.bits()).unwrap() % alive.len()];
+        // Each function as often as any other, however many processes it has.
+        let (function, processes) = &alive[pick(alive.len())];
+        let pid = &processes[pick(processes.len())];
         let status = Command::new("kill").args(["-KILL", pid]).status().unwrap();
         if status.success() {
             *killed.entry(function.clone()).or_default() += 1;
@@ -78,8 +87,195 @@ fn killer(endpoint: &str, stack: &str, stop: &AtomicBool) -> BTreeMap<String, us
     killed
 }
 
+/// What is wrong with a reservation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Nothing.
+    Good,
+    /// Its payment is declined.
+    Declined,
+    /// There is no seat.
+    NoSeat,
+    /// Nobody answers who is to confirm its seats.
+    NoAnswer,
+}
+
+impl Fate {
+    /// Half of them are good.
+    fn of(number: usize) -> Self {
+        match number % 6 {
+            1 => Self::Declined,
+            3 => Self::NoSeat,
+            5 => Self::NoAnswer,
+            _ => Self::Good,
+        }
+    }
+
+    /// What may become of it where processes die: whatever is not answered often enough is undone.
+    fn allows(self, outcome: Outcome) -> bool {
+        match self {
+            Self::Good => {
+                [Outcome::APPROVED, Outcome::REFUNDED, Outcome::NOT_CHARGED].contains(&outcome)
+            }
+            Self::Declined => outcome == Outcome::NOT_CHARGED,
+            Self::NoSeat | Self::NoAnswer => {
+                [Outcome::REFUNDED, Outcome::NOT_CHARGED].contains(&outcome)
+            }
+        }
+    }
+}
+
+/// A reservation to be made.
+struct Order {
+    fate: Fate,
+    key: String,
+    body: Value,
+}
+
+fn order(stack: &Stack, number: usize, journey: Value) -> Order {
+    let (fate, key) = (Fate::of(number), unique("muerte"));
+    let mut body = at_its_own_time(journey);
+    match fate {
+        Fate::Good => {}
+        Fate::Declined => body = paid_with(body, "tok_rechazada"),
+        Fate::NoSeat => stack.set_seats(&flights(&body)[0], 0),
+        Fate::NoAnswer => {
+            let falla = Falla {
+                contexto: "gds",
+                comando: "ConfirmarReserva",
+                modo: "error",
+                veces: 1_000,
+            };
+            stack.misbehave(stack.reservation_of(&key), falla);
+        }
+    }
+    Order { fate, key, body }
+}
+
+/// Books, again under the same key while there is no answer; with how many answers were lost.
+fn insist(api: &Api, order: &Order) -> (Booked, usize) {
+    let (body, headers) = (
+        order.body.to_string(),
+        [("Idempotency-Key", order.key.as_str())],
+    );
+    let mut lost = 0;
+    let answer = eventually("a function lives long enough to answer", || {
+        let answer = api.book(body.as_bytes(), &headers);
+        if answer.status == 202 {
+            return Some(answer);
+        }
+        let text = String::from_utf8_lossy(&answer.body);
+        assert!(answer.status >= 500, "{text}");
+        lost += 1;
+        None
+    });
+    (Booked::from(&answer), lost)
+}
+
+/// Books all of them, several at a time.
+fn book(api: &Api, orders: &[Order]) -> Vec<Booked> {
+    let (next, lost) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let made: Mutex<BTreeMap<usize, Booked>> = Mutex::default();
+    let client = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(order) = orders.get(number) else {
+                return;
+            };
+            let (booked, retries) = insist(api, order);
+            lost.fetch_add(retries, Ordering::Relaxed);
+            made.lock().unwrap().insert(number, booked);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(client);
+        }
+    });
+    let made: Vec<_> = made.into_inner().unwrap().into_values().collect();
+    println!(
+        "{} accepted, {} answers lost",
+        made.len(),
+        lost.into_inner()
+    );
+    made
+}
+
+/// Has sagas get on while processes die, until half of them have come to rest or have had time enough to be hit.
+fn under_fire(stack: &Stack, booked: &[Booked]) {
+    let start = Instant::now();
+    while stack.resting(booked) * 2 < booked.len() && start.elapsed() < UNDER_FIRE {
+        stack.tick();
+        thread::sleep(LIFE);
+    }
+    println!("{} at rest when the killing ends", stack.resting(booked));
+}
+
+/// Ends the killing, also when the test fails.
+struct CeaseFire<'a>(&'a AtomicBool);
+
+impl Drop for CeaseFire<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// An operator resumes what waits for one: a compensation whose participant died at every attempt.
+fn settled(stack: &Stack, booked: &[Booked]) -> Vec<Outcome> {
+    let mut resumed = 0;
+    let outcomes = eventually("nothing waits for an operator", || {
+        let outcomes = stack.outcomes(booked);
+        let found = booked.iter().zip(&outcomes);
+        let waiting: Vec<_> = found
+            .filter(|(_, outcome)| outcome.saga == Estado::RequiereIntervencion)
+            .map(|(booked, _)| booked)
+            .collect();
+        for booked in &waiting {
+            let path = format!("/sagas/{}/reanudacion", booked.saga);
+            stack.api.send(&path, &json!({})).expect(202);
+        }
+        resumed += waiting.len();
+        waiting.is_empty().then_some(outcomes)
+    });
+    println!("an operator resumed {resumed}");
+    outcomes
+}
+
+/// Every flight has as many seats taken as those hold who were approved.
+fn seats_agree(stack: &Stack, orders: &[Order], outcomes: &[Outcome]) {
+    let mut held: BTreeMap<Vuelo, i64> = BTreeMap::new();
+    for (order, outcome) in orders.iter().zip(outcomes) {
+        for vuelo in flights(&order.body) {
+            *held.entry(vuelo).or_default() += i64::from(*outcome == Outcome::APPROVED);
+        }
+    }
+    for (vuelo, held) in held {
+        assert_eq!(stack.seats(&vuelo).held, held, "{vuelo}");
+    }
+}
+
+/// Waits until the view has each as it is.
+fn view_agrees(stack: &Stack, booked: &[Booked], outcomes: &[Outcome]) {
+    let start = Instant::now();
+    for (booked, outcome) in booked.iter().zip(outcomes) {
+        // Rows come in the order of shards and of retries: patience is for all of them together.
+        while stack
+            .row(booked.id)
+            .is_none_or(|row| row.get("estado") != Some(&outcome.reserva.into()))
+        {
+            assert!(
+                start.elapsed() < 4 * PATIENCE,
+                "the view does not have {} as {}",
+                booked.id,
+                outcome.reserva
+            );
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
 #[test]
-fn whatever_dies_what_was_accepted_is_in_the_log_and_in_the_view() {
+fn whatever_dies_sagas_end_and_money_seats_log_and_view_agree() {
     let stack = Stack::from_env();
     let name = env::var("AEROALPES_STACK").unwrap();
     let endpoint = env::var("AWS_ENDPOINT_URL")
@@ -91,95 +287,59 @@ fn whatever_dies_what_was_accepted_is_in_the_log_and_in_the_view() {
         println!("not run: no function of {name} runs on this machine");
         return;
     }
-    let bodies = journeys(amount("AEROALPES_E2E_KILL", 200));
-    let (next, retries, stop) = (
-        AtomicUsize::new(0),
-        AtomicUsize::new(0),
-        AtomicBool::new(false),
-    );
-    let accepted: Mutex<BTreeSet<IdReserva>> = Mutex::default();
-    let api = &stack.api;
-    let killed = thread::scope(|scope| {
+    let clock = Instant::now();
+    let journeys = journeys(amount("AEROALPES_E2E_KILL", 60)).into_iter();
+    let orders: Vec<_> = journeys
+        .enumerate()
+        .map(|(number, journey)| order(&stack, number, journey))
+        .collect();
+    let stop = AtomicBool::new(false);
+    let (booked, killed) = thread::scope(|scope| {
+        let cease_fire = CeaseFire(&stop);
         let killer = scope.spawn(|| killer(&endpoint, &name, &stop));
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|_| {
-                scope.spawn(|| {
-                    while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        // A client that has no answer sends the same again.
-                        let key = unique("muerte");
-                        let body = body.to_string();
-                        let answer = eventually("a function lives long enough to answer", || {
-                            let answer = api.book(body.as_bytes(), &[("Idempotency-Key", &key)]);
-                            if answer.status == 202 {
-                                return Some(answer);
-                            }
-                            assert!(
-                                answer.status >= 500,
-                                "{}",
-                                String::from_utf8_lossy(&answer.body)
-                            );
-                            retries.fetch_add(1, Ordering::Relaxed);
-                            None
-                        });
-                        let id = reservation(&answer);
-                        assert!(
-                            accepted.lock().unwrap().insert(id),
-                            "one key, one reservation"
-                        );
-                    }
-                })
-            })
-            .collect();
-        for client in clients {
-            client.join().unwrap();
-        }
-        stop.store(true, Ordering::Relaxed);
-        killer.join().unwrap()
+        let booked = book(&stack.api, &orders);
+        under_fire(&stack, &booked);
+        drop(cease_fire);
+        (booked, killer.join().unwrap())
     });
-    let accepted = accepted.into_inner().unwrap();
-    println!(
-        "{} accepted, {} answers lost, killed {killed:?}",
-        accepted.len(),
-        retries.load(Ordering::Relaxed)
-    );
-    assert_eq!(accepted.len(), bodies.len());
+    println!("killed {killed:?} in {:?}", clock.elapsed());
+    let ids: BTreeSet<_> = booked.iter().map(|booked| booked.id).collect();
+    assert_eq!(ids.len(), orders.len(), "one key, one reservation");
     assert!(
-        !killed.is_empty(),
-        "nothing was killed: the test shows nothing"
+        killed.contains_key(&format!("{name}-orchestrator")),
+        "no orchestrator was killed: the test shows nothing"
     );
 
     stack.sweep();
-    let mut missing = accepted.clone();
-    let start = std::time::Instant::now();
-    while let Some(id) = missing.first().copied() {
-        let row = stack.row(id).filter(|row| row.contains_key("id_reserva"));
-        if row.is_some() {
-            missing.remove(&id);
-            continue;
-        }
-        // Rows come in the order of shards and of retries: patience is for all of them together.
-        assert!(
-            start.elapsed() < 4 * PATIENCE,
-            "{} reservations are not in the view",
-            missing.len()
-        );
-        thread::sleep(Duration::from_millis(200));
+    let outcomes = settled(&stack, &booked);
+    println!("all at rest after {:?}", clock.elapsed());
+    let mut counted: BTreeMap<Outcome, usize> = BTreeMap::new();
+    for ((order, booked), outcome) in orders.iter().zip(&booked).zip(&outcomes) {
+        assert!(order.fate.allows(*outcome), "{booked:?}: {outcome:?}");
+        *counted.entry(*outcome).or_default() += 1;
     }
-    let logged: BTreeSet<String> = stack
-        .log()
-        .into_iter()
-        .map(|record| record.partition_key)
-        .collect();
-    for id in &accepted {
-        assert!(logged.contains(&id.to_string()), "{id} is not in the log");
+    for (outcome, count) in &counted {
+        println!("{count} times {outcome:?}");
     }
-    let verified = stack
-        .wait(verify(
-            &*stack.tables,
-            &*stack.reader,
-            &stack.streams(),
-            None,
-        ))
-        .unwrap();
+    seats_agree(&stack, &orders, &outcomes);
+    view_agrees(&stack, &booked, &outcomes);
+    log_agrees(&stack, &booked);
+    println!("all agrees after {:?}", clock.elapsed());
+}
+
+/// The log has all that was committed, of these reservations and of everybody else's.
+fn log_agrees(stack: &Stack, booked: &[Booked]) {
+    stack.sweep();
+    let mut logged: BTreeMap<String, BTreeSet<Vec<u8>>> = BTreeMap::new();
+    for record in stack.log() {
+        let of = logged.entry(record.partition_key).or_default();
+        of.insert(record.data);
+    }
+    for Booked { id, .. } in booked {
+        assert_eq!(logged.get(&id.to_string()), Some(&stack.committed(*id)));
+    }
+    let streams = stack.streams();
+    let verified = verify(&*stack.tables, &*stack.reader, &streams, None);
+    let verified = stack.wait(verified).unwrap();
     assert_eq!((verified.differences, verified.pending), (vec![], 0));
 }
