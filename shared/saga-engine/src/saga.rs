@@ -12,6 +12,10 @@ use crate::{
     mapping::{self, OF_THE_SAGA},
 };
 
+/// The longest reason that a saga gives for being undone, in characters; a longer one is cut. Commands carry it, and a participant
+/// must not refuse to undo for what another had to say.
+pub const LONGEST_REASON: usize = 200;
+
 /// A saga's identity: what ties together all that happens for one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -477,7 +481,8 @@ impl Saga {
         self.estado = Estado::Compensando;
         self.outstanding = None;
         if self.reason.is_none() {
-            self.reason = Some(reason.to_owned());
+            let reason: String = reason.chars().take(LONGEST_REASON).collect();
+            self.reason = Some(reason.clone());
             if let Some(Value::Object(own)) = self.context.get_mut(OF_THE_SAGA) {
                 own.insert("motivo".to_owned(), reason.into());
             }

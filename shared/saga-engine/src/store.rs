@@ -339,12 +339,17 @@ impl Sagas {
             .and_then(|item| Some(item.get("gsi2sk")?.as_str()?.to_owned()));
         let mut sagas = vec![];
         for found in self.load_each(&ids).await? {
+            let found = match found {
+                // It is not ours to tell of.
+                Err(error @ LoadError::UnknownDefinition(..)) => {
+                    tracing::warn!(%error, "a saga is left out of a list");
+                    continue;
+                }
+                found => found?,
+            };
             // The index lags: what is in another state by now is listed there.
-            sagas.extend(
-                found?
-                    .map(|stored| stored.saga)
-                    .filter(|saga| saga.estado == estado),
-            );
+            let found = found.map(|stored| stored.saga);
+            sagas.extend(found.filter(|saga| saga.estado == estado));
         }
         Ok(Page {
             sagas,

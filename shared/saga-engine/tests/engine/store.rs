@@ -146,6 +146,8 @@ fn a_saga_of_another_build_is_told_apart_from_a_broken_one() {
     block_on(sagas.save(None, begun(&sagas, ID))).unwrap();
     let (world, _) = world(1);
     let older = Sagas::new(tables, Definitions::default(), world);
+    let listed = block_on(older.list(Estado::EnCurso, None, 10)).unwrap();
+    assert_eq!(listed.sagas, vec![], "and kept out of lists");
     let unknown = block_on(older.load(ID));
     assert_eq!(
         unknown,

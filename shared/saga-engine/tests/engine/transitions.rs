@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use saga_engine::{
-    Answer, Direction, Dispatch, Estado, Input, Saga, What, command_id, start, transition,
+    Answer, Direction, Dispatch, Estado, Input, LONGEST_REASON, Saga, What, command_id, start,
+    transition,
 };
 use serde_json::json;
 
@@ -232,6 +233,17 @@ fn a_command_that_cannot_be_built_is_a_step_that_fails() {
         saga.reason.as_deref(),
         Some("Do2: nothing is known of Done1.amount")
     );
+}
+
+#[test]
+fn a_long_reason_is_cut_so_that_no_participant_refuses_it() {
+    let (saga, _) = sent(&begun(), at(1));
+    let command = saga.outstanding.as_ref().unwrap().command;
+    let answer = Answer::Rejected("ñ".repeat(1_000));
+    let (saga, _) = step(&saga, &Input::Reply { command, answer }, at(2));
+    let reason = saga.reason.as_ref().unwrap();
+    assert_eq!(reason.chars().count(), LONGEST_REASON);
+    assert_eq!(saga.context["saga"]["motivo"], json!(reason));
 }
 
 #[test]
