@@ -19,6 +19,8 @@ use crate::{Answer, PATIENCE, Stack, reservation};
 const LOOK: Duration = Duration::from_millis(200);
 /// Between two wake-ups: the schedule has one a minute.
 const TICK: Duration = Duration::from_secs(1);
+/// How long no saga of those that are waited for may get on: they wait in one log with those of all other tests.
+const PATIENCE_IN_LINE: Duration = PATIENCE.saturating_mul(2);
 /// Sagas of one look.
 const AT_A_LOOK: usize = 100;
 
@@ -192,7 +194,7 @@ impl Stack {
                 (last, since) = (moving, Instant::now());
             }
             assert!(
-                since.elapsed() < PATIENCE,
+                since.elapsed() < PATIENCE_IN_LINE,
                 "{} sagas do not come to rest, {} of them have begun: {:?}",
                 missing.len(),
                 last.len(),

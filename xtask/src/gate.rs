@@ -202,11 +202,15 @@ fn forget(workspace: &Workspace, folder: PathBuf) -> Result<()> {
     Target { folder, variables }.remove(workspace)
 }
 
+/// End-to-end tests run so many at a time: they wait for sagas far more than they work.
+const E2E_THREADS: &str = "8";
+
 fn e2e(workspace: &Workspace, target: &Target, name: &str) -> Result<()> {
     step(name, || {
         let mut tests = command(cargo(), &["test", "--quiet", "--package", "e2e"]);
         run(tests
             .current_dir(&workspace.root)
+            .env("RUST_TEST_THREADS", E2E_THREADS)
             .envs(target.variables.iter().cloned()))
     })
 }

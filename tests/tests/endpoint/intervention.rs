@@ -95,7 +95,7 @@ fn an_undoing_that_nobody_answers_is_given_up_and_a_person_does_it() {
     let saga = stack.saga(booked);
     let given_up = saga["log"].as_array().unwrap().iter();
     let given_up: Vec<_> = given_up
-        .filter(|line| line["tipo"] == "TiempoAgotado")
+        .filter(|line| line["tipo"] == "TiempoAgotado" && line["direccion"] == "deshacer")
         .map(|line| &line["intentos"])
         .collect();
     assert_eq!(given_up, [8]);

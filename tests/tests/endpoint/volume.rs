@@ -33,7 +33,7 @@ type Made = BTreeMap<IdReserva, Expected>;
 #[test]
 fn many_reservations_are_each_once_in_the_view_and_in_the_log() {
     let stack = Stack::from_env();
-    let count = amount("AEROALPES_E2E_VOLUME", 150);
+    let count = amount("AEROALPES_E2E_VOLUME", 100);
     let clients: Vec<_> = (0..CUSTOMERS).map(|_| unique("volume")).collect();
     let clock = Instant::now();
     let booked = book(&stack, count, &clients);
