@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use event_store::{Circumstances, Decider, Decision, Handled, Unavailable};
-use events::{Command, Event, Payload, Problem, StreamId, kinds};
+use events::{Command, Event, Payload, Problem, StreamId, Violation, kinds};
+use gds::{MAX_FLIGHTS, inventory};
 use lambda_http::{Body, Request, Response};
 use lambda_kit::http::{self, Refusal};
-use parse::invalid;
+use parse::{Regla, invalid};
 
 use crate::{
     App, contextos,
@@ -37,7 +38,16 @@ impl Decider for Exactly<'_> {
         circumstances: &Circumstances,
     ) -> Result<Decision, Unavailable> {
         let event = self.0.event(circumstances.now);
-        Ok(Decision::commit(vec![event]))
+        // What says that seats are held holds them, so that giving them back is right.
+        let with = inventory::moved_by(&event);
+        if with.len() > MAX_FLIGHTS {
+            let detalle = format!("Debe tener {MAX_FLIGHTS} vuelos distintos como máximo");
+            let regla = Regla::Limite.name();
+            let violation = Violation::new("data.sillas", regla, detalle);
+            return Ok(Decision::Reject(invalid(vec![violation])));
+        }
+        let events = vec![event];
+        Ok(Decision::Commit { events, with })
     }
 }
 

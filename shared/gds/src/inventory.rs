@@ -9,13 +9,18 @@
 //! Both move together, in the transaction that commits the event of it. They differ only where someone has said how many seats
 //! are free: then `ocupadas` is what makes it so, and can be negative. A flight without an item has all of its seats.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-use events::gds::Sillas;
+use events::{
+    NewEvent,
+    gds::{ConfirmacionGDSRevertida, ReservaGDSConfirmada, Sillas},
+};
 use jiff::Timestamp;
 use ports::{
-    Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, WriteError,
+    Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, Write,
+    WriteError,
 };
+use serde::Deserialize;
 
 use crate::capacity;
 
@@ -103,9 +108,36 @@ pub(crate) fn take(sillas: &Sillas) -> Update {
     move_by(&vuelo, wanted).when(condition)
 }
 
-/// The write that gives these seats back.
-pub(crate) fn give_back(sillas: &Sillas) -> Update {
-    move_by(&Vuelo::from(sillas), -i64::from(sillas.sillas))
+/// The writes that give these seats back.
+pub(crate) fn give_back(sillas: &[Sillas]) -> Vec<Write> {
+    moves(sillas, -1)
+}
+
+/// The writes that keep the inventory in step with an event of this context that nobody decided, but that a test commits as told.
+/// Whether the seats are free is not asked: the event says that they are held, or given back.
+#[must_use]
+pub fn moved_by(event: &NewEvent) -> Vec<Write> {
+    let data = &event.data;
+    let moved = match event.kind {
+        "ReservaGDSConfirmada" => {
+            ReservaGDSConfirmada::deserialize(data).map(|event| moves(&event.sillas, 1))
+        }
+        "ConfirmacionGDSRevertida" => {
+            ConfirmacionGDSRevertida::deserialize(data).map(|event| give_back(&event.sillas))
+        }
+        _ => return vec![],
+    };
+    moved.unwrap_or_default()
+}
+
+/// A write a flight, however often it is told.
+fn moves(sillas: &[Sillas], way: i64) -> Vec<Write> {
+    let mut flights: BTreeMap<Vuelo, i64> = BTreeMap::new();
+    for told in sillas {
+        *flights.entry(told.into()).or_default() += way * i64::from(told.sillas);
+    }
+    let moved = flights.iter().map(|(vuelo, seats)| move_by(vuelo, *seats));
+    moved.map(Write::from).collect()
 }
 
 fn move_by(vuelo: &Vuelo, seats: i64) -> Update {

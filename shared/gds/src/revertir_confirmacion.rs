@@ -6,7 +6,6 @@ use events::{
     gds::{ConfirmacionGDSRevertida, RevertirConfirmacion, Sillas},
 };
 use parse::invalid;
-use ports::Write;
 use serde_json::Value;
 
 use crate::inventory;
@@ -34,11 +33,7 @@ pub(crate) fn decide(
     }
     let sillas = held(history);
     Ok(Decision::Commit {
-        with: sillas
-            .iter()
-            .map(inventory::give_back)
-            .map(Write::from)
-            .collect(),
+        with: inventory::give_back(&sillas),
         events: vec![
             ConfirmacionGDSRevertida {
                 id_reserva: command.subject,

@@ -3,6 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use events::{Catalogue, Context, Event, IdReserva, SagaMode};
+use futures::executor::block_on;
+use gds::inventory::{self, Vuelo};
 use http_testing::{LogDown, SECRET, TablesDown};
 use ports::TableError;
 use saga_engine::Estado;
@@ -64,6 +66,31 @@ fn every_type_is_committed_as_it_is_told() {
         .types()
         .map(|known| (known.context, known.name.to_owned()));
     assert_eq!(seen, types.collect());
+}
+
+#[test]
+fn an_event_that_says_seats_are_held_holds_them_and_they_are_given_back_once() {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
+    let vuelo = Vuelo {
+        origen: "BOG".into(),
+        destino: "JFK".into(),
+        fecha_salida: "2026-03-01T10:00:00Z".parse().unwrap(),
+    };
+    let seats = || block_on(inventory::read(&*fixture.tables, &vuelo)).unwrap();
+    let before = seats();
+    let silla = json!({"origen": "BOG", "destino": "JFK", "fecha_salida": "2026-03-01T10:00:00Z", "sillas": 2});
+    let held = json!({"sillas": [silla, silla]});
+    fixture
+        .post("gds/eventos/ReservaGDSConfirmada", &about(id, held))
+        .accepted();
+    assert_eq!((seats().held, seats().free), (4, before.free - 4));
+    for _ in 0..2 {
+        fixture
+            .post("gds/RevertirConfirmacion", &about(id, json!({})))
+            .accepted();
+        assert_eq!(seats(), before);
+    }
 }
 
 #[test]
