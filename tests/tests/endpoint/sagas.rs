@@ -49,18 +49,34 @@ fn a_declined_payment_cancels_and_charges_nothing() {
         assert_eq!(stack.seats(&flights(&body)[0]).held, 0);
         let saga = stack.saga(booked);
         assert_eq!(saga["motivo"], "PagoFallido");
-        assert_eq!(
-            story(&saga),
+        let in_doubt = [
+            "CompensacionEnviada RevertirPago",
+            "EventoRecibido PagoRevertido",
+        ];
+        let expected = [
             [
                 "Inicio ReservaCreada",
                 "ComandoEnviado PagarReserva",
                 "EventoRecibido PagoFallido",
+            ]
+            .as_slice(),
+            when_in_doubt(&saga, &in_doubt),
+            &[
                 "CompensacionEnviada CancelarReserva",
                 "EventoRecibido ReservaCancelada",
                 "Fin Compensada",
-            ]
-        );
+            ],
+        ];
+        assert_eq!(story(&saga), expected.concat());
     }
+}
+
+/// What is undone besides, where an attempt of the step that failed was not answered in time: it may have done more than the answer
+/// to a later one tells.
+fn when_in_doubt<'a>(saga: &Value, undone: &'a [&'a str]) -> &'a [&'a str] {
+    let log = saga["log"].as_array().unwrap();
+    let in_doubt = log.iter().any(|line| line["sentido"] == "duda");
+    if in_doubt { undone } else { &[] }
 }
 
 #[test]
@@ -75,21 +91,29 @@ fn without_a_seat_the_charge_is_given_back() {
     assert_eq!((seats.held, seats.free), (0, 0));
     let saga = stack.saga(booked);
     assert_eq!(saga["motivo"], "ConfirmacionFallida");
-    assert_eq!(
-        story(&saga),
+    let in_doubt = [
+        "CompensacionEnviada RevertirConfirmacion",
+        "EventoRecibido ConfirmacionGDSRevertida",
+    ];
+    let expected = [
         [
             "Inicio ReservaCreada",
             "ComandoEnviado PagarReserva",
             "EventoRecibido ReservaPagada",
             "ComandoEnviado ConfirmarReserva",
             "EventoRecibido ConfirmacionFallida",
+        ]
+        .as_slice(),
+        when_in_doubt(&saga, &in_doubt),
+        &[
             "CompensacionEnviada RevertirPago",
             "EventoRecibido PagoRevertido",
             "CompensacionEnviada CancelarReserva",
             "EventoRecibido ReservaCancelada",
             "Fin Compensada",
-        ]
-    );
+        ],
+    ];
+    assert_eq!(story(&saga), expected.concat());
 }
 
 /// It charges, and no attempt is ever told so.
@@ -102,7 +126,7 @@ fn a_provider_that_never_answers_is_undone_and_what_it_charged_is_given_back() {
     assert_eq!(saga["motivo"], "PagarReserva: sin respuesta");
     let given_up = saga["log"].as_array().unwrap().iter();
     let given_up: Vec<_> = given_up
-        .filter(|line| line["tipo"] == "TiempoAgotado")
+        .filter(|line| line["tipo"] == "TiempoAgotado" && line["direccion"] == "hacer")
         .map(|line| &line["intentos"])
         .collect();
     assert_eq!(given_up, [4]);
@@ -117,7 +141,8 @@ fn a_provider_that_fails_twice_charges_once() {
     let paid = saga["log"].as_array().unwrap().iter();
     let mut paid =
         paid.filter(|line| line["evento"] == "ReservaPagada" && line["via"] == "respuesta");
-    assert_eq!(paid.next().unwrap()["intentos"], 3, "{saga}");
+    let attempts = paid.next().unwrap()["intentos"].as_u64();
+    assert!(attempts >= Some(3), "{saga}");
 }
 
 #[test]
