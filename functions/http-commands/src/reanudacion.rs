@@ -4,11 +4,13 @@ use events::{IdCorrelacion, Problem, Violation, kinds};
 use lambda_http::{Body, Request, Response};
 use lambda_kit::http::{self, Refusal};
 use parse::{Node, Violations, invalid};
-use saga_engine::{Requested, SagaId};
+use saga_engine::{Estado, Requested, SagaId};
 use serde_json::{Value, json};
 
 use crate::App;
 
+/// More steps than any saga has.
+const MAX_PASO: u32 = 100;
 /// Longest nota, in characters.
 pub const MAX_NOTA: usize = 500;
 
@@ -29,7 +31,12 @@ impl App {
                 Ok(http::accepted(correlation, &body))
             }
             Requested::NotNow(saga) => {
-                let detail = format!("La saga está en {}; no requiere intervención", saga.estado);
+                let detail = match saga.estado {
+                    Estado::RequiereIntervencion => {
+                        "La saga requiere intervención en otro paso".to_owned()
+                    }
+                    estado => format!("La saga está en {estado}; no requiere intervención"),
+                };
                 Err(Problem::of(kinds::STATE).because(detail).into())
             }
             Requested::Unknown => {
@@ -42,17 +49,27 @@ impl App {
 
 fn read(body: &Value) -> Result<saga_engine::Request, Vec<Violation>> {
     parse::read(body, |body, violations| {
-        let body = body.object(&["nota", "hecho"], violations)?;
+        let body = body.object(&["nota", "hecho", "paso"], violations)?;
         let hecho = body.optional("hecho", violations, |node, violations| {
             node.boolean(violations)
         });
         if hecho == Some(true) {
-            let nota = body.required("nota", violations, read_nota)?;
-            return Some(saga_engine::Request::MarkDone(nota));
+            let step = body.required("paso", violations, read_paso);
+            let note = body.required("nota", violations, read_nota);
+            return Some(saga_engine::Request::MarkDone {
+                step: step?,
+                note: note?,
+            });
         }
+        body.optional("paso", violations, read_paso);
         let nota = body.optional("nota", violations, read_nota);
         Some(saga_engine::Request::Resume(nota))
     })
+}
+
+fn read_paso(node: Node<'_>, violations: &mut Violations) -> Option<usize> {
+    let step = node.whole(1..=MAX_PASO, violations)?;
+    usize::try_from(step).ok()
 }
 
 fn read_nota(node: Node<'_>, violations: &mut Violations) -> Option<String> {

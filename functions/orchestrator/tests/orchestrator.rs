@@ -195,7 +195,7 @@ fn a_reservation_whose_price_nobody_told_is_cancelled() {
     let reason = page.sagas[0].reason.as_deref();
     assert_eq!(
         reason,
-        Some("PagarReserva: nothing is known of ReservaCreada.pago.monto")
+        Some("PagarReserva: no se conoce ReservaCreada.pago.monto")
     );
 }
 

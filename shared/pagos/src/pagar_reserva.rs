@@ -64,9 +64,15 @@ pub(crate) async fn decide(
             Problem::of(kinds::STATE).because("El pago se revirtió; ya no se puede pagar"),
         ));
     }
-    let outcome =
-        |payload: &_| matches!(payload, Payload::ReservaPagada(_) | Payload::PagoFallido(_));
-    if let Some(event) = latest(history, outcome) {
+    let paid = |payload: &_| matches!(payload, Payload::ReservaPagada(_));
+    if let Some(event) = latest(history, paid) {
+        return Ok(Decision::Already(vec![event.clone()]));
+    }
+    let failed = |payload: &_| matches!(payload, Payload::PagoFallido(_));
+    if let Some(event) = latest(history, failed) {
+        // Whoever hears of the failure takes nothing to be charged. A charge may have come before it all the same: one whose
+        // answer was lost, where a test then had the payment fail.
+        gateway.anular(&key(command.subject)).await?;
         return Ok(Decision::Already(vec![event.clone()]));
     }
     let event = match gateway.cobrar(&key(command.subject), &pago).await? {

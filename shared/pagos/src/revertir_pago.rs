@@ -22,7 +22,7 @@ fn parse(data: &Value) -> Result<RevertirPago, Vec<Violation>> {
 }
 
 /// Its rules: from any state. The charge is voided before the commit whatever the stream says, for a `PagarReserva` may be on its
-/// way whose outcome is not there yet. What was never paid is reverted too, and can then no longer be paid.
+/// way whose outcome is not there yet, or a test may have said that it is reverted. What was never paid is reverted too, and can then no longer be paid.
 ///
 /// Its event: `PagoRevertido`.
 pub(crate) async fn decide(
@@ -34,11 +34,11 @@ pub(crate) async fn decide(
     if let Err(violations) = parse(&command.data) {
         return Ok(Decision::Reject(invalid(violations)));
     }
+    let anulacion = gateway.anular(&key(command.subject)).await?;
     let reverted = |payload: &_| matches!(payload, Payload::PagoRevertido(_));
     if let Some(event) = latest(history, reverted) {
         return Ok(Decision::Already(vec![event.clone()]));
     }
-    let anulacion = gateway.anular(&key(command.subject)).await?;
     Ok(Decision::commit(vec![
         PagoRevertido {
             id_reserva: command.subject,

@@ -236,7 +236,12 @@ pub enum Request {
     /// Go on, where it requires a person; what they say about it.
     Resume(Option<String>),
     /// Go on, since the step that could not be undone is undone now; what they did.
-    MarkDone(String),
+    MarkDone {
+        /// The step, from 1, that it is about.
+        step: usize,
+        /// What they did.
+        note: String,
+    },
 }
 
 /// What came of a request.
@@ -271,7 +276,10 @@ impl Sagas {
                 reason: reason.clone(),
             },
             Request::Resume(note) => Input::Resume { note: note.clone() },
-            Request::MarkDone(note) => Input::MarkDone { note: note.clone() },
+            Request::MarkDone { step, note } => Input::MarkDone {
+                step: *step,
+                note: note.clone(),
+            },
         };
         let mut attempt = 0;
         loop {

@@ -52,7 +52,7 @@ pub enum Source {
 
 /// A place in the context that has nothing: the command cannot be built.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("nothing is known of {0}")]
+#[error("no se conoce {0}")]
 pub struct Unknown(pub String);
 
 /// The data of a command: each of its fields with where it comes from.

@@ -446,6 +446,14 @@ impl Saga {
         })
     }
 
+    /// The step, from 1, that requires a person; `None` if none does.
+    pub(crate) fn stuck_at(&self, definition: &Definition) -> Option<usize> {
+        let out = self.outstanding.as_ref().map(|out| out.step);
+        let step = out.or_else(|| self.next_to_undo(definition));
+        step.filter(|_| self.estado == Estado::RequiereIntervencion)
+            .map(|step| step + 1)
+    }
+
     /// The step that is to be undone next: the last of those that were done, or may have been.
     pub(crate) fn next_to_undo(&self, definition: &Definition) -> Option<usize> {
         let mut steps = self.steps.iter().zip(&definition.steps);

@@ -48,8 +48,9 @@ pub enum LoadError {
     /// The table failed.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// It is of a definition that this build does not have: another build began it, and will go on with it.
-    #[error("saga {0} is of {1} version {2}, which this build does not have")]
+    /// It is of a definition that this build does not have, or its log says what this build has no word for: another build runs it,
+    /// and will go on with it.
+    #[error("saga {0}, of {1} version {2}, is another build's")]
     UnknownDefinition(SagaId, String, u32),
     /// The item is no saga: a defect, or a hand-made change.
     #[error("the item of saga {0} is malformed: {1}")]
@@ -89,7 +90,7 @@ pub struct Due {
 struct Form {
     definicion: String,
     version: u32,
-    entradas: Vec<Entry>,
+    entradas: Vec<Value>,
     rev: i64,
     #[serde(default)]
     autor: String,
@@ -203,7 +204,16 @@ impl Sagas {
                 form.version,
             ));
         };
-        let mut saga = Saga::replay(id, definition, form.entradas)
+        let entries = form.entradas.into_iter().map(Entry::deserialize);
+        let Ok(entries) = entries.collect() else {
+            // Most likely a newer build logs what this one has no word for.
+            return Err(LoadError::UnknownDefinition(
+                id,
+                form.definicion,
+                form.version,
+            ));
+        };
+        let mut saga = Saga::replay(id, definition, entries)
             .ok_or_else(|| malformed("its log has no beginning".to_owned()))?;
         if let Some(outstanding) = &mut saga.outstanding {
             outstanding.attempts = form.intentos;
@@ -340,8 +350,8 @@ impl Sagas {
         let mut sagas = vec![];
         for found in self.load_each(&ids).await? {
             let found = match found {
-                // It is not ours to tell of.
-                Err(error @ LoadError::UnknownDefinition(..)) => {
+                // One that cannot be read hides no other.
+                Err(error @ (LoadError::UnknownDefinition(..) | LoadError::Malformed(..))) => {
                     tracing::warn!(%error, "a saga is left out of a list");
                     continue;
                 }

@@ -45,6 +45,8 @@ pub enum Input {
     },
     /// A person says that the step which could not be undone is undone now.
     MarkDone {
+        /// Which step, from 1: it counts only for the one that the saga is stuck at.
+        step: usize,
         /// What they did.
         note: String,
     },
@@ -147,7 +149,7 @@ pub fn transition(
         Input::Time => effect = work.time(),
         Input::Cancel { reason } => work.cancel(reason),
         Input::Resume { note } => work.resume(note.as_deref()),
-        Input::MarkDone { note } => work.mark_done(note),
+        Input::MarkDone { step, note } => work.mark_done(*step, note),
     }
     (work.saga, effect)
 }
@@ -469,7 +471,7 @@ impl Work<'_> {
             Direction::Hacer => self.proceed(),
             Direction::Deshacer => self.log(What::RequiereIntervencion {
                 paso,
-                problema: "nobody answers".to_owned(),
+                problema: "sin respuesta".to_owned(),
             }),
         }
     }
@@ -499,12 +501,10 @@ impl Work<'_> {
         }
     }
 
-    fn mark_done(&mut self, note: &str) {
-        let step = self.saga.next_to_undo(self.definition);
-        let step = self.saga.outstanding.as_ref().map(|out| out.step).or(step);
-        if let (Estado::RequiereIntervencion, Some(step)) = (self.saga.estado, step) {
+    fn mark_done(&mut self, paso: usize, note: &str) {
+        if self.saga.stuck_at(self.definition) == Some(paso) {
             self.log(What::PasoMarcado {
-                paso: step + 1,
+                paso,
                 nota: note.to_owned(),
             });
             self.proceed();

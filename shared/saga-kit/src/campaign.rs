@@ -140,13 +140,19 @@ impl<'a> Campaign<'a> {
         }
         // Where a complete saga is cancelled, every compensation there is is sent.
         let cancel = Cancel::After;
-        self.undoing(Script { cancel, ..plain }).await;
+        self.undoing(Script { cancel, ..plain }, steps).await;
+        for step in 2..=steps {
+            let (fails_at, silent) = (Some(step), Some(step));
+            self.undoing(Script { fails_at, ..plain }, step - 1).await;
+            self.undoing(Script { silent, ..plain }, step).await;
+        }
         self.report
     }
 
-    async fn undoing(&mut self, script: Script) {
+    /// Each way that the compensation of a step can fail, for each step up to `last`, which are all undone.
+    async fn undoing(&mut self, script: Script, last: usize) {
         let definition = self.play.definition();
-        let undone = (1..).zip(&definition.steps);
+        let undone = (1..=last).zip(&definition.steps);
         for (step, _) in undone.filter(|(_, step)| step.compensation.is_some()) {
             for undo in [
                 Undo::Lost(1),

@@ -30,7 +30,7 @@ struct State {
     troubles: BTreeMap<(usize, bool), Trouble>,
     held: Vec<Dispatch>,
     sent: Vec<Dispatch>,
-    unlogged: Vec<String>,
+    noted: Vec<String>,
 }
 
 /// The line.
@@ -100,9 +100,14 @@ impl Line {
         }
     }
 
-    /// Commands that were sent before the log had them.
-    pub(crate) fn unlogged(&self) -> Vec<String> {
-        self.lock().unlogged.clone()
+    /// Notes that something does not hold.
+    pub(crate) fn note(&self, violation: String) {
+        self.lock().noted.push(violation);
+    }
+
+    /// What did not hold: commands that were sent before the log had them, and what others noted.
+    pub(crate) fn noted(&self) -> Vec<String> {
+        self.lock().noted.clone()
     }
 
     async fn is_logged(&self, dispatch: &Dispatch) -> bool {
@@ -146,9 +151,7 @@ impl Line {
 impl Participants for Line {
     async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
         if !self.is_logged(dispatch).await {
-            self.lock()
-                .unlogged
-                .push(format!("{} was sent before it was logged", dispatch.kind));
+            self.note(format!("{} was sent before it was logged", dispatch.kind));
         }
         self.lock().sent.push(dispatch.clone());
         if let Some(answer) = self.troubled(dispatch) {

@@ -6,8 +6,8 @@ use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use ports::memory::{MemoryLog, MemoryTables, world};
 use saga_engine::{
-    Coordinator, Definition, Definitions, Direction, Estado, Fact, Request, Saga, SagaId, Sagas,
-    Stored, What,
+    Coordinator, Definition, Definitions, Direction, Estado, Fact, Input, Request, Rules, Saga,
+    SagaId, Sagas, Stored, What,
 };
 use simulation::{Fault, Faults};
 
@@ -155,12 +155,38 @@ pub(crate) fn sagas(definitions: Definitions, setting: &Setting) -> Sagas {
 /// An orchestrator whose effects fail as planned.
 pub(crate) fn runner(play: &dyn Play, setting: &Setting, line: &Line) -> Runner {
     let tables = setting.faults.tables(setting.tables.clone());
-    let (tables, line) = play.tamper(Arc::new(tables), Arc::new(line.clone()));
+    let (tables, tampered) = play.tamper(Arc::new(tables), Arc::new(line.clone()));
     let sagas = Sagas::new(tables, definitions(play), setting.world.clone());
     Runner {
-        coordinator: Coordinator::new(sagas, line).with_rules(play.rules()),
+        coordinator: Coordinator::new(sagas, tampered)
+            .with_rules(watched(play.rules(), line.clone())),
         setting: setting.clone(),
     }
+}
+
+/// The rules, with a look at what they make: a saga that is not the fold of its log, or whose log was rewritten, is noted.
+fn watched(rules: Arc<Rules>, line: Line) -> Arc<Rules> {
+    Arc::new(
+        move |definition: &Definition, saga: &Saga, input: &Input, now| {
+            let (next, dispatch) = rules(definition, saga, input, now);
+            if !next.log.starts_with(&saga.log) {
+                line.note("the log was not only added to".to_owned());
+            }
+            let replayed = Saga::replay(next.id, definition, next.log.clone());
+            if replayed.map(without_counts) != Some(without_counts(next.clone())) {
+                line.note("the log does not replay to the state".to_owned());
+            }
+            (next, dispatch)
+        },
+    )
+}
+
+/// How often a command was sent, and when it is due, are counts and not lines.
+fn without_counts(mut saga: Saga) -> Saga {
+    if let Some(out) = &mut saga.outstanding {
+        (out.attempts, out.unanswered, out.due) = (0, false, None);
+    }
+    saga
 }
 
 fn faults(script: &Script) -> Faults {
@@ -306,8 +332,8 @@ impl Director<'_> {
         self.line.trouble(step, Direction::Deshacer, None);
         if undo == Undo::ByHand {
             self.line.repeat_all();
-            self.request(Request::MarkDone("done by hand".to_owned()))
-                .await;
+            let note = "done by hand".to_owned();
+            self.request(Request::MarkDone { step, note }).await;
         } else {
             self.request(Request::Resume(None)).await;
         }
@@ -321,7 +347,7 @@ impl Director<'_> {
         };
         let saga = stored.saga;
         let domain = self.play.check(&self.setting, &saga).await;
-        let found = log_violations(&self.play.definition(), &saga);
+        let found = log_violations(&saga);
         self.violations.extend(
             domain
                 .into_iter()
@@ -395,24 +421,13 @@ impl Director<'_> {
             self.violations
                 .push(format!("the log grew by {grown} lines when all was over"));
         }
-        self.violations.extend(self.line.unlogged());
+        self.violations.extend(self.line.noted());
     }
 }
 
 /// What does not hold of a saga by its log.
-pub(crate) fn log_violations(definition: &Definition, saga: &Saga) -> Vec<String> {
+pub(crate) fn log_violations(saga: &Saga) -> Vec<String> {
     let mut found = vec![];
-    let mut replayed = Saga::replay(saga.id, definition, saga.log.clone());
-    let mut volatile = saga.clone();
-    for saga in replayed.iter_mut().chain([&mut volatile]) {
-        if let Some(out) = &mut saga.outstanding {
-            // How often a command was sent is a count, not a line.
-            (out.attempts, out.unanswered, out.due) = (0, false, None);
-        }
-    }
-    if replayed.as_ref() != Some(&volatile) {
-        found.push("its log does not replay to its state".to_owned());
-    }
     let undone: Vec<_> = saga
         .log
         .iter()

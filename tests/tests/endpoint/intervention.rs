@@ -101,7 +101,7 @@ fn an_undoing_that_nobody_answers_is_given_up_and_a_person_does_it() {
     assert_eq!(given_up, [8]);
 
     resume(&stack, booked, &json!({ "hecho": true })).problem(400);
-    let done = json!({ "hecho": true, "nota": "devuelto en la caja" });
+    let done = json!({ "hecho": true, "paso": 2, "nota": "devuelto en la caja" });
     resume(&stack, booked, &done).expect(202);
     let by_hand = Outcome {
         charges: 1,

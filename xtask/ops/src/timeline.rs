@@ -52,9 +52,10 @@ pub(crate) fn waits(saga: &Saga) -> Option<String> {
     let unanswered = answer.map(|answer| format!(", after {answer}"));
     Some(format!(
         "a person{}. Mend the cause, then POST /sagas/{}/reanudacion; or undo the step by hand, and post \
-         {{\"hecho\": true, \"nota\": \"…\"}} there",
+         {{\"hecho\": true, \"paso\": {}, \"nota\": \"…\"}} there",
         unanswered.unwrap_or_default(),
-        saga.id
+        saga.id,
+        saga.outstanding.as_ref().map_or(0, |out| out.step + 1)
     ))
 }
 

@@ -67,7 +67,7 @@ fn it_goes_on_where_it_stood() {
 fn what_was_done_by_hand_is_not_done_again() {
     let fixture = Fixture::new();
     let id = fixture.create_in(Estado::RequiereIntervencion);
-    let body = r#"{"nota": "devuelto a mano", "hecho": true}"#;
+    let body = r#"{"nota": "devuelto a mano", "hecho": true, "paso": 2}"#;
     let answer = resume(&fixture, id, body);
     assert_accepted(&fixture, id, answer);
     let marked = What::PasoMarcado {
@@ -82,6 +82,20 @@ fn what_was_done_by_hand_is_not_done_again() {
     assert!(!events.contains(&"PagoRevertido".to_owned()), "{events:?}");
 }
 
+/// Somebody else may have had the saga go on, and another step be stuck since.
+#[test]
+fn only_the_step_that_is_stuck_is_marked() {
+    let fixture = Fixture::new();
+    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let before = fixture.saga(id);
+    for paso in [1, 3, 4] {
+        let body = json!({"nota": "devuelto a mano", "hecho": true, "paso": paso}).to_string();
+        let answer = resume(&fixture, id, &body);
+        answer.assert_problem(409, "estado-no-lo-permite", &body);
+    }
+    assert_eq!(fixture.saga(id), before);
+}
+
 #[test]
 fn what_waits_for_nobody_is_left_alone() {
     for estado in Estado::ALL {
@@ -91,7 +105,7 @@ fn what_waits_for_nobody_is_left_alone() {
         let fixture = Fixture::new();
         let id = fixture.create_in(estado);
         let before = fixture.saga(id);
-        for body in ["", r#"{"nota": "ya", "hecho": true}"#] {
+        for body in ["", r#"{"nota": "ya", "hecho": true, "paso": 2}"#] {
             let answer = resume(&fixture, id, body);
             answer.assert_problem(409, "estado-no-lo-permite", estado.name());
             let detail = answer.body["detail"].as_str().unwrap();
@@ -133,9 +147,19 @@ fn a_bad_body_is_refused_and_changes_nothing() {
     let before = fixture.saga(id);
     let long = json!({"nota": "x".repeat(MAX_NOTA + 1)}).to_string();
     for (body, errores) in [
-        (r#"{"hecho": true}"#, vec!["nota: requerido"]),
-        (r#"{"hecho": true, "nota": null}"#, vec!["nota: requerido"]),
-        (r#"{"hecho": true, "nota": " "}"#, vec!["nota: vacio"]),
+        (
+            r#"{"hecho": true}"#,
+            vec!["paso: requerido", "nota: requerido"],
+        ),
+        (
+            r#"{"hecho": true, "nota": null, "paso": 0}"#,
+            vec!["paso: limite", "nota: requerido"],
+        ),
+        (
+            r#"{"hecho": true, "nota": " ", "paso": "2"}"#,
+            vec!["paso: tipo", "nota: vacio"],
+        ),
+        (r#"{"paso": -1}"#, vec!["paso: limite"]),
         (r#"{"nota": ""}"#, vec!["nota: vacio"]),
         (r#"{"nota": 7}"#, vec!["nota: tipo"]),
         (&long, vec!["nota: limite"]),

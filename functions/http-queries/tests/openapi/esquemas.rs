@@ -298,7 +298,11 @@ const TEXTOS: &[(&str, &str)] = &[
     ("Reanudacion", "Qué hizo la persona."),
     (
         "Reanudacion.hecho",
-        "Verdadero si el paso ya se deshizo a mano: entonces no se intenta más, y `nota` es obligatoria.",
+        "Verdadero si el paso ya se deshizo a mano: entonces no se intenta más, y `nota` y `paso` son obligatorios.",
+    ),
+    (
+        "Reanudacion.paso",
+        "El paso que se deshizo a mano: el que la saga no pudo deshacer.",
     ),
     (
         "Reanudacion.nota",
@@ -534,7 +538,11 @@ fn asked_by_hand() -> Map<String, Value> {
             "Reanudacion".to_owned(),
             asked(
                 &[],
-                json!({"nota": words(500), "hecho": {"type": ["boolean", "null"]}}),
+                json!({
+                    "nota": words(500),
+                    "hecho": {"type": ["boolean", "null"]},
+                    "paso": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
+                }),
             ),
         ),
         ("PruebaComando".to_owned(), asked(&[], probe)),

@@ -227,12 +227,13 @@ fn what_is_not_a_request_does_not_fit() {
         ),
         (
             "Reanudacion",
-            json!({"nota": "a mano", "hecho": true}),
+            json!({"nota": "a mano", "hecho": true, "paso": 2}),
             vec![
                 ("otro", json!(1)),
                 ("nota", json!(" ")),
                 ("nota", json!("x".repeat(501))),
                 ("hecho", json!("sí")),
+                ("paso", json!(0)),
             ],
         ),
         (

@@ -93,7 +93,7 @@ pub(crate) fn reanudar() -> Value {
     );
     let examples = json!({
         "reintentar": {"nota": "el proveedor responde de nuevo"},
-        "hecho": {"nota": "el pago se devolvió a mano", "hecho": true},
+        "hecho": {"nota": "el pago se devolvió a mano", "hecho": true, "paso": 2},
         "sin_nota": {},
     });
     json!({

@@ -60,9 +60,16 @@ fn pagar_that_is_declined_fails_as_an_event() {
 
 #[test]
 fn pagar_again_returns_what_came_of_it() {
-    for outcome in [pagada(visa(), before()), fallido("sin fondos", before())] {
-        given([outcome]).when(&pagar(2, "tok_visa")).then_already(1);
-    }
+    given([pagada(visa(), before())])
+        .when(&pagar(2, "tok_visa"))
+        .then_already(1);
+    // A charge may have come before a failure that a test asked for.
+    given([fallido("sin fondos", before())])
+        .when(&pagar(2, "tok_visa"))
+        .then_voided_and_already(1);
+    given([pagada(visa(), before()), fallido("x", before())])
+        .when(&pagar(2, "tok_visa"))
+        .then_already(1);
 }
 
 #[test]
@@ -98,10 +105,11 @@ fn revertir_voids_whatever_has_happened() {
 fn revertir_again_returns_the_reversal_that_was() {
     given([pagada(visa(), before()), revertido(true, before())])
         .when(&revertir(3))
-        .then_already(2);
+        .then_voided_and_already(2);
+    // By a test, for one, which gave nothing back.
     given([revertido(false, before())])
         .when(&revertir(3))
-        .then_already(1);
+        .then_voided_and_already(1);
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub enum Planted {
     Reopens,
     /// Seats are taken beside the commit, not with it.
     SeatsBeside,
+    /// The saga changes without a line in its log.
+    Unlogged,
 }
 
 type Next = (Saga, Option<Dispatch>);
@@ -118,6 +120,13 @@ fn reopens(definition: &Definition, saga: &Saga, input: &Input, now: Timestamp) 
     (relogged(definition, &next, log), None)
 }
 
+fn unlogged(definition: &Definition, saga: &Saga, input: &Input, now: Timestamp) -> Next {
+    let (mut next, effect) = transition(definition, saga, input, now);
+    next.reason
+        .get_or_insert_with(|| "nobody logged it".to_owned());
+    (next, effect)
+}
+
 fn no_resend() -> Arc<Rules> {
     let came_again = Mutex::new(false);
     Arc::new(
@@ -143,6 +152,7 @@ impl Planted {
             Self::DropDoubt => Arc::new(drop_doubt),
             Self::Reopens => Arc::new(reopens),
             Self::NoResend => no_resend(),
+            Self::Unlogged => Arc::new(unlogged),
             _ => Arc::new(transition),
         }
     }
@@ -400,4 +410,9 @@ fn opening_an_ended_saga_again_is_found() {
 #[test]
 fn taking_seats_beside_the_commit_is_found() {
     assert_found(Planted::SeatsBeside);
+}
+
+#[test]
+fn a_saga_that_changes_without_its_log_is_found() {
+    assert_found(Planted::Unlogged);
 }

@@ -178,11 +178,18 @@ fn what_cannot_be_undone_waits_for_a_person() {
     let (marked, _) = step(
         &stuck,
         &Input::MarkDone {
+            step: 1,
             note: "by hand".into(),
         },
         at(3),
     );
     assert_eq!(marked.estado, Estado::Compensada);
+    // But not of another step: somebody may have seen to that, and this one be stuck since.
+    let other = Input::MarkDone {
+        step: 2,
+        note: "by hand".into(),
+    };
+    assert_eq!(step(&stuck, &other, at(3)).0, stuck);
 }
 
 #[test]
@@ -231,7 +238,7 @@ fn a_command_that_cannot_be_built_is_a_step_that_fails() {
     );
     assert_eq!(
         saga.reason.as_deref(),
-        Some("Do2: nothing is known of Done1.amount")
+        Some("Do2: no se conoce Done1.amount")
     );
 }
 
@@ -300,6 +307,7 @@ fn input((what, about, version): (u8, u8, u8), saga: &Saga) -> Input {
         },
         7 => Input::Resume { note: None },
         8 => Input::MarkDone {
+            step: usize::from(number),
             note: "done".into(),
         },
         // What the participant was asked for.
