@@ -357,6 +357,7 @@ fn estado() -> impl Strategy<Value = EstadoReserva> {
     prop::sample::select(EstadoReserva::ALL.to_vec())
 }
 
+#[expect(clippy::too_many_lines, reason = "an arm an event")]
 fn payload() -> impl Strategy<Value = (NewEvent, Payload)> {
     fn both<T: Clone + Into<NewEvent>>(event: T, variant: fn(T) -> Payload) -> (NewEvent, Payload) {
         (event.clone().into(), variant(event))

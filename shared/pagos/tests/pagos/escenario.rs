@@ -191,17 +191,17 @@ impl Outcome {
     /// It was so already, by the event of this version, and the gateway was not asked.
     pub fn then_already(self, version: usize) {
         assert_eq!(self.asked, [""; 0]);
-        self.is_already(version);
+        self.assert_already(version);
     }
 
     /// It was so already, by the event of this version, and the charge was voided all the same.
     pub fn then_voided_and_already(self, version: usize) {
         let subject = self.history[0].0.subject;
         assert_eq!(self.asked, [format!("anular {}", pagos::key(subject))]);
-        self.is_already(version);
+        self.assert_already(version);
     }
 
-    fn is_already(self, version: usize) {
+    fn assert_already(self, version: usize) {
         let event = self.history[version - 1].0.clone();
         assert_eq!(self.decision, Ok(Decision::Already(vec![event])));
     }
