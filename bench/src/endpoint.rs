@@ -17,6 +17,9 @@ pub struct Endpoint {
     pub peer_events: String,
     views: String,
     parked: String,
+    sagas: String,
+    seats: String,
+    ledger: String,
     url: String,
 }
 
@@ -33,6 +36,9 @@ impl Endpoint {
             peer_events: name("peer"),
             views: name("views"),
             parked: name("parked"),
+            sagas: name("sagas"),
+            seats: name("seats"),
+            ledger: name("ledger"),
             url: url.to_owned(),
         };
         endpoint.create().await.with_context(|| {
@@ -45,14 +51,15 @@ impl Endpoint {
         let text = ScalarAttributeType::S;
         self.table(&self.streams, [("pk", &text), ("sk", &text)], &["gsi1"])
             .await?;
-        self.table(
-            &self.views,
-            [("pk", &text), ("sk", &text)],
-            &["gsi1", "gsi2"],
-        )
-        .await?;
-        self.table(&self.parked, [("pk", &text), ("sk", &text)], &[])
-            .await?;
+        for table in [&self.views, &self.sagas] {
+            let indexes = ["gsi1", "gsi2"];
+            self.table(table, [("pk", &text), ("sk", &text)], &indexes)
+                .await?;
+        }
+        for table in [&self.parked, &self.seats, &self.ledger] {
+            self.table(table, [("pk", &text), ("sk", &text)], &[])
+                .await?;
+        }
         // As dynamo-es wants it.
         let number = ScalarAttributeType::N;
         let key = [
@@ -102,6 +109,9 @@ impl Endpoint {
             ("AEROALPES_STREAMS_TABLE", &*self.streams),
             ("AEROALPES_VIEWS_TABLE", &*self.views),
             ("AEROALPES_PARKED_TABLE", &*self.parked),
+            ("AEROALPES_SAGAS_TABLE", &*self.sagas),
+            ("AEROALPES_SEATS_TABLE", &*self.seats),
+            ("AEROALPES_LEDGER_TABLE", &*self.ledger),
             ("AEROALPES_EVENTS_STREAM", &*self.log),
             ("AEROALPES_PARTIAL_BATCH", "true"),
         ];

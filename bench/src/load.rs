@@ -1,4 +1,6 @@
 //! The API of the whole system on the local runtime, under a bounded load.
+//!
+//! Each reservation that is made has a saga, which runs beside the next requests. Before anything else is measured all have ended.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -7,11 +9,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ureq::Agent;
 
-use crate::stats::{Samples, per_second};
+use crate::{
+    sagas::load::{Flights, settle},
+    stats::{Samples, per_second},
+};
 
 #[derive(Debug, Serialize)]
 pub struct Load {
@@ -23,51 +28,73 @@ pub struct Load {
     pub p99: f64,
 }
 
-const CLIENTS: [usize; 2] = [1, 8];
+pub const CLIENTS: [usize; 2] = [1, 8];
 
-pub fn run(api: &str, body: &str, requests: usize) -> Result<Vec<Load>> {
+/// The API, and reservations to make there.
+pub struct Shop {
+    pub api: String,
+    pub flights: Flights,
+}
+
+/// What the API answered.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Made {
+    pub id_reserva: String,
+    pub id_correlacion: String,
+}
+
+impl Shop {
+    pub fn book(&self, agent: &Agent) -> Result<Made> {
+        let post = agent.post(format!("{}/vuelos/reserva", self.api));
+        let post = post.header("Content-Type", "application/json");
+        let answer = post.send(self.flights.next());
+        let mut answer = answer.context("POST /vuelos/reserva")?;
+        Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
+    }
+}
+
+pub fn run(shop: &Shop, requests: usize) -> Result<Vec<Load>> {
     let mut loads = vec![];
-    let mut made = vec![];
-    let url = format!("{api}/vuelos/reserva");
+    let mut made: Vec<Made> = vec![];
     for clients in CLIENTS {
-        let book = |agent: &Agent, _| {
-            let post = agent.post(&url).header("Content-Type", "application/json");
-            let mut answer = post.send(body).context("POST /vuelos/reserva")?;
-            let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
-            let id = answer.get("id_reserva").and_then(Value::as_str);
-            Ok(id.context("an answer without id_reserva")?.to_owned())
-        };
-        let (load, ids) = run_one("POST /vuelos/reserva", clients, requests, &book)?;
+        let book = |agent: &Agent, _| shop.book(agent);
+        let (load, booked) = run_one("POST /vuelos/reserva", clients, requests, &book)?;
+        let sagas: Vec<_> = booked
+            .iter()
+            .map(|one| one.id_correlacion.clone())
+            .collect();
+        settle(shop, &sagas)?;
         loads.push(load);
-        made.extend(ids);
+        made.extend(booked);
     }
     for clients in CLIENTS {
         let read = |agent: &Agent, number: usize| {
             let id = made.get(number % made.len().max(1));
-            let id = id.context("no reservation was made")?;
-            let mut answer = agent.get(format!("{url}/{id}")).call()?;
+            let id = &id.context("no reservation was made")?.id_reserva;
+            let url = format!("{}/vuelos/reserva/{id}", shop.api);
+            let mut answer = agent.get(url).call()?;
             let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
             if answer.get("id_reserva").and_then(Value::as_str) != Some(id) {
                 bail!("GET /vuelos/reserva/{id} answered another: {answer}");
             }
-            Ok(id.clone())
+            Ok(())
         };
         loads.push(run_one("GET /vuelos/reserva/{id}", clients, requests, &read)?.0);
     }
     Ok(loads)
 }
 
-type Outcome = Result<(Samples, Vec<String>)>;
+type Outcome<T> = Result<(Samples, Vec<T>)>;
 
 /// `clients` threads share `requests`; each sends its next when its last is answered.
-fn run_one(
+pub fn run_one<T: Send>(
     request: &'static str,
     clients: usize,
     requests: usize,
-    send: &(impl Fn(&Agent, usize) -> Result<String> + Sync),
-) -> Result<(Load, Vec<String>)> {
+    send: &(impl Fn(&Agent, usize) -> Result<T> + Sync),
+) -> Result<(Load, Vec<T>)> {
     let next = AtomicUsize::new(0);
-    let client = || -> Outcome {
+    let client = || -> Outcome<T> {
         let agent: Agent = Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(30)))
             .build()
@@ -95,7 +122,7 @@ fn run_one(
         Ok(())
     })?;
     let start = Instant::now();
-    let outcomes: Vec<Outcome> = thread::scope(|scope| {
+    let outcomes: Vec<Outcome<T>> = thread::scope(|scope| {
         let clients: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
         clients
             .into_iter()

@@ -9,6 +9,7 @@ mod plan;
 mod process;
 mod report;
 mod runtime_api;
+mod sagas;
 mod starts;
 mod stats;
 
@@ -18,8 +19,16 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use endpoint::Endpoint;
+use load::{CLIENTS, Shop};
 use plan::Plan;
 use report::{Machine, Report};
+use sagas::{
+    calls::ORCHESTRATOR,
+    load::{Flights, SagaLoad},
+    prices::{Durations, costs},
+    report::Sagas,
+};
+use starts::{Start, Warm};
 
 fn main() -> ExitCode {
     match run() {
@@ -52,7 +61,7 @@ fn measure(plan: &Plan) -> Result<Report> {
         .enable_all()
         .build()?;
     let endpoint = tokio.block_on(Endpoint::prepare(&plan.endpoint))?;
-    let (body, sample) = request(plan)?;
+    let (request, sample) = request(plan)?;
 
     let calls = part("calls", || tokio.block_on(calls::count(&sample)))?;
     let candidates = starts::candidates(plan, &endpoint)?;
@@ -63,9 +72,34 @@ fn measure(plan: &Plan) -> Result<Report> {
     let peers = part("event stores, in turns", || {
         tokio.block_on(peers::compare(&endpoint, &sample, rounds))
     })?;
-    let load = part("the API on the local runtime", || {
-        load::run(&plan.api, &body, rounds.requests)
+    let calls_of_saga = part("calls of a saga", || {
+        tokio.block_on(sagas::calls::count(&request))
     })?;
+    let engines = part("saga engines, in turns", || {
+        tokio.block_on(sagas::engines::compare(&calls_of_saga.facts, rounds))
+    })?;
+    let shop = Shop {
+        api: plan.api.clone(),
+        flights: Flights::of(&sample),
+    };
+    let sagas_load = part("sagas on the local runtime", || {
+        let runs = CLIENTS.into_iter().zip(rounds.sagas);
+        runs.map(|(clients, count)| sagas::load::run(&shop, clients, count))
+            .collect::<Result<Vec<_>>>()
+    })?;
+    let load = part("the API on the local runtime", || {
+        load::run(&shop, rounds.requests)
+    })?;
+    let durations = durations(&starts, &warm, &sagas_load)?;
+    let definition = reserva_saga::current();
+    let tasks = definition.steps.iter();
+    let tasks = tasks.filter(|step| step.call.is_some()).count();
+    let sagas = Sagas {
+        costs: costs(&calls_of_saga, tasks, durations),
+        calls: calls_of_saga,
+        engines,
+        load: sagas_load,
+    };
     Ok(Report {
         machine,
         emulator: plan.emulator.clone(),
@@ -75,6 +109,19 @@ fn measure(plan: &Plan) -> Result<Report> {
         peers,
         warm,
         load,
+        sagas,
+    })
+}
+
+/// Of sagas that have the system to themselves.
+fn durations(starts: &[Start], warm: &[Warm], sagas: &[SagaLoad]) -> Result<Durations> {
+    let alone = sagas.first().context("no sagas were measured")?;
+    let idle = starts.iter().find(|start| start.name == ORCHESTRATOR);
+    let api = warm.iter().find(|warm| warm.name == starts::PEER_OF_PYTHON);
+    Ok(Durations {
+        saga: alone.saga,
+        idle: idle.context("the orchestrator was not started")?.invocation,
+        api: api.context("http-commands was not invoked")?.p50,
     })
 }
 
@@ -86,7 +133,7 @@ fn part<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(done)
 }
 
-/// The body of the sample request, as text and as what it says.
+/// The sample event of `http-commands`, and the request in it.
 fn request(plan: &Plan) -> Result<(String, Value)> {
     let event = &plan.function(starts::PEER_OF_PYTHON)?.event;
     let text =
@@ -94,5 +141,6 @@ fn request(plan: &Plan) -> Result<(String, Value)> {
     let event: Value = serde_json::from_str(&text)?;
     let body = event.get("body").and_then(Value::as_str);
     let body = body.context("the sample event of http-commands has no body")?;
-    Ok((body.to_owned(), serde_json::from_str(body)?))
+    let sample = serde_json::from_str(body)?;
+    Ok((text, sample))
 }

@@ -48,6 +48,10 @@ pub struct Rounds {
     pub per_turn: usize,
     /// Requests over HTTP.
     pub requests: usize,
+    /// Sagas on the local runtime, of one client and of several.
+    pub sagas: [usize; 2],
+    /// Sagas of an engine in memory in one turn.
+    pub sagas_per_turn: usize,
 }
 
 impl Plan {
@@ -64,6 +68,8 @@ impl Plan {
                 turns: 3,
                 per_turn: 20,
                 requests: 100,
+                sagas: [30, 60],
+                sagas_per_turn: 100,
             }
         } else {
             Rounds {
@@ -72,6 +78,8 @@ impl Plan {
                 turns: 10,
                 per_turn: 50,
                 requests: 500,
+                sagas: [200, 400],
+                sagas_per_turn: 500,
             }
         }
     }

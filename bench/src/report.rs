@@ -8,6 +8,7 @@ use crate::{
     calls::Calls,
     load::Load,
     peers::{self, Peers},
+    sagas::report::Sagas,
     starts::{PEER_OF_PYTHON, PYTHON, Start, Warm},
     stats::ratio,
 };
@@ -28,6 +29,7 @@ pub struct Report {
     pub peers: Peers,
     pub warm: Vec<Warm>,
     pub load: Vec<Load>,
+    pub sagas: Sagas,
 }
 
 #[derive(Debug, Serialize)]
@@ -183,6 +185,9 @@ impl Report {
                 );
             }
         }
+        for (what, measured, other) in self.sagas.rows() {
+            row(what, measured, other);
+        }
         table
     }
 
@@ -205,6 +210,7 @@ impl Report {
         self.write_peers(&mut text);
         self.write_python(&mut text);
         self.write_load(&mut text);
+        self.sagas.write(&mut text);
         text
     }
 

@@ -32,6 +32,8 @@ pub struct Start {
     pub resident: f64,
     /// After so many invocations.
     pub invocations: usize,
+    /// Median of them.
+    pub invocation: f64,
     pub resident_after: f64,
     /// Nothing for Python, which is not compiled.
     pub binary: Option<f64>,
@@ -61,6 +63,8 @@ pub fn candidates(plan: &Plan, endpoint: &Endpoint) -> Result<Vec<Candidate>> {
     environment.extend(endpoint.names());
     // As on AWS: a session's credentials, and no endpoint of one's own.
     environment.remove("AWS_ENDPOINT_URL");
+    // And where it serves, nobody tests.
+    environment.remove("AEROALPES_FAULTS_TABLE");
     environment.extend(strings([
         ("AWS_SESSION_TOKEN", "test"),
         ("RUST_LOG", "info"),
@@ -136,8 +140,9 @@ pub fn measure(
     let mut starts = vec![];
     for (candidate, mut seen) in candidates.iter().zip(seen) {
         let mut process = candidate.at(&address)?;
+        let mut invocations = Samples::default();
         for _ in 0..rounds.invocations {
-            process.invoke(&candidate.event)?;
+            invocations.push(process.invoke(&candidate.event)?);
         }
         seen.resident.sort_by(f64::total_cmp);
         starts.push(Start {
@@ -153,6 +158,7 @@ pub fn measure(
                 .copied()
                 .unwrap_or_default(),
             invocations: rounds.invocations,
+            invocation: invocations.median(),
             resident_after: process.resident()?,
             binary: candidate.sizes.map(|(binary, _)| binary),
             zip: candidate.sizes.map(|(_, zip)| zip),

@@ -1,0 +1,255 @@
+//! What was measured of sagas, in words and tables.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::{
+    calls::{API, ORCHESTRATOR, SagaCalls},
+    engines::{self, Engines},
+    load::SagaLoad,
+    prices::{AS_OF, Bill, Costs, of_100_ms},
+};
+use crate::stats::ratio;
+
+/// What the orchestrator may write of one saga.
+const TARGET_WRITES: usize = 5;
+
+#[derive(Debug, Serialize)]
+pub struct Sagas {
+    pub calls: SagaCalls,
+    pub costs: Costs,
+    pub load: Vec<SagaLoad>,
+    pub engines: Engines,
+}
+
+/// What, measured, aim or peer.
+type Row = (&'static str, String, String);
+
+impl Sagas {
+    /// For the table of a README.
+    pub fn rows(&self) -> Vec<Row> {
+        let saga = self.calls.of(ORCHESTRATOR);
+        let costs = &self.costs;
+        let mut rows = vec![
+            (
+                "AWS calls that drive an approved saga: reads · writes · invocations",
+                format!(
+                    "{} · {} · {}",
+                    saga.count("GetItem"),
+                    saga.count("UpdateItem"),
+                    saga.count("Invoke")
+                ),
+                format!("aim ≤ {TARGET_WRITES} writes"),
+            ),
+            (
+                "driving a million approved sagas, AWS list prices",
+                format!("${:.2}", costs.ours.total()),
+                format!(
+                    "Step Functions Standard ${:.2}, Express ${:.2}",
+                    costs.standard.total(),
+                    costs.express.total()
+                ),
+            ),
+        ];
+        if let [one, .., eight] = self.load.as_slice() {
+            rows.push((
+                "sagas on the local runtime, request to Aprobada, 1 · 8 clients",
+                format!(
+                    "{:.0} · {:.0} /s, p50 {:.0} · {:.0} ms, p99 {:.0} · {:.0} ms",
+                    one.load.per_second,
+                    eight.load.per_second,
+                    one.load.p50,
+                    eight.load.p50,
+                    one.load.p99,
+                    eight.load.p99
+                ),
+                "the emulator is the limit".to_owned(),
+            ));
+        }
+        let of = |name| self.engines.standing(name);
+        if let (Some(ours), Some(pure), Some(peer)) =
+            (of(engines::OURS), of(engines::PURE), of(engines::PEER))
+        {
+            rows.push((
+                "saga engine in memory, four steps: with its table · transitions alone",
+                format!(
+                    "{:.0} · {:.0} sagas/s",
+                    ours.sagas_per_second, pure.sagas_per_second
+                ),
+                format!(
+                    "steno 0.5 {:.0} sagas/s, {:.2} times ours with its table",
+                    peer.sagas_per_second,
+                    ratio(peer.sagas_per_second, ours.sagas_per_second)
+                ),
+            ));
+        }
+        rows
+    }
+
+    pub fn write(&self, text: &mut String) {
+        self.write_calls(text);
+        self.write_costs(text);
+        self.write_load(text);
+        self.write_engines(text);
+    }
+
+    fn write_calls(&self, text: &mut String) {
+        let apis = [
+            "GetItem",
+            "UpdateItem",
+            "PutItem",
+            "TransactWriteItems",
+            "PutRecord",
+            "Invoke",
+        ];
+        let _ = writeln!(
+            text,
+            "\n### Calls of one approved reservation\n\nThe sample reservation, from the request to Completada. Nothing of the projector, of \
+             the timers or of clients that look is in it.\n\n| function | {} | other | write units: items · indexes | read units | put units |\n\
+             |{}",
+            apis.join(" | "),
+            " --- |".repeat(apis.len() + 5)
+        );
+        for (name, share) in &self.calls.shares {
+            let counts = apis.map(|api| share.count(api));
+            let named: usize = counts.iter().sum();
+            let _ = writeln!(
+                text,
+                "| {name} | {} | {} | {} · {} | {} | {} |",
+                counts.map(|count| count.to_string()).join(" | "),
+                share.total() - named,
+                share.item_writes,
+                share.index_writes,
+                share.reads,
+                share.puts
+            );
+        }
+        let saga = self.calls.of(ORCHESTRATOR);
+        let sizes: Vec<_> = saga.written.iter().map(usize::to_string).collect();
+        let _ = writeln!(
+            text,
+            "\nThe orchestrator is invoked {} times: with the event that opens the saga, and with those that the saga led to, which it has seen. \
+             It writes the saga {} times (aim ≤ {TARGET_WRITES}); the item then has {} bytes.",
+            self.calls.batches,
+            saga.written.len(),
+            sizes.join(", ")
+        );
+    }
+
+    fn write_costs(&self, text: &mut String) {
+        let costs = &self.costs;
+        let _ = writeln!(
+            text,
+            "\n### A million approved sagas, in US dollars\n\nList prices of AWS in us-east-1, {AS_OF}, without free tiers. Quantities are of \
+             one saga, prices of a million of the unit; so their product is for a million sagas.\n\n\
+             | | | of a saga | price | a million sagas |\n| --- | --- | --- | --- | --- |"
+        );
+        let (standard, express) = ("Step Functions Standard", "Step Functions Express");
+        bill(text, "ours", &costs.ours);
+        bill(text, standard, &costs.standard);
+        bill(text, express, &costs.express);
+        bill(text, "under all three", &costs.common);
+        let (ours, least) = (costs.ours.total(), costs.express.total());
+        let verdict = if least < ours {
+            format!(
+                "For a short saga **Express is the cheapest**, {:.0} times cheaper than ours: ",
+                ratio(ours, least)
+            )
+        } else {
+            "Ours is the cheapest: ".to_owned()
+        };
+        let _ = writeln!(
+            text,
+            "\n{verdict}ours writes its log to a table, and those writes are {:.0} % of its price. What Express has not: it may run an \
+             execution more than once (asynchronous) or not to its end (synchronous), ends after five minutes at the latest, does not tell two \
+             starts under one name apart, and has no history to ask for; a log of it is CloudWatch's, and is paid for by itself. Standard \
+             has all of that, at {:.0} times our price. Neither is moved by the event log: somebody has to start them, which is not in the sums.",
+            100.0 * share_of(&costs.ours, "write units"),
+            ratio(costs.standard.total(), ours)
+        );
+        let _ = writeln!(
+            text,
+            "\nTimes are of the local runtime with one client: {:.0} ms from the beginning of a saga to its end, {:.1} ms for an invocation \
+             of the orchestrator that only looks, {:.1} ms for one of `{API}`. On AWS they are others: each 100 ms more of a saga are ${:.2} \
+             more for ours. A saga is taken to be alone in its batch, which is the dearest case: the sagas of a batch share invocations, and their \
+             waiting.",
+            costs.durations.saga,
+            costs.durations.idle,
+            costs.durations.api,
+            of_100_ms()
+        );
+    }
+
+    fn write_load(&self, text: &mut String) {
+        text.push_str(
+            "\n### Sagas on the local runtime\n\nFrom before the request until the saga's Fin, which comes after ReservaAprobada is \
+             committed.\n\n| clients | sagas | sagas/s | p50 ms | p99 ms | Inicio to Fin, p50 ms |\n\
+             | --- | --- | --- | --- | --- | --- |\n",
+        );
+        for SagaLoad { load, saga } in &self.load {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {:.1} | {:.0} | {:.0} | {saga:.0} |",
+                load.clients, load.requests, load.per_second, load.p50, load.p99
+            );
+        }
+    }
+
+    fn write_engines(&self, text: &mut String) {
+        let base = self.engines.standing(engines::OURS);
+        let base = base.map_or(0.0, |ours| ours.sagas_per_second);
+        let _ = writeln!(
+            text,
+            "\n### Saga engines in memory\n\nSagas of {} steps, one after the other, over participants that answer at once with the same events; \
+             our log of each has {} entries. Times in ms.\n\n| | sagas | sagas/s | steps/s | p50 | p99 | sagas/s ÷ ours |\n\
+             | --- | --- | --- | --- | --- | --- | --- |",
+            self.engines.steps, self.engines.entries
+        );
+        for standing in &self.engines.standings {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {:.0} | {:.0} | {:.3} | {:.3} | {:.2} |",
+                standing.name,
+                standing.sagas,
+                standing.sagas_per_second,
+                standing.steps_per_second,
+                standing.p50,
+                standing.p99,
+                ratio(standing.sagas_per_second, base)
+            );
+        }
+    }
+}
+
+fn bill(text: &mut String, who: &str, bill: &Bill) {
+    for line in &bill.lines {
+        let _ = writeln!(
+            text,
+            "| {who} | {} | {} {} | {:.4} | {:.2} |",
+            line.what,
+            quantity(line.quantity),
+            line.unit,
+            line.price,
+            line.dollars
+        );
+    }
+    let total = bill.total();
+    let _ = writeln!(text, "| **{who}** | **in all** | | | **{total:.2}** |");
+}
+
+/// Whole, or with four decimals.
+fn quantity(value: f64) -> String {
+    if value.fract() > 0.0 {
+        format!("{value:.4}")
+    } else {
+        format!("{value:.0}")
+    }
+}
+
+/// The part of a bill that is paid for this unit.
+fn share_of(bill: &Bill, unit: &str) -> f64 {
+    let lines = bill.lines.iter().filter(|line| line.unit == unit);
+    let dollars: f64 = lines.map(|line| line.dollars).sum();
+    ratio(dollars, bill.total())
+}
