@@ -154,19 +154,6 @@ impl Tables for Metered {
         Ok(page)
     }
 
-    async fn list(
-        &self,
-        table: TableName,
-        pk: &str,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<ScanPage, TableError> {
-        let page = self.tables.list(table, pk, after, limit).await?;
-        let items: Vec<_> = page.items.iter().cloned().map(Some).collect();
-        self.read("Query", &items);
-        Ok(page)
-    }
-
     async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
         let page = self.tables.scan(table, after).await?;
         let items: Vec<_> = page.items.iter().cloned().map(Some).collect();

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::{
     },
 };
 use ports::{
-    Condition, Consistency, Direction, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
+    Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
     TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
 use serde_json::{Map, Number, Value};
@@ -427,7 +427,8 @@ impl Tables for DynamoTables {
                 .client
                 .query()
                 .table_name(self.name(query.table)?)
-                .index_name(query.index.name());
+                .set_index_name(query.index.name().map(str::to_owned))
+                .consistent_read(query.index == Index::Primary);
             let request = request
                 .key_condition_expression(&condition)
                 .set_expression_attribute_names(expression.names())
@@ -455,30 +456,6 @@ impl Tables for DynamoTables {
                 });
             }
         }
-    }
-
-    async fn list(
-        &self,
-        table: TableName,
-        pk: &str,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<ScanPage, TableError> {
-        let mut expression = Expression::default();
-        let condition = expression.compare(&Path::of("pk"), "=", AttributeValue::S(pk.to_owned()));
-        let request = self
-            .client
-            .query()
-            .table_name(self.name(table)?)
-            .consistent_read(true);
-        let request = request
-            .key_condition_expression(condition)
-            .set_expression_attribute_names(expression.names())
-            .set_expression_attribute_values(expression.values())
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(after.map(key_attributes));
-        let output = request.send().await.map_err(|error| table_error(&error))?;
-        page(table, output.items, output.last_evaluated_key)
     }
 
     async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {

@@ -7,7 +7,7 @@ use aws_sdk_kinesis::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     primitives::{Blob, DateTime},
-    types::ShardIteratorType,
+    types::ShardIteratorType::{self, AfterSequenceNumber, Latest, TrimHorizon},
 };
 use jiff::Timestamp;
 use ports::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
@@ -91,6 +91,23 @@ impl KinesisReader {
         }
     }
 
+    async fn iterator(
+        &self,
+        shard: &str,
+        kind: ShardIteratorType,
+        sequence: Option<&String>,
+    ) -> Result<String, LogError> {
+        let get = self
+            .client
+            .get_shard_iterator()
+            .stream_name(&self.stream)
+            .shard_id(shard)
+            .shard_iterator_type(kind)
+            .set_starting_sequence_number(sequence.cloned());
+        let output = get.send().await.map_err(|error| log_error(&error))?;
+        Ok(output.shard_iterator.unwrap_or_default())
+    }
+
     /// How long records are kept, in hours.
     ///
     /// # Errors
@@ -161,27 +178,14 @@ impl LogReader for KinesisReader {
     }
 
     async fn read(&self, shard: &str, from: &Position) -> Result<LogBatch, LogError> {
-        let kind = match from {
-            Position::Oldest => Some(ShardIteratorType::TrimHorizon),
-            Position::Newest => Some(ShardIteratorType::Latest),
-            Position::Cursor(_) => None,
-        };
-        let iterator = match (kind, from) {
-            (Some(kind), _) => {
-                let get = self
-                    .client
-                    .get_shard_iterator()
-                    .stream_name(&self.stream)
-                    .shard_id(shard);
-                let output = get
-                    .shard_iterator_type(kind)
-                    .send()
-                    .await
-                    .map_err(|error| log_error(&error))?;
-                output.shard_iterator.unwrap_or_default()
+        let iterator = match from {
+            Position::Cursor(cursor) => cursor.clone(),
+            Position::Oldest => self.iterator(shard, TrimHorizon, None).await?,
+            Position::Newest => self.iterator(shard, Latest, None).await?,
+            Position::After(SequenceNumber(sequence)) => {
+                self.iterator(shard, AfterSequenceNumber, Some(sequence))
+                    .await?
             }
-            (None, Position::Cursor(cursor)) => cursor.clone(),
-            (None, _) => String::new(),
         };
         let mut attempts = 0;
         let output = loop {

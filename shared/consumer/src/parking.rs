@@ -8,8 +8,8 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use events::{Catalogue, Moment, StreamId, Version};
 use ports::{
-    Clock, Condition, Consistency, Item, Key, LogRecord, Path, SequenceNumber, TableError,
-    TableName, Tables, Update, Write, WriteError,
+    Clock, Condition, Consistency, Direction, Index, IndexQuery, Item, Key, LogRecord, Path,
+    SequenceNumber, TableError, TableName, Tables, Update, Write, WriteError,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,7 +20,6 @@ pub const TABLE: TableName = TableName("parked");
 /// Bytes of a record in one item: with base64's third more, well below DynamoDB's 400 KB.
 const PIECE: usize = 192 * 1024;
 /// Items of one read.
-const PAGE: usize = 100;
 const PIECES: &str = "#pieces#";
 
 /// Why something is parked.
@@ -337,22 +336,21 @@ impl Parking {
         if parked.pieces == 0 {
             return Ok(None);
         }
-        let (mut data, mut after) = (vec![], None);
-        loop {
-            let pieces = pieces_owner(&parked.owner, &parked.place);
-            let page = self
-                .tables
-                .list(TABLE, &pieces, after.as_ref(), PAGE)
-                .await?;
-            for item in &page.items {
-                let text = item.get("data").and_then(Value::as_str).unwrap_or_default();
-                data.extend(STANDARD.decode(text).map_err(malformed)?);
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(Some(data));
-            }
+        let query = IndexQuery {
+            table: TABLE,
+            index: Index::Primary,
+            partition: pieces_owner(&parked.owner, &parked.place),
+            from: None,
+            below: None,
+            direction: Direction::Ascending,
+            limit: parked.pieces,
+        };
+        let mut data = vec![];
+        for item in self.tables.query(&query).await?.items {
+            let text = item.get("data").and_then(Value::as_str).unwrap_or_default();
+            data.extend(STANDARD.decode(text).map_err(malformed)?);
         }
+        Ok(Some(data))
     }
 
     /// Takes something out that was handled after all. What was parked anew since `parked` was read stays.

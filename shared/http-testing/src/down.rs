@@ -45,16 +45,6 @@ impl Tables for TablesDown {
         Err(self.0.clone())
     }
 
-    async fn list(
-        &self,
-        _: TableName,
-        _: &str,
-        _: Option<&Key>,
-        _: usize,
-    ) -> Result<ScanPage, TableError> {
-        Err(self.0.clone())
-    }
-
     async fn scan(&self, _: TableName, _: Option<&Key>) -> Result<ScanPage, TableError> {
         Err(self.0.clone())
     }

@@ -64,8 +64,10 @@ pub enum Position {
     Oldest,
     /// Only what arrives from now on.
     Newest,
-    /// Where an earlier [`LogBatch`] left off.
+    /// Where an earlier [`LogBatch`] left off. Good for minutes; what is to outlive that is [`Position::After`].
     Cursor(String),
+    /// The record after this one of the same shard.
+    After(SequenceNumber),
 }
 
 /// One read of a shard.

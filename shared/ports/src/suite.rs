@@ -266,17 +266,27 @@ async fn listing(tables: &dyn Tables, table: TableName, unique: &str) {
             Update::of(Key::new(table, pk.clone(), format!("{number}"))).set(Path::of("n"), number);
         tables.write(&update.into()).await.unwrap();
     }
-    let (mut found, mut after) = (vec![], None);
-    loop {
-        let page = tables.list(table, &pk, after.as_ref(), 3).await.unwrap();
-        assert!(page.items.len() <= 3);
-        found.extend(page.items.iter().map(|item| item["n"].as_i64().unwrap()));
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    assert_eq!(found, (0..7).collect::<Vec<_>>());
+    let own = async |from: Option<&str>, below: Option<&str>, limit| {
+        let query = IndexQuery {
+            table,
+            index: Index::Primary,
+            partition: pk.clone(),
+            from: from.map(str::to_owned),
+            below: below.map(str::to_owned),
+            direction: Direction::Ascending,
+            limit,
+        };
+        let page = tables.query(&query).await.unwrap();
+        let found: Vec<i64> = page
+            .items
+            .iter()
+            .map(|item| item["n"].as_i64().unwrap())
+            .collect();
+        (found, page.more)
+    };
+    assert_eq!(own(None, None, 3).await, (vec![0, 1, 2], true));
+    assert_eq!(own(Some("3"), None, 100).await, (vec![3, 4, 5, 6], false));
+    assert_eq!(own(Some("3"), Some("5"), 100).await.0, vec![3, 4]);
     let (mut seen, mut after) = (0, None);
     loop {
         let page = tables.scan(table, after.as_ref()).await.unwrap();
@@ -348,6 +358,9 @@ pub async fn log(log: &dyn Log, reader: &dyn LogReader, unique: &str) {
             .collect::<Vec<_>>()
     );
     assert_eq!(one.last().map(|record| &record.sequence), last.as_ref());
+    let after = Position::After(one[3].sequence.clone());
+    let rest = reader.read(&one[3].shard, &after).await.unwrap();
+    assert_eq!(rest.records.first(), one.get(4));
     assert!(
         one.iter().all(|record| record.shard == one[0].shard),
         "one key, one shard"

@@ -213,9 +213,11 @@ pub enum Consistency {
     Eventual,
 }
 
-/// A secondary index. Reads of it may lag.
+/// An order that a table can be read in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Index {
+    /// The table's own, on `pk`, `sk`. Reads of it are strongly consistent; those of the others may lag.
+    Primary,
     /// On `gsi1pk`, `gsi1sk`.
     Gsi1,
     /// On `gsi2pk`, `gsi2sk`.
@@ -223,12 +225,13 @@ pub enum Index {
 }
 
 impl Index {
-    /// Name of the index.
+    /// Name of the index; the table itself has none.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> Option<&'static str> {
         match self {
-            Self::Gsi1 => "gsi1",
-            Self::Gsi2 => "gsi2",
+            Self::Primary => None,
+            Self::Gsi1 => Some("gsi1"),
+            Self::Gsi2 => Some("gsi2"),
         }
     }
 
@@ -236,6 +239,7 @@ impl Index {
     #[must_use]
     pub fn attributes(self) -> (&'static str, &'static str) {
         match self {
+            Self::Primary => ("pk", "sk"),
             Self::Gsi1 => ("gsi1pk", "gsi1sk"),
             Self::Gsi2 => ("gsi2pk", "gsi2sk"),
         }
@@ -356,19 +360,6 @@ pub trait Tables: Send + Sync {
     ///
     /// See [`TableError`].
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError>;
-
-    /// Reads the items of one partition key, by sort key, at most `limit`, strongly consistent; `after` goes on.
-    ///
-    /// # Errors
-    ///
-    /// See [`TableError`].
-    async fn list(
-        &self,
-        table: TableName,
-        pk: &str,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<ScanPage, TableError>;
 
     /// Reads part of a whole table, strongly consistent, in no useful order. For operators.
     ///

@@ -334,22 +334,6 @@ impl Tables for FaultyTables {
         )
     }
 
-    async fn list(
-        &self,
-        table: TableName,
-        pk: &str,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<ScanPage, TableError> {
-        effect!(
-            self.faults,
-            format!("list {} {pk}", table.0),
-            lost(),
-            self.inner.list(table, pk, after, limit),
-            nothing()
-        )
-    }
-
     async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
         effect!(
             self.faults,

@@ -114,16 +114,6 @@ impl Tables for Down {
         Err(TableError::Unavailable("down".into()))
     }
 
-    async fn list(
-        &self,
-        _: TableName,
-        _: &str,
-        _: Option<&Key>,
-        _: usize,
-    ) -> Result<ScanPage, TableError> {
-        Err(TableError::Unavailable("down".into()))
-    }
-
     async fn scan(&self, _: TableName, _: Option<&Key>) -> Result<ScanPage, TableError> {
         Err(TableError::Unavailable("down".into()))
     }

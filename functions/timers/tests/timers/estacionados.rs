@@ -113,16 +113,6 @@ impl Tables for Deadly {
         self.0.query(query).await
     }
 
-    async fn list(
-        &self,
-        table: TableName,
-        pk: &str,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<ScanPage, TableError> {
-        self.0.list(table, pk, after, limit).await
-    }
-
     async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
         self.0.scan(table, after).await
     }

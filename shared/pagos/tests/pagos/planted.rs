@@ -102,16 +102,6 @@ impl Tables for PlantedTables {
         self.tables.query(query).await
     }
 
-    async fn list(
-        &self,
-        table: TableName,
-        pk: &str,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<ScanPage, TableError> {
-        self.tables.list(table, pk, after, limit).await
-    }
-
     async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
         self.tables.scan(table, after).await
     }

@@ -98,6 +98,11 @@ impl LogReader for MemoryLog {
             Position::Cursor(cursor) => cursor
                 .parse()
                 .map_err(|_| LogError::Refused(format!("no cursor {cursor}")))?,
+            Position::After(sequence) => records
+                .iter()
+                .position(|record| record.sequence == *sequence)
+                .map(|place| place + 1)
+                .ok_or_else(|| LogError::Refused(format!("no record {}", sequence.0)))?,
         };
         let found: Vec<_> = records
             .iter()

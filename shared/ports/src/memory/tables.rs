@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use crate::{
-    Condition, Consistency, Direction, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
+    Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
     TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
 
@@ -235,8 +235,13 @@ impl Tables for MemoryTables {
             .iter()
             .filter(|(key, _)| key.table == query.table)
             .filter_map(|(key, item)| {
-                let place = item.get(sort)?.as_str()?;
-                let inside = item.get(partition)?.as_str()? == query.partition
+                let (of, place) = match query.index {
+                    Index::Primary => (key.pk.as_str(), key.sk.as_str()),
+                    Index::Gsi1 | Index::Gsi2 => {
+                        (item.get(partition)?.as_str()?, item.get(sort)?.as_str()?)
+                    }
+                };
+                let inside = of == query.partition
                     && query.from.as_deref().is_none_or(|from| place >= from)
                     && query.below.as_deref().is_none_or(|below| place < below);
                 inside.then(|| (place, with_key(key, item)))
@@ -257,46 +262,24 @@ impl Tables for MemoryTables {
         })
     }
 
-    async fn list(
-        &self,
-        table: TableName,
-        pk: &str,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<ScanPage, TableError> {
-        let items = self.lock();
-        let start = after.map_or_else(
-            || Bound::Included(Key::new(table, pk, "")),
-            |key| Bound::Excluded(key.clone()),
-        );
-        let rest = items
-            .range((start, Bound::Unbounded))
-            .take_while(|(key, _)| key.table == table && key.pk == pk);
-        Ok(page(rest, limit))
-    }
-
     async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
         let items = self.lock();
         let start = after.map_or(Bound::Included(Key::new(table, "", "")), |key| {
             Bound::Excluded(key.clone())
         });
-        let rest = items
+        let mut rest = items
             .range((start, Bound::Unbounded))
             .take_while(|(key, _)| key.table == table);
-        Ok(page(rest, SCAN_PAGE))
-    }
-}
-
-fn page<'a>(mut rest: impl Iterator<Item = (&'a Key, &'a Item)>, limit: usize) -> ScanPage {
-    let found: Vec<_> = rest.by_ref().take(limit).collect();
-    let next = rest
-        .next()
-        .and_then(|_| found.last().map(|(key, _)| (*key).clone()));
-    ScanPage {
-        items: found
-            .into_iter()
-            .map(|(key, item)| with_key(key, item))
-            .collect(),
-        next,
+        let found: Vec<_> = rest.by_ref().take(SCAN_PAGE).collect();
+        let next = rest
+            .next()
+            .and_then(|_| found.last().map(|(key, _)| (*key).clone()));
+        Ok(ScanPage {
+            items: found
+                .into_iter()
+                .map(|(key, item)| with_key(key, item))
+                .collect(),
+            next,
+        })
     }
 }
