@@ -49,8 +49,9 @@ fn number(alias: &Item, name: &str) -> Option<u32> {
         .and_then(|number| number.try_into().ok())
 }
 
-/// The generations that the projector writes, for each of `views`: the live one, and the one under construction if there is
-/// one. Read once a batch, strongly consistent: a rebuild counts on it. A view without alias lives in generation 1.
+/// The generations that the projector writes, for each of `views`, the newest first: the live one, and beside it the one under
+/// construction, or the one before it while readers may still know that. Read once a batch, strongly consistent: a rebuild counts
+/// on it. A view without alias lives in generation 1.
 pub(crate) async fn written(
     tables: &dyn Tables,
     views: &[&'static str],
@@ -63,10 +64,12 @@ pub(crate) async fn written(
         .map(|(view, alias)| {
             let alias = alias.unwrap_or_default();
             let live = number(&alias, "live").unwrap_or(1);
-            let building = number(&alias, "building");
-            [Some(live), building]
+            let mut written = vec![live];
+            written.extend(number(&alias, "building"));
+            written.extend(number(&alias, "retiring"));
+            written.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
+            written
                 .into_iter()
-                .flatten()
                 .map(|number| Generation { view, number })
                 .collect()
         })

@@ -12,9 +12,13 @@
 //! | `guard` | stream prefix -> the last version folded |
 //! | `blocked` | stream prefix -> the version that could not be folded, while it is parked |
 //! | `gsi1pk`, `gsi1sk`, `gsi2pk`, `gsi2sk` | its places in the indexes, each partition within the generation |
+//!
+//! A view may count its rows too. Its counters move in the transaction that writes the row, so they count each row once, however
+//! often its events come.
 
 #![deny(missing_docs)]
 
+mod counters;
 mod generations;
 mod projector;
 mod row;
@@ -23,7 +27,7 @@ pub mod views;
 
 pub use generations::{Generation, Generations};
 pub use projector::{CONSUMER, Projector};
-pub use view::{Place, Unfoldable, View};
+pub use view::{Count, Place, Unfoldable, View};
 pub use views::registry;
 
 /// The table of views.

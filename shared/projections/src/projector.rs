@@ -1,6 +1,6 @@
 //! Keeping every view up to date.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use consumer::{
@@ -9,9 +9,12 @@ use consumer::{
 use event_store::{StreamError, StreamReader};
 use events::{DecodeError, Event, IdReserva, Payload, StreamId, Version};
 use futures::{StreamExt, stream};
-use ports::{Consistency, Item, TableError, Tables, World, WriteError, jittered};
+use ports::{
+    Consistency, Item, TableError, Tables, TransactError, Update, World, Write, WriteError,
+    jittered,
+};
 
-use crate::{Generation, View, generations, row::Row};
+use crate::{Generation, View, counters::Changes, generations, row::Row};
 
 /// The name that records are parked under: that of the function that feeds the views.
 pub const CONSUMER: &str = "projector";
@@ -20,6 +23,8 @@ pub const CONSUMER: &str = "projector";
 const CONCURRENCY: usize = 16;
 /// How often a row that others write too is read and folded again before the batch gives up on it.
 const ATTEMPTS: u32 = 6;
+/// As many items as DynamoDB writes in one transaction.
+const TRANSACTION_WRITES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -68,7 +73,40 @@ impl Projector {
         &self.parking
     }
 
-    /// Each view with each generation of it that is written.
+    /// Folds work into the rows of each of these generations. Of one view, a newer generation comes first, and what it could not take
+    /// an older one is not given: so it is never behind, and readers can go over to it at any moment.
+    pub(crate) async fn fold(
+        &self,
+        written: &[(Arc<dyn View>, Generation)],
+        work: &[Work<'_>],
+    ) -> Vec<Result<(), String>> {
+        let mut results: Vec<Result<(), String>> = work.iter().map(|_| Ok(())).collect();
+        let mut of_view = (None, (0..work.len()).collect::<Vec<_>>());
+        for (view, generation) in written {
+            if of_view.0 != Some(generation.view) {
+                of_view = (Some(generation.view), (0..work.len()).collect());
+            }
+            let rows = Rows {
+                projector: self,
+                view: &**view,
+                generation,
+            };
+            let todo = of_view.1.iter().filter_map(|place| work.get(*place));
+            let folded = rows.fold(&todo.cloned().collect::<Vec<_>>()).await;
+            let mut taken = vec![];
+            for (place, row) in of_view.1.into_iter().zip(folded) {
+                match (row, results.get_mut(place)) {
+                    (Ok(_), _) => taken.push(place),
+                    (Err(cause), Some(result)) => *result = Err(cause),
+                    (Err(_), None) => {}
+                }
+            }
+            of_view.1 = taken;
+        }
+        results
+    }
+
+    /// Each view with each generation of it that is written, the newest first.
     async fn written(&self) -> Result<Vec<(Arc<dyn View>, Generation)>, TableError> {
         let names: Vec<_> = self.views.iter().map(|view| view.name()).collect();
         let written = generations::written(&*self.tables, &names).await?;
@@ -87,24 +125,17 @@ impl Projector {
 #[async_trait]
 impl Handler for Projector {
     async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
-        let written = match self.written().await {
-            Ok(written) => written,
-            Err(error) => return stop_all(groups, &error.to_string()),
+        let work: Vec<_> = groups.iter().map(Work::of).collect();
+        let folded = match self.written().await {
+            Ok(written) => self.fold(&written, &work).await,
+            Err(error) => work.iter().map(|_| Err(error.to_string())).collect(),
         };
-        let mut results: Vec<Result<(), Stop>> = groups.iter().map(|_| Ok(())).collect();
-        for (view, generation) in &written {
-            let rows = Rows {
-                projector: self,
-                view: &**view,
-                generation,
-            };
-            for (result, of_this_view) in results.iter_mut().zip(rows.fold_groups(groups).await) {
-                if of_this_view.is_err() {
-                    *result = of_this_view;
-                }
-            }
-        }
-        results
+        // A group is one write a view, so it stops at its first record or not at all.
+        let results = groups.iter().zip(folded).map(|(group, folded)| {
+            let place = group.events.first().map_or(0, |incoming| incoming.place);
+            folded.map_err(|cause| Stop { place, cause })
+        });
+        results.collect()
     }
 }
 
@@ -140,21 +171,70 @@ impl Redrive for Projector {
     }
 }
 
-/// A group is one write, so it stops at its first record or not at all.
-fn stop(group: &Group, cause: &str) -> Stop {
-    let place = group.events.first().map_or(0, |incoming| incoming.place);
-    Stop {
-        place,
-        cause: cause.to_owned(),
+fn malformed(subject: IdReserva, error: &serde_json::Error) -> String {
+    format!("the row of {subject} is malformed: {error}")
+}
+
+/// Events of one reservation, to be folded into its rows.
+#[derive(Clone)]
+pub(crate) struct Work<'a> {
+    subject: IdReserva,
+    events: Vec<(&'a Event, &'a Payload)>,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn of(group: &'a Group) -> Self {
+        let events = group.events.iter();
+        Self {
+            subject: group.subject,
+            events: events
+                .map(|incoming| (&incoming.event, &incoming.payload))
+                .collect(),
+        }
     }
 }
 
-fn stop_all(groups: &[Group], cause: &str) -> Vec<Result<(), Stop>> {
-    groups.iter().map(|group| Err(stop(group, cause))).collect()
+/// A row that is to be written.
+struct Change {
+    subject: IdReserva,
+    before: Row,
+    after: Row,
+    update: Update,
+    /// How the counters change; `None` in a view that has none.
+    counters: Option<Changes>,
 }
 
-fn malformed(subject: IdReserva, error: &serde_json::Error) -> String {
-    format!("the row of {subject} is malformed: {error}")
+/// What came of writing a row.
+enum Written {
+    /// It is written, or cannot be now.
+    Done(Result<Row, String>),
+    /// It is not what was read any more, and is to be read and folded again.
+    Overtaken(String),
+}
+
+/// Cuts changes into transactions, each of as many rows and counters as one may write.
+fn pack(changes: Vec<(usize, Change)>) -> Vec<Vec<(usize, Change)>> {
+    let mut packs: Vec<Vec<(usize, Change)>> = vec![];
+    let mut groups: BTreeSet<String> = BTreeSet::new();
+    for (place, change) in changes {
+        let own = change.counters.iter().flat_map(Changes::groups);
+        let own: Vec<String> = own.map(str::to_owned).collect();
+        groups.extend(own.iter().cloned());
+        let room = |pack: &Vec<_>| pack.len() + 1 + groups.len() <= TRANSACTION_WRITES;
+        if let Some(pack) = packs.last_mut().filter(|pack| room(pack)) {
+            pack.push((place, change));
+        } else {
+            groups = own.into_iter().collect();
+            packs.push(vec![(place, change)]);
+        }
+    }
+    packs
+}
+
+/// What came of one piece of work: the row as it then is, or a change of it that is still to be written.
+enum Folded {
+    Is(Row),
+    Becomes(Box<Change>),
 }
 
 /// The rows of one generation of one view.
@@ -165,34 +245,169 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Folds each group into its row. Reads all rows at once, writes each row once.
-    async fn fold_groups(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
-        let keys: Vec<_> = groups
+    /// Folds each piece of work into its row. Reads all rows at once. Answers with the rows as they then are, or with why that could
+    /// not be done now.
+    async fn fold(&self, work: &[Work<'_>]) -> Vec<Result<Row, String>> {
+        let World {
+            tasks, randomness, ..
+        } = &self.projector.world;
+        let mut results: Vec<Result<Row, String>> = work
             .iter()
-            .map(|group| Row::key(self.generation, group.subject))
+            .map(|work| {
+                Err(format!(
+                    "row of {} is written by too many at once",
+                    work.subject
+                ))
+            })
+            .collect();
+        let mut left: Vec<usize> = (0..work.len()).collect();
+        for attempt in 0..ATTEMPTS {
+            if left.is_empty() {
+                break;
+            }
+            if attempt > 0 {
+                let pause = jittered(PAUSE, LONGEST_PAUSE, attempt - 1, randomness.fraction());
+                tasks.sleep(pause).await;
+            }
+            let todo: Vec<_> = left.iter().filter_map(|place| work.get(*place)).collect();
+            let mut changes = vec![];
+            let mut settled = vec![];
+            for (place, folded) in left.iter().copied().zip(self.compute(&todo).await) {
+                match folded {
+                    Ok(Folded::Is(row)) => settled.push((place, Written::Done(Ok(row)))),
+                    Ok(Folded::Becomes(change)) => changes.push((place, *change)),
+                    Err(cause) => settled.push((place, Written::Done(Err(cause)))),
+                }
+            }
+            settled.extend(self.write(changes).await);
+            left.clear();
+            for (place, written) in settled {
+                let (result, again) = match written {
+                    Written::Done(result) => (result, false),
+                    Written::Overtaken(cause) => (Err(cause), true),
+                };
+                if let Some(slot) = results.get_mut(place) {
+                    *slot = result;
+                }
+                if again {
+                    left.push(place);
+                }
+            }
+            left.sort_unstable();
+        }
+        results
+    }
+
+    /// What each row becomes.
+    async fn compute(&self, work: &[&Work<'_>]) -> Vec<Result<Folded, String>> {
+        let keys: Vec<_> = work
+            .iter()
+            .map(|work| Row::key(self.generation, work.subject))
             .collect();
         let items = match self.projector.tables.get(&keys, Consistency::Strong).await {
             Ok(items) => items,
-            Err(error) => return stop_all(groups, &error.to_string()),
+            Err(error) => return work.iter().map(|_| Err(error.to_string())).collect(),
         };
-        let mut work = Vec::with_capacity(groups.len());
-        for (group, item) in groups.iter().zip(items) {
-            work.push(self.fold_group(group, item));
-        }
-        stream::iter(work).buffered(CONCURRENCY).collect().await
+        let folding: Vec<_> = work
+            .iter()
+            .zip(items)
+            .map(|(work, item)| self.compute_one(work, item))
+            .collect();
+        stream::iter(folding).buffered(CONCURRENCY).collect().await
     }
 
-    async fn fold_group(&self, group: &Group, item: Option<Item>) -> Result<(), Stop> {
-        let events: Vec<_> = group
-            .events
-            .iter()
-            .map(|incoming| (&incoming.event, &incoming.payload))
-            .collect();
-        let folded = match Row::from_item(item) {
-            Ok(row) => self.fold_into(group.subject, row, &events).await,
-            Err(error) => Err(malformed(group.subject, &error)),
+    async fn compute_one(&self, work: &Work<'_>, item: Option<Item>) -> Result<Folded, String> {
+        let subject = work.subject;
+        let before = Row::from_item(item).map_err(|error| malformed(subject, &error))?;
+        let mut after = before.clone();
+        for (event, payload) in &work.events {
+            let folded = self.fold_event(&mut after, event, payload).await;
+            folded.map_err(|error| error.to_string())?;
+        }
+        let key = Row::key(self.generation, subject);
+        let Some(update) = after.update(&before, key, self.generation, self.view) else {
+            return Ok(Folded::Is(after));
         };
-        folded.map(|_| ()).map_err(|cause| stop(group, &cause))
+        Ok(Folded::Becomes(Box::new(Change {
+            subject,
+            counters: Changes::of(self.view, &before.own, &after.own),
+            update,
+            before,
+            after,
+        })))
+    }
+
+    /// Writes rows: each by itself, or with their counters, many in a transaction.
+    async fn write(&self, changes: Vec<(usize, Change)>) -> Vec<(usize, Written)> {
+        let (counted, plain): (Vec<_>, Vec<_>) = changes
+            .into_iter()
+            .partition(|(_, change)| change.counters.is_some());
+        let singles = plain
+            .into_iter()
+            .map(|(place, change)| self.write_one(place, change));
+        let singles: Vec<_> = singles.collect();
+        let mut all: Vec<_> = stream::iter(singles).buffered(CONCURRENCY).collect().await;
+        // One after the other, since they may add to the same counters.
+        for packed in pack(counted) {
+            all.extend(self.transact(packed).await);
+        }
+        all
+    }
+
+    async fn write_one(&self, place: usize, change: Change) -> (usize, Written) {
+        let write = change.update.clone().into();
+        let written = match self.projector.tables.write(&write).await {
+            Ok(()) => Written::Done(self.written(change).await),
+            // Another invocation wrote it, or we did and the answer was lost: read, and see what is still to do.
+            Err(error @ WriteError::ConditionFailed) => Written::Overtaken(error.to_string()),
+            Err(WriteError::Table(error)) => Written::Done(Err(error.to_string())),
+        };
+        (place, written)
+    }
+
+    /// Writes rows and what they change in the counters, all or nothing.
+    async fn transact(&self, mut packed: Vec<(usize, Change)>) -> Vec<(usize, Written)> {
+        let mut changes = Changes::default();
+        let mut writes: Vec<Write> = vec![];
+        for (_, change) in &packed {
+            changes.add(change.counters.as_ref().unwrap_or(&Changes::default()));
+            writes.push(change.update.clone().into());
+        }
+        if let Some((_, first)) = packed.first() {
+            writes.extend(changes.writes(self.generation, first.subject));
+        }
+        // One row that changes no counter needs no transaction, which costs twice as much.
+        if writes.len() == 1
+            && let Some((place, change)) = packed.pop()
+        {
+            return vec![self.write_one(place, change).await];
+        }
+        let written = self.projector.tables.transact(&writes).await;
+        let mut all = vec![];
+        for (place, change) in packed {
+            all.push((
+                place,
+                match &written {
+                    Ok(()) => Written::Done(self.written(change).await),
+                    Err(TransactError::Table(error @ TableError::Refused(_))) => {
+                        Written::Done(Err(error.to_string()))
+                    }
+                    // As above; or another transaction was at the same counters, and nothing was written.
+                    Err(error) => Written::Overtaken(error.to_string()),
+                },
+            ));
+        }
+        all
+    }
+
+    /// What follows once a row is written.
+    async fn written(&self, change: Change) -> Result<Row, String> {
+        // Lost to a crash here, an entry of the parking lot outlives its trouble: a redrive finds nothing to do, and removes it.
+        let unparked = self
+            .unpark(change.subject, &change.before, &change.after)
+            .await;
+        unparked.map_err(|error| error.to_string())?;
+        Ok(change.after)
     }
 
     /// Folds what a stream has and its row lacks.
@@ -207,75 +422,18 @@ impl Rows<'_> {
             Ok(last) => last,
             Err(error) => return Redriven::StillParked(error.to_string()),
         };
-        let events: Vec<_> = last
-            .iter()
-            .map(|stored| (&stored.event, &stored.payload))
-            .collect();
-        let folded = match self.read(id.id).await {
-            Ok(before) => self.fold_into(id.id, before, &events).await,
-            Err(error) => Err(error),
+        let events = last.iter().map(|stored| (&stored.event, &stored.payload));
+        let work = Work {
+            subject: id.id,
+            events: events.collect(),
         };
-        match folded {
-            Ok(row) if row.blocked.contains_key(id.context.stream_prefix()) => {
+        match self.fold(&[work]).await.pop() {
+            Some(Ok(row)) if row.blocked.contains_key(id.context.stream_prefix()) => {
                 Redriven::StillParked("the stream still cannot be folded".into())
             }
-            Ok(_) => Redriven::Done,
-            Err(cause) => Redriven::NotNow(cause),
+            Some(Err(cause)) => Redriven::NotNow(cause),
+            Some(Ok(_)) | None => Redriven::Done,
         }
-    }
-
-    async fn read(&self, subject: IdReserva) -> Result<Row, String> {
-        let key = Row::key(self.generation, subject);
-        let item = self
-            .projector
-            .tables
-            .get_one(&key, Consistency::Strong)
-            .await;
-        let item = item.map_err(|error| error.to_string())?;
-        Row::from_item(item).map_err(|error| malformed(subject, &error))
-    }
-
-    /// Folds events into the row of `subject`, which was read as `before`. Answers with the row as it then is, or
-    /// with why that could not be done now.
-    async fn fold_into(
-        &self,
-        subject: IdReserva,
-        mut before: Row,
-        events: &[(&Event, &Payload)],
-    ) -> Result<Row, String> {
-        let Projector { tables, world, .. } = self.projector;
-        let key = Row::key(self.generation, subject);
-        for attempt in 0..ATTEMPTS {
-            if attempt > 0 {
-                let chance = world.randomness.fraction();
-                world
-                    .tasks
-                    .sleep(jittered(PAUSE, LONGEST_PAUSE, attempt - 1, chance))
-                    .await;
-                before = self.read(subject).await?;
-            }
-            let mut row = before.clone();
-            for (event, payload) in events {
-                let folded = self.fold_event(&mut row, event, payload).await;
-                folded.map_err(|error| error.to_string())?;
-            }
-            let Some(update) = row.update(&before, key.clone(), self.generation, self.view) else {
-                return Ok(row);
-            };
-            match tables.write(&update.into()).await {
-                Ok(()) => {
-                    // Lost to a crash here, an entry of the parking lot outlives its trouble: a redrive finds nothing to do, and
-                    // removes it.
-                    let unparked = self.unpark(subject, &before, &row).await;
-                    unparked.map_err(|error| error.to_string())?;
-                    return Ok(row);
-                }
-                // Another invocation wrote it, or we did and the answer was lost: read, and see what is still to do.
-                Err(WriteError::ConditionFailed) => {}
-                Err(WriteError::Table(error)) => return Err(error.to_string()),
-            }
-        }
-        Err(format!("row {} is written by too many at once", key.pk))
     }
 
     /// Folds one event, and before it what the row lacks of its stream.

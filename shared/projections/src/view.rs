@@ -18,6 +18,15 @@ pub struct Place {
     pub order: String,
 }
 
+/// What a row is counted as.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Count {
+    /// What is counted together, such as a day. Begins the keys of its counters, so their order is that of the groups.
+    pub group: String,
+    /// Which number of the group.
+    pub name: String,
+}
+
 /// A view: plain functions of data.
 pub trait View: Send + Sync {
     /// Its name; begins its keys.
@@ -35,5 +44,13 @@ pub trait View: Send + Sync {
     fn fold(&self, row: &mut Item, event: &Event, payload: &Payload) -> Result<(), Unfoldable>;
 
     /// Where the row stands in the first and the second index; in neither if it is not to be listed.
-    fn places(&self, row: &Item) -> [Option<Place>; 2];
+    fn places(&self, _row: &Item) -> [Option<Place>; 2] {
+        [None, None]
+    }
+
+    /// What the row is counted as; nothing, if it is not to be counted. `None` from a view that counts no rows at all. Of one that
+    /// does, rows and counters are written in transactions, many rows in each.
+    fn counts(&self, _row: &Item) -> Option<Vec<Count>> {
+        None
+    }
 }

@@ -258,7 +258,7 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     let bench = Bench::new();
     let records = approved(&bench);
     let older = || Catalogue::current().without("AprobacionReservaFallida");
-    let projector = bench.projector(&Faults::none(), older(), projections::registry());
+    let projector = bench.projector(&Faults::none(), older(), common::reservas());
     let outcome = block_on(projector.consumer().consume(&records));
     assert_eq!((outcome.parked, outcome.failed), (1, None));
     // The record of the unknown type, and the stream from there on.
@@ -281,7 +281,7 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     }
     // The older build does not try again by itself what it cannot know.
     let faults = Faults::none();
-    let again = bench.projector(&faults, older(), projections::registry());
+    let again = bench.projector(&faults, older(), common::reservas());
     let waiting = Redriving {
         parked: 2,
         redriven: 0,
@@ -290,16 +290,12 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     assert_eq!(faults.count(), 1, "{:?}", faults.trace());
     // One that knows other things, but not this, tries once.
     let other = older().without("ReservaCancelada");
-    let third = bench.projector(&Faults::none(), other, projections::registry());
+    let third = bench.projector(&Faults::none(), other, common::reservas());
     let is_due = |thing: &Parked| third.parking().is_due(thing);
     assert!(bench.parked().iter().all(is_due));
     assert_eq!(block_on(due(&bench, &third)).unwrap(), waiting);
     assert!(!bench.parked().iter().any(is_due));
-    let newer = bench.projector(
-        &Faults::none(),
-        Catalogue::current(),
-        projections::registry(),
-    );
+    let newer = bench.projector(&Faults::none(), Catalogue::current(), common::reservas());
     let freed = Redriving {
         parked: 0,
         redriven: 2,
@@ -319,15 +315,11 @@ fn a_record_redriven_by_itself_brings_in_what_came_after_it() {
     let bench = Bench::new();
     let records = approved(&bench);
     let older = Catalogue::current().without("AprobacionReservaFallida");
-    let projector = bench.projector(&Faults::none(), older, projections::registry());
+    let projector = bench.projector(&Faults::none(), older, common::reservas());
     block_on(projector.consumer().consume(&records));
     let parked = bench.parked();
     assert_eq!(parked.len(), 2);
-    let newer = bench.projector(
-        &Faults::none(),
-        Catalogue::current(),
-        projections::registry(),
-    );
+    let newer = bench.projector(&Faults::none(), Catalogue::current(), common::reservas());
     assert_eq!(block_on(newer.redrive(&parked[0])).unwrap(), Redriven::Done);
     let row = bench.row(id(1)).unwrap();
     assert_eq!(
@@ -345,14 +337,13 @@ fn whatever_fails_while_trying_again_nothing_is_lost() {
             let bench = Bench::new();
             let records = approved(&bench);
             let older = current.clone().without("AprobacionReservaFallida");
-            let projector = bench.projector(&Faults::none(), older, projections::registry());
+            let projector = bench.projector(&Faults::none(), older, common::reservas());
             block_on(projector.consumer().consume(&records));
             let faults = Faults::once(at, fault);
-            let failing = bench.projector(&faults, current.clone(), projections::registry());
+            let failing = bench.projector(&faults, current.clone(), common::reservas());
             let _ = due(&bench, &failing).now_or_never();
             // What is not due any more was tried, and is still listed: an operator's redrive ends it.
-            let healthy =
-                bench.projector(&Faults::none(), current.clone(), projections::registry());
+            let healthy = bench.projector(&Faults::none(), current.clone(), common::reservas());
             block_on(due(&bench, &healthy)).unwrap();
             for thing in bench.parked() {
                 assert_eq!(block_on(healthy.redrive(&thing)).unwrap(), Redriven::Done);
@@ -373,7 +364,7 @@ fn what_is_discarded_stays_on_record_and_is_tried_no_more() {
         .replace("ReservaCreada", "ReservaNueva");
     bench.settle(&[record("k", unknown.as_bytes())]);
     let older = Catalogue::current().without("ReservaCancelada");
-    let projector = bench.projector(&Faults::none(), older, projections::registry());
+    let projector = bench.projector(&Faults::none(), older, common::reservas());
     let parking = projector.parking();
     let [thing] = &*bench.parked() else {
         panic!("one is parked")
@@ -569,11 +560,8 @@ fn another_invocation_at_every_effect() {
             let (mine, others) = records.split_at(split);
             let (other, theirs) = (bench.clone(), [others, mine].concat());
             let work = async move {
-                let projector = other.projector(
-                    &Faults::none(),
-                    Catalogue::current(),
-                    projections::registry(),
-                );
+                let projector =
+                    other.projector(&Faults::none(), Catalogue::current(), common::reservas());
                 assert_eq!(projector.consumer().consume(&theirs).await.failed, None);
             };
             let faults = Faults::meanwhile(at, work.boxed());
@@ -666,11 +654,7 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
     );
 
     // A build that can fold it redrives the stream, and no more than that.
-    let able = bench.projector(
-        &Faults::none(),
-        Catalogue::current(),
-        projections::registry(),
-    );
+    let able = bench.projector(&Faults::none(), Catalogue::current(), common::reservas());
     let redriven: Vec<_> = bench
         .parked()
         .iter()

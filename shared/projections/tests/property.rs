@@ -20,11 +20,18 @@ use std::{
 use common::{Bench, aprobada, cancelada, creada, fallida, id, pagada};
 use consumer::{Consumer, Outcome, Parking};
 use event_store::{Stream, StreamReader};
-use events::{Catalogue, Context, StreamId, Version};
+use events::{Catalogue, Context, StreamId, Version, vuelos::EstadoReserva};
 use futures::executor::block_on;
+use jiff::civil::Date;
 use planted::{Bug, Splitting};
 use ports::{Item, Key, LogRecord, Path, Tables, Update};
-use projections::{Projector, View, views::reservas::Reservas};
+use projections::{
+    Generation, Projector, View,
+    views::{
+        analitica::{self, Dia},
+        reservas::{self, Reservas},
+    },
+};
 use proptest::prelude::*;
 use serde_json::json;
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step};
@@ -48,7 +55,7 @@ fn history(bench: &Bench, dice: &Dice, setup: Setup) -> Vec<LogRecord> {
     let mut log = vec![];
     for number in 1..=setup.reservations {
         let subject = id(u128::from(number));
-        let at = i64::try_from(dice.below(1_000)).unwrap();
+        let at = i64::try_from(dice.below(3) * 86_400 + dice.below(1_000)).unwrap();
         let mut own = vec![(creada(subject, "ana", at), at)];
         for _ in 0..dice.below(setup.events) {
             let at = i64::try_from(dice.below(1_000)).unwrap();
@@ -168,15 +175,13 @@ fn run(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
     let dice = Dice::new(setup.seed);
     let bench = Bench::new();
     let log = history(&bench, &dice, setup);
-    let generations: &[&str] = if setup.rebuilding {
-        &["reservas.1", "reservas.2"]
-    } else {
-        &["reservas.1"]
-    };
+    let generations: &[u32] = if setup.rebuilding { &[1, 2] } else { &[1] };
     if setup.rebuilding {
-        let alias = Update::of(Key::new(projections::TABLE, "reservas", "alias"));
-        let alias = alias.set(Path::of("live"), 1).set(Path::of("building"), 2);
-        block_on(bench.tables.write(&alias.into())).unwrap();
+        for view in [reservas::NAME, analitica::NAME] {
+            let alias = Update::of(Key::new(projections::TABLE, view, "alias"));
+            let alias = alias.set(Path::of("live"), 1).set(Path::of("building"), 2);
+            block_on(bench.tables.write(&alias.into())).unwrap();
+        }
     }
     let faults = Faults::by_chance(dice.clone(), setup.fault_one_in);
     let mut scheduler: Scheduler<Option<Answer>> = Scheduler::default();
@@ -251,7 +256,7 @@ fn run(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
         let writes = faults
             .trace()
             .iter()
-            .filter(|call| call.starts_with("write views"))
+            .filter(|call| call.starts_with("write views reservas"))
             .count();
         let rows: usize = deliveries(&log).len();
         if writes > rows * generations.len() {
@@ -266,9 +271,43 @@ fn deliveries(log: &[LogRecord]) -> BTreeSet<&[u8]> {
     log.iter().map(|record| record.data.as_slice()).collect()
 }
 
-fn check(bench: &Bench, setup: Setup, generations: &[&str]) -> Result<(), String> {
+/// What the counters must say: the distinct events, folded, then counted.
+fn counted(expected: &BTreeMap<String, Item>) -> BTreeMap<(Date, EstadoReserva), u64> {
+    let mut counted = BTreeMap::new();
+    for row in expected.values() {
+        let day = row["fecha_creacion"].as_str().unwrap()[..10]
+            .parse()
+            .unwrap();
+        let estado = serde_json::from_value(row["estado"].clone()).unwrap();
+        *counted.entry((day, estado)).or_default() += 1;
+    }
+    counted
+}
+
+fn pivot(bench: &Bench, number: u32) -> BTreeMap<(Date, EstadoReserva), u64> {
+    let generation = Generation {
+        view: analitica::NAME,
+        number,
+    };
+    let (from, to) = (Date::constant(2026, 1, 1), Date::constant(2026, 12, 31));
+    let days = block_on(analitica::pivot(&*bench.tables, &generation, from, to)).unwrap();
+    let cells = days.into_iter().flat_map(|Dia { dia, cuentas }| {
+        let cells = cuentas.into_iter();
+        cells.map(move |(estado, count)| ((dia, estado), count))
+    });
+    cells.collect()
+}
+
+fn check(bench: &Bench, setup: Setup, generations: &[u32]) -> Result<(), String> {
     let expected = expected(bench, setup);
-    for generation in generations {
+    for number in generations {
+        let (pivot, counted) = (pivot(bench, *number), counted(&expected));
+        if pivot != counted {
+            return Err(format!(
+                "analitica.{number}: the pivot is {pivot:?}, the fold {counted:?}"
+            ));
+        }
+        let generation = &format!("reservas.{number}");
         let found = found(bench, generation);
         for (subject, row) in &expected {
             let Some((own, place)) = found.get(subject) else {

@@ -1,9 +1,6 @@
 //! `reservas`: one row a reservation, as its users see it.
 //!
-//! `estado` follows from what has happened, in whatever order it was heard: cancelled over approved over paid over pending. A row
-//! whose ReservaCreada is missing is kept, and not listed.
-
-use std::collections::BTreeSet;
+//! `estado` follows from what has happened, in whatever order it was heard. A row whose ReservaCreada is missing is kept, and not listed.
 
 use events::{
     Event, IdCorrelacion, IdReserva, Moment, Payload,
@@ -13,6 +10,7 @@ use futures::future::try_join_all;
 use ports::{Consistency, Direction, Index, IndexQuery, Item, TableError, Tables};
 use serde::{Deserialize, Serialize};
 
+use super::{fold_as, hechos::Hechos};
 use crate::{Generation, Place, TABLE, Unfoldable, View, row::Row};
 
 /// The view's name.
@@ -34,8 +32,7 @@ pub struct Fila {
     /// Its saga.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_correlacion: Option<IdCorrelacion>,
-    /// What has happened: `creada`, `pagada`, `aprobada`, `cancelada`.
-    hechos: BTreeSet<String>,
+    hechos: Hechos,
     /// The state that follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estado: Option<EstadoReserva>,
@@ -55,36 +52,16 @@ pub struct Fila {
 
 impl Fila {
     fn fold(&mut self, event: &Event, payload: &Payload) {
-        let fact = match payload {
-            Payload::ReservaCreada(made) => {
-                self.id_reserva = Some(made.id_reserva);
-                self.id_cliente.clone_from(&made.id_cliente);
-                self.id_correlacion = Some(event.correlationid);
-                self.fecha_creacion = Some(made.fecha_creacion);
-                self.itinerarios.clone_from(&made.itinerarios);
-                self.pago.clone_from(&made.pago);
-                Some("creada")
-            }
-            Payload::ReservaPagada(_) => Some("pagada"),
-            Payload::ReservaAprobada(_) => Some("aprobada"),
-            Payload::ReservaCancelada(_) => Some("cancelada"),
-            Payload::AprobacionReservaFallida(_)
-            | Payload::PagoFallido(_)
-            | Payload::PagoRevertido(_)
-            | Payload::ReservaGDSConfirmada(_)
-            | Payload::ConfirmacionFallida(_)
-            | Payload::ConfirmacionGDSRevertida(_) => None,
-        };
-        self.hechos.extend(fact.map(str::to_owned));
-        self.estado = [
-            ("cancelada", EstadoReserva::Cancelada),
-            ("aprobada", EstadoReserva::Aprobada),
-            ("pagada", EstadoReserva::Pagada),
-            ("creada", EstadoReserva::Pendiente),
-        ]
-        .into_iter()
-        .find(|(fact, _)| self.hechos.contains(*fact))
-        .map(|(_, estado)| estado);
+        if let Payload::ReservaCreada(made) = payload {
+            self.id_reserva = Some(made.id_reserva);
+            self.id_cliente.clone_from(&made.id_cliente);
+            self.id_correlacion = Some(event.correlationid);
+            self.fecha_creacion = Some(made.fecha_creacion);
+            self.itinerarios.clone_from(&made.itinerarios);
+            self.pago.clone_from(&made.pago);
+        }
+        self.hechos.hear(payload);
+        self.estado = self.hechos.estado();
         self.fecha_actualizacion = self.fecha_actualizacion.max(Some(event.time));
     }
 
@@ -100,15 +77,7 @@ impl View for Reservas {
     }
 
     fn fold(&self, row: &mut Item, event: &Event, payload: &Payload) -> Result<(), Unfoldable> {
-        let unfoldable = |error: serde_json::Error| Unfoldable(error.to_string());
-        let mut fila = Fila::deserialize(&*row).map_err(unfoldable)?;
-        fila.fold(event, payload);
-        let serde_json::Value::Object(item) = serde_json::to_value(fila).map_err(unfoldable)?
-        else {
-            return Err(Unfoldable("a row is an object".into()));
-        };
-        *row = item;
-        Ok(())
+        fold_as(row, |fila: &mut Fila| fila.fold(event, payload))
     }
 
     /// First index: by state. Second: by client and state. Either alone, or neither, is a merge of the states.

@@ -14,7 +14,7 @@ use ports::{
     Item, Key, LogRecord, Path, SequenceNumber, Tables, Update, World,
     memory::{self, MemoryTables},
 };
-use projections::{Projector, View};
+use projections::{Projector, View, views::reservas::Reservas};
 use serde_json::{Value, json};
 use simulation::Faults;
 use uuid::Uuid;
@@ -83,6 +83,11 @@ pub fn cancelada(id_reserva: IdReserva, at: i64) -> NewEvent {
         motivo,
     }
     .into()
+}
+
+/// The view that most tests look at, alone.
+pub fn reservas() -> Vec<Arc<dyn View>> {
+    vec![Arc::new(Reservas)]
 }
 
 /// What outlives a process.
@@ -172,7 +177,7 @@ impl Bench {
 
     /// Delivers a batch to a process under `faults`; `None` if the process died of it.
     pub fn deliver(&self, faults: &Faults, records: &[LogRecord]) -> Option<Outcome> {
-        let projector = self.projector(faults, Catalogue::current(), projections::registry());
+        let projector = self.projector(faults, Catalogue::current(), reservas());
         projector.consumer().consume(records).now_or_never()
     }
 

@@ -23,15 +23,19 @@ pub enum Bug {
     FailureIndexOffByOne,
     /// The guard keeps the result right; what it costs gives it away.
     EventsOfOneKeyHandledConcurrently,
+    CountedBeforeTheGuard,
+    CountersOutsideTheTransaction,
 }
 
 impl Bug {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::GuardOfOneStreamOnly,
         Self::GuardNotChecked,
         Self::GapApplied,
         Self::FailureIndexOffByOne,
         Self::EventsOfOneKeyHandledConcurrently,
+        Self::CountedBeforeTheGuard,
+        Self::CountersOutsideTheTransaction,
     ];
 }
 
@@ -55,6 +59,24 @@ struct Planted {
 }
 
 impl Planted {
+    fn changed(&self, write: &Write) -> Write {
+        match write {
+            Write::Update(update) => update.clone().when(self.condition(update)).into(),
+            other => other.clone(),
+        }
+    }
+
+    async fn apart(&self, counters: &[Write]) -> Result<(), TransactError> {
+        for counter in counters {
+            match self.tables.write(counter).await {
+                Ok(()) => {}
+                Err(WriteError::Table(error)) => return Err(error.into()),
+                Err(WriteError::ConditionFailed) => unreachable!("counters have no condition"),
+            }
+        }
+        Ok(())
+    }
+
     fn condition(&self, update: &Update) -> Condition {
         let is_row = update.key.table == projections::TABLE && update.key.sk == "row";
         match (self.bug, &update.condition) {
@@ -119,16 +141,26 @@ impl Tables for Planted {
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
-        let Write::Update(update) = write else {
-            return self.tables.write(write).await;
-        };
-        self.tables
-            .write(&update.clone().when(self.condition(update)).into())
-            .await
+        self.tables.write(&self.changed(write)).await
     }
 
     async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.tables.transact(writes).await
+        let changed: Vec<_> = writes.iter().map(|write| self.changed(write)).collect();
+        let (counters, rows): (Vec<_>, Vec<_>) = changed
+            .iter()
+            .cloned()
+            .partition(|write| write.key().pk.ends_with("#cuentas"));
+        match self.bug {
+            Bug::CountedBeforeTheGuard => {
+                self.apart(&counters).await?;
+                self.tables.transact(&rows).await
+            }
+            Bug::CountersOutsideTheTransaction => {
+                self.tables.transact(&rows).await?;
+                self.apart(&counters).await
+            }
+            _ => self.tables.transact(&changed).await,
+        }
     }
 
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {

@@ -1,0 +1,112 @@
+//! Counters of a view: how many rows are counted as what.
+//!
+//! | attribute | what |
+//! | --- | --- |
+//! | `pk`, `sk` | `{view}.{generation}#cuentas`; `{group}#{lane}` |
+//! | each [`Count`]'s name | a number; those of all lanes together are the count |
+//!
+//! Lanes keep writers apart: two transactions that add to one item at the same time disturb each other, and all that happens today
+//! is counted in one group.
+
+use std::collections::BTreeMap;
+
+use events::IdReserva;
+use ports::{Direction, Index, IndexQuery, Item, Key, Path, TableError, Tables, Update, Write};
+
+use serde_json::Value;
+
+use crate::{Count, Generation, TABLE, View};
+
+/// How many items the numbers of one group are spread over.
+const LANES: u128 = 8;
+/// As many counters as are read at once.
+const PAGE: usize = 1_000;
+
+/// By how much each count changes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes(BTreeMap<Count, i64>);
+
+impl Changes {
+    /// What changes when a row becomes another; `None` for a view that counts no rows.
+    pub(crate) fn of(view: &dyn View, before: &Item, after: &Item) -> Option<Self> {
+        let mut changes = Self::default();
+        for count in view.counts(before)? {
+            *changes.0.entry(count).or_default() -= 1;
+        }
+        for count in view.counts(after)? {
+            *changes.0.entry(count).or_default() += 1;
+        }
+        changes.0.retain(|_, change| *change != 0);
+        Some(changes)
+    }
+
+    /// The groups that change.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|count| count.group.as_str())
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (count, change) in &other.0 {
+            *self.0.entry(count.clone()).or_default() += change;
+        }
+    }
+
+    /// The writes of these changes, an item for each group. The lane follows from `first`, a reservation among those counted.
+    pub(crate) fn writes(&self, generation: &Generation, first: IdReserva) -> Vec<Write> {
+        let lane = first.0.as_u128() % LANES;
+        let mut updates: BTreeMap<&str, Update> = BTreeMap::new();
+        for (Count { group, name }, change) in &self.0 {
+            if *change == 0 {
+                continue;
+            }
+            let key = Key::new(TABLE, partition(generation), format!("{group}#{lane}"));
+            let update = updates.remove(group.as_str());
+            let update = update.unwrap_or_else(|| Update::of(key));
+            updates.insert(group, update.add(Path::of(name), *change));
+        }
+        updates.into_values().map(Write::from).collect()
+    }
+}
+
+fn partition(generation: &Generation) -> String {
+    generation.partition("cuentas")
+}
+
+/// The numbers of each group from `from` on and below `below`, in their order.
+pub(crate) async fn read(
+    tables: &dyn Tables,
+    generation: &Generation,
+    from: &str,
+    below: &str,
+) -> Result<BTreeMap<String, BTreeMap<String, i64>>, TableError> {
+    let mut query = IndexQuery {
+        table: TABLE,
+        index: Index::Primary,
+        partition: partition(generation),
+        from: Some(from.to_owned()),
+        below: Some(below.to_owned()),
+        direction: Direction::Ascending,
+        limit: PAGE,
+    };
+    let mut groups: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+    loop {
+        let page = tables.query(&query).await?;
+        for item in &page.items {
+            let sk = item.get("sk").and_then(Value::as_str).unwrap_or_default();
+            let Some((group, _)) = sk.rsplit_once('#') else {
+                continue;
+            };
+            // The least that is above this key.
+            query.from = Some(format!("{sk}\0"));
+            let numbers = groups.entry(group.to_owned()).or_default();
+            for (name, number) in item {
+                if let Some(number) = number.as_i64() {
+                    *numbers.entry(name.clone()).or_default() += number;
+                }
+            }
+        }
+        if !page.more || page.items.is_empty() {
+            return Ok(groups);
+        }
+    }
+}

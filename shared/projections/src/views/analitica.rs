@@ -1,0 +1,104 @@
+//! `analitica`: how many reservations were made on each day, by the state they are in now.
+//!
+//! A row tells of one reservation when it was made and what it is counted as; the counters are what is read. The day is that of its
+//! creation, in UTC. A row whose ReservaCreada is missing is kept, and not counted.
+
+use std::collections::BTreeMap;
+
+use events::{Event, Payload, vuelos::EstadoReserva};
+use jiff::{civil::Date, tz::TimeZone};
+use ports::{Item, TableError, Tables};
+use serde::{Deserialize, Serialize};
+
+use super::{fold_as, hechos::Hechos};
+use crate::{Count, Generation, Unfoldable, View, counters};
+
+/// The view's name.
+pub const NAME: &str = "analitica";
+
+/// The view.
+pub struct Analitica;
+
+/// A row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Fila {
+    /// The day it was made; `None` until ReservaCreada is heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dia: Option<Date>,
+    hechos: Hechos,
+}
+
+impl View for Analitica {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn fold(&self, row: &mut Item, _event: &Event, payload: &Payload) -> Result<(), Unfoldable> {
+        fold_as(row, |fila: &mut Fila| {
+            if let Payload::ReservaCreada(made) = payload {
+                let made = made.fecha_creacion.timestamp();
+                fila.dia = Some(TimeZone::UTC.to_datetime(made).date());
+            }
+            fila.hechos.hear(payload);
+        })
+    }
+
+    fn counts(&self, row: &Item) -> Option<Vec<Count>> {
+        let counted = Fila::deserialize(row).ok().and_then(|fila| {
+            Some(Count {
+                group: fila.dia?.to_string(),
+                name: fila.hechos.estado()?.name().to_owned(),
+            })
+        });
+        Some(counted.into_iter().collect())
+    }
+}
+
+/// The reservations made on one day, by the state they are in now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dia {
+    /// The day, in UTC.
+    pub dia: Date,
+    /// How many of them are in each state; one that none is in may be missing.
+    pub cuentas: BTreeMap<EstadoReserva, u64>,
+}
+
+impl Dia {
+    /// How many were made.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.cuentas.values().sum()
+    }
+}
+
+/// The days from `from` to `to`, both included, on which reservations were made, in order.
+///
+/// # Errors
+///
+/// See [`TableError`].
+pub async fn pivot(
+    tables: &dyn Tables,
+    generation: &Generation,
+    from: Date,
+    to: Date,
+) -> Result<Vec<Dia>, TableError> {
+    // After every key of that day, and before those of the next.
+    let end = format!("{to}~");
+    let groups = counters::read(tables, generation, &from.to_string(), &end).await?;
+    let days = groups.into_iter().filter_map(|(group, numbers)| {
+        let cuentas = EstadoReserva::ALL.into_iter().filter_map(|estado| {
+            let count = numbers.get(estado.name()).copied().unwrap_or(0);
+            u64::try_from(count)
+                .ok()
+                .filter(|count| *count > 0)
+                .map(|count| (estado, count))
+        });
+        let dia = Dia {
+            dia: group.parse().ok()?,
+            cuentas: cuentas.collect(),
+        };
+        (dia.total() > 0).then_some(dia)
+    });
+    Ok(days.collect())
+}

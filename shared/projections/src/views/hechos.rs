@@ -1,0 +1,47 @@
+//! What has happened to a reservation, and the state that follows.
+
+use std::collections::BTreeSet;
+
+use events::{Payload, vuelos::EstadoReserva};
+use serde::{Deserialize, Serialize};
+
+/// What has happened, in whatever order it was heard: `creada`, `pagada`, `aprobada`, `cancelada`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Hechos(BTreeSet<String>);
+
+impl Hechos {
+    pub(super) fn hear(&mut self, payload: &Payload) {
+        let fact = match payload {
+            Payload::ReservaCreada(_) => "creada",
+            Payload::ReservaPagada(_) => "pagada",
+            Payload::ReservaAprobada(_) => "aprobada",
+            Payload::ReservaCancelada(_) => "cancelada",
+            Payload::AprobacionReservaFallida(_)
+            | Payload::PagoFallido(_)
+            | Payload::PagoRevertido(_)
+            | Payload::ReservaGDSConfirmada(_)
+            | Payload::ConfirmacionFallida(_)
+            | Payload::ConfirmacionGDSRevertida(_) => return,
+        };
+        self.0.insert(fact.to_owned());
+    }
+
+    /// Cancelled over approved over paid over pending; `None` while nothing is known.
+    pub(super) fn estado(&self) -> Option<EstadoReserva> {
+        [
+            ("cancelada", EstadoReserva::Cancelada),
+            ("aprobada", EstadoReserva::Aprobada),
+            ("pagada", EstadoReserva::Pagada),
+            ("creada", EstadoReserva::Pendiente),
+        ]
+        .into_iter()
+        .find(|(fact, _)| self.0.contains(*fact))
+        .map(|(_, estado)| estado)
+    }
+
+    /// How much has happened.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

@@ -1,0 +1,174 @@
+//! Reservations counted by day and state: many at once, and what that costs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "tests fail by panicking, and share a bench of which each uses a part"
+)]
+
+mod common;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use common::{Bench, aprobada, cancelada, creada, id, pagada};
+use events::{Catalogue, Context, Event, Payload, vuelos::EstadoReserva};
+use futures::{FutureExt, executor::block_on};
+use jiff::civil::Date;
+use ports::{Key, LogRecord, Path, Tables, Update};
+use projections::{
+    Generation, View,
+    views::analitica::{self, Analitica, Dia},
+};
+use simulation::Faults;
+
+const DAY: i64 = 86_400;
+const LIVE: Generation = Generation {
+    view: analitica::NAME,
+    number: 1,
+};
+
+fn views() -> Vec<Arc<dyn View>> {
+    vec![Arc::new(Analitica)]
+}
+
+fn pivot(bench: &Bench, from: &str, to: &str) -> Vec<Dia> {
+    let (from, to): (Date, Date) = (from.parse().unwrap(), to.parse().unwrap());
+    block_on(analitica::pivot(&*bench.tables, &LIVE, from, to)).unwrap()
+}
+
+fn deliver(bench: &Bench, faults: &Faults, records: &[LogRecord]) {
+    let projector = bench.projector(faults, Catalogue::current(), views());
+    let outcome = projector.consumer().consume(records).now_or_never();
+    assert_eq!(outcome.unwrap().failed, None);
+}
+
+/// Reservations of three days that go on as their number says, and the log of them: all made, then all paid, and so on.
+fn reservations(bench: &Bench, count: u128) -> Vec<LogRecord> {
+    let (mut made, mut paid, mut ended) = (vec![], vec![], vec![]);
+    for number in 0..count {
+        let subject = id(number + 1);
+        let at = i64::try_from(number % 3).unwrap() * DAY;
+        made.extend(bench.commit(
+            subject,
+            Context::Vuelos,
+            vec![(creada(subject, "", at), at)],
+        ));
+        if number % 4 > 0 {
+            paid.extend(bench.commit(subject, Context::Pagos, vec![(pagada(subject, at), at)]));
+        }
+        let end = match number % 4 {
+            2 => aprobada(subject, at),
+            3 => cancelada(subject, at),
+            _ => continue,
+        };
+        ended.extend(bench.commit(subject, Context::Vuelos, vec![(end, at)]));
+    }
+    [made, paid, ended].concat()
+}
+
+#[test]
+fn a_day_tells_how_many_are_in_each_state() {
+    let bench = Bench::new();
+    let records = reservations(&bench, 120);
+    deliver(&bench, &Faults::none(), &records);
+    let days = pivot(&bench, "2026-01-31", "2026-02-02");
+    let ten = |dia: &str| Dia {
+        dia: dia.parse().unwrap(),
+        cuentas: EstadoReserva::ALL.map(|estado| (estado, 10)).into(),
+    };
+    assert_eq!(days, ["2026-01-31", "2026-02-01", "2026-02-02"].map(ten));
+    assert_eq!(days[0].total(), 40);
+    assert_eq!(
+        pivot(&bench, "2026-02-01", "2026-02-01"),
+        [ten("2026-02-01")]
+    );
+    assert_eq!(pivot(&bench, "2026-02-03", "2026-12-31"), []);
+    assert_eq!(pivot(&bench, "2020-01-01", "2026-01-30"), []);
+}
+
+#[test]
+fn one_batch_of_more_than_a_transaction_holds_counts_each_once() {
+    let bench = Bench::new();
+    let records = reservations(&bench, 600);
+    let faults = Faults::none();
+    deliver(&bench, &faults, &records);
+    let total: u64 = pivot(&bench, "2026-01-31", "2026-02-02")
+        .iter()
+        .map(Dia::total)
+        .sum();
+    assert_eq!(total, 600);
+    // 97 rows and 3 days fill one.
+    let transactions = faults
+        .trace()
+        .iter()
+        .filter(|call| call.starts_with("transact"))
+        .count();
+    assert_eq!(transactions, 7);
+}
+
+#[test]
+fn a_row_that_changes_no_counter_is_written_without_a_transaction() {
+    let bench = Bench::new();
+    let subject = id(1);
+    let payment = bench.commit(subject, Context::Pagos, vec![(pagada(subject, 0), 0)]);
+    let faults = Faults::none();
+    deliver(&bench, &faults, &payment);
+    assert_eq!(pivot(&bench, "2026-01-01", "2026-12-31"), []);
+    assert!(
+        !faults.trace().concat().contains("transact"),
+        "{:?}",
+        faults.trace()
+    );
+    let made = bench.commit(subject, Context::Vuelos, vec![(creada(subject, "", 0), 0)]);
+    deliver(&bench, &Faults::none(), &made);
+    let days = pivot(&bench, "2026-01-01", "2026-12-31");
+    assert_eq!(days[0].cuentas, [(EstadoReserva::Pagada, 1)].into());
+}
+
+/// One call for each event: adds it to its day, and guards against nothing.
+async fn plainly(tables: &dyn Tables, records: &[LogRecord]) {
+    for record in records {
+        let (event, payload) = Event::decode(&record.data, &Catalogue::current()).unwrap();
+        let Payload::ReservaCreada(made) = payload else {
+            let key = Key::new(projections::TABLE, "plain", event.subject.to_string());
+            let update = Update::of(key).set(Path::of(event.kind), 1);
+            tables.write(&update.into()).await.unwrap();
+            continue;
+        };
+        let day = made.fecha_creacion.to_string()[..10].to_owned();
+        let update = Update::of(Key::new(projections::TABLE, "plain", day));
+        let update = update.add(Path::of("Pendiente"), 1).into();
+        tables.write(&update).await.unwrap();
+    }
+}
+
+#[test]
+fn a_thousand_events_take_a_fifth_of_the_calls_of_one_call_an_event() {
+    let bench = Bench::new();
+    let records = reservations(&bench, 450);
+    let records = &records[..1_000];
+    let plain = Faults::none();
+    block_on(plainly(&plain.tables(bench.tables.clone()), records));
+    let mut calls = BTreeMap::new();
+    for batch in [1_000, 100, 50] {
+        let bench = Bench::new();
+        reservations(&bench, 450);
+        let faults = Faults::none();
+        for records in records.chunks(batch) {
+            deliver(&bench, &faults, records);
+        }
+        // A read of more than a hundred rows is a call for each hundred.
+        let further_reads: usize = records
+            .chunks(batch)
+            .map(|batch| (batch.len() - 1) / 100)
+            .sum();
+        calls.insert(batch, faults.count() + further_reads);
+    }
+    println!(
+        "calls for 1,000 events: one an event {}, by size of the batch {calls:?}",
+        plain.count()
+    );
+    assert!(calls.values().all(|count| count * 5 <= plain.count()));
+}
