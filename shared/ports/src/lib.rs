@@ -10,6 +10,7 @@
 //! | [`Log`], [`LogReader`] | Kinesis | [`memory::MemoryLog`] |
 //! | [`Objects`] | S3 | [`memory::MemoryObjects`] |
 //! | [`Functions`] | Lambda | [`memory::MemoryFunctions`] |
+//! | [`Topic`] | SNS | [`memory::MemoryTopic`] |
 //! | [`Clock`], [`Ids`], [`Randomness`], [`Tasks`] | the operating system, tokio | [`memory::world`] |
 
 #![deny(missing_docs)]
@@ -20,6 +21,7 @@ pub mod memory;
 mod objects;
 pub mod suite;
 mod tables;
+mod topic;
 mod world;
 
 pub use functions::{CallError, FunctionName, Functions};
@@ -29,4 +31,5 @@ pub use tables::{
     Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
     TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
+pub use topic::{Notice, Topic, TopicError};
 pub use world::{Clock, Ids, Randomness, Tasks, World, jittered};

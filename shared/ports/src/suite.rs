@@ -6,12 +6,14 @@
     reason = "this module is a test suite"
 )]
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::{
     CallError, Condition, Consistency, Direction, FunctionName, Functions, Index, IndexQuery, Item,
-    Key, Log, LogReader, Objects, Path, Position, TableName, Tables, TransactError, Update, Write,
-    WriteError,
+    Key, Log, LogReader, Notice, Objects, Path, Position, TableName, Tables, Topic, TopicError,
+    TransactError, Update, Write, WriteError,
 };
 
 fn object(value: Value) -> Item {
@@ -436,4 +438,32 @@ pub async fn functions(
         functions.start(nobody, good).await,
         Err(CallError::Refused(_))
     ));
+}
+
+/// The suite of [`Topic`]. `unique` sets this run's messages apart from those of others. Answers with the messages that were
+/// published, each once: whoever listens must have heard them.
+pub async fn topic(topic: &dyn Topic, unique: &str) -> Vec<Notice> {
+    let notice = |number: usize, size: usize| Notice {
+        id: format!("{unique}-{number}"),
+        group: format!("{unique}-{}", number % 3),
+        attributes: BTreeMap::from([("numero".to_owned(), number.to_string())]),
+        body: format!("{{\"á\": \"{}\"}}", "ñ".repeat(size)),
+    };
+    assert_eq!(topic.publish(&[]).await, []);
+    // More than SNS takes at once by their number, and by their size.
+    let mut notices: Vec<_> = (0..12).map(|number| notice(number, 1)).collect();
+    notices.extend((12..18).map(|number| notice(number, 30_000)));
+    let too_large = notice(18, Notice::LIMIT / 2);
+    notices.insert(5, too_large.clone());
+    let results = topic.publish(&notices).await;
+    assert_eq!(results.len(), notices.len());
+    for (notice, result) in notices.iter().zip(&results) {
+        if *notice == too_large {
+            assert!(matches!(result, Err(TopicError::Refused(_))), "{result:?}");
+        } else {
+            assert_eq!(result, &Ok(()), "{}", notice.id);
+        }
+    }
+    notices.retain(|notice| *notice != too_large);
+    notices
 }

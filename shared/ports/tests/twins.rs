@@ -27,6 +27,13 @@ fn log_in_memory() {
 }
 
 #[test]
+fn a_topic_in_memory() {
+    let topic = memory::MemoryTopic::new();
+    let published = block_on(suite::topic(&topic, "run"));
+    assert_eq!(topic.published(), published);
+}
+
+#[test]
 fn functions_in_memory() {
     let functions = memory::MemoryFunctions::new();
     let (ran, runs) = mpsc::channel();

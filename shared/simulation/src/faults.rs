@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use ports::{
     CallError, Consistency, FunctionName, Functions, IndexPage, IndexQuery, Item, Key, Log,
-    LogError, ScanPage, SequenceNumber, TableError, TableName, Tables, TransactError, Write,
-    WriteError,
+    LogError, Notice, ScanPage, SequenceNumber, TableError, TableName, Tables, Topic, TopicError,
+    TransactError, Write, WriteError,
 };
 
 /// What happens at an effect.
@@ -143,6 +143,15 @@ impl Faults {
     #[must_use]
     pub fn functions(&self, inner: Arc<dyn Functions>) -> FaultyFunctions {
         FaultyFunctions {
+            inner,
+            faults: self.clone(),
+        }
+    }
+
+    /// `topic`, failing as planned.
+    #[must_use]
+    pub fn topic(&self, inner: Arc<dyn Topic>) -> FaultyTopic {
+        FaultyTopic {
             inner,
             faults: self.clone(),
         }
@@ -419,5 +428,31 @@ impl Functions for FaultyFunctions {
             self.inner.start(function, payload),
             late()
         )
+    }
+}
+
+/// A topic that fails as planned: each message is an effect of its own, since a topic may take some of many.
+pub struct FaultyTopic {
+    inner: Arc<dyn Topic>,
+    faults: Faults,
+}
+
+#[async_trait]
+impl Topic for FaultyTopic {
+    async fn publish(&self, notices: &[Notice]) -> Vec<Result<(), TopicError>> {
+        let mut results = Vec::with_capacity(notices.len());
+        for notice in notices {
+            let lost = TopicError::Unavailable("the answer was lost".into());
+            let work = || -> BoxFuture<'static, Result<(), TopicError>> {
+                let (inner, notice) = (self.inner.clone(), notice.clone());
+                Box::pin(async move {
+                    let answers = inner.publish(&[notice]).await;
+                    answers.into_iter().collect()
+                })
+            };
+            let what = format!("publish {}", notice.id);
+            results.push(self.faults.effect(what, lost, work).await);
+        }
+        results
     }
 }

@@ -1,0 +1,44 @@
+//! A topic in memory.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::{Notice, Topic, TopicError};
+
+/// The twin of an SNS topic: it keeps what was published.
+#[derive(Default)]
+pub struct MemoryTopic(Mutex<Vec<Notice>>);
+
+impl MemoryTopic {
+    /// A topic that nothing was published to.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Everything that was published, in its order.
+    #[must_use]
+    pub fn published(&self) -> Vec<Notice> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Notice>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Topic for MemoryTopic {
+    async fn publish(&self, notices: &[Notice]) -> Vec<Result<(), TopicError>> {
+        let mut published = self.lock();
+        let mut publish = |notice: &Notice| {
+            if notice.size() > Notice::LIMIT {
+                return Err(TopicError::Refused("Message too long".into()));
+            }
+            published.push(notice.clone());
+            Ok(())
+        };
+        notices.iter().map(&mut publish).collect()
+    }
+}
