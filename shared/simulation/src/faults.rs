@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use ports::{
     CallError, Consistency, FunctionName, Functions, IndexPage, IndexQuery, Item, Key, Log,
-    LogError, Notice, ScanPage, SequenceNumber, TableError, TableName, Tables, Topic, TopicError,
-    TransactError, Write, WriteError,
+    LogError, Notice, ObjectError, Objects, ScanPage, SequenceNumber, TableError, TableName,
+    Tables, Topic, TopicError, TransactError, Write, WriteError,
 };
 
 /// What happens at an effect.
@@ -152,6 +152,15 @@ impl Faults {
     #[must_use]
     pub fn topic(&self, inner: Arc<dyn Topic>) -> FaultyTopic {
         FaultyTopic {
+            inner,
+            faults: self.clone(),
+        }
+    }
+
+    /// `objects`, failing as planned.
+    #[must_use]
+    pub fn objects(&self, inner: Arc<dyn Objects>) -> FaultyObjects {
+        FaultyObjects {
             inner,
             faults: self.clone(),
         }
@@ -454,5 +463,75 @@ impl Topic for FaultyTopic {
             results.push(self.faults.effect(what, lost, work).await);
         }
         results
+    }
+}
+
+/// Objects that fail as planned.
+pub struct FaultyObjects {
+    inner: Arc<dyn Objects>,
+    faults: Faults,
+}
+
+fn lost_object() -> ObjectError {
+    ObjectError::Unavailable("the answer was lost".into())
+}
+
+#[async_trait]
+impl Objects for FaultyObjects {
+    async fn put(&self, key: &str, data: &[u8]) -> Result<(), ObjectError> {
+        let late = || -> BoxFuture<'static, ()> {
+            let (inner, key, data) = (self.inner.clone(), key.to_owned(), data.to_vec());
+            Box::pin(async move {
+                let _ = inner.put(&key, &data).await;
+            })
+        };
+        effect!(
+            self.faults,
+            format!("put {key}"),
+            lost_object(),
+            self.inner.put(key, data),
+            late()
+        )
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ObjectError> {
+        effect!(
+            self.faults,
+            format!("get {key}"),
+            lost_object(),
+            self.inner.get(key),
+            nothing()
+        )
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ObjectError> {
+        effect!(
+            self.faults,
+            format!("list {prefix}"),
+            lost_object(),
+            self.inner.list(prefix, after, limit),
+            nothing()
+        )
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ObjectError> {
+        let late = || -> BoxFuture<'static, ()> {
+            let (inner, key) = (self.inner.clone(), key.to_owned());
+            Box::pin(async move {
+                let _ = inner.delete(&key).await;
+            })
+        };
+        effect!(
+            self.faults,
+            format!("delete {key}"),
+            lost_object(),
+            self.inner.delete(key),
+            late()
+        )
     }
 }
