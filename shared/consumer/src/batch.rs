@@ -14,6 +14,8 @@ use crate::{Parked, Parking, Reason, Redriven, Trouble};
 pub struct Incoming {
     /// The place of its record in the batch, from 0.
     pub place: usize,
+    /// The record, with the text as it was committed: the envelope below may have been lifted.
+    pub record: LogRecord,
     /// The envelope.
     pub event: Event,
     /// The data.
@@ -87,6 +89,7 @@ impl Consumer<'_> {
                     });
                     group.events.push(Incoming {
                         place,
+                        record: record.clone(),
                         event,
                         payload,
                     });
@@ -127,16 +130,17 @@ impl Consumer<'_> {
     ///
     /// [`TableError`] if the parking lot cannot be read or changed; the record stays parked.
     pub async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
-        let Some(data) = self.parking.data(parked).await? else {
+        let Some(record) = self.parking.record(parked).await? else {
             return Ok(Redriven::StillParked("it has no bytes".into()));
         };
-        let (event, payload) = match Event::decode(&data, self.reader.catalogue()) {
+        let (event, payload) = match Event::decode(&record.data, self.reader.catalogue()) {
             Ok(decoded) => decoded,
             Err(error) => return Ok(Redriven::StillParked(error.to_string())),
         };
         let subject = event.subject;
         let events = vec![Incoming {
             place: 0,
+            record,
             event,
             payload,
         }];
@@ -145,8 +149,10 @@ impl Consumer<'_> {
                 return Ok(Redriven::NotNow(stop.cause));
             }
         }
-        self.parking.remove(parked).await?;
-        Ok(Redriven::Done)
+        if self.parking.remove(parked).await? {
+            return Ok(Redriven::Done);
+        }
+        Ok(Redriven::StillParked("it was parked anew".into()))
     }
 
     async fn park(&self, record: &LogRecord, error: &DecodeError) -> Result<(), TableError> {

@@ -81,6 +81,9 @@ pub struct Parked {
     pub pieces: usize,
     /// [`Catalogue::fingerprint`] of the build that last tried it.
     pub catalogue: String,
+    /// How often it was parked anew since it was first.
+    #[serde(default)]
+    pub again: u32,
     /// Set when an operator decided that it will never be handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discarded: Option<Discarded>,
@@ -163,7 +166,7 @@ impl Parking {
         }
     }
 
-    /// Parks something. What is parked already stays as it is, but for the note of which build tried it last.
+    /// Parks something. What is parked already stays as it is, but for the notes that it was parked anew, and by which build.
     ///
     /// # Errors
     ///
@@ -207,6 +210,7 @@ impl Parking {
                 Reason::Undelivered => String::new(),
                 _ => self.catalogue.clone(),
             },
+            again: 0,
             discarded: None,
         };
         let key = Key::new(TABLE, owner, parked.place.clone());
@@ -234,7 +238,7 @@ impl Parking {
             Ok(()) => Ok(()),
             // No build has tried what was only given up.
             Err(WriteError::ConditionFailed) if reason == Reason::Undelivered => Ok(()),
-            Err(WriteError::ConditionFailed) => self.note_tried(&parked).await,
+            Err(WriteError::ConditionFailed) => self.note(&parked, 1).await,
             Err(WriteError::Table(error)) => Err(error),
         }
     }
@@ -254,8 +258,15 @@ impl Parking {
     ///
     /// See [`TableError`].
     pub async fn note_tried(&self, parked: &Parked) -> Result<(), TableError> {
+        // Adding nothing gives an item of an older build the count that it lacks.
+        self.note(parked, 0).await
+    }
+
+    async fn note(&self, parked: &Parked, again: i64) -> Result<(), TableError> {
         self.change(parked, |update| {
-            update.set(Path::of("catalogue"), self.catalogue.clone())
+            update
+                .set(Path::of("catalogue"), self.catalogue.clone())
+                .add(Path::of("again"), again)
         })
         .await
     }
@@ -353,20 +364,78 @@ impl Parking {
         Ok(Some(data))
     }
 
-    /// Takes something out that was handled after all. What was parked anew since `parked` was read stays.
+    /// A parked record, whole; `None` if it is none, or has no bytes.
     ///
     /// # Errors
     ///
     /// See [`TableError`].
-    pub async fn remove(&self, parked: &Parked) -> Result<(), TableError> {
+    pub async fn record(&self, parked: &Parked) -> Result<Option<LogRecord>, TableError> {
+        let ParkedWhat::Record {
+            shard,
+            sequence,
+            partition_key,
+        } = &parked.what
+        else {
+            return Ok(None);
+        };
+        let data = self.data(parked).await?;
+        Ok(data.map(|data| LogRecord {
+            shard: shard.clone(),
+            sequence: sequence.clone(),
+            partition_key: partition_key.clone(),
+            data,
+            // About: it was parked as soon as it was seen.
+            arrived: parked.since.timestamp(),
+        }))
+    }
+
+    /// Takes something out that was handled after all. False if it was parked anew since `parked` was read: then it stays.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn remove(&self, parked: &Parked) -> Result<bool, TableError> {
+        self.take_out(parked, vec![]).await
+    }
+
+    /// The same for a record that this build noted as tried, and that another process has handled since: that may be of an older
+    /// build, which parks what it does not know and says that all is well.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn remove_tried(&self, parked: &Parked) -> Result<bool, TableError> {
+        let ours = Condition::Equals(Path::of("catalogue"), self.catalogue.clone().into());
+        self.take_out(parked, vec![ours]).await
+    }
+
+    async fn take_out(
+        &self,
+        parked: &Parked,
+        mut untouched: Vec<Condition>,
+    ) -> Result<bool, TableError> {
+        untouched.extend([
+            Condition::Equals(Path::of("since"), parked.since.to_string().into()),
+            Condition::Equals(Path::of("again"), parked.again.into()),
+        ]);
         let key = Key::new(TABLE, parked.owner.clone(), parked.place.clone());
-        let same = Condition::Equals(Path::of("since"), parked.since.to_string().into());
-        self.write(Write::Delete {
-            key,
-            condition: same,
-        })
-        .await?;
-        self.remove_pieces(parked).await
+        let delete = Write::Delete {
+            key: key.clone(),
+            condition: Condition::All(untouched),
+        };
+        match self.tables.write(&delete).await {
+            Ok(()) => {}
+            Err(WriteError::ConditionFailed) => {
+                // Parked anew, or gone: a first answer of ours may have been lost.
+                let left = self.tables.get_one(&key, Consistency::Strong).await?;
+                if left.is_some() {
+                    return Ok(false);
+                }
+            }
+            Err(WriteError::Table(error)) => return Err(error),
+        }
+        self.remove_pieces(parked).await?;
+        Ok(true)
     }
 
     async fn remove_pieces(&self, parked: &Parked) -> Result<(), TableError> {
@@ -379,40 +448,6 @@ impl Parking {
             .await?;
         }
         Ok(())
-    }
-
-    /// Takes out a record that this build noted as tried, and that another process has handled since. False if it was parked anew
-    /// meanwhile, by a build that cannot handle it: then it stays.
-    ///
-    /// # Errors
-    ///
-    /// See [`TableError`].
-    pub async fn remove_tried(&self, parked: &Parked) -> Result<bool, TableError> {
-        let key = Key::new(TABLE, parked.owner.clone(), parked.place.clone());
-        let same = |attribute: &str, value: String| {
-            Condition::Equals(Path::of(attribute), Value::from(value))
-        };
-        let untouched = Condition::All(vec![
-            same("since", parked.since.to_string()),
-            same("catalogue", self.catalogue.clone()),
-        ]);
-        let delete = Write::Delete {
-            key: key.clone(),
-            condition: untouched,
-        };
-        match self.tables.write(&delete).await {
-            Ok(()) => {}
-            Err(WriteError::ConditionFailed) => {
-                // Another build's note, or nothing: a first answer of ours may have been lost.
-                let left = self.tables.get_one(&key, Consistency::Strong).await?;
-                if left.is_some() {
-                    return Ok(false);
-                }
-            }
-            Err(WriteError::Table(error)) => return Err(error),
-        }
-        self.remove_pieces(parked).await?;
-        Ok(true)
     }
 
     /// Takes out a stream that was parked from `version` on, and was handled after all. One parked for another event stays.

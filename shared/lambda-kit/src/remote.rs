@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_lambda_events::streams::KinesisEventResponse;
-use consumer::{Parked, ParkedWhat, Parking, Redrive, Redriven};
+use consumer::{Parked, Parking, Redrive, Redriven};
 use events::{Catalogue, Event};
 use ports::{CallError, FunctionName, Functions, LogRecord, TableError};
 
@@ -53,42 +53,20 @@ impl Redrive for RemoteConsumer {
     }
 
     async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
-        let data = self.parking.data(parked).await?;
-        let (Some(data), Some(place)) = (data, place(parked)) else {
+        let Some(record) = self.parking.record(parked).await? else {
             return Ok(Redriven::StillParked("it has no bytes".into()));
         };
-        let record = LogRecord { data, ..place };
         if let Err(error) = Event::decode(&record.data, &self.catalogue) {
             return Ok(Redriven::StillParked(error.to_string()));
         }
         if let Err(not_done) = self.call(&record).await {
             return Ok(not_done);
         }
-        // The function may be of an older build. Then it takes the record for handled, since it has parked it anew.
+        // The function takes a record for handled that it has parked anew: one that its build does not know, or that it cannot handle.
         if self.parking.remove_tried(parked).await? {
             return Ok(Redriven::Done);
         }
-        let older = format!("{} is of a build that does not know it", self.function.0);
-        Ok(Redriven::StillParked(older))
+        let anew = format!("{} has parked it anew", self.function.0);
+        Ok(Redriven::StillParked(anew))
     }
-}
-
-/// The record that is parked, but for its bytes.
-fn place(parked: &Parked) -> Option<LogRecord> {
-    let ParkedWhat::Record {
-        shard,
-        sequence,
-        partition_key,
-    } = &parked.what
-    else {
-        return None;
-    };
-    Some(LogRecord {
-        shard: shard.clone(),
-        sequence: sequence.clone(),
-        partition_key: partition_key.clone(),
-        data: vec![],
-        // About: it was parked as soon as it was seen.
-        arrived: parked.since.timestamp(),
-    })
 }

@@ -59,6 +59,20 @@ impl Handler for Heard {
     }
 }
 
+/// A handler that can handle nothing, ever.
+struct Hopeless(Parking);
+
+#[async_trait]
+impl Handler for Hopeless {
+    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+        for incoming in groups.iter().flat_map(|group| &group.events) {
+            let trouble = Trouble::with_record(&incoming.record, Reason::Permanent, "hopeless");
+            self.0.park(FUNCTION.0, trouble).await.unwrap();
+        }
+        vec![Ok(()); groups.len()]
+    }
+}
+
 struct Bench {
     tables: Arc<MemoryTables>,
     world: World,
@@ -90,8 +104,11 @@ impl Bench {
 
     /// Deploys a build of the function that knows `catalogue`.
     fn deploy(&self, catalogue: &Catalogue, partial_batch: bool) {
-        let (catalogue, heard) = (catalogue.clone(), self.heard.clone());
-        let parking = self.parking(&catalogue);
+        self.deploy_with(self.heard.clone(), catalogue, partial_batch);
+    }
+
+    fn deploy_with(&self, heard: Arc<dyn Handler>, catalogue: &Catalogue, partial_batch: bool) {
+        let (catalogue, parking) = (catalogue.clone(), self.parking(catalogue));
         let reader = StreamReader::new(self.tables.clone(), catalogue);
         self.functions.deploy(FUNCTION, move |payload| {
             let (reader, parking, heard) = (reader.clone(), parking.clone(), heard.clone());
@@ -252,6 +269,34 @@ fn what_kills_the_function_is_tried_once() {
         assert_eq!(bench.settle(&Catalogue::current()), redriving(1, 0));
     }
     assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn what_the_function_parks_again_stays_until_it_can_handle_it() {
+    let (bench, current) = (Bench::new(), Catalogue::current());
+    let hopeless = Arc::new(Hopeless(bench.parking(&current)));
+    bench.deploy_with(hopeless, &current, true);
+    bench.call(&record(EVENT.as_bytes()));
+    assert_eq!(bench.settle(&current), redriving(1, 0), "not by itself");
+    let operator = || {
+        let remote = bench.remote(&Faults::none(), &current);
+        let redriver = Redriver {
+            parking: &remote.parking,
+            world: &bench.world,
+            consumers: &[&remote],
+        };
+        block_on(redriver.redrive(&bench.parked()[0])).unwrap()
+    };
+    for _ in 0..2 {
+        let redriven = operator();
+        assert!(matches!(redriven, Redriven::StillParked(_)), "{redriven:?}");
+    }
+    let left = bench.parked();
+    let data = block_on(bench.parking(&current).data(&left[0])).unwrap();
+    assert_eq!(data.unwrap(), EVENT.as_bytes());
+    bench.deploy(&current, true);
+    assert_eq!(operator(), Redriven::Done);
+    assert_eq!((bench.parked(), bench.heard()), (vec![], 1));
 }
 
 #[test]
