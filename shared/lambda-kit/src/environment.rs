@@ -39,6 +39,7 @@ const FUNCTIONS: [(FunctionName, &str); 4] = [
 const EVENTS_STREAM: &str = "AEROALPES_EVENTS_STREAM";
 const STACK: &str = "AEROALPES_STACK";
 const UNDELIVERED: &str = "AEROALPES_FAILURES_BUCKET";
+const ARCHIVE: &str = "AEROALPES_ARCHIVE_BUCKET";
 const PARTIAL_BATCH: &str = "AEROALPES_PARTIAL_BATCH";
 
 /// What a function is told by its environment. Each adapter is built when asked for, so that a function pays for those it uses.
@@ -125,10 +126,20 @@ impl Environment {
     ///
     /// [`StartError`] if it is not named.
     pub fn undelivered(&self) -> Result<Arc<S3Objects>, StartError> {
-        Ok(Arc::new(S3Objects::new(
-            &self.config,
-            required(UNDELIVERED)?,
-        )))
+        self.bucket(UNDELIVERED)
+    }
+
+    /// The bucket of the archive.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if it is not named.
+    pub fn archive(&self) -> Result<Arc<S3Objects>, StartError> {
+        self.bucket(ARCHIVE)
+    }
+
+    fn bucket(&self, variable: &'static str) -> Result<Arc<S3Objects>, StartError> {
+        Ok(Arc::new(S3Objects::new(&self.config, required(variable)?)))
     }
 
     /// True where the runtime honours a partial batch response. Elsewhere it would take one as success and lose the rest, so

@@ -1,0 +1,37 @@
+//! Keeps what the log will forget.
+
+use archive::Archive;
+use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
+use consumer::Outcome;
+use lambda_kit::kinesis::{self, RetryBatch};
+use ports::LogRecord;
+
+/// What the function works with.
+pub struct App {
+    /// Where records go.
+    pub archive: Archive,
+    /// True where the runtime honours a partial batch response.
+    pub partial_batch: bool,
+}
+
+impl App {
+    /// Archives a batch of records, whatever is in them: all of it, or it is delivered again.
+    ///
+    /// # Errors
+    ///
+    /// [`RetryBatch`] if it is not archived and the runtime has no other way to be told.
+    pub async fn handle(&self, event: KinesisEvent) -> Result<KinesisEventResponse, RetryBatch> {
+        let records = kinesis::records(event);
+        kinesis::respond(self.archive(&records).await, self.partial_batch)
+    }
+
+    async fn archive(&self, records: &[LogRecord]) -> Outcome {
+        let stored = self.archive.store(records).await;
+        let first = records.first().map(|record| record.sequence.clone());
+        Outcome {
+            records: records.len(),
+            failed: first.zip(stored.err().map(|error| error.to_string())),
+            ..Outcome::default()
+        }
+    }
+}

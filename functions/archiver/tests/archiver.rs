@@ -1,0 +1,164 @@
+//! The function at its boundary: batches of Kinesis in, objects out, over objects in memory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::sync::Arc;
+
+use archive::Archive;
+use archiver::App;
+use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use futures::executor::block_on;
+use lambda_kit::kinesis::RetryBatch;
+use lambda_runtime::Diagnostic;
+use ports::{LogRecord, Objects, memory::MemoryObjects};
+use serde_json::{Value, json};
+use simulation::{Fault, Faults};
+
+const BATCH: &str = include_str!("../events/lote.json");
+const SHARD: &str = "shardId-000000000001";
+/// 2026-01-31, midnight.
+const MIDNIGHT: f64 = 1_769_904_000.0;
+
+struct Fixture {
+    objects: Arc<MemoryObjects>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self {
+            objects: Arc::new(MemoryObjects::new()),
+        }
+    }
+
+    fn handle(
+        &self,
+        batch: &Value,
+        partial_batch: bool,
+        faults: &Faults,
+    ) -> Result<KinesisEventResponse, RetryBatch> {
+        let event: KinesisEvent = serde_json::from_value(batch.clone()).unwrap();
+        let app = App {
+            archive: Archive::new(Arc::new(faults.objects(self.objects.clone()))),
+            partial_batch,
+        };
+        block_on(app.handle(event))
+    }
+
+    /// What the runtime is told, where it honours partial batch responses.
+    fn told(&self, batch: &Value, faults: &Faults) -> Value {
+        serde_json::to_value(self.handle(batch, true, faults).unwrap()).unwrap()
+    }
+
+    fn archived(&self) -> Vec<LogRecord> {
+        let archive = Archive::new(self.objects.clone());
+        block_on(archive.page(None, 100)).unwrap().records
+    }
+
+    fn keys(&self) -> Vec<String> {
+        block_on(self.objects.list("", None, 100)).unwrap()
+    }
+}
+
+fn batch() -> Value {
+    serde_json::from_str(BATCH).unwrap()
+}
+
+fn sequence(number: u32) -> String {
+    format!("49671234567890123456789012345678901234567890123456789{number:03}")
+}
+
+/// Records that arrived so many seconds after midnight.
+fn records(arrivals: &[f64]) -> Value {
+    let record = |(number, seconds): (u32, &f64)| {
+        let sequence = sequence(number);
+        json!({
+            "eventID": format!("{SHARD}:{sequence}"),
+            "kinesis": {
+                "partitionKey": "k",
+                "sequenceNumber": sequence,
+                "data": STANDARD.encode(format!("{{\"number\":{number}}}")),
+                "approximateArrivalTimestamp": MIDNIGHT + seconds,
+            },
+        })
+    };
+    json!({ "Records": (1..).zip(arrivals).map(record).collect::<Vec<_>>() })
+}
+
+#[test]
+fn the_sample_batch_is_archived_byte_for_byte_events_or_not() {
+    let fixture = Fixture::new();
+    // A batch may be delivered again.
+    for _ in 0..2 {
+        let told = fixture.told(&batch(), &Faults::none());
+        assert_eq!(told, json!({"batchItemFailures": []}));
+    }
+    let ends = [1, 3].map(|number| format!("{:0>56}", sequence(number)));
+    assert_eq!(
+        fixture.keys(),
+        [format!(
+            "eventos/2026-01-31/shardId-000000000000/{}-{}.ndjson.gz",
+            ends[0], ends[1]
+        )]
+    );
+    let archived = fixture.archived();
+    let batch = batch();
+    let sent = batch["Records"].as_array().unwrap();
+    assert_eq!(archived.len(), sent.len());
+    for (record, sent) in archived.iter().zip(sent) {
+        let sent = &sent["kinesis"];
+        assert_eq!(STANDARD.encode(&record.data), sent["data"]);
+        assert_eq!(record.sequence.0, sent["sequenceNumber"]);
+        assert_eq!(record.partition_key, sent["partitionKey"]);
+        assert_eq!(record.shard, "shardId-000000000000");
+    }
+    assert_eq!(archived[1].data, b"esto no es un evento");
+    let arrived: jiff::Timestamp = "2026-01-31T10:00:00.512Z".parse().unwrap();
+    assert_eq!(archived[2].arrived, arrived);
+}
+
+#[test]
+fn a_batch_is_taken_whole_or_delivered_again_whole() {
+    let batch = records(&[-2.0, -1.0, 0.0, 1.0]);
+    // An object a day: the first is stored, the second is not, or is not known to be.
+    for fault in [Fault::FailBefore, Fault::FailAfter] {
+        let fixture = Fixture::new();
+        assert_eq!(
+            fixture.told(&batch, &Faults::once(1, fault)),
+            json!({"batchItemFailures": [{"itemIdentifier": sequence(1)}]}),
+        );
+        let told = fixture.told(&batch, &Faults::none());
+        assert_eq!(told, json!({"batchItemFailures": []}));
+        assert_eq!(fixture.archived().len(), 4);
+        assert_eq!(fixture.keys().len(), 2);
+    }
+}
+
+#[test]
+fn where_partial_responses_are_not_honoured_the_invocation_fails() {
+    let fixture = Fixture::new();
+    let batch = records(&[1.0, 2.0]);
+    let faults = Faults::once(0, Fault::FailBefore);
+    let error = fixture.handle(&batch, false, &faults).unwrap_err();
+    assert_eq!(error.sequence, sequence(1));
+    assert!(error.cause.contains("did not answer"), "{}", error.cause);
+    let diagnostic = Diagnostic::from(error);
+    assert_eq!(diagnostic.error_type, "RetryBatch");
+    assert!(fixture.archived().is_empty());
+    fixture.handle(&batch, false, &Faults::none()).unwrap();
+    assert_eq!(fixture.archived().len(), 2);
+}
+
+#[test]
+fn an_empty_batch_is_nothing() {
+    let fixture = Fixture::new();
+    let told = fixture.told(&records(&[]), &Faults::none());
+    assert_eq!(told, json!({"batchItemFailures": []}));
+    assert!(fixture.keys().is_empty());
+}
