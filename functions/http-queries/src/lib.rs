@@ -3,6 +3,7 @@
 mod cursor;
 mod eventos;
 mod parameters;
+mod reportes;
 mod reserva;
 mod reservas;
 mod saga;
@@ -17,13 +18,16 @@ use lambda_http::{
     http::{HeaderValue, Method, StatusCode, header},
 };
 use lambda_kit::http::{self, Refusal};
-use ports::Tables;
+use ports::{Clock, Tables};
 use projections::Generations;
 use saga_engine::Sagas;
 use serde_json::json;
 
 pub use cursor::Cursor;
 pub use parameters::{DEFAULT_LIMIT, MAX_LIMIT};
+pub use reportes::{
+    Cuentas, DEFAULT_DAYS, FilaReservasPorDia, FilaTotales, MAX_DAYS, ReservasPorDia, Totales,
+};
 pub use reserva::{Origen, ReservaDto};
 pub use reservas::Lista;
 pub use saga::{Direccion, EntradaSaga, EstadoSaga, PendienteSaga, ResumenSaga, SagaDto};
@@ -42,6 +46,8 @@ pub struct App {
     pub generations: Generations,
     /// The saga log.
     pub sagas: Sagas,
+    /// What day it is.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl App {
@@ -54,6 +60,7 @@ impl App {
                 | ["vuelos", "reserva"]
                 | ["vuelos", "reserva", _]
                 | ["vuelos", "reserva", _, "eventos"]
+                | ["vuelos", "reportes", "totales" | "reservas-por-dia"]
                 | ["sagas", _]
         );
         if !known {
@@ -68,6 +75,8 @@ impl App {
             ["vuelos", "reserva"] => self.reservas(request).await,
             ["vuelos", "reserva", id] => self.reserva(id).await,
             ["vuelos", "reserva", id, ..] => self.eventos(id).await,
+            ["vuelos", "reportes", "totales"] => self.totales(request).await,
+            ["vuelos", "reportes", ..] => self.reservas_por_dia(request).await,
             ["sagas"] => self.sagas(request).await,
             ["sagas", id] => self.saga(id).await,
             _ => return http::no_such_path(request),

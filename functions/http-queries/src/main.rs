@@ -17,6 +17,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let app = App {
         reader: StreamReader::new(tables.clone(), Catalogue::current()),
         generations: Generations::new(tables.clone(), world.clock.clone()),
+        clock: world.clock.clone(),
         sagas: Sagas::new(tables.clone(), reserva_saga::definitions(), world),
         tables,
     };

@@ -69,9 +69,25 @@ impl Parameters {
         let (_, value) = self.given.iter().find(|(given, _)| *given == name)?;
         let read = read(value);
         if read.is_none() {
-            self.violations.push(Violation::new(name, rule, text));
+            self.refuse(name, rule, text);
         }
         read
+    }
+
+    /// Reads a parameter that is `default` if it is left out: `None` says that it is wrong.
+    pub(crate) fn optional_or<T>(
+        &mut self,
+        default: T,
+        name: &'static str,
+        rule: &'static str,
+        text: impl Into<String>,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        if self.is_given(name) {
+            self.optional(name, rule, text, read)
+        } else {
+            Some(default)
+        }
     }
 
     /// Reads a parameter that must be there.
@@ -82,13 +98,26 @@ impl Parameters {
         text: impl Into<String>,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        if self.given.iter().any(|(given, _)| *given == name) {
+        if self.is_given(name) {
             return self.optional(name, rule, text, read);
         }
         let text = format!("Es obligatorio. {}", text.into());
-        self.violations
-            .push(Violation::new(name, "requerido", text));
+        self.refuse(name, "requerido", text);
         None
+    }
+
+    /// Says that a parameter breaks a rule, as one may that is well read and does not go with another.
+    pub(crate) fn refuse(
+        &mut self,
+        name: &'static str,
+        rule: &'static str,
+        text: impl Into<String>,
+    ) {
+        self.violations.push(Violation::new(name, rule, text));
+    }
+
+    fn is_given(&self, name: &str) -> bool {
+        self.given.iter().any(|(given, _)| *given == name)
     }
 
     /// Reads `limite` and `siguiente`.

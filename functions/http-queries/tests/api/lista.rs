@@ -21,19 +21,10 @@ fn many(fixture: &Fixture) -> Vec<Made> {
     let mut made = vec![];
     for round in 0..11 {
         for cliente in [Some("ana"), Some("ana.maria"), Some("luis"), None] {
-            let id = fixture.create(cliente);
             let place = made.len();
             let estado = EstadoReserva::ALL[(place + round) % 4];
+            let id = fixture.create_as(cliente, estado);
             let fecha = events::Moment::from(fixture.world.clock.now()).to_string();
-            match estado {
-                EstadoReserva::Pendiente => {}
-                EstadoReserva::Pagada => fixture.pay(id),
-                EstadoReserva::Aprobada => {
-                    fixture.pay(id);
-                    fixture.approve(id);
-                }
-                EstadoReserva::Cancelada => fixture.cancel(id),
-            }
             made.push(Made {
                 id,
                 cliente,

@@ -12,6 +12,7 @@ mod consultas_malas;
 mod eventos;
 mod lista;
 mod muestras;
+mod reportes;
 mod reserva;
 mod saga;
 mod sagas;

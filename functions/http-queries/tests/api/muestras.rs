@@ -2,7 +2,7 @@
 
 use events::Context;
 use lambda_http::request;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::Fixture;
 
@@ -26,7 +26,7 @@ fn every_sample_event_is_answered_as_its_name_says() {
     fixture.project();
 
     let samples = http_testing::samples(concat!(env!("CARGO_MANIFEST_DIR"), "/events"));
-    assert_eq!(samples.len(), 14);
+    assert_eq!(samples.len(), 18);
     for (name, request) in samples {
         let body = fixture.answer(&request).ok();
         match name.trim_end_matches("_v2") {
@@ -50,6 +50,15 @@ fn every_sample_event_is_answered_as_its_name_says() {
                 assert_eq!(rows.len(), 1, "{name}");
                 assert_eq!(rows[0]["id_correlacion"], SAGA, "{name}");
             }
+            "totales" => {
+                let rows = json!([{"dia": "2026-01-31", "total": 3}]);
+                assert_eq!(body["filas"], rows, "{name}");
+            }
+            "reservas_por_dia" => {
+                let rows = body["filas"].as_array().unwrap();
+                assert_eq!(rows.len(), 1, "{name}");
+                assert_eq!(rows[0]["Aprobada"], 2, "{name}");
+            }
             "health" => assert_eq!(body["estado"], "ok", "{name}"),
             "openapi" => assert_eq!(body["info"]["title"], "AeroAlpes", "{name}"),
             other => panic!("what comes of {other} is not said here"),
@@ -62,8 +71,7 @@ fn every_sample_event_is_answered_as_its_name_says() {
 fn a_parameter_given_twice_is_seen_in_both_forms() {
     let text = include_str!("../../events/reservas.json");
     let mut event: Value = serde_json::from_str(text).unwrap();
-    event["multiValueQueryStringParameters"]["estado"] =
-        serde_json::json!(["Pendiente", "Aprobada"]);
+    event["multiValueQueryStringParameters"]["estado"] = json!(["Pendiente", "Aprobada"]);
     let answer = Fixture::new().answer(&request::from_str(&event.to_string()).unwrap());
     answer.assert_problem(400, "solicitud-invalida", "twice");
     assert_eq!(answer.body["errores"][0]["campo"], "estado");

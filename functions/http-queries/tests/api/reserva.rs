@@ -149,6 +149,8 @@ fn other_methods_and_paths_are_not_there() {
         "/vuelos/reserva".into(),
         path(id),
         format!("/vuelos/reserva/{id}/eventos"),
+        "/vuelos/reportes/totales".into(),
+        "/vuelos/reportes/reservas-por-dia".into(),
         "/sagas".into(),
         format!("/sagas/{id}"),
     ] {
@@ -163,6 +165,9 @@ fn other_methods_and_paths_are_not_there() {
         "/vuelos".into(),
         "/openapi".into(),
         format!("/vuelos/reserva/{id}/saga"),
+        "/vuelos/reportes".into(),
+        "/vuelos/reportes/ventas".into(),
+        "/vuelos/reportes/totales/".into(),
         format!("/vuelos/reserva/{id}/eventos/1"),
         "/sagas/".into(),
         format!("/sagas/{id}/log"),
@@ -194,6 +199,8 @@ fn when_the_tables_fail_the_answer_tells_no_more_than_that() {
             "/vuelos/reserva".to_owned(),
             path(id),
             format!("{}/eventos", path(id)),
+            "/vuelos/reportes/totales".into(),
+            "/vuelos/reportes/reservas-por-dia".into(),
             "/sagas?estado=EnCurso".into(),
             format!("/sagas/{}", fixture.saga_of(id)),
         ] {

@@ -3,7 +3,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use event_store::StreamReader;
-use events::Catalogue;
+use events::{Catalogue, IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_queries::App;
 use http_testing::{Answer, System, ask};
@@ -43,6 +43,7 @@ impl Fixture {
             reader: StreamReader::new(tables.clone(), Catalogue::current()),
             generations: Generations::new(tables.clone(), world.clock.clone()),
             sagas: Sagas::new(tables.clone(), definitions, world.clone()),
+            clock: world.clock.clone(),
             tables,
         }
     }
@@ -52,6 +53,21 @@ impl Fixture {
         let (tables, world) = (self.tables.clone(), self.world.clone());
         self.app.sagas = Sagas::new(tables, Definitions::default(), world);
         self
+    }
+
+    /// Makes a reservation of this client that is in this state.
+    pub(crate) fn create_as(&self, cliente: Option<&str>, estado: EstadoReserva) -> IdReserva {
+        let id = self.create(cliente);
+        match estado {
+            EstadoReserva::Pendiente => {}
+            EstadoReserva::Pagada => self.pay(id),
+            EstadoReserva::Aprobada => {
+                self.pay(id);
+                self.approve(id);
+            }
+            EstadoReserva::Cancelada => self.cancel(id),
+        }
+        id
     }
 
     pub(crate) fn answer(&self, request: &Request) -> Answer {

@@ -4,7 +4,7 @@ use events::Problem;
 use http_queries::{DEFAULT_LIMIT, MAX_LIMIT};
 use serde_json::{Map, Value, json};
 
-use crate::{esquemas::esquemas, pruebas, reservas, sagas};
+use crate::{esquemas::esquemas, pruebas, reportes, reservas, sagas};
 
 const JSON: &str = "application/json";
 /// The reservation of the examples.
@@ -31,6 +31,7 @@ pub(crate) fn documento() -> Value {
         "security": [{}, {"sigv4": []}],
         "tags": [
             {"name": "reservas", "description": "Crear reservas, consultarlas y cancelarlas."},
+            {"name": "reportes", "description": "Cuántas reservas hay."},
             {"name": "sagas", "description": "Cómo avanza cada reserva, y qué espera a una persona."},
             {
                 "name": "pruebas",
@@ -43,6 +44,8 @@ pub(crate) fn documento() -> Value {
             "/vuelos/reserva/{id}": {"parameters": [reservas::id()], "get": reservas::ver()},
             "/vuelos/reserva/{id}/cancelacion": {"parameters": [reservas::id()], "post": reservas::cancelar()},
             "/vuelos/reserva/{id}/eventos": {"parameters": [reservas::id()], "get": reservas::ver_eventos()},
+            "/vuelos/reportes/totales": {"get": reportes::totales()},
+            "/vuelos/reportes/reservas-por-dia": {"get": reportes::reservas_por_dia()},
             "/sagas": {"get": sagas::listar()},
             "/sagas/{id}": {"parameters": [sagas::id()], "get": sagas::ver()},
             "/sagas/{id}/reanudacion": {"parameters": [sagas::id()], "post": sagas::reanudar()},

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use events::{Context, Event, Problem, vuelos::CrearReserva};
-use http_queries::{Lista, ListaSagas, ReservaDto, SagaDto};
+use http_queries::{Lista, ListaSagas, ReservaDto, ReservasPorDia, SagaDto, Totales};
 use participant::Modo;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -174,6 +174,22 @@ const TEXTOS: &[(&str, &str)] = &[
     ("Falla.modo", "Cómo falla."),
     ("Falla.veces", "En cuántos comandos, uno tras otro."),
     (
+        "FilaReservasPorDia",
+        "Las reservas que se crearon en un día.",
+    ),
+    ("FilaReservasPorDia.Aprobada", "Cuántas están aprobadas."),
+    ("FilaReservasPorDia.Cancelada", "Cuántas están canceladas."),
+    (
+        "FilaReservasPorDia.Pagada",
+        "Cuántas están pagadas y sin aprobar.",
+    ),
+    ("FilaReservasPorDia.Pendiente", "Cuántas están sin pagar."),
+    ("FilaReservasPorDia.dia", "El día, en UTC."),
+    ("FilaReservasPorDia.total", "Cuántas son."),
+    ("FilaTotales", "Las reservas que se crearon en un día."),
+    ("FilaTotales.dia", "El día, en UTC."),
+    ("FilaTotales.total", "Cuántas son."),
+    (
         "IdCorrelacion",
         "UUID que reúne todo lo que pasa por una reserva; también identifica su saga. Lo asigna el servidor.",
     ),
@@ -331,6 +347,11 @@ const TEXTOS: &[(&str, &str)] = &[
         "ReservaDto.pago",
         "Precio y medio de pago; nulo en reservas muy antiguas que no lo decían.",
     ),
+    ("ReservasPorDia", "La tabla pivote de días contra estados."),
+    (
+        "ReservasPorDia.filas",
+        "Los días en que se crearon reservas, en orden.",
+    ),
     ("ResumenSaga", "Una saga, sin su log."),
     (
         "ResumenSaga.actualizacion",
@@ -390,6 +411,11 @@ const TEXTOS: &[(&str, &str)] = &[
         "StreamId",
         "Lo que un contexto sabe de una reserva: `reserva-`, `pago-` o `gds-`, y el UUID de la reserva.",
     ),
+    ("Totales", "Las reservas que se crearon en cada día."),
+    (
+        "Totales.filas",
+        "Los días en que se crearon reservas, en orden.",
+    ),
     ("Violation", "Un campo con error."),
     (
         "Violation.campo",
@@ -419,6 +445,8 @@ pub(crate) fn esquemas() -> Value {
     let mut sent = settings().for_serialize().into_generator();
     sent.subschema_for::<ReservaDto>();
     sent.subschema_for::<Lista>();
+    sent.subschema_for::<Totales>();
+    sent.subschema_for::<ReservasPorDia>();
     sent.subschema_for::<SagaDto>();
     sent.subschema_for::<ListaSagas>();
     sent.subschema_for::<Event>();
