@@ -29,13 +29,14 @@ How (each has a default that fits --environment)
   --stream-mode ON_DEMAND|PROVISIONED   (aws: ON_DEMAND, else PROVISIONED)
   --shards N              shards when PROVISIONED            (default 2)
   --batch-window SECONDS  how long a consumer waits to fill a batch   (aws: 1, else 0)
+  --archive-window SECONDS   the same of the archiver, which pays by batch   (aws: 60, else 1)
   --tests true|false      whether it takes tests: commands by hand, participants made to fail   (aws: false, else true)
   --log-level LEVEL       RUST_LOG of the functions          (default info)
   --parameter NAME=VALUE  any other parameter of the template; may be repeated
   --outputs FILE          also write the outputs there, as NAME=VALUE lines
 
 Removing
-  --teardown              delete the stack. Keeps the event log, the failures bucket, and all tables but the views
+  --teardown              delete the stack. Keeps the event log, the archive, the failures bucket, and all tables but the views
   --delete-data           with --teardown: delete those too. There is no way back
 
 Needs bash and the AWS CLI (version 1 or 2; set AWS_CLI to use one that is not on the PATH).
@@ -48,7 +49,8 @@ fail() {
 }
 
 stack=aeroalpes artifacts='' template="$here/template.yaml" endpoint="${AWS_ENDPOINT_URL:-}" environment='' bucket=''
-access='' arch=x86_64 partial='' mode='' shards=2 window='' tests='' log_level=info outputs='' teardown='' delete_data=''
+access='' arch=x86_64 partial='' mode='' shards=2 window='' archive_window='' tests='' log_level=info outputs=''
+teardown='' delete_data=''
 extra=()
 
 while [ $# -gt 0 ]; do
@@ -72,6 +74,7 @@ while [ $# -gt 0 ]; do
     --stream-mode) mode="$2" ;;
     --shards) shards="$2" ;;
     --batch-window) window="$2" ;;
+    --archive-window) archive_window="$2" ;;
     --tests) tests="$2" ;;
     --log-level) log_level="$2" ;;
     --parameter) extra+=("$2") ;;
@@ -90,6 +93,7 @@ case "$environment" in
   local) : "${access:=abierto}" "${partial:=false}" "${mode:=PROVISIONED}" "${window:=0}" "${tests:=true}" ;;
   *) fail "--environment is local, localstack or aws, not '$environment'." ;;
 esac
+[ "$environment" = aws ] && : "${archive_window:=60}" || : "${archive_window:=1}"
 if [ -n "$endpoint" ]; then
   export AWS_ENDPOINT_URL="$endpoint"
   export AWS_ACCESS_KEY_ID="${AWS_ACCESS_KEY_ID:-test}" AWS_SECRET_ACCESS_KEY="${AWS_SECRET_ACCESS_KEY:-test}"
@@ -164,7 +168,8 @@ if [ -n "$teardown" ]; then
     for table in "${kept_tables[@]}"; do
       drop "table $stack-$table" dynamodb delete-table --table-name "$stack-$table"
     done
-    for name in "$stack-fallidos-$account-$region" "${bucket:-$stack-artefactos-$account-$region}"; do
+    for name in "$stack-archivo-$account-$region" "$stack-fallidos-$account-$region" \
+      "${bucket:-$stack-artefactos-$account-$region}"; do
       drop "bucket $name" s3 rb --force "s3://$name"
     done
   else
@@ -226,7 +231,8 @@ fi
 
 parameters=()
 for pair in "Entorno=$environment" "Acceso=$access" "Architecture=$arch" "LogLevel=$log_level" "StreamMode=$mode" \
-  "ShardCount=$shards" "BatchWindowSeconds=$window" "PartialBatch=$partial" "Pruebas=$tests" ${extra[@]+"${extra[@]}"}; do
+  "ShardCount=$shards" "BatchWindowSeconds=$window" "ArchiveWindowSeconds=$archive_window" "PartialBatch=$partial" \
+  "Pruebas=$tests" ${extra[@]+"${extra[@]}"}; do
   parameters+=("ParameterKey=${pair%%=*},ParameterValue=${pair#*=}")
 done
 

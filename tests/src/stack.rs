@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, env, sync::Arc, time::Duration};
 
+use archive::Archive;
 use consumer::{Parked, ParkedWhat, Parking};
 use event_store::{EventStore, Stream, StreamReader};
 use events::{
@@ -33,6 +34,8 @@ pub struct Stack {
     pub functions: Arc<dyn Functions>,
     /// Where the runtime leaves what it gave up delivering.
     pub undelivered: Arc<dyn Objects>,
+    /// The log beyond its retention.
+    pub archive: Archive,
     /// Time and identifiers.
     pub world: World,
     runtime: Runtime,
@@ -51,6 +54,7 @@ impl Stack {
             reader: environment.log_reader().unwrap(),
             functions: environment.functions(),
             undelivered: environment.undelivered().unwrap(),
+            archive: Archive::new(environment.archive().unwrap()),
             world: environment.world(),
             runtime,
         }
@@ -145,6 +149,23 @@ impl Stack {
             .filter(|record| record.partition_key == key)
             .map(|record| record.data)
             .collect()
+    }
+
+    /// What the archive has of these reservations, in its order, which may be several times.
+    pub fn archived(&self, ids: &[IdReserva]) -> Vec<LogRecord> {
+        let keys: BTreeSet<_> = ids.iter().map(ToString::to_string).collect();
+        self.wait(async {
+            let (mut found, mut after) = (vec![], None);
+            loop {
+                let page = self.archive.page(after.as_deref(), 100).await.unwrap();
+                found.extend(page.records);
+                after = page.last;
+                if !page.more {
+                    found.retain(|record| keys.contains(&record.partition_key));
+                    return found;
+                }
+            }
+        })
     }
 
     /// A shard serves five reads a second to all who read it.

@@ -154,6 +154,7 @@ impl Deployment<'_> {
             ),
             ("AEROALPES_ORCHESTRATOR", output("OrchestratorFunction")?),
             ("AEROALPES_FAILURES_BUCKET", output("FailuresBucket")?),
+            ("AEROALPES_ARCHIVE_BUCKET", output("ArchiveBucket")?),
             ("AEROALPES_API_URL", api),
             ("AEROALPES_STACK", self.stack.to_owned()),
             ("AEROALPES_RUN", self.folder.display().to_string()),

@@ -10,6 +10,7 @@
 )]
 
 mod adapters;
+mod archive;
 mod bad_input;
 mod book;
 mod cancellation;
