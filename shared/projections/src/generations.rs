@@ -38,7 +38,7 @@ impl Generation {
     }
 }
 
-fn alias_key(view: &str) -> Key {
+pub(crate) fn alias_key(view: &str) -> Key {
     Key::new(TABLE, view, "alias")
 }
 

@@ -21,12 +21,16 @@
 mod counters;
 mod generations;
 mod projector;
+mod rebuild;
 mod row;
 mod view;
 pub mod views;
 
 pub use generations::{Generation, Generations};
 pub use projector::{CONSUMER, Projector};
+pub use rebuild::{
+    Phase, Progress, REBUILDER, RebuildError, Rebuilder, go_on as rebuild_on, left_alone,
+};
 pub use view::{Count, Place, Unfoldable, View};
 pub use views::registry;
 

@@ -7,7 +7,7 @@ use consumer::{
     Consumer, Group, Handler, Parked, ParkedWhat, Parking, Reason, Redrive, Redriven, Stop, Trouble,
 };
 use event_store::{StreamError, StreamReader};
-use events::{DecodeError, Event, IdReserva, Payload, StreamId, Version};
+use events::{Catalogue, DecodeError, Event, IdReserva, Payload, StreamId, Version};
 use futures::{StreamExt, stream};
 use ports::{
     Consistency, Item, TableError, Tables, TransactError, Update, World, Write, WriteError,
@@ -73,9 +73,42 @@ impl Projector {
         &self.parking
     }
 
+    pub(crate) fn views(&self) -> Vec<&'static str> {
+        self.views.iter().map(|view| view.name()).collect()
+    }
+
+    pub(crate) fn tables(&self) -> &dyn Tables {
+        &*self.tables
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        self.reader.catalogue()
+    }
+
+    /// Folds work into the rows of one generation.
+    pub(crate) async fn fold_into(
+        &self,
+        generation: &Generation,
+        work: &[Work<'_>],
+    ) -> Vec<Result<(), String>> {
+        let view = self
+            .views
+            .iter()
+            .find(|view| view.name() == generation.view);
+        let written: Vec<_> = view
+            .map(|view| (view.clone(), generation.clone()))
+            .into_iter()
+            .collect();
+        self.fold(&written, work).await
+    }
+
     /// Folds work into the rows of each of these generations. Of one view, a newer generation comes first, and what it could not take
     /// an older one is not given: so it is never behind, and readers can go over to it at any moment.
-    pub(crate) async fn fold(
+    async fn fold(
         &self,
         written: &[(Arc<dyn View>, Generation)],
         work: &[Work<'_>],
@@ -108,7 +141,7 @@ impl Projector {
 
     /// Each view with each generation of it that is written, the newest first.
     async fn written(&self) -> Result<Vec<(Arc<dyn View>, Generation)>, TableError> {
-        let names: Vec<_> = self.views.iter().map(|view| view.name()).collect();
+        let names = self.views();
         let written = generations::written(&*self.tables, &names).await?;
         let mut pairs = vec![];
         for (view, generations) in self.views.iter().zip(written) {
@@ -183,14 +216,20 @@ pub(crate) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn of(group: &'a Group) -> Self {
+    pub(crate) fn new(
+        subject: IdReserva,
+        events: impl Iterator<Item = (&'a Event, &'a Payload)>,
+    ) -> Self {
+        let events = events.collect();
+        Self { subject, events }
+    }
+
+    fn of(group: &'a Group) -> Self {
         let events = group.events.iter();
-        Self {
-            subject: group.subject,
-            events: events
-                .map(|incoming| (&incoming.event, &incoming.payload))
-                .collect(),
-        }
+        Self::new(
+            group.subject,
+            events.map(|incoming| (&incoming.event, &incoming.payload)),
+        )
     }
 }
 
@@ -423,10 +462,7 @@ impl Rows<'_> {
             Err(error) => return Redriven::StillParked(error.to_string()),
         };
         let events = last.iter().map(|stored| (&stored.event, &stored.payload));
-        let work = Work {
-            subject: id.id,
-            events: events.collect(),
-        };
+        let work = Work::new(id.id, events);
         match self.fold(&[work]).await.pop() {
             Some(Ok(row)) if row.blocked.contains_key(id.context.stream_prefix()) => {
                 Redriven::StillParked("the stream still cannot be folded".into())

@@ -51,6 +51,11 @@ impl<T> Scheduler<T> {
         id
     }
 
+    /// Kills a process where it stands; one that has ended is no trouble.
+    pub fn kill(&mut self, process: ProcessId) {
+        self.processes.remove(&process);
+    }
+
     /// Picks a process by chance and runs it to its next effect, or kills it, once in `kill_one_in` steps (0: never).
     pub fn step(&mut self, dice: &Dice, kill_one_in: u64) -> Step<T> {
         let ids: Vec<_> = self.processes.keys().copied().collect();

@@ -1,0 +1,355 @@
+//! Rebuilding a view while it is written and read, whatever fails meanwhile.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "tests fail by panicking, and share a bench of which each uses a part"
+)]
+
+mod common;
+mod rebuilding;
+
+use std::{sync::Arc, time::Duration};
+
+use common::{creada, id, pagada};
+use events::Context;
+use futures::{FutureExt, executor::block_on};
+use ports::{Clock, Key, Tables, memory::MemoryLog};
+use projections::{Phase, Progress, RebuildError};
+use proptest::prelude::*;
+use rebuilding::{BUDGET, Bug, Setup, System, run};
+use simulation::{Fault, Faults};
+
+const RESERVAS: &str = "reservas";
+const ANALITICA: &str = "analitica";
+
+/// Runs it until it is done, and lets the time pass that it asks for. Gives each phase that it was seen in.
+fn to_the_end(system: &System, view: &str) -> Vec<Option<Phase>> {
+    let mut phases = vec![];
+    for _ in 0..100 {
+        let rebuilder = system.rebuilder(&Faults::none());
+        let progress: Progress = block_on(rebuilder.run(view, Duration::ZERO)).unwrap();
+        if phases.last() != Some(&progress.phase) {
+            phases.push(progress.phase);
+        }
+        if progress.phase.is_none() {
+            return phases;
+        }
+        system.clock.advance(progress.wait);
+    }
+    panic!("it does not end: {phases:?}");
+}
+
+/// Some reservations, in every state, known to the views.
+fn some(system: &System) {
+    for number in 1..=12 {
+        system.history(number, u64::try_from(number).unwrap());
+    }
+    system.catch_up(&Faults::none());
+}
+
+#[test]
+fn what_was_built_takes_the_place_of_what_was_there() {
+    for view in [RESERVAS, ANALITICA] {
+        let system = System::new(2);
+        some(&system);
+        system.archive_all();
+        let before = system.rows(view, 1);
+        assert!(!before.is_empty());
+        assert_eq!(
+            to_the_end(&system, view),
+            [
+                Some(Phase::Log),
+                Some(Phase::Retire),
+                Some(Phase::Drop),
+                None
+            ]
+        );
+        assert_eq!(system.rows(view, 2), before);
+        assert_eq!(system.rows(view, 1), []);
+        system.check(2).unwrap();
+        // And once more, from what now lives.
+        to_the_end(&system, view);
+        assert_eq!(system.rows(view, 3), before);
+        assert_eq!(system.rows(view, 2), []);
+    }
+}
+
+#[test]
+fn the_archive_alone_rebuilds_the_views() {
+    for view in [RESERVAS, ANALITICA] {
+        let mut system = System::new(3);
+        some(&system);
+        system.archive_all();
+        let before = system.rows(view, 1);
+        // A new stream, that knows none of the old records, and no table.
+        system.log = Arc::new(MemoryLog::new(3, system.bench.world.clock.clone()));
+        for (key, _) in system.bench.tables.all(event_store::TABLE) {
+            system.delete(key);
+        }
+        for (key, _) in system.bench.tables.all(projections::TABLE) {
+            system.delete(key);
+        }
+        to_the_end(&system, view);
+        assert_eq!(system.rows(view, 2), before);
+    }
+}
+
+#[test]
+fn the_log_alone_rebuilds_them_too() {
+    let system = System::new(2);
+    some(&system);
+    let before = system.rows(ANALITICA, 1);
+    to_the_end(&system, ANALITICA);
+    assert_eq!(system.rows(ANALITICA, 2), before);
+}
+
+#[test]
+fn it_is_the_same_whatever_fails_and_wherever_it_is_stopped() {
+    let prepared = || {
+        let system = System::new(2);
+        some(&system);
+        system.archive_part(1);
+        system
+    };
+    let calm = prepared();
+    let quiet = Faults::none();
+    while block_on(calm.rebuilder(&quiet).run(ANALITICA, BUDGET))
+        .unwrap()
+        .phase
+        .is_some()
+    {
+        calm.clock.advance(Duration::from_mins(1));
+    }
+    let expected = calm.rows(ANALITICA, 2);
+    assert!(quiet.count() > 20, "{:?}", quiet.trace());
+    for at in 0..quiet.count() {
+        for fault in Fault::ALL {
+            let system = prepared();
+            let faults = Faults::once(at, fault);
+            for _ in 0..100 {
+                // A new process each time, as after a crash.
+                let rebuilder = system.rebuilder(&faults);
+                let progress = rebuilder.run(ANALITICA, BUDGET).now_or_never();
+                match progress {
+                    Some(Ok(Progress { phase: None, .. })) => break,
+                    Some(Ok(_)) => system.clock.advance(Duration::from_mins(1)),
+                    // It failed, or died.
+                    Some(Err(_)) | None => {}
+                }
+            }
+            let live = system.live(ANALITICA);
+            assert_eq!(system.rows(ANALITICA, live), expected, "{fault:?} at {at}");
+            for other in (1..live).chain([live + 1]) {
+                assert_eq!(system.rows(ANALITICA, other), [], "{fault:?} at {at}");
+            }
+        }
+    }
+}
+
+/// The rebuilds that nobody has gone on with for a minute.
+fn left_alone(system: &System) -> Vec<&'static str> {
+    let before = system.clock.now() - Duration::from_mins(1);
+    let tables = &*system.bench.tables;
+    block_on(projections::left_alone(
+        tables,
+        &[RESERVAS, ANALITICA],
+        before,
+    ))
+    .unwrap()
+}
+
+#[test]
+fn it_can_be_given_up_until_readers_see_it() {
+    let system = System::new(1);
+    some(&system);
+    let rebuilder = system.rebuilder(&Faults::none());
+    let run = |budget| block_on(rebuilder.run(RESERVAS, budget));
+    assert_eq!(
+        block_on(rebuilder.abandon(RESERVAS)),
+        Err(RebuildError::NotRebuilding(RESERVAS))
+    );
+    assert_eq!(
+        block_on(rebuilder.resume(RESERVAS, BUDGET)),
+        Err(RebuildError::NotRebuilding(RESERVAS))
+    );
+    assert_eq!(run(Duration::ZERO).unwrap().phase, Some(Phase::Log));
+    system.clock.advance(Duration::from_secs(20));
+    let before = system.rows(RESERVAS, 1);
+    let given_up = block_on(rebuilder.abandon(RESERVAS)).unwrap();
+    assert_eq!(given_up.phase, Some(Phase::Drop));
+    let waits = block_on(rebuilder.resume(RESERVAS, BUDGET)).unwrap();
+    assert_eq!(waits.wait, Duration::from_secs(90));
+    system.clock.advance(waits.wait);
+    let done = block_on(rebuilder.resume(RESERVAS, BUDGET)).unwrap();
+    assert_eq!(done.phase, None);
+    assert_eq!(system.rows(RESERVAS, 1), before);
+    assert_eq!(system.rows(RESERVAS, 2), []);
+    assert!(left_alone(&system).is_empty());
+
+    // A number is never used again.
+    assert_eq!(run(Duration::ZERO).unwrap().generation.number, 3);
+    system.clock.advance(Duration::from_secs(20));
+    assert_eq!(run(BUDGET).unwrap().phase, Some(Phase::Retire));
+    assert_eq!(
+        block_on(rebuilder.abandon(RESERVAS)),
+        Err(RebuildError::Switched(RESERVAS))
+    );
+    assert!(left_alone(&system).is_empty());
+    system.clock.advance(Duration::from_secs(61));
+    assert_eq!(left_alone(&system), [RESERVAS]);
+}
+
+#[test]
+fn a_view_that_is_not_there_is_named() {
+    let system = System::new(1);
+    let error = block_on(system.rebuilder(&Faults::none()).run("reserva", BUDGET)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no view reserva; there are: reservas, analitica"
+    );
+}
+
+#[test]
+fn of_two_runs_at_once_one_hears_that_it_was_overtaken() {
+    let system = System::new(1);
+    some(&system);
+    // Another run comes before each effect of this one in turn.
+    let count = {
+        let system = System::new(1);
+        some(&system);
+        let faults = Faults::none();
+        block_on(system.rebuilder(&faults).run(RESERVAS, BUDGET)).unwrap();
+        faults.count()
+    };
+    let mut overtaken = 0;
+    for at in 0..count {
+        let system = System::new(1);
+        some(&system);
+        let before = system.rows(RESERVAS, 1);
+        let other = system.rebuilder(&Faults::none());
+        let faults = Faults::meanwhile(
+            at,
+            Box::pin(async move {
+                other.run(RESERVAS, BUDGET).await.unwrap();
+            }),
+        );
+        match block_on(system.rebuilder(&faults).run(RESERVAS, BUDGET)) {
+            Ok(_) => {}
+            Err(error) => {
+                assert_eq!(error, RebuildError::Overtaken(RESERVAS));
+                overtaken += 1;
+            }
+        }
+        to_the_end(&system, RESERVAS);
+        assert_eq!(system.rows(RESERVAS, system.live(RESERVAS)), before);
+    }
+    assert!(overtaken > 0);
+}
+
+#[test]
+fn records_that_are_no_events_are_passed_by() {
+    let system = System::new(1);
+    some(&system);
+    system.append("key", b"no event");
+    system.archive_all();
+    let mut foreign = 0;
+    let rebuilder = system.rebuilder(&Faults::none());
+    loop {
+        let progress = block_on(rebuilder.run(RESERVAS, BUDGET)).unwrap();
+        foreign = progress.foreign.max(foreign);
+        if progress.phase.is_none() {
+            break;
+        }
+        system.clock.advance(progress.wait);
+    }
+    assert_eq!(foreign, 1);
+    assert_eq!(system.bench.parked(), []);
+}
+
+#[test]
+fn an_event_that_lands_while_both_are_written_is_in_both() {
+    let system = System::new(1);
+    some(&system);
+    block_on(
+        system
+            .rebuilder(&Faults::none())
+            .run(RESERVAS, Duration::ZERO),
+    )
+    .unwrap();
+    let subject = id(99);
+    for record in [
+        system
+            .bench
+            .commit(subject, Context::Vuelos, vec![(creada(subject, "", 0), 0)]),
+        system
+            .bench
+            .commit(subject, Context::Pagos, vec![(pagada(subject, 1), 1)]),
+    ]
+    .concat()
+    {
+        system.append(&record.partition_key, &record.data);
+    }
+    system.catch_up(&Faults::none());
+    for generation in ["reservas.1", "reservas.2"] {
+        let rows = system.bench.rows(generation);
+        let (_, row) = rows
+            .iter()
+            .find(|(id, _)| *id == subject.to_string())
+            .unwrap();
+        assert_eq!(row["estado"], "Pagada", "{generation}");
+    }
+    let alias = Key::new(projections::TABLE, RESERVAS, "alias");
+    let alias = block_on(
+        system
+            .bench
+            .tables
+            .get_one(&alias, ports::Consistency::Strong),
+    );
+    assert_eq!(alias.unwrap().unwrap()["building"], 2);
+}
+
+fn setups() -> impl Strategy<Value = Setup> {
+    (
+        any::<u64>(),
+        prop_oneof![Just(0_u64), 6..40_u64],
+        prop_oneof![Just(0_u64), 40..200_u64],
+    )
+        .prop_map(|(seed, fault_one_in, kill_one_in)| Setup {
+            seed,
+            fault_one_in,
+            kill_one_in,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_rebuild_amid_writes_and_reads_ends_as_the_fold(setup in setups()) {
+        if let Err(broken) = run(setup, None) {
+            prop_assert!(false, "{}", broken);
+        }
+    }
+}
+
+#[test]
+fn each_planted_bug_is_found() {
+    for bug in Bug::ALL {
+        let found = (0..500).find_map(|seed| {
+            let setup = Setup {
+                seed,
+                fault_one_in: 0,
+                kill_one_in: if seed % 2 == 0 { 0 } else { 100 },
+            };
+            run(setup, Some(bug)).err().map(|broken| (seed, broken))
+        });
+        let (seed, broken) = found.unwrap_or_else(|| panic!("{bug:?} was not found"));
+        println!(
+            "{bug:?}: seed {seed}: {}",
+            broken.chars().take(160).collect::<String>()
+        );
+    }
+}
