@@ -21,8 +21,8 @@ use crate::workspace::{Workspace, write};
 
 /// As well as a zip is packed by cargo-lambda.
 const DEFLATE_LEVEL: &str = "6";
-/// The sample that a function is measured with where it has it; else its first.
-const SAMPLE: &str = "reserva";
+/// The samples that functions are measured with, where they have one of them; else it is their first.
+const SAMPLES: [&str; 2] = ["crear_reserva", "reserva"];
 
 struct Measured {
     name: String,
@@ -61,8 +61,10 @@ fn build(workspace: &Workspace, zips: &Path) -> Result<Vec<Measured>> {
             let mut pack = command(workspace.tool("python"), &[]);
             pack.arg(workspace.path("infra/local/zip_function.py"));
             run(pack.arg(&binary).arg(&zip).arg(DEFLATE_LEVEL))?;
-            let event = event_file(workspace, &name, Some(SAMPLE))
-                .or_else(|_| event_file(workspace, &name, None))?;
+            let event = SAMPLES
+                .into_iter()
+                .find_map(|sample| event_file(workspace, &name, Some(sample)).ok())
+                .map_or_else(|| event_file(workspace, &name, None), Ok)?;
             measured.push(Measured {
                 name,
                 binary,
