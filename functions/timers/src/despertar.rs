@@ -5,8 +5,8 @@
 
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use lambda_kit::{RemoteConsumer, metrics::Unit};
-use reserva_saga::wake_up;
+use lambda_kit::metrics::Unit;
+use reserva_saga::{ORCHESTRATOR, wake_up};
 use saga_engine::{Estado, SagaId};
 use serde::Deserialize;
 
@@ -66,12 +66,8 @@ impl App {
         if self.world.clock.now().duration_since(start) > BUDGET {
             return 0;
         }
-        let RemoteConsumer {
-            functions,
-            function,
-            ..
-        } = &self.orchestrator;
-        let answer = match functions.call(*function, &wake_up(sagas)).await {
+        let woken = self.functions.call(ORCHESTRATOR, &wake_up(sagas)).await;
+        let answer = match woken {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::error!(%error, "the orchestrator did not wake sagas");

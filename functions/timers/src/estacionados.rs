@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::kinesis::KinesisEvent;
-use consumer::{Reason, Redriver, Trouble};
+use consumer::{Reason, Redrive, Redriver, Trouble};
 use lambda_kit::{kinesis, metrics::Unit};
 use ports::LogRecord;
 use serde::Deserialize;
@@ -93,10 +93,12 @@ impl App {
             .list()
             .await
             .map_err(TaskFailed::because)?;
+        let mut consumers: Vec<&dyn Redrive> = vec![&self.projector];
+        consumers.extend(self.remote.iter().map(|one| one as &dyn Redrive));
         let redriver = Redriver {
             parking: self.projector.parking(),
             world: &self.world,
-            consumers: &[&self.projector, &self.orchestrator],
+            consumers: &consumers,
         };
         let redriving = redriver.redrive_due(&parked, BUDGET).await;
         let redriving = redriving.map_err(TaskFailed::because)?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use event_store::EventStore;
 use lambda_kit::{RemoteConsumer, metrics::Metrics};
 use lambda_runtime::Diagnostic;
-use ports::{Objects, Tables, World};
+use ports::{Functions, Objects, Tables, World};
 use projections::Projector;
 use saga_engine::Sagas;
 use serde::{Deserialize, Serialize};
@@ -102,8 +102,10 @@ pub struct App {
     pub world: World,
     /// The views, to try again what is parked for them.
     pub projector: Projector,
-    /// The function that runs sagas, to try again what is parked for it, and to have it move sagas on.
-    pub orchestrator: RemoteConsumer,
+    /// The other consumers, to try again what is parked for them.
+    pub remote: Vec<RemoteConsumer>,
+    /// The functions, to have sagas moved on.
+    pub functions: Arc<dyn Functions>,
     /// The sagas.
     pub sagas: Sagas,
     /// Name of the stack, which begins the functions' names.

@@ -1,11 +1,14 @@
 //! Starts the function.
 
+use std::sync::Arc;
+
 use event_store::{EventStore, StreamReader};
 use events::Catalogue;
 use lambda_kit::{Environment, RemoteConsumer, metrics::Metrics};
 use lambda_runtime::{LambdaEvent, service_fn};
+use ports::Functions;
 use projections::Projector;
-use reserva_saga::{ORCHESTRATOR, definitions};
+use reserva_saga::definitions;
 use saga_engine::Sagas;
 use timers::App;
 
@@ -22,13 +25,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         world.clone(),
         projections::registry(),
     );
+    let functions: Arc<dyn Functions> = environment.functions();
     let app = &App {
-        orchestrator: RemoteConsumer {
-            functions: environment.functions(),
-            function: ORCHESTRATOR,
-            parking: projector.parking().clone(),
-            catalogue: catalogue.clone(),
-        },
+        remote: RemoteConsumer::all(&functions, projector.parking(), &catalogue),
+        functions,
         projector,
         sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
         store: EventStore::new(tables.clone(), log, world.clone(), catalogue),

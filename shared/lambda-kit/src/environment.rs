@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, env, sync::Arc};
 
-use aws::{DynamoTables, KinesisLog, KinesisReader, LambdaFunctions, S3Objects};
+use aws::{DynamoTables, KinesisLog, KinesisReader, LambdaFunctions, S3Objects, SnsTopic};
+use notices::NOTIFIER;
 use ports::{FunctionName, TableName, World};
 use reserva_saga::{ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS};
 use thiserror::Error;
@@ -21,25 +22,29 @@ pub enum StartError {
 }
 
 const FAULTS: &str = "AEROALPES_FAULTS_TABLE";
-const TABLES: [(TableName, &str); 7] = [
+const TABLES: [(TableName, &str); 8] = [
     (event_store::TABLE, "AEROALPES_STREAMS_TABLE"),
     (projections::TABLE, "AEROALPES_VIEWS_TABLE"),
     (consumer::TABLE, "AEROALPES_PARKED_TABLE"),
     (saga_engine::TABLE, "AEROALPES_SAGAS_TABLE"),
     (gds::TABLE, "AEROALPES_SEATS_TABLE"),
     (pagos::simulador::TABLE, "AEROALPES_LEDGER_TABLE"),
+    (notices::TABLE, "AEROALPES_NOTICES_TABLE"),
     (participant::TABLE, FAULTS),
 ];
-const FUNCTIONS: [(FunctionName, &str); 4] = [
+const FUNCTIONS: [(FunctionName, &str); 6] = [
     (PARTICIPANT_VUELOS, "AEROALPES_PARTICIPANT_VUELOS"),
     (PARTICIPANT_PAGOS, "AEROALPES_PARTICIPANT_PAGOS"),
     (PARTICIPANT_GDS, "AEROALPES_PARTICIPANT_GDS"),
     (ORCHESTRATOR, "AEROALPES_ORCHESTRATOR"),
+    (projections::REBUILDER, "AEROALPES_REBUILDER"),
+    (NOTIFIER, "AEROALPES_NOTIFIER"),
 ];
 const EVENTS_STREAM: &str = "AEROALPES_EVENTS_STREAM";
 const STACK: &str = "AEROALPES_STACK";
 const UNDELIVERED: &str = "AEROALPES_FAILURES_BUCKET";
 const ARCHIVE: &str = "AEROALPES_ARCHIVE_BUCKET";
+const TOPIC: &str = "AEROALPES_NOTICES_TOPIC";
 const PARTIAL_BATCH: &str = "AEROALPES_PARTIAL_BATCH";
 
 /// What a function is told by its environment. Each adapter is built when asked for, so that a function pays for those it uses.
@@ -140,6 +145,15 @@ impl Environment {
 
     fn bucket(&self, variable: &'static str) -> Result<Arc<S3Objects>, StartError> {
         Ok(Arc::new(S3Objects::new(&self.config, required(variable)?)))
+    }
+
+    /// The topic where others are told what became of reservations.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if it is not named.
+    pub fn topic(&self) -> Result<Arc<SnsTopic>, StartError> {
+        Ok(Arc::new(SnsTopic::new(&self.config, required(TOPIC)?)))
     }
 
     /// True where the runtime honours a partial batch response. Elsewhere it would take one as success and lose the rest, so

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use aws_lambda_events::streams::KinesisEventResponse;
 use consumer::{Parked, Parking, Redrive, Redriven};
 use events::{Catalogue, Event};
+use notices::NOTIFIER;
 use ports::{CallError, FunctionName, Functions, LogRecord, TableError};
+use reserva_saga::ORCHESTRATOR;
 
 use crate::kinesis::{self, RetryBatch};
 
@@ -24,6 +26,22 @@ pub struct RemoteConsumer {
 }
 
 impl RemoteConsumer {
+    /// Every consumer that is a function of its own.
+    #[must_use]
+    pub fn all(
+        functions: &Arc<dyn Functions>,
+        parking: &Parking,
+        catalogue: &Catalogue,
+    ) -> Vec<Self> {
+        let remote = |function| Self {
+            functions: functions.clone(),
+            function,
+            parking: parking.clone(),
+            catalogue: catalogue.clone(),
+        };
+        [ORCHESTRATOR, NOTIFIER].map(remote).into()
+    }
+
     async fn call(&self, record: &LogRecord) -> Result<(), Redriven> {
         let batch = kinesis::batch_of(record).to_string();
         let answer = match self.functions.call(self.function, batch.as_bytes()).await {

@@ -1,11 +1,13 @@
 //! `parked`, `redrive` and `discard`: what could not be handled.
 
-use consumer::{Parking, Redriven, Redriver};
+use std::sync::Arc;
+
+use consumer::{Parking, Redrive, Redriven, Redriver};
 use event_store::StreamReader;
 use events::Catalogue;
 use lambda_kit::{Environment, RemoteConsumer};
+use ports::Functions;
 use projections::Projector;
-use reserva_saga::ORCHESTRATOR;
 
 use crate::Outcome;
 
@@ -52,16 +54,14 @@ pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
     let projector = Projector::new(tables, reader, world.clone(), projections::registry());
     let parking = projector.parking();
-    let orchestrator = RemoteConsumer {
-        functions: environment.functions(),
-        function: ORCHESTRATOR,
-        parking: parking.clone(),
-        catalogue: Catalogue::current(),
-    };
+    let functions: Arc<dyn Functions> = environment.functions();
+    let remote = RemoteConsumer::all(&functions, parking, &Catalogue::current());
+    let mut consumers: Vec<&dyn Redrive> = vec![&projector];
+    consumers.extend(remote.iter().map(|one| one as &dyn Redrive));
     let redriver = Redriver {
         parking,
         world: &world,
-        consumers: &[&projector, &orchestrator],
+        consumers: &consumers,
     };
     let mut parked = parking.list().await?;
     match only {

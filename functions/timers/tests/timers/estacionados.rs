@@ -9,9 +9,10 @@ use consumer::{ParkedWhat, Reason, Redrive, Redriven};
 use event_store::StreamReader;
 use events::Catalogue;
 use futures::{FutureExt, executor::block_on};
+use notices::NOTIFIER;
 use ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, Objects, ScanPage, TableError, TableName,
-    Tables, TransactError, Write, WriteError, memory::MemoryTables,
+    Consistency, FunctionName, IndexPage, IndexQuery, Item, Key, Objects, ScanPage, TableError,
+    TableName, Tables, TransactError, Write, WriteError, memory::MemoryTables,
 };
 use projections::Projector;
 use reserva_saga::ORCHESTRATOR;
@@ -216,10 +217,16 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
 }
 
 #[test]
-fn what_the_orchestrator_did_not_take_is_handed_to_it_and_to_nobody_else() {
+fn what_a_function_did_not_take_is_handed_to_it_and_to_nobody_else() {
+    for function in [ORCHESTRATOR, NOTIFIER] {
+        handed_over(function);
+    }
+}
+
+fn handed_over(function: FunctionName) {
     let tables = Arc::new(MemoryTables::new());
     let fixture = Fixture::over(tables.clone());
-    let note = given_up("aeroalpes-orchestrator");
+    let note = given_up(&format!("aeroalpes-{}", function.0));
     block_on(fixture.objects.put("aws/lambda/f6d7/1", note.as_bytes())).unwrap();
     let looked = |recogidos, liberados, quedan| Done::Estacionados {
         recogidos,
@@ -230,7 +237,7 @@ fn what_the_orchestrator_did_not_take_is_handed_to_it_and_to_nobody_else() {
     // It does not answer yet.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(3, 0, 3));
     let (heard, calls) = std::sync::mpsc::channel();
-    fixture.functions.deploy(ORCHESTRATOR, move |payload| {
+    fixture.functions.deploy(function, move |payload| {
         heard.send(payload).unwrap();
         async { Ok(br#"{"batchItemFailures":[]}"#.to_vec()) }
     });

@@ -11,11 +11,11 @@ use events::{Catalogue, Command, CommandId, IdCorrelacion, IdReserva, SagaMode};
 use futures::executor::block_on;
 use lambda_kit::{RemoteConsumer, metrics::Metrics};
 use ports::{
-    Log, LogError, SequenceNumber, Tables, World,
+    Functions, Log, LogError, SequenceNumber, Tables, World,
     memory::{ManualClock, MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, world},
 };
 use projections::Projector;
-use reserva_saga::{ORCHESTRATOR, definitions};
+use reserva_saga::definitions;
 use saga_engine::Sagas;
 use serde_json::Value;
 use timers::{App, Done, Task, TaskFailed};
@@ -77,14 +77,11 @@ impl Fixture {
         let metrics: Arc<Mutex<Vec<Value>>> = Arc::default();
         let functions = Arc::new(MemoryFunctions::new());
         let projector = Projector::new(tables.clone(), reader, world.clone(), views);
+        let remote: Arc<dyn Functions> = functions.clone();
         let app = App {
             store,
-            orchestrator: RemoteConsumer {
-                functions: functions.clone(),
-                function: ORCHESTRATOR,
-                parking: projector.parking().clone(),
-                catalogue: Catalogue::current(),
-            },
+            remote: RemoteConsumer::all(&remote, projector.parking(), &Catalogue::current()),
+            functions: remote,
             projector,
             sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
             tables,

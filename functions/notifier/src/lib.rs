@@ -1,0 +1,26 @@
+//! Announces to others what became of reservations.
+
+use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
+use lambda_kit::kinesis::{self, RetryBatch};
+use notices::Announcer;
+
+/// What the function works with.
+pub struct App {
+    /// Announces events.
+    pub announcer: Announcer,
+    /// True where the runtime honours a partial batch response.
+    pub partial_batch: bool,
+}
+
+impl App {
+    /// Takes in a batch of records.
+    ///
+    /// # Errors
+    ///
+    /// [`RetryBatch`] if something must be delivered again and the runtime has no other way to be told.
+    pub async fn handle(&self, event: KinesisEvent) -> Result<KinesisEventResponse, RetryBatch> {
+        let records = kinesis::records(event);
+        let outcome = self.announcer.consumer().consume(&records).await;
+        kinesis::respond(outcome, self.partial_batch)
+    }
+}

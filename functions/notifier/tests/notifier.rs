@@ -1,0 +1,130 @@
+//! The function at its boundary: batches of Kinesis in, notices and parked records out, over memory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::sync::Arc;
+
+use aws_lambda_events::streams::KinesisEventResponse;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use consumer::{Parking, Reason};
+use events::Catalogue;
+use futures::executor::block_on;
+use lambda_kit::kinesis::RetryBatch;
+use lambda_runtime::Diagnostic;
+use notices::{Announcer, NOTIFIER};
+use notifier::App;
+use ports::memory::{MemoryTables, MemoryTopic, world};
+use serde_json::{Value, json};
+use simulation::{Fault, Faults};
+
+const BATCH: &str = include_str!("../events/lote.json");
+
+struct Fixture {
+    tables: Arc<MemoryTables>,
+    topic: Arc<MemoryTopic>,
+    app: App,
+}
+
+impl Fixture {
+    fn new(faults: &Faults, partial_batch: bool) -> Self {
+        let (tables, topic) = (Arc::new(MemoryTables::new()), Arc::new(MemoryTopic::new()));
+        let announcer = Announcer::new(
+            Arc::new(faults.tables(tables.clone())),
+            Arc::new(faults.topic(topic.clone())),
+            world(1).0.clock,
+            Catalogue::current(),
+        );
+        let app = App {
+            announcer,
+            partial_batch,
+        };
+        Self { tables, topic, app }
+    }
+
+    fn handle(&self, batch: &Value) -> Result<KinesisEventResponse, RetryBatch> {
+        let event = serde_json::from_value(batch.clone()).unwrap();
+        block_on(self.app.handle(event))
+    }
+
+    fn told(&self, batch: &Value) -> Value {
+        serde_json::to_value(self.handle(batch).unwrap()).unwrap()
+    }
+
+    fn bodies(&self) -> Vec<String> {
+        let published = self.topic.published().into_iter();
+        published.map(|notice| notice.body).collect()
+    }
+}
+
+fn batch() -> Value {
+    serde_json::from_str(BATCH).unwrap()
+}
+
+/// The text of a record of the sample.
+fn text(place: usize) -> String {
+    let data = batch()["Records"][place]["kinesis"]["data"].clone();
+    let data = STANDARD.decode(data.as_str().unwrap()).unwrap();
+    String::from_utf8(data).unwrap()
+}
+
+fn sequence(place: usize) -> Value {
+    batch()["Records"][place]["kinesis"]["sequenceNumber"].clone()
+}
+
+fn all_taken() -> Value {
+    json!({"batchItemFailures": []})
+}
+
+#[test]
+fn the_sample_batch_is_announced_but_for_what_is_no_event() {
+    for partial_batch in [true, false] {
+        let fixture = Fixture::new(&Faults::none(), partial_batch);
+        // A batch may be delivered again.
+        for _ in 0..2 {
+            assert_eq!(fixture.told(&batch()), all_taken());
+            assert_eq!(fixture.bodies(), [text(2), text(3)]);
+            let clock = world(1).0.clock;
+            let parking = Parking::new(fixture.tables.clone(), clock, &Catalogue::current());
+            let parked = block_on(parking.list()).unwrap();
+            assert_eq!(parked.len(), 1);
+            assert_eq!(
+                (&*parked[0].owner, parked[0].reason),
+                (NOTIFIER.0, Reason::Undecodable)
+            );
+        }
+    }
+}
+
+#[test]
+fn what_could_not_be_announced_comes_again() {
+    for partial_batch in [true, false] {
+        // What is no event is parked by two effects, then comes the read, then the first message.
+        let faults = Faults::once(3, Fault::FailBefore);
+        let fixture = Fixture::new(&faults, partial_batch);
+        if partial_batch {
+            let failures = json!({"batchItemFailures": [{"itemIdentifier": sequence(2)}]});
+            assert_eq!(fixture.told(&batch()), failures);
+        } else {
+            let error = fixture.handle(&batch()).unwrap_err();
+            assert_eq!(json!(error.sequence), sequence(2));
+            assert_eq!(Diagnostic::from(error).error_type, "RetryBatch");
+        }
+        assert_eq!(fixture.bodies(), [text(3)]);
+        assert_eq!(fixture.told(&batch()), all_taken());
+        assert_eq!(fixture.bodies(), [text(3), text(2)]);
+    }
+}
+
+#[test]
+fn an_empty_batch_is_nothing() {
+    let faults = Faults::none();
+    let fixture = Fixture::new(&faults, true);
+    assert_eq!(fixture.told(&json!({"Records": []})), all_taken());
+    assert_eq!(faults.count(), 0);
+}

@@ -1,0 +1,235 @@
+//! A topic on SNS.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use aws_sdk_sns::{
+    Client,
+    error::{BuildError, DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    operation::publish_batch::PublishBatchOutput,
+    types::{BatchResultErrorEntry, MessageAttributeValue, PublishBatchRequestEntry},
+};
+use ports::{Notice, Topic, TopicError};
+
+/// SNS's limit on the messages of one request.
+const BATCH: usize = 10;
+
+/// A topic.
+pub struct SnsTopic {
+    client: Client,
+    arn: String,
+    ordered: bool,
+}
+
+impl SnsTopic {
+    /// The topic of this ARN. One whose name ends in `.fifo` keeps the order of each group, and drops what it got twice within five
+    /// minutes.
+    #[must_use]
+    pub fn new(config: &aws_config::SdkConfig, arn: String) -> Self {
+        Self {
+            client: Client::new(config),
+            ordered: is_ordered(&arn),
+            arn,
+        }
+    }
+
+    /// Publishes as many messages as SNS takes at once; an error if it takes none of them.
+    async fn request(&self, batch: &[Notice]) -> Result<Vec<Result<(), TopicError>>, TopicError> {
+        let entries = (0..).zip(batch);
+        let entries: Result<Vec<_>, _> = entries
+            .map(|(place, notice)| entry(place, notice, self.ordered))
+            .collect();
+        let entries = entries.map_err(|error| TopicError::Refused(error.to_string()))?;
+        let publish = self.client.publish_batch().topic_arn(&self.arn);
+        let publish = publish.set_publish_batch_request_entries(Some(entries));
+        let output = publish.send().await.map_err(|error| topic_error(&error))?;
+        Ok(told(batch.len(), &output))
+    }
+}
+
+fn is_ordered(arn: &str) -> bool {
+    arn.strip_suffix(".fifo").is_some()
+}
+
+/// Cuts messages into requests. One that is too large for any is alone in its own, for SNS to refuse.
+fn batches(notices: &[Notice]) -> Vec<&[Notice]> {
+    let (mut batches, mut rest) = (vec![], notices);
+    while !rest.is_empty() {
+        let mut size = 0;
+        let fitting = rest.iter().take(BATCH).take_while(|notice| {
+            size += notice.size();
+            size <= Notice::LIMIT
+        });
+        let (batch, after) = rest.split_at(fitting.count().max(1));
+        batches.push(batch);
+        rest = after;
+    }
+    batches
+}
+
+fn entry(
+    place: usize,
+    notice: &Notice,
+    ordered: bool,
+) -> Result<PublishBatchRequestEntry, BuildError> {
+    let mut entry = PublishBatchRequestEntry::builder()
+        .id(place.to_string())
+        .message(&notice.body);
+    for (name, value) in &notice.attributes {
+        let value = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(value);
+        entry = entry.message_attributes(name, value.build()?);
+    }
+    if ordered {
+        entry = entry
+            .message_group_id(&notice.group)
+            .message_deduplication_id(&notice.id);
+    }
+    entry.build()
+}
+
+/// What SNS says of each of `count` messages.
+fn told(count: usize, output: &PublishBatchOutput) -> Vec<Result<(), TopicError>> {
+    let failed = output.failed().iter();
+    let failed: BTreeMap<_, _> = failed.map(|entry| (entry.id(), entry)).collect();
+    let published = output.successful().iter();
+    let published: BTreeSet<_> = published.filter_map(|entry| entry.id()).collect();
+    let of_each = (0..count).map(|place| {
+        let id = place.to_string();
+        match failed.get(id.as_str()) {
+            Some(entry) => Err(entry_error(entry)),
+            None if published.contains(id.as_str()) => Ok(()),
+            None => Err(TopicError::Unavailable("no word of the message".into())),
+        }
+    });
+    of_each.collect()
+}
+
+fn entry_error(entry: &BatchResultErrorEntry) -> TopicError {
+    let text = format!("{}: {}", entry.code(), entry.message().unwrap_or_default());
+    if entry.sender_fault() {
+        TopicError::Refused(text)
+    } else {
+        TopicError::Unavailable(text)
+    }
+}
+
+fn topic_error<E, R>(error: &SdkError<E, R>) -> TopicError
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug,
+{
+    let refused = matches!(
+        error.code(),
+        Some(
+            "NotFound"
+                | "AuthorizationError"
+                | "AccessDenied"
+                | "InvalidParameter"
+                | "ParameterValueInvalid"
+                | "ValidationException"
+                | "BatchRequestTooLong"
+        )
+    );
+    let text = DisplayErrorContext(error).to_string();
+    if refused {
+        TopicError::Refused(text)
+    } else {
+        TopicError::Unavailable(text)
+    }
+}
+
+#[async_trait]
+impl Topic for SnsTopic {
+    async fn publish(&self, notices: &[Notice]) -> Vec<Result<(), TopicError>> {
+        let mut results = Vec::with_capacity(notices.len());
+        for batch in batches(notices) {
+            match self.request(batch).await {
+                Ok(of_each) => results.extend(of_each),
+                // It may be for one message alone that all are refused: by itself each is told of its own.
+                Err(TopicError::Refused(_)) if batch.len() > 1 => {
+                    for alone in batch.chunks(1) {
+                        let result = self.request(alone).await;
+                        results.push(result.and_then(|of_each| of_each.into_iter().collect()));
+                    }
+                }
+                Err(error) => results.extend(batch.iter().map(|_| Err(error.clone()))),
+            }
+        }
+        results
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sns::types::PublishBatchResultEntry;
+
+    use super::*;
+
+    fn notice(number: usize, size: usize) -> Notice {
+        Notice {
+            id: format!("id-{number}"),
+            group: "group".into(),
+            attributes: BTreeMap::from([("estado".into(), "Aprobada".into())]),
+            body: "x".repeat(size),
+        }
+    }
+
+    fn sizes(notices: &[Notice]) -> Vec<usize> {
+        batches(notices).iter().map(|batch| batch.len()).collect()
+    }
+
+    #[test]
+    fn requests_are_cut_by_number_and_by_size() {
+        let many: Vec<_> = (0..23).map(|number| notice(number, 1)).collect();
+        assert_eq!(sizes(&many), [10, 10, 3]);
+        assert_eq!(batches(&many).concat(), many, "in their order");
+        assert_eq!(sizes(&[]), [0; 0]);
+        let attributes = notice(0, 0).size();
+        let half = notice(0, Notice::LIMIT / 2 - attributes);
+        assert_eq!(sizes(&[half.clone(), half.clone(), half.clone()]), [2, 1]);
+        let above = notice(0, Notice::LIMIT / 2 - attributes + 1);
+        assert_eq!(sizes(&[half.clone(), above]), [1, 1]);
+        let huge = notice(0, Notice::LIMIT + 1);
+        assert_eq!(sizes(&[half.clone(), huge, half]), [1, 1, 1]);
+    }
+
+    #[test]
+    fn a_topic_with_an_order_is_told_group_and_identity() {
+        for (arn, ordered) in [("arn:x:avisos", false), ("arn:x:avisos.fifo", true)] {
+            let entry = entry(3, &notice(7, 2), is_ordered(arn)).unwrap();
+            assert_eq!((entry.id(), entry.message()), ("3", "xx"));
+            let given = entry.message_attributes().unwrap();
+            assert_eq!(given["estado"].string_value(), Some("Aprobada"));
+            let text = |text: &'static str| ordered.then_some(text);
+            assert_eq!(entry.message_group_id(), text("group"));
+            assert_eq!(entry.message_deduplication_id(), text("id-7"));
+        }
+    }
+
+    #[test]
+    fn each_message_is_told_of_its_own() {
+        let published = |id: &str| PublishBatchResultEntry::builder().id(id).build();
+        let failed = |id: &str, fault| {
+            let entry = BatchResultErrorEntry::builder().id(id).code("code");
+            entry.message("text").sender_fault(fault).build().unwrap()
+        };
+        let output = PublishBatchOutput::builder()
+            .successful(published("2"))
+            .successful(published("0"))
+            .failed(failed("3", false))
+            .failed(failed("1", true))
+            .build();
+        assert_eq!(
+            told(5, &output),
+            [
+                Ok(()),
+                Err(TopicError::Refused("code: text".into())),
+                Ok(()),
+                Err(TopicError::Unavailable("code: text".into())),
+                Err(TopicError::Unavailable("no word of the message".into())),
+            ]
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! Announcing the events of a batch.
+//!
+//! An item for each event that was announced, `pk` its reservation, `sk` its id, `enviado` when. Items stay: they are small, and tell
+//! what others were told.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use consumer::{Consumer, Group, Handler, Incoming, Parking, Reason, Stop, Trouble};
+use event_store::StreamReader;
+use events::{Catalogue, IdReserva, Moment, Payload, vuelos::EstadoReserva};
+use futures::{StreamExt, stream};
+use jiff::SignedDuration;
+use ports::{
+    Clock, Condition, Consistency, Item, Key, Notice, TableName, Tables, Topic, TopicError, Write,
+};
+
+use crate::NOTIFIER;
+
+/// The table of what was announced.
+pub const TABLE: TableName = TableName("notices");
+
+/// How long an event is news. Whoever begins to read the log reads a year of it, and nobody wants to hear all that.
+pub const NEWS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Items written side by side.
+const AT_ONCE: usize = 16;
+
+/// Announces what became of reservations.
+pub struct Announcer {
+    tables: Arc<dyn Tables>,
+    topic: Arc<dyn Topic>,
+    clock: Arc<dyn Clock>,
+    reader: StreamReader,
+    parking: Parking,
+}
+
+/// An event to be announced.
+struct News<'a> {
+    incoming: &'a Incoming,
+    estado: EstadoReserva,
+}
+
+impl Announcer {
+    /// One that announces to `topic` what a build with `catalogue` can read.
+    #[must_use]
+    pub fn new(
+        tables: Arc<dyn Tables>,
+        topic: Arc<dyn Topic>,
+        clock: Arc<dyn Clock>,
+        catalogue: Catalogue,
+    ) -> Self {
+        Self {
+            parking: Parking::new(tables.clone(), clock.clone(), &catalogue),
+            reader: StreamReader::new(tables.clone(), catalogue),
+            tables,
+            topic,
+            clock,
+        }
+    }
+
+    /// The consumer that feeds it.
+    #[must_use]
+    pub fn consumer(&self) -> Consumer<'_> {
+        Consumer {
+            name: NOTIFIER.0,
+            reader: &self.reader,
+            parking: &self.parking,
+            handler: self,
+        }
+    }
+
+    /// What is to be announced of a batch: each event once, however many copies of it there are.
+    fn news<'a>(&self, groups: &'a [Group]) -> Vec<News<'a>> {
+        let mut seen = BTreeSet::new();
+        let all = groups.iter().flat_map(|group| &group.events);
+        let of_interest = all.filter_map(|incoming| {
+            let estado = estado(&incoming.payload)?;
+            Some(News { incoming, estado })
+        });
+        of_interest
+            .filter(|news| seen.insert(news.incoming.event.id))
+            .filter(|news| self.is_news(news))
+            .collect()
+    }
+
+    fn is_news(&self, News { incoming, .. }: &News<'_>) -> bool {
+        let event = &incoming.event;
+        let age = self.clock.now().duration_since(event.time.timestamp());
+        if age > NEWS {
+            let (id, time, correlacion) = (event.id, event.time, event.correlationid);
+            tracing::warn!(%id, kind = event.kind, %time, %correlacion, "too old to be announced: passed by");
+        }
+        age <= NEWS
+    }
+
+    /// Announces what has not been; the first event of each reservation that could not be.
+    async fn announce(&self, news: &[News<'_>]) -> BTreeMap<IdReserva, Stop> {
+        let keys: Vec<_> = news.iter().map(News::key).collect();
+        let noted = match self.tables.get(&keys, Consistency::Strong).await {
+            Ok(noted) => noted,
+            Err(error) => return first(news.iter().map(|news| news.stop(&error))),
+        };
+        let unheard = news.iter().zip(noted).filter(|(_, noted)| noted.is_none());
+        let unheard: Vec<_> = unheard.map(|(news, _)| news).collect();
+        let notices: Vec<_> = unheard.iter().map(|news| news.notice()).collect();
+        let published = self.topic.publish(&notices).await;
+        let settled = unheard.iter().zip(published);
+        let settled: Vec<_> = settled
+            .map(|(news, published)| self.settle(news, published))
+            .collect();
+        let settled: Vec<_> = stream::iter(settled).buffered(AT_ONCE).collect().await;
+        first(settled.into_iter().filter_map(Result::err))
+    }
+
+    /// Keeps what came of publishing.
+    async fn settle(
+        &self,
+        news: &News<'_>,
+        published: Result<(), TopicError>,
+    ) -> Result<(), (IdReserva, Stop)> {
+        match published {
+            Ok(()) => {
+                self.note(news).await;
+                Ok(())
+            }
+            Err(TopicError::Refused(why)) => {
+                let record = &news.incoming.record;
+                tracing::warn!(id = %news.incoming.event.id, why, "notice parked");
+                let trouble = Trouble::with_record(record, Reason::Permanent, &why);
+                let parked = self.parking.park(NOTIFIER.0, trouble).await;
+                parked.map_err(|error| news.stop(&error))
+            }
+            Err(error @ TopicError::Unavailable(_)) => Err(news.stop(&error)),
+        }
+    }
+
+    /// Notes that it was announced. If that fails the event is done all the same: to have it delivered again would announce it
+    /// again for certain, which so only a copy of its record may.
+    async fn note(&self, news: &News<'_>) {
+        let now: Moment = self.clock.now().into();
+        let write = Write::Put {
+            key: news.key(),
+            item: Item::from_iter([("enviado".to_owned(), now.to_string().into())]),
+            condition: Condition::Always,
+        };
+        if let Err(error) = self.tables.write(&write).await {
+            tracing::error!(id = %news.incoming.event.id, %error, "announced, and not noted");
+        }
+    }
+}
+
+/// How a reservation stands by an event that is announced; `None` for one that is not.
+fn estado(payload: &Payload) -> Option<EstadoReserva> {
+    match payload {
+        Payload::ReservaAprobada(_) => Some(EstadoReserva::Aprobada),
+        Payload::ReservaCancelada(_) => Some(EstadoReserva::Cancelada),
+        _ => None,
+    }
+}
+
+/// The first stop of each reservation.
+fn first(stops: impl Iterator<Item = (IdReserva, Stop)>) -> BTreeMap<IdReserva, Stop> {
+    let mut first = BTreeMap::new();
+    for (subject, stop) in stops {
+        first.entry(subject).or_insert(stop);
+    }
+    first
+}
+
+impl News<'_> {
+    fn key(&self) -> Key {
+        let event = &self.incoming.event;
+        Key::new(TABLE, event.subject.to_string(), event.id.to_string())
+    }
+
+    fn notice(&self) -> Notice {
+        let event = &self.incoming.event;
+        let (id, subject) = (event.id.to_string(), event.subject.to_string());
+        let attributes = [
+            ("estado", self.estado.name()),
+            ("id", &id),
+            ("subject", &subject),
+            ("type", &event.kind),
+        ];
+        Notice {
+            attributes: attributes
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            // JSON that was read is UTF-8.
+            body: String::from_utf8_lossy(&self.incoming.record.data).into_owned(),
+            group: subject,
+            id,
+        }
+    }
+
+    fn stop(&self, cause: &impl ToString) -> (IdReserva, Stop) {
+        let stop = Stop {
+            place: self.incoming.place,
+            cause: cause.to_string(),
+        };
+        (self.incoming.event.subject, stop)
+    }
+}
+
+#[async_trait]
+impl Handler for Announcer {
+    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+        let news = self.news(groups);
+        let mut failed = if news.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.announce(&news).await
+        };
+        let of_each = groups.iter().map(|group| failed.remove(&group.subject));
+        of_each.map(|stop| stop.map_or(Ok(()), Err)).collect()
+    }
+}
