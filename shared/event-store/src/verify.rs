@@ -1,26 +1,59 @@
-//! Proving that streams and log agree.
+//! Proving that streams, log and archive agree.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
 };
 
 use events::{Catalogue, Event, Moment, StreamId, Version};
-use ports::{LogError, LogReader, Position, Tables};
+use ports::{LogError, LogReader, LogRecord, Position, Tables};
 use thiserror::Error;
 
 use crate::{Stream, StreamError, StreamReader, stream::TABLE};
 
-/// A place where streams and log do not agree.
+/// Where an event was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In the log.
+    Log,
+    /// In its archive.
+    Archive,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Log => "the log",
+            Self::Archive => "the archive",
+        })
+    }
+}
+
+/// A place where streams, log and archive do not agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
     /// Noted as published, but not in the log.
     Missing(StreamId, Version),
-    /// In the log, but never committed.
-    Unknown(StreamId, Version),
-    /// In the log with another text than was committed.
-    Altered(StreamId, Version),
+    /// Older than the log keeps, and not in the archive.
+    Lost(StreamId, Version),
+    /// In the log or in the archive, but never committed.
+    Unknown(Source, StreamId, Version),
+    /// There with another text than was committed.
+    Altered(Source, StreamId, Version),
+}
+
+impl Difference {
+    /// The stream that it is about.
+    #[must_use]
+    pub fn stream(&self) -> StreamId {
+        match self {
+            Self::Missing(stream, _)
+            | Self::Lost(stream, _)
+            | Self::Unknown(_, stream, _)
+            | Self::Altered(_, stream, _) => *stream,
+        }
+    }
 }
 
 impl fmt::Display for Difference {
@@ -30,18 +63,96 @@ impl fmt::Display for Difference {
                 formatter,
                 "{stream} {version}: published, but not in the log"
             ),
-            Self::Unknown(stream, version) => write!(
+            Self::Lost(stream, version) => write!(
                 formatter,
-                "{stream} {version}: in the log, but not committed"
+                "{stream} {version}: older than the log keeps, and not in the archive"
             ),
-            Self::Altered(stream, version) => {
-                write!(
-                    formatter,
-                    "{stream} {version}: in the log with another text than was committed"
-                )
+            Self::Unknown(source, stream, version) => write!(
+                formatter,
+                "{stream} {version}: in {source}, but not committed"
+            ),
+            Self::Altered(source, stream, version) => write!(
+                formatter,
+                "{stream} {version}: in {source} with another text than was committed"
+            ),
+        }
+    }
+}
+
+/// What was read of the log, or of its archive.
+#[derive(Clone, Debug, Default)]
+pub struct Readings {
+    /// A digest of each event's text.
+    digests: HashMap<(StreamId, Version), u64>,
+    /// Events that were read with different texts.
+    altered: Vec<(StreamId, Version)>,
+    duplicates: usize,
+    foreign: usize,
+}
+
+impl Readings {
+    /// Takes note of records.
+    pub fn add(&mut self, records: &[LogRecord]) {
+        for record in records {
+            let Some(place) = place(&record.data) else {
+                self.foreign += 1;
+                continue;
+            };
+            let digest = digest(&record.data);
+            match self.digests.insert(place, digest) {
+                None => {}
+                Some(before) if before == digest => self.duplicates += 1,
+                Some(_) => self.altered.push(place),
             }
         }
     }
+
+    async fn of_log(log: &dyn LogReader) -> Result<Self, LogError> {
+        let mut readings = Self::default();
+        for shard in log.shards().await? {
+            let mut next = Some(Position::Oldest);
+            while let Some(from) = next {
+                let batch = log.read(&shard, &from).await?;
+                readings.add(&batch.records);
+                next = if batch.at_tip { None } else { batch.next };
+            }
+        }
+        Ok(readings)
+    }
+
+    /// How an event was read, which is then done with.
+    fn take(&mut self, place: (StreamId, Version), text: &str) -> Reading {
+        match self.digests.remove(&place) {
+            None => Reading::Nowhere,
+            Some(found) if found == digest(text.as_bytes()) => Reading::Same,
+            Some(_) => Reading::Altered,
+        }
+    }
+
+    /// What is wrong with the events that nobody took.
+    fn differences(self, source: Source) -> impl Iterator<Item = Difference> {
+        let unknown = self.digests.into_keys();
+        let unknown = unknown.map(move |(id, version)| Difference::Unknown(source, id, version));
+        let altered = self.altered.into_iter();
+        unknown.chain(altered.map(move |(id, version)| Difference::Altered(source, id, version)))
+    }
+}
+
+/// How an event was read.
+#[derive(PartialEq)]
+enum Reading {
+    Nowhere,
+    Same,
+    Altered,
+}
+
+/// What is known of the log beyond what it keeps.
+#[derive(Clone, Debug)]
+pub struct Beyond {
+    /// Events from then on are still in the log.
+    pub kept_since: Moment,
+    /// What the archive has. It is read **before** the verification begins, so that all in it is committed by then.
+    pub archive: Readings,
 }
 
 /// What a verification saw.
@@ -55,9 +166,11 @@ pub struct Verification {
     pub in_log: usize,
     /// Further copies of those: normal after a retry.
     pub duplicates: usize,
+    /// Distinct events of theirs in the archive.
+    pub archived: usize,
     /// Committed, not yet in the log: normal for a moment.
     pub pending: usize,
-    /// Older than what the log still keeps.
+    /// Older than the log keeps, and no longer in it: each must be in the archive.
     pub expired: usize,
     /// Records in the log that are no event of ours.
     pub foreign: usize,
@@ -82,18 +195,16 @@ fn digest(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-fn expired(text: &str, kept_since: Option<Moment>) -> bool {
+fn older(text: &str, kept_since: Moment) -> bool {
     #[derive(serde::Deserialize)]
     struct When {
         time: Moment,
     }
-    let when = serde_json::from_str::<When>(text).ok();
-    when.zip(kept_since)
-        .is_some_and(|(When { time }, kept_since)| time < kept_since)
+    serde_json::from_str(text).is_ok_and(|When { time }| time < kept_since)
 }
 
-/// Compares every stream with the log, of which records since `kept_since` are kept (all, if `None`), while both are in use: streams are read first, then the log to its tip, then once more
-/// the streams that the log knows more of.
+/// Compares every stream with the log, and with what is known of it `beyond` what it keeps (without, it keeps everything),
+/// while all are in use: streams are read first, then the log to its tip, then once more the streams that the log knows more of.
 ///
 /// # Errors
 ///
@@ -102,63 +213,22 @@ pub async fn verify(
     tables: &dyn Tables,
     log: &dyn LogReader,
     reader: &StreamReader,
-    kept_since: Option<Moment>,
+    beyond: Option<Beyond>,
 ) -> Result<Verification, VerifyError> {
-    let mut result = Verification::default();
-    let mut committed: HashMap<StreamId, Stream> = HashMap::new();
-    let mut after = None;
-    loop {
-        let page = tables
-            .scan(TABLE, after.as_ref())
-            .await
-            .map_err(StreamError::from)?;
-        for item in &page.items {
-            let Some(id) = item
-                .get("pk")
-                .and_then(|pk| pk.as_str())
-                .and_then(|pk| pk.parse().ok())
-            else {
-                continue;
-            };
-            committed.insert(id, Stream::from_item(id, item)?);
-        }
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    let mut seen: HashMap<(StreamId, Version), u64> = HashMap::new();
-    for shard in log.shards().await? {
-        let mut next = Some(Position::Oldest);
-        while let Some(from) = next {
-            let batch = log.read(&shard, &from).await?;
-            for record in &batch.records {
-                let Some(place) = place(&record.data) else {
-                    result.foreign += 1;
-                    continue;
-                };
-                let digest = digest(&record.data);
-                match seen.insert(place, digest) {
-                    None => {}
-                    Some(before) if before == digest => result.duplicates += 1,
-                    Some(_) => result
-                        .differences
-                        .push(Difference::Altered(place.0, place.1)),
-                }
-            }
-            next = if batch.at_tip { None } else { batch.next };
-        }
-    }
-    let newer: Vec<StreamId> = {
+    let mut committed = streams(tables).await?;
+    let mut logged = Readings::of_log(log).await?;
+    let (kept_since, mut archived) = match beyond {
+        Some(beyond) => (Some(beyond.kept_since), beyond.archive),
+        None => (None, Readings::default()),
+    };
+    let newer: BTreeSet<StreamId> = {
+        let read = logged.digests.keys().chain(archived.digests.keys());
         let ahead = |(id, version): &(StreamId, Version)| {
             (committed.get(id).map_or(0, Stream::version) < *version).then_some(*id)
         };
-        let mut ids: Vec<_> = seen.keys().filter_map(ahead).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
+        read.filter_map(ahead).collect()
     };
-    for mut stream in reader.read(&newer).await? {
+    for mut stream in reader.read(&Vec::from_iter(newer)).await? {
         if stream.version() > 0 {
             // Published when the log was read: no more than was so before.
             stream.published = committed
@@ -167,29 +237,71 @@ pub async fn verify(
             committed.insert(stream.id, stream);
         }
     }
-    result.streams = committed.len();
+    let mut result = Verification {
+        streams: committed.len(),
+        duplicates: logged.duplicates,
+        foreign: logged.foreign,
+        ..Verification::default()
+    };
     for stream in committed.values() {
         for (version, text) in stream.texts(1, Version::MAX) {
+            let (id, place) = (stream.id, (stream.id, version));
+            let differences = &mut result.differences;
             result.committed += 1;
-            match seen.remove(&(stream.id, version)) {
-                Some(found) if found == digest(text.as_bytes()) => result.in_log += 1,
-                Some(_) => result
-                    .differences
-                    .push(Difference::Altered(stream.id, version)),
-                None if version > stream.published => result.pending += 1,
-                None if expired(text, kept_since) => result.expired += 1,
-                None => result
-                    .differences
-                    .push(Difference::Missing(stream.id, version)),
+            let in_archive = archived.take(place, text);
+            match in_archive {
+                Reading::Same => result.archived += 1,
+                Reading::Altered => {
+                    differences.push(Difference::Altered(Source::Archive, id, version));
+                }
+                Reading::Nowhere => {}
+            }
+            match logged.take(place, text) {
+                Reading::Same => result.in_log += 1,
+                Reading::Altered => {
+                    differences.push(Difference::Altered(Source::Log, id, version));
+                }
+                Reading::Nowhere if version > stream.published => result.pending += 1,
+                Reading::Nowhere if kept_since.is_some_and(|since| older(text, since)) => {
+                    result.expired += 1;
+                    if in_archive == Reading::Nowhere {
+                        differences.push(Difference::Lost(id, version));
+                    }
+                }
+                Reading::Nowhere => differences.push(Difference::Missing(id, version)),
             }
         }
     }
-    result.differences.extend(
-        seen.into_keys()
-            .map(|(id, version)| Difference::Unknown(id, version)),
-    );
+    let left = logged.differences(Source::Log);
+    result
+        .differences
+        .extend(left.chain(archived.differences(Source::Archive)));
     result.differences.sort_by_key(ToString::to_string);
+    result.differences.dedup();
     Ok(result)
+}
+
+/// Every stream there is.
+async fn streams(tables: &dyn Tables) -> Result<HashMap<StreamId, Stream>, StreamError> {
+    let mut found = HashMap::new();
+    let mut after = None;
+    loop {
+        let page = tables.scan(TABLE, after.as_ref()).await?;
+        for item in &page.items {
+            let Some(id) = item
+                .get("pk")
+                .and_then(|pk| pk.as_str())
+                .and_then(|pk| pk.parse().ok())
+            else {
+                continue;
+            };
+            found.insert(id, Stream::from_item(id, item)?);
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
 }
 
 /// The place that a record claims. An event of a type that this build does not know has a place too.

@@ -1,14 +1,29 @@
-//! `retention`: how long the log keeps events.
+//! `retention`: how long the log keeps events, and how far the archive has them.
 
+use archive::{Archive, Coverage, Reach};
+use jiff::{SignedDuration, Timestamp};
 use lambda_kit::Environment;
+use ports::{LogError, LogReader, Position};
 
 use crate::Outcome;
 
 /// The longest that Kinesis keeps records.
 const MAX_HOURS: i32 = 8_760;
+/// An archive that is further behind does not keep up: the alarm has the same limit.
+const BEHIND: SignedDuration = SignedDuration::from_hours(1);
+
+/// A shard of the log, and what of it is archived.
+#[derive(Clone, Debug, PartialEq)]
+struct Shard {
+    name: String,
+    archived: Option<Reach>,
+    /// When the oldest record arrived that is in the log and not in the archive.
+    waiting: Option<Timestamp>,
+}
 
 pub(crate) async fn show(environment: &Environment) -> Outcome {
-    let hours = environment.log_reader()?.retention_hours().await?;
+    let log = environment.log_reader()?;
+    let hours = log.retention_hours().await?;
     println!(
         "The event log keeps events for {hours} hours ({} days).",
         hours / 24
@@ -18,7 +33,128 @@ pub(crate) async fn show(environment: &Environment) -> Outcome {
             "Kinesis keeps them for {MAX_HOURS} hours at most: cargo xtask retention --hours {MAX_HOURS}"
         );
     }
-    Ok(true)
+    let coverage = Archive::new(environment.archive()?).coverage().await?;
+    let now = environment.world().clock.now();
+    let kept = SignedDuration::from_hours(i64::from(hours));
+    let shards = shards(&*log, &coverage, now.checked_sub(kept)?).await?;
+    println!("\n{}", holds(&coverage));
+    for shard in &shards {
+        println!("  {}", standing(shard, now));
+    }
+    let (verdict, well) = verdict(&shards, now, kept);
+    println!("{verdict}");
+    Ok(well)
+}
+
+/// The shards of the log, which keeps records since `kept_since`.
+async fn shards(
+    log: &dyn LogReader,
+    coverage: &Coverage,
+    kept_since: Timestamp,
+) -> Result<Vec<Shard>, LogError> {
+    let mut found = vec![];
+    for name in log.shards().await? {
+        let archived = coverage.shards.get(&name).cloned();
+        // A record that the log has dropped is no place to read on from, and whatever it has came later.
+        let start = match &archived {
+            Some(reach) if reach.arrived > kept_since => Position::After(reach.sequence.clone()),
+            _ => Position::Oldest,
+        };
+        let waiting = first(log, &name, start).await?;
+        found.push(Shard {
+            name,
+            archived,
+            waiting,
+        });
+    }
+    Ok(found)
+}
+
+/// When the first record arrived that is read from here on.
+async fn first(
+    log: &dyn LogReader,
+    shard: &str,
+    start: Position,
+) -> Result<Option<Timestamp>, LogError> {
+    let mut next = Some(start);
+    while let Some(from) = next {
+        let batch = log.read(shard, &from).await?;
+        if let Some(record) = batch.records.first() {
+            return Ok(Some(record.arrived));
+        }
+        next = if batch.at_tip { None } else { batch.next };
+    }
+    Ok(None)
+}
+
+fn holds(coverage: &Coverage) -> String {
+    match coverage.days {
+        None => "The archive is empty.".into(),
+        Some((first, last)) => format!(
+            "The archive holds {} objects, of the days {first} to {last}.",
+            coverage.objects
+        ),
+    }
+}
+
+fn standing(shard: &Shard, now: Timestamp) -> String {
+    let Shard {
+        name,
+        archived,
+        waiting,
+    } = shard;
+    let archived = archived
+        .as_ref()
+        .map(|reach| format!("archived up to {:.3}", reach.arrived));
+    match (archived, waiting) {
+        (None, None) => format!("{name}  has no records"),
+        (Some(archived), None) => format!("{name}  {archived}: all of it"),
+        (archived, Some(since)) => format!(
+            "{name}  {}: {} behind, since {since:.3}",
+            archived.as_deref().unwrap_or("not archived"),
+            span(now.duration_since(*since))
+        ),
+    }
+}
+
+/// What can be lost, and whether all is well.
+fn verdict(shards: &[Shard], now: Timestamp, kept: SignedDuration) -> (String, bool) {
+    let Some(oldest) = shards.iter().filter_map(|shard| shard.waiting).min() else {
+        return (
+            "All that the log has is archived: nothing can be lost.".into(),
+            true,
+        );
+    };
+    let behind = now.duration_since(oldest);
+    let left = kept - behind;
+    let told = if left.is_positive() {
+        format!(
+            "What waits is still in the log, which drops the first of it in {}.",
+            span(left)
+        )
+    } else {
+        "What waits is older than the log keeps: it may be DROPPED BEFORE IT IS ARCHIVED, any moment now."
+            .into()
+    };
+    if behind <= BEHIND {
+        return (told, true);
+    }
+    let advice = "The archiver does not keep up: cargo xtask logs archiver tells why, and cargo xtask verify whether \
+                  something is lost.";
+    (format!("{told}\n{advice}"), false)
+}
+
+/// A length of time in two units at most.
+fn span(length: SignedDuration) -> String {
+    let seconds = length.as_secs().max(0);
+    let (days, hours) = (seconds / 86_400, seconds / 3_600);
+    let (minutes, rest) = (seconds / 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest} s"),
+        (0, 0, _) => format!("{minutes} min {rest} s"),
+        (0, _, _) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
 }
 
 pub(crate) async fn extend(environment: &Environment, hours: &str) -> Outcome {
@@ -41,4 +177,156 @@ pub(crate) async fn extend(environment: &Environment, hours: &str) -> Outcome {
         log.extend_retention(hours).await?;
     }
     show(environment).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use futures::executor::block_on;
+    use ports::{
+        Log,
+        memory::{self, MemoryLog, MemoryObjects},
+    };
+
+    use super::*;
+
+    const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+    /// A log of two shards with ten records, one a minute, of which so many of each shard are archived; and the time a minute later.
+    fn scene(archived: usize) -> (Vec<Shard>, Timestamp, Coverage) {
+        let (world, clock) = memory::world(1);
+        let log = MemoryLog::new(2, world.clock.clone());
+        for number in 0..10 {
+            let key = format!("key-{number}");
+            block_on(log.append(&key, b"{}", None)).unwrap();
+            clock.advance(Duration::from_mins(1));
+        }
+        let now = world.clock.now();
+        let archive = Archive::new(Arc::new(MemoryObjects::new()));
+        let all = log.records();
+        for shard in block_on(log.shards()).unwrap() {
+            let of_it = all.iter().filter(|record| record.shard == shard);
+            let records: Vec<_> = of_it.take(archived).cloned().collect();
+            block_on(archive.store(&records)).unwrap();
+        }
+        let coverage = block_on(archive.coverage()).unwrap();
+        let shards = block_on(shards(&log, &coverage, now - KEPT)).unwrap();
+        (shards, now, coverage)
+    }
+
+    #[test]
+    fn an_archive_that_has_everything_can_lose_nothing() {
+        let (shards, now, coverage) = scene(10);
+        assert_eq!(
+            holds(&coverage),
+            "The archive holds 2 objects, of the days 2026-01-31 to 2026-01-31."
+        );
+        assert!(shards.iter().all(|shard| shard.waiting.is_none()));
+        for shard in &shards {
+            let arrived = shard.archived.as_ref().unwrap().arrived;
+            assert_eq!(
+                standing(shard, now),
+                format!("{}  archived up to {arrived:.3}: all of it", shard.name)
+            );
+        }
+        let (told, well) = verdict(&shards, now, KEPT);
+        assert_eq!(
+            (&*told, well),
+            (
+                "All that the log has is archived: nothing can be lost.",
+                true
+            )
+        );
+    }
+
+    #[test]
+    fn what_waits_is_told_with_the_time_that_is_left() {
+        let (shards, now, _) = scene(1);
+        for shard in &shards {
+            let (reach, since) = (shard.archived.clone().unwrap(), shard.waiting.unwrap());
+            assert!(reach.arrived < since, "it waits since the second record");
+            let behind = now.duration_since(since).as_secs() / 60;
+            assert_eq!(
+                standing(shard, now),
+                format!(
+                    "{}  archived up to {:.3}: {behind} min 0 s behind, since {since:.3}",
+                    shard.name, reach.arrived
+                )
+            );
+        }
+        let (told, well) = verdict(&shards, now, KEPT);
+        let oldest = shards.iter().filter_map(|shard| shard.waiting).min();
+        let left = 60 - now.duration_since(oldest.unwrap()).as_secs() / 60;
+        assert_eq!(
+            told,
+            format!(
+                "What waits is still in the log, which drops the first of it in 23 h {left} min."
+            )
+        );
+        assert!(well, "it is minutes behind");
+    }
+
+    #[test]
+    fn an_archive_that_does_not_keep_up_is_no_good_news() {
+        let (shards, now, coverage) = scene(0);
+        assert_eq!(holds(&coverage), "The archive is empty.");
+        assert!(standing(&shards[0], now).contains("  not archived: "));
+        assert!(verdict(&shards, now, KEPT).1);
+        let later = now + SignedDuration::from_hours(2);
+        let (told, well) = verdict(&shards, later, KEPT);
+        assert!(told.contains("drops the first of it in 21 h"), "{told}");
+        assert!(told.contains("does not keep up") && !well, "{told}");
+        let (told, well) = verdict(&shards, now + KEPT, KEPT);
+        assert!(told.contains("DROPPED") && !well, "{told}");
+    }
+
+    #[test]
+    fn where_the_archive_ends_before_the_log_begins_the_log_is_read_from_its_oldest() {
+        let (world, clock) = memory::world(1);
+        let log = MemoryLog::new(1, world.clock.clone());
+        let reach = Reach {
+            // A place that this log does not know.
+            sequence: ports::SequenceNumber("1".into()),
+            arrived: world.clock.now(),
+        };
+        let name = block_on(log.shards()).unwrap().remove(0);
+        let coverage = Coverage {
+            shards: [(name, reach)].into(),
+            ..Coverage::default()
+        };
+        clock.advance(Duration::from_hours(30));
+        let arrived = world.clock.now();
+        let since = arrived - KEPT;
+        let found = block_on(shards(&log, &coverage, since)).unwrap();
+        assert_eq!(found[0].waiting, None);
+        block_on(log.append("key", b"{}", None)).unwrap();
+        let found = block_on(shards(&log, &coverage, since)).unwrap();
+        assert_eq!(found[0].waiting, Some(arrived));
+    }
+
+    #[test]
+    fn a_shard_without_records_says_so() {
+        let shard = Shard {
+            name: "s".into(),
+            archived: None,
+            waiting: None,
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(standing(&shard, now), "s  has no records");
+        assert!(verdict(&[shard], now, KEPT).1);
+    }
+
+    #[test]
+    fn spans_are_short() {
+        for (seconds, text) in [
+            (-1, "0 s"),
+            (59, "59 s"),
+            (200, "3 min 20 s"),
+            (7_260, "2 h 1 min"),
+            (31_536_000, "365 d 0 h"),
+        ] {
+            assert_eq!(span(SignedDuration::from_secs(seconds)), text);
+        }
+    }
 }

@@ -1,25 +1,33 @@
-//! `verify`: streams against the log.
+//! `verify`: streams against the log and its archive.
 
-use event_store::{StreamReader, verify};
+use archive::{Archive, ArchiveError};
+use event_store::{Beyond, Readings, StreamReader, verify};
 use events::Catalogue;
 use jiff::SignedDuration;
 use lambda_kit::Environment;
 
 use crate::Outcome;
 
+/// Objects that are read at once.
+const OBJECTS: usize = 100;
+/// What the log drops while it is being read, it need not have.
+const MARGIN: SignedDuration = SignedDuration::from_hours(1);
+
 pub(crate) async fn run(environment: &Environment) -> Outcome {
     let (tables, log) = (environment.tables(), environment.log_reader()?);
+    let archive = Archive::new(environment.archive()?);
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
-    let hours = i64::from(log.retention_hours().await?);
+    let kept = SignedDuration::from_hours(i64::from(log.retention_hours().await?));
     let now = environment.world().clock.now();
-    let kept_since = now
-        .saturating_sub(SignedDuration::from_hours(hours))
-        .ok()
-        .map(Into::into);
-    let found = verify(&*tables, &*log, &reader, kept_since).await?;
+    let beyond = Beyond {
+        kept_since: now.checked_sub(kept - MARGIN)?.into(),
+        archive: readings(&archive).await?,
+    };
+    let found = verify(&*tables, &*log, &reader, Some(beyond)).await?;
     println!("streams                    {}", found.streams);
     println!("events committed           {}", found.committed);
     println!("  in the log               {}", found.in_log);
+    println!("  in the archive           {}", found.archived);
     println!("  not published yet        {}", found.pending);
     println!("  older than the log keeps {}", found.expired);
     println!("further copies in the log  {}", found.duplicates);
@@ -28,12 +36,26 @@ pub(crate) async fn run(environment: &Environment) -> Outcome {
         println!("DIFFERENCE {difference}");
     }
     if found.differences.is_empty() {
-        println!("Streams and log agree.");
+        println!("Streams, log and archive agree.");
     } else {
         println!(
-            "Streams and log DO NOT agree: {} differences.",
+            "Streams, log and archive DO NOT agree: {} differences.",
             found.differences.len()
         );
     }
     Ok(found.differences.is_empty())
+}
+
+/// All that the archive has.
+async fn readings(archive: &Archive) -> Result<Readings, ArchiveError> {
+    let mut readings = Readings::default();
+    let mut after = None;
+    loop {
+        let page = archive.page(after.as_deref(), OBJECTS).await?;
+        readings.add(&page.records);
+        after = page.last;
+        if !page.more {
+            return Ok(readings);
+        }
+    }
 }
