@@ -153,6 +153,7 @@ impl Deployment<'_> {
                 output("ParticipantGdsFunction")?,
             ),
             ("AEROALPES_ORCHESTRATOR", output("OrchestratorFunction")?),
+            ("AEROALPES_REBUILDER", output("RebuilderFunction")?),
             ("AEROALPES_FAILURES_BUCKET", output("FailuresBucket")?),
             ("AEROALPES_ARCHIVE_BUCKET", output("ArchiveBucket")?),
             ("AEROALPES_API_URL", api),

@@ -82,6 +82,7 @@ pub fn tick(workspace: &Workspace, mut args: Args) -> Result<()> {
         r#"{"tarea":"barrido","antiguedad_segundos":0}"#,
         r#"{"tarea":"estacionados"}"#,
         r#"{"tarea":"despertar"}"#,
+        r#"{"tarea":"reconstruir"}"#,
     ];
     for task in tasks {
         let event = target.folder.join("tick.json");

@@ -53,6 +53,7 @@ AeroAlpes on Lambda: the developer's commands.
   cargo xtask tick                  run the timers now
   cargo xtask saga ID               a saga as it went, with its money and seats; ID: id_correlacion or id_reserva
   cargo xtask sagas [ESTADO]        the sagas of a state, newest first              default RequiereIntervencion
+  cargo xtask rebuild VIEW          a view built anew from archive and log, while it serves
   cargo xtask tail | parked | redrive | discard | verify | retention      operating it; each has --help
   cargo xtask tools                 install cargo-lambda and zig too, and say how to use them
 
@@ -107,9 +108,8 @@ fn dispatch(command: &str, mut args: Args) -> Result<()> {
         "deploy" => functions::deploy(workspace, args),
         "invoke" => functions::invoke(workspace, args),
         "tick" => functions::tick(workspace, args),
-        "saga" | "sagas" | "tail" | "parked" | "redrive" | "discard" | "verify" | "retention" => {
-            ops::hand_on(workspace, command, args)
-        }
+        "saga" | "sagas" | "tail" | "parked" | "redrive" | "discard" | "verify" | "retention"
+        | "rebuild" => ops::hand_on(workspace, command, args),
         "tools" => tools(workspace, args),
         other => fail(format!(
             "There is no command '{other}'. See cargo xtask help."

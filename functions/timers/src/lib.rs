@@ -3,6 +3,7 @@
 mod barrido;
 mod despertar;
 mod estacionados;
+mod reconstruir;
 
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub enum Task {
     Estacionados {},
     /// Move on the sagas whose time has come.
     Despertar {},
+    /// Have the rebuilds of views go on that nobody goes on with.
+    Reconstruir {},
 }
 
 /// What was done.
@@ -70,6 +73,11 @@ pub enum Done {
         /// Sagas that wait for a person.
         atascadas: usize,
     },
+    /// Of going on with rebuilds.
+    Reconstruir {
+        /// The views whose rebuild was begun, and goes on now.
+        vistas: Vec<&'static str>,
+    },
 }
 
 /// A task could not be done to its end. Running it again is safe, and goes on.
@@ -104,7 +112,7 @@ pub struct App {
     pub projector: Projector,
     /// The other consumers, to try again what is parked for them.
     pub remote: Vec<RemoteConsumer>,
-    /// The functions, to have sagas moved on.
+    /// The functions, to have sagas and rebuilds go on.
     pub functions: Arc<dyn Functions>,
     /// The sagas.
     pub sagas: Sagas,
@@ -130,6 +138,7 @@ impl App {
             } => self.barrido(antiguedad_segundos).await,
             Task::Estacionados {} => self.estacionados().await,
             Task::Despertar {} => self.despertar().await,
+            Task::Reconstruir {} => self.reconstruir().await,
         }
     }
 }

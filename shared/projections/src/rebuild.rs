@@ -189,17 +189,17 @@ pub struct Rebuilder {
 ///
 /// See [`TableError`].
 pub async fn left_alone(
-    tables: &dyn Tables,
-    views: &[&'static str],
+    projector: &Projector,
     before: Timestamp,
 ) -> Result<Vec<&'static str>, TableError> {
+    let views = projector.views();
     let keys: Vec<_> = views.iter().map(|view| alias_key(view)).collect();
-    let items = tables.get(&keys, Consistency::Eventual).await?;
+    let items = projector.tables().get(&keys, Consistency::Eventual).await?;
     let mut found = vec![];
-    for (view, item) in views.iter().zip(items) {
+    for (view, item) in views.into_iter().zip(items) {
         let job = Alias::from_item(view, item)?.rebuild;
         if job.is_some_and(|job| job.noted.timestamp() < before) {
-            found.push(*view);
+            found.push(view);
         }
     }
     Ok(found)

@@ -152,13 +152,8 @@ fn it_is_the_same_whatever_fails_and_wherever_it_is_stopped() {
 /// The rebuilds that nobody has gone on with for a minute.
 fn left_alone(system: &System) -> Vec<&'static str> {
     let before = system.clock.now() - Duration::from_mins(1);
-    let tables = &*system.bench.tables;
-    block_on(projections::left_alone(
-        tables,
-        &[RESERVAS, ANALITICA],
-        before,
-    ))
-    .unwrap()
+    let rebuilder = system.rebuilder(&Faults::none());
+    block_on(projections::left_alone(&rebuilder.projector, before)).unwrap()
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! environment of the runtime it is meant for; works with AWS's own variables just as well.
 
 mod parked;
+mod rebuild;
 mod retention;
 mod saga;
 mod tail;
@@ -31,9 +32,12 @@ usage: ops COMMAND
               tries what is parked again: all of it, or one thing
   discard OWNER PLACE NOTE
               notes that one thing will never be handled, and why; it stays on record
-  verify      proves that streams and log agree
+  verify      proves that streams, log and archive agree
+  rebuild VIEW [--resume|--abandon]
+              builds a view anew from archive and log, while it serves, and goes on with what was begun; --resume begins
+              nothing, --abandon gives it up
   retention [--hours N]
-              how long the log keeps events; N extends it (24 to 8760)
+              how long the log keeps events, and how far the archive has them; N extends it (24 to 8760)
 ";
 
 #[tokio::main(flavor = "current_thread")]
@@ -70,6 +74,9 @@ async fn run(command: &str, words: &[String]) -> Outcome {
         ("redrive", []) => parked::redrive(&environment, None).await,
         ("redrive", [owner, place]) => parked::redrive(&environment, Some((owner, place))).await,
         ("verify", []) => verify::run(&environment).await,
+        ("rebuild", [view]) => rebuild::run(&environment, view, "reconstruir").await,
+        ("rebuild", [view, "--resume"]) => rebuild::run(&environment, view, "seguir").await,
+        ("rebuild", [view, "--abandon"]) => rebuild::run(&environment, view, "abandonar").await,
         ("retention", []) => retention::show(&environment).await,
         ("retention", ["--hours", hours]) => retention::extend(&environment, hours).await,
         _ => Err(format!("`{command} {}` is not a command\n\n{HELP}", words.join(" ")).into()),

@@ -156,6 +156,13 @@ impl Mapping<'_> {
     }
 }
 
+/// How many reservations the view has.
+fn listed(tables: &MemoryTables) -> usize {
+    let rows = tables.all(projections::TABLE).into_iter();
+    rows.filter(|(key, _)| key.pk.starts_with("reservas.1#"))
+        .count()
+}
+
 #[test]
 fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
     let tables = Arc::new(MemoryTables::new());
@@ -188,8 +195,7 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
     mapping.deliver(&batch);
     // The whole batch, two halves at each of six levels, and three retries.
     assert_eq!(*mapping.invocations.lock().unwrap(), 1 + 2 * 6 + 3);
-    let rows = tables.all(projections::TABLE);
-    assert_eq!(rows.len(), 63, "all but one are in the view");
+    assert_eq!(listed(&tables), 63, "all but one are in the view");
 
     // The timers take it in, try it once, and die of it as well; but not again.
     let reader = StreamReader::new(mapping.tables.clone(), Catalogue::current());
@@ -213,7 +219,7 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
     // A build that does not die of it.
     let redriven = block_on(healthy.redrive(&parked[0])).unwrap();
     assert_eq!(redriven, Redriven::Done);
-    assert_eq!(tables.all(projections::TABLE).len(), 64);
+    assert_eq!(listed(&tables), 64);
 }
 
 #[test]

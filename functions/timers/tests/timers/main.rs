@@ -11,4 +11,5 @@
 mod barrido;
 mod despertar;
 mod estacionados;
+mod reconstruir;
 mod support;

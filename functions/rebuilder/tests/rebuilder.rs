@@ -1,0 +1,120 @@
+//! The function at its boundary: orders in, how far it is out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::{fs, sync::Arc, time::Duration};
+
+use archive::Archive;
+use event_store::StreamReader;
+use events::Catalogue;
+use futures::executor::block_on;
+use jiff::SignedDuration;
+use lambda_runtime::Diagnostic;
+use ports::{
+    Clock,
+    memory::{self, ManualClock, MemoryLog, MemoryObjects, MemoryTables},
+};
+use projections::{Projector, Rebuilder};
+use rebuilder::{Action, App, Done, Order};
+use serde_json::json;
+
+struct Fixture {
+    app: App,
+    clock: Arc<ManualClock>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let (world, clock) = memory::world(1);
+        let tables = Arc::new(MemoryTables::new());
+        let reader = StreamReader::new(tables.clone(), Catalogue::current());
+        let app = App {
+            rebuilder: Rebuilder {
+                projector: Projector::new(tables, reader, world.clone(), projections::registry()),
+                archive: Archive::new(Arc::new(MemoryObjects::new())),
+                log: Arc::new(MemoryLog::new(2, world.clock.clone())),
+            },
+            world,
+        };
+        Self { app, clock }
+    }
+
+    fn order(&self, order: serde_json::Value) -> Result<Done, Diagnostic> {
+        let order: Order = serde_json::from_value(order).unwrap();
+        let deadline = self.clock.now() + SignedDuration::from_mins(15);
+        block_on(self.app.handle(order, deadline)).map_err(Diagnostic::from)
+    }
+}
+
+#[test]
+fn it_says_how_far_it_is_and_when_to_ask_again() {
+    let fixture = Fixture::new();
+    let mut order = json!({ "vista": "reservas" });
+    let mut seen = vec![];
+    loop {
+        let done = fixture.order(order).unwrap();
+        assert_eq!((done.vista.as_str(), done.generacion), ("reservas", 2));
+        seen.push((done.fase.clone(), done.esperar_segundos));
+        if done.terminada {
+            break;
+        }
+        fixture
+            .clock
+            .advance(Duration::from_secs(done.esperar_segundos));
+        order = json!({ "vista": "reservas", "accion": "seguir", "segundos": 5 });
+    }
+    let expected = [("log", 10), ("retiro", 30), ("borrado", 90), ("fin", 0)];
+    assert_eq!(seen, expected.map(|(fase, wait)| (fase.to_owned(), wait)));
+}
+
+#[test]
+fn what_cannot_go_on_is_told_apart() {
+    let fixture = Fixture::new();
+    let kind = |order| fixture.order(order).unwrap_err().error_type;
+    assert_eq!(kind(json!({ "vista": "totales" })), "RebuildFailed");
+    assert_eq!(
+        kind(json!({ "vista": "reservas", "accion": "seguir" })),
+        "NotRebuilding"
+    );
+    assert_eq!(
+        kind(json!({ "vista": "reservas", "accion": "abandonar" })),
+        "NotRebuilding"
+    );
+    fixture.order(json!({ "vista": "reservas" })).unwrap();
+    let given_up = fixture.order(json!({ "vista": "reservas", "accion": "abandonar" }));
+    assert_eq!(given_up.unwrap().fase, "borrado");
+}
+
+#[test]
+fn the_samples_and_what_others_send_are_orders() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/events");
+    let mut samples = 0;
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read(file.unwrap().path()).unwrap();
+        serde_json::from_slice::<Order>(&text).unwrap();
+        samples += 1;
+    }
+    assert_eq!(samples, 3);
+    let sent: Order = serde_json::from_slice(&projections::rebuild_on("reservas")).unwrap();
+    assert_eq!(
+        sent,
+        Order {
+            vista: "reservas".into(),
+            accion: Action::Seguir,
+            segundos: None,
+        }
+    );
+    for bad in [
+        json!({}),
+        json!({ "vista": "reservas", "accion": "borrar" }),
+        json!({ "vista": "x", "otra": 1 }),
+    ] {
+        assert!(serde_json::from_value::<Order>(bad).is_err());
+    }
+}
