@@ -324,6 +324,7 @@ fn whatever_dies_sagas_end_and_money_seats_log_and_view_agree() {
     seats_agree(&stack, &orders, &outcomes);
     view_agrees(&stack, &booked, &outcomes);
     log_agrees(&stack, &booked);
+    archive_agrees(&stack, &booked);
     println!("all agrees after {:?}", clock.elapsed());
 }
 
@@ -342,4 +343,21 @@ fn log_agrees(stack: &Stack, booked: &[Booked]) {
     let verified = verify(&*stack.tables, &*stack.reader, &streams, None);
     let verified = stack.wait(verified).unwrap();
     assert_eq!((verified.differences, verified.pending), (vec![], 0));
+}
+
+/// The archive has it too: the archiver died with the others.
+fn archive_agrees(stack: &Stack, booked: &[Booked]) {
+    let ids: Vec<_> = booked.iter().map(|booked| booked.id).collect();
+    let committed: BTreeMap<_, _> = ids
+        .iter()
+        .map(|id| (id.to_string(), stack.committed(*id)))
+        .collect();
+    eventually("the archive has what was committed", || {
+        let mut archived: BTreeMap<String, BTreeSet<Vec<u8>>> = BTreeMap::new();
+        for record in stack.archived(&ids) {
+            let of = archived.entry(record.partition_key).or_default();
+            of.insert(record.data);
+        }
+        (archived == committed).then_some(())
+    });
 }
