@@ -138,6 +138,8 @@ impl Deployment<'_> {
             ("AEROALPES_SAGAS_TABLE", output("SagasTable")?),
             ("AEROALPES_SEATS_TABLE", output("SeatsTable")?),
             ("AEROALPES_LEDGER_TABLE", output("LedgerTable")?),
+            ("AEROALPES_NOTICES_TABLE", output("NoticesTable")?),
+            ("AEROALPES_NOTICES_TOPIC", output("NoticesTopic")?),
             // deploy.sh has emulators take tests.
             ("AEROALPES_FAULTS_TABLE", output("FaultsTable")?),
             (
@@ -153,6 +155,7 @@ impl Deployment<'_> {
                 output("ParticipantGdsFunction")?,
             ),
             ("AEROALPES_ORCHESTRATOR", output("OrchestratorFunction")?),
+            ("AEROALPES_NOTIFIER", output("NotifierFunction")?),
             ("AEROALPES_REBUILDER", output("RebuilderFunction")?),
             ("AEROALPES_FAILURES_BUCKET", output("FailuresBucket")?),
             ("AEROALPES_ARCHIVE_BUCKET", output("ArchiveBucket")?),
