@@ -1,8 +1,11 @@
 //! The AWS adapters keep what the ports promise.
 
+use aws::SnsTopic;
 use e2e::{Stack, nobody, unique};
 use reserva_saga::PARTICIPANT_VUELOS;
 use serde_json::json;
+
+use crate::listener::{Listener, OwnTopic};
 
 #[test]
 fn tables_are_as_the_port_says() {
@@ -42,4 +45,26 @@ fn functions_are_as_the_port_says() {
         &command,
         (b"{}", "ComandoInvalido"),
     ));
+}
+
+#[test]
+fn topics_with_an_order_and_without_are_as_the_port_says() {
+    let stack = Stack::from_env();
+    for ordered in [false, true] {
+        let own = OwnTopic::new(&stack, ordered);
+        let listener = Listener::to(&stack, &own.arn, None);
+        let topic = SnsTopic::new(&stack.wait(aws::config()), own.arn.clone());
+        let mut published = stack.wait(ports::suite::topic(&topic, &unique("suite")));
+        if !ordered {
+            for notice in &mut published {
+                (notice.id, notice.group) = (String::new(), String::new());
+            }
+        }
+        let mut heard = listener.hear(published.len());
+        heard.extend(listener.rest());
+        for notices in [&mut heard, &mut published] {
+            notices.sort_by(|one, other| one.attributes.cmp(&other.attributes));
+        }
+        assert_eq!(heard, published, "ordered: {ordered}");
+    }
 }

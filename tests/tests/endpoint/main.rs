@@ -20,6 +20,8 @@ mod health_and_docs;
 mod idempotency;
 mod intervention;
 mod last_seat;
+mod listener;
+mod notices;
 mod poison;
 mod sagas;
 mod volume;

@@ -29,10 +29,10 @@ impl Log for Forgetful {
 }
 
 /// Those who park what they cannot decode.
-const CONSUMERS: [&str; 2] = ["orchestrator", "projector"];
+const CONSUMERS: [&str; 3] = ["notifier", "orchestrator", "projector"];
 
 /// Appends what no consumer can decode, and waits until each of them has come to it: then each has seen what was there before.
-fn passed(stack: &Stack, id: IdReserva) {
+pub(crate) fn passed(stack: &Stack, id: IdReserva) {
     let marker = format!("marker {}", nobody());
     stack.append(id, marker.as_bytes());
     eventually("what is in the log is seen by all", || {
@@ -84,8 +84,7 @@ fn bad_records_are_parked_whole_and_hold_up_nothing() {
     }
     let after = stack.booked(&at_its_own_time(sample()));
     assert_eq!(stack.outcome(booked), Outcome::APPROVED);
-    let path = format!("/vuelos/reserva/{id}/cancelacion");
-    stack.api.send(&path, &json!({})).expect(202);
+    stack.api.cancel(id, &json!({})).expect(202);
     assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
     assert_eq!(stack.outcome(after), Outcome::APPROVED);
     let parked = eventually("the bad records are parked", || {

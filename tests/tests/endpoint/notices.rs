@@ -1,0 +1,60 @@
+//! Others hear what became of a reservation.
+
+use std::collections::BTreeMap;
+
+use e2e::{Outcome, Stack, at_its_own_time, paid_with, sample, unique};
+use events::{Event, IdReserva};
+use ports::Notice;
+use serde_json::json;
+
+use crate::{listener::Listener, poison::passed};
+
+/// The notice of the last event of a reservation's own stream, as a queue hears it.
+fn last(stack: &Stack, id: IdReserva, kind: &str, estado: &str) -> Notice {
+    let body = stack.stream(id).events.pop().unwrap();
+    let event: Event = serde_json::from_str(&body).unwrap();
+    let attributes = [
+        ("estado", estado.to_owned()),
+        ("id", event.id.to_string()),
+        ("subject", id.to_string()),
+        ("type", kind.to_owned()),
+    ];
+    Notice {
+        id: String::new(),
+        group: String::new(),
+        attributes: BTreeMap::from(attributes.map(|(name, value)| (name.to_owned(), value))),
+        body,
+    }
+}
+
+#[test]
+fn what_was_approved_and_what_was_cancelled_is_announced_once() {
+    let stack = Stack::from_env();
+    let keys = [unique("aprobada"), unique("cancelada")];
+    let [approved, cancelled] = keys.each_ref().map(|key| stack.reservation_of(key));
+    let ours = json!({ "subject": [approved, cancelled] });
+    let topic = std::env::var("AEROALPES_NOTICES_TOPIC").unwrap();
+    let listener = Listener::to(&stack, &topic, Some(&ours));
+
+    let bodies =
+        ["tok_visa", "tok_rechazada"].map(|medio| paid_with(at_its_own_time(sample()), medio));
+    let booked = [0, 1].map(|place| stack.booked_as(&keys[place], &bodies[place]));
+    let outcomes = stack.outcomes(&booked);
+    assert_eq!(outcomes, [Outcome::APPROVED, Outcome::NOT_CHARGED]);
+    let mut heard = listener.hear(2);
+
+    // The log has copies as a matter of course.
+    for id in [approved, cancelled] {
+        for text in stack.committed(id).iter().cycle().take(9) {
+            stack.append(id, text);
+        }
+        passed(&stack, id);
+    }
+    heard.extend(listener.rest());
+    heard.sort_by(|one, other| one.attributes.cmp(&other.attributes));
+    let expected = [
+        last(&stack, approved, "ReservaAprobada", "Aprobada"),
+        last(&stack, cancelled, "ReservaCancelada", "Cancelada"),
+    ];
+    assert_eq!(heard, expected);
+}
