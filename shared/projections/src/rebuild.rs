@@ -159,7 +159,7 @@ struct Job {
     /// The last object of the archive that is replayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     object: Option<String>,
-    /// Shard -> the last record of it that is replayed.
+    /// Shard -> the last record of it that is replayed, or will be from the archive.
     #[serde(default)]
     shards: BTreeMap<String, String>,
     /// The last item of the table that was looked at, while deleting.
@@ -445,6 +445,17 @@ impl Run<'_> {
 
     /// Replays the archive; false if time ran out before its end.
     async fn archive(&mut self) -> Result<bool, RebuildError> {
+        let (_, job) = self.job()?;
+        if job.object.is_none() {
+            // Up to here a shard is replayed from the archive, and after it from the log. It is looked up before the first page is
+            // read: what is archived meanwhile may lie before the page that was read last, and then only the log has it.
+            let coverage = self.rebuilder.archive.coverage().await?;
+            let (_, job) = self.job()?;
+            let reaches = coverage.shards.into_iter();
+            job.shards = reaches
+                .map(|(shard, reach)| (shard, reach.sequence.0))
+                .collect();
+        }
         loop {
             let (_, job) = self.job()?;
             let after = job.object.clone();
@@ -497,8 +508,10 @@ impl Run<'_> {
                 }
                 batch => batch?,
             };
-            if !batch.records.is_empty() {
+            if let Some(last) = batch.records.last() {
                 self.replay(&batch.records).await?;
+                let (_, job) = self.job()?;
+                job.shards.insert(shard.to_owned(), last.sequence.0.clone());
                 self.save().await?;
             }
             let passed = batch
@@ -552,10 +565,6 @@ impl Run<'_> {
         let (_, job) = self.job()?;
         job.events += events;
         job.foreign += foreign;
-        for record in records {
-            job.shards
-                .insert(record.shard.clone(), record.sequence.0.clone());
-        }
         job.reached = records
             .last()
             .map(|last| last.arrived.into())

@@ -9,14 +9,16 @@
 )]
 
 mod common;
+mod plain;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use common::{Bench, aprobada, cancelada, creada, id, pagada};
-use events::{Catalogue, Context, Event, Payload, vuelos::EstadoReserva};
+use events::{Catalogue, Context, vuelos::EstadoReserva};
 use futures::{FutureExt, executor::block_on};
-use jiff::civil::Date;
-use ports::{Key, LogRecord, Path, Tables, Update};
+use jiff::{ToSpan, civil::Date};
+use plain::plainly;
+use ports::{LogRecord, Tables};
 use projections::{
     Generation, View,
     views::analitica::{self, Analitica, Dia},
@@ -24,6 +26,9 @@ use projections::{
 use simulation::Faults;
 
 const DAY: i64 = 86_400;
+/// A report of a leap year, the longest there is, and the items that a day's numbers are spread over.
+const DAYS: u32 = 366;
+const LANES: u32 = 8;
 const LIVE: Generation = Generation {
     view: analitica::NAME,
     number: 1,
@@ -34,8 +39,12 @@ fn views() -> Vec<Arc<dyn View>> {
 }
 
 fn pivot(bench: &Bench, from: &str, to: &str) -> Vec<Dia> {
+    pivot_over(&*bench.tables, from, to)
+}
+
+fn pivot_over(tables: &dyn Tables, from: &str, to: &str) -> Vec<Dia> {
     let (from, to): (Date, Date) = (from.parse().unwrap(), to.parse().unwrap());
-    block_on(analitica::pivot(&*bench.tables, &LIVE, from, to)).unwrap()
+    block_on(analitica::pivot(tables, &LIVE, from, to)).unwrap()
 }
 
 fn deliver(bench: &Bench, faults: &Faults, records: &[LogRecord]) {
@@ -89,6 +98,46 @@ fn a_day_tells_how_many_are_in_each_state() {
 }
 
 #[test]
+fn a_report_reads_on_past_the_counters_of_one_read() {
+    let bench = Bench::new();
+    // Reservations whose numbers leave the same rest are counted in one lane, where they come in a batch of their own.
+    for lane in 0..LANES {
+        let records = (0..DAYS).flat_map(|day| {
+            let subject = id(u128::from(day) * u128::from(LANES) + u128::from(lane) + 1);
+            let at = i64::from(day) * DAY;
+            bench.commit(
+                subject,
+                Context::Vuelos,
+                vec![(creada(subject, "", at), at)],
+            )
+        });
+        deliver(&bench, &Faults::none(), &records.collect::<Vec<_>>());
+    }
+    let counters = bench.tables.all(projections::TABLE).into_iter();
+    let counters = counters.filter(|(key, _)| key.pk == "analitica.1#cuentas");
+    assert_eq!(counters.count(), (DAYS * LANES) as usize);
+
+    let faults = Faults::none();
+    let tables = faults.tables(bench.tables.clone());
+    let days = pivot_over(&tables, "2026-01-31", "2027-01-31");
+    assert_eq!(
+        faults.count(),
+        3,
+        "a thousand at a time: {:?}",
+        faults.trace()
+    );
+    assert_eq!(days.len(), DAYS as usize);
+    for (place, day) in (0..).zip(&days) {
+        let expected: Date = "2026-01-31".parse().unwrap();
+        assert_eq!(day.dia, expected + i32::days(place));
+        assert_eq!(
+            day.cuentas,
+            [(EstadoReserva::Pendiente, u64::from(LANES))].into()
+        );
+    }
+}
+
+#[test]
 fn one_batch_of_more_than_a_transaction_holds_counts_each_once() {
     let bench = Bench::new();
     let records = reservations(&bench, 600);
@@ -125,23 +174,6 @@ fn a_row_that_changes_no_counter_is_written_without_a_transaction() {
     deliver(&bench, &Faults::none(), &made);
     let days = pivot(&bench, "2026-01-01", "2026-12-31");
     assert_eq!(days[0].cuentas, [(EstadoReserva::Pagada, 1)].into());
-}
-
-/// One call for each event: adds it to its day, and guards against nothing.
-async fn plainly(tables: &dyn Tables, records: &[LogRecord]) {
-    for record in records {
-        let (event, payload) = Event::decode(&record.data, &Catalogue::current()).unwrap();
-        let Payload::ReservaCreada(made) = payload else {
-            let key = Key::new(projections::TABLE, "plain", event.subject.to_string());
-            let update = Update::of(key).set(Path::of(event.kind), 1);
-            tables.write(&update.into()).await.unwrap();
-            continue;
-        };
-        let day = made.fecha_creacion.to_string()[..10].to_owned();
-        let update = Update::of(Key::new(projections::TABLE, "plain", day));
-        let update = update.add(Path::of("Pendiente"), 1).into();
-        tables.write(&update).await.unwrap();
-    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A system in which a view is rebuilt: reservations that go on, a log of shards that projectors consume, an archive behind it, readers.
 
+mod rows;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -170,7 +172,7 @@ impl System {
         }
     }
 
-    fn shard(&self, shard: &str) -> Vec<LogRecord> {
+    pub fn shard(&self, shard: &str) -> Vec<LogRecord> {
         let mut records = self.log.records();
         records.retain(|record| record.shard == shard);
         records
@@ -186,33 +188,10 @@ impl System {
         }
     }
 
-    /// Every item of a generation but what it keeps for itself, by its keys without the generation's number.
-    pub fn rows(&self, view: &str, number: u32) -> Vec<(String, Item)> {
-        let mut rows = vec![];
-        let mut counters: BTreeMap<(String, String), i64> = BTreeMap::new();
-        for (key, mut item) in self.bench.tables.all(projections::TABLE) {
-            let Some(place) = key.pk.strip_prefix(&format!("{view}.{number}#")) else {
-                continue;
-            };
-            if place == "cuentas" {
-                // Which lane something was counted in is chance.
-                let (group, _) = key.sk.rsplit_once('#').unwrap();
-                for (name, count) in item {
-                    *counters.entry((group.to_owned(), name)).or_default() +=
-                        count.as_i64().unwrap();
-                }
-                continue;
-            }
-            item.remove("rev");
-            item.retain(|name, _| !name.starts_with("gsi"));
-            rows.push((format!("{place} {}", key.sk), item));
-        }
-        counters.retain(|_, count| *count != 0);
-        for ((group, name), count) in counters {
-            let item = [("count".to_owned(), count.into())].into_iter().collect();
-            rows.push((format!("{group} {name}"), item));
-        }
-        rows
+    /// What a generation of a view has.
+    pub fn rows(&self, view: &str, number: u32) -> BTreeMap<String, Item> {
+        let items = self.bench.tables.all(projections::TABLE);
+        rows::rows(items, &format!("{view}.{number}"))
     }
 
     pub fn live(&self, view: &str) -> u32 {

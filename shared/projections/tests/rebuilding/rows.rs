@@ -1,0 +1,47 @@
+//! What a view has, in whichever generation.
+
+use std::collections::BTreeMap;
+
+use ports::{Item, Key};
+
+/// Every item of a generation but what it keeps for itself, by its keys and with its places in the indexes, all without the
+/// generation's own name.
+pub fn rows(
+    items: impl IntoIterator<Item = (Key, Item)>,
+    generation: &str,
+) -> BTreeMap<String, Item> {
+    let prefix = format!("{generation}#");
+    let mut rows = BTreeMap::new();
+    let mut counters: BTreeMap<String, i64> = BTreeMap::new();
+    for (key, mut item) in items {
+        let Some(place) = key.pk.strip_prefix(&prefix) else {
+            continue;
+        };
+        if place == "cuentas" {
+            // Which lane something was counted in is chance.
+            let (group, _) = key.sk.rsplit_once('#').unwrap();
+            for (name, count) in item {
+                *counters.entry(format!("{group} {name}")).or_default() += count.as_i64().unwrap();
+            }
+            continue;
+        }
+        item.remove("rev");
+        for partition in ["gsi1pk", "gsi2pk"] {
+            if let Some(found) = item.get_mut(partition) {
+                *found = found
+                    .as_str()
+                    .unwrap()
+                    .strip_prefix(&prefix)
+                    .unwrap()
+                    .into();
+            }
+        }
+        rows.insert(format!("{place} {}", key.sk), item);
+    }
+    counters.retain(|_, count| *count != 0);
+    rows.extend(counters.into_iter().map(|(counter, count)| {
+        let item = [("count".to_owned(), count.into())];
+        (counter, Item::from_iter(item))
+    }));
+    rows
+}
