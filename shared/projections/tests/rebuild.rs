@@ -231,11 +231,10 @@ fn what_is_archived_behind_its_back_is_replayed_from_the_log() {
     assert!(system.shard(first).len() > ours.len());
     store(&system.shard(first)[ours.len()..]);
     store(&system.shard(second)[others.len()..]);
-    system.catch_up(&Faults::none());
-    let expected = system.rows(RESERVAS, 1);
+    // The projector has none of it: what is not replayed is missing.
     to_the_end(&system, RESERVAS);
-    assert_eq!(system.rows(RESERVAS, 2), expected);
-    assert_eq!(expected.len(), 36);
+    assert_eq!(system.rows(RESERVAS, 2).len(), 36);
+    system.check(2).unwrap();
 }
 
 #[test]
