@@ -30,7 +30,7 @@ pub use reportes::{
 };
 pub use reserva::{Origen, ReservaDto};
 pub use reservas::Lista;
-pub use saga::{Direccion, EntradaSaga, EstadoSaga, PendienteSaga, ResumenSaga, SagaDto};
+pub use saga::{Direccion, EntradaSaga, EstadoSaga, ModoSaga, PendienteSaga, ResumenSaga, SagaDto};
 pub use sagas::ListaSagas;
 
 /// The API, described.

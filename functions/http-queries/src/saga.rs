@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use events::{IdCorrelacion, IdReserva, Moment, Problem, kinds};
 use lambda_http::{Body, Response, http::StatusCode};
 use lambda_kit::http::{self, Refusal};
-use saga_engine::{Direction, Entry, Estado, Meaning, Saga, SagaId, Via};
+use saga_engine::{Conduct, Direction, Entry, Estado, Meaning, Saga, SagaId, Via};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
@@ -41,6 +41,21 @@ impl JsonSchema for Direccion {
     }
 }
 
+/// Who moves a saga on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct ModoSaga(pub Conduct);
+
+impl JsonSchema for ModoSaga {
+    fn schema_name() -> Cow<'static, str> {
+        "ModoSaga".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": [Conduct::Orquestacion, Conduct::Coreografia] })
+    }
+}
+
 /// A line of the log, as it is stored. Which fields it has depends on its type.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
@@ -71,6 +86,7 @@ impl JsonSchema for EntradaSaga {
             "RequiereIntervencion",
             "Reanudada",
             "PasoMarcado",
+            "Retraso",
             "Fin",
         ];
         json_schema!({
@@ -90,6 +106,7 @@ impl JsonSchema for EntradaSaga {
                 "id_comando": { "type": "string", "format": "uuid" },
                 "id_evento": { "type": "string", "format": "uuid" },
                 "intentos": { "type": "integer", "minimum": 1 },
+                "modo": generator.subschema_for::<ModoSaga>(),
                 "motivo": { "type": "string" },
                 "nota": { "type": "string" },
                 "paso": { "type": "integer", "minimum": 1 },
@@ -131,8 +148,13 @@ pub struct ResumenSaga {
     pub definicion: String,
     /// The version of it that it is pinned to.
     pub version: u32,
+    /// Who moves it on: the coordinator, or the participants themselves.
+    pub modo: ModoSaga,
     /// How it stands.
     pub estado: EstadoSaga,
+    /// True if the participants move it on, and take longer than they should.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub retrasada: bool,
     /// Why it is undone, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub motivo: Option<String>,
@@ -165,11 +187,17 @@ impl From<&Saga> for ResumenSaga {
             id_reserva: IdReserva(saga.subject),
             definicion: saga.definition.clone(),
             version: saga.version,
+            modo: ModoSaga(saga.conduct),
             estado: EstadoSaga(saga.estado),
+            retrasada: saga.is_late(),
             motivo: saga.reason.clone(),
             inicio: saga.started().into(),
             actualizacion: saga.updated().into(),
-            proximo_intento: saga.wake().map(Moment::from),
+            proximo_intento: saga
+                .outstanding
+                .as_ref()
+                .and_then(|out| out.due)
+                .map(Moment::from),
             pendiente: pending(saga),
         }
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use consumer::{Group, Handler, Stop};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use reserva_saga::{fact, saga_of};
+use reserva_saga::{fact, saga_id};
 use saga_engine::{Fact, SagaId};
 
 use crate::{AT_ONCE, App, passed_by};
@@ -43,9 +43,7 @@ impl Observer<'_> {
 fn of_sagas(group: &Group) -> Vec<(SagaId, Vec<Fact>)> {
     let mut sagas: Vec<(SagaId, Vec<Fact>)> = vec![];
     for event in group.events.iter().map(|incoming| &incoming.event) {
-        let Some(id) = saga_of(event) else {
-            continue;
-        };
+        let id = saga_id(event);
         match sagas.iter_mut().find(|(known, _)| *known == id) {
             Some((_, facts)) => facts.push(fact(event)),
             None => sagas.push((id, vec![fact(event)])),

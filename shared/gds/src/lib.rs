@@ -21,6 +21,7 @@
 mod capacity;
 mod confirmar_reserva;
 pub mod inventory;
+mod politicas;
 mod record;
 mod revertir_confirmacion;
 
@@ -32,6 +33,7 @@ use participant::Failure;
 pub use capacity::{DEFAULT_SEATS, capacity};
 pub use confirmar_reserva::{MAX_FLIGHTS, MAX_LIST};
 pub use inventory::TABLE;
+pub use politicas::policies;
 
 /// Takes a seat on every leg, or on none; data as [`events::gds::ConfirmarReserva`].
 pub const CONFIRMAR_RESERVA: &str = "ConfirmarReserva";

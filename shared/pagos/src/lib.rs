@@ -18,6 +18,7 @@
 
 pub mod gateway;
 mod pagar_reserva;
+mod politicas;
 mod revertir_pago;
 pub mod simulador;
 
@@ -30,6 +31,7 @@ use participant::Failure;
 
 pub use gateway::Gateway;
 pub use pagar_reserva::MAX_MEDIO;
+pub use politicas::policies;
 
 /// Charges a reservation; data as [`events::pagos::PagarReserva`].
 pub const PAGAR_RESERVA: &str = "PagarReserva";

@@ -2,11 +2,23 @@
 //!
 //! [`Participant`] puts a context's rules on the event store. Where tests are allowed it also has [`Faults`], and misbehaves as
 //! they say.
+//!
+//! Without a coordinator, a context hears of the others and does what its policies say:
+//!
+//! ```text
+//!  eventos ─► Reactor ─► Policy ─► Command, its id from event and policy ─► Participant
+//!                │  ▲
+//!                ▼  │ when it is due: the timers
+//!            Reactions      what did not work at once, and deadlines
+//! ```
 
 #![deny(missing_docs)]
 
 mod faults;
 mod induced;
+mod policy;
+mod reactions;
+mod reactor;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,6 +29,9 @@ use thiserror::Error;
 
 pub use faults::{Faults, Modo, TABLE};
 pub use induced::{Failure, FailureEvent, MOTIVO};
+pub use policy::{Policy, When};
+pub use reactions::{DueReactions, ReactionKey, Reactions, TABLE as REACTIONS};
+pub use reactor::{Reacted, Reactor, reaction_id};
 
 use induced::Failing;
 

@@ -10,6 +10,9 @@ pub const VENCIDA: &str = "plazo";
 /// A reservation that waited this long for its saga is cancelled instead of charged: its client has given it up.
 const EXPIRES_AFTER: Duration = Duration::from_hours(24);
 
+/// When all is well a reservation takes seconds, and no more than this.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// For doing. Soon given up: what is in doubt is undone, and the client knows where it stands.
 const DOING: Retry = Retry {
     attempts: 4,
@@ -71,6 +74,7 @@ pub fn current() -> Definition {
             after: EXPIRES_AFTER,
             reason: VENCIDA,
         },
+        patience: PATIENCE,
         steps: vec![
             Step {
                 command: "CrearReserva",

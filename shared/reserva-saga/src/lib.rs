@@ -18,7 +18,7 @@ mod orchestrator;
 mod participants;
 
 pub use definition::{VENCIDA, current, definitions};
-pub use messages::{answer, command, fact, saga_of};
+pub use messages::{answer, command, fact, saga_id, saga_of};
 pub use orchestrator::{ORCHESTRATOR, nudge, wake_up};
 pub use participants::{
     FunctionParticipants, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, function_of,

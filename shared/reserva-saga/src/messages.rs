@@ -3,18 +3,28 @@
 use events::{
     Command, CommandId, Event, IdCorrelacion, IdReserva, Problem, Reply, SagaMode, Violation,
 };
-use saga_engine::{Answer, Dispatch, Fact, SagaId};
+use saga_engine::{Answer, Conduct, Dispatch, Fact, SagaId};
 
-/// The saga that an event belongs to; `None` for an event that no coordinator drives.
+/// The saga that an event belongs to, whoever moves it on.
+#[must_use]
+pub fn saga_id(event: &Event) -> SagaId {
+    SagaId(event.correlationid.0)
+}
+
+/// The saga that an event belongs to, if the coordinator moves it on; `None` if the participants do.
 #[must_use]
 pub fn saga_of(event: &Event) -> Option<SagaId> {
-    (event.sagamode == SagaMode::Orquestacion).then_some(SagaId(event.correlationid.0))
+    (event.sagamode == SagaMode::Orquestacion).then(|| saga_id(event))
 }
 
 /// An event, as the engine sees it.
 #[must_use]
 pub fn fact(event: &Event) -> Fact {
     Fact {
+        conduct: match event.sagamode {
+            SagaMode::Orquestacion => Conduct::Orquestacion,
+            SagaMode::Coreografia => Conduct::Coreografia,
+        },
         kind: event.kind.clone(),
         id: event.id.0,
         stream: event.stream.to_string(),

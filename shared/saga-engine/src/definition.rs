@@ -16,6 +16,8 @@ pub struct Definition {
     pub version: u32,
     /// How old the event that opens a saga may be.
     pub expiry: Expiry,
+    /// How long one takes at most when all is well: what others move on, and takes longer, is noted to be late.
+    pub patience: Duration,
     /// Its steps, in order. The first is done before the saga begins: its success is what opens the saga.
     pub steps: Vec<Step>,
 }

@@ -22,7 +22,6 @@
 
 mod coordinator;
 mod definition;
-mod mapping;
 mod saga;
 mod store;
 mod transition;
@@ -31,8 +30,8 @@ pub use coordinator::{Coordinator, NoAnswer, Participants, Request, Requested, R
 pub use definition::{Call, Compensation, Definition, Definitions, Expiry, Retry, Step};
 pub use mapping::{FieldPath, Mapping, OF_THE_SAGA, Source, Unknown};
 pub use saga::{
-    Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, Meaning, Outstanding, Saga, SagaId,
-    StepStatus, Via, What,
+    Conduct, Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, Meaning, Outstanding, Saga,
+    SagaId, StepStatus, Via, What,
 };
 pub use store::{Due, LoadError, Page, Sagas, SaveError, Stored, TABLE};
 pub use transition::{Answer, Dispatch, Input, command_id, start, transition};

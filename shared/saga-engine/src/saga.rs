@@ -1,16 +1,15 @@
 //! A saga: the fold of its log.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{
-    Definition,
-    mapping::{self, OF_THE_SAGA},
-};
+use mapping::OF_THE_SAGA;
+
+use crate::Definition;
 
 /// The longest reason that a saga gives for being undone, in characters; a longer one is cut. Commands carry it, and a participant
 /// must not refuse to undo for what another had to say.
@@ -85,9 +84,22 @@ impl fmt::Display for Estado {
     }
 }
 
+/// Who moves a saga on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Conduct {
+    /// The coordinator: it sends a command for each step.
+    #[default]
+    Orquestacion,
+    /// The participants themselves, each by what it hears of the others. The saga is only told of it.
+    Coreografia,
+}
+
 /// An event, as far as a saga cares.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
+    /// Who moves the saga on that it opens.
+    pub conduct: Conduct,
     /// Its type.
     pub kind: String,
     /// Its identity.
@@ -120,6 +132,11 @@ pub struct Heard {
     /// What commands to come need of its data.
     #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
     pub datos: Value,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn usual(conduct: &Conduct) -> bool {
+    *conduct == Conduct::Orquestacion
 }
 
 fn nothing() -> Value {
@@ -162,6 +179,9 @@ pub enum What {
         version: u32,
         /// What it is about.
         asunto: Uuid,
+        /// Who moves it on.
+        #[serde(default, skip_serializing_if = "usual")]
+        modo: Conduct,
         /// Goes along with every command.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         traza: Option<String>,
@@ -256,6 +276,8 @@ pub enum What {
         /// What they did.
         nota: String,
     },
+    /// It has not ended in the time that it should take, and nobody here can move it on.
+    Retraso {},
     /// The saga has ended.
     Fin {
         /// As what.
@@ -330,6 +352,8 @@ pub struct Saga {
     pub definition: String,
     /// The version of it.
     pub version: u32,
+    /// Who moves it on.
+    pub conduct: Conduct,
     /// What it is about.
     pub subject: Uuid,
     /// Goes along with every command.
@@ -344,6 +368,8 @@ pub struct Saga {
     pub steps: Vec<StepStatus>,
     /// What is waited for.
     pub outstanding: Option<Outstanding>,
+    /// Of one that others move on: when it is late, until it has ended or that is noted.
+    pub late: Option<Timestamp>,
     /// The events it has heard, by stream and version.
     pub seen: BTreeSet<(String, u32)>,
     /// The last of them: what causes the next command.
@@ -372,11 +398,16 @@ impl Saga {
             definicion,
             version,
             asunto,
+            modo,
             traza,
             evento,
         } = &entry.what
         else {
             return None;
+        };
+        let late = match modo {
+            Conduct::Orquestacion => None,
+            Conduct::Coreografia => Some(later(entry.cuando, definition.patience)),
         };
         let mut steps = vec![StepStatus::Pending; definition.steps.len()];
         if let Some(first) = steps.first_mut() {
@@ -386,6 +417,7 @@ impl Saga {
             id,
             definition: definicion.clone(),
             version: *version,
+            conduct: *modo,
             subject: *asunto,
             trace: traza.clone(),
             estado: Estado::EnCurso,
@@ -396,6 +428,7 @@ impl Saga {
             )]),
             steps,
             outstanding: None,
+            late,
             seen: BTreeSet::new(),
             cause: evento.id_evento,
             log: vec![],
@@ -424,7 +457,15 @@ impl Saga {
     /// When it wants to be looked at; `None` if nothing happens by itself.
     #[must_use]
     pub fn wake(&self) -> Option<Timestamp> {
-        self.outstanding.as_ref()?.due
+        let due = self.outstanding.as_ref().and_then(|out| out.due);
+        due.or(self.late)
+    }
+
+    /// True if it takes longer than it should, and others move it on.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        let noted = |entry: &Entry| matches!(entry.what, What::Retraso {});
+        !self.estado.has_ended() && self.log.iter().any(noted)
     }
 
     /// The type of the command whose answer is waited for: the log says it, since a command is logged before it is sent.
@@ -536,7 +577,9 @@ impl Saga {
                 ..
             } => {
                 self.hear(evento);
-                if let Some(paso) = paso {
+                if self.conduct == Conduct::Coreografia && *sentido == Meaning::Reversion {
+                    self.undone(definition, &evento.evento);
+                } else if let Some(paso) = paso {
                     self.event(paso.saturating_sub(1), *sentido, &evento.evento);
                 }
             }
@@ -587,12 +630,25 @@ impl Saga {
                 self.outstanding = None;
                 self.set(paso.saturating_sub(1), StepStatus::Undone);
             }
+            What::Retraso {} => self.late = None,
             What::Fin { estado } => {
                 self.estado = *estado;
                 self.outstanding = None;
+                self.late = None;
             }
         }
         self.log.push(entry);
+    }
+
+    /// Participants have undone what this event is said of.
+    fn undone(&mut self, definition: &Definition, kind: &str) {
+        for (status, step) in self.steps.iter_mut().zip(&definition.steps) {
+            let undo = step.compensation.as_ref();
+            if undo.is_some_and(|undo| undo.success == kind) {
+                *status = StepStatus::Undone;
+            }
+        }
+        self.turn(kind);
     }
 
     fn event(&mut self, step: usize, meaning: Meaning, kind: &str) {
@@ -623,6 +679,13 @@ impl Saga {
             Meaning::Nota => {}
         }
     }
+}
+
+/// The moment a while after, in whole milliseconds as all that is stored; the last there is, where that is beyond it.
+pub(crate) fn later(now: Timestamp, by: Duration) -> Timestamp {
+    let milliseconds = by.as_micros().div_ceil(1_000);
+    let by = SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
+    now.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 impl Heard {

@@ -8,8 +8,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Call, Definition, Direction, Entry, Estado, Fact, Heard, Meaning, Retry, Saga, SagaId,
-    StepStatus, Via, What, definition::Role,
+    Call, Conduct, Definition, Direction, Entry, Estado, Fact, Heard, Meaning, Retry, Saga, SagaId,
+    StepStatus, Via, What, definition::Role, saga::later,
 };
 
 /// What can happen to a saga.
@@ -108,6 +108,7 @@ pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -
         definicion: definition.name.to_owned(),
         version: definition.version,
         asunto: fact.subject,
+        modo: fact.conduct,
         traza: fact.trace.clone(),
         evento: Heard::of(fact, definition),
     };
@@ -116,6 +117,9 @@ pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -
         saga: Saga::opened(id, definition, Entry { cuando: now, what })?,
         now,
     };
+    if fact.conduct == Conduct::Coreografia {
+        return Some(work.saga);
+    }
     if now.duration_since(fact.time) > signed(definition.expiry.after) {
         work.log(What::CancelacionPedida {
             motivo: definition.expiry.reason.to_owned(),
@@ -142,6 +146,10 @@ pub fn transition(
         now,
     };
     let mut effect = None;
+    if saga.conduct == Conduct::Coreografia {
+        work.watch(input);
+        return (work.saga, None);
+    }
     match input {
         Input::Event(fact) => work.event(fact),
         Input::Reply { command, answer } => work.reply(*command, answer),
@@ -260,6 +268,65 @@ impl Work<'_> {
     fn is_out(&self, step: usize, direction: Direction) -> bool {
         let outstanding = self.saga.outstanding.as_ref();
         outstanding.is_some_and(|out| out.step == step && out.direction == direction)
+    }
+
+    /// What a saga makes of an input that others move on: it takes note, of events and of time. What else is asked changes nothing.
+    fn watch(&mut self, input: &Input) {
+        let estado = self.saga.estado;
+        match input {
+            Input::Event(fact) => {
+                if self
+                    .saga
+                    .seen
+                    .contains(&(fact.stream.clone(), fact.version))
+                {
+                    return;
+                }
+                let Some(role) = self.definition.role(&fact.kind) else {
+                    return;
+                };
+                let (step, meaning) = match role {
+                    Role::Success(step) if estado == Estado::EnCurso => {
+                        (Some(step), Meaning::Exito)
+                    }
+                    Role::Failure(step) if estado == Estado::EnCurso => {
+                        (Some(step), Meaning::Fallo)
+                    }
+                    // What was begun before it was turned, or is refused from now on: its participant undoes it in any case.
+                    Role::Success(step) | Role::Failure(step) => (Some(step), Meaning::Nota),
+                    Role::Undone if estado == Estado::Compensada => (None, Meaning::Nota),
+                    Role::Undone => (None, Meaning::Reversion),
+                };
+                self.hear(fact, step, meaning, Via::Flujo);
+                if let Some(estado) = self.come_to_its_end() {
+                    self.log(What::Fin { estado });
+                }
+            }
+            Input::Time => {
+                if self.saga.late.is_some_and(|late| late <= self.now) {
+                    self.log(What::Retraso {});
+                }
+            }
+            Input::Reply { .. }
+            | Input::NoAnswer { .. }
+            | Input::Cancel { .. }
+            | Input::Resume { .. }
+            | Input::MarkDone { .. } => {}
+        }
+    }
+
+    /// What a saga that others move on has come to, if it has: every step is done, or everything that can be undone is.
+    fn come_to_its_end(&self) -> Option<Estado> {
+        let steps = || self.saga.steps.iter().zip(&self.definition.steps);
+        match self.saga.estado {
+            Estado::EnCurso => steps()
+                .all(|(status, _)| *status == StepStatus::Done)
+                .then_some(Estado::Completada),
+            Estado::Compensando => steps()
+                .all(|(status, step)| step.compensation.is_none() || *status == StepStatus::Undone)
+                .then_some(Estado::Compensada),
+            _ => None,
+        }
     }
 
     fn event(&mut self, fact: &Fact) {
@@ -519,13 +586,6 @@ fn unexpected(facts: &[Fact]) -> String {
 
 fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
-}
-
-/// The moment a while after, in whole milliseconds as all that is stored; the last there is, where that is beyond it.
-fn later(now: Timestamp, by: Duration) -> Timestamp {
-    let milliseconds = by.as_micros().div_ceil(1_000);
-    let by = SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
-    now.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 impl StepStatus {

@@ -17,7 +17,7 @@ use ports::{
     Condition, Consistency, Item, Key, Path, TableName, Tables, Update, World, WriteError,
 };
 use saga_engine::{
-    Answer, Call, Compensation, Definition, Dispatch, Expiry, Fact, Mapping, NoAnswer,
+    Answer, Call, Compensation, Conduct, Definition, Dispatch, Expiry, Fact, Mapping, NoAnswer,
     Participants, Retry, Saga, SagaId, Step,
 };
 use saga_kit::{Play, Setting, campaign};
@@ -69,6 +69,7 @@ fn definition() -> Definition {
             after: Duration::from_hours(48),
             reason: "viejo",
         },
+        patience: Duration::from_mins(1),
         steps: vec![
             Step {
                 command: "RecibirPedido",
@@ -145,6 +146,7 @@ fn facts_of(item: &Item) -> Vec<Value> {
 
 fn fact(value: &Value) -> Fact {
     Fact {
+        conduct: Conduct::Orquestacion,
         kind: value["kind"].as_str().unwrap().to_owned(),
         id: value["id"].as_str().unwrap().parse().unwrap(),
         stream: value["stream"].as_str().unwrap().to_owned(),

@@ -22,6 +22,7 @@ mod aprobar_reserva;
 pub mod cancelar_reserva;
 pub mod crear_reserva;
 pub mod monedas;
+mod politicas;
 mod reserva;
 pub mod tarifa;
 
@@ -31,6 +32,7 @@ use events::{Command, Context, Event, Moment, Payload, StreamId};
 use parse::unknown_command;
 use participant::Failure;
 
+pub use politicas::{DEADLINE, policies};
 pub use reserva::{Detalle, Reserva};
 
 /// Makes a reservation; data as [`events::vuelos::CrearReserva`].

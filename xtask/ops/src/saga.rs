@@ -8,7 +8,7 @@ use gds::inventory::{self, Inventory, Vuelo};
 use lambda_kit::Environment;
 use pagos::simulador::{self, Movimiento, Tipo};
 use ports::Tables;
-use reserva_saga::{definitions, saga_of};
+use reserva_saga::{definitions, saga_id};
 use saga_engine::{Estado, Saga, SagaId, Sagas, Stored};
 use serde_json::Value;
 
@@ -52,9 +52,7 @@ async fn find(sagas: &Sagas, reader: &StreamReader, id: SagaId) -> Result<Saga, 
     let Some((opening, _)) = history.first() else {
         return Err(format!("there is neither a saga nor a reservation {id}").into());
     };
-    let Some(own) = saga_of(opening) else {
-        return Err(format!("reservation {id} has no coordinator, and so no saga").into());
-    };
+    let own = saga_id(opening);
     match sagas.load(own).await? {
         Some(Stored { saga, .. }) => Ok(saga),
         None => Err(format!(

@@ -1,7 +1,7 @@
 //! A saga as people read it: how it stands, and its log, a line an entry.
 
 use jiff::Timestamp;
-use saga_engine::{Direction, Entry, Estado, Meaning, Outstanding, Saga, Via, What};
+use saga_engine::{Conduct, Direction, Entry, Estado, Meaning, Outstanding, Saga, Via, What};
 
 /// No line is longer, in characters.
 const WIDTH: usize = 120;
@@ -13,10 +13,14 @@ pub(crate) fn render(saga: &Saga) -> Vec<String> {
     let mut lines = vec![
         format!("saga {} of reservation {}", saga.id, saga.subject),
         format!(
-            "begun {}, by definition {} version {}",
+            "begun {}, by definition {} version {}{}",
             saga.started(),
             saga.definition,
-            saga.version
+            saga.version,
+            match saga.conduct {
+                Conduct::Orquestacion => "",
+                Conduct::Coreografia => ", moved on by its participants",
+            }
         ),
     ];
     lines.extend(entry("estado", &standing(saga)));
@@ -157,6 +161,7 @@ fn told(what: &What) -> (Option<usize>, &'static str, String) {
         }
         What::Reanudada { nota } => (None, "Reanudada", nota.clone().unwrap_or_default()),
         What::PasoMarcado { paso, nota } => (Some(*paso), "PasoMarcado", nota.clone()),
+        What::Retraso {} => (None, "Retraso", "it takes longer than it should".to_owned()),
         What::Fin { estado } => (None, "Fin", estado.to_string()),
     }
 }

@@ -28,7 +28,7 @@ fn fields(saga: &Value) -> Vec<&str> {
 }
 
 /// What every saga tells.
-const ALWAYS: [&str; 8] = [
+const ALWAYS: [&str; 9] = [
     "actualizacion",
     "definicion",
     "estado",
@@ -36,6 +36,7 @@ const ALWAYS: [&str; 8] = [
     "id_reserva",
     "inicio",
     "log",
+    "modo",
     "version",
 ];
 

@@ -88,6 +88,10 @@ const TEXTOS: &[(&str, &str)] = &[
     ),
     ("EntradaSaga.id_evento", "El id del evento."),
     ("EntradaSaga.intentos", "Cuántas veces se envió el comando."),
+    (
+        "EntradaSaga.modo",
+        "Quién la lleva: el coordinador, o los participantes mismos.",
+    ),
     ("EntradaSaga.motivo", "De `CancelacionPedida`: por qué."),
     ("EntradaSaga.nota", "Lo que dijo la persona."),
     ("EntradaSaga.paso", "El paso, desde 1."),
@@ -271,6 +275,7 @@ const TEXTOS: &[(&str, &str)] = &[
         "La tarifa sin impuesto: mayor que cero, con los decimales de la moneda como máximo.",
     ),
     ("Pago.monto_vat", "El impuesto."),
+    ("ModoSaga", "Quién lleva una saga."),
     ("PendienteSaga", "El comando cuya respuesta se espera."),
     ("PendienteSaga.comando", "El comando."),
     ("PendienteSaga.direccion", "Para qué es."),
@@ -363,6 +368,10 @@ const TEXTOS: &[(&str, &str)] = &[
     ("ResumenSaga.id_reserva", "Su reserva."),
     ("ResumenSaga.inicio", "Cuándo empezó."),
     (
+        "ResumenSaga.modo",
+        "Quién la lleva: el coordinador, o los participantes mismos.",
+    ),
+    (
         "ResumenSaga.motivo",
         "Por qué se deshace. Si no está, no se deshace.",
     ),
@@ -370,6 +379,10 @@ const TEXTOS: &[(&str, &str)] = &[
     (
         "ResumenSaga.proximo_intento",
         "Cuándo sigue por sí misma. Si no está, no sigue sin que pase algo.",
+    ),
+    (
+        "ResumenSaga.retrasada",
+        "Verdadero si la llevan los participantes y tarda más de lo debido.",
     ),
     ("ResumenSaga.version", "La versión de su definición."),
     ("SagaDto", "Una saga: cómo avanza una reserva."),
@@ -387,6 +400,10 @@ const TEXTOS: &[(&str, &str)] = &[
         "Todo lo que pasó, en orden. De ahí sale lo demás.",
     ),
     (
+        "SagaDto.modo",
+        "Quién la lleva: el coordinador, o los participantes mismos.",
+    ),
+    (
         "SagaDto.motivo",
         "Por qué se deshace. Si no está, no se deshace.",
     ),
@@ -394,6 +411,10 @@ const TEXTOS: &[(&str, &str)] = &[
     (
         "SagaDto.proximo_intento",
         "Cuándo sigue por sí misma. Si no está, no sigue sin que pase algo.",
+    ),
+    (
+        "SagaDto.retrasada",
+        "Verdadero si la llevan los participantes y tarda más de lo debido.",
     ),
     ("SagaDto.version", "La versión de su definición."),
     (

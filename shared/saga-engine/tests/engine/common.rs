@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use saga_engine::{Call, Compensation, Definition, Expiry, Fact, Mapping, Retry, SagaId, Step};
+use saga_engine::{
+    Call, Compensation, Conduct, Definition, Expiry, Fact, Mapping, Retry, SagaId, Step,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -46,6 +48,7 @@ pub fn definition() -> Definition {
             after: Duration::from_hours(1),
             reason: "late",
         },
+        patience: Duration::from_mins(1),
         steps: vec![
             step("Do1", None, "Done1", None, undo("Undo1", "Undone1")),
             step(
@@ -79,6 +82,7 @@ pub fn at(seconds: i64) -> Timestamp {
 
 pub fn fact(kind: &str, version: u32) -> Fact {
     Fact {
+        conduct: Conduct::Orquestacion,
         kind: kind.to_owned(),
         id: Uuid::new_v5(&Uuid::nil(), format!("{kind}{version}").as_bytes()),
         stream: format!("stream-{}", kind.chars().last().unwrap()),

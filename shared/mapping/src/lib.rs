@@ -1,4 +1,7 @@
-//! How what was heard becomes a command: data, not code, so that other engines can be given the same mapping.
+//! How what was heard becomes a command: data, not code. One form serves the orchestrated saga, the policies of a choreography, and
+//! whatever other engine is to be given the same mapping.
+
+#![deny(missing_docs)]
 
 use std::fmt;
 
@@ -18,11 +21,15 @@ impl FieldPath {
         self.0.split('.')
     }
 
-    fn root(self) -> &'static str {
+    /// What it is of: the type of an event, or [`OF_THE_SAGA`].
+    #[must_use]
+    pub fn root(self) -> &'static str {
         self.parts().next().unwrap_or_default()
     }
 
-    pub(crate) fn begins_with_one_of(self, events: &[&str]) -> bool {
+    /// True if it is of one of these events, or of the saga itself.
+    #[must_use]
+    pub fn begins_with_one_of(self, events: &[&str]) -> bool {
         self.root() == OF_THE_SAGA || events.contains(&self.root())
     }
 
@@ -108,12 +115,8 @@ impl Mapping {
     }
 }
 
-/// The parts of an event's data that some mapping reads: all of an event that a saga keeps.
-pub(crate) fn needed<'a>(
-    mappings: impl Iterator<Item = &'a Mapping>,
-    kind: &str,
-    data: &Value,
-) -> Value {
+/// The parts of an event's data that some mapping reads: all of an event that is to be kept for commands to come.
+pub fn needed<'a>(mappings: impl Iterator<Item = &'a Mapping>, kind: &str, data: &Value) -> Value {
     let mut kept = Value::Object(Map::new());
     for path in mappings.flat_map(Mapping::paths) {
         if path.root() != kind {

@@ -1,0 +1,20 @@
+//! What pagos does by itself in a choreography.
+
+use mapping::Mapping;
+use participant::Policy;
+
+use crate::{PAGAR_RESERVA, REVERTIR_PAGO};
+
+/// A reservation that is made is paid; one that is cancelled gets its money back, whatever had become of the payment.
+#[must_use]
+pub fn policies() -> Vec<Policy> {
+    let pago = Mapping::empty()
+        .field("monto", "ReservaCreada.pago.monto")
+        .field("monto_vat", "ReservaCreada.pago.monto_vat")
+        .field("moneda", "ReservaCreada.pago.moneda")
+        .field("medio", "ReservaCreada.pago.medio");
+    vec![
+        Policy::does("ReservaCreada", PAGAR_RESERVA, pago),
+        Policy::undoes("ReservaCancelada", REVERTIR_PAGO, Mapping::empty()),
+    ]
+}

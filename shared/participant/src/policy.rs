@@ -1,0 +1,72 @@
+//! What a context does by itself when it hears of the others: the rules of a choreography, as data.
+
+use std::time::Duration;
+
+use mapping::Mapping;
+
+/// When one of these events is heard, this command follows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// The type of event.
+    pub event: &'static str,
+    /// The command, one of the context's own.
+    pub command: &'static str,
+    /// Its data: from the event itself, or from an earlier one, of which then what is needed is kept.
+    pub data: Mapping,
+    /// When.
+    pub when: When,
+}
+
+/// When a command follows its event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At once, to do something new; of an event that is news no more, not at all.
+    News,
+    /// At once, however old the event is: to undo.
+    Always,
+    /// So long after the event: a deadline.
+    After(Duration),
+}
+
+impl Policy {
+    /// At once, as long as the event is news.
+    #[must_use]
+    pub fn does(event: &'static str, command: &'static str, data: Mapping) -> Self {
+        let when = When::News;
+        Self {
+            event,
+            command,
+            data,
+            when,
+        }
+    }
+
+    /// At once, always.
+    #[must_use]
+    pub fn undoes(event: &'static str, command: &'static str, data: Mapping) -> Self {
+        let when = When::Always;
+        Self {
+            event,
+            command,
+            data,
+            when,
+        }
+    }
+
+    /// So long after the event.
+    #[must_use]
+    pub fn later(
+        event: &'static str,
+        delay: Duration,
+        command: &'static str,
+        data: Mapping,
+    ) -> Self {
+        let when = When::After(delay);
+        Self {
+            event,
+            command,
+            data,
+            when,
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! A context that hears of the others, and does what its policies say.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use consumer::{Group, Handler, Stop};
+use events::{Command, CommandId, Context, Event, Reply, SagaMode};
+use futures::{
+    FutureExt, StreamExt,
+    future::{Either, select},
+    stream,
+};
+use jiff::{SignedDuration, Timestamp};
+use mapping::{FieldPath, Mapping, OF_THE_SAGA, Unknown};
+use ports::{TableError, Tables, World};
+use serde_json::Map;
+use uuid::Uuid;
+
+use crate::{Participant, Policy, ReactionKey, Reactions, When, reactions::Reaction};
+
+/// How long a reaction may take before it is put off. Most take a fraction of it; what waits for somebody slow does not hold up others.
+const BUDGET: Duration = Duration::from_secs(2);
+/// Reservations whose events are reacted to side by side.
+const AT_ONCE: usize = 16;
+/// Nothing new is done for an event that is older: whoever waited for it has given it up.
+const NEWS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Reacts to events of others with commands of its own.
+pub struct Reactor {
+    /// Which context it is.
+    pub context: Context,
+    /// Carries out its commands.
+    pub participant: Participant,
+    /// What it does about what.
+    pub policies: Vec<Policy>,
+    /// What it could not do at once.
+    pub reactions: Reactions,
+    world: World,
+}
+
+/// What came of reactions that were to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reacted {
+    /// Done, now or before.
+    pub done: usize,
+    /// Put off once more.
+    pub put_off: usize,
+}
+
+/// The identity of the command that follows from an event by a policy: the same however often the event is heard.
+#[must_use]
+pub fn reaction_id(event: &Event, command: &str) -> CommandId {
+    CommandId(Uuid::new_v5(&event.id.0, command.as_bytes()))
+}
+
+impl Reactor {
+    /// A reactor of `participant`.
+    #[must_use]
+    pub fn new(
+        context: Context,
+        participant: Participant,
+        policies: Vec<Policy>,
+        tables: Arc<dyn Tables>,
+    ) -> Self {
+        let world = participant.world.clone();
+        Self {
+            context,
+            participant,
+            policies,
+            reactions: Reactions::new(tables, world.clone()),
+            world,
+        }
+    }
+
+    /// As a consumer of the log. What is not begun at `until` is put off.
+    #[must_use]
+    pub fn handler(&self, until: Timestamp) -> impl Handler + '_ {
+        Listener {
+            reactor: self,
+            until,
+        }
+    }
+
+    /// Does what was put off.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`]; what is not done stays due.
+    pub async fn resume(
+        &self,
+        keys: &[ReactionKey],
+        until: Timestamp,
+    ) -> Result<Reacted, TableError> {
+        let resumed = stream::iter(keys).map(|key| self.resume_one(key, until));
+        let resumed: Vec<_> = resumed.buffered(AT_ONCE).collect().await;
+        let mut reacted = Reacted::default();
+        for done in resumed {
+            if done? {
+                reacted.done += 1;
+            } else {
+                reacted.put_off += 1;
+            }
+        }
+        Ok(reacted)
+    }
+
+    async fn resume_one(&self, key: &ReactionKey, until: Timestamp) -> Result<bool, TableError> {
+        let Some(reaction) = self.reactions.read(key).await? else {
+            return Ok(true);
+        };
+        let Reaction { event, command, .. } = &reaction;
+        let policy = self
+            .policies
+            .iter()
+            .find(|policy| policy.event == event.kind && policy.command == command);
+        let done = match policy {
+            // Whoever waited for it has given it up, and what it was to be part of is undone by now.
+            Some(policy) if policy.when == When::News && self.age(event) > NEWS => Ok(()),
+            Some(policy) => self.send(policy, event, until).await,
+            None => Err(format!(
+                "this build has no policy {command} for {}",
+                event.kind
+            )),
+        };
+        match done {
+            Ok(()) => {
+                self.reactions.remove(key).await?;
+                Ok(true)
+            }
+            Err(cause) => {
+                tracing::warn!(reserva = %event.subject, comando = command, cause, "reaction put off again");
+                self.reactions.put_off(key, &reaction).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Does what the policies say about an event.
+    async fn react(&self, event: &Event, until: Timestamp) -> Result<(), TableError> {
+        if event.sagamode != SagaMode::Coreografia {
+            return Ok(());
+        }
+        self.keep(event).await?;
+        for policy in self
+            .policies
+            .iter()
+            .filter(|policy| policy.event == event.kind)
+        {
+            let key = ReactionKey::of(self.context, event, policy.command);
+            match policy.when {
+                When::News if self.age(event) > NEWS => {
+                    tracing::warn!(reserva = %event.subject, evento = event.kind, comando = policy.command, "too old to react to");
+                }
+                When::News | When::Always => {
+                    if let Err(cause) = self.send(policy, event, until).await {
+                        tracing::warn!(reserva = %event.subject, comando = policy.command, cause, "reaction put off");
+                        let due = self.reactions.pause(0);
+                        self.reactions
+                            .note(&key, event, policy.command, due)
+                            .await?;
+                    }
+                }
+                When::After(delay) => {
+                    let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
+                    let due = event.time.timestamp().checked_add(delay);
+                    let due = due.unwrap_or(Timestamp::MAX);
+                    self.reactions
+                        .note(&key, event, policy.command, due)
+                        .await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn age(&self, event: &Event) -> SignedDuration {
+        let now = self.world.clock.now();
+        now.duration_since(event.time.timestamp())
+    }
+
+    /// Keeps of an event what policies for other events need of it.
+    async fn keep(&self, event: &Event) -> Result<(), TableError> {
+        let others = self
+            .policies
+            .iter()
+            .filter(|policy| policy.event != event.kind);
+        let needed = mapping::needed(others.map(|policy| &policy.data), &event.kind, &event.data);
+        if needed.as_object().is_none_or(Map::is_empty) {
+            return Ok(());
+        }
+        self.reactions.keep(self.context, event, needed).await
+    }
+
+    /// Sends the command of a policy to the context's own rules; why not, if there is no answer in time.
+    async fn send(&self, policy: &Policy, event: &Event, until: Timestamp) -> Result<(), String> {
+        let left = until.duration_since(self.world.clock.now());
+        let budget = Duration::try_from(left)
+            .unwrap_or(Duration::ZERO)
+            .min(BUDGET);
+        if budget.is_zero() {
+            return Err("no time left".to_owned());
+        }
+        let Some(command) = self.command(policy, event).await? else {
+            return Ok(());
+        };
+        let answer = self.participant.handle(&command).boxed();
+        let out_of_time = self.world.tasks.sleep(budget).boxed();
+        let reply = match select(answer, out_of_time).await {
+            Either::Left((answer, _)) => answer.map_err(|error| error.to_string())?,
+            Either::Right(_) => return Err("no answer in time".to_owned()),
+        };
+        // A refusal is an answer: what it should have done must not be done any more, or is done otherwise.
+        if let Reply::Rechazado { problema } = &reply {
+            let detail = problema.detail.as_deref().unwrap_or(&problema.title);
+            tracing::info!(reserva = %event.subject, comando = policy.command, detail, "reaction refused");
+        }
+        Ok(())
+    }
+
+    /// The command of a policy; `None` if the event lacks what it needs, which will not change. Else why it cannot be built now.
+    async fn command(&self, policy: &Policy, event: &Event) -> Result<Option<Command>, String> {
+        let mut context = self.heard(&policy.data, event).await?;
+        context.insert(event.kind.clone(), event.data.clone());
+        let data = match policy.data.build(&context) {
+            Ok(data) => data,
+            Err(Unknown(path)) if path.split('.').next() == Some(&event.kind) => {
+                tracing::warn!(reserva = %event.subject, comando = policy.command, path, "the event lacks what the command needs");
+                return Ok(None);
+            }
+            Err(unknown) => return Err(unknown.to_string()),
+        };
+        Ok(Some(Command {
+            id: reaction_id(event, policy.command),
+            kind: policy.command.to_owned(),
+            subject: event.subject,
+            correlationid: event.correlationid,
+            causationid: Some(event.id.0),
+            sagamode: event.sagamode,
+            traceparent: event.traceparent.clone(),
+            prueba: false,
+            data,
+        }))
+    }
+
+    /// What was kept of the events, other than this one, that a command is built from.
+    async fn heard(
+        &self,
+        data: &Mapping,
+        event: &Event,
+    ) -> Result<Map<String, serde_json::Value>, String> {
+        let mut kinds: Vec<_> = data.paths().map(FieldPath::root).collect();
+        kinds.retain(|kind| *kind != event.kind && *kind != OF_THE_SAGA);
+        kinds.sort_unstable();
+        kinds.dedup();
+        if kinds.is_empty() {
+            return Ok(Map::new());
+        }
+        let kept = self
+            .reactions
+            .kept(self.context, event.subject, &kinds)
+            .await;
+        kept.map_err(|error| error.to_string())
+    }
+}
+
+struct Listener<'a> {
+    reactor: &'a Reactor,
+    until: Timestamp,
+}
+
+#[async_trait]
+impl Handler for Listener<'_> {
+    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+        let reacted: Vec<_> = groups.iter().map(|group| self.group(group)).collect();
+        stream::iter(reacted).buffered(AT_ONCE).collect().await
+    }
+}
+
+impl Listener<'_> {
+    async fn group(&self, group: &Group) -> Result<(), Stop> {
+        for incoming in &group.events {
+            let reacted = self.reactor.react(&incoming.event, self.until).await;
+            reacted.map_err(|error| Stop {
+                place: incoming.place,
+                cause: error.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+}
