@@ -1,5 +1,8 @@
 //! The API, as a client sees it.
 
+use std::collections::BTreeSet;
+
+use events::IdReserva;
 use serde_json::Value;
 use ureq::{Agent, http};
 
@@ -53,6 +56,55 @@ impl Api {
     /// `POST /vuelos/reserva`, as JSON unless `headers` say otherwise.
     pub fn book(&self, body: &[u8], headers: &[(&str, &str)]) -> Answer {
         self.post(format!("{}/vuelos/reserva", self.base), body, headers)
+    }
+
+    /// `POST /vuelos/reserva/{id}/cancelacion`.
+    pub fn cancel(&self, id: IdReserva, body: &Value) -> Answer {
+        self.send(&format!("/vuelos/reserva/{id}/cancelacion"), body)
+    }
+
+    /// Every reservation of a list, page after page, newest first and none twice; with `until`, no further than the last of those.
+    /// `filter` is more of the query, as `&estado=Pagada`.
+    pub fn list(
+        &self,
+        filter: &str,
+        limit: usize,
+        until: Option<&BTreeSet<IdReserva>>,
+    ) -> Vec<Value> {
+        let mut missing = until.cloned();
+        let mut seen: Vec<Value> = vec![];
+        let mut after = String::new();
+        loop {
+            let page = self
+                .get(&format!("/vuelos/reserva?limite={limit}{filter}{after}"))
+                .expect(200);
+            let reservas = page["reservas"].as_array().unwrap();
+            for reserva in reservas {
+                let order = |reserva: &Value| {
+                    ["fecha_creacion", "id_reserva"]
+                        .map(|name| reserva[name].as_str().unwrap().to_owned())
+                };
+                if let Some(before) = seen.last() {
+                    assert!(
+                        order(before) > order(reserva),
+                        "{filter}: newest first, none twice"
+                    );
+                }
+                if let Some(missing) = &mut missing {
+                    missing.remove(&reserva["id_reserva"].as_str().unwrap().parse().unwrap());
+                }
+                seen.push(reserva.clone());
+            }
+            let Some(next) = page["siguiente"].as_str() else {
+                assert!(page["siguiente"].is_null(), "{page}");
+                return seen;
+            };
+            assert_eq!(reservas.len(), limit, "only the last page is short");
+            if missing.as_ref().is_some_and(BTreeSet::is_empty) {
+                return seen;
+            }
+            after = format!("&siguiente={next}");
+        }
     }
 
     /// Posts JSON to a path of the API.

@@ -227,7 +227,7 @@ impl Stack {
             return;
         };
         if last.is_none_or(|last| last.elapsed() >= TICK) {
-            self.ask_timers(&json!({ "tarea": "despertar" }));
+            self.invoke("timers", &json!({ "tarea": "despertar" }));
             *last = Some(Instant::now());
         }
     }

@@ -1,6 +1,11 @@
 //! The stack under test, from inside: its log, its streams, its views, what it has parked.
 
-use std::{collections::BTreeSet, env, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    sync::Arc,
+    time::Duration,
+};
 
 use archive::Archive;
 use consumer::{Parked, ParkedWhat, Parking};
@@ -11,9 +16,9 @@ use events::{
 use lambda_kit::Environment;
 use ports::{
     Consistency, Functions, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord, Objects,
-    Position, Tables, World,
+    Position, TableName, Tables, World,
 };
-use projections::{Generations, views::reservas};
+use projections::{Generation, Generations, views::reservas};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
@@ -127,14 +132,25 @@ impl Stack {
 
     /// The whole log, shard after shard.
     pub fn log(&self) -> Vec<LogRecord> {
+        self.log_on(&mut BTreeMap::new())
+    }
+
+    /// What the log has further on than these places, one a shard, which become those of its end.
+    pub fn log_on(&self, places: &mut BTreeMap<String, Position>) -> Vec<LogRecord> {
         self.wait(async {
             let mut records = vec![];
             for shard in self.reader.shards().await.unwrap() {
-                let mut next = Some(Position::Oldest);
-                while let Some(from) = next {
-                    let batch = self.read(&shard, &from).await;
+                let place = places.entry(shard.clone()).or_insert(Position::Oldest);
+                loop {
+                    let batch = self.read(&shard, place).await;
                     records.extend(batch.records);
-                    next = batch.next.filter(|_| !batch.at_tip);
+                    let Some(next) = batch.next else {
+                        break;
+                    };
+                    *place = next;
+                    if batch.at_tip {
+                        break;
+                    }
                 }
             }
             records
@@ -151,9 +167,8 @@ impl Stack {
             .collect()
     }
 
-    /// What the archive has of these reservations, in its order, which may be several times.
-    pub fn archived(&self, ids: &[IdReserva]) -> Vec<LogRecord> {
-        let keys: BTreeSet<_> = ids.iter().map(ToString::to_string).collect();
+    /// The whole archive, in its order, which may be some of it several times.
+    pub fn whole_archive(&self) -> Vec<LogRecord> {
         self.wait(async {
             let (mut found, mut after) = (vec![], None);
             loop {
@@ -161,7 +176,33 @@ impl Stack {
                 found.extend(page.records);
                 after = page.last;
                 if !page.more {
-                    found.retain(|record| keys.contains(&record.partition_key));
+                    return found;
+                }
+            }
+        })
+    }
+
+    /// What the archive has of these reservations.
+    pub fn archived(&self, ids: &[IdReserva]) -> Vec<LogRecord> {
+        let keys: BTreeSet<_> = ids.iter().map(ToString::to_string).collect();
+        let mut found = self.whole_archive();
+        found.retain(|record| keys.contains(&record.partition_key));
+        found
+    }
+
+    /// Every item of a table, without its keys.
+    pub fn every_item(&self, table: TableName) -> Vec<(Key, Item)> {
+        self.wait(async {
+            let (mut found, mut after) = (vec![], None);
+            loop {
+                let page = self.tables.scan(table, after.as_ref()).await.unwrap();
+                found.extend(page.items.into_iter().map(|mut item| {
+                    let [pk, sk] = ["pk", "sk"]
+                        .map(|name| item.remove(name).unwrap().as_str().unwrap().to_owned());
+                    (Key::new(table, pk, sk), item)
+                }));
+                after = page.next;
+                if after.is_none() {
                     return found;
                 }
             }
@@ -184,15 +225,20 @@ impl Stack {
 
     /// A reservation's row in the view `reservas`, with what the projector keeps beside it.
     pub fn row(&self, id: IdReserva) -> Option<Item> {
-        self.wait(async {
-            let generations = Generations::new(self.tables.clone(), self.world.clock.clone());
-            let generation = generations.live(reservas::NAME).await.unwrap();
-            let key = Key::new(projections::TABLE, format!("{generation}#{id}"), "row");
-            self.tables
-                .get_one(&key, Consistency::Strong)
-                .await
-                .unwrap()
-        })
+        self.row_in(&self.live(reservas::NAME), id)
+    }
+
+    /// A reservation's row in a generation of a view.
+    pub fn row_in(&self, generation: &Generation, id: IdReserva) -> Option<Item> {
+        let key = Key::new(projections::TABLE, format!("{generation}#{id}"), "row");
+        let row = self.tables.get_one(&key, Consistency::Strong);
+        self.wait(row).unwrap()
+    }
+
+    /// The generation of a view that answers questions.
+    pub fn live(&self, view: &'static str) -> Generation {
+        let generations = Generations::new(self.tables.clone(), self.world.clock.clone());
+        self.wait(generations.live(view)).unwrap()
     }
 
     /// Waits until the view has a reservation in this state; the reservation as the API tells it.
@@ -234,24 +280,25 @@ impl Stack {
         self.task(&json!({ "tarea": "barrido", "antiguedad_segundos": 0 }))
     }
 
-    /// Has the timers do a task now; what they answered. Only emulators take a request that is not signed: elsewhere the schedule will
-    /// do the same within a minute or so, and there is no answer.
+    /// Has the timers do a task now; what they answered. See [`Self::invoke`]; elsewhere the schedule will do the same within a minute
+    /// or so.
     pub fn task(&self, task: &Value) -> Option<Value> {
-        let answer = self.ask_timers(task)?;
+        let answer = self.invoke("timers", task)?;
         let done = answer.expect(200);
         assert_eq!(answer.header("x-amz-function-error"), None, "{done}");
         Some(done)
     }
 
-    /// The same, however it went.
-    pub(crate) fn ask_timers(&self, task: &Value) -> Option<Answer> {
+    /// Runs a function of the stack that no other function calls; its answer, which may be an error. Only emulators take a request that
+    /// is not signed: elsewhere there is no answer.
+    pub fn invoke(&self, function: &str, payload: &Value) -> Option<Answer> {
         let endpoint = env::var("AWS_ENDPOINT_URL").ok()?;
         let url = format!(
-            "{}/2015-03-31/functions/{}-timers/invocations",
+            "{}/2015-03-31/functions/{}-{function}/invocations",
             endpoint.trim_end_matches('/'),
             setting("AEROALPES_STACK")
         );
-        Some(self.api.post(url, task.to_string().as_bytes(), &[]))
+        Some(self.api.post(url, payload.to_string().as_bytes(), &[]))
     }
 }
 

@@ -68,23 +68,26 @@ pub fn records(event: KinesisEvent) -> Vec<LogRecord> {
     event.records.into_iter().map(record).collect()
 }
 
-/// A batch of one record, as an event source mapping hands it to a function.
+/// A batch of records, as an event source mapping hands it to a function.
 #[must_use]
-pub fn batch_of(record: &LogRecord) -> Value {
-    let SequenceNumber(sequence) = &record.sequence;
-    json!({ "Records": [{
-        "eventID": format!("{}:{sequence}", record.shard),
-        "eventName": "aws:kinesis:record",
-        "eventSource": "aws:kinesis",
-        "eventVersion": "1.0",
-        "kinesis": {
-            "approximateArrivalTimestamp": record.arrived.as_second(),
-            "data": STANDARD.encode(&record.data),
-            "kinesisSchemaVersion": "1.0",
-            "partitionKey": record.partition_key,
-            "sequenceNumber": sequence,
-        },
-    }] })
+pub fn batch_of(records: &[LogRecord]) -> Value {
+    let records = records.iter().map(|record| {
+        let SequenceNumber(sequence) = &record.sequence;
+        json!({
+            "eventID": format!("{}:{sequence}", record.shard),
+            "eventName": "aws:kinesis:record",
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "kinesis": {
+                "approximateArrivalTimestamp": record.arrived.as_second(),
+                "data": STANDARD.encode(&record.data),
+                "kinesisSchemaVersion": "1.0",
+                "partitionKey": record.partition_key,
+                "sequenceNumber": sequence,
+            },
+        })
+    });
+    json!({ "Records": records.collect::<Vec<_>>() })
 }
 
 fn record(record: KinesisEventRecord) -> LogRecord {
@@ -123,7 +126,12 @@ mod tests {
             data: vec![0, 255, 254],
             arrived: jiff::Timestamp::from_second(1_769_853_600).unwrap(),
         };
-        let event = serde_json::from_value(batch_of(&record)).unwrap();
-        assert_eq!(records(event), [record]);
+        let another = LogRecord {
+            data: vec![],
+            ..record.clone()
+        };
+        let both = [record, another];
+        let event = serde_json::from_value(batch_of(&both)).unwrap();
+        assert_eq!(records(event), both);
     }
 }

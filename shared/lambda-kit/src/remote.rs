@@ -1,6 +1,6 @@
 //! A consumer that is another function, as what is parked for it sees it.
 
-use std::sync::Arc;
+use std::{slice, sync::Arc};
 
 use async_trait::async_trait;
 use aws_lambda_events::streams::KinesisEventResponse;
@@ -43,7 +43,7 @@ impl RemoteConsumer {
     }
 
     async fn call(&self, record: &LogRecord) -> Result<(), Redriven> {
-        let batch = kinesis::batch_of(record).to_string();
+        let batch = kinesis::batch_of(slice::from_ref(record)).to_string();
         let answer = match self.functions.call(self.function, batch.as_bytes()).await {
             Ok(answer) => answer,
             Err(CallError::Failed {

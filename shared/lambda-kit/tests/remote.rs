@@ -8,6 +8,7 @@
 )]
 
 use std::{
+    slice,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -133,7 +134,7 @@ impl Bench {
     }
 
     fn call(&self, record: &LogRecord) {
-        let batch = kinesis::batch_of(record).to_string();
+        let batch = kinesis::batch_of(slice::from_ref(record)).to_string();
         let answer = block_on(self.functions.call(FUNCTION, batch.as_bytes())).unwrap();
         assert_eq!(
             answer,

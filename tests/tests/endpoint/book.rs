@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use e2e::{Booked, Outcome, Stack, amount, at_its_own_time, flights, reservation, sample, unique};
+use e2e::{
+    Booked, Outcome, Stack, amount, at_its_own_time, eventually, flights, reservation, sample,
+    unique,
+};
 use serde_json::{Value, json};
 
 #[test]
@@ -59,6 +62,36 @@ fn the_tutorials_sample_is_booked_and_seen() {
     assert_eq!(committed.len(), kinds.len());
     let log: BTreeSet<_> = stack.log_of(id).into_iter().collect();
     assert_eq!(log, committed, "the log has exactly what was committed");
+}
+
+#[test]
+fn reports_count_what_was_booked() {
+    let stack = Stack::from_env();
+    let booked = stack.booked(&at_its_own_time(sample()));
+    assert_eq!(stack.outcome(booked), Outcome::APPROVED);
+    let made = stack.seen_as(booked.id, "Aprobada")["fecha_creacion"].clone();
+    let day = &made.as_str().unwrap()[..10];
+    let row = |report: &str| {
+        let path = format!("/vuelos/reportes/{report}?desde={day}&hasta={day}");
+        let report = stack.api.get(&path).expect(200);
+        let rows = report["filas"].as_array().unwrap();
+        assert!(rows.len() <= 1, "{report}");
+        rows.first().cloned()
+    };
+    let number = |row: &Value, name: &str| row[name].as_u64().unwrap();
+    eventually("the pivot counts it", || {
+        let row = row("reservas-por-dia")?;
+        assert_eq!(row["dia"], day);
+        let sum: u64 = STATES.iter().map(|estado| number(&row, estado)).sum();
+        assert_eq!(number(&row, "total"), sum, "{row}");
+        (number(&row, "Aprobada") > 0).then_some(())
+    });
+    let total = row("totales").unwrap();
+    assert_eq!(total["dia"], day);
+    assert!(number(&total, "total") > 0, "{total}");
+    let days = stack.api.get("/vuelos/reportes/totales").expect(200);
+    let days = days["filas"].as_array().unwrap();
+    assert!(days.iter().any(|row| row["dia"] == day), "{days:?}");
 }
 
 /// Every estado.

@@ -1,15 +1,9 @@
 //! A client cancels: before, while and after the reservation is made good.
 
 use e2e::{
-    Answer, Booked, Falla, Outcome, Stack, at_its_own_time, eventually, flights, nobody, sample,
-    story, unique,
+    Falla, Outcome, Stack, at_its_own_time, eventually, flights, nobody, sample, story, unique,
 };
-use serde_json::{Value, json};
-
-fn cancel(stack: &Stack, booked: Booked, body: &Value) -> Answer {
-    let path = format!("/vuelos/reserva/{}/cancelacion", booked.id);
-    stack.api.send(&path, body)
-}
+use serde_json::json;
 
 #[test]
 fn cancelled_as_soon_as_it_was_accepted_nothing_stays() {
@@ -18,7 +12,7 @@ fn cancelled_as_soon_as_it_was_accepted_nothing_stays() {
         .map(|_| {
             let body = at_its_own_time(sample());
             let booked = stack.booked(&body);
-            let answer = cancel(&stack, booked, &json!({})).expect(202);
+            let answer = stack.api.cancel(booked.id, &json!({})).expect(202);
             assert_eq!(answer["id_reserva"], booked.id.to_string());
             assert_eq!(answer["id_correlacion"], booked.saga.to_string());
             (body, booked)
@@ -51,7 +45,10 @@ fn cancelled_while_a_participant_is_silent() {
         let saga = stack.api.get(&format!("/sagas/{}", booked.saga));
         (saga.status == 200 && saga.json()["pendiente"]["intentos"] != 0).then_some(())
     });
-    let answer = cancel(&stack, booked, &json!({ "motivo": "cambio de planes" })).expect(202);
+    let answer = stack
+        .api
+        .cancel(booked.id, &json!({ "motivo": "cambio de planes" }))
+        .expect(202);
     assert_eq!(answer["estado"], "Compensando");
     assert_eq!(stack.outcome(booked), Outcome::NOT_CHARGED);
     assert_eq!(
@@ -80,7 +77,7 @@ fn cancelled_after_it_was_approved_all_of_it_is_undone() {
     let free = stack.seats(vuelo).free;
 
     let asked = json!({ "motivo": "cambio de planes" });
-    cancel(&stack, booked, &asked).expect(202);
+    stack.api.cancel(booked.id, &asked).expect(202);
     assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
     let seats = stack.seats(vuelo);
     assert_eq!((seats.held, seats.free), (0, free + 1));
@@ -104,16 +101,21 @@ fn cancelled_after_it_was_approved_all_of_it_is_undone() {
             "Fin Compensada",
         ]
     );
-    cancel(&stack, booked, &asked).problem(409);
+    stack.api.cancel(booked.id, &asked).problem(409);
 }
 
 #[test]
 fn cancelled_again_and_again_it_is_cancelled_once() {
     let stack = Stack::from_env();
     let booked = stack.booked(&at_its_own_time(sample()));
-    cancel(&stack, booked, &json!({})).expect(202);
+    stack.api.cancel(booked.id, &json!({})).expect(202);
     let again: Vec<u16> = std::thread::scope(|scope| {
-        let send = || cancel(&stack, booked, &json!({ "motivo": "otro" })).status;
+        let send = || {
+            stack
+                .api
+                .cancel(booked.id, &json!({ "motivo": "otro" }))
+                .status
+        };
         let senders: Vec<_> = (0..6).map(|_| scope.spawn(send)).collect();
         senders
             .into_iter()
@@ -132,12 +134,11 @@ fn cancelled_again_and_again_it_is_cancelled_once() {
         saga["motivo"], "cancelada por el cliente",
         "the first reason stands"
     );
-    cancel(&stack, booked, &json!({})).problem(409);
+    stack.api.cancel(booked.id, &json!({})).problem(409);
 }
 
 #[test]
 fn what_was_never_made_cannot_be_cancelled() {
     let stack = Stack::from_env();
-    let path = format!("/vuelos/reserva/{}/cancelacion", nobody());
-    stack.api.send(&path, &json!({})).problem(404);
+    stack.api.cancel(nobody(), &json!({})).problem(404);
 }

@@ -22,6 +22,8 @@ fn it_describes_its_routes() {
         ("/vuelos/reserva", "get"),
         ("/vuelos/reserva/{id}", "get"),
         ("/vuelos/reserva/{id}/eventos", "get"),
+        ("/vuelos/reportes/totales", "get"),
+        ("/vuelos/reportes/reservas-por-dia", "get"),
     ] {
         assert!(
             openapi["paths"][path][method].is_object(),

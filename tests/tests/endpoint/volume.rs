@@ -2,14 +2,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
-use e2e::{Booked, Outcome, PATIENCE, Stack, amount, at_its_own_time, journeys, paid_with, unique};
+use e2e::{
+    Booked, Outcome, PATIENCE, Stack, amount, at_its_own_time, journeys, paid_with, side_by_side,
+    unique,
+};
 use event_store::{Difference, verify};
 use events::{Context, Event, IdReserva, StreamId};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const CUSTOMERS: usize = 50;
 const SENDERS: usize = 8;
@@ -50,34 +52,18 @@ fn many_reservations_are_each_once_in_the_view_and_in_the_log() {
 
 /// Posts them by several senders at once; reservation `n` is of client `n % CUSTOMERS`.
 fn book(stack: &Stack, count: usize, clients: &[String]) -> Vec<Booked> {
-    let bodies = journeys(count);
-    let next = AtomicUsize::new(0);
-    let send = || {
-        let api = stack.api.clone();
-        let mut made = vec![];
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(body) = bodies.get(number).cloned() else {
-                return made;
-            };
+    let bodies = journeys(count).into_iter().enumerate();
+    let bodies: Vec<_> = bodies
+        .map(|(number, body)| {
             let mut body = at_its_own_time(body);
             if number.is_multiple_of(DECLINED_ONE_IN) {
                 body = paid_with(body, "tok_rechazada");
             }
             body["id_cliente"] = clients[number % clients.len()].clone().into();
-            let answer = api.book(body.to_string().as_bytes(), &[]);
-            made.push((number, Booked::from(&answer)));
-        }
-    };
-    let mut made: Vec<_> = std::thread::scope(|scope| {
-        let senders: Vec<_> = (0..SENDERS).map(|_| scope.spawn(send)).collect();
-        senders
-            .into_iter()
-            .flat_map(|sender| sender.join().unwrap())
-            .collect()
-    });
-    made.sort_unstable();
-    made.into_iter().map(|(_, booked)| booked).collect()
+            body
+        })
+        .collect();
+    side_by_side(SENDERS, &bodies, |body| stack.booked(body))
 }
 
 /// Lets every saga end: every fifth payment was declined. Then every seventh that was approved is cancelled.
@@ -98,8 +84,7 @@ fn settle(stack: &Stack, booked: &[Booked], clients: &[String]) -> Made {
         .map(|(_, booked)| *booked)
         .collect();
     for booked in &cancelled {
-        let path = format!("/vuelos/reserva/{}/cancelacion", booked.id);
-        stack.api.send(&path, &json!({})).expect(202);
+        stack.api.cancel(booked.id, &json!({})).expect(202);
     }
     let outcomes = stack.outcomes(booked);
     let settled = booked.iter().zip(outcomes).enumerate();
@@ -124,7 +109,9 @@ fn catch_up(stack: &Stack, made: &Made, clients: &[String]) {
         let mut right = 0;
         behind.retain(|client| {
             let wanted = made.values().filter(|expected| expected.client == **client);
-            let seen = pages(stack, &format!("&id_cliente={client}"), LARGEST_PAGE, None);
+            let seen = stack
+                .api
+                .list(&format!("&id_cliente={client}"), LARGEST_PAGE, None);
             let seen = seen.iter().filter(|reserva| {
                 let id = reserva["id_reserva"].as_str().unwrap().parse().unwrap();
                 reserva["estado"] == made[&id].outcome.reserva
@@ -206,7 +193,7 @@ fn listed(stack: &Stack, made: &Made, clients: &[String]) {
             Some(_) => (made.len() / 20).clamp(PAGE, LARGEST_PAGE),
             None => PAGE,
         };
-        let seen = pages(stack, filter, limit, only);
+        let seen = stack.api.list(filter, limit, only);
         let seen: Vec<IdReserva> = seen
             .iter()
             .inspect(|reserva| {
@@ -235,48 +222,4 @@ fn listed(stack: &Stack, made: &Made, clients: &[String]) {
         check(&format!("&estado={estado}"), None, Some(estado));
     }
     check("", None, None);
-}
-
-/// Every reservation of a list, page after page, newest first and none twice; with `until`, no further than the last of those.
-fn pages(
-    stack: &Stack,
-    filter: &str,
-    limit: usize,
-    until: Option<&BTreeSet<IdReserva>>,
-) -> Vec<Value> {
-    let mut missing = until.cloned();
-    let mut seen: Vec<Value> = vec![];
-    let mut after = String::new();
-    loop {
-        let page = stack
-            .api
-            .get(&format!("/vuelos/reserva?limite={limit}{filter}{after}"))
-            .expect(200);
-        let reservas = page["reservas"].as_array().unwrap();
-        for reserva in reservas {
-            let order = |reserva: &Value| {
-                ["fecha_creacion", "id_reserva"]
-                    .map(|name| reserva[name].as_str().unwrap().to_owned())
-            };
-            if let Some(before) = seen.last() {
-                assert!(
-                    order(before) > order(reserva),
-                    "{filter}: newest first, none twice"
-                );
-            }
-            if let Some(missing) = &mut missing {
-                missing.remove(&reserva["id_reserva"].as_str().unwrap().parse().unwrap());
-            }
-            seen.push(reserva.clone());
-        }
-        let Some(next) = page["siguiente"].as_str() else {
-            assert!(page["siguiente"].is_null(), "{page}");
-            return seen;
-        };
-        assert_eq!(reservas.len(), limit, "only the last page is short");
-        if missing.as_ref().is_some_and(BTreeSet::is_empty) {
-            return seen;
-        }
-        after = format!("&siguiente={next}");
-    }
 }

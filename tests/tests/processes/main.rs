@@ -13,25 +13,20 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
-    process::Command,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use e2e::{
-    Api, Booked, Falla, Outcome, PATIENCE, Stack, amount, at_its_own_time, eventually, flights,
-    journeys, paid_with, unique,
+    Api, Booked, Ending, Fate, Order, Outcome, PATIENCE, Stack, amount, eventually, flights,
+    journeys, kill, processes, side_by_side,
 };
 use event_store::verify;
 use gds::inventory::Vuelo;
 use ports::memory::SeededRandomness;
 use saga_engine::Estado;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const CLIENTS: usize = 8;
 /// Between two deaths, on average.
@@ -39,166 +34,42 @@ const LIFE: Duration = Duration::from_millis(150);
 /// How long processes die at most after all has been booked: one that dies in each batch gets on slowly.
 const UNDER_FIRE: Duration = Duration::from_secs(30);
 
-/// The processes of this stack's functions.
-fn processes(endpoint: &str, stack: &str) -> BTreeMap<String, Vec<String>> {
-    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Ok(variables) = fs::read(entry.path().join("environ")) else {
-            continue;
-        };
-        let variables = String::from_utf8_lossy(&variables).into_owned();
-        let value = |name: &str| {
-            let prefix = format!("{name}=");
-            variables
-                .split('\0')
-                .find_map(|variable| variable.strip_prefix(&prefix))
-                .unwrap_or_default()
-        };
-        let function = value("AWS_LAMBDA_FUNCTION_NAME");
-        if function.starts_with(&format!("{stack}-"))
-            && value("AWS_ENDPOINT_URL").trim_end_matches('/') == endpoint
-        {
-            let pid = entry.file_name().to_string_lossy().into_owned();
-            found.entry(function.to_owned()).or_default().push(pid);
-        }
-    }
-    found
-}
-
 /// Kills one process after the other until told to stop; how many of each function.
-fn killer(endpoint: &str, stack: &str, stop: &AtomicBool) -> BTreeMap<String, usize> {
+fn killer(stop: &AtomicBool) -> BTreeMap<String, usize> {
     let dice = SeededRandomness::new(7);
     let mut killed = BTreeMap::new();
     while !stop.load(Ordering::Relaxed) {
         thread::sleep(LIFE.mul_f64(2.0 * ports::Randomness::fraction(&dice)));
-        let alive: Vec<_> = processes(endpoint, stack).into_iter().collect();
+        let alive: Vec<_> = processes().into_iter().collect();
         let pick = |count: usize| usize::try_from(dice.bits()).unwrap() % count;
         if alive.is_empty() {
             continue;
         }
         // Each function as often as any other, however many processes it has.
         let (function, processes) = &alive[pick(alive.len())];
-        let pid = &processes[pick(processes.len())];
-        let status = Command::new("kill").args(["-KILL", pid]).status().unwrap();
-        if status.success() {
+        if kill(&processes[pick(processes.len())]) {
             *killed.entry(function.clone()).or_default() += 1;
         }
     }
     killed
 }
 
-/// What is wrong with a reservation.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// Nothing.
-    Good,
-    /// Its payment is declined.
-    Declined,
-    /// There is no seat.
-    NoSeat,
-    /// Nobody answers who is to confirm its seats.
-    NoAnswer,
-}
-
-impl Fate {
-    /// Half of them are good.
-    fn of(number: usize) -> Self {
-        match number % 6 {
-            1 => Self::Declined,
-            3 => Self::NoSeat,
-            5 => Self::NoAnswer,
-            _ => Self::Good,
-        }
+/// Half of them are good.
+fn fate(number: usize) -> Fate {
+    match number % 6 {
+        1 => Fate::Declined,
+        3 => Fate::NoSeat,
+        5 => Fate::NoAnswer,
+        _ => Fate::Good,
     }
-
-    /// What may become of it where processes die: whatever is not answered often enough is undone.
-    fn allows(self, outcome: Outcome) -> bool {
-        match self {
-            Self::Good => {
-                [Outcome::APPROVED, Outcome::REFUNDED, Outcome::NOT_CHARGED].contains(&outcome)
-            }
-            Self::Declined => outcome == Outcome::NOT_CHARGED,
-            Self::NoSeat | Self::NoAnswer => {
-                [Outcome::REFUNDED, Outcome::NOT_CHARGED].contains(&outcome)
-            }
-        }
-    }
-}
-
-/// A reservation to be made.
-struct Order {
-    fate: Fate,
-    key: String,
-    body: Value,
-}
-
-fn order(stack: &Stack, number: usize, journey: Value) -> Order {
-    let (fate, key) = (Fate::of(number), unique("muerte"));
-    let mut body = at_its_own_time(journey);
-    match fate {
-        Fate::Good => {}
-        Fate::Declined => body = paid_with(body, "tok_rechazada"),
-        Fate::NoSeat => stack.set_seats(&flights(&body)[0], 0),
-        Fate::NoAnswer => {
-            let falla = Falla {
-                contexto: "gds",
-                comando: "ConfirmarReserva",
-                modo: "error",
-                veces: 1_000,
-            };
-            stack.misbehave(stack.reservation_of(&key), falla);
-        }
-    }
-    Order { fate, key, body }
-}
-
-/// Books, again under the same key while there is no answer; with how many answers were lost.
-fn insist(api: &Api, order: &Order) -> (Booked, usize) {
-    let (body, headers) = (
-        order.body.to_string(),
-        [("Idempotency-Key", order.key.as_str())],
-    );
-    let mut lost = 0;
-    let answer = eventually("a function lives long enough to answer", || {
-        let answer = api.book(body.as_bytes(), &headers);
-        if answer.status == 202 {
-            return Some(answer);
-        }
-        let text = String::from_utf8_lossy(&answer.body);
-        assert!(answer.status >= 500, "{text}");
-        lost += 1;
-        None
-    });
-    (Booked::from(&answer), lost)
 }
 
 /// Books all of them, several at a time.
 fn book(api: &Api, orders: &[Order]) -> Vec<Booked> {
-    let (next, lost) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let made: Mutex<BTreeMap<usize, Booked>> = Mutex::default();
-    let client = || {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(order) = orders.get(number) else {
-                return;
-            };
-            let (booked, retries) = insist(api, order);
-            lost.fetch_add(retries, Ordering::Relaxed);
-            made.lock().unwrap().insert(number, booked);
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..CLIENTS {
-            scope.spawn(client);
-        }
-    });
-    let made: Vec<_> = made.into_inner().unwrap().into_values().collect();
-    println!(
-        "{} accepted, {} answers lost",
-        made.len(),
-        lost.into_inner()
-    );
-    made
+    let answered = side_by_side(CLIENTS, orders, |order| api.insist(order));
+    let lost: usize = answered.iter().map(|(_, lost)| lost).sum();
+    println!("{} accepted, {lost} answers lost", answered.len());
+    answered.into_iter().map(|(booked, _)| booked).collect()
 }
 
 /// Has sagas get on while processes die, until half of them have come to rest or have had time enough to be hit.
@@ -209,15 +80,6 @@ fn under_fire(stack: &Stack, booked: &[Booked]) {
         thread::sleep(LIFE);
     }
     println!("{} at rest when the killing ends", stack.resting(booked));
-}
-
-/// Ends the killing, also when the test fails.
-struct CeaseFire<'a>(&'a AtomicBool);
-
-impl Drop for CeaseFire<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// An operator resumes what waits for one: a compensation whose participant died at every attempt.
@@ -277,26 +139,21 @@ fn view_agrees(stack: &Stack, booked: &[Booked], outcomes: &[Outcome]) {
 #[test]
 fn whatever_dies_sagas_end_and_money_seats_log_and_view_agree() {
     let stack = Stack::from_env();
-    let name = env::var("AEROALPES_STACK").unwrap();
-    let endpoint = env::var("AWS_ENDPOINT_URL")
-        .unwrap_or_default()
-        .trim_end_matches('/')
-        .to_owned();
     stack.api.get("/health").expect(200);
-    if processes(&endpoint, &name).is_empty() {
-        println!("not run: no function of {name} runs on this machine");
+    if processes().is_empty() {
+        println!("not run: no function of the stack runs on this machine");
         return;
     }
     let clock = Instant::now();
     let journeys = journeys(amount("AEROALPES_E2E_KILL", 60)).into_iter();
     let orders: Vec<_> = journeys
         .enumerate()
-        .map(|(number, journey)| order(&stack, number, journey))
+        .map(|(number, journey)| stack.order(fate(number), journey))
         .collect();
     let stop = AtomicBool::new(false);
     let (booked, killed) = thread::scope(|scope| {
-        let cease_fire = CeaseFire(&stop);
-        let killer = scope.spawn(|| killer(&endpoint, &name, &stop));
+        let cease_fire = Ending(&stop);
+        let killer = scope.spawn(|| killer(&stop));
         let booked = book(&stack.api, &orders);
         under_fire(&stack, &booked);
         drop(cease_fire);
@@ -306,7 +163,7 @@ fn whatever_dies_sagas_end_and_money_seats_log_and_view_agree() {
     let ids: BTreeSet<_> = booked.iter().map(|booked| booked.id).collect();
     assert_eq!(ids.len(), orders.len(), "one key, one reservation");
     assert!(
-        killed.contains_key(&format!("{name}-orchestrator")),
+        killed.contains_key("orchestrator"),
         "no orchestrator was killed: the test shows nothing"
     );
 

@@ -1,0 +1,95 @@
+//! Reservations to be made, good ones and others.
+
+use serde_json::{Value, json};
+
+use crate::{
+    Api, Booked, Falla, Outcome, Stack, at_its_own_time, eventually, flights, paid_with, unique,
+};
+
+/// What is wrong with a reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing.
+    Good,
+    /// Its payment is declined.
+    Declined,
+    /// There is no seat.
+    NoSeat,
+    /// Nobody answers who is to confirm its seats.
+    NoAnswer,
+    /// Its client cancels it at once.
+    Cancelled,
+}
+
+impl Fate {
+    /// What may become of it where functions are slow or die: whatever is not answered often enough is undone.
+    pub fn allows(self, outcome: Outcome) -> bool {
+        match self {
+            Self::Good => {
+                [Outcome::APPROVED, Outcome::REFUNDED, Outcome::NOT_CHARGED].contains(&outcome)
+            }
+            Self::Declined => outcome == Outcome::NOT_CHARGED,
+            Self::NoSeat | Self::NoAnswer | Self::Cancelled => {
+                [Outcome::REFUNDED, Outcome::NOT_CHARGED].contains(&outcome)
+            }
+        }
+    }
+}
+
+/// A reservation to be made.
+pub struct Order {
+    /// What is wrong with it.
+    pub fate: Fate,
+    /// The body to post.
+    pub body: Value,
+    key: String,
+}
+
+impl Stack {
+    /// Prepares a reservation of a journey, at a time of its own, and what is to go wrong with it.
+    pub fn order(&self, fate: Fate, journey: Value) -> Order {
+        let (mut body, key) = (at_its_own_time(journey), unique("orden"));
+        match fate {
+            Fate::Good | Fate::Cancelled => {}
+            Fate::Declined => body = paid_with(body, "tok_rechazada"),
+            Fate::NoSeat => self.set_seats(&flights(&body)[0], 0),
+            Fate::NoAnswer => {
+                let falla = Falla {
+                    contexto: "gds",
+                    comando: "ConfirmarReserva",
+                    modo: "error",
+                    veces: 1_000,
+                };
+                self.misbehave(self.reservation_of(&key), falla);
+            }
+        }
+        Order { fate, body, key }
+    }
+}
+
+impl Api {
+    /// Books, again under the same key while there is no answer, and has the client cancel whose fate that is; with how many answers
+    /// were lost.
+    pub fn insist(&self, order: &Order) -> (Booked, usize) {
+        let (body, headers) = (
+            order.body.to_string(),
+            [("Idempotency-Key", order.key.as_str())],
+        );
+        let mut lost = 0;
+        let answer = eventually("a function lives long enough to answer", || {
+            let answer = self.book(body.as_bytes(), &headers);
+            if answer.status == 202 {
+                return Some(answer);
+            }
+            let text = String::from_utf8_lossy(&answer.body);
+            assert!(answer.status >= 500, "{text}");
+            lost += 1;
+            None
+        });
+        let booked = Booked::from(&answer);
+        if order.fate == Fate::Cancelled {
+            self.cancel(booked.id, &json!({})).expect(202);
+        }
+        (booked, lost)
+    }
+}

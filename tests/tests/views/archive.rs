@@ -1,0 +1,123 @@
+//! The archive alone, without log and streams, has all that the views are made of.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use e2e::{Fate, Stack, eventually, journeys};
+use event_store::{Stream, StreamReader};
+use events::{Catalogue, Event, StreamId, Version};
+use ports::{
+    LogRecord,
+    memory::{self, MemoryLog, MemoryTables},
+};
+use projections::{Projector, Rebuilder};
+
+use crate::{VIEWS, alone, book, copy, fold, rows::rows};
+
+const RESERVATIONS: usize = 12;
+/// Time does not pass while a phase runs, so no budget ends it.
+const UNLIMITED: Duration = Duration::from_secs(1);
+
+#[test]
+fn the_archive_alone_rebuilds_both_views() {
+    let _alone = alone();
+    let stack = Stack::from_env();
+    let clock = Instant::now();
+    let orders = (0..).zip(journeys(RESERVATIONS));
+    let orders: Vec<_> = orders
+        .map(|(number, journey)| match number % 3 {
+            2 => stack.order(Fate::Declined, journey),
+            _ => stack.order(Fate::Good, journey),
+        })
+        .collect();
+    stack.at_rest(&book(&stack, &orders));
+    fold::agree(&stack);
+    let archived = complete(&stack);
+    println!(
+        "{} records archived after {:?}",
+        archived.len(),
+        clock.elapsed()
+    );
+
+    let (world, time) = memory::world(1);
+    let tables = Arc::new(MemoryTables::new());
+    // What tests have put into the log in the wrong order is so in the archive too, perhaps far apart. Such a gap is filled from the
+    // stream and from nowhere else, so those streams are left, and no others.
+    let disordered = disordered(&archived);
+    println!("{} streams are out of order in it", disordered.len());
+    let streams = stack.every_item(event_store::TABLE).into_iter();
+    let left = streams.filter(|(key, _)| disordered.contains(&key.pk));
+    copy(&stack, &tables, left);
+    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+    let rebuilder = Rebuilder {
+        projector: Projector::new(
+            tables.clone(),
+            reader,
+            world.clone(),
+            projections::registry(),
+        ),
+        archive: stack.archive.clone(),
+        log: Arc::new(MemoryLog::new(1, world.clock)),
+    };
+    for view in VIEWS {
+        let rebuilt = loop {
+            let progress = stack.wait(rebuilder.run(view, UNLIMITED)).unwrap();
+            if progress.phase.is_none() {
+                break progress;
+            }
+            time.advance(progress.wait);
+        };
+        println!(
+            "{view}: {} events after {:?}",
+            rebuilt.events,
+            clock.elapsed()
+        );
+        let real = stack.every_item(projections::TABLE);
+        let real = rows(real, &stack.live(view).to_string());
+        let built = tables.all(projections::TABLE);
+        let built = rows(built, &rebuilt.generation.to_string());
+        assert!(real.len() >= RESERVATIONS);
+        let keys: BTreeSet<_> = real.keys().chain(built.keys()).collect();
+        for key in keys {
+            assert_eq!(built.get(key), real.get(key), "{view}: {key}");
+        }
+    }
+}
+
+/// Waits until the archive has every event there is; all of it.
+fn complete(stack: &Stack) -> Vec<LogRecord> {
+    let streams = stack.every_item(event_store::TABLE).into_iter();
+    let committed: BTreeSet<Vec<u8>> = streams
+        .flat_map(|(key, item)| {
+            let stream = Stream::from_item(key.pk.parse().unwrap(), &item);
+            stream.unwrap().events
+        })
+        .map(String::into_bytes)
+        .collect();
+    eventually("the archive has every event", || {
+        let archived = stack.whole_archive();
+        let texts: BTreeSet<_> = archived.iter().map(|record| &record.data).collect();
+        let missing = committed.iter().filter(|text| !texts.contains(text));
+        (missing.count() == 0).then_some(archived)
+    })
+}
+
+/// The streams of which a later event is read before an earlier one.
+fn disordered(records: &[LogRecord]) -> BTreeSet<String> {
+    let mut known: BTreeMap<StreamId, Version> = BTreeMap::new();
+    let mut found = BTreeSet::new();
+    for record in records {
+        let Ok((event, _)) = Event::decode(&record.data, &Catalogue::current()) else {
+            continue;
+        };
+        let known = known.entry(event.stream).or_default();
+        if event.streamversion > *known + 1 {
+            found.insert(event.stream.to_string());
+        }
+        *known = event.streamversion.max(*known);
+    }
+    found
+}

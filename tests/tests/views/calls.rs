@@ -1,0 +1,60 @@
+//! What the view `analitica` costs.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use e2e::Stack;
+use event_store::StreamReader;
+use events::{Catalogue, Event};
+use ports::{
+    LogRecord, Tables,
+    memory::{self, MemoryTables},
+};
+use projections::{Projector, views::analitica::Analitica};
+use simulation::Faults;
+
+use crate::{copy, plain::plainly};
+
+/// Records of a batch: as many keys as one read takes, so each effect is one call of DynamoDB.
+const BATCH: usize = 100;
+
+/// Folds the events of the log in batches as they lie there, over tables in memory; asserts that it takes a fifth of the calls of one
+/// call an event, at most.
+pub fn compare(stack: &Stack, log: &[LogRecord]) {
+    // What is no event costs both the same: nothing here, and being parked there.
+    let is_event = |record: &&LogRecord| Event::decode(&record.data, &Catalogue::current()).is_ok();
+    let mut shards: BTreeMap<&str, Vec<LogRecord>> = BTreeMap::new();
+    for record in log.iter().filter(is_event) {
+        shards
+            .entry(&record.shard)
+            .or_default()
+            .push(record.clone());
+    }
+    let (plain, ours) = (Faults::none(), Faults::none());
+    // Gaps in the log are filled from streams.
+    let memory = Arc::new(MemoryTables::new());
+    copy(stack, &memory, stack.every_item(event_store::TABLE));
+    let tables: Arc<dyn Tables> = Arc::new(ours.tables(memory));
+    let projector = Projector::new(
+        tables.clone(),
+        StreamReader::new(tables, Catalogue::current()),
+        memory::world(1).0,
+        vec![Arc::new(Analitica)],
+    );
+    let plain_tables = plain.tables(Arc::new(MemoryTables::new()));
+    let mut events = 0;
+    for records in shards.values() {
+        events += records.len();
+        stack.wait(plainly(&plain_tables, records));
+        for batch in records.chunks(BATCH) {
+            let outcome = stack.wait(projector.consumer().consume(batch));
+            assert_eq!(outcome.failed, None);
+        }
+    }
+    let of_1000 = |count: usize| count * 1_000 / events;
+    println!(
+        "calls of DynamoDB for 1,000 of {events} events: {} by the view analitica, in batches of {BATCH}; {} with one call an event",
+        of_1000(ours.count()),
+        of_1000(plain.count())
+    );
+    assert!(ours.count() * 5 <= plain.count());
+}

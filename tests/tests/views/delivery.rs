@@ -1,0 +1,84 @@
+//! Delivering the log to the projector by hand, beside its own mapping: out of order, twice, in batches of any size.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use consumer::ParkedWhat;
+use e2e::{Stack, eventually, side_by_side};
+use lambda_kit::kinesis;
+use ports::LogRecord;
+use projections::CONSUMER;
+use simulation::Dice;
+
+/// How many records a batch has: from one to as many as the mapping takes.
+const SIZES: [usize; 6] = [1, 3, 10, 40, 150, 500];
+/// Batches at a time: shards of one log are delivered side by side.
+const SIDE_BY_SIDE: usize = 4;
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Delivers each record twice, all of them shuffled; how many batches that were. None where the runtime lets nobody else deliver.
+pub fn deliver_twice(stack: &Stack, dice: &Dice, records: &[LogRecord]) -> usize {
+    let mut records = [records, records].concat();
+    dice.shuffle(&mut records);
+    let mut batches = vec![];
+    let mut rest = &records[..];
+    while !rest.is_empty() {
+        let size = dice.pick(&SIZES).map_or(1, |size| rest.len().min(*size));
+        let (batch, after) = rest.split_at(size);
+        batches.push(batch);
+        rest = after;
+    }
+    let taken = side_by_side(SIDE_BY_SIDE, &batches, |batch| deliver(stack, batch));
+    taken.into_iter().filter(|taken| *taken).count()
+}
+
+/// Delivers a batch until it is taken, as a mapping does; false where that cannot be done.
+fn deliver(stack: &Stack, records: &[LogRecord]) -> bool {
+    let batch = kinesis::batch_of(records);
+    eventually("the projector takes a batch", || {
+        let Some(answer) = stack.invoke(CONSUMER, &batch) else {
+            return Some(false);
+        };
+        let failed = answer.status != 200
+            || answer.header("x-amz-function-error").is_some()
+            || answer.json()["batchItemFailures"] != serde_json::json!([]);
+        (!failed).then_some(true)
+    })
+}
+
+/// Delivers what comes into the log as it comes, until told to stop; how many batches that were.
+pub fn deliver_as_it_comes(stack: &Stack, dice: &Dice, stop: &AtomicBool) -> usize {
+    let (mut places, mut batches) = (BTreeMap::new(), 0);
+    loop {
+        let last = stop.load(Ordering::Relaxed);
+        let records = stack.log_on(&mut places);
+        batches += deliver_twice(stack, dice, &records);
+        if last {
+            return batches;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// The records that the projector has parked, by their places.
+pub fn parked(stack: &Stack) -> BTreeSet<String> {
+    let parked = stack.wait(stack.parking().list()).unwrap().into_iter();
+    let parked = parked.filter(|parked| {
+        parked.owner == CONSUMER && matches!(parked.what, ParkedWhat::Record { .. })
+    });
+    parked.map(|parked| parked.place).collect()
+}
+
+/// Takes out of the parking lot what was not there before: other tests have left rubbish in the log, and cleared up after themselves.
+pub fn clear_up(stack: &Stack, before: &BTreeSet<String>) {
+    let parking = stack.parking();
+    for parked in stack.wait(parking.list()).unwrap() {
+        if parked.owner == CONSUMER && !before.contains(&parked.place) {
+            stack.wait(parking.remove(&parked)).unwrap();
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Both views are built anew while reservations are made, cancelled and looked at, and while processes die.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use e2e::{Booked, Ending, Fate, Stack, amount, journeys, kill, processes};
+use events::{IdReserva, vuelos::EstadoReserva};
+use ports::{CallError, Consistency, Item, Key};
+use projections::{Generation, REBUILDER};
+use serde_json::{Value, json};
+use simulation::Dice;
+
+use crate::{VIEWS, alone, book, fold};
+
+const CLIENTS: u64 = 2;
+const READERS: u64 = 3;
+/// Between two reservations of a client.
+const THINKS: Duration = Duration::from_millis(400);
+/// Between two looks of a reader.
+const LOOKS_AGAIN: Duration = Duration::from_millis(20);
+/// As long as one invocation goes on: a caller waits 15 seconds.
+const SECONDS: u64 = 8;
+/// Failures of one rebuild that are borne.
+const FAILURES: usize = 20;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What clients, readers and rebuilds share.
+struct Scene<'a> {
+    stack: &'a Stack,
+    clock: Instant,
+    /// What there is to be looked at.
+    made: Mutex<Vec<Booked>>,
+    looks: AtomicUsize,
+    /// Invocations that ended without an answer.
+    died: AtomicUsize,
+    stop: AtomicBool,
+}
+
+impl Scene<'_> {
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    fn made(&self) -> std::sync::MutexGuard<'_, Vec<Booked>> {
+        self.made.lock().unwrap()
+    }
+
+    /// Books, and cancels some.
+    fn client(&self, number: u64) {
+        let _if_it_fails = Ending(&self.stop);
+        let dice = Dice::new(number);
+        for journey in journeys(100).into_iter().cycle() {
+            if !self.goes_on() {
+                return;
+            }
+            let fates = [Fate::Good, Fate::Good, Fate::Cancelled, Fate::Declined];
+            let fate = dice.pick(&fates).copied().unwrap();
+            let booked = book(self.stack, &[self.stack.order(fate, journey)]);
+            self.made().extend(booked);
+            self.stack.tick();
+            thread::sleep(THINKS);
+        }
+    }
+
+    /// Looks at one reservation after the other. What was found stays found, and no state is taken back.
+    fn reader(&self, number: u64) {
+        let _if_it_fails = Ending(&self.stop);
+        let dice = Dice::new(number);
+        let mut seen: BTreeMap<IdReserva, EstadoReserva> = BTreeMap::new();
+        while self.goes_on() {
+            let id = dice.pick(&self.made()).unwrap().id;
+            let path = format!("/vuelos/reserva/{id}");
+            let reserva = self.stack.api.get(&path).expect(200);
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            if reserva["origen"] == "comando" {
+                // The stream itself, which is ahead of the view, and is asked only until the view has the reservation.
+                assert_eq!(seen.get(&id), None, "the view has lost {reserva}");
+                continue;
+            }
+            let estado = serde_json::from_value(reserva["estado"].clone()).unwrap();
+            if let Some(before) = seen.insert(id, estado) {
+                assert!(before <= estado, "it was {before}: {reserva}");
+            }
+            thread::sleep(LOOKS_AGAIN);
+        }
+    }
+
+    /// Looks at the pivot. No day's total falls.
+    fn analyst(&self) {
+        let _if_it_fails = Ending(&self.stop);
+        let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+        while self.goes_on() {
+            let report = self.stack.api.get("/vuelos/reportes/reservas-por-dia");
+            let report = report.expect(200);
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            let mut totals: BTreeMap<String, u64> = BTreeMap::new();
+            for row in report["filas"].as_array().unwrap() {
+                let day = row["dia"].as_str().unwrap().to_owned();
+                totals.insert(day, row["total"].as_u64().unwrap());
+            }
+            for (day, before) in &seen {
+                let total = totals.get(day);
+                assert!(total >= Some(before), "{day} had {before}: {report}");
+            }
+            seen = totals;
+            thread::sleep(LOOKS_AGAIN);
+        }
+    }
+
+    /// Builds a view anew as an operator does: asks again and again, and goes on where it was after whatever failed.
+    fn rebuild(&self, view: &str) {
+        let mut order = json!({ "vista": view, "segundos": SECONDS });
+        let mut failures = 0;
+        loop {
+            assert!(self.goes_on(), "a client or a reader failed");
+            let payload = order.to_string();
+            let call = self.stack.functions.call(REBUILDER, payload.as_bytes());
+            let wait = match self.stack.wait(call) {
+                Ok(answer) => {
+                    let done: Value = serde_json::from_slice(&answer).unwrap();
+                    println!("{:>7.1?} {done}", self.clock.elapsed());
+                    if done["terminada"] == true {
+                        return;
+                    }
+                    Duration::from_secs(done["esperar_segundos"].as_u64().unwrap())
+                }
+                // Where there is a schedule, it goes on with what was left alone too, and may be the one to end it.
+                Err(CallError::Failed { error_type, .. }) if error_type == "NotRebuilding" => {
+                    return;
+                }
+                Err(CallError::Failed { error_type, .. }) if error_type == "Overtaken" => PAUSE,
+                Err(error) => {
+                    println!("{:>7.1?} {view}: {error}", self.clock.elapsed());
+                    self.died.fetch_add(1, Ordering::Relaxed);
+                    Duration::ZERO
+                }
+            };
+            failures += usize::from(wait <= PAUSE);
+            assert!(failures < FAILURES, "{view} does not get on");
+            order["accion"] = "seguir".into();
+            thread::sleep(wait);
+        }
+    }
+
+    /// Kills who builds, half-way: some of these rows are there, and nobody reads them yet. As often as it takes until one died of it.
+    fn kill_half_way(&self, of: &[Booked]) -> usize {
+        let mut killed = 0;
+        while self.goes_on() && self.died.load(Ordering::Relaxed) == 0 {
+            let building = VIEWS.iter().filter_map(|view| building(self.stack, view));
+            let begun = building
+                .flat_map(|generation| of.iter().map(move |booked| (generation.clone(), booked.id)))
+                .any(|(generation, id)| self.stack.row_in(&generation, id).is_some());
+            if begun {
+                let builders = processes().remove("rebuilder").unwrap_or_default();
+                killed += builders.iter().filter(|pid| kill(pid)).count();
+            }
+        }
+        killed
+    }
+}
+
+fn alias(stack: &Stack, view: &str) -> Item {
+    let key = Key::new(projections::TABLE, view, "alias");
+    let alias = stack.tables.get_one(&key, Consistency::Strong);
+    stack.wait(alias).unwrap().unwrap_or_default()
+}
+
+/// The generation that is being built.
+fn building(stack: &Stack, view: &'static str) -> Option<Generation> {
+    let number = alias(stack, view).get("building")?.as_u64()?;
+    let number = number.try_into().unwrap();
+    Some(Generation { view, number })
+}
+
+#[test]
+fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_dies() {
+    let _alone = alone();
+    let stack = Stack::from_env();
+    let scene = Scene {
+        stack: &stack,
+        clock: Instant::now(),
+        made: Mutex::default(),
+        looks: AtomicUsize::new(0),
+        died: AtomicUsize::new(0),
+        stop: AtomicBool::new(false),
+    };
+    let orders = journeys(amount("AEROALPES_E2E_REBUILD", 60)).into_iter();
+    let orders: Vec<_> = orders
+        .map(|journey| stack.order(Fate::Good, journey))
+        .collect();
+    let first = book(&stack, &orders);
+    stack.at_rest(&first);
+    scene.made().extend(&first);
+    let before = VIEWS.map(|view| stack.live(view));
+    let can_kill = !processes().is_empty();
+    println!(
+        "{:>7.1?} {} made before",
+        scene.clock.elapsed(),
+        first.len()
+    );
+
+    thread::scope(|scope| {
+        let ending = Ending(&scene.stop);
+        let scene = &scene;
+        for number in 0..CLIENTS {
+            scope.spawn(move || scene.client(number));
+        }
+        for number in 0..READERS {
+            scope.spawn(move || scene.reader(number));
+        }
+        scope.spawn(|| scene.analyst());
+        let killer = can_kill.then(|| scope.spawn(|| scene.kill_half_way(&first[..5])));
+        let rebuilds = VIEWS.map(|view| scope.spawn(move || scene.rebuild(view)));
+        for rebuild in rebuilds {
+            rebuild.join().unwrap();
+        }
+        drop(ending);
+        match killer {
+            Some(killer) => println!("{} processes killed", killer.join().unwrap()),
+            None => println!("none killed: no function of the stack runs on this machine"),
+        }
+    });
+    let made = scene.made().clone();
+    println!(
+        "{:>7.1?} rebuilt amid {} reservations and {} reads",
+        scene.clock.elapsed(),
+        made.len() - first.len(),
+        scene.looks.load(Ordering::Relaxed)
+    );
+    assert!(made.len() > first.len() + 50);
+    assert!(!can_kill || scene.died.load(Ordering::Relaxed) > 0);
+
+    stack.at_rest(&made);
+    fold::agree(&stack);
+    for before in before {
+        let live = stack.live(before.view);
+        assert!(live > before, "{live}");
+        only_the_living(&stack, &live);
+    }
+    println!("{:>7.1?} all agrees", scene.clock.elapsed());
+}
+
+/// The view has no item but those of its living generation, and its alias knows of no other.
+fn only_the_living(stack: &Stack, live: &Generation) {
+    let alias = alias(stack, live.view);
+    for left in ["building", "retiring", "rebuild"] {
+        assert!(!alias.contains_key(left), "{alias:?}");
+    }
+    let items = stack.every_item(projections::TABLE).into_iter();
+    let generations = items.filter_map(|(key, _)| {
+        let (generation, _) = key.pk.split_once('#')?;
+        let (view, _) = generation.split_once('.')?;
+        (view == live.view).then(|| generation.to_owned())
+    });
+    let generations: BTreeSet<_> = generations.collect();
+    assert_eq!(generations, [live.to_string()].into());
+    let parked = stack.wait(stack.parking().list()).unwrap();
+    let of_the_view = |owner: &str| owner.starts_with(&format!("{}.", live.view));
+    let parked = parked.iter().find(|parked| of_the_view(&parked.owner));
+    assert!(parked.is_none(), "{parked:?}");
+}

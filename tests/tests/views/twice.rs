@@ -1,0 +1,79 @@
+//! Thousands of reservations, good ones and others, with every event delivered again and again in any order.
+
+use std::{sync::atomic::AtomicBool, thread, time::Instant};
+
+use e2e::{Booked, Ending, Fate, Order, Stack, amount, journeys};
+use simulation::Dice;
+
+use crate::{alone, book, calls, delivery, fold};
+
+/// Every third does not come to anything, each time for another reason.
+fn fate(number: usize) -> Fate {
+    match number % 9 {
+        2 => Fate::Declined,
+        5 => Fate::NoSeat,
+        8 => Fate::Cancelled,
+        _ => Fate::Good,
+    }
+}
+
+#[test]
+fn lists_totals_and_pivot_are_the_fold_though_all_is_delivered_twice_and_shuffled() {
+    let _alone = alone();
+    let stack = Stack::from_env();
+    let count = amount("AEROALPES_E2E_ANALITICA", 60);
+    let clock = Instant::now();
+    let dice = Dice::new(5);
+    let parked = delivery::parked(&stack);
+    let orders = (0..).zip(journeys(count));
+    let orders: Vec<_> = orders
+        .map(|(number, journey)| stack.order(fate(number), journey))
+        .collect();
+    println!("{count} prepared after {:?}", clock.elapsed());
+    let stop = AtomicBool::new(false);
+    let (booked, batches) = thread::scope(|scope| {
+        let ending = Ending(&stop);
+        let courier = scope.spawn(|| delivery::deliver_as_it_comes(&stack, &dice, &stop));
+        let booked = book(&stack, &orders);
+        println!("accepted after {:?}", clock.elapsed());
+        stack.at_rest(&booked);
+        drop(ending);
+        (booked, courier.join().unwrap())
+    });
+    println!(
+        "all sagas ended after {:?}; {batches} batches were delivered meanwhile",
+        clock.elapsed()
+    );
+    let log = stack.log();
+    let batches = delivery::deliver_twice(&stack, &dice, &log);
+    println!(
+        "all {} records of the log delivered twice, in {batches} batches, after {:?}",
+        log.len(),
+        clock.elapsed()
+    );
+    let fold = fold::agree(&stack);
+    println!(
+        "lists, totals and pivot are the fold of {} reservations after {:?}",
+        fold.0.len(),
+        clock.elapsed()
+    );
+    became(&fold, &orders, &booked);
+    delivery::clear_up(&stack, &parked);
+    calls::compare(&stack, &log);
+}
+
+/// Each came to what it was made for.
+fn became(fold: &fold::Fold, orders: &[Order], booked: &[Booked]) {
+    for (order, booked) in orders.iter().zip(booked) {
+        let expected = match order.fate {
+            Fate::Good => "Aprobada",
+            _ => "Cancelada",
+        };
+        assert_eq!(
+            fold.estado(booked.id),
+            expected,
+            "{:?} {booked:?}",
+            order.fate
+        );
+    }
+}
