@@ -91,8 +91,8 @@ impl Reactor {
         keys: &[ReactionKey],
         until: Timestamp,
     ) -> Result<Reacted, TableError> {
-        let resumed = stream::iter(keys).map(|key| self.resume_one(key, until));
-        let resumed: Vec<_> = resumed.buffered(AT_ONCE).collect().await;
+        let resuming: Vec<_> = keys.iter().map(|key| self.resume_one(key, until)).collect();
+        let resumed: Vec<_> = stream::iter(resuming).buffered(AT_ONCE).collect().await;
         let mut reacted = Reacted::default();
         for done in resumed {
             if done? {
