@@ -53,10 +53,8 @@ impl App {
 
     async fn call(&self, context: Context, command: &Command) -> Result<Reply, Refusal> {
         let broken = |text: String| HandleError::Broken(text);
-        let function = function_of(context.name())
-            .ok_or_else(|| broken(format!("{} has no participant", context.name())))?;
         let payload = serde_json::to_vec(command).map_err(|error| broken(error.to_string()))?;
-        match self.functions.call(function, &payload).await {
+        match self.functions.call(function_of(context), &payload).await {
             Ok(reply) => {
                 let reply = serde_json::from_slice(&reply);
                 Ok(reply.map_err(|error| broken(error.to_string()))?)

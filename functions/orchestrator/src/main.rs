@@ -5,7 +5,6 @@ use std::sync::Arc;
 use consumer::Parking;
 use event_store::StreamReader;
 use events::Catalogue;
-use jiff::Timestamp;
 use lambda_kit::Environment;
 use lambda_runtime::{LambdaEvent, service_fn};
 use orchestrator::App;
@@ -28,9 +27,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         world,
     };
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {
-        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-        let deadline = Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX);
-        app.handle(event.payload, deadline)
+        app.handle(event.payload, lambda_kit::deadline(&event.context))
     }))
     .await
 }

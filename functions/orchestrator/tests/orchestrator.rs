@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use consumer::{Parked, Parking, Reason};
 use event_store::StreamReader;
-use events::{Catalogue, IdReserva, SagaMode, vuelos::EstadoReserva};
+use events::{Catalogue, Context, IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::System;
 use jiff::Timestamp;
@@ -146,15 +146,15 @@ fn the_samples_are_understood() {
 }
 
 #[test]
-fn a_choreographed_reservation_is_left_alone() {
+fn a_choreographed_reservation_is_only_watched() {
     let fixture = Fixture::new();
-    let mut command = fixture.system.creation();
-    command.sagamode = SagaMode::Coreografia;
-    fixture.system.take(events::Context::Vuelos, &command);
+    let id = fixture.system.create_by_choreography();
     assert_eq!(fixture.in_time(&fixture.log()), all_taken());
-    assert_eq!(fixture.system.events_of(command.subject), ["ReservaCreada"]);
-    let id = SagaId(command.correlationid.0);
-    assert_eq!(block_on(fixture.system.sagas.load(id)).unwrap(), None);
+    assert_eq!(fixture.estado(id), Estado::EnCurso);
+    assert_eq!(fixture.system.events_of(id), ["ReservaCreada"]);
+    fixture.system.run_choreography();
+    assert_eq!(fixture.in_time(&fixture.log()), all_taken());
+    assert_eq!(fixture.estado(id), Estado::Completada);
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn without_time_it_only_stores_what_is_to_be_done_and_a_wake_up_does_it() {
 #[test]
 fn a_participant_that_never_answers_does_not_hold_up_the_batch() {
     let fixture = Fixture::new();
-    let pagos = function_of("pagos").unwrap();
+    let pagos = function_of(Context::Pagos);
     fixture
         .system
         .functions
@@ -238,7 +238,7 @@ fn a_participant_that_never_answers_does_not_hold_up_the_batch() {
 #[test]
 fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
     let fixture = Fixture::new();
-    let gds = function_of("gds").unwrap();
+    let gds = function_of(Context::Gds);
     fixture.system.functions.deploy(gds, |_| {
         futures::future::ready(Err(CallError::Unavailable("down".into())))
     });

@@ -1,27 +1,18 @@
-//! Takes the commands of gds.
+//! Takes the commands of gds, and hears of the other contexts for it.
 
 use std::sync::Arc;
 
-use event_store::EventStore;
-use events::Catalogue;
+use events::Context;
 use gds::Gds;
-use participant::{Faults, Participant};
-use ports::{Log, Tables, World};
+use participant::Rules;
 
-/// The participant. `allows_tests` is whether tests may make it misbehave.
+/// What gds does.
 #[must_use]
-pub fn participant(
-    tables: Arc<dyn Tables>,
-    log: Arc<dyn Log>,
-    world: World,
-    allows_tests: bool,
-) -> Participant {
-    let catalogue = Catalogue::current();
-    Participant {
-        store: EventStore::new(tables.clone(), log, world.clone(), catalogue),
+pub fn rules() -> Rules {
+    Rules {
+        context: Context::Gds,
         decider: Arc::new(Gds),
         failure: gds::FAILURE,
-        faults: allows_tests.then(|| Faults::new(tables)),
-        world,
+        policies: gds::policies(),
     }
 }

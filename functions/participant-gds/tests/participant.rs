@@ -16,16 +16,17 @@ use gds::{
     CONFIRMAR_RESERVA, REVERTIR_CONFIRMACION,
     inventory::{self, Vuelo},
 };
-use lambda_kit::participant::{CommandError, answer};
+use jiff::Timestamp;
+use lambda_kit::participant::{Answer, App, InvocationError};
 use lambda_runtime::Diagnostic;
-use participant::{Faults, MOTIVO, Modo, Participant};
+use participant::{Faults, MOTIVO, Modo};
 use ports::memory::{MemoryLog, MemoryTables, world};
 use serde_json::{Value, json};
 
 struct Bench {
     tables: Arc<MemoryTables>,
     log: Arc<MemoryLog>,
-    participant: Participant,
+    app: App,
 }
 
 impl Bench {
@@ -33,17 +34,27 @@ impl Bench {
         let (world, _) = world(1);
         let tables = Arc::new(MemoryTables::new());
         let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
-        let participant =
-            participant_gds::participant(tables.clone(), log.clone(), world, allows_tests);
-        Self {
-            tables,
-            log,
-            participant,
+        let app = App::new(
+            participant_gds::rules(),
+            tables.clone(),
+            log.clone(),
+            world,
+            allows_tests,
+            true,
+        );
+        Self { tables, log, app }
+    }
+
+    fn answer(&self, payload: &Value) -> Result<Reply, InvocationError> {
+        match block_on(self.app.answer(payload.clone(), Timestamp::MAX))? {
+            Answer::Reply(reply) => Ok(reply),
+            other => panic!("no reply: {other:?}"),
         }
     }
 
-    fn answer(&self, payload: &Value) -> Result<Reply, CommandError> {
-        block_on(answer(&self.participant, payload.clone()))
+    fn hear(&self, name: &str) -> Value {
+        let answer = block_on(self.app.answer(sample(name), Timestamp::MAX));
+        serde_json::to_value(answer.unwrap()).unwrap()
     }
 
     /// The one event of the reply.
@@ -117,7 +128,8 @@ fn every_sample_does_what_it_says() {
     let bench = Bench::new(false);
     let (all, _) = bench.seats();
     let mut kinds = vec![];
-    for (name, payload) in samples() {
+    let commands = |(_, payload): &(String, Value)| payload.get("type").is_some();
+    for (name, payload) in samples().into_iter().filter(commands) {
         let event = bench.event(&payload);
         assert_eq!(event.data["sillas"], sillas(), "{name}");
         assert_eq!(bench.event(&payload), event, "{name}, again");
@@ -188,4 +200,31 @@ fn elsewhere_it_does_not_look() {
     let bench = Bench::new(false);
     bench.set(CONFIRMAR_RESERVA, Modo::Falla);
     assert_eq!(bench.event(&confirm()).kind, "ReservaGDSConfirmada");
+}
+
+/// The legs come from one event, and the word to seat them from another.
+#[test]
+fn a_reservation_that_is_heard_of_and_paid_gets_its_seats_once() {
+    let bench = Bench::new(true);
+    bench.set(CONFIRMAR_RESERVA, Modo::Error);
+    let all_taken = json!({"batchItemFailures": []});
+    assert_eq!(bench.hear("lote.json"), all_taken);
+    assert_eq!(bench.log.records().len(), 0, "it is put off");
+    for _ in 0..2 {
+        assert_eq!(
+            bench.hear("reacciones.json"),
+            json!({"hechas": 1, "aplazadas": 0})
+        );
+        assert_eq!(bench.hear("lote.json"), all_taken);
+        assert_eq!(bench.log.records().len(), 1);
+    }
+    let seated: Event = serde_json::from_slice(&bench.log.records()[0].data).unwrap();
+    assert_eq!(seated.kind, "ReservaGDSConfirmada");
+    assert_eq!(
+        seated.data["sillas"].as_array().unwrap().len(),
+        2,
+        "a leg each"
+    );
+    let parked = block_on(bench.app.parking.list()).unwrap();
+    assert_eq!(parked[0].owner, "participant-gds");
 }

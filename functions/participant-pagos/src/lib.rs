@@ -1,28 +1,20 @@
-//! Takes the commands of pagos, with the simulated provider.
+//! Takes the commands of pagos, with the simulated provider, and hears of the other contexts for it.
 
 use std::sync::Arc;
 
-use event_store::EventStore;
-use events::Catalogue;
+use events::Context;
 use pagos::{Pagos, simulador::Simulador};
-use participant::{Faults, Participant};
-use ports::{Log, Tables, World};
+use participant::Rules;
+use ports::{Tables, World};
 
-/// The participant. `allows_tests` is whether tests may make it misbehave.
+/// What pagos does. The provider has its ledger in `tables`.
 #[must_use]
-pub fn participant(
-    tables: Arc<dyn Tables>,
-    log: Arc<dyn Log>,
-    world: World,
-    allows_tests: bool,
-) -> Participant {
-    let catalogue = Catalogue::current();
-    let gateway = Arc::new(Simulador::new(tables.clone(), world.clone()));
-    Participant {
-        store: EventStore::new(tables.clone(), log, world.clone(), catalogue),
+pub fn rules(tables: Arc<dyn Tables>, world: World) -> Rules {
+    let gateway = Arc::new(Simulador::new(tables, world));
+    Rules {
+        context: Context::Pagos,
         decider: Arc::new(Pagos { gateway }),
         failure: pagos::FAILURE,
-        faults: allows_tests.then(|| Faults::new(tables)),
-        world,
+        policies: pagos::policies(),
     }
 }

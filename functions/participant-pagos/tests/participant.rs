@@ -12,11 +12,12 @@ use std::{fs, path::Path, sync::Arc};
 
 use events::{Context, IdReserva};
 use futures::executor::block_on;
-use lambda_kit::participant::answer;
+use jiff::Timestamp;
+use lambda_kit::participant::App;
 use lambda_runtime::Diagnostic;
 use pagos::simulador::{balance, ledger};
-use participant::{Faults, MOTIVO, Modo, Participant};
-use participant_pagos::participant;
+use participant::{Faults, MOTIVO, Modo};
+use participant_pagos::rules;
 use ports::memory::{MemoryLog, MemoryTables, world};
 use serde_json::{Value, json};
 
@@ -33,9 +34,12 @@ const SAMPLES: [(&str, &str, &str); 5] = [
     ("pagar_reserva", "ReservaPagada", "0.00"),
 ];
 
+/// What it hears, and what it is to go on with.
+const HEARD: [&str; 2] = ["lote", "reacciones"];
+
 struct Fixture {
     tables: Arc<MemoryTables>,
-    participant: Participant,
+    app: App,
 }
 
 impl Fixture {
@@ -44,14 +48,21 @@ impl Fixture {
         let tables = Arc::new(MemoryTables::new());
         let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
         Self {
-            participant: participant(tables.clone(), log, world, allows_tests),
+            app: App::new(
+                rules(tables.clone(), world.clone()),
+                tables.clone(),
+                log,
+                world,
+                allows_tests,
+                true,
+            ),
             tables,
         }
     }
 
     /// What the runtime is told.
     fn invoke(&self, payload: Value) -> Result<Value, Diagnostic> {
-        let reply = block_on(answer(&self.participant, payload));
+        let reply = block_on(self.app.answer(payload, Timestamp::MAX));
         Ok(serde_json::to_value(reply?).unwrap())
     }
 
@@ -91,7 +102,8 @@ fn the_samples_tell_a_story() {
     for file in fs::read_dir(events()).unwrap() {
         let name = file.unwrap().path();
         let name = name.file_stem().unwrap().to_str().unwrap().to_owned();
-        assert!(SAMPLES.iter().any(|(sample, ..)| *sample == name), "{name}");
+        let told = SAMPLES.map(|(sample, ..)| sample);
+        assert!(told.contains(&&*name) || HEARD.contains(&&*name), "{name}");
     }
 }
 
@@ -145,4 +157,29 @@ fn it_misbehaves_only_where_tests_are_allowed() {
         let reply = fixture.invoke(sample("pagar_reserva")).unwrap();
         assert_eq!(reply["eventos"][0]["data"]["motivo"], motivo);
     }
+}
+
+/// The sample of a batch has a record that is no event besides.
+#[test]
+fn a_reservation_that_is_heard_of_is_charged_once() {
+    let fixture = Fixture::new(true);
+    let id: IdReserva = sample("pagar_reserva")["subject"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let faults = Faults::new(fixture.tables.clone());
+    block_on(faults.set(Context::Pagos, pagos::PAGAR_RESERVA, None, Modo::Error, 1)).unwrap();
+    let all_taken = json!({"batchItemFailures": []});
+    assert_eq!(fixture.invoke(sample("lote")).unwrap(), all_taken);
+    assert_eq!(fixture.charged(id), "0", "it is put off");
+    for _ in 0..2 {
+        let resumed = fixture.invoke(sample("reacciones")).unwrap();
+        assert_eq!(resumed, json!({"hechas": 1, "aplazadas": 0}));
+        assert_eq!(fixture.invoke(sample("lote")).unwrap(), all_taken);
+        assert_eq!(fixture.charged(id), "119.00");
+    }
+    let parked = block_on(fixture.app.parking.list()).unwrap();
+    let owners: Vec<_> = parked.iter().map(|parked| parked.owner.as_str()).collect();
+    assert_eq!(owners, ["participant-pagos"]);
 }

@@ -1,27 +1,18 @@
-//! Takes the commands of vuelos that come from a saga.
+//! Takes the commands of vuelos, and hears of the other contexts for it.
 
 use std::sync::Arc;
 
-use event_store::EventStore;
-use events::Catalogue;
-use participant::{Faults, Participant};
-use ports::{Log, Tables, World};
+use events::Context;
+use participant::Rules;
 use vuelos::Vuelos;
 
-/// The participant. `allows_tests` is whether tests may make it misbehave.
+/// What vuelos does.
 #[must_use]
-pub fn participant(
-    tables: Arc<dyn Tables>,
-    log: Arc<dyn Log>,
-    world: World,
-    allows_tests: bool,
-) -> Participant {
-    let catalogue = Catalogue::current();
-    Participant {
-        store: EventStore::new(tables.clone(), log, world.clone(), catalogue),
+pub fn rules() -> Rules {
+    Rules {
+        context: Context::Vuelos,
         decider: Arc::new(Vuelos),
         failure: vuelos::FAILURE,
-        faults: allows_tests.then(|| Faults::new(tables)),
-        world,
+        policies: vuelos::policies(),
     }
 }

@@ -1,16 +1,10 @@
 //! Starts the function.
 
-use lambda_kit::Environment;
+use lambda_kit::{Environment, participant};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda_kit::start_logging();
-    let environment = Environment::of_function();
-    let participant = participant_vuelos::participant(
-        environment.tables(),
-        environment.log()?,
-        environment.world(),
-        environment.allows_tests(),
-    );
-    lambda_kit::participant::serve(participant).await
+    let rules = |_, _| participant_vuelos::rules();
+    participant::serve(&Environment::of_function(), rules).await
 }

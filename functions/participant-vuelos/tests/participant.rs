@@ -12,15 +12,21 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
-use events::Context;
+use events::{Context, Event};
 use futures::executor::block_on;
-use lambda_kit::participant::answer;
+use http_testing::TablesDown;
+use jiff::Timestamp;
+use lambda_kit::participant::App;
 use lambda_runtime::Diagnostic;
-use participant::{Faults, MOTIVO, Modo, Participant};
-use participant_vuelos::participant;
-use ports::memory::{MemoryLog, MemoryTables, world};
+use participant::{Faults, MOTIVO, Modo, Reactions};
+use participant_vuelos::rules;
+use ports::{
+    TableError, World,
+    memory::{ManualClock, MemoryLog, MemoryTables, world},
+};
 use serde_json::{Value, json};
 
 /// In the order in which they make a story, with what comes of each.
@@ -32,26 +38,49 @@ const SAMPLES: [(&str, &str); 5] = [
     ("aprobar_reserva", "ReservaAprobada"),
 ];
 
+/// What it hears, and what it is to go on with.
+const HEARD: [&str; 2] = ["lote", "reacciones"];
+
 struct Fixture {
     tables: Arc<MemoryTables>,
-    participant: Participant,
+    log: Arc<MemoryLog>,
+    world: World,
+    clock: Arc<ManualClock>,
+    app: App,
 }
 
 impl Fixture {
     fn new(allows_tests: bool) -> Self {
-        let (world, _) = world(1);
+        let (world, clock) = world(1);
         let tables = Arc::new(MemoryTables::new());
         let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
         Self {
-            participant: participant(tables.clone(), log, world, allows_tests),
+            app: App::new(
+                rules(),
+                tables.clone(),
+                log.clone(),
+                world.clone(),
+                allows_tests,
+                true,
+            ),
             tables,
+            log,
+            world,
+            clock,
         }
     }
 
     /// What the runtime is told.
     fn invoke(&self, payload: Value) -> Result<Value, Diagnostic> {
-        let reply = block_on(answer(&self.participant, payload));
+        let reply = block_on(self.app.answer(payload, Timestamp::MAX));
         Ok(serde_json::to_value(reply?).unwrap())
+    }
+
+    /// The types of the events in the log.
+    fn kinds(&self) -> Vec<String> {
+        let records = self.log.records().into_iter();
+        let events = records.map(|record| serde_json::from_slice(&record.data).unwrap());
+        events.map(|event: Event| event.kind).collect()
     }
 
     fn misbehave(&self, comando: &str, modo: Modo) {
@@ -94,10 +123,20 @@ fn the_samples_tell_a_story() {
     // Another command to approve hears of the cancellation.
     let late = fixture.invoke(another("aprobar_reserva")).unwrap();
     assert_eq!(told(&late), "AprobacionReservaFallida");
+    // What the others did is heard, and there is a deadline for it.
+    assert_eq!(
+        fixture.invoke(sample("lote")).unwrap(),
+        json!({"batchItemFailures": []})
+    );
+    assert_eq!(
+        fixture.invoke(sample("reacciones")).unwrap(),
+        json!({"hechas": 1, "aplazadas": 0})
+    );
     for file in fs::read_dir(events()).unwrap() {
         let name = file.unwrap().path();
         let name = name.file_stem().unwrap().to_str().unwrap().to_owned();
-        assert!(SAMPLES.iter().any(|(sample, _)| *sample == name), "{name}");
+        let told = SAMPLES.map(|(sample, _)| sample);
+        assert!(told.contains(&&*name) || HEARD.contains(&&*name), "{name}");
     }
 }
 
@@ -137,4 +176,117 @@ fn an_error_has_the_type_that_callers_know() {
     fixture.misbehave(vuelos::APROBAR_RESERVA, Modo::Error);
     let error = fixture.invoke(sample("aprobar_reserva")).unwrap_err();
     assert_eq!(error.error_type, "FallaInducida");
+}
+
+/// The sample of a batch has a record that is no event, and events that are reacted to.
+#[test]
+fn a_reservation_that_has_its_seats_is_approved_and_one_that_waits_too_long_cancelled() {
+    for (heard, kinds) in [
+        (&["lote"][..], ["ReservaCreada", "ReservaAprobada"]),
+        // The deadline that was noted, which has passed before anybody had seats.
+        (
+            &["plazo", "reacciones"],
+            ["ReservaCreada", "ReservaCancelada"],
+        ),
+    ] {
+        let fixture = Fixture::new(false);
+        fixture.invoke(sample("crear_reserva")).unwrap();
+        let mut batch = sample("lote");
+        for name in heard {
+            if *name == "plazo" {
+                batch["Records"].as_array_mut().unwrap().truncate(1);
+            }
+            let payload = if *name == "reacciones" {
+                sample(name)
+            } else {
+                batch.clone()
+            };
+            fixture.invoke(payload).unwrap();
+        }
+        assert_eq!(fixture.kinds(), kinds);
+    }
+}
+
+#[test]
+fn a_bad_record_is_parked_under_the_name_of_the_function() {
+    let fixture = Fixture::new(false);
+    fixture.invoke(sample("lote")).unwrap();
+    let parked = block_on(fixture.app.parking.list()).unwrap();
+    let owners: Vec<_> = parked.iter().map(|parked| parked.owner.as_str()).collect();
+    assert_eq!(owners, ["participant-vuelos"]);
+}
+
+/// The command that an approval fails with is tried again when its time has come, and not before.
+#[test]
+fn what_fails_is_put_off_and_resumed() {
+    let fixture = Fixture::new(true);
+    fixture.invoke(sample("crear_reserva")).unwrap();
+    fixture.misbehave(vuelos::APROBAR_RESERVA, Modo::Error);
+    fixture.invoke(sample("lote")).unwrap();
+    assert_eq!(fixture.kinds(), ["ReservaCreada"]);
+    let reactions = Reactions::new(fixture.tables.clone(), fixture.world.clone());
+    assert_eq!(block_on(reactions.due(10)).unwrap().reactions, []);
+    fixture.clock.advance(Duration::from_secs(30));
+    let due = block_on(reactions.due(10)).unwrap().reactions;
+    assert_eq!(due.len(), 1);
+    let resumed = fixture.invoke(json!({ "reacciones": due })).unwrap();
+    assert_eq!(resumed, json!({"hechas": 1, "aplazadas": 0}));
+    assert_eq!(fixture.kinds(), ["ReservaCreada", "ReservaAprobada"]);
+}
+
+#[test]
+fn what_is_malformed_names_its_field() {
+    let fixture = Fixture::new(false);
+    for (payload, campo) in [
+        (json!({"reacciones": [{"pk": "vuelos-1"}]}), "reacciones[0]"),
+        (json!({"reacciones": 1}), "reacciones"),
+        (
+            json!({"Records": [{"kinesis": {"data": "?"}}]}),
+            "Records[0].kinesis",
+        ),
+    ] {
+        let error = fixture.invoke(payload).unwrap_err();
+        assert_eq!(error.error_type, "ComandoInvalido");
+        assert!(
+            error.error_message.contains(campo),
+            "{}",
+            error.error_message
+        );
+    }
+}
+
+#[test]
+fn without_time_everything_is_put_off_and_without_tables_delivered_again() {
+    let fixture = Fixture::new(false);
+    fixture.invoke(sample("crear_reserva")).unwrap();
+    let now = fixture.world.clock.now();
+    block_on(fixture.app.answer(sample("lote"), now)).unwrap();
+    assert_eq!(fixture.kinds(), ["ReservaCreada"]);
+
+    for partial_batch in [true, false] {
+        let fixture = Fixture::new(false);
+        let down = TableError::Unavailable("down".into());
+        let app = App::new(
+            rules(),
+            Arc::new(TablesDown(down)),
+            fixture.log,
+            fixture.world,
+            false,
+            partial_batch,
+        );
+        let mut batch = sample("lote");
+        batch["Records"].as_array_mut().unwrap().truncate(1);
+        let first = batch["Records"][0]["kinesis"]["sequenceNumber"].clone();
+        let answer = block_on(app.answer(batch, Timestamp::MAX));
+        if partial_batch {
+            let answer = serde_json::to_value(answer.unwrap()).unwrap();
+            assert_eq!(
+                answer,
+                json!({"batchItemFailures": [{"itemIdentifier": first}]})
+            );
+        } else {
+            let told = Diagnostic::from(answer.unwrap_err());
+            assert_eq!(told.error_type, "RetryBatch");
+        }
+    }
 }

@@ -10,17 +10,19 @@ use events::{
 use futures::executor::block_on;
 use gds::Gds;
 use jiff::Timestamp;
+use lambda_kit::{kinesis, participant::App};
+use lambda_runtime::Diagnostic;
 use pagos::{
     Pagos,
     simulador::{Simulador, VISA},
 };
-use participant::{Failure, Faults, Modo, Participant};
+use participant::{Faults, Modo, ReactionKey, Reactions, Rules};
 use ports::{
-    CallError, Item, World,
+    CallError, Functions, Item, World,
     memory::{ManualClock, MemoryFunctions, MemoryLog, MemoryTables, world},
 };
 use projections::Projector;
-use reserva_saga::{FunctionParticipants, ORCHESTRATOR, definitions, fact, function_of, saga_of};
+use reserva_saga::{FunctionParticipants, ORCHESTRATOR, definitions, fact, function_of, saga_id};
 use saga_engine::{Coordinator, Estado, Request, Requested, Saga, SagaId, Sagas};
 use serde_json::{Value, json};
 use vuelos::Vuelos;
@@ -29,7 +31,8 @@ use crate::sample;
 
 /// Everything but the function under test.
 ///
-/// Nothing happens by itself: what reads the log does so when told to, by [`System::project`] and [`System::run_sagas`].
+/// Nothing happens by itself: what reads the log does so when told to, by [`System::project`], [`System::run_sagas`] and
+/// [`System::run_choreography`].
 pub struct System {
     /// All tables.
     pub tables: Arc<MemoryTables>,
@@ -87,18 +90,20 @@ impl System {
 
     fn deploy(&self) {
         for context in Context::ALL {
-            let participant = Arc::new(self.participant(context));
-            let function = function_of(context.name()).unwrap();
-            self.functions.deploy(function, move |payload| {
-                let participant = participant.clone();
+            let app = Arc::new(self.participant(context));
+            self.functions.deploy(function_of(context), move |payload| {
+                let app = app.clone();
                 async move {
-                    let command: Command = serde_json::from_slice(&payload).unwrap();
-                    let replied = participant.handle(&command).await;
-                    let reply = replied.map_err(|error| CallError::Failed {
-                        error_type: error.error_type().to_owned(),
-                        message: error.to_string(),
+                    let payload = serde_json::from_slice(&payload).unwrap();
+                    let answered = app.answer(payload, Timestamp::MAX).await;
+                    let answer = answered.map_err(|error| {
+                        let told = Diagnostic::from(error);
+                        CallError::Failed {
+                            error_type: told.error_type,
+                            message: told.error_message,
+                        }
                     })?;
-                    Ok(serde_json::to_vec(&reply).unwrap())
+                    Ok(serde_json::to_vec(&answer).unwrap())
                 }
             });
         }
@@ -116,22 +121,35 @@ impl System {
         });
     }
 
-    fn participant(&self, context: Context) -> Participant {
-        let simulador = Simulador::new(self.tables.clone(), self.world.clone());
-        let (decider, failure): (Arc<dyn Decider>, Failure) = match context {
-            Context::Vuelos => (Arc::new(Vuelos), vuelos::FAILURE),
+    /// The function of a context.
+    fn participant(&self, context: Context) -> App {
+        let (tables, log) = (self.tables.clone(), self.log.clone());
+        App::new(
+            self.rules(context),
+            tables,
+            log,
+            self.world.clone(),
+            true,
+            true,
+        )
+    }
+
+    fn rules(&self, context: Context) -> Rules {
+        let (decider, failure, policies): (Arc<dyn Decider>, _, _) = match context {
+            Context::Vuelos => (Arc::new(Vuelos), vuelos::FAILURE, vuelos::policies()),
             Context::Pagos => {
+                let simulador = Simulador::new(self.tables.clone(), self.world.clone());
                 let gateway = Arc::new(simulador);
-                (Arc::new(Pagos { gateway }), pagos::FAILURE)
+                let decider = Arc::new(Pagos { gateway });
+                (decider, pagos::FAILURE, pagos::policies())
             }
-            Context::Gds => (Arc::new(Gds), gds::FAILURE),
+            Context::Gds => (Arc::new(Gds), gds::FAILURE, gds::policies()),
         };
-        Participant {
-            store: self.store.clone(),
+        Rules {
+            context,
             decider,
             failure,
-            faults: Some(self.faults.clone()),
-            world: self.world.clone(),
+            policies,
         }
     }
 
@@ -167,7 +185,7 @@ impl System {
     /// A context takes a command, and commits something.
     #[track_caller]
     pub fn take(&self, context: Context, command: &Command) {
-        let decider = self.participant(context).decider;
+        let decider = self.rules(context).decider;
         let handled = block_on(self.store.handle(&*decider, command)).unwrap();
         assert!(
             matches!(handled, Handled::Committed { appended: true, .. }),
@@ -247,17 +265,59 @@ impl System {
 
     fn hear_log(&self, such: impl Fn(IdReserva) -> bool, until: Timestamp) {
         for (event, _) in self.logged_events() {
-            let id = saga_of(&event).filter(|_| such(event.subject));
-            if let Some(id) = id {
-                block_on(self.coordinator.observe(id, &[fact(&event)], until)).unwrap();
+            if such(event.subject) {
+                let facts = [fact(&event)];
+                let observed = self.coordinator.observe(saga_id(&event), &facts, until);
+                block_on(observed).unwrap();
             }
         }
+    }
+
+    /// The contexts hear all of the log, and of what they do about it, until there is nothing new.
+    pub fn run_choreography(&self) {
+        let mut heard = 0;
+        while self.log.records().len() > heard {
+            let records = self.log.records();
+            heard = records.len();
+            for context in Context::ALL {
+                let answer = self.invoke(context, &kinesis::batch_of(&records));
+                assert_eq!(answer, json!({"batchItemFailures": []}));
+            }
+        }
+    }
+
+    /// What the contexts put off, and is due by now, is tried again.
+    pub fn run_reactions(&self) {
+        let reactions = Reactions::new(self.tables.clone(), self.world.clone());
+        let due = block_on(reactions.due(1_000)).unwrap();
+        for context in Context::ALL {
+            let of_it = |key: &ReactionKey| key.context() == Some(context);
+            let reacciones = due.reactions.iter().filter(|key| of_it(key));
+            let resume = json!({"reacciones": reacciones.collect::<Vec<_>>()});
+            self.invoke(context, &resume);
+        }
+    }
+
+    fn invoke(&self, context: Context, payload: &Value) -> Value {
+        let payload = payload.to_string();
+        let called = self
+            .functions
+            .call(function_of(context), payload.as_bytes());
+        serde_json::from_slice(&block_on(called).unwrap()).unwrap()
     }
 
     /// What was started runs, to its end.
     pub fn run_started(&self) -> usize {
         let started = self.functions.take_started();
         started.into_iter().map(block_on).count()
+    }
+
+    /// Makes a reservation without a coordinator.
+    pub fn create_by_choreography(&self) -> IdReserva {
+        let mut command = self.creation();
+        command.sagamode = SagaMode::Coreografia;
+        self.take(Context::Vuelos, &command);
+        command.subject
     }
 
     /// Makes a reservation and brings its saga to stand like this; see [`System::bring_to`].
@@ -310,7 +370,7 @@ impl System {
 
     /// The identity of a reservation's saga.
     pub fn saga_of(&self, id: IdReserva) -> SagaId {
-        saga_of(&self.history(id)[0]).expect("somebody coordinates it")
+        saga_id(&self.history(id)[0])
     }
 
     /// The types of a reservation's events, in the order of the log.

@@ -22,7 +22,7 @@ pub enum StartError {
 }
 
 const FAULTS: &str = "AEROALPES_FAULTS_TABLE";
-const TABLES: [(TableName, &str); 8] = [
+const TABLES: [(TableName, &str); 9] = [
     (event_store::TABLE, "AEROALPES_STREAMS_TABLE"),
     (projections::TABLE, "AEROALPES_VIEWS_TABLE"),
     (consumer::TABLE, "AEROALPES_PARKED_TABLE"),
@@ -30,6 +30,7 @@ const TABLES: [(TableName, &str); 8] = [
     (gds::TABLE, "AEROALPES_SEATS_TABLE"),
     (pagos::simulador::TABLE, "AEROALPES_LEDGER_TABLE"),
     (notices::TABLE, "AEROALPES_NOTICES_TABLE"),
+    (participant::REACTIONS, "AEROALPES_REACTIONS_TABLE"),
     (participant::TABLE, FAULTS),
 ];
 const FUNCTIONS: [(FunctionName, &str); 6] = [

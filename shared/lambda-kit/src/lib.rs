@@ -13,3 +13,10 @@ mod remote;
 pub use environment::{Environment, StartError};
 pub use logging::start as start_logging;
 pub use remote::RemoteConsumer;
+
+/// When the runtime ends an invocation.
+#[must_use]
+pub fn deadline(context: &lambda_runtime::Context) -> jiff::Timestamp {
+    let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(deadline).unwrap_or(jiff::Timestamp::MAX)
+}

@@ -5,10 +5,10 @@ use std::{slice, sync::Arc};
 use async_trait::async_trait;
 use aws_lambda_events::streams::KinesisEventResponse;
 use consumer::{Parked, Parking, Redrive, Redriven};
-use events::{Catalogue, Event};
+use events::{Catalogue, Context, Event};
 use notices::NOTIFIER;
 use ports::{CallError, FunctionName, Functions, LogRecord, TableError};
-use reserva_saga::ORCHESTRATOR;
+use reserva_saga::{ORCHESTRATOR, function_of};
 
 use crate::kinesis::{self, RetryBatch};
 
@@ -39,7 +39,9 @@ impl RemoteConsumer {
             parking: parking.clone(),
             catalogue: catalogue.clone(),
         };
-        [ORCHESTRATOR, NOTIFIER].map(remote).into()
+        let participants = Context::ALL.map(function_of);
+        let all = [ORCHESTRATOR, NOTIFIER].into_iter().chain(participants);
+        all.map(remote).collect()
     }
 
     async fn call(&self, record: &LogRecord) -> Result<(), Redriven> {

@@ -19,6 +19,7 @@ mod induced;
 mod policy;
 mod reactions;
 mod reactor;
+mod rules;
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,6 +33,7 @@ pub use induced::{Failure, FailureEvent, MOTIVO};
 pub use policy::{Policy, When};
 pub use reactions::{DueReactions, ReactionKey, Reactions, TABLE as REACTIONS};
 pub use reactor::{Reacted, Reactor, reaction_id};
+pub use rules::Rules;
 
 use induced::Failing;
 

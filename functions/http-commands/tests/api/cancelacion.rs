@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{Context, IdReserva, SagaMode};
+use events::{Context, IdReserva};
 use futures::executor::block_on;
+use gds::inventory::{self, Vuelo};
 use http_commands::MOTIVO;
 use http_testing::{Answer, LogDown, post, with_header};
+use pagos::simulador::{balance, ledger};
+use participant::Modo;
 use ports::memory::MemoryFunctions;
 use saga_engine::{Estado, What};
 use serde_json::{Value, json};
@@ -284,10 +287,7 @@ mod without_a_coordinator {
     use super::*;
 
     fn create(fixture: &Fixture) -> IdReserva {
-        let mut command = fixture.creation();
-        command.sagamode = SagaMode::Coreografia;
-        fixture.take(Context::Vuelos, &command);
-        command.subject
+        fixture.create_by_choreography()
     }
 
     fn with_key(fixture: &Fixture, id: IdReserva, key: &str, body: &str) -> Answer {
@@ -321,6 +321,60 @@ mod without_a_coordinator {
         assert_eq!(cancelled.get("prueba"), None);
         assert_eq!(fixture.run_started(), 0, "nobody coordinates");
         assert!(fixture.tables.all(saga_engine::TABLE).is_empty());
+    }
+
+    #[test]
+    fn money_and_seats_are_given_back_wherever_it_is() {
+        let fixture = Fixture::new();
+        let approved = create(&fixture);
+        fixture.run_choreography();
+        assert_eq!(fixture.events_of(approved), ALL_UNDONE[..4]);
+        let flight = Vuelo {
+            origen: "BOG".into(),
+            destino: "JFK".into(),
+            fecha_salida: "2022-11-22T13:10:00Z".parse().unwrap(),
+        };
+        let held = || {
+            block_on(inventory::read(&*fixture.tables, &flight))
+                .unwrap()
+                .held
+        };
+        assert_eq!(held(), 1);
+        cancel(&fixture, approved, "cambio de planes").accepted();
+        let at_once = create(&fixture);
+        cancel(&fixture, at_once, "cambio de planes").accepted();
+        fixture.run_choreography();
+        fixture.run_sagas();
+
+        let mut undone = fixture.events_of(approved).split_off(5);
+        undone.sort_unstable();
+        assert_eq!(undone, ALL_UNDONE[5..]);
+        for id in [approved, at_once] {
+            let movements = block_on(ledger(&*fixture.tables, &pagos::key(id))).unwrap();
+            assert!(balance(&movements).is_zero(), "{movements:?}");
+            let saga = fixture.saga(id);
+            assert_eq!(saga.estado, Estado::Compensada);
+        }
+        assert_eq!(held(), 0);
+    }
+
+    /// Who is to be paid does not answer, until the client has cancelled.
+    #[test]
+    fn a_payment_that_is_put_off_is_not_made_any_more() {
+        let fixture = Fixture::new();
+        let id = create(&fixture);
+        let faults = &fixture.faults;
+        block_on(faults.set(Context::Pagos, pagos::PAGAR_RESERVA, None, Modo::Error, 1)).unwrap();
+        fixture.run_choreography();
+        cancel(&fixture, id, "cambio de planes").accepted();
+        fixture.run_choreography();
+        fixture.clock.advance(Duration::from_mins(1));
+        fixture.run_reactions();
+        fixture.run_choreography();
+        fixture.run_sagas();
+        let movements = block_on(ledger(&*fixture.tables, &pagos::key(id))).unwrap();
+        assert!(balance(&movements).is_zero(), "{movements:?}");
+        assert_eq!(fixture.saga(id).estado, Estado::Compensada);
     }
 
     #[test]

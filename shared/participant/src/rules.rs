@@ -1,0 +1,42 @@
+//! What differs from one context to the next.
+
+use std::sync::Arc;
+
+use event_store::{Decider, EventStore};
+use events::Context;
+use ports::{Tables, World};
+
+use crate::{Failure, Faults, Participant, Policy, Reactor};
+
+/// The rules of a context: what it does about commands, and about what it hears of the others.
+pub struct Rules {
+    /// Which context it is.
+    pub context: Context,
+    /// What it does about commands.
+    pub decider: Arc<dyn Decider>,
+    /// How it fails when a test wants it to.
+    pub failure: Failure,
+    /// What it does about events of the others.
+    pub policies: Vec<Policy>,
+}
+
+impl Rules {
+    /// A context with these rules. `allows_tests` is whether tests may make it misbehave.
+    #[must_use]
+    pub fn reactor(
+        self,
+        store: EventStore,
+        tables: Arc<dyn Tables>,
+        world: World,
+        allows_tests: bool,
+    ) -> Reactor {
+        let participant = Participant {
+            store,
+            decider: self.decider,
+            failure: self.failure,
+            faults: allows_tests.then(|| Faults::new(tables.clone())),
+            world,
+        };
+        Reactor::new(self.context, participant, self.policies, tables)
+    }
+}
