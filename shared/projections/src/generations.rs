@@ -12,8 +12,12 @@ use serde_json::Value;
 
 use crate::TABLE;
 
-/// How long readers may go on with the generation they know. Whoever drops an old generation waits longer.
+/// How long readers go on with what they know of a view.
 const CACHED: Duration = Duration::from_secs(5);
+/// How long after a new generation was named readers go over to it, all of them at one moment. The old one is a little behind, so
+/// who is answered by several readers would else see things go back while some of them have not heard of the new one: it is longer
+/// than [`CACHED`], by more than the naming itself may take.
+pub(crate) const HANDOVER: SignedDuration = SignedDuration::from_secs(15);
 
 /// One generation of one view. Begins all its keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,11 +80,48 @@ pub(crate) async fn written(
         .collect())
 }
 
-/// Tells readers which generation of a view lives, remembering it for a few seconds.
+/// What a reader knows of a view.
+#[derive(Clone, Copy)]
+struct Known {
+    view: &'static str,
+    /// Since when.
+    at: Timestamp,
+    live: u32,
+    /// The generation before it, and until when that is the one to read.
+    before: Option<(u32, Timestamp)>,
+}
+
+impl Known {
+    fn from_alias(view: &'static str, at: Timestamp, alias: &Item) -> Self {
+        let until = alias.get("since").and_then(Value::as_str);
+        let until = until.and_then(|until| until.parse().ok());
+        Self {
+            view,
+            at,
+            live: number(alias, "live").unwrap_or(1),
+            before: number(alias, "retiring").zip(until),
+        }
+    }
+
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.at);
+        !age.is_negative() && age <= SignedDuration::try_from(CACHED).unwrap_or_default()
+    }
+
+    fn at(&self, now: Timestamp) -> Generation {
+        let before = self.before.filter(|(_, until)| now < *until);
+        Generation {
+            view: self.view,
+            number: before.map_or(self.live, |(before, _)| before),
+        }
+    }
+}
+
+/// Tells readers which generation of a view to read, remembering what they need for it for a few seconds.
 pub struct Generations {
     tables: Arc<dyn Tables>,
     clock: Arc<dyn Clock>,
-    known: Mutex<Vec<(Generation, Timestamp)>>,
+    known: Mutex<Vec<Known>>,
 }
 
 impl Generations {
@@ -94,40 +135,34 @@ impl Generations {
         }
     }
 
-    /// The live generation of `view`.
+    /// The generation of `view` to read now: the live one, or the one before it until its time is over.
     ///
     /// # Errors
     ///
     /// See [`TableError`].
     pub async fn live(&self, view: &'static str) -> Result<Generation, TableError> {
         let now = self.clock.now();
-        let fresh = |since: Timestamp| {
-            let age = now.duration_since(since);
-            !age.is_negative() && age <= SignedDuration::try_from(CACHED).unwrap_or_default()
-        };
-        if let Some((generation, _)) = self
+        let remembered = self
             .known()
             .iter()
-            .find(|(known, since)| known.view == view && fresh(*since))
-        {
-            return Ok(generation.clone());
+            .find(|known| known.view == view)
+            .copied();
+        if let Some(known) = remembered.filter(|known| known.is_fresh(now)) {
+            return Ok(known.at(now));
         }
         let alias = self
             .tables
             .get_one(&alias_key(view), Consistency::Eventual)
             .await?
             .unwrap_or_default();
-        let generation = Generation {
-            view,
-            number: number(&alias, "live").unwrap_or(1),
-        };
+        let read = Known::from_alias(view, now, &alias);
         let mut known = self.known();
-        known.retain(|(known, _)| known.view != view);
-        known.push((generation.clone(), now));
-        Ok(generation)
+        known.retain(|known| known.view != view);
+        known.push(read);
+        Ok(read.at(now))
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Vec<(Generation, Timestamp)>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, Vec<Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

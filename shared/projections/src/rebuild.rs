@@ -4,7 +4,7 @@
 //! begin ─► archive ─► log ─► switch ─► retire ─► drop
 //!   │         │        │       │         │        └ delete the old generation's items
 //!   │         │        │       │         └ the projector stops writing the old one, once no reader knows it any more
-//!   │         │        │       └ readers go over to the new one
+//!   │         │        │       └ readers go over to the new one, all of them a few seconds later
 //!   │         └────────┴ fold every event there ever was into the new one
 //!   └ from now on the projector writes both
 //! ```
@@ -30,11 +30,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::{Generation, Projector, TABLE, generations::alias_key, projector::Work};
+use crate::{
+    Generation, Projector, TABLE,
+    generations::{HANDOVER, alias_key},
+    projector::Work,
+};
 
 /// From when on both generations are surely written: clocks differ a little, and a record can be read a little after it arrived.
 const SETTLED: SignedDuration = SignedDuration::from_secs(10);
-/// No reader goes on with a generation for so long once another lives: that is how long one remembers it, and its longest request.
+/// No reader goes on with a generation for so long once another lives: until they go over to it ([`HANDOVER`]), and for as long as
+/// a request may take.
 const READERS: SignedDuration = SignedDuration::from_secs(30);
 /// No invocation of the projector takes so long.
 const WRITERS: SignedDuration = SignedDuration::from_secs(90);
@@ -109,12 +114,15 @@ pub enum RebuildError {
 struct Alias {
     /// Counts the writes; 0 if it is not there.
     rev: u64,
-    /// The generation that readers see.
+    /// The generation that readers see, or will from `since` on.
     live: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     building: Option<u32>,
+    /// The one before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     retiring: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Moment>,
     /// The greatest number ever used. None is used again: something late may still write to it.
     last: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,6 +136,7 @@ impl Default for Alias {
             live: 1,
             building: None,
             retiring: None,
+            since: None,
             last: 1,
             rebuild: None,
         }
@@ -398,7 +407,7 @@ impl Run<'_> {
                 Phase::Archive => self.archive().await?,
                 Phase::Log => self.log().await?,
                 Phase::Retire => {
-                    self.alias.retiring = None;
+                    (self.alias.retiring, self.alias.since) = (None, None);
                     true
                 }
                 Phase::Drop => self.drop_old().await?,
@@ -436,6 +445,11 @@ impl Run<'_> {
                 self.alias.building = None;
                 self.alias.retiring = Some(old);
                 self.alias.live = new;
+                self.alias.since = now
+                    .timestamp()
+                    .saturating_add(HANDOVER)
+                    .ok()
+                    .map(Moment::from);
             }
             Phase::Drop => self.alias.rebuild = None,
             Phase::Archive | Phase::Retire => {}

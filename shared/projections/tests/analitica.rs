@@ -18,7 +18,7 @@ use events::{Catalogue, Context, vuelos::EstadoReserva};
 use futures::{FutureExt, executor::block_on};
 use jiff::{ToSpan, civil::Date};
 use plain::plainly;
-use ports::{LogRecord, Tables};
+use ports::{Key, LogRecord, Path, Tables, Update};
 use projections::{
     Generation, View,
     views::analitica::{self, Analitica, Dia},
@@ -135,6 +135,30 @@ fn a_report_reads_on_past_the_counters_of_one_read() {
             [(EstadoReserva::Pendiente, u64::from(LANES))].into()
         );
     }
+}
+
+#[test]
+fn counters_that_are_read_at_different_moments_count_nobody_twice() {
+    let bench = Bench::new();
+    let add = |lane: &str, numbers: &[(&str, i64)]| {
+        let key = Key::new(
+            projections::TABLE,
+            "analitica.1#cuentas",
+            format!("2026-01-31#{lane}"),
+        );
+        let update = numbers.iter().fold(Update::of(key), |update, (name, by)| {
+            update.add(Path::of(*name), *by)
+        });
+        block_on(bench.tables.write(&update.into())).unwrap();
+    };
+    // Two were approved, one of which was made in a lane that was read too early.
+    add("0", &[("Pendiente", 1)]);
+    add("1", &[("Pendiente", -2), ("Aprobada", 2)]);
+    let seen = || pivot(&bench, "2026-01-31", "2026-01-31").remove(0);
+    assert_eq!(seen().cuentas, [(EstadoReserva::Aprobada, 1)].into());
+    assert_eq!(seen().total(), 1);
+    add("0", &[("Pendiente", 1)]);
+    assert_eq!(seen().cuentas, [(EstadoReserva::Aprobada, 2)].into());
 }
 
 #[test]

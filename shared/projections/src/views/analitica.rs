@@ -87,18 +87,29 @@ pub async fn pivot(
     let end = format!("{to}~");
     let groups = counters::read(tables, generation, &from.to_string(), &end).await?;
     let days = groups.into_iter().filter_map(|(group, numbers)| {
-        let cuentas = EstadoReserva::ALL.into_iter().filter_map(|estado| {
-            let count = numbers.get(estado.name()).copied().unwrap_or(0);
-            u64::try_from(count)
-                .ok()
-                .filter(|count| *count > 0)
-                .map(|count| (estado, count))
-        });
         let dia = Dia {
             dia: group.parse().ok()?,
-            cuentas: cuentas.collect(),
+            cuentas: cuentas(&numbers),
         };
         (dia.total() > 0).then_some(dia)
     });
     Ok(days.collect())
+}
+
+/// Lanes are not read at one moment: a reservation may be seen to leave a state that it was not yet seen to come to, and that state's
+/// number be less than nothing. Then it is counted nowhere, so that the total is never too high, and later falls.
+fn cuentas(numbers: &BTreeMap<String, i64>) -> BTreeMap<EstadoReserva, u64> {
+    let number = |estado: EstadoReserva| numbers.get(estado.name()).copied().unwrap_or(0);
+    let states = EstadoReserva::ALL.into_iter();
+    let mut unseen: i64 = states.clone().map(|estado| number(estado).min(0)).sum();
+    let counted = states.filter_map(|estado| {
+        let seen = number(estado).max(0);
+        let count = (seen + unseen).max(0);
+        unseen = (seen + unseen).min(0);
+        u64::try_from(count)
+            .ok()
+            .filter(|count| *count > 0)
+            .map(|count| (estado, count))
+    });
+    counted.collect()
 }

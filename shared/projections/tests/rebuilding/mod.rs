@@ -46,14 +46,17 @@ pub enum Bug {
     OnlyTheLiveIsWritten,
     /// Where a shard is gone on with is forgotten: what is in the log and not in the archive is not replayed.
     ArchiveAlone,
+    /// Readers go over to the new generation when they hear of it, each at another time.
+    EachAtItsOwnTime,
 }
 
 impl Bug {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::TipNotPassed,
         Self::WaitsForNobody,
         Self::OnlyTheLiveIsWritten,
         Self::ArchiveAlone,
+        Self::EachAtItsOwnTime,
     ];
 }
 
@@ -334,63 +337,68 @@ impl LogReader for Reader {
     }
 }
 
-/// The tables of a projector that does not look at what is being built.
-struct OnlyTheLive(Arc<dyn Tables>);
+/// The tables of somebody who does not look at this attribute.
+struct Blind(&'static str, Arc<dyn Tables>);
 
 #[async_trait]
-impl Tables for OnlyTheLive {
+impl Tables for Blind {
     async fn get(
         &self,
         keys: &[Key],
         consistency: Consistency,
     ) -> Result<Vec<Option<Item>>, TableError> {
-        let mut items = self.0.get(keys, consistency).await?;
+        let mut items = self.1.get(keys, consistency).await?;
         for item in items.iter_mut().flatten() {
-            item.remove("building");
+            item.remove(self.0);
         }
         Ok(items)
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
-        self.0.write(write).await
+        self.1.write(write).await
     }
 
     async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.0.transact(writes).await
+        self.1.transact(writes).await
     }
 
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.0.query(query).await
+        self.1.query(query).await
     }
 
     async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.0.scan(table, after).await
+        self.1.scan(table, after).await
     }
 }
 
-/// Somebody who looks at the views all the time, and remembers what was seen.
+/// Somebody who looks at the views all the time, and remembers what was seen. Several processes answer, each with a memory of its own
+/// of which generation lives.
 struct Watcher {
-    generations: Generations,
+    processes: [Generations; 3],
     seen: BTreeMap<IdReserva, usize>,
     counted: u64,
 }
 
 impl Watcher {
     fn new(system: &System) -> Self {
-        let (tables, clock) = (
-            system.bench.tables.clone(),
-            system.bench.world.clock.clone(),
-        );
+        let process = || {
+            let mut tables: Arc<dyn Tables> = system.bench.tables.clone();
+            if system.bug == Some(Bug::EachAtItsOwnTime) {
+                tables = Arc::new(Blind("since", tables));
+            }
+            Generations::new(tables, system.bench.world.clock.clone())
+        };
         Self {
-            generations: Generations::new(tables, clock),
+            processes: [process(), process(), process()],
             seen: BTreeMap::new(),
             counted: 0,
         }
     }
 
     /// Looks at one reservation and at the pivot; nothing that was seen may be gone.
-    fn look(&mut self, system: &System, subject: IdReserva) -> Result<(), String> {
-        let generation = block_on(self.generations.live(reservas::NAME)).unwrap();
+    fn look(&mut self, system: &System, subject: IdReserva, dice: &Dice) -> Result<(), String> {
+        let process = dice.pick(&self.processes).unwrap();
+        let generation = block_on(process.live(reservas::NAME)).unwrap();
         let fila = block_on(reservas::one(&*system.bench.tables, &generation, subject)).unwrap();
         let progress = fila.map_or(0, |fila| match fila.estado {
             Some(EstadoReserva::Cancelada) => 4,
@@ -405,7 +413,7 @@ impl Watcher {
                 "{generation}: {subject} went back from {before} to {progress}"
             ));
         }
-        let generation = block_on(self.generations.live(analitica::NAME)).unwrap();
+        let generation = block_on(process.live(analitica::NAME)).unwrap();
         let counted = pivot(&system.bench.tables, &generation).values().sum();
         if counted < self.counted {
             return Err(format!(
@@ -487,7 +495,7 @@ pub fn run(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
 
 impl Play<'_> {
     fn play(&mut self) -> Result<(), String> {
-        let mut watchers = [Watcher::new(&self.system), Watcher::new(&self.system)];
+        let mut watcher = Watcher::new(&self.system);
         for step in 0.. {
             if step > 60_000 {
                 return Err("the run does not end".into());
@@ -522,8 +530,7 @@ impl Play<'_> {
             self.settle(stepped);
             if self.made > 0 && self.dice.one_in(3) {
                 let subject = id(u128::from(1 + self.dice.below(self.made)));
-                let which = usize::from(self.dice.one_in(2));
-                watchers[which].look(&self.system, subject)?;
+                watcher.look(&self.system, subject, self.dice)?;
             }
             if self.rebuilt && idle {
                 break;
@@ -580,7 +587,7 @@ impl Play<'_> {
             let mut tables: Arc<dyn Tables> =
                 Arc::new(self.faults.tables(self.system.bench.tables.clone()));
             if self.system.bug == Some(Bug::OnlyTheLiveIsWritten) {
-                tables = Arc::new(OnlyTheLive(tables));
+                tables = Arc::new(Blind("building", tables));
             }
             let projector = projector(tables, self.system.bench.world.clone());
             let records = batch.clone();
