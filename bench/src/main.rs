@@ -7,6 +7,7 @@ mod load;
 mod peers;
 mod plan;
 mod process;
+mod replay;
 mod report;
 mod runtime_api;
 mod sagas;
@@ -90,6 +91,9 @@ fn measure(plan: &Plan) -> Result<Report> {
     let load = part("the API on the local runtime", || {
         load::run(&shop, rounds.requests)
     })?;
+    let replay = part("replays", || {
+        tokio.block_on(replay::measure(&sample, rounds))
+    })?;
     let durations = durations(&starts, &warm, &sagas_load)?;
     let definition = reserva_saga::current();
     let tasks = definition.steps.iter();
@@ -109,6 +113,7 @@ fn measure(plan: &Plan) -> Result<Report> {
         peers,
         warm,
         load,
+        replay,
         sagas,
     })
 }

@@ -52,6 +52,8 @@ pub struct Rounds {
     pub sagas: [usize; 2],
     /// Sagas of an engine in memory in one turn.
     pub sagas_per_turn: usize,
+    /// Reservations whose events are replayed in memory.
+    pub replayed: usize,
 }
 
 impl Plan {
@@ -70,6 +72,7 @@ impl Plan {
                 requests: 100,
                 sagas: [30, 60],
                 sagas_per_turn: 100,
+                replayed: 1_000,
             }
         } else {
             Rounds {
@@ -80,6 +83,7 @@ impl Plan {
                 requests: 500,
                 sagas: [200, 400],
                 sagas_per_turn: 500,
+                replayed: 10_000,
             }
         }
     }

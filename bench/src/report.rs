@@ -8,6 +8,7 @@ use crate::{
     calls::Calls,
     load::Load,
     peers::{self, Peers},
+    replay::Replay,
     sagas::report::Sagas,
     starts::{PEER_OF_PYTHON, PYTHON, Start, Warm},
     stats::ratio,
@@ -29,6 +30,7 @@ pub struct Report {
     pub peers: Peers,
     pub warm: Vec<Warm>,
     pub load: Vec<Load>,
+    pub replay: Replay,
     pub sagas: Sagas,
 }
 
@@ -185,6 +187,19 @@ impl Report {
                 );
             }
         }
+        for view in &self.replay.views {
+            row(
+                &format!(
+                    "events a second, rebuilding `{}`: folded alone · archive to table in memory · on the local runtime",
+                    view.view
+                ),
+                format!(
+                    "{:.0} · {:.0} · {:.0}",
+                    view.folded, view.in_memory, view.at_endpoint
+                ),
+                "limited by the processor · the same · the emulator".to_owned(),
+            );
+        }
         for (what, measured, other) in self.sagas.rows() {
             row(what, measured, other);
         }
@@ -210,6 +225,7 @@ impl Report {
         self.write_peers(&mut text);
         self.write_python(&mut text);
         self.write_load(&mut text);
+        self.write_replay(&mut text);
         self.sagas.write(&mut text);
         text
     }
@@ -250,6 +266,27 @@ impl Report {
                 size(start.zip, TARGET_ZIP),
             );
         }
+    }
+
+    fn write_replay(&self, text: &mut String) {
+        let _ = write!(
+            text,
+            "\n### Replays\n\nEvents a second, while a view is built anew: {} events of {} reservations in memory, and what the archive of the \
+             local runtime had.\n\n| view | folded alone | archive to table, in memory | archive to table, on the local runtime | of events |\n\
+             | --- | --- | --- | --- | --- |\n",
+            self.replay.events, self.replay.reservations
+        );
+        for view in &self.replay.views {
+            let _ = writeln!(
+                text,
+                "| {} | {:.0} | {:.0} | {:.0} | {} |",
+                view.view, view.folded, view.in_memory, view.at_endpoint, view.archived
+            );
+        }
+        text.push_str(
+            "\nFolding alone is limited by reading JSON, of events and of rows; in memory, by packing and unpacking the archive as well; on the \
+             local runtime, by the emulator, which answers one request at a time.\n",
+        );
     }
 
     fn write_calls(&self, text: &mut String) {

@@ -1,0 +1,154 @@
+//! How fast a view is built anew: folding alone, over twins in memory, and from the archive to tables at the endpoint.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, anyhow, bail};
+use archive::Archive;
+use event_store::{EventStore, StreamReader};
+use events::{Catalogue, Event, IdReserva, Payload};
+use lambda_kit::Environment;
+use ports::{
+    Item, LogReader, LogRecord, Tables, World,
+    memory::{self, MemoryLog, MemoryObjects, MemoryTables},
+};
+use projections::{Phase, Projector, Rebuilder, View, registry};
+use serde::Serialize;
+use serde_json::{Value, json};
+use vuelos::Vuelos;
+
+use crate::{
+    commands,
+    plan::Rounds,
+    stats::{Samples, per_second},
+};
+
+/// As many records as the archiver puts in one object, about.
+const BATCH: usize = 500;
+
+#[derive(Debug, Serialize)]
+pub struct Replay {
+    /// What was made up: its reservations, and the events of them.
+    pub reservations: usize,
+    pub events: usize,
+    pub views: Vec<ViewReplay>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ViewReplay {
+    pub view: &'static str,
+    /// Events a second that are decoded and folded, and nothing else.
+    pub folded: f64,
+    /// Events a second from an archive to a table, both in memory.
+    pub in_memory: f64,
+    /// Events that the archive of the local runtime had, and how many of them a second were replayed to its tables.
+    pub archived: u64,
+    pub at_endpoint: f64,
+}
+
+pub async fn measure(sample: &Value, rounds: Rounds) -> Result<Replay> {
+    let log = history(sample, rounds.replayed).await?;
+    let records = log.records();
+    let environment = Environment::load().await;
+    let mut views = vec![];
+    for view in registry() {
+        let mut folding = Samples::default();
+        for _ in 0..5 {
+            folding.push(fold(&*view, &records)?);
+        }
+        let folded = per_second(
+            records.len(),
+            Duration::from_secs_f64(folding.median() / 1_000.0),
+        );
+        let (world, _) = memory::world(1);
+        let archive = Archive::new(Arc::new(MemoryObjects::new()));
+        for batch in records.chunks(BATCH) {
+            archive.store(batch).await?;
+        }
+        let tables = Arc::new(MemoryTables::new());
+        let rebuilder = rebuilder(tables, archive, log.clone(), world);
+        let (events, elapsed) = replay(&rebuilder, view.name()).await?;
+        let in_memory = per_second(usize::try_from(events)?, elapsed);
+
+        let archive = Archive::new(environment.archive()?);
+        let log = environment.log_reader()?;
+        let rebuilder = self::rebuilder(environment.tables(), archive, log, environment.world());
+        let (archived, elapsed) = replay(&rebuilder, view.name()).await?;
+        rebuilder.abandon(view.name()).await?;
+        views.push(ViewReplay {
+            view: view.name(),
+            folded,
+            in_memory,
+            archived,
+            at_endpoint: per_second(usize::try_from(archived)?, elapsed),
+        });
+    }
+    Ok(Replay {
+        reservations: rounds.replayed,
+        events: records.len(),
+        views,
+    })
+}
+
+fn rebuilder(
+    tables: Arc<dyn Tables>,
+    archive: Archive,
+    log: Arc<dyn LogReader>,
+    world: World,
+) -> Rebuilder {
+    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+    Rebuilder {
+        projector: Projector::new(tables, reader, world, registry()),
+        archive,
+        log,
+    }
+}
+
+/// Replays the archive, and leaves off where the log would come next.
+async fn replay(rebuilder: &Rebuilder, view: &str) -> Result<(u64, Duration)> {
+    let start = Instant::now();
+    loop {
+        let progress = rebuilder.run(view, Duration::ZERO).await?;
+        match progress.phase {
+            Some(Phase::Archive) => {}
+            Some(Phase::Log) => return Ok((progress.events, start.elapsed())),
+            other => bail!("{view} is at {other:?}"),
+        }
+    }
+}
+
+/// Decodes and folds, a reservation after the other as they come.
+fn fold(view: &dyn View, records: &[LogRecord]) -> Result<Duration> {
+    let catalogue = Catalogue::current();
+    let start = Instant::now();
+    let mut rows: BTreeMap<IdReserva, Item> = BTreeMap::new();
+    for record in records {
+        let (event, payload): (Event, Payload) = Event::decode(&record.data, &catalogue)
+            .map_err(|error| anyhow!("our own event: {error}"))?;
+        let row = rows.entry(event.subject).or_default();
+        view.fold(row, &event, &payload)?;
+    }
+    Ok(start.elapsed())
+}
+
+/// Reservations that are made, approved and cancelled, with the log of them.
+async fn history(sample: &Value, reservations: usize) -> Result<Arc<MemoryLog>> {
+    let (world, _) = memory::world(1);
+    let tables = Arc::new(MemoryTables::new());
+    let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
+    let store = EventStore::new(tables, log.clone(), world, Catalogue::current());
+    for _ in 0..reservations {
+        let create = commands::create(sample)?;
+        let subject = create.subject;
+        store.handle(&Vuelos, &create).await?;
+        let approve = commands::command(vuelos::APROBAR_RESERVA, subject, json!({}));
+        store.handle(&Vuelos, &approve).await?;
+        let cancel = json!({ "motivo": "bench" });
+        let cancel = commands::command(vuelos::CANCELAR_RESERVA, subject, cancel);
+        store.handle(&Vuelos, &cancel).await?;
+    }
+    Ok(log)
+}
