@@ -152,7 +152,7 @@ drop() { # drop LABEL command…: deletes one thing, and takes "there is none" f
 }
 
 # The tables that outlive the stack, as the template has them.
-kept_tables=(streams parked sagas seats ledger notices)
+kept_tables=(streams parked sagas seats ledger reactions notices)
 
 if [ -n "$teardown" ]; then
   settle

@@ -138,6 +138,7 @@ impl Deployment<'_> {
             ("AEROALPES_SAGAS_TABLE", output("SagasTable")?),
             ("AEROALPES_SEATS_TABLE", output("SeatsTable")?),
             ("AEROALPES_LEDGER_TABLE", output("LedgerTable")?),
+            ("AEROALPES_REACTIONS_TABLE", output("ReactionsTable")?),
             ("AEROALPES_NOTICES_TABLE", output("NoticesTable")?),
             ("AEROALPES_NOTICES_TOPIC", output("NoticesTopic")?),
             // deploy.sh has emulators take tests.

@@ -82,6 +82,7 @@ pub fn tick(workspace: &Workspace, mut args: Args) -> Result<()> {
         r#"{"tarea":"barrido","antiguedad_segundos":0}"#,
         r#"{"tarea":"estacionados"}"#,
         r#"{"tarea":"despertar"}"#,
+        r#"{"tarea":"reacciones"}"#,
         r#"{"tarea":"reconstruir"}"#,
     ];
     for task in tasks {

@@ -3,6 +3,7 @@
 mod barrido;
 mod despertar;
 mod estacionados;
+mod reacciones;
 mod reconstruir;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use event_store::EventStore;
 use lambda_kit::{RemoteConsumer, metrics::Metrics};
 use lambda_runtime::Diagnostic;
+use participant::Reactions;
 use ports::{Functions, Objects, Tables, World};
 use projections::Projector;
 use saga_engine::Sagas;
@@ -30,6 +32,8 @@ pub enum Task {
     Estacionados {},
     /// Move on the sagas whose time has come.
     Despertar {},
+    /// Have the contexts do what they put off, and see to deadlines.
+    Reacciones {},
     /// Have the rebuilds of views go on that nobody goes on with.
     Reconstruir {},
 }
@@ -73,6 +77,19 @@ pub enum Done {
         /// Sagas that wait for a person.
         atascadas: usize,
     },
+    /// Of what the contexts put off.
+    Reacciones {
+        /// Reactions whose time had come.
+        encontradas: usize,
+        /// Reactions that are done.
+        hechas: usize,
+        /// Reactions that were tried in vain, and are put off once more.
+        aplazadas: usize,
+        /// Reactions that nobody could be asked to do, and stay due.
+        fallidas: usize,
+        /// Since when the longest waiting one waited.
+        mas_antigua: Option<String>,
+    },
     /// Of going on with rebuilds.
     Reconstruir {
         /// The views whose rebuild was begun, and goes on now.
@@ -112,10 +129,12 @@ pub struct App {
     pub projector: Projector,
     /// The other consumers, to try again what is parked for them.
     pub remote: Vec<RemoteConsumer>,
-    /// The functions, to have sagas and rebuilds go on.
+    /// The functions, to have sagas, contexts and rebuilds go on.
     pub functions: Arc<dyn Functions>,
     /// The sagas.
     pub sagas: Sagas,
+    /// What the contexts put off.
+    pub reactions: Reactions,
     /// Name of the stack, which begins the functions' names.
     pub stack: String,
     /// What operators look at.
@@ -138,6 +157,7 @@ impl App {
             } => self.barrido(antiguedad_segundos).await,
             Task::Estacionados {} => self.estacionados().await,
             Task::Despertar {} => self.despertar().await,
+            Task::Reacciones {} => self.reacciones().await,
             Task::Reconstruir {} => self.reconstruir().await,
         }
     }

@@ -6,6 +6,7 @@ use event_store::{EventStore, StreamReader};
 use events::Catalogue;
 use lambda_kit::{Environment, RemoteConsumer, metrics::Metrics};
 use lambda_runtime::{LambdaEvent, service_fn};
+use participant::Reactions;
 use ports::Functions;
 use projections::Projector;
 use reserva_saga::definitions;
@@ -30,6 +31,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         remote: RemoteConsumer::all(&functions, projector.parking(), &catalogue),
         functions,
         projector,
+        reactions: Reactions::new(tables.clone(), world.clone()),
         sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
         store: EventStore::new(tables.clone(), log, world.clone(), catalogue),
         metrics: Metrics::in_the_log(environment.stack()?),

@@ -11,5 +11,6 @@
 mod barrido;
 mod despertar;
 mod estacionados;
+mod reacciones;
 mod reconstruir;
 mod support;

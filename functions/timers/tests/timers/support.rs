@@ -10,6 +10,7 @@ use event_store::{EventStore, Handled, StreamReader};
 use events::{Catalogue, Command, CommandId, IdCorrelacion, IdReserva, SagaMode};
 use futures::executor::block_on;
 use lambda_kit::{RemoteConsumer, metrics::Metrics};
+use participant::Reactions;
 use ports::{
     Functions, Log, LogError, SequenceNumber, Tables, World,
     memory::{ManualClock, MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, world},
@@ -83,6 +84,7 @@ impl Fixture {
             remote: RemoteConsumer::all(&remote, projector.parking(), &Catalogue::current()),
             functions: remote,
             projector,
+            reactions: Reactions::new(tables.clone(), world.clone()),
             sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
             tables,
             world: world.clone(),
@@ -106,32 +108,41 @@ impl Fixture {
 
     /// Makes a reservation whose event is committed, and not in the log.
     pub(crate) fn pending(&self) -> String {
-        let id = IdReserva(self.world.ids.fresh());
+        let command = self.creation(SagaMode::Orquestacion);
+        let id = command.subject;
         self.refuse(&id.to_string(), true);
-        let command = Command {
+        assert!(!self.make(&command), "it cannot be published");
+        self.refuse(&id.to_string(), false);
+        id.to_string()
+    }
+
+    /// Makes a reservation that nobody coordinates.
+    pub(crate) fn choreographed(&self) -> IdReserva {
+        let command = self.creation(SagaMode::Coreografia);
+        assert!(self.make(&command), "it is published");
+        command.subject
+    }
+
+    fn creation(&self, sagamode: SagaMode) -> Command {
+        Command {
             id: CommandId(self.world.ids.fresh()),
             kind: vuelos::CREAR_RESERVA.into(),
-            subject: id,
+            subject: IdReserva(self.world.ids.fresh()),
             correlationid: IdCorrelacion(self.world.ids.fresh()),
             causationid: None,
             prueba: false,
-            sagamode: SagaMode::Orquestacion,
+            sagamode,
             traceparent: None,
             data: serde_json::from_str(SAMPLE).unwrap(),
-        };
-        let handled = block_on(self.app.store.handle(&Vuelos, &command)).unwrap();
-        assert!(
-            matches!(
-                handled,
-                Handled::Committed {
-                    appended: false,
-                    ..
-                }
-            ),
-            "{handled:?}"
-        );
-        self.refuse(&id.to_string(), false);
-        id.to_string()
+        }
+    }
+
+    /// Makes a reservation; whether its event is in the log.
+    fn make(&self, command: &Command) -> bool {
+        match block_on(self.app.store.handle(&Vuelos, command)).unwrap() {
+            Handled::Committed { appended, .. } => appended,
+            refused @ Handled::Rejected(_) => panic!("{refused:?}"),
+        }
     }
 
     pub(crate) fn refuse(&self, id: &str, refuse: bool) {
