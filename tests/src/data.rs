@@ -47,6 +47,12 @@ pub fn paid_with(mut body: Value, medio: &str) -> Value {
     body
 }
 
+/// The same, carried by events alone.
+pub fn by_choreography(mut body: Value) -> Value {
+    body["saga"] = "coreografia".into();
+    body
+}
+
 /// The flights of a journey, a leg each.
 pub fn flights(body: &Value) -> Vec<Vuelo> {
     let mut found = vec![];

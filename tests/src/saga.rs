@@ -221,13 +221,15 @@ impl Stack {
         sagas.iter().filter(|saga| is_at_rest(saga)).count()
     }
 
-    /// Wakes sagas whose time has come, unless that was done just now. One that fails shows in sagas that do not get on.
+    /// Wakes sagas and resumes reactions whose time has come, unless that was done just now. One that fails shows in sagas that do not get on.
     pub fn tick(&self) {
         let Ok(mut last) = LAST_TICK.try_lock() else {
             return;
         };
         if last.is_none_or(|last| last.elapsed() >= TICK) {
-            self.invoke("timers", &json!({ "tarea": "despertar" }));
+            for tarea in ["despertar", "reacciones"] {
+                self.invoke("timers", &json!({ "tarea": tarea }));
+            }
             *last = Some(Instant::now());
         }
     }

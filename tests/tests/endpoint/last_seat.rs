@@ -2,8 +2,9 @@
 
 use std::{sync::Barrier, time::Instant};
 
-use e2e::{Api, Booked, Outcome, Stack, amount, at_its_own_time, flights, sample};
+use e2e::{Api, Booked, Outcome, Stack, amount, at_its_own_time, by_choreography, flights, sample};
 use gds::inventory::Vuelo;
+use serde_json::Value;
 
 /// Pairs that are booked at a time, and come to rest before the next: sagas of other tests wait in the same log.
 const AT_ONCE: usize = 10;
@@ -22,10 +23,10 @@ fn race(api: &Api, body: &str) -> [Booked; 2] {
 }
 
 /// Some races at once; how often the first of the pair won.
-fn races(stack: &Stack, count: usize) -> usize {
+fn races(stack: &Stack, count: usize, make: fn(Value) -> Value) -> usize {
     let made: Vec<(Vuelo, [Booked; 2])> = std::thread::scope(|scope| {
         let of_one_seat = || {
-            let body = at_its_own_time(sample());
+            let body = make(at_its_own_time(sample()));
             let vuelo = flights(&body).remove(0);
             stack.set_seats(&vuelo, 1);
             let pair = race(&stack.api, &body.to_string());
@@ -51,13 +52,22 @@ fn races(stack: &Stack, count: usize) -> usize {
 
 #[test]
 fn the_last_seat_goes_to_one_of_two() {
+    race_for_each(|body| body);
+}
+
+#[test]
+fn by_choreography_it_goes_to_one_of_two() {
+    race_for_each(by_choreography);
+}
+
+fn race_for_each(make: fn(Value) -> Value) {
     let stack = Stack::from_env();
     let pairs = amount("AEROALPES_E2E_RACE", 30);
     let clock = Instant::now();
     let (mut left, mut first_won) = (pairs, 0);
     while left > 0 {
         let now = left.min(AT_ONCE);
-        first_won += races(&stack, now);
+        first_won += races(&stack, now, make);
         left -= now;
     }
     println!(

@@ -14,6 +14,7 @@ mod archive;
 mod bad_input;
 mod book;
 mod cancellation;
+mod choreography;
 mod crash;
 mod deadline;
 mod health_and_docs;

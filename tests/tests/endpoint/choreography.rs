@@ -1,0 +1,350 @@
+//! Reservations that nobody coordinates: events alone carry them, and money and seats agree with them all the same.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use e2e::{
+    Booked, Falla, Fate, Order, Outcome, Stack, amount, at_its_own_time, by_choreography,
+    eventually, flights, journeys, paid_with, sample, side_by_side, unique,
+};
+use events::{Catalogue, CommandId, Context, Event, StreamId};
+use participant::reaction_id;
+use saga_engine::Estado;
+use serde_json::{Value, json};
+
+const SENDERS: usize = 8;
+/// Each happens to two of these reservations, one with a coordinator and one without.
+const FATES: [Fate; 5] = [
+    Fate::Good,
+    Fate::Declined,
+    Fate::Good,
+    Fate::NoSeat,
+    Fate::Cancelled,
+];
+
+fn journey(medio: &str) -> Value {
+    by_choreography(paid_with(at_its_own_time(sample()), medio))
+}
+
+/// Books one for which a participant misbehaves, from the first command on.
+fn with(stack: &Stack, falla: Falla) -> (Value, Booked) {
+    let key = unique("coreografia");
+    stack.misbehave(stack.reservation_of(&key), falla);
+    let body = journey("tok_visa");
+    let booked = stack.booked_as(&key, &body);
+    (body, booked)
+}
+
+/// Waits until a reservation is undone, which may have been complete before; what became of it.
+fn undone(stack: &Stack, booked: Booked) -> Outcome {
+    eventually("the reservation is undone", || {
+        stack.tick();
+        let saga = stack.api.get(&format!("/sagas/{}", booked.saga));
+        (saga.status == 200 && saga.json()["estado"] == "Compensada").then_some(())
+    });
+    stack.outcome(booked)
+}
+
+/// All events of a reservation, of every context.
+fn events(stack: &Stack, booked: Booked) -> Vec<Event> {
+    let texts = stack.committed(booked.id).into_iter();
+    let decoded = texts.map(|text| Event::decode(&text, &Catalogue::current()).unwrap().0);
+    decoded.collect()
+}
+
+fn of_kind<'a>(events: &'a [Event], kind: &str) -> &'a Event {
+    let mut of_kind = events.iter().filter(|event| event.kind == kind);
+    let found = of_kind.next().expect(kind);
+    assert!(of_kind.next().is_none(), "one {kind} only");
+    found
+}
+
+/// The types of event that a saga has heard of.
+fn heard(saga: &Value) -> BTreeSet<&str> {
+    let lines = saga["log"].as_array().unwrap().iter();
+    lines.filter_map(|line| line["evento"].as_str()).collect()
+}
+
+#[track_caller]
+fn assert_told(stack: &Stack, booked: Booked, estado: &str, kinds: &[&str]) {
+    let saga = stack.saga(booked);
+    assert_eq!(saga["modo"], "coreografia", "{saga}");
+    assert_eq!(saga["estado"], estado, "{saga}");
+    let heard = heard(&saga);
+    for kind in kinds {
+        assert!(heard.contains(kind), "{kind}: {saga}");
+    }
+}
+
+#[test]
+fn a_reservation_is_charged_seated_and_approved_by_events_alone() {
+    let stack = Stack::from_env();
+    let body = journey("tok_visa");
+    let booked = stack.booked(&body);
+    let beside = stack.booked(&paid_with(at_its_own_time(sample()), "tok_visa"));
+    assert_eq!(stack.outcome(booked), Outcome::APPROVED);
+    assert_eq!(stack.seats(&flights(&body)[0]).held, 1);
+    let kinds = [
+        "ReservaCreada",
+        "ReservaPagada",
+        "ReservaGDSConfirmada",
+        "ReservaAprobada",
+    ];
+    assert_told(&stack, booked, "Completada", &kinds);
+
+    // Each step was caused by the event before it, through a policy.
+    let carried = events(&stack, booked);
+    let steps = [
+        ("ReservaCreada", pagos::PAGAR_RESERVA, "ReservaPagada"),
+        (
+            "ReservaPagada",
+            gds::CONFIRMAR_RESERVA,
+            "ReservaGDSConfirmada",
+        ),
+        (
+            "ReservaGDSConfirmada",
+            vuelos::APROBAR_RESERVA,
+            "ReservaAprobada",
+        ),
+    ];
+    for (cause, command, effect) in steps {
+        let command = reaction_id(of_kind(&carried, cause), command);
+        assert_eq!(of_kind(&carried, effect).causationid, command.0, "{effect}");
+    }
+    // And none of those that its coordinator moves.
+    assert_eq!(stack.outcome(beside), Outcome::APPROVED);
+    let moved = events(&stack, beside);
+    assert_eq!(stack.saga(beside)["modo"], "orquestacion");
+    for (cause, command, effect) in steps {
+        let CommandId(command) = reaction_id(of_kind(&moved, cause), command);
+        assert_ne!(of_kind(&moved, effect).causationid, command, "{effect}");
+    }
+}
+
+#[test]
+fn what_is_declined_is_cancelled_and_nothing_is_charged() {
+    let stack = Stack::from_env();
+    let body = journey("tok_rechazada");
+    let booked = stack.booked(&body);
+    assert_eq!(stack.outcome(booked), Outcome::NOT_CHARGED);
+    assert_eq!(stack.seats(&flights(&body)[0]).held, 0);
+    assert_told(
+        &stack,
+        booked,
+        "Compensada",
+        &["PagoFallido", "ReservaCancelada"],
+    );
+}
+
+#[test]
+fn without_a_seat_money_comes_back() {
+    let stack = Stack::from_env();
+    let body = journey("tok_visa");
+    let vuelo = &flights(&body)[0];
+    stack.set_seats(vuelo, 0);
+    let booked = stack.booked(&body);
+    assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
+    let seats = stack.seats(vuelo);
+    assert_eq!((seats.held, seats.free), (0, 0));
+    let kinds = ["ConfirmacionFallida", "ReservaCancelada", "PagoRevertido"];
+    assert_told(&stack, booked, "Compensada", &kinds);
+}
+
+#[test]
+fn an_approval_that_fails_undoes_everything() {
+    let stack = Stack::from_env();
+    let falla = Falla {
+        contexto: "vuelos",
+        comando: "AprobarReserva",
+        modo: "falla",
+        veces: 1,
+    };
+    let (body, booked) = with(&stack, falla);
+    assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
+    assert_eq!(stack.seats(&flights(&body)[0]).held, 0);
+    let kinds = ["AprobacionReservaFallida", "ConfirmacionGDSRevertida"];
+    assert_told(&stack, booked, "Compensada", &kinds);
+}
+
+#[test]
+fn who_is_silent_for_a_while_is_asked_again() {
+    let stack = Stack::from_env();
+    let silent = |contexto, comando| Falla {
+        contexto,
+        comando,
+        modo: "silencio",
+        veces: 2,
+    };
+    let all = [
+        silent("pagos", "PagarReserva"),
+        silent("gds", "ConfirmarReserva"),
+        silent("vuelos", "AprobarReserva"),
+    ];
+    let booked = all.map(|falla| with(&stack, falla).1);
+    assert_eq!(stack.outcomes(&booked), [Outcome::APPROVED; 3]);
+}
+
+#[test]
+fn a_provider_that_fails_twice_charges_once_here_too() {
+    let stack = Stack::from_env();
+    let booked = stack.booked(&journey("tok_intermitente"));
+    assert_eq!(stack.outcome(booked), Outcome::APPROVED);
+}
+
+/// It charges, and never says so. The deadline is brought forward: whoever asks for a reaction is not asked when it is due.
+#[test]
+fn what_takes_too_long_is_cancelled_and_what_was_charged_comes_back() {
+    let stack = Stack::from_env();
+    let booked = stack.booked(&journey("tok_timeout"));
+    let key = pagos::key(booked.id);
+    eventually("the provider charges", || {
+        let ledger = pagos::simulador::ledger(&*stack.tables, &key);
+        (stack.wait(ledger).unwrap().len() == 1).then_some(())
+    });
+    let made = events(&stack, booked);
+    let key = json!({
+        "pk": format!("vuelos-{}", booked.id),
+        "sk": format!("{}#CancelarReserva", of_kind(&made, "ReservaCreada").id.0),
+    });
+    let resume = json!({ "reacciones": [key] });
+    let noted = ports::Key::new(
+        participant::REACTIONS,
+        key["pk"].as_str().unwrap(),
+        key["sk"].as_str().unwrap(),
+    );
+    eventually("the deadline is noted", || {
+        let item = stack.tables.get_one(&noted, ports::Consistency::Strong);
+        stack.wait(item).unwrap()
+    });
+    let answer = stack
+        .invoke("participant-vuelos", &resume)
+        .map(|answer| answer.expect(200));
+    if let Some(answer) = answer {
+        assert_eq!(answer, json!({"hechas": 1, "aplazadas": 0}));
+    }
+    assert_eq!(undone(&stack, booked), Outcome::REFUNDED);
+    let cancelled = events(&stack, booked);
+    assert_eq!(
+        of_kind(&cancelled, "ReservaCancelada").data["motivo"],
+        "plazo"
+    );
+}
+
+#[test]
+fn cancelled_at_once_on_its_way_or_when_it_is_approved_nothing_stays() {
+    let stack = Stack::from_env();
+    let cancel = |booked: Booked| {
+        let body = json!({"motivo": "cambio de planes"});
+        stack.api.cancel(booked.id, &body).expect(202);
+    };
+    let at_once: Vec<_> = (0..5)
+        .map(|_| {
+            let body = journey("tok_visa");
+            let booked = stack.booked(&body);
+            cancel(booked);
+            (body, booked)
+        })
+        .collect();
+    let (body, silent) = with(&stack, Falla::SILENT_PAYMENT);
+    eventually("its saga is watched", || {
+        let saga = stack.api.get(&format!("/sagas/{}", silent.saga));
+        (saga.status == 200).then_some(())
+    });
+    cancel(silent);
+    assert_eq!(undone(&stack, silent), Outcome::NOT_CHARGED);
+    assert_eq!(stack.seats(&flights(&body)[0]).held, 0);
+
+    let body = journey("tok_visa");
+    let approved = stack.booked(&body);
+    assert_eq!(stack.outcome(approved), Outcome::APPROVED);
+    cancel(approved);
+    assert_eq!(undone(&stack, approved), Outcome::REFUNDED);
+    assert_eq!(stack.seats(&flights(&body)[0]).held, 0);
+
+    for (body, booked) in at_once {
+        let outcome = undone(&stack, booked);
+        assert!(Fate::Cancelled.allows(outcome), "{outcome:?}");
+        assert_eq!(stack.seats(&flights(&body)[0]).held, 0);
+    }
+}
+
+#[test]
+fn both_kinds_side_by_side_each_end_as_they_should() {
+    let stack = Stack::from_env();
+    let count = amount("AEROALPES_E2E_MIXED", 40);
+    let orders = journeys(count).into_iter().enumerate();
+    let orders: Vec<(bool, Order)> = orders
+        .map(|(number, journey)| {
+            let fate = FATES[number / 2 % FATES.len()];
+            let mut order = stack.order(fate, journey);
+            let choreographed = number.is_multiple_of(2);
+            if choreographed {
+                order.body = by_choreography(order.body);
+            }
+            (choreographed, order)
+        })
+        .collect();
+    let clock = Instant::now();
+    let api = &stack.api;
+    let booked = side_by_side(SENDERS, &orders, |(_, order)| api.insist(order).0);
+    println!("{count} accepted after {:?}", clock.elapsed());
+    for (one, (_, order)) in booked.iter().zip(&orders) {
+        if order.fate == Fate::Cancelled {
+            undone(&stack, *one);
+        }
+    }
+    let outcomes = stack.outcomes(&booked);
+    println!("{count} at rest after {:?}", clock.elapsed());
+    for ((one, outcome), (choreographed, order)) in booked.iter().zip(outcomes).zip(&orders) {
+        let expected = match order.fate {
+            Fate::Good => outcome == Outcome::APPROVED,
+            fate => fate.allows(outcome),
+        };
+        let fate = order.fate;
+        assert!(expected, "{one:?}, {fate:?}: {outcome:?}");
+        let seats = stack.seats(&flights(&order.body)[0]);
+        let held = i64::from(outcome == Outcome::APPROVED);
+        assert_eq!(seats.held, held, "{one:?}, {fate:?}");
+        let modo = if *choreographed {
+            "coreografia"
+        } else {
+            "orquestacion"
+        };
+        assert_eq!(stack.saga(*one)["modo"], modo);
+        if fate == Fate::Good {
+            let pagos = StreamId::new(Context::Pagos, one.id);
+            assert_eq!(stack.kinds(pagos), ["ReservaPagada"]);
+        }
+    }
+}
+
+/// Nobody answers who is to charge one of them; the others come in the same shards.
+#[test]
+fn one_that_waits_does_not_hold_up_the_others() {
+    let stack = Stack::from_env();
+    let (_, silent) = with(&stack, Falla::SILENT_PAYMENT);
+    let taken: Vec<Duration> = (0..10)
+        .map(|_| {
+            let clock = Instant::now();
+            let booked = stack.booked(&journey("tok_visa"));
+            let estado = stack.at_rest(&[booked]);
+            assert_eq!(estado, [Estado::Completada]);
+            clock.elapsed()
+        })
+        .collect();
+    println!("from POST to Aprobada beside one that waits: {taken:?}");
+    assert!(
+        stack
+            .kinds(StreamId::new(Context::Pagos, silent.id))
+            .is_empty(),
+        "it still waits"
+    );
+    let answers = Falla {
+        veces: 0,
+        ..Falla::SILENT_PAYMENT
+    };
+    stack.misbehave(silent.id, answers);
+    assert_eq!(stack.outcome(silent), Outcome::APPROVED);
+}
