@@ -49,6 +49,22 @@ pub struct ViewReplay {
     pub at_endpoint: f64,
 }
 
+impl Replay {
+    /// What it comes to, in rows of the summary.
+    pub fn rows(&self) -> impl Iterator<Item = (String, String, &'static str)> {
+        self.views.iter().map(|of| {
+            (
+                format!(
+                    "events a second, rebuilding `{}`: folded alone · archive to table in memory · on the local runtime",
+                    of.view
+                ),
+                format!("{:.0} · {:.0} · {:.0}", of.folded, of.in_memory, of.at_endpoint),
+                "limited by the processor · the same · the emulator",
+            )
+        })
+    }
+}
+
 pub async fn measure(sample: &Value, rounds: Rounds) -> Result<Replay> {
     let log = history(sample, rounds.replayed).await?;
     let records = log.records();

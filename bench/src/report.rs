@@ -187,18 +187,8 @@ impl Report {
                 );
             }
         }
-        for view in &self.replay.views {
-            row(
-                &format!(
-                    "events a second, rebuilding `{}`: folded alone · archive to table in memory · on the local runtime",
-                    view.view
-                ),
-                format!(
-                    "{:.0} · {:.0} · {:.0}",
-                    view.folded, view.in_memory, view.at_endpoint
-                ),
-                "limited by the processor · the same · the emulator".to_owned(),
-            );
+        for (what, measured, other) in self.replay.rows() {
+            row(&what, measured, other.to_owned());
         }
         for (what, measured, other) in self.sagas.rows() {
             row(what, measured, other);

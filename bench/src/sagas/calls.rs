@@ -9,7 +9,7 @@ use event_store::{EventStore, StreamReader};
 use events::{Catalogue, Command, Event};
 use jiff::Timestamp;
 use orchestrator::Invocation;
-use participant::Participant;
+use participant::{Participant, Rules};
 use ports::{
     CallError, FunctionName, LogRecord, World,
     memory::{self, MemoryFunctions, MemoryLog, MemoryTables},
@@ -126,13 +126,19 @@ pub async fn count(request: &str) -> Result<SagaCalls> {
     let [api, orchestrator, vuelos, pagos, gds] = &meters;
     let world = || system.world.clone();
     // Where it serves, tests are not allowed, and nobody looks for faults.
-    let participant =
-        participant_vuelos::participant(vuelos.clone(), vuelos.clone(), world(), false);
-    system.deploy(PARTICIPANT_VUELOS, participant);
-    let participant = participant_pagos::participant(pagos.clone(), pagos.clone(), world(), false);
-    system.deploy(PARTICIPANT_PAGOS, participant);
-    let participant = participant_gds::participant(gds.clone(), gds.clone(), world(), false);
-    system.deploy(PARTICIPANT_GDS, participant);
+    let participant = |rules: Rules, meter: &Arc<Metered>| {
+        let store = EventStore::new(meter.clone(), meter.clone(), world(), Catalogue::current());
+        rules
+            .reactor(store, meter.clone(), world(), false)
+            .participant
+    };
+    let rules = participant_pagos::rules(pagos.clone(), world());
+    system.deploy(PARTICIPANT_PAGOS, participant(rules, pagos));
+    system.deploy(
+        PARTICIPANT_VUELOS,
+        participant(participant_vuelos::rules(), vuelos),
+    );
+    system.deploy(PARTICIPANT_GDS, participant(participant_gds::rules(), gds));
 
     let request = lambda_http::request::from_str(request)?;
     let answer = system.api(api).handle(&request).await;
