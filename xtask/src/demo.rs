@@ -35,7 +35,8 @@ struct Demo<'a> {
     api: String,
 }
 
-pub fn demo(workspace: &Workspace, args: Args) -> Result<()> {
+pub fn demo(workspace: &Workspace, mut args: Args) -> Result<()> {
+    let saga = args.choice("--saga", &["orquestacion", "coreografia"])?;
     let target = up(workspace, args)?;
     let api = target.get("AEROALPES_API_URL")?.to_owned();
     let demo = Demo {
@@ -43,7 +44,7 @@ pub fn demo(workspace: &Workspace, args: Args) -> Result<()> {
         target,
         api,
     };
-    let sample = sample(workspace)?;
+    let sample = carried_by(sample(workspace)?, saga.as_deref());
 
     println!("\n1. A reservation that is paid, gets its seat, and is approved.\n");
     let approved = demo.book(&sample)?;
@@ -51,8 +52,14 @@ pub fn demo(workspace: &Workspace, args: Args) -> Result<()> {
     let row = demo.at_rest(&approved, "Aprobada")?;
     println!("{}", pretty(&row));
     println!(
-        "\nA line of its saga: when, the step, and -> a command that was sent, or <- an event that was heard.\n"
+        "\nA line of its saga: when, the step, and -> a command that was sent, or <- an event that was heard."
     );
+    if saga.as_deref() == Some("coreografia") {
+        println!(
+            "Nobody sends commands here: each context does its part when it hears of the others, and its saga is only watched."
+        );
+    }
+    println!();
     demo.show_saga(&approved)?;
 
     println!("\n2. One that the bank declines: nothing is charged, and it is cancelled.\n");
@@ -75,6 +82,14 @@ fn sample(workspace: &Workspace) -> Result<Value> {
     let text =
         fs::read_to_string(workspace.path(SAMPLE)).explain(format!("Cannot read {SAMPLE}"))?;
     serde_json::from_str(&text).explain(format!("{SAMPLE} is not JSON"))
+}
+
+/// The same with this kind of saga, or with the usual one.
+fn carried_by(mut body: Value, saga: Option<&str>) -> Value {
+    if let (Value::Object(body), Some(saga)) = (&mut body, saga) {
+        body.insert("saga".to_owned(), saga.into());
+    }
+    body
 }
 
 fn paid_with(sample: &Value, token: &str) -> Value {
@@ -233,5 +248,8 @@ mod tests {
         assert!(flight(&full).is_some());
         assert_ne!(flight(&full), flight(&sample));
         assert!(text(&full, &format!("{LEG}/origen/codigo")).is_some());
+        assert_eq!(text(&full, "/saga"), None);
+        let watched = the_day_after(&carried_by(full, Some("coreografia")));
+        assert_eq!(text(&watched, "/saga"), Some("coreografia"));
     }
 }
