@@ -23,10 +23,10 @@ fn race(api: &Api, body: &str) -> [Booked; 2] {
 }
 
 /// Some races at once; how often the first of the pair won.
-fn races(stack: &Stack, count: usize, make: fn(Value) -> Value) -> usize {
+fn races(stack: &Stack, count: usize, variant: fn(Value) -> Value) -> usize {
     let made: Vec<(Vuelo, [Booked; 2])> = std::thread::scope(|scope| {
         let of_one_seat = || {
-            let body = make(at_its_own_time(sample()));
+            let body = variant(at_its_own_time(sample()));
             let vuelo = flights(&body).remove(0);
             stack.set_seats(&vuelo, 1);
             let pair = race(&stack.api, &body.to_string());
@@ -60,14 +60,14 @@ fn by_choreography_it_goes_to_one_of_two() {
     race_for_each(by_choreography);
 }
 
-fn race_for_each(make: fn(Value) -> Value) {
+fn race_for_each(variant: fn(Value) -> Value) {
     let stack = Stack::from_env();
     let pairs = amount("AEROALPES_E2E_RACE", 30);
     let clock = Instant::now();
     let (mut left, mut first_won) = (pairs, 0);
     while left > 0 {
         let now = left.min(AT_ONCE);
-        first_won += races(&stack, now, make);
+        first_won += races(&stack, now, variant);
         left -= now;
     }
     println!(
