@@ -11,7 +11,7 @@
 
 mod sim;
 
-use std::panic::AssertUnwindSafe;
+use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 
 use events::{Context, SagaMode};
 use jiff::SignedDuration;
@@ -187,6 +187,46 @@ fn two_that_want_the_last_seat_never_both_get_it() {
     }
     println!("the first got it {first} times of 200");
     assert!((1..200).contains(&first));
+}
+
+/// The calls of one reservation, from its making until all is quiet, without those that look for work in vain.
+fn calls(mode: SagaMode, kind: Kind) -> BTreeMap<String, usize> {
+    let faults = Faults::none();
+    let mut sim = Sim::new(Setup::default(), faults.clone(), Dice::new(3));
+    sim.book(kind, mode, None);
+    sim.run().unwrap();
+    let mut calls = BTreeMap::new();
+    for call in faults.trace() {
+        let what: Vec<_> = call.split(' ').take(2).collect();
+        let what = match what[..] {
+            ["query", _] => continue,
+            ["transact" | "append", _] => what[0].to_owned(),
+            _ => what.join(" "),
+        };
+        *calls.entry(what).or_default() += 1;
+    }
+    calls
+}
+
+#[test]
+fn a_choreography_does_not_ask_the_coordinators_questions() {
+    for kind in [Kind::Approved, Kind::NoSeat] {
+        let [orchestrated, choreographed] =
+            [SagaMode::Orquestacion, COREOGRAFIA].map(|mode| calls(mode, kind));
+        println!("{kind:?}: orchestrated {orchestrated:?}");
+        println!("{kind:?}: choreographed {choreographed:?}");
+        let total = |calls: &BTreeMap<String, usize>| calls.values().sum::<usize>();
+        println!(
+            "{kind:?}: {} and {}",
+            total(&orchestrated),
+            total(&choreographed)
+        );
+        assert!(!orchestrated.keys().any(|call| call.contains("reactions")));
+        let commits = |calls: &BTreeMap<String, usize>| calls["append"];
+        // The undo of a step that was never done is the only event more: everybody undoes, whatever had become of their part.
+        assert!(commits(&choreographed) >= commits(&orchestrated));
+        assert!(commits(&choreographed) <= commits(&orchestrated) + 1);
+    }
 }
 
 /// A context that never reacts to what it should.

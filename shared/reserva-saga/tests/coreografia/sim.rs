@@ -68,7 +68,6 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub struct Reservation {
     pub id: IdReserva,
-    pub kind: Kind,
     pub mode: SagaMode,
     pub flight: String,
     /// True once its client has asked for it to be cancelled.
@@ -272,7 +271,6 @@ impl Sim {
         assert!(matches!(handled, Handled::Committed { .. }), "{handled:?}");
         self.reservations.push(Reservation {
             id,
-            kind,
             mode,
             flight: flight.to_owned(),
             cancelled: false,
@@ -567,7 +565,7 @@ impl Sim {
     pub fn check(&self) -> Result<(), String> {
         let mut held: BTreeMap<&str, i64> = BTreeMap::new();
         for (place, reservation) in self.reservations.iter().enumerate() {
-            let wrong = |text: String| format!("{:?}: {text}", reservation);
+            let wrong = |text: String| format!("{reservation:?}: {text}");
             let saga = self
                 .saga(place)
                 .ok_or_else(|| wrong("it has no saga".into()))?;
