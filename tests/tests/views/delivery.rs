@@ -14,21 +14,23 @@ use ports::LogRecord;
 use projections::CONSUMER;
 use simulation::Dice;
 
-/// How many records a batch has: from one to as many as the mapping takes.
+/// How many records a batch has: from one to as many as the mapping takes, and no more than a part of all.
 const SIZES: [usize; 6] = [1, 3, 10, 40, 150, 500];
+const PARTS: usize = 4;
 /// Batches at a time: shards of one log are delivered side by side.
 const SIDE_BY_SIDE: usize = 4;
-const PAUSE: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Delivers each record twice, all of them shuffled; how many batches that were. None where the runtime lets nobody else deliver.
 pub fn deliver_twice(stack: &Stack, dice: &Dice, records: &[LogRecord]) -> usize {
     let mut records = [records, records].concat();
     dice.shuffle(&mut records);
+    let largest = records.len().div_ceil(PARTS);
     let mut batches = vec![];
     let mut rest = &records[..];
     while !rest.is_empty() {
-        let size = dice.pick(&SIZES).map_or(1, |size| rest.len().min(*size));
-        let (batch, after) = rest.split_at(size);
+        let size = dice.pick(&SIZES).map_or(1, |size| largest.min(*size));
+        let (batch, after) = rest.split_at(size.min(rest.len()));
         batches.push(batch);
         rest = after;
     }

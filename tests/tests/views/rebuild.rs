@@ -30,6 +30,8 @@ const SECONDS: u64 = 8;
 /// Failures of one rebuild that are borne.
 const FAILURES: usize = 20;
 const PAUSE: Duration = Duration::from_secs(1);
+/// What the function tells when another run was at it, or something did not answer.
+const OWN_ERRORS: [&str; 2] = ["Overtaken", "RebuildFailed"];
 
 /// What clients, readers and rebuilds share.
 struct Scene<'a> {
@@ -115,8 +117,8 @@ impl Scene<'_> {
     }
 
     /// Builds a view anew as an operator does: asks again and again, and goes on where it was after whatever failed.
-    fn rebuild(&self, view: &str) {
-        let mut order = json!({ "vista": view, "segundos": SECONDS });
+    fn rebuild(&self, view: &str, action: &str) {
+        let mut order = json!({ "vista": view, "accion": action, "segundos": SECONDS });
         let mut failures = 0;
         loop {
             assert!(self.goes_on(), "a client or a reader failed");
@@ -135,7 +137,9 @@ impl Scene<'_> {
                 Err(CallError::Failed { error_type, .. }) if error_type == "NotRebuilding" => {
                     return;
                 }
-                Err(CallError::Failed { error_type, .. }) if error_type == "Overtaken" => PAUSE,
+                Err(CallError::Failed { error_type, .. }) if OWN_ERRORS.contains(&&*error_type) => {
+                    PAUSE
+                }
                 Err(error) => {
                     println!("{:>7.1?} {view}: {error}", self.clock.elapsed());
                     self.died.fetch_add(1, Ordering::Relaxed);
@@ -149,10 +153,11 @@ impl Scene<'_> {
         }
     }
 
-    /// Kills who builds, half-way: some of these rows are there, and nobody reads them yet. As often as it takes until one died of it.
+    /// Kills who builds, half-way: some of these rows are there, and nobody reads them yet. As often as it takes until an invocation
+    /// ends of it.
     fn kill_half_way(&self, of: &[Booked]) -> usize {
         let mut killed = 0;
-        while self.goes_on() && self.died.load(Ordering::Relaxed) == 0 {
+        while self.goes_on() && (killed == 0 || self.died.load(Ordering::Relaxed) == 0) {
             let building = VIEWS.iter().filter_map(|view| building(self.stack, view));
             let begun = building
                 .flat_map(|generation| of.iter().map(move |booked| (generation.clone(), booked.id)))
@@ -161,6 +166,7 @@ impl Scene<'_> {
                 let builders = processes().remove("rebuilder").unwrap_or_default();
                 killed += builders.iter().filter(|pid| kill(pid)).count();
             }
+            thread::sleep(LOOKS_AGAIN);
         }
         killed
     }
@@ -191,6 +197,12 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
         died: AtomicUsize::new(0),
         stop: AtomicBool::new(false),
     };
+    for view in VIEWS {
+        // A run of this test that was broken off leaves one behind.
+        if alias(&stack, view).contains_key("rebuild") {
+            scene.rebuild(view, "seguir");
+        }
+    }
     let orders = journeys(amount("AEROALPES_E2E_REBUILD", 60)).into_iter();
     let orders: Vec<_> = orders
         .map(|journey| stack.order(Fate::Good, journey))
@@ -217,15 +229,18 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
         }
         scope.spawn(|| scene.analyst());
         let killer = can_kill.then(|| scope.spawn(|| scene.kill_half_way(&first[..5])));
-        let rebuilds = VIEWS.map(|view| scope.spawn(move || scene.rebuild(view)));
+        let rebuilds = VIEWS.map(|view| scope.spawn(move || scene.rebuild(view, "reconstruir")));
         for rebuild in rebuilds {
             rebuild.join().unwrap();
         }
         drop(ending);
-        match killer {
-            Some(killer) => println!("{} processes killed", killer.join().unwrap()),
-            None => println!("none killed: no function of the stack runs on this machine"),
-        }
+        let Some(killer) = killer else {
+            println!("none killed: no function of the stack runs on this machine");
+            return;
+        };
+        let (killed, died) = (killer.join().unwrap(), scene.died.load(Ordering::Relaxed));
+        println!("{killed} processes killed, {died} invocations ended without an answer");
+        assert!(killed > 0 && died > 0);
     });
     let made = scene.made().clone();
     println!(
@@ -235,7 +250,6 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
         scene.looks.load(Ordering::Relaxed)
     );
     assert!(made.len() > first.len() + 50);
-    assert!(!can_kill || scene.died.load(Ordering::Relaxed) > 0);
 
     stack.at_rest(&made);
     fold::agree(&stack);
