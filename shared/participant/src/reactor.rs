@@ -209,9 +209,13 @@ impl Reactor {
             Either::Left((answer, _)) => answer.map_err(|error| error.to_string())?,
             Either::Right(_) => return Err("no answer in time".to_owned()),
         };
-        // A refusal is an answer: what it should have done must not be done any more, or is done otherwise.
         if let Reply::Rechazado { problema } = &reply {
             let detail = problema.detail.as_deref().unwrap_or(&problema.title);
+            // What is to be undone stays to be undone: it is tried again, and the alarm on late reactions tells. Of anything else a
+            // refusal is an answer: what it should have done must not be done any more, or is done otherwise.
+            if policy.when == When::Always {
+                return Err(format!("refused: {detail}"));
+            }
             tracing::info!(reserva = %event.subject, comando = policy.command, detail, "reaction refused");
         }
         Ok(())

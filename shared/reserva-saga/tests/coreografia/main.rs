@@ -285,6 +285,22 @@ fn a_context_that_is_silent_for_long_holds_up_nobody_else() {
     );
 }
 
+#[test]
+fn an_undoing_that_is_refused_is_tried_until_it_is_done() {
+    for (context, command) in [
+        (Context::Pagos, pagos::REVERTIR_PAGO),
+        (Context::Gds, gds::REVERTIR_CONFIRMACION),
+    ] {
+        let mut sim = calm(Setup::default());
+        let place = sim.book(Kind::NotApproved, COREOGRAFIA, None);
+        sim.refuse(context, command, place, 4);
+        sim.run().unwrap();
+        sim.check().unwrap();
+        assert_eq!(estado(&sim, place), Estado::Compensada);
+        assert!(kinds(&sim, place).contains(&"Retraso".to_owned()));
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Chaos {
     setup: Setup,

@@ -227,6 +227,12 @@ impl Sim {
         self.set_fault(context, command, id, Modo::Silencio, times);
     }
 
+    /// A context refuses a command that undoes, so many times.
+    pub fn refuse(&self, context: Context, command: &str, place: usize, times: u32) {
+        let id = self.reservations[place].id;
+        self.set_fault(context, command, id, Modo::Falla, times);
+    }
+
     /// Somebody books; the reservation has a flight of its own unless one is given.
     pub fn book(&mut self, kind: Kind, mode: SagaMode, flight: Option<(&str, u32)>) -> usize {
         let place = self.reservations.len();
