@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const OWN_ERRORS: [&str; 2] = ["Overtaken", "RebuildFailed"];
 
 /// What clients, readers and rebuilds share.
-struct Scene<'a> {
+struct Play<'a> {
     stack: &'a Stack,
     clock: Instant,
     /// What there is to be looked at.
@@ -45,7 +45,7 @@ struct Scene<'a> {
     stop: AtomicBool,
 }
 
-impl Scene<'_> {
+impl Play<'_> {
     fn goes_on(&self) -> bool {
         !self.stop.load(Ordering::Relaxed)
     }
@@ -189,7 +189,7 @@ fn building(stack: &Stack, view: &'static str) -> Option<Generation> {
 fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_dies() {
     let _alone = alone();
     let stack = Stack::from_env();
-    let scene = Scene {
+    let play = Play {
         stack: &stack,
         clock: Instant::now(),
         made: Mutex::default(),
@@ -200,7 +200,7 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
     for view in VIEWS {
         // A run of this test that was broken off leaves one behind.
         if alias(&stack, view).contains_key("rebuild") {
-            scene.rebuild(view, "seguir");
+            play.rebuild(view, "seguir");
         }
     }
     let orders = journeys(amount("AEROALPES_E2E_REBUILD", 60)).into_iter();
@@ -209,45 +209,41 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
         .collect();
     let first = book(&stack, &orders);
     stack.at_rest(&first);
-    scene.made().extend(&first);
+    play.made().extend(&first);
     let before = VIEWS.map(|view| stack.live(view));
     let can_kill = !processes().is_empty();
-    println!(
-        "{:>7.1?} {} made before",
-        scene.clock.elapsed(),
-        first.len()
-    );
+    println!("{:>7.1?} {} made before", play.clock.elapsed(), first.len());
 
     thread::scope(|scope| {
-        let ending = Ending(&scene.stop);
-        let scene = &scene;
+        let ending = Ending(&play.stop);
+        let play = &play;
         for number in 0..CLIENTS {
-            scope.spawn(move || scene.client(number));
+            scope.spawn(move || play.client(number));
         }
         for number in 0..READERS {
-            scope.spawn(move || scene.reader(number));
+            scope.spawn(move || play.reader(number));
         }
-        scope.spawn(|| scene.analyst());
-        let killer = can_kill.then(|| scope.spawn(|| scene.kill_half_way(&first[..5])));
-        let rebuilds = VIEWS.map(|view| scope.spawn(move || scene.rebuild(view, "reconstruir")));
+        scope.spawn(|| play.analyst());
+        let hunter = can_kill.then(|| scope.spawn(|| play.kill_half_way(&first[..5])));
+        let rebuilds = VIEWS.map(|view| scope.spawn(move || play.rebuild(view, "reconstruir")));
         for rebuild in rebuilds {
             rebuild.join().unwrap();
         }
         drop(ending);
-        let Some(killer) = killer else {
+        let Some(hunter) = hunter else {
             println!("none killed: no function of the stack runs on this machine");
             return;
         };
-        let (killed, died) = (killer.join().unwrap(), scene.died.load(Ordering::Relaxed));
+        let (killed, died) = (hunter.join().unwrap(), play.died.load(Ordering::Relaxed));
         println!("{killed} processes killed, {died} invocations ended without an answer");
         assert!(killed > 0 && died > 0);
     });
-    let made = scene.made().clone();
+    let made = play.made().clone();
     println!(
         "{:>7.1?} rebuilt amid {} reservations and {} reads",
-        scene.clock.elapsed(),
+        play.clock.elapsed(),
         made.len() - first.len(),
-        scene.looks.load(Ordering::Relaxed)
+        play.looks.load(Ordering::Relaxed)
     );
     assert!(made.len() > first.len() + 50);
 
@@ -258,7 +254,7 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
         assert!(live > before, "{live}");
         only_the_living(&stack, &live);
     }
-    println!("{:>7.1?} all agrees", scene.clock.elapsed());
+    println!("{:>7.1?} all agrees", play.clock.elapsed());
 }
 
 /// The view has no item but those of its living generation, and its alias knows of no other.
