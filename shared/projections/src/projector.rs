@@ -251,15 +251,17 @@ enum Written {
     Overtaken(String),
 }
 
-/// Cuts changes into transactions, each of as many rows and counters as one may write.
-fn pack(changes: Vec<(usize, Change)>) -> Vec<Vec<(usize, Change)>> {
+/// Cuts changes into transactions, each of at most so many rows, and of as many rows and counters as one may write.
+fn pack(changes: Vec<(usize, Change)>, most: usize) -> Vec<Vec<(usize, Change)>> {
     let mut packs: Vec<Vec<(usize, Change)>> = vec![];
     let mut groups: BTreeSet<String> = BTreeSet::new();
     for (place, change) in changes {
         let own = change.counters.iter().flat_map(Changes::groups);
         let own: Vec<String> = own.map(str::to_owned).collect();
         groups.extend(own.iter().cloned());
-        let room = |pack: &Vec<_>| pack.len() + 1 + groups.len() <= TRANSACTION_WRITES;
+        let room = |pack: &Vec<_>| {
+            pack.len() < most && pack.len() + 1 + groups.len() <= TRANSACTION_WRITES
+        };
         if let Some(pack) = packs.last_mut().filter(|pack| room(pack)) {
             pack.push((place, change));
         } else {
@@ -318,7 +320,9 @@ impl Rows<'_> {
                     Err(cause) => settled.push((place, Written::Done(Err(cause)))),
                 }
             }
-            settled.extend(self.write(changes).await);
+            // What keeps a transaction from being made may be one row of it: at last each is tried by itself.
+            let alone = attempt + 2 >= ATTEMPTS;
+            settled.extend(self.write(changes, alone).await);
             left.clear();
             for (place, written) in settled {
                 let (result, again) = match written {
@@ -377,7 +381,7 @@ impl Rows<'_> {
     }
 
     /// Writes rows: each by itself, or with their counters, many in a transaction.
-    async fn write(&self, changes: Vec<(usize, Change)>) -> Vec<(usize, Written)> {
+    async fn write(&self, changes: Vec<(usize, Change)>, alone: bool) -> Vec<(usize, Written)> {
         let (counted, plain): (Vec<_>, Vec<_>) = changes
             .into_iter()
             .partition(|(_, change)| change.counters.is_some());
@@ -387,7 +391,8 @@ impl Rows<'_> {
         let singles: Vec<_> = singles.collect();
         let mut all: Vec<_> = stream::iter(singles).buffered(CONCURRENCY).collect().await;
         // One after the other, since they may add to the same counters.
-        for packed in pack(counted) {
+        let most = if alone { 1 } else { TRANSACTION_WRITES };
+        for packed in pack(counted, most) {
             all.extend(self.transact(packed).await);
         }
         all
@@ -421,6 +426,7 @@ impl Rows<'_> {
         {
             return vec![self.write_one(place, change).await];
         }
+        let alone = packed.len() == 1;
         let written = self.projector.tables.transact(&writes).await;
         let mut all = vec![];
         for (place, change) in packed {
@@ -428,7 +434,7 @@ impl Rows<'_> {
                 place,
                 match &written {
                     Ok(()) => Written::Done(self.written(change).await),
-                    Err(TransactError::Table(error @ TableError::Refused(_))) => {
+                    Err(TransactError::Table(error @ TableError::Refused(_))) if alone => {
                         Written::Done(Err(error.to_string()))
                     }
                     // As above; or another transaction was at the same counters, and nothing was written.
