@@ -10,11 +10,13 @@
 //! | [`Log`], [`LogReader`] | Kinesis | [`memory::MemoryLog`] |
 //! | [`Objects`] | S3 | [`memory::MemoryObjects`] |
 //! | [`Functions`] | Lambda | [`memory::MemoryFunctions`] |
+//! | [`Executions`] | Step Functions | `states::MemoryExecutions`, in `shared/states` |
 //! | [`Topic`] | SNS | [`memory::MemoryTopic`] |
 //! | [`Clock`], [`Ids`], [`Randomness`], [`Tasks`] | the operating system, tokio | [`memory::world`] |
 
 #![deny(missing_docs)]
 
+mod executions;
 mod functions;
 mod log;
 pub mod memory;
@@ -24,6 +26,7 @@ mod tables;
 mod topic;
 mod world;
 
+pub use executions::{Ending, ExecutionError, Executions, Happened, HistoryEvent, Progress};
 pub use functions::{CallError, FunctionName, Functions};
 pub use log::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
 pub use objects::{ObjectError, Objects};
