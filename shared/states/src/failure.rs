@@ -1,0 +1,55 @@
+//! Errors of states.
+
+use ports::Ending;
+use serde_json::{Value, json};
+
+/// Data larger than this goes from no state to another.
+pub(crate) const DATA_LIMIT: usize = 256 * 1024;
+
+pub(crate) const RUNTIME: &str = "States.Runtime";
+pub(crate) const TIMEOUT: &str = "States.Timeout";
+pub(crate) const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
+pub(crate) const REFERENCE_PATH_CONFLICT: &str = "States.ReferencePathConflict";
+
+/// What went wrong in a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) error: String,
+    pub(crate) cause: String,
+}
+
+impl Failure {
+    pub(crate) fn new(error: &str, cause: impl Into<String>) -> Self {
+        Self {
+            error: error.to_owned(),
+            cause: cause.into(),
+        }
+    }
+
+    pub(crate) fn runtime(cause: impl Into<String>) -> Self {
+        Self::new(RUNTIME, cause)
+    }
+
+    /// What a catcher hands on.
+    pub(crate) fn output(&self) -> Value {
+        json!({"Error": self.error, "Cause": self.cause})
+    }
+}
+
+impl From<Failure> for Ending {
+    fn from(Failure { error, cause }: Failure) -> Self {
+        Self::Failed { error, cause }
+    }
+}
+
+/// `data`, if it is not too large.
+pub(crate) fn within_limit(data: Value, state: &str) -> Result<Value, Failure> {
+    // How AWS writes it is not told; this is JSON without spaces.
+    if data.to_string().len() > DATA_LIMIT {
+        let cause = format!(
+            "The state/task '{state}' returned a result with a size exceeding the maximum number of bytes service limit."
+        );
+        return Err(Failure::new(DATA_LIMIT_EXCEEDED, cause));
+    }
+    Ok(data)
+}

@@ -1,0 +1,33 @@
+//! Runs state machines written in Amazon States Language (`JSONPath`, Standard), as far as this system's go: Task, Choice, Pass,
+//! Wait, Succeed, Fail.
+//!
+//! [`Machine::parse`] reads a definition, and refuses what it does not know, so that nothing it runs would run otherwise on AWS.
+//! [`Run`] is one execution, without I/O: it says what to do next and is told what came of it. [`MemoryExecutions`] is the twin of
+//! Step Functions: runs over the ports.
+//!
+//! The rules are those of <https://states-language.net/spec.html> and of AWS's developer guide; where they differ, what executions
+//! on AWS have been seen to do:
+//!
+//! - What cannot be found by a path, a choice without a match, and an intrinsic function that fails are all `States.Runtime`, which
+//!   nothing retries and nothing catches.
+//! - `States.ALL` and `States.TaskFailed` do not catch `States.DataLimitExceeded`, as the guide says; its own name does.
+//! - Data between states has 256 KiB at most. What AWS itself adds to the answer of a function, its HTTP headers, is not counted
+//!   here and is not there for a path to find.
+
+#![deny(missing_docs)]
+
+mod choice;
+mod failure;
+mod fields;
+mod intrinsic;
+mod machine;
+mod memory;
+mod path;
+mod retry;
+mod run;
+mod template;
+
+pub use fields::DefinitionError;
+pub use machine::Machine;
+pub use memory::{MachineError, MemoryExecutions};
+pub use run::{Call, Run, Start, Step};

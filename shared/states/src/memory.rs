@@ -1,0 +1,252 @@
+//! Executions in memory.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Either, select},
+};
+use ports::{
+    CallError, ExecutionError, Executions, FunctionName, Functions, HistoryEvent, Progress, World,
+};
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::{
+    Call, DefinitionError, Machine, Run, Start, Step,
+    failure::{DATA_LIMIT, Failure},
+};
+
+/// Names of executions have at most so many characters.
+const NAME_LIMIT: usize = 80;
+/// The name of the machine, of which there is one.
+const MACHINE: &str = "memory";
+
+/// Why a machine cannot be run.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum MachineError {
+    /// The definition is refused.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// A task names a function that there is not.
+    #[error("a task calls {0:?}, which is no function")]
+    UnknownFunction(String),
+}
+
+#[derive(Default)]
+struct State {
+    runs: BTreeMap<String, Run>,
+    /// Executions that nobody carries on yet.
+    started: Vec<String>,
+    /// Calls that were waited for too long, and go on.
+    late: Vec<BoxFuture<'static, ()>>,
+}
+
+struct Inner {
+    machine: Arc<Machine>,
+    names: BTreeMap<String, FunctionName>,
+    functions: Arc<dyn Functions>,
+    world: World,
+    state: Mutex<State>,
+}
+
+/// The twin of Step Functions: executions of one machine, over the ports.
+///
+/// An execution that was started waits until a test runs it, and then each call and each pause goes through the ports, so whoever
+/// runs it decides when it goes on. Step Functions itself never dies, so what [`take_started`](Self::take_started) gives is to be
+/// run to its end, never killed.
+#[derive(Clone)]
+pub struct MemoryExecutions(Arc<Inner>);
+
+impl MemoryExecutions {
+    /// Executions of the machine defined by `machine`; `names` has what its tasks name functions by, such as `${Function}`.
+    ///
+    /// # Errors
+    ///
+    /// See [`MachineError`].
+    pub fn new(
+        machine: &Value,
+        names: BTreeMap<String, FunctionName>,
+        functions: Arc<dyn Functions>,
+        world: World,
+    ) -> Result<Self, MachineError> {
+        let machine = Machine::parse(MACHINE, machine)?;
+        if let Some(name) = machine.functions().find(|name| !names.contains_key(*name)) {
+            return Err(MachineError::UnknownFunction(name.to_owned()));
+        }
+        Ok(Self(Arc::new(Inner {
+            machine: Arc::new(machine),
+            names,
+            functions,
+            world,
+            state: Mutex::default(),
+        })))
+    }
+
+    /// What was started and has not run yet, in its order, each to be run as a process of its own: executions, and calls that an
+    /// execution has stopped waiting for, while their functions go on.
+    #[must_use]
+    pub fn take_started(&self) -> Vec<BoxFuture<'static, ()>> {
+        let (started, mut processes) = {
+            let mut state = self.0.lock();
+            (
+                std::mem::take(&mut state.started),
+                std::mem::take(&mut state.late),
+            )
+        };
+        processes.extend(
+            started
+                .into_iter()
+                .map(|name| self.0.clone().carry_on(name).boxed()),
+        );
+        processes
+    }
+
+    /// State transitions of an execution so far, which are what AWS charges; 0 if there is none of this name.
+    #[must_use]
+    pub fn transitions(&self, name: &str) -> u64 {
+        self.0.lock().runs.get(name).map_or(0, Run::transitions)
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn carry_on(self: Arc<Self>, name: String) {
+        loop {
+            let now = self.world.clock.now();
+            let chance = self.world.randomness.fraction();
+            let step = self.with(&name, |run| run.next(now, chance));
+            match step {
+                Some(Step::Call(call)) => self.call(&name, call).await,
+                Some(Step::Wait(until)) => {
+                    let pause = Duration::try_from(until.duration_since(now));
+                    self.world.tasks.sleep(pause.unwrap_or_default()).await;
+                }
+                Some(Step::Ended(_)) | None => return,
+            }
+        }
+    }
+
+    fn with<T>(&self, name: &str, what: impl FnOnce(&mut Run) -> T) -> Option<T> {
+        self.lock().runs.get_mut(name).map(what)
+    }
+
+    async fn call(&self, name: &str, call: Call) {
+        let timeout = call.timeout;
+        let answer = self.answer(call);
+        let answer = match timeout {
+            None => Some(answer.await),
+            Some(timeout) => match select(answer, self.world.tasks.sleep(timeout)).await {
+                Either::Left((answer, _)) => Some(answer),
+                Either::Right(((), answer)) => {
+                    self.lock().late.push(answer.map(|_| ()).boxed());
+                    None
+                }
+            },
+        };
+        self.with(name, |run| match answer {
+            Some(Ok(payload)) => run.answered(payload),
+            Some(Err(Failure { error, cause })) => run.failed(&error, &cause),
+            None => run.timed_out(),
+        });
+    }
+
+    fn answer(&self, call: Call) -> BoxFuture<'static, Result<Value, Failure>> {
+        let functions = self.functions.clone();
+        let function = self.names.get(&call.function).copied();
+        async move {
+            let function = function.ok_or_else(|| not_found(&call.function))?;
+            let payload = call.payload.to_string();
+            match functions.call(function, payload.as_bytes()).await {
+                Ok(answer) => Ok(read(&answer)),
+                Err(error) => Err(failure(error)),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// What is no JSON is text.
+fn read(answer: &[u8]) -> Value {
+    let read = serde_json::from_slice(answer);
+    read.unwrap_or_else(|_| Value::String(String::from_utf8_lossy(answer).into_owned()))
+}
+
+fn not_found(what: &str) -> Failure {
+    let cause = format!("Function not found: {what}");
+    Failure::new("Lambda.ResourceNotFoundException", cause)
+}
+
+/// What Step Functions calls the errors of a call.
+fn failure(error: CallError) -> Failure {
+    match error {
+        CallError::Failed {
+            error_type,
+            message,
+        } if error_type.is_empty() => Failure::new("Lambda.Unknown", message),
+        CallError::Failed {
+            error_type,
+            message,
+        } => {
+            let cause = json!({"errorType": error_type, "errorMessage": message});
+            Failure::new(&error_type, cause.to_string())
+        }
+        CallError::Unavailable(why) => Failure::new("Lambda.ServiceException", why),
+        CallError::Refused(why) => not_found(&why),
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_part = |next: char| next.is_ascii_alphanumeric() || "-_".contains(next);
+    (1..=NAME_LIMIT).contains(&name.len()) && name.chars().all(is_part)
+}
+
+#[async_trait]
+impl Executions for MemoryExecutions {
+    async fn start(&self, name: &str, input: &Value) -> Result<(), ExecutionError> {
+        if !is_name(name) {
+            let why = format!("{name:?} is no name of an execution");
+            return Err(ExecutionError::Refused(why));
+        }
+        if input.to_string().len() > DATA_LIMIT {
+            return Err(ExecutionError::Refused("the input is too large".into()));
+        }
+        let now = self.0.world.clock.now();
+        let mut state = self.0.lock();
+        let State { runs, started, .. } = &mut *state;
+        if let Entry::Vacant(place) = runs.entry(name.to_owned()) {
+            let arn = |kind| format!("arn:aws:states:memory:000000000000:{kind}:{MACHINE}");
+            let start = Start {
+                name: name.to_owned(),
+                id: format!("{}:{name}", arn("execution")),
+                machine_id: arn("stateMachine"),
+                input: input.clone(),
+            };
+            place.insert(Run::new(self.0.machine.clone(), start, now));
+            started.push(name.to_owned());
+        }
+        Ok(())
+    }
+
+    async fn progress(&self, name: &str) -> Result<Progress, ExecutionError> {
+        let state = self.0.lock();
+        Ok(match state.runs.get(name).map(Run::ending) {
+            None => Progress::Unknown,
+            Some(None) => Progress::Running,
+            Some(Some(ending)) => Progress::Ended(ending.clone()),
+        })
+    }
+
+    async fn history(&self, name: &str) -> Result<Option<Vec<HistoryEvent>>, ExecutionError> {
+        let state = self.0.lock();
+        Ok(state.runs.get(name).map(|run| run.history().to_vec()))
+    }
+}

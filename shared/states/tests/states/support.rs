@@ -1,0 +1,137 @@
+//! Running executions by hand.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use ports::{Ending, Happened};
+use serde_json::{Value, json};
+use states::{Call, Machine, Run, Start, Step};
+
+/// A task that ends the machine, with other fields in addition or instead.
+pub fn task(more: Value) -> Value {
+    let mut task = json!({
+        "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
+        "Parameters": {"FunctionName": "f", "Payload.$": "$"},
+    });
+    with(&mut task, more);
+    task
+}
+
+pub fn with(state: &mut Value, more: Value) {
+    let (Value::Object(state), Value::Object(more)) = (state, more) else {
+        unreachable!("states are objects")
+    };
+    if more.contains_key("Next") {
+        state.remove("End");
+    }
+    state.extend(more);
+}
+
+/// A machine that begins with the state `A`.
+pub fn machine(states: &Value) -> Value {
+    json!({"StartAt": "A", "States": states})
+}
+
+/// 2026-01-31T10:00:00Z
+pub fn beginning() -> Timestamp {
+    Timestamp::from_second(1_769_853_600).unwrap()
+}
+
+/// An execution, and the time it is.
+pub struct Hand {
+    pub run: Run,
+    pub now: Timestamp,
+    pub chance: f64,
+}
+
+impl Hand {
+    pub fn new(states: &Value, input: Value) -> Self {
+        let machine = Machine::parse("saga", &machine(states)).unwrap();
+        let start = Start {
+            name: "x-1".into(),
+            id: "arn:execution:saga:x-1".into(),
+            machine_id: "arn:stateMachine:saga".into(),
+            input,
+        };
+        Self {
+            run: Run::new(Arc::new(machine), start, beginning()),
+            now: beginning(),
+            chance: 1.0,
+        }
+    }
+
+    pub fn next(&mut self) -> Step {
+        self.run.next(self.now, self.chance)
+    }
+
+    pub fn call(&mut self) -> Call {
+        match self.next() {
+            Step::Call(call) => call,
+            other => panic!("no call: {other:?}"),
+        }
+    }
+
+    pub fn payload(&mut self) -> Value {
+        self.call().payload
+    }
+
+    /// Waits as long as it says, and tells how long.
+    pub fn wait(&mut self) -> Duration {
+        let Step::Wait(until) = self.next() else {
+            panic!("no wait: {:?}", self.next());
+        };
+        let pause = Duration::try_from(until.duration_since(self.now)).unwrap();
+        self.now += SignedDuration::try_from(pause).unwrap();
+        pause
+    }
+
+    pub fn answer(&mut self, payload: Value) -> &mut Self {
+        self.call();
+        self.run.answered(payload);
+        self
+    }
+
+    pub fn fail(&mut self, error: &str) -> &mut Self {
+        self.call();
+        self.run.failed(error, "why");
+        self
+    }
+
+    pub fn output(&mut self) -> Value {
+        match self.next() {
+            Step::Ended(Ending::Succeeded { output }) => output,
+            other => panic!("no success: {other:?}"),
+        }
+    }
+
+    /// The name of the error it ended with.
+    pub fn error(&mut self) -> String {
+        match self.next() {
+            Step::Ended(Ending::Failed { error, .. }) => error,
+            other => panic!("no failure: {other:?}"),
+        }
+    }
+
+    /// What happened, in short.
+    pub fn story(&self) -> Vec<String> {
+        let told = self.run.history().iter().map(|event| match &event.what {
+            Happened::Entered(name) => format!("> {name}"),
+            Happened::Left(name) => format!("< {name}"),
+            Happened::Answered(payload) => format!("= {payload}"),
+            Happened::CallFailed { error, .. } => format!("! {error}"),
+            Happened::Ended(Ending::Succeeded { .. }) => "well".to_owned(),
+            Happened::Ended(Ending::Failed { error, .. }) => format!("failed {error}"),
+        });
+        told.collect()
+    }
+}
+
+/// What a machine of one state makes of an input, without a call.
+pub fn output(state: &Value, input: Value) -> Result<Value, String> {
+    let mut hand = Hand::new(&json!({"A": state}), input);
+    match hand.next() {
+        Step::Ended(Ending::Succeeded { output }) => Ok(output),
+        Step::Ended(Ending::Failed { error, .. }) => Err(error),
+        other => panic!("no end: {other:?}"),
+    }
+}
