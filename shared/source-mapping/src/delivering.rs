@@ -1,0 +1,244 @@
+//! Delivering what a lane has, and hearing what came of it.
+
+use std::sync::Arc;
+
+use crate::{
+    Choice, Condition, InvocationId, Millis, Outcome, Output, Record, Rule, SequenceNumber,
+    Settings, Verdict,
+    batch::{Aftermath, Batch, Response},
+    chooser::choose,
+    destination::GivenUp,
+    judge,
+    shard::{Shard, Turn},
+};
+
+/// Milliseconds that a failed batch waits at most.
+const BACK_OFF: u64 = 60_000;
+
+impl Shard {
+    /// Lanes that can deliver something now.
+    pub(crate) fn ready_lanes(&self, now: Millis, settings: &Settings) -> Vec<usize> {
+        let lanes = self.lanes.iter().enumerate();
+        let ready = lanes.filter(|(_, lane)| lane.is_ready(now, settings));
+        ready.map(|(at, _)| at).collect()
+    }
+
+    /// What a lane that is ready delivers, as the invocation `id`, and how often the function had it before; nothing, if all of
+    /// it was too old.
+    pub(crate) fn deliver(
+        &mut self,
+        at: usize,
+        id: InvocationId,
+        turn: &mut Turn<'_>,
+    ) -> Option<(Vec<Arc<Record>>, u32)> {
+        let others = self.lanes.iter().filter(|lane| lane.out.is_some()).count();
+        let lane = self.lanes.get_mut(at)?;
+        if lane.batches.is_empty() {
+            lane.gather(turn.settings, &mut turn.step.rules);
+        } else if !lane.queue.is_empty() {
+            turn.step.rules.push(Rule::LaneBlocked);
+        }
+        let mut batch = lane.batches.pop_front()?;
+        let aged = self.take_aged(&mut batch, turn);
+        if !aged.places.is_empty() {
+            turn.rule(Rule::RecordAge);
+            self.discard(at, &aged, Condition::RecordAgeExceeded, None, turn);
+        }
+        if batch.places.is_empty() {
+            self.send_held(at, turn);
+            return None;
+        }
+        if others > 0 {
+            turn.rule(Rule::LanesConcurrent);
+        }
+        let delivered = (self.records_at(&batch.places), batch.invocations);
+        let lane = self.lanes.get_mut(at)?;
+        lane.batches.push_front(batch);
+        lane.out = Some(id);
+        Some(delivered)
+    }
+
+    /// Takes out of a batch what is too old to be delivered.
+    fn take_aged(&self, batch: &mut Batch, turn: &Turn<'_>) -> Batch {
+        let mut aged = Batch {
+            places: vec![],
+            ..batch.clone()
+        };
+        if let Some(most) = turn.settings.maximum_record_age {
+            let is_aged = |place: &mut usize| {
+                let record = self.record(*place);
+                record.is_some_and(|record| turn.now.since(record.arrived) > most)
+            };
+            aged.places = batch.places.extract_if(.., is_aged).collect();
+        }
+        aged
+    }
+
+    /// Hears how an invocation of a lane ended.
+    pub(crate) fn finish(&mut self, at: usize, outcome: &Outcome, turn: &mut Turn<'_>) {
+        let Some(lane) = self.lanes.get_mut(at) else {
+            return;
+        };
+        let (Some(invocation), Some(mut batch)) = (lane.out.take(), lane.batches.pop_front())
+        else {
+            return;
+        };
+        lane.begin_window(turn.now);
+        if !turn.settings.batching_window.is_zero() {
+            turn.step.rules.push(Rule::BatchingWindowBegins);
+        }
+        if *outcome == Outcome::Throttled {
+            turn.rule(Rule::ThrottleNoAttempt);
+            self.again(at, vec![batch], turn);
+            return;
+        }
+        self.tell_age(&batch, turn);
+        batch.invocations = batch.invocations.saturating_add(1);
+        let places = batch.places.clone();
+        let (done, aftermath) = self.judge(batch, outcome, turn);
+        let done = places.get(..done).unwrap_or(&places);
+        if !done.is_empty() {
+            self.send_held(at, turn);
+            self.settle(done, turn);
+        }
+        match aftermath {
+            None => {}
+            Some(Aftermath::Again(batches)) => self.again(at, batches, turn),
+            Some(Aftermath::GiveUp(batch)) => {
+                let condition = Condition::RetryAttemptsExhausted;
+                self.discard(at, &batch, condition, Some(invocation), turn);
+            }
+        }
+    }
+
+    fn tell_age(&self, batch: &Batch, turn: &mut Turn<'_>) {
+        let last = batch.places.last().and_then(|place| self.record(*place));
+        if let Some(last) = last {
+            turn.rule(Rule::IteratorAge);
+            let (shard, age) = (self.id.clone(), turn.now.since(last.arrived));
+            turn.step.outputs.push(Output::IteratorAge { shard, age });
+        }
+    }
+
+    /// How many records of a batch are done, from its first on, and what becomes of the others.
+    fn judge(
+        &self,
+        mut batch: Batch,
+        outcome: &Outcome,
+        turn: &mut Turn<'_>,
+    ) -> (usize, Option<Aftermath>) {
+        let (settings, rules) = (turn.settings, &mut turn.step.rules);
+        let Outcome::Returned(response) = outcome else {
+            rules.push(match outcome {
+                Outcome::TimedOut | Outcome::Killed => Rule::TimeoutIsError,
+                _ => Rule::FunctionError,
+            });
+            if settings.report_batch_item_failures {
+                rules.push(Rule::ReportException);
+            }
+            batch.response = Some(Response::Error);
+            return (0, Some(batch.failed(settings, rules)));
+        };
+        let all = batch.places.len();
+        let sequences: Vec<&SequenceNumber> = batch
+            .places
+            .iter()
+            .filter_map(|place| Some(&self.records.get(*place)?.sequence))
+            .collect();
+        let (verdict, rule) = judge(response, &sequences);
+        if !settings.report_batch_item_failures {
+            if verdict != Verdict::Done {
+                rules.push(Rule::ReportOff);
+            }
+            rules.push(Rule::WholeBatchDone);
+            return (all, None);
+        }
+        rules.push(rule);
+        batch.response = Some(Response::Report);
+        match verdict {
+            Verdict::Done => (all, None),
+            Verdict::DoneBefore(place) => (place, Some(batch.failed_from(place, settings, rules))),
+            Verdict::Failed if rule == Rule::ReportFirstRecord => {
+                (0, Some(batch.failed_at_first(settings, rules)))
+            }
+            Verdict::Failed => (0, Some(batch.failed(settings, rules))),
+        }
+    }
+
+    /// Has a lane deliver these before anything else.
+    fn again(&mut self, at: usize, batches: Vec<Batch>, turn: &mut Turn<'_>) {
+        let wait = choose(turn.chooser, Choice::BackOff, BACK_OFF + 1);
+        turn.rule(Rule::BackOff);
+        if let Some(lane) = self.lanes.get_mut(at) {
+            lane.not_before = Millis(turn.now.0 + wait);
+            for batch in batches.into_iter().rev() {
+                lane.batches.push_front(batch);
+            }
+        }
+    }
+
+    fn discard(
+        &mut self,
+        at: usize,
+        batch: &Batch,
+        condition: Condition,
+        invocation: Option<InvocationId>,
+        turn: &mut Turn<'_>,
+    ) {
+        let records = self.records_at(&batch.places);
+        turn.rule(Rule::DiscardContinues);
+        turn.step.outputs.push(Output::Discarded {
+            shard: self.id.clone(),
+            records: records.clone(),
+            condition,
+        });
+        self.settle(&batch.places, turn);
+        let given_up = GivenUp {
+            records,
+            condition,
+            invocation,
+            invocations: batch.invocations,
+            response: batch.response,
+        };
+        self.hold_or_send(at, given_up, turn);
+    }
+
+    /// Sends word of what was given up, unless it waits for more of the same batch.
+    fn hold_or_send(&mut self, at: usize, mut given_up: GivenUp, turn: &mut Turn<'_>) {
+        let Some(lane) = self.lanes.get_mut(at) else {
+            return;
+        };
+        let parts_follow = !lane.batches.is_empty();
+        if let Some(held) = lane.held.take() {
+            if held.condition == given_up.condition {
+                turn.step.rules.push(Rule::DestinationConsolidated);
+                given_up = held.and(given_up);
+            } else {
+                self.send(held, turn);
+            }
+        }
+        let may_wait = turn.settings.bisect_batch_on_function_error && parts_follow;
+        if may_wait && choose(turn.chooser, Choice::Consolidate, 2) == 1 {
+            if let Some(lane) = self.lanes.get_mut(at) {
+                lane.held = Some(given_up);
+            }
+        } else {
+            self.send(given_up, turn);
+        }
+    }
+
+    pub(crate) fn send_held(&mut self, at: usize, turn: &mut Turn<'_>) {
+        let held = self.lanes.get_mut(at).and_then(|lane| lane.held.take());
+        if let Some(held) = held {
+            self.send(held, turn);
+        }
+    }
+
+    pub(crate) fn send(&self, given_up: GivenUp, turn: &mut Turn<'_>) {
+        let (now, settings) = (turn.now, turn.settings);
+        match given_up.word(&self.id, now, settings, &mut turn.step.rules) {
+            Some(word) => turn.step.outputs.push(Output::Sent(word)),
+            None => turn.rule(Rule::DestinationNone),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Filter criteria: which records a function is given at all.
+
+use std::cmp::Ordering;
+
+use thiserror::Error;
+
+use crate::{Rule, json::Json};
+
+/// Why a filter is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InvalidFilter {
+    /// A pattern, or what it asks of `data`, must be a JSON object.
+    #[error("a pattern must be a JSON object")]
+    NotAnObject,
+    /// Kinesis mappings filter by `data` alone.
+    #[error("only `data` can be filtered by, not `{0}`")]
+    NotData(String),
+    /// A field must be tested against a list of values, or be an object of fields.
+    #[error("`{0}` needs a list of what may match")]
+    NotAList(String),
+    /// A test that AWS has and this crate has not, or that nobody has.
+    #[error("`{0}` is no test that is known here")]
+    UnknownTest(String),
+}
+
+/// One filter of a mapping, read from its pattern.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// What is asked of the data; nothing, if there is none.
+    data: Option<Vec<Condition>>,
+}
+
+/// What is asked of an object.
+#[derive(Clone, Debug, PartialEq)]
+enum Condition {
+    Field(String, Expected),
+    /// One of these, each all of its conditions.
+    Or(Vec<Vec<Condition>>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Expected {
+    Object(Vec<Condition>),
+    OneOf(Vec<Test>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Test {
+    Exactly(Json),
+    Prefix(String),
+    AnythingBut(Vec<Json>),
+    Numeric(Vec<(Comparison, f64)>),
+    Exists(bool),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Comparison {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// True if a record passes: it matches one filter at least, or there are none.
+pub(crate) fn passes(filters: &[Filter], data: &[u8], rules: &mut Vec<Rule>) -> bool {
+    if filters.is_empty() {
+        return true;
+    }
+    let data = Json::parse(data);
+    if filters.len() > 1 {
+        rules.push(Rule::FilterAnyOf);
+    }
+    filters
+        .iter()
+        .any(|filter| filter.matches(data.as_ref(), rules))
+}
+
+impl Filter {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidFilter`] if it is none for Kinesis, or uses tests that this crate does not have.
+    pub fn parse(pattern: &str) -> Result<Self, InvalidFilter> {
+        let pattern = Json::parse(pattern.as_bytes());
+        let Some(Json::Object(fields)) = pattern else {
+            return Err(InvalidFilter::NotAnObject);
+        };
+        let mut data = None;
+        for (name, expected) in fields {
+            match expected {
+                _ if name != "data" => return Err(InvalidFilter::NotData(name)),
+                Json::Object(fields) => data = Some(conditions(fields)?),
+                _ => return Err(InvalidFilter::NotAnObject),
+            }
+        }
+        Ok(Self { data })
+    }
+
+    /// True if the data, JSON or `None`, is what the pattern asks for.
+    fn matches(&self, data: Option<&Json>, rules: &mut Vec<Rule>) -> bool {
+        let Some(conditions) = &self.data else {
+            return true;
+        };
+        let Some(data) = data else {
+            rules.push(Rule::FilterNotJson);
+            return false;
+        };
+        all(conditions, Some(data), rules)
+    }
+}
+
+fn conditions(fields: Vec<(String, Json)>) -> Result<Vec<Condition>, InvalidFilter> {
+    fields
+        .into_iter()
+        .map(|(name, expected)| match expected {
+            Json::List(ways) if name == "$or" => Ok(Condition::Or(alternatives(ways)?)),
+            Json::List(tests) => {
+                let tests: Result<_, _> = tests.into_iter().map(test).collect();
+                Ok(Condition::Field(name, Expected::OneOf(tests?)))
+            }
+            Json::Object(fields) => Ok(Condition::Field(
+                name,
+                Expected::Object(conditions(fields)?),
+            )),
+            _ => Err(InvalidFilter::NotAList(name)),
+        })
+        .collect()
+}
+
+fn alternatives(ways: Vec<Json>) -> Result<Vec<Vec<Condition>>, InvalidFilter> {
+    ways.into_iter()
+        .map(|way| match way {
+            Json::Object(fields) => conditions(fields),
+            _ => Err(InvalidFilter::NotAnObject),
+        })
+        .collect()
+}
+
+fn test(test: Json) -> Result<Test, InvalidFilter> {
+    let Json::Object(mut fields) = test else {
+        return scalar(test).map(Test::Exactly);
+    };
+    let unknown = |name: String| Err(InvalidFilter::UnknownTest(name));
+    let (Some((name, operand)), true) = (fields.pop(), fields.is_empty()) else {
+        return unknown("an object of several tests, or none".to_owned());
+    };
+    match (name.as_str(), operand) {
+        ("prefix", Json::Text(prefix)) => Ok(Test::Prefix(prefix)),
+        ("exists", Json::Bool(exists)) => Ok(Test::Exists(exists)),
+        ("anything-but", Json::List(values)) => {
+            let values: Result<_, _> = values.into_iter().map(scalar).collect();
+            values.map(Test::AnythingBut)
+        }
+        ("anything-but", value) => Ok(Test::AnythingBut(vec![scalar(value)?])),
+        ("numeric", Json::List(parts)) => match comparisons(&parts) {
+            Some(comparisons) => Ok(Test::Numeric(comparisons)),
+            None => unknown(name),
+        },
+        _ => unknown(name),
+    }
+}
+
+fn scalar(value: Json) -> Result<Json, InvalidFilter> {
+    match value {
+        Json::List(_) => Err(InvalidFilter::UnknownTest("a list in a list".to_owned())),
+        Json::Object(_) => Err(InvalidFilter::UnknownTest("a test in a test".to_owned())),
+        scalar => Ok(scalar),
+    }
+}
+
+/// `[">", 0, "<=", 5]` as pairs.
+fn comparisons(parts: &[Json]) -> Option<Vec<(Comparison, f64)>> {
+    let pairs = parts.chunks(2).map(|pair| {
+        let [Json::Text(sign), Json::Number(number)] = pair else {
+            return None;
+        };
+        let comparison = match sign.as_str() {
+            "=" => Comparison::Equal,
+            "<" => Comparison::Less,
+            "<=" => Comparison::LessOrEqual,
+            ">" => Comparison::Greater,
+            ">=" => Comparison::GreaterOrEqual,
+            _ => return None,
+        };
+        Some((comparison, number.parse().ok()?))
+    });
+    let pairs: Option<Vec<_>> = pairs.collect();
+    pairs.filter(|pairs| !pairs.is_empty())
+}
+
+/// True if an object is all that is asked of it. What is not there is `None`, which a test for absence matches.
+fn all(conditions: &[Condition], object: Option<&Json>, rules: &mut Vec<Rule>) -> bool {
+    if conditions.len() > 1 {
+        rules.push(Rule::FilterAllFields);
+    }
+    conditions.iter().all(|condition| match condition {
+        Condition::Field(name, expected) => {
+            let value = object.and_then(|object| object.field(name));
+            expected.matches(value, rules)
+        }
+        Condition::Or(ways) => {
+            rules.push(Rule::FilterOr);
+            ways.iter().any(|way| all(way, object, rules))
+        }
+    })
+}
+
+impl Expected {
+    fn matches(&self, value: Option<&Json>, rules: &mut Vec<Rule>) -> bool {
+        if let Some(Json::List(values)) = value
+            && !values.is_empty()
+        {
+            rules.push(Rule::FilterArray);
+            return values.iter().any(|value| self.matches(Some(value), rules));
+        }
+        match self {
+            Self::Object(conditions) => all(conditions, value, rules),
+            Self::OneOf(tests) => {
+                if tests.len() > 1 {
+                    rules.push(Rule::FilterAnyValue);
+                }
+                let leaf = value.filter(|value| !matches!(value, Json::List(_) | Json::Object(_)));
+                tests.iter().any(|test| test.matches(leaf, rules))
+            }
+        }
+    }
+}
+
+impl Test {
+    fn matches(&self, leaf: Option<&Json>, rules: &mut Vec<Rule>) -> bool {
+        rules.push(match self {
+            Self::Exactly(Json::Null) => Rule::FilterNull,
+            Self::Exactly(Json::Number(_)) => Rule::FilterNumberText,
+            Self::Exactly(_) => Rule::FilterExact,
+            Self::Prefix(_) => Rule::FilterPrefix,
+            Self::AnythingBut(_) => Rule::FilterAnythingBut,
+            Self::Numeric(_) => Rule::FilterNumeric,
+            Self::Exists(_) => Rule::FilterExists,
+        });
+        match (self, leaf) {
+            (Self::Exists(exists), leaf) => *exists == leaf.is_some(),
+            (Self::Exactly(expected), Some(leaf)) => expected == leaf,
+            (Self::AnythingBut(excluded), Some(leaf)) => !excluded.contains(leaf),
+            (Self::Prefix(prefix), Some(Json::Text(text))) => text.starts_with(prefix),
+            (Self::Numeric(comparisons), Some(Json::Number(number))) => {
+                let number = number.parse().unwrap_or(f64::NAN);
+                comparisons
+                    .iter()
+                    .all(|(comparison, limit)| comparison.holds(number, *limit))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Comparison {
+    fn holds(self, number: f64, limit: f64) -> bool {
+        match self {
+            Self::Equal => number.partial_cmp(&limit).is_some_and(Ordering::is_eq),
+            Self::Less => number < limit,
+            Self::LessOrEqual => number <= limit,
+            Self::Greater => number > limit,
+            Self::GreaterOrEqual => number >= limit,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A lane of a shard: what it has read for some of the keys, and the one batch that it works on.
+
+use std::{collections::VecDeque, time::Duration};
+
+use crate::{
+    InvocationId, Millis, Rule, Settings,
+    batch::Batch,
+    destination::GivenUp,
+    event::{self, PAYLOAD_LIMIT},
+    time::millis,
+};
+
+/// A record that was read and is in no batch yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Queued {
+    pub place: usize,
+    /// Bytes that it adds to an event.
+    pub size: usize,
+}
+
+/// A lane.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane {
+    pub queue: VecDeque<Queued>,
+    /// Bytes of the queue's records in an event.
+    queued_size: usize,
+    /// The batch that it works on, or the parts that this was split into, in order. If `out` is set, the first is out.
+    pub batches: VecDeque<Batch>,
+    pub out: Option<InvocationId>,
+    /// What failed waits until then.
+    pub not_before: Millis,
+    /// When the batching window began.
+    window_from: Millis,
+    /// What was given up, while word of it waits to be sent together with the next.
+    pub held: Option<GivenUp>,
+}
+
+impl Lane {
+    pub(crate) fn new(now: Millis) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            queued_size: 0,
+            batches: VecDeque::new(),
+            out: None,
+            not_before: now,
+            window_from: now,
+            held: None,
+        }
+    }
+
+    pub(crate) fn enqueue(&mut self, record: Queued, now: Millis, settings: &Settings) {
+        if self.queue.is_empty() {
+            self.skip_empty_windows(now, settings.batching_window);
+        }
+        self.queued_size += record.size;
+        self.queue.push_back(record);
+    }
+
+    /// Windows that ended without a record are followed by others, without a gap.
+    fn skip_empty_windows(&mut self, now: Millis, window: Duration) {
+        let window = millis(window);
+        if let Some(past) = millis(now.since(self.window_from)).checked_div(window) {
+            self.window_from = Millis(self.window_from.0 + past * window);
+        }
+    }
+
+    /// An invocation ended: the next window begins.
+    pub(crate) fn begin_window(&mut self, now: Millis) {
+        self.window_from = now;
+    }
+
+    /// True if something can be delivered now.
+    pub(crate) fn is_ready(&self, now: Millis, settings: &Settings) -> bool {
+        self.ready_at(settings).is_some_and(|at| at <= now)
+    }
+
+    /// When something can be delivered, as things stand.
+    pub(crate) fn ready_at(&self, settings: &Settings) -> Option<Millis> {
+        if self.out.is_some() {
+            None
+        } else if !self.batches.is_empty() {
+            Some(self.not_before)
+        } else if self.queue.is_empty() {
+            None
+        } else if self.is_full(settings) {
+            Some(self.window_from)
+        } else {
+            Some(self.window_from.plus(settings.batching_window))
+        }
+    }
+
+    /// True if a batch need not wait for more.
+    fn is_full(&self, settings: &Settings) -> bool {
+        self.queue.len() >= settings.batch_size
+            || event::frame_size() + self.queued_size > PAYLOAD_LIMIT
+    }
+
+    /// Makes a batch of what is queued.
+    pub(crate) fn gather(&mut self, settings: &Settings, rules: &mut Vec<Rule>) {
+        let full = self.is_full(settings);
+        rules.push(match settings.batching_window {
+            Duration::ZERO => Rule::AtOnce,
+            _ if full => Rule::BatchFull,
+            _ => Rule::BatchingWindow,
+        });
+        let mut places = vec![];
+        let mut size = event::frame_size();
+        while let Some(record) = self.queue.front().copied() {
+            if places.len() == settings.batch_size {
+                rules.push(Rule::BatchSize);
+                break;
+            }
+            // The comma after the last record is counted, and not written.
+            if size + record.size > PAYLOAD_LIMIT + 1 && !places.is_empty() {
+                rules.push(Rule::PayloadLimit);
+                break;
+            }
+            size += record.size;
+            places.push(record.place);
+            self.queue.pop_front();
+            self.queued_size -= record.size;
+        }
+        if !places.is_empty() {
+            self.batches.push_back(Batch::new(places));
+        }
+    }
+
+    /// Takes out what the stream has no more, unless it is out: places that were never delivered, and those that were.
+    pub(crate) fn take_before(&mut self, trimmed: usize) -> (Vec<usize>, Vec<usize>) {
+        let (mut fresh, mut retried) = (vec![], vec![]);
+        let mut size = 0;
+        self.queue.retain(|record| {
+            let keep = record.place >= trimmed;
+            if keep {
+                size += record.size;
+            } else {
+                fresh.push(record.place);
+            }
+            keep
+        });
+        self.queued_size = size;
+        let out = usize::from(self.out.is_some());
+        for batch in self.batches.iter_mut().skip(out) {
+            let taken = if batch.invocations == 0 {
+                &mut fresh
+            } else {
+                &mut retried
+            };
+            taken.extend(batch.places.extract_if(.., |place| *place < trimmed));
+        }
+        let mut at = 0;
+        self.batches.retain(|batch| {
+            at += 1;
+            at <= out || !batch.places.is_empty()
+        });
+        (fresh, retried)
+    }
+}

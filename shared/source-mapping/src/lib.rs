@@ -1,0 +1,111 @@
+//! The rules by which AWS delivers a Kinesis stream to a Lambda function, as a state machine without a clock, I/O or chance.
+//!
+//! **When to use it**: to find out, in a test, what your handler does under everything that an event source mapping may do to it:
+//! batches again and again, split in two, delivered twice though they succeeded, several lanes at once, shards that are split
+//! while others are behind, records that are discarded, filtered out or gone. Emulators deliver batches; what they do when a
+//! batch fails is rarely what AWS does. Do not use it to find out how fast anything is.
+//!
+//! `rules.yaml`, beside this crate's sources, has every rule with the page that it comes from. Where AWS is silent it says so,
+//! and the less kind behaviour is assumed. What AWS leaves open, such as how long a retry waits, a [`Chooser`] decides: give it
+//! seeded chance, and each seed is another run that can be repeated.
+//!
+//! [`Mapping::step`] takes an [`Input`] and tells what the mapping does, and by which rules. Invocations may be out
+//! in any number; each ends when its caller says so, in any order, with any [`Outcome`]. So a scheduler can run real handlers,
+//! several at once, and kill them anywhere. [`Mapping::wakes_at`] tells it how far time can jump. Several mappings of one stream
+//! are each told what happens to the stream.
+//!
+//! # Example
+//!
+//! A handler that fails at one record. Its batch is split until the record is alone, tried once more, and discarded:
+//!
+//! ```
+//! use source_mapping::{
+//!     Destination, Input, Mapping, Millis, Outcome, Output, Prompt, Record, Settings,
+//!     ShardId, StartingPosition,
+//! };
+//!
+//! fn handler(records: &[std::sync::Arc<Record>]) -> Outcome {
+//!     if records.iter().any(|record| *record.data == *b"poison") {
+//!         return Outcome::FunctionError;
+//!     }
+//!     Outcome::done()
+//! }
+//!
+//! let mut settings = Settings::new(StartingPosition::TrimHorizon);
+//! settings.bisect_batch_on_function_error = true;
+//! settings.maximum_retry_attempts = Some(1);
+//! settings.on_failure = Some(Destination::Sqs);
+//!
+//! let record = |number: u64, data: &[u8]| Record {
+//!     sequence: number.into(),
+//!     partition_key: "key".into(),
+//!     data: data.into(),
+//!     arrived: Millis(0),
+//! };
+//! let shard = ShardId::from("shardId-000000000000");
+//! let records = vec![record(1, b"a"), record(2, b"b"), record(3, b"poison"), record(4, b"c")];
+//! let mut inputs = std::collections::VecDeque::from([
+//!     Input::Opened(shard.clone()),
+//!     Input::Appended { shard, records },
+//!     Input::ChangeTakesEffect,
+//! ]);
+//!
+//! let mut mapping = Mapping::new(settings, Millis(0))?;
+//! let (mut done, mut discarded) = (vec![], vec![]);
+//! while let Some(input) = inputs.pop_front() {
+//!     for output in mapping.step(input, &mut Prompt)?.outputs {
+//!         match output {
+//!             Output::Invoke(invocation) => {
+//!                 let outcome = handler(&invocation.records);
+//!                 if outcome == Outcome::done() {
+//!                     done.extend(invocation.records);
+//!                 }
+//!                 let invocation = invocation.id;
+//!                 inputs.push_back(Input::Finished { invocation, outcome });
+//!             }
+//!             Output::Sent(record) => discarded.push(record),
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//!
+//! let done: Vec<_> = done.iter().map(|record| record.sequence.as_str()).collect();
+//! assert_eq!(done, ["1", "2", "4"]);
+//! assert_eq!(discarded[0].start_sequence_number, 3.into());
+//! assert_eq!(discarded[0].batch_size, 1);
+//! assert!(mapping.is_settled());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![deny(missing_docs)]
+
+mod batch;
+mod chooser;
+mod delivering;
+mod destination;
+mod event;
+mod filter;
+mod json;
+mod lane;
+mod mapping;
+mod messages;
+mod reading;
+mod reads;
+mod record;
+mod response;
+mod rule;
+mod settings;
+mod shard;
+mod time;
+
+pub use chooser::{Choice, Chooser, Prompt};
+pub use destination::{Condition, DestinationRecord};
+pub use event::PAYLOAD_LIMIT;
+pub use filter::{Filter, InvalidFilter};
+pub use mapping::Mapping;
+pub use messages::{Change, Input, Invocation, InvocationId, Misuse, Outcome, Output, State, Step};
+pub use record::{Record, SequenceNumber, ShardId};
+pub use response::{Verdict, judge};
+pub use rule::Rule;
+pub use settings::{Destination, InvalidSettings, Names, Reads, Settings, StartingPosition};
+pub use time::Millis;

@@ -1,0 +1,445 @@
+//! The mapping: one stream, one function.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
+
+use crate::{
+    Change, Choice, Chooser, Input, InvalidSettings, Invocation, InvocationId, Millis, Misuse,
+    Outcome, Output, Rule, Settings, ShardId, State, Step,
+    chooser::choose_place,
+    event,
+    shard::{Shard, Turn},
+};
+
+/// An event source mapping from a Kinesis stream to a function.
+///
+/// It knows nothing but its inputs: the same inputs, and the same choices, give the same outputs.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    settings: Settings,
+    state: State,
+    /// The change that was asked for.
+    asked: Option<Change>,
+    /// Whether it reads now.
+    reads: bool,
+    /// Whether it read ever.
+    began: bool,
+    now: Millis,
+    shards: BTreeMap<ShardId, Shard>,
+    /// What is out, by shard and lane.
+    out: BTreeMap<InvocationId, (ShardId, usize)>,
+    /// What is out, and not heard any more.
+    orphans: BTreeSet<InvocationId>,
+    invocations: u64,
+}
+
+impl Mapping {
+    /// A mapping that is being created. It reads once [`Input::ChangeTakesEffect`] says that it was.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSettings`] if AWS would refuse the settings.
+    pub fn new(settings: Settings, now: Millis) -> Result<Self, InvalidSettings> {
+        settings.check()?;
+        let asked = settings.enabled.then_some(Change::Enable);
+        Ok(Self {
+            asked: asked.or(Some(Change::Disable)),
+            settings,
+            state: State::Creating,
+            reads: false,
+            began: false,
+            now,
+            shards: BTreeMap::new(),
+            out: BTreeMap::new(),
+            orphans: BTreeSet::new(),
+            invocations: 0,
+        })
+    }
+
+    /// Takes an input, and does whatever follows from it at this moment.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] if the input cannot happen; then nothing did.
+    pub fn step(&mut self, input: Input, chooser: &mut dyn Chooser) -> Result<Step, Misuse> {
+        let mut step = Step::default();
+        self.take(input, chooser, &mut step)?;
+        self.expire(chooser, &mut step);
+        while self.read(chooser, &mut step) | self.deliver(chooser, &mut step) {}
+        Ok(step)
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Its settings, as they are in effect.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The moment it was told last.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.now
+    }
+
+    /// Invocations that are out, with those that are not heard any more.
+    pub fn out(&self) -> impl Iterator<Item = InvocationId> {
+        self.out.keys().chain(&self.orphans).copied()
+    }
+
+    /// True if every record it was told of is done, passed over or gone.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.shards.values().all(Shard::is_settled)
+    }
+
+    /// The next moment at which it does something though nothing happens but that time passes.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<Millis> {
+        let shards = self.shards.values();
+        shards
+            .filter_map(|shard| {
+                if self.reads {
+                    shard.wakes_at(self.parents_are_finished(shard), &self.settings)
+                } else if self.began && self.state != State::Deleted {
+                    shard.expires_at(&self.settings)
+                } else {
+                    None
+                }
+            })
+            .min()
+    }
+
+    /// What the function is given for an invocation: the JSON text that Lambda sends.
+    #[must_use]
+    pub fn event(&self, invocation: &Invocation) -> String {
+        event::write(&self.settings.names, &invocation.shard, &invocation.records)
+    }
+
+    fn take(
+        &mut self,
+        input: Input,
+        chooser: &mut dyn Chooser,
+        step: &mut Step,
+    ) -> Result<(), Misuse> {
+        match input {
+            Input::Opened(shard) => self.open(shard, vec![], chooser, step),
+            Input::Split { parent, children } => self.reshard(&[parent], &children, chooser, step),
+            Input::Merged { parents, child } => self.reshard(&parents, &[child], chooser, step),
+            Input::Appended { shard, records } => {
+                let (now, settings) = (self.now, &self.settings);
+                let found = self.shards.get_mut(&shard);
+                let found = found.ok_or(Misuse::UnknownShard(shard))?;
+                found.append(records, now, settings)
+            }
+            Input::TimePassed(now) if now < self.now => Err(Misuse::TimeGoesBack(self.now)),
+            Input::TimePassed(now) => {
+                self.now = now;
+                Ok(())
+            }
+            Input::ReadByOthers { shard, bytes } => {
+                let now = self.now;
+                let found = self.shards.get_mut(&shard);
+                found
+                    .ok_or(Misuse::UnknownShard(shard))?
+                    .read_by_others(now, bytes);
+                Ok(())
+            }
+            Input::Finished {
+                invocation,
+                outcome,
+            } => self.finish(invocation, &outcome, chooser, step),
+            Input::LeaseLost {
+                shard,
+                checkpoint_too,
+            } => self.lose(shard, checkpoint_too, chooser, step),
+            Input::ChangeAsked(change) => self.ask(change),
+            Input::ChangeTakesEffect => self.change(chooser, step),
+        }
+    }
+
+    /// Does something with a shard. `None` if there is no such shard.
+    fn with_shard<T>(
+        &mut self,
+        shard: &ShardId,
+        chooser: &mut dyn Chooser,
+        step: &mut Step,
+        act: impl FnOnce(&mut Shard, &mut Turn<'_>) -> T,
+    ) -> Option<T> {
+        let mut turn = Turn {
+            now: self.now,
+            settings: &self.settings,
+            chooser,
+            step,
+        };
+        Some(act(self.shards.get_mut(shard)?, &mut turn))
+    }
+
+    fn with_shards(
+        &mut self,
+        chooser: &mut dyn Chooser,
+        step: &mut Step,
+        act: impl Fn(&mut Shard, &mut Turn<'_>),
+    ) {
+        for shard in self.shards.values_mut() {
+            let mut turn = Turn {
+                now: self.now,
+                settings: &self.settings,
+                chooser,
+                step,
+            };
+            act(shard, &mut turn);
+        }
+    }
+
+    fn open(
+        &mut self,
+        id: ShardId,
+        parents: Vec<ShardId>,
+        chooser: &mut dyn Chooser,
+        step: &mut Step,
+    ) -> Result<(), Misuse> {
+        if self.shards.contains_key(&id) {
+            return Err(Misuse::ShardExists(id));
+        }
+        let shard = Shard::new(id.clone(), parents, self.now);
+        self.shards.insert(id.clone(), shard);
+        let (began, reads) = (self.began, self.reads);
+        self.with_shard(&id, chooser, step, |shard, turn| {
+            if began {
+                shard.begin_as_child(turn);
+            }
+            if reads {
+                shard.lease(turn);
+            }
+        });
+        Ok(())
+    }
+
+    fn reshard(
+        &mut self,
+        parents: &[ShardId],
+        children: &[ShardId],
+        chooser: &mut dyn Chooser,
+        step: &mut Step,
+    ) -> Result<(), Misuse> {
+        let mut names = BTreeSet::new();
+        for parent in parents {
+            match self.shards.get(parent) {
+                _ if !names.insert(parent) => return Err(Misuse::ShardClosed(parent.clone())),
+                None => return Err(Misuse::UnknownShard(parent.clone())),
+                Some(shard) if shard.closed => return Err(Misuse::ShardClosed(parent.clone())),
+                Some(_) => {}
+            }
+        }
+        for child in children {
+            if self.shards.contains_key(child) || !names.insert(child) {
+                return Err(Misuse::ShardExists(child.clone()));
+            }
+        }
+        for parent in parents {
+            if let Some(shard) = self.shards.get_mut(parent) {
+                shard.closed = true;
+            }
+        }
+        step.rules.push(Rule::ClosedShard);
+        for child in children {
+            self.open(child.clone(), parents.to_owned(), chooser, step)?;
+        }
+        Ok(())
+    }
+
+    fn finish(
+        &mut self,
+        invocation: InvocationId,
+        outcome: &Outcome,
+        chooser: &mut dyn Chooser,
+        step: &mut Step,
+    ) -> Result<(), Misuse> {
+        if self.orphans.remove(&invocation) {
+            step.rules.push(Rule::LateOutcome);
+            return Ok(());
+        }
+        let found = self.out.remove(&invocation);
+        let (shard, lane) = found.ok_or(Misuse::UnknownInvocation(invocation))?;
+        self.with_shard(&shard, chooser, step, |shard, turn| {
+            shard.finish(lane, outcome, turn);
+        });
+        Ok(())
+    }
+
+    fn lose(
+        &mut self,
+        id: ShardId,
+        checkpoint_too: bool,
+        chooser: &mut dyn Chooser,
+        step: &mut Step,
+    ) -> Result<(), Misuse> {
+        if !self.shards.contains_key(&id) {
+            return Err(Misuse::UnknownShard(id));
+        }
+        if self.reads {
+            step.rules.push(Rule::AtLeastOnce);
+            self.with_shard(&id, chooser, step, |shard, turn| {
+                shard.give_up(checkpoint_too, turn);
+                shard.lease(turn);
+            });
+            self.forget(&id);
+        }
+        Ok(())
+    }
+
+    /// What is out of a shard is not heard any more.
+    fn forget(&mut self, shard: &ShardId) {
+        let out = mem::take(&mut self.out);
+        for (invocation, place) in out {
+            if place.0 == *shard {
+                self.orphans.insert(invocation);
+            } else {
+                self.out.insert(invocation, place);
+            }
+        }
+    }
+
+    fn ask(&mut self, change: Change) -> Result<(), Misuse> {
+        if self.asked.is_some() || self.state == State::Deleted {
+            return Err(Misuse::NoChange);
+        }
+        if let Change::Update(settings) = &change {
+            settings.check()?;
+        }
+        self.asked = Some(change);
+        self.state = State::Changing;
+        Ok(())
+    }
+
+    fn change(&mut self, chooser: &mut dyn Chooser, step: &mut Step) -> Result<(), Misuse> {
+        let change = self.asked.take().ok_or(Misuse::NoChange)?;
+        let begins = self.state == State::Creating;
+        if self.reads {
+            self.with_shards(chooser, step, |shard, turn| shard.give_up(false, turn));
+            let out = mem::take(&mut self.out);
+            self.orphans.extend(out.into_keys());
+        }
+        step.rules.push(match change {
+            _ if begins => Rule::StartEventually,
+            Change::Enable | Change::Disable => Rule::Disabled,
+            Change::Update(_) => Rule::Updated,
+            Change::Delete => Rule::Deleted,
+        });
+        self.reads = match change {
+            Change::Enable => true,
+            Change::Disable | Change::Delete => false,
+            Change::Update(_) => self.reads,
+        };
+        self.state = match (&change, self.reads) {
+            (Change::Delete, _) => State::Deleted,
+            (_, true) => State::Enabled,
+            (_, false) => State::Disabled,
+        };
+        if let Change::Update(settings) = change {
+            let starting_position = self.settings.starting_position;
+            self.settings = Settings {
+                starting_position,
+                ..*settings
+            };
+        }
+        if self.reads && !mem::replace(&mut self.began, true) {
+            self.with_shards(chooser, step, Shard::begin);
+        }
+        if self.reads {
+            self.with_shards(chooser, step, Shard::lease);
+        }
+        Ok(())
+    }
+
+    fn expire(&mut self, chooser: &mut dyn Chooser, step: &mut Step) {
+        if self.began && self.state != State::Deleted {
+            self.with_shards(chooser, step, Shard::expire);
+        }
+    }
+
+    /// True if all that comes before a shard is done.
+    fn parents_are_finished(&self, shard: &Shard) -> bool {
+        let mut parents = shard.parents.iter();
+        // A shard that was closed empty is finished itself, and what came before it may not be.
+        parents.all(|parent| {
+            let parent = self.shards.get(parent);
+            parent.is_none_or(|parent| parent.is_finished() && self.parents_are_finished(parent))
+        })
+    }
+
+    /// Reads every shard that is due; true if there was one.
+    fn read(&mut self, chooser: &mut dyn Chooser, step: &mut Step) -> bool {
+        if !self.reads {
+            return false;
+        }
+        let due = |(_, shard): &(&ShardId, &Shard)| shard.is_due(self.now);
+        let due: Vec<_> = self.shards.iter().filter(due).collect();
+        let mut readable = vec![];
+        for (id, shard) in due {
+            if !shard.has_room(&self.settings) {
+                step.rules.push(Rule::ReadAhead);
+                continue;
+            }
+            if !shard.parents.is_empty() {
+                step.rules.push(Rule::ParentFirst);
+            }
+            if shard.parents.len() > 1 {
+                step.rules.push(Rule::MergeWaits);
+            }
+            if self.parents_are_finished(shard) {
+                readable.push(id.clone());
+            }
+        }
+        for id in &readable {
+            self.with_shard(id, chooser, step, Shard::read);
+        }
+        !readable.is_empty()
+    }
+
+    /// Invokes the function for every lane that is ready; true if there was one.
+    fn deliver(&mut self, chooser: &mut dyn Chooser, step: &mut Step) -> bool {
+        let mut ready = vec![];
+        for (id, shard) in &self.shards {
+            let lanes = shard.ready_lanes(self.now, &self.settings);
+            ready.extend(lanes.into_iter().map(|lane| (id.clone(), lane)));
+        }
+        let any = !ready.is_empty();
+        while !ready.is_empty() {
+            let place = choose_place(chooser, Choice::NextLane, ready.len());
+            let (shard, lane) = ready.remove(place);
+            self.invoke(shard, lane, chooser, step);
+        }
+        any
+    }
+
+    fn invoke(&mut self, shard: ShardId, lane: usize, chooser: &mut dyn Chooser, step: &mut Step) {
+        let id = InvocationId(self.invocations + 1);
+        let delivered = self.with_shard(&shard, chooser, step, |shard, turn| {
+            shard.deliver(lane, id, turn)
+        });
+        let Some((records, earlier)) = delivered.flatten() else {
+            return;
+        };
+        self.invocations = id.0;
+        self.out.insert(id, (shard.clone(), lane));
+        if self.shards.len() > 1 {
+            step.rules.push(Rule::OneShardABatch);
+        }
+        step.outputs.push(Output::Invoke(Invocation {
+            id,
+            shard,
+            lane,
+            earlier,
+            records,
+        }));
+    }
+}

@@ -1,0 +1,54 @@
+//! How often, and how much, a shard may be read.
+
+use std::{collections::VecDeque, time::Duration};
+
+use crate::{Millis, Rule};
+
+/// Calls of a shard in any second, by all that share it.
+pub(crate) const CALLS_A_SECOND: usize = 5;
+/// Bytes that a shard gives in a second, to all that share it.
+const BYTES_A_SECOND: u64 = 2 * 1024 * 1024;
+/// Bytes that one call gives.
+pub(crate) const BYTES_A_CALL: usize = 10 * 1024 * 1024;
+/// Records that one call gives.
+pub(crate) const RECORDS_A_CALL: usize = 10_000;
+/// How often Lambda asks a shard that has nothing new.
+pub(crate) const POLL_EVERY: Duration = Duration::from_secs(1);
+
+/// The reads of a shard that count still.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadLimits {
+    reads: VecDeque<(Millis, u64)>,
+}
+
+impl ReadLimits {
+    /// The limit that a read would break now.
+    pub(crate) fn broken(&mut self, now: Millis) -> Option<Rule> {
+        self.reads
+            .retain(|(at, bytes)| seconds(now, *at) == 0 || left(now, *at, *bytes) > 0);
+        let recent = self.reads.iter().filter(|(at, _)| seconds(now, *at) == 0);
+        if recent.count() >= CALLS_A_SECOND {
+            return Some(Rule::ReadLimitCalls);
+        }
+        let left: u64 = self
+            .reads
+            .iter()
+            .map(|(at, bytes)| left(now, *at, *bytes))
+            .sum();
+        (left >= BYTES_A_SECOND).then_some(Rule::ReadLimitBytes)
+    }
+
+    /// Counts a read.
+    pub(crate) fn count(&mut self, now: Millis, bytes: u64) {
+        self.reads.push_back((now, bytes));
+    }
+}
+
+fn seconds(now: Millis, at: Millis) -> u64 {
+    now.since(at).as_secs()
+}
+
+/// Bytes of a read that later seconds pay for still.
+fn left(now: Millis, at: Millis, bytes: u64) -> u64 {
+    bytes.saturating_sub(seconds(now, at).saturating_mul(BYTES_A_SECOND))
+}

@@ -1,0 +1,336 @@
+//! A shard as a mapping sees it: what of it is read, delivered and done.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    Choice, Chooser, Millis, Misuse, Output, Reads, Record, Rule, Settings, ShardId,
+    StartingPosition, Step,
+    chooser::choose,
+    lane::Lane,
+    reads::{POLL_EVERY, ReadLimits},
+    time::millis,
+};
+
+/// The most bytes of a record's data.
+const RECORD_LIMIT: usize = 1024 * 1024;
+
+/// What a shard needs to know to do anything.
+pub(crate) struct Turn<'a> {
+    pub now: Millis,
+    pub settings: &'a Settings,
+    pub chooser: &'a mut dyn Chooser,
+    pub step: &'a mut Step,
+}
+
+impl Turn<'_> {
+    pub(crate) fn rule(&mut self, rule: Rule) {
+        self.step.rules.push(rule);
+    }
+}
+
+/// A shard. Places count its records from the oldest that was ever told.
+#[derive(Clone, Debug)]
+pub(crate) struct Shard {
+    pub(crate) id: ShardId,
+    pub(crate) parents: Vec<ShardId>,
+    pub(crate) closed: bool,
+    pub(crate) records: Vec<Arc<Record>>,
+    /// For each record, when it or one before it arrived, whichever was later: a stream loses them in their order.
+    pub(crate) stored: Vec<Millis>,
+    /// For each record, whether it is done, passed over or gone.
+    pub(crate) settled: Vec<bool>,
+    /// What lies before is gone from the stream.
+    pub(crate) trimmed: usize,
+    /// What lies before is settled, all of it.
+    pub(crate) checkpoint: usize,
+    pub(crate) earlier_checkpoint: usize,
+    /// What lies before is read.
+    pub(crate) next: usize,
+    /// Where the mapping began; none while it looks for that.
+    pub(crate) first: Option<usize>,
+    /// Whether the mapping has this shard in its hands.
+    pub(crate) leased: bool,
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) lane_of: BTreeMap<Arc<str>, usize>,
+    pub(crate) next_poll: Millis,
+    pub(crate) limits: ReadLimits,
+}
+
+impl Shard {
+    pub(crate) fn new(id: ShardId, parents: Vec<ShardId>, now: Millis) -> Self {
+        Self {
+            id,
+            parents,
+            closed: false,
+            records: vec![],
+            stored: vec![],
+            settled: vec![],
+            trimmed: 0,
+            checkpoint: 0,
+            earlier_checkpoint: 0,
+            next: 0,
+            first: None,
+            leased: false,
+            lanes: vec![],
+            lane_of: BTreeMap::new(),
+            next_poll: now,
+            limits: ReadLimits::default(),
+        }
+    }
+
+    /// Takes in records, all or none.
+    pub(crate) fn append(
+        &mut self,
+        records: Vec<Record>,
+        now: Millis,
+        settings: &Settings,
+    ) -> Result<(), Misuse> {
+        if self.closed {
+            return Err(Misuse::ShardClosed(self.id.clone()));
+        }
+        let mut last = self.records.last().map(|record| record.sequence.clone());
+        for Record { sequence, data, .. } in &records {
+            if last.as_ref().is_some_and(|last| last >= sequence) {
+                return Err(Misuse::NotAscending(sequence.clone()));
+            }
+            if data.len() > RECORD_LIMIT {
+                return Err(Misuse::TooLong(sequence.clone()));
+            }
+            last = Some(sequence.clone());
+        }
+        if settings.reads == Reads::Shared {
+            self.skip_empty_polls(now);
+        }
+        for record in records {
+            let before = self.stored.last().copied().unwrap_or_default();
+            self.stored.push(record.arrived.max(before));
+            self.settled.push(false);
+            self.records.push(Arc::new(record));
+        }
+        Ok(())
+    }
+
+    /// While there was nothing to read, the shard was asked once a second.
+    fn skip_empty_polls(&mut self, now: Millis) {
+        if self.next == self.records.len() && self.next_poll < now {
+            let every = millis(POLL_EVERY);
+            let polls = millis(now.since(self.next_poll)).div_ceil(every);
+            self.next_poll = Millis(self.next_poll.0 + polls * every);
+        }
+    }
+
+    pub(crate) fn read_by_others(&mut self, now: Millis, bytes: u64) {
+        self.limits.count(now, bytes);
+    }
+
+    /// True if it is read to its end, and all of it is settled.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.closed && self.is_settled()
+    }
+
+    /// True if nothing of it waits.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.checkpoint == self.records.len()
+    }
+
+    pub(crate) fn record(&self, place: usize) -> Option<&Arc<Record>> {
+        self.records.get(place)
+    }
+
+    pub(crate) fn records_at(&self, places: &[usize]) -> Vec<Arc<Record>> {
+        let records = places.iter().filter_map(|place| self.record(*place));
+        records.cloned().collect()
+    }
+
+    /// Begins where the settings say, when the mapping begins to read.
+    pub(crate) fn begin(&mut self, turn: &mut Turn<'_>) {
+        // What is gone by now was never for this mapping.
+        self.trim(turn);
+        for settled in self.settled.iter_mut().take(self.trimmed) {
+            *settled = true;
+        }
+        self.next = self.trimmed;
+        self.checkpoint = self.trimmed;
+        self.earlier_checkpoint = self.trimmed;
+        match turn.settings.starting_position {
+            StartingPosition::TrimHorizon => {
+                turn.rule(Rule::StartTrimHorizon);
+                self.first = Some(self.trimmed);
+            }
+            StartingPosition::AtTimestamp(_) => turn.rule(Rule::StartAtTimestamp),
+            StartingPosition::Latest => {
+                turn.rule(Rule::StartLatest);
+                let places: Vec<_> = (self.trimmed..self.records.len()).collect();
+                self.next = self.records.len();
+                self.first = Some(self.next);
+                self.pass_over(&places, turn, |shard, records| Output::Skipped {
+                    shard,
+                    records,
+                });
+            }
+        }
+    }
+
+    /// Begins at the first record, since the shard was opened after the mapping began.
+    pub(crate) fn begin_as_child(&mut self, turn: &mut Turn<'_>) {
+        turn.rule(Rule::StartChild);
+        let looks = matches!(
+            turn.settings.starting_position,
+            StartingPosition::AtTimestamp(_)
+        );
+        self.first = (!looks).then_some(0);
+    }
+
+    /// Takes the shard in hand, from its checkpoint on.
+    pub(crate) fn lease(&mut self, turn: &mut Turn<'_>) {
+        let lanes = turn.settings.parallelization_factor;
+        self.lanes = (0..lanes).map(|_| Lane::new(turn.now)).collect();
+        self.lane_of.clear();
+        self.leased = true;
+        let delay = choose(turn.chooser, Choice::PollDelay, millis(POLL_EVERY));
+        self.next_poll = Millis(turn.now.0 + delay);
+    }
+
+    /// Gives the shard up. What was read after the checkpoint is read again by whoever takes it in hand next.
+    pub(crate) fn give_up(&mut self, checkpoint_too: bool, turn: &mut Turn<'_>) {
+        if !self.leased {
+            return;
+        }
+        self.leased = false;
+        let mut orphans = vec![];
+        for mut lane in std::mem::take(&mut self.lanes) {
+            orphans.extend(lane.out);
+            if let Some(held) = lane.held.take() {
+                self.send(held, turn);
+            }
+        }
+        let earlier = self.earlier_checkpoint.max(self.trimmed);
+        let earlier = earlier.max(self.first.unwrap_or(0));
+        if checkpoint_too && !self.is_finished() && earlier < self.checkpoint {
+            turn.rule(Rule::CheckpointLost);
+            self.checkpoint = earlier;
+        }
+        self.earlier_checkpoint = self.checkpoint;
+        self.next = self.checkpoint.max(self.trimmed);
+        for settled in self.settled.iter_mut().skip(self.next) {
+            *settled = false;
+        }
+        let shard = self.id.clone();
+        turn.step.outputs.push(Output::GaveUp { shard, orphans });
+    }
+
+    /// Finds what the stream keeps no more.
+    fn trim(&mut self, turn: &Turn<'_>) {
+        let mut stored = self.stored.iter().skip(self.trimmed);
+        while stored
+            .next()
+            .is_some_and(|at| at.plus(turn.settings.retention) <= turn.now)
+        {
+            self.trimmed += 1;
+        }
+    }
+
+    /// Takes out what the stream keeps no more, and tells of what the function was not done with.
+    pub(crate) fn expire(&mut self, turn: &mut Turn<'_>) {
+        self.trim(turn);
+        if self.checkpoint >= self.trimmed {
+            return;
+        }
+        let mut places: Vec<_> = (self.next..self.trimmed).collect();
+        self.next = self.next.max(self.trimmed);
+        let mut retried = vec![];
+        for at in 0..self.lanes.len() {
+            let Some(lane) = self.lanes.get_mut(at) else {
+                break;
+            };
+            let (fresh, delivered) = lane.take_before(self.trimmed);
+            places.extend(fresh);
+            retried.extend(delivered);
+            if lane.batches.is_empty() {
+                self.send_held(at, turn);
+            }
+        }
+        if !places.is_empty() {
+            turn.rule(Rule::RetentionUnread);
+        }
+        if !retried.is_empty() {
+            turn.rule(Rule::RetentionRetried);
+        }
+        places.extend(retried);
+        places.sort_unstable();
+        self.pass_over(&places, turn, |shard, records| Output::Expired {
+            shard,
+            records,
+        });
+    }
+
+    /// Settles records that the function was not done with, and tells of them.
+    pub(crate) fn pass_over(
+        &mut self,
+        places: &[usize],
+        turn: &mut Turn<'_>,
+        tell: impl FnOnce(ShardId, Vec<Arc<Record>>) -> Output,
+    ) {
+        let places: Vec<_> = places
+            .iter()
+            .copied()
+            .filter(|place| self.settled.get(*place) == Some(&false))
+            .collect();
+        if places.is_empty() {
+            return;
+        }
+        let records = self.records_at(&places);
+        turn.step.outputs.push(tell(self.id.clone(), records));
+        self.settle(&places, turn);
+    }
+
+    pub(crate) fn settle(&mut self, places: &[usize], turn: &mut Turn<'_>) {
+        for place in places {
+            if let Some(settled) = self.settled.get_mut(*place) {
+                *settled = true;
+            }
+        }
+        let unsettled = self.settled.iter().skip(self.checkpoint);
+        let passed = unsettled.take_while(|settled| **settled).count();
+        if passed == 0 {
+            return;
+        }
+        self.earlier_checkpoint = self.checkpoint;
+        self.checkpoint += passed;
+        if let Some(last) = self.record(self.checkpoint - 1) {
+            let (shard, through) = (self.id.clone(), last.sequence.clone());
+            let told = Output::Checkpointed { shard, through };
+            turn.step.outputs.push(told);
+        }
+    }
+
+    /// Records that were read and are in no batch.
+    pub(crate) fn queued(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.queue.len()).sum()
+    }
+
+    /// True if there is room for what could be read.
+    pub(crate) fn has_room(&self, settings: &Settings) -> bool {
+        self.queued() < settings.batch_size * settings.parallelization_factor
+    }
+
+    /// True if there is something to read, and it is time to.
+    pub(crate) fn is_due(&self, now: Millis) -> bool {
+        self.leased && self.next < self.records.len() && self.next_poll <= now
+    }
+
+    /// The next moment at which something happens without any input but time.
+    pub(crate) fn wakes_at(&self, may_read: bool, settings: &Settings) -> Option<Millis> {
+        let unread = self.leased && self.next < self.records.len();
+        let reads = may_read && unread && self.has_room(settings);
+        let read = reads.then_some(self.next_poll);
+        let lanes = self.lanes.iter().filter_map(|lane| lane.ready_at(settings));
+        lanes.chain(read).chain(self.expires_at(settings)).min()
+    }
+
+    /// When the stream loses the next record that is not settled.
+    pub(crate) fn expires_at(&self, settings: &Settings) -> Option<Millis> {
+        let stored = self.stored.get(self.trimmed.max(self.checkpoint))?;
+        Some(stored.plus(settings.retention))
+    }
+}

@@ -1,0 +1,86 @@
+use source_mapping::{Outcome, Rule, Settings};
+
+use crate::support::{World, settings, told};
+
+fn bisecting() -> Settings {
+    Settings {
+        bisect_batch_on_function_error: true,
+        ..settings()
+    }
+}
+
+#[test]
+fn a_batch_is_split_until_it_succeeds() {
+    let mut world = World::new(bisecting());
+    world.put_some(5);
+    assert_eq!(world.end_one(Outcome::FunctionError), [1, 2, 3, 4, 5]);
+    assert_eq!(world.end_one(Outcome::TimedOut), [1, 2]);
+    assert_eq!(world.end_one(Outcome::done()), [1]);
+    assert_eq!(world.end_one(Outcome::done()), [2]);
+    assert_eq!(world.end_one(Outcome::done()), [3, 4, 5]);
+    assert!(world.mapping.is_settled());
+    world.proves(Rule::BisectHalves);
+}
+
+#[test]
+fn splitting_is_free() {
+    let mut world = World::new(Settings {
+        maximum_retry_attempts: Some(0),
+        ..bisecting()
+    });
+    world.put_some(4);
+    world.end_one(Outcome::FunctionError);
+    world.end_one(Outcome::FunctionError);
+    assert_eq!(told(&world.outputs(), "discarded"), []);
+    assert_eq!(world.end_one(Outcome::FunctionError), [1]);
+    assert_eq!(told(&world.outputs(), "discarded"), [1]);
+    world.proves(Rule::BisectFree);
+}
+
+#[test]
+fn a_record_alone_is_retried() {
+    let mut world = World::new(Settings {
+        maximum_retry_attempts: Some(2),
+        ..bisecting()
+    });
+    world.put_some(2);
+    assert_eq!(world.end_one(Outcome::FunctionError), [1, 2]);
+    for _ in 0..3 {
+        assert_eq!(world.end_one(Outcome::FunctionError), [1]);
+    }
+    assert_eq!(world.end_one(Outcome::done()), [2]);
+    assert_eq!(told(&world.outputs(), "discarded"), [1]);
+    world.proves(Rule::BisectSingle);
+}
+
+#[test]
+fn an_error_splits_though_reports_are_on() {
+    let mut world = World::new(Settings {
+        report_batch_item_failures: true,
+        ..bisecting()
+    });
+    world.put_some(4);
+    world.end_one(Outcome::FunctionError);
+    assert_eq!(world.end_one(Outcome::done()), [1, 2]);
+    assert_eq!(world.end_one(Outcome::done()), [3, 4]);
+    world.proves(Rule::BisectRegardless);
+}
+
+#[test]
+fn a_report_splits_where_it_says() {
+    let mut world = World::new(Settings {
+        report_batch_item_failures: true,
+        maximum_retry_attempts: Some(0),
+        ..bisecting()
+    });
+    let put = world.put_some(5);
+    assert_eq!(
+        world.end_one(Outcome::failed_at([&put[1]])),
+        [1, 2, 3, 4, 5]
+    );
+    // A split is no attempt, though there are none left.
+    assert_eq!(world.end_one(Outcome::failed_at([&put[3]])), [2, 3, 4, 5]);
+    assert_eq!(world.end_one(Outcome::done()), [4, 5]);
+    assert_eq!(told(&world.outputs(), "discarded"), []);
+    world.proves(Rule::BisectAtCheckpoint);
+}

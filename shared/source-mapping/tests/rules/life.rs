@@ -1,0 +1,159 @@
+use std::time::Duration;
+
+use source_mapping::{
+    Change, Filter, Input, InvalidSettings, Mapping, Outcome, Rule, Settings, State,
+};
+
+use crate::support::{BEGIN, World, numbers, refused_by, seconds, settings};
+
+/// Asks for a change, and has it take effect.
+fn change(world: &mut World, change: Change) {
+    world.ask(change);
+    world.take(Input::ChangeTakesEffect);
+}
+
+#[test]
+fn what_is_disabled_rests_and_goes_on_where_it_was() {
+    let mut world = World::new(Settings {
+        batch_size: 1,
+        ..settings()
+    });
+    world.put_some(3);
+    world.end_one(Outcome::done());
+    let out = world.one();
+    change(&mut world, Change::Disable);
+    assert_eq!(world.mapping.state(), State::Disabled);
+    world.end(&out, Outcome::done());
+    world.wait(seconds(100));
+    assert_eq!(world.invoked(), []);
+    change(&mut world, Change::Enable);
+    assert_eq!(world.end_one(Outcome::done()), [2]);
+    assert_eq!(numbers(&world.one()), [3]);
+    world.proves(Rule::Disabled);
+}
+
+#[test]
+fn what_is_being_disabled_works_on() {
+    let mut world = World::new(settings());
+    world.ask(Change::Disable);
+    assert_eq!(world.mapping.state(), State::Changing);
+    world.put("key", b"{}");
+    assert_eq!(world.end_one(Outcome::done()), [1]);
+    assert!(world.mapping.is_settled());
+}
+
+#[test]
+fn what_is_created_disabled_rests() {
+    let mut world = World::new(Settings {
+        enabled: false,
+        ..settings()
+    });
+    world.put("key", b"{}");
+    world.wait(seconds(10));
+    assert_eq!(world.invoked(), []);
+    assert_eq!(world.mapping.wakes_at(), None);
+    change(&mut world, Change::Enable);
+    assert_eq!(numbers(&world.one()), [1]);
+}
+
+#[test]
+fn other_settings_take_effect_later() {
+    let mut world = World::new(settings());
+    let other = Settings {
+        batch_size: 1,
+        ..settings()
+    };
+    world.ask(Change::Update(Box::new(other)));
+    world.put_some(2);
+    assert_eq!(world.end_one(Outcome::FunctionError), [1, 2]);
+    let out = world.one();
+    world.take(Input::ChangeTakesEffect);
+    assert_eq!(world.mapping.settings().batch_size, 1);
+    assert_eq!(world.mapping.state(), State::Enabled);
+    assert_eq!(world.end_one(Outcome::done()), [1]);
+    world.end(&out, Outcome::done());
+    assert_eq!(world.end_one(Outcome::done()), [2]);
+    world.proves(Rule::Updated);
+}
+
+#[test]
+fn what_is_deleted_is_over() {
+    let mut world = World::new(settings());
+    world.put("key", b"{}");
+    let out = world.one();
+    change(&mut world, Change::Delete);
+    assert_eq!(world.mapping.state(), State::Deleted);
+    world.end(&out, Outcome::FunctionError);
+    world.put("key", b"{}");
+    world.wait(seconds(48 * 3600));
+    assert_eq!(world.invoked(), []);
+    assert_eq!(world.mapping.wakes_at(), None);
+    world.proves(Rule::Deleted);
+}
+
+#[test]
+fn settings_have_limits() {
+    type Set = fn(&mut Settings);
+    let wrong: [(&str, Set); 15] = [
+        ("BatchSize", |settings| settings.batch_size = 0),
+        ("BatchSize", |settings| settings.batch_size = 10_001),
+        ("MaximumBatchingWindowInSeconds", |settings| {
+            settings.batching_window = seconds(301);
+        }),
+        ("MaximumBatchingWindowInSeconds", |settings| {
+            settings.batching_window = Duration::from_millis(1500);
+        }),
+        ("ParallelizationFactor", |settings| {
+            settings.parallelization_factor = 0
+        }),
+        ("ParallelizationFactor", |settings| {
+            settings.parallelization_factor = 11
+        }),
+        ("MaximumRetryAttempts", |settings| {
+            settings.maximum_retry_attempts = Some(10_001);
+        }),
+        ("MaximumRecordAgeInSeconds", |settings| {
+            settings.maximum_record_age = Some(seconds(0));
+        }),
+        ("MaximumRecordAgeInSeconds", |settings| {
+            settings.maximum_record_age = Some(seconds(59));
+        }),
+        ("MaximumRecordAgeInSeconds", |settings| {
+            settings.maximum_record_age = Some(seconds(604_801));
+        }),
+        ("FilterCriteria", |settings| {
+            settings.filters = vec![Filter::parse("{}").unwrap(); 6];
+        }),
+        ("RetentionPeriodHours", |settings| {
+            settings.retention = seconds(3600)
+        }),
+        ("RetentionPeriodHours", |settings| {
+            settings.retention = seconds(8761 * 3600);
+        }),
+        ("RetentionPeriodHours", |settings| {
+            settings.retention = Duration::ZERO
+        }),
+        ("BatchSize", |settings| settings.batch_size = usize::MAX),
+    ];
+    for (name, set) in wrong {
+        let mut settings = settings();
+        set(&mut settings);
+        let refused = Mapping::new(settings, BEGIN).unwrap_err();
+        assert!(
+            matches!(&refused, InvalidSettings::OutOfRange { setting, .. } if *setting == name),
+            "{refused}"
+        );
+        refused_by(&refused).proves(Rule::SettingsLimits);
+    }
+    let most = Settings {
+        batch_size: 10_000,
+        batching_window: seconds(300),
+        parallelization_factor: 10,
+        maximum_retry_attempts: Some(10_000),
+        maximum_record_age: Some(seconds(604_800)),
+        filters: vec![Filter::parse("{}").unwrap(); 5],
+        retention: seconds(8760 * 3600),
+        ..settings()
+    };
+    assert!(Mapping::new(most, BEGIN).is_ok());
+}

@@ -1,0 +1,179 @@
+use source_mapping::{Outcome, Rule, SequenceNumber, Settings, Verdict, judge};
+
+use crate::support::{World, numbers, settings, told};
+
+fn reporting() -> Settings {
+    Settings {
+        report_batch_item_failures: true,
+        ..settings()
+    }
+}
+
+/// Delivers three records, and gives what is delivered after this response.
+fn after(response: &str) -> (World, Vec<u64>) {
+    let mut world = World::new(reporting());
+    world.put_some(3);
+    world.end_one(Outcome::Returned(response.into()));
+    let again = world.invoked();
+    let again = again.iter().flat_map(numbers).collect();
+    (world, again)
+}
+
+/// Fails unless the response means success.
+fn succeeds(response: &str) -> World {
+    let (world, again) = after(response);
+    assert_eq!(again, [], "{response}");
+    assert!(world.mapping.is_settled(), "{response}");
+    world
+}
+
+/// Fails unless the response means that the whole batch failed.
+fn fails(response: &str) -> World {
+    let (world, again) = after(response);
+    assert_eq!(again, [1, 2, 3], "{response}");
+    world
+}
+
+#[test]
+fn the_lowest_number_is_the_checkpoint() {
+    let response = r#"{"batchItemFailures":[{"itemIdentifier":"3"},{"itemIdentifier":"2"}]}"#;
+    let (mut world, again) = after(response);
+    assert_eq!(again, [2, 3]);
+    assert_eq!(crate::support::checkpoint(&world.outputs()), Some(1));
+    world.proves(Rule::ReportLowest);
+}
+
+#[test]
+fn numbers_are_compared_as_numbers() {
+    let batch: Vec<SequenceNumber> = [8, 9, 10, 11].map(SequenceNumber::from).into();
+    let batch: Vec<_> = batch.iter().collect();
+    let response = br#"{"batchItemFailures":[{"itemIdentifier":"10"},{"itemIdentifier":"9"}]}"#;
+    assert_eq!(
+        judge(response, &batch),
+        (Verdict::DoneBefore(1), Rule::ReportLowest)
+    );
+}
+
+#[test]
+fn an_empty_list_is_success() {
+    succeeds(r#"{"batchItemFailures":[]}"#).proves(Rule::ReportEmptyList);
+}
+
+#[test]
+fn no_list_is_success() {
+    succeeds(r#"{"batchItemFailures":null}"#).proves(Rule::ReportNullList);
+}
+
+#[test]
+fn nothing_is_success() {
+    succeeds("{}").proves(Rule::ReportEmptyResponse);
+    succeeds("").proves(Rule::ReportEmptyResponse);
+    succeeds(" \n").proves(Rule::ReportEmptyResponse);
+}
+
+#[test]
+fn null_is_success() {
+    succeeds("null").proves(Rule::ReportNullResponse);
+}
+
+#[test]
+fn a_list_by_another_name_is_success() {
+    let response = r#"{"batchItemFailure":[{"itemIdentifier":"2"}]}"#;
+    succeeds(response).proves(Rule::ReportListMisnamed);
+}
+
+#[test]
+fn what_is_no_object_with_a_list_is_failure() {
+    for response in [
+        "ok",
+        "\"ok\"",
+        "[]",
+        "7",
+        r#"{"batchItemFailures":{}}"#,
+        r#"{"batchItemFailures":"2"}"#,
+        r#"{"batchItemFailures":[}"#,
+    ] {
+        fails(response).proves(Rule::ReportMalformed);
+    }
+}
+
+#[test]
+fn an_empty_identifier_is_failure() {
+    let response = r#"{"batchItemFailures":[{"itemIdentifier":"2"},{"itemIdentifier":""}]}"#;
+    fails(response).proves(Rule::ReportEmptyIdentifier);
+}
+
+#[test]
+fn no_identifier_is_failure() {
+    let response = r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#;
+    fails(response).proves(Rule::ReportNullIdentifier);
+}
+
+#[test]
+fn an_identifier_by_another_name_is_failure() {
+    for response in [
+        r#"{"batchItemFailures":[{"sequenceNumber":"2"}]}"#,
+        r#"{"batchItemFailures":[{}]}"#,
+        r#"{"batchItemFailures":["2"]}"#,
+    ] {
+        fails(response).proves(Rule::ReportBadKey);
+    }
+}
+
+#[test]
+fn an_identifier_of_nothing_is_failure() {
+    for response in [
+        r#"{"batchItemFailures":[{"itemIdentifier":"4"}]}"#,
+        r#"{"batchItemFailures":[{"itemIdentifier":"2"},{"itemIdentifier":"4"}]}"#,
+        r#"{"batchItemFailures":[{"itemIdentifier":2}]}"#,
+    ] {
+        fails(response).proves(Rule::ReportUnknownIdentifier);
+    }
+}
+
+#[test]
+fn at_the_first_record_nothing_is_split_off() {
+    let mut world = World::new(Settings {
+        bisect_batch_on_function_error: true,
+        maximum_retry_attempts: Some(1),
+        ..reporting()
+    });
+    let put = world.put_some(4);
+    assert_eq!(world.end_one(Outcome::failed_at([&put[0]])), [1, 2, 3, 4]);
+    assert_eq!(world.end_one(Outcome::failed_at([&put[0]])), [1, 2, 3, 4]);
+    assert_eq!(told(&world.outputs(), "discarded"), [1, 2, 3, 4]);
+    world.proves(Rule::ReportFirstRecord);
+}
+
+#[test]
+fn without_splitting_each_report_counts() {
+    let mut world = World::new(Settings {
+        maximum_retry_attempts: Some(1),
+        ..reporting()
+    });
+    let put = world.put_some(4);
+    assert_eq!(world.end_one(Outcome::failed_at([&put[1]])), [1, 2, 3, 4]);
+    assert_eq!(world.end_one(Outcome::failed_at([&put[2]])), [2, 3, 4]);
+    assert_eq!(told(&world.outputs(), "discarded"), [3, 4]);
+    assert!(world.mapping.is_settled());
+    world.proves(Rule::ReportCounts);
+}
+
+#[test]
+fn an_error_is_no_report() {
+    let mut world = World::new(reporting());
+    world.put_some(3);
+    world.end_one(Outcome::FunctionError);
+    assert_eq!(numbers(&world.one()), [1, 2, 3]);
+    world.proves(Rule::ReportException);
+}
+
+#[test]
+fn a_report_that_nobody_asked_for_is_success() {
+    let mut world = World::new(settings());
+    let put = world.put_some(3);
+    world.end_one(Outcome::failed_at([&put[1]]));
+    assert_eq!(world.invoked(), []);
+    assert!(world.mapping.is_settled());
+    world.proves(Rule::ReportOff);
+}
