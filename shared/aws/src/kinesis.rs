@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use aws_sdk_kinesis::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
-    primitives::{Blob, DateTime},
+    primitives::Blob,
     types::ShardIteratorType::{self, AfterSequenceNumber, Latest, TrimHorizon},
 };
-use jiff::Timestamp;
 use ports::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
+
+use crate::time::timestamp;
 
 /// How often a read is tried again, beyond what the SDK does by itself.
 const READ_ATTEMPTS: u32 = 10;
@@ -143,11 +144,6 @@ impl KinesisReader {
             .map_err(|error| log_error(&error))?;
         Ok(())
     }
-}
-
-fn timestamp(time: Option<&DateTime>) -> Timestamp {
-    time.and_then(|time| Timestamp::from_millisecond(time.to_millis().ok()?).ok())
-        .unwrap_or_default()
 }
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! The ports on AWS: `DynamoDB`, Kinesis, Lambda, S3, SNS, the operating system and tokio. The only crate that knows their SDKs.
+//! The ports on AWS: `DynamoDB`, Kinesis, Lambda, S3, SNS, Step Functions, the operating system and tokio. The only crate that knows their SDKs.
 
 #![deny(missing_docs)]
 
@@ -7,13 +7,16 @@ mod dynamodb;
 mod kinesis;
 mod lambda;
 mod s3;
+mod sfn;
 mod sns;
 mod system;
+mod time;
 
 pub use config::{config, function_config};
 pub use dynamodb::DynamoTables;
 pub use kinesis::{KinesisLog, KinesisReader};
 pub use lambda::LambdaFunctions;
 pub use s3::S3Objects;
+pub use sfn::SfnExecutions;
 pub use sns::SnsTopic;
 pub use system::world;

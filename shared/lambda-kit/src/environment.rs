@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, env, sync::Arc};
 
-use aws::{DynamoTables, KinesisLog, KinesisReader, LambdaFunctions, S3Objects, SnsTopic};
+use aws::{
+    DynamoTables, KinesisLog, KinesisReader, LambdaFunctions, S3Objects, SfnExecutions, SnsTopic,
+};
 use notices::NOTIFIER;
 use ports::{FunctionName, TableName, World};
 use reserva_saga::{ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS};
@@ -46,6 +48,7 @@ const STACK: &str = "AEROALPES_STACK";
 const UNDELIVERED: &str = "AEROALPES_FAILURES_BUCKET";
 const ARCHIVE: &str = "AEROALPES_ARCHIVE_BUCKET";
 const TOPIC: &str = "AEROALPES_NOTICES_TOPIC";
+const STATE_MACHINE: &str = "AEROALPES_STATE_MACHINE";
 const PARTIAL_BATCH: &str = "AEROALPES_PARTIAL_BATCH";
 
 /// What a function is told by its environment. Each adapter is built when asked for, so that a function pays for those it uses.
@@ -155,6 +158,19 @@ impl Environment {
     /// [`StartError`] if it is not named.
     pub fn topic(&self) -> Result<Arc<SnsTopic>, StartError> {
         Ok(Arc::new(SnsTopic::new(&self.config, required(TOPIC)?)))
+    }
+
+    /// True where Step Functions runs sagas too, for who starts none itself.
+    #[must_use]
+    pub fn offers_executions(&self) -> bool {
+        variable(STATE_MACHINE).is_some()
+    }
+
+    /// Executions of the saga's state machine; `None` where Step Functions runs no sagas.
+    #[must_use]
+    pub fn executions(&self) -> Option<Arc<SfnExecutions>> {
+        let machine = variable(STATE_MACHINE)?;
+        Some(Arc::new(SfnExecutions::new(&self.config, machine)))
     }
 
     /// True where the runtime honours a partial batch response. Elsewhere it would take one as success and lose the rest, so
