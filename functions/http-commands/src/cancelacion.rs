@@ -77,6 +77,7 @@ impl App {
                 self.nudge(id).await;
                 Ok(saga.estado)
             }
+            Requested::NotNow(saga) if saga.estado == Estado::EnCurso => Err(running()),
             Requested::Taken(_) | Requested::NotNow(_) => Err(already_cancelled()),
             // The opening event is at hand, so a saga that has not begun begins.
             Requested::Unknown => Err(Problem::of(kinds::INTERNAL).into()),
@@ -154,6 +155,13 @@ fn knows(saga: &Saga, cancelada: Option<&Event>) -> bool {
         let place = (event.stream.to_string(), event.streamversion);
         saga.seen.contains(&place)
     })
+}
+
+/// An execution cannot be turned while it runs.
+fn running() -> Refusal {
+    let detail =
+        "La saga corre en Step Functions y no se puede detener; se puede cancelar cuando termine";
+    Problem::of(kinds::STATE).because(detail).into()
 }
 
 fn already_cancelled() -> Refusal {

@@ -1,9 +1,10 @@
 //! `POST /vuelos/reserva`.
 
 use event_store::Handled;
-use events::{Command, Event, IdCorrelacion, Problem, kinds};
+use events::{Command, Event, IdCorrelacion, Problem, SagaMode, Violation, kinds};
 use lambda_http::{Body, Request, Response, http::header};
 use lambda_kit::http::{self, Refusal};
+use parse::{Regla, invalid};
 use serde_json::json;
 use vuelos::{CREAR_RESERVA, Vuelos, crear_reserva};
 
@@ -19,6 +20,7 @@ impl App {
         let id = http::command_id(OPERATION, key, &*self.world.ids);
         // Left out or written out, the default is the same request.
         let sagamode = *data.saga.get_or_insert_default();
+        self.offers(sagamode)?;
         let command = Command {
             id,
             kind: CREAR_RESERVA.to_owned(),
@@ -41,6 +43,18 @@ impl App {
             }
             Handled::Rejected(problem) => Err(problem.into()),
         }
+    }
+}
+
+impl App {
+    /// Refuses a reservation whose saga nobody here would run as it asks.
+    fn offers(&self, sagamode: SagaMode) -> Result<(), Problem> {
+        if sagamode != SagaMode::StepFunctions || self.step_functions {
+            return Ok(());
+        }
+        let detalle = "Aquí no se ofrece `stepfunctions`: la instalación no lo incluye";
+        let violation = Violation::new("saga", Regla::Opcion.name(), detalle);
+        Err(invalid(vec![violation]))
     }
 }
 

@@ -25,6 +25,8 @@ pub struct App {
     pub functions: Arc<dyn Functions>,
     /// Time and identifiers.
     pub world: World,
+    /// True where Step Functions may run a saga.
+    pub step_functions: bool,
 }
 
 impl App {

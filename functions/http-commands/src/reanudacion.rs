@@ -32,6 +32,10 @@ impl App {
             }
             Requested::NotNow(saga) => {
                 let detail = match saga.estado {
+                    Estado::RequiereIntervencion if saga.is_watched() => {
+                        "La saga corre en Step Functions: se sigue allí, con RedriveExecution"
+                            .to_owned()
+                    }
                     Estado::RequiereIntervencion => {
                         "La saga requiere intervención en otro paso".to_owned()
                     }

@@ -18,7 +18,7 @@ use lambda_http::{
     http::{HeaderValue, Method, StatusCode, header},
 };
 use lambda_kit::http::{self, Refusal};
-use ports::{Clock, Tables};
+use ports::{Clock, Executions, Tables};
 use projections::Generations;
 use saga_engine::Sagas;
 use serde_json::json;
@@ -46,6 +46,8 @@ pub struct App {
     pub generations: Generations,
     /// The saga log.
     pub sagas: Sagas,
+    /// Where Step Functions may run a saga: what it did.
+    pub executions: Option<Arc<dyn Executions>>,
     /// What day it is.
     pub clock: Arc<dyn Clock>,
 }

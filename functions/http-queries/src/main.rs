@@ -6,6 +6,7 @@ use event_store::StreamReader;
 use events::Catalogue;
 use http_queries::App;
 use lambda_kit::{Environment, http};
+use ports::Executions;
 use projections::Generations;
 use saga_engine::Sagas;
 
@@ -18,6 +19,9 @@ async fn main() -> Result<(), lambda_http::Error> {
         reader: StreamReader::new(tables.clone(), Catalogue::current()),
         generations: Generations::new(tables.clone(), world.clock.clone()),
         clock: world.clock.clone(),
+        executions: environment
+            .executions()
+            .map(|executions| executions as Arc<dyn Executions>),
         sagas: Sagas::new(tables.clone(), reserva_saga::definitions(), world),
         tables,
     };

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use events::{IdCorrelacion, IdReserva, Moment, Problem, kinds};
 use lambda_http::{Body, Response, http::StatusCode};
 use lambda_kit::http::{self, Refusal};
+use reserva_saga::as_it_went;
 use saga_engine::{Conduct, Direction, Entry, Estado, Meaning, Saga, SagaId, Via};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -52,7 +53,7 @@ impl JsonSchema for ModoSaga {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": [Conduct::Orquestacion, Conduct::Coreografia] })
+        json_schema!({ "type": "string", "enum": Conduct::ALL })
     }
 }
 
@@ -81,6 +82,7 @@ impl JsonSchema for EntradaSaga {
             "ComandoRechazado",
             "ComandoImposible",
             "TiempoAgotado",
+            "EjecucionIniciada",
             "CancelacionPedida",
             "CompensacionEnviada",
             "RequiereIntervencion",
@@ -108,6 +110,7 @@ impl JsonSchema for EntradaSaga {
                 "intentos": { "type": "integer", "minimum": 1 },
                 "modo": generator.subschema_for::<ModoSaga>(),
                 "motivo": { "type": "string" },
+                "nombre": { "type": "string" },
                 "nota": { "type": "string" },
                 "paso": { "type": "integer", "minimum": 1 },
                 "problema": { "type": "string" },
@@ -148,11 +151,11 @@ pub struct ResumenSaga {
     pub definicion: String,
     /// The version of it that it is pinned to.
     pub version: u32,
-    /// Who moves it on: the coordinator, or the participants themselves.
+    /// Who moves it on: the coordinator, the participants themselves, or an execution of Step Functions.
     pub modo: ModoSaga,
     /// How it stands.
     pub estado: EstadoSaga,
-    /// True if the participants move it on, and take longer than they should.
+    /// True if others than the coordinator move it on, and take longer than they should.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub retrasada: bool,
     /// Why it is undone, if it is.
@@ -228,7 +231,8 @@ impl App {
         let id: SagaId = http::id(id)?;
         let found = self.sagas.load(id).await?;
         let none = || Problem::of(kinds::NOT_FOUND).because(format!("No hay una saga {id}"));
-        let dto = SagaDto::from(found.ok_or_else(none)?.saga);
-        Ok(http::json(StatusCode::OK, &dto))
+        let saga = found.ok_or_else(none)?.saga;
+        let saga = as_it_went(saga, self.executions.as_deref()).await?;
+        Ok(http::json(StatusCode::OK, &SagaDto::from(saga)))
     }
 }

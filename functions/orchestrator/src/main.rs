@@ -8,7 +8,7 @@ use events::Catalogue;
 use lambda_kit::Environment;
 use lambda_runtime::{LambdaEvent, service_fn};
 use orchestrator::App;
-use reserva_saga::{FunctionParticipants, definitions};
+use reserva_saga::{FunctionParticipants, definitions, wire};
 use saga_engine::{Coordinator, Sagas};
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,8 +19,12 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let catalogue = Catalogue::current();
     let sagas = Sagas::new(tables.clone(), definitions(), world.clone());
     let participants = Arc::new(FunctionParticipants(environment.functions()));
+    let mut coordinator = Coordinator::new(sagas, participants);
+    if let Some(executions) = environment.executions() {
+        coordinator = coordinator.with_machine(executions, wire());
+    }
     let app = &App {
-        coordinator: Coordinator::new(sagas, participants),
+        coordinator,
         reader: StreamReader::new(tables.clone(), catalogue.clone()),
         parking: Parking::new(tables, world.clock.clone(), &catalogue),
         partial_batch: environment.partial_batch()?,

@@ -17,6 +17,8 @@ pub enum SagaMode {
     Orquestacion,
     /// Each context reacts to the events of the others.
     Coreografia,
+    /// AWS Step Functions, by the same definition as the coordinator.
+    StepFunctions,
 }
 
 /// An intent. The same `id` takes effect once, however often it is sent.

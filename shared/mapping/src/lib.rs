@@ -27,6 +27,12 @@ impl FieldPath {
         self.parts().next().unwrap_or_default()
     }
 
+    /// What comes after [`FieldPath::root`], with the dots before each name: `.pago.monto`.
+    #[must_use]
+    pub fn below_root(self) -> &'static str {
+        self.0.get(self.root().len()..).unwrap_or_default()
+    }
+
     /// True if it is of one of these events, or of the saga itself.
     #[must_use]
     pub fn begins_with_one_of(self, events: &[&str]) -> bool {

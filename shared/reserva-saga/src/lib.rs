@@ -8,16 +8,18 @@
 //! | 4 | AprobarReserva | ReservaAprobada | AprobacionReservaFallida | CancelarReserva -> ReservaCancelada |
 //!
 //! [`definitions`] is that table as data. The rest says how the system's messages and the engine's become one another:
-//! [`fact`], [`FunctionParticipants`], [`wake_up`].
+//! [`fact`], [`FunctionParticipants`], [`wake_up`]; and [`wire`], by which a state machine of that table speaks with the participants.
 
 #![deny(missing_docs)]
 
 mod definition;
+mod machine;
 mod messages;
 mod orchestrator;
 mod participants;
 
 pub use definition::{VENCIDA, current, definitions};
+pub use machine::{as_it_went, state_machine, wire};
 pub use messages::{answer, command, fact, saga_id, saga_of};
 pub use orchestrator::{ORCHESTRATOR, nudge, wake_up};
 pub use participants::{

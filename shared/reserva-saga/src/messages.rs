@@ -11,10 +11,10 @@ pub fn saga_id(event: &Event) -> SagaId {
     SagaId(event.correlationid.0)
 }
 
-/// The saga that an event belongs to, if the coordinator moves it on; `None` if the participants do.
+/// The saga that an event belongs to, if somebody directs it who can be asked to undo it; `None` if the participants move it on.
 #[must_use]
 pub fn saga_of(event: &Event) -> Option<SagaId> {
-    (event.sagamode == SagaMode::Orquestacion).then(|| saga_id(event))
+    (event.sagamode != SagaMode::Coreografia).then(|| saga_id(event))
 }
 
 /// An event, as the engine sees it.
@@ -24,6 +24,7 @@ pub fn fact(event: &Event) -> Fact {
         conduct: match event.sagamode {
             SagaMode::Orquestacion => Conduct::Orquestacion,
             SagaMode::Coreografia => Conduct::Coreografia,
+            SagaMode::StepFunctions => Conduct::StepFunctions,
         },
         kind: event.kind.clone(),
         id: event.id.0,

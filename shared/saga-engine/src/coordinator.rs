@@ -8,12 +8,12 @@ use futures::{
     future::{Either, select},
 };
 use jiff::Timestamp;
-use ports::jittered;
+use ports::{Executions, jittered};
 use thiserror::Error;
 
 use crate::{
-    Answer, Definition, Dispatch, Estado, Fact, Input, LoadError, Saga, SagaId, Sagas, SaveError,
-    Stored, start, transition,
+    Answer, Conduct, Definition, Dispatch, Estado, Fact, Input, LoadError, Saga, SagaId, Sagas,
+    SaveError, Stored, Wire, execution_input, execution_name, start, transition,
 };
 
 /// A participant gave no answer. The command may have taken effect.
@@ -65,6 +65,7 @@ pub type Rules =
 pub struct Coordinator {
     sagas: Sagas,
     participants: Arc<dyn Participants>,
+    machine: Option<(Arc<dyn Executions>, Wire)>,
     rules: Arc<Rules>,
 }
 
@@ -75,8 +76,17 @@ impl Coordinator {
         Self {
             sagas,
             participants,
+            machine: None,
             rules: Arc::new(transition),
         }
+    }
+
+    /// The same with a [state machine](crate::state_machine), for sagas that are to be run by it. Without one they begin with this
+    /// engine; either way a saga keeps the engine that it began with.
+    #[must_use]
+    pub fn with_machine(mut self, machine: Arc<dyn Executions>, wire: Wire) -> Self {
+        self.machine = Some((machine, wire));
+        self
     }
 
     /// The same with other rules than [`transition`]: for tests of tests.
@@ -127,7 +137,8 @@ impl Coordinator {
         let mut stored = self.sagas.load(id).await?;
         let mut overtaken = 0;
         loop {
-            let Some(begun) = begun(&self.sagas, id, stored.as_ref(), &inputs) else {
+            let by_machine = self.machine.is_some();
+            let Some(begun) = begun(&self.sagas, id, stored.as_ref(), &inputs, by_machine) else {
                 return Ok(());
             };
             let (definition, mut saga) = begun?;
@@ -156,8 +167,14 @@ impl Coordinator {
                 }
             }
             inputs.clear();
+            let saga = stored.as_ref().map(|stored| &stored.saga);
             if let Some(dispatch) = dispatch {
                 let Some(input) = self.ask(&dispatch, until).await else {
+                    return Ok(());
+                };
+                inputs.push(input);
+            } else if let Some(saga) = saga.filter(|saga| saga.conduct == Conduct::StepFunctions) {
+                let Some(input) = self.look(definition, saga, until).await else {
                     return Ok(());
                 };
                 inputs.push(input);
@@ -173,6 +190,35 @@ impl Coordinator {
                 world.tasks.sleep(wait).await;
             }
         }
+    }
+
+    /// Has the execution started that a saga wants, or asks how it stands when it is late; `None` if there is nothing to do now, or
+    /// no answer: then it stays due.
+    async fn look(&self, definition: &Definition, saga: &Saga, until: Timestamp) -> Option<Input> {
+        let now = self.sagas.now();
+        if now >= until || saga.late.is_none_or(|late| late > now) {
+            return None;
+        }
+        let Some((executions, wire)) = &self.machine else {
+            tracing::warn!(saga = %saga.id, "its state machine is not configured here");
+            return None;
+        };
+        let looked = if let Some(direction) = saga.wanted {
+            let input = execution_input(definition, saga, direction, wire);
+            let name = execution_name(saga.id, direction);
+            let started = executions.start(&name, &input).await;
+            started.map(|()| Input::Started)
+        } else {
+            let direction = saga.executions().last()?;
+            let name = execution_name(saga.id, direction);
+            let progress = executions.progress(&name).await;
+            progress.map(Input::Execution)
+        };
+        looked
+            .inspect_err(
+                |error| tracing::warn!(saga = %saga.id, %error, "no word of its execution"),
+            )
+            .ok()
     }
 
     /// Sends a command, and gives its answer as an input; `None` when there is no more time to wait for it.
@@ -207,6 +253,7 @@ fn begun<'a>(
     id: SagaId,
     stored: Option<&Stored>,
     inputs: &[Input],
+    by_machine: bool,
 ) -> Option<Begun<'a>> {
     let definitions = sagas.definitions();
     if let Some(Stored { saga, .. }) = stored {
@@ -224,7 +271,11 @@ fn begun<'a>(
             return None;
         };
         let definition = definitions.opened_by(&fact.kind)?;
-        Some(Ok((definition, start(definition, id, fact, sagas.now())?)))
+        let mut fact = fact.clone();
+        if fact.conduct == Conduct::StepFunctions && !by_machine {
+            fact.conduct = Conduct::Orquestacion;
+        }
+        Some(Ok((definition, start(definition, id, &fact, sagas.now())?)))
     })
 }
 
@@ -284,15 +335,19 @@ impl Sagas {
         let mut attempt = 0;
         loop {
             let stored = self.load(id).await?;
-            let Some(begun) = begun(self, id, stored.as_ref(), &inputs) else {
+            // One that begins with the request has nothing to do but to be undone: that needs no state machine.
+            let Some(begun) = begun(self, id, stored.as_ref(), &inputs, false) else {
                 return Ok(Requested::Unknown);
             };
             let (definition, before) = begun?;
             let (saga, _) = transition(definition, &before, &input, self.now());
             // One that begins with the request is stored all the same: nobody else may ever begin it.
             if saga == before && stored.is_some() {
-                let known = matches!(request, Request::Cancel(_))
-                    && !matches!(saga.estado, Estado::Compensada);
+                let undone = matches!(
+                    saga.estado,
+                    Estado::Compensando | Estado::RequiereIntervencion
+                );
+                let known = matches!(request, Request::Cancel(_)) && undone;
                 return Ok(if known {
                     Requested::Taken(saga)
                 } else {

@@ -10,6 +10,7 @@
 //! - A [`Definition`] is data: steps, whom each asks, how its command is built from what was heard ([`Mapping`]), how it is undone.
 //! - A [`Saga`] is the fold of its log ([`Entry`]). [`transition`] says what an input makes of it; nothing else does.
 //! - [`Sagas`] keeps them: one conditional write a transition.
+//! - [`state_machine`] is a definition in Amazon States Language, for another engine to run; [`executed`] reads what that one did.
 //! - [`Coordinator`] runs them. Whoever sees one with something due sends it again, under the same id.
 //!
 //! What is asked of participants: a command takes effect once by its id; undoing is possible before, after and instead of doing; and
@@ -22,12 +23,16 @@
 
 mod coordinator;
 mod definition;
+mod executed;
+mod machine;
 mod saga;
 mod store;
 mod transition;
 
 pub use coordinator::{Coordinator, NoAnswer, Participants, Request, Requested, Rules, Trouble};
 pub use definition::{Call, Compensation, Definition, Definitions, Expiry, Retry, Step};
+pub use executed::executed;
+pub use machine::{Ask, Wire, execution_input, execution_name, state_machine};
 pub use mapping::{FieldPath, Mapping, OF_THE_SAGA, Source, Unknown};
 pub use saga::{
     Conduct, Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, Meaning, Outstanding, Saga,

@@ -93,6 +93,13 @@ pub enum Conduct {
     Orquestacion,
     /// The participants themselves, each by what it hears of the others. The saga is only told of it.
     Coreografia,
+    /// An execution of the definition's [state machine](crate::state_machine). The saga has it started, and is told of what it does.
+    StepFunctions,
+}
+
+impl Conduct {
+    /// Every one of them.
+    pub const ALL: [Self; 3] = [Self::Orquestacion, Self::Coreografia, Self::StepFunctions];
 }
 
 /// An event, as far as a saga cares.
@@ -239,6 +246,13 @@ pub enum What {
         /// How many attempts.
         intentos: u32,
     },
+    /// An execution of the state machine runs from now on, or did before.
+    EjecucionIniciada {
+        /// Whether it does the steps, or undoes them.
+        direccion: Direction,
+        /// Its name.
+        nombre: String,
+    },
     /// Somebody asked for the saga to be undone.
     CancelacionPedida {
         /// Why.
@@ -368,8 +382,10 @@ pub struct Saga {
     pub steps: Vec<StepStatus>,
     /// What is waited for.
     pub outstanding: Option<Outstanding>,
-    /// Of one that others move on: when it is late, until it has ended or that is noted.
+    /// Of one that others move on: when it is late, and looked at; `None` once it has ended, or nothing is to be seen any more.
     pub late: Option<Timestamp>,
+    /// Of one that a state machine runs: the execution that is still to be started.
+    pub wanted: Option<Direction>,
     /// The events it has heard, by stream and version.
     pub seen: BTreeSet<(String, u32)>,
     /// The last of them: what causes the next command.
@@ -408,7 +424,9 @@ impl Saga {
         let late = match modo {
             Conduct::Orquestacion => None,
             Conduct::Coreografia => Some(later(entry.cuando, definition.patience)),
+            Conduct::StepFunctions => Some(entry.cuando),
         };
+        let wanted = (*modo == Conduct::StepFunctions).then_some(Direction::Hacer);
         let mut steps = vec![StepStatus::Pending; definition.steps.len()];
         if let Some(first) = steps.first_mut() {
             *first = StepStatus::Done;
@@ -429,6 +447,7 @@ impl Saga {
             steps,
             outstanding: None,
             late,
+            wanted,
             seen: BTreeSet::new(),
             cause: evento.id_evento,
             log: vec![],
@@ -436,6 +455,27 @@ impl Saga {
         saga.hear(&evento.clone());
         saga.log.push(entry);
         Some(saga)
+    }
+
+    /// The first event of a type that it has heard.
+    #[must_use]
+    pub fn heard(&self, kind: &str) -> Option<Heard> {
+        self.log.iter().find_map(|entry| match &entry.what {
+            What::Inicio { evento, .. } | What::EventoRecibido { evento, .. }
+                if evento.evento == kind =>
+            {
+                Some(evento.clone())
+            }
+            _ => None,
+        })
+    }
+
+    /// The executions that were started for it, in order.
+    pub fn executions(&self) -> impl Iterator<Item = Direction> + '_ {
+        self.log.iter().filter_map(|entry| match &entry.what {
+            What::EjecucionIniciada { direccion, .. } => Some(*direccion),
+            _ => None,
+        })
     }
 
     /// When its log began.
@@ -459,6 +499,12 @@ impl Saga {
     pub fn wake(&self) -> Option<Timestamp> {
         let due = self.outstanding.as_ref().and_then(|out| out.due);
         due.or(self.late)
+    }
+
+    /// True if others move it on: the coordinator sends nothing for it.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.conduct != Conduct::Orquestacion
     }
 
     /// True if it takes longer than it should, and others move it on.
@@ -577,7 +623,7 @@ impl Saga {
                 ..
             } => {
                 self.hear(evento);
-                if self.conduct == Conduct::Coreografia && *sentido == Meaning::Reversion {
+                if self.is_watched() && *sentido == Meaning::Reversion {
                     self.undone(definition, &evento.evento);
                 } else if let Some(paso) = paso {
                     self.event(paso.saturating_sub(1), *sentido, &evento.evento);
@@ -606,14 +652,23 @@ impl Saga {
                     self.turn(&format!("{}: sin respuesta", name(paso.saturating_sub(1))));
                 }
             }
+            What::EjecucionIniciada { .. } => {
+                self.wanted = None;
+                self.late = Some(later(now, definition.patience));
+            }
             What::CancelacionPedida { motivo, sin_enviar } => {
                 if let Some(paso) = sin_enviar {
                     self.set(paso.saturating_sub(1), StepStatus::Refused);
                 }
                 self.turn(motivo);
+                if self.conduct == Conduct::StepFunctions {
+                    self.wanted = Some(Direction::Deshacer);
+                    self.late = Some(now);
+                }
             }
             What::RequiereIntervencion { .. } => {
                 self.estado = Estado::RequiereIntervencion;
+                self.late = None;
                 if let Some(outstanding) = &mut self.outstanding {
                     outstanding.due = None;
                 }
@@ -630,7 +685,11 @@ impl Saga {
                 self.outstanding = None;
                 self.set(paso.saturating_sub(1), StepStatus::Undone);
             }
-            What::Retraso {} => self.late = None,
+            What::Retraso {} => {
+                // Of the participants there is nobody to ask; an execution is looked at again.
+                let again = later(now, definition.patience);
+                self.late = (self.conduct == Conduct::StepFunctions).then_some(again);
+            }
             What::Fin { estado } => {
                 self.estado = *estado;
                 self.outstanding = None;

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::{Definitions, Entry, Estado, Saga, SagaId, What};
+use crate::{Conduct, Definitions, Entry, Estado, Saga, SagaId, What};
 
 /// The table of sagas.
 pub const TABLE: TableName = TableName("sagas");
@@ -219,6 +219,8 @@ impl Sagas {
             outstanding.attempts = form.intentos;
             outstanding.unanswered = form.sin_respuesta;
             outstanding.due = form.vence;
+        } else if saga.late.is_some() && form.vence.is_some() {
+            saga.late = form.vence;
         }
         Ok(Stored {
             saga,
@@ -428,10 +430,16 @@ fn update(
                 None => update.remove(Path::of("vence")),
             }
         }
-        None => update
-            .remove(Path::of("intentos"))
-            .remove(Path::of("sin_respuesta"))
-            .remove(Path::of("vence")),
+        None => {
+            let update = update
+                .remove(Path::of("intentos"))
+                .remove(Path::of("sin_respuesta"));
+            // The log does not tell how often an execution was looked at.
+            match saga.late.filter(|_| saga.conduct == Conduct::StepFunctions) {
+                Some(late) => update.set(Path::of("vence"), text(late)),
+                None => update.remove(Path::of("vence")),
+            }
+        }
     };
     match wake {
         Some(wake) if waiting == Some(wake) => update,

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use ports::jittered;
+use ports::{Ending, Progress, jittered};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Call, Conduct, Definition, Direction, Entry, Estado, Fact, Heard, Meaning, Retry, Saga, SagaId,
-    StepStatus, Via, What, definition::Role, saga::later,
+    Call, Conduct, Definition, Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, Meaning,
+    Retry, Saga, SagaId, StepStatus, Via, What, definition::Role, machine::execution_name,
+    saga::later,
 };
 
 /// What can happen to a saga.
@@ -31,6 +32,10 @@ pub enum Input {
         /// A number from 0 to 1, for the jitter of the pause that follows.
         chance: f64,
     },
+    /// The execution that a saga wants runs.
+    Started,
+    /// How the execution that was started last stands.
+    Execution(Progress),
     /// Time has passed: what is due is sent, and what was sent too often is given up.
     Time,
     /// Somebody wants it undone.
@@ -104,25 +109,43 @@ pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -
     if definition.opening() != Some(fact.kind.as_str()) {
         return None;
     }
+    let expired = now.duration_since(fact.time) > signed(definition.expiry.after);
+    let conduct = match fact.conduct {
+        // What is only to be undone needs no other engine.
+        Conduct::StepFunctions if expired => Conduct::Orquestacion,
+        conduct => conduct,
+    };
     let what = What::Inicio {
         definicion: definition.name.to_owned(),
         version: definition.version,
         asunto: fact.subject,
-        modo: fact.conduct,
+        modo: conduct,
         traza: fact.trace.clone(),
         evento: Heard::of(fact, definition),
     };
+    let reason = expired.then_some(definition.expiry.reason);
+    begun(definition, id, Entry { cuando: now, what }, reason)
+}
+
+/// The saga that the first line of a log begins, to be undone at once if there is a reason.
+pub(crate) fn begun(
+    definition: &Definition,
+    id: SagaId,
+    first: Entry,
+    undone: Option<&str>,
+) -> Option<Saga> {
+    let now = first.cuando;
     let mut work = Work {
         definition,
-        saga: Saga::opened(id, definition, Entry { cuando: now, what })?,
+        saga: Saga::opened(id, definition, first)?,
         now,
     };
-    if fact.conduct == Conduct::Coreografia {
+    if work.saga.is_watched() {
         return Some(work.saga);
     }
-    if now.duration_since(fact.time) > signed(definition.expiry.after) {
+    if let Some(reason) = undone {
         work.log(What::CancelacionPedida {
-            motivo: definition.expiry.reason.to_owned(),
+            motivo: reason.to_owned(),
             sin_enviar: None,
         });
     }
@@ -146,7 +169,7 @@ pub fn transition(
         now,
     };
     let mut effect = None;
-    if saga.conduct == Conduct::Coreografia {
+    if saga.is_watched() {
         work.watch(input);
         return (work.saga, None);
     }
@@ -158,6 +181,7 @@ pub fn transition(
         Input::Cancel { reason } => work.cancel(reason),
         Input::Resume { note } => work.resume(note.as_deref()),
         Input::MarkDone { step, note } => work.mark_done(*step, note),
+        Input::Started | Input::Execution(_) => {}
     }
     (work.saga, effect)
 }
@@ -270,44 +294,31 @@ impl Work<'_> {
         outstanding.is_some_and(|out| out.step == step && out.direction == direction)
     }
 
-    /// What a saga makes of an input that others move on: it takes note, of events and of time. What else is asked changes nothing.
+    /// What a saga makes of an input that others move on: it takes note, of events and of time. One that a state machine runs can be
+    /// asked to be undone once it is completed; what else is asked changes nothing.
     fn watch(&mut self, input: &Input) {
-        let estado = self.saga.estado;
+        let by_machine = self.saga.conduct == Conduct::StepFunctions;
         match input {
-            Input::Event(fact) => {
-                if self
-                    .saga
-                    .seen
-                    .contains(&(fact.stream.clone(), fact.version))
-                {
-                    return;
-                }
-                let Some(role) = self.definition.role(&fact.kind) else {
-                    return;
-                };
-                let (step, meaning) = match role {
-                    Role::Success(step) if estado == Estado::EnCurso => {
-                        (Some(step), Meaning::Exito)
-                    }
-                    Role::Failure(step) if estado == Estado::EnCurso => {
-                        (Some(step), Meaning::Fallo)
-                    }
-                    // What was begun before it was turned, or is refused from now on: its participant undoes it in any case.
-                    Role::Success(step) | Role::Failure(step) => (Some(step), Meaning::Nota),
-                    Role::Undone if estado == Estado::Compensada => (None, Meaning::Nota),
-                    Role::Undone => (None, Meaning::Reversion),
-                };
-                self.hear(fact, step, meaning, Via::Flujo);
-                if let Some(estado) = self.come_to_its_end() {
-                    self.log(What::Fin { estado });
-                }
-            }
-            Input::Time => {
+            Input::Event(fact) => self.overhear(fact),
+            Input::Time if !by_machine => {
                 if self.saga.late.is_some_and(|late| late <= self.now) {
                     self.log(What::Retraso {});
                 }
             }
-            Input::Reply { .. }
+            Input::Cancel { reason } if by_machine && self.saga.estado == Estado::Completada => {
+                self.undo_by_machine(reason);
+            }
+            Input::Started => {
+                if let Some(direccion) = self.saga.wanted {
+                    self.log(What::EjecucionIniciada {
+                        direccion,
+                        nombre: execution_name(self.saga.id, direccion),
+                    });
+                }
+            }
+            Input::Execution(progress) => self.execution(progress),
+            Input::Time
+            | Input::Reply { .. }
             | Input::NoAnswer { .. }
             | Input::Cancel { .. }
             | Input::Resume { .. }
@@ -315,16 +326,96 @@ impl Work<'_> {
         }
     }
 
-    /// What a saga that others move on has come to, if it has: every step is done, or everything that can be undone is.
+    fn overhear(&mut self, fact: &Fact) {
+        let estado = self.saga.estado;
+        let known = (fact.stream.clone(), fact.version);
+        if self.saga.seen.contains(&known) {
+            return;
+        }
+        let Some(role) = self.definition.role(&fact.kind) else {
+            return;
+        };
+        let by_machine = self.saga.conduct == Conduct::StepFunctions;
+        // A person may have an execution go on that had failed.
+        let forward = estado == Estado::EnCurso
+            || by_machine && estado == Estado::RequiereIntervencion && self.saga.reason.is_none();
+        // A state machine that is not the one who undid something goes on, and what it does has to be undone after.
+        let goes_on = forward || by_machine && !estado.has_ended();
+        let (step, meaning) = match role {
+            Role::Success(step) if goes_on => (Some(step), Meaning::Exito),
+            Role::Failure(step) if forward => (Some(step), Meaning::Fallo),
+            // What was begun before it was turned, or is refused from now on: its participant undoes it in any case.
+            Role::Success(step) | Role::Failure(step) => (Some(step), Meaning::Nota),
+            Role::Undone if estado == Estado::Compensada => (None, Meaning::Nota),
+            Role::Undone => (None, Meaning::Reversion),
+        };
+        self.hear(fact, step, meaning, Via::Flujo);
+        // Participants undo all the rest by themselves when one does; of a state machine it has to be asked.
+        if by_machine && estado == Estado::Completada && meaning == Meaning::Reversion {
+            self.undo_by_machine(&fact.kind);
+        }
+        if let Some(estado) = self.come_to_its_end() {
+            self.log(What::Fin { estado });
+        }
+    }
+
+    fn undo_by_machine(&mut self, reason: &str) {
+        self.log(What::CancelacionPedida {
+            motivo: reason.to_owned(),
+            sin_enviar: None,
+        });
+    }
+
+    /// What is learned of an execution: mostly nothing, since its events tell it sooner.
+    fn execution(&mut self, progress: &Progress) {
+        let failed = match progress {
+            Progress::Running => None,
+            Progress::Ended(Ending::Succeeded { output }) => {
+                let undone = output.pointer("/saga/motivo").is_some();
+                // It did every step while somebody undid one: nobody else undoes the others.
+                if let Some(reason) = self.saga.reason.clone()
+                    && !undone
+                    && self.saga.estado == Estado::Compensando
+                {
+                    self.undo_by_machine(&reason);
+                    return;
+                }
+                None
+            }
+            Progress::Ended(Ending::Failed { error, cause }) => Some(format!("{error}: {cause}")),
+            Progress::Unknown => Some("su ejecución ya no existe".to_owned()),
+        };
+        match failed {
+            Some(problema) => {
+                let step = self.saga.next_to_undo(self.definition).unwrap_or_default();
+                self.log(What::RequiereIntervencion {
+                    paso: step + 1,
+                    problema: problema.chars().take(LONGEST_REASON).collect(),
+                });
+            }
+            None if self.saga.is_late() => {
+                self.saga.late = Some(later(self.now, self.definition.patience));
+            }
+            None => self.log(What::Retraso {}),
+        }
+    }
+
+    /// What a saga that others move on has come to, if it has: every step is done, or everything is undone that they undo. Participants
+    /// undo whatever can be; a state machine undoes what was done.
     fn come_to_its_end(&self) -> Option<Estado> {
-        let steps = || self.saga.steps.iter().zip(&self.definition.steps);
-        match self.saga.estado {
-            Estado::EnCurso => steps()
-                .all(|(status, _)| *status == StepStatus::Done)
-                .then_some(Estado::Completada),
-            Estado::Compensando => steps()
+        let mut steps = self.saga.steps.iter().zip(&self.definition.steps);
+        let all_done = || self.saga.steps.iter().all(|step| *step == StepStatus::Done);
+        match (self.saga.estado, self.saga.conduct) {
+            (Estado::EnCurso, _) => all_done().then_some(Estado::Completada),
+            (Estado::Compensando, Conduct::StepFunctions) => (self.saga.wanted.is_none()
+                && self.saga.next_to_undo(self.definition).is_none())
+            .then_some(Estado::Compensada),
+            (Estado::Compensando, _) => steps
                 .all(|(status, step)| step.compensation.is_none() || *status == StepStatus::Undone)
                 .then_some(Estado::Compensada),
+            (Estado::RequiereIntervencion, Conduct::StepFunctions) => {
+                all_done().then_some(Estado::Completada)
+            }
             _ => None,
         }
     }

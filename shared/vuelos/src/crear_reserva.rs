@@ -317,6 +317,7 @@ fn read_saga(node: Node<'_>, violations: &mut Violations) -> Option<SagaMode> {
     let modes = [
         ("orquestacion", SagaMode::Orquestacion),
         ("coreografia", SagaMode::Coreografia),
+        ("stepfunctions", SagaMode::StepFunctions),
     ];
     node.one_of(&modes, violations)
 }

@@ -7,8 +7,8 @@ use events::{Catalogue, Context, Event, IdReserva, Payload, StreamId};
 use gds::inventory::{self, Inventory, Vuelo};
 use lambda_kit::Environment;
 use pagos::simulador::{self, Movimiento, Tipo};
-use ports::Tables;
-use reserva_saga::{definitions, saga_id};
+use ports::{Executions, Tables};
+use reserva_saga::{as_it_went, definitions, saga_id};
 use saga_engine::{Estado, Saga, SagaId, Sagas, Stored};
 use serde_json::Value;
 
@@ -31,6 +31,9 @@ pub(crate) async fn show(environment: &Environment, id: &str) -> Outcome {
     let tables = environment.tables();
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
     let saga = find(&sagas(environment), &reader, id).await?;
+    let executions = environment.executions();
+    let executions = executions.as_deref().map(|executions| executions as &dyn Executions);
+    let saga = as_it_went(saga, executions).await?;
     let reservation = IdReserva(saga.subject);
     let mut lines = render(&saga);
     lines.push(String::new());

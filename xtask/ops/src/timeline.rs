@@ -20,6 +20,7 @@ pub(crate) fn render(saga: &Saga) -> Vec<String> {
             match saga.conduct {
                 Conduct::Orquestacion => "",
                 Conduct::Coreografia => ", moved on by its participants",
+                Conduct::StepFunctions => ", run by Step Functions",
             }
         ),
     ];
@@ -155,6 +156,13 @@ fn told(what: &What) -> (Option<usize>, &'static str, String) {
             let unsent = sin_enviar.map(|paso| format!(" (paso {paso} sin enviar)"));
             let text = format!("{motivo}{}", unsent.unwrap_or_default());
             (None, "CancelacionPedida", text)
+        }
+        What::EjecucionIniciada { direccion, nombre } => {
+            let what = match direccion {
+                Direction::Hacer => "it does the steps",
+                Direction::Deshacer => "it undoes them",
+            };
+            (None, "EjecucionIniciada", format!("{what}: {nombre}"))
         }
         What::RequiereIntervencion { paso, problema } => {
             (Some(*paso), "RequiereIntervencion", problema.clone())

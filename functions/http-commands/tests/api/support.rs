@@ -91,5 +91,6 @@ fn app(system: &System, tables: Arc<dyn Tables>, log: Arc<dyn Log>) -> App {
         sagas: Sagas::new(tables, definitions, world.clone()),
         functions: system.functions.clone(),
         world,
+        step_functions: true,
     }
 }

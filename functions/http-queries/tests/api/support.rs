@@ -44,6 +44,7 @@ impl Fixture {
             generations: Generations::new(tables.clone(), world.clock.clone()),
             sagas: Sagas::new(tables.clone(), definitions, world.clone()),
             clock: world.clock.clone(),
+            executions: None,
             tables,
         }
     }

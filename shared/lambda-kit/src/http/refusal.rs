@@ -3,7 +3,7 @@
 use event_store::{HandleError, StreamError};
 use events::{Problem, kinds};
 use lambda_http::{Body, Response};
-use ports::TableError;
+use ports::{ExecutionError, TableError};
 use saga_engine::{LoadError, SaveError, Trouble};
 
 /// Why there is no other answer.
@@ -55,6 +55,15 @@ impl From<StreamError> for Refusal {
 impl From<TableError> for Refusal {
     fn from(error: TableError) -> Self {
         HandleError::from(error).into()
+    }
+}
+
+impl From<ExecutionError> for Refusal {
+    fn from(error: ExecutionError) -> Self {
+        match error {
+            ExecutionError::Unavailable(_) => HandleError::Unavailable(error.to_string()).into(),
+            ExecutionError::Refused(_) => HandleError::Broken(error.to_string()).into(),
+        }
     }
 }
 

@@ -1,0 +1,141 @@
+//! The saga as a state machine: what its states send and are told.
+
+use events::{Context, Reply, SagaMode};
+use ports::{ExecutionError, Executions};
+use saga_engine::{Ask, Conduct, Definition, Heard, Saga, Wire, executed, execution_name};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{answer, definitions};
+
+/// The state machine of the saga, in Amazon States Language: `infra/saga-reserva.asl.json`. Functions are placeholders that the
+/// template fills in, as `${ParticipantPagos}`.
+#[must_use]
+pub fn state_machine(definition: &Definition) -> Value {
+    saga_engine::state_machine(definition, &wire())
+}
+
+/// How a state machine speaks with the participants: [`events::Command`] and [`Reply`] in JSON.
+#[must_use]
+pub fn wire() -> Wire {
+    Wire {
+        function: placeholder,
+        request,
+        event_type: "eventos[0].type",
+        event_id: "eventos[0].id",
+        event_data: "eventos[0].data",
+        answer_of,
+        answer: |payload| Reply::deserialize(payload).ok().as_ref().map(answer),
+    }
+}
+
+/// The saga as it went: as it is stored, or, where a state machine runs it, as the history of its executions has it.
+///
+/// A history is forgotten in time. Then what is stored is all there is.
+///
+/// # Errors
+///
+/// See [`ExecutionError`].
+pub async fn as_it_went(
+    saga: Saga,
+    executions: Option<&dyn Executions>,
+) -> Result<Saga, ExecutionError> {
+    let definitions = definitions();
+    let definition = definitions.find(&saga.definition, saga.version);
+    let (Some(executions), Some(definition), Conduct::StepFunctions) =
+        (executions, definition, saga.conduct)
+    else {
+        return Ok(saga);
+    };
+    let mut histories = vec![];
+    let started: Vec<_> = saga.executions().collect();
+    for direction in started {
+        let name = execution_name(saga.id, direction);
+        let Some(history) = executions.history(&name).await? else {
+            return Ok(saga);
+        };
+        histories.push(history);
+    }
+    Ok(executed(definition, &saga, &histories, &wire()))
+}
+
+fn placeholder(participant: &str) -> String {
+    let mut contexts = Context::ALL.into_iter();
+    let context = contexts.find(|context| context.name() == participant);
+    let name = match context {
+        Some(Context::Vuelos) => "ParticipantVuelos",
+        Some(Context::Pagos) => "ParticipantPagos",
+        Some(Context::Gds) => "ParticipantGds",
+        None => participant,
+    };
+    format!("${{{name}}}")
+}
+
+/// [`events::Command`], as a payload.
+fn request(ask: &Ask<'_>) -> Value {
+    json!({
+        "id.$": ask.id,
+        "type": ask.kind,
+        "subject.$": ask.subject,
+        "correlationid.$": ask.saga,
+        "causationid.$": ask.cause,
+        "sagamode": SagaMode::StepFunctions,
+        "traceparent.$": ask.trace,
+        "data": ask.data,
+    })
+}
+
+/// [`Reply::Eventos`] of one event, as far as a state machine reads it.
+fn answer_of(heard: &Heard) -> Value {
+    json!({
+        "eventos": [{"type": heard.evento, "id": heard.id_evento, "data": heard.datos}],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use events::Command;
+
+    use super::*;
+
+    /// A payload as a state machine fills it in: what each path names, from `data`.
+    fn filled(template: &Value, data: &Value) -> Value {
+        let Value::Object(template) = template else {
+            return template.clone();
+        };
+        let fields = template.iter().map(|(name, value)| {
+            let Some(name) = name.strip_suffix(".$") else {
+                return (name.clone(), filled(value, data));
+            };
+            let path = value.as_str().unwrap().strip_prefix("$.").unwrap();
+            let pointer = format!("/{}", path.replace("[0]", "/0").replace('.', "/"));
+            (name.to_owned(), data.pointer(&pointer).unwrap().clone())
+        });
+        Value::Object(fields.collect())
+    }
+
+    #[test]
+    fn what_is_sent_is_a_command() {
+        let id = "019b76da-a800-7a51-9d4f-1c7a1e0b6c11";
+        let ask = Ask {
+            kind: "PagarReserva",
+            id: "$.comando".into(),
+            subject: "$.saga.asunto",
+            saga: "$.saga.id",
+            cause: "$.respuesta.eventos[0].id".into(),
+            trace: "$.saga.traza",
+            data: json!({"monto.$": "$.respuesta.eventos[0].data.monto", "medio": "tok_visa"}),
+        };
+        for trace in [Value::Null, json!("00-trace")] {
+            let data = json!({
+                "comando": id, "saga": {"id": id, "asunto": id, "traza": trace},
+                "respuesta": {"eventos": [{"id": id, "data": {"monto": "1.00"}}]},
+            });
+            let command = Command::deserialize(filled(&request(&ask), &data)).unwrap();
+            assert_eq!(command.kind, "PagarReserva");
+            assert_eq!(command.sagamode, SagaMode::StepFunctions);
+            assert_eq!(command.traceparent.as_deref(), trace.as_str());
+            assert_eq!(command.data, json!({"monto": "1.00", "medio": "tok_visa"}));
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! A saga as the history of its executions tells it.
+
+use jiff::Timestamp;
+use ports::{Ending, Happened, HistoryEvent};
+
+use crate::{
+    Conduct, Definition, Direction, Entry, Estado, Input, Outstanding, Saga, What, Wire,
+    machine::Role, transition, transition::begun,
+};
+
+/// The saga that a state machine ran, told by what its executions did: `histories` has those of [`Saga::executions`], in their order.
+///
+/// What the participants answered goes through [`transition`], as if the coordinator had asked them: so the log has the same lines, and
+/// means the same, whoever runs the saga. `watched` is the saga as it is stored; how it stands is said of both: it has ended when both
+/// say so, and needs a person when either does.
+#[must_use]
+pub fn executed(
+    definition: &Definition,
+    watched: &Saga,
+    histories: &[Vec<HistoryEvent>],
+    wire: &Wire,
+) -> Saga {
+    let mut log = watched.log.iter();
+    let Some(first) = log
+        .next()
+        .and_then(|entry| directed(entry, Conduct::Orquestacion))
+    else {
+        return watched.clone();
+    };
+    let Some(saga) = begun(definition, watched.id, first, None) else {
+        return watched.clone();
+    };
+    let mut reader = Reader {
+        definition,
+        wire,
+        saga,
+    };
+    let mut histories = histories.iter();
+    for entry in log {
+        match &entry.what {
+            What::EjecucionIniciada { .. } => {
+                reader.saga.apply(definition, entry.clone());
+                for event in histories.next().into_iter().flatten() {
+                    reader.take(event);
+                }
+            }
+            What::CancelacionPedida { motivo, .. } => {
+                let reason = motivo.clone();
+                reader.input(&Input::Cancel { reason }, entry.cuando);
+            }
+            _ => {}
+        }
+    }
+    let mut saga = reader.saga;
+    if let Some(first) = saga.log.first_mut()
+        && let Some(own) = directed(first, Conduct::StepFunctions)
+    {
+        *first = own;
+    }
+    saga.conduct = Conduct::StepFunctions;
+    let stuck = watched.estado == Estado::RequiereIntervencion && !saga.estado.has_ended();
+    if stuck || saga.estado.has_ended() && saga.estado != watched.estado {
+        saga.estado = watched.estado;
+    }
+    saga
+}
+
+/// The line that begins a saga, with another conduct.
+fn directed(entry: &Entry, conduct: Conduct) -> Option<Entry> {
+    let mut entry = entry.clone();
+    let What::Inicio { modo, .. } = &mut entry.what else {
+        return None;
+    };
+    *modo = conduct;
+    Some(entry)
+}
+
+struct Reader<'a> {
+    definition: &'a Definition,
+    wire: &'a Wire,
+    saga: Saga,
+}
+
+impl Reader<'_> {
+    fn input(&mut self, input: &Input, when: Timestamp) {
+        self.saga = transition(self.definition, &self.saga, input, when).0;
+    }
+
+    fn take(&mut self, event: &HistoryEvent) {
+        let when = event.when;
+        let out = self.saga.outstanding.clone();
+        match (&event.what, out) {
+            (Happened::Entered(state), Some(out)) if self.calls(state, &out) => {
+                self.call(when);
+            }
+            (Happened::Answered(payload), Some(out)) => {
+                // A person had it go on that had failed.
+                if out.due.is_none() {
+                    self.input(&Input::Resume { note: None }, when);
+                    self.call(when);
+                }
+                if let Some(answer) = (self.wire.answer)(payload) {
+                    let command = out.command;
+                    self.input(&Input::Reply { command, answer }, when);
+                }
+            }
+            (Happened::CallFailed { .. }, Some(out)) => {
+                let command = out.command;
+                self.input(
+                    &Input::NoAnswer {
+                        command,
+                        chance: 0.0,
+                    },
+                    when,
+                );
+                self.call(when);
+            }
+            (Happened::Ended(Ending::Failed { error, cause }), _)
+                if self.saga.estado != Estado::RequiereIntervencion =>
+            {
+                self.fail(&format!("{error}: {cause}"), when);
+            }
+            _ => {}
+        }
+    }
+
+    /// True for the state that is the first call of the command that is waited for.
+    fn calls(&self, state: &str, out: &Outstanding) -> bool {
+        let role = match out.direction {
+            Direction::Hacer => Role::First,
+            Direction::Deshacer => Role::Undo,
+        };
+        let step = self.definition.steps.get(out.step);
+        step.is_some_and(|step| role.state(out.step, step) == state)
+    }
+
+    /// The command is sent: again, if it was before.
+    fn call(&mut self, when: Timestamp) {
+        if let Some(out) = &mut self.saga.outstanding
+            && let Some(due) = &mut out.due
+        {
+            *due = (*due).min(when);
+        }
+        self.input(&Input::Time, when);
+    }
+
+    fn fail(&mut self, problem: &str, when: Timestamp) {
+        let step = self.saga.outstanding.as_ref().map_or(0, |out| out.step);
+        let what = What::RequiereIntervencion {
+            paso: step + 1,
+            problema: problem.to_owned(),
+        };
+        let entry = Entry { cuando: when, what };
+        self.saga.apply(self.definition, entry);
+    }
+}
