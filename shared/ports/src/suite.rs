@@ -6,14 +6,15 @@
     reason = "this module is a test suite"
 )]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::{
-    CallError, Condition, Consistency, Direction, FunctionName, Functions, Index, IndexQuery, Item,
-    Key, Log, LogReader, Notice, Objects, Path, Position, TableName, Tables, Topic, TopicError,
-    TransactError, Update, Write, WriteError,
+    CallError, Condition, Consistency, Direction, Ending, Executions, FunctionName, Functions,
+    Happened, HistoryEvent, Index, IndexQuery, Item, Key, Log, LogReader, Notice, Objects, Path,
+    Position, Progress, TableName, Tables, Tasks, Topic, TopicError, TransactError, Update, Write,
+    WriteError,
 };
 
 fn object(value: Value) -> Item {
@@ -466,4 +467,91 @@ pub async fn topic(topic: &dyn Topic, unique: &str) -> Vec<Notice> {
     }
     notices.retain(|notice| *notice != too_large);
     notices
+}
+
+/// The suite of [`Executions`]. With `input_that_ends` the machine calls a function that answers, and ends within a minute of
+/// `tasks`. `unique` sets this run's executions apart from those of others: letters, digits, `-` and `_`, 40 at most.
+pub async fn executions(
+    executions: &dyn Executions,
+    tasks: &dyn Tasks,
+    input_that_ends: &Value,
+    unique: &str,
+) {
+    let nobody = format!("{unique}-nobody");
+    assert_eq!(executions.progress(&nobody).await, Ok(Progress::Unknown));
+    assert_eq!(executions.history(&nobody).await, Ok(None));
+
+    let name = format!("{unique}-one");
+    executions.start(&name, input_that_ends).await.unwrap();
+    assert_eq!(
+        executions.start(&name, input_that_ends).await,
+        Ok(()),
+        "while it runs"
+    );
+    let ending = ending(executions, tasks, &name).await;
+    let history = executions.history(&name).await.unwrap().unwrap();
+    is_a_history(&history, &ending);
+
+    let other_input = json!({"nobody": "reads this"});
+    for input in [input_that_ends, &other_input] {
+        assert_eq!(
+            executions.start(&name, input).await,
+            Ok(()),
+            "a name is used once, also after the end"
+        );
+    }
+    tasks.sleep(Duration::from_secs(1)).await;
+    assert_eq!(
+        executions.progress(&name).await,
+        Ok(Progress::Ended(ending))
+    );
+    assert_eq!(executions.history(&name).await, Ok(Some(history)));
+    assert_eq!(executions.progress(&nobody).await, Ok(Progress::Unknown));
+}
+
+async fn ending(executions: &dyn Executions, tasks: &dyn Tasks, name: &str) -> Ending {
+    for _ in 0..120 {
+        match executions.progress(name).await.unwrap() {
+            Progress::Ended(ending) => return ending,
+            // What was just started may not be known everywhere yet.
+            Progress::Running | Progress::Unknown => {
+                tasks.sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+    unreachable!("{name} has not ended")
+}
+
+/// States are entered and left in turn, answers come in between, and the end comes last.
+fn is_a_history(history: &[HistoryEvent], ending: &Ending) {
+    assert!(history.is_sorted_by_key(|event| event.when), "{history:#?}");
+    let (mut inside, mut answers) = (None, 0);
+    for (place, event) in (1..).zip(history) {
+        match &event.what {
+            Happened::Entered(name) => {
+                assert_eq!(inside, None, "{history:#?}");
+                inside = Some(name);
+            }
+            Happened::Left(name) => {
+                assert_eq!(inside, Some(name), "{history:#?}");
+                inside = None;
+            }
+            Happened::Answered(payload) => {
+                assert!(inside.is_some() && !payload.is_null(), "{history:#?}");
+                answers += 1;
+            }
+            Happened::CallFailed { error, .. } => {
+                assert!(inside.is_some() && !error.is_empty(), "{history:#?}");
+            }
+            Happened::Ended(told) => {
+                assert_eq!((told, place), (ending, history.len()), "{history:#?}");
+                // The state that fails an execution is not left.
+                let well = matches!(told, Ending::Succeeded { .. });
+                assert!(!well || inside.is_none(), "{history:#?}");
+            }
+        }
+    }
+    let last = history.last().map(|event| &event.what);
+    assert_eq!(last, Some(&Happened::Ended(ending.clone())));
+    assert!(answers > 0, "{history:#?}");
 }

@@ -10,10 +10,12 @@ use crate::{Dice, scheduler::Yield};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use ports::{
-    CallError, Consistency, FunctionName, Functions, IndexPage, IndexQuery, Item, Key, Log,
-    LogError, Notice, ObjectError, Objects, ScanPage, SequenceNumber, TableError, TableName,
-    Tables, Topic, TopicError, TransactError, Write, WriteError,
+    CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, HistoryEvent,
+    IndexPage, IndexQuery, Item, Key, Log, LogError, Notice, ObjectError, Objects, Progress,
+    ScanPage, SequenceNumber, TableError, TableName, Tables, Topic, TopicError, TransactError,
+    Write, WriteError,
 };
+use serde_json::Value;
 
 /// What happens at an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,6 +154,15 @@ impl Faults {
     #[must_use]
     pub fn topic(&self, inner: Arc<dyn Topic>) -> FaultyTopic {
         FaultyTopic {
+            inner,
+            faults: self.clone(),
+        }
+    }
+
+    /// `executions`, failing as planned.
+    #[must_use]
+    pub fn executions(&self, inner: Arc<dyn Executions>) -> FaultyExecutions {
+        FaultyExecutions {
             inner,
             faults: self.clone(),
         }
@@ -532,6 +543,55 @@ impl Objects for FaultyObjects {
             lost_object(),
             self.inner.delete(key),
             late()
+        )
+    }
+}
+
+/// Executions that fail as planned: what is asked about them, not what goes on in them.
+pub struct FaultyExecutions {
+    inner: Arc<dyn Executions>,
+    faults: Faults,
+}
+
+fn lost_execution() -> ExecutionError {
+    ExecutionError::Unavailable("the answer was lost".into())
+}
+
+#[async_trait]
+impl Executions for FaultyExecutions {
+    async fn start(&self, name: &str, input: &Value) -> Result<(), ExecutionError> {
+        let late = || -> BoxFuture<'static, ()> {
+            let (inner, name, input) = (self.inner.clone(), name.to_owned(), input.clone());
+            Box::pin(async move {
+                let _ = inner.start(&name, &input).await;
+            })
+        };
+        effect!(
+            self.faults,
+            format!("execute {name}"),
+            lost_execution(),
+            self.inner.start(name, input),
+            late()
+        )
+    }
+
+    async fn progress(&self, name: &str) -> Result<Progress, ExecutionError> {
+        effect!(
+            self.faults,
+            format!("progress {name}"),
+            lost_execution(),
+            self.inner.progress(name),
+            nothing()
+        )
+    }
+
+    async fn history(&self, name: &str) -> Result<Option<Vec<HistoryEvent>>, ExecutionError> {
+        effect!(
+            self.faults,
+            format!("history {name}"),
+            lost_execution(),
+            self.inner.history(name),
+            nothing()
         )
     }
 }

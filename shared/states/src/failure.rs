@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 /// Data larger than this goes from no state to another.
 pub(crate) const DATA_LIMIT: usize = 256 * 1024;
 
+/// A machine that puts its data into its data, round and round, makes no end of levels before it makes too many bytes, and whatever
+/// walks them needs a stack. No real data comes near this.
+const DEPTH_LIMIT: usize = 256;
+
 pub(crate) const RUNTIME: &str = "States.Runtime";
 pub(crate) const TIMEOUT: &str = "States.Timeout";
 pub(crate) const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
@@ -45,11 +49,20 @@ impl From<Failure> for Ending {
 /// `data`, if it is not too large.
 pub(crate) fn within_limit(data: Value, state: &str) -> Result<Value, Failure> {
     // How AWS writes it is not told; this is JSON without spaces.
-    if data.to_string().len() > DATA_LIMIT {
+    if is_deeper_than(&data, DEPTH_LIMIT) || data.to_string().len() > DATA_LIMIT {
         let cause = format!(
             "The state/task '{state}' returned a result with a size exceeding the maximum number of bytes service limit."
         );
         return Err(Failure::new(DATA_LIMIT_EXCEEDED, cause));
     }
     Ok(data)
+}
+
+fn is_deeper_than(data: &Value, levels: usize) -> bool {
+    let deeper = |inner: &Value| levels == 0 || is_deeper_than(inner, levels - 1);
+    match data {
+        Value::Array(items) => items.iter().any(deeper),
+        Value::Object(fields) => fields.values().any(deeper),
+        _ => false,
+    }
 }

@@ -1,7 +1,7 @@
 //! The whole system without its edges, in virtual time: the three contexts and the coordinator as consumers of one log, each with its
 //! own place in it, and the timers.
 
-use std::{collections::BTreeMap, future::poll_fn, sync::Arc, task::Poll, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use consumer::{Consumer, Group, Handler, Outcome, Parking, Stop};
@@ -19,7 +19,7 @@ use pagos::{
 };
 use participant::{Failure, Modo, Participant, Policy, REACTIONS, Reactor};
 use ports::{
-    Clock, Log, LogReader, LogRecord, Position, Tables, Tasks, World,
+    Clock, Log, LogReader, LogRecord, Position, Tables, World,
     memory::{self, ManualClock, MemoryLog, MemoryTables, SeededRandomness},
 };
 use reserva_saga::{answer, command, definitions, fact, saga_id};
@@ -27,7 +27,7 @@ use saga_engine::{
     Answer, Coordinator, Dispatch, Estado, NoAnswer, Participants, Saga, SagaId, Sagas, Stored,
 };
 use serde_json::{Value, json};
-use simulation::{Dice, Faults, ProcessId, Scheduler, Step};
+use simulation::{Dice, Faults, ProcessId, Scheduler, Step, VirtualTasks};
 use uuid::Uuid;
 use vuelos::Vuelos;
 
@@ -72,29 +72,6 @@ pub struct Reservation {
     pub flight: String,
     /// True once its client has asked for it to be cancelled.
     pub cancelled: bool,
-}
-
-/// Sleeping is waiting until the clock is there: others go on meanwhile.
-struct VirtualTasks(Arc<ManualClock>);
-
-#[async_trait]
-impl Tasks for VirtualTasks {
-    async fn sleep(&self, duration: Duration) {
-        let until = self.0.now() + SignedDuration::try_from(duration).unwrap();
-        poll_fn(|context| {
-            if self.0.now() >= until {
-                return Poll::Ready(());
-            }
-            // Whoever waits for several at once asks only those again that want it.
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
-    }
-
-    fn spawn(&self, _: BoxFuture<'static, ()>) {
-        unreachable!("nobody spawns here");
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -178,7 +155,7 @@ impl Sim {
     pub fn new(setup: Setup, faults: Faults, dice: Dice) -> Self {
         let (ambient, clock) = memory::world(setup.seed);
         let world = World {
-            tasks: Arc::new(VirtualTasks(clock.clone())),
+            tasks: Arc::new(VirtualTasks::new(clock.clone())),
             randomness: Arc::new(SeededRandomness::new(setup.seed)),
             ..ambient
         };

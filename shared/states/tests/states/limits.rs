@@ -33,6 +33,14 @@ fn what_a_state_hands_on_has_a_limit() {
     );
 }
 
+#[test]
+fn data_within_data_has_an_end() {
+    let state = json!({"Type": "Pass", "Parameters": {"all.$": "$"}, "Next": "A"});
+    let mut hand = Hand::new(&json!({"A": state}), json!({}));
+    assert_eq!(hand.error(), TOO_LARGE);
+    assert_eq!(hand.run.transitions(), 257);
+}
+
 /// A task whose `States.ALL` leads to `All`, and the limit's own name, if it has one, to `Named`.
 fn task_with_catch(named: bool) -> Value {
     let mut catch = vec![json!({"ErrorEquals": ["States.ALL"], "ResultPath": null, "Next": "All"})];
