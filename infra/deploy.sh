@@ -31,6 +31,7 @@ How (each has a default that fits --environment)
   --batch-window SECONDS  how long a consumer waits to fill a batch   (aws: 1, else 0)
   --archive-window SECONDS   the same of the archiver, which pays by batch   (aws: 60, else 1)
   --tests true|false      whether it takes tests: commands by hand, participants made to fail   (aws: false, else true)
+  --step-functions true|false   whether Step Functions can run sagas too   (aws: false, else true)
   --log-level LEVEL       RUST_LOG of the functions          (default info)
   --parameter NAME=VALUE  any other parameter of the template; may be repeated
   --outputs FILE          also write the outputs there, as NAME=VALUE lines
@@ -49,7 +50,7 @@ fail() {
 }
 
 stack=aeroalpes artifacts='' template="$here/template.yaml" endpoint="${AWS_ENDPOINT_URL:-}" environment='' bucket=''
-access='' arch=x86_64 partial='' mode='' shards=2 window='' archive_window='' tests='' log_level=info outputs=''
+access='' arch=x86_64 partial='' mode='' shards=2 window='' archive_window='' tests='' step_functions='' log_level=info outputs=''
 teardown='' delete_data=''
 extra=()
 
@@ -76,6 +77,7 @@ while [ $# -gt 0 ]; do
     --batch-window) window="$2" ;;
     --archive-window) archive_window="$2" ;;
     --tests) tests="$2" ;;
+    --step-functions) step_functions="$2" ;;
     --log-level) log_level="$2" ;;
     --parameter) extra+=("$2") ;;
     --outputs) outputs="$2" ;;
@@ -94,6 +96,7 @@ case "$environment" in
   *) fail "--environment is local, localstack or aws, not '$environment'." ;;
 esac
 [ "$environment" = aws ] && : "${archive_window:=60}" || : "${archive_window:=1}"
+[ "$environment" = aws ] && : "${step_functions:=false}" || : "${step_functions:=true}"
 if [ -n "$endpoint" ]; then
   export AWS_ENDPOINT_URL="$endpoint"
   export AWS_ACCESS_KEY_ID="${AWS_ACCESS_KEY_ID:-test}" AWS_SECRET_ACCESS_KEY="${AWS_SECRET_ACCESS_KEY:-test}"
@@ -190,6 +193,10 @@ while read -r zip; do
   [ -f "$artifacts/$zip" ] || fail "$artifacts/$zip is missing: the template deploys it. Build the functions first."
   cp "$artifacts/$zip" "$work/artifacts/$zip"
 done < <(sed -nE 's|^ *CodeUri: artifacts/([^ ]+) *$|\1|p' "$template")
+while read -r definition; do
+  [ -f "$(dirname "$template")/$definition" ] || fail "$definition is not beside $template, which deploys it."
+  cp "$(dirname "$template")/$definition" "$work/$definition"
+done < <(sed -nE 's|^ *DefinitionS3Location: ([^ ]+) *$|\1|p' "$template")
 
 settle
 case "$status" in
@@ -232,7 +239,7 @@ fi
 parameters=()
 for pair in "Entorno=$environment" "Acceso=$access" "Architecture=$arch" "LogLevel=$log_level" "StreamMode=$mode" \
   "ShardCount=$shards" "BatchWindowSeconds=$window" "ArchiveWindowSeconds=$archive_window" "PartialBatch=$partial" \
-  "Pruebas=$tests" ${extra[@]+"${extra[@]}"}; do
+  "Pruebas=$tests" "StepFunctions=$step_functions" ${extra[@]+"${extra[@]}"}; do
   parameters+=("ParameterKey=${pair%%=*},ParameterValue=${pair#*=}")
 done
 

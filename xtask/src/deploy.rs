@@ -89,6 +89,7 @@ impl Deployment<'_> {
     fn fingerprint(&self, workspace: &Workspace) -> Result<String> {
         let mut files = vec![
             workspace.path("infra/template.yaml"),
+            workspace.path("infra/saga-reserva.asl.json"),
             workspace.path("infra/deploy.sh"),
         ];
         let zips = children(self.zips)?;
@@ -107,10 +108,11 @@ impl Deployment<'_> {
     }
 
     fn variables(&self, outputs: &str) -> Result<Vec<(String, String)>> {
-        let output = |name: &str| match outputs
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
-        {
+        let found = |name: &str| {
+            let mut lines = outputs.lines();
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+        };
+        let output = |name: &str| match found(name) {
             Some(value) => Ok(value.to_owned()),
             None => fail(format!(
                 "The stack has no output named {name}. Was it deployed by an older template?"
@@ -167,6 +169,10 @@ impl Deployment<'_> {
             ("AEROALPES_BUILD", build_name(self.build)),
         ] {
             variables.push((name.to_owned(), value));
+        }
+        // A runtime may be deployed to without Step Functions.
+        if let Some(machine) = found("StateMachine") {
+            variables.push(("AEROALPES_STATE_MACHINE".into(), machine.to_owned()));
         }
         Ok(variables)
     }

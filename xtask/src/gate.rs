@@ -6,10 +6,11 @@ use crate::args::Args;
 use crate::deploy::Deployment;
 use crate::failure::{Result, fail};
 use crate::local_runtime::{self, Life, free_port};
+use crate::npm;
 use crate::package::{Arch, Build, cargo, package, tool_path};
 use crate::progress::{note, step};
 use crate::runtime_env::{Endpoint, STACK, Target};
-use crate::shell::{command, output, run};
+use crate::shell::{capture, command, output, run};
 use crate::tools::{Set, install};
 use crate::workspace::Workspace;
 
@@ -110,6 +111,7 @@ fn infrastructure(workspace: &Workspace) -> Result<()> {
     step("template (cfn-lint)", || {
         run(command(workspace.tool("cfn-lint"), &[]).arg(workspace.path("infra/template.yaml")))
     })?;
+    state_machine(workspace)?;
     step("scripts (shellcheck)", || {
         let mut check = command(
             workspace.tool("shellcheck"),
@@ -119,6 +121,24 @@ fn infrastructure(workspace: &Workspace) -> Result<()> {
         run(check
             .current_dir(&workspace.root)
             .env("PATH", tool_path(workspace)))
+    })
+}
+
+/// Where Node is: the validator is written in it.
+fn state_machine(workspace: &Workspace) -> Result<()> {
+    let node = npm::available();
+    if node {
+        npm::install(workspace)?;
+    }
+    step("state machine (asl-validator)", || {
+        if node {
+            let validator = npm::tool(workspace, "asl-validator");
+            let mut check = command(validator, &["--json-path"]);
+            capture(check.arg(workspace.path("infra/saga-reserva.asl.json")))?;
+        } else {
+            note("NOT CHECKED: there is no Node on this machine, or no npm");
+        }
+        Ok(())
     })
 }
 

@@ -11,6 +11,7 @@ mod functions;
 mod gate;
 mod http;
 mod local_runtime;
+mod npm;
 mod ops;
 mod package;
 mod progress;
