@@ -31,7 +31,8 @@ impl<F: FnMut(Choice, u64) -> u64> Chooser for F {
     }
 }
 
-/// Always takes the first option: reads and retries at once, holds nothing back, and gives all keys to the first lane.
+/// Always takes the first option: reads and retries at once, holds nothing back, and gives all keys to the first lane. So what
+/// fails without end is retried without end at one moment; a caller of such a function has to let time pass by itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Prompt;
 

@@ -149,7 +149,7 @@ pub enum Output {
         /// The records.
         records: Vec<Arc<Record>>,
     },
-    /// Records are passed over, since they lie before the starting position.
+    /// Records are passed over, since they lie before the starting position, or were gone before the mapping began.
     Skipped {
         /// Their shard.
         shard: ShardId,

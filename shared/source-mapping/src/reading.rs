@@ -67,10 +67,9 @@ impl Shard {
             let Some(record) = self.record(place).cloned() else {
                 break;
             };
-            if self.first.is_none() && is_positioned(&record, turn.settings) {
-                self.first = Some(place);
-            }
-            if self.first.is_none() {
+            self.positioned = self.positioned || is_positioned(&record, turn.settings);
+            if !self.positioned {
+                self.first = place + 1;
                 early.push(place);
             } else if filter::passes(&turn.settings.filters, &record.data, &mut turn.step.rules) {
                 self.queue(place, &record, turn);

@@ -46,8 +46,10 @@ pub(crate) struct Shard {
     pub(crate) earlier_checkpoint: usize,
     /// What lies before is read.
     pub(crate) next: usize,
-    /// Where the mapping began; none while it looks for that.
-    pub(crate) first: Option<usize>,
+    /// What lies before is not for the mapping.
+    pub(crate) first: usize,
+    /// Whether the mapping has found where it begins.
+    pub(crate) positioned: bool,
     /// Whether the mapping has this shard in its hands.
     pub(crate) leased: bool,
     pub(crate) lanes: Vec<Lane>,
@@ -69,7 +71,8 @@ impl Shard {
             checkpoint: 0,
             earlier_checkpoint: 0,
             next: 0,
-            first: None,
+            first: 0,
+            positioned: false,
             leased: false,
             lanes: vec![],
             lane_of: BTreeMap::new(),
@@ -144,41 +147,30 @@ impl Shard {
 
     /// Begins where the settings say, when the mapping begins to read.
     pub(crate) fn begin(&mut self, turn: &mut Turn<'_>) {
-        // What is gone by now was never for this mapping.
         self.trim(turn);
-        for settled in self.settled.iter_mut().take(self.trimmed) {
-            *settled = true;
-        }
-        self.next = self.trimmed;
-        self.checkpoint = self.trimmed;
-        self.earlier_checkpoint = self.trimmed;
-        match turn.settings.starting_position {
-            StartingPosition::TrimHorizon => {
-                turn.rule(Rule::StartTrimHorizon);
-                self.first = Some(self.trimmed);
-            }
-            StartingPosition::AtTimestamp(_) => turn.rule(Rule::StartAtTimestamp),
+        // What is gone by now was never for this mapping.
+        let mut first = self.trimmed;
+        turn.rule(match turn.settings.starting_position {
+            StartingPosition::TrimHorizon => Rule::StartTrimHorizon,
+            StartingPosition::AtTimestamp(_) => Rule::StartAtTimestamp,
             StartingPosition::Latest => {
-                turn.rule(Rule::StartLatest);
-                let places: Vec<_> = (self.trimmed..self.records.len()).collect();
-                self.next = self.records.len();
-                self.first = Some(self.next);
-                self.pass_over(&places, turn, |shard, records| Output::Skipped {
-                    shard,
-                    records,
-                });
+                first = self.records.len();
+                Rule::StartLatest
             }
-        }
+        });
+        self.positioned = !looks_for_a_time(turn.settings);
+        (self.next, self.first) = (first, first);
+        let places: Vec<_> = (0..first).collect();
+        self.pass_over(&places, turn, |shard, records| Output::Skipped {
+            shard,
+            records,
+        });
     }
 
     /// Begins at the first record, since the shard was opened after the mapping began.
     pub(crate) fn begin_as_child(&mut self, turn: &mut Turn<'_>) {
         turn.rule(Rule::StartChild);
-        let looks = matches!(
-            turn.settings.starting_position,
-            StartingPosition::AtTimestamp(_)
-        );
-        self.first = (!looks).then_some(0);
+        self.positioned = !looks_for_a_time(turn.settings);
     }
 
     /// Takes the shard in hand, from its checkpoint on.
@@ -205,14 +197,16 @@ impl Shard {
             }
         }
         let earlier = self.earlier_checkpoint.max(self.trimmed);
-        let earlier = earlier.max(self.first.unwrap_or(0));
+        let earlier = earlier.max(self.first);
         if checkpoint_too && !self.is_finished() && earlier < self.checkpoint {
             turn.rule(Rule::CheckpointLost);
             self.checkpoint = earlier;
         }
         self.earlier_checkpoint = self.checkpoint;
-        self.next = self.checkpoint.max(self.trimmed);
-        for settled in self.settled.iter_mut().skip(self.next) {
+        // What was out when the stream lost it is unsettled, and is found to be gone as what was never read.
+        self.next = self.checkpoint;
+        let there = self.checkpoint.max(self.trimmed);
+        for settled in self.settled.iter_mut().skip(there) {
             *settled = false;
         }
         let shard = self.id.clone();
@@ -333,4 +327,9 @@ impl Shard {
         let stored = self.stored.get(self.trimmed.max(self.checkpoint))?;
         Some(stored.plus(settings.retention))
     }
+}
+
+/// True if the first record is looked for while reading.
+fn looks_for_a_time(settings: &Settings) -> bool {
+    matches!(settings.starting_position, StartingPosition::AtTimestamp(_))
 }

@@ -104,10 +104,10 @@ fn settings_have_limits() {
             settings.batching_window = Duration::from_millis(1500);
         }),
         ("ParallelizationFactor", |settings| {
-            settings.parallelization_factor = 0
+            settings.parallelization_factor = 0;
         }),
         ("ParallelizationFactor", |settings| {
-            settings.parallelization_factor = 11
+            settings.parallelization_factor = 11;
         }),
         ("MaximumRetryAttempts", |settings| {
             settings.maximum_retry_attempts = Some(10_001);
@@ -125,13 +125,13 @@ fn settings_have_limits() {
             settings.filters = vec![Filter::parse("{}").unwrap(); 6];
         }),
         ("RetentionPeriodHours", |settings| {
-            settings.retention = seconds(3600)
+            settings.retention = seconds(3600);
         }),
         ("RetentionPeriodHours", |settings| {
             settings.retention = seconds(8761 * 3600);
         }),
         ("RetentionPeriodHours", |settings| {
-            settings.retention = Duration::ZERO
+            settings.retention = Duration::ZERO;
         }),
         ("BatchSize", |settings| settings.batch_size = usize::MAX),
     ];
