@@ -249,6 +249,13 @@ impl Stack {
         })
     }
 
+    /// Forgets what was parked.
+    pub fn forget(&self, parked: &[(Parked, Vec<u8>)]) {
+        for (parked, _) in parked {
+            self.wait(self.parking().remove(parked)).unwrap();
+        }
+    }
+
     /// The records appended under a reservation's key that are parked, each with its bytes.
     pub fn parked(&self, id: IdReserva) -> Vec<(Parked, Vec<u8>)> {
         let key = id.to_string();

@@ -2,6 +2,7 @@
 
 use aws::SnsTopic;
 use e2e::{Stack, nobody, unique};
+use lambda_kit::Environment;
 use reserva_saga::PARTICIPANT_VUELOS;
 use serde_json::json;
 
@@ -13,16 +14,6 @@ fn tables_are_as_the_port_says() {
     let unique = unique("suite");
     let suite = ports::suite::tables(&*stack.tables, projections::TABLE, &unique);
     stack.wait(suite);
-}
-
-#[test]
-fn the_log_is_as_the_port_says() {
-    let stack = Stack::from_env();
-    stack.wait(ports::suite::log(
-        &*stack.log,
-        &*stack.reader,
-        &unique("suite"),
-    ));
 }
 
 #[test]
@@ -44,6 +35,33 @@ fn functions_are_as_the_port_says() {
         PARTICIPANT_VUELOS,
         &command,
         (b"{}", "ComandoInvalido"),
+    ));
+}
+
+#[test]
+fn executions_are_as_the_port_says() {
+    let stack = Stack::from_env();
+    let environment = stack.wait(Environment::load());
+    let executions = environment.executions().expect("--step-functions true");
+    // Both of its commands are refused each time, so that it leaves nothing behind.
+    let id = || nobody().to_string();
+    let created = json!({
+        "id": id(),
+        "data": {"pago": {"medio": "", "moneda": "", "monto": "", "monto_vat": ""}},
+    });
+    let input = json!({
+        "definicion": "reserva",
+        "version": 1,
+        "deshacer": false,
+        "saga": {"id": id(), "asunto": id(), "causa": id(), "traza": null},
+        "comandos": {"CrearReserva": {"deshacer": id()}, "PagarReserva": {"hacer": id()}},
+        "pasos": {"CrearReserva": {"respuesta": {"eventos": [created]}}},
+    });
+    stack.wait(ports::suite::executions(
+        &*executions,
+        &*stack.world.tasks,
+        &input,
+        &unique("suite"),
     ));
 }
 

@@ -45,7 +45,7 @@ fn every_event_is_archived_as_it_was_committed() {
     }
     let ids: Vec<_> = booked.iter().map(|booked| booked.id).collect();
     // What is no event is archived like what is one.
-    stack.append(ids[0], b"\xff no event");
+    stack.append(ids[0], b"no event");
     stack.append(ids[0], json!({ "no": "event" }).to_string().as_bytes());
 
     let keys: BTreeSet<_> = ids.iter().map(ToString::to_string).collect();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use consumer::{Parked, Reason};
-use e2e::{Booked, Outcome, Stack, at_its_own_time, eventually, nobody, sample};
+use consumer::Reason;
+use e2e::{Booked, Outcome, PARKING, Stack, at_its_own_time, eventually, nobody, sample};
 use event_store::Handled;
 use events::{Event, IdReserva};
 use ports::{Log, LogError, SequenceNumber};
@@ -28,9 +28,6 @@ impl Log for Forgetful {
     }
 }
 
-/// Those who park what they cannot decode.
-const CONSUMERS: [&str; 3] = ["notifier", "orchestrator", "projector"];
-
 /// Appends what no consumer can decode, and waits until each of them has come to it: then each has seen what was there before.
 pub(crate) fn passed(stack: &Stack, id: IdReserva) {
     let marker = format!("marker {}", nobody());
@@ -40,74 +37,8 @@ pub(crate) fn passed(stack: &Stack, id: IdReserva) {
         let parked: Vec<_> = parked
             .filter(|(_, data)| data == marker.as_bytes())
             .collect();
-        (parked.len() == CONSUMERS.len()).then(|| forget(stack, &parked))
+        (parked.len() == PARKING.len()).then(|| stack.forget(&parked))
     });
-}
-
-fn forget(stack: &Stack, parked: &[(Parked, Vec<u8>)]) {
-    for (parked, _) in parked {
-        stack.wait(stack.parking().remove(parked)).unwrap();
-    }
-}
-
-#[test]
-fn bad_records_are_parked_whole_and_hold_up_nothing() {
-    let stack = Stack::from_env();
-    // All of one key, so all in one shard, the bad between the good.
-    let booked = stack.booked(&at_its_own_time(sample()));
-    let id = booked.id;
-    let broken = [
-        b"\xff\xfe\x00{\"specversion\": ".as_slice(),
-        id.to_string().as_bytes(),
-    ]
-    .concat();
-    // More than one item of a table can hold.
-    let large = vec![0x80; 600 * 1024];
-    let unknown = json!({
-        "specversion": "1.0",
-        "id": id.to_string(),
-        "source": "/aeroalpes/hoteles",
-        "type": "HabitacionReservada",
-        "subject": id.to_string(),
-        "time": "2026-01-31T10:00:00.000Z",
-        "datacontenttype": "application/json",
-        "dataschema": "urn:aeroalpes:esquema:hoteles:HabitacionReservada:v1",
-        "stream": format!("hotel-{id}"),
-        "streamversion": 1,
-        "correlationid": id.to_string(),
-        "causationid": id.to_string(),
-        "data": { "noches": 2 },
-    });
-    let unknown = unknown.to_string().into_bytes();
-    for bad in [&broken, &unknown, &large] {
-        stack.append(id, bad);
-    }
-    let after = stack.booked(&at_its_own_time(sample()));
-    assert_eq!(stack.outcome(booked), Outcome::APPROVED);
-    stack.api.cancel(id, &json!({})).expect(202);
-    assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
-    assert_eq!(stack.outcome(after), Outcome::APPROVED);
-    let parked = eventually("the bad records are parked", || {
-        Some(stack.parked(id)).filter(|parked| parked.len() >= 3 * CONSUMERS.len())
-    });
-    let mut found: Vec<_> = parked
-        .iter()
-        .map(|(parked, data)| (&*parked.owner, parked.reason, data))
-        .collect();
-    found.sort_by_key(|(owner, _, data)| (data.len(), *owner));
-    let expected = [
-        (Reason::Undecodable, &broken),
-        (Reason::UnknownType, &unknown),
-        (Reason::Undecodable, &large),
-    ];
-    let by_each = |(reason, data)| CONSUMERS.map(|owner| (owner, reason, data));
-    let expected: Vec<_> = expected.into_iter().flat_map(by_each).collect();
-    assert!(
-        found == expected,
-        "each once, with its bytes: {:?}",
-        parked.iter().map(|(parked, _)| parked).collect::<Vec<_>>()
-    );
-    forget(&stack, &parked);
 }
 
 #[test]
