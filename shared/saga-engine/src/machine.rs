@@ -1,4 +1,4 @@
-//! A definition as a state machine of Amazon States Language, for whoever runs such: JSONPath, Standard workflows.
+//! A definition as a state machine of Amazon States Language, for whoever runs such: `JSONPath`, Standard workflows.
 //!
 //! The data of an execution, in and between its states:
 //!

@@ -421,25 +421,18 @@ fn update(
     }
     let (waiting, out) = (before.and_then(|before| before.wake), &saga.outstanding);
     update = match out {
-        Some(out) => {
-            let update = update
-                .set(Path::of("intentos"), out.attempts)
-                .set(Path::of("sin_respuesta"), out.unanswered);
-            match out.due {
-                Some(due) => update.set(Path::of("vence"), text(due)),
-                None => update.remove(Path::of("vence")),
-            }
-        }
-        None => {
-            let update = update
-                .remove(Path::of("intentos"))
-                .remove(Path::of("sin_respuesta"));
-            // The log does not tell how often an execution was looked at.
-            match saga.late.filter(|_| saga.conduct == Conduct::StepFunctions) {
-                Some(late) => update.set(Path::of("vence"), text(late)),
-                None => update.remove(Path::of("vence")),
-            }
-        }
+        Some(out) => update
+            .set(Path::of("intentos"), out.attempts)
+            .set(Path::of("sin_respuesta"), out.unanswered),
+        None => update
+            .remove(Path::of("intentos"))
+            .remove(Path::of("sin_respuesta")),
+    };
+    // The log does not tell how often an execution was looked at.
+    let looked = saga.late.filter(|_| saga.conduct == Conduct::StepFunctions);
+    update = match out.as_ref().and_then(|out| out.due).or(looked) {
+        Some(due) => update.set(Path::of("vence"), text(due)),
+        None => update.remove(Path::of("vence")),
     };
     match wake {
         Some(wake) if waiting == Some(wake) => update,
