@@ -173,7 +173,7 @@ impl Coordinator {
                     return Ok(());
                 };
                 inputs.push(input);
-            } else if let Some(saga) = saga.filter(|saga| saga.conduct == Conduct::StepFunctions) {
+            } else if let Some(saga) = saga.filter(|saga| self.is_to_be_looked_at(saga)) {
                 let Some(input) = self.look(definition, saga, until).await else {
                     return Ok(());
                 };
@@ -192,11 +192,15 @@ impl Coordinator {
         }
     }
 
-    /// Has the execution started that a saga wants, or asks how it stands when it is late; `None` if there is nothing to do now, or
-    /// no answer: then it stays due.
+    /// True for one that a state machine runs, when it is late.
+    fn is_to_be_looked_at(&self, saga: &Saga) -> bool {
+        let late = saga.late.is_some_and(|late| late <= self.sagas.now());
+        late && saga.conduct == Conduct::StepFunctions
+    }
+
+    /// Has the execution started that a saga wants, or asks how it stands; `None` if there is no time or no answer: it stays due.
     async fn look(&self, definition: &Definition, saga: &Saga, until: Timestamp) -> Option<Input> {
-        let now = self.sagas.now();
-        if now >= until || saga.late.is_none_or(|late| late > now) {
+        if self.sagas.now() >= until {
             return None;
         }
         let Some((executions, wire)) = &self.machine else {
@@ -207,12 +211,12 @@ impl Coordinator {
             let input = execution_input(definition, saga, direction, wire);
             let name = execution_name(saga.id, direction);
             let started = executions.start(&name, &input).await;
-            started.map(|()| Input::Started)
+            started.map(|()| Input::Started(direction))
         } else {
             let direction = saga.executions().last()?;
             let name = execution_name(saga.id, direction);
             let progress = executions.progress(&name).await;
-            progress.map(Input::Execution)
+            progress.map(|progress| Input::Execution(direction, progress))
         };
         looked
             .inspect_err(

@@ -20,6 +20,9 @@ pub fn executed(
     histories: &[Vec<HistoryEvent>],
     wire: &Wire,
 ) -> Saga {
+    if histories.is_empty() {
+        return watched.clone();
+    }
     let mut log = watched.log.iter();
     let Some(first) = log
         .next()
@@ -113,7 +116,11 @@ impl Reader<'_> {
                     },
                     when,
                 );
-                self.call(when);
+                // What it is turned to where it is given up is another state's call.
+                let next = self.saga.outstanding.as_ref();
+                if next.is_some_and(|next| next.command == command) {
+                    self.call(when);
+                }
             }
             (Happened::Ended(Ending::Failed { error, cause }), _)
                 if self.saga.estado != Estado::RequiereIntervencion =>

@@ -15,6 +15,9 @@ use crate::Definition;
 /// must not refuse to undo for what another had to say.
 pub const LONGEST_REASON: usize = 200;
 
+/// How long an execution may take to end once its last event is heard.
+const SOON: Duration = Duration::from_secs(1);
+
 /// A saga's identity: what ties together all that happens for one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -622,11 +625,15 @@ impl Saga {
                 evento,
                 ..
             } => {
+                let before = self.estado;
                 self.hear(evento);
                 if self.is_watched() && *sentido == Meaning::Reversion {
                     self.undone(definition, &evento.evento);
                 } else if let Some(paso) = paso {
                     self.event(paso.saturating_sub(1), *sentido, &evento.evento);
+                }
+                if self.conduct == Conduct::StepFunctions && self.estado == Estado::Compensando {
+                    self.look_again(definition, before, now);
                 }
             }
             What::ComandoRechazado {
@@ -697,6 +704,19 @@ impl Saga {
             }
         }
         self.log.push(entry);
+    }
+
+    /// An event has turned it that a state machine runs: when it is to be looked at.
+    fn look_again(&mut self, definition: &Definition, before: Estado, now: Timestamp) {
+        match before {
+            // Nothing more is to be undone, as it seems: whether that is so, the execution tells when it has ended.
+            Estado::EnCurso if self.next_to_undo(definition).is_none() => {
+                self.late = Some(later(now, SOON));
+            }
+            // A person had the execution go on.
+            Estado::RequiereIntervencion => self.late = Some(later(now, definition.patience)),
+            _ => {}
+        }
     }
 
     /// Participants have undone what this event is said of.

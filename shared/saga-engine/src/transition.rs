@@ -33,9 +33,9 @@ pub enum Input {
         chance: f64,
     },
     /// The execution that a saga wants runs.
-    Started,
+    Started(Direction),
     /// How the execution that was started last stands.
-    Execution(Progress),
+    Execution(Direction, Progress),
     /// Time has passed: what is due is sent, and what was sent too often is given up.
     Time,
     /// Somebody wants it undone.
@@ -181,7 +181,7 @@ pub fn transition(
         Input::Cancel { reason } => work.cancel(reason),
         Input::Resume { note } => work.resume(note.as_deref()),
         Input::MarkDone { step, note } => work.mark_done(*step, note),
-        Input::Started | Input::Execution(_) => {}
+        Input::Started(_) | Input::Execution(..) => {}
     }
     (work.saga, effect)
 }
@@ -308,15 +308,8 @@ impl Work<'_> {
             Input::Cancel { reason } if by_machine && self.saga.estado == Estado::Completada => {
                 self.undo_by_machine(reason);
             }
-            Input::Started => {
-                if let Some(direccion) = self.saga.wanted {
-                    self.log(What::EjecucionIniciada {
-                        direccion,
-                        nombre: execution_name(self.saga.id, direccion),
-                    });
-                }
-            }
-            Input::Execution(progress) => self.execution(progress),
+            Input::Started(direction) => self.started(*direction),
+            Input::Execution(direction, progress) => self.execution(*direction, progress),
             Input::Time
             | Input::Reply { .. }
             | Input::NoAnswer { .. }
@@ -354,9 +347,30 @@ impl Work<'_> {
         if by_machine && estado == Estado::Completada && meaning == Meaning::Reversion {
             self.undo_by_machine(&fact.kind);
         }
-        if let Some(estado) = self.come_to_its_end() {
+        // Was it the state machine that undid this, or somebody else while it goes on? It has to be looked at.
+        let unclear = by_machine && estado == Estado::EnCurso && meaning == Meaning::Reversion;
+        if !unclear {
+            self.end_if_it_has();
+        }
+    }
+
+    fn started(&mut self, direccion: Direction) {
+        if self.saga.wanted == Some(direccion) {
+            self.log(What::EjecucionIniciada {
+                direccion,
+                nombre: execution_name(self.saga.id, direccion),
+            });
+            // Where it was started before and nobody took note, all of its events may have been heard.
+            self.end_if_it_has();
+        }
+    }
+
+    fn end_if_it_has(&mut self) -> bool {
+        let ended = self.come_to_its_end();
+        if let Some(estado) = ended {
             self.log(What::Fin { estado });
         }
+        ended.is_some()
     }
 
     fn undo_by_machine(&mut self, reason: &str) {
@@ -367,7 +381,12 @@ impl Work<'_> {
     }
 
     /// What is learned of an execution: mostly nothing, since its events tell it sooner.
-    fn execution(&mut self, progress: &Progress) {
+    fn execution(&mut self, direction: Direction, progress: &Progress) {
+        let asked_about = self.saga.executions().last() == Some(direction);
+        // Others may have been told more, and gone on, since it was asked for.
+        if !asked_about || self.saga.wanted.is_some() || self.saga.late.is_none() {
+            return;
+        }
         let failed = match progress {
             Progress::Running => None,
             Progress::Ended(Ending::Succeeded { output }) => {
@@ -378,6 +397,9 @@ impl Work<'_> {
                     && self.saga.estado == Estado::Compensando
                 {
                     self.undo_by_machine(&reason);
+                    return;
+                }
+                if self.end_if_it_has() {
                     return;
                 }
                 None
@@ -403,13 +425,18 @@ impl Work<'_> {
     /// What a saga that others move on has come to, if it has: every step is done, or everything is undone that they undo. Participants
     /// undo whatever can be; a state machine undoes what was done.
     fn come_to_its_end(&self) -> Option<Estado> {
+        // What a saga log says of the executions is what they are found by: none may be missing.
+        if self.saga.wanted.is_some() {
+            return None;
+        }
         let mut steps = self.saga.steps.iter().zip(&self.definition.steps);
         let all_done = || self.saga.steps.iter().all(|step| *step == StepStatus::Done);
+        let none_stands = || self.saga.next_to_undo(self.definition).is_none();
         match (self.saga.estado, self.saga.conduct) {
             (Estado::EnCurso, _) => all_done().then_some(Estado::Completada),
-            (Estado::Compensando, Conduct::StepFunctions) => (self.saga.wanted.is_none()
-                && self.saga.next_to_undo(self.definition).is_none())
-            .then_some(Estado::Compensada),
+            (Estado::Compensando, Conduct::StepFunctions) => {
+                none_stands().then_some(Estado::Compensada)
+            }
             (Estado::Compensando, _) => steps
                 .all(|(status, step)| step.compensation.is_none() || *status == StepStatus::Undone)
                 .then_some(Estado::Compensada),

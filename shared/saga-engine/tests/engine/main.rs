@@ -9,5 +9,6 @@
 )]
 
 mod common;
+mod machine;
 mod store;
 mod transitions;

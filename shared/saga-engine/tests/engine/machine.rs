@@ -1,0 +1,682 @@
+//! Sagas that a state machine runs: what is made of what is heard of its executions, and who has them started.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use futures::executor::block_on;
+use jiff::{SignedDuration, Timestamp};
+use ports::{
+    Clock, Ending, ExecutionError, Executions, HistoryEvent, Progress, World,
+    memory::{ManualClock, MemoryTables, world},
+};
+use proptest::prelude::*;
+use saga_engine::{
+    Answer, Conduct, Coordinator, Definitions, Direction, Dispatch, Estado, Fact, Input, NoAnswer,
+    Participants, Request, Requested, Saga, Sagas, What, Wire, execution_name, start, transition,
+};
+use serde_json::{Value, json};
+use simulation::{Fault, Faults};
+
+use crate::common::{ID, at, definition, fact};
+
+use Direction::{Deshacer, Hacer};
+
+fn opening() -> Fact {
+    Fact {
+        conduct: Conduct::StepFunctions,
+        ..fact("Done1", 1)
+    }
+}
+
+fn begun() -> Saga {
+    start(&definition(), ID, &opening(), at(1)).unwrap()
+}
+
+fn step(saga: &Saga, input: &Input, now: i64) -> Saga {
+    let (next, dispatch) = transition(&definition(), saga, input, at(now));
+    assert_eq!(dispatch, None, "nothing is sent for it");
+    assert_eq!(settled(replayed(&next)), settled(next.clone()));
+    next
+}
+
+fn replayed(saga: &Saga) -> Saga {
+    Saga::replay(ID, &definition(), saga.log.clone()).unwrap()
+}
+
+/// Without what the log does not tell: when an execution that runs was last looked at.
+fn settled(mut saga: Saga) -> Saga {
+    saga.late = saga.late.map(|_| at(0));
+    saga
+}
+
+/// An event in its place of the stream of its step.
+fn heard(kind: &str) -> Fact {
+    let version = match kind {
+        kind if kind.starts_with("Done") => 1,
+        kind if kind.starts_with("Failed") => 2,
+        _ => 3,
+    };
+    fact(kind, version)
+}
+
+fn hears(saga: &Saga, kinds: &[&str]) -> Saga {
+    let events = kinds.iter().map(|kind| Input::Event(heard(kind)));
+    events.fold(saga.clone(), |saga, event| step(&saga, &event, 3))
+}
+
+fn running() -> Saga {
+    step(&begun(), &Input::Started(Hacer), 2)
+}
+
+fn cancel() -> Input {
+    let reason = "changed plans".to_owned();
+    Input::Cancel { reason }
+}
+
+/// It has come to one of the ends that a definition of its own has: done, or, with a reason, undone.
+fn succeeded(reason: Option<&str>) -> Progress {
+    let mut own = json!({ "id": ID });
+    if let Some(reason) = reason {
+        own["motivo"] = reason.into();
+    }
+    let output = json!({ "saga": own });
+    Progress::Ended(Ending::Succeeded { output })
+}
+
+fn failed() -> Progress {
+    Progress::Ended(Ending::Failed {
+        error: "States.TaskFailed".into(),
+        cause: "nobody answers".into(),
+    })
+}
+
+/// The log in short: `Inicio`, `+Hacer`, `Done2` …
+fn told(saga: &Saga) -> Vec<String> {
+    let lines = saga.log.iter().map(|entry| match &entry.what {
+        What::Inicio { .. } => "Inicio".to_owned(),
+        What::EjecucionIniciada { direccion, .. } => format!("+{direccion:?}"),
+        What::EventoRecibido { evento, .. } => evento.evento.clone(),
+        What::CancelacionPedida { .. } => "cancelada".to_owned(),
+        What::RequiereIntervencion { .. } => "persona".to_owned(),
+        What::Retraso {} => "retraso".to_owned(),
+        What::Fin { estado } => estado.to_string(),
+        other => format!("{other:?}"),
+    });
+    lines.collect()
+}
+
+#[test]
+fn it_wants_its_execution_at_once_and_notes_its_start_once() {
+    let saga = begun();
+    assert_eq!((saga.wanted, saga.wake()), (Some(Hacer), Some(at(1))));
+    let saga = step(&saga, &Input::Started(Hacer), 2);
+    assert_eq!(told(&saga), ["Inicio", "+Hacer"]);
+    assert_eq!((saga.wanted, saga.wake()), (None, Some(at(62))));
+    assert_eq!(saga.executions().collect::<Vec<_>>(), [Hacer]);
+    let What::EjecucionIniciada { nombre, .. } = &saga.log[1].what else {
+        panic!("{:?}", saga.log)
+    };
+    assert_eq!(*nombre, execution_name(ID, Hacer));
+    assert_eq!(step(&saga, &Input::Started(Hacer), 4), saga);
+}
+
+#[test]
+fn the_start_of_one_is_not_taken_for_that_of_the_other() {
+    let complete = hears(&running(), &["Done2", "Done3", "Done4"]);
+    let cancelled = step(&complete, &cancel(), 4);
+    assert_eq!(step(&cancelled, &Input::Started(Hacer), 5), cancelled);
+}
+
+#[test]
+fn it_completes_by_what_is_heard_in_any_order_and_twice() {
+    let steps = ["Done2", "Done3", "Done4"];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]] {
+        let [first, second, third] = order.map(|place| steps[place]);
+        let saga = hears(&running(), &[first, first, second]);
+        assert_eq!(saga.estado, Estado::EnCurso);
+        let saga = hears(&saga, &[third, second]);
+        let expected = ["Inicio", "+Hacer", first, second, third, "Completada"];
+        assert_eq!(told(&saga), expected);
+        assert_eq!(saga.wake(), None);
+    }
+}
+
+#[test]
+fn it_does_not_end_before_it_is_known_under_what_name_it_ran() {
+    // The answer to the start was lost, and the execution is done.
+    let complete = hears(&begun(), &["Done2", "Done3", "Done4"]);
+    assert_eq!(complete.estado, Estado::EnCurso);
+    assert_eq!(complete.wake(), Some(at(1)), "it is started again");
+    let complete = step(&complete, &Input::Started(Hacer), 4);
+    assert_eq!(complete.estado, Estado::Completada);
+    assert_eq!(complete.executions().count(), 1);
+    let undone = hears(&begun(), &["Failed2", "Undone1"]);
+    assert_eq!(undone.estado, Estado::Compensando);
+    let undone = step(&undone, &Input::Started(Hacer), 4);
+    assert_eq!(undone.estado, Estado::Compensada);
+}
+
+#[test]
+fn what_fails_is_undone_by_its_execution() {
+    let saga = hears(&running(), &["Done2", "Failed3"]);
+    assert_eq!(
+        (saga.estado, saga.wanted, saga.reason.as_deref()),
+        (Estado::Compensando, None, Some("Failed3"))
+    );
+    let saga = hears(&saga, &["Undone2"]);
+    assert_eq!(saga.estado, Estado::Compensando);
+    let saga = hears(&saga, &["Undone1"]);
+    assert_eq!((saga.estado, saga.wake()), (Estado::Compensada, None));
+}
+
+#[test]
+fn nobody_turns_an_execution_that_runs() {
+    for saga in [begun(), running(), hears(&running(), &["Done2", "Done3"])] {
+        assert_eq!(step(&saga, &cancel(), 4), saga);
+    }
+    let undone = hears(&running(), &["Failed2", "Undone1"]);
+    assert_eq!(step(&undone, &cancel(), 4), undone);
+    // Nor does a person have one go on here.
+    let stuck = step(&running(), &Input::Execution(Hacer, failed()), 5);
+    assert_eq!(step(&stuck, &Input::Resume { note: None }, 6), stuck);
+    let note = "by hand".to_owned();
+    assert_eq!(step(&stuck, &Input::MarkDone { step: 1, note }, 6), stuck);
+}
+
+#[test]
+fn what_is_completed_is_undone_by_a_second_execution() {
+    let saga = hears(&running(), &["Done2", "Done3", "Done4"]);
+    let saga = step(&saga, &cancel(), 10);
+    assert_eq!(
+        (saga.estado, saga.wanted, saga.wake()),
+        (Estado::Compensando, Some(Deshacer), Some(at(10)))
+    );
+    let saga = step(&saga, &Input::Started(Deshacer), 11);
+    assert_eq!(saga.wake(), Some(at(71)));
+    // Step 3 cannot be undone.
+    let saga = hears(&saga, &["Undone4", "Undone2", "Undone1"]);
+    assert_eq!(saga.estado, Estado::Compensada);
+    assert_eq!(
+        told(&saga)[6..],
+        [
+            "cancelada",
+            "+Deshacer",
+            "Undone4",
+            "Undone2",
+            "Undone1",
+            "Compensada"
+        ]
+    );
+    assert_eq!(saga.executions().collect::<Vec<_>>(), [Hacer, Deshacer]);
+}
+
+#[test]
+fn what_is_undone_behind_its_back_once_it_is_completed_is_undone_whole() {
+    let saga = hears(&running(), &["Done2", "Done3", "Done4", "Undone2"]);
+    assert_eq!(
+        (saga.estado, saga.wanted, saga.reason.as_deref()),
+        (Estado::Compensando, Some(Deshacer), Some("Undone2"))
+    );
+    let saga = step(&saga, &Input::Started(Deshacer), 5);
+    let saga = hears(&saga, &["Undone4", "Undone1"]);
+    assert_eq!(saga.estado, Estado::Compensada);
+}
+
+#[test]
+fn what_is_undone_while_it_runs_and_is_done_all_the_same_is_undone_by_a_second_execution() {
+    let saga = hears(&running(), &["Done2", "Undone2", "Done3", "Done4"]);
+    assert_eq!(
+        (saga.estado, saga.wanted),
+        (Estado::Compensando, None),
+        "it may be undoing it"
+    );
+    let saga = step(&saga, &Input::Execution(Hacer, succeeded(None)), 62);
+    assert_eq!(
+        (saga.estado, saga.wanted, saga.wake()),
+        (Estado::Compensando, Some(Deshacer), Some(at(62)))
+    );
+    // Somebody else had looked too.
+    let again = step(&saga, &Input::Execution(Hacer, succeeded(None)), 63);
+    assert_eq!(again, saga);
+    let saga = step(&saga, &Input::Started(Deshacer), 64);
+    let saga = hears(&saga, &["Undone4", "Undone1"]);
+    assert_eq!(saga.estado, Estado::Compensada);
+}
+
+#[test]
+fn an_undoing_that_leaves_nothing_is_the_end_once_the_execution_says_so() {
+    // A step was refused, which is no event: the execution undid the first, and is about to end.
+    let saga = hears(&running(), &["Undone1"]);
+    assert_eq!(
+        (saga.estado, saga.wake()),
+        (Estado::Compensando, Some(at(4)))
+    );
+    let refused = succeeded(Some("Do2: rechazado"));
+    let undone = step(&saga, &Input::Execution(Hacer, refused), 4);
+    assert_eq!((undone.estado, undone.wake()), (Estado::Compensada, None));
+    // Or somebody else undid it, and the execution goes on.
+    let saga = step(&saga, &Input::Execution(Hacer, Progress::Running), 4);
+    assert_eq!(saga.estado, Estado::Compensando);
+    let saga = hears(&saga, &["Done2", "Done3", "Done4"]);
+    let saga = step(&saga, &Input::Execution(Hacer, succeeded(None)), 70);
+    assert_eq!(saga.wanted, Some(Deshacer));
+}
+
+#[test]
+fn one_that_fails_requires_a_person_and_what_is_heard_after_ends_it() {
+    let stuck = hears(&running(), &["Done2", "Failed3"]);
+    let stuck = step(&stuck, &Input::Execution(Hacer, failed()), 62);
+    assert_eq!(
+        (stuck.estado, stuck.wake()),
+        (Estado::RequiereIntervencion, None)
+    );
+    let What::RequiereIntervencion { paso, problema } = &stuck.log.last().unwrap().what else {
+        panic!("{:?}", stuck.log)
+    };
+    assert_eq!(
+        (*paso, problema.as_str()),
+        (2, "States.TaskFailed: nobody answers")
+    );
+    let again = step(&stuck, &Input::Execution(Hacer, failed()), 63);
+    assert_eq!(again, stuck, "it is said once");
+    // Somebody has the execution go on.
+    let going = hears(&stuck, &["Undone2"]);
+    assert_eq!(going.estado, Estado::Compensando);
+    assert_eq!(
+        going.wake(),
+        Some(at(63)),
+        "it may fail again, and is looked at"
+    );
+    let failed_again = step(&going, &Input::Execution(Hacer, failed()), 63);
+    assert_eq!(failed_again.estado, Estado::RequiereIntervencion);
+    assert_eq!(
+        hears(&failed_again, &["Undone1"]).estado,
+        Estado::Compensada
+    );
+    assert_eq!(hears(&going, &["Undone1"]).estado, Estado::Compensada);
+}
+
+#[test]
+fn one_that_fails_before_anything_is_undone_can_still_be_completed() {
+    let stuck = step(&running(), &Input::Execution(Hacer, failed()), 62);
+    let going = hears(&stuck, &["Done2", "Done3"]);
+    assert_eq!(going.estado, Estado::RequiereIntervencion);
+    assert_eq!(hears(&going, &["Done4"]).estado, Estado::Completada);
+    let turned = hears(&going, &["Failed4"]);
+    assert_eq!(turned.estado, Estado::Compensando);
+    assert!(turned.wake().is_some());
+}
+
+#[test]
+fn one_that_is_gone_requires_a_person() {
+    let saga = step(&running(), &Input::Execution(Hacer, Progress::Unknown), 62);
+    assert_eq!(saga.estado, Estado::RequiereIntervencion);
+}
+
+#[test]
+fn one_that_runs_for_long_is_noted_as_late_once_and_looked_at_again() {
+    let runs = Input::Execution(Hacer, Progress::Running);
+    let late = step(&running(), &runs, 62);
+    assert_eq!(told(&late), ["Inicio", "+Hacer", "retraso"]);
+    assert_eq!((late.is_late(), late.wake()), (true, Some(at(122))));
+    let later = step(&late, &runs, 130);
+    assert_eq!(told(&later), told(&late));
+    assert_eq!(later.wake(), Some(at(190)));
+    let complete = hears(&later, &["Done2", "Done3", "Done4"]);
+    assert_eq!((complete.is_late(), complete.wake()), (false, None));
+    // Somebody had asked before it ended.
+    assert_eq!(step(&complete, &runs, 200), complete);
+}
+
+#[test]
+fn time_alone_changes_nothing() {
+    for saga in [begun(), running()] {
+        assert_eq!(step(&saga, &Input::Time, 1_000), saga);
+    }
+}
+
+#[test]
+fn one_that_would_begin_too_late_is_undone_by_our_own_engine() {
+    let late = at(2 * 3_600);
+    let saga = start(&definition(), ID, &opening(), late).unwrap();
+    assert_eq!((saga.conduct, saga.wanted), (Conduct::Orquestacion, None));
+    assert_eq!(saga.estado, Estado::Compensando);
+}
+
+/// Input by numbers: what it is, and about which step.
+fn input((what, about): (u8, u8)) -> Input {
+    let number = about % 4 + 1;
+    let kind = |name: &str| Input::Event(heard(&format!("{name}{number}")));
+    let direction = if about % 2 == 0 { Hacer } else { Deshacer };
+    let progress = match about % 5 {
+        0 => Progress::Running,
+        1 => Progress::Unknown,
+        2 => failed(),
+        3 => succeeded(None),
+        _ => succeeded(Some("because")),
+    };
+    match what {
+        0..=2 => kind("Done"),
+        3 => kind("Failed"),
+        4 | 5 => kind("Undone"),
+        6 => Input::Started(direction),
+        7 => Input::Execution(direction, progress),
+        8 => cancel(),
+        9 => Input::Resume { note: None },
+        10 => Input::MarkDone {
+            step: usize::from(number),
+            note: "done".into(),
+        },
+        _ => Input::Time,
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_heard_it_is_the_fold_of_its_log_and_somebody_looks_after_it(
+        plan in prop::collection::vec((0..12_u8, 0..20_u8), 0..40),
+    ) {
+        let (mut saga, mut now) = (begun(), 1);
+        for chosen in plan {
+            now += 3;
+            let before = saga.clone();
+            saga = step(&saga, &input(chosen), now);
+            prop_assert!(saga.log.starts_with(&before.log), "the log is only added to");
+            let waits = saga.estado == Estado::RequiereIntervencion;
+            prop_assert!(saga.estado.has_ended() || waits || saga.wake().is_some(), "{:?}", told(&saga));
+            prop_assert!(!saga.estado.has_ended() || saga.wake().is_none());
+            prop_assert!(saga.wanted.is_none() || saga.wake().is_some(), "{:?}", told(&saga));
+            prop_assert!(before.estado != Estado::Compensada || saga.estado == Estado::Compensada);
+            let began = |saga: &Saga| saga.executions().count();
+            if began(&saga) > began(&before) {
+                prop_assert_eq!(saga.executions().last(), before.wanted);
+            }
+            prop_assert!(saga.executions().count() <= 2);
+        }
+        // From wherever that led, a state machine that undoes what it is asked to brings it to an end.
+        for _ in 0..4 {
+            if let Some(direction) = saga.wanted {
+                saga = step(&saga, &Input::Started(direction), now);
+            }
+            saga = hears(&saga, &["Failed2", "Undone4", "Undone2", "Undone1"]);
+            if let Some(direction) = saga.executions().last() {
+                saga = step(&saga, &Input::Execution(direction, succeeded(Some("because"))), now);
+            }
+        }
+        prop_assert!(saga.estado.has_ended(), "{:?}", told(&saga));
+    }
+}
+
+/// A state machine that does nothing by itself.
+#[derive(Default)]
+struct Machine {
+    /// Name -> input.
+    started: Mutex<BTreeMap<String, Value>>,
+    /// What the next starts are answered; after these, that it runs.
+    answers: Mutex<VecDeque<ExecutionError>>,
+}
+
+impl Machine {
+    fn names(&self) -> Vec<String> {
+        self.started.lock().unwrap().keys().cloned().collect()
+    }
+}
+
+#[async_trait]
+impl Executions for Machine {
+    async fn start(&self, name: &str, input: &Value) -> Result<(), ExecutionError> {
+        if let Some(error) = self.answers.lock().unwrap().pop_front() {
+            return Err(error);
+        }
+        let mut started = self.started.lock().unwrap();
+        started.entry(name.to_owned()).or_insert(input.clone());
+        Ok(())
+    }
+
+    async fn progress(&self, name: &str) -> Result<Progress, ExecutionError> {
+        let known = self.started.lock().unwrap().contains_key(name);
+        Ok(if known {
+            Progress::Running
+        } else {
+            Progress::Unknown
+        })
+    }
+
+    async fn history(&self, _: &str) -> Result<Option<Vec<HistoryEvent>>, ExecutionError> {
+        Ok(None)
+    }
+}
+
+fn wire() -> Wire {
+    Wire {
+        function: str::to_owned,
+        request: |ask| json!({ "kind": ask.kind }),
+        event_type: "type",
+        event_id: "id",
+        event_data: "data",
+        answer_of: |heard| json!({"type": heard.evento, "id": heard.id_evento}),
+        answer: |_| None,
+    }
+}
+
+/// Participants that nobody asks anything.
+struct Nobody;
+
+#[async_trait]
+impl Participants for Nobody {
+    async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
+        panic!("a state machine does this: {dispatch:?}")
+    }
+}
+
+/// Participants that answer nobody.
+struct Deaf;
+
+#[async_trait]
+impl Participants for Deaf {
+    async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
+        Err(NoAnswer(dispatch.kind.to_owned()))
+    }
+}
+
+struct Scene {
+    tables: Arc<MemoryTables>,
+    world: World,
+    clock: Arc<ManualClock>,
+    machine: Arc<Machine>,
+    faults: Faults,
+}
+
+impl Scene {
+    fn new(faults: Faults) -> Self {
+        let (world, clock) = world(1);
+        Self {
+            tables: Arc::default(),
+            world,
+            clock,
+            machine: Arc::default(),
+            faults,
+        }
+    }
+
+    fn sagas(&self) -> Sagas {
+        let definitions = Definitions::new(vec![definition()]);
+        Sagas::new(self.tables.clone(), definitions, self.world.clone())
+    }
+
+    fn coordinator(&self) -> Coordinator {
+        let machine = self.faults.executions(self.machine.clone());
+        Coordinator::new(self.sagas(), Arc::new(Nobody)).with_machine(Arc::new(machine), wire())
+    }
+
+    fn without_machine(&self) -> Coordinator {
+        Coordinator::new(self.sagas(), Arc::new(Deaf))
+    }
+
+    fn until(&self) -> Timestamp {
+        self.clock.now() + SignedDuration::from_secs(2)
+    }
+
+    fn opening(&self) -> Fact {
+        let time = self.clock.now();
+        Fact { time, ..opening() }
+    }
+
+    fn hear(&self, coordinator: &Coordinator, facts: &[Fact]) {
+        block_on(coordinator.observe(ID, facts, self.until())).unwrap();
+    }
+
+    fn wake(&self, coordinator: &Coordinator) {
+        block_on(coordinator.wake(ID, self.until())).unwrap();
+    }
+
+    fn saga(&self) -> Saga {
+        block_on(self.sagas().load(ID)).unwrap().unwrap().saga
+    }
+
+    fn is_due(&self) -> bool {
+        !block_on(self.sagas().due(10)).unwrap().sagas.is_empty()
+    }
+}
+
+#[test]
+fn a_saga_is_stored_and_its_execution_begins_with_what_it_needs() {
+    let scene = Scene::new(Faults::none());
+    scene.hear(&scene.coordinator(), &[scene.opening()]);
+    assert_eq!(told(&scene.saga()), ["Inicio", "+Hacer"]);
+    assert!(!scene.is_due());
+    let started = scene.machine.started.lock().unwrap();
+    let input = &started[&execution_name(ID, Hacer)];
+    assert_eq!(input["saga"]["id"], json!(ID));
+    assert_eq!(input["deshacer"], json!(false));
+    let told = &input["pasos"]["Do1"]["respuesta"];
+    assert_eq!(told["type"], json!("Done1"));
+}
+
+#[test]
+fn a_start_without_answer_stays_due_and_is_made_again() {
+    let scene = Scene::new(Faults::none());
+    let errors = [
+        ExecutionError::Unavailable("too many".into()),
+        ExecutionError::Refused("not allowed".into()),
+    ];
+    scene.machine.answers.lock().unwrap().extend(errors);
+    scene.hear(&scene.coordinator(), &[scene.opening()]);
+    for _ in 0..2 {
+        assert_eq!(told(&scene.saga()), ["Inicio"]);
+        assert_eq!(scene.machine.names(), Vec::<String>::new());
+        assert!(scene.is_due());
+        scene.wake(&scene.coordinator());
+    }
+    assert_eq!(told(&scene.saga()), ["Inicio", "+Hacer"]);
+    assert_eq!(scene.machine.names(), [ID.to_string()]);
+    assert!(!scene.is_due());
+}
+
+#[test]
+fn a_start_that_is_made_twice_or_whose_answer_is_lost_is_one() {
+    for fault in [Fault::Twice, Fault::FailAfter, Fault::FailBefore] {
+        let scene = Scene::new(Faults::once(0, fault));
+        scene.hear(&scene.coordinator(), &[scene.opening()]);
+        scene.hear(&scene.coordinator(), &[scene.opening()]);
+        scene.wake(&scene.coordinator());
+        assert_eq!(told(&scene.saga()), ["Inicio", "+Hacer"], "{fault:?}");
+        assert_eq!(scene.machine.names(), [ID.to_string()]);
+    }
+}
+
+#[test]
+fn an_execution_that_runs_is_looked_at_once_in_its_patience() {
+    let scene = Scene::new(Faults::none());
+    scene.hear(&scene.coordinator(), &[scene.opening()]);
+    let looks = || {
+        let calls = scene.faults.trace();
+        calls.iter().filter(|it| it.starts_with("progress")).count()
+    };
+    let mut logs = vec![];
+    for minute in 1..=3 {
+        scene.clock.advance(definition().patience / 2);
+        scene.wake(&scene.coordinator());
+        assert_eq!(looks(), minute - 1);
+        scene.clock.advance(definition().patience / 2);
+        assert!(scene.is_due());
+        scene.wake(&scene.coordinator());
+        scene.wake(&scene.coordinator());
+        assert_eq!(looks(), minute);
+        assert!(!scene.is_due(), "the table keeps when it is due again");
+        logs.push(told(&scene.saga()));
+    }
+    assert_eq!(logs[0], ["Inicio", "+Hacer", "retraso"]);
+    assert_eq!(logs[2], logs[0]);
+}
+
+#[test]
+fn without_a_state_machine_it_begins_with_our_own_engine_and_keeps_it() {
+    let scene = Scene::new(Faults::none());
+    scene.hear(&scene.without_machine(), &[scene.opening()]);
+    assert_eq!(scene.saga().conduct, Conduct::Orquestacion);
+    assert!(scene.saga().outstanding.is_some());
+    let patient = scene.coordinator();
+    block_on(patient.observe(ID, &[scene.opening()], scene.clock.now())).unwrap();
+    assert_eq!(scene.saga().conduct, Conduct::Orquestacion);
+    assert_eq!(scene.machine.names(), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_state_machine_runs_waits_for_it_where_there_is_none() {
+    let scene = Scene::new(Faults::none());
+    let error = ExecutionError::Unavailable("too many".into());
+    scene.machine.answers.lock().unwrap().push_back(error);
+    scene.hear(&scene.coordinator(), &[scene.opening()]);
+    scene.wake(&scene.without_machine());
+    assert_eq!(told(&scene.saga()), ["Inicio"]);
+    assert!(scene.is_due());
+    scene.wake(&scene.coordinator());
+    // It is told by events, whoever hears them.
+    let facts = ["Done2", "Done3", "Done4"].map(heard);
+    scene.hear(&scene.without_machine(), &facts);
+    assert_eq!(scene.saga().estado, Estado::Completada);
+}
+
+#[test]
+fn one_that_is_cancelled_before_it_begins_needs_no_state_machine() {
+    let scene = Scene::new(Faults::none());
+    let cancel = Request::Cancel("changed plans".into());
+    let opening = scene.opening();
+    let asked = block_on(scene.sagas().request(ID, Some(&opening), &cancel)).unwrap();
+    assert!(matches!(asked, Requested::Taken(saga) if saga.conduct == Conduct::Orquestacion));
+    let coordinator = scene.coordinator();
+    block_on(coordinator.observe(ID, &[opening], scene.clock.now())).unwrap();
+    assert_eq!(scene.saga().conduct, Conduct::Orquestacion);
+    assert_eq!(scene.saga().estado, Estado::Compensando);
+    assert_eq!(scene.machine.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_request_to_undo_is_refused_while_it_runs_and_starts_an_execution_after() {
+    let scene = Scene::new(Faults::none());
+    let opening = scene.opening();
+    scene.hear(&scene.coordinator(), std::slice::from_ref(&opening));
+    let ask = || {
+        let cancel = Request::Cancel("changed plans".into());
+        block_on(scene.sagas().request(ID, Some(&opening), &cancel)).unwrap()
+    };
+    assert!(matches!(ask(), Requested::NotNow(saga) if saga.estado == Estado::EnCurso));
+    let facts = ["Done2", "Done3", "Done4"].map(heard);
+    scene.hear(&scene.coordinator(), &facts);
+    assert!(matches!(ask(), Requested::Taken(_)));
+    assert!(scene.is_due());
+    scene.wake(&scene.coordinator());
+    let undoing = execution_name(ID, Deshacer);
+    assert_eq!(scene.machine.names(), [ID.to_string(), undoing.clone()]);
+    let started = scene.machine.started.lock().unwrap();
+    assert_eq!(
+        started[&undoing]["saga"]["motivo"],
+        json!("changed plans"),
+        "commands that undo say why"
+    );
+    assert_eq!(started[&undoing]["deshacer"], json!(true));
+}
