@@ -624,18 +624,7 @@ impl Saga {
                 sentido,
                 evento,
                 ..
-            } => {
-                let before = self.estado;
-                self.hear(evento);
-                if self.is_watched() && *sentido == Meaning::Reversion {
-                    self.undone(definition, &evento.evento);
-                } else if let Some(paso) = paso {
-                    self.event(paso.saturating_sub(1), *sentido, &evento.evento);
-                }
-                if self.conduct == Conduct::StepFunctions && self.estado == Estado::Compensando {
-                    self.look_again(definition, before, now);
-                }
-            }
+            } => self.received(definition, *paso, *sentido, evento, now),
             What::ComandoRechazado {
                 paso,
                 problema,
@@ -706,8 +695,29 @@ impl Saga {
         self.log.push(entry);
     }
 
-    /// An event has turned it that a state machine runs: when it is to be looked at.
+    fn received(
+        &mut self,
+        definition: &Definition,
+        paso: Option<usize>,
+        sentido: Meaning,
+        evento: &Heard,
+        now: Timestamp,
+    ) {
+        let before = self.estado;
+        self.hear(evento);
+        if self.is_watched() && sentido == Meaning::Reversion {
+            self.undone(definition, &evento.evento);
+        } else if let Some(paso) = paso {
+            self.event(paso.saturating_sub(1), sentido, &evento.evento);
+        }
+        self.look_again(definition, before, now);
+    }
+
+    /// When to look again at one that a state machine runs, once an event has turned it.
     fn look_again(&mut self, definition: &Definition, before: Estado, now: Timestamp) {
+        if self.conduct != Conduct::StepFunctions || self.estado != Estado::Compensando {
+            return;
+        }
         match before {
             // Nothing more is to be undone, as it seems: whether that is so, the execution tells when it has ended.
             Estado::EnCurso if self.next_to_undo(definition).is_none() => {
