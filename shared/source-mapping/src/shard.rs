@@ -230,7 +230,9 @@ impl Shard {
         if self.checkpoint >= self.trimmed {
             return;
         }
-        let mut places: Vec<_> = (self.next..self.trimmed).collect();
+        let unread = self.next..self.trimmed;
+        let unread = unread.filter(|place| self.settled.get(*place) == Some(&false));
+        let mut places: Vec<_> = unread.collect();
         self.next = self.next.max(self.trimmed);
         let mut retried = vec![];
         for at in 0..self.lanes.len() {

@@ -40,6 +40,19 @@ fn what_is_gone_is_not_tried_again() {
 }
 
 #[test]
+fn what_was_out_when_it_was_lost_is_told_when_its_shard_is_given_up() {
+    let mut world = World::new(settings());
+    world.put("key", b"{}");
+    let out = world.one();
+    world.wait(seconds(DAY));
+    assert_eq!(told(&world.outputs(), "expired"), []);
+    world.lose_lease(false);
+    assert_eq!(told(&world.outputs(), "expired"), [1]);
+    world.end(&out, Outcome::done());
+    assert!(world.mapping.is_settled());
+}
+
+#[test]
 fn a_mapping_that_rests_loses_records_too() {
     let mut world = World::new(settings());
     world.ask(source_mapping::Change::Disable);
