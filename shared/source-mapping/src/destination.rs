@@ -32,7 +32,7 @@ impl Condition {
 pub struct DestinationRecord {
     /// Where it is sent.
     pub destination: Destination,
-    /// The last invocation with these records; none, if they were never delivered.
+    /// The invocation after which they were discarded; none, if they grew too old.
     pub invocation: Option<InvocationId>,
     /// The function.
     pub function_arn: String,
