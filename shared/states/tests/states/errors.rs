@@ -83,11 +83,16 @@ fn jitter_is_chance() {
 #[test]
 fn attempts_are_counted_anew_when_the_state_is_entered_again() {
     let states = json!({
-        "A": task(json!({"Retry": [{"ErrorEquals": ["E"], "MaxAttempts": 1}], "Next": "A"})),
+        "A": task(json!({
+            "Parameters": {"FunctionName": "f", "Payload.$": "$$.State.RetryCount"},
+            "Retry": [{"ErrorEquals": ["E"], "MaxAttempts": 1}], "Next": "A",
+        })),
     });
     let mut hand = Hand::new(&states, json!({}));
     for _ in 0..3 {
+        assert_eq!(hand.payload(), json!(0));
         hand.fail("E").wait();
+        assert_eq!(hand.payload(), json!(1));
         hand.answer(json!(1));
     }
     hand.fail("E").wait();
