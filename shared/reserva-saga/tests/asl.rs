@@ -45,7 +45,7 @@ fn no_change_of_the_definition_leaves_the_file_as_it_is() {
         ("no compensation", |it| it.steps[2].compensation = None),
         ("command", |it| it.steps[3].command = "Otro"),
         ("participant", |it| {
-            call(&mut it.steps[1]).participant = "otro"
+            call(&mut it.steps[1]).participant = "otro";
         }),
         ("attempts", |it| call(&mut it.steps[1]).retry.attempts += 1),
         ("data", |it| {

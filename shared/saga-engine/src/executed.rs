@@ -12,7 +12,7 @@ use crate::{
 ///
 /// What the participants answered goes through [`transition`], as if the coordinator had asked them: so the log has the same lines, and
 /// means the same, whoever runs the saga. `watched` is the saga as it is stored; how it stands is said of both: it has ended when both
-/// say so, and needs a person when either does.
+/// say so, and needs a person when either does, until it is seen that somebody acted.
 #[must_use]
 pub fn executed(
     definition: &Definition,
@@ -61,8 +61,11 @@ pub fn executed(
         *first = own;
     }
     saga.conduct = Conduct::StepFunctions;
-    let stuck = watched.estado == Estado::RequiereIntervencion && !saga.estado.has_ended();
-    if stuck || saga.estado.has_ended() && saga.estado != watched.estado {
+    let ended = saga.estado.has_ended();
+    let stuck = watched.estado == Estado::RequiereIntervencion && !ended;
+    // Somebody has done by hand what the execution could not.
+    let seen_to = saga.estado == Estado::RequiereIntervencion && watched.estado.has_ended();
+    if stuck || seen_to || ended && saga.estado != watched.estado {
         saga.estado = watched.estado;
     }
     saga

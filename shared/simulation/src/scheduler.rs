@@ -27,9 +27,14 @@ pub enum Step<T> {
     Idle,
 }
 
+struct Process<T> {
+    work: BoxFuture<'static, T>,
+    durable: bool,
+}
+
 /// Processes that run side by side, one poll at a time.
 pub struct Scheduler<T> {
-    processes: BTreeMap<ProcessId, BoxFuture<'static, T>>,
+    processes: BTreeMap<ProcessId, Process<T>>,
     next: ProcessId,
 }
 
@@ -45,9 +50,18 @@ impl<T> Default for Scheduler<T> {
 impl<T> Scheduler<T> {
     /// Starts a process. It does nothing before its first step.
     pub fn spawn(&mut self, process: BoxFuture<'static, T>) -> ProcessId {
+        self.insert(process, false)
+    }
+
+    /// Starts a process that chance does not kill: one that runs on something durable.
+    pub fn spawn_durable(&mut self, process: BoxFuture<'static, T>) -> ProcessId {
+        self.insert(process, true)
+    }
+
+    fn insert(&mut self, work: BoxFuture<'static, T>, durable: bool) -> ProcessId {
         let id = self.next;
         self.next += 1;
-        self.processes.insert(id, process);
+        self.processes.insert(id, Process { work, durable });
         id
     }
 
@@ -62,14 +76,16 @@ impl<T> Scheduler<T> {
         let Some(id) = dice.pick(&ids).copied() else {
             return Step::Idle;
         };
-        if dice.one_in(kill_one_in) {
-            self.processes.remove(&id);
-            return Step::Killed(id);
-        }
+        let killed = dice.one_in(kill_one_in);
         let Some(process) = self.processes.get_mut(&id) else {
             return Step::Idle;
         };
+        if killed && !process.durable {
+            self.processes.remove(&id);
+            return Step::Killed(id);
+        }
         match process
+            .work
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()))
         {

@@ -31,6 +31,12 @@ impl MemoryLog {
         self.lock().iter().flatten().cloned().collect()
     }
 
+    /// How many records there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().iter().map(Vec::len).sum()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<LogRecord>>> {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner)
     }

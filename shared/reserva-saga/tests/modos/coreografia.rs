@@ -1,35 +1,16 @@
-//! Reservations by choreography, alone and beside orchestrated ones, under all that can happen to them.
+//! Reservations by choreography alone.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::float_cmp,
-    reason = "a test fails by panicking, and amounts here are whole"
-)]
-
-mod sim;
-
-use std::{collections::BTreeMap, panic::AssertUnwindSafe};
+use std::collections::BTreeMap;
 
 use events::{Context, SagaMode};
 use jiff::SignedDuration;
-use proptest::prelude::*;
 use saga_engine::{Estado, What};
-use sim::{Kind, Setup, Sim};
 use simulation::{Dice, Fault, Faults};
 
-const COREOGRAFIA: SagaMode = SagaMode::Coreografia;
-
-fn calm(setup: Setup) -> Sim {
-    let dice = Dice::new(setup.seed);
-    Sim::new(setup, Faults::in_steps(), dice)
-}
-
-fn estado(sim: &Sim, place: usize) -> Estado {
-    sim.saga(place).unwrap().estado
-}
+use crate::{
+    COREOGRAFIA, Cancel, ORQUESTACION, at_every_effect, calm, estado, expected,
+    sim::{Kind, Setup, Sim},
+};
 
 fn kinds(sim: &Sim, place: usize) -> Vec<String> {
     let log = sim.saga(place).unwrap().log;
@@ -49,14 +30,9 @@ fn each_kind_ends_as_it_should() {
         let place = sim.book(kind, COREOGRAFIA, None);
         sim.run().unwrap();
         sim.check().unwrap();
-        let expected = if kind.stands() {
-            Estado::Completada
-        } else {
-            Estado::Compensada
-        };
         assert_eq!(
             estado(&sim, place),
-            expected,
+            expected(kind),
             "{kind:?}: {:?}",
             kinds(&sim, place)
         );
@@ -96,48 +72,15 @@ fn the_watched_log_tells_what_happened() {
 /// One fault at every effect of every kind of reservation, and of one that its client cancels.
 #[test]
 fn a_fault_at_every_effect_changes_nothing_in_the_end() {
-    let play = |kind: Kind, cancel: bool, faults: Faults| {
-        let setup = Setup::default();
-        let mut sim = Sim::new(setup, faults.clone(), Dice::new(7));
-        sim.book(kind, COREOGRAFIA, None);
-        if cancel {
-            for _ in 0..60 {
-                sim.step();
-            }
-            sim.cancel(0);
-        }
-        let broken = sim.run().and_then(|()| sim.check());
-        (broken, estado(&sim, 0), faults.trace())
-    };
-    let mut runs = 0;
-    for (kind, cancel) in [
-        (Kind::Approved, false),
-        (Kind::Declined, false),
-        (Kind::NoSeat, false),
-        (Kind::NotApproved, false),
-        (Kind::Approved, true),
+    for kind in [
+        Kind::Approved,
+        Kind::Declined,
+        Kind::NoSeat,
+        Kind::NotApproved,
     ] {
-        let (broken, ended, effects) = play(kind, cancel, Faults::none());
-        broken.unwrap();
-        // The timers look for work in vain most of the time: what fails then is looked for again a minute later.
-        let places = (0..effects.len()).filter(|at| !effects[*at].starts_with("query"));
-        assert!(places.clone().count() > 20);
-        for at in places {
-            for fault in Fault::ALL {
-                let (broken, found, _) = play(kind, cancel, Faults::once(at, fault));
-                if let Err(broken) = broken {
-                    panic!("{kind:?}, cancelled: {cancel}, {fault:?} at {at}: {broken}");
-                }
-                // Where it is cancelled, it may be approved first.
-                assert!(
-                    cancel || found == ended,
-                    "{kind:?}, {fault:?} at {at}: {found}"
-                );
-                runs += 1;
-            }
-        }
+        at_every_effect(COREOGRAFIA, kind, Cancel::Never, &Fault::ALL);
     }
-    println!("{runs} runs");
+    at_every_effect(COREOGRAFIA, Kind::Approved, Cancel::Meanwhile, &Fault::ALL);
 }
 
 #[test]
@@ -212,7 +155,7 @@ fn calls(mode: SagaMode, kind: Kind) -> BTreeMap<String, usize> {
 fn a_choreography_does_not_ask_the_coordinators_questions() {
     for kind in [Kind::Approved, Kind::NoSeat] {
         let [orchestrated, choreographed] =
-            [SagaMode::Orquestacion, COREOGRAFIA].map(|mode| calls(mode, kind));
+            [ORQUESTACION, COREOGRAFIA].map(|mode| calls(mode, kind));
         println!("{kind:?}: orchestrated {orchestrated:?}");
         println!("{kind:?}: choreographed {choreographed:?}");
         let total = |calls: &BTreeMap<String, usize>| calls.values().sum::<usize>();
@@ -298,119 +241,5 @@ fn an_undoing_that_is_refused_is_tried_until_it_is_done() {
         sim.check().unwrap();
         assert_eq!(estado(&sim, place), Estado::Compensada);
         assert!(kinds(&sim, place).contains(&"Retraso".to_owned()));
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Chaos {
-    setup: Setup,
-    fault_one_in: u64,
-    reservations: u64,
-}
-
-/// Reservations of both modes and all kinds, cancelled by chance, under faults, kills, copies and delays.
-fn chaos(chaos: Chaos) -> Result<(), String> {
-    let dice = Dice::new(chaos.setup.seed);
-    let faults = Faults::by_chance(dice.clone(), chaos.fault_one_in);
-    let mut sim = Sim::new(chaos.setup, faults, dice.clone());
-    let mut left = chaos.reservations;
-    while left > 0 {
-        if dice.one_in(8) {
-            let mode = *dice.pick(&[COREOGRAFIA, SagaMode::Orquestacion]).unwrap();
-            let kind = *dice.pick(&Kind::ALL).unwrap();
-            let shared = dice.one_in(4).then_some(("2026-12-24T10:00:00Z", 1));
-            sim.book(kind, mode, shared);
-            left -= 1;
-        }
-        if dice.one_in(60) && !sim.reservations.is_empty() {
-            let place = usize::try_from(dice.below(u64::try_from(sim.reservations.len()).unwrap()))
-                .unwrap();
-            if !sim.reservations[place].cancelled {
-                sim.cancel(place);
-            }
-        }
-        sim.step();
-    }
-    sim.run()?;
-    sim.check()
-}
-
-fn chaoses() -> impl Strategy<Value = Chaos> {
-    let rare = || prop_oneof![Just(0_u64), 10..80_u64];
-    (
-        any::<u64>(),
-        rare(),
-        prop_oneof![Just(0_u64), 100..400_u64],
-        rare(),
-        rare(),
-        1..6_u64,
-    )
-        .prop_map(
-            |(seed, fault_one_in, kill_one_in, twice_one_in, held_one_in, reservations)| Chaos {
-                setup: Setup {
-                    seed,
-                    kill_one_in,
-                    twice_one_in,
-                    held_one_in,
-                },
-                fault_one_in,
-                reservations,
-            },
-        )
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 96, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_happens_money_seats_and_logs_agree(setup in chaoses()) {
-        let ended = std::panic::catch_unwind(AssertUnwindSafe(|| chaos(setup)));
-        match ended {
-            Ok(Ok(())) => {}
-            Ok(Err(broken)) => prop_assert!(false, "{}", broken),
-            Err(_) => prop_assert!(false, "it panicked"),
-        }
-    }
-}
-
-#[test]
-fn five_hundred_of_both_modes_interleaved_each_end_as_they_should() {
-    let mut sim = calm(Setup {
-        seed: 11,
-        ..Setup::default()
-    });
-    let mut places = vec![];
-    for number in 0..500_usize {
-        let mode = if number.is_multiple_of(2) {
-            COREOGRAFIA
-        } else {
-            SagaMode::Orquestacion
-        };
-        let kind = [
-            Kind::Approved,
-            Kind::Declined,
-            Kind::NoSeat,
-            Kind::NotApproved,
-            Kind::Approved,
-        ][number / 2 % 5];
-        places.push((sim.book(kind, mode, None), kind));
-        for _ in 0..20 {
-            sim.step();
-        }
-    }
-    sim.run().unwrap();
-    sim.check().unwrap();
-    for (place, kind) in places {
-        let expected = if kind.stands() {
-            Estado::Completada
-        } else {
-            Estado::Compensada
-        };
-        assert_eq!(
-            estado(&sim, place),
-            expected,
-            "{:?}",
-            sim.reservations[place]
-        );
     }
 }

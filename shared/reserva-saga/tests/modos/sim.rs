@@ -1,38 +1,48 @@
 //! The whole system without its edges, in virtual time: the three contexts and the coordinator as consumers of one log, each with its
-//! own place in it, and the timers.
+//! own place in it, the timers, and the state machine, which calls the contexts as functions.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use consumer::{Consumer, Group, Handler, Outcome, Parking, Stop};
-use event_store::{Decider, EventStore, Handled, StreamReader, Sweeper, verify};
+use event_store::{EventStore, Handled, StreamReader, Sweeper, verify};
 use events::{
     Catalogue, Command, CommandId, Context, IdCorrelacion, IdReserva, SagaMode, StreamId,
     vuelos::EstadoReserva,
 };
 use futures::{executor::block_on, future::BoxFuture};
-use gds::{Gds, inventory};
+use gds::inventory;
 use jiff::{SignedDuration, Timestamp};
-use pagos::{
-    Pagos,
-    simulador::{self, Simulador},
-};
-use participant::{Failure, Modo, Participant, Policy, REACTIONS, Reactor};
+use pagos::simulador::{self, Movimiento, Tipo};
+use participant::{Modo, Policy, REACTIONS, Reactor};
 use ports::{
-    Clock, Log, LogReader, LogRecord, Position, Tables, World,
+    Clock, Executions, LogReader, LogRecord, Position, Progress, Tables, World,
     memory::{self, ManualClock, MemoryLog, MemoryTables, SeededRandomness},
 };
-use reserva_saga::{answer, command, definitions, fact, saga_id};
+use reserva_saga::{
+    PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, as_it_went, current, definitions, fact,
+    saga_id, wire,
+};
 use saga_engine::{
-    Answer, Coordinator, Dispatch, Estado, NoAnswer, Participants, Saga, SagaId, Sagas, Stored,
+    Conduct, Coordinator, Direction, Estado, Fact, Requested, Rules, Saga, SagaId, Sagas, Stored,
+    command_id, execution_name, transition,
 };
 use serde_json::{Value, json};
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step, VirtualTasks};
+use states::MemoryExecutions;
 use uuid::Uuid;
 use vuelos::Vuelos;
 
+use crate::participants::{Contexts, Lambda, Site};
+
 /// As long as an invocation may take.
 const TIMEOUT: Duration = Duration::from_mins(1);
+/// As long as an invocation of a participant may take.
+const CALL: SignedDuration = SignedDuration::from_secs(10);
 /// As long as an invocation goes on beginning things.
 const UNTIL: SignedDuration = SignedDuration::from_secs(40);
 
@@ -64,12 +74,21 @@ impl Kind {
     }
 }
 
+/// What is booked.
+#[derive(Clone, Debug)]
+pub struct Booking {
+    pub medio: &'static str,
+    /// The flights, and how many seats are free.
+    pub flights: Vec<(inventory::Vuelo, u32)>,
+    pub approved: bool,
+}
+
 /// A reservation of a run.
 #[derive(Clone, Debug)]
 pub struct Reservation {
     pub id: IdReserva,
     pub mode: SagaMode,
-    pub flight: String,
+    pub flights: Vec<inventory::Vuelo>,
     /// True once its client has asked for it to be cancelled.
     pub cancelled: bool,
 }
@@ -96,6 +115,15 @@ pub struct Setup {
     pub twice_one_in: u64,
     /// A consumer hears nothing for a while, once in so many chances.
     pub held_one_in: u64,
+}
+
+/// The state machine that is deployed.
+pub fn machine() -> &'static Value {
+    static MACHINE: LazyLock<Value> = LazyLock::new(|| {
+        let file = include_str!("../../../../infra/saga-reserva.asl.json");
+        serde_json::from_str(file).unwrap()
+    });
+    &MACHINE
 }
 
 /// One consumer's place in the log.
@@ -126,30 +154,60 @@ pub struct Sim {
     pub reservations: Vec<Reservation>,
     /// The policies of each context; a test may take some out.
     pub policies: BTreeMap<Context, Vec<Policy>>,
+    /// False while the orchestrator has no state machine.
+    pub has_machine: bool,
+    /// What the orchestrator makes of inputs.
+    pub rules: Arc<Rules>,
+    /// What the orchestrator does before it takes in events.
+    pub first: Option<First>,
+    site: Site,
+    lambda: Arc<Lambda>,
+    executions: MemoryExecutions,
+    /// Participants at work, each until when.
+    invoked: Vec<(ProcessId, Timestamp)>,
     scheduler: Scheduler<Ended>,
     mappings: BTreeMap<Who, Mapping>,
     tick: Timestamp,
     ticking: Option<(ProcessId, Timestamp)>,
 }
 
-fn body(medio: &str, flight: &str) -> Value {
-    let leg = json!({
-        "fecha_salida": flight, "fecha_llegada": "2026-12-30T18:10:00Z",
-        "origen": {"codigo": "BOG"}, "destino": {"codigo": "JFK"},
+fn body(booking: &Booking) -> Value {
+    let legs = booking.flights.iter().map(|(flight, _)| {
+        json!({
+            "fecha_salida": flight.fecha_salida,
+            "fecha_llegada": flight.fecha_salida + SignedDuration::from_hours(5),
+            "origen": {"codigo": flight.origen}, "destino": {"codigo": flight.destino},
+        })
     });
+    let legs: Vec<_> = legs.collect();
     json!({
-        "itinerarios": [{"odos": [{"segmentos": [{"legs": [leg]}]}]}],
-        "pago": {"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": medio},
+        "itinerarios": [{"odos": [{"segmentos": [{"legs": legs}]}]}],
+        "pago": {"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": booking.medio},
     })
 }
 
-fn vuelo(flight: &str) -> inventory::Vuelo {
+/// A flight from Bogotá to New York.
+pub fn vuelo(flight: &str) -> inventory::Vuelo {
     inventory::Vuelo {
         origen: "BOG".into(),
         destino: "JFK".into(),
         fecha_salida: flight.parse().unwrap(),
     }
 }
+
+fn executions(machine: &Value, lambda: Arc<Lambda>, world: World) -> MemoryExecutions {
+    let functions = [
+        ("${ParticipantVuelos}", PARTICIPANT_VUELOS),
+        ("${ParticipantPagos}", PARTICIPANT_PAGOS),
+        ("${ParticipantGds}", PARTICIPANT_GDS),
+    ];
+    let functions = functions.map(|(name, function)| (name.to_owned(), function));
+    MemoryExecutions::new(machine, functions.into(), lambda, world).unwrap()
+}
+
+/// Something that the orchestrator does with events, and how.
+pub type First =
+    Arc<dyn Fn(SagaId, Vec<Fact>, Arc<dyn Executions>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl Sim {
     pub fn new(setup: Setup, faults: Faults, dice: Dice) -> Self {
@@ -159,10 +217,28 @@ impl Sim {
             randomness: Arc::new(SeededRandomness::new(setup.seed)),
             ..ambient
         };
+        let tables = Arc::new(MemoryTables::new());
+        let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
+        let site = Site {
+            tables: tables.clone(),
+            log: log.clone(),
+            world: world.clone(),
+            faults: faults.clone(),
+            received: Arc::default(),
+        };
+        let functions = faults.functions(Arc::new(site.participants()));
+        let lambda = Arc::new(Lambda::new(Arc::new(functions)));
         Self {
             setup,
-            log: Arc::new(MemoryLog::new(2, world.clock.clone())),
-            tables: Arc::new(MemoryTables::new()),
+            executions: executions(machine(), lambda.clone(), world.clone()),
+            has_machine: true,
+            rules: Arc::new(transition),
+            first: None,
+            site,
+            lambda,
+            invoked: vec![],
+            log,
+            tables,
             dice,
             faults,
             reservations: vec![],
@@ -181,12 +257,15 @@ impl Sim {
         }
     }
 
-    fn store(&self, tables: Arc<dyn Tables>, log: Arc<dyn Log>) -> EventStore {
-        EventStore::new(tables, log, self.world.clone(), Catalogue::current())
+    /// Another state machine is deployed.
+    pub fn deploy(&mut self, machine: &Value) {
+        self.executions = executions(machine, self.lambda.clone(), self.world.clone());
     }
 
     fn calm_store(&self) -> EventStore {
-        self.store(self.tables.clone(), self.log.clone())
+        let tables = self.tables.clone();
+        let (log, world) = (self.log.clone(), self.world.clone());
+        EventStore::new(tables, log, world, Catalogue::current())
     }
 
     fn reader(&self) -> StreamReader {
@@ -210,21 +289,47 @@ impl Sim {
         self.set_fault(context, command, id, Modo::Falla, times);
     }
 
+    /// A context answers a command of one reservation with an error, so many times.
+    pub fn break_down(&self, context: Context, command: &str, place: usize, times: u32) {
+        let id = self.reservations[place].id;
+        self.set_fault(context, command, id, Modo::Error, times);
+    }
+
     /// Somebody books; the reservation has a flight of its own unless one is given.
     pub fn book(&mut self, kind: Kind, mode: SagaMode, flight: Option<(&str, u32)>) -> usize {
+        let place = self.reservations.len();
+        let own = format!("2026-12-30T{:02}:{:02}:00Z", place / 60 % 13, place % 60);
+        let (flight, seats) =
+            flight.map_or((own.as_str(), u32::from(kind != Kind::NoSeat)), |own| own);
+        let medio = match kind {
+            Kind::Declined => "tok_rechazada",
+            Kind::Mute => "tok_timeout",
+            Kind::Flaky => "tok_intermitente",
+            _ => "tok_visa",
+        };
+        let booking = Booking {
+            medio,
+            flights: vec![(vuelo(flight), seats)],
+            approved: kind != Kind::NotApproved,
+        };
+        self.book_so(&booking, mode)
+    }
+
+    /// Somebody books just this.
+    pub fn book_so(&mut self, booking: &Booking, mode: SagaMode) -> usize {
         let place = self.reservations.len();
         // Another seed, other ids: which shard they are in, and so who is heard first, is chance too.
         let number = u128::from(self.setup.seed) * 1_000 + u128::try_from(place).unwrap() + 1;
         let id = IdReserva(Uuid::from_u128(
             0x0001_7000_8000_0000_0000_0000 + number % (1 << 40),
         ));
-        let own = format!("2026-12-30T{:02}:{:02}:00Z", place / 60 % 13, place % 60);
-        let (flight, seats) =
-            flight.map_or((own.as_str(), u32::from(kind != Kind::NoSeat)), |own| own);
-        if self.reservations.iter().all(|other| other.flight != flight) {
-            block_on(inventory::set_free(&*self.tables, &vuelo(flight), seats)).unwrap();
+        for (flight, seats) in &booking.flights {
+            let known = |other: &Reservation| other.flights.contains(flight);
+            if !self.reservations.iter().any(known) {
+                block_on(inventory::set_free(&*self.tables, flight, *seats)).unwrap();
+            }
         }
-        if kind == Kind::NotApproved {
+        if !booking.approved {
             self.set_fault(
                 Context::Vuelos,
                 vuelos::APROBAR_RESERVA,
@@ -233,12 +338,6 @@ impl Sim {
                 100,
             );
         }
-        let medio = match kind {
-            Kind::Declined => "tok_rechazada",
-            Kind::Mute => "tok_timeout",
-            Kind::Flaky => "tok_intermitente",
-            _ => "tok_visa",
-        };
         let command = Command {
             id: CommandId(Uuid::from_u128((0xc0 << 64) | number)),
             kind: vuelos::CREAR_RESERVA.into(),
@@ -248,33 +347,32 @@ impl Sim {
             sagamode: mode,
             traceparent: None,
             prueba: false,
-            data: body(medio, flight),
+            data: body(booking),
         };
         let handled = block_on(self.calm_store().handle(&Vuelos, &command)).unwrap();
         assert!(matches!(handled, Handled::Committed { .. }), "{handled:?}");
         self.reservations.push(Reservation {
             id,
             mode,
-            flight: flight.to_owned(),
+            flights: booking
+                .flights
+                .iter()
+                .map(|(flight, _)| flight.clone())
+                .collect(),
             cancelled: false,
         });
         place
     }
 
-    /// Its client cancels a reservation, as the API does.
-    pub fn cancel(&mut self, place: usize) {
+    /// Its client cancels a reservation, as the API does. False if it cannot be cancelled now.
+    pub fn cancel(&mut self, place: usize) -> bool {
         let reservation = self.reservations[place].clone();
         let stream = StreamId::new(Context::Vuelos, reservation.id);
         let opening = block_on(self.reader().history(stream)).unwrap()[0]
             .0
             .clone();
         let reason = "cambio de planes".to_owned();
-        if reservation.mode == SagaMode::Orquestacion {
-            let sagas = Sagas::new(self.tables.clone(), definitions(), self.world.clone());
-            let cancel = saga_engine::Request::Cancel(reason);
-            let opens = fact(&opening);
-            block_on(sagas.request(saga_id(&opening), Some(&opens), &cancel)).unwrap();
-        } else {
+        if reservation.mode == SagaMode::Coreografia {
             let command = Command {
                 id: CommandId(Uuid::new_v5(&opening.id.0, b"cancelacion")),
                 kind: vuelos::CANCELAR_RESERVA.into(),
@@ -287,49 +385,63 @@ impl Sim {
                 data: json!({ "motivo": reason }),
             };
             block_on(self.calm_store().handle(&Vuelos, &command)).unwrap();
+        } else {
+            let sagas = self.sagas();
+            let cancel = saga_engine::Request::Cancel(reason);
+            let opens = fact(&opening);
+            let asked = block_on(sagas.request(saga_id(&opening), Some(&opens), &cancel)).unwrap();
+            if matches!(asked, Requested::NotNow(_)) {
+                return false;
+            }
         }
         self.reservations[place].cancelled = true;
+        true
     }
 
-    fn participants(&self) -> Contexts {
-        let tables: Arc<dyn Tables> = Arc::new(self.faults.tables(self.tables.clone()));
-        let log: Arc<dyn Log> = Arc::new(self.faults.log(self.log.clone()));
-        let participant = |decider: Arc<dyn Decider>, failure: Failure| Participant {
-            store: self.store(tables.clone(), log.clone()),
-            decider,
-            failure,
-            // What tests want is no effect of the system: it is read past the faults.
-            faults: Some(participant::Faults::new(self.tables.clone())),
-            world: self.world.clone(),
+    /// Somebody sends a context a command by hand.
+    pub fn by_hand(&self, place: usize, context: Context, kind: &str, data: Value) {
+        let id = self.reservations[place].id;
+        let command = Command {
+            id: CommandId(Uuid::new_v5(&id.0, kind.as_bytes())),
+            kind: kind.into(),
+            subject: id,
+            correlationid: IdCorrelacion(self.saga_id(place).0),
+            causationid: None,
+            sagamode: self.reservations[place].mode,
+            traceparent: None,
+            prueba: true,
+            data,
         };
-        let gateway = Arc::new(Simulador::new(tables.clone(), self.world.clone()));
-        Contexts {
-            vuelos: participant(Arc::new(Vuelos), vuelos::FAILURE),
-            pagos: participant(Arc::new(Pagos { gateway }), pagos::FAILURE),
-            gds: participant(Arc::new(Gds), gds::FAILURE),
-        }
+        let calm = Site {
+            faults: Faults::none(),
+            ..self.site.clone()
+        };
+        let participant = calm.participants().of(context);
+        block_on(participant.handle(&command)).unwrap();
     }
 
     fn reactor(&self, context: Context) -> Reactor {
         let tables: Arc<dyn Tables> = Arc::new(self.faults.tables(self.tables.clone()));
-        let Contexts { vuelos, pagos, gds } = self.participants();
-        let participant = match context {
-            Context::Vuelos => vuelos,
-            Context::Pagos => pagos,
-            Context::Gds => gds,
-        };
-        Reactor::new(
-            context,
-            participant,
-            self.policies[&context].clone(),
-            tables,
-        )
+        let participant = self.site.participants().of(context);
+        let policies = self.policies[&context].clone();
+        Reactor::new(context, participant, policies, tables)
     }
 
     fn coordinator(&self) -> Coordinator {
         let tables: Arc<dyn Tables> = Arc::new(self.faults.tables(self.tables.clone()));
         let sagas = Sagas::new(tables, definitions(), self.world.clone());
-        Coordinator::new(sagas, Arc::new(self.participants()))
+        let participants: Contexts = self.site.participants();
+        let coordinator =
+            Coordinator::new(sagas, Arc::new(participants)).with_rules(self.rules.clone());
+        if self.has_machine {
+            coordinator.with_machine(self.faulty_executions(), wire())
+        } else {
+            coordinator
+        }
+    }
+
+    fn faulty_executions(&self) -> Arc<dyn Executions> {
+        Arc::new(self.faults.executions(Arc::new(self.executions.clone())))
     }
 
     /// An invocation of one consumer.
@@ -340,7 +452,14 @@ impl Sim {
         let parking = Parking::new(self.tables.clone(), clock, &Catalogue::current());
         let work = match who {
             Who::Context(context) => Work::Reactor(Box::new(self.reactor(context)), until),
-            Who::Orchestrator => Work::Observer(self.coordinator(), self.world.clock.clone()),
+            Who::Orchestrator => Work::Observer(Box::new(Observer {
+                coordinator: self.coordinator(),
+                clock: self.world.clock.clone(),
+                first: self
+                    .first
+                    .clone()
+                    .map(|first| (first, self.faulty_executions())),
+            })),
         };
         Box::pin(async move {
             let listener;
@@ -363,9 +482,7 @@ impl Sim {
 
     /// What the timers do once a minute.
     fn timers(&self) -> BoxFuture<'static, Ended> {
-        let tables: Arc<dyn Tables> = Arc::new(self.faults.tables(self.tables.clone()));
-        let log: Arc<dyn Log> = Arc::new(self.faults.log(self.log.clone()));
-        let store = self.store(tables.clone(), log);
+        let (tables, store) = (self.site.tables(), self.site.store());
         let (world, until) = (self.world.clone(), self.clock.now() + UNTIL);
         let coordinator = self.coordinator();
         let reactors = Context::ALL.map(|context| self.reactor(context));
@@ -399,11 +516,13 @@ impl Sim {
 
     fn deliver(&mut self) {
         let now = self.clock.now();
-        let shards = block_on(self.log.shards()).unwrap();
         for who in EVERYBODY {
-            if self.mappings[&who].working.is_some() || self.mappings[&who].held > now {
+            let mapping = &self.mappings[&who];
+            let told_all = mapping.done.values().sum::<usize>() == self.log.count();
+            if told_all || mapping.working.is_some() || mapping.held > now {
                 continue;
             }
+            let shards = block_on(self.log.shards()).unwrap();
             let mapping = self.mappings.get_mut(&who).unwrap();
             let waiting = (0..shards.len()).find_map(|offset| {
                 let shard = &shards[(mapping.turn + offset) % shards.len()];
@@ -437,6 +556,7 @@ impl Sim {
         if self.ticking.is_some_and(|(ticking, _)| ticking == process) {
             self.ticking = None;
         }
+        self.invoked.retain(|(invoked, _)| *invoked != process);
         for mapping in self.mappings.values_mut() {
             let Some((_, _, batch)) = mapping
                 .working
@@ -471,6 +591,26 @@ impl Sim {
         if let Some((process, _)) = self.ticking.take_if(|(_, end)| *end < now) {
             self.scheduler.kill(process);
         }
+        for (process, _) in self.invoked.extract_if(.., |(_, end)| *end < now) {
+            self.scheduler.kill(process);
+        }
+    }
+
+    /// What the state machine has to do, and what it has called.
+    fn execute(&mut self) {
+        let other = |work: BoxFuture<'static, ()>| -> BoxFuture<'static, Ended> {
+            Box::pin(async move {
+                work.await;
+                Ended::Other
+            })
+        };
+        for execution in self.executions.take_started() {
+            self.scheduler.spawn_durable(other(execution));
+        }
+        for call in self.lambda.take_called() {
+            let process = self.scheduler.spawn(other(call));
+            self.invoked.push((process, self.clock.now() + CALL));
+        }
     }
 
     /// One step of whoever has the turn.
@@ -489,6 +629,7 @@ impl Sim {
                 Ended::Other
             }));
         }
+        self.execute();
         self.time_out();
         let stepped = self.scheduler.step(&self.dice, self.setup.kill_one_in);
         let idle = matches!(stepped, Step::Idle);
@@ -502,13 +643,41 @@ impl Sim {
         self.clock.now()
     }
 
-    pub fn saga(&self, place: usize) -> Option<Saga> {
+    fn saga_id(&self, place: usize) -> SagaId {
         let id = self.reservations[place].id;
         let stream = StreamId::new(Context::Vuelos, id);
         let opening = &block_on(self.reader().history(stream)).unwrap()[0].0;
-        let sagas = Sagas::new(self.tables.clone(), definitions(), self.world.clone());
-        let stored = block_on(sagas.load(saga_id(opening))).unwrap();
+        saga_id(opening)
+    }
+
+    pub fn sagas(&self) -> Sagas {
+        Sagas::new(self.tables.clone(), definitions(), self.world.clone())
+    }
+
+    pub fn saga(&self, place: usize) -> Option<Saga> {
+        let stored = block_on(self.sagas().load(self.saga_id(place))).unwrap();
         stored.map(|Stored { saga, .. }| saga)
+    }
+
+    /// The saga with what its executions did.
+    pub fn as_it_went(&self, place: usize) -> Saga {
+        let saga = self.saga(place).unwrap();
+        block_on(as_it_went(saga, Some(&self.executions))).unwrap()
+    }
+
+    pub fn ledger(&self, place: usize) -> Vec<Movimiento> {
+        let key = pagos::key(self.reservations[place].id);
+        block_on(simulador::ledger(&*self.tables, &key)).unwrap()
+    }
+
+    pub fn seats(&self, flight: &inventory::Vuelo) -> inventory::Inventory {
+        block_on(inventory::read(&*self.tables, flight)).unwrap()
+    }
+
+    pub fn reserva(&self, place: usize) -> Option<EstadoReserva> {
+        let stream = StreamId::new(Context::Vuelos, self.reservations[place].id);
+        let history = block_on(self.reader().history(stream)).unwrap();
+        vuelos::Reserva::fold(&history).estado()
     }
 
     /// Goes on until nothing happens any more, for longer than any deadline.
@@ -544,52 +713,27 @@ impl Sim {
             .all(|place| self.saga(place).is_some_and(|saga| saga.estado.has_ended()))
     }
 
+    /// How the execution of a reservation stands.
+    pub fn progress(&self, place: usize, direction: Direction) -> Progress {
+        let name = execution_name(self.saga_id(place), direction);
+        block_on(self.executions.progress(&name)).unwrap()
+    }
+
     /// What must hold of every reservation, whatever happened to it. `Err` tells what does not.
     pub fn check(&self) -> Result<(), String> {
-        let mut held: BTreeMap<&str, i64> = BTreeMap::new();
+        let mut held: BTreeMap<&inventory::Vuelo, i64> = BTreeMap::new();
         for (place, reservation) in self.reservations.iter().enumerate() {
             let wrong = |text: String| format!("{reservation:?}: {text}");
             let saga = self
                 .saga(place)
                 .ok_or_else(|| wrong("it has no saga".into()))?;
-            let stands = saga.estado == Estado::Completada;
-            let key = pagos::key(reservation.id);
-            let ledger = block_on(simulador::ledger(&*self.tables, &key)).unwrap();
-            let charged: f64 = simulador::balance(&ledger).to_string().parse().unwrap();
-            if charged != if stands { 119.0 } else { 0.0 } {
-                return Err(wrong(format!(
-                    "{:?}, and {charged} is charged",
-                    saga.estado
-                )));
-            }
-            let stream = StreamId::new(Context::Vuelos, reservation.id);
-            let history = block_on(self.reader().history(stream)).unwrap();
-            let estado = vuelos::Reserva::fold(&history).estado();
-            let expected = if stands {
-                EstadoReserva::Aprobada
-            } else {
-                EstadoReserva::Cancelada
-            };
-            if estado != Some(expected) {
-                return Err(wrong(format!(
-                    "{:?}, and the reservation is {estado:?}",
-                    saga.estado
-                )));
-            }
-            *held.entry(&reservation.flight).or_default() += i64::from(stands);
-            // Nobody of the other kind had a hand in it.
-            let kinds: Vec<_> = saga
-                .log
-                .iter()
-                .map(|entry| format!("{:?}", entry.what))
-                .collect();
-            let sent = kinds.iter().any(|what| what.starts_with("ComandoEnviado"));
-            if sent && reservation.mode == SagaMode::Coreografia {
-                return Err(wrong("the coordinator sent something".into()));
+            self.check_one(place, &saga).map_err(wrong)?;
+            for flight in &reservation.flights {
+                *held.entry(flight).or_default() += i64::from(saga.estado == Estado::Completada);
             }
         }
         for (flight, held) in held {
-            let seats = block_on(inventory::read(&*self.tables, &vuelo(flight))).unwrap();
+            let seats = self.seats(flight);
             if seats.held != held {
                 return Err(format!(
                     "{flight}: {} seats are held, not {held}",
@@ -606,17 +750,94 @@ impl Sim {
             None => Ok(()),
         }
     }
+
+    fn check_one(&self, place: usize, saga: &Saga) -> Result<(), String> {
+        let stands = saga.estado == Estado::Completada;
+        let ledger = self.ledger(place);
+        let charged: f64 = simulador::balance(&ledger).to_string().parse().unwrap();
+        if charged != if stands { 119.0 } else { 0.0 } {
+            return Err(format!("{:?}, and {charged} is charged", saga.estado));
+        }
+        let moved_in = ledger.iter().filter(|moved| moved.tipo == Tipo::Cargo);
+        if moved_in.count() > 1 {
+            return Err(format!("charged twice: {ledger:?}"));
+        }
+        let expected = if stands {
+            EstadoReserva::Aprobada
+        } else {
+            EstadoReserva::Cancelada
+        };
+        let estado = self.reserva(place);
+        if estado != Some(expected) {
+            return Err(format!(
+                "{:?}, and the reservation is {estado:?}",
+                saga.estado
+            ));
+        }
+        self.check_engine(place, saga)
+    }
+
+    /// Nobody of another kind had a hand in it.
+    fn check_engine(&self, place: usize, saga: &Saga) -> Result<(), String> {
+        let mode = self.reservations[place].mode;
+        let lines = saga.log.iter().map(|entry| format!("{:?}", entry.what));
+        let sent = lines.filter(|what| {
+            what.starts_with("ComandoEnviado") || what.starts_with("CompensacionEnviada")
+        });
+        if sent.count() > 0 && saga.conduct != Conduct::Orquestacion {
+            return Err("the coordinator sent something".into());
+        }
+        let started: Vec<_> = saga.executions().collect();
+        for direction in [Direction::Hacer, Direction::Deshacer] {
+            let runs = self.progress(place, direction) != Progress::Unknown;
+            let noted = started.iter().filter(|started| **started == direction);
+            if noted.count() != usize::from(runs) {
+                return Err(format!("{direction:?} runs: {runs}; noted: {started:?}"));
+            }
+        }
+        let went = self.as_it_went(place);
+        if went.estado != saga.estado {
+            return Err(format!(
+                "{:?} as it went, {:?} as watched",
+                went.estado, saga.estado
+            ));
+        }
+        if mode == SagaMode::Coreografia {
+            return Ok(());
+        }
+        // One command, one identity, however often and by whomever it is sent.
+        let steps = current().steps;
+        let ours = steps.iter().enumerate().flat_map(|(place, step)| {
+            let id = |way| command_id(saga.id, place + 1, way);
+            let undo = step.compensation.as_ref().map(|undo| undo.command);
+            let undo = undo.map(|undo| (undo.to_owned(), id(Direction::Deshacer)));
+            [Some((step.command.to_owned(), id(Direction::Hacer))), undo]
+        });
+        let ours: Vec<_> = ours.flatten().collect();
+        let received = self.site.received.lock().unwrap();
+        let mut received = received.get(&saga.id).into_iter().flatten();
+        match received.find(|command| !ours.contains(command)) {
+            Some(other) => Err(format!("a command of no step: {other:?}")),
+            None => Ok(()),
+        }
+    }
 }
 
 enum Work {
     Reactor(Box<Reactor>, Timestamp),
-    Observer(Coordinator, Arc<dyn Clock>),
+    Observer(Box<Observer>),
+}
+
+struct Observer {
+    coordinator: Coordinator,
+    clock: Arc<dyn Clock>,
+    first: Option<(First, Arc<dyn Executions>)>,
 }
 
 #[async_trait]
 impl Handler for Work {
     async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
-        let Self::Observer(coordinator, clock) = self else {
+        let Self::Observer(own) = self else {
             unreachable!("a reactor handles by itself")
         };
         let mut results = vec![];
@@ -627,35 +848,16 @@ impl Handler for Work {
                 .iter()
                 .map(|incoming| fact(&incoming.event))
                 .collect();
-            let until = clock.now() + SignedDuration::from_secs(2);
-            let observed = coordinator.observe(id, &facts, until).await;
+            if let Some((first, executions)) = &own.first {
+                first(id, facts.clone(), executions.clone()).await;
+            }
+            let until = own.clock.now() + SignedDuration::from_secs(2);
+            let observed = own.coordinator.observe(id, &facts, until).await;
             results.push(observed.map_err(|trouble| Stop {
                 place: group.events[0].place,
                 cause: trouble.to_string(),
             }));
         }
         results
-    }
-}
-
-/// The three participants, as the coordinator calls them.
-struct Contexts {
-    vuelos: Participant,
-    pagos: Participant,
-    gds: Participant,
-}
-
-#[async_trait]
-impl Participants for Contexts {
-    async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
-        let participant = match dispatch.participant {
-            "vuelos" => &self.vuelos,
-            "pagos" => &self.pagos,
-            _ => &self.gds,
-        };
-        let handled = participant.handle(&command(dispatch)).await;
-        handled
-            .map(|reply| answer(&reply))
-            .map_err(|error| NoAnswer(error.to_string()))
     }
 }

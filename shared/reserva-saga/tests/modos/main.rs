@@ -1,0 +1,114 @@
+//! Reservations in each of the three modes, alone and side by side, under all that can happen to them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::float_cmp,
+    reason = "a test fails by panicking, and amounts here are whole"
+)]
+
+mod chaos;
+mod coreografia;
+mod motores;
+mod participants;
+mod planted;
+mod sim;
+mod step_functions;
+
+use events::SagaMode;
+use saga_engine::Estado;
+use sim::{Kind, Setup, Sim};
+use simulation::{Dice, Fault, Faults};
+
+const ORQUESTACION: SagaMode = SagaMode::Orquestacion;
+const COREOGRAFIA: SagaMode = SagaMode::Coreografia;
+const STEP_FUNCTIONS: SagaMode = SagaMode::StepFunctions;
+
+/// A run where nothing fails.
+fn calm(setup: Setup) -> Sim {
+    let dice = Dice::new(setup.seed);
+    Sim::new(setup, Faults::in_steps(), dice)
+}
+
+fn estado(sim: &Sim, place: usize) -> Estado {
+    sim.saga(place).unwrap().estado
+}
+
+/// How a reservation of a kind ends.
+fn expected(kind: Kind) -> Estado {
+    if kind.stands() {
+        Estado::Completada
+    } else {
+        Estado::Compensada
+    }
+}
+
+/// When its client cancels a reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cancel {
+    Never,
+    Meanwhile,
+    AtTheEnd,
+}
+
+fn play(
+    mode: SagaMode,
+    kind: Kind,
+    cancel: Cancel,
+    faults: &Faults,
+) -> (Result<(), String>, Estado) {
+    let mut sim = Sim::new(Setup::default(), faults.clone(), Dice::new(7));
+    sim.book(kind, mode, None);
+    let mut ran = Ok(());
+    match cancel {
+        Cancel::Never => {}
+        Cancel::Meanwhile => {
+            for _ in 0..60 {
+                sim.step();
+            }
+            sim.cancel(0);
+        }
+        Cancel::AtTheEnd => {
+            ran = sim.run();
+            sim.cancel(0);
+        }
+    }
+    let broken = ran.and_then(|()| sim.run()).and_then(|()| sim.check());
+    (broken, estado(&sim, 0))
+}
+
+/// Goes on until the saga of the first reservation has heard of an event.
+fn until_heard(sim: &mut Sim, kind: &str) {
+    while sim.saga(0).is_none_or(|saga| saga.heard(kind).is_none()) {
+        sim.step();
+    }
+}
+
+/// Plays it with each of the faults at each effect in turn.
+fn at_every_effect(mode: SagaMode, kind: Kind, cancel: Cancel, each: &[Fault]) {
+    let faults = Faults::none();
+    let (broken, ended) = play(mode, kind, cancel, &faults);
+    broken.unwrap();
+    let effects = faults.trace();
+    // The timers look for work in vain most of the time: what fails then is looked for again a minute later.
+    let places = (0..effects.len()).filter(|at| !effects[*at].starts_with("query"));
+    assert!(places.clone().count() > 10);
+    for at in places {
+        for fault in each {
+            let (broken, found) = play(mode, kind, cancel, &Faults::once(at, *fault));
+            let what = || format!("{kind:?}, {cancel:?}, {fault:?} at {at}, {}", effects[at]);
+            if let Err(broken) = broken {
+                panic!("{}: {broken}", what());
+            }
+            // One that is cancelled meanwhile may be approved first.
+            assert!(
+                cancel == Cancel::Meanwhile || found == ended,
+                "{}: {found}",
+                what()
+            );
+        }
+    }
+    println!("{kind:?}, {cancel:?}: {} effects", effects.len());
+}

@@ -1,0 +1,179 @@
+//! The three contexts, as those call them who direct sagas.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use event_store::{Decider, EventStore};
+use events::{Catalogue, Command, Context, Reply};
+use futures::{channel::oneshot, future::BoxFuture};
+use gds::Gds;
+use pagos::{Pagos, simulador::Simulador};
+use participant::{Failure, Participant, ParticipantError};
+use ports::{
+    CallError, FunctionName, Functions, Log, Tables, World,
+    memory::{MemoryLog, MemoryTables},
+};
+use reserva_saga::{answer, command, function_of};
+use saga_engine::{Answer, Dispatch, NoAnswer, Participants, SagaId};
+use simulation::Faults;
+use uuid::Uuid;
+use vuelos::Vuelos;
+
+/// Saga -> type and identity of the commands that contexts were sent for it.
+pub type Received = BTreeMap<SagaId, BTreeSet<(String, Uuid)>>;
+
+/// Where the contexts run.
+#[derive(Clone)]
+pub struct Site {
+    pub tables: Arc<MemoryTables>,
+    pub log: Arc<MemoryLog>,
+    pub world: World,
+    pub faults: Faults,
+    pub received: Arc<Mutex<Received>>,
+}
+
+impl Site {
+    pub fn tables(&self) -> Arc<dyn Tables> {
+        Arc::new(self.faults.tables(self.tables.clone()))
+    }
+
+    pub fn store(&self) -> EventStore {
+        let log: Arc<dyn Log> = Arc::new(self.faults.log(self.log.clone()));
+        EventStore::new(self.tables(), log, self.world.clone(), Catalogue::current())
+    }
+
+    pub fn participants(&self) -> Contexts {
+        let participant = |decider: Arc<dyn Decider>, failure: Failure| Participant {
+            store: self.store(),
+            decider,
+            failure,
+            // What tests want is no effect of the system: it is read past the faults.
+            faults: Some(participant::Faults::new(self.tables.clone())),
+            world: self.world.clone(),
+        };
+        let gateway = Arc::new(Simulador::new(self.tables(), self.world.clone()));
+        Contexts {
+            vuelos: participant(Arc::new(Vuelos), vuelos::FAILURE),
+            pagos: participant(Arc::new(Pagos { gateway }), pagos::FAILURE),
+            gds: participant(Arc::new(Gds), gds::FAILURE),
+            received: self.received.clone(),
+        }
+    }
+}
+
+pub struct Contexts {
+    vuelos: Participant,
+    pagos: Participant,
+    gds: Participant,
+    received: Arc<Mutex<Received>>,
+}
+
+impl Contexts {
+    /// One of them.
+    pub fn of(self, context: Context) -> Participant {
+        match context {
+            Context::Vuelos => self.vuelos,
+            Context::Pagos => self.pagos,
+            Context::Gds => self.gds,
+        }
+    }
+
+    fn receive(&self, command: &Command) {
+        let saga = SagaId(command.correlationid.0);
+        let what = (command.kind.clone(), command.id.0);
+        let mut received = self.received.lock().unwrap();
+        received.entry(saga).or_default().insert(what);
+    }
+
+    async fn handle(&self, context: Context, command: &Command) -> Result<Reply, ParticipantError> {
+        self.receive(command);
+        let participant = match context {
+            Context::Vuelos => &self.vuelos,
+            Context::Pagos => &self.pagos,
+            Context::Gds => &self.gds,
+        };
+        participant.handle(command).await
+    }
+}
+
+/// As the coordinator calls them.
+#[async_trait]
+impl Participants for Contexts {
+    async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
+        let mut contexts = Context::ALL.into_iter();
+        let context = contexts
+            .find(|context| context.name() == dispatch.participant)
+            .unwrap();
+        let handled = self.handle(context, &command(dispatch)).await;
+        handled
+            .map(|reply| answer(&reply))
+            .map_err(|error| NoAnswer(error.to_string()))
+    }
+}
+
+/// As the state machine calls them.
+#[async_trait]
+impl Functions for Contexts {
+    async fn call(&self, function: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError> {
+        let mut contexts = Context::ALL.into_iter();
+        let context = contexts
+            .find(|context| function_of(*context) == function)
+            .unwrap();
+        let command = serde_json::from_slice(payload).unwrap();
+        let handled = self.handle(context, &command).await;
+        let reply = handled.map_err(|error| CallError::Failed {
+            error_type: error.error_type().to_owned(),
+            message: error.to_string(),
+        })?;
+        Ok(serde_json::to_vec(&reply).unwrap())
+    }
+
+    async fn start(&self, function: FunctionName, _: &[u8]) -> Result<(), CallError> {
+        unreachable!("nobody waits for {function:?}")
+    }
+}
+
+/// Functions whose invocations are processes of their own: one may be killed while whoever called it goes on.
+pub struct Lambda {
+    functions: Arc<dyn Functions>,
+    called: Mutex<Vec<BoxFuture<'static, ()>>>,
+}
+
+impl Lambda {
+    pub fn new(functions: Arc<dyn Functions>) -> Self {
+        Self {
+            functions,
+            called: Mutex::default(),
+        }
+    }
+
+    /// Invocations that have not begun.
+    pub fn take_called(&self) -> Vec<BoxFuture<'static, ()>> {
+        std::mem::take(&mut self.called.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl Functions for Lambda {
+    async fn call(&self, function: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError> {
+        let (answer, answered) = oneshot::channel();
+        let (functions, payload) = (self.functions.clone(), payload.to_vec());
+        let invocation = Box::pin(async move {
+            // Whoever called may have stopped waiting.
+            let _ = answer.send(functions.call(function, &payload).await);
+        });
+        self.called.lock().unwrap().push(invocation);
+        let died = || CallError::Failed {
+            error_type: "Runtime.ExitError".into(),
+            message: "the process died".into(),
+        };
+        answered.await.unwrap_or_else(|_| Err(died()))
+    }
+
+    async fn start(&self, function: FunctionName, payload: &[u8]) -> Result<(), CallError> {
+        self.functions.start(function, payload).await
+    }
+}

@@ -1,0 +1,137 @@
+//! Mistakes in what runs sagas by a state machine, each planted from outside. They must be found.
+
+use std::sync::Arc;
+
+use events::Context;
+use reserva_saga::{current, wire};
+use saga_engine::{
+    Conduct, Definition, Direction, Entry, Estado, Input, Saga, What, execution_input,
+    execution_name, start, transition,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    STEP_FUNCTIONS, calm,
+    sim::{Kind, Setup, Sim, machine},
+    until_heard,
+};
+
+fn runs_by(machine: &Value, kind: Kind) -> Result<(), String> {
+    let mut sim = calm(Setup::default());
+    sim.deploy(machine);
+    sim.book(kind, STEP_FUNCTIONS, None);
+    sim.run()?;
+    sim.check()
+}
+
+/// The state of the machine that is deployed, where the mistake is to go.
+fn state<'a>(machine: &'a mut Value, name: &str) -> &'a mut Value {
+    machine["States"].get_mut(name).unwrap()
+}
+
+#[test]
+fn a_machine_that_takes_what_nobody_answered_for_as_not_done() {
+    runs_by(machine(), Kind::Mute).unwrap();
+    let mut wrong = machine().clone();
+    let silent = state(&mut wrong, "2 PagarReserva: sin respuesta");
+    assert_eq!(silent["Next"], "2 deshacer: RevertirPago");
+    silent["Next"] = "1 deshacer: CancelarReserva".into();
+    let found = runs_by(&wrong, Kind::Mute).unwrap_err();
+    assert!(found.contains("119 is charged"), "{found}");
+}
+
+#[test]
+fn a_machine_that_sends_again_under_another_identity() {
+    runs_by(machine(), Kind::Flaky).unwrap();
+    let mut wrong = machine().clone();
+    let again = state(&mut wrong, "2 PagarReserva: otra vez");
+    let id = &mut again["Parameters"]["Payload"]["id.$"];
+    assert_eq!(*id, "$.comandos.PagarReserva.hacer");
+    *id = "$.saga.id".into();
+    let found = runs_by(&wrong, Kind::Flaky).unwrap_err();
+    assert!(found.contains("a command of no step"), "{found}");
+}
+
+/// An orchestrator that has the execution started before it stores the saga.
+fn starts_first(sim: &mut Sim) {
+    sim.first = Some(Arc::new(|id, facts, executions| {
+        Box::pin(async move {
+            let definition = current();
+            let opens = facts.iter().find(|fact| fact.kind == "ReservaCreada");
+            let Some(fact) = opens.filter(|fact| fact.conduct == Conduct::StepFunctions) else {
+                return;
+            };
+            let saga = start(&definition, id, fact, fact.time).unwrap();
+            let input = execution_input(&definition, &saga, Direction::Hacer, &wire());
+            let name = execution_name(id, Direction::Hacer);
+            let _ = executions.start(&name, &input).await;
+        })
+    }));
+}
+
+#[test]
+fn an_orchestrator_that_starts_before_it_stores() {
+    let cancelled_after = |moment: u64, plant: bool| {
+        let mut sim = calm(Setup {
+            seed: moment,
+            ..Setup::default()
+        });
+        if plant {
+            starts_first(&mut sim);
+        }
+        sim.book(Kind::Approved, STEP_FUNCTIONS, None);
+        for _ in 0..moment {
+            sim.step();
+        }
+        sim.cancel(0);
+        sim.run().and_then(|()| sim.check())
+    };
+    let found = |plant| {
+        let moments = 0..60;
+        moments
+            .filter(|moment| cancelled_after(*moment, plant).is_err())
+            .count()
+    };
+    assert_eq!(found(false), 0);
+    let found = found(true);
+    println!("found {found} times");
+    assert!(found > 0, "two engines ran one saga, and nobody saw it");
+}
+
+/// A watcher that takes a reservation for good as soon as it is approved.
+fn believes_the_approval(
+    definition: &Definition,
+    saga: &Saga,
+    input: &Input,
+    now: jiff::Timestamp,
+) -> (Saga, Option<saga_engine::Dispatch>) {
+    let (next, effect) = transition(definition, saga, input, now);
+    let approved = matches!(input, Input::Event(fact) if fact.kind == "ReservaAprobada");
+    if !approved || next == *saga || next.estado == Estado::Completada {
+        return (next, effect);
+    }
+    let mut log = next.log.clone();
+    let estado = Estado::Completada;
+    log.push(Entry {
+        cuando: now,
+        what: What::Fin { estado },
+    });
+    (Saga::replay(saga.id, definition, log).unwrap(), effect)
+}
+
+#[test]
+fn a_watcher_that_takes_the_approval_for_the_end() {
+    let paid_back = |plant: bool| {
+        let mut sim = calm(Setup::default());
+        if plant {
+            sim.rules = Arc::new(believes_the_approval);
+        }
+        sim.book(Kind::Approved, STEP_FUNCTIONS, None);
+        until_heard(&mut sim, "ReservaPagada");
+        sim.by_hand(0, Context::Pagos, pagos::REVERTIR_PAGO, json!({}));
+        sim.run().and_then(|()| sim.check())
+    };
+    paid_back(false).unwrap();
+    let found = paid_back(true).unwrap_err();
+    assert!(found.contains("0 is charged"), "{found}");
+}
