@@ -23,7 +23,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         sagas: Sagas::new(tables, reserva_saga::definitions(), world.clone()),
         functions: environment.functions(),
         world,
-        step_functions: environment.executions().is_some(),
+        step_functions: environment.offers_executions(),
     };
     http::serve(app, |app: Arc<App>, request| async move {
         app.handle(&request).await
