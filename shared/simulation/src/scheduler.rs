@@ -114,3 +114,18 @@ impl Future for Yield {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_kills_what_is_not_durable() {
+        let mut scheduler = Scheduler::default();
+        let mortal = scheduler.spawn(Box::pin(async { 1 }));
+        assert_eq!(scheduler.step(&Dice::new(1), 1), Step::Killed(mortal));
+        let durable = scheduler.spawn_durable(Box::pin(async { 2 }));
+        assert_eq!(scheduler.step(&Dice::new(1), 1), Step::Done(durable, 2));
+        assert_eq!(scheduler.step(&Dice::new(1), 1), Step::Idle);
+    }
+}

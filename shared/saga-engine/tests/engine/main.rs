@@ -9,6 +9,7 @@
 )]
 
 mod common;
+mod executed;
 mod machine;
 mod store;
 mod transitions;

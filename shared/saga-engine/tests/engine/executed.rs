@@ -1,0 +1,277 @@
+//! The log of a saga, read from the histories of its executions.
+
+use jiff::Timestamp;
+use ports::{Ending, Happened, HistoryEvent};
+use saga_engine::{
+    Answer, Conduct, Direction, Entry, Estado, Fact, Input, Saga, What, Wire, executed, start,
+    transition,
+};
+use serde_json::{Value, json};
+
+use crate::common::{ID, at, definition, fact};
+
+use Direction::{Deshacer, Hacer};
+
+/// Answers are the name of an event, or null where the command was refused.
+fn wire() -> Wire {
+    Wire {
+        function: str::to_owned,
+        request: |ask| json!({ "kind": ask.kind }),
+        event_type: "type",
+        event_id: "id",
+        event_data: "data",
+        answer_of: |heard| json!({ "type": heard.evento }),
+        answer: |payload| {
+            Some(match payload.as_str() {
+                Some(kind) => Answer::Events(vec![fact(kind, 1)]),
+                None => Answer::Rejected("no".into()),
+            })
+        },
+    }
+}
+
+fn step(saga: &Saga, input: &Input) -> Saga {
+    transition(&definition(), saga, input, at(100)).0
+}
+
+fn running() -> Saga {
+    let opening = Fact {
+        conduct: Conduct::StepFunctions,
+        ..fact("Done1", 1)
+    };
+    let saga = start(&definition(), ID, &opening, at(0)).unwrap();
+    step(&saga, &Input::Started(Hacer))
+}
+
+fn hears(saga: &Saga, kinds: &[&str]) -> Saga {
+    let place = |kind: &str| if kind.starts_with("Undone") { 2 } else { 1 };
+    let events = kinds.iter().map(|kind| fact(kind, place(kind)));
+    events.fold(saga.clone(), |saga, event| {
+        step(&saga, &Input::Event(event))
+    })
+}
+
+/// What happened, in short: a state that was entered, `=Done2` an answer, `!` a call that failed, `.` a good end, `x` a bad one.
+fn history(told: &[&str]) -> Vec<HistoryEvent> {
+    let happened = told.iter().map(|told| match *told {
+        "!" => Happened::CallFailed {
+            error: "States.Timeout".into(),
+            cause: String::new(),
+        },
+        "." => Happened::Ended(Ending::Succeeded {
+            output: Value::Null,
+        }),
+        "x" => Happened::Ended(Ending::Failed {
+            error: "States.Timeout".into(),
+            cause: String::new(),
+        }),
+        "=" => Happened::Answered(Value::Null),
+        told => match told.strip_prefix('=') {
+            Some(kind) => Happened::Answered(kind.into()),
+            None => Happened::Entered(told.to_owned()),
+        },
+    });
+    let when = |place: usize| at(i64::try_from(place).unwrap());
+    let events = happened.enumerate();
+    events
+        .map(|(place, what)| HistoryEvent {
+            when: when(place),
+            what,
+        })
+        .collect()
+}
+
+fn read(watched: &Saga, histories: &[&[&str]]) -> Saga {
+    let histories: Vec<_> = histories.iter().map(|told| history(told)).collect();
+    executed(&definition(), watched, &histories, &wire())
+}
+
+/// The log in short; with how often a command was sent where that is told.
+fn told(saga: &Saga) -> Vec<String> {
+    let line = |entry: &Entry| match &entry.what {
+        What::Inicio { .. } => "Inicio".to_owned(),
+        What::ComandoEnviado { comando, .. } => format!(">{comando}"),
+        What::CompensacionEnviada { comando, .. } => format!("<{comando}"),
+        What::EventoRecibido {
+            evento,
+            intentos: Some(count),
+            ..
+        } => format!("{} x{count}", evento.evento),
+        What::EventoRecibido { evento, .. } => evento.evento.clone(),
+        What::ComandoRechazado { en_duda, .. } => format!("rechazado {en_duda}"),
+        What::TiempoAgotado { intentos, .. } => format!("agotado x{intentos}"),
+        What::EjecucionIniciada { direccion, .. } => format!("+{direccion:?}"),
+        What::CancelacionPedida { .. } => "cancelada".to_owned(),
+        What::RequiereIntervencion { .. } => "persona".to_owned(),
+        What::Reanudada { .. } => "reanudada".to_owned(),
+        What::Fin { estado } => estado.to_string(),
+        other => format!("{other:?}"),
+    };
+    saga.log.iter().map(line).collect()
+}
+
+const FORWARD: [&str; 7] = ["2 Do2", "=Done2", "3 Do3", "=Done3", "4 Do4", "=Done4", "."];
+
+#[test]
+fn what_is_answered_is_what_the_coordinator_would_have_logged() {
+    let watched = hears(&running(), &["Done2", "Done3", "Done4"]);
+    let went = read(&watched, &[&FORWARD]);
+    assert_eq!(
+        told(&went),
+        [
+            "Inicio",
+            ">Do2",
+            "+Hacer",
+            "Done2",
+            ">Do3",
+            "Done3",
+            ">Do4",
+            "Done4",
+            "Completada"
+        ]
+    );
+    assert_eq!(
+        (went.estado, went.conduct),
+        (Estado::Completada, Conduct::StepFunctions)
+    );
+    let When { first, last } = times(&went);
+    assert_eq!((first, last), (at(0), at(5)), "as the history has them");
+}
+
+struct When {
+    first: Timestamp,
+    last: Timestamp,
+}
+
+fn times(saga: &Saga) -> When {
+    When {
+        first: saga.started(),
+        last: saga.updated(),
+    }
+}
+
+#[test]
+fn calls_are_counted_by_command() {
+    let watched = hears(&running(), &["Undone2", "Undone1"]);
+    let again = "2 Do2: otra vez";
+    let went = read(
+        &watched,
+        &[&[
+            "2 Do2",
+            "!",
+            "2 Do2: pausa",
+            again,
+            "!",
+            "!",
+            "2 deshacer: Undo2",
+            "!",
+            "=Undone2",
+            "1 deshacer: Undo1",
+            "=Undone1",
+            ".",
+        ]],
+    );
+    assert_eq!(
+        told(&went)[3..],
+        [
+            "agotado x3",
+            "<Undo2",
+            "Undone2 x2",
+            "<Undo1",
+            "Undone1",
+            "Compensada"
+        ]
+    );
+}
+
+#[test]
+fn a_refusal_after_a_call_without_answer_is_in_doubt() {
+    let watched = hears(&running(), &["Undone2"]);
+    let sure = read(&watched, &[&["2 Do2", "="]]);
+    assert_eq!(told(&sure)[3..], ["rechazado false", "<Undo1"]);
+    let doubtful = read(&watched, &[&["2 Do2", "!", "2 Do2: otra vez", "="]]);
+    assert_eq!(told(&doubtful)[3..], ["rechazado true", "<Undo2"]);
+}
+
+const STUCK: [&str; 7] = ["2 Do2", "=Failed2", "1 deshacer: Undo1", "!", "!", "!", "x"];
+
+#[test]
+fn what_is_given_up_requires_a_person_and_goes_on_when_one_has_it_go_on() {
+    let watched = hears(&running(), &["Failed2"]);
+    let went = read(&watched, &[&STUCK]);
+    assert_eq!(
+        told(&went)[3..],
+        ["Failed2", "<Undo1", "agotado x3", "persona"]
+    );
+    assert_eq!(went.estado, Estado::RequiereIntervencion);
+    let watched = hears(&watched, &["Undone1"]);
+    let redriven = [&STUCK[..], &["=Undone1", "."]].concat();
+    let went = read(&watched, &[&redriven]);
+    assert_eq!(told(&went)[7..], ["reanudada", "Undone1", "Compensada"]);
+    assert_eq!(went.estado, Estado::Compensada);
+    // Or somebody did it by hand.
+    let by_hand = read(&watched, &[&STUCK]);
+    assert_eq!(by_hand.estado, Estado::Compensada);
+}
+
+#[test]
+fn an_execution_that_fails_otherwise_requires_a_person_too() {
+    let went = read(&running(), &[&["2 Do2", "=Done2", "x"]]);
+    assert_eq!(told(&went)[3..], ["Done2", ">Do3", "persona"]);
+    assert_eq!(went.estado, Estado::RequiereIntervencion);
+}
+
+#[test]
+fn both_executions_are_one_log() {
+    let watched = hears(&running(), &["Done2", "Done3", "Done4"]);
+    let reason = "changed plans".to_owned();
+    let watched = step(&watched, &Input::Cancel { reason });
+    let watched = step(&watched, &Input::Started(Deshacer));
+    let watched = hears(&watched, &["Undone4", "Undone2", "Undone1"]);
+    let undone = [
+        "4 deshacer: Undo4",
+        "=Undone4",
+        "2 deshacer: Undo2",
+        "=Undone2",
+        "1 deshacer: Undo1",
+        "=Undone1",
+        ".",
+    ];
+    let went = read(&watched, &[&FORWARD, &undone]);
+    assert_eq!(
+        told(&went)[8..],
+        [
+            "Completada",
+            "cancelada",
+            "<Undo4",
+            "+Deshacer",
+            "Undone4",
+            "<Undo2",
+            "Undone2",
+            "<Undo1",
+            "Undone1",
+            "Compensada"
+        ]
+    );
+    assert_eq!(went.estado, Estado::Compensada);
+}
+
+#[test]
+fn it_has_ended_when_both_say_so() {
+    let ahead = read(&running(), &[&FORWARD]);
+    assert_eq!(ahead.estado, Estado::EnCurso, "its events are on their way");
+    let watched = hears(&running(), &["Done2", "Done3", "Done4"]);
+    let behind = read(&watched, &[&FORWARD[..4]]);
+    assert_eq!(behind.estado, Estado::EnCurso);
+    let unbegun = start(
+        &definition(),
+        ID,
+        &Fact {
+            conduct: Conduct::StepFunctions,
+            ..fact("Done1", 1)
+        },
+        at(0),
+    );
+    let unbegun = unbegun.unwrap();
+    assert_eq!(read(&unbegun, &[]), unbegun, "nothing was sent yet");
+}
