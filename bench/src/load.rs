@@ -14,7 +14,10 @@ use serde_json::Value;
 use ureq::Agent;
 
 use crate::{
-    sagas::load::{Flights, settle},
+    sagas::{
+        calls::Engine,
+        load::{Flights, settle},
+    },
     stats::{Samples, per_second},
 };
 
@@ -44,10 +47,10 @@ pub struct Made {
 }
 
 impl Shop {
-    pub fn book(&self, agent: &Agent) -> Result<Made> {
+    pub fn book(&self, agent: &Agent, engine: Engine) -> Result<Made> {
         let post = agent.post(format!("{}/vuelos/reserva", self.api));
         let post = post.header("Content-Type", "application/json");
-        let answer = post.send(self.flights.next());
+        let answer = post.send(self.flights.next(engine));
         let mut answer = answer.context("POST /vuelos/reserva")?;
         Ok(serde_json::from_str(&answer.body_mut().read_to_string()?)?)
     }
@@ -57,7 +60,7 @@ pub fn run(shop: &Shop, requests: usize) -> Result<Vec<Load>> {
     let mut loads = vec![];
     let mut made: Vec<Made> = vec![];
     for clients in CLIENTS {
-        let book = |agent: &Agent, _| shop.book(agent);
+        let book = |agent: &Agent, _| shop.book(agent, Engine::Own);
         let (load, booked) = run_one("POST /vuelos/reserva", clients, requests, &book)?;
         let sagas: Vec<_> = booked
             .iter()

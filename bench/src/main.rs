@@ -24,7 +24,7 @@ use load::{CLIENTS, Shop};
 use plan::Plan;
 use report::{Machine, Report};
 use sagas::{
-    calls::ORCHESTRATOR,
+    calls::{Engine, ORCHESTRATOR},
     load::{Flights, SagaLoad},
     prices::{Durations, costs},
     report::Sagas,
@@ -74,7 +74,10 @@ fn measure(plan: &Plan) -> Result<Report> {
         tokio.block_on(peers::compare(&endpoint, &sample, rounds))
     })?;
     let calls_of_saga = part("calls of a saga", || {
-        tokio.block_on(sagas::calls::count(&request))
+        tokio.block_on(sagas::calls::count(&request, Engine::Own))
+    })?;
+    let calls_of_machine = part("calls of a saga by Step Functions", || {
+        tokio.block_on(sagas::calls::count(&request, Engine::StepFunctions))
     })?;
     let engines = part("saga engines, in turns", || {
         tokio.block_on(sagas::engines::compare(&calls_of_saga.facts, rounds))
@@ -85,7 +88,10 @@ fn measure(plan: &Plan) -> Result<Report> {
     };
     let sagas_load = part("sagas on the local runtime", || {
         let runs = CLIENTS.into_iter().zip(rounds.sagas);
-        runs.map(|(clients, count)| sagas::load::run(&shop, clients, count))
+        let runs = runs.flat_map(|(clients, count)| {
+            [Engine::Own, Engine::StepFunctions].map(|engine| (engine, clients, count))
+        });
+        runs.map(|(engine, clients, count)| sagas::load::run(&shop, engine, clients, count))
             .collect::<Result<Vec<_>>>()
     })?;
     let load = part("the API on the local runtime", || {
@@ -95,12 +101,10 @@ fn measure(plan: &Plan) -> Result<Report> {
         tokio.block_on(replay::measure(&sample, rounds))
     })?;
     let durations = durations(&starts, &warm, &sagas_load)?;
-    let definition = reserva_saga::current();
-    let tasks = definition.steps.iter();
-    let tasks = tasks.filter(|step| step.call.is_some()).count();
     let sagas = Sagas {
-        costs: costs(&calls_of_saga, tasks, durations),
+        costs: costs(&calls_of_saga, &calls_of_machine, durations),
         calls: calls_of_saga,
+        by_machine: calls_of_machine,
         engines,
         load: sagas_load,
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use consumer::Parking;
 use event_store::{EventStore, StreamReader};
 use events::{Catalogue, Command, Event};
@@ -16,17 +16,39 @@ use ports::{
 };
 use reserva_saga::{
     FunctionParticipants, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, definitions,
-    fact, saga_of,
+    fact, saga_of, wire,
 };
-use saga_engine::{Coordinator, Estado, Fact, SagaId, Sagas};
+use saga_engine::{Coordinator, Direction, Estado, Fact, SagaId, Sagas, execution_name};
 use serde::Serialize;
 use serde_json::{Value, json};
+use states::MemoryExecutions;
 
-use super::meter::{Metered, Share};
+use super::meter::{Metered, MeteredExecutions, Share};
+
+const MACHINE: &str = include_str!("../../../infra/saga-reserva.asl.json");
 
 /// Who makes the reservation, and who drives its saga.
 pub const API: &str = "http-commands";
 pub const ORCHESTRATOR: &str = "orchestrator";
+
+/// Who runs the saga.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The orchestrator.
+    Own,
+    /// Step Functions: the orchestrator has it started, and watches.
+    StepFunctions,
+}
+
+impl Engine {
+    /// As a request asks for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Own => "orquestacion",
+            Self::StepFunctions => "stepfunctions",
+        }
+    }
+}
 
 /// One approved reservation.
 #[derive(Debug, Serialize)]
@@ -34,6 +56,8 @@ pub struct SagaCalls {
     pub shares: Vec<(&'static str, Share)>,
     /// Invocations of the orchestrator: the batch with the event that opens the saga, and the one with those that it led to.
     pub batches: usize,
+    /// State transitions of its execution.
+    pub transitions: u64,
     /// The reservation's events, as sagas hear them.
     #[serde(skip)]
     pub facts: Vec<Fact>,
@@ -102,15 +126,26 @@ impl System {
             sagas: Sagas::new(meter.clone(), definitions(), world.clone()),
             functions: meter.clone(),
             world,
+            step_functions: true,
         }
     }
 
-    fn orchestrator(&self, meter: &Arc<Metered>) -> orchestrator::App {
+    fn orchestrator(
+        &self,
+        meter: &Arc<Metered>,
+        machine: Option<&MemoryExecutions>,
+    ) -> orchestrator::App {
         let (world, catalogue) = (self.world.clone(), Catalogue::current());
         let sagas = Sagas::new(meter.clone(), definitions(), world.clone());
         let participants = Arc::new(FunctionParticipants(meter.clone()));
+        let mut coordinator = Coordinator::new(sagas, participants);
+        if let Some(executions) = machine.cloned() {
+            let meter = meter.clone();
+            let executions = Arc::new(MeteredExecutions { executions, meter });
+            coordinator = coordinator.with_machine(executions, wire());
+        }
         orchestrator::App {
-            coordinator: Coordinator::new(sagas, participants),
+            coordinator,
             reader: StreamReader::new(meter.clone(), catalogue.clone()),
             parking: Parking::new(meter.clone(), world.clock.clone(), &catalogue),
             partial_batch: true,
@@ -119,9 +154,51 @@ impl System {
     }
 }
 
+/// The machine that is deployed.
+fn executions(system: &System) -> Result<MemoryExecutions> {
+    let machine = serde_json::from_str(MACHINE)?;
+    let names = [
+        ("${ParticipantVuelos}", PARTICIPANT_VUELOS),
+        ("${ParticipantPagos}", PARTICIPANT_PAGOS),
+        ("${ParticipantGds}", PARTICIPANT_GDS),
+    ];
+    let names = names.map(|(name, function)| (name.to_owned(), function));
+    let (functions, world) = (system.functions.clone(), system.world.clone());
+    Ok(MemoryExecutions::new(
+        &machine,
+        names.into(),
+        functions,
+        world,
+    )?)
+}
+
+/// The reservation, its saga run by this engine.
+pub fn run_by(mut body: Value, engine: Engine) -> Value {
+    if let Value::Object(fields) = &mut body {
+        fields.insert("saga".to_owned(), engine.name().into());
+    }
+    body
+}
+
+/// The sample event of `http-commands`, of a reservation whose saga this engine runs.
+fn asking_for(request: &str, engine: Engine) -> Result<String> {
+    let mut request: Value = serde_json::from_str(request)?;
+    let text = request.get("body").and_then(Value::as_str);
+    let body: Value = serde_json::from_str(text.context("a request without a body")?)?;
+    let body = run_by(body, engine).to_string();
+    if let Value::Object(fields) = &mut request {
+        fields.insert("body".to_owned(), body.into());
+    }
+    Ok(request.to_string())
+}
+
 /// `request` is the sample event of `http-commands`.
-pub async fn count(request: &str) -> Result<SagaCalls> {
+///
+/// The orchestrator hears what came while it ran in one batch; what an execution does is heard one by one, which is the dearest case.
+pub async fn count(request: &str, engine: Engine) -> Result<SagaCalls> {
     let system = System::new();
+    let executions = executions(&system)?;
+    let machine = (engine == Engine::StepFunctions).then_some(&executions);
     let meters = [(); 5].map(|()| system.meter());
     let [api, orchestrator, vuelos, pagos, gds] = &meters;
     let world = || system.world.clone();
@@ -140,23 +217,31 @@ pub async fn count(request: &str) -> Result<SagaCalls> {
     );
     system.deploy(PARTICIPANT_GDS, participant(participant_gds::rules(), gds));
 
-    let request = lambda_http::request::from_str(request)?;
+    let request = asking_for(request, engine)?;
+    let request = lambda_http::request::from_str(&request)?;
     let answer = system.api(api).handle(&request).await;
     if !answer.status().is_success() {
         bail!("the sample reservation is refused: {}", answer.status());
     }
-    let app = system.orchestrator(orchestrator);
+    let app = system.orchestrator(orchestrator, machine);
     let (mut heard, mut batches) = (0, 0);
     loop {
         let records = system.log.records();
-        let batch = records.get(heard..).unwrap_or_default();
+        let news = records.get(heard..).unwrap_or_default();
+        let batch = match engine {
+            Engine::Own => news,
+            Engine::StepFunctions => news.get(..1).unwrap_or_default(),
+        };
         if batch.is_empty() {
             break;
         }
         let invocation: Invocation = serde_json::from_value(batch_of(batch))?;
         let done = app.handle(invocation, Timestamp::MAX).await;
         done.map_err(|error| anyhow::anyhow!("the orchestrator failed: {error:?}"))?;
-        (heard, batches) = (records.len(), batches + 1);
+        (heard, batches) = (heard + batch.len(), batches + 1);
+        for execution in executions.take_started() {
+            execution.await;
+        }
     }
     let (id, facts) = facts(&system.log.records())?;
     let saga = app.coordinator.sagas().load(id).await?;
@@ -177,6 +262,7 @@ pub async fn count(request: &str) -> Result<SagaCalls> {
     Ok(SagaCalls {
         shares: shares.collect(),
         batches,
+        transitions: executions.transitions(&execution_name(id, Direction::Hacer)),
         facts,
     })
 }
@@ -217,8 +303,18 @@ mod tests {
         include_str!("../../../functions/http-commands/events/crear_reserva.json");
 
     #[test]
+    fn an_execution_is_started_once_and_watched() {
+        let calls = block_on(count(REQUEST, Engine::StepFunctions)).unwrap();
+        assert_eq!(calls.transitions, 8);
+        let saga = calls.of(ORCHESTRATOR);
+        assert_eq!((saga.count("StartExecution"), saga.count("Invoke")), (1, 0));
+        assert!(saga.count("UpdateItem") <= 5, "{saga:?}");
+    }
+
+    #[test]
     fn an_approved_saga_is_at_most_five_writes_of_its_log() {
-        let calls = block_on(count(REQUEST)).unwrap();
+        let calls = block_on(count(REQUEST, Engine::Own)).unwrap();
+        assert_eq!(calls.transitions, 0);
         assert_eq!(calls.batches, 2);
         let saga = calls.of(ORCHESTRATOR);
         assert!(saga.count("UpdateItem") <= 5, "{saga:?}");
@@ -233,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_reservation_is_made_with_three_calls() {
-        let calls = block_on(count(REQUEST)).unwrap();
+        let calls = block_on(count(REQUEST, Engine::Own)).unwrap();
         let api = calls.of(API);
         assert_eq!(api.calls, [("PutRecord", 1), ("UpdateItem", 2)].into());
         assert_eq!(calls.of(PARTICIPANT_GDS.0).count("TransactWriteItems"), 1);

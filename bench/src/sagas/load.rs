@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ureq::Agent;
 
+use super::calls::{Engine, run_by};
 use crate::{
     load::{Load, Shop, run_one},
     stats::Samples,
@@ -23,6 +24,8 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 #[derive(Debug, Serialize)]
 pub struct SagaLoad {
+    /// Who ran them.
+    pub engine: &'static str,
     /// From before the request until the end of the saga.
     pub load: Load,
     /// From its beginning to its end, median, ms.
@@ -49,11 +52,11 @@ struct Ended {
 }
 
 /// `reservations` are made by so many clients, one after another; each waits for its saga.
-pub fn run(shop: &Shop, clients: usize, reservations: usize) -> Result<SagaLoad> {
+pub fn run(shop: &Shop, engine: Engine, clients: usize, reservations: usize) -> Result<SagaLoad> {
     let what = "POST /vuelos/reserva to Aprobada";
     let book = |agent: &Agent, _| {
         let before = Timestamp::now();
-        let made = shop.book(agent)?;
+        let made = shop.book(agent, engine)?;
         let saga = wait(shop, agent, &made.id_correlacion)?;
         ended(&saga, before)
     };
@@ -68,6 +71,7 @@ pub fn run(shop: &Shop, clients: usize, reservations: usize) -> Result<SagaLoad>
     let to_end = samples(&|ended| ended.to_end);
     (load.p50, load.p99) = (to_end.median(), to_end.percentile(99));
     Ok(SagaLoad {
+        engine: engine.name(),
         load,
         saga: samples(&|ended| ended.saga).median(),
     })
@@ -131,12 +135,12 @@ impl Flights {
         }
     }
 
-    /// The sample request, so many days later than the last.
-    pub fn next(&self) -> String {
+    /// The sample request, so many days later than the last, for a saga that this engine runs.
+    pub fn next(&self, engine: Engine) -> String {
         let days = self.made.fetch_add(1, Ordering::Relaxed);
         let mut body = self.body.clone();
         later(&mut body, SignedDuration::from_hours(24 * days));
-        body.to_string()
+        run_by(body, engine).to_string()
     }
 }
 
@@ -182,9 +186,9 @@ mod tests {
             assert_eq!(leg["nombre"], "BOG");
             leg["fecha_salida"].as_str().unwrap().to_owned()
         };
-        assert_eq!(salida(flights.next()), "2022-11-22T13:10:00Z");
-        assert_eq!(salida(flights.next()), "2022-11-23T13:10:00Z");
-        assert_eq!(salida(flights.next()), "2022-11-24T13:10:00Z");
+        assert_eq!(salida(flights.next(Engine::Own)), "2022-11-22T13:10:00Z");
+        assert_eq!(salida(flights.next(Engine::Own)), "2022-11-23T13:10:00Z");
+        assert_eq!(salida(flights.next(Engine::Own)), "2022-11-24T13:10:00Z");
     }
 
     #[test]

@@ -7,12 +7,14 @@ use std::{
 
 use async_trait::async_trait;
 use ports::{
-    CallError, Consistency, FunctionName, Functions, IndexPage, IndexQuery, Item, Key, Log,
-    LogError, ScanPage, SequenceNumber, TableError, TableName, Tables, TransactError, Write,
-    WriteError,
+    CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, HistoryEvent,
+    IndexPage, IndexQuery, Item, Key, Log, LogError, Progress, ScanPage, SequenceNumber,
+    TableError, TableName, Tables, TransactError, Write, WriteError,
     memory::{MemoryFunctions, MemoryLog, MemoryTables},
 };
 use serde::Serialize;
+use serde_json::Value;
+use states::MemoryExecutions;
 
 use super::units::{index_units, item_bytes, put_units, read_units, write_units};
 
@@ -188,6 +190,30 @@ impl Functions for Metered {
     async fn start(&self, function: FunctionName, payload: &[u8]) -> Result<(), CallError> {
         self.lock().call("Invoke");
         self.functions.start(function, payload).await
+    }
+}
+
+/// Executions that one function starts and asks after.
+pub struct MeteredExecutions {
+    pub executions: MemoryExecutions,
+    pub meter: Arc<Metered>,
+}
+
+#[async_trait]
+impl Executions for MeteredExecutions {
+    async fn start(&self, name: &str, input: &Value) -> Result<(), ExecutionError> {
+        self.meter.lock().call("StartExecution");
+        self.executions.start(name, input).await
+    }
+
+    async fn progress(&self, name: &str) -> Result<Progress, ExecutionError> {
+        self.meter.lock().call("DescribeExecution");
+        self.executions.progress(name).await
+    }
+
+    async fn history(&self, name: &str) -> Result<Option<Vec<HistoryEvent>>, ExecutionError> {
+        self.meter.lock().call("GetExecutionHistory");
+        self.executions.history(name).await
     }
 }
 

@@ -26,8 +26,6 @@ const FUNCTION_GB: f64 = 0.25;
 /// The least that an express workflow is charged for, in memory and in time.
 const EXPRESS_GB: f64 = 0.0625;
 const EXPRESS_STEP_MS: f64 = 100.0;
-/// A state machine counts its start and its end besides its tasks.
-const START_AND_END: usize = 2;
 
 const MILLION: f64 = 1_000_000.0;
 
@@ -76,12 +74,16 @@ pub struct Costs {
     pub common: Bill,
 }
 
-pub fn costs(calls: &SagaCalls, tasks: usize, durations: Durations) -> Costs {
+/// `calls` are of a saga that the orchestrator runs, `machine` of one that Step Functions does.
+pub fn costs(calls: &SagaCalls, machine: &SagaCalls, durations: Durations) -> Costs {
     Costs {
         durations,
-        ours: ours(calls, durations),
-        standard: standard(tasks),
-        express: express(durations),
+        ours: driving(
+            calls,
+            durations.saga + durations.idle * number(calls.batches),
+        ),
+        standard: standard(machine, durations),
+        express: express(machine, durations),
         common: common(calls, durations),
     }
 }
@@ -120,10 +122,10 @@ fn lambda(who: &str, requests: usize, milliseconds: f64) -> [Line; 2] {
     ]
 }
 
-/// The first batch reads the saga, runs it and stores it; each further one reads it.
-fn ours(calls: &SagaCalls, durations: Durations) -> Bill {
+/// What the orchestrator does, `time` ms in all: of a saga of its own the first batch reads it, runs it and stores it, and each further
+/// one reads it.
+fn driving(calls: &SagaCalls, time: f64) -> Bill {
     let share = calls.of(ORCHESTRATOR);
-    let time = durations.saga + durations.idle * number(calls.batches);
     let [requests, time] = lambda(ORCHESTRATOR, calls.batches, time);
     Bill {
         lines: vec![
@@ -151,30 +153,41 @@ fn ours(calls: &SagaCalls, durations: Durations) -> Bill {
     }
 }
 
-fn standard(tasks: usize) -> Bill {
+/// The execution, and the orchestrator that starts and watches it.
+fn by_machine(
+    execution: impl IntoIterator<Item = Line>,
+    machine: &SagaCalls,
+    durations: Durations,
+) -> Bill {
+    let watching = driving(machine, durations.idle * number(machine.batches));
     Bill {
-        lines: vec![line(
-            format!("start, {tasks} tasks, end"),
-            number(tasks + START_AND_END),
-            "state transitions",
-            STANDARD_TRANSITIONS,
-        )],
+        lines: execution.into_iter().chain(watching.lines).collect(),
     }
 }
 
-fn express(durations: Durations) -> Bill {
+fn standard(machine: &SagaCalls, durations: Durations) -> Bill {
+    let transitions = u32::try_from(machine.transitions).map_or(f64::INFINITY, f64::from);
+    let execution = line(
+        "the execution",
+        transitions,
+        "state transitions",
+        STANDARD_TRANSITIONS,
+    );
+    by_machine([execution], machine, durations)
+}
+
+fn express(machine: &SagaCalls, durations: Durations) -> Bill {
     let charged = (durations.saga / EXPRESS_STEP_MS).ceil().max(1.0) * EXPRESS_STEP_MS;
-    Bill {
-        lines: vec![
-            line("start", 1.0, "requests", EXPRESS_REQUESTS),
-            line(
-                format!("{charged:.0} ms of 64 MB"),
-                EXPRESS_GB * charged / 1_000.0,
-                "GB-s",
-                EXPRESS_GB_SECOND * MILLION,
-            ),
-        ],
-    }
+    let execution = [
+        line("start", 1.0, "requests", EXPRESS_REQUESTS),
+        line(
+            format!("{charged:.0} ms of 64 MB"),
+            EXPRESS_GB * charged / 1_000.0,
+            "GB-s",
+            EXPRESS_GB_SECOND * MILLION,
+        ),
+    ];
+    by_machine(execution, machine, durations)
 }
 
 fn common(calls: &SagaCalls, durations: Durations) -> Bill {
@@ -246,13 +259,24 @@ mod tests {
         SagaCalls {
             shares: vec![(API, api), (ORCHESTRATOR, saga)],
             batches: 2,
+            transitions: 0,
+            facts: vec![],
+        }
+    }
+
+    /// One whose execution costs nothing to watch.
+    fn machine() -> SagaCalls {
+        SagaCalls {
+            shares: vec![],
+            batches: 0,
+            transitions: 5,
             facts: vec![],
         }
     }
 
     #[test]
     fn ours_is_two_invocations_and_its_table() {
-        let bill = costs(&calls(), 3, DURATIONS).ours;
+        let bill = costs(&calls(), &machine(), DURATIONS).ours;
         let dollars: Vec<_> = bill.lines.iter().map(|line| line.dollars).collect();
         // 2 × 0.20; 0.25 GB × 0.128 s × 16.6667; 16 × 0.625; 4 × 0.625; 2 × 0.125.
         for (found, wanted) in dollars.iter().zip([0.40, 0.533_334_4, 10.0, 2.5, 0.25]) {
@@ -263,23 +287,39 @@ mod tests {
 
     #[test]
     fn a_standard_workflow_pays_by_transition() {
-        is(costs(&calls(), 3, DURATIONS).standard.total(), 125.0);
+        is(
+            costs(&calls(), &machine(), DURATIONS).standard.total(),
+            125.0,
+        );
+        let watched = SagaCalls {
+            transitions: 5,
+            ..calls()
+        };
+        let bill = costs(&calls(), &watched, DURATIONS).standard;
+        // 2 × 0.20; 0.25 GB × 0.008 s × 16.6667; 16 × 0.625; 4 × 0.625; 2 × 0.125.
+        is(bill.total(), 125.0 + 0.40 + 0.033_333_4 + 10.0 + 2.5 + 0.25);
     }
 
     #[test]
     fn an_express_workflow_pays_by_started_hundred_milliseconds() {
         // 1 + 0.0625 GB × 0.2 s × 16.67.
-        is(costs(&calls(), 3, DURATIONS).express.total(), 1.208_375);
+        is(
+            costs(&calls(), &machine(), DURATIONS).express.total(),
+            1.208_375,
+        );
         let brief = Durations {
             saga: 0.0,
             ..DURATIONS
         };
-        is(costs(&calls(), 3, brief).express.total(), 1.104_187_5);
+        is(
+            costs(&calls(), &machine(), brief).express.total(),
+            1.104_187_5,
+        );
     }
 
     #[test]
     fn what_is_common_leaves_the_orchestrator_out() {
-        let bill = costs(&calls(), 3, DURATIONS).common;
+        let bill = costs(&calls(), &machine(), DURATIONS).common;
         let dollars: Vec<_> = bill.lines.iter().map(|line| line.dollars).collect();
         // 4 × 0.20; 0.25 GB × 0.13 s × 16.6667; 6 × 0.625; nothing read; 1 × 0.014.
         for (found, wanted) in dollars.iter().zip([0.80, 0.541_667_75, 3.75, 0.0, 0.014]) {

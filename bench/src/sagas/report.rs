@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::{
-    calls::{API, ORCHESTRATOR, SagaCalls},
+    calls::{API, Engine, ORCHESTRATOR, SagaCalls},
     engines::{self, Engines},
     load::SagaLoad,
     prices::{AS_OF, Bill, Costs, of_100_ms},
@@ -18,6 +18,7 @@ const TARGET_WRITES: usize = 5;
 #[derive(Debug, Serialize)]
 pub struct Sagas {
     pub calls: SagaCalls,
+    pub by_machine: SagaCalls,
     pub costs: Costs,
     pub load: Vec<SagaLoad>,
     pub engines: Engines,
@@ -52,19 +53,12 @@ impl Sagas {
                 ),
             ),
         ];
-        if let [one, .., eight] = self.load.as_slice() {
+        let of = |engine: Engine| self.speed(engine);
+        if let (Some(own), Some(other)) = (of(Engine::Own), of(Engine::StepFunctions)) {
             rows.push((
                 "sagas on the local runtime, request to Aprobada, 1 · 8 clients",
-                format!(
-                    "{:.0} · {:.0} /s, p50 {:.0} · {:.0} ms, p99 {:.0} · {:.0} ms",
-                    one.load.per_second,
-                    eight.load.per_second,
-                    one.load.p50,
-                    eight.load.p50,
-                    one.load.p99,
-                    eight.load.p99
-                ),
-                "the emulator is the limit".to_owned(),
+                own,
+                format!("Step Functions, its emulator's: {other}"),
             ));
         }
         let of = |name| self.engines.standing(name);
@@ -85,6 +79,18 @@ impl Sagas {
             ));
         }
         rows
+    }
+
+    fn speed(&self, engine: Engine) -> Option<String> {
+        let of_it = self.load.iter();
+        let of_it = of_it.filter(|load| load.engine == engine.name());
+        let [one, .., eight] = of_it.map(|load| &load.load).collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        Some(format!(
+            "{:.0} · {:.0} /s, p50 {:.0} · {:.0} ms, p99 {:.0} · {:.0} ms",
+            one.per_second, eight.per_second, one.p50, eight.p50, one.p99, eight.p99
+        ))
     }
 
     pub fn write(&self, text: &mut String) {
@@ -135,6 +141,18 @@ impl Sagas {
             saga.written.len(),
             sizes.join(", ")
         );
+        let machine = self.by_machine.of(ORCHESTRATOR);
+        let _ = writeln!(
+            text,
+            "\nOf a reservation that Step Functions runs, the orchestrator starts the execution and watches it: {} reads, {} writes ({} · {} write units) \
+             in {} invocations, each event in one of its own, which is the dearest case. The execution makes {} state transitions.",
+            machine.count("GetItem"),
+            machine.count("UpdateItem"),
+            machine.item_writes,
+            machine.index_writes,
+            self.by_machine.batches,
+            self.by_machine.transitions
+        );
     }
 
     fn write_costs(&self, text: &mut String) {
@@ -164,7 +182,8 @@ impl Sagas {
             "\n{verdict}ours writes its log to a table, and those writes are {:.0} % of its price. What Express has not: it may run an \
              execution more than once (asynchronous) or not to its end (synchronous), ends after five minutes at the latest, does not tell two \
              starts under one name apart, and has no history to ask for; a log of it is CloudWatch's, and is paid for by itself. Standard \
-             has all of that, at {:.0} times our price. Neither is moved by the event log: somebody has to start them, which is not in the sums.",
+             has all of that, at {:.0} times our price. Neither is moved by the event log: the orchestrator starts them and watches, so that \
+             a saga is listed and can be cancelled; that is in their sums.",
             100.0 * share_of(&costs.ours, "write units"),
             ratio(costs.standard.total(), ours)
         );
@@ -184,13 +203,13 @@ impl Sagas {
     fn write_load(&self, text: &mut String) {
         text.push_str(
             "\n### Sagas on the local runtime\n\nFrom before the request until the saga's Fin, which comes after ReservaAprobada is \
-             committed.\n\n| clients | sagas | sagas/s | p50 ms | p99 ms | Inicio to Fin, p50 ms |\n\
-             | --- | --- | --- | --- | --- | --- |\n",
+             committed.\n\n| engine | clients | sagas | sagas/s | p50 ms | p99 ms | Inicio to Fin, p50 ms |\n\
+             | --- | --- | --- | --- | --- | --- | --- |\n",
         );
-        for SagaLoad { load, saga } in &self.load {
+        for SagaLoad { engine, load, saga } in &self.load {
             let _ = writeln!(
                 text,
-                "| {} | {} | {:.1} | {:.0} | {:.0} | {saga:.0} |",
+                "| {engine} | {} | {} | {:.1} | {:.0} | {:.0} | {saga:.0} |",
                 load.clients, load.requests, load.per_second, load.p50, load.p99
             );
         }
