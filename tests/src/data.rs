@@ -53,6 +53,12 @@ pub fn by_choreography(mut body: Value) -> Value {
     body
 }
 
+/// The same, its saga run by Step Functions.
+pub fn by_step_functions(mut body: Value) -> Value {
+    body["saga"] = "stepfunctions".into();
+    body
+}
+
 /// The flights of a journey, a leg each.
 pub fn flights(body: &Value) -> Vec<Vuelo> {
     let mut found = vec![];

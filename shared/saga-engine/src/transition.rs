@@ -387,8 +387,11 @@ impl Work<'_> {
         if !asked_about || self.saga.wanted.is_some() || self.saga.late.is_none() {
             return;
         }
+        // What was begun just now may not be told yet: asking after an execution is not strongly consistent.
+        let news = self.saga.updated() > earlier(self.now, self.definition.patience);
         let failed = match progress {
             Progress::Running => None,
+            Progress::Unknown if news => None,
             Progress::Ended(Ending::Succeeded { output }) => {
                 let undone = output.pointer("/saga/motivo").is_some();
                 // It did every step while somebody undid one: nobody else undoes the others.
@@ -700,6 +703,10 @@ impl Work<'_> {
 fn unexpected(facts: &[Fact]) -> String {
     let kinds: Vec<_> = facts.iter().map(|fact| fact.kind.as_str()).collect();
     format!("respuesta inesperada: {}", kinds.join(", "))
+}
+
+fn earlier(now: Timestamp, by: Duration) -> Timestamp {
+    now.checked_sub(signed(by)).unwrap_or(Timestamp::MIN)
 }
 
 fn signed(duration: Duration) -> SignedDuration {

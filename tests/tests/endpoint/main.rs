@@ -17,6 +17,7 @@ mod cancellation;
 mod choreography;
 mod crash;
 mod deadline;
+mod engines;
 mod health_and_docs;
 mod idempotency;
 mod intervention;

@@ -32,7 +32,9 @@ pub(crate) async fn show(environment: &Environment, id: &str) -> Outcome {
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
     let saga = find(&sagas(environment), &reader, id).await?;
     let executions = environment.executions();
-    let executions = executions.as_deref().map(|executions| executions as &dyn Executions);
+    let executions = executions
+        .as_deref()
+        .map(|executions| executions as &dyn Executions);
     let saga = as_it_went(saga, executions).await?;
     let reservation = IdReserva(saga.subject);
     let mut lines = render(&saga);

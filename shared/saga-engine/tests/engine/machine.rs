@@ -317,6 +317,14 @@ fn one_that_is_gone_requires_a_person() {
 }
 
 #[test]
+fn one_that_began_just_now_may_not_be_told_yet() {
+    let undone = hears(&running(), &["Undone1"]);
+    let saga = step(&undone, &Input::Execution(Hacer, Progress::Unknown), 5);
+    assert_eq!(saga.estado, Estado::Compensando);
+    assert!(saga.wake().is_some(), "it is looked at again");
+}
+
+#[test]
 fn one_that_runs_for_long_is_noted_as_late_once_and_looked_at_again() {
     let runs = Input::Execution(Hacer, Progress::Running);
     let late = step(&running(), &runs, 62);
