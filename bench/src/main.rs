@@ -89,7 +89,8 @@ fn measure(plan: &Plan) -> Result<Report> {
     let sagas_load = part("sagas on the local runtime", || {
         let runs = CLIENTS.into_iter().zip(rounds.sagas);
         let runs = runs.flat_map(|(clients, count)| {
-            [Engine::Own, Engine::StepFunctions].map(|engine| (engine, clients, count))
+            let all = [Engine::Own, Engine::StepFunctions, Engine::Choreography];
+            all.map(|engine| (engine, clients, count))
         });
         runs.map(|(engine, clients, count)| sagas::load::run(&shop, engine, clients, count))
             .collect::<Result<Vec<_>>>()

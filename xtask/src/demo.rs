@@ -36,7 +36,7 @@ struct Demo<'a> {
 }
 
 pub fn demo(workspace: &Workspace, mut args: Args) -> Result<()> {
-    let saga = args.choice("--saga", &["orquestacion", "coreografia"])?;
+    let saga = args.choice("--saga", &["orquestacion", "coreografia", "stepfunctions"])?;
     let target = up(workspace, args)?;
     let api = target.get("AEROALPES_API_URL")?.to_owned();
     let demo = Demo {
@@ -57,6 +57,11 @@ pub fn demo(workspace: &Workspace, mut args: Args) -> Result<()> {
     if saga.as_deref() == Some("coreografia") {
         println!(
             "Nobody sends commands here: each context does its part when it hears of the others, and its saga is only watched."
+        );
+    }
+    if saga.as_deref() == Some("stepfunctions") {
+        println!(
+            "An execution of Step Functions sends the commands; the log is its history, told as that of any saga."
         );
     }
     println!();

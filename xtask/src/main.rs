@@ -34,7 +34,7 @@ const HELP: &str = "\
 AeroAlpes on Lambda: the developer's commands.
 
   cargo xtask demo                  from nothing to a reservation, booked and seen; takes the options of up
-      --saga orquestacion|coreografia    who moves its reservations on                   default orquestacion
+      --saga orquestacion|coreografia|stepfunctions      who moves its reservations on   default orquestacion
   cargo xtask up                    start the local runtime and deploy to it
       --on local|localstack         which runtime (localstack needs Docker)              default local
       --endpoint URL                deploy to a LocalStack that runs already

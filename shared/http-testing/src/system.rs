@@ -22,9 +22,13 @@ use ports::{
     memory::{ManualClock, MemoryFunctions, MemoryLog, MemoryTables, world},
 };
 use projections::Projector;
-use reserva_saga::{FunctionParticipants, ORCHESTRATOR, definitions, fact, function_of, saga_id};
+use reserva_saga::{
+    FunctionParticipants, ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS,
+    definitions, fact, function_of, saga_id, wire,
+};
 use saga_engine::{Coordinator, Estado, Request, Requested, Saga, SagaId, Sagas};
 use serde_json::{Value, json};
+use states::MemoryExecutions;
 use vuelos::Vuelos;
 
 use crate::sample;
@@ -50,7 +54,22 @@ pub struct System {
     pub sagas: Sagas,
     /// How participants misbehave.
     pub faults: Faults,
+    /// Where sagas run that Step Functions is to run.
+    pub executions: MemoryExecutions,
     coordinator: Coordinator,
+}
+
+/// Executions of the machine that is deployed.
+fn executions(functions: Arc<MemoryFunctions>, world: &World) -> MemoryExecutions {
+    let machine = include_str!("../../../infra/saga-reserva.asl.json");
+    let machine = serde_json::from_str(machine).unwrap();
+    let names = [
+        ("${ParticipantVuelos}", PARTICIPANT_VUELOS),
+        ("${ParticipantPagos}", PARTICIPANT_PAGOS),
+        ("${ParticipantGds}", PARTICIPANT_GDS),
+    ];
+    let names = names.map(|(name, function)| (name.to_owned(), function));
+    MemoryExecutions::new(&machine, names.into(), functions, world.clone()).unwrap()
 }
 
 impl Default for System {
@@ -68,6 +87,8 @@ impl System {
         let functions = Arc::new(MemoryFunctions::new());
         let sagas = Sagas::new(tables.clone(), definitions(), world.clone());
         let participants = Arc::new(FunctionParticipants(functions.clone()));
+        let executions = executions(functions.clone(), &world);
+        let coordinator = Coordinator::new(sagas.clone(), participants);
         let system = Self {
             store: EventStore::new(
                 tables.clone(),
@@ -75,7 +96,8 @@ impl System {
                 world.clone(),
                 Catalogue::current(),
             ),
-            coordinator: Coordinator::new(sagas.clone(), participants),
+            coordinator: coordinator.with_machine(Arc::new(executions.clone()), wire()),
+            executions,
             faults: Faults::new(tables.clone()),
             tables,
             log,
@@ -306,6 +328,14 @@ impl System {
         serde_json::from_slice(&block_on(called).unwrap()).unwrap()
     }
 
+    /// What was started at Step Functions runs, to its end, and the orchestrator hears of it.
+    pub fn run_executions(&self) {
+        for execution in self.executions.take_started() {
+            block_on(execution);
+        }
+        self.run_sagas();
+    }
+
     /// What was started runs, to its end.
     pub fn run_started(&self) -> usize {
         let started = self.functions.take_started();
@@ -314,8 +344,17 @@ impl System {
 
     /// Makes a reservation without a coordinator.
     pub fn create_by_choreography(&self) -> IdReserva {
+        self.create_by(SagaMode::Coreografia)
+    }
+
+    /// Makes a reservation whose saga Step Functions runs.
+    pub fn create_by_step_functions(&self) -> IdReserva {
+        self.create_by(SagaMode::StepFunctions)
+    }
+
+    fn create_by(&self, mode: SagaMode) -> IdReserva {
         let mut command = self.creation();
-        command.sagamode = SagaMode::Coreografia;
+        command.sagamode = mode;
         self.take(Context::Vuelos, &command);
         command.subject
     }

@@ -179,7 +179,9 @@ impl Coordinator {
                 };
                 inputs.push(input);
             } else {
-                let due = stored.as_ref().and_then(|stored| stored.saga.wake());
+                // What others move on is not waited for.
+                let saga = saga.filter(|saga| !saga.is_watched());
+                let due = saga.and_then(Saga::wake);
                 let now = self.sagas.now();
                 // A short pause is waited for here; a long one is for whoever wakes it.
                 let Some(due) = due.filter(|due| now < *due && *due < until) else {

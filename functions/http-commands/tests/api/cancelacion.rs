@@ -436,3 +436,42 @@ mod without_a_coordinator {
         assert!(stored.contains_key("gsi1pk"));
     }
 }
+
+#[test]
+fn what_step_functions_runs_is_cancelled_once_it_has_ended() {
+    let fixture = Fixture::new();
+    let id = fixture.create_by_step_functions();
+    fixture.run_sagas();
+    let answer = cancel(&fixture, id, "cambio de planes");
+    answer.assert_problem(409, "estado-no-lo-permite", "it runs");
+    assert!(
+        answer.body["detail"]
+            .as_str()
+            .unwrap()
+            .contains("Step Functions"),
+        "{answer:?}"
+    );
+    fixture.run_executions();
+    assert_eq!(fixture.saga(id).estado, Estado::Completada);
+
+    let answer = cancel(&fixture, id, "cambio de planes");
+    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    fixture.run_started();
+    fixture.run_executions();
+    assert_eq!(fixture.events_of(id), ALL_UNDONE);
+    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert_cancelled_before(&cancel(&fixture, id, "otra vez"));
+}
+
+/// The request comes before the orchestrator has heard of it: what is only to be undone, the coordinator undoes.
+#[test]
+fn what_step_functions_has_not_begun_is_cancelled_at_once() {
+    let fixture = Fixture::new();
+    let id = fixture.create_by_step_functions();
+    let answer = cancel(&fixture, id, "cambio de planes");
+    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    fixture.run_started();
+    fixture.run_sagas();
+    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert!(fixture.executions.take_started().is_empty());
+}

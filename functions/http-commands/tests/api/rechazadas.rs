@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http_testing::post;
+use http_testing::{post, sample};
 use lambda_http::{Body, Request};
 use parse::Regla;
 use serde_json::Value;
@@ -79,6 +79,22 @@ fn every_bad_request_is_refused_by_its_rule_and_changes_nothing() {
         );
         fixture.assert_nothing_happened(name);
     }
+}
+
+#[test]
+fn step_functions_is_refused_where_it_is_not_offered() {
+    let mut fixture = Fixture::new();
+    fixture.app.step_functions = false;
+    let mut body = sample();
+    body["saga"] = "stepfunctions".into();
+    let answer = fixture.post(body.to_string());
+    answer.assert_problem(400, "solicitud-invalida", "not offered");
+    assert_eq!(answer.errores(), ["saga: opcion"]);
+    fixture.assert_nothing_happened("not offered");
+
+    fixture.app.step_functions = true;
+    fixture.post(body.to_string()).accepted();
+    assert_eq!(fixture.logged()[0]["sagamode"], "stepfunctions");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(crate) const RESERVA: &str = "/vuelos/reserva";
 /// The function, and what is behind it.
 pub(crate) struct Fixture {
     system: System,
-    app: App,
+    pub(crate) app: App,
 }
 
 /// What happens to the system is said of the fixture.

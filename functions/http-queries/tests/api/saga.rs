@@ -156,3 +156,24 @@ fn another_builds_saga_is_not_missing() {
     answer.assert_problem(503, "no-disponible", "another build's");
     assert_eq!(answer.header("Retry-After"), Some("1"));
 }
+
+/// It is told by the history of its execution, as if the coordinator had asked the participants.
+#[test]
+fn one_that_step_functions_ran_reads_as_one_of_our_own() {
+    let fixture = Fixture::new();
+    let own = fixture.create_in(Estado::Completada);
+    let id = fixture.create_by_step_functions();
+    fixture.run_sagas();
+    let saga = get(&fixture, id).ok();
+    assert_eq!(saga["estado"], "EnCurso");
+    fixture.run_executions();
+    let saga = get(&fixture, id).ok();
+    assert_eq!(fields(&saga), ALWAYS);
+    assert_eq!(
+        (&saga["modo"], &saga["estado"]),
+        (&json!("stepfunctions"), &json!("Completada"))
+    );
+    let mut lines = log(&saga);
+    lines.retain(|tipo| *tipo != "EjecucionIniciada");
+    assert_eq!(lines, log(&get(&fixture, own).ok()));
+}

@@ -31,7 +31,10 @@ impl Fixture {
     pub(crate) fn new() -> Self {
         let system = System::new();
         Self {
-            app: Self::app(system.tables.clone(), &system.world),
+            app: App {
+                executions: Some(Arc::new(system.executions.clone())),
+                ..Self::app(system.tables.clone(), &system.world)
+            },
             system,
         }
     }

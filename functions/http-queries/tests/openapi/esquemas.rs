@@ -90,9 +90,13 @@ const TEXTOS: &[(&str, &str)] = &[
     ("EntradaSaga.intentos", "Cuántas veces se envió el comando."),
     (
         "EntradaSaga.modo",
-        "Quién la lleva: el coordinador, o los participantes mismos.",
+        "Quién la lleva: el coordinador, los participantes mismos, o una ejecución de Step Functions.",
     ),
     ("EntradaSaga.motivo", "De `CancelacionPedida`: por qué."),
+    (
+        "EntradaSaga.nombre",
+        "De `EjecucionIniciada`: el nombre de la ejecución.",
+    ),
     ("EntradaSaga.nota", "Lo que dijo la persona."),
     ("EntradaSaga.paso", "El paso, desde 1."),
     ("EntradaSaga.problema", "Qué pasó."),
@@ -369,7 +373,7 @@ const TEXTOS: &[(&str, &str)] = &[
     ("ResumenSaga.inicio", "Cuándo empezó."),
     (
         "ResumenSaga.modo",
-        "Quién la lleva: el coordinador, o los participantes mismos.",
+        "Quién la lleva: el coordinador, los participantes mismos, o una ejecución de Step Functions.",
     ),
     (
         "ResumenSaga.motivo",
@@ -382,7 +386,7 @@ const TEXTOS: &[(&str, &str)] = &[
     ),
     (
         "ResumenSaga.retrasada",
-        "Verdadero si la llevan los participantes y tarda más de lo debido.",
+        "Verdadero si no la lleva el coordinador y tarda más de lo debido.",
     ),
     ("ResumenSaga.version", "La versión de su definición."),
     ("SagaDto", "Una saga: cómo avanza una reserva."),
@@ -401,7 +405,7 @@ const TEXTOS: &[(&str, &str)] = &[
     ),
     (
         "SagaDto.modo",
-        "Quién la lleva: el coordinador, o los participantes mismos.",
+        "Quién la lleva: el coordinador, los participantes mismos, o una ejecución de Step Functions.",
     ),
     (
         "SagaDto.motivo",
@@ -414,12 +418,12 @@ const TEXTOS: &[(&str, &str)] = &[
     ),
     (
         "SagaDto.retrasada",
-        "Verdadero si la llevan los participantes y tarda más de lo debido.",
+        "Verdadero si no la lleva el coordinador y tarda más de lo debido.",
     ),
     ("SagaDto.version", "La versión de su definición."),
     (
         "SagaMode",
-        "Cómo avanza una reserva: `orquestacion`, con un coordinador que envía comandos, o `coreografia`, en la que cada contexto reacciona a los eventos de los demás.",
+        "Cómo avanza una reserva: `orquestacion`, con un coordinador que envía comandos; `coreografia`, en la que cada contexto reacciona a los eventos de los demás; o `stepfunctions`, una ejecución de AWS Step Functions que envía los mismos comandos, donde la instalación la ofrece.",
     ),
     ("Salud", "El servicio responde."),
     ("Salud.estado", "Siempre `ok`."),
