@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use ports::{Ending, Happened, HistoryEvent};
 
 use crate::{
-    Conduct, Definition, Direction, Entry, Estado, Input, Outstanding, Saga, What, Wire,
+    Answer, Conduct, Definition, Direction, Entry, Estado, Input, Outstanding, Saga, What, Wire,
     machine::Role, transition, transition::begun,
 };
 
@@ -100,12 +100,16 @@ impl Reader<'_> {
                 self.call(when);
             }
             (Happened::Answered(payload), Some(out)) => {
+                let answer = (self.wire.answer)(payload);
+                if answer.as_ref().is_some_and(|told| self.is_late(told, &out)) {
+                    return;
+                }
                 // A person had it go on that had failed.
                 if out.due.is_none() {
                     self.input(&Input::Resume { note: None }, when);
                     self.call(when);
                 }
-                if let Some(answer) = (self.wire.answer)(payload) {
+                if let Some(answer) = answer {
                     let command = out.command;
                     self.input(&Input::Reply { command, answer }, when);
                 }
@@ -132,6 +136,25 @@ impl Reader<'_> {
             }
             _ => {}
         }
+    }
+
+    /// True for the answer to a call that was given up and sent again, told though nobody waits for it any more: LocalStack does.
+    fn is_late(&self, answer: &Answer, out: &Outstanding) -> bool {
+        let Answer::Events(facts) = answer else {
+            return false;
+        };
+        let Some(step) = self.definition.steps.get(out.step) else {
+            return false;
+        };
+        let undone = step.compensation.as_ref().map(|undo| undo.success);
+        let answers = |kind: &str| match out.direction {
+            Direction::Hacer => kind == step.success || step.failure == Some(kind),
+            Direction::Deshacer => undone == Some(kind),
+        };
+        facts.iter().all(|fact| {
+            let known = (fact.stream.clone(), fact.version);
+            self.saga.seen.contains(&known) && !answers(&fact.kind)
+        })
     }
 
     /// True for the state that is the first call of the command that is waited for.

@@ -196,6 +196,22 @@ fn a_refusal_after_a_call_without_answer_is_in_doubt() {
 const STUCK: [&str; 7] = ["2 Do2", "=Failed2", "1 deshacer: Undo1", "!", "!", "!", "x"];
 
 #[test]
+fn an_answer_that_is_told_twice_is_of_the_call_before() {
+    let calls = [
+        "2 Do2",
+        "!",
+        "2 Do2: otra vez",
+        "=Done2",
+        "3 Do3",
+        "=Done2",
+        "=Done3",
+    ];
+    let once = ["2 Do2", "!", "2 Do2: otra vez", "=Done2", "3 Do3", "=Done3"];
+    let lines = told(&read(&running(), &[&calls]));
+    assert_eq!(lines, told(&read(&running(), &[&once])));
+}
+
+#[test]
 fn what_is_given_up_requires_a_person_and_goes_on_when_one_has_it_go_on() {
     let watched = hears(&running(), &["Failed2"]);
     let went = read(&watched, &[&STUCK]);
