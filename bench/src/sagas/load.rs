@@ -92,7 +92,9 @@ fn wait(shop: &Shop, agent: &Agent, id: &str) -> Result<SagaForm> {
         match agent.get(&url).call() {
             Ok(mut answer) => {
                 let saga: SagaForm = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
-                if saga.log.iter().any(|entry| entry.tipo == "Fin") {
+                // The log of an execution may tell its end before the orchestrator has heard of it.
+                let moves = ["EnCurso", "Compensando"].contains(&saga.estado.as_str());
+                if !moves && saga.log.iter().any(|entry| entry.tipo == "Fin") {
                     return Ok(saga);
                 }
             }
