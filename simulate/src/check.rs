@@ -5,13 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use archive::Archive;
 use consumer::TABLE as PARKED;
 use event_store::{Stream, StreamReader, TABLE as STREAMS, verify};
-use events::{Catalogue, Context, Event, IdReserva, Payload, SagaMode, StreamId, vuelos::EstadoReserva};
+use events::{
+    Catalogue, Context, Event, IdReserva, Payload, SagaMode, StreamId, vuelos::EstadoReserva,
+};
 use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
 use jiff::civil::Date;
 use pagos::simulador::{self, Tipo};
 use participant::REACTIONS;
-use ports::{Condition, Tables, Write, memory::{self, MemoryTables}};
+use ports::{
+    Condition, Tables, Write,
+    memory::{self, MemoryTables},
+};
 use projections::{Generations, Projector, TABLE as VIEWS, views::analitica};
 use reserva_saga::{fact, saga_id};
 use saga_engine::{Estado, Saga, SagaId};
@@ -67,9 +72,8 @@ pub(crate) fn stuck(system: &System) -> Vec<SagaId> {
     let found = reservations(system).unwrap_or_default();
     let sagas = found.iter().filter_map(Found::saga);
     let sagas = sagas.filter_map(|id| load(system, id));
-    let stuck = sagas.filter(|saga| {
-        saga.estado == Estado::RequiereIntervencion && !saga.is_watched()
-    });
+    let stuck =
+        sagas.filter(|saga| saga.estado == Estado::RequiereIntervencion && !saga.is_watched());
     stuck.map(|saga| saga.id).collect()
 }
 
@@ -79,7 +83,9 @@ pub(crate) fn restless(system: &System) -> Option<String> {
         return Some(format!("{:?} are behind", system.stream.unsettled()));
     }
     let reactions = system.tables.all(REACTIONS);
-    let waiting = reactions.iter().find(|(key, _)| !key.sk.starts_with("oido#"));
+    let waiting = reactions
+        .iter()
+        .find(|(key, _)| !key.sk.starts_with("oido#"));
     if let Some((key, _)) = waiting {
         return Some(format!("{} {} is put off", key.pk, key.sk));
     }
@@ -95,7 +101,8 @@ pub(crate) fn restless(system: &System) -> Option<String> {
         let saga = found.saga().and_then(|id| load(system, id));
         // A state machine that gave up is told to go on by its own means.
         let ended = saga.is_some_and(|saga| {
-            saga.estado.has_ended() || (saga.is_watched() && saga.estado == Estado::RequiereIntervencion)
+            saga.estado.has_ended()
+                || (saga.is_watched() && saga.estado == Estado::RequiereIntervencion)
         });
         if !ended {
             return Some(format!("the saga of {} has not ended", found.id));
@@ -104,7 +111,9 @@ pub(crate) fn restless(system: &System) -> Option<String> {
     if let Some((key, _)) = system.tables.all(PARKED).first() {
         return Some(format!("{} {} is parked", key.pk, key.sk));
     }
-    if !block_on(ports::Objects::list(&*system.failures, "", None, 1)).is_ok_and(|left| left.is_empty()) {
+    if !block_on(ports::Objects::list(&*system.failures, "", None, 1))
+        .is_ok_and(|left| left.is_empty())
+    {
         return Some("a batch was given up".to_owned());
     }
     rebuilding(system)
@@ -128,7 +137,12 @@ pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<St
     check_accepted(bookings, &found, &mut broken);
     let by_id: BTreeMap<IdReserva, &Booking> = bookings
         .iter()
-        .flat_map(|booking| booking.accepted().filter_map(id).map(move |id| (id, booking)))
+        .flat_map(|booking| {
+            booking
+                .accepted()
+                .filter_map(id)
+                .map(move |id| (id, booking))
+        })
         .collect();
     let mut held: BTreeMap<Vuelo, i64> = BTreeMap::new();
     for one in &found {
@@ -141,7 +155,12 @@ pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<St
             other => broken.push(format!("{vuelo:?}: {count} seats are used, not {other:?}")),
         }
     }
-    let verified = block_on(verify(&*system.tables, &*system.log, &system.reader(), None));
+    let verified = block_on(verify(
+        &*system.tables,
+        &*system.log,
+        &system.reader(),
+        None,
+    ));
     match verified {
         Ok(verified) => {
             let differences = verified.differences.iter();
@@ -231,7 +250,10 @@ fn check_one(
         EstadoReserva::Cancelada
     };
     if estado != Some(wanted) {
-        return Err(format!("{}, and the reservation is {estado:?}", saga.estado));
+        return Err(format!(
+            "{}, and the reservation is {estado:?}",
+            saga.estado
+        ));
     }
     for vuelo in flight(found) {
         *held.entry(vuelo).or_default() += i64::from(stands);
@@ -249,7 +271,10 @@ fn check_one(
         return Err(format!("{:?}, and it stands", booking.kind));
     }
     if calm && !stands && booking.kind.can_stand() && !booking.asked && !booking.shared {
-        return Err(format!("nothing was wrong, and it does not stand: {:?}", saga.reason));
+        return Err(format!(
+            "nothing was wrong, and it does not stand: {:?}",
+            saga.reason
+        ));
     }
     let opened = saga.log.iter().any(|entry| {
         let told = format!("{:?}", entry.what);
@@ -307,7 +332,12 @@ fn check_views(system: &System) -> Result<(), String> {
         block_on(tables.write(&put)).map_err(|error| error.to_string())?;
     }
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
-    let projector = Projector::new(tables.clone(), reader, world.clone(), projections::registry());
+    let projector = Projector::new(
+        tables.clone(),
+        reader,
+        world.clone(),
+        projections::registry(),
+    );
     let outcome = block_on(projector.consumer().consume(&system.log.records()));
     if outcome.failed.is_some() || outcome.parked > 0 {
         return Err(format!("the log cannot be folded: {outcome:?}"));
@@ -367,7 +397,10 @@ fn check_notices(system: &System, found: &[Found], broken: &mut Vec<String>) {
     for (event, _) in found.iter().flat_map(|one| &one.history) {
         let told = ["ReservaAprobada", "ReservaCancelada"].contains(&event.kind.as_str());
         if told && !announced.contains(event.id.to_string().as_str()) {
-            broken.push(format!("{} of {} was not announced", event.kind, event.subject));
+            broken.push(format!(
+                "{} of {} was not announced",
+                event.kind, event.subject
+            ));
         }
     }
 }

@@ -340,7 +340,10 @@ impl Client {
             return None;
         }
         if answers[0] == Some(202) {
-            let id = both.0.as_ref().and_then(|answer| answer.field("id_reserva"));
+            let id = both
+                .0
+                .as_ref()
+                .and_then(|answer| answer.field("id_reserva"));
             let id = id.map(str::to_owned);
             self.became(place, wish, both.0);
             return id;
@@ -358,7 +361,8 @@ impl Client {
     }
 
     async fn cancel(&self, place: usize, id: &str) {
-        self.pause(if self.one_in(2) { 1_000 } else { 20_000 }).await;
+        self.pause(if self.one_in(2) { 1_000 } else { 20_000 })
+            .await;
         let path = format!("/vuelos/reserva/{id}/cancelacion");
         let body = json!({"motivo": "cambio de planes"});
         let event = http::event("POST", &path, &[], Some(&body));
@@ -422,7 +426,11 @@ impl Client {
     /// Has a view rebuilt, and sees to it that it is.
     async fn rebuild(self) {
         self.pause(40_000).await;
-        let view = if self.one_in(2) { "reservas" } else { "analitica" };
+        let view = if self.one_in(2) {
+            "reservas"
+        } else {
+            "analitica"
+        };
         let order = json!({ "vista": view, "segundos": 20 }).to_string();
         // Where the operator gives up, the timers go on.
         for _ in 0..40 {

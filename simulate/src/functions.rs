@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ::participant::Reactions;
 use archive::Archive;
 use consumer::Parking;
 use event_store::{EventStore, StreamReader};
@@ -11,7 +12,6 @@ use jiff::Timestamp;
 use lambda_kit::{RemoteConsumer, metrics::Metrics, participant};
 use lambda_runtime::Diagnostic;
 use notices::{Announcer, NOTIFIER};
-use ::participant::Reactions;
 use participant_gds as gds;
 use participant_pagos as pagos;
 use participant_vuelos as vuelos;

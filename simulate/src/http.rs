@@ -66,7 +66,10 @@ impl Answer {
     /// Reads what [`written`] wrote.
     pub fn read(bytes: &[u8]) -> Self {
         let whole: Value = serde_json::from_slice(bytes).unwrap_or_default();
-        let body = whole.get("body").and_then(Value::as_str).unwrap_or_default();
+        let body = whole
+            .get("body")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         Self {
             text: String::from_utf8_lossy(bytes).into_owned(),
             status: whole.get("status").and_then(Value::as_u64).unwrap_or(0),

@@ -16,9 +16,11 @@ pub mod check;
 mod clients;
 mod functions;
 mod http;
+mod planted;
 mod run;
 mod scenario;
 mod system;
 
-pub use run::{Report, run};
+pub use planted::Planted;
+pub use run::{Report, run, run_with};
 pub use scenario::{SCENARIOS, Scenario};

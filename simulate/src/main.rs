@@ -48,6 +48,7 @@ fn read() -> Result<Order, String> {
         trace: None,
         one: false,
     };
+    let mut many = false;
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         let number = |text: String| {
@@ -55,7 +56,10 @@ fn read() -> Result<Order, String> {
             number.map_err(|_| format!("{text} is no number"))
         };
         match word.as_str() {
-            "--seeds" => order.seeds = number(value()?)?,
+            "--seeds" => {
+                order.seeds = number(value()?)?;
+                many = true;
+            }
             "--seed" => {
                 order.first = number(value()?)?;
                 order.one = true;
@@ -69,6 +73,7 @@ fn read() -> Result<Order, String> {
             other => return Err(format!("{other:?} is no option of simulate")),
         }
     }
+    order.one &= !many;
     Ok(order)
 }
 
@@ -76,7 +81,10 @@ fn unknown(name: &str) -> String {
     let known = SCENARIOS
         .iter()
         .map(|known| format!("\n  {:<20}{}", known.name, known.about));
-    format!("There is no scenario {name:?}. There are:{}", known.collect::<String>())
+    format!(
+        "There is no scenario {name:?}. There are:{}",
+        known.collect::<String>()
+    )
 }
 
 fn play(order: &Order) -> Result<(), String> {
@@ -89,7 +97,11 @@ fn play(order: &Order) -> Result<(), String> {
 /// The scenario of a seed: each has its turn, the first every other time.
 fn scenario_of(order: &Order, seed: u64) -> Option<&'static Scenario> {
     let count = u64::try_from(order.scenarios.len()).unwrap_or(1);
-    let place = if seed.is_multiple_of(2) { 0 } else { seed / 2 % count };
+    let place = if seed.is_multiple_of(2) {
+        0
+    } else {
+        seed / 2 % count
+    };
     let place = usize::try_from(place).unwrap_or(0);
     order.scenarios.get(place).copied()
 }
@@ -193,7 +205,11 @@ fn search(order: &Order) -> Result<(), String> {
         "{} of {done} seeds failed.\n{}\ntrace: {file}{}\nagain: cargo xtask simulate --scenario {name} --seed {seed}",
         tally.failed.len(),
         words(first),
-        if same { "" } else { " (it went otherwise than the first time!)" }
+        if same {
+            ""
+        } else {
+            " (it went otherwise than the first time!)"
+        }
     ))
 }
 

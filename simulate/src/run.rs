@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use simulation::{Fate, Kernel, Trace, Weather};
 
 use crate::{
-    Scenario, check,
+    Planted, Scenario, check,
     clients::{self, Memory},
     functions::{self, HTTP_COMMANDS},
     http,
@@ -51,12 +51,27 @@ pub struct Report {
 /// Plays a scenario with a seed. `keep` is whether the lines of its trace are kept.
 #[must_use]
 pub fn run(scenario: &'static Scenario, seed: u64, keep: bool) -> Report {
-    let trace = if keep { Trace::kept() } else { Trace::default() };
+    run_with(scenario, seed, keep, None)
+}
+
+/// The same with a mistake, which is to be found.
+#[must_use]
+pub fn run_with(
+    scenario: &'static Scenario,
+    seed: u64,
+    keep: bool,
+    planted: Option<Planted>,
+) -> Report {
+    let trace = if keep {
+        Trace::kept()
+    } else {
+        Trace::default()
+    };
     let start = Timestamp::from_second(1_769_853_600).unwrap_or_default();
     // Neighbouring seeds are to have nothing in common.
     let mixed = (seed ^ 0x5851_f42d_4c95_7f2d).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let kernel = Kernel::new(mixed, start, trace);
-    let broken = match play(&kernel, scenario) {
+    let broken = match play(&kernel, scenario, planted) {
         Ok(broken) => broken,
         Err(why) => vec![why],
     };
@@ -73,9 +88,13 @@ pub fn run(scenario: &'static Scenario, seed: u64, keep: bool) -> Report {
     report
 }
 
-fn play(kernel: &Kernel, scenario: &Scenario) -> Result<Vec<String>, String> {
+fn play(
+    kernel: &Kernel,
+    scenario: &Scenario,
+    planted: Option<Planted>,
+) -> Result<Vec<String>, String> {
     let whole_batches = kernel.dice().one_in(scenario.whole_batches_one_in);
-    let system = System::new(kernel, scenario, !whole_batches)?;
+    let system = System::new(kernel, scenario, !whole_batches, planted)?;
     let memory = Memory::default();
     block_on(clients::share_flights(&system));
     clients::begin(&system, scenario, &memory);
@@ -134,7 +153,9 @@ fn keep_schedule(system: &System, scenario: &Scenario, calm: &Arc<AtomicBool>) {
     let kernel = system.kernel.clone();
     kernel.clone().spawn("schedule", async move {
         let dice = kernel.dice();
-        kernel.sleep(Duration::from_millis(dice.below(60_000))).await;
+        kernel
+            .sleep(Duration::from_millis(dice.below(60_000)))
+            .await;
         loop {
             let mut pause = 60_000;
             if dice.one_in(one_in) && !calm.load(Ordering::SeqCst) {

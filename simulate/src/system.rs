@@ -25,7 +25,7 @@ use source_mapping::{Destination, Settings, StartingPosition};
 use states::MemoryExecutions;
 
 use crate::{
-    Scenario,
+    Planted, Scenario,
     functions::{self, ARCHIVER, PROJECTOR, Ports, STACK, TIMERS},
 };
 
@@ -119,6 +119,7 @@ impl System {
         kernel: &Kernel,
         scenario: &Scenario,
         partial_batch: bool,
+        planted: Option<Planted>,
     ) -> Result<Self, String> {
         let world = kernel.world(SignedDuration::ZERO);
         let tables = Arc::new(MemoryTables::new());
@@ -158,6 +159,10 @@ impl System {
             executions: Arc::new(faults.executions(Arc::new(executions))),
             partial_batch,
         };
+        let ports = match planted {
+            Some(planted) => planted.plant(ports, kernel.dice()),
+            None => ports,
+        };
         functions::deploy(&runtime, &ports);
         runtime.set_fate(scenario.fate);
         let participants = Context::ALL.map(function_of);
@@ -196,7 +201,13 @@ impl System {
 
     /// Runs the timers: each of their tasks, as the schedule does.
     pub async fn tick(&self) {
-        for task in ["barrido", "estacionados", "despertar", "reacciones", "reconstruir"] {
+        for task in [
+            "barrido",
+            "estacionados",
+            "despertar",
+            "reacciones",
+            "reconstruir",
+        ] {
             let payload = json!({ "tarea": task }).to_string();
             // The schedule tries again by itself; what comes of it is in the trace.
             let _ = self.runtime.start(TIMERS, payload.as_bytes()).await;

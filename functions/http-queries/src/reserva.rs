@@ -109,9 +109,9 @@ impl App {
         let history = self.reader.history(id).await?;
         // As it was made, whatever the stream has beyond that: the view hears of its making first, and who was told more would
         // see it go back.
-        let made = history.iter().position(|(_, payload)| {
-            matches!(payload, Payload::ReservaCreada(_))
-        });
+        let made = history
+            .iter()
+            .position(|(_, payload)| matches!(payload, Payload::ReservaCreada(_)));
         let told = made.and_then(|made| history.get(..=made));
         let detalle = told.and_then(|told| Reserva::fold(told).detalle());
         Ok(detalle.map(ReservaDto::from_stream))

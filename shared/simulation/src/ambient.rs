@@ -87,7 +87,11 @@ mod tests {
 
     #[test]
     fn ids_are_of_version_7_and_of_their_time() {
-        let kernel = Kernel::new(1, Timestamp::from_second(1_769_853_600).unwrap(), Trace::default());
+        let kernel = Kernel::new(
+            1,
+            Timestamp::from_second(1_769_853_600).unwrap(),
+            Trace::default(),
+        );
         let world = kernel.world(SignedDuration::from_millis(7));
         let (one, other) = (world.ids.fresh(), world.ids.fresh());
         assert_ne!(one, other);

@@ -11,9 +11,9 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use ports::{
     CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, HistoryEvent,
-    IndexPage, IndexQuery, Item, Key, Log, LogBatch, LogError, LogReader, Notice, ObjectError, Objects, Position, Progress,
-    ScanPage, SequenceNumber, TableError, TableName, Tables, Topic, TopicError, TransactError,
-    Write, WriteError,
+    IndexPage, IndexQuery, Item, Key, Log, LogBatch, LogError, LogReader, Notice, ObjectError,
+    Objects, Position, Progress, ScanPage, SequenceNumber, TableError, TableName, Tables, Topic,
+    TopicError, TransactError, Write, WriteError,
 };
 use serde_json::Value;
 

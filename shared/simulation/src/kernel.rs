@@ -192,11 +192,7 @@ impl Kernel {
     }
 
     /// Starts a process that runs on something durable: chance does not kill it.
-    pub fn spawn(
-        &self,
-        name: &str,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) -> ProcessId {
+    pub fn spawn(&self, name: &str, work: impl Future<Output = ()> + Send + 'static) -> ProcessId {
         self.start(name, Box::pin(work), false, None)
     }
 
@@ -337,7 +333,11 @@ impl Kernel {
         if bound == 0 {
             return None;
         }
-        let place = if bound == 1 { 0 } else { self.0.dice.below(bound) };
+        let place = if bound == 1 {
+            0
+        } else {
+            self.0.dice.below(bound)
+        };
         Some(ready.swap_remove(usize::try_from(place).unwrap_or(0)))
     }
 
@@ -489,7 +489,10 @@ mod tests {
         kernel.run_until(180_000);
         let text = "  180.000 sleeper clocks are shifted by -1000 ms\n  180.000 sleeper woken\n";
         assert_eq!(kernel.trace().text(), text);
-        assert_eq!(kernel.now().duration_since(kernel.told()).as_millis(), 1_000);
+        assert_eq!(
+            kernel.now().duration_since(kernel.told()).as_millis(),
+            1_000
+        );
     }
 
     #[test]

@@ -194,10 +194,17 @@ impl Runtime {
         let (number, sandbox) = warm.unwrap_or_else(|| {
             let off = i64::try_from(dice.below(2 * fate.skew + 1)).unwrap_or(0);
             let skew = off - i64::try_from(fate.skew).unwrap_or(0);
-            (count, start(kernel.world(SignedDuration::from_millis(skew))))
+            (
+                count,
+                start(kernel.world(SignedDuration::from_millis(skew))),
+            )
         });
         kernel.count("lambda", if cold { "cold start" } else { "warm start" });
-        let init = if cold { 80 + dice.below(400) } else { 1 + dice.below(5) };
+        let init = if cold {
+            80 + dice.below(400)
+        } else {
+            1 + dice.below(5)
+        };
         let init = Duration::from_millis(init);
         let whole = init + timeout;
         let deadline = SignedDuration::try_from(whole).unwrap_or_default();

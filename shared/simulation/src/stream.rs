@@ -114,9 +114,9 @@ impl Stream {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let sources = self.sources();
-        sources.iter().all(|source| {
-            source.mapping.is_settled() && source.mapping.out().next().is_none()
-        })
+        sources
+            .iter()
+            .all(|source| source.mapping.is_settled() && source.mapping.out().next().is_none())
     }
 
     /// Names of those that are not done with every record.

@@ -63,9 +63,8 @@ fn what_the_stream_tells_is_never_ahead_of_what_the_view_tells_next() {
     }
 
     // The view hears of the making first, and of the rest in another batch.
-    let is_making = |record: &ports::LogRecord| {
-        String::from_utf8_lossy(&record.data).contains("ReservaCreada")
-    };
+    let is_making =
+        |record: &ports::LogRecord| String::from_utf8_lossy(&record.data).contains("ReservaCreada");
     fixture.project_such(is_making);
     for id in [cancelled, approved] {
         let told = from("vista", fixture.get(&path(id)).ok());
@@ -99,9 +98,7 @@ fn a_row_that_never_heard_of_the_making_does_not_hide_the_reservation() {
     let id = fixture.create(None);
     fixture.pay(id);
     // The view hears of the payment, and not yet of the reservation.
-    fixture.project_such(|record| {
-        String::from_utf8_lossy(&record.data).contains("ReservaPagada")
-    });
+    fixture.project_such(|record| String::from_utf8_lossy(&record.data).contains("ReservaPagada"));
 
     from("comando", fixture.get(&path(id)).ok());
     let list = fixture.get("/vuelos/reserva").ok();
