@@ -24,7 +24,7 @@ use serde_json::Value;
 use vuelos::Reserva;
 
 use crate::{
-    clients::{Booking, id},
+    clients::{Booking, Cancellation, id},
     system::System,
 };
 
@@ -264,13 +264,18 @@ fn check_one(
     if booking.mode != mode_of(opening) {
         return Err(format!("{:?} was asked for", booking.mode));
     }
-    if booking.cancelled && stands {
+    if booking.cancellation == Cancellation::Accepted && stands {
         return Err("its cancellation was accepted, and it stands".to_owned());
     }
     if stands && !booking.kind.can_stand() {
         return Err(format!("{:?}, and it stands", booking.kind));
     }
-    if calm && !stands && booking.kind.can_stand() && !booking.asked && !booking.shared {
+    if calm
+        && !stands
+        && booking.kind.can_stand()
+        && booking.cancellation == Cancellation::Unasked
+        && !booking.shared
+    {
         return Err(format!(
             "nothing was wrong, and it does not stand: {:?}",
             saga.reason

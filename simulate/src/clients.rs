@@ -54,6 +54,17 @@ impl Kind {
     }
 }
 
+/// What its client wanted of a reservation later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancellation {
+    /// Nothing.
+    Unasked,
+    /// That it is cancelled; nobody knows what came of that.
+    Asked,
+    /// That it is cancelled, and was told that it will be.
+    Accepted,
+}
+
 /// A request for a reservation, and what its client was told.
 #[derive(Clone, Debug)]
 pub struct Booking {
@@ -64,10 +75,7 @@ pub struct Booking {
     pub answers: Vec<Answer>,
     /// True if its attempts had one key, and so one identity.
     pub keyed: bool,
-    /// True if its client asked for it to be cancelled, and was told that it will be.
-    pub cancelled: bool,
-    /// True if its client asked for it to be cancelled, whatever came of that.
-    pub asked: bool,
+    pub cancellation: Cancellation,
     /// True if others want the seats of its flight.
     pub shared: bool,
 }
@@ -220,8 +228,7 @@ impl Client {
                     vuelo: wish.vuelo.clone(),
                     answers: vec![],
                     keyed: wish.key.is_some(),
-                    cancelled: false,
-                    asked: false,
+                    cancellation: Cancellation::Unasked,
                     shared: wish.shared,
                 });
                 known.bookings.len() - 1
@@ -246,7 +253,7 @@ impl Client {
         let own = 100 + self.number * 100 + number;
         let vuelo = vuelo(if shared { self.below(2) } else { own });
         if !shared {
-            let seats = if kind == Kind::Full { 0 } else { 1 };
+            let seats = u32::from(kind != Kind::Full);
             let set = set_free(&*self.system.tables, &vuelo, seats).await;
             debug_assert!(set.is_ok(), "{set:?}");
         }
@@ -368,7 +375,7 @@ impl Client {
         let event = http::event("POST", &path, &[], Some(&body));
         for _ in 0..8 {
             if let Some(booking) = self.memory.known().bookings.get_mut(place) {
-                booking.asked = true;
+                booking.cancellation = Cancellation::Asked;
             }
             let Some(answer) = self.send(HTTP_COMMANDS, &event).await else {
                 self.pause(2_000).await;
@@ -377,7 +384,7 @@ impl Client {
             match answer.status {
                 202 => {
                     if let Some(booking) = self.memory.known().bookings.get_mut(place) {
-                        booking.cancelled = true;
+                        booking.cancellation = Cancellation::Accepted;
                     }
                     return;
                 }

@@ -365,16 +365,14 @@ impl Kernel {
                 Poll::Pending if doomed => Some(End::Killed),
                 Poll::Pending => None,
             };
-            match how {
-                Some(how) => state.processes.remove(&id).map(|process| (process, how)),
-                None => {
-                    if let Some(process) = state.processes.get_mut(&id) {
-                        process.work = Some(work);
-                    }
-                    state.current = None;
-                    return;
+            let Some(how) = how else {
+                if let Some(process) = state.processes.get_mut(&id) {
+                    process.work = Some(work);
                 }
-            }
+                state.current = None;
+                return;
+            };
+            state.processes.remove(&id).map(|process| (process, how))
         };
         drop(work);
         if let Some((process, how)) = ended {

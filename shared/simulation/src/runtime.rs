@@ -154,6 +154,7 @@ impl Runtime {
     }
 
     /// Invokes a function; what is returned waits for its end. It runs whether or not that is waited for.
+    #[must_use]
     pub fn invoke(&self, name: FunctionName, payload: Vec<u8>) -> BoxFuture<'static, Ended> {
         let (answer, ended) = oneshot::channel();
         if let Err(refused) = self.begin(name, payload, answer) {
