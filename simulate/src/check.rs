@@ -28,6 +28,9 @@ use crate::{
     system::System,
 };
 
+/// How many seats of a flight are used; `None` where nobody can tell.
+type Held = BTreeMap<Vuelo, Option<i64>>;
+
 /// A reservation that there is.
 struct Found {
     id: IdReserva,
@@ -144,12 +147,13 @@ pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<St
                 .map(move |id| (id, booking))
         })
         .collect();
-    let mut held: BTreeMap<Vuelo, i64> = BTreeMap::new();
+    let mut held = Held::new();
     for one in &found {
         check_one(system, one, by_id.get(&one.id).copied(), calm, &mut held)
             .unwrap_or_else(|error| broken.push(format!("{}: {error}", one.id)));
     }
-    for (vuelo, count) in held {
+    let held = held.into_iter();
+    for (vuelo, count) in held.filter_map(|(vuelo, count)| Some((vuelo, count?))) {
         match block_on(inventory::read(&*system.tables, &vuelo)) {
             Ok(seats) if seats.held == count => {}
             other => broken.push(format!("{vuelo:?}: {count} seats are used, not {other:?}")),
@@ -214,7 +218,7 @@ fn check_one(
     found: &Found,
     booking: Option<&Booking>,
     calm: bool,
-    held: &mut BTreeMap<Vuelo, i64>,
+    held: &mut Held,
 ) -> Result<(), String> {
     let opening = found.opening().ok_or("its stream is empty")?;
     let saga = load(system, saga_id(opening)).ok_or("it has no saga")?;
@@ -228,7 +232,7 @@ fn check_one(
     if saga.estado == Estado::RequiereIntervencion {
         // Only what Step Functions gave up is left: its money and seats are for a person to see to.
         for vuelo in flight(found) {
-            held.remove(&vuelo);
+            held.insert(vuelo, None);
         }
         return Ok(());
     }
@@ -256,7 +260,9 @@ fn check_one(
         ));
     }
     for vuelo in flight(found) {
-        *held.entry(vuelo).or_default() += i64::from(stands);
+        if let Some(count) = held.entry(vuelo).or_insert(Some(0)) {
+            *count += i64::from(stands);
+        }
     }
     let Some(booking) = booking else {
         return Ok(());
