@@ -35,7 +35,7 @@ fn one_seed_is_one_trace() {
 #[test]
 fn each_fault_happens() {
     let scenario = Scenario::named("todo").unwrap();
-    let reports = (0..30).map(|seed| run(scenario, seed, false));
+    let reports = (0..80).map(|seed| run(scenario, seed, false));
     let counts = reports.flat_map(|report| report.counts.into_keys());
     let names: BTreeSet<_> = counts
         .map(|(kind, name)| format!("{kind} {name}"))

@@ -25,7 +25,7 @@ pub struct Weather {
     pub kill_before: u64,
     /// [`Fault::KillAfter`].
     pub kill_after: u64,
-    /// An effect takes up to some seconds.
+    /// An effect takes seconds, up to twenty.
     pub slow: u64,
 }
 
@@ -78,7 +78,8 @@ impl Course for Sky {
         let slow = dice.one_in(weather.slow);
         let pause = if slow {
             self.kernel.count("fault", "slow");
-            dice.below(3_000)
+            // Most are late, and some longer than an invocation may take.
+            dice.below(if dice.one_in(4) { 20_000 } else { 3_000 })
         } else {
             dice.below(8)
         };
