@@ -17,6 +17,7 @@ mod package;
 mod progress;
 mod runtime_env;
 mod shell;
+mod simulate;
 mod tools;
 mod up;
 mod workspace;
@@ -46,6 +47,10 @@ AeroAlpes on Lambda: the developer's commands.
   cargo xtask test                  all that CI runs
       --quick                       format, lints and unit tests only
       --endpoint URL                only the end-to-end tests, on a LocalStack that runs already
+  cargo xtask simulate              the whole system in a world that fails on purpose, seed after seed
+      --seeds N                     how many                                             default 1000
+      --seed S                      the first; alone, its trace is written too
+      --scenario NAME               one kind of trouble; a name that is none lists them  default all in turn
   cargo xtask bench [--quick]       measure the functions and their peers, and write docs/benchmarks.md
 
   cargo xtask url                   the API's base URL, alone
@@ -92,6 +97,7 @@ fn dispatch(command: &str, mut args: Args) -> Result<()> {
         "down" => up::down(workspace, args),
         "test" => gate::test(workspace, args),
         "bench" => bench::bench(workspace, args),
+        "simulate" => simulate::simulate(workspace, args),
         "build" => {
             let arch = args.choice("--arch", &["x86_64", "arm64"])?;
             args.finish()?;

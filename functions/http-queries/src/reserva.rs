@@ -1,7 +1,7 @@
 //! `GET /vuelos/reserva/{id}`.
 
 use events::{
-    Context, IdCorrelacion, IdReserva, Moment, StreamId,
+    Context, IdCorrelacion, IdReserva, Moment, Payload, StreamId,
     vuelos::{EstadoReserva, Itinerario, Pago},
 };
 use lambda_http::{Body, Response, http::StatusCode};
@@ -19,7 +19,7 @@ use crate::{App, no_such_reservation};
 pub enum Origen {
     /// The view.
     Vista,
-    /// The stream itself, because the view has not heard of the reservation yet.
+    /// The stream itself, because the view has not heard of the reservation yet: as it was made, so that nothing is seen to go back.
     Comando,
 }
 
@@ -107,8 +107,13 @@ impl App {
     async fn reserva_of_stream(&self, id: IdReserva) -> Result<Option<ReservaDto>, Refusal> {
         let id = StreamId::new(Context::Vuelos, id);
         let history = self.reader.history(id).await?;
-        Ok(Reserva::fold(&history)
-            .detalle()
-            .map(ReservaDto::from_stream))
+        // As it was made, whatever the stream has beyond that: the view hears of its making first, and who was told more would
+        // see it go back.
+        let made = history
+            .iter()
+            .position(|(_, payload)| matches!(payload, Payload::ReservaCreada(_)));
+        let told = made.and_then(|made| history.get(..=made));
+        let detalle = told.and_then(|told| Reserva::fold(told).detalle());
+        Ok(detalle.map(ReservaDto::from_stream))
     }
 }

@@ -97,9 +97,9 @@ impl App {
     }
 
     async fn wake(&self, ids: &[SagaId], deadline: Timestamp) -> Done {
-        let woken = stream::iter(ids).map(|id| async move {
-            let woken = self.coordinator.wake(*id, self.until(deadline)).await;
-            woken.or_else(|trouble| passed_by(*id, trouble))
+        let woken = stream::iter(ids.iter().copied()).map(|id| async move {
+            let woken = self.coordinator.wake(id, self.until(deadline)).await;
+            woken.or_else(|trouble| passed_by(id, trouble))
         });
         let results: Vec<_> = woken.buffer_unordered(AT_ONCE).collect().await;
         let fallidas = results.iter().filter(|result| result.is_err()).count();

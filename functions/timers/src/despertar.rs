@@ -31,7 +31,8 @@ impl App {
     pub(crate) async fn despertar(&self) -> Result<Done, TaskFailed> {
         let start = self.world.clock.now();
         let due = self.sagas.due(SAGAS).await.map_err(TaskFailed::because)?;
-        let calls = stream::iter(due.sagas.chunks(AT_A_CALL)).map(|sagas| self.wake(sagas, start));
+        let calls = due.sagas.chunks(AT_A_CALL).map(<[_]>::to_vec);
+        let calls = stream::iter(calls).map(|sagas| self.wake(sagas, start));
         let woken: Vec<usize> = calls.buffer_unordered(CALLS).collect().await;
         let stuck = self.sagas.count(Estado::RequiereIntervencion, SAGAS).await;
         let atascadas = stuck.map_err(TaskFailed::because)?;
@@ -62,11 +63,11 @@ impl App {
     }
 
     /// Has the orchestrator look at some sagas; how many of them it could.
-    async fn wake(&self, sagas: &[SagaId], start: Timestamp) -> usize {
+    async fn wake(&self, sagas: Vec<SagaId>, start: Timestamp) -> usize {
         if self.world.clock.now().duration_since(start) > BUDGET {
             return 0;
         }
-        let woken = self.functions.call(ORCHESTRATOR, &wake_up(sagas)).await;
+        let woken = self.functions.call(ORCHESTRATOR, &wake_up(&sagas)).await;
         let answer = match woken {
             Ok(answer) => answer,
             Err(error) => {

@@ -18,7 +18,7 @@ use pagos::{
 };
 use participant::{Faults, Modo, ReactionKey, Reactions, Rules};
 use ports::{
-    CallError, Functions, Item, World,
+    CallError, Functions, Item, LogRecord, World,
     memory::{ManualClock, MemoryFunctions, MemoryLog, MemoryTables, world},
 };
 use projections::Projector;
@@ -263,6 +263,13 @@ impl System {
 
     /// Folds all of the log into the views.
     pub fn project(&self) {
+        self.project_such(|_| true);
+    }
+
+    /// Folds such records of the log into the views.
+    pub fn project_such(&self, such: impl Fn(&LogRecord) -> bool) {
+        let mut records = self.log.records();
+        records.retain(such);
         let projector = Projector::new(
             self.tables.clone(),
             StreamReader::new(self.tables.clone(), Catalogue::current()),
@@ -270,7 +277,7 @@ impl System {
             projections::registry(),
         );
         let consumer = projector.consumer();
-        let outcome = block_on(consumer.consume(&self.log.records()));
+        let outcome = block_on(consumer.consume(&records));
         assert!(outcome.failed.is_none(), "{:?}", outcome.failed);
         assert_eq!(outcome.parked, 0);
     }

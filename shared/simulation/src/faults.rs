@@ -11,9 +11,9 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use ports::{
     CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, HistoryEvent,
-    IndexPage, IndexQuery, Item, Key, Log, LogError, Notice, ObjectError, Objects, Progress,
-    ScanPage, SequenceNumber, TableError, TableName, Tables, Topic, TopicError, TransactError,
-    Write, WriteError,
+    IndexPage, IndexQuery, Item, Key, Log, LogBatch, LogError, LogReader, Notice, ObjectError,
+    Objects, Position, Progress, ScanPage, SequenceNumber, TableError, TableName, Tables, Topic,
+    TopicError, TransactError, Write, WriteError,
 };
 use serde_json::Value;
 
@@ -57,8 +57,26 @@ struct State {
     chance: Option<(Dice, u64)>,
     /// True where the other processes may go first at each effect.
     yields: bool,
+    /// Where time passes: who decides, in the place of all that.
+    course: Option<Arc<dyn Course>>,
     /// Effects that were answered as failed, and are still to happen.
     late: Vec<BoxFuture<'static, ()>>,
+}
+
+/// Decides about effects where time passes.
+#[async_trait]
+pub trait Course: Send + Sync {
+    /// Waits until an effect happens, and tells what goes wrong with it.
+    async fn before(&self, what: &str) -> Option<Fault>;
+
+    /// Waits until its answer is there.
+    async fn after(&self);
+
+    /// Ends the process that runs, if it can be ended.
+    async fn die(&self);
+
+    /// Has an effect happen later.
+    fn later(&self, work: BoxFuture<'static, ()>);
 }
 
 /// The plan of a run, and its trace.
@@ -105,6 +123,14 @@ impl Faults {
         faults
     }
 
+    /// Somebody decides, effect by effect. Nothing is counted, and nothing is traced.
+    #[must_use]
+    pub fn by(course: Arc<dyn Course>) -> Self {
+        let faults = Self::default();
+        faults.lock().course = Some(course);
+        faults
+    }
+
     /// The effects that are still to happen; each is to be run as a process of its own.
     #[must_use]
     pub fn take_late(&self) -> Vec<BoxFuture<'static, ()>> {
@@ -136,6 +162,15 @@ impl Faults {
     #[must_use]
     pub fn log(&self, inner: Arc<dyn Log>) -> FaultyLog {
         FaultyLog {
+            inner,
+            faults: self.clone(),
+        }
+    }
+
+    /// `log`, failing as planned when it is read.
+    #[must_use]
+    pub fn reader(&self, inner: Arc<dyn LogReader>) -> FaultyReader {
+        FaultyReader {
             inner,
             faults: self.clone(),
         }
@@ -183,6 +218,9 @@ impl Faults {
 
     /// Counts an effect; waits for what others do before it, and tells what happens to it.
     async fn step(&self, what: String) -> Option<Fault> {
+        if let Some(course) = self.course() {
+            return course.before(&what).await;
+        }
         // The guard must not be held while others go first.
         let yields = self.lock().yields;
         if yields {
@@ -219,12 +257,30 @@ impl Faults {
 
     /// Where chance decides, an answer may take its time too.
     async fn answered(&self) {
+        if let Some(course) = self.course() {
+            return course.after().await;
+        }
         if self.lock().chance.is_some() {
             Yield::default().await;
         }
     }
 
+    fn course(&self) -> Option<Arc<dyn Course>> {
+        self.lock().course.clone()
+    }
+
+    /// The process dies here.
+    async fn die<T>(&self) -> T {
+        if let Some(course) = self.course() {
+            course.die().await;
+        }
+        pending().await
+    }
+
     fn later(&self, work: BoxFuture<'static, ()>) {
+        if let Some(course) = self.course() {
+            return course.later(work);
+        }
         self.lock().late.push(work);
     }
 }
@@ -245,10 +301,10 @@ macro_rules! effect {
                 let _ = $work.await;
                 $work.await
             }
-            Some(Fault::KillBefore) => pending().await,
+            Some(Fault::KillBefore) => $faults.die().await,
             Some(Fault::KillAfter) => {
                 let _ = $work.await;
-                pending().await
+                $faults.die().await
             }
             Some(Fault::Late) => {
                 $faults.later($late);
@@ -404,6 +460,33 @@ impl Log for FaultyLog {
             late()
         )
     }
+}
+
+#[async_trait]
+impl LogReader for FaultyReader {
+    async fn shards(&self) -> Result<Vec<String>, LogError> {
+        let lost = LogError::Unavailable("the answer was lost".into());
+        let what = "shards".to_owned();
+        effect!(self.faults, what, lost, self.inner.shards(), nothing())
+    }
+
+    async fn read(&self, shard: &str, from: &Position) -> Result<LogBatch, LogError> {
+        let lost = LogError::Unavailable("the answer was lost".into());
+        let what = format!("read {shard}");
+        effect!(
+            self.faults,
+            what,
+            lost,
+            self.inner.read(shard, from),
+            nothing()
+        )
+    }
+}
+
+/// A log that is read, and fails as planned.
+pub struct FaultyReader {
+    inner: Arc<dyn LogReader>,
+    faults: Faults,
 }
 
 /// Functions that fail as planned.

@@ -5,20 +5,35 @@
 //! with the fault one step further until it has been at every step; or by [`Dice`], for long runs that search. The [`Scheduler`] runs processes side by side, one effect at a time, in
 //! an order that the dice decide, and kills them anywhere. One seed, one run. With [`VirtualTasks`] those who sleep wait until the
 //! clock is moved on, while others go on. Where two processes are short, [`every_order`] needs no dice.
+//!
+//! For a whole system there is a world of its own, in which time passes by itself: a [`Kernel`] runs its processes, a [`Runtime`]
+//! its functions as Lambda does, a [`Stream`] delivers what is appended to it as event source mappings do, and a [`Sky`] has
+//! effects take their time and fail. It knows nothing of the system but its ports.
 
 #![deny(missing_docs)]
 
+mod ambient;
 mod dice;
 mod faults;
+mod kernel;
 mod orders;
+mod runtime;
 mod scheduler;
+mod stream;
 mod tasks;
+mod trace;
+mod weather;
 
 pub use dice::Dice;
 pub use faults::{
-    Fault, Faults, FaultyExecutions, FaultyFunctions, FaultyLog, FaultyObjects, FaultyTables,
-    FaultyTopic,
+    Course, Fault, Faults, FaultyExecutions, FaultyFunctions, FaultyLog, FaultyObjects,
+    FaultyReader, FaultyTables, FaultyTopic,
 };
+pub use kernel::{End, Kernel, Sleep, TimerId};
 pub use orders::every_order;
+pub use runtime::{Answer, Ended, Fate, Function, Runtime, Sandbox};
 pub use scheduler::{ProcessId, Scheduler, Step};
+pub use stream::Stream;
 pub use tasks::VirtualTasks;
+pub use trace::Trace;
+pub use weather::{Sky, Weather};

@@ -9,37 +9,134 @@ use crate::{Clock, Log, LogBatch, LogError, LogReader, LogRecord, Position, Sequ
 /// How many records one read returns at most.
 const READ_LIMIT: usize = 1_000;
 
-/// The twin of a Kinesis stream with a fixed number of shards.
+#[derive(Default)]
+struct Shard {
+    records: Vec<LogRecord>,
+    /// The places of those that took its place: none while it is open, two after a split, one after a merge.
+    children: Vec<usize>,
+}
+
+/// The twin of a Kinesis stream, whose shards can be split and merged.
 pub struct MemoryLog {
     clock: Arc<dyn Clock>,
-    shards: Mutex<Vec<Vec<LogRecord>>>,
+    /// How many shards it began with.
+    roots: usize,
+    shards: Mutex<Vec<Shard>>,
 }
 
 impl MemoryLog {
     /// An empty log of `shards` shards, at least one.
     #[must_use]
     pub fn new(shards: usize, clock: Arc<dyn Clock>) -> Self {
+        let roots = shards.max(1);
         Self {
             clock,
-            shards: Mutex::new(vec![vec![]; shards.max(1)]),
+            roots,
+            shards: Mutex::new((0..roots).map(|_| Shard::default()).collect()),
         }
     }
 
     /// Every record, shard after shard.
     #[must_use]
     pub fn records(&self) -> Vec<LogRecord> {
-        self.lock().iter().flatten().cloned().collect()
+        let shards = self.lock();
+        let records = shards.iter().flat_map(|shard| &shard.records);
+        records.cloned().collect()
+    }
+
+    /// The record of this number.
+    #[must_use]
+    pub fn record(&self, number: &SequenceNumber) -> Option<LogRecord> {
+        let shards = self.lock();
+        // It is asked for what was appended last.
+        let mut records = shards.iter().flat_map(|shard| shard.records.iter().rev());
+        records.find(|record| record.sequence == *number).cloned()
     }
 
     /// How many records there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.lock().iter().map(Vec::len).sum()
+        self.lock().iter().map(|shard| shard.records.len()).sum()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<LogRecord>>> {
+    /// The shards, open and closed, parents before their children.
+    #[must_use]
+    pub fn all_shards(&self) -> Vec<String> {
+        (0..self.lock().len()).map(shard_name).collect()
+    }
+
+    /// The shards that take records.
+    #[must_use]
+    pub fn open_shards(&self) -> Vec<String> {
+        let shards = self.lock();
+        let open = shards.iter().enumerate();
+        let open = open.filter(|(_, shard)| shard.children.is_empty());
+        open.map(|(index, _)| shard_name(index)).collect()
+    }
+
+    /// Closes an open shard; two take its place, each with some of its keys.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Refused`] if there is no such shard, or it is closed.
+    pub fn split(&self, shard: &str) -> Result<[String; 2], LogError> {
+        let mut shards = self.lock();
+        let next = shards.len();
+        let parent = open(&mut shards, shard)?;
+        parent.children = vec![next, next + 1];
+        shards.extend([Shard::default(), Shard::default()]);
+        Ok([shard_name(next), shard_name(next + 1)])
+    }
+
+    /// Closes two open shards; one takes their place.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Refused`] if there are no such shards, or one is closed, or they are one.
+    pub fn merge(&self, parents: [&str; 2]) -> Result<String, LogError> {
+        let mut shards = self.lock();
+        let next = shards.len();
+        let [one, other] = parents;
+        if one == other {
+            return Err(LogError::Refused("a shard has no second half".into()));
+        }
+        open(&mut shards, one)?;
+        open(&mut shards, other)?.children = vec![next];
+        open(&mut shards, one)?.children = vec![next];
+        shards.push(Shard::default());
+        Ok(shard_name(next))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Shard>> {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The place of the open shard of a key.
+    fn place(&self, shards: &[Shard], key: &str) -> usize {
+        let hash = hash(key);
+        let mut index = usize::try_from(hash % self.roots as u64).unwrap_or(0);
+        // The highest bits of keys that are alike are alike too, unless they are mixed.
+        let mut bits = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        loop {
+            match shards.get(index).map(|shard| shard.children.as_slice()) {
+                Some([child]) => index = *child,
+                Some([left, right]) => {
+                    // Each split looks at another bit.
+                    bits = bits.rotate_left(1);
+                    index = if bits & 1 == 0 { *left } else { *right };
+                }
+                _ => return index,
+            }
+        }
+    }
+}
+
+fn open<'a>(shards: &'a mut [Shard], name: &str) -> Result<&'a mut Shard, LogError> {
+    let mut named = shards.iter_mut().enumerate();
+    let named = named.find(|(index, _)| shard_name(*index) == name);
+    let open = named.map(|(_, shard)| shard);
+    open.filter(|shard| shard.children.is_empty())
+        .ok_or_else(|| LogError::Refused(format!("no open shard {name}")))
 }
 
 /// FNV-1a: stable, so that a key is in the same shard in every run.
@@ -67,13 +164,12 @@ impl Log for MemoryLog {
             ));
         }
         let mut shards = self.lock();
-        let count = shards.len();
-        let index = usize::try_from(hash(partition_key) % count as u64).unwrap_or(0);
+        let index = self.place(&shards, partition_key);
         let Some(shard) = shards.get_mut(index) else {
             return Err(LogError::Refused("no such shard".into()));
         };
-        let sequence = SequenceNumber(format!("49{index:012}{:042}", shard.len()));
-        shard.push(LogRecord {
+        let sequence = SequenceNumber(format!("49{index:012}{:042}", shard.records.len()));
+        shard.records.push(LogRecord {
             shard: shard_name(index),
             sequence: sequence.clone(),
             partition_key: partition_key.to_owned(),
@@ -87,12 +183,12 @@ impl Log for MemoryLog {
 #[async_trait]
 impl LogReader for MemoryLog {
     async fn shards(&self) -> Result<Vec<String>, LogError> {
-        Ok((0..self.lock().len()).map(shard_name).collect())
+        Ok(self.all_shards())
     }
 
     async fn read(&self, shard: &str, from: &Position) -> Result<LogBatch, LogError> {
         let shards = self.lock();
-        let Some(records) = (0..shards.len())
+        let Some(Shard { records, children }) = (0..shards.len())
             .find(|index| shard_name(*index) == shard)
             .and_then(|i| shards.get(i))
         else {
@@ -117,10 +213,57 @@ impl LogReader for MemoryLog {
             .cloned()
             .collect();
         let end = start + found.len();
+        let at_tip = end >= records.len();
+        let finished = at_tip && !children.is_empty();
         Ok(LogBatch {
             records: found,
-            next: Some(Position::Cursor(end.to_string())),
-            at_tip: end >= records.len(),
+            next: (!finished).then(|| Position::Cursor(end.to_string())),
+            at_tip,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::memory::world;
+
+    fn read_all(log: &MemoryLog, shard: &str) -> (Vec<String>, Option<Position>) {
+        let batch = block_on(log.read(shard, &Position::Oldest)).unwrap();
+        assert!(batch.at_tip);
+        let keys = batch.records.into_iter().map(|record| record.partition_key);
+        (keys.collect(), batch.next)
+    }
+
+    #[test]
+    fn keys_go_over_to_the_shards_that_take_the_place_of_theirs() {
+        let log = MemoryLog::new(1, world(1).0.clock);
+        let keys: Vec<_> = (0..50).map(|key| format!("key-{key}")).collect();
+        let put = || {
+            for key in &keys {
+                let number = block_on(log.append(key, b"1", None)).unwrap();
+                assert_eq!(&log.record(&number).unwrap().partition_key, key);
+            }
+        };
+        put();
+        let root = "shardId-000000000000";
+        let [left, right] = log.split(root).unwrap();
+        assert!(log.split(root).is_err());
+        put();
+        assert_eq!(read_all(&log, root), (keys.clone(), None));
+        let halves = [&left, &right].map(|half| read_all(&log, half).0);
+        assert!(halves.iter().all(|half| half.len() > 10));
+        assert_eq!(halves.iter().map(Vec::len).sum::<usize>(), keys.len());
+
+        assert!(log.merge([&left, &left]).is_err());
+        let merged = log.merge([&left, &right]).unwrap();
+        assert_eq!(log.open_shards(), [merged.as_str()]);
+        put();
+        let (found, next) = read_all(&log, &merged);
+        assert_eq!(found, keys);
+        assert!(next.is_some());
+        assert_eq!(log.count(), 150);
     }
 }

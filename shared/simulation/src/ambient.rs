@@ -1,0 +1,104 @@
+//! Time, identity, chance and waiting, as a process of a [`Kernel`] has them.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use ports::{Clock, Ids, Randomness, Tasks, World};
+use uuid::Uuid;
+
+use crate::Kernel;
+
+/// The clock of one machine, which is a little off.
+struct OwnClock {
+    kernel: Kernel,
+    skew: SignedDuration,
+}
+
+impl Clock for OwnClock {
+    fn now(&self) -> Timestamp {
+        let now = self.kernel.told().saturating_add(self.skew);
+        now.unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// UUIDs of version 7, by a clock and by chance.
+struct OwnIds {
+    kernel: Kernel,
+    clock: OwnClock,
+}
+
+impl Ids for OwnIds {
+    fn fresh(&self) -> Uuid {
+        let millis = u128::try_from(self.clock.now().as_millisecond()).unwrap_or(0);
+        let below = |bits: u32| u128::from(self.kernel.dice().below(1 << bits));
+        let (high, low) = (below(12), below(62));
+        Uuid::from_u128((millis << 80) | (7 << 76) | (high << 64) | (2 << 62) | low)
+    }
+}
+
+struct OwnTasks(Kernel);
+
+#[async_trait]
+impl Tasks for OwnTasks {
+    async fn sleep(&self, duration: Duration) {
+        self.0.sleep(duration).await;
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.0.spawn("task", task);
+    }
+}
+
+struct OwnRandomness(Kernel);
+
+impl Randomness for OwnRandomness {
+    #[expect(clippy::cast_precision_loss, reason = "32 bits fit a double exactly")]
+    fn fraction(&self) -> f64 {
+        self.0.dice().below(1 << 32) as f64 / (1_u64 << 32) as f64
+    }
+}
+
+impl Kernel {
+    /// The world as a machine sees it whose clock is off by `skew`.
+    #[must_use]
+    pub fn world(&self, skew: SignedDuration) -> World {
+        let clock = || OwnClock {
+            kernel: self.clone(),
+            skew,
+        };
+        World {
+            clock: Arc::new(clock()),
+            ids: Arc::new(OwnIds {
+                kernel: self.clone(),
+                clock: clock(),
+            }),
+            randomness: Arc::new(OwnRandomness(self.clone())),
+            tasks: Arc::new(OwnTasks(self.clone())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Trace;
+
+    #[test]
+    fn ids_are_of_version_7_and_of_their_time() {
+        let kernel = Kernel::new(
+            1,
+            Timestamp::from_second(1_769_853_600).unwrap(),
+            Trace::default(),
+        );
+        let world = kernel.world(SignedDuration::from_millis(7));
+        let (one, other) = (world.ids.fresh(), world.ids.fresh());
+        assert_ne!(one, other);
+        for id in [one, other] {
+            assert_eq!(id.get_version_num(), 7);
+            let (seconds, nanos) = id.get_timestamp().unwrap().to_unix();
+            assert_eq!((seconds, nanos), (1_769_853_600, 7_000_000));
+        }
+    }
+}

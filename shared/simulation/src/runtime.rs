@@ -1,0 +1,342 @@
+//! Functions as Lambda runs them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::{channel::oneshot, future::BoxFuture};
+use jiff::{SignedDuration, Timestamp};
+use ports::{CallError, FunctionName, Functions, World};
+
+use crate::{End, Kernel, ProcessId, TimerId};
+
+/// What a function answers with, or the type and the words of its error.
+pub type Answer = Result<Vec<u8>, (String, String)>;
+
+/// A started function, with all that it keeps from one invocation to the next. It is given a payload, and when it is ended.
+pub type Sandbox = Arc<dyn Fn(Vec<u8>, Timestamp) -> BoxFuture<'static, Answer> + Send + Sync>;
+
+/// A function as it is deployed.
+#[derive(Clone)]
+pub struct Function {
+    /// How long an invocation may take.
+    pub timeout: Duration,
+    /// How many may run at once.
+    pub concurrency: usize,
+    /// Starts it: a cold start.
+    pub start: Arc<dyn Fn(World) -> Sandbox + Send + Sync>,
+}
+
+/// How an invocation ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It answered.
+    Returned(Vec<u8>),
+    /// It raised an error, of this type and in these words.
+    Failed(String, String),
+    /// It was not done in time.
+    TimedOut,
+    /// Its process died.
+    Died,
+    /// It was not begun: too many run already.
+    Throttled,
+    /// There is no such function.
+    Unknown,
+}
+
+/// How functions fare.
+#[derive(Clone, Copy, Debug)]
+pub struct Fate {
+    /// An invocation is refused, once in so many; 0 is never.
+    pub throttle_one_in: u64,
+    /// A sandbox that could be used again is not, once in so many.
+    pub forget_one_in: u64,
+    /// What is started without waiting runs twice, once in so many.
+    pub twice_one_in: u64,
+    /// By how many milliseconds the clock of a sandbox may be off.
+    pub skew: u64,
+}
+
+impl Fate {
+    /// The best there is.
+    pub const CALM: Self = Self {
+        throttle_one_in: 0,
+        forget_one_in: 0,
+        twice_one_in: 0,
+        skew: 0,
+    };
+}
+
+/// An invocation that has begun.
+struct Running {
+    process: ProcessId,
+    answer: oneshot::Sender<Ended>,
+    timer: TimerId,
+    sandbox: (u64, Sandbox),
+    function: FunctionName,
+    deployment: u64,
+}
+
+struct Deployed {
+    function: Function,
+    deployment: u64,
+    idle: Vec<(u64, Sandbox)>,
+    running: usize,
+}
+
+#[derive(Default)]
+struct State {
+    functions: BTreeMap<FunctionName, Deployed>,
+    running: BTreeMap<u64, Running>,
+    count: u64,
+}
+
+struct Inner {
+    kernel: Kernel,
+    state: Mutex<State>,
+    fate: Mutex<Fate>,
+}
+
+/// Runs functions, each invocation a process that may be killed. Clones are the same runtime.
+#[derive(Clone)]
+pub struct Runtime(Arc<Inner>);
+
+impl Runtime {
+    /// No functions.
+    #[must_use]
+    pub fn new(kernel: Kernel) -> Self {
+        Self(Arc::new(Inner {
+            kernel,
+            state: Mutex::default(),
+            fate: Mutex::new(Fate::CALM),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        let state = self.0.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fate(&self) -> Fate {
+        let fate = self.0.fate.lock();
+        *fate.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on functions fare so.
+    pub fn set_fate(&self, fate: Fate) {
+        let own = self.0.fate.lock();
+        *own.unwrap_or_else(PoisonError::into_inner) = fate;
+    }
+
+    /// Deploys a function in the place of what was there: what runs goes on, and nothing is started of it any more.
+    pub fn deploy(&self, name: FunctionName, function: Function) {
+        let mut state = self.state();
+        let (deployment, running) = state
+            .functions
+            .get(&name)
+            .map_or((1, 0), |old| (old.deployment + 1, old.running));
+        let deployed = Deployed {
+            function,
+            deployment,
+            idle: vec![],
+            running,
+        };
+        state.functions.insert(name, deployed);
+    }
+
+    /// How many invocations run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.state().running.len()
+    }
+
+    /// Invokes a function; what is returned waits for its end. It runs whether or not that is waited for.
+    #[must_use]
+    pub fn invoke(&self, name: FunctionName, payload: Vec<u8>) -> BoxFuture<'static, Ended> {
+        let (answer, ended) = oneshot::channel();
+        if let Err(refused) = self.begin(name, payload, answer) {
+            return Box::pin(async move { refused });
+        }
+        // Whoever runs it always says how it ended.
+        Box::pin(async move { ended.await.unwrap_or(Ended::Died) })
+    }
+
+    fn begin(
+        &self,
+        name: FunctionName,
+        payload: Vec<u8>,
+        answer: oneshot::Sender<Ended>,
+    ) -> Result<(), Ended> {
+        let (kernel, fate) = (&self.0.kernel, self.fate());
+        let dice = kernel.dice();
+        let throttled = dice.one_in(fate.throttle_one_in);
+        let mut state = self.state();
+        state.count += 1;
+        let count = state.count;
+        let deployed = state.functions.get_mut(&name).ok_or(Ended::Unknown)?;
+        if throttled || deployed.running >= deployed.function.concurrency {
+            kernel.count("lambda", "throttled");
+            kernel.note(format_args!("{} is throttled", name.0));
+            return Err(Ended::Throttled);
+        }
+        deployed.running += 1;
+        let Function { timeout, start, .. } = deployed.function.clone();
+        let deployment = deployed.deployment;
+        if dice.one_in(fate.forget_one_in) {
+            deployed.idle.clear();
+        }
+        let idle = u64::try_from(deployed.idle.len()).unwrap_or(0);
+        let place = usize::try_from(dice.below(idle)).unwrap_or(0);
+        let warm = (idle > 0).then(|| deployed.idle.swap_remove(place));
+        let cold = warm.is_none();
+        let (number, sandbox) = warm.unwrap_or_else(|| {
+            let off = i64::try_from(dice.below(2 * fate.skew + 1)).unwrap_or(0);
+            let skew = off - i64::try_from(fate.skew).unwrap_or(0);
+            (
+                count,
+                start(kernel.world(SignedDuration::from_millis(skew))),
+            )
+        });
+        kernel.count("lambda", if cold { "cold start" } else { "warm start" });
+        let init = if cold {
+            80 + dice.below(400)
+        } else {
+            1 + dice.below(5)
+        };
+        let init = Duration::from_millis(init);
+        let whole = init + timeout;
+        let deadline = SignedDuration::try_from(whole).unwrap_or_default();
+        let deadline = kernel.told().saturating_add(deadline);
+        let work = {
+            let (runtime, kernel, sandbox) = (self.clone(), kernel.clone(), sandbox.clone());
+            let deadline = deadline.unwrap_or(Timestamp::MAX);
+            async move {
+                kernel.sleep(init).await;
+                let ended = match sandbox(payload, deadline).await {
+                    Ok(answer) => Ended::Returned(answer),
+                    Err((kind, words)) => Ended::Failed(kind, words),
+                };
+                runtime.finish(count, ended);
+            }
+        };
+        let own = self.clone();
+        let label = format!("{}/{number}", name.0);
+        let process = kernel.spawn_mortal(&label, work, move |end| {
+            if end == End::Killed {
+                own.finish(count, Ended::Died);
+            }
+        });
+        let own = self.clone();
+        let timer = kernel.schedule(whole, move || own.finish(count, Ended::TimedOut));
+        let running = Running {
+            process,
+            answer,
+            timer,
+            sandbox: (number, sandbox),
+            function: name,
+            deployment,
+        };
+        state.running.insert(count, running);
+        Ok(())
+    }
+
+    fn finish(&self, invocation: u64, ended: Ended) {
+        let kernel = &self.0.kernel;
+        let finished = {
+            let mut state = self.state();
+            let Some(running) = state.running.remove(&invocation) else {
+                return;
+            };
+            let Running {
+                process,
+                answer,
+                timer,
+                sandbox,
+                function,
+                deployment,
+            } = running;
+            if let Some(deployed) = state.functions.get_mut(&function) {
+                deployed.running -= 1;
+                let lives = matches!(ended, Ended::Returned(_) | Ended::Failed(..));
+                if lives && deployed.deployment == deployment {
+                    deployed.idle.push(sandbox);
+                }
+            }
+            (process, answer, timer, function)
+        };
+        let (process, answer, timer, function) = finished;
+        kernel.cancel(timer);
+        let how = match &ended {
+            Ended::Returned(_) => "answered",
+            Ended::Failed(..) => "failed",
+            Ended::TimedOut => "timed out",
+            _ => "died",
+        };
+        kernel.count("lambda", how);
+        match &ended {
+            Ended::Failed(kind, words) => {
+                kernel.note(format_args!("{} failed: {kind}: {words}", function.0));
+            }
+            _ => kernel.note(format_args!("{} {how}", function.0)),
+        }
+        if ended == Ended::TimedOut {
+            kernel.kill(process);
+        }
+        // Whoever waited for it may be gone.
+        let _ = answer.send(ended);
+    }
+
+    /// What Lambda does with an invocation that nobody waits for: at least once, and twice more if it fails.
+    async fn see_to(self, name: FunctionName, payload: Vec<u8>) {
+        let kernel = self.0.kernel.clone();
+        kernel
+            .sleep(Duration::from_millis(1 + kernel.dice().below(50)))
+            .await;
+        if kernel.dice().one_in(self.fate().twice_one_in) {
+            kernel.count("lambda", "started twice");
+            drop(self.invoke(name, payload.clone()));
+        }
+        let mut failures = 0;
+        while failures < 3 {
+            match self.invoke(name, payload.clone()).await {
+                Ended::Returned(_) | Ended::Unknown => return,
+                Ended::Throttled => kernel.sleep(Duration::from_secs(1)).await,
+                Ended::Failed(..) | Ended::TimedOut | Ended::Died => {
+                    failures += 1;
+                    kernel.sleep(Duration::from_mins(failures)).await;
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Functions for Runtime {
+    async fn call(&self, function: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError> {
+        let failed = |error_type: String, message: String| CallError::Failed {
+            error_type,
+            message,
+        };
+        match self.invoke(function, payload.to_vec()).await {
+            Ended::Returned(answer) => Ok(answer),
+            Ended::Failed(kind, words) => Err(failed(kind, words)),
+            Ended::TimedOut => Err(failed("Sandbox.Timedout".into(), "timed out".into())),
+            Ended::Died => Err(failed("Runtime.ExitError".into(), "exited".into())),
+            Ended::Throttled => Err(CallError::Unavailable("too many requests".into())),
+            Ended::Unknown => Err(CallError::Refused(format!("no function {}", function.0))),
+        }
+    }
+
+    async fn start(&self, function: FunctionName, payload: &[u8]) -> Result<(), CallError> {
+        if !self.state().functions.contains_key(&function) {
+            return Err(CallError::Refused(format!("no function {}", function.0)));
+        }
+        let name = format!("start {}", function.0);
+        let seen_to = self.clone().see_to(function, payload.to_vec());
+        self.0.kernel.spawn(&name, seen_to);
+        Ok(())
+    }
+}

@@ -1,0 +1,380 @@
+//! A stream, and the event source mappings that deliver it to functions.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use ports::{
+    FunctionName, Log, LogBatch, LogError, LogReader, LogRecord, Objects, Position, SequenceNumber,
+    memory::MemoryLog,
+};
+use source_mapping::{
+    Choice, DestinationRecord, Input, InvalidSettings, Invocation, Mapping, Millis, Outcome,
+    Output, Record, Settings, ShardId, State,
+};
+
+use crate::{Dice, Ended, Kernel, Runtime, TimerId};
+
+struct Source {
+    name: FunctionName,
+    mapping: Mapping,
+    /// When it is looked at though nothing happens.
+    wakes: Option<TimerId>,
+}
+
+struct Inner {
+    kernel: Kernel,
+    log: Arc<MemoryLog>,
+    runtime: Runtime,
+    failures: Arc<dyn Objects>,
+    sources: Mutex<Vec<Source>>,
+}
+
+/// A log that delivers itself: every mapping hears of what is appended, and invokes its function. Clones are the same stream.
+#[derive(Clone)]
+pub struct Stream(Arc<Inner>);
+
+/// What a mapping leaves open, chance decides, for prompt service more often than not.
+fn chance(dice: &Dice) -> impl FnMut(Choice, u64) -> u64 {
+    let dice = dice.clone();
+    move |choice, options| {
+        let prompt = matches!(
+            choice,
+            Choice::BackOff | Choice::HeldBack | Choice::Consolidate
+        );
+        if prompt && !dice.one_in(4) {
+            return 0;
+        }
+        match choice {
+            // Seconds, where the longest are minutes.
+            Choice::BackOff => dice.below(options.min(5_000)),
+            _ => dice.below(options),
+        }
+    }
+}
+
+fn millis(at: Timestamp) -> Millis {
+    Millis(u64::try_from(at.as_millisecond()).unwrap_or(0))
+}
+
+fn sequence(number: &SequenceNumber) -> Option<source_mapping::SequenceNumber> {
+    source_mapping::SequenceNumber::parse(&number.0)
+}
+
+impl Stream {
+    /// A stream of `log`, whose functions are those of `runtime`. What is given up is written to `failures`.
+    #[must_use]
+    pub fn new(
+        kernel: Kernel,
+        log: Arc<MemoryLog>,
+        runtime: Runtime,
+        failures: Arc<dyn Objects>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            kernel,
+            log,
+            runtime,
+            failures,
+            sources: Mutex::default(),
+        }))
+    }
+
+    fn sources(&self) -> MutexGuard<'_, Vec<Source>> {
+        let sources = self.0.sources.lock();
+        sources.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a function invoked with what is in the stream. To be called while the stream has no records.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSettings`] if AWS would refuse them.
+    pub fn map(&self, function: FunctionName, settings: Settings) -> Result<(), InvalidSettings> {
+        let mapping = Mapping::new(settings, millis(self.0.kernel.now()))?;
+        let place = {
+            let mut sources = self.sources();
+            sources.push(Source {
+                name: function,
+                mapping,
+                wakes: None,
+            });
+            sources.len() - 1
+        };
+        for shard in self.0.log.open_shards() {
+            self.take(place, Input::Opened(shard.as_str().into()));
+        }
+        self.take(place, Input::ChangeTakesEffect);
+        Ok(())
+    }
+
+    /// True if every mapping is done with every record.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let sources = self.sources();
+        sources
+            .iter()
+            .all(|source| source.mapping.is_settled() && source.mapping.out().next().is_none())
+    }
+
+    /// Names of those that are not done with every record.
+    #[must_use]
+    pub fn unsettled(&self) -> Vec<&'static str> {
+        let sources = self.sources();
+        let behind = sources.iter().filter(|source| !source.mapping.is_settled());
+        behind.map(|source| source.name.0).collect()
+    }
+
+    fn each(&self, input: &Input) {
+        let count = self.sources().len();
+        for place in 0..count {
+            self.take(place, input.clone());
+        }
+    }
+
+    /// A mapping takes an input, and what it does about it is done.
+    fn take(&self, place: usize, input: Input) {
+        let kernel = &self.0.kernel;
+        let now = millis(kernel.now());
+        let mut chooser = chance(kernel.dice());
+        let (name, outputs, events) = {
+            let mut sources = self.sources();
+            let Some(source) = sources.get_mut(place) else {
+                return;
+            };
+            let passed = source.mapping.step(Input::TimePassed(now), &mut chooser);
+            let taken = source.mapping.step(input, &mut chooser);
+            let mut outputs = vec![];
+            for step in [passed, taken] {
+                match step {
+                    Ok(step) => {
+                        for rule in step.rules {
+                            kernel.count("rule", rule.id());
+                        }
+                        outputs.extend(step.outputs);
+                    }
+                    Err(misuse) => kernel.note(format_args!("{}: {misuse}", source.name.0)),
+                }
+            }
+            let events: Vec<_> = outputs
+                .iter()
+                .map(|output| match output {
+                    Output::Invoke(invocation) => Some(source.mapping.event(invocation)),
+                    _ => None,
+                })
+                .collect();
+            (source.name, outputs, events)
+        };
+        for (output, event) in outputs.into_iter().zip(events) {
+            self.see_to(place, name, output, event);
+        }
+        self.set_alarm(place);
+    }
+
+    fn set_alarm(&self, place: usize) {
+        let kernel = &self.0.kernel;
+        let now = millis(kernel.now());
+        let mut sources = self.sources();
+        let Some(source) = sources.get_mut(place) else {
+            return;
+        };
+        if let Some(timer) = source.wakes.take() {
+            kernel.cancel(timer);
+        }
+        let Some(at) = source.mapping.wakes_at() else {
+            return;
+        };
+        // Something that is overdue waits for an input, not for time.
+        let pause = at.since(now).max(Duration::from_millis(1));
+        let own = self.clone();
+        source.wakes = Some(kernel.schedule(pause, move || {
+            let now = millis(own.0.kernel.now());
+            own.take(place, Input::TimePassed(now));
+        }));
+    }
+
+    fn see_to(&self, place: usize, name: FunctionName, output: Output, event: Option<String>) {
+        let kernel = &self.0.kernel;
+        match output {
+            Output::Invoke(invocation) => {
+                self.invoke(place, name, &invocation, event.unwrap_or_default());
+            }
+            Output::Sent(record) => self.send(name, &record),
+            Output::Expired { records, .. } => {
+                kernel.count("mapping", "expired");
+                kernel.note(format_args!("{}: {} expired", name.0, records.len()));
+            }
+            Output::Discarded {
+                records, condition, ..
+            } => {
+                kernel.count("mapping", "discarded");
+                let (count, why) = (records.len(), condition.as_str());
+                kernel.note(format_args!("{}: {count} discarded: {why}", name.0));
+            }
+            Output::GaveUp { shard, orphans } => {
+                kernel.count("mapping", "gave up a shard");
+                let count = orphans.len();
+                kernel.note(format_args!("{} gave up {shard}, {count} are out", name.0));
+            }
+            Output::Filtered { .. }
+            | Output::Skipped { .. }
+            | Output::Checkpointed { .. }
+            | Output::IteratorAge { .. } => {}
+        }
+    }
+
+    fn invoke(&self, place: usize, name: FunctionName, invocation: &Invocation, event: String) {
+        let kernel = &self.0.kernel;
+        let (count, again) = (invocation.records.len(), invocation.earlier);
+        let first = invocation.records.first();
+        let first = first.map_or("", |record| record.sequence.as_str());
+        // The end of a number tells one record from the next.
+        let first = first.get(first.len().saturating_sub(4)..).unwrap_or(first);
+        let shard = &invocation.shard;
+        kernel.note(format_args!(
+            "{} is given {count} records of {shard} from {first}, {again} times before",
+            name.0
+        ));
+        let (own, id) = (self.clone(), invocation.id);
+        let runtime = self.0.runtime.clone();
+        let label = format!("mapping of {}", name.0);
+        kernel.spawn(&label, async move {
+            let outcome = match runtime.invoke(name, event.into_bytes()).await {
+                Ended::Returned(answer) => Outcome::Returned(answer),
+                Ended::Failed(..) => Outcome::FunctionError,
+                Ended::TimedOut => Outcome::TimedOut,
+                Ended::Died => Outcome::Killed,
+                Ended::Throttled | Ended::Unknown => Outcome::Throttled,
+            };
+            own.take(
+                place,
+                Input::Finished {
+                    invocation: id,
+                    outcome,
+                },
+            );
+        });
+    }
+
+    /// Word of what is delivered no more, as an object of the bucket.
+    fn send(&self, name: FunctionName, record: &DestinationRecord) {
+        let kernel = &self.0.kernel;
+        let shard = &record.shard;
+        let key = format!(
+            "aws/lambda/{}/{shard}/{}-{}",
+            name.0,
+            record.timestamp.to_rfc3339(),
+            record.start_sequence_number
+        );
+        let (failures, text) = (self.0.failures.clone(), record.to_json());
+        kernel.note(format_args!("{}: {key}", name.0));
+        kernel.spawn("mapping", async move {
+            let put = failures.put(&key, text.as_bytes()).await;
+            debug_assert!(put.is_ok(), "{put:?}");
+        });
+    }
+
+    /// Whoever reads some shard for some mapping loses it to another, which may not know how far it was.
+    pub fn lose_a_lease(&self) {
+        let kernel = &self.0.kernel;
+        let count = u64::try_from(self.sources().len()).unwrap_or(0);
+        let place = usize::try_from(kernel.dice().below(count)).unwrap_or(0);
+        let shards = self.0.log.all_shards();
+        let Some(shard) = kernel.dice().pick(&shards) else {
+            return;
+        };
+        let input = Input::LeaseLost {
+            shard: shard.as_str().into(),
+            checkpoint_too: kernel.dice().one_in(2),
+        };
+        kernel.count("mapping", "lease lost");
+        self.take(place, input);
+    }
+
+    /// Splits some shard, or merges some two.
+    pub fn reshard(&self) {
+        let kernel = &self.0.kernel;
+        let (dice, log) = (kernel.dice(), &self.0.log);
+        let mut open = log.open_shards();
+        dice.shuffle(&mut open);
+        let id = |name: &String| ShardId::from(name.as_str());
+        match open.as_slice() {
+            [one, other, ..] if open.len() > 3 || dice.one_in(2) => {
+                if let Ok(child) = log.merge([one, other]) {
+                    kernel.count("mapping", "merge");
+                    kernel.note(format_args!("{one} and {other} become {child}"));
+                    self.each(&Input::Merged {
+                        parents: [id(one), id(other)],
+                        child: id(&child),
+                    });
+                }
+            }
+            [one, ..] => {
+                if let Ok(children) = log.split(one) {
+                    kernel.count("mapping", "split");
+                    let [left, right] = &children;
+                    kernel.note(format_args!("{one} becomes {left} and {right}"));
+                    self.each(&Input::Split {
+                        parent: id(one),
+                        children: [id(left), id(right)],
+                    });
+                }
+            }
+            [] => {}
+        }
+    }
+
+    /// True if every mapping reads.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        let sources = self.sources();
+        let mut states = sources.iter().map(|source| source.mapping.state());
+        states.all(|state| state == State::Enabled)
+    }
+
+    fn arrived(&self, record: &LogRecord) {
+        let Some(number) = sequence(&record.sequence) else {
+            return;
+        };
+        let told = Record {
+            sequence: number,
+            partition_key: record.partition_key.as_str().into(),
+            data: record.data.as_slice().into(),
+            arrived: millis(record.arrived),
+        };
+        self.each(&Input::Appended {
+            shard: record.shard.as_str().into(),
+            records: vec![told],
+        });
+    }
+}
+
+#[async_trait]
+impl Log for Stream {
+    async fn append(
+        &self,
+        partition_key: &str,
+        data: &[u8],
+        after: Option<&SequenceNumber>,
+    ) -> Result<SequenceNumber, LogError> {
+        let log = &self.0.log;
+        let number = log.append(partition_key, data, after).await?;
+        if let Some(record) = log.record(&number) {
+            self.arrived(&record);
+        }
+        Ok(number)
+    }
+}
+
+#[async_trait]
+impl LogReader for Stream {
+    async fn shards(&self) -> Result<Vec<String>, LogError> {
+        self.0.log.shards().await
+    }
+
+    async fn read(&self, shard: &str, from: &Position) -> Result<LogBatch, LogError> {
+        self.0.log.read(shard, from).await
+    }
+}

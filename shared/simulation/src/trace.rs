@@ -1,0 +1,59 @@
+//! What happened in a run, line by line.
+
+/// The lines of a run, or their digest alone.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    digest: u64,
+    lines: u64,
+    kept: Option<String>,
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self {
+            digest: 0xcbf2_9ce4_8422_2325,
+            lines: 0,
+            kept: None,
+        }
+    }
+}
+
+impl Trace {
+    /// A trace that keeps its lines. One that does not costs less.
+    #[must_use]
+    pub fn kept() -> Self {
+        Self {
+            kept: Some(String::new()),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn add(&mut self, line: &str) {
+        // FNV-1a: two runs that differ in a byte differ in this.
+        self.digest = line.bytes().fold(self.digest, |digest, byte| {
+            (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        self.lines += 1;
+        if let Some(kept) = &mut self.kept {
+            kept.push_str(line);
+        }
+    }
+
+    /// Equal for equal traces, and for hardly any others.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// How many lines there were.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// The lines; empty if they were not kept.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.kept.clone().unwrap_or_default()
+    }
+}

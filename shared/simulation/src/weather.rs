@@ -1,0 +1,120 @@
+//! Effects that take their time, and fail as chance has it.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+
+use crate::{Course, Fault, Kernel};
+
+/// How often each fault happens: once in so many effects; 0 is never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weather {
+    /// [`Fault::FailBefore`].
+    pub fail_before: u64,
+    /// [`Fault::FailAfter`].
+    pub fail_after: u64,
+    /// [`Fault::Twice`].
+    pub twice: u64,
+    /// [`Fault::Late`].
+    pub late: u64,
+    /// [`Fault::KillBefore`].
+    pub kill_before: u64,
+    /// [`Fault::KillAfter`].
+    pub kill_after: u64,
+    /// An effect takes seconds, up to twenty.
+    pub slow: u64,
+}
+
+impl Weather {
+    fn faults(&self) -> [(Fault, u64, &'static str); 6] {
+        [
+            (Fault::FailBefore, self.fail_before, "fails before"),
+            (Fault::FailAfter, self.fail_after, "fails after"),
+            (Fault::Twice, self.twice, "happens twice"),
+            (Fault::Late, self.late, "happens late"),
+            (Fault::KillBefore, self.kill_before, "kills before"),
+            (Fault::KillAfter, self.kill_after, "kills after"),
+        ]
+    }
+}
+
+/// What decides about effects in a [`Kernel`]'s world. Clones are under the same weather.
+#[derive(Clone)]
+pub struct Sky {
+    kernel: Kernel,
+    weather: Arc<Mutex<Weather>>,
+}
+
+impl Sky {
+    /// Under this weather.
+    #[must_use]
+    pub fn new(kernel: Kernel, weather: Weather) -> Self {
+        Self {
+            kernel,
+            weather: Arc::new(Mutex::new(weather)),
+        }
+    }
+
+    /// From now on the weather is this.
+    pub fn set(&self, weather: Weather) {
+        let own = self.weather.lock();
+        *own.unwrap_or_else(PoisonError::into_inner) = weather;
+    }
+
+    fn weather(&self) -> Weather {
+        let own = self.weather.lock();
+        *own.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Course for Sky {
+    async fn before(&self, what: &str) -> Option<Fault> {
+        let (dice, weather) = (self.kernel.dice(), self.weather());
+        let slow = dice.one_in(weather.slow);
+        let pause = if slow {
+            self.kernel.count("fault", "slow");
+            // Most are late, and some longer than an invocation may take.
+            dice.below(if dice.one_in(4) { 20_000 } else { 3_000 })
+        } else {
+            dice.below(8)
+        };
+        self.kernel.sleep(Duration::from_millis(pause)).await;
+        let mut faults = weather.faults().into_iter();
+        let found = faults.find(|(_, one_in, _)| dice.one_in(*one_in));
+        let deadly = |fault| matches!(fault, Fault::KillBefore | Fault::KillAfter);
+        let found = found.filter(|(fault, ..)| !deadly(*fault) || self.kernel.is_mortal());
+        let Some((fault, _, name)) = found else {
+            self.kernel.note(what);
+            return None;
+        };
+        self.kernel.count("fault", name);
+        self.kernel.note(format_args!("{what}: {name}"));
+        Some(fault)
+    }
+
+    async fn after(&self) {
+        let pause = self.kernel.dice().below(4);
+        self.kernel.sleep(Duration::from_millis(pause)).await;
+    }
+
+    async fn die(&self) {
+        self.kernel.die().await;
+    }
+
+    fn later(&self, work: BoxFuture<'static, ()>) {
+        let kernel = self.kernel.clone();
+        let dice = kernel.dice();
+        let pause = if dice.one_in(3) { 20_000 } else { 500 };
+        let pause = Duration::from_millis(dice.below(pause));
+        self.kernel.spawn("late", async move {
+            kernel.sleep(pause).await;
+            work.await;
+            kernel.note("what was late has happened");
+        });
+    }
+}

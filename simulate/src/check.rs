@@ -1,0 +1,417 @@
+//! What must hold, whatever happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use archive::Archive;
+use consumer::TABLE as PARKED;
+use event_store::{Stream, StreamReader, TABLE as STREAMS, verify};
+use events::{
+    Catalogue, Context, Event, IdReserva, Payload, SagaMode, StreamId, vuelos::EstadoReserva,
+};
+use futures::executor::block_on;
+use gds::inventory::{self, Vuelo};
+use jiff::civil::Date;
+use pagos::simulador::{self, Tipo};
+use participant::REACTIONS;
+use ports::{
+    Condition, Tables, Write,
+    memory::{self, MemoryTables},
+};
+use projections::{Generations, Projector, TABLE as VIEWS, views::analitica};
+use reserva_saga::{fact, saga_id};
+use saga_engine::{Estado, Saga, SagaId};
+use serde_json::Value;
+use vuelos::Reserva;
+
+use crate::{
+    clients::{Booking, Cancellation, id},
+    system::System,
+};
+
+/// How many seats of a flight are used; `None` where nobody can tell.
+type Held = BTreeMap<Vuelo, Option<i64>>;
+
+/// A reservation that there is.
+struct Found {
+    id: IdReserva,
+    history: Vec<(Event, Payload)>,
+}
+
+impl Found {
+    fn opening(&self) -> Option<&Event> {
+        self.history.first().map(|(event, _)| event)
+    }
+
+    fn saga(&self) -> Option<SagaId> {
+        self.opening().map(saga_id)
+    }
+}
+
+/// Every reservation, by its stream.
+fn reservations(system: &System) -> Result<Vec<Found>, String> {
+    let streams = system.tables.all(STREAMS);
+    let ids = streams.iter().filter_map(|(key, _)| {
+        let stream: StreamId = key.pk.parse().ok()?;
+        (stream.context == Context::Vuelos && key.sk == "stream").then_some(stream)
+    });
+    let read = |stream: StreamId| {
+        let history = block_on(system.reader().history(stream));
+        let history = history.map_err(|error| error.to_string())?;
+        Ok(Found {
+            id: stream.id,
+            history,
+        })
+    };
+    ids.map(read).collect()
+}
+
+fn load(system: &System, id: SagaId) -> Option<Saga> {
+    let stored = block_on(system.sagas().load(id)).ok()?;
+    stored.map(|stored| stored.saga)
+}
+
+/// The sagas that wait for a person, and can be told to go on.
+pub(crate) fn stuck(system: &System) -> Vec<SagaId> {
+    let found = reservations(system).unwrap_or_default();
+    let sagas = found.iter().filter_map(Found::saga);
+    let sagas = sagas.filter_map(|id| load(system, id));
+    let stuck =
+        sagas.filter(|saga| saga.estado == Estado::RequiereIntervencion && !saga.is_watched());
+    stuck.map(|saga| saga.id).collect()
+}
+
+/// Why the system is not at rest yet; `None` if it is.
+pub(crate) fn restless(system: &System) -> Option<String> {
+    if !system.stream.is_settled() {
+        return Some(format!("{:?} are behind", system.stream.unsettled()));
+    }
+    let reactions = system.tables.all(REACTIONS);
+    let waiting = reactions
+        .iter()
+        .find(|(key, _)| !key.sk.starts_with("oido#"));
+    if let Some((key, _)) = waiting {
+        return Some(format!("{} {} is put off", key.pk, key.sk));
+    }
+    for (key, item) in system.tables.all(STREAMS) {
+        let Ok(stream) = key.pk.parse::<StreamId>() else {
+            continue;
+        };
+        if Stream::from_item(stream, &item).is_ok_and(|read| read.pending().next().is_some()) {
+            return Some(format!("{stream} is not published"));
+        }
+    }
+    for found in reservations(system).unwrap_or_default() {
+        let saga = found.saga().and_then(|id| load(system, id));
+        // A state machine that gave up is told to go on by its own means.
+        let ended = saga.is_some_and(|saga| {
+            saga.estado.has_ended()
+                || (saga.is_watched() && saga.estado == Estado::RequiereIntervencion)
+        });
+        if !ended {
+            return Some(format!("the saga of {} has not ended", found.id));
+        }
+    }
+    if let Some((key, _)) = system.tables.all(PARKED).first() {
+        return Some(format!("{} {} is parked", key.pk, key.sk));
+    }
+    if !block_on(ports::Objects::list(&*system.failures, "", None, 1))
+        .is_ok_and(|left| left.is_empty())
+    {
+        return Some("a batch was given up".to_owned());
+    }
+    rebuilding(system)
+}
+
+/// A rebuild that is under way.
+fn rebuilding(system: &System) -> Option<String> {
+    let aliases = system.tables.all(VIEWS);
+    let mut aliases = aliases.iter().filter(|(key, _)| key.sk == "alias");
+    let busy = aliases.find(|(_, item)| item.contains_key("rebuild"));
+    busy.map(|(key, _)| format!("{} is being rebuilt", key.pk))
+}
+
+/// Looks at everything; what does not hold, in words.
+pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<String> {
+    let mut broken = vec![];
+    let found = match reservations(system) {
+        Ok(found) => found,
+        Err(error) => return vec![error],
+    };
+    check_accepted(bookings, &found, &mut broken);
+    let by_id: BTreeMap<IdReserva, &Booking> = bookings
+        .iter()
+        .flat_map(|booking| {
+            booking
+                .accepted()
+                .filter_map(id)
+                .map(move |id| (id, booking))
+        })
+        .collect();
+    let mut held = Held::new();
+    for one in &found {
+        check_one(system, one, by_id.get(&one.id).copied(), calm, &mut held)
+            .unwrap_or_else(|error| broken.push(format!("{}: {error}", one.id)));
+    }
+    let held = held.into_iter();
+    for (vuelo, count) in held.filter_map(|(vuelo, count)| Some((vuelo, count?))) {
+        match block_on(inventory::read(&*system.tables, &vuelo)) {
+            Ok(seats) if seats.held == count => {}
+            other => broken.push(format!("{vuelo:?}: {count} seats are used, not {other:?}")),
+        }
+    }
+    let verified = block_on(verify(
+        &*system.tables,
+        &*system.log,
+        &system.reader(),
+        None,
+    ));
+    match verified {
+        Ok(verified) => {
+            let differences = verified.differences.iter();
+            broken.extend(differences.map(|difference| format!("verify: {difference}")));
+        }
+        Err(error) => broken.push(format!("verify: {error}")),
+    }
+    check_archive(system).unwrap_or_else(|error| broken.push(error));
+    check_views(system).unwrap_or_else(|error| broken.push(error));
+    check_notices(system, &found, &mut broken);
+    broken
+}
+
+/// What was accepted is there, and who asked twice was told the same.
+fn check_accepted(bookings: &[Booking], found: &[Found], broken: &mut Vec<String>) {
+    let there: BTreeSet<IdReserva> = found.iter().map(|one| one.id).collect();
+    for booking in bookings {
+        for text in booking.accepted() {
+            if id(text).is_none_or(|id| !there.contains(&id)) {
+                broken.push(format!("{text} was accepted, and does not exist"));
+            }
+        }
+        let mut accepted = booking.answers.iter().filter(|answer| answer.status == 202);
+        let first = accepted.next();
+        let other = accepted.find(|answer| Some(*answer) != first);
+        if let Some(other) = other.filter(|_| booking.keyed) {
+            broken.push(format!("one key, two answers: {first:?} {other:?}"));
+        }
+    }
+}
+
+fn flight(found: &Found) -> Vec<Vuelo> {
+    let Some((_, Payload::ReservaCreada(made))) = found.history.first() else {
+        return vec![];
+    };
+    let itinerarios = made.itinerarios.iter();
+    let odos = itinerarios.flat_map(|itinerario| &itinerario.odos);
+    let legs = odos
+        .flat_map(|odo| &odo.segmentos)
+        .flat_map(|segmento| &segmento.legs);
+    legs.map(|leg| Vuelo {
+        origen: leg.origen.codigo.clone(),
+        destino: leg.destino.codigo.clone(),
+        fecha_salida: leg.fecha_salida,
+    })
+    .collect()
+}
+
+fn check_one(
+    system: &System,
+    found: &Found,
+    booking: Option<&Booking>,
+    calm: bool,
+    held: &mut Held,
+) -> Result<(), String> {
+    let opening = found.opening().ok_or("its stream is empty")?;
+    let saga = load(system, saga_id(opening)).ok_or("it has no saga")?;
+    for entry in &saga.log {
+        let line = format!("{:?}", entry.what);
+        let kind = line.split([' ', '{', '(']).next().unwrap_or_default();
+        system.kernel.count("saga", kind.to_owned());
+    }
+    system.kernel.count("ended", saga.estado.name());
+    system.kernel.count("mode", format!("{:?}", saga.conduct));
+    if saga.estado == Estado::RequiereIntervencion {
+        // Only what Step Functions gave up is left: its money and seats are for a person to see to.
+        for vuelo in flight(found) {
+            held.insert(vuelo, None);
+        }
+        return Ok(());
+    }
+    let stands = saga.estado == Estado::Completada;
+    let ledger = block_on(simulador::ledger(&*system.tables, &pagos::key(found.id)));
+    let ledger = ledger.map_err(|error| error.to_string())?;
+    let charges = ledger.iter().filter(|moved| moved.tipo == Tipo::Cargo);
+    if charges.count() > 1 {
+        return Err(format!("charged twice: {ledger:?}"));
+    }
+    let balance = simulador::balance(&ledger).normalize().to_string();
+    if balance != if stands { "119" } else { "0" } {
+        return Err(format!("{}, and {balance} is charged", saga.estado));
+    }
+    let estado = Reserva::fold(&found.history).estado();
+    let wanted = if stands {
+        EstadoReserva::Aprobada
+    } else {
+        EstadoReserva::Cancelada
+    };
+    if estado != Some(wanted) {
+        return Err(format!(
+            "{}, and the reservation is {estado:?}",
+            saga.estado
+        ));
+    }
+    for vuelo in flight(found) {
+        if let Some(count) = held.entry(vuelo).or_insert(Some(0)) {
+            *count += i64::from(stands);
+        }
+    }
+    let Some(booking) = booking else {
+        return Ok(());
+    };
+    if booking.mode != mode_of(opening) {
+        return Err(format!("{:?} was asked for", booking.mode));
+    }
+    if booking.cancellation == Cancellation::Accepted && stands {
+        return Err("its cancellation was accepted, and it stands".to_owned());
+    }
+    if stands && !booking.kind.can_stand() {
+        return Err(format!("{:?}, and it stands", booking.kind));
+    }
+    if calm
+        && !stands
+        && booking.kind.can_stand()
+        && booking.cancellation == Cancellation::Unasked
+        && !booking.shared
+    {
+        return Err(format!(
+            "nothing was wrong, and it does not stand: {:?}",
+            saga.reason
+        ));
+    }
+    let opened = saga.log.iter().any(|entry| {
+        let told = format!("{:?}", entry.what);
+        told.starts_with("Inicio")
+    });
+    if !opened || fact(opening).subject != saga.subject {
+        return Err("its saga is another's".to_owned());
+    }
+    Ok(())
+}
+
+fn mode_of(opening: &Event) -> SagaMode {
+    opening.sagamode
+}
+
+/// Every record of the log is in the archive, as it is.
+fn check_archive(system: &System) -> Result<(), String> {
+    let archive = Archive::new(system.archive.clone());
+    let mut archived = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = block_on(archive.page(after.as_deref(), 999));
+        let page = page.map_err(|error| error.to_string())?;
+        for record in page.records {
+            archived.insert(
+                (record.shard, record.sequence.0),
+                (record.partition_key, record.data),
+            );
+        }
+        if !page.more {
+            break;
+        }
+        after = page.last;
+    }
+    for record in system.log.records() {
+        let place = (record.shard, record.sequence.0);
+        match archived.get(&place) {
+            Some((key, data)) if *key == record.partition_key && *data == record.data => {}
+            other => return Err(format!("{place:?} is archived as {other:?}")),
+        }
+    }
+    Ok(())
+}
+
+/// Every view is what its events make of it.
+fn check_views(system: &System) -> Result<(), String> {
+    let (world, _) = memory::world(1);
+    let tables = std::sync::Arc::new(MemoryTables::new());
+    for (key, item) in system.tables.all(STREAMS) {
+        let put = Write::Put {
+            key,
+            item,
+            condition: Condition::Always,
+        };
+        block_on(tables.write(&put)).map_err(|error| error.to_string())?;
+    }
+    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+    let projector = Projector::new(
+        tables.clone(),
+        reader,
+        world.clone(),
+        projections::registry(),
+    );
+    let outcome = block_on(projector.consumer().consume(&system.log.records()));
+    if outcome.failed.is_some() || outcome.parked > 0 {
+        return Err(format!("the log cannot be folded: {outcome:?}"));
+    }
+    for view in projections::registry() {
+        let name = view.name();
+        let live = Generations::new(system.tables.clone(), system.world.clock.clone());
+        let live = block_on(live.live(name)).map_err(|error| error.to_string())?;
+        let fresh = Generations::new(tables.clone(), world.clock.clone());
+        let fresh = block_on(fresh.live(name)).map_err(|error| error.to_string())?;
+        let found = rows(&system.tables, &live.to_string());
+        let wanted = rows(&tables, &fresh.to_string());
+        for key in found.keys().chain(wanted.keys()) {
+            let (found, wanted) = (found.get(key), wanted.get(key));
+            if found != wanted {
+                return Err(format!(
+                    "the view {live} has for {key}:\n  {}\nand not\n  {}",
+                    text(found),
+                    text(wanted)
+                ));
+            }
+        }
+        let (from, to) = (Date::constant(2026, 1, 1), Date::constant(2026, 12, 31));
+        let counted = block_on(analitica::pivot(&*system.tables, &live, from, to));
+        let counts = block_on(analitica::pivot(&*tables, &fresh, from, to));
+        if counted != counts {
+            return Err(format!("{live} counts {counted:?}, not {counts:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn text(row: Option<&Value>) -> String {
+    row.map_or_else(|| "nothing".to_owned(), Value::to_string)
+}
+
+/// The rows of a generation, without what tells generations apart and how often they were written.
+fn rows(tables: &MemoryTables, generation: &str) -> BTreeMap<String, Value> {
+    let prefix = format!("{generation}#");
+    let rows = tables.all(VIEWS).into_iter().filter_map(|(key, mut item)| {
+        let of = key.pk.strip_prefix(&prefix).filter(|_| key.sk == "row")?;
+        item.remove("rev");
+        for partition in ["gsi1pk", "gsi2pk"] {
+            if let Some(Value::String(text)) = item.get_mut(partition) {
+                *text = text.replacen(&prefix, "", 1);
+            }
+        }
+        Some((of.to_owned(), Value::Object(item)))
+    });
+    rows.collect()
+}
+
+/// What is announced was announced.
+fn check_notices(system: &System, found: &[Found], broken: &mut Vec<String>) {
+    let published = system.topic.published();
+    let announced: BTreeSet<&str> = published.iter().map(|notice| notice.id.as_str()).collect();
+    for (event, _) in found.iter().flat_map(|one| &one.history) {
+        let told = ["ReservaAprobada", "ReservaCancelada"].contains(&event.kind.as_str());
+        if told && !announced.contains(event.id.to_string().as_str()) {
+            broken.push(format!(
+                "{} of {} was not announced",
+                event.kind, event.subject
+            ));
+        }
+    }
+}

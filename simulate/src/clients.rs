@@ -1,0 +1,471 @@
+//! Those who use the API, and what they were told.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use events::{IdReserva, SagaMode};
+use futures::future::join;
+use gds::inventory::{Vuelo, set_free};
+use jiff::{SignedDuration, Timestamp};
+use ports::FunctionName;
+use projections::REBUILDER;
+use serde_json::{Value, json};
+
+use crate::{
+    Scenario,
+    functions::{HTTP_COMMANDS, HTTP_QUERIES},
+    http::{self, Answer},
+    system::System,
+};
+
+/// How a reservation fares if nobody disturbs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It stands.
+    Good,
+    /// Its provider fails twice, and then charges.
+    Flaky,
+    /// Its card is declined.
+    Declined,
+    /// Its provider charges, and never says so.
+    Mute,
+    /// Its flight is full.
+    Full,
+}
+
+impl Kind {
+    const ODD: [Self; 4] = [Self::Flaky, Self::Declined, Self::Mute, Self::Full];
+
+    fn medio(self) -> &'static str {
+        use pagos::simulador::{INTERMITENTE, RECHAZADA, TIMEOUT, VISA};
+        match self {
+            Self::Good | Self::Full => VISA,
+            Self::Flaky => INTERMITENTE,
+            Self::Declined => RECHAZADA,
+            Self::Mute => TIMEOUT,
+        }
+    }
+
+    /// True if it can end as approved.
+    pub fn can_stand(self) -> bool {
+        matches!(self, Self::Good | Self::Flaky)
+    }
+}
+
+/// What its client wanted of a reservation later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancellation {
+    /// Nothing.
+    Unasked,
+    /// That it is cancelled; nobody knows what came of that.
+    Asked,
+    /// That it is cancelled, and was told that it will be.
+    Accepted,
+}
+
+/// A request for a reservation, and what its client was told.
+#[derive(Clone, Debug)]
+pub struct Booking {
+    pub kind: Kind,
+    pub mode: SagaMode,
+    pub vuelo: Vuelo,
+    /// Every answer that came, from whichever attempt.
+    pub answers: Vec<Answer>,
+    /// True if its attempts had one key, and so one identity.
+    pub keyed: bool,
+    pub cancellation: Cancellation,
+    /// True if others want the seats of its flight.
+    pub shared: bool,
+}
+
+impl Booking {
+    /// The reservations that its client was told of.
+    pub fn accepted(&self) -> impl Iterator<Item = &str> {
+        let accepted = self.answers.iter().filter(|answer| answer.status == 202);
+        accepted.filter_map(|answer| answer.field("id_reserva"))
+    }
+}
+
+/// What clients know, and what they complain of.
+#[derive(Clone, Default)]
+pub struct Memory(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+pub struct Known {
+    pub bookings: Vec<Booking>,
+    pub complaints: Vec<String>,
+    /// Clients that are still at it.
+    pub busy: usize,
+}
+
+impl Memory {
+    pub fn known(&self) -> MutexGuard<'_, Known> {
+        let known = self.0.lock();
+        known.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn complain(&self, complaint: String) {
+        self.known().complaints.push(complaint);
+    }
+}
+
+/// A client at work.
+#[derive(Clone)]
+struct Client {
+    system: System,
+    scenario: Scenario,
+    memory: Memory,
+    number: u64,
+}
+
+/// Sets the clients to work.
+pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
+    for number in 0..scenario.clients {
+        let client = Client {
+            system: system.clone(),
+            scenario: *scenario,
+            memory: memory.clone(),
+            number,
+        };
+        client.spawn(&format!("client {number}"), client.clone().work());
+    }
+    let dice = system.kernel.dice();
+    if dice.one_in(scenario.rebuild_one_in) {
+        let operator = Client {
+            system: system.clone(),
+            scenario: *scenario,
+            memory: memory.clone(),
+            number: scenario.clients,
+        };
+        operator.spawn("operator", operator.clone().rebuild());
+    }
+}
+
+/// What a client asks for.
+#[derive(Clone)]
+struct Wish {
+    kind: Kind,
+    mode: SagaMode,
+    vuelo: Vuelo,
+    key: Option<String>,
+    /// True if others want the seats of its flight.
+    shared: bool,
+}
+
+impl Wish {
+    fn body(&self) -> Value {
+        let departure = self.vuelo.fecha_salida;
+        let arrival = departure.saturating_add(SignedDuration::from_hours(5));
+        let leg = json!({
+            "fecha_salida": departure,
+            "fecha_llegada": arrival.unwrap_or(departure),
+            "origen": {"codigo": self.vuelo.origen}, "destino": {"codigo": self.vuelo.destino},
+        });
+        json!({
+            "itinerarios": [{"odos": [{"segmentos": [{"legs": [leg]}]}]}],
+            "pago": {
+                "monto": "100.00", "monto_vat": "19.00", "moneda": "USD",
+                "medio": self.kind.medio(),
+            },
+            "saga": self.mode,
+        })
+    }
+}
+
+/// A flight of its own for each number.
+fn vuelo(number: u64) -> Vuelo {
+    let first = Timestamp::from_second(1_790_000_000).unwrap_or_default();
+    let minutes = i64::try_from(number).unwrap_or(0);
+    let departure = first.saturating_add(SignedDuration::from_mins(minutes));
+    Vuelo {
+        origen: "BOG".into(),
+        destino: "JFK".into(),
+        fecha_salida: departure.unwrap_or(first),
+    }
+}
+
+impl Client {
+    fn below(&self, bound: u64) -> u64 {
+        self.system.kernel.dice().below(bound)
+    }
+
+    fn one_in(&self, times: u64) -> bool {
+        self.system.kernel.dice().one_in(times)
+    }
+
+    async fn pause(&self, milliseconds: u64) {
+        let pause = Duration::from_millis(self.below(milliseconds));
+        self.system.kernel.sleep(pause).await;
+    }
+
+    /// Starts a process that everybody waits for in the end.
+    fn spawn(&self, name: &str, work: impl Future<Output = ()> + Send + 'static) {
+        self.memory.known().busy += 1;
+        let memory = self.memory.clone();
+        self.system.kernel.spawn(name, async move {
+            work.await;
+            memory.known().busy -= 1;
+        });
+    }
+
+    async fn send(&self, to: FunctionName, event: &[u8]) -> Option<Answer> {
+        let answered = self.system.api.call(to, event).await;
+        answered.ok().map(|answer| Answer::read(&answer))
+    }
+
+    async fn work(self) {
+        for number in 0..self.scenario.bookings {
+            self.pause(20_000).await;
+            let wish = self.wish(number).await;
+            let known = &self.memory;
+            let place = {
+                let mut known = known.known();
+                known.bookings.push(Booking {
+                    kind: wish.kind,
+                    mode: wish.mode,
+                    vuelo: wish.vuelo.clone(),
+                    answers: vec![],
+                    keyed: wish.key.is_some(),
+                    cancellation: Cancellation::Unasked,
+                    shared: wish.shared,
+                });
+                known.bookings.len() - 1
+            };
+            let label = format!("client {}.{number}", self.number);
+            let client = self.clone();
+            self.spawn(&label, async move { client.book(place, &wish).await });
+        }
+    }
+
+    async fn wish(&self, number: u64) -> Wish {
+        let kind = if self.one_in(self.scenario.odd_one_in) {
+            let odd = self.system.kernel.dice().pick(&Kind::ODD);
+            odd.copied().unwrap_or(Kind::Good)
+        } else {
+            Kind::Good
+        };
+        let modes = self.system.kernel.dice().pick(self.scenario.modes);
+        let mode = modes.copied().unwrap_or_default();
+        // Flights that are wanted by many have two seats; the others are somebody's own.
+        let shared = self.one_in(self.scenario.shared_one_in) && kind == Kind::Good;
+        let own = 100 + self.number * 100 + number;
+        let vuelo = vuelo(if shared { self.below(2) } else { own });
+        if !shared {
+            let seats = u32::from(kind != Kind::Full);
+            let set = set_free(&*self.system.tables, &vuelo, seats).await;
+            debug_assert!(set.is_ok(), "{set:?}");
+        }
+        let key = (!self.one_in(4)).then(|| format!("clave-{}-{number}", self.number));
+        Wish {
+            kind,
+            mode,
+            vuelo,
+            key,
+            shared,
+        }
+    }
+
+    async fn book(self, place: usize, wish: &Wish) {
+        let repeats = wish.key.is_some() && self.one_in(self.scenario.repeat_one_in);
+        let id = if repeats && self.one_in(2) {
+            self.contradict(place, wish).await
+        } else if repeats {
+            let both = join(self.post(place, wish), self.post(place, wish)).await;
+            both.0.or(both.1)
+        } else {
+            self.post(place, wish).await
+        };
+        let Some(id) = id else {
+            return;
+        };
+        let reader = self.clone();
+        let watched = id.clone();
+        let label = format!("reader {}", self.number);
+        self.spawn(&label, async move { reader.watch(&watched).await });
+        if self.one_in(self.scenario.cancel_one_in) {
+            self.cancel(place, &id).await;
+        }
+    }
+
+    /// Posts until somebody answers; the reservation that was accepted.
+    async fn post(&self, place: usize, wish: &Wish) -> Option<String> {
+        let key = wish.key.as_deref();
+        let key = key.map(|key| ("idempotency-key", key));
+        let headers = key.as_slice();
+        let event = http::event("POST", "/vuelos/reserva", headers, Some(&wish.body()));
+        for _ in 0..8 {
+            if let Some(answer) = self.send(HTTP_COMMANDS, &event).await {
+                let status = answer.status;
+                if status == 202 {
+                    let id = answer.field("id_reserva").map(str::to_owned);
+                    let mut known = self.memory.known();
+                    if let Some(booking) = known.bookings.get_mut(place) {
+                        booking.answers.push(answer);
+                    }
+                    return id;
+                }
+                // What is refused for now may be asked for again.
+                if status != 503 {
+                    let complaint = format!("a good request was refused: {}", answer.text);
+                    self.memory.complain(complaint);
+                    return None;
+                }
+            }
+            self.pause(2_000).await;
+        }
+        None
+    }
+
+    /// Uses one key for two requests at once: one of them is refused.
+    async fn contradict(&self, place: usize, wish: &Wish) -> Option<String> {
+        let headers = wish.key.as_deref().map(|key| ("idempotency-key", key));
+        let headers = headers.as_slice();
+        let other = Wish {
+            vuelo: vuelo(10_000 + self.number),
+            // That flight is not full.
+            kind: if wish.kind == Kind::Full {
+                Kind::Good
+            } else {
+                wish.kind
+            },
+            ..wish.clone()
+        };
+        let events = [wish, &other]
+            .map(|wish| http::event("POST", "/vuelos/reserva", headers, Some(&wish.body())));
+        let [one, two] = &events;
+        let both = join(self.send(HTTP_COMMANDS, one), self.send(HTTP_COMMANDS, two)).await;
+        let answers = [&both.0, &both.1].map(|answer| answer.as_ref().map(|one| one.status));
+        if answers == [Some(202), Some(202)] {
+            let complaint = format!("one key, two requests, both accepted: {both:?}");
+            self.memory.complain(complaint);
+        }
+        if answers[1] == Some(202) {
+            // The other was first: it is what stands.
+            self.became(place, &other, both.1);
+            return None;
+        }
+        if answers[0] == Some(202) {
+            let id = both
+                .0
+                .as_ref()
+                .and_then(|answer| answer.field("id_reserva"));
+            let id = id.map(str::to_owned);
+            self.became(place, wish, both.0);
+            return id;
+        }
+        // Nobody knows which of them stands, if any.
+        None
+    }
+
+    fn became(&self, place: usize, wish: &Wish, answer: Option<Answer>) {
+        let mut known = self.memory.known();
+        if let Some(booking) = known.bookings.get_mut(place) {
+            (booking.vuelo, booking.kind) = (wish.vuelo.clone(), wish.kind);
+            booking.answers.extend(answer);
+        }
+    }
+
+    async fn cancel(&self, place: usize, id: &str) {
+        self.pause(if self.one_in(2) { 1_000 } else { 20_000 })
+            .await;
+        let path = format!("/vuelos/reserva/{id}/cancelacion");
+        let body = json!({"motivo": "cambio de planes"});
+        let event = http::event("POST", &path, &[], Some(&body));
+        for _ in 0..8 {
+            if let Some(booking) = self.memory.known().bookings.get_mut(place) {
+                booking.cancellation = Cancellation::Asked;
+            }
+            let Some(answer) = self.send(HTTP_COMMANDS, &event).await else {
+                self.pause(2_000).await;
+                continue;
+            };
+            match answer.status {
+                202 => {
+                    if let Some(booking) = self.memory.known().bookings.get_mut(place) {
+                        booking.cancellation = Cancellation::Accepted;
+                    }
+                    return;
+                }
+                // It is cancelled already, or its execution cannot be turned now.
+                409 => return,
+                503 => self.pause(2_000).await,
+                _ => {
+                    let complaint = format!("it cannot be cancelled: {}", answer.text);
+                    return self.memory.complain(complaint);
+                }
+            }
+        }
+    }
+
+    /// Looks at a reservation again and again: what was seen is not unseen.
+    async fn watch(&self, id: &str) {
+        const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
+        let event = http::event("GET", &format!("/vuelos/reserva/{id}"), &[], None);
+        let mut seen = 0;
+        let rounds = 4 + self.below(6);
+        for _ in 0..rounds {
+            self.pause(6_000).await;
+            let Some(answer) = self.send(HTTP_QUERIES, &event).await else {
+                continue;
+            };
+            if answer.status == 503 {
+                continue;
+            }
+            let estado = answer.field("estado").unwrap_or_default();
+            let rank = STATES.iter().position(|state| *state == estado);
+            match rank {
+                Some(rank) if rank >= seen => seen = rank,
+                Some(_) => {
+                    let before = STATES.get(seen).unwrap_or(&"");
+                    let complaint = format!("{id} went back from {before} to {estado}");
+                    self.memory.complain(complaint);
+                }
+                None => {
+                    let complaint = format!("{id} cannot be seen: {}", answer.text);
+                    self.memory.complain(complaint);
+                }
+            }
+        }
+    }
+
+    /// Has a view rebuilt, and sees to it that it is.
+    async fn rebuild(self) {
+        self.pause(40_000).await;
+        let view = if self.one_in(2) {
+            "reservas"
+        } else {
+            "analitica"
+        };
+        let order = json!({ "vista": view, "segundos": 20 }).to_string();
+        // Where the operator gives up, the timers go on.
+        for _ in 0..40 {
+            let answer = self.system.api.call(REBUILDER, order.as_bytes()).await;
+            let done: Value = answer
+                .ok()
+                .and_then(|answer| serde_json::from_slice(&answer).ok())
+                .unwrap_or_default();
+            if done.get("terminada") == Some(&Value::Bool(true)) {
+                self.system.kernel.count("operator", "rebuilt a view");
+                return;
+            }
+            let wait = done.get("esperar_segundos").and_then(Value::as_u64);
+            let wait = Duration::from_secs(wait.unwrap_or(1).max(1));
+            self.system.kernel.sleep(wait).await;
+        }
+    }
+}
+
+/// Seats of the flights that many want.
+pub async fn share_flights(system: &System) {
+    for number in 0..2 {
+        let set = set_free(&*system.tables, &vuelo(number), 2).await;
+        debug_assert!(set.is_ok(), "{set:?}");
+    }
+}
+
+/// The identity of a reservation, as text.
+pub fn id(text: &str) -> Option<IdReserva> {
+    text.parse().ok()
+}

@@ -1,0 +1,216 @@
+//! The system, wired over a world.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use event_store::StreamReader;
+use events::{Catalogue, Context};
+use jiff::SignedDuration;
+use notices::NOTIFIER;
+use ports::{
+    ExecutionError, Executions, FunctionName, Functions, HistoryEvent, Progress, World,
+    memory::{MemoryLog, MemoryObjects, MemoryTables, MemoryTopic},
+};
+use reserva_saga::{
+    ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, definitions, function_of,
+};
+use saga_engine::Sagas;
+use serde_json::{Value, json};
+use simulation::{Faults, Kernel, Runtime, Sky, Stream};
+use source_mapping::{Destination, Settings, StartingPosition};
+use states::MemoryExecutions;
+
+use crate::{
+    Planted, Scenario,
+    functions::{self, ARCHIVER, PROJECTOR, Ports, STACK, TIMERS},
+};
+
+/// Everything there is.
+#[derive(Clone)]
+pub struct System {
+    pub kernel: Kernel,
+    pub sky: Sky,
+    pub runtime: Runtime,
+    pub stream: Stream,
+    pub tables: Arc<MemoryTables>,
+    pub log: Arc<MemoryLog>,
+    pub archive: Arc<MemoryObjects>,
+    pub failures: Arc<MemoryObjects>,
+    pub topic: Arc<MemoryTopic>,
+    /// What functions stand on.
+    pub ports: Ports,
+    /// What clients call.
+    pub api: Arc<dyn Functions>,
+    /// The world of those who look on.
+    pub world: World,
+}
+
+/// Step Functions, which carries on by itself what is started.
+struct Carried {
+    inner: MemoryExecutions,
+    kernel: Kernel,
+}
+
+#[async_trait]
+impl Executions for Carried {
+    async fn start(&self, name: &str, input: &Value) -> Result<(), ExecutionError> {
+        let started = self.inner.start(name, input).await;
+        for process in self.inner.take_started() {
+            self.kernel.spawn("execution", process);
+        }
+        started
+    }
+
+    async fn progress(&self, name: &str) -> Result<Progress, ExecutionError> {
+        self.inner.progress(name).await
+    }
+
+    async fn history(&self, name: &str) -> Result<Option<Vec<HistoryEvent>>, ExecutionError> {
+        self.inner.history(name).await
+    }
+}
+
+/// The state machine that is deployed.
+static MACHINE: LazyLock<Value> = LazyLock::new(|| {
+    let file = include_str!("../../infra/saga-reserva.asl.json");
+    serde_json::from_str(file).unwrap_or_default()
+});
+
+/// The settings of a mapping, as `infra/template.yaml` has them.
+fn settings(name: FunctionName, partial_batch: bool) -> Result<Settings, String> {
+    let mut settings = Settings::new(StartingPosition::TrimHorizon);
+    settings.names.function_arn = format!(
+        "arn:aws:lambda:us-east-1:123456789012:function:{STACK}-{}",
+        name.0
+    );
+    settings.retention = Duration::from_hours(8_760);
+    settings.report_batch_item_failures = partial_batch;
+    settings.bisect_batch_on_function_error = true;
+    settings.maximum_retry_attempts = Some(20);
+    settings.on_failure = Some(Destination::S3);
+    settings.batch_size = 100;
+    if name == PROJECTOR || name == NOTIFIER {
+        settings.batch_size = 500;
+        settings.batching_window = Duration::from_secs(1);
+    }
+    if name == ARCHIVER {
+        settings.batch_size = 1_000;
+        settings.batching_window = Duration::from_mins(1);
+        settings.bisect_batch_on_function_error = false;
+        settings.maximum_retry_attempts = None;
+        settings.on_failure = None;
+    }
+    if Context::ALL.map(function_of).contains(&name) {
+        let choreographed = r#"{"data":{"sagamode":["coreografia"]}}"#;
+        settings = settings
+            .filter(choreographed)
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(settings)
+}
+
+impl System {
+    /// Puts it together. `partial_batch` is whether the runtime honours a partial batch response.
+    pub fn new(
+        kernel: &Kernel,
+        scenario: &Scenario,
+        partial_batch: bool,
+        planted: Option<Planted>,
+    ) -> Result<Self, String> {
+        let world = kernel.world(SignedDuration::ZERO);
+        let tables = Arc::new(MemoryTables::new());
+        let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
+        let archive = Arc::new(MemoryObjects::new());
+        let failures = Arc::new(MemoryObjects::new());
+        let topic = Arc::new(MemoryTopic::new());
+        let runtime = Runtime::new(kernel.clone());
+        let stream = Stream::new(
+            kernel.clone(),
+            log.clone(),
+            runtime.clone(),
+            failures.clone(),
+        );
+        let sky = Sky::new(kernel.clone(), scenario.weather);
+        let faults = Faults::by(Arc::new(sky.clone()));
+        let lambda: Arc<dyn Functions> = Arc::new(faults.functions(Arc::new(runtime.clone())));
+        let names = [
+            ("${ParticipantVuelos}", PARTICIPANT_VUELOS),
+            ("${ParticipantPagos}", PARTICIPANT_PAGOS),
+            ("${ParticipantGds}", PARTICIPANT_GDS),
+        ];
+        let names: BTreeMap<_, _> = names.map(|(name, of)| (name.to_owned(), of)).into();
+        let machine = MemoryExecutions::new(&MACHINE, names, lambda.clone(), world.clone());
+        let executions = Carried {
+            inner: machine.map_err(|error| error.to_string())?,
+            kernel: kernel.clone(),
+        };
+        let ports = Ports {
+            tables: Arc::new(faults.tables(tables.clone())),
+            log: Arc::new(faults.log(Arc::new(stream.clone()))),
+            reader: Arc::new(faults.reader(Arc::new(stream.clone()))),
+            functions: lambda.clone(),
+            topic: Arc::new(faults.topic(topic.clone())),
+            archive: Arc::new(faults.objects(archive.clone())),
+            failures: Arc::new(faults.objects(failures.clone())),
+            executions: Arc::new(faults.executions(Arc::new(executions))),
+            partial_batch,
+        };
+        let ports = match planted {
+            Some(planted) => planted.plant(ports, kernel.dice()),
+            None => ports,
+        };
+        functions::deploy(&runtime, &ports);
+        runtime.set_fate(scenario.fate);
+        let participants = Context::ALL.map(function_of);
+        let consumers = [PROJECTOR, ARCHIVER, NOTIFIER, ORCHESTRATOR];
+        for name in consumers.into_iter().chain(participants) {
+            let settings = settings(name, partial_batch)?;
+            stream
+                .map(name, settings)
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(Self {
+            kernel: kernel.clone(),
+            sky,
+            runtime,
+            stream,
+            tables,
+            log,
+            archive,
+            failures,
+            topic,
+            ports,
+            api: lambda,
+            world,
+        })
+    }
+
+    /// Reads streams, undisturbed.
+    pub fn reader(&self) -> StreamReader {
+        StreamReader::new(self.tables.clone(), Catalogue::current())
+    }
+
+    /// Reads sagas, undisturbed.
+    pub fn sagas(&self) -> Sagas {
+        Sagas::new(self.tables.clone(), definitions(), self.world.clone())
+    }
+
+    /// Runs the timers: each of their tasks, as the schedule does.
+    pub async fn tick(&self) {
+        for task in [
+            "barrido",
+            "estacionados",
+            "despertar",
+            "reacciones",
+            "reconstruir",
+        ] {
+            let payload = json!({ "tarea": task }).to_string();
+            // The schedule tries again by itself; what comes of it is in the trace.
+            let _ = self.runtime.start(TIMERS, payload.as_bytes()).await;
+        }
+    }
+}
