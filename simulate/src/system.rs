@@ -1,7 +1,6 @@
 //! The system, wired over a world.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -15,9 +14,7 @@ use ports::{
     ExecutionError, Executions, FunctionName, Functions, HistoryEvent, Progress, World,
     memory::{MemoryLog, MemoryObjects, MemoryTables, MemoryTopic},
 };
-use reserva_saga::{
-    ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, definitions, function_of,
-};
+use reserva_saga::{ORCHESTRATOR, definitions, function_of, placeholders};
 use saga_engine::Sagas;
 use serde_json::{Value, json};
 use simulation::{Faults, Kernel, Runtime, Sky, Stream};
@@ -137,13 +134,8 @@ impl System {
         let sky = Sky::new(kernel.clone(), scenario.weather);
         let faults = Faults::by(Arc::new(sky.clone()));
         let lambda: Arc<dyn Functions> = Arc::new(faults.functions(Arc::new(runtime.clone())));
-        let names = [
-            ("${ParticipantVuelos}", PARTICIPANT_VUELOS),
-            ("${ParticipantPagos}", PARTICIPANT_PAGOS),
-            ("${ParticipantGds}", PARTICIPANT_GDS),
-        ];
-        let names: BTreeMap<_, _> = names.map(|(name, of)| (name.to_owned(), of)).into();
-        let machine = MemoryExecutions::new(&MACHINE, names, lambda.clone(), world.clone());
+        let machine =
+            MemoryExecutions::new(&MACHINE, placeholders(), lambda.clone(), world.clone());
         let executions = Carried {
             inner: machine.map_err(|error| error.to_string())?,
             kernel: kernel.clone(),

@@ -16,7 +16,7 @@ use ports::{
 };
 use reserva_saga::{
     FunctionParticipants, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, definitions,
-    fact, saga_of, wire,
+    fact, placeholders, saga_of, wire,
 };
 use saga_engine::{Coordinator, Direction, Estado, Fact, SagaId, Sagas, execution_name};
 use serde::Serialize;
@@ -160,16 +160,10 @@ impl System {
 /// The machine that is deployed.
 fn executions(system: &System) -> Result<MemoryExecutions> {
     let machine = serde_json::from_str(MACHINE)?;
-    let names = [
-        ("${ParticipantVuelos}", PARTICIPANT_VUELOS),
-        ("${ParticipantPagos}", PARTICIPANT_PAGOS),
-        ("${ParticipantGds}", PARTICIPANT_GDS),
-    ];
-    let names = names.map(|(name, function)| (name.to_owned(), function));
     let (functions, world) = (system.functions.clone(), system.world.clone());
     Ok(MemoryExecutions::new(
         &machine,
-        names.into(),
+        placeholders(),
         functions,
         world,
     )?)

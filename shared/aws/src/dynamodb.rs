@@ -17,6 +17,8 @@ use ports::{
 };
 use serde_json::{Map, Number, Value};
 
+use crate::error::sorted;
+
 /// `DynamoDB`'s limit on one `BatchGetItem`.
 const BATCH: usize = 100;
 /// How often keys that a `BatchGetItem` left out are asked for again.
@@ -103,16 +105,17 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    let refused = matches!(
-        error.code(),
-        Some("ValidationException" | "ResourceNotFoundException" | "AccessDeniedException")
-    ) || matches!(error, SdkError::ConstructionFailure(_));
-    let text = DisplayErrorContext(error).to_string();
-    if refused {
-        TableError::Refused(text)
-    } else {
-        TableError::Unavailable(text)
-    }
+    const REFUSALS: &[&str] = &[
+        "ValidationException",
+        "ResourceNotFoundException",
+        "AccessDeniedException",
+    ];
+    sorted(
+        error,
+        REFUSALS,
+        TableError::Refused,
+        TableError::Unavailable,
+    )
 }
 
 fn attribute(value: &Value) -> AttributeValue {

@@ -5,13 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_kinesis::{
     Client,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     primitives::Blob,
     types::ShardIteratorType::{self, AfterSequenceNumber, Latest, TrimHorizon},
 };
 use ports::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
 
-use crate::time::timestamp;
+use crate::{error::sorted, time::timestamp};
 
 /// How often a read is tried again, beyond what the SDK does by itself.
 const READ_ATTEMPTS: u32 = 10;
@@ -39,21 +39,13 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    let refused = matches!(
-        error.code(),
-        Some(
-            "ResourceNotFoundException"
-                | "ValidationException"
-                | "InvalidArgumentException"
-                | "AccessDeniedException"
-        )
-    );
-    let text = DisplayErrorContext(error).to_string();
-    if refused {
-        LogError::Refused(text)
-    } else {
-        LogError::Unavailable(text)
-    }
+    const REFUSALS: &[&str] = &[
+        "ResourceNotFoundException",
+        "ValidationException",
+        "InvalidArgumentException",
+        "AccessDeniedException",
+    ];
+    sorted(error, REFUSALS, LogError::Refused, LogError::Unavailable)
 }
 
 #[async_trait]

@@ -6,13 +6,15 @@ use async_trait::async_trait;
 use aws_sdk_lambda::{
     Client, Config,
     config::{retry::RetryConfig, timeout::TimeoutConfig},
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::invoke::InvokeOutput,
     primitives::Blob,
     types::InvocationType,
 };
 use ports::{CallError, FunctionName, Functions};
 use serde::Deserialize;
+
+use crate::error::sorted;
 
 /// How long an answer is waited for: longer than a participant may run, so that it is not given up while it still works.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -64,23 +66,15 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    let refused = matches!(
-        error.code(),
-        Some(
-            "ResourceNotFoundException"
-                | "AccessDeniedException"
-                | "InvalidParameterValueException"
-                | "InvalidRequestContentException"
-                | "RequestTooLargeException"
-                | "UnsupportedMediaTypeException"
-        )
-    );
-    let text = DisplayErrorContext(error).to_string();
-    if refused {
-        CallError::Refused(text)
-    } else {
-        CallError::Unavailable(text)
-    }
+    const REFUSALS: &[&str] = &[
+        "ResourceNotFoundException",
+        "AccessDeniedException",
+        "InvalidParameterValueException",
+        "InvalidRequestContentException",
+        "RequestTooLargeException",
+        "UnsupportedMediaTypeException",
+    ];
+    sorted(error, REFUSALS, CallError::Refused, CallError::Unavailable)
 }
 
 /// What stands in place of the answer when a function fails. A function that ran out of time or died may tell no type.

@@ -4,6 +4,7 @@
 
 mod config;
 mod dynamodb;
+mod error;
 mod kinesis;
 mod lambda;
 mod s3;

@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 use aws_sdk_s3::{
     Client, Config,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
 };
 use ports::{ObjectError, Objects};
+
+use crate::error::sorted;
 
 /// A bucket.
 pub struct S3Objects {
@@ -36,16 +38,13 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    let refused = matches!(
-        error.code(),
-        Some("NoSuchBucket" | "AccessDenied" | "InvalidArgument")
-    );
-    let text = DisplayErrorContext(error).to_string();
-    if refused {
-        ObjectError::Refused(text)
-    } else {
-        ObjectError::Unavailable(text)
-    }
+    const REFUSALS: &[&str] = &["NoSuchBucket", "AccessDenied", "InvalidArgument"];
+    sorted(
+        error,
+        REFUSALS,
+        ObjectError::Refused,
+        ObjectError::Unavailable,
+    )
 }
 
 #[async_trait]

@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use aws_sdk_sfn::{
     Client,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::describe_execution::DescribeExecutionOutput,
     types::{ExecutionStatus, HistoryEvent as Event, HistoryEventType as Type},
 };
 use ports::{Ending, ExecutionError, Executions, Happened, HistoryEvent, Progress};
 use serde_json::Value;
 
-use crate::time::timestamp;
+use crate::{error::sorted, time::timestamp};
 
 /// Step Functions' limit on the events of one page.
 const PAGE: i32 = 1000;
@@ -48,25 +48,22 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    let refused = matches!(
-        error.code(),
-        Some(
-            "StateMachineDoesNotExist"
-                | "StateMachineDeleting"
-                | "InvalidArn"
-                | "InvalidName"
-                | "InvalidExecutionInput"
-                | "ValidationException"
-                | "AccessDeniedException"
-                | "KmsAccessDeniedException"
-        )
-    );
-    let text = DisplayErrorContext(error).to_string();
-    if refused {
-        ExecutionError::Refused(text)
-    } else {
-        ExecutionError::Unavailable(text)
-    }
+    const REFUSALS: &[&str] = &[
+        "StateMachineDoesNotExist",
+        "StateMachineDeleting",
+        "InvalidArn",
+        "InvalidName",
+        "InvalidExecutionInput",
+        "ValidationException",
+        "AccessDeniedException",
+        "KmsAccessDeniedException",
+    ];
+    sorted(
+        error,
+        REFUSALS,
+        ExecutionError::Refused,
+        ExecutionError::Unavailable,
+    )
 }
 
 /// `None` if the answer is that there is no such execution.

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use aws_sdk_sns::{
     Client,
-    error::{BuildError, DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::publish_batch::PublishBatchOutput,
     types::{BatchResultErrorEntry, MessageAttributeValue, PublishBatchRequestEntry},
 };
 use ports::{Notice, Topic, TopicError};
+
+use crate::error::sorted;
 
 /// SNS's limit on the messages of one request.
 const BATCH: usize = 10;
@@ -120,24 +122,21 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    let refused = matches!(
-        error.code(),
-        Some(
-            "NotFound"
-                | "AuthorizationError"
-                | "AccessDenied"
-                | "InvalidParameter"
-                | "ParameterValueInvalid"
-                | "ValidationException"
-                | "BatchRequestTooLong"
-        )
-    );
-    let text = DisplayErrorContext(error).to_string();
-    if refused {
-        TopicError::Refused(text)
-    } else {
-        TopicError::Unavailable(text)
-    }
+    const REFUSALS: &[&str] = &[
+        "NotFound",
+        "AuthorizationError",
+        "AccessDenied",
+        "InvalidParameter",
+        "ParameterValueInvalid",
+        "ValidationException",
+        "BatchRequestTooLong",
+    ];
+    sorted(
+        error,
+        REFUSALS,
+        TopicError::Refused,
+        TopicError::Unavailable,
+    )
 }
 
 #[async_trait]

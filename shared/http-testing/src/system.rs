@@ -23,8 +23,7 @@ use ports::{
 };
 use projections::Projector;
 use reserva_saga::{
-    FunctionParticipants, ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS,
-    definitions, fact, function_of, saga_id, wire,
+    FunctionParticipants, ORCHESTRATOR, definitions, fact, function_of, placeholders, saga_id, wire,
 };
 use saga_engine::{Coordinator, Estado, Request, Requested, Saga, SagaId, Sagas};
 use serde_json::{Value, json};
@@ -63,13 +62,7 @@ pub struct System {
 fn executions(functions: Arc<MemoryFunctions>, world: &World) -> MemoryExecutions {
     let machine = include_str!("../../../infra/saga-reserva.asl.json");
     let machine = serde_json::from_str(machine).unwrap();
-    let names = [
-        ("${ParticipantVuelos}", PARTICIPANT_VUELOS),
-        ("${ParticipantPagos}", PARTICIPANT_PAGOS),
-        ("${ParticipantGds}", PARTICIPANT_GDS),
-    ];
-    let names = names.map(|(name, function)| (name.to_owned(), function));
-    MemoryExecutions::new(&machine, names.into(), functions, world.clone()).unwrap()
+    MemoryExecutions::new(&machine, placeholders(), functions, world.clone()).unwrap()
 }
 
 impl Default for System {

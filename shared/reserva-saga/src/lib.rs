@@ -19,7 +19,7 @@ mod orchestrator;
 mod participants;
 
 pub use definition::{VENCIDA, current, definitions};
-pub use machine::{as_it_went, state_machine, wire};
+pub use machine::{as_it_went, placeholders, state_machine, wire};
 pub use messages::{answer, command, fact, saga_id, saga_of};
 pub use orchestrator::{ORCHESTRATOR, nudge, wake_up};
 pub use participants::{

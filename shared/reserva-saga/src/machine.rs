@@ -1,12 +1,14 @@
 //! The saga as a state machine: what its states send and are told.
 
+use std::collections::BTreeMap;
+
 use events::{Context, Reply, SagaMode};
-use ports::{ExecutionError, Executions};
+use ports::{ExecutionError, Executions, FunctionName};
 use saga_engine::{Ask, Conduct, Definition, Heard, Saga, Wire, executed, execution_name};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{answer, definitions};
+use crate::{answer, definitions, function_of};
 
 /// The state machine of the saga, in Amazon States Language: `infra/saga-reserva.asl.json`. Functions are placeholders that the
 /// template fills in, as `${ParticipantPagos}`.
@@ -57,6 +59,13 @@ pub async fn as_it_went(
         histories.push(history);
     }
     Ok(executed(definition, &saga, &histories, &wire()))
+}
+
+/// What the tasks of the state machine name the participants by, and the functions that the template fills in.
+#[must_use]
+pub fn placeholders() -> BTreeMap<String, FunctionName> {
+    let named = |context: Context| (placeholder(context.name()), function_of(context));
+    Context::ALL.map(named).into()
 }
 
 fn placeholder(participant: &str) -> String {

@@ -23,10 +23,7 @@ use ports::{
     Clock, Executions, LogReader, LogRecord, Position, Progress, Tables, World,
     memory::{self, ManualClock, MemoryLog, MemoryTables, SeededRandomness},
 };
-use reserva_saga::{
-    PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, as_it_went, current, definitions, fact,
-    saga_id, wire,
-};
+use reserva_saga::{as_it_went, current, definitions, fact, placeholders, saga_id, wire};
 use saga_engine::{
     Conduct, Coordinator, Direction, Estado, Fact, Requested, Rules, Saga, SagaId, Sagas, Stored,
     command_id, execution_name, transition,
@@ -196,13 +193,7 @@ pub fn vuelo(flight: &str) -> inventory::Vuelo {
 }
 
 fn executions(machine: &Value, lambda: Arc<Lambda>, world: World) -> MemoryExecutions {
-    let functions = [
-        ("${ParticipantVuelos}", PARTICIPANT_VUELOS),
-        ("${ParticipantPagos}", PARTICIPANT_PAGOS),
-        ("${ParticipantGds}", PARTICIPANT_GDS),
-    ];
-    let functions = functions.map(|(name, function)| (name.to_owned(), function));
-    MemoryExecutions::new(machine, functions.into(), lambda, world).unwrap()
+    MemoryExecutions::new(machine, placeholders(), lambda, world).unwrap()
 }
 
 /// Something that the orchestrator does with events, and how.

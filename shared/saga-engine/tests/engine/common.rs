@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use saga_engine::{
-    Call, Compensation, Conduct, Definition, Expiry, Fact, Mapping, Retry, SagaId, Step,
+    Answer, Call, Compensation, Conduct, Definition, Expiry, Fact, Mapping, Retry, SagaId, Step,
+    Wire,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -91,5 +92,23 @@ pub fn fact(kind: &str, version: u32) -> Fact {
         time: at(0),
         trace: Some("trace".into()),
         data: json!({"amount": 5, "other": "kept out"}),
+    }
+}
+
+/// Participants whose payloads hold as little as can be. Text is the kind of an event, and anything else a refusal.
+pub fn wire() -> Wire {
+    Wire {
+        function: str::to_owned,
+        request: |ask| json!({ "kind": ask.kind }),
+        event_type: "type",
+        event_id: "id",
+        event_data: "data",
+        answer_of: |heard| json!({"type": heard.evento, "id": heard.id_evento}),
+        answer: |payload| {
+            Some(match payload.as_str() {
+                Some(kind) => Answer::Events(vec![fact(kind, 1)]),
+                None => Answer::Rejected("no".into()),
+            })
+        },
     }
 }

@@ -3,32 +3,13 @@
 use jiff::Timestamp;
 use ports::{Ending, Happened, HistoryEvent};
 use saga_engine::{
-    Answer, Conduct, Direction, Entry, Estado, Fact, Input, Saga, What, Wire, executed, start,
-    transition,
+    Conduct, Direction, Entry, Estado, Fact, Input, Saga, What, executed, start, transition,
 };
 use serde_json::{Value, json};
 
-use crate::common::{ID, at, definition, fact};
+use crate::common::{ID, at, definition, fact, wire};
 
 use Direction::{Deshacer, Hacer};
-
-/// Answers are the name of an event, or null where the command was refused.
-fn wire() -> Wire {
-    Wire {
-        function: str::to_owned,
-        request: |ask| json!({ "kind": ask.kind }),
-        event_type: "type",
-        event_id: "id",
-        event_data: "data",
-        answer_of: |heard| json!({ "type": heard.evento }),
-        answer: |payload| {
-            Some(match payload.as_str() {
-                Some(kind) => Answer::Events(vec![fact(kind, 1)]),
-                None => Answer::Rejected("no".into()),
-            })
-        },
-    }
-}
 
 fn step(saga: &Saga, input: &Input) -> Saga {
     transition(&definition(), saga, input, at(100)).0

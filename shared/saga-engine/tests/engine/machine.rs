@@ -15,12 +15,12 @@ use ports::{
 use proptest::prelude::*;
 use saga_engine::{
     Answer, Conduct, Coordinator, Definitions, Direction, Dispatch, Estado, Fact, Input, NoAnswer,
-    Participants, Request, Requested, Saga, Sagas, What, Wire, execution_name, start, transition,
+    Participants, Request, Requested, Saga, Sagas, What, execution_name, start, transition,
 };
 use serde_json::{Value, json};
 use simulation::{Fault, Faults};
 
-use crate::common::{ID, at, definition, fact};
+use crate::common::{ID, at, definition, fact, wire};
 
 use Direction::{Deshacer, Hacer};
 
@@ -455,18 +455,6 @@ impl Executions for Machine {
 
     async fn history(&self, _: &str) -> Result<Option<Vec<HistoryEvent>>, ExecutionError> {
         Ok(None)
-    }
-}
-
-fn wire() -> Wire {
-    Wire {
-        function: str::to_owned,
-        request: |ask| json!({ "kind": ask.kind }),
-        event_type: "type",
-        event_id: "id",
-        event_data: "data",
-        answer_of: |heard| json!({"type": heard.evento, "id": heard.id_evento}),
-        answer: |_| None,
     }
 }
 
