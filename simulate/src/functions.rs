@@ -186,8 +186,8 @@ fn orchestrator(ports: Ports) -> Function {
         let participants = Arc::new(FunctionParticipants(functions));
         orchestrator::App {
             coordinator: Coordinator::new(sagas, participants).with_machine(executions, wire()),
-            reader: StreamReader::new(tables.clone(), catalogue.clone()),
             parking: Parking::new(tables, world.clock.clone(), &catalogue),
+            catalogue,
             partial_batch,
             world,
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use consumer::{Consumer, Parking};
-use event_store::StreamReader;
+use events::Catalogue;
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use lambda_kit::kinesis::{self, RetryBatch};
@@ -57,8 +57,8 @@ pub enum Done {
 pub struct App {
     /// Runs sagas.
     pub coordinator: Coordinator,
-    /// Knows what can be decoded.
-    pub reader: StreamReader,
+    /// What can be decoded.
+    pub catalogue: Catalogue,
     /// Where bad records go.
     pub parking: Parking,
     /// Time.
@@ -82,7 +82,7 @@ impl App {
             Invocation::Batch(event) => {
                 let consumer = Consumer {
                     name: CONSUMER,
-                    reader: &self.reader,
+                    catalogue: &self.catalogue,
                     parking: &self.parking,
                     handler: &batch::Observer {
                         app: self,

@@ -12,7 +12,6 @@ use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use consumer::{Parked, Parking, Reason};
-use event_store::StreamReader;
 use events::{Catalogue, Context, IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::System;
@@ -49,8 +48,8 @@ impl Fixture {
         let participants = Arc::new(FunctionParticipants(system.functions.clone()));
         let app = App {
             coordinator: Coordinator::new(sagas, participants),
-            reader: StreamReader::new(tables.clone(), catalogue.clone()),
             parking: Parking::new(tables, world.clock.clone(), &catalogue),
+            catalogue,
             partial_batch,
             world,
         };

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use event_store::StreamReader;
-use events::{DecodeError, Event, IdReserva, Payload};
+use events::{Catalogue, DecodeError, Event, IdReserva, Payload};
 use ports::{LogRecord, SequenceNumber, TableError};
 
 use crate::{Parked, Parking, Reason, Redriven, Trouble};
@@ -62,8 +61,8 @@ pub struct Outcome {
 pub struct Consumer<'a> {
     /// Its name, under which records are parked.
     pub name: &'a str,
-    /// Reads streams, and knows what can be decoded.
-    pub reader: &'a StreamReader,
+    /// What can be decoded.
+    pub catalogue: &'a Catalogue,
     /// Where bad records go.
     pub parking: &'a Parking,
     /// What to do with the good ones.
@@ -80,7 +79,7 @@ impl Consumer<'_> {
         let mut groups: BTreeMap<IdReserva, Group> = BTreeMap::new();
         let mut stops = vec![];
         for (place, record) in records.iter().enumerate() {
-            match Event::decode(&record.data, self.reader.catalogue()) {
+            match Event::decode(&record.data, self.catalogue) {
                 Ok((event, payload)) => {
                     let subject = event.subject;
                     let group = groups.entry(subject).or_insert_with(|| Group {
@@ -133,7 +132,7 @@ impl Consumer<'_> {
         let Some(record) = self.parking.record(parked).await? else {
             return Ok(Redriven::StillParked("it has no bytes".into()));
         };
-        let (event, payload) = match Event::decode(&record.data, self.reader.catalogue()) {
+        let (event, payload) = match Event::decode(&record.data, self.catalogue) {
             Ok(decoded) => decoded,
             Err(error) => return Ok(Redriven::StillParked(error.to_string())),
         };

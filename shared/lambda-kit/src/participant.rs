@@ -164,7 +164,7 @@ impl App {
     ) -> Result<Answer, InvocationError> {
         let consumer = Consumer {
             name: function_of(self.reactor.context).0,
-            reader: self.reactor.participant.store.reader(),
+            catalogue: self.reactor.participant.store.reader().catalogue(),
             parking: &self.parking,
             handler: &self.reactor.handler(until),
         };

@@ -21,7 +21,6 @@ use consumer::{
     Consumer, Group, Handler, Parked, Parking, Reason, Redrive, Redriven, Redriver, Redriving,
     Stop, Trouble,
 };
-use event_store::StreamReader;
 use events::{Catalogue, IdReserva};
 use futures::{FutureExt, executor::block_on};
 use lambda_kit::{RemoteConsumer, kinesis};
@@ -110,13 +109,12 @@ impl Bench {
 
     fn deploy_with(&self, heard: Arc<dyn Handler>, catalogue: &Catalogue, partial_batch: bool) {
         let (catalogue, parking) = (catalogue.clone(), self.parking(catalogue));
-        let reader = StreamReader::new(self.tables.clone(), catalogue);
         self.functions.deploy(FUNCTION, move |payload| {
-            let (reader, parking, heard) = (reader.clone(), parking.clone(), heard.clone());
+            let (catalogue, parking, heard) = (catalogue.clone(), parking.clone(), heard.clone());
             async move {
                 let consumer = Consumer {
                     name: FUNCTION.0,
-                    reader: &reader,
+                    catalogue: &catalogue,
                     parking: &parking,
                     handler: &*heard,
                 };

@@ -10,7 +10,6 @@ use std::{
 
 use async_trait::async_trait;
 use consumer::{Consumer, Group, Handler, Incoming, Parking, Reason, Stop, Trouble};
-use event_store::StreamReader;
 use events::{Catalogue, IdReserva, Moment, Payload, vuelos::EstadoReserva};
 use futures::{StreamExt, stream};
 use jiff::SignedDuration;
@@ -34,7 +33,7 @@ pub struct Announcer {
     tables: Arc<dyn Tables>,
     topic: Arc<dyn Topic>,
     clock: Arc<dyn Clock>,
-    reader: StreamReader,
+    catalogue: Catalogue,
     parking: Parking,
 }
 
@@ -55,7 +54,7 @@ impl Announcer {
     ) -> Self {
         Self {
             parking: Parking::new(tables.clone(), clock.clone(), &catalogue),
-            reader: StreamReader::new(tables.clone(), catalogue),
+            catalogue,
             tables,
             topic,
             clock,
@@ -67,7 +66,7 @@ impl Announcer {
     pub fn consumer(&self) -> Consumer<'_> {
         Consumer {
             name: NOTIFIER.0,
-            reader: &self.reader,
+            catalogue: &self.catalogue,
             parking: &self.parking,
             handler: self,
         }

@@ -61,7 +61,7 @@ impl Projector {
     pub fn consumer(&self) -> Consumer<'_> {
         Consumer {
             name: CONSUMER,
-            reader: &self.reader,
+            catalogue: self.reader.catalogue(),
             parking: &self.parking,
             handler: self,
         }

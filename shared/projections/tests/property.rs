@@ -160,7 +160,7 @@ fn invocation(
         };
         let consumer = Consumer {
             name: "projector",
-            reader: &reader,
+            catalogue: reader.catalogue(),
             parking: &parking,
             handler,
         };

@@ -463,7 +463,7 @@ impl Sim {
             };
             let consumer = Consumer {
                 name: "sim",
-                reader: &reader,
+                catalogue: reader.catalogue(),
                 parking: &parking,
                 handler,
             };
