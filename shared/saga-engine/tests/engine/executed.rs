@@ -5,7 +5,7 @@ use ports::{Ending, Happened, HistoryEvent};
 use saga_engine::{
     Conduct, Direction, Entry, Estado, Fact, Input, Saga, What, executed, start, transition,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::common::{ID, at, definition, fact, wire};
 
