@@ -146,11 +146,11 @@ impl Report {
         );
         row(
             &format!(
-                "table calls of a batch: {} events of {} reservations",
+                "table calls of a batch, for all views: {} events of {} reservations",
                 calls.batch_events, calls.batch_reservations
             ),
             format!("{} reads, {} writes", calls.batch_reads, calls.batch_writes),
-            format!("aim ≤ {} writes", calls.batch_reservations),
+            format!("aim ≤ {} writes a view", calls.batch_reservations),
         );
         let (ours, peer) = (self.peers.p50(peers::OURS), self.peers.p50(peers::PEER));
         row(
@@ -284,7 +284,7 @@ impl Report {
         let _ = writeln!(
             text,
             "\n### Calls\n\nA command that opens a stream makes {} calls, one on an existing stream {}. A batch of {} events of {} \
-             reservations costs the view {} reads and {} writes (a read of many keys counts once; DynamoDB takes 100 a call).",
+             reservations costs the views {} reads and {} writes, all of them together (a read of many keys counts once; DynamoDB takes 100 a call).",
             calls.opening,
             calls.existing,
             calls.batch_events,

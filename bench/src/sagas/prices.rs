@@ -71,6 +71,8 @@ pub struct Costs {
     pub ours: Bill,
     pub standard: Bill,
     pub express: Bill,
+    /// What is in both for the orchestrator, which starts executions and watches them.
+    pub watching: Bill,
     pub common: Bill,
 }
 
@@ -84,6 +86,7 @@ pub fn costs(calls: &SagaCalls, machine: &SagaCalls, durations: Durations) -> Co
         ),
         standard: standard(machine, durations),
         express: express(machine, durations),
+        watching: watching(machine, durations),
         common: common(calls, durations),
     }
 }
@@ -153,15 +156,19 @@ fn driving(calls: &SagaCalls, time: f64) -> Bill {
     }
 }
 
+fn watching(machine: &SagaCalls, durations: Durations) -> Bill {
+    driving(machine, durations.idle * number(machine.batches))
+}
+
 /// The execution, and the orchestrator that starts and watches it.
 fn by_machine(
     execution: impl IntoIterator<Item = Line>,
     machine: &SagaCalls,
     durations: Durations,
 ) -> Bill {
-    let watching = driving(machine, durations.idle * number(machine.batches));
+    let watching = watching(machine, durations).lines;
     Bill {
-        lines: execution.into_iter().chain(watching.lines).collect(),
+        lines: execution.into_iter().chain(watching).collect(),
     }
 }
 

@@ -47,9 +47,10 @@ impl Sagas {
                 "driving a million approved sagas, AWS list prices",
                 format!("${:.2}", costs.ours.total()),
                 format!(
-                    "Step Functions Standard ${:.2}, Express ${:.2}",
+                    "Step Functions Standard ${:.2}, Express ${:.2}; ${:.2} of each is to watch it",
                     costs.standard.total(),
-                    costs.express.total()
+                    costs.express.total(),
+                    costs.watching.total()
                 ),
             ),
         ];
@@ -168,22 +169,18 @@ impl Sagas {
         bill(text, standard, &costs.standard);
         bill(text, express, &costs.express);
         bill(text, "under all three", &costs.common);
-        let (ours, least) = (costs.ours.total(), costs.express.total());
-        let verdict = if least < ours {
-            format!(
-                "For a short saga **Express is the cheapest**, {:.0} times cheaper than ours: ",
-                ratio(ours, least)
-            )
-        } else {
-            "Ours is the cheapest: ".to_owned()
-        };
+        let (ours, watching) = (costs.ours.total(), costs.watching.total());
+        let alone = costs.express.total() - watching;
         let _ = writeln!(
             text,
-            "\n{verdict}ours writes its log to a table, and those writes are {:.0} % of its price. What Express has not: it may run an \
+            "\nStep Functions is not moved by the event log: the orchestrator starts executions and watches them, so that a saga is listed and told; \
+             that is ${watching:.2} of their sums. By itself an execution of Express is ${alone:.2}: for a short saga that nobody asks about, **Express \
+             is the cheapest**, {:.0} times cheaper than ours, which writes its log to a table; those writes are {:.0} % of its price. What Express \
+             has not: it may run an \
              execution more than once (asynchronous) or not to its end (synchronous), ends after five minutes at the latest, does not tell two \
              starts under one name apart, and has no history to ask for; a log of it is CloudWatch's, and is paid for by itself. Standard \
-             has all of that, at {:.0} times our price. Neither is moved by the event log: the orchestrator starts them and watches, so that \
-             a saga is listed and can be cancelled; that is in their sums.",
+             has all of that, at {:.0} times our price.",
+            ratio(ours, alone),
             100.0 * share_of(&costs.ours, "write units"),
             ratio(costs.standard.total(), ours)
         );
