@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ports::{
     FunctionName, Log, LogBatch, LogError, LogReader, LogRecord, Objects, Position, SequenceNumber,
     memory::MemoryLog,
@@ -323,6 +323,18 @@ impl Stream {
                 }
             }
             [] => {}
+        }
+    }
+
+    /// Forgets what is older than the stream keeps. Mappings know by themselves, from their settings.
+    pub fn trim(&self, retention: Duration) {
+        let kernel = &self.0.kernel;
+        let retention = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
+        let kept_since = kernel.now().saturating_sub(retention);
+        let trimmed = self.0.log.trim(kept_since.unwrap_or(Timestamp::MIN));
+        if trimmed > 0 {
+            kernel.count("stream", "forgot records");
+            kernel.note(format_args!("the stream forgets {trimmed} records"));
         }
     }
 
