@@ -109,7 +109,9 @@ pub async fn append(system: &System) {
     system.poisons.lock().push(poison.clone());
     system.kernel.count("log", "poison");
     system.kernel.note("poison is appended to the log");
-    let appended = system.stream.append(&beside.partition_key, &poison.data, None);
+    let appended = system
+        .stream
+        .append(&beside.partition_key, &poison.data, None);
     let appended = appended.await;
     debug_assert!(appended.is_ok(), "{appended:?}");
 }
