@@ -168,11 +168,13 @@ fn outlast(system: &System, scenario: &Scenario, memory: &Memory) -> Result<(), 
     kernel.run_until(kernel.elapsed() + 30 * 60_000);
     kernel.note("the night begins");
     system.night.store(true, Ordering::SeqCst);
+    system.stream.slow_down(true);
     for _ in 0..=scenario.retention {
         kernel.run_until(kernel.elapsed() + 60 * 60_000);
         system.stream.trim(system.retention);
     }
     system.night.store(false, Ordering::SeqCst);
+    system.stream.slow_down(false);
     kernel.note("the night is over");
     if is_down {
         let projector = functions::of(PROJECTOR, &system.ports, &system.builds.newest);

@@ -450,6 +450,8 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "transactions in conflict, some of whose conditions fail too; bursts of throttling at every kind of call",
         conflict_one_in: 6,
         bursts_one_in: 8,
+        shared_one_in: 2,
+        clients: 5,
         ..BUSY
     },
     Scenario {

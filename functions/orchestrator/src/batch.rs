@@ -32,10 +32,11 @@ impl Observer<'_> {
             let is_watched = facts
                 .iter()
                 .any(|fact| fact.conduct != Conduct::Orquestacion);
-            let observed = observed.or_else(|trouble| match is_watched {
-                true => Err(trouble),
-                false => passed_by(id, trouble),
-            });
+            let observed = if is_watched {
+                observed
+            } else {
+                observed.or_else(|trouble| passed_by(id, trouble))
+            };
             if let Err(trouble) = observed {
                 return Err(Stop {
                     place: group.events.first().map_or(0, |first| first.place),
