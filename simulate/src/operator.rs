@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use consumer::{Parked, Reason, Redrive, Redriver};
+use consumer::{Parked, Redrive, Redriver};
 use futures::executor::block_on;
 use jiff::SignedDuration;
 use lambda_kit::RemoteConsumer;
@@ -126,7 +126,7 @@ async fn see_to_parked(system: &System) -> Result<(), TableError> {
                 .kernel
                 .count("operator", "discarded what nobody can read");
             parking.discard(parked, "no es un evento").await?;
-        } else if parked.reason == Reason::Undelivered && waited > PATIENCE {
+        } else if waited > PATIENCE && !parking.is_due(parked) {
             system.kernel.count("operator", "redrove a record");
             redriver.redrive(parked).await?;
         }

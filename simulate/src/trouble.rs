@@ -202,8 +202,13 @@ impl Trouble {
         };
         let reservations = check::openings(&self.system);
         let one = dice.pick(&reservations).filter(|_| dice.one_in(2));
-        // An execution does not ask again for what was refused, as docs/motores-de-saga.md tells.
-        let refuses = one.is_some_and(|opening| opening.sagamode != SagaMode::StepFunctions);
+        // An execution does not ask again for what was refused, as docs/motores-de-saga.md tells, and a choreography takes it for
+        // an answer that its deadline is refused.
+        let refuses = one.is_some_and(|opening| match opening.sagamode {
+            SagaMode::Orquestacion => true,
+            SagaMode::Coreografia => command != "CancelarReserva",
+            SagaMode::StepFunctions => false,
+        });
         let modes: &[_] = if refuses {
             &Modo::ALL
         } else {
