@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use archive::Archive;
 use consumer::TABLE as PARKED;
-use event_store::{Stream, StreamReader, TABLE as STREAMS, verify};
+use event_store::{Beyond, Difference, Readings, Stream, StreamReader, TABLE as STREAMS, verify};
 use events::{
     Catalogue, Context, Event, IdReserva, Payload, SagaMode, StreamId, vuelos::EstadoReserva,
 };
 use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
-use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use pagos::simulador::{self, Tipo};
 use participant::REACTIONS;
 use ports::{
-    Condition, Tables, Write,
+    Condition, LogRecord, Tables, Write,
     memory::{self, MemoryTables},
 };
 use projections::{Generations, Projector, TABLE as VIEWS, views::analitica};
@@ -25,11 +25,12 @@ use vuelos::Reserva;
 
 use crate::{
     clients::{Booking, Cancellation, id},
+    poison::{self, Poison},
     system::System,
 };
 
-/// How many seats of a flight are used; `None` where nobody can tell.
-type Held = BTreeMap<Vuelo, Option<i64>>;
+/// How many seats of a flight are used.
+type Held = BTreeMap<Vuelo, i64>;
 
 /// A reservation that there is.
 struct Found {
@@ -70,14 +71,20 @@ fn load(system: &System, id: SagaId) -> Option<Saga> {
     stored.map(|stored| stored.saga)
 }
 
-/// The sagas that wait for a person, and can be told to go on.
-pub(crate) fn stuck(system: &System) -> Vec<SagaId> {
+/// The events that reservations begin with.
+pub(crate) fn openings(system: &System) -> Vec<Event> {
+    let found = reservations(system).unwrap_or_default();
+    found.iter().filter_map(Found::opening).cloned().collect()
+}
+
+/// The sagas that wait for a person.
+pub(crate) fn stuck(system: &System) -> Vec<Saga> {
     let found = reservations(system).unwrap_or_default();
     let sagas = found.iter().filter_map(Found::saga);
     let sagas = sagas.filter_map(|id| load(system, id));
-    let stuck =
-        sagas.filter(|saga| saga.estado == Estado::RequiereIntervencion && !saga.is_watched());
-    stuck.map(|saga| saga.id).collect()
+    sagas
+        .filter(|saga| saga.estado == Estado::RequiereIntervencion)
+        .collect()
 }
 
 /// Why the system is not at rest yet; `None` if it is.
@@ -102,17 +109,12 @@ pub(crate) fn restless(system: &System) -> Option<String> {
     }
     for found in reservations(system).unwrap_or_default() {
         let saga = found.saga().and_then(|id| load(system, id));
-        // A state machine that gave up is told to go on by its own means.
-        let ended = saga.is_some_and(|saga| {
-            saga.estado.has_ended()
-                || (saga.is_watched() && saga.estado == Estado::RequiereIntervencion)
-        });
-        if !ended {
+        if !saga.is_some_and(|saga| saga.estado.has_ended()) {
             return Some(format!("the saga of {} has not ended", found.id));
         }
     }
-    if let Some((key, _)) = system.tables.all(PARKED).first() {
-        return Some(format!("{} {} is parked", key.pk, key.sk));
+    if let Some(parked) = waiting_to_be_handled(system) {
+        return Some(format!("{parked} is parked"));
     }
     if !block_on(ports::Objects::list(&*system.failures, "", None, 1))
         .is_ok_and(|left| left.is_empty())
@@ -120,6 +122,26 @@ pub(crate) fn restless(system: &System) -> Option<String> {
         return Some("a batch was given up".to_owned());
     }
     rebuilding(system)
+}
+
+/// What is parked, and nobody has decided about.
+fn waiting_to_be_handled(system: &System) -> Option<String> {
+    let all = system.tables.all(PARKED);
+    let discarded: BTreeSet<String> = all
+        .iter()
+        .filter(|(_, item)| item.contains_key("discarded"))
+        // Its bytes lie beside it.
+        .flat_map(|(key, _)| {
+            let pieces = format!("{}#pieces#{}", key.pk, key.sk);
+            [format!("{} {}", key.pk, key.sk), pieces]
+        })
+        .collect();
+    let mut waiting = all
+        .iter()
+        .map(|(key, _)| (format!("{} {}", key.pk, key.sk), &key.pk));
+    waiting
+        .find(|(place, owner)| !discarded.contains(place) && !discarded.contains(*owner))
+        .map(|(place, _)| place)
 }
 
 /// A rebuild that is under way.
@@ -138,6 +160,7 @@ pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<St
         Err(error) => return vec![error],
     };
     check_accepted(bookings, &found, &mut broken);
+    check_large(system, bookings, &found, &mut broken);
     let by_id: BTreeMap<IdReserva, &Booking> = bookings
         .iter()
         .flat_map(|booking| {
@@ -152,28 +175,20 @@ pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<St
         check_one(system, one, by_id.get(&one.id).copied(), calm, &mut held)
             .unwrap_or_else(|error| broken.push(format!("{}: {error}", one.id)));
     }
-    let held = held.into_iter();
-    for (vuelo, count) in held.filter_map(|(vuelo, count)| Some((vuelo, count?))) {
+    for (vuelo, count) in held {
         match block_on(inventory::read(&*system.tables, &vuelo)) {
             Ok(seats) if seats.held == count => {}
             other => broken.push(format!("{vuelo:?}: {count} seats are used, not {other:?}")),
         }
     }
-    let verified = block_on(verify(
-        &*system.tables,
-        &*system.log,
-        &system.reader(),
-        None,
-    ));
-    match verified {
-        Ok(verified) => {
-            let differences = verified.differences.iter();
-            broken.extend(differences.map(|difference| format!("verify: {difference}")));
+    match records(system) {
+        Ok(records) => {
+            check_log(system, &records, &mut broken);
+            check_views(system, &records).unwrap_or_else(|error| broken.push(error));
         }
-        Err(error) => broken.push(format!("verify: {error}")),
+        Err(error) => broken.push(error),
     }
-    check_archive(system).unwrap_or_else(|error| broken.push(error));
-    check_views(system).unwrap_or_else(|error| broken.push(error));
+    poison::check(system, &mut broken);
     check_notices(system, &found, &mut broken);
     broken
 }
@@ -192,6 +207,32 @@ fn check_accepted(bookings: &[Booking], found: &[Found], broken: &mut Vec<String
         let other = accepted.find(|answer| Some(*answer) != first);
         if let Some(other) = other.filter(|_| booking.keyed) {
             broken.push(format!("one key, two answers: {first:?} {other:?}"));
+        }
+    }
+}
+
+/// What is as large as it may be is accepted, and what is larger leaves nothing behind.
+fn check_large(system: &System, bookings: &[Booking], found: &[Found], broken: &mut Vec<String>) {
+    /// As large as an event that opens a stream may be, with its envelope.
+    const LIMIT: usize = 34 * 1024;
+    for large in bookings.iter().filter_map(|booking| booking.large.as_ref()) {
+        let is_its = |one: &&Found| {
+            one.opening().is_some_and(|opening| {
+                opening.data.get("id_cliente").and_then(Value::as_str) == Some(&large.id_cliente)
+            })
+        };
+        let its = found.iter().find(is_its);
+        let size = its
+            .and_then(Found::opening)
+            .and_then(|opening| opening.encode().ok());
+        match (large.refused, size) {
+            (true, Some(_)) => broken.push(format!("{large:?} was refused, and exists")),
+            (false, Some(text)) if text.len() > LIMIT => {
+                broken.push(format!("{large:?} was accepted, with {} bytes", text.len()));
+            }
+            (true, None) => system.kernel.count("large", "refused"),
+            (false, Some(_)) => system.kernel.count("large", "accepted"),
+            (false, None) => {}
         }
     }
 }
@@ -229,13 +270,6 @@ fn check_one(
     }
     system.kernel.count("ended", saga.estado.name());
     system.kernel.count("mode", format!("{:?}", saga.conduct));
-    if saga.estado == Estado::RequiereIntervencion {
-        // Only what Step Functions gave up is left: its money and seats are for a person to see to.
-        for vuelo in flight(found) {
-            held.insert(vuelo, None);
-        }
-        return Ok(());
-    }
     let stands = saga.estado == Estado::Completada;
     let ledger = block_on(simulador::ledger(&*system.tables, &pagos::key(found.id)));
     let ledger = ledger.map_err(|error| error.to_string())?;
@@ -260,9 +294,7 @@ fn check_one(
         ));
     }
     for vuelo in flight(found) {
-        if let Some(count) = held.entry(vuelo).or_insert(Some(0)) {
-            *count += i64::from(stands);
-        }
+        *held.entry(vuelo).or_default() += i64::from(stands);
     }
     let Some(booking) = booking else {
         return Ok(());
@@ -301,19 +333,20 @@ fn mode_of(opening: &Event) -> SagaMode {
     opening.sagamode
 }
 
-/// Every record of the log is in the archive, as it is.
-fn check_archive(system: &System) -> Result<(), String> {
+/// Every record that there ever was: what is archived, and what of the log is not.
+///
+/// # Errors
+///
+/// Words on a record that is archived otherwise than it is.
+fn records(system: &System) -> Result<Vec<LogRecord>, String> {
     let archive = Archive::new(system.archive.clone());
-    let mut archived = BTreeMap::new();
+    let mut all = BTreeMap::new();
     let mut after = None;
     loop {
         let page = block_on(archive.page(after.as_deref(), 999));
         let page = page.map_err(|error| error.to_string())?;
         for record in page.records {
-            archived.insert(
-                (record.shard, record.sequence.0),
-                (record.partition_key, record.data),
-            );
+            all.insert((record.shard.clone(), record.sequence.0.clone()), record);
         }
         if !page.more {
             break;
@@ -321,17 +354,51 @@ fn check_archive(system: &System) -> Result<(), String> {
         after = page.last;
     }
     for record in system.log.records() {
-        let place = (record.shard, record.sequence.0);
-        match archived.get(&place) {
-            Some((key, data)) if *key == record.partition_key && *data == record.data => {}
+        let place = (record.shard.clone(), record.sequence.0.clone());
+        match all.get(&place) {
+            Some(archived)
+                if archived.partition_key == record.partition_key
+                    && archived.data == record.data => {}
             other => return Err(format!("{place:?} is archived as {other:?}")),
         }
     }
-    Ok(())
+    Ok(all.into_values().collect())
+}
+
+/// Streams, log and archive tell the same; what nobody committed is what nobody can read.
+fn check_log(system: &System, archived: &[LogRecord], broken: &mut Vec<String>) {
+    let mut archive = Readings::default();
+    archive.add(archived);
+    let kept_since = system
+        .kernel
+        .now()
+        .saturating_sub(SignedDuration::try_from(system.retention).unwrap_or(SignedDuration::MAX));
+    // What is as old as that may have come later to the log.
+    let kept_since = kept_since.and_then(|since| since.checked_add(SignedDuration::from_hours(1)));
+    let beyond = Beyond {
+        kept_since: kept_since.unwrap_or(Timestamp::MIN).into(),
+        archive,
+    };
+    let (tables, reader) = (&*system.tables, system.reader());
+    let verified = match block_on(verify(tables, &*system.log, &reader, Some(beyond))) {
+        Ok(verified) => verified,
+        Err(error) => return broken.push(format!("verify: {error}")),
+    };
+    let claimed: BTreeSet<StreamId> = system
+        .poisons
+        .all()
+        .iter()
+        .filter_map(Poison::claims)
+        .collect();
+    let differences = verified.differences.iter();
+    let unexpected = differences.filter(|difference| {
+        !(matches!(difference, Difference::Unknown(..)) && claimed.contains(&difference.stream()))
+    });
+    broken.extend(unexpected.map(|difference| format!("verify: {difference}")));
 }
 
 /// Every view is what its events make of it.
-fn check_views(system: &System) -> Result<(), String> {
+fn check_views(system: &System, records: &[LogRecord]) -> Result<(), String> {
     let (world, _) = memory::world(1);
     let tables = std::sync::Arc::new(MemoryTables::new());
     for (key, item) in system.tables.all(STREAMS) {
@@ -349,8 +416,11 @@ fn check_views(system: &System) -> Result<(), String> {
         world.clone(),
         projections::registry(),
     );
-    let outcome = block_on(projector.consumer().consume(&system.log.records()));
-    if outcome.failed.is_some() || outcome.parked > 0 {
+    let outcome = block_on(projector.consumer().consume(records));
+    let poisons = records
+        .iter()
+        .filter(|record| system.poisons.has(&record.data));
+    if outcome.failed.is_some() || outcome.parked != poisons.count() {
         return Err(format!("the log cannot be folded: {outcome:?}"));
     }
     for view in projections::registry() {

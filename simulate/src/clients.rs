@@ -78,6 +78,19 @@ pub struct Booking {
     pub cancellation: Cancellation,
     /// True if others want the seats of its flight.
     pub shared: bool,
+    /// What became of one that is about as large as it may be.
+    pub large: Option<Large>,
+}
+
+/// A request about as large as one may be.
+#[derive(Clone, Debug)]
+pub struct Large {
+    /// The client that it names.
+    pub id_cliente: String,
+    /// The bytes of its body.
+    pub bytes: usize,
+    /// True if it was refused as too large.
+    pub refused: bool,
 }
 
 impl Booking {
@@ -94,6 +107,8 @@ pub struct Memory(Arc<Mutex<Known>>);
 
 #[derive(Default)]
 pub struct Known {
+    /// How many clients there have been.
+    clients: u64,
     pub bookings: Vec<Booking>,
     pub complaints: Vec<String>,
     /// Clients that are still at it.
@@ -122,7 +137,12 @@ struct Client {
 
 /// Sets the clients to work.
 pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
-    for number in 0..scenario.clients {
+    let first = {
+        let mut known = memory.known();
+        known.clients += scenario.clients;
+        known.clients - scenario.clients
+    };
+    for number in first..first + scenario.clients {
         let client = Client {
             system: system.clone(),
             scenario: *scenario,
@@ -139,8 +159,24 @@ pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
             memory: memory.clone(),
             number: scenario.clients,
         };
-        operator.spawn("operator", operator.clone().rebuild());
+        let view = if dice.one_in(2) {
+            "reservas"
+        } else {
+            "analitica"
+        };
+        operator.spawn("operator", operator.clone().rebuild(view));
     }
+}
+
+/// Has an operator rebuild a view.
+pub fn rebuild(system: &System, scenario: &Scenario, memory: &Memory, view: &'static str) {
+    let operator = Client {
+        system: system.clone(),
+        scenario: *scenario,
+        memory: memory.clone(),
+        number: scenario.clients,
+    };
+    operator.spawn("operator", operator.clone().rebuild(view));
 }
 
 /// What a client asks for.
@@ -152,24 +188,61 @@ struct Wish {
     key: Option<String>,
     /// True if others want the seats of its flight.
     shared: bool,
+    /// The name of its airports, where it is about as large as it may be.
+    large: Option<String>,
 }
 
 impl Wish {
     fn body(&self) -> Value {
-        let departure = self.vuelo.fecha_salida;
-        let arrival = departure.saturating_add(SignedDuration::from_hours(5));
-        let leg = json!({
-            "fecha_salida": departure,
-            "fecha_llegada": arrival.unwrap_or(departure),
-            "origen": {"codigo": self.vuelo.origen}, "destino": {"codigo": self.vuelo.destino},
+        let pago = json!({
+            "monto": "100.00", "monto_vat": "19.00", "moneda": "USD",
+            "medio": self.kind.medio(),
+        });
+        let Some(name) = &self.large else {
+            let legs = [self.leg(0, None)];
+            return json!({
+                "itinerarios": [{"odos": [{"segmentos": [{"legs": legs}]}]}],
+                "pago": pago,
+                "saga": self.mode,
+            });
+        };
+        let odos = (0..5).map(|odo| {
+            let legs = (0..10).map(|leg| self.leg(10 * odo + leg, Some(name)));
+            json!({"segmentos": [{"legs": legs.collect::<Vec<_>>()}]})
         });
         json!({
-            "itinerarios": [{"odos": [{"segmentos": [{"legs": [leg]}]}]}],
-            "pago": {
-                "monto": "100.00", "monto_vat": "19.00", "moneda": "USD",
-                "medio": self.kind.medio(),
-            },
+            "itinerarios": [{"odos": odos.collect::<Vec<_>>()}],
+            "pago": pago,
             "saga": self.mode,
+            "id_cliente": self.id_cliente(),
+        })
+    }
+
+    /// A client of its own, as one can tell reservations by.
+    fn id_cliente(&self) -> String {
+        let minute = self.vuelo.fecha_salida.as_second() / 60;
+        format!("cliente-{minute}")
+    }
+
+    /// There and back, every six hours.
+    fn leg(&self, number: i64, name: Option<&str>) -> Value {
+        let hours = |hours| {
+            let departure = self.vuelo.fecha_salida;
+            let later = departure.saturating_add(SignedDuration::from_hours(hours));
+            later.unwrap_or(departure)
+        };
+        let airport = |code: &str| match name {
+            Some(name) => json!({"codigo": code, "nombre": name}),
+            None => json!({"codigo": code}),
+        };
+        let mut ends = [&self.vuelo.origen, &self.vuelo.destino];
+        if number % 2 == 1 {
+            ends.reverse();
+        }
+        let [from, to] = ends.map(|code| airport(code));
+        json!({
+            "fecha_salida": hours(6 * number), "fecha_llegada": hours(6 * number + 5),
+            "origen": from, "destino": to,
         })
     }
 }
@@ -230,6 +303,11 @@ impl Client {
                     keyed: wish.key.is_some(),
                     cancellation: Cancellation::Unasked,
                     shared: wish.shared,
+                    large: wish.large.is_some().then(|| Large {
+                        id_cliente: wish.id_cliente(),
+                        bytes: wish.body().to_string().len(),
+                        refused: false,
+                    }),
                 });
                 known.bookings.len() - 1
             };
@@ -250,9 +328,14 @@ impl Client {
         let mode = modes.copied().unwrap_or_default();
         // Flights that are wanted by many have two seats; the others are somebody's own.
         let shared = self.one_in(self.scenario.shared_one_in) && kind == Kind::Good;
-        let own = 100 + self.number * 100 + number;
+        let mut own = 100 + self.number * 100 + number;
+        let large = self.one_in(self.scenario.large_one_in) && !shared && kind != Kind::Full;
+        if large {
+            // Weeks of its own, since it flies for weeks.
+            own = 100_000 * (1 + own);
+        }
         let vuelo = vuelo(if shared { self.below(2) } else { own });
-        if !shared {
+        if !shared && !large {
             let seats = u32::from(kind != Kind::Full);
             let set = set_free(&*self.system.tables, &vuelo, seats).await;
             debug_assert!(set.is_ok(), "{set:?}");
@@ -264,11 +347,22 @@ impl Client {
             vuelo,
             key,
             shared,
+            large: large.then(|| self.long_name()),
         }
     }
 
+    /// A name that makes a reservation about as large as it may be, or one that makes it too large by far.
+    fn long_name(&self) -> String {
+        if self.one_in(6) {
+            return "飛".repeat(200);
+        }
+        let letters = usize::try_from(100 + self.below(50)).unwrap_or(100);
+        "ñ".repeat(letters)
+    }
+
     async fn book(self, place: usize, wish: &Wish) {
-        let repeats = wish.key.is_some() && self.one_in(self.scenario.repeat_one_in);
+        let repeats =
+            wish.key.is_some() && wish.large.is_none() && self.one_in(self.scenario.repeat_one_in);
         let id = if repeats && self.one_in(2) {
             self.contradict(place, wish).await
         } else if repeats {
@@ -306,6 +400,9 @@ impl Client {
                     }
                     return id;
                 }
+                if self.is_too_large(place, wish, status) {
+                    return None;
+                }
                 // What is refused for now may be asked for again.
                 if status != 503 {
                     let complaint = format!("a good request was refused: {}", answer.text);
@@ -316,6 +413,21 @@ impl Client {
             self.pause(2_000).await;
         }
         None
+    }
+
+    /// True for a request that is large, and refused for it, as one may be that is not well below what is allowed.
+    fn is_too_large(&self, place: usize, wish: &Wish, status: u64) -> bool {
+        const WELL_BELOW: usize = 28 * 1024;
+        if wish.large.is_none() || ![400, 413, 422].contains(&status) {
+            return false;
+        }
+        let mut known = self.memory.known();
+        let booking = known.bookings.get_mut(place);
+        let large = booking.and_then(|booking| booking.large.as_mut());
+        large.is_some_and(|large| {
+            large.refused = large.bytes > WELL_BELOW;
+            large.refused
+        })
     }
 
     /// Uses one key for two requests at once: one of them is refused.
@@ -330,6 +442,7 @@ impl Client {
             } else {
                 wish.kind
             },
+            large: None,
             ..wish.clone()
         };
         let events = [wish, &other]
@@ -431,13 +544,8 @@ impl Client {
     }
 
     /// Has a view rebuilt, and sees to it that it is.
-    async fn rebuild(self) {
+    async fn rebuild(self, view: &'static str) {
         self.pause(40_000).await;
-        let view = if self.one_in(2) {
-            "reservas"
-        } else {
-            "analitica"
-        };
         let order = json!({ "vista": view, "segundos": 20 }).to_string();
         // Where the operator gives up, the timers go on.
         for _ in 0..40 {

@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use ::participant::Reactions;
 use archive::Archive;
+use aws_lambda_events::kinesis::KinesisEvent;
 use consumer::Parking;
 use event_store::{EventStore, StreamReader};
 use events::{Catalogue, Context};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use lambda_kit::{RemoteConsumer, metrics::Metrics, participant};
+use lambda_kit::{RemoteConsumer, kinesis, metrics::Metrics, participant};
 use lambda_runtime::Diagnostic;
 use notices::{Announcer, NOTIFIER};
 use participant_gds as gds;
@@ -17,12 +18,15 @@ use participant_pagos as pagos;
 use participant_vuelos as vuelos;
 use ports::{Executions, FunctionName, Functions, Log, LogReader, Objects, Tables, Topic, World};
 use projections::{Generations, Projector, REBUILDER, Rebuilder};
-use reserva_saga::{FunctionParticipants, ORCHESTRATOR, definitions, function_of, wire};
+use reserva_saga::{
+    FunctionParticipants, ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS,
+    wire,
+};
 use saga_engine::{Coordinator, Sagas};
 use serde::{Serialize, de::DeserializeOwned};
-use simulation::{Answer, Function, Runtime, Sandbox};
+use simulation::{Answer, Function, Kernel, Runtime, Sandbox};
 
-use crate::http;
+use crate::{http, versions::Build};
 
 /// The function behind the API's commands.
 pub const HTTP_COMMANDS: FunctionName = FunctionName("http-commands");
@@ -51,6 +55,86 @@ pub struct Ports {
     pub executions: Arc<dyn Executions>,
     /// True where the runtime honours a partial batch response.
     pub partial_batch: bool,
+    /// True where participants misbehave as they are told.
+    pub allows_tests: bool,
+}
+
+/// Every function.
+pub const ALL: [FunctionName; 11] = [
+    HTTP_COMMANDS,
+    HTTP_QUERIES,
+    PARTICIPANT_VUELOS,
+    PARTICIPANT_PAGOS,
+    PARTICIPANT_GDS,
+    ORCHESTRATOR,
+    PROJECTOR,
+    ARCHIVER,
+    NOTIFIER,
+    TIMERS,
+    REBUILDER,
+];
+
+/// A mistake in a build: there are records that it cannot bear.
+#[derive(Clone)]
+pub struct Allergy {
+    pub kernel: Kernel,
+    /// It is allergic to one record in so many.
+    pub one_in: u64,
+    /// Which of them.
+    pub which: u64,
+    /// It dies of them; else it fails.
+    pub dies: bool,
+    /// It does its work before that; else nothing.
+    pub works: bool,
+}
+
+impl Allergy {
+    fn is_hit(&self, payload: &[u8]) -> bool {
+        let batch = serde_json::from_slice::<KinesisEvent>(payload);
+        let records = batch.map(kinesis::records).unwrap_or_default();
+        let digest = |data: &[u8]| {
+            let add = |sum: u64, byte: &u8| sum.wrapping_mul(31).wrapping_add(u64::from(*byte));
+            data.iter().fold(7, add)
+        };
+        let mut digests = records.iter().map(|record| digest(&record.data));
+        digests.any(|digest| digest % self.one_in == self.which)
+    }
+
+    async fn suffer(self, work: BoxFuture<'static, Answer>) -> Answer {
+        if self.works {
+            drop(work.await);
+        }
+        self.kernel.count("lambda", "could not bear a record");
+        if self.dies {
+            self.kernel.die().await;
+        }
+        Err((
+            "Mistake".to_owned(),
+            "a record that I cannot bear".to_owned(),
+        ))
+    }
+
+    /// The function with this mistake in it.
+    pub fn in_function(self, function: &Function) -> Function {
+        let start = function.start.clone();
+        let start = Arc::new(move |world| {
+            let (sound, allergy) = (start(world), self.clone());
+            let sandbox: Sandbox = Arc::new(move |payload, deadline| {
+                let hit = allergy.is_hit(&payload);
+                let work = sound(payload, deadline);
+                if hit {
+                    Box::pin(allergy.clone().suffer(work))
+                } else {
+                    work
+                }
+            });
+            sandbox
+        });
+        Function {
+            start,
+            ..function.clone()
+        }
+    }
 }
 
 /// A function: how it is started, and how it handles what it is invoked with.
@@ -91,22 +175,36 @@ fn written<T: Serialize, E: Into<Diagnostic>>(answer: Result<T, E>) -> Answer {
     }
 }
 
-/// Deploys them all.
-pub fn deploy(runtime: &Runtime, ports: &Ports) {
-    runtime.deploy(HTTP_COMMANDS, http_commands(ports.clone()));
-    runtime.deploy(HTTP_QUERIES, http_queries(ports.clone()));
-    for context in Context::ALL {
-        runtime.deploy(function_of(context), participant(context, ports.clone()));
+/// Deploys them all, each as a build has it.
+pub fn deploy(runtime: &Runtime, ports: &Ports, build: &Build) {
+    for name in ALL {
+        runtime.deploy(name, of(name, ports, build));
     }
-    runtime.deploy(ORCHESTRATOR, orchestrator(ports.clone()));
-    runtime.deploy(PROJECTOR, projector(ports.clone()));
-    runtime.deploy(ARCHIVER, archiver(ports.clone()));
-    runtime.deploy(NOTIFIER, notifier(ports.clone()));
-    runtime.deploy(TIMERS, timers(ports.clone()));
-    runtime.deploy(REBUILDER, rebuilder(ports.clone()));
 }
 
-fn http_commands(ports: Ports) -> Function {
+/// A function as a build has it.
+pub fn of(name: FunctionName, ports: &Ports, build: &Build) -> Function {
+    let (ports, build) = (ports.clone(), build.of(name));
+    match name {
+        HTTP_COMMANDS => http_commands(ports, build),
+        HTTP_QUERIES => http_queries(ports, build),
+        ORCHESTRATOR => orchestrator(ports, build),
+        PROJECTOR => projector(ports, build),
+        ARCHIVER => archiver(ports),
+        NOTIFIER => notifier(ports, build),
+        TIMERS => timers(ports, build),
+        REBUILDER => rebuilder(ports, build),
+        PARTICIPANT_PAGOS => participant(Context::Pagos, ports, build),
+        PARTICIPANT_GDS => participant(Context::Gds, ports, build),
+        _ => participant(Context::Vuelos, ports, build),
+    }
+}
+
+fn http_commands(ports: Ports, build: Build) -> Function {
+    let Build {
+        catalogue,
+        definitions,
+    } = build;
     let build = move |world: World| {
         let Ports {
             tables,
@@ -115,8 +213,8 @@ fn http_commands(ports: Ports) -> Function {
             ..
         } = ports.clone();
         http_commands::App {
-            store: EventStore::new(tables.clone(), log, world.clone(), Catalogue::current()),
-            sagas: Sagas::new(tables, definitions(), world.clone()),
+            store: EventStore::new(tables.clone(), log, world.clone(), catalogue.clone()),
+            sagas: Sagas::new(tables, definitions.clone(), world.clone()),
             functions,
             world,
             step_functions: true,
@@ -130,17 +228,21 @@ fn http_commands(ports: Ports) -> Function {
     })
 }
 
-fn http_queries(ports: Ports) -> Function {
+fn http_queries(ports: Ports, build: Build) -> Function {
+    let Build {
+        catalogue,
+        definitions,
+    } = build;
     let build = move |world: World| {
         let Ports {
             tables, executions, ..
         } = ports.clone();
         http_queries::App {
-            reader: StreamReader::new(tables.clone(), Catalogue::current()),
+            reader: StreamReader::new(tables.clone(), catalogue.clone()),
             generations: Generations::new(tables.clone(), world.clock.clone()),
             clock: world.clock.clone(),
             executions: Some(executions),
-            sagas: Sagas::new(tables.clone(), definitions(), world),
+            sagas: Sagas::new(tables.clone(), definitions.clone(), world),
             tables,
         }
     };
@@ -152,12 +254,14 @@ fn http_queries(ports: Ports) -> Function {
     })
 }
 
-fn participant(context: Context, ports: Ports) -> Function {
+fn participant(context: Context, ports: Ports, build: Build) -> Function {
+    let catalogue = build.catalogue;
     let build = move |world: World| {
         let Ports {
             tables,
             log,
             partial_batch,
+            allows_tests,
             ..
         } = ports.clone();
         let rules = match context {
@@ -165,14 +269,25 @@ fn participant(context: Context, ports: Ports) -> Function {
             Context::Pagos => pagos::rules(tables.clone(), world.clone()),
             Context::Gds => gds::rules(),
         };
-        participant::App::new(rules, tables, log, world, false, partial_batch)
+        participant::App {
+            parking: Parking::new(tables.clone(), world.clock.clone(), &catalogue),
+            reactor: {
+                let store = EventStore::new(tables.clone(), log, world.clone(), catalogue.clone());
+                rules.reactor(store, tables, world, allows_tests)
+            },
+            partial_batch,
+        }
     };
     function(10, build, |app, payload, deadline| {
         Box::pin(async move { written(app.answer(read(&payload)?, deadline).await) })
     })
 }
 
-fn orchestrator(ports: Ports) -> Function {
+fn orchestrator(ports: Ports, build: Build) -> Function {
+    let Build {
+        catalogue,
+        definitions,
+    } = build;
     let build = move |world: World| {
         let Ports {
             tables,
@@ -181,13 +296,12 @@ fn orchestrator(ports: Ports) -> Function {
             partial_batch,
             ..
         } = ports.clone();
-        let catalogue = Catalogue::current();
-        let sagas = Sagas::new(tables.clone(), definitions(), world.clone());
+        let sagas = Sagas::new(tables.clone(), definitions.clone(), world.clone());
         let participants = Arc::new(FunctionParticipants(functions));
         orchestrator::App {
             coordinator: Coordinator::new(sagas, participants).with_machine(executions, wire()),
+            reader: StreamReader::new(tables.clone(), catalogue.clone()),
             parking: Parking::new(tables, world.clock.clone(), &catalogue),
-            catalogue,
             partial_batch,
             world,
         }
@@ -197,14 +311,15 @@ fn orchestrator(ports: Ports) -> Function {
     })
 }
 
-fn views(tables: &Arc<dyn Tables>, world: World) -> Projector {
-    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+fn views(tables: &Arc<dyn Tables>, world: World, catalogue: &Catalogue) -> Projector {
+    let reader = StreamReader::new(tables.clone(), catalogue.clone());
     Projector::new(tables.clone(), reader, world, projections::registry())
 }
 
-fn projector(ports: Ports) -> Function {
+fn projector(ports: Ports, build: Build) -> Function {
+    let catalogue = build.catalogue;
     let build = move |world| projector::App {
-        projector: views(&ports.tables, world),
+        projector: views(&ports.tables, world, &catalogue),
         partial_batch: ports.partial_batch,
     };
     function(60, build, |app, payload, _| {
@@ -222,11 +337,12 @@ fn archiver(ports: Ports) -> Function {
     })
 }
 
-fn notifier(ports: Ports) -> Function {
+fn notifier(ports: Ports, build: Build) -> Function {
+    let catalogue = build.catalogue;
     let build = move |world: World| {
         let (tables, topic) = (ports.tables.clone(), ports.topic.clone());
         notifier::App {
-            announcer: Announcer::new(tables, topic, world.clock, Catalogue::current()),
+            announcer: Announcer::new(tables, topic, world.clock, catalogue.clone()),
             partial_batch: ports.partial_batch,
         }
     };
@@ -235,7 +351,11 @@ fn notifier(ports: Ports) -> Function {
     })
 }
 
-fn timers(ports: Ports) -> Function {
+fn timers(ports: Ports, build: Build) -> Function {
+    let Build {
+        catalogue,
+        definitions,
+    } = build;
     let build = move |world: World| {
         let Ports {
             tables,
@@ -244,15 +364,14 @@ fn timers(ports: Ports) -> Function {
             failures,
             ..
         } = ports.clone();
-        let catalogue = Catalogue::current();
-        let projector = views(&tables, world.clone());
+        let projector = views(&tables, world.clone(), &catalogue);
         timers::App {
             remote: RemoteConsumer::all(&functions, projector.parking(), &catalogue),
             functions,
             projector,
             reactions: Reactions::new(tables.clone(), world.clone()),
-            sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
-            store: EventStore::new(tables.clone(), log, world.clone(), catalogue),
+            sagas: Sagas::new(tables.clone(), definitions.clone(), world.clone()),
+            store: EventStore::new(tables.clone(), log, world.clone(), catalogue.clone()),
             metrics: Metrics::new(STACK.to_owned(), |_| {}),
             stack: STACK.to_owned(),
             undelivered: failures,
@@ -265,10 +384,11 @@ fn timers(ports: Ports) -> Function {
     })
 }
 
-fn rebuilder(ports: Ports) -> Function {
+fn rebuilder(ports: Ports, build: Build) -> Function {
+    let catalogue = build.catalogue;
     let build = move |world: World| rebuilder::App {
         rebuilder: Rebuilder {
-            projector: views(&ports.tables, world.clone()),
+            projector: views(&ports.tables, world.clone(), &catalogue),
             archive: Archive::new(ports.archive.clone()),
             log: ports.reader.clone(),
         },

@@ -15,11 +15,16 @@
 pub mod check;
 mod clients;
 mod functions;
+mod gaps;
 mod http;
+mod operator;
 mod planted;
+mod poison;
 mod run;
 mod scenario;
 mod system;
+mod trouble;
+mod versions;
 
 pub use planted::Planted;
 pub use run::{Report, run, run_with};

@@ -12,14 +12,15 @@ use std::{
 
 use futures::executor::block_on;
 use jiff::Timestamp;
-use simulation::{Fate, Kernel, Trace, Weather};
+use simulation::{Fate, Function, Kernel, Trace, Weather};
 
 use crate::{
     Planted, Scenario, check,
     clients::{self, Memory},
-    functions::{self, HTTP_COMMANDS},
-    http,
+    functions::{self, PROJECTOR},
+    operator::Operator,
     system::System,
+    trouble,
 };
 
 /// As long as everything may take to settle once faults have ceased: longer than the pauses of five retries in a row.
@@ -100,15 +101,23 @@ fn play(
     clients::begin(&system, scenario, &memory);
     let calm = Arc::new(AtomicBool::new(false));
     keep_schedule(&system, scenario, &calm);
-    make_trouble(&system, scenario, &calm);
+    trouble::make(&system, scenario, &calm);
 
-    kernel.run_until(40_000 + kernel.dice().below(80_000));
+    let lasts = scenario.lasts * 1_000;
+    kernel.run_until(lasts + kernel.dice().below(2 * lasts));
     calm.store(true, Ordering::SeqCst);
     kernel.note("faults cease");
     system.sky.set(Weather::default());
+    system.sky.throttle(None);
     system.runtime.set_fate(Fate::CALM);
+    system.conflicts.store(0, Ordering::SeqCst);
+    system.gaps.store(false, Ordering::SeqCst);
+    functions::deploy(&system.runtime, &system.ports, &system.builds.newest);
 
     settle(&system, &memory)?;
+    if scenario.retention > 0 {
+        outlast(&system, scenario, &memory)?;
+    }
     let known = memory.known();
     let mut broken = known.complaints.clone();
     broken.extend(check::check(&system, &known.bookings, scenario.is_calm()));
@@ -120,6 +129,7 @@ fn settle(system: &System, memory: &Memory) -> Result<(), String> {
     let kernel = &system.kernel;
     let begun = kernel.elapsed();
     let mut settled_since = None;
+    let operator = Operator::new(system);
     loop {
         let now = kernel.elapsed();
         let busy = memory.known().busy;
@@ -136,14 +146,45 @@ fn settle(system: &System, memory: &Memory) -> Result<(), String> {
             None if now - *settled_since.get_or_insert(now) >= STAY => return Ok(()),
             None => {}
         }
-        for saga in check::stuck(system) {
-            kernel.count("operator", "had a saga go on");
-            let path = format!("/sagas/{saga}/reanudacion");
-            let event = http::event("POST", &path, &[], None);
-            drop(system.runtime.invoke(HTTP_COMMANDS, event));
-        }
+        operator.look();
         kernel.run_until(now + LOOK);
     }
+}
+
+/// The stream forgets, and what is in it no more is archived. Where the projector is down for longer than that, only a rebuild of the
+/// views can tell them what they missed.
+fn outlast(system: &System, scenario: &Scenario, memory: &Memory) -> Result<(), String> {
+    let (kernel, dice) = (&system.kernel, system.kernel.dice());
+    let is_down = dice.one_in(2);
+    if is_down {
+        kernel.count("operator", "the projector is down");
+        let stopped = Function {
+            concurrency: 0,
+            ..functions::of(PROJECTOR, &system.ports, &system.builds.newest)
+        };
+        system.runtime.deploy(PROJECTOR, stopped);
+    }
+    clients::begin(system, scenario, memory);
+    kernel.run_until(kernel.elapsed() + 30 * 60_000);
+    kernel.note("the night begins");
+    system.night.store(true, Ordering::SeqCst);
+    system.stream.slow_down(true);
+    for _ in 0..=scenario.retention {
+        kernel.run_until(kernel.elapsed() + 60 * 60_000);
+        system.stream.trim(system.retention);
+    }
+    system.night.store(false, Ordering::SeqCst);
+    system.stream.slow_down(false);
+    kernel.note("the night is over");
+    if is_down {
+        let projector = functions::of(PROJECTOR, &system.ports, &system.builds.newest);
+        system.runtime.deploy(PROJECTOR, projector);
+    }
+    clients::begin(system, scenario, memory);
+    for view in ["reservas", "analitica"] {
+        clients::rebuild(system, scenario, memory, view);
+    }
+    settle(system, memory)
 }
 
 /// Runs the timers once a minute, more or less.
@@ -158,6 +199,9 @@ fn keep_schedule(system: &System, scenario: &Scenario, calm: &Arc<AtomicBool>) {
             .await;
         loop {
             let mut pause = 60_000;
+            if system.night.load(Ordering::SeqCst) {
+                pause = 60 * 60_000;
+            }
             if dice.one_in(one_in) && !calm.load(Ordering::SeqCst) {
                 match dice.below(3) {
                     0 => {
@@ -176,36 +220,6 @@ fn keep_schedule(system: &System, scenario: &Scenario, calm: &Arc<AtomicBool>) {
             }
             system.tick().await;
             kernel.sleep(Duration::from_millis(pause)).await;
-        }
-    });
-}
-
-/// Shards, clocks and deployments, until faults cease.
-fn make_trouble(system: &System, scenario: &Scenario, calm: &Arc<AtomicBool>) {
-    let (system, calm, scenario) = (system.clone(), calm.clone(), *scenario);
-    let kernel = system.kernel.clone();
-    kernel.clone().spawn("trouble", async move {
-        let dice = kernel.dice();
-        while !calm.load(Ordering::SeqCst) {
-            if dice.one_in(scenario.reshard_one_in) {
-                system.stream.reshard();
-            }
-            if dice.one_in(scenario.lease_one_in) {
-                system.stream.lose_a_lease();
-            }
-            if dice.one_in(scenario.clocks_one_in) {
-                let by = if dice.one_in(4) { 60_000 } else { 3_000 };
-                let by = i64::try_from(dice.below(by)).unwrap_or(0);
-                let back = dice.one_in(2);
-                kernel.count("clocks", if back { "back" } else { "forward" });
-                kernel.shift_clocks(if back { -by } else { by });
-            }
-            if dice.one_in(scenario.deploy_one_in) {
-                kernel.count("operator", "deployed everything anew");
-                kernel.note("everything is deployed anew");
-                functions::deploy(&system.runtime, &system.ports);
-            }
-            kernel.sleep(Duration::from_secs(1)).await;
         }
     });
 }

@@ -1,4 +1,34 @@
 //! What is played.
+//!
+//! | what goes wrong | scenario |
+//! | --- | --- |
+//! | a record comes twice | `dos-veces`, `publicacion` |
+//! | a batch comes again, some of which was handled | `muerte`, `fragmentos`, `lotes-enteros` |
+//! | a process dies between any two effects | `muerte` |
+//! | the outcome of a `PutRecord` is unknown; a slow one lands late | `publicacion` |
+//! | the log has version n+1 before n | `hueco` |
+//! | a condition fails, and it was our own success | `dos-veces` |
+//! | transactions in conflict, mixed reasons, throttling | `recursos` |
+//! | two orchestrators move one saga on | `dos-orquestadores` |
+//! | a reply is lost, late, there twice | `respuestas` |
+//! | a step is undone before it is done | `deshacer-antes` |
+//! | a cancellation and the last step race | `cancelacion` |
+//! | a deadline and the last step race | `plazo` |
+//! | many want the last seat | `ultima-silla` |
+//! | equal and unequal requests under one key, at once | `repeticiones` |
+//! | clocks go back | `relojes` |
+//! | timers are late, run twice, or not for long | `agenda` |
+//! | shards are split and merged with sagas under way | `fragmentos` |
+//! | a view is rebuilt while it serves | `reconstruir`; from archive and log, `retencion` |
+//! | a runtime ignores partial batch responses | `lotes-enteros` |
+//! | orchestration, choreography and Step Functions at once | all but `versiones`, `plazo` and `dos-orquestadores` |
+//! | a record that nobody can read | `veneno` |
+//! | a record that kills its consumer, each time | `alergia` |
+//! | older and newer code, in any order | `versiones`, `despliegue` |
+//! | records older than the stream keeps | `retencion` |
+//! | an event larger than is allowed | `demasiado-grande` |
+//! | what undoes fails, for a while or for good | `compensacion` |
+//! | reads that tell an older state | `lecturas-viejas` |
 
 use events::SagaMode;
 use simulation::{Fate, Weather};
@@ -42,6 +72,32 @@ pub struct Scenario {
     pub whole_batches_one_in: u64,
     /// Every function is deployed anew, once in so many seconds.
     pub deploy_one_in: u64,
+    /// Some function is deployed of a build that is older or newer than what is there, once in so many seconds.
+    pub versions_one_in: u64,
+    /// There are reservations of the first builds, which wrote events of another form.
+    pub old_reservations: bool,
+    /// The newest build has a definition of the saga that older ones do not know.
+    pub new_definition: bool,
+    /// Some consumer is deployed with a mistake: it cannot bear some records. Once in so many seconds.
+    pub mistake_one_in: u64,
+    /// What nobody can read is appended to the log, once in so many seconds.
+    pub poison_one_in: u64,
+    /// A participant misbehaves for some commands, or until somebody sees to it, once in so many seconds.
+    pub misbehave_one_in: u64,
+    /// Some kind of call is throttled for seconds, once in so many seconds.
+    pub bursts_one_in: u64,
+    /// A write finds an item in the hands of another transaction, once in so many writes.
+    pub conflict_one_in: u64,
+    /// A read that may tell an older state does, once in so many reads.
+    pub stale_one_in: u64,
+    /// The log has a record later than those after it, once in so many records.
+    pub gap_one_in: u64,
+    /// A reservation is about as large as one may be, once in so many.
+    pub large_one_in: u64,
+    /// How many hours the stream keeps what is in it, which all pass in the end; 0 is as long as it takes.
+    pub retention: u64,
+    /// For how many seconds faults happen at least; three times as many at most.
+    pub lasts: u64,
 }
 
 const NO_WEATHER: Weather = Weather {
@@ -52,6 +108,8 @@ const NO_WEATHER: Weather = Weather {
     kill_before: 0,
     kill_after: 0,
     slow: 0,
+    over: "",
+    late_by: 20,
 };
 
 const ALL_MODES: &[SagaMode] = &[
@@ -80,6 +138,19 @@ const CALM: Scenario = Scenario {
     schedule_one_in: 0,
     whole_batches_one_in: 0,
     deploy_one_in: 0,
+    versions_one_in: 0,
+    old_reservations: false,
+    new_definition: false,
+    mistake_one_in: 0,
+    poison_one_in: 0,
+    misbehave_one_in: 0,
+    bursts_one_in: 0,
+    conflict_one_in: 0,
+    stale_one_in: 0,
+    gap_one_in: 0,
+    large_one_in: 0,
+    retention: 0,
+    lasts: 40,
 };
 
 /// Clients do all that they may, and nothing fails.
@@ -105,6 +176,7 @@ const STORM: Scenario = Scenario {
         kill_before: 200,
         kill_after: 200,
         slow: 100,
+        ..NO_WEATHER
     },
     fate: Fate {
         throttle_one_in: 30,
@@ -119,6 +191,16 @@ const STORM: Scenario = Scenario {
     schedule_one_in: 4,
     whole_batches_one_in: 4,
     deploy_one_in: 60,
+    versions_one_in: 60,
+    old_reservations: true,
+    mistake_one_in: 90,
+    poison_one_in: 60,
+    misbehave_one_in: 60,
+    bursts_one_in: 40,
+    conflict_one_in: 100,
+    stale_one_in: 5,
+    gap_one_in: 100,
+    large_one_in: 20,
     ..BUSY
 };
 
@@ -262,6 +344,144 @@ pub const SCENARIOS: &[Scenario] = &[
         deploy_one_in: 5,
         ..BUSY
     },
+    Scenario {
+        name: "dos-orquestadores",
+        about: "the mapping, the timers and the nudge of a request move one saga on at once",
+        fate: Fate {
+            twice_one_in: 1,
+            ..Fate::CALM
+        },
+        weather: Weather {
+            slow: 8,
+            over: "call participant",
+            ..NO_WEATHER
+        },
+        lease_one_in: 3,
+        schedule_one_in: 2,
+        cancel_one_in: 2,
+        modes: &[SagaMode::Orquestacion],
+        ..BUSY
+    },
+    fault(
+        "respuestas",
+        "replies of participants are lost, late, or there twice",
+        Weather {
+            fail_after: 5,
+            twice: 5,
+            late: 8,
+            slow: 8,
+            over: "call participant",
+            ..NO_WEATHER
+        },
+    ),
+    Scenario {
+        name: "deshacer-antes",
+        about: "a step is undone before it is done: commands come a minute late, and everybody cancels",
+        weather: Weather {
+            late: 3,
+            over: "call participant",
+            late_by: 60,
+            ..NO_WEATHER
+        },
+        cancel_one_in: 1,
+        lasts: 80,
+        ..BUSY
+    },
+    Scenario {
+        name: "plazo",
+        about: "a choreography that takes about as long as its deadline",
+        modes: &[SagaMode::Coreografia],
+        misbehave_one_in: 15,
+        schedule_one_in: 3,
+        lasts: 250,
+        ..BUSY
+    },
+    Scenario {
+        name: "repeticiones",
+        about: "every request comes twice at once, or with another under its key",
+        repeat_one_in: 1,
+        ..BUSY
+    },
+    Scenario {
+        name: "veneno",
+        about: "records that nobody can read, among good ones: parked with their bytes, and discarded",
+        poison_one_in: 5,
+        ..BUSY
+    },
+    Scenario {
+        name: "alergia",
+        about: "builds that fail or die of some records each time, until a good one is deployed: given up, parked, redriven",
+        mistake_one_in: 20,
+        poison_one_in: 60,
+        lasts: 200,
+        ..BUSY
+    },
+    Scenario {
+        name: "versiones",
+        about: "older and newer builds side by side: types of events and definitions of the saga that some do not know",
+        versions_one_in: 3,
+        old_reservations: true,
+        new_definition: true,
+        modes: &[SagaMode::Orquestacion, SagaMode::Coreografia],
+        ..BUSY
+    },
+    Scenario {
+        name: "retencion",
+        about: "the stream forgets, and mappings that were behind with it; views are rebuilt from archive and log",
+        retention: 24,
+        old_reservations: true,
+        ..BUSY
+    },
+    Scenario {
+        name: "demasiado-grande",
+        about: "reservations as large as one may be, and larger",
+        large_one_in: 1,
+        ..BUSY
+    },
+    Scenario {
+        name: "compensacion",
+        about: "what undoes fails: for a while, or until a person sees to it",
+        misbehave_one_in: 12,
+        lasts: 150,
+        ..BUSY
+    },
+    Scenario {
+        name: "recursos",
+        about: "transactions in conflict, some of whose conditions fail too; bursts of throttling at every kind of call",
+        conflict_one_in: 6,
+        bursts_one_in: 8,
+        shared_one_in: 2,
+        clients: 5,
+        ..BUSY
+    },
+    Scenario {
+        name: "hueco",
+        about: "the log has version n+1 before n, by seconds or minutes",
+        gap_one_in: 4,
+        lasts: 80,
+        ..BUSY
+    },
+    fault(
+        "publicacion",
+        "PutRecord of unknown outcome: lost, doubled, minutes late, or left to the sweep",
+        Weather {
+            fail_before: 6,
+            fail_after: 6,
+            twice: 6,
+            late: 6,
+            kill_before: 8,
+            kill_after: 8,
+            over: "append ",
+            late_by: 180,
+            ..NO_WEATHER
+        },
+    ),
+    Scenario {
+        name: "lecturas-viejas",
+        about: "eventually consistent reads, and queries, that tell a state of seconds ago",
+        stale_one_in: 2,
+        ..BUSY
+    },
 ];
 
 impl Scenario {
@@ -290,6 +510,13 @@ impl Scenario {
                 self.clocks_one_in,
                 self.schedule_one_in,
                 self.deploy_one_in,
+                self.versions_one_in,
+                self.mistake_one_in,
+                self.misbehave_one_in,
+                self.bursts_one_in,
+                self.conflict_one_in,
+                self.gap_one_in,
+                self.retention,
             ]
             .iter()
             .all(|never| *never == 0)

@@ -1,29 +1,35 @@
 //! The system, wired over a world.
 
 use std::{
-    sync::{Arc, LazyLock},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, AtomicU64},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use event_store::StreamReader;
-use events::{Catalogue, Context};
+use events::Context;
 use jiff::SignedDuration;
 use notices::NOTIFIER;
 use ports::{
     ExecutionError, Executions, FunctionName, Functions, HistoryEvent, Progress, World,
     memory::{MemoryLog, MemoryObjects, MemoryTables, MemoryTopic},
 };
-use reserva_saga::{ORCHESTRATOR, definitions, function_of, placeholders};
+use reserva_saga::{ORCHESTRATOR, function_of, placeholders};
 use saga_engine::Sagas;
 use serde_json::{Value, json};
-use simulation::{Faults, Kernel, Runtime, Sky, Stream};
+use simulation::{Contended, Faults, Kernel, Runtime, Sky, Stale, Stream};
 use source_mapping::{Destination, Settings, StartingPosition};
 use states::MemoryExecutions;
 
 use crate::{
     Planted, Scenario,
     functions::{self, ARCHIVER, PROJECTOR, Ports, STACK, TIMERS},
+    gaps::Gaps,
+    poison::Poisons,
+    versions::Builds,
 };
 
 /// Everything there is.
@@ -44,21 +50,49 @@ pub struct System {
     pub api: Arc<dyn Functions>,
     /// The world of those who look on.
     pub world: World,
+    /// What functions are built of.
+    pub builds: Builds,
+    /// Step Functions.
+    pub machine: Carried,
+    /// What was appended to the log that nobody can read.
+    pub poisons: Poisons,
+    /// A write finds an item in the hands of a transaction, once in so many.
+    pub conflicts: Arc<AtomicU64>,
+    /// The log tells of some records later than of those after them.
+    pub gaps: Arc<AtomicBool>,
+    /// Nobody is there, and the schedule runs once an hour.
+    pub night: Arc<AtomicBool>,
+    /// How long the stream keeps what is in it.
+    pub retention: Duration,
 }
 
 /// Step Functions, which carries on by itself what is started.
-struct Carried {
+#[derive(Clone)]
+pub struct Carried {
     inner: MemoryExecutions,
     kernel: Kernel,
+}
+
+impl Carried {
+    /// Has an execution that failed go on where it did; true if it had failed.
+    pub fn redrive(&self, name: &str) -> bool {
+        let redriven = self.inner.redrive(name);
+        self.carry_on();
+        redriven
+    }
+
+    fn carry_on(&self) {
+        for process in self.inner.take_started() {
+            self.kernel.spawn("execution", process);
+        }
+    }
 }
 
 #[async_trait]
 impl Executions for Carried {
     async fn start(&self, name: &str, input: &Value) -> Result<(), ExecutionError> {
         let started = self.inner.start(name, input).await;
-        for process in self.inner.take_started() {
-            self.kernel.spawn("execution", process);
-        }
+        self.carry_on();
         started
     }
 
@@ -78,13 +112,17 @@ static MACHINE: LazyLock<Value> = LazyLock::new(|| {
 });
 
 /// The settings of a mapping, as `infra/template.yaml` has them.
-fn settings(name: FunctionName, partial_batch: bool) -> Result<Settings, String> {
+fn settings(
+    name: FunctionName,
+    partial_batch: bool,
+    retention: Duration,
+) -> Result<Settings, String> {
     let mut settings = Settings::new(StartingPosition::TrimHorizon);
     settings.names.function_arn = format!(
         "arn:aws:lambda:us-east-1:123456789012:function:{STACK}-{}",
         name.0
     );
-    settings.retention = Duration::from_hours(8_760);
+    settings.retention = retention;
     settings.report_batch_item_failures = partial_batch;
     settings.bisect_batch_on_function_error = true;
     settings.maximum_retry_attempts = Some(20);
@@ -119,6 +157,12 @@ impl System {
         planted: Option<Planted>,
     ) -> Result<Self, String> {
         let world = kernel.world(SignedDuration::ZERO);
+        let builds = Builds::of(scenario, kernel.dice());
+        let retention = Duration::from_hours(if scenario.retention == 0 {
+            8_760
+        } else {
+            scenario.retention
+        });
         let tables = Arc::new(MemoryTables::new());
         let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
         let archive = Arc::new(MemoryObjects::new());
@@ -136,31 +180,46 @@ impl System {
         let lambda: Arc<dyn Functions> = Arc::new(faults.functions(Arc::new(runtime.clone())));
         let machine =
             MemoryExecutions::new(&MACHINE, placeholders(), lambda.clone(), world.clone());
-        let executions = Carried {
+        let machine = Carried {
             inner: machine.map_err(|error| error.to_string())?,
             kernel: kernel.clone(),
         };
+        let conflicts = Arc::new(AtomicU64::new(scenario.conflict_one_in));
+        let stored = Arc::new(Stale::new(
+            kernel.clone(),
+            tables.clone(),
+            scenario.stale_one_in,
+        ));
+        let stored = Contended::new(kernel.clone(), tables.clone(), stored, conflicts.clone());
+        let gaps = Arc::new(AtomicBool::new(scenario.gap_one_in > 0));
+        let appended = Gaps {
+            kernel: kernel.clone(),
+            inner: Arc::new(stream.clone()),
+            one_in: scenario.gap_one_in,
+            open: gaps.clone(),
+        };
         let ports = Ports {
-            tables: Arc::new(faults.tables(tables.clone())),
-            log: Arc::new(faults.log(Arc::new(stream.clone()))),
+            tables: Arc::new(faults.tables(Arc::new(stored))),
+            log: Arc::new(faults.log(Arc::new(appended))),
             reader: Arc::new(faults.reader(Arc::new(stream.clone()))),
             functions: lambda.clone(),
             topic: Arc::new(faults.topic(topic.clone())),
             archive: Arc::new(faults.objects(archive.clone())),
             failures: Arc::new(faults.objects(failures.clone())),
-            executions: Arc::new(faults.executions(Arc::new(executions))),
+            executions: Arc::new(faults.executions(Arc::new(machine.clone()))),
             partial_batch,
+            allows_tests: scenario.misbehave_one_in > 0,
         };
         let ports = match planted {
             Some(planted) => planted.plant(ports, kernel.dice()),
             None => ports,
         };
-        functions::deploy(&runtime, &ports);
+        functions::deploy(&runtime, &ports, &builds.newest);
         runtime.set_fate(scenario.fate);
         let participants = Context::ALL.map(function_of);
         let consumers = [PROJECTOR, ARCHIVER, NOTIFIER, ORCHESTRATOR];
         for name in consumers.into_iter().chain(participants) {
-            let settings = settings(name, partial_batch)?;
+            let settings = settings(name, partial_batch, retention)?;
             stream
                 .map(name, settings)
                 .map_err(|error| error.to_string())?;
@@ -178,17 +237,25 @@ impl System {
             ports,
             api: lambda,
             world,
+            builds,
+            machine,
+            poisons: Poisons::default(),
+            conflicts,
+            gaps,
+            night: Arc::default(),
+            retention,
         })
     }
 
     /// Reads streams, undisturbed.
     pub fn reader(&self) -> StreamReader {
-        StreamReader::new(self.tables.clone(), Catalogue::current())
+        StreamReader::new(self.tables.clone(), self.builds.newest.catalogue.clone())
     }
 
     /// Reads sagas, undisturbed.
     pub fn sagas(&self) -> Sagas {
-        Sagas::new(self.tables.clone(), definitions(), self.world.clone())
+        let definitions = self.builds.newest.definitions.clone();
+        Sagas::new(self.tables.clone(), definitions, self.world.clone())
     }
 
     /// Runs the timers: each of their tasks, as the schedule does.

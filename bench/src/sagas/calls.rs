@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use consumer::Parking;
-use event_store::EventStore;
+use event_store::{EventStore, StreamReader};
 use events::{Catalogue, Command, Event};
 use jiff::Timestamp;
 use orchestrator::Invocation;
@@ -149,8 +149,8 @@ impl System {
         }
         orchestrator::App {
             coordinator,
+            reader: StreamReader::new(meter.clone(), catalogue.clone()),
             parking: Parking::new(meter.clone(), world.clock.clone(), &catalogue),
-            catalogue,
             partial_batch: true,
             world,
         }

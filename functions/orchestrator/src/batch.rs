@@ -5,7 +5,7 @@ use consumer::{Group, Handler, Stop};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use reserva_saga::{fact, saga_id};
-use saga_engine::{Fact, SagaId};
+use saga_engine::{Conduct, Fact, SagaId};
 
 use crate::{AT_ONCE, App, passed_by};
 
@@ -26,9 +26,26 @@ impl Handler for Observer<'_> {
 impl Observer<'_> {
     async fn observe(&self, group: &Group) -> Result<(), Stop> {
         for (id, facts) in of_sagas(group) {
-            let until = self.app.until(self.deadline);
+            // Whether a choreography is late is for those to say who wake it: they look what it has missed.
+            let is_choreography = facts
+                .iter()
+                .any(|fact| fact.conduct == Conduct::Coreografia);
+            let until = if is_choreography {
+                Timestamp::MIN
+            } else {
+                self.app.until(self.deadline)
+            };
             let observed = self.app.coordinator.observe(id, &facts, until).await;
-            if let Err(trouble) = observed.or_else(|trouble| passed_by(id, trouble)) {
+            // One that others move on goes on by what is heard alone: another build's must not miss it.
+            let is_watched = facts
+                .iter()
+                .any(|fact| fact.conduct != Conduct::Orquestacion);
+            let observed = if is_watched {
+                observed
+            } else {
+                observed.or_else(|trouble| passed_by(id, trouble))
+            };
+            if let Err(trouble) = observed {
                 return Err(Stop {
                     place: group.events.first().map_or(0, |first| first.place),
                     cause: trouble.to_string(),

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use consumer::{Consumer, Parking};
-use events::Catalogue;
+use event_store::StreamReader;
+use events::{Context, IdReserva, StreamId};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use lambda_kit::kinesis::{self, RetryBatch};
 use ports::World;
-use reserva_saga::ORCHESTRATOR;
-use saga_engine::{Coordinator, SagaId, Trouble};
+use reserva_saga::{ORCHESTRATOR, fact, saga_id};
+use saga_engine::{Conduct, Coordinator, Fact, SagaId, Trouble};
 use serde::{Deserialize, Serialize};
 
 /// Records that cannot be decoded are parked under this name.
@@ -57,8 +58,8 @@ pub enum Done {
 pub struct App {
     /// Runs sagas.
     pub coordinator: Coordinator,
-    /// What can be decoded.
-    pub catalogue: Catalogue,
+    /// Reads streams, and knows what can be decoded.
+    pub reader: StreamReader,
     /// Where bad records go.
     pub parking: Parking,
     /// Time.
@@ -82,7 +83,7 @@ impl App {
             Invocation::Batch(event) => {
                 let consumer = Consumer {
                     name: CONSUMER,
-                    catalogue: &self.catalogue,
+                    catalogue: self.reader.catalogue(),
                     parking: &self.parking,
                     handler: &batch::Observer {
                         app: self,
@@ -98,8 +99,13 @@ impl App {
 
     async fn wake(&self, ids: &[SagaId], deadline: Timestamp) -> Done {
         let woken = stream::iter(ids.iter().copied()).map(|id| async move {
-            let woken = self.coordinator.wake(id, self.until(deadline)).await;
-            woken.or_else(|trouble| passed_by(id, trouble))
+            let missed = self.missed(id).await.map_err(|error| {
+                tracing::error!(saga = %id, error, "it is not known what it has missed");
+            })?;
+            let until = self.until(deadline);
+            let woken = self.coordinator.observe(id, &missed, until).await;
+            let woken = woken.or_else(|trouble| passed_by(id, trouble));
+            woken.map_err(|trouble| tracing::error!(saga = %id, %trouble, "saga not woken"))
         });
         let results: Vec<_> = woken.buffer_unordered(AT_ONCE).collect().await;
         let fallidas = results.iter().filter(|result| result.is_err()).count();
@@ -109,6 +115,31 @@ impl App {
             despertadas,
             fallidas,
         }
+    }
+
+    /// What a choreography that is late may have missed: its events, from the streams themselves. What came before the event that
+    /// opens it was passed over, as when that one was given up and redriven later.
+    async fn missed(&self, id: SagaId) -> Result<Vec<Fact>, String> {
+        let stored = self.coordinator.sagas().load(id).await;
+        let saga = match stored {
+            Ok(Some(stored)) => stored.saga,
+            // Whoever moves it on says what is wrong with it.
+            Ok(None) | Err(_) => return Ok(vec![]),
+        };
+        let is_late = saga.late.is_some_and(|late| late <= self.world.clock.now());
+        if saga.conduct != Conduct::Coreografia || !is_late {
+            return Ok(vec![]);
+        }
+        let streams = Context::ALL.map(|context| StreamId::new(context, IdReserva(saga.subject)));
+        let streams = self.reader.read(&streams).await;
+        let mut events = vec![];
+        for stream in streams.map_err(|error| error.to_string())? {
+            let history = stream.history(self.reader.catalogue());
+            events.extend(history.map_err(|error| error.to_string())?);
+        }
+        events.sort_by_key(|(event, _)| event.time);
+        let own = events.iter().map(|(event, _)| event);
+        Ok(own.filter(|event| saga_id(event) == id).map(fact).collect())
     }
 
     /// Until when a saga is run that is begun with now.

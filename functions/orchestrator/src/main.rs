@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use consumer::Parking;
+use event_store::StreamReader;
 use events::Catalogue;
 use lambda_kit::Environment;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -24,8 +25,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     }
     let app = &App {
         coordinator,
+        reader: StreamReader::new(tables.clone(), catalogue.clone()),
         parking: Parking::new(tables, world.clock.clone(), &catalogue),
-        catalogue,
         partial_batch: environment.partial_batch()?,
         world,
     };

@@ -12,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use consumer::{Parked, Parking, Reason};
+use event_store::StreamReader;
 use events::{Catalogue, Context, IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::System;
@@ -48,8 +49,8 @@ impl Fixture {
         let participants = Arc::new(FunctionParticipants(system.functions.clone()));
         let app = App {
             coordinator: Coordinator::new(sagas, participants),
+            reader: StreamReader::new(tables.clone(), catalogue.clone()),
             parking: Parking::new(tables, world.clock.clone(), &catalogue),
-            catalogue,
             partial_batch,
             world,
         };
@@ -281,9 +282,26 @@ fn what_cannot_be_stored_is_delivered_again() {
 }
 
 #[test]
-fn a_saga_of_another_build_is_passed_by() {
-    let newer = Fixture::new();
-    let id = newer.system.create_in(Estado::EnCurso);
+fn a_choreography_whose_beginning_is_heard_last_is_known_to_its_end() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create_by_choreography();
+    fixture.system.run_choreography();
+    let records = fixture.system.log.records();
+    assert_eq!(records.len(), 4);
+    assert_eq!(fixture.in_time(&batch_of(&records[1..])), all_taken());
+    assert_eq!(fixture.in_time(&batch_of(&records[..1])), all_taken());
+    assert_eq!(fixture.estado(id), Estado::EnCurso);
+    let wake = json!({"despertar": [fixture.system.saga_of(id)]});
+    let woken = json!({"despertadas": 1, "fallidas": 0});
+    assert_eq!(fixture.in_time(&wake), woken);
+    assert_eq!(fixture.estado(id), Estado::EnCurso, "it is not late yet");
+    fixture.system.clock.advance(Duration::from_mins(2));
+    assert_eq!(fixture.in_time(&wake), woken);
+    assert_eq!(fixture.estado(id), Estado::Completada);
+}
+
+/// A function of a build that has none of the definitions of the system's sagas.
+fn older(newer: Fixture) -> Fixture {
     let older = Fixture::over(Definitions::default(), &Faults::none(), true);
     let app = App {
         coordinator: Coordinator::new(
@@ -296,10 +314,33 @@ fn a_saga_of_another_build_is_passed_by() {
         ),
         ..older.app
     };
-    let fixture = Fixture {
+    Fixture {
         system: newer.system,
         app,
-    };
+    }
+}
+
+#[test]
+fn a_choreography_of_another_build_is_delivered_again() {
+    let newer = Fixture::new();
+    let id = newer.system.create_by_choreography();
+    newer.in_time(&newer.log());
+    newer.system.run_choreography();
+    let fixture = older(newer);
+    let records = fixture.system.log.records();
+    let first = &records[0].sequence.0;
+    assert_eq!(
+        fixture.in_time(&fixture.log()),
+        json!({"batchItemFailures": [{"itemIdentifier": first}]})
+    );
+    assert_eq!(fixture.estado(id), Estado::EnCurso);
+}
+
+#[test]
+fn a_saga_of_another_build_is_passed_by() {
+    let newer = Fixture::new();
+    let id = newer.system.create_in(Estado::EnCurso);
+    let fixture = older(newer);
     let before = fixture.system.saga(id);
     assert_eq!(fixture.in_time(&fixture.log()), all_taken());
     let wake = json!({"despertar": [fixture.system.saga_of(id)]});

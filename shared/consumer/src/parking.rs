@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use events::{Catalogue, Moment, StreamId, Version};
 use ports::{
     Clock, Condition, Consistency, Direction, Index, IndexQuery, Item, Key, LogRecord, Path,
-    SequenceNumber, TableError, TableName, Tables, Update, Write, WriteError,
+    SequenceNumber, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -419,35 +419,23 @@ impl Parking {
             Condition::Equals(Path::of("again"), parked.again.into()),
         ]);
         let key = Key::new(TABLE, parked.owner.clone(), parked.place.clone());
-        let delete = Write::Delete {
-            key: key.clone(),
-            condition: Condition::All(untouched),
-        };
-        match self.tables.write(&delete).await {
-            Ok(()) => {}
-            Err(WriteError::ConditionFailed) => {
+        let delete = |key, condition| Write::Delete { key, condition };
+        let whole = delete(key.clone(), Condition::All(untouched));
+        let pieces = (0..parked.pieces).map(|number| {
+            let piece = piece_key(&parked.owner, &parked.place, number);
+            delete(piece, Condition::Always)
+        });
+        // All at once: nobody would find bytes that were left behind.
+        let writes: Vec<_> = std::iter::once(whole).chain(pieces).collect();
+        match self.tables.transact(&writes).await {
+            Ok(()) => Ok(true),
+            Err(TransactError::ConditionsFailed(_)) => {
                 // Parked anew, or gone: a first answer of ours may have been lost.
                 let left = self.tables.get_one(&key, Consistency::Strong).await?;
-                if left.is_some() {
-                    return Ok(false);
-                }
+                Ok(left.is_none())
             }
-            Err(WriteError::Table(error)) => return Err(error),
+            Err(TransactError::Table(error)) => Err(error),
         }
-        self.remove_pieces(parked).await?;
-        Ok(true)
-    }
-
-    async fn remove_pieces(&self, parked: &Parked) -> Result<(), TableError> {
-        for number in 0..parked.pieces {
-            let key = piece_key(&parked.owner, &parked.place, number);
-            self.write(Write::Delete {
-                key,
-                condition: Condition::Always,
-            })
-            .await?;
-        }
-        Ok(())
     }
 
     /// Takes out a stream that was parked from `version` on, and was handled after all. One parked for another event stays.

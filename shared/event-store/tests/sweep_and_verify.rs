@@ -212,6 +212,29 @@ fn what_the_log_has_forgotten_must_be_in_the_archive() {
 }
 
 #[test]
+fn what_the_log_has_forgotten_may_be_an_event_of_the_tutorials() {
+    const OLD: &str = include_str!("../../events/samples/vuelos/ReservaCreada.v1.json");
+    let bench = Bench::new();
+    let stream = "reserva-7f3b9a52-1c4d-4e8f-a6b0-9d2e5c7f1a34"
+        .parse()
+        .unwrap();
+    let leave = Update::of(event_store::Stream::key(stream))
+        .set(Path::of("version"), 1)
+        .set(Path::of("published"), 1)
+        .set(Path::of("receipts"), serde_json::json!({}))
+        .append(Path::of("events"), vec![OLD.into()]);
+    block_on(bench.tables.write(&leave.into())).unwrap();
+    let log = MemoryLog::new(2, bench.world.clock.clone());
+    let lost = verify_with(&bench, &log, 60, &[]);
+    assert_eq!(lost.differences, [Difference::Lost(stream, 1)]);
+    block_on(log.append("k", OLD.as_bytes(), None)).unwrap();
+    let archive = log.records();
+    log.trim(jiff::Timestamp::MAX);
+    let archived = verify_with(&bench, &log, 60, &archive);
+    assert_eq!((archived.expired, archived.differences), (1, vec![]));
+}
+
+#[test]
 fn what_is_in_log_and_archive_counts_in_both() {
     let bench = Bench::new();
     bench.insist(&Faults::none(), &open(1));

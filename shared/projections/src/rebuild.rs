@@ -19,7 +19,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use archive::{Archive, ArchiveError};
-use events::{Event, IdReserva, Moment, Payload};
+use consumer::{Reason, Trouble};
+use events::{DecodeError, Event, IdReserva, Moment, Payload};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use ports::{
@@ -33,7 +34,7 @@ use thiserror::Error;
 use crate::{
     Generation, Projector, TABLE,
     generations::{HANDOVER, alias_key},
-    projector::Work,
+    projector::{CONSUMER, Work},
 };
 
 /// From when on both generations are surely written: clocks differ a little, and a record can be read a little after it arrived.
@@ -553,12 +554,20 @@ impl Run<'_> {
         let mut decoded: BTreeMap<IdReserva, Vec<(Event, Payload)>> = BTreeMap::new();
         let (mut events, mut foreign) = (0, 0);
         for record in records {
-            if let Ok((event, payload)) = Event::decode(&record.data, projector.catalogue()) {
-                let subject = event.subject;
-                decoded.entry(subject).or_default().push((event, payload));
-                events += 1;
-            } else {
-                foreign += 1;
+            match Event::decode(&record.data, projector.catalogue()) {
+                Ok((event, payload)) => {
+                    let subject = event.subject;
+                    decoded.entry(subject).or_default().push((event, payload));
+                    events += 1;
+                }
+                Err(error @ DecodeError::UnknownType(_)) => {
+                    // A newer build folds it in, as it does what the projector parked.
+                    let detail = error.to_string();
+                    let trouble = Trouble::with_record(record, Reason::UnknownType, &detail);
+                    projector.parking().park(CONSUMER, trouble).await?;
+                    foreign += 1;
+                }
+                Err(DecodeError::Undecodable(_)) => foreign += 1,
             }
         }
         for of_one in decoded.values_mut() {

@@ -13,11 +13,14 @@ mod common;
 use common::{Bench, aprobada, cancelada, creada, id, pagada};
 use events::{Context, IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
+use jiff::Timestamp;
+use ports::{Condition, Key, Tables, Write};
 use projections::{
     Generation,
     views::reservas::{self, Filter},
 };
 use proptest::prelude::*;
+use simulation::{Kernel, Stale, Trace};
 
 const CLIENTS: [&str; 4] = ["", "ana", "luz", "ana:Pendiente"];
 
@@ -105,6 +108,29 @@ proptest! {
         expected.sort_unstable();
         let expected: Vec<_> = expected.into_iter().rev().map(|(_, id)| id).collect();
         prop_assert_eq!(pages(&bench, &filter, size), expected);
+    }
+}
+
+#[test]
+fn one_is_read_as_it_is() {
+    let bench = build(&[(1, 0, EstadoReserva::Pagada)]);
+    let generation = Generation {
+        view: reservas::NAME,
+        number: 1,
+    };
+    let kernel = Kernel::new(1, Timestamp::UNIX_EPOCH, Trace::default());
+    let stale = Stale::new(kernel.clone(), bench.tables.clone(), 1);
+    kernel.run_until(10_000);
+    let gone = Write::Delete {
+        key: Key::new(projections::TABLE, format!("{generation}#{}", id(1)), "row"),
+        condition: Condition::Exists,
+    };
+    block_on(stale.write(&gone)).unwrap();
+    for _ in 0..50 {
+        assert_eq!(
+            block_on(reservas::one(&stale, &generation, id(1))),
+            Ok(None)
+        );
     }
 }
 

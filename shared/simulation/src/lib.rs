@@ -13,17 +13,20 @@
 #![deny(missing_docs)]
 
 mod ambient;
+mod contention;
 mod dice;
 mod faults;
 mod kernel;
 mod orders;
 mod runtime;
 mod scheduler;
+mod stale;
 mod stream;
 mod tasks;
 mod trace;
 mod weather;
 
+pub use contention::Contended;
 pub use dice::Dice;
 pub use faults::{
     Course, Fault, Faults, FaultyExecutions, FaultyFunctions, FaultyLog, FaultyObjects,
@@ -33,6 +36,7 @@ pub use kernel::{End, Kernel, Sleep, TimerId};
 pub use orders::every_order;
 pub use runtime::{Answer, Ended, Fate, Function, Runtime, Sandbox};
 pub use scheduler::{ProcessId, Scheduler, Step};
+pub use stale::Stale;
 pub use stream::Stream;
 pub use tasks::VirtualTasks;
 pub use trace::Trace;

@@ -1,12 +1,15 @@
 //! A stream, and the event source mappings that deliver it to functions.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ports::{
     FunctionName, Log, LogBatch, LogError, LogReader, LogRecord, Objects, Position, SequenceNumber,
     memory::MemoryLog,
@@ -31,6 +34,8 @@ struct Inner {
     runtime: Runtime,
     failures: Arc<dyn Objects>,
     sources: Mutex<Vec<Source>>,
+    /// True while nobody hurries.
+    slow: AtomicBool,
 }
 
 /// A log that delivers itself: every mapping hears of what is appended, and invokes its function. Clones are the same stream.
@@ -38,9 +43,12 @@ struct Inner {
 pub struct Stream(Arc<Inner>);
 
 /// What a mapping leaves open, chance decides, for prompt service more often than not.
-fn chance(dice: &Dice) -> impl FnMut(Choice, u64) -> u64 {
+fn chance(dice: &Dice, slow: bool) -> impl FnMut(Choice, u64) -> u64 {
     let dice = dice.clone();
     move |choice, options| {
+        if slow && choice == Choice::BackOff {
+            return options.saturating_sub(1);
+        }
         let prompt = matches!(
             choice,
             Choice::BackOff | Choice::HeldBack | Choice::Consolidate
@@ -79,6 +87,7 @@ impl Stream {
             runtime,
             failures,
             sources: Mutex::default(),
+            slow: AtomicBool::new(false),
         }))
     }
 
@@ -138,7 +147,8 @@ impl Stream {
     fn take(&self, place: usize, input: Input) {
         let kernel = &self.0.kernel;
         let now = millis(kernel.now());
-        let mut chooser = chance(kernel.dice());
+        let slow = self.0.slow.load(Ordering::SeqCst);
+        let mut chooser = chance(kernel.dice(), slow);
         let (name, outputs, events) = {
             let mut sources = self.sources();
             let Some(source) = sources.get_mut(place) else {
@@ -324,6 +334,23 @@ impl Stream {
             }
             [] => {}
         }
+    }
+
+    /// Forgets what is older than the stream keeps. Mappings know by themselves, from their settings.
+    pub fn trim(&self, retention: Duration) {
+        let kernel = &self.0.kernel;
+        let retention = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
+        let kept_since = kernel.now().saturating_sub(retention);
+        let trimmed = self.0.log.trim(kept_since.unwrap_or(Timestamp::MIN));
+        if trimmed > 0 {
+            kernel.count("stream", "forgot records");
+            kernel.note(format_args!("the stream forgets {trimmed} records"));
+        }
+    }
+
+    /// Whether mappings wait as long as they may before they try again: where hours are to pass in which nothing can be done.
+    pub fn slow_down(&self, slow: bool) {
+        self.0.slow.store(slow, Ordering::SeqCst);
     }
 
     /// True if every mapping reads.

@@ -27,6 +27,10 @@ pub struct Weather {
     pub kill_after: u64,
     /// An effect takes seconds, up to twenty.
     pub slow: u64,
+    /// It is so over the effects whose names begin with this; over all, if it is empty.
+    pub over: &'static str,
+    /// What is late comes after so many seconds at most.
+    pub late_by: u64,
 }
 
 impl Weather {
@@ -47,6 +51,8 @@ impl Weather {
 pub struct Sky {
     kernel: Kernel,
     weather: Arc<Mutex<Weather>>,
+    /// Effects whose names begin so are refused.
+    throttled: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Sky {
@@ -56,7 +62,20 @@ impl Sky {
         Self {
             kernel,
             weather: Arc::new(Mutex::new(weather)),
+            throttled: Arc::default(),
         }
+    }
+
+    /// From now on the effects whose names begin so are refused: too much is asked of whoever does them. `None` is nothing.
+    pub fn throttle(&self, effects: Option<&'static str>) {
+        let own = self.throttled.lock();
+        *own.unwrap_or_else(PoisonError::into_inner) = effects;
+    }
+
+    fn is_throttled(&self, what: &str) -> bool {
+        let own = self.throttled.lock();
+        let own = own.unwrap_or_else(PoisonError::into_inner);
+        own.is_some_and(|effects| what.starts_with(effects))
     }
 
     /// From now on the weather is this.
@@ -74,7 +93,10 @@ impl Sky {
 #[async_trait]
 impl Course for Sky {
     async fn before(&self, what: &str) -> Option<Fault> {
-        let (dice, weather) = (self.kernel.dice(), self.weather());
+        let (dice, mut weather) = (self.kernel.dice(), self.weather());
+        if !what.starts_with(weather.over) {
+            weather = Weather::default();
+        }
         let slow = dice.one_in(weather.slow);
         let pause = if slow {
             self.kernel.count("fault", "slow");
@@ -84,6 +106,11 @@ impl Course for Sky {
             dice.below(8)
         };
         self.kernel.sleep(Duration::from_millis(pause)).await;
+        if self.is_throttled(what) {
+            self.kernel.count("fault", "throttled");
+            self.kernel.note(format_args!("{what}: throttled"));
+            return Some(Fault::FailBefore);
+        }
         let mut faults = weather.faults().into_iter();
         let found = faults.find(|(_, one_in, _)| dice.one_in(*one_in));
         let deadly = |fault| matches!(fault, Fault::KillBefore | Fault::KillAfter);
@@ -109,7 +136,8 @@ impl Course for Sky {
     fn later(&self, work: BoxFuture<'static, ()>) {
         let kernel = self.kernel.clone();
         let dice = kernel.dice();
-        let pause = if dice.one_in(3) { 20_000 } else { 500 };
+        let longest = self.weather().late_by * 1_000;
+        let pause = if dice.one_in(3) { longest } else { 500 };
         let pause = Duration::from_millis(dice.below(pause));
         self.kernel.spawn("late", async move {
             kernel.sleep(pause).await;

@@ -107,6 +107,18 @@ impl MemoryExecutions {
         processes
     }
 
+    /// Has an execution that failed go on where it did, as `RedriveExecution` does; true if there is one of this name, and it had
+    /// failed. It is started anew, and to be run to its end.
+    pub fn redrive(&self, name: &str) -> bool {
+        let mut state = self.0.lock();
+        let State { runs, started, .. } = &mut *state;
+        let redriven = runs.get_mut(name).is_some_and(Run::redrive);
+        if redriven {
+            started.push(name.to_owned());
+        }
+        redriven
+    }
+
     /// State transitions of an execution so far, which are what AWS charges; 0 if there is none of this name.
     #[must_use]
     pub fn transitions(&self, name: &str) -> u64 {

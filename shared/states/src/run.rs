@@ -138,6 +138,25 @@ impl Run {
         self.hear(Err(Failure::new(TIMEOUT, "")));
     }
 
+    /// Has an execution that failed go on in the state where it did, which calls anew and has all its retries again; true if it had
+    /// failed.
+    pub fn redrive(&mut self) -> bool {
+        let Phase::Ended(Ending::Failed { .. }) = self.phase else {
+            return false;
+        };
+        let machine = self.machine.clone();
+        let state = machine.state(&self.at).map(|state| &state.kind);
+        self.phase = if let Some(Kind::Task(task)) = state {
+            self.retries = 0;
+            self.retries_by = vec![0; task.retry.len()];
+            // It was entered when it first was.
+            Phase::Calling
+        } else {
+            Phase::Entering
+        };
+        true
+    }
+
     /// What happened, in order.
     #[must_use]
     pub fn history(&self) -> &[HistoryEvent] {

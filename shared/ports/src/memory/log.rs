@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::{Clock, Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
 
@@ -12,6 +13,8 @@ const READ_LIMIT: usize = 1_000;
 #[derive(Default)]
 struct Shard {
     records: Vec<LogRecord>,
+    /// How many records it has had that it keeps no more.
+    trimmed: usize,
     /// The places of those that took its place: none while it is open, two after a split, one after a merge.
     children: Vec<usize>,
 }
@@ -107,6 +110,19 @@ impl MemoryLog {
         Ok(shard_name(next))
     }
 
+    /// Forgets the records that arrived before `kept_since`, in each shard those before the first that did not; how many.
+    pub fn trim(&self, kept_since: Timestamp) -> usize {
+        let mut shards = self.lock();
+        let trimmed = shards.iter_mut().map(|shard| {
+            let old = |record: &&LogRecord| record.arrived < kept_since;
+            let count = shard.records.iter().take_while(old).count();
+            shard.records.drain(..count);
+            shard.trimmed += count;
+            count
+        });
+        trimmed.sum()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Shard>> {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -168,7 +184,8 @@ impl Log for MemoryLog {
         let Some(shard) = shards.get_mut(index) else {
             return Err(LogError::Refused("no such shard".into()));
         };
-        let sequence = SequenceNumber(format!("49{index:012}{:042}", shard.records.len()));
+        let place = shard.trimmed + shard.records.len();
+        let sequence = SequenceNumber(format!("49{index:012}{place:042}"));
         shard.records.push(LogRecord {
             shard: shard_name(index),
             sequence: sequence.clone(),
@@ -188,7 +205,11 @@ impl LogReader for MemoryLog {
 
     async fn read(&self, shard: &str, from: &Position) -> Result<LogBatch, LogError> {
         let shards = self.lock();
-        let Some(Shard { records, children }) = (0..shards.len())
+        let Some(Shard {
+            records,
+            trimmed,
+            children,
+        }) = (0..shards.len())
             .find(|index| shard_name(*index) == shard)
             .and_then(|i| shards.get(i))
         else {
@@ -198,8 +219,9 @@ impl LogReader for MemoryLog {
             Position::Oldest => 0,
             Position::Newest => records.len(),
             Position::Cursor(cursor) => cursor
-                .parse()
-                .map_err(|_| LogError::Refused(format!("no cursor {cursor}")))?,
+                .parse::<usize>()
+                .map_err(|_| LogError::Refused(format!("no cursor {cursor}")))?
+                .saturating_sub(*trimmed),
             Position::After(sequence) => records
                 .iter()
                 .position(|record| record.sequence == *sequence)
@@ -217,7 +239,7 @@ impl LogReader for MemoryLog {
         let finished = at_tip && !children.is_empty();
         Ok(LogBatch {
             records: found,
-            next: (!finished).then(|| Position::Cursor(end.to_string())),
+            next: (!finished).then(|| Position::Cursor((trimmed + end).to_string())),
             at_tip,
         })
     }
@@ -225,10 +247,34 @@ impl LogReader for MemoryLog {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures::executor::block_on;
 
     use super::*;
     use crate::memory::world;
+
+    #[test]
+    fn what_is_trimmed_is_gone_and_places_stay_as_they_are() {
+        let (world, clock) = world(1);
+        let log = MemoryLog::new(1, world.clock.clone());
+        let append = |data: &[u8]| block_on(log.append("key", data, None)).unwrap();
+        let shard = "shardId-000000000000";
+        let first = append(b"1");
+        let half = block_on(log.read(shard, &Position::Oldest)).unwrap();
+        clock.advance(Duration::from_hours(1));
+        let second = append(b"2");
+        assert_eq!(log.trim(world.clock.now()), 1);
+        assert!(log.record(&first).is_none() && log.record(&second).is_some());
+        let third = append(b"3");
+        assert!(first.0 < second.0 && second.0 < third.0);
+        for from in [Position::Oldest, half.next.unwrap()] {
+            let rest = block_on(log.read(shard, &from)).unwrap();
+            let data: Vec<_> = rest.records.iter().map(|one| &*one.data).collect();
+            assert_eq!(data, [b"2", b"3"]);
+        }
+        assert!(block_on(log.read(shard, &Position::After(first))).is_err());
+    }
 
     fn read_all(log: &MemoryLog, shard: &str) -> (Vec<String>, Option<Position>) {
         let batch = block_on(log.read(shard, &Position::Oldest)).unwrap();

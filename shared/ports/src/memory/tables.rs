@@ -45,6 +45,18 @@ impl MemoryTables {
             .collect()
     }
 
+    /// The item of a key, without key attributes.
+    #[must_use]
+    pub fn item(&self, key: &Key) -> Option<Item> {
+        self.lock().get(key).cloned()
+    }
+
+    /// The places of those writes whose condition does not hold.
+    #[must_use]
+    pub fn refused(&self, writes: &[Write]) -> Vec<usize> {
+        failed(&self.lock(), writes)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Item>> {
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -80,6 +92,14 @@ fn holds(condition: &Condition, item: Option<&Item>) -> bool {
         Condition::All(parts) => parts.iter().all(|part| holds(part, item)),
         Condition::Any(parts) => parts.iter().any(|part| holds(part, item)),
     }
+}
+
+fn failed(items: &BTreeMap<Key, Item>, writes: &[Write]) -> Vec<usize> {
+    (0..)
+        .zip(writes)
+        .filter(|(_, write)| !holds(write.condition(), items.get(write.key())))
+        .map(|(place, _)| place)
+        .collect()
 }
 
 fn refused(text: impl Into<String>) -> TableError {
@@ -210,11 +230,7 @@ impl Tables for MemoryTables {
             return Err(refused("a transaction writes each item once").into());
         }
         let mut items = self.lock();
-        let failed: Vec<usize> = (0..)
-            .zip(writes)
-            .filter(|(_, write)| !holds(write.condition(), items.get(write.key())))
-            .map(|(place, _)| place)
-            .collect();
+        let failed = failed(&items, writes);
         if !failed.is_empty() {
             return Err(TransactError::ConditionsFailed(failed));
         }

@@ -115,7 +115,7 @@ pub struct Filter {
     pub id_cliente: Option<String>,
 }
 
-/// Reads one reservation; `None` if the view has not heard of its making.
+/// Reads one reservation; `None` if the view has not heard of its making. Strongly consistent: who asks twice sees nothing go back.
 ///
 /// # Errors
 ///
@@ -126,7 +126,7 @@ pub async fn one(
     id: IdReserva,
 ) -> Result<Option<Fila>, TableError> {
     let item = tables
-        .get_one(&Row::key(generation, id), Consistency::Eventual)
+        .get_one(&Row::key(generation, id), Consistency::Strong)
         .await?;
     let fila = item.map(read).transpose()?;
     Ok(fila.filter(|fila| fila.id_reserva.is_some()))

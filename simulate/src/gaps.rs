@@ -1,0 +1,54 @@
+//! A log that tells of one record later than of those that were appended after it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use ports::{Log, LogError, SequenceNumber};
+use simulation::Kernel;
+
+/// How long a record may be kept back.
+const LONGEST: u64 = 180_000;
+
+/// A log that acknowledges some records and has them later, for seconds to minutes. It is worse than what a stream may do: whoever
+/// listens to it needs no order.
+pub struct Gaps {
+    pub kernel: Kernel,
+    pub inner: Arc<dyn Log>,
+    pub one_in: u64,
+    /// False once every record is to be there at once.
+    pub open: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Log for Gaps {
+    async fn append(
+        &self,
+        partition_key: &str,
+        data: &[u8],
+        after: Option<&SequenceNumber>,
+    ) -> Result<SequenceNumber, LogError> {
+        let dice = self.kernel.dice();
+        if !self.open.load(Ordering::SeqCst) || !dice.one_in(self.one_in) {
+            return self.inner.append(partition_key, data, after).await;
+        }
+        self.kernel.count("fault", "gap");
+        let longest = if dice.one_in(3) { LONGEST } else { 5_000 };
+        let pause = Duration::from_millis(dice.below(longest));
+        let (kernel, inner) = (self.kernel.clone(), self.inner.clone());
+        let (key, data) = (partition_key.to_owned(), data.to_vec());
+        self.kernel.spawn("gap", async move {
+            kernel.sleep(pause).await;
+            kernel.note(format_args!("a record of {key} is there at last"));
+            // What is in memory takes every record that has a key.
+            let _ = inner.append(&key, &data, None).await;
+        });
+        // Nobody can tell its place from this.
+        Ok(SequenceNumber("49".into()))
+    }
+}

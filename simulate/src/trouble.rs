@@ -1,0 +1,233 @@
+//! What goes wrong beside effects and functions.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use events::{Context, SagaMode};
+use notices::NOTIFIER;
+use participant::{Faults, Modo};
+use ports::FunctionName;
+use reserva_saga::{ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS};
+
+use crate::{
+    Scenario, check,
+    functions::{self, ALL, ARCHIVER, Allergy, PROJECTOR},
+    poison,
+    system::System,
+    versions,
+};
+
+/// Effects that are throttled together: a table, a kind of call, the stream, a function.
+const THROTTLED: [&str; 19] = [
+    "get streams",
+    "write streams",
+    "get sagas",
+    "write sagas",
+    "get views",
+    "write views",
+    "write parked",
+    "write reactions",
+    "write ",
+    "transact ",
+    "query ",
+    "scan ",
+    "append ",
+    "call participant-pagos",
+    "call participant-gds",
+    "start ",
+    "publish ",
+    "put ",
+    "progress ",
+];
+
+/// Those that are given records, each of which may be deployed with a mistake in it.
+const CONSUMERS: [FunctionName; 7] = [
+    PROJECTOR,
+    ARCHIVER,
+    NOTIFIER,
+    ORCHESTRATOR,
+    PARTICIPANT_VUELOS,
+    PARTICIPANT_PAGOS,
+    PARTICIPANT_GDS,
+];
+
+/// Commands that can be made to fail, those that undo first.
+const COMMANDS: [(Context, &str); 6] = [
+    (Context::Pagos, "RevertirPago"),
+    (Context::Gds, "RevertirConfirmacion"),
+    (Context::Vuelos, "CancelarReserva"),
+    (Context::Pagos, "PagarReserva"),
+    (Context::Gds, "ConfirmarReserva"),
+    (Context::Vuelos, "AprobarReserva"),
+];
+
+#[derive(Clone)]
+struct Trouble {
+    system: System,
+    scenario: Scenario,
+    /// When calls are throttled no more, in milliseconds.
+    throttled_until: u64,
+}
+
+/// Makes trouble until faults cease.
+pub fn make(system: &System, scenario: &Scenario, calm: &Arc<AtomicBool>) {
+    let mut trouble = Trouble {
+        system: system.clone(),
+        scenario: *scenario,
+        throttled_until: 0,
+    };
+    let (kernel, calm) = (system.kernel.clone(), calm.clone());
+    kernel.clone().spawn("trouble", async move {
+        if trouble.scenario.old_reservations {
+            versions::leave_old_reservations(&trouble.system).await;
+        }
+        while !calm.load(Ordering::SeqCst) {
+            trouble.with_machines();
+            trouble.with_builds();
+            trouble.with_calls();
+            let dice = kernel.dice();
+            if dice.one_in(trouble.scenario.poison_one_in) {
+                poison::append(&trouble.system).await;
+            }
+            if dice.one_in(trouble.scenario.misbehave_one_in) {
+                trouble.with_participants().await;
+            }
+            kernel.sleep(Duration::from_secs(1)).await;
+        }
+    });
+}
+
+impl Trouble {
+    fn one_in(&self, times: u64) -> bool {
+        self.system.kernel.dice().one_in(times)
+    }
+
+    /// Shards and clocks.
+    fn with_machines(&self) {
+        let kernel = &self.system.kernel;
+        let dice = kernel.dice();
+        if self.one_in(self.scenario.reshard_one_in) {
+            self.system.stream.reshard();
+        }
+        if self.one_in(self.scenario.lease_one_in) {
+            self.system.stream.lose_a_lease();
+        }
+        if self.one_in(self.scenario.clocks_one_in) {
+            let by = if dice.one_in(4) { 60_000 } else { 3_000 };
+            let by = i64::try_from(dice.below(by)).unwrap_or(0);
+            let back = dice.one_in(2);
+            kernel.count("clocks", if back { "back" } else { "forward" });
+            kernel.shift_clocks(if back { -by } else { by });
+        }
+    }
+
+    /// Deployments.
+    fn with_builds(&self) {
+        let System {
+            kernel,
+            runtime,
+            ports,
+            builds,
+            ..
+        } = &self.system;
+        let dice = kernel.dice();
+        if self.one_in(self.scenario.deploy_one_in) {
+            kernel.count("operator", "deployed everything anew");
+            kernel.note("everything is deployed anew");
+            functions::deploy(runtime, ports, &builds.newest);
+        }
+        if self.one_in(self.scenario.versions_one_in)
+            && let Some(name) = dice.pick(&ALL)
+        {
+            let (build, age) = if dice.one_in(2) {
+                (&builds.older, "older")
+            } else {
+                (&builds.newest, "newer")
+            };
+            kernel.count("operator", format!("deployed a build: {age}"));
+            kernel.note(format_args!("{} is deployed, an {age} build", name.0));
+            runtime.deploy(*name, functions::of(*name, ports, build));
+        }
+        if self.one_in(self.scenario.mistake_one_in)
+            && let Some(name) = dice.pick(&CONSUMERS)
+        {
+            let one_in = 2 + dice.below(8);
+            let allergy = Allergy {
+                kernel: kernel.clone(),
+                one_in,
+                which: dice.below(one_in),
+                dies: dice.one_in(2),
+                works: dice.one_in(2),
+            };
+            kernel.count("operator", "deployed a build with a mistake");
+            kernel.note(format_args!("{} is deployed with a mistake", name.0));
+            let function = functions::of(*name, ports, &builds.newest);
+            runtime.deploy(*name, allergy.in_function(&function));
+        }
+    }
+
+    /// Bursts of throttling, longer than those who try again have patience.
+    fn with_calls(&mut self) {
+        let System { kernel, sky, .. } = &self.system;
+        let dice = kernel.dice();
+        let now = kernel.elapsed();
+        if self.throttled_until > 0 && self.throttled_until <= now {
+            sky.throttle(None);
+            self.throttled_until = 0;
+        }
+        if self.throttled_until == 0
+            && dice.one_in(self.scenario.bursts_one_in)
+            && let Some(effects) = dice.pick(&THROTTLED)
+        {
+            self.throttled_until = now + 1_000 + dice.below(24_000);
+            sky.throttle(Some(effects));
+            kernel.note(format_args!("throttled: {effects}"));
+        }
+    }
+
+    /// Participants that fail, or are silent: some commands of a kind, or of one reservation.
+    async fn with_participants(&self) {
+        let System { kernel, tables, .. } = &self.system;
+        let dice = kernel.dice();
+        // What undoes fails more often: then a person is called for.
+        let some = if dice.one_in(3) { COMMANDS.len() } else { 3 };
+        let commands: Vec<_> = COMMANDS.into_iter().take(some).collect();
+        let Some((context, command)) = dice.pick(&commands).copied() else {
+            return;
+        };
+        let reservations = check::openings(&self.system);
+        let one = dice.pick(&reservations).filter(|_| dice.one_in(2));
+        // An execution does not ask again for what was refused, as docs/motores-de-saga.md tells, and a choreography takes it for
+        // an answer that its deadline is refused.
+        let refuses = one.is_some_and(|opening| match opening.sagamode {
+            SagaMode::Orquestacion => true,
+            SagaMode::Coreografia => command != "CancelarReserva",
+            SagaMode::StepFunctions => false,
+        });
+        let modes: &[_] = if refuses {
+            &Modo::ALL
+        } else {
+            &[Modo::Silencio, Modo::Error]
+        };
+        let Some(modo) = dice.pick(modes).copied() else {
+            return;
+        };
+        let times = if dice.one_in(2) {
+            1_000
+        } else {
+            1 + dice.below(12)
+        };
+        let times = u32::try_from(times).unwrap_or(1);
+        kernel.count("participant", format!("{} {command}", modo.name()));
+        kernel.note(format_args!("{command}: {} {times} times", modo.name()));
+        let faults = Faults::new(tables.clone());
+        let only = one.map(|opening| opening.subject);
+        let set = faults.set(context, command, only, modo, times).await;
+        debug_assert!(set.is_ok(), "{set:?}");
+    }
+}

@@ -1,0 +1,140 @@
+//! Builds that are older and newer than each other, and work side by side.
+
+use event_store::Stream;
+use events::{Catalogue, Context, IdReserva, StreamId};
+use jiff::SignedDuration;
+use ports::{Condition, FunctionName, Tables, Write};
+use reserva_saga::{current, definitions, function_of};
+use saga_engine::{Definition, Definitions};
+use serde_json::{Value, json};
+use simulation::Dice;
+
+use crate::{
+    Scenario,
+    functions::{HTTP_COMMANDS, HTTP_QUERIES},
+    system::System,
+};
+
+/// What a build knows.
+#[derive(Clone)]
+pub struct Build {
+    pub catalogue: Catalogue,
+    pub definitions: Definitions,
+}
+
+impl Build {
+    fn current() -> Self {
+        Self {
+            catalogue: Catalogue::current(),
+            definitions: definitions(),
+        }
+    }
+
+    /// What a function of this build knows: a context knows its own events, or it would not write them.
+    pub fn of(&self, name: FunctionName) -> Self {
+        let own = Context::ALL
+            .into_iter()
+            .find(|context| function_of(*context) == name);
+        let api = [HTTP_COMMANDS, HTTP_QUERIES].contains(&name);
+        let own = own.or(api.then_some(Context::Vuelos));
+        let lacks = Catalogue::current().types().any(|known| {
+            own == Some(known.context)
+                && self
+                    .catalogue
+                    .find(known.context.name(), known.name)
+                    .is_none()
+        });
+        let catalogue = if lacks {
+            Catalogue::current()
+        } else {
+            self.catalogue.clone()
+        };
+        Self {
+            catalogue,
+            definitions: self.definitions.clone(),
+        }
+    }
+}
+
+/// The builds of a run.
+#[derive(Clone)]
+pub struct Builds {
+    /// One from before some type of event, and before the newest definition of the saga.
+    pub older: Build,
+    /// The one that everything is of in the end.
+    pub newest: Build,
+}
+
+impl Builds {
+    /// Where no version changes, both are the current one.
+    pub fn of(scenario: &Scenario, dice: &Dice) -> Self {
+        let mut builds = Self {
+            older: Build::current(),
+            newest: Build::current(),
+        };
+        if scenario.versions_one_in == 0 {
+            return builds;
+        }
+        let known = Catalogue::current();
+        // A saga begins with ReservaCreada: nobody is older than that.
+        let kinds = known.types().map(|known| known.name);
+        let kinds: Vec<_> = kinds.filter(|kind| *kind != "ReservaCreada").collect();
+        if let Some(kind) = dice.pick(&kinds) {
+            builds.older.catalogue = known.without(kind);
+        }
+        if scenario.new_definition {
+            builds.newest.definitions = Definitions::new(vec![current(), next()]);
+        }
+        builds
+    }
+}
+
+/// A reservation as the first builds wrote it.
+const OLD: &str = include_str!("../../shared/events/samples/vuelos/ReservaCreada.v1.json");
+
+/// Leaves reservations of the first builds in the tables, which are still to be published: one of a minute ago, and one of years ago.
+pub async fn leave_old_reservations(system: &System) {
+    let now = system.world.clock.now();
+    for ago in [
+        SignedDuration::from_mins(1),
+        SignedDuration::from_hours(24 * 900),
+    ] {
+        let id = IdReserva(system.world.ids.fresh());
+        let then = now.saturating_sub(ago).unwrap_or(now);
+        let mut event: Value = serde_json::from_str(OLD).unwrap_or_default();
+        if let Some(event) = event.as_object_mut() {
+            event.insert("id".into(), json!(system.world.ids.fresh()));
+            event.insert("time".into(), then.as_millisecond().into());
+            if let Some(Value::Object(data)) = event.get_mut("data") {
+                data.insert("id_reserva".into(), json!(id));
+                data.insert("fecha_creacion".into(), then.as_millisecond().into());
+            }
+        }
+        let item = json!({
+            "version": 1, "events": [event.to_string()], "published": 0, "receipts": {},
+            "gsi1pk": "sweep-00", "gsi1sk": then.to_string(),
+        });
+        let put = Write::Put {
+            key: Stream::key(StreamId::new(Context::Vuelos, id)),
+            item: item.as_object().cloned().unwrap_or_default(),
+            condition: Condition::Absent,
+        };
+        let written = system.tables.write(&put).await;
+        debug_assert!(written.is_ok(), "{written:?}");
+        system
+            .kernel
+            .count("log", "reservation of the first builds");
+    }
+}
+
+/// A definition that follows the current one: more patient, in the same steps.
+fn next() -> Definition {
+    let mut next = current();
+    next.version += 1;
+    for step in &mut next.steps {
+        if let Some(call) = &mut step.call {
+            call.retry.attempts += 2;
+        }
+    }
+    next
+}

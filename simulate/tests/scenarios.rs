@@ -1,0 +1,82 @@
+//! What each scenario is about happens in it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+
+use simulate::{Scenario, run};
+
+/// Scenarios, and what is counted in some of their first runs.
+const ABOUT: &[(&str, &[&str])] = &[
+    (
+        "veneno",
+        &["log poison", "operator discarded what nobody can read"],
+    ),
+    (
+        "alergia",
+        &[
+            "operator deployed a build with a mistake",
+            "lambda could not bear a record",
+            "mapping discarded",
+            "operator redrove a record",
+        ],
+    ),
+    (
+        "versiones",
+        &[
+            "operator deployed a build: older",
+            "operator deployed a build: newer",
+        ],
+    ),
+    (
+        "retencion",
+        &[
+            "stream forgot records",
+            "mapping expired",
+            "operator rebuilt a view",
+        ],
+    ),
+    ("demasiado-grande", &["large accepted", "large refused"]),
+    (
+        "compensacion",
+        &[
+            "participant error RevertirPago",
+            "participant silencio RevertirConfirmacion",
+            "operator repaired participants",
+            "operator had a saga go on",
+            "operator redrove an execution",
+        ],
+    ),
+    (
+        "recursos",
+        &[
+            "fault conflict",
+            "fault conflict among failed conditions",
+            "fault throttled",
+        ],
+    ),
+    ("hueco", &["fault gap"]),
+    ("publicacion", &["fault happens late", "fault kills before"]),
+    ("lecturas-viejas", &["fault stale read"]),
+];
+
+#[test]
+fn what_a_scenario_is_about_happens_and_its_promises_hold() {
+    for (name, about) in ABOUT {
+        let scenario = Scenario::named(name).unwrap();
+        let mut counted = BTreeSet::new();
+        for seed in 0..30 {
+            let report = run(scenario, seed, false);
+            assert!(
+                report.broken.is_empty(),
+                "{name} {seed}: {:?}",
+                report.broken
+            );
+            let counts = report.counts.into_keys();
+            counted.extend(counts.map(|(kind, name)| format!("{kind} {name}")));
+        }
+        for what in *about {
+            assert!(counted.contains(*what), "{name}: no {what} in {counted:#?}");
+        }
+    }
+}
