@@ -25,6 +25,7 @@ use vuelos::Reserva;
 
 use crate::{
     clients::{Booking, Cancellation, id},
+    exercised,
     system::System,
 };
 
@@ -222,13 +223,7 @@ fn check_one(
 ) -> Result<(), String> {
     let opening = found.opening().ok_or("its stream is empty")?;
     let saga = load(system, saga_id(opening)).ok_or("it has no saga")?;
-    for entry in &saga.log {
-        let line = format!("{:?}", entry.what);
-        let kind = line.split([' ', '{', '(']).next().unwrap_or_default();
-        system.kernel.count("saga", kind.to_owned());
-    }
-    system.kernel.count("ended", saga.estado.name());
-    system.kernel.count("mode", format!("{:?}", saga.conduct));
+    exercised::count(&system.kernel, &saga);
     if saga.estado == Estado::RequiereIntervencion {
         // Only what Step Functions gave up is left: its money and seats are for a person to see to.
         for vuelo in flight(found) {

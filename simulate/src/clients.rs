@@ -250,7 +250,7 @@ impl Client {
         let mode = modes.copied().unwrap_or_default();
         // Flights that are wanted by many have two seats; the others are somebody's own.
         let shared = self.one_in(self.scenario.shared_one_in) && kind == Kind::Good;
-        let own = 100 + self.number * 100 + number;
+        let own = 12_000 + self.number * self.scenario.bookings + number;
         let vuelo = vuelo(if shared { self.below(2) } else { own });
         if !shared {
             let seats = u32::from(kind != Kind::Full);

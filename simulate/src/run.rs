@@ -17,8 +17,10 @@ use simulation::{Fate, Kernel, Trace, Weather};
 use crate::{
     Planted, Scenario, check,
     clients::{self, Memory},
+    exercised,
     functions::{self, HTTP_COMMANDS},
     http,
+    probe::Probe,
     system::System,
 };
 
@@ -28,6 +30,8 @@ const BOUND: u64 = 60 * 60_000;
 const LOOK: u64 = 20_000;
 /// As long as it must stay settled: longer than anything that is still under way can take.
 const STAY: u64 = 100_000;
+/// There is a [probe](Probe) in one of so many runs.
+const PROBE_ONE_IN: u64 = 4;
 
 /// What came of a run.
 #[derive(Clone, Debug)]
@@ -46,22 +50,19 @@ pub struct Report {
     pub lasted: Duration,
     /// Steps that processes took.
     pub steps: u64,
+    /// Sagas that there were.
+    pub sagas: u64,
 }
 
 /// Plays a scenario with a seed. `keep` is whether the lines of its trace are kept.
 #[must_use]
-pub fn run(scenario: &'static Scenario, seed: u64, keep: bool) -> Report {
+pub fn run(scenario: &Scenario, seed: u64, keep: bool) -> Report {
     run_with(scenario, seed, keep, None)
 }
 
 /// The same with a mistake, which is to be found.
 #[must_use]
-pub fn run_with(
-    scenario: &'static Scenario,
-    seed: u64,
-    keep: bool,
-    planted: Option<Planted>,
-) -> Report {
+pub fn run_with(scenario: &Scenario, seed: u64, keep: bool, planted: Option<Planted>) -> Report {
     let trace = if keep {
         Trace::kept()
     } else {
@@ -75,11 +76,13 @@ pub fn run_with(
         Ok(broken) => broken,
         Err(why) => vec![why],
     };
+    let counts = kernel.counts();
     let report = Report {
         scenario: scenario.name,
         seed,
         broken,
-        counts: kernel.counts(),
+        sagas: exercised::sagas(&counts),
+        counts,
         trace: kernel.trace(),
         lasted: Duration::from_millis(kernel.elapsed()),
         steps: kernel.polls(),
@@ -101,22 +104,27 @@ fn play(
     let calm = Arc::new(AtomicBool::new(false));
     keep_schedule(&system, scenario, &calm);
     make_trouble(&system, scenario, &calm);
+    let probe = kernel.dice().one_in(PROBE_ONE_IN);
+    let probe = probe.then(|| Probe::begin(kernel, &system.runtime, &calm));
 
-    kernel.run_until(40_000 + kernel.dice().below(80_000));
+    // Who makes many reservations takes that much longer.
+    let longer = scenario.bookings.div_ceil(2).max(1);
+    kernel.run_until((40_000 + kernel.dice().below(80_000)) * longer);
     calm.store(true, Ordering::SeqCst);
     kernel.note("faults cease");
     system.sky.set(Weather::default());
     system.runtime.set_fate(Fate::CALM);
 
-    settle(&system, &memory)?;
+    settle(&system, &memory, probe.as_ref())?;
     let known = memory.known();
     let mut broken = known.complaints.clone();
     broken.extend(check::check(&system, &known.bookings, scenario.is_calm()));
+    broken.extend(probe.iter().flat_map(Probe::check));
     Ok(broken)
 }
 
 /// Goes on until everything has settled, and stays so.
-fn settle(system: &System, memory: &Memory) -> Result<(), String> {
+fn settle(system: &System, memory: &Memory, probe: Option<&Probe>) -> Result<(), String> {
     let kernel = &system.kernel;
     let begun = kernel.elapsed();
     let mut settled_since = None;
@@ -126,7 +134,7 @@ fn settle(system: &System, memory: &Memory) -> Result<(), String> {
         let restless = if busy > 0 {
             Some(format!("{busy} clients are at work"))
         } else {
-            check::restless(system)
+            check::restless(system).or_else(|| probe.and_then(Probe::restless))
         };
         match restless {
             Some(why) if now - begun > BOUND => {

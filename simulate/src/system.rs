@@ -160,7 +160,7 @@ impl System {
             partial_batch,
         };
         let ports = match planted {
-            Some(planted) => planted.plant(ports, kernel.dice()),
+            Some(planted) => planted.plant(ports, &runtime, kernel.dice()),
             None => ports,
         };
         functions::deploy(&runtime, &ports);
