@@ -63,7 +63,7 @@ planted! {
     /// A transaction is made write by write.
     TornTransactions = "torn-transactions" breaks "an event and what it changes are stored together",
     /// Reads that must be fresh come out of a cache, now and then.
-    StaleReads = "stale-reads" breaks "what was seen is not unseen",
+    StaleReads = "stale-reads" breaks "a strong read tells what was written",
     /// The receipt of a command is not kept with its events.
     ForgottenReceipts = "forgotten-receipts" breaks "a command takes effect once",
     /// Events are appended to the log before they are committed.

@@ -89,7 +89,7 @@ impl Probe {
             told: Told::default(),
             age,
             pattern: Pattern::by_chance(dice),
-            huge: dice.one_in(60),
+            huge: dice.one_in(30),
             calm: calm.clone(),
             busy: Arc::new(AtomicBool::new(true)),
         };
@@ -271,7 +271,7 @@ impl Probe {
         self.told.is_appended(Appended {
             key,
             passes: self.pattern.matches(&data),
-            poisonous: dice.one_in(20),
+            poisonous: dice.one_in(12),
             arrived: record.arrived,
             shard: record.shard,
             number: number.0,

@@ -99,7 +99,7 @@ fn play(
     let whole_batches = kernel.dice().one_in(scenario.whole_batches_one_in);
     let system = System::new(kernel, scenario, !whole_batches, planted)?;
     let memory = Memory::default();
-    block_on(clients::share_flights(&system));
+    block_on(clients::share_flights(&system, scenario));
     clients::begin(&system, scenario, &memory);
     let calm = Arc::new(AtomicBool::new(false));
     keep_schedule(&system, scenario, &calm);

@@ -104,12 +104,20 @@ impl MemoryTables {
     /// Every item of a table, by key, without key attributes.
     #[must_use]
     pub fn all(&self, table: TableName) -> Vec<(Key, Item)> {
+        self.find(table, |key, item| Some((key.clone(), item.clone())))
+    }
+
+    /// What somebody finds in the items of a table, by key.
+    #[must_use]
+    pub fn find<T>(
+        &self,
+        table: TableName,
+        mut look: impl FnMut(&Key, &Item) -> Option<T>,
+    ) -> Vec<T> {
         let items = self.lock();
-        items
-            .iter()
-            .filter(|(key, _)| key.table == table)
-            .map(|(key, item)| (key.clone(), item.clone()))
-            .collect()
+        let of = items.range(Key::new(table, "", "")..);
+        let of = of.take_while(|(key, _)| key.table == table);
+        of.filter_map(|(key, item)| look(key, item)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Items> {
