@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use archive::Archive;
 use consumer::TABLE as PARKED;
-use event_store::{Beyond, Difference, Readings, Stream, StreamReader, TABLE as STREAMS, verify};
+use event_store::{Beyond, Difference, Readings, StreamReader, TABLE as STREAMS, verify};
 use events::{
     Catalogue, Context, Event, IdReserva, Payload, SagaMode, StreamId, vuelos::EstadoReserva,
 };
@@ -19,12 +19,14 @@ use ports::{
 };
 use projections::{Generations, Projector, TABLE as VIEWS, views::analitica};
 use reserva_saga::{fact, saga_id};
-use saga_engine::{Estado, Saga, SagaId};
+use saga_engine::{Estado, Saga, SagaId, TABLE as SAGAS};
+use serde::Deserialize;
 use serde_json::Value;
 use vuelos::Reserva;
 
 use crate::{
     clients::{Booking, Cancellation, id},
+    exercised,
     poison::{self, Poison},
     system::System,
 };
@@ -41,10 +43,6 @@ struct Found {
 impl Found {
     fn opening(&self) -> Option<&Event> {
         self.history.first().map(|(event, _)| event)
-    }
-
-    fn saga(&self) -> Option<SagaId> {
-        self.opening().map(saga_id)
     }
 }
 
@@ -77,14 +75,35 @@ pub(crate) fn openings(system: &System) -> Vec<Event> {
     found.iter().filter_map(Found::opening).cloned().collect()
 }
 
+/// Sagas that stand so, as their items say: this is looked at often, and reading all there is takes as long as all the rest.
+fn standing(system: &System, such: impl Fn(Estado) -> bool) -> Vec<SagaId> {
+    let states = Estado::ALL.into_iter().filter(|estado| such(*estado));
+    let names: Vec<_> = states.map(Estado::name).collect();
+    system.tables.find(SAGAS, |key, item| {
+        let estado = item.get("estado")?.as_str()?;
+        names.contains(&estado).then(|| key.pk.parse().ok())?
+    })
+}
+
 /// The sagas that wait for a person.
 pub(crate) fn stuck(system: &System) -> Vec<Saga> {
-    let found = reservations(system).unwrap_or_default();
-    let sagas = found.iter().filter_map(Found::saga);
-    let sagas = sagas.filter_map(|id| load(system, id));
-    sagas
-        .filter(|saga| saga.estado == Estado::RequiereIntervencion)
-        .collect()
+    let waiting = standing(system, |estado| estado == Estado::RequiereIntervencion);
+    let sagas = waiting.into_iter().filter_map(|id| load(system, id));
+    sagas.collect()
+}
+
+/// The sagas of all reservations.
+fn begun(system: &System) -> Vec<SagaId> {
+    #[derive(Deserialize)]
+    struct Opening {
+        correlationid: SagaId,
+    }
+    system.tables.find(STREAMS, |key, item| {
+        let stream: StreamId = key.pk.parse().ok()?;
+        let opening = item.get("events")?.as_array()?.first()?.as_str()?;
+        let opening: Opening = serde_json::from_str(opening).ok()?;
+        (stream.context == Context::Vuelos).then_some(opening.correlationid)
+    })
 }
 
 /// Why the system is not at rest yet; `None` if it is.
@@ -92,26 +111,22 @@ pub(crate) fn restless(system: &System) -> Option<String> {
     if !system.stream.is_settled() {
         return Some(format!("{:?} are behind", system.stream.unsettled()));
     }
-    let reactions = system.tables.all(REACTIONS);
-    let waiting = reactions
-        .iter()
-        .find(|(key, _)| !key.sk.starts_with("oido#"));
-    if let Some((key, _)) = waiting {
-        return Some(format!("{} {} is put off", key.pk, key.sk));
+    let waiting = system.tables.find(REACTIONS, |key, _| {
+        let waits = !key.sk.starts_with("oido#");
+        waits.then(|| format!("{} {} is put off", key.pk, key.sk))
+    });
+    let unpublished = system.tables.find(STREAMS, |key, item| {
+        let waits = item.get("published") != item.get("version");
+        waits.then(|| format!("{} is not published", key.pk))
+    });
+    if let Some(why) = waiting.into_iter().chain(unpublished).next() {
+        return Some(why);
     }
-    for (key, item) in system.tables.all(STREAMS) {
-        let Ok(stream) = key.pk.parse::<StreamId>() else {
-            continue;
-        };
-        if Stream::from_item(stream, &item).is_ok_and(|read| read.pending().next().is_some()) {
-            return Some(format!("{stream} is not published"));
-        }
-    }
-    for found in reservations(system).unwrap_or_default() {
-        let saga = found.saga().and_then(|id| load(system, id));
-        if !saga.is_some_and(|saga| saga.estado.has_ended()) {
-            return Some(format!("the saga of {} has not ended", found.id));
-        }
+    let ended: BTreeSet<_> = standing(system, Estado::has_ended).into_iter().collect();
+    let begun = begun(system);
+    let mut open = begun.iter().filter(|id| !ended.contains(id));
+    if let Some(id) = open.next() {
+        return Some(format!("the saga {id} has not ended"));
     }
     if let Some(parked) = waiting_to_be_handled(system) {
         return Some(format!("{parked} is parked"));
@@ -146,10 +161,11 @@ fn waiting_to_be_handled(system: &System) -> Option<String> {
 
 /// A rebuild that is under way.
 fn rebuilding(system: &System) -> Option<String> {
-    let aliases = system.tables.all(VIEWS);
-    let mut aliases = aliases.iter().filter(|(key, _)| key.sk == "alias");
-    let busy = aliases.find(|(_, item)| item.contains_key("rebuild"));
-    busy.map(|(key, _)| format!("{} is being rebuilt", key.pk))
+    let busy = system.tables.find(VIEWS, |key, item| {
+        let busy = key.sk == "alias" && item.contains_key("rebuild");
+        busy.then(|| format!("{} is being rebuilt", key.pk))
+    });
+    busy.into_iter().next()
 }
 
 /// Looks at everything; what does not hold, in words.
@@ -263,13 +279,7 @@ fn check_one(
 ) -> Result<(), String> {
     let opening = found.opening().ok_or("its stream is empty")?;
     let saga = load(system, saga_id(opening)).ok_or("it has no saga")?;
-    for entry in &saga.log {
-        let line = format!("{:?}", entry.what);
-        let kind = line.split([' ', '{', '(']).next().unwrap_or_default();
-        system.kernel.count("saga", kind.to_owned());
-    }
-    system.kernel.count("ended", saga.estado.name());
-    system.kernel.count("mode", format!("{:?}", saga.conduct));
+    exercised::count(&system.kernel, &saga);
     let stands = saga.estado == Estado::Completada;
     let ledger = block_on(simulador::ledger(&*system.tables, &pagos::key(found.id)));
     let ledger = ledger.map_err(|error| error.to_string())?;

@@ -326,15 +326,18 @@ impl Client {
         };
         let modes = self.system.kernel.dice().pick(self.scenario.modes);
         let mode = modes.copied().unwrap_or_default();
-        // Flights that are wanted by many have two seats; the others are somebody's own.
+        // Flights that are wanted by many have few seats; the others are somebody's own.
         let shared = self.one_in(self.scenario.shared_one_in) && kind == Kind::Good;
-        let mut own = 100 + self.number * 100 + number;
+        let place = self.number * self.scenario.bookings + number;
         let large = self.one_in(self.scenario.large_one_in) && !shared && kind != Kind::Full;
-        if large {
+        let vuelo = vuelo(if shared {
+            self.below(shared_flights(&self.scenario))
+        } else if large {
             // Weeks of its own, since it flies for weeks.
-            own = 100_000 * (1 + own);
-        }
-        let vuelo = vuelo(if shared { self.below(2) } else { own });
+            100_000 * (1 + place)
+        } else {
+            12_000 + place
+        });
         if !shared && !large {
             let seats = u32::from(kind != Kind::Full);
             let set = set_free(&*self.system.tables, &vuelo, seats).await;
@@ -565,9 +568,14 @@ impl Client {
     }
 }
 
+/// How many flights there are that many want: some more where there are more clients.
+fn shared_flights(scenario: &Scenario) -> u64 {
+    (scenario.clients * scenario.bookings / 8).clamp(2, 1_000)
+}
+
 /// Seats of the flights that many want.
-pub async fn share_flights(system: &System) {
-    for number in 0..2 {
+pub async fn share_flights(system: &System, scenario: &Scenario) {
+    for number in 0..shared_flights(scenario) {
         let set = set_free(&*system.tables, &vuelo(number), 2).await;
         debug_assert!(set.is_ok(), "{set:?}");
     }

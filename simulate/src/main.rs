@@ -1,36 +1,32 @@
-//! `simulate [--seeds N] [--seed S] [--scenario NAME] [--trace FILE]`: see `cargo xtask help`.
+//! `simulate [--seeds N] [--seed S] [--scenario NAME] [--clients N] [--bookings N] [--planted NAME] [--trace FILE] [--digests N]`: see
+//! `cargo xtask help`, and `docs/simulacion.md`.
 
-use std::{
-    collections::BTreeMap,
-    env, fs,
-    process::ExitCode,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread,
-    time::Instant,
-};
+use std::{env, fs, process::ExitCode, time::Instant};
 
-use simulate::{Report, SCENARIOS, Scenario, run};
+use simulate::{Plan, Planted, Report, SCENARIOS, Scenario, exercised, search};
 
 /// So many seeds are played where nobody says.
 const SEEDS: u64 = 1_000;
+/// A search of so many seeds comes by everything that there is.
+const MANY: u64 = 10_000;
+/// It is told how far a search is, each time so many seeds are played.
+const OFTEN: u64 = 500;
 
-/// What to play.
+/// What to do.
 struct Order {
-    /// The first seed, and how many.
-    first: u64,
-    seeds: u64,
-    scenarios: Vec<&'static Scenario>,
+    plan: Plan,
     /// Where the trace goes.
     trace: Option<String>,
     /// A seed by itself is told of line by line.
     one: bool,
+    /// The digest of each trace is all that is told.
+    digests: bool,
+    /// All scenarios, as they are, are played.
+    whole: bool,
 }
 
 fn main() -> ExitCode {
-    match read().and_then(|order| play(&order)) {
+    match read(env::args().skip(1)).and_then(|order| play(&order)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("{why}");
@@ -39,97 +35,122 @@ fn main() -> ExitCode {
     }
 }
 
-fn read() -> Result<Order, String> {
-    let mut words = env::args().skip(1);
+fn read(mut words: impl Iterator<Item = String>) -> Result<Order, String> {
     let mut order = Order {
-        first: 0,
-        seeds: SEEDS,
-        scenarios: SCENARIOS.iter().collect(),
+        plan: Plan {
+            first: 0,
+            seeds: SEEDS,
+            scenarios: SCENARIOS.to_vec(),
+            planted: None,
+            one_is_enough: false,
+        },
         trace: None,
         one: false,
+        digests: false,
+        whole: true,
     };
-    let mut many = false;
+    let (mut many, mut clients, mut bookings) = (false, None, None);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
-        let number = |text: String| {
-            let number = text.parse::<u64>();
-            number.map_err(|_| format!("{text} is no number"))
-        };
+        let plan = &mut order.plan;
         match word.as_str() {
-            "--seeds" => {
-                order.seeds = number(value()?)?;
-                many = true;
-            }
-            "--seed" => {
-                order.first = number(value()?)?;
-                order.one = true;
-            }
+            "--seeds" => (plan.seeds, many) = (number(&value()?)?, true),
+            "--digests" => (plan.seeds, order.digests) = (number(&value()?)?, true),
+            "--seed" => (plan.first, order.one) = (number(&value()?)?, true),
+            "--clients" => clients = Some(number(&value()?)?),
+            "--bookings" => bookings = Some(number(&value()?)?),
             "--trace" => order.trace = Some(value()?),
+            "--planted" => plan.planted = Some(planted(&value()?)?),
             "--scenario" => {
-                let name = value()?;
-                let found = Scenario::named(&name).ok_or_else(|| unknown(&name))?;
-                order.scenarios = vec![found];
+                plan.scenarios = vec![scenario(&value()?)?];
+                order.whole = false;
             }
             other => return Err(format!("{other:?} is no option of simulate")),
         }
     }
-    order.one &= !many;
+    for scenario in &mut order.plan.scenarios {
+        scenario.clients = clients.unwrap_or(scenario.clients);
+        scenario.bookings = bookings.unwrap_or(scenario.bookings);
+    }
+    order.whole &= clients.or(bookings).is_none() && order.plan.planted.is_none();
+    order.one &= !many && !order.digests;
+    order.plan.one_is_enough = order.plan.planted.is_some();
     Ok(order)
 }
 
-fn unknown(name: &str) -> String {
-    let known = SCENARIOS
-        .iter()
-        .map(|known| format!("\n  {:<20}{}", known.name, known.about));
-    format!(
-        "There is no scenario {name:?}. There are:{}",
-        known.collect::<String>()
-    )
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text} is no number"))
+}
+
+fn scenario(name: &str) -> Result<Scenario, String> {
+    let known = || SCENARIOS.iter().map(|known| (known.name, known.about));
+    let found = Scenario::named(name).copied();
+    found.ok_or_else(|| unknown("scenario", name, known()))
+}
+
+fn planted(name: &str) -> Result<Planted, String> {
+    let known = || {
+        Planted::ALL
+            .iter()
+            .map(|known| (known.name(), known.about()))
+    };
+    Planted::named(name).ok_or_else(|| unknown("mistake", name, known()))
+}
+
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let known = known.map(|(name, about)| format!("\n  {name:<20}{about}"));
+    let known: String = known.collect();
+    format!("There is no {what} {name:?}. There are:{known}")
 }
 
 fn play(order: &Order) -> Result<(), String> {
+    if order.digests {
+        return digests(&order.plan);
+    }
     if order.one {
         return play_one(order);
     }
-    search(order)
+    search_all(order)
 }
 
-/// The scenario of a seed: each has its turn, the first every other time.
-fn scenario_of(order: &Order, seed: u64) -> Option<&'static Scenario> {
-    let count = u64::try_from(order.scenarios.len()).unwrap_or(1);
-    let place = if seed.is_multiple_of(2) {
-        0
-    } else {
-        seed / 2 % count
-    };
-    let place = usize::try_from(place).unwrap_or(0);
-    order.scenarios.get(place).copied()
+/// A line for each seed, by which two builds can be compared.
+fn digests(plan: &Plan) -> Result<(), String> {
+    for seed in plan.first..plan.first + plan.seeds {
+        let report = plan.play(seed, false).ok_or("no scenario")?;
+        let (name, digest) = (report.scenario, report.trace.digest());
+        println!("{name} {seed} {digest:016x}");
+    }
+    Ok(())
 }
 
 fn play_one(order: &Order) -> Result<(), String> {
-    let seed = order.first;
-    let Some(scenario) = scenario_of(order, seed) else {
-        return Ok(());
-    };
-    let report = run(scenario, seed, true);
-    let file = order.trace.clone();
-    let file = file.unwrap_or_else(|| format!("target/simulate-{}-{seed}.trace", scenario.name));
-    let text = report.trace.text();
-    fs::write(&file, text).map_err(|error| format!("{file}: {error}"))?;
+    let seed = order.plan.first;
+    let report = order.plan.play(seed, true).ok_or("no scenario")?;
+    let file = keep(&report, order.trace.as_deref())?;
     println!(
-        "{} seed {seed}: {} lines, digest {:016x}, {} s of its own time, {} steps",
-        scenario.name,
+        "{} seed {seed}: {} lines, digest {:016x}, {} s of its own time, {} sagas, {} steps",
+        report.scenario,
         report.trace.lines(),
         report.trace.digest(),
         report.lasted.as_secs(),
+        report.sagas,
         report.steps
     );
     println!("trace: {file}");
-    tell(&report.counts);
+    print!("{}", exercised::told(&report.counts));
     if report.broken.is_empty() {
         return Ok(());
     }
     Err(words(&report))
+}
+
+/// Writes the trace of a run where it is wanted; says where.
+fn keep(report: &Report, file: Option<&str>) -> Result<String, String> {
+    let usual = || format!("target/simulate-{}-{}.trace", report.scenario, report.seed);
+    let file = file.map_or_else(usual, str::to_owned);
+    let written = fs::write(&file, report.trace.text());
+    written.map_err(|error| format!("{file}: {error}"))?;
+    Ok(file)
 }
 
 fn words(report: &Report) -> String {
@@ -141,85 +162,64 @@ fn words(report: &Report) -> String {
     text
 }
 
-#[derive(Default)]
-struct Tally {
-    counts: BTreeMap<(&'static str, std::borrow::Cow<'static, str>), u64>,
-    failed: Vec<Report>,
-    steps: u64,
-}
-
 /// Plays seed after seed on every core.
-fn search(order: &Order) -> Result<(), String> {
-    let begun = Instant::now();
-    let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
-    let stop = AtomicBool::new(false);
-    let tally = Mutex::new(Tally::default());
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while !stop.load(Ordering::SeqCst) {
-                    let place = next.fetch_add(1, Ordering::SeqCst);
-                    if place >= order.seeds {
-                        return;
-                    }
-                    let seed = order.first + place;
-                    let Some(scenario) = scenario_of(order, seed) else {
-                        return;
-                    };
-                    let report = run(scenario, seed, false);
-                    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-                    for (what, times) in &report.counts {
-                        *tally.counts.entry(what.clone()).or_default() += times;
-                    }
-                    tally.steps += report.steps;
-                    if !report.broken.is_empty() {
-                        eprintln!("{}", words(&report));
-                        tally.failed.push(report);
-                        stop.store(tally.failed.len() >= 10, Ordering::SeqCst);
-                    }
-                    let done = done.fetch_add(1, Ordering::SeqCst) + 1;
-                    if done.is_multiple_of(500) {
-                        eprintln!("{done} seeds, {} s", begun.elapsed().as_secs());
-                    }
-                }
-            });
+fn search_all(order: &Order) -> Result<(), String> {
+    let (plan, begun) = (&order.plan, Instant::now());
+    let tally = search(plan, |report, played| {
+        if !report.broken.is_empty() {
+            eprintln!("{}", words(report));
+        }
+        if played.is_multiple_of(OFTEN) {
+            eprintln!("{played} seeds, {} s", begun.elapsed().as_secs());
         }
     });
-    let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
-    tell(&tally.counts);
-    let (done, seconds) = (done.load(Ordering::SeqCst), begun.elapsed().as_secs_f64());
+    let lasted = begun.elapsed();
+    print!("{}", exercised::told(&tally.counts));
+    let (seeds, sagas) = (tally.played, tally.sagas);
+    let each = lasted.as_micros() / u128::from(sagas.max(1));
     println!(
-        "{done} seeds, {} steps, {seconds:.1} s on {threads} cores",
-        tally.steps
+        "{seeds} seeds, {sagas} sagas, {} steps, {:.1} s: {each} µs a saga",
+        tally.steps,
+        lasted.as_secs_f64()
     );
-    let Some(first) = tally.failed.iter().min_by_key(|report| report.seed) else {
+    if let Some(planted) = plan.planted {
+        let found = tally.failed.first();
+        let found = found.ok_or_else(|| format!("{} was not found", planted.name()))?;
+        let (name, promise) = (planted.name(), planted.promise());
+        println!(
+            "{name} is found: it breaks \"{promise}\".\n{}",
+            words(found)
+        );
         return Ok(());
+    }
+    let Some(first) = tally.failed.first() else {
+        return complete(order, &tally.counts);
     };
-    let (name, seed) = (first.scenario, first.seed);
-    let file = format!("target/simulate-{name}-{seed}.trace");
-    let again = run(scenario_of(order, seed).ok_or("no scenario")?, seed, true);
+    let again = plan.play(first.seed, true).ok_or("no scenario")?;
     let same = again.trace.digest() == first.trace.digest();
-    fs::write(&file, again.trace.text()).map_err(|error| format!("{file}: {error}"))?;
+    let file = keep(&again, order.trace.as_deref())?;
     Err(format!(
-        "{} of {done} seeds failed.\n{}\ntrace: {file}{}\nagain: cargo xtask simulate --scenario {name} --seed {seed}",
+        "{} of {seeds} seeds failed.\n{}\ntrace: {file}{}\nagain: cargo xtask simulate --scenario {} --seed {}",
         tally.failed.len(),
         words(first),
         if same {
             ""
         } else {
             " (it went otherwise than the first time!)"
-        }
+        },
+        first.scenario,
+        first.seed,
     ))
 }
 
-fn tell(counts: &BTreeMap<(&'static str, std::borrow::Cow<'static, str>), u64>) {
-    let mut kind = "";
-    for ((of, name), times) in counts {
-        if *of != kind {
-            println!("{of}");
-            kind = of;
-        }
-        println!("  {times:>12}  {name}");
+/// Tells what never happened; after so many seeds that is a failure.
+fn complete(order: &Order, counts: &exercised::Counts) -> Result<(), String> {
+    let never = exercised::never(counts);
+    for what in &never {
+        println!("never: {what}");
     }
+    if order.whole && order.plan.seeds >= MANY && !never.is_empty() {
+        return Err(format!("{} things never happened", never.len()));
+    }
+    Ok(())
 }

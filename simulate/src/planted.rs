@@ -1,181 +1,144 @@
 //! Mistakes that are put around what the system stands on: a search that is any good finds each of them.
+//!
+//! Each is one that somebody could make, in one place, and breaks one promise. Some that one would think of are not here, since the
+//! system is made so that they break nothing: a log that turns the records of one key around, or has them under another key
+//! (consumers read the stream where one is missing, and a late `PutRecord` does as much, see the scenario `tarde`); a nudge of the
+//! orchestrator that is lost, or comes twice (timers wake what waits); an execution that is started twice, and one whose end is told
+//! too early (commands have their identity of the saga and the step, and a saga ends by what it has heard).
 
-use std::sync::Arc;
+mod functions;
+mod stores;
+mod tables;
 
-use async_trait::async_trait;
-use ports::{
-    Condition, Consistency, IndexPage, IndexQuery, Item, Key, Log, LogError, Notice, ObjectError,
-    Objects, ScanPage, SequenceNumber, TableError, TableName, Tables, Topic, TopicError,
-    TransactError, Write, WriteError,
-};
-use simulation::Dice;
+use simulation::{Dice, Runtime};
 
 use crate::functions::Ports;
 
-/// A mistake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Planted {
+macro_rules! planted {
+    ($($(#[doc = $about:literal])+ $mistake:ident = $name:literal breaks $promise:literal,)*) => {
+        /// A mistake.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Planted {
+            $($(#[doc = $about])+ $mistake,)*
+        }
+
+        impl Planted {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$mistake),*];
+
+            /// Its name.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$mistake => $name,)*
+                }
+            }
+
+            /// What is done wrong.
+            #[must_use]
+            pub fn about(self) -> &'static str {
+                match self {
+                    $(Self::$mistake => concat!($($about),+).trim_ascii(),)*
+                }
+            }
+
+            /// The promise that it breaks.
+            #[must_use]
+            pub fn promise(self) -> &'static str {
+                match self {
+                    $(Self::$mistake => $promise,)*
+                }
+            }
+        }
+    };
+}
+
+planted! {
     /// Tables write whatever the condition says.
-    BlindTables,
-    /// The log loses records that it has acknowledged.
-    LeakyLog,
-    /// The archive loses objects that it has acknowledged.
-    LeakyArchive,
-    /// The topic loses messages that it has acknowledged.
-    LeakyTopic,
+    BlindTables = "blind-tables" breaks "of two who write at once, one is told",
+    /// A condition that fails is taken for a write that was made before.
+    FailureForSuccess = "failure-for-success" breaks "what was refused is not taken for done",
+    /// A write whose answer is lost is taken for made.
+    HopefulWrites = "hopeful-writes" breaks "what was acknowledged is stored",
+    /// A transaction is made write by write.
+    TornTransactions = "torn-transactions" breaks "an event and what it changes are stored together",
+    /// Reads that must be fresh come out of a cache, now and then.
+    StaleReads = "stale-reads" breaks "a strong read tells what was written",
+    /// The receipt of a command is not kept with its events.
+    ForgottenReceipts = "forgotten-receipts" breaks "a command takes effect once",
+    /// Events are appended to the log before they are committed.
+    LogFirst = "log-first" breaks "what is in the log was committed",
+    /// A flight's last seat is taken without a look whether it is free.
+    Overbooked = "overbooked" breaks "nobody flies without a seat",
+    /// Seats are said to be given back, and are not.
+    KeptSeats = "kept-seats" breaks "what is compensated is undone: seats",
+    /// Money is said to be given back, and is not.
+    KeptMoney = "kept-money" breaks "what is compensated is undone: money",
+    /// Charges are made without the key that tells one from its repetition.
+    KeylessCharges = "keyless-charges" breaks "a reservation is charged once at most",
     /// Views are not written, and said to be.
-    DeafViews,
+    DeafViews = "deaf-views" breaks "views show what the log says",
+    /// Rows of views are written, and not counted.
+    UncountedRows = "uncounted-rows" breaks "reports count what views show",
+    /// The log loses records that it has acknowledged.
+    LeakyLog = "leaky-log" breaks "what was published is in the log",
+    /// Events are written anew when they are published.
+    RewrittenEvents = "rewritten-events" breaks "events are published as they were committed, byte for byte",
+    /// The archive loses objects that it has acknowledged.
+    LeakyArchive = "leaky-archive" breaks "the archive has every record",
+    /// The archive has one object for each shard and day, and writes over it.
+    CrampedArchive = "cramped-archive" breaks "what is archived stays",
+    /// The topic loses messages that it has acknowledged.
+    LeakyTopic = "leaky-topic" breaks "approved and cancelled reservations are announced",
+    /// Consumers say of a batch that failed that it is done.
+    SwallowedFailures = "swallowed-failures" breaks "what failed is delivered again",
+    /// Consumers pass by the last record of a batch of several.
+    SkippedRecords = "skipped-records" breaks "consumers handle every record",
+    /// A warm participant answers a command as it answered the one before.
+    EarlierReplies = "earlier-replies" breaks "a reply is of its command",
+    /// The API does not look at the idempotency key.
+    FreshKeys = "fresh-keys" breaks "one key, one reservation",
+    /// Cancellations are accepted, and nothing more.
+    CancelledInVain = "cancelled-in-vain" breaks "a cancellation that was accepted happens",
+    /// Nobody sweeps for commits that were not published.
+    NoSweeps = "no-sweeps" breaks "what was committed is published",
+    /// Nobody wakes sagas that wait.
+    NoWakes = "no-wakes" breaks "every saga ends",
+    /// Nobody does what contexts put off.
+    NoReactions = "no-reactions" breaks "what was put off is done",
 }
 
 impl Planted {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::BlindTables,
-        Self::LeakyLog,
-        Self::LeakyArchive,
-        Self::LeakyTopic,
-        Self::DeafViews,
-    ];
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|planted| planted.name() == name)
+    }
 
-    /// Puts it around the ports.
-    pub(crate) fn plant(self, ports: Ports, dice: &Dice) -> Ports {
-        let dice = dice.clone();
-        match self {
-            Self::BlindTables | Self::DeafViews => Ports {
-                tables: Arc::new(BadTables {
-                    inner: ports.tables.clone(),
-                    dice,
-                    blind: self == Self::BlindTables,
-                }),
-                ..ports
-            },
-            Self::LeakyLog => Ports {
-                log: Arc::new(Leaky(ports.log.clone(), dice)),
-                ..ports
-            },
-            Self::LeakyArchive => Ports {
-                archive: Arc::new(Leaky(ports.archive.clone(), dice)),
-                ..ports
-            },
-            Self::LeakyTopic => Ports {
-                topic: Arc::new(Leaky(ports.topic.clone(), dice)),
-                ..ports
-            },
-        }
+    /// Puts it into a world: the ports as functions have them, and functions as they are deployed from now on.
+    pub(crate) fn plant(self, ports: Ports, runtime: &Runtime, dice: &Dice) -> Ports {
+        let seed = Seed {
+            what: self,
+            dice: dice.clone(),
+        };
+        let ports = tables::around(stores::around(ports, &seed), &seed);
+        let around = move |name, function| functions::around(&seed, name, function);
+        runtime.change_what_is_deployed(around);
+        ports
     }
 }
 
-/// Once in so many times it goes wrong.
-const ONE_IN: u64 = 10;
-
-struct Leaky<T: ?Sized>(Arc<T>, Dice);
-
-#[async_trait]
-impl Log for Leaky<dyn Log> {
-    async fn append(
-        &self,
-        partition_key: &str,
-        data: &[u8],
-        after: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
-        if self.1.one_in(ONE_IN) {
-            return Ok(SequenceNumber("49".into()));
-        }
-        self.0.append(partition_key, data, after).await
-    }
-}
-
-#[async_trait]
-impl Objects for Leaky<dyn Objects> {
-    async fn put(&self, key: &str, data: &[u8]) -> Result<(), ObjectError> {
-        if self.1.one_in(ONE_IN) {
-            return Ok(());
-        }
-        self.0.put(key, data).await
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ObjectError> {
-        self.0.get(key).await
-    }
-
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, ObjectError> {
-        self.0.list(prefix, after, limit).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), ObjectError> {
-        self.0.delete(key).await
-    }
-}
-
-#[async_trait]
-impl Topic for Leaky<dyn Topic> {
-    async fn publish(&self, notices: &[Notice]) -> Vec<Result<(), TopicError>> {
-        if self.1.one_in(ONE_IN) {
-            return notices.iter().map(|_| Ok(())).collect();
-        }
-        self.0.publish(notices).await
-    }
-}
-
-struct BadTables {
-    inner: Arc<dyn Tables>,
+/// A mistake in a world.
+#[derive(Clone)]
+struct Seed {
+    what: Planted,
     dice: Dice,
-    blind: bool,
 }
 
-impl BadTables {
-    /// The write as it is done; `None` if it is not.
-    fn bad(&self, write: &Write) -> Option<Write> {
-        let mut write = write.clone();
-        if !self.blind {
-            let view = write.key().table == projections::TABLE;
-            return (!view || !self.dice.one_in(ONE_IN)).then_some(write);
-        }
-        match &mut write {
-            Write::Update(update) => update.condition = Condition::Always,
-            Write::Put { condition, .. } | Write::Delete { condition, .. } => {
-                *condition = Condition::Always;
-            }
-        }
-        Some(write)
-    }
-}
-
-#[async_trait]
-impl Tables for BadTables {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
-        self.inner.get(keys, consistency).await
-    }
-
-    async fn write(&self, write: &Write) -> Result<(), WriteError> {
-        match self.bad(write) {
-            Some(write) => self.inner.write(&write).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        let writes: Vec<_> = writes.iter().filter_map(|write| self.bad(write)).collect();
-        if writes.is_empty() {
-            return Ok(());
-        }
-        self.inner.transact(&writes).await
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.inner.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.inner.scan(table, after).await
+impl Seed {
+    /// True where something that happens now and then happens.
+    fn now_and_then(&self) -> bool {
+        self.dice.one_in(10)
     }
 }

@@ -17,8 +17,10 @@ use simulation::{Fate, Function, Kernel, Trace, Weather};
 use crate::{
     Planted, Scenario, check,
     clients::{self, Memory},
+    exercised,
     functions::{self, PROJECTOR},
     operator::Operator,
+    probe::Probe,
     system::System,
     trouble,
 };
@@ -29,6 +31,8 @@ const BOUND: u64 = 60 * 60_000;
 const LOOK: u64 = 20_000;
 /// As long as it must stay settled: longer than anything that is still under way can take.
 const STAY: u64 = 100_000;
+/// There is a [probe](Probe) in one of so many runs.
+const PROBE_ONE_IN: u64 = 4;
 
 /// What came of a run.
 #[derive(Clone, Debug)]
@@ -47,22 +51,19 @@ pub struct Report {
     pub lasted: Duration,
     /// Steps that processes took.
     pub steps: u64,
+    /// Sagas that there were.
+    pub sagas: u64,
 }
 
 /// Plays a scenario with a seed. `keep` is whether the lines of its trace are kept.
 #[must_use]
-pub fn run(scenario: &'static Scenario, seed: u64, keep: bool) -> Report {
+pub fn run(scenario: &Scenario, seed: u64, keep: bool) -> Report {
     run_with(scenario, seed, keep, None)
 }
 
 /// The same with a mistake, which is to be found.
 #[must_use]
-pub fn run_with(
-    scenario: &'static Scenario,
-    seed: u64,
-    keep: bool,
-    planted: Option<Planted>,
-) -> Report {
+pub fn run_with(scenario: &Scenario, seed: u64, keep: bool, planted: Option<Planted>) -> Report {
     let trace = if keep {
         Trace::kept()
     } else {
@@ -76,11 +77,13 @@ pub fn run_with(
         Ok(broken) => broken,
         Err(why) => vec![why],
     };
+    let counts = kernel.counts();
     let report = Report {
         scenario: scenario.name,
         seed,
         broken,
-        counts: kernel.counts(),
+        sagas: exercised::sagas(&counts),
+        counts,
         trace: kernel.trace(),
         lasted: Duration::from_millis(kernel.elapsed()),
         steps: kernel.polls(),
@@ -96,15 +99,27 @@ fn play(
 ) -> Result<Vec<String>, String> {
     let whole_batches = kernel.dice().one_in(scenario.whole_batches_one_in);
     let system = System::new(kernel, scenario, !whole_batches, planted)?;
-    let memory = Memory::default();
-    block_on(clients::share_flights(&system));
-    clients::begin(&system, scenario, &memory);
-    let calm = Arc::new(AtomicBool::new(false));
-    keep_schedule(&system, scenario, &calm);
-    trouble::make(&system, scenario, &calm);
+    let broken = judge(&system, scenario);
+    // What is deployed holds the runtime that it calls.
+    system.runtime.shut_down();
+    broken
+}
 
+fn judge(system: &System, scenario: &Scenario) -> Result<Vec<String>, String> {
+    let kernel = &system.kernel;
+    let memory = Memory::default();
+    block_on(clients::share_flights(system, scenario));
+    clients::begin(system, scenario, &memory);
+    let calm = Arc::new(AtomicBool::new(false));
+    keep_schedule(system, scenario, &calm);
+    trouble::make(system, scenario, &calm);
+    let probe = kernel.dice().one_in(PROBE_ONE_IN);
+    let probe = probe.then(|| Probe::begin(kernel, &system.runtime, &calm));
+
+    // Who makes many reservations takes that much longer.
+    let longer = scenario.bookings.div_ceil(2).max(1);
     let lasts = scenario.lasts * 1_000;
-    kernel.run_until(lasts + kernel.dice().below(2 * lasts));
+    kernel.run_until((lasts + kernel.dice().below(2 * lasts)) * longer);
     calm.store(true, Ordering::SeqCst);
     kernel.note("faults cease");
     system.sky.set(Weather::default());
@@ -114,18 +129,19 @@ fn play(
     system.gaps.store(false, Ordering::SeqCst);
     functions::deploy(&system.runtime, &system.ports, &system.builds.newest);
 
-    settle(&system, &memory)?;
+    settle(system, &memory, probe.as_ref())?;
     if scenario.retention > 0 {
-        outlast(&system, scenario, &memory)?;
+        outlast(system, scenario, &memory, probe.as_ref())?;
     }
     let known = memory.known();
     let mut broken = known.complaints.clone();
-    broken.extend(check::check(&system, &known.bookings, scenario.is_calm()));
+    broken.extend(check::check(system, &known.bookings, scenario.is_calm()));
+    broken.extend(probe.iter().flat_map(Probe::check));
     Ok(broken)
 }
 
 /// Goes on until everything has settled, and stays so.
-fn settle(system: &System, memory: &Memory) -> Result<(), String> {
+fn settle(system: &System, memory: &Memory, probe: Option<&Probe>) -> Result<(), String> {
     let kernel = &system.kernel;
     let begun = kernel.elapsed();
     let mut settled_since = None;
@@ -136,7 +152,7 @@ fn settle(system: &System, memory: &Memory) -> Result<(), String> {
         let restless = if busy > 0 {
             Some(format!("{busy} clients are at work"))
         } else {
-            check::restless(system)
+            check::restless(system).or_else(|| probe.and_then(Probe::restless))
         };
         match restless {
             Some(why) if now - begun > BOUND => {
@@ -153,7 +169,12 @@ fn settle(system: &System, memory: &Memory) -> Result<(), String> {
 
 /// The stream forgets, and what is in it no more is archived. Where the projector is down for longer than that, only a rebuild of the
 /// views can tell them what they missed.
-fn outlast(system: &System, scenario: &Scenario, memory: &Memory) -> Result<(), String> {
+fn outlast(
+    system: &System,
+    scenario: &Scenario,
+    memory: &Memory,
+    probe: Option<&Probe>,
+) -> Result<(), String> {
     let (kernel, dice) = (&system.kernel, system.kernel.dice());
     let is_down = dice.one_in(2);
     if is_down {
@@ -184,7 +205,7 @@ fn outlast(system: &System, scenario: &Scenario, memory: &Memory) -> Result<(), 
     for view in ["reservas", "analitica"] {
         clients::rebuild(system, scenario, memory, view);
     }
-    settle(system, memory)
+    settle(system, memory, probe)
 }
 
 /// Runs the timers once a minute, more or less.

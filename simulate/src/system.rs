@@ -211,7 +211,7 @@ impl System {
             allows_tests: scenario.misbehave_one_in > 0,
         };
         let ports = match planted {
-            Some(planted) => planted.plant(ports, kernel.dice()),
+            Some(planted) => planted.plant(ports, &runtime, kernel.dice()),
             None => ports,
         };
         functions::deploy(&runtime, &ports, &builds.newest);

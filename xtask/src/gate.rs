@@ -11,6 +11,7 @@ use crate::package::{Arch, Build, cargo, package, tool_path};
 use crate::progress::{note, step};
 use crate::runtime_env::{Endpoint, STACK, Target};
 use crate::shell::{capture, command, output, run};
+use crate::simulate;
 use crate::tools::{Set, install};
 use crate::workspace::Workspace;
 
@@ -34,6 +35,7 @@ pub fn test(workspace: &Workspace, mut args: Args) -> Result<()> {
     docs(workspace)?;
     dependencies(workspace)?;
     infrastructure(workspace)?;
+    simulation(workspace)?;
     end_to_end(workspace)
 }
 
@@ -121,6 +123,14 @@ fn infrastructure(workspace: &Workspace) -> Result<()> {
         run(check
             .current_dir(&workspace.root)
             .env("PATH", tool_path(workspace)))
+    })
+}
+
+/// The whole system, in a world that fails on purpose.
+fn simulation(workspace: &Workspace) -> Result<()> {
+    step("simulation: a long search", || simulate::search(workspace))?;
+    step("simulation: the same traces by two builds", || {
+        simulate::compare(workspace)
     })
 }
 

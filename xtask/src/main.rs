@@ -51,6 +51,10 @@ AeroAlpes on Lambda: the developer's commands.
       --seeds N                     how many                                             default 1000
       --seed S                      the first; alone, its trace is written too
       --scenario NAME               one kind of trouble; a name that is none lists them  default all in turn
+      --clients N, --bookings M     a larger world: so many clients, so many reservations of each
+      --planted NAME                a mistake to be found; a name that is none lists them
+      --digests N                   the traces of so many seeds, a line each, to compare builds
+      --trace FILE                  where the trace goes                                 default in target
   cargo xtask bench [--quick]       measure the functions and their peers, and write docs/benchmarks.md
 
   cargo xtask url                   the API's base URL, alone

@@ -37,7 +37,7 @@ pub use orders::every_order;
 pub use runtime::{Answer, Ended, Fate, Function, Runtime, Sandbox};
 pub use scheduler::{ProcessId, Scheduler, Step};
 pub use stale::Stale;
-pub use stream::Stream;
+pub use stream::{MappingId, Stream};
 pub use tasks::VirtualTasks;
 pub use trace::Trace;
 pub use weather::{Sky, Weather};

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -94,10 +95,14 @@ struct State {
     count: u64,
 }
 
+/// What becomes of a function before it is deployed.
+type Changed = dyn Fn(FunctionName, Function) -> Function + Send + Sync;
+
 struct Inner {
     kernel: Kernel,
     state: Mutex<State>,
     fate: Mutex<Fate>,
+    changed: OnceLock<Box<Changed>>,
 }
 
 /// Runs functions, each invocation a process that may be killed. Clones are the same runtime.
@@ -112,6 +117,7 @@ impl Runtime {
             kernel,
             state: Mutex::default(),
             fate: Mutex::new(Fate::CALM),
+            changed: OnceLock::new(),
         }))
     }
 
@@ -131,8 +137,20 @@ impl Runtime {
         *own.unwrap_or_else(PoisonError::into_inner) = fate;
     }
 
+    /// Has every function that is deployed from now on changed so, once and for all.
+    pub fn change_what_is_deployed(
+        &self,
+        change: impl Fn(FunctionName, Function) -> Function + Send + Sync + 'static,
+    ) {
+        self.0.changed.get_or_init(|| Box::new(change));
+    }
+
     /// Deploys a function in the place of what was there: what runs goes on, and nothing is started of it any more.
     pub fn deploy(&self, name: FunctionName, function: Function) {
+        let function = match self.0.changed.get() {
+            Some(change) => change(name, function),
+            None => function,
+        };
         let mut state = self.state();
         let (deployment, running) = state
             .functions
@@ -145,6 +163,18 @@ impl Runtime {
             running,
         };
         state.functions.insert(name, deployed);
+    }
+
+    /// Takes everything down that is deployed: functions that call one another would hold each other for ever.
+    pub fn shut_down(&self) {
+        let (functions, running) = {
+            let mut state = self.state();
+            (
+                mem::take(&mut state.functions),
+                mem::take(&mut state.running),
+            )
+        };
+        drop((functions, running));
     }
 
     /// How many invocations run.

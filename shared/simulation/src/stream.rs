@@ -15,8 +15,8 @@ use ports::{
     memory::MemoryLog,
 };
 use source_mapping::{
-    Choice, DestinationRecord, Input, InvalidSettings, Invocation, Mapping, Millis, Outcome,
-    Output, Record, Settings, ShardId, State,
+    Change, Choice, DestinationRecord, Input, InvalidSettings, Invocation, Mapping, Millis,
+    Outcome, Output, Record, Settings, ShardId, State,
 };
 
 use crate::{Dice, Ended, Kernel, Runtime, TimerId};
@@ -37,6 +37,16 @@ struct Inner {
     /// True while nobody hurries.
     slow: AtomicBool,
 }
+
+impl Source {
+    fn is_settled(&self) -> bool {
+        self.mapping.state() == State::Deleted || self.mapping.is_settled()
+    }
+}
+
+/// A mapping of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MappingId(usize);
 
 /// A log that delivers itself: every mapping hears of what is appended, and invokes its function. Clones are the same stream.
 #[derive(Clone)]
@@ -96,12 +106,27 @@ impl Stream {
         sources.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a function invoked with what is in the stream. To be called while the stream has no records.
+    /// Has a function invoked with what is in the stream, from now on.
+    ///
+    /// # Errors
+    ///
+    /// See [`attach`](Self::attach).
+    pub fn map(&self, function: FunctionName, settings: Settings) -> Result<(), InvalidSettings> {
+        let mapping = self.attach(function, settings)?;
+        self.take_effect(mapping);
+        Ok(())
+    }
+
+    /// Creates a mapping, which reads once that [takes effect](Self::take_effect). To be called while no shard was split or merged.
     ///
     /// # Errors
     ///
     /// [`InvalidSettings`] if AWS would refuse them.
-    pub fn map(&self, function: FunctionName, settings: Settings) -> Result<(), InvalidSettings> {
+    pub fn attach(
+        &self,
+        function: FunctionName,
+        settings: Settings,
+    ) -> Result<MappingId, InvalidSettings> {
         let mapping = Mapping::new(settings, millis(self.0.kernel.now()))?;
         let place = {
             let mut sources = self.sources();
@@ -115,24 +140,46 @@ impl Stream {
         for shard in self.0.log.open_shards() {
             self.take(place, Input::Opened(shard.as_str().into()));
         }
-        self.take(place, Input::ChangeTakesEffect);
-        Ok(())
+        for record in self.0.log.records() {
+            if let Some(appended) = appended(&record) {
+                self.take(place, appended);
+            }
+        }
+        Ok(MappingId(place))
     }
 
-    /// True if every mapping is done with every record.
+    /// Asks for a change of a mapping, which has no other that was asked for and did not take effect.
+    pub fn ask(&self, mapping: MappingId, change: Change) {
+        self.take(mapping.0, Input::ChangeAsked(change));
+    }
+
+    /// What was asked of a mapping last, to be created first of all, takes effect.
+    pub fn take_effect(&self, mapping: MappingId) {
+        self.take(mapping.0, Input::ChangeTakesEffect);
+    }
+
+    /// Somebody else reads so many bytes of every open shard.
+    pub fn read_by_others(&self, bytes: u64) {
+        for shard in self.0.log.open_shards() {
+            let shard = shard.as_str().into();
+            self.each(&Input::ReadByOthers { shard, bytes });
+        }
+    }
+
+    /// True if every mapping that is not deleted is done with every record, and none waits for its function.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let sources = self.sources();
         sources
             .iter()
-            .all(|source| source.mapping.is_settled() && source.mapping.out().next().is_none())
+            .all(|source| source.is_settled() && source.mapping.out().next().is_none())
     }
 
     /// Names of those that are not done with every record.
     #[must_use]
     pub fn unsettled(&self) -> Vec<&'static str> {
         let sources = self.sources();
-        let behind = sources.iter().filter(|source| !source.mapping.is_settled());
+        let behind = sources.iter().filter(|source| !source.is_settled());
         behind.map(|source| source.name.0).collect()
     }
 
@@ -335,7 +382,9 @@ impl Stream {
             [] => {}
         }
     }
+}
 
+impl Stream {
     /// Forgets what is older than the stream keeps. Mappings know by themselves, from their settings.
     pub fn trim(&self, retention: Duration) {
         let kernel = &self.0.kernel;
@@ -352,30 +401,20 @@ impl Stream {
     pub fn slow_down(&self, slow: bool) {
         self.0.slow.store(slow, Ordering::SeqCst);
     }
+}
 
-    /// True if every mapping reads.
-    #[must_use]
-    pub fn is_enabled(&self) -> bool {
-        let sources = self.sources();
-        let mut states = sources.iter().map(|source| source.mapping.state());
-        states.all(|state| state == State::Enabled)
-    }
-
-    fn arrived(&self, record: &LogRecord) {
-        let Some(number) = sequence(&record.sequence) else {
-            return;
-        };
-        let told = Record {
-            sequence: number,
-            partition_key: record.partition_key.as_str().into(),
-            data: record.data.as_slice().into(),
-            arrived: millis(record.arrived),
-        };
-        self.each(&Input::Appended {
-            shard: record.shard.as_str().into(),
-            records: vec![told],
-        });
-    }
+/// What mappings are told of a record.
+fn appended(record: &LogRecord) -> Option<Input> {
+    let told = Record {
+        sequence: sequence(&record.sequence)?,
+        partition_key: record.partition_key.as_str().into(),
+        data: record.data.as_slice().into(),
+        arrived: millis(record.arrived),
+    };
+    Some(Input::Appended {
+        shard: record.shard.as_str().into(),
+        records: vec![told],
+    })
 }
 
 #[async_trait]
@@ -388,8 +427,8 @@ impl Log for Stream {
     ) -> Result<SequenceNumber, LogError> {
         let log = &self.0.log;
         let number = log.append(partition_key, data, after).await?;
-        if let Some(record) = log.record(&number) {
-            self.arrived(&record);
+        if let Some(appended) = log.record(&number).as_ref().and_then(appended) {
+            self.each(&appended);
         }
         Ok(number)
     }

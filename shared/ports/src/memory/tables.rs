@@ -1,8 +1,9 @@
 //! Tables in memory, with DynamoDB's rules where ours rely on them.
 
 use std::{
-    collections::{BTreeMap, HashSet},
-    ops::Bound,
+    collections::{BTreeMap, BTreeSet, HashSet},
+    io,
+    ops::{Bound, Deref},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -21,10 +22,76 @@ const TRANSACTION_WRITES: usize = 100;
 /// Items of one page of a scan: small, so that paging is exercised.
 const SCAN_PAGE: usize = 100;
 
+/// Where an item stands in an index: its partition, its place there, and its key.
+type Place = (TableName, &'static str, String, String, Key);
+
+/// Items by their keys, and in the indexes.
+#[derive(Default)]
+struct Items {
+    by_key: BTreeMap<Key, Item>,
+    by_index: BTreeSet<Place>,
+}
+
+impl Deref for Items {
+    type Target = BTreeMap<Key, Item>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.by_key
+    }
+}
+
+impl Items {
+    fn store(&mut self, key: &Key, after: Option<Item>) {
+        if let Some(before) = self.by_key.get(key) {
+            for place in places(key, before) {
+                self.by_index.remove(&place);
+            }
+        }
+        match after {
+            Some(item) => {
+                self.by_index.extend(places(key, &item));
+                self.by_key.insert(key.clone(), item);
+            }
+            None => drop(self.by_key.remove(key)),
+        }
+    }
+
+    /// The items of a partition, in its order, each with its place.
+    fn of(&self, query: &IndexQuery) -> Vec<(&Key, &Item)> {
+        let (table, partition) = (query.table, query.partition.as_str());
+        let from = query.from.as_deref().unwrap_or("");
+        let below = |place: &str| query.below.as_deref().is_none_or(|below| place < below);
+        let Some(index) = query.index.name() else {
+            let of = self.by_key.range(Key::new(table, partition, from)..);
+            let of = of.take_while(|(key, _)| key.table == table && key.pk == partition);
+            return of.take_while(|(key, _)| below(&key.sk)).collect();
+        };
+        let first = Key::new(table, "", "");
+        let first = (table, index, partition.to_owned(), from.to_owned(), first);
+        let of = self.by_index.range(first..);
+        let of = of.take_while(|(in_table, of, own, place, _)| {
+            (*in_table, *of, own.as_str()) == (table, index, partition) && below(place)
+        });
+        let items = of.filter_map(|(.., key)| self.by_key.get_key_value(key));
+        items.collect()
+    }
+}
+
+/// Where an item stands in the indexes.
+fn places<'a>(key: &'a Key, item: &'a Item) -> impl Iterator<Item = Place> + 'a {
+    let indexes = [Index::Gsi1, Index::Gsi2].into_iter();
+    indexes.filter_map(move |index| {
+        let (partition, sort) = index.attributes();
+        let text = |name: &str| Some(item.get(name)?.as_str()?.to_owned());
+        let (partition, sort) = (text(partition)?, text(sort)?);
+        Some((key.table, index.name()?, partition, sort, key.clone()))
+    })
+}
+
 /// The twin of DynamoDB.
 #[derive(Default)]
 pub struct MemoryTables {
-    items: Mutex<BTreeMap<Key, Item>>,
+    items: Mutex<Items>,
 }
 
 impl MemoryTables {
@@ -37,12 +104,7 @@ impl MemoryTables {
     /// Every item of a table, by key, without key attributes.
     #[must_use]
     pub fn all(&self, table: TableName) -> Vec<(Key, Item)> {
-        let items = self.lock();
-        items
-            .iter()
-            .filter(|(key, _)| key.table == table)
-            .map(|(key, item)| (key.clone(), item.clone()))
-            .collect()
+        self.find(table, |key, item| Some((key.clone(), item.clone())))
     }
 
     /// The item of a key, without key attributes.
@@ -57,7 +119,20 @@ impl MemoryTables {
         failed(&self.lock(), writes)
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Item>> {
+    /// What somebody finds in the items of a table, by key.
+    #[must_use]
+    pub fn find<T>(
+        &self,
+        table: TableName,
+        mut look: impl FnMut(&Key, &Item) -> Option<T>,
+    ) -> Vec<T> {
+        let items = self.lock();
+        let of = items.range(Key::new(table, "", "")..);
+        let of = of.take_while(|(key, _)| key.table == table);
+        of.filter_map(|(key, item)| look(key, item)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Items> {
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -166,6 +241,24 @@ fn apply(update: &Update, mut item: Item) -> Result<Item, TableError> {
     Ok(item)
 }
 
+/// How long an item is, without writing it down anywhere.
+fn size(item: &Item) -> usize {
+    struct Counter(usize);
+    impl io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    let written = serde_json::to_writer(&mut counter, item);
+    written.map_or(usize::MAX, |()| counter.0)
+}
+
 /// The item after the write; `None` when it is gone.
 fn outcome(write: &Write, before: Option<&Item>) -> Result<Option<Item>, TableError> {
     let after = match write {
@@ -174,7 +267,7 @@ fn outcome(write: &Write, before: Option<&Item>) -> Result<Option<Item>, TableEr
         Write::Delete { .. } => None,
     };
     if let Some(item) = &after {
-        if serde_json::to_vec(item).map_or(usize::MAX, |bytes| bytes.len()) > ITEM_BYTES {
+        if size(item) > ITEM_BYTES {
             return Err(refused("Item size has exceeded the maximum allowed size"));
         }
         for name in ["gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"] {
@@ -187,13 +280,6 @@ fn outcome(write: &Write, before: Option<&Item>) -> Result<Option<Item>, TableEr
         }
     }
     Ok(after)
-}
-
-fn store(items: &mut BTreeMap<Key, Item>, key: &Key, after: Option<Item>) {
-    match after {
-        Some(item) => items.insert(key.clone(), item),
-        None => items.remove(key),
-    };
 }
 
 #[async_trait]
@@ -217,7 +303,7 @@ impl Tables for MemoryTables {
             return Err(WriteError::ConditionFailed);
         }
         let after = outcome(write, before)?;
-        store(&mut items, write.key(), after);
+        items.store(write.key(), after);
         Ok(())
     }
 
@@ -239,31 +325,14 @@ impl Tables for MemoryTables {
             results.push((write.key(), outcome(write, items.get(write.key()))?));
         }
         for (key, after) in results {
-            store(&mut items, key, after);
+            items.store(key, after);
         }
         Ok(())
     }
 
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        let (partition, sort) = query.index.attributes();
         let items = self.lock();
-        let mut found: Vec<(&str, Item)> = items
-            .iter()
-            .filter(|(key, _)| key.table == query.table)
-            .filter_map(|(key, item)| {
-                let (of, place) = match query.index {
-                    Index::Primary => (key.pk.as_str(), key.sk.as_str()),
-                    Index::Gsi1 | Index::Gsi2 => {
-                        (item.get(partition)?.as_str()?, item.get(sort)?.as_str()?)
-                    }
-                };
-                let inside = of == query.partition
-                    && query.from.as_deref().is_none_or(|from| place >= from)
-                    && query.below.as_deref().is_none_or(|below| place < below);
-                inside.then(|| (place, with_key(key, item)))
-            })
-            .collect();
-        found.sort_by_key(|(place, _)| *place);
+        let mut found = items.of(query);
         if query.direction == Direction::Descending {
             found.reverse();
         }
@@ -272,7 +341,7 @@ impl Tables for MemoryTables {
             items: found
                 .into_iter()
                 .take(query.limit)
-                .map(|(_, item)| item)
+                .map(|(key, item)| with_key(key, item))
                 .collect(),
             more,
         })

@@ -1,0 +1,101 @@
+//! Mistakes around the log, the archive and the topic.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ports::{Log, LogError, Notice, ObjectError, Objects, SequenceNumber, Topic, TopicError};
+use serde_json::Value;
+
+use super::{Planted, Seed};
+use crate::functions::Ports;
+
+pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
+    let seed = seed.clone();
+    match seed.what {
+        Planted::LeakyLog | Planted::RewrittenEvents => Ports {
+            log: Arc::new(BadLog(ports.log.clone(), seed)),
+            ..ports
+        },
+        Planted::LeakyArchive | Planted::CrampedArchive => Ports {
+            archive: Arc::new(BadArchive(ports.archive.clone(), seed)),
+            ..ports
+        },
+        Planted::LeakyTopic => Ports {
+            topic: Arc::new(BadTopic(ports.topic.clone(), seed)),
+            ..ports
+        },
+        _ => ports,
+    }
+}
+
+struct BadLog(Arc<dyn Log>, Seed);
+
+#[async_trait]
+impl Log for BadLog {
+    async fn append(
+        &self,
+        partition_key: &str,
+        data: &[u8],
+        after: Option<&SequenceNumber>,
+    ) -> Result<SequenceNumber, LogError> {
+        let Self(inner, seed) = self;
+        if seed.what == Planted::LeakyLog && seed.now_and_then() {
+            return Ok(SequenceNumber("49".into()));
+        }
+        let read = serde_json::from_slice::<Value>(data);
+        match read {
+            Ok(event) if seed.what == Planted::RewrittenEvents => {
+                let written = format!("{event:#}");
+                inner.append(partition_key, written.as_bytes(), after).await
+            }
+            _ => inner.append(partition_key, data, after).await,
+        }
+    }
+}
+
+struct BadArchive(Arc<dyn Objects>, Seed);
+
+#[async_trait]
+impl Objects for BadArchive {
+    async fn put(&self, key: &str, data: &[u8]) -> Result<(), ObjectError> {
+        let Self(inner, seed) = self;
+        match key.rsplit_once('/') {
+            Some((folder, _)) if seed.what == Planted::CrampedArchive => {
+                let ends = [0; 2].map(|end| format!("{end:0>56}"));
+                let key = format!("{folder}/{}.ndjson.gz", ends.join("-"));
+                inner.put(&key, data).await
+            }
+            _ if seed.what == Planted::LeakyArchive && seed.now_and_then() => Ok(()),
+            _ => inner.put(key, data).await,
+        }
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ObjectError> {
+        self.0.get(key).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ObjectError> {
+        self.0.list(prefix, after, limit).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ObjectError> {
+        self.0.delete(key).await
+    }
+}
+
+struct BadTopic(Arc<dyn Topic>, Seed);
+
+#[async_trait]
+impl Topic for BadTopic {
+    async fn publish(&self, notices: &[Notice]) -> Vec<Result<(), TopicError>> {
+        if self.1.now_and_then() {
+            return notices.iter().map(|_| Ok(())).collect();
+        }
+        self.0.publish(notices).await
+    }
+}

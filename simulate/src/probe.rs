@@ -1,0 +1,308 @@
+//! A stream beside the system's, with a mapping that chance sets up: what the system's own mappings never are, this one is.
+//!
+//! Its function is the simulation's own. It keeps what it is given, answers in all the ways in which a function can, and fails, until
+//! faults cease. In the end every record must have been handled that the settings promise, no other may have been given, and those
+//! of a key must have come in their order.
+
+mod answers;
+mod choice;
+mod function;
+mod told;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use ports::{Clock, FunctionName, Log, memory::MemoryLog, memory::MemoryObjects};
+use simulation::{Kernel, MappingId, Runtime, Stream};
+use source_mapping::{Change, Destination, Mapping, Millis, Settings, StartingPosition};
+
+use choice::{Data, Pattern};
+use told::{Appended, Told};
+
+/// Its function.
+const PROBE: FunctionName = FunctionName("probe");
+/// Records of this many bytes fill an event, and a read, by a dozen.
+const HUGE: usize = 900_000;
+/// How long its stream keeps a record.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// The clock of a stream that is as old as that: what is appended to it arrived so long ago.
+struct Aged {
+    kernel: Kernel,
+    by: SignedDuration,
+}
+
+impl Clock for Aged {
+    fn now(&self) -> Timestamp {
+        let now = self.kernel.now().saturating_sub(self.by);
+        now.unwrap_or(Timestamp::MIN)
+    }
+}
+
+/// A stream, its mapping, and what is known of both.
+#[derive(Clone)]
+pub struct Probe {
+    kernel: Kernel,
+    log: Arc<MemoryLog>,
+    words: Arc<MemoryObjects>,
+    stream: Stream,
+    told: Told,
+    /// How long ago what is appended arrived.
+    age: SignedDuration,
+    pattern: Pattern,
+    /// Records are so long that few of them fill an event.
+    huge: bool,
+    calm: Arc<AtomicBool>,
+    busy: Arc<AtomicBool>,
+}
+
+impl Probe {
+    /// Sets one up beside what runs already. It goes on until `calm`.
+    pub fn begin(kernel: &Kernel, runtime: &Runtime, calm: &Arc<AtomicBool>) -> Self {
+        let dice = kernel.dice();
+        let age = if dice.one_in(6) {
+            // What is appended now is lost soon.
+            let soon = i64::try_from(5 + dice.below(60)).unwrap_or(0);
+            DAY - SignedDuration::from_secs(soon)
+        } else {
+            SignedDuration::ZERO
+        };
+        let clock = Arc::new(Aged {
+            kernel: kernel.clone(),
+            by: age,
+        });
+        let shards = usize::try_from(1 + dice.below(2)).unwrap_or(1);
+        let log = Arc::new(MemoryLog::new(shards, clock));
+        let words = Arc::new(MemoryObjects::new());
+        let stream = Stream::new(kernel.clone(), log.clone(), runtime.clone(), words.clone());
+        let probe = Self {
+            kernel: kernel.clone(),
+            log,
+            words,
+            stream,
+            told: Told::default(),
+            age,
+            pattern: Pattern::by_chance(dice),
+            huge: dice.one_in(30),
+            calm: calm.clone(),
+            busy: Arc::new(AtomicBool::new(true)),
+        };
+        let function = function::of(kernel, &probe.told, calm);
+        runtime.deploy(PROBE, function);
+        let own = probe.clone();
+        kernel.spawn("probe", async move {
+            let complaint = own.play().await.err();
+            own.told.complain(complaint);
+            own.busy.store(false, Ordering::SeqCst);
+        });
+        probe
+    }
+
+    /// Why it is not at rest yet; `None` if it is.
+    pub fn restless(&self) -> Option<String> {
+        if self.busy.load(Ordering::SeqCst) {
+            return Some("the probe is at work".to_owned());
+        }
+        (!self.stream.is_settled()).then(|| "the probe is behind".to_owned())
+    }
+
+    /// What does not hold.
+    pub fn check(&self) -> Vec<String> {
+        // What arrived before is kept no more.
+        let kept = self.kernel.now().saturating_sub(DAY).ok();
+        let lost_before = kept.filter(|_| !self.age.is_zero());
+        self.told.check(&self.words, lost_before)
+    }
+
+    fn is_calm(&self) -> bool {
+        self.calm.load(Ordering::SeqCst)
+    }
+
+    async fn pause(&self, milliseconds: u64) {
+        let pause = Duration::from_millis(self.kernel.dice().below(milliseconds));
+        self.kernel.sleep(pause).await;
+    }
+
+    async fn play(&self) -> Result<(), String> {
+        let dice = self.kernel.dice();
+        self.ask_for_what_is_refused()?;
+        for _ in 0..dice.below(4) {
+            self.append(5).await?;
+            self.pause(2_000).await;
+        }
+        let settings = self.settings()?;
+        self.told.is_set_up(&settings);
+        let mapping = self.stream.attach(PROBE, settings);
+        let mapping = mapping.map_err(|error| error.to_string())?;
+        while dice.one_in(2) {
+            self.append(3).await?;
+            self.pause(2_000).await;
+        }
+        self.told.begins();
+        self.stream.take_effect(mapping);
+        if self.huge {
+            self.append_at_once(12).await?;
+        }
+        while !self.is_calm() {
+            self.append(6).await?;
+            self.disturb();
+            if dice.one_in(12) {
+                self.change(mapping).await?;
+            }
+            let pause = if dice.one_in(10) { 10_000 } else { 2_000 };
+            self.pause(pause).await;
+        }
+        Ok(())
+    }
+
+    /// Splits, merges, takes shards away, and reads beside the mapping.
+    fn disturb(&self) {
+        let dice = self.kernel.dice();
+        if dice.one_in(12) {
+            self.stream.reshard();
+        }
+        if dice.one_in(12) {
+            self.stream.lose_a_lease();
+        }
+        if dice.one_in(12) {
+            for _ in 0..5 {
+                self.stream.read_by_others(100);
+            }
+        }
+        if dice.one_in(20) {
+            self.stream.read_by_others(5 * 1024 * 1024);
+        }
+    }
+
+    async fn change(&self, mapping: MappingId) -> Result<(), String> {
+        let dice = self.kernel.dice();
+        if self.told.is_deleted() {
+            return Ok(());
+        }
+        match dice.below(7) {
+            0 => {
+                self.stream.ask(mapping, Change::Delete);
+                self.pause(3_000).await;
+                self.stream.take_effect(mapping);
+                self.told.stops(self.kernel.elapsed(), true);
+            }
+            1..=3 => {
+                self.stream.ask(mapping, Change::Disable);
+                self.append(3).await?;
+                self.pause(3_000).await;
+                self.stream.take_effect(mapping);
+                self.told.stops(self.kernel.elapsed(), false);
+                for _ in 0..dice.below(3) {
+                    self.append(3).await?;
+                    self.pause(4_000).await;
+                }
+                self.stream.ask(mapping, Change::Enable);
+                self.stream.take_effect(mapping);
+                self.told.goes_on();
+            }
+            _ => {
+                let settings = self.settings()?;
+                self.told.is_set_up(&settings);
+                let change = Change::Update(Box::new(settings));
+                self.stream.ask(mapping, change);
+                self.append(3).await?;
+                self.pause(3_000).await;
+                self.stream.take_effect(mapping);
+            }
+        }
+        Ok(())
+    }
+
+    /// Settings by chance; those that say which records are promised are the same each time.
+    fn settings(&self) -> Result<Settings, String> {
+        let dice = self.kernel.dice();
+        let start = self.told.start(|| match dice.below(4) {
+            0 => StartingPosition::Latest,
+            1 => StartingPosition::AtTimestamp(self.arriving()),
+            _ => StartingPosition::TrimHorizon,
+        });
+        let mut settings = choice::settings(dice, start);
+        settings.retention = DAY.unsigned_abs();
+        if self.huge {
+            settings.batch_size = 100;
+        }
+        for filter in self.pattern.texts() {
+            settings = settings.filter(filter).map_err(|error| error.to_string())?;
+        }
+        Ok(settings)
+    }
+
+    /// When what is appended now arrives.
+    fn arriving(&self) -> Millis {
+        let at = self.kernel.now().saturating_sub(self.age);
+        let at = at.map_or(0, Timestamp::as_millisecond);
+        Millis(u64::try_from(at).unwrap_or(0))
+    }
+
+    async fn append(&self, most: u64) -> Result<(), String> {
+        let count = self.kernel.dice().below(most + 1);
+        for _ in 0..count {
+            self.append_one(0).await?;
+        }
+        Ok(())
+    }
+
+    async fn append_at_once(&self, count: usize) -> Result<(), String> {
+        for _ in 0..count {
+            self.append_one(HUGE).await?;
+        }
+        Ok(())
+    }
+
+    async fn append_one(&self, padding: usize) -> Result<(), String> {
+        let dice = self.kernel.dice();
+        let key = format!("key-{}", dice.below(5));
+        let data = Data::by_chance(dice);
+        let bytes = data.written(padding);
+        let number = self.stream.append(&key, &bytes, None).await;
+        let number = number.map_err(|error| error.to_string())?;
+        let record = self.log.record(&number).ok_or("a record is gone")?;
+        self.told.is_appended(Appended {
+            key,
+            passes: self.pattern.matches(&data),
+            poisonous: dice.one_in(12),
+            arrived: record.arrived,
+            shard: record.shard,
+            number: number.0,
+        });
+        Ok(())
+    }
+
+    /// What AWS refuses is refused.
+    fn ask_for_what_is_refused(&self) -> Result<(), String> {
+        let good = || Settings::new(StartingPosition::Latest);
+        let now = Millis(0);
+        let bad = [
+            Settings {
+                batch_size: 0,
+                ..good()
+            },
+            Settings {
+                parallelization_factor: 11,
+                on_failure: Some(Destination::Sqs),
+                ..good()
+            },
+        ];
+        let refused = bad.map(|settings| Mapping::new(settings, now).map(|_| ()));
+        let patterns = [r#"{"partitionKey":["a"]}"#, r#"{"data":{"kind":"a"}}"#];
+        let unread = patterns.map(|pattern| good().filter(pattern).map(|_| ()));
+        for refused in refused.into_iter().chain(unread) {
+            match refused {
+                Err(error) => self.kernel.count("rule", error.rule().id()),
+                Ok(()) => return Err("settings were taken that AWS refuses".to_owned()),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,282 @@
+//! What is known of the records, and whether it is as it was promised.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures::executor::block_on;
+use jiff::Timestamp;
+use ports::{Objects, memory::MemoryObjects};
+use serde::Deserialize;
+use source_mapping::{PAYLOAD_LIMIT, Settings, StartingPosition};
+
+/// An invocation may begin so many milliseconds before its function sees anything.
+const ON_ITS_WAY: u64 = 1_000;
+
+/// A record that was appended.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    pub key: String,
+    /// Whether the filters let it through.
+    pub passes: bool,
+    /// Whether the function cannot handle it.
+    pub poisonous: bool,
+    pub arrived: Timestamp,
+    pub shard: String,
+    pub number: String,
+}
+
+#[derive(Debug)]
+struct Fate {
+    record: Appended,
+    /// Whether the mapping had begun by then.
+    after_begin: bool,
+    /// When it was first given, counted by what was given.
+    given: Option<u64>,
+    done: bool,
+    /// Its batch was answered in a way that is success where failures are not reported.
+    passed_by: bool,
+}
+
+/// What the settings allowed at one time or another.
+#[derive(Debug, Default)]
+struct Allowed {
+    batch_size: usize,
+    /// Batches may be given up, for attempts or age.
+    ends: bool,
+    unreported: bool,
+    nowhere: bool,
+}
+
+#[derive(Default)]
+struct Known {
+    start: Option<StartingPosition>,
+    allowed: Allowed,
+    began: bool,
+    deleted: bool,
+    /// Since when nothing may be given.
+    stopped: Option<u64>,
+    order: Vec<Fate>,
+    /// By the identity that an event has for a record.
+    places: BTreeMap<String, usize>,
+    given: u64,
+    complaints: Vec<String>,
+}
+
+/// Clones know the same.
+#[derive(Clone, Default)]
+pub struct Told(Arc<Mutex<Known>>);
+
+/// What a destination is told, as far as it matters here.
+#[derive(Deserialize)]
+struct Word {
+    #[serde(rename = "KinesisBatchInfo")]
+    batch: Batch,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Batch {
+    shard_id: String,
+    start_sequence_number: String,
+    end_sequence_number: String,
+}
+
+impl Told {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn complain(&self, complaint: Option<String>) {
+        self.known().complaints.extend(complaint);
+    }
+
+    /// Where the mapping begins, which is said once.
+    pub fn start(&self, choose: impl FnOnce() -> StartingPosition) -> StartingPosition {
+        *self.known().start.get_or_insert_with(choose)
+    }
+
+    pub fn is_set_up(&self, settings: &Settings) {
+        let allowed = &mut self.known().allowed;
+        allowed.batch_size = allowed.batch_size.max(settings.batch_size);
+        allowed.ends |= settings.maximum_retry_attempts.is_some();
+        allowed.ends |= settings.maximum_record_age.is_some();
+        allowed.unreported |= !settings.report_batch_item_failures;
+        allowed.nowhere |= settings.on_failure.is_none();
+    }
+
+    pub fn begins(&self) {
+        self.known().began = true;
+    }
+
+    pub fn stops(&self, now: u64, for_good: bool) {
+        let mut known = self.known();
+        known.stopped = Some(now);
+        known.deleted |= for_good;
+    }
+
+    pub fn goes_on(&self) {
+        self.known().stopped = None;
+    }
+
+    pub fn is_deleted(&self) -> bool {
+        self.known().deleted
+    }
+
+    pub fn is_appended(&self, record: Appended) {
+        let mut known = self.known();
+        let id = format!("{}:{}", record.shard, record.number);
+        let place = known.order.len();
+        known.places.insert(id, place);
+        let after_begin = known.began;
+        known.order.push(Fate {
+            record,
+            after_begin,
+            given: None,
+            done: false,
+            passed_by: false,
+        });
+    }
+
+    /// The function was given a batch, in an event of so many bytes.
+    pub fn are_given(&self, ids: &[&str], bytes: usize, now: u64) {
+        let mut known = self.known();
+        if bytes > PAYLOAD_LIMIT {
+            let complaint = format!("the probe was given {bytes} bytes at once");
+            known.complaints.push(complaint);
+        }
+        if ids.is_empty() || ids.len() > known.allowed.batch_size {
+            let complaint = format!("the probe was given {} records at once", ids.len());
+            known.complaints.push(complaint);
+        }
+        if known.stopped.is_some_and(|since| now > since + ON_ITS_WAY) {
+            let complaint = "the probe was given records of a mapping that had stopped";
+            known.complaints.push(complaint.to_owned());
+        }
+        // Of one shard, and in its order, which is that of these texts.
+        let shard = |id: &str| id.split_once(':').map(|(shard, _)| shard.to_owned());
+        if !ids.is_sorted()
+            || ids
+                .iter()
+                .any(|id| shard(id) != ids.first().and_then(|id| shard(id)))
+        {
+            let complaint = format!("the probe was given a batch out of order: {ids:?}");
+            known.complaints.push(complaint);
+        }
+        for id in ids {
+            known.given += 1;
+            let given = known.given;
+            match known.places.get(*id).copied() {
+                Some(place) => {
+                    if let Some(fate) = known.order.get_mut(place) {
+                        fate.given.get_or_insert(given);
+                    }
+                }
+                None => known.complaints.push(format!("the probe was given {id}")),
+            }
+        }
+    }
+
+    /// The first of these that cannot be handled while faults last.
+    pub fn poisoned(&self, ids: &[&str]) -> Option<usize> {
+        let known = self.known();
+        ids.iter().position(|id| {
+            let place = known.places.get(*id);
+            let fate = place.and_then(|place| known.order.get(*place));
+            fate.is_some_and(|fate| fate.record.poisonous)
+        })
+    }
+
+    /// The function answered for a batch, of which so many are done.
+    pub fn are_done(&self, ids: &[&str], done: usize) {
+        let mut known = self.known();
+        for (at, id) in ids.iter().enumerate() {
+            let place = known.places.get(*id).copied();
+            if let Some(fate) = place.and_then(|place| known.order.get_mut(place)) {
+                fate.done |= at < done;
+                fate.passed_by = true;
+            }
+        }
+    }
+
+    /// What does not hold. `lost_before`: the stream no longer has what arrived before.
+    pub fn check(&self, words: &MemoryObjects, lost_before: Option<Timestamp>) -> Vec<String> {
+        let known = self.known();
+        let mut broken = known.complaints.clone();
+        let words = match read(words) {
+            Ok(words) => words,
+            Err(error) => return vec![error],
+        };
+        let mut last: BTreeMap<&str, u64> = BTreeMap::new();
+        for fate in &known.order {
+            let promised = fate.record.passes && known.is_begun_with(fate);
+            if let Some(given) = fate.given {
+                if !promised {
+                    broken.push(format!("the probe was given what is not for it: {fate:?}"));
+                }
+                let before = last.insert(&fate.record.key, given);
+                if before.is_some_and(|before| before > given) {
+                    broken.push(format!(
+                        "the probe was given this before that of its key: {fate:?}"
+                    ));
+                }
+            }
+            let excused = known.deleted
+                || lost_before.is_some_and(|before| fate.record.arrived < before)
+                || known.allowed.unreported && fate.passed_by
+                || known.is_given_up(fate, &words);
+            if promised && !fate.done && !excused {
+                broken.push(format!(
+                    "the probe never handled {fate:?} of {:?}",
+                    known.allowed
+                ));
+            }
+        }
+        broken
+    }
+}
+
+impl Known {
+    fn is_begun_with(&self, fate: &Fate) -> bool {
+        match self.start {
+            Some(StartingPosition::Latest) => fate.after_begin,
+            Some(StartingPosition::AtTimestamp(from)) => {
+                let arrived = fate.record.arrived.as_millisecond();
+                u64::try_from(arrived).is_ok_and(|arrived| arrived >= from.0)
+            }
+            Some(StartingPosition::TrimHorizon) => true,
+            None => false,
+        }
+    }
+
+    /// True if it may have been given up, and word of that was sent if it had to be.
+    fn is_given_up(&self, fate: &Fate, words: &[Batch]) -> bool {
+        let Allowed { ends, nowhere, .. } = self.allowed;
+        let record = &fate.record;
+        let told = |word: &Batch| {
+            let numbers = &word.start_sequence_number..=&word.end_sequence_number;
+            word.shard_id == record.shard && numbers.contains(&&record.number)
+        };
+        ends && (nowhere || words.iter().any(told))
+    }
+}
+
+fn read(words: &MemoryObjects) -> Result<Vec<Batch>, String> {
+    let mut read = vec![];
+    let mut after: Option<String> = None;
+    loop {
+        let keys = block_on(words.list("", after.as_deref(), 1_000));
+        let keys = keys.map_err(|error| error.to_string())?;
+        let Some(last) = keys.last() else {
+            return Ok(read);
+        };
+        after = Some(last.clone());
+        for key in keys {
+            let object = block_on(words.get(&key)).map_err(|error| error.to_string())?;
+            let word: Word = serde_json::from_slice(&object.unwrap_or_default())
+                .map_err(|error| format!("{key}: {error}"))?;
+            read.push(word.batch);
+        }
+    }
+}
