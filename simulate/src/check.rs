@@ -101,8 +101,16 @@ fn begun(system: &System) -> Vec<SagaId> {
     system.tables.find(STREAMS, |key, item| {
         let stream: StreamId = key.pk.parse().ok()?;
         let opening = item.get("events")?.as_array()?.first()?.as_str()?;
-        let opening: Opening = serde_json::from_str(opening).ok()?;
-        (stream.context == Context::Vuelos).then_some(opening.correlationid)
+        let known = serde_json::from_str(opening).ok();
+        let saga = known.map(|Opening { correlationid }| correlationid);
+        // An event of the tutorials' own code has another form.
+        let of_old = || {
+            let (event, _) = Event::decode(opening.as_bytes(), &Catalogue::current()).ok()?;
+            Some(saga_id(&event))
+        };
+        (stream.context == Context::Vuelos)
+            .then(|| saga.or_else(of_old))
+            .flatten()
     })
 }
 
