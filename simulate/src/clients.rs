@@ -334,7 +334,7 @@ impl Client {
             self.below(shared_flights(&self.scenario))
         } else if large {
             // Weeks of its own, since it flies for weeks.
-            100_000 * (1 + place)
+            80_000 * (1 + place)
         } else {
             12_000 + place
         });
@@ -406,8 +406,9 @@ impl Client {
                 if self.is_too_large(place, wish, status) {
                     return None;
                 }
-                // What is refused for now may be asked for again.
-                if status != 503 {
+                // What is refused for now may be asked for again; so may what others were quicker with, again and again.
+                let outrun = answer.field("type") == Some("urn:aeroalpes:problema:conflicto");
+                if status != 503 && !outrun {
                     let complaint = format!("a good request was refused: {}", answer.text);
                     self.memory.complain(complaint);
                     return None;

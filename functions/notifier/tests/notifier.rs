@@ -104,8 +104,8 @@ fn the_sample_batch_is_announced_but_for_what_is_no_event() {
 #[test]
 fn what_could_not_be_announced_comes_again() {
     for partial_batch in [true, false] {
-        // What is no event is parked by two effects, then comes the read, then the first message.
-        let faults = Faults::once(3, Fault::FailBefore);
+        // What is no event is parked by one effect, then comes the read, then the first message.
+        let faults = Faults::once(2, Fault::FailBefore);
         let fixture = Fixture::new(&faults, partial_batch);
         if partial_batch {
             let failures = json!({"batchItemFailures": [{"itemIdentifier": sequence(2)}]});

@@ -185,16 +185,15 @@ impl Parking {
             ParkedWhat::Stream { stream, .. } => stream_place(*stream),
         };
         let pieces: Vec<_> = data.chunks(PIECE).collect();
-        // The bytes first: what is listed must be whole.
-        for (number, piece) in pieces.iter().enumerate() {
+        let bytes = pieces.iter().enumerate().map(|(number, piece)| {
             let item = Item::from_iter([("data".to_owned(), Value::from(STANDARD.encode(piece)))]);
-            let put = Write::Put {
+            Write::Put {
                 key: piece_key(owner, &place, number),
                 item,
                 condition: Condition::Always,
-            };
-            self.write(put).await?;
-        }
+            }
+        });
+        let mut writes: Vec<_> = bytes.collect();
         let since = self.clock.now().into();
         let detail = detail.chars().take(2_000).collect();
         let parked = Parked {
@@ -234,12 +233,14 @@ impl Parking {
             item,
             condition,
         };
-        match self.tables.write(&put).await {
+        // With its bytes at once: what is listed must be whole, and nobody would find bytes that are not listed.
+        writes.push(put);
+        match self.tables.transact(&writes).await {
             Ok(()) => Ok(()),
             // No build has tried what was only given up.
-            Err(WriteError::ConditionFailed) if reason == Reason::Undelivered => Ok(()),
-            Err(WriteError::ConditionFailed) => self.note(&parked, 1).await,
-            Err(WriteError::Table(error)) => Err(error),
+            Err(TransactError::ConditionsFailed(_)) if reason == Reason::Undelivered => Ok(()),
+            Err(TransactError::ConditionsFailed(_)) => self.note(&parked, 1).await,
+            Err(TransactError::Table(error)) => Err(error),
         }
     }
 

@@ -305,6 +305,24 @@ fn records_that_are_no_events_are_passed_by() {
 }
 
 #[test]
+fn events_of_a_type_that_only_a_newer_build_knows_are_kept_for_it() {
+    let system = System::new(1);
+    some(&system);
+    let known = system.log.records();
+    let text = String::from_utf8(known[0].data.clone()).unwrap();
+    let newer = text.replace("ReservaCreada", "ReservaPintada");
+    system.append("key", newer.as_bytes());
+    system.archive_all();
+    to_the_end(&system, RESERVAS);
+    let parked = system.bench.parked();
+    assert_eq!(parked.len(), 1);
+    assert_eq!(
+        (&*parked[0].owner, parked[0].reason),
+        ("projector", consumer::Reason::UnknownType)
+    );
+}
+
+#[test]
 fn an_event_that_lands_while_both_are_written_is_in_both() {
     let system = System::new(1);
     some(&system);
