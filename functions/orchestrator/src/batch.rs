@@ -2,12 +2,16 @@
 
 use async_trait::async_trait;
 use consumer::{Group, Handler, Stop};
+use events::{Context, IdReserva, StreamId};
 use futures::{StreamExt, stream};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reserva_saga::{fact, saga_id};
 use saga_engine::{Conduct, Fact, SagaId};
 
 use crate::{AT_ONCE, App, passed_by};
+
+/// What opens a saga and is older than this when it is heard may have been overtaken by what follows it. Batches wait for less.
+const LATE: SignedDuration = SignedDuration::from_secs(10);
 
 /// Gives sagas their events.
 pub(crate) struct Observer<'a> {
@@ -25,7 +29,12 @@ impl Handler for Observer<'_> {
 
 impl Observer<'_> {
     async fn observe(&self, group: &Group) -> Result<(), Stop> {
-        for (id, facts) in of_sagas(group) {
+        for (id, mut facts) in of_sagas(group) {
+            if let Some(subject) = self.heard_late(&facts) {
+                // Its other events may have come before it, and were passed over.
+                let missed = self.app.history(id, subject).await;
+                facts.extend(missed.map_err(|cause| again(group, cause))?);
+            }
             // Whether a choreography is late is for those to say who wake it: they look what it has missed.
             let is_choreography = facts
                 .iter()
@@ -45,14 +54,30 @@ impl Observer<'_> {
             } else {
                 observed.or_else(|trouble| passed_by(id, trouble))
             };
-            if let Err(trouble) = observed {
-                return Err(Stop {
-                    place: group.events.first().map_or(0, |first| first.place),
-                    cause: trouble.to_string(),
-                });
-            }
+            observed.map_err(|trouble| again(group, trouble.to_string()))?;
         }
         Ok(())
+    }
+
+    /// The subject of a choreography that begins with these events, where the first of them is heard long after it happened, as one
+    /// is that was given up and redriven.
+    fn heard_late(&self, facts: &[Fact]) -> Option<IdReserva> {
+        let age = |fact: &Fact| self.app.world.clock.now().duration_since(fact.time);
+        let opening = facts.iter().find(|fact| {
+            let stream = StreamId::new(Context::Vuelos, IdReserva(fact.subject));
+            fact.version == 1 && fact.stream == stream.to_string()
+        });
+        opening
+            .filter(|fact| fact.conduct == Conduct::Coreografia && age(fact) > LATE)
+            .map(|fact| IdReserva(fact.subject))
+    }
+}
+
+/// The events of a group are to be delivered again.
+fn again(group: &Group, cause: String) -> Stop {
+    Stop {
+        place: group.events.first().map_or(0, |first| first.place),
+        cause,
     }
 }
 

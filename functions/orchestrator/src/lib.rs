@@ -130,7 +130,12 @@ impl App {
         if saga.conduct != Conduct::Coreografia || !is_late {
             return Ok(vec![]);
         }
-        let streams = Context::ALL.map(|context| StreamId::new(context, IdReserva(saga.subject)));
+        self.history(id, IdReserva(saga.subject)).await
+    }
+
+    /// All events of a saga so far, from the streams themselves, in the order of their times.
+    async fn history(&self, id: SagaId, subject: IdReserva) -> Result<Vec<Fact>, String> {
+        let streams = Context::ALL.map(|context| StreamId::new(context, subject));
         let streams = self.reader.read(&streams).await;
         let mut events = vec![];
         for stream in streams.map_err(|error| error.to_string())? {

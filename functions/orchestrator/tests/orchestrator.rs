@@ -300,6 +300,23 @@ fn a_choreography_whose_beginning_is_heard_last_is_known_to_its_end() {
     assert_eq!(fixture.estado(id), Estado::Completada);
 }
 
+#[test]
+fn a_choreography_whose_beginning_is_heard_long_after_brings_along_what_was_passed_over() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create_by_choreography();
+    fixture.system.run_choreography();
+    let records = fixture.system.log.records();
+    // Those before the end are heard in their turn, and the end before the beginning.
+    let (end, rest) = records.split_last().unwrap();
+    assert_eq!(
+        fixture.in_time(&batch_of(std::slice::from_ref(end))),
+        all_taken()
+    );
+    fixture.system.clock.advance(Duration::from_secs(30));
+    assert_eq!(fixture.in_time(&batch_of(rest)), all_taken());
+    assert_eq!(fixture.estado(id), Estado::Completada);
+}
+
 /// A function of a build that has none of the definitions of the system's sagas.
 fn older(newer: Fixture) -> Fixture {
     let older = Fixture::over(Definitions::default(), &Faults::none(), true);

@@ -723,6 +723,8 @@ impl Saga {
             Estado::EnCurso if self.next_to_undo(definition).is_none() => {
                 self.late = Some(later(now, SOON));
             }
+            // Nothing more is heard of an execution that has ended.
+            Estado::Completada => self.late = Some(now),
             // A person had the execution go on.
             Estado::RequiereIntervencion => self.late = Some(later(now, definition.patience)),
             _ => {}

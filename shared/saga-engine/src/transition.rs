@@ -343,12 +343,10 @@ impl Work<'_> {
             Role::Undone => (None, Meaning::Reversion),
         };
         self.hear(fact, step, meaning, Via::Flujo);
-        // Participants undo all the rest by themselves when one does; of a state machine it has to be asked.
-        if by_machine && estado == Estado::Completada && meaning == Meaning::Reversion {
-            self.undo_by_machine(&fact.kind);
-        }
-        // Was it the state machine that undid this, or somebody else while it goes on? It has to be looked at.
-        let unclear = by_machine && estado == Estado::EnCurso && meaning == Meaning::Reversion;
+        // Was it the state machine that undid this, or somebody else? It has to be looked at: though every step is done, it may not have
+        // been told so, and undo them. What nobody undoes is asked of another execution.
+        let stood = matches!(estado, Estado::EnCurso | Estado::Completada);
+        let unclear = by_machine && stood && meaning == Meaning::Reversion;
         if !unclear {
             self.end_if_it_has();
         }

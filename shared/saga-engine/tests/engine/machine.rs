@@ -218,11 +218,25 @@ fn what_is_undone_behind_its_back_once_it_is_completed_is_undone_whole() {
     let saga = hears(&running(), &["Done2", "Done3", "Done4", "Undone2"]);
     assert_eq!(
         (saga.estado, saga.wanted, saga.reason.as_deref()),
-        (Estado::Compensando, Some(Deshacer), Some("Undone2"))
+        (Estado::Compensando, None, Some("Undone2")),
+        "its own execution may be who undid it"
     );
+    assert!(saga.wake() <= Some(at(5)), "it is looked at at once");
+    let saga = step(&saga, &Input::Execution(Hacer, succeeded(None)), 5);
+    assert_eq!(saga.wanted, Some(Deshacer));
     let saga = step(&saga, &Input::Started(Deshacer), 5);
     let saga = hears(&saga, &["Undone4", "Undone1"]);
     assert_eq!(saga.estado, Estado::Compensada);
+}
+
+#[test]
+fn an_execution_that_was_not_told_that_all_is_done_undoes_it_and_nobody_else_does() {
+    let saga = hears(&running(), &["Done2", "Done3", "Done4", "Undone4"]);
+    let saga = step(&saga, &Input::Execution(Hacer, Progress::Running), 5);
+    assert_eq!((saga.estado, saga.wanted), (Estado::Compensando, None));
+    let saga = hears(&saga, &["Undone2", "Undone1"]);
+    assert_eq!(saga.estado, Estado::Compensada);
+    assert_eq!(saga.executions().collect::<Vec<_>>(), [Hacer]);
 }
 
 #[test]
