@@ -8,12 +8,13 @@ use futures::{
     future::{Either, select},
 };
 use jiff::Timestamp;
-use ports::{Executions, jittered};
+use ports::{ExecutionError, Executions, jittered};
 use thiserror::Error;
 
 use crate::{
     Answer, Conduct, Definition, Dispatch, Estado, Fact, Input, LoadError, Saga, SagaId, Sagas,
     SaveError, Stored, Wire, execution_input, execution_name, start, transition,
+    transition::makes_way,
 };
 
 /// A participant gave no answer. The command may have taken effect.
@@ -179,8 +180,8 @@ impl Coordinator {
                 };
                 inputs.push(input);
             } else {
-                // What others move on is not waited for.
-                let saga = saga.filter(|saga| !saga.is_watched());
+                // What others move on is not waited for, but for the moment when an execution can be started.
+                let saga = saga.filter(|saga| !saga.is_watched() || saga.wanted.is_some());
                 let due = saga.and_then(Saga::wake);
                 let now = self.sagas.now();
                 // A short pause is waited for here; a long one is for whoever wakes it.
@@ -209,22 +210,38 @@ impl Coordinator {
             tracing::warn!(saga = %saga.id, "its state machine is not configured here");
             return None;
         };
-        let looked = if let Some(direction) = saga.wanted {
-            let input = execution_input(definition, saga, direction, wire);
-            let name = execution_name(saga.id, direction);
-            let started = executions.start(&name, &input).await;
-            started.map(|()| Input::Started(direction))
-        } else {
-            let direction = saga.executions().last()?;
-            let name = execution_name(saga.id, direction);
-            let progress = executions.progress(&name).await;
-            progress.map(|progress| Input::Execution(direction, progress))
-        };
+        let looked = self
+            .ask_machine(definition, saga, &**executions, wire)
+            .await;
         looked
             .inspect_err(
                 |error| tracing::warn!(saga = %saga.id, %error, "no word of its execution"),
             )
             .ok()
+            .flatten()
+    }
+
+    /// Asks how the execution stands that was started last, and starts the next one that is wanted, where that one is not in its way.
+    async fn ask_machine(
+        &self,
+        definition: &Definition,
+        saga: &Saga,
+        executions: &dyn Executions,
+        wire: &Wire,
+    ) -> Result<Option<Input>, ExecutionError> {
+        if let Some(last) = saga.executions().last() {
+            let progress = executions.progress(&execution_name(saga.id, last)).await?;
+            if saga.wanted.is_none() || !makes_way(definition, saga, &progress, self.sagas.now()) {
+                return Ok(Some(Input::Execution(last, progress)));
+            }
+        }
+        let Some(wanted) = saga.wanted else {
+            return Ok(None);
+        };
+        let input = execution_input(definition, saga, wanted, wire);
+        let name = execution_name(saga.id, wanted);
+        executions.start(&name, &input).await?;
+        Ok(Some(Input::Started(wanted)))
     }
 
     /// Sends a command, and gives its answer as an input; `None` when there is no more time to wait for it.

@@ -16,7 +16,7 @@ use crate::Definition;
 pub const LONGEST_REASON: usize = 200;
 
 /// How long an execution may take to end once its last event is heard.
-const SOON: Duration = Duration::from_secs(1);
+pub(crate) const SOON: Duration = Duration::from_secs(1);
 
 /// A saga's identity: what ties together all that happens for one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -665,6 +665,7 @@ impl Saga {
             What::RequiereIntervencion { .. } => {
                 self.estado = Estado::RequiereIntervencion;
                 self.late = None;
+                self.wanted = None;
                 if let Some(outstanding) = &mut self.outstanding {
                     outstanding.due = None;
                 }
@@ -690,6 +691,7 @@ impl Saga {
                 self.estado = *estado;
                 self.outstanding = None;
                 self.late = None;
+                self.wanted = None;
             }
         }
         self.log.push(entry);

@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use crate::{
     Call, Conduct, Definition, Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, Meaning,
-    Retry, Saga, SagaId, StepStatus, Via, What, definition::Role, machine::execution_name,
-    saga::later,
+    Retry, Saga, SagaId, StepStatus, Via, What,
+    definition::Role,
+    machine::execution_name,
+    saga::{SOON, later},
 };
 
 /// What can happen to a saga.
@@ -184,6 +186,33 @@ pub fn transition(
         Input::Started(_) | Input::Execution(..) => {}
     }
     (work.saga, effect)
+}
+
+/// True if the next execution that a saga wants can be started, as the one before it stands. While that one runs it may yet turn and undo
+/// everything, if it is not told that the last step is done; and what two undo, each for a reason of its own, is refused to one of them.
+pub(crate) fn makes_way(
+    definition: &Definition,
+    saga: &Saga,
+    before: &Progress,
+    now: Timestamp,
+) -> bool {
+    match before {
+        Progress::Running => false,
+        Progress::Unknown => !is_news(definition, saga, now),
+        Progress::Ended(Ending::Succeeded { output }) => !has_undone(output),
+        // What it began to undo is its own to go on with.
+        Progress::Ended(Ending::Failed { .. }) => !saga.steps.contains(&StepStatus::Undone),
+    }
+}
+
+/// True if what was begun may not be told yet: asking after an execution is not strongly consistent.
+fn is_news(definition: &Definition, saga: &Saga, now: Timestamp) -> bool {
+    saga.updated() > earlier(now, definition.patience)
+}
+
+/// True if this is the output of an execution that undid what it had done.
+fn has_undone(output: &Value) -> bool {
+    output.pointer("/saga/motivo").is_some()
 }
 
 struct Work<'a> {
@@ -382,19 +411,30 @@ impl Work<'_> {
     fn execution(&mut self, direction: Direction, progress: &Progress) {
         let asked_about = self.saga.executions().last() == Some(direction);
         // Others may have been told more, and gone on, since it was asked for.
-        if !asked_about || self.saga.wanted.is_some() || self.saga.late.is_none() {
+        if !asked_about || self.saga.late.is_none() {
             return;
         }
-        // What was begun just now may not be told yet: asking after an execution is not strongly consistent.
-        let news = self.saga.updated() > earlier(self.now, self.definition.patience);
+        let next_wanted = self.saga.wanted.is_some();
+        if next_wanted && makes_way(self.definition, &self.saga, progress, self.now) {
+            return;
+        }
+        let news = is_news(self.definition, &self.saga, self.now);
         let failed = match progress {
             Progress::Running => None,
             Progress::Unknown if news => None,
+            Progress::Ended(Ending::Succeeded { .. }) if next_wanted => {
+                // It has undone everything itself: no other has to.
+                if self.saga.next_to_undo(self.definition).is_none() {
+                    let estado = Estado::Compensada;
+                    self.log(What::Fin { estado });
+                    return;
+                }
+                None
+            }
             Progress::Ended(Ending::Succeeded { output }) => {
-                let undone = output.pointer("/saga/motivo").is_some();
                 // It did every step while somebody undid one: nobody else undoes the others.
                 if let Some(reason) = self.saga.reason.clone()
-                    && !undone
+                    && !has_undone(output)
                     && self.saga.estado == Estado::Compensando
                 {
                     self.undo_by_machine(&reason);
@@ -408,6 +448,7 @@ impl Work<'_> {
             Progress::Ended(Ending::Failed { error, cause }) => Some(format!("{error}: {cause}")),
             Progress::Unknown => Some("su ejecución ya no existe".to_owned()),
         };
+        let patience = self.definition.patience;
         match failed {
             Some(problema) => {
                 let step = self.saga.next_to_undo(self.definition).unwrap_or_default();
@@ -416,9 +457,8 @@ impl Work<'_> {
                     problema: problema.chars().take(LONGEST_REASON).collect(),
                 });
             }
-            None if self.saga.is_late() => {
-                self.saga.late = Some(later(self.now, self.definition.patience));
-            }
+            None if next_wanted && news => self.saga.late = Some(later(self.now, SOON)),
+            None if self.saga.is_late() => self.saga.late = Some(later(self.now, patience)),
             None => self.log(What::Retraso {}),
         }
     }

@@ -50,6 +50,8 @@ fn expected(kind: Kind) -> Estado {
 enum Cancel {
     Never,
     Meanwhile,
+    /// As soon as it is heard that every step is done, whoever was told so or was not.
+    OnceCompleted,
     AtTheEnd,
 }
 
@@ -68,6 +70,10 @@ fn play(
             for _ in 0..60 {
                 sim.step();
             }
+            sim.cancel(0);
+        }
+        Cancel::OnceCompleted => {
+            until_heard(&mut sim, "ReservaAprobada");
             sim.cancel(0);
         }
         Cancel::AtTheEnd => {

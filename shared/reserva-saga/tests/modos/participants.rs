@@ -140,6 +140,7 @@ impl Functions for Contexts {
 pub struct Lambda {
     functions: Arc<dyn Functions>,
     called: Mutex<Vec<BoxFuture<'static, ()>>>,
+    lost: Mutex<BTreeMap<Uuid, u32>>,
 }
 
 impl Lambda {
@@ -147,7 +148,20 @@ impl Lambda {
         Self {
             functions,
             called: Mutex::default(),
+            lost: Mutex::default(),
         }
+    }
+
+    /// The answers to a command do not arrive, so many times.
+    pub fn lose(&self, command: Uuid, times: u32) {
+        self.lost.lock().unwrap().insert(command, times);
+    }
+
+    fn loses(&self, payload: &[u8]) -> bool {
+        let command: Command = serde_json::from_slice(payload).unwrap();
+        let mut lost = self.lost.lock().unwrap();
+        let left = lost.get_mut(&command.id.0).filter(|left| **left > 0);
+        left.map(|left| *left -= 1).is_some()
     }
 
     /// Invocations that have not begun.
@@ -160,17 +174,21 @@ impl Lambda {
 impl Functions for Lambda {
     async fn call(&self, function: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError> {
         let (answer, answered) = oneshot::channel();
-        let (functions, payload) = (self.functions.clone(), payload.to_vec());
+        let (functions, sent) = (self.functions.clone(), payload.to_vec());
         let invocation = Box::pin(async move {
             // Whoever called may have stopped waiting.
-            let _ = answer.send(functions.call(function, &payload).await);
+            let _ = answer.send(functions.call(function, &sent).await);
         });
         self.called.lock().unwrap().push(invocation);
         let died = || CallError::Failed {
             error_type: "Runtime.ExitError".into(),
             message: "the process died".into(),
         };
-        answered.await.unwrap_or_else(|_| Err(died()))
+        let answer = answered.await.unwrap_or_else(|_| Err(died()));
+        if self.loses(payload) {
+            return Err(died());
+        }
+        answer
     }
 
     async fn start(&self, function: FunctionName, payload: &[u8]) -> Result<(), CallError> {

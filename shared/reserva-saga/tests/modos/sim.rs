@@ -274,6 +274,12 @@ impl Sim {
         self.set_fault(context, command, id, Modo::Silencio, times);
     }
 
+    /// The state machine is not told what came of a step, so many times.
+    pub fn lose_answers(&self, place: usize, step: usize, times: u32) {
+        let command = command_id(self.saga_id(place), step, Direction::Hacer);
+        self.lambda.lose(command, times);
+    }
+
     /// A context refuses a command that undoes, so many times.
     pub fn refuse(&self, context: Context, command: &str, place: usize, times: u32) {
         let id = self.reservations[place].id;

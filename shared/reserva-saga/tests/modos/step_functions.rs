@@ -54,7 +54,37 @@ fn a_fault_at_every_effect_changes_nothing_in_the_end() {
     for kind in [Kind::Approved, Kind::Declined, Kind::NotApproved] {
         at_every_effect(STEP_FUNCTIONS, kind, Cancel::Never, &FAULTS);
     }
-    at_every_effect(STEP_FUNCTIONS, Kind::Approved, Cancel::AtTheEnd, &FAULTS);
+    for cancel in [Cancel::OnceCompleted, Cancel::AtTheEnd] {
+        at_every_effect(STEP_FUNCTIONS, Kind::Approved, cancel, &FAULTS);
+    }
+}
+
+/// The step that approves, the last.
+const APPROVED: usize = 4;
+
+/// Nobody answers the execution when it approves, whatever was done.
+#[test]
+fn one_that_is_not_told_that_it_is_approved_is_not_undone_by_two_at_once() {
+    let mut executions = BTreeMap::<_, usize>::new();
+    for lost in 0..12 {
+        let mut sim = calm(Setup::default());
+        let place = sim.book(Kind::Approved, STEP_FUNCTIONS, None);
+        sim.lose_answers(place, APPROVED, lost);
+        until_heard(&mut sim, "ReservaAprobada");
+        assert_eq!(estado(&sim, place), Estado::Completada);
+        assert!(sim.cancel(place));
+        while !estado(&sim, place).has_ended() {
+            sim.step();
+            let runs = |way| sim.progress(place, way) == Progress::Running;
+            assert!(!(runs(Direction::Hacer) && runs(Direction::Deshacer)));
+        }
+        sim.run().unwrap();
+        sim.check().unwrap();
+        let saga = sim.saga(place).unwrap();
+        assert_eq!(saga.estado, Estado::Compensada);
+        *executions.entry(saga.executions().count()).or_default() += 1;
+    }
+    assert_eq!(executions.len(), 2, "it undid itself, or was undone");
 }
 
 #[test]

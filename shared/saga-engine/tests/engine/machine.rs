@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -239,6 +240,85 @@ fn an_execution_that_was_not_told_that_all_is_done_undoes_it_and_nobody_else_doe
     assert_eq!(saga.executions().collect::<Vec<_>>(), [Hacer]);
 }
 
+/// Every step is done, and it is cancelled; its execution may not be told so.
+fn cancelled() -> Saga {
+    let complete = hears(&running(), &["Done2", "Done3", "Done4"]);
+    step(&complete, &cancel(), 10)
+}
+
+#[test]
+fn a_second_execution_waits_for_the_first_to_end() {
+    let waits = step(
+        &cancelled(),
+        &Input::Execution(Hacer, Progress::Running),
+        10,
+    );
+    assert_eq!(
+        (waits.estado, waits.wanted, waits.wake()),
+        (Estado::Compensando, Some(Deshacer), Some(at(11)))
+    );
+    // It is not told yet that the first runs.
+    let unknown = step(
+        &cancelled(),
+        &Input::Execution(Hacer, Progress::Unknown),
+        10,
+    );
+    assert_eq!(unknown, waits);
+    let ends = step(&waits, &Input::Execution(Hacer, succeeded(None)), 11);
+    assert_eq!(ends, waits, "the way is free");
+    let gone = step(&waits, &Input::Execution(Hacer, Progress::Unknown), 90);
+    assert_eq!(gone, waits, "an old one is forgotten");
+    let failed = step(&waits, &Input::Execution(Hacer, failed()), 11);
+    assert_eq!(failed, waits, "it undid nothing");
+    // One that waits for long is late, and is looked at less often.
+    let late = step(&waits, &Input::Execution(Hacer, Progress::Running), 70);
+    assert_eq!((late.is_late(), late.wake()), (true, Some(at(130))));
+    let later = step(&late, &Input::Execution(Hacer, Progress::Running), 130);
+    assert_eq!(later.wake(), Some(at(190)));
+}
+
+#[test]
+fn what_the_first_execution_undoes_itself_needs_no_second() {
+    let waits = step(
+        &cancelled(),
+        &Input::Execution(Hacer, Progress::Running),
+        10,
+    );
+    let undone = succeeded(Some("Do4: sin respuesta"));
+    let early = step(&waits, &Input::Execution(Hacer, undone.clone()), 11);
+    assert_eq!(
+        (early.estado, early.wanted, early.wake()),
+        (Estado::Compensando, Some(Deshacer), Some(at(12))),
+        "its events are to come"
+    );
+    let heard = hears(&early, &["Undone4", "Undone2", "Undone1"]);
+    assert_eq!(
+        heard.estado,
+        Estado::Compensando,
+        "a second may run, not noted"
+    );
+    let saga = step(&heard, &Input::Execution(Hacer, undone), 12);
+    assert_eq!(
+        (saga.estado, saga.wanted, saga.wake()),
+        (Estado::Compensada, None, None)
+    );
+    assert_eq!(saga.executions().collect::<Vec<_>>(), [Hacer]);
+}
+
+#[test]
+fn what_the_first_execution_fails_to_undo_requires_a_person() {
+    let part = hears(&cancelled(), &["Undone4"]);
+    let stuck = step(&part, &Input::Execution(Hacer, failed()), 11);
+    assert_eq!(
+        (stuck.estado, stuck.wanted, stuck.wake()),
+        (Estado::RequiereIntervencion, None, None)
+    );
+    // Somebody has it go on.
+    let saga = hears(&stuck, &["Undone2", "Undone1"]);
+    assert_eq!(saga.estado, Estado::Compensada);
+    assert_eq!(saga.executions().collect::<Vec<_>>(), [Hacer]);
+}
+
 #[test]
 fn what_is_undone_while_it_runs_and_is_done_all_the_same_is_undone_by_a_second_execution() {
     let saga = hears(&running(), &["Done2", "Undone2", "Done3", "Done4"]);
@@ -439,11 +519,18 @@ struct Machine {
     started: Mutex<BTreeMap<String, Value>>,
     /// What the next starts are answered; after these, that it runs.
     answers: Mutex<VecDeque<ExecutionError>>,
+    /// Name -> how it ended.
+    ended: Mutex<BTreeMap<String, Progress>>,
 }
 
 impl Machine {
     fn names(&self) -> Vec<String> {
         self.started.lock().unwrap().keys().cloned().collect()
+    }
+
+    fn end(&self, direction: Direction, how: Progress) {
+        let name = execution_name(ID, direction);
+        self.ended.lock().unwrap().insert(name, how);
     }
 }
 
@@ -459,6 +546,9 @@ impl Executions for Machine {
     }
 
     async fn progress(&self, name: &str) -> Result<Progress, ExecutionError> {
+        if let Some(ended) = self.ended.lock().unwrap().get(name) {
+            return Ok(ended.clone());
+        }
         let known = self.started.lock().unwrap().contains_key(name);
         Ok(if known {
             Progress::Running
@@ -666,6 +756,23 @@ fn one_that_is_cancelled_before_it_begins_needs_no_state_machine() {
 }
 
 #[test]
+fn the_moment_when_an_execution_ends_is_waited_for() {
+    let scene = Scene::new(Faults::none());
+    let opening = scene.opening();
+    scene.hear(&scene.coordinator(), std::slice::from_ref(&opening));
+    let facts = ["Done2", "Done3", "Done4"].map(heard);
+    scene.hear(&scene.coordinator(), &facts);
+    let cancel = Request::Cancel("changed plans".into());
+    block_on(scene.sagas().request(ID, Some(&opening), &cancel)).unwrap();
+    let asked = || {
+        let calls = scene.faults.trace();
+        calls.iter().filter(|it| it.starts_with("progress")).count()
+    };
+    scene.wake(&scene.coordinator());
+    assert_eq!(asked(), 2, "at once, and a second later");
+}
+
+#[test]
 fn a_request_to_undo_is_refused_while_it_runs_and_starts_an_execution_after() {
     let scene = Scene::new(Faults::none());
     let opening = scene.opening();
@@ -678,6 +785,12 @@ fn a_request_to_undo_is_refused_while_it_runs_and_starts_an_execution_after() {
     let facts = ["Done2", "Done3", "Done4"].map(heard);
     scene.hear(&scene.coordinator(), &facts);
     assert!(matches!(ask(), Requested::Taken(_)));
+    assert!(scene.is_due());
+    // It is not told yet that it is done: it may turn and undo.
+    scene.wake(&scene.coordinator());
+    assert_eq!(scene.machine.names(), [ID.to_string()]);
+    scene.machine.end(Hacer, succeeded(None));
+    scene.clock.advance(Duration::from_secs(1));
     assert!(scene.is_due());
     scene.wake(&scene.coordinator());
     let undoing = execution_name(ID, Deshacer);
