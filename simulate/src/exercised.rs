@@ -80,6 +80,7 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "redrove an execution",
             "repaired participants",
             "the projector is down",
+            "undid a step by hand",
         ],
     ),
     (
@@ -103,8 +104,8 @@ const HAPPENS: &[(&str, &[&str])] = &[
     ("stream", &["forgot records"]),
 ];
 
-/// What a saga's log says, by who moves the saga on. Two lines are never to come, and are for `shared/saga-kit`: `ComandoRechazado`,
-/// since a participant refuses nothing that this definition sends, and `PasoMarcado`, since nobody in this world does a step by hand.
+/// What a saga's log says, by who moves the saga on. `ComandoRechazado` is never to come, and is for `shared/saga-kit`: a participant
+/// refuses nothing that this definition sends.
 const LINES: &[(Conduct, &[&str])] = &[
     (
         Conduct::Orquestacion,
@@ -120,6 +121,7 @@ const LINES: &[(Conduct, &[&str])] = &[
             "EventoRecibido reversion",
             "Fin",
             "Inicio",
+            "PasoMarcado",
             "Reanudada",
             "RequiereIntervencion",
             "TiempoAgotado deshacer",

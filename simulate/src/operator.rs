@@ -13,7 +13,11 @@ use lambda_kit::RemoteConsumer;
 use participant::TABLE as FAULTS;
 use ports::{Condition, Functions, TableError, Tables, Write};
 use projections::Projector;
-use saga_engine::{Saga, execution_name};
+use reserva_saga::FunctionParticipants;
+use saga_engine::{Answer, Dispatch, Participants, Saga, What, execution_name};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use vuelos::CANCELAR_RESERVA;
 
 use crate::{check, functions::HTTP_COMMANDS, http, poison::parking, system::System};
 
@@ -21,6 +25,9 @@ use crate::{check, functions::HTTP_COMMANDS, http, poison::parking, system::Syst
 const PATIENCE: SignedDuration = SignedDuration::from_mins(4);
 /// How long participants misbehave where nobody is called for.
 const UNNOTICED: u64 = 10 * 60_000;
+
+/// Why a person cancels, and what they say of what they did.
+const BY_HAND: &str = "a mano";
 
 /// Somebody who looks after the system.
 pub struct Operator {
@@ -75,20 +82,69 @@ impl Operator {
         }
     }
 
-    /// Has a saga go on that waits for a person.
+    /// Has a saga go on that waits for a person. For every other one they see to the step themselves, and say so.
     fn go_on(&self, saga: &Saga) {
-        let system = &self.system;
+        let (system, kernel) = (&self.system, &self.system.kernel);
         if !saga.is_watched() {
-            system.kernel.count("operator", "had a saga go on");
-            let path = format!("/sagas/{}/reanudacion", saga.id);
-            let event = http::event("POST", &path, &[], None);
-            drop(system.runtime.invoke(HTTP_COMMANDS, event));
+            let by_hand = saga.id.0.as_u128().is_multiple_of(2);
+            let (system, saga) = (system.clone(), saga.clone());
+            kernel.spawn("operator", async move {
+                let done = if by_hand {
+                    undo_by_hand(&system, &saga).await
+                } else {
+                    None
+                };
+                let did = match &done {
+                    Some(_) => "undid a step by hand",
+                    None => "had a saga go on",
+                };
+                system.kernel.count("operator", did);
+                let path = format!("/sagas/{}/reanudacion", saga.id);
+                let event = http::event("POST", &path, &[], done.as_ref());
+                drop(system.runtime.invoke(HTTP_COMMANDS, event));
+            });
         } else if let Some(direction) = saga.executions().last()
             && system.machine.redrive(&execution_name(saga.id, direction))
         {
-            system.kernel.count("operator", "redrove an execution");
+            kernel.count("operator", "redrove an execution");
         }
     }
+}
+
+/// Has the step undone that a saga is stuck at, by a command that is not the saga's; what to tell the saga, once it is.
+async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
+    let paso = saga.log.iter().rev().find_map(|entry| match entry.what {
+        What::RequiereIntervencion { paso, .. } => Some(paso),
+        _ => None,
+    })?;
+    let definitions = &system.builds.newest.definitions;
+    let definition = definitions.find(&saga.definition, saga.version)?;
+    let step = definition.steps.get(paso.checked_sub(1)?)?;
+    let undo = step.compensation.as_ref()?;
+    let data = match undo.command {
+        CANCELAR_RESERVA => json!({ "motivo": BY_HAND }),
+        _ => json!({}),
+    };
+    let dispatch = Dispatch {
+        saga: saga.id,
+        subject: saga.subject,
+        participant: undo.call.participant,
+        command: Uuid::new_v5(&saga.id.0, format!("{BY_HAND} {paso}").as_bytes()),
+        kind: undo.command,
+        data,
+        cause: saga.cause,
+        trace: None,
+        step: paso,
+        attempt: 1,
+        patience: undo.call.retry.patience,
+    };
+    let participants = FunctionParticipants(Arc::new(system.runtime.clone()));
+    let answer = participants.send(&dispatch).await;
+    let is_undone = matches!(
+        answer,
+        Ok(Answer::Events(facts)) if facts.iter().any(|fact| fact.kind == undo.success)
+    );
+    is_undone.then(|| json!({ "hecho": true, "paso": paso, "nota": BY_HAND }))
 }
 
 /// What nobody can read is discarded; what the runtime gave up is tried again, once the timers have had their try.
