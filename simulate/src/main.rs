@@ -1,7 +1,12 @@
 //! `simulate [--seeds N] [--seed S] [--scenario NAME] [--clients N] [--bookings N] [--planted NAME] [--trace FILE] [--digests N]`: see
 //! `cargo xtask help`, and `docs/simulacion.md`.
 
-use std::{env, fs, process::ExitCode, time::Instant};
+use std::{
+    env, fs,
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
 
 use simulate::{Plan, Planted, Report, SCENARIOS, Scenario, exercised, search};
 
@@ -9,8 +14,8 @@ use simulate::{Plan, Planted, Report, SCENARIOS, Scenario, exercised, search};
 const SEEDS: u64 = 1_000;
 /// A search of so many seeds comes by everything that there is.
 const MANY: u64 = 10_000;
-/// It is told how far a search is, each time so many seeds are played.
-const OFTEN: u64 = 500;
+/// It is told how far a search is, each time so many seconds have passed.
+const OFTEN: u64 = 20;
 
 /// What to do.
 struct Order {
@@ -165,12 +170,15 @@ fn words(report: &Report) -> String {
 /// Plays seed after seed on every core.
 fn search_all(order: &Order) -> Result<(), String> {
     let (plan, begun) = (&order.plan, Instant::now());
+    let told = AtomicU64::new(0);
     let tally = search(plan, |report, played| {
         if !report.broken.is_empty() {
             eprintln!("{}", words(report));
         }
-        if played.is_multiple_of(OFTEN) {
-            eprintln!("{played} seeds, {} s", begun.elapsed().as_secs());
+        let lasted = begun.elapsed().as_secs();
+        if lasted >= told.load(Ordering::SeqCst) + OFTEN {
+            told.store(lasted, Ordering::SeqCst);
+            eprintln!("{played} seeds, {lasted} s");
         }
     });
     let lasted = begun.elapsed();

@@ -107,7 +107,8 @@ impl Mapping {
         shards
             .filter_map(|shard| {
                 if self.reads {
-                    shard.wakes_at(self.parents_are_finished(shard), &self.settings)
+                    let may_read = || self.parents_are_finished(shard);
+                    shard.wakes_at(may_read, &self.settings)
                 } else if self.began && self.state != State::Deleted {
                     shard.expires_at(&self.settings)
                 } else {
@@ -368,12 +369,20 @@ impl Mapping {
 
     /// True if all that comes before a shard is done.
     fn parents_are_finished(&self, shard: &Shard) -> bool {
-        let mut parents = shard.parents.iter();
-        // A shard that was closed empty is finished itself, and what came before it may not be.
-        parents.all(|parent| {
-            let parent = self.shards.get(parent);
-            parent.is_none_or(|parent| parent.is_finished() && self.parents_are_finished(parent))
-        })
+        let mut waiting: Vec<_> = shard.parents.iter().collect();
+        // What was split and merged again comes before a shard by more ways than can be gone.
+        let mut seen = BTreeSet::new();
+        while let Some(id) = waiting.pop() {
+            let Some(parent) = self.shards.get(id).filter(|_| seen.insert(id)) else {
+                continue;
+            };
+            if !parent.is_finished() {
+                return false;
+            }
+            // A shard that was closed empty is finished itself, and what came before it may not be.
+            waiting.extend(&parent.parents);
+        }
+        true
     }
 
     /// Reads every shard that is due; true if there was one.

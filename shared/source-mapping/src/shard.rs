@@ -316,9 +316,13 @@ impl Shard {
     }
 
     /// The next moment at which something happens without any input but time.
-    pub(crate) fn wakes_at(&self, may_read: bool, settings: &Settings) -> Option<Millis> {
+    pub(crate) fn wakes_at(
+        &self,
+        may_read: impl FnOnce() -> bool,
+        settings: &Settings,
+    ) -> Option<Millis> {
         let unread = self.leased && self.next < self.records.len();
-        let reads = may_read && unread && self.has_room(settings);
+        let reads = unread && self.has_room(settings) && may_read();
         let read = reads.then_some(self.next_poll);
         let lanes = self.lanes.iter().filter_map(|lane| lane.ready_at(settings));
         lanes.chain(read).chain(self.expires_at(settings)).min()

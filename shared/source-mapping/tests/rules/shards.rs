@@ -61,6 +61,28 @@ fn a_merged_shard_waits_for_both() {
 }
 
 #[test]
+fn what_was_split_and_merged_a_hundred_times_is_read_in_its_order() {
+    let mut world = World::new(settings());
+    world.put("key", b"{}");
+    let first = world.one();
+    let mut whole = SHARD.to_owned();
+    for round in 0..100 {
+        let halves = ["left", "right"].map(|half| format!("{half}{round}"));
+        split(&mut world, &whole, [&halves[0], &halves[1]]);
+        whole = format!("whole{round}");
+        world.take(Input::Merged {
+            parents: halves.map(|half| half.as_str().into()),
+            child: whole.as_str().into(),
+        });
+    }
+    world.put_in(&whole, "key", b"{}");
+    world.wait(seconds(10));
+    assert_eq!(world.invoked(), []);
+    world.end(&first, Outcome::done());
+    assert_eq!(numbers(&world.one()), [2]);
+}
+
+#[test]
 fn a_closed_shard_gives_what_it_has_and_takes_nothing() {
     let mut world = World::new(settings());
     world.put_some(2);
