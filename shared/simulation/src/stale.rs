@@ -10,6 +10,7 @@ use ports::{
     Condition, Consistency, Index, IndexPage, IndexQuery, Item, Key, ScanPage, TableError,
     TableName, Tables, TransactError, Write, WriteError, memory::MemoryTables,
 };
+use serde_json::Value;
 
 use crate::Kernel;
 
@@ -82,18 +83,30 @@ impl Stale {
         Ok(())
     }
 
-    /// The tables as they were, as far as this table goes.
-    async fn as_of(&self, table: TableName, moment: u64) -> Result<MemoryTables, TableError> {
-        let mut items: BTreeMap<Key, Item> = self.inner.all(table).into_iter().collect();
-        for (key, was) in self.past().iter().filter(|(key, _)| key.table == table) {
-            let Some(was) = was.iter().find(|was| was.until > moment) else {
-                continue;
-            };
-            match &was.item {
-                Some(item) => items.insert(key.clone(), item.clone()),
-                None => items.remove(key),
-            };
-        }
+    /// What a query of a secondary index would have found.
+    async fn query_as_of(&self, query: &IndexQuery, moment: u64) -> Result<IndexPage, TableError> {
+        let (partition, _) = query.index.attributes();
+        let in_it =
+            |item: &Item| item.get(partition).and_then(Value::as_str) == Some(&query.partition);
+        let items = {
+            let past = self.past();
+            let mut items = self.inner.find(query.table, |key, item| {
+                let was = past.get(key).and_then(|was| at(was, moment));
+                let then = was.map_or(Some(item), |was| was.item.as_ref());
+                let then = then.filter(|item| in_it(item));
+                then.map(|item| (key.clone(), item.clone()))
+            });
+            let of = past.range(Key::new(query.table, "", "")..);
+            for (key, was) in of.take_while(|(key, _)| key.table == query.table) {
+                if let Some(item) = at(was, moment).and_then(|was| was.item.as_ref())
+                    && in_it(item)
+                    && self.inner.item(key).is_none()
+                {
+                    items.push((key.clone(), item.clone()));
+                }
+            }
+            items
+        };
         let tables = MemoryTables::new();
         for (key, item) in items {
             let put = Write::Put {
@@ -106,8 +119,13 @@ impl Stale {
                 Err(WriteError::Table(error)) => return Err(error),
             }
         }
-        Ok(tables)
+        tables.query(query).await
     }
+}
+
+/// What was at a moment, where it is not what is.
+fn at(was: &[Was], moment: u64) -> Option<&Was> {
+    was.iter().find(|was| was.until > moment)
 }
 
 #[async_trait]
@@ -123,8 +141,10 @@ impl Tables for Stale {
         }
         for (key, found) in keys.iter().zip(&mut found) {
             if let Some(moment) = self.moment() {
-                let then = self.as_of(key.table, moment).await?;
-                *found = then.get_one(key, Consistency::Strong).await?;
+                let past = self.past();
+                if let Some(was) = past.get(key).and_then(|was| at(was, moment)) {
+                    found.clone_from(&was.item);
+                }
             }
         }
         Ok(found)
@@ -143,7 +163,7 @@ impl Tables for Stale {
         if query.index != Index::Primary
             && let Some(moment) = self.moment()
         {
-            return self.as_of(query.table, moment).await?.query(query).await;
+            return self.query_as_of(query, moment).await;
         }
         self.inner.query(query).await
     }
