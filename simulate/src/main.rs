@@ -207,7 +207,7 @@ fn search_all(order: &Order) -> Result<(), String> {
     let same = again.trace.digest() == first.trace.digest();
     let file = keep(&again, order.trace.as_deref())?;
     Err(format!(
-        "{} of {seeds} seeds failed.\n{}\ntrace: {file}{}\nagain: cargo xtask simulate --scenario {} --seed {}",
+        "{} of {seeds} seeds failed.\n{}\ntrace: {file}{}\nagain: cargo xtask simulate --scenario {} --seed {}{}",
         tally.failed.len(),
         words(first),
         if same {
@@ -217,7 +217,25 @@ fn search_all(order: &Order) -> Result<(), String> {
         },
         first.scenario,
         first.seed,
+        size(plan, first.scenario),
     ))
+}
+
+/// The options of a world that is not as large as its scenario says.
+fn size(plan: &Plan, scenario: &str) -> String {
+    let mut scenarios = plan.scenarios.iter();
+    let played = scenarios.find(|played| played.name == scenario);
+    let (Some(played), Some(usual)) = (played, Scenario::named(scenario)) else {
+        return String::new();
+    };
+    let options = [
+        ("clients", played.clients, usual.clients),
+        ("bookings", played.bookings, usual.bookings),
+    ];
+    let other = options.iter().filter(|(_, played, usual)| played != usual);
+    let words =
+        other.flat_map(|(option, played, _)| [format!(" --{option}"), format!(" {played}")]);
+    words.collect()
 }
 
 /// Tells what never happened; after so many seeds that is a failure.

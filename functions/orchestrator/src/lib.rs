@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_kit::kinesis::{self, RetryBatch};
 use ports::World;
 use reserva_saga::{ORCHESTRATOR, fact, saga_id};
-use saga_engine::{Conduct, Coordinator, Fact, SagaId, Trouble};
+use saga_engine::{Conduct, Coordinator, Fact, LoadError, SagaId, Trouble};
 use serde::{Deserialize, Serialize};
 
 /// Records that cannot be decoded are parked under this name.
@@ -123,8 +123,10 @@ impl App {
         let stored = self.coordinator.sagas().load(id).await;
         let saga = match stored {
             Ok(Some(stored)) => stored.saga,
-            // Whoever moves it on says what is wrong with it.
-            Ok(None) | Err(_) => return Ok(vec![]),
+            // Whoever moves it on says what it is.
+            Ok(None) | Err(LoadError::UnknownDefinition(..)) => return Ok(vec![]),
+            // It may be read a moment later, and is then not to be taken for one that has missed nothing.
+            Err(error) => return Err(error.to_string()),
         };
         let is_late = saga.late.is_some_and(|late| late <= self.world.clock.now());
         if saga.conduct != Conduct::Coreografia || !is_late {

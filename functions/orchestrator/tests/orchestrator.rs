@@ -300,6 +300,34 @@ fn a_choreography_whose_beginning_is_heard_last_is_known_to_its_end() {
     assert_eq!(fixture.estado(id), Estado::Completada);
 }
 
+/// Effects of the wake-up that looks what a choreography has missed, with these faults. It is told of until it is not due any more.
+fn told_what_it_missed(faults: &Faults) -> std::ops::Range<usize> {
+    let fixture = Fixture::over(definitions(), faults, true);
+    let id = fixture.system.create_by_choreography();
+    fixture.system.run_choreography();
+    let records = fixture.system.log.records();
+    fixture.in_time(&batch_of(&records[1..]));
+    fixture.in_time(&batch_of(&records[..1]));
+    fixture.system.clock.advance(Duration::from_mins(2));
+    let before = faults.count();
+    let wake = json!({"despertar": [fixture.system.saga_of(id)]});
+    while fixture.in_time(&wake)["fallidas"] != 0 {}
+    let effects = before..faults.count();
+    assert_eq!(fixture.estado(id), Estado::Completada);
+    effects
+}
+
+#[test]
+fn a_choreography_that_cannot_be_read_is_not_taken_for_one_that_missed_nothing() {
+    let effects = told_what_it_missed(&Faults::none());
+    assert!(effects.len() >= 3, "{effects:?}");
+    for at in effects {
+        for fault in [Fault::FailBefore, Fault::FailAfter] {
+            told_what_it_missed(&Faults::once(at, fault));
+        }
+    }
+}
+
 #[test]
 fn a_choreography_whose_beginning_is_heard_long_after_brings_along_what_was_passed_over() {
     let fixture = Fixture::new();

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     Call, Conduct, Definition, Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, Meaning,
-    Retry, Saga, SagaId, StepStatus, Via, What,
+    Retry, Saga, SagaId, Step, StepStatus, Via, What,
     definition::Role,
     machine::execution_name,
     saga::{SOON, later},
@@ -377,7 +377,7 @@ impl Work<'_> {
         let stood = matches!(estado, Estado::EnCurso | Estado::Completada);
         let unclear = by_machine && stood && meaning == Meaning::Reversion;
         if !unclear {
-            self.end_if_it_has();
+            self.end_if_it_has(false);
         }
     }
 
@@ -388,12 +388,12 @@ impl Work<'_> {
                 nombre: execution_name(self.saga.id, direccion),
             });
             // Where it was started before and nobody took note, all of its events may have been heard.
-            self.end_if_it_has();
+            self.end_if_it_has(false);
         }
     }
 
-    fn end_if_it_has(&mut self) -> bool {
-        let ended = self.come_to_its_end();
+    fn end_if_it_has(&mut self, told: bool) -> bool {
+        let ended = self.come_to_its_end(told);
         if let Some(estado) = ended {
             self.log(What::Fin { estado });
         }
@@ -422,25 +422,27 @@ impl Work<'_> {
         let failed = match progress {
             Progress::Running => None,
             Progress::Unknown if news => None,
-            Progress::Ended(Ending::Succeeded { .. }) if next_wanted => {
-                // It has undone everything itself: no other has to.
-                if self.saga.next_to_undo(self.definition).is_none() {
-                    let estado = Estado::Compensada;
-                    self.log(What::Fin { estado });
-                    return;
-                }
-                None
+            // It has undone everything itself: no other has to.
+            Progress::Ended(ending)
+                if next_wanted
+                    && self.nothing_stands(matches!(ending, Ending::Succeeded { .. })) =>
+            {
+                let estado = Estado::Compensada;
+                self.log(What::Fin { estado });
+                return;
             }
+            Progress::Ended(Ending::Succeeded { .. }) if next_wanted => None,
             Progress::Ended(Ending::Succeeded { output }) => {
                 // It did every step while somebody undid one: nobody else undoes the others.
                 if let Some(reason) = self.saga.reason.clone()
+                    && direction == Direction::Hacer
                     && !has_undone(output)
                     && self.saga.estado == Estado::Compensando
                 {
                     self.undo_by_machine(&reason);
                     return;
                 }
-                if self.end_if_it_has() {
+                if self.end_if_it_has(true) {
                     return;
                 }
                 None
@@ -464,19 +466,18 @@ impl Work<'_> {
     }
 
     /// What a saga that others move on has come to, if it has: every step is done, or everything is undone that they undo. Participants
-    /// undo whatever can be; a state machine undoes what was done.
-    fn come_to_its_end(&self) -> Option<Estado> {
+    /// undo whatever can be; a state machine undoes what was done, and `told` says that it has.
+    fn come_to_its_end(&self, told: bool) -> Option<Estado> {
         // What a saga log says of the executions is what they are found by: none may be missing.
         if self.saga.wanted.is_some() {
             return None;
         }
         let mut steps = self.saga.steps.iter().zip(&self.definition.steps);
         let all_done = || self.saga.steps.iter().all(|step| *step == StepStatus::Done);
-        let none_stands = || self.saga.next_to_undo(self.definition).is_none();
         match (self.saga.estado, self.saga.conduct) {
             (Estado::EnCurso, _) => all_done().then_some(Estado::Completada),
             (Estado::Compensando, Conduct::StepFunctions) => {
-                none_stands().then_some(Estado::Compensada)
+                self.nothing_stands(told).then_some(Estado::Compensada)
             }
             (Estado::Compensando, _) => steps
                 .all(|(status, step)| step.compensation.is_none() || *status == StepStatus::Undone)
@@ -486,6 +487,32 @@ impl Work<'_> {
             }
             _ => None,
         }
+    }
+
+    /// True if nothing is left to undo, as far as was heard, or as the execution `told`.
+    fn nothing_stands(&self, told: bool) -> bool {
+        let stands = self.saga.next_to_undo(self.definition).is_some();
+        !stands && (told || !self.lacks_a_step())
+    }
+
+    /// True if nothing is heard yet of a step that was done for certain, since a later one was begun: what is published late is heard late,
+    /// and until then that step may stand.
+    fn lacks_a_step(&self) -> bool {
+        let undoes = |step: &Step| step.compensation.as_ref().map(|undo| undo.success);
+        let steps = &self.definition.steps;
+        let heard = self.saga.log.iter().filter_map(|entry| match entry.what {
+            What::EventoRecibido { paso, .. } => paso?.checked_sub(1),
+            _ => None,
+        });
+        let undone = self.saga.steps.iter().zip(steps).enumerate();
+        let undone = undone.filter_map(|(place, (status, step))| {
+            // What undoes several steps tells of the first of them alone.
+            let first = steps.iter().position(|other| undoes(other) == undoes(step));
+            (*status == StepStatus::Undone && first == Some(place)).then_some(place)
+        });
+        let last = heard.chain(undone).max().unwrap_or_default();
+        let mut before = self.saga.steps.iter().zip(steps).take(last);
+        before.any(|(status, step)| *status == StepStatus::Pending && step.compensation.is_some())
     }
 
     fn event(&mut self, fact: &Fact) {

@@ -360,6 +360,33 @@ fn an_undoing_that_leaves_nothing_is_the_end_once_the_execution_says_so() {
 }
 
 #[test]
+fn what_is_not_heard_of_yet_may_stand() {
+    // Step 3 was done, and so step 2 was. Its event is to come, and nobody may have undone it.
+    for kinds in [
+        &["Done3", "Failed4", "Undone1"][..],
+        &["Failed4", "Undone1"],
+        &["Done4", "Undone4", "Undone1"],
+        &["Undone4", "Undone1"],
+    ] {
+        let saga = hears(&running(), kinds);
+        assert_eq!(saga.estado, Estado::Compensando, "{kinds:?}");
+        assert!(saga.wake().is_some());
+        let stuck = step(&saga, &Input::Execution(Hacer, failed()), 62);
+        assert_eq!(stuck.estado, Estado::RequiereIntervencion, "{kinds:?}");
+        let told = step(
+            &saga,
+            &Input::Execution(Hacer, succeeded(Some("Failed4"))),
+            62,
+        );
+        assert_eq!(told.estado, Estado::Compensada, "{kinds:?}");
+        let heard = hears(&saga, &["Done2"]);
+        assert_eq!(heard.estado, Estado::Compensando, "{kinds:?}");
+        assert_eq!(hears(&heard, &["Undone2"]).estado, Estado::Compensada);
+        assert_eq!(hears(&saga, &["Undone2"]).estado, Estado::Compensada);
+    }
+}
+
+#[test]
 fn one_that_fails_requires_a_person_and_what_is_heard_after_ends_it() {
     let stuck = hears(&running(), &["Done2", "Failed3"]);
     let stuck = step(&stuck, &Input::Execution(Hacer, failed()), 62);
