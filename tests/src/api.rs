@@ -1,6 +1,9 @@
 //! The API, as a client sees it.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use events::IdReserva;
 use serde_json::Value;
@@ -8,7 +11,14 @@ use ureq::{Agent, http};
 
 use crate::{PATIENCE, setting};
 
+/// Between two attempts of a client.
+const SENT_AGAIN: Duration = Duration::from_millis(500);
+
 /// A client of the API. Cheap to clone; clones share connections.
+///
+/// As any client of functions does, it asks again where none answered: one that was killed, or took longer than it may. That is a 5xx of
+/// the gateway, which is no problem (RFC 9457) of ours. What it sends it also repeats where we say that it did not work just now; a
+/// read that we refuse is for the test to judge.
 #[derive(Clone)]
 pub struct Api {
     agent: Agent,
@@ -22,6 +32,8 @@ pub struct Answer {
     pub status: u16,
     /// Its body, as it came.
     pub body: Vec<u8>,
+    /// How many answers to the same request were lost before this one.
+    pub lost: usize,
     headers: http::HeaderMap,
     url: String,
 }
@@ -44,18 +56,18 @@ impl Api {
 
     /// Asks for a path of the API, with its query if it has one.
     pub fn get(&self, path: &str) -> Answer {
-        self.get_url(format!("{}{path}", self.base))
+        self.get_url(&format!("{}{path}", self.base))
     }
 
     /// Asks for what the `Location` of an answer points at.
     pub fn follow(&self, answer: &Answer) -> Answer {
         let location = answer.header("location").expect("a Location");
-        self.get_url(resolve(&answer.url, location))
+        self.get_url(&resolve(&answer.url, location))
     }
 
     /// `POST /vuelos/reserva`, as JSON unless `headers` say otherwise.
     pub fn book(&self, body: &[u8], headers: &[(&str, &str)]) -> Answer {
-        self.post(format!("{}/vuelos/reserva", self.base), body, headers)
+        self.post(&format!("{}/vuelos/reserva", self.base), body, headers)
     }
 
     /// `POST /vuelos/reserva/{id}/cancelacion`.
@@ -110,36 +122,58 @@ impl Api {
     /// Posts JSON to a path of the API.
     pub fn send(&self, path: &str, body: &Value) -> Answer {
         let url = format!("{}{path}", self.base);
-        self.post(url, body.to_string().as_bytes(), &[])
+        self.post(&url, body.to_string().as_bytes(), &[])
     }
 
-    pub(crate) fn post(&self, url: String, body: &[u8], headers: &[(&str, &str)]) -> Answer {
-        let mut request = self.agent.post(&url);
-        if !headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-        {
-            request = request.header("Content-Type", "application/json");
+    pub(crate) fn post(&self, url: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
+        let mut headers = headers.to_vec();
+        let is_type = |(name, _): &(&str, &str)| name.eq_ignore_ascii_case("content-type");
+        if !headers.iter().any(is_type) {
+            headers.push(("Content-Type", "application/json"));
         }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        answer(url, request.send(body))
+        insist(
+            url,
+            |answer| answer.status < 500,
+            || {
+                let request = self.agent.post(url);
+                let request = headers.iter().fold(request, |request, (name, value)| {
+                    request.header(*name, *value)
+                });
+                request.send(body)
+            },
+        )
     }
 
-    fn get_url(&self, url: String) -> Answer {
-        let response = self.agent.get(&url).call();
-        answer(url, response)
+    fn get_url(&self, url: &str) -> Answer {
+        let answered = |answer: &Answer| answer.status < 500 || answer.is_problem();
+        insist(url, answered, || self.agent.get(url).call())
     }
 }
 
-fn answer(url: String, response: Result<http::Response<ureq::Body>, ureq::Error>) -> Answer {
-    let mut response = response.unwrap_or_else(|error| panic!("{url} gave no answer: {error}"));
-    Answer {
-        status: response.status().as_u16(),
-        body: response.body_mut().read_to_vec().unwrap(),
-        headers: response.headers().clone(),
-        url,
+/// Sends until there is an answer that will do, and no longer than anything may take.
+fn insist(
+    url: &str,
+    will_do: impl Fn(&Answer) -> bool,
+    send: impl Fn() -> Result<http::Response<ureq::Body>, ureq::Error>,
+) -> Answer {
+    let start = Instant::now();
+    let mut lost = 0;
+    loop {
+        let mut response = send().unwrap_or_else(|error| panic!("{url} gave no answer: {error}"));
+        let answer = Answer {
+            status: response.status().as_u16(),
+            body: response.body_mut().read_to_vec().unwrap(),
+            lost,
+            headers: response.headers().clone(),
+            url: url.to_owned(),
+        };
+        if will_do(&answer) || start.elapsed() > PATIENCE {
+            return answer;
+        }
+        lost += 1;
+        let text = String::from_utf8_lossy(&answer.body);
+        println!("{url}: status {}: {text}", answer.status);
+        std::thread::sleep(SENT_AGAIN);
     }
 }
 
@@ -164,16 +198,25 @@ impl Answer {
         self.json()
     }
 
+    /// The same, if what was asked for is accepted: by this answer, or by one that was lost, which this one then refuses to do again.
+    pub fn accepted(&self) -> Value {
+        self.expect(if self.lost > 0 && self.status == 409 {
+            409
+        } else {
+            202
+        })
+    }
+
     /// The problem, if the answer has this status and is one (RFC 9457).
     pub fn problem(&self, status: u16) -> Value {
         let problem = self.expect(status);
-        assert_eq!(
-            self.header("content-type"),
-            Some("application/problem+json"),
-            "{problem}"
-        );
+        assert!(self.is_problem(), "{problem}");
         assert_eq!(problem["status"], status, "{problem}");
         problem
+    }
+
+    fn is_problem(&self) -> bool {
+        self.header("content-type") == Some("application/problem+json")
     }
 }
 

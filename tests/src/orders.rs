@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    Api, Booked, Falla, Outcome, Stack, at_its_own_time, eventually, flights, paid_with, unique,
-};
+use crate::{Api, Booked, Falla, Outcome, Stack, at_its_own_time, flights, paid_with, unique};
 
 /// What is wrong with a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,28 +66,14 @@ impl Stack {
 }
 
 impl Api {
-    /// Books, again under the same key while there is no answer, and has the client cancel whose fate that is; with how many answers
-    /// were lost.
+    /// Books, and has the client cancel whose fate that is; with how many answers were lost.
     pub fn insist(&self, order: &Order) -> (Booked, usize) {
-        let (body, headers) = (
-            order.body.to_string(),
-            [("Idempotency-Key", order.key.as_str())],
-        );
-        let mut lost = 0;
-        let answer = eventually("a function lives long enough to answer", || {
-            let answer = self.book(body.as_bytes(), &headers);
-            if answer.status == 202 {
-                return Some(answer);
-            }
-            let text = String::from_utf8_lossy(&answer.body);
-            assert!(answer.status >= 500, "{text}");
-            lost += 1;
-            None
-        });
+        let headers = [("Idempotency-Key", order.key.as_str())];
+        let answer = self.book(order.body.to_string().as_bytes(), &headers);
         let booked = Booked::from(&answer);
         if order.fate == Fate::Cancelled {
-            self.cancel(booked.id, &json!({})).expect(202);
+            self.cancel(booked.id, &json!({})).accepted();
         }
-        (booked, lost)
+        (booked, answer.lost)
     }
 }

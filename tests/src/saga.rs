@@ -13,7 +13,7 @@ use pagos::simulador::{self, Tipo};
 use saga_engine::{Estado, Saga, SagaId, Sagas};
 use serde_json::{Value, json};
 
-use crate::{Answer, PATIENCE, Stack, reservation};
+use crate::{Answer, PATIENCE, Stack, reservation, unique};
 
 /// Between two looks at sagas that have not come to rest.
 const LOOK: Duration = Duration::from_millis(200);
@@ -112,7 +112,7 @@ impl Outcome {
 impl Stack {
     /// Books over HTTP.
     pub fn booked(&self, body: &Value) -> Booked {
-        (&self.api.book(body.to_string().as_bytes(), &[])).into()
+        self.booked_as(&unique("reserva"), body)
     }
 
     /// Books over HTTP under a key, which says beforehand which reservation it will be. See [`Self::reservation_of`].

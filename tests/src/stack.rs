@@ -282,6 +282,21 @@ impl Stack {
         )
     }
 
+    /// Waits until all that is committed to these streams is marked as published; the streams. Who dies between an append and its mark
+    /// leaves that to the sweeper.
+    pub fn published(&self, ids: &[StreamId]) -> Vec<Stream> {
+        eventually("what is committed is published", || {
+            let streams = self.wait(self.streams().read(ids)).unwrap();
+            let done = streams
+                .iter()
+                .all(|stream| stream.published == stream.version());
+            if !done {
+                self.sweep();
+            }
+            done.then_some(streams)
+        })
+    }
+
     /// Publishes now what is committed and not published; what the function answered. See [`Self::task`].
     pub fn sweep(&self) -> Option<Value> {
         self.task(&json!({ "tarea": "barrido", "antiguedad_segundos": 0 }))
@@ -305,7 +320,7 @@ impl Stack {
             endpoint.trim_end_matches('/'),
             setting("AEROALPES_STACK")
         );
-        Some(self.api.post(url, payload.to_string().as_bytes(), &[]))
+        Some(self.api.post(&url, payload.to_string().as_bytes(), &[]))
     }
 }
 

@@ -58,7 +58,7 @@ fn bad_records_are_parked_whole_and_hold_up_nothing(stack: &Stack) {
     }
     let after = stack.booked(&at_its_own_time(sample()));
     assert_eq!(stack.outcome(booked), Outcome::APPROVED);
-    stack.api.cancel(id, &json!({})).expect(202);
+    stack.api.cancel(id, &json!({})).accepted();
     assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
     assert_eq!(stack.outcome(after), Outcome::APPROVED);
     let parked = eventually("the bad records are parked", || {

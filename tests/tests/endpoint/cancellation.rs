@@ -12,7 +12,7 @@ fn cancelled_as_soon_as_it_was_accepted_nothing_stays() {
         .map(|_| {
             let body = at_its_own_time(sample());
             let booked = stack.booked(&body);
-            let answer = stack.api.cancel(booked.id, &json!({})).expect(202);
+            let answer = stack.api.cancel(booked.id, &json!({})).accepted();
             assert_eq!(answer["id_reserva"], booked.id.to_string());
             assert_eq!(answer["id_correlacion"], booked.saga.to_string());
             (body, booked)
@@ -48,7 +48,7 @@ fn cancelled_while_a_participant_is_silent() {
     let answer = stack
         .api
         .cancel(booked.id, &json!({ "motivo": "cambio de planes" }))
-        .expect(202);
+        .accepted();
     assert_eq!(answer["estado"], "Compensando");
     assert_eq!(stack.outcome(booked), Outcome::NOT_CHARGED);
     assert_eq!(
@@ -77,7 +77,7 @@ fn cancelled_after_it_was_approved_all_of_it_is_undone() {
     let free = stack.seats(vuelo).free;
 
     let asked = json!({ "motivo": "cambio de planes" });
-    stack.api.cancel(booked.id, &asked).expect(202);
+    stack.api.cancel(booked.id, &asked).accepted();
     assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
     let seats = stack.seats(vuelo);
     assert_eq!((seats.held, seats.free), (0, free + 1));
@@ -108,7 +108,7 @@ fn cancelled_after_it_was_approved_all_of_it_is_undone() {
 fn cancelled_again_and_again_it_is_cancelled_once() {
     let stack = Stack::from_env();
     let booked = stack.booked(&at_its_own_time(sample()));
-    stack.api.cancel(booked.id, &json!({})).expect(202);
+    stack.api.cancel(booked.id, &json!({})).accepted();
     let again: Vec<u16> = std::thread::scope(|scope| {
         let send = || {
             stack

@@ -237,7 +237,7 @@ fn cancelled_at_once_on_its_way_or_when_it_is_approved_nothing_stays() {
     let stack = Stack::from_env();
     let cancel = |booked: Booked| {
         let body = json!({"motivo": "cambio de planes"});
-        stack.api.cancel(booked.id, &body).expect(202);
+        stack.api.cancel(booked.id, &body).accepted();
     };
     let at_once: Vec<_> = (0..5)
         .map(|_| {

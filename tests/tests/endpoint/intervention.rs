@@ -66,7 +66,7 @@ fn an_undoing_that_is_refused_waits_and_goes_on_when_it_is_resumed() {
     let booked = stuck(&stack, "falla");
     assert!(is_listed(&stack, booked));
     let again = json!({ "nota": "otra vez" });
-    resume(&stack, booked, &again).expect(202);
+    resume(&stack, booked, &again).accepted();
     assert_eq!(stack.outcomes(&[booked]), [STUCK], "it is refused still");
 
     let healed = Falla {
@@ -74,7 +74,7 @@ fn an_undoing_that_is_refused_waits_and_goes_on_when_it_is_resumed() {
         ..failing("falla")
     };
     stack.misbehave(booked.id, healed);
-    let answer = resume(&stack, booked, &json!({})).expect(202);
+    let answer = resume(&stack, booked, &json!({})).accepted();
     assert_eq!(answer["id_correlacion"], booked.saga.to_string());
     assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
     assert!(!is_listed(&stack, booked));
@@ -102,7 +102,7 @@ fn an_undoing_that_nobody_answers_is_given_up_and_a_person_does_it() {
 
     resume(&stack, booked, &json!({ "hecho": true })).problem(400);
     let done = json!({ "hecho": true, "paso": 2, "nota": "devuelto en la caja" });
-    resume(&stack, booked, &done).expect(202);
+    resume(&stack, booked, &done).accepted();
     let by_hand = Outcome {
         charges: 1,
         ..Outcome::NOT_CHARGED

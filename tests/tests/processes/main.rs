@@ -94,7 +94,7 @@ fn settled(stack: &Stack, booked: &[Booked]) -> Vec<Outcome> {
             .collect();
         for booked in &waiting {
             let path = format!("/sagas/{}/reanudacion", booked.saga);
-            stack.api.send(&path, &json!({})).expect(202);
+            stack.api.send(&path, &json!({})).accepted();
         }
         resumed += waiting.len();
         waiting.is_empty().then_some(outcomes)
