@@ -11,7 +11,7 @@ use ureq::{Agent, http};
 
 use crate::{PATIENCE, setting};
 
-/// Between two attempts of a client.
+/// How much longer a client waits before each further attempt.
 const SENT_AGAIN: Duration = Duration::from_millis(500);
 
 /// A client of the API. Cheap to clone; clones share connections.
@@ -156,7 +156,7 @@ fn insist(
     will_do: impl Fn(&Answer) -> bool,
     send: impl Fn() -> Result<http::Response<ureq::Body>, ureq::Error>,
 ) -> Answer {
-    let start = Instant::now();
+    let (start, mut pause) = (Instant::now(), Duration::ZERO);
     let mut lost = 0;
     loop {
         let mut response = send().unwrap_or_else(|error| panic!("{url} gave no answer: {error}"));
@@ -173,7 +173,8 @@ fn insist(
         lost += 1;
         let text = String::from_utf8_lossy(&answer.body);
         println!("{url}: status {}: {text}", answer.status);
-        std::thread::sleep(SENT_AGAIN);
+        pause += SENT_AGAIN;
+        std::thread::sleep(pause);
     }
 }
 

@@ -13,10 +13,8 @@ use pagos::simulador::{self, Tipo};
 use saga_engine::{Estado, Saga, SagaId, Sagas};
 use serde_json::{Value, json};
 
-use crate::{Answer, PATIENCE, Stack, reservation, unique};
+use crate::{Answer, PATIENCE, Stack, pause_after, reservation, unique};
 
-/// Between two looks at sagas that have not come to rest.
-const LOOK: Duration = Duration::from_millis(200);
 /// Between two wake-ups: the schedule has one a minute.
 const TICK: Duration = Duration::from_secs(1);
 /// How long no saga of those that are waited for may get on: they wait in one log with those of all other tests.
@@ -24,8 +22,8 @@ const PATIENCE_IN_LINE: Duration = PATIENCE.saturating_mul(2);
 /// Sagas of one look.
 const AT_A_LOOK: usize = 100;
 
-/// When this program last woke sagas, for all of its tests.
-static LAST_TICK: Mutex<Option<Instant>> = Mutex::new(None);
+/// When this program wakes sagas again, for all of its tests.
+static NEXT_TICK: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// A reservation that was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -182,7 +180,7 @@ impl Stack {
             if missing.is_empty() {
                 return of.iter().map(|booked| found[&booked.saga]).collect();
             }
-            let mut moving = vec![];
+            let (look, mut moving) = (Instant::now(), vec![]);
             for saga in self.look(&missing) {
                 if is_at_rest(&saga) {
                     found.insert(saga.id, saga.estado);
@@ -200,8 +198,9 @@ impl Stack {
                 last.len(),
                 last.first()
             );
+            let pause = pause_after(look);
             self.tick();
-            std::thread::sleep(LOOK);
+            std::thread::sleep(pause);
         }
     }
 
@@ -223,14 +222,15 @@ impl Stack {
 
     /// Wakes sagas and resumes reactions whose time has come, unless that was done just now. One that fails shows in sagas that do not get on.
     pub fn tick(&self) {
-        let Ok(mut last) = LAST_TICK.try_lock() else {
+        let Ok(mut next) = NEXT_TICK.try_lock() else {
             return;
         };
-        if last.is_none_or(|last| last.elapsed() >= TICK) {
+        let begun = Instant::now();
+        if next.is_none_or(|next| next <= begun) {
             for tarea in ["despertar", "reacciones"] {
                 self.invoke("timers", &json!({ "tarea": tarea }));
             }
-            *last = Some(Instant::now());
+            *next = Some(Instant::now() + pause_after(begun).max(TICK));
         }
     }
 

@@ -156,7 +156,8 @@ fn state_machine(workspace: &Workspace) -> Result<()> {
 fn end_to_end(workspace: &Workspace) -> Result<()> {
     let zips = package(workspace, Build::Host, &workspace.functions()?)?;
     on_own_runtime(workspace, "test", free_port()?, &zips, |target| {
-        e2e(workspace, target, "end to end, on the local runtime")
+        let name = "end to end, on the local runtime";
+        e2e(workspace, target, name, THREADS_HERE)
     })
 }
 
@@ -215,11 +216,8 @@ fn at_endpoint(workspace: &Workspace, endpoint: &Endpoint, build: Build) -> Resu
         zips: &zips,
     };
     let result = deployment.deploy(workspace, false).and_then(|target| {
-        e2e(
-            workspace,
-            &target,
-            &format!("end to end, at {}", endpoint.url),
-        )
+        let name = format!("end to end, at {}", endpoint.url);
+        e2e(workspace, &target, &name, THREADS_ELSEWHERE)
     });
     let removed = deployment.teardown(workspace);
     result?;
@@ -232,15 +230,17 @@ fn forget(workspace: &Workspace, folder: PathBuf) -> Result<()> {
     Target { folder, variables }.remove(workspace)
 }
 
-/// End-to-end tests run so many at a time: they wait for sagas far more than they work.
-const E2E_THREADS: &str = "8";
+/// End-to-end tests run so many at a time on the local runtime: they wait for sagas far more than they work.
+const THREADS_HERE: &str = "8";
+/// And so many on another: LocalStack answers some hundred calls a second, and functions that wait for it run into their timeouts.
+const THREADS_ELSEWHERE: &str = "4";
 
-fn e2e(workspace: &Workspace, target: &Target, name: &str) -> Result<()> {
+fn e2e(workspace: &Workspace, target: &Target, name: &str, threads: &str) -> Result<()> {
     step(name, || {
         let mut tests = command(cargo(), &["test", "--quiet", "--package", "e2e"]);
         run(tests
             .current_dir(&workspace.root)
-            .env("RUST_TEST_THREADS", E2E_THREADS)
+            .env("RUST_TEST_THREADS", threads)
             .envs(target.variables.iter().cloned()))
     })
 }

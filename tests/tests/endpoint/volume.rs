@@ -2,12 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use e2e::{
-    Booked, Outcome, PATIENCE, Stack, amount, at_its_own_time, journeys, paid_with, side_by_side,
-    unique,
+    Booked, Outcome, PATIENCE, Stack, amount, at_its_own_time, journeys, paid_with, pause_after,
+    side_by_side, unique,
 };
 use event_store::{Difference, verify};
 use events::{Context, Event, IdReserva, StreamId};
@@ -21,7 +21,6 @@ const PAGE: usize = 7;
 const LARGEST_PAGE: usize = 100;
 /// For so many clients, each state is asked for too.
 const BY_BOTH: usize = 10;
-const PAUSE: Duration = Duration::from_millis(200);
 const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
 
 /// What a reservation must be found as.
@@ -106,7 +105,7 @@ fn catch_up(stack: &Stack, made: &Made, clients: &[String]) {
     let mut behind: Vec<&String> = clients.iter().collect();
     let (mut last, mut since) = ((0, 0), Instant::now());
     while !behind.is_empty() {
-        let mut right = 0;
+        let (look, mut right) = (Instant::now(), 0);
         behind.retain(|client| {
             let wanted = made.values().filter(|expected| expected.client == **client);
             let seen = stack
@@ -128,7 +127,7 @@ fn catch_up(stack: &Stack, made: &Made, clients: &[String]) {
             "the view stands still, behind for {} clients",
             behind.len()
         );
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(pause_after(look));
     }
 }
 

@@ -20,7 +20,7 @@ use std::{
 
 use e2e::{
     Api, Booked, Ending, Fate, Order, Outcome, PATIENCE, Stack, amount, eventually, flights,
-    journeys, kill, processes, side_by_side,
+    journeys, kill, pause_after, processes, side_by_side,
 };
 use event_store::verify;
 use gds::inventory::Vuelo;
@@ -121,17 +121,19 @@ fn view_agrees(stack: &Stack, booked: &[Booked], outcomes: &[Outcome]) {
     let start = Instant::now();
     for (booked, outcome) in booked.iter().zip(outcomes) {
         // Rows come in the order of shards and of retries: patience is for all of them together.
-        while stack
-            .row(booked.id)
-            .is_none_or(|row| row.get("estado") != Some(&outcome.reserva.into()))
-        {
+        loop {
+            let look = Instant::now();
+            let row = stack.row(booked.id);
+            if row.is_some_and(|row| row.get("estado") == Some(&outcome.reserva.into())) {
+                break;
+            }
             assert!(
                 start.elapsed() < 4 * PATIENCE,
                 "the view does not have {} as {}",
                 booked.id,
                 outcome.reserva
             );
-            thread::sleep(Duration::from_millis(200));
+            thread::sleep(pause_after(look));
         }
     }
 }
