@@ -21,7 +21,7 @@
 //! | shards are split and merged with sagas under way | `fragmentos` |
 //! | a view is rebuilt while it serves | `reconstruir`; from archive and log, `retencion` |
 //! | a runtime ignores partial batch responses | `lotes-enteros` |
-//! | orchestration, choreography and Step Functions at once | all but `versiones`, `plazo` and `dos-orquestadores` |
+//! | orchestration, choreography and Step Functions at once | all but `plazo` and `dos-orquestadores` |
 //! | a record that nobody can read | `veneno` |
 //! | a record that kills its consumer, each time | `alergia` |
 //! | older and newer code, in any order | `versiones`, `despliegue` |
@@ -422,7 +422,6 @@ pub const SCENARIOS: &[Scenario] = &[
         versions_one_in: 3,
         old_reservations: true,
         new_definition: true,
-        modes: &[SagaMode::Orquestacion, SagaMode::Coreografia],
         ..BUSY
     },
     Scenario {

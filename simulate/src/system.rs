@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, LazyLock,
+        Arc,
         atomic::{AtomicBool, AtomicU64},
     },
     time::Duration,
@@ -17,7 +17,7 @@ use ports::{
     ExecutionError, Executions, FunctionName, Functions, HistoryEvent, Progress, World,
     memory::{MemoryLog, MemoryObjects, MemoryTables, MemoryTopic},
 };
-use reserva_saga::{ORCHESTRATOR, function_of, placeholders};
+use reserva_saga::{ORCHESTRATOR, function_of, placeholders, state_machine};
 use saga_engine::Sagas;
 use serde_json::{Value, json};
 use simulation::{Contended, Faults, Kernel, Runtime, Sky, Stale, Stream};
@@ -105,12 +105,6 @@ impl Executions for Carried {
     }
 }
 
-/// The state machine that is deployed.
-static MACHINE: LazyLock<Value> = LazyLock::new(|| {
-    let file = include_str!("../../infra/saga-reserva.asl.json");
-    serde_json::from_str(file).unwrap_or_default()
-});
-
 /// The settings of a mapping, as `infra/template.yaml` has them.
 fn settings(
     name: FunctionName,
@@ -178,8 +172,10 @@ impl System {
         let sky = Sky::new(kernel.clone(), scenario.weather);
         let faults = Faults::by(Arc::new(sky.clone()));
         let lambda: Arc<dyn Functions> = Arc::new(faults.functions(Arc::new(runtime.clone())));
+        // It is deployed before the functions that refer to it.
+        let machine = state_machine(&builds.newest.definitions);
         let machine =
-            MemoryExecutions::new(&MACHINE, placeholders(), lambda.clone(), world.clone());
+            MemoryExecutions::new(&machine, placeholders(), lambda.clone(), world.clone());
         let machine = Carried {
             inner: machine.map_err(|error| error.to_string())?,
             kernel: kernel.clone(),

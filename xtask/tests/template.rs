@@ -46,6 +46,17 @@ fn the_state_machine_is_given_the_functions_that_it_names() {
     }
 }
 
+/// So it is deployed after the machine, and begins no saga of a version that the machine lacks.
+#[test]
+fn the_orchestrator_refers_to_the_state_machine() {
+    let template = file("infra/template.yaml");
+    let machine = "&state-machine !If [ConStepFunctions, !Ref SagaReserva, !Ref AWS::NoValue]";
+    assert!(template.contains(machine));
+    let orchestrator = template.split("\n  Orchestrator:\n").nth(1).unwrap();
+    let orchestrator = orchestrator.split("\n\n").next().unwrap();
+    assert!(orchestrator.contains("*state-machine"), "{orchestrator}");
+}
+
 #[test]
 fn the_outputs_that_the_tool_reads_are_the_templates() {
     let template = file("infra/template.yaml");

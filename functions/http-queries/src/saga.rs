@@ -232,7 +232,7 @@ impl App {
         let found = self.sagas.load(id).await?;
         let none = || Problem::of(kinds::NOT_FOUND).because(format!("No hay una saga {id}"));
         let saga = found.ok_or_else(none)?.saga;
-        let saga = as_it_went(saga, self.executions.as_deref()).await?;
+        let saga = as_it_went(saga, self.sagas.definitions(), self.executions.as_deref()).await?;
         Ok(http::json(StatusCode::OK, &SagaDto::from(saga)))
     }
 }

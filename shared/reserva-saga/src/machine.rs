@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use events::{Context, Reply, SagaMode};
 use ports::{ExecutionError, Executions, FunctionName};
-use saga_engine::{Ask, Conduct, Definition, Heard, Saga, Wire, executed, execution_name};
+use saga_engine::{Ask, Conduct, Definitions, Heard, Saga, Wire, executed, execution_name};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{answer, definitions, function_of};
+use crate::{answer, function_of};
 
-/// The state machine of the saga, in Amazon States Language: `infra/saga-reserva.asl.json`. Functions are placeholders that the
-/// template fills in, as `${ParticipantPagos}`.
+/// The state machine of the saga, in Amazon States Language: `infra/saga-reserva.asl.json`, for
+/// [`definitions`](crate::definitions). Functions are
+/// placeholders that the template fills in, as `${ParticipantPagos}`.
 #[must_use]
-pub fn state_machine(definition: &Definition) -> Value {
-    saga_engine::state_machine(definition, &wire())
+pub fn state_machine(definitions: &Definitions) -> Value {
+    saga_engine::state_machine(definitions, &wire())
 }
 
 /// How a state machine speaks with the participants: [`events::Command`] and [`Reply`] in JSON.
@@ -40,9 +41,9 @@ pub fn wire() -> Wire {
 /// See [`ExecutionError`].
 pub async fn as_it_went(
     saga: Saga,
+    definitions: &Definitions,
     executions: Option<&dyn Executions>,
 ) -> Result<Saga, ExecutionError> {
-    let definitions = definitions();
     let definition = definitions.find(&saga.definition, saga.version);
     let (Some(executions), Some(definition), Conduct::StepFunctions) =
         (executions, definition, saga.conduct)

@@ -187,6 +187,11 @@ impl Definitions {
         Self(definitions)
     }
 
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Definition> {
+        self.0.iter()
+    }
+
     /// The one that a saga is pinned to; `None` where another build began it.
     #[must_use]
     pub fn find(&self, name: &str, version: u32) -> Option<&Definition> {

@@ -163,8 +163,9 @@ impl Reader<'_> {
             Direction::Hacer => Role::First,
             Direction::Deshacer => Role::Undo,
         };
-        let step = self.definition.steps.get(out.step);
-        step.is_some_and(|step| role.state(out.step, step) == state)
+        let Definition { version, steps, .. } = self.definition;
+        let step = steps.get(out.step);
+        step.is_some_and(|step| role.state(*version, out.step, step) == state)
     }
 
     /// The command is sent: again, if it was before.

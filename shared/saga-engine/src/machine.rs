@@ -1,11 +1,14 @@
-//! A definition as a state machine of Amazon States Language, for whoever runs such: `JSONPath`, Standard workflows.
+//! A saga's definition as a state machine of Amazon States Language, for whoever runs such: `JSONPath`, Standard workflows.
+//!
+//! One machine has the states of every version that sagas in flight may have, so that each goes on in its own, and is undone in its own
+//! long after it was done. It is deployed before the coordinator that begins sagas of its newest version.
 //!
 //! The data of an execution, in and between its states:
 //!
 //! | path | what |
 //! | --- | --- |
 //! | `$.saga` | `id`, `asunto`, `traza`; `causa`, the event that led to the next command that undoes; `motivo`, once it is undone |
-//! | `$.definicion`, `$.version` | what the saga is pinned to; a machine of another refuses it |
+//! | `$.definicion`, `$.version` | what the saga is pinned to; a machine that does not have it refuses it |
 //! | `$.deshacer` | true in an execution that only undoes |
 //! | `$.comandos.{command of the step}.hacer`, `.deshacer` | the identity of each command: the same that the coordinator gives it |
 //! | `$.pasos.{command of the step}.respuesta` | the answer of each step that was done |
@@ -19,7 +22,8 @@ use mapping::{Mapping, OF_THE_SAGA, Source};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Answer, Call, Compensation, Definition, Direction, Heard, Retry, Saga, SagaId, Step, command_id,
+    Answer, Call, Compensation, Definition, Definitions, Direction, Heard, Retry, Saga, SagaId,
+    Step, command_id,
 };
 
 /// How a state machine speaks with participants: the form of this system's messages in JSON.
@@ -105,27 +109,34 @@ pub fn execution_input(
     })
 }
 
-/// The state machine of a definition.
+/// The state machine of a saga: `definitions` are the versions of its definition, newest last.
 #[must_use]
-pub fn state_machine(definition: &Definition, wire: &Wire) -> Value {
-    let machine = Machine { definition, wire };
-    let mut states = Map::new();
-    states.insert(BEGIN.to_owned(), machine.begin());
-    for (place, step) in definition.steps.iter().enumerate() {
-        if let Some(call) = &step.call {
-            states.extend(machine.doing(place, step, call));
+pub fn state_machine(definitions: &Definitions, wire: &Wire) -> Value {
+    let (mut begin, mut states) = (vec![], Map::new());
+    let (mut name, mut versions) = ("", vec![]);
+    for definition in definitions.iter() {
+        let machine = Machine { definition, wire };
+        begin.extend(machine.begin());
+        for (place, step) in definition.steps.iter().enumerate() {
+            if let Some(call) = &step.call {
+                states.extend(machine.doing(place, step, call));
+            }
+            if let Some(undo) = &step.compensation {
+                states.extend(machine.undoing(place, step, undo));
+            }
         }
-        if let Some(undo) = &step.compensation {
-            states.extend(machine.undoing(place, step, undo));
-        }
+        name = definition.name;
+        versions.push(definition.version.to_string());
     }
+    let begin = json!({"Type": "Choice", "Choices": begin, "Default": OTHER});
+    states.insert(BEGIN.to_owned(), begin);
     let other = "la saga es de otra versión de la definición";
     states.insert(OTHER.into(), failure(OTHER, other));
     states.insert(DONE.into(), json!({"Type": "Succeed"}));
     states.insert(UNDONE.into(), json!({"Type": "Succeed"}));
-    let (name, version) = (definition.name, definition.version);
+    let versions = versions.join(", ");
     json!({
-        "Comment": format!("Saga {name}, versión {version}. Hecha de su definición; no se edita a mano."),
+        "Comment": format!("Saga {name}, versión {versions}. Hecha de su definición; no se edita a mano."),
         "StartAt": BEGIN,
         "States": states,
     })
@@ -148,15 +159,20 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// The name of the state.
-    pub(crate) fn state(self, place: usize, step: &Step) -> String {
+    /// The name of the state, for a version of the definition.
+    pub(crate) fn state(self, version: u32, place: usize, step: &Step) -> String {
+        // The histories of executions have these names: a version's are the same whatever follows it.
+        let of = match version {
+            1 => String::new(),
+            version => format!("v{version}, "),
+        };
         let paso = place + 1;
         match (self, &step.compensation) {
-            (Self::First, _) => format!("{paso} {}", step.command),
-            (Self::Again, _) => format!("{paso} {}: otra vez", step.command),
+            (Self::First, _) => format!("{of}{paso} {}", step.command),
+            (Self::Again, _) => format!("{of}{paso} {}: otra vez", step.command),
             (Self::Undo, undo) => {
                 let command = undo.as_ref().map_or("", |undo| undo.command);
-                format!("{paso} deshacer: {command}")
+                format!("{of}{paso} deshacer: {command}")
             }
         }
     }
@@ -170,22 +186,30 @@ struct Machine<'a> {
 type States = Vec<(String, Value)>;
 
 impl Machine<'_> {
-    fn begin(&self) -> Value {
-        let steps = self.definition.steps.len();
-        json!({
-            "Type": "Choice",
-            "Choices": [
-                {
-                    "Not": {"And": [
-                        {"Variable": "$.definicion", "StringEquals": self.definition.name},
-                        {"Variable": "$.version", "NumericEquals": self.definition.version},
-                    ]},
-                    "Next": OTHER,
-                },
-                {"Variable": "$.deshacer", "BooleanEquals": true, "Next": self.undo_below(steps)},
-            ],
-            "Default": self.next(0),
-        })
+    /// Where its sagas begin, and where they are undone.
+    fn begin(&self) -> [Value; 2] {
+        let Definition {
+            name,
+            version,
+            steps,
+            ..
+        } = self.definition;
+        let place = |undone: bool, next: String| {
+            json!({
+                "And": [
+                    {"Variable": "$.definicion", "StringEquals": name},
+                    {"Variable": "$.version", "NumericEquals": version},
+                    {"Variable": "$.deshacer", "BooleanEquals": undone},
+                ],
+                "Next": next,
+            })
+        };
+        let undone = self.undo_below(steps.len());
+        [place(false, self.next(0)), place(true, undone)]
+    }
+
+    fn state(&self, role: Role, place: usize, step: &Step) -> String {
+        role.state(self.definition.version, place, step)
     }
 
     /// The state that does what comes after a step.
@@ -193,7 +217,7 @@ impl Machine<'_> {
         let mut later = self.definition.steps.iter().enumerate().skip(place + 1);
         later.next().map_or_else(
             || DONE.to_owned(),
-            |(place, step)| Role::First.state(place, step),
+            |(place, step)| self.state(Role::First, place, step),
         )
     }
 
@@ -204,14 +228,14 @@ impl Machine<'_> {
             .find(|(_, step)| step.compensation.is_some())
             .map_or_else(
                 || UNDONE.to_owned(),
-                |(place, step)| Role::Undo.state(place, step),
+                |(place, step)| self.state(Role::Undo, place, step),
             )
     }
 
     /// The states that do a step.
     fn doing(&self, place: usize, step: &Step, call: &Call) -> States {
-        let first = Role::First.state(place, step);
-        let again = Role::Again.state(place, step);
+        let first = self.state(Role::First, place, step);
+        let again = self.state(Role::Again, place, step);
         let state = |what: &str| format!("{first}: {what}");
         let (pause, told, unanswered) =
             (state("pausa"), state("respuesta"), state("sin respuesta"));
@@ -258,7 +282,7 @@ impl Machine<'_> {
 
     /// What follows from an answer: the next step, or `undo`.
     fn outcomes(&self, place: usize, step: &Step, told: &str, doubt: &str, undo: &str) -> States {
-        let first = Role::First.state(place, step);
+        let first = self.state(Role::First, place, step);
         let answer = format!("$.pasos.{}.respuesta", step.command);
         let kind = format!("{answer}.{}", self.wire.event_type);
         let refused = format!("{first}: rechazo{doubt}");
@@ -290,7 +314,7 @@ impl Machine<'_> {
 
     /// The states that undo a step. A call that keeps failing fails the execution right there, so that it can be gone on with there.
     fn undoing(&self, place: usize, step: &Step, undo: &Compensation) -> States {
-        let name = Role::Undo.state(place, step);
+        let name = self.state(Role::Undo, place, step);
         let (told, refused) = (format!("{name}, respuesta"), format!("{name}, rechazo"));
         let ask = self.ask(
             undo.command,

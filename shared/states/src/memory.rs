@@ -38,8 +38,9 @@ pub enum MachineError {
     UnknownFunction(String),
 }
 
-#[derive(Default)]
 struct State {
+    /// What executions are started of.
+    machine: Arc<Machine>,
     runs: BTreeMap<String, Run>,
     /// Executions that nobody carries on yet.
     started: Vec<String>,
@@ -48,7 +49,6 @@ struct State {
 }
 
 struct Inner {
-    machine: Arc<Machine>,
     names: BTreeMap<String, FunctionName>,
     functions: Arc<dyn Functions>,
     world: World,
@@ -75,17 +75,29 @@ impl MemoryExecutions {
         functions: Arc<dyn Functions>,
         world: World,
     ) -> Result<Self, MachineError> {
-        let machine = Machine::parse(MACHINE, machine)?;
-        if let Some(name) = machine.functions().find(|name| !names.contains_key(*name)) {
-            return Err(MachineError::UnknownFunction(name.to_owned()));
-        }
+        let state = Mutex::new(State {
+            machine: parse(machine, &names)?,
+            runs: BTreeMap::new(),
+            started: vec![],
+            late: vec![],
+        });
         Ok(Self(Arc::new(Inner {
-            machine: Arc::new(machine),
             names,
             functions,
             world,
-            state: Mutex::default(),
+            state,
         })))
+    }
+
+    /// Has executions that are started from now on be of another machine, as `UpdateStateMachine` does. Those before stay what they are.
+    ///
+    /// # Errors
+    ///
+    /// See [`MachineError`].
+    pub fn update(&self, machine: &Value) -> Result<(), MachineError> {
+        let machine = parse(machine, &self.0.names)?;
+        self.0.lock().machine = machine;
+        Ok(())
     }
 
     /// What was started and has not run yet, in its order, each to be run as a process of its own: executions, and calls that an
@@ -124,6 +136,17 @@ impl MemoryExecutions {
     pub fn transitions(&self, name: &str) -> u64 {
         self.0.lock().runs.get(name).map_or(0, Run::transitions)
     }
+}
+
+fn parse(
+    machine: &Value,
+    names: &BTreeMap<String, FunctionName>,
+) -> Result<Arc<Machine>, MachineError> {
+    let machine = Machine::parse(MACHINE, machine)?;
+    if let Some(name) = machine.functions().find(|name| !names.contains_key(*name)) {
+        return Err(MachineError::UnknownFunction(name.to_owned()));
+    }
+    Ok(Arc::new(machine))
 }
 
 impl Inner {
@@ -233,7 +256,12 @@ impl Executions for MemoryExecutions {
         }
         let now = self.0.world.clock.now();
         let mut state = self.0.lock();
-        let State { runs, started, .. } = &mut *state;
+        let State {
+            machine,
+            runs,
+            started,
+            ..
+        } = &mut *state;
         if let Entry::Vacant(place) = runs.entry(name.to_owned()) {
             let arn = |kind| format!("arn:aws:states:memory:000000000000:{kind}:{MACHINE}");
             let start = Start {
@@ -242,7 +270,7 @@ impl Executions for MemoryExecutions {
                 machine_id: arn("stateMachine"),
                 input: input.clone(),
             };
-            place.insert(Run::new(self.0.machine.clone(), start, now));
+            place.insert(Run::new(machine.clone(), start, now));
             started.push(name.to_owned());
         }
         Ok(())

@@ -30,12 +30,13 @@ pub(crate) async fn show(environment: &Environment, id: &str) -> Outcome {
         .map_err(|_| format!("{id} is no id: a saga's or a reservation's is a UUID"))?;
     let tables = environment.tables();
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
-    let saga = find(&sagas(environment), &reader, id).await?;
+    let sagas = sagas(environment);
+    let saga = find(&sagas, &reader, id).await?;
     let executions = environment.executions();
     let executions = executions
         .as_deref()
         .map(|executions| executions as &dyn Executions);
-    let saga = as_it_went(saga, executions).await?;
+    let saga = as_it_went(saga, sagas.definitions(), executions).await?;
     let reservation = IdReserva(saga.subject);
     let mut lines = render(&saga);
     lines.push(String::new());

@@ -59,7 +59,7 @@ fn booking(script: &Script) -> Booking {
 }
 
 /// The log in short, without who ran it and when.
-fn lines(saga: &Saga) -> Vec<String> {
+pub fn lines(saga: &Saga) -> Vec<String> {
     let own = |what: &What| !matches!(what, What::EjecucionIniciada { .. });
     let lines = saga.log.iter().filter(|entry| own(&entry.what));
     let line = lines.map(|entry| {

@@ -25,8 +25,8 @@ use ports::{
 };
 use reserva_saga::{as_it_went, current, definitions, fact, placeholders, saga_id, wire};
 use saga_engine::{
-    Conduct, Coordinator, Direction, Estado, Fact, Requested, Rules, Saga, SagaId, Sagas, Stored,
-    command_id, execution_name, transition,
+    Conduct, Coordinator, Definitions, Direction, Estado, Fact, Requested, Rules, Saga, SagaId,
+    Sagas, Stored, command_id, execution_name, transition,
 };
 use serde_json::{Value, json};
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step, VirtualTasks};
@@ -151,6 +151,8 @@ pub struct Sim {
     pub reservations: Vec<Reservation>,
     /// The policies of each context; a test may take some out.
     pub policies: BTreeMap<Context, Vec<Policy>>,
+    /// What the orchestrator knows.
+    pub definitions: Definitions,
     /// False while the orchestrator has no state machine.
     pub has_machine: bool,
     /// What the orchestrator makes of inputs.
@@ -192,10 +194,6 @@ pub fn vuelo(flight: &str) -> inventory::Vuelo {
     }
 }
 
-fn executions(machine: &Value, lambda: Arc<Lambda>, world: World) -> MemoryExecutions {
-    MemoryExecutions::new(machine, placeholders(), lambda, world).unwrap()
-}
-
 /// Something that the orchestrator does with events, and how.
 pub type First =
     Arc<dyn Fn(SagaId, Vec<Fact>, Arc<dyn Executions>) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -219,9 +217,12 @@ impl Sim {
         };
         let functions = faults.functions(Arc::new(site.participants()));
         let lambda = Arc::new(Lambda::new(Arc::new(functions)));
+        let executions =
+            MemoryExecutions::new(machine(), placeholders(), lambda.clone(), world.clone());
         Self {
             setup,
-            executions: executions(machine(), lambda.clone(), world.clone()),
+            executions: executions.unwrap(),
+            definitions: definitions(),
             has_machine: true,
             rules: Arc::new(transition),
             first: None,
@@ -249,8 +250,8 @@ impl Sim {
     }
 
     /// Another state machine is deployed.
-    pub fn deploy(&mut self, machine: &Value) {
-        self.executions = executions(machine, self.lambda.clone(), self.world.clone());
+    pub fn deploy(&self, machine: &Value) {
+        self.executions.update(machine).unwrap();
     }
 
     fn calm_store(&self) -> EventStore {
@@ -426,7 +427,7 @@ impl Sim {
 
     fn coordinator(&self) -> Coordinator {
         let tables: Arc<dyn Tables> = Arc::new(self.faults.tables(self.tables.clone()));
-        let sagas = Sagas::new(tables, definitions(), self.world.clone());
+        let sagas = Sagas::new(tables, self.definitions.clone(), self.world.clone());
         let participants: Contexts = self.site.participants();
         let coordinator =
             Coordinator::new(sagas, Arc::new(participants)).with_rules(self.rules.clone());
@@ -648,7 +649,8 @@ impl Sim {
     }
 
     pub fn sagas(&self) -> Sagas {
-        Sagas::new(self.tables.clone(), definitions(), self.world.clone())
+        let definitions = self.definitions.clone();
+        Sagas::new(self.tables.clone(), definitions, self.world.clone())
     }
 
     pub fn saga(&self, place: usize) -> Option<Saga> {
@@ -659,7 +661,8 @@ impl Sim {
     /// The saga with what its executions did.
     pub fn as_it_went(&self, place: usize) -> Saga {
         let saga = self.saga(place).unwrap();
-        block_on(as_it_went(saga, Some(&self.executions))).unwrap()
+        let executions: Option<&dyn Executions> = Some(&self.executions);
+        block_on(as_it_went(saga, &self.definitions, executions)).unwrap()
     }
 
     pub fn ledger(&self, place: usize) -> Vec<Movimiento> {

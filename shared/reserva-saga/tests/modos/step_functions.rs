@@ -6,12 +6,14 @@ use events::Context;
 use futures::executor::block_on;
 use jiff::SignedDuration;
 use ports::{Ending, Progress};
-use saga_engine::{Conduct, Direction, Estado, What};
+use reserva_saga::{current, state_machine};
+use saga_engine::{Conduct, Definitions, Direction, Estado, What};
 use serde_json::json;
 use simulation::Fault;
 
 use crate::{
     Cancel, STEP_FUNCTIONS, at_every_effect, calm, estado, expected,
+    motores::lines,
     sim::{Kind, Setup, Sim},
     until_heard,
 };
@@ -85,6 +87,48 @@ fn one_that_is_not_told_that_it_is_approved_is_not_undone_by_two_at_once() {
         *executions.entry(saga.executions().count()).or_default() += 1;
     }
     assert_eq!(executions.len(), 2, "it undid itself, or was undone");
+}
+
+/// The saga as it is, and one that is more patient and was there first.
+fn another_version() -> Definitions {
+    let mut next = current();
+    next.version += 1;
+    for call in next.steps.iter_mut().filter_map(|step| step.call.as_mut()) {
+        call.retry.attempts += 2;
+    }
+    Definitions::new(vec![current(), next])
+}
+
+/// Deployed first, the machine of a newer version has what runs under the older one, and what is undone long after.
+#[test]
+fn each_saga_is_done_and_undone_in_the_version_that_it_began_with() {
+    for moment in (0..250).step_by(5) {
+        let mut sim = seeded(moment);
+        sim.book(Kind::Approved, STEP_FUNCTIONS, None);
+        steps(&mut sim, moment);
+        let definitions = another_version();
+        sim.deploy(&state_machine(&definitions));
+        sim.book(Kind::Approved, STEP_FUNCTIONS, None);
+        steps(&mut sim, moment / 5);
+        sim.definitions = definitions;
+        for kind in [Kind::Approved, Kind::Declined, Kind::NotApproved] {
+            let place = sim.book(kind, STEP_FUNCTIONS, None);
+            sim.run().unwrap();
+            sim.check().unwrap();
+            assert_eq!(estado(&sim, place), expected(kind), "{moment}: {kind:?}");
+            assert_eq!(sim.saga(place).unwrap().version, 2);
+        }
+        for place in 0..3 {
+            assert_eq!(estado(&sim, place), Estado::Completada, "{moment}");
+            assert!(sim.cancel(place));
+        }
+        sim.run().unwrap();
+        sim.check().unwrap();
+        let sagas: Vec<_> = (0..3).map(|place| sim.saga(place).unwrap()).collect();
+        assert!(sagas.iter().all(|saga| saga.estado == Estado::Compensada));
+        let [lines, others @ ..] = [0, 1, 2].map(|place| lines(&sim.as_it_went(place)));
+        assert!(others.iter().all(|other| *other == lines), "told alike");
+    }
 }
 
 #[test]
