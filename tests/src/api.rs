@@ -33,7 +33,7 @@ pub struct Answer {
     /// Its body, as it came.
     pub body: Vec<u8>,
     /// How many answers to the same request were lost before this one.
-    pub lost: usize,
+    pub lost: u32,
     headers: http::HeaderMap,
     url: String,
 }
@@ -156,8 +156,7 @@ fn insist(
     will_do: impl Fn(&Answer) -> bool,
     send: impl Fn() -> Result<http::Response<ureq::Body>, ureq::Error>,
 ) -> Answer {
-    let (start, mut pause) = (Instant::now(), Duration::ZERO);
-    let mut lost = 0;
+    let (start, mut lost) = (Instant::now(), 0);
     loop {
         let mut response = send().unwrap_or_else(|error| panic!("{url} gave no answer: {error}"));
         let answer = Answer {
@@ -173,8 +172,7 @@ fn insist(
         lost += 1;
         let text = String::from_utf8_lossy(&answer.body);
         println!("{url}: status {}: {text}", answer.status);
-        pause += SENT_AGAIN;
-        std::thread::sleep(pause);
+        std::thread::sleep(SENT_AGAIN * lost);
     }
 }
 

@@ -67,7 +67,7 @@ impl Stack {
 
 impl Api {
     /// Books, and has the client cancel whose fate that is; with how many answers were lost.
-    pub fn insist(&self, order: &Order) -> (Booked, usize) {
+    pub fn insist(&self, order: &Order) -> (Booked, u32) {
         let headers = [("Idempotency-Key", order.key.as_str())];
         let answer = self.book(order.body.to_string().as_bytes(), &headers);
         let booked = Booked::from(&answer);

@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 
 use crate::{answer, function_of};
 
-/// The state machine of the saga, in Amazon States Language: `infra/saga-reserva.asl.json`, for
-/// [`definitions`](crate::definitions). Functions are
-/// placeholders that the template fills in, as `${ParticipantPagos}`.
+/// The state machine of the saga, in Amazon States Language; that of [`definitions`](crate::definitions) is
+/// `infra/saga-reserva.asl.json`. Functions are placeholders that the template fills in, as `${ParticipantPagos}`.
 #[must_use]
 pub fn state_machine(definitions: &Definitions) -> Value {
     saga_engine::state_machine(definitions, &wire())

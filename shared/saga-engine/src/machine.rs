@@ -109,11 +109,10 @@ pub fn execution_input(
     })
 }
 
-/// The state machine of a saga: `definitions` are the versions of its definition, newest last.
+/// The state machine of a saga: `definitions` are the versions of its definition.
 #[must_use]
 pub fn state_machine(definitions: &Definitions, wire: &Wire) -> Value {
     let (mut begin, mut states) = (vec![], Map::new());
-    let (mut name, mut versions) = ("", vec![]);
     for definition in definitions.iter() {
         let machine = Machine { definition, wire };
         begin.extend(machine.begin());
@@ -125,8 +124,6 @@ pub fn state_machine(definitions: &Definitions, wire: &Wire) -> Value {
                 states.extend(machine.undoing(place, step, undo));
             }
         }
-        name = definition.name;
-        versions.push(definition.version.to_string());
     }
     let begin = json!({"Type": "Choice", "Choices": begin, "Default": OTHER});
     states.insert(BEGIN.to_owned(), begin);
@@ -134,7 +131,9 @@ pub fn state_machine(definitions: &Definitions, wire: &Wire) -> Value {
     states.insert(OTHER.into(), failure(OTHER, other));
     states.insert(DONE.into(), json!({"Type": "Succeed"}));
     states.insert(UNDONE.into(), json!({"Type": "Succeed"}));
-    let versions = versions.join(", ");
+    let name = definitions.iter().next().map_or("", |known| known.name);
+    let versions = definitions.iter().map(|known| known.version.to_string());
+    let versions = versions.collect::<Vec<_>>().join(", ");
     json!({
         "Comment": format!("Saga {name}, versión {versions}. Hecha de su definición; no se edita a mano."),
         "StartAt": BEGIN,

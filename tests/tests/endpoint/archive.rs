@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use e2e::{Booked, Outcome, Stack, at_its_own_time, eventually, journeys, paid_with, sample};
+use e2e::{Outcome, Stack, at_its_own_time, eventually, journeys, paid_with, sample};
 use jiff::SignedDuration;
 use ports::LogRecord;
 use serde_json::json;
@@ -31,8 +31,7 @@ fn every_event_is_archived_as_it_was_committed() {
             } else {
                 "tok_visa"
             };
-            let body = paid_with(at_its_own_time(body), medio).to_string();
-            Booked::from(&stack.api.book(body.as_bytes(), &[]))
+            stack.booked(&paid_with(at_its_own_time(body), medio))
         })
         .collect();
     for (number, outcome) in stack.outcomes(&booked).into_iter().enumerate() {

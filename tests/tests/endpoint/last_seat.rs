@@ -2,7 +2,7 @@
 
 use std::{sync::Barrier, time::Instant};
 
-use e2e::{Api, Booked, Outcome, Stack, amount, at_its_own_time, by_choreography, flights, sample};
+use e2e::{Booked, Outcome, Stack, amount, at_its_own_time, by_choreography, flights, sample};
 use gds::inventory::Vuelo;
 use serde_json::Value;
 
@@ -10,12 +10,12 @@ use serde_json::Value;
 const AT_ONCE: usize = 10;
 
 /// Two reservations of one flight, sent at the same moment.
-fn race(api: &Api, body: &str) -> [Booked; 2] {
+fn race(stack: &Stack, body: &Value) -> [Booked; 2] {
     let start = Barrier::new(2);
     std::thread::scope(|scope| {
         let send = || {
             start.wait();
-            Booked::from(&api.book(body.as_bytes(), &[]))
+            stack.booked(body)
         };
         let racers = [scope.spawn(send), scope.spawn(send)];
         racers.map(|racer| racer.join().unwrap())
@@ -29,7 +29,7 @@ fn races(stack: &Stack, count: usize, variant: fn(Value) -> Value) -> usize {
             let body = variant(at_its_own_time(sample()));
             let vuelo = flights(&body).remove(0);
             stack.set_seats(&vuelo, 1);
-            let pair = race(&stack.api, &body.to_string());
+            let pair = race(stack, &body);
             (vuelo, pair)
         };
         let races: Vec<_> = (0..count).map(|_| scope.spawn(of_one_seat)).collect();

@@ -67,7 +67,7 @@ fn fate(number: usize) -> Fate {
 /// Books all of them, several at a time.
 fn book(api: &Api, orders: &[Order]) -> Vec<Booked> {
     let answered = side_by_side(CLIENTS, orders, |order| api.insist(order));
-    let lost: usize = answered.iter().map(|(_, lost)| lost).sum();
+    let lost: u32 = answered.iter().map(|(_, lost)| lost).sum();
     println!("{} accepted, {lost} answers lost", answered.len());
     answered.into_iter().map(|(booked, _)| booked).collect()
 }

@@ -89,8 +89,8 @@ fn one_that_is_not_told_that_it_is_approved_is_not_undone_by_two_at_once() {
     assert_eq!(executions.len(), 2, "it undid itself, or was undone");
 }
 
-/// The saga as it is, and one that is more patient and was there first.
-fn another_version() -> Definitions {
+/// The saga as it is, and a version that follows it and is more patient.
+fn with_a_newer_version() -> Definitions {
     let mut next = current();
     next.version += 1;
     for call in next.steps.iter_mut().filter_map(|step| step.call.as_mut()) {
@@ -106,7 +106,7 @@ fn each_saga_is_done_and_undone_in_the_version_that_it_began_with() {
         let mut sim = seeded(moment);
         sim.book(Kind::Approved, STEP_FUNCTIONS, None);
         steps(&mut sim, moment);
-        let definitions = another_version();
+        let definitions = with_a_newer_version();
         sim.deploy(&state_machine(&definitions));
         sim.book(Kind::Approved, STEP_FUNCTIONS, None);
         steps(&mut sim, moment / 5);
