@@ -375,12 +375,13 @@ fn timers(ports: Ports, build: Build) -> Function {
             metrics: Metrics::new(STACK.to_owned(), |_| {}),
             stack: STACK.to_owned(),
             undelivered: failures,
+            limits: timers::Limits::default(),
             tables,
             world,
         }
     };
-    function(60, build, |app, payload, _| {
-        Box::pin(async move { written(app.handle(read(&payload)?).await) })
+    function(60, build, |app, payload, deadline| {
+        Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
     })
 }
 

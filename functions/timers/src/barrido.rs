@@ -3,26 +3,28 @@
 use std::time::Duration;
 
 use event_store::Sweeper;
+use jiff::Timestamp;
 use lambda_kit::metrics::Unit;
 
 use crate::{App, Done, TaskFailed};
 
 /// Events younger than this are most likely being published by whoever committed them.
 const USUAL_AGE: u64 = 10;
-/// Well before the function's own time ends.
-const BUDGET: Duration = Duration::from_secs(40);
 
 impl App {
     pub(crate) async fn barrido(
         &self,
         antiguedad_segundos: Option<u64>,
+        until: Timestamp,
     ) -> Result<Done, TaskFailed> {
+        let left = until.duration_since(self.world.clock.now());
         let sweeper = Sweeper {
             store: &self.store,
             tables: &*self.tables,
             world: &self.world,
             older_than: Duration::from_secs(antiguedad_segundos.unwrap_or(USUAL_AGE)),
-            budget: BUDGET,
+            budget: Duration::try_from(left).unwrap_or_default(),
+            page: self.limits.streams,
         };
         let swept = sweeper.sweep().await.map_err(TaskFailed::because)?;
         for (stream, error) in &swept.failed {

@@ -4,7 +4,7 @@
 //! it. The orchestrator moves it on; this finds it.
 
 use futures::{StreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lambda_kit::metrics::Unit;
 use reserva_saga::{ORCHESTRATOR, wake_up};
 use saga_engine::{Estado, SagaId};
@@ -12,14 +12,10 @@ use serde::Deserialize;
 
 use crate::{App, Done, TaskFailed};
 
-/// As many as one run can see to.
-const SAGAS: usize = 1_000;
 /// Sagas of one call: as many as the orchestrator runs side by side, so that it answers soon.
 const AT_A_CALL: usize = 16;
 /// Calls at a time.
 const CALLS: usize = 4;
-/// How long one run goes on calling: well before the function's own time ends.
-const BUDGET: SignedDuration = SignedDuration::from_secs(30);
 
 /// What the orchestrator answers.
 #[derive(Deserialize)]
@@ -28,13 +24,20 @@ struct Woken {
 }
 
 impl App {
-    pub(crate) async fn despertar(&self) -> Result<Done, TaskFailed> {
+    pub(crate) async fn despertar(&self, until: Timestamp) -> Result<Done, TaskFailed> {
         let start = self.world.clock.now();
-        let due = self.sagas.due(SAGAS).await.map_err(TaskFailed::because)?;
+        let due = self
+            .sagas
+            .due(self.limits.sagas)
+            .await
+            .map_err(TaskFailed::because)?;
         let calls = due.sagas.chunks(AT_A_CALL).map(<[_]>::to_vec);
-        let calls = stream::iter(calls).map(|sagas| self.wake(sagas, start));
+        let calls = stream::iter(calls).map(|sagas| self.wake(sagas, until));
         let woken: Vec<usize> = calls.buffer_unordered(CALLS).collect().await;
-        let stuck = self.sagas.count(Estado::RequiereIntervencion, SAGAS).await;
+        let stuck = self
+            .sagas
+            .count(Estado::RequiereIntervencion, self.limits.sagas)
+            .await;
         let atascadas = stuck.map_err(TaskFailed::because)?;
         let age = due
             .oldest
@@ -63,8 +66,8 @@ impl App {
     }
 
     /// Has the orchestrator look at some sagas; how many of them it could.
-    async fn wake(&self, sagas: Vec<SagaId>, start: Timestamp) -> usize {
-        if self.world.clock.now().duration_since(start) > BUDGET {
+    async fn wake(&self, sagas: Vec<SagaId>, until: Timestamp) -> usize {
+        if self.world.clock.now() >= until {
             return 0;
         }
         let woken = self.functions.call(ORCHESTRATOR, &wake_up(&sagas)).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_lambda_events::kinesis::KinesisEvent;
 use consumer::{Reason, Redrive, Redriver, Trouble};
+use jiff::Timestamp;
 use lambda_kit::{kinesis, metrics::Unit};
 use ports::LogRecord;
 use serde::Deserialize;
@@ -16,12 +17,8 @@ use crate::{App, Done, TaskFailed};
 
 /// Lambda's own beginning of the keys of such objects.
 const PREFIX: &str = "aws/lambda/";
-/// Objects listed at once.
-const OBJECTS: usize = 100;
 /// Pages of them looked at by one run.
 const PAGES: usize = 10;
-/// How long one run tries parked things again: well before the function's own time ends.
-const BUDGET: Duration = Duration::from_secs(30);
 
 /// The part of Lambda's note that matters here.
 #[derive(Deserialize)]
@@ -85,7 +82,7 @@ struct Taken {
 }
 
 impl App {
-    pub(crate) async fn estacionados(&self) -> Result<Done, TaskFailed> {
+    pub(crate) async fn estacionados(&self, until: Timestamp) -> Result<Done, TaskFailed> {
         let taken = self.take_in().await?;
         let parked = self
             .projector
@@ -100,7 +97,9 @@ impl App {
             world: &self.world,
             consumers: &consumers,
         };
-        let redriving = redriver.redrive_due(&parked, BUDGET).await;
+        let left = until.duration_since(self.world.clock.now());
+        let left = Duration::try_from(left).unwrap_or_default();
+        let redriving = redriver.redrive_due(&parked, left).await;
         let redriving = redriving.map_err(TaskFailed::because)?;
         let (recogidos, liberados, quedan) = (taken.records, redriving.redriven, redriving.parked);
         let waiting = u64::try_from(quedan + taken.unreadable).unwrap_or(u64::MAX);
@@ -128,14 +127,14 @@ impl App {
         for _ in 0..PAGES {
             let keys = self
                 .undelivered
-                .list(PREFIX, after.as_deref(), OBJECTS)
+                .list(PREFIX, after.as_deref(), self.limits.objects)
                 .await;
             let keys = keys.map_err(TaskFailed::because)?;
             for key in &keys {
                 self.take_in_one(key, &mut taken).await?;
             }
             after = keys.last().cloned();
-            if keys.len() < OBJECTS {
+            if keys.len() < self.limits.objects {
                 break;
             }
         }

@@ -9,6 +9,7 @@ mod reconstruir;
 use std::sync::Arc;
 
 use event_store::EventStore;
+use jiff::{SignedDuration, Timestamp};
 use lambda_kit::{RemoteConsumer, metrics::Metrics};
 use lambda_runtime::Diagnostic;
 use participant::Reactions;
@@ -117,6 +118,34 @@ impl From<TaskFailed> for Diagnostic {
     }
 }
 
+/// How long before its own deadline a run begins nothing more: longer than what it has begun may take.
+const RESERVE: SignedDuration = SignedDuration::from_secs(20);
+
+/// How much one run takes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Streams that a sweep reads from its index at once.
+    pub streams: usize,
+    /// Sagas that a run wakes at most.
+    pub sagas: usize,
+    /// Reactions that a run has done at most.
+    pub reactions: usize,
+    /// Objects of the bucket of undelivered batches that a run lists at once.
+    pub objects: usize,
+}
+
+impl Default for Limits {
+    /// What one run can see to.
+    fn default() -> Self {
+        Self {
+            streams: event_store::PAGE,
+            sagas: 1_000,
+            reactions: 1_000,
+            objects: 100,
+        }
+    }
+}
+
 /// What the function works with.
 pub struct App {
     /// The store.
@@ -141,23 +170,26 @@ pub struct App {
     pub metrics: Metrics,
     /// Where the runtime leaves what it gave up delivering.
     pub undelivered: Arc<dyn Objects>,
+    /// How much one run takes on.
+    pub limits: Limits,
 }
 
 impl App {
-    /// Does a task.
+    /// Does a task. `deadline` is when the runtime ends this invocation.
     ///
     /// # Errors
     ///
     /// [`TaskFailed`] if tables or objects cannot be read. What fails for one stream or record alone is counted and logged, and holds
     /// up no other.
-    pub async fn handle(&self, task: Task) -> Result<Done, TaskFailed> {
+    pub async fn handle(&self, task: Task, deadline: Timestamp) -> Result<Done, TaskFailed> {
+        let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
         match task {
             Task::Barrido {
                 antiguedad_segundos,
-            } => self.barrido(antiguedad_segundos).await,
-            Task::Estacionados {} => self.estacionados().await,
-            Task::Despertar {} => self.despertar().await,
-            Task::Reacciones {} => self.reacciones().await,
+            } => self.barrido(antiguedad_segundos, until).await,
+            Task::Estacionados {} => self.estacionados(until).await,
+            Task::Despertar {} => self.despertar(until).await,
+            Task::Reacciones {} => self.reacciones(until).await,
             Task::Reconstruir {} => self.reconstruir().await,
         }
     }

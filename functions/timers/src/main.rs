@@ -11,7 +11,7 @@ use ports::Functions;
 use projections::Projector;
 use reserva_saga::definitions;
 use saga_engine::Sagas;
-use timers::App;
+use timers::{App, Limits};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -37,11 +37,12 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         metrics: Metrics::in_the_log(environment.stack()?),
         stack: environment.stack()?,
         undelivered: environment.undelivered()?,
+        limits: Limits::default(),
         tables,
         world,
     };
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {
-        app.handle(event.payload)
+        app.handle(event.payload, lambda_kit::deadline(&event.context))
     }))
     .await
 }

@@ -4,7 +4,7 @@
 
 use events::Context;
 use futures::{StreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lambda_kit::{
     metrics::Unit,
     participant::{Resume, Resumed},
@@ -14,22 +14,18 @@ use reserva_saga::function_of;
 
 use crate::{App, Done, TaskFailed};
 
-/// As many as one run can see to.
-const REACTIONS: usize = 1_000;
 /// Reactions of one call: as many as a participant does side by side, so that it answers soon.
 const AT_A_CALL: usize = 16;
 /// Calls at a time.
 const CALLS: usize = 4;
-/// How long one run goes on calling: well before the function's own time ends.
-const BUDGET: SignedDuration = SignedDuration::from_secs(30);
 
 impl App {
-    pub(crate) async fn reacciones(&self) -> Result<Done, TaskFailed> {
+    pub(crate) async fn reacciones(&self, until: Timestamp) -> Result<Done, TaskFailed> {
         let start = self.world.clock.now();
-        let due = self.reactions.due(REACTIONS).await;
+        let due = self.reactions.due(self.limits.reactions).await;
         let due = due.map_err(TaskFailed::because)?;
         let calls = calls(&due.reactions);
-        let calls = stream::iter(calls).map(|(context, keys)| self.resume(context, keys, start));
+        let calls = stream::iter(calls).map(|(context, keys)| self.resume(context, keys, until));
         let resumed: Vec<Resumed> = calls.buffer_unordered(CALLS).collect().await;
         let age = due
             .oldest
@@ -74,13 +70,13 @@ impl App {
         &self,
         context: Context,
         reacciones: Vec<ReactionKey>,
-        start: Timestamp,
+        until: Timestamp,
     ) -> Resumed {
         const NOTHING: Resumed = Resumed {
             hechas: 0,
             aplazadas: 0,
         };
-        if self.world.clock.now().duration_since(start) > BUDGET {
+        if self.world.clock.now() >= until {
             return NOTHING;
         }
         let called = async {

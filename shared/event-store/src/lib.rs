@@ -22,5 +22,5 @@ mod verify;
 pub use decider::{Circumstances, Decider, Decision, Unavailable, latest};
 pub use store::{EventStore, HandleError, Handled, Limits};
 pub use stream::{Receipt, StoredEvent, Stream, StreamError, StreamReader, TABLE};
-pub use sweeper::{Sweeper, Swept};
+pub use sweeper::{PAGE, Sweeper, Swept};
 pub use verify::{Beyond, Difference, Readings, Source, Verification, VerifyError, verify};

@@ -14,8 +14,8 @@ use crate::{
 
 /// How many streams are worked on at once.
 const CONCURRENCY: usize = 8;
-/// How many streams are read from the index at once.
-const PAGE: usize = 100;
+/// How many streams a sweep reads from the index at once, where nothing asks for another number.
+pub const PAGE: usize = 100;
 
 /// Finds streams with unpublished events and publishes them. Run on a schedule, and as often as one likes.
 pub struct Sweeper<'a> {
@@ -29,6 +29,8 @@ pub struct Sweeper<'a> {
     pub older_than: Duration,
     /// How long a sweep goes on at most, about.
     pub budget: Duration,
+    /// How many streams it reads from the index at once: [`PAGE`], but for tests.
+    pub page: usize,
 }
 
 /// What a sweep found.
@@ -82,7 +84,7 @@ impl Sweeper<'_> {
                     from,
                     below: Some(below.clone()),
                     direction: Direction::Ascending,
-                    limit: PAGE,
+                    limit: self.page,
                 };
                 let page = self.tables.query(&query).await?;
                 let text = |item: &Item, name: &str| {

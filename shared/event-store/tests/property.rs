@@ -210,6 +210,7 @@ fn check(run: &Run) -> Result<(), String> {
         world: &bench.world,
         older_than: Duration::ZERO,
         budget: Duration::MAX,
+        page: event_store::PAGE,
     };
     bench.clock.advance(Duration::from_hours(1));
     block_on(sweeper.sweep()).map_err(|error| error.to_string())?;

@@ -56,6 +56,7 @@ fn the_sweeper_leaves_the_young_alone() {
         world: &bench.world,
         older_than,
         budget: Duration::MAX,
+        page: event_store::PAGE,
     };
     assert_eq!(block_on(sweeper.sweep()).unwrap().found, 0);
     bench.clock.advance(Duration::from_secs(11));
@@ -74,6 +75,7 @@ fn a_stream_that_cannot_be_published_is_told_and_stays_on_the_list() {
         world: &bench.world,
         older_than,
         budget: Duration::MAX,
+        page: event_store::PAGE,
     };
     bench.clock.advance(Duration::from_secs(1));
     let swept = block_on(sweeper.sweep()).unwrap();

@@ -42,6 +42,7 @@ fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
         world: &fixture.world,
         older_than: Duration::ZERO,
         budget: Duration::MAX,
+        page: event_store::PAGE,
     };
     // Only what is older than now is swept.
     block_on(fixture.world.tasks.sleep(Duration::from_millis(1)));

@@ -203,7 +203,8 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
     let doomed = Projector::new(mapping.tables, reader, world, projections::registry());
     let healthy = std::mem::replace(&mut fixture.app.projector, doomed);
     let task = serde_json::from_str(PARKING_TASK).unwrap();
-    assert!(fixture.app.handle(task).now_or_never().is_none());
+    let killed = fixture.app.handle(task, fixture.deadline()).now_or_never();
+    assert!(killed.is_none());
     let looked = Done::Estacionados {
         recogidos: 0,
         liberados: 0,

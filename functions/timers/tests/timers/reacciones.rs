@@ -174,5 +174,5 @@ fn a_run_ends_well_before_its_function_would_be_ended() {
                 Ok(answer.to_string().into_bytes())
             }
         });
-    assert_eq!(fixture.handle(TASK).unwrap(), done([0, 32, 128], SINCE));
+    assert_eq!(fixture.handle(TASK).unwrap(), done([0, 48, 112], SINCE));
 }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use event_store::{EventStore, Handled, StreamReader};
 use events::{Catalogue, Command, CommandId, IdCorrelacion, IdReserva, SagaMode};
 use futures::executor::block_on;
+use jiff::{SignedDuration, Timestamp};
 use lambda_kit::{RemoteConsumer, metrics::Metrics};
 use participant::Reactions;
 use ports::{
@@ -19,7 +20,7 @@ use projections::Projector;
 use reserva_saga::definitions;
 use saga_engine::Sagas;
 use serde_json::Value;
-use timers::{App, Done, Task, TaskFailed};
+use timers::{App, Done, Limits, Task, TaskFailed};
 use vuelos::Vuelos;
 
 const SAMPLE: &str = include_str!("../../../../shared/vuelos/tests/data/crear_reserva.json");
@@ -94,6 +95,7 @@ impl Fixture {
                 move |line| metrics.lock().unwrap().push(line.clone())
             }),
             undelivered: objects.clone(),
+            limits: Limits::default(),
         };
         Self {
             log,
@@ -156,7 +158,12 @@ impl Fixture {
 
     pub(crate) fn handle(&self, task: &str) -> Result<Done, TaskFailed> {
         let task: Task = serde_json::from_str(task).unwrap();
-        block_on(self.app.handle(task))
+        block_on(self.app.handle(task, self.deadline()))
+    }
+
+    /// When the runtime ends an invocation that begins now.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        self.world.clock.now() + SignedDuration::from_mins(1)
     }
 
     pub(crate) fn logged(&self) -> BTreeSet<String> {

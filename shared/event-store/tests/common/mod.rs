@@ -168,6 +168,7 @@ impl Bench {
             world: &self.world,
             older_than: std::time::Duration::ZERO,
             budget: std::time::Duration::MAX,
+            page: event_store::PAGE,
         };
         self.clock.advance(std::time::Duration::from_mins(1));
         block_on(sweeper.sweep()).unwrap()

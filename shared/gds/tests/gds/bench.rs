@@ -116,6 +116,7 @@ impl Bench {
             world: &self.world,
             older_than: Duration::ZERO,
             budget: Duration::MAX,
+            page: event_store::PAGE,
         };
         self.clock.advance(Duration::from_mins(1));
         block_on(sweeper.sweep()).unwrap();

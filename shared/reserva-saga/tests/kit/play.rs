@@ -217,6 +217,7 @@ impl Play for Reserva {
             world: &setting.world,
             older_than: Duration::ZERO,
             budget: Duration::from_mins(1),
+            page: event_store::PAGE,
         };
         sweeper.sweep().await.unwrap();
     }

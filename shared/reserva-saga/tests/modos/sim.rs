@@ -491,6 +491,7 @@ impl Sim {
                 world: &world,
                 older_than: Duration::from_secs(10),
                 budget: Duration::from_secs(40),
+                page: event_store::PAGE,
             };
             let _ = sweeper.sweep().await;
             for reactor in &reactors {
