@@ -1,13 +1,17 @@
-//! `simulate [--seeds N] [--seed S] [--scenario NAME] [--clients N] [--bookings N] [--planted NAME] [--trace FILE] [--digests N]`: see
-//! `cargo xtask help`, and `docs/simulacion.md`.
+//! `simulate`: see `cargo xtask simulate --help`, and `docs/simulacion.md`.
+
+/// Its `println!` and `eprintln!` take the place of std's, which panic when nobody reads them.
+#[macro_use]
+extern crate command_line;
 
 use std::{
-    env, fs,
+    env, fs, iter,
     process::ExitCode,
     sync::atomic::{AtomicU64, Ordering},
     time::Instant,
 };
 
+use command_line::Words;
 use simulate::{Plan, Planted, Report, SCENARIOS, Scenario, exercised, search};
 
 /// So many seeds are played where nobody says.
@@ -28,72 +32,87 @@ struct Order {
     digests: bool,
     /// All scenarios, as they are, are played.
     whole: bool,
+    /// What runs came by is told too.
+    counts: bool,
+}
+
+/// Why there is nothing to tell of success.
+enum Failure {
+    /// The words are wrong.
+    Wrong(String),
+    /// A promise was broken, or something could not be done.
+    Failed(String),
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(why: &str) -> Self {
+        Self::Failed(why.to_owned())
+    }
 }
 
 fn main() -> ExitCode {
-    match read(env::args().skip(1)).and_then(|order| play(&order)) {
+    // What is `cargo xtask simulate …` is `simulate …` when it is run by itself.
+    let words = env::args_os().skip(1);
+    let words = words.map(|word| word.to_string_lossy().into_owned());
+    let words = match command_line::read(iter::once("simulate".to_owned()).chain(words)) {
+        Ok(words) => words,
+        Err(code) => return code,
+    };
+    match order(&words).and_then(|order| play(&order)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
+        Err(Failure::Wrong(why)) => command_line::wrong(&why),
+        Err(Failure::Failed(why)) => {
             eprintln!("{why}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn read(mut words: impl Iterator<Item = String>) -> Result<Order, String> {
-    let mut order = Order {
-        plan: Plan {
-            first: 0,
-            seeds: SEEDS,
-            scenarios: SCENARIOS.to_vec(),
-            planted: None,
-            one_is_enough: false,
-        },
-        trace: None,
-        one: false,
-        digests: false,
-        whole: true,
+fn order(words: &Words) -> Result<Order, Failure> {
+    let digests = words.number("--digests");
+    let seeds = digests.or(words.number("--seeds"));
+    let first = words.number("--seed");
+    let planted = words.value("--planted").map(planted).transpose()?;
+    let mut scenarios = match words.value("--scenario") {
+        Some(name) => vec![scenario(name)?],
+        None => SCENARIOS.to_vec(),
     };
-    let (mut many, mut clients, mut bookings) = (false, None, None);
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(format!("{word} needs a value"));
-        let plan = &mut order.plan;
-        match word.as_str() {
-            "--seeds" => (plan.seeds, many) = (number(&value()?)?, true),
-            "--digests" => (plan.seeds, order.digests) = (number(&value()?)?, true),
-            "--seed" => (plan.first, order.one) = (number(&value()?)?, true),
-            "--clients" => clients = Some(number(&value()?)?),
-            "--bookings" => bookings = Some(number(&value()?)?),
-            "--trace" => order.trace = Some(value()?),
-            "--planted" => plan.planted = Some(planted(&value()?)?),
-            "--scenario" => {
-                plan.scenarios = vec![scenario(&value()?)?];
-                order.whole = false;
-            }
-            other => return Err(format!("{other:?} is no option of simulate")),
-        }
-    }
-    for scenario in &mut order.plan.scenarios {
+    let (clients, bookings) = (words.number("--clients"), words.number("--bookings"));
+    for scenario in &mut scenarios {
         scenario.clients = clients.unwrap_or(scenario.clients);
         scenario.bookings = bookings.unwrap_or(scenario.bookings);
     }
-    order.whole &= clients.or(bookings).is_none() && order.plan.planted.is_none();
-    order.one &= !many && !order.digests;
-    order.plan.one_is_enough = order.plan.planted.is_some();
-    Ok(order)
+    Ok(Order {
+        plan: Plan {
+            first: first.unwrap_or_default(),
+            seeds: seeds.unwrap_or(SEEDS),
+            scenarios,
+            planted,
+            one_is_enough: planted.is_some(),
+        },
+        trace: words.value("--trace").map(str::to_owned),
+        one: first.is_some() && seeds.is_none(),
+        digests: digests.is_some(),
+        whole: words.value("--scenario").is_none()
+            && clients.or(bookings).is_none()
+            && planted.is_none(),
+        counts: words.flag("--counts"),
+    })
 }
 
-fn number(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("{text} is no number"))
-}
-
-fn scenario(name: &str) -> Result<Scenario, String> {
+fn scenario(name: &str) -> Result<Scenario, Failure> {
     let known = || SCENARIOS.iter().map(|known| (known.name, known.about));
     let found = Scenario::named(name).copied();
     found.ok_or_else(|| unknown("scenario", name, known()))
 }
 
-fn planted(name: &str) -> Result<Planted, String> {
+fn planted(name: &str) -> Result<Planted, Failure> {
     let known = || {
         Planted::ALL
             .iter()
@@ -102,13 +121,13 @@ fn planted(name: &str) -> Result<Planted, String> {
     Planted::named(name).ok_or_else(|| unknown("mistake", name, known()))
 }
 
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = (&'a str, &'a str)>) -> Failure {
     let known = known.map(|(name, about)| format!("\n  {name:<20}{about}"));
     let known: String = known.collect();
-    format!("There is no {what} {name:?}. There are:{known}")
+    Failure::Wrong(format!("there is no {what} {name:?}. There are:{known}"))
 }
 
-fn play(order: &Order) -> Result<(), String> {
+fn play(order: &Order) -> Result<(), Failure> {
     if order.digests {
         return digests(&order.plan);
     }
@@ -119,7 +138,7 @@ fn play(order: &Order) -> Result<(), String> {
 }
 
 /// A line for each seed, by which two builds can be compared.
-fn digests(plan: &Plan) -> Result<(), String> {
+fn digests(plan: &Plan) -> Result<(), Failure> {
     for seed in plan.first..plan.first + plan.seeds {
         let report = plan.play(seed, false).ok_or("no scenario")?;
         let (name, digest) = (report.scenario, report.trace.digest());
@@ -128,7 +147,7 @@ fn digests(plan: &Plan) -> Result<(), String> {
     Ok(())
 }
 
-fn play_one(order: &Order) -> Result<(), String> {
+fn play_one(order: &Order) -> Result<(), Failure> {
     let seed = order.plan.first;
     let report = order.plan.play(seed, true).ok_or("no scenario")?;
     let file = keep(&report, order.trace.as_deref())?;
@@ -142,11 +161,14 @@ fn play_one(order: &Order) -> Result<(), String> {
         report.steps
     );
     println!("trace: {file}");
-    print!("{}", exercised::told(&report.counts));
+    if order.counts {
+        print!("{}", exercised::told(&report.counts));
+    }
     if report.broken.is_empty() {
+        println!("every promise held in 1 run");
         return Ok(());
     }
-    Err(words(&report))
+    Err(words(&report).into())
 }
 
 /// Writes the trace of a run where it is wanted; says where.
@@ -168,7 +190,7 @@ fn words(report: &Report) -> String {
 }
 
 /// Plays seed after seed on every core.
-fn search_all(order: &Order) -> Result<(), String> {
+fn search_all(order: &Order) -> Result<(), Failure> {
     let (plan, begun) = (&order.plan, Instant::now());
     let told = AtomicU64::new(0);
     let tally = search(plan, |report, played| {
@@ -182,7 +204,9 @@ fn search_all(order: &Order) -> Result<(), String> {
         }
     });
     let lasted = begun.elapsed();
-    print!("{}", exercised::told(&tally.counts));
+    if order.counts {
+        print!("{}", exercised::told(&tally.counts));
+    }
     let (seeds, sagas) = (tally.played, tally.sagas);
     let each = lasted.as_micros() / u128::from(sagas.max(1));
     println!(
@@ -201,7 +225,7 @@ fn search_all(order: &Order) -> Result<(), String> {
         return Ok(());
     }
     let Some(first) = tally.failed.first() else {
-        return complete(order, &tally.counts);
+        return complete(order, &tally.counts, seeds);
     };
     let again = plan.play(first.seed, true).ok_or("no scenario")?;
     let same = again.trace.digest() == first.trace.digest();
@@ -218,7 +242,8 @@ fn search_all(order: &Order) -> Result<(), String> {
         first.scenario,
         first.seed,
         size(plan, first.scenario),
-    ))
+    )
+    .into())
 }
 
 /// The options of a world that is not as large as its scenario says.
@@ -238,14 +263,23 @@ fn size(plan: &Plan, scenario: &str) -> String {
     words.collect()
 }
 
-/// Tells what never happened; after so many seeds that is a failure.
-fn complete(order: &Order, counts: &exercised::Counts) -> Result<(), String> {
+/// Tells that nothing was broken, last. What never happened is told with the counts; after so many seeds it is a failure.
+fn complete(order: &Order, counts: &exercised::Counts, seeds: u64) -> Result<(), Failure> {
     let never = exercised::never(counts);
-    for what in &never {
-        println!("never: {what}");
+    let all_must_come = order.whole && order.plan.seeds >= MANY;
+    if order.counts || all_must_come {
+        for what in &never {
+            println!("never: {what}");
+        }
     }
-    if order.whole && order.plan.seeds >= MANY && !never.is_empty() {
-        return Err(format!("{} things never happened", never.len()));
+    let runs = if seeds == 1 { "run" } else { "runs" };
+    println!("every promise held in {seeds} {runs}");
+    if all_must_come && !never.is_empty() {
+        let never = never.len();
+        return Err(format!(
+            "but the search is not complete: {never} things never happened, see above"
+        )
+        .into());
     }
     Ok(())
 }

@@ -5,16 +5,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use command_line::Words;
 use serde_json::{Value, json};
 
-use crate::args::Args;
 use crate::failure::{Explain, Result};
 use crate::functions::event_file;
 use crate::gate::on_own_runtime;
-use crate::local_runtime::free_port;
+use crate::local_runtime::{free_port, must_be_free};
 use crate::package::{cargo, cargo_build};
 use crate::progress::{note, step};
-use crate::runtime_env::Target;
+use crate::runtime_env::{Endpoint, Target, port};
 use crate::shell::{capture, command, run};
 use crate::tools::{Set, install};
 use crate::workspace::{Workspace, write};
@@ -34,10 +34,12 @@ struct Measured {
     event: PathBuf,
 }
 
-pub fn bench(workspace: &Workspace, mut args: Args) -> Result<()> {
-    let quick = args.flag("--quick");
-    let port = args.port()?;
-    args.finish()?;
+pub fn bench(workspace: &Workspace, words: &Words) -> Result<()> {
+    let quick = words.flag("--quick");
+    let port = port(words);
+    if let Some(port) = port {
+        must_be_free(&Endpoint::local(port))?;
+    }
     install(workspace, Set::Runtime)?;
     let zips = workspace.local().join("build/release");
     let measured = build(workspace, &zips)?;

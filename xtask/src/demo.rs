@@ -4,9 +4,9 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use command_line::Words;
 use serde_json::{Value, json};
 
-use crate::args::Args;
 use crate::failure::{Explain, Result, fail};
 use crate::functions::pretty;
 use crate::http::{Answer, request};
@@ -35,16 +35,16 @@ struct Demo<'a> {
     api: String,
 }
 
-pub fn demo(workspace: &Workspace, mut args: Args) -> Result<()> {
-    let saga = args.choice("--saga", &["orquestacion", "coreografia", "stepfunctions"])?;
-    let target = up(workspace, args)?;
+pub fn demo(workspace: &Workspace, words: &Words) -> Result<()> {
+    let saga = words.value("--saga");
+    let target = up(workspace, words)?;
     let api = target.get("AEROALPES_API_URL")?.to_owned();
     let demo = Demo {
         workspace,
         target,
         api,
     };
-    let sample = carried_by(sample(workspace)?, saga.as_deref());
+    let sample = carried_by(sample(workspace)?, saga);
 
     println!("\n1. A reservation that is paid, gets its seat, and is approved.\n");
     let approved = demo.book(&sample)?;
@@ -54,12 +54,12 @@ pub fn demo(workspace: &Workspace, mut args: Args) -> Result<()> {
     println!(
         "\nA line of its saga: when, the step, and -> a command that was sent, or <- an event that was heard."
     );
-    if saga.as_deref() == Some("coreografia") {
+    if saga == Some("coreografia") {
         println!(
             "Nobody sends commands here: each context does its part when it hears of the others, and its saga is only watched."
         );
     }
-    if saga.as_deref() == Some("stepfunctions") {
+    if saga == Some("stepfunctions") {
         println!(
             "An execution of Step Functions sends the commands; the log is its history, told as that of any saga."
         );
@@ -166,8 +166,15 @@ impl Demo<'_> {
 
     fn show_event(&self, booked: &Booked) -> Result<()> {
         step("its first event, as stored in Kinesis", || {
-            let which = ["--from-start", "--limit", "1", "--subject", &booked.id];
-            ops(self.workspace, &self.target, "tail", &which)
+            let words = [
+                "tail",
+                "--from-start",
+                "--limit",
+                "1",
+                "--subject",
+                &booked.id,
+            ];
+            ops(self.workspace, &self.target, &words)
         })
     }
 
@@ -209,7 +216,7 @@ impl Demo<'_> {
 
     fn show_saga(&self, booked: &Booked) -> Result<()> {
         step(&format!("its saga: cargo xtask saga {}", booked.id), || {
-            ops(self.workspace, &self.target, "saga", &[&booked.id])
+            ops(self.workspace, &self.target, &["saga", &booked.id])
         })
     }
 

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use command_line::Words;
 use serde_json::Value;
 
-use crate::args::Args;
 use crate::deploy::build_of;
-use crate::failure::{Explain, Result, fail};
+use crate::failure::{Explain, Result, fail, wrong};
 use crate::package::{package, replace_code};
 use crate::progress::{note, step};
 use crate::runtime_env::Target;
@@ -28,21 +28,10 @@ fn deployed_name(target: &Target, function: &str) -> Result<String> {
     Ok(format!("{}-{function}", target.get("AEROALPES_STACK")?))
 }
 
-fn function_word(workspace: &Workspace, args: &mut Args) -> Result<String> {
-    match args.word() {
-        Some(name) => workspace.function(&name),
-        None => fail(format!(
-            "Which function? There are: {}.",
-            workspace.functions()?.join(", ")
-        )),
-    }
-}
-
 /// Builds one function and puts it in place of the one that runs.
-pub fn deploy(workspace: &Workspace, mut args: Args) -> Result<()> {
-    let target = Target::select(workspace, &mut args)?;
-    let function = function_word(workspace, &mut args)?;
-    args.finish()?;
+pub fn deploy(workspace: &Workspace, words: &Words) -> Result<()> {
+    let target = Target::select(workspace, words)?;
+    let function = words.required("FUNCTION").to_owned();
     let zips = package(
         workspace,
         build_of(&target)?,
@@ -66,18 +55,16 @@ pub fn deploy(workspace: &Workspace, mut args: Args) -> Result<()> {
 }
 
 /// Invokes one function with one of its sample events, and prints what it answers.
-pub fn invoke(workspace: &Workspace, mut args: Args) -> Result<()> {
-    let target = Target::select(workspace, &mut args)?;
-    let function = function_word(workspace, &mut args)?;
-    let event = event_file(workspace, &function, args.word().as_deref())?;
-    args.finish()?;
-    call(workspace, &target, &function, &event)
+pub fn invoke(workspace: &Workspace, words: &Words) -> Result<()> {
+    let function = words.required("FUNCTION");
+    let event = event_file(workspace, function, words.argument("EVENT"))?;
+    let target = Target::select(workspace, words)?;
+    call(workspace, &target, function, &event)
 }
 
 /// Runs the timers now.
-pub fn tick(workspace: &Workspace, mut args: Args) -> Result<()> {
-    let target = Target::select(workspace, &mut args)?;
-    args.finish()?;
+pub fn tick(workspace: &Workspace, words: &Words) -> Result<()> {
+    let target = Target::select(workspace, words)?;
     let tasks = [
         r#"{"tarea":"barrido","antiguedad_segundos":0}"#,
         r#"{"tarea":"estacionados"}"#,
@@ -151,7 +138,7 @@ pub fn event_file(workspace: &Workspace, function: &str, wanted: Option<&str>) -
                 .iter()
                 .filter_map(|path| path.file_stem()?.to_str())
                 .collect();
-            fail(format!(
+            wrong(format!(
                 "'{wanted}' is neither a file nor a sample of {function}: {}.",
                 known.join(", ")
             ))
@@ -160,14 +147,13 @@ pub fn event_file(workspace: &Workspace, function: &str, wanted: Option<&str>) -
 }
 
 /// Prints what functions logged, oldest first: all of it, one function's, or what names a correlation id.
-pub fn logs(workspace: &Workspace, mut args: Args) -> Result<()> {
-    let target = Target::select(workspace, &mut args)?;
-    let about = args.option("--correlacion")?;
-    let functions = match args.word() {
-        Some(name) => vec![workspace.function(&name)?],
+pub fn logs(workspace: &Workspace, words: &Words) -> Result<()> {
+    let target = Target::select(workspace, words)?;
+    let about = words.value("--correlacion");
+    let functions = match words.argument("FUNCTION") {
+        Some(name) => vec![name.to_owned()],
         None => workspace.functions()?,
     };
-    args.finish()?;
     let mut calls = Vec::new();
     for function in functions {
         let group = format!("/aws/lambda/{}", deployed_name(&target, &function)?);
@@ -198,10 +184,13 @@ pub fn logs(workspace: &Workspace, mut args: Args) -> Result<()> {
             ));
         }
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        lines.extend(log_lines(&function, &answer, about.as_deref()));
+        lines.extend(log_lines(&function, &answer, about));
     }
     if lines.is_empty() {
-        note("no function has logged anything of the kind yet");
+        note(&format!(
+            "no function has logged anything of the kind yet at {}",
+            target.get("AWS_ENDPOINT_URL")?
+        ));
     }
     lines.sort_by_key(|(time, _)| *time); // stable: lines of one moment stay in order
     for (_, line) in lines {

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::args::Args;
+use command_line::Words;
+
 use crate::deploy::Deployment;
 use crate::failure::{Result, fail};
 use crate::local_runtime::{self, Life, free_port};
@@ -12,21 +13,23 @@ use crate::progress::{note, step};
 use crate::runtime_env::{Endpoint, STACK, Target};
 use crate::shell::{capture, command, output, run};
 use crate::simulate;
-use crate::tools::{Set, install};
+use crate::tools::{Set, check_python, install};
 use crate::workspace::Workspace;
 
-pub fn test(workspace: &Workspace, mut args: Args) -> Result<()> {
-    let quick = args.flag("--quick");
-    let endpoint = args.option("--endpoint")?;
-    let build = args.choice("--build", &["host", "lambda"])?;
-    let arch = args.choice("--arch", &["x86_64", "arm64"])?;
-    args.finish()?;
-    if let Some(url) = endpoint {
-        let build = match build.as_deref() {
-            Some("lambda") => Build::Lambda(Arch::parse(arch.as_deref())),
+pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
+    if let Some(url) = words.value("--endpoint") {
+        let endpoint = Endpoint::parse(url)?;
+        endpoint.must_answer()?;
+        let build = match words.value("--build") {
+            Some("lambda") => Build::Lambda(Arch::parse(words.value("--arch"))),
             _ => Build::Host,
         };
-        return at_endpoint(workspace, &Endpoint::parse(&url)?, build);
+        return at_endpoint(workspace, &endpoint, build);
+    }
+    let quick = words.flag("--quick");
+    if !quick {
+        // Needed after everything has been compiled: better missed now.
+        check_python(workspace)?;
     }
     code(workspace)?;
     if quick {

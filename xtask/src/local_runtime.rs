@@ -34,6 +34,20 @@ pub fn free_port() -> Result<u16> {
         .port())
 }
 
+/// Fails if something listens on a port of this machine.
+pub fn must_be_free(endpoint: &Endpoint) -> Result<()> {
+    if !endpoint.answers() {
+        return Ok(());
+    }
+    fail(format!(
+        "Port {} is taken by another program (a LocalStack, perhaps, or a runtime of another checkout). Stop it, or \
+         choose another port: cargo xtask up --port {}. To deploy to what runs there: cargo xtask up --endpoint {}",
+        endpoint.port,
+        endpoint.port.saturating_add(1),
+        endpoint.url
+    ))
+}
+
 /// Starts it, and gives its process, which `Life::WithUs` needs held; nothing when the one of this folder is running.
 pub fn start(
     workspace: &Workspace,
@@ -49,16 +63,7 @@ pub fn start(
         ));
         return Ok(None);
     }
-    if TcpStream::connect(("127.0.0.1", endpoint.port)).is_ok() {
-        return fail(format!(
-            "Port {} is taken by another program (a LocalStack, perhaps, or a runtime of another checkout). Stop it, \
-             or choose another port: cargo xtask up --port {}. To deploy to what runs there: cargo xtask up \
-             --endpoint {}",
-            endpoint.port,
-            endpoint.port.saturating_add(1),
-            endpoint.url
-        ));
-    }
+    must_be_free(endpoint)?;
     step(
         &format!("start the local runtime on port {}", endpoint.port),
         || {

@@ -3,14 +3,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::failure::{Explain, Result, fail};
-use crate::progress::step;
+use crate::progress::{note, step};
 use crate::shell::{capture, command, run};
 use crate::tools::{Set, install};
 use crate::workspace::Workspace;
+
+/// So long nobody wonders what a command is doing.
+const A_WHILE: Duration = Duration::from_secs(2);
 
 /// What the functions are built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +108,26 @@ pub fn package(workspace: &Workspace, build: Build, functions: &[String]) -> Res
     Ok(folder)
 }
 
+/// Builds a program of the workspace that commands are handed on to, and gives its binary. It says so where that takes a while.
+pub fn program(workspace: &Workspace, package: &str, options: &[&str]) -> Result<PathBuf> {
+    let (built, waits) = mpsc::channel::<()>();
+    let what = format!("cargo compiles {package}: the first time that takes some minutes");
+    let told = thread::spawn(move || {
+        if waits.recv_timeout(A_WHILE) == Err(RecvTimeoutError::Timeout) {
+            note(&what);
+        }
+    });
+    let mut quietly = vec!["--quiet"];
+    quietly.extend(options);
+    let binaries = cargo_build(workspace, &[package.to_owned()], &quietly);
+    drop(built);
+    let _ = told.join(); // a note that could not be told is no reason to stop
+    match binaries?.into_iter().find(|(name, _)| name == package) {
+        Some((_, binary)) => Ok(binary),
+        None => fail(format!("cargo built no binary named '{package}'.")),
+    }
+}
+
 /// Builds them for this machine, and gives each with its binary.
 pub fn cargo_build(
     workspace: &Workspace,
@@ -122,13 +148,13 @@ pub fn cargo_build(
         .output()
         .explain("cargo could not be started")?;
     if !output.status.success() {
-        return fail("The functions did not compile. The compiler's messages are above.");
+        return fail("It does not compile. The compiler's messages are above.");
     }
     let found = executables(&String::from_utf8_lossy(&output.stdout));
     for function in functions {
         if !found.iter().any(|(name, _)| name == function) {
             return fail(format!(
-                "cargo built no binary named '{function}'. A function's package and binary carry its folder's name."
+                "cargo built no binary named '{function}'. Package and binary of a function carry its folder's name."
             ));
         }
     }

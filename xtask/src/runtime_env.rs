@@ -2,14 +2,26 @@
 //! copied to `.local/env`. Lines are `NAME=VALUE`, so that a shell, cargo-lambda and this tool all read them.
 
 use std::fs;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::args::Args;
-use crate::failure::{Explain, Result, fail};
+use command_line::Words;
+
+use crate::failure::{Explain, Result, fail, wrong};
+use crate::local_runtime::running_pid;
 use crate::workspace::{Workspace, children, write};
 
 /// Name of the stack, unless told otherwise.
 pub const STACK: &str = "aeroalpes";
+
+/// How long a runtime has to take a connection.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
+
+/// The port that the words name.
+pub fn port(words: &Words) -> Option<u16> {
+    words.number("--port")?.try_into().ok()
+}
 
 /// Where a runtime answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +43,13 @@ impl Endpoint {
     /// Emulators speak plain HTTP; real AWS is deployed to by `infra/deploy.sh` alone.
     pub fn parse(url: &str) -> Result<Self> {
         let url = url.trim_end_matches('/');
-        let wrong = || {
-            fail(format!(
+        let no_address = || {
+            wrong(format!(
                 "--endpoint takes an address such as http://127.0.0.1:4566, not '{url}'."
             ))
         };
         let Some(authority) = url.strip_prefix("http://") else {
-            return wrong();
+            return no_address();
         };
         let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
         match port.parse() {
@@ -46,13 +58,53 @@ impl Endpoint {
                 host: host.to_owned(),
                 port,
             }),
-            _ => wrong(),
+            _ => no_address(),
         }
+    }
+
+    /// The one that `--port` or `--endpoint` names.
+    pub fn named(words: &Words) -> Result<Option<Self>> {
+        match (port(words), words.value("--endpoint")) {
+            (Some(port), _) => Ok(Some(Self::local(port))),
+            (None, Some(url)) => Self::parse(url).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The option that names it.
+    pub fn option(&self) -> String {
+        if self.is_here() {
+            format!("--port {}", self.port)
+        } else {
+            format!("--endpoint {}", self.url)
+        }
+    }
+
+    /// True if something takes a connection there.
+    pub fn answers(&self) -> bool {
+        let addresses = (self.host.as_str(), self.port).to_socket_addrs();
+        let mut addresses = addresses.into_iter().flatten();
+        addresses.any(|address| TcpStream::connect_timeout(&address, CONNECTS_WITHIN).is_ok())
+    }
+
+    /// Fails if nothing takes a connection there.
+    pub fn must_answer(&self) -> Result<()> {
+        if self.answers() {
+            return Ok(());
+        }
+        fail(format!(
+            "Nothing answers at {}. Start LocalStack there first.",
+            self.url
+        ))
+    }
+
+    fn is_here(&self) -> bool {
+        self.host == "127.0.0.1" || self.host == "localhost"
     }
 
     /// The name of its folder: the port alone for one on this machine.
     pub fn run_name(&self) -> String {
-        if self.host == "127.0.0.1" || self.host == "localhost" {
+        if self.is_here() {
             self.port.to_string()
         } else {
             format!("{}-{}", self.host, self.port)
@@ -71,27 +123,89 @@ impl Target {
         workspace.local().join("run").join(endpoint.run_name())
     }
 
-    /// The one that `--port` or `--endpoint` names, or else the one brought up last.
-    pub fn select(workspace: &Workspace, args: &mut Args) -> Result<Self> {
-        let endpoint = match (args.port()?, args.option("--endpoint")?) {
-            (Some(port), _) => Some(Endpoint::local(port)),
-            (None, Some(url)) => Some(Endpoint::parse(&url)?),
-            (None, None) => None,
+    /// The one that `--port` or `--endpoint` names, or else the one brought up last. It must answer.
+    pub fn select(workspace: &Workspace, words: &Words) -> Result<Self> {
+        let endpoint = Endpoint::named(words)?;
+        let found = match &endpoint {
+            Some(endpoint) => Self::read(&Self::folder(workspace, endpoint).join("env"))?,
+            None => Self::meant(workspace)?,
         };
-        let file = match &endpoint {
-            Some(endpoint) => Self::folder(workspace, endpoint).join("env"),
-            None => workspace.local().join("env"),
+        let Some(target) = found else {
+            return Self::absent(workspace, endpoint.as_ref());
         };
-        match Self::read(&file)? {
-            Some(target) => Ok(target),
-            None => fail(match endpoint {
-                Some(endpoint) => format!(
-                    "Nothing is deployed at {}. Start with: cargo xtask up",
-                    endpoint.url
-                ),
-                None => "No runtime is up. Start one with: cargo xtask up".to_owned(),
-            }),
+        if target.is_up()? {
+            return Ok(target);
         }
+        let endpoint = target.endpoint()?;
+        let option = endpoint.option();
+        let again = match target.get("AEROALPES_ENDED_BY")? {
+            "docker" => format!("--on localstack {option}"),
+            "endpoint" => format!("--endpoint {}", endpoint.url),
+            _ => option.clone(),
+        };
+        fail(format!(
+            "The runtime at {} does not run any more. Bring it up again, empty: cargo xtask up {again}. Or forget it: \
+             cargo xtask down {option}.{}",
+            endpoint.url,
+            others(workspace)?
+        ))
+    }
+
+    /// The answer where there is none.
+    pub fn absent<T>(workspace: &Workspace, endpoint: Option<&Endpoint>) -> Result<T> {
+        let others = others(workspace)?;
+        fail(match endpoint {
+            Some(endpoint) => format!(
+                "Nothing is deployed at {}. Start with: cargo xtask up {}.{others}",
+                endpoint.url,
+                endpoint.option()
+            ),
+            None if others.is_empty() => "No runtime is up. Start one with: cargo xtask up".into(),
+            None => format!("Which runtime is meant?{others}"),
+        })
+    }
+
+    /// The one that commands mean.
+    pub fn meant(workspace: &Workspace) -> Result<Option<Self>> {
+        Self::read(&workspace.local().join("env"))
+    }
+
+    /// Makes it the one that commands mean.
+    pub fn mean(&self, workspace: &Workspace) -> Result<()> {
+        write(&workspace.local().join("env"), render(&self.variables))
+    }
+
+    /// Those that are up, the one that was brought up last at the end.
+    pub fn up(workspace: &Workspace) -> Result<Vec<Self>> {
+        let mut found = vec![];
+        for folder in Self::all(workspace)? {
+            let file = folder.join("env");
+            // One that cannot be read, written by another version perhaps, is none that can be named.
+            if let Ok(Some(target)) = Self::read(&file)
+                && target.is_up().unwrap_or(false)
+            {
+                let written = fs::metadata(&file).and_then(|file| file.modified());
+                found.push((
+                    written.explain("Cannot tell when a file was written")?,
+                    target,
+                ));
+            }
+        }
+        found.sort_by_key(|(written, _)| *written);
+        Ok(found.into_iter().map(|(_, target)| target).collect())
+    }
+
+    /// True if it runs. Another program may have its port by now, so the local runtime is known by its process.
+    pub fn is_up(&self) -> Result<bool> {
+        match self.get("AEROALPES_ENDED_BY")? {
+            "process" => Ok(running_pid(&self.folder)?.is_some()),
+            _ => Ok(self.endpoint()?.answers()),
+        }
+    }
+
+    /// Where it answers.
+    pub fn endpoint(&self) -> Result<Endpoint> {
+        Endpoint::parse(self.get("AWS_ENDPOINT_URL")?)
     }
 
     pub fn read(file: &Path) -> Result<Option<Self>> {
@@ -114,9 +228,8 @@ impl Target {
 
     /// Writes its env file, and makes it the one that commands mean.
     pub fn save(&self, workspace: &Workspace) -> Result<()> {
-        let text = render(&self.variables);
-        write(&self.folder.join("env"), &text)?;
-        write(&workspace.local().join("env"), &text)
+        write(&self.folder.join("env"), render(&self.variables))?;
+        self.mean(workspace)
     }
 
     /// Forgets it.
@@ -140,6 +253,20 @@ impl Target {
             )),
         }
     }
+}
+
+/// Which are up, as the end of a message; empty if none is.
+fn others(workspace: &Workspace) -> Result<String> {
+    let mut up = vec![];
+    for target in Target::up(workspace)? {
+        let endpoint = target.endpoint()?;
+        up.push(format!("{} ({})", endpoint.url, endpoint.option()));
+    }
+    Ok(if up.is_empty() {
+        String::new()
+    } else {
+        format!(" Up: {}.", up.join(", "))
+    })
 }
 
 fn parse(text: &str) -> Vec<(String, String)> {

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::process::{Command, Output, Stdio};
 
-use crate::failure::{Explain, Result, fail};
+use crate::failure::{Explain, Failure, Result, fail};
 
 /// A command with its arguments.
 pub fn command<P: AsRef<std::ffi::OsStr>>(program: P, arguments: &[&str]) -> Command {
@@ -49,6 +49,22 @@ pub fn run(command: &mut Command) -> Result<()> {
             "{} failed ({status}). Its own messages are above.",
             name(command)
         ))
+    }
+}
+
+/// Runs it with this terminal. It tells its own errors, so this program ends as it does, and says no more.
+pub fn stand_in(command: &mut Command) -> Result<()> {
+    let status = match command.status() {
+        Ok(status) => status,
+        Err(error) => {
+            let text = missing(command, &error);
+            return Err(error).explain(text);
+        }
+    };
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(code) => Err(Failure::Told(u8::try_from(code).unwrap_or(1))),
+        None => fail(format!("{} was ended ({status}).", name(command))),
     }
 }
 

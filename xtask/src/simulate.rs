@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
-use crate::args::Args;
+use command_line::Words;
+
 use crate::failure::{Result, fail};
-use crate::package::cargo;
-use crate::shell::{capture, command, run};
+use crate::package::program;
+use crate::shell::{capture, command, run, stand_in};
 use crate::workspace::Workspace;
 
 /// A profile of its own: fast, and quick to build.
@@ -18,35 +19,33 @@ const SEEDS: &str = "10000";
 /// So many seeds are played by two builds: each scenario a few times.
 const COMPARED: &str = "100";
 
-/// `simulate …`, built with a profile.
-fn built(workspace: &Workspace, profile: &str) -> Command {
-    let words = [
-        "run",
-        "--quiet",
-        "--profile",
-        profile,
-        "--package",
-        "simulate",
-        "--",
-    ];
-    let mut simulate = command(cargo(), &words);
+/// `simulate WORDS`, built with a profile.
+fn built(workspace: &Workspace, profile: &str, words: &[&str]) -> Result<Command> {
+    let program = program(workspace, "simulate", &["--profile", profile])?;
+    let mut simulate = command(program, words);
     simulate.current_dir(&workspace.root);
-    simulate
+    Ok(simulate)
 }
 
 /// Runs `simulate …`.
-pub fn simulate(workspace: &Workspace, args: Args) -> Result<()> {
-    run(built(workspace, OPTIMISED).args(args.remaining()))
+pub fn simulate(workspace: &Workspace, words: &Words) -> Result<()> {
+    let program = program(workspace, "simulate", &["--profile", OPTIMISED])?;
+    let mut simulate = command(program, &[]);
+    stand_in(
+        simulate
+            .args(words.handed_on())
+            .current_dir(&workspace.root),
+    )
 }
 
 /// Searches as long as a gate may.
 pub fn search(workspace: &Workspace) -> Result<()> {
-    run(built(workspace, OPTIMISED).args(["--seeds", SEEDS]))
+    run(&mut built(workspace, OPTIMISED, &["--seeds", SEEDS])?)
 }
 
 /// A seed is one trace, whoever built what plays it.
 pub fn compare(workspace: &Workspace) -> Result<()> {
-    let digests = |profile| capture(built(workspace, profile).args(["--digests", COMPARED]));
+    let digests = |profile| capture(&mut built(workspace, profile, &["--digests", COMPARED])?);
     let (usual, optimised) = (digests(USUAL)?, digests(OPTIMISED)?);
     let mut pairs = usual.lines().zip(optimised.lines());
     match pairs.find(|(one, other)| one != other) {

@@ -1,6 +1,7 @@
 //! The project's own virtual environment, `.local/venv`: nothing is installed on the machine itself.
 
 use std::fs;
+use std::path::PathBuf;
 
 use crate::failure::{Result, fail};
 use crate::progress::{note, step};
@@ -30,7 +31,7 @@ impl Set {
     fn what(self) -> &'static str {
         match self {
             Self::Runtime => "the local runtime and the AWS CLI",
-            Self::Lambda => "cargo-lambda and zig (600 MB)",
+            Self::Lambda => "cargo-lambda and zig (450 MB)",
             Self::Gate => "the checkers",
         }
     }
@@ -38,11 +39,7 @@ impl Set {
 
 /// Installs a set, unless what is installed is what is pinned: the stamp is a copy of the requirements.
 pub fn install(workspace: &Workspace, set: Set) -> Result<()> {
-    if cfg!(windows) {
-        return fail(
-            "This needs bash and runs functions as processes: on Windows, work inside WSL.",
-        );
-    }
+    check_python(workspace)?;
     let requirements = workspace.path("infra/local").join(set.file());
     let stamp = workspace.local().join("venv").join(set.file());
     let Ok(pins) = fs::read_to_string(&requirements) else {
@@ -69,30 +66,51 @@ pub fn install(workspace: &Workspace, set: Set) -> Result<()> {
     })
 }
 
-fn environment(workspace: &Workspace) -> Result<()> {
-    let marker = workspace.local().join("venv/made-for");
-    let here = workspace.local().display().to_string();
-    if workspace.tool("python").is_file()
-        && fs::read_to_string(&marker).is_ok_and(|made| made == here)
-    {
+/// True if there is a virtual environment, made for this folder.
+fn is_made(workspace: &Workspace) -> bool {
+    let made_for = fs::read_to_string(marker(workspace));
+    workspace.tool("python").is_file()
+        && made_for.is_ok_and(|made| made == workspace.local().display().to_string())
+}
+
+fn marker(workspace: &Workspace) -> PathBuf {
+    workspace.local().join("venv/made-for")
+}
+
+/// Fails where nothing can be installed, for want of a Python.
+pub fn check_python(workspace: &Workspace) -> Result<()> {
+    if cfg!(windows) {
+        return fail(
+            "This needs bash and runs functions as processes: on Windows, work inside WSL.",
+        );
+    }
+    if is_made(workspace) {
         return Ok(());
     }
+    python().map(drop)
+}
+
+/// The machine's Python.
+fn python() -> Result<String> {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
     let check = "import sys; sys.exit(sys.version_info < (3, 10))";
     match output(&mut command(&python, &["-c", check])) {
-        Ok(checked) if checked.status.success() => {}
-        Ok(_) => {
-            return fail(format!(
-                "{python} is older than 3.10. Install a newer Python, or name one: PYTHON=/path/to/python3."
-            ));
-        }
-        Err(_) => {
-            return fail(format!(
-                "The local runtime is written in Python, and '{python}' was not found. Install Python 3.10 or later \
-                 (with its venv module), or name one: PYTHON=/path/to/python3."
-            ));
-        }
+        Ok(checked) if checked.status.success() => Ok(python),
+        Ok(_) => fail(format!(
+            "{python} is older than 3.10. Install a newer Python, or name one: PYTHON=/path/to/python3."
+        )),
+        Err(_) => fail(format!(
+            "The local runtime is written in Python, and '{python}' was not found. Install Python 3.10 or later \
+             (with its venv module), or name one: PYTHON=/path/to/python3."
+        )),
     }
+}
+
+fn environment(workspace: &Workspace) -> Result<()> {
+    if is_made(workspace) {
+        return Ok(());
+    }
+    let python = python()?;
     let folder = workspace.local().join("venv");
     let made = capture(command(&python, &["-m", "venv", "--clear"]).arg(&folder));
     if let Err(error) = made {
@@ -101,7 +119,7 @@ fn environment(workspace: &Workspace) -> Result<()> {
              apt-get install python3-venv. What Python said: {error}"
         ));
     }
-    write(&marker, here)?;
+    write(&marker(workspace), workspace.local().display().to_string())?;
     if !cfg!(target_os = "linux") {
         note(
             "Not Linux: the local runtime works where functions can run as plain processes (macOS does, untested).",

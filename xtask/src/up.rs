@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use crate::args::Args;
+use command_line::Words;
+
 use crate::deploy::Deployment;
-use crate::failure::{Result, fail};
+use crate::failure::{Result, fail, wrong};
 use crate::local_runtime::{self, Life};
 use crate::package::{Arch, Build, package};
 use crate::progress::{note, step};
-use crate::runtime_env::{Endpoint, STACK, Target};
-use crate::shell::{command, run};
+use crate::runtime_env::{Endpoint, STACK, Target, port};
+use crate::shell::{capture, command, run};
+use crate::tools::check_python;
 use crate::workspace::Workspace;
 
 const DEFAULT_PORT: u16 = 4566;
@@ -25,39 +27,33 @@ enum Kind {
 }
 
 /// Brings a runtime up, and makes it the one that commands mean.
-pub fn up(workspace: &Workspace, mut args: Args) -> Result<Target> {
-    let on = args.choice("--on", &["local", "localstack"])?;
-    let port = args.port()?;
-    let given = args.option("--endpoint")?;
-    let build = args.choice("--build", &["host", "lambda"])?;
-    let arch = args.choice("--arch", &["x86_64", "arm64"])?;
-    args.finish()?;
-
-    let (kind, endpoint) = match (given, port, on.as_deref()) {
-        (Some(_), Some(_), _) => {
-            return fail("--endpoint has its port in it already: leave --port out.");
-        }
-        (Some(url), None, _) => (Kind::Endpoint, Endpoint::parse(&url)?),
-        (None, port, Some("localstack")) => {
-            (Kind::Docker, Endpoint::local(port.unwrap_or(DEFAULT_PORT)))
-        }
-        (None, port, _) => (Kind::Local, Endpoint::local(port.unwrap_or(DEFAULT_PORT))),
+pub fn up(workspace: &Workspace, words: &Words) -> Result<Target> {
+    let here = || Endpoint::local(port(words).unwrap_or(DEFAULT_PORT));
+    let (kind, endpoint) = match (words.value("--endpoint"), words.value("--on")) {
+        (Some(url), _) => (Kind::Endpoint, Endpoint::parse(url)?),
+        (None, Some("localstack")) => (Kind::Docker, here()),
+        (None, _) => (Kind::Local, here()),
     };
-    let build = match (build.as_deref(), &kind) {
+    let arch = words.value("--arch");
+    let build = match (words.value("--build"), &kind) {
         (Some("lambda"), Kind::Local) => {
-            return fail("The local runtime runs functions built for this machine only.");
+            return wrong("The local runtime runs functions built for this machine only.");
         }
         (Some("host"), Kind::Docker) => {
-            return fail(
+            return wrong(
                 "LocalStack's container runs Amazon Linux: it takes functions built with --build lambda.",
             );
         }
+        (Some("host"), _) | (None, Kind::Local) if arch.is_some() => {
+            return wrong("--arch is of a build for Amazon Linux: this one is for this machine.");
+        }
         (Some("host"), _) | (None, Kind::Local) => Build::Host,
-        _ => Build::Lambda(Arch::parse(arch.as_deref())),
+        _ => Build::Lambda(Arch::parse(arch)),
     };
 
-    let zips = package(workspace, build, &workspace.functions()?)?;
     let folder = Target::folder(workspace, &endpoint);
+    check(workspace, &kind, &endpoint, &folder)?;
+    let zips = package(workspace, build, &workspace.functions()?)?;
     let (environment, ended_by, unless_same) = match kind {
         Kind::Local => {
             local_runtime::start(workspace, &endpoint, &folder, Life::Background)?;
@@ -78,9 +74,48 @@ pub fn up(workspace: &Workspace, mut args: Args) -> Result<Target> {
         build,
         zips: &zips,
     };
+    let before = Target::meant(workspace)?;
     let target = deployment.deploy(workspace, unless_same)?;
     target.save(workspace)?;
+    if let Some(before) = before
+        && before.folder != target.folder
+    {
+        note(&format!("commands mean {} now", endpoint.url));
+        if before.is_up()? {
+            let before = before.endpoint()?;
+            note(&format!("for {} give them {}", before.url, before.option()));
+        }
+    }
     Ok(target)
+}
+
+/// What can be known before anything is built or installed.
+fn check(workspace: &Workspace, kind: &Kind, endpoint: &Endpoint, folder: &Path) -> Result<()> {
+    check_python(workspace)?;
+    match kind {
+        Kind::Local if local_runtime::running_pid(folder)?.is_some() => Ok(()),
+        Kind::Local => local_runtime::must_be_free(endpoint),
+        Kind::Docker => {
+            // Its daemon answers this, and the client alone does not.
+            if let Err(error) = capture(&mut command("docker", &["info"])) {
+                return fail(format!(
+                    "LocalStack needs Docker, and none answers here. Start it, or use the local runtime, which needs \
+                     none: cargo xtask up. What was tried: {error}"
+                ));
+            }
+            let compose = &mut command("docker", &["compose", "ps", "--quiet"]);
+            match capture(compose.current_dir(&workspace.root)) {
+                Err(error) => fail(format!(
+                    "LocalStack is started by docker compose, which does not work here: {error}"
+                )),
+                Ok(containers) if containers.trim().is_empty() => {
+                    local_runtime::must_be_free(endpoint)
+                }
+                Ok(_) => Ok(()),
+            }
+        }
+        Kind::Endpoint => endpoint.must_answer(),
+    }
 }
 
 /// Starts the container, without its own deployment: the same steps follow here as anywhere else.
@@ -101,19 +136,42 @@ fn docker_up(workspace: &Workspace, endpoint: &Endpoint) -> Result<()> {
 }
 
 /// Ends the runtime that the options name, or the current one, or with `--all` every one.
-pub fn down(workspace: &Workspace, mut args: Args) -> Result<()> {
-    let folders = if args.flag("--all") {
-        args.finish()?;
+pub fn down(workspace: &Workspace, words: &Words) -> Result<()> {
+    let meant = Target::meant(workspace)?;
+    let folders = if words.flag("--all") {
         Target::all(workspace)?
     } else {
-        let target = Target::select(workspace, &mut args)?;
-        args.finish()?;
-        vec![target.folder]
+        let endpoint = Endpoint::named(words)?;
+        let folder = match &endpoint {
+            // One that was started and never deployed to has a folder, too.
+            Some(endpoint) => Some(Target::folder(workspace, endpoint)),
+            None => meant.as_ref().map(|target| target.folder.clone()),
+        };
+        match folder {
+            Some(folder) if endpoint.is_none() || folder.is_dir() => vec![folder],
+            _ => return Target::absent(workspace, endpoint.as_ref()),
+        }
     };
     if folders.is_empty() {
         note("no runtime is up");
     }
-    folders.iter().try_for_each(|folder| end(workspace, folder))
+    for folder in &folders {
+        end(workspace, folder)?;
+    }
+    if meant.is_some() && Target::meant(workspace)?.is_none() {
+        mean_another(workspace)?;
+    }
+    Ok(())
+}
+
+/// When the runtime that commands mean has been ended, they mean the one that was brought up before it.
+fn mean_another(workspace: &Workspace) -> Result<()> {
+    let Some(other) = Target::up(workspace)?.pop() else {
+        return Ok(());
+    };
+    other.mean(workspace)?;
+    note(&format!("commands mean {} now", other.endpoint()?.url));
+    Ok(())
 }
 
 fn end(workspace: &Workspace, folder: &Path) -> Result<()> {

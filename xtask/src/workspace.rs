@@ -11,15 +11,11 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Cargo says where the manifest of a package it runs is; the one compiled in serves when it is run without cargo.
+    /// The checkout that cargo runs this in, or was compiled in.
     pub fn find() -> Result<Self> {
-        let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
-            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        match manifest.parent() {
-            Some(root) if root.join("infra/template.yaml").is_file() => {
-                Ok(Self { root: root.into() })
-            }
-            _ => fail(
+        match command_line::root() {
+            Some(root) => Ok(Self { root }),
+            None => fail(
                 "This tool did not find its workspace. Run it as cargo xtask, inside the checkout.",
             ),
         }
@@ -49,18 +45,6 @@ impl Workspace {
             .collect();
         names.sort();
         Ok(names)
-    }
-
-    /// One function's name, checked.
-    pub fn function(&self, name: &str) -> Result<String> {
-        let names = self.functions()?;
-        if names.iter().any(|known| known == name) {
-            return Ok(name.to_owned());
-        }
-        fail(format!(
-            "There is no function '{name}'. There are: {}.",
-            names.join(", ")
-        ))
     }
 }
 

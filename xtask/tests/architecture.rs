@@ -27,6 +27,16 @@ const CONTEXTS: [&str; 3] = ["vuelos", "pagos", "gds"];
 /// The only crates of `shared/` that may know AWS, Lambda or tokio.
 const AT_THE_EDGE: [&str; 3] = ["aws", "lambda-kit", "http-testing"];
 
+/// The package that has the table of commands. Only programs that commands run depend on it.
+const COMMANDS: &str = "command-line";
+
+/// The programs that commands run, with what they print.
+const PROGRAMS: [&str; 3] = [
+    "xtask/src/main.rs",
+    "xtask/ops/src/main.rs",
+    "simulate/src/main.rs",
+];
+
 /// What only those know.
 const EDGE_DEPENDENCIES: [&str; 4] = ["aws*", "lambda_*", "lambda-kit", "tokio*"];
 
@@ -196,13 +206,22 @@ fn wrong_dependencies(packages: &[Package]) -> Vec<String> {
                 }
             }
         }
+        if package.name == COMMANDS {
+            for name in package.all_dependencies() {
+                fault(name, "help is compiled in a second");
+            }
+        }
         if package.name == "xtask" {
-            for name in package.dependencies.iter().filter(|name| {
-                of_workspace.contains_key(name.as_str())
-                    || EDGE_DEPENDENCIES
-                        .iter()
-                        .any(|pattern| matches(pattern, name))
-            }) {
+            let dependencies = package.dependencies.iter();
+            for name in dependencies
+                .filter(|name| *name != COMMANDS)
+                .filter(|name| {
+                    of_workspace.contains_key(name.as_str())
+                        || EDGE_DEPENDENCIES
+                            .iter()
+                            .any(|pattern| matches(pattern, name))
+                })
+            {
                 fault(name, "xtask hands on to ops, and stays quick to compile");
             }
         }
@@ -327,20 +346,17 @@ fn commands(text: &str) -> BTreeSet<String> {
     named.filter(is_name).collect()
 }
 
-/// The commands of the help text; a line may name several, `tail | parked`.
-fn commands_of_help(help: &str) -> BTreeSet<String> {
-    let mut found = commands(help);
-    for line in help.lines() {
-        let Some((_, line)) = line.split_once("cargo xtask ") else {
-            continue;
-        };
-        let alternatives = line.split("  ").next().unwrap_or_default().split('|');
-        found.extend(
-            alternatives.filter_map(|part| part.split_whitespace().next().map(str::to_owned)),
-        );
-    }
-    found.insert("help".to_owned());
-    found
+fn known_commands() -> BTreeSet<String> {
+    let names = command_line::COMMANDS.iter();
+    names.map(|command| command.name.to_owned()).collect()
+}
+
+/// Programs whose `println!` panics when nobody reads it, as std's does.
+fn loud(programs: &BTreeMap<String, String>) -> Vec<String> {
+    let quiet = "#[macro_use]\nextern crate command_line;\n";
+    let loud = programs.iter().filter(|(_, main)| !main.contains(quiet));
+    loud.map(|(path, _)| format!("{path} prints by std's macros"))
+        .collect()
 }
 
 /// Paths in backticks that begin with a folder of the project: `shared/events/src/lib.rs`. Those with a variable part, as
@@ -444,7 +460,7 @@ fn the_tests_that_the_documents_name_exist() {
 
 #[test]
 fn the_commands_that_the_documents_name_exist() {
-    let known = commands_of_help(&fs::read_to_string(root().join("xtask/src/main.rs")).unwrap());
+    let known = known_commands();
     let mut violations = vec![];
     for (path, text) in files("", ".md") {
         let unknown = commands(&text)
@@ -455,7 +471,20 @@ fn the_commands_that_the_documents_name_exist() {
     none(&violations);
 }
 
+#[test]
+fn what_commands_print_may_stay_unread() {
+    let main = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let programs = PROGRAMS.map(|path| (path.to_owned(), main(path)));
+    none(&loud(&programs.into()));
+}
+
 // That the rules can be broken.
+
+#[test]
+fn a_program_that_prints_by_the_macros_of_std_is_found() {
+    let program = BTreeMap::from([("a/src/main.rs".to_owned(), "fn main() {}".to_owned())]);
+    assert_eq!(loud(&program), ["a/src/main.rs prints by std's macros"]);
+}
 
 fn planted(folder: &str, dependencies: &[&str]) -> Package {
     Package {
@@ -478,7 +507,8 @@ fn a_dependency_that_points_the_wrong_way_is_found() {
             planted("shared/lambda-kit", &["aws", "lambda_runtime"]),
             planted("functions/timers", &["events", "lambda-kit", "tokio"]),
             planted("functions/projector", &["lambda-kit", "aws_lambda_events"]),
-            planted("xtask", &["serde_json"]),
+            planted("xtask/command-line", &[]),
+            planted("xtask", &["command-line", "serde_json"]),
             planted("xtask/ops", &["lambda-kit", "tokio"]),
         ]
     };
@@ -499,6 +529,8 @@ fn a_dependency_that_points_the_wrong_way_is_found() {
         ("functions/timers", "aws-sdk-dynamodb"),
         ("functions/timers", "ops"),
         ("xtask", "events"),
+        ("xtask/command-line", "serde_json"),
+        ("shared/events", "command-line"),
         ("xtask", "aws-config"),
     ] {
         let mut packages = good();
@@ -607,15 +639,9 @@ fn what_a_document_names_and_is_not_there_is_found() {
 
 #[test]
 fn a_command_that_is_not_there_is_found() {
-    let help = "  cargo xtask up       start\n  cargo xtask tail | parked | redrive      operating it; each has --help\n  \
-                cargo xtask deploy FUNCTION   x\n";
-    let known = commands_of_help(help);
-    assert_eq!(
-        known.iter().map(String::as_str).collect::<Vec<_>>(),
-        ["deploy", "help", "parked", "redrive", "tail", "up"]
-    );
+    let known = known_commands();
     let named =
-        commands("Run `cargo xtask up --port 1`, then cargo xtask rebuild, or cargo xtask tail.");
+        commands("Run `cargo xtask up --port 1`, then cargo xtask rebiuld, or cargo xtask tail.");
     let unknown: Vec<_> = named.difference(&known).collect();
-    assert_eq!(unknown, ["rebuild"]);
+    assert_eq!(unknown, ["rebiuld"]);
 }

@@ -1,6 +1,10 @@
 //! The template names things that are elsewhere, and is named by others: they must agree.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -69,6 +73,80 @@ fn the_outputs_that_the_tool_reads_are_the_templates() {
             outputs.contains(&format!("\n  {name}:\n"))
                 || outputs.starts_with(&format!("  {name}:\n")),
             "the template has no output {name}"
+        );
+    }
+}
+
+/// What LocalStack calls the services that a namespace of CloudFormation needs.
+const SERVICES: [(&str, &[&str]); 11] = [
+    ("CloudWatch", &["cloudwatch"]),
+    ("DynamoDB", &["dynamodb", "dynamodbstreams"]),
+    ("Events", &["events"]),
+    ("IAM", &["iam"]),
+    ("Kinesis", &["kinesis"]),
+    ("Lambda", &["lambda"]),
+    ("Logs", &["logs"]),
+    ("S3", &["s3"]),
+    ("SNS", &["sns"]),
+    ("Serverless", &["apigateway", "lambda", "iam", "events"]),
+    ("StepFunctions", &["stepfunctions"]),
+];
+
+/// What of LocalStack is spoken to: by the template's resources, by the clients of functions and tests, and by the scripts.
+fn needed_services() -> BTreeSet<String> {
+    let template = file("infra/template.yaml");
+    let resources = between(&template, "Type: AWS::", ':').flat_map(|kind| {
+        let known = SERVICES.iter().find(|(name, _)| *name == kind);
+        let (_, services) = known.unwrap_or_else(|| panic!("which service is AWS::{kind}?"));
+        *services
+    });
+    let manifest = file("Cargo.toml");
+    let clients = between(&manifest, "\naws-sdk-", ' ').map(|client| match client {
+        "sfn" => "stepfunctions",
+        client => client,
+    });
+    let scripts = [
+        file("infra/deploy.sh"),
+        file("infra/localstack/deploy-on-ready.sh"),
+    ]
+    .concat();
+    let calls = ["aws_do ", "aws_try ", "\"$cli\" "];
+    let calls = calls.iter().flat_map(|call| between(&scripts, call, ' '));
+    let calls = calls
+        .map(|service| service.trim_end_matches("api"))
+        .filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()) && *word != "configure");
+    let needed = resources.copied().chain(clients).chain(calls);
+    needed.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_container_has_every_service_that_is_used() {
+    let compose = file("docker-compose.yml");
+    let line = between(&compose, "SERVICES: ", '\n').next().unwrap();
+    let has: BTreeSet<_> = line.split(',').map(str::to_owned).collect();
+    let needed = needed_services();
+    for service in ["kinesis", "sqs", "stepfunctions", "sts", "cloudformation"] {
+        assert!(needed.contains(service), "{service} is used, and not found");
+    }
+    let missing: Vec<_> = needed.difference(&has).collect();
+    assert!(missing.is_empty(), "SERVICES lacks {missing:?}");
+}
+
+/// Docker makes a folder that a short mount names and that is missing, and makes it root's.
+#[test]
+fn the_container_mounts_only_what_is_there() {
+    let compose = file("docker-compose.yml");
+    let volumes = compose.split("    volumes:").nth(1).unwrap();
+    let volumes = volumes.split("    healthcheck:").next().unwrap();
+    let mounts = volumes.lines().filter(|line| line.starts_with("      - "));
+    assert!(mounts.clone().count() > 1);
+    for mount in mounts {
+        assert!(mount.starts_with("      - type: bind"), "{mount}");
+    }
+    for mount in volumes.split("      - type: bind").skip(1) {
+        assert!(
+            mount.contains("        bind: {create_host_path: false}\n"),
+            "{mount}"
         );
     }
 }

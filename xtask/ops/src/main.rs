@@ -1,6 +1,10 @@
 //! The operator's commands: what looks at the system's own data, or changes it. Run by `cargo xtask`, which sets the
 //! environment of the runtime it is meant for; works with AWS's own variables just as well.
 
+/// Its `println!` and `eprintln!` take the place of std's, which panic when nobody reads them.
+#[macro_use]
+extern crate command_line;
+
 mod parked;
 mod rebuild;
 mod retention;
@@ -11,44 +15,29 @@ mod verify;
 
 use std::{error::Error, process::ExitCode};
 
+use command_line::{Runner, Words, read, wrong};
 use lambda_kit::Environment;
 use saga_engine::Estado;
 
 /// What a command comes to: false if it found something wrong.
 type Outcome = Result<bool, Box<dyn Error>>;
 
-const HELP: &str = "\
-usage: ops COMMAND
-
-  tail [--from-start] [--once] [--limit N] [--subject ID] [--json]
-              the event log as it grows; --once ends at its tip
-  saga ID     a saga as it went, with the money and the seats it moved; ID: of the saga (id_correlacion), or of its
-              reservation
-  sagas [ESTADO]
-              the sagas of a state, newest first; without one, those that need a person
-  parked [--discarded]
-              what could not be handled, and why
-  redrive [OWNER PLACE]
-              tries what is parked again: all of it, or one thing
-  discard OWNER PLACE NOTE
-              notes that one thing will never be handled, and why; it stays on record
-  verify      proves that streams, log and archive agree
-  rebuild VIEW [--resume|--abandon]
-              builds a view anew from archive and log, while it serves, and goes on with what was begun; --resume begins
-              nothing, --abandon gives it up
-  retention [--hours N]
-              how long the log keeps events, and how far the archive has them; N extends it (24 to 8760)
-";
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let mut words: Vec<String> = std::env::args().skip(1).collect();
-    if words.is_empty() || words.iter().any(|word| word == "--help" || word == "help") {
-        print!("{HELP}");
-        return ExitCode::SUCCESS;
+    let words = std::env::args_os().skip(1);
+    let words = match read(words.map(|word| word.to_string_lossy().into_owned())) {
+        Ok(words) => words,
+        Err(code) => return code,
+    };
+    if words.command.runner != Runner::Ops || words.names_a_runtime() {
+        return wrong("ops is run by cargo xtask, which names the runtime. See: cargo xtask help");
     }
-    let command = words.remove(0);
-    match run(&command, &words).await {
+    if words.command.name == "rebuild"
+        && let Err(why) = is_view(words.required("VIEW"))
+    {
+        return wrong(&why);
+    }
+    match run(&words).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -58,27 +47,60 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: &str, words: &[String]) -> Outcome {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let environment = Environment::load().await;
-    match (command, words.as_slice()) {
-        ("tail", options) => tail::run(&environment, options).await,
-        ("saga", [id]) => saga::show(&environment, id).await,
-        ("sagas", []) => saga::list(&environment, Estado::RequiereIntervencion.name()).await,
-        ("sagas", [estado]) => saga::list(&environment, estado).await,
-        ("parked", []) => parked::list(&environment, false).await,
-        ("parked", ["--discarded"]) => parked::list(&environment, true).await,
-        ("discard", [owner, place, note]) => {
-            parked::discard(&environment, owner, place, note).await
+async fn run(words: &Words) -> Outcome {
+    let environment = &Environment::load().await;
+    match words.command.name {
+        "tail" => tail::run(environment, words).await,
+        "saga" => saga::show(environment, words.required("ID")).await,
+        "sagas" => {
+            let usual = Estado::RequiereIntervencion.name();
+            saga::list(environment, words.argument("ESTADO").unwrap_or(usual)).await
         }
-        ("redrive", []) => parked::redrive(&environment, None).await,
-        ("redrive", [owner, place]) => parked::redrive(&environment, Some((owner, place))).await,
-        ("verify", []) => verify::run(&environment).await,
-        ("rebuild", [view]) => rebuild::run(&environment, view, "reconstruir").await,
-        ("rebuild", [view, "--resume"]) => rebuild::run(&environment, view, "seguir").await,
-        ("rebuild", [view, "--abandon"]) => rebuild::run(&environment, view, "abandonar").await,
-        ("retention", []) => retention::show(&environment).await,
-        ("retention", ["--hours", hours]) => retention::extend(&environment, hours).await,
-        _ => Err(format!("`{command} {}` is not a command\n\n{HELP}", words.join(" ")).into()),
+        "parked" => parked::list(environment, words.flag("--discarded")).await,
+        "redrive" => {
+            let one = words.argument("OWNER").zip(words.argument("PLACE"));
+            parked::redrive(environment, one).await
+        }
+        "discard" => {
+            let [owner, place, note] = ["OWNER", "PLACE", "NOTE"].map(|name| words.required(name));
+            parked::discard(environment, owner, place, note).await
+        }
+        "verify" => verify::run(environment).await,
+        "rebuild" => {
+            let action = match (words.flag("--resume"), words.flag("--abandon")) {
+                (true, _) => "seguir",
+                (false, true) => "abandonar",
+                (false, false) => "reconstruir",
+            };
+            rebuild::run(environment, words.required("VIEW"), action).await
+        }
+        "retention" => match words.number("--hours") {
+            None => retention::show(environment).await,
+            Some(hours) => retention::extend(environment, hours).await,
+        },
+        other => Err(format!("ops does not run the command {other}").into()),
+    }
+}
+
+/// What is wrong with the name of a view that this build does not have.
+fn is_view(name: &str) -> Result<(), String> {
+    let views = projections::registry();
+    let names: Vec<_> = views.iter().map(|view| view.name()).collect();
+    if names.contains(&name) {
+        return Ok(());
+    }
+    let names = names.join(", ");
+    Err(format!("VIEW is one of {names}, not '{name}'."))
+}
+
+/// The runtime that is asked, for answers about what is not there.
+fn asked() -> String {
+    let variable = |name| std::env::var(name).ok();
+    match variable("AWS_ENDPOINT_URL") {
+        Some(url) => url,
+        None => match variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")) {
+            Some(region) => format!("AWS in {region}"),
+            None => "AWS".to_owned(),
+        },
     }
 }

@@ -9,7 +9,7 @@ use lambda_kit::{Environment, RemoteConsumer};
 use ports::Functions;
 use projections::Projector;
 
-use crate::Outcome;
+use crate::{Outcome, asked};
 
 fn parking(environment: &Environment) -> Parking {
     Parking::new(
@@ -20,7 +20,10 @@ fn parking(environment: &Environment) -> Parking {
 }
 
 fn not_parked(owner: &str, place: &str) -> String {
-    format!("nothing is parked as {owner} {place}; `cargo xtask parked` lists what is")
+    format!(
+        "nothing is parked at {} as {owner} {place}; `cargo xtask parked` lists what is",
+        asked()
+    )
 }
 
 pub(crate) async fn list(environment: &Environment, discarded: bool) -> Outcome {
@@ -37,7 +40,7 @@ pub(crate) async fn list(environment: &Environment, discarded: bool) -> Outcome 
         }
     }
     match waiting.len() {
-        0 => println!("Nothing is parked."),
+        0 => println!("Nothing is parked at {}.", asked()),
         count => println!("{count} parked. `cargo xtask redrive` tries them again."),
     }
     if !gone.is_empty() && !discarded {
@@ -84,7 +87,10 @@ pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)
             }
         }
     }
-    println!("{} handled, {still} still parked.", parked.len() - still);
+    match parked.len() {
+        0 => println!("Nothing is parked at {}.", asked()),
+        count => println!("{} handled, {still} still parked.", count - still),
+    }
     Ok(still == 0)
 }
 

@@ -8,7 +8,7 @@ use projections::REBUILDER;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::Outcome;
+use crate::{Outcome, asked};
 
 /// How long one call works: less than a call waits for its answer.
 const STRETCH: u64 = 8;
@@ -86,7 +86,7 @@ pub(crate) async fn run(environment: &Environment, view: &str, action: &str) -> 
                 tasks.sleep(PAUSE).await;
                 continue;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(format!("{error} (asked at {})", asked()).into()),
         };
         let done: Done = serde_json::from_slice(&answer)?;
         unanswered = 0;

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_kit::Environment;
 use ports::{LogError, LogReader, Position};
 
-use crate::Outcome;
+use crate::{Outcome, asked};
 
 /// The longest that Kinesis keeps records.
 const MAX_HOURS: i32 = 8_760;
@@ -37,7 +37,7 @@ pub(crate) async fn show(environment: &Environment) -> Outcome {
     let now = environment.world().clock.now();
     let kept = SignedDuration::from_hours(i64::from(hours));
     let shards = shards(&*log, &coverage, now.checked_sub(kept)?).await?;
-    println!("\n{}", holds(&coverage));
+    println!("\n{}", holds(&coverage, &asked()));
     for shard in &shards {
         println!("  {}", standing(shard, now));
     }
@@ -87,9 +87,9 @@ async fn first(
     Ok(None)
 }
 
-fn holds(coverage: &Coverage) -> String {
+fn holds(coverage: &Coverage, asked: &str) -> String {
     match coverage.days {
-        None => "The archive is empty.".into(),
+        None => format!("The archive at {asked} is empty."),
         Some((first, last)) => format!(
             "The archive holds {} objects, of the days {first} to {last}.",
             coverage.objects
@@ -157,14 +157,8 @@ fn span(length: SignedDuration) -> String {
     }
 }
 
-pub(crate) async fn extend(environment: &Environment, hours: &str) -> Outcome {
-    let Some(hours) = hours
-        .parse()
-        .ok()
-        .filter(|hours| (24..=MAX_HOURS).contains(hours))
-    else {
-        return Err(format!("--hours is a number from 24 to {MAX_HOURS}").into());
-    };
+pub(crate) async fn extend(environment: &Environment, hours: u64) -> Outcome {
+    let hours = i32::try_from(hours)?;
     let log = environment.log_reader()?;
     let before = log.retention_hours().await?;
     if hours < before {
@@ -270,7 +264,10 @@ mod tests {
     #[test]
     fn an_archive_that_does_not_keep_up_is_no_good_news() {
         let (shards, now, coverage) = scene(0);
-        assert_eq!(holds(&coverage), "The archive is empty.");
+        assert_eq!(
+            holds(&coverage, "http://h:1"),
+            "The archive at http://h:1 is empty."
+        );
         assert!(standing(&shards[0], now).contains("  not archived: "));
         assert!(verdict(&shards, now, KEPT).1);
         let later = now + SignedDuration::from_hours(2);

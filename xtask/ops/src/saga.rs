@@ -13,7 +13,7 @@ use saga_engine::{Estado, Saga, SagaId, Sagas, Stored};
 use serde_json::Value;
 
 use crate::{
-    Outcome,
+    Outcome, asked,
     timeline::{entry, render, standing, time_of_day, waits},
 };
 
@@ -56,13 +56,18 @@ async fn find(sagas: &Sagas, reader: &StreamReader, id: SagaId) -> Result<Saga, 
         .history(StreamId::new(Context::Vuelos, reservation))
         .await?;
     let Some((opening, _)) = history.first() else {
-        return Err(format!("there is neither a saga nor a reservation {id}").into());
+        return Err(format!(
+            "there is neither a saga nor a reservation {id} at {}",
+            asked()
+        )
+        .into());
     };
     let own = saga_id(opening);
     match sagas.load(own).await? {
         Some(Stored { saga, .. }) => Ok(saga),
         None => Err(format!(
-            "saga {own} of reservation {id} has not begun: the orchestrator has not heard of it yet"
+            "saga {own} of reservation {id} has not begun at {}: the orchestrator has not heard of it yet",
+            asked()
         )
         .into()),
     }
@@ -155,7 +160,7 @@ pub(crate) async fn list(environment: &Environment, estado: &str) -> Outcome {
         println!("{}", summary(saga).join("\n"));
     }
     match (page.sagas.len(), page.next) {
-        (0, _) => println!("No saga is {estado}."),
+        (0, _) => println!("No saga at {} is {estado}.", asked()),
         (count, None) => println!("{count} {estado}. `cargo xtask saga ID` shows one."),
         (count, Some(_)) => println!(
             "The newest {count} that are {estado}; GET /sagas?estado={estado} has them all."

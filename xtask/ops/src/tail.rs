@@ -2,6 +2,7 @@
 
 use std::{io::Write, time::Duration};
 
+use command_line::{Words, shown};
 use lambda_kit::Environment;
 use ports::{LogReader, LogRecord, Position};
 use serde_json::Value;
@@ -11,7 +12,6 @@ use crate::Outcome;
 /// Kinesis lets a shard be read five times a second, by all its readers together.
 const PAUSE: Duration = Duration::from_secs(1);
 
-#[derive(Default)]
 struct Options {
     from_start: bool,
     once: bool,
@@ -21,29 +21,20 @@ struct Options {
 }
 
 impl Options {
-    fn parse(words: &[&str]) -> Result<Self, String> {
-        let mut options = Self::default();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let mut value = || words.next().ok_or(format!("{word} needs a value"));
-            match *word {
-                "--from-start" => options.from_start = true,
-                "--once" => options.once = true,
-                "--json" => options.json = true,
-                "--limit" => {
-                    let limit = value()?.parse().map_err(|_| "--limit needs a number")?;
-                    options.limit = Some(limit);
-                }
-                "--subject" => options.subject = Some((*value()?).to_owned()),
-                other => return Err(format!("tail has no option {other}")),
-            }
+    fn of(words: &Words) -> Self {
+        let limit = words.number("--limit");
+        Self {
+            from_start: words.flag("--from-start"),
+            once: words.flag("--once"),
+            json: words.flag("--json"),
+            limit: limit.map(|limit| limit.try_into().unwrap_or(usize::MAX)),
+            subject: words.value("--subject").map(str::to_owned),
         }
-        Ok(options)
     }
 }
 
-pub(crate) async fn run(environment: &Environment, words: &[&str]) -> Outcome {
-    let options = Options::parse(words)?;
+pub(crate) async fn run(environment: &Environment, words: &Words) -> Outcome {
+    let options = Options::of(words);
     let log = environment.log_reader()?;
     let start = if options.from_start {
         Position::Oldest
@@ -90,8 +81,7 @@ pub(crate) async fn run(environment: &Environment, words: &[&str]) -> Outcome {
 fn print(record: &LogRecord, json: bool) {
     let text = String::from_utf8_lossy(&record.data);
     let mut out = std::io::stdout().lock();
-    // A reader that went away, as `head` does, is no trouble of ours.
-    let _ = if json {
+    shown(if json {
         writeln!(out, "{text}")
     } else {
         let pretty = serde_json::from_str::<Value>(&text)
@@ -109,5 +99,5 @@ fn print(record: &LogRecord, json: bool) {
             "── {shard} {}\n   key {partition_key}, arrived {arrived}\n{body}",
             sequence.0
         )
-    };
+    });
 }

@@ -1,0 +1,883 @@
+//! The one table of all commands. Help, the README's table and the reading of words follow from it.
+
+/// A command: its words, and what is told about it.
+#[derive(Debug)]
+pub struct Command {
+    /// The word after `cargo xtask`.
+    pub name: &'static str,
+    /// Commands of one group stand together.
+    pub group: &'static str,
+    /// Which program runs it.
+    pub runner: Runner,
+    /// What it does, as one line without a full stop.
+    pub about: &'static str,
+    /// Its arguments, in order.
+    pub arguments: &'static [Argument],
+    /// Its options: those that commands share, and its own.
+    pub options: &'static [&'static [Opt]],
+    /// What else must hold of its words.
+    pub rules: &'static [Rule],
+    /// What its help says below the options.
+    pub details: &'static str,
+    /// Lines to try.
+    pub examples: &'static [&'static str],
+    /// How long it takes and what it puts on the disk, where that is worth telling.
+    pub takes: &'static str,
+}
+
+/// Which program runs a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runner {
+    /// `xtask`, the developer's commands.
+    Xtask,
+    /// `ops`, which looks into the system's data.
+    Ops,
+    /// `simulate`, the world in which the whole system runs.
+    Simulate,
+}
+
+/// A word that a command takes.
+#[derive(Debug)]
+pub struct Argument {
+    /// As it stands in help.
+    pub name: &'static str,
+    /// What it is.
+    pub about: &'static str,
+    /// Whether it may be left out.
+    pub need: Need,
+    /// What it may be.
+    pub check: Check,
+}
+
+/// Whether an argument may be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It must be there.
+    Required,
+    /// It may be left out, with all that follow.
+    Optional,
+    /// It must be there if the one before it is.
+    WithThePrevious,
+}
+
+/// An option.
+#[derive(Debug)]
+pub struct Opt {
+    /// With its dashes.
+    pub name: &'static str,
+    /// What follows it; a flag has no value.
+    pub value: Option<Value>,
+    /// What it does.
+    pub about: &'static str,
+    /// What holds without it, where that has a name.
+    pub default: &'static str,
+}
+
+/// The value of an option.
+#[derive(Debug)]
+pub struct Value {
+    /// As it stands in help, unless its choices do.
+    pub name: &'static str,
+    /// What it may be.
+    pub check: Check,
+}
+
+/// What a word may be.
+#[derive(Clone, Copy, Debug)]
+pub enum Check {
+    /// Anything; the command looks at it.
+    Any,
+    /// A number.
+    Number {
+        /// The least that it may be.
+        least: u64,
+        /// The most that it may be.
+        most: u64,
+    },
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// A UUID.
+    Id,
+    /// A folder of `functions/`.
+    Function,
+}
+
+/// What must hold of a command's options together.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// At most one of the two is given.
+    NotBoth(&'static str, &'static str),
+    /// The first is given only where the second is, with this value if it has one.
+    Needs(&'static str, &'static str, Option<&'static str>),
+}
+
+impl Command {
+    /// All of its options.
+    pub fn options(&self) -> impl Iterator<Item = &'static Opt> + use<> {
+        self.options.iter().copied().flatten()
+    }
+
+    /// Its option of that name.
+    #[must_use]
+    pub fn option(&self, name: &str) -> Option<&'static Opt> {
+        self.options().find(|option| option.name == name)
+    }
+
+    /// The command with its arguments.
+    #[must_use]
+    pub fn synopsis(&self) -> String {
+        let mut text = self.name.to_owned();
+        let mut open = false;
+        for argument in self.arguments {
+            text.push(' ');
+            if argument.need == Need::Optional {
+                text.push('[');
+                open = true;
+            }
+            text.push_str(argument.name);
+        }
+        if open {
+            text.push(']');
+        }
+        text
+    }
+}
+
+impl Opt {
+    /// As it stands in help, with its value.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &self.value {
+            None => self.name.to_owned(),
+            Some(value) => format!("{} {}", self.name, value.shown()),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Check {
+        self.value.as_ref().map_or(Check::Any, |value| value.check)
+    }
+}
+
+impl Value {
+    /// As it stands in help.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self.check {
+            Check::OneOf(names) => names.join("|"),
+            _ => self.name.to_owned(),
+        }
+    }
+}
+
+/// The command of that name.
+#[must_use]
+pub fn command(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+/// True if this option has a value. It is the same for every command that has the option.
+pub(crate) fn takes_value(name: &str) -> bool {
+    let mut options = COMMANDS.iter().flat_map(Command::options);
+    options.any(|option| option.name == name && option.value.is_some())
+}
+
+const fn argument(name: &'static str, need: Need, check: Check, about: &'static str) -> Argument {
+    Argument {
+        name,
+        about,
+        need,
+        check,
+    }
+}
+
+const fn flag(name: &'static str, about: &'static str) -> Opt {
+    Opt {
+        name,
+        value: None,
+        about,
+        default: "",
+    }
+}
+
+const fn option(
+    name: &'static str,
+    value: &'static str,
+    check: Check,
+    about: &'static str,
+    default: &'static str,
+) -> Opt {
+    Opt {
+        name,
+        value: Some(Value { name: value, check }),
+        about,
+        default,
+    }
+}
+
+const fn from(least: u64) -> Check {
+    Check::Number {
+        least,
+        most: u64::MAX,
+    }
+}
+
+const PORTS: Check = Check::Number {
+    least: 1,
+    most: 65_535,
+};
+
+const ARCHITECTURES: Check = Check::OneOf(&["x86_64", "arm64"]);
+const BUILDS: Check = Check::OneOf(&["host", "lambda"]);
+
+/// Which runtime is meant.
+pub(crate) const ON_RUNTIME: &[Opt] = &[
+    option(
+        "--port",
+        "N",
+        PORTS,
+        "the runtime on this port of this machine",
+        "the runtime that was brought up last",
+    ),
+    option(
+        "--endpoint",
+        "URL",
+        Check::Any,
+        "the runtime at this address",
+        "",
+    ),
+];
+
+const NOT_BOTH_RUNTIMES: Rule = Rule::NotBoth("--port", "--endpoint");
+
+const OF_UP: &[Opt] = &[
+    option(
+        "--on",
+        "",
+        Check::OneOf(&["local", "localstack"]),
+        "which runtime; localstack needs Docker",
+        "local",
+    ),
+    option(
+        "--port",
+        "N",
+        PORTS,
+        "where it listens; several can run side by side",
+        "4566",
+    ),
+    option(
+        "--endpoint",
+        "URL",
+        Check::Any,
+        "deploy to a LocalStack that runs already",
+        "",
+    ),
+    option(
+        "--build",
+        "",
+        BUILDS,
+        "for this machine, or for Amazon Linux",
+        "host on local, otherwise lambda",
+    ),
+    option(
+        "--arch",
+        "",
+        ARCHITECTURES,
+        "of a build for Amazon Linux",
+        "this machine's",
+    ),
+];
+
+const RULES_OF_UP: &[Rule] = &[NOT_BOTH_RUNTIMES, Rule::NotBoth("--on", "--endpoint")];
+
+/// The names of kinds of sagas, as the API has them.
+const SAGAS: Check = Check::OneOf(&["orquestacion", "coreografia", "stepfunctions"]);
+
+/// The states of a saga, as `saga-engine` names them.
+const ESTADOS: Check = Check::OneOf(&[
+    "EnCurso",
+    "Compensando",
+    "Completada",
+    "Compensada",
+    "RequiereIntervencion",
+]);
+
+const FUNCTION: Argument = argument(
+    "FUNCTION",
+    Need::Required,
+    Check::Function,
+    "a function, by its folder in functions/",
+);
+
+const BEGIN: &str = "To begin";
+const WORK: &str = "Working on the functions";
+const OPERATE: &str = "Operating the system";
+const TEST: &str = "Testing and measuring";
+const BUILD: &str = "Building for AWS";
+
+/// All commands, in the order of help.
+pub const COMMANDS: &[Command] = &[
+    Command {
+        name: "demo",
+        group: BEGIN,
+        runner: Runner::Xtask,
+        about: "from nothing to three reservations, booked and shown",
+        arguments: &[],
+        options: &[
+            &[option(
+                "--saga",
+                "",
+                SAGAS,
+                "who moves its reservations on",
+                "orquestacion",
+            )],
+            OF_UP,
+        ],
+        rules: RULES_OF_UP,
+        details: "\
+It installs what is missing into .local, builds, starts the local runtime and deploys. Then it books a reservation that is
+approved, one that the bank declines, and one that is paid and finds no seat. The runtime goes on running until cargo xtask down.",
+        examples: &["cargo xtask demo", "cargo xtask demo --saga coreografia"],
+        takes: "first time: minutes of compiling, 4.6 GB in target, 270 MB in .local; then 5 s",
+    },
+    Command {
+        name: "up",
+        group: BEGIN,
+        runner: Runner::Xtask,
+        about: "start the local runtime, or LocalStack, and deploy to it",
+        arguments: &[],
+        options: &[OF_UP],
+        rules: RULES_OF_UP,
+        details: "\
+It prints the API's base URL. The runtime that was brought up last is the one that commands mean; --port N or --endpoint URL
+names another. Brought up again, a local runtime is only deployed to, and keeps its data.",
+        examples: &[
+            "cargo xtask up --port 4570",
+            "cargo xtask up --endpoint http://127.0.0.1:4577",
+        ],
+        takes: "as demo; for Amazon Linux, 450 MB more in .local and a build of its own",
+    },
+    Command {
+        name: "down",
+        group: BEGIN,
+        runner: Runner::Xtask,
+        about: "end a runtime, and forget its data",
+        arguments: &[],
+        options: &[ON_RUNTIME, &[flag("--all", "every runtime of this checkout")]],
+        rules: &[
+            NOT_BOTH_RUNTIMES,
+            Rule::NotBoth("--all", "--port"),
+            Rule::NotBoth("--all", "--endpoint"),
+        ],
+        details: "If it was the one that commands mean, they mean the one that was brought up before it, and that is said.",
+        examples: &["cargo xtask down", "cargo xtask down --port 4570"],
+        takes: "",
+    },
+    Command {
+        name: "url",
+        group: BEGIN,
+        runner: Runner::Xtask,
+        about: "print the API's base URL, alone",
+        arguments: &[],
+        options: &[ON_RUNTIME],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "",
+        examples: &["API=$(cargo xtask url)"],
+        takes: "",
+    },
+    Command {
+        name: "help",
+        group: BEGIN,
+        runner: Runner::Xtask,
+        about: "this list, or the help of one command",
+        arguments: &[argument(
+            "COMMAND",
+            Need::Optional,
+            Check::Any,
+            "one of the commands",
+        )],
+        options: &[&[flag("--markdown", "the README's table of commands")]],
+        rules: &[],
+        details: "Each command has --help too.",
+        examples: &["cargo xtask help up"],
+        takes: "",
+    },
+    Command {
+        name: "deploy",
+        group: WORK,
+        runner: Runner::Xtask,
+        about: "build one function and put it in place",
+        arguments: &[FUNCTION],
+        options: &[ON_RUNTIME],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "",
+        examples: &["cargo xtask deploy projector"],
+        takes: "",
+    },
+    Command {
+        name: "invoke",
+        group: WORK,
+        runner: Runner::Xtask,
+        about: "call one function with an event, and print its answer",
+        arguments: &[
+            FUNCTION,
+            argument(
+                "EVENT",
+                Need::Optional,
+                Check::Any,
+                "a sample of functions/FUNCTION/events, or a file; the first sample without it",
+            ),
+        ],
+        options: &[ON_RUNTIME],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "",
+        examples: &["cargo xtask invoke http-queries health"],
+        takes: "",
+    },
+    Command {
+        name: "tick",
+        group: WORK,
+        runner: Runner::Xtask,
+        about: "run the timers now, which run once a minute by themselves",
+        arguments: &[],
+        options: &[ON_RUNTIME],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "\
+The timers publish what was committed and not published, take up what is parked, wake sagas that are due, do what contexts put
+off, and go on with rebuilds.",
+        examples: &["cargo xtask tick"],
+        takes: "",
+    },
+    Command {
+        name: "logs",
+        group: WORK,
+        runner: Runner::Xtask,
+        about: "what the functions logged, or one of them, oldest first",
+        arguments: &[argument(
+            "FUNCTION",
+            Need::Optional,
+            Check::Function,
+            "a function, by its folder in functions/; all without it",
+        )],
+        options: &[
+            ON_RUNTIME,
+            &[option(
+                "--correlacion",
+                "ID",
+                Check::Any,
+                "only lines with this id_correlacion",
+                "",
+            )],
+        ],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "",
+        examples: &["cargo xtask logs orchestrator"],
+        takes: "",
+    },
+    Command {
+        name: "saga",
+        group: OPERATE,
+        runner: Runner::Ops,
+        about: "a saga as it went, with the money and the seats that it moved",
+        arguments: &[argument(
+            "ID",
+            Need::Required,
+            Check::Id,
+            "the id_correlacion of a saga, or the id_reserva of its reservation",
+        )],
+        options: &[ON_RUNTIME],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "",
+        examples: &["cargo xtask saga 01a204c2-545a-74bd-8111-604b204dce1d"],
+        takes: "the first operating command compiles for minutes",
+    },
+    Command {
+        name: "sagas",
+        group: OPERATE,
+        runner: Runner::Ops,
+        about: "the sagas of a state, newest first",
+        arguments: &[argument(
+            "ESTADO",
+            Need::Optional,
+            ESTADOS,
+            "EnCurso, Compensando, Completada, Compensada or RequiereIntervencion; the last without it",
+        )],
+        options: &[ON_RUNTIME],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "",
+        examples: &["cargo xtask sagas Completada"],
+        takes: "",
+    },
+    Command {
+        name: "tail",
+        group: OPERATE,
+        runner: Runner::Ops,
+        about: "the event log as it grows",
+        arguments: &[],
+        options: &[
+            ON_RUNTIME,
+            &[
+                flag("--from-start", "from the oldest event that the log has"),
+                flag("--once", "end at the tip of the log"),
+                option("--limit", "N", from(0), "end after so many events", ""),
+                option(
+                    "--subject",
+                    "ID",
+                    Check::Any,
+                    "only events of this id_reserva",
+                    "",
+                ),
+                flag("--json", "one line an event, as it was committed"),
+            ],
+        ],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "",
+        examples: &["cargo xtask tail --from-start --once"],
+        takes: "",
+    },
+    Command {
+        name: "parked",
+        group: OPERATE,
+        runner: Runner::Ops,
+        about: "what could not be handled, and why",
+        arguments: &[],
+        options: &[
+            ON_RUNTIME,
+            &[flag("--discarded", "what was discarded instead")],
+        ],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "",
+        examples: &["cargo xtask parked"],
+        takes: "",
+    },
+    Command {
+        name: "redrive",
+        group: OPERATE,
+        runner: Runner::Ops,
+        about: "try what is parked again: all of it, or one thing",
+        arguments: &[
+            argument(
+                "OWNER",
+                Need::Optional,
+                Check::Any,
+                "whose it is, as cargo xtask parked shows it",
+            ),
+            argument(
+                "PLACE",
+                Need::WithThePrevious,
+                Check::Any,
+                "where it is parked, as cargo xtask parked shows it",
+            ),
+        ],
+        options: &[ON_RUNTIME],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "It ends with 1 if something is still parked.",
+        examples: &["cargo xtask redrive"],
+        takes: "",
+    },
+    Command {
+        name: "discard",
+        group: OPERATE,
+        runner: Runner::Ops,
+        about: "note that one parked thing will never be handled; it stays on record",
+        arguments: &[
+            argument(
+                "OWNER",
+                Need::Required,
+                Check::Any,
+                "whose it is, as cargo xtask parked shows it",
+            ),
+            argument(
+                "PLACE",
+                Need::Required,
+                Check::Any,
+                "where it is parked, as cargo xtask parked shows it",
+            ),
+            argument("NOTE", Need::Required, Check::Any, "why, in quotes"),
+        ],
+        options: &[ON_RUNTIME],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "After -- a note may begin with a dash.",
+        examples: &["cargo xtask discard OWNER PLACE 'a test of 3 May'"],
+        takes: "",
+    },
+    Command {
+        name: "rebuild",
+        group: OPERATE,
+        runner: Runner::Ops,
+        about: "build a view anew from archive and log, while it serves",
+        arguments: &[argument(
+            "VIEW",
+            Need::Required,
+            Check::Any,
+            "reservas, analitica, or one of yours",
+        )],
+        options: &[
+            ON_RUNTIME,
+            &[
+                flag("--resume", "go on with what was begun, and begin nothing"),
+                flag("--abandon", "give up what was begun"),
+            ],
+        ],
+        rules: &[NOT_BOTH_RUNTIMES, Rule::NotBoth("--resume", "--abandon")],
+        details: "It goes on with a rebuild that was begun, and begins one otherwise.",
+        examples: &["cargo xtask rebuild analitica"],
+        takes: "2 to 3 minutes, mostly waiting for readers of the old view",
+    },
+    Command {
+        name: "verify",
+        group: OPERATE,
+        runner: Runner::Ops,
+        about: "prove that streams, log and archive agree",
+        arguments: &[],
+        options: &[ON_RUNTIME],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "It ends with 1 if they do not.",
+        examples: &["cargo xtask verify"],
+        takes: "",
+    },
+    Command {
+        name: "retention",
+        group: OPERATE,
+        runner: Runner::Ops,
+        about: "how long the log keeps events, how far the archive has them, and whether any can be lost",
+        arguments: &[],
+        options: &[
+            ON_RUNTIME,
+            &[option(
+                "--hours",
+                "N",
+                Check::Number {
+                    least: 24,
+                    most: 8_760,
+                },
+                "keep them for so long; it is never shortened",
+                "",
+            )],
+        ],
+        rules: &[NOT_BOTH_RUNTIMES],
+        details: "It ends with 1 if the archive does not keep up.",
+        examples: &["cargo xtask retention --hours 8760"],
+        takes: "",
+    },
+    Command {
+        name: "test",
+        group: TEST,
+        runner: Runner::Xtask,
+        about: "all that CI runs",
+        arguments: &[],
+        options: &[&[
+            flag("--quick", "format, lints and tests that need no runtime"),
+            option(
+                "--endpoint",
+                "URL",
+                Check::Any,
+                "only the end-to-end tests, on a LocalStack that runs already",
+                "",
+            ),
+            option(
+                "--build",
+                "",
+                BUILDS,
+                "with --endpoint: what is deployed there",
+                "host",
+            ),
+            option(
+                "--arch",
+                "",
+                ARCHITECTURES,
+                "of --build lambda",
+                "this machine's",
+            ),
+        ]],
+        rules: &[
+            Rule::NotBoth("--quick", "--endpoint"),
+            Rule::Needs("--build", "--endpoint", None),
+            Rule::Needs("--arch", "--build", Some("lambda")),
+        ],
+        details: "",
+        examples: &["cargo xtask test --quick"],
+        takes: "--quick: 20 minutes the first time on two busy cores; all of it: 10 GB in target, 470 MB in .local",
+    },
+    Command {
+        name: "simulate",
+        group: TEST,
+        runner: Runner::Simulate,
+        about: "the whole system in a world that fails on purpose, seed after seed",
+        arguments: &[],
+        options: &[&[
+            option("--seeds", "N", from(1), "how many", "1000"),
+            option(
+                "--seed",
+                "S",
+                from(0),
+                "the first; alone, its trace is written too",
+                "0",
+            ),
+            option(
+                "--scenario",
+                "NAME",
+                Check::Any,
+                "one kind of trouble; a name that is none lists them",
+                "all in turn",
+            ),
+            option(
+                "--clients",
+                "N",
+                from(1),
+                "a larger world: so many clients",
+                "",
+            ),
+            option(
+                "--bookings",
+                "M",
+                from(1),
+                "a larger world: so many reservations of each client",
+                "",
+            ),
+            option(
+                "--planted",
+                "NAME",
+                Check::Any,
+                "a mistake to be found; a name that is none lists them",
+                "",
+            ),
+            option(
+                "--digests",
+                "N",
+                from(1),
+                "a line for the trace of each of so many seeds, to compare builds",
+                "",
+            ),
+            option(
+                "--trace",
+                "FILE",
+                Check::Any,
+                "where the trace goes",
+                "in target",
+            ),
+            flag("--counts", "what the search came by, and how often"),
+        ]],
+        rules: &[
+            Rule::NotBoth("--digests", "--seeds"),
+            Rule::NotBoth("--digests", "--trace"),
+            Rule::NotBoth("--digests", "--counts"),
+        ],
+        details: "docs/simulacion.md tells what is modelled, and what to do with a seed that fails.",
+        examples: &[
+            "cargo xtask simulate",
+            "cargo xtask simulate --scenario todo --seed 7",
+        ],
+        takes: "8 minutes of compiling the first time on two busy cores; then 20 s for 1,000 seeds",
+    },
+    Command {
+        name: "bench",
+        group: TEST,
+        runner: Runner::Xtask,
+        about: "measure the functions and their peers, and write docs/benchmarks.md",
+        arguments: &[],
+        options: &[&[
+            flag("--quick", "fewer rounds"),
+            option(
+                "--port",
+                "N",
+                PORTS,
+                "where its own runtime listens",
+                "a free one",
+            ),
+        ]],
+        rules: &[],
+        details: "",
+        examples: &["cargo xtask bench --quick"],
+        takes: "minutes, after a release build of everything",
+    },
+    Command {
+        name: "build",
+        group: BUILD,
+        runner: Runner::Xtask,
+        about: "zips of all functions for Amazon Linux, for infra/deploy.sh",
+        arguments: &[],
+        options: &[&[option(
+            "--arch",
+            "",
+            ARCHITECTURES,
+            "the processor",
+            "this machine's",
+        )]],
+        rules: &[],
+        details: "The last line that it prints is the folder of the zips. infra/deploy.sh --help has the rest.",
+        examples: &["infra/deploy.sh --artifacts \"$(cargo xtask build | tail -n 1)\""],
+        takes: "450 MB in .local, and a release build of everything",
+    },
+    Command {
+        name: "tools",
+        group: BUILD,
+        runner: Runner::Xtask,
+        about: "install cargo-lambda and zig too, and print the PATH to set",
+        arguments: &[],
+        options: &[],
+        rules: &[],
+        details: "They go to .local/venv, as everything that is installed here. With them: cargo lambda watch --env-file .local/env",
+        examples: &["cargo xtask tools"],
+        takes: "450 MB in .local",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let names: BTreeSet<_> = COMMANDS.iter().map(|command| command.name).collect();
+        assert_eq!(names.len(), COMMANDS.len());
+        for command in COMMANDS {
+            let names: BTreeSet<_> = command.options().map(|option| option.name).collect();
+            assert_eq!(names.len(), command.options().count(), "{}", command.name);
+        }
+    }
+
+    /// So that an option may stand before the command.
+    #[test]
+    fn an_option_has_a_value_for_every_command_or_for_none() {
+        let mut known = BTreeMap::new();
+        for option in COMMANDS.iter().flat_map(Command::options) {
+            let valued = option.value.is_some();
+            assert_eq!(
+                *known.entry(option.name).or_insert(valued),
+                valued,
+                "{}",
+                option.name
+            );
+        }
+    }
+
+    #[test]
+    fn rules_name_options_of_their_command_and_examples_begin_with_it() {
+        for command in COMMANDS {
+            for rule in command.rules {
+                let (Rule::NotBoth(one, other) | Rule::Needs(one, other, _)) = rule;
+                assert!(command.option(one).is_some(), "{} {one}", command.name);
+                assert!(command.option(other).is_some(), "{} {other}", command.name);
+            }
+            let words = format!("cargo xtask {}", command.name);
+            assert!(!command.examples.is_empty(), "{}", command.name);
+            assert!(
+                command
+                    .examples
+                    .iter()
+                    .all(|example| example.contains(&words))
+            );
+        }
+    }
+
+    #[test]
+    fn a_synopsis_shows_what_may_be_left_out() {
+        let synopsis = |name| command(name).unwrap().synopsis();
+        assert_eq!(synopsis("tail"), "tail");
+        assert_eq!(synopsis("redrive"), "redrive [OWNER PLACE]");
+        assert_eq!(synopsis("invoke"), "invoke FUNCTION [EVENT]");
+        assert_eq!(synopsis("discard"), "discard OWNER PLACE NOTE");
+    }
+}

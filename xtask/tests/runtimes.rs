@@ -1,0 +1,345 @@
+//! `up`, `down` and the commands between them, in a checkout of their own: a temporary folder, free ports, and stand-ins for what takes
+//! long. Python is real, since the local runtime is one of its programs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Listens on a port until it is stopped, as the local runtime does.
+const RUNTIME: &str = "\
+import socket, sys
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(('127.0.0.1', int(sys.argv[1])))
+listener.listen()
+while True:
+    listener.accept()[0].close()
+";
+
+/// Deploys nothing, and tells outputs of every name that is asked for.
+const DEPLOY: &str = "\
+while [ $# -gt 0 ]; do
+  [ \"$1\" = --outputs ] && outputs=\"$2\"
+  shift
+done
+[ -n \"$outputs\" ] || exit 0
+cp \"$(dirname \"$0\")/outputs\" \"$outputs\"
+";
+
+/// Builds nothing, and notes that it was asked to.
+const CARGO: &str = "#!/bin/sh\necho \"$@\" >> \"$(dirname \"$0\")/built\"\n";
+
+struct Checkout {
+    root: PathBuf,
+}
+
+impl Checkout {
+    fn new(name: &str) -> Self {
+        let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&root);
+        let checkout = Self { root };
+        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let requirements = "infra/local/requirements.txt";
+        let pins = fs::read_to_string(ours.join(requirements)).unwrap();
+        let local = checkout.root.join(".local").display().to_string();
+        checkout.write(requirements, &pins);
+        checkout.write("infra/template.yaml", "");
+        checkout.write("infra/saga-reserva.asl.json", "");
+        checkout.write("infra/deploy.sh", DEPLOY);
+        checkout.write("infra/outputs", &outputs(&ours));
+        checkout.write("infra/local/run_ministack.py", RUNTIME);
+        checkout.write(
+            ".local/venv/requirements.txt",
+            &format!("# {local}\n{pins}"),
+        );
+        checkout.write(".local/venv/made-for", &local);
+        checkout.program(".local/venv/bin/python", "#!/bin/sh\nexec python3 \"$@\"\n");
+        checkout.program("cargo", CARGO);
+        fs::create_dir_all(checkout.root.join("functions")).unwrap();
+        checkout
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn program(&self, path: &str, text: &str) {
+        self.write(path, text);
+        let path = self.root.join(path);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn xtask(&self, line: &str) -> Command {
+        let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        xtask.args(line.split_whitespace()).current_dir(&self.root);
+        xtask.env("CARGO_MANIFEST_DIR", self.root.join("xtask"));
+        xtask.env("CARGO", self.root.join("cargo"));
+        xtask
+    }
+
+    /// How it ended, what it printed, and what it said on stderr.
+    fn says(&self, line: &str) -> (i32, String, String) {
+        said(&mut self.xtask(line))
+    }
+
+    /// What it prints when it does what it should.
+    fn does(&self, line: &str) -> (String, String) {
+        let (code, out, err) = self.says(line);
+        assert_eq!(code, 0, "{line}: {err}");
+        (out, err)
+    }
+
+    /// What it says when it does not.
+    fn refuses(&self, line: &str) -> String {
+        let (code, out, err) = self.says(line);
+        assert_eq!((code, out.as_str()), (1, ""), "{line}: {err}");
+        err
+    }
+
+    /// True if anything was built.
+    fn has_built(&self) -> bool {
+        self.root.join("built").is_file()
+    }
+
+    fn file(&self, path: &str) -> String {
+        fs::read_to_string(self.root.join(path)).unwrap()
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        let _ = self.says("down --all");
+    }
+}
+
+fn said(command: &mut Command) -> (i32, String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let code = output.status.code().unwrap();
+    (code, text(output.stdout), text(output.stderr))
+}
+
+/// A line for each output that the tool reads.
+fn outputs(ours: &Path) -> String {
+    let deploy = fs::read_to_string(ours.join("xtask/src/deploy.rs")).unwrap();
+    let names = deploy.split("output(\"").skip(1);
+    let names = names.filter_map(|part| Some(part.split_once('"')?.0));
+    names.map(|name| format!("{name}=a-{name}\n")).collect()
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[test]
+fn commands_mean_the_runtime_that_was_brought_up_last_of_those_that_are_up() {
+    let checkout = Checkout::new("meant");
+    let (a, b) = (free_port(), free_port());
+    let (at_a, at_b) = (
+        format!("http://127.0.0.1:{a}"),
+        format!("http://127.0.0.1:{b}"),
+    );
+    assert!(checkout.refuses("url").contains("No runtime is up"));
+
+    let (url, err) = checkout.does(&format!("up --port {a}"));
+    assert!(url.starts_with(&at_a), "{url}");
+    assert!(!err.contains("commands mean"), "{err}");
+    let (_, err) = checkout.does(&format!("up --port {b}"));
+    assert!(err.contains(&format!("commands mean {at_b} now")), "{err}");
+    assert!(
+        err.contains(&format!("for {at_a} give them --port {a}")),
+        "{err}"
+    );
+    assert!(checkout.does("url").0.starts_with(&at_b));
+    assert_eq!(checkout.does(&format!("url --port {a}")).0, url);
+    assert_eq!(checkout.does(&format!("--port {a} url")).0, url);
+    let (_, err) = checkout.does(&format!("up --port {b}"));
+    assert!(!err.contains("commands mean"), "{err}");
+
+    let (_, err) = checkout.does(&format!("down --port {b}"));
+    assert!(err.contains(&format!("commands mean {at_a} now")), "{err}");
+    assert_eq!(checkout.does("url").0, url);
+    assert!(
+        checkout
+            .file(".local/env")
+            .contains(&format!("AWS_ENDPOINT_URL={at_a}\n"))
+    );
+    let err = checkout.refuses(&format!(
+        "saga --port {b} 01a204c2-545a-74bd-8111-604b204dce1d"
+    ));
+    assert!(
+        err.contains(&format!("Nothing is deployed at {at_b}.")),
+        "{err}"
+    );
+    assert!(err.contains(&format!("Up: {at_a} (--port {a}).")), "{err}");
+    fs::remove_file(checkout.root.join(".local/env")).unwrap();
+    let err = checkout.refuses("url");
+    assert!(
+        err.contains(&format!("Which runtime is meant? Up: {at_a} (--port {a}).")),
+        "{err}"
+    );
+
+    checkout.does("down --all");
+    assert!(checkout.refuses("url").contains("No runtime is up"));
+    assert!(checkout.refuses("down").contains("No runtime is up"));
+}
+
+#[test]
+fn a_runtime_that_died_is_told_in_a_sentence_with_what_to_do() {
+    let checkout = Checkout::new("died");
+    let (a, b) = (free_port(), free_port());
+    checkout.does(&format!("up --port {b}"));
+    checkout.does(&format!("up --port {a}"));
+    let pid = checkout.file(&format!(".local/run/{a}/pid"));
+    let killed = Command::new("bash")
+        .args(["-c", &format!("kill -KILL -- -{pid}")])
+        .status();
+    assert!(killed.unwrap().success());
+    // Another program on its port is not it.
+    let other = TcpListener::bind(("127.0.0.1", a));
+    fs::remove_file(checkout.root.join("built")).unwrap();
+    for line in [
+        "url",
+        "tick",
+        "logs",
+        "verify",
+        "parked",
+        "sagas Completada",
+        "tail --once",
+        "rebuild reservas",
+        "saga 01a204c2-545a-74bd-8111-604b204dce1d",
+    ] {
+        let err = checkout.refuses(line);
+        assert_eq!(
+            err,
+            format!(
+                "error: The runtime at http://127.0.0.1:{a} does not run any more. Bring it up again, empty: cargo \
+                 xtask up --port {a}. Or forget it: cargo xtask down --port {a}. Up: http://127.0.0.1:{b} (--port {b}).\n"
+            )
+        );
+    }
+    assert!(!checkout.has_built(), "nothing is built to say so");
+    drop(other);
+    checkout.does(&format!("down --port {a}"));
+    assert!(
+        checkout
+            .does("url")
+            .0
+            .starts_with(&format!("http://127.0.0.1:{b}"))
+    );
+}
+
+#[test]
+fn one_that_was_started_and_never_deployed_to_can_be_ended() {
+    let checkout = Checkout::new("undeployed");
+    let port = free_port();
+    checkout.write("infra/outputs", "");
+    let err = checkout.refuses(&format!("up --port {port}"));
+    assert!(err.contains("has no output named"), "{err}");
+    checkout.does(&format!("down --port {port}"));
+    assert!(TcpListener::bind(("127.0.0.1", port)).is_ok());
+}
+
+#[test]
+fn what_can_be_checked_is_checked_before_anything_is_built() {
+    let checkout = Checkout::new("checked");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    for line in ["up", "demo", "bench"] {
+        let err = checkout.refuses(&format!("{line} --port {port}"));
+        assert!(err.contains(&format!("Port {port} is taken")), "{err}");
+    }
+    let nobody = free_port();
+    for line in ["up", "test"] {
+        let err = checkout.refuses(&format!("{line} --endpoint http://127.0.0.1:{nobody}"));
+        let told = format!("Nothing answers at http://127.0.0.1:{nobody}.");
+        assert!(err.contains(&told), "{err}");
+    }
+    checkout.program("bin/docker", "#!/bin/sh\necho no daemon >&2\nexit 1\n");
+    let path = |folder: &str| {
+        let own = checkout.root.join(folder);
+        format!("{}:{}", own.display(), std::env::var("PATH").unwrap())
+    };
+    let mut up = checkout.xtask(&format!("up --on localstack --port {nobody}"));
+    let (code, _, err) = said(up.env("PATH", path("bin")));
+    assert_eq!(code, 1);
+    assert!(
+        err.contains("LocalStack needs Docker, and none answers here."),
+        "{err}"
+    );
+    assert!(
+        err.contains("no daemon") && !err.contains("install"),
+        "{err}"
+    );
+    // A daemon, and a port that another program has.
+    checkout.program("works/docker", "#!/bin/sh\nexit 0\n");
+    let mut up = checkout.xtask(&format!("up --on localstack --port {port}"));
+    let (code, _, err) = said(up.env("PATH", path("works")));
+    assert_eq!(code, 1);
+    assert!(err.contains(&format!("Port {port} is taken")), "{err}");
+    assert!(!checkout.has_built());
+    // Without a Python nothing can be installed, which is known before everything is compiled.
+    fs::remove_file(checkout.root.join(".local/venv/made-for")).unwrap();
+    for line in ["test".to_owned(), format!("up --port {nobody}")] {
+        let mut xtask = checkout.xtask(&line);
+        let (code, _, err) = said(xtask.env("PYTHON", "/nonexistent/python3"));
+        assert_eq!(code, 1, "{line}");
+        assert!(
+            err.contains("'/nonexistent/python3' was not found"),
+            "{err}"
+        );
+    }
+    assert!(!checkout.has_built());
+    checkout.write(
+        ".local/venv/made-for",
+        &checkout.root.join(".local").display().to_string(),
+    );
+}
+
+#[test]
+fn words_that_only_xtask_can_judge_end_with_2_too() {
+    let checkout = Checkout::new("judged");
+    checkout.write("functions/f/Cargo.toml", "");
+    checkout.write("functions/f/events/uno.json", "{}");
+    for (line, told) in [
+        (
+            "url --endpoint https://x",
+            "--endpoint takes an address such as http://127.0.0.1:4566, not 'https://x'",
+        ),
+        (
+            "up --build lambda",
+            "The local runtime runs functions built for this machine only.",
+        ),
+        (
+            "up --on localstack --build host",
+            "LocalStack's container runs Amazon Linux",
+        ),
+        ("up --arch arm64", "--arch is of a build for Amazon Linux"),
+        (
+            "up --on local --endpoint http://h:1",
+            "--on and --endpoint are not given together",
+        ),
+        (
+            "invoke f dos",
+            "'dos' is neither a file nor a sample of f: uno.",
+        ),
+        ("deploy g", "FUNCTION is one of f, not 'g'"),
+    ] {
+        let (code, out, err) = checkout.says(line);
+        assert_eq!((code, out.as_str()), (2, ""), "{line}: {err}");
+        assert!(err.contains(told), "{line}: {err}");
+    }
+}
