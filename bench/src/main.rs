@@ -1,5 +1,9 @@
 //! Measures the functions and their peers by the plan that `cargo xtask bench` writes: see `docs/benchmarks.md`.
 
+/// Its `println!` and `eprintln!` take the place of std's, which panic when nobody reads them.
+#[macro_use]
+extern crate command_line;
+
 mod calls;
 mod commands;
 mod endpoint;

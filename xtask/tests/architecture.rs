@@ -31,7 +31,8 @@ const AT_THE_EDGE: [&str; 3] = ["aws", "lambda-kit", "http-testing"];
 const COMMANDS: &str = "command-line";
 
 /// The programs that commands run, with what they print.
-const PROGRAMS: [&str; 3] = [
+const PROGRAMS: [&str; 4] = [
+    "bench/src/main.rs",
     "xtask/src/main.rs",
     "xtask/ops/src/main.rs",
     "simulate/src/main.rs",

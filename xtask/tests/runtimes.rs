@@ -136,7 +136,8 @@ fn outputs(ours: &Path) -> String {
     let deploy = fs::read_to_string(ours.join("xtask/src/deploy.rs")).unwrap();
     let names = deploy.split("output(\"").skip(1);
     let names = names.filter_map(|part| Some(part.split_once('"')?.0));
-    names.map(|name| format!("{name}=a-{name}\n")).collect()
+    let lines: Vec<_> = names.map(|name| format!("{name}=a-{name}\n")).collect();
+    lines.concat()
 }
 
 fn free_port() -> u16 {

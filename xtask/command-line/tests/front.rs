@@ -101,13 +101,13 @@ fn a_command_is_handed_on_with_its_words() {
         words.extend(words_of(command));
         let (code, out, err) = place.says(&words);
         assert_eq!(code, 0, "{err}");
-        let expected: String = words.iter().map(|word| format!("<{word}>")).collect();
+        let expected: Vec<_> = words.iter().map(|word| format!("<{word}>")).collect();
         let (before, handed_on) = out.split_once("<xtask><-->").unwrap();
         assert!(
             before.starts_with("<run>") && before.contains("<--package>"),
             "{out}"
         );
-        assert_eq!(handed_on, expected);
+        assert_eq!(handed_on, expected.concat());
     }
 }
 
@@ -135,106 +135,109 @@ fn options_stand_on_both_sides_of_the_command() {
     }
 }
 
+/// Words, and what is said of them.
+const WRONG: &[(&str, &str)] = &[
+    ("nonsense", "there is no command 'nonsense'"),
+    ("tial", "there is no command 'tial' (did you mean tail?)"),
+    ("nonsense --help", "there is no command 'nonsense'"),
+    ("help nonsense", "there is no command 'nonsense'"),
+    (
+        "--port 4566",
+        "--port stands alone: which command is meant?",
+    ),
+    (
+        "url --prot 4566",
+        "cargo xtask url has no option --prot (did you mean --port?)",
+    ),
+    ("url --quick", "cargo xtask url has no option --quick"),
+    ("url -p 4566", "cargo xtask url has no option -p"),
+    ("url --port", "--port needs a value after it: N"),
+    ("url --port=", "--port needs a value after it: N"),
+    ("--port url", "which command is meant?"),
+    ("up --port --on local", "--port needs a value after it: N"),
+    (
+        "url --port x",
+        "--port takes a number from 1 to 65535, not 'x'",
+    ),
+    (
+        "url --port 0",
+        "--port takes a number from 1 to 65535, not '0'",
+    ),
+    (
+        "url --port 65536",
+        "--port takes a number from 1 to 65535, not '65536'",
+    ),
+    ("url --port 1 --port 2", "--port is given twice"),
+    (
+        "url --port 1 --endpoint http://h:1",
+        "--port and --endpoint are not given together",
+    ),
+    (
+        "url extra",
+        "'extra' is one word too many: cargo xtask url.",
+    ),
+    ("test --quick=yes", "--quick takes no value"),
+    ("up --on aws", "--on is one of local, localstack, not 'aws'"),
+    (
+        "demo --saga orquestasion",
+        "not 'orquestasion' (did you mean orquestacion?)",
+    ),
+    (
+        "deploy",
+        "cargo xtask deploy needs FUNCTION: a function, by its folder in functions/. There are: archiver, ",
+    ),
+    (
+        "deploy proyector",
+        "not 'proyector' (did you mean projector?)",
+    ),
+    ("invoke", "cargo xtask invoke needs FUNCTION"),
+    ("logs nobody", "FUNCTION is one of archiver, "),
+    (
+        "saga",
+        "cargo xtask saga needs ID: the id_correlacion of a saga, or the id_reserva",
+    ),
+    ("saga 7", "ID is a UUID, as "),
+    ("sagas Completa", "ESTADO is one of EnCurso, "),
+    ("redrive vista", "cargo xtask redrive needs PLACE"),
+    (
+        "discard vista 7",
+        "cargo xtask discard needs NOTE: why, in quotes",
+    ),
+    ("rebuild", "cargo xtask rebuild needs VIEW"),
+    (
+        "rebuild reservas --resume --abandon",
+        "--resume and --abandon are not given together",
+    ),
+    (
+        "retention --hours 23",
+        "--hours takes a number from 24 to 8760, not '23'",
+    ),
+    (
+        "simulate --seeds 0",
+        "--seeds takes a number from 1 on, not '0'",
+    ),
+    (
+        "simulate --seeds many",
+        "--seeds takes a number from 1 on, not 'many'",
+    ),
+    (
+        "test --arch arm64",
+        "--arch means nothing without --build lambda",
+    ),
+    (
+        "test --build lambda",
+        "--build means nothing without --endpoint",
+    ),
+    (
+        "tail --limit -1",
+        "--limit takes a number from 0 on, not '-1'",
+    ),
+];
+
 #[test]
 fn words_that_are_wrong_are_named_and_end_with_2() {
     let place = Place::new("wrong");
-    for (line, told) in [
-        ("nonsense", "there is no command 'nonsense'"),
-        ("tial", "there is no command 'tial' (did you mean tail?)"),
-        ("nonsense --help", "there is no command 'nonsense'"),
-        ("help nonsense", "there is no command 'nonsense'"),
-        (
-            "--port 4566",
-            "--port stands alone: which command is meant?",
-        ),
-        (
-            "url --prot 4566",
-            "cargo xtask url has no option --prot (did you mean --port?)",
-        ),
-        ("url --quick", "cargo xtask url has no option --quick"),
-        ("url -p 4566", "cargo xtask url has no option -p"),
-        ("url --port", "--port needs a value after it: N"),
-        ("url --port=", "--port needs a value after it: N"),
-        ("--port url", "which command is meant?"),
-        ("up --port --on local", "--port needs a value after it: N"),
-        (
-            "url --port x",
-            "--port takes a number from 1 to 65535, not 'x'",
-        ),
-        (
-            "url --port 0",
-            "--port takes a number from 1 to 65535, not '0'",
-        ),
-        (
-            "url --port 65536",
-            "--port takes a number from 1 to 65535, not '65536'",
-        ),
-        ("url --port 1 --port 2", "--port is given twice"),
-        (
-            "url --port 1 --endpoint http://h:1",
-            "--port and --endpoint are not given together",
-        ),
-        (
-            "url extra",
-            "'extra' is one word too many: cargo xtask url.",
-        ),
-        ("test --quick=yes", "--quick takes no value"),
-        ("up --on aws", "--on is one of local, localstack, not 'aws'"),
-        (
-            "demo --saga orquestasion",
-            "not 'orquestasion' (did you mean orquestacion?)",
-        ),
-        (
-            "deploy",
-            "cargo xtask deploy needs FUNCTION: a function, by its folder in functions/. There are: archiver, ",
-        ),
-        (
-            "deploy proyector",
-            "not 'proyector' (did you mean projector?)",
-        ),
-        ("invoke", "cargo xtask invoke needs FUNCTION"),
-        ("logs nobody", "FUNCTION is one of archiver, "),
-        (
-            "saga",
-            "cargo xtask saga needs ID: the id_correlacion of a saga, or the id_reserva",
-        ),
-        ("saga 7", "ID is a UUID, as "),
-        ("sagas Completa", "ESTADO is one of EnCurso, "),
-        ("redrive vista", "cargo xtask redrive needs PLACE"),
-        (
-            "discard vista 7",
-            "cargo xtask discard needs NOTE: why, in quotes",
-        ),
-        ("rebuild", "cargo xtask rebuild needs VIEW"),
-        (
-            "rebuild reservas --resume --abandon",
-            "--resume and --abandon are not given together",
-        ),
-        (
-            "retention --hours 23",
-            "--hours takes a number from 24 to 8760, not '23'",
-        ),
-        (
-            "simulate --seeds 0",
-            "--seeds takes a number from 1 on, not '0'",
-        ),
-        (
-            "simulate --seeds many",
-            "--seeds takes a number from 1 on, not 'many'",
-        ),
-        (
-            "test --arch arm64",
-            "--arch means nothing without --build lambda",
-        ),
-        (
-            "test --build lambda",
-            "--build means nothing without --endpoint",
-        ),
-        (
-            "tail --limit -1",
-            "--limit takes a number from 0 on, not '-1'",
-        ),
-    ] {
+    for (line, told) in WRONG {
         let words: Vec<&str> = line.split(' ').collect();
         let (code, out, err) = place.says(&words);
         assert_eq!((code, out.as_str()), (2, ""), "{line}: {err}");

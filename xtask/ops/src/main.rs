@@ -104,3 +104,26 @@ fn asked() -> String {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use command_line::{Check, command};
+
+    use super::*;
+
+    #[test]
+    fn the_states_that_the_table_has_are_those_of_sagas() {
+        let argument = command("sagas").and_then(|command| command.arguments.first());
+        let Some(Check::OneOf(names)) = argument.map(|argument| argument.check) else {
+            unreachable!("sagas takes a state");
+        };
+        assert_eq!(names, Estado::ALL.map(Estado::name));
+    }
+
+    #[test]
+    fn a_view_that_is_not_there_is_named_with_those_that_are() {
+        assert_eq!(is_view("reservas"), Ok(()));
+        let told = "VIEW is one of reservas, analitica, not 'reserva'.";
+        assert_eq!(is_view("reserva"), Err(told.to_owned()));
+    }
+}
