@@ -213,7 +213,7 @@ mod tests {
     fn an_archive_that_has_everything_can_lose_nothing() {
         let (shards, now, coverage) = scene(10);
         assert_eq!(
-            holds(&coverage),
+            holds(&coverage, "http://h:1"),
             "The archive holds 2 objects, of the days 2026-01-31 to 2026-01-31."
         );
         assert!(shards.iter().all(|shard| shard.waiting.is_none()));
