@@ -49,6 +49,11 @@ fail() {
   exit 1
 }
 
+misused() {
+  printf 'deploy.sh: %s See deploy.sh --help.\n' "$*" >&2
+  exit 2
+}
+
 stack=aeroalpes artifacts='' template="$here/template.yaml" endpoint="${AWS_ENDPOINT_URL:-}" environment='' bucket=''
 access='' arch=x86_64 partial='' mode='' shards=2 window='' archive_window='' tests='' step_functions='' log_level=info outputs=''
 teardown='' delete_data=''
@@ -59,8 +64,8 @@ while [ $# -gt 0 ]; do
     --help | -h) usage; exit 0 ;;
     --teardown) teardown=yes; shift; continue ;;
     --delete-data) delete_data=yes; shift; continue ;;
-    --*) [ $# -ge 2 ] || fail "$1 needs a value. See deploy.sh --help." ;;
-    *) fail "'$1' is not an option. See deploy.sh --help." ;;
+    --*) [ $# -ge 2 ] || misused "$1 needs a value." ;;
+    *) misused "'$1' is not an option." ;;
   esac
   case "$1" in
     --stack) stack="$2" ;;
@@ -81,7 +86,7 @@ while [ $# -gt 0 ]; do
     --log-level) log_level="$2" ;;
     --parameter) extra+=("$2") ;;
     --outputs) outputs="$2" ;;
-    *) fail "unknown option $1. See deploy.sh --help." ;;
+    *) misused "unknown option $1." ;;
   esac
   shift 2
 done
@@ -93,7 +98,7 @@ case "$environment" in
   aws) : "${access:=iam}" "${partial:=true}" "${mode:=ON_DEMAND}" "${window:=1}" "${tests:=false}" ;;
   localstack) : "${access:=abierto}" "${partial:=true}" "${mode:=PROVISIONED}" "${window:=0}" "${tests:=true}" ;;
   local) : "${access:=abierto}" "${partial:=false}" "${mode:=PROVISIONED}" "${window:=0}" "${tests:=true}" ;;
-  *) fail "--environment is local, localstack or aws, not '$environment'." ;;
+  *) misused "--environment is local, localstack or aws, not '$environment'." ;;
 esac
 [ "$environment" = aws ] && : "${archive_window:=60}" || : "${archive_window:=1}"
 [ "$environment" = aws ] && : "${step_functions:=false}" || : "${step_functions:=true}"
@@ -183,7 +188,7 @@ fi
 
 # ---- Deploying ------------------------------------------------------------------------------------------------------
 
-[ -n "$artifacts" ] || fail "say where the built functions are: --artifacts DIR. See deploy.sh --help."
+[ -n "$artifacts" ] || misused "say where the built functions are: --artifacts DIR."
 [ -d "$artifacts" ] || fail "$artifacts is not a folder. Build the functions first."
 [ -f "$template" ] || fail "there is no template at $template."
 

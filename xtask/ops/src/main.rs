@@ -13,11 +13,19 @@ mod tail;
 mod timeline;
 mod verify;
 
-use std::{error::Error, process::ExitCode};
+use std::{
+    error::Error,
+    net::{TcpStream, ToSocketAddrs},
+    process::ExitCode,
+    time::Duration,
+};
 
 use command_line::{Runner, Words, read, wrong};
 use lambda_kit::Environment;
 use saga_engine::Estado;
+
+/// How long a runtime has to take a connection.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a command comes to: false if it found something wrong.
 type Outcome = Result<bool, Box<dyn Error>>;
@@ -41,10 +49,31 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error}");
+            match silent() {
+                // What each layer of the SDK says of it would fill a page.
+                Some(url) => eprintln!(
+                    "error: nothing answers at {url}: the runtime does not run. See: cargo xtask up --help"
+                ),
+                None => eprintln!("error: {error}"),
+            }
             ExitCode::FAILURE
         }
     }
+}
+
+/// The runtime's address, if nothing takes a connection there.
+fn silent() -> Option<String> {
+    let url = std::env::var("AWS_ENDPOINT_URL").ok()?;
+    let authority = url.strip_prefix("http://")?.trim_end_matches('/');
+    let authority = if authority.contains(':') {
+        authority.to_owned()
+    } else {
+        format!("{authority}:80")
+    };
+    let mut addresses = authority.to_socket_addrs().ok()?;
+    let answers =
+        addresses.any(|address| TcpStream::connect_timeout(&address, CONNECTS_WITHIN).is_ok());
+    (!answers).then_some(url)
 }
 
 async fn run(words: &Words) -> Outcome {
