@@ -44,7 +44,8 @@ pub fn deploy(workspace: &Workspace, words: &Words) -> Result<()> {
             &name,
             &zips.join(format!("{function}.zip")),
             &target.variables,
-        )?;
+        )
+        .explain(format!("At {}", target.get("AWS_ENDPOINT_URL")?))?;
         // What was deployed whole is no longer what runs.
         let record = target.folder.join("deployed");
         if record.is_file() {
@@ -93,7 +94,8 @@ fn call(
         .arg("--payload")
         .arg(format!("fileb://{}", event.display()))
         .arg(&answer);
-    let outcome = capture(&mut invoke)?;
+    let asked = target.get("AWS_ENDPOINT_URL")?;
+    let outcome = capture(&mut invoke).explain(format!("At {asked}"))?;
     let text = fs::read_to_string(&answer).explain("Cannot read the function's answer")?;
     println!("{}", pretty(&text));
     let outcome: Value = serde_json::from_str(&outcome).unwrap_or_default();
@@ -179,7 +181,8 @@ pub fn logs(workspace: &Workspace, words: &Words) -> Result<()> {
                 continue; // it has not run yet
             }
             return fail(format!(
-                "The logs of {function} cannot be read: {}",
+                "The logs of {function} at {} cannot be read: {}",
+                target.get("AWS_ENDPOINT_URL")?,
                 said.trim()
             ));
         }

@@ -41,7 +41,7 @@ pub fn must_be_free(endpoint: &Endpoint) -> Result<()> {
     }
     fail(format!(
         "Port {} is taken by another program (a LocalStack, perhaps, or a runtime of another checkout). Stop it, or \
-         choose another port: cargo xtask up --port {}. To deploy to what runs there: cargo xtask up --endpoint {}",
+         choose another port: --port {}. To deploy to what runs there: cargo xtask up --endpoint {}",
         endpoint.port,
         endpoint.port.saturating_add(1),
         endpoint.url

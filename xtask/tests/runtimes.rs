@@ -36,8 +36,16 @@ done
 cp \"$(dirname \"$0\")/outputs\" \"$outputs\"
 ";
 
-/// Builds nothing, and notes that it was asked to.
-const CARGO: &str = "#!/bin/sh\necho \"$@\" >> \"$(dirname \"$0\")/built\"\n";
+/// Builds nothing, and notes that it was asked to. Of a program it says that it is beside it.
+const CARGO: &str = r#"#!/bin/sh
+here="$(dirname "$0")"
+echo "$@" >> "$here/built"
+case "$*" in *"--package ops"*) name=ops ;; *"--package simulate"*) name=simulate ;; *) exit 0 ;; esac
+printf '{"target":{"name":"%s"},"executable":"%s"}\n' "$name" "$here/$name"
+"#;
+
+/// Tells how it was run, and ends with a code of its own.
+const PROGRAM: &str = "#!/bin/sh\necho \"$(basename \"$0\") $* at $AWS_ENDPOINT_URL\"\nexit 3\n";
 
 struct Checkout {
     root: PathBuf,
@@ -65,6 +73,8 @@ impl Checkout {
         checkout.write(".local/venv/made-for", &local);
         checkout.program(".local/venv/bin/python", "#!/bin/sh\nexec python3 \"$@\"\n");
         checkout.program("cargo", CARGO);
+        checkout.program("ops", PROGRAM);
+        checkout.program("simulate", PROGRAM);
         fs::create_dir_all(checkout.root.join("functions")).unwrap();
         checkout
     }
@@ -343,4 +353,64 @@ fn words_that_only_xtask_can_judge_end_with_2_too() {
         assert_eq!((code, out.as_str()), (2, ""), "{line}: {err}");
         assert!(err.contains(told), "{line}: {err}");
     }
+}
+
+/// The program has told what there is to tell: nothing is added to it.
+#[test]
+fn what_another_program_runs_is_handed_on_to_it_and_ends_as_it_does() {
+    let checkout = Checkout::new("handed-on");
+    let port = free_port();
+    let url = format!("http://127.0.0.1:{port}");
+    checkout.does(&format!("up --port {port}"));
+    let id = "01a204c2-545a-74bd-8111-604b204dce1d";
+    for (line, run) in [
+        (
+            format!("--port {port} saga {id}"),
+            format!("ops saga -- {id} at {url}\n"),
+        ),
+        (
+            "tail --limit 2 --once".into(),
+            format!("ops tail --limit=2 --once at {url}\n"),
+        ),
+        (
+            format!("rebuild --resume reservas --endpoint {url}"),
+            format!("ops rebuild --resume -- reservas at {url}\n"),
+        ),
+        (
+            "simulate --seeds 3 --counts".into(),
+            "simulate --seeds=3 --counts at \n".into(),
+        ),
+    ] {
+        let mut xtask = checkout.xtask(&line);
+        let told = said(xtask.env_remove("AWS_ENDPOINT_URL"));
+        assert_eq!(told, (3, run, String::new()), "{line}");
+    }
+}
+
+#[test]
+fn answers_about_what_is_not_there_name_the_runtime() {
+    let checkout = Checkout::new("asked");
+    checkout.program(
+        ".local/venv/bin/aws",
+        "#!/bin/sh\necho ResourceNotFound >&2\nexit 254\n",
+    );
+    let runtime = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://127.0.0.1:{}", runtime.local_addr().unwrap().port());
+    checkout.does(&format!("up --endpoint {url} --build host"));
+    checkout.write("functions/f/Cargo.toml", "");
+    checkout.write("functions/f/events/uno.json", "{}");
+    for line in ["invoke f uno", "tick"] {
+        let err = checkout.refuses(line);
+        assert!(
+            err.contains(&format!("At {url}: aws lambda failed")),
+            "{err}"
+        );
+    }
+    let (_, err) = checkout.does("logs");
+    assert!(
+        err.contains(&format!(
+            "no function has logged anything of the kind yet at {url}"
+        )),
+        "{err}"
+    );
 }
