@@ -21,15 +21,22 @@ const MANY: u64 = 10_000;
 /// It is told how far a search is, each time so many seconds have passed.
 const OFTEN: u64 = 20;
 
+/// What is told of the runs.
+enum Told {
+    /// What a search found.
+    Search,
+    /// A seed by itself, with its trace.
+    One,
+    /// The digest of each trace, and nothing else.
+    Digests,
+}
+
 /// What to do.
 struct Order {
     plan: Plan,
     /// Where the trace goes.
     trace: Option<String>,
-    /// A seed by itself is told of line by line.
-    one: bool,
-    /// The digest of each trace is all that is told.
-    digests: bool,
+    told: Told,
     /// All scenarios, as they are, are played.
     whole: bool,
     /// What runs came by is told too.
@@ -97,8 +104,11 @@ fn order(words: &Words) -> Result<Order, Failure> {
             one_is_enough: planted.is_some(),
         },
         trace: words.value("--trace").map(str::to_owned),
-        one: first.is_some() && seeds.is_none(),
-        digests: digests.is_some(),
+        told: match (digests, first, seeds) {
+            (Some(_), ..) => Told::Digests,
+            (None, Some(_), None) => Told::One,
+            _ => Told::Search,
+        },
         whole: words.value("--scenario").is_none()
             && clients.or(bookings).is_none()
             && planted.is_none(),
@@ -128,13 +138,11 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = (&'a str, &'a
 }
 
 fn play(order: &Order) -> Result<(), Failure> {
-    if order.digests {
-        return digests(&order.plan);
+    match order.told {
+        Told::Digests => digests(&order.plan),
+        Told::One => play_one(order),
+        Told::Search => search_all(order),
     }
-    if order.one {
-        return play_one(order);
-    }
-    search_all(order)
 }
 
 /// A line for each seed, by which two builds can be compared.

@@ -337,7 +337,7 @@ pub const COMMANDS: &[Command] = &[
 It installs what is missing into .local, builds, starts the local runtime and deploys. Then it books a reservation that is
 approved, one that the bank declines, and one that is paid and finds no seat. The runtime goes on running until cargo xtask down.",
         examples: &["cargo xtask demo", "cargo xtask demo --saga coreografia"],
-        takes: "first time: minutes of compiling, 4.6 GB in target, 270 MB in .local; then 5 s",
+        takes: "first time: minutes of compiling, 5 GB in target, 270 MB in .local; then 5 s",
     },
     Command {
         name: "up",
