@@ -32,9 +32,10 @@ impl Recorded {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let headers = self.headers.iter();
-        let headers: String = headers
+        let headers: Vec<_> = headers
             .map(|(name, value)| format!("{name}: {value}\r\n"))
             .collect();
+        let headers = headers.concat();
         let answer = format!(
             "HTTP/1.1 {} Recorded\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{}",
             self.status,
@@ -46,6 +47,7 @@ impl Recorded {
             let (mut request, mut part) = (vec![], [0; 4096]);
             while !is_whole(&request) {
                 let length = stream.read(&mut part).unwrap();
+                assert!(length > 0, "the request ends early");
                 request.extend_from_slice(&part[..length]);
             }
             stream.write_all(answer.as_bytes()).unwrap();

@@ -27,7 +27,7 @@ impl<'de> Deserialize<'de> for Event {
         let mut request = LambdaRequest::deserialize(deserializer)?;
         if let LambdaRequest::ApiGatewayV1(event) = &mut request {
             let all = mem::take(&mut event.multi_value_headers);
-            event.headers = merged(all, mem::take(&mut event.headers));
+            event.headers = merged(all, &event.headers);
         }
         Ok(Self(request))
     }
@@ -40,7 +40,7 @@ impl From<Event> for Request {
 }
 
 /// Every value of every header, and those headers that are only in the other map.
-fn merged(mut all: HeaderMap, last: HeaderMap) -> HeaderMap {
+fn merged(mut all: HeaderMap, last: &HeaderMap) -> HeaderMap {
     let missing: Vec<(HeaderName, HeaderValue)> = last
         .iter()
         .filter(|(name, _)| !all.contains_key(*name))
