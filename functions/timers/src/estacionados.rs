@@ -87,7 +87,7 @@ impl App {
         let now = self.world.clock.now();
         // The other half is for what is parked: neither keeps the other from getting on.
         let half = now.saturating_add(until.duration_since(now) / 2);
-        let taken = self.take_in(half.unwrap_or(until)).await?;
+        let taken = self.take_in(half.unwrap_or(until)).await;
         let mut consumers: Vec<&dyn Redrive> = vec![&self.projector];
         consumers.extend(self.remote.iter().map(|one| one as &dyn Redrive));
         let redriver = Redriver {
@@ -97,6 +97,8 @@ impl App {
         };
         let look = redriver.look_through(until).await;
         let look = look.map_err(TaskFailed::because)?;
+        // A bucket that does not answer keeps nothing that is parked from being tried.
+        let taken = taken?;
         let (recogidos, liberados, quedan) = (taken.records, look.redriven, look.parked);
         let ilegibles = taken.unreadable + look.unreadable;
         let sin_terminar = taken.more || look.more;
@@ -155,9 +157,14 @@ impl App {
         until: Timestamp,
         taken: &mut Taken,
     ) -> Result<bool, TaskFailed> {
-        let object = self.undelivered.get(key).await;
-        let Some(object) = object.map_err(TaskFailed::because)? else {
-            return Ok(true);
+        let object = match self.undelivered.get(key).await {
+            Ok(Some(object)) => object,
+            Ok(None) => return Ok(true),
+            Err(error) => {
+                tracing::error!(key, %error, "an undelivered batch cannot be fetched");
+                taken.unreadable += 1;
+                return Ok(true);
+            }
         };
         let undelivered = match Undelivered::parse(&object, &self.stack) {
             Ok(undelivered) => undelivered,

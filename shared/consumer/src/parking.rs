@@ -343,6 +343,12 @@ impl Parking {
         self.is_open(parked) && !(ours && parked.next.is_some_and(waits))
     }
 
+    /// How often this build has begun to try it.
+    pub(crate) fn tries(&self, parked: &Parked) -> u32 {
+        let ours = parked.catalogue == self.catalogue;
+        if ours { parked.tries } else { 0 }
+    }
+
     /// Notes that this build tries it, and when it does so next if this try comes to no verdict. It is noted before the try: what
     /// fails, and what kills the process, is tried again after a pause that grows, and holds up nothing else meanwhile.
     ///
@@ -350,8 +356,7 @@ impl Parking {
     ///
     /// See [`TableError`].
     pub async fn note_tried(&self, parked: &Parked) -> Result<(), TableError> {
-        let ours = parked.catalogue == self.catalogue;
-        let before = if ours { parked.tries } else { 0 };
+        let before = self.tries(parked);
         let pause = PAUSE.saturating_mul(1 << before.min(16)).min(LONGEST_PAUSE);
         let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::ZERO);
         let now = self.clock.now();

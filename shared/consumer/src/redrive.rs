@@ -98,7 +98,11 @@ impl Redriver<'_> {
             parked: waiting.count(),
             ..Redriving::default()
         };
-        for thing in parked.iter().filter(|thing| self.parking.is_due(thing)) {
+        let due = parked.iter().filter(|thing| self.parking.is_due(thing));
+        let mut due: Vec<_> = due.collect();
+        // What hangs keeps nothing from its turn.
+        due.sort_by_key(|thing| self.parking.tries(thing));
+        for thing in due {
             if self.world.clock.now() >= until {
                 found.more = true;
                 break;
@@ -137,17 +141,14 @@ impl Redriver<'_> {
             let (lot, next) = self.parking.page(pass.after().as_ref()).await?;
             let redriving = self.redrive_due(&lot.parked, until).await;
             redriven += redriving.redriven;
-            if redriving.more {
-                // This page comes again: what was tried of it is not due then.
-                break true;
-            }
             pass.parked += redriving.parked;
             pass.unreadable += lot.unreadable.len();
             let Some(next) = next else {
                 break false;
             };
             pass.go_on_after(next);
-            if self.world.clock.now() >= until {
+            // What was not tried of this page has its turn when the others had theirs.
+            if redriving.more || self.world.clock.now() >= until {
                 break true;
             }
         };

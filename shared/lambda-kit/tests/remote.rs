@@ -183,7 +183,7 @@ fn record(data: &[u8]) -> LogRecord {
         sequence: SequenceNumber("49590338271490256608559692538361571095921575989136588898".into()),
         partition_key: "key".into(),
         data: data.to_vec(),
-        arrived: jiff::Timestamp::UNIX_EPOCH,
+        arrived: Timestamp::UNIX_EPOCH,
     }
 }
 

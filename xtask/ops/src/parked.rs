@@ -50,6 +50,9 @@ fn describe(lot: &Lot, discarded: bool) -> String {
             "    since {}, {:?}: {}",
             thing.since, thing.reason, thing.detail
         ));
+        if let Some(next) = thing.next {
+            line(format!("    tried {} times, next at {next}", thing.tries));
+        }
         if let Some(decision) = &thing.discarded {
             line(format!("    discarded {}: {}", decision.at, decision.note));
         }
@@ -144,4 +147,66 @@ pub(crate) async fn discard(
     parking.discard(thing, note).await?;
     println!("{owner} {place}: discarded. It stays on record, with its bytes.");
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use consumer::{Reason, TABLE, Trouble};
+    use futures::executor::block_on;
+    use ports::{
+        Key, LogRecord, Path, SequenceNumber, Tables, Update,
+        memory::{self, MemoryTables},
+    };
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_listed_beside_the_rest() {
+        let (world, clock) = memory::world(1);
+        let tables = Arc::new(MemoryTables::new());
+        let parking = Parking::new(tables.clone(), world.clock.clone(), &Catalogue::current());
+        assert_eq!(
+            describe(&block_on(parking.all()).unwrap(), false),
+            "Nothing is parked.\n"
+        );
+        for place in ["1", "2", "3"] {
+            let record = LogRecord {
+                shard: "s".into(),
+                sequence: SequenceNumber(place.into()),
+                partition_key: "k".into(),
+                data: b"{}".to_vec(),
+                arrived: world.clock.now(),
+            };
+            let trouble = Trouble::with_record(&record, Reason::Undelivered, "given up");
+            block_on(parking.park("notifier", trouble)).unwrap();
+            clock.advance(Duration::from_secs(1));
+        }
+        let parked = block_on(parking.list()).unwrap();
+        block_on(parking.note_tried(&parked[1])).unwrap();
+        block_on(parking.discard(&parked[2], "no es nuestro")).unwrap();
+        let key = Key::new(TABLE, "notifier", "record#s#1");
+        let newer = Update::of(key).set(Path::of("reason"), "out-of-memory");
+        block_on(tables.write(&newer.into())).unwrap();
+        let lot = block_on(parking.all()).unwrap();
+        let text = describe(&lot, false);
+        let expected = [
+            "notifier record#s#2",
+            "    since 2026-01-31T10:00:01.000Z, Undelivered: given up",
+            "    tried 1 times, next at 2026-01-31T10:00:33.000Z",
+            "notifier record#s#1",
+            "    this build cannot read it, and leaves it as it is: unknown variant `out-of-memory`, ",
+            "2 parked. `cargo xtask redrive` tries them again.",
+            "1 discarded: `cargo xtask parked --discarded` shows them.",
+        ];
+        for (line, beginning) in text.lines().zip(expected) {
+            assert!(line.starts_with(beginning), "{text}");
+        }
+        assert_eq!(text.lines().count(), expected.len(), "{text}");
+        let told = not_parked(&lot, "notifier", "record#s#1");
+        assert!(told.starts_with("this build cannot read"), "{told}");
+        let told = not_parked(&lot, "notifier", "record#s#9");
+        assert!(told.starts_with("nothing is parked"), "{told}");
+    }
 }

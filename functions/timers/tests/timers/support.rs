@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -29,6 +30,8 @@ const SAMPLE: &str = include_str!("../../../../shared/vuelos/tests/data/crear_re
 pub(crate) struct Failing {
     pub(crate) log: MemoryLog,
     refused: Mutex<BTreeSet<String>>,
+    /// Moves on by a second with each append, if it is there.
+    pub(crate) slow: Mutex<Option<Arc<ManualClock>>>,
 }
 
 #[async_trait]
@@ -41,6 +44,9 @@ impl Log for Failing {
     ) -> Result<SequenceNumber, LogError> {
         if self.refused.lock().unwrap().contains(partition_key) {
             return Err(LogError::Unavailable("throttled".into()));
+        }
+        if let Some(clock) = &*self.slow.lock().unwrap() {
+            clock.advance(Duration::from_secs(1));
         }
         self.log.append(partition_key, data, after).await
     }
@@ -102,6 +108,7 @@ impl Fixture {
         let log = Arc::new(Failing {
             log: MemoryLog::new(2, world.clock.clone()),
             refused: Mutex::default(),
+            slow: Mutex::default(),
         });
         let objects = Arc::new(MemoryObjects::new());
         let metrics: Arc<Mutex<Vec<Value>>> = Arc::default();
