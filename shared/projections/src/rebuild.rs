@@ -234,7 +234,7 @@ pub async fn left_alone(projector: &Projector) -> Result<Vec<&'static str>, Tabl
     for (view, item) in views.into_iter().zip(items) {
         match Alias::from_item(view, item) {
             Ok(alias) if alias.rebuild.as_ref().is_some_and(|job| job.is_left(now)) => {
-                found.push(view)
+                found.push(view);
             }
             Ok(_) => {}
             // Another build's: that one sees to it.
