@@ -182,7 +182,7 @@ async fn see_to_parked(system: &System) -> Result<(), TableError> {
                 .kernel
                 .count("operator", "discarded what nobody can read");
             parking.discard(parked, "no es un evento").await?;
-        } else if waited > PATIENCE && !parking.is_due(parked) {
+        } else if waited > PATIENCE && !parking.is_open(parked) {
             system.kernel.count("operator", "redrove a record");
             redriver.redrive(parked).await?;
         }
