@@ -14,6 +14,6 @@ mod batch;
 mod parking;
 mod redrive;
 
-pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Stop};
+pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Stop, Then};
 pub use parking::{Discarded, Parked, ParkedWhat, Parking, Reason, TABLE, Trouble};
 pub use redrive::{Redrive, Redriven, Redriver, Redriving};
