@@ -97,7 +97,7 @@ impl Coordinator {
     }
 
     /// The same with a [state machine](crate::state_machine), for sagas that are to be run by it. Without one they begin with this
-    /// engine; either way a saga keeps the engine that it began with.
+    /// engine; either way a saga keeps the engine that it began with, unless it is [taken over](crate::What::Relevo).
     #[must_use]
     pub fn with_machine(mut self, machine: Arc<dyn Executions>, wire: Wire) -> Self {
         self.machine = Some((machine, wire));
