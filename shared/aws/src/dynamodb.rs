@@ -45,7 +45,7 @@ impl DynamoTables {
     fn name(&self, table: TableName) -> Result<&str, TableError> {
         let name = self.names.get(&table).map(String::as_str);
         name.ok_or_else(|| {
-            TableError::Refused(format!("no table {:?} is configured here", table.0))
+            TableError::Unavailable(format!("no table {:?} is configured here", table.0))
         })
     }
 

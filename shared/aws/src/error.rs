@@ -6,11 +6,10 @@
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
-/// Codes of `DynamoDB` that come again every time.
+/// Codes of `DynamoDB` that come again every time. That there is no such table, or that it may not be used, is not among them: consumers
+/// park what a table refuses, and here everything would be parked until somebody has mended the table.
 pub(crate) const OF_DYNAMODB: &[&str] = &[
-    "AccessDeniedException",
     "ItemCollectionSizeLimitExceededException",
-    "ResourceNotFoundException",
     "ValidationException",
 ];
 /// Codes of one write of a transaction that `DynamoDB` cancelled, that come again every time.
@@ -234,6 +233,17 @@ mod tests {
         );
         let got = without_credentials(table);
         assert!(matches!(got, Err(TableError::Unavailable(_))), "{got:?}");
+    }
+
+    #[test]
+    fn a_table_that_is_missing_or_may_not_be_used_is_no_fault_of_what_is_written() {
+        for told in [
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}"#,
+            r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User is not authorized to perform: dynamodb:GetItem"}"#,
+        ] {
+            let got = Recorded::of(400, told).answers(table);
+            assert!(matches!(got, Err(TableError::Unavailable(_))), "{got:?}");
+        }
     }
 
     #[test]
