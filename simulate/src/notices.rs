@@ -34,7 +34,14 @@ fn news(system: &System) -> BTreeMap<String, News> {
             let (event, _) = Event::decode(text.as_bytes(), catalogue).ok()?;
             let (_, estado) = NEWS.into_iter().find(|(kind, _)| *kind == event.kind)?;
             let text = text.to_owned();
-            Some((event.id.to_string(), News { event, estado, text }))
+            Some((
+                event.id.to_string(),
+                News {
+                    event,
+                    estado,
+                    text,
+                },
+            ))
         });
         Some(news.collect::<Vec<_>>())
     });

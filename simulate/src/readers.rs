@@ -25,6 +25,8 @@ use event_store::{Stream, TABLE as STREAMS};
 use events::{Context, Event, IdReserva, Moment, StreamId};
 use futures::executor::block_on;
 use jiff::{Timestamp, tz::TimeZone};
+use ports::Key;
+use projections::{TABLE as VIEWS, views::reservas::NAME as VIEW};
 use saga_engine::{Estado, SagaId};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
@@ -165,30 +167,30 @@ struct Reader {
     memory: Memory,
 }
 
-/// Sets readers to work: one for a few clients.
+/// Sets readers to work.
 pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
     let reader = Reader {
         system: system.clone(),
         scenario: *scenario,
         memory: memory.clone(),
     };
-    for number in 0..scenario.clients.div_ceil(6).min(6) {
+    for number in 0..scenario.readers * scenario.clients.div_ceil(6).min(6) {
         let rounds = 3 + scenario.bookings.min(10) / 2;
-        reader.spawn(
-            &format!("reading {number}"),
-            reader.clone().work(rounds),
-        );
+        reader.spawn(&format!("reading {number}"), reader.clone().work(rounds));
     }
 }
 
-/// Reads everything once all has settled.
+/// Reads everything once all has settled; every other time, since it is as much as clients read all the time.
 pub fn read_all(system: &System, scenario: &Scenario, memory: &Memory) {
     let reader = Reader {
         system: system.clone(),
         scenario: *scenario,
         memory: memory.clone(),
     };
-    reader.spawn("reading all", reader.clone().read_all());
+    if system.kernel.dice().one_in(2) {
+        system.kernel.count("reader", "read everything");
+        reader.spawn("reading all", reader.clone().read_all());
+    }
 }
 
 impl Reader {
@@ -272,6 +274,26 @@ impl Reader {
         Some(answer.body)
     }
 
+    /// Notes what the view has now, as long as it was never rebuilt: a reader that asks for it from now on is not to be told less.
+    fn look_at_the_view(&self) {
+        let tables = &self.system.tables;
+        if tables.item(&Key::new(VIEWS, VIEW, "alias")).is_some() {
+            return;
+        }
+        let first = format!("{VIEW}.1#");
+        let rows = tables.find(VIEWS, |key, item| {
+            let is_row = key.pk.starts_with(&first) && key.sk == "row";
+            is_row.then(|| Value::Object(item.clone()))
+        });
+        let (mut known, at) = (self.memory.known(), self.now());
+        for row in rows {
+            // One that the view has not heard the making of is not listed.
+            if row.get("gsi1pk").is_some() {
+                known.seen.row(&row, at);
+            }
+        }
+    }
+
     /// Reads a list to its end. `look` is given each row, and when its page was asked for.
     async fn walk(&self, list: &Listing<'_>, look: impl Fn(&Value, u64)) -> Option<Walk> {
         let mut walk = Walk {
@@ -281,6 +303,7 @@ impl Reader {
         let mut last: Option<String> = None;
         let mut next: Option<String> = None;
         for _ in 0..PAGES {
+            self.look_at_the_view();
             let begun = self.now();
             let path = match &next {
                 Some(next) => format!("{}&siguiente={next}", list.path),
@@ -309,7 +332,8 @@ impl Reader {
                 return Some(walk);
             };
             next = Some(more.to_owned());
-            self.pause(if self.below(3) == 0 { 2_000 } else { 100 }).await;
+            self.pause(if self.below(3) == 0 { 2_000 } else { 100 })
+                .await;
         }
         None
     }
@@ -331,7 +355,10 @@ impl Reader {
         };
         let client = dice.one_in(3).then(|| dice.pick(&clients).cloned());
         let filter = Filter {
-            estado: dice.one_in(3).then(|| dice.pick(&STATES).copied()).flatten(),
+            estado: dice
+                .one_in(3)
+                .then(|| dice.pick(&STATES).copied())
+                .flatten(),
             id_cliente: client.flatten(),
         };
         let rows = self.memory.known().seen.rows.len();
@@ -367,7 +394,9 @@ impl Reader {
             return self.complain(format!("GET {path} has {row}"));
         };
         if rank > 0 && committed(&self.system, id).is_none_or(|committed| rank > committed) {
-            self.complain(format!("GET {path} has {id} as {estado}, which it never was"));
+            self.complain(format!(
+                "GET {path} has {id} as {estado}, which it never was"
+            ));
         }
         let before = {
             let mut known = self.memory.known();
@@ -381,7 +410,9 @@ impl Reader {
             && !self.may_go_back()
         {
             let before = STATES.get(before).unwrap_or(&"");
-            self.complain(format!("GET {path} has {id} as {estado}, and it was {before}"));
+            self.complain(format!(
+                "GET {path} has {id} as {estado}, and it was {before}"
+            ));
         }
     }
 
@@ -409,7 +440,9 @@ impl Reader {
             }
             if !self.may_go_back() {
                 let query = filter.query(0);
-                self.complain(format!("{id} was in the list {query}, and is on no page of it"));
+                self.complain(format!(
+                    "{id} was in the list {query}, and is on no page of it"
+                ));
             }
         }
     }
@@ -455,8 +488,7 @@ impl Reader {
         for (id, actualizacion) in missing {
             let saga = id.parse().ok().and_then(|id| self.stored(id));
             let is_still = saga.is_some_and(|saga| {
-                saga.estado == estado
-                    && Moment::from(saga.updated()).to_string() == actualizacion
+                saga.estado == estado && Moment::from(saga.updated()).to_string() == actualizacion
             });
             if is_still && !self.scenario.new_definition {
                 self.complain(format!("the saga {id} was {estado}, and is on no page"));
@@ -522,7 +554,9 @@ impl Reader {
         for (day, total) in totals {
             let made = made.get(&day).copied().unwrap_or(0);
             if total > made {
-                self.complain(format!("GET {path}: {day} has {total}, and {made} were made"));
+                self.complain(format!(
+                    "GET {path}: {day} has {total}, and {made} were made"
+                ));
             }
         }
     }
@@ -599,7 +633,9 @@ impl Reader {
                 return;
             };
             if !is_within(&before, &told) {
-                self.complain(format!("{id} had the events {before:#?}, and has {told:#?}"));
+                self.complain(format!(
+                    "{id} had the events {before:#?}, and has {told:#?}"
+                ));
             }
             before = told;
             self.pause(4_000).await;
@@ -660,7 +696,10 @@ impl Reader {
     /// When all has settled: every list is what the streams say, and so is every report.
     async fn read_all(self) {
         let stored = self.stored_reservations();
-        let clients: BTreeSet<_> = stored.values().filter_map(|(_, client)| client.clone()).collect();
+        let clients: BTreeSet<_> = stored
+            .values()
+            .filter_map(|(_, client)| client.clone())
+            .collect();
         let clients: Vec<_> = clients.into_iter().collect();
         let client = self.system.kernel.dice().pick(&clients).cloned();
         let mut filters = vec![Filter::default()];
@@ -708,7 +747,9 @@ impl Reader {
         });
         let all = ids.into_iter().filter_map(|id| {
             let rank = committed(&self.system, &id)?;
-            let opening = texts(&self.system, Context::Vuelos, &id).into_iter().next()?;
+            let opening = texts(&self.system, Context::Vuelos, &id)
+                .into_iter()
+                .next()?;
             let opening: Value = serde_json::from_str(&opening).ok()?;
             let client = opening.pointer("/data/id_cliente").and_then(Value::as_str);
             let client = client.filter(|client| *client != "None").map(str::to_owned);
@@ -721,7 +762,9 @@ impl Reader {
         let mut standing: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         let sagas = self.system.tables.find(saga_engine::TABLE, |key, item| {
             let estado = item.get("estado")?.as_str()?;
-            let estado = Estado::ALL.into_iter().find(|known| known.name() == estado)?;
+            let estado = Estado::ALL
+                .into_iter()
+                .find(|known| known.name() == estado)?;
             Some((estado.name(), key.pk.clone()))
         });
         for (estado, id) in sagas {
@@ -734,13 +777,17 @@ impl Reader {
             let found: BTreeSet<String> = walk.rows.into_keys().collect();
             let wanted = standing.remove(estado.name()).unwrap_or_default();
             if found != wanted {
-                self.complain(format!("the sagas in {estado} are {found:#?}, not {wanted:#?}"));
+                self.complain(format!(
+                    "the sagas in {estado} are {found:#?}, not {wanted:#?}"
+                ));
             }
             if let Some(id) = found.first() {
                 let saga = self.body(&format!("/sagas/{id}")).await;
                 let told = saga.as_ref().and_then(|saga| saga.get("estado"));
                 if told.is_some_and(|told| told != estado.name()) {
-                    self.complain(format!("the saga {id} is {told:?}, and in the list of {estado}"));
+                    self.complain(format!(
+                        "the saga {id} is {told:?}, and in the list of {estado}"
+                    ));
                 }
             }
         }
@@ -753,7 +800,9 @@ impl Reader {
                 let day = days.split_once(name).map(|(_, day)| day.get(..10));
                 day.flatten().unwrap_or_default()
             });
-            let wanted = made.iter().filter(|(day, _)| (from..=to).contains(&day.as_str()));
+            let wanted = made
+                .iter()
+                .filter(|(day, _)| (from..=to).contains(&day.as_str()));
             let wanted: BTreeMap<String, u64> =
                 wanted.map(|(day, made)| (day.clone(), *made)).collect();
             for name in ["totales", "reservas-por-dia"] {
@@ -775,7 +824,10 @@ pub fn texts(system: &System, context: Context, id: &str) -> Vec<String> {
     let item = system.tables.item(&Stream::key(StreamId::new(context, id)));
     let events = item.as_ref().and_then(|item| item.get("events"));
     let events = events.and_then(Value::as_array).into_iter().flatten();
-    events.filter_map(Value::as_str).map(str::to_owned).collect()
+    events
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The saga of a reservation.
@@ -793,7 +845,10 @@ fn committed(system: &System, id: &str) -> Option<usize> {
         r#type: String,
     }
     let texts = [Context::Vuelos, Context::Pagos].map(|context| texts(system, context, id));
-    let named = texts.iter().flatten().filter_map(|text| serde_json::from_str(text).ok());
+    let named = texts
+        .iter()
+        .flatten()
+        .filter_map(|text| serde_json::from_str(text).ok());
     let ranks = named.filter_map(|Named { r#type }| FACTS.iter().position(|fact| *fact == r#type));
     ranks.max()
 }

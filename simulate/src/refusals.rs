@@ -84,8 +84,8 @@ impl Bracket {
         let detail = detail(answer);
         let reservation = self.reservation.iter();
         let mut cancelled = reservation.map(|id| is_cancelled(system, id));
-        let is_cancelled = cancelled.any(|is| is)
-            || moments.iter().any(|saga| saga.estado == Estado::Compensada);
+        let is_cancelled =
+            cancelled.any(|is| is) || moments.iter().any(|saga| saga.estado == Estado::Compensada);
         let runs = |saga: &Saga| {
             let estado = saga.estado;
             saga.conduct == Conduct::StepFunctions
@@ -108,6 +108,8 @@ impl Bracket {
 /// True if it is committed that a reservation is cancelled.
 fn is_cancelled(system: &System, id: &str) -> bool {
     let texts = readers::texts(system, Context::Vuelos, id);
-    let mut events = texts.iter().filter_map(|text| serde_json::from_str::<Value>(text).ok());
+    let mut events = texts
+        .iter()
+        .filter_map(|text| serde_json::from_str::<Value>(text).ok());
     events.any(|event| event.get("type").and_then(Value::as_str) == Some("ReservaCancelada"))
 }
