@@ -31,8 +31,8 @@ pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
     }
 }
 
-/// As many queries as take half a second or so.
-const LONG: usize = 50;
+/// As many queries as take two seconds or so.
+const LONG: usize = 150;
 
 struct BadQueries {
     inner: Arc<dyn Tables>,
@@ -74,7 +74,11 @@ impl BadQueries {
     /// Tells what was found before; of a list, now and then.
     async fn cached(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
         let of_its_beginning = query.below.is_none() || query.index == Index::Primary;
-        let before = self.kept().get(&query.partition).cloned();
+        let name = match query.index {
+            Index::Primary => format!("{query:?}"),
+            _ => query.partition.clone(),
+        };
+        let before = self.kept().get(&name).cloned();
         let again = of_its_beginning
             && (self.seed.what == Planted::CachedReports || self.seed.now_and_then());
         if let Some(mut page) = before.filter(|_| again) {
@@ -84,7 +88,7 @@ impl BadQueries {
         }
         let page = self.inner.query(query).await?;
         if of_its_beginning {
-            self.kept().insert(query.partition.clone(), page.clone());
+            self.kept().insert(name, page.clone());
         }
         Ok(page)
     }
