@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     sync::Arc,
 };
 
@@ -161,6 +162,23 @@ fn estado(payload: &Payload) -> Option<EstadoReserva> {
     }
 }
 
+/// A text of JSON as a topic carries it: a character that it does not carry is written as JSON's escape of it. Outside of its strings
+/// JSON has no such character, so the text says the same.
+fn carried(text: &str) -> String {
+    let mut carried = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if Notice::carries(letter) {
+            carried.push(letter);
+        } else {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                // Writing to a text does not fail.
+                let _ = write!(carried, "\\u{unit:04x}");
+            }
+        }
+    }
+    carried
+}
+
 /// The first stop of each reservation.
 fn first(stops: impl Iterator<Item = (IdReserva, Stop)>) -> BTreeMap<IdReserva, Stop> {
     let mut first = BTreeMap::new();
@@ -190,7 +208,7 @@ impl News<'_> {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
             // JSON that was read is UTF-8.
-            body: String::from_utf8_lossy(&self.incoming.record.data).into_owned(),
+            body: carried(&String::from_utf8_lossy(&self.incoming.record.data)),
             group: subject,
             id,
         }

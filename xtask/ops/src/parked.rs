@@ -6,6 +6,7 @@ use consumer::{Parking, Redrive, Redriven, Redriver};
 use event_store::StreamReader;
 use events::Catalogue;
 use lambda_kit::{Environment, RemoteConsumer};
+use parse::text::visible;
 use ports::Functions;
 use projections::Projector;
 
@@ -30,10 +31,14 @@ pub(crate) async fn list(environment: &Environment, discarded: bool) -> Outcome 
     for thing in if discarded { &gone } else { &waiting } {
         println!(
             "{} {}\n    since {}, {:?}: {}",
-            thing.owner, thing.place, thing.since, thing.reason, thing.detail
+            visible(&thing.owner),
+            visible(&thing.place),
+            thing.since,
+            thing.reason,
+            visible(&thing.detail)
         );
         if let Some(decision) = &thing.discarded {
-            println!("    discarded {}: {}", decision.at, decision.note);
+            println!("    discarded {}: {}", decision.at, visible(&decision.note));
         }
     }
     match waiting.len() {
@@ -80,6 +85,7 @@ pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)
             Redriven::Done => println!("{} {}: handled", thing.owner, thing.place),
             Redriven::StillParked(cause) | Redriven::NotNow(cause) => {
                 still += 1;
+                let cause = visible(&cause);
                 println!("{} {}: still parked: {cause}", thing.owner, thing.place);
             }
         }

@@ -1,6 +1,7 @@
 //! A saga as people read it: how it stands, and its log, a line an entry.
 
 use jiff::Timestamp;
+use parse::text::visible;
 use saga_engine::{Conduct, Direction, Entry, Estado, Meaning, Outstanding, Saga, Via, What};
 
 /// No line is longer, in characters.
@@ -201,13 +202,14 @@ fn attempts(count: u32) -> String {
     }
 }
 
-/// A text after a head, broken between words where it is too long, each further line as far to the right as the first.
+/// A text after a head, broken between words where it is too long, each further line as far to the right as the first. What a terminal
+/// would obey is shown, not sent.
 fn hanging(head: &str, text: &str) -> Vec<String> {
     let margin = head.chars().count();
     let mut lines = vec![head.to_owned()];
     for word in text
         .split_whitespace()
-        .flat_map(|word| pieces(word, WIDTH.saturating_sub(margin).max(1)))
+        .flat_map(|word| pieces(&visible(word), WIDTH.saturating_sub(margin).max(1)))
     {
         let line = lines.last().map_or(0, |line| line.chars().count());
         let first = line == margin;
@@ -359,5 +361,11 @@ estado    Compensada, undone because of: ConfirmacionFallida
                 .skip(1)
                 .all(|line| line.starts_with("        "))
         );
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        let lines = entry("estado", "a\u{1b}[2J b\r\nc\u{202e}d \u{7}");
+        assert_eq!(lines, ["estado    a\\u{1b}[2J b c\\u{202e}d \\u{7}"]);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use events::IdReserva;
 use futures::executor::block_on;
 use http_commands::MAX_NOTA;
-use http_testing::{Answer, post};
+use http_testing::{Answer, post, with_other_header};
 use ports::memory::MemoryFunctions;
 use saga_engine::{Estado, SagaId, What};
 use serde_json::{Value, json};
@@ -161,6 +161,8 @@ fn a_bad_body_is_refused_and_changes_nothing() {
         ),
         (r#"{"paso": -1}"#, vec!["paso: limite"]),
         (r#"{"nota": ""}"#, vec!["nota: vacio"]),
+        (r#"{"nota": "a\r\nb"}"#, vec!["nota: caracteres"]),
+        ("{\"nota\": \"a\u{ffff}b\"}", vec!["nota: caracteres"]),
         (r#"{"nota": 7}"#, vec!["nota: tipo"]),
         (&long, vec!["nota: limite"]),
         (
@@ -174,9 +176,11 @@ fn a_bad_body_is_refused_and_changes_nothing() {
         answer.assert_problem(400, "solicitud-invalida", body);
         assert_eq!(answer.errores(), errores, "{body}");
     }
-    let mut text = post(&path(fixture.saga_of(id)), "{}");
-    let media = "text/plain".parse().unwrap();
-    text.headers_mut().insert("Content-Type", media);
+    let text = with_other_header(
+        post(&path(fixture.saga_of(id)), "{}"),
+        "Content-Type",
+        "text/plain",
+    );
     let answer = fixture.answer(&text);
     answer.assert_problem(415, "tipo-de-contenido", "text");
     assert_eq!(fixture.saga(id), before);

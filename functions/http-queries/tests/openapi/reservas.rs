@@ -168,19 +168,25 @@ pub(crate) fn ver_eventos() -> Value {
     ]);
     let sample = include_str!("../../../../shared/events/samples/vuelos/ReservaAprobada.v1.json");
     let event: Value = serde_json::from_str(sample).unwrap();
+    let old = include_str!("../../../../shared/events/samples/vuelos/ReservaCreada.v1.json");
+    let old: Value = serde_json::from_str(old).unwrap();
     responses.insert(
         "200".into(),
         answer(
             "Los eventos.",
             &schema("Eventos"),
-            &[("uno", json!({"eventos": [event]}))],
+            &[
+                ("uno", json!({"eventos": [event]})),
+                ("tutoriales", json!({"eventos": [old]})),
+            ],
         ),
     );
     json!({
         "operationId": "verEventos",
         "tags": ["reservas"],
         "summary": "Ver los eventos de una reserva",
-        "description": "Todo lo que pasó con la reserva, tal como quedó registrado.",
+        "description": "Todo lo que pasó con la reserva, tal como quedó registrado. Un evento del código de los tutoriales se muestra en el \
+                        sobre de ese código.",
         "responses": responses,
     })
 }
