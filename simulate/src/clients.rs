@@ -22,6 +22,13 @@ use crate::{
     system::System,
 };
 
+/// Why clients cancel.
+const MOTIVOS: [&str; 3] = [PLAIN, "«aplazado» a mañana: \"ya\" \\ 🛫", ODD];
+/// In letters that everybody has.
+const PLAIN: &str = "cambio de planes";
+/// With a letter that is none, which is refused, or announced so that a queue carries it.
+const ODD: &str = "cambio\u{ffff}";
+
 /// How a reservation fares if nobody disturbs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -504,8 +511,12 @@ impl Client {
         self.pause(if self.one_in(2) { 1_000 } else { 20_000 })
             .await;
         let path = format!("/vuelos/reserva/{id}/cancelacion");
-        let body = json!({"motivo": "cambio de planes"});
-        let event = http::event("POST", &path, &[], Some(&body));
+        let asked = |motivo: &str| {
+            let body = json!({ "motivo": motivo });
+            http::event("POST", &path, &[], Some(&body))
+        };
+        let motivo = self.system.kernel.dice().pick(&MOTIVOS);
+        let mut event = asked(motivo.copied().unwrap_or(PLAIN));
         for _ in 0..8 {
             if let Some(booking) = self.memory.known().bookings.get_mut(place) {
                 booking.cancellation = Cancellation::Asked;
@@ -524,6 +535,10 @@ impl Client {
                         self.cancel_again(id, &event).await;
                     }
                     return;
+                }
+                400 if motivo == Some(&ODD) => {
+                    self.system.kernel.count("refused", "an odd letter");
+                    event = asked(PLAIN);
                 }
                 // It is cancelled already, or its execution cannot be turned now.
                 409 => return self.look_into(bracket, &answer),

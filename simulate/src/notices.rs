@@ -52,11 +52,11 @@ fn news(system: &System) -> BTreeMap<String, News> {
 fn carried(text: &str) -> String {
     let mut carried = String::with_capacity(text.len());
     for letter in text.chars() {
-        match letter {
-            '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'.. => {
-                carried.push(letter);
-            }
-            other => carried.push_str(&format!("\\u{:04x}", u32::from(other))),
+        if Notice::carries(letter) {
+            carried.push(letter);
+        } else {
+            // All of those are below U+10000.
+            carried.push_str(&format!("\\u{:04x}", u32::from(letter)));
         }
     }
     carried
