@@ -100,6 +100,21 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "silencio RevertirPago",
         ],
     ),
+    (
+        "reader",
+        &[
+            "followed a saga",
+            "followed events",
+            "read a report",
+            "read everything",
+            "walked through a list",
+            "walked through sagas",
+        ],
+    ),
+    (
+        "refused",
+        &["a cancellation", "a resumption", "an odd letter"],
+    ),
     ("schedule", &["late", "silent", "twice"]),
     ("stream", &["forgot records"]),
 ];
