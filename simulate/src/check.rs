@@ -26,7 +26,7 @@ use vuelos::Reserva;
 
 use crate::{
     clients::{Booking, Cancellation, id},
-    exercised,
+    exercised, notices,
     poison::{self, Poison},
     system::System,
 };
@@ -213,7 +213,7 @@ pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<St
         Err(error) => broken.push(error),
     }
     poison::check(system, &mut broken);
-    check_notices(system, &found, &mut broken);
+    notices::check(system, calm, &mut broken);
     broken
 }
 
@@ -487,19 +487,4 @@ fn rows(tables: &MemoryTables, generation: &str) -> BTreeMap<String, Value> {
         Some((of.to_owned(), Value::Object(item)))
     });
     rows.collect()
-}
-
-/// What is announced was announced.
-fn check_notices(system: &System, found: &[Found], broken: &mut Vec<String>) {
-    let published = system.topic.published();
-    let announced: BTreeSet<&str> = published.iter().map(|notice| notice.id.as_str()).collect();
-    for (event, _) in found.iter().flat_map(|one| &one.history) {
-        let told = ["ReservaAprobada", "ReservaCancelada"].contains(&event.kind.as_str());
-        if told && !announced.contains(event.id.to_string().as_str()) {
-            broken.push(format!(
-                "{} of {} was not announced",
-                event.kind, event.subject
-            ));
-        }
-    }
 }

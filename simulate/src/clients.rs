@@ -17,8 +17,17 @@ use crate::{
     Scenario,
     functions::{HTTP_COMMANDS, HTTP_QUERIES},
     http::{self, Answer},
+    readers::{self, Seen},
+    refusals::Bracket,
     system::System,
 };
+
+/// Why clients cancel.
+const MOTIVOS: [&str; 3] = [PLAIN, "«aplazado» a mañana: \"ya\" \\ 🛫", ODD];
+/// In letters that everybody has.
+const PLAIN: &str = "cambio de planes";
+/// With a letter that is none, which is refused, or announced so that a queue carries it.
+const ODD: &str = "cambio\u{ffff}";
 
 /// How a reservation fares if nobody disturbs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +120,8 @@ pub struct Known {
     clients: u64,
     pub bookings: Vec<Booking>,
     pub complaints: Vec<String>,
+    /// What was seen in lists and reports.
+    pub seen: Seen,
     /// Clients that are still at it.
     pub busy: usize,
 }
@@ -121,7 +132,7 @@ impl Memory {
         known.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn complain(&self, complaint: String) {
+    pub fn complain(&self, complaint: String) {
         self.known().complaints.push(complaint);
     }
 }
@@ -151,6 +162,7 @@ pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
         };
         client.spawn(&format!("client {number}"), client.clone().work());
     }
+    readers::begin(system, scenario, memory);
     let dice = system.kernel.dice();
     if dice.one_in(scenario.rebuild_one_in) {
         let operator = Client {
@@ -186,6 +198,8 @@ struct Wish {
     mode: SagaMode,
     vuelo: Vuelo,
     key: Option<String>,
+    /// Whose it is to be; a few are some client's, as one can list them by.
+    id_cliente: Option<String>,
     /// True if others want the seats of its flight.
     shared: bool,
     /// The name of its airports, where it is about as large as it may be.
@@ -200,11 +214,15 @@ impl Wish {
         });
         let Some(name) = &self.large else {
             let legs = [self.leg(0, None)];
-            return json!({
+            let mut body = json!({
                 "itinerarios": [{"odos": [{"segmentos": [{"legs": legs}]}]}],
                 "pago": pago,
                 "saga": self.mode,
             });
+            if let Some(id_cliente) = &self.id_cliente {
+                body["id_cliente"] = json!(id_cliente);
+            }
+            return body;
         };
         let odos = (0..5).map(|odo| {
             let legs = (0..10).map(|leg| self.leg(10 * odo + leg, Some(name)));
@@ -214,12 +232,12 @@ impl Wish {
             "itinerarios": [{"odos": odos.collect::<Vec<_>>()}],
             "pago": pago,
             "saga": self.mode,
-            "id_cliente": self.id_cliente(),
+            "id_cliente": self.own_client(),
         })
     }
 
     /// A client of its own, as one can tell reservations by.
-    fn id_cliente(&self) -> String {
+    fn own_client(&self) -> String {
         let minute = self.vuelo.fecha_salida.as_second() / 60;
         format!("cliente-{minute}")
     }
@@ -304,7 +322,7 @@ impl Client {
                     cancellation: Cancellation::Unasked,
                     shared: wish.shared,
                     large: wish.large.is_some().then(|| Large {
-                        id_cliente: wish.id_cliente(),
+                        id_cliente: wish.own_client(),
                         bytes: wish.body().to_string().len(),
                         refused: false,
                     }),
@@ -348,6 +366,7 @@ impl Client {
             kind,
             mode,
             vuelo,
+            id_cliente: key.is_some().then(|| format!("socio-{}", self.number / 2)),
             key,
             shared,
             large: large.then(|| self.long_name()),
@@ -408,6 +427,10 @@ impl Client {
                 }
                 // What is refused for now may be asked for again; so may what others were quicker with, again and again.
                 let outrun = answer.field("type") == Some("urn:aeroalpes:problema:conflicto");
+                if outrun && self.scenario.is_calm() {
+                    let complaint = format!("nobody was quicker: {}", answer.text);
+                    self.memory.complain(complaint);
+                }
                 if status != 503 && !outrun {
                     let complaint = format!("a good request was refused: {}", answer.text);
                     self.memory.complain(complaint);
@@ -488,12 +511,17 @@ impl Client {
         self.pause(if self.one_in(2) { 1_000 } else { 20_000 })
             .await;
         let path = format!("/vuelos/reserva/{id}/cancelacion");
-        let body = json!({"motivo": "cambio de planes"});
-        let event = http::event("POST", &path, &[], Some(&body));
+        let asked = |motivo: &str| {
+            let body = json!({ "motivo": motivo });
+            http::event("POST", &path, &[], Some(&body))
+        };
+        let motivo = self.system.kernel.dice().pick(&MOTIVOS);
+        let mut event = asked(motivo.copied().unwrap_or(PLAIN));
         for _ in 0..8 {
             if let Some(booking) = self.memory.known().bookings.get_mut(place) {
                 booking.cancellation = Cancellation::Asked;
             }
+            let bracket = Bracket::of(&self.system, id);
             let Some(answer) = self.send(HTTP_COMMANDS, &event).await else {
                 self.pause(2_000).await;
                 continue;
@@ -503,10 +531,17 @@ impl Client {
                     if let Some(booking) = self.memory.known().bookings.get_mut(place) {
                         booking.cancellation = Cancellation::Accepted;
                     }
+                    if self.one_in(3) {
+                        self.cancel_again(id, &event).await;
+                    }
                     return;
                 }
+                400 if motivo == Some(&ODD) => {
+                    self.system.kernel.count("refused", "an odd letter");
+                    event = asked(PLAIN);
+                }
                 // It is cancelled already, or its execution cannot be turned now.
-                409 => return,
+                409 => return self.look_into(bracket, &answer),
                 503 => self.pause(2_000).await,
                 _ => {
                     let complaint = format!("it cannot be cancelled: {}", answer.text);
@@ -514,6 +549,27 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Asks for what was accepted, once more.
+    async fn cancel_again(&self, id: &str, event: &[u8]) {
+        self.pause(10_000).await;
+        let bracket = Bracket::of(&self.system, id);
+        match self.send(HTTP_COMMANDS, event).await {
+            Some(answer) if answer.status == 409 => self.look_into(bracket, &answer),
+            Some(answer) if ![202, 503].contains(&answer.status) => {
+                let complaint = format!("it cannot be cancelled again: {}", answer.text);
+                self.memory.complain(complaint);
+            }
+            _ => {}
+        }
+    }
+
+    /// What is refused cannot be done.
+    fn look_into(&self, bracket: Option<Bracket>, refusal: &Answer) {
+        self.system.kernel.count("refused", "a cancellation");
+        let untrue = bracket.and_then(|bracket| bracket.cancellation(&self.system, refusal));
+        untrue.into_iter().for_each(|why| self.memory.complain(why));
     }
 
     /// Looks at a reservation again and again: what was seen is not unseen.
@@ -529,6 +585,10 @@ impl Client {
             };
             if answer.status == 503 {
                 continue;
+            }
+            if answer.field("origen") == Some("vista") {
+                let at = self.system.kernel.elapsed();
+                self.memory.known().seen.row(&answer.body, at);
             }
             let estado = answer.field("estado").unwrap_or_default();
             let rank = STATES.iter().position(|state| *state == estado);

@@ -100,6 +100,21 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "silencio RevertirPago",
         ],
     ),
+    (
+        "reader",
+        &[
+            "followed a saga",
+            "followed events",
+            "read a report",
+            "read everything",
+            "walked through a list",
+            "walked through sagas",
+        ],
+    ),
+    (
+        "refused",
+        &["a cancellation", "a resumption", "an odd letter"],
+    ),
     ("schedule", &["late", "silent", "twice"]),
     ("stream", &["forgot records"]),
 ];
@@ -201,6 +216,7 @@ fn line(what: &What) -> &'static str {
         What::RequiereIntervencion { .. } => "RequiereIntervencion",
         What::Reanudada { .. } => "Reanudada",
         What::PasoMarcado { .. } => "PasoMarcado",
+        What::Relevo {} => "Relevo",
         What::Retraso {} => "Retraso",
         What::Fin { .. } => "Fin",
     }

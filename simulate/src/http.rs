@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lambda_http::{Body, Request, Response, request};
+use lambda_http::{Body, Request, Response};
+use lambda_kit::http::Event;
 use serde_json::{Value, json};
 
 /// The event of a request. `headers` are beside those that every client sends.
@@ -34,8 +35,10 @@ pub fn event(method: &str, path: &str, headers: &[(&str, &str)], body: Option<&V
 
 /// Reads an event, as the function does.
 pub fn request(event: &[u8]) -> Result<Request, (String, String)> {
-    let text = String::from_utf8_lossy(event);
-    request::from_str(&text).map_err(|error| ("Request".to_owned(), error.to_string()))
+    let event: Result<Event, _> = serde_json::from_slice(event);
+    event
+        .map(Request::from)
+        .map_err(|error| ("Request".to_owned(), error.to_string()))
 }
 
 /// Writes an answer.

@@ -16,10 +16,19 @@ use projections::Projector;
 use reserva_saga::FunctionParticipants;
 use saga_engine::{Answer, Dispatch, Participants, Saga, What, execution_name};
 use serde_json::{Value, json};
+use simulation::Ended;
 use uuid::Uuid;
 use vuelos::CANCELAR_RESERVA;
 
-use crate::{check, functions::HTTP_COMMANDS, http, poison::parking, system::System};
+use crate::{
+    check,
+    clients::Memory,
+    functions::HTTP_COMMANDS,
+    http::{self, Answer as Told},
+    poison::parking,
+    refusals::Bracket,
+    system::System,
+};
 
 /// How long the system is left to free by itself what is parked.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(4);
@@ -32,6 +41,7 @@ const BY_HAND: &str = "a mano";
 /// Somebody who looks after the system.
 pub struct Operator {
     system: System,
+    memory: Memory,
     /// True while they see to what is parked.
     busy: Arc<AtomicBool>,
     came: u64,
@@ -39,9 +49,10 @@ pub struct Operator {
 
 impl Operator {
     /// Comes to look.
-    pub fn new(system: &System) -> Self {
+    pub fn new(system: &System, memory: &Memory) -> Self {
         Self {
             system: system.clone(),
+            memory: memory.clone(),
             busy: Arc::default(),
             came: system.kernel.elapsed(),
         }
@@ -88,6 +99,7 @@ impl Operator {
         if !saga.is_watched() {
             let by_hand = saga.id.0.as_u128().is_multiple_of(2);
             let (system, saga) = (system.clone(), saga.clone());
+            let memory = self.memory.clone();
             kernel.spawn("operator", async move {
                 let done = if by_hand {
                     undo_by_hand(&system, &saga).await
@@ -101,7 +113,17 @@ impl Operator {
                 system.kernel.count("operator", did);
                 let path = format!("/sagas/{}/reanudacion", saga.id);
                 let event = http::event("POST", &path, &[], done.as_ref());
-                drop(system.runtime.invoke(HTTP_COMMANDS, event));
+                let bracket = Bracket::open(&system, saga.id);
+                let ended = system.runtime.invoke(HTTP_COMMANDS, event).await;
+                let Ended::Returned(answer) = ended else {
+                    return;
+                };
+                let answer = Told::read(&answer);
+                if answer.status == 409
+                    && let Some(untrue) = bracket.resumption(&system, &answer)
+                {
+                    memory.complain(untrue);
+                }
             });
         } else if let Some(direction) = saga.executions().last()
             && system.machine.redrive(&execution_name(saga.id, direction))
@@ -182,7 +204,7 @@ async fn see_to_parked(system: &System) -> Result<(), TableError> {
                 .kernel
                 .count("operator", "discarded what nobody can read");
             parking.discard(parked, "no es un evento").await?;
-        } else if waited > PATIENCE && !parking.is_due(parked) {
+        } else if waited > PATIENCE && !parking.is_open(parked) {
             system.kernel.count("operator", "redrove a record");
             redriver.redrive(parked).await?;
         }

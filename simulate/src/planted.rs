@@ -6,7 +6,9 @@
 //! orchestrator that is lost, or comes twice (timers wake what waits); an execution that is started twice, and one whose end is told
 //! too early (commands have their identity of the saga and the step, and a saga ends by what it has heard).
 
+mod answers;
 mod functions;
+mod lists;
 mod stores;
 mod tables;
 
@@ -106,6 +108,40 @@ planted! {
     NoWakes = "no-wakes" breaks "every saga ends",
     /// Nobody does what contexts put off.
     NoReactions = "no-reactions" breaks "what was put off is done",
+    /// A list reads the states that rows come to long before those that they come out of.
+    HastyLists = "hasty-lists" breaks "what was in a list is on some page of it",
+    /// The next page of a list begins a row too late.
+    LaxCursors = "lax-cursors" breaks "pages have every row between them",
+    /// Lists pay no heed to the state that is asked for.
+    LaxFilters = "lax-filters" breaks "a list has what was asked for, and nothing else",
+    /// Lists come out of a cache, now and then.
+    CachedLists = "cached-lists" breaks "a row of a list does not go back",
+    /// Reports come out of a cache, for ever.
+    CachedReports = "cached-reports" breaks "the total of a day never falls",
+    /// Reports count one reservation twice.
+    DoubleCounts = "double-counts" breaks "a report counts a reservation once",
+    /// Lists of sagas end before their last one.
+    LostSagas = "lost-sagas" breaks "a list of sagas has each that stands so",
+    /// The log of a saga is told without its first line, now and then.
+    ShortenedLogs = "shortened-logs" breaks "the log of a saga only grows",
+    /// A saga that is compensated is said to be still at it, now and then.
+    RevivedSagas = "revived-sagas" breaks "what is compensated stays so",
+    /// The events of a reservation are told without their last one, now and then.
+    LostEvents = "lost-events" breaks "events are told as soon as they are committed",
+    /// Events in the tutorials' own form cannot be told.
+    UnreadForms = "unread-forms" breaks "the events of every reservation can be read",
+    /// Cancellations are refused as made already, now and then.
+    FalseRefusals = "false-refusals" breaks "what is said to be cancelled is",
+    /// A saga that needs nobody is said to stand otherwise than it does.
+    WrongReasons = "wrong-reasons" breaks "a refusal says how a saga stands",
+    /// Notices have their events written anew.
+    RewrittenNotices = "rewritten-notices" breaks "events are announced as they were committed, byte for byte",
+    /// Notices of cancellations say that a reservation is approved.
+    MislabelledNotices = "mislabelled-notices" breaks "a notice has the attributes of its event",
+    /// Something is announced that nobody committed, now and then.
+    InventedNotices = "invented-notices" breaks "what is announced was committed",
+    /// What is announced is announced again.
+    RepeatedNotices = "repeated-notices" breaks "where nothing fails, an event is announced once",
 }
 
 impl Planted {
@@ -123,6 +159,7 @@ impl Planted {
             dice: dice.clone(),
         };
         let ports = tables::around(stores::around(ports, &seed), &seed);
+        let ports = lists::around(ports, &seed);
         let around = move |name, function| functions::around(&seed, name, function);
         runtime.change_what_is_deployed(around);
         ports

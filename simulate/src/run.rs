@@ -21,6 +21,7 @@ use crate::{
     functions::{self, PROJECTOR},
     operator::Operator,
     probe::Probe,
+    readers,
     system::System,
     trouble,
 };
@@ -133,6 +134,8 @@ fn judge(system: &System, scenario: &Scenario) -> Result<Vec<String>, String> {
     if scenario.retention > 0 {
         outlast(system, scenario, &memory, probe.as_ref())?;
     }
+    readers::read_all(system, scenario, &memory);
+    finish_reading(kernel, &memory);
     let known = memory.known();
     let mut broken = known.complaints.clone();
     broken.extend(check::check(system, &known.bookings, scenario.is_calm()));
@@ -145,7 +148,7 @@ fn settle(system: &System, memory: &Memory, probe: Option<&Probe>) -> Result<(),
     let kernel = &system.kernel;
     let begun = kernel.elapsed();
     let mut settled_since = None;
-    let operator = Operator::new(system);
+    let operator = Operator::new(system, memory);
     loop {
         let now = kernel.elapsed();
         let busy = memory.known().busy;
@@ -164,6 +167,14 @@ fn settle(system: &System, memory: &Memory, probe: Option<&Probe>) -> Result<(),
         }
         operator.look();
         kernel.run_until(now + LOOK);
+    }
+}
+
+/// Has readers read to the end.
+fn finish_reading(kernel: &Kernel, memory: &Memory) {
+    let begun = kernel.elapsed();
+    while memory.known().busy > 0 && kernel.elapsed() - begun < BOUND {
+        kernel.run_until(kernel.elapsed() + 1_000);
     }
 }
 

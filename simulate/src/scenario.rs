@@ -29,6 +29,7 @@
 //! | an event larger than is allowed | `demasiado-grande` |
 //! | what undoes fails, for a while or for good | `compensacion` |
 //! | reads that tell an older state | `lecturas-viejas` |
+//! | rows change while a list is read | `listas` |
 
 use events::SagaMode;
 use simulation::{Fate, Weather};
@@ -98,6 +99,8 @@ pub struct Scenario {
     pub retention: u64,
     /// For how many seconds faults happen at least; three times as many at most.
     pub lasts: u64,
+    /// How many read lists, reports, sagas and events, for six clients each.
+    pub readers: u64,
 }
 
 const NO_WEATHER: Weather = Weather {
@@ -151,6 +154,7 @@ const CALM: Scenario = Scenario {
     large_one_in: 0,
     retention: 0,
     lasts: 40,
+    readers: 1,
 };
 
 /// Clients do all that they may, and nothing fails.
@@ -479,6 +483,18 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "lecturas-viejas",
         about: "eventually consistent reads, and queries, that tell a state of seconds ago",
         stale_one_in: 2,
+        ..BUSY
+    },
+    Scenario {
+        name: "listas",
+        about: "many walk through lists whose rows change meanwhile: queries of views take seconds",
+        weather: Weather {
+            slow: 2,
+            over: "query views",
+            ..NO_WEATHER
+        },
+        cancel_one_in: 2,
+        readers: 5,
         ..BUSY
     },
 ];

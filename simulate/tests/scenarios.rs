@@ -58,6 +58,20 @@ const ABOUT: &[(&str, &[&str])] = &[
     ("hueco", &["fault gap"]),
     ("publicacion", &["fault happens late", "fault kills before"]),
     ("lecturas-viejas", &["fault stale read"]),
+    (
+        "listas",
+        &[
+            "fault slow",
+            "reader followed a saga",
+            "reader followed events",
+            "reader read a report",
+            "reader read everything",
+            "reader walked through a list",
+            "reader walked through sagas",
+            "refused a cancellation",
+            "refused a resumption",
+        ],
+    ),
 ];
 
 #[test]

@@ -1,10 +1,10 @@
 //! `GET /vuelos/reserva/{id}/eventos`.
 
 use event_store::StreamError;
-use events::{Context, Moment, StreamId, Version};
+use events::{Context, Event, StreamId, Version};
 use lambda_http::{Body, Response, http::StatusCode};
 use lambda_kit::http::{self, Refusal};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{App, no_such_reservation};
@@ -15,13 +15,9 @@ struct Eventos<'a> {
     eventos: Vec<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct When {
-    time: Moment,
-}
-
 impl App {
-    /// The events of a reservation, from its three streams, by time, then version: each exactly as it was committed.
+    /// The events of a reservation, from its three streams, by time, then version: each exactly as it was committed, those of the
+    /// tutorials' code in that code's own envelope. One whose time cannot be read comes first.
     pub(crate) async fn eventos(&self, id: &str) -> Result<Response<Body>, Refusal> {
         let id = http::id(id)?;
         let streams = self
@@ -33,7 +29,7 @@ impl App {
             for (version, text) in stream.texts(1, Version::MAX) {
                 let malformed =
                     |error: serde_json::Error| StreamError::Malformed(stream.id, error.to_string());
-                let When { time } = serde_json::from_str(text).map_err(malformed)?;
+                let time = Event::time_of(text);
                 let event: &RawValue = serde_json::from_str(text).map_err(malformed)?;
                 found.push((time, version, stream.id, event));
             }

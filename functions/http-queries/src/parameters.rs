@@ -2,6 +2,7 @@
 
 use events::{Problem, Violation, kinds};
 use lambda_http::{Request, RequestExt};
+use parse::text::visible;
 
 use crate::Cursor;
 
@@ -38,7 +39,7 @@ impl Parameters {
         unknown.sort_unstable();
         unknown.dedup();
         for name in unknown {
-            let name: String = name.chars().take(64).collect();
+            let name = visible(&name.chars().take(64).collect::<String>());
             let rule = format!("No se conoce; los parámetros son {}", names.join(", "));
             violations.push(Violation::new(name, "campo-desconocido", rule));
         }

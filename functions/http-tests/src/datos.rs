@@ -62,6 +62,7 @@ impl Datos<'_> {
     pub(crate) fn check(&self, now: Moment, catalogue: &Catalogue) -> Result<(), Vec<Violation>> {
         let event = self.event(now);
         let mut violations = self.against_schema(&event.data);
+        violations.extend(airports(&event.data));
         let told = event.data.get("id_reserva").and_then(Value::as_str);
         let told: Option<IdReserva> = told.and_then(|told| told.parse().ok());
         if told.is_some_and(|told| told != self.stream.id) {
@@ -124,6 +125,24 @@ impl Datos<'_> {
         let text = text.map_err(|error| DecodeError::Undecodable(error.to_string()))?;
         Event::decode(text.as_bytes(), catalogue).map(drop)
     }
+}
+
+/// What is wrong with the airports of flights. They are keys of the inventory, which are short.
+fn airports(data: &Value) -> Vec<Violation> {
+    let flights = data.get("sillas").and_then(Value::as_array);
+    let flights = flights.into_iter().flatten().enumerate();
+    let told = flights.flat_map(|(index, flight)| {
+        ["origen", "destino"].map(|name| (index, name, flight.get(name).and_then(Value::as_str)))
+    });
+    let is_code =
+        |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    let wrong = told.filter(|(_, _, text)| text.is_some_and(|text| !is_code(text)));
+    wrong
+        .map(|(index, name, _)| {
+            let place = format!("data.sillas[{index}].{name}");
+            violation(place, Regla::Formato, "Debe ser tres letras mayúsculas")
+        })
+        .collect()
 }
 
 /// Allows no field that a schema does not name: a misspelt one would else be one that is left out.

@@ -24,11 +24,12 @@
 //! [`Archive::page`] gives everything, some of it more than once, and the records of one partition key not always in their order: what
 //! splits shards moves a key to another one. Order each key by version, as any consumer does. To go on with the log itself, ask
 //! [`Archive::coverage`] **first**, then read the pages, then the log after the record where each shard stood: what the archive takes
-//! in meanwhile may lie before the page that was read last, and is still in the log.
+//! in meanwhile may lie before the page that was read last, and is still in the log. [`Archive::survey`] and [`Archive::reach`] are the
+//! same in steps, for whoever may be stopped in between.
 
 #![deny(missing_docs)]
 
 mod archive;
 mod object;
 
-pub use archive::{Archive, ArchiveError, Coverage, Page, Reach};
+pub use archive::{Archive, ArchiveError, Coverage, Page, Reach, Survey};

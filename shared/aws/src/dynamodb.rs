@@ -17,7 +17,7 @@ use ports::{
 };
 use serde_json::{Map, Number, Value};
 
-use crate::error::sorted;
+use crate::error::{OF_A_TRANSACTION, OF_DYNAMODB, sorted};
 
 /// `DynamoDB`'s limit on one `BatchGetItem`.
 const BATCH: usize = 100;
@@ -45,7 +45,7 @@ impl DynamoTables {
     fn name(&self, table: TableName) -> Result<&str, TableError> {
         let name = self.names.get(&table).map(String::as_str);
         name.ok_or_else(|| {
-            TableError::Refused(format!("no table {:?} is configured here", table.0))
+            TableError::Unavailable(format!("no table {:?} is configured here", table.0))
         })
     }
 
@@ -105,14 +105,9 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    const REFUSALS: &[&str] = &[
-        "ValidationException",
-        "ResourceNotFoundException",
-        "AccessDeniedException",
-    ];
     sorted(
         error,
-        REFUSALS,
+        OF_DYNAMODB,
         TableError::Refused,
         TableError::Unavailable,
     )
@@ -390,10 +385,9 @@ impl Tables for DynamoTables {
             return Err(TransactError::ConditionsFailed(places));
         }
         let text = DisplayErrorContext(&error).to_string();
-        let invalid = reasons
-            .iter()
-            .any(|reason| reason.code.as_deref() == Some("ValidationError"));
-        Err(if invalid {
+        let mut codes = reasons.iter().filter_map(|reason| reason.code.as_deref());
+        let for_good = codes.any(|code| OF_A_TRANSACTION.contains(&code));
+        Err(if for_good {
             TableError::Refused(text)
         } else {
             TableError::Unavailable(text)

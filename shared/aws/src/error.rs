@@ -1,6 +1,82 @@
 //! Errors of the services, sorted by whether trying again may help.
+//!
+//! A code decides, never the status or the side at fault: AWS answers 400 where it throttles, where a key of KMS is throttled, and where
+//! credentials have expired. Only codes that are known to come again every time are refusals. Each other one, a new one foremost, is tried
+//! again: whoever tries gives up in the end, and what is given up is parked.
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+/// Codes of `DynamoDB` that come again every time. That there is no such table, or that it may not be used, is not among them: consumers
+/// park what a table refuses, and here everything would be parked until somebody has mended the table.
+pub(crate) const OF_DYNAMODB: &[&str] = &[
+    "ItemCollectionSizeLimitExceededException",
+    "ValidationException",
+];
+/// Codes of one write of a transaction that `DynamoDB` cancelled, that come again every time.
+pub(crate) const OF_A_TRANSACTION: &[&str] =
+    &["ItemCollectionSizeLimitExceeded", "ValidationError"];
+/// Codes of Kinesis that come again every time.
+pub(crate) const OF_KINESIS: &[&str] = &[
+    "AccessDeniedException",
+    "InvalidArgumentException",
+    "KMSAccessDeniedException",
+    "KMSDisabledException",
+    "KMSNotFoundException",
+    "KMSOptInRequired",
+    "ResourceNotFoundException",
+    "ValidationException",
+];
+/// Codes of Lambda that come again every time. What is wrong with a key or a network of a function is not among them: the function
+/// may be changed while a saga waits.
+pub(crate) const OF_LAMBDA: &[&str] = &[
+    "AccessDeniedException",
+    "InvalidParameterValueException",
+    "InvalidRequestContentException",
+    "RequestTooLargeException",
+    "ResourceNotFoundException",
+    "SerializedRequestEntityTooLargeException",
+    "UnsupportedMediaTypeException",
+];
+/// Codes of S3 that come again every time.
+pub(crate) const OF_S3: &[&str] = &[
+    "AccessDenied",
+    "AllAccessDisabled",
+    "EntityTooLarge",
+    "InvalidArgument",
+    "InvalidBucketName",
+    "KeyTooLongError",
+    "NoSuchBucket",
+];
+/// Codes of Step Functions that come again every time.
+pub(crate) const OF_STEP_FUNCTIONS: &[&str] = &[
+    "AccessDeniedException",
+    "InvalidArn",
+    "InvalidExecutionInput",
+    "InvalidName",
+    "KmsAccessDeniedException",
+    "StateMachineDeleting",
+    "StateMachineDoesNotExist",
+    "ValidationException",
+];
+/// Codes of SNS that come again every time, of a request or of one message of it.
+pub(crate) const OF_SNS: &[&str] = &[
+    "AccessDenied",
+    "AuthorizationError",
+    "BatchRequestTooLong",
+    "EndpointDisabled",
+    "InvalidMessageContents",
+    "InvalidParameter",
+    "InvalidParameterValue",
+    "InvalidSecurity",
+    "KMSAccessDenied",
+    "KMSDisabled",
+    "KMSNotFound",
+    "KMSOptInRequired",
+    "NotFound",
+    "ParameterValueInvalid",
+    "PlatformApplicationDisabled",
+    "ValidationException",
+];
 
 /// The error of a port: refused for good, where the service answered with one of these codes or the request could not even be
 /// made, and unavailable for now otherwise.
@@ -21,5 +97,191 @@ where
         refused(text)
     } else {
         unavailable(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ports::{
+        CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, Key, Log,
+        LogError, ObjectError, Objects, TableError, TableName, Tables,
+    };
+
+    use super::*;
+    use crate::{
+        DynamoTables, KinesisLog, LambdaFunctions, S3Objects, SfnExecutions,
+        recorded::{Recorded, without_credentials},
+    };
+
+    const ALL: [&[&str]; 7] = [
+        OF_DYNAMODB,
+        OF_A_TRANSACTION,
+        OF_KINESIS,
+        OF_LAMBDA,
+        OF_S3,
+        OF_STEP_FUNCTIONS,
+        OF_SNS,
+    ];
+
+    /// What passes by itself, whoever says it: load, conflicts, outages, credentials and clocks. From the services' models and AWS's
+    /// pages of common errors.
+    const PASSING: &[&str] = &[
+        "BandwidthLimitExceeded",
+        "ClockSkewException",
+        "EC2ThrottledException",
+        "ENILimitReachedException",
+        "ExecutionLimitExceeded",
+        "ExpiredIteratorException",
+        "ExpiredNextTokenException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InternalError",
+        "InternalFailure",
+        "InternalFailureException",
+        "InternalServerError",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "KMSInvalidState",
+        "KMSInvalidStateException",
+        "KMSThrottling",
+        "KMSThrottlingException",
+        "KmsInvalidStateException",
+        "KmsThrottlingException",
+        "LimitExceededException",
+        "MissingAuthenticationToken",
+        "OperationAborted",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "ReplicatedWriteConflictException",
+        "RequestExpired",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestTimeTooSkewed",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ResourceConflictException",
+        "ResourceInUseException",
+        "ResourceNotReadyException",
+        "ServiceException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "SignatureDoesNotMatch",
+        "SlowDown",
+        "SnapStartNotReadyException",
+        "Throttled",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingError",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionConflict",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "UnrecognizedClientException",
+    ];
+
+    #[test]
+    fn what_passes_by_itself_is_refused_by_nobody() {
+        for code in PASSING {
+            assert!(ALL.iter().all(|codes| !codes.contains(code)), "{code}");
+        }
+    }
+
+    #[test]
+    fn codes_are_in_order_and_once() {
+        for codes in ALL {
+            assert!(codes.is_sorted_by(|one, other| one < other), "{codes:?}");
+        }
+    }
+
+    /// Codes as each protocol tells them, of a request that is to be made again.
+    #[test]
+    fn recorded_answers_that_pass_by_themselves() {
+        for told in [
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"Throughput exceeds"}"#,
+            r#"{"__type":"com.amazon.coral.service#ExpiredTokenException","message":"The security token included in the request is expired"}"#,
+            r#"{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"Signature not yet current: 20260131T100500Z is still later than 20260131T100000Z"}"#,
+            r#"{"__type":"com.amazonaws.kms#KMSThrottlingException","message":"Rate exceeded"}"#,
+            "no JSON",
+        ] {
+            let got = Recorded::of(400, told).answers(table);
+            assert!(matches!(got, Err(TableError::Unavailable(_))), "{got:?}");
+            let put = Recorded::of(400, told).answers(append);
+            assert!(matches!(put, Err(LogError::Unavailable(_))), "{put:?}");
+            let started = Recorded::of(400, told).answers(start);
+            assert!(
+                matches!(started, Err(ExecutionError::Unavailable(_))),
+                "{started:?}"
+            );
+        }
+        let body = r#"<?xml version="1.0" encoding="UTF-8"?><Error><Code>RequestTimeout</Code><Message>Your socket connection to the server was not read from or written to within the timeout period.</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>"#;
+        let put = Recorded::of(400, body).answers(put);
+        assert!(matches!(put, Err(ObjectError::Unavailable(_))), "{put:?}");
+        let called = Recorded {
+            status: 502,
+            headers: &[("x-amzn-errortype", "KMSAccessDeniedException")],
+            body: r#"{"Message":"Lambda was unable to decrypt the environment variables"}"#,
+        };
+        let called = called.answers(call);
+        assert!(
+            matches!(called, Err(CallError::Unavailable(_))),
+            "{called:?}"
+        );
+        let got = without_credentials(table);
+        assert!(matches!(got, Err(TableError::Unavailable(_))), "{got:?}");
+    }
+
+    #[test]
+    fn a_table_that_is_missing_or_may_not_be_used_is_no_fault_of_what_is_written() {
+        for told in [
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}"#,
+            r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User is not authorized to perform: dynamodb:GetItem"}"#,
+        ] {
+            let got = Recorded::of(400, told).answers(table);
+            assert!(matches!(got, Err(TableError::Unavailable(_))), "{got:?}");
+        }
+    }
+
+    #[test]
+    fn recorded_answers_that_come_again_every_time() {
+        let invalid = r#"{"__type":"com.amazon.coral.validate#ValidationException","message":"Item size has exceeded the maximum allowed size"}"#;
+        let got = Recorded::of(400, invalid).answers(table);
+        assert!(matches!(got, Err(TableError::Refused(_))), "{got:?}");
+        let gone = r#"{"__type":"ResourceNotFoundException","message":"Stream log under account not found."}"#;
+        let put = Recorded::of(400, gone).answers(append);
+        assert!(matches!(put, Err(LogError::Refused(_))), "{put:?}");
+    }
+
+    async fn table(config: aws_config::SdkConfig) -> Result<Option<ports::Item>, TableError> {
+        let name = TableName("t");
+        let tables = DynamoTables::new(&config, BTreeMap::from([(name, "t".to_owned())]));
+        let key = Key::new(name, "p", "s");
+        tables.get_one(&key, Consistency::Strong).await
+    }
+
+    async fn append(config: aws_config::SdkConfig) -> Result<ports::SequenceNumber, LogError> {
+        let log = KinesisLog::new(&config, "log".to_owned());
+        log.append("key", b"{}", None).await
+    }
+
+    async fn start(config: aws_config::SdkConfig) -> Result<(), ExecutionError> {
+        let arn = "arn:aws:states:us-east-1:000000000000:stateMachine:saga";
+        let executions = SfnExecutions::new(&config, arn.to_owned());
+        executions.start("one", &serde_json::Value::Null).await
+    }
+
+    async fn put(config: aws_config::SdkConfig) -> Result<(), ObjectError> {
+        let objects = S3Objects::new(&config, "bucket".to_owned());
+        objects.put("key", b"data").await
+    }
+
+    async fn call(config: aws_config::SdkConfig) -> Result<Vec<u8>, CallError> {
+        let name = FunctionName("f");
+        let functions = LambdaFunctions::new(&config, BTreeMap::from([(name, "f".to_owned())]));
+        functions.call(name, b"{}").await
     }
 }

@@ -11,7 +11,10 @@ use aws_sdk_kinesis::{
 };
 use ports::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
 
-use crate::{error::sorted, time::timestamp};
+use crate::{
+    error::{OF_KINESIS, sorted},
+    time::timestamp,
+};
 
 /// How often a read is tried again, beyond what the SDK does by itself.
 const READ_ATTEMPTS: u32 = 10;
@@ -39,13 +42,7 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    const REFUSALS: &[&str] = &[
-        "ResourceNotFoundException",
-        "ValidationException",
-        "InvalidArgumentException",
-        "AccessDeniedException",
-    ];
-    sorted(error, REFUSALS, LogError::Refused, LogError::Unavailable)
+    sorted(error, OF_KINESIS, LogError::Refused, LogError::Unavailable)
 }
 
 #[async_trait]

@@ -14,7 +14,7 @@ use aws_sdk_lambda::{
 use ports::{CallError, FunctionName, Functions};
 use serde::Deserialize;
 
-use crate::error::sorted;
+use crate::error::{OF_LAMBDA, sorted};
 
 /// How long an answer is waited for: longer than a participant may run, so that it is not given up while it still works.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -66,15 +66,7 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    const REFUSALS: &[&str] = &[
-        "ResourceNotFoundException",
-        "AccessDeniedException",
-        "InvalidParameterValueException",
-        "InvalidRequestContentException",
-        "RequestTooLargeException",
-        "UnsupportedMediaTypeException",
-    ];
-    sorted(error, REFUSALS, CallError::Refused, CallError::Unavailable)
+    sorted(error, OF_LAMBDA, CallError::Refused, CallError::Unavailable)
 }
 
 /// What stands in place of the answer when a function fails. A function that ran out of time or died may tell no type.

@@ -8,7 +8,7 @@ use aws_sdk_s3::{
 };
 use ports::{ObjectError, Objects};
 
-use crate::error::sorted;
+use crate::error::{OF_S3, sorted};
 
 /// A bucket.
 pub struct S3Objects {
@@ -38,13 +38,7 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    const REFUSALS: &[&str] = &["NoSuchBucket", "AccessDenied", "InvalidArgument"];
-    sorted(
-        error,
-        REFUSALS,
-        ObjectError::Refused,
-        ObjectError::Unavailable,
-    )
+    sorted(error, OF_S3, ObjectError::Refused, ObjectError::Unavailable)
 }
 
 #[async_trait]

@@ -10,7 +10,10 @@ use aws_sdk_sfn::{
 use ports::{Ending, ExecutionError, Executions, Happened, HistoryEvent, Progress};
 use serde_json::Value;
 
-use crate::{error::sorted, time::timestamp};
+use crate::{
+    error::{OF_STEP_FUNCTIONS, sorted},
+    time::timestamp,
+};
 
 /// Step Functions' limit on the events of one page.
 const PAGE: i32 = 1000;
@@ -48,19 +51,9 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    const REFUSALS: &[&str] = &[
-        "StateMachineDoesNotExist",
-        "StateMachineDeleting",
-        "InvalidArn",
-        "InvalidName",
-        "InvalidExecutionInput",
-        "ValidationException",
-        "AccessDeniedException",
-        "KmsAccessDeniedException",
-    ];
     sorted(
         error,
-        REFUSALS,
+        OF_STEP_FUNCTIONS,
         ExecutionError::Refused,
         ExecutionError::Unavailable,
     )

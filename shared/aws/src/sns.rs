@@ -11,7 +11,7 @@ use aws_sdk_sns::{
 };
 use ports::{Notice, Topic, TopicError};
 
-use crate::error::sorted;
+use crate::error::{OF_SNS, sorted};
 
 /// SNS's limit on the messages of one request.
 const BATCH: usize = 10;
@@ -110,7 +110,8 @@ fn told(count: usize, output: &PublishBatchOutput) -> Vec<Result<(), TopicError>
 
 fn entry_error(entry: &BatchResultErrorEntry) -> TopicError {
     let text = format!("{}: {}", entry.code(), entry.message().unwrap_or_default());
-    if entry.sender_fault() {
+    // Whose fault it is says nothing: a throttled key of KMS is the sender's too.
+    if OF_SNS.contains(&entry.code()) {
         TopicError::Refused(text)
     } else {
         TopicError::Unavailable(text)
@@ -122,21 +123,7 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    const REFUSALS: &[&str] = &[
-        "NotFound",
-        "AuthorizationError",
-        "AccessDenied",
-        "InvalidParameter",
-        "ParameterValueInvalid",
-        "ValidationException",
-        "BatchRequestTooLong",
-    ];
-    sorted(
-        error,
-        REFUSALS,
-        TopicError::Refused,
-        TopicError::Unavailable,
-    )
+    sorted(error, OF_SNS, TopicError::Refused, TopicError::Unavailable)
 }
 
 #[async_trait]
@@ -165,6 +152,34 @@ mod tests {
     use aws_sdk_sns::types::PublishBatchResultEntry;
 
     use super::*;
+    use crate::recorded::Recorded;
+
+    const OF_MESSAGES: Recorded = Recorded::of(
+        200,
+        "<PublishBatchResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><PublishBatchResult>\
+         <Failed><member><Id>0</Id><Code>KMSThrottling</Code><Message>Rate exceeded</Message>\
+         <SenderFault>true</SenderFault></member>\
+         <member><Id>1</Id><Code>InvalidParameter</Code><Message>Invalid parameter: Message too long</Message>\
+         <SenderFault>true</SenderFault></member>\
+         <member><Id>2</Id><Code>Novelty</Code><SenderFault>true</SenderFault></member></Failed>\
+         <Successful><member><Id>3</Id><MessageId>567910cd-659e-55d4-8ccb-5aaf14679dc0</MessageId></member></Successful>\
+         </PublishBatchResult><ResponseMetadata><RequestId>d74b8436-ae13-5ab4-a9ff-ce54dfea72a0</RequestId>\
+         </ResponseMetadata></PublishBatchResponse>",
+    );
+
+    const OF_A_REQUEST: Recorded = Recorded::of(
+        400,
+        "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type>\
+         <Code>KMSThrottling</Code><Message>Rate exceeded</Message></Error>\
+         <RequestId>9dd01905-5012-5f99-8663-4b3ecd0dfaef</RequestId></ErrorResponse>",
+    );
+
+    const REFUSED: Recorded = Recorded::of(
+        404,
+        "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type>\
+         <Code>NotFound</Code><Message>Topic does not exist</Message></Error>\
+         <RequestId>9dd01905-5012-5f99-8663-4b3ecd0dfaef</RequestId></ErrorResponse>",
+    );
 
     fn notice(number: usize, size: usize) -> Notice {
         Notice {
@@ -210,25 +225,63 @@ mod tests {
     #[test]
     fn each_message_is_told_of_its_own() {
         let published = |id: &str| PublishBatchResultEntry::builder().id(id).build();
-        let failed = |id: &str, fault| {
-            let entry = BatchResultErrorEntry::builder().id(id).code("code");
+        let failed = |id: &str, code: &str, fault| {
+            let entry = BatchResultErrorEntry::builder().id(id).code(code);
             entry.message("text").sender_fault(fault).build().unwrap()
         };
         let output = PublishBatchOutput::builder()
             .successful(published("2"))
             .successful(published("0"))
-            .failed(failed("3", false))
-            .failed(failed("1", true))
+            .failed(failed("3", "InternalError", false))
+            .failed(failed("1", "InvalidParameter", true))
             .build();
         assert_eq!(
             told(5, &output),
             [
                 Ok(()),
-                Err(TopicError::Refused("code: text".into())),
+                Err(TopicError::Refused("InvalidParameter: text".into())),
                 Ok(()),
-                Err(TopicError::Unavailable("code: text".into())),
+                Err(TopicError::Unavailable("InternalError: text".into())),
                 Err(TopicError::Unavailable("no word of the message".into())),
             ]
+        );
+    }
+
+    fn published(recorded: &Recorded, notices: &[Notice]) -> Vec<Result<(), TopicError>> {
+        recorded.answers(async |config| {
+            let topic = SnsTopic::new(&config, "arn:aws:sns:us-east-1:000000000000:avisos".into());
+            topic.publish(notices).await
+        })
+    }
+
+    /// A key of KMS that is throttled is a fault of the sender, of a message or of the request, and passes.
+    #[test]
+    fn what_passes_by_itself_is_no_refusal_whosever_fault_it_is() {
+        let four: Vec<_> = (0..4).map(|number| notice(number, 1)).collect();
+        let results = published(&OF_MESSAGES, &four);
+        assert_eq!(
+            results,
+            [
+                Err(TopicError::Unavailable(
+                    "KMSThrottling: Rate exceeded".into()
+                )),
+                Err(TopicError::Refused(
+                    "InvalidParameter: Invalid parameter: Message too long".into()
+                )),
+                Err(TopicError::Unavailable("Novelty: ".into())),
+                Ok(()),
+            ]
+        );
+        let results = published(&OF_A_REQUEST, &four[..2]);
+        let unavailable = |result: &Result<(), TopicError>| matches!(result, Err(TopicError::Unavailable(text)) if text.contains("KMSThrottling"));
+        assert!(
+            results.len() == 2 && results.iter().all(unavailable),
+            "{results:?}"
+        );
+        let results = published(&REFUSED, &four[..1]);
+        assert!(
+            matches!(results.as_slice(), [Err(TopicError::Refused(_))]),
+            "{results:?}"
         );
     }
 }

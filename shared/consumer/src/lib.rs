@@ -14,6 +14,8 @@ mod batch;
 mod parking;
 mod redrive;
 
-pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Stop};
-pub use parking::{Discarded, Parked, ParkedWhat, Parking, Reason, TABLE, Trouble};
-pub use redrive::{Redrive, Redriven, Redriver, Redriving};
+pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Stop, Then};
+pub use parking::{
+    Discarded, Lot, Parked, ParkedWhat, Parking, Reason, TABLE, Trouble, Unreadable,
+};
+pub use redrive::{Look, Redrive, Redriven, Redriver, Redriving};

@@ -196,18 +196,7 @@ fn digest(bytes: &[u8]) -> u64 {
 }
 
 fn older(text: &str, kept_since: Moment) -> bool {
-    #[derive(serde::Deserialize)]
-    struct When {
-        time: Moment,
-    }
-    let time = match serde_json::from_str(text) {
-        Ok(When { time }) => Some(time),
-        // An event of the tutorials' own code has its time in another form.
-        Err(_) => Event::decode(text.as_bytes(), &Catalogue::current())
-            .ok()
-            .map(|(event, _)| event.time),
-    };
-    time.is_some_and(|time| time < kept_since)
+    Event::time_of(text).is_some_and(|time| time < kept_since)
 }
 
 /// Compares every stream with the log, and with what is known of it `beyond` what it keeps (without, it keeps everything),

@@ -17,7 +17,7 @@ const SCHEMA_PREFIX: &str = "urn:aeroalpes:esquema:";
 /// An event as it is stored, published and read.
 ///
 /// Its text is written once, at the commit; whoever passes it on passes on that text, so that the log holds exactly what was
-/// committed.
+/// committed. A notice alone escapes characters that its topic does not carry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Version of CloudEvents, always `1.0`.
@@ -135,6 +135,28 @@ impl Event {
     /// None in practice: every part of an event has a JSON form.
     pub fn encode(&self) -> serde_json::Result<String> {
         serde_json::to_string(self)
+    }
+
+    /// When an event happened, told by its text, in whatever form that was committed and whether or not this build knows its type;
+    /// `None` if the text does not tell.
+    #[must_use]
+    pub fn time_of(text: &str) -> Option<Moment> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Time {
+            Moment(Moment),
+            /// As the tutorials' own code has it.
+            Milliseconds(i64),
+        }
+        #[derive(Deserialize)]
+        struct When {
+            time: Time,
+        }
+        let When { time } = serde_json::from_str(text).ok()?;
+        match time {
+            Time::Moment(moment) => Some(moment),
+            Time::Milliseconds(number) => upcast::moment(number).ok(),
+        }
     }
 
     /// Reads an event and lifts its data, and the version that `dataschema` names, to the newest that `catalogue` has.

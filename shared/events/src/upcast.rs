@@ -76,7 +76,10 @@ pub(crate) fn reserva_creada_v1(old: &Value) -> Result<Value, DecodeError> {
 fn milliseconds(value: &Value, name: &str) -> Result<Moment, DecodeError> {
     let number = value.get(name).and_then(Value::as_i64);
     let number = number.ok_or_else(|| undecodable(format!("{name} is not in milliseconds")))?;
-    Timestamp::from_millisecond(number)
-        .map(Moment::from)
-        .map_err(undecodable)
+    moment(number).map_err(undecodable)
+}
+
+/// A moment as the tutorials' code writes it, in milliseconds since 1970.
+pub(crate) fn moment(milliseconds: i64) -> Result<Moment, jiff::Error> {
+    Timestamp::from_millisecond(milliseconds).map(Moment::from)
 }

@@ -27,5 +27,7 @@ mod system;
 pub use answer::Answer;
 pub use description::{Description, Operation};
 pub use down::{LogDown, SECRET, TablesDown};
-pub use requests::{SAMPLE, ask, post, sample, samples, with_header};
+pub use requests::{
+    SAMPLE, ask, post, read, sample, samples, with_header, with_other_header, without_header,
+};
 pub use system::System;

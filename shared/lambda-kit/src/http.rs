@@ -1,6 +1,7 @@
 //! What the functions behind the HTTP API share: reading requests, writing answers, one log line each.
 
 mod body;
+mod event;
 mod idempotency;
 mod refusal;
 mod trace;
@@ -9,14 +10,16 @@ use std::{future::Future, str::FromStr, sync::Arc, time::Instant};
 
 use events::{IdCorrelacion, Problem, Violation, kinds};
 use lambda_http::{
-    Body, Error, Request, RequestExt, Response,
+    Adapter, Body, Error, LambdaEvent, Request, RequestExt, Response, Service,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    request::LambdaRequest,
     service_fn,
 };
 use serde::Serialize;
 use tracing::{Instrument, info, info_span};
 
 pub use body::{MAX_BODY, json_body, optional_json_body};
+pub use event::Event;
 pub use idempotency::{command_id, reservation_of, with_key};
 pub use refusal::Refusal;
 pub use trace::traceparent;
@@ -122,12 +125,25 @@ fn answer(
     response
 }
 
-/// A header's text; `None` if it is not there or not text.
-fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    request
-        .headers()
-        .get(name)
-        .and_then(|value| value.to_str().ok())
+/// A header that may come once.
+enum Header<'a> {
+    /// It is not there.
+    Absent,
+    /// Its text.
+    Text(&'a str),
+    /// It is there more than once, or is no text.
+    Unreadable,
+}
+
+impl<'a> Header<'a> {
+    fn of(request: &'a Request, name: &str) -> Self {
+        let mut values = request.headers().get_all(name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Self::Absent,
+            (Some(value), None) => value.to_str().map_or(Self::Unreadable, Self::Text),
+            (Some(_), Some(_)) => Self::Unreadable,
+        }
+    }
 }
 
 /// Serves requests until the runtime ends the process, logging a line for each.
@@ -142,7 +158,7 @@ where
     Fut: Future<Output = Response<Body>> + Send,
 {
     let app = Arc::new(app);
-    lambda_http::run(service_fn(move |request: Request| {
+    let answered = service_fn(move |request: Request| {
         let app = app.clone();
         let method: Method = request.method().clone();
         let path = request.raw_http_path().to_owned();
@@ -160,6 +176,14 @@ where
             Ok::<_, Error>(response)
         };
         work.instrument(span)
+    });
+    let mut adapter = Adapter::from(answered);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
+        adapter.call(event_of(event))
     }))
     .await
+}
+
+fn event_of(event: LambdaEvent<Event>) -> LambdaEvent<LambdaRequest> {
+    LambdaEvent::new(event.payload.into_inner(), event.context)
 }

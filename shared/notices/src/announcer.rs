@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     sync::Arc,
 };
 
@@ -101,7 +102,10 @@ impl Announcer {
         let keys: Vec<_> = news.iter().map(News::key).collect();
         let noted = match self.tables.get(&keys, Consistency::Strong).await {
             Ok(noted) => noted,
-            Err(error) => return first(news.iter().map(|news| news.stop(&error))),
+            Err(error) => {
+                let stop = |news: &News<'_>| Stop::of(news.incoming.place, &error);
+                return first(news.iter().map(|news| (news.subject(), stop(news))));
+            }
         };
         let unheard = news.iter().zip(noted).filter(|(_, noted)| noted.is_none());
         let unheard: Vec<_> = unheard.map(|(news, _)| news).collect();
@@ -131,9 +135,9 @@ impl Announcer {
                 tracing::warn!(id = %news.incoming.event.id, why, "notice parked");
                 let trouble = Trouble::with_record(record, Reason::Permanent, &why);
                 let parked = self.parking.park(NOTIFIER.0, trouble).await;
-                parked.map_err(|error| news.stop(&error))
+                parked.map_err(|error| news.again(&error))
             }
-            Err(error @ TopicError::Unavailable(_)) => Err(news.stop(&error)),
+            Err(error @ TopicError::Unavailable(_)) => Err(news.again(&error)),
         }
     }
 
@@ -159,6 +163,23 @@ fn estado(payload: &Payload) -> Option<EstadoReserva> {
         Payload::ReservaCancelada(_) => Some(EstadoReserva::Cancelada),
         _ => None,
     }
+}
+
+/// A text of JSON as a topic carries it: a character that it does not carry is written as JSON's escape of it. Outside of its strings
+/// JSON has no such character, so the text says the same.
+fn carried(text: &str) -> String {
+    let mut carried = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if Notice::carries(letter) {
+            carried.push(letter);
+        } else {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                // Writing to a text does not fail.
+                let _ = write!(carried, "\\u{unit:04x}");
+            }
+        }
+    }
+    carried
 }
 
 /// The first stop of each reservation.
@@ -190,18 +211,19 @@ impl News<'_> {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
             // JSON that was read is UTF-8.
-            body: String::from_utf8_lossy(&self.incoming.record.data).into_owned(),
+            body: carried(&String::from_utf8_lossy(&self.incoming.record.data)),
             group: subject,
             id,
         }
     }
 
-    fn stop(&self, cause: &impl ToString) -> (IdReserva, Stop) {
-        let stop = Stop {
-            place: self.incoming.place,
-            cause: cause.to_string(),
-        };
-        (self.incoming.event.subject, stop)
+    fn subject(&self) -> IdReserva {
+        self.incoming.event.subject
+    }
+
+    fn again(&self, cause: &impl ToString) -> (IdReserva, Stop) {
+        let stop = Stop::again(self.incoming.place, cause.to_string());
+        (self.subject(), stop)
     }
 }
 

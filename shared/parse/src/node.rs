@@ -5,13 +5,18 @@ use std::fmt;
 use events::Violation;
 use serde_json::{Map, Value};
 
-use crate::Regla;
+use crate::{Regla, text};
 
 /// How many violations are reported at most; those beyond are left out.
 pub const MAX_VIOLATIONS: usize = 100;
 
 /// Longest name of an unknown field that is repeated to its sender, in characters.
 const MAX_ECHO: usize = 64;
+
+/// The name of a field as it is told to its sender.
+fn echo(name: &str) -> String {
+    text::visible(&name.chars().take(MAX_ECHO).collect::<String>())
+}
 
 /// Reads a body, or tells all that is wrong with it.
 ///
@@ -23,6 +28,7 @@ pub fn read<T>(
     reader: impl FnOnce(Node<'_>, &mut Violations) -> Option<T>,
 ) -> Result<T, Vec<Violation>> {
     let mut violations = Violations::default();
+    text::check(body, Path::Body, &mut violations);
     let node = Node {
         value: body,
         path: Path::Body,
@@ -70,8 +76,8 @@ impl fmt::Display for Path<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Body => formatter.write_str("cuerpo"),
-            Self::Field(Self::Body, name) => write!(formatter, "{name:.MAX_ECHO$}"),
-            Self::Field(parent, name) => write!(formatter, "{parent}.{name:.MAX_ECHO$}"),
+            Self::Field(Self::Body, name) => formatter.write_str(&echo(name)),
+            Self::Field(parent, name) => write!(formatter, "{parent}.{}", echo(name)),
             Self::Item(parent, index) => write!(formatter, "{parent}[{index}]"),
         }
     }

@@ -16,6 +16,8 @@ pub enum Regla {
     Limite,
     /// All together is too large.
     Tamano,
+    /// The text has characters that no text may have.
+    Caracteres,
     /// The text has another form.
     Formato,
     /// The text is none of the known choices.
@@ -57,6 +59,7 @@ impl Regla {
             Self::Vacio => "vacio",
             Self::Limite => "limite",
             Self::Tamano => "tamano",
+            Self::Caracteres => "caracteres",
             Self::Formato => "formato",
             Self::Opcion => "opcion",
             Self::Reservado => "reservado",

@@ -12,15 +12,22 @@ pub struct Notice {
     pub id: String,
     /// What it belongs to. A topic that has an order keeps it within a group.
     pub group: String,
-    /// Names and values beside the body, by which a listener may choose what it hears. At most 10, and none is empty.
+    /// Names and values beside the body, by which a listener may choose what it hears. At most 10, and none is empty. Each character of a
+    /// value is one that a topic [carries](Self::carries).
     pub attributes: BTreeMap<String, String>,
-    /// The message.
+    /// The message, all of characters that a topic [carries](Self::carries).
     pub body: String,
 }
 
 impl Notice {
     /// The most bytes that a message may have with its attributes, and that a topic takes at once: SNS's limit.
     pub const LIMIT: usize = 256 * 1024;
+
+    /// True if a topic carries this character. SNS passes messages on to SQS, which refuses all others.
+    #[must_use]
+    pub fn carries(letter: char) -> bool {
+        matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+    }
 
     /// The bytes that count against [`Self::LIMIT`].
     #[must_use]

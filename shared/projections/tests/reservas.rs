@@ -152,3 +152,16 @@ fn a_reservation_is_read_once_its_making_was_heard() {
     bench.settle(&paid_only);
     assert_eq!(read(id(3)), None);
 }
+
+/// An old event may name a client by any text. Nobody can ask for one that is longer than ids are, and no key has room for it.
+#[test]
+fn a_client_that_nobody_can_ask_for_is_in_no_index() {
+    let bench = Bench::new();
+    let creada = creada(id(1), &"x".repeat(3_000), 1);
+    let records = bench.commit(id(1), Context::Vuelos, vec![(creada, 1)]);
+    bench.settle(&records);
+    let rows = bench.tables.all(projections::TABLE);
+    let (_, row) = rows.iter().find(|(key, _)| key.sk == "row").unwrap();
+    assert!(row.contains_key("gsi1pk") && !row.contains_key("gsi2pk"));
+    assert_eq!(pages(&bench, &Filter::default(), 5), [id(1)]);
+}

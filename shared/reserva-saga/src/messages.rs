@@ -37,9 +37,12 @@ pub fn fact(event: &Event) -> Fact {
     }
 }
 
-/// The command that the engine has sent.
+/// The command that the engine has sent. Its texts are held to the rule of what clients send: a reason may be an error of AWS, and what
+/// undoes must not be refused for that.
 #[must_use]
 pub fn command(dispatch: &Dispatch) -> Command {
+    let mut data = dispatch.data.clone();
+    parse::text::clean(&mut data);
     Command {
         id: CommandId(dispatch.command),
         kind: dispatch.kind.to_owned(),
@@ -49,7 +52,7 @@ pub fn command(dispatch: &Dispatch) -> Command {
         sagamode: SagaMode::Orquestacion,
         traceparent: dispatch.trace.clone(),
         prueba: false,
-        data: dispatch.data.clone(),
+        data,
     }
 }
 

@@ -36,7 +36,7 @@ pub use kernel::{End, Kernel, Sleep, TimerId};
 pub use orders::every_order;
 pub use runtime::{Answer, Ended, Fate, Function, Runtime, Sandbox};
 pub use scheduler::{ProcessId, Scheduler, Step};
-pub use stale::Stale;
+pub use stale::{LAG, Stale};
 pub use stream::{MappingId, Stream};
 pub use tasks::VirtualTasks;
 pub use trace::Trace;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::Kernel;
 
 /// By how many milliseconds a read lags at most.
-const LAG: u64 = 3_000;
+pub const LAG: u64 = 3_000;
 
 /// An item as it was until a moment.
 struct Was {

@@ -9,7 +9,10 @@ use reserva_saga::function_of;
 use serde_json::{Value, json};
 use simulation::{Answer, Function, Sandbox};
 
-use super::{Planted, Seed};
+use super::{
+    Planted, Seed,
+    answers::{self, Asked},
+};
 use crate::functions::{HTTP_COMMANDS, TIMERS};
 
 pub(super) fn around(seed: &Seed, name: FunctionName, function: Function) -> Function {
@@ -63,6 +66,10 @@ fn task(planted: Planted) -> Option<&'static str> {
 impl BadSandbox {
     fn answer(&self, mut payload: Value, deadline: jiff::Timestamp) -> BoxFuture<'static, Answer> {
         let is_batch = payload.get("Records").is_some();
+        let asked = Asked::of(&payload);
+        if let Some(asked) = &asked {
+            answers::request(self.seed.what, asked, &mut payload);
+        }
         match self.seed.what {
             what if self.name == TIMERS
                 && task(what).is_some_and(|task| names(&payload, "tarea", task)) =>
@@ -95,6 +102,10 @@ impl BadSandbox {
                 drop(work.await);
                 Ok(json!({"batchItemFailures": []}).to_string().into_bytes())
             });
+        }
+        if let Some(asked) = asked {
+            let seed = self.seed.clone();
+            return Box::pin(async move { answers::answer(&seed, &asked, work.await) });
         }
         let commanded = payload.get("subject").is_some();
         let mut participants = Context::ALL.map(function_of).into_iter();

@@ -20,7 +20,11 @@ pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
             archive: Arc::new(BadArchive(ports.archive.clone(), seed)),
             ..ports
         },
-        Planted::LeakyTopic => Ports {
+        Planted::LeakyTopic
+        | Planted::RewrittenNotices
+        | Planted::MislabelledNotices
+        | Planted::InventedNotices
+        | Planted::RepeatedNotices => Ports {
             topic: Arc::new(BadTopic(ports.topic.clone(), seed)),
             ..ports
         },
@@ -93,9 +97,36 @@ struct BadTopic(Arc<dyn Topic>, Seed);
 #[async_trait]
 impl Topic for BadTopic {
     async fn publish(&self, notices: &[Notice]) -> Vec<Result<(), TopicError>> {
-        if self.1.now_and_then() {
-            return notices.iter().map(|_| Ok(())).collect();
+        let Self(inner, seed) = self;
+        let mut notices = notices.to_vec();
+        match seed.what {
+            Planted::LeakyTopic if seed.now_and_then() => {
+                return notices.iter().map(|_| Ok(())).collect();
+            }
+            Planted::RewrittenNotices => {
+                for notice in &mut notices {
+                    let event = serde_json::from_str::<Value>(&notice.body);
+                    notice.body = format!("{:#}", event.unwrap_or_default());
+                }
+            }
+            Planted::MislabelledNotices => {
+                for notice in &mut notices {
+                    let estado = "Aprobada".to_owned();
+                    notice.attributes.insert("estado".to_owned(), estado);
+                }
+            }
+            Planted::InventedNotices if seed.now_and_then() => {
+                let mut invented = notices.clone();
+                for notice in &mut invented {
+                    notice.id.clone_from(&notice.group);
+                }
+                let _ = inner.publish(&invented).await;
+            }
+            Planted::RepeatedNotices => {
+                let _ = inner.publish(&notices).await;
+            }
+            _ => {}
         }
-        self.0.publish(notices).await
+        inner.publish(&notices).await
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use consumer::{Parking, Redrive, Redriven, Redriver};
+use consumer::{Lot, Parking, Redrive, Redriven, Redriver};
 use event_store::StreamReader;
 use events::Catalogue;
 use lambda_kit::{Environment, RemoteConsumer};
+use parse::text::visible;
 use ports::Functions;
 use projections::Projector;
 
@@ -19,36 +20,86 @@ fn parking(environment: &Environment) -> Parking {
     )
 }
 
-fn not_parked(owner: &str, place: &str) -> String {
-    format!(
-        "nothing is parked at {} as {owner} {place}; `cargo xtask parked` lists what is",
-        asked()
-    )
+/// Why nothing that can be seen to is parked there.
+fn not_parked(lot: &Lot, owner: &str, place: &str) -> String {
+    let mut unreadable = lot.unreadable.iter();
+    match unreadable.find(|thing| thing.owner == owner && thing.place == place) {
+        Some(thing) => format!(
+            "this build cannot read what is parked as {owner} {place}, so it leaves it as it is: {}",
+            thing.cause
+        ),
+        None => {
+            format!(
+                "nothing is parked at {} as {owner} {place}; `cargo xtask parked` lists what is",
+                asked()
+            )
+        }
+    }
+}
+
+/// What is parked at a runtime, as it is listed; and whether discarded things are meant.
+fn describe(lot: &Lot, discarded: bool, asked: &str) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| {
+        text.push_str(&line);
+        text.push('\n');
+    };
+    let (gone, waiting): (Vec<_>, Vec<_>) = lot
+        .parked
+        .iter()
+        .partition(|thing| thing.discarded.is_some());
+    for thing in if discarded { &gone } else { &waiting } {
+        line(format!(
+            "{} {}",
+            visible(&thing.owner),
+            visible(&thing.place)
+        ));
+        line(format!(
+            "    since {}, {:?}: {}",
+            thing.since,
+            thing.reason,
+            visible(&thing.detail)
+        ));
+        if let Some(next) = thing.next {
+            line(format!("    tried {} times, next at {next}", thing.tries));
+        }
+        if let Some(decision) = &thing.discarded {
+            line(format!(
+                "    discarded {}: {}",
+                decision.at,
+                visible(&decision.note)
+            ));
+        }
+    }
+    for thing in &lot.unreadable {
+        line(format!(
+            "{} {}",
+            visible(&thing.owner),
+            visible(&thing.place)
+        ));
+        line(format!(
+            "    this build cannot read it, and leaves it as it is: {}",
+            visible(&thing.cause)
+        ));
+    }
+    match waiting.len() + lot.unreadable.len() {
+        0 => line(format!("Nothing is parked at {asked}.")),
+        count => line(format!(
+            "{count} parked. `cargo xtask redrive` tries them again."
+        )),
+    }
+    if !gone.is_empty() && !discarded {
+        line(format!(
+            "{} discarded: `cargo xtask parked --discarded` shows them.",
+            gone.len()
+        ));
+    }
+    text
 }
 
 pub(crate) async fn list(environment: &Environment, discarded: bool) -> Outcome {
-    let parked = parking(environment).list().await?;
-    let (gone, waiting): (Vec<_>, Vec<_>) =
-        parked.iter().partition(|thing| thing.discarded.is_some());
-    for thing in if discarded { &gone } else { &waiting } {
-        println!(
-            "{} {}\n    since {}, {:?}: {}",
-            thing.owner, thing.place, thing.since, thing.reason, thing.detail
-        );
-        if let Some(decision) = &thing.discarded {
-            println!("    discarded {}: {}", decision.at, decision.note);
-        }
-    }
-    match waiting.len() {
-        0 => println!("Nothing is parked at {}.", asked()),
-        count => println!("{count} parked. `cargo xtask redrive` tries them again."),
-    }
-    if !gone.is_empty() && !discarded {
-        println!(
-            "{} discarded: `cargo xtask parked --discarded` shows them.",
-            gone.len()
-        );
-    }
+    let lot = parking(environment).all().await?;
+    print!("{}", describe(&lot, discarded, &asked()));
     Ok(true)
 }
 
@@ -66,30 +117,39 @@ pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)
         world: &world,
         consumers: &consumers,
     };
-    let mut parked = parking.list().await?;
-    match only {
+    let lot = parking.all().await?;
+    let meant = lot.parked.iter().filter(|thing| match only {
         // What was discarded is tried again only by name.
-        None => parked.retain(|thing| thing.discarded.is_none()),
-        Some((owner, place)) => {
-            parked.retain(|thing| thing.owner == owner && thing.place == place);
-            if parked.is_empty() {
-                return Err(not_parked(owner, place).into());
-            }
-        }
+        None => thing.discarded.is_none(),
+        Some((owner, place)) => thing.owner == owner && thing.place == place,
+    });
+    let parked: Vec<_> = meant.collect();
+    if let (Some((owner, place)), []) = (only, parked.as_slice()) {
+        return Err(not_parked(&lot, owner, place).into());
     }
     let mut still = 0;
     for thing in &parked {
-        match redriver.redrive(thing).await? {
+        // What cannot be tried now holds up no other.
+        let redriven = redriver.redrive(thing).await;
+        match redriven.unwrap_or_else(|error| Redriven::NotNow(error.to_string())) {
             Redriven::Done => println!("{} {}: handled", thing.owner, thing.place),
             Redriven::StillParked(cause) | Redriven::NotNow(cause) => {
                 still += 1;
+                let cause = visible(&cause);
                 println!("{} {}: still parked: {cause}", thing.owner, thing.place);
             }
         }
     }
     match parked.len() {
-        0 => println!("Nothing is parked at {}.", asked()),
+        0 => println!("Nothing is there to try at {}.", asked()),
         count => println!("{} handled, {still} still parked.", count - still),
+    }
+    if only.is_none() && !lot.unreadable.is_empty() {
+        still += lot.unreadable.len();
+        println!(
+            "{} that this build cannot read stay as they are: `cargo xtask parked` lists them.",
+            lot.unreadable.len()
+        );
     }
     Ok(still == 0)
 }
@@ -101,14 +161,74 @@ pub(crate) async fn discard(
     note: &str,
 ) -> Outcome {
     let parking = parking(environment);
-    let parked = parking.list().await?;
-    let Some(thing) = parked
-        .iter()
-        .find(|thing| thing.owner == owner && thing.place == place)
-    else {
-        return Err(not_parked(owner, place).into());
+    let lot = parking.all().await?;
+    let mut parked = lot.parked.iter();
+    let Some(thing) = parked.find(|thing| thing.owner == owner && thing.place == place) else {
+        return Err(not_parked(&lot, owner, place).into());
     };
     parking.discard(thing, note).await?;
     println!("{owner} {place}: discarded. It stays on record, with its bytes.");
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use consumer::{Reason, TABLE, Trouble};
+    use futures::executor::block_on;
+    use ports::{
+        Key, LogRecord, Path, SequenceNumber, Tables, Update,
+        memory::{self, MemoryTables},
+    };
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_listed_beside_the_rest() {
+        let (world, clock) = memory::world(1);
+        let tables = Arc::new(MemoryTables::new());
+        let parking = Parking::new(tables.clone(), world.clock.clone(), &Catalogue::current());
+        assert_eq!(
+            describe(&block_on(parking.all()).unwrap(), false, "http://h:1"),
+            "Nothing is parked at http://h:1.\n"
+        );
+        for place in ["1", "2", "3"] {
+            let record = LogRecord {
+                shard: "s".into(),
+                sequence: SequenceNumber(place.into()),
+                partition_key: "k".into(),
+                data: b"{}".to_vec(),
+                arrived: world.clock.now(),
+            };
+            let trouble = Trouble::with_record(&record, Reason::Undelivered, "given up");
+            block_on(parking.park("notifier", trouble)).unwrap();
+            clock.advance(Duration::from_secs(1));
+        }
+        let parked = block_on(parking.list()).unwrap();
+        block_on(parking.note_tried(&parked[1])).unwrap();
+        block_on(parking.discard(&parked[2], "no es nuestro")).unwrap();
+        let key = Key::new(TABLE, "notifier", "record#s#1");
+        let newer = Update::of(key).set(Path::of("reason"), "out-of-memory");
+        block_on(tables.write(&newer.into())).unwrap();
+        let lot = block_on(parking.all()).unwrap();
+        let text = describe(&lot, false, "http://h:1");
+        let expected = [
+            "notifier record#s#2",
+            "    since 2026-01-31T10:00:01.000Z, Undelivered: given up",
+            "    tried 1 times, next at 2026-01-31T10:00:33.000Z",
+            "notifier record#s#1",
+            "    this build cannot read it, and leaves it as it is: unknown variant `out-of-memory`, ",
+            "2 parked. `cargo xtask redrive` tries them again.",
+            "1 discarded: `cargo xtask parked --discarded` shows them.",
+        ];
+        for (line, beginning) in text.lines().zip(expected) {
+            assert!(line.starts_with(beginning), "{text}");
+        }
+        assert_eq!(text.lines().count(), expected.len(), "{text}");
+        let told = not_parked(&lot, "notifier", "record#s#1");
+        assert!(told.starts_with("this build cannot read"), "{told}");
+        let told = not_parked(&lot, "notifier", "record#s#9");
+        assert!(told.starts_with("nothing is parked"), "{told}");
+    }
 }

@@ -4,7 +4,8 @@ use std::{io::Write, time::Duration};
 
 use command_line::{Words, shown};
 use lambda_kit::Environment;
-use ports::{LogReader, LogRecord, Position};
+use parse::text::visible;
+use ports::{LogError, LogReader, LogRecord, Position};
 use serde_json::Value;
 
 use crate::Outcome;
@@ -33,6 +34,58 @@ impl Options {
     }
 }
 
+/// The shards of a log, and how far each is read.
+struct Reading<'a> {
+    log: &'a dyn LogReader,
+    /// Where to begin in a shard that is found.
+    start: Position,
+    /// Parents before their children, with where to go on: nowhere once a closed shard is read to its end.
+    shards: Vec<(String, Option<Position>)>,
+}
+
+impl<'a> Reading<'a> {
+    fn from(log: &'a dyn LogReader, start: Position) -> Self {
+        Self {
+            log,
+            start,
+            shards: vec![],
+        }
+    }
+
+    /// Takes in shards that are new; true if there are any. A shard that comes of a split or a merge while the log is read is read from
+    /// its beginning.
+    async fn look(&mut self) -> Result<bool, LogError> {
+        let known = self.shards.len();
+        for shard in self.log.shards().await? {
+            if self.shards.iter().all(|(known, _)| *known != shard) {
+                self.shards.push((shard, Some(self.start.clone())));
+            }
+        }
+        self.start = Position::Oldest;
+        Ok(self.shards.len() > known)
+    }
+
+    /// Reads each shard to its tip, one after the other; false once `take` wants no more.
+    ///
+    /// A shard that [`Self::look`] found has parents that are closed, and those come before it: they are read to their ends, and then
+    /// it is. So the records of a key come in the order in which they were appended.
+    async fn go_on(&mut self, take: &mut impl FnMut(&LogRecord) -> bool) -> Result<bool, LogError> {
+        for (shard, place) in &mut self.shards {
+            while let Some(from) = place.take() {
+                let batch = self.log.read(shard, &from).await?;
+                *place = batch.next;
+                if !batch.records.iter().all(&mut *take) {
+                    return Ok(false);
+                }
+                if batch.at_tip {
+                    break;
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
 pub(crate) async fn run(environment: &Environment, words: &Words) -> Outcome {
     let options = Options::of(words);
     let log = environment.log_reader()?;
@@ -41,38 +94,25 @@ pub(crate) async fn run(environment: &Environment, words: &Words) -> Outcome {
     } else {
         Position::Newest
     };
-    let mut shards: Vec<_> = log
-        .shards()
-        .await?
-        .into_iter()
-        .map(|shard| (shard, start.clone()))
-        .collect();
     let mut left = options.limit.unwrap_or(usize::MAX);
-    loop {
-        let mut at_tip = true;
-        for (shard, position) in std::mem::take(&mut shards) {
-            let batch = log.read(&shard, &position).await?;
-            for record in &batch.records {
-                if options
-                    .subject
-                    .as_ref()
-                    .is_some_and(|subject| *subject != record.partition_key)
-                {
-                    continue;
-                }
-                if left == 0 {
-                    return Ok(true);
-                }
-                left -= 1;
-                print(record, options.json);
-            }
-            at_tip &= batch.at_tip;
-            shards.extend(batch.next.map(|next| (shard, next)));
+    let mut take = |record: &LogRecord| {
+        let subject = options.subject.as_ref();
+        if left > 0 && subject.is_none_or(|subject| *subject == record.partition_key) {
+            left -= 1;
+            print(record, options.json);
         }
-        if left == 0 || shards.is_empty() || (options.once && at_tip) {
+        left > 0
+    };
+    let mut reading = Reading::from(&*log, start);
+    loop {
+        let found = reading.look().await?;
+        if options.once && !found {
             return Ok(true);
         }
-        if at_tip {
+        if !reading.go_on(&mut take).await? {
+            return Ok(true);
+        }
+        if !options.once {
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -94,10 +134,123 @@ fn print(record: &LogRecord, json: bool) {
             ..
         } = record;
         let body = pretty.unwrap_or_else(|_| text.into_owned());
+        let body: Vec<_> = body.lines().map(visible).collect();
+        let (body, partition_key) = (body.join("\n"), visible(partition_key));
         writeln!(
             out,
             "── {shard} {}\n   key {partition_key}, arrived {arrived}\n{body}",
             sequence.0
         )
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use futures::executor::block_on;
+    use ports::{
+        Log,
+        memory::{MemoryLog, world},
+    };
+
+    use super::*;
+
+    const KEYS: u8 = 40;
+
+    /// Appends one record for each of some keys.
+    fn append(log: &MemoryLog, round: u8) {
+        for key in 0..KEYS {
+            let key = format!("key-{key}");
+            block_on(log.append(&key, &[round], None)).unwrap();
+        }
+    }
+
+    fn split(log: &MemoryLog) {
+        let open = log.open_shards();
+        log.split(&open[0]).unwrap();
+    }
+
+    fn merge(log: &MemoryLog) {
+        let open = log.open_shards();
+        log.merge([&open[0], open.last().unwrap()]).unwrap();
+    }
+
+    /// What was read of each key.
+    type Read = BTreeMap<String, Vec<u8>>;
+
+    fn go_on(reading: &mut Reading<'_>, read: &mut Read) {
+        block_on(reading.look()).unwrap();
+        let went_on = block_on(reading.go_on(&mut |record| {
+            let of_key = read.entry(record.partition_key.clone()).or_default();
+            of_key.extend(&record.data);
+            true
+        }));
+        assert_eq!(went_on, Ok(true));
+    }
+
+    fn rounds(first: u8, last: u8) -> Read {
+        let keys = (0..KEYS).map(|key| format!("key-{key}"));
+        keys.map(|key| (key, (first..=last).collect())).collect()
+    }
+
+    /// Splits and merges happen between any two looks, or all before the next: each record is read once, in the order of its key.
+    #[test]
+    fn shards_that_come_of_splits_and_merges_are_read_in_order_while_it_runs() {
+        let changes = [split, merge, split, split, merge];
+        for from_start in [true, false] {
+            for looks in 0..1_u32 << changes.len() {
+                let log = MemoryLog::new(2, world(1).0.clock);
+                append(&log, 1);
+                let start = if from_start {
+                    Position::Oldest
+                } else {
+                    Position::Newest
+                };
+                let (mut reading, mut read) = (Reading::from(&log, start), Read::new());
+                go_on(&mut reading, &mut read);
+                let mut last = 1;
+                for (place, change) in changes.iter().enumerate() {
+                    append(&log, last + 1);
+                    change(&log);
+                    append(&log, last + 2);
+                    last += 2;
+                    if (looks >> place) & 1 == 1 {
+                        go_on(&mut reading, &mut read);
+                    }
+                }
+                go_on(&mut reading, &mut read);
+                let first = if from_start { 1 } else { 2 };
+                assert_eq!(read, rounds(first, last), "looks {looks:b}");
+                assert!(!block_on(reading.look()).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_that_was_split_before_is_read_in_order() {
+        let log = MemoryLog::new(1, world(1).0.clock);
+        append(&log, 1);
+        split(&log);
+        append(&log, 2);
+        merge(&log);
+        append(&log, 3);
+        let mut read = Read::new();
+        go_on(&mut Reading::from(&log, Position::Oldest), &mut read);
+        assert_eq!(read, rounds(1, 3));
+    }
+
+    #[test]
+    fn it_stops_where_no_more_is_wanted() {
+        let log = MemoryLog::new(2, world(1).0.clock);
+        append(&log, 1);
+        let mut reading = Reading::from(&log, Position::Oldest);
+        block_on(reading.look()).unwrap();
+        let mut left = 3;
+        let went_on = block_on(reading.go_on(&mut |_| {
+            left -= 1;
+            left > 0
+        }));
+        assert_eq!((went_on, left), (Ok(false), 0));
+    }
 }

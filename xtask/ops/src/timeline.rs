@@ -1,6 +1,7 @@
 //! A saga as people read it: how it stands, and its log, a line an entry.
 
 use jiff::Timestamp;
+use parse::text::visible;
 use saga_engine::{Conduct, Direction, Entry, Estado, Meaning, Outstanding, Saga, Via, What};
 
 /// No line is longer, in characters.
@@ -60,8 +61,17 @@ pub(crate) fn waits(saga: &Saga) -> Option<String> {
          {{\"hecho\": true, \"paso\": {}, \"nota\": \"…\"}} there",
         unanswered.unwrap_or_default(),
         saga.id,
-        saga.outstanding.as_ref().map_or(0, |out| out.step + 1)
+        stuck_at(saga)
     ))
+}
+
+/// The step that requires a person: the log says it last.
+fn stuck_at(saga: &Saga) -> usize {
+    let stuck = saga.log.iter().rev().find_map(|entry| match entry.what {
+        What::RequiereIntervencion { paso, .. } => Some(paso),
+        _ => None,
+    });
+    stuck.unwrap_or_default()
 }
 
 fn answer(command: &str, out: &Outstanding) -> String {
@@ -169,6 +179,11 @@ fn told(what: &What) -> (Option<usize>, &'static str, String) {
         }
         What::Reanudada { nota } => (None, "Reanudada", nota.clone().unwrap_or_default()),
         What::PasoMarcado { paso, nota } => (Some(*paso), "PasoMarcado", nota.clone()),
+        What::Relevo {} => (
+            None,
+            "Relevo",
+            "the coordinator goes on, and undoes every step".to_owned(),
+        ),
         What::Retraso {} => (None, "Retraso", "it takes longer than it should".to_owned()),
         What::Fin { estado } => (None, "Fin", estado.to_string()),
     }
@@ -201,13 +216,14 @@ fn attempts(count: u32) -> String {
     }
 }
 
-/// A text after a head, broken between words where it is too long, each further line as far to the right as the first.
+/// A text after a head, broken between words where it is too long, each further line as far to the right as the first. What a terminal
+/// would obey is shown, not sent.
 fn hanging(head: &str, text: &str) -> Vec<String> {
     let margin = head.chars().count();
     let mut lines = vec![head.to_owned()];
     for word in text
         .split_whitespace()
-        .flat_map(|word| pieces(word, WIDTH.saturating_sub(margin).max(1)))
+        .flat_map(|word| pieces(&visible(word), WIDTH.saturating_sub(margin).max(1)))
     {
         let line = lines.last().map_or(0, |line| line.chars().count());
         let first = line == margin;
@@ -335,6 +351,7 @@ estado    Compensada, undone because of: ConfirmacionFallida
             "estado    RequiereIntervencion, undone because of: cambio de planes",
             "waits for a person, after the answer to CancelarReserva (step 1)",
             "/sagas/00000000-0000-0000-0000-000000000009/reanudacion",
+            "\"paso\": 1,",
             "1  TiempoAgotado         deshacer, 8 intentos",
             "1  RequiereIntervencion  nobody answers",
         ] {
@@ -359,5 +376,11 @@ estado    Compensada, undone because of: ConfirmacionFallida
                 .skip(1)
                 .all(|line| line.starts_with("        "))
         );
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        let lines = entry("estado", "a\u{1b}[2J b\r\nc\u{202e}d \u{7}");
+        assert_eq!(lines, ["estado    a\\u{1b}[2J b c\\u{202e}d \\u{7}"]);
     }
 }

@@ -1,6 +1,9 @@
 //! Requests that make a reservation, and their repetitions.
 
-use http_testing::{SAMPLE, ask, post, sample, with_header};
+use http_testing::{
+    SAMPLE, ask, post, read, sample, with_header, with_other_header, without_header,
+};
+use lambda_http::Request;
 use serde_json::{Value, json};
 
 use crate::support::{Fixture, RESERVA};
@@ -71,11 +74,9 @@ fn every_content_type_of_json_is_taken() {
         "Application/JSON; charset=utf-8",
         "application/vnd.aeroalpes+json",
     ] {
-        let mut request = post(RESERVA, SAMPLE);
-        let headers = request.headers_mut();
-        headers.insert("Content-Type", media.parse().unwrap());
+        let request = with_other_header(post(RESERVA, SAMPLE), "Content-Type", media);
         assert_eq!(Fixture::new().answer(&request).status, 202, "{media}");
-        request.headers_mut().remove("Content-Type");
+        let request = without_header(request, "Content-Type");
         assert_eq!(Fixture::new().answer(&request).status, 202, "none");
     }
     let bytes = SAMPLE.as_bytes();
@@ -170,11 +171,57 @@ fn keys_are_taken_up_to_their_limits() {
             "{key}"
         );
     }
+}
+
+/// Two keys are no key, in each form in which API Gateway tells them: a REST API all values of a name, and names as the client wrote
+/// them; an HTTP API all values in one, with commas between them.
+#[test]
+fn a_key_that_comes_twice_is_refused() {
     let once = with_header(post(RESERVA, SAMPLE), "Idempotency-Key", "a");
-    let twice = with_header(once, "Idempotency-Key", "b");
-    let answer = Fixture::new().answer(&twice);
-    answer.assert_problem(400, "solicitud-invalida", "twice");
+    let of_rest = [
+        with_header(once, "Idempotency-Key", "b"),
+        with_header(
+            with_header(post(RESERVA, SAMPLE), "Idempotency-Key", "a"),
+            "idempotency-key",
+            "b",
+        ),
+    ];
+    let of_http = include_str!("../../events/crear_reserva_con_clave_v2.json");
+    let twice = of_http.replace("3b6f8a52-reserva-1", "a,b");
+    assert_ne!(of_http, twice);
+    for request in of_rest.into_iter().chain([read(&twice).unwrap()]) {
+        let fixture = Fixture::new();
+        let answer = fixture.answer(&request);
+        answer.assert_problem(400, "solicitud-invalida", "twice");
+        assert_eq!(answer.errores(), ["Idempotency-Key: formato"]);
+        fixture.assert_nothing_happened("twice");
+    }
+    assert_eq!(Fixture::new().answer(&read(of_http).unwrap()).status, 202);
+}
+
+/// The sample that API Gateway sent, with a second value of a header.
+fn sample_with(name: &str, value: &str) -> Request {
+    let event = include_str!("../../events/crear_reserva_con_clave.json");
+    let mut event: Value = serde_json::from_str(event).unwrap();
+    event["headers"][name] = value.into();
+    let all = event["multiValueHeaders"][name].as_array_mut().unwrap();
+    all.push(value.into());
+    read(&event.to_string()).unwrap()
+}
+
+#[test]
+fn headers_that_come_twice_are_not_taken_under_the_last() {
+    let fixture = Fixture::new();
+    let answer = fixture.answer(&sample_with("Idempotency-Key", "b"));
+    answer.assert_problem(400, "solicitud-invalida", "key");
     assert_eq!(answer.errores(), ["Idempotency-Key: formato"]);
+    let answer = fixture.answer(&sample_with("Content-Type", "application/json"));
+    answer.assert_problem(415, "tipo-de-contenido", "media");
+    fixture.assert_nothing_happened("twice");
+    let other = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let answer = fixture.answer(&sample_with("traceparent", other));
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    assert_eq!(fixture.logged()[0].get("traceparent"), None);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use events::{Context, IdReserva};
 use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
 use http_commands::MOTIVO;
-use http_testing::{Answer, LogDown, post, with_header};
+use http_testing::{Answer, LogDown, post, with_header, with_other_header};
 use pagos::simulador::{balance, ledger};
 use participant::Modo;
 use ports::memory::MemoryFunctions;
@@ -212,7 +212,15 @@ fn a_bad_body_is_refused_and_changes_nothing() {
     let long = json!({"motivo": "x".repeat(201)}).to_string();
     for (body, errores) in [
         (r#"{"motivo": ""}"#, vec!["motivo: vacio"]),
-        (r#"{"motivo": " \n\t "}"#, vec!["motivo: vacio"]),
+        (r#"{"motivo": "   "}"#, vec!["motivo: vacio"]),
+        (
+            r#"{"motivo": " \n\t "}"#,
+            vec!["motivo: caracteres", "motivo: vacio"],
+        ),
+        ("{\"motivo\": \"a\u{ffff}b\"}", vec!["motivo: caracteres"]),
+        (r#"{"motivo": "a\uFFFFb"}"#, vec!["motivo: caracteres"]),
+        (r#"{"motivo": "\u001b[2J"}"#, vec!["motivo: caracteres"]),
+        ("{\"motivo\": \"a\u{202e}b\"}", vec!["motivo: caracteres"]),
         (&long, vec!["motivo: limite"]),
         (r#"{"motivo": 1}"#, vec!["motivo: tipo"]),
         (r#"{"motivo": ["x"]}"#, vec!["motivo: tipo"]),
@@ -234,9 +242,7 @@ fn a_bad_body_is_refused_and_changes_nothing() {
     }
     let huge = fixture.post_to(&path(id), " ".repeat(64 * 1024 + 1));
     huge.assert_problem(413, "cuerpo-demasiado-grande", "huge");
-    let mut text = post(&path(id), "{}");
-    let media = "text/plain".parse().unwrap();
-    text.headers_mut().insert("Content-Type", media);
+    let text = with_other_header(post(&path(id), "{}"), "Content-Type", "text/plain");
     let answer = fixture.answer(&text);
     answer.assert_problem(415, "tipo-de-contenido", "text");
     let keyed = with_header(
@@ -474,4 +480,26 @@ fn what_step_functions_has_not_begun_is_cancelled_at_once() {
     fixture.run_sagas();
     assert_eq!(fixture.saga(id).estado, Estado::Compensada);
     assert!(fixture.executions.take_started().is_empty());
+}
+
+/// An execution that has failed does nothing more by itself, and AWS lets it go on for 14 days alone. What is accepted is done.
+#[test]
+fn what_step_functions_could_not_end_is_cancelled_by_the_coordinator() {
+    let fixture = Fixture::new();
+    let id = fixture.create_by_step_functions();
+    fixture.run_sagas();
+    fixture.tell_that_it_failed(id);
+    assert_eq!(fixture.saga(id).estado, Estado::RequiereIntervencion);
+    let answer = cancel(&fixture, id, "cambio de planes");
+    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    // Somebody has the execution go on all the same.
+    fixture.run_executions();
+    fixture.run_started();
+    fixture.run_sagas();
+    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert_eq!(motivo(&fixture, id), "cambio de planes");
+    let key = pagos::key(id);
+    let moved = block_on(ledger(&*fixture.tables, &key)).unwrap();
+    assert!(balance(&moved).is_zero(), "{moved:?}");
+    assert_cancelled_before(&cancel(&fixture, id, "otra vez"));
 }

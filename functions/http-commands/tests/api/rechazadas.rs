@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http_testing::{post, sample};
+use http_testing::{post, sample, with_other_header};
 use lambda_http::{Body, Request};
 use parse::Regla;
 use serde_json::Value;
@@ -43,9 +43,8 @@ fn request(entry: &Value) -> Request {
     let mut request = post(RESERVA, body);
     let headers = entry.get("headers").and_then(Value::as_object);
     for (header, value) in headers.into_iter().flatten() {
-        let header: lambda_http::http::HeaderName = header.parse().unwrap();
         let value = expand(entry, value.as_str().unwrap());
-        request.headers_mut().insert(header, value.parse().unwrap());
+        request = with_other_header(request, header, &value);
     }
     request
 }
@@ -112,6 +111,7 @@ fn the_list_has_every_rule_that_a_request_can_break() {
         Regla::Vacio,
         Regla::Limite,
         Regla::Tamano,
+        Regla::Caracteres,
         Regla::Formato,
         Regla::Opcion,
         Regla::Fecha,

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use events::IdReserva;
+use events::{Context, IdReserva, StreamId};
+use futures::executor::block_on;
+use ports::{Path, Tables, Update};
 use saga_engine::Estado;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::Fixture;
 
@@ -114,4 +116,29 @@ fn of_a_tombstone_are_there_and_of_nothing_are_not() {
     let unknown = IdReserva(fixture.world.ids.fresh());
     let answer = fixture.get(&path(unknown));
     answer.assert_problem(404, "no-existe", "unknown");
+}
+
+/// An event of the tutorials' own code is in its stream as that code wrote it, and is told so.
+#[test]
+fn of_the_tutorials_code_are_told_as_they_were_committed() {
+    const OLD: &str =
+        include_str!("../../../../shared/events/samples/vuelos/ReservaCreada.v1.json");
+    let old: Value = serde_json::from_str(OLD).unwrap();
+    let fixture = Fixture::new();
+    let id: IdReserva = old["data"]["id_reserva"].as_str().unwrap().parse().unwrap();
+    let leave = Update::of(event_store::Stream::key(StreamId::new(Context::Vuelos, id)))
+        .set(Path::of("version"), 1)
+        .set(Path::of("published"), 1)
+        .set(Path::of("receipts"), json!({}))
+        .append(Path::of("events"), vec![OLD.into()]);
+    block_on(fixture.tables.write(&leave.into())).unwrap();
+    fixture.pay(id);
+    fixture.cancel(id);
+    assert_eq!(fixture.get(&format!("/vuelos/reserva/{id}")).status, 200);
+    let (types, told) = events(&fixture, id);
+    assert_eq!(
+        types,
+        ["ReservaCreada", "ReservaPagada", "ReservaCancelada"]
+    );
+    assert_eq!(told[0], old);
 }

@@ -11,6 +11,7 @@
 mod consultas_malas;
 mod eventos;
 mod lista;
+mod meanwhile;
 mod muestras;
 mod reportes;
 mod reserva;

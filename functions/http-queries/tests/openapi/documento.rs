@@ -23,6 +23,11 @@ pub(crate) fn documento() -> Value {
                 "Reservas de vuelos. Crear una reserva responde 202 en cuanto queda registrada; lo demás (pago, \
                  confirmación, aprobación) ocurre después y se ve en las consultas. Los errores son \
                  `application/problem+json` (RFC 9457), con cada campo que no cumple una regla.\n\n\
+                 Un texto es una sola línea de caracteres visibles. No se admiten, y se responden con la regla `caracteres`, \
+                 los caracteres de control (U+0000 a U+001F, U+007F a U+009F), U+2028 y U+2029, las marcas que cambian la \
+                 dirección de la escritura (U+202A a U+202E, U+2066 a U+2069) ni los que Unicode no asigna a nada (U+FDD0 a \
+                 U+FDEF y los que terminan en FFFE o FFFF). Vale para todos los textos de un cuerpo y para los nombres de \
+                 sus campos.\n\n\
                  Según el despliegue, la API está abierta o pide solicitudes firmadas por AWS (Signature Version 4, \
                  servicio `execute-api`).",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
@@ -145,7 +150,7 @@ pub(crate) fn key(description: &str) -> Value {
         "name": "Idempotency-Key",
         "in": "header",
         "description": description,
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -+\\--~]+$"},
     })
 }
 
@@ -154,7 +159,7 @@ pub(crate) fn trace() -> Value {
     json!({
         "name": "traceparent",
         "in": "header",
-        "description": "Traza del cliente (W3C Trace Context). Queda en los eventos que resulten; si está mal formada se ignora.",
+        "description": "Traza del cliente (W3C Trace Context). Queda en los eventos que resulten; si está mal formada o aparece más de una vez, se ignora.",
         "schema": {"type": "string"},
         "example": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     })

@@ -167,10 +167,25 @@ const TEXTOS: &[(&str, &str)] = &[
     ),
     ("Event.type", "Qué pasó, por ejemplo `ReservaCreada`."),
     ("EventId", "UUID de un evento."),
+    (
+        "EventoV1",
+        "Un evento del código de los tutoriales, en el sobre de ese código.",
+    ),
+    ("EventoV1.data", "Los datos, como ese código los escribió."),
+    ("EventoV1.id", "UUID del evento."),
+    (
+        "EventoV1.specversion",
+        "La versión que ese sobre dice tener, siempre `v1`.",
+    ),
+    (
+        "EventoV1.time",
+        "Cuándo se registró, en milisegundos desde 1970.",
+    ),
+    ("EventoV1.type", "Qué pasó, siempre `ReservaCreada`."),
     ("Eventos", "Los eventos de una reserva."),
     (
         "Eventos.eventos",
-        "Los eventos de todos sus flujos, por fecha y luego por versión.",
+        "Los eventos de todos sus flujos, por fecha y luego por versión, cada uno tal como quedó registrado.",
     ),
     ("Falla", "Cómo debe fallar un participante."),
     ("Falla.comando", "El comando: uno de los de ese contexto."),
@@ -527,7 +542,21 @@ fn made_by_hand() -> Map<String, Value> {
         "ReanudacionAceptada",
         json!({"id_correlacion": of("IdCorrelacion"), "estado": of("EstadoSaga")}),
     );
-    told("Eventos", json!({"eventos": events()}));
+    told(
+        "EventoV1",
+        json!({
+            "specversion": {"type": "string", "const": "v1"},
+            "id": {"type": "string", "format": "uuid"},
+            "type": {"type": "string", "const": "ReservaCreada"},
+            "time": {"type": "integer"},
+            "data": {"type": "object"},
+        }),
+    );
+    let either = json!({"anyOf": [of("Event"), of("EventoV1")]});
+    told(
+        "Eventos",
+        json!({"eventos": {"type": "array", "items": either}}),
+    );
     told(
         "ComandoCumplido",
         json!({"resultado": {"type": "string", "const": "eventos"}, "eventos": events()}),

@@ -80,7 +80,7 @@ pub(crate) fn cancelar() -> Value {
         "description":
             "Vale en cualquier momento: antes de que empiece su saga, durante, y cuando ya está aprobada. Se devuelve lo \
              que se cobró y se sueltan las sillas. Repetirla mientras se deshace responde lo mismo; cuando la reserva ya \
-             está cancelada, 409, y también mientras la lleva Step Functions, que no se puede detener a mitad. El cuerpo se puede omitir.",
+             está cancelada, 409, y también mientras corre en Step Functions, que no se puede detener a mitad. El cuerpo se puede omitir.",
         "parameters": [
             key("Clave que el cliente elige para esta cancelación. Sirve en las reservas por coreografía; en las demás \
                  repetir nunca tiene otro efecto."),
@@ -168,19 +168,25 @@ pub(crate) fn ver_eventos() -> Value {
     ]);
     let sample = include_str!("../../../../shared/events/samples/vuelos/ReservaAprobada.v1.json");
     let event: Value = serde_json::from_str(sample).unwrap();
+    let old = include_str!("../../../../shared/events/samples/vuelos/ReservaCreada.v1.json");
+    let old: Value = serde_json::from_str(old).unwrap();
     responses.insert(
         "200".into(),
         answer(
             "Los eventos.",
             &schema("Eventos"),
-            &[("uno", json!({"eventos": [event]}))],
+            &[
+                ("uno", json!({"eventos": [event]})),
+                ("tutoriales", json!({"eventos": [old]})),
+            ],
         ),
     );
     json!({
         "operationId": "verEventos",
         "tags": ["reservas"],
         "summary": "Ver los eventos de una reserva",
-        "description": "Todo lo que pasó con la reserva, tal como quedó registrado.",
+        "description": "Todo lo que pasó con la reserva, tal como quedó registrado. Un evento del código de los tutoriales se muestra en el \
+                        sobre de ese código.",
         "responses": responses,
     })
 }

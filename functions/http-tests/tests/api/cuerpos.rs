@@ -1,6 +1,6 @@
 //! What is wrong with a request whatever it asks for.
 
-use http_testing::{ask, post, with_header};
+use http_testing::{ask, post, with_header, with_other_header};
 use serde_json::json;
 
 use crate::support::Fixture;
@@ -29,9 +29,7 @@ fn every_body_is_json_of_a_bounded_size() {
         }
         let huge = fixture.answer(&post(path, " ".repeat(64 * 1024 + 1)));
         huge.assert_problem(413, "cuerpo-demasiado-grande", path);
-        let mut text = post(path, "{}");
-        let media = "text/plain".parse().unwrap();
-        text.headers_mut().insert("Content-Type", media);
+        let text = with_other_header(post(path, "{}"), "Content-Type", "text/plain");
         fixture
             .answer(&text)
             .assert_problem(415, "tipo-de-contenido", path);
@@ -92,4 +90,22 @@ fn other_methods_and_paths_are_not_there() {
             .answer(&post(path, "{}"))
             .assert_problem(404, "no-existe", path);
     }
+}
+
+/// Whatever a test commits or sends is text as clients may send it.
+#[test]
+fn texts_are_held_to_the_rule_of_all_texts() {
+    let fixture = Fixture::new();
+    let id = fixture.world.ids.fresh();
+    for path in &PATHS[..2] {
+        let body = json!({"id_reserva": id, "data": {"motivo": "a\u{ffff}b", "x": ["\u{7}"]}});
+        let answer = fixture.answer(&post(path, body.to_string()));
+        answer.assert_problem(400, "solicitud-invalida", path);
+        assert_eq!(
+            answer.errores(),
+            ["data.motivo: caracteres", "data.x[0]: caracteres"],
+            "{path}"
+        );
+    }
+    fixture.assert_nothing_happened("no text");
 }

@@ -93,6 +93,25 @@ fn an_event_that_says_seats_are_held_holds_them_and_they_are_given_back_once() {
     }
 }
 
+/// Airports are keys of the inventory: a table refuses those that are too long.
+#[test]
+fn the_airports_of_seats_are_codes() {
+    let fixture = Fixture::new();
+    let id = IdReserva(fixture.world.ids.fresh());
+    let silla = json!({
+        "origen": "B".repeat(3_000), "destino": "jfk", "fecha_salida": "2026-03-01T10:00:00Z", "sillas": 2,
+    });
+    let held = json!({"sillas": [silla]});
+    let answer = fixture.post("gds/eventos/ReservaGDSConfirmada", &about(id, held));
+    answer.assert_problem(400, "solicitud-invalida", "no codes");
+    let errores = [
+        "data.sillas[0].origen: formato",
+        "data.sillas[0].destino: formato",
+    ];
+    assert_eq!(answer.errores(), errores);
+    fixture.assert_nothing_happened("no codes");
+}
+
 #[test]
 fn reservation_and_dates_are_filled_in() {
     for (context, kind, id, data) in samples() {

@@ -93,6 +93,37 @@ fn more_than_one_page_is_swept_in_one_run() {
     assert_eq!(fixture.logged().len(), count);
 }
 
+#[test]
+fn a_sweep_stops_between_two_streams_and_the_next_ones_go_on() {
+    let fixture = Fixture::new();
+    let count = 300;
+    for _ in 0..count {
+        fixture.pending();
+    }
+    fixture.clock.advance(Duration::from_secs(11));
+    // An append takes a second.
+    *fixture.log.slow.lock().unwrap() = Some(fixture.clock.clone());
+    let mut published = 0;
+    while published < count {
+        let deadline = fixture.deadline();
+        let done = fixture.handle(TASK).unwrap();
+        assert!(fixture.world.clock.now() < deadline);
+        let Done::Barrido {
+            publicados,
+            fallidos,
+            ..
+        } = done
+        else {
+            panic!("{done:?}")
+        };
+        assert!(publicados > 0, "{published} are published");
+        assert_eq!(fallidos, 0, "what was not begun has not failed");
+        published += publicados;
+    }
+    assert_eq!(fixture.logged().len(), count);
+    assert_eq!(fixture.log.log.records().len(), count, "each once");
+}
+
 /// Tables that do not answer.
 struct Down;
 

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_kit::{RemoteConsumer, metrics::Metrics};
 use participant::Reactions;
 use ports::{
-    Functions, Log, LogError, SequenceNumber, Tables, World,
+    Functions, Log, LogError, Objects, SequenceNumber, Tables, World,
     memory::{ManualClock, MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, world},
 };
 use projections::Projector;
@@ -29,6 +30,8 @@ const SAMPLE: &str = include_str!("../../../../shared/vuelos/tests/data/crear_re
 pub(crate) struct Failing {
     pub(crate) log: MemoryLog,
     refused: Mutex<BTreeSet<String>>,
+    /// Moves on by a second with each append, if it is there.
+    pub(crate) slow: Mutex<Option<Arc<ManualClock>>>,
 }
 
 #[async_trait]
@@ -42,7 +45,46 @@ impl Log for Failing {
         if self.refused.lock().unwrap().contains(partition_key) {
             return Err(LogError::Unavailable("throttled".into()));
         }
+        if let Some(clock) = &*self.slow.lock().unwrap() {
+            clock.advance(Duration::from_secs(1));
+        }
         self.log.append(partition_key, data, after).await
+    }
+}
+
+fn wire(
+    world: &World,
+    log: &Arc<Failing>,
+    metrics: &Arc<Mutex<Vec<Value>>>,
+    tables: Arc<dyn Tables>,
+    functions: Arc<dyn Functions>,
+    undelivered: Arc<dyn Objects>,
+) -> App {
+    let catalogue = Catalogue::current();
+    let reader = StreamReader::new(tables.clone(), catalogue.clone());
+    let views = projections::registry();
+    let projector = Projector::new(tables.clone(), reader, world.clone(), views);
+    let metrics = metrics.clone();
+    App {
+        store: EventStore::new(
+            tables.clone(),
+            log.clone(),
+            world.clone(),
+            catalogue.clone(),
+        ),
+        remote: RemoteConsumer::all(&functions, projector.parking(), &catalogue),
+        functions,
+        projector,
+        reactions: Reactions::new(tables.clone(), world.clone()),
+        sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
+        tables,
+        world: world.clone(),
+        stack: "aeroalpes".into(),
+        metrics: Metrics::new("aeroalpes".into(), move |line| {
+            metrics.lock().unwrap().push(line.clone());
+        }),
+        undelivered,
+        limits: Limits::default(),
     }
 }
 
@@ -66,37 +108,13 @@ impl Fixture {
         let log = Arc::new(Failing {
             log: MemoryLog::new(2, world.clock.clone()),
             refused: Mutex::default(),
+            slow: Mutex::default(),
         });
-        let store = EventStore::new(
-            tables.clone(),
-            log.clone(),
-            world.clone(),
-            Catalogue::current(),
-        );
-        let reader = StreamReader::new(tables.clone(), Catalogue::current());
-        let views = projections::registry();
         let objects = Arc::new(MemoryObjects::new());
         let metrics: Arc<Mutex<Vec<Value>>> = Arc::default();
         let functions = Arc::new(MemoryFunctions::new());
-        let projector = Projector::new(tables.clone(), reader, world.clone(), views);
         let remote: Arc<dyn Functions> = functions.clone();
-        let app = App {
-            store,
-            remote: RemoteConsumer::all(&remote, projector.parking(), &Catalogue::current()),
-            functions: remote,
-            projector,
-            reactions: Reactions::new(tables.clone(), world.clone()),
-            sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
-            tables,
-            world: world.clone(),
-            stack: "aeroalpes".into(),
-            metrics: Metrics::new("aeroalpes".into(), {
-                let metrics = metrics.clone();
-                move |line| metrics.lock().unwrap().push(line.clone())
-            }),
-            undelivered: objects.clone(),
-            limits: Limits::default(),
-        };
+        let app = wire(&world, &log, &metrics, tables, remote, objects.clone());
         Self {
             log,
             clock,
@@ -106,6 +124,23 @@ impl Fixture {
             metrics,
             app,
         }
+    }
+
+    /// The function over other ports, in the same world.
+    pub(crate) fn wire(
+        &self,
+        tables: Arc<dyn Tables>,
+        functions: Arc<dyn Functions>,
+        objects: Arc<dyn Objects>,
+    ) -> App {
+        wire(
+            &self.world,
+            &self.log,
+            &self.metrics,
+            tables,
+            functions,
+            objects,
+        )
     }
 
     /// Makes a reservation whose event is committed, and not in the log.
@@ -123,6 +158,14 @@ impl Fixture {
         let command = self.creation(SagaMode::Coreografia);
         assert!(self.make(&command), "it is published");
         command.subject
+    }
+
+    /// A command for a reservation that nobody coordinates; its kind and data are for the test to say.
+    pub(crate) fn command(&self, subject: IdReserva) -> Command {
+        Command {
+            subject,
+            ..self.creation(SagaMode::Coreografia)
+        }
     }
 
     fn creation(&self, sagamode: SagaMode) -> Command {

@@ -6,7 +6,7 @@ use events::{Problem, Violation, kinds};
 use lambda_http::{Body, Request, http::header};
 use serde_json::{Map, Value};
 
-use super::header_text;
+use super::Header;
 
 /// Largest body, in bytes: more than any whose event keeps to its own limit of 32 KB.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -17,10 +17,13 @@ pub const MAX_BODY: usize = 64 * 1024;
 ///
 /// The [`Problem`] of a body that is too large, or no JSON, or is said to be something else.
 pub fn json_body(request: &Request) -> Result<Value, Problem> {
-    if let Some(media) = header_text(request, header::CONTENT_TYPE.as_str())
-        && !is_json(media)
-    {
-        let rule = "Debe ser application/json";
+    let is_said_to_be_json = match Header::of(request, header::CONTENT_TYPE.as_str()) {
+        Header::Absent => true,
+        Header::Text(media) => is_json(media),
+        Header::Unreadable => false,
+    };
+    if !is_said_to_be_json {
+        let rule = "Debe aparecer una sola vez y ser application/json";
         let errores = vec![Violation::new("Content-Type", "formato", rule)];
         return Err(Problem::of(kinds::MEDIA_TYPE).at(errores));
     }

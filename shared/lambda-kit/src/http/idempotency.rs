@@ -5,6 +5,8 @@ use lambda_http::Request;
 use ports::Ids;
 use uuid::{Uuid, uuid};
 
+use super::Header;
+
 /// The header.
 const HEADER: &str = "idempotency-key";
 const MAX_KEY: usize = 255;
@@ -30,23 +32,25 @@ pub fn with_key<T>(
     }
 }
 
+/// A comma is refused: whoever passes a request on may join headers of one name with it (RFC 9110, 5.3), as HTTP APIs of API Gateway
+/// do, so a key with a comma cannot be told from two.
 fn key(request: &Request) -> Result<Option<&str>, Violation> {
-    let mut values = request.headers().get_all(HEADER).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    let printable = |key: &&str| {
+    let printable = |key: &str| {
         (1..=MAX_KEY).contains(&key.len())
             && key
                 .bytes()
-                .all(|byte| byte.is_ascii_graphic() || byte == b' ')
+                .all(|byte| (byte.is_ascii_graphic() || byte == b' ') && byte != b',')
     };
-    if let (Some(key), None) = (value.to_str().ok().filter(printable), values.next()) {
-        return Ok(Some(key));
+    match Header::of(request, HEADER) {
+        Header::Absent => Ok(None),
+        Header::Text(key) if printable(key) => Ok(Some(key)),
+        _ => {
+            let rule = format!(
+                "Debe aparecer una sola vez y tener de 1 a {MAX_KEY} caracteres ASCII imprimibles, sin comas"
+            );
+            Err(Violation::new("Idempotency-Key", "formato", rule))
+        }
     }
-    let rule =
-        format!("Debe aparecer una vez y tener de 1 a {MAX_KEY} caracteres ASCII imprimibles");
-    Err(Violation::new("Idempotency-Key", "formato", rule))
 }
 
 /// The command that a key stands for in an operation: the same for every repetition of the request. Without a key, one of its

@@ -2,12 +2,14 @@
 
 use lambda_http::Request;
 
-use super::header_text;
+use super::Header;
 
-/// The caller's trace, if it is one (version 00). Another is left out, not refused: it is not part of what is asked.
+/// The caller's trace, if it is one (version 00), and the only one. Another is left out, not refused: it is not part of what is asked.
 #[must_use]
 pub fn traceparent(request: &Request) -> Option<String> {
-    let text = header_text(request, "traceparent")?;
+    let Header::Text(text) = Header::of(request, "traceparent") else {
+        return None;
+    };
     let hex = |part: &str, length| {
         part.len() == length
             && part

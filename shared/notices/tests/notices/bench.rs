@@ -44,7 +44,8 @@ impl Tipo {
     }
 }
 
-fn value<'a>(sample: &'a str, name: &str) -> &'a str {
+/// The text of a field.
+pub fn value<'a>(sample: &'a str, name: &str) -> &'a str {
     let mark = format!("\"{name}\": \"");
     let (_, rest) = sample.split_once(&mark).unwrap();
     rest.split('"').next().unwrap()

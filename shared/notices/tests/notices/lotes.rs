@@ -13,7 +13,7 @@ use simulation::{Fault, Faults};
 use crate::bench::{
     Bench,
     Tipo::{self, Aprobada, Cancelada, Creada},
-    expected, id, log, record, reserva, text,
+    expected, id, log, record, reserva, text, value,
 };
 
 /// Everything that the system says.
@@ -78,6 +78,28 @@ fn a_notice_is_the_text_as_committed_with_attributes_to_choose_by() {
         (reserva(number), id(number, tipo), enviado)
     };
     assert_eq!(noted, [note(1, Aprobada), note(2, Cancelada)]);
+}
+
+/// What was committed before texts were held to a rule is announced all the same: what a topic does not carry is escaped, and the
+/// event reads as it was committed.
+#[test]
+fn what_a_topic_does_not_carry_is_escaped() {
+    let bench = Bench::new();
+    let committed = text(2, Cancelada, SignedDuration::ZERO);
+    let motivo = value(&committed, "motivo");
+    let committed = committed.replace(motivo, "a\u{ffff}b\u{fffe}ñ\u{1fffe}");
+    let record = record(0, &reserva(2), &committed);
+    let outcome = bench.deliver(std::slice::from_ref(&record));
+    assert_eq!((outcome.parked, bench.parked().len()), (0, 0));
+    let [notice] = bench.published().try_into().unwrap();
+    assert_eq!(
+        notice.body,
+        committed
+            .replace('\u{ffff}', "\\uffff")
+            .replace('\u{fffe}', "\\ufffe")
+    );
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(read(&notice.body), read(&committed));
 }
 
 #[test]

@@ -36,6 +36,10 @@ impl Topic for MemoryTopic {
             if notice.size() > Notice::LIMIT {
                 return Err(TopicError::Refused("Message too long".into()));
             }
+            let texts = notice.attributes.values().chain([&notice.body]);
+            if !texts.flat_map(|text| text.chars()).all(Notice::carries) {
+                return Err(TopicError::Refused("Invalid characters found".into()));
+            }
             published.push(notice.clone());
             Ok(())
         };

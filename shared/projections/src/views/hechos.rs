@@ -27,7 +27,8 @@ impl Hechos {
         self.0.insert(fact.to_owned());
     }
 
-    /// Cancelled over approved over paid over pending; `None` while nothing is known.
+    /// Cancelled over approved over paid over pending; `None` while nothing is known. Facts are added and none is taken away, so it only goes
+    /// forward.
     pub(super) fn estado(&self) -> Option<EstadoReserva> {
         [
             ("cancelada", EstadoReserva::Cancelada),
@@ -38,10 +39,5 @@ impl Hechos {
         .into_iter()
         .find(|(fact, _)| self.0.contains(*fact))
         .map(|(_, estado)| estado)
-    }
-
-    /// How much has happened.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
     }
 }

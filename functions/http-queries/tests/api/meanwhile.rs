@@ -1,0 +1,182 @@
+//! Lists that are read while a reservation changes.
+
+use std::{
+    collections::BTreeMap,
+    future,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
+};
+
+use async_trait::async_trait;
+use events::{IdReserva, vuelos::EstadoReserva};
+use futures::executor::block_on;
+use http_testing::{Answer, ask};
+use ports::{
+    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
+    TransactError, Write, WriteError, memory::MemoryTables,
+};
+
+use crate::support::Fixture;
+
+/// How often a query may be polled until it is answered at the latest: whoever asks one after the other waits for no other.
+const PATIENCE: usize = 8;
+
+/// Tables in which something happens once so many queries are answered. Queries that are asked side by side are answered in an order
+/// of the test's.
+struct Meanwhile {
+    before: Arc<MemoryTables>,
+    after: Arc<MemoryTables>,
+    happens_at: usize,
+    /// States, first the one whose query is answered first.
+    order: Vec<EstadoReserva>,
+    answered: AtomicUsize,
+    /// Queries that wait, by their places in the order.
+    waiting: Mutex<BTreeMap<usize, usize>>,
+}
+
+impl Meanwhile {
+    fn place(&self, query: &IndexQuery) -> usize {
+        let of = |estado: &EstadoReserva| query.partition.ends_with(estado.name());
+        self.order.iter().position(of).unwrap()
+    }
+
+    /// Waits while a query that comes earlier in the order waits too.
+    async fn turn(&self, place: usize) {
+        let waiting = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting().insert(place, 0);
+        future::poll_fn(|context| {
+            let mut waiting = waiting();
+            let polls = waiting.entry(place).or_default();
+            *polls += 1;
+            let all_are_asked = *polls > PATIENCE;
+            let is_first = waiting.keys().next() == Some(&place);
+            if all_are_asked && is_first {
+                waiting.remove(&place);
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+#[async_trait]
+impl Tables for Meanwhile {
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError> {
+        self.before.get(keys, consistency).await
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        self.before.write(write).await
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        self.before.transact(writes).await
+    }
+
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        self.turn(self.place(query)).await;
+        let answered = self.answered.fetch_add(1, Ordering::Relaxed);
+        let tables = if answered < self.happens_at {
+            &self.before
+        } else {
+            &self.after
+        };
+        tables.query(query).await
+    }
+
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
+        self.before.scan(table, after).await
+    }
+}
+
+/// Six reservations in two states of the four, the third of which goes on to another state, if `later`.
+fn world(from: EstadoReserva, to: EstadoReserva, later: bool) -> (Fixture, Vec<IdReserva>) {
+    let fixture = Fixture::new();
+    let made = [from, to, from, to, from, to].map(|estado| {
+        fixture.later();
+        fixture.create_as(Some("ana"), estado)
+    });
+    let changed = made[2];
+    if later {
+        match (from, to) {
+            (_, EstadoReserva::Cancelada) => fixture.cancel(changed),
+            (_, EstadoReserva::Aprobada) => fixture.approve(changed),
+            _ => fixture.pay(changed),
+        }
+    }
+    fixture.project();
+    (fixture, made.to_vec())
+}
+
+fn orders() -> Vec<Vec<EstadoReserva>> {
+    let mut orders = vec![vec![]];
+    for _ in EstadoReserva::ALL {
+        let longer = orders.iter().flat_map(|order: &Vec<EstadoReserva>| {
+            let rest = EstadoReserva::ALL.into_iter();
+            let rest = rest.filter(|estado| !order.contains(estado));
+            rest.map(|estado| [order.as_slice(), &[estado]].concat())
+        });
+        orders = longer.collect();
+    }
+    orders
+}
+
+/// The reservations of all pages, in their order.
+fn pages(tables: &Arc<Meanwhile>, fixture: &Fixture, filter: &str) -> Vec<String> {
+    let app = Fixture::app(tables.clone(), &fixture.world);
+    let (mut seen, mut after) = (vec![], String::new());
+    loop {
+        let path = format!("/vuelos/reserva?limite=3{filter}{after}");
+        let body = Answer::of(block_on(app.handle(&ask("GET", &path)))).ok();
+        let rows = body["reservas"].as_array().unwrap();
+        let ids = rows.iter().map(|row| row["id_reserva"].as_str().unwrap());
+        seen.extend(ids.map(str::to_owned));
+        match body["siguiente"].as_str() {
+            Some(cursor) => after = format!("&siguiente={cursor}"),
+            None => return seen,
+        }
+    }
+}
+
+/// A reservation that changes while its list is read is on one page, whenever it changes, and in whatever order queries are
+/// answered.
+#[test]
+fn a_reservation_that_changes_is_on_a_page() {
+    let all = EstadoReserva::ALL;
+    let forward = all
+        .into_iter()
+        .flat_map(|from| all.map(|to| (from, to)))
+        .filter(|(from, to)| from < to);
+    for (from, to) in forward {
+        let (before, made) = world(from, to, false);
+        let (after, same) = world(from, to, true);
+        assert_eq!(made, same, "both worlds have the same reservations");
+        let mut expected: Vec<_> = made.iter().map(IdReserva::to_string).collect();
+        expected.reverse();
+        let filters = ["", "&id_cliente=ana"].into_iter().cycle();
+        for (order, filter) in orders().into_iter().zip(filters) {
+            for happens_at in 0..=8 {
+                let tables = Arc::new(Meanwhile {
+                    before: before.tables.clone(),
+                    after: after.tables.clone(),
+                    happens_at,
+                    order: order.clone(),
+                    answered: AtomicUsize::new(0),
+                    waiting: Mutex::default(),
+                });
+                let seen = pages(&tables, &before, filter);
+                let case = format!("{from} to {to} at {happens_at}, {order:?}, {filter}");
+                assert_eq!(seen, expected, "{case}");
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The characters that a text may have: one rule for every text that a client sends.
+//!
+//! A text is one line of printable characters. What is not is refused where it comes in, since it would be trouble wherever it goes: a
+//! terminal obeys it, a reader sees something else than is there, or a service does not carry it, as SQS does U+FFFF.
+
+use serde_json::Value;
+
+use crate::{Path, Regla, Violations};
+
+/// What a text may have, in words for who sent it.
+pub const RULE: &str = "Debe ser una sola línea de texto, sin caracteres de control (U+0000 a U+001F, U+007F a U+009F, U+2028, \
+                        U+2029), sin marcas de dirección (U+202A a U+202E, U+2066 a U+2069) y sin los que Unicode no asigna a nada \
+                        (U+FDD0 a U+FDEF y los que terminan en FFFE o FFFF)";
+
+/// True for a character that a text may have.
+#[must_use]
+pub fn is_allowed(letter: char) -> bool {
+    let noncharacter =
+        matches!(letter, '\u{fdd0}'..='\u{fdef}') || u32::from(letter) & 0xfffe == 0xfffe;
+    let line_end = matches!(letter, '\u{2028}' | '\u{2029}');
+    let direction = matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !(letter.is_control() || noncharacter || line_end || direction)
+}
+
+/// The text with what it may not have written as `\u{1b}`: for showing a text that nobody has checked.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_allowed(letter) {
+            shown.push(letter);
+        } else {
+            shown.extend(letter.escape_unicode());
+        }
+    }
+    shown
+}
+
+/// Puts U+FFFD in the place of every character that a text may not have, in all texts of a value: for what was said by somebody who is not
+/// held to the rule, as AWS is in an error that a saga gives as its reason. A text stays as long as it was.
+pub fn clean(value: &mut Value) {
+    match value {
+        Value::String(text) if !text.chars().all(is_allowed) => {
+            let allowed = |letter| {
+                if is_allowed(letter) {
+                    letter
+                } else {
+                    char::REPLACEMENT_CHARACTER
+                }
+            };
+            *text = text.chars().map(allowed).collect();
+        }
+        Value::Array(items) => items.iter_mut().for_each(clean),
+        Value::Object(fields) => fields.values_mut().for_each(clean),
+        _ => {}
+    }
+}
+
+/// Finds every text in a body that has what it may not, and every name of a field.
+pub(crate) fn check(value: &Value, path: Path<'_>, violations: &mut Violations) {
+    match value {
+        Value::String(text) if !text.chars().all(is_allowed) => {
+            violations.add(path, Regla::Caracteres, RULE);
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                check(item, Path::Item(&path, index), violations);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = path.field(name);
+                if !name.chars().all(is_allowed) {
+                    violations.add(path, Regla::Caracteres, RULE);
+                }
+                check(value, path, violations);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Whether SQS carries a character, and so SNS, whose messages end there. From the reference of `SendMessage`.
+    fn is_carried(letter: char) -> bool {
+        matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+    }
+
+    #[test]
+    fn each_kind_that_is_refused_is_and_its_neighbours_are_not() {
+        let refused = [
+            '\0',
+            '\u{7}',
+            '\t',
+            '\n',
+            '\r',
+            '\u{1b}',
+            '\u{1f}',
+            '\u{7f}',
+            '\u{80}',
+            '\u{9f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{fdd0}',
+            '\u{fdef}',
+            '\u{fffe}',
+            '\u{ffff}',
+            '\u{1fffe}',
+            '\u{10ffff}',
+        ];
+        for letter in refused {
+            assert!(!is_allowed(letter), "{letter:?}");
+        }
+        let allowed = [
+            ' ',
+            '~',
+            '\u{a0}',
+            'ñ',
+            '\u{200d}',
+            '\u{200f}',
+            '\u{2027}',
+            '\u{202f}',
+            '\u{2065}',
+            '\u{206a}',
+            '\u{fdcf}',
+            '\u{fdf0}',
+            '\u{fffd}',
+            '\u{10000}',
+            '👩',
+            '\u{1fffd}',
+        ];
+        for letter in allowed {
+            assert!(is_allowed(letter), "{letter:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_checked_wherever_it_is_and_so_is_a_name() {
+        let body = json!({"a": ["x", {"b\u{202e}": "y\u{7}"}], "c": {"d": "\u{ffff}"}, "e": 1});
+        let found = crate::read(&body, |_, _| Some(())).unwrap_err();
+        let found: Vec<_> = found.iter().map(|one| (&*one.campo, &*one.regla)).collect();
+        assert_eq!(
+            found,
+            [
+                ("a[1].b\\u{202e}", "caracteres"),
+                ("a[1].b\\u{202e}", "caracteres"),
+                ("c.d", "caracteres")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_cleaned_is_allowed_and_as_long() {
+        let mut value = json!({"a": ["x\ny", {"b": "ñ\u{ffff}"}], "c": 1});
+        clean(&mut value);
+        assert_eq!(
+            value,
+            json!({"a": ["x\u{fffd}y", {"b": "ñ\u{fffd}"}], "c": 1})
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn all_that_is_allowed_is_carried(letter: char) {
+            prop_assert!(!is_allowed(letter) || is_carried(letter));
+        }
+
+        #[test]
+        fn what_is_visible_is_allowed(text: String) {
+            prop_assert!(visible(&text).chars().all(is_allowed));
+        }
+    }
+}

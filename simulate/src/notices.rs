@@ -1,0 +1,105 @@
+//! What was announced: what was committed, and nothing else.
+
+use std::collections::BTreeMap;
+
+use event_store::TABLE as STREAMS;
+use events::{Event, StreamId};
+use ports::Notice;
+use serde_json::Value;
+
+use crate::system::System;
+
+/// What is announced, and the state that it tells of.
+const NEWS: [(&str, &str); 2] = [
+    ("ReservaAprobada", "Aprobada"),
+    ("ReservaCancelada", "Cancelada"),
+];
+
+/// An event that is to be announced.
+struct News {
+    event: Event,
+    estado: &'static str,
+    /// As it was committed.
+    text: String,
+}
+
+/// All that is committed and to be announced, by its identity.
+fn news(system: &System) -> BTreeMap<String, News> {
+    let catalogue = &system.builds.newest.catalogue;
+    let all = system.tables.find(STREAMS, |key, item| {
+        let _: StreamId = key.pk.parse().ok()?;
+        let events = item.get("events")?.as_array()?.iter();
+        let texts = events.filter_map(Value::as_str);
+        let news = texts.filter_map(|text| {
+            let (event, _) = Event::decode(text.as_bytes(), catalogue).ok()?;
+            let (_, estado) = NEWS.into_iter().find(|(kind, _)| *kind == event.kind)?;
+            let text = text.to_owned();
+            Some((
+                event.id.to_string(),
+                News {
+                    event,
+                    estado,
+                    text,
+                },
+            ))
+        });
+        Some(news.collect::<Vec<_>>())
+    });
+    all.into_iter().flatten().collect()
+}
+
+/// As a queue takes it: what it does not take is escaped, as JSON is.
+fn carried(text: &str) -> String {
+    let mut carried = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if Notice::carries(letter) {
+            carried.push(letter);
+        } else {
+            // All of those are below U+10000.
+            carried.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        }
+    }
+    carried
+}
+
+/// Looks at every notice. `calm` is whether nothing could have been announced again.
+pub fn check(system: &System, calm: bool, broken: &mut Vec<String>) {
+    let (news, published) = (news(system), system.topic.published());
+    let mut times: BTreeMap<&str, u64> = BTreeMap::new();
+    for notice in &published {
+        *times.entry(&notice.id).or_default() += 1;
+        match news.get(&notice.id) {
+            None => broken.push(format!("{notice:?} is announced, and was not committed")),
+            Some(news) => broken.extend(differs(notice, news)),
+        }
+    }
+    for (id, news) in &news {
+        let (kind, subject) = (&news.event.kind, news.event.subject);
+        match times.get(id.as_str()).copied().unwrap_or(0) {
+            0 => broken.push(format!("{kind} of {subject} was not announced")),
+            times if calm && times > 1 => {
+                broken.push(format!("{kind} of {subject} was announced {times} times"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How a notice differs from its event, if it does.
+fn differs(notice: &Notice, news: &News) -> Option<String> {
+    if notice.body != carried(&news.text) {
+        return Some(format!("{:?} is announced as {:?}", news.text, notice.body));
+    }
+    let subject = news.event.subject.to_string();
+    let attributes = [
+        ("estado", news.estado),
+        ("id", &notice.id),
+        ("subject", &subject),
+        ("type", &news.event.kind),
+    ];
+    let wanted = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    if notice.attributes != wanted.into() || notice.group != subject {
+        return Some(format!("{} is announced as {notice:?}", news.text));
+    }
+    None
+}

@@ -1,0 +1,133 @@
+//! Mistakes in what the API answers.
+
+use events::vuelos::EstadoReserva;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json, value::RawValue};
+use simulation::Answer;
+
+use super::{Planted, Seed};
+
+/// What is asked for.
+pub(super) struct Asked {
+    method: String,
+    path: String,
+}
+
+/// Events, as they are told.
+#[derive(Serialize, Deserialize)]
+struct Told {
+    eventos: Vec<Box<RawValue>>,
+}
+
+impl Asked {
+    /// What a request asks for; `None` if it is no request.
+    pub(super) fn of(payload: &Value) -> Option<Self> {
+        let http = payload.get("requestContext")?.get("http")?;
+        let text = |name| http.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            method: text("method")?,
+            path: text("path")?,
+        })
+    }
+
+    fn is(&self, method: &str, begins: &str, ends: &str) -> bool {
+        self.method == method && self.path.starts_with(begins) && self.path.ends_with(ends)
+    }
+}
+
+/// The request as it is read.
+pub(super) fn request(planted: Planted, asked: &Asked, payload: &mut Value) {
+    if planted == Planted::LaxFilters
+        && asked.is("GET", "/vuelos/reserva", "reserva")
+        && let Some(Value::String(query)) = payload.get_mut("rawQueryString")
+    {
+        let kept = query.split('&').filter(|one| !one.starts_with("estado="));
+        *query = kept.collect::<Vec<_>>().join("&");
+    }
+}
+
+/// The answer as it is made.
+pub(super) fn answer(seed: &Seed, asked: &Asked, answer: Answer) -> Answer {
+    let mut whole: Value = match answer.as_deref().map(serde_json::from_slice) {
+        Ok(Ok(whole)) => whole,
+        _ => return answer,
+    };
+    let status = whole.get("status").and_then(Value::as_u64).unwrap_or(0);
+    let text = whole.get("body").and_then(Value::as_str);
+    let text = text.unwrap_or_default().to_owned();
+    let Some((status, text)) = changed(seed, asked, status, &text) else {
+        return answer;
+    };
+    if let Some(whole) = whole.as_object_mut() {
+        whole.insert("status".into(), json!(status));
+        whole.insert("body".into(), json!(text));
+    }
+    Ok(whole.to_string().into_bytes())
+}
+
+/// The status and the body where they are others.
+fn changed(seed: &Seed, asked: &Asked, status: u64, text: &str) -> Option<(u64, String)> {
+    let (is_list, is_saga) = (asked.is("GET", "", ""), asked.is("GET", "/sagas/", ""));
+    let mut body: Value = serde_json::from_str(text).ok()?;
+    let list = |body: &mut Value, name: &str| {
+        let list = body.get_mut(name).and_then(Value::as_array_mut);
+        list.map(std::mem::take)
+    };
+    match seed.what {
+        Planted::LaxCursors if is_list && body.get("siguiente")?.is_string() => {
+            let name = ["reservas", "sagas"]
+                .into_iter()
+                .find(|name| body.get(name).is_some())?;
+            let mut rows = list(&mut body, name)?;
+            rows.pop();
+            body[name] = json!(rows);
+        }
+        Planted::LostSagas
+            if asked.is("GET", "/sagas", "sagas") && body.get("siguiente")?.is_null() =>
+        {
+            let mut rows = list(&mut body, "sagas")?;
+            rows.pop()?;
+            body["sagas"] = json!(rows);
+        }
+        Planted::DoubleCounts if asked.is("GET", "/vuelos/reportes/", "") => {
+            let row = body.get_mut("filas")?.as_array_mut()?.last_mut()?;
+            for column in ["total", EstadoReserva::Aprobada.name()] {
+                if let Some(number) = row.get(column).and_then(Value::as_u64) {
+                    row[column] = json!(number + 1);
+                }
+            }
+        }
+        Planted::ShortenedLogs if is_saga && seed.now_and_then() => {
+            let mut log = list(&mut body, "log")?;
+            log.remove(0);
+            body["log"] = json!(log);
+        }
+        Planted::RevivedSagas if is_saga && seed.now_and_then() => {
+            let estado = body.get_mut("estado")?;
+            if estado != "Compensada" {
+                return None;
+            }
+            *estado = json!("Compensando");
+        }
+        Planted::LostEvents if asked.is("GET", "", "/eventos") && seed.now_and_then() => {
+            let mut told: Told = serde_json::from_str(text).ok()?;
+            told.eventos.pop();
+            return Some((status, serde_json::to_string(&told).ok()?));
+        }
+        Planted::UnreadForms if asked.is("GET", "", "/eventos") => {
+            let events = body.get("eventos")?.as_array()?;
+            let is_old = |event: &Value| event.get("time").is_some_and(Value::is_number);
+            let any_is_old = events.iter().any(is_old);
+            return any_is_old.then(|| (500, "{}".to_owned()));
+        }
+        Planted::FalseRefusals if asked.is("POST", "", "/cancelacion") && seed.now_and_then() => {
+            let refusal = json!({"status": 409, "detail": "La reserva ya está cancelada"});
+            return Some((409, refusal.to_string()));
+        }
+        Planted::WrongReasons if asked.is("POST", "", "/reanudacion") && status == 409 => {
+            body["detail"] = json!("La saga está en Compensando; no requiere intervención");
+        }
+        _ => return None,
+    }
+    Some((status, body.to_string()))
+}

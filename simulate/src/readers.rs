@@ -1,0 +1,926 @@
+//! Those who read: lists page by page, reports, sagas and events. What they were told is held against what they were told before, and
+//! against what is stored.
+//!
+//! | what is read | what is promised | but for |
+//! | --- | --- | --- |
+//! | a list of reservations | each row is as the filter says, once, the newest first | |
+//! | | no row tells more than was committed | |
+//! | | a row is not seen to go back | what indexes lag by |
+//! | | what was in the list before its first page was asked for is on some page | what left the state meanwhile; where indexes lag, what changed its state meanwhile |
+//! | a report | a day's states come to its total, which is never higher than what was made, and never falls | |
+//! | a list of sagas | each is in the state that was asked for, once, the newest first | |
+//! | | what was in the list before, and was not logged to since, is on some page | what an older build cannot read |
+//! | a saga | its log grows at its end alone, and what is compensated stays so | logs that are told by a history of Step Functions |
+//! | events of a reservation | they can be read as soon as it is accepted; none is taken away, none changes | |
+//!
+//! Where a view is rebuilt and clocks are put back, readers may go back to the generation before: then only what does not depend on
+//! earlier answers is looked at. When all has settled everything is read once more, and is what is stored.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use event_store::{Stream, TABLE as STREAMS};
+use events::{Context, Event, IdReserva, Moment, StreamId};
+use futures::executor::block_on;
+use jiff::{Timestamp, tz::TimeZone};
+use ports::Key;
+use projections::{TABLE as VIEWS, views::reservas::NAME as VIEW};
+use saga_engine::{Estado, SagaId};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+use simulation::LAG;
+
+use crate::{
+    Scenario,
+    clients::Memory,
+    functions::{HTTP_COMMANDS, HTTP_QUERIES},
+    http::{self, Answer},
+    refusals::Bracket,
+    system::System,
+};
+
+/// The states of a reservation, in the order in which it can come to them.
+const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
+/// The events that bring a reservation to each.
+const FACTS: [&str; 4] = [
+    "ReservaCreada",
+    "ReservaPagada",
+    "ReservaAprobada",
+    "ReservaCancelada",
+];
+/// As many pages as a reader has patience for.
+const PAGES: usize = 60;
+/// As many reservations as are looked at one by one in the end.
+const SOME: usize = 6;
+/// The days on which clients make reservations, and those on which the first builds did.
+const DAYS: [&str; 2] = [
+    "?desde=2025-08-01&hasta=2026-07-31",
+    "?desde=2023-08-01&hasta=2024-07-31",
+];
+
+/// What readers saw, and when.
+#[derive(Default)]
+pub struct Seen {
+    rows: BTreeMap<String, Row>,
+    sagas: BTreeMap<String, Listed>,
+    /// Of each day, the totals that it was told to have.
+    totals: BTreeMap<String, Vec<(u64, u64)>>,
+}
+
+/// A reservation that was seen in the view.
+#[derive(Default)]
+struct Row {
+    id_cliente: Option<String>,
+    /// When it was first seen in each state, or in one beyond it.
+    since: [Option<u64>; STATES.len()],
+}
+
+impl Row {
+    /// How far it was seen to be by a moment.
+    fn rank_at(&self, moment: u64) -> Option<usize> {
+        let by_then = |since: &Option<u64>| since.is_some_and(|since| since <= moment);
+        self.since.iter().rposition(by_then)
+    }
+}
+
+/// A saga that was seen in a list.
+struct Listed {
+    at: u64,
+    estado: String,
+    actualizacion: String,
+}
+
+impl Seen {
+    /// Notes a reservation as the view has it.
+    pub fn row(&mut self, answer: &Value, at: u64) {
+        let text = |name| answer.get(name).and_then(Value::as_str);
+        let Some((id, rank)) = text("id_reserva").zip(text("estado").and_then(rank)) else {
+            return;
+        };
+        let row = self.rows.entry(id.to_owned()).or_default();
+        row.id_cliente = text("id_cliente").map(str::to_owned);
+        for since in row.since.iter_mut().take(rank + 1) {
+            since.get_or_insert(at);
+        }
+    }
+}
+
+fn rank(estado: &str) -> Option<usize> {
+    STATES.iter().position(|state| *state == estado)
+}
+
+/// The reservations that a list is to have.
+#[derive(Clone, Default)]
+struct Filter {
+    estado: Option<&'static str>,
+    id_cliente: Option<String>,
+}
+
+impl Filter {
+    /// The parameters that ask for it, and for pages of so many.
+    fn query(&self, limit: u64) -> String {
+        let mut query = format!("?limite={limit}");
+        if let Some(estado) = self.estado {
+            query.push_str("&estado=");
+            query.push_str(estado);
+        }
+        if let Some(client) = &self.id_cliente {
+            query.push_str("&id_cliente=");
+            query.push_str(client);
+        }
+        query
+    }
+
+    fn is_of(&self, id_cliente: Option<&str>) -> bool {
+        let wanted = self.id_cliente.as_deref();
+        wanted.is_none_or(|wanted| id_cliente == Some(wanted))
+    }
+}
+
+/// A list that was read to its end.
+#[derive(Default)]
+struct Walk {
+    begun: u64,
+    /// The rows, by their identities.
+    rows: BTreeMap<String, Value>,
+}
+
+/// A list, as it is paged through.
+struct Listing<'a> {
+    /// Its path, with its parameters.
+    path: String,
+    /// Where its rows are.
+    rows: &'a str,
+    /// What tells them apart, and since when they are: they come in that order.
+    id: &'a str,
+    since: &'a str,
+    limit: u64,
+}
+
+/// Somebody who reads.
+#[derive(Clone)]
+struct Reader {
+    system: System,
+    scenario: Scenario,
+    memory: Memory,
+}
+
+/// Sets readers to work.
+pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
+    let reader = Reader {
+        system: system.clone(),
+        scenario: *scenario,
+        memory: memory.clone(),
+    };
+    for number in 0..scenario.readers * scenario.clients.div_ceil(6).min(6) {
+        let rounds = 3 + scenario.bookings.min(10) / 2;
+        reader.spawn(&format!("reading {number}"), reader.clone().work(rounds));
+    }
+}
+
+/// Reads everything once all has settled; every other time, since it is as much as clients read all the time.
+pub fn read_all(system: &System, scenario: &Scenario, memory: &Memory) {
+    let reader = Reader {
+        system: system.clone(),
+        scenario: *scenario,
+        memory: memory.clone(),
+    };
+    if system.kernel.dice().one_in(2) {
+        system.kernel.count("reader", "read everything");
+        reader.spawn("reading all", reader.clone().read_all());
+    }
+}
+
+impl Reader {
+    fn below(&self, bound: u64) -> u64 {
+        self.system.kernel.dice().below(bound)
+    }
+
+    fn now(&self) -> u64 {
+        self.system.kernel.elapsed()
+    }
+
+    async fn pause(&self, milliseconds: u64) {
+        let pause = Duration::from_millis(self.below(milliseconds));
+        self.system.kernel.sleep(pause).await;
+    }
+
+    fn complain(&self, complaint: String) {
+        self.memory.complain(complaint);
+    }
+
+    fn spawn(&self, name: &str, work: impl Future<Output = ()> + Send + 'static) {
+        self.memory.known().busy += 1;
+        let memory = self.memory.clone();
+        self.system.kernel.spawn(name, async move {
+            work.await;
+            memory.known().busy -= 1;
+        });
+    }
+
+    /// By how many milliseconds an index may lag.
+    fn lag(&self) -> u64 {
+        if self.scenario.stale_one_in == 0 {
+            0
+        } else {
+            LAG
+        }
+    }
+
+    /// True where a reader may be answered by the generation that another was before.
+    fn may_go_back(&self) -> bool {
+        let counts = self.system.kernel.counts();
+        let back = counts.contains_key(&("clocks", "back".into()));
+        back && (self.scenario.rebuild_one_in > 0 || self.scenario.retention > 0)
+    }
+
+    async fn work(self, rounds: u64) {
+        for _ in 0..rounds {
+            self.pause(14_000).await;
+            match self.below(8) {
+                0..=2 => self.some_list().await,
+                3 => self.some_sagas().await,
+                4 => self.some_report().await,
+                5 => self.some_saga().await,
+                6 => self.some_events().await,
+                _ => self.resume_in_vain().await,
+            }
+        }
+    }
+
+    /// Asks until there is an answer; `None` if there is none that could be asked for again and again.
+    async fn get(&self, path: &str) -> Option<Answer> {
+        let event = http::event("GET", path, &[], None);
+        for _ in 0..5 {
+            let answered = self.system.api.call(HTTP_QUERIES, &event).await;
+            let answer = answered.ok().map(|answer| Answer::read(&answer));
+            match answer {
+                Some(answer) if answer.status != 503 => return Some(answer),
+                _ => self.pause(1_500).await,
+            }
+        }
+        None
+    }
+
+    /// The body of an answer that is one.
+    async fn body(&self, path: &str) -> Option<Value> {
+        let answer = self.get(path).await?;
+        if answer.status != 200 {
+            self.complain(format!("GET {path} is answered by {}", answer.text));
+            return None;
+        }
+        Some(answer.body)
+    }
+
+    /// Notes what the view has now, as long as it was never rebuilt: a reader that asks for it from now on is not to be told less.
+    fn look_at_the_view(&self) {
+        let tables = &self.system.tables;
+        if tables.item(&Key::new(VIEWS, VIEW, "alias")).is_some() {
+            return;
+        }
+        let first = format!("{VIEW}.1#");
+        let rows = tables.find(VIEWS, |key, item| {
+            let is_row = key.pk.starts_with(&first) && key.sk == "row";
+            is_row.then(|| Value::Object(item.clone()))
+        });
+        let (mut known, at) = (self.memory.known(), self.now());
+        for row in rows {
+            // One that the view has not heard the making of is not listed.
+            if row.get("gsi1pk").is_some() {
+                known.seen.row(&row, at);
+            }
+        }
+    }
+
+    /// Reads a list to its end. `look` is given each row, and when its page was asked for.
+    async fn walk(&self, list: &Listing<'_>, look: impl Fn(&Value, u64)) -> Option<Walk> {
+        let mut walk = Walk {
+            begun: self.now(),
+            ..Walk::default()
+        };
+        let mut last: Option<String> = None;
+        let mut next: Option<String> = None;
+        for _ in 0..PAGES {
+            self.look_at_the_view();
+            let begun = self.now();
+            let path = match &next {
+                Some(next) => format!("{}&siguiente={next}", list.path),
+                None => list.path.clone(),
+            };
+            let page = self.body(&path).await?;
+            let rows = page.get(list.rows).and_then(Value::as_array);
+            let rows = rows.cloned().unwrap_or_default();
+            if u64::try_from(rows.len()).is_ok_and(|rows| rows > list.limit) {
+                self.complain(format!("GET {path} has {} rows", rows.len()));
+            }
+            for row in rows {
+                let text = |name| row.get(name).and_then(Value::as_str).unwrap_or_default();
+                let id = text(list.id).to_owned();
+                let place = format!("{}#{id}", text(list.since));
+                if last.as_ref().is_some_and(|last| *last <= place) {
+                    self.complain(format!("GET {path} has {place} after {last:?}"));
+                }
+                last = Some(place);
+                look(&row, begun);
+                if walk.rows.insert(id.clone(), row).is_some() {
+                    self.complain(format!("GET {path} has {id} again"));
+                }
+            }
+            let Some(more) = page.get("siguiente").and_then(Value::as_str) else {
+                return Some(walk);
+            };
+            next = Some(more.to_owned());
+            self.pause(if self.below(3) == 0 { 2_000 } else { 100 })
+                .await;
+        }
+        None
+    }
+
+    /// A few pages, however many there are to be.
+    fn limit(&self, rows: usize) -> u64 {
+        let rows = u64::try_from(rows).unwrap_or(0);
+        let least = rows.div_ceil(12).max(1);
+        (least + self.below(least + 2)).min(100)
+    }
+
+    async fn some_list(&self) {
+        let dice = self.system.kernel.dice();
+        let clients: Vec<String> = {
+            let known = self.memory.known();
+            let rows = known.seen.rows.values();
+            let clients: BTreeSet<_> = rows.filter_map(|row| row.id_cliente.clone()).collect();
+            clients.into_iter().collect()
+        };
+        let client = dice.one_in(3).then(|| dice.pick(&clients).cloned());
+        let filter = Filter {
+            estado: dice
+                .one_in(3)
+                .then(|| dice.pick(&STATES).copied())
+                .flatten(),
+            id_cliente: client.flatten(),
+        };
+        let rows = self.memory.known().seen.rows.len();
+        let limit = self.limit(rows);
+        if let Some(walk) = self.list(&filter, limit).await {
+            self.system.kernel.count("reader", "walked through a list");
+            self.look_for_what_was_there(&filter, &walk).await;
+        }
+    }
+
+    async fn list(&self, filter: &Filter, limit: u64) -> Option<Walk> {
+        let listing = Listing {
+            path: format!("/vuelos/reserva{}", filter.query(limit)),
+            rows: "reservas",
+            id: "id_reserva",
+            since: "fecha_creacion",
+            limit,
+        };
+        let path = &listing.path;
+        let look = |row: &Value, begun| self.look_at_row(path, filter, row, begun);
+        self.walk(&listing, look).await
+    }
+
+    /// A row of a list is one that was asked for, and neither ahead of what was committed nor behind what was seen.
+    fn look_at_row(&self, path: &str, filter: &Filter, row: &Value, begun: u64) {
+        let text = |name| row.get(name).and_then(Value::as_str);
+        let (id, estado) = (text("id_reserva"), text("estado").unwrap_or_default());
+        let wanted = filter.estado.is_none_or(|wanted| wanted == estado);
+        if !wanted || !filter.is_of(text("id_cliente")) {
+            self.complain(format!("GET {path} has {row}"));
+        }
+        let (Some(id), Some(rank)) = (id, rank(estado)) else {
+            return self.complain(format!("GET {path} has {row}"));
+        };
+        if rank > 0 && committed(&self.system, id).is_none_or(|committed| rank > committed) {
+            self.complain(format!(
+                "GET {path} has {id} as {estado}, which it never was"
+            ));
+        }
+        let before = {
+            let mut known = self.memory.known();
+            let by_then = begun.saturating_sub(self.lag());
+            let before = known.seen.rows.get(id).and_then(|row| row.rank_at(by_then));
+            known.seen.row(row, self.now());
+            before
+        };
+        if let Some(before) = before
+            && before > rank
+            && !self.may_go_back()
+        {
+            let before = STATES.get(before).unwrap_or(&"");
+            self.complain(format!(
+                "GET {path} has {id} as {estado}, and it was {before}"
+            ));
+        }
+    }
+
+    /// What was in a list before it was walked through was on some page.
+    async fn look_for_what_was_there(&self, filter: &Filter, walk: &Walk) {
+        let by_then = walk.begun.saturating_sub(self.lag());
+        let missing: Vec<(String, usize)> = {
+            let known = self.memory.known();
+            let rows = known.seen.rows.iter();
+            let wanted = filter.estado.and_then(rank);
+            let was_there = rows.filter_map(|(id, row)| {
+                let rank = row.rank_at(by_then)?;
+                let is_of = filter.is_of(row.id_cliente.as_deref());
+                let is_in = wanted.is_none_or(|wanted| wanted == rank);
+                (is_of && is_in).then(|| (id.clone(), rank))
+            });
+            was_there
+                .filter(|(id, _)| !walk.rows.contains_key(id))
+                .collect()
+        };
+        for (id, rank) in missing.into_iter().take(3) {
+            let moves = self.lag() > 0 || filter.estado.is_some();
+            if moves && !self.is_still(&id, rank).await {
+                continue;
+            }
+            if !self.may_go_back() {
+                let query = filter.query(0);
+                self.complain(format!(
+                    "{id} was in the list {query}, and is on no page of it"
+                ));
+            }
+        }
+    }
+
+    /// True if a reservation is in this state still, and so was all the time.
+    async fn is_still(&self, id: &str, rank: usize) -> bool {
+        let answer = self.get(&format!("/vuelos/reserva/{id}")).await;
+        let estado = answer.as_ref().and_then(|answer| answer.field("estado"));
+        estado == STATES.get(rank).copied()
+    }
+
+    async fn some_sagas(&self) {
+        let dice = self.system.kernel.dice();
+        let Some(estado) = dice.pick(&Estado::ALL).copied() else {
+            return;
+        };
+        let rows = self.memory.known().seen.rows.len();
+        let Some(walk) = self.sagas(estado, self.limit(rows)).await else {
+            return;
+        };
+        self.system.kernel.count("reader", "walked through sagas");
+        let by_then = walk.begun.saturating_sub(self.lag());
+        let missing: Vec<(String, String)> = {
+            let mut known = self.memory.known();
+            let sagas = known.seen.sagas.iter();
+            let was_there = sagas.filter(|(id, saga)| {
+                saga.at <= by_then && saga.estado == estado.name() && !walk.rows.contains_key(*id)
+            });
+            let missing = was_there.map(|(id, saga)| (id.clone(), saga.actualizacion.clone()));
+            let missing = missing.collect();
+            let at = self.now();
+            for (id, saga) in &walk.rows {
+                let text = |name| saga.get(name).and_then(Value::as_str);
+                let listed = Listed {
+                    at,
+                    estado: estado.name().to_owned(),
+                    actualizacion: text("actualizacion").unwrap_or_default().to_owned(),
+                };
+                known.seen.sagas.insert(id.clone(), listed);
+            }
+            missing
+        };
+        for (id, actualizacion) in missing {
+            let saga = id.parse().ok().and_then(|id| self.stored(id));
+            let is_still = saga.is_some_and(|saga| {
+                saga.estado == estado && Moment::from(saga.updated()).to_string() == actualizacion
+            });
+            if is_still && !self.scenario.new_definition {
+                self.complain(format!("the saga {id} was {estado}, and is on no page"));
+            }
+        }
+    }
+
+    async fn sagas(&self, estado: Estado, limit: u64) -> Option<Walk> {
+        let listing = Listing {
+            path: format!("/sagas?estado={estado}&limite={limit}"),
+            rows: "sagas",
+            id: "id_correlacion",
+            since: "inicio",
+            limit,
+        };
+        let look = |row: &Value, _| {
+            if row.get("estado").and_then(Value::as_str) != Some(estado.name()) {
+                self.complain(format!("among sagas in {estado}: {row}"));
+            }
+        };
+        self.walk(&listing, look).await
+    }
+
+    fn stored(&self, id: SagaId) -> Option<saga_engine::Saga> {
+        let stored = block_on(self.system.sagas().load(id)).ok()?;
+        stored.map(|stored| stored.saga)
+    }
+
+    async fn some_report(&self) {
+        let name = if self.below(2) == 0 {
+            "totales"
+        } else {
+            "reservas-por-dia"
+        };
+        let days = if self.below(2) == 0 { "" } else { DAYS[0] };
+        let begun = self.now();
+        let path = format!("/vuelos/reportes/{name}{days}");
+        let Some(totals) = self.report(&path).await else {
+            return;
+        };
+        self.system.kernel.count("reader", "read a report");
+        let made = made(&self.system);
+        let mut fallen = vec![];
+        {
+            let mut known = self.memory.known();
+            let at = self.now();
+            for (day, told) in &known.seen.totals {
+                let before = told.iter().filter(|(at, _)| *at <= begun);
+                let before = before.map(|(_, total)| *total).max().unwrap_or(0);
+                let total = totals.get(day).copied().unwrap_or(0);
+                if total < before {
+                    fallen.push(format!("GET {path}: {day} has {total}, and had {before}"));
+                }
+            }
+            for (day, total) in &totals {
+                let told = known.seen.totals.entry(day.clone()).or_default();
+                told.push((at, *total));
+            }
+        }
+        if !fallen.is_empty() && !self.may_go_back() {
+            fallen.into_iter().for_each(|fallen| self.complain(fallen));
+        }
+        for (day, total) in totals {
+            let made = made.get(&day).copied().unwrap_or(0);
+            if total > made {
+                self.complain(format!(
+                    "GET {path}: {day} has {total}, and {made} were made"
+                ));
+            }
+        }
+    }
+
+    /// The totals of a report, each of which is the sum of its states where it has them.
+    async fn report(&self, path: &str) -> Option<BTreeMap<String, u64>> {
+        let body = self.body(path).await?;
+        let mut totals = BTreeMap::new();
+        for row in body.get("filas").and_then(Value::as_array)? {
+            let number = |name| row.get(name).and_then(Value::as_u64);
+            let total = number("total").unwrap_or(0);
+            let states: Vec<u64> = STATES.into_iter().filter_map(number).collect();
+            if !states.is_empty() && states.iter().sum::<u64>() != total {
+                self.complain(format!("GET {path} does not add up: {row}"));
+            }
+            let day = row.get("dia").and_then(Value::as_str).unwrap_or_default();
+            totals.insert(day.to_owned(), total);
+        }
+        Some(totals)
+    }
+
+    /// A reservation that was accepted, or was seen in a list.
+    fn some_reservation(&self) -> Option<(String, SagaId)> {
+        let all = {
+            let known = self.memory.known();
+            let accepted = known.bookings.iter().flat_map(|booking| booking.accepted());
+            let seen = known.seen.rows.keys().map(String::as_str);
+            let all: BTreeSet<String> = accepted.chain(seen).map(str::to_owned).collect();
+            all.into_iter().collect::<Vec<_>>()
+        };
+        let id = self.system.kernel.dice().pick(&all)?.clone();
+        let saga = saga_of(&self.system, &id)?;
+        Some((id, saga))
+    }
+
+    /// Reads a saga again and again.
+    async fn some_saga(&self) {
+        let Some((_, saga)) = self.some_reservation() else {
+            return;
+        };
+        let path = format!("/sagas/{saga}");
+        let mut before: Option<Value> = None;
+        for _ in 0..3 {
+            let Some(answer) = self.get(&path).await else {
+                return;
+            };
+            if answer.status == 404 && before.is_none() {
+                self.pause(4_000).await;
+                continue;
+            }
+            if answer.status != 200 {
+                return self.complain(format!("GET {path} is answered by {}", answer.text));
+            }
+            if let Some(why) = before
+                .as_ref()
+                .and_then(|before| goes_back(before, &answer.body))
+            {
+                self.complain(format!("GET {path}: {why}"));
+            }
+            before = Some(answer.body);
+            self.pause(5_000).await;
+        }
+        self.system.kernel.count("reader", "followed a saga");
+    }
+
+    /// Reads the events of a reservation again and again.
+    async fn some_events(&self) {
+        let Some((id, _)) = self.some_reservation() else {
+            return;
+        };
+        let mut before: Vec<String> = vec![];
+        for _ in 0..3 {
+            let Some(told) = self.events(&id).await else {
+                return;
+            };
+            if !is_within(&before, &told) {
+                self.complain(format!(
+                    "{id} had the events {before:#?}, and has {told:#?}"
+                ));
+            }
+            before = told;
+            self.pause(4_000).await;
+        }
+        self.system.kernel.count("reader", "followed events");
+    }
+
+    /// The events of a reservation, byte for byte as they are told: all that were committed before they were asked for, and none
+    /// that was not.
+    async fn events(&self, id: &str) -> Option<Vec<String>> {
+        let path = format!("/vuelos/reserva/{id}/eventos");
+        let stored = || {
+            let texts = Context::ALL.map(|context| texts(&self.system, context, id));
+            texts.concat()
+        };
+        let before = stored();
+        let answer = self.get(&path).await?;
+        if answer.status != 200 {
+            self.complain(format!("GET {path} is answered by {}", answer.text));
+            return None;
+        }
+        let told = told(&answer);
+        let after = stored();
+        let lacks = before.iter().find(|text| !told.contains(text));
+        let invented = told.iter().find(|text| !after.contains(text));
+        if let Some(text) = lacks {
+            self.complain(format!("GET {path} lacks {text}"));
+        }
+        if let Some(text) = invented {
+            self.complain(format!("GET {path} has {text}, which was not committed"));
+        }
+        Some(told)
+    }
+
+    /// Has a saga go on that may need nobody.
+    async fn resume_in_vain(&self) {
+        let Some((_, saga)) = self.some_reservation() else {
+            return;
+        };
+        let path = format!("/sagas/{saga}/reanudacion");
+        let event = http::event("POST", &path, &[], Some(&json!({})));
+        let bracket = Bracket::open(&self.system, saga);
+        let answered = self.system.api.call(HTTP_COMMANDS, &event).await;
+        let Some(answer) = answered.ok().map(|answer| Answer::read(&answer)) else {
+            return;
+        };
+        match answer.status {
+            409 => {
+                self.system.kernel.count("refused", "a resumption");
+                let untrue = bracket.resumption(&self.system, &answer);
+                untrue.into_iter().for_each(|untrue| self.complain(untrue));
+            }
+            202 | 404 | 503 => {}
+            _ => self.complain(format!("POST {path} is answered by {}", answer.text)),
+        }
+    }
+
+    /// When all has settled: every list is what the streams say, and so is every report.
+    async fn read_all(self) {
+        let stored = self.stored_reservations();
+        let clients: BTreeSet<_> = stored
+            .values()
+            .filter_map(|(_, client)| client.clone())
+            .collect();
+        let clients: Vec<_> = clients.into_iter().collect();
+        let client = self.system.kernel.dice().pick(&clients).cloned();
+        let mut filters = vec![Filter::default()];
+        for estado in STATES {
+            filters.push(Filter {
+                estado: Some(estado),
+                id_cliente: client.clone().filter(|_| self.below(3) == 0),
+            });
+        }
+        filters.extend(client.map(|client| Filter {
+            estado: None,
+            id_cliente: Some(client),
+        }));
+        for filter in &filters {
+            let Some(walk) = self.list(filter, self.limit(stored.len())).await else {
+                continue;
+            };
+            let wanted = stored.iter().filter(|(_, (rank, client))| {
+                let estado = STATES.get(*rank).copied();
+                filter.is_of(client.as_deref())
+                    && filter.estado.is_none_or(|wanted| Some(wanted) == estado)
+            });
+            let wanted: BTreeSet<&String> = wanted.map(|(id, _)| id).collect();
+            let found: BTreeSet<&String> = walk.rows.keys().collect();
+            if found != wanted {
+                let query = filter.query(0);
+                self.complain(format!("the list {query} has {found:#?}, not {wanted:#?}"));
+            }
+        }
+        self.read_all_sagas(&stored).await;
+        self.read_all_reports().await;
+        let ids: Vec<&String> = stored.keys().collect();
+        for _ in 0..SOME.min(ids.len()) {
+            if let Some(id) = self.system.kernel.dice().pick(&ids) {
+                self.events(id).await;
+            }
+        }
+    }
+
+    /// Each reservation as its streams have it: how far it is, and whose.
+    fn stored_reservations(&self) -> BTreeMap<String, (usize, Option<String>)> {
+        let ids = self.system.tables.find(STREAMS, |key, _| {
+            let stream: StreamId = key.pk.parse().ok()?;
+            (stream.context == Context::Vuelos).then(|| stream.id.to_string())
+        });
+        let all = ids.into_iter().filter_map(|id| {
+            let rank = committed(&self.system, &id)?;
+            let opening = texts(&self.system, Context::Vuelos, &id)
+                .into_iter()
+                .next()?;
+            let opening: Value = serde_json::from_str(&opening).ok()?;
+            let client = opening.pointer("/data/id_cliente").and_then(Value::as_str);
+            let client = client.filter(|client| *client != "None").map(str::to_owned);
+            Some((id, (rank, client)))
+        });
+        all.collect()
+    }
+
+    async fn read_all_sagas(&self, stored: &BTreeMap<String, (usize, Option<String>)>) {
+        let mut standing: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        let sagas = self.system.tables.find(saga_engine::TABLE, |key, item| {
+            let estado = item.get("estado")?.as_str()?;
+            let estado = Estado::ALL
+                .into_iter()
+                .find(|known| known.name() == estado)?;
+            Some((estado.name(), key.pk.clone()))
+        });
+        for (estado, id) in sagas {
+            standing.entry(estado).or_default().insert(id);
+        }
+        for estado in Estado::ALL {
+            let Some(walk) = self.sagas(estado, self.limit(stored.len())).await else {
+                continue;
+            };
+            let found: BTreeSet<String> = walk.rows.into_keys().collect();
+            let wanted = standing.remove(estado.name()).unwrap_or_default();
+            if found != wanted {
+                self.complain(format!(
+                    "the sagas in {estado} are {found:#?}, not {wanted:#?}"
+                ));
+            }
+            if let Some(id) = found.first() {
+                let saga = self.body(&format!("/sagas/{id}")).await;
+                let told = saga.as_ref().and_then(|saga| saga.get("estado"));
+                if told.is_some_and(|told| told != estado.name()) {
+                    self.complain(format!(
+                        "the saga {id} is {told:?}, and in the list of {estado}"
+                    ));
+                }
+            }
+        }
+    }
+
+    async fn read_all_reports(&self) {
+        let made = made(&self.system);
+        for days in DAYS {
+            let [from, to] = ["desde=", "hasta="].map(|name| {
+                let day = days.split_once(name).map(|(_, day)| day.get(..10));
+                day.flatten().unwrap_or_default()
+            });
+            let wanted = made
+                .iter()
+                .filter(|(day, _)| (from..=to).contains(&day.as_str()));
+            let wanted: BTreeMap<String, u64> =
+                wanted.map(|(day, made)| (day.clone(), *made)).collect();
+            for name in ["totales", "reservas-por-dia"] {
+                let path = format!("/vuelos/reportes/{name}{days}");
+                let told = self.report(&path).await;
+                if told.as_ref().is_some_and(|told| *told != wanted) {
+                    self.complain(format!("GET {path} tells {told:?}, not {wanted:?}"));
+                }
+            }
+        }
+    }
+}
+
+/// The events of a stream, as they are stored.
+pub fn texts(system: &System, context: Context, id: &str) -> Vec<String> {
+    let Ok(id) = id.parse::<IdReserva>() else {
+        return vec![];
+    };
+    let item = system.tables.item(&Stream::key(StreamId::new(context, id)));
+    let events = item.as_ref().and_then(|item| item.get("events"));
+    let events = events.and_then(Value::as_array).into_iter().flatten();
+    events
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The saga of a reservation.
+pub fn saga_of(system: &System, id: &str) -> Option<SagaId> {
+    let opening = texts(system, Context::Vuelos, id).into_iter().next()?;
+    let catalogue = &system.builds.newest.catalogue;
+    let (event, _) = Event::decode(opening.as_bytes(), catalogue).ok()?;
+    Some(reserva_saga::saga_id(&event))
+}
+
+/// How far a reservation has come, by what is committed; `None` if it was never made.
+fn committed(system: &System, id: &str) -> Option<usize> {
+    #[derive(Deserialize)]
+    struct Named {
+        r#type: String,
+    }
+    let texts = [Context::Vuelos, Context::Pagos].map(|context| texts(system, context, id));
+    let named = texts
+        .iter()
+        .flatten()
+        .filter_map(|text| serde_json::from_str(text).ok());
+    let ranks = named.filter_map(|Named { r#type }| FACTS.iter().position(|fact| *fact == r#type));
+    ranks.max()
+}
+
+/// How many reservations were made on each day.
+fn made(system: &System) -> BTreeMap<String, u64> {
+    let days = system.tables.find(STREAMS, |key, item| {
+        let stream: StreamId = key.pk.parse().ok()?;
+        let opening = item.get("events")?.as_array()?.first()?.as_str()?;
+        let opening: Value = serde_json::from_str(opening).ok()?;
+        let made = opening.pointer("/data/fecha_creacion")?;
+        let made: Timestamp = match made.as_i64() {
+            Some(milliseconds) => Timestamp::from_millisecond(milliseconds).ok()?,
+            None => made.as_str()?.parse().ok()?,
+        };
+        let day = TimeZone::UTC.to_datetime(made).date().to_string();
+        (stream.context == Context::Vuelos).then_some(day)
+    });
+    let mut made = BTreeMap::new();
+    for day in days {
+        *made.entry(day).or_default() += 1;
+    }
+    made
+}
+
+/// The events of an answer, byte for byte.
+fn told(answer: &Answer) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Whole {
+        body: String,
+    }
+    #[derive(Deserialize)]
+    struct Told {
+        eventos: Vec<Box<RawValue>>,
+    }
+    let whole = serde_json::from_str(&answer.text);
+    let told = whole.and_then(|Whole { body }| serde_json::from_str(&body));
+    let told = told.map_or_else(|_| vec![], |Told { eventos }| eventos);
+    told.iter().map(|text| text.get().to_owned()).collect()
+}
+
+/// True if there is all of `before` in `after`, in its order.
+fn is_within<T: PartialEq>(before: &[T], after: &[T]) -> bool {
+    let mut after = after.iter();
+    before.iter().all(|one| after.any(|other| other == one))
+}
+
+/// What is amiss where a saga was told as the one, and then as the other.
+fn goes_back(before: &Value, after: &Value) -> Option<String> {
+    let text = |saga: &Value, name: &str| {
+        let text = saga.get(name).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    let [was, is] = [before, after].map(|saga| text(saga, "estado"));
+    let back = match was.as_str() {
+        "Compensada" => was != is,
+        "Completada" | "Compensando" | "RequiereIntervencion" => {
+            is == "EnCurso" && text(after, "modo") != "stepfunctions"
+        }
+        _ => false,
+    };
+    if back {
+        return Some(format!("it was {was}, and is {is}"));
+    }
+    let [had, has] = [before, after].map(|saga| {
+        let log = saga.get("log").and_then(Value::as_array);
+        log.map(Vec::as_slice).unwrap_or_default()
+    });
+    // What an execution did is put in among the saga's own lines.
+    let grows = match text(after, "modo").as_str() {
+        "stepfunctions" => has.first() == had.first(),
+        _ => has.starts_with(had),
+    };
+    (!grows).then(|| format!("its log was\n  {before}\nand is\n  {after}"))
+}
