@@ -161,8 +161,7 @@ fn knows(saga: &Saga, cancelada: Option<&Event>) -> bool {
 
 /// An execution cannot be turned while it runs.
 fn running() -> Refusal {
-    let detail =
-        "La saga corre en Step Functions y no se puede detener; se puede cancelar cuando termine o falle";
+    let detail = "La saga corre en Step Functions y no se puede detener; se puede cancelar cuando termine o falle";
     Problem::of(kinds::STATE).because(detail).into()
 }
 
