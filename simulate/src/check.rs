@@ -26,7 +26,7 @@ use vuelos::Reserva;
 
 use crate::{
     clients::{Booking, Cancellation, id},
-    exercised,
+    exercised, foreign,
     poison::{self, Poison},
     system::System,
 };
@@ -64,7 +64,7 @@ fn reservations(system: &System) -> Result<Vec<Found>, String> {
     ids.map(read).collect()
 }
 
-fn load(system: &System, id: SagaId) -> Option<Saga> {
+pub(crate) fn load(system: &System, id: SagaId) -> Option<Saga> {
     let stored = block_on(system.sagas().load(id)).ok()?;
     stored.map(|stored| stored.saga)
 }
@@ -120,7 +120,7 @@ pub(crate) fn restless(system: &System) -> Option<String> {
         return Some(format!("{:?} are behind", system.stream.unsettled()));
     }
     let waiting = system.tables.find(REACTIONS, |key, _| {
-        let waits = !key.sk.starts_with("oido#");
+        let waits = !key.sk.starts_with("oido#") && !system.foreign.has(key);
         waits.then(|| format!("{} {} is put off", key.pk, key.sk))
     });
     let unpublished = system.tables.find(STREAMS, |key, item| {
@@ -149,7 +149,8 @@ pub(crate) fn restless(system: &System) -> Option<String> {
 
 /// What is parked, and nobody has decided about.
 fn waiting_to_be_handled(system: &System) -> Option<String> {
-    let all = system.tables.all(PARKED);
+    let mut all = system.tables.all(PARKED);
+    all.retain(|(key, _)| !system.foreign.has(key));
     let discarded: BTreeSet<String> = all
         .iter()
         .filter(|(_, item)| item.contains_key("discarded"))
@@ -213,6 +214,7 @@ pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<St
         Err(error) => broken.push(error),
     }
     poison::check(system, &mut broken);
+    foreign::check(system, &mut broken);
     check_notices(system, &found, &mut broken);
     broken
 }

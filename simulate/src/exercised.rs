@@ -32,11 +32,24 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "gap",
             "happens twice",
             "happens late",
+            "index lags",
             "kills before",
             "kills after",
             "slow",
             "stale read",
             "throttled",
+        ],
+    ),
+    (
+        "execution",
+        &[
+            "failed",
+            "forgotten: Compensada",
+            "forgotten: Completada",
+            "forgotten: RequiereIntervencion",
+            "redriven at once",
+            "stopped",
+            "timed out",
         ],
     ),
     (
@@ -62,6 +75,7 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "expired",
             "gave up a shard",
             "lease lost",
+            "made anew",
             "merge",
             "split",
         ],
@@ -72,9 +86,12 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "deployed a build with a mistake",
             "deployed a build: newer",
             "deployed a build: older",
+            "deployed a state machine: newer",
+            "deployed a state machine: older",
             "deployed everything anew",
             "discarded what nobody can read",
             "had a saga go on",
+            "had a saga go on in vain",
             "rebuilt a view",
             "redrove a record",
             "redrove an execution",
@@ -83,6 +100,7 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "undid a step by hand",
         ],
     ),
+    ("other builds", &["parked", "reaction", "saga"]),
     (
         "participant",
         &[
@@ -102,6 +120,7 @@ const HAPPENS: &[(&str, &[&str])] = &[
     ),
     ("schedule", &["late", "silent", "twice"]),
     ("stream", &["forgot records"]),
+    ("timers", &["a few things at once"]),
 ];
 
 /// What a saga's log says, by who moves the saga on. `ComandoRechazado` is never to come, and is for `shared/saga-kit`: a participant

@@ -15,14 +15,18 @@
 
 pub mod check;
 mod clients;
+mod executions;
 pub mod exercised;
+mod foreign;
 mod functions;
 mod gaps;
 mod http;
+mod insistence;
 mod operator;
 mod planted;
 mod poison;
 mod probe;
+mod remap;
 mod run;
 mod scenario;
 mod search;
