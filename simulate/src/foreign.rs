@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::{functions::ALL, system::System};
 
-/// What places an item in an index of what is due: what nobody can do now may be looked at later.
-const DUE: [&str; 2] = ["gsi1pk", "gsi1sk"];
+/// What places an item in an index of what is due, and counts how often it was written: what nobody can do now is looked at later.
+const DUE: [&str; 3] = ["gsi1pk", "gsi1sk", "rev"];
 
 /// All that was left.
 #[derive(Clone, Default)]
@@ -68,10 +68,11 @@ fn saga(id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
 
 /// Something that is to be done, in another form or by a policy that nobody here has.
 fn reaction(context: Context, id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
+    let class = if kind == 0 { "undoing" } else { "news" };
     let item = json!({
         "comando": if kind == 0 { json!("Meditar") } else { json!(["Meditar"]) },
         "evento": {"id": id}, "plan": "b", "intentos": 0,
-        "gsi1pk": format!("due-{bucket:02}"), "gsi1sk": since,
+        "gsi1pk": format!("due-{}-{class}-{:02}", context.name(), bucket % 8), "gsi1sk": since,
     });
     let owner = format!("{}-{id}", context.name());
     (Key::new(REACTIONS, owner, format!("{id}#Meditar")), item)
@@ -116,7 +117,7 @@ pub fn leave(system: &System) {
     }
 }
 
-/// All of it is there as it was left, but for when it is looked at.
+/// All of it is there as it was left, but for when it is looked at: what nobody here can do is looked at later.
 pub fn check(system: &System, broken: &mut Vec<String>) {
     for (key, left) in system.foreign.lock().iter() {
         let same = |found: &Item| {
@@ -130,6 +131,13 @@ pub fn check(system: &System, broken: &mut Vec<String>) {
         let as_it_was = found
             .as_ref()
             .is_some_and(|found| same(found) && (key.table != PARKED || found.len() == left.len()));
+        let due = |item: &Item| item.get("gsi1sk").cloned();
+        if key.table != PARKED && found.as_ref().is_some_and(|found| due(found) == due(left)) {
+            broken.push(format!(
+                "{} {} is first of what is due, for ever",
+                key.pk, key.sk
+            ));
+        }
         if !as_it_was {
             broken.push(format!(
                 "another build left {} {} as {left:?}, and it is {found:?}",

@@ -7,12 +7,13 @@ use reserva_saga::{ORCHESTRATOR, function_of};
 
 use crate::system::System;
 
-/// How long new mappings may take before they begin to read.
-const LONGEST: u64 = 30_000;
+/// By how many milliseconds one may begin to read later than another.
+const APART: u64 = 20_000;
 
-/// Makes those of the orchestrator and of the participants anew.
-pub fn make_anew(system: &System) {
+/// Makes those of the orchestrator and of the participants anew. They begin to read within so many seconds.
+pub fn make_anew(system: &System, within: u64) {
     let (kernel, stream) = (&system.kernel, &system.stream);
+    let from = kernel.dice().below(1_000 * within);
     let participants = Context::ALL.map(function_of);
     for name in [ORCHESTRATOR].into_iter().chain(participants) {
         let made = match stream.replace(name) {
@@ -25,8 +26,8 @@ pub fn make_anew(system: &System) {
         };
         let (own, stream) = (kernel.clone(), stream.clone());
         kernel.spawn("operator", async move {
-            let pause = own.dice().below(LONGEST);
-            own.sleep(Duration::from_millis(pause)).await;
+            let apart = own.dice().below(APART);
+            own.sleep(Duration::from_millis(from + apart)).await;
             stream.take_effect(made);
         });
     }

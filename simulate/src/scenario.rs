@@ -115,6 +115,8 @@ pub struct Scenario {
     pub machine_one_in: u64,
     /// The mappings of the orchestrator and the participants are made anew, once in so many seconds.
     pub remap_one_in: u64,
+    /// By how many seconds at most they begin to read later, as if they had a year to read first.
+    pub remap_by: u64,
     /// Other builds leave things that none of ours can read, once in so many seconds.
     pub foreign_one_in: u64,
     /// What undoes is refused until a person has had a saga go on in vain hundreds of times.
@@ -177,6 +179,7 @@ const CALM: Scenario = Scenario {
     forget_one_in: 0,
     machine_one_in: 0,
     remap_one_in: 0,
+    remap_by: 20,
     foreign_one_in: 0,
     insists: false,
 };
@@ -285,7 +288,8 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "mapeos",
         about: "mappings are made anew, and read the whole log again with sagas under way",
-        remap_one_in: 20,
+        remap_one_in: 40,
+        remap_by: 1_200,
         few_at_once_one_in: 1,
         bookings: 4,
         ..CALM

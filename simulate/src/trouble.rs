@@ -207,7 +207,7 @@ impl Trouble {
             executions::deploy_some(system);
         }
         if self.one_in(scenario.remap_one_in) {
-            remap::make_anew(system);
+            remap::make_anew(system, scenario.remap_by);
         }
         if self.one_in(scenario.foreign_one_in) {
             foreign::leave(system);
