@@ -129,7 +129,7 @@ async fn replay(rebuilder: &Rebuilder, view: &str) -> Result<(u64, Duration)> {
     loop {
         let progress = rebuilder.run(view, Duration::ZERO).await?;
         match progress.phase {
-            Some(Phase::Archive) => {}
+            Some(Phase::Survey | Phase::Archive) => {}
             Some(Phase::Log) => return Ok((progress.events, start.elapsed())),
             other => bail!("{view} is at {other:?}"),
         }

@@ -260,7 +260,7 @@ async fn see_to_parked(system: &System, redrives: bool) -> Result<(), TableError
                 .kernel
                 .count("operator", "discarded what nobody can read");
             parking.discard(parked, "no es un evento").await?;
-        } else if redrives && waited > PATIENCE && !parking.is_due(parked) {
+        } else if redrives && waited > PATIENCE && !parking.is_open(parked) {
             system.kernel.count("operator", "redrove a record");
             redriver.redrive(parked).await?;
         }

@@ -46,7 +46,7 @@ pub struct Done {
     pub vista: String,
     /// The generation that is built, or was.
     pub generacion: u32,
-    /// `archivo`, `log`, `retiro`, `borrado`; or `fin`.
+    /// `listado`, `archivo`, `log`, `retiro`, `borrado`; or `fin`.
     pub fase: String,
     /// Events folded so far, each as often as it was read.
     pub eventos: u64,
@@ -63,6 +63,7 @@ pub struct Done {
 impl From<Progress> for Done {
     fn from(progress: Progress) -> Self {
         let fase = match progress.phase {
+            Some(Phase::Survey) => "listado",
             Some(Phase::Archive) => "archivo",
             Some(Phase::Log) => "log",
             Some(Phase::Retire) => "retiro",

@@ -3,10 +3,9 @@
 //! When a batch has failed too often, Lambda gives it up and writes it to a bucket as an object: a note on what went wrong, and the
 //! batch itself as `payload`. Its records are parked here, and the object is removed.
 
-use std::time::Duration;
-
 use aws_lambda_events::kinesis::KinesisEvent;
 use consumer::{Reason, Redrive, Redriver, Trouble};
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use lambda_kit::{kinesis, metrics::Unit};
 use ports::LogRecord;
@@ -17,8 +16,8 @@ use crate::{App, Done, TaskFailed};
 
 /// Lambda's own beginning of the keys of such objects.
 const PREFIX: &str = "aws/lambda/";
-/// Pages of them looked at by one run.
-const PAGES: usize = 10;
+/// Records parked side by side.
+const SIDE_BY_SIDE: usize = 8;
 
 /// The part of Lambda's note that matters here.
 #[derive(Deserialize)]
@@ -79,17 +78,16 @@ struct Taken {
     records: usize,
     /// Objects that cannot be read, and stay.
     unreadable: usize,
+    /// True if time ended before all objects were seen.
+    more: bool,
 }
 
 impl App {
     pub(crate) async fn estacionados(&self, until: Timestamp) -> Result<Done, TaskFailed> {
-        let taken = self.take_in().await?;
-        let parked = self
-            .projector
-            .parking()
-            .list()
-            .await
-            .map_err(TaskFailed::because)?;
+        let now = self.world.clock.now();
+        // The other half is for what is parked: neither keeps the other from getting on.
+        let half = now.saturating_add(until.duration_since(now) / 2);
+        let taken = self.take_in(half.unwrap_or(until)).await?;
         let mut consumers: Vec<&dyn Redrive> = vec![&self.projector];
         consumers.extend(self.remote.iter().map(|one| one as &dyn Redrive));
         let redriver = Redriver {
@@ -97,58 +95,69 @@ impl App {
             world: &self.world,
             consumers: &consumers,
         };
-        let left = until.duration_since(self.world.clock.now());
-        let left = Duration::try_from(left).unwrap_or_default();
-        let redriving = redriver.redrive_due(&parked, left).await;
-        let redriving = redriving.map_err(TaskFailed::because)?;
-        let (recogidos, liberados, quedan) = (taken.records, redriving.redriven, redriving.parked);
-        let waiting = u64::try_from(quedan + taken.unreadable).unwrap_or(u64::MAX);
-        self.metrics
-            .emit(self.world.clock.now(), &[("Parked", Unit::Count, waiting)]);
+        let look = redriver.look_through(until).await;
+        let look = look.map_err(TaskFailed::because)?;
+        let (recogidos, liberados, quedan) = (taken.records, look.redriven, look.parked);
+        let ilegibles = taken.unreadable + look.unreadable;
+        let sin_terminar = taken.more || look.more;
+        if !sin_terminar {
+            // The count of a part would be too low. No count for minutes is an alarm as well.
+            let waiting = u64::try_from(quedan + ilegibles).unwrap_or(u64::MAX);
+            self.metrics
+                .emit(self.world.clock.now(), &[("Parked", Unit::Count, waiting)]);
+        }
         tracing::info!(
             recogidos,
             liberados,
             quedan,
-            ilegibles = taken.unreadable,
+            ilegibles,
+            sin_terminar,
             "parking lot looked at"
         );
         Ok(Done::Estacionados {
             recogidos,
             liberados,
             quedan,
-            ilegibles: taken.unreadable,
+            ilegibles,
+            sin_terminar,
         })
     }
 
-    /// Parks the records of batches that were given up.
-    async fn take_in(&self) -> Result<Taken, TaskFailed> {
+    /// Parks the records of batches that were given up. Begins nothing more from `until` on.
+    async fn take_in(&self, until: Timestamp) -> Result<Taken, TaskFailed> {
         let mut taken = Taken::default();
         let mut after: Option<String> = None;
-        for _ in 0..PAGES {
+        loop {
             let keys = self
                 .undelivered
                 .list(PREFIX, after.as_deref(), self.limits.objects)
                 .await;
             let keys = keys.map_err(TaskFailed::because)?;
             for key in &keys {
-                self.take_in_one(key, &mut taken).await?;
+                if self.world.clock.now() >= until
+                    || !self.take_in_one(key, until, &mut taken).await?
+                {
+                    taken.more = true;
+                    return Ok(taken);
+                }
             }
             after = keys.last().cloned();
-            if keys.len() < self.limits.objects {
-                break;
+            if after.is_none() {
+                return Ok(taken);
             }
         }
-        Ok(taken)
     }
 
-    async fn take_in_one(&self, key: &str, taken: &mut Taken) -> Result<(), TaskFailed> {
-        let Some(object) = self
-            .undelivered
-            .get(key)
-            .await
-            .map_err(TaskFailed::because)?
-        else {
-            return Ok(());
+    /// False if time ended before all of the object was parked: it stays, and is taken in again.
+    async fn take_in_one(
+        &self,
+        key: &str,
+        until: Timestamp,
+        taken: &mut Taken,
+    ) -> Result<bool, TaskFailed> {
+        let object = self.undelivered.get(key).await;
+        let Some(object) = object.map_err(TaskFailed::because)? else {
+            return Ok(true);
         };
         let undelivered = match Undelivered::parse(&object, &self.stack) {
             Ok(undelivered) => undelivered,
@@ -156,22 +165,40 @@ impl App {
                 // It stays in the bucket, and in the count that an alarm looks at, for a person to see to.
                 tracing::error!(key, error, "an undelivered batch cannot be read");
                 taken.unreadable += 1;
-                return Ok(());
+                return Ok(true);
             }
         };
-        for record in &undelivered.records {
+        let all = undelivered.records.len();
+        let parking = undelivered.records.iter().map(|record| {
             let trouble = Trouble::with_record(record, Reason::Undelivered, &undelivered.detail);
-            let parked = self
-                .projector
-                .parking()
-                .park(&undelivered.consumer, trouble)
-                .await;
-            parked.map_err(TaskFailed::because)?;
-            taken.records += 1;
+            self.park_until(until, &undelivered.consumer, trouble)
+        });
+        let parked: Vec<bool> = stream::iter(parking.collect::<Vec<_>>())
+            .buffer_unordered(SIDE_BY_SIDE)
+            .try_collect()
+            .await?;
+        let parked = parked.into_iter().filter(|parked| *parked).count();
+        taken.records += parked;
+        if parked < all {
+            return Ok(false);
         }
-        self.undelivered
-            .delete(key)
-            .await
-            .map_err(TaskFailed::because)
+        let deleted = self.undelivered.delete(key).await;
+        deleted.map_err(TaskFailed::because)?;
+        Ok(true)
+    }
+
+    /// Parks a record; false if time has ended.
+    async fn park_until(
+        &self,
+        until: Timestamp,
+        consumer: &str,
+        trouble: Trouble<'_>,
+    ) -> Result<bool, TaskFailed> {
+        if self.world.clock.now() >= until {
+            return Ok(false);
+        }
+        let parked = self.projector.parking().park(consumer, trouble).await;
+        parked.map_err(TaskFailed::because)?;
+        Ok(true)
     }
 }

@@ -62,8 +62,10 @@ pub enum Done {
         liberados: usize,
         /// Things that stay parked.
         quedan: usize,
-        /// Objects in the bucket of undelivered batches that cannot be read, and stay there.
+        /// Objects in the bucket of undelivered batches, and parked things, that this build cannot read, and that stay as they are.
         ilegibles: usize,
+        /// True if time ended before all was seen: the numbers are of a part, and the next run goes on.
+        sin_terminar: bool,
     },
     /// Of waking sagas.
     Despertar {
@@ -118,7 +120,8 @@ impl From<TaskFailed> for Diagnostic {
     }
 }
 
-/// How long before its own deadline a run begins nothing more: longer than what it has begun may take.
+/// How long before its own deadline a run begins nothing more: longer than what it has begun may take. A call of a function waits for
+/// 15 seconds, and nothing that a run begins makes two of them.
 const RESERVE: SignedDuration = SignedDuration::from_secs(20);
 
 /// How much one run takes on.
@@ -190,7 +193,7 @@ impl App {
             Task::Estacionados {} => self.estacionados(until).await,
             Task::Despertar {} => self.despertar(until).await,
             Task::Reacciones {} => self.reacciones(until).await,
-            Task::Reconstruir {} => self.reconstruir().await,
+            Task::Reconstruir {} => self.reconstruir(until).await,
         }
     }
 }

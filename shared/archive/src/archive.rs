@@ -61,6 +61,19 @@ pub struct Coverage {
     pub shards: BTreeMap<String, Reach>,
 }
 
+/// A look over the keys of the archive, a list at a time: it can be kept, and gone on with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// The last key that was listed.
+    pub after: Option<String>,
+    /// The first and the last day (UTC) so far.
+    pub days: Option<(Date, Date)>,
+    /// Objects so far.
+    pub objects: usize,
+    /// The last object of each shard so far.
+    pub last: BTreeMap<String, String>,
+}
+
 /// The archive.
 #[derive(Clone)]
 pub struct Archive {
@@ -105,7 +118,8 @@ impl Archive {
             // A list may be shorter than what there is.
             more = !self.list(last.as_deref(), 1).await?.is_empty();
         }
-        let records: Vec<Vec<_>> = stream::iter(keys)
+        let ours = keys.into_iter().filter(|key| is_ours(key));
+        let records: Vec<Vec<_>> = stream::iter(ours)
             .map(|key| self.read(key))
             .buffered(SIDE_BY_SIDE)
             .try_collect()
@@ -117,33 +131,59 @@ impl Archive {
         })
     }
 
-    /// What the archive holds. Lists all keys, a thousand at a time, and reads one object a shard.
+    /// What the archive holds. Lists all keys, a thousand at a time, and reads one object a shard. Who has not time enough for that
+    /// takes it in steps: [`Archive::survey`], then [`Archive::reach`].
     ///
     /// # Errors
     ///
     /// See [`ArchiveError`].
     pub async fn coverage(&self) -> Result<Coverage, ArchiveError> {
-        let mut coverage = Coverage::default();
-        let mut last_objects: BTreeMap<String, String> = BTreeMap::new();
-        let mut after: Option<String> = None;
-        loop {
-            let keys = self.list(after.as_deref(), LIST).await?;
-            let Some(last) = keys.last() else {
-                break;
+        let mut survey = Survey::default();
+        while self.survey(&mut survey).await? {}
+        Ok(Coverage {
+            shards: self.reach(&survey.last).await?,
+            days: survey.days,
+            objects: survey.objects,
+        })
+    }
+
+    /// Lists the next keys, a thousand at most; false once there are no more. Keys that are not of the archive are passed by.
+    ///
+    /// # Errors
+    ///
+    /// See [`ArchiveError`]; the survey is as it was, and listing again goes on.
+    pub async fn survey(&self, survey: &mut Survey) -> Result<bool, ArchiveError> {
+        let keys = self.list(survey.after.as_deref(), LIST).await?;
+        let Some(last) = keys.last() else {
+            return Ok(false);
+        };
+        survey.after = Some(last.clone());
+        for key in keys.into_iter().filter(|key| is_ours(key)) {
+            let Some((day, shard)) = object::place(&key) else {
+                continue;
             };
-            after = Some(last.clone());
-            coverage.objects += keys.len();
-            for key in keys {
-                let Some((day, shard)) = object::place(&key) else {
-                    let cause = "its key is not of the archive".into();
-                    return Err(ArchiveError::Unreadable { key, cause });
-                };
-                let first = coverage.days.map_or(day, |(first, _)| first);
-                coverage.days = Some((first, day));
-                last_objects.insert(shard.to_owned(), key);
-            }
+            survey.objects += 1;
+            let first = survey.days.map_or(day, |(first, _)| first);
+            survey.days = Some((first, day));
+            survey.last.insert(shard.to_owned(), key);
         }
-        coverage.shards = stream::iter(last_objects)
+        Ok(true)
+    }
+
+    /// How far each shard is archived, by its last object.
+    ///
+    /// # Errors
+    ///
+    /// See [`ArchiveError`].
+    pub async fn reach(
+        &self,
+        last: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, Reach>, ArchiveError> {
+        let last: Vec<_> = last
+            .iter()
+            .map(|(shard, key)| (shard.clone(), key.clone()))
+            .collect();
+        stream::iter(last)
             .map(|(shard, key)| async move {
                 let records = self.read(key).await?;
                 Ok::<_, ArchiveError>(records.into_iter().next_back().map(|record| {
@@ -156,8 +196,7 @@ impl Archive {
             .buffered(SIDE_BY_SIDE)
             .try_filter_map(async |reach| Ok(reach))
             .try_collect()
-            .await?;
-        Ok(coverage)
+            .await
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, ObjectError> {
@@ -171,4 +210,13 @@ impl Archive {
         };
         records.map_err(|cause| ArchiveError::Unreadable { key, cause })
     }
+}
+
+/// True of a key of the archive. What somebody else has put beside it is passed by, with a line in the log.
+fn is_ours(key: &str) -> bool {
+    let ours = object::place(key).is_some();
+    if !ours {
+        tracing::warn!(key, "not of the archive: passed by");
+    }
+    ours
 }

@@ -31,4 +31,4 @@
 mod archive;
 mod object;
 
-pub use archive::{Archive, ArchiveError, Coverage, Page, Reach};
+pub use archive::{Archive, ArchiveError, Coverage, Page, Reach, Survey};

@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use archive::{Archive, ArchiveError, Coverage, Page};
+use archive::{Archive, ArchiveError, Coverage, Page, Survey};
 use futures::{FutureExt, executor::block_on};
 use jiff::{SignedDuration, Timestamp, civil::date};
 use ports::{LogRecord, ObjectError, Objects, SequenceNumber, memory::MemoryObjects};
@@ -285,12 +285,59 @@ fn an_object_that_cannot_be_read_is_named() {
     let rest = block_on(bench.archive.page(Some(&keys[1]), 10)).unwrap();
     assert_eq!(rest.records.len(), 1);
 
-    let stranger = "eventos/LEEME.txt";
-    block_on(bench.objects.put(stranger, b"hola")).unwrap();
-    let error = block_on(bench.archive.coverage()).unwrap_err();
-    assert!(names(&error, stranger), "{error}");
-    let error = block_on(bench.archive.page(Some(&keys[2]), 1)).unwrap_err();
-    assert!(names(&error, stranger), "{error}");
+    // Nor can what it held be left out, unseen, of how far the archive is.
+    let error = block_on(
+        bench
+            .archive
+            .reach(&BTreeMap::from([(SHARDS[0].to_owned(), keys[1].clone())])),
+    )
+    .unwrap_err();
+    assert!(names(&error, &keys[1]), "{error}");
+}
+
+#[test]
+fn what_somebody_else_put_beside_it_hides_nothing() {
+    let bench = Bench::new();
+    let all = records(SHARDS[0], 3);
+    for record in &all {
+        bench.store(std::slice::from_ref(record));
+    }
+    let before = bench.coverage();
+    for stranger in ["eventos/LEEME.txt", "eventos/2026-01-31/notas", "eventos/x"] {
+        block_on(bench.objects.put(stranger, b"hola")).unwrap();
+    }
+    assert_eq!(bench.coverage(), before);
+    for size in [1, 2, 10] {
+        assert_eq!(bench.all(size), all);
+    }
+}
+
+#[test]
+fn a_survey_goes_on_where_it_was() {
+    let objects = Arc::new(MemoryObjects::new());
+    let archive = Archive::new(Arc::new(Reluctant(objects.clone())));
+    let bench = Bench { objects, archive };
+    for shard in SHARDS {
+        for record in records(shard, 4) {
+            bench.store(&[record]);
+        }
+    }
+    let mut survey = Survey::default();
+    let mut lists = 0;
+    while block_on(bench.archive.survey(&mut survey)).unwrap() {
+        lists += 1;
+        // What it knows is all that there is of it.
+        survey = Survey {
+            after: survey.after.clone(),
+            last: survey.last.clone(),
+            ..survey
+        };
+    }
+    assert_eq!(lists, 4);
+    assert_eq!(
+        block_on(bench.archive.reach(&survey.last)).unwrap(),
+        bench.coverage().shards
+    );
 }
 
 /// Delivers a shard as a runtime does: a batch from where it stands, again until it is taken, of another size each time.

@@ -15,5 +15,7 @@ mod parking;
 mod redrive;
 
 pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Stop};
-pub use parking::{Discarded, Parked, ParkedWhat, Parking, Reason, TABLE, Trouble};
-pub use redrive::{Redrive, Redriven, Redriver, Redriving};
+pub use parking::{
+    Discarded, Lot, Parked, ParkedWhat, Parking, Reason, TABLE, Trouble, Unreadable,
+};
+pub use redrive::{Look, Redrive, Redriven, Redriver, Redriving};

@@ -1,12 +1,13 @@
 //! The parking lot: what could not be handled, with its bytes, until it can be or is discarded.
 //!
 //! An item a parked thing, `pk` the consumer (or the view and generation), `sk` the place. Bytes lie beside it in pieces, since a
-//! record may be larger than an item.
+//! record may be larger than an item. One more item says how far a look through the whole lot has come that did not end yet.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use events::{Catalogue, Moment, StreamId, Version};
+use jiff::SignedDuration;
 use ports::{
     Clock, Condition, Consistency, Direction, Index, IndexQuery, Item, Key, LogRecord, Path,
     SequenceNumber, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
@@ -21,6 +22,15 @@ pub const TABLE: TableName = TableName("parked");
 const PIECE: usize = 192 * 1024;
 /// Items of one read.
 const PIECES: &str = "#pieces#";
+/// Where a look through the whole lot keeps how far it has come.
+const PASS: &str = "#pass";
+/// Items of one owner that are read at once.
+const OWNED: usize = 100;
+
+/// How long after it was begun a try that came to no verdict is made again: the first time, and at most. It doubles from one to the
+/// other.
+const PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
 /// Why something is parked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +91,12 @@ pub struct Parked {
     pub pieces: usize,
     /// [`Catalogue::fingerprint`] of the build that last tried it.
     pub catalogue: String,
+    /// How often that build has begun to try it.
+    #[serde(default)]
+    pub tries: u32,
+    /// When that build tries it next: it has begun to, and come to no verdict. Without it, that build tries it no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Moment>,
     /// How often it was parked anew since it was first.
     #[serde(default)]
     pub again: u32,
@@ -96,6 +112,70 @@ pub struct Discarded {
     pub at: Moment,
     /// Why, in the operator's words.
     pub note: String,
+}
+
+/// Something parked that this build cannot read. A newer one may: it stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// By whom it is parked.
+    pub owner: String,
+    /// Its place.
+    pub place: String,
+    /// What is wrong with it.
+    pub cause: String,
+}
+
+/// What is parked, or a part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lot {
+    /// What this build can read, what was discarded included.
+    pub parked: Vec<Parked>,
+    /// What it cannot.
+    pub unreadable: Vec<Unreadable>,
+}
+
+impl Lot {
+    fn add(&mut self, item: Item) {
+        let text = |name| item.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (owner, place) = (text("pk").to_owned(), text("sk").to_owned());
+        if owner.contains(PIECES) || owner == PASS {
+            return;
+        }
+        match serde_json::from_value(Value::Object(item)) {
+            Ok(parked) => self.parked.push(parked),
+            Err(error) => {
+                let cause = error.to_string();
+                tracing::warn!(owner, place, cause, "a parked thing cannot be read");
+                self.unreadable.push(Unreadable {
+                    owner,
+                    place,
+                    cause,
+                });
+            }
+        }
+    }
+}
+
+/// How far a look through the whole lot has come, and what it has found so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pass {
+    /// The last item that was looked at.
+    after: Option<(String, String)>,
+    /// Things that stay parked.
+    pub(crate) parked: usize,
+    /// Things that cannot be read.
+    pub(crate) unreadable: usize,
+}
+
+impl Pass {
+    pub(crate) fn after(&self) -> Option<Key> {
+        let (owner, place) = self.after.clone()?;
+        Some(Key::new(TABLE, owner, place))
+    }
+
+    pub(crate) fn go_on_after(&mut self, last: Key) {
+        self.after = Some((last.pk, last.sk));
+    }
 }
 
 /// Something to park.
@@ -209,6 +289,8 @@ impl Parking {
                 Reason::Undelivered => String::new(),
                 _ => self.catalogue.clone(),
             },
+            tries: 0,
+            next: None,
             again: 0,
             discarded: None,
         };
@@ -239,47 +321,68 @@ impl Parking {
             Ok(()) => Ok(()),
             // No build has tried what was only given up.
             Err(TransactError::ConditionsFailed(_)) if reason == Reason::Undelivered => Ok(()),
-            Err(TransactError::ConditionsFailed(_)) => self.note(&parked, 1).await,
+            Err(TransactError::ConditionsFailed(_)) => self.note_again(&parked).await,
             Err(TransactError::Table(error)) => Err(error),
         }
     }
 
-    /// True if it is worth trying by itself: a build with this catalogue has not tried it, and its trouble may have been that of
-    /// another build, or of a bad hour.
+    /// True if it will be tried by itself, now or later: this build has not tried it or has come to no verdict, and its trouble may
+    /// have been that of another build, or of a bad hour. Anything else waits for a person.
     #[must_use]
-    pub fn is_due(&self, parked: &Parked) -> bool {
+    pub fn is_open(&self, parked: &Parked) -> bool {
         matches!(parked.reason, Reason::UnknownType | Reason::Undelivered)
             && parked.discarded.is_none()
-            && parked.catalogue != self.catalogue
+            && (parked.catalogue != self.catalogue || parked.next.is_some())
     }
 
-    /// Notes that this build tries it: said before it does, so that what kills the process is tried once.
+    /// True if it is to be tried by itself now.
+    #[must_use]
+    pub fn is_due(&self, parked: &Parked) -> bool {
+        let waits = |next: Moment| next.timestamp() > self.clock.now();
+        let ours = parked.catalogue == self.catalogue;
+        self.is_open(parked) && !(ours && parked.next.is_some_and(waits))
+    }
+
+    /// Notes that this build tries it, and when it does so next if this try comes to no verdict. It is noted before the try: what
+    /// fails, and what kills the process, is tried again after a pause that grows, and holds up nothing else meanwhile.
     ///
     /// # Errors
     ///
     /// See [`TableError`].
     pub async fn note_tried(&self, parked: &Parked) -> Result<(), TableError> {
-        // Adding nothing gives an item of an older build the count that it lacks.
-        self.note(parked, 0).await
-    }
-
-    async fn note(&self, parked: &Parked, again: i64) -> Result<(), TableError> {
+        let ours = parked.catalogue == self.catalogue;
+        let before = if ours { parked.tries } else { 0 };
+        let pause = PAUSE.saturating_mul(1 << before.min(16)).min(LONGEST_PAUSE);
+        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::ZERO);
+        let now = self.clock.now();
+        let next = Moment::from(now.saturating_add(pause).unwrap_or(now));
         self.change(parked, |update| {
+            // Adding nothing gives an item of an older build the count that it lacks.
             update
+                .add(Path::of("again"), 0)
                 .set(Path::of("catalogue"), self.catalogue.clone())
-                .add(Path::of("again"), again)
+                .set(Path::of("tries"), before.saturating_add(1))
+                .set(Path::of("next"), next.to_string())
         })
         .await
     }
 
-    /// Takes the note back: it could not be tried, and is due as before.
+    /// Notes that it was tried to its end, and this build cannot handle it. It tries it no more by itself.
     ///
     /// # Errors
     ///
     /// See [`TableError`].
-    pub async fn note_untried(&self, parked: &Parked) -> Result<(), TableError> {
+    pub async fn note_verdict(&self, parked: &Parked) -> Result<(), TableError> {
+        self.change(parked, |update| update.remove(Path::of("next")))
+            .await
+    }
+
+    /// Notes that it was parked anew.
+    async fn note_again(&self, parked: &Parked) -> Result<(), TableError> {
         self.change(parked, |update| {
-            update.set(Path::of("catalogue"), parked.catalogue.clone())
+            update
+                .set(Path::of("catalogue"), self.catalogue.clone())
+                .add(Path::of("again"), 1)
         })
         .await
     }
@@ -311,32 +414,114 @@ impl Parking {
             .await
     }
 
-    /// Everything that is parked, and what was discarded.
+    /// What is parked after the item `after`, and after which the next page begins, if there is more.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn page(&self, after: Option<&Key>) -> Result<(Lot, Option<Key>), TableError> {
+        let page = self.tables.scan(TABLE, after).await?;
+        let mut lot = Lot::default();
+        for item in page.items {
+            lot.add(item);
+        }
+        Ok((lot, page.next))
+    }
+
+    /// Everything that is parked, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn all(&self) -> Result<Lot, TableError> {
+        let (mut all, mut after) = (Lot::default(), None);
+        loop {
+            let (lot, next) = self.page(after.as_ref()).await?;
+            all.parked.extend(lot.parked);
+            all.unreadable.extend(lot.unreadable);
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let age = |parked: &Parked| (parked.since, parked.place.clone());
+        all.parked.sort_by_cached_key(age);
+        Ok(all)
+    }
+
+    /// Everything that is parked and that this build can read, the oldest first.
     ///
     /// # Errors
     ///
     /// See [`TableError`].
     pub async fn list(&self) -> Result<Vec<Parked>, TableError> {
-        let (mut found, mut after) = (vec![], None);
-        loop {
-            let page = self.tables.scan(TABLE, after.as_ref()).await?;
-            let whole = page.items.into_iter().filter(|item| {
-                item.get("pk")
-                    .and_then(Value::as_str)
-                    .is_some_and(|owner| !owner.contains(PIECES))
-            });
-            for item in whole {
-                found.push(serde_json::from_value(Value::Object(item)).map_err(malformed)?);
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
+        Ok(self.all().await?.parked)
+    }
+
+    /// Takes out what is parked for an owner who is gone: some of it, from the place `from` on. Where to go on from, if there is more.
+    /// What this build cannot read stays.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`]; doing it again goes on.
+    pub async fn remove_owned(
+        &self,
+        owner: &str,
+        from: Option<String>,
+    ) -> Result<Option<String>, TableError> {
+        let query = IndexQuery {
+            table: TABLE,
+            index: Index::Primary,
+            partition: owner.to_owned(),
+            from,
+            below: None,
+            direction: Direction::Ascending,
+            limit: OWNED,
+        };
+        let page = self.tables.query(&query).await?;
+        let last = page.items.last().and_then(|item| item.get("sk"));
+        // The first place after it.
+        let next = last.and_then(Value::as_str).map(|last| format!("{last} "));
+        let mut lot = Lot::default();
+        for item in page.items {
+            lot.add(item);
         }
-        found.sort_by(|left: &Parked, right| {
-            (left.since, &left.place).cmp(&(right.since, &right.place))
-        });
-        Ok(found)
+        for parked in &lot.parked {
+            self.remove(parked).await?;
+        }
+        Ok(next.filter(|_| page.more))
+    }
+
+    /// How far a look through the whole lot has come that did not end; none has begun if that is not known.
+    pub(crate) async fn pass(&self) -> Result<Option<Pass>, TableError> {
+        let item = self
+            .tables
+            .get_one(&pass_key(), Consistency::Strong)
+            .await?;
+        let pass = item.map(|item| serde_json::from_value(Value::Object(item)));
+        Ok(pass.and_then(Result::ok))
+    }
+
+    /// Keeps how far it has come.
+    pub(crate) async fn keep_pass(&self, pass: &Pass) -> Result<(), TableError> {
+        let Ok(Value::Object(item)) = serde_json::to_value(pass) else {
+            return Err(malformed("no item"));
+        };
+        self.write(Write::Put {
+            key: pass_key(),
+            item,
+            condition: Condition::Always,
+        })
+        .await
+    }
+
+    /// It has ended.
+    pub(crate) async fn end_pass(&self) -> Result<(), TableError> {
+        self.write(Write::Delete {
+            key: pass_key(),
+            condition: Condition::Always,
+        })
+        .await
     }
 
     /// The bytes of a parked record; `None` if it has none.
@@ -469,6 +654,10 @@ impl Parking {
 
 fn stream_place(stream: StreamId) -> String {
     format!("stream#{stream}")
+}
+
+fn pass_key() -> Key {
+    Key::new(TABLE, PASS, "pass")
 }
 
 fn pieces_owner(owner: &str, place: &str) -> String {

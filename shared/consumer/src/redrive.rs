@@ -1,9 +1,7 @@
 //! Trying again what is parked: each thing by the consumer it is parked for.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::Timestamp;
 use ports::{TableError, World};
 
 use crate::{Parked, Parking};
@@ -15,7 +13,7 @@ pub enum Redriven {
     Done,
     /// It stays parked: this build cannot handle it.
     StillParked(String),
-    /// It stays parked: something did not answer. Trying again may help.
+    /// It stays parked: something did not answer, or failed. Trying again may help.
     NotNow(String),
 }
 
@@ -26,6 +24,21 @@ pub struct Redriving {
     pub parked: usize,
     /// Things that were parked, and are handled now.
     pub redriven: usize,
+    /// True if time ended before all that is due was tried.
+    pub more: bool,
+}
+
+/// What a look through the parking lot came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Things that stay parked.
+    pub parked: usize,
+    /// Things that this build cannot read, and that stay as they are.
+    pub unreadable: usize,
+    /// Things that were parked, and are handled now.
+    pub redriven: usize,
+    /// True if time ended before all of the lot was seen: the numbers are of a part of it, and the next look goes on from there.
+    pub more: bool,
 }
 
 /// A consumer, as what is parked for it sees it.
@@ -53,52 +66,101 @@ pub struct Redriver<'a> {
 }
 
 impl Redriver<'_> {
-    /// Tries a thing again. It is noted as tried before that, so that what kills the process is tried by itself no more; the note is
-    /// taken back if something did not answer.
+    /// Tries a thing again. The try is noted before it begins. Only a verdict ends the tries: whatever fails on the way, and whoever
+    /// dies of it, leaves a note by which it is tried again later.
     ///
     /// # Errors
     ///
-    /// [`TableError`] if the tables fail; the thing stays parked.
+    /// [`TableError`] if the try could not be noted, and was not made; the thing stays parked.
     pub async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
         let Some(consumer) = self.consumers.iter().find(|one| one.owns(parked)) else {
             let nobody = format!("this build has no consumer {}", parked.owner);
             return Ok(Redriven::StillParked(nobody));
         };
         self.parking.note_tried(parked).await?;
-        let redriven = consumer.redrive(parked).await?;
-        if matches!(redriven, Redriven::NotNow(_)) {
-            self.parking.note_untried(parked).await?;
+        let redriven = consumer.redrive(parked).await;
+        let redriven = redriven.unwrap_or_else(|error| Redriven::NotNow(error.to_string()));
+        if matches!(redriven, Redriven::StillParked(_))
+            && let Err(error) = self.parking.note_verdict(parked).await
+        {
+            // It will be tried once more, in vain.
+            tracing::warn!(owner = parked.owner, place = parked.place, %error, "a verdict was not noted");
         }
         Ok(redriven)
     }
 
-    /// Tries again, once a build, what may have been the trouble of another build or of a bad hour: events of a type that an older
-    /// one did not know, and records that the runtime gave up delivering. Begins nothing more once `budget` is used up.
-    ///
-    /// # Errors
-    ///
-    /// [`TableError`] if the tables fail; running it again goes on.
-    pub async fn redrive_due(
-        &self,
-        parked: &[Parked],
-        budget: Duration,
-    ) -> Result<Redriving, TableError> {
-        let start = self.world.clock.now();
-        let budget = SignedDuration::try_from(budget).unwrap_or(SignedDuration::MAX);
+    /// Tries again what is due: what may have been the trouble of another build or of a bad hour, that is events of a type that an
+    /// older one did not know, and records that the runtime gave up delivering. Begins nothing more from `until` on. What cannot be
+    /// tried now is passed by.
+    pub async fn redrive_due(&self, parked: &[Parked], until: Timestamp) -> Redriving {
         let waiting = parked.iter().filter(|thing| thing.discarded.is_none());
         let mut found = Redriving {
             parked: waiting.count(),
-            redriven: 0,
+            ..Redriving::default()
         };
         for thing in parked.iter().filter(|thing| self.parking.is_due(thing)) {
-            if self.world.clock.now().duration_since(start) > budget {
+            if self.world.clock.now() >= until {
+                found.more = true;
                 break;
             }
-            if self.redrive(thing).await? == Redriven::Done {
-                found.redriven += 1;
+            match self.redrive(thing).await {
+                Ok(Redriven::Done) => found.redriven += 1,
+                Ok(Redriven::StillParked(cause) | Redriven::NotNow(cause)) => {
+                    tracing::info!(
+                        owner = thing.owner,
+                        place = thing.place,
+                        cause,
+                        "still parked"
+                    );
+                }
+                Err(error) => {
+                    tracing::warn!(owner = thing.owner, place = thing.place, %error, "not tried");
+                }
             }
         }
         found.parked -= found.redriven;
-        Ok(found)
+        found
+    }
+
+    /// Looks through the whole lot, a page at a time, and tries again what is due; from where the last look left off, if that did not
+    /// come to the end. Begins nothing more from `until` on, but looks at one page at least.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] if the lot cannot be read; looking again goes on.
+    pub async fn look_through(&self, until: Timestamp) -> Result<Look, TableError> {
+        let left_off = self.parking.pass().await?;
+        let is_kept = left_off.is_some();
+        let mut pass = left_off.unwrap_or_default();
+        let mut redriven = 0;
+        let more = loop {
+            let (lot, next) = self.parking.page(pass.after().as_ref()).await?;
+            let redriving = self.redrive_due(&lot.parked, until).await;
+            redriven += redriving.redriven;
+            if redriving.more {
+                // This page comes again: what was tried of it is not due then.
+                break true;
+            }
+            pass.parked += redriving.parked;
+            pass.unreadable += lot.unreadable.len();
+            let Some(next) = next else {
+                break false;
+            };
+            pass.go_on_after(next);
+            if self.world.clock.now() >= until {
+                break true;
+            }
+        };
+        if more {
+            self.parking.keep_pass(&pass).await?;
+        } else if is_kept {
+            self.parking.end_pass().await?;
+        }
+        Ok(Look {
+            parked: pass.parked,
+            unreadable: pass.unreadable,
+            redriven,
+            more,
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use events::{Moment, StreamId};
 use futures::{StreamExt, stream};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ports::{Direction, Index, IndexQuery, Item, TableError, Tables, World};
 
 use crate::{
@@ -44,12 +44,12 @@ pub struct Swept {
     pub failed: Vec<(StreamId, HandleError)>,
     /// Since when the longest waiting one waits.
     pub oldest: Option<Moment>,
-    /// True if the budget ended before the index did.
+    /// True if the budget ended before the index did: the numbers are of a part of it.
     pub more: bool,
 }
 
 impl Sweeper<'_> {
-    /// Sweeps every bucket to its end, or until `budget` is used up. A stream that cannot be published is passed by, so that it
+    /// Sweeps every bucket to its end, or until `budget` is used up, from when on it begins no other stream. A stream that cannot be published is passed by, so that it
     /// holds up none behind it.
     ///
     /// # Errors
@@ -64,6 +64,7 @@ impl Sweeper<'_> {
         let start = self.world.clock.now();
         let age = SignedDuration::try_from(self.older_than).unwrap_or(SignedDuration::MAX);
         let budget = SignedDuration::try_from(self.budget).unwrap_or(SignedDuration::MAX);
+        let until = start.saturating_add(budget).unwrap_or(Timestamp::MAX);
         let below = start
             .saturating_sub(age)
             .map_or_else(|_| String::new(), |then| Moment::from(then).to_string());
@@ -73,7 +74,7 @@ impl Sweeper<'_> {
         for bucket in (0..SWEEP_BUCKETS).map(|bucket| (first + bucket) % SWEEP_BUCKETS) {
             let (mut from, mut seen) = (None, BTreeSet::new());
             loop {
-                if self.world.clock.now().duration_since(start) > budget {
+                if self.world.clock.now() > until {
                     swept.more = true;
                     return Ok(swept);
                 }
@@ -106,7 +107,10 @@ impl Sweeper<'_> {
                     .filter_map(|item| text(item, "pk")?.parse().ok());
                 let waiting: Vec<StreamId> = waiting.filter(|id| seen.insert(*id)).collect();
                 let nothing_new = waiting.is_empty();
-                self.publish_all(waiting, &mut swept).await;
+                self.publish_all(waiting, until, &mut swept).await;
+                if swept.more {
+                    return Ok(swept);
+                }
                 if !page.more {
                     break;
                 }
@@ -123,15 +127,21 @@ impl Sweeper<'_> {
         Ok(swept)
     }
 
-    async fn publish_all(&self, waiting: Vec<StreamId>, swept: &mut Swept) {
+    async fn publish_all(&self, waiting: Vec<StreamId>, until: Timestamp, swept: &mut Swept) {
         swept.found += waiting.len();
-        let results = stream::iter(waiting).map(|id| async move { (id, self.publish(id).await) });
+        let results = stream::iter(waiting).map(|id| async move {
+            if self.world.clock.now() > until {
+                return (id, None);
+            }
+            (id, Some(self.publish(id).await))
+        });
         let mut results = results.buffer_unordered(CONCURRENCY);
         while let Some((id, result)) = results.next().await {
             match result {
-                Ok(true) => swept.published += 1,
-                Ok(false) => {}
-                Err(error) => swept.failed.push((id, error)),
+                Some(Ok(true)) => swept.published += 1,
+                Some(Ok(false)) => {}
+                Some(Err(error)) => swept.failed.push((id, error)),
+                None => swept.more = true,
             }
         }
     }

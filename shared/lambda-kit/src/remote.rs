@@ -52,16 +52,13 @@ impl RemoteConsumer {
                 error_type,
                 message,
             }) if error_type == RetryBatch::ERROR_TYPE => return Err(Redriven::NotNow(message)),
-            // It died of it, or something is wrong with it: more of the same helps nobody.
-            Err(error @ CallError::Failed { .. }) => {
-                return Err(Redriven::StillParked(error.to_string()));
-            }
+            // That it failed, was out of time or died is no verdict: it may have been a bad hour. If it is the record, pauses grow.
             Err(error) => return Err(Redriven::NotNow(error.to_string())),
         };
         match serde_json::from_slice::<KinesisEventResponse>(&answer) {
             Ok(response) if response.batch_item_failures.is_empty() => Ok(()),
             Ok(_) => Err(Redriven::NotNow("it could not be handled now".into())),
-            Err(error) => Err(Redriven::StillParked(format!("no answer: {error}"))),
+            Err(error) => Err(Redriven::NotNow(format!("no answer: {error}"))),
         }
     }
 }

@@ -23,13 +23,14 @@ use consumer::{
 };
 use events::{Catalogue, IdReserva};
 use futures::{FutureExt, executor::block_on};
+use jiff::Timestamp;
 use lambda_kit::{RemoteConsumer, kinesis};
 use ports::{
     CallError, FunctionName, Functions, LogRecord, SequenceNumber, TableError, World,
     memory::{MemoryFunctions, MemoryTables, world},
 };
 use serde_json::json;
-use simulation::{Fault, Faults};
+use simulation::{Dice, Fault, Faults};
 
 const FUNCTION: FunctionName = FunctionName("worker");
 const TYPE: &str = "ReservaAprobada";
@@ -159,7 +160,12 @@ impl Bench {
             consumers: &[&remote],
         };
         let parked = remote.parking.list().await?;
-        redriver.redrive_due(&parked, Duration::MAX).await
+        Ok(redriver.redrive_due(&parked, Timestamp::MAX).await)
+    }
+
+    /// Time passes, as long as no pause between two tries is longer.
+    fn pass(&self, time: Duration) {
+        block_on(self.world.tasks.sleep(time));
     }
 
     fn settle(&self, catalogue: &Catalogue) -> Redriving {
@@ -182,7 +188,11 @@ fn record(data: &[u8]) -> LogRecord {
 }
 
 fn redriving(parked: usize, redriven: usize) -> Redriving {
-    Redriving { parked, redriven }
+    Redriving {
+        parked,
+        redriven,
+        more: false,
+    }
 }
 
 #[test]
@@ -236,21 +246,25 @@ fn a_bad_hour_is_tried_again_until_it_is_over() {
         bench.heard.failures.store(2, Ordering::SeqCst);
         for _ in 0..2 {
             assert_eq!(bench.settle(&Catalogue::current()), redriving(1, 0));
+            bench.pass(Duration::from_mins(1));
         }
         assert_eq!(bench.settle(&Catalogue::current()), redriving(0, 1));
         assert_eq!(bench.heard(), 1);
     }
     let bench = Bench::new();
     give_up(&bench, EVENT.as_bytes());
+    let parking = bench.parking(&Catalogue::current());
     for _ in 0..2 {
         assert_eq!(bench.settle(&Catalogue::current()), redriving(1, 0));
-        let parking = bench.parking(&Catalogue::current());
-        assert!(parking.is_due(&bench.parked()[0]), "no function answers");
+        assert!(!parking.is_due(&bench.parked()[0]), "it has its pause");
+        assert!(parking.is_open(&bench.parked()[0]), "no function answers");
+        bench.pass(Duration::from_mins(1));
+        assert!(parking.is_due(&bench.parked()[0]));
     }
 }
 
 #[test]
-fn what_kills_the_function_is_tried_once() {
+fn what_kills_the_function_is_tried_again_after_pauses_that_grow() {
     let bench = Bench::new();
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
@@ -264,10 +278,23 @@ fn what_kills_the_function_is_tried_once() {
         }
     });
     give_up(&bench, EVENT.as_bytes());
-    for _ in 0..3 {
-        assert_eq!(bench.settle(&Catalogue::current()), redriving(1, 0));
+    let mut minutes = vec![];
+    for minute in 0..60 {
+        let before = calls.load(Ordering::SeqCst);
+        for _ in 0..3 {
+            assert_eq!(bench.settle(&Catalogue::current()), redriving(1, 0));
+        }
+        if calls.load(Ordering::SeqCst) > before {
+            minutes.push(minute);
+        }
+        bench.pass(Duration::from_mins(1));
     }
-    assert_eq!(calls.load(Ordering::SeqCst), 1);
+    assert_eq!(minutes, [0, 1, 2, 4, 8, 16, 31, 46]);
+    assert_eq!(calls.load(Ordering::SeqCst), minutes.len(), "each once");
+    // A function that does not die of it any more, of a build that knows the same events.
+    bench.deploy(&Catalogue::current(), true);
+    bench.pass(Duration::from_mins(15));
+    assert_eq!(bench.settle(&Catalogue::current()), redriving(0, 1));
 }
 
 #[test]
@@ -331,7 +358,7 @@ fn what_is_parked_for_nobody_here_stays() {
 }
 
 #[test]
-fn whatever_fails_on_the_way_nothing_is_lost() {
+fn whatever_fails_on_the_way_nothing_is_lost_and_nothing_needs_a_person() {
     let current = Catalogue::current();
     let steps = {
         let (bench, faults) = (Bench::new(), Faults::none());
@@ -347,18 +374,34 @@ fn whatever_fails_on_the_way_nothing_is_lost() {
             bench.deploy(&current, true);
             give_up(&bench, EVENT.as_bytes());
             let _ = bench.due(&Faults::once(at, fault), &current).now_or_never();
-            let remote = bench.remote(&Faults::none(), &current);
-            let redriver = Redriver {
-                parking: &remote.parking,
-                world: &bench.world,
-                consumers: &[&remote],
-            };
-            // What was tried is due no more: an operator's redrive ends it.
-            for parked in bench.parked() {
-                assert_eq!(block_on(redriver.redrive(&parked)).unwrap(), Redriven::Done);
-            }
+            // Nobody is needed to end it: not after a fault, and not after a death.
+            bench.pass(Duration::from_mins(1));
+            bench.settle(&current);
             assert_eq!(bench.parked(), [], "{fault:?} at effect {at}");
             assert!(bench.heard() > 0, "{fault:?} at effect {at}");
         }
+    }
+}
+
+#[test]
+fn however_much_fails_it_heals_without_a_person() {
+    let current = Catalogue::current();
+    for seed in 0..100 {
+        let bench = Bench::new();
+        bench.deploy(&current, true);
+        give_up(&bench, EVENT.as_bytes());
+        // Every other effect fails, for an hour.
+        let faults = Faults::by_chance(Dice::new(seed), 2);
+        for _ in 0..60 {
+            let _ = bench.due(&faults, &current).now_or_never();
+            for late in faults.take_late() {
+                let _ = late.now_or_never();
+            }
+            bench.pass(Duration::from_mins(1));
+        }
+        bench.pass(Duration::from_mins(15));
+        bench.settle(&current);
+        assert_eq!(bench.parked(), [], "seed {seed}");
+        assert!(bench.heard() > 0, "seed {seed}");
     }
 }

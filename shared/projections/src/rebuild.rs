@@ -1,11 +1,12 @@
 //! Rebuilding a view while it serves.
 //!
 //! ```text
-//! begin ─► archive ─► log ─► switch ─► retire ─► drop
-//!   │         │        │       │         │        └ delete the old generation's items
-//!   │         │        │       │         └ the projector stops writing the old one, once no reader knows it any more
-//!   │         │        │       └ readers go over to the new one, all of them a few seconds later
-//!   │         └────────┴ fold every event there ever was into the new one
+//! begin ─► survey ─► archive ─► log ─► switch ─► retire ─► drop
+//!   │         │         │        │       │         │        └ delete the old generation's items
+//!   │         │         │        │       │         └ the projector stops writing the old one, once no reader knows it any more
+//!   │         │         │        │       └ readers go over to the new one, all of them a few seconds later
+//!   │         │         └────────┴ fold every event there ever was into the new one
+//!   │         └ list the archive, to know from where on the log is to be read
 //!   └ from now on the projector writes both
 //! ```
 //!
@@ -14,11 +15,16 @@
 //! surely written, the new generation lacks nothing, and is never behind the old one: the projector writes it first.
 //!
 //! All of it is one item, the view's alias, and each step one write of it on condition that nobody else wrote. So a rebuild that is
-//! stopped anywhere goes on where it was, and two that run at once disturb nothing: one of them hears that it was overtaken.
+//! stopped anywhere goes on where it was, and two that run at once disturb nothing: one of them hears that it was overtaken. So that
+//! they do not do the same work, a run claims the rebuild while it works; the claim of one that died is void after a minute.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use archive::{Archive, ArchiveError};
+use archive::{Archive, ArchiveError, Survey};
 use consumer::{Reason, Trouble};
 use events::{DecodeError, Event, IdReserva, Moment, Payload};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -46,6 +52,12 @@ const READERS: SignedDuration = SignedDuration::from_secs(30);
 const WRITERS: SignedDuration = SignedDuration::from_secs(90);
 /// Objects of the archive that are replayed between two notes of how far it is.
 const OBJECTS: usize = 16;
+/// Rows that are folded between two looks at the clock.
+const ROWS: usize = 500;
+/// Whoever works at a rebuild notes how far it is more often than this.
+const LEFT: SignedDuration = SignedDuration::from_secs(60);
+/// After this long it is noted again that somebody works at it, though it got no further.
+const STILL_AT_IT: SignedDuration = SignedDuration::from_secs(15);
 /// Items deleted side by side.
 const DELETES: usize = 16;
 
@@ -53,6 +65,8 @@ const DELETES: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
+    /// Lists the archive.
+    Survey,
     /// Replays the archive.
     Archive,
     /// Replays the log, from where the archive ends.
@@ -162,13 +176,19 @@ struct Job {
     since: Moment,
     /// When how far it is was last noted.
     noted: Moment,
+    /// True while a run is at it; until a minute has passed since `noted`, if it died.
+    #[serde(default)]
+    working: bool,
     /// The generation that is built.
     new: u32,
     /// The one that goes.
     old: u32,
-    /// The last object of the archive that is replayed.
+    /// The last object of the archive that is listed, then the last one that is replayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     object: Option<String>,
+    /// Shard -> its last object, of those listed so far; only of shards that the log has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    last: BTreeMap<String, String>,
     /// Shard -> the last record of it that is replayed, or will be from the archive.
     #[serde(default)]
     shards: BTreeMap<String, String>,
@@ -183,6 +203,13 @@ struct Job {
     reached: Option<Moment>,
 }
 
+impl Job {
+    /// True if nobody has noted for a minute how far it is.
+    fn is_left(&self, now: Timestamp) -> bool {
+        now.duration_since(self.noted.timestamp()) > LEFT
+    }
+}
+
 /// Rebuilds views.
 pub struct Rebuilder {
     /// Folds, in the views that it has.
@@ -193,23 +220,25 @@ pub struct Rebuilder {
     pub log: Arc<dyn LogReader>,
 }
 
-/// The views whose rebuild was begun, not ended, and not gone on with since `before`: whoever ran it has left it.
+/// The views whose rebuild was begun, not ended, and not gone on with for a minute: whoever ran it has left it.
 ///
 /// # Errors
 ///
 /// See [`TableError`].
-pub async fn left_alone(
-    projector: &Projector,
-    before: Timestamp,
-) -> Result<Vec<&'static str>, TableError> {
+pub async fn left_alone(projector: &Projector) -> Result<Vec<&'static str>, TableError> {
     let views = projector.views();
     let keys: Vec<_> = views.iter().map(|view| alias_key(view)).collect();
     let items = projector.tables().get(&keys, Consistency::Eventual).await?;
+    let now = projector.world().clock.now();
     let mut found = vec![];
     for (view, item) in views.into_iter().zip(items) {
-        let job = Alias::from_item(view, item)?.rebuild;
-        if job.is_some_and(|job| job.noted.timestamp() < before) {
-            found.push(view);
+        match Alias::from_item(view, item) {
+            Ok(alias) if alias.rebuild.as_ref().is_some_and(|job| job.is_left(now)) => {
+                found.push(view)
+            }
+            Ok(_) => {}
+            // Another build's: that one sees to it.
+            Err(error) => tracing::warn!(view, %error, "passed by"),
         }
     }
     Ok(found)
@@ -244,8 +273,10 @@ impl Rebuilder {
         let mut run = self.load(view, budget).await?;
         if run.alias.rebuild.is_none() {
             run.begin().await?;
+        } else {
+            run.claim().await?;
         }
-        run.go_on().await
+        run.work().await
     }
 
     /// Goes on with the rebuild of a view that was begun, as [`Rebuilder::run`], and begins none.
@@ -254,7 +285,9 @@ impl Rebuilder {
     ///
     /// See [`RebuildError`].
     pub async fn resume(&self, view: &str, budget: Duration) -> Result<Progress, RebuildError> {
-        self.load(view, budget).await?.go_on().await
+        let mut run = self.load(view, budget).await?;
+        run.claim().await?;
+        run.work().await
     }
 
     /// Gives a rebuild up, as long as readers do not see what it built. What it built is dropped by going on with it.
@@ -268,7 +301,7 @@ impl Rebuilder {
         let building = run.alias.building.take();
         let (view, job) = run.job()?;
         job.old = building.ok_or(RebuildError::Switched(view))?;
-        (job.phase, job.since) = (Phase::Drop, now);
+        (job.phase, job.since, job.working) = (Phase::Drop, now, false);
         run.save().await?;
         run.progress()
     }
@@ -372,12 +405,14 @@ impl Run<'_> {
         self.alias.last = new;
         self.alias.building = Some(new);
         self.alias.rebuild = Some(Job {
-            phase: Phase::Archive,
+            phase: Phase::Survey,
             since: self.now(),
             noted: self.now(),
+            working: true,
             new,
             old: self.alias.live,
             object: None,
+            last: BTreeMap::new(),
             shards: BTreeMap::new(),
             item: None,
             events: 0,
@@ -387,13 +422,50 @@ impl Run<'_> {
         self.save().await
     }
 
+    /// Claims it: no other run is at it, and none will be while this one is.
+    async fn claim(&mut self) -> Result<(), RebuildError> {
+        let now = self.now().timestamp();
+        let (view, job) = self.job()?;
+        if job.working && !job.is_left(now) {
+            return Err(RebuildError::Overtaken(view));
+        }
+        job.working = true;
+        self.save().await
+    }
+
+    /// Keeps the claim while something takes long.
+    async fn still_at_it(&mut self) -> Result<(), RebuildError> {
+        let now = self.now().timestamp();
+        let (_, job) = self.job()?;
+        if now.duration_since(job.noted.timestamp()) > STILL_AT_IT {
+            self.save().await?;
+        }
+        Ok(())
+    }
+
+    /// Goes on as far as time allows, and leaves it to the next run.
+    async fn work(&mut self) -> Result<Progress, RebuildError> {
+        let outcome = self.go_on().await;
+        if matches!(outcome, Err(RebuildError::Overtaken(_))) {
+            return outcome;
+        }
+        if let Some(job) = &mut self.alias.rebuild {
+            job.working = false;
+            if let Err(error) = self.save().await {
+                // Its claim is void after a minute.
+                tracing::warn!(view = self.view, %error, "the rebuild was not left to others");
+            }
+        }
+        outcome
+    }
+
     /// Goes from phase to phase, until there is something to wait for, or no time left.
     async fn go_on(&mut self) -> Result<Progress, RebuildError> {
         loop {
             let (_, job) = self.job()?;
             let phase = job.phase;
             let wait = self.left_of(match phase {
-                Phase::Archive => SignedDuration::ZERO,
+                Phase::Survey | Phase::Archive => SignedDuration::ZERO,
                 Phase::Log => SETTLED,
                 Phase::Retire => READERS,
                 Phase::Drop => WRITERS,
@@ -405,6 +477,7 @@ impl Run<'_> {
                 });
             }
             let finished = match phase {
+                Phase::Survey => self.survey().await?,
                 Phase::Archive => self.archive().await?,
                 Phase::Log => self.log().await?,
                 Phase::Retire => {
@@ -435,7 +508,8 @@ impl Run<'_> {
         let (_, job) = self.job()?;
         let (from, new, old) = (job.phase, job.new, job.old);
         match from {
-            // Both are written since the archive's began.
+            // Both are written since it was begun.
+            Phase::Survey => job.phase = Phase::Archive,
             Phase::Archive => job.phase = Phase::Log,
             Phase::Log => (job.phase, job.since) = (Phase::Retire, now),
             Phase::Retire => (job.phase, job.since) = (Phase::Drop, now),
@@ -453,24 +527,45 @@ impl Run<'_> {
                     .map(Moment::from);
             }
             Phase::Drop => self.alias.rebuild = None,
-            Phase::Archive | Phase::Retire => {}
+            Phase::Survey | Phase::Archive | Phase::Retire => {}
         }
         self.save().await
     }
 
+    /// Lists the archive; false if time ran out before its end. Up to its last object a shard is replayed from the archive, and after
+    /// it from the log. All is listed before the first object is replayed: what is archived meanwhile may lie before the object that
+    /// was replayed last, and then only the log has it.
+    async fn survey(&mut self) -> Result<bool, RebuildError> {
+        let rebuilder = self.rebuilder;
+        // A shard that the log has forgotten is in the archive to its end.
+        let known: BTreeSet<String> = rebuilder.log.shards().await?.into_iter().collect();
+        let (_, job) = self.job()?;
+        let mut survey = Survey {
+            after: job.object.clone(),
+            last: job.last.clone(),
+            ..Survey::default()
+        };
+        while rebuilder.archive.survey(&mut survey).await? {
+            survey.last.retain(|shard, _| known.contains(shard));
+            let (_, job) = self.job()?;
+            (job.object, job.last) = (survey.after.clone(), survey.last.clone());
+            self.save().await?;
+            if !self.in_time() {
+                return Ok(false);
+            }
+        }
+        let reach = rebuilder.archive.reach(&survey.last).await?;
+        let (_, job) = self.job()?;
+        let reach = reach.into_iter();
+        job.shards = reach
+            .map(|(shard, reach)| (shard, reach.sequence.0))
+            .collect();
+        (job.object, job.last) = (None, BTreeMap::new());
+        Ok(true)
+    }
+
     /// Replays the archive; false if time ran out before its end.
     async fn archive(&mut self) -> Result<bool, RebuildError> {
-        let (_, job) = self.job()?;
-        if job.object.is_none() {
-            // Up to here a shard is replayed from the archive, and after it from the log. It is looked up before the first page is
-            // read: what is archived meanwhile may lie before the page that was read last, and then only the log has it.
-            let coverage = self.rebuilder.archive.coverage().await?;
-            let (_, job) = self.job()?;
-            let reaches = coverage.shards.into_iter();
-            job.shards = reaches
-                .map(|(shard, reach)| (shard, reach.sequence.0))
-                .collect();
-        }
         loop {
             let (_, job) = self.job()?;
             let after = job.object.clone();
@@ -529,6 +624,7 @@ impl Run<'_> {
                 job.shards.insert(shard.to_owned(), last.sequence.0.clone());
                 self.save().await?;
             }
+            self.still_at_it().await?;
             let passed = batch
                 .records
                 .last()
@@ -545,7 +641,8 @@ impl Run<'_> {
 
     /// Folds records into the new generation, those of a reservation by stream and version.
     async fn replay(&mut self, records: &[LogRecord]) -> Result<(), RebuildError> {
-        let projector = &self.rebuilder.projector;
+        let rebuilder = self.rebuilder;
+        let projector = &rebuilder.projector;
         let (view, job) = self.job()?;
         let generation = Generation {
             view,
@@ -566,6 +663,7 @@ impl Run<'_> {
                     let trouble = Trouble::with_record(record, Reason::UnknownType, &detail);
                     projector.parking().park(CONSUMER, trouble).await?;
                     foreign += 1;
+                    self.still_at_it().await?;
                 }
                 Err(DecodeError::Undecodable(_)) => foreign += 1,
             }
@@ -582,8 +680,11 @@ impl Run<'_> {
                 )
             })
             .collect();
-        for folded in projector.fold_into(&generation, &work).await {
-            folded.map_err(RebuildError::Fold)?;
+        for work in work.chunks(ROWS) {
+            for folded in projector.fold_into(&generation, work).await {
+                folded.map_err(RebuildError::Fold)?;
+            }
+            self.still_at_it().await?;
         }
         let (_, job) = self.job()?;
         job.events += events;
@@ -630,12 +731,17 @@ impl Run<'_> {
         }
         // What was parked for its rows.
         let parking = self.rebuilder.projector.parking();
-        for parked in parking.list().await? {
-            if parked.owner == old.to_string() {
-                parking.remove(&parked).await?;
+        let (owner, mut from) = (old.to_string(), None);
+        loop {
+            from = parking.remove_owned(&owner, from).await?;
+            if from.is_none() {
+                return Ok(true);
+            }
+            self.still_at_it().await?;
+            if !self.in_time() {
+                return Ok(false);
             }
         }
-        Ok(true)
     }
 }
 

@@ -11,13 +11,24 @@
 mod common;
 mod rebuilding;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use archive::Archive;
+use async_trait::async_trait;
 use common::{creada, id, pagada};
-use events::Context;
+use consumer::{ParkedWhat, Reason, Trouble};
+use events::{Context, StreamId};
 use futures::{FutureExt, executor::block_on};
-use ports::{Clock, Key, LogReader, LogRecord, Tables, memory::MemoryLog};
+use ports::{
+    Clock, Key, LogReader, LogRecord, ObjectError, Objects, Path, Tables, Update,
+    memory::{ManualClock, MemoryLog, MemoryObjects},
+};
 use projections::{Phase, Progress, RebuildError};
 use proptest::prelude::*;
 use rebuilding::{BUDGET, Bug, Setup, System, run};
@@ -62,6 +73,8 @@ fn what_was_built_takes_the_place_of_what_was_there() {
         assert_eq!(
             to_the_end(&system, view),
             [
+                Some(Phase::Survey),
+                Some(Phase::Archive),
                 Some(Phase::Log),
                 Some(Phase::Retire),
                 Some(Phase::Drop),
@@ -137,8 +150,8 @@ fn it_is_the_same_whatever_fails_and_wherever_it_is_stopped() {
                 match progress {
                     Some(Ok(Progress { phase: None, .. })) => break,
                     Some(Ok(_)) => system.clock.advance(Duration::from_mins(1)),
-                    // It failed, or died.
-                    Some(Err(_)) | None => {}
+                    // It failed, or died: its claim is void after a minute.
+                    Some(Err(_)) | None => system.clock.advance(Duration::from_secs(61)),
                 }
             }
             let live = system.live(ANALITICA);
@@ -155,9 +168,8 @@ fn it_is_the_same_whatever_fails_and_wherever_it_is_stopped() {
 
 /// The rebuilds that nobody has gone on with for a minute.
 fn left_alone(system: &System) -> Vec<&'static str> {
-    let before = system.clock.now() - Duration::from_mins(1);
     let rebuilder = system.rebuilder(&Faults::none());
-    block_on(projections::left_alone(&rebuilder.projector, before)).unwrap()
+    block_on(projections::left_alone(&rebuilder.projector)).unwrap()
 }
 
 #[test]
@@ -174,7 +186,7 @@ fn it_can_be_given_up_until_readers_see_it() {
         block_on(rebuilder.resume(RESERVAS, BUDGET)),
         Err(RebuildError::NotRebuilding(RESERVAS))
     );
-    assert_eq!(run(Duration::ZERO).unwrap().phase, Some(Phase::Log));
+    assert_eq!(run(Duration::ZERO).unwrap().phase, Some(Phase::Archive));
     system.clock.advance(Duration::from_secs(20));
     let before = system.rows(RESERVAS, 1);
     let given_up = block_on(rebuilder.abandon(RESERVAS)).unwrap();
@@ -221,7 +233,11 @@ fn what_is_archived_behind_its_back_is_replayed_from_the_log() {
         store(std::slice::from_ref(record));
     }
     let rebuilder = system.rebuilder(&Faults::none());
-    block_on(rebuilder.run(RESERVAS, Duration::ZERO)).unwrap();
+    while block_on(rebuilder.run(RESERVAS, Duration::ZERO))
+        .unwrap()
+        .events
+        == 0
+    {}
     // What was late, of today and of the first shard; and after it something of tomorrow.
     store(late);
     system.clock.advance(Duration::from_hours(24));
@@ -248,40 +264,189 @@ fn a_view_that_is_not_there_is_named() {
 }
 
 #[test]
-fn of_two_runs_at_once_one_hears_that_it_was_overtaken() {
-    let system = System::new(1);
-    some(&system);
+fn of_two_runs_at_once_one_works_and_the_other_stops() {
     // Another run comes before each effect of this one in turn.
-    let count = {
+    let prepared = || {
         let system = System::new(1);
         some(&system);
+        system.archive_all();
+        system
+    };
+    let calm = {
+        let system = prepared();
         let faults = Faults::none();
         block_on(system.rebuilder(&faults).run(RESERVAS, BUDGET)).unwrap();
-        faults.count()
+        faults
     };
-    let mut overtaken = 0;
-    for at in 0..count {
-        let system = System::new(1);
-        some(&system);
+    let reads = |faults: &Faults| {
+        let trace = faults.trace();
+        let of_objects = trace.iter().filter(|call| call.starts_with("get eventos/"));
+        of_objects.count()
+    };
+    let alone = reads(&calm);
+    assert!(alone > 2, "{:?}", calm.trace());
+    let mut stopped = [0, 0];
+    for at in 0..calm.count() {
+        let system = prepared();
         let before = system.rows(RESERVAS, 1);
-        let other = system.rebuilder(&Faults::none());
+        let theirs = Faults::none();
+        let other = system.rebuilder(&theirs);
+        let others: Arc<Mutex<Option<Result<Progress, RebuildError>>>> = Arc::default();
+        let outcome = others.clone();
         let faults = Faults::meanwhile(
             at,
             Box::pin(async move {
-                other.run(RESERVAS, BUDGET).await.unwrap();
+                let ended = other.run(RESERVAS, BUDGET).await;
+                *outcome.lock().unwrap() = Some(ended);
             }),
         );
-        match block_on(system.rebuilder(&faults).run(RESERVAS, BUDGET)) {
-            Ok(_) => {}
-            Err(error) => {
-                assert_eq!(error, RebuildError::Overtaken(RESERVAS));
-                overtaken += 1;
+        let ours = block_on(system.rebuilder(&faults).run(RESERVAS, BUDGET));
+        let others = others.lock().unwrap().take().unwrap();
+        let overtaken = RebuildError::Overtaken(RESERVAS);
+        for (count, ended) in stopped.iter_mut().zip([&ours, &others]) {
+            if let Err(error) = ended {
+                assert_eq!(*error, overtaken, "before effect {at}");
+                *count += 1;
             }
         }
+        let both = reads(&faults) + reads(&theirs);
+        assert_eq!(both, alone, "before effect {at}, the work is done twice");
         to_the_end(&system, RESERVAS);
         assert_eq!(system.rows(RESERVAS, system.live(RESERVAS)), before);
     }
-    assert!(overtaken > 0);
+    assert!(stopped[0] > 0 && stopped[1] > stopped[0], "{stopped:?}");
+}
+
+/// Objects whose keys are listed slowly, and how many lists there were.
+struct SlowList {
+    objects: Arc<MemoryObjects>,
+    clock: Arc<ManualClock>,
+    lists: AtomicUsize,
+}
+
+#[async_trait]
+impl Objects for SlowList {
+    async fn put(&self, key: &str, data: &[u8]) -> Result<(), ObjectError> {
+        self.objects.put(key, data).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ObjectError> {
+        self.objects.get(key).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ObjectError> {
+        self.lists.fetch_add(1, Ordering::SeqCst);
+        self.clock.advance(Duration::from_secs(20));
+        self.objects.list(prefix, after, limit.min(5)).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ObjectError> {
+        self.objects.delete(key).await
+    }
+}
+
+#[test]
+fn a_rebuild_that_lists_for_long_keeps_where_it_was() {
+    let system = System::new(2);
+    for number in 1..=60 {
+        system.history(number, u64::try_from(number).unwrap());
+    }
+    system.catch_up(&Faults::none());
+    for record in system.log.records() {
+        let archive = Archive::new(system.objects.clone());
+        block_on(archive.store(&[record])).unwrap();
+    }
+    let objects = system.objects_count();
+    assert!(objects > 100);
+    let before = system.rows(RESERVAS, 1);
+    let slow = Arc::new(SlowList {
+        objects: system.objects.clone(),
+        clock: system.clock.clone(),
+        lists: AtomicUsize::new(0),
+    });
+    // A stretch is over long before all keys are listed.
+    let stretch = Duration::from_mins(2);
+    let mut stretches = 0;
+    loop {
+        let mut rebuilder = system.rebuilder(&Faults::none());
+        rebuilder.archive = Archive::new(slow.clone());
+        // While it works, nobody begins another run.
+        let progress = block_on(rebuilder.run(RESERVAS, stretch)).unwrap();
+        assert!(left_alone(&system).is_empty());
+        stretches += 1;
+        assert!(stretches < 200, "it does not get on: {progress:?}");
+        if progress.phase.is_none() {
+            break;
+        }
+        system.clock.advance(progress.wait);
+    }
+    assert_eq!(system.rows(RESERVAS, 2), before);
+    let lists = slow.lists.load(Ordering::SeqCst);
+    // All of it to survey it, and two for each page at most that is replayed; each key once.
+    assert!(
+        lists <= 3 * objects.div_ceil(4),
+        "{lists} lists of {objects} objects"
+    );
+}
+
+#[test]
+fn a_rebuild_that_another_build_began_hides_no_other() {
+    let system = System::new(1);
+    some(&system);
+    for view in [RESERVAS, ANALITICA] {
+        let rebuilder = system.rebuilder(&Faults::none());
+        block_on(rebuilder.run(view, Duration::ZERO)).unwrap();
+    }
+    system.clock.advance(Duration::from_secs(61));
+    assert_eq!(left_alone(&system), [RESERVAS, ANALITICA]);
+    let key = Key::new(projections::TABLE, RESERVAS, "alias");
+    let phase = Path::entry("rebuild", "phase");
+    let newer = Update::of(key.clone()).set(phase, "polish");
+    block_on(system.bench.tables.write(&newer.into())).unwrap();
+    let alias = || {
+        let tables = &system.bench.tables;
+        block_on(tables.get_one(&key, ports::Consistency::Strong)).unwrap()
+    };
+    let before = alias();
+    assert_eq!(left_alone(&system), [ANALITICA]);
+    let run = block_on(system.rebuilder(&Faults::none()).run(RESERVAS, BUDGET));
+    assert!(matches!(run, Err(RebuildError::Table(_))), "{run:?}");
+    assert_eq!(alias(), before, "it is as it was");
+}
+
+#[test]
+fn what_a_newer_build_parked_for_the_generation_that_goes_stays_and_stops_nothing() {
+    let system = System::new(1);
+    some(&system);
+    let parking = system.rebuilder(&Faults::none());
+    let parking = parking.projector.parking();
+    for (number, reason) in [(1, "permanent"), (2, "permanent"), (3, "out-of-memory")] {
+        let stream = StreamId::new(Context::Vuelos, id(number));
+        let what = ParkedWhat::Stream { stream, version: 1 };
+        let trouble = Trouble {
+            what,
+            reason: Reason::Permanent,
+            detail: "",
+            data: &[],
+        };
+        block_on(parking.park("reservas.1", trouble)).unwrap();
+        let key = Key::new(consumer::TABLE, "reservas.1", format!("stream#{stream}"));
+        let update = Update::of(key).set(Path::of("reason"), reason);
+        block_on(system.bench.tables.write(&update.into())).unwrap();
+    }
+    to_the_end(&system, RESERVAS);
+    let lot = block_on(parking.all()).unwrap();
+    assert_eq!(lot.parked, []);
+    let left: Vec<_> = lot.unreadable.iter().map(|thing| &thing.place).collect();
+    assert_eq!(
+        left,
+        [&format!("stream#{}", StreamId::new(Context::Vuelos, id(3)))]
+    );
 }
 
 #[test]

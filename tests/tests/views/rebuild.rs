@@ -27,8 +27,8 @@ const THINKS: Duration = Duration::from_millis(400);
 const LOOKS_AGAIN: Duration = Duration::from_millis(20);
 /// As long as one invocation goes on: a caller waits 15 seconds.
 const SECONDS: u64 = 8;
-/// Failures of one rebuild that are borne.
-const FAILURES: usize = 20;
+/// Failures of one rebuild that are borne: for a minute nobody goes on with one whose builder died.
+const FAILURES: usize = 100;
 const PAUSE: Duration = Duration::from_secs(1);
 /// What the function tells when another run was at it, or something did not answer.
 const OWN_ERRORS: [&str; 2] = ["Overtaken", "RebuildFailed"];

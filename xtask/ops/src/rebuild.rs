@@ -40,6 +40,7 @@ impl Done {
             ..
         } = self;
         match self.fase.as_str() {
+            "listado" => format!("{vista}.{generacion}: lists the archive"),
             "archivo" | "log" => {
                 let source = if self.fase == "log" { "log" } else { "archive" };
                 let until = self.hasta.as_deref().unwrap_or("the beginning");

@@ -1,6 +1,10 @@
 //! `estacionados`: the parking lot, and what the runtime gave up delivering.
 
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::{
+    Arc, Mutex, OnceLock,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,12 +15,14 @@ use events::Catalogue;
 use futures::{FutureExt, executor::block_on};
 use notices::NOTIFIER;
 use ports::{
-    Consistency, FunctionName, IndexPage, IndexQuery, Item, Key, Objects, ScanPage, TableError,
-    TableName, Tables, TransactError, Write, WriteError, memory::MemoryTables,
+    CallError, Consistency, FunctionName, IndexPage, IndexQuery, Item, Key, ObjectError, Objects,
+    Path, ScanPage, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
+    memory::{ManualClock, MemoryObjects, MemoryTables},
 };
 use projections::Projector;
 use reserva_saga::ORCHESTRATOR;
 use serde_json::{Value, json};
+use simulation::{Dice, Faults};
 use timers::Done;
 
 use crate::{barrido::TASK, support::Fixture};
@@ -63,6 +69,7 @@ fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
         liberados,
         quedan: 1,
         ilegibles: 2,
+        sin_terminar: false,
     };
     // Two of the three records are good, and it was a bad hour that they failed in.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(6, 2));
@@ -75,7 +82,319 @@ fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
     let parking = fixture.app.projector.parking();
     let parked = block_on(parking.list()).unwrap();
     assert_eq!(parked[0].reason, Reason::Undelivered);
-    assert!(!parking.is_due(&parked[0]), "tried once, and not again");
+    assert!(!parking.is_open(&parked[0]), "tried once, and not again");
+}
+
+/// Tables, objects and functions on which every call takes its time.
+#[derive(Default)]
+struct Slow {
+    tables: MemoryTables,
+    objects: MemoryObjects,
+    clock: OnceLock<Arc<ManualClock>>,
+}
+
+impl Slow {
+    fn takes(&self, milliseconds: u64) {
+        if let Some(clock) = self.clock.get() {
+            clock.advance(Duration::from_millis(milliseconds));
+        }
+    }
+}
+
+#[async_trait]
+impl Tables for Slow {
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError> {
+        self.takes(20);
+        self.tables.get(keys, consistency).await
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        self.takes(20);
+        self.tables.write(write).await
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        self.takes(20);
+        self.tables.transact(writes).await
+    }
+
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        self.takes(20);
+        self.tables.query(query).await
+    }
+
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
+        self.takes(20);
+        self.tables.scan(table, after).await
+    }
+}
+
+#[async_trait]
+impl Objects for Slow {
+    async fn put(&self, key: &str, data: &[u8]) -> Result<(), ObjectError> {
+        self.objects.put(key, data).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ObjectError> {
+        self.takes(50);
+        self.objects.get(key).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ObjectError> {
+        self.takes(100);
+        self.objects.list(prefix, after, limit).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ObjectError> {
+        self.takes(50);
+        self.objects.delete(key).await
+    }
+}
+
+const EVENT: &str =
+    include_str!("../../../../shared/events/samples/vuelos/ReservaAprobada.v1.json");
+
+/// A batch of so many records that nobody took.
+fn batch(number: usize, records: usize) -> String {
+    let records: Vec<Value> = (0..records)
+        .map(|place| {
+            json!({
+                "eventID": format!("shardId-000000000001:{number}{place:05}"),
+                "kinesis": {
+                    "partitionKey": "019c1350-4b80-7a11-8c01-5d6e7f8091a2",
+                    "sequenceNumber": format!("{number}{place:05}"),
+                    "data": STANDARD.encode(EVENT),
+                    "approximateArrivalTimestamp": 1_769_853_600.0,
+                },
+            })
+        })
+        .collect();
+    let mut note: Value = serde_json::from_str(&given_up("aeroalpes-notifier")).unwrap();
+    note["payload"] = json!({ "Records": records }).to_string().into();
+    note.to_string()
+}
+
+/// A function over slow tables and objects.
+fn slow() -> (Arc<Slow>, Fixture) {
+    let slow = Arc::new(Slow::default());
+    let mut fixture = Fixture::over(slow.clone());
+    fixture.app.undelivered = slow.clone();
+    assert!(slow.clock.set(fixture.clock.clone()).is_ok());
+    (slow, fixture)
+}
+
+/// A run as the schedule has it, once a minute. It ends before the runtime would end it.
+fn timely(fixture: &Fixture) -> Done {
+    let (begun, deadline) = (fixture.world.clock.now(), fixture.deadline());
+    let done = fixture.handle(PARKING_TASK).unwrap();
+    let now = fixture.world.clock.now();
+    assert!(now < deadline, "it takes {}", now.duration_since(begun));
+    let rest = deadline.duration_since(now).unsigned_abs();
+    fixture.clock.advance(rest);
+    done
+}
+
+#[test]
+fn a_run_ends_in_time_however_much_there_is_and_the_next_ones_go_on() {
+    let (slow, fixture) = slow();
+    for number in 1..=5 {
+        let key = format!("aws/lambda/f6d7/{number}");
+        let put = slow.put(&key, batch(number, 500).as_bytes());
+        block_on(put).unwrap();
+    }
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (counted, clock) = (calls.clone(), fixture.clock.clone());
+    fixture.functions.deploy(NOTIFIER, move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        clock.advance(Duration::from_millis(100));
+        async { Ok(br#"{"batchItemFailures":[]}"#.to_vec()) }
+    });
+    let mut freed = 0;
+    for run in 0.. {
+        assert!(run < 100, "the runs do not get on: {freed} are handled");
+        let Done::Estacionados {
+            liberados,
+            quedan,
+            sin_terminar,
+            ..
+        } = timely(&fixture)
+        else {
+            unreachable!("it is that task")
+        };
+        freed += liberados;
+        let parked = block_on(fixture.app.projector.parking().list()).unwrap();
+        assert!(
+            parked.iter().all(|thing| thing.tries == 0),
+            "none counts as tried that was not"
+        );
+        if !sin_terminar {
+            assert_eq!((quedan, parked.len()), (0, 0));
+            break;
+        }
+        assert!(
+            fixture.metrics.lock().unwrap().is_empty(),
+            "a part is no count"
+        );
+    }
+    assert_eq!(
+        (freed, calls.load(Ordering::SeqCst)),
+        (2_500, 2_500),
+        "each once"
+    );
+    assert_eq!(fixture.told(["Parked"]), [0]);
+    let left = slow.tables.all(consumer::TABLE);
+    assert_eq!(left, [], "nothing is left of looking through it");
+}
+
+#[test]
+fn functions_that_hang_do_not_keep_others_from_being_tried_nor_the_run_from_ending() {
+    let (slow, fixture) = slow();
+    block_on(slow.put("aws/lambda/f6d7/1", batch(1, 20).as_bytes())).unwrap();
+    let projected = batch(2, 3).replace("aeroalpes-notifier", "aeroalpes-projector");
+    block_on(slow.put("aws/lambda/f6d7/2", projected.as_bytes())).unwrap();
+    let (clock, hangs) = (fixture.clock.clone(), Arc::new(AtomicBool::new(true)));
+    let hanging = hangs.clone();
+    fixture.functions.deploy(NOTIFIER, move |_| {
+        let hangs = hanging.load(Ordering::SeqCst);
+        if hangs {
+            clock.advance(Duration::from_secs(15));
+        }
+        async move {
+            if hangs {
+                return Err(CallError::Unavailable("no answer for 15 s".into()));
+            }
+            Ok(br#"{"batchItemFailures":[]}"#.to_vec())
+        }
+    });
+    let parked = || block_on(fixture.app.projector.parking().list()).unwrap();
+    for _ in 0..30 {
+        timely(&fixture);
+    }
+    let owners: BTreeSet<_> = parked().into_iter().map(|thing| thing.owner).collect();
+    assert_eq!(owners, BTreeSet::from([NOTIFIER.0.to_owned()]));
+    hangs.store(false, Ordering::SeqCst);
+    for _ in 0..20 {
+        timely(&fixture);
+    }
+    assert_eq!(parked(), [], "once it answers again nobody is needed");
+    assert_eq!(fixture.told(["Parked"]), [0]);
+}
+
+#[test]
+fn one_thing_that_cannot_be_read_stops_nothing_and_stays_as_it_is() {
+    let tables = Arc::new(MemoryTables::new());
+    let fixture = Fixture::over(tables.clone());
+    block_on(
+        fixture
+            .objects
+            .put("aws/lambda/f6d7/1", batch(1, 6).as_bytes()),
+    )
+    .unwrap();
+    assert!(matches!(
+        fixture.handle(PARKING_TASK).unwrap(),
+        Done::Estacionados {
+            quedan: 6,
+            ilegibles: 0,
+            ..
+        }
+    ));
+    let key = |place: usize| {
+        Key::new(
+            consumer::TABLE,
+            NOTIFIER.0,
+            format!("record#shardId-000000000001#1{place:05}"),
+        )
+    };
+    // Of a newer build: a reason, a kind of thing, and an item that lacks what ours have.
+    for update in [
+        Update::of(key(0)).set(Path::of("reason"), "out-of-memory"),
+        Update::of(key(2)).set(Path::of("what"), "object"),
+        Update::of(key(4)).remove(Path::of("detail")),
+    ] {
+        block_on(tables.write(&update.into())).unwrap();
+    }
+    let theirs = || {
+        let all = tables.all(consumer::TABLE).into_iter();
+        let of_them = [key(0), key(2), key(4)];
+        all.filter(|(key, _)| {
+            of_them
+                .iter()
+                .any(|one| key == one || key.pk.ends_with(&one.sk))
+        })
+        .collect::<Vec<_>>()
+    };
+    let before = theirs();
+    assert_eq!(before.len(), 6, "each with its bytes");
+    fixture.functions.deploy(NOTIFIER, |_| async {
+        Ok(br#"{"batchItemFailures":[]}"#.to_vec())
+    });
+    fixture.clock.advance(Duration::from_mins(1));
+    let looked = Done::Estacionados {
+        recogidos: 0,
+        liberados: 3,
+        quedan: 0,
+        ilegibles: 3,
+        sin_terminar: false,
+    };
+    assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked);
+    assert_eq!(fixture.told(["Parked"]), [3]);
+    assert_eq!(theirs(), before);
+}
+
+#[test]
+fn whatever_fails_the_timers_alone_free_what_is_parked() {
+    for seed in 0..60 {
+        let tables = Arc::new(MemoryTables::new());
+        let mut fixture = Fixture::over(tables.clone());
+        block_on(
+            fixture
+                .objects
+                .put("aws/lambda/f6d7/1", batch(1, 3).as_bytes()),
+        )
+        .unwrap();
+        fixture.functions.deploy(NOTIFIER, |_| async {
+            Ok(br#"{"batchItemFailures":[]}"#.to_vec())
+        });
+        // For a while every third effect fails, is lost, or kills.
+        let faults = Faults::by_chance(Dice::new(seed), 3);
+        let sound = fixture.wire(
+            tables.clone(),
+            fixture.functions.clone(),
+            fixture.objects.clone(),
+        );
+        let flaky = fixture.wire(
+            Arc::new(faults.tables(tables.clone())),
+            Arc::new(faults.functions(fixture.functions.clone())),
+            Arc::new(faults.objects(fixture.objects.clone())),
+        );
+        fixture.app = flaky;
+        let run = |fixture: &Fixture| {
+            let task = serde_json::from_str(PARKING_TASK).unwrap();
+            let _ = fixture.app.handle(task, fixture.deadline()).now_or_never();
+            for late in faults.take_late() {
+                let _ = late.now_or_never();
+            }
+            fixture.clock.advance(Duration::from_mins(1));
+        };
+        for _ in 0..20 {
+            run(&fixture);
+        }
+        fixture.app = sound;
+        for _ in 0..16 {
+            run(&fixture);
+        }
+        assert_eq!(tables.all(consumer::TABLE), [], "seed {seed}");
+        assert_eq!(fixture.told(["Parked"]), [0], "seed {seed}");
+    }
 }
 
 /// Tables of a process that dies as soon as it touches one reservation.
@@ -197,7 +516,7 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
     assert_eq!(*mapping.invocations.lock().unwrap(), 1 + 2 * 6 + 3);
     assert_eq!(listed(&tables), 63, "all but one are in the view");
 
-    // The timers take it in, try it once, and die of it as well; but not again.
+    // The timers take it in, try it, and die of it as well; but not again at once.
     let reader = StreamReader::new(mapping.tables.clone(), Catalogue::current());
     let world = fixture.world.clone();
     let doomed = Projector::new(mapping.tables, reader, world, projections::registry());
@@ -210,6 +529,7 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
         liberados: 0,
         quedan: 1,
         ilegibles: 0,
+        sin_terminar: false,
     };
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked);
     let parked = block_on(healthy.parking().list()).unwrap();
@@ -240,6 +560,7 @@ fn handed_over(function: FunctionName) {
         liberados,
         quedan,
         ilegibles: 0,
+        sin_terminar: false,
     };
     // It does not answer yet.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(3, 0, 3));
@@ -248,6 +569,7 @@ fn handed_over(function: FunctionName) {
         heard.send(payload).unwrap();
         async { Ok(br#"{"batchItemFailures":[]}"#.to_vec()) }
     });
+    fixture.clock.advance(Duration::from_mins(1));
     // Two of its three records are good, and are handed over one by one.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(0, 2, 1));
     let batches = calls.try_iter().map(|payload| {

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_kit::{RemoteConsumer, metrics::Metrics};
 use participant::Reactions;
 use ports::{
-    Functions, Log, LogError, SequenceNumber, Tables, World,
+    Functions, Log, LogError, Objects, SequenceNumber, Tables, World,
     memory::{ManualClock, MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, world},
 };
 use projections::Projector;
@@ -46,6 +46,42 @@ impl Log for Failing {
     }
 }
 
+fn wire(
+    world: &World,
+    log: &Arc<Failing>,
+    metrics: &Arc<Mutex<Vec<Value>>>,
+    tables: Arc<dyn Tables>,
+    functions: Arc<dyn Functions>,
+    undelivered: Arc<dyn Objects>,
+) -> App {
+    let catalogue = Catalogue::current();
+    let reader = StreamReader::new(tables.clone(), catalogue.clone());
+    let views = projections::registry();
+    let projector = Projector::new(tables.clone(), reader, world.clone(), views);
+    let metrics = metrics.clone();
+    App {
+        store: EventStore::new(
+            tables.clone(),
+            log.clone(),
+            world.clone(),
+            catalogue.clone(),
+        ),
+        remote: RemoteConsumer::all(&functions, projector.parking(), &catalogue),
+        functions,
+        projector,
+        reactions: Reactions::new(tables.clone(), world.clone()),
+        sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
+        tables,
+        world: world.clone(),
+        stack: "aeroalpes".into(),
+        metrics: Metrics::new("aeroalpes".into(), move |line| {
+            metrics.lock().unwrap().push(line.clone());
+        }),
+        undelivered,
+        limits: Limits::default(),
+    }
+}
+
 pub(crate) struct Fixture {
     pub(crate) log: Arc<Failing>,
     pub(crate) clock: Arc<ManualClock>,
@@ -67,36 +103,11 @@ impl Fixture {
             log: MemoryLog::new(2, world.clock.clone()),
             refused: Mutex::default(),
         });
-        let store = EventStore::new(
-            tables.clone(),
-            log.clone(),
-            world.clone(),
-            Catalogue::current(),
-        );
-        let reader = StreamReader::new(tables.clone(), Catalogue::current());
-        let views = projections::registry();
         let objects = Arc::new(MemoryObjects::new());
         let metrics: Arc<Mutex<Vec<Value>>> = Arc::default();
         let functions = Arc::new(MemoryFunctions::new());
-        let projector = Projector::new(tables.clone(), reader, world.clone(), views);
         let remote: Arc<dyn Functions> = functions.clone();
-        let app = App {
-            store,
-            remote: RemoteConsumer::all(&remote, projector.parking(), &Catalogue::current()),
-            functions: remote,
-            projector,
-            reactions: Reactions::new(tables.clone(), world.clone()),
-            sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
-            tables,
-            world: world.clone(),
-            stack: "aeroalpes".into(),
-            metrics: Metrics::new("aeroalpes".into(), {
-                let metrics = metrics.clone();
-                move |line| metrics.lock().unwrap().push(line.clone())
-            }),
-            undelivered: objects.clone(),
-            limits: Limits::default(),
-        };
+        let app = wire(&world, &log, &metrics, tables, remote, objects.clone());
         Self {
             log,
             clock,
@@ -106,6 +117,23 @@ impl Fixture {
             metrics,
             app,
         }
+    }
+
+    /// The function over other ports, in the same world.
+    pub(crate) fn wire(
+        &self,
+        tables: Arc<dyn Tables>,
+        functions: Arc<dyn Functions>,
+        objects: Arc<dyn Objects>,
+    ) -> App {
+        wire(
+            &self.world,
+            &self.log,
+            &self.metrics,
+            tables,
+            functions,
+            objects,
+        )
     }
 
     /// Makes a reservation whose event is committed, and not in the log.

@@ -150,12 +150,18 @@ impl System {
         }
         Rebuilder {
             projector: projector(tables, world),
-            archive: Archive::new(self.objects.clone()),
+            archive: Archive::new(Arc::new(faults.objects(self.objects.clone()))),
             log: Arc::new(Reader {
                 log: self.log.clone(),
                 bug: self.bug,
             }),
         }
+    }
+
+    /// How many objects the archive has.
+    pub fn objects_count(&self) -> usize {
+        let archive = Archive::new(self.objects.clone());
+        block_on(archive.coverage()).unwrap().objects
     }
 
     /// All that is in the log is in the archive too.
