@@ -255,9 +255,15 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "ejecuciones",
         about: "executions are stopped, run out of time, fail where no state catches it, and are forgotten; a person has them go on, or undoes them",
-        interfere_one_in: 8,
+        interfere_one_in: 3,
         forget_one_in: 12,
+        weather: Weather {
+            slow: 3,
+            over: "call participant",
+            ..NO_WEATHER
+        },
         modes: &[SagaMode::StepFunctions],
+        cancel_one_in: 2,
         lasts: 120,
         ..BUSY
     },
