@@ -220,6 +220,7 @@ fn line(what: &What) -> &'static str {
         What::RequiereIntervencion { .. } => "RequiereIntervencion",
         What::Reanudada { .. } => "Reanudada",
         What::PasoMarcado { .. } => "PasoMarcado",
+        What::Relevo {} => "Relevo",
         What::Retraso {} => "Retraso",
         What::Fin { .. } => "Fin",
     }

@@ -78,7 +78,9 @@ impl App {
                 Ok(saga.estado)
             }
             Requested::NotNow(saga) if saga.estado == Estado::EnCurso => Err(running()),
-            Requested::Taken(_) | Requested::NotNow(_) => Err(already_cancelled()),
+            Requested::Taken(_) | Requested::NotNow(_) | Requested::TooOften(_) => {
+                Err(already_cancelled())
+            }
             // The opening event is at hand, so a saga that has not begun begins.
             Requested::Unknown => Err(Problem::of(kinds::INTERNAL).into()),
         }

@@ -14,6 +14,10 @@ const MAX_PASO: u32 = 100;
 /// Longest nota, in characters.
 pub const MAX_NOTA: usize = 500;
 
+/// A saga's item has no room for another attempt.
+const TOO_OFTEN: &str = "La saga se reanudó demasiadas veces y no se reanuda más. Deshaga el paso a mano y márquelo: \
+                         «hecho», con su «paso» y una «nota»";
+
 impl App {
     pub(crate) async fn reanudacion(
         &self,
@@ -32,10 +36,6 @@ impl App {
             }
             Requested::NotNow(saga) => {
                 let detail = match saga.estado {
-                    Estado::RequiereIntervencion if saga.is_watched() => {
-                        "La saga corre en Step Functions: se sigue allí, con RedriveExecution"
-                            .to_owned()
-                    }
                     Estado::RequiereIntervencion => {
                         "La saga requiere intervención en otro paso".to_owned()
                     }
@@ -43,6 +43,7 @@ impl App {
                 };
                 Err(Problem::of(kinds::STATE).because(detail).into())
             }
+            Requested::TooOften(_) => Err(Problem::of(kinds::STATE).because(TOO_OFTEN).into()),
             Requested::Unknown => {
                 let detail = format!("No hay una saga {id}");
                 Err(Problem::of(kinds::NOT_FOUND).because(detail).into())

@@ -88,6 +88,7 @@ impl JsonSchema for EntradaSaga {
             "RequiereIntervencion",
             "Reanudada",
             "PasoMarcado",
+            "Relevo",
             "Retraso",
             "Fin",
         ];

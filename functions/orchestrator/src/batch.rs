@@ -1,12 +1,13 @@
 //! A batch of the log: each saga of it hears its events, many sagas side by side.
 
 use async_trait::async_trait;
-use consumer::{Group, Handler, Stop};
-use events::{Context, IdReserva, StreamId};
+use consumer::{Group, Handler, Reason, Stop, Then};
+use event_store::StreamError;
+use events::{Context, DecodeError, IdReserva, StreamId};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use reserva_saga::{fact, saga_id};
-use saga_engine::{Conduct, Fact, SagaId};
+use saga_engine::{Conduct, Fact, SagaId, Trouble};
 
 use crate::{AT_ONCE, App, passed_by};
 
@@ -33,7 +34,7 @@ impl Observer<'_> {
             if let Some(subject) = self.heard_late(&facts) {
                 // Its other events may have come before it, and were passed over.
                 let missed = self.app.history(id, subject).await;
-                facts.extend(missed.map_err(|cause| again(group, cause))?);
+                facts.extend(missed.map_err(|error| stop(group, &error, of_stream(&error)))?);
             }
             // Whether a choreography is late is for those to say who wake it: they look what it has missed.
             let is_choreography = facts
@@ -54,7 +55,7 @@ impl Observer<'_> {
             } else {
                 observed.or_else(|trouble| passed_by(id, trouble))
             };
-            observed.map_err(|trouble| again(group, trouble.to_string()))?;
+            observed.map_err(|trouble| stop(group, &trouble, of_saga(&trouble)))?;
         }
         Ok(())
     }
@@ -73,11 +74,28 @@ impl Observer<'_> {
     }
 }
 
-/// The events of a group are to be delivered again.
-fn again(group: &Group, cause: String) -> Stop {
+/// The events of a group could not be taken in.
+fn stop(group: &Group, cause: &impl ToString, then: Then) -> Stop {
     Stop {
         place: group.events.first().map_or(0, |first| first.place),
-        cause,
+        cause: cause.to_string(),
+        then,
+    }
+}
+
+fn of_saga(trouble: &Trouble) -> Then {
+    if trouble.is_permanent() {
+        Then::Park(Reason::Permanent)
+    } else {
+        Then::Again
+    }
+}
+
+fn of_stream(error: &StreamError) -> Then {
+    match error {
+        StreamError::Table(error) => error.into(),
+        StreamError::Event(_, _, DecodeError::UnknownType(_)) => Then::Park(Reason::UnknownType),
+        StreamError::Event(..) | StreamError::Malformed(..) => Then::Park(Reason::Permanent),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use consumer::{Consumer, Parking};
-use event_store::StreamReader;
+use event_store::{StreamError, StreamReader};
 use events::{Context, IdReserva, StreamId};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -132,17 +132,17 @@ impl App {
         if saga.conduct != Conduct::Coreografia || !is_late {
             return Ok(vec![]);
         }
-        self.history(id, IdReserva(saga.subject)).await
+        let missed = self.history(id, IdReserva(saga.subject)).await;
+        missed.map_err(|error| error.to_string())
     }
 
     /// All events of a saga so far, from the streams themselves, in the order of their times.
-    async fn history(&self, id: SagaId, subject: IdReserva) -> Result<Vec<Fact>, String> {
+    async fn history(&self, id: SagaId, subject: IdReserva) -> Result<Vec<Fact>, StreamError> {
         let streams = Context::ALL.map(|context| StreamId::new(context, subject));
         let streams = self.reader.read(&streams).await;
         let mut events = vec![];
-        for stream in streams.map_err(|error| error.to_string())? {
-            let history = stream.history(self.reader.catalogue());
-            events.extend(history.map_err(|error| error.to_string())?);
+        for stream in streams? {
+            events.extend(stream.history(self.reader.catalogue())?);
         }
         events.sort_by_key(|(event, _)| event.time);
         let own = events.iter().map(|(event, _)| event);

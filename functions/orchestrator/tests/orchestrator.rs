@@ -19,7 +19,7 @@ use http_testing::System;
 use jiff::Timestamp;
 use lambda_kit::kinesis::RetryBatch;
 use orchestrator::{App, CONSUMER, Invocation};
-use ports::{CallError, LogRecord, Tables};
+use ports::{CallError, Condition, Item, Key, LogRecord, Tables, Write};
 use reserva_saga::{FunctionParticipants, definitions, function_of};
 use saga_engine::{Coordinator, Definitions, Estado, SagaId, Sagas, What};
 use serde_json::{Value, json};
@@ -278,6 +278,64 @@ fn what_cannot_be_stored_is_delivered_again() {
         }
         assert_eq!(fixture.in_time(&log), all_taken());
         assert_eq!(fixture.estado(id), Estado::Completada);
+    }
+}
+
+/// Puts the item of a saga in the table, with so much in it that there is no room for another line; what it was before.
+fn fill(fixture: &Fixture, id: SagaId) -> Item {
+    let key = Key::new(saga_engine::TABLE, id.to_string(), "saga");
+    let before = fixture.system.tables.item(&key).unwrap();
+    let mut full = before.clone();
+    full.insert("relleno".into(), "x".repeat(400 * 1024 - 2_100).into());
+    put(fixture, id, full);
+    before
+}
+
+fn put(fixture: &Fixture, id: SagaId, item: Item) {
+    let key = Key::new(saga_engine::TABLE, id.to_string(), "saga");
+    let condition = Condition::Always;
+    let put = Write::Put {
+        key,
+        item,
+        condition,
+    };
+    block_on(fixture.system.tables.write(&put)).unwrap();
+}
+
+/// One item that is full, or is no saga, holds up no other of its shard, and misses nothing once it is mended.
+#[test]
+fn an_event_whose_saga_the_table_refuses_is_parked_and_holds_up_nothing() {
+    for broken in [false, true] {
+        let fixture = Fixture::new();
+        let stuck = fixture.system.create(None);
+        let saga = fixture.system.saga_of(stuck);
+        fixture.invoke(&fixture.log(), Timestamp::MIN).unwrap();
+        let before = fill(&fixture, saga);
+        if broken {
+            put(&fixture, saga, Item::from_iter([("rev".into(), 1.into())]));
+        }
+        fixture.system.cancel(stuck);
+        let next = fixture.system.create(None);
+        for _ in 0..2 {
+            assert_eq!(fixture.in_time(&fixture.log()), all_taken(), "{broken}");
+        }
+        assert_eq!(fixture.estado(next), Estado::Completada);
+        let parked = fixture.parked();
+        assert!(!parked.is_empty());
+        for thing in &parked {
+            assert_eq!((&*thing.owner, thing.reason), (CONSUMER, Reason::Permanent));
+        }
+
+        put(&fixture, saga, before);
+        for thing in parked {
+            let record = block_on(fixture.app.parking.record(&thing))
+                .unwrap()
+                .unwrap();
+            assert_eq!(fixture.in_time(&batch_of(&[record])), all_taken());
+        }
+        let wake = json!({"despertar": [saga]});
+        fixture.in_time(&wake);
+        assert_eq!(fixture.estado(stuck), Estado::Compensada);
     }
 }
 

@@ -45,7 +45,7 @@ impl DynamoTables {
     fn name(&self, table: TableName) -> Result<&str, TableError> {
         let name = self.names.get(&table).map(String::as_str);
         name.ok_or_else(|| {
-            TableError::Refused(format!("no table {:?} is configured here", table.0))
+            TableError::Unavailable(format!("no table {:?} is configured here", table.0))
         })
     }
 
@@ -105,11 +105,8 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    const REFUSALS: &[&str] = &[
-        "ValidationException",
-        "ResourceNotFoundException",
-        "AccessDeniedException",
-    ];
+    // That there is no such table, or that it may not be used, is no fault of the request: whoever mends that has it taken.
+    const REFUSALS: &[&str] = &["ValidationException"];
     sorted(
         error,
         REFUSALS,
@@ -530,5 +527,33 @@ impl DynamoTables {
             }
         }
         .build())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::{error::ErrorMetadata, operation::update_item::UpdateItemError};
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_wrong_with_the_request_itself_is_refused() {
+        let told = |code: &str| {
+            let meta = ErrorMetadata::builder().code(code).build();
+            let error = UpdateItemError::generic(meta);
+            table_error(&SdkError::service_error(error, ()))
+        };
+        let refused = told("ValidationException");
+        assert!(matches!(refused, TableError::Refused(_)), "{refused}");
+        for code in [
+            "AccessDeniedException",
+            "ResourceNotFoundException",
+            "ProvisionedThroughputExceededException",
+            "ThrottlingException",
+            "InternalServerError",
+        ] {
+            let down = told(code);
+            assert!(matches!(down, TableError::Unavailable(_)), "{code}: {down}");
+        }
     }
 }

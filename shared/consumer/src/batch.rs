@@ -30,19 +30,64 @@ pub struct Group {
     pub events: Vec<Incoming>,
 }
 
-/// A group could not be handled now. It will be delivered again.
+/// A group could not be handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
     /// The place in the batch of the first record that was not handled.
     pub place: usize,
     /// Why.
     pub cause: String,
+    /// What is to become of it.
+    pub then: Then,
+}
+
+/// What is to become of what could not be handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It is delivered again: it may be handled then.
+    Again,
+    /// It is parked: trying again will not help.
+    Park(Reason),
+}
+
+impl From<&TableError> for Then {
+    fn from(error: &TableError) -> Self {
+        match error {
+            TableError::Unavailable(_) => Self::Again,
+            TableError::Refused(_) => Self::Park(Reason::Permanent),
+        }
+    }
+}
+
+impl Stop {
+    /// Something did not answer.
+    #[must_use]
+    pub fn again(place: usize, cause: impl Into<String>) -> Self {
+        Self {
+            place,
+            cause: cause.into(),
+            then: Then::Again,
+        }
+    }
+
+    /// A table failed: what it refuses, it refuses every time.
+    #[must_use]
+    pub fn of(place: usize, error: &TableError) -> Self {
+        Self {
+            place,
+            cause: error.to_string(),
+            then: error.into(),
+        }
+    }
 }
 
 /// What a consumer does with events. Must be idempotent: everything is delivered at least once.
 #[async_trait]
 pub trait Handler: Send + Sync {
     /// Handles groups, each in its order, different ones side by side if it likes. Answers in the order of the groups.
+    ///
+    /// Of a group that is to be parked each record is handed over once more, by itself: those that can be handled are, and each of the
+    /// others is parked.
     async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>>;
 }
 
@@ -93,24 +138,29 @@ impl Consumer<'_> {
                         payload,
                     });
                 }
-                Err(error) => match self.park(record, &error).await {
-                    Ok(()) => outcome.parked += 1,
-                    Err(error) => stops.push(Stop {
-                        place,
-                        cause: error.to_string(),
-                    }),
-                },
+                Err(error) => {
+                    let reason = reason(&error);
+                    match self.park(record, reason, &error.to_string()).await {
+                        Ok(()) => outcome.parked += 1,
+                        Err(error) => stops.push(Stop::again(place, error.to_string())),
+                    }
+                }
             }
         }
         let groups: Vec<Group> = groups.into_values().collect();
         if !groups.is_empty() {
-            stops.extend(
-                self.handler
-                    .handle(&groups)
-                    .await
-                    .into_iter()
-                    .filter_map(Result::err),
-            );
+            let handled = self.handler.handle(&groups).await;
+            for (group, handled) in groups.iter().zip(handled) {
+                let Err(stop) = handled else { continue };
+                let parked = match stop.then {
+                    Then::Again => Err(stop),
+                    Then::Park(_) => self.one_by_one(group, stop).await,
+                };
+                match parked {
+                    Ok(parked) => outcome.parked += parked,
+                    Err(stop) => stops.push(stop),
+                }
+            }
         }
         outcome.failed = stops
             .into_iter()
@@ -144,8 +194,11 @@ impl Consumer<'_> {
             payload,
         }];
         for result in self.handler.handle(&[Group { subject, events }]).await {
-            if let Err(stop) = result {
-                return Ok(Redriven::NotNow(stop.cause));
+            if let Err(Stop { cause, then, .. }) = result {
+                return Ok(match then {
+                    Then::Again => Redriven::NotNow(cause),
+                    Then::Park(_) => Redriven::StillParked(cause),
+                });
             }
         }
         if self.parking.remove(parked).await? {
@@ -154,15 +207,57 @@ impl Consumer<'_> {
         Ok(Redriven::StillParked("it was parked anew".into()))
     }
 
-    async fn park(&self, record: &LogRecord, error: &DecodeError) -> Result<(), TableError> {
-        let reason = match error {
-            DecodeError::Undecodable(_) => Reason::Undecodable,
-            DecodeError::UnknownType(_) => Reason::UnknownType,
-        };
-        tracing::warn!(consumer = self.name, shard = record.shard, sequence = record.sequence.0, %error, "record parked");
-        let detail = error.to_string();
+    /// Parks those records of a group that cannot be handled by themselves either, and answers how many. One keeps no other of its
+    /// reservation from being handled: what is parked is in its stream's item too, and is redriven in any order.
+    async fn one_by_one(&self, group: &Group, stopped: Stop) -> Result<usize, Stop> {
+        let (mut parked, subject) = (0, group.subject);
+        for incoming in &group.events {
+            let stop = if let [_] = group.events.as_slice() {
+                Some(stopped.clone())
+            } else {
+                let events = vec![incoming.clone()];
+                let handled = self.handler.handle(&[Group { subject, events }]).await;
+                handled.into_iter().find_map(Result::err)
+            };
+            match stop {
+                None => {}
+                Some(Stop {
+                    cause,
+                    then: Then::Park(reason),
+                    ..
+                }) => {
+                    let done = self.park(&incoming.record, reason, &cause).await;
+                    done.map_err(|error| Stop::again(incoming.place, error.to_string()))?;
+                    parked += 1;
+                }
+                Some(stop) => return Err(stop),
+            }
+        }
+        Ok(parked)
+    }
+
+    async fn park(
+        &self,
+        record: &LogRecord,
+        reason: Reason,
+        detail: &str,
+    ) -> Result<(), TableError> {
+        tracing::warn!(
+            consumer = self.name,
+            shard = record.shard,
+            sequence = record.sequence.0,
+            detail,
+            "record parked"
+        );
         self.parking
-            .park(self.name, Trouble::with_record(record, reason, &detail))
+            .park(self.name, Trouble::with_record(record, reason, detail))
             .await
+    }
+}
+
+fn reason(error: &DecodeError) -> Reason {
+    match error {
+        DecodeError::Undecodable(_) => Reason::Undecodable,
+        DecodeError::UnknownType(_) => Reason::UnknownType,
     }
 }

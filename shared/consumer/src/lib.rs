@@ -14,7 +14,7 @@ mod batch;
 mod parking;
 mod redrive;
 
-pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Stop};
+pub use batch::{Consumer, Group, Handler, Incoming, Outcome, Stop, Then};
 pub use parking::{
     Discarded, Lot, Parked, ParkedWhat, Parking, Reason, TABLE, Trouble, Unreadable,
 };

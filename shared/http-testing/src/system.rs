@@ -18,14 +18,16 @@ use pagos::{
 };
 use participant::{Faults, Modo, ReactionKey, Reactions, Rules};
 use ports::{
-    CallError, Functions, Item, LogRecord, World,
+    CallError, Ending, Functions, Item, LogRecord, Progress, World,
     memory::{ManualClock, MemoryFunctions, MemoryLog, MemoryTables, world},
 };
 use projections::Projector;
 use reserva_saga::{
     FunctionParticipants, ORCHESTRATOR, definitions, fact, function_of, placeholders, saga_id, wire,
 };
-use saga_engine::{Coordinator, Estado, Request, Requested, Saga, SagaId, Sagas};
+use saga_engine::{
+    Coordinator, Direction, Estado, Input, Request, Requested, Saga, SagaId, Sagas, transition,
+};
 use serde_json::{Value, json};
 use states::MemoryExecutions;
 use vuelos::Vuelos;
@@ -334,6 +336,20 @@ impl System {
             block_on(execution);
         }
         self.run_sagas();
+    }
+
+    /// The orchestrator is told that the execution of a saga has failed, as one does that somebody stops.
+    pub fn tell_that_it_failed(&self, id: IdReserva) {
+        let stored = block_on(self.sagas.load(self.saga_of(id)));
+        let stored = stored.unwrap().expect("the saga has begun");
+        let ending = Ending::Failed {
+            error: "States.Aborted".into(),
+            cause: "somebody stopped it".into(),
+        };
+        let failed = Input::Execution(Direction::Hacer, Progress::Ended(ending));
+        let now = self.sagas.now();
+        let (saga, _) = transition(&reserva_saga::current(), &stored.saga, &failed, now);
+        block_on(self.sagas.save(Some(&stored), saga)).unwrap();
     }
 
     /// What was started runs, to its end.

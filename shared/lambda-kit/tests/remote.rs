@@ -52,7 +52,7 @@ impl Handler for Heard {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
         if failing.is_ok() {
             let cause = "a table is down".to_owned();
-            return vec![Err(Stop { place: 0, cause }); groups.len()];
+            return vec![Err(Stop::again(0, cause)); groups.len()];
         }
         let subjects = groups.iter().map(|group| group.subject);
         self.subjects.lock().unwrap().extend(subjects);

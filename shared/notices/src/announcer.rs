@@ -101,7 +101,10 @@ impl Announcer {
         let keys: Vec<_> = news.iter().map(News::key).collect();
         let noted = match self.tables.get(&keys, Consistency::Strong).await {
             Ok(noted) => noted,
-            Err(error) => return first(news.iter().map(|news| news.stop(&error))),
+            Err(error) => {
+                let stop = |news: &News<'_>| Stop::of(news.incoming.place, &error);
+                return first(news.iter().map(|news| (news.subject(), stop(news))));
+            }
         };
         let unheard = news.iter().zip(noted).filter(|(_, noted)| noted.is_none());
         let unheard: Vec<_> = unheard.map(|(news, _)| news).collect();
@@ -131,9 +134,9 @@ impl Announcer {
                 tracing::warn!(id = %news.incoming.event.id, why, "notice parked");
                 let trouble = Trouble::with_record(record, Reason::Permanent, &why);
                 let parked = self.parking.park(NOTIFIER.0, trouble).await;
-                parked.map_err(|error| news.stop(&error))
+                parked.map_err(|error| news.again(&error))
             }
-            Err(error @ TopicError::Unavailable(_)) => Err(news.stop(&error)),
+            Err(error @ TopicError::Unavailable(_)) => Err(news.again(&error)),
         }
     }
 
@@ -196,12 +199,13 @@ impl News<'_> {
         }
     }
 
-    fn stop(&self, cause: &impl ToString) -> (IdReserva, Stop) {
-        let stop = Stop {
-            place: self.incoming.place,
-            cause: cause.to_string(),
-        };
-        (self.incoming.event.subject, stop)
+    fn subject(&self) -> IdReserva {
+        self.incoming.event.subject
+    }
+
+    fn again(&self, cause: &impl ToString) -> (IdReserva, Stop) {
+        let stop = Stop::again(self.incoming.place, cause.to_string());
+        (self.subject(), stop)
     }
 }
 

@@ -284,10 +284,7 @@ impl Listener<'_> {
     async fn group(&self, group: &Group) -> Result<(), Stop> {
         for incoming in &group.events {
             let reacted = self.reactor.react(&incoming.event, self.until).await;
-            reacted.map_err(|error| Stop {
-                place: incoming.place,
-                cause: error.to_string(),
-            })?;
+            reacted.map_err(|error| Stop::of(incoming.place, &error))?;
         }
         Ok(())
     }

@@ -295,10 +295,11 @@ pub struct ScanPage {
 /// What can go wrong with any call.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TableError {
-    /// No answer, a throttle, or a conflict with another transaction. A write **may have happened**.
+    /// No answer, a throttle, or a conflict with another transaction; or there is no such table, or it may not be used. A write **may have
+    /// happened**. The same request may be taken later.
     #[error("the table did not answer: {0}")]
     Unavailable(String),
-    /// Refused, and will be every time (malformed, too large, not allowed).
+    /// This request is refused, and will be every time (malformed, too large).
     #[error("the table refused the request: {0}")]
     Refused(String),
 }

@@ -1,6 +1,10 @@
 //! Keeping every view up to date.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use consumer::{
@@ -128,8 +132,12 @@ impl Projector {
             let folded = rows.fold(&todo.cloned().collect::<Vec<_>>()).await;
             let mut taken = vec![];
             for (place, row) in of_view.1.into_iter().zip(folded) {
-                match (row, results.get_mut(place)) {
-                    (Ok(_), _) => taken.push(place),
+                let folded = match (row, work.get(place)) {
+                    (Ok(_), _) | (_, None) => Ok(()),
+                    (Err(fault), Some(work)) => self.set_aside(generation, work, fault).await,
+                };
+                match (folded, results.get_mut(place)) {
+                    (Ok(()), _) => taken.push(place),
                     (Err(cause), Some(result)) => *result = Err(cause),
                     (Err(_), None) => {}
                 }
@@ -137,6 +145,39 @@ impl Projector {
             of_view.1 = taken;
         }
         results
+    }
+
+    /// Parks the streams of work that its row will never take, for this generation alone; why not, if that cannot be done now.
+    async fn set_aside(
+        &self,
+        generation: &Generation,
+        work: &Work<'_>,
+        Fault {
+            cause,
+            is_permanent,
+        }: Fault,
+    ) -> Result<(), String> {
+        if !is_permanent {
+            return Err(cause);
+        }
+        let mut streams: BTreeMap<StreamId, Version> = BTreeMap::new();
+        for (event, _) in &work.events {
+            let version = streams.entry(event.stream).or_insert(event.streamversion);
+            *version = event.streamversion.min(*version);
+        }
+        let owner = generation.to_string();
+        for (stream, version) in streams {
+            tracing::warn!(owner, %stream, version, cause, "stream parked: its row is refused");
+            let trouble = Trouble {
+                what: ParkedWhat::Stream { stream, version },
+                reason: Reason::Permanent,
+                detail: &cause,
+                data: &[],
+            };
+            let parked = self.parking.park(&owner, trouble).await;
+            parked.map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     /// Each view with each generation of it that is written, the newest first.
@@ -161,12 +202,13 @@ impl Handler for Projector {
         let work: Vec<_> = groups.iter().map(Work::of).collect();
         let folded = match self.written().await {
             Ok(written) => self.fold(&written, &work).await,
+            // Which generations there are is no trouble of one record.
             Err(error) => work.iter().map(|_| Err(error.to_string())).collect(),
         };
         // A group is one write a view, so it stops at its first record or not at all.
         let results = groups.iter().zip(folded).map(|(group, folded)| {
             let place = group.events.first().map_or(0, |incoming| incoming.place);
-            folded.map_err(|cause| Stop { place, cause })
+            folded.map_err(|cause| Stop::again(place, cause))
         });
         results.collect()
     }
@@ -204,8 +246,36 @@ impl Redrive for Projector {
     }
 }
 
-fn malformed(subject: IdReserva, error: &serde_json::Error) -> String {
-    format!("the row of {subject} is malformed: {error}")
+/// Why a row is not as it should be.
+struct Fault {
+    cause: String,
+    /// True if trying again will not help.
+    is_permanent: bool,
+}
+
+impl From<&TableError> for Fault {
+    fn from(error: &TableError) -> Self {
+        Self {
+            cause: error.to_string(),
+            is_permanent: matches!(error, TableError::Refused(_)),
+        }
+    }
+}
+
+impl Fault {
+    fn again(cause: impl Into<String>) -> Self {
+        Self {
+            cause: cause.into(),
+            is_permanent: false,
+        }
+    }
+
+    fn malformed(subject: IdReserva, error: &serde_json::Error) -> Self {
+        Self {
+            cause: format!("the row of {subject} is malformed: {error}"),
+            is_permanent: true,
+        }
+    }
 }
 
 /// Events of one reservation, to be folded into its rows.
@@ -246,7 +316,7 @@ struct Change {
 /// What came of writing a row.
 enum Written {
     /// It is written, or cannot be now.
-    Done(Result<Row, String>),
+    Done(Result<Row, Fault>),
     /// It is not what was read any more, and is to be read and folded again.
     Overtaken(String),
 }
@@ -288,17 +358,17 @@ struct Rows<'a> {
 impl Rows<'_> {
     /// Folds each piece of work into its row. Reads all rows at once. Answers with the rows as they then are, or with why that could
     /// not be done now.
-    async fn fold(&self, work: &[Work<'_>]) -> Vec<Result<Row, String>> {
+    async fn fold(&self, work: &[Work<'_>]) -> Vec<Result<Row, Fault>> {
         let World {
             tasks, randomness, ..
         } = &self.projector.world;
-        let mut results: Vec<Result<Row, String>> = work
+        let mut results: Vec<Result<Row, Fault>> = work
             .iter()
             .map(|work| {
-                Err(format!(
+                Err(Fault::again(format!(
                     "row of {} is written by too many at once",
                     work.subject
-                ))
+                )))
             })
             .collect();
         let mut left: Vec<usize> = (0..work.len()).collect();
@@ -327,7 +397,7 @@ impl Rows<'_> {
             for (place, written) in settled {
                 let (result, again) = match written {
                     Written::Done(result) => (result, false),
-                    Written::Overtaken(cause) => (Err(cause), true),
+                    Written::Overtaken(cause) => (Err(Fault::again(cause)), true),
                 };
                 if let Some(slot) = results.get_mut(place) {
                     *slot = result;
@@ -342,14 +412,14 @@ impl Rows<'_> {
     }
 
     /// What each row becomes.
-    async fn compute(&self, work: &[&Work<'_>]) -> Vec<Result<Folded, String>> {
+    async fn compute(&self, work: &[&Work<'_>]) -> Vec<Result<Folded, Fault>> {
         let keys: Vec<_> = work
             .iter()
             .map(|work| Row::key(self.generation, work.subject))
             .collect();
         let items = match self.projector.tables.get(&keys, Consistency::Strong).await {
             Ok(items) => items,
-            Err(error) => return work.iter().map(|_| Err(error.to_string())).collect(),
+            Err(error) => return work.iter().map(|_| Err(Fault::from(&error))).collect(),
         };
         let folding: Vec<_> = work
             .iter()
@@ -359,13 +429,13 @@ impl Rows<'_> {
         stream::iter(folding).buffered(CONCURRENCY).collect().await
     }
 
-    async fn compute_one(&self, work: &Work<'_>, item: Option<Item>) -> Result<Folded, String> {
+    async fn compute_one(&self, work: &Work<'_>, item: Option<Item>) -> Result<Folded, Fault> {
         let subject = work.subject;
-        let before = Row::from_item(item).map_err(|error| malformed(subject, &error))?;
+        let before = Row::from_item(item).map_err(|error| Fault::malformed(subject, &error))?;
         let mut after = before.clone();
         for (event, payload) in &work.events {
             let folded = self.fold_event(&mut after, event, payload).await;
-            folded.map_err(|error| error.to_string())?;
+            folded.map_err(|error| Fault::from(&error))?;
         }
         let key = Row::key(self.generation, subject);
         let Some(update) = after.update(&before, key, self.generation, self.view) else {
@@ -404,7 +474,7 @@ impl Rows<'_> {
             Ok(()) => Written::Done(self.written(change).await),
             // Another invocation wrote it, or we did and the answer was lost: read, and see what is still to do.
             Err(error @ WriteError::ConditionFailed) => Written::Overtaken(error.to_string()),
-            Err(WriteError::Table(error)) => Written::Done(Err(error.to_string())),
+            Err(WriteError::Table(error)) => Written::Done(Err(Fault::from(&error))),
         };
         (place, written)
     }
@@ -435,7 +505,7 @@ impl Rows<'_> {
                 match &written {
                     Ok(()) => Written::Done(self.written(change).await),
                     Err(TransactError::Table(error @ TableError::Refused(_))) if alone => {
-                        Written::Done(Err(error.to_string()))
+                        Written::Done(Err(error.into()))
                     }
                     // As above; or another transaction was at the same counters, and nothing was written.
                     Err(error) => Written::Overtaken(error.to_string()),
@@ -446,12 +516,12 @@ impl Rows<'_> {
     }
 
     /// What follows once a row is written.
-    async fn written(&self, change: Change) -> Result<Row, String> {
+    async fn written(&self, change: Change) -> Result<Row, Fault> {
         // Lost to a crash here, an entry of the parking lot outlives its trouble: a redrive finds nothing to do, and removes it.
         let unparked = self
             .unpark(change.subject, &change.before, &change.after)
             .await;
-        unparked.map_err(|error| error.to_string())?;
+        unparked.map_err(|error| Fault::from(&error))?;
         Ok(change.after)
     }
 
@@ -473,7 +543,8 @@ impl Rows<'_> {
             Some(Ok(row)) if row.blocked.contains_key(id.context.stream_prefix()) => {
                 Redriven::StillParked("the stream still cannot be folded".into())
             }
-            Some(Err(cause)) => Redriven::NotNow(cause),
+            Some(Err(fault)) if fault.is_permanent => Redriven::StillParked(fault.cause),
+            Some(Err(fault)) => Redriven::NotNow(fault.cause),
             Some(Ok(_)) | None => Redriven::Done,
         }
     }

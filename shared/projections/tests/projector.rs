@@ -10,15 +10,27 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
 
 use common::{Bench, aprobada, cancelada, creada, fallida, id, moment, pagada, record};
 use consumer::{Parked, Parking, Reason, Redrive, Redriven, Redriver, Redriving};
+use event_store::StreamReader;
 use events::{Catalogue, Context, Event, IdReserva, Payload};
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
-use ports::{Item, LogRecord, TableError};
-use projections::{Place, Projector, Unfoldable, View, views::reservas::Reservas};
+use ports::{
+    Consistency, IndexPage, IndexQuery, Item, Key, LogRecord, ScanPage, TableError, TableName,
+    Tables, TransactError, Write, WriteError, memory::MemoryTables,
+};
+use projections::{
+    Place, Projector, Unfoldable, View,
+    views::{analitica::Analitica, reservas::Reservas},
+};
 use serde_json::json;
 use simulation::{Fault, Faults};
 
@@ -447,6 +459,115 @@ fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
         bench.row(id(1)).unwrap()["guard"],
         json!({ "reserva": 3, "pago": 2 })
     );
+}
+
+/// Tables that refuse whatever would write the row of this view, as one that is too large.
+struct Refusing {
+    tables: Arc<MemoryTables>,
+    row: Mutex<Option<Key>>,
+}
+
+impl Refusing {
+    fn check(&self, writes: &[Write]) -> Result<(), TableError> {
+        let row = self.row.lock().unwrap();
+        if writes.iter().any(|write| row.as_ref() == Some(write.key())) {
+            let why = "Item size has exceeded the maximum allowed size";
+            return Err(TableError::Refused(why.into()));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Tables for Refusing {
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError> {
+        self.tables.get(keys, consistency).await
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        self.check(std::slice::from_ref(write))?;
+        self.tables.write(write).await
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        self.check(writes)?;
+        self.tables.transact(writes).await
+    }
+
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        self.tables.query(query).await
+    }
+
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
+        self.tables.scan(table, after).await
+    }
+}
+
+#[test]
+fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
+    let views: [Arc<dyn View>; 2] = [Arc::new(Reservas), Arc::new(Analitica)];
+    for view in &views {
+        let bench = Bench::new();
+        let tables = Arc::new(Refusing {
+            tables: bench.tables.clone(),
+            row: Mutex::default(),
+        });
+        let reader = StreamReader::new(tables.clone(), Catalogue::current());
+        let world = bench.world.clone();
+        let projector = Projector::new(tables.clone(), reader, world, views.to_vec());
+        let settle = |records: &[LogRecord]| {
+            let outcome = block_on(projector.consumer().consume(records));
+            assert_eq!(
+                (outcome.parked, outcome.failed),
+                (0, None),
+                "{}",
+                view.name()
+            );
+        };
+        let made = |number| {
+            let creada = creada(id(number), "ana", 0);
+            bench.commit(id(number), Context::Vuelos, vec![(creada, 0)])
+        };
+        settle(&made(1));
+        let owner = format!("{}.1", view.name());
+        let key = Key::new(projections::TABLE, format!("{owner}#{}", id(1)), "row");
+        *tables.row.lock().unwrap() = Some(key);
+        let mut records = bench.commit(id(1), Context::Pagos, vec![(pagada(id(1), 1), 1)]);
+        records.extend(made(2));
+        records.extend(bench.commit(id(1), Context::Vuelos, vec![(cancelada(id(1), 2), 2)]));
+        settle(&records);
+        let parked = bench.parked();
+        assert_eq!(parked.len(), 2, "the streams of both events: {parked:?}");
+        for thing in &parked {
+            assert_eq!((&thing.owner, thing.reason), (&owner, Reason::Permanent));
+            let redriven = block_on(projector.redrive(thing)).unwrap();
+            assert!(matches!(redriven, Redriven::StillParked(_)), "{redriven:?}");
+        }
+        let in_step = |bench: &Bench, subject: IdReserva| {
+            views.each_ref().map(|view| {
+                let rows = bench.rows(&format!("{}.1", view.name()));
+                let found = rows.iter().find(|(id, _)| *id == subject.to_string());
+                found.unwrap().1["guard"].clone()
+            })
+        };
+        let made = json!({ "reserva": 1 });
+        assert_eq!(in_step(&bench, id(2)), [made.clone(), made.clone()]);
+        let whole = json!({ "reserva": 2, "pago": 1 });
+        let place = usize::from(view.name() == Analitica.name());
+        assert_eq!(in_step(&bench, id(1))[place], made);
+        assert_eq!(in_step(&bench, id(1))[1 - place], whole);
+
+        *tables.row.lock().unwrap() = None;
+        for thing in &parked {
+            assert_eq!(block_on(projector.redrive(thing)).unwrap(), Redriven::Done);
+        }
+        assert_eq!(in_step(&bench, id(1)), [whole.clone(), whole]);
+        assert_eq!(bench.parked(), []);
+    }
 }
 
 #[test]

@@ -8,13 +8,13 @@ use futures::{
     future::{Either, select},
 };
 use jiff::Timestamp;
-use ports::{ExecutionError, Executions, jittered};
+use ports::{ExecutionError, Executions, TableError, jittered};
 use thiserror::Error;
 
 use crate::{
     Answer, Conduct, Definition, Dispatch, Estado, Fact, Input, LoadError, Saga, SagaId, Sagas,
     SaveError, Stored, Wire, execution_input, execution_name, start, transition,
-    transition::makes_way,
+    transition::{is_given_up, makes_way},
 };
 
 /// A participant gave no answer. The command may have taken effect.
@@ -49,6 +49,20 @@ impl Trouble {
     #[must_use]
     pub fn is_another_builds(&self) -> bool {
         matches!(self, Self::Load(LoadError::UnknownDefinition(..)))
+    }
+
+    /// True if repeating will not help: the item is no saga, or the table refuses it.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Load(LoadError::Malformed(..)) => true,
+            Self::Load(LoadError::Table(error)) | Self::Save(SaveError::Table(error)) => {
+                matches!(error, TableError::Refused(_))
+            }
+            Self::Load(LoadError::UnknownDefinition(..)) | Self::Save(SaveError::Overtaken) => {
+                false
+            }
+        }
     }
 }
 
@@ -206,19 +220,22 @@ impl Coordinator {
         if self.sagas.now() >= until {
             return None;
         }
-        let Some((executions, wire)) = &self.machine else {
-            tracing::warn!(saga = %saga.id, "its state machine is not configured here");
-            return None;
+        let looked = match &self.machine {
+            Some((executions, wire)) => {
+                let looked = self.ask_machine(definition, saga, &**executions, wire);
+                looked.await.map_err(|error| error.to_string())
+            }
+            None => Err("aquí no hay una máquina de estados".to_owned()),
         };
-        let looked = self
-            .ask_machine(definition, saga, &**executions, wire)
-            .await;
-        looked
-            .inspect_err(
-                |error| tracing::warn!(saga = %saga.id, %error, "no word of its execution"),
-            )
-            .ok()
-            .flatten()
+        match looked {
+            Ok(input) => input,
+            Err(error) => {
+                tracing::warn!(saga = %saga.id, error, "no word of its execution");
+                // One that nobody waits for any more needs a person; any other stays due.
+                let given_up = is_given_up(definition, saga, self.sagas.now());
+                given_up.then_some(Input::NoWord(error))
+            }
+        }
     }
 
     /// Asks how the execution stands that was started last, and starts the next one that is wanted, where that one is not in its way.
@@ -325,6 +342,8 @@ pub enum Requested {
     Taken(Saga),
     /// It changes nothing as the saga stands.
     NotNow(Saga),
+    /// It was had go on so often that its log has no room for more. That a step is undone by hand can still be said.
+    TooOften(Saga),
     /// There is no such saga.
     Unknown,
 }
@@ -366,15 +385,14 @@ impl Sagas {
             let (saga, _) = transition(definition, &before, &input, self.now());
             // One that begins with the request is stored all the same: nobody else may ever begin it.
             if saga == before && stored.is_some() {
-                let undone = matches!(
-                    saga.estado,
-                    Estado::Compensando | Estado::RequiereIntervencion
-                );
-                let known = matches!(request, Request::Cancel(_)) && undone;
-                return Ok(if known {
-                    Requested::Taken(saga)
-                } else {
-                    Requested::NotNow(saga)
+                let stuck = saga.estado == Estado::RequiereIntervencion;
+                let undone = stuck || saga.estado == Estado::Compensando;
+                return Ok(match request {
+                    // It is undone already, whoever asked for that.
+                    Request::Cancel(_) if undone => Requested::Taken(saga),
+                    // Nothing else keeps one from going on.
+                    Request::Resume(_) if stuck => Requested::TooOften(saga),
+                    _ => Requested::NotNow(saga),
                 });
             }
             match self.save(stored.as_ref(), saga).await {

@@ -35,8 +35,8 @@ pub use executed::executed;
 pub use machine::{Ask, Wire, execution_input, execution_name, state_machine};
 pub use mapping::{FieldPath, Mapping, OF_THE_SAGA, Source, Unknown};
 pub use saga::{
-    Conduct, Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, Meaning, Outstanding, Saga,
-    SagaId, StepStatus, Via, What,
+    Conduct, Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, LONGEST_TEXT, Meaning,
+    Outstanding, Saga, SagaId, StepStatus, Via, What,
 };
 pub use store::{Due, LoadError, Page, Sagas, SaveError, Stored, TABLE};
-pub use transition::{Answer, Dispatch, Input, command_id, start, transition};
+pub use transition::{Answer, Dispatch, Input, command_id, start, taken_over_id, transition};

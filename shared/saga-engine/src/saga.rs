@@ -15,6 +15,28 @@ use crate::Definition;
 /// must not refuse to undo for what another had to say.
 pub const LONGEST_REASON: usize = 200;
 
+/// The longest text of a line, in characters; a longer one is cut.
+pub const LONGEST_TEXT: usize = 500;
+
+/// The longest trace, in bytes: a longer one is none, and is left out.
+const LONGEST_TRACE: usize = 512;
+
+/// How large a saga's item may get, in bytes. `DynamoDB`'s own limit is 409,600.
+const ITEM_BYTES: usize = 384 * 1024;
+
+/// The bytes of an item without its log.
+const BARE_BYTES: usize = 1024;
+
+/// Up to this size everything is logged that is heard. Above it, what changes nothing is passed over.
+const NOTES_BYTES: usize = 128 * 1024;
+
+/// What a step may still log after a person had the saga go on, until it is undone or marked as that: two lines with a text in them,
+/// of at most 4 KB, and a handful without.
+const STEP_BYTES: usize = 16 * 1024;
+
+/// Why a saga is undone that a person takes over from its state machine, where nobody else has given a reason.
+const NOT_TO_THE_END: &str = "su ejecución no llegó al final";
+
 /// How long an execution may take to end once its last event is heard.
 pub(crate) const SOON: Duration = Duration::from_secs(1);
 
@@ -149,7 +171,7 @@ fn usual(conduct: &Conduct) -> bool {
     *conduct == Conduct::Orquestacion
 }
 
-fn nothing() -> Value {
+pub(crate) fn nothing() -> Value {
     Value::Object(Map::new())
 }
 
@@ -293,6 +315,9 @@ pub enum What {
         /// What they did.
         nota: String,
     },
+    /// The coordinator moves it on from here, since its state machine has failed. It undoes every step that can be undone: one that was
+    /// not heard of may have been begun, and one that was not begun must not be any more.
+    Relevo {},
     /// It has not ended in the time that it should take, and nobody here can move it on.
     Retraso {},
     /// The saga has ended.
@@ -300,6 +325,23 @@ pub enum What {
         /// As what.
         estado: Estado,
     },
+}
+
+impl What {
+    /// Cuts the text that somebody else wrote, so that what a saga logs is bounded.
+    pub(crate) fn shorten(&mut self) {
+        let text = match self {
+            Self::CancelacionPedida { motivo, .. } => motivo,
+            Self::ComandoRechazado { problema, .. }
+            | Self::ComandoImposible { problema, .. }
+            | Self::RequiereIntervencion { problema, .. } => problema,
+            Self::Reanudada { nota: Some(nota) } | Self::PasoMarcado { nota, .. } => nota,
+            _ => return,
+        };
+        if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+            text.truncate(end);
+        }
+    }
 }
 
 /// What an event means to the saga that heard it.
@@ -514,7 +556,44 @@ impl Saga {
     #[must_use]
     pub fn is_late(&self) -> bool {
         let noted = |entry: &Entry| matches!(entry.what, What::Retraso {});
-        !self.estado.has_ended() && self.log.iter().any(noted)
+        !self.estado.has_ended() && self.is_watched() && self.log.iter().any(noted)
+    }
+
+    /// True if the coordinator moves on what a state machine began.
+    #[must_use]
+    pub fn is_taken_over(&self) -> bool {
+        let taken = |entry: &Entry| matches!(entry.what, What::Relevo {});
+        self.log.iter().any(taken)
+    }
+
+    /// The bytes that its item takes in the table: never less than they are.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let lines = self.log.iter().map(bytes_of_line);
+        lines.fold(BARE_BYTES, usize::saturating_add)
+    }
+
+    /// True if a line can be added by a person's will, and all that may follow from it.
+    pub(crate) fn has_room_for(&self, definition: &Definition, line: &Entry) -> bool {
+        let follows = definition.steps.len().saturating_add(1) * STEP_BYTES;
+        self.size() + bytes_of_line(line) + follows <= ITEM_BYTES
+    }
+
+    /// True if it logs no more notes: of an event of a type that it has heard before, it logs no other that changes nothing.
+    pub(crate) fn passes_over(&self, kind: &str) -> bool {
+        self.context.contains_key(kind) && self.size() > NOTES_BYTES
+    }
+
+    /// True if nothing came of what happened since, but for the log.
+    pub(crate) fn stands_as(&self, since: &Self) -> bool {
+        let stuck = self.estado == Estado::RequiereIntervencion
+            && since.estado == Estado::Compensando
+            && since.outstanding.is_none();
+        (self.estado == since.estado || stuck)
+            && self.steps == since.steps
+            && self.outstanding == since.outstanding
+            && self.reason == since.reason
+            && self.wanted == since.wanted
     }
 
     /// The type of the command whose answer is waited for: the log says it, since a command is logged before it is sent.
@@ -682,6 +761,17 @@ impl Saga {
                 self.outstanding = None;
                 self.set(paso.saturating_sub(1), StepStatus::Undone);
             }
+            What::Relevo {} => {
+                self.conduct = Conduct::Orquestacion;
+                self.wanted = None;
+                self.late = None;
+                self.turn(NOT_TO_THE_END);
+                for (status, step) in self.steps.iter_mut().zip(&definition.steps) {
+                    if step.compensation.is_some() && *status != StepStatus::Undone {
+                        *status = StepStatus::Sent;
+                    }
+                }
+            }
             What::Retraso {} => {
                 // Of the participants there is nobody to ask; an execution is looked at again.
                 let again = later(now, definition.patience);
@@ -779,6 +869,33 @@ pub(crate) fn later(now: Timestamp, by: Duration) -> Timestamp {
     let milliseconds = by.as_micros().div_ceil(1_000);
     let by = SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
     now.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// The bytes that a line takes in the table, or as JSON if that is more.
+fn bytes_of_line(entry: &Entry) -> usize {
+    // A line has text, numbers and objects alone: it always has a JSON form.
+    let line = serde_json::to_value(entry).unwrap_or_default();
+    bytes(&line).max(line.to_string().len()) + 1
+}
+
+/// The bytes of a value in `DynamoDB`: a number takes 21 at most, each entry of a list or map one more, and each list or map three.
+fn bytes(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 1,
+        Value::Number(_) => 21,
+        Value::String(text) => text.len(),
+        Value::Array(list) => 3 + list.iter().map(|one| 1 + bytes(one)).sum::<usize>(),
+        Value::Object(map) => {
+            let entries = map.iter().map(|(name, one)| 1 + name.len() + bytes(one));
+            3 + entries.sum::<usize>()
+        }
+    }
+}
+
+/// A trace as it is kept: what is longer than any is none.
+pub(crate) fn trace(fact: &Fact) -> Option<String> {
+    let trace = fact.trace.as_ref();
+    trace.filter(|it| it.len() <= LONGEST_TRACE).cloned()
 }
 
 impl Heard {

@@ -8,11 +8,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Call, Conduct, Definition, Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, Meaning,
-    Retry, Saga, SagaId, Step, StepStatus, Via, What,
+    Call, Conduct, Definition, Direction, Entry, Estado, Fact, Heard, Meaning, Retry, Saga, SagaId,
+    Step, StepStatus, Via, What,
     definition::Role,
     machine::execution_name,
-    saga::{SOON, later},
+    saga::{SOON, later, nothing, trace},
 };
 
 /// What can happen to a saga.
@@ -38,6 +38,8 @@ pub enum Input {
     Started(Direction),
     /// How the execution that was started last stands.
     Execution(Direction, Progress),
+    /// Nobody tells how the execution stands, or starts the one that is wanted, and why.
+    NoWord(String),
     /// Time has passed: what is due is sent, and what was sent too often is given up.
     Time,
     /// Somebody wants it undone.
@@ -105,6 +107,13 @@ pub fn command_id(saga: SagaId, step: usize, direction: Direction) -> Uuid {
     Uuid::new_v5(&saga.0, format!("{step}:{way}").as_bytes())
 }
 
+/// The identity of the command that undoes a step of a saga that the coordinator has taken over: one of its own, since the state
+/// machine may have sent, or yet send, the same command for another reason.
+#[must_use]
+pub fn taken_over_id(saga: SagaId, step: usize) -> Uuid {
+    Uuid::new_v5(&saga.0, format!("{step}:undo:taken over").as_bytes())
+}
+
 /// The saga that an event opens; `None` for an event that opens none of this definition.
 #[must_use]
 pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -> Option<Saga> {
@@ -122,7 +131,7 @@ pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -
         version: definition.version,
         asunto: fact.subject,
         modo: conduct,
-        traza: fact.trace.clone(),
+        traza: trace(fact),
         evento: Heard::of(fact, definition),
     };
     let reason = expired.then_some(definition.expiry.reason);
@@ -183,7 +192,7 @@ pub fn transition(
         Input::Cancel { reason } => work.cancel(reason),
         Input::Resume { note } => work.resume(note.as_deref()),
         Input::MarkDone { step, note } => work.mark_done(*step, note),
-        Input::Started(_) | Input::Execution(..) => {}
+        Input::Started(_) | Input::Execution(..) | Input::NoWord(_) => {}
     }
     (work.saga, effect)
 }
@@ -210,6 +219,13 @@ fn is_news(definition: &Definition, saga: &Saga, now: Timestamp) -> bool {
     saga.updated() > earlier(now, definition.patience)
 }
 
+/// True if nothing has happened to one that a state machine runs for so long that nobody waits for it any more.
+pub(crate) fn is_given_up(definition: &Definition, saga: &Saga, now: Timestamp) -> bool {
+    let waits = saga.late.is_some_and(|late| late <= now);
+    let since = earlier(now, definition.expiry.after);
+    waits && saga.conduct == Conduct::StepFunctions && saga.updated() < since
+}
+
 /// True if this is the output of an execution that undid what it had done.
 fn has_undone(output: &Value) -> bool {
     output.pointer("/saga/motivo").is_some()
@@ -222,7 +238,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn log(&mut self, what: What) {
+    fn log(&mut self, mut what: What) {
+        what.shorten();
         let entry = Entry {
             cuando: self.now,
             what,
@@ -232,13 +249,18 @@ impl Work<'_> {
 
     fn hear(&mut self, fact: &Fact, step: Option<usize>, sentido: Meaning, via: Via) {
         let attempts = self.saga.outstanding.as_ref().map(|out| out.attempts);
+        let mut evento = Heard::of(fact, self.definition);
+        // The first stands: of another of its type no data are needed.
+        if self.saga.context.contains_key(&fact.kind) {
+            evento.datos = nothing();
+        }
         self.log(What::EventoRecibido {
             paso: step.map(|step| step + 1),
             sentido,
             via,
             // Only of the answer to something sent more than once is it worth a word.
             intentos: attempts.filter(|count| via == Via::Respuesta && *count > 1),
-            evento: Heard::of(fact, self.definition),
+            evento,
         });
     }
 
@@ -292,6 +314,9 @@ impl Work<'_> {
     }
 
     fn command_id(&self, step: usize, direction: Direction) -> Uuid {
+        if self.saga.is_taken_over() {
+            return taken_over_id(self.saga.id, step + 1);
+        }
         command_id(self.saga.id, step + 1, direction)
     }
 
@@ -324,11 +349,12 @@ impl Work<'_> {
     }
 
     /// What a saga makes of an input that others move on: it takes note, of events and of time. One that a state machine runs can be
-    /// asked to be undone once it is completed; what else is asked changes nothing.
+    /// asked to be undone once it is completed, and is taken over from one that has failed: by a person, or by whoever asks for it to be
+    /// undone where it was not turned yet. What else is asked changes nothing.
     fn watch(&mut self, input: &Input) {
         let by_machine = self.saga.conduct == Conduct::StepFunctions;
         match input {
-            Input::Event(fact) => self.overhear(fact),
+            Input::Event(fact) => self.event(fact),
             Input::Time if !by_machine => {
                 if self.saga.late.is_some_and(|late| late <= self.now) {
                     self.log(What::Retraso {});
@@ -337,6 +363,22 @@ impl Work<'_> {
             Input::Cancel { reason } if by_machine && self.saga.estado == Estado::Completada => {
                 self.undo_by_machine(reason);
             }
+            Input::Cancel { reason } if self.can_be_taken_over() && self.saga.reason.is_none() => {
+                self.undo_by_machine(reason);
+                self.log(What::Relevo {});
+                self.proceed();
+            }
+            Input::Resume { note } if self.can_be_taken_over() => self.resume(note.as_deref()),
+            Input::MarkDone { step, note } if self.can_be_taken_over() => {
+                let before = self.saga.clone();
+                self.log(What::Relevo {});
+                if self.may_stand(*step) {
+                    self.mark(*step, note);
+                } else {
+                    self.saga = before;
+                }
+            }
+            Input::NoWord(problema) => self.require_a_person(problema),
             Input::Started(direction) => self.started(*direction),
             Input::Execution(direction, progress) => self.execution(*direction, progress),
             Input::Time
@@ -348,12 +390,42 @@ impl Work<'_> {
         }
     }
 
-    fn overhear(&mut self, fact: &Fact) {
-        let estado = self.saga.estado;
+    /// True if its state machine has failed: what it left, the coordinator can undo.
+    fn can_be_taken_over(&self) -> bool {
+        self.saga.conduct == Conduct::StepFunctions
+            && self.saga.estado == Estado::RequiereIntervencion
+    }
+
+    /// True if there is something to undo of a step, counted from 1.
+    fn may_stand(&self, paso: usize) -> bool {
+        let place = paso.checked_sub(1);
+        let step = place.and_then(|place| self.definition.steps.get(place));
+        let status = place.and_then(|place| self.saga.steps.get(place));
+        step.is_some_and(|step| step.compensation.is_some())
+            && status.is_some_and(|status| status.may_stand())
+    }
+
+    /// An event was heard. A saga that has logged much logs no more of those that change nothing.
+    fn event(&mut self, fact: &Fact) {
         let known = (fact.stream.clone(), fact.version);
         if self.saga.seen.contains(&known) {
             return;
         }
+        let before = self.saga.passes_over(&fact.kind).then(|| self.saga.clone());
+        if self.saga.is_watched() {
+            self.overhear(fact);
+        } else {
+            self.take_in(fact);
+        }
+        if let Some(before) = before
+            && before.stands_as(&self.saga)
+        {
+            self.saga = before;
+        }
+    }
+
+    fn overhear(&mut self, fact: &Fact) {
+        let estado = self.saga.estado;
         let Some(role) = self.definition.role(&fact.kind) else {
             return;
         };
@@ -456,7 +528,7 @@ impl Work<'_> {
                 let step = self.saga.next_to_undo(self.definition).unwrap_or_default();
                 self.log(What::RequiereIntervencion {
                     paso: step + 1,
-                    problema: problema.chars().take(LONGEST_REASON).collect(),
+                    problema,
                 });
             }
             None if next_wanted && news => self.saga.late = Some(later(self.now, SOON)),
@@ -482,8 +554,10 @@ impl Work<'_> {
             (Estado::Compensando, _) => steps
                 .all(|(status, step)| step.compensation.is_none() || *status == StepStatus::Undone)
                 .then_some(Estado::Compensada),
+            // What somebody has asked to be undone is not done, though nothing of it is undone yet.
             (Estado::RequiereIntervencion, Conduct::StepFunctions) => {
-                all_done().then_some(Estado::Completada)
+                let done = self.saga.reason.is_none() && all_done();
+                done.then_some(Estado::Completada)
             }
             _ => None,
         }
@@ -515,11 +589,7 @@ impl Work<'_> {
         before.any(|(status, step)| *status == StepStatus::Pending && step.compensation.is_some())
     }
 
-    fn event(&mut self, fact: &Fact) {
-        let known = (fact.stream.clone(), fact.version);
-        if self.saga.seen.contains(&known) {
-            return;
-        }
+    fn take_in(&mut self, fact: &Fact) {
         let (estado, via) = (self.saga.estado, Via::Flujo);
         match self.definition.role(&fact.kind) {
             None => {}
@@ -743,24 +813,50 @@ impl Work<'_> {
         }
     }
 
+    /// A person has it go on, as long as there is room for what may follow. What ends it always has room.
     fn resume(&mut self, note: Option<&str>) {
-        if self.saga.estado == Estado::RequiereIntervencion {
-            self.log(What::Reanudada {
+        let resumed = Entry {
+            cuando: self.now,
+            what: What::Reanudada {
                 nota: note.map(str::to_owned),
-            });
-            if self.saga.outstanding.is_none() {
-                self.proceed();
-            }
+            },
+        };
+        if self.saga.estado != Estado::RequiereIntervencion
+            || !self.saga.has_room_for(self.definition, &resumed)
+        {
+            return;
+        }
+        if self.can_be_taken_over() {
+            self.log(What::Relevo {});
+        }
+        self.log(resumed.what);
+        if self.saga.outstanding.is_none() {
+            self.proceed();
         }
     }
 
     fn mark_done(&mut self, paso: usize, note: &str) {
         if self.saga.stuck_at(self.definition) == Some(paso) {
-            self.log(What::PasoMarcado {
-                paso,
-                nota: note.to_owned(),
+            self.mark(paso, note);
+        }
+    }
+
+    fn mark(&mut self, paso: usize, note: &str) {
+        self.log(What::PasoMarcado {
+            paso,
+            nota: note.to_owned(),
+        });
+        self.proceed();
+    }
+
+    /// Nobody tells how its execution stands, and whoever waited for it has given it up.
+    fn require_a_person(&mut self, problema: &str) {
+        if is_given_up(self.definition, &self.saga, self.now) {
+            let step = self.saga.next_to_undo(self.definition).unwrap_or_default();
+            self.log(What::RequiereIntervencion {
+                paso: step + 1,
+                problema: problema.to_owned(),
             });
-            self.proceed();
         }
     }
 }

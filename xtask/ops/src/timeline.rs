@@ -60,8 +60,17 @@ pub(crate) fn waits(saga: &Saga) -> Option<String> {
          {{\"hecho\": true, \"paso\": {}, \"nota\": \"…\"}} there",
         unanswered.unwrap_or_default(),
         saga.id,
-        saga.outstanding.as_ref().map_or(0, |out| out.step + 1)
+        stuck_at(saga)
     ))
+}
+
+/// The step that requires a person: the log says it last.
+fn stuck_at(saga: &Saga) -> usize {
+    let stuck = saga.log.iter().rev().find_map(|entry| match entry.what {
+        What::RequiereIntervencion { paso, .. } => Some(paso),
+        _ => None,
+    });
+    stuck.unwrap_or_default()
 }
 
 fn answer(command: &str, out: &Outstanding) -> String {
@@ -169,6 +178,11 @@ fn told(what: &What) -> (Option<usize>, &'static str, String) {
         }
         What::Reanudada { nota } => (None, "Reanudada", nota.clone().unwrap_or_default()),
         What::PasoMarcado { paso, nota } => (Some(*paso), "PasoMarcado", nota.clone()),
+        What::Relevo {} => (
+            None,
+            "Relevo",
+            "the coordinator goes on, and undoes every step".to_owned(),
+        ),
         What::Retraso {} => (None, "Retraso", "it takes longer than it should".to_owned()),
         What::Fin { estado } => (None, "Fin", estado.to_string()),
     }
@@ -335,6 +349,7 @@ estado    Compensada, undone because of: ConfirmacionFallida
             "estado    RequiereIntervencion, undone because of: cambio de planes",
             "waits for a person, after the answer to CancelarReserva (step 1)",
             "/sagas/00000000-0000-0000-0000-000000000009/reanudacion",
+            "\"paso\": 1,",
             "1  TiempoAgotado         deshacer, 8 intentos",
             "1  RequiereIntervencion  nobody answers",
         ] {

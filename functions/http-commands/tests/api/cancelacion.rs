@@ -475,3 +475,25 @@ fn what_step_functions_has_not_begun_is_cancelled_at_once() {
     assert_eq!(fixture.saga(id).estado, Estado::Compensada);
     assert!(fixture.executions.take_started().is_empty());
 }
+
+/// An execution that has failed does nothing more by itself, and AWS lets it go on for 14 days alone. What is accepted is done.
+#[test]
+fn what_step_functions_could_not_end_is_cancelled_by_the_coordinator() {
+    let fixture = Fixture::new();
+    let id = fixture.create_by_step_functions();
+    fixture.run_sagas();
+    fixture.tell_that_it_failed(id);
+    assert_eq!(fixture.saga(id).estado, Estado::RequiereIntervencion);
+    let answer = cancel(&fixture, id, "cambio de planes");
+    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    // Somebody has the execution go on all the same.
+    fixture.run_executions();
+    fixture.run_started();
+    fixture.run_sagas();
+    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert_eq!(motivo(&fixture, id), "cambio de planes");
+    let key = pagos::key(id);
+    let moved = block_on(ledger(&*fixture.tables, &key)).unwrap();
+    assert!(balance(&moved).is_zero(), "{moved:?}");
+    assert_cancelled_before(&cancel(&fixture, id, "otra vez"));
+}

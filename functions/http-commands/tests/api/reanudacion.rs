@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use events::IdReserva;
+use events::{Context, IdReserva};
 use futures::executor::block_on;
 use http_commands::MAX_NOTA;
 use http_testing::{Answer, post};
@@ -217,4 +217,69 @@ fn what_cannot_be_read_is_not_missing() {
     let answer = fixture.post_to(&path(id), "");
     answer.assert_problem(500, "error-interno", "malformed");
     assert_eq!(answer.body.get("detail"), None);
+}
+
+/// It is charged, and nobody gives it back: somebody has it go on until there is no room for more.
+#[test]
+fn one_that_went_on_too_often_can_still_be_ended_by_hand() {
+    let fixture = Fixture::new();
+    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let body = json!({ "nota": "🧾".repeat(MAX_NOTA) }).to_string();
+    let mut resumed = 0;
+    let answer = loop {
+        fixture.fail_once(Context::Pagos, pagos::REVERTIR_PAGO);
+        let answer = resume(&fixture, id, &body);
+        if answer.status != 202 {
+            break answer;
+        }
+        resumed += 1;
+        fixture.run_started();
+        assert_eq!(fixture.saga(id).estado, Estado::RequiereIntervencion);
+    };
+    assert!(resumed > 60, "{resumed}");
+    answer.assert_problem(409, "estado-no-lo-permite", "too often");
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains("demasiadas veces"), "{detail}");
+    assert!(detail.contains("hecho"), "{detail}");
+    let again = resume(&fixture, id, "");
+    again.assert_problem(409, "estado-no-lo-permite", "without a note too");
+    // What is heard of it meanwhile is none the worse.
+    fixture.run_sagas();
+
+    let nota = "🧾".repeat(MAX_NOTA);
+    let marked = json!({ "nota": nota, "hecho": true, "paso": 2 }).to_string();
+    let answer = resume(&fixture, id, &marked);
+    assert_accepted(&fixture, id, answer);
+    fixture.run_started();
+    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+}
+
+#[test]
+fn what_step_functions_could_not_end_is_ended_here() {
+    let nota = "el coordinador la deshace";
+    let resumed = What::Reanudada {
+        nota: Some(nota.into()),
+    };
+    let marked = What::PasoMarcado {
+        paso: 2,
+        nota: nota.into(),
+    };
+    for (body, said_then) in [
+        (json!({ "nota": nota }), resumed),
+        (json!({ "nota": nota, "hecho": true, "paso": 2 }), marked),
+    ] {
+        let fixture = Fixture::new();
+        let id = fixture.create_by_step_functions();
+        fixture.run_sagas();
+        let early = resume(&fixture, id, &body.to_string());
+        early.assert_problem(409, "estado-no-lo-permite", "it runs");
+        fixture.tell_that_it_failed(id);
+        let answer = resume(&fixture, id, &body.to_string());
+        assert_accepted(&fixture, id, answer);
+        assert_eq!(said(&fixture, id), [said_then]);
+        fixture.run_started();
+        assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+        let again = resume(&fixture, id, &body.to_string());
+        again.assert_problem(409, "estado-no-lo-permite", "it has ended");
+    }
 }

@@ -80,7 +80,7 @@ pub(crate) fn cancelar() -> Value {
         "description":
             "Vale en cualquier momento: antes de que empiece su saga, durante, y cuando ya está aprobada. Se devuelve lo \
              que se cobró y se sueltan las sillas. Repetirla mientras se deshace responde lo mismo; cuando la reserva ya \
-             está cancelada, 409, y también mientras la lleva Step Functions, que no se puede detener a mitad. El cuerpo se puede omitir.",
+             está cancelada, 409, y también mientras corre en Step Functions, que no se puede detener a mitad. El cuerpo se puede omitir.",
         "parameters": [
             key("Clave que el cliente elige para esta cancelación. Sirve en las reservas por coreografía; en las demás \
                  repetir nunca tiene otro efecto."),

@@ -102,7 +102,9 @@ pub(crate) fn reanudar() -> Value {
         "summary": "Reanudar una saga que espera a una persona",
         "description":
             "Vuelve a intentar el paso que no se pudo deshacer; con `hecho`, lo da por deshecho y sigue con el anterior. \
-             Si la saga no está en `RequiereIntervencion`, 409; también si la lleva Step Functions, donde se sigue con RedriveExecution. El cuerpo se puede omitir.",
+             Si la llevaba Step Functions, el coordinador la releva y deshace todos sus pasos. \
+             Si la saga no está en `RequiereIntervencion`, 409; también si se reanudó tantas veces que en su log no cabe otra: \
+             con `hecho` se puede terminar siempre. El cuerpo se puede omitir.",
         "requestBody": body(false, "Qué se hizo, en 64 KB como máximo.", "Reanudacion", &examples),
         "responses": responses,
     })

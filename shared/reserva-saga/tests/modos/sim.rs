@@ -20,13 +20,13 @@ use jiff::{SignedDuration, Timestamp};
 use pagos::simulador::{self, Movimiento, Tipo};
 use participant::{Modo, Policy, REACTIONS, Reactor};
 use ports::{
-    Clock, Executions, LogReader, LogRecord, Position, Progress, Tables, World,
+    Clock, Ending, Executions, LogReader, LogRecord, Position, Progress, Tables, World,
     memory::{self, ManualClock, MemoryLog, MemoryTables, SeededRandomness},
 };
 use reserva_saga::{as_it_went, current, definitions, fact, placeholders, saga_id, wire};
 use saga_engine::{
-    Conduct, Coordinator, Definitions, Direction, Estado, Fact, Requested, Rules, Saga, SagaId,
-    Sagas, Stored, command_id, execution_name, transition,
+    Conduct, Coordinator, Definitions, Direction, Estado, Fact, Input, Requested, Rules, Saga,
+    SagaId, Sagas, Stored, command_id, execution_name, taken_over_id, transition,
 };
 use serde_json::{Value, json};
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step, VirtualTasks};
@@ -394,6 +394,34 @@ impl Sim {
         }
         self.reservations[place].cancelled = true;
         true
+    }
+
+    /// A person asks something of the saga of a reservation; true if it is taken.
+    pub fn ask(&self, place: usize, request: &saga_engine::Request) -> bool {
+        let asked = block_on(self.sagas().request(self.saga_id(place), None, request)).unwrap();
+        matches!(asked, Requested::Taken(_))
+    }
+
+    /// The orchestrator is told that an execution has failed, which may or may not be so.
+    pub fn tell_that_it_failed(&self, place: usize, direction: Direction) {
+        let sagas = self.sagas();
+        let stored = block_on(sagas.load(self.saga_id(place))).unwrap().unwrap();
+        let definition = self
+            .definitions
+            .find(&stored.saga.definition, stored.saga.version);
+        let ending = Ending::Failed {
+            error: "States.Aborted".into(),
+            cause: "somebody stopped it".into(),
+        };
+        let input = Input::Execution(direction, Progress::Ended(ending));
+        let (saga, _) = transition(definition.unwrap(), &stored.saga, &input, sagas.now());
+        block_on(sagas.save(Some(&stored), saga)).unwrap();
+    }
+
+    /// A person has an execution go on that has failed; false if there is none.
+    pub fn redrive(&self, place: usize, direction: Direction) -> bool {
+        let name = execution_name(self.saga_id(place), direction);
+        self.executions.redrive(&name)
     }
 
     /// Somebody sends a context a command by hand.
@@ -811,8 +839,14 @@ impl Sim {
         let ours = steps.iter().enumerate().flat_map(|(place, step)| {
             let id = |way| command_id(saga.id, place + 1, way);
             let undo = step.compensation.as_ref().map(|undo| undo.command);
-            let undo = undo.map(|undo| (undo.to_owned(), id(Direction::Deshacer)));
-            [Some((step.command.to_owned(), id(Direction::Hacer))), undo]
+            let undoes = |id| undo.map(|undo| (undo.to_owned(), id));
+            let taken = saga.is_taken_over();
+            let taken = taken.then(|| taken_over_id(saga.id, place + 1));
+            [
+                Some((step.command.to_owned(), id(Direction::Hacer))),
+                undoes(id(Direction::Deshacer)),
+                taken.and_then(undoes),
+            ]
         });
         let ours: Vec<_> = ours.flatten().collect();
         let received = self.site.received.lock().unwrap();
@@ -854,10 +888,8 @@ impl Handler for Work {
             }
             let until = own.clock.now() + SignedDuration::from_secs(2);
             let observed = own.coordinator.observe(id, &facts, until).await;
-            results.push(observed.map_err(|trouble| Stop {
-                place: group.events[0].place,
-                cause: trouble.to_string(),
-            }));
+            let place = group.events[0].place;
+            results.push(observed.map_err(|trouble| Stop::again(place, trouble.to_string())));
         }
         results
     }

@@ -7,7 +7,7 @@ use futures::executor::block_on;
 use jiff::SignedDuration;
 use ports::{Ending, Progress};
 use reserva_saga::{current, state_machine};
-use saga_engine::{Conduct, Definitions, Direction, Estado, What};
+use saga_engine::{Conduct, Definitions, Direction, Estado, Request, What};
 use serde_json::json;
 use simulation::Fault;
 
@@ -297,4 +297,119 @@ fn one_that_is_paid_back_while_it_runs_is_undone_once_it_is_approved() {
     sim.run().unwrap();
     sim.check().unwrap();
     assert_eq!(estado(&sim, 0), Estado::Compensada);
+}
+
+/// Until its saga requires a person.
+fn until_stuck(sim: &mut Sim, place: usize) {
+    let stuck = |sim: &Sim| {
+        let saga = sim.saga(place);
+        saga.is_some_and(|saga| saga.estado == Estado::RequiereIntervencion)
+    };
+    while !stuck(sim) {
+        sim.step();
+    }
+}
+
+fn resume() -> Request {
+    Request::Resume(Some("el coordinador la deshace".into()))
+}
+
+#[test]
+fn one_that_failed_is_undone_whole_by_the_coordinator_whatever_its_execution_does_after() {
+    let done = Request::MarkDone {
+        step: 2,
+        note: "devuelto en la taquilla".into(),
+    };
+    for request in [resume(), done] {
+        // The execution goes on at this moment after it was taken over; before it in the first, and never in the last.
+        for moment in (0..120).step_by(5).map(Some).chain([None]) {
+            let mut sim = seeded(moment.unwrap_or(1));
+            let place = sim.book(Kind::NotApproved, STEP_FUNCTIONS, None);
+            sim.break_down(Context::Pagos, pagos::REVERTIR_PAGO, place, 1_000);
+            until_stuck(&mut sim, place);
+            sim.break_down(Context::Pagos, pagos::REVERTIR_PAGO, place, 0);
+            if request != resume() {
+                sim.by_hand(place, Context::Pagos, pagos::REVERTIR_PAGO, json!({}));
+            }
+            if moment == Some(0) {
+                assert!(sim.redrive(place, Direction::Hacer));
+            }
+            assert!(sim.ask(place, &request));
+            assert!(!sim.ask(place, &request), "it requires nobody any more");
+            if let Some(moment) = moment.filter(|moment| *moment > 0) {
+                steps(&mut sim, moment);
+                assert!(sim.redrive(place, Direction::Hacer));
+            }
+            sim.run().unwrap();
+            sim.check().unwrap();
+            let saga = sim.saga(place).unwrap();
+            assert_eq!(saga.estado, Estado::Compensada, "{moment:?}");
+            assert!(saga.is_taken_over());
+        }
+    }
+}
+
+/// The execution still runs, and does what it can, while the coordinator undoes everything.
+#[test]
+fn one_that_goes_on_while_it_is_undone_ends_undone() {
+    let mut met = BTreeMap::<_, usize>::new();
+    for moment in (0..250).step_by(2) {
+        let mut sim = seeded(moment);
+        let place = sim.book(Kind::Approved, STEP_FUNCTIONS, None);
+        steps(&mut sim, moment);
+        let Some(saga) = sim.saga(place) else {
+            continue;
+        };
+        if saga.estado != Estado::EnCurso || saga.executions().count() == 0 {
+            continue;
+        }
+        sim.tell_that_it_failed(place, Direction::Hacer);
+        let taken = if moment % 4 == 0 {
+            sim.cancel(place)
+        } else {
+            sim.ask(place, &resume())
+        };
+        assert!(taken, "{moment}");
+        sim.run().unwrap();
+        if let Err(broken) = sim.check() {
+            panic!("{moment}: {broken}: {:#?}", sim.saga(place).unwrap().log);
+        }
+        assert_eq!(estado(&sim, place), Estado::Compensada, "{moment}");
+        *met.entry(saga.log.len()).or_default() += 1;
+    }
+    println!("{met:?}");
+    assert!(
+        met.len() > 2,
+        "it is taken over after each of its steps: {met:?}"
+    );
+}
+
+/// Neither a redrive nor another machine helps an execution of a version that its own machine lacks.
+#[test]
+fn one_of_a_version_that_the_machine_lacks_is_ended_by_its_client_or_a_person() {
+    for by_client in [true, false] {
+        let mut sim = calm(Setup::default());
+        sim.definitions = with_a_newer_version();
+        let place = sim.book(Kind::Approved, STEP_FUNCTIONS, None);
+        until_stuck(&mut sim, place);
+        let why = &sim.saga(place).unwrap().log.last().unwrap().what.clone();
+        let other = |problem: &str| problem.starts_with("OtraVersion");
+        assert!(
+            matches!(why, What::RequiereIntervencion { problema, .. } if other(problema)),
+            "{why:?}"
+        );
+        assert!(sim.redrive(place, Direction::Hacer));
+        steps(&mut sim, 100);
+        assert_eq!(estado(&sim, place), Estado::RequiereIntervencion);
+        let taken = if by_client {
+            sim.cancel(place)
+        } else {
+            sim.ask(place, &resume())
+        };
+        assert!(taken);
+        sim.run().unwrap();
+        sim.check().unwrap();
+        assert_eq!(estado(&sim, place), Estado::Compensada);
+        assert_eq!(sim.ledger(place), [], "nothing was charged");
+    }
 }

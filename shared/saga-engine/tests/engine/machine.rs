@@ -16,7 +16,8 @@ use ports::{
 use proptest::prelude::*;
 use saga_engine::{
     Answer, Conduct, Coordinator, Definitions, Direction, Dispatch, Estado, Fact, Input, NoAnswer,
-    Participants, Request, Requested, Saga, Sagas, What, execution_name, start, transition,
+    Participants, Request, Requested, Saga, Sagas, What, execution_name, start, taken_over_id,
+    transition,
 };
 use serde_json::{Value, json};
 use simulation::{Fault, Faults};
@@ -38,7 +39,8 @@ fn begun() -> Saga {
 
 fn step(saga: &Saga, input: &Input, now: i64) -> Saga {
     let (next, dispatch) = transition(&definition(), saga, input, at(now));
-    assert_eq!(dispatch, None, "nothing is sent for it");
+    let sends = saga.conduct == Conduct::Orquestacion;
+    assert!(sends || dispatch.is_none(), "nothing is sent for it");
     assert_eq!(settled(replayed(&next)), settled(next.clone()));
     next
 }
@@ -47,9 +49,12 @@ fn replayed(saga: &Saga) -> Saga {
     Saga::replay(ID, &definition(), saga.log.clone()).unwrap()
 }
 
-/// Without what the log does not tell: when an execution that runs was last looked at.
+/// Without what the log does not tell: when an execution that runs was last looked at, and how often a command was sent.
 fn settled(mut saga: Saga) -> Saga {
     saga.late = saga.late.map(|_| at(0));
+    if let Some(out) = &mut saga.outstanding {
+        (out.attempts, out.unanswered, out.due) = (0, false, None);
+    }
     saga
 }
 
@@ -103,6 +108,10 @@ fn told(saga: &Saga) -> Vec<String> {
         What::CancelacionPedida { .. } => "cancelada".to_owned(),
         What::RequiereIntervencion { .. } => "persona".to_owned(),
         What::Retraso {} => "retraso".to_owned(),
+        What::Relevo {} => "relevo".to_owned(),
+        What::Reanudada { .. } => "reanudada".to_owned(),
+        What::PasoMarcado { paso, .. } => format!("a mano {paso}"),
+        What::CompensacionEnviada { comando, .. } => format!("<{comando}"),
         What::Fin { estado } => estado.to_string(),
         other => format!("{other:?}"),
     });
@@ -180,11 +189,128 @@ fn nobody_turns_an_execution_that_runs() {
     }
     let undone = hears(&running(), &["Failed2", "Undone1"]);
     assert_eq!(step(&undone, &cancel(), 4), undone);
-    // Nor does a person have one go on here.
-    let stuck = step(&running(), &Input::Execution(Hacer, failed()), 5);
-    assert_eq!(step(&stuck, &Input::Resume { note: None }, 6), stuck);
-    let note = "by hand".to_owned();
-    assert_eq!(step(&stuck, &Input::MarkDone { step: 1, note }, 6), stuck);
+    // Nor does a person have one go on that has not failed.
+    for saga in [running(), undone] {
+        assert_eq!(step(&saga, &Input::Resume { note: None }, 6), saga);
+        assert_eq!(step(&saga, &mark(1), 6), saga);
+    }
+}
+
+fn mark(step: usize) -> Input {
+    Input::MarkDone {
+        step,
+        note: "by hand".to_owned(),
+    }
+}
+
+/// One whose execution has failed after its second step.
+fn stuck() -> Saga {
+    let going = hears(&running(), &["Done2"]);
+    step(&going, &Input::Execution(Hacer, failed()), 62)
+}
+
+/// What is sent for a saga, each command with its data and answered as it should be, until nothing is due.
+fn undoes(mut saga: Saga) -> (Saga, Vec<Dispatch>) {
+    let mut sent = vec![];
+    while let (next, Some(dispatch)) = transition(&definition(), &saga, &Input::Time, at(100)) {
+        let kind = dispatch.kind.replace("Undo", "Undone");
+        let answer = Answer::Events(vec![heard(&kind)]);
+        let command = dispatch.command;
+        sent.push(dispatch);
+        saga = step(&next, &Input::Reply { command, answer }, 100);
+    }
+    (saga, sent)
+}
+
+#[test]
+fn what_has_failed_is_taken_over_and_undone_whole() {
+    let resume = Input::Resume {
+        note: Some("it is gone".into()),
+    };
+    let asked: [(Input, &[&str], &str); 2] = [
+        (
+            resume,
+            &["relevo", "reanudada"],
+            "su ejecución no llegó al final",
+        ),
+        (cancel(), &["cancelada", "relevo"], "changed plans"),
+    ];
+    for (input, lines, why) in asked {
+        let taken = step(&stuck(), &input, 70);
+        assert_eq!(taken.conduct, Conduct::Orquestacion);
+        assert_eq!((taken.estado, taken.wanted), (Estado::Compensando, None));
+        let (ended, sent) = undoes(taken);
+        assert_eq!(ended.estado, Estado::Compensada);
+        // Step 4 may have been begun, though nobody heard of it; step 3 cannot be undone.
+        let kinds: Vec<_> = sent.iter().map(|it| it.kind).collect();
+        assert_eq!(kinds, ["Undo4", "Undo2", "Undo1"]);
+        for dispatch in sent {
+            assert_eq!(dispatch.data, json!({ "why": why }));
+            assert_eq!(dispatch.command, taken_over_id(ID, dispatch.step));
+        }
+        let told = told(&ended);
+        assert_eq!(told[..4], ["Inicio", "+Hacer", "Done2", "persona"]);
+        assert_eq!(&told[4..6], lines);
+    }
+}
+
+#[test]
+fn what_a_person_undid_is_not_undone_again() {
+    let before = stuck();
+    for other in [0, 3, 5] {
+        assert_eq!(step(&before, &mark(other), 70), before, "nothing to undo");
+    }
+    let (ended, sent) = undoes(step(&before, &mark(2), 70));
+    let kinds: Vec<_> = sent.iter().map(|it| it.kind).collect();
+    assert_eq!(kinds, ["Undo4", "Undo1"]);
+    assert_eq!(ended.estado, Estado::Compensada);
+    // What was undone before it failed needs no one.
+    let failed_later = hears(&running(), &["Done2", "Failed3", "Undone2"]);
+    let stuck = step(&failed_later, &Input::Execution(Hacer, failed()), 62);
+    assert_eq!(step(&stuck, &mark(2), 70), stuck);
+    let (ended, _) = undoes(step(&stuck, &mark(1), 70));
+    assert_eq!(ended.estado, Estado::Compensada);
+}
+
+#[test]
+fn what_is_undone_already_is_not_taken_over_by_who_asks_for_it_again() {
+    let turned = hears(&running(), &["Done2", "Failed3"]);
+    let stuck = step(&turned, &Input::Execution(Hacer, failed()), 62);
+    assert_eq!(step(&stuck, &cancel(), 70), stuck);
+}
+
+/// The execution that should have undone it has failed, and somebody hears once more that all was done.
+#[test]
+fn one_that_is_to_be_undone_is_never_completed() {
+    let saga = step(&cancelled(), &Input::Started(Deshacer), 5);
+    let saga = step(&saga, &Input::Execution(Deshacer, failed()), 70);
+    assert_eq!(saga.estado, Estado::RequiereIntervencion);
+    let again = Input::Event(Fact {
+        version: 7,
+        ..heard("Done4")
+    });
+    let saga = step(&saga, &again, 71);
+    assert_eq!(saga.estado, Estado::RequiereIntervencion);
+    let (ended, sent) = undoes(step(&saga, &Input::Resume { note: None }, 72));
+    assert_eq!((ended.estado, sent.len()), (Estado::Compensada, 3));
+}
+
+/// Somebody has the execution go on after all.
+#[test]
+fn what_is_heard_after_it_was_taken_over_brings_nothing_back() {
+    let taken = step(&stuck(), &Input::Resume { note: None }, 70);
+    let going = hears(&taken, &["Done3", "Failed4", "Undone1"]);
+    let (ended, _) = undoes(going);
+    assert_eq!(ended.estado, Estado::Compensada);
+    let late = [
+        Input::Event(heard("Done4")),
+        Input::Started(Hacer),
+        Input::Execution(Hacer, succeeded(None)),
+        Input::NoWord("nobody".into()),
+    ];
+    for input in late {
+        assert_eq!(step(&ended, &input, 4_000).estado, Estado::Compensada);
+    }
 }
 
 #[test]
@@ -509,10 +635,14 @@ proptest! {
         plan in prop::collection::vec((0..12_u8, 0..20_u8), 0..40),
     ) {
         let (mut saga, mut now) = (begun(), 1);
+        let mut asked = false;
         for chosen in plan {
             now += 3;
             let before = saga.clone();
             saga = step(&saga, &input(chosen), now);
+            asked |= chosen.0 == 8 && saga != before;
+            prop_assert!(!asked || saga.estado != Estado::Completada, "what is taken is done: {:?}", told(&saga));
+            prop_assert!(before.conduct == saga.conduct || saga.conduct == Conduct::Orquestacion);
             prop_assert!(saga.log.starts_with(&before.log), "the log is only added to");
             let waits = saga.estado == Estado::RequiereIntervencion;
             prop_assert!(saga.estado.has_ended() || waits || saga.wake().is_some(), "{:?}", told(&saga));
@@ -525,7 +655,13 @@ proptest! {
             }
             prop_assert!(saga.executions().count() <= 2);
         }
-        // From wherever that led, a state machine that undoes what it is asked to brings it to an end.
+        // From wherever that led, a person brings it to an end.
+        if saga.estado == Estado::RequiereIntervencion {
+            let (ended, _) = undoes(step(&saga, &Input::Resume { note: None }, now));
+            prop_assert_eq!(ended.estado, Estado::Compensada);
+        }
+        saga = undoes(saga).0;
+        // So does a state machine that undoes what it is asked to.
         for _ in 0..4 {
             if let Some(direction) = saga.wanted {
                 saga = step(&saga, &Input::Started(direction), now);
@@ -766,6 +902,30 @@ fn what_a_state_machine_runs_waits_for_it_where_there_is_none() {
     let facts = ["Done2", "Done3", "Done4"].map(heard);
     scene.hear(&scene.without_machine(), &facts);
     assert_eq!(scene.saga().estado, Estado::Completada);
+}
+
+#[test]
+fn one_of_which_nobody_tells_for_long_requires_a_person() {
+    let scene = Scene::new(Faults::none());
+    scene.hear(&scene.coordinator(), &[scene.opening()]);
+    scene.clock.advance(definition().expiry.after);
+    scene.wake(&scene.without_machine());
+    assert_eq!(
+        scene.saga().estado,
+        Estado::EnCurso,
+        "it may be there again"
+    );
+    scene.clock.advance(Duration::from_secs(1));
+    scene.wake(&scene.without_machine());
+    let saga = scene.saga();
+    assert_eq!(saga.estado, Estado::RequiereIntervencion);
+    let What::RequiereIntervencion { problema, .. } = &saga.log.last().unwrap().what else {
+        panic!("{:?}", saga.log)
+    };
+    assert_eq!(problema, "aquí no hay una máquina de estados");
+    assert!(!scene.is_due());
+    let resumed = block_on(scene.sagas().request(ID, None, &Request::Resume(None))).unwrap();
+    assert!(matches!(resumed, Requested::Taken(saga) if saga.conduct == Conduct::Orquestacion));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use saga_engine::{
-    Answer, Direction, Dispatch, Estado, Input, LONGEST_REASON, Saga, What, command_id, start,
-    transition,
+    Answer, Direction, Dispatch, Estado, Input, LONGEST_REASON, LONGEST_TEXT, Saga, What,
+    command_id, start, transition,
 };
 use serde_json::json;
 
@@ -251,6 +251,100 @@ fn a_long_reason_is_cut_so_that_no_participant_refuses_it() {
     let reason = saga.reason.as_ref().unwrap();
     assert_eq!(reason.chars().count(), LONGEST_REASON);
     assert_eq!(saga.context["saga"]["motivo"], json!(reason));
+}
+
+/// `DynamoDB`'s limit.
+const ITEM: usize = 400 * 1024;
+
+/// One that a participant refuses to undo, for a long reason.
+fn stuck() -> Saga {
+    let (saga, _) = step(&begun(), &Input::Cancel { reason: "x".into() }, at(1));
+    refused(&sent(&saga, at(1)).0)
+}
+
+fn refused(saga: &Saga) -> Saga {
+    let command = saga.outstanding.as_ref().unwrap().command;
+    let answer = Answer::Rejected("🧾".repeat(5_000));
+    step(saga, &Input::Reply { command, answer }, at(2)).0
+}
+
+#[test]
+fn a_person_has_it_go_on_as_often_as_there_is_room_and_can_always_end_it() {
+    let notes = [
+        None,
+        Some("🛫".repeat(LONGEST_TEXT)),
+        Some("\u{1}".repeat(LONGEST_TEXT)),
+    ];
+    for note in notes {
+        let mut saga = stuck();
+        let mut resumed = 0;
+        loop {
+            let resume = Input::Resume { note: note.clone() };
+            let (next, _) = step(&saga, &resume, at(3));
+            if next == saga {
+                break;
+            }
+            resumed += 1;
+            saga = refused(&sent(&next, at(3)).0);
+        }
+        println!("resumed {resumed} times, {} bytes", saga.size());
+        assert!(resumed >= 60, "{resumed}");
+        assert_eq!(saga.estado, Estado::RequiereIntervencion);
+        let note = "🛬".repeat(LONGEST_TEXT);
+        let (ended, _) = step(&saga, &Input::MarkDone { step: 1, note }, at(4));
+        assert_eq!(ended.estado, Estado::Compensada);
+        assert!(ended.size() < ITEM, "{}", ended.size());
+    }
+}
+
+#[test]
+fn what_changes_nothing_is_passed_over_once_much_is_logged() {
+    let (mut saga, _) = sent(&begun(), at(1));
+    let hear = |saga: &mut Saga, kind: &str, version: u32| {
+        let mut fact = fact(kind, version);
+        fact.data = json!({"amount": "9".repeat(1_000)});
+        *saga = step(saga, &Input::Event(fact), at(2)).0;
+    };
+    for version in 2..600 {
+        for kind in ["Done1", "Failed3", "Done1"] {
+            hear(&mut saga, kind, version);
+        }
+    }
+    let full = saga.clone();
+    assert!(saga.size() < ITEM / 2, "{}", saga.size());
+    assert!(saga.log.len() > 200, "{}", saga.log.len());
+    hear(&mut saga, "Failed3", 9_998);
+    assert_eq!(saga, full);
+    // What changes something is heard, and what is heard for the first time.
+    for kind in ["Done2", "Undone4", "Undone1"] {
+        let before = saga.log.len();
+        hear(&mut saga, kind, 9_999);
+        assert!(saga.log.len() > before, "{kind}");
+    }
+    assert_eq!(saga.estado, Estado::Compensando);
+}
+
+#[test]
+fn a_saga_never_takes_more_than_its_size() {
+    let (mut saga, _) = step(&stuck(), &Input::Resume { note: None }, at(3));
+    saga = step(&saga, &Input::Event(fact("Done2", 1)), at(3)).0;
+    let log = serde_json::to_value(&saga.log).unwrap();
+    let attributes = 300;
+    assert!(saga.size() >= log.to_string().len() + attributes);
+    assert!(saga.size() < log.to_string().len() + 2_000, "nor much less");
+}
+
+#[test]
+fn what_others_say_is_cut_and_a_trace_that_is_none_is_left_out() {
+    let stuck = stuck();
+    let What::RequiereIntervencion { problema, .. } = &stuck.log.last().unwrap().what else {
+        panic!("{:?}", stuck.log)
+    };
+    assert_eq!(problema.chars().count(), LONGEST_TEXT);
+    let mut opening = fact("Done1", 1);
+    opening.trace = Some("x".repeat(10_000));
+    let saga = start(&definition(), ID, &opening, at(1)).unwrap();
+    assert_eq!(saga.trace, None);
 }
 
 #[test]
