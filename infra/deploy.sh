@@ -34,6 +34,8 @@ How (each has a default that fits --environment)
   --step-functions true|false   whether Step Functions can run sagas too   (aws: false, else true)
   --log-level LEVEL       RUST_LOG of the functions          (default info)
   --parameter NAME=VALUE  any other parameter of the template; may be repeated
+  --overlap MINUTES       with another FanOut than the stack has: how far back its new mappings begin to read the log. More than
+                          orchestrator and participants are behind (their IteratorAge), or what lies between is never heard
   --outputs FILE          also write the outputs there, as NAME=VALUE lines
 
 Removing
@@ -51,7 +53,7 @@ fail() {
 
 stack=aeroalpes artifacts='' template="$here/template.yaml" endpoint="${AWS_ENDPOINT_URL:-}" environment='' bucket=''
 access='' arch=x86_64 partial='' mode='' shards=2 window='' archive_window='' tests='' step_functions='' log_level=info outputs=''
-teardown='' delete_data=''
+teardown='' delete_data='' overlap='' fan_out=''
 extra=()
 
 while [ $# -gt 0 ]; do
@@ -79,12 +81,21 @@ while [ $# -gt 0 ]; do
     --tests) tests="$2" ;;
     --step-functions) step_functions="$2" ;;
     --log-level) log_level="$2" ;;
-    --parameter) extra+=("$2") ;;
+    --parameter)
+      case "$2" in
+        FanOut=*) fan_out="${2#*=}" ;;
+        MappingsSince=*) fail "MappingsSince is set by --overlap. See deploy.sh --help." ;;
+        *) extra+=("$2") ;;
+      esac
+      ;;
+    --overlap) overlap="$2" ;;
     --outputs) outputs="$2" ;;
     *) fail "unknown option $1. See deploy.sh --help." ;;
   esac
   shift 2
 done
+
+case "$overlap" in *[!0-9]*) fail "--overlap is a number of minutes, not '$overlap'." ;; esac
 
 # ---- Defaults by environment ----------------------------------------------------------------------------------------
 
@@ -207,6 +218,32 @@ esac
 account_and_region
 : "${bucket:=$stack-artefactos-$account-$region}"
 
+# Where a mapping reads from cannot be changed: CloudFormation makes a new one, which begins where the template says. From its beginning the
+# log is a year, and nothing new is heard until all of it was read. So FanOut stays as it is unless --overlap says where to begin.
+since=0
+case "$status" in
+  NONE | DELETE_COMPLETE)
+    [ -z "$overlap" ] || fail "--overlap is for a stack that exists, and $stack does not: its mappings begin with the log."
+    : "${fan_out:=false}"
+    ;;
+  *)
+    parameter_of_stack() {
+      aws_do cloudformation describe-stacks --stack-name "$stack" --output text \
+        --query "Stacks[0].Parameters[?ParameterKey=='$1'].ParameterValue"
+    }
+    had="$(parameter_of_stack FanOut)"
+    since="$(parameter_of_stack MappingsSince)"
+    : "${had:=false}" "${since:=0}" "${fan_out:=$had}"
+    if [ "$fan_out" = "$had" ]; then
+      [ -z "$overlap" ] || fail "--overlap is for a change of FanOut, which stack $stack has as '$had' already."
+    elif [ -z "$overlap" ]; then
+      fail "stack $stack has FanOut=$had, and FanOut=$fan_out would make new mappings for orchestrator and participants. From the beginning of the log they would read all that it keeps before anything new: no saga would go on meanwhile, and what waits longer than a day would be cancelled. Leave FanOut out to keep it, or say how many minutes back the new mappings begin: --overlap 60, if the IteratorAge of these functions is well below an hour. What is heard twice is done once."
+    else
+      since=$(($(date +%s) - overlap * 60))
+    fi
+    ;;
+esac
+
 # Names left behind by --teardown without --delete-data would fail a new stack half way: look before starting.
 case "$status" in
   NONE | DELETE_COMPLETE)
@@ -239,7 +276,7 @@ fi
 parameters=()
 for pair in "Entorno=$environment" "Acceso=$access" "Architecture=$arch" "LogLevel=$log_level" "StreamMode=$mode" \
   "ShardCount=$shards" "BatchWindowSeconds=$window" "ArchiveWindowSeconds=$archive_window" "PartialBatch=$partial" \
-  "Pruebas=$tests" "StepFunctions=$step_functions" ${extra[@]+"${extra[@]}"}; do
+  "Pruebas=$tests" "StepFunctions=$step_functions" "FanOut=$fan_out" "MappingsSince=$since" ${extra[@]+"${extra[@]}"}; do
   parameters+=("ParameterKey=${pair%%=*},ParameterValue=${pair#*=}")
 done
 

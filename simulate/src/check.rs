@@ -26,7 +26,7 @@ use vuelos::Reserva;
 
 use crate::{
     clients::{Booking, Cancellation, id},
-    exercised, foreign,
+    executions, exercised, foreign,
     poison::{self, Poison},
     system::System,
 };
@@ -215,6 +215,7 @@ pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<St
     }
     poison::check(system, &mut broken);
     foreign::check(system, &mut broken);
+    executions::check(system, &mut broken);
     check_notices(system, &found, &mut broken);
     broken
 }

@@ -1,17 +1,25 @@
 //! Step Functions, and what happens to executions beside what their states do.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+};
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use ports::{ExecutionError, Executions, FunctionName, Functions, HistoryEvent, Progress, World};
 use reserva_saga::{placeholders, state_machine};
-use saga_engine::{Definitions, Estado, SagaId};
-use serde_json::Value;
+use saga_engine::{Definitions, Estado, Saga, SagaId};
+use serde_json::{Value, json};
 use simulation::Kernel;
 use states::{MachineError, MemoryExecutions};
 
-use crate::{check, system::System};
+use crate::{
+    check,
+    functions::HTTP_COMMANDS,
+    http::{self, Answer},
+    system::System,
+};
 
 /// Step Functions forgets what ended 90 days ago. Here those pass at once, for an execution that nothing happened to for so long.
 const QUIET: SignedDuration = SignedDuration::from_mins(2);
@@ -137,6 +145,43 @@ pub fn forget(system: &System) {
     if rests && quiet && machine.inner.forget(&name) {
         kernel.count("execution", format!("forgotten: {}", saga.estado));
         kernel.note(format_args!("{name} is forgotten"));
+    }
+}
+
+/// Somebody cancels the reservation of a saga that its execution could not end. If that is accepted, it is a promise.
+pub fn cancel_stuck(system: &System) {
+    let mut stuck = check::stuck(system);
+    stuck.retain(Saga::is_watched);
+    let Some(saga) = system.kernel.dice().pick(&stuck) else {
+        return;
+    };
+    let (system, id) = (system.clone(), saga.id);
+    let path = format!("/vuelos/reserva/{}/cancelacion", saga.subject);
+    let event = http::event("POST", &path, &[], Some(&json!({"motivo": "se cansó"})));
+    let kernel = system.kernel.clone();
+    kernel.spawn("client", async move {
+        let answered = system.api.call(HTTP_COMMANDS, &event).await;
+        if answered.is_ok_and(|answer| Answer::read(&answer).status == 202) {
+            system
+                .kernel
+                .count("execution", "cancelled where it was stuck");
+            let promised = system.promised.lock();
+            promised.unwrap_or_else(PoisonError::into_inner).push(id);
+        }
+    });
+}
+
+/// What was promised of sagas that were stuck is done.
+pub fn check(system: &System, broken: &mut Vec<String>) {
+    let promised = system.promised.lock();
+    let promised = promised.unwrap_or_else(PoisonError::into_inner);
+    for id in promised.iter() {
+        let estado = check::load(system, *id).map(|saga| saga.estado);
+        if estado != Some(Estado::Compensada) {
+            broken.push(format!(
+                "the cancellation of {id} was accepted where it was stuck, and it is {estado:?}"
+            ));
+        }
     }
 }
 

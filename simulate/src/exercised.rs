@@ -43,6 +43,7 @@ const HAPPENS: &[(&str, &[&str])] = &[
     (
         "execution",
         &[
+            "cancelled where it was stuck",
             "failed",
             "forgotten: Compensada",
             "forgotten: Completada",
@@ -93,10 +94,12 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "had a saga go on",
             "had a saga go on in vain",
             "rebuilt a view",
+            "may not have a saga go on any more",
             "redrove a record",
             "redrove an execution",
             "repaired participants",
             "the projector is down",
+            "took a saga over",
             "undid a step by hand",
         ],
     ),

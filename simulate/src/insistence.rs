@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{check, operator::resume, system::System};
 
 /// How often they try, if nobody tells them to stop: enough to fill an item with what they write.
-const TIMES: u32 = 260;
+const TIMES: u32 = 500;
 /// As many characters as a note may have.
 const LONGEST: usize = 500;
 /// A character of four bytes.
@@ -51,16 +51,22 @@ impl Insistent {
 /// Has a saga go on until that is refused, which has to happen before it cannot be written any more.
 async fn insist(system: &System, saga: &Saga) {
     let kernel = &system.kernel;
-    let note = json!({ "nota": WORD.repeat(LONGEST) });
+    let mut length = LONGEST;
     for _ in 0..TIMES {
+        let note = json!({ "nota": WORD.repeat(length.max(1)) });
         match resume(system, saga, Some(&note)).await {
             Some(202) => kernel.count("operator", "had a saga go on in vain"),
             Some(409) => {
                 kernel.count("operator", "may not have a saga go on any more");
                 return;
             }
-            // It cannot be written, or not now: that it ends all the same is seen later.
-            _ => kernel.count("operator", "could not have a saga go on"),
+            // Something shorter may be written where that could not be. That it ends all the same is seen later.
+            _ if length > 0 => {
+                kernel.count("operator", "could not have a saga go on");
+                length /= 2;
+                continue;
+            }
+            _ => return,
         }
         for _ in 0..60 {
             let stands = check::load(system, saga.id).map(|saga| saga.estado);

@@ -264,7 +264,7 @@ pub const SCENARIOS: &[Scenario] = &[
         },
         modes: &[SagaMode::StepFunctions],
         cancel_one_in: 2,
-        lasts: 120,
+        lasts: 200,
         ..BUSY
     },
     Scenario {

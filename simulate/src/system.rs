@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64},
     },
     time::Duration,
@@ -17,7 +17,7 @@ use ports::{
     memory::{MemoryLog, MemoryObjects, MemoryTables, MemoryTopic},
 };
 use reserva_saga::{ORCHESTRATOR, function_of};
-use saga_engine::Sagas;
+use saga_engine::{SagaId, Sagas};
 use serde_json::json;
 use simulation::{Contended, Faults, Kernel, Runtime, Sky, Stale, Stream};
 use source_mapping::{Destination, Settings, StartingPosition};
@@ -57,6 +57,8 @@ pub struct System {
     pub machine: Carried,
     /// What was appended to the log that nobody can read.
     pub poisons: Poisons,
+    /// Sagas whose cancellation was accepted though they were stuck.
+    pub promised: Arc<Mutex<Vec<SagaId>>>,
     /// What other builds left in the tables.
     pub foreign: Foreign,
     /// A write finds an item in the hands of a transaction, once in so many.
@@ -215,6 +217,7 @@ impl System {
             machine,
             poisons: Poisons::default(),
             foreign: Foreign::default(),
+            promised: Arc::default(),
             conflicts,
             gaps,
             night: Arc::default(),

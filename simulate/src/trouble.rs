@@ -200,6 +200,9 @@ impl Trouble {
         if self.one_in(scenario.interfere_one_in) {
             executions::interfere(system);
         }
+        if self.one_in(scenario.interfere_one_in.saturating_mul(3)) {
+            executions::cancel_stuck(system);
+        }
         if self.one_in(scenario.forget_one_in) {
             executions::forget(system);
         }

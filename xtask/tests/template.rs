@@ -72,3 +72,28 @@ fn the_outputs_that_the_tool_reads_are_the_templates() {
         );
     }
 }
+
+/// A mapping that is replaced begins anew. What replaces one is in the hands of `deploy.sh`, by these alone.
+#[test]
+fn nothing_but_fan_out_makes_a_mapping_anew() {
+    let template = file("infra/template.yaml");
+    let mappings = template.split("Type: AWS::Lambda::EventSourceMapping\n");
+    let mappings: Vec<_> = mappings.skip(1).collect();
+    assert_eq!(mappings.len(), 7);
+    for mapping in mappings {
+        let mapping = mapping.split("\n\n").next().unwrap();
+        let replacing = ["EventSourceArn:", "FunctionName:", "StartingPosition"];
+        let lines = mapping.lines().map(str::trim);
+        for line in lines.filter(|line| replacing.iter().any(|name| line.starts_with(name))) {
+            let conditions = between(line, "!If [", ',');
+            for condition in conditions {
+                assert!(["ConFanOut", "SinceATime"].contains(&condition), "{line}");
+            }
+        }
+    }
+    // Their names follow from the stack's.
+    for name in between(&template, "FunctionName: !Sub \"", '"') {
+        assert!(name.starts_with("${AWS::StackName}-") && name.matches('$').count() == 1);
+    }
+    assert!(template.contains("Name: !Sub \"${AWS::StackName}-eventos\"\n"));
+}

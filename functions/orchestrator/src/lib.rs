@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_kit::kinesis::{self, RetryBatch};
 use ports::World;
 use reserva_saga::{ORCHESTRATOR, fact, saga_id};
-use saga_engine::{Conduct, Coordinator, Fact, LoadError, SagaId, Trouble};
+use saga_engine::{Conduct, Coordinator, Fact, Saga, SagaId, Trouble};
 use serde::{Deserialize, Serialize};
 
 /// Records that cannot be decoded are parked under this name.
@@ -25,6 +25,20 @@ const BUDGET: Duration = Duration::from_secs(2);
 const RESERVE: Duration = Duration::from_secs(5);
 /// How many sagas are run side by side.
 const AT_ONCE: usize = 16;
+/// After how long a saga is looked at again that cannot be moved on here and now. The alarm on late sagas looks at five minutes: each of
+/// them is seen in that time.
+const PAUSE: Duration = Duration::from_mins(3);
+
+/// What became of a saga that was to be moved on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    /// It was looked at.
+    Moved,
+    /// It is looked at again later.
+    PutOff,
+    /// It stays due.
+    Due,
+}
 
 /// What the function is invoked with.
 #[derive(Deserialize)]
@@ -49,7 +63,9 @@ pub enum Done {
     Woken {
         /// How many could be looked at.
         despertadas: usize,
-        /// How many could not, and stay due.
+        /// How many cannot be moved on here and now, and are looked at again later.
+        aplazadas: usize,
+        /// How many stay due.
         fallidas: usize,
     },
 }
@@ -98,41 +114,68 @@ impl App {
     }
 
     async fn wake(&self, ids: &[SagaId], deadline: Timestamp) -> Done {
-        let woken = stream::iter(ids.iter().copied()).map(|id| async move {
-            let missed = self.missed(id).await.map_err(|error| {
-                tracing::error!(saga = %id, error, "it is not known what it has missed");
-            })?;
-            let until = self.until(deadline);
-            let woken = self.coordinator.observe(id, &missed, until).await;
-            let woken = woken.or_else(|trouble| passed_by(id, trouble));
-            woken.map_err(|trouble| tracing::error!(saga = %id, %trouble, "saga not woken"))
-        });
-        let results: Vec<_> = woken.buffer_unordered(AT_ONCE).collect().await;
-        let fallidas = results.iter().filter(|result| result.is_err()).count();
-        let despertadas = results.len() - fallidas;
-        tracing::info!(despertadas, fallidas, "sagas woken");
+        let woken = stream::iter(ids.iter().copied()).map(|id| self.wake_one(id, deadline));
+        let woken: Vec<_> = woken.buffer_unordered(AT_ONCE).collect().await;
+        let count = |what| woken.iter().filter(|woken| **woken == what).count();
+        let (despertadas, aplazadas, fallidas) =
+            (count(Woken::Moved), count(Woken::PutOff), count(Woken::Due));
+        tracing::info!(despertadas, aplazadas, fallidas, "sagas woken");
         Done::Woken {
             despertadas,
+            aplazadas,
             fallidas,
         }
     }
 
+    /// Moves a saga on. One that cannot be moved on now (another build's, one of a state machine that is not here or does not answer, one
+    /// that cannot be read or written) makes room for the others.
+    async fn wake_one(&self, id: SagaId, deadline: Timestamp) -> Woken {
+        let until = self.until(deadline);
+        let why = match self.move_on(id, until).await {
+            Ok(false) => return Woken::Moved,
+            Ok(true) => None,
+            Err(why) => Some(why),
+        };
+        // Without time nothing is known of it.
+        if self.world.clock.now() >= deadline {
+            return Woken::Due;
+        }
+        match self.coordinator.sagas().put_off(id, PAUSE).await {
+            Ok(true) => {
+                let why = why.as_deref().unwrap_or("no word of its execution");
+                tracing::warn!(saga = %id, why, "saga put off");
+                Woken::PutOff
+            }
+            // Somebody else has moved it on.
+            Ok(false) => Woken::Moved,
+            Err(error) => {
+                tracing::error!(saga = %id, why, %error, "saga neither moved on nor put off");
+                Woken::Due
+            }
+        }
+    }
+
+    /// Moves a saga on; true if it may be due all the same, since others are to move it on.
+    async fn move_on(&self, id: SagaId, until: Timestamp) -> Result<bool, String> {
+        let stored = self.coordinator.sagas().load(id).await;
+        let Some(stored) = stored.map_err(|error| error.to_string())? else {
+            return Ok(true);
+        };
+        let missed = self.missed(&stored.saga).await?;
+        let moved = self.coordinator.observe(id, &missed, until).await;
+        moved.map_err(|trouble| trouble.to_string())?;
+        Ok(stored.saga.is_watched())
+    }
+
     /// What a choreography that is late may have missed: its events, from the streams themselves. What came before the event that
     /// opens it was passed over, as when that one was given up and redriven later.
-    async fn missed(&self, id: SagaId) -> Result<Vec<Fact>, String> {
-        let stored = self.coordinator.sagas().load(id).await;
-        let saga = match stored {
-            Ok(Some(stored)) => stored.saga,
-            // Whoever moves it on says what it is.
-            Ok(None) | Err(LoadError::UnknownDefinition(..)) => return Ok(vec![]),
-            // It may be read a moment later, and is then not to be taken for one that has missed nothing.
-            Err(error) => return Err(error.to_string()),
-        };
+    async fn missed(&self, saga: &Saga) -> Result<Vec<Fact>, String> {
         let is_late = saga.late.is_some_and(|late| late <= self.world.clock.now());
         if saga.conduct != Conduct::Coreografia || !is_late {
             return Ok(vec![]);
         }
-        let missed = self.history(id, IdReserva(saga.subject)).await;
+        // What cannot be read is not to be taken for nothing missed.
+        let missed = self.history(saga.id, IdReserva(saga.subject)).await;
         missed.map_err(|error| error.to_string())
     }
 

@@ -19,7 +19,7 @@ use http_testing::System;
 use jiff::Timestamp;
 use lambda_kit::kinesis::RetryBatch;
 use orchestrator::{App, CONSUMER, Invocation};
-use ports::{CallError, Condition, Item, Key, LogRecord, Tables, Write};
+use ports::{CallError, Condition, Item, Key, LogRecord, Path, Tables, Update, Write};
 use reserva_saga::{FunctionParticipants, definitions, function_of};
 use saga_engine::{Coordinator, Definitions, Estado, SagaId, Sagas, What};
 use serde_json::{Value, json};
@@ -142,7 +142,10 @@ fn the_samples_are_understood() {
     assert_eq!(reasons, [Reason::Undecodable]);
     assert_eq!(fixture.parked()[0].owner, CONSUMER);
     let woken = fixture.in_time(&text(WAKE));
-    assert_eq!(woken, json!({"despertadas": 1, "fallidas": 0}));
+    assert_eq!(
+        woken,
+        json!({"despertadas": 1, "aplazadas": 0, "fallidas": 0})
+    );
 }
 
 #[test]
@@ -211,7 +214,7 @@ fn without_time_it_only_stores_what_is_to_be_done_and_a_wake_up_does_it() {
     let wake = json!({"despertar": due.sagas});
     assert_eq!(
         fixture.in_time(&wake),
-        json!({"despertadas": 1, "fallidas": 0})
+        json!({"despertadas": 1, "aplazadas": 0, "fallidas": 0})
     );
     assert_eq!(fixture.estado(id), Estado::Completada);
 }
@@ -350,7 +353,7 @@ fn a_choreography_whose_beginning_is_heard_last_is_known_to_its_end() {
     assert_eq!(fixture.in_time(&batch_of(&records[..1])), all_taken());
     assert_eq!(fixture.estado(id), Estado::EnCurso);
     let wake = json!({"despertar": [fixture.system.saga_of(id)]});
-    let woken = json!({"despertadas": 1, "fallidas": 0});
+    let woken = json!({"despertadas": 1, "aplazadas": 0, "fallidas": 0});
     assert_eq!(fixture.in_time(&wake), woken);
     assert_eq!(fixture.estado(id), Estado::EnCurso, "it is not late yet");
     fixture.system.clock.advance(Duration::from_mins(2));
@@ -369,7 +372,7 @@ fn told_what_it_missed(faults: &Faults) -> std::ops::Range<usize> {
     fixture.system.clock.advance(Duration::from_mins(2));
     let before = faults.count();
     let wake = json!({"despertar": [fixture.system.saga_of(id)]});
-    while fixture.in_time(&wake)["fallidas"] != 0 {}
+    while fixture.in_time(&wake)["despertadas"] != 1 {}
     let effects = before..faults.count();
     assert_eq!(fixture.estado(id), Estado::Completada);
     effects
@@ -415,6 +418,7 @@ fn older(newer: Fixture) -> Fixture {
             ),
             Arc::new(FunctionParticipants(newer.system.functions.clone())),
         ),
+        world: newer.system.world.clone(),
         ..older.app
     };
     Fixture {
@@ -439,19 +443,64 @@ fn a_choreography_of_another_build_is_delivered_again() {
     assert_eq!(fixture.estado(id), Estado::EnCurso);
 }
 
+/// Whoever cannot move a saga on makes room for the sagas that it can, and those who can find it still.
 #[test]
-fn a_saga_of_another_build_is_passed_by() {
+fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {
     let newer = Fixture::new();
-    let id = newer.system.create_in(Estado::EnCurso);
+    let id = newer.system.create(None);
+    let now = newer.system.world.clock.now();
+    newer.invoke(&newer.log(), now).unwrap();
     let fixture = older(newer);
-    let before = fixture.system.saga(id);
+    let (saga, before) = (fixture.system.saga_of(id), fixture.system.saga(id));
     assert_eq!(fixture.in_time(&fixture.log()), all_taken());
-    let wake = json!({"despertar": [fixture.system.saga_of(id)]});
-    assert_eq!(
-        fixture.in_time(&wake),
-        json!({"despertadas": 1, "fallidas": 0})
-    );
-    assert_eq!(fixture.system.saga(id), before);
+    let due = || block_on(fixture.system.sagas.due(10)).unwrap();
+    let since = due().oldest;
+    let wake = json!({"despertar": [saga]});
+    for _ in 0..2 {
+        assert_eq!(due().sagas, [saga]);
+        let put_off = json!({"despertadas": 0, "aplazadas": 1, "fallidas": 0});
+        assert_eq!(fixture.in_time(&wake), put_off);
+        assert_eq!(due().sagas, []);
+        assert_eq!(fixture.system.saga(id), before);
+        fixture.system.clock.advance(Duration::from_mins(3));
+        assert_eq!(
+            due().oldest,
+            since,
+            "how long it has waited is not forgotten"
+        );
+    }
+    // Its own build is as it was, and goes on.
+    let tables = fixture.system.tables.clone();
+    let sagas = Sagas::new(tables, definitions(), fixture.system.world.clone());
+    let participants = Arc::new(FunctionParticipants(fixture.system.functions.clone()));
+    let app = App {
+        coordinator: Coordinator::new(sagas, participants),
+        ..fixture.app
+    };
+    let newer = Fixture { app, ..fixture };
+    let woken = json!({"despertadas": 1, "aplazadas": 0, "fallidas": 0});
+    assert_eq!(newer.in_time(&wake), woken);
+    assert_eq!(newer.estado(id), Estado::Completada);
+    assert_eq!(block_on(newer.system.sagas.due(10)).unwrap().sagas, []);
+}
+
+/// What others change about a saga's item while it is put off stands.
+#[test]
+fn a_saga_whose_item_cannot_be_read_is_looked_at_again_later() {
+    let fixture = Fixture::new();
+    let id = fixture.system.create(None);
+    let now = fixture.system.world.clock.now();
+    fixture.invoke(&fixture.log(), now).unwrap();
+    let saga = fixture.system.saga_of(id);
+    let key = Key::new(saga_engine::TABLE, saga.to_string(), "saga");
+    let spoil = Update::of(key.clone()).set(Path::of("entradas"), json!([]));
+    block_on(fixture.system.tables.write(&spoil.into())).unwrap();
+    let wake = json!({"despertar": [saga]});
+    let put_off = json!({"despertadas": 0, "aplazadas": 1, "fallidas": 0});
+    assert_eq!(fixture.in_time(&wake), put_off);
+    assert_eq!(block_on(fixture.system.sagas.due(10)).unwrap().sagas, []);
+    let item = fixture.system.tables.item(&key).unwrap();
+    assert_eq!(item["entradas"], json!([]), "only its place was changed");
 }
 
 #[test]

@@ -1,47 +1,70 @@
 //! `despertar`: sagas whose time has come.
 //!
 //! What a saga waits for is a time in an index: to send a command again, to give up waiting, to begin at all where nobody has heard of
-//! it. The orchestrator moves it on; this finds it.
+//! it. The orchestrator moves it on, or puts it off where it cannot; this finds it.
 
-use futures::{StreamExt, stream};
+use std::time::Duration;
+
+use async_trait::async_trait;
 use jiff::Timestamp;
 use lambda_kit::metrics::Unit;
+use ports::{FunctionName, TableError, due::DueItem};
 use reserva_saga::{ORCHESTRATOR, wake_up};
-use saga_engine::{Estado, SagaId};
+use saga_engine::{Estado, SagaId, Sagas};
 use serde::Deserialize;
 
-use crate::{App, Done, TaskFailed};
+use crate::{App, Done, TaskFailed, calls::Lane};
 
-/// Sagas of one call: as many as the orchestrator runs side by side, so that it answers soon.
-const AT_A_CALL: usize = 16;
-/// Calls at a time.
-const CALLS: usize = 4;
+/// So many sagas that wait for a person are counted.
+const STUCK: usize = 1_000;
 
 /// What the orchestrator answers.
 #[derive(Deserialize)]
 struct Woken {
     despertadas: usize,
+    #[serde(default)]
+    aplazadas: usize,
+}
+
+struct Waking<'a>(&'a Sagas);
+
+#[async_trait]
+impl Lane for Waking<'_> {
+    fn function(&self) -> FunctionName {
+        ORCHESTRATOR
+    }
+
+    fn payload(&self, items: &[DueItem]) -> Vec<u8> {
+        let named = |item: &DueItem| {
+            let named = item.pk.parse::<SagaId>();
+            named
+                .inspect_err(|_| tracing::error!(pk = item.pk, "due, and no saga's key"))
+                .ok()
+        };
+        let sagas: Vec<_> = items.iter().filter_map(named).collect();
+        wake_up(&sagas)
+    }
+
+    fn answer(&self, answer: &[u8]) -> Result<(usize, usize), serde_json::Error> {
+        let woken: Woken = serde_json::from_slice(answer)?;
+        Ok((woken.despertadas, woken.aplazadas))
+    }
+
+    async fn put_off(&self, item: &DueItem, pause: Duration) -> Result<(), TableError> {
+        match item.pk.parse() {
+            Ok(saga) => self.0.put_off(saga, pause).await.map(|_| ()),
+            Err(_) => Ok(()),
+        }
+    }
 }
 
 impl App {
     pub(crate) async fn despertar(&self, until: Timestamp) -> Result<Done, TaskFailed> {
         let start = self.world.clock.now();
-        let due = self
-            .sagas
-            .due(self.limits.sagas)
-            .await
-            .map_err(TaskFailed::because)?;
-        let calls = due.sagas.chunks(AT_A_CALL).map(<[_]>::to_vec);
-        let calls = stream::iter(calls).map(|sagas| self.wake(sagas, until));
-        let woken: Vec<usize> = calls.buffer_unordered(CALLS).collect().await;
-        let stuck = self
-            .sagas
-            .count(Estado::RequiereIntervencion, self.limits.sagas)
-            .await;
+        let due = vec![self.sagas.waiting(self.limits.sagas)];
+        let woken = self.drive(&Waking(&self.sagas), due, until).await?;
+        let stuck = self.sagas.count(Estado::RequiereIntervencion, STUCK).await;
         let atascadas = stuck.map_err(TaskFailed::because)?;
-        let age = due
-            .oldest
-            .map_or(0, |oldest| start.duration_since(oldest).as_secs());
         self.metrics.emit(
             self.world.clock.now(),
             &[
@@ -50,40 +73,26 @@ impl App {
                     Unit::Count,
                     u64::try_from(atascadas).unwrap_or(u64::MAX),
                 ),
-                ("SagaLate", Unit::Seconds, u64::try_from(age).unwrap_or(0)),
+                ("SagaLate", Unit::Seconds, woken.age(start)),
             ],
         );
-        let (encontradas, despertadas) = (due.sagas.len(), woken.iter().sum());
-        let fallidas = encontradas.saturating_sub(despertadas);
-        tracing::info!(encontradas, despertadas, fallidas, atascadas, "sagas woken");
+        let (encontradas, despertadas, aplazadas) = (woken.found, woken.done, woken.put_off);
+        let fallidas = woken.left();
+        tracing::info!(
+            encontradas,
+            despertadas,
+            aplazadas,
+            fallidas,
+            atascadas,
+            "sagas woken"
+        );
         Ok(Done::Despertar {
             encontradas,
             despertadas,
+            aplazadas,
             fallidas,
-            mas_antigua: due.oldest.map(|oldest| oldest.to_string()),
+            mas_antigua: woken.oldest.map(|oldest| oldest.to_string()),
             atascadas,
         })
-    }
-
-    /// Has the orchestrator look at some sagas; how many of them it could.
-    async fn wake(&self, sagas: Vec<SagaId>, until: Timestamp) -> usize {
-        if self.world.clock.now() >= until {
-            return 0;
-        }
-        let woken = self.functions.call(ORCHESTRATOR, &wake_up(&sagas)).await;
-        let answer = match woken {
-            Ok(answer) => answer,
-            Err(error) => {
-                tracing::error!(%error, "the orchestrator did not wake sagas");
-                return 0;
-            }
-        };
-        match serde_json::from_slice::<Woken>(&answer) {
-            Ok(woken) => woken.despertadas,
-            Err(error) => {
-                tracing::error!(%error, "the orchestrator's answer cannot be read");
-                0
-            }
-        }
     }
 }

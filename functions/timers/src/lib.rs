@@ -1,6 +1,7 @@
 //! What must happen though nobody asks: run by a schedule, a task at a time.
 
 mod barrido;
+mod calls;
 mod despertar;
 mod estacionados;
 mod reacciones;
@@ -73,6 +74,8 @@ pub enum Done {
         encontradas: usize,
         /// Sagas that were looked at.
         despertadas: usize,
+        /// Sagas that could not be moved on, and are put off.
+        aplazadas: usize,
         /// Sagas that could not be looked at, and stay due.
         fallidas: usize,
         /// Since when the longest waiting one waited.
@@ -129,21 +132,21 @@ const RESERVE: SignedDuration = SignedDuration::from_secs(20);
 pub struct Limits {
     /// Streams that a sweep reads from its index at once.
     pub streams: usize,
-    /// Sagas that a run wakes at most.
+    /// Sagas that a run reads at once from each partition of their index.
     pub sagas: usize,
-    /// Reactions that a run has done at most.
+    /// Reactions that a run reads at once from each partition of their index.
     pub reactions: usize,
     /// Objects of the bucket of undelivered batches that a run lists at once.
     pub objects: usize,
 }
 
 impl Default for Limits {
-    /// What one run can see to.
+    /// Few reads where there is much to do. A run goes on as long as its time lasts.
     fn default() -> Self {
         Self {
             streams: event_store::PAGE,
-            sagas: 1_000,
-            reactions: 1_000,
+            sagas: 100,
+            reactions: 100,
             objects: 100,
         }
     }

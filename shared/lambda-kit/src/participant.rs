@@ -135,7 +135,7 @@ impl App {
             return self.consume(read(payload, "a batch")?, until).await;
         }
         if payload.get("reacciones").is_some() {
-            return self.resume(read(payload, "reactions")?, until).await;
+            return Ok(self.resume(read(payload, "reactions")?, until).await);
         }
         self.command(read(payload, "a command")?).await
     }
@@ -175,16 +175,11 @@ impl App {
         )?))
     }
 
-    async fn resume(
-        &self,
-        Resume { reacciones }: Resume,
-        until: Timestamp,
-    ) -> Result<Answer, InvocationError> {
+    async fn resume(&self, Resume { reacciones }: Resume, until: Timestamp) -> Answer {
         let resumed = self.reactor.resume(&reacciones, until).await;
-        let resumed = resumed.map_err(ParticipantError::from)?;
         let (hechas, aplazadas) = (resumed.done, resumed.put_off);
         info!(hechas, aplazadas, "reactions resumed");
-        Ok(Answer::Resumed(Resumed { hechas, aplazadas }))
+        Answer::Resumed(Resumed { hechas, aplazadas })
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Policy {
     pub data: Mapping,
     /// When.
     pub when: When,
+    /// Of a deadline: the types of event that make it void.
+    pub unless: &'static [&'static str],
 }
 
 /// When a command follows its event.
@@ -24,7 +26,8 @@ pub enum When {
     News,
     /// At once, however old the event is: to undo.
     Always,
-    /// So long after the event: a deadline.
+    /// So long after the event is heard: a deadline. A context that is behind cancels nothing by that. Of an event that is news no more, at
+    /// once: nobody does anything more for it. A reservation has one of each policy.
     After(Duration),
 }
 
@@ -38,6 +41,7 @@ impl Policy {
             command,
             data,
             when,
+            unless: &[],
         }
     }
 
@@ -50,16 +54,18 @@ impl Policy {
             command,
             data,
             when,
+            unless: &[],
         }
     }
 
-    /// So long after the event.
+    /// So long after the event, unless one of these is heard.
     #[must_use]
     pub fn later(
         event: &'static str,
         delay: Duration,
         command: &'static str,
         data: Mapping,
+        unless: &'static [&'static str],
     ) -> Self {
         let when = When::After(delay);
         Self {
@@ -67,6 +73,7 @@ impl Policy {
             command,
             data,
             when,
+            unless,
         }
     }
 }

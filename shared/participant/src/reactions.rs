@@ -5,22 +5,59 @@ use std::{sync::Arc, time::Duration};
 use events::{Context, Event, IdReserva};
 use jiff::{SignedDuration, Timestamp};
 use ports::{
-    Condition, Consistency, Direction, Index, IndexQuery, Item, Key, Path, TableError, TableName,
-    Tables, Update, World, Write, WriteError, jittered,
+    Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, World, Write,
+    WriteError,
+    due::{self, DueItem},
+    jittered,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::{Policy, When};
 
 /// The table of reactions. Partition key `{context}-{reservation}`; sort key `{event id}#{command}` of what is still to be done,
-/// `oido#{type}` of what is kept of an event.
+/// `plazo#{type}#{command}` of a deadline, `oido#{type}` of what is kept of an event.
 pub const TABLE: TableName = TableName("reactions");
 
-/// So many partitions of the index share what is to be done.
-const BUCKETS: u8 = 16;
-/// Comes after every time in the index.
-const AFTER_ALL_TIMES: &str = "~";
+/// So many partitions of the index share what a context has of a class.
+const BUCKETS: u8 = 8;
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
+/// What is to be done, by what comes first. Each class has partitions of its own in the index, so that none queues behind another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// What undoes.
+    Undoing,
+    /// What does something new.
+    News,
+    /// Deadlines.
+    Deadline,
+}
+
+impl Class {
+    /// Every class, that first which is to be done first.
+    pub const ALL: [Self; 3] = [Self::Undoing, Self::News, Self::Deadline];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Undoing => "undoing",
+            Self::News => "news",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
+impl From<When> for Class {
+    fn from(when: When) -> Self {
+        match when {
+            When::Always => Self::Undoing,
+            When::News => Self::News,
+            When::After(_) => Self::Deadline,
+        }
+    }
+}
 
 /// Which reaction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,10 +69,21 @@ pub struct ReactionKey {
 }
 
 impl ReactionKey {
-    pub(crate) fn of(context: Context, event: &Event, command: &str) -> Self {
+    pub(crate) fn of(context: Context, policy: &Policy, event: &Event) -> Self {
+        if let When::After(_) = policy.when {
+            return Self::deadline(context, policy, event.subject);
+        }
         Self {
             pk: owner(context, event.subject),
-            sk: format!("{}#{command}", event.id.0),
+            sk: format!("{}#{}", event.id.0, policy.command),
+        }
+    }
+
+    /// Of a deadline. It is found without the event that it follows.
+    pub(crate) fn deadline(context: Context, policy: &Policy, subject: IdReserva) -> Self {
+        Self {
+            pk: owner(context, subject),
+            sk: format!("plazo#{}#{}", policy.event, policy.command),
         }
     }
 
@@ -58,6 +106,18 @@ pub(crate) struct Reaction {
     pub(crate) event: Event,
     pub(crate) command: String,
     attempts: u32,
+    since: Timestamp,
+}
+
+/// A reaction that is not there to be done.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub(crate) enum ReadError {
+    /// The table failed.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The item is no reaction that this build can read.
+    #[error("it is malformed: {0}")]
+    Malformed(String),
 }
 
 /// What is to be done now.
@@ -84,12 +144,8 @@ fn kept_key(context: Context, subject: IdReserva, kind: &str) -> Key {
     Key::new(TABLE, owner(context, subject), format!("oido#{kind}"))
 }
 
-fn text(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-}
-
-fn partition(bucket: u8) -> String {
-    format!("due-{bucket:02}")
+fn partition(context: Context, class: Class, bucket: u8) -> String {
+    format!("due-{}-{}-{bucket:02}", context.name(), class.name())
 }
 
 fn done(result: Result<(), WriteError>) -> Result<(), TableError> {
@@ -144,25 +200,48 @@ impl Reactions {
     /// Notes a reaction that is to be done at `due`. What is noted already stands.
     pub(crate) async fn note(
         &self,
-        key: &ReactionKey,
+        context: Context,
+        policy: &Policy,
         event: &Event,
-        command: &str,
         due: Timestamp,
     ) -> Result<(), TableError> {
+        self.note_at(context, policy, event, due::place(due)).await
+    }
+
+    /// Notes a reaction that was tried in vain, and is to be tried again.
+    pub(crate) async fn note_failed(
+        &self,
+        context: Context,
+        policy: &Policy,
+        event: &Event,
+    ) -> Result<(), TableError> {
+        let place = due::place_since(self.pause(0), self.world.clock.now());
+        self.note_at(context, policy, event, place).await
+    }
+
+    async fn note_at(
+        &self,
+        context: Context,
+        policy: &Policy,
+        event: &Event,
+        place: String,
+    ) -> Result<(), TableError> {
+        let key = ReactionKey::of(context, policy, event);
         let event = serde_json::to_value(event)
             .map_err(|error| TableError::Refused(format!("an event without a form: {error}")))?;
+        let partition = partition(context, policy.when.into(), bucket(&key));
         let note = Update::of(key.key())
             .when(Condition::Absent)
             .set(Path::of("evento"), event)
-            .set(Path::of("comando"), command)
+            .set(Path::of("comando"), policy.command)
             .set(Path::of("intentos"), 0)
-            .set(Path::of("gsi1pk"), partition(bucket(key)))
-            .set(Path::of("gsi1sk"), text(due));
+            .set(Path::of("gsi1pk"), partition)
+            .set(Path::of("gsi1sk"), place);
         done(self.tables.write(&note.into()).await)
     }
 
     /// The pause before the next attempt.
-    pub(crate) fn pause(&self, attempts: u32) -> Timestamp {
+    fn pause(&self, attempts: u32) -> Timestamp {
         let chance = self.world.randomness.fraction();
         let pause = PAUSE + jittered(PAUSE, LONGEST_PAUSE, attempts, chance);
         let now = self.world.clock.now();
@@ -171,22 +250,23 @@ impl Reactions {
     }
 
     /// Reads one; `None` if it is done.
-    pub(crate) async fn read(&self, key: &ReactionKey) -> Result<Option<Reaction>, TableError> {
+    pub(crate) async fn read(&self, key: &ReactionKey) -> Result<Option<Reaction>, ReadError> {
         #[derive(Deserialize)]
         struct Form {
             evento: Event,
             comando: String,
             intentos: u32,
+            gsi1sk: String,
         }
         let item = self.tables.get_one(&key.key(), Consistency::Strong).await?;
         let form = item.map(|item| serde_json::from_value::<Form>(Value::Object(item)));
-        let form = form.transpose().map_err(|error| {
-            TableError::Refused(format!("the reaction {key:?} is malformed: {error}"))
-        })?;
+        let form = form.transpose();
+        let form = form.map_err(|error| ReadError::Malformed(error.to_string()))?;
         Ok(form.map(|form| Reaction {
             event: form.evento,
             command: form.comando,
             attempts: form.intentos,
+            since: due::since(&form.gsi1sk).unwrap_or_else(|| self.world.clock.now()),
         }))
     }
 
@@ -196,11 +276,23 @@ impl Reactions {
         key: &ReactionKey,
         reaction: &Reaction,
     ) -> Result<(), TableError> {
+        let place = due::place_since(self.pause(reaction.attempts), reaction.since);
         let update = Update::of(key.key())
             .when(Condition::Exists)
-            .set(Path::of("intentos"), reaction.attempts + 1)
-            .set(Path::of("gsi1sk"), text(self.pause(reaction.attempts)));
+            .set(Path::of("intentos"), reaction.attempts.saturating_add(1))
+            .set(Path::of("gsi1sk"), place);
         done(self.tables.write(&update.into()).await)
+    }
+
+    /// Puts off one of which nothing is known: it cannot be read, or whoever is to do it fails at it. It is looked at again `pause` later.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`]; it stays due.
+    pub async fn set_aside(&self, key: &ReactionKey, pause: Duration) -> Result<(), TableError> {
+        let now = self.world.clock.now();
+        let put_off = due::put_off(&*self.tables, &key.key(), now, pause).await;
+        put_off.map(|_| ())
     }
 
     /// Takes out one that is done.
@@ -218,40 +310,38 @@ impl Reactions {
     ///
     /// See [`TableError`].
     pub async fn due(&self, limit: usize) -> Result<DueReactions, TableError> {
-        let below = text(self.world.clock.now()) + AFTER_ALL_TIMES;
-        let queries = (0..BUCKETS).map(|bucket| {
-            let below = below.clone();
-            async move {
-                let query = IndexQuery {
-                    table: TABLE,
-                    index: Index::Gsi1,
-                    partition: partition(bucket),
-                    from: None,
-                    below: Some(below),
-                    direction: Direction::Ascending,
-                    limit,
-                };
-                self.tables.query(&query).await
-            }
-        });
-        let pages = futures::future::try_join_all(queries).await?;
-        let mut found: Vec<(String, ReactionKey)> = pages
-            .iter()
-            .flat_map(|page| &page.items)
-            .filter_map(|item| {
-                let text = |name: &str| Some(item.get(name)?.as_str()?.to_owned());
-                let key = ReactionKey {
-                    pk: text("pk")?,
-                    sk: text("sk")?,
-                };
-                Some((text("gsi1sk")?, key))
-            })
-            .collect();
-        found.sort_unstable();
-        let oldest = found.first().and_then(|(time, _)| time.parse().ok());
-        let reactions = found.into_iter().take(limit).map(|(_, key)| key).collect();
-        Ok(DueReactions { reactions, oldest })
+        let contexts = Context::ALL.into_iter();
+        let all = contexts.flat_map(|context| Class::ALL.map(|class| (context, class)));
+        let all = all.flat_map(|(context, class)| partitions(context, class));
+        let found = self.read_of(all, limit).next().await?;
+        let oldest = found.iter().filter_map(DueItem::since).min();
+        let reactions = found.into_iter().take(limit).map(ReactionKey::from);
+        Ok(DueReactions {
+            reactions: reactions.collect(),
+            oldest,
+        })
     }
+
+    /// The same of one context and class, to be read to the end: `page` of each partition of the index at a time.
+    #[must_use]
+    pub fn waiting(&self, context: Context, class: Class, page: usize) -> due::Due {
+        self.read_of(partitions(context, class), page)
+    }
+
+    fn read_of(&self, partitions: impl Iterator<Item = String>, page: usize) -> due::Due {
+        let now = self.world.clock.now();
+        due::Due::new(self.tables.clone(), TABLE, partitions, now, page)
+    }
+}
+
+impl From<DueItem> for ReactionKey {
+    fn from(DueItem { pk, sk, .. }: DueItem) -> Self {
+        Self { pk, sk }
+    }
+}
+
+fn partitions(context: Context, class: Class) -> impl Iterator<Item = String> {
+    (0..BUCKETS).map(move |bucket| partition(context, class, bucket))
 }
 
 fn bucket(key: &ReactionKey) -> u8 {

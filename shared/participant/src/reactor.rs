@@ -16,12 +16,17 @@ use ports::{TableError, Tables, World};
 use serde_json::Map;
 use uuid::Uuid;
 
-use crate::{Participant, Policy, ReactionKey, Reactions, When, reactions::Reaction};
+use crate::{
+    Participant, Policy, ReactionKey, Reactions, When,
+    reactions::{Reaction, ReadError},
+};
 
 /// How long a reaction may take before it is put off. Most take a fraction of it; what waits for somebody slow does not hold up others.
 const BUDGET: Duration = Duration::from_secs(2);
 /// Reservations whose events are reacted to side by side.
 const AT_ONCE: usize = 16;
+/// After how long a reaction is looked at again that cannot be read.
+const PAUSE: Duration = Duration::from_mins(3);
 /// Nothing new is done for an event that is older: whoever waited for it has given it up.
 const NEWS: SignedDuration = SignedDuration::from_hours(24);
 
@@ -81,30 +86,31 @@ impl Reactor {
         }
     }
 
-    /// Does what was put off.
-    ///
-    /// # Errors
-    ///
-    /// [`TableError`]; what is not done stays due.
-    pub async fn resume(
-        &self,
-        keys: &[ReactionKey],
-        until: Timestamp,
-    ) -> Result<Reacted, TableError> {
+    /// Does what was put off. What cannot be read is put off once more, and what the tables give no answer about stays due: neither holds
+    /// up others.
+    pub async fn resume(&self, keys: &[ReactionKey], until: Timestamp) -> Reacted {
         let resuming: Vec<_> = keys.iter().map(|key| self.resume_one(key, until)).collect();
         let resumed: Vec<_> = stream::iter(resuming).buffered(AT_ONCE).collect().await;
         let mut reacted = Reacted::default();
-        for done in resumed {
-            if done? {
-                reacted.done += 1;
-            } else {
-                reacted.put_off += 1;
+        for (key, resumed) in keys.iter().zip(resumed) {
+            match resumed {
+                Ok(true) => reacted.done += 1,
+                Ok(false) => reacted.put_off += 1,
+                Err(cause) => {
+                    tracing::error!(pk = key.pk, sk = key.sk, %cause, "reaction not resumed");
+                    match self.reactions.set_aside(key, PAUSE).await {
+                        Ok(()) => reacted.put_off += 1,
+                        Err(error) => {
+                            tracing::error!(pk = key.pk, sk = key.sk, %error, "it stays due");
+                        }
+                    }
+                }
             }
         }
-        Ok(reacted)
+        reacted
     }
 
-    async fn resume_one(&self, key: &ReactionKey, until: Timestamp) -> Result<bool, TableError> {
+    async fn resume_one(&self, key: &ReactionKey, until: Timestamp) -> Result<bool, ReadError> {
         let Some(reaction) = self.reactions.read(key).await? else {
             return Ok(true);
         };
@@ -135,40 +141,62 @@ impl Reactor {
         }
     }
 
-    /// Does what the policies say about an event.
-    async fn react(&self, event: &Event, until: Timestamp) -> Result<(), TableError> {
+    /// Does what the policies say about an event. `together` are the types of the events that are heard with it.
+    async fn react(
+        &self,
+        event: &Event,
+        together: &[&str],
+        until: Timestamp,
+    ) -> Result<(), TableError> {
         if event.sagamode != SagaMode::Coreografia {
             return Ok(());
         }
         self.keep(event).await?;
+        let is_news = self.age(event) <= NEWS;
+        // Of an event that is older a deadline has come meanwhile.
+        if is_news {
+            self.void_deadlines(event).await?;
+        }
         for policy in self
             .policies
             .iter()
             .filter(|policy| policy.event == event.kind)
         {
-            let key = ReactionKey::of(self.context, event, policy.command);
             match policy.when {
-                When::News if self.age(event) > NEWS => {
+                When::News if !is_news => {
                     tracing::warn!(reserva = %event.subject, evento = event.kind, comando = policy.command, "too old to react to");
                 }
-                When::News | When::Always => {
+                When::After(_) if policy.unless.iter().any(|end| together.contains(end)) => {}
+                When::After(delay) if is_news => {
+                    let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
+                    let due = self.world.clock.now().checked_add(delay);
+                    let due = due.unwrap_or(Timestamp::MAX);
+                    self.reactions
+                        .note(self.context, policy, event, due)
+                        .await?;
+                }
+                When::News | When::Always | When::After(_) => {
                     if let Err(cause) = self.send(policy, event, until).await {
                         tracing::warn!(reserva = %event.subject, comando = policy.command, cause, "reaction put off");
-                        let due = self.reactions.pause(0);
                         self.reactions
-                            .note(&key, event, policy.command, due)
+                            .note_failed(self.context, policy, event)
                             .await?;
                     }
                 }
-                When::After(delay) => {
-                    let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
-                    let due = event.time.timestamp().checked_add(delay);
-                    let due = due.unwrap_or(Timestamp::MAX);
-                    self.reactions
-                        .note(&key, event, policy.command, due)
-                        .await?;
-                }
             }
+        }
+        Ok(())
+    }
+
+    /// Takes out the deadlines that an event makes void. One that is noted after it comes to nothing by itself.
+    async fn void_deadlines(&self, event: &Event) -> Result<(), TableError> {
+        let void = self
+            .policies
+            .iter()
+            .filter(|policy| policy.unless.contains(&event.kind.as_str()));
+        for policy in void {
+            let key = ReactionKey::deadline(self.context, policy, event.subject);
+            self.reactions.remove(&key).await?;
         }
         Ok(())
     }
@@ -282,8 +310,11 @@ impl Handler for Listener<'_> {
 
 impl Listener<'_> {
     async fn group(&self, group: &Group) -> Result<(), Stop> {
+        let kinds = group.events.iter().map(|incoming| &*incoming.event.kind);
+        let kinds: Vec<_> = kinds.collect();
         for incoming in &group.events {
-            let reacted = self.reactor.react(&incoming.event, self.until).await;
+            let reacted = self.reactor.react(&incoming.event, &kinds, self.until);
+            let reacted = reacted.await;
             reacted.map_err(|error| Stop::of(incoming.place, &error))?;
         }
         Ok(())

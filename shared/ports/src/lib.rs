@@ -16,6 +16,7 @@
 
 #![deny(missing_docs)]
 
+pub mod due;
 mod executions;
 mod functions;
 mod log;

@@ -8,15 +8,16 @@
 //! | `entradas` | the log |
 //! | `intentos`, `sin_respuesta`, `vence` | of the outstanding command: how often sent, whether an attempt was left unanswered, when it is due |
 //! | `rev`, `autor` | counts the writes; who made the last |
-//! | `gsi1pk`, `gsi1sk` | only while something is to happen by itself: a bucket `wake-NN`, and when to look; never later than what is due |
+//! | `gsi1pk`, `gsi1sk` | only while something is to happen by itself: a bucket `wake-NN`, and when to look; never later than what is due, unless it was [put off](Sagas::put_off) |
 //! | `gsi2pk`, `gsi2sk` | `estado:{estado}`, and when it began with its id |
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use ports::{
     Condition, Consistency, Direction as Order, Index, IndexQuery, Item, Key, Path, TableError,
     TableName, Tables, Update, World, WriteError,
+    due::{self, DueItem},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,8 +30,6 @@ pub const TABLE: TableName = TableName("sagas");
 
 /// Over how many partitions the index of what is to be woken is spread: one partition takes 1,000 writes a second.
 const WAKE_BUCKETS: u8 = 16;
-/// What sorts after every time.
-const AFTER_ALL_TIMES: &str = "~";
 
 /// A saga as it was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +100,7 @@ struct Form {
     #[serde(default)]
     vence: Option<Timestamp>,
     #[serde(default)]
-    gsi1sk: Option<Timestamp>,
+    gsi1sk: Option<String>,
 }
 
 /// The sagas.
@@ -225,7 +224,7 @@ impl Sagas {
         Ok(Stored {
             saga,
             rev: form.rev,
-            wake: form.gsi1sk,
+            wake: form.gsi1sk.as_deref().and_then(due::look),
         })
     }
 
@@ -288,35 +287,30 @@ impl Sagas {
     ///
     /// See [`TableError`].
     pub async fn due(&self, limit: usize) -> Result<Due, TableError> {
-        let below = text(self.now()) + AFTER_ALL_TIMES;
-        let queries = (0..WAKE_BUCKETS).map(|bucket| {
-            let below = below.clone();
-            async move {
-                let query = IndexQuery {
-                    table: TABLE,
-                    index: Index::Gsi1,
-                    partition: wake_partition(bucket),
-                    from: None,
-                    below: Some(below),
-                    direction: Order::Ascending,
-                    limit,
-                };
-                self.tables.query(&query).await
-            }
-        });
-        let pages = futures::future::try_join_all(queries).await?;
-        let mut found: Vec<(String, SagaId)> = pages
-            .iter()
-            .flat_map(|page| &page.items)
-            .filter_map(|item| {
-                let id = item.get("pk")?.as_str()?.parse().ok()?;
-                Some((item.get("gsi1sk")?.as_str()?.to_owned(), id))
-            })
-            .collect();
-        found.sort_unstable();
-        let oldest = found.first().and_then(|(time, _)| time.parse().ok());
-        let sagas = found.into_iter().take(limit).map(|(_, id)| id).collect();
+        let found = self.waiting(limit).next().await?;
+        let oldest = found.iter().filter_map(DueItem::since).min();
+        let sagas = found.iter().filter_map(|item| item.pk.parse().ok());
+        let sagas = sagas.take(limit).collect();
         Ok(Due { sagas, oldest })
+    }
+
+    /// The same, to be read to the end: `page` of each partition at a time. What is no saga's is for whoever reads it to tell of.
+    #[must_use]
+    pub fn waiting(&self, page: usize) -> due::Due {
+        let partitions = (0..WAKE_BUCKETS).map(wake_partition);
+        due::Due::new(self.tables.clone(), TABLE, partitions, self.now(), page)
+    }
+
+    /// Puts off a saga that is due, and that nobody here can move on now: it is looked at again `pause` later, whatever its item says, so
+    /// that it stands before no other for ever. Who can move it on finds it then, or when it hears of it.
+    ///
+    /// False if it is not due any more.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn put_off(&self, id: SagaId, pause: Duration) -> Result<bool, TableError> {
+        due::put_off(&*self.tables, &key(id), self.now(), pause).await
     }
 
     /// Sagas of one state, newest first. `after` is the `next` of the page before.
@@ -438,7 +432,7 @@ fn update(
         Some(wake) if waiting == Some(wake) => update,
         Some(wake) => update
             .set(Path::of("gsi1pk"), wake_partition(wake_bucket(saga.id)))
-            .set(Path::of("gsi1sk"), text(wake)),
+            .set(Path::of("gsi1sk"), due::place(wake)),
         None => update.remove(Path::of("gsi1pk")).remove(Path::of("gsi1sk")),
     }
 }

@@ -16,7 +16,13 @@ pub fn policies() -> Vec<Policy> {
     let because = |motivo| Mapping::empty().text("motivo", motivo);
     let mut policies = vec![
         Policy::does("ReservaGDSConfirmada", APROBAR_RESERVA, Mapping::empty()),
-        Policy::later("ReservaCreada", DEADLINE, CANCELAR_RESERVA, because(PLAZO)),
+        Policy::later(
+            "ReservaCreada",
+            DEADLINE,
+            CANCELAR_RESERVA,
+            because(PLAZO),
+            &["ReservaAprobada", "ReservaCancelada"],
+        ),
     ];
     policies.extend(
         [

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use futures::executor::block_on;
 use jiff::Timestamp;
-use ports::CallError;
+use ports::{CallError, Key, Path, Update};
 use reserva_saga::{ORCHESTRATOR, current, fact};
 use saga_engine::{
     Answer, Coordinator, Dispatch, Estado, Fact, NoAnswer, Participants, SagaId, start,
@@ -102,6 +102,7 @@ fn done(despertadas: usize, fallidas: usize, since: Option<&str>, atascadas: usi
     Done::Despertar {
         encontradas: despertadas + fallidas,
         despertadas,
+        aplazadas: 0,
         fallidas,
         mas_antigua: since.map(str::to_owned),
         atascadas,
@@ -160,6 +161,122 @@ fn a_call_that_fails_holds_up_no_other() {
     });
     // Calls of 16, 16 and 8: the second fails, the others do not see to one each.
     assert_eq!(fixture.handle(TASK).unwrap(), done(22, 18, SINCE, 0));
+}
+
+/// Deploys an orchestrator that puts off what it cannot move on.
+fn deploy_patient(fixture: &Fixture) {
+    let sagas = fixture.app.sagas.clone();
+    let coordinator = Coordinator::new(sagas.clone(), Arc::new(Undoing::Works));
+    fixture.functions.deploy(ORCHESTRATOR, move |payload| {
+        let (coordinator, sagas) = (coordinator.clone(), sagas.clone());
+        async move {
+            let (mut despertadas, mut aplazadas) = (0, 0);
+            for id in asked(&payload) {
+                if coordinator.wake(id, Timestamp::MAX).await.is_ok() {
+                    despertadas += 1;
+                } else {
+                    let pause = Duration::from_mins(3);
+                    aplazadas += usize::from(sagas.put_off(id, pause).await.unwrap());
+                }
+            }
+            let done = json!({"despertadas": despertadas, "aplazadas": aplazadas, "fallidas": 0});
+            Ok(done.to_string().into_bytes())
+        }
+    });
+}
+
+fn woken_of(done: Done) -> [usize; 4] {
+    let Done::Despertar {
+        encontradas,
+        despertadas,
+        aplazadas,
+        fallidas,
+        ..
+    } = done
+    else {
+        panic!("{done:?}")
+    };
+    [encontradas, despertadas, aplazadas, fallidas]
+}
+
+/// Sagas of another build come first, more of them than a run with little time can look at.
+#[test]
+fn sagas_that_this_build_cannot_move_starve_no_others() {
+    let mut fixture = Fixture::new();
+    fixture.app.limits.sagas = 1;
+    let foreign = begin(&fixture, 40);
+    for id in &foreign {
+        let key = Key::new(saga_engine::TABLE, id.to_string(), "saga");
+        let newer = Update::of(key).set(Path::of("version"), 99);
+        block_on(fixture.app.tables.write(&newer.into())).unwrap();
+    }
+    fixture.clock.advance(Duration::from_secs(1));
+    let own = begin(&fixture, 3);
+    deploy_patient(&fixture);
+    let done = fixture.handle(TASK).unwrap();
+    assert_eq!(woken_of(done), [43, 3, 40, 0]);
+    for id in own {
+        assert_eq!(estado(&fixture, id), Estado::Compensada);
+    }
+    // They are not in the way, and not forgotten.
+    assert_eq!(woken_of(fixture.handle(TASK).unwrap()), [0, 0, 0, 0]);
+    fixture.clock.advance(Duration::from_mins(4));
+    assert_eq!(woken_of(fixture.handle(TASK).unwrap()), [40, 0, 40, 0]);
+    assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 241]);
+}
+
+/// A saga that kills the function that is to move it on.
+#[test]
+fn a_saga_that_kills_its_call_holds_up_its_neighbours_once() {
+    let fixture = Fixture::new();
+    let ids = begin(&fixture, 16);
+    let deadly = ids[7];
+    let coordinator = Coordinator::new(fixture.app.sagas.clone(), Arc::new(Undoing::Works));
+    fixture.functions.deploy(ORCHESTRATOR, move |payload| {
+        let coordinator = coordinator.clone();
+        async move {
+            let ids = asked(&payload);
+            if ids.contains(&deadly) {
+                let (error_type, message) = (String::new(), "Task timed out".into());
+                return Err(CallError::Failed {
+                    error_type,
+                    message,
+                });
+            }
+            for id in &ids {
+                coordinator.wake(*id, Timestamp::MAX).await.unwrap();
+            }
+            Ok(woken(ids.len(), 0))
+        }
+    });
+    assert_eq!(woken_of(fixture.handle(TASK).unwrap()), [16, 15, 1, 0]);
+    assert_eq!(woken_of(fixture.handle(TASK).unwrap()), [0, 0, 0, 0]);
+    fixture.clock.advance(Duration::from_mins(4));
+    assert_eq!(woken_of(fixture.handle(TASK).unwrap()), [1, 0, 1, 0]);
+    assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 240]);
+}
+
+/// Keys that are no saga's, and more sagas of one moment than a page has.
+#[test]
+fn a_run_reads_on_to_the_end() {
+    let mut fixture = Fixture::new();
+    fixture.app.limits.sagas = 2;
+    deploy(&fixture, Undoing::Works);
+    for number in 0..5 {
+        let key = Key::new(saga_engine::TABLE, format!("no saga {number}"), "saga");
+        let due = Update::of(key)
+            .set(Path::of("gsi1pk"), "wake-00")
+            .set(Path::of("gsi1sk"), "2026-01-31T09:00:00.000Z");
+        block_on(fixture.app.tables.write(&due.into())).unwrap();
+    }
+    let ids = begin(&fixture, 60);
+    let done = fixture.handle(TASK).unwrap();
+    assert_eq!(woken_of(done), [65, 60, 0, 5]);
+    for id in ids {
+        assert_eq!(estado(&fixture, id), Estado::Compensada);
+    }
+    let hour = 60 * 60;
+    assert_eq!(fixture.told(["SagaLate"]), [hour], "somebody is told");
 }
 
 #[test]

@@ -5,15 +5,16 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
-use events::{Catalogue, Context, Event, IdReserva};
-use futures::executor::block_on;
+use events::{Catalogue, Command, CommandId, Context, Event, IdReserva};
+use futures::{executor::block_on, future::poll_fn};
 use jiff::Timestamp;
 use lambda_kit::{kinesis, participant::App};
 use participant::{Faults, Modo, Rules};
-use ports::CallError;
+use ports::{CallError, Key, LogRecord, Path, Update};
 use reserva_saga::function_of;
 use serde_json::{Value, json};
 use timers::Done;
@@ -33,6 +34,19 @@ fn vuelos_of(fixture: &Fixture) -> App {
         policies: vuelos::policies(),
     };
     let (tables, log) = (fixture.app.tables.clone(), fixture.log.clone());
+    App::new(rules, tables, log, fixture.world.clone(), true, true)
+}
+
+fn pagos_of(fixture: &Fixture) -> App {
+    let (tables, log) = (fixture.app.tables.clone(), fixture.log.clone());
+    let gateway = pagos::simulador::Simulador::new(tables.clone(), fixture.world.clone());
+    let gateway = Arc::new(gateway);
+    let rules = Rules {
+        context: Context::Pagos,
+        decider: Arc::new(pagos::Pagos { gateway }),
+        failure: pagos::FAILURE,
+        policies: pagos::policies(),
+    };
     App::new(rules, tables, log, fixture.world.clone(), true, true)
 }
 
@@ -157,6 +171,185 @@ fn a_participant_that_is_gone_is_told_by_how_late_reactions_are() {
             }
         });
     assert_eq!(fixture.handle(TASK).unwrap(), done([4, 0, 16], SINCE));
+}
+
+/// A reservation that gets its seats is approved; its deadline is met, and costs nothing later.
+#[test]
+fn a_deadline_that_is_met_is_taken_out() {
+    let fixture = Fixture::new();
+    deploy(&fixture);
+    let id = made(&fixture, 1)[0];
+    let noted = || fixture.app.tables.scan(participant::REACTIONS, None);
+    assert_eq!(block_on(noted()).unwrap().items.len(), 1);
+    let approve = Command {
+        id: CommandId(fixture.world.ids.fresh()),
+        kind: vuelos::APROBAR_RESERVA.into(),
+        data: json!({}),
+        ..fixture.command(id)
+    };
+    block_on(fixture.app.store.handle(&vuelos::Vuelos, &approve)).unwrap();
+    let app = vuelos_of(&fixture);
+    let records = fixture.log.log.records();
+    assert_eq!(kinds(&fixture, id), ["ReservaCreada", "ReservaAprobada"]);
+    // The end may be heard alone, with what went before, and first.
+    for heard in [&records[1..], &records[..], &records[..1]] {
+        block_on(app.answer(kinesis::batch_of(heard), Timestamp::MAX)).unwrap();
+        let left = usize::from(heard.len() == 1 && heard[0] == records[0]);
+        assert_eq!(block_on(noted()).unwrap().items.len(), left);
+    }
+    // One that was noted after the end comes to nothing.
+    fixture.clock.advance(vuelos::DEADLINE);
+    assert_eq!(fixture.handle(TASK).unwrap(), done([1, 0, 0], SINCE));
+    assert_eq!(kinds(&fixture, id), ["ReservaCreada", "ReservaAprobada"]);
+    assert!(block_on(noted()).unwrap().items.is_empty());
+}
+
+/// The records of one type of event.
+fn records(fixture: &Fixture, kind: &str) -> Vec<LogRecord> {
+    let of_kind = |record: &LogRecord| {
+        let (event, _) = Event::decode(&record.data, &Catalogue::current()).unwrap();
+        event.kind == kind
+    };
+    let mut records = fixture.log.log.records();
+    records.retain(of_kind);
+    records
+}
+
+/// Lets others have their turn.
+async fn yielding() {
+    let mut yielded = false;
+    let once = poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    });
+    once.await;
+}
+
+/// What contexts were called for, one after the other: how much, and whether it was deadlines.
+type Calls = Arc<Mutex<Vec<(Context, usize, bool)>>>;
+
+/// Of vuelos and of pagos one reservation each is to be undone, after many deadlines that are due for longer. Vuelos hangs.
+#[test]
+fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
+    let mut fixture = Fixture::new();
+    fixture.app.limits.reactions = 2;
+    let (in_vuelos, in_pagos) = (vuelos_of(&fixture), pagos_of(&fixture));
+    let hears = |app: &App, records: &[LogRecord]| {
+        block_on(app.answer(kinesis::batch_of(records), Timestamp::MAX)).unwrap();
+    };
+    made(&fixture, 200);
+    fixture.clock.advance(vuelos::DEADLINE);
+    let faults = Faults::new(fixture.app.tables.clone());
+    for (context, command, modo) in [
+        (Context::Pagos, pagos::PAGAR_RESERVA, Modo::Falla),
+        (Context::Pagos, pagos::REVERTIR_PAGO, Modo::Error),
+        (Context::Vuelos, vuelos::CANCELAR_RESERVA, Modo::Error),
+    ] {
+        block_on(faults.set(context, command, None, modo, 1)).unwrap();
+    }
+    hears(&in_pagos, &records(&fixture, "ReservaCreada")[..1]);
+    hears(&in_vuelos, &records(&fixture, "PagoFallido"));
+    let cancel = Command {
+        id: CommandId(fixture.world.ids.fresh()),
+        kind: vuelos::CANCELAR_RESERVA.into(),
+        data: json!({"motivo": "otro"}),
+        ..fixture.command(fixture.choreographed())
+    };
+    block_on(fixture.app.store.handle(&vuelos::Vuelos, &cancel)).unwrap();
+    hears(&in_pagos, &records(&fixture, "ReservaCancelada"));
+    fixture.clock.advance(Duration::from_secs(10));
+
+    let calls: Calls = Arc::default();
+    for context in [Context::Vuelos, Context::Pagos] {
+        let (calls, clock) = (calls.clone(), fixture.clock.clone());
+        fixture
+            .functions
+            .deploy(function_of(context), move |payload| {
+                let text = String::from_utf8(payload.clone()).unwrap();
+                let call = (context, asked(&payload), text.contains("plazo#"));
+                calls.lock().unwrap().push(call);
+                let (calls, clock) = (calls.clone(), clock.clone());
+                async move {
+                    if context == Context::Pagos {
+                        let answer = json!({"hechas": asked(&payload), "aplazadas": 0});
+                        return Ok(answer.to_string().into_bytes());
+                    }
+                    for _ in 0..1_000 {
+                        yielding().await;
+                    }
+                    clock.advance(Duration::from_secs(15));
+                    calls.lock().unwrap().push((context, 0, false));
+                    Err(CallError::Unavailable("no answer".into()))
+                }
+            });
+    }
+    fixture.handle(TASK).unwrap();
+    let calls = calls.lock().unwrap();
+    assert_eq!(calls[0], (Context::Vuelos, 1, false), "{calls:?}");
+    let gave_up = calls.iter().position(|(_, asked, _)| *asked == 0);
+    let called = calls
+        .iter()
+        .position(|call| *call == (Context::Pagos, 1, false));
+    assert!(called.is_some() && called < gave_up, "{calls:?}");
+}
+
+/// What a context cannot read, or dies of, is in nobody's way.
+#[test]
+fn a_reaction_that_cannot_be_read_is_put_off_and_holds_up_no_other() {
+    let fixture = Fixture::new();
+    deploy(&fixture);
+    let ids = made(&fixture, 3);
+    let key = |id: &IdReserva| {
+        let (pk, sk) = (
+            format!("vuelos-{id}"),
+            "plazo#ReservaCreada#CancelarReserva",
+        );
+        Key::new(participant::REACTIONS, pk, sk)
+    };
+    let spoil = Update::of(key(&ids[0])).set(Path::of("evento"), "?");
+    block_on(fixture.app.tables.write(&spoil.into())).unwrap();
+    fixture.clock.advance(vuelos::DEADLINE);
+    assert_eq!(fixture.handle(TASK).unwrap(), done([2, 1, 0], SINCE));
+    assert_eq!(fixture.handle(TASK).unwrap(), done([0, 0, 0], None));
+    fixture.clock.advance(Duration::from_mins(4));
+    assert_eq!(fixture.handle(TASK).unwrap(), done([0, 1, 0], SINCE));
+    assert_eq!(fixture.told(METRICS), [1, 240], "somebody is told");
+}
+
+/// A mapping that is made anew hears of all that ever was, and of what is going on last.
+#[test]
+fn a_log_that_is_heard_again_leaves_no_deadlines_and_cancels_nothing_that_goes_on() {
+    let fixture = Fixture::new();
+    let approved = fixture.choreographed();
+    let open = fixture.choreographed();
+    let approve = Command {
+        id: CommandId(fixture.world.ids.fresh()),
+        kind: vuelos::APROBAR_RESERVA.into(),
+        data: json!({}),
+        ..fixture.command(approved)
+    };
+    block_on(fixture.app.store.handle(&vuelos::Vuelos, &approve)).unwrap();
+    fixture.clock.advance(Duration::from_hours(25));
+    let live = fixture.choreographed();
+    // Vuelos comes to it long after its deadline would have been.
+    fixture.clock.advance(Duration::from_mins(30));
+    let app = vuelos_of(&fixture);
+    let records = fixture.log.log.records();
+    for record in &records {
+        let batch = kinesis::batch_of(std::slice::from_ref(record));
+        block_on(app.answer(batch, Timestamp::MAX)).unwrap();
+    }
+    let noted = block_on(fixture.app.tables.scan(participant::REACTIONS, None)).unwrap();
+    let noted: Vec<_> = noted.items.iter().map(|item| item["pk"].clone()).collect();
+    assert_eq!(noted, [json!(format!("vuelos-{live}"))]);
+    deploy(&fixture);
+    assert_eq!(fixture.handle(TASK).unwrap(), done([0, 0, 0], None));
+    assert_eq!(kinds(&fixture, live), ["ReservaCreada"]);
+    assert_eq!(kinds(&fixture, approved).len(), 2);
+    assert_eq!(kinds(&fixture, open), ["ReservaCreada", "ReservaCancelada"]);
 }
 
 #[test]

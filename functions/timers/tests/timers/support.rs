@@ -153,6 +153,14 @@ impl Fixture {
         command.subject
     }
 
+    /// A command for a reservation that nobody coordinates; its kind and data are for the test to say.
+    pub(crate) fn command(&self, subject: IdReserva) -> Command {
+        Command {
+            subject,
+            ..self.creation(SagaMode::Coreografia)
+        }
+    }
+
     fn creation(&self, sagamode: SagaMode) -> Command {
         Command {
             id: CommandId(self.world.ids.fresh()),

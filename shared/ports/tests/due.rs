@@ -1,0 +1,104 @@
+//! What is due is read to its end, each once, and what is put off keeps its age.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use futures::executor::block_on;
+use jiff::Timestamp;
+use ports::{
+    Item, Key, Path, TableName, Tables, Update,
+    due::{Due, look, place, put_off, since},
+    memory::MemoryTables,
+};
+use serde_json::{Value, json};
+
+const TABLE: TableName = TableName("things");
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_769_853_600 + second).unwrap()
+}
+
+fn key(number: usize) -> Key {
+    Key::new(TABLE, format!("thing-{number:03}"), "x")
+}
+
+fn put(tables: &MemoryTables, number: usize, place: &str) {
+    let partition = format!("due-{}", number % 3);
+    let put = Update::of(key(number))
+        .set(Path::of("gsi1pk"), partition)
+        .set(Path::of("gsi1sk"), place)
+        .set(Path::of("n"), number);
+    block_on(tables.write(&put.into())).unwrap();
+}
+
+fn read(tables: &Arc<MemoryTables>, now: i64, page: usize) -> Vec<Vec<String>> {
+    let partitions = (0..3).map(|partition| format!("due-{partition}"));
+    let mut due = Due::new(tables.clone(), TABLE, partitions, at(now), page);
+    let mut pages = vec![];
+    loop {
+        let found = block_on(due.next()).unwrap();
+        if found.is_empty() {
+            return pages;
+        }
+        assert!(found.is_sorted());
+        pages.push(found.into_iter().map(|item| item.pk).collect());
+    }
+}
+
+#[test]
+fn all_that_is_due_is_read_once_whatever_the_page() {
+    let tables = Arc::new(MemoryTables::new());
+    for number in 0..60 {
+        // Ten moments, the first of which many share.
+        let second = i64::try_from(number / 6).unwrap().saturating_sub(4).max(0);
+        put(&tables, number, &place(at(second)));
+    }
+    put(&tables, 60, &place(at(6)));
+    for page in [1, 2, 3, 7, 100] {
+        let read = read(&tables, 5, page);
+        assert!(read[0].len() <= 3 * page);
+        let mut all: Vec<_> = read.into_iter().flatten().collect();
+        all.sort_unstable();
+        let expected: Vec<_> = (0..60).map(|number| key(number).pk).collect();
+        assert_eq!(all, expected, "pages of {page}");
+    }
+}
+
+#[test]
+fn what_is_put_off_comes_later_and_nothing_else_of_it_changes() {
+    let tables = Arc::new(MemoryTables::new());
+    let minute = Duration::from_mins(1);
+    let off = |number, now| block_on(put_off(&*tables, &key(number), at(now), minute)).unwrap();
+    put(&tables, 0, &place(at(0)));
+    let before = tables.item(&key(0)).unwrap();
+    assert!(!off(1, 10), "it is not there");
+    assert!(!off(0, -1), "it is not due");
+    assert!(off(0, 10));
+    assert!(!off(0, 10), "it is not due any more");
+    assert!(off(0, 70));
+    let mut after = tables.item(&key(0)).unwrap();
+    let moved = after["gsi1sk"].as_str().unwrap().to_owned();
+    assert_eq!((look(&moved), since(&moved)), (Some(at(130)), Some(at(0))));
+    assert!(read(&tables, 129, 1).is_empty());
+    assert_eq!(read(&tables, 130, 1), [[key(0).pk]]);
+    after.insert("gsi1sk".into(), before["gsi1sk"].clone());
+    assert_eq!(after, before);
+}
+
+/// Whoever has read it before it was put off, and writes on condition that nobody has, is told.
+#[test]
+fn an_item_that_counts_its_writes_has_this_one_counted() {
+    let tables = MemoryTables::new();
+    put(&tables, 0, &place(at(0)));
+    let count = Update::of(key(0)).set(Path::of("rev"), 7);
+    block_on(tables.write(&count.into())).unwrap();
+    assert!(block_on(put_off(&tables, &key(0), at(1), Duration::from_mins(1))).unwrap());
+    let item: Item = tables.item(&key(0)).unwrap();
+    assert_eq!(item["rev"], json!(8));
+    assert_eq!(item["n"], Value::from(0));
+}
