@@ -114,6 +114,13 @@ fn begun(system: &System) -> Vec<SagaId> {
     })
 }
 
+/// A saga that has not ended, of a reservation that there is.
+pub(crate) fn under_way(system: &System) -> Option<SagaId> {
+    let ended: BTreeSet<_> = standing(system, Estado::has_ended).into_iter().collect();
+    let mut begun = begun(system).into_iter();
+    begun.find(|id| !ended.contains(id))
+}
+
 /// Why the system is not at rest yet; `None` if it is.
 pub(crate) fn restless(system: &System) -> Option<String> {
     if !system.stream.is_settled() {
@@ -130,10 +137,7 @@ pub(crate) fn restless(system: &System) -> Option<String> {
     if let Some(why) = waiting.into_iter().chain(unpublished).next() {
         return Some(why);
     }
-    let ended: BTreeSet<_> = standing(system, Estado::has_ended).into_iter().collect();
-    let begun = begun(system);
-    let mut open = begun.iter().filter(|id| !ended.contains(id));
-    if let Some(id) = open.next() {
+    if let Some(id) = under_way(system) {
         return Some(format!("the saga {id} has not ended"));
     }
     if let Some(parked) = waiting_to_be_handled(system) {

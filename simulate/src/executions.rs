@@ -109,7 +109,7 @@ impl Executions for Carried {
 /// Ends some execution that runs, or has one go on that somebody ended.
 pub fn interfere(system: &System) {
     let (kernel, machine) = (&system.kernel, &system.machine);
-    if kernel.dice().one_in(4) {
+    if kernel.dice().one_in(12) {
         if let Some(name) = machine.some(true)
             && machine.redrive(&name)
         {
