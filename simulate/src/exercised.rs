@@ -145,6 +145,7 @@ const LINES: &[(Conduct, &[&str])] = &[
             "Inicio",
             "PasoMarcado",
             "Reanudada",
+            "Relevo",
             "RequiereIntervencion",
             "TiempoAgotado deshacer",
             "TiempoAgotado hacer",
