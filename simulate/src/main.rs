@@ -73,6 +73,9 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Order, String> {
             other => return Err(format!("{other:?} is no option of simulate")),
         }
     }
+    if let Some(planted) = order.plan.planted.filter(|_| order.whole) {
+        order.plan.scenarios = planted.scenarios();
+    }
     for scenario in &mut order.plan.scenarios {
         scenario.clients = clients.unwrap_or(scenario.clients);
         scenario.bookings = bookings.unwrap_or(scenario.bookings);
@@ -80,6 +83,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Result<Order, String> {
     order.whole &= clients.or(bookings).is_none() && order.plan.planted.is_none();
     order.one &= !many && !order.digests;
     order.plan.one_is_enough = order.plan.planted.is_some();
+
     Ok(order)
 }
 
