@@ -26,7 +26,7 @@ use vuelos::Reserva;
 
 use crate::{
     clients::{Booking, Cancellation, id},
-    exercised, notices,
+    executions, exercised, foreign, notices,
     poison::{self, Poison},
     system::System,
 };
@@ -64,7 +64,7 @@ fn reservations(system: &System) -> Result<Vec<Found>, String> {
     ids.map(read).collect()
 }
 
-fn load(system: &System, id: SagaId) -> Option<Saga> {
+pub(crate) fn load(system: &System, id: SagaId) -> Option<Saga> {
     let stored = block_on(system.sagas().load(id)).ok()?;
     stored.map(|stored| stored.saga)
 }
@@ -114,13 +114,20 @@ fn begun(system: &System) -> Vec<SagaId> {
     })
 }
 
+/// A saga that has not ended, of a reservation that there is.
+pub(crate) fn under_way(system: &System) -> Option<SagaId> {
+    let ended: BTreeSet<_> = standing(system, Estado::has_ended).into_iter().collect();
+    let mut begun = begun(system).into_iter();
+    begun.find(|id| !ended.contains(id))
+}
+
 /// Why the system is not at rest yet; `None` if it is.
 pub(crate) fn restless(system: &System) -> Option<String> {
     if !system.stream.is_settled() {
         return Some(format!("{:?} are behind", system.stream.unsettled()));
     }
     let waiting = system.tables.find(REACTIONS, |key, _| {
-        let waits = !key.sk.starts_with("oido#");
+        let waits = !key.sk.starts_with("oido#") && !system.foreign.has(key);
         waits.then(|| format!("{} {} is put off", key.pk, key.sk))
     });
     let unpublished = system.tables.find(STREAMS, |key, item| {
@@ -130,10 +137,7 @@ pub(crate) fn restless(system: &System) -> Option<String> {
     if let Some(why) = waiting.into_iter().chain(unpublished).next() {
         return Some(why);
     }
-    let ended: BTreeSet<_> = standing(system, Estado::has_ended).into_iter().collect();
-    let begun = begun(system);
-    let mut open = begun.iter().filter(|id| !ended.contains(id));
-    if let Some(id) = open.next() {
+    if let Some(id) = under_way(system) {
         return Some(format!("the saga {id} has not ended"));
     }
     if let Some(parked) = waiting_to_be_handled(system) {
@@ -149,7 +153,8 @@ pub(crate) fn restless(system: &System) -> Option<String> {
 
 /// What is parked, and nobody has decided about.
 fn waiting_to_be_handled(system: &System) -> Option<String> {
-    let all = system.tables.all(PARKED);
+    let mut all = system.tables.all(PARKED);
+    all.retain(|(key, _)| !system.foreign.has(key));
     let discarded: BTreeSet<String> = all
         .iter()
         .filter(|(_, item)| item.contains_key("discarded"))
@@ -213,6 +218,8 @@ pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<St
         Err(error) => broken.push(error),
     }
     poison::check(system, &mut broken);
+    foreign::check(system, &mut broken);
+    executions::check(system, &mut broken);
     notices::check(system, calm, &mut broken);
     broken
 }

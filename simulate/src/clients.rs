@@ -219,8 +219,8 @@ impl Wish {
                 "pago": pago,
                 "saga": self.mode,
             });
-            if let Some(id_cliente) = &self.id_cliente {
-                body["id_cliente"] = json!(id_cliente);
+            if let (Some(id_cliente), Some(fields)) = (&self.id_cliente, body.as_object_mut()) {
+                fields.insert("id_cliente".to_owned(), json!(id_cliente));
             }
             return body;
         };
@@ -569,7 +569,9 @@ impl Client {
     fn look_into(&self, bracket: Option<Bracket>, refusal: &Answer) {
         self.system.kernel.count("refused", "a cancellation");
         let untrue = bracket.and_then(|bracket| bracket.cancellation(&self.system, refusal));
-        untrue.into_iter().for_each(|why| self.memory.complain(why));
+        if let Some(untrue) = untrue {
+            self.memory.complain(untrue);
+        }
     }
 
     /// Looks at a reservation again and again: what was seen is not unseen.

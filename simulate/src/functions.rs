@@ -25,6 +25,7 @@ use reserva_saga::{
 use saga_engine::{Coordinator, Sagas};
 use serde::{Serialize, de::DeserializeOwned};
 use simulation::{Answer, Function, Kernel, Runtime, Sandbox};
+use timers::Limits;
 
 use crate::{http, versions::Build};
 
@@ -57,6 +58,8 @@ pub struct Ports {
     pub partial_batch: bool,
     /// True where participants misbehave as they are told.
     pub allows_tests: bool,
+    /// How much the timers take on at a time.
+    pub limits: Limits,
 }
 
 /// Every function.
@@ -362,6 +365,7 @@ fn timers(ports: Ports, build: Build) -> Function {
             log,
             functions,
             failures,
+            limits,
             ..
         } = ports.clone();
         let projector = views(&tables, world.clone(), &catalogue);
@@ -375,7 +379,7 @@ fn timers(ports: Ports, build: Build) -> Function {
             metrics: Metrics::new(STACK.to_owned(), |_| {}),
             stack: STACK.to_owned(),
             undelivered: failures,
-            limits: timers::Limits::default(),
+            limits,
             tables,
             world,
         }

@@ -15,10 +15,13 @@
 
 pub mod check;
 mod clients;
+mod executions;
 pub mod exercised;
+mod foreign;
 mod functions;
 mod gaps;
 mod http;
+mod insistence;
 mod notices;
 mod operator;
 mod planted;
@@ -26,6 +29,7 @@ mod poison;
 mod probe;
 mod readers;
 mod refusals;
+mod remap;
 mod run;
 mod scenario;
 mod search;

@@ -86,9 +86,10 @@ fn order(words: &Words) -> Result<Order, Failure> {
     let seeds = digests.or(words.number("--seeds"));
     let first = words.number("--seed");
     let planted = words.value("--planted").map(planted).transpose()?;
-    let mut scenarios = match words.value("--scenario") {
-        Some(name) => vec![scenario(name)?],
-        None => SCENARIOS.to_vec(),
+    let mut scenarios = match (words.value("--scenario"), planted) {
+        (Some(name), _) => vec![scenario(name)?],
+        (None, Some(planted)) => planted.scenarios(),
+        (None, None) => SCENARIOS.to_vec(),
     };
     let (clients, bookings) = (words.number("--clients"), words.number("--bookings"));
     for scenario in &mut scenarios {

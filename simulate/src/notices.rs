@@ -1,6 +1,6 @@
 //! What was announced: what was committed, and nothing else.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 use event_store::TABLE as STREAMS;
 use events::{Event, StreamId};
@@ -55,8 +55,8 @@ fn carried(text: &str) -> String {
         if Notice::carries(letter) {
             carried.push(letter);
         } else {
-            // All of those are below U+10000.
-            carried.push_str(&format!("\\u{:04x}", u32::from(letter)));
+            // All of those are below U+10000, and a text takes whatever is written to it.
+            let _ = write!(carried, "\\u{:04x}", u32::from(letter));
         }
     }
     carried

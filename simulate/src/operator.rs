@@ -1,9 +1,12 @@
 //! Who sees to what the system cannot see to by itself, by the means that there are: the API, the commands of `xtask`, and the console
 //! of Step Functions.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use consumer::{Parked, Redrive, Redriver};
@@ -14,20 +17,15 @@ use participant::TABLE as FAULTS;
 use ports::{Condition, Functions, TableError, Tables, Write};
 use projections::Projector;
 use reserva_saga::FunctionParticipants;
-use saga_engine::{Answer, Dispatch, Participants, Saga, What, execution_name};
+use saga_engine::{Answer, Dispatch, Participants, Saga, SagaId, What, execution_name};
 use serde_json::{Value, json};
 use simulation::Ended;
 use uuid::Uuid;
 use vuelos::CANCELAR_RESERVA;
 
 use crate::{
-    check,
-    clients::Memory,
-    functions::HTTP_COMMANDS,
-    http::{self, Answer as Told},
-    poison::parking,
-    refusals::Bracket,
-    system::System,
+    Scenario, check, clients::Memory, functions::HTTP_COMMANDS, http, insistence::Insistent,
+    poison::parking, refusals::Bracket, system::System,
 };
 
 /// How long the system is left to free by itself what is parked.
@@ -38,42 +36,58 @@ const UNNOTICED: u64 = 10 * 60_000;
 /// Why a person cancels, and what they say of what they did.
 const BY_HAND: &str = "a mano";
 
+/// How often an execution is had go on before the saga is taken out of its hands.
+const PATIENT: u32 = 2;
+
 /// Somebody who looks after the system.
 pub struct Operator {
     system: System,
     memory: Memory,
+    scenario: Scenario,
     /// True while they see to what is parked.
     busy: Arc<AtomicBool>,
     came: u64,
+    /// How often they had an execution go on, by its saga.
+    redriven: Mutex<BTreeMap<SagaId, u32>>,
+    insistent: Insistent,
 }
 
 impl Operator {
     /// Comes to look.
-    pub fn new(system: &System, memory: &Memory) -> Self {
+    pub fn new(system: &System, scenario: &Scenario, memory: &Memory) -> Self {
         Self {
             system: system.clone(),
             memory: memory.clone(),
+            scenario: *scenario,
             busy: Arc::default(),
             came: system.kernel.elapsed(),
+            redriven: Mutex::default(),
+            insistent: Insistent::new(scenario.insists),
         }
     }
 
-    /// Sees to what there is.
+    /// Sees to what there is, as far as it may need a person in this scenario.
     pub fn look(&self) {
         let stuck = check::stuck(&self.system);
         let kernel = &self.system.kernel;
+        if self.insistent.is_at_it(&self.system, &self.memory, &stuck) {
+            return;
+        }
         let late = kernel.elapsed() - self.came > UNNOTICED;
         if (late || !stuck.is_empty()) && !self.system.tables.all(FAULTS).is_empty() {
             kernel.count("operator", "repaired participants");
             self.repair();
         }
-        for saga in stuck {
-            self.go_on(&saga);
+        if self.scenario.may_need_a_person() {
+            for saga in stuck {
+                self.go_on(&saga);
+            }
         }
         if !self.busy.swap(true, Ordering::SeqCst) {
             let (system, busy) = (self.system.clone(), self.busy.clone());
+            let redrives = self.scenario.may_need_redrive();
             kernel.spawn("operator", async move {
-                if let Err(error) = see_to_parked(&system).await {
+                if let Err(error) = see_to_parked(&system, redrives).await {
                     system.kernel.note(format_args!("the parking lot: {error}"));
                 }
                 busy.store(false, Ordering::SeqCst);
@@ -93,44 +107,101 @@ impl Operator {
         }
     }
 
-    /// Has a saga go on that waits for a person. For every other one they see to the step themselves, and say so.
+    /// Has a saga go on that waits for a person, by its execution where it has one.
     fn go_on(&self, saga: &Saga) {
         let (system, kernel) = (&self.system, &self.system.kernel);
-        if !saga.is_watched() {
-            let by_hand = saga.id.0.as_u128().is_multiple_of(2);
-            let (system, saga) = (system.clone(), saga.clone());
-            let memory = self.memory.clone();
-            kernel.spawn("operator", async move {
-                let done = if by_hand {
-                    undo_by_hand(&system, &saga).await
-                } else {
-                    None
-                };
-                let did = match &done {
-                    Some(_) => "undid a step by hand",
-                    None => "had a saga go on",
-                };
-                system.kernel.count("operator", did);
-                let path = format!("/sagas/{}/reanudacion", saga.id);
-                let event = http::event("POST", &path, &[], done.as_ref());
-                let bracket = Bracket::open(&system, saga.id);
-                let ended = system.runtime.invoke(HTTP_COMMANDS, event).await;
-                let Ended::Returned(answer) = ended else {
-                    return;
-                };
-                let answer = Told::read(&answer);
-                if answer.status == 409
-                    && let Some(untrue) = bracket.resumption(&system, &answer)
-                {
-                    memory.complain(untrue);
-                }
-            });
-        } else if let Some(direction) = saga.executions().last()
-            && system.machine.redrive(&execution_name(saga.id, direction))
-        {
-            kernel.count("operator", "redrove an execution");
+        if saga.is_watched() && self.by_its_execution(saga) {
+            return;
         }
+        let (system, memory, saga) = (system.clone(), self.memory.clone(), saga.clone());
+        kernel.spawn("operator", async move {
+            see_to_saga(&system, &memory, &saga).await;
+        });
     }
+
+    /// True if the saga's execution runs, or is had go on. For every other saga that is not even tried, and for none again and again.
+    fn by_its_execution(&self, saga: &Saga) -> bool {
+        let System {
+            kernel, machine, ..
+        } = &self.system;
+        let Some(last) = saga.executions().last() else {
+            return false;
+        };
+        let name = execution_name(saga.id, last);
+        if machine.runs(&name) {
+            return true;
+        }
+        let mut redriven = self.redriven.lock();
+        let redriven = redriven
+            .as_deref_mut()
+            .map(|redriven| redriven.entry(saga.id).or_default());
+        let Ok(times) = redriven else {
+            return false;
+        };
+        let is_tried = saga.id.0.as_u128().is_multiple_of(2) && *times < PATIENT;
+        if !is_tried || !machine.redrive(&name) {
+            return false;
+        }
+        *times += 1;
+        kernel.count("operator", "redrove an execution");
+        true
+    }
+}
+
+/// Has a saga go on that waits for a person. For every other one they see to the step themselves, and say so, as they do where it may not
+/// go on once more.
+async fn see_to_saga(system: &System, memory: &Memory, saga: &Saga) {
+    let kernel = &system.kernel;
+    let by_hand = saga.id.0.as_u128() % 4 < 2;
+    let done = if by_hand && !saga.is_watched() {
+        undo_by_hand(system, saga).await
+    } else {
+        None
+    };
+    let status = resume(system, memory, saga, done.as_ref()).await;
+    match (status, done) {
+        (Some(409), None) if saga.is_watched() => {
+            let last = saga.executions().last();
+            let redriven = last.is_some_and(|last| {
+                let name = execution_name(saga.id, last);
+                system.machine.redrive(&name)
+            });
+            if redriven {
+                kernel.count("operator", "redrove an execution");
+            }
+        }
+        (Some(409), None) => {
+            if let Some(done) = undo_by_hand(system, saga).await {
+                kernel.count("operator", "undid a step by hand");
+                resume(system, memory, saga, Some(&done)).await;
+            }
+        }
+        (_, Some(_)) => kernel.count("operator", "undid a step by hand"),
+        (_, None) if saga.is_watched() => kernel.count("operator", "took a saga over"),
+        (_, None) => kernel.count("operator", "had a saga go on"),
+    }
+}
+
+/// Asks for it; what the answer's status is, if there is one.
+pub(crate) async fn resume(
+    system: &System,
+    memory: &Memory,
+    saga: &Saga,
+    body: Option<&Value>,
+) -> Option<u64> {
+    let path = format!("/sagas/{}/reanudacion", saga.id);
+    let event = http::event("POST", &path, &[], body);
+    let bracket = Bracket::open(system, saga.id);
+    let Ended::Returned(answer) = system.runtime.invoke(HTTP_COMMANDS, event).await else {
+        return None;
+    };
+    let answer = http::Answer::read(&answer);
+    if answer.status == 409
+        && let Some(untrue) = bracket.resumption(system, &answer)
+    {
+        memory.complain(untrue);
+    }
+    Some(answer.status)
 }
 
 /// Has the step undone that a saga is stuck at, by a command that is not the saga's; what to tell the saga, once it is.
@@ -169,8 +240,9 @@ async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
     is_undone.then(|| json!({ "hecho": true, "paso": paso, "nota": BY_HAND }))
 }
 
-/// What nobody can read is discarded; what the runtime gave up is tried again, once the timers have had their try.
-async fn see_to_parked(system: &System) -> Result<(), TableError> {
+/// What nobody can read is discarded; what the runtime gave up is tried again, once the timers have had their try, where a person is called
+/// for.
+async fn see_to_parked(system: &System, redrives: bool) -> Result<(), TableError> {
     let parking = parking(system);
     let waiting = parking.list().await?.into_iter();
     let waiting: Vec<Parked> = waiting
@@ -204,7 +276,7 @@ async fn see_to_parked(system: &System) -> Result<(), TableError> {
                 .kernel
                 .count("operator", "discarded what nobody can read");
             parking.discard(parked, "no es un evento").await?;
-        } else if waited > PATIENCE && !parking.is_open(parked) {
+        } else if redrives && waited > PATIENCE && !parking.is_open(parked) {
             system.kernel.count("operator", "redrove a record");
             redriver.redrive(parked).await?;
         }

@@ -7,14 +7,16 @@
 //! too early (commands have their identity of the saga and the step, and a saga ends by what it has heard).
 
 mod answers;
+mod executions;
 mod functions;
+mod lines;
 mod lists;
 mod stores;
 mod tables;
 
 use simulation::{Dice, Runtime};
 
-use crate::functions::Ports;
+use crate::{SCENARIOS, Scenario, functions::Ports};
 
 macro_rules! planted {
     ($($(#[doc = $about:literal])+ $mistake:ident = $name:literal breaks $promise:literal,)*) => {
@@ -142,6 +144,20 @@ planted! {
     InventedNotices = "invented-notices" breaks "what is announced was committed",
     /// What is announced is announced again.
     RepeatedNotices = "repeated-notices" breaks "where nothing fails, an event is announced once",
+    /// The lines of a saga's log are kept twice in its item.
+    KeptTwice = "kept-twice" breaks "a saga's item has room for what ends it",
+    /// A cancellation of a saga that waits for a person is accepted, and not written.
+    DeafWhenStuck = "deaf-when-stuck" breaks "a cancellation that was accepted happens, whoever ran the saga",
+    /// A try of what is parked is noted as if it had come to an end.
+    SpentTries = "spent-tries" breaks "what calls alone kept from being handled is handled without a person",
+    /// What is not for this build to do stays first of what is due.
+    StubbornForeign = "stubborn-foreign" breaks "what nobody here can do is in nobody's way",
+    /// What is parked in a form that this build cannot read is taken out.
+    TidiedParking = "tidied-parking" breaks "what another build parked stays as it is",
+    /// An execution that has failed is said to run.
+    EndlessExecutions = "endless-executions" breaks "who looks at a saga is told that its execution failed",
+    /// Deadlines are counted from when an event happened, not from when it was heard.
+    HastyDeadlines = "hasty-deadlines" breaks "mappings that read the log again cancel nothing",
 }
 
 impl Planted {
@@ -152,6 +168,26 @@ impl Planted {
         all.find(|planted| planted.name() == name)
     }
 
+    /// The scenarios that it shows in; none where that may be any.
+    fn shows_in(self) -> &'static [&'static str] {
+        match self {
+            Self::KeptTwice => &["insistencia"],
+            Self::DeafWhenStuck | Self::EndlessExecutions => &["ejecuciones"],
+            Self::SpentTries => &["abandono"],
+            Self::StubbornForeign | Self::TidiedParking => &["ajenos"],
+            Self::HastyDeadlines => &["mapeos"],
+            _ => &[],
+        }
+    }
+
+    /// What is played to find it: every scenario, or those that it shows in, where most have nothing to do with it.
+    #[must_use]
+    pub fn scenarios(self) -> Vec<Scenario> {
+        let names = self.shows_in();
+        let shows = |scenario: &&Scenario| names.is_empty() || names.contains(&scenario.name);
+        SCENARIOS.iter().filter(shows).copied().collect()
+    }
+
     /// Puts it into a world: the ports as functions have them, and functions as they are deployed from now on.
     pub(crate) fn plant(self, ports: Ports, runtime: &Runtime, dice: &Dice) -> Ports {
         let seed = Seed {
@@ -160,6 +196,7 @@ impl Planted {
         };
         let ports = tables::around(stores::around(ports, &seed), &seed);
         let ports = lists::around(ports, &seed);
+        let ports = lines::around(executions::around(ports, &seed), &seed);
         let around = move |name, function| functions::around(&seed, name, function);
         runtime.change_what_is_deployed(around);
         ports

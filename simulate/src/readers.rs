@@ -25,7 +25,7 @@ use event_store::{Stream, TABLE as STREAMS};
 use events::{Context, Event, IdReserva, Moment, StreamId};
 use futures::executor::block_on;
 use jiff::{Timestamp, tz::TimeZone};
-use ports::Key;
+use ports::{Item, Key};
 use projections::{TABLE as VIEWS, views::reservas::NAME as VIEW};
 use saga_engine::{Estado, SagaId};
 use serde::Deserialize;
@@ -34,7 +34,7 @@ use simulation::LAG;
 
 use crate::{
     Scenario,
-    clients::Memory,
+    clients::{Booking, Memory},
     functions::{HTTP_COMMANDS, HTTP_QUERIES},
     http::{self, Answer},
     refusals::Bracket,
@@ -93,9 +93,16 @@ struct Listed {
 }
 
 impl Seen {
-    /// Notes a reservation as the view has it.
+    /// Notes a reservation as the API tells it.
     pub fn row(&mut self, answer: &Value, at: u64) {
-        let text = |name| answer.get(name).and_then(Value::as_str);
+        if let Some(row) = answer.as_object() {
+            self.item(row, at);
+        }
+    }
+
+    /// Notes a reservation as the view has it.
+    fn item(&mut self, row: &Item, at: u64) {
+        let text = |name| row.get(name).and_then(Value::as_str);
         let Some((id, rank)) = text("id_reserva").zip(text("estado").and_then(rank)) else {
             return;
         };
@@ -281,21 +288,19 @@ impl Reader {
             return;
         }
         let first = format!("{VIEW}.1#");
-        let rows = tables.find(VIEWS, |key, item| {
-            let is_row = key.pk.starts_with(&first) && key.sk == "row";
-            is_row.then(|| Value::Object(item.clone()))
-        });
         let (mut known, at) = (self.memory.known(), self.now());
-        for row in rows {
+        let _: Vec<()> = tables.find(VIEWS, |key, item| {
+            let is_row = key.pk.starts_with(&first) && key.sk == "row";
             // One that the view has not heard the making of is not listed.
-            if row.get("gsi1pk").is_some() {
-                known.seen.row(&row, at);
+            if is_row && item.contains_key("gsi1pk") {
+                known.seen.item(item, at);
             }
-        }
+            None
+        });
     }
 
     /// Reads a list to its end. `look` is given each row, and when its page was asked for.
-    async fn walk(&self, list: &Listing<'_>, look: impl Fn(&Value, u64)) -> Option<Walk> {
+    async fn walk(&self, listing: &Listing<'_>, look: impl Fn(&Value, u64)) -> Option<Walk> {
         let mut walk = Walk {
             begun: self.now(),
             ..Walk::default()
@@ -306,19 +311,19 @@ impl Reader {
             self.look_at_the_view();
             let begun = self.now();
             let path = match &next {
-                Some(next) => format!("{}&siguiente={next}", list.path),
-                None => list.path.clone(),
+                Some(next) => format!("{}&siguiente={next}", listing.path),
+                None => listing.path.clone(),
             };
             let page = self.body(&path).await?;
-            let rows = page.get(list.rows).and_then(Value::as_array);
+            let rows = page.get(listing.rows).and_then(Value::as_array);
             let rows = rows.cloned().unwrap_or_default();
-            if u64::try_from(rows.len()).is_ok_and(|rows| rows > list.limit) {
+            if u64::try_from(rows.len()).is_ok_and(|rows| rows > listing.limit) {
                 self.complain(format!("GET {path} has {} rows", rows.len()));
             }
             for row in rows {
                 let text = |name| row.get(name).and_then(Value::as_str).unwrap_or_default();
-                let id = text(list.id).to_owned();
-                let place = format!("{}#{id}", text(list.since));
+                let id = text(listing.id).to_owned();
+                let place = format!("{}#{id}", text(listing.since));
                 if last.as_ref().is_some_and(|last| *last <= place) {
                     self.complain(format!("GET {path} has {place} after {last:?}"));
                 }
@@ -549,7 +554,9 @@ impl Reader {
             }
         }
         if !fallen.is_empty() && !self.may_go_back() {
-            fallen.into_iter().for_each(|fallen| self.complain(fallen));
+            for fallen in fallen {
+                self.complain(fallen);
+            }
         }
         for (day, total) in totals {
             let made = made.get(&day).copied().unwrap_or(0);
@@ -582,7 +589,7 @@ impl Reader {
     fn some_reservation(&self) -> Option<(String, SagaId)> {
         let all = {
             let known = self.memory.known();
-            let accepted = known.bookings.iter().flat_map(|booking| booking.accepted());
+            let accepted = known.bookings.iter().flat_map(Booking::accepted);
             let seen = known.seen.rows.keys().map(String::as_str);
             let all: BTreeSet<String> = accepted.chain(seen).map(str::to_owned).collect();
             all.into_iter().collect::<Vec<_>>()
@@ -686,7 +693,9 @@ impl Reader {
             409 => {
                 self.system.kernel.count("refused", "a resumption");
                 let untrue = bracket.resumption(&self.system, &answer);
-                untrue.into_iter().for_each(|untrue| self.complain(untrue));
+                if let Some(untrue) = untrue {
+                    self.complain(untrue);
+                }
             }
             202 | 404 | 503 => {}
             _ => self.complain(format!("POST {path} is answered by {}", answer.text)),

@@ -130,7 +130,9 @@ fn judge(system: &System, scenario: &Scenario) -> Result<Vec<String>, String> {
     system.gaps.store(false, Ordering::SeqCst);
     functions::deploy(&system.runtime, &system.ports, &system.builds.newest);
 
-    settle(system, &memory, probe.as_ref())?;
+    system.machine.deploy(&system.builds.newest.definitions);
+
+    settle(system, scenario, &memory, probe.as_ref())?;
     if scenario.retention > 0 {
         outlast(system, scenario, &memory, probe.as_ref())?;
     }
@@ -144,11 +146,16 @@ fn judge(system: &System, scenario: &Scenario) -> Result<Vec<String>, String> {
 }
 
 /// Goes on until everything has settled, and stays so.
-fn settle(system: &System, memory: &Memory, probe: Option<&Probe>) -> Result<(), String> {
+fn settle(
+    system: &System,
+    scenario: &Scenario,
+    memory: &Memory,
+    probe: Option<&Probe>,
+) -> Result<(), String> {
     let kernel = &system.kernel;
     let begun = kernel.elapsed();
     let mut settled_since = None;
-    let operator = Operator::new(system, memory);
+    let operator = Operator::new(system, scenario, memory);
     loop {
         let now = kernel.elapsed();
         let busy = memory.known().busy;
@@ -216,7 +223,7 @@ fn outlast(
     for view in ["reservas", "analitica"] {
         clients::rebuild(system, scenario, memory, view);
     }
-    settle(system, memory, probe)
+    settle(system, scenario, memory, probe)
 }
 
 /// Runs the timers once a minute, more or less.

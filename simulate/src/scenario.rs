@@ -28,8 +28,15 @@
 //! | records older than the stream keeps | `retencion` |
 //! | an event larger than is allowed | `demasiado-grande` |
 //! | what undoes fails, for a while or for good | `compensacion` |
-//! | reads that tell an older state | `lecturas-viejas` |
+//! | reads that tell an older state, indexes that lag item by item | `lecturas-viejas` |
+//! | executions that stop, run out of time, fail forward, are forgotten | `ejecuciones` |
+//! | a state machine that lacks the version of a saga | `otra-version` |
+//! | what other builds left in forms of their own | `ajenos` |
+//! | batches that are given up for throttling alone | `abandono` |
+//! | mappings that read the whole log again | `mapeos` |
 //! | rows change while a list is read | `listas` |
+//! | a saga that is resumed in vain, again and again | `insistencia` |
+//! | timers that take on two to five things at a time | every other run of each |
 
 use events::SagaMode;
 use simulation::{Fate, Weather};
@@ -101,6 +108,22 @@ pub struct Scenario {
     pub lasts: u64,
     /// How many read lists, reports, sagas and events, for six clients each.
     pub readers: u64,
+    /// Timers take on a few things at a time, once in so many runs.
+    pub few_at_once_one_in: u64,
+    /// Some execution is ended from outside, or one that was goes on, once in so many seconds.
+    pub interfere_one_in: u64,
+    /// Step Functions forgets some execution that ended, once in so many seconds.
+    pub forget_one_in: u64,
+    /// The state machine is deployed of an older or a newer build, once in so many seconds.
+    pub machine_one_in: u64,
+    /// The mappings of the orchestrator and the participants are made anew, once in so many seconds.
+    pub remap_one_in: u64,
+    /// By how many seconds at most they begin to read later, as if they had a year to read first.
+    pub remap_by: u64,
+    /// Other builds leave things that none of ours can read, once in so many seconds.
+    pub foreign_one_in: u64,
+    /// What undoes is refused until a person has had a saga go on in vain hundreds of times.
+    pub insists: bool,
 }
 
 const NO_WEATHER: Weather = Weather {
@@ -155,6 +178,14 @@ const CALM: Scenario = Scenario {
     retention: 0,
     lasts: 40,
     readers: 1,
+    few_at_once_one_in: 2,
+    interfere_one_in: 0,
+    forget_one_in: 0,
+    machine_one_in: 0,
+    remap_one_in: 0,
+    remap_by: 20,
+    foreign_one_in: 0,
+    insists: false,
 };
 
 /// Clients do all that they may, and nothing fails.
@@ -205,6 +236,9 @@ const STORM: Scenario = Scenario {
     stale_one_in: 5,
     gap_one_in: 100,
     large_one_in: 20,
+    interfere_one_in: 60,
+    remap_one_in: 120,
+    foreign_one_in: 90,
     ..BUSY
 };
 
@@ -222,6 +256,62 @@ pub const SCENARIOS: &[Scenario] = &[
     STORM,
     CALM,
     BUSY,
+    Scenario {
+        name: "ejecuciones",
+        about: "executions are stopped, run out of time, fail where no state catches it, and are forgotten; a person has them go on, or undoes them",
+        interfere_one_in: 3,
+        forget_one_in: 12,
+        weather: Weather {
+            slow: 3,
+            over: "call participant",
+            ..NO_WEATHER
+        },
+        modes: &[SagaMode::StepFunctions],
+        cancel_one_in: 2,
+        lasts: 200,
+        ..BUSY
+    },
+    Scenario {
+        name: "otra-version",
+        about: "the state machine lacks the version of the sagas that begin",
+        versions_one_in: 12,
+        new_definition: true,
+        machine_one_in: 10,
+        modes: &[SagaMode::StepFunctions],
+        ..BUSY
+    },
+    Scenario {
+        name: "ajenos",
+        about: "other builds leave parked things, sagas and reactions in forms of their own, and all of it is due",
+        foreign_one_in: 8,
+        few_at_once_one_in: 1,
+        misbehave_one_in: 40,
+        ..BUSY
+    },
+    Scenario {
+        name: "abandono",
+        about: "so much is throttled that the runtime gives batches up: what it parks heals without a person",
+        bursts_one_in: 3,
+        lasts: 150,
+        ..BUSY
+    },
+    Scenario {
+        name: "mapeos",
+        about: "mappings are made anew, and read the whole log again with sagas under way",
+        remap_one_in: 40,
+        remap_by: 1_200,
+        few_at_once_one_in: 1,
+        bookings: 4,
+        ..CALM
+    },
+    Scenario {
+        name: "insistencia",
+        about: "a person has sagas go on in vain, hundreds of times and with long notes, before the cause is mended",
+        insists: true,
+        cancel_one_in: 2,
+        modes: &[SagaMode::Orquestacion],
+        ..CALM
+    },
     fault(
         "falla-antes",
         "effects fail, and have not happened",
@@ -506,6 +596,41 @@ impl Scenario {
         SCENARIOS.iter().find(|scenario| scenario.name == name)
     }
 
+    /// True if what is parked may need a person. Where nothing but calls fails, and nobody dies, it heals by itself.
+    #[must_use]
+    pub fn may_need_redrive(&self) -> bool {
+        let Weather {
+            kill_before,
+            kill_after,
+            // Who waits for seconds, again and again, runs out of time.
+            slow,
+            ..
+        } = self.weather;
+        let reasons = [
+            kill_before,
+            kill_after,
+            slow,
+            self.mistake_one_in,
+            self.versions_one_in,
+        ];
+        reasons.iter().any(|reason| *reason > 0)
+    }
+
+    /// True if a saga may need a person: what undoes is refused, or is asked for in vain, eight times in minutes. Where a call fails now and
+    /// then it is not.
+    #[must_use]
+    pub fn may_need_a_person(&self) -> bool {
+        let reasons = [
+            self.bursts_one_in,
+            self.interfere_one_in,
+            self.machine_one_in,
+            self.misbehave_one_in,
+            u64::from(self.insists),
+            u64::from(!self.weather.over.is_empty()),
+        ];
+        self.may_need_redrive() || reasons.iter().any(|reason| *reason > 0)
+    }
+
     /// True if nothing can go wrong but what clients do.
     #[must_use]
     pub fn is_calm(&self) -> bool {
@@ -532,6 +657,8 @@ impl Scenario {
                 self.conflict_one_in,
                 self.gap_one_in,
                 self.retention,
+                self.interfere_one_in,
+                self.machine_one_in,
             ]
             .iter()
             .all(|never| *never == 0)

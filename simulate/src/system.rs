@@ -2,30 +2,31 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64},
     },
     time::Duration,
 };
 
-use async_trait::async_trait;
 use event_store::StreamReader;
 use events::Context;
 use jiff::SignedDuration;
 use notices::NOTIFIER;
 use ports::{
-    ExecutionError, Executions, FunctionName, Functions, HistoryEvent, Progress, World,
+    FunctionName, Functions, World,
     memory::{MemoryLog, MemoryObjects, MemoryTables, MemoryTopic},
 };
-use reserva_saga::{ORCHESTRATOR, function_of, placeholders, state_machine};
-use saga_engine::Sagas;
-use serde_json::{Value, json};
+use reserva_saga::{ORCHESTRATOR, function_of};
+use saga_engine::{SagaId, Sagas};
+use serde_json::json;
 use simulation::{Contended, Faults, Kernel, Runtime, Sky, Stale, Stream};
 use source_mapping::{Destination, Settings, StartingPosition};
-use states::MemoryExecutions;
+use timers::Limits;
 
 use crate::{
     Planted, Scenario,
+    executions::Carried,
+    foreign::Foreign,
     functions::{self, ARCHIVER, PROJECTOR, Ports, STACK, TIMERS},
     gaps::Gaps,
     poison::Poisons,
@@ -56,6 +57,10 @@ pub struct System {
     pub machine: Carried,
     /// What was appended to the log that nobody can read.
     pub poisons: Poisons,
+    /// Sagas whose cancellation was accepted though they were stuck.
+    pub promised: Arc<Mutex<Vec<SagaId>>>,
+    /// What other builds left in the tables.
+    pub foreign: Foreign,
     /// A write finds an item in the hands of a transaction, once in so many.
     pub conflicts: Arc<AtomicU64>,
     /// The log tells of some records later than of those after them.
@@ -66,42 +71,20 @@ pub struct System {
     pub retention: Duration,
 }
 
-/// Step Functions, which carries on by itself what is started.
-#[derive(Clone)]
-pub struct Carried {
-    inner: MemoryExecutions,
-    kernel: Kernel,
-}
-
-impl Carried {
-    /// Has an execution that failed go on where it did; true if it had failed.
-    pub fn redrive(&self, name: &str) -> bool {
-        let redriven = self.inner.redrive(name);
-        self.carry_on();
-        redriven
+/// How much the timers take on: a few things in some worlds, and somewhat more in larger ones, so that they come to an end.
+fn limits(kernel: &Kernel, scenario: &Scenario) -> Limits {
+    let dice = kernel.dice();
+    if !dice.one_in(scenario.few_at_once_one_in) {
+        return Limits::default();
     }
-
-    fn carry_on(&self) {
-        for process in self.inner.take_started() {
-            self.kernel.spawn("execution", process);
-        }
-    }
-}
-
-#[async_trait]
-impl Executions for Carried {
-    async fn start(&self, name: &str, input: &Value) -> Result<(), ExecutionError> {
-        let started = self.inner.start(name, input).await;
-        self.carry_on();
-        started
-    }
-
-    async fn progress(&self, name: &str) -> Result<Progress, ExecutionError> {
-        self.inner.progress(name).await
-    }
-
-    async fn history(&self, name: &str) -> Result<Option<Vec<HistoryEvent>>, ExecutionError> {
-        self.inner.history(name).await
+    kernel.count("timers", "a few things at once");
+    let more = scenario.clients * scenario.bookings / 12;
+    let few = || usize::try_from(2 + dice.below(4) + more).unwrap_or(5);
+    Limits {
+        streams: few(),
+        sagas: few(),
+        reactions: few(),
+        objects: few(),
     }
 }
 
@@ -173,13 +156,9 @@ impl System {
         let faults = Faults::by(Arc::new(sky.clone()));
         let lambda: Arc<dyn Functions> = Arc::new(faults.functions(Arc::new(runtime.clone())));
         // It is deployed before the functions that refer to it.
-        let machine = state_machine(&builds.newest.definitions);
-        let machine =
-            MemoryExecutions::new(&machine, placeholders(), lambda.clone(), world.clone());
-        let machine = Carried {
-            inner: machine.map_err(|error| error.to_string())?,
-            kernel: kernel.clone(),
-        };
+        let definitions = &builds.newest.definitions;
+        let machine = Carried::new(kernel, definitions, lambda.clone(), world.clone());
+        let machine = machine.map_err(|error| error.to_string())?;
         let conflicts = Arc::new(AtomicU64::new(scenario.conflict_one_in));
         let stored = Arc::new(Stale::new(
             kernel.clone(),
@@ -204,7 +183,8 @@ impl System {
             failures: Arc::new(faults.objects(failures.clone())),
             executions: Arc::new(faults.executions(Arc::new(machine.clone()))),
             partial_batch,
-            allows_tests: scenario.misbehave_one_in > 0,
+            allows_tests: scenario.misbehave_one_in > 0 || scenario.insists,
+            limits: limits(kernel, scenario),
         };
         let ports = match planted {
             Some(planted) => planted.plant(ports, &runtime, kernel.dice()),
@@ -236,6 +216,8 @@ impl System {
             builds,
             machine,
             poisons: Poisons::default(),
+            foreign: Foreign::default(),
+            promised: Arc::default(),
             conflicts,
             gaps,
             night: Arc::default(),

@@ -15,9 +15,9 @@ use ports::FunctionName;
 use reserva_saga::{ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS};
 
 use crate::{
-    Scenario, check,
+    Scenario, check, executions, foreign,
     functions::{self, ALL, ARCHIVER, Allergy, PROJECTOR},
-    poison,
+    poison, remap,
     system::System,
     versions,
 };
@@ -86,10 +86,14 @@ pub fn make(system: &System, scenario: &Scenario, calm: &Arc<AtomicBool>) {
         if trouble.scenario.old_reservations {
             versions::leave_old_reservations(&trouble.system).await;
         }
+        if trouble.scenario.insists {
+            trouble.with_refunds().await;
+        }
         while !calm.load(Ordering::SeqCst) {
             trouble.with_machines();
             trouble.with_builds();
             trouble.with_calls();
+            trouble.with_what_runs_elsewhere();
             let dice = kernel.dice();
             if dice.one_in(trouble.scenario.poison_one_in) {
                 poison::append(&trouble.system).await;
@@ -188,6 +192,37 @@ impl Trouble {
             sky.throttle(Some(effects));
             kernel.note(format_args!("throttled: {effects}"));
         }
+    }
+
+    /// Step Functions, mappings, and other builds.
+    fn with_what_runs_elsewhere(&self) {
+        let (system, scenario) = (&self.system, &self.scenario);
+        if self.one_in(scenario.interfere_one_in) {
+            executions::interfere(system);
+        }
+        if self.one_in(scenario.interfere_one_in.saturating_mul(3)) {
+            executions::cancel_stuck(system);
+        }
+        if self.one_in(scenario.forget_one_in) {
+            executions::forget(system);
+        }
+        if self.one_in(scenario.machine_one_in) {
+            executions::deploy_some(system);
+        }
+        if self.one_in(scenario.remap_one_in) {
+            remap::make_anew(system, scenario.remap_by);
+        }
+        if self.one_in(scenario.foreign_one_in) {
+            foreign::leave(system);
+        }
+    }
+
+    /// Refunds are refused until somebody sees to it.
+    async fn with_refunds(&self) {
+        let faults = Faults::new(self.system.tables.clone());
+        let refused = faults.set(Context::Pagos, "RevertirPago", None, Modo::Falla, 100_000);
+        let set = refused.await;
+        debug_assert!(set.is_ok(), "{set:?}");
     }
 
     /// Participants that fail, or are silent: some commands of a kind, or of one reservation.

@@ -96,6 +96,7 @@ fn what_is_planted_is_found() {
     for planted in Planted::ALL {
         let plan = Plan {
             planted: Some(*planted),
+            scenarios: planted.scenarios(),
             ..plan()
         };
         let found = search(&plan, |_, _| ());

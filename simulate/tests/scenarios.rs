@@ -57,7 +57,45 @@ const ABOUT: &[(&str, &[&str])] = &[
     ),
     ("hueco", &["fault gap"]),
     ("publicacion", &["fault happens late", "fault kills before"]),
-    ("lecturas-viejas", &["fault stale read"]),
+    ("lecturas-viejas", &["fault stale read", "fault index lags"]),
+    (
+        "ejecuciones",
+        &[
+            "execution stopped",
+            "execution timed out",
+            "execution failed",
+            "execution cancelled where it was stuck",
+            "execution forgotten: RequiereIntervencion",
+            "operator redrove an execution",
+            "operator took a saga over",
+        ],
+    ),
+    (
+        "otra-version",
+        &[
+            "operator deployed a state machine: older",
+            "operator took a saga over",
+        ],
+    ),
+    (
+        "ajenos",
+        &[
+            "other builds parked",
+            "other builds saga",
+            "other builds reaction",
+            "timers a few things at once",
+        ],
+    ),
+    ("abandono", &["mapping discarded", "fault throttled"]),
+    ("mapeos", &["mapping made anew"]),
+    (
+        "insistencia",
+        &[
+            "operator had a saga go on in vain",
+            "operator may not have a saga go on any more",
+            "operator undid a step by hand",
+        ],
+    ),
     (
         "listas",
         &[

@@ -289,7 +289,9 @@ fn fill(fixture: &Fixture, id: SagaId) -> Item {
     let key = Key::new(saga_engine::TABLE, id.to_string(), "saga");
     let before = fixture.system.tables.item(&key).unwrap();
     let mut full = before.clone();
-    full.insert("relleno".into(), "x".repeat(400 * 1024 - 2_100).into());
+    full.insert("relleno".into(), "".into());
+    let used = serde_json::to_string(&full).unwrap().len();
+    full.insert("relleno".into(), "x".repeat(400 * 1024 - used).into());
     put(fixture, id, full);
     before
 }

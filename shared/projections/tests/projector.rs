@@ -574,10 +574,10 @@ fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
 fn both_generations_are_written_while_one_is_built() {
     let bench = Bench::new();
     let records = approved(&bench);
-    let alias = ports::Update::of(ports::Key::new(projections::TABLE, "reservas", "alias"))
+    let alias = ports::Update::of(Key::new(projections::TABLE, "reservas", "alias"))
         .set(ports::Path::of("live"), 2)
         .set(ports::Path::of("building"), 3);
-    block_on(ports::Tables::write(&*bench.tables, &alias.into())).unwrap();
+    block_on(Tables::write(&*bench.tables, &alias.into())).unwrap();
     bench.settle(&records);
     let (live, building) = (bench.rows("reservas.2"), bench.rows("reservas.3"));
     assert_eq!(
@@ -601,7 +601,7 @@ fn the_first_record_that_failed_is_told() {
     // Effects: the aliases, the rows, then a write for each reservation.
     for (at, expected) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 3)] {
         let bench = Bench {
-            tables: Arc::new(ports::memory::MemoryTables::new()),
+            tables: Arc::new(MemoryTables::new()),
             ..bench.clone()
         };
         let outcome = bench

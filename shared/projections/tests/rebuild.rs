@@ -26,7 +26,7 @@ use consumer::{ParkedWhat, Reason, Trouble};
 use events::{Context, StreamId};
 use futures::{FutureExt, executor::block_on};
 use ports::{
-    Clock, Key, LogReader, LogRecord, ObjectError, Objects, Path, Tables, Update,
+    Key, LogReader, LogRecord, ObjectError, Objects, Path, Tables, Update,
     memory::{ManualClock, MemoryLog, MemoryObjects},
 };
 use projections::{Phase, Progress, RebuildError};
@@ -483,7 +483,7 @@ fn events_of_a_type_that_only_a_newer_build_knows_are_kept_for_it() {
     assert_eq!(parked.len(), 1);
     assert_eq!(
         (&*parked[0].owner, parked[0].reason),
-        ("projector", consumer::Reason::UnknownType)
+        ("projector", Reason::UnknownType)
     );
 }
 

@@ -761,17 +761,7 @@ impl Saga {
                 self.outstanding = None;
                 self.set(paso.saturating_sub(1), StepStatus::Undone);
             }
-            What::Relevo {} => {
-                self.conduct = Conduct::Orquestacion;
-                self.wanted = None;
-                self.late = None;
-                self.turn(NOT_TO_THE_END);
-                for (status, step) in self.steps.iter_mut().zip(&definition.steps) {
-                    if step.compensation.is_some() && *status != StepStatus::Undone {
-                        *status = StepStatus::Sent;
-                    }
-                }
-            }
+            What::Relevo {} => self.taken_over(definition),
             What::Retraso {} => {
                 // Of the participants there is nobody to ask; an execution is looked at again.
                 let again = later(now, definition.patience);
@@ -803,6 +793,19 @@ impl Saga {
             self.event(paso.saturating_sub(1), sentido, &evento.evento);
         }
         self.look_again(definition, before, now);
+    }
+
+    /// Whatever can be undone may stand: what was not heard of, and what was not begun.
+    fn taken_over(&mut self, definition: &Definition) {
+        self.conduct = Conduct::Orquestacion;
+        self.wanted = None;
+        self.late = None;
+        self.turn(NOT_TO_THE_END);
+        for (status, step) in self.steps.iter_mut().zip(&definition.steps) {
+            if step.compensation.is_some() && *status != StepStatus::Undone {
+                *status = StepStatus::Sent;
+            }
+        }
     }
 
     /// When to look again at one that a state machine runs, once an event has turned it.

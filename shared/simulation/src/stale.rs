@@ -1,21 +1,23 @@
 //! Reads that may tell how things were.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use ports::{
-    Condition, Consistency, Index, IndexPage, IndexQuery, Item, Key, ScanPage, TableError,
+    Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, ScanPage, TableError,
     TableName, Tables, TransactError, Write, WriteError, memory::MemoryTables,
 };
 use serde_json::Value;
 
 use crate::Kernel;
 
-/// By how many milliseconds a read lags at most.
+/// By how many milliseconds a read, and an entry of an index, lags at most.
 pub const LAG: u64 = 3_000;
+/// The secondary indexes.
+const INDEXES: [Index; 2] = [Index::Gsi1, Index::Gsi2];
 
 /// An item as it was until a moment.
 struct Was {
@@ -23,17 +25,42 @@ struct Was {
     item: Option<Item>,
 }
 
-/// Tables whose eventually consistent reads, and queries of their secondary indexes, tell an older state now and then, as
-/// `DynamoDB`'s may: each item as it was at some moment of the last seconds. What was asked first may be answered by the newer one.
+/// When a secondary index has what a write did to its entry of an item: where it was is let go, and where it is is put, each at a moment
+/// of its own.
+#[derive(Clone, Copy)]
+struct Seen {
+    out: u64,
+    put: u64,
+}
+
+impl Seen {
+    fn last(self) -> u64 {
+        self.out.max(self.put)
+    }
+}
+
+/// A write of an item that some index does not have yet.
+struct Change {
+    before: Option<Item>,
+    after: Option<Item>,
+    /// By index, in the order of [`INDEXES`].
+    seen: [Seen; 2],
+}
+
+/// Tables whose eventually consistent reads tell an older state now and then, as `DynamoDB`'s may: each item as it was at some moment of the
+/// last seconds; what was asked first may be answered by the newer one. The entries of secondary indexes lag item by item, each for a while of
+/// its own: one that moves may be in both partitions meanwhile, or in none.
 pub struct Stale {
     kernel: Kernel,
     inner: Arc<MemoryTables>,
     one_in: u64,
     past: Mutex<BTreeMap<Key, Vec<Was>>>,
+    /// What indexes do not have yet, by item, in the order of the writes.
+    lagging: Mutex<BTreeMap<Key, Vec<Change>>>,
 }
 
 impl Stale {
-    /// Once in `one_in` reads that may be stale, one is; none if that is 0.
+    /// Once in `one_in` reads that may be stale, one is, and as often an entry of an index lags; none if that is 0.
     #[must_use]
     pub fn new(kernel: Kernel, inner: Arc<MemoryTables>, one_in: u64) -> Self {
         Self {
@@ -41,11 +68,16 @@ impl Stale {
             inner,
             one_in,
             past: Mutex::default(),
+            lagging: Mutex::default(),
         }
     }
 
     fn past(&self) -> MutexGuard<'_, BTreeMap<Key, Vec<Was>>> {
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lagging(&self) -> MutexGuard<'_, BTreeMap<Key, Vec<Change>>> {
+        self.lagging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The moment that a read tells of; `None` where it tells of now.
@@ -74,8 +106,9 @@ impl Stale {
             .collect();
         done.await?;
         let now = self.kernel.elapsed();
-        let mut past = self.past();
         for (key, item) in before {
+            self.lag(&key, item.as_ref(), now);
+            let mut past = self.past();
             let was = past.entry(key).or_default();
             was.retain(|was| was.until + LAG > now);
             was.push(Was { until: now, item });
@@ -83,44 +116,169 @@ impl Stale {
         Ok(())
     }
 
-    /// What a query of a secondary index would have found.
-    async fn query_as_of(&self, query: &IndexQuery, moment: u64) -> Result<IndexPage, TableError> {
-        let (partition, _) = query.index.attributes();
-        let in_it =
-            |item: &Item| item.get(partition).and_then(Value::as_str) == Some(&query.partition);
-        let items = {
-            let past = self.past();
-            let mut items = self.inner.find(query.table, |key, item| {
-                let was = past.get(key).and_then(|was| at(was, moment));
-                let then = was.map_or(Some(item), |was| was.item.as_ref());
-                let then = then.filter(|item| in_it(item));
-                then.map(|item| (key.clone(), item.clone()))
-            });
-            let of = past.range(Key::new(query.table, "", "")..);
-            for (key, was) in of.take_while(|(key, _)| key.table == query.table) {
-                if let Some(item) = at(was, moment).and_then(|was| was.item.as_ref())
-                    && in_it(item)
-                    && self.inner.item(key).is_none()
-                {
-                    items.push((key.clone(), item.clone()));
-                }
-            }
-            items
+    /// Decides when the indexes have what a write did to an item.
+    fn lag(&self, key: &Key, before: Option<&Item>, now: u64) {
+        let after = self.inner.item(key);
+        let indexed = |item: Option<&Item>| {
+            INDEXES.map(|index| item.and_then(|item| place(index, item)).is_some())
         };
-        let tables = MemoryTables::new();
-        for (key, item) in items {
-            let put = Write::Put {
-                key,
-                item,
-                condition: Condition::Always,
-            };
-            match tables.write(&put).await {
-                Ok(()) | Err(WriteError::ConditionFailed) => {}
-                Err(WriteError::Table(error)) => return Err(error),
+        let (was, is) = (indexed(before), indexed(after.as_ref()));
+        let mut lagging = self.lagging();
+        if lagging
+            .get(key)
+            .is_some_and(|changes| are_over(changes, now))
+        {
+            lagging.remove(key);
+        }
+        let earlier = lagging.get(key).and_then(|changes| changes.last());
+        let is_behind = earlier.is_some();
+        // An index takes in the writes of an item in their order.
+        let earliest = earlier.map_or([now; 2], |change| change.seen.map(Seen::last));
+        let mut seen = [Seen { out: now, put: now }; 2];
+        for (((seen, earliest), was), is) in seen.iter_mut().zip(earliest).zip(was).zip(is) {
+            if was || is {
+                *seen = Seen {
+                    out: self.later(now).max(earliest),
+                    put: self.later(now).max(earliest),
+                };
             }
         }
-        tables.query(query).await
+        let lags = seen.iter().any(|seen| seen.last() > now);
+        if lags {
+            self.kernel.count("fault", "index lags");
+        }
+        if lags || is_behind {
+            lagging.entry(key.clone()).or_default().push(Change {
+                before: before.cloned(),
+                after,
+                seen,
+            });
+        }
     }
+
+    /// Now, or a while later.
+    fn later(&self, now: u64) -> u64 {
+        let dice = self.kernel.dice();
+        let lags = dice.one_in(self.one_in);
+        now + if lags { dice.below(LAG) } else { 0 }
+    }
+
+    /// What a query of a secondary index finds of the items of its table that the index lags behind with: their keys, and their entries.
+    /// `None` where it has all.
+    fn behind(&self, query: &IndexQuery) -> Option<(BTreeSet<Key>, Vec<Item>)> {
+        let number = INDEXES.iter().position(|index| *index == query.index)?;
+        let now = self.kernel.elapsed();
+        let mut lagging = self.lagging();
+        let first = Key::new(query.table, "", "");
+        let of_table = lagging.range_mut(first..);
+        let of_table = of_table.take_while(|(key, _)| key.table == query.table);
+        let (mut keys, mut entries, mut over) = (BTreeSet::new(), vec![], vec![]);
+        for (key, changes) in of_table {
+            if are_over(changes, now) {
+                over.push(key.clone());
+                continue;
+            }
+            let found = entries_of(changes, query.index, number, now);
+            let found = found.into_iter().filter(|item| is_in(query, item));
+            entries.extend(found.map(|item| with_key(key, item)));
+            keys.insert(key.clone());
+        }
+        for key in over {
+            lagging.remove(&key);
+        }
+        (!keys.is_empty()).then_some((keys, entries))
+    }
+
+    /// What a query of a secondary index finds, as far as the index is.
+    async fn query_lagging(
+        &self,
+        query: &IndexQuery,
+        (keys, entries): (BTreeSet<Key>, Vec<Item>),
+    ) -> Result<IndexPage, TableError> {
+        let all = IndexQuery {
+            limit: usize::MAX,
+            ..query.clone()
+        };
+        let mut items = self.inner.query(&all).await?.items;
+        items.retain(|item| !keys.contains(&key_of(query.table, item)));
+        items.extend(entries);
+        let (_, sort) = query.index.attributes();
+        let text = |item: &Item, name: &str| {
+            let value = item.get(name).and_then(Value::as_str);
+            value.unwrap_or_default().to_owned()
+        };
+        items.sort_by_cached_key(|item| (text(item, sort), key_of(query.table, item)));
+        if query.direction == Direction::Descending {
+            items.reverse();
+        }
+        let more = items.len() > query.limit;
+        items.truncate(query.limit);
+        Ok(IndexPage { items, more })
+    }
+}
+
+/// True if every index has all of these.
+fn are_over(changes: &[Change], now: u64) -> bool {
+    let mut seen = changes.iter().flat_map(|change| change.seen);
+    seen.all(|seen| seen.last() <= now)
+}
+
+/// Where an item stands in an index.
+fn place(index: Index, item: &Item) -> Option<(&str, &str)> {
+    let (partition, sort) = index.attributes();
+    let text = |name: &str| item.get(name)?.as_str();
+    Some((text(partition)?, text(sort)?))
+}
+
+/// True of an item that stands where a query looks.
+fn is_in(query: &IndexQuery, item: &Item) -> bool {
+    place(query.index, item).is_some_and(|(partition, sort)| {
+        let from = query.from.as_deref().is_none_or(|from| sort >= from);
+        let below = query.below.as_deref().is_none_or(|below| sort < below);
+        partition == query.partition && from && below
+    })
+}
+
+/// The entries that an index has of an item with these changes.
+fn entries_of(changes: &[Change], index: Index, number: usize, now: u64) -> Vec<Item> {
+    let of = |item: &Option<Item>| {
+        let place = item.as_ref().and_then(|item| place(index, item));
+        place.map(|(partition, sort)| (partition.to_owned(), sort.to_owned()))
+    };
+    let first = changes.first().and_then(|change| change.before.clone());
+    let mut entries: BTreeMap<_, Item> = of(&first).zip(first).into_iter().collect();
+    for change in changes {
+        let Some(seen) = change.seen.get(number) else {
+            continue;
+        };
+        let (from, to) = (of(&change.before), of(&change.after));
+        if let Some(from) = from
+            && Some(&from) != to.as_ref()
+            && seen.out <= now
+        {
+            entries.remove(&from);
+        }
+        if let Some((to, item)) = to.zip(change.after.clone())
+            && seen.put <= now
+        {
+            entries.insert(to, item);
+        }
+    }
+    entries.into_values().collect()
+}
+
+fn with_key(key: &Key, mut item: Item) -> Item {
+    item.insert("pk".into(), key.pk.clone().into());
+    item.insert("sk".into(), key.sk.clone().into());
+    item
+}
+
+fn key_of(table: TableName, item: &Item) -> Key {
+    let text = |name: &str| {
+        let value = item.get(name).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    Key::new(table, text("pk"), text("sk"))
 }
 
 /// What was at a moment, where it is not what is.
@@ -160,12 +318,10 @@ impl Tables for Stale {
     }
 
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        if query.index != Index::Primary
-            && let Some(moment) = self.moment()
-        {
-            return self.query_as_of(query, moment).await;
+        match self.behind(query) {
+            Some(behind) => self.query_lagging(query, behind).await,
+            None => self.inner.query(query).await,
         }
-        self.inner.query(query).await
     }
 
     async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
@@ -177,7 +333,7 @@ impl Tables for Stale {
 mod tests {
     use futures::executor::block_on;
     use jiff::Timestamp;
-    use ports::Direction;
+    use ports::Condition;
     use serde_json::json;
 
     use super::*;
@@ -216,16 +372,41 @@ mod tests {
         seen.dedup();
         assert_eq!(seen, [Some(3), Some(4), Some(5)]);
         assert_eq!(read(&stale, Consistency::Strong), Some(5));
+    }
+
+    fn found(tables: &Stale, partition: u64) -> bool {
         let query = IndexQuery {
             table: TABLE,
             index: Index::Gsi1,
-            partition: "p4".into(),
+            partition: format!("p{partition}"),
             from: None,
             below: None,
             direction: Direction::Ascending,
             limit: 1,
         };
-        let found = (0..100).filter(|_| !block_on(stale.query(&query)).unwrap().items.is_empty());
-        assert!((1..100).contains(&found.count()));
+        !block_on(tables.query(&query)).unwrap().items.is_empty()
+    }
+
+    #[test]
+    fn an_entry_that_moves_is_in_one_partition_in_both_or_in_none_and_then_where_its_item_is() {
+        let mut seen = BTreeSet::new();
+        for seed in 0..40 {
+            let kernel = Kernel::new(seed, Timestamp::UNIX_EPOCH, Trace::default());
+            let stale = Stale::new(kernel.clone(), Arc::new(MemoryTables::new()), 1);
+            write(&stale, &kernel, 1);
+            kernel.run_until(kernel.elapsed() + LAG);
+            assert!(found(&stale, 1));
+            write(&stale, &kernel, 2);
+            seen.insert((found(&stale, 1), found(&stale, 2)));
+            kernel.run_until(kernel.elapsed() + LAG);
+            assert_eq!((found(&stale, 1), found(&stale, 2)), (false, true));
+            // What is behind is taken in in its order.
+            write(&stale, &kernel, 3);
+            write(&stale, &kernel, 2);
+            kernel.run_until(kernel.elapsed() + 2 * LAG);
+            assert_eq!((found(&stale, 3), found(&stale, 2)), (false, true));
+        }
+        let all = [(true, false), (true, true), (false, false), (false, true)];
+        assert_eq!(seen, all.into_iter().collect());
     }
 }

@@ -1,6 +1,7 @@
 //! A stream, and the event source mappings that deliver it to functions.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -34,6 +35,8 @@ struct Inner {
     runtime: Runtime,
     failures: Arc<dyn Objects>,
     sources: Mutex<Vec<Source>>,
+    /// Splits and merges, in their order.
+    lineage: Mutex<Vec<Input>>,
     /// True while nobody hurries.
     slow: AtomicBool,
 }
@@ -97,6 +100,7 @@ impl Stream {
             runtime,
             failures,
             sources: Mutex::default(),
+            lineage: Mutex::default(),
             slow: AtomicBool::new(false),
         }))
     }
@@ -117,7 +121,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Creates a mapping, which reads once that [takes effect](Self::take_effect). To be called while no shard was split or merged.
+    /// Creates a mapping, which reads once that [takes effect](Self::take_effect).
     ///
     /// # Errors
     ///
@@ -137,15 +141,72 @@ impl Stream {
             });
             sources.len() - 1
         };
-        for shard in self.0.log.open_shards() {
-            self.take(place, Input::Opened(shard.as_str().into()));
-        }
+        self.tell_what_there_is(place);
+        Ok(MappingId(place))
+    }
+
+    /// Tells a mapping of the shards and of what is in them: a shard's records before it is closed.
+    fn tell_what_there_is(&self, place: usize) {
+        let mut records: BTreeMap<ShardId, Vec<LogRecord>> = BTreeMap::new();
         for record in self.0.log.records() {
-            if let Some(appended) = appended(&record) {
-                self.take(place, appended);
+            let shard = ShardId::from(record.shard.as_str());
+            records.entry(shard).or_default().push(record);
+        }
+        let lineage = self.lineage().clone();
+        let children: BTreeSet<_> = lineage.iter().flat_map(|change| ends(change).1).collect();
+        for shard in self.0.log.all_shards() {
+            let shard = ShardId::from(shard.as_str());
+            if !children.contains(&shard) {
+                self.take(place, Input::Opened(shard));
             }
         }
-        Ok(MappingId(place))
+        let parents = lineage
+            .into_iter()
+            .map(|change| (ends(&change).0, Some(change)));
+        let open = self.0.log.open_shards().into_iter();
+        let open = open.map(|shard| (vec![ShardId::from(shard.as_str())], None));
+        for (shards, closed) in parents.chain(open) {
+            for shard in shards {
+                let records = records.remove(&shard).unwrap_or_default();
+                for appended in records.iter().filter_map(appended) {
+                    self.take(place, appended);
+                }
+            }
+            if let Some(closed) = closed {
+                self.take(place, closed);
+            }
+        }
+    }
+
+    fn lineage(&self) -> MutexGuard<'_, Vec<Input>> {
+        let lineage = self.0.lineage.lock();
+        lineage.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the mapping of a function by a new one of the same settings, which begins where those say. `None` if it has none that reads. The new one
+    /// reads once that [takes effect](Self::take_effect).
+    ///
+    /// # Errors
+    ///
+    /// See [`attach`](Self::attach).
+    pub fn replace(&self, function: FunctionName) -> Result<Option<MappingId>, InvalidSettings> {
+        let found = {
+            let sources = self.sources();
+            let mut of = sources.iter().enumerate();
+            of.find_map(|(place, source)| {
+                let reads = source.name == function && source.mapping.state() == State::Enabled;
+                reads.then(|| (place, source.mapping.settings().clone()))
+            })
+        };
+        let Some((place, settings)) = found else {
+            return Ok(None);
+        };
+        let kernel = &self.0.kernel;
+        kernel.count("mapping", "made anew");
+        kernel.note(format_args!("the mapping of {} is made anew", function.0));
+        self.take(place, Input::ChangeAsked(Change::Delete));
+        self.take(place, Input::ChangeTakesEffect);
+        self.attach(function, settings).map(Some)
     }
 
     /// Asks for a change of a mapping, which has no other that was asked for and did not take effect.
@@ -362,10 +423,12 @@ impl Stream {
                 if let Ok(child) = log.merge([one, other]) {
                     kernel.count("mapping", "merge");
                     kernel.note(format_args!("{one} and {other} become {child}"));
-                    self.each(&Input::Merged {
+                    let merged = Input::Merged {
                         parents: [id(one), id(other)],
                         child: id(&child),
-                    });
+                    };
+                    self.lineage().push(merged.clone());
+                    self.each(&merged);
                 }
             }
             [one, ..] => {
@@ -373,10 +436,12 @@ impl Stream {
                     kernel.count("mapping", "split");
                     let [left, right] = &children;
                     kernel.note(format_args!("{one} becomes {left} and {right}"));
-                    self.each(&Input::Split {
+                    let split = Input::Split {
                         parent: id(one),
                         children: [id(left), id(right)],
-                    });
+                    };
+                    self.lineage().push(split.clone());
+                    self.each(&split);
                 }
             }
             [] => {}
@@ -400,6 +465,15 @@ impl Stream {
     /// Whether mappings wait as long as they may before they try again: where hours are to pass in which nothing can be done.
     pub fn slow_down(&self, slow: bool) {
         self.0.slow.store(slow, Ordering::SeqCst);
+    }
+}
+
+/// The shards that a split or a merge closes, and those that it opens.
+fn ends(change: &Input) -> (Vec<ShardId>, Vec<ShardId>) {
+    match change {
+        Input::Split { parent, children } => (vec![parent.clone()], children.to_vec()),
+        Input::Merged { parents, child } => (parents.to_vec(), vec![child.clone()]),
+        _ => (vec![], vec![]),
     }
 }
 

@@ -106,15 +106,18 @@ impl MemoryExecutions {
     pub fn take_started(&self) -> Vec<BoxFuture<'static, ()>> {
         let (started, mut processes) = {
             let mut state = self.0.lock();
-            (
-                std::mem::take(&mut state.started),
-                std::mem::take(&mut state.late),
-            )
+            let started = std::mem::take(&mut state.started).into_iter();
+            let started = started.map(|name| {
+                let stops = state.runs.get(&name).map_or(0, Run::stops);
+                (name, stops)
+            });
+            let started: Vec<_> = started.collect();
+            (started, std::mem::take(&mut state.late))
         };
         processes.extend(
             started
                 .into_iter()
-                .map(|name| self.0.clone().carry_on(name).boxed()),
+                .map(|(name, stops)| self.0.clone().carry_on(name, stops).boxed()),
         );
         processes
     }
@@ -129,6 +132,32 @@ impl MemoryExecutions {
             started.push(name.to_owned());
         }
         redriven
+    }
+
+    /// Ends an execution that runs, as `StopExecution` does, or Step Functions itself where the execution takes too long; true if there is one
+    /// of this name, and it ran. A call that is out goes on, and its answer is for nobody.
+    pub fn stop(&self, name: &str, error: &str, cause: &str) -> bool {
+        let now = self.0.world.clock.now();
+        let mut state = self.0.lock();
+        let run = state.runs.get_mut(name);
+        run.is_some_and(|run| run.stop(error, cause, now))
+    }
+
+    /// Knows no more of an execution that has ended, as Step Functions does 90 days later; true if there was one of this name, and it had
+    /// ended.
+    pub fn forget(&self, name: &str) -> bool {
+        let mut state = self.0.lock();
+        let ended = state.runs.get(name).and_then(Run::ending).is_some();
+        ended && state.runs.remove(name).is_some()
+    }
+
+    /// The names of executions, and whether each has ended.
+    #[must_use]
+    pub fn names(&self) -> Vec<(String, bool)> {
+        let state = self.0.lock();
+        let runs = state.runs.iter();
+        runs.map(|(name, run)| (name.clone(), run.ending().is_some()))
+            .collect()
     }
 
     /// State transitions of an execution so far, which are what AWS charges; 0 if there is none of this name.
@@ -154,13 +183,16 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn carry_on(self: Arc<Self>, name: String) {
+    /// Runs an execution that was stopped so often to its end, or until it is stopped: whoever has it go on then carries it on anew.
+    async fn carry_on(self: Arc<Self>, name: String, stops: u32) {
         loop {
             let now = self.world.clock.now();
             let chance = self.world.randomness.fraction();
-            let step = self.with(&name, |run| run.next(now, chance));
-            match step {
-                Some(Step::Call(call)) => self.call(&name, call).await,
+            let step = self.with(&name, |run| {
+                (run.stops() == stops).then(|| run.next(now, chance))
+            });
+            match step.flatten() {
+                Some(Step::Call(call)) => self.call(&name, call, stops).await,
                 Some(Step::Wait(until)) => {
                     let pause = Duration::try_from(until.duration_since(now));
                     self.world.tasks.sleep(pause.unwrap_or_default()).await;
@@ -174,7 +206,7 @@ impl Inner {
         self.lock().runs.get_mut(name).map(what)
     }
 
-    async fn call(&self, name: &str, call: Call) {
+    async fn call(&self, name: &str, call: Call, stops: u32) {
         let timeout = call.timeout;
         let answer = self.answer(call);
         let answer = match timeout {
@@ -188,6 +220,7 @@ impl Inner {
             },
         };
         self.with(name, |run| match answer {
+            _ if run.stops() != stops => {}
             Some(Ok(payload)) => run.answered(payload),
             Some(Err(Failure { error, cause })) => run.failed(&error, &cause),
             None => run.timed_out(),

@@ -89,6 +89,8 @@ pub struct Run {
     /// Events as AWS counts them: there are more of them than are kept here.
     events: u32,
     transitions: u64,
+    /// How often it was stopped: what was asked before that is answered to nobody.
+    stops: u32,
 }
 
 impl Run {
@@ -108,6 +110,7 @@ impl Run {
             history: vec![],
             events: 1,
             transitions: 0,
+            stops: 0,
         }
     }
 
@@ -155,6 +158,24 @@ impl Run {
             Phase::Entering
         };
         true
+    }
+
+    /// Ends it where it stands with an error that no state catches, as `StopExecution`, a time-out of the whole execution, and a failure of
+    /// Step Functions itself do; true if it ran.
+    pub fn stop(&mut self, error: &str, cause: &str, now: Timestamp) -> bool {
+        if self.ending().is_some() {
+            return false;
+        }
+        self.stops += 1;
+        let (error, cause) = (error.to_owned(), cause.to_owned());
+        self.end(now, Ending::Failed { error, cause });
+        true
+    }
+
+    /// How often it was stopped. An answer to what was asked before that is not for it any more.
+    #[must_use]
+    pub fn stops(&self) -> u32 {
+        self.stops
     }
 
     /// What happened, in order.

@@ -67,40 +67,29 @@ pub(super) fn answer(seed: &Seed, asked: &Asked, answer: Answer) -> Answer {
 
 /// The status and the body where they are others.
 fn changed(seed: &Seed, asked: &Asked, status: u64, text: &str) -> Option<(u64, String)> {
-    let (is_list, is_saga) = (asked.is("GET", "", ""), asked.is("GET", "/sagas/", ""));
+    let (is_read, is_saga) = (asked.is("GET", "", ""), asked.is("GET", "/sagas/", ""));
     let mut body: Value = serde_json::from_str(text).ok()?;
-    let list = |body: &mut Value, name: &str| {
-        let list = body.get_mut(name).and_then(Value::as_array_mut);
-        list.map(std::mem::take)
-    };
     match seed.what {
-        Planted::LaxCursors if is_list && body.get("siguiente")?.is_string() => {
-            let name = ["reservas", "sagas"]
-                .into_iter()
-                .find(|name| body.get(name).is_some())?;
-            let mut rows = list(&mut body, name)?;
-            rows.pop();
-            body[name] = json!(rows);
+        Planted::LaxCursors if is_read && body.get("siguiente")?.is_string() => {
+            let mut names = ["reservas", "sagas"].into_iter();
+            let name = names.find(|name| body.get(name).is_some())?;
+            body.get_mut(name)?.as_array_mut()?.pop();
         }
         Planted::LostSagas
             if asked.is("GET", "/sagas", "sagas") && body.get("siguiente")?.is_null() =>
         {
-            let mut rows = list(&mut body, "sagas")?;
-            rows.pop()?;
-            body["sagas"] = json!(rows);
+            body.get_mut("sagas")?.as_array_mut()?.pop()?;
         }
         Planted::DoubleCounts if asked.is("GET", "/vuelos/reportes/", "") => {
             let row = body.get_mut("filas")?.as_array_mut()?.last_mut()?;
             for column in ["total", EstadoReserva::Aprobada.name()] {
-                if let Some(number) = row.get(column).and_then(Value::as_u64) {
-                    row[column] = json!(number + 1);
+                if let Some(number) = row.get_mut(column) {
+                    *number = json!(number.as_u64()? + 1);
                 }
             }
         }
         Planted::ShortenedLogs if is_saga && seed.now_and_then() => {
-            let mut log = list(&mut body, "log")?;
-            log.remove(0);
-            body["log"] = json!(log);
+            body.get_mut("log")?.as_array_mut()?.remove(0);
         }
         Planted::RevivedSagas if is_saga && seed.now_and_then() => {
             let estado = body.get_mut("estado")?;
@@ -125,7 +114,8 @@ fn changed(seed: &Seed, asked: &Asked, status: u64, text: &str) -> Option<(u64, 
             return Some((409, refusal.to_string()));
         }
         Planted::WrongReasons if asked.is("POST", "", "/reanudacion") && status == 409 => {
-            body["detail"] = json!("La saga está en Compensando; no requiere intervención");
+            *body.get_mut("detail")? =
+                json!("La saga está en Compensando; no requiere intervención");
         }
         _ => return None,
     }

@@ -1,0 +1,148 @@
+//! What other builds leave in the tables, in forms that this one cannot read: it is in nobody's way, and stays.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use consumer::TABLE as PARKED;
+use events::Context;
+use futures::executor::block_on;
+use participant::REACTIONS;
+use ports::{Condition, Item, Key, Tables, Write};
+use saga_engine::TABLE as SAGAS;
+use serde_json::{Value, json};
+
+use crate::{functions::ALL, system::System};
+
+/// What places an item in an index of what is due, and counts how often it was written: what nobody can do now is looked at later.
+const DUE: [&str; 3] = ["gsi1pk", "gsi1sk", "rev"];
+
+/// All that was left.
+#[derive(Clone, Default)]
+pub struct Foreign(Arc<Mutex<Vec<(Key, Item)>>>);
+
+impl Foreign {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Key, Item)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True of the place of something that was left.
+    pub fn has(&self, key: &Key) -> bool {
+        self.lock().iter().any(|(known, _)| known == key)
+    }
+}
+
+/// Something parked that only another build can read, with its bytes.
+fn parked(owner: &str, id: &str, since: &str, kind: u64) -> [(Key, Value); 2] {
+    let place = format!("record#shardId-000000000000#{id}");
+    let mut item = json!({
+        "what": "record", "shard": "shardId-000000000000", "sequence": id, "partition_key": id,
+        "reason": "undecodable", "detail": "de otra construcción", "since": since, "pieces": 1,
+        "catalogue": "", "again": 0,
+    });
+    let change = match kind {
+        0 => json!({"reason": "quarantined"}),
+        1 => json!({"what": "segment", "first": 1}),
+        2 => json!({"since": 7, "discarded": "sí"}),
+        _ => json!({"pieces": "una"}),
+    };
+    if let (Value::Object(item), Value::Object(change)) = (&mut item, change) {
+        item.extend(change);
+    }
+    let pieces = Key::new(PARKED, format!("{owner}#pieces#{place}"), "0000");
+    [
+        (Key::new(PARKED, owner, place), item),
+        (pieces, json!({"data": "3q2+7w=="})),
+    ]
+}
+
+/// A saga that is due, of a definition that nobody here knows, or with a line in its log that nobody has a word for.
+fn saga(id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
+    let version = if kind == 0 { 90 } else { 1 };
+    let item = json!({
+        "definicion": "reserva", "version": version, "asunto": id, "estado": "EnCurso",
+        "entradas": [{"cuando": since, "tipo": "Meditacion", "paso": 1}], "rev": 1, "autor": id,
+        "vence": since, "gsi1pk": format!("wake-{bucket:02}"), "gsi1sk": since,
+        "gsi2pk": "estado:EnCurso", "gsi2sk": format!("{since}#{id}"),
+    });
+    (Key::new(SAGAS, id, "saga"), item)
+}
+
+/// Something that is to be done, in another form or by a policy that nobody here has.
+fn reaction(context: Context, id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
+    let class = if kind == 0 { "undoing" } else { "news" };
+    let item = json!({
+        "comando": if kind == 0 { json!("Meditar") } else { json!(["Meditar"]) },
+        "evento": {"id": id}, "plan": "b", "intentos": 0,
+        "gsi1pk": format!("due-{}-{class}-{:02}", context.name(), bucket % 8), "gsi1sk": since,
+    });
+    let owner = format!("{}-{id}", context.name());
+    (Key::new(REACTIONS, owner, format!("{id}#Meditar")), item)
+}
+
+/// Leaves some things of other builds, each due for long.
+pub fn leave(system: &System) {
+    let (kernel, dice) = (&system.kernel, system.kernel.dice());
+    let since = kernel.now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    for _ in 0..2 + dice.below(5) {
+        let id = system.world.ids.fresh().to_string();
+        let (bucket, kind) = (dice.below(16), dice.below(2));
+        let left = match dice.below(3) {
+            0 => {
+                kernel.count("other builds", "parked");
+                let owner = dice.pick(&ALL).map_or("nadie", |name| name.0);
+                parked(owner, &id, &since, dice.below(4)).to_vec()
+            }
+            1 => {
+                kernel.count("other builds", "saga");
+                vec![saga(&id, &since, bucket, kind)]
+            }
+            _ => {
+                kernel.count("other builds", "reaction");
+                let context = dice.pick(&Context::ALL).copied();
+                let context = context.unwrap_or(Context::Vuelos);
+                vec![reaction(context, &id, &since, bucket, kind)]
+            }
+        };
+        for (key, item) in left {
+            kernel.note(format_args!("another build leaves {} {}", key.pk, key.sk));
+            let item = item.as_object().cloned().unwrap_or_default();
+            system.foreign.lock().push((key.clone(), item.clone()));
+            let put = Write::Put {
+                key,
+                item,
+                condition: Condition::Absent,
+            };
+            let written = block_on(system.tables.write(&put));
+            debug_assert!(written.is_ok(), "{written:?}");
+        }
+    }
+}
+
+/// All of it is there as it was left, but for when it is looked at: what nobody here can do is looked at later.
+pub fn check(system: &System, broken: &mut Vec<String>) {
+    for (key, left) in system.foreign.lock().iter() {
+        let same = |found: &Item| {
+            let mut attributes = left.iter();
+            attributes.all(|(name, value)| {
+                found.get(name) == Some(value)
+                    || key.table != PARKED && DUE.contains(&name.as_str())
+            })
+        };
+        let found = system.tables.item(key);
+        let as_it_was = found
+            .as_ref()
+            .is_some_and(|found| same(found) && (key.table != PARKED || found.len() == left.len()));
+        let due = |item: &Item| item.get("gsi1sk").cloned();
+        if key.table != PARKED && found.as_ref().is_some_and(|found| due(found) == due(left)) {
+            broken.push(format!(
+                "{} {} is first of what is due, for ever",
+                key.pk, key.sk
+            ));
+        }
+        if !as_it_was {
+            broken.push(format!(
+                "another build left {} {} as {left:?}, and it is {found:?}",
+                key.pk, key.sk
+            ));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A person who has sagas go on though nothing is mended, again and again, and writes long notes about it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use saga_engine::{Estado, Saga};
+use serde_json::json;
+
+use crate::{check, clients::Memory, operator::resume, system::System};
+
+/// How often they try, if nobody tells them to stop: enough to fill an item with what they write.
+const TIMES: u32 = 500;
+/// As many characters as a note may have.
+const LONGEST: usize = 500;
+/// A character of four bytes.
+const WORD: &str = "😤";
+
+const NOT_YET: u8 = 0;
+const AT_IT: u8 = 1;
+const DONE: u8 = 2;
+
+/// That person.
+pub struct Insistent(Arc<AtomicU8>);
+
+impl Insistent {
+    /// One who insists, or one who does not.
+    pub fn new(insists: bool) -> Self {
+        let how = if insists { NOT_YET } else { DONE };
+        Self(Arc::new(AtomicU8::new(how)))
+    }
+
+    /// True while they are at it; they begin once a saga is stuck.
+    pub fn is_at_it(&self, system: &System, memory: &Memory, stuck: &[Saga]) -> bool {
+        if let (NOT_YET, Some(saga)) = (self.0.load(Ordering::SeqCst), stuck.first()) {
+            self.0.store(AT_IT, Ordering::SeqCst);
+            let (system, memory) = (system.clone(), memory.clone());
+            let (saga, how) = (saga.clone(), self.0.clone());
+            system.kernel.clone().spawn("insistent", async move {
+                insist(&system, &memory, &saga).await;
+                how.store(DONE, Ordering::SeqCst);
+            });
+        }
+        self.0.load(Ordering::SeqCst) == AT_IT
+    }
+}
+
+/// Has a saga go on until that is refused, which has to happen before it cannot be written any more.
+async fn insist(system: &System, memory: &Memory, saga: &Saga) {
+    let kernel = &system.kernel;
+    let mut length = LONGEST;
+    for _ in 0..TIMES {
+        let note = json!({ "nota": WORD.repeat(length.max(1)) });
+        match resume(system, memory, saga, Some(&note)).await {
+            Some(202) => kernel.count("operator", "had a saga go on in vain"),
+            Some(409) => {
+                kernel.count("operator", "may not have a saga go on any more");
+                return;
+            }
+            // Something shorter may be written where that could not be. That it ends all the same is seen later.
+            _ if length > 0 => {
+                kernel.count("operator", "could not have a saga go on");
+                length /= 2;
+                continue;
+            }
+            _ => return,
+        }
+        for _ in 0..60 {
+            let stands = check::load(system, saga.id).map(|saga| saga.estado);
+            if stands == Some(Estado::RequiereIntervencion) {
+                break;
+            }
+            kernel.sleep(Duration::from_millis(250)).await;
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Mistakes around Step Functions.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ports::{Ending, ExecutionError, Executions, HistoryEvent, Progress};
+use serde_json::Value;
+
+use super::{Planted, Seed};
+use crate::functions::Ports;
+
+pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
+    if seed.what != Planted::EndlessExecutions {
+        return ports;
+    }
+    Ports {
+        executions: Arc::new(BadExecutions(ports.executions.clone())),
+        ..ports
+    }
+}
+
+struct BadExecutions(Arc<dyn Executions>);
+
+#[async_trait]
+impl Executions for BadExecutions {
+    async fn start(&self, name: &str, input: &Value) -> Result<(), ExecutionError> {
+        self.0.start(name, input).await
+    }
+
+    async fn progress(&self, name: &str) -> Result<Progress, ExecutionError> {
+        Ok(match self.0.progress(name).await? {
+            Progress::Ended(Ending::Failed { .. }) => Progress::Running,
+            other => other,
+        })
+    }
+
+    async fn history(&self, name: &str) -> Result<Option<Vec<HistoryEvent>>, ExecutionError> {
+        self.0.history(name).await
+    }
+}

@@ -1,0 +1,156 @@
+//! Mistakes in what is written of sagas, of what is parked, and of what is due.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use consumer::{Parked, TABLE as PARKED};
+use jiff::{SignedDuration, Timestamp};
+use participant::REACTIONS;
+use ports::{
+    Condition, Consistency, IndexPage, IndexQuery, Item, Key, Path, ScanPage, TableError,
+    TableName, Tables, TransactError, Update, Write, WriteError,
+};
+use saga_engine::TABLE as SAGAS;
+use serde_json::Value;
+
+use super::{Planted, Seed};
+use crate::functions::Ports;
+
+/// How long after its event a deadline is.
+const DEADLINE: SignedDuration = SignedDuration::from_mins(5);
+/// What places an item in the index of what is due.
+const DUE: &str = "gsi1sk";
+
+pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
+    use Planted::{
+        DeafWhenStuck, HastyDeadlines, KeptTwice, SpentTries, StubbornForeign, TidiedParking,
+    };
+    let around = matches!(
+        seed.what,
+        DeafWhenStuck | HastyDeadlines | KeptTwice | SpentTries | StubbornForeign | TidiedParking
+    );
+    if !around {
+        return ports;
+    }
+    Ports {
+        tables: Arc::new(BadLines(ports.tables.clone(), seed.what)),
+        ..ports
+    }
+}
+
+struct BadLines(Arc<dyn Tables>, Planted);
+
+/// The types of the lines that a write adds to a saga's log.
+fn lines(update: &Update) -> Vec<&str> {
+    let added = update.append.iter().flat_map(|(_, lines)| lines);
+    let kinds = added.filter_map(|line| line.get("tipo")?.as_str());
+    kinds.collect()
+}
+
+/// True if a write does nothing but have an item looked at later.
+fn puts_off(update: &Update) -> bool {
+    let mut set = update.set.iter();
+    let alone = set.all(|(path, _)| *path == Path::of(DUE));
+    alone && !update.set.is_empty() && update.append.is_empty() && update.remove.is_empty()
+}
+
+/// The moment of a deadline that is counted from its event.
+fn by_its_event(update: &Update) -> Option<Timestamp> {
+    let mut set = update.set.iter();
+    let (_, event) = set.find(|(path, _)| *path == Path::of("evento"))?;
+    let time = event.get("time")?;
+    let time = match time.as_str() {
+        Some(text) => text.parse().ok()?,
+        None => Timestamp::from_millisecond(time.as_i64()?).ok()?,
+    };
+    time.checked_add(DEADLINE).ok()
+}
+
+impl BadLines {
+    /// The write as it is made; `None` if it is not.
+    fn made(&self, update: &Update) -> Option<Update> {
+        let mut made = update.clone();
+        match (self.1, update.key.table) {
+            (Planted::KeptTwice, table) if table == SAGAS => {
+                let lines = update.append.iter().flat_map(|(_, lines)| lines);
+                let lines: Vec<_> = lines.cloned().collect();
+                if !lines.is_empty() {
+                    made.append.push((Path::of("copia"), lines));
+                }
+            }
+            (Planted::DeafWhenStuck, table) if table == SAGAS => {
+                let lines = lines(update);
+                if lines.contains(&"CancelacionPedida") && lines.contains(&"Relevo") {
+                    return None;
+                }
+            }
+            (Planted::StubbornForeign, table)
+                if [SAGAS, REACTIONS].contains(&table) && puts_off(update) =>
+            {
+                return None;
+            }
+            (Planted::SpentTries, table) if table == PARKED => {
+                made.set.retain(|(path, _)| *path != Path::of("next"));
+            }
+            (Planted::HastyDeadlines, table)
+                if table == REACTIONS && update.key.sk.starts_with("plazo#") =>
+            {
+                if let Some(due) = by_its_event(update) {
+                    let due = due.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+                    made.set.retain(|(path, _)| *path != Path::of(DUE));
+                    made.set.push((Path::of(DUE), due.into()));
+                }
+            }
+            _ => {}
+        }
+        Some(made)
+    }
+}
+
+#[async_trait]
+impl Tables for BadLines {
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError> {
+        self.0.get(keys, consistency).await
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        let Write::Update(update) = write else {
+            return self.0.write(write).await;
+        };
+        match self.made(update) {
+            Some(made) => self.0.write(&made.into()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        self.0.transact(writes).await
+    }
+
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        self.0.query(query).await
+    }
+
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
+        let page = self.0.scan(table, after).await?;
+        if self.1 != Planted::TidiedParking || table != PARKED {
+            return Ok(page);
+        }
+        for item in &page.items {
+            let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
+            let key = Key::new(table, text("pk"), text("sk"));
+            let is_whole = item.contains_key("what");
+            let known = serde_json::from_value::<Parked>(Value::Object(item.clone()));
+            if is_whole && known.is_err() {
+                let condition = Condition::Exists;
+                // It is gone another time, if not now.
+                let _ = self.0.write(&Write::Delete { key, condition }).await;
+            }
+        }
+        Ok(page)
+    }
+}
