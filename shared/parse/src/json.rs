@@ -1,6 +1,6 @@
 //! Reading JSON in which no field is there twice (RFC 7493, 2.3).
 //!
-//! The parser is serde_json's. Alone, it would keep the last of two fields of one name, and nobody would hear of the first.
+//! The parser is `serde_json`'s. Alone, it would keep the last of two fields of one name, and nobody would hear of the first.
 
 use std::{collections::BTreeSet, fmt};
 
