@@ -1,9 +1,9 @@
 //! Airports: which IATA codes exist, where on Earth they are, and which are closed.
 //!
-//! The data, from airportsdata (MIT) and OurAirports (public domain), are embedded as text: records of one width, sorted by code,
+//! The data, from airportsdata (MIT) and `OurAirports` (public domain), are embedded as text: records of one width, sorted by code,
 //! so that a lookup is a binary search in the text and a process that starts has nothing to build.
 //!
-//! They are as current as their sources: airportsdata of September 2026, OurAirports of February 2026.
+//! They are as current as their sources: airportsdata of September 2026, `OurAirports` of February 2026.
 
 /// A header, an empty line, then the records. `data/generate.py` writes it, having compared its two sources.
 const DATA: &str = include_str!("../data/aeropuertos.txt");
