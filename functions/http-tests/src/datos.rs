@@ -2,7 +2,7 @@
 
 use events::{
     Catalogue, Command, CommandId, DecodeError, Event, EventId, EventType, IdCorrelacion,
-    IdReserva, Moment, NewEvent, Origin, SagaMode, StreamId, Violation,
+    IdReserva, Moment, NewEvent, Origin, SagaMode, StreamId, Violation, rfc3339,
 };
 use jsonschema::{
     JsonType, ValidationError,
@@ -86,6 +86,7 @@ impl Datos<'_> {
         close(&mut schema);
         let validator = jsonschema::draft202012::options()
             .should_validate_formats(true)
+            .with_format("date-time", |text: &str| rfc3339(text).is_ok())
             .build(&schema);
         match validator {
             Ok(validator) => {

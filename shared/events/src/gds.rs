@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{IdReserva, Moment, vuelos::Itinerario};
+use crate::{IdReserva, Moment, moment::date, vuelos::Itinerario};
 
 /// A flight, as the inventory tells flights apart, with a number of its seats.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +14,7 @@ pub struct Sillas {
     /// IATA code of the airport of arrival.
     pub destino: String,
     /// Departure.
+    #[serde(deserialize_with = "date")]
     pub fecha_salida: Timestamp,
     /// How many seats.
     pub sillas: u32,

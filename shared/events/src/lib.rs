@@ -27,6 +27,6 @@ pub use event::{DecodeError, Event, NewEvent, Origin};
 pub use ids::{
     CommandId, Context, EventId, IdCorrelacion, IdReserva, InvalidStreamId, StreamId, Version,
 };
-pub use moment::Moment;
+pub use moment::{Moment, NotRfc3339, rfc3339};
 pub use problem::{Problem, Violation, kinds};
 pub use reply::Reply;

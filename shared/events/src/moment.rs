@@ -1,10 +1,83 @@
-//! Points in time as the system stores them.
+//! Points in time as the system reads and stores them.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use thiserror::Error;
+
+/// Digits of a fraction of a second that are kept; more are cut.
+const NANOSECONDS: usize = 9;
+
+/// A text is no date of RFC 3339.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("no date of RFC 3339")]
+pub struct NotRfc3339;
+
+/// The date that a text is by the grammar of RFC 3339 and no more: jiff alone would also take other forms of ISO 8601, and zones by
+/// name.
+///
+/// A fraction of a second may have any number of digits; those beyond nanoseconds are cut. Second 60 is a leap second, so it is there
+/// only at the end of a day of UTC, and is read as the second before it.
+///
+/// # Errors
+///
+/// [`NotRfc3339`].
+pub fn rfc3339(text: &str) -> Result<Timestamp, NotRfc3339> {
+    read(text).ok_or(NotRfc3339)
+}
+
+fn read(text: &str) -> Option<Timestamp> {
+    let (seconds, rest) = text.split_at_checked("0000-00-00T00:00:00".len())?;
+    let (fraction, zone) = match rest.strip_prefix('.') {
+        None => ("", rest),
+        Some(rest) => {
+            let zone = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
+            let digits = rest
+                .strip_suffix(zone)
+                .filter(|digits| !digits.is_empty())?;
+            (digits.get(..NANOSECONDS).unwrap_or(digits), zone)
+        }
+    };
+    let offset = || {
+        (like(zone, "+00:00") || like(zone, "-00:00"))
+            && zone.get(1..3).is_some_and(|hours| hours <= "23")
+    };
+    if !(like(seconds, "0000-00-00T00:00:00") && (like(zone, "Z") || offset())) {
+        return None;
+    }
+    let point = if fraction.is_empty() { "" } else { "." };
+    let read: Timestamp = format!("{seconds}{point}{fraction}{zone}").parse().ok()?;
+    let last_of_day = read.as_second().rem_euclid(86_400) == 86_399;
+    (last_of_day || !seconds.ends_with("60")).then_some(read)
+}
+
+/// True of a text that has digits where `form` has zeros, and otherwise its characters.
+fn like(text: &str, form: &str) -> bool {
+    text.len() == form.len()
+        && text.bytes().zip(form.bytes()).all(|(byte, form)| {
+            if form == b'0' {
+                byte.is_ascii_digit()
+            } else {
+                byte.eq_ignore_ascii_case(&form)
+            }
+        })
+}
+
+/// A date as it is stored: of years that RFC 3339 has no form for, which no command may have, in that of ISO 8601.
+fn stored(text: &str) -> Result<Timestamp, NotRfc3339> {
+    if text.starts_with(['+', '-']) {
+        return text.parse().map_err(|_| NotRfc3339);
+    }
+    rfc3339(text)
+}
+
+/// For fields that are dates without being [`Moment`]s.
+pub(crate) fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+    let text = Cow::<str>::deserialize(from)?;
+    stored(&text).map_err(D::Error::custom)
+}
 
 /// An instant in UTC with exactly three decimals, `2026-01-31T10:00:00.000Z`.
 ///
@@ -34,15 +107,15 @@ impl fmt::Display for Moment {
 }
 
 impl FromStr for Moment {
-    type Err = jiff::Error;
+    type Err = NotRfc3339;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<Timestamp>().map(Self::from)
+        stored(text).map(Self::from)
     }
 }
 
 impl TryFrom<String> for Moment {
-    type Error = jiff::Error;
+    type Error = NotRfc3339;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
@@ -75,8 +148,21 @@ mod tests {
             ("2026-01-31T10:00:00Z", "2026-01-31T10:00:00.000Z"),
             ("2026-01-31T10:00:00.1239Z", "2026-01-31T10:00:00.123Z"),
             ("2026-01-31T05:00:00.5-05:00", "2026-01-31T10:00:00.500Z"),
+            (
+                "2026-01-31T10:00:00.1239999999999Z",
+                "2026-01-31T10:00:00.123Z",
+            ),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.000Z"),
+            ("-000001-12-31T23:59:59.999Z", "-000001-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(given.parse::<Moment>().unwrap().to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_of_rfc_3339_is_no_moment() {
+        for text in ["2026-01-31T13:10:60Z", "2026-01-31", "2026-01-31T10:00:00"] {
+            assert_eq!(text.parse::<Moment>(), Err(NotRfc3339), "{text}");
         }
     }
 }

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::{IdReserva, Moment, SagaMode};
+use crate::{IdReserva, Moment, SagaMode, moment::date};
 
 /// State of a reservation, as users see it.
 #[derive(
@@ -78,8 +78,10 @@ pub struct Segmento {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Leg {
     /// Departure.
+    #[serde(deserialize_with = "date")]
     pub fecha_salida: Timestamp,
     /// Arrival.
+    #[serde(deserialize_with = "date")]
     pub fecha_llegada: Timestamp,
     /// From where.
     pub origen: Aeropuerto,

@@ -2,6 +2,7 @@
 
 use std::{ops::RangeInclusive, str::FromStr};
 
+use events::rfc3339;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
@@ -90,7 +91,7 @@ impl<'a> Node<'a> {
 
     /// The value as a moment with its offset.
     pub fn date(self, violations: &mut Violations) -> Option<Timestamp> {
-        let date = rfc3339(self.text(violations)?);
+        let date = rfc3339(self.text(violations)?).ok();
         date.or_else(|| {
             self.fault(
                 violations,
@@ -111,38 +112,4 @@ fn plain_decimal(text: &str) -> Option<Decimal> {
     };
     let plain = digits(whole, 12) && fraction.is_none_or(|fraction| digits(fraction, 4));
     if plain { text.parse().ok() } else { None }
-}
-
-/// The grammar of RFC 3339 and no more: jiff alone would also take other forms of ISO 8601, and zones by name.
-fn rfc3339(text: &str) -> Option<Timestamp> {
-    let like = |text: &str, form: &str| {
-        text.len() == form.len()
-            && text.bytes().zip(form.bytes()).all(|(byte, form)| {
-                if form == b'0' {
-                    byte.is_ascii_digit()
-                } else {
-                    byte.eq_ignore_ascii_case(&form)
-                }
-            })
-    };
-    let (seconds, rest) = text.split_at_checked("0000-00-00T00:00:00".len())?;
-    let zone = match rest.strip_prefix('.') {
-        None => rest,
-        Some(fraction) => {
-            let zone = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
-            if zone.len() == fraction.len() {
-                return None;
-            }
-            zone
-        }
-    };
-    let offset = || {
-        (like(zone, "+00:00") || like(zone, "-00:00"))
-            && zone.get(1..3).is_some_and(|hours| hours <= "23")
-    };
-    if like(seconds, "0000-00-00T00:00:00") && (like(zone, "Z") || offset()) {
-        text.parse().ok()
-    } else {
-        None
-    }
 }

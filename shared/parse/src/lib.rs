@@ -1,17 +1,19 @@
 //! Reading the data of commands: a walk over JSON that goes on after a fault, and gathers every one with its path.
 //!
-//! [`read`] starts at the body; a [`Node`] is a value at its place, an [`Object`] one with fields. A reader returns `None` for
-//! what it could not read, having said why by a [`Regla`]. Every text of a body is held to one rule, that of [`text`].
+//! [`json()`] makes a body of a text, [`read`] starts at it; a [`Node`] is a value at its place, an [`Object`] one with fields. A reader
+//! returns `None` for what it could not read, having said why by a [`Regla`]. Every text of a body is held to one rule, that of [`text`].
 
 #![deny(missing_docs)]
 
 mod forms;
+mod json;
 mod node;
 mod reglas;
 pub mod text;
 
 use events::{Problem, Violation, kinds};
 
+pub use json::json;
 pub use node::{MAX_VIOLATIONS, Node, Object, Path, Violations, read};
 pub use reglas::Regla;
 

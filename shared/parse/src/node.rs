@@ -34,8 +34,8 @@ pub fn read<T>(
         path: Path::Body,
     };
     match reader(node, &mut violations) {
-        Some(read) if violations.0.is_empty() => Ok(read),
-        _ => Err(violations.0),
+        Some(read) => violations.none_or(read),
+        None => Err(violations.0),
     }
 }
 
@@ -44,6 +44,15 @@ pub fn read<T>(
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
+    /// What was read, if nothing is wrong.
+    pub(crate) fn none_or<T>(self, read: T) -> Result<T, Vec<Violation>> {
+        if self.0.is_empty() {
+            Ok(read)
+        } else {
+            Err(self.0)
+        }
+    }
+
     /// What is at `path` breaks `regla`, which `detalle` says in words.
     pub fn add(&mut self, path: Path<'_>, regla: Regla, detalle: impl Into<String>) {
         if self.0.len() < MAX_VIOLATIONS {

@@ -10,6 +10,8 @@ pub enum Regla {
     Tipo,
     /// No such field is known here.
     CampoDesconocido,
+    /// The field is there more than once.
+    Repetido,
     /// The list or text must hold something.
     Vacio,
     /// The list or text is too long.
@@ -30,6 +32,8 @@ pub enum Regla {
     FechaFueraDeRango,
     /// No airport has this IATA code.
     AeropuertoDesconocido,
+    /// The airport is closed, or not yet open.
+    AeropuertoCerrado,
     /// A leg ends where it begins.
     MismoAeropuerto,
     /// A leg does not arrive after it departs.
@@ -56,6 +60,7 @@ impl Regla {
             Self::Requerido => "requerido",
             Self::Tipo => "tipo",
             Self::CampoDesconocido => "campo-desconocido",
+            Self::Repetido => "repetido",
             Self::Vacio => "vacio",
             Self::Limite => "limite",
             Self::Tamano => "tamano",
@@ -66,6 +71,7 @@ impl Regla {
             Self::Fecha => "fecha",
             Self::FechaFueraDeRango => "fecha-fuera-de-rango",
             Self::AeropuertoDesconocido => "aeropuerto-desconocido",
+            Self::AeropuertoCerrado => "aeropuerto-cerrado",
             Self::MismoAeropuerto => "mismo-aeropuerto",
             Self::LlegadaAntesDeSalida => "llegada-antes-de-salida",
             Self::ConexionLugar => "conexion-lugar",

@@ -1,13 +1,15 @@
-//! Airports: which IATA codes exist, and where on Earth they are.
+//! Airports: which IATA codes exist, where on Earth they are, and which are closed.
 //!
-//! The data, from airportsdata (MIT), are embedded as text: records of one width, sorted by code, so that a lookup is a binary
-//! search in the text and a process that starts has nothing to build.
+//! The data, from airportsdata (MIT) and `OurAirports` (public domain), are embedded as text: records of one width, sorted by code,
+//! so that a lookup is a binary search in the text and a process that starts has nothing to build.
+//!
+//! They are as current as their sources: airportsdata of September 2026, `OurAirports` of February 2026.
 
-/// A header, an empty line, then the records. `data/generate.py` writes it.
+/// A header, an empty line, then the records. `data/generate.py` writes it, having compared its two sources.
 const DATA: &str = include_str!("../data/aeropuertos.txt");
 
-/// Code, latitude, longitude, end of line.
-const WIDTH: usize = 3 + 8 + 9 + 1;
+/// Code, latitude, longitude, open or closed, end of line.
+const WIDTH: usize = 3 + 8 + 9 + 1 + 1;
 
 /// Mean radius of the Earth (IUGG), in km.
 const EARTH_RADIUS: f64 = 6371.0088;
@@ -21,10 +23,22 @@ pub struct Ubicacion {
     pub longitud: f64,
 }
 
-/// True if an airport has this IATA code.
+/// Whether flights to an airport are sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Servicio {
+    /// They are.
+    Abierto,
+    /// It was closed, or is not yet open.
+    Cerrado,
+}
+
+/// Whether flights to the airport with this IATA code are sold; `None` if there is none.
 #[must_use]
-pub fn exists(codigo: &str) -> bool {
-    record(codigo).is_some()
+pub fn service(codigo: &str) -> Option<Servicio> {
+    Some(match record(codigo)?.get(20)? {
+        b'C' => Servicio::Cerrado,
+        _ => Servicio::Abierto,
+    })
 }
 
 /// Where the airport with this IATA code is; `None` if there is none.
@@ -63,29 +77,109 @@ fn record(codigo: &str) -> Option<&'static [u8; WIDTH]> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    /// Where the second source has each airport.
+    const SECOND: &str = include_str!("../data/ourairports.txt");
+    /// `code,decision,km,reason`.
+    const DECISIONS: &str = include_str!("../data/decisiones.csv");
+    /// Two positions of one airport are at most this far from each other, in km.
+    const APART: f64 = 10.0;
+
+    fn codes() -> impl Iterator<Item = &'static str> {
+        records()
+            .iter()
+            .map(|record| str::from_utf8(&record[..3]).unwrap())
+    }
+
+    fn second() -> BTreeMap<&'static str, Ubicacion> {
+        let (_, rows) = SECOND.split_once("\n\n").unwrap();
+        let place = |row: &'static str| {
+            let place = Ubicacion {
+                latitud: row[3..11].parse().unwrap(),
+                longitud: row[11..20].parse().unwrap(),
+            };
+            (&row[..3], place)
+        };
+        rows.lines().map(place).collect()
+    }
+
+    /// What was decided of each code, of those decisions.
+    fn decided(decisions: &[&str]) -> BTreeMap<&'static str, &'static str> {
+        let rows = DECISIONS.lines().skip(1).map(|row| {
+            let mut fields = row.splitn(4, ',');
+            let [code, decision, _km, reason] = [(); 4].map(|()| fields.next().unwrap());
+            assert!(reason.len() > 20, "{row}: no reason");
+            (code, decision)
+        });
+        rows.filter(|(_, decision)| decisions.contains(decision))
+            .collect()
+    }
 
     #[test]
     fn the_data_is_sorted_and_whole() {
         let (_, text) = DATA.split_once("\n\n").unwrap();
-        assert_eq!(text.len(), 7_884 * WIDTH);
+        assert_eq!(text.len(), 8_165 * WIDTH);
         assert!(records().is_sorted_by(|one, next| one[..3] < next[..3]));
         for record in records() {
             let code = str::from_utf8(&record[..3]).unwrap();
             assert!(code.bytes().all(|letter| letter.is_ascii_uppercase()));
             let place = locate(code).unwrap();
             assert!(place.latitud.abs() <= 90.0 && place.longitud.abs() <= 180.0);
+            assert!(b"OC".contains(&record[20]), "{code}");
             assert_eq!(record.last(), Some(&b'\n'));
+        }
+    }
+
+    #[test]
+    fn every_place_is_that_of_the_second_source_or_decided() {
+        let (second, decided) = (second(), decided(&["airportsdata", "ourairports"]));
+        let mut undecided = vec![];
+        for code in codes() {
+            let km = second
+                .get(code)
+                .map(|second| distance(locate(code).unwrap(), *second));
+            match (decided.get(code), km) {
+                (Some(&"ourairports"), Some(km)) => assert!(km < 0.1, "{code}: {km} km"),
+                (Some(&"airportsdata"), km) => {
+                    assert!(km.is_none_or(|km| km > APART), "{code}: {km:?} km");
+                }
+                (None, Some(km)) if km <= APART => {}
+                _ => undecided.push((code, km)),
+            }
+        }
+        assert_eq!(undecided, []);
+        for code in decided.keys() {
+            assert!(locate(code).is_some(), "{code}: decided, and not there");
+        }
+    }
+
+    #[test]
+    fn what_is_closed_sells_nothing_and_what_is_open_does() {
+        let closed = codes().filter(|code| service(code) == Some(Servicio::Cerrado));
+        assert_eq!(closed.count(), 87);
+        // Tegel, Phnom Penh's and Dazhou's former airports, Tripoli, Donetsk; Vlora is being built.
+        for code in ["TXL", "PNH", "DAX", "TIP", "DOK", "VLO"] {
+            assert_eq!(service(code), Some(Servicio::Cerrado), "{code}");
+        }
+        for code in ["BER", "KTI", "DZH", "MJI", "ULH", "SPR", "LCR", "WSI"] {
+            assert_eq!(service(code), Some(Servicio::Abierto), "{code}");
+        }
+        for (code, decision) in decided(&["open", "closed"]) {
+            let closed = service(code) == Some(Servicio::Cerrado);
+            assert_eq!(closed, decision == "closed", "{code}");
         }
     }
 
     #[test]
     fn finds_what_there_is_and_nothing_else() {
         for code in ["BOG", "JFK", "LHR", "AAA", "ZZV"] {
-            assert!(exists(code), "{code}");
+            assert_eq!(service(code), Some(Servicio::Abierto), "{code}");
         }
         for code in ["ZZZ", "XXX", "bog", "BO", "BOGO", "", "ñA", "# A"] {
-            assert!(!exists(code), "{code}");
+            assert_eq!(service(code), None, "{code}");
         }
     }
 

@@ -14,7 +14,11 @@ use parse::{Node, Regla, Violations, invalid};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Reserva, aeropuertos, monedas, tarifa};
+use crate::{
+    Reserva,
+    aeropuertos::{self, Servicio},
+    monedas, tarifa,
+};
 
 /// Longest list of itinerarios, odos, segmentos or legs.
 pub const MAX_LIST: usize = 10;
@@ -80,18 +84,27 @@ fn read_itinerario(
     violations: &mut Violations,
 ) -> Option<Itinerario> {
     let itinerario = node.object(&["odos"], violations)?;
+    let mut before = Arrival::default();
     let odos = itinerario.list("odos", MAX_LIST, violations, |odo, violations| {
-        read_odo(odo, legs, violations)
+        // An odo may set out from anywhere, but not before the one before it has arrived.
+        before.codigo = None;
+        read_odo(odo, &mut before, legs, violations)
     })?;
     Some(Itinerario { odos })
 }
 
-fn read_odo(node: Node<'_>, legs: &mut usize, violations: &mut Violations) -> Option<Odo> {
+/// `before` is the arrival of the odo before, and then of this one.
+fn read_odo(
+    node: Node<'_>,
+    before: &mut Arrival,
+    legs: &mut usize,
+    violations: &mut Violations,
+) -> Option<Odo> {
+    let mut arrival = std::mem::take(before);
     let odo = node.object(&["segmentos"], violations)?;
-    let mut before = Arrival::default();
     let segmentos = odo.list("segmentos", MAX_LIST, violations, |segmento, violations| {
         let seen = *legs;
-        let mut last = std::mem::take(&mut before);
+        let mut last = std::mem::take(&mut arrival);
         let segmento = segmento.object(&["legs"], violations)?;
         let read = segmento.list("legs", MAX_LIST, violations, |leg, violations| {
             *legs += 1;
@@ -101,11 +114,14 @@ fn read_odo(node: Node<'_>, legs: &mut usize, violations: &mut Violations) -> Op
         });
         // What follows a segmento without legs connects to nothing that is known.
         if *legs > seen {
-            before = last;
+            arrival = last;
         }
         Some(Segmento { legs: read? })
-    })?;
-    Some(Odo { segmentos })
+    });
+    *before = arrival;
+    Some(Odo {
+        segmentos: segmentos?,
+    })
 }
 
 /// Where and when the leg before arrived, as far as it could be read.
@@ -197,11 +213,16 @@ fn read_aeropuerto(node: Node<'_>, violations: &mut Violations) -> Option<Aeropu
     let aeropuerto = node.object(&["codigo", "nombre"], violations)?;
     let codigo = aeropuerto.required("codigo", violations, |node, violations| {
         let codigo = node.code(violations)?;
-        if aeropuertos::exists(codigo) {
-            Some(codigo.to_owned())
-        } else {
-            let detalle = format!("No hay aeropuerto con el código IATA {codigo}");
-            node.fault(violations, Regla::AeropuertoDesconocido, detalle)
+        match aeropuertos::service(codigo) {
+            Some(Servicio::Abierto) => Some(codigo.to_owned()),
+            Some(Servicio::Cerrado) => {
+                let detalle = format!("El aeropuerto {codigo} está cerrado");
+                node.fault(violations, Regla::AeropuertoCerrado, detalle)
+            }
+            None => {
+                let detalle = format!("No hay aeropuerto con el código IATA {codigo}");
+                node.fault(violations, Regla::AeropuertoDesconocido, detalle)
+            }
         }
     });
     let nombre = aeropuerto.optional("nombre", violations, |node, violations| {

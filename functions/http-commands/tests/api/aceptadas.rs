@@ -226,27 +226,55 @@ fn headers_that_come_twice_are_not_taken_under_the_last() {
 
 #[test]
 fn the_trace_of_the_caller_goes_with_the_event() {
-    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
+    let ids = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
+    let ours = |flags: &str| Some(format!("00-{ids}-{flags}"));
     for (traceparent, expected) in [
-        (format!("{trace}-01"), true),
-        (format!("{trace}-00"), true),
-        (format!("{trace}-zz"), false),
-        (format!("{trace}-1"), false),
-        (format!("{trace}-01-x"), false),
-        (format!("{trace}-01").to_uppercase(), false),
-        (format!("{trace}-01").replace("00-", "ff-"), false),
-        (format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)), false),
-        ("hola".to_owned(), false),
-        (String::new(), false),
+        (format!("00-{ids}-01"), ours("01")),
+        (format!("00-{ids}-00"), ours("00")),
+        (format!("00-{ids}-zz"), None),
+        (format!("00-{ids}-1"), None),
+        (format!("00-{ids}-01-x"), None),
+        (format!("00-{ids}-01-"), None),
+        (format!("00-{ids}-01").to_uppercase(), None),
+        (format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)), None),
+        // A later version is read by the form of this one, and goes on as this one: of its flags, "sampled" is known.
+        (format!("01-{ids}-01"), ours("01")),
+        (format!("01-{ids}-00"), ours("00")),
+        (format!("cc-{ids}-03"), ours("01")),
+        (format!("fe-{ids}-fe"), ours("00")),
+        (format!("01-{ids}-01-"), ours("01")),
+        (
+            format!("01-{ids}-01-what-the-future-will-be-like"),
+            ours("01"),
+        ),
+        (format!("01-{ids}-01x"), None),
+        (format!("01-{ids}-01.x"), None),
+        (format!("01-{ids}-1"), None),
+        (format!("01-{ids}"), None),
+        (format!("01-{}-00f067aa0ba902b7-01", "0".repeat(32)), None),
+        (format!("ff-{ids}-01"), None),
+        (format!("0g-{ids}-01"), None),
+        (format!("1-{ids}-01"), None),
+        (format!("AA-{ids}-01"), None),
+        ("hola".to_owned(), None),
+        (String::new(), None),
     ] {
         let fixture = Fixture::new();
         let request = with_header(post(RESERVA, SAMPLE), "traceparent", &traceparent);
         let answer = fixture.answer(&request);
         assert_eq!(answer.status, 202, "{traceparent}");
         let event = &fixture.logged()[0];
-        let expected = expected.then(|| Value::from(traceparent.as_str()));
+        let expected = expected.map(Value::from);
         assert_eq!(event.get("traceparent"), expected.as_ref(), "{traceparent}");
     }
+    // Of two, neither is meant.
+    let fixture = Fixture::new();
+    let trace = format!("00-{ids}-01");
+    let once = with_header(post(RESERVA, SAMPLE), "traceparent", &trace);
+    fixture
+        .answer(&with_header(once, "traceparent", &trace))
+        .accepted();
+    assert_eq!(fixture.logged()[0].get("traceparent"), None);
 }
 
 #[test]

@@ -159,7 +159,7 @@ pub(crate) fn trace() -> Value {
     json!({
         "name": "traceparent",
         "in": "header",
-        "description": "Traza del cliente (W3C Trace Context). Queda en los eventos que resulten; si está mal formada o aparece más de una vez, se ignora.",
+        "description": "Traza del cliente (W3C Trace Context). Queda en los eventos que resulten, con la forma de la versión 00; si está mal formada o aparece más de una vez, se ignora.",
         "schema": {"type": "string"},
         "example": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     })
@@ -196,7 +196,7 @@ fn problemas() -> Value {
     let all = [
         (
             "SolicitudInvalida",
-            "El cuerpo o un encabezado no cumple las reglas.",
+            "El cuerpo o un encabezado no cumple las reglas, o un campo del cuerpo está repetido.",
             Problem::of(kinds::INVALID).at(vec![airport]),
         ),
         (

@@ -13,7 +13,10 @@ use vuelos::crear_reserva::{MAX_LEGS, MAX_LIST, MAX_NOMBRE, MAX_OPENING_EVENT, M
 /// What each schema and each of its fields is.
 const TEXTOS: &[(&str, &str)] = &[
     ("Aeropuerto", "Un aeropuerto."),
-    ("Aeropuerto.codigo", "Código IATA: tres letras mayúsculas."),
+    (
+        "Aeropuerto.codigo",
+        "Código IATA, de tres letras mayúsculas, de un aeropuerto que esté abierto.",
+    ),
     (
         "Aeropuerto.nombre",
         "Nombre, de 200 caracteres como máximo. No se compara con nada.",
@@ -235,7 +238,8 @@ const TEXTOS: &[(&str, &str)] = &[
     ("Itinerario", "Un viaje."),
     (
         "Itinerario.odos",
-        "De 1 a 10 direcciones del viaje, por ejemplo la ida y la vuelta.",
+        "De 1 a 10 direcciones del viaje, por ejemplo la ida y la vuelta, en el orden en que se vuelan: cada una sale cuando ya llegó \
+         la anterior. No tiene que salir de donde llegó la anterior.",
     ),
     ("Leg", "Un vuelo, de un despegue al siguiente aterrizaje."),
     (
@@ -248,11 +252,12 @@ const TEXTOS: &[(&str, &str)] = &[
     ),
     (
         "Leg.fecha_salida",
-        "Cuándo sale: no antes de que llegue el leg anterior. RFC 3339 con zona, entre los años 1900 y 2200.",
+        "Cuándo sale: no antes de que llegue el leg anterior del itinerario. RFC 3339 con zona, entre los años 1900 y 2200. De la \
+         fracción de segundo quedan nueve cifras.",
     ),
     (
         "Leg.origen",
-        "De dónde sale: de donde llegó el leg anterior.",
+        "De dónde sale: de donde llegó el leg anterior del odo.",
     ),
     (
         "Lista",

@@ -22,6 +22,11 @@ fn every_body_is_json_of_a_bounded_size() {
             ("\u{fffd}", ["cuerpo: utf-8"]),
             ("[]", ["cuerpo: tipo"]),
             ("null", ["cuerpo: tipo"]),
+            (r#"{"data":{"x":1,"\u0078":2}}"#, ["data.x: repetido"]),
+            (
+                r#"[[{"veces":1},{"veces":1,"veces":0}]]"#,
+                ["cuerpo[0][1].veces: repetido"],
+            ),
         ] {
             let answer = fixture.answer(&post(path, body));
             answer.assert_problem(400, "solicitud-invalida", path);

@@ -140,6 +140,18 @@ fn reservation_and_dates_are_filled_in() {
 }
 
 #[test]
+fn a_date_may_have_more_decimals_than_are_kept() {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
+    let data = json!({"fecha_actualizacion": "2026-01-31T13:10:00.12345678999999Z"});
+    let event = fixture.post("vuelos/eventos/ReservaAprobada", &about(id, data.clone()));
+    assert_eq!(
+        event.accepted()["data"]["fecha_actualizacion"],
+        data["fecha_actualizacion"]
+    );
+}
+
+#[test]
 fn events_go_on_in_their_stream_and_its_saga() {
     let fixture = Fixture::new();
     let mut command = fixture.creation();
@@ -253,6 +265,11 @@ fn what_could_not_be_read_is_not_committed() {
         (
             "vuelos/eventos/ReservaAprobada",
             json!({"fecha_actualizacion": "2026-01-31"}),
+            vec!["data.fecha_actualizacion: fecha"],
+        ),
+        (
+            "vuelos/eventos/ReservaAprobada",
+            json!({"fecha_actualizacion": "2026-01-31T13:10:60Z"}),
             vec!["data.fecha_actualizacion: fecha"],
         ),
         (

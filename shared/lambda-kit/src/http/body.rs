@@ -15,7 +15,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 ///
 /// # Errors
 ///
-/// The [`Problem`] of a body that is too large, or no JSON, or is said to be something else.
+/// The [`Problem`] of a body that is too large, or no JSON, or is said to be something else, or has a field twice.
 pub fn json_body(request: &Request) -> Result<Value, Problem> {
     let is_said_to_be_json = match Header::of(request, header::CONTENT_TYPE.as_str()) {
         Header::Absent => true,
@@ -40,11 +40,14 @@ pub fn json_body(request: &Request) -> Result<Value, Problem> {
         let rule = "El cuerpo debe ser texto UTF-8, sin el carácter U+FFFD";
         return Err(invalid("utf-8", rule));
     }
-    serde_json::from_str(text).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        let rule = format!("El cuerpo debe ser JSON: línea {line}, columna {column}");
-        invalid("json", rule)
-    })
+    match parse::json(text) {
+        Ok(read) => read.map_err(parse::invalid),
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            let rule = format!("El cuerpo debe ser JSON: línea {line}, columna {column}");
+            Err(invalid("json", rule))
+        }
+    }
 }
 
 /// The body as JSON; an object without fields where there is no body.

@@ -132,6 +132,20 @@ fn dates_are_those_of_rfc_3339() {
         ("2022-11-22T13:10:00.000z", "2022-11-22T13:10:00Z"),
         ("2022-11-22T13:10:00-00:00", "2022-11-22T13:10:00Z"),
         ("1900-01-01T00:00:00Z", "1900-01-01T00:00:00Z"),
+        // A leap second is the last of its day in UTC, wherever it is written.
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
+        ("2016-12-31T18:59:60-05:00", "2016-12-31T23:59:59Z"),
+        ("2017-01-01T05:44:60+05:45", "2016-12-31T23:59:59Z"),
+        // Decimals of a second without end: what is beyond nanoseconds is cut.
+        ("2022-11-22T13:10:00.0000000000Z", "2022-11-22T13:10:00Z"),
+        (
+            "2022-11-22T08:10:00.1234567899-05:00",
+            "2022-11-22T13:10:00.123456789Z",
+        ),
+        (
+            "2022-11-22T13:10:00.99999999999999999999Z",
+            "2022-11-22T13:10:00.999999999Z",
+        ),
     ] {
         let parsed = parse(&with(pointer, text.into())).expect(text);
         let shown = serde_json::to_value(parsed).unwrap();
@@ -155,6 +169,12 @@ fn dates_are_those_of_rfc_3339() {
         "2022-11-22T25:10:00Z",
         "+002022-11-22T13:10:00Z",
         "２022-11-22T13:10:00Z",
+        "2027-11-22T13:10:60Z",
+        "2027-11-22T23:59:60-05:00",
+        "2027-11-22T13:10:60.5Z",
+        "2027-11-22T23:59:61Z",
+        "2027-11-22T13:10:00.0000000000",
+        "2027-11-22T13:10:00.00000000x0Z",
     ] {
         assert_eq!(
             faults(&with(pointer, text.into())),
@@ -189,6 +209,8 @@ fn airports_are_known() {
         (json!({"codigo": "BOGO"}), ".codigo: formato"),
         (json!({"codigo": ""}), ".codigo: formato"),
         (json!({"codigo": "ZZZ"}), ".codigo: aeropuerto-desconocido"),
+        (json!({"codigo": "TXL"}), ".codigo: aeropuerto-cerrado"),
+        (json!({"codigo": "PNH"}), ".codigo: aeropuerto-cerrado"),
         (json!({"codigo": "BOG", "nombre": 1}), ".nombre: tipo"),
         (
             json!({"codigo": "BOG", "nombre": "ñ".repeat(201)}),
@@ -199,6 +221,10 @@ fn airports_are_known() {
             faults(&with(pointer, value)),
             [format!("{LEG}.origen{fault}")]
         );
+    }
+    for codigo in ["ULH", "SPR", "LCR", "WSI", "KTI"] {
+        let value = json!({"codigo": codigo});
+        assert_eq!(faults(&with(pointer, value)), [""; 0], "{codigo}");
     }
     for nombre in [json!(null), json!("ñ".repeat(200))] {
         let value = json!({"codigo": "BOG", "nombre": nombre});
@@ -272,20 +298,67 @@ fn nothing_connects_to_what_cannot_be_read() {
     }
 }
 
+/// An odo of one leg.
+fn odo(origen: &str, salida: &str, destino: &str, llegada: &str) -> Value {
+    json!({"segmentos": [{"legs": [leg(origen, salida, destino, llegada)]}]})
+}
+
 #[test]
-fn odos_and_itinerarios_need_not_connect() {
-    let odo = body(&[vec![leg(
-        "BOG",
-        "2022-11-22T10:00:00Z",
-        "MIA",
-        "2022-11-22T13:00:00Z",
-    )]]);
-    let itinerario = &odo["itinerarios"][0];
-    let odo = &itinerario["odos"][0];
-    assert_eq!(
-        faults(&json!({"itinerarios": [{"odos": [odo, odo]}, itinerario]})),
-        [""; 0]
-    );
+fn an_odo_sets_out_when_the_one_before_has_arrived() {
+    let out = || odo("BOG", "2027-11-22T10:00:00Z", "MIA", "2027-11-22T13:00:00Z");
+    let back = |salida, llegada| odo("MIA", salida, "BOG", llegada);
+    let place = |odo| format!("itinerarios[0].odos[{odo}].segmentos[0].legs[0]");
+    let early = |odo| format!("{}.fecha_salida: conexion-tiempo", place(odo));
+    for (odos, broken) in [
+        (
+            json!([out(), back("2027-11-29T10:00:00Z", "2027-11-29T13:00:00Z")]),
+            vec![],
+        ),
+        (
+            json!([out(), back("2027-11-22T13:00:00Z", "2027-11-22T16:00:00Z")]),
+            vec![],
+        ),
+        (
+            json!([out(), back("2027-11-15T10:00:00Z", "2027-11-15T13:00:00Z")]),
+            vec![early(1)],
+        ),
+        (
+            json!([out(), back("2027-11-22T12:59:59Z", "2027-11-22T16:00:00Z")]),
+            vec![early(1)],
+        ),
+        (
+            json!([
+                out(),
+                back("2027-11-22T08:00:00-05:00", "2027-11-22T16:00:00Z"),
+                out(),
+            ]),
+            vec![early(2)],
+        ),
+        // Nothing is before what cannot be read.
+        (
+            json!([
+                out(),
+                1,
+                back("2027-11-15T10:00:00Z", "2027-11-15T13:00:00Z")
+            ]),
+            vec!["itinerarios[0].odos[1]: tipo".to_owned()],
+        ),
+    ] {
+        assert_eq!(
+            faults(&json!({"itinerarios": [{"odos": odos}]})),
+            broken,
+            "{odos}"
+        );
+    }
+}
+
+#[test]
+fn odos_need_not_connect_in_place_and_itinerarios_not_at_all() {
+    let out = odo("BOG", "2027-11-22T10:00:00Z", "MIA", "2027-11-22T13:00:00Z");
+    let elsewhere = odo("JFK", "2027-11-29T10:00:00Z", "EZE", "2027-11-29T19:00:00Z");
+    let early = odo("SCL", "2027-01-01T10:00:00Z", "LIM", "2027-01-01T13:00:00Z");
+    let itinerarios = json!([{"odos": [out, elsewhere]}, {"odos": [early]}]);
+    assert_eq!(faults(&json!({"itinerarios": itinerarios})), [""; 0]);
 }
 
 #[test]
@@ -399,6 +472,14 @@ fn a_price_is_written_with_the_decimals_of_its_currency() {
     }
 }
 
+/// The sample's odo on so many days, one after the other.
+fn daily(odo: &Value, days: usize) -> Value {
+    let text = odo.to_string();
+    let day = |day| text.replace("2022-11-22", &format!("2022-11-{day:02}"));
+    let odos = (1..=days).map(|number| serde_json::from_str(&day(number)).unwrap());
+    odos.collect::<Vec<Value>>().into()
+}
+
 #[test]
 fn lists_have_limits() {
     let mut body = sample();
@@ -410,7 +491,7 @@ fn lists_have_limits() {
 
     let mut body = sample();
     let odo = body["itinerarios"][0]["odos"][0].clone();
-    body["itinerarios"][0]["odos"] = json!(vec![odo; 10]);
+    body["itinerarios"][0]["odos"] = daily(&odo, 10);
     let itinerario = body["itinerarios"][0].clone();
     body["itinerarios"] = json!(vec![itinerario.clone(); 5]);
     assert_eq!(faults(&body), [""; 0]);
@@ -426,7 +507,7 @@ fn the_opening_event_has_a_limit() {
         .unwrap();
     *leg = json!("😀".repeat(200));
     let odo = body["itinerarios"][0]["odos"][0].clone();
-    body["itinerarios"][0]["odos"] = json!(vec![odo; 10]);
+    body["itinerarios"][0]["odos"] = daily(&odo, 10);
     let itinerario = body["itinerarios"][0].clone();
     body["itinerarios"] = json!(vec![itinerario.clone(); 3]);
     assert_eq!(faults(&body), [""; 0]);

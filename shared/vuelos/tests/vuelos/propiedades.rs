@@ -31,16 +31,16 @@ fn written(
         let time = Timestamp::from_second(second).unwrap();
         time.display_with_offset(offset).to_string()
     };
-    let odo = |segmentos: &Vec<Vec<Hop>>| {
-        let (mut place, mut clock) = (0, start);
+    let odo = |segmentos: &Vec<Vec<Hop>>, clock: &mut i64| {
+        let mut place = 0;
         let mut leg = |(step, wait, flight): &Hop| {
             let from = place;
             place = (place + step) % AIRPORTS.len();
-            let departure = clock + wait;
-            clock = departure + flight;
+            let departure = *clock + wait;
+            *clock = departure + flight;
             json!({
                 "fecha_salida": time(departure),
-                "fecha_llegada": time(clock),
+                "fecha_llegada": time(*clock),
                 "origen": {"codigo": AIRPORTS[from], "nombre": "Origen"},
                 "destino": {"codigo": AIRPORTS[place]},
             })
@@ -53,7 +53,11 @@ fn written(
     };
     let itinerarios: Vec<_> = itinerarios
         .iter()
-        .map(|odos| json!({"odos": odos.iter().map(odo).collect::<Vec<_>>()}))
+        .map(|odos| {
+            let mut clock = start;
+            let odos = odos.iter().map(|segmentos| odo(segmentos, &mut clock));
+            json!({"odos": odos.collect::<Vec<_>>()})
+        })
         .collect();
     let (client, pago, saga) = rest;
     json!({"itinerarios": itinerarios, "id_cliente": client, "pago": pago, "saga": saga})

@@ -16,6 +16,23 @@ fn the_sample_costs_what_its_distance_says() {
 }
 
 #[test]
+fn a_fare_is_for_where_the_airports_are_today() {
+    // Great-circle km between the positions of OurAirports, 40.00 + 0.11 x km: airports whose degrees, minutes and seconds were
+    // once read as decimals, airports that have moved, and a code that another airport has.
+    for (from, to, monto) in [
+        ("ANR", "BRU", "43.52"),
+        ("NMI", "BOM", "42.64"),
+        ("LUX", "OST", "72.34"),
+        ("KMG", "SWA", "192.35"),
+        ("PHH", "KTM", "55.73"),
+    ] {
+        let leg = leg(from, "2027-11-22T10:00:00Z", to, "2027-11-22T13:00:00Z");
+        let fare = tarifa::fare(&parse(&body(&[vec![leg]])).unwrap().itinerarios);
+        assert_eq!(json!(fare)["monto"], monto, "{from}-{to}");
+    }
+}
+
+#[test]
 fn every_leg_is_paid() {
     let out = leg("BOG", "2022-11-22T10:00:00Z", "JFK", "2022-11-22T13:00:00Z");
     let back = leg("JFK", "2022-11-22T14:00:00Z", "BOG", "2022-11-22T18:00:00Z");
