@@ -185,7 +185,7 @@ fn deploy_patient(fixture: &Fixture) {
     });
 }
 
-fn woken_of(done: Done) -> [usize; 4] {
+fn woken_of(done: &Done) -> [usize; 4] {
     let Done::Despertar {
         encontradas,
         despertadas,
@@ -196,7 +196,7 @@ fn woken_of(done: Done) -> [usize; 4] {
     else {
         panic!("{done:?}")
     };
-    [encontradas, despertadas, aplazadas, fallidas]
+    [*encontradas, *despertadas, *aplazadas, *fallidas]
 }
 
 /// Sagas of another build come first, more of them than a run with little time can look at.
@@ -214,14 +214,14 @@ fn sagas_that_this_build_cannot_move_starve_no_others() {
     let own = begin(&fixture, 3);
     deploy_patient(&fixture);
     let done = fixture.handle(TASK).unwrap();
-    assert_eq!(woken_of(done), [43, 3, 40, 0]);
+    assert_eq!(woken_of(&done), [43, 3, 40, 0]);
     for id in own {
         assert_eq!(estado(&fixture, id), Estado::Compensada);
     }
     // They are not in the way, and not forgotten.
-    assert_eq!(woken_of(fixture.handle(TASK).unwrap()), [0, 0, 0, 0]);
+    assert_eq!(woken_of(&fixture.handle(TASK).unwrap()), [0, 0, 0, 0]);
     fixture.clock.advance(Duration::from_mins(4));
-    assert_eq!(woken_of(fixture.handle(TASK).unwrap()), [40, 0, 40, 0]);
+    assert_eq!(woken_of(&fixture.handle(TASK).unwrap()), [40, 0, 40, 0]);
     assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 241]);
 }
 
@@ -249,10 +249,10 @@ fn a_saga_that_kills_its_call_holds_up_its_neighbours_once() {
             Ok(woken(ids.len(), 0))
         }
     });
-    assert_eq!(woken_of(fixture.handle(TASK).unwrap()), [16, 15, 1, 0]);
-    assert_eq!(woken_of(fixture.handle(TASK).unwrap()), [0, 0, 0, 0]);
+    assert_eq!(woken_of(&fixture.handle(TASK).unwrap()), [16, 15, 1, 0]);
+    assert_eq!(woken_of(&fixture.handle(TASK).unwrap()), [0, 0, 0, 0]);
     fixture.clock.advance(Duration::from_mins(4));
-    assert_eq!(woken_of(fixture.handle(TASK).unwrap()), [1, 0, 1, 0]);
+    assert_eq!(woken_of(&fixture.handle(TASK).unwrap()), [1, 0, 1, 0]);
     assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 240]);
 }
 
@@ -271,7 +271,7 @@ fn a_run_reads_on_to_the_end() {
     }
     let ids = begin(&fixture, 60);
     let done = fixture.handle(TASK).unwrap();
-    assert_eq!(woken_of(done), [65, 60, 0, 5]);
+    assert_eq!(woken_of(&done), [65, 60, 0, 5]);
     for id in ids {
         assert_eq!(estado(&fixture, id), Estado::Compensada);
     }

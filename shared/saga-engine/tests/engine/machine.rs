@@ -212,14 +212,17 @@ fn stuck() -> Saga {
 /// What is sent for a saga, each command with its data and answered as it should be, until nothing is due.
 fn undoes(mut saga: Saga) -> (Saga, Vec<Dispatch>) {
     let mut sent = vec![];
-    while let (next, Some(dispatch)) = transition(&definition(), &saga, &Input::Time, at(100)) {
+    loop {
+        let (next, dispatch) = transition(&definition(), &saga, &Input::Time, at(1_000));
+        let Some(dispatch) = dispatch else {
+            return (next, sent);
+        };
         let kind = dispatch.kind.replace("Undo", "Undone");
         let answer = Answer::Events(vec![heard(&kind)]);
         let command = dispatch.command;
         sent.push(dispatch);
-        saga = step(&next, &Input::Reply { command, answer }, 100);
+        saga = step(&next, &Input::Reply { command, answer }, 1_000);
     }
-    (saga, sent)
 }
 
 #[test]
@@ -655,12 +658,13 @@ proptest! {
             }
             prop_assert!(saga.executions().count() <= 2);
         }
-        // From wherever that led, a person brings it to an end.
-        if saga.estado == Estado::RequiereIntervencion {
-            let (ended, _) = undoes(step(&saga, &Input::Resume { note: None }, now));
-            prop_assert_eq!(ended.estado, Estado::Compensada);
+        // From wherever that led, a person brings it to an end: for one that was taken over, more than once.
+        for _ in 0..3 {
+            if saga.estado == Estado::RequiereIntervencion {
+                saga = step(&saga, &Input::Resume { note: None }, now);
+            }
+            saga = undoes(saga).0;
         }
-        saga = undoes(saga).0;
         // So does a state machine that undoes what it is asked to.
         for _ in 0..4 {
             if let Some(direction) = saga.wanted {
