@@ -380,7 +380,6 @@ fn timers(ports: Ports, build: Build) -> Function {
             stack: STACK.to_owned(),
             undelivered: failures,
             limits,
-            tables,
             world,
         }
     };

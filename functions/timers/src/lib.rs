@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_kit::{RemoteConsumer, metrics::Metrics};
 use lambda_runtime::Diagnostic;
 use participant::Reactions;
-use ports::{Functions, Objects, Tables, World};
+use ports::{Functions, Objects, World};
 use projections::Projector;
 use saga_engine::Sagas;
 use serde::{Deserialize, Serialize};
@@ -156,8 +156,6 @@ impl Default for Limits {
 pub struct App {
     /// The store.
     pub store: EventStore,
-    /// Its tables.
-    pub tables: Arc<dyn Tables>,
     /// Time.
     pub world: World,
     /// The views, to try again what is parked for them.

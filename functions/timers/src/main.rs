@@ -38,7 +38,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         stack: environment.stack()?,
         undelivered: environment.undelivered()?,
         limits: Limits::default(),
-        tables,
         world,
     };
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {

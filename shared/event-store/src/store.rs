@@ -262,6 +262,10 @@ impl EventStore {
         Err(failure)
     }
 
+    pub(crate) fn tables(&self) -> &Arc<dyn Tables> {
+        &self.tables
+    }
+
     fn now(&self) -> Moment {
         self.world.clock.now().into()
     }

@@ -1,11 +1,14 @@
 //! Publishing what a crash left unpublished.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use events::{Moment, StreamId};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use ports::{Direction, Index, IndexQuery, Item, TableError, Tables, World};
+use ports::{
+    TableError, World,
+    due::{Due, DueItem},
+};
 
 use crate::{
     EventStore, HandleError,
@@ -14,22 +17,20 @@ use crate::{
 
 /// How many streams are worked on at once.
 const CONCURRENCY: usize = 8;
-/// How many streams a sweep reads from the index at once, where nothing asks for another number.
+/// How many streams a sweep reads from a partition of its index at once, where nothing asks for another number.
 pub const PAGE: usize = 100;
 
 /// Finds streams with unpublished events and publishes them. Run on a schedule, and as often as one likes.
 pub struct Sweeper<'a> {
     /// The store whose streams to sweep.
     pub store: &'a EventStore,
-    /// Its tables.
-    pub tables: &'a dyn Tables,
     /// Time.
     pub world: &'a World,
     /// Only what has been unpublished for so long: younger ones are most likely being published right now.
     pub older_than: Duration,
     /// How long a sweep goes on at most, about.
     pub budget: Duration,
-    /// How many streams it reads from the index at once: [`PAGE`], but for tests.
+    /// How many streams it reads from a partition of the index at once: [`PAGE`], but for tests.
     pub page: usize,
 }
 
@@ -49,82 +50,44 @@ pub struct Swept {
 }
 
 impl Sweeper<'_> {
-    /// Sweeps every bucket to its end, or until `budget` is used up, from when on it begins no other stream. A stream that cannot be published is passed by, so that it
-    /// holds up none behind it.
+    /// Sweeps the index to its end, the streams that wait longest first, or until `budget` is used up, from when on it begins no other.
+    /// A stream that cannot be published is passed by, so that it holds up none behind it.
     ///
     /// # Errors
     ///
     /// [`TableError`] if the index cannot be read. Failures of single streams are in the result.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a fraction of 16 fits a byte"
-    )]
     pub async fn sweep(&self) -> Result<Swept, TableError> {
         let start = self.world.clock.now();
         let age = SignedDuration::try_from(self.older_than).unwrap_or(SignedDuration::MAX);
         let budget = SignedDuration::try_from(self.budget).unwrap_or(SignedDuration::MAX);
         let until = start.saturating_add(budget).unwrap_or(Timestamp::MAX);
-        let below = start
-            .saturating_sub(age)
-            .map_or_else(|_| String::new(), |then| Moment::from(then).to_string());
+        let before = start.saturating_sub(age).unwrap_or(Timestamp::MIN);
+        let buckets = (0..SWEEP_BUCKETS).map(sweep_partition);
+        let mut due = Due::new(
+            self.store.tables().clone(),
+            TABLE,
+            buckets,
+            before,
+            self.page,
+        );
         let mut swept = Swept::default();
-        // From any bucket on: where time runs out early, the others have their turn another time.
-        let first = (self.world.randomness.fraction() * f64::from(SWEEP_BUCKETS)) as u8;
-        for bucket in (0..SWEEP_BUCKETS).map(|bucket| (first + bucket) % SWEEP_BUCKETS) {
-            let (mut from, mut seen) = (None, BTreeSet::new());
-            loop {
-                if self.world.clock.now() > until {
-                    swept.more = true;
-                    return Ok(swept);
-                }
-                let query = IndexQuery {
-                    table: TABLE,
-                    index: Index::Gsi1,
-                    partition: sweep_partition(bucket),
-                    from,
-                    below: Some(below.clone()),
-                    direction: Direction::Ascending,
-                    limit: self.page,
-                };
-                let page = self.tables.query(&query).await?;
-                let text = |item: &Item, name: &str| {
-                    item.get(name)
-                        .and_then(|value| value.as_str())
-                        .map(str::to_owned)
-                };
-                let last = page.items.last().and_then(|item| text(item, "gsi1sk"));
-                for since in page
-                    .items
-                    .iter()
-                    .filter_map(|item| text(item, "gsi1sk")?.parse::<Moment>().ok())
-                {
-                    swept.oldest = Some(swept.oldest.map_or(since, |oldest| oldest.min(since)));
-                }
-                let waiting = page
-                    .items
-                    .iter()
-                    .filter_map(|item| text(item, "pk")?.parse().ok());
-                let waiting: Vec<StreamId> = waiting.filter(|id| seen.insert(*id)).collect();
-                let nothing_new = waiting.is_empty();
-                self.publish_all(waiting, until, &mut swept).await;
-                if swept.more {
-                    return Ok(swept);
-                }
-                if !page.more {
-                    break;
-                }
-                // On from the moment where the page ended, which may have more; past it, once it has shown nothing new.
-                from = last.map(|last| {
-                    if nothing_new {
-                        format!("{last}~")
-                    } else {
-                        last
-                    }
-                });
+        loop {
+            if self.world.clock.now() > until {
+                swept.more = true;
+                return Ok(swept);
+            }
+            let waiting = due.next().await?;
+            if waiting.is_empty() {
+                return Ok(swept);
+            }
+            let oldest = waiting.iter().filter_map(DueItem::since).map(Moment::from);
+            swept.oldest = swept.oldest.into_iter().chain(oldest).min();
+            let waiting = waiting.iter().filter_map(|item| item.pk.parse().ok());
+            self.publish_all(waiting.collect(), until, &mut swept).await;
+            if swept.more {
+                return Ok(swept);
             }
         }
-        Ok(swept)
     }
 
     async fn publish_all(&self, waiting: Vec<StreamId>, until: Timestamp, swept: &mut Swept) {

@@ -206,7 +206,6 @@ fn check(run: &Run) -> Result<(), String> {
     let store = bench.store(&Faults::none());
     let sweeper = Sweeper {
         store: &store,
-        tables: &*bench.tables,
         world: &bench.world,
         older_than: Duration::ZERO,
         budget: Duration::MAX,

@@ -38,7 +38,6 @@ fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
     );
     let sweeper = Sweeper {
         store: &store,
-        tables: &*fixture.tables,
         world: &fixture.world,
         older_than: Duration::ZERO,
         budget: Duration::MAX,

@@ -94,6 +94,20 @@ fn more_than_one_page_is_swept_in_one_run() {
 }
 
 #[test]
+fn more_than_a_page_of_one_moment_that_fails_hides_nothing_behind_it() {
+    let mut fixture = Fixture::new();
+    fixture.app.limits.streams = 2;
+    let ids: Vec<_> = (0..16 * 6).map(|_| fixture.pending()).collect();
+    for id in &ids {
+        fixture.refuse(id, true);
+    }
+    fixture.clock.advance(Duration::from_secs(11));
+    let since = Some("2026-01-31T10:00:00.000Z");
+    let all = ids.len();
+    assert_eq!(fixture.handle(TASK).unwrap(), done(all, 0, all, since));
+}
+
+#[test]
 fn a_sweep_stops_between_two_streams_and_the_next_ones_go_on() {
     let fixture = Fixture::new();
     let count = 300;

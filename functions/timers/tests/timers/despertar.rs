@@ -208,7 +208,7 @@ fn sagas_that_this_build_cannot_move_starve_no_others() {
     for id in &foreign {
         let key = Key::new(saga_engine::TABLE, id.to_string(), "saga");
         let newer = Update::of(key).set(Path::of("version"), 99);
-        block_on(fixture.app.tables.write(&newer.into())).unwrap();
+        block_on(fixture.tables.write(&newer.into())).unwrap();
     }
     fixture.clock.advance(Duration::from_secs(1));
     let own = begin(&fixture, 3);
@@ -267,7 +267,7 @@ fn a_run_reads_on_to_the_end() {
         let due = Update::of(key)
             .set(Path::of("gsi1pk"), "wake-00")
             .set(Path::of("gsi1sk"), "2026-01-31T09:00:00.000Z");
-        block_on(fixture.app.tables.write(&due.into())).unwrap();
+        block_on(fixture.tables.write(&due.into())).unwrap();
     }
     let ids = begin(&fixture, 60);
     let done = fixture.handle(TASK).unwrap();

@@ -33,12 +33,12 @@ fn vuelos_of(fixture: &Fixture) -> App {
         failure: vuelos::FAILURE,
         policies: vuelos::policies(),
     };
-    let (tables, log) = (fixture.app.tables.clone(), fixture.log.clone());
+    let (tables, log) = (fixture.tables.clone(), fixture.log.clone());
     App::new(rules, tables, log, fixture.world.clone(), true, true)
 }
 
 fn pagos_of(fixture: &Fixture) -> App {
-    let (tables, log) = (fixture.app.tables.clone(), fixture.log.clone());
+    let (tables, log) = (fixture.tables.clone(), fixture.log.clone());
     let gateway = pagos::simulador::Simulador::new(tables.clone(), fixture.world.clone());
     let gateway = Arc::new(gateway);
     let rules = Rules {
@@ -131,7 +131,7 @@ fn what_fails_is_put_off_once_more() {
     let fixture = Fixture::new();
     deploy(&fixture);
     let id = made(&fixture, 1)[0];
-    let faults = Faults::new(fixture.app.tables.clone());
+    let faults = Faults::new(fixture.tables.clone());
     let fails = faults.set(
         Context::Vuelos,
         vuelos::CANCELAR_RESERVA,
@@ -179,7 +179,7 @@ fn a_deadline_that_is_met_is_taken_out() {
     let fixture = Fixture::new();
     deploy(&fixture);
     let id = made(&fixture, 1)[0];
-    let noted = || fixture.app.tables.scan(participant::REACTIONS, None);
+    let noted = || fixture.tables.scan(participant::REACTIONS, None);
     assert_eq!(block_on(noted()).unwrap().items.len(), 1);
     let approve = Command {
         id: CommandId(fixture.world.ids.fresh()),
@@ -242,7 +242,7 @@ fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
     };
     made(&fixture, 200);
     fixture.clock.advance(vuelos::DEADLINE);
-    let faults = Faults::new(fixture.app.tables.clone());
+    let faults = Faults::new(fixture.tables.clone());
     for (context, command, modo) in [
         (Context::Pagos, pagos::PAGAR_RESERVA, Modo::Falla),
         (Context::Pagos, pagos::REVERTIR_PAGO, Modo::Error),
@@ -310,7 +310,7 @@ fn a_reaction_that_cannot_be_read_is_put_off_and_holds_up_no_other() {
         Key::new(participant::REACTIONS, pk, sk)
     };
     let spoil = Update::of(key(&ids[0])).set(Path::of("evento"), "?");
-    block_on(fixture.app.tables.write(&spoil.into())).unwrap();
+    block_on(fixture.tables.write(&spoil.into())).unwrap();
     fixture.clock.advance(vuelos::DEADLINE);
     assert_eq!(fixture.handle(TASK).unwrap(), done([2, 1, 0], SINCE));
     assert_eq!(fixture.handle(TASK).unwrap(), done([0, 0, 0], None));
@@ -342,7 +342,7 @@ fn a_log_that_is_heard_again_leaves_no_deadlines_and_cancels_nothing_that_goes_o
         let batch = kinesis::batch_of(std::slice::from_ref(record));
         block_on(app.answer(batch, Timestamp::MAX)).unwrap();
     }
-    let noted = block_on(fixture.app.tables.scan(participant::REACTIONS, None)).unwrap();
+    let noted = block_on(fixture.tables.scan(participant::REACTIONS, None)).unwrap();
     let noted: Vec<_> = noted.items.iter().map(|item| item["pk"].clone()).collect();
     assert_eq!(noted, [json!(format!("vuelos-{live}"))]);
     deploy(&fixture);

@@ -20,7 +20,7 @@ const TASK: &str = include_str!("../../events/reconstruir.json");
 
 /// Begins a rebuild.
 fn begin(fixture: &Fixture, view: &str) {
-    let tables = fixture.app.tables.clone();
+    let tables = fixture.tables.clone();
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
     let world = fixture.world.clone();
     let rebuilder = Rebuilder {

@@ -76,8 +76,7 @@ fn wire(
         functions,
         projector,
         reactions: Reactions::new(tables.clone(), world.clone()),
-        sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
-        tables,
+        sagas: Sagas::new(tables, definitions(), world.clone()),
         world: world.clone(),
         stack: "aeroalpes".into(),
         metrics: Metrics::new("aeroalpes".into(), move |line| {
@@ -95,6 +94,7 @@ pub(crate) struct Fixture {
     pub(crate) objects: Arc<MemoryObjects>,
     pub(crate) functions: Arc<MemoryFunctions>,
     pub(crate) metrics: Arc<Mutex<Vec<Value>>>,
+    pub(crate) tables: Arc<dyn Tables>,
     pub(crate) app: App,
 }
 
@@ -114,7 +114,14 @@ impl Fixture {
         let metrics: Arc<Mutex<Vec<Value>>> = Arc::default();
         let functions = Arc::new(MemoryFunctions::new());
         let remote: Arc<dyn Functions> = functions.clone();
-        let app = wire(&world, &log, &metrics, tables, remote, objects.clone());
+        let app = wire(
+            &world,
+            &log,
+            &metrics,
+            tables.clone(),
+            remote,
+            objects.clone(),
+        );
         Self {
             log,
             clock,
@@ -122,6 +129,7 @@ impl Fixture {
             objects,
             functions,
             metrics,
+            tables,
             app,
         }
     }

@@ -164,7 +164,6 @@ impl Bench {
         let store = self.store(&Faults::none());
         let sweeper = Sweeper {
             store: &store,
-            tables: &*self.tables,
             world: &self.world,
             older_than: std::time::Duration::ZERO,
             budget: std::time::Duration::MAX,

@@ -129,7 +129,6 @@ impl Bench {
         let store = self.store(&Faults::none());
         let sweeper = Sweeper {
             store: &store,
-            tables: &*self.tables,
             world: &self.world,
             older_than: Duration::ZERO,
             budget: Duration::MAX,

@@ -213,7 +213,6 @@ impl Play for Reserva {
         let store = calm_store(setting);
         let sweeper = Sweeper {
             store: &store,
-            tables: &*setting.tables,
             world: &setting.world,
             older_than: Duration::ZERO,
             budget: Duration::from_mins(1),

@@ -508,14 +508,13 @@ impl Sim {
 
     /// What the timers do once a minute.
     fn timers(&self) -> BoxFuture<'static, Ended> {
-        let (tables, store) = (self.site.tables(), self.site.store());
+        let store = self.site.store();
         let (world, until) = (self.world.clone(), self.clock.now() + UNTIL);
         let coordinator = self.coordinator();
         let reactors = Context::ALL.map(|context| self.reactor(context));
         Box::pin(async move {
             let sweeper = Sweeper {
                 store: &store,
-                tables: &*tables,
                 world: &world,
                 older_than: Duration::from_secs(10),
                 budget: Duration::from_secs(40),
