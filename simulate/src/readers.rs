@@ -770,6 +770,10 @@ impl Reader {
     async fn read_all_sagas(&self, stored: &BTreeMap<String, (usize, Option<String>)>) {
         let mut standing: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         let sagas = self.system.tables.find(saga_engine::TABLE, |key, item| {
+            // What another build has left is in no list: nobody here can read it.
+            if self.system.foreign.has(key) {
+                return None;
+            }
             let estado = item.get("estado")?.as_str()?;
             let estado = Estado::ALL
                 .into_iter()

@@ -13,16 +13,22 @@ const APART: u64 = 20_000;
 /// Within so many seconds new mappings read where a saga is under way: contexts that stop for longer than its deadline let it pass.
 const SOON: u64 = 20;
 
-/// Makes those of the orchestrator and of the participants anew. They begin to read within so many seconds, or sooner.
+/// Makes those of the orchestrator and of the participants anew, all of them at once. They begin to read within so many seconds, or
+/// sooner.
 pub fn make_anew(system: &System, within: u64) {
     let (kernel, stream) = (&system.kernel, &system.stream);
+    let participants = Context::ALL.map(function_of);
+    let all: Vec<_> = [ORCHESTRATOR].into_iter().chain(participants).collect();
+    // One deployment follows the other.
+    if !all.iter().all(|name| stream.reads(*name)) {
+        return;
+    }
     let within = match check::under_way(system) {
         Some(_) => within.min(SOON),
         None => within,
     };
     let from = kernel.dice().below(1_000 * within);
-    let participants = Context::ALL.map(function_of);
-    for name in [ORCHESTRATOR].into_iter().chain(participants) {
+    for name in all {
         let made = match stream.replace(name) {
             Ok(Some(made)) => made,
             Ok(None) => continue,

@@ -183,8 +183,16 @@ impl Stream {
         lineage.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the mapping of a function by a new one of the same settings, which begins where those say. `None` if it has none that reads. The new one
-    /// reads once that [takes effect](Self::take_effect).
+    /// True if the function has a mapping that reads.
+    #[must_use]
+    pub fn reads(&self, function: FunctionName) -> bool {
+        let sources = self.sources();
+        let mut of = sources.iter().filter(|source| source.name == function);
+        of.any(|source| source.mapping.state() == State::Enabled)
+    }
+
+    /// Replaces the mapping of a function by a new one of the same settings, which begins where those say. `None` if it has none that
+    /// reads. The new one reads once that [takes effect](Self::take_effect).
     ///
     /// # Errors
     ///
