@@ -148,7 +148,7 @@ pub(crate) fn restless(system: &System) -> Option<String> {
     {
         return Some("a batch was given up".to_owned());
     }
-    rebuilding(system)
+    foreign::in_the_way(system).or_else(|| rebuilding(system))
 }
 
 /// What is parked, and nobody has decided about.

@@ -85,9 +85,9 @@ impl Operator {
         }
         if !self.busy.swap(true, Ordering::SeqCst) {
             let (system, busy) = (self.system.clone(), self.busy.clone());
-            let redrives = self.scenario.may_need_redrive();
+            let by_hand = self.scenario.may_need_redrive();
             kernel.spawn("operator", async move {
-                if let Err(error) = see_to_parked(&system, redrives).await {
+                if let Err(error) = see_to_parked(&system, by_hand).await {
                     system.kernel.note(format_args!("the parking lot: {error}"));
                 }
                 busy.store(false, Ordering::SeqCst);
@@ -242,7 +242,7 @@ async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
 
 /// What nobody can read is discarded; what the runtime gave up is tried again, once the timers have had their try, where a person is called
 /// for.
-async fn see_to_parked(system: &System, redrives: bool) -> Result<(), TableError> {
+async fn see_to_parked(system: &System, by_hand: bool) -> Result<(), TableError> {
     let parking = parking(system);
     let waiting = parking.list().await?.into_iter();
     let waiting: Vec<Parked> = waiting
@@ -276,7 +276,7 @@ async fn see_to_parked(system: &System, redrives: bool) -> Result<(), TableError
                 .kernel
                 .count("operator", "discarded what nobody can read");
             parking.discard(parked, "no es un evento").await?;
-        } else if redrives && waited > PATIENCE && !parking.is_open(parked) {
+        } else if by_hand && waited > PATIENCE && !parking.is_open(parked) {
             system.kernel.count("operator", "redrove a record");
             redriver.redrive(parked).await?;
         }

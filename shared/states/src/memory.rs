@@ -136,6 +136,7 @@ impl MemoryExecutions {
 
     /// Ends an execution that runs, as `StopExecution` does, or Step Functions itself where the execution takes too long; true if there is one
     /// of this name, and it ran. A call that is out goes on, and its answer is for nobody.
+    #[must_use]
     pub fn stop(&self, name: &str, error: &str, cause: &str) -> bool {
         let now = self.0.world.clock.now();
         let mut state = self.0.lock();

@@ -130,8 +130,8 @@ pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)
     let mut still = 0;
     for thing in &parked {
         // What cannot be tried now holds up no other.
-        let redriven = redriver.redrive(thing).await;
-        match redriven.unwrap_or_else(|error| Redriven::NotNow(error.to_string())) {
+        let outcome = redriver.redrive(thing).await;
+        match outcome.unwrap_or_else(|error| Redriven::NotNow(error.to_string())) {
             Redriven::Done => println!("{} {}: handled", thing.owner, thing.place),
             Redriven::StillParked(cause) | Redriven::NotNow(cause) => {
                 still += 1;
