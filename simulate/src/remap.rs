@@ -7,8 +7,8 @@ use reserva_saga::{ORCHESTRATOR, function_of};
 
 use crate::{check, system::System};
 
-/// By how many milliseconds one may begin to read later than another.
-const APART: u64 = 20_000;
+/// By how many milliseconds one may begin to read later than another: less than a choreography has time for.
+const APART: u64 = 120_000;
 
 /// Within so many seconds new mappings read where a saga is under way: contexts that stop for longer than its deadline let it pass.
 const SOON: u64 = 20;

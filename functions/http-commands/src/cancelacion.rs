@@ -77,7 +77,7 @@ impl App {
                 self.nudge(id).await;
                 Ok(saga.estado)
             }
-            Requested::NotNow(saga) if saga.estado == Estado::EnCurso => Err(running()),
+            Requested::NotNow(saga) if saga.estado == Estado::EnCurso => Err(running(&saga)),
             Requested::Taken(_) | Requested::NotNow(_) | Requested::TooOften(_) => {
                 Err(already_cancelled())
             }
@@ -159,9 +159,13 @@ fn knows(saga: &Saga, cancelada: Option<&Event>) -> bool {
     })
 }
 
-/// An execution cannot be turned while it runs.
-fn running() -> Refusal {
-    let detail = "La saga corre en Step Functions y no se puede detener; se puede cancelar cuando termine o falle";
+/// An execution cannot be turned while it runs, nor while nobody knows whether it was started.
+fn running(saga: &Saga) -> Refusal {
+    let detail = if saga.executions().next().is_some() {
+        "La saga corre en Step Functions y no se puede detener; se puede cancelar cuando termine o falle"
+    } else {
+        "La saga es de Step Functions y su ejecución aún no consta; se puede cancelar cuando termine o falle"
+    };
     Problem::of(kinds::STATE).because(detail).into()
 }
 

@@ -5,10 +5,10 @@
 
 use aws_lambda_events::kinesis::KinesisEvent;
 use consumer::{Reason, Redrive, Redriver, Trouble};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use lambda_kit::{kinesis, metrics::Unit};
-use ports::LogRecord;
+use ports::{LogRecord, TableError};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -76,7 +76,7 @@ impl Undelivered {
 #[derive(Default)]
 struct Taken {
     records: usize,
-    /// Objects that cannot be read, and stay.
+    /// Objects that cannot be read or taken in, and stay.
     unreadable: usize,
     /// True if time ended before all objects were seen.
     more: bool,
@@ -136,11 +136,21 @@ impl App {
                 .await;
             let keys = keys.map_err(TaskFailed::because)?;
             for key in &keys {
-                if self.world.clock.now() >= until
-                    || !self.take_in_one(key, until, &mut taken).await?
-                {
+                if self.world.clock.now() >= until {
                     taken.more = true;
                     return Ok(taken);
+                }
+                match self.take_in_one(key, until, &mut taken).await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        taken.more = true;
+                        return Ok(taken);
+                    }
+                    Err(cause) => {
+                        // It stays in the bucket, and in the count that an alarm looks at, for a person to see to.
+                        tracing::error!(key, cause, "an undelivered batch stays where it is");
+                        taken.unreadable += 1;
+                    }
                 }
             }
             after = keys.last().cloned();
@@ -150,47 +160,38 @@ impl App {
         }
     }
 
-    /// False if time ended before all of the object was parked: it stays, and is taken in again.
+    /// False if time ended before all of the object was parked: it stays, and is taken in again. Otherwise why it stays: that keeps no
+    /// other from being taken in.
     async fn take_in_one(
         &self,
         key: &str,
         until: Timestamp,
         taken: &mut Taken,
-    ) -> Result<bool, TaskFailed> {
-        let object = match self.undelivered.get(key).await {
-            Ok(Some(object)) => object,
-            Ok(None) => return Ok(true),
-            Err(error) => {
-                tracing::error!(key, %error, "an undelivered batch cannot be fetched");
-                taken.unreadable += 1;
-                return Ok(true);
-            }
+    ) -> Result<bool, String> {
+        let object = self.undelivered.get(key).await;
+        let Some(object) = object.map_err(|error| format!("it cannot be fetched: {error}"))? else {
+            return Ok(true);
         };
-        let undelivered = match Undelivered::parse(&object, &self.stack) {
-            Ok(undelivered) => undelivered,
-            Err(error) => {
-                // It stays in the bucket, and in the count that an alarm looks at, for a person to see to.
-                tracing::error!(key, error, "an undelivered batch cannot be read");
-                taken.unreadable += 1;
-                return Ok(true);
-            }
-        };
+        let undelivered = Undelivered::parse(&object, &self.stack);
+        let undelivered = undelivered.map_err(|error| format!("it cannot be read: {error}"))?;
         let all = undelivered.records.len();
         let parking = undelivered.records.iter().map(|record| {
             let trouble = Trouble::with_record(record, Reason::Undelivered, &undelivered.detail);
             self.park_until(until, &undelivered.consumer, trouble)
         });
-        let parked: Vec<bool> = stream::iter(parking.collect::<Vec<_>>())
+        let parked: Vec<_> = stream::iter(parking.collect::<Vec<_>>())
             .buffer_unordered(SIDE_BY_SIDE)
-            .try_collect()
-            .await?;
+            .collect()
+            .await;
+        let parked: Result<Vec<bool>, TableError> = parked.into_iter().collect();
+        let parked = parked.map_err(|error| format!("not all of it was parked: {error}"))?;
         let parked = parked.into_iter().filter(|parked| *parked).count();
         taken.records += parked;
         if parked < all {
             return Ok(false);
         }
         let deleted = self.undelivered.delete(key).await;
-        deleted.map_err(TaskFailed::because)?;
+        deleted.map_err(|error| format!("it is parked, and cannot be removed: {error}"))?;
         Ok(true)
     }
 
@@ -200,12 +201,11 @@ impl App {
         until: Timestamp,
         consumer: &str,
         trouble: Trouble<'_>,
-    ) -> Result<bool, TaskFailed> {
+    ) -> Result<bool, TableError> {
         if self.world.clock.now() >= until {
             return Ok(false);
         }
         let parked = self.projector.parking().park(consumer, trouble).await;
-        parked.map_err(TaskFailed::because)?;
-        Ok(true)
+        parked.map(|()| true)
     }
 }

@@ -63,7 +63,8 @@ pub enum Done {
         liberados: usize,
         /// Things that stay parked.
         quedan: usize,
-        /// Objects in the bucket of undelivered batches, and parked things, that this build cannot read, and that stay as they are.
+        /// Objects in the bucket of undelivered batches that cannot be read or taken in, and parked things that this build cannot read.
+        /// They stay as they are.
         ilegibles: usize,
         /// True if time ended before all was seen: the numbers are of a part, and the next run goes on.
         sin_terminar: bool,

@@ -7,11 +7,11 @@ use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use ports::{
     TableError, World,
-    due::{Due, DueItem},
+    due::{self, Due, DueItem},
 };
 
 use crate::{
-    EventStore, HandleError,
+    EventStore, HandleError, Stream,
     stream::{SWEEP_BUCKETS, TABLE, sweep_partition},
 };
 
@@ -19,6 +19,9 @@ use crate::{
 const CONCURRENCY: usize = 8;
 /// How many streams a sweep reads from a partition of its index at once, where nothing asks for another number.
 pub const PAGE: usize = 100;
+
+/// After how long a stream that cannot be published is looked at again: the others have their turn before it.
+const PAUSE: Duration = Duration::from_secs(30);
 
 /// Finds streams with unpublished events and publishes them. Run on a schedule, and as often as one likes.
 pub struct Sweeper<'a> {
@@ -51,7 +54,7 @@ pub struct Swept {
 
 impl Sweeper<'_> {
     /// Sweeps the index to its end, the streams that wait longest first, or until `budget` is used up, from when on it begins no other.
-    /// A stream that cannot be published is passed by, so that it holds up none behind it.
+    /// A stream that cannot be published is put off, so that it holds up none behind it.
     ///
     /// # Errors
     ///
@@ -103,9 +106,20 @@ impl Sweeper<'_> {
             match result {
                 Some(Ok(true)) => swept.published += 1,
                 Some(Ok(false)) => {}
-                Some(Err(error)) => swept.failed.push((id, error)),
+                Some(Err(error)) => {
+                    self.put_off(id).await;
+                    swept.failed.push((id, error));
+                }
                 None => swept.more = true,
             }
+        }
+    }
+
+    async fn put_off(&self, id: StreamId) {
+        let (tables, now) = (self.store.tables(), self.world.clock.now());
+        if let Err(error) = due::put_off(&**tables, &Stream::key(id), now, PAUSE).await {
+            // It comes first once more.
+            tracing::warn!(stream = %id, %error, "a stream was not put off");
         }
     }
 

@@ -253,7 +253,7 @@ impl Coordinator {
             }
         }
         let Some(wanted) = saga.wanted else {
-            return Ok(None);
+            return Ok(Some(Input::NoWord("no tiene ejecución".to_owned())));
         };
         let input = execution_input(definition, saga, wanted, wire);
         let name = execution_name(saga.id, wanted);

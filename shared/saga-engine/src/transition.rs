@@ -226,6 +226,15 @@ pub(crate) fn is_given_up(definition: &Definition, saga: &Saga, now: Timestamp) 
     waits && saga.conduct == Conduct::StepFunctions && saga.updated() < since
 }
 
+/// True of one that a state machine runs and is to look at, if it has no execution and wants none: nobody could start it, and somebody
+/// else has undone something since.
+pub(crate) fn has_no_execution(saga: &Saga) -> bool {
+    saga.conduct == Conduct::StepFunctions
+        && saga.late.is_some()
+        && saga.wanted.is_none()
+        && saga.executions().next().is_none()
+}
+
 /// True if this is the output of an execution that undid what it had done.
 fn has_undone(output: &Value) -> bool {
     output.pointer("/saga/motivo").is_some()
@@ -446,7 +455,7 @@ impl Work<'_> {
         self.hear(fact, step, meaning, Via::Flujo);
         // Was it the state machine that undid this, or somebody else? It has to be looked at: though every step is done, it may not have
         // been told so, and undo them. What nobody undoes is asked of another execution.
-        let stood = matches!(estado, Estado::EnCurso | Estado::Completada);
+        let stood = forward || estado == Estado::Completada;
         let unclear = by_machine && stood && meaning == Meaning::Reversion;
         if !unclear {
             self.end_if_it_has(false);
@@ -849,9 +858,17 @@ impl Work<'_> {
         self.proceed();
     }
 
-    /// Nobody tells how its execution stands, and whoever waited for it has given it up.
+    /// Nobody tells how its execution stands, and whoever waited for it has given it up; or there is none, and none is wanted.
     fn require_a_person(&mut self, problema: &str) {
-        if is_given_up(self.definition, &self.saga, self.now) {
+        let has_none = has_no_execution(&self.saga);
+        if has_none || is_given_up(self.definition, &self.saga, self.now) {
+            // It was started, and nobody could take note.
+            let mut steps = self.saga.steps.iter();
+            if self.saga.reason.is_none() && steps.all(|step| *step == StepStatus::Done) {
+                let estado = Estado::Completada;
+                self.log(What::Fin { estado });
+                return;
+            }
             let step = self.saga.next_to_undo(self.definition).unwrap_or_default();
             self.log(What::RequiereIntervencion {
                 paso: step + 1,

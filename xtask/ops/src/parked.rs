@@ -38,7 +38,7 @@ fn not_parked(lot: &Lot, owner: &str, place: &str) -> String {
 }
 
 /// What is parked at a runtime, as it is listed; and whether discarded things are meant.
-fn describe(lot: &Lot, discarded: bool, asked: &str) -> String {
+fn describe(parking: &Parking, lot: &Lot, discarded: bool, asked: &str) -> String {
     let mut text = String::new();
     let mut line = |line: String| {
         text.push_str(&line);
@@ -60,7 +60,7 @@ fn describe(lot: &Lot, discarded: bool, asked: &str) -> String {
             thing.reason,
             visible(&thing.detail)
         ));
-        if let Some(next) = thing.next {
+        if let Some(next) = thing.next.filter(|_| parking.is_open(thing)) {
             line(format!("    tried {} times, next at {next}", thing.tries));
         }
         if let Some(decision) = &thing.discarded {
@@ -82,11 +82,18 @@ fn describe(lot: &Lot, discarded: bool, asked: &str) -> String {
             visible(&thing.cause)
         ));
     }
-    match waiting.len() + lot.unreadable.len() {
-        0 => line(format!("Nothing is parked at {asked}.")),
-        count => line(format!(
+    match (waiting.len(), lot.unreadable.len()) {
+        (0, 0) => line(format!("Nothing is parked at {asked}.")),
+        (0, _) => {}
+        (count, _) => line(format!(
             "{count} parked. `cargo xtask redrive` tries them again."
         )),
+    }
+    if !lot.unreadable.is_empty() {
+        line(format!(
+            "{} parked that this build cannot read.",
+            lot.unreadable.len()
+        ));
     }
     if !gone.is_empty() && !discarded {
         line(format!(
@@ -98,8 +105,9 @@ fn describe(lot: &Lot, discarded: bool, asked: &str) -> String {
 }
 
 pub(crate) async fn list(environment: &Environment, discarded: bool) -> Outcome {
-    let lot = parking(environment).all().await?;
-    print!("{}", describe(&lot, discarded, &asked()));
+    let parking = parking(environment);
+    let lot = parking.all().await?;
+    print!("{}", describe(&parking, &lot, discarded, &asked()));
     Ok(true)
 }
 
@@ -190,7 +198,7 @@ mod tests {
         let tables = Arc::new(MemoryTables::new());
         let parking = Parking::new(tables.clone(), world.clock.clone(), &Catalogue::current());
         assert_eq!(
-            describe(&block_on(parking.all()).unwrap(), false, "http://h:1"),
+            describe(&parking, &Lot::default(), false, "http://h:1"),
             "Nothing is parked at http://h:1.\n"
         );
         for place in ["1", "2", "3"] {
@@ -212,14 +220,15 @@ mod tests {
         let newer = Update::of(key).set(Path::of("reason"), "out-of-memory");
         block_on(tables.write(&newer.into())).unwrap();
         let lot = block_on(parking.all()).unwrap();
-        let text = describe(&lot, false, "http://h:1");
+        let text = describe(&parking, &lot, false, "http://h:1");
         let expected = [
             "notifier record#s#2",
             "    since 2026-01-31T10:00:01.000Z, Undelivered: given up",
             "    tried 1 times, next at 2026-01-31T10:00:33.000Z",
             "notifier record#s#1",
             "    this build cannot read it, and leaves it as it is: unknown variant `out-of-memory`, ",
-            "2 parked. `cargo xtask redrive` tries them again.",
+            "1 parked. `cargo xtask redrive` tries them again.",
+            "1 parked that this build cannot read.",
             "1 discarded: `cargo xtask parked --discarded` shows them.",
         ];
         for (line, beginning) in text.lines().zip(expected) {

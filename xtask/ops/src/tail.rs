@@ -71,16 +71,25 @@ impl<'a> Reading<'a> {
     /// it is. So the records of a key come in the order in which they were appended.
     async fn go_on(&mut self, take: &mut impl FnMut(&LogRecord) -> bool) -> Result<bool, LogError> {
         for (shard, place) in &mut self.shards {
+            let (begun, mut last) = (place.clone(), None);
             while let Some(from) = place.take() {
                 let batch = self.log.read(shard, &from).await?;
                 *place = batch.next;
                 if !batch.records.iter().all(&mut *take) {
                     return Ok(false);
                 }
+                last = batch.records.into_iter().next_back().or(last);
                 if batch.at_tip {
                     break;
                 }
             }
+            // A cursor is good for minutes, and the other shards may take longer than that.
+            *place = match (place.take(), last, begun) {
+                (None, ..) => None,
+                (_, Some(last), _) => Some(Position::After(last.sequence)),
+                (_, None, Some(begun @ (Position::Oldest | Position::After(_)))) => Some(begun),
+                (cursor, ..) => cursor,
+            };
         }
         Ok(true)
     }
@@ -146,11 +155,12 @@ fn print(record: &LogRecord, json: bool) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, sync::Mutex};
 
+    use async_trait::async_trait;
     use futures::executor::block_on;
     use ports::{
-        Log,
+        Log, LogBatch,
         memory::{MemoryLog, world},
     };
 
@@ -238,6 +248,44 @@ mod tests {
         let mut read = Read::new();
         go_on(&mut Reading::from(&log, Position::Oldest), &mut read);
         assert_eq!(read, rounds(1, 3));
+    }
+
+    /// A log whose cursors are good for the next read alone.
+    struct Fleeting<'a> {
+        log: &'a MemoryLog,
+        cursor: Mutex<Option<Position>>,
+    }
+
+    #[async_trait]
+    impl LogReader for Fleeting<'_> {
+        async fn shards(&self) -> Result<Vec<String>, LogError> {
+            self.log.shards().await
+        }
+
+        async fn read(&self, shard: &str, from: &Position) -> Result<LogBatch, LogError> {
+            let good = self.cursor.lock().unwrap().take();
+            if matches!(from, Position::Cursor(_)) && good.as_ref() != Some(from) {
+                return Err(LogError::Unavailable("the iterator has expired".to_owned()));
+            }
+            let batch = self.log.read(shard, from).await?;
+            (*self.cursor.lock().unwrap()).clone_from(&batch.next);
+            Ok(batch)
+        }
+    }
+
+    #[test]
+    fn a_shard_is_gone_on_with_however_long_the_others_take() {
+        let log = MemoryLog::new(4, world(1).0.clock);
+        let fleeting = Fleeting {
+            log: &log,
+            cursor: Mutex::default(),
+        };
+        let (mut reading, mut read) = (Reading::from(&fleeting, Position::Oldest), Read::new());
+        for round in 0..4 {
+            go_on(&mut reading, &mut read);
+            assert_eq!(read.values().flatten().count(), usize::from(round * KEYS));
+            append(&log, round + 1);
+        }
     }
 
     #[test]

@@ -351,16 +351,14 @@ fn one_thing_that_cannot_be_read_stops_nothing_and_stays_as_it_is() {
     assert_eq!(theirs(), before);
 }
 
-/// A bucket that refuses one object, or everything.
-struct Refusing(Arc<MemoryObjects>, &'static str);
+/// A bucket that refuses to give one object, or everything, and to remove another.
+struct Refusing(Arc<MemoryObjects>, &'static str, &'static str);
 
-impl Refusing {
-    fn refuse(&self, key: &str) -> Result<(), ObjectError> {
-        if key.starts_with(self.1) {
-            return Err(ObjectError::Refused("AccessDenied".into()));
-        }
-        Ok(())
+fn refuse(key: &str, refused: &str) -> Result<(), ObjectError> {
+    if key.starts_with(refused) {
+        return Err(ObjectError::Refused("AccessDenied".into()));
     }
+    Ok(())
 }
 
 #[async_trait]
@@ -370,7 +368,7 @@ impl Objects for Refusing {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ObjectError> {
-        self.refuse(key)?;
+        refuse(key, self.1)?;
         self.0.get(key).await
     }
 
@@ -380,11 +378,12 @@ impl Objects for Refusing {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, ObjectError> {
-        self.refuse(prefix)?;
+        refuse(prefix, self.1)?;
         self.0.list(prefix, after, limit).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectError> {
+        refuse(key, self.2)?;
         self.0.delete(key).await
     }
 }
@@ -392,26 +391,27 @@ impl Objects for Refusing {
 #[test]
 fn an_object_or_a_bucket_that_is_refused_keeps_nothing_from_being_tried() {
     let mut fixture = Fixture::new();
-    for number in 1..=3 {
+    for number in 1..=4 {
         let key = format!("aws/lambda/f6d7/{number}");
         block_on(fixture.objects.put(&key, batch(number, 1).as_bytes())).unwrap();
     }
-    fixture.app.undelivered = Arc::new(Refusing(fixture.objects.clone(), "aws/lambda/f6d7/2"));
+    let refusing = |objects| Refusing(objects, "aws/lambda/f6d7/2", "aws/lambda/f6d7/3");
+    fixture.app.undelivered = Arc::new(refusing(fixture.objects.clone()));
     let looked = |recogidos, liberados, quedan| Done::Estacionados {
         recogidos,
         liberados,
         quedan,
-        ilegibles: 1,
+        ilegibles: 2,
         sin_terminar: false,
     };
     // Nobody answers yet.
-    assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(2, 0, 2));
-    assert_eq!(fixture.told(["Parked"]), [3]);
+    assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(3, 0, 3));
+    assert_eq!(fixture.told(["Parked"]), [5]);
     fixture.functions.deploy(NOTIFIER, |_| async {
         Ok(br#"{"batchItemFailures":[]}"#.to_vec())
     });
     fixture.clock.advance(Duration::from_mins(1));
-    fixture.app.undelivered = Arc::new(Refusing(fixture.objects.clone(), ""));
+    fixture.app.undelivered = Arc::new(Refusing(fixture.objects.clone(), "", ""));
     assert!(fixture.handle(PARKING_TASK).is_err());
     let parked = block_on(fixture.app.projector.parking().list()).unwrap();
     assert_eq!(parked, [], "they were tried all the same");

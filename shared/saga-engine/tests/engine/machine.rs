@@ -933,6 +933,54 @@ fn one_of_which_nobody_tells_for_long_requires_a_person() {
 }
 
 #[test]
+fn one_of_which_nobody_tells_has_ended_if_every_step_was_heard() {
+    let scene = Scene::new(Faults::none());
+    let error = ExecutionError::Unavailable("too many".into());
+    scene.machine.answers.lock().unwrap().push_back(error);
+    scene.hear(&scene.coordinator(), &[scene.opening()]);
+    let facts = ["Done2", "Done3", "Done4"].map(heard);
+    scene.hear(&scene.without_machine(), &facts);
+    assert_eq!(
+        scene.saga().estado,
+        Estado::EnCurso,
+        "its start is not noted"
+    );
+    scene.clock.advance(definition().expiry.after);
+    scene.clock.advance(Duration::from_secs(1));
+    scene.wake(&scene.without_machine());
+    assert_eq!(scene.saga().estado, Estado::Completada);
+}
+
+#[test]
+fn one_that_nobody_could_start_is_a_persons_again_when_something_of_it_is_undone() {
+    let scene = Scene::new(Faults::none());
+    let error = ExecutionError::Unavailable("too many".into());
+    scene.machine.answers.lock().unwrap().push_back(error);
+    scene.hear(&scene.coordinator(), &[scene.opening()]);
+    scene.clock.advance(definition().expiry.after);
+    scene.clock.advance(Duration::from_secs(1));
+    scene.wake(&scene.without_machine());
+    assert_eq!(scene.saga().estado, Estado::RequiereIntervencion);
+    scene.hear(&scene.coordinator(), &[heard("Undone2")]);
+    assert_eq!(scene.saga().estado, Estado::Compensando);
+    scene.clock.advance(definition().patience);
+    scene.wake(&scene.coordinator());
+    assert_eq!(scene.saga().estado, Estado::RequiereIntervencion);
+    let resumed = block_on(scene.sagas().request(ID, None, &Request::Resume(None))).unwrap();
+    assert!(matches!(resumed, Requested::Taken(saga) if saga.conduct == Conduct::Orquestacion));
+}
+
+#[test]
+fn what_goes_forward_again_is_looked_at_when_somebody_undoes_its_beginning() {
+    let stopped = step(&running(), &Input::Execution(Hacer, failed()), 62);
+    assert_eq!(stopped.estado, Estado::RequiereIntervencion);
+    // A person has the execution go on, and somebody cancels: it may do more before it hears of that.
+    let undone = hears(&stopped, &["Undone1"]);
+    assert_eq!(undone.estado, Estado::Compensando);
+    assert!(undone.wake().is_some());
+}
+
+#[test]
 fn one_that_is_cancelled_before_it_begins_needs_no_state_machine() {
     let scene = Scene::new(Faults::none());
     let cancel = Request::Cancel("changed plans".into());
