@@ -116,6 +116,8 @@ planted! {
     LaxCursors = "lax-cursors" breaks "pages have every row between them",
     /// Lists pay no heed to the state that is asked for.
     LaxFilters = "lax-filters" breaks "a list has what was asked for, and nothing else",
+    /// Rows of lists are told as approved, now and then, before they are.
+    HastyRows = "hasty-rows" breaks "a list is never ahead of what was committed",
     /// Lists come out of a cache, now and then.
     CachedLists = "cached-lists" breaks "a row of a list does not go back",
     /// Reports come out of a cache, for ever.
@@ -136,6 +138,8 @@ planted! {
     FalseRefusals = "false-refusals" breaks "what is said to be cancelled is",
     /// A saga that needs nobody is said to stand otherwise than it does.
     WrongReasons = "wrong-reasons" breaks "a refusal says how a saga stands",
+    /// Reservations are refused as if others had been quicker, now and then.
+    NeedlessConflicts = "needless-conflicts" breaks "where nothing fails, nobody is quicker",
     /// Notices have their events written anew.
     RewrittenNotices = "rewritten-notices" breaks "events are announced as they were committed, byte for byte",
     /// Notices of cancellations say that a reservation is approved.
@@ -176,6 +180,7 @@ impl Planted {
             Self::SpentTries => &["abandono"],
             Self::StubbornForeign | Self::TidiedParking => &["ajenos"],
             Self::HastyDeadlines => &["mapeos"],
+            Self::NeedlessConflicts => &["clientes"],
             _ => &[],
         }
     }

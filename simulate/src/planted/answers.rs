@@ -88,6 +88,14 @@ fn changed(seed: &Seed, asked: &Asked, status: u64, text: &str) -> Option<(u64, 
                 }
             }
         }
+        Planted::HastyRows if is_read => {
+            let mut rows = body.get_mut("reservas")?.as_array_mut()?.iter_mut();
+            let estado = rows.find_map(|row| {
+                let estado = row.get_mut("estado")?;
+                (estado == EstadoReserva::Pendiente.name()).then_some(estado)
+            })?;
+            *estado = json!(EstadoReserva::Aprobada.name());
+        }
         Planted::ShortenedLogs if is_saga && seed.now_and_then() => {
             body.get_mut("log")?.as_array_mut()?.remove(0);
         }
@@ -111,6 +119,12 @@ fn changed(seed: &Seed, asked: &Asked, status: u64, text: &str) -> Option<(u64, 
         }
         Planted::FalseRefusals if asked.is("POST", "", "/cancelacion") && seed.now_and_then() => {
             let refusal = json!({"status": 409, "detail": "La reserva ya está cancelada"});
+            return Some((409, refusal.to_string()));
+        }
+        Planted::NeedlessConflicts
+            if asked.is("POST", "/vuelos/reserva", "/reserva") && seed.now_and_then() =>
+        {
+            let refusal = json!({"status": 409, "type": "urn:aeroalpes:problema:conflicto"});
             return Some((409, refusal.to_string()));
         }
         Planted::WrongReasons if asked.is("POST", "", "/reanudacion") && status == 409 => {
