@@ -18,7 +18,7 @@ use futures::{executor::block_on, future::BoxFuture};
 use gds::inventory;
 use jiff::{SignedDuration, Timestamp};
 use pagos::simulador::{self, Movimiento, Tipo};
-use participant::{Modo, Policy, REACTIONS, Reactor};
+use participant::{Class, Modo, Policy, REACTIONS, ReactionKey, Reactor};
 use ports::{
     Clock, Ending, Executions, LogReader, LogRecord, Position, Progress, Tables, World,
     memory::{self, ManualClock, MemoryLog, MemoryTables, SeededRandomness},
@@ -522,12 +522,13 @@ impl Sim {
             };
             let _ = sweeper.sweep().await;
             for reactor in &reactors {
-                if let Ok(due) = reactor.reactions.due(100).await {
-                    let own = due.reactions.into_iter();
-                    let own: Vec<_> = own
-                        .filter(|key| key.context() == Some(reactor.context))
-                        .collect();
-                    let _ = reactor.resume(&own, until).await;
+                // Each class by itself, as the timers do: reads of one that fail keep no other from being done.
+                for class in Class::ALL {
+                    let mut due = reactor.reactions.waiting(reactor.context, class, 100);
+                    if let Ok(due) = due.next().await {
+                        let due: Vec<_> = due.into_iter().map(ReactionKey::from).collect();
+                        let _ = reactor.resume(&due, until).await;
+                    }
                 }
             }
             if let Ok(due) = coordinator.sagas().due(100).await {
