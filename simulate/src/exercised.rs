@@ -95,7 +95,6 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "had a saga go on in vain",
             "rebuilt a view",
             "may not have a saga go on any more",
-            "redrove a record",
             "redrove an execution",
             "repaired participants",
             "the projector is down",

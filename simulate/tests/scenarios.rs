@@ -18,7 +18,6 @@ const ABOUT: &[(&str, &[&str])] = &[
             "operator deployed a build with a mistake",
             "lambda could not bear a record",
             "mapping discarded",
-            "operator redrove a record",
         ],
     ),
     (
@@ -66,7 +65,7 @@ const ABOUT: &[(&str, &[&str])] = &[
             "execution failed",
             "execution cancelled where it was stuck",
             "execution forgotten: RequiereIntervencion",
-            "operator redrove an execution",
+            "execution redriven at once",
             "operator took a saga over",
         ],
     ),
@@ -74,6 +73,7 @@ const ABOUT: &[(&str, &[&str])] = &[
         "otra-version",
         &[
             "operator deployed a state machine: older",
+            "operator redrove an execution",
             "operator took a saga over",
         ],
     ),
