@@ -213,7 +213,7 @@ fn an_execution_is_not_cancelled_while_it_runs_nor_resumed_from_here() {
 }
 
 #[test]
-fn an_execution_that_cannot_undo_requires_a_person() {
+fn an_execution_that_cannot_undo_requires_a_person_and_is_taken_over() {
     let stack = Stack::from_env();
     let scenario = Scenario {
         full: Some(0),
@@ -226,15 +226,13 @@ fn an_execution_that_cannot_undo_requires_a_person() {
     assert_eq!((outcome.charges, outcome.refunds), (1, 0));
     let saga = stack.saga(booked);
     assert_eq!(saga["estado"], "RequiereIntervencion");
-    let answer = stack
+    // The coordinator takes it over, once the bank answers again.
+    stack.misbehave(booked.id, failing("pagos", "RevertirPago", "falla", 0));
+    stack
         .api
-        .send(&format!("/sagas/{}/reanudacion", booked.saga), &json!({}));
-    let problem = answer.problem(409);
-    assert!(
-        problem["detail"]
-            .as_str()
-            .unwrap()
-            .contains("RedriveExecution"),
-        "{problem}"
-    );
+        .send(&format!("/sagas/{}/reanudacion", booked.saga), &json!({}))
+        .accepted();
+    assert_eq!(stack.outcome(booked), Outcome::REFUNDED);
+    let story = story(&stack.saga(booked));
+    assert!(story.contains(&"Relevo ".to_owned()), "{story:#?}");
 }
