@@ -387,7 +387,7 @@ impl Work<'_> {
                     self.saga = before;
                 }
             }
-            Input::NoWord(problema) => self.require_a_person(problema),
+            Input::NoWord(problema) => self.no_word(problema),
             Input::Started(direction) => self.started(*direction),
             Input::Execution(direction, progress) => self.execution(*direction, progress),
             Input::Time
@@ -533,13 +533,7 @@ impl Work<'_> {
         };
         let patience = self.definition.patience;
         match failed {
-            Some(problema) => {
-                let step = self.saga.next_to_undo(self.definition).unwrap_or_default();
-                self.log(What::RequiereIntervencion {
-                    paso: step + 1,
-                    problema,
-                });
-            }
+            Some(problema) => self.require_a_person(problema),
             None if next_wanted && news => self.saga.late = Some(later(self.now, SOON)),
             None if self.saga.is_late() => self.saga.late = Some(later(self.now, patience)),
             None => self.log(What::Retraso {}),
@@ -554,9 +548,8 @@ impl Work<'_> {
             return None;
         }
         let mut steps = self.saga.steps.iter().zip(&self.definition.steps);
-        let all_done = || self.saga.steps.iter().all(|step| *step == StepStatus::Done);
         match (self.saga.estado, self.saga.conduct) {
-            (Estado::EnCurso, _) => all_done().then_some(Estado::Completada),
+            (Estado::EnCurso, _) => self.all_done().then_some(Estado::Completada),
             (Estado::Compensando, Conduct::StepFunctions) => {
                 self.nothing_stands(told).then_some(Estado::Compensada)
             }
@@ -565,7 +558,7 @@ impl Work<'_> {
                 .then_some(Estado::Compensada),
             // What somebody has asked to be undone is not done, though nothing of it is undone yet.
             (Estado::RequiereIntervencion, Conduct::StepFunctions) => {
-                let done = self.saga.reason.is_none() && all_done();
+                let done = self.saga.reason.is_none() && self.all_done();
                 done.then_some(Estado::Completada)
             }
             _ => None,
@@ -859,22 +852,29 @@ impl Work<'_> {
     }
 
     /// Nobody tells how its execution stands, and whoever waited for it has given it up; or there is none, and none is wanted.
-    fn require_a_person(&mut self, problema: &str) {
-        let has_none = has_no_execution(&self.saga);
-        if has_none || is_given_up(self.definition, &self.saga, self.now) {
-            // It was started, and nobody could take note.
-            let mut steps = self.saga.steps.iter();
-            if self.saga.reason.is_none() && steps.all(|step| *step == StepStatus::Done) {
-                let estado = Estado::Completada;
-                self.log(What::Fin { estado });
-                return;
-            }
-            let step = self.saga.next_to_undo(self.definition).unwrap_or_default();
-            self.log(What::RequiereIntervencion {
-                paso: step + 1,
-                problema: problema.to_owned(),
-            });
+    fn no_word(&mut self, problema: &str) {
+        if !has_no_execution(&self.saga) && !is_given_up(self.definition, &self.saga, self.now) {
+            return;
         }
+        if self.saga.reason.is_none() && self.all_done() {
+            // It was started, and nobody could take note.
+            let estado = Estado::Completada;
+            self.log(What::Fin { estado });
+        } else {
+            self.require_a_person(problema.to_owned());
+        }
+    }
+
+    /// What an execution left undone is for a person.
+    fn require_a_person(&mut self, problema: String) {
+        let step = self.saga.next_to_undo(self.definition).unwrap_or_default();
+        let paso = step + 1;
+        self.log(What::RequiereIntervencion { paso, problema });
+    }
+
+    fn all_done(&self) -> bool {
+        let mut steps = self.saga.steps.iter();
+        steps.all(|step| *step == StepStatus::Done)
     }
 }
 
