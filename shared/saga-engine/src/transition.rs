@@ -378,14 +378,9 @@ impl Work<'_> {
                 self.proceed();
             }
             Input::Resume { note } if self.can_be_taken_over() => self.resume(note.as_deref()),
-            Input::MarkDone { step, note } if self.can_be_taken_over() => {
-                let before = self.saga.clone();
+            Input::MarkDone { step, note } if self.can_be_taken_over() && self.is_left(*step) => {
                 self.log(What::Relevo {});
-                if self.may_stand(*step) {
-                    self.mark(*step, note);
-                } else {
-                    self.saga = before;
-                }
+                self.mark(*step, note);
             }
             Input::NoWord(problema) => self.no_word(problema),
             Input::Started(direction) => self.started(*direction),
@@ -405,13 +400,13 @@ impl Work<'_> {
             && self.saga.estado == Estado::RequiereIntervencion
     }
 
-    /// True if there is something to undo of a step, counted from 1.
-    fn may_stand(&self, paso: usize) -> bool {
+    /// True if a step, counted from 1, is to be undone once its saga is taken over.
+    fn is_left(&self, paso: usize) -> bool {
         let place = paso.checked_sub(1);
         let step = place.and_then(|place| self.definition.steps.get(place));
         let status = place.and_then(|place| self.saga.steps.get(place));
         step.is_some_and(|step| step.compensation.is_some())
-            && status.is_some_and(|status| status.may_stand())
+            && status.is_some_and(|status| *status != StepStatus::Undone)
     }
 
     /// An event was heard. A saga that has logged much logs no more of those that change nothing.
