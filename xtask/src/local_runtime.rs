@@ -134,8 +134,8 @@ pub fn running_pid(folder: &Path) -> Result<Option<String>> {
     Ok(alive.then(|| pid.trim().to_owned()))
 }
 
-/// A process's command line; empty when it has ended, even if nobody has waited for it yet. Linux tells by itself:
-/// small container images have no `ps`.
+/// A process's command line; empty when it has ended or is about to. Linux tells by itself: small container images
+/// have no `ps`.
 fn command_line(pid: &str) -> Result<String> {
     if Path::new("/proc/self/cmdline").exists() {
         let read = fs::read_to_string(format!("/proc/{pid}/cmdline"));
@@ -143,6 +143,25 @@ fn command_line(pid: &str) -> Result<String> {
     }
     let shown = output(&mut command("ps", &["-o", "command=", "-p", pid]))?;
     Ok(String::from_utf8_lossy(&shown.stdout).into_owned())
+}
+
+/// True when a process holds nothing any more, its port least of all: it is gone, or nobody has waited for it yet. Its
+/// command line is empty a moment before its sockets are closed.
+fn has_ended(pid: &str) -> Result<bool> {
+    if !Path::new("/proc/self/task").exists() {
+        let shown = output(&mut command("ps", &["-o", "stat=", "-p", pid]))?;
+        let state = String::from_utf8_lossy(&shown.stdout).into_owned();
+        return Ok(state.trim().is_empty() || state.trim().starts_with('Z'));
+    }
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    Ok(threads.into_iter().flatten().flatten().all(|thread| {
+        // PID (COMMAND) STATE …, where the command may hold anything.
+        let read = fs::read_to_string(thread.path().join("stat"));
+        let state = read
+            .ok()
+            .and_then(|stat| stat.rsplit_once(") ")?.1.chars().next());
+        matches!(state, None | Some('Z' | 'X'))
+    }))
 }
 
 /// Stops a folder's runtime and its functions. True if there was one.
@@ -158,7 +177,7 @@ pub fn stop(folder: &Path) -> Result<bool> {
         ))?;
         let deadline = Instant::now() + Duration::from_secs(patience);
         while Instant::now() < deadline {
-            if running_pid(folder)?.is_none() {
+            if has_ended(&pid)? {
                 return Ok(true);
             }
             sleep(Duration::from_millis(50));

@@ -219,8 +219,13 @@ fn a_runtime_that_died_is_told_in_a_sentence_with_what_to_do() {
         .args(["-c", &format!("kill -KILL -- -{pid}")])
         .status();
     assert!(killed.unwrap().success());
-    // Another program on its port is not it.
-    let other = TcpListener::bind(("127.0.0.1", a));
+    // Another program on its port is not it. The port is free as soon as the killed one has ended.
+    let other = loop {
+        match TcpListener::bind(("127.0.0.1", a)) {
+            Ok(listener) => break listener,
+            Err(_) => std::thread::sleep(std::time::Duration::from_millis(5)),
+        }
+    };
     fs::remove_file(checkout.root.join("built")).unwrap();
     for line in [
         "url",
