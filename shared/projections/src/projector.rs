@@ -413,24 +413,44 @@ impl Rows<'_> {
 
     /// What each row becomes.
     async fn compute(&self, work: &[&Work<'_>]) -> Vec<Result<Folded, Fault>> {
-        let keys: Vec<_> = work
-            .iter()
-            .map(|work| Row::key(self.generation, work.subject))
-            .collect();
-        let items = match self.projector.tables.get(&keys, Consistency::Strong).await {
-            Ok(items) => items,
-            Err(error) => return work.iter().map(|_| Err(Fault::from(&error))).collect(),
-        };
+        let rows = self.read(work).await;
         let folding: Vec<_> = work
             .iter()
-            .zip(items)
-            .map(|(work, item)| self.compute_one(work, item))
+            .zip(rows)
+            .map(|(work, row)| self.compute_one(work, row))
             .collect();
         stream::iter(folding).buffered(CONCURRENCY).collect().await
     }
 
-    async fn compute_one(&self, work: &Work<'_>, item: Option<Item>) -> Result<Folded, Fault> {
+    /// The rows as they are. One that cannot be read, as one that somebody else wrote, keeps no other from being read.
+    async fn read(&self, work: &[&Work<'_>]) -> Vec<Result<Option<Item>, TableError>> {
+        let tables = &self.projector.tables;
+        let keys = work
+            .iter()
+            .map(|work| Row::key(self.generation, work.subject));
+        let keys: Vec<_> = keys.collect();
+        let failed = match tables.get(&keys, Consistency::Strong).await {
+            Ok(items) => return items.into_iter().map(Ok).collect(),
+            Err(error) => error,
+        };
+        if !matches!(failed, TableError::Refused(_)) || keys.len() == 1 {
+            return keys.iter().map(|_| Err(failed.clone())).collect();
+        }
+        let reads = keys.iter().map(|key| async move {
+            let got = tables.get(std::slice::from_ref(key), Consistency::Strong);
+            Ok(got.await?.pop().flatten())
+        });
+        let reads: Vec<_> = reads.collect();
+        stream::iter(reads).buffered(CONCURRENCY).collect().await
+    }
+
+    async fn compute_one(
+        &self,
+        work: &Work<'_>,
+        row: Result<Option<Item>, TableError>,
+    ) -> Result<Folded, Fault> {
         let subject = work.subject;
+        let item = row.map_err(|error| Fault::from(&error))?;
         let before = Row::from_item(item).map_err(|error| Fault::malformed(subject, &error))?;
         let mut after = before.clone();
         for (event, payload) in &work.events {

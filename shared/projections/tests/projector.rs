@@ -461,10 +461,11 @@ fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
     );
 }
 
-/// Tables that refuse whatever would write the row of this view, as one that is too large.
+/// Tables that refuse whatever would write this row, as one that is too large, or read it, as one that holds what no JSON is.
 struct Refusing {
     tables: Arc<MemoryTables>,
     row: Mutex<Option<Key>>,
+    reads: bool,
 }
 
 impl Refusing {
@@ -485,6 +486,10 @@ impl Tables for Refusing {
         keys: &[Key],
         consistency: Consistency,
     ) -> Result<Vec<Option<Item>>, TableError> {
+        let row = self.row.lock().unwrap().clone();
+        if self.reads && keys.iter().any(|key| row.as_ref() == Some(key)) {
+            return Err(TableError::Refused("an attribute is not JSON".into()));
+        }
         self.tables.get(keys, consistency).await
     }
 
@@ -510,11 +515,12 @@ impl Tables for Refusing {
 #[test]
 fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
     let views: [Arc<dyn View>; 2] = [Arc::new(Reservas), Arc::new(Analitica)];
-    for view in &views {
+    for (view, reads) in views.iter().flat_map(|view| [(view, false), (view, true)]) {
         let bench = Bench::new();
         let tables = Arc::new(Refusing {
             tables: bench.tables.clone(),
             row: Mutex::default(),
+            reads,
         });
         let reader = StreamReader::new(tables.clone(), Catalogue::current());
         let world = bench.world.clone();
