@@ -208,7 +208,7 @@ impl Stack {
     fn look(&self, ids: &[SagaId]) -> Vec<Saga> {
         let sagas = self.sagas();
         let chunks = ids.chunks(AT_A_LOOK);
-        let chunks = chunks.map(|ids| self.wait(sagas.load_each(ids)).unwrap());
+        let chunks = chunks.map(|ids| self.wait(sagas.load_each(ids)));
         let stored = chunks.flatten().filter_map(|saga| saga.unwrap());
         stored.map(|stored| stored.saga).collect()
     }

@@ -100,15 +100,18 @@ impl Announcer {
     /// Announces what has not been; the first event of each reservation that could not be.
     async fn announce(&self, news: &[News<'_>]) -> BTreeMap<IdReserva, Stop> {
         let keys: Vec<_> = news.iter().map(News::key).collect();
-        let noted = match self.tables.get(&keys, Consistency::Strong).await {
-            Ok(noted) => noted,
-            Err(error) => {
-                let stop = |news: &News<'_>| Stop::of(news.incoming.place, &error);
-                return first(news.iter().map(|news| (news.subject(), stop(news))));
+        let noted = self.tables.get_each(&keys, Consistency::Strong).await;
+        let mut unheard = vec![];
+        let mut unknown = vec![];
+        for (news, noted) in news.iter().zip(noted) {
+            match noted {
+                Ok(None) => unheard.push(news),
+                Ok(Some(_)) => {}
+                Err(error) => {
+                    unknown.push((news.subject(), Stop::of(news.incoming.place, &error)));
+                }
             }
-        };
-        let unheard = news.iter().zip(noted).filter(|(_, noted)| noted.is_none());
-        let unheard: Vec<_> = unheard.map(|(news, _)| news).collect();
+        }
         let notices: Vec<_> = unheard.iter().map(|news| news.notice()).collect();
         let published = self.topic.publish(&notices).await;
         let settled = unheard.iter().zip(published);
@@ -116,7 +119,11 @@ impl Announcer {
             .map(|(news, published)| self.settle(news, published))
             .collect();
         let settled: Vec<_> = stream::iter(settled).buffered(AT_ONCE).collect().await;
-        first(settled.into_iter().filter_map(Result::err))
+        first(
+            unknown
+                .into_iter()
+                .chain(settled.into_iter().filter_map(Result::err)),
+        )
     }
 
     /// Keeps what came of publishing.
@@ -184,9 +191,12 @@ fn carried(text: &str) -> String {
 
 /// The first stop of each reservation.
 fn first(stops: impl Iterator<Item = (IdReserva, Stop)>) -> BTreeMap<IdReserva, Stop> {
-    let mut first = BTreeMap::new();
+    let mut first: BTreeMap<IdReserva, Stop> = BTreeMap::new();
     for (subject, stop) in stops {
-        first.entry(subject).or_insert(stop);
+        let before = first.get(&subject);
+        if before.is_none_or(|before| stop.place < before.place) {
+            first.insert(subject, stop);
+        }
     }
     first
 }

@@ -7,8 +7,12 @@
 //! an index exactly when it has both of the index's attributes.
 
 use async_trait::async_trait;
+use futures::{StreamExt, stream};
 use serde_json::{Map, Value};
 use thiserror::Error;
+
+/// Items read at once, where each is read by itself.
+const AT_ONCE: usize = 16;
 
 /// An item: attribute names to JSON values. Numbers are integers.
 pub type Item = Map<String, Value>;
@@ -381,5 +385,26 @@ pub trait Tables: Send + Sync {
     ) -> Result<Option<Item>, TableError> {
         let mut found = self.get(std::slice::from_ref(key), consistency).await?;
         Ok(found.pop().flatten())
+    }
+
+    /// Reads items, each in the place of its key, where one that cannot be read, as one that somebody else wrote, keeps no other from
+    /// being read. Any number; duplicates are allowed.
+    async fn get_each(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Vec<Result<Option<Item>, TableError>> {
+        let failed = match self.get(keys, consistency).await {
+            Ok(items) => return items.into_iter().map(Ok).collect(),
+            Err(error) => error,
+        };
+        if keys.len() == 1 || !matches!(failed, TableError::Refused(_)) {
+            return keys.iter().map(|_| Err(failed.clone())).collect();
+        }
+        let reads: Vec<_> = keys
+            .iter()
+            .map(|key| self.get_one(key, consistency))
+            .collect();
+        stream::iter(reads).buffered(AT_ONCE).collect().await
     }
 }

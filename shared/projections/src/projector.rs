@@ -413,35 +413,18 @@ impl Rows<'_> {
 
     /// What each row becomes.
     async fn compute(&self, work: &[&Work<'_>]) -> Vec<Result<Folded, Fault>> {
-        let rows = self.read(work).await;
+        let keys = work
+            .iter()
+            .map(|work| Row::key(self.generation, work.subject));
+        let keys: Vec<_> = keys.collect();
+        let tables = &self.projector.tables;
+        let rows = tables.get_each(&keys, Consistency::Strong).await;
         let folding: Vec<_> = work
             .iter()
             .zip(rows)
             .map(|(work, row)| self.compute_one(work, row))
             .collect();
         stream::iter(folding).buffered(CONCURRENCY).collect().await
-    }
-
-    /// The rows as they are. One that cannot be read, as one that somebody else wrote, keeps no other from being read.
-    async fn read(&self, work: &[&Work<'_>]) -> Vec<Result<Option<Item>, TableError>> {
-        let tables = &self.projector.tables;
-        let keys = work
-            .iter()
-            .map(|work| Row::key(self.generation, work.subject));
-        let keys: Vec<_> = keys.collect();
-        let failed = match tables.get(&keys, Consistency::Strong).await {
-            Ok(items) => return items.into_iter().map(Ok).collect(),
-            Err(error) => error,
-        };
-        if !matches!(failed, TableError::Refused(_)) || keys.len() == 1 {
-            return keys.iter().map(|_| Err(failed.clone())).collect();
-        }
-        let reads = keys.iter().map(|key| async move {
-            let got = tables.get(std::slice::from_ref(key), Consistency::Strong);
-            Ok(got.await?.pop().flatten())
-        });
-        let reads: Vec<_> = reads.collect();
-        stream::iter(reads).buffered(CONCURRENCY).collect().await
     }
 
     async fn compute_one(

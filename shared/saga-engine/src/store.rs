@@ -175,21 +175,14 @@ impl Sagas {
     }
 
     /// Reads several, each in the place of its id.
-    ///
-    /// # Errors
-    ///
-    /// [`TableError`]; what cannot be read for another reason stands in its place.
-    pub async fn load_each(
-        &self,
-        ids: &[SagaId],
-    ) -> Result<Vec<Result<Option<Stored>, LoadError>>, TableError> {
+    pub async fn load_each(&self, ids: &[SagaId]) -> Vec<Result<Option<Stored>, LoadError>> {
         let keys: Vec<_> = ids.iter().map(|id| key(*id)).collect();
-        let items = self.tables.get(&keys, Consistency::Strong).await?;
+        let items = self.tables.get_each(&keys, Consistency::Strong).await;
         let read = ids
             .iter()
             .zip(items)
-            .map(|(id, item)| item.map(|item| self.read(*id, &item)).transpose());
-        Ok(read.collect())
+            .map(|(id, item)| item?.map(|item| self.read(*id, &item)).transpose());
+        read.collect()
     }
 
     fn read(&self, id: SagaId, item: &Item) -> Result<Stored, LoadError> {
@@ -344,10 +337,14 @@ impl Sagas {
             .last()
             .and_then(|item| Some(item.get("gsi2sk")?.as_str()?.to_owned()));
         let mut sagas = vec![];
-        for found in self.load_each(&ids).await? {
+        for found in self.load_each(&ids).await {
             let found = match found {
                 // One that cannot be read hides no other.
-                Err(error @ (LoadError::UnknownDefinition(..) | LoadError::Malformed(..))) => {
+                Err(
+                    error @ (LoadError::UnknownDefinition(..)
+                    | LoadError::Malformed(..)
+                    | LoadError::Table(TableError::Refused(_))),
+                ) => {
                     tracing::warn!(%error, "a saga is left out of a list");
                     continue;
                 }
