@@ -117,6 +117,13 @@ fn infrastructure(workspace: &Workspace) -> Result<()> {
         run(command(workspace.tool("cfn-lint"), &[]).arg(workspace.path("infra/template.yaml")))
     })?;
     state_machine(workspace)?;
+    step("workflow (check-jsonschema)", || {
+        let mut check = command(
+            workspace.tool("check-jsonschema"),
+            &["--builtin-schema", "vendor.github-workflows"],
+        );
+        capture(check.arg(workspace.path(".github/workflows/gate.yml"))).map(drop)
+    })?;
     step("scripts (shellcheck)", || {
         let mut check = command(
             workspace.tool("shellcheck"),
