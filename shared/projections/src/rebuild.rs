@@ -31,11 +31,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use ports::{
     Condition, Consistency, FunctionName, Item, Key, LogError, LogReader, LogRecord, Path,
-    Position, SequenceNumber, TableError, Tables, Write, WriteError,
+    Position, SequenceNumber, TableError, Tables, World, Write, WriteError,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::{
     Generation, Projector, TABLE,
@@ -129,6 +130,9 @@ pub enum RebuildError {
 struct Alias {
     /// Counts the writes; 0 if it is not there.
     rev: u64,
+    /// The run that wrote it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    writer: Option<Uuid>,
     /// The generation that readers see, or will from `since` on.
     live: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,6 +152,7 @@ impl Default for Alias {
     fn default() -> Self {
         Self {
             rev: 0,
+            writer: None,
             live: 1,
             building: None,
             retiring: None,
@@ -257,6 +262,7 @@ pub fn go_on(view: &str) -> Vec<u8> {
 
 /// A run: what it works on, and until when.
 struct Run<'a> {
+    id: Uuid,
     rebuilder: &'a Rebuilder,
     view: &'static str,
     alias: Alias,
@@ -316,8 +322,10 @@ impl Rebuilder {
             .get_one(&alias_key(view), Consistency::Strong)
             .await?;
         let alias = Alias::from_item(view, item)?;
-        let now = self.projector.world().clock.now();
+        let World { clock, ids, .. } = self.projector.world();
+        let now = clock.now();
         Ok(Run {
+            id: ids.fresh(),
             rebuilder: self,
             view,
             alias,
@@ -379,6 +387,7 @@ impl Run<'_> {
             rev => Condition::Equals(Path::of("rev"), rev.into()),
         };
         self.alias.rev += 1;
+        self.alias.writer = Some(self.id);
         let now = self.now();
         if let Some(job) = &mut self.alias.rebuild {
             job.noted = now;
@@ -389,14 +398,20 @@ impl Run<'_> {
         };
         let put = Write::Put {
             key: alias_key(self.view),
-            item,
+            item: item.clone(),
             condition,
         };
-        match self.tables().write(&put).await {
-            Ok(()) => Ok(()),
-            // Or it was our own write, and its answer was lost: whoever runs it again goes on after it.
-            Err(WriteError::ConditionFailed) => Err(RebuildError::Overtaken(self.view)),
-            Err(WriteError::Table(error)) => Err(error.into()),
+        let error = match self.tables().write(&put).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        // The write may have been made and its answer lost: then this run has the claim, and no other run for a minute.
+        let key = alias_key(self.view);
+        let found = self.tables().get_one(&key, Consistency::Strong).await;
+        match (found, error) {
+            (Ok(Some(found)), _) if found == item => Ok(()),
+            (_, WriteError::ConditionFailed) => Err(RebuildError::Overtaken(self.view)),
+            (_, WriteError::Table(error)) => Err(error.into()),
         }
     }
 
