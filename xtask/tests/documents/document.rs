@@ -25,6 +25,13 @@ pub struct Step {
     pub shown: Option<String>,
 }
 
+impl Step {
+    /// Where it begins.
+    pub fn line(&self) -> usize {
+        self.commands.first().map_or(0, |command| command.line)
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Document {
     pub steps: Vec<Step>,
@@ -98,12 +105,12 @@ fn unindented(line: &str) -> &str {
 
 fn begins_with_a_command(paragraph: &[&str]) -> bool {
     let first = paragraph.first().copied().unwrap_or_default();
-    let name = first.split('=').next().unwrap_or_default();
-    let assigns = first.contains('=') && name.bytes().all(|byte| byte.is_ascii_uppercase());
+    let name = first.split_once('=').map_or("", |(name, _)| name);
+    let assigns = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase());
     assigns || BEGIN.iter().any(|word| first.starts_with(word))
 }
 
-/// The commands of a paragraph: one goes on where a line ends with a backslash, or within quotes.
+/// The commands of a paragraph: one goes on where a line ends with a backslash or a pipe, or within quotes.
 fn commands(first: usize, paragraph: &[&str]) -> Vec<Command> {
     let mut found: Vec<Command> = vec![];
     let mut open = false;
@@ -138,7 +145,7 @@ fn is_open(text: &str) -> bool {
             _ => {}
         }
     }
-    quote.is_some() || text.ends_with('\\')
+    quote.is_some() || text.ends_with(['\\', '|'])
 }
 
 /// Without the remark at the end of a line.
@@ -181,7 +188,7 @@ fn inline(item: &[(usize, &str)]) -> Vec<Command> {
 #[test]
 fn commands_are_found_with_what_is_shown_beneath_them() {
     let text = "# A\n\nText with\n    no code, and `curl x`.\n\n    cargo xtask demo   # long\n    API=$(cargo xtask url)\n\n    \
-                shown {\n      1\n\n    more\n\nText.\n\n    curl -d '{\n      \"a\": 1}' \\\n      $API\n\n    {}\n\n\
+                ==> shown {\n      1\n\n    more\n\nText.\n\n    curl -d '{\n      \"a\": 1}' \\\n      $API |\n      sed x\n\n    {}\n\n\
                 - **Pruébelo:** `cargo xtask up`, `x` y `curl\n  \"$API\"`; `cargo xtask\n  tick`.\n- **Prueba:** `curl`.\n\n\
                 # B\n\n    -->\n";
     let document = Document::parse(text, &["B"]).unwrap();
@@ -193,7 +200,7 @@ fn commands_are_found_with_what_is_shown_beneath_them() {
         document.steps.iter().map(texts).collect::<Vec<_>>(),
         [
             vec!["cargo xtask demo", "API=$(cargo xtask url)"],
-            vec!["curl -d '{\n  \"a\": 1}' \\\n  $API"],
+            vec!["curl -d '{\n  \"a\": 1}' \\\n  $API |\n  sed x"],
             vec!["cargo xtask up"],
             vec!["curl \"$API\""],
             vec!["cargo xtask tick"],
@@ -203,14 +210,16 @@ fn commands_are_found_with_what_is_shown_beneath_them() {
     let shown: Vec<_> = steps.map(|step| step.shown.as_deref()).collect();
     assert_eq!(
         shown,
-        [Some("shown {\n  1\nmore\n"), Some("{}\n"), None, None, None]
+        [
+            Some("==> shown {\n  1\nmore\n"),
+            Some("{}\n"),
+            None,
+            None,
+            None
+        ]
     );
-    let lines: Vec<_> = document
-        .steps
-        .iter()
-        .map(|step| step.commands.first().map_or(0, |one| one.line))
-        .collect();
-    assert_eq!(lines, [6, 16, 22, 22, 23]);
+    let lines: Vec<_> = document.steps.iter().map(Step::line).collect();
+    assert_eq!(lines, [6, 16, 23, 23, 24]);
     assert_eq!(document.drawn, ["B".to_owned()].into());
 }
 
