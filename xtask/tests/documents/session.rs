@@ -10,19 +10,12 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{Receiver, channel},
-    },
+    sync::mpsc::{Receiver, channel},
     time::Duration,
 };
 
 /// What is a checkout's own: everything else is linked.
 const OWN: [&str; 3] = [".git", ".local", "target"];
-
-/// Commands that build, and leave what they built at one place for all documents: one at a time.
-const BUILDING: [&str; 3] = ["cargo xtask demo", "cargo xtask up", "cargo xtask deploy"];
-static BUILD: Mutex<()> = Mutex::new(());
 
 /// The longest that a command may take: the first one compiles.
 const AT_MOST: Duration = Duration::from_mins(20);
@@ -100,8 +93,6 @@ impl Session {
 
     /// Runs one command, as if it were typed.
     pub fn run(&mut self, command: &str) -> Printed {
-        let building = BUILDING.iter().any(|start| command.starts_with(start));
-        let _alone = building.then(|| BUILD.lock().unwrap_or_else(PoisonError::into_inner));
         let file = self.folder.join("command");
         fs::write(&file, command).unwrap();
         let (file, end) = (file.display(), format!("\\{END:03o}"));
@@ -162,12 +153,16 @@ fn link(root: &Path, checkout: &Path) {
     }
 }
 
-/// A `.local` with what is installed in the real one, which its stamps say is its own, and with the zips of the real one.
+/// A `.local` with what is installed in the real one, which its stamps say is its own, and with copies of the zips, which it may replace.
 fn environment(root: &Path, checkout: &Path) {
     let (real, own) = (root.join(".local"), checkout.join(".local"));
     fs::create_dir_all(own.join("venv")).unwrap();
-    fs::create_dir_all(real.join("build")).unwrap();
-    symlink(real.join("build"), own.join("build")).unwrap();
+    let zips = "build/host";
+    fs::create_dir_all(own.join(zips)).unwrap();
+    for zip in fs::read_dir(real.join(zips)).into_iter().flatten() {
+        let zip = zip.unwrap();
+        fs::copy(zip.path(), own.join(zips).join(zip.file_name())).unwrap();
+    }
     let installed = fs::read_dir(real.join("venv"));
     let installed = installed.expect("`cargo xtask up` installs what this needs");
     for entry in installed {
