@@ -168,7 +168,19 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
     on_own_runtime(workspace, "test", free_port()?, &zips, |target| {
         let name = "end to end, on the local runtime";
         e2e(workspace, target, name, THREADS_HERE)
-    })
+    })?;
+    documents(workspace)
+}
+
+/// What README and tutorials say is run as it stands there, each on a local runtime that it brings up.
+fn documents(workspace: &Workspace) -> Result<()> {
+    let mut tests = vec!["test", "--quiet", "--package", "xtask"];
+    tests.extend(["--test", "documents", "--", "--ignored"]);
+    cargo_step(
+        workspace,
+        "README and tutorials, command by command",
+        &tests,
+    )
 }
 
 /// Starts a local runtime, deploys `zips` to it, does `work`, and stops it again; it ends with this process at the latest. Its folder,

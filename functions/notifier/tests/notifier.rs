@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use aws_lambda_events::streams::KinesisEventResponse;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use consumer::{Parking, Reason};
+use consumer::{Parked, Parking, Reason};
 use events::Catalogue;
 use futures::executor::block_on;
 use lambda_kit::kinesis::RetryBatch;
@@ -23,7 +23,8 @@ use ports::memory::{MemoryTables, MemoryTopic, world};
 use serde_json::{Value, json};
 use simulation::{Fault, Faults};
 
-const BATCH: &str = include_str!("../events/lote.json");
+const BATCH: &str = include_str!("../events/lote_con_ilegible.json");
+const PLAIN: &str = include_str!("../events/lote.json");
 
 struct Fixture {
     tables: Arc<MemoryTables>,
@@ -60,6 +61,12 @@ impl Fixture {
         let published = self.topic.published().into_iter();
         published.map(|notice| notice.body).collect()
     }
+
+    fn parked(&self) -> Vec<Parked> {
+        let clock = world(1).0.clock;
+        let parking = Parking::new(self.tables.clone(), clock, &Catalogue::current());
+        block_on(parking.list()).unwrap()
+    }
 }
 
 fn batch() -> Value {
@@ -82,6 +89,15 @@ fn all_taken() -> Value {
 }
 
 #[test]
+fn a_sample_of_events_alone_is_announced_and_parks_nothing() {
+    let fixture = Fixture::new(&Faults::none(), false);
+    let plain = serde_json::from_str(PLAIN).unwrap();
+    assert_eq!(fixture.told(&plain), all_taken());
+    assert_eq!(fixture.bodies(), [text(2), text(3)]);
+    assert_eq!(fixture.parked(), []);
+}
+
+#[test]
 fn the_sample_batch_is_announced_but_for_what_is_no_event() {
     for partial_batch in [true, false] {
         let fixture = Fixture::new(&Faults::none(), partial_batch);
@@ -89,9 +105,7 @@ fn the_sample_batch_is_announced_but_for_what_is_no_event() {
         for _ in 0..2 {
             assert_eq!(fixture.told(&batch()), all_taken());
             assert_eq!(fixture.bodies(), [text(2), text(3)]);
-            let clock = world(1).0.clock;
-            let parking = Parking::new(fixture.tables.clone(), clock, &Catalogue::current());
-            let parked = block_on(parking.list()).unwrap();
+            let parked = fixture.parked();
             assert_eq!(parked.len(), 1);
             assert_eq!(
                 (&*parked[0].owner, parked[0].reason),

@@ -27,6 +27,7 @@ use simulation::{Fault, Faults};
 use uuid::Uuid;
 
 const BATCH: &str = include_str!("../events/lote.json");
+const UNREADABLE: &str = include_str!("../events/lote_con_ilegible.json");
 const WAKE: &str = include_str!("../events/despertar.json");
 const SAMPLE_SAGA: SagaId = SagaId(Uuid::from_u128(0x019c_1350_4b81_7b22_9d02_6e7f_8091_a2b3));
 
@@ -134,6 +135,8 @@ fn the_samples_are_understood() {
     assert_eq!(fixture.in_time(&text(BATCH)), all_taken());
     let saga = block_on(fixture.app.coordinator.sagas().load(SAMPLE_SAGA)).unwrap();
     assert!(saga.is_some(), "it began");
+    assert_eq!(fixture.parked(), []);
+    assert_eq!(fixture.in_time(&text(UNREADABLE)), all_taken());
     let reasons: Vec<_> = fixture
         .parked()
         .iter()

@@ -225,6 +225,8 @@ fn a_reservation_that_is_heard_of_and_paid_gets_its_seats_once() {
         2,
         "a leg each"
     );
-    let parked = block_on(bench.app.parking.list()).unwrap();
-    assert_eq!(parked[0].owner, "participant-gds");
+    let parked = || block_on(bench.app.parking.list()).unwrap();
+    assert_eq!(parked(), []);
+    assert_eq!(bench.hear("lote_con_ilegible.json"), all_taken);
+    assert_eq!(parked()[0].owner, "participant-gds");
 }

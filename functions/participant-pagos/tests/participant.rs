@@ -35,7 +35,7 @@ const SAMPLES: [(&str, &str, &str); 5] = [
 ];
 
 /// What it hears, and what it is to go on with.
-const HEARD: [&str; 2] = ["lote", "reacciones"];
+const HEARD: [&str; 3] = ["lote", "lote_con_ilegible", "reacciones"];
 
 struct Fixture {
     tables: Arc<MemoryTables>,
@@ -159,7 +159,6 @@ fn it_misbehaves_only_where_tests_are_allowed() {
     }
 }
 
-/// The sample of a batch has a record that is no event besides.
 #[test]
 fn a_reservation_that_is_heard_of_is_charged_once() {
     let fixture = Fixture::new(true);
@@ -179,7 +178,11 @@ fn a_reservation_that_is_heard_of_is_charged_once() {
         assert_eq!(fixture.invoke(sample("lote")).unwrap(), all_taken);
         assert_eq!(fixture.charged(id), "119.00");
     }
-    let parked = block_on(fixture.app.parking.list()).unwrap();
+    let parked = || block_on(fixture.app.parking.list()).unwrap();
+    assert_eq!(parked(), []);
+    let unreadable = fixture.invoke(sample("lote_con_ilegible")).unwrap();
+    assert_eq!(unreadable, all_taken);
+    let parked = parked();
     let owners: Vec<_> = parked.iter().map(|parked| parked.owner.as_str()).collect();
     assert_eq!(owners, ["participant-pagos"]);
 }

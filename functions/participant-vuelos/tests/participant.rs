@@ -39,7 +39,7 @@ const SAMPLES: [(&str, &str); 5] = [
 ];
 
 /// What it hears, and what it is to go on with.
-const HEARD: [&str; 2] = ["lote", "reacciones"];
+const HEARD: [&str; 3] = ["lote", "lote_con_ilegible", "reacciones"];
 
 struct Fixture {
     tables: Arc<MemoryTables>,
@@ -178,7 +178,6 @@ fn an_error_has_the_type_that_callers_know() {
     assert_eq!(error.error_type, "FallaInducida");
 }
 
-/// The sample of a batch has a record that is no event, and events that are reacted to.
 #[test]
 fn a_reservation_that_has_its_seats_is_approved_and_one_that_waits_too_long_cancelled() {
     for (heard, kinds) in [
@@ -211,6 +210,8 @@ fn a_reservation_that_has_its_seats_is_approved_and_one_that_waits_too_long_canc
 fn a_bad_record_is_parked_under_the_name_of_the_function() {
     let fixture = Fixture::new(false);
     fixture.invoke(sample("lote")).unwrap();
+    assert_eq!(block_on(fixture.app.parking.list()).unwrap(), []);
+    fixture.invoke(sample("lote_con_ilegible")).unwrap();
     let parked = block_on(fixture.app.parking.list()).unwrap();
     let owners: Vec<_> = parked.iter().map(|parked| parked.owner.as_str()).collect();
     assert_eq!(owners, ["participant-vuelos"]);

@@ -29,7 +29,8 @@ use projector::App;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const BATCH: &str = include_str!("../events/lote.json");
+const BATCH: &str = include_str!("../events/lote_con_ilegible.json");
+const PLAIN: &str = include_str!("../events/lote.json");
 const CREATED: &str = include_str!("../../../shared/events/samples/vuelos/ReservaCreada.v2.json");
 const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
 
@@ -166,6 +167,16 @@ fn record(number: u128, partition_key: &str, data: &[u8]) -> Value {
 
 fn records(records: impl IntoIterator<Item = Value>) -> Value {
     json!({"Records": records.into_iter().collect::<Vec<_>>()})
+}
+
+#[test]
+fn a_sample_of_events_alone_is_applied_and_parks_nothing() {
+    let fixture = Fixture::new(false);
+    let plain = serde_json::from_str(PLAIN).unwrap();
+    assert_eq!(fixture.told(&plain), json!({"batchItemFailures": []}));
+    let estado = fixture.estado(ID.parse().unwrap());
+    assert_eq!(estado, Some(EstadoReserva::Aprobada));
+    assert_eq!(fixture.parked(), []);
 }
 
 #[test]

@@ -29,7 +29,7 @@ use crate::{barrido::TASK, support::Fixture};
 
 /// What Lambda writes to the bucket when it gives a batch up.
 fn given_up(function: &str) -> String {
-    let batch = include_str!("../../../projector/events/lote.json");
+    let batch = include_str!("../../../projector/events/lote_con_ilegible.json");
     json!({
         "requestContext": {
             "requestId": "c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5",

@@ -1,0 +1,205 @@
+//! The commands of README and tutorials, run as they stand there, in their order, with what the documents show beneath them.
+//!
+//! Each document has a runtime of its own, which its first command brings up. `cargo xtask test` runs these tests after all others; by
+//! hand, once `cargo xtask up` has installed what it needs:
+//!
+//! ```text
+//! cargo test -p xtask --test documents -- --ignored
+//! ```
+//!
+//! What every command printed is kept in `target/tmp/documents/NAME/printed`, for whoever brings a document up to date.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod document;
+mod expected;
+mod session;
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use document::{Document, Step};
+use session::{Printed, Session};
+
+const README: &str = "README.md";
+const TUTORIAL_7: &str = "docs/tutorial-7.md";
+const TUTORIAL_8: &str = "docs/tutorial-8.md";
+const DOCUMENTS: [&str; 3] = [README, TUTORIAL_7, TUTORIAL_8];
+
+/// Commands that nobody runs here: document, command, and why not.
+const NOT_RUN: [(&str, &str, &str); 8] = [
+    (README, "cargo xtask test", "it is what runs this"),
+    (README, "cargo xtask tools", "it installs 450 MB"),
+    (
+        README,
+        "cargo lambda watch --env-file .local/env",
+        "it runs for ever, and needs what `cargo xtask tools` installs",
+    ),
+    (
+        README,
+        "cargo lambda invoke http-queries --data-file functions/http-queries/events/health_v2.json",
+        "the same",
+    ),
+    (
+        README,
+        "curl -X POST $API/sagas/$SAGA/reanudacion -H 'Content-Type: application/json' -d '{\"nota\": \"el banco ya contesta\"}'",
+        "the saga that it shows requires nobody; tutorial 8 has one that does, and resumes it",
+    ),
+    (
+        README,
+        "curl -X POST $API/sagas/$SAGA/reanudacion -H 'Content-Type: application/json' \\\n  -d '{\"hecho\": true, \"paso\": 2, \
+         \"nota\": \"devuelto a mano, recibo 123\"}'",
+        "the same",
+    ),
+    (
+        README,
+        "infra/deploy.sh --artifacts \"$(cargo xtask build | tail -n 1)\"",
+        "it deploys to AWS",
+    ),
+    (
+        TUTORIAL_7,
+        "cargo xtask rebuild analitica",
+        "it waits for two minutes; the end-to-end tests rebuild views",
+    ),
+];
+
+/// Sections whose indented blocks are drawings.
+const DRAWN: [&str; 1] = ["How it works"];
+
+/// How long what a document shows may take to become true.
+const PATIENCE: Duration = Duration::from_mins(1);
+const PAUSE: Duration = Duration::from_millis(500);
+
+fn root() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    folder.expect("xtask lies in the root").to_owned()
+}
+
+fn read(name: &str) -> Document {
+    let text = fs::read_to_string(root().join(name)).unwrap();
+    Document::parse(&text, &DRAWN).unwrap_or_else(|fault| panic!("{name}:{fault}"))
+}
+
+/// The commands of a step that are run.
+fn to_run<'a>(name: &str, step: &'a Step) -> Vec<&'a str> {
+    let commands = step.commands.iter().map(|command| command.text.as_str());
+    let is_run = |text: &&str| {
+        !NOT_RUN
+            .iter()
+            .any(|(document, command, _)| *document == name && command == text)
+    };
+    commands.filter(is_run).collect()
+}
+
+/// That every other command is run follows from how they are found.
+#[test]
+fn what_is_not_run_stands_in_its_document_and_nothing_is_shown_beneath_it() {
+    for (name, command, _) in NOT_RUN {
+        let steps = read(name).steps;
+        let mut commands = steps.iter().flat_map(|step| &step.commands);
+        let found = commands.any(|one| one.text == command);
+        assert!(found, "{name} does not have this any more: {command}");
+    }
+    for name in DOCUMENTS {
+        let document = read(name);
+        for step in &document.steps {
+            assert!(
+                step.shown.is_none() || !to_run(name, step).is_empty(),
+                "{name}:{}: nobody looks whether this prints what is shown",
+                step.line()
+            );
+        }
+        let drawn: Vec<&str> = document.drawn.iter().map(String::as_str).collect();
+        let drawings = if name == README { &DRAWN[..] } else { &[] };
+        assert_eq!(drawn, drawings, "{name}: sections with drawings");
+        assert!(document.steps.len() > 10, "{name}: where are its commands?");
+    }
+}
+
+#[test]
+#[ignore = "it needs what `cargo xtask up` installs; `cargo xtask test` runs it"]
+fn the_readme_shows_what_its_commands_print() {
+    holds(README);
+}
+
+#[test]
+#[ignore = "it needs what `cargo xtask up` installs; `cargo xtask test` runs it"]
+fn tutorial_7_shows_what_its_commands_print() {
+    holds(TUTORIAL_7);
+}
+
+#[test]
+#[ignore = "it needs what `cargo xtask up` installs; `cargo xtask test` runs it"]
+fn tutorial_8_shows_what_its_commands_print() {
+    holds(TUTORIAL_8);
+}
+
+/// Runs all commands of a document, and tells everything in it that is not so.
+fn holds(name: &str) {
+    let document = read(name);
+    let file = Path::new(name).file_stem().unwrap().to_str().unwrap();
+    let mut session = Session::new(&root(), file);
+    let mut record = File::create(session.folder().join("printed")).unwrap();
+    let mut faults = vec![];
+    for step in &document.steps {
+        let printed = run(&mut session, &to_run(name, step), step.shown.as_deref());
+        for (text, printed) in &printed {
+            writeln!(record, "$ {text}\n{}[{}]\n", printed.text, printed.status).unwrap();
+        }
+        let fault = fault(step.shown.as_deref(), &printed);
+        faults.extend(fault.map(|fault| format!("{name}:{}: {fault}", step.line())));
+    }
+    assert!(
+        faults.is_empty(),
+        "\n{}\nAll that was printed: {}\n",
+        faults.join("\n"),
+        session.folder().join("printed").display()
+    );
+}
+
+/// What commands print. The last one is run again while it does not print what is shown and only reads: a reader takes longer from one
+/// command to the next than this does.
+fn run<'a>(
+    session: &mut Session,
+    commands: &[&'a str],
+    shown: Option<&str>,
+) -> Vec<(&'a str, Printed)> {
+    let run = |text: &&'a str| (*text, session.run(text));
+    let mut printed: Vec<_> = commands.iter().map(run).collect();
+    let start = Instant::now();
+    while fault(shown, &printed).is_some() && start.elapsed() < PATIENCE {
+        let Some((text, last)) = printed.last_mut().filter(|(text, _)| only_reads(text)) else {
+            break;
+        };
+        std::thread::sleep(PAUSE);
+        *last = session.run(text);
+    }
+    printed
+}
+
+/// True if it may be run again, and changes nothing.
+fn only_reads(command: &str) -> bool {
+    const READING: [&str; 3] = ["curl ", "cargo xtask saga", "sqs receive-message "];
+    READING.iter().any(|start| command.starts_with(start)) && !command.contains(" -X ")
+}
+
+/// What is wrong with what was printed. A command that fails must be shown to.
+fn fault(shown: Option<&str>, printed: &[(&str, Printed)]) -> Option<String> {
+    let all: String = printed.iter().map(|(_, one)| one.text.as_str()).collect();
+    let failed = printed.iter().find(|(_, one)| one.status != 0);
+    match (shown, failed) {
+        (None, None) => None,
+        (Some(shown), _) if expected::is_shown(shown, &all) => None,
+        (Some(shown), _) => Some(format!("it shows\n{shown}\nand this is printed:\n{all}")),
+        (None, Some((text, one))) => Some(format!("{text}\nends with {}:\n{all}", one.status)),
+    }
+}
