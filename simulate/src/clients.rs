@@ -577,6 +577,7 @@ impl Client {
     /// Looks at a reservation again and again: what was seen is not unseen.
     async fn watch(&self, id: &str) {
         const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
+        self.see_its_saga(id).await;
         let event = http::event("GET", &format!("/vuelos/reserva/{id}"), &[], None);
         let mut seen = 0;
         let rounds = 4 + self.below(6);
@@ -608,6 +609,22 @@ impl Client {
                     self.memory.complain(complaint);
                 }
             }
+        }
+    }
+
+    /// The saga of a reservation is there as soon as the reservation is accepted, under the same id.
+    async fn see_its_saga(&self, id: &str) {
+        let event = http::event("GET", &format!("/sagas/{id}"), &[], None);
+        let Some(answer) = self.send(HTTP_QUERIES, &event).await else {
+            return;
+        };
+        if answer.status == 200 && answer.field("origen") == Some("comando") {
+            let kernel = &self.system.kernel;
+            kernel.count("reader", "saw a saga before it began");
+        }
+        if ![200, 503].contains(&answer.status) {
+            let complaint = format!("the saga of {id} cannot be seen: {}", answer.text);
+            self.memory.complain(complaint);
         }
     }
 

@@ -127,6 +127,7 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "followed events",
             "read a report",
             "read everything",
+            "saw a saga before it began",
             "walked through a list",
             "walked through sagas",
         ],

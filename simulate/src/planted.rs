@@ -130,6 +130,10 @@ planted! {
     ShortenedLogs = "shortened-logs" breaks "the log of a saga only grows",
     /// A saga that is compensated is said to be still at it, now and then.
     RevivedSagas = "revived-sagas" breaks "what is compensated stays so",
+    /// A saga that has not begun is said not to be there.
+    UnbegunSagas = "unbegun-sagas" breaks "the saga of a reservation that was accepted is there",
+    /// A saga that has begun is told as its reservation was made, now and then.
+    ForgottenSagas = "forgotten-sagas" breaks "a saga that was told by its log is not told by less",
     /// The events of a reservation are told without their last one, now and then.
     LostEvents = "lost-events" breaks "events are told as soon as they are committed",
     /// Events in the tutorials' own form cannot be told.

@@ -10,7 +10,9 @@
 //! | a report | a day's states come to its total, which is never higher than what was made, and never falls | |
 //! | a list of sagas | each is in the state that was asked for, once, the newest first | |
 //! | | what was in the list before, and was not logged to since, is on some page | what an older build cannot read |
-//! | a saga | its log grows at its end alone, and what is compensated stays so | logs that are told by a history of Step Functions |
+//! | a saga | it is there from when its reservation is accepted on | those that have another id than the reservation |
+//! | | who was told of its log is not told again that it has not begun | |
+//! | | its log grows at its end alone, and what is compensated stays so | logs that are told by a history of Step Functions |
 //! | events of a reservation | they can be read as soon as it is accepted; none is taken away, none changes | |
 //!
 //! Where a view is rebuilt and clocks are put back, readers may go back to the generation before: then only what does not depend on
@@ -601,16 +603,18 @@ impl Reader {
 
     /// Reads a saga again and again.
     async fn some_saga(&self) {
-        let Some((_, saga)) = self.some_reservation() else {
+        let Some((id, saga)) = self.some_reservation() else {
             return;
         };
         let path = format!("/sagas/{saga}");
+        // Of another id, it is known to none before it has begun.
+        let may_be_missing = saga.to_string() != id;
         let mut before: Option<Value> = None;
         for _ in 0..3 {
             let Some(answer) = self.get(&path).await else {
                 return;
             };
-            if answer.status == 404 && before.is_none() {
+            if answer.status == 404 && may_be_missing && before.is_none() {
                 self.pause(4_000).await;
                 continue;
             }
@@ -926,13 +930,17 @@ fn goes_back(before: &Value, after: &Value) -> Option<String> {
     if back {
         return Some(format!("it was {was}, and is {is}"));
     }
+    let [was, is] = [before, after].map(|saga| text(saga, "origen"));
+    if was == "vista" && is != was {
+        return Some(format!("it was told by {was}, and is by {is}"));
+    }
     let [had, has] = [before, after].map(|saga| {
         let log = saga.get("log").and_then(Value::as_array);
         log.map(Vec::as_slice).unwrap_or_default()
     });
     // What an execution did is put in among the saga's own lines.
     let grows = match text(after, "modo").as_str() {
-        "stepfunctions" => has.first() == had.first(),
+        "stepfunctions" => had.is_empty() || has.first() == had.first(),
         _ => has.starts_with(had),
     };
     (!grows).then(|| format!("its log was\n  {before}\nand is\n  {after}"))

@@ -69,12 +69,15 @@ impl Bracket {
         let detail = detail(answer);
         let claimed = detail.strip_suffix("; no requiere intervención");
         let claimed = claimed.map(|claimed| claimed.trim_start_matches("La saga está en "));
-        let is_true = moments.iter().any(|saga| match claimed {
-            Some(claimed) => {
-                saga.estado != Estado::RequiereIntervencion && saga.estado.name() == claimed
-            }
-            None => saga.estado == Estado::RequiereIntervencion,
-        });
+        // One that had not begun is told as under way.
+        let had_not_begun = self.lines == 0 && claimed == Some(Estado::EnCurso.name());
+        let is_true = had_not_begun
+            || moments.iter().any(|saga| match claimed {
+                Some(claimed) => {
+                    saga.estado != Estado::RequiereIntervencion && saga.estado.name() == claimed
+                }
+                None => saga.estado == Estado::RequiereIntervencion,
+            });
         (!is_true).then(|| self.untrue(detail, &moments))
     }
 

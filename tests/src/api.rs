@@ -59,6 +59,16 @@ impl Api {
         self.get_url(&format!("{}{path}", self.base))
     }
 
+    /// Asks for a path of the API with any method, and without a body.
+    pub fn ask(&self, method: &str, path: &str) -> Answer {
+        let url = format!("{}{path}", self.base);
+        let answered = |answer: &Answer| answer.status < 500 || answer.is_problem();
+        insist(&url, answered, || {
+            let request = http::Request::builder().method(method).uri(&url);
+            self.agent.run(request.body(()).unwrap())
+        })
+    }
+
     /// Asks for what the `Location` of an answer points at.
     pub fn follow(&self, answer: &Answer) -> Answer {
         let location = answer.header("location").expect("a Location");

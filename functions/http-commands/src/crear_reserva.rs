@@ -21,11 +21,13 @@ impl App {
         // Left out or written out, the default is the same request.
         let sagamode = *data.saga.get_or_insert_default();
         self.offers(sagamode)?;
+        let subject = http::reservation_of(id);
         let command = Command {
             id,
             kind: CREAR_RESERVA.to_owned(),
-            subject: http::reservation_of(id),
-            correlationid: IdCorrelacion(self.world.ids.fresh()),
+            subject,
+            // One id for both: whoever knows the saga finds the reservation, and its stream before the saga has begun.
+            correlationid: IdCorrelacion(subject.0),
             causationid: None,
             prueba: false,
             sagamode,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use event_store::EventStore;
 use lambda_http::{Body, Request, Response, http::Method};
-use lambda_kit::http;
+use lambda_kit::http::{self, Refusal};
 use ports::{Functions, World};
 use saga_engine::{SagaId, Sagas};
 
@@ -32,26 +32,16 @@ pub struct App {
 impl App {
     /// Answers a request.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
-        let segments = http::segments(request);
-        let known = matches!(
-            segments.as_slice(),
-            ["vuelos", "reserva"]
-                | ["vuelos", "reserva", _, "cancelacion"]
-                | ["sagas", _, "reanudacion"]
-        );
-        if !known {
-            return http::no_such_path(request);
-        }
-        if request.method() != Method::POST {
-            return http::no_such_method("POST");
-        }
-        let answer = match segments.as_slice() {
+        http::routed(request, &[Method::POST], self.answer(request)).await
+    }
+
+    async fn answer(&self, request: &Request) -> Result<Response<Body>, Refusal> {
+        match http::segments(request).as_slice() {
             ["vuelos", "reserva"] => self.crear_reserva(request).await,
-            ["vuelos", "reserva", id, ..] => self.cancelacion(request, id).await,
-            ["sagas", id, ..] => self.reanudacion(request, id).await,
-            _ => return http::no_such_path(request),
-        };
-        answer.unwrap_or_else(|refusal| refusal.answer())
+            ["vuelos", "reserva", id, "cancelacion"] => self.cancelacion(request, id).await,
+            ["sagas", id, "reanudacion"] => self.reanudacion(request, id).await,
+            _ => Ok(http::no_such_path(request)),
+        }
     }
 
     /// Has the orchestrator look at a saga now. The timers would, later.

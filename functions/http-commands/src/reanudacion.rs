@@ -4,6 +4,7 @@ use events::{IdCorrelacion, Problem, Violation, kinds};
 use lambda_http::{Body, Request, Response};
 use lambda_kit::http::{self, Refusal};
 use parse::{Node, Violations, invalid};
+use reserva_saga::{opening, stream_of};
 use saga_engine::{Estado, Requested, SagaId};
 use serde_json::{Value, json};
 
@@ -34,22 +35,28 @@ impl App {
                 let body = json!({ "id_correlacion": correlation, "estado": saga.estado });
                 Ok(http::accepted(correlation, &body))
             }
-            Requested::NotNow(saga) => {
-                let detail = match saga.estado {
-                    Estado::RequiereIntervencion => {
-                        "La saga requiere intervención en otro paso".to_owned()
-                    }
-                    estado => format!("La saga está en {estado}; no requiere intervención"),
-                };
-                Err(Problem::of(kinds::STATE).because(detail).into())
-            }
+            Requested::NotNow(saga) => Err(not_now(saga.estado).into()),
             Requested::TooOften(_) => Err(Problem::of(kinds::STATE).because(TOO_OFTEN).into()),
             Requested::Unknown => {
+                let history = self.store.reader().history(stream_of(id)).await?;
+                // Made, and not begun yet: it is told as under way, here as by the query.
+                if opening(&history, id).is_some() {
+                    return Err(not_now(Estado::EnCurso).into());
+                }
                 let detail = format!("No hay una saga {id}");
                 Err(Problem::of(kinds::NOT_FOUND).because(detail).into())
             }
         }
     }
+}
+
+/// Why a saga that stands so cannot be resumed.
+fn not_now(estado: Estado) -> Problem {
+    let detail = match estado {
+        Estado::RequiereIntervencion => "La saga requiere intervención en otro paso".to_owned(),
+        estado => format!("La saga está en {estado}; no requiere intervención"),
+    };
+    Problem::of(kinds::STATE).because(detail)
 }
 
 fn read(body: &Value) -> Result<saga_engine::Request, Vec<Violation>> {

@@ -2,12 +2,14 @@
 
 mod cursor;
 mod eventos;
+mod origen;
 mod parameters;
 mod reportes;
 mod reserva;
 mod reservas;
 mod saga;
 mod sagas;
+mod size;
 
 use std::sync::Arc;
 
@@ -24,14 +26,16 @@ use saga_engine::Sagas;
 use serde_json::json;
 
 pub use cursor::Cursor;
+pub use origen::Origen;
 pub use parameters::{DEFAULT_LIMIT, MAX_LIMIT};
 pub use reportes::{
     Cuentas, DEFAULT_DAYS, FilaReservasPorDia, FilaTotales, MAX_DAYS, ReservasPorDia, Totales,
 };
-pub use reserva::{Origen, ReservaDto};
+pub use reserva::ReservaDto;
 pub use reservas::Lista;
 pub use saga::{Direccion, EntradaSaga, EstadoSaga, ModoSaga, PendienteSaga, ResumenSaga, SagaDto};
 pub use sagas::ListaSagas;
+pub use size::MAX_PAGE;
 
 /// The API, described.
 pub const OPENAPI: &str = include_str!("../../../infra/openapi.json");
@@ -55,35 +59,23 @@ pub struct App {
 impl App {
     /// Answers a request.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
-        let segments = http::segments(request);
-        let known = matches!(
-            segments.as_slice(),
-            ["health" | "openapi.json" | "sagas"]
-                | ["vuelos", "reserva"]
-                | ["vuelos", "reserva", _]
-                | ["vuelos", "reserva", _, "eventos"]
-                | ["vuelos", "reportes", "totales" | "reservas-por-dia"]
-                | ["sagas", _]
-        );
-        if !known {
-            return http::no_such_path(request);
-        }
-        if request.method() != Method::GET {
-            return http::no_such_method("GET");
-        }
-        let answer = match segments.as_slice() {
+        let answered = [Method::GET, Method::HEAD];
+        http::routed(request, &answered, self.query(request)).await
+    }
+
+    async fn query(&self, request: &Request) -> Result<Response<Body>, Refusal> {
+        match http::segments(request).as_slice() {
             ["health"] => Ok(http::json(StatusCode::OK, &json!({ "estado": "ok" }))),
             ["openapi.json"] => Ok(openapi()),
             ["vuelos", "reserva"] => self.reservas(request).await,
             ["vuelos", "reserva", id] => self.reserva(id).await,
-            ["vuelos", "reserva", id, ..] => self.eventos(id).await,
+            ["vuelos", "reserva", id, "eventos"] => self.eventos(id).await,
             ["vuelos", "reportes", "totales"] => self.totales(request).await,
-            ["vuelos", "reportes", ..] => self.reservas_por_dia(request).await,
+            ["vuelos", "reportes", "reservas-por-dia"] => self.reservas_por_dia(request).await,
             ["sagas"] => self.sagas(request).await,
             ["sagas", id] => self.saga(id).await,
-            _ => return http::no_such_path(request),
-        };
-        answer.unwrap_or_else(|refusal| refusal.answer())
+            _ => Ok(http::no_such_path(request)),
+        }
     }
 }
 

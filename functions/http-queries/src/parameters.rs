@@ -1,8 +1,8 @@
 //! Parameters of a query string.
 
-use events::{Problem, Violation, kinds};
+use events::Problem;
 use lambda_http::{Request, RequestExt};
-use parse::text::visible;
+use parse::{Path, Regla, Violations, invalid};
 
 use crate::Cursor;
 
@@ -22,7 +22,7 @@ pub(crate) struct Page {
 /// The parameters of a request, as they are read, with what is wrong so far.
 pub(crate) struct Parameters {
     given: Vec<(&'static str, String)>,
-    violations: Vec<Violation>,
+    violations: Violations,
 }
 
 impl Parameters {
@@ -30,7 +30,7 @@ impl Parameters {
     /// half.
     pub(crate) fn of(request: &Request, names: &[&'static str]) -> Self {
         let given = request.query_string_parameters();
-        let mut violations = vec![];
+        let mut violations = Violations::default();
         let mut unknown: Vec<&str> = given
             .iter()
             .map(|(name, _)| name)
@@ -39,16 +39,15 @@ impl Parameters {
         unknown.sort_unstable();
         unknown.dedup();
         for name in unknown {
-            let name = visible(&name.chars().take(64).collect::<String>());
             let rule = format!("No se conoce; los parámetros son {}", names.join(", "));
-            violations.push(Violation::new(name, "campo-desconocido", rule));
+            violations.add(Path::Body.field(name), Regla::CampoDesconocido, rule);
         }
         let mut found = vec![];
         for name in names {
             let values = given.all(name).unwrap_or_default();
             if values.len() > 1 {
                 let rule = "Debe aparecer una sola vez";
-                violations.push(Violation::new(*name, "repetido", rule));
+                violations.add(Path::Body.field(name), Regla::Repetido, rule);
             }
             let first = values.first();
             found.extend(first.map(|value| (*name, (*value).to_owned())));
@@ -63,7 +62,7 @@ impl Parameters {
     pub(crate) fn optional<T>(
         &mut self,
         name: &'static str,
-        rule: &'static str,
+        rule: Regla,
         text: impl Into<String>,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
@@ -80,7 +79,7 @@ impl Parameters {
         &mut self,
         default: T,
         name: &'static str,
-        rule: &'static str,
+        rule: Regla,
         text: impl Into<String>,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
@@ -95,7 +94,7 @@ impl Parameters {
     pub(crate) fn required<T>(
         &mut self,
         name: &'static str,
-        rule: &'static str,
+        rule: Regla,
         text: impl Into<String>,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
@@ -103,18 +102,13 @@ impl Parameters {
             return self.optional(name, rule, text, read);
         }
         let text = format!("Es obligatorio. {}", text.into());
-        self.refuse(name, "requerido", text);
+        self.refuse(name, Regla::Requerido, text);
         None
     }
 
     /// Says that a parameter breaks a rule, as one may that is well read and does not go with another.
-    pub(crate) fn refuse(
-        &mut self,
-        name: &'static str,
-        rule: &'static str,
-        text: impl Into<String>,
-    ) {
-        self.violations.push(Violation::new(name, rule, text));
+    pub(crate) fn refuse(&mut self, name: &'static str, rule: Regla, text: impl Into<String>) {
+        self.violations.add(Path::Body.field(name), rule, text);
     }
 
     fn is_given(&self, name: &str) -> bool {
@@ -124,14 +118,14 @@ impl Parameters {
     /// Reads `limite` and `siguiente`.
     pub(crate) fn page(&mut self) -> Page {
         let text = format!("Debe ser un entero de 1 a {MAX_LIMIT}");
-        let limit = self.optional("limite", "limite", text, |text| {
+        let limit = self.optional("limite", Regla::Limite, text, |text| {
             let limit = text.parse().ok()?;
             (1..=MAX_LIMIT).contains(&limit).then_some(limit)
         });
         let text = "Debe ser el de una respuesta anterior";
         Page {
             limit: limit.unwrap_or(DEFAULT_LIMIT),
-            after: self.optional("siguiente", "formato", text, Cursor::decode),
+            after: self.optional("siguiente", Regla::Formato, text, Cursor::decode),
         }
     }
 
@@ -139,11 +133,8 @@ impl Parameters {
     ///
     /// # Errors
     ///
-    /// The [`Problem`] with all that is.
+    /// The [`Problem`] with all that is, as much of it as is told of a body.
     pub(crate) fn check<T>(self, read: Option<T>) -> Result<T, Problem> {
-        match read {
-            Some(read) if self.violations.is_empty() => Ok(read),
-            _ => Err(Problem::of(kinds::INVALID).at(self.violations)),
-        }
+        self.violations.check(read).map_err(invalid)
     }
 }

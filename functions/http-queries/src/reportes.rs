@@ -6,6 +6,7 @@ use events::{Problem, vuelos::EstadoReserva};
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use lambda_kit::http::{self, Refusal};
+use parse::Regla;
 use projections::views::analitica::{self, Dia};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -124,18 +125,18 @@ impl App {
 fn parse(request: &Request, today: Date) -> Result<(Date, Date), Problem> {
     let mut parameters = Parameters::of(request, &["desde", "hasta"]);
     let text = "Debe ser un día, como 2026-01-31";
-    let from = parameters.optional("desde", "fecha", text, day);
-    let to = parameters.optional_or(today, "hasta", "fecha", text, day);
+    let from = parameters.optional("desde", Regla::Fecha, text, day);
+    let to = parameters.optional_or(today, "hasta", Regla::Fecha, text, day);
     let days = to.map(|to| (from.unwrap_or(first_of(DEFAULT_DAYS, to)), to));
     if let Some((from, to)) = days {
         if from > to {
             let text = "No puede ser posterior a hasta, que es hoy si no se dice";
-            parameters.refuse("desde", "orden", text);
+            parameters.refuse("desde", Regla::Orden, text);
         } else if from < first_of(MAX_DAYS, to) {
             let text = format!(
                 "De desde a hasta, que es hoy si no se dice, caben {MAX_DAYS} días como máximo"
             );
-            parameters.refuse("desde", "limite", text);
+            parameters.refuse("desde", Regla::Limite, text);
         }
     }
     parameters.check(days)

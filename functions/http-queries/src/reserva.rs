@@ -11,17 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vuelos::{Detalle, Reserva};
 
-use crate::{App, no_such_reservation};
-
-/// Where an answer comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Origen {
-    /// The view.
-    Vista,
-    /// The stream itself, because the view has not heard of the reservation yet: as it was made, so that nothing is seen to go back.
-    Comando,
-}
+use crate::{App, Origen, no_such_reservation};
 
 /// A reservation, as the API tells it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

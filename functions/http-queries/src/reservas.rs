@@ -3,19 +3,21 @@
 use events::{Problem, vuelos::EstadoReserva};
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use lambda_kit::http::{self, Refusal};
-use projections::views::reservas::{self, Filter};
+use parse::Regla;
+use projections::views::reservas::{self, Fila, Filter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     App, Cursor, ReservaDto,
     parameters::{Page, Parameters},
+    size::{MAX_PAGE, fitting},
 };
 
 /// A page of reservations, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Lista {
-    /// The reservations.
+    /// The reservations. May be fewer than were asked for while there are more: an answer has a largest size.
     pub reservas: Vec<ReservaDto>,
     /// Where the next page begins, for the parameter of this name; null at the end.
     pub siguiente: Option<String>,
@@ -28,17 +30,29 @@ impl App {
         let after = after.as_ref().map(|cursor| cursor.0.as_str());
         let (filas, next) =
             reservas::list(&*self.tables, &generation, &filter, limit, after).await?;
-        let reservas = filas
-            .into_iter()
-            .filter_map(ReservaDto::from_view)
-            .collect();
-        Ok(http::json(
-            StatusCode::OK,
-            &Lista {
-                reservas,
-                siguiente: next.map(|order| Cursor(order).encode()),
-            },
-        ))
+        Ok(http::json(StatusCode::OK, &Lista::of(filas, next)))
+    }
+}
+
+impl Lista {
+    /// As many of the rows as fit into one answer. The page after begins with the others.
+    fn of(filas: Vec<Fila>, next: Option<String>) -> Self {
+        let rows = filas.into_iter().filter_map(|fila| {
+            let order = fila.order()?;
+            Some((order, ReservaDto::from_view(fila)?))
+        });
+        let (orders, mut reservas): (Vec<_>, Vec<_>) = rows.unzip();
+        let fit = fitting(&reservas, MAX_PAGE);
+        let next = if fit < reservas.len() {
+            orders.into_iter().take(fit).next_back()
+        } else {
+            next
+        };
+        reservas.truncate(fit);
+        Self {
+            reservas,
+            siguiente: next.map(|order| Cursor(order).encode()),
+        }
     }
 }
 
@@ -47,12 +61,12 @@ fn parse(request: &Request) -> Result<(Filter, Page), Problem> {
     let mut parameters = Parameters::of(request, &names);
     let states = EstadoReserva::ALL.map(EstadoReserva::name).join(", ");
     let text = format!("Debe ser uno de {states}");
-    let estado = parameters.optional("estado", "opcion", text, |text| {
+    let estado = parameters.optional("estado", Regla::Opcion, text, |text| {
         let mut known = EstadoReserva::ALL.into_iter();
         known.find(|known| known.name() == text)
     });
     let text = "Debe tener de 1 a 64 letras, dígitos, '.', '_' o '-'";
-    let id_cliente = parameters.optional("id_cliente", "formato", text, |text| {
+    let id_cliente = parameters.optional("id_cliente", Regla::Formato, text, |text| {
         vuelos::crear_reserva::is_client(text).then(|| text.to_owned())
     });
     let page = parameters.page();

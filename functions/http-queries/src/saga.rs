@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use events::{IdCorrelacion, IdReserva, Moment, Problem, kinds};
+use events::{Event, IdCorrelacion, IdReserva, Moment, Problem, kinds};
 use lambda_http::{Body, Response, http::StatusCode};
 use lambda_kit::http::{self, Refusal};
-use reserva_saga::as_it_went;
+use reserva_saga::{as_it_went, conduct, opening, stream_of};
 use saga_engine::{Conduct, Direction, Entry, Estado, Meaning, Saga, SagaId, Via};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use crate::App;
+use crate::{App, Origen};
 
 /// How a saga stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -150,8 +150,9 @@ pub struct ResumenSaga {
     pub id_reserva: IdReserva,
     /// Its definition.
     pub definicion: String,
-    /// The version of it that it is pinned to.
-    pub version: u32,
+    /// The version of it that it is pinned to; one that has not begun is to none yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// Who moves it on: the coordinator, the participants themselves, or an execution of Step Functions.
     pub modo: ModoSaga,
     /// How it stands.
@@ -172,6 +173,8 @@ pub struct ResumenSaga {
     /// What it waits for, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pendiente: Option<PendienteSaga>,
+    /// Where this answer comes from.
+    pub origen: Origen,
 }
 
 /// A saga.
@@ -190,7 +193,7 @@ impl From<&Saga> for ResumenSaga {
             id_correlacion: IdCorrelacion(saga.id.0),
             id_reserva: IdReserva(saga.subject),
             definicion: saga.definition.clone(),
-            version: saga.version,
+            version: Some(saga.version),
             modo: ModoSaga(saga.conduct),
             estado: EstadoSaga(saga.estado),
             retrasada: saga.is_late(),
@@ -203,6 +206,32 @@ impl From<&Saga> for ResumenSaga {
                 .and_then(|out| out.due)
                 .map(Moment::from),
             pendiente: pending(saga),
+            origen: Origen::Vista,
+        }
+    }
+}
+
+impl SagaDto {
+    /// The saga of this definition that an event opens and that has not begun yet, as far as the event tells.
+    fn from_stream(opening: &Event, definicion: &str) -> Self {
+        let resumen = ResumenSaga {
+            id_correlacion: opening.correlationid,
+            id_reserva: opening.subject,
+            definicion: definicion.to_owned(),
+            version: None,
+            modo: ModoSaga(conduct(opening)),
+            estado: EstadoSaga(Estado::EnCurso),
+            retrasada: false,
+            motivo: None,
+            inicio: opening.time,
+            actualizacion: opening.time,
+            proximo_intento: None,
+            pendiente: None,
+            origen: Origen::Comando,
+        };
+        Self {
+            resumen,
+            log: vec![],
         }
     }
 }
@@ -230,10 +259,27 @@ fn pending(saga: &Saga) -> Option<PendienteSaga> {
 impl App {
     pub(crate) async fn saga(&self, id: &str) -> Result<Response<Body>, Refusal> {
         let id: SagaId = http::id(id)?;
-        let found = self.sagas.load(id).await?;
-        let none = || Problem::of(kinds::NOT_FOUND).because(format!("No hay una saga {id}"));
-        let saga = found.ok_or_else(none)?.saga;
-        let saga = as_it_went(saga, self.sagas.definitions(), self.executions.as_deref()).await?;
-        Ok(http::json(StatusCode::OK, &SagaDto::from(saga)))
+        // Its item is read strongly consistent and never deleted: who was told of it once is told of it from then on.
+        let dto = match self.sagas.load(id).await? {
+            Some(stored) => {
+                let (definitions, executions) = (self.sagas.definitions(), &self.executions);
+                let saga = as_it_went(stored.saga, definitions, executions.as_deref()).await?;
+                SagaDto::from(saga)
+            }
+            None => self.saga_of_stream(id).await?.ok_or_else(|| {
+                Problem::of(kinds::NOT_FOUND).because(format!("No hay una saga {id}"))
+            })?,
+        };
+        Ok(http::json(StatusCode::OK, &dto))
+    }
+
+    /// The saga that the orchestrator has not heard of yet.
+    async fn saga_of_stream(&self, id: SagaId) -> Result<Option<SagaDto>, Refusal> {
+        let history = self.reader.history(stream_of(id)).await?;
+        let definitions = self.sagas.definitions();
+        Ok(opening(&history, id).and_then(|event| {
+            let definition = definitions.opened_by(&event.kind)?;
+            Some(SagaDto::from_stream(event, definition.name))
+        }))
     }
 }

@@ -3,6 +3,7 @@
 use events::Problem;
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use lambda_kit::http::{self, Refusal};
+use parse::Regla;
 use saga_engine::Estado;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -41,7 +42,7 @@ fn parse(request: &Request) -> Result<(Estado, Page), Problem> {
     let mut parameters = Parameters::of(request, &["estado", "limite", "siguiente"]);
     let states = Estado::ALL.map(Estado::name).join(", ");
     let text = format!("Debe ser uno de {states}");
-    let estado = parameters.required("estado", "opcion", text, |text| {
+    let estado = parameters.required("estado", Regla::Opcion, text, |text| {
         Estado::ALL.into_iter().find(|known| known.name() == text)
     });
     let page = parameters.page();

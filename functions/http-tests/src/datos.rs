@@ -9,7 +9,7 @@ use jsonschema::{
     error::{TypeKind, ValidationErrorKind as Kind},
     paths::{Location, LocationSegment},
 };
-use parse::{MAX_VIOLATIONS, Regla};
+use parse::Regla;
 use serde_json::{Map, Value};
 
 /// Longest name of a field that is repeated to its sender, in characters.
@@ -73,7 +73,6 @@ impl Datos<'_> {
             let detalle = format!("No se puede leer como {}", self.known.name);
             violations.push(violation("data", Regla::Formato, detalle));
         }
-        violations.truncate(MAX_VIOLATIONS);
         if violations.is_empty() {
             Ok(())
         } else {

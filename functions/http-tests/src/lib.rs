@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use event_store::EventStore;
 use lambda_http::{Body, Request, Response, http::Method};
-use lambda_kit::http;
+use lambda_kit::http::{self, Refusal};
 use ports::{Functions, Tables, World};
 
 pub use contextos::COMANDOS;
@@ -35,23 +35,18 @@ pub struct App {
 impl App {
     /// Answers a request.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
-        let segments = http::segments(request);
-        let ["pruebas", rest @ ..] = segments.as_slice() else {
-            return http::no_such_path(request);
-        };
-        if !matches!(rest, ["fallas" | "inventario"] | [_, _] | [_, "eventos", _]) {
-            return http::no_such_path(request);
+        http::routed(request, &[Method::POST], self.answer(request)).await
+    }
+
+    async fn answer(&self, request: &Request) -> Result<Response<Body>, Refusal> {
+        match http::segments(request).as_slice() {
+            ["pruebas", "fallas"] => self.fallas(request).await,
+            ["pruebas", "inventario"] => self.inventario(request).await,
+            ["pruebas", contexto, comando] => self.comando(request, contexto, comando).await,
+            ["pruebas", contexto, "eventos", evento] => {
+                self.evento(request, contexto, evento).await
+            }
+            _ => Ok(http::no_such_path(request)),
         }
-        if request.method() != Method::POST {
-            return http::no_such_method("POST");
-        }
-        let answer = match rest {
-            ["fallas"] => self.fallas(request).await,
-            ["inventario"] => self.inventario(request).await,
-            [contexto, comando] => self.comando(request, contexto, comando).await,
-            [contexto, _, evento] => self.evento(request, contexto, evento).await,
-            _ => return http::no_such_path(request),
-        };
-        answer.unwrap_or_else(|refusal| refusal.answer())
     }
 }

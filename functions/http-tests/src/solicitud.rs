@@ -67,7 +67,7 @@ pub(crate) fn id<T: FromStr>(node: Node<'_>, violations: &mut Violations) -> Opt
 
 impl App {
     /// The saga of a reservation and who drives it: as its stream says. Where nothing has happened yet, the one that was asked for, or
-    /// one of its own.
+    /// the one of the same id, as the API makes it.
     pub(crate) async fn saga(
         &self,
         id: IdReserva,
@@ -79,8 +79,7 @@ impl App {
             .first()
             .map(|(event, _)| (event.correlationid, event.sagamode));
         Ok(known.unwrap_or_else(|| {
-            let fresh = || IdCorrelacion(self.world.ids.fresh());
-            let saga = asked.id_correlacion.unwrap_or_else(fresh);
+            let saga = asked.id_correlacion.unwrap_or(IdCorrelacion(id.0));
             (saga, SagaMode::default())
         }))
     }

@@ -68,6 +68,12 @@ pub mod kinds {
         "El tipo de contenido no se admite",
         415,
     );
+    /// The body is compressed, or says so.
+    pub const CODING: Kind = Kind(
+        "codificacion-de-contenido",
+        "La codificación del contenido no se admite",
+        415,
+    );
     /// The key was used with another body.
     pub const KEY_REUSED: Kind = Kind(
         "clave-de-idempotencia-reutilizada",

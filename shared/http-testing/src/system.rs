@@ -176,10 +176,8 @@ impl System {
         let known = history
             .first()
             .map(|event| (event.correlationid, event.sagamode));
-        let (correlationid, sagamode) = known.unwrap_or_else(|| {
-            let fresh = IdCorrelacion(self.world.ids.fresh());
-            (fresh, SagaMode::Orquestacion)
-        });
+        let (correlationid, sagamode) =
+            known.unwrap_or((IdCorrelacion(subject.0), SagaMode::Orquestacion));
         Command {
             id: CommandId(self.world.ids.fresh()),
             kind: kind.to_owned(),

@@ -4,6 +4,7 @@ mod body;
 mod event;
 mod idempotency;
 mod refusal;
+mod routes;
 mod trace;
 
 use std::{future::Future, str::FromStr, sync::Arc, time::Instant};
@@ -22,10 +23,14 @@ pub use body::{MAX_BODY, json_body, optional_json_body};
 pub use event::Event;
 pub use idempotency::{command_id, reservation_of, with_key};
 pub use refusal::Refusal;
+pub use routes::{ROUTES, Route, routed};
 pub use trace::traceparent;
 
 /// The header that carries the correlation id back to the caller.
 const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlacion");
+
+/// The content coding of a body that is as it is.
+const IDENTITY: &str = "identity";
 
 /// A path split at its slashes, as `["vuelos", "reserva", "…"]`, for matching. A slash at the end makes another path: a `Location`
 /// relative to it would lead elsewhere.
@@ -77,10 +82,18 @@ pub fn problem(problem: &Problem) -> Response<Body> {
         "application/problem+json",
         serde_json::to_string(problem),
     );
-    if problem.is(kinds::UNAVAILABLE) {
+    let header = if problem.is(kinds::UNAVAILABLE) {
+        Some((header::RETRY_AFTER, "1"))
+    } else if problem.is(kinds::CODING) {
+        // Of all that are 415 this one alone: who gets it tells by it what is wrong (RFC 9110, 15.5.16).
+        Some((header::ACCEPT_ENCODING, IDENTITY))
+    } else {
+        None
+    };
+    if let Some((name, value)) = header {
         response
             .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            .insert(name, HeaderValue::from_static(value));
     }
     response
 }
@@ -92,17 +105,6 @@ pub fn no_such_path(request: &Request) -> Response<Body> {
         &Problem::of(kinds::NOT_FOUND)
             .because(format!("No hay nada en {}", request.raw_http_path())),
     )
-}
-
-/// The path knows other methods only.
-#[must_use]
-pub fn no_such_method(allowed: &'static str) -> Response<Body> {
-    let detail = format!("Métodos permitidos: {allowed}");
-    let mut response = problem(&Problem::of(kinds::METHOD).because(detail));
-    response
-        .headers_mut()
-        .insert(header::ALLOW, HeaderValue::from_static(allowed));
-    response
 }
 
 fn answer(

@@ -17,10 +17,11 @@ pub use json::json;
 pub use node::{MAX_VIOLATIONS, Node, Object, Path, Violations, read};
 pub use reglas::Regla;
 
-/// The refusal of data that break rules.
+/// The refusal of data that break rules; it tells the first [`MAX_VIOLATIONS`].
 #[must_use]
-pub fn invalid(violations: Vec<Violation>) -> Problem {
-    Problem::of(kinds::INVALID).at(violations)
+pub fn invalid(violations: impl IntoIterator<Item = Violation>) -> Problem {
+    let told = violations.into_iter().take(MAX_VIOLATIONS);
+    Problem::of(kinds::INVALID).at(told.collect())
 }
 
 /// The refusal of a command that is none of these.

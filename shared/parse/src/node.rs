@@ -33,10 +33,8 @@ pub fn read<T>(
         value: body,
         path: Path::Body,
     };
-    match reader(node, &mut violations) {
-        Some(read) => violations.none_or(read),
-        None => Err(violations.0),
-    }
+    let read = reader(node, &mut violations);
+    violations.check(read)
 }
 
 /// What is wrong so far.
@@ -50,6 +48,18 @@ impl Violations {
             Ok(read)
         } else {
             Err(self.0)
+        }
+    }
+
+    /// What was read, if it could be and nothing is wrong.
+    ///
+    /// # Errors
+    ///
+    /// Every [`Violation`], up to [`MAX_VIOLATIONS`].
+    pub fn check<T>(self, read: Option<T>) -> Result<T, Vec<Violation>> {
+        match read {
+            Some(read) => self.none_or(read),
+            None => Err(self.0),
         }
     }
 

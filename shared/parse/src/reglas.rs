@@ -30,6 +30,8 @@ pub enum Regla {
     Fecha,
     /// A date outside the years that are accepted.
     FechaFueraDeRango,
+    /// The first of two that bound something comes after the last.
+    Orden,
     /// No airport has this IATA code.
     AeropuertoDesconocido,
     /// The airport is closed, or not yet open.
@@ -70,6 +72,7 @@ impl Regla {
             Self::Reservado => "reservado",
             Self::Fecha => "fecha",
             Self::FechaFueraDeRango => "fecha-fuera-de-rango",
+            Self::Orden => "orden",
             Self::AeropuertoDesconocido => "aeropuerto-desconocido",
             Self::AeropuertoCerrado => "aeropuerto-cerrado",
             Self::MismoAeropuerto => "mismo-aeropuerto",

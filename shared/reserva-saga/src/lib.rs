@@ -20,7 +20,7 @@ mod participants;
 
 pub use definition::{VENCIDA, current, definitions};
 pub use machine::{as_it_went, placeholders, state_machine, wire};
-pub use messages::{answer, command, fact, saga_id, saga_of};
+pub use messages::{answer, command, conduct, fact, opening, saga_id, saga_of, stream_of};
 pub use orchestrator::{ORCHESTRATOR, nudge, wake_up};
 pub use participants::{
     FunctionParticipants, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, function_of,

@@ -1,7 +1,8 @@
 //! The system's messages and the engine's.
 
 use events::{
-    Command, CommandId, Event, IdCorrelacion, IdReserva, Problem, Reply, SagaMode, Violation,
+    Command, CommandId, Context, Event, IdCorrelacion, IdReserva, Payload, Problem, Reply,
+    SagaMode, StreamId, Violation,
 };
 use saga_engine::{Answer, Conduct, Dispatch, Fact, SagaId};
 
@@ -17,15 +18,35 @@ pub fn saga_of(event: &Event) -> Option<SagaId> {
     (event.sagamode != SagaMode::Coreografia).then(|| saga_id(event))
 }
 
+/// The stream that a saga begins with, if saga and reservation have one id, as those have that the API makes.
+#[must_use]
+pub fn stream_of(saga: SagaId) -> StreamId {
+    StreamId::new(Context::Vuelos, IdReserva(saga.0))
+}
+
+/// The event of that stream which opens the saga; `None` if there is no such reservation, or its saga has another id.
+#[must_use]
+pub fn opening(history: &[(Event, Payload)], saga: SagaId) -> Option<&Event> {
+    let made = |payload: &Payload| matches!(payload, Payload::ReservaCreada(_));
+    let (event, _) = history.iter().find(|(_, payload)| made(payload))?;
+    (saga_id(event) == saga).then_some(event)
+}
+
+/// Who is to move the saga of an event on.
+#[must_use]
+pub fn conduct(event: &Event) -> Conduct {
+    match event.sagamode {
+        SagaMode::Orquestacion => Conduct::Orquestacion,
+        SagaMode::Coreografia => Conduct::Coreografia,
+        SagaMode::StepFunctions => Conduct::StepFunctions,
+    }
+}
+
 /// An event, as the engine sees it.
 #[must_use]
 pub fn fact(event: &Event) -> Fact {
     Fact {
-        conduct: match event.sagamode {
-            SagaMode::Orquestacion => Conduct::Orquestacion,
-            SagaMode::Coreografia => Conduct::Coreografia,
-            SagaMode::StepFunctions => Conduct::StepFunctions,
-        },
+        conduct: conduct(event),
         kind: event.kind.clone(),
         id: event.id.0,
         stream: event.stream.to_string(),

@@ -97,7 +97,11 @@ fn changed(seed: &Seed, asked: &Asked, status: u64, text: &str) -> Option<(u64, 
             *estado = json!(EstadoReserva::Aprobada.name());
         }
         Planted::ShortenedLogs if is_saga && seed.now_and_then() => {
-            body.get_mut("log")?.as_array_mut()?.remove(0);
+            let log = body.get_mut("log")?.as_array_mut()?;
+            if log.is_empty() {
+                return None;
+            }
+            log.remove(0);
         }
         Planted::RevivedSagas if is_saga && seed.now_and_then() => {
             let estado = body.get_mut("estado")?;
@@ -105,6 +109,18 @@ fn changed(seed: &Seed, asked: &Asked, status: u64, text: &str) -> Option<(u64, 
                 return None;
             }
             *estado = json!("Compensando");
+        }
+        Planted::UnbegunSagas if is_saga && body.get("origen")? == "comando" => {
+            let problem = json!({"status": 404, "type": "urn:aeroalpes:problema:no-existe"});
+            return Some((404, problem.to_string()));
+        }
+        Planted::ForgottenSagas
+            if is_saga && body.get("origen")? == "vista" && seed.now_and_then() =>
+        {
+            let saga = body.as_object_mut()?;
+            saga.insert("origen".into(), json!("comando"));
+            saga.insert("estado".into(), json!("EnCurso"));
+            saga.insert("log".into(), json!([]));
         }
         Planted::LostEvents if asked.is("GET", "", "/eventos") && seed.now_and_then() => {
             let mut told: Told = serde_json::from_str(text).ok()?;

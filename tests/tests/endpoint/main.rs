@@ -23,6 +23,7 @@ mod idempotency;
 mod intervention;
 mod last_seat;
 mod listener;
+mod methods;
 mod notices;
 mod poison;
 mod sagas;

@@ -21,6 +21,7 @@ fn an_accepted_request_is_committed_and_logged() {
         answer.body,
         json!({"id_reserva": id, "id_correlacion": correlation, "estado": "Pendiente"})
     );
+    assert_eq!(correlation, id, "one id for both");
     assert_eq!(answer.header("Location"), Some(&*format!("reserva/{id}")));
     assert_eq!(answer.header("X-Correlacion"), Some(correlation));
 
@@ -280,30 +281,42 @@ fn the_trace_of_the_caller_goes_with_the_event() {
 #[test]
 fn other_methods_and_paths_are_not_there() {
     let fixture = Fixture::new();
-    for path in [
-        RESERVA,
-        "/vuelos/reserva/x/cancelacion",
-        "/sagas/x/reanudacion",
+    for (path, allow) in [
+        (RESERVA, "GET, HEAD, POST"),
+        ("/vuelos/reserva/x/cancelacion", "POST"),
+        ("/sagas/x/reanudacion", "POST"),
     ] {
-        for method in ["GET", "PUT", "PATCH", "DELETE"] {
+        for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let answer = fixture.answer(&ask(method, path));
-            answer.assert_problem(405, "metodo-no-permitido", path);
-            assert_eq!(answer.header("Allow"), Some("POST"));
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert_eq!(answer.header("Allow"), Some(allow), "{method} {path}");
+            if method == "HEAD" {
+                assert_eq!(answer.text, "");
+            } else {
+                answer.assert_problem(405, "metodo-no-permitido", path);
+            }
         }
     }
     for path in [
         "/",
         "/vuelos",
-        "/vuelos/reserva/x",
         "/VUELOS/reserva",
         "/vuelos/reserva/../reserva",
         "/vuelos/reserva/x/cancelacion/",
         "/vuelos/reserva/x/aprobacion",
-        "/sagas",
-        "/sagas/x",
+        "/sagas/x/y",
     ] {
         let answer = fixture.post_to(path, SAMPLE);
         answer.assert_problem(404, "no-existe", path);
     }
+    // What others answer is not done here.
+    for path in ["/vuelos/reserva/x", "/sagas", "/sagas/x"] {
+        let answer = fixture.post_to(path, SAMPLE);
+        answer.assert_problem(405, "metodo-no-permitido", path);
+        assert_eq!(answer.header("Allow"), Some("GET, HEAD"));
+    }
+    fixture
+        .post_to("/pruebas/fallas", "{}")
+        .assert_problem(404, "no-existe", "of tests");
     fixture.assert_nothing_happened("other methods and paths");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use events::{Context, IdReserva};
+use events::{Context, IdCorrelacion, IdReserva};
 use futures::executor::block_on;
 use http_commands::MAX_NOTA;
 use http_testing::{Answer, post, with_other_header};
@@ -126,13 +126,24 @@ fn once_it_goes_on_it_waits_for_nobody() {
 }
 
 #[test]
-fn a_saga_that_has_not_begun_is_not_there() {
+fn a_saga_that_has_not_begun_needs_nobody() {
     let fixture = Fixture::new();
     let id = fixture.create(None);
-    let saga = fixture.saga_of(id);
     let answer = resume(&fixture, id, "");
-    answer.assert_problem(404, "no-existe", "not begun");
-    assert_eq!(answer.body["detail"], format!("No hay una saga {saga}"));
+    answer.assert_problem(409, "estado-no-lo-permite", "not begun");
+    let detail = "La saga está en EnCurso; no requiere intervención";
+    assert_eq!(answer.body["detail"], detail);
+
+    // Of another id than its reservation, nobody knows of it before it has begun.
+    let mut command = fixture.creation();
+    command.correlationid = IdCorrelacion(fixture.world.ids.fresh());
+    fixture.take(Context::Vuelos, &command);
+    let (saga, reservation) = (SagaId(command.correlationid.0), SagaId(command.subject.0));
+    for id in [saga, reservation, SagaId(fixture.world.ids.fresh())] {
+        let answer = fixture.post_to(&path(id), "");
+        answer.assert_problem(404, "no-existe", "not there");
+        assert_eq!(answer.body["detail"], format!("No hay una saga {id}"));
+    }
     assert!(fixture.tables.all(saga_engine::TABLE).is_empty());
 
     let answer = fixture.post_to("/sagas/no-es-un-uuid/reanudacion", "");

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http_testing::{post, sample, with_other_header};
+use http_testing::{SAMPLE, post, sample, with_header, with_other_header};
 use lambda_http::{Body, Request};
 use parse::Regla;
 use serde_json::Value;
@@ -65,13 +65,18 @@ fn every_bad_request_is_refused_by_its_rule_and_changes_nothing() {
         let name = name(&entry);
         let answer = fixture.answer(&request(&entry));
         let status = u16::try_from(entry["status"].as_u64().unwrap()).unwrap();
+        let is_coded = entry["errores"][0]["campo"] == "Content-Encoding";
         let kind = match status {
             413 => "cuerpo-demasiado-grande",
+            415 if is_coded => "codificacion-de-contenido",
             415 => "tipo-de-contenido",
             _ => "solicitud-invalida",
         };
         answer.assert_problem(status, kind, name);
         assert_eq!(answer.errores(), expected(&entry), "{name}");
+        // Who gets it knows by it which of the two is wrong (RFC 9110, 15.5.16).
+        let taken = answer.header("Accept-Encoding");
+        assert_eq!(taken, is_coded.then_some("identity"), "{name}");
         assert!(
             answer.text.len() < 64 * 1024,
             "{name}: the answer is bounded"
@@ -94,6 +99,59 @@ fn step_functions_is_refused_where_it_is_not_offered() {
     fixture.app.step_functions = true;
     fixture.post(body.to_string()).accepted();
     assert_eq!(fixture.logged()[0]["sagamode"], "stepfunctions");
+}
+
+#[test]
+fn every_body_is_taken_as_it_is_and_in_no_other_coding() {
+    let (id, body) = (Fixture::new().world.ids.fresh(), "{}");
+    for path in [
+        RESERVA.to_owned(),
+        format!("/vuelos/reserva/{id}/cancelacion"),
+        format!("/sagas/{id}/reanudacion"),
+    ] {
+        let fixture = Fixture::new();
+        let plain = fixture.post_to(&path, body);
+        let sent = |coding: &[&str]| {
+            let header = |request, value: &&str| with_header(request, "Content-Encoding", value);
+            fixture.answer(&coding.iter().fold(post(&path, body), header))
+        };
+        for coding in [
+            ["gzip"].as_slice(),
+            &["x-gzip"],
+            &["identity", "gzip"],
+            &["gzip", "identity"],
+            &["identidad"],
+            &["\u{e9}"],
+        ] {
+            let answer = sent(coding);
+            answer.assert_problem(415, "codificacion-de-contenido", &path);
+            assert_eq!(answer.errores(), ["Content-Encoding: formato"]);
+            assert_eq!(answer.header("Accept-Encoding"), Some("identity"));
+        }
+        for coding in [
+            ["identity"].as_slice(),
+            &["Identity"],
+            &["identity, ,"],
+            &[""],
+        ] {
+            assert_eq!(sent(coding).text, plain.text, "{path}: {coding:?}");
+        }
+        fixture.assert_nothing_happened("another coding");
+    }
+}
+
+/// RFC 8259, section 11: the media type has no such parameter, and one that is there changes nothing. JSON is UTF-8.
+#[test]
+fn a_charset_changes_nothing_of_json() {
+    for charset in ["utf-8", "UTF-8", "iso-8859-1", "utf-16"] {
+        let media = format!("application/json; charset={charset}");
+        let said = |body: &[u8]| with_other_header(post(RESERVA, body), "Content-Type", &media);
+        let fixture = Fixture::new();
+        fixture.answer(&said(SAMPLE.as_bytes())).accepted();
+        let latin = fixture.answer(&said(b"{\"id_cliente\": \"ni\xf1a\"}"));
+        latin.assert_problem(400, "solicitud-invalida", charset);
+        assert_eq!(latin.errores(), ["cuerpo: utf-8"]);
+    }
 }
 
 #[test]
@@ -161,4 +219,11 @@ fn a_great_many_faults_make_a_bounded_answer() {
     ));
     answer.assert_problem(400, "solicitud-invalida", "a great many");
     assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS);
+
+    // The header's own fault is one of them.
+    let many = format!(r#"{{"itinerarios":[{legs}]}}"#);
+    let answer = Fixture::new().post_with_key("a\tb", many);
+    answer.assert_problem(400, "solicitud-invalida", "a great many, and a key");
+    assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS);
+    assert_eq!(answer.errores()[0], "Idempotency-Key: formato");
 }

@@ -44,6 +44,26 @@ fn every_bad_query_is_refused_by_its_rule() {
     }
 }
 
+/// As many as a body is told of: what is answered does not grow with what is asked.
+#[test]
+fn a_great_many_faults_make_a_bounded_answer() {
+    for path in ["/vuelos/reserva", "/vuelos/reportes/totales", "/sagas"] {
+        let unknown: Vec<_> = (0..300)
+            .map(|number| format!("%E2%80%AE{number}%1B%1B=1"))
+            .collect();
+        let answer = Fixture::new().get(&format!("{path}?{}", unknown.join("&")));
+        answer.assert_problem(400, "solicitud-invalida", path);
+        assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS, "{path}");
+        assert!(answer.text.len() < 32 * 1024, "{}", answer.text.len());
+    }
+    // Of a name no more than of a field's.
+    let answer = Fixture::new().get(&format!("/vuelos/reserva?{}=1", "x".repeat(1_000)));
+    assert_eq!(
+        answer.errores(),
+        [format!("{}: campo-desconocido", "x".repeat(64))]
+    );
+}
+
 #[test]
 fn names_are_used_once() {
     let entries = bad_queries();

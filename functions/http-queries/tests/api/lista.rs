@@ -1,10 +1,12 @@
 //! Lists of reservations: filters and pages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use events::{IdReserva, vuelos::EstadoReserva};
+use events::{Context, IdReserva, vuelos::EstadoReserva};
+use http_queries::MAX_PAGE;
 use http_testing::ask;
-use serde_json::Value;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::support::Fixture;
 
@@ -187,4 +189,74 @@ fn a_cursor_is_opaque_and_says_nothing_of_the_filter() {
         assert_eq!(row["estado"], "Pagada");
         assert!(row["fecha_creacion"].as_str() <= newest.as_str());
     }
+}
+
+/// A reservation that takes about as much room in an answer as any may: its names are quotes, which are escaped twice.
+fn large(fixture: &Fixture) -> IdReserva {
+    let leg = |hour: i64, (origen, destino): (&str, &str)| {
+        let at = |hour: i64| Timestamp::from_second(1_800_000_000 + hour * 3_600).unwrap();
+        let airport = |codigo| json!({"codigo": codigo, "nombre": "\"".repeat(200)});
+        json!({
+            "fecha_salida": at(hour),
+            "fecha_llegada": at(hour + 1),
+            "origen": airport(origen),
+            "destino": airport(destino),
+        })
+    };
+    let odo = |odo: i64| {
+        let there_and_back = [("BOG", "JFK"), ("JFK", "BOG")];
+        let legs = (0..8).zip(there_and_back.into_iter().cycle());
+        let legs: Vec<_> = legs
+            .map(|(number, airports)| leg(odo * 20 + number * 2, airports))
+            .collect();
+        json!({"segmentos": [{ "legs": legs }]})
+    };
+    let mut command = fixture.creation();
+    command.data = json!({"itinerarios": [{"odos": (0..4).map(odo).collect::<Vec<_>>()}]});
+    fixture.take(Context::Vuelos, &command);
+    command.subject
+}
+
+/// What Lambda answers with may have 6 MB: a page ends before it is larger, and the next one has the rest.
+#[test]
+fn a_page_of_large_reservations_ends_early_and_loses_none() {
+    let fixture = Fixture::new();
+    let made: BTreeSet<_> = (0..130)
+        .map(|number| {
+            if number % 2 == 0 {
+                fixture.later();
+            }
+            let id = match number % 5 {
+                0 => fixture.create(None),
+                _ => large(&fixture),
+            };
+            id.to_string()
+        })
+        .collect();
+    fixture.project();
+    let (mut sizes, mut found) = (vec![], vec![]);
+    let mut after = String::new();
+    loop {
+        let answer = fixture.get(&format!("/vuelos/reserva?limite=100{after}"));
+        let as_lambda_answers = serde_json::to_string(&answer.text).unwrap().len();
+        assert!(as_lambda_answers < 5 * 1024 * 1024, "{as_lambda_answers}");
+        assert!(as_lambda_answers <= MAX_PAGE + 300, "{as_lambda_answers}");
+        let body = answer.ok();
+        let rows = body["reservas"].as_array().unwrap();
+        sizes.push(rows.len());
+        found.extend(rows.iter().map(|row| {
+            let text = |name: &str| row[name].as_str().unwrap().to_owned();
+            (text("fecha_creacion"), text("id_reserva"))
+        }));
+        let Some(cursor) = body["siguiente"].as_str() else {
+            break;
+        };
+        after = format!("&siguiente={cursor}");
+    }
+    assert!(sizes[0] < 100, "{sizes:?}: the first is cut");
+    assert!(sizes[0] > 50, "{sizes:?}: and not by more than is needed");
+    let in_order = found.iter().zip(found.iter().skip(1));
+    in_order.for_each(|(one, next)| assert!(one > next, "newest first, none twice"));
+    let found: BTreeSet<_> = found.into_iter().map(|(_, id)| id).collect();
+    assert_eq!(found, made);
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use events::{Context, IdReserva, StreamId};
+use events::{Context, IdReserva, StreamId, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::{Answer, SECRET, TablesDown, ask, sample};
+use lambda_kit::http::ROUTES;
 use ports::{Item, TableError, Tables, Write};
+use saga_engine::Estado;
 use serde_json::Value;
 
 use crate::support::Fixture;
@@ -150,29 +152,76 @@ fn health_and_description() {
 }
 
 #[test]
-fn other_methods_and_paths_are_not_there() {
+fn a_head_is_a_get_without_its_body() {
     let fixture = Fixture::new();
-    let id = fixture.create(None);
+    let id = fixture.create_as(Some("ana"), EstadoReserva::Pagada);
+    let saga = fixture.saga_of(fixture.create_in(Estado::Completada));
+    let unknown = fixture.world.ids.fresh();
+    fixture.project();
     for path in [
         "/health".to_owned(),
         "/openapi.json".into(),
-        "/vuelos/reserva".into(),
+        "/vuelos/reserva?id_cliente=ana".into(),
         path(id),
-        format!("/vuelos/reserva/{id}/eventos"),
+        format!("{}/eventos", path(id)),
         "/vuelos/reportes/totales".into(),
         "/vuelos/reportes/reservas-por-dia".into(),
+        "/sagas?estado=EnCurso".into(),
+        format!("/sagas/{saga}"),
+        // As they are refused, too.
         "/sagas".into(),
-        format!("/sagas/{id}"),
+        "/vuelos/reserva?limite=0".into(),
+        format!("/vuelos/reserva/{unknown}"),
+        "/nada".into(),
+        format!("{}/cancelacion", path(id)),
     ] {
-        for method in ["POST", "PUT", "PATCH", "DELETE", "HEAD"] {
+        let got = fixture.get(&path);
+        assert!(!got.text.is_empty());
+        got.assert_head(&fixture.answer(&ask("HEAD", &path)));
+    }
+    let app = Fixture::app(
+        Arc::new(TablesDown(TableError::Unavailable(SECRET.into()))),
+        &fixture.world,
+    );
+    let asked = |method| Answer::of(block_on(app.handle(&ask(method, &path(id)))));
+    assert_eq!(asked("HEAD").status, 503);
+    asked("GET").assert_head(&asked("HEAD"));
+}
+
+#[test]
+fn other_methods_are_refused_with_those_that_there_are() {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
+    let before = fixture.stored();
+    for route in ROUTES {
+        let path = route.path.replace("{id}", &id.to_string());
+        let there: Vec<_> = route.allow.split(", ").collect();
+        for method in [
+            "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "OTRO",
+        ] {
             let answer = fixture.answer(&ask(method, &path));
-            answer.assert_problem(405, "metodo-no-permitido", &path);
-            assert_eq!(answer.header("Allow"), Some("GET"));
+            if ["GET", "HEAD"].contains(&method) && there.contains(&method) {
+                assert_ne!(answer.status, 405, "{method} {path}");
+                continue;
+            }
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert_eq!(answer.header("Allow"), Some(route.allow), "{method} {path}");
+            if method != "HEAD" {
+                answer.assert_problem(405, "metodo-no-permitido", &path);
+            }
         }
     }
+    assert_eq!(fixture.stored(), before);
+}
+
+#[test]
+fn other_paths_are_not_there() {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
     for path in [
         "/".to_owned(),
         "/vuelos".into(),
+        "/VUELOS/reserva".into(),
         "/openapi".into(),
         format!("/vuelos/reserva/{id}/saga"),
         "/vuelos/reportes".into(),
@@ -182,7 +231,10 @@ fn other_methods_and_paths_are_not_there() {
         "/sagas/".into(),
         format!("/sagas/{id}/log"),
     ] {
-        fixture.get(&path).assert_problem(404, "no-existe", &path);
+        for method in ["GET", "POST", "DELETE"] {
+            let answer = fixture.answer(&ask(method, &path));
+            answer.assert_problem(404, "no-existe", &path);
+        }
     }
 }
 
@@ -236,7 +288,11 @@ fn a_stream_that_cannot_be_read_is_not_missing() {
         condition: ports::Condition::Always,
     };
     block_on(fixture.tables.write(&put)).unwrap();
-    for path in [path(id), format!("{}/eventos", path(id))] {
+    for path in [
+        path(id),
+        format!("{}/eventos", path(id)),
+        format!("/sagas/{id}"),
+    ] {
         let answer = fixture.get(&path);
         answer.assert_problem(500, "error-interno", &path);
         assert_eq!(answer.body.get("detail"), None);

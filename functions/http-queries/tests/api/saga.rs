@@ -1,6 +1,6 @@
 //! One saga.
 
-use events::{Context, IdReserva};
+use events::{Context, IdCorrelacion, IdReserva};
 use http_testing::Answer;
 use saga_engine::Estado;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn fields(saga: &Value) -> Vec<&str> {
 }
 
 /// What every saga tells.
-const ALWAYS: [&str; 9] = [
+const ALWAYS: [&str; 10] = [
     "actualizacion",
     "definicion",
     "estado",
@@ -37,6 +37,7 @@ const ALWAYS: [&str; 9] = [
     "inicio",
     "log",
     "modo",
+    "origen",
     "version",
 ];
 
@@ -129,13 +130,65 @@ fn a_step_that_fails_is_the_reason() {
 }
 
 #[test]
-fn one_that_has_not_begun_is_not_there() {
+fn one_that_has_not_begun_is_told_by_the_stream() {
     let fixture = Fixture::new();
-    let id = fixture.create(None);
-    let answer = get(&fixture, id);
-    answer.assert_problem(404, "no-existe", "not begun");
-    let detail = format!("No hay una saga {}", fixture.saga_of(id));
-    assert_eq!(answer.body["detail"], detail);
+    let made = [
+        (fixture.create(None), "orquestacion"),
+        (fixture.create_by_choreography(), "coreografia"),
+        (fixture.create_by_step_functions(), "stepfunctions"),
+    ];
+    for (id, modo) in made {
+        fixture.later();
+        let expected = json!({
+            "id_correlacion": id,
+            "id_reserva": id,
+            "definicion": "reserva",
+            "modo": modo,
+            "estado": "EnCurso",
+            "inicio": "2026-01-31T10:00:00.000Z",
+            "actualizacion": "2026-01-31T10:00:00.000Z",
+            "log": [],
+            "origen": "comando",
+        });
+        assert_eq!(get(&fixture, id).ok(), expected);
+        // As it was made, whatever happens to the reservation: the saga tells it once it has heard of it.
+        fixture.pay(id);
+        fixture.cancel(id);
+        assert_eq!(get(&fixture, id).ok(), expected);
+    }
+    fixture.begin_sagas();
+    for (id, modo) in made {
+        let saga = get(&fixture, id).ok();
+        assert_eq!(
+            (&saga["origen"], &saga["modo"]),
+            (&json!("vista"), &json!(modo))
+        );
+        assert_eq!(log(&saga)[0], "Inicio");
+    }
+}
+
+/// Old events, and those that tests commit by hand, may be of a saga that has another id than the reservation.
+#[test]
+fn one_of_another_id_that_has_not_begun_is_not_there() {
+    let fixture = Fixture::new();
+    let mut command = fixture.creation();
+    command.correlationid = IdCorrelacion(fixture.world.ids.fresh());
+    fixture.take(Context::Vuelos, &command);
+    // Nothing was made of this one.
+    let tombstone = IdReserva(fixture.world.ids.fresh());
+    fixture.cancel(tombstone);
+    let unknown = fixture.world.ids.fresh();
+    let (reservation, saga) = (command.subject.0, command.correlationid.0);
+    for id in [reservation, saga, tombstone.0, unknown] {
+        let answer = fixture.get(&format!("/sagas/{id}"));
+        answer.assert_problem(404, "no-existe", "not there");
+        assert_eq!(answer.body["detail"], format!("No hay una saga {id}"));
+    }
+    fixture.run_sagas();
+    let begun = fixture.get(&format!("/sagas/{saga}")).ok();
+    assert_eq!(begun["id_reserva"], json!(reservation));
+    let answer = fixture.get(&format!("/sagas/{reservation}"));
+    answer.assert_problem(404, "no-existe", "the reservation's own id");
 }
 
 #[test]

@@ -9,8 +9,8 @@ use crate::{esquemas::esquemas, pruebas, reportes, reservas, sagas};
 const JSON: &str = "application/json";
 /// The reservation of the examples.
 pub(crate) const ID: &str = "5f2c1a9e-7c3b-5d4e-8f60-9a1b2c3d4e5f";
-/// Its saga.
-pub(crate) const CORRELATION: &str = "019c1350-4b81-7b22-9d02-6e7f8091a2b3";
+/// Its saga, which has the same id.
+pub(crate) const CORRELATION: &str = ID;
 
 /// The API, described for its users.
 pub(crate) fn documento() -> Value {
@@ -28,6 +28,9 @@ pub(crate) fn documento() -> Value {
                  dirección de la escritura (U+202A a U+202E, U+2066 a U+2069) ni los que Unicode no asigna a nada (U+FDD0 a \
                  U+FDEF y los que terminan en FFFE o FFFF). Vale para todos los textos de un cuerpo y para los nombres de \
                  sus campos.\n\n\
+                 Toda ruta que admite GET admite también HEAD, que responde lo mismo sin el cuerpo. Los demás métodos se responden \
+                 con 405, y `Allow` dice cuáles admite la ruta. Un cuerpo se envía sin comprimir: con un `Content-Encoding` que no \
+                 sea `identity` se responde 415 y `Accept-Encoding: identity`.\n\n\
                  Según el despliegue, la API está abierta o pide solicitudes firmadas por AWS (Signature Version 4, \
                  servicio `execute-api`).",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
@@ -122,6 +125,7 @@ pub(crate) fn accepted(description: &str, schema_name: &str, example: &Value) ->
     );
     accepted["headers"] = json!({"X-Correlacion": {
         "description": "El `id_correlacion` de la reserva.",
+        "required": true,
         "schema": schema("IdCorrelacion"),
     }});
     accepted
@@ -171,7 +175,9 @@ pub(crate) fn page() -> [Value; 2] {
         json!({
             "name": "limite",
             "in": "query",
-            "description": "Cuántas caben en la página.",
+            "description":
+                "Cuántas caben en la página como máximo. Puede traer menos aunque haya más: la lista sigue mientras haya \
+                 `siguiente`.",
             "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
         }),
         json!({
@@ -221,7 +227,8 @@ fn problemas() -> Value {
         ),
         (
             "TipoDeContenido",
-            "El cuerpo no es JSON según su Content-Type.",
+            "El cuerpo no es JSON según su Content-Type, o está comprimido según su Content-Encoding; en el segundo caso la \
+             respuesta trae `Accept-Encoding`, y solo en ese.",
             Problem::of(kinds::MEDIA_TYPE),
         ),
         (
@@ -250,7 +257,14 @@ fn problemas() -> Value {
         if problem.is(kinds::UNAVAILABLE) {
             answer["headers"] = json!({"Retry-After": {
                 "description": "Segundos que conviene esperar.",
+                "required": true,
                 "schema": {"type": "integer"},
+            }});
+        }
+        if problem.is(kinds::MEDIA_TYPE) {
+            answer["headers"] = json!({"Accept-Encoding": {
+                "description": "Cómo se admite un cuerpo, si llegó comprimido.",
+                "schema": {"const": "identity"},
             }});
         }
         (name.to_owned(), answer)

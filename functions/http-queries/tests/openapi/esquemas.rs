@@ -217,7 +217,7 @@ const TEXTOS: &[(&str, &str)] = &[
     ("FilaTotales.total", "Cuántas son."),
     (
         "IdCorrelacion",
-        "UUID que reúne todo lo que pasa por una reserva; también identifica su saga. Lo asigna el servidor.",
+        "UUID que reúne todo lo que pasa por una reserva; también identifica su saga. Lo asigna el servidor, y es el mismo de la reserva.",
     ),
     ("IdReserva", "UUID de una reserva. Lo asigna el servidor."),
     ("Inventario", "Cuántas sillas quedan en un vuelo."),
@@ -286,7 +286,7 @@ const TEXTOS: &[(&str, &str)] = &[
     ),
     (
         "Origen",
-        "De dónde viene una respuesta: `vista`, o `comando` si la vista aún no conoce la reserva.",
+        "De dónde viene una respuesta: `vista`, o `comando` si la vista, o el log de sagas, aún no conoce la reserva.",
     ),
     ("Pago", "Cuánto cuesta una reserva y cómo se paga."),
     (
@@ -390,7 +390,10 @@ const TEXTOS: &[(&str, &str)] = &[
     ("ResumenSaga.estado", "Cómo va."),
     ("ResumenSaga.id_correlacion", "La saga."),
     ("ResumenSaga.id_reserva", "Su reserva."),
-    ("ResumenSaga.inicio", "Cuándo empezó."),
+    (
+        "ResumenSaga.inicio",
+        "Cuándo empezó. Si no ha empezado, cuándo se creó su reserva.",
+    ),
     (
         "ResumenSaga.modo",
         "Quién la lleva: el coordinador, los participantes mismos, o una ejecución de Step Functions.",
@@ -408,7 +411,14 @@ const TEXTOS: &[(&str, &str)] = &[
         "ResumenSaga.retrasada",
         "Verdadero si no la lleva el coordinador y tarda más de lo debido.",
     ),
-    ("ResumenSaga.version", "La versión de su definición."),
+    (
+        "ResumenSaga.origen",
+        "De dónde sale esta respuesta: de los eventos, si no ha empezado.",
+    ),
+    (
+        "ResumenSaga.version",
+        "La versión de su definición. Si no ha empezado, no está.",
+    ),
     ("SagaDto", "Una saga: cómo avanza una reserva."),
     (
         "SagaDto.actualizacion",
@@ -418,7 +428,10 @@ const TEXTOS: &[(&str, &str)] = &[
     ("SagaDto.estado", "Cómo va."),
     ("SagaDto.id_correlacion", "La saga."),
     ("SagaDto.id_reserva", "Su reserva."),
-    ("SagaDto.inicio", "Cuándo empezó."),
+    (
+        "SagaDto.inicio",
+        "Cuándo empezó. Si no ha empezado, cuándo se creó su reserva.",
+    ),
     (
         "SagaDto.log",
         "Todo lo que pasó, en orden. De ahí sale lo demás.",
@@ -440,7 +453,14 @@ const TEXTOS: &[(&str, &str)] = &[
         "SagaDto.retrasada",
         "Verdadero si no la lleva el coordinador y tarda más de lo debido.",
     ),
-    ("SagaDto.version", "La versión de su definición."),
+    (
+        "SagaDto.origen",
+        "De dónde sale esta respuesta: de los eventos, si no ha empezado.",
+    ),
+    (
+        "SagaDto.version",
+        "La versión de su definición. Si no ha empezado, no está.",
+    ),
     (
         "SagaMode",
         "Cómo avanza una reserva: `orquestacion`, con un coordinador que envía comandos; `coreografia`, en la que cada contexto reacciona a los eventos de los demás; o `stepfunctions`, una ejecución de AWS Step Functions que envía los mismos comandos, donde la instalación la ofrece.",

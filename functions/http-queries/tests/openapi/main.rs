@@ -22,12 +22,13 @@ mod sagas;
 mod support;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use http_testing::{Description, Operation, sample};
+use lambda_kit::http::ROUTES;
 use saga_engine::Estado;
 use serde_json::{Value, json};
 use support::Fixture;
@@ -55,7 +56,8 @@ fn description() -> Description {
     Description(documento::documento())
 }
 
-/// Every operation of the template's API, with the YAML anchor of the function that answers it.
+/// Every operation of the template's API, with the YAML anchor of the function that answers it. It reads as much of YAML as stands
+/// there: a path, a method, or an integration a line, each with an anchor or as an alias of one before.
 fn template() -> BTreeMap<Operation, String> {
     let template = fs::read_to_string(infra("template.yaml")).unwrap();
     let mut lines = template
@@ -64,16 +66,44 @@ fn template() -> BTreeMap<Operation, String> {
     lines.next().expect("the API's paths");
     let mut found = BTreeMap::new();
     let (mut path, mut method) = (String::new(), String::new());
-    for line in lines.filter(|line| !line.trim().is_empty()) {
-        let name = line.trim().trim_start_matches("- ");
-        let name = name.trim_end_matches(" !If").trim_end_matches(':');
+    // By their anchors: paths by the first that had them, methods by what answers them.
+    let (mut paths, mut methods) = (BTreeMap::new(), BTreeMap::new());
+    let mut anchored = None;
+    for line in lines.filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#')) {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        let name = name.trim().trim_start_matches("- ").to_owned();
+        let value = value.trim().trim_end_matches(" !If");
         match line.len() - line.trim_start().len() {
-            10 => name.clone_into(&mut path),
-            // Where a path is there on a condition, its methods are an item of a list.
-            12 => name.clone_into(&mut method),
-            14 | 16 if name.starts_with("x-amazon-apigateway-integration: ") => {
-                let anchor = name.rsplit(['*', '&']).next().unwrap().to_owned();
-                found.insert((path.clone(), method.clone()), anchor);
+            10 => {
+                path = name;
+                if let Some(anchor) = value.strip_prefix('&') {
+                    paths.insert(anchor, path.clone());
+                } else if let Some(alias) = value.strip_prefix('*') {
+                    let same: Vec<_> = found
+                        .iter()
+                        .filter(|((path, _), _)| *path == paths[alias])
+                        .map(|((_, method), function): (&Operation, &String)| {
+                            ((path.clone(), method.clone()), function.clone())
+                        })
+                        .collect();
+                    found.extend(same);
+                }
+            }
+            // Where a path is there on a condition, its methods are in an item of a list.
+            12 | 14 if ALL.contains(&name.as_str()) => {
+                method = name;
+                anchored = value.strip_prefix('&');
+                if let Some(alias) = value.strip_prefix('*') {
+                    let function: &String = &methods[alias];
+                    found.insert((path.clone(), method.clone()), function.clone());
+                }
+            }
+            14 | 16 if name == "x-amazon-apigateway-integration" => {
+                let function = value.trim_start_matches(['*', '&']).to_owned();
+                if let Some(anchor) = anchored {
+                    methods.insert(anchor, function.clone());
+                }
+                found.insert((path.clone(), method.clone()), function);
             }
             indent if indent < 10 => break,
             _ => {}
@@ -82,16 +112,46 @@ fn template() -> BTreeMap<Operation, String> {
     found
 }
 
+/// Every method that API Gateway knows.
+const ALL: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
+
+/// A path has the same methods wherever it stands: in the description, in the functions, and in the template, which sends all methods to
+/// one that answers them or says which there are.
 #[test]
-fn the_template_routes_the_same_operations() {
+fn the_template_the_functions_and_the_description_have_the_same_routes() {
+    let described = description().operations();
+    let allowed = |path: &str| -> Vec<&str> {
+        let of_path = described.iter().filter(|(of, _)| of == path);
+        let methods: Vec<_> = of_path.map(|(_, method)| method.as_str()).collect();
+        let read = ["get", "head"]
+            .into_iter()
+            .filter(|_| methods.contains(&"get"));
+        read.chain(methods.iter().copied().filter(|method| *method != "get"))
+            .collect()
+    };
+    let paths: BTreeSet<&str> = described.iter().map(|(path, _)| path.as_str()).collect();
+    let routes: BTreeSet<&str> = ROUTES.iter().map(|route| route.path).collect();
+    assert_eq!(paths, routes);
+    assert_eq!(routes.len(), ROUTES.len(), "each once");
+    for route in ROUTES {
+        let allow = route.allow.to_lowercase();
+        assert_eq!(allow.split(", ").collect::<Vec<_>>(), allowed(route.path));
+    }
+
     let template = template();
-    let operations = description().operations();
-    assert_eq!(operations, template.keys().cloned().collect());
+    let all = paths.iter().flat_map(|path| {
+        let of_path = |method: &str| ((*path).to_owned(), method.to_owned());
+        ALL.map(of_path)
+    });
+    assert_eq!(
+        all.collect::<BTreeSet<_>>(),
+        template.keys().cloned().collect()
+    );
     for ((path, method), function) in template {
         let expected = match method.as_str() {
             _ if path.starts_with("/pruebas/") => "tests",
-            "get" => "queries",
-            _ => "commands",
+            "post" if allowed(&path).contains(&"post") => "commands",
+            _ => "queries",
         };
         assert_eq!(function, expected, "{method} {path}");
     }

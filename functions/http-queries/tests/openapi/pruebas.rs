@@ -62,7 +62,7 @@ pub(crate) fn comando() -> Value {
             "description":
                 "Los eventos que resultan llevan `prueba`. Un rechazo del participante se responde como el problema que es, \
                  con los campos debajo de `data`. `CrearReserva` asigna `id_reserva` si no se dice. Si la reserva ya \
-                 tiene eventos, el comando es de su saga; si no, de la de `id_correlacion` o de una nueva.",
+                 tiene eventos, el comando es de su saga; si no, de la de `id_correlacion`, o de la que tiene el mismo id que la reserva.",
             "parameters": [
                 key("Clave que el cliente elige para este comando. Con ella, repetir la solicitud no tiene otro efecto."),
                 trace(),

@@ -27,6 +27,7 @@ pub(crate) fn crear() -> Value {
     );
     accepted["headers"]["Location"] = json!({
         "description": "Dónde se consulta la reserva, relativo a la URL de la solicitud.",
+        "required": true,
         "schema": {"type": "string", "format": "uri-reference"},
         "example": format!("reserva/{ID}"),
     });
@@ -44,7 +45,8 @@ pub(crate) fn crear() -> Value {
         "summary": "Crear una reserva",
         "description":
             "Registra la reserva y responde sin esperar el pago ni la confirmación. Con `Idempotency-Key` se puede \
-             repetir sin riesgo: misma clave y mismo cuerpo, misma respuesta y una sola reserva.",
+             repetir sin riesgo: misma clave y mismo cuerpo, misma respuesta y una sola reserva. La reserva y su saga tienen \
+             el mismo id: con `id_correlacion` se consulta `/sagas/{id}` desde que se recibe esta respuesta.",
         "parameters": [
             key("Clave que el cliente elige para esta reserva. Con ella, repetir la solicitud no crea otra."),
             trace(),

@@ -6,7 +6,10 @@ use http_testing::System;
 use saga_engine::Estado;
 use serde_json::{Value, json};
 
-use crate::documento::{CORRELATION, accepted, answer, body, page, refusals, schema};
+use crate::{
+    documento::{CORRELATION, accepted, answer, body, page, refusals, schema},
+    support::Fixture,
+};
 
 /// `GET /sagas`.
 pub(crate) fn listar() -> Value {
@@ -57,6 +60,7 @@ pub(crate) fn ver() -> Value {
         ("503", "NoDisponible"),
     ]);
     let examples = [
+        ("recien_creada", unbegun()),
         ("completada", example(Estado::Completada)),
         (
             "requiere_intervencion",
@@ -71,6 +75,10 @@ pub(crate) fn ver() -> Value {
         "operationId": "verSaga",
         "tags": ["sagas"],
         "summary": "Ver una saga y su log",
+        "description":
+            "La saga de una reserva se puede consultar desde que la reserva se acepta. Mientras no ha empezado, `origen` es \
+             `comando`: está en `EnCurso`, con el log vacío y sin `version`, y dice lo que dice la reserva de cómo se creó. Desde que \
+             empieza, `origen` es `vista`.",
         "responses": responses,
     })
 }
@@ -119,6 +127,13 @@ pub(crate) fn id() -> Value {
         "description": "El `id_correlacion` que respondió la creación de la reserva.",
         "schema": schema("IdCorrelacion"),
     })
+}
+
+/// A saga as it is told before it has begun.
+fn unbegun() -> Value {
+    let fixture = Fixture::new();
+    let id = fixture.create(None);
+    fixture.get(&format!("/sagas/{id}")).ok()
 }
 
 /// A saga as it is told, once it has come to this.

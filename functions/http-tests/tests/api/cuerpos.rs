@@ -38,6 +38,11 @@ fn every_body_is_json_of_a_bounded_size() {
         fixture
             .answer(&text)
             .assert_problem(415, "tipo-de-contenido", path);
+        let coded = with_header(post(path, "{}"), "Content-Encoding", "gzip");
+        let answer = fixture.answer(&coded);
+        answer.assert_problem(415, "codificacion-de-contenido", path);
+        assert_eq!(answer.errores(), ["Content-Encoding: formato"]);
+        assert_eq!(answer.header("Accept-Encoding"), Some("identity"));
     }
     fixture.assert_nothing_happened("no body");
 }
@@ -77,17 +82,22 @@ fn a_command_and_an_event_say_of_what() {
 fn other_methods_and_paths_are_not_there() {
     let fixture = Fixture::new();
     for path in PATHS {
-        for method in ["GET", "PUT", "PATCH", "DELETE"] {
+        for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let answer = fixture.answer(&ask(method, path));
-            answer.assert_problem(405, "metodo-no-permitido", path);
-            assert_eq!(answer.header("Allow"), Some("POST"));
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert_eq!(answer.header("Allow"), Some("POST"), "{method} {path}");
+            if method == "HEAD" {
+                assert_eq!(answer.text, "");
+            } else {
+                answer.assert_problem(405, "metodo-no-permitido", path);
+            }
         }
     }
     for path in [
         "/",
         "/pruebas",
         "/pruebas/otra",
-        "/vuelos/reserva",
+        "/vuelos",
         "/pruebas/vuelos/comandos/CrearReserva",
         "/pruebas/vuelos/eventos/ReservaCreada/1",
     ] {

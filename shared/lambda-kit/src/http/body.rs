@@ -6,7 +6,7 @@ use events::{Problem, Violation, kinds};
 use lambda_http::{Body, Request, http::header};
 use serde_json::{Map, Value};
 
-use super::Header;
+use super::{Header, IDENTITY};
 
 /// Largest body, in bytes: more than any whose event keeps to its own limit of 32 KB.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -15,7 +15,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 ///
 /// # Errors
 ///
-/// The [`Problem`] of a body that is too large, or no JSON, or is said to be something else, or has a field twice.
+/// The [`Problem`] of a body that is too large, or no JSON, or is said to be something else or compressed, or has a field twice.
 pub fn json_body(request: &Request) -> Result<Value, Problem> {
     let is_said_to_be_json = match Header::of(request, header::CONTENT_TYPE.as_str()) {
         Header::Absent => true,
@@ -26,6 +26,11 @@ pub fn json_body(request: &Request) -> Result<Value, Problem> {
         let rule = "Debe aparecer una sola vez y ser application/json";
         let errores = vec![Violation::new("Content-Type", "formato", rule)];
         return Err(Problem::of(kinds::MEDIA_TYPE).at(errores));
+    }
+    if !is_uncoded(request) {
+        let rule = format!("Debe ser {IDENTITY}, o no estar");
+        let errores = vec![Violation::new("Content-Encoding", "formato", rule)];
+        return Err(Problem::of(kinds::CODING).at(errores));
     }
     let body = body(request);
     if body.len() > MAX_BODY {
@@ -74,6 +79,19 @@ fn invalid(rule: &'static str, text: impl Into<String>) -> Problem {
     Problem::of(kinds::INVALID).at(vec![Violation::new("cuerpo", rule, text)])
 }
 
+/// True if nothing was done to the body before it was sent. The header is a list, and empty items of a list count for nothing
+/// (RFC 9110, 5.6.1).
+fn is_uncoded(request: &Request) -> bool {
+    let values = request.headers().get_all(header::CONTENT_ENCODING);
+    values.iter().all(|value| {
+        value.to_str().is_ok_and(|codings| {
+            let mut codings = codings.split(',').map(str::trim);
+            codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(IDENTITY))
+        })
+    })
+}
+
+/// True of the media types of JSON, whatever their parameters: JSON is UTF-8, and a `charset` has no effect on it (RFC 8259, 11).
 fn is_json(media: &str) -> bool {
     let essence = media.split(';').next().unwrap_or_default();
     let essence = essence.trim().to_ascii_lowercase();

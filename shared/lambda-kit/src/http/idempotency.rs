@@ -1,6 +1,6 @@
 //! The identity of a command that came over HTTP.
 
-use events::{CommandId, IdReserva, Problem, Violation, kinds};
+use events::{CommandId, IdReserva, Problem, Violation};
 use lambda_http::Request;
 use ports::Ids;
 use uuid::{Uuid, uuid};
@@ -27,7 +27,7 @@ pub fn with_key<T>(
         (Ok(key), Ok(read)) => Ok((key, read)),
         (key, read) => {
             let errores = key.err().into_iter().chain(read.err().unwrap_or_default());
-            Err(Problem::of(kinds::INVALID).at(errores.collect()))
+            Err(parse::invalid(errores))
         }
     }
 }

@@ -68,8 +68,9 @@ impl Fila {
         self.fecha_actualizacion = self.fecha_actualizacion.max(Some(event.time));
     }
 
-    /// Place among all, by time of creation; `None` if it is not to be listed.
-    fn order(&self) -> Option<String> {
+    /// Place among all, by time of creation: where a list goes on after it. `None` if it is not to be listed.
+    #[must_use]
+    pub fn order(&self) -> Option<String> {
         Some(format!("{}#{}", self.fecha_creacion?, self.id_reserva?))
     }
 }

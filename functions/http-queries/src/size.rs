@@ -1,0 +1,92 @@
+//! How much of a list fits into one answer.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+/// Most bytes of the rows of a page. Lambda takes answers of up to 6 MB, and refuses larger ones; what the answer has besides its rows is
+/// a few hundred bytes.
+pub const MAX_PAGE: usize = 4 * 1024 * 1024;
+
+/// Counts the bytes that JSON has as a text within JSON, as the body of an answer is sent to API Gateway: quotes and backslashes take
+/// two. JSON without spaces has no other character that would.
+#[derive(Default)]
+struct Counter(usize);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let escaped = bytes.iter().filter(|byte| matches!(byte, b'"' | b'\\'));
+        self.0 += bytes.len() + escaped.count();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The bytes that a row takes in an answer, with the comma after it. One that has no JSON form takes none: the answer as a whole then has
+/// none either, which is told where it is written.
+fn size(row: &impl Serialize) -> usize {
+    let mut counter = Counter::default();
+    match serde_json::to_writer(&mut counter, row) {
+        Ok(()) => counter.0 + 1,
+        Err(_) => 0,
+    }
+}
+
+/// How many of the first rows fit into so many bytes: one at least, so that a list goes on.
+pub(crate) fn fitting(rows: &[impl Serialize], bytes: usize) -> usize {
+    let mut left = bytes;
+    let fit = rows.iter().take_while(|row| {
+        let fits = left.checked_sub(size(row));
+        left = fits.unwrap_or(0);
+        fits.is_some()
+    });
+    fit.count().max(1).min(rows.len())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    /// The bytes of these rows in the event that API Gateway is answered with.
+    fn sent(rows: &[String]) -> usize {
+        let text = serde_json::to_string(rows).unwrap();
+        serde_json::to_string(&text).unwrap().len()
+    }
+
+    /// A list without rows, and the quotes around its text.
+    const AROUND: usize = 4;
+
+    proptest! {
+        #[test]
+        fn rows_are_counted_as_they_are_sent(rows in vec("(\\PC|[\"\\\\\u{1}\u{7f}\n]){0,40}", 1..9)) {
+            let counted: usize = rows.iter().map(size).sum();
+            prop_assert_eq!(counted + AROUND - 1, sent(&rows));
+        }
+
+        #[test]
+        fn page_after_page_has_every_row_and_no_page_is_larger_or_smaller_than_it_may(
+            rows in vec("[a\"\\\\]{0,60}", 0..60),
+            bytes in 1..400_usize,
+        ) {
+            let mut rest = rows.as_slice();
+            while !rest.is_empty() {
+                let count = fitting(rest, bytes);
+                prop_assert!(count >= 1);
+                let (page, after) = rest.split_at(count);
+                prop_assert!(count == 1 || sent(page) <= bytes + AROUND);
+                if !after.is_empty() {
+                    let more = rest.get(..=count).unwrap();
+                    prop_assert!(sent(more) > bytes + AROUND - 1, "one more would fit");
+                }
+                rest = after;
+            }
+            prop_assert_eq!(fitting(rest, bytes), 0);
+        }
+    }
+}

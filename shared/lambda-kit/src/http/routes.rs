@@ -1,0 +1,103 @@
+//! The API's paths, and the methods of each.
+
+use std::future::Future;
+
+use events::{Problem, kinds};
+use lambda_http::{
+    Body, Request, Response,
+    http::{HeaderValue, Method, header},
+};
+
+use super::{Refusal, no_such_path, problem, segments};
+
+/// A path of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The path, as the API's description has it: a segment in braces stands for any but an empty one.
+    pub path: &'static str,
+    /// The methods that it has, as `Allow` tells them.
+    pub allow: &'static str,
+}
+
+/// The methods of what can be read.
+const READ: &str = "GET, HEAD";
+/// The method of what can be done.
+const DO: &str = "POST";
+
+/// Every path of the API. Each function behind it knows them all, so whichever one is asked tells the methods of a path.
+pub const ROUTES: &[Route] = &[
+    route("/vuelos/reserva", "GET, HEAD, POST"),
+    route("/vuelos/reserva/{id}", READ),
+    route("/vuelos/reserva/{id}/cancelacion", DO),
+    route("/vuelos/reserva/{id}/eventos", READ),
+    route("/vuelos/reportes/totales", READ),
+    route("/vuelos/reportes/reservas-por-dia", READ),
+    route("/sagas", READ),
+    route("/sagas/{id}", READ),
+    route("/sagas/{id}/reanudacion", DO),
+    route("/pruebas/fallas", DO),
+    route("/pruebas/inventario", DO),
+    route("/pruebas/{contexto}/{comando}", DO),
+    route("/pruebas/{contexto}/eventos/{evento}", DO),
+    route("/health", READ),
+    route("/openapi.json", READ),
+];
+
+const fn route(path: &'static str, allow: &'static str) -> Route {
+    Route { path, allow }
+}
+
+impl Route {
+    /// The one that a request is for; `None` if the API has no such path.
+    fn of(request: &Request) -> Option<&'static Self> {
+        let asked = segments(request);
+        ROUTES.iter().find(|route| route.is(&asked))
+    }
+
+    fn is(&self, asked: &[&str]) -> bool {
+        let mut own = self.path.split('/').skip(1);
+        let mut asked = asked.iter();
+        loop {
+            match (own.next(), asked.next()) {
+                (None, None) => return true,
+                (Some(own), Some(asked)) if own == *asked => {}
+                (Some(own), Some(asked)) if own.starts_with('{') && !asked.is_empty() => {}
+                _ => return false,
+            }
+        }
+    }
+
+    fn has(&self, method: &Method) -> bool {
+        self.allow.split(", ").any(|known| known == method.as_str())
+    }
+}
+
+/// Answers a request by `answer`, if its path has its method and the function answers that one; otherwise says that there is no such
+/// path, or which methods it has. The answer to HEAD is that to GET without its body; its length is left out (RFC 9110, 8.6 and 9.3.2).
+pub async fn routed(
+    request: &Request,
+    answered: &[Method],
+    answer: impl Future<Output = Result<Response<Body>, Refusal>>,
+) -> Response<Body> {
+    let mut response = match Route::of(request) {
+        None => no_such_path(request),
+        Some(route) if route.has(request.method()) && answered.contains(request.method()) => {
+            answer.await.unwrap_or_else(|refusal| refusal.answer())
+        }
+        Some(route) => no_such_method(route),
+    };
+    if request.method() == Method::HEAD {
+        *response.body_mut() = Body::Empty;
+    }
+    response
+}
+
+/// The path has other methods only.
+fn no_such_method(route: &Route) -> Response<Body> {
+    let detail = format!("Métodos permitidos: {}", route.allow);
+    let mut response = problem(&Problem::of(kinds::METHOD).because(detail));
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(route.allow));
+    response
+}
