@@ -1,8 +1,8 @@
-//! One function at a time: `deploy`, `invoke`, `tick`, `logs`.
+//! One function at a time: `deploy`, `invoke`, `tick`.
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use command_line::Words;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::deploy::build_of;
 use crate::failure::{Explain, Result, fail, wrong};
 use crate::package::{package, replace_code};
-use crate::progress::{note, step};
+use crate::progress::step;
 use crate::runtime_env::Target;
 use crate::shell::{capture, command};
 use crate::workspace::{Workspace, children};
@@ -148,107 +148,9 @@ pub fn event_file(workspace: &Workspace, function: &str, wanted: Option<&str>) -
     }
 }
 
-/// Prints what functions logged, oldest first: all of it, one function's, or what names a correlation id.
-pub fn logs(workspace: &Workspace, words: &Words) -> Result<()> {
-    let target = Target::select(workspace, words)?;
-    let about = words.value("--correlacion");
-    let functions = match words.argument("FUNCTION") {
-        Some(name) => vec![name.to_owned()],
-        None => workspace.functions()?,
-    };
-    let mut calls = Vec::new();
-    for function in functions {
-        let group = format!("/aws/lambda/{}", deployed_name(&target, &function)?);
-        let mut filter = aws(
-            workspace,
-            &target,
-            &["logs", "filter-log-events", "--output", "json"],
-        );
-        filter
-            .args(["--log-group-name", &group])
-            .stdin(Stdio::null());
-        let child = filter.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        calls.push((function, child.explain("Cannot start the AWS CLI")?));
-    }
-    let mut lines = Vec::new();
-    for (function, child) in calls {
-        let output = child
-            .wait_with_output()
-            .explain("The AWS CLI ended oddly")?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            if said.contains("ResourceNotFound") {
-                continue; // it has not run yet
-            }
-            return fail(format!(
-                "The logs of {function} at {} cannot be read: {}",
-                target.get("AWS_ENDPOINT_URL")?,
-                said.trim()
-            ));
-        }
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        lines.extend(log_lines(&function, &answer, about));
-    }
-    if lines.is_empty() {
-        note(&format!(
-            "no function has logged anything of the kind yet at {}",
-            target.get("AWS_ENDPOINT_URL")?
-        ));
-    }
-    lines.sort_by_key(|(time, _)| *time); // stable: lines of one moment stay in order
-    for (_, line) in lines {
-        println!("{line}");
-    }
-    Ok(())
-}
-
-/// The lines that a function itself wrote, with their time in milliseconds.
-fn log_lines(function: &str, answer: &Value, about: Option<&str>) -> Vec<(i64, String)> {
-    let events = answer.get("events").and_then(Value::as_array);
-    events
-        .into_iter()
-        .flatten()
-        .filter_map(|event| {
-            let message = event.get("message")?.as_str()?.trim_end();
-            let platform = [
-                "START RequestId",
-                "END RequestId",
-                "REPORT RequestId",
-                "INIT_START",
-            ];
-            let wanted = about.is_none_or(|id| message.contains(id));
-            if !wanted
-                || message.is_empty()
-                || platform.iter().any(|start| message.starts_with(start))
-            {
-                return None;
-            }
-            Some((
-                event.get("timestamp")?.as_i64()?,
-                format!("{function:<14} {message}"),
-            ))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn logs_keep_what_the_function_wrote_about_one_correlation() {
-        let answer = serde_json::json!({ "events": [
-            { "timestamp": 1, "message": "START RequestId: a Version: 1" },
-            { "timestamp": 2, "message": "{\"correlacion\":\"c-1\"}\n" },
-            { "timestamp": 3, "message": "{\"correlacion\":\"c-2\"}" },
-        ]});
-        let lines = log_lines("timers", &answer, Some("c-1"));
-        assert_eq!(
-            lines,
-            [(2, "timers         {\"correlacion\":\"c-1\"}".to_owned())]
-        );
-        assert_eq!(log_lines("timers", &answer, None).len(), 2);
-    }
 
     #[test]
     fn what_is_not_json_is_shown_as_it_is() {

@@ -13,6 +13,12 @@ pub struct Answer {
 
 /// Sends a request, with a JSON body when there is one.
 pub fn request(method: &str, url: &str, body: Option<&str>) -> Result<Answer> {
+    let json = [("Content-Type", "application/json")];
+    send(method, url, &json, body.unwrap_or_default())
+}
+
+/// Sends a request with these headers and this body.
+pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer> {
     let rest = url.strip_prefix("http://").unwrap_or(url);
     let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
     let address = if authority.contains(':') {
@@ -29,14 +35,15 @@ pub fn request(method: &str, url: &str, body: Option<&str>) -> Result<Answer> {
     stream
         .set_read_timeout(Some(Duration::from_secs(30)))
         .explain(no_answer())?;
-    let body = body.unwrap_or_default();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {authority}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n",
+    let mut message = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {authority}\r\nContent-Length: {}\r\nConnection: close\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).explain(no_answer())?;
-    stream.write_all(body.as_bytes()).explain(no_answer())?;
+    for (name, value) in headers {
+        message.extend([name, ": ", value, "\r\n"]);
+    }
+    message.extend(["\r\n", body]);
+    stream.write_all(message.as_bytes()).explain(no_answer())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).explain(no_answer())?;
     match parse(&bytes) {

@@ -14,6 +14,9 @@ mod functions;
 mod gate;
 mod http;
 mod local_runtime;
+mod log_line;
+mod log_service;
+mod logs;
 mod npm;
 mod ops;
 mod package;
@@ -73,7 +76,7 @@ fn dispatch(words: &Words) -> Result<()> {
             println!("{}", target.get("AEROALPES_API_URL")?);
             Ok(())
         }
-        "logs" => functions::logs(workspace, words),
+        "logs" => logs::logs(workspace, words),
         "deploy" => functions::deploy(workspace, words),
         "invoke" => functions::invoke(workspace, words),
         "tick" => functions::tick(workspace, words),

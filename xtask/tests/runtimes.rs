@@ -411,11 +411,4 @@ fn answers_about_what_is_not_there_name_the_runtime() {
             "{err}"
         );
     }
-    let (_, err) = checkout.does("logs");
-    assert!(
-        err.contains(&format!(
-            "no function has logged anything of the kind yet at {url}"
-        )),
-        "{err}"
-    );
 }

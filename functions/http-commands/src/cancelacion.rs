@@ -122,7 +122,8 @@ impl App {
                     return Err(already_cancelled());
                 }
                 if !appended {
-                    tracing::warn!(reserva = %command.subject, "committed, to be published by the sweeper");
+                    let correlacion = command.correlationid;
+                    tracing::warn!(reserva = %command.subject, %correlacion, "committed, to be published by the sweeper");
                 }
                 // The other contexts undo what is theirs as they hear of it.
                 Ok(Estado::Compensando)

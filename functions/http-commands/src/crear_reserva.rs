@@ -37,7 +37,8 @@ impl App {
         match self.store.handle(&Vuelos, &command).await? {
             Handled::Committed { events, appended } => {
                 if !appended {
-                    tracing::warn!(reserva = %command.subject, "committed, to be published by the sweeper");
+                    let correlacion = command.correlationid;
+                    tracing::warn!(reserva = %command.subject, %correlacion, "committed, to be published by the sweeper");
                 }
                 // A repetition answers with what the first one made, its correlation id included.
                 let made = events.first().map(accepted);

@@ -59,7 +59,7 @@ impl App {
                 let reply = serde_json::from_slice(&reply);
                 Ok(reply.map_err(|error| broken(error.to_string()))?)
             }
-            Err(error) => Err(no_reply(context, error)),
+            Err(error) => Err(no_reply(context, command, error)),
         }
     }
 }
@@ -93,7 +93,7 @@ fn of_data(mut problem: Problem) -> Problem {
 }
 
 /// What a participant's own errors mean: all but two of them, that the command is to be sent again.
-fn no_reply(context: Context, error: CallError) -> Refusal {
+fn no_reply(context: Context, command: &Command, error: CallError) -> Refusal {
     match error {
         CallError::Failed { ref error_type, .. }
             if ["Broken", "ComandoInvalido"].contains(&error_type.as_str()) =>
@@ -101,7 +101,8 @@ fn no_reply(context: Context, error: CallError) -> Refusal {
             HandleError::Broken(error.to_string()).into()
         }
         CallError::Failed { ref error_type, .. } => {
-            tracing::warn!(%error, "the participant gave no reply");
+            let correlacion = command.correlationid;
+            tracing::warn!(reserva = %command.subject, %correlacion, %error, "the participant gave no reply");
             let detail = format!("{} no dio respuesta: {error_type}", context.name());
             Problem::of(kinds::UNAVAILABLE).because(detail).into()
         }

@@ -8,7 +8,11 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use consumer::{Parked, Parking, Reason};
@@ -127,6 +131,60 @@ fn one_batch_takes_a_reservation_from_made_to_approved() {
     }
     let after: Vec<_> = ids.iter().map(|id| fixture.system.saga(*id)).collect();
     assert_eq!(before, after);
+}
+
+/// Keeps what is written.
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is logged while something is done, a line an element.
+fn logged(work: impl FnOnce()) -> Vec<Value> {
+    let sink = Arc::new(Mutex::new(vec![]));
+    let writer = sink.clone();
+    let logs = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_writer(move || Sink(writer.clone()));
+    tracing::subscriber::with_default(logs.finish(), work);
+    let text = String::from_utf8(sink.lock().unwrap().clone()).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn the_log_tells_of_each_saga_how_it_stands_with_its_id() {
+    let fixture = Fixture::new();
+    let ids = [fixture.system.create(None), fixture.system.create(None)];
+    let logged = logged(|| {
+        for _ in 0..2 {
+            assert_eq!(fixture.in_time(&fixture.log()), all_taken());
+        }
+    });
+    for id in ids {
+        let saga = fixture.system.saga(id);
+        let own: Vec<_> = logged
+            .iter()
+            .filter(|line| line["saga"] == saga.id.to_string())
+            .map(|line| [&line["message"], &line["estado"], &line["lines"]])
+            .collect();
+        // What comes again changes nothing, and no line tells of it.
+        let expected = [
+            json!("saga moved on"),
+            json!("Completada"),
+            json!(saga.log.len()),
+        ];
+        assert_eq!(own, [expected.each_ref()], "{logged:?}");
+    }
 }
 
 #[test]

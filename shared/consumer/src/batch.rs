@@ -140,7 +140,7 @@ impl Consumer<'_> {
                 }
                 Err(error) => {
                     let reason = reason(&error);
-                    match self.park(record, reason, &error.to_string()).await {
+                    match self.park(record, None, reason, &error.to_string()).await {
                         Ok(()) => outcome.parked += 1,
                         Err(error) => stops.push(Stop::again(place, error.to_string())),
                     }
@@ -226,7 +226,8 @@ impl Consumer<'_> {
                     then: Then::Park(reason),
                     ..
                 }) => {
-                    let done = self.park(&incoming.record, reason, &cause).await;
+                    let event = Some(&incoming.event);
+                    let done = self.park(&incoming.record, event, reason, &cause).await;
                     done.map_err(|error| Stop::again(incoming.place, error.to_string()))?;
                     parked += 1;
                 }
@@ -239,11 +240,14 @@ impl Consumer<'_> {
     async fn park(
         &self,
         record: &LogRecord,
+        event: Option<&Event>,
         reason: Reason,
         detail: &str,
     ) -> Result<(), TableError> {
         tracing::warn!(
             consumer = self.name,
+            reserva = record.partition_key,
+            correlacion = event.map(|event| tracing::field::display(event.correlationid)),
             shard = record.shard,
             sequence = record.sequence.0,
             detail,

@@ -139,7 +139,8 @@ impl Announcer {
             }
             Err(TopicError::Refused(why)) => {
                 let record = &news.incoming.record;
-                tracing::warn!(id = %news.incoming.event.id, why, "notice parked");
+                let event = &news.incoming.event;
+                tracing::warn!(id = %event.id, correlacion = %event.correlationid, why, "notice parked");
                 let trouble = Trouble::with_record(record, Reason::Permanent, &why);
                 let parked = self.parking.park(NOTIFIER.0, trouble).await;
                 parked.map_err(|error| news.again(&error))
@@ -158,7 +159,8 @@ impl Announcer {
             condition: Condition::Always,
         };
         if let Err(error) = self.tables.write(&write).await {
-            tracing::error!(id = %news.incoming.event.id, %error, "announced, and not noted");
+            let event = &news.incoming.event;
+            tracing::error!(id = %event.id, correlacion = %event.correlationid, %error, "announced, and not noted");
         }
     }
 }

@@ -134,7 +134,7 @@ impl Reactor {
                 Ok(true)
             }
             Err(cause) => {
-                tracing::warn!(reserva = %event.subject, comando = command, cause, "reaction put off again");
+                tracing::warn!(reserva = %event.subject, correlacion = %event.correlationid, comando = command, cause, "reaction put off again");
                 self.reactions.put_off(key, &reaction).await?;
                 Ok(false)
             }
@@ -164,7 +164,7 @@ impl Reactor {
         {
             match policy.when {
                 When::News if !is_news => {
-                    tracing::warn!(reserva = %event.subject, evento = event.kind, comando = policy.command, "too old to react to");
+                    tracing::warn!(reserva = %event.subject, correlacion = %event.correlationid, evento = event.kind, comando = policy.command, "too old to react to");
                 }
                 When::After(_) if policy.unless.iter().any(|end| together.contains(end)) => {}
                 When::After(delay) if is_news => {
@@ -177,7 +177,7 @@ impl Reactor {
                 }
                 When::News | When::Always | When::After(_) => {
                     if let Err(cause) = self.send(policy, event, until).await {
-                        tracing::warn!(reserva = %event.subject, comando = policy.command, cause, "reaction put off");
+                        tracing::warn!(reserva = %event.subject, correlacion = %event.correlationid, comando = policy.command, cause, "reaction put off");
                         self.reactions
                             .note_failed(self.context, policy, event)
                             .await?;
@@ -237,6 +237,8 @@ impl Reactor {
             Either::Left((answer, _)) => answer.map_err(|error| error.to_string())?,
             Either::Right(_) => return Err("no answer in time".to_owned()),
         };
+        let (reserva, correlacion) = (event.subject, event.correlationid);
+        let (evento, comando) = (&*event.kind, policy.command);
         if let Reply::Rechazado { problema } = &reply {
             let detail = problema.detail.as_deref().unwrap_or(&problema.title);
             // What is to be undone stays to be undone: it is tried again, and the alarm on late reactions tells. Of anything else a
@@ -244,7 +246,9 @@ impl Reactor {
             if policy.when == When::Always {
                 return Err(format!("refused: {detail}"));
             }
-            tracing::info!(reserva = %event.subject, comando = policy.command, detail, "reaction refused");
+            tracing::info!(%reserva, %correlacion, evento, comando, detail, "reaction refused");
+        } else {
+            tracing::info!(%reserva, %correlacion, evento, comando, "reaction done");
         }
         Ok(())
     }
@@ -256,7 +260,7 @@ impl Reactor {
         let data = match policy.data.build(&context) {
             Ok(data) => data,
             Err(Unknown(path)) if path.split('.').next() == Some(&event.kind) => {
-                tracing::warn!(reserva = %event.subject, comando = policy.command, path, "the event lacks what the command needs");
+                tracing::warn!(reserva = %event.subject, correlacion = %event.correlationid, comando = policy.command, path, "the event lacks what the command needs");
                 return Ok(None);
             }
             Err(unknown) => return Err(unknown.to_string()),

@@ -11,7 +11,7 @@ use consumer::{
     Consumer, Group, Handler, Parked, ParkedWhat, Parking, Reason, Redrive, Redriven, Stop, Trouble,
 };
 use event_store::{StreamError, StreamReader};
-use events::{Catalogue, DecodeError, Event, IdReserva, Payload, StreamId, Version};
+use events::{Catalogue, DecodeError, Event, IdCorrelacion, IdReserva, Payload, StreamId, Version};
 use futures::{StreamExt, stream};
 use ports::{
     Consistency, Item, TableError, Tables, TransactError, Update, World, Write, WriteError,
@@ -160,14 +160,15 @@ impl Projector {
         if !is_permanent {
             return Err(cause);
         }
-        let mut streams: BTreeMap<StreamId, Version> = BTreeMap::new();
+        let mut streams: BTreeMap<StreamId, (Version, IdCorrelacion)> = BTreeMap::new();
         for (event, _) in &work.events {
-            let version = streams.entry(event.stream).or_insert(event.streamversion);
+            let first = (event.streamversion, event.correlationid);
+            let (version, _) = streams.entry(event.stream).or_insert(first);
             *version = event.streamversion.min(*version);
         }
         let owner = generation.to_string();
-        for (stream, version) in streams {
-            tracing::warn!(owner, %stream, version, cause, "stream parked: its row is refused");
+        for (stream, (version, correlacion)) in streams {
+            tracing::warn!(owner, %stream, %correlacion, version, cause, "stream parked: its row is refused");
             let trouble = Trouble {
                 what: ParkedWhat::Stream { stream, version },
                 reason: Reason::Permanent,

@@ -142,11 +142,23 @@ impl Coordinator {
         self.drive(id, vec![], until).await
     }
 
-    async fn drive(
+    /// Tells in the log how a saga stands that was moved on.
+    async fn drive(&self, id: SagaId, inputs: Vec<Input>, until: Timestamp) -> Result<(), Trouble> {
+        let mut written = None;
+        let driven = self.run(id, inputs, until, &mut written).await;
+        if let Some((estado, lines)) = written {
+            tracing::info!(saga = %id, estado, lines, "saga moved on");
+        }
+        driven
+    }
+
+    /// Notes in `written` the state of the saga that was stored last, and how many lines its log has.
+    async fn run(
         &self,
         id: SagaId,
         mut inputs: Vec<Input>,
         until: Timestamp,
+        written: &mut Option<(&'static str, usize)>,
     ) -> Result<(), Trouble> {
         let world = self.sagas.world().clone();
         let mut stored = self.sagas.load(id).await?;
@@ -169,7 +181,10 @@ impl Coordinator {
                 .is_none_or(|stored| stored.saga != saga || self.sagas.is_woken_too_early(stored));
             if changed {
                 match self.sagas.save(stored.as_ref(), saga).await {
-                    Ok(saved) => stored = Some(saved),
+                    Ok(saved) => {
+                        *written = Some((saved.saga.estado.name(), saved.saga.log.len()));
+                        stored = Some(saved);
+                    }
                     Err(SaveError::Overtaken) if overtaken < ATTEMPTS => {
                         let chance = world.randomness.fraction();
                         let pause = jittered(PAUSE, LONGEST_PAUSE, overtaken, chance);

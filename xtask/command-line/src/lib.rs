@@ -6,12 +6,14 @@
 //! This package depends on nothing, so the first `cargo xtask help` in a clone compiles it alone.
 
 mod help;
+mod moment;
 mod print;
 mod table;
 mod words;
 
 pub use help::markdown;
-pub use print::{err, out, shown};
+pub use moment::{moment, since};
+pub use print::{Progress, colours, err, out, shown, visible};
 pub use table::{Argument, COMMANDS, Check, Command, Need, Opt, Rule, Runner, Value, command};
 pub use words::{Words, read, root, wrong};
 

@@ -98,6 +98,8 @@ pub enum Check {
     OneOf(&'static [&'static str]),
     /// A UUID.
     Id,
+    /// A length of time that counts back from now, or a time: see [`since`](crate::since).
+    Since,
     /// A folder of `functions/`.
     Function,
 }
@@ -451,7 +453,7 @@ off, and go on with rebuilds.",
         name: "logs",
         group: WORK,
         runner: Runner::Xtask,
-        about: "what the functions logged, or one of them, oldest first",
+        about: "what the functions logged, or one of them, the newest lines last",
         arguments: &[argument(
             "FUNCTION",
             Need::Optional,
@@ -464,13 +466,37 @@ off, and go on with rebuilds.",
                 "--correlacion",
                 "ID",
                 Check::Any,
-                "only lines with this id_correlacion",
+                "only lines with this id_correlacion, which is that of a saga",
                 "",
             )],
+            &[
+                option(
+                    "--since",
+                    "WHEN",
+                    Check::Since,
+                    "only lines from then on: 5m, 1h, or a time as 2026-11-22T19:36 (UTC)",
+                    "",
+                ),
+                option(
+                    "--limit",
+                    "N",
+                    from(1),
+                    "only the newest N lines",
+                    "1000; 10 with --follow; all with --since or --correlacion",
+                ),
+                flag("--follow", "go on with lines as they come, until Ctrl-C"),
+                flag("--json", "one JSON object a line, as it was logged"),
+            ],
         ],
         rules: &[NOT_BOTH_RUNTIMES],
-        details: "",
-        examples: &["cargo xtask logs orchestrator"],
+        details: "\
+A line has its time (UTC), function, level, message and fields. It has colours on a terminal, unless NO_COLOR is set. The local runtime
+shows the lines of an invocation when that has ended.",
+        examples: &[
+            "cargo xtask logs orchestrator",
+            "cargo xtask logs --since 5m --follow",
+            "cargo xtask logs --correlacion 01a204c2-545a-74bd-8111-604b204dce1d",
+        ],
         takes: "",
     },
     Command {

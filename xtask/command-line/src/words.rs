@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     help,
+    moment::since,
     print::{err, out},
     table::{COMMANDS, Check, Command, Need, ON_RUNTIME, Opt, Rule, command, takes_value},
 };
@@ -317,6 +318,10 @@ fn check(
             )),
         },
         Check::OneOf(names) => one_of(name, names),
+        Check::Since if since(word, 0).is_some() => Ok(()),
+        Check::Since => Err(format!(
+            "{name} takes so long ago, as 30s, 5m, 1h or 2d, or a time of UTC, as 2026-11-22T19:36:14Z, not '{word}'."
+        )),
         Check::Id => {
             let digits = word.bytes().filter(|byte| *byte != b'-');
             let hexadecimal = word

@@ -48,6 +48,7 @@ fn words_of(command: &command_line::Command) -> Vec<&'static str> {
     let needed = command.arguments.iter();
     let needed = needed.filter(|argument| argument.need == Need::Required);
     let word = |check| match check {
+        Check::Since => "5m",
         Check::Id => "01a204c2-545a-74bd-8111-604b204dce1d",
         Check::Function => "projector",
         Check::OneOf(names) => names.first().copied().unwrap(),
@@ -231,6 +232,14 @@ const WRONG: &[(&str, &str)] = &[
     (
         "tail --limit -1",
         "--limit takes a number from 0 on, not '-1'",
+    ),
+    (
+        "logs --since ayer",
+        "--since takes so long ago, as 30s, 5m, 1h or 2d, or a time of UTC, as 2026-11-22T19:36:14Z, not 'ayer'",
+    ),
+    (
+        "logs --limit 0",
+        "--limit takes a number from 1 on, not '0'",
     ),
 ];
 

@@ -51,12 +51,12 @@ const NOT_RUN: [(&str, &str, &str); 8] = [
     ),
     (
         README,
-        "curl -X POST $API/sagas/$SAGA/reanudacion -H 'Content-Type: application/json' -d '{\"nota\": \"el banco ya contesta\"}'",
+        "curl -X POST $API/sagas/$ID/reanudacion -H 'Content-Type: application/json' -d '{\"nota\": \"el banco ya contesta\"}'",
         "the saga that it shows requires nobody; tutorial 8 has one that does, and resumes it",
     ),
     (
         README,
-        "curl -X POST $API/sagas/$SAGA/reanudacion -H 'Content-Type: application/json' \\\n  -d '{\"hecho\": true, \"paso\": 2, \
+        "curl -X POST $API/sagas/$ID/reanudacion -H 'Content-Type: application/json' \\\n  -d '{\"hecho\": true, \"paso\": 2, \
          \"nota\": \"devuelto a mano, recibo 123\"}'",
         "the same",
     ),

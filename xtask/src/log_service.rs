@@ -1,0 +1,203 @@
+//! `CloudWatch` Logs of a runtime, read over HTTP in the protocol of the AWS CLI. The CLI is a Python program: it takes a second of
+//! processor time for each question. Requests are not signed: a runtime that speaks plain HTTP checks no signatures.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use command_line::visible;
+use serde_json::{Value, json};
+
+use crate::{
+    failure::{Explain, Result, fail},
+    http::send,
+    runtime_env::Target,
+};
+
+/// As many events as one answer has at most. AWS then has a token for the next; the local runtime has none.
+const PAGE: usize = 10_000;
+
+/// An event of a log group.
+pub struct Event {
+    pub id: String,
+    /// In milliseconds of Unix time.
+    pub timestamp: i64,
+    pub message: String,
+}
+
+impl Event {
+    fn of(value: &Value) -> Option<Self> {
+        let timestamp = value.get("timestamp")?.as_i64()?;
+        let message = value.get("message")?.as_str()?.to_owned();
+        let id = value.get("eventId").and_then(Value::as_str);
+        Some(Self {
+            id: id.map_or_else(|| format!("{timestamp} {message}"), str::to_owned),
+            timestamp,
+            message,
+        })
+    }
+}
+
+/// `CloudWatch` Logs of a runtime.
+pub struct Service {
+    pub url: String,
+    authorization: String,
+}
+
+impl Service {
+    pub fn of(target: &Target) -> Result<Self> {
+        let (key, region) = (target.get("AWS_ACCESS_KEY_ID")?, target.get("AWS_REGION")?);
+        // A runtime reads account and region from this.
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/logs/aws4_request, SignedHeaders=host, Signature=none"
+        );
+        Ok(Self {
+            url: target.get("AWS_ENDPOINT_URL")?.to_owned(),
+            authorization,
+        })
+    }
+
+    /// When these groups were made, of those that are there.
+    pub fn groups(&self, names: &BTreeSet<&str>) -> Result<BTreeMap<String, i64>> {
+        let mut made = BTreeMap::new();
+        let prefix = common(names);
+        let mut token = None;
+        loop {
+            let mut question = json!({ "logGroupNamePrefix": prefix });
+            if let Some(token) = &token {
+                put(&mut question, "nextToken", Value::clone(token));
+            }
+            let answer = self.ask("DescribeLogGroups", &question)?;
+            let answer = answer.unwrap_or_default();
+            for group in items(&answer, "logGroups") {
+                let name = group.get("logGroupName").and_then(Value::as_str);
+                let time = group.get("creationTime").and_then(Value::as_i64);
+                if let Some((name, time)) = name.zip(time)
+                    && names.contains(name)
+                {
+                    made.insert(name.to_owned(), time);
+                }
+            }
+            match next(&answer) {
+                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
+                _ => return Ok(made),
+            }
+        }
+    }
+
+    /// The events of a group from one moment to another, both included, oldest first; of those only what has a text in it.
+    pub fn events(
+        &self,
+        group: &str,
+        start: i64,
+        end: i64,
+        about: Option<&str>,
+    ) -> Result<Vec<Event>> {
+        let mut events: Vec<Event> = vec![];
+        let mut known = BTreeSet::new();
+        let (mut start, mut token) = (start, None);
+        loop {
+            let mut question =
+                json!({ "logGroupName": group, "startTime": start.max(0), "limit": PAGE });
+            if end != i64::MAX {
+                put(&mut question, "endTime", end.into());
+            }
+            if let Some(about) = about {
+                // A term in quotes is taken as it is.
+                put(
+                    &mut question,
+                    "filterPattern",
+                    format!("\"{about}\"").into(),
+                );
+            }
+            if let Some(token) = &token {
+                put(&mut question, "nextToken", Value::clone(token));
+            }
+            let Some(answer) = self.ask("FilterLogEvents", &question)? else {
+                return Ok(events);
+            };
+            let page: Vec<Event> = items(&answer, "events").filter_map(Event::of).collect();
+            let (count, last) = (page.len(), page.last().map(|last| last.timestamp));
+            let news = events.len();
+            for event in page {
+                let is_wanted = about.is_none_or(|about| event.message.contains(about));
+                if is_wanted && known.insert(event.id.clone()) {
+                    events.push(event);
+                }
+            }
+            match (next(&answer), last) {
+                (Some(next), _) if token.as_ref() != Some(&next) => token = Some(next),
+                // A full answer without a token: it goes on at the moment of its last event.
+                (None, Some(last)) if count >= PAGE => {
+                    let is_stuck = events.len() == news;
+                    start = if is_stuck {
+                        last.saturating_add(1)
+                    } else {
+                        last
+                    };
+                }
+                _ => return Ok(events),
+            }
+        }
+    }
+
+    /// What the service answers; nothing if what is asked for is not there.
+    fn ask(&self, action: &str, question: &Value) -> Result<Option<Value>> {
+        let target = format!("Logs_20140328.{action}");
+        let headers = [
+            ("Content-Type", "application/x-amz-json-1.1"),
+            ("X-Amz-Target", &*target),
+            ("Authorization", &*self.authorization),
+        ];
+        let url = &self.url;
+        let answer = send("POST", &format!("{url}/"), &headers, &question.to_string())
+            .explain(format!("The logs at {url} cannot be read"))?;
+        let said = || format!("{action} at {url} answered {}", answer.status);
+        match answer.status {
+            200 => serde_json::from_str(&answer.body)
+                .map(Some)
+                .explain(format!("{} with no JSON", said())),
+            _ if answer.body.contains("ResourceNotFound") => Ok(None),
+            _ => fail(format!("{}: {}", said(), visible(answer.body.trim()))),
+        }
+    }
+}
+
+/// What all names begin with.
+fn common(names: &BTreeSet<&str>) -> String {
+    // They are sorted: what the first and the last share, all of them do.
+    let ends = names.first().zip(names.last());
+    let pairs = ends.map(|(first, last)| first.chars().zip(last.chars()));
+    let same = pairs
+        .into_iter()
+        .flatten()
+        .take_while(|(one, other)| one == other);
+    same.map(|(letter, _)| letter).collect()
+}
+
+fn items<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    let items = answer.get(name).and_then(Value::as_array);
+    items.into_iter().flatten()
+}
+
+fn next(answer: &Value) -> Option<Value> {
+    let token = answer.get("nextToken").cloned();
+    token.filter(|token| !token.is_null())
+}
+
+fn put(question: &mut Value, name: &str, value: Value) {
+    if let Some(fields) = question.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_all_names_begin_with_is_asked_for() {
+        let common = |names: &[&str]| common(&names.iter().copied().collect());
+        assert_eq!(common(&["/a/http-q", "/a/archiver", "/a/timers"]), "/a/");
+        assert_eq!(common(&["/a/timers"]), "/a/timers");
+        assert_eq!(common(&[]), "");
+    }
+}

@@ -1,0 +1,369 @@
+//! `cargo xtask logs` against a stand-in for `CloudWatch` Logs, which answers as AWS does, or as the local runtime.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use command_line::moment;
+use serde_json::{Value, json};
+
+/// How an answer goes on that is too long.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Paging {
+    /// As on AWS: with a token, after as many events as it likes.
+    Tokens,
+    /// As on the local runtime: not at all.
+    None,
+}
+
+const MOST: usize = 10_000;
+
+type Groups = BTreeMap<String, Vec<(i64, String)>>;
+
+#[derive(Clone)]
+struct Logs {
+    groups: Arc<Mutex<Groups>>,
+    asked: Arc<Mutex<usize>>,
+    paging: Paging,
+    port: u16,
+}
+
+impl Logs {
+    fn start(paging: Paging) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let logs = Self {
+            groups: Arc::default(),
+            asked: Arc::default(),
+            paging,
+            port: listener.local_addr().unwrap().port(),
+        };
+        let service = logs.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                service.answer(&stream.unwrap());
+            }
+        });
+        logs
+    }
+
+    fn add(&self, function: &str, time: i64, message: &str) {
+        let mut groups = self.groups.lock().unwrap();
+        let group = groups.entry(format!("/aws/lambda/a-{function}"));
+        group.or_default().push((time, message.to_owned()));
+    }
+
+    fn asked(&self) -> usize {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+
+    /// Answers a request, if one comes: who only looks whether anything listens sends none.
+    fn answer(&self, mut stream: &TcpStream) {
+        let mut reader = BufReader::new(stream);
+        let (mut action, mut length) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap() == 0 {
+                return;
+            }
+            match line.trim_end().split_once(": ") {
+                Some(("X-Amz-Target", target)) => {
+                    target
+                        .strip_prefix("Logs_20140328.")
+                        .unwrap()
+                        .clone_into(&mut action);
+                }
+                Some(("Content-Length", text)) => length = text.parse().unwrap(),
+                Some(("Authorization", text)) => {
+                    assert!(text.contains("Credential=test/"), "{text}");
+                    assert!(text.contains("/us-east-1/logs/aws4_request"), "{text}");
+                }
+                None if line == "\r\n" => break,
+                _ => {}
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        *self.asked.lock().unwrap() += 1;
+        let (status, answer) = self.told(&action, &serde_json::from_slice(&body).unwrap());
+        let answer = answer.to_string();
+        let head = format!(
+            "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n",
+            answer.len()
+        );
+        let _ = stream.write_all((head + &answer).as_bytes());
+    }
+
+    fn told(&self, action: &str, question: &Value) -> (u16, Value) {
+        let groups = self.groups.lock().unwrap();
+        let text = |name: &str| question[name].as_str().unwrap_or_default();
+        let from = text("nextToken").parse().unwrap_or(0);
+        if action == "DescribeLogGroups" {
+            let prefix = text("logGroupNamePrefix");
+            let named: Vec<_> = groups
+                .iter()
+                .filter(|(name, _)| name.starts_with(prefix))
+                .map(|(name, lines)| json!({ "logGroupName": name, "creationTime": lines[0].0 }))
+                .collect();
+            let page: Vec<_> = named.iter().skip(from).take(1).collect();
+            let more = from + 1 < named.len();
+            let next = more.then(|| (from + 1).to_string());
+            return (200, json!({ "logGroups": page, "nextToken": next }));
+        }
+        assert_eq!(action, "FilterLogEvents");
+        let Some(lines) = groups.get(text("logGroupName")) else {
+            return (400, json!({ "__type": "ResourceNotFoundException" }));
+        };
+        let time = |name: &str, otherwise| question[name].as_i64().unwrap_or(otherwise);
+        let (start, end) = (time("startTime", 0), time("endTime", i64::MAX));
+        let pattern = text("filterPattern").trim_matches('"');
+        let mut events: Vec<_> = lines
+            .iter()
+            .enumerate()
+            .filter(|(_, (time, _))| (start..=end).contains(time))
+            .filter(|(_, (_, message))| message.contains(pattern))
+            .map(|(id, (time, message))| json!({ "eventId": id.to_string(), "timestamp": time, "message": message }))
+            .collect();
+        events.sort_by_key(|event| event["timestamp"].as_i64());
+        if self.paging == Paging::None {
+            events.truncate(MOST);
+            return (200, json!({ "events": events, "searchedLogStreams": [] }));
+        }
+        let page: Vec<_> = events.iter().skip(from).take(700).collect();
+        let next = from + page.len();
+        let next = (next < events.len()).then(|| next.to_string());
+        (200, json!({ "events": page, "nextToken": next }))
+    }
+}
+
+/// A checkout that means the runtime with these logs.
+struct Checkout {
+    root: PathBuf,
+}
+
+impl Checkout {
+    fn new(name: &str, logs: &Logs) -> Self {
+        let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("logs-{name}"));
+        let _ = fs::remove_dir_all(&root);
+        let write = |path: &str, text: &str| {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("infra/template.yaml", "");
+        for function in ["f", "gg", "new"] {
+            write(&format!("functions/{function}/Cargo.toml"), "");
+        }
+        let url = format!("http://127.0.0.1:{}", logs.port);
+        let run = root.join(format!(".local/run/{}", logs.port));
+        let env = format!(
+            "AEROALPES_RUN={}\nAWS_ENDPOINT_URL={url}\nAWS_REGION=us-east-1\nAWS_ACCESS_KEY_ID=test\nAEROALPES_STACK=a\nAEROALPES_ENDED_BY=endpoint\n",
+            run.display()
+        );
+        write(&format!(".local/run/{}/env", logs.port), &env);
+        write(".local/env", &env);
+        Self { root }
+    }
+
+    fn xtask(&self, line: &str) -> Command {
+        let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        xtask.args(line.split_whitespace()).current_dir(&self.root);
+        xtask.env("CARGO_MANIFEST_DIR", self.root.join("xtask"));
+        xtask
+    }
+
+    /// What it prints, and what it says on stderr.
+    fn does(&self, line: &str) -> (String, String) {
+        let output = self.xtask(line).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (out, err) = (text(output.stdout), text(output.stderr));
+        assert!(output.status.success(), "{line}: {err}");
+        (out, err)
+    }
+
+    /// The messages of the lines that it prints.
+    fn messages(&self, line: &str) -> Vec<String> {
+        let (out, _) = self.does(&format!("{line} --json"));
+        let message = |line: &str| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            line["message"].as_str().unwrap().to_owned()
+        };
+        out.lines().map(message).collect()
+    }
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    now.as_millis().try_into().unwrap()
+}
+
+fn numbered(numbers: impl Iterator<Item = u32>) -> Vec<String> {
+    numbers.map(|number| format!("line {number}")).collect()
+}
+
+/// A line every 10 ms, so the oldest is nearly two minutes old; some share a moment.
+fn many(logs: &Logs, count: u32, now: i64) {
+    for number in 0..count {
+        let age = i64::from(count - number) / 4 * 40;
+        logs.add("f", now - age, &format!("line {number}"));
+    }
+}
+
+#[test]
+fn after_11_000_lines_the_newest_are_shown_and_all_can_be() {
+    for paging in [Paging::None, Paging::Tokens] {
+        let logs = Logs::start(paging);
+        let checkout = Checkout::new("many", &logs);
+        many(&logs, 11_000, now());
+        assert_eq!(checkout.messages("logs"), numbered(10_000..11_000));
+        assert_eq!(
+            checkout.messages("logs f --limit 3"),
+            numbered(10_997..11_000)
+        );
+        assert_eq!(
+            checkout.messages("logs --since 2000-01-01"),
+            numbered(0..11_000)
+        );
+        assert_eq!(checkout.messages("logs --limit 10999"), numbered(1..11_000));
+        let (_, err) = checkout.does("logs");
+        assert!(err.contains("these are the newest 1000 lines"), "{err}");
+        let (_, err) = checkout.does("logs --limit 3");
+        assert_eq!(err, "");
+    }
+}
+
+/// The local runtime does not tell that its answer is cut.
+#[test]
+fn more_lines_of_one_moment_than_an_answer_has_do_not_hide_what_follows() {
+    let logs = Logs::start(Paging::None);
+    let checkout = Checkout::new("moment", &logs);
+    let now = now();
+    for number in 0..10_005 {
+        logs.add("f", now - 5_000, &format!("line {number}"));
+    }
+    logs.add("f", now - 4_000, "the last");
+    let messages = checkout.messages("logs --since 1m");
+    assert_eq!(messages.len(), 10_001);
+    assert_eq!(messages.last().unwrap(), "the last");
+}
+
+#[test]
+fn lines_of_all_functions_are_in_the_order_of_their_own_times() {
+    let logs = Logs::start(Paging::None);
+    let checkout = Checkout::new("order", &logs);
+    let now = now();
+    let old = now - 40 * 86_400_000;
+    logs.add("f", old, "{\"level\":\"INFO\",\"message\":\"long ago\"}");
+    logs.add("f", now, "START RequestId: x");
+    for (function, second, level) in [("gg", 2, "WARN"), ("f", 1, "INFO"), ("f", 3, "ERROR")] {
+        let time = moment(now + second * 1_000);
+        let line =
+            json!({ "timestamp": time, "level": level, "message": "m", "correlacion": "c-1" });
+        logs.add(function, now, &line.to_string());
+    }
+    logs.add("gg", now, "not JSON \u{1b}[31m");
+
+    let (out, err) = checkout.does("logs");
+    assert_eq!(err, "");
+    let shown = |second: i64, rest: &str| format!("{} {rest}", moment(now + second * 1_000));
+    let expected = [
+        format!("{} f   INFO   long ago", moment(old)),
+        shown(0, "gg         not JSON \\u{1b}[31m"),
+        shown(1, "f   INFO   m correlacion=c-1"),
+        shown(2, "gg  WARN   m correlacion=c-1"),
+        shown(3, "f   ERROR  m correlacion=c-1"),
+    ];
+    assert_eq!(out.lines().collect::<Vec<_>>(), expected);
+
+    let (out, _) = checkout.does("logs --correlacion c-1");
+    assert_eq!(out.lines().collect::<Vec<_>>(), expected[2..]);
+    let (out, _) = checkout.does("logs --since 5m gg");
+    assert!(out.starts_with(&shown(0, "gg     ")), "{out}");
+    assert_eq!(out.lines().count(), 2);
+    let (out, err) = checkout.does("logs --correlacion c-2");
+    assert_eq!(out, "");
+    assert!(
+        err.contains(&format!(
+            "no function has logged anything of the kind yet at http://127.0.0.1:{}",
+            logs.port
+        )),
+        "{err}"
+    );
+}
+
+/// 12 functions, most of them with few lines, are no reason for hundreds of questions.
+#[test]
+fn few_questions_are_asked() {
+    let logs = Logs::start(Paging::None);
+    let checkout = Checkout::new("few", &logs);
+    logs.asked();
+    checkout.does("logs");
+    assert_eq!(logs.asked(), 1, "nothing has run: which groups there are");
+    let now = now();
+    logs.add("f", now - 600_000, "the first");
+    logs.add("f", now, "the last");
+    assert_eq!(checkout.messages("logs"), ["the first", "the last"]);
+    assert!(logs.asked() <= 4, "windows of 1, 4 and 16 minutes");
+    assert_eq!(checkout.messages("logs --since 1h").len(), 2);
+    assert!(logs.asked() <= 2, "all of it at once");
+}
+
+/// A command that goes on until it is dropped.
+struct Following(Child);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn followed_each_line_is_shown_once_however_late_it_comes() {
+    let logs = Logs::start(Paging::None);
+    let checkout = Checkout::new("follow", &logs);
+    let begun = now();
+    for number in 0..12 {
+        logs.add("f", begun - 12 + number, &format!("line {number}"));
+    }
+    let mut child = checkout
+        .xtask("logs --follow")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let printed = BufReader::new(child.stdout.take().unwrap()).lines();
+    let _following = Following(child);
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        for line in printed.map_while(Result::ok) {
+            let _ = tell.send(line);
+        }
+    });
+    let next = || {
+        let line = told.recv_timeout(Duration::from_mins(1)).unwrap();
+        line.rsplit("  ").next().unwrap().trim().to_owned()
+    };
+    for number in 2..12 {
+        assert_eq!(next(), format!("line {number}"));
+    }
+    logs.add("gg", begun - 1_000, "late, of one that had not run");
+    assert_eq!(next(), "late, of one that had not run");
+    logs.add("f", now(), "news");
+    assert_eq!(next(), "news");
+    // Two looks later nothing has come again.
+    assert!(told.recv_timeout(Duration::from_secs(3)).is_err());
+}
