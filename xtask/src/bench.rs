@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use command_line::Words;
 use serde_json::{Value, json};
 
-use crate::failure::{Explain, Result};
-use crate::functions::event_file;
+use crate::failure::{Explain, Result, fail};
+use crate::functions::samples;
 use crate::gate::on_own_runtime;
 use crate::local_runtime::{free_port, must_be_free};
 use crate::package::{cargo, cargo_build};
@@ -67,10 +67,10 @@ fn build(workspace: &Workspace, zips: &Path) -> Result<Vec<Measured>> {
             let mut pack = command(workspace.tool("python"), &[]);
             pack.arg(workspace.path("infra/local/zip_function.py"));
             run(pack.arg(&binary).arg(&zip).arg(DEFLATE_LEVEL))?;
-            let event = SAMPLES
-                .into_iter()
-                .find_map(|sample| event_file(workspace, &name, Some(sample)).ok())
-                .map_or_else(|| event_file(workspace, &name, None), Ok)?;
+            let event = event(&samples(workspace, &name)?);
+            let Some(event) = event else {
+                return fail(format!("functions/{name}/events has no sample."));
+            };
             measured.push(Measured {
                 name,
                 binary,
@@ -81,6 +81,15 @@ fn build(workspace: &Workspace, zips: &Path) -> Result<Vec<Measured>> {
         measured.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(measured)
     })
+}
+
+/// The sample that a function is measured with.
+fn event(samples: &[PathBuf]) -> Option<PathBuf> {
+    let named = |name: &&str| {
+        let mut samples = samples.iter();
+        samples.find(|path| path.file_stem().is_some_and(|stem| stem == *name))
+    };
+    SAMPLES.iter().find_map(named).or(samples.first()).cloned()
 }
 
 /// Builds what measures, beside what else is built here.

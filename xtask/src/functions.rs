@@ -114,15 +114,30 @@ pub fn pretty(text: &str) -> String {
         .unwrap_or_else(|_| text.trim_end().to_owned())
 }
 
-/// A path, or the name of a sample with or without `.json`, or the first sample.
-pub fn event_file(workspace: &Workspace, function: &str, wanted: Option<&str>) -> Result<PathBuf> {
+/// The sample events of a function, sorted.
+pub fn samples(workspace: &Workspace, function: &str) -> Result<Vec<PathBuf>> {
     let mut samples = children(&workspace.path("functions").join(function).join("events"))?;
     samples.retain(|path| path.extension().is_some_and(|end| end == "json"));
+    Ok(samples)
+}
+
+/// A path, or the name of a sample with or without `.json`. It may be left out where there is one sample: of several, the first would be
+/// any of them, one that takes something back perhaps.
+fn event_file(workspace: &Workspace, function: &str, wanted: Option<&str>) -> Result<PathBuf> {
+    let samples = samples(workspace, function)?;
+    let known: Vec<_> = samples
+        .iter()
+        .filter_map(|path| path.file_stem()?.to_str())
+        .collect();
     let Some(wanted) = wanted else {
-        return match samples.first() {
-            Some(first) => Ok(first.clone()),
-            None => fail(format!(
+        return match samples.as_slice() {
+            [only] => Ok(only.clone()),
+            [] => fail(format!(
                 "functions/{function}/events has no sample. Give a file: cargo xtask invoke {function} FILE"
+            )),
+            _ => wrong(format!(
+                "Which event? {function} has several samples: {}.",
+                known.join(", ")
             )),
         };
     };
@@ -135,16 +150,10 @@ pub fn event_file(workspace: &Workspace, function: &str, wanted: Option<&str>) -
         None if PathBuf::from(wanted).is_file() => {
             fs::canonicalize(wanted).explain(format!("Cannot find {wanted}"))
         }
-        None => {
-            let known: Vec<_> = samples
-                .iter()
-                .filter_map(|path| path.file_stem()?.to_str())
-                .collect();
-            wrong(format!(
-                "'{wanted}' is neither a file nor a sample of {function}: {}.",
-                known.join(", ")
-            ))
-        }
+        None => wrong(format!(
+            "'{wanted}' is neither a file nor a sample of {function}: {}.",
+            known.join(", ")
+        )),
     }
 }
 

@@ -330,6 +330,7 @@ fn words_that_only_xtask_can_judge_end_with_2_too() {
     let checkout = Checkout::new("judged");
     checkout.write("functions/f/Cargo.toml", "");
     checkout.write("functions/f/events/uno.json", "{}");
+    checkout.write("functions/f/events/tres.json", "{}");
     for (line, told) in [
         (
             "url --endpoint https://x",
@@ -350,8 +351,9 @@ fn words_that_only_xtask_can_judge_end_with_2_too() {
         ),
         (
             "invoke f dos",
-            "'dos' is neither a file nor a sample of f: uno.",
+            "'dos' is neither a file nor a sample of f: tres, uno.",
         ),
+        ("invoke f", "Which event? f has several samples: tres, uno."),
         ("deploy g", "FUNCTION is one of f, not 'g'"),
     ] {
         let (code, out, err) = checkout.says(line);

@@ -426,7 +426,7 @@ names another. Brought up again, a local runtime is only deployed to, and keeps 
                 "EVENT",
                 Need::Optional,
                 Check::Any,
-                "a sample of functions/FUNCTION/events, or a file; the first sample without it",
+                "a sample of functions/FUNCTION/events, or a file; may be left out where there is one sample",
             ),
         ],
         options: &[ON_RUNTIME],

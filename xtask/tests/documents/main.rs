@@ -46,7 +46,7 @@ const NOT_RUN: [(&str, &str, &str); 8] = [
     ),
     (
         README,
-        "cargo lambda invoke http-queries --data-file functions/http-queries/events/health_v2.json",
+        "cargo lambda invoke http-queries --data-file functions/http-queries/events/health.json",
         "the same",
     ),
     (
@@ -188,7 +188,14 @@ fn run<'a>(
 
 /// True if it may be run again, and changes nothing.
 fn only_reads(command: &str) -> bool {
-    const READING: [&str; 3] = ["curl ", "cargo xtask saga", "sqs receive-message "];
+    const READING: [&str; 6] = [
+        "curl ",
+        "cargo xtask parked",
+        "cargo xtask retention",
+        "cargo xtask saga",
+        "cargo xtask verify",
+        "sqs receive-message ",
+    ];
     READING.iter().any(|start| command.starts_with(start)) && !command.contains(" -X ")
 }
 
