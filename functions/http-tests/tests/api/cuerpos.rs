@@ -84,13 +84,8 @@ fn other_methods_and_paths_are_not_there() {
     for path in PATHS {
         for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let answer = fixture.answer(&ask(method, path));
-            assert_eq!(answer.status, 405, "{method} {path}");
+            answer.assert_problem(405, "metodo-no-permitido", path);
             assert_eq!(answer.header("Allow"), Some("POST"), "{method} {path}");
-            if method == "HEAD" {
-                assert_eq!(answer.text, "");
-            } else {
-                answer.assert_problem(405, "metodo-no-permitido", path);
-            }
         }
     }
     for path in [

@@ -73,23 +73,20 @@ impl Route {
 }
 
 /// Answers a request by `answer`, if its path has its method and the function answers that one; otherwise says that there is no such
-/// path, or which methods it has. The answer to HEAD is that to GET without its body; its length is left out (RFC 9110, 8.6 and 9.3.2).
+/// path, or which methods it has. HEAD is answered as GET, with the body: the server before the function leaves that out, and tells its
+/// length. Of an answer without one it would tell that it is 0, which RFC 9110 (8.6) forbids.
 pub async fn routed(
     request: &Request,
     answered: &[Method],
     answer: impl Future<Output = Result<Response<Body>, Refusal>>,
 ) -> Response<Body> {
-    let mut response = match Route::of(request) {
+    match Route::of(request) {
         None => no_such_path(request),
         Some(route) if route.has(request.method()) && answered.contains(request.method()) => {
             answer.await.unwrap_or_else(|refusal| refusal.answer())
         }
         Some(route) => no_such_method(route),
-    };
-    if request.method() == Method::HEAD {
-        *response.body_mut() = Body::Empty;
     }
-    response
 }
 
 /// The path has other methods only.
