@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use consumer::{Parked, TABLE as PARKED};
+use events::Moment;
 use jiff::{SignedDuration, Timestamp};
 use participant::REACTIONS;
 use ports::{
@@ -96,7 +97,7 @@ impl BadLines {
                 if table == REACTIONS && update.key.sk.starts_with("plazo#") =>
             {
                 if let Some(due) = by_its_event(update) {
-                    let due = due.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+                    let due = Moment::from(due).to_string();
                     made.set.retain(|(path, _)| *path != Path::of(DUE));
                     made.set.push((Path::of(DUE), due.into()));
                 }
