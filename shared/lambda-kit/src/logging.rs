@@ -84,7 +84,10 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let line: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["timestamp"], "2026-01-31T10:00:00.000Z");
-        assert_eq!((&line["saga"], &line["message"]), (&"one".into(), &"said".into()));
+        assert_eq!(
+            (&line["saga"], &line["message"]),
+            (&"one".into(), &"said".into())
+        );
     }
 
     #[test]

@@ -207,9 +207,12 @@ impl Coordinator {
                 };
                 let wait = due.duration_since(now);
                 let wait = Duration::try_from(wait).unwrap_or_default();
-                if let Some((saga, out)) = saga.and_then(|saga| Some((saga, saga.outstanding.as_ref()?))) {
+                if let Some((saga, out)) =
+                    saga.and_then(|saga| Some((saga, saga.outstanding.as_ref()?)))
+                {
                     let (kind, attempt) = (saga.awaited(), out.attempts);
-                    let (pause_ms, again) = (wait.as_millis(), Moment::from(due));
+                    let pause_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                    let again = Moment::from(due);
                     tracing::info!(saga = %saga.id, kind, attempt, pause_ms, %again, "sent again after a pause");
                 }
                 world.tasks.sleep(wait).await;

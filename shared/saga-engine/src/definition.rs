@@ -102,7 +102,8 @@ impl Definition {
     /// How often a step's command is sent at most; `None` where there is no such command.
     #[must_use]
     pub fn attempts(&self, step: usize, direction: Direction) -> Option<u32> {
-        self.call(step, direction).map(|(_, call)| call.retry.attempts)
+        self.call(step, direction)
+            .map(|(_, call)| call.retry.attempts)
     }
 
     /// The command that does a step, counted from 0, or undoes it, and how it is sent.

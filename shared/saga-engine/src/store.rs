@@ -5,11 +5,11 @@
 //! | `pk`, `sk` | the saga's id; `saga` |
 //! | `definicion`, `version` | what it is pinned to |
 //! | `asunto`, `estado` | of the log, for whoever reads the item alone |
-//! | `entradas` | the log |
+//! | `entradas` | the log: each line with `cuando`, when it was written; one of an event also with `fecha_evento`, when that happened |
 //! | `intentos`, `sin_respuesta`, `vence` | of the outstanding command: how often sent, whether an attempt was left unanswered, when it is due |
 //! | `rev`, `autor` | counts the writes; who made the last |
 //! | `gsi1pk`, `gsi1sk` | only while something is to happen by itself: a bucket `wake-NN`, and when to look; never later than what is due, unless it was [put off](Sagas::put_off) |
-//! | `gsi2pk`, `gsi2sk` | `estado:{estado}`, and when it began with its id |
+//! | `gsi2pk`, `gsi2sk` | `estado:{estado}`, and when its opening event happened with its id |
 
 use std::{sync::Arc, time::Duration};
 

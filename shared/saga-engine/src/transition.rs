@@ -8,8 +8,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Conduct, Definition, Direction, Entry, Estado, Fact, Heard, Meaning, Retry, Saga, SagaId,
-    Step, StepStatus, TOLD_ATTEMPTS, Via, What,
+    Conduct, Definition, Direction, Entry, Estado, Fact, Heard, Meaning, Retry, Saga, SagaId, Step,
+    StepStatus, TOLD_ATTEMPTS, Via, What,
     definition::Role,
     machine::execution_name,
     saga::{SOON, later, nothing, trace},
@@ -703,7 +703,9 @@ impl Work<'_> {
     }
 
     fn retry(&self, step: usize, direction: Direction) -> Option<Retry> {
-        self.definition.call(step, direction).map(|(_, call)| call.retry)
+        self.definition
+            .call(step, direction)
+            .map(|(_, call)| call.retry)
     }
 
     fn no_answer(&mut self, command: Uuid, why: &str, chance: f64) {

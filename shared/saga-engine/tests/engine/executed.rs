@@ -176,7 +176,8 @@ fn a_refusal_after_a_call_without_answer_is_in_doubt() {
     let sure = read(&watched, &[&["2 Do2", "="]]);
     assert_eq!(told(&sure)[3..], ["rechazado false", "<Undo1"]);
     let doubtful = read(&watched, &[&["2 Do2", "!", "2 Do2: otra vez", "="]]);
-    assert_eq!(told(&doubtful)[3..],
+    assert_eq!(
+        told(&doubtful)[3..],
         ["sin respuesta 1", "rechazado true", "<Undo2"]
     );
 }

@@ -411,7 +411,11 @@ fn a_saga_that_nobody_answers_has_room_for_its_attempts_too() {
         for _ in 0..1_001 {
             now += 6;
             saga = transition(&definition, &saga, &Input::Time, at(now)).0;
-            if saga.outstanding.as_ref().is_some_and(|out| out.due.is_some()) {
+            if saga
+                .outstanding
+                .as_ref()
+                .is_some_and(|out| out.due.is_some())
+            {
                 let failed = Input::NoAnswer {
                     command: saga.outstanding.as_ref().unwrap().command,
                     why: "\u{1}".repeat(500),
