@@ -19,9 +19,10 @@ use ports::{
 };
 use projections::{Generations, Projector, TABLE as VIEWS, views::analitica};
 use reserva_saga::{fact, saga_id};
-use saga_engine::{Estado, Saga, SagaId, TABLE as SAGAS};
+use saga_engine::{Entry, Estado, Saga, SagaId, TABLE as SAGAS};
 use serde::Deserialize;
 use serde_json::Value;
+use simulation::{uneven_times, uneven_times_in};
 use vuelos::Reserva;
 
 use crate::{
@@ -30,6 +31,9 @@ use crate::{
     poison::{self, Poison},
     system::System,
 };
+
+/// Dates that clients send. They are kept in UTC, with the decimals that they have.
+pub(crate) const DATES_OF_CLIENTS: &[&str] = &["fecha_salida", "fecha_llegada"];
 
 /// How many seats of a flight are used.
 type Held = BTreeMap<Vuelo, i64>;
@@ -200,6 +204,7 @@ pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<St
         })
         .collect();
     let mut held = Held::new();
+    check_times(system, &mut broken);
     for one in &found {
         check_one(system, one, by_id.get(&one.id).copied(), calm, &mut held)
             .unwrap_or_else(|error| broken.push(format!("{}: {error}", one.id)));
@@ -222,6 +227,65 @@ pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<St
     executions::check(system, &mut broken);
     notices::check(system, calm, &mut broken);
     broken
+}
+
+/// What is stored has its times with three decimals; dates of clients are as they sent them.
+fn check_times(system: &System, broken: &mut Vec<String>) {
+    for table in [
+        STREAMS,
+        VIEWS,
+        PARKED,
+        SAGAS,
+        REACTIONS,
+        simulador::TABLE,
+        ::notices::TABLE,
+        inventory::TABLE,
+    ] {
+        for (key, item) in system.tables.all(table) {
+            let keys = format!("{} {}", key.pk, key.sk);
+            let of_keys = match table {
+                // A flight is told by its departure.
+                inventory::TABLE => vec![],
+                _ => uneven_times_in(&keys),
+            };
+            let uneven = uneven_times(&Value::Object(item), DATES_OF_CLIENTS);
+            for time in of_keys.iter().chain(&uneven) {
+                broken.push(format!("{table:?} has {time} in {keys}"));
+            }
+        }
+    }
+}
+
+/// The saga's log has each event with the event's own time, and began with the first of them. `in_step` is whether all clocks go alike:
+/// then nothing was before that.
+fn check_heard(system: &System, found: &Found, saga: &Saga, in_step: bool) -> Result<(), String> {
+    let mut times = BTreeMap::new();
+    for context in Context::ALL {
+        let stream = StreamId::new(context, found.id);
+        let history =
+            block_on(system.reader().history(stream)).map_err(|error| error.to_string())?;
+        for (event, _) in history {
+            let place = (event.stream.to_string(), event.streamversion);
+            times.insert(place, event.time.timestamp());
+        }
+    }
+    for heard in saga.log.iter().filter_map(Entry::heard) {
+        let place = (heard.stream.clone(), heard.streamversion);
+        let own = times.get(&place).copied();
+        if own != Some(heard.fecha_evento) {
+            return Err(format!("{heard:?} happened at {own:?}"));
+        }
+        if in_step && heard.fecha_evento < saga.started() {
+            let began = saga.started();
+            return Err(format!("{heard:?} is told to be before {began}"));
+        }
+    }
+    let opening = found.opening().map(|opening| opening.time.timestamp());
+    if opening != Some(saga.started()) {
+        let began = saga.started();
+        return Err(format!("the saga began at {began}, not at {opening:?}"));
+    }
+    Ok(())
 }
 
 /// What was accepted is there, and who asked twice was told the same.
@@ -295,6 +359,7 @@ fn check_one(
     let opening = found.opening().ok_or("its stream is empty")?;
     let saga = load(system, saga_id(opening)).ok_or("it has no saga")?;
     exercised::count(&system.kernel, &saga);
+    check_heard(system, found, &saga, calm)?;
     let stands = saga.estado == Estado::Completada;
     let ledger = block_on(simulador::ledger(&*system.tables, &pagos::key(found.id)));
     let ledger = ledger.map_err(|error| error.to_string())?;

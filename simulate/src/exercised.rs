@@ -162,6 +162,8 @@ const LINES: &[(Conduct, &[&str])] = &[
             "Reanudada",
             "Relevo",
             "RequiereIntervencion",
+            "SinRespuesta deshacer",
+            "SinRespuesta hacer",
             "TiempoAgotado deshacer",
             "TiempoAgotado hacer",
         ],
@@ -226,6 +228,10 @@ fn line(what: &What) -> &'static str {
         },
         What::ComandoRechazado { .. } => "ComandoRechazado",
         What::ComandoImposible { .. } => "ComandoImposible",
+        What::SinRespuesta { direccion, .. } => match direccion {
+            Direction::Hacer => "SinRespuesta hacer",
+            Direction::Deshacer => "SinRespuesta deshacer",
+        },
         What::TiempoAgotado { direccion, .. } => match direccion {
             Direction::Hacer => "TiempoAgotado hacer",
             Direction::Deshacer => "TiempoAgotado deshacer",

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use consumer::TABLE as PARKED;
-use events::Context;
+use events::{Context, Moment};
 use futures::executor::block_on;
 use participant::REACTIONS;
 use ports::{Condition, Item, Key, Tables, Write};
@@ -81,7 +81,7 @@ fn reaction(context: Context, id: &str, since: &str, bucket: u64, kind: u64) -> 
 /// Leaves some things of other builds, each due for long.
 pub fn leave(system: &System) {
     let (kernel, dice) = (&system.kernel, system.kernel.dice());
-    let since = kernel.now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    let since = Moment::from(kernel.now()).to_string();
     for _ in 0..2 + dice.below(5) {
         let id = system.world.ids.fresh().to_string();
         let (bucket, kind) = (dice.below(16), dice.below(2));

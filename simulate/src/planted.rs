@@ -142,6 +142,10 @@ planted! {
     FalseRefusals = "false-refusals" breaks "what is said to be cancelled is",
     /// A saga that needs nobody is said to stand otherwise than it does.
     WrongReasons = "wrong-reasons" breaks "a refusal says how a saga stands",
+    /// Events are logged by a saga as if they had happened when they were heard.
+    BorrowedTimes = "borrowed-times" breaks "a saga's log has each event with its own time",
+    /// The lines of a saga's log have their times with as many decimals as need be.
+    LooseDecimals = "loose-decimals" breaks "what is stored has its times with three decimals",
     /// Reservations are refused as if others had been quicker, now and then.
     NeedlessConflicts = "needless-conflicts" breaks "where nothing fails, nobody is quicker",
     /// Notices have their events written anew.

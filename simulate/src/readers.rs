@@ -13,6 +13,7 @@
 //! | a saga | it is there from when its reservation is accepted on | those that have another id than the reservation |
 //! | | who was told of its log is not told again that it has not begun | |
 //! | | its log grows at its end alone, and what is compensated stays so | logs that are told by a history of Step Functions |
+//! | whatever has a time | three decimals | dates that clients send |
 //! | events of a reservation | they can be read as soon as it is accepted; none is taken away, none changes | |
 //!
 //! Where a view is rebuilt and clocks are put back, readers may go back to the generation before: then only what does not depend on
@@ -32,10 +33,11 @@ use projections::{TABLE as VIEWS, views::reservas::NAME as VIEW};
 use saga_engine::{Estado, SagaId};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
-use simulation::LAG;
+use simulation::{LAG, uneven_times};
 
 use crate::{
     Scenario,
+    check::DATES_OF_CLIENTS,
     clients::{Booking, Memory},
     functions::{HTTP_COMMANDS, HTTP_QUERIES},
     http::{self, Answer},
@@ -266,7 +268,12 @@ impl Reader {
             let answered = self.system.api.call(HTTP_QUERIES, &event).await;
             let answer = answered.ok().map(|answer| Answer::read(&answer));
             match answer {
-                Some(answer) if answer.status != 503 => return Some(answer),
+                Some(answer) if answer.status != 503 => {
+                    for time in uneven_times(&answer.body, DATES_OF_CLIENTS) {
+                        self.complain(format!("GET {path} has the time {time}"));
+                    }
+                    return Some(answer);
+                }
                 _ => self.pause(1_500).await,
             }
         }

@@ -289,11 +289,11 @@ fn is_at_rest(saga: &Saga) -> bool {
     saga.estado.has_ended() || stuck
 }
 
-/// The log of a saga as the API tells it, a line each: what was sent, what was answered, what was decided. Without what came from
-/// the stream besides, for how much of that comes before the end is a matter of speed.
+/// The log of a saga as the API tells it, a line each: what was sent, what was answered, what was decided. Without attempts that were
+/// not answered and what came from the stream besides, for how much of that comes before the end is a matter of speed.
 pub fn story(saga: &Value) -> Vec<String> {
     let lines = saga["log"].as_array().unwrap().iter();
-    let lines = lines.filter(|line| line["sentido"] != "nota");
+    let lines = lines.filter(|line| line["sentido"] != "nota" && line["tipo"] != "SinRespuesta");
     lines
         .map(|line| {
             let names = ["evento", "comando", "estado", "motivo", "nota", "problema"];

@@ -64,6 +64,20 @@ const AMBIENT_ALLOWED: [(&str, &str); 2] = [
     ("shared/lambda-kit/src/http.rs", "Instant::now"),
 ];
 
+/// Words that make a text of a time by another way than the crate `moment`, which gives every time three decimals.
+const TIMES_AS_TEXT: [&str; 4] = ["strftime", "to_rfc3339", "Rfc3339", "DateTimePrinter"];
+
+/// Where they stand after all.
+const TIMES_ALLOWED: [&str; 3] = [
+    "shared/moment/",
+    // What AWS itself writes, by a machine that depends on nothing of ours; three decimals too.
+    "shared/source-mapping/",
+    "shared/simulation/src/stream.rs",
+];
+
+/// Dates that clients send: they are kept in UTC, with the decimals that they have.
+const DATES_OF_CLIENTS: [&str; 2] = ["fecha_salida", "fecha_llegada"];
+
 // The workspace, as data.
 
 /// A package, as `cargo metadata` tells it.
@@ -274,6 +288,39 @@ fn ambient(sources: &BTreeMap<String, String>) -> Vec<String> {
     found
 }
 
+/// Places that make a text of a time by another way than the crate `moment`.
+fn other_times(sources: &BTreeMap<String, String>) -> Vec<String> {
+    let mut found = vec![];
+    for (path, source) in sources {
+        let is_allowed = TIMES_ALLOWED.iter().any(|place| path.starts_with(place));
+        let (mut derives, mut is_written, mut before) = (false, false, "");
+        for (number, line) in code(source) {
+            for word in TIMES_AS_TEXT {
+                if has_word(line, word) && !is_allowed {
+                    found.push(format!("{path}:{number} {word}: use moment::Moment"));
+                }
+            }
+            derives |= line.trim_start().starts_with("#[derive(");
+            let mut words = line.split(|letter: char| !letter.is_alphanumeric());
+            is_written |= derives && words.any(|word| word == "Serialize");
+            derives &= !line.contains(")]");
+            let field = line.trim().trim_start_matches("pub ");
+            let (name, kind) = field.split_once(": ").unwrap_or_default();
+            let kind = kind.trim_end_matches(',');
+            let is_time = ["Timestamp", "Option<Timestamp>"].contains(&kind);
+            let is_clients = DATES_OF_CLIENTS.contains(&name);
+            if is_written && is_time && !is_clients && !before.contains("\"moment::text\"") {
+                found.push(format!(
+                    "{path}:{number} {name} is written as jiff does: use moment::Moment"
+                ));
+            }
+            is_written &= line != "}" && (line.starts_with(' ') || !line.ends_with(';'));
+            before = line;
+        }
+    }
+    found
+}
+
 /// True if `word` is there and not the end of a longer name: `rand::` is not in `operand::`.
 fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
@@ -414,6 +461,17 @@ fn dependencies_point_inwards() {
 #[test]
 fn every_package_has_the_lints_of_the_workspace() {
     none(&without_lints(&packages()));
+}
+
+#[test]
+fn times_become_texts_in_one_way() {
+    let mut sources = BTreeMap::new();
+    for folder in ["shared", "functions", "simulate", "xtask", "bench", "tests"] {
+        sources.extend(files(folder, ".rs"));
+    }
+    // It names the words.
+    sources.remove("xtask/tests/architecture.rs");
+    none(&other_times(&sources));
 }
 
 #[test]
@@ -602,6 +660,34 @@ fn what_goes_around_a_port_is_found() {
     ] {
         assert_eq!(at("shared/events/src/lib.rs", fine), [""; 0], "{fine}");
     }
+}
+
+#[test]
+fn what_writes_times_in_its_own_way_is_found() {
+    let at = |path: &str, text: &str| {
+        other_times(&BTreeMap::from([(path.to_owned(), text.to_owned())])).len()
+    };
+    assert_eq!(at("a/src/lib.rs", "time.strftime(\"%Y\")"), 1);
+    assert_eq!(at("shared/moment/src/lib.rs", "time.strftime(\"%Y\")"), 0);
+    for (derived, field, places) in [
+        ("Debug, Serialize", "pub cuando: Timestamp,", 1),
+        ("Debug, Serialize", "cuando: Option<Timestamp>,", 1),
+        ("Debug, Deserialize", "cuando: Timestamp,", 0),
+        ("Debug, Serialize", "pub fecha_salida: Timestamp,", 0),
+        (
+            "Debug, Serialize",
+            "#[serde(with = \"moment::text\")]\n    cuando: Timestamp,",
+            0,
+        ),
+    ] {
+        let text = format!("#[derive({derived})]\npub struct A {{\n    {field}\n}}\n");
+        assert_eq!(at("a/src/lib.rs", &text), places, "{text}");
+        let text = format!("#[derive(\n    {derived},\n)]\npub struct A {{\n    {field}\n}}\n");
+        assert_eq!(at("a/src/lib.rs", &text), places, "{text}");
+    }
+    let outside =
+        "#[derive(Serialize)]\nstruct A;\n\n#[derive(Debug)]\nstruct C {\n    due: Timestamp,\n}";
+    assert_eq!(at("a/src/lib.rs", outside), 0);
 }
 
 #[test]

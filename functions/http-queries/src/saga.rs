@@ -79,6 +79,7 @@ impl JsonSchema for EntradaSaga {
             "Inicio",
             "ComandoEnviado",
             "EventoRecibido",
+            "SinRespuesta",
             "ComandoRechazado",
             "ComandoImposible",
             "TiempoAgotado",
@@ -104,10 +105,13 @@ impl JsonSchema for EntradaSaga {
                 "definicion": { "type": "string" },
                 "direccion": generator.subschema_for::<Direccion>(),
                 "en_duda": { "type": "boolean" },
+                "enviado": { "type": "string", "format": "date-time" },
                 "estado": generator.subschema_for::<EstadoSaga>(),
                 "evento": { "type": "string" },
+                "fecha_evento": { "type": "string", "format": "date-time" },
                 "id_comando": { "type": "string", "format": "uuid" },
                 "id_evento": { "type": "string", "format": "uuid" },
+                "intento": { "type": "integer", "minimum": 1 },
                 "intentos": { "type": "integer", "minimum": 1 },
                 "modo": generator.subschema_for::<ModoSaga>(),
                 "motivo": { "type": "string" },
@@ -115,6 +119,7 @@ impl JsonSchema for EntradaSaga {
                 "nota": { "type": "string" },
                 "paso": { "type": "integer", "minimum": 1 },
                 "problema": { "type": "string" },
+                "proximo": { "type": "string", "format": "date-time" },
                 "sentido": { "type": "string", "enum": sentidos },
                 "sin_enviar": { "type": "integer", "minimum": 1 },
                 "stream": { "type": "string" },
@@ -163,7 +168,7 @@ pub struct ResumenSaga {
     /// Why it is undone, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub motivo: Option<String>,
-    /// When it began.
+    /// When it began: when the event happened that opens it.
     pub inicio: Moment,
     /// When something was last logged.
     pub actualizacion: Moment,

@@ -143,7 +143,8 @@ impl App {
         match self.coordinator.sagas().put_off(id, PAUSE).await {
             Ok(true) => {
                 let why = why.as_deref().unwrap_or("no word of its execution");
-                tracing::warn!(saga = %id, why, "saga put off");
+                let pause_s = PAUSE.as_secs();
+                tracing::warn!(saga = %id, why, pause_s, "saga put off: the timers go on at their first run after that");
                 Woken::PutOff
             }
             // Somebody else has moved it on.

@@ -8,18 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use consumer::{Parked, Parking, Reason};
 use event_store::StreamReader;
-use events::{Catalogue, Context, IdReserva, vuelos::EstadoReserva};
+use events::{Catalogue, Context, IdReserva, Moment, vuelos::EstadoReserva};
 use futures::executor::block_on;
-use http_testing::System;
+use http_testing::{System, logged};
 use jiff::Timestamp;
 use lambda_kit::kinesis::RetryBatch;
 use orchestrator::{App, CONSUMER, Invocation};
@@ -133,39 +129,11 @@ fn one_batch_takes_a_reservation_from_made_to_approved() {
     assert_eq!(before, after);
 }
 
-/// Keeps what is written.
-struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What is logged while something is done, a line an element.
-fn logged(work: impl FnOnce()) -> Vec<Value> {
-    let sink = Arc::new(Mutex::new(vec![]));
-    let writer = sink.clone();
-    let logs = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_writer(move || Sink(writer.clone()));
-    tracing::subscriber::with_default(logs.finish(), work);
-    let text = String::from_utf8(sink.lock().unwrap().clone()).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 #[test]
 fn the_log_tells_of_each_saga_how_it_stands_with_its_id() {
     let fixture = Fixture::new();
     let ids = [fixture.system.create(None), fixture.system.create(None)];
-    let logged = logged(|| {
+    let ((), logged) = logged(|| {
         for _ in 0..2 {
             assert_eq!(fixture.in_time(&fixture.log()), all_taken());
         }
@@ -299,6 +267,91 @@ fn a_participant_that_never_answers_does_not_hold_up_the_batch() {
     );
 }
 
+/// Fields of a line of the log.
+fn fields<'a, const N: usize>(line: &'a Value, names: [&str; N]) -> [&'a Value; N] {
+    names.map(|name| &line[name])
+}
+
+#[test]
+fn each_attempt_is_logged_with_the_pause_after_it_and_when_the_timers_go_on() {
+    let fixture = Fixture::new();
+    let pagos = function_of(Context::Pagos);
+    fixture.system.functions.deploy(pagos, |_| {
+        futures::future::ready(Err(CallError::Unavailable("down".into())))
+    });
+    let id = fixture.system.create(None);
+    let begun = fixture.system.world.clock.now();
+    let (_, lines) = logged(|| fixture.in_time(&fixture.log()));
+    let lines = |message: &str| -> Vec<Value> {
+        let begins = |line: &&Value| {
+            let text = line["message"].as_str();
+            text.is_some_and(|text| text.starts_with(message))
+        };
+        lines.iter().filter(begins).cloned().collect()
+    };
+    let saga = fixture.system.saga_of(id).to_string();
+    let of = |message: &str, kind: &str| {
+        let mut lines = lines(message);
+        lines.retain(|line| line["kind"] == kind && line["saga"] == saga);
+        lines
+    };
+    // Four attempts to pay fit into the two seconds that a saga is run, with a pause after each but the last.
+    let failed = of("no answer", "PagarReserva");
+    let attempts: Vec<_> = failed.iter().map(|line| &line["attempt"]).collect();
+    assert_eq!(attempts, [1, 2, 3, 4]);
+    let why = |line: &Value| {
+        line["failed"]
+            .as_str()
+            .is_some_and(|why| why.contains("down"))
+    };
+    assert!(failed.iter().all(why), "{failed:?}");
+    let mut due = begun;
+    let pauses = of("sent again after a pause", "PagarReserva");
+    assert_eq!(pauses.len(), 3, "{pauses:?}");
+    for (attempt, line) in (1..).zip(&pauses) {
+        let again: Timestamp = line["again"].as_str().unwrap().parse().unwrap();
+        let pause = again.duration_since(due).as_millis();
+        assert_eq!(
+            (&line["attempt"], &line["pause_ms"]),
+            (&json!(attempt), &json!(pause))
+        );
+        due = again;
+    }
+    // The rest of undoing it is the timers'.
+    let out = fixture.system.saga(id).outstanding.unwrap();
+    let left = of("left to the timers", "RevertirPago");
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(
+        fields(&left[0], ["attempt", "attempts", "again"]),
+        [
+            &json!(out.attempts),
+            &json!(8),
+            &json!(Moment::from(out.due.unwrap()).to_string())
+        ]
+    );
+    assert!(out.attempts < 8, "{out:?}");
+}
+
+#[test]
+fn an_attempt_that_nothing_is_heard_of_is_logged_as_left_to_the_timers() {
+    let fixture = Fixture::new();
+    let pagos = function_of(Context::Pagos);
+    let silent = |_| futures::future::pending();
+    fixture.system.functions.deploy(pagos, silent);
+    let id = fixture.system.create(None);
+    let (_, lines) = logged(|| fixture.in_time(&fixture.log()));
+    let left = lines.iter().find(|line| line["attempts"] == 4).unwrap();
+    let due = fixture.system.saga(id).outstanding.unwrap().due.unwrap();
+    assert_eq!(
+        fields(left, ["kind", "attempt", "again"]),
+        [
+            &json!("PagarReserva"),
+            &json!(1),
+            &json!(Moment::from(due).to_string())
+        ]
+    );
+}
+
 #[test]
 fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
     let fixture = Fixture::new();
@@ -322,6 +375,14 @@ fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
     };
     let gave_up: Vec<_> = saga.log.iter().filter_map(gave_up).collect();
     assert_eq!(gave_up, [(3, 4), (3, 8)]);
+    let attempts = saga.log.iter().filter_map(|entry| match entry.what {
+        What::SinRespuesta { intento, .. } => Some(intento),
+        _ => None,
+    });
+    assert_eq!(
+        attempts.collect::<Vec<_>>(),
+        [1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8]
+    );
 }
 
 #[test]

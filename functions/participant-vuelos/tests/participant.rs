@@ -17,7 +17,7 @@ use std::{
 
 use events::{Context, Event};
 use futures::executor::block_on;
-use http_testing::TablesDown;
+use http_testing::{TablesDown, logged};
 use jiff::Timestamp;
 use lambda_kit::participant::App;
 use lambda_runtime::Diagnostic;
@@ -232,6 +232,46 @@ fn what_fails_is_put_off_and_resumed() {
     assert_eq!(due.len(), 1);
     let resumed = fixture.invoke(json!({ "reacciones": due })).unwrap();
     assert_eq!(resumed, json!({"hechas": 1, "aplazadas": 0}));
+    assert_eq!(fixture.kinds(), ["ReservaCreada", "ReservaAprobada"]);
+}
+
+#[test]
+fn what_is_put_off_is_logged_with_its_attempt_and_when_it_goes_on() {
+    let fixture = Fixture::new(true);
+    fixture.invoke(sample("crear_reserva")).unwrap();
+    let faults = Faults::new(fixture.tables.clone());
+    let (context, modo) = (Context::Vuelos, Modo::Error);
+    block_on(faults.set(context, vuelos::APROBAR_RESERVA, None, modo, 2)).unwrap();
+    let reactions = Reactions::new(fixture.tables.clone(), fixture.world.clone());
+    let mut payload = sample("lote");
+    for attempt in 1..=2 {
+        let now = fixture.world.clock.now();
+        let (_, lines) = logged(|| fixture.invoke(payload).unwrap());
+        let mut told = lines
+            .iter()
+            .filter(|line| line["level"] == "WARN" && line.get("next").is_some());
+        let line = told.next().unwrap();
+        assert!(
+            line["message"]
+                .as_str()
+                .unwrap()
+                .starts_with("reaction put off")
+        );
+        assert_eq!(
+            (&line["comando"], &line["attempt"]),
+            (&"AprobarReserva".into(), &attempt.into())
+        );
+        let next: Timestamp = line["next"].as_str().unwrap().parse().unwrap();
+        assert!(
+            next > now && line["next"].as_str().unwrap().len() == 24,
+            "{line}"
+        );
+        fixture.clock.advance(Duration::from_secs(30));
+        let due = block_on(reactions.due(10)).unwrap().reactions;
+        assert_eq!(due.len(), 1);
+        payload = json!({ "reacciones": due });
+    }
+    fixture.invoke(payload).unwrap();
     assert_eq!(fixture.kinds(), ["ReservaCreada", "ReservaAprobada"]);
 }
 

@@ -8,7 +8,8 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{civil::Date, tz::TimeZone};
+use moment::Moment;
 use ports::{LogRecord, SequenceNumber};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -22,7 +23,7 @@ struct Line<'a> {
     shard: Cow<'a, str>,
     #[serde(borrow)]
     sequence: Cow<'a, str>,
-    arrived: String,
+    arrived: Moment,
     #[serde(borrow)]
     key: Cow<'a, str>,
     #[serde(
@@ -58,7 +59,7 @@ impl<'a> Line<'a> {
         Self {
             shard: Cow::Borrowed(&record.shard),
             sequence: Cow::Borrowed(&record.sequence.0),
-            arrived: format!("{:.3}", record.arrived),
+            arrived: record.arrived.into(),
             key: Cow::Borrowed(&record.partition_key),
             event,
             base64: event.is_none().then(|| STANDARD.encode(&record.data)),
@@ -71,16 +72,12 @@ impl<'a> Line<'a> {
             (None, Some(bytes)) => STANDARD.decode(bytes).map_err(|error| error.to_string())?,
             _ => return Err("it has not one of `event` and `base64`".into()),
         };
-        let arrived: Timestamp = self
-            .arrived
-            .parse()
-            .map_err(|error: jiff::Error| error.to_string())?;
         Ok(LogRecord {
             shard: self.shard.into_owned(),
             sequence: SequenceNumber(self.sequence.into_owned()),
             partition_key: self.key.into_owned(),
             data,
-            arrived,
+            arrived: self.arrived.timestamp(),
         })
     }
 }

@@ -1,10 +1,11 @@
 //! What the seat inventory tells the others, and how it is asked.
 
 use jiff::Timestamp;
+use moment::date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{IdReserva, Moment, moment::date, vuelos::Itinerario};
+use crate::{IdReserva, Moment, vuelos::Itinerario};
 
 /// A flight, as the inventory tells flights apart, with a number of its seats.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -14,7 +14,6 @@ mod command;
 mod event;
 pub mod gds;
 mod ids;
-mod moment;
 pub mod pagos;
 mod problem;
 mod reply;

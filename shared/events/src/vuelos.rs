@@ -5,11 +5,12 @@
 use std::{borrow::Cow, fmt};
 
 use jiff::Timestamp;
+use moment::date;
 use rust_decimal::Decimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::{IdReserva, Moment, SagaMode, moment::date};
+use crate::{IdReserva, Moment, SagaMode};
 
 /// State of a reservation, as users see it.
 #[derive(

@@ -21,12 +21,14 @@
 mod answer;
 mod description;
 mod down;
+mod logs;
 mod requests;
 mod system;
 
 pub use answer::Answer;
 pub use description::{Description, Operation};
 pub use down::{LogDown, SECRET, TablesDown};
+pub use logs::logged;
 pub use requests::{
     SAMPLE, ask, post, read, sample, samples, with_header, with_other_header, without_header,
 };

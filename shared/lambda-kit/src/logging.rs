@@ -1,7 +1,18 @@
 //! Logs: a JSON object a line, on stderr.
 
-use tracing::Level;
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+use std::{fmt, sync::Arc};
+
+use events::Moment;
+use ports::Clock;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::{
+    Layer,
+    filter::Targets,
+    fmt::{MakeWriter, format::Writer, time::FormatTime},
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
 
 /// Starts logging. `RUST_LOG` says what is logged, as `debug` or `warn,projections=debug`; without it, everything from
 /// information up. Directives that look into spans or fields are not understood: reading them takes a regex engine, a
@@ -9,18 +20,37 @@ use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::Subscriber
 pub fn start() {
     // Local runtimes wait a moment for a function's first line on stderr, so the one line a function logs for each
     // invocation also lets them go on.
-    let logs = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_target(false)
-        .with_writer(std::io::stderr);
+    let logs = lines(aws::world().clock, std::io::stderr);
     let asked = std::env::var("RUST_LOG").unwrap_or_default();
     let _ = tracing_subscriber::registry()
         .with(filter(&asked))
         .with(logs)
         .try_init();
+}
+
+/// A JSON object a line, with the time as this clock has it.
+fn lines<S, W>(clock: Arc<dyn Clock>, to: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false)
+        .with_timer(Times(clock))
+        .with_writer(to)
+}
+
+/// Tells the time as everything else does.
+struct Times(Arc<dyn Clock>);
+
+impl FormatTime for Times {
+    fn format_time(&self, to: &mut Writer<'_>) -> fmt::Result {
+        write!(to, "{}", Moment::from(self.0.now()))
+    }
 }
 
 fn filter(asked: &str) -> Targets {
@@ -33,7 +63,32 @@ fn filter(asked: &str) -> Targets {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs::{self, File},
+        sync::Mutex,
+    };
+
+    use ports::memory;
+    use serde_json::Value;
+
     use super::*;
+
+    #[test]
+    fn a_line_has_its_time_with_three_decimals() {
+        let path = std::env::temp_dir().join(format!("aeroalpes-log-{}", std::process::id()));
+        let (world, _) = memory::world(1);
+        let to = Mutex::new(File::create(&path).unwrap());
+        let logs = tracing_subscriber::registry().with(lines(world.clock, to));
+        tracing::subscriber::with_default(logs, || tracing::info!(saga = "one", "said"));
+        let text = fs::read_to_string(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let line: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["timestamp"], "2026-01-31T10:00:00.000Z");
+        assert_eq!(
+            (&line["saga"], &line["message"]),
+            (&"one".into(), &"said".into())
+        );
+    }
 
     #[test]
     fn rust_log_says_what_is_logged_and_its_absence_means_information() {

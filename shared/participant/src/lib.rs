@@ -31,7 +31,7 @@ use thiserror::Error;
 pub use faults::{Faults, Modo, TABLE};
 pub use induced::{Failure, FailureEvent, MOTIVO};
 pub use policy::{Policy, When};
-pub use reactions::{Class, DueReactions, ReactionKey, Reactions, TABLE as REACTIONS};
+pub use reactions::{Class, DueReactions, ReactionKey, Reactions, TABLE as REACTIONS, Waiting};
 pub use reactor::{Reacted, Reactor, reaction_id};
 pub use rules::Rules;
 

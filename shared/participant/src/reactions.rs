@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{Context, Event, IdReserva};
+use events::{Context, Event, IdReserva, Moment};
 use jiff::{SignedDuration, Timestamp};
 use ports::{
-    Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, World, Write,
-    WriteError,
+    Condition, Consistency, Index, Item, Key, Path, TableError, TableName, Tables, Update, World,
+    Write, WriteError,
     due::{self, DueItem},
     jittered,
 };
@@ -105,7 +105,7 @@ impl ReactionKey {
 pub(crate) struct Reaction {
     pub(crate) event: Event,
     pub(crate) command: String,
-    attempts: u32,
+    pub(crate) attempts: u32,
     since: Timestamp,
 }
 
@@ -127,6 +127,23 @@ pub struct DueReactions {
     pub reactions: Vec<ReactionKey>,
     /// Since when the one that waits longest does.
     pub oldest: Option<Timestamp>,
+}
+
+/// What a context has still to do for a reservation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Whose it is.
+    pub context: Context,
+    /// The type of event that it follows.
+    pub event: &'static str,
+    /// The command.
+    pub command: &'static str,
+    /// True of a deadline: it is to be done only if nothing makes it void until then.
+    pub is_deadline: bool,
+    /// How often it was tried in vain.
+    pub attempts: u64,
+    /// From when on the timers have it tried; `None` if the item does not say.
+    pub next: Option<Timestamp>,
 }
 
 /// The reactions that wait, of all contexts.
@@ -205,18 +222,21 @@ impl Reactions {
         event: &Event,
         due: Timestamp,
     ) -> Result<(), TableError> {
-        self.note_at(context, policy, event, due::place(due)).await
+        let place = due::place(due);
+        self.note_at(context, policy, event, 0, place).await
     }
 
-    /// Notes a reaction that was tried in vain, and is to be tried again.
+    /// Notes a reaction that was tried once in vain; from when on it is tried again.
     pub(crate) async fn note_failed(
         &self,
         context: Context,
         policy: &Policy,
         event: &Event,
-    ) -> Result<(), TableError> {
-        let place = due::place_since(self.pause(0), self.world.clock.now());
-        self.note_at(context, policy, event, place).await
+    ) -> Result<Moment, TableError> {
+        let next = self.pause(0);
+        let place = due::place_since(next, self.world.clock.now());
+        self.note_at(context, policy, event, 1, place).await?;
+        Ok(next.into())
     }
 
     async fn note_at(
@@ -224,6 +244,7 @@ impl Reactions {
         context: Context,
         policy: &Policy,
         event: &Event,
+        attempts: u32,
         place: String,
     ) -> Result<(), TableError> {
         let key = ReactionKey::of(context, policy, event);
@@ -234,7 +255,7 @@ impl Reactions {
             .when(Condition::Absent)
             .set(Path::of("evento"), event)
             .set(Path::of("comando"), policy.command)
-            .set(Path::of("intentos"), 0)
+            .set(Path::of("intentos"), attempts)
             .set(Path::of("gsi1pk"), partition)
             .set(Path::of("gsi1sk"), place);
         done(self.tables.write(&note.into()).await)
@@ -270,18 +291,57 @@ impl Reactions {
         }))
     }
 
-    /// Notes that it was tried in vain, and is to be tried again.
+    /// Notes that it was tried in vain once more; from when on it is tried again.
     pub(crate) async fn put_off(
         &self,
         key: &ReactionKey,
         reaction: &Reaction,
-    ) -> Result<(), TableError> {
-        let place = due::place_since(self.pause(reaction.attempts), reaction.since);
+    ) -> Result<Moment, TableError> {
+        let next = self.pause(reaction.attempts);
+        let place = due::place_since(next, reaction.since);
         let update = Update::of(key.key())
             .when(Condition::Exists)
             .set(Path::of("intentos"), reaction.attempts.saturating_add(1))
             .set(Path::of("gsi1sk"), place);
-        done(self.tables.write(&update.into()).await)
+        done(self.tables.write(&update.into()).await)?;
+        Ok(next.into())
+    }
+
+    /// What a context with these policies has still to do for a reservation, of which these are the events. For operators.
+    ///
+    /// # Errors
+    ///
+    /// See [`TableError`].
+    pub async fn of_reservation(
+        &self,
+        context: Context,
+        policies: &[Policy],
+        events: &[&Event],
+    ) -> Result<Vec<Waiting>, TableError> {
+        let follows = |policy, event| (policy, ReactionKey::of(context, policy, event));
+        let possible = policies.iter().flat_map(|policy| {
+            let events = events.iter().filter(|event| event.kind == policy.event);
+            events.map(move |event| follows(policy, event))
+        });
+        let possible: Vec<_> = possible.collect();
+        let keys: Vec<_> = possible.iter().map(|(_, key)| key.key()).collect();
+        let items = self.tables.get(&keys, Consistency::Strong).await?;
+        let waiting = possible
+            .iter()
+            .zip(items)
+            .filter_map(|((policy, _), item)| {
+                let item = item?;
+                let (_, sort) = Index::Gsi1.attributes();
+                Some(Waiting {
+                    context,
+                    event: policy.event,
+                    command: policy.command,
+                    is_deadline: Class::from(policy.when) == Class::Deadline,
+                    attempts: item.get("intentos").and_then(Value::as_u64).unwrap_or(0),
+                    next: item.get(sort).and_then(Value::as_str).and_then(due::look),
+                })
+            });
+        Ok(waiting.collect())
     }
 
     /// Puts off one of which nothing is known: it cannot be read, or whoever is to do it fails at it. It is looked at again `pause` later.

@@ -134,8 +134,9 @@ impl Reactor {
                 Ok(true)
             }
             Err(cause) => {
-                tracing::warn!(reserva = %event.subject, correlacion = %event.correlationid, comando = command, cause, "reaction put off again");
-                self.reactions.put_off(key, &reaction).await?;
+                let next = self.reactions.put_off(key, &reaction).await?;
+                let attempt = reaction.attempts.saturating_add(1);
+                tracing::warn!(reserva = %event.subject, correlacion = %event.correlationid, comando = command, cause, attempt, %next, "reaction put off again: the timers go on at their first run from then on");
                 Ok(false)
             }
         }
@@ -177,10 +178,11 @@ impl Reactor {
                 }
                 When::News | When::Always | When::After(_) => {
                     if let Err(cause) = self.send(policy, event, until).await {
-                        tracing::warn!(reserva = %event.subject, correlacion = %event.correlationid, comando = policy.command, cause, "reaction put off");
-                        self.reactions
-                            .note_failed(self.context, policy, event)
-                            .await?;
+                        let noted = self.reactions.note_failed(self.context, policy, event);
+                        let next = noted.await?;
+                        let (reserva, correlacion) = (event.subject, event.correlationid);
+                        let (comando, attempt) = (policy.command, 1);
+                        tracing::warn!(%reserva, %correlacion, comando, cause, attempt, %next, "reaction put off: the timers go on at their first run from then on");
                     }
                 }
             }

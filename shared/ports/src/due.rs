@@ -7,6 +7,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use moment::Moment;
 use serde_json::Value;
 
 use crate::{
@@ -17,9 +18,9 @@ use crate::{
 /// Comes after every place of a time.
 const AFTER: &str = "~";
 
-/// A time as text that sorts as times do: always three decimals.
+/// A time as text that sorts as times do.
 fn text(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    Moment::from(time).to_string()
 }
 
 /// The sort key of what is to be looked at by then, and waits from then on.

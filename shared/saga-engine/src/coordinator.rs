@@ -8,6 +8,7 @@ use futures::{
     future::{Either, select},
 };
 use jiff::Timestamp;
+use moment::Moment;
 use ports::{ExecutionError, Executions, TableError, jittered};
 use thiserror::Error;
 
@@ -200,6 +201,7 @@ impl Coordinator {
             let saga = stored.as_ref().map(|stored| &stored.saga);
             if let Some(dispatch) = dispatch {
                 let Some(input) = self.ask(&dispatch, until).await else {
+                    self.leave(definition, saga);
                     return Ok(());
                 };
                 inputs.push(input);
@@ -210,18 +212,39 @@ impl Coordinator {
                 inputs.push(input);
             } else {
                 // What others move on is not waited for, but for the moment when an execution can be started.
-                let saga = saga.filter(|saga| !saga.is_watched() || saga.wanted.is_some());
-                let due = saga.and_then(Saga::wake);
+                let waiting = saga.filter(|saga| !saga.is_watched() || saga.wanted.is_some());
+                let due = waiting.and_then(Saga::wake);
                 let now = self.sagas.now();
                 // A short pause is waited for here; a long one is for whoever wakes it.
                 let Some(due) = due.filter(|due| now < *due && *due < until) else {
+                    self.leave(definition, saga);
                     return Ok(());
                 };
                 let wait = due.duration_since(now);
                 let wait = Duration::try_from(wait).unwrap_or_default();
+                if let Some((saga, out)) =
+                    saga.and_then(|saga| Some((saga, saga.outstanding.as_ref()?)))
+                {
+                    let (kind, attempt) = (saga.awaited(), out.attempts);
+                    let pause_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                    let again = Moment::from(due);
+                    tracing::info!(saga = %saga.id, kind, attempt, pause_ms, %again, "sent again after a pause");
+                }
                 world.tasks.sleep(wait).await;
             }
         }
+    }
+
+    /// Says of a saga that is left to whoever wakes it what it waits for, and from when on it goes on.
+    fn leave(&self, definition: &Definition, saga: Option<&Saga>) {
+        let waits = |saga: &Saga| Some((saga.outstanding.clone()?, saga.wake()?));
+        let Some((saga, (out, due))) = saga.and_then(|saga| Some((saga, waits(saga)?))) else {
+            return;
+        };
+        let (kind, attempt) = (saga.awaited(), out.attempts);
+        let attempts = definition.attempts(out.step, out.direction);
+        let again = Moment::from(due);
+        tracing::info!(saga = %saga.id, kind, attempt, attempts, %again, "left to the timers: they go on at their first run from then on");
     }
 
     /// True for one that a state machine runs, when it is late.
@@ -284,19 +307,23 @@ impl Coordinator {
         let patience = dispatch.patience.min(left);
         let answer = self.participants.send(dispatch).boxed();
         let out_of_time = world.tasks.sleep(patience).boxed();
-        let command = dispatch.command;
-        let failed = match select(answer, out_of_time).await {
+        let (command, attempt) = (dispatch.command, dispatch.attempt);
+        let why = match select(answer, out_of_time).await {
             Either::Left((Ok(answer), _)) => return Some(Input::Reply { command, answer }),
             Either::Left((Err(NoAnswer(why)), _)) => why,
             Either::Right(_) if left <= dispatch.patience => {
-                tracing::info!(saga = %dispatch.saga, kind = dispatch.kind, "no more time to wait for the answer");
+                tracing::info!(saga = %dispatch.saga, kind = dispatch.kind, attempt, "no more time to wait for the answer");
                 return None;
             }
             Either::Right(_) => "no answer in time".to_owned(),
         };
-        tracing::warn!(saga = %dispatch.saga, kind = dispatch.kind, attempt = dispatch.attempt, failed, "no answer");
+        tracing::warn!(saga = %dispatch.saga, kind = dispatch.kind, attempt, failed = why, "no answer");
         let chance = world.randomness.fraction();
-        Some(Input::NoAnswer { command, chance })
+        Some(Input::NoAnswer {
+            command,
+            why,
+            chance,
+        })
     }
 }
 

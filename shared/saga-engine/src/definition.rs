@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Mapping;
+use crate::{Direction, Mapping};
 
 /// A kind of saga, in one version.
 ///
@@ -97,6 +97,25 @@ impl Definition {
     #[must_use]
     pub fn opening(&self) -> Option<&'static str> {
         self.steps.first().map(|step| step.success)
+    }
+
+    /// How often a step's command is sent at most; `None` where there is no such command.
+    #[must_use]
+    pub fn attempts(&self, step: usize, direction: Direction) -> Option<u32> {
+        self.call(step, direction)
+            .map(|(_, call)| call.retry.attempts)
+    }
+
+    /// The command that does a step, counted from 0, or undoes it, and how it is sent.
+    pub(crate) fn call(&self, step: usize, direction: Direction) -> Option<(&'static str, &Call)> {
+        let step = self.steps.get(step)?;
+        match direction {
+            Direction::Hacer => Some((step.command, step.call.as_ref()?)),
+            Direction::Deshacer => {
+                let undo = step.compensation.as_ref()?;
+                Some((undo.command, &undo.call))
+            }
+        }
     }
 
     /// What `kind` of event means here; `None` for one that means nothing.

@@ -114,11 +114,12 @@ impl Reader<'_> {
                     self.input(&Input::Reply { command, answer }, when);
                 }
             }
-            (Happened::CallFailed { .. }, Some(out)) => {
+            (Happened::CallFailed { error, cause }, Some(out)) => {
                 let command = out.command;
                 self.input(
                     &Input::NoAnswer {
                         command,
+                        why: format!("{error}: {cause}"),
                         chance: 0.0,
                     },
                     when,

@@ -36,7 +36,7 @@ pub use machine::{Ask, Wire, execution_input, execution_name, state_machine};
 pub use mapping::{FieldPath, Mapping, OF_THE_SAGA, Source, Unknown};
 pub use saga::{
     Conduct, Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, LONGEST_TEXT, Meaning,
-    Outstanding, Saga, SagaId, StepStatus, Via, What,
+    Outstanding, Saga, SagaId, StepStatus, TOLD_ATTEMPTS, Via, What,
 };
 pub use store::{Due, LoadError, Page, Sagas, SaveError, Stored, TABLE};
 pub use transition::{Answer, Dispatch, Input, command_id, start, taken_over_id, transition};

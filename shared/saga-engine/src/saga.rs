@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use moment::Moment;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -18,6 +19,12 @@ pub const LONGEST_REASON: usize = 200;
 /// The longest text of a line, in characters; a longer one is cut.
 pub const LONGEST_TEXT: usize = 500;
 
+/// The longest text on an attempt that was not answered, in characters.
+const LONGEST_FAILURE: usize = 80;
+
+/// How many attempts at a command are logged, each with a line. A definition may have more.
+pub const TOLD_ATTEMPTS: u32 = 8;
+
 /// The longest trace, in bytes: a longer one is none, and is left out.
 const LONGEST_TRACE: usize = 512;
 
@@ -31,7 +38,7 @@ const BARE_BYTES: usize = 1024;
 const NOTES_BYTES: usize = 128 * 1024;
 
 /// What a step may still log after a person had the saga go on, until it is undone or marked as that: two lines with a text in them,
-/// of at most 4 KB, and a handful without.
+/// of at most 4 KB, [`TOLD_ATTEMPTS`] with a short one, of at most 800 bytes, and a handful without.
 const STEP_BYTES: usize = 16 * 1024;
 
 /// Why a saga is undone that a person takes over from its state machine, where nobody else has given a reason.
@@ -161,6 +168,9 @@ pub struct Heard {
     pub stream: String,
     /// Its place there.
     pub streamversion: u32,
+    /// When it happened, as it says itself. Whoever logs it may hear of it much later.
+    #[serde(with = "moment::text")]
+    pub fecha_evento: Timestamp,
     /// What commands to come need of its data.
     #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
     pub datos: Value,
@@ -262,6 +272,24 @@ pub enum What {
         /// Why.
         problema: String,
     },
+    /// Nobody answered an attempt at a step's command. Of one command no more than [`TOLD_ATTEMPTS`] are logged.
+    SinRespuesta {
+        /// The step.
+        paso: usize,
+        /// Which way it went.
+        direccion: Direction,
+        /// Which attempt, from 1.
+        intento: u32,
+        /// When it was sent.
+        #[serde(with = "moment::text")]
+        enviado: Timestamp,
+        /// What came instead of an answer; none of one that nothing was heard of until it was due again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problema: Option<String>,
+        /// From when on it is sent again; `None` of the last attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proximo: Option<Moment>,
+    },
     /// Nobody answered a command, and all attempts are spent.
     TiempoAgotado {
         /// The step.
@@ -336,11 +364,19 @@ impl What {
             | Self::ComandoImposible { problema, .. }
             | Self::RequiereIntervencion { problema, .. } => problema,
             Self::Reanudada { nota: Some(nota) } | Self::PasoMarcado { nota, .. } => nota,
+            Self::SinRespuesta {
+                problema: Some(problema),
+                ..
+            } => return cut(problema, LONGEST_FAILURE),
             _ => return,
         };
-        if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
-            text.truncate(end);
-        }
+        cut(text, LONGEST_TEXT);
+    }
+}
+
+fn cut(text: &mut String, longest: usize) {
+    if let Some((end, _)) = text.char_indices().nth(longest) {
+        text.truncate(end);
     }
 }
 
@@ -363,11 +399,23 @@ pub enum Meaning {
 /// A line of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// When.
+    /// When it was logged.
+    #[serde(with = "moment::text")]
     pub cuando: Timestamp,
     /// What.
     #[serde(flatten)]
     pub what: What,
+}
+
+impl Entry {
+    /// The event that it tells of, if it tells of one.
+    #[must_use]
+    pub fn heard(&self) -> Option<&Heard> {
+        match &self.what {
+            What::Inicio { evento, .. } | What::EventoRecibido { evento, .. } => Some(evento),
+            _ => None,
+        }
+    }
 }
 
 /// How a step stands.
@@ -394,7 +442,7 @@ pub struct Outstanding {
     pub direction: Direction,
     /// Its identity.
     pub command: Uuid,
-    /// How often it was sent. A count, not lines of the log.
+    /// How often it was sent. A count, not lines of the log: those tell what was not answered.
     pub attempts: u32,
     /// True if an attempt before the last was not answered.
     pub unanswered: bool,
@@ -523,12 +571,11 @@ impl Saga {
         })
     }
 
-    /// When its log began.
+    /// When it began: when the event happened that opens it. Its log begins when that was heard.
     #[must_use]
     pub fn started(&self) -> Timestamp {
-        self.log
-            .first()
-            .map_or_else(Timestamp::default, |entry| entry.cuando)
+        let event = self.log.first().and_then(Entry::heard);
+        event.map_or_else(Timestamp::default, |event| event.fecha_evento)
     }
 
     /// When something was last logged.
@@ -615,6 +662,22 @@ impl Saga {
         })
     }
 
+    /// True if the log tells of the last attempt at the outstanding command that it was not answered.
+    #[must_use]
+    pub fn is_known_unanswered(&self) -> bool {
+        let Some(out) = &self.outstanding else {
+            return false;
+        };
+        let last = self.log.iter().rev().find_map(|entry| match entry.what {
+            What::SinRespuesta { intento, .. } => Some(intento),
+            What::ComandoEnviado { .. }
+            | What::CompensacionEnviada { .. }
+            | What::Reanudada { .. } => Some(0),
+            _ => None,
+        });
+        last == Some(out.attempts)
+    }
+
     /// The step, from 1, that requires a person; `None` if none does.
     pub(crate) fn stuck_at(&self, definition: &Definition) -> Option<usize> {
         let out = self.outstanding.as_ref().map(|out| out.step);
@@ -682,7 +745,7 @@ impl Saga {
         let now = entry.cuando;
         let name = |step: usize| definition.steps.get(step).map_or("", |step| step.command);
         match &entry.what {
-            What::Inicio { .. } => {}
+            What::Inicio { .. } | What::SinRespuesta { .. } => {}
             What::ComandoEnviado {
                 paso, id_comando, ..
             } => {
@@ -908,6 +971,7 @@ impl Heard {
             id_evento: fact.id,
             stream: fact.stream.clone(),
             streamversion: fact.version,
+            fecha_evento: Moment::from(fact.time).timestamp(),
             datos: mapping::needed(definition.mappings(), &fact.kind, &fact.data),
         }
     }

@@ -5,15 +5,16 @@
 //! | `pk`, `sk` | the saga's id; `saga` |
 //! | `definicion`, `version` | what it is pinned to |
 //! | `asunto`, `estado` | of the log, for whoever reads the item alone |
-//! | `entradas` | the log |
+//! | `entradas` | the log: each line with `cuando`, when it was written; one of an event also with `fecha_evento`, when that happened |
 //! | `intentos`, `sin_respuesta`, `vence` | of the outstanding command: how often sent, whether an attempt was left unanswered, when it is due |
 //! | `rev`, `autor` | counts the writes; who made the last |
 //! | `gsi1pk`, `gsi1sk` | only while something is to happen by itself: a bucket `wake-NN`, and when to look; never later than what is due, unless it was [put off](Sagas::put_off) |
-//! | `gsi2pk`, `gsi2sk` | `estado:{estado}`, and when it began with its id |
+//! | `gsi2pk`, `gsi2sk` | `estado:{estado}`, and when its opening event happened with its id |
 
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use moment::Moment;
 use ports::{
     Condition, Consistency, Direction as Order, Index, IndexQuery, Item, Key, Path, TableError,
     TableName, Tables, Update, World, WriteError,
@@ -115,9 +116,9 @@ fn key(id: SagaId) -> Key {
     Key::new(TABLE, id.to_string(), "saga")
 }
 
-/// A time as text that sorts as times do: always three decimals.
+/// A time as text that sorts as times do.
 fn text(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    Moment::from(time).to_string()
 }
 
 fn wake_partition(bucket: u8) -> String {
@@ -130,11 +131,6 @@ fn state_partition(estado: Estado) -> String {
 
 fn order(saga: &Saga) -> String {
     format!("{}#{}", text(saga.started()), saga.id)
-}
-
-/// The earliest moment that has all of a time's milliseconds: what is stored has no more.
-pub(crate) fn milliseconds(time: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
 impl Sagas {
@@ -154,10 +150,10 @@ impl Sagas {
         &self.definitions
     }
 
-    /// The present, as sagas are told it.
+    /// The present, as sagas are told it: in whole milliseconds, since what is stored has no more.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        milliseconds(self.world.clock.now())
+        Moment::from(self.world.clock.now()).timestamp()
     }
 
     pub(crate) fn world(&self) -> &World {

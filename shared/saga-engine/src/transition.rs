@@ -8,8 +8,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Call, Conduct, Definition, Direction, Entry, Estado, Fact, Heard, Meaning, Retry, Saga, SagaId,
-    Step, StepStatus, Via, What,
+    Conduct, Definition, Direction, Entry, Estado, Fact, Heard, Meaning, Retry, Saga, SagaId, Step,
+    StepStatus, TOLD_ATTEMPTS, Via, What,
     definition::Role,
     machine::execution_name,
     saga::{SOON, later, nothing, trace},
@@ -31,6 +31,8 @@ pub enum Input {
     NoAnswer {
         /// The command.
         command: Uuid,
+        /// What came instead, in words.
+        why: String,
         /// A number from 0 to 1, for the jitter of the pause that follows.
         chance: f64,
     },
@@ -187,7 +189,11 @@ pub fn transition(
     match input {
         Input::Event(fact) => work.event(fact),
         Input::Reply { command, answer } => work.reply(*command, answer),
-        Input::NoAnswer { command, chance } => work.no_answer(*command, *chance),
+        Input::NoAnswer {
+            command,
+            why,
+            chance,
+        } => work.no_answer(*command, why, *chance),
         Input::Time => effect = work.time(),
         Input::Cancel { reason } => work.cancel(reason),
         Input::Resume { note } => work.resume(note.as_deref()),
@@ -329,20 +335,9 @@ impl Work<'_> {
         command_id(self.saga.id, step + 1, direction)
     }
 
-    fn call(&self, step: usize, direction: Direction) -> Option<(&'static str, &Call)> {
-        let step = self.definition.steps.get(step)?;
-        match direction {
-            Direction::Hacer => Some((step.command, step.call.as_ref()?)),
-            Direction::Deshacer => {
-                let undo = step.compensation.as_ref()?;
-                Some((undo.command, &undo.call))
-            }
-        }
-    }
-
     /// The command of a step, if it can be built; else why not.
     fn data(&self, step: usize, direction: Direction) -> Result<String, String> {
-        let Some((command, call)) = self.call(step, direction) else {
+        let Some((command, call)) = self.definition.call(step, direction) else {
             return Err("the definition has no such command".to_owned());
         };
         let built = call.data.build(&self.saga.context);
@@ -708,10 +703,12 @@ impl Work<'_> {
     }
 
     fn retry(&self, step: usize, direction: Direction) -> Option<Retry> {
-        self.call(step, direction).map(|(_, call)| call.retry)
+        self.definition
+            .call(step, direction)
+            .map(|(_, call)| call.retry)
     }
 
-    fn no_answer(&mut self, command: Uuid, chance: f64) {
+    fn no_answer(&mut self, command: Uuid, why: &str, chance: f64) {
         let Some(out) = self.saga.outstanding.clone() else {
             return;
         };
@@ -727,13 +724,35 @@ impl Work<'_> {
             out.attempts.saturating_sub(1),
             chance,
         );
+        let due = later(self.now, pause);
+        self.unanswered(retry, Some(why), due);
         if let Some(out) = &mut self.saga.outstanding {
             out.unanswered = true;
-            out.due = Some(later(self.now, pause));
+            out.due = Some(due);
         }
         if out.attempts >= retry.attempts {
             self.give_up();
         }
+    }
+
+    /// Logs that the last attempt was not answered, unless it is logged already: until now it was due when its answer was given up.
+    fn unanswered(&mut self, retry: Retry, why: Option<&str>, again: Timestamp) {
+        let Some(out) = self.saga.outstanding.clone() else {
+            return;
+        };
+        let known = self.saga.is_known_unanswered();
+        if known || out.attempts == 0 || out.attempts > TOLD_ATTEMPTS {
+            return;
+        }
+        let given_up = out.due.unwrap_or(self.now);
+        self.log(What::SinRespuesta {
+            paso: out.step + 1,
+            direccion: out.direction,
+            intento: out.attempts,
+            enviado: earlier(given_up, retry.patience),
+            problema: why.map(str::to_owned),
+            proximo: (out.attempts < retry.attempts).then(|| again.into()),
+        });
     }
 
     fn time(&mut self) -> Option<Dispatch> {
@@ -743,6 +762,7 @@ impl Work<'_> {
                 return None;
             }
             let retry = self.retry(out.step, out.direction)?;
+            self.unanswered(retry, None, self.now);
             if out.attempts >= retry.attempts {
                 self.give_up();
                 continue;
@@ -757,7 +777,7 @@ impl Work<'_> {
         out.unanswered |= out.attempts > 0;
         out.attempts = out.attempts.saturating_add(1);
         let out = out.clone();
-        let (kind, call) = self.call(out.step, out.direction)?;
+        let (kind, call) = self.definition.call(out.step, out.direction)?;
         let dispatch = Dispatch {
             saga: self.saga.id,
             subject: self.saga.subject,

@@ -23,6 +23,7 @@ mod scheduler;
 mod stale;
 mod stream;
 mod tasks;
+mod times;
 mod trace;
 mod weather;
 
@@ -39,5 +40,6 @@ pub use scheduler::{ProcessId, Scheduler, Step};
 pub use stale::{LAG, Stale};
 pub use stream::{MappingId, Stream};
 pub use tasks::VirtualTasks;
+pub use times::{uneven_times, uneven_times_in};
 pub use trace::Trace;
 pub use weather::{Sky, Weather};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use consumer::{Parked, TABLE as PARKED};
+use events::Moment;
 use jiff::{SignedDuration, Timestamp};
 use participant::REACTIONS;
 use ports::{
@@ -11,7 +12,7 @@ use ports::{
     TableName, Tables, TransactError, Update, Write, WriteError,
 };
 use saga_engine::TABLE as SAGAS;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Planted, Seed};
 use crate::functions::Ports;
@@ -23,11 +24,19 @@ const DUE: &str = "gsi1sk";
 
 pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
     use Planted::{
-        DeafWhenStuck, HastyDeadlines, KeptTwice, SpentTries, StubbornForeign, TidiedParking,
+        BorrowedTimes, DeafWhenStuck, HastyDeadlines, KeptTwice, LooseDecimals, SpentTries,
+        StubbornForeign, TidiedParking,
     };
     let around = matches!(
         seed.what,
-        DeafWhenStuck | HastyDeadlines | KeptTwice | SpentTries | StubbornForeign | TidiedParking
+        BorrowedTimes
+            | DeafWhenStuck
+            | HastyDeadlines
+            | KeptTwice
+            | LooseDecimals
+            | SpentTries
+            | StubbornForeign
+            | TidiedParking
     );
     if !around {
         return ports;
@@ -45,6 +54,14 @@ fn lines(update: &Update) -> Vec<&str> {
     let added = update.append.iter().flat_map(|(_, lines)| lines);
     let kinds = added.filter_map(|line| line.get("tipo")?.as_str());
     kinds.collect()
+}
+
+/// Changes each line that a write adds to a saga's log.
+fn rewrite(update: &mut Update, change: impl Fn(&mut Map<String, Value>)) {
+    let added = update.append.iter_mut().flat_map(|(_, lines)| lines);
+    for line in added.filter_map(Value::as_object_mut) {
+        change(line);
+    }
 }
 
 /// True if a write does nothing but have an item looked at later.
@@ -78,6 +95,19 @@ impl BadLines {
                     made.append.push((Path::of("copia"), lines));
                 }
             }
+            (Planted::BorrowedTimes, table) if table == SAGAS => rewrite(&mut made, |line| {
+                let heard = line.get("cuando").cloned();
+                if let (Some(own), Some(heard)) = (line.get_mut("fecha_evento"), heard) {
+                    *own = heard;
+                }
+            }),
+            (Planted::LooseDecimals, table) if table == SAGAS => rewrite(&mut made, |line| {
+                let time = line.get("cuando").and_then(Value::as_str);
+                let time = time.and_then(|time| time.parse::<Timestamp>().ok());
+                if let Some(time) = time {
+                    line.insert("cuando".into(), time.to_string().into());
+                }
+            }),
             (Planted::DeafWhenStuck, table) if table == SAGAS => {
                 let lines = lines(update);
                 if lines.contains(&"CancelacionPedida") && lines.contains(&"Relevo") {
@@ -96,7 +126,7 @@ impl BadLines {
                 if table == REACTIONS && update.key.sk.starts_with("plazo#") =>
             {
                 if let Some(due) = by_its_event(update) {
-                    let due = due.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+                    let due = Moment::from(due).to_string();
                     made.set.retain(|(path, _)| *path != Path::of(DUE));
                     made.set.push((Path::of(DUE), due.into()));
                 }

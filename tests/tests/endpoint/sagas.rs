@@ -132,6 +132,18 @@ fn a_provider_that_never_answers_is_undone_and_what_it_charged_is_given_back() {
         .map(|line| &line["intentos"])
         .collect();
     assert_eq!(given_up, [4]);
+    // Each attempt is told, with the pause after it.
+    let attempts = saga["log"].as_array().unwrap().iter();
+    let attempts: Vec<_> = attempts
+        .filter(|line| line["tipo"] == "SinRespuesta" && line["direccion"] == "hacer")
+        .map(|line| (&line["intento"], line["proximo"].is_string()))
+        .collect();
+    let told = [1, 2, 3, 4].map(|attempt| (json!(attempt), attempt < 4));
+    let told: Vec<_> = told
+        .iter()
+        .map(|(attempt, again)| (attempt, *again))
+        .collect();
+    assert_eq!(attempts, told);
 }
 
 #[test]

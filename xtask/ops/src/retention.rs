@@ -1,6 +1,7 @@
 //! `retention`: how long the log keeps events, and how far the archive has them.
 
 use archive::{Archive, Coverage, Reach};
+use events::Moment;
 use jiff::{SignedDuration, Timestamp};
 use lambda_kit::Environment;
 use ports::{LogError, LogReader, Position};
@@ -105,14 +106,15 @@ fn standing(shard: &Shard, now: Timestamp) -> String {
     } = shard;
     let archived = archived
         .as_ref()
-        .map(|reach| format!("archived up to {:.3}", reach.arrived));
+        .map(|reach| format!("archived up to {}", Moment::from(reach.arrived)));
     match (archived, waiting) {
         (None, None) => format!("{name}  has no records"),
         (Some(archived), None) => format!("{name}  {archived}: all of it"),
         (archived, Some(since)) => format!(
-            "{name}  {}: {} behind, since {since:.3}",
+            "{name}  {}: {} behind, since {}",
             archived.as_deref().unwrap_or("not archived"),
-            span(now.duration_since(*since))
+            span(now.duration_since(*since)),
+            Moment::from(*since)
         ),
     }
 }

@@ -3,18 +3,19 @@
 use std::error::Error;
 
 use event_store::StreamReader;
-use events::{Catalogue, Context, Event, IdReserva, Payload, StreamId};
+use events::{Catalogue, Context, Event, IdReserva, Moment, Payload, StreamId};
 use gds::inventory::{self, Inventory, Vuelo};
 use lambda_kit::Environment;
 use pagos::simulador::{self, Movimiento, Tipo};
+use participant::{Reactions, Waiting};
 use ports::{Executions, Tables};
 use reserva_saga::{as_it_went, definitions, saga_id};
-use saga_engine::{Estado, Saga, SagaId, Sagas, Stored};
+use saga_engine::{Conduct, Definitions, Estado, Saga, SagaId, Sagas, Stored};
 use serde_json::Value;
 
 use crate::{
     Outcome, asked,
-    timeline::{entry, render, standing, time_of_day, waits},
+    timeline::{by_timers, entry, render, standing, time_of_day, waits},
 };
 
 /// How many sagas are listed at most.
@@ -36,10 +37,17 @@ pub(crate) async fn show(environment: &Environment, id: &str) -> Outcome {
     let executions = executions
         .as_deref()
         .map(|executions| executions as &dyn Executions);
-    let saga = as_it_went(saga, sagas.definitions(), executions).await?;
+    // The histories of executions do not say when they are looked at.
+    let late = saga.late;
+    let mut saga = as_it_went(saga, sagas.definitions(), executions).await?;
+    saga.late = saga.late.or(late);
     let reservation = IdReserva(saga.subject);
-    let mut lines = render(&saga);
+    let mut lines = render(&saga, sagas.definitions());
     lines.push(String::new());
+    if saga.conduct == Conduct::Coreografia {
+        let reactions = Reactions::new(tables.clone(), environment.world());
+        lines.extend(waiting(&reactions, &reader, reservation).await?);
+    }
     lines.extend(payments(&*tables, &reader, reservation).await?);
     lines.extend(seats(&*tables, &reader, reservation).await?);
     println!("{}", lines.join("\n"));
@@ -71,6 +79,62 @@ async fn find(sagas: &Sagas, reader: &StreamReader, id: SagaId) -> Result<Saga, 
         )
         .into()),
     }
+}
+
+/// What the contexts of a choreography have put off, and its deadline.
+async fn waiting(
+    reactions: &Reactions,
+    reader: &StreamReader,
+    reservation: IdReserva,
+) -> Result<Vec<String>, Box<dyn Error>> {
+    let mut history = vec![];
+    for context in Context::ALL {
+        history.extend(reader.history(StreamId::new(context, reservation)).await?);
+    }
+    let events: Vec<_> = history.iter().map(|(event, _)| event).collect();
+    let mut lines = vec![];
+    for context in Context::ALL {
+        let policies = match context {
+            Context::Vuelos => vuelos::policies(),
+            Context::Pagos => pagos::policies(),
+            Context::Gds => gds::policies(),
+        };
+        let found = reactions
+            .of_reservation(context, &policies, &events)
+            .await?;
+        for one in found {
+            let name = if lines.is_empty() { "waiting" } else { "" };
+            lines.extend(entry(name, &put_off(&one)));
+        }
+    }
+    Ok(lines)
+}
+
+fn put_off(waiting: &Waiting) -> String {
+    let Waiting {
+        context,
+        event,
+        command,
+        is_deadline,
+        attempts,
+        next,
+    } = waiting;
+    let tried = match attempts {
+        0 => String::new(),
+        1 => ", tried once in vain".to_owned(),
+        count => format!(", tried {count} times in vain"),
+    };
+    let what = if *is_deadline {
+        "the deadline: unless all is done before"
+    } else {
+        "put off"
+    };
+    let goes_on = next.map(by_timers);
+    let goes_on = goes_on.unwrap_or_else(|| "nothing says when it goes on".to_owned());
+    format!(
+        "{}: {command} after {event}{tried}, {what}; {goes_on}",
+        context.name()
+    )
 }
 
 async fn payments(
@@ -155,9 +219,10 @@ pub(crate) async fn list(environment: &Environment, estado: &str) -> Outcome {
         let names = Estado::ALL.map(Estado::name).join(", ");
         return Err(format!("{estado} is no state of a saga; there are {names}").into());
     };
-    let page = sagas(environment).list(estado, None, LISTED).await?;
+    let sagas = sagas(environment);
+    let page = sagas.list(estado, None, LISTED).await?;
     for saga in &page.sagas {
-        println!("{}", summary(saga).join("\n"));
+        println!("{}", summary(saga, sagas.definitions()).join("\n"));
     }
     match (page.sagas.len(), page.next) {
         (0, _) => println!("No saga at {} is {estado}.", asked()),
@@ -169,12 +234,13 @@ pub(crate) async fn list(environment: &Environment, estado: &str) -> Outcome {
     Ok(true)
 }
 
-fn summary(saga: &Saga) -> Vec<String> {
-    let mut lines = vec![format!("{}  begun {}", saga.id, saga.started())];
+fn summary(saga: &Saga, definitions: &Definitions) -> Vec<String> {
+    let begun = Moment::from(saga.started());
+    let mut lines = vec![format!("{}  begun {begun}", saga.id)];
     lines.extend(entry("", &format!("reservation {}", saga.subject)));
     lines.extend(entry("", &standing(saga)));
     lines.extend(
-        waits(saga)
+        waits(saga, definitions)
             .iter()
             .flat_map(|waits| entry("", &format!("waits for {waits}"))),
     );
@@ -183,21 +249,31 @@ fn summary(saga: &Saga) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{sync::Arc, time::Duration};
 
+    use consumer::{Consumer, Parking};
     use event_store::{Decider, EventStore};
     use events::{Command, CommandId, IdCorrelacion, SagaMode};
     use futures::executor::block_on;
     use gds::{CONFIRMAR_RESERVA, Gds, REVERTIR_CONFIRMACION};
+    use jiff::Timestamp;
     use pagos::{PAGAR_RESERVA, Pagos, REVERTIR_PAGO, simulador::Simulador};
-    use ports::memory::{self, MemoryLog, MemoryTables};
+    use participant::{Faults, Modo, Reactor, Rules};
+    use ports::{
+        World,
+        memory::{self, ManualClock, MemoryLog, MemoryTables},
+    };
     use serde_json::json;
+    use vuelos::Vuelos;
 
     use super::*;
 
     const RESERVA: IdReserva = IdReserva(uuid::Uuid::from_u128(7));
 
     struct Bench {
+        world: World,
+        clock: Arc<ManualClock>,
+        log: Arc<MemoryLog>,
         tables: Arc<MemoryTables>,
         store: EventStore,
         pagos: Pagos,
@@ -205,16 +281,19 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
-            let (world, _) = memory::world(1);
+            let (world, clock) = memory::world(1);
             let tables = Arc::new(MemoryTables::new());
             let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
             let catalogue = Catalogue::current();
             Self {
-                store: EventStore::new(tables.clone(), log, world.clone(), catalogue),
+                store: EventStore::new(tables.clone(), log.clone(), world.clone(), catalogue),
                 pagos: Pagos {
-                    gateway: Arc::new(Simulador::new(tables.clone(), world)),
+                    gateway: Arc::new(Simulador::new(tables.clone(), world.clone())),
                 },
                 tables,
+                log,
+                clock,
+                world,
             }
         }
 
@@ -266,6 +345,85 @@ mod tests {
         assert!(lines[1].ends_with(" charge of 100.00 + 19.00 USD, tok_visa"));
         assert!(lines[2].ends_with(" refund of 100.00 + 19.00 USD, tok_visa"));
         assert_eq!(lines[3], "          charged and not given back: 0.00 USD");
+    }
+
+    /// Has a context hear the whole log.
+    fn hears(bench: &Bench, rules: Rules) -> Reactor {
+        let (store, world) = (bench.store.clone(), bench.world.clone());
+        let tables: Arc<dyn Tables> = bench.tables.clone();
+        let reactor = rules.reactor(store, tables.clone(), world.clone(), true);
+        let catalogue = Catalogue::current();
+        let consumed = {
+            let consumer = Consumer {
+                name: "test",
+                catalogue: &catalogue,
+                parking: &Parking::new(tables, world.clock, &catalogue),
+                handler: &reactor.handler(Timestamp::MAX),
+            };
+            block_on(consumer.consume(&bench.log.records()))
+        };
+        assert_eq!((consumed.failed, consumed.parked), (None, 0));
+        reactor
+    }
+
+    #[test]
+    fn what_contexts_have_put_off_is_told_with_its_attempts_and_when_it_goes_on() {
+        let bench = Bench::new();
+        let sample =
+            include_str!("../../../functions/participant-vuelos/events/crear_reserva.json");
+        let mut command: Command = serde_json::from_str(sample).unwrap();
+        command.sagamode = SagaMode::Coreografia;
+        block_on(bench.store.handle(&Vuelos, &command)).unwrap();
+        let faults = Faults::new(bench.tables.clone());
+        let (pagos, silent) = (Context::Pagos, Modo::Error);
+        block_on(faults.set(pagos, PAGAR_RESERVA, None, silent, 9)).unwrap();
+        let reactor = hears(
+            &bench,
+            Rules {
+                context: pagos,
+                decider: Arc::new(Pagos {
+                    gateway: Arc::new(Simulador::new(bench.tables.clone(), bench.world.clone())),
+                }),
+                failure: ::pagos::FAILURE,
+                policies: ::pagos::policies(),
+            },
+        );
+        hears(
+            &bench,
+            Rules {
+                context: Context::Vuelos,
+                decider: Arc::new(Vuelos),
+                failure: vuelos::FAILURE,
+                policies: vuelos::policies(),
+            },
+        );
+        let told = |reactions: &Reactions| {
+            let lines = waiting(reactions, bench.store.reader(), command.subject);
+            let lines = block_on(lines).unwrap();
+            let words: Vec<_> = lines
+                .iter()
+                .flat_map(|line| line.split_whitespace())
+                .collect();
+            words.join(" ")
+        };
+        let reactions = &reactor.reactions;
+        bench.clock.advance(Duration::from_secs(10));
+        let text = told(reactions);
+        let deadline = "waiting vuelos: CancelarReserva after ReservaCreada, the deadline: unless all is done before; the timers \
+                        go on at their first run from 10:05:00.000 on";
+        let payment = "pagos: PagarReserva after ReservaCreada, tried once in vain, put off; the timers go on at their first run \
+                       from 10:00:0";
+        assert!(
+            text.starts_with(deadline) && text.contains(payment),
+            "{text}"
+        );
+        let due = block_on(reactions.due(10)).unwrap().reactions;
+        block_on(reactor.resume(&due, Timestamp::MAX));
+        let text = told(reactions);
+        assert!(
+            text.contains("PagarReserva after ReservaCreada, tried 2 times in vain, put off"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{io::Write, time::Duration};
 
 use command_line::{Words, shown};
+use events::Moment;
 use lambda_kit::Environment;
 use parse::text::visible;
 use ports::{LogError, LogReader, LogRecord, Position};
@@ -147,8 +148,9 @@ fn print(record: &LogRecord, json: bool) {
         let (body, partition_key) = (body.join("\n"), visible(partition_key));
         writeln!(
             out,
-            "── {shard} {}\n   key {partition_key}, arrived {arrived}\n{body}",
-            sequence.0
+            "── {shard} {}\n   key {partition_key}, arrived {}\n{body}",
+            sequence.0,
+            Moment::from(*arrived)
         )
     });
 }

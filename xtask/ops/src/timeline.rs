@@ -1,8 +1,12 @@
 //! A saga as people read it: how it stands, and its log, a line an entry.
 
+use events::Moment;
 use jiff::Timestamp;
 use parse::text::visible;
-use saga_engine::{Conduct, Direction, Entry, Estado, Meaning, Outstanding, Saga, Via, What};
+use saga_engine::{
+    Conduct, Definitions, Direction, Entry, Estado, Meaning, Outstanding, Saga, Via, What,
+    execution_name,
+};
 
 /// No line is longer, in characters.
 const WIDTH: usize = 120;
@@ -10,12 +14,12 @@ const WIDTH: usize = 120;
 const INDENT: usize = 10;
 
 /// How it stands, and its log.
-pub(crate) fn render(saga: &Saga) -> Vec<String> {
+pub(crate) fn render(saga: &Saga, definitions: &Definitions) -> Vec<String> {
     let mut lines = vec![
         format!("saga {} of reservation {}", saga.id, saga.subject),
         format!(
             "begun {}, by definition {} version {}{}",
-            saga.started(),
+            Moment::from(saga.started()),
             saga.definition,
             saga.version,
             match saga.conduct {
@@ -26,13 +30,58 @@ pub(crate) fn render(saga: &Saga) -> Vec<String> {
         ),
     ];
     lines.extend(entry("estado", &standing(saga)));
-    if let Some(waits) = waits(saga) {
+    if let Some(waits) = waits(saga, definitions) {
         lines.extend(entry("waits for", &waits));
     }
     lines.push(String::new());
     let began = saga.started();
-    lines.extend(saga.log.iter().flat_map(|entry| of_log(entry, began)));
+    let log = in_order(saga);
+    lines.extend(log.iter().flat_map(|line| of_log(line, began)));
     lines
+}
+
+/// A line of the log, and the time that it is told by.
+struct Line<'a> {
+    entry: &'a Entry,
+    when: Timestamp,
+    /// Where it stands in the order.
+    place: Timestamp,
+}
+
+/// The lines in the order in which they are told: those of a log that somebody wrote of what they did, as they are; those of one who
+/// only watched, by when it happened.
+fn in_order(saga: &Saga) -> Vec<Line<'_>> {
+    let mut latest = Timestamp::MIN;
+    let mut lines: Vec<_> = (saga.log.iter())
+        .map(|entry| {
+            let own = own_time(saga, entry);
+            let when = own.unwrap_or(entry.cuando);
+            let place = match (&entry.what, own) {
+                // Whatever clocks say, nothing happened before it.
+                (What::Inicio { .. }, _) => Timestamp::MIN,
+                (_, Some(own)) => own,
+                // What was noted of itself followed from all before it.
+                (_, None) => latest.max(when),
+            };
+            latest = latest.max(place);
+            Line { entry, when, place }
+        })
+        .collect();
+    lines.sort_by_key(|line| line.place);
+    lines
+}
+
+/// When what a line tells of happened, where that is not when it was noted: what others did is heard of later.
+fn own_time(saga: &Saga, entry: &Entry) -> Option<Timestamp> {
+    match &entry.what {
+        What::Inicio { evento, .. } => Some(evento.fecha_evento),
+        What::EventoRecibido {
+            via: Via::Flujo,
+            evento,
+            ..
+        } if saga.is_watched() => Some(evento.fecha_evento),
+        _ => None,
+    }
 }
 
 /// How it stands, and why.
@@ -44,16 +93,20 @@ pub(crate) fn standing(saga: &Saga) -> String {
 }
 
 /// What it waits for; `None` for one that has ended.
-pub(crate) fn waits(saga: &Saga) -> Option<String> {
+pub(crate) fn waits(saga: &Saga, definitions: &Definitions) -> Option<String> {
     if saga.estado.has_ended() {
         return None;
     }
     let answer = saga.outstanding.as_ref().and_then(|out| {
         let command = saga.awaited()?;
-        Some(answer(command, out))
+        let definition = definitions.find(&saga.definition, saga.version);
+        let attempts = definition.and_then(|found| found.attempts(out.step, out.direction));
+        Some(answer(saga, command, out, attempts))
     });
     if saga.estado != Estado::RequiereIntervencion {
-        return answer;
+        let parts = [answer, execution(saga)];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        return (!parts.is_empty()).then(|| parts.join("; "));
     }
     let unanswered = answer.map(|answer| format!(", after {answer}"));
     Some(format!(
@@ -74,27 +127,50 @@ fn stuck_at(saga: &Saga) -> usize {
     stuck.unwrap_or_default()
 }
 
-fn answer(command: &str, out: &Outstanding) -> String {
-    let step = out.step + 1;
-    let again = out
-        .due
-        .map(|due| format!(", next look at {}", time_of_day(due)));
+/// The answer that it waits for: which attempt is out, of how many, and when the next follows.
+fn answer(saga: &Saga, command: &str, out: &Outstanding, attempts: Option<u32>) -> String {
+    let (step, attempt) = (out.step + 1, out.attempts);
+    let of = attempts.map(|attempts| format!(" of {attempts}"));
+    let of = of.unwrap_or_default();
+    let stands = match attempt {
+        0 => "it is not sent yet".to_owned(),
+        _ if saga.is_known_unanswered() => format!("attempt {attempt}{of} was not answered"),
+        _ => format!("attempt {attempt}{of} has no answer yet"),
+    };
+    let again = match out.due {
+        Some(_) if saga.is_watched() => "; its execution sends it again".to_owned(),
+        Some(due) => format!("; {}", by_timers(due)),
+        None => String::new(),
+    };
+    format!("the answer to {command} (step {step}): {stands}{again}")
+}
+
+/// The execution that it waits for, if a state machine runs it.
+fn execution(saga: &Saga) -> Option<String> {
+    let look = saga
+        .late
+        .filter(|_| saga.conduct == Conduct::StepFunctions)?;
+    let last = saga.executions().last();
+    let what = match (saga.wanted, last) {
+        (None, Some(last)) => format!("its execution {}", execution_name(saga.id, last)),
+        _ => "its execution, which is still to be started".to_owned(),
+    };
+    Some(format!(
+        "{what}; if nothing is heard of it, {}",
+        by_timers(look)
+    ))
+}
+
+/// From when on the timers move something on.
+pub(crate) fn by_timers(from: Timestamp) -> String {
     format!(
-        "the answer to {command} (step {step}), sent {}{}",
-        times(out.attempts),
-        again.unwrap_or_default()
+        "the timers go on at their first run from {} on (`cargo xtask tick` runs them now)",
+        time_of_day(from)
     )
 }
 
-fn times(count: u32) -> String {
-    match count {
-        1 => "once".to_owned(),
-        count => format!("{count} times"),
-    }
-}
-
-pub(crate) fn time_of_day(time: Timestamp) -> impl std::fmt::Display {
-    time.strftime("%H:%M:%S%.3f")
+pub(crate) fn time_of_day(time: Timestamp) -> String {
+    Moment::from(time).time_of_day().to_string()
 }
 
 /// A name, and what it names; what is too long goes on below.
@@ -102,21 +178,25 @@ pub(crate) fn entry(name: &str, text: &str) -> Vec<String> {
     hanging(&format!("{name:<INDENT$}"), text)
 }
 
-fn of_log(entry: &Entry, began: Timestamp) -> Vec<String> {
-    let (step, kind, text) = told(&entry.what);
-    let since = entry.cuando.duration_since(began).as_millis();
+fn of_log(line: &Line, began: Timestamp) -> Vec<String> {
+    let Line { entry, when, .. } = line;
+    let (step, kind, mut text) = told(entry);
+    if *when != entry.cuando {
+        text = format!("{text}, noted {}", time_of_day(entry.cuando));
+    }
+    let since = when.duration_since(began).as_millis();
     let step = step.map(|step| step.to_string()).unwrap_or_default();
-    let time = time_of_day(entry.cuando).to_string();
+    let time = time_of_day(*when);
     let head = format!(
         "  {time:<12}{:>10} ms  {step:>2}  {kind:<20}  ",
-        format!("+{since}")
+        format!("{since:+}")
     );
     hanging(&head, &text)
 }
 
 /// The step, the type and the words of an entry.
-fn told(what: &What) -> (Option<usize>, &'static str, String) {
-    match what {
+fn told(entry: &Entry) -> (Option<usize>, &'static str, String) {
+    match &entry.what {
         What::Inicio { evento, .. } => (Some(1), "Inicio", format!("<- {}", evento.evento)),
         What::ComandoEnviado { paso, comando, .. } => {
             (Some(*paso), "ComandoEnviado", format!("-> {comando}"))
@@ -155,12 +235,31 @@ fn told(what: &What) -> (Option<usize>, &'static str, String) {
             direccion,
             intentos,
         } => {
-            let way = match direccion {
-                Direction::Hacer => "hacer",
-                Direction::Deshacer => "deshacer",
-            };
-            let text = format!("{way}, {}", attempts(*intentos));
+            let text = format!("{}, {}", way(*direccion), attempts(*intentos));
             (Some(*paso), "TiempoAgotado", text)
+        }
+        What::SinRespuesta {
+            paso,
+            direccion,
+            intento,
+            enviado,
+            problema,
+            proximo,
+        } => {
+            let problem = problema.as_deref().unwrap_or("nothing was heard");
+            let again = proximo.map(|next| {
+                match next.timestamp().duration_since(entry.cuando).as_millis() {
+                    0 => "; sent again at once".to_owned(),
+                    pause => format!("; sent again {pause} ms later"),
+                }
+            });
+            let text = format!(
+                "{}, intento {intento}, sent {}: {problem}{}",
+                way(*direccion),
+                time_of_day(*enviado),
+                again.unwrap_or_default()
+            );
+            (Some(*paso), "SinRespuesta", text)
         }
         What::CancelacionPedida { motivo, sin_enviar } => {
             let unsent = sin_enviar.map(|paso| format!(" (paso {paso} sin enviar)"));
@@ -186,6 +285,13 @@ fn told(what: &What) -> (Option<usize>, &'static str, String) {
         ),
         What::Retraso {} => (None, "Retraso", "it takes longer than it should".to_owned()),
         What::Fin { estado } => (None, "Fin", estado.to_string()),
+    }
+}
+
+fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Hacer => "hacer",
+        Direction::Deshacer => "deshacer",
     }
 }
 
@@ -257,7 +363,7 @@ fn pieces(word: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use reserva_saga::current;
+    use reserva_saga::{current, definitions};
     use saga_engine::SagaId;
     use serde_json::{Value, json};
 
@@ -265,9 +371,14 @@ mod tests {
 
     /// A saga, as its log in the table tells it.
     fn saga(further: &[Value]) -> Saga {
+        saga_by("orquestacion", further)
+    }
+
+    fn saga_by(mode: &str, further: &[Value]) -> Saga {
         let mut log = vec![json!({
             "cuando": "2026-01-31T10:00:00.500Z", "tipo": "Inicio", "definicion": "reserva", "version": 1,
-            "asunto": id(7), "evento": "ReservaCreada", "id_evento": id(1), "stream": "reserva-7", "streamversion": 1
+            "asunto": id(7), "evento": "ReservaCreada", "id_evento": id(1), "stream": "reserva-7", "streamversion": 1,
+            "fecha_evento": "2026-01-31T10:00:00.120Z", "modo": mode
         })];
         log.extend_from_slice(further);
         let log = serde_json::from_value(Value::Array(log)).unwrap();
@@ -287,7 +398,8 @@ mod tests {
     fn heard(second: u32, step: u32, event: &str, meaning: &str, attempts: Option<u32>) -> Value {
         json!({
             "cuando": at(second), "tipo": "EventoRecibido", "paso": step, "sentido": meaning, "via": "respuesta",
-            "intentos": attempts, "evento": event, "id_evento": id(3), "stream": "x-7", "streamversion": second
+            "intentos": attempts, "evento": event, "id_evento": id(3), "stream": "x-7", "streamversion": second,
+            "fecha_evento": at(second)
         })
     }
 
@@ -310,20 +422,82 @@ mod tests {
         ]);
         let expected = "\
 saga 00000000-0000-0000-0000-000000000009 of reservation 00000000-0000-0000-0000-000000000007
-begun 2026-01-31T10:00:00.5Z, by definition reserva version 1
+begun 2026-01-31T10:00:00.120Z, by definition reserva version 1
 estado    Compensada, undone because of: ConfirmacionFallida
 
-  10:00:00.500        +0 ms   1  Inicio                <- ReservaCreada
-  10:00:00.512       +12 ms   2  ComandoEnviado        -> PagarReserva
-  10:00:01.512     +1012 ms   2  EventoRecibido        <- ReservaPagada (respuesta, 3 intentos)
-  10:00:01.512     +1012 ms   3  ComandoEnviado        -> ConfirmarReserva
-  10:00:02.512     +2012 ms   3  EventoRecibido        <- ConfirmacionFallida (fallo, respuesta)
-  10:00:02.512     +2012 ms   2  CompensacionEnviada   -> RevertirPago
-  10:00:03.512     +3012 ms   2  EventoRecibido        <- PagoRevertido (respuesta)
-  10:00:03.512     +3012 ms   1  CompensacionEnviada   -> CancelarReserva
-  10:00:04.512     +4012 ms   1  EventoRecibido        <- ReservaCancelada (respuesta)
-  10:00:04.512     +4012 ms      Fin                   Compensada";
-        assert_eq!(render(&saga).join("\n"), expected);
+  10:00:00.120        +0 ms   1  Inicio                <- ReservaCreada, noted 10:00:00.500
+  10:00:00.512      +392 ms   2  ComandoEnviado        -> PagarReserva
+  10:00:01.512     +1392 ms   2  EventoRecibido        <- ReservaPagada (respuesta, 3 intentos)
+  10:00:01.512     +1392 ms   3  ComandoEnviado        -> ConfirmarReserva
+  10:00:02.512     +2392 ms   3  EventoRecibido        <- ConfirmacionFallida (fallo, respuesta)
+  10:00:02.512     +2392 ms   2  CompensacionEnviada   -> RevertirPago
+  10:00:03.512     +3392 ms   2  EventoRecibido        <- PagoRevertido (respuesta)
+  10:00:03.512     +3392 ms   1  CompensacionEnviada   -> CancelarReserva
+  10:00:04.512     +4392 ms   1  EventoRecibido        <- ReservaCancelada (respuesta)
+  10:00:04.512     +4392 ms      Fin                   Compensada";
+        assert_eq!(render(&saga, &definitions()).join("\n"), expected);
+    }
+
+    /// An event that whoever watches noted at one second, and that happened at another time.
+    fn noted(second: u32, step: u32, event: &str, happened: &str) -> Value {
+        let mut line = heard(second, step, event, "exito", None);
+        line["via"] = "flujo".into();
+        line["fecha_evento"] = format!("2026-01-31T{happened}Z").into();
+        line
+    }
+
+    #[test]
+    fn a_choreography_is_told_by_when_it_happened() {
+        let saga = saga_by(
+            "coreografia",
+            &[
+                noted(8, 3, "ReservaGDSConfirmada", "10:00:01.030"),
+                // By a clock that is behind.
+                noted(8, 2, "ReservaPagada", "10:00:00.100"),
+                json!({"cuando": at(9), "tipo": "Retraso"}),
+                noted(10, 4, "ReservaAprobada", "10:00:01.055"),
+                json!({"cuando": at(10), "tipo": "Fin", "estado": "Completada"}),
+            ],
+        );
+        let expected = "\
+saga 00000000-0000-0000-0000-000000000009 of reservation 00000000-0000-0000-0000-000000000007
+begun 2026-01-31T10:00:00.120Z, by definition reserva version 1, moved on by its participants
+estado    Completada
+
+  10:00:00.120        +0 ms   1  Inicio                <- ReservaCreada, noted 10:00:00.500
+  10:00:00.100       -20 ms   2  EventoRecibido        <- ReservaPagada (flujo), noted 10:00:08.512
+  10:00:01.030      +910 ms   3  EventoRecibido        <- ReservaGDSConfirmada (flujo), noted 10:00:08.512
+  10:00:01.055      +935 ms   4  EventoRecibido        <- ReservaAprobada (flujo), noted 10:00:10.512
+  10:00:09.512     +9392 ms      Retraso               it takes longer than it should
+  10:00:10.512    +10392 ms      Fin                   Completada";
+        assert_eq!(render(&saga, &definitions()).join("\n"), expected);
+    }
+
+    #[test]
+    fn each_attempt_is_told_with_what_came_of_it_and_the_pause_after_it() {
+        let saga = saga(&[
+            sent(0, "ComandoEnviado", 2, "PagarReserva"),
+            json!({
+                "cuando": at(1), "tipo": "SinRespuesta", "paso": 2, "direccion": "hacer", "intento": 1,
+                "enviado": at(0), "problema": "Unavailable: no answer", "proximo": "2026-01-31T10:00:01.700Z"
+            }),
+            json!({
+                "cuando": at(50), "tipo": "SinRespuesta", "paso": 2, "direccion": "hacer", "intento": 2,
+                "enviado": at(2), "proximo": at(50)
+            }),
+            json!({
+                "cuando": at(55), "tipo": "SinRespuesta", "paso": 2, "direccion": "hacer", "intento": 3,
+                "enviado": at(50), "problema": "no"
+            }),
+        ]);
+        let log = render(&saga, &definitions()).join("\n");
+        let expected = "
+  10:00:01.512     +1392 ms   2  SinRespuesta          hacer, intento 1, sent 10:00:00.512: Unavailable: no answer; sent
+                                                       again 188 ms later
+  10:00:50.512    +50392 ms   2  SinRespuesta          hacer, intento 2, sent 10:00:02.512: nothing was heard; sent
+                                                       again at once
+  10:00:55.512    +55392 ms   2  SinRespuesta          hacer, intento 3, sent 10:00:50.512: no";
+        assert!(log.ends_with(expected), "{log}");
     }
 
     #[test]
@@ -333,8 +507,48 @@ estado    Compensada, undone because of: ConfirmacionFallida
             out.attempts = 1;
         }
         assert_eq!(
-            waits(&saga).unwrap(),
-            "the answer to PagarReserva (step 2), sent once, next look at 10:00:00.512"
+            waits(&saga, &definitions()).unwrap(),
+            "the answer to PagarReserva (step 2): attempt 1 of 4 has no answer yet; the timers go on at their first run from \
+             10:00:00.512 on (`cargo xtask tick` runs them now)"
+        );
+    }
+
+    #[test]
+    fn one_that_pauses_says_so() {
+        let mut saga = saga(&[
+            sent(0, "ComandoEnviado", 2, "PagarReserva"),
+            json!({
+                "cuando": at(1), "tipo": "SinRespuesta", "paso": 2, "direccion": "hacer", "intento": 1, "enviado": at(0),
+                "proximo": at(2)
+            }),
+        ]);
+        if let Some(out) = &mut saga.outstanding {
+            (out.attempts, out.due) = (1, at(2).parse().ok());
+        }
+        assert_eq!(
+            waits(&saga, &definitions()).unwrap(),
+            "the answer to PagarReserva (step 2): attempt 1 of 4 was not answered; the timers go on at their first run from \
+             10:00:02.512 on (`cargo xtask tick` runs them now)"
+        );
+    }
+
+    #[test]
+    fn one_that_a_state_machine_runs_says_which_execution_it_waits_for() {
+        let begun = saga_by("stepfunctions", &[]);
+        let text = waits(&begun, &definitions()).unwrap();
+        assert!(
+            text.starts_with("its execution, which is still to be started; "),
+            "{text}"
+        );
+        let name = execution_name(begun.id, Direction::Hacer);
+        let started = json!({"cuando": at(0), "tipo": "EjecucionIniciada", "direccion": "hacer", "nombre": name});
+        let saga = saga_by("stepfunctions", &[started]);
+        assert_eq!(
+            waits(&saga, &definitions()).unwrap(),
+            format!(
+                "its execution {name}; if nothing is heard of it, the timers go on at their first run from 10:01:00.512 on \
+                 (`cargo xtask tick` runs them now)"
+            )
         );
     }
 
@@ -346,7 +560,7 @@ estado    Compensada, undone because of: ConfirmacionFallida
             json!({"cuando": at(9), "tipo": "TiempoAgotado", "paso": 1, "direccion": "deshacer", "intentos": 8}),
             json!({"cuando": at(9), "tipo": "RequiereIntervencion", "paso": 1, "problema": "nobody answers"}),
         ]);
-        let text = render(&stuck).join("\n");
+        let text = render(&stuck, &definitions()).join("\n");
         for part in [
             "estado    RequiereIntervencion, undone because of: cambio de planes",
             "waits for a person, after the answer to CancelarReserva (step 1)",

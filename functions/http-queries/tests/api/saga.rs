@@ -1,5 +1,7 @@
 //! One saga.
 
+use std::time::Duration;
+
 use events::{Context, IdCorrelacion, IdReserva};
 use http_testing::Answer;
 use saga_engine::Estado;
@@ -116,6 +118,37 @@ fn one_that_waits_for_a_person_does_nothing_by_itself() {
         json!({"paso": 2, "comando": "RevertirPago", "direccion": "deshacer", "intentos": 1});
     assert_eq!(saga["pendiente"], pending);
     assert_eq!(log(&saga).last(), Some(&"RequiereIntervencion"));
+}
+
+#[test]
+fn a_choreography_tells_when_its_events_happened_and_when_each_was_noted() {
+    let fixture = Fixture::new();
+    let id = fixture.create_by_choreography();
+    fixture.clock.advance(Duration::from_secs(2));
+    fixture.run_choreography();
+    fixture.clock.advance(Duration::from_millis(5_120));
+    fixture.run_sagas();
+    let saga = get(&fixture, id).ok();
+    assert_eq!(saga["inicio"], "2026-01-31T10:00:00.000Z");
+    assert_eq!(saga["actualizacion"], "2026-01-31T10:00:07.120Z");
+    let log = saga["log"].as_array().unwrap();
+    let heard = log.iter().filter(|line| line.get("evento").is_some());
+    let times: Vec<_> = heard
+        .map(|line| {
+            assert_eq!(line["cuando"], "2026-01-31T10:00:07.120Z", "{line}");
+            let text = |name: &str| line[name].as_str().unwrap();
+            (text("evento"), text("fecha_evento"))
+        })
+        .collect();
+    assert_eq!(
+        times,
+        [
+            ("ReservaCreada", "2026-01-31T10:00:00.000Z"),
+            ("ReservaPagada", "2026-01-31T10:00:02.000Z"),
+            ("ReservaGDSConfirmada", "2026-01-31T10:00:02.000Z"),
+            ("ReservaAprobada", "2026-01-31T10:00:02.000Z"),
+        ]
+    );
 }
 
 #[test]

@@ -69,7 +69,10 @@ const TEXTOS: &[(&str, &str)] = &[
     ),
     ("EntradaSaga.asunto", "De `Inicio`: la reserva."),
     ("EntradaSaga.comando", "El comando que se va a enviar."),
-    ("EntradaSaga.cuando", "Cuándo se anotó."),
+    (
+        "EntradaSaga.cuando",
+        "Cuándo se anotó. En una coreografía, cuándo lo oyó quien anota: el evento puede ser de antes.",
+    ),
     (
         "EntradaSaga.datos",
         "Lo que los comandos siguientes necesitan del evento.",
@@ -77,19 +80,31 @@ const TEXTOS: &[(&str, &str)] = &[
     ("EntradaSaga.definicion", "De `Inicio`: la definición."),
     (
         "EntradaSaga.direccion",
-        "De `TiempoAgotado`: para qué era el comando.",
+        "De `SinRespuesta` y `TiempoAgotado`: para qué era el comando.",
     ),
     (
         "EntradaSaga.en_duda",
         "De `ComandoRechazado`: si un intento anterior quedó sin respuesta y pudo haberse cumplido.",
     ),
+    (
+        "EntradaSaga.enviado",
+        "De `SinRespuesta`: cuándo se envió ese intento.",
+    ),
     ("EntradaSaga.estado", "De `Fin`: cómo terminó."),
     ("EntradaSaga.evento", "El evento."),
+    (
+        "EntradaSaga.fecha_evento",
+        "Cuándo ocurrió el evento, según él mismo.",
+    ),
     (
         "EntradaSaga.id_comando",
         "El id del comando, el mismo en cada intento.",
     ),
     ("EntradaSaga.id_evento", "El id del evento."),
+    (
+        "EntradaSaga.intento",
+        "De `SinRespuesta`: qué intento quedó sin respuesta, desde 1. De cada comando se anotan los primeros 8.",
+    ),
     ("EntradaSaga.intentos", "Cuántas veces se envió el comando."),
     (
         "EntradaSaga.modo",
@@ -103,6 +118,10 @@ const TEXTOS: &[(&str, &str)] = &[
     ("EntradaSaga.nota", "Lo que dijo la persona."),
     ("EntradaSaga.paso", "El paso, desde 1."),
     ("EntradaSaga.problema", "Qué pasó."),
+    (
+        "EntradaSaga.proximo",
+        "De `SinRespuesta`: desde cuándo se envía otra vez. Si no está, fue el último intento.",
+    ),
     (
         "EntradaSaga.sentido",
         "De `EventoRecibido`: qué significa para la saga. `duda` es un fallo del que no se sabe si algo alcanzó a hacerse; `nota` no cambia nada.",
@@ -392,7 +411,7 @@ const TEXTOS: &[(&str, &str)] = &[
     ("ResumenSaga.id_reserva", "Su reserva."),
     (
         "ResumenSaga.inicio",
-        "Cuándo empezó. Si no ha empezado, cuándo se creó su reserva.",
+        "Cuándo empezó: cuándo ocurrió el evento que la abre.",
     ),
     (
         "ResumenSaga.modo",
@@ -405,7 +424,8 @@ const TEXTOS: &[(&str, &str)] = &[
     ("ResumenSaga.pendiente", "Lo que espera. Si no está, nada."),
     (
         "ResumenSaga.proximo_intento",
-        "Cuándo sigue por sí misma. Si no está, no sigue sin que pase algo.",
+        "Desde cuándo sigue por sí misma: en la primera pasada de los timers, que corren una vez por minuto. Si no está, no sigue sin \
+         que pase algo.",
     ),
     (
         "ResumenSaga.retrasada",
@@ -430,7 +450,7 @@ const TEXTOS: &[(&str, &str)] = &[
     ("SagaDto.id_reserva", "Su reserva."),
     (
         "SagaDto.inicio",
-        "Cuándo empezó. Si no ha empezado, cuándo se creó su reserva.",
+        "Cuándo empezó: cuándo ocurrió el evento que la abre.",
     ),
     (
         "SagaDto.log",
@@ -447,7 +467,8 @@ const TEXTOS: &[(&str, &str)] = &[
     ("SagaDto.pendiente", "Lo que espera. Si no está, nada."),
     (
         "SagaDto.proximo_intento",
-        "Cuándo sigue por sí misma. Si no está, no sigue sin que pase algo.",
+        "Desde cuándo sigue por sí misma: en la primera pasada de los timers, que corren una vez por minuto. Si no está, no sigue sin \
+         que pase algo.",
     ),
     (
         "SagaDto.retrasada",

@@ -80,6 +80,7 @@ fn told(saga: &Saga) -> Vec<String> {
         } => format!("{} x{count}", evento.evento),
         What::EventoRecibido { evento, .. } => evento.evento.clone(),
         What::ComandoRechazado { en_duda, .. } => format!("rechazado {en_duda}"),
+        What::SinRespuesta { intento, .. } => format!("sin respuesta {intento}"),
         What::TiempoAgotado { intentos, .. } => format!("agotado x{intentos}"),
         What::EjecucionIniciada { direccion, .. } => format!("+{direccion:?}"),
         What::CancelacionPedida { .. } => "cancelada".to_owned(),
@@ -155,8 +156,12 @@ fn calls_are_counted_by_command() {
     assert_eq!(
         told(&went)[3..],
         [
+            "sin respuesta 1",
+            "sin respuesta 2",
+            "sin respuesta 3",
             "agotado x3",
             "<Undo2",
+            "sin respuesta 1",
             "Undone2 x2",
             "<Undo1",
             "Undone1",
@@ -171,7 +176,10 @@ fn a_refusal_after_a_call_without_answer_is_in_doubt() {
     let sure = read(&watched, &[&["2 Do2", "="]]);
     assert_eq!(told(&sure)[3..], ["rechazado false", "<Undo1"]);
     let doubtful = read(&watched, &[&["2 Do2", "!", "2 Do2: otra vez", "="]]);
-    assert_eq!(told(&doubtful)[3..], ["rechazado true", "<Undo2"]);
+    assert_eq!(
+        told(&doubtful)[3..],
+        ["sin respuesta 1", "rechazado true", "<Undo2"]
+    );
 }
 
 const STUCK: [&str; 7] = ["2 Do2", "=Failed2", "1 deshacer: Undo1", "!", "!", "!", "x"];
@@ -198,13 +206,21 @@ fn what_is_given_up_requires_a_person_and_goes_on_when_one_has_it_go_on() {
     let went = read(&watched, &[&STUCK]);
     assert_eq!(
         told(&went)[3..],
-        ["Failed2", "<Undo1", "agotado x3", "persona"]
+        [
+            "Failed2",
+            "<Undo1",
+            "sin respuesta 1",
+            "sin respuesta 2",
+            "sin respuesta 3",
+            "agotado x3",
+            "persona"
+        ]
     );
     assert_eq!(went.estado, Estado::RequiereIntervencion);
     let watched = hears(&watched, &["Undone1"]);
     let redriven = [&STUCK[..], &["=Undone1", "."]].concat();
     let went = read(&watched, &[&redriven]);
-    assert_eq!(told(&went)[7..], ["reanudada", "Undone1", "Compensada"]);
+    assert_eq!(told(&went)[10..], ["reanudada", "Undone1", "Compensada"]);
     assert_eq!(went.estado, Estado::Compensada);
     // Or somebody did it by hand.
     let by_hand = read(&watched, &[&STUCK]);

@@ -47,6 +47,7 @@ fn told(saga: &Saga) -> Vec<String> {
         What::EventoRecibido { evento, .. } => evento.evento.clone(),
         What::ComandoRechazado { en_duda, .. } if *en_duda => "rechazado?".to_owned(),
         What::ComandoRechazado { .. } => "rechazado".to_owned(),
+        What::SinRespuesta { intento, .. } => format!("sin respuesta {intento}"),
         What::TiempoAgotado { .. } => "agotado".to_owned(),
         What::CancelacionPedida { .. } => "cancelada".to_owned(),
         What::RequiereIntervencion { .. } => "persona".to_owned(),
@@ -91,11 +92,11 @@ fn a_definite_failure_undoes_what_was_before_it_and_a_doubtful_one_itself_too() 
     let (saga, _) = sent(&saga, at(10));
     assert_eq!(
         told(&answered(&saga, &["Failed2"])),
-        ["Inicio", ">Do2", "Failed2", "<Undo2"]
+        ["Inicio", ">Do2", "sin respuesta 1", "Failed2", "<Undo2"]
     );
     assert_eq!(
         told(&rejected(&saga)),
-        ["Inicio", ">Do2", "rechazado?", "<Undo2"]
+        ["Inicio", ">Do2", "sin respuesta 1", "rechazado?", "<Undo2"]
     );
 }
 
@@ -137,7 +138,104 @@ fn attempts_are_spent_before_anything_is_undone() {
     let (saga, dispatch) = sent(&saga, at(now));
     assert_eq!(dispatch.kind, "Undo2");
     assert_eq!(dispatch.data, json!({"why": "Do2: sin respuesta"}));
-    assert_eq!(told(&saga), ["Inicio", ">Do2", "agotado", "<Undo2"]);
+    assert_eq!(
+        told(&saga),
+        [
+            "Inicio",
+            ">Do2",
+            "sin respuesta 1",
+            "sin respuesta 2",
+            "sin respuesta 3",
+            "agotado",
+            "<Undo2"
+        ]
+    );
+}
+
+fn no_answer(saga: &Saga, why: &str, now: Timestamp) -> Saga {
+    let failed = Input::NoAnswer {
+        command: saga.outstanding.as_ref().unwrap().command,
+        why: why.to_owned(),
+        chance: 0.5,
+    };
+    step(saga, &failed, now).0
+}
+
+#[test]
+fn each_attempt_is_told_with_its_times_and_with_what_came_instead_of_an_answer() {
+    // The first fails at once; of the second nothing is heard, and whoever wakes the saga finds it due; the last fails too.
+    let (saga, _) = sent(&begun(), at(1));
+    let saga = no_answer(&saga, "it fell over", at(2));
+    let (saga, _) = sent(&saga, at(3));
+    let (saga, _) = sent(&saga, at(60));
+    let saga = no_answer(&saga, &"x".repeat(500), at(61));
+    let attempts = saga.log.iter().filter_map(|entry| match &entry.what {
+        What::SinRespuesta { .. } => Some(serde_json::to_value(entry).unwrap()),
+        _ => None,
+    });
+    let line = |cuando: &str, intento: u32, enviado: &str| {
+        json!({
+            "cuando": format!("2026-01-31T10:{cuando}Z"), "tipo": "SinRespuesta", "paso": 2, "direccion": "hacer",
+            "intento": intento, "enviado": format!("2026-01-31T10:{enviado}Z")
+        })
+    };
+    let mut wanted = [
+        line("00:02.000", 1, "00:01.000"),
+        line("01:00.000", 2, "00:03.000"),
+        line("01:01.000", 3, "01:00.000"),
+    ];
+    wanted[0]["problema"] = "it fell over".into();
+    wanted[0]["proximo"] = "2026-01-31T10:00:02.050Z".into();
+    wanted[1]["proximo"] = "2026-01-31T10:01:00.000Z".into();
+    // The last is followed by no other, and what is said of it is cut.
+    wanted[2]["problema"] = "x".repeat(80).into();
+    assert_eq!(attempts.collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn an_attempt_is_told_once_though_two_heard_that_it_failed() {
+    let (saga, _) = sent(&begun(), at(1));
+    let once = no_answer(&saga, "one says so", at(2));
+    let twice = no_answer(&once, "another too", at(3));
+    assert_eq!(once.log, twice.log);
+}
+
+#[test]
+fn of_however_many_attempts_only_so_many_are_told() {
+    let mut definition = definition();
+    let call = definition.steps[1].call.as_mut().unwrap();
+    call.retry.attempts = 1_000;
+    let mut saga = begun();
+    for second in (0..10_000).step_by(6) {
+        saga = transition(&definition, &saga, &Input::Time, at(second)).0;
+    }
+    let told = told(&saga);
+    let attempts = told.iter().filter(|line| line.starts_with("sin respuesta"));
+    // Those of the command that undoes it are told too.
+    assert_eq!(attempts.count(), 8 + RETRY.attempts as usize, "{told:?}");
+}
+
+#[test]
+fn an_event_is_logged_with_its_own_time_beside_when_it_was_heard() {
+    let mut late = fact("Done2", 1);
+    late.time = "2026-01-31T09:59:58.1204Z".parse().unwrap();
+    let (saga, _) = step(&begun(), &Input::Event(late), at(9));
+    let log = serde_json::to_value(&saga.log).unwrap();
+    assert_eq!(
+        (&log[0]["cuando"], &log[0]["fecha_evento"]),
+        (
+            &json!("2026-01-31T10:00:01.000Z"),
+            &json!("2026-01-31T10:00:00.000Z")
+        )
+    );
+    assert_eq!(
+        (&log[2]["cuando"], &log[2]["fecha_evento"]),
+        (
+            &json!("2026-01-31T10:00:09.000Z"),
+            &json!("2026-01-31T09:59:58.120Z")
+        )
+    );
+    assert_eq!(saga.started(), at(0), "it began when its event happened");
 }
 
 #[test]
@@ -145,6 +243,7 @@ fn a_pause_follows_an_attempt_that_failed() {
     let (saga, dispatch) = sent(&begun(), at(1));
     let failed = Input::NoAnswer {
         command: dispatch.command,
+        why: "no".into(),
         chance: 0.5,
     };
     let (saga, _) = step(&saga, &failed, at(2));
@@ -271,11 +370,12 @@ fn refused(saga: &Saga) -> Saga {
 #[test]
 fn a_person_has_it_go_on_as_often_as_there_is_room_and_can_always_end_it() {
     let notes = [
-        None,
-        Some("🛫".repeat(LONGEST_TEXT)),
-        Some("\u{1}".repeat(LONGEST_TEXT)),
+        (None, 60),
+        (Some("🛫".repeat(LONGEST_TEXT)), 60),
+        // Which nobody can send.
+        (Some("\u{1}".repeat(LONGEST_TEXT)), 50),
     ];
-    for note in notes {
+    for (note, least) in notes {
         let mut saga = stuck();
         let mut resumed = 0;
         loop {
@@ -288,13 +388,53 @@ fn a_person_has_it_go_on_as_often_as_there_is_room_and_can_always_end_it() {
             saga = refused(&sent(&next, at(3)).0);
         }
         println!("resumed {resumed} times, {} bytes", saga.size());
-        assert!(resumed >= 60, "{resumed}");
+        assert!(resumed >= least, "{resumed}");
         assert_eq!(saga.estado, Estado::RequiereIntervencion);
         let note = "🛬".repeat(LONGEST_TEXT);
         let (ended, _) = step(&saga, &Input::MarkDone { step: 1, note }, at(4));
         assert_eq!(ended.estado, Estado::Compensada);
         assert!(ended.size() < ITEM, "{}", ended.size());
     }
+}
+
+#[test]
+fn a_saga_that_nobody_answers_has_room_for_its_attempts_too() {
+    let mut definition = definition();
+    for step in &mut definition.steps {
+        if let Some(undo) = &mut step.compensation {
+            undo.call.retry.attempts = 1_000;
+        }
+    }
+    let (mut saga, _) = step(&begun(), &Input::Cancel { reason: "x".into() }, at(1));
+    let (mut resumed, mut now) = (0, 1);
+    loop {
+        for _ in 0..1_001 {
+            now += 6;
+            saga = transition(&definition, &saga, &Input::Time, at(now)).0;
+            if saga
+                .outstanding
+                .as_ref()
+                .is_some_and(|out| out.due.is_some())
+            {
+                let failed = Input::NoAnswer {
+                    command: saga.outstanding.as_ref().unwrap().command,
+                    why: "\u{1}".repeat(500),
+                    chance: 0.0,
+                };
+                saga = transition(&definition, &saga, &failed, at(now)).0;
+            }
+        }
+        assert_eq!(saga.estado, Estado::RequiereIntervencion);
+        let note = Some("\u{1}".repeat(LONGEST_TEXT));
+        let (next, _) = transition(&definition, &saga, &Input::Resume { note }, at(now));
+        if next == saga {
+            break;
+        }
+        (saga, resumed) = (next, resumed + 1);
+    }
+    println!("resumed {resumed} times, {} bytes", saga.size());
+    assert!(resumed >= 25, "{resumed}");
+    assert!(saga.size() < ITEM, "{}", saga.size());
 }
 
 #[test]
@@ -394,6 +534,7 @@ fn input((what, about, version): (u8, u8, u8), saga: &Saga) -> Input {
         },
         4 | 5 => Input::NoAnswer {
             command,
+            why: "no".into(),
             chance: 0.7,
         },
         6 => Input::Cancel {

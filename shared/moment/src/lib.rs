@@ -1,4 +1,13 @@
-//! Points in time as the system reads and stores them.
+//! Points in time as the system reads, stores, answers and prints them: [`Moment`] is the one way in which a time becomes text.
+//!
+//! | what | how |
+//! | --- | --- |
+//! | a time of the system's own | [`Moment`], with exactly three decimals |
+//! | a field of another type that holds one | `#[serde(with = "moment::text")]` |
+//! | the same in a line that tells the date elsewhere | [`Moment::time_of_day`] |
+//! | a date that a client sends | [`rfc3339`] reads it; it is kept in UTC, with the decimals that it has |
+
+#![deny(missing_docs)]
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -73,8 +82,12 @@ fn stored(text: &str) -> Result<Timestamp, NotRfc3339> {
     rfc3339(text)
 }
 
-/// For fields that are dates without being [`Moment`]s.
-pub(crate) fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+/// For fields that are dates without being [`Moment`]s: those of clients, whose decimals are their own.
+///
+/// # Errors
+///
+/// Those of the deserializer, and a text that is no date.
+pub fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
     let text = Cow::<str>::deserialize(from)?;
     stored(&text).map_err(D::Error::custom)
 }
@@ -91,6 +104,38 @@ impl Moment {
     #[must_use]
     pub fn timestamp(self) -> Timestamp {
         self.0
+    }
+
+    /// The time of day alone, in UTC: `10:00:00.000`.
+    #[must_use]
+    pub fn time_of_day(self) -> impl fmt::Display {
+        self.0.strftime("%H:%M:%S%.3f")
+    }
+}
+
+/// Fields that are instants, written as [`Moment`]s are: `#[serde(with = "moment::text")]`.
+pub mod text {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::Moment;
+
+    /// As [`Moment`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        Moment::from(*time).serialize(to)
+    }
+
+    /// As [`Moment`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the deserializer, and a text that is no date.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        Moment::deserialize(from).map(Moment::timestamp)
     }
 }
 
@@ -140,7 +185,30 @@ impl JsonSchema for Moment {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
+
+    #[test]
+    fn a_field_is_written_as_a_moment_is() {
+        #[derive(Serialize, Deserialize)]
+        struct Field(#[serde(with = "text")] Timestamp);
+        for (given, written) in [
+            ("2026-01-31T10:00:55Z", "\"2026-01-31T10:00:55.000Z\""),
+            ("2026-01-31T10:00:57.12Z", "\"2026-01-31T10:00:57.120Z\""),
+        ] {
+            let text = serde_json::to_string(&Field(given.parse().unwrap())).unwrap();
+            assert_eq!(text, written);
+            let read: Field = serde_json::from_str(&text).unwrap();
+            assert_eq!(read.0, given.parse().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_has_three_decimals_too() {
+        let moment: Moment = "2026-01-31T10:00:55Z".parse().unwrap();
+        assert_eq!(moment.time_of_day().to_string(), "10:00:55.000");
+    }
 
     #[test]
     fn prints_three_decimals_whatever_it_was_made_of() {
