@@ -134,7 +134,9 @@ impl Look {
             )
         });
         let around = span.into_iter().flatten();
-        let around = around.filter(|(name, _)| *name != "name" && !fields.contains_key(*name));
+        let around = around.filter(|(name, _)| {
+            !matches!(name.as_str(), "name" | "requestId") && !fields.contains_key(*name)
+        });
         for (name, value) in told.chain(around) {
             let name = paint(DIM, &format!("{}=", visible(name)));
             parts.push(format!("{name}{}", shown_value(value)));
@@ -194,7 +196,7 @@ mod tests {
     #[test]
     fn a_line_is_shown_with_its_time_function_level_message_and_fields() {
         let message = r#"{"timestamp":"2026-11-22T19:36:14.212345Z","level":"WARN","message":"no answer","saga":"s-1",
-            "failed":"no answer in time","attempt":1,"span":{"name":"request","method":"POST","attempt":2}}"#;
+            "failed":"no answer in time","attempt":1,"span":{"name":"request","method":"POST","attempt":2,"requestId":"r-1"}}"#;
         assert_eq!(
             plain(&message.replace('\n', "")),
             "2026-11-22T19:36:14.212Z timers   WARN   no answer attempt=1 failed=\"no answer in time\" saga=s-1 method=POST"

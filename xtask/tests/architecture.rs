@@ -329,6 +329,38 @@ fn has_word(line: &str, word: &str) -> bool {
     })
 }
 
+/// Log lines that name a reservation and not its saga: `logs --correlacion` would not show them.
+fn without_saga(sources: &BTreeMap<String, String>) -> Vec<String> {
+    let mut found = vec![];
+    for (path, source) in sources {
+        let code: Vec<_> = code(source).collect();
+        let begins = |line: &str| {
+            ["info!(", "warn!(", "error!(", "debug!("]
+                .iter()
+                .any(|macro_name| has_word(line, macro_name))
+        };
+        for (place, (number, line)) in code.iter().enumerate() {
+            if !begins(line) {
+                continue;
+            }
+            let rest = code.iter().skip(place).map(|(_, line)| *line);
+            let mut told = String::new();
+            for line in rest {
+                told += line;
+                if line.trim_end().ends_with(");") {
+                    break;
+                }
+            }
+            if has_word(&told, "reserva") && !has_word(&told, "correlacion") {
+                found.push(format!(
+                    "{path}:{number} names a reservation without its saga"
+                ));
+            }
+        }
+    }
+    found
+}
+
 /// Libraries that do not deny missing documentation.
 fn undocumented(libraries: &BTreeMap<String, String>) -> Vec<String> {
     let without = libraries.iter().filter(|(_, source)| {
@@ -480,6 +512,37 @@ fn time_identity_chance_and_tasks_come_through_ports() {
     sources.retain(|path, _| path.contains("/src/"));
     assert!(sources.len() > 30, "the sources were not found");
     none(&ambient(&sources));
+}
+
+#[test]
+fn log_lines_about_a_reservation_carry_the_id_of_its_saga() {
+    for folder in ["shared", "functions"] {
+        none(&without_saga(&files(folder, ".rs")));
+    }
+}
+
+#[test]
+fn a_log_line_without_its_saga_is_found() {
+    let sources = [
+        ("a.rs", "tracing::warn!(reserva = %a, \"x\");"),
+        (
+            "b.rs",
+            "tracing::info!(\n    %reserva,\n    %correlacion,\n    \"x\"\n);",
+        ),
+        (
+            "c.rs",
+            "    info!(\n    %reserva,\n    \"x\"\n);\nlet correlacion = 1;",
+        ),
+        ("d.rs", "let reserva = 1;\nerror!(\"x\");"),
+    ];
+    let sources = sources.map(|(path, source)| (path.to_owned(), source.to_owned()));
+    assert_eq!(
+        without_saga(&BTreeMap::from(sources)),
+        [
+            "a.rs:1 names a reservation without its saga",
+            "c.rs:1 names a reservation without its saga"
+        ]
+    );
 }
 
 #[test]

@@ -48,12 +48,18 @@ pub struct Done {
     pub generacion: u32,
     /// `listado`, `archivo`, `log`, `retiro`, `borrado`; or `fin`.
     pub fase: String,
+    /// Objects of the archive that are replayed.
+    pub objetos: u64,
+    /// Objects of the archive that are listed.
+    pub listados: u64,
     /// Events folded so far, each as often as it was read.
     pub eventos: u64,
     /// Records passed by, that are no events.
     pub omitidos: u64,
     /// When the last record that was replayed arrived.
     pub hasta: Option<String>,
+    /// The log is replayed up to what arrived by then.
+    pub meta: String,
     /// Invoke again after so many seconds, if it is not done.
     pub esperar_segundos: u64,
     /// True once there is nothing left to do.
@@ -74,9 +80,12 @@ impl From<Progress> for Done {
             vista: progress.generation.view.to_owned(),
             generacion: progress.generation.number,
             fase: fase.to_owned(),
+            objetos: progress.objects,
+            listados: progress.listed,
             eventos: progress.events,
             omitidos: progress.foreign,
             hasta: progress.reached.map(|reached| reached.to_string()),
+            meta: progress.goal.to_string(),
             esperar_segundos: progress
                 .wait
                 .as_millis()

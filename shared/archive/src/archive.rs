@@ -37,6 +37,8 @@ pub struct Page {
     pub records: Vec<LogRecord>,
     /// The key of its last object, after which the next page begins; if it has none, what it was asked to begin after.
     pub last: Option<String>,
+    /// How many objects it is made of.
+    pub objects: usize,
     /// True if there is more after it.
     pub more: bool,
 }
@@ -118,8 +120,9 @@ impl Archive {
             // A list may be shorter than what there is.
             more = !self.list(last.as_deref(), 1).await?.is_empty();
         }
-        let ours = keys.into_iter().filter(|key| is_ours(key));
-        let records: Vec<Vec<_>> = stream::iter(ours)
+        keys.retain(|key| is_ours(key));
+        let objects = keys.len();
+        let records: Vec<Vec<_>> = stream::iter(keys)
             .map(|key| self.read(key))
             .buffered(SIDE_BY_SIDE)
             .try_collect()
@@ -127,6 +130,7 @@ impl Archive {
         Ok(Page {
             records: records.concat(),
             last,
+            objects,
             more,
         })
     }

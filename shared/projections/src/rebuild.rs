@@ -85,12 +85,18 @@ pub struct Progress {
     pub generation: Generation,
     /// What it does; `None` once all is done.
     pub phase: Option<Phase>,
+    /// Objects of the archive that are replayed.
+    pub objects: u64,
+    /// Objects of the archive that are listed: all of them, once they are replayed. Some can be added meanwhile.
+    pub listed: u64,
     /// Events folded so far, each as often as it was read.
     pub events: u64,
     /// Records that are no events of this build, and are passed by: the projector has parked them.
     pub foreign: u64,
     /// When the last record that was replayed arrived.
     pub reached: Option<Moment>,
+    /// The log is replayed up to what arrived by then.
+    pub goal: Moment,
     /// Nothing can be done before so much time has passed.
     pub wait: Duration,
 }
@@ -200,6 +206,11 @@ struct Job {
     /// The last item of the table that was looked at, while deleting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     item: Option<(String, String)>,
+    /// How many objects are listed, and how many of them replayed.
+    #[serde(default)]
+    listed: u64,
+    #[serde(default)]
+    objects: u64,
     #[serde(default)]
     events: u64,
     #[serde(default)]
@@ -209,6 +220,12 @@ struct Job {
 }
 
 impl Job {
+    /// When both generations were surely written, if it has not switched yet.
+    fn settled(&self) -> Timestamp {
+        let begun = self.since.timestamp();
+        begun.saturating_add(SETTLED).unwrap_or_default()
+    }
+
     /// True if nobody has noted for a minute how far it is.
     fn is_left(&self, now: Timestamp) -> bool {
         now.duration_since(self.noted.timestamp()) > LEFT
@@ -373,9 +390,12 @@ impl Run<'_> {
                 number: job.new,
             },
             phase: Some(job.phase),
+            objects: job.objects,
+            listed: job.listed,
             events: job.events,
             foreign: job.foreign,
             reached: job.reached,
+            goal: job.settled().into(),
             wait: Duration::ZERO,
         })
     }
@@ -430,6 +450,8 @@ impl Run<'_> {
             last: BTreeMap::new(),
             shards: BTreeMap::new(),
             item: None,
+            listed: 0,
+            objects: 0,
             events: 0,
             foreign: 0,
             reached: None,
@@ -558,12 +580,14 @@ impl Run<'_> {
         let mut survey = Survey {
             after: job.object.clone(),
             last: job.last.clone(),
+            objects: usize::try_from(job.listed).unwrap_or(usize::MAX),
             ..Survey::default()
         };
         while rebuilder.archive.survey(&mut survey).await? {
             survey.last.retain(|shard, _| known.contains(shard));
             let (_, job) = self.job()?;
             (job.object, job.last) = (survey.after.clone(), survey.last.clone());
+            job.listed = count(survey.objects);
             self.save().await?;
             if !self.in_time() {
                 return Ok(false);
@@ -592,6 +616,7 @@ impl Run<'_> {
             self.replay(&page.records).await?;
             let (_, job) = self.job()?;
             job.object = page.last;
+            job.objects += count(page.objects);
             self.save().await?;
             if !page.more {
                 return Ok(true);
@@ -615,11 +640,7 @@ impl Run<'_> {
 
     async fn shard(&mut self, shard: &str) -> Result<bool, RebuildError> {
         let (_, job) = self.job()?;
-        let settled = job
-            .since
-            .timestamp()
-            .saturating_add(SETTLED)
-            .unwrap_or_default();
+        let settled = job.settled();
         let archived = job.shards.get(shard).cloned();
         let mut from = archived.map_or(Position::Oldest, |last| {
             Position::After(SequenceNumber(last))
@@ -758,6 +779,10 @@ impl Run<'_> {
             }
         }
     }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 async fn delete(tables: &dyn Tables, key: Key) -> Result<(), TableError> {

@@ -92,6 +92,37 @@ fn what_was_built_takes_the_place_of_what_was_there() {
 }
 
 #[test]
+fn it_tells_how_many_objects_of_how_many_are_replayed_and_up_to_when_the_log_will_be() {
+    let system = System::new(2);
+    for number in 1..=40 {
+        system.history(number, u64::try_from(number).unwrap());
+    }
+    system.catch_up(&Faults::none());
+    system.archive_part(2);
+    let objects = u64::try_from(system.objects_count()).unwrap();
+    assert!(objects > 16, "{objects}");
+    let begun = system.bench.world.clock.now();
+    let mut seen = vec![];
+    loop {
+        let rebuilder = system.rebuilder(&Faults::none());
+        let progress = block_on(rebuilder.run(ANALITICA, Duration::ZERO)).unwrap();
+        if let Some(Phase::Survey | Phase::Archive | Phase::Log) = progress.phase {
+            let until = progress.goal.timestamp().duration_since(begun);
+            assert_eq!(until.as_secs(), 10);
+        }
+        let counted = (progress.objects, progress.listed);
+        if seen.last() != Some(&counted) {
+            seen.push(counted);
+        }
+        if progress.phase.is_none() {
+            break;
+        }
+        system.clock.advance(progress.wait);
+    }
+    assert_eq!(seen, [(0, objects), (16, objects), (objects, objects)]);
+}
+
+#[test]
 fn the_archive_alone_rebuilds_the_views() {
     for view in [RESERVAS, ANALITICA] {
         let mut system = System::new(3);

@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
+use command_line::Progress;
+use jiff::SignedDuration;
 use lambda_kit::Environment;
-use ports::{CallError, Functions};
+use ports::{CallError, Functions, World};
 use projections::REBUILDER;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{Outcome, asked};
 
-/// How long one call works: less than a call waits for its answer.
-const STRETCH: u64 = 8;
+/// How long one call works: less than a call waits for its answer, and not so long that nobody knows how far it is.
+const STRETCH: u64 = 4;
+/// While there is only something to wait for it is called so often. A rebuild that nobody calls for a minute is taken over by the timers.
+const WAITS: u64 = 20;
+/// Between two numbers of a countdown.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Before asking again.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -24,44 +30,110 @@ struct Done {
     vista: String,
     generacion: u32,
     fase: String,
+    objetos: u64,
+    listados: u64,
     eventos: u64,
     omitidos: u64,
     hasta: Option<String>,
+    meta: String,
     esperar_segundos: u64,
     terminada: bool,
 }
 
 impl Done {
-    fn describe(&self) -> String {
+    /// What it is doing, or waits for.
+    fn about(&self) -> String {
         let Self {
-            vista,
-            generacion,
-            eventos,
-            ..
+            vista, generacion, ..
         } = self;
+        let waits = self.esperar_segundos > 0;
         match self.fase.as_str() {
             "listado" => format!("{vista}.{generacion}: lists the archive"),
-            "archivo" | "log" => {
-                let source = if self.fase == "log" { "log" } else { "archive" };
-                let until = self.hasta.as_deref().unwrap_or("the beginning");
-                format!(
-                    "{vista}.{generacion}: replays the {source}, {eventos} events, up to {until}"
-                )
+            "archivo" => format!("{vista}.{generacion}: replays the archive"),
+            "log" if waits => {
+                format!("{vista}.{generacion}: waits until the projector surely writes it too")
             }
-            "retiro" => format!(
-                "{vista}.{generacion} lives, of {eventos} events; the old generation is kept while somebody may read it"
-            ),
-            "borrado" => format!("{vista}: a generation that nobody reads is deleted"),
+            "log" => format!("{vista}.{generacion}: replays the log"),
+            "retiro" => format!("{vista}.{generacion} lives: waits for readers of the old one"),
+            "borrado" if waits => {
+                format!("{vista}: waits for what may still write the old generation")
+            }
+            "borrado" => format!("{vista}: deletes the old generation"),
             other => other.to_owned(),
+        }
+    }
+
+    /// How far it is with that.
+    fn how_far(&self) -> String {
+        let until = || self.hasta.as_deref().unwrap_or("the beginning");
+        match self.fase.as_str() {
+            "listado" => format!(", {} objects", self.listados),
+            "archivo" => format!(
+                ", {} of {} objects, {} events, up to {}",
+                self.objetos,
+                self.listados.max(self.objetos),
+                self.eventos,
+                until()
+            ),
+            "log" => format!(
+                ", {} events, up to {} of {}",
+                self.eventos,
+                until(),
+                self.meta
+            ),
+            _ => String::new(),
         }
     }
 }
 
+/// A length of time, as `1 min 28 s`.
+fn length(seconds: u64) -> String {
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
 pub(crate) async fn run(environment: &Environment, view: &str, action: &str) -> Outcome {
-    let (functions, tasks) = (environment.functions(), environment.world().tasks);
-    let mut action = action;
-    let mut said = String::new();
-    let mut unanswered = 0;
+    let (functions, world) = (environment.functions(), environment.world());
+    let mut progress = Progress::default();
+    let ended = drive(&*functions, &world, view, action, &mut |news| match news {
+        News::Goes(about, how_far) => progress.show(&about, &how_far),
+        News::NoAnswer(cause) => {
+            progress.clear();
+            eprintln!("no answer, asking again: {cause}");
+        }
+    })
+    .await;
+    progress.clear();
+    match ended {
+        Ok(result) => {
+            println!("{result}");
+            Ok(true)
+        }
+        Err(error) => Err(format!("{error} (asked at {})", asked()).into()),
+    }
+}
+
+/// What is told while it goes on.
+enum News {
+    /// What it does, and how far it is.
+    Goes(String, String),
+    /// It is called again.
+    NoAnswer(String),
+}
+
+/// Calls the function until the view is rebuilt, and gives what there is to say then.
+async fn drive(
+    functions: &dyn Functions,
+    world: &World,
+    view: &str,
+    action: &str,
+    tell: &mut (dyn FnMut(News) + Send),
+) -> Result<String, CallError> {
+    let begun = world.clock.now();
+    let (mut action, mut known, mut unanswered, mut waited) = (action, false, 0, 0);
     loop {
         let order = json!({ "vista": view, "accion": action, "segundos": STRETCH });
         let answer = functions
@@ -70,48 +142,192 @@ pub(crate) async fn run(environment: &Environment, view: &str, action: &str) -> 
         let answer = match answer {
             Ok(answer) => answer,
             Err(CallError::Failed { error_type, .. }) if error_type == "Overtaken" => {
-                // The timers went on with it, or somebody else does.
-                tasks.sleep(PAUSE).await;
+                let about = format!("{view}: another run works at it, the timers perhaps");
+                tell(News::Goes(about, String::new()));
+                world.tasks.sleep(PAUSE).await;
                 action = "seguir";
                 continue;
             }
-            Err(CallError::Failed { error_type, .. })
-                if error_type == "NotRebuilding" && !said.is_empty() =>
-            {
-                println!("done, by another run");
-                return Ok(true);
+            Err(CallError::Failed { error_type, .. }) if error_type == "NotRebuilding" && known => {
+                return Ok("done, by another run".to_owned());
             }
             Err(CallError::Unavailable(cause)) if unanswered < PATIENCE => {
-                eprintln!("no answer, asking again: {cause}");
+                tell(News::NoAnswer(cause));
                 unanswered += 1;
-                tasks.sleep(PAUSE).await;
+                world.tasks.sleep(PAUSE).await;
                 continue;
             }
-            Err(error) => return Err(format!("{error} (asked at {})", asked()).into()),
+            Err(error) => return Err(error),
         };
-        let done: Done = serde_json::from_slice(&answer)?;
-        unanswered = 0;
+        let done: Done = serde_json::from_slice(&answer)
+            .map_err(|error| CallError::Refused(format!("an answer is not understood: {error}")))?;
+        (action, known, unanswered) = ("seguir", true, 0);
         if done.terminada {
-            println!(
-                "done: {} events were folded, each as often as it was read",
-                done.eventos
-            );
-            if done.omitidos > 0 {
-                println!(
-                    "{} records were passed by, that are no events of this build: cargo xtask parked",
-                    done.omitidos
-                );
-            }
-            return Ok(true);
+            let took = world.clock.now().duration_since(begun);
+            return Ok(result(&done, took, waited));
         }
-        let text = done.describe();
-        if text != said {
-            println!("{text}");
-            said = text;
+        if done.esperar_segundos == 0 {
+            tell(News::Goes(done.about(), done.how_far()));
         }
-        tasks
-            .sleep(Duration::from_secs(done.esperar_segundos.min(STRETCH)))
-            .await;
-        action = "seguir";
+        for second in 0..done.esperar_segundos.min(WAITS) {
+            let left = length(done.esperar_segundos - second);
+            tell(News::Goes(done.about(), format!(", {left} left")));
+            world.tasks.sleep(TICK).await;
+            waited += 1;
+        }
+    }
+}
+
+fn result(done: &Done, took: SignedDuration, waited: u64) -> String {
+    let took = length(took.as_secs().try_into().unwrap_or_default());
+    let folded = format!(
+        "done: {} events were folded, each as often as it was read; it took {took}, of which {} were waiting",
+        done.eventos,
+        length(waited)
+    );
+    match done.omitidos {
+        0 => folded,
+        passed_by => format!(
+            "{folded}\n{passed_by} records were passed by, that are no events of this build: cargo xtask parked"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use futures::executor::block_on;
+    use ports::{FunctionName, memory::world};
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Answers in turn; each call that has something to do takes two seconds.
+    struct Answers {
+        world: World,
+        left: Mutex<Vec<Result<Value, CallError>>>,
+        calls: Mutex<Vec<String>>,
+    }
+
+    #[async_trait]
+    impl Functions for Answers {
+        async fn call(&self, _: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError> {
+            let order: Value = serde_json::from_slice(payload).unwrap();
+            let action = order.get("accion").and_then(Value::as_str).unwrap();
+            self.calls.lock().unwrap().push(action.to_owned());
+            self.world.tasks.sleep(Duration::from_secs(2)).await;
+            let answer = self.left.lock().unwrap().remove(0)?;
+            Ok(answer.to_string().into_bytes())
+        }
+
+        async fn start(&self, _: FunctionName, _: &[u8]) -> Result<(), CallError> {
+            unreachable!("it is waited for")
+        }
+    }
+
+    fn done(fase: &str, wait: u64) -> Value {
+        json!({
+            "vista": "v", "generacion": 2, "fase": fase, "objetos": 16, "listados": 40, "eventos": 900, "omitidos": 0,
+            "hasta": "2026-01-31T10:00:00.000Z", "meta": "2026-01-31T10:00:10.000Z", "esperar_segundos": wait,
+            "terminada": fase == "fin",
+        })
+    }
+
+    /// What it says while it goes on, how it ends, and what it asked for.
+    fn driven(
+        answers: Vec<Result<Value, CallError>>,
+    ) -> (Vec<String>, Result<String, CallError>, Vec<String>) {
+        let (world, _) = world(1);
+        let answers = Answers {
+            world: world.clone(),
+            left: Mutex::new(answers),
+            calls: Mutex::default(),
+        };
+        let mut told = vec![];
+        let ended = block_on(drive(&answers, &world, "v", "reconstruir", &mut |news| {
+            told.push(match news {
+                News::Goes(about, how_far) => about + &how_far,
+                News::NoAnswer(cause) => format!("no answer: {cause}"),
+            });
+        }));
+        let calls = answers.calls.lock().unwrap().clone();
+        (told, ended, calls)
+    }
+
+    #[test]
+    fn it_tells_each_phase_how_far_it_is_and_counts_down_where_it_waits() {
+        let (told, ended, calls) = driven(vec![
+            Ok(done("listado", 0)),
+            Ok(done("archivo", 0)),
+            Ok(done("log", 2)),
+            Ok(done("log", 0)),
+            Ok(done("retiro", 3)),
+            Ok(done("borrado", 90)),
+            Ok(done("borrado", 68)),
+            Ok(done("borrado", 0)),
+            Ok(done("fin", 0)),
+        ]);
+        let mut expected = vec![
+            "v.2: lists the archive, 40 objects".to_owned(),
+            "v.2: replays the archive, 16 of 40 objects, 900 events, up to 2026-01-31T10:00:00.000Z".to_owned(),
+            "v.2: waits until the projector surely writes it too, 2 s left".to_owned(),
+            "v.2: waits until the projector surely writes it too, 1 s left".to_owned(),
+            "v.2: replays the log, 900 events, up to 2026-01-31T10:00:00.000Z of 2026-01-31T10:00:10.000Z".to_owned(),
+        ];
+        let readers = |left| format!("v.2 lives: waits for readers of the old one, {left} s left");
+        expected.extend([3, 2, 1].map(readers));
+        // Nobody is to take it for left alone: it is called every 20 seconds, and the countdown goes on with what is left.
+        let seconds = (71..=90).rev().chain((49..=68).rev());
+        expected.extend(seconds.map(|left| {
+            let left = length(left);
+            format!("v: waits for what may still write the old generation, {left} left")
+        }));
+        expected.push("v: deletes the old generation".to_owned());
+        assert_eq!(told, expected);
+        assert_eq!(
+            ended.unwrap(),
+            "done: 900 events were folded, each as often as it was read; it took 1 min 3 s, of which 45 s were waiting"
+        );
+        assert_eq!(calls.first().map(String::as_str), Some("reconstruir"));
+        assert!(calls.iter().skip(1).all(|action| action == "seguir"));
+    }
+
+    #[test]
+    fn what_goes_wrong_is_told_and_borne_for_a_while() {
+        let overtaken = CallError::Failed {
+            error_type: "Overtaken".into(),
+            message: String::new(),
+        };
+        let ended = CallError::Failed {
+            error_type: "NotRebuilding".into(),
+            message: String::new(),
+        };
+        let silent = CallError::Unavailable("silence".into());
+        let (told, result, _) = driven(vec![
+            Err(silent.clone()),
+            Err(overtaken),
+            Ok(done("archivo", 0)),
+            Err(ended.clone()),
+        ]);
+        assert_eq!(told.first().unwrap(), "no answer: silence");
+        assert_eq!(
+            told.get(1).unwrap(),
+            "v: another run works at it, the timers perhaps"
+        );
+        assert_eq!(result, Ok("done, by another run".to_owned()));
+        let (_, result, calls) = driven(vec![Err(silent.clone()); 11]);
+        assert_eq!((result, calls.len()), (Err(silent), 11));
+        // One that was never begun is not done.
+        assert_eq!(driven(vec![Err(ended.clone())]).1, Err(ended));
+    }
+
+    #[test]
+    fn lengths_of_time_are_told_in_minutes_and_seconds() {
+        assert_eq!(
+            [0, 59, 60, 88].map(length),
+            ["0 s", "59 s", "1 min", "1 min 28 s"]
+        );
     }
 }
