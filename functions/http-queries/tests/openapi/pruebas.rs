@@ -27,7 +27,7 @@ pub(crate) fn fallas() -> Value {
 
 /// `POST /pruebas/inventario`.
 pub(crate) fn inventario() -> Value {
-    let vuelo = json!({"origen": "BOG", "destino": "JFK", "fecha_salida": "2022-11-22T13:10:00Z"});
+    let vuelo = json!({"origen": "BOG", "destino": "JFK", "fecha_salida": "2022-11-24T13:10:00Z"});
     let (mut asked, mut told) = (vuelo.clone(), vuelo);
     asked["sillas"] = 1.into();
     told["capacidad"] = 180.into();
