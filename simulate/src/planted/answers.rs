@@ -96,7 +96,7 @@ fn changed(seed: &Seed, asked: &Asked, status: u64, text: &str) -> Option<(u64, 
             })?;
             *estado = json!(EstadoReserva::Aprobada.name());
         }
-        Planted::ShortenedLogs if is_saga && seed.now_and_then() => {
+        Planted::ShortenedLogs if is_saga && seed.often() => {
             let log = body.get_mut("log")?.as_array_mut()?;
             if log.is_empty() {
                 return None;
