@@ -228,4 +228,9 @@ impl Seed {
     fn now_and_then(&self) -> bool {
         self.dice.one_in(10)
     }
+
+    /// The same of what is seldom looked at.
+    fn often(&self) -> bool {
+        self.dice.one_in(3)
+    }
 }

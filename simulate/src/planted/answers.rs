@@ -96,14 +96,14 @@ fn changed(seed: &Seed, asked: &Asked, status: u64, text: &str) -> Option<(u64, 
             })?;
             *estado = json!(EstadoReserva::Aprobada.name());
         }
-        Planted::ShortenedLogs if is_saga && seed.now_and_then() => {
+        Planted::ShortenedLogs if is_saga && seed.often() => {
             let log = body.get_mut("log")?.as_array_mut()?;
             if log.is_empty() {
                 return None;
             }
             log.remove(0);
         }
-        Planted::RevivedSagas if is_saga && seed.now_and_then() => {
+        Planted::RevivedSagas if is_saga && seed.often() => {
             let estado = body.get_mut("estado")?;
             if estado != "Compensada" {
                 return None;
@@ -114,9 +114,7 @@ fn changed(seed: &Seed, asked: &Asked, status: u64, text: &str) -> Option<(u64, 
             let problem = json!({"status": 404, "type": "urn:aeroalpes:problema:no-existe"});
             return Some((404, problem.to_string()));
         }
-        Planted::ForgottenSagas
-            if is_saga && body.get("origen")? == "vista" && seed.now_and_then() =>
-        {
+        Planted::ForgottenSagas if is_saga && body.get("origen")? == "vista" && seed.often() => {
             let saga = body.as_object_mut()?;
             saga.insert("origen".into(), json!("comando"));
             saga.insert("estado".into(), json!("EnCurso"));
