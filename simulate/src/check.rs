@@ -6,7 +6,8 @@ use archive::Archive;
 use consumer::TABLE as PARKED;
 use event_store::{Beyond, Difference, Readings, StreamReader, TABLE as STREAMS, verify};
 use events::{
-    Catalogue, Context, Event, IdReserva, Payload, SagaMode, StreamId, vuelos::EstadoReserva,
+    Catalogue, Context, Event, IdReserva, Moment, Payload, SagaMode, StreamId,
+    vuelos::EstadoReserva,
 };
 use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
@@ -266,26 +267,31 @@ fn check_heard(system: &System, found: &Found, saga: &Saga, in_step: bool) -> Re
             block_on(system.reader().history(stream)).map_err(|error| error.to_string())?;
         for (event, _) in history {
             let place = (event.stream.to_string(), event.streamversion);
-            times.insert(place, event.time.timestamp());
+            times.insert(place, event.time);
         }
     }
+    let began = Moment::from(saga.started());
     for heard in saga.log.iter().filter_map(Entry::heard) {
         let place = (heard.stream.clone(), heard.streamversion);
-        let own = times.get(&place).copied();
-        if own != Some(heard.fecha_evento) {
-            return Err(format!("{heard:?} happened at {own:?}"));
+        let own = times.get(&place).map(ToString::to_string);
+        let (event, told) = (&heard.evento, Moment::from(heard.fecha_evento));
+        if own.as_ref() != Some(&told.to_string()) {
+            let own = own.as_deref().unwrap_or("no time");
+            return Err(format!(
+                "{event} happened at {own}, and is logged as of {told}"
+            ));
         }
-        if in_step && heard.fecha_evento < saga.started() {
-            let began = saga.started();
-            return Err(format!("{heard:?} is told to be before {began}"));
+        if in_step && told < began {
+            return Err(format!(
+                "{event}, of {told}, is before the beginning at {began}"
+            ));
         }
     }
-    let opening = found.opening().map(|opening| opening.time.timestamp());
-    if opening != Some(saga.started()) {
-        let began = saga.started();
-        return Err(format!("the saga began at {began}, not at {opening:?}"));
+    match found.opening() {
+        Some(opening) if opening.time == began => Ok(()),
+        Some(opening) => Err(format!("it began at {began}, not at {}", opening.time)),
+        None => Err("its stream is empty".to_owned()),
     }
-    Ok(())
 }
 
 /// What was accepted is there, and who asked twice was told the same.

@@ -20,7 +20,7 @@ use ports::{
     TableName, Tables, Update, World, WriteError,
     due::{self, DueItem},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -86,7 +86,7 @@ pub struct Due {
     pub oldest: Option<Timestamp>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Form {
     definicion: String,
     version: u32,
