@@ -201,7 +201,7 @@ impl Coordinator {
             let saga = stored.as_ref().map(|stored| &stored.saga);
             if let Some(dispatch) = dispatch {
                 let Some(input) = self.ask(&dispatch, until).await else {
-                    self.leave(definition, saga);
+                    leave(definition, saga);
                     return Ok(());
                 };
                 inputs.push(input);
@@ -217,7 +217,7 @@ impl Coordinator {
                 let now = self.sagas.now();
                 // A short pause is waited for here; a long one is for whoever wakes it.
                 let Some(due) = due.filter(|due| now < *due && *due < until) else {
-                    self.leave(definition, saga);
+                    leave(definition, saga);
                     return Ok(());
                 };
                 let wait = due.duration_since(now);
@@ -233,18 +233,6 @@ impl Coordinator {
                 world.tasks.sleep(wait).await;
             }
         }
-    }
-
-    /// Says of a saga that is left to whoever wakes it what it waits for, and from when on it goes on.
-    fn leave(&self, definition: &Definition, saga: Option<&Saga>) {
-        let waits = |saga: &Saga| Some((saga.outstanding.clone()?, saga.wake()?));
-        let Some((saga, (out, due))) = saga.and_then(|saga| Some((saga, waits(saga)?))) else {
-            return;
-        };
-        let (kind, attempt) = (saga.awaited(), out.attempts);
-        let attempts = definition.attempts(out.step, out.direction);
-        let again = Moment::from(due);
-        tracing::info!(saga = %saga.id, kind, attempt, attempts, %again, "left to the timers: they go on at their first run from then on");
     }
 
     /// True for one that a state machine runs, when it is late.
@@ -325,6 +313,18 @@ impl Coordinator {
             chance,
         })
     }
+}
+
+/// Says of a saga that is left to whoever wakes it what it waits for, and from when on it goes on.
+fn leave(definition: &Definition, saga: Option<&Saga>) {
+    let waits = |saga: &Saga| Some((saga.outstanding.clone()?, saga.wake()?));
+    let Some((saga, (out, due))) = saga.and_then(|saga| Some((saga, waits(saga)?))) else {
+        return;
+    };
+    let (kind, attempt) = (saga.awaited(), out.attempts);
+    let attempts = definition.attempts(out.step, out.direction);
+    let again = Moment::from(due);
+    tracing::info!(saga = %saga.id, kind, attempt, attempts, %again, "left to the timers: they go on at their first run from then on");
 }
 
 type Begun<'a> = Result<(&'a Definition, Saga), LoadError>;
