@@ -17,7 +17,7 @@ use std::{
 
 use events::{Context, Event};
 use futures::executor::block_on;
-use http_testing::{TablesDown, logged};
+use http_testing::{TablesDown, listen, logged};
 use jiff::Timestamp;
 use lambda_kit::participant::App;
 use lambda_runtime::Diagnostic;
@@ -51,6 +51,7 @@ struct Fixture {
 
 impl Fixture {
     fn new(allows_tests: bool) -> Self {
+        listen();
         let (world, clock) = world(1);
         let tables = Arc::new(MemoryTables::new());
         let log = Arc::new(MemoryLog::new(1, world.clock.clone()));

@@ -28,7 +28,7 @@ mod system;
 pub use answer::Answer;
 pub use description::{Description, Operation};
 pub use down::{LogDown, SECRET, TablesDown};
-pub use logs::logged;
+pub use logs::{listen, logged};
 pub use requests::{
     SAMPLE, ask, post, read, sample, samples, with_header, with_other_header, without_header,
 };

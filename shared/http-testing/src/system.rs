@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 use states::MemoryExecutions;
 use vuelos::Vuelos;
 
-use crate::sample;
+use crate::{listen, sample};
 
 /// Everything but the function under test.
 ///
@@ -76,6 +76,7 @@ impl Default for System {
 impl System {
     /// One where nothing has happened.
     pub fn new() -> Self {
+        listen();
         let (world, clock) = world(1);
         let tables = Arc::new(MemoryTables::new());
         let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
