@@ -89,18 +89,12 @@ fn wait(shop: &Shop, agent: &Agent, id: &str) -> Result<SagaForm> {
     let url = format!("{}/sagas/{id}", shop.api);
     let since = Instant::now();
     while since.elapsed() < PATIENCE {
-        match agent.get(&url).call() {
-            Ok(mut answer) => {
-                let saga: SagaForm = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
-                // The log of an execution may tell its end before the orchestrator has heard of it.
-                let moves = ["EnCurso", "Compensando"].contains(&saga.estado.as_str());
-                if !moves && saga.log.iter().any(|entry| entry.tipo == "Fin") {
-                    return Ok(saga);
-                }
-            }
-            // The orchestrator has not heard of it yet.
-            Err(ureq::Error::StatusCode(404)) => {}
-            Err(error) => return Err(error).context(url),
+        let mut answer = agent.get(&url).call().with_context(|| url.clone())?;
+        let saga: SagaForm = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
+        // The log of an execution may tell its end before the orchestrator has heard of it.
+        let moves = ["EnCurso", "Compensando"].contains(&saga.estado.as_str());
+        if !moves && saga.log.iter().any(|entry| entry.tipo == "Fin") {
+            return Ok(saga);
         }
         thread::sleep(INTERVAL);
     }

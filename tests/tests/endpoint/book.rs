@@ -9,6 +9,22 @@ use e2e::{
 use serde_json::{Value, json};
 
 #[test]
+fn its_saga_is_there_as_soon_as_it_is_accepted() {
+    let stack = Stack::from_env();
+    for _ in 0..30 {
+        let body = at_its_own_time(sample()).to_string();
+        let booked = Booked::from(&stack.api.book(body.as_bytes(), &[]));
+        let saga = stack.saga(booked);
+        assert_eq!(saga["id_reserva"], booked.id.to_string());
+        match saga["origen"].as_str() {
+            Some("comando") => assert_eq!(saga["estado"], "EnCurso"),
+            Some("vista") => assert_eq!(saga["log"][0]["tipo"], "Inicio"),
+            _ => panic!("{saga}"),
+        }
+    }
+}
+
+#[test]
 fn the_tutorials_sample_is_booked_and_seen() {
     let stack = Stack::from_env();
     // Everybody who tries the system out books this flight.
@@ -21,6 +37,7 @@ fn the_tutorials_sample_is_booked_and_seen() {
         json!({ "id_reserva": id.to_string(), "id_correlacion": correlacion, "estado": "Pendiente" })
     );
     assert_eq!(answer.header("x-correlacion"), correlacion.as_str());
+    assert_eq!(correlacion, id.to_string(), "one id for both");
 
     let at_once = stack.api.follow(&answer).expect(200);
     assert_eq!(stack.outcome(Booked::from(&answer)), Outcome::APPROVED);

@@ -43,7 +43,8 @@ fn cancelled_while_a_participant_is_silent() {
     eventually("the charge is asked for", || {
         stack.tick();
         let saga = stack.api.get(&format!("/sagas/{}", booked.saga));
-        (saga.status == 200 && saga.json()["pendiente"]["intentos"] != 0).then_some(())
+        let asked = saga.expect(200)["pendiente"]["intentos"].as_u64();
+        asked.filter(|attempts| *attempts > 0)
     });
     let answer = stack
         .api

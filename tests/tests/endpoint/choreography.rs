@@ -42,7 +42,7 @@ fn undone(stack: &Stack, booked: Booked) -> Outcome {
     eventually("the reservation is undone", || {
         stack.tick();
         let saga = stack.api.get(&format!("/sagas/{}", booked.saga));
-        (saga.status == 200 && saga.json()["estado"] == "Compensada").then_some(())
+        (saga.expect(200)["estado"] == "Compensada").then_some(())
     });
     stack.outcome(booked)
 }
@@ -249,7 +249,7 @@ fn cancelled_at_once_on_its_way_or_when_it_is_approved_nothing_stays() {
     let (body, silent) = with(&stack, Falla::SILENT_PAYMENT);
     eventually("its saga is watched", || {
         let saga = stack.api.get(&format!("/sagas/{}", silent.saga));
-        (saga.status == 200).then_some(())
+        (saga.expect(200)["origen"] == "vista").then_some(())
     });
     cancel(silent);
     assert_eq!(undone(&stack, silent), Outcome::NOT_CHARGED);

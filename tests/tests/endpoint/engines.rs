@@ -188,8 +188,7 @@ fn an_execution_is_not_cancelled_while_it_runs_nor_resumed_from_here() {
     stack.misbehave(stack.reservation_of(&key), Falla::SILENT_PAYMENT);
     let booked = stack.booked_as(&key, &body);
     eventually("its execution runs", || {
-        let found = stack.api.get(&format!("/sagas/{}", booked.saga));
-        let found = (found.status == 200).then(|| found.expect(200))?;
+        let found = stack.saga(booked);
         story(&found)
             .iter()
             .any(|line| line.starts_with("EjecucionIniciada"))
