@@ -128,6 +128,15 @@ pub fn program(workspace: &Workspace, package: &str, options: &[&str]) -> Result
     }
 }
 
+/// The packages that cargo is to look at when it builds some. Of what these depend on, it compiles what they need together: if it
+/// looked at fewer for one command than for another, most of that would be compiled once more, with other features.
+fn looked_at(workspace: &Workspace, wanted: &[String]) -> Result<Vec<String>> {
+    let mut usual = workspace.functions()?;
+    usual.push("ops".into());
+    let is_usual = wanted.iter().all(|name| usual.contains(name));
+    Ok(if is_usual { usual } else { wanted.to_vec() })
+}
+
 /// Builds them for this machine, and gives each with its binary.
 pub fn cargo_build(
     workspace: &Workspace,
@@ -139,8 +148,11 @@ pub fn cargo_build(
         &["build", "--message-format=json-render-diagnostics"],
     );
     cargo.args(options);
+    for package in looked_at(workspace, functions)? {
+        cargo.args(["--package", &package]);
+    }
     for function in functions {
-        cargo.args(["--package", function, "--bin", function]);
+        cargo.args(["--bin", function]);
     }
     let output = cargo
         .current_dir(&workspace.root)

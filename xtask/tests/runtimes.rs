@@ -40,7 +40,7 @@ cp \"$(dirname \"$0\")/outputs\" \"$outputs\"
 const CARGO: &str = r#"#!/bin/sh
 here="$(dirname "$0")"
 echo "$@" >> "$here/built"
-case "$*" in *"--package ops"*) name=ops ;; *"--package simulate"*) name=simulate ;; *) exit 0 ;; esac
+case "$*" in *"--bin ops"*) name=ops ;; *"--bin simulate"*) name=simulate ;; *) exit 0 ;; esac
 printf '{"target":{"name":"%s"},"executable":"%s"}\n' "$name" "$here/$name"
 "#;
 
