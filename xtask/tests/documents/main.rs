@@ -29,6 +29,7 @@ use std::{
 
 use document::{Document, Step};
 use session::{Printed, Session};
+use simulation::uneven_times_in;
 
 const README: &str = "README.md";
 const TUTORIAL_7: &str = "docs/tutorial-7.md";
@@ -157,12 +158,45 @@ fn holds(name: &str) {
         }
         let fault = fault(step.shown.as_deref(), &printed);
         faults.extend(fault.map(|fault| format!("{name}:{}: {fault}", step.line())));
+        for (text, one) in &printed {
+            let uneven = uneven_times_in(&without_flights(&one.text));
+            let told = uneven.iter().map(|time| {
+                let line = step.line();
+                format!("{name}:{line}: {text}\nprints a time that has not three decimals: {time}")
+            });
+            faults.extend(told);
+        }
     }
     assert!(
         faults.is_empty(),
         "\n{}\nAll that was printed: {}\n",
         faults.join("\n"),
         session.folder().join("printed").display()
+    );
+}
+
+/// What was printed, without the times of flights, which are kept as clients send them.
+fn without_flights(printed: &str) -> String {
+    let mut parts = printed.split_inclusive("fecha_");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let flight = ["salida", "llegada"].iter().any(|of| part.starts_with(of));
+        let rest = part
+            .split_once('Z')
+            .filter(|(time, _)| flight && time.len() < 40);
+        text + rest.map_or(part, |(_, rest)| rest)
+    })
+}
+
+#[test]
+fn times_of_flights_alone_are_left_out() {
+    let printed =
+        r#"{"fecha_salida":"2022-11-22T13:10:00Z","fecha_creacion":"2026-01-31T10:00:00Z"}"#;
+    let uneven = |text: &str| uneven_times_in(&without_flights(text));
+    assert_eq!(uneven(printed), ["2026-01-31T10:00:00"]);
+    assert_eq!(
+        uneven(&printed.replace("10:00:00Z", "10:00:00.120Z")),
+        [""; 0]
     );
 }
 
