@@ -177,14 +177,14 @@ fn holds(name: &str) {
 
 /// What was printed, without the times of flights, which are kept as clients send them.
 fn without_flights(printed: &str) -> String {
-    let mut parts = printed.split_inclusive("fecha_");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| {
-        let flight = ["salida", "llegada"].iter().any(|of| part.starts_with(of));
-        let rest = part
-            .split_once('Z')
-            .filter(|(time, _)| flight && time.len() < 40);
-        text + rest.map_or(part, |(_, rest)| rest)
+    const BEFORE: [&str; 3] = ["fecha_salida", "fecha_llegada", "BOG-JFK#"];
+    BEFORE.iter().fold(printed.to_owned(), |text, before| {
+        let mut parts = text.split(before);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            let rest = part.split_once('Z').filter(|(time, _)| time.len() < 30);
+            text + rest.map_or(part, |(_, rest)| rest)
+        })
     })
 }
 
