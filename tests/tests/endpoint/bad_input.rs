@@ -47,6 +47,11 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
     let mut wrong = vec![];
     for case in &cases {
         let name = case["nombre"].as_str().unwrap();
+        let coding = case["headers"]["Content-Encoding"].as_str();
+        if coding.is_some_and(|coding| coding.eq_ignore_ascii_case("gzip")) {
+            // LocalStack's gateway decodes it before the function sees it. The function's own tests have these cases.
+            continue;
+        }
         let body = match case["base64"].as_str() {
             Some(text) => STANDARD.decode(text).unwrap(),
             None => expanded(case, case["body"].as_str().unwrap()).into_bytes(),

@@ -1,7 +1,7 @@
 //! A saga as people read it: how it stands, and its log, a line an entry.
 
 use events::Moment;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use parse::text::visible;
 use saga_engine::{
     Conduct, Definitions, Direction, Entry, Estado, Meaning, Outstanding, Saga, Via, What,
@@ -35,9 +35,31 @@ pub(crate) fn render(saga: &Saga, definitions: &Definitions) -> Vec<String> {
     }
     lines.push(String::new());
     let began = saga.started();
-    let log = in_order(saga);
-    lines.extend(log.iter().flat_map(|line| of_log(line, began)));
+    let mut day = day_of(began);
+    for line in in_order(saga) {
+        // What is told is the time of day, so another day is said.
+        if day_of(line.when) != day {
+            day = day_of(line.when);
+            lines.push(format!("  {day}"));
+        }
+        lines.extend(of_log(&line, began));
+    }
     lines
+}
+
+/// The day of an instant, in UTC.
+fn day_of(instant: Timestamp) -> Date {
+    instant.to_zoned(TimeZone::UTC).date()
+}
+
+/// How long after the beginning, in a unit that leaves few digits.
+fn since(began: Timestamp, when: Timestamp) -> String {
+    let millis = when.duration_since(began).as_millis();
+    match millis.unsigned_abs() {
+        0..1_000_000 => format!("{millis:+} ms"),
+        1_000_000..1_000_000_000 => format!("{:+} s ", millis / 1_000),
+        _ => format!("{:+} d ", millis / 86_400_000),
+    }
 }
 
 /// A line of the log, and the time that it is told by.
@@ -182,15 +204,18 @@ fn of_log(line: &Line, began: Timestamp) -> Vec<String> {
     let Line { entry, when, .. } = line;
     let (step, kind, mut text) = told(entry);
     if *when != entry.cuando {
-        text = format!("{text}, noted {}", time_of_day(entry.cuando));
+        let noted = Moment::from(entry.cuando);
+        let noted = if day_of(*when) == day_of(entry.cuando) {
+            noted.time_of_day().to_string()
+        } else {
+            noted.to_string()
+        };
+        text = format!("{text}, noted {noted}");
     }
-    let since = when.duration_since(began).as_millis();
+    let since = since(began, *when);
     let step = step.map(|step| step.to_string()).unwrap_or_default();
     let time = time_of_day(*when);
-    let head = format!(
-        "  {time:<12}{:>10} ms  {step:>2}  {kind:<20}  ",
-        format!("{since:+}")
-    );
+    let head = format!("  {time:<12}{since:>13}  {step:>2}  {kind:<20}  ");
     hanging(&head, &text)
 }
 
@@ -471,6 +496,40 @@ estado    Completada
   10:00:09.512     +9392 ms      Retraso               it takes longer than it should
   10:00:10.512    +10392 ms      Fin                   Completada";
         assert_eq!(render(&saga, &definitions()).join("\n"), expected);
+    }
+
+    #[test]
+    fn what_goes_on_for_days_is_told_with_its_days() {
+        let line = |when: &str, what: Value| {
+            let mut line = json!({ "cuando": when });
+            line.as_object_mut()
+                .unwrap()
+                .extend(what.as_object().unwrap().clone());
+            line
+        };
+        let late = json!({ "tipo": "Retraso" });
+        let saga = saga(&[
+            line("2026-01-31T10:30:00.120Z", late.clone()),
+            line("2026-02-01T00:00:00.500Z", late.clone()),
+            line("2026-03-02T10:00:00.120Z", late),
+        ]);
+        let lines = render(&saga, &definitions());
+        let told: Vec<&str> = lines
+            .iter()
+            .skip_while(|line| !line.contains("Inicio"))
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "  10:00:00.120        +0 ms   1  Inicio                <- ReservaCreada, noted 10:00:00.500",
+                "  10:30:00.120     +1800 s       Retraso               it takes longer than it should",
+                "  2026-02-01",
+                "  00:00:00.500    +50400 s       Retraso               it takes longer than it should",
+                "  2026-03-02",
+                "  10:00:00.120       +30 d       Retraso               it takes longer than it should",
+            ]
+        );
     }
 
     #[test]

@@ -69,7 +69,8 @@ fn differing(text: &[char]) -> Option<(&'static str, &[char])> {
     if let Some(after) = text.strip_prefix(&['+']) {
         // So long after the beginning.
         let rest = without_digits(after);
-        if rest.len() < after.len() && rest.starts_with(&[' ', 'm', 's']) {
+        let units = [" ms", " s ", " d "].map(|unit| unit.chars().collect::<Vec<_>>());
+        if rest.len() < after.len() && units.iter().any(|unit| rest.starts_with(unit)) {
             return Some(("<later>", rest));
         }
     }
