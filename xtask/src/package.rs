@@ -111,7 +111,7 @@ pub fn package(workspace: &Workspace, build: Build, functions: &[String]) -> Res
 /// Builds a program of the workspace that commands are handed on to, and gives its binary. It says so where that takes a while.
 pub fn program(workspace: &Workspace, package: &str, options: &[&str]) -> Result<PathBuf> {
     let (built, waits) = mpsc::channel::<()>();
-    let what = format!("cargo compiles {package}: the first time that takes some minutes");
+    let what = format!("cargo compiles {package}: the first time that takes a while");
     let told = thread::spawn(move || {
         if waits.recv_timeout(A_WHILE) == Err(RecvTimeoutError::Timeout) {
             note(&what);

@@ -374,9 +374,13 @@ impl What {
     }
 }
 
+/// Cuts a text that has more characters, so that it ends with `…`.
 fn cut(text: &mut String, longest: usize) {
-    if let Some((end, _)) = text.char_indices().nth(longest) {
+    if text.chars().count() > longest
+        && let Some((end, _)) = text.char_indices().nth(longest.saturating_sub(1))
+    {
         text.truncate(end);
+        text.push('…');
     }
 }
 

@@ -188,7 +188,7 @@ fn each_attempt_is_told_with_its_times_and_with_what_came_instead_of_an_answer()
     wanted[0]["proximo"] = "2026-01-31T10:00:02.050Z".into();
     wanted[1]["proximo"] = "2026-01-31T10:01:00.000Z".into();
     // The last is followed by no other, and what is said of it is cut.
-    wanted[2]["problema"] = "x".repeat(80).into();
+    wanted[2]["problema"] = format!("{}…", "x".repeat(79)).into();
     assert_eq!(attempts.collect::<Vec<_>>(), wanted);
 }
 
