@@ -39,7 +39,7 @@ impl App {
             Requested::TooOften(_) => Err(Problem::of(kinds::STATE).because(TOO_OFTEN).into()),
             Requested::Unknown => {
                 let history = self.store.reader().history(stream_of(id)).await?;
-                // Made, and not begun yet: it is told as under way, here as by the query.
+                // The reservation is made and its saga has not begun. The query says that it is under way, and so does this.
                 if opening(&history, id).is_some() {
                     return Err(not_now(Estado::EnCurso).into());
                 }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Origen {
-    /// What is kept for queries: the view of reservations, or the saga log.
+    /// The view of reservations, or the saga log.
     Vista,
-    /// The stream itself, because the other has not heard of the reservation yet: as it was made, so that nothing is seen to go back.
+    /// The stream itself, because the view or the log has not heard of the reservation yet. The answer has the reservation as it was made,
+    /// so that no later answer goes back.
     Comando,
 }

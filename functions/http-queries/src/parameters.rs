@@ -133,7 +133,7 @@ impl Parameters {
     ///
     /// # Errors
     ///
-    /// The [`Problem`] with all that is, as much of it as is told of a body.
+    /// The [`Problem`] with every violation, up to the number that a body's answer has.
     pub(crate) fn check<T>(self, read: Option<T>) -> Result<T, Problem> {
         self.violations.check(read).map_err(invalid)
     }

@@ -264,7 +264,7 @@ fn pending(saga: &Saga) -> Option<PendienteSaga> {
 impl App {
     pub(crate) async fn saga(&self, id: &str) -> Result<Response<Body>, Refusal> {
         let id: SagaId = http::id(id)?;
-        // Its item is read strongly consistent and never deleted: who was told of it once is told of it from then on.
+        // The item is read strongly consistent and never deleted: a client that has seen it once sees it from then on.
         let dto = match self.sagas.load(id).await? {
             Some(stored) => {
                 let (definitions, executions) = (self.sagas.definitions(), &self.executions);

@@ -25,8 +25,8 @@ impl Write for Counter {
     }
 }
 
-/// The bytes that a row takes in an answer, with the comma after it. One that has no JSON form takes none: the answer as a whole then has
-/// none either, which is told where it is written.
+/// The bytes that a row takes in an answer, with the comma after it. A row without a JSON form counts as
+/// none: writing the answer fails then, and says so.
 fn size(row: &impl Serialize) -> usize {
     let mut counter = Counter::default();
     match serde_json::to_writer(&mut counter, row) {

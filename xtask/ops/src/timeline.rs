@@ -204,11 +204,10 @@ fn of_log(line: &Line, began: Timestamp) -> Vec<String> {
     let Line { entry, when, .. } = line;
     let (step, kind, mut text) = told(entry);
     if *when != entry.cuando {
-        let noted = Moment::from(entry.cuando);
         let noted = if day_of(*when) == day_of(entry.cuando) {
-            noted.time_of_day().to_string()
+            time_of_day(entry.cuando)
         } else {
-            noted.to_string()
+            Moment::from(entry.cuando).to_string()
         };
         text = format!("{text}, noted {noted}");
     }

@@ -304,7 +304,7 @@ fn other_methods_and_paths_are_not_there() {
         let answer = fixture.post_to(path, SAMPLE);
         answer.assert_problem(404, "no-existe", path);
     }
-    // What others answer is not done here.
+    // Other functions answer these paths.
     for path in ["/vuelos/reserva/x", "/sagas", "/sagas/x"] {
         let answer = fixture.post_to(path, SAMPLE);
         answer.assert_problem(405, "metodo-no-permitido", path);

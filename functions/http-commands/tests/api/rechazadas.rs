@@ -74,7 +74,7 @@ fn every_bad_request_is_refused_by_its_rule_and_changes_nothing() {
         };
         answer.assert_problem(status, kind, name);
         assert_eq!(answer.errores(), expected(&entry), "{name}");
-        // Who gets it knows by it which of the two is wrong (RFC 9110, 15.5.16).
+        // The header tells a client which of the two is wrong: type or coding (RFC 9110, 15.5.16).
         let taken = answer.header("Accept-Encoding");
         assert_eq!(taken, is_coded.then_some("identity"), "{name}");
         assert!(

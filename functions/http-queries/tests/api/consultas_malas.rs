@@ -44,7 +44,7 @@ fn every_bad_query_is_refused_by_its_rule() {
     }
 }
 
-/// As many as a body is told of: what is answered does not grow with what is asked.
+/// The answer has as many violations as that about a body: it does not grow with the query.
 #[test]
 fn a_great_many_faults_make_a_bounded_answer() {
     for path in ["/vuelos/reserva", "/vuelos/reportes/totales", "/sagas"] {

@@ -151,7 +151,7 @@ fn health_and_description() {
     assert_eq!(description.ok()["openapi"], "3.1.0");
 }
 
-/// Who is between takes the body out, and tells its length.
+/// The server before the function takes the body out, and tells its length.
 #[test]
 fn a_head_is_answered_as_a_get() {
     let fixture = Fixture::new();
