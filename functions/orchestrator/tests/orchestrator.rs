@@ -38,6 +38,14 @@ struct Fixture {
 }
 
 impl Fixture {
+    /// Has a context's participant answer nothing any more.
+    fn take_down(&self, context: Context) {
+        let functions = &self.system.functions;
+        functions.deploy(function_of(context), |_| {
+            futures::future::ready(Err(CallError::Unavailable("down".into())))
+        });
+    }
+
     fn new() -> Self {
         Self::over(definitions(), &Faults::none(), true)
     }
@@ -275,10 +283,7 @@ fn fields<'a, const N: usize>(line: &'a Value, names: [&str; N]) -> [&'a Value; 
 #[test]
 fn each_attempt_is_logged_with_the_pause_after_it_and_when_the_timers_go_on() {
     let fixture = Fixture::new();
-    let pagos = function_of(Context::Pagos);
-    fixture.system.functions.deploy(pagos, |_| {
-        futures::future::ready(Err(CallError::Unavailable("down".into())))
-    });
+    fixture.take_down(Context::Pagos);
     let id = fixture.system.create(None);
     let begun = fixture.system.world.clock.now();
     let (_, lines) = logged(|| fixture.in_time(&fixture.log()));
@@ -355,10 +360,7 @@ fn an_attempt_that_nothing_is_heard_of_is_logged_as_left_to_the_timers() {
 #[test]
 fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
     let fixture = Fixture::new();
-    let gds = function_of(Context::Gds);
-    fixture.system.functions.deploy(gds, |_| {
-        futures::future::ready(Err(CallError::Unavailable("down".into())))
-    });
+    fixture.take_down(Context::Gds);
     let id = fixture.system.create(None);
     for _ in 0..20 {
         fixture.in_time(&fixture.log());
