@@ -141,7 +141,7 @@ const HAPPENS: &[(&str, &[&str])] = &[
     ("timers", &["a few things at once"]),
 ];
 
-/// What a saga's log says, by who moves the saga on. `ComandoRechazado` is never to come, and is for `shared/saga-kit`: a participant
+/// What a saga's log says, by who moves the saga on. `ComandoRechazado` is never to come, and is for `shared/testing/saga-kit`: a participant
 /// refuses nothing that this definition sends.
 const LINES: &[(Conduct, &[&str])] = &[
     (

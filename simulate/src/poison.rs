@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use crate::{functions::PROJECTOR, system::System};
 
 /// An event as it should be.
-const SAMPLE: &str = include_str!("../../shared/events/samples/vuelos/ReservaAprobada.v1.json");
+const SAMPLE: &str =
+    include_str!("../../shared/airline/events/samples/vuelos/ReservaAprobada.v1.json");
 
 /// Who reads every record, and parks what it cannot read.
 const READERS: [FunctionName; 3] = [PROJECTOR, ORCHESTRATOR, NOTIFIER];

@@ -90,7 +90,7 @@ impl Builds {
 }
 
 /// A reservation as the first builds wrote it.
-const OLD: &str = include_str!("../../shared/events/samples/vuelos/ReservaCreada.v1.json");
+const OLD: &str = include_str!("../../shared/airline/events/samples/vuelos/ReservaCreada.v1.json");
 
 /// Leaves reservations of the first builds in the tables, which are still to be published: one of a minute ago, and one of years ago.
 pub async fn leave_old_reservations(system: &System) {

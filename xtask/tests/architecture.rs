@@ -59,9 +59,9 @@ const AMBIENT: [(&str, &str); 11] = [
 /// Where it is reached after all: file (or folder), and the word; `""` for every word.
 const AMBIENT_ALLOWED: [(&str, &str); 2] = [
     // The adapters are where time, ids, chance and tasks come from.
-    ("shared/aws/", ""),
+    ("shared/engine/aws/", ""),
     // How long an answer took, for its log line.
-    ("shared/lambda-kit/src/http.rs", "Instant::now"),
+    ("shared/engine/lambda/src/http.rs", "Instant::now"),
 ];
 
 /// Words that make a text of a time by another way than the crate `moment`, which gives every time three decimals.
@@ -69,10 +69,10 @@ const TIMES_AS_TEXT: [&str; 4] = ["strftime", "to_rfc3339", "Rfc3339", "DateTime
 
 /// Where they stand after all.
 const TIMES_ALLOWED: [&str; 3] = [
-    "shared/moment/",
+    "shared/engine/moment/",
     // What AWS itself writes, by a machine that depends on nothing of ours; three decimals too.
-    "shared/source-mapping/",
-    "shared/simulation/src/stream.rs",
+    "shared/aws-rules/source-mapping/",
+    "shared/testing/simulation/src/stream.rs",
 ];
 
 /// Dates that clients send: they are kept in UTC, with the decimals that they have.
@@ -83,7 +83,7 @@ const DATES_OF_CLIENTS: [&str; 2] = ["fecha_salida", "fecha_llegada"];
 /// A package, as `cargo metadata` tells it.
 struct Package {
     name: String,
-    /// Its folder from the root, as `shared/events`.
+    /// Its folder from the root, as `shared/airline/events`.
     folder: String,
     /// What it depends on, outside of tests.
     dependencies: BTreeSet<String>,
@@ -439,7 +439,7 @@ fn loud(programs: &BTreeMap<String, String>) -> Vec<String> {
         .collect()
 }
 
-/// Paths in backticks that begin with a folder of the project: `shared/events/src/lib.rs`. Those with a variable part, as
+/// Paths in backticks that begin with a folder of the project: `shared/airline/events/src/lib.rs`. Those with a variable part, as
 /// `functions/FUNCTION/events`, are left out.
 fn named_paths(markdown: &str) -> BTreeSet<String> {
     const FOLDERS: [&str; 6] = [
@@ -622,11 +622,11 @@ fn planted(folder: &str, dependencies: &[&str]) -> Package {
 fn a_dependency_that_points_the_wrong_way_is_found() {
     let good = || {
         vec![
-            planted("shared/events", &["serde"]),
-            planted("shared/vuelos", &["events"]),
-            planted("shared/pagos", &["events"]),
-            planted("shared/aws", &["aws-sdk-kinesis", "tokio"]),
-            planted("shared/lambda-kit", &["aws", "lambda_runtime"]),
+            planted("shared/airline/events", &["serde"]),
+            planted("shared/airline/vuelos", &["events"]),
+            planted("shared/airline/pagos", &["events"]),
+            planted("shared/engine/aws", &["aws-sdk-kinesis", "tokio"]),
+            planted("shared/engine/lambda", &["aws", "lambda_runtime"]),
             planted("functions/timers", &["events", "lambda-kit", "tokio"]),
             planted("functions/projector", &["lambda-kit", "aws_lambda_events"]),
             planted("xtask/command-line", &[]),
@@ -636,23 +636,23 @@ fn a_dependency_that_points_the_wrong_way_is_found() {
     };
     none(&wrong_dependencies(&good()));
     for (package, dependency) in [
-        ("shared/events", "timers"),
-        ("shared/events", "aws-sdk-kinesis"),
-        ("shared/events", "aws"),
-        ("shared/events", "aws_lambda_events"),
-        ("shared/events", "tokio"),
-        ("shared/events", "lambda_runtime"),
-        ("shared/events", "lambda-kit"),
-        ("shared/vuelos", "pagos"),
-        ("shared/pagos", "vuelos"),
-        ("shared/lambda-kit", "xtask"),
+        ("shared/airline/events", "timers"),
+        ("shared/airline/events", "aws-sdk-kinesis"),
+        ("shared/airline/events", "aws"),
+        ("shared/airline/events", "aws_lambda_events"),
+        ("shared/airline/events", "tokio"),
+        ("shared/airline/events", "lambda_runtime"),
+        ("shared/airline/events", "lambda-kit"),
+        ("shared/airline/vuelos", "pagos"),
+        ("shared/airline/pagos", "vuelos"),
+        ("shared/engine/lambda", "xtask"),
         ("functions/timers", "projector"),
         ("functions/timers", "aws"),
         ("functions/timers", "aws-sdk-dynamodb"),
         ("functions/timers", "ops"),
         ("xtask", "events"),
         ("xtask/command-line", "serde_json"),
-        ("shared/events", "command-line"),
+        ("shared/airline/events", "command-line"),
         ("xtask", "aws-config"),
     ] {
         let mut packages = good();
@@ -675,7 +675,7 @@ fn a_dependency_that_points_the_wrong_way_is_found() {
 
 #[test]
 fn a_package_without_lints_is_found() {
-    let mut package = planted("shared/events", &[]);
+    let mut package = planted("shared/airline/events", &[]);
     none(&without_lints(std::slice::from_ref(&package)));
     for manifest in [
         "[package]\n",
@@ -685,7 +685,7 @@ fn a_package_without_lints_is_found() {
         package.manifest = manifest.to_owned();
         assert_eq!(
             without_lints(std::slice::from_ref(&package)),
-            ["shared/events"],
+            ["shared/airline/events"],
             "{manifest}"
         );
     }
@@ -697,22 +697,30 @@ fn what_goes_around_a_port_is_found() {
         |path: &str, line: &str| ambient(&BTreeMap::from([(path.to_owned(), line.to_owned())]));
     for (word, _) in AMBIENT {
         let line = format!("    let _ = {word}();");
-        assert_eq!(at("shared/events/src/lib.rs", &line).len(), 1, "{word}");
-        assert_eq!(at("shared/aws/src/system.rs", &line), [""; 0], "{word}");
+        assert_eq!(
+            at("shared/airline/events/src/lib.rs", &line).len(),
+            1,
+            "{word}"
+        );
+        assert_eq!(
+            at("shared/engine/aws/src/system.rs", &line),
+            [""; 0],
+            "{word}"
+        );
     }
     assert_eq!(
         at(
-            "shared/events/src/lib.rs",
+            "shared/airline/events/src/lib.rs",
             "\nlet now = jiff::Timestamp::now();"
         ),
-        ["shared/events/src/lib.rs:2 Timestamp::now: use the port Clock"]
+        ["shared/airline/events/src/lib.rs:2 Timestamp::now: use the port Clock"]
     );
     assert_eq!(
-        at("shared/lambda-kit/src/http.rs", "Instant::now()"),
+        at("shared/engine/lambda/src/http.rs", "Instant::now()"),
         [""; 0]
     );
     assert_eq!(
-        at("shared/lambda-kit/src/http.rs", "Timestamp::now()").len(),
+        at("shared/engine/lambda/src/http.rs", "Timestamp::now()").len(),
         1
     );
     for fine in [
@@ -721,7 +729,11 @@ fn what_goes_around_a_port_is_found() {
         "#[cfg(test)]\nmod tests {\nTimestamp::now()",
         "self.clock.now()",
     ] {
-        assert_eq!(at("shared/events/src/lib.rs", fine), [""; 0], "{fine}");
+        assert_eq!(
+            at("shared/airline/events/src/lib.rs", fine),
+            [""; 0],
+            "{fine}"
+        );
     }
 }
 
@@ -731,7 +743,10 @@ fn what_writes_times_in_its_own_way_is_found() {
         other_times(&BTreeMap::from([(path.to_owned(), text.to_owned())])).len()
     };
     assert_eq!(at("a/src/lib.rs", "time.strftime(\"%Y\")"), 1);
-    assert_eq!(at("shared/moment/src/lib.rs", "time.strftime(\"%Y\")"), 0);
+    assert_eq!(
+        at("shared/engine/moment/src/lib.rs", "time.strftime(\"%Y\")"),
+        0
+    );
     for (derived, field, places) in [
         ("Debug, Serialize", "pub cuando: Timestamp,", 1),
         ("Debug, Serialize", "cuando: Option<Timestamp>,", 1),
@@ -767,18 +782,18 @@ fn a_library_that_does_not_ask_for_documentation_is_found() {
 
 #[test]
 fn what_a_document_names_and_is_not_there_is_found() {
-    let text = "See [a](b.md#part), [c](../shared/events) and [d](https://example.com/x.md), not `[e](f.md)`.\n\
+    let text = "See [a](b.md#part), [c](../shared/airline/events) and [d](https://example.com/x.md), not `[e](f.md)`.\n\
                 ```\n[g](h.md)\n```\n[i](#here)";
-    assert_eq!(links(text), ["b.md", "../shared/events"]);
+    assert_eq!(links(text), ["b.md", "../shared/airline/events"]);
     let exists = |path: &str| path == "docs/b.md";
     assert_eq!(
         dead_links("docs/x.md", text, exists),
-        ["docs/x.md links to ../shared/events, which is not there"]
+        ["docs/x.md links to ../shared/airline/events, which is not there"]
     );
-    let text = "`shared/events/src/lib.rs`, `functions/FUNCTION/events`, `infra/deploy.sh --help`, `docs/`";
+    let text = "`shared/airline/events/src/lib.rs`, `functions/FUNCTION/events`, `infra/deploy.sh --help`, `docs/`";
     assert_eq!(
         named_paths(text).into_iter().collect::<Vec<_>>(),
-        ["docs", "shared/events/src/lib.rs"]
+        ["docs", "shared/airline/events/src/lib.rs"]
     );
     let text = "`a_gap_is_healed` and `id_reserva`, `AEROALPES_A_B_C` and a_b_c_d";
     assert_eq!(

@@ -38,7 +38,7 @@ pub enum Engine {
     Own,
     /// Step Functions: the orchestrator has it started, and watches.
     StepFunctions,
-    /// Nobody: each context does its part. Its calls are counted by a test of `shared/reserva-saga`.
+    /// Nobody: each context does its part. Its calls are counted by a test of `shared/airline/reserva-saga`.
     Choreography,
 }
 

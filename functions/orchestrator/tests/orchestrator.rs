@@ -218,7 +218,7 @@ fn a_reservation_from_before_there_were_sagas_is_carried_on_or_cancelled_by_its_
 #[test]
 fn a_reservation_whose_price_nobody_told_is_cancelled() {
     let fixture = Fixture::new();
-    let old = include_str!("../../../shared/events/samples/vuelos/ReservaCreada.v1.json");
+    let old = include_str!("../../../shared/airline/events/samples/vuelos/ReservaCreada.v1.json");
     let time = fixture.system.world.clock.now().as_millisecond();
     let mut event = text(old);
     event["time"] = time.into();

@@ -31,7 +31,8 @@ use uuid::Uuid;
 
 const BATCH: &str = include_str!("../events/lote_con_ilegible.json");
 const PLAIN: &str = include_str!("../events/lote.json");
-const CREATED: &str = include_str!("../../../shared/events/samples/vuelos/ReservaCreada.v2.json");
+const CREATED: &str =
+    include_str!("../../../shared/airline/events/samples/vuelos/ReservaCreada.v2.json");
 const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
 
 /// Tables in memory of which one refuses writes to some keys.

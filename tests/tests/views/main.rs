@@ -15,10 +15,10 @@ mod archive;
 mod calls;
 mod delivery;
 mod fold;
-#[path = "../../../shared/projections/tests/plain/mod.rs"]
+#[path = "../../../shared/engine/projections/tests/plain/mod.rs"]
 mod plain;
 mod rebuild;
-#[path = "../../../shared/projections/tests/rebuilding/rows.rs"]
+#[path = "../../../shared/engine/projections/tests/rebuilding/rows.rs"]
 mod rows;
 mod twice;
 

@@ -122,7 +122,7 @@ fn of_a_tombstone_are_there_and_of_nothing_are_not() {
 #[test]
 fn of_the_tutorials_code_are_told_as_they_were_committed() {
     const OLD: &str =
-        include_str!("../../../../shared/events/samples/vuelos/ReservaCreada.v1.json");
+        include_str!("../../../../shared/airline/events/samples/vuelos/ReservaCreada.v1.json");
     let old: Value = serde_json::from_str(OLD).unwrap();
     let fixture = Fixture::new();
     let id: IdReserva = old["data"]["id_reserva"].as_str().unwrap().parse().unwrap();

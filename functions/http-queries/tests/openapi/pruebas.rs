@@ -50,7 +50,8 @@ pub(crate) fn inventario() -> Value {
 pub(crate) fn comando() -> Value {
     let data =
         json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": "tok_visa"});
-    let sample = include_str!("../../../../shared/events/samples/pagos/ReservaPagada.v1.json");
+    let sample =
+        include_str!("../../../../shared/airline/events/samples/pagos/ReservaPagada.v1.json");
     let example = json!({"resultado": "eventos", "eventos": [of_a_test(sample)]});
     let description = "El participante lo cumplió: sus eventos, que ya están registrados.";
     json!({
@@ -83,7 +84,8 @@ pub(crate) fn comando() -> Value {
 
 /// `/pruebas/{contexto}/eventos/{evento}`.
 pub(crate) fn evento() -> Value {
-    let sample = include_str!("../../../../shared/events/samples/pagos/PagoFallido.v1.json");
+    let sample =
+        include_str!("../../../../shared/airline/events/samples/pagos/PagoFallido.v1.json");
     json!({
         "parameters": [contexto(), named("evento", "El evento, por ejemplo `PagoFallido`.", "PagoFallido")],
         "post": {

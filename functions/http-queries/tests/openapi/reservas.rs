@@ -168,9 +168,11 @@ pub(crate) fn ver_eventos() -> Value {
         ("500", "ErrorInterno"),
         ("503", "NoDisponible"),
     ]);
-    let sample = include_str!("../../../../shared/events/samples/vuelos/ReservaAprobada.v1.json");
+    let sample =
+        include_str!("../../../../shared/airline/events/samples/vuelos/ReservaAprobada.v1.json");
     let event: Value = serde_json::from_str(sample).unwrap();
-    let old = include_str!("../../../../shared/events/samples/vuelos/ReservaCreada.v1.json");
+    let old =
+        include_str!("../../../../shared/airline/events/samples/vuelos/ReservaCreada.v1.json");
     let old: Value = serde_json::from_str(old).unwrap();
     responses.insert(
         "200".into(),

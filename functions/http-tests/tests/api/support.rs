@@ -89,7 +89,7 @@ pub(crate) fn about(id: IdReserva, data: Value) -> Value {
 
 /// The golden samples of a context's messages, by the names of their files.
 pub(crate) fn golden(context: &str) -> Vec<(String, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/events/samples");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/airline/events/samples");
     let files = fs::read_dir(folder.join(context)).unwrap();
     let mut read: Vec<_> = files
         .map(|entry| {

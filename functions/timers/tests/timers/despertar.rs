@@ -23,7 +23,7 @@ use crate::support::Fixture;
 
 const TASK: &str = include_str!("../../events/despertar.json");
 const CREATED: &str =
-    include_str!("../../../../shared/events/samples/vuelos/ReservaCreada.v2.json");
+    include_str!("../../../../shared/airline/events/samples/vuelos/ReservaCreada.v2.json");
 
 /// What participants do about a reservation that cannot be paid.
 #[derive(Clone, Copy)]

@@ -161,7 +161,7 @@ impl Objects for Slow {
 }
 
 const EVENT: &str =
-    include_str!("../../../../shared/events/samples/vuelos/ReservaAprobada.v1.json");
+    include_str!("../../../../shared/airline/events/samples/vuelos/ReservaAprobada.v1.json");
 
 /// A batch of so many records that nobody took.
 fn batch(number: usize, records: usize) -> String {
@@ -257,7 +257,8 @@ fn a_run_ends_in_time_however_much_there_is_and_the_next_ones_go_on() {
 fn functions_that_hang_do_not_keep_others_from_being_tried_nor_the_run_from_ending() {
     let (slow, fixture) = slow();
     block_on(slow.put("aws/lambda/f6d7/1", batch(1, 20).as_bytes())).unwrap();
-    let made = include_str!("../../../../shared/events/samples/vuelos/ReservaCreada.v2.json");
+    let made =
+        include_str!("../../../../shared/airline/events/samples/vuelos/ReservaCreada.v2.json");
     let projected = batch(2, 3)
         .replace("aeroalpes-notifier", "aeroalpes-projector")
         .replace(&STANDARD.encode(EVENT), &STANDARD.encode(made));

@@ -24,7 +24,8 @@ use serde_json::Value;
 use timers::{App, Done, Limits, Task, TaskFailed};
 use vuelos::Vuelos;
 
-const SAMPLE: &str = include_str!("../../../../shared/vuelos/tests/data/crear_reserva.json");
+const SAMPLE: &str =
+    include_str!("../../../../shared/airline/vuelos/tests/data/crear_reserva.json");
 
 /// A log that takes nothing of some reservations.
 pub(crate) struct Failing {

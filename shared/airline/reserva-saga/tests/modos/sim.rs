@@ -1,0 +1,896 @@
+//! The whole system without its edges, in virtual time: the three contexts and the coordinator as consumers of one log, each with its
+//! own place in it, the timers, and the state machine, which calls the contexts as functions.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use consumer::{Consumer, Group, Handler, Outcome, Parking, Stop};
+use event_store::{EventStore, Handled, StreamReader, Sweeper, verify};
+use events::{
+    Catalogue, Command, CommandId, Context, IdCorrelacion, IdReserva, SagaMode, StreamId,
+    vuelos::EstadoReserva,
+};
+use futures::{executor::block_on, future::BoxFuture};
+use gds::inventory;
+use jiff::{SignedDuration, Timestamp};
+use pagos::simulador::{self, Movimiento, Tipo};
+use participant::{Class, Modo, Policy, REACTIONS, ReactionKey, Reactor};
+use ports::{
+    Clock, Ending, Executions, LogReader, LogRecord, Position, Progress, Tables, World,
+    memory::{self, ManualClock, MemoryLog, MemoryTables, SeededRandomness},
+};
+use reserva_saga::{as_it_went, current, definitions, fact, placeholders, saga_id, wire};
+use saga_engine::{
+    Conduct, Coordinator, Definitions, Direction, Estado, Fact, Input, Requested, Rules, Saga,
+    SagaId, Sagas, Stored, command_id, execution_name, taken_over_id, transition,
+};
+use serde_json::{Value, json};
+use simulation::{Dice, Faults, ProcessId, Scheduler, Step, VirtualTasks};
+use states::MemoryExecutions;
+use uuid::Uuid;
+use vuelos::Vuelos;
+
+use crate::participants::{Contexts, Lambda, Site};
+
+/// As long as an invocation may take.
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// As long as an invocation of a participant may take.
+const CALL: SignedDuration = SignedDuration::from_secs(10);
+/// As long as an invocation goes on beginning things.
+const UNTIL: SignedDuration = SignedDuration::from_secs(40);
+
+/// How a reservation is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Approved,
+    Declined,
+    NoSeat,
+    NotApproved,
+    /// Paid by a token that charges and never answers.
+    Mute,
+    /// Paid by a token that fails twice.
+    Flaky,
+}
+
+impl Kind {
+    pub const ALL: [Self; 6] = [
+        Self::Approved,
+        Self::Declined,
+        Self::NoSeat,
+        Self::NotApproved,
+        Self::Mute,
+        Self::Flaky,
+    ];
+
+    pub fn stands(self) -> bool {
+        matches!(self, Self::Approved | Self::Flaky)
+    }
+}
+
+/// What is booked.
+#[derive(Clone, Debug)]
+pub struct Booking {
+    pub medio: &'static str,
+    /// The flights, and how many seats are free.
+    pub flights: Vec<(inventory::Vuelo, u32)>,
+    pub approved: bool,
+}
+
+/// A reservation of a run.
+#[derive(Clone, Debug)]
+pub struct Reservation {
+    pub id: IdReserva,
+    pub mode: SagaMode,
+    pub flights: Vec<inventory::Vuelo>,
+    /// True once its client has asked for it to be cancelled.
+    pub cancelled: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Context(Context),
+    Orchestrator,
+}
+
+const EVERYBODY: [Who; 4] = [
+    Who::Orchestrator,
+    Who::Context(Context::Pagos),
+    Who::Context(Context::Gds),
+    Who::Context(Context::Vuelos),
+];
+
+/// What goes on: everything that a run may vary.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup {
+    pub seed: u64,
+    pub kill_one_in: u64,
+    /// Each event is delivered again, once in so many deliveries.
+    pub twice_one_in: u64,
+    /// A consumer hears nothing for a while, once in so many chances.
+    pub held_one_in: u64,
+}
+
+/// The state machine that is deployed.
+pub fn machine() -> &'static Value {
+    static MACHINE: LazyLock<Value> = LazyLock::new(|| {
+        let file = include_str!("../../../../../infra/saga-reserva.asl.json");
+        serde_json::from_str(file).unwrap()
+    });
+    &MACHINE
+}
+
+/// One consumer's place in the log.
+#[derive(Default)]
+struct Mapping {
+    /// Shard -> how many of its records are done.
+    done: BTreeMap<String, usize>,
+    /// The shard that has its turn, counted on without end.
+    turn: usize,
+    working: Option<(ProcessId, Timestamp, Vec<LogRecord>)>,
+    /// Nothing is delivered before.
+    held: Timestamp,
+}
+
+enum Ended {
+    Batch(Outcome),
+    Other,
+}
+
+pub struct Sim {
+    pub setup: Setup,
+    pub world: World,
+    pub clock: Arc<ManualClock>,
+    pub tables: Arc<MemoryTables>,
+    pub log: Arc<MemoryLog>,
+    pub dice: Dice,
+    pub faults: Faults,
+    pub reservations: Vec<Reservation>,
+    /// The policies of each context; a test may take some out.
+    pub policies: BTreeMap<Context, Vec<Policy>>,
+    /// What the orchestrator knows.
+    pub definitions: Definitions,
+    /// False while the orchestrator has no state machine.
+    pub has_machine: bool,
+    /// What the orchestrator makes of inputs.
+    pub rules: Arc<Rules>,
+    /// What the orchestrator does before it takes in events.
+    pub first: Option<First>,
+    site: Site,
+    lambda: Arc<Lambda>,
+    executions: MemoryExecutions,
+    /// Participants at work, each until when.
+    invoked: Vec<(ProcessId, Timestamp)>,
+    scheduler: Scheduler<Ended>,
+    mappings: BTreeMap<Who, Mapping>,
+    tick: Timestamp,
+    ticking: Option<(ProcessId, Timestamp)>,
+}
+
+fn body(booking: &Booking) -> Value {
+    let legs = booking.flights.iter().map(|(flight, _)| {
+        json!({
+            "fecha_salida": flight.fecha_salida,
+            "fecha_llegada": flight.fecha_salida + SignedDuration::from_hours(5),
+            "origen": {"codigo": flight.origen}, "destino": {"codigo": flight.destino},
+        })
+    });
+    let legs: Vec<_> = legs.collect();
+    json!({
+        "itinerarios": [{"odos": [{"segmentos": [{"legs": legs}]}]}],
+        "pago": {"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": booking.medio},
+    })
+}
+
+/// A flight from Bogotá to New York.
+pub fn vuelo(flight: &str) -> inventory::Vuelo {
+    inventory::Vuelo {
+        origen: "BOG".into(),
+        destino: "JFK".into(),
+        fecha_salida: flight.parse().unwrap(),
+    }
+}
+
+/// Something that the orchestrator does with events, and how.
+pub type First =
+    Arc<dyn Fn(SagaId, Vec<Fact>, Arc<dyn Executions>) -> BoxFuture<'static, ()> + Send + Sync>;
+
+impl Sim {
+    pub fn new(setup: Setup, faults: Faults, dice: Dice) -> Self {
+        let (ambient, clock) = memory::world(setup.seed);
+        let world = World {
+            tasks: Arc::new(VirtualTasks::new(clock.clone())),
+            randomness: Arc::new(SeededRandomness::new(setup.seed)),
+            ..ambient
+        };
+        let tables = Arc::new(MemoryTables::new());
+        let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
+        let site = Site {
+            tables: tables.clone(),
+            log: log.clone(),
+            world: world.clone(),
+            faults: faults.clone(),
+            received: Arc::default(),
+        };
+        let functions = faults.functions(Arc::new(site.participants()));
+        let lambda = Arc::new(Lambda::new(Arc::new(functions)));
+        let executions =
+            MemoryExecutions::new(machine(), placeholders(), lambda.clone(), world.clone());
+        Self {
+            setup,
+            executions: executions.unwrap(),
+            definitions: definitions(),
+            has_machine: true,
+            rules: Arc::new(transition),
+            first: None,
+            site,
+            lambda,
+            invoked: vec![],
+            log,
+            tables,
+            dice,
+            faults,
+            reservations: vec![],
+            policies: [
+                (Context::Vuelos, vuelos::policies()),
+                (Context::Pagos, pagos::policies()),
+                (Context::Gds, gds::policies()),
+            ]
+            .into(),
+            scheduler: Scheduler::default(),
+            mappings: EVERYBODY.map(|who| (who, Mapping::default())).into(),
+            tick: clock.now(),
+            ticking: None,
+            world,
+            clock,
+        }
+    }
+
+    /// Another state machine is deployed.
+    pub fn deploy(&self, machine: &Value) {
+        self.executions.update(machine).unwrap();
+    }
+
+    fn calm_store(&self) -> EventStore {
+        let tables = self.tables.clone();
+        let (log, world) = (self.log.clone(), self.world.clone());
+        EventStore::new(tables, log, world, Catalogue::current())
+    }
+
+    fn reader(&self) -> StreamReader {
+        StreamReader::new(self.tables.clone(), Catalogue::current())
+    }
+
+    fn set_fault(&self, context: Context, command: &str, id: IdReserva, modo: Modo, times: u32) {
+        let faults = participant::Faults::new(self.tables.clone());
+        block_on(faults.set(context, command, Some(id), modo, times)).unwrap();
+    }
+
+    /// A context is silent towards one reservation, so many times.
+    pub fn silence(&self, context: Context, command: &str, place: usize, times: u32) {
+        let id = self.reservations[place].id;
+        self.set_fault(context, command, id, Modo::Silencio, times);
+    }
+
+    /// The state machine is not told what came of a step, so many times.
+    pub fn lose_answers(&self, place: usize, step: usize, times: u32) {
+        let command = command_id(self.saga_id(place), step, Direction::Hacer);
+        self.lambda.lose(command, times);
+    }
+
+    /// A context refuses a command that undoes, so many times.
+    pub fn refuse(&self, context: Context, command: &str, place: usize, times: u32) {
+        let id = self.reservations[place].id;
+        self.set_fault(context, command, id, Modo::Falla, times);
+    }
+
+    /// A context answers a command of one reservation with an error, so many times.
+    pub fn break_down(&self, context: Context, command: &str, place: usize, times: u32) {
+        let id = self.reservations[place].id;
+        self.set_fault(context, command, id, Modo::Error, times);
+    }
+
+    /// Somebody books; the reservation has a flight of its own unless one is given.
+    pub fn book(&mut self, kind: Kind, mode: SagaMode, flight: Option<(&str, u32)>) -> usize {
+        let place = self.reservations.len();
+        let own = format!("2026-12-30T{:02}:{:02}:00Z", place / 60 % 13, place % 60);
+        let (flight, seats) =
+            flight.map_or((own.as_str(), u32::from(kind != Kind::NoSeat)), |own| own);
+        let medio = match kind {
+            Kind::Declined => "tok_rechazada",
+            Kind::Mute => "tok_timeout",
+            Kind::Flaky => "tok_intermitente",
+            _ => "tok_visa",
+        };
+        let booking = Booking {
+            medio,
+            flights: vec![(vuelo(flight), seats)],
+            approved: kind != Kind::NotApproved,
+        };
+        self.book_so(&booking, mode)
+    }
+
+    /// Somebody books just this.
+    pub fn book_so(&mut self, booking: &Booking, mode: SagaMode) -> usize {
+        let place = self.reservations.len();
+        // Another seed, other ids: which shard they are in, and so who is heard first, is chance too.
+        let number = u128::from(self.setup.seed) * 1_000 + u128::try_from(place).unwrap() + 1;
+        let id = IdReserva(Uuid::from_u128(
+            0x0001_7000_8000_0000_0000_0000 + number % (1 << 40),
+        ));
+        for (flight, seats) in &booking.flights {
+            let known = |other: &Reservation| other.flights.contains(flight);
+            if !self.reservations.iter().any(known) {
+                block_on(inventory::set_free(&*self.tables, flight, *seats)).unwrap();
+            }
+        }
+        if !booking.approved {
+            self.set_fault(
+                Context::Vuelos,
+                vuelos::APROBAR_RESERVA,
+                id,
+                Modo::Falla,
+                100,
+            );
+        }
+        let command = Command {
+            id: CommandId(Uuid::from_u128((0xc0 << 64) | number)),
+            kind: vuelos::CREAR_RESERVA.into(),
+            subject: id,
+            correlationid: IdCorrelacion(Uuid::from_u128((0x5a << 64) | number)),
+            causationid: None,
+            sagamode: mode,
+            traceparent: None,
+            prueba: false,
+            data: body(booking),
+        };
+        let handled = block_on(self.calm_store().handle(&Vuelos, &command)).unwrap();
+        assert!(matches!(handled, Handled::Committed { .. }), "{handled:?}");
+        self.reservations.push(Reservation {
+            id,
+            mode,
+            flights: booking
+                .flights
+                .iter()
+                .map(|(flight, _)| flight.clone())
+                .collect(),
+            cancelled: false,
+        });
+        place
+    }
+
+    /// Its client cancels a reservation, as the API does. False if it cannot be cancelled now.
+    pub fn cancel(&mut self, place: usize) -> bool {
+        let reservation = self.reservations[place].clone();
+        let stream = StreamId::new(Context::Vuelos, reservation.id);
+        let opening = block_on(self.reader().history(stream)).unwrap()[0]
+            .0
+            .clone();
+        let reason = "cambio de planes".to_owned();
+        if reservation.mode == SagaMode::Coreografia {
+            let command = Command {
+                id: CommandId(Uuid::new_v5(&opening.id.0, b"cancelacion")),
+                kind: vuelos::CANCELAR_RESERVA.into(),
+                subject: reservation.id,
+                correlationid: opening.correlationid,
+                causationid: Some(opening.id.0),
+                sagamode: opening.sagamode,
+                traceparent: None,
+                prueba: false,
+                data: json!({ "motivo": reason }),
+            };
+            block_on(self.calm_store().handle(&Vuelos, &command)).unwrap();
+        } else {
+            let sagas = self.sagas();
+            let cancel = saga_engine::Request::Cancel(reason);
+            let opens = fact(&opening);
+            let asked = block_on(sagas.request(saga_id(&opening), Some(&opens), &cancel)).unwrap();
+            if matches!(asked, Requested::NotNow(_)) {
+                return false;
+            }
+        }
+        self.reservations[place].cancelled = true;
+        true
+    }
+
+    /// A person asks something of the saga of a reservation; true if it is taken.
+    pub fn ask(&self, place: usize, request: &saga_engine::Request) -> bool {
+        let asked = block_on(self.sagas().request(self.saga_id(place), None, request)).unwrap();
+        matches!(asked, Requested::Taken(_))
+    }
+
+    /// The orchestrator is told that an execution has failed, which may or may not be so.
+    pub fn tell_that_it_failed(&self, place: usize, direction: Direction) {
+        let sagas = self.sagas();
+        let stored = block_on(sagas.load(self.saga_id(place))).unwrap().unwrap();
+        let definition = self
+            .definitions
+            .find(&stored.saga.definition, stored.saga.version);
+        let ending = Ending::Failed {
+            error: "States.Aborted".into(),
+            cause: "somebody stopped it".into(),
+        };
+        let input = Input::Execution(direction, Progress::Ended(ending));
+        let (saga, _) = transition(definition.unwrap(), &stored.saga, &input, sagas.now());
+        block_on(sagas.save(Some(&stored), saga)).unwrap();
+    }
+
+    /// A person has an execution go on that has failed; false if there is none.
+    pub fn redrive(&self, place: usize, direction: Direction) -> bool {
+        let name = execution_name(self.saga_id(place), direction);
+        self.executions.redrive(&name)
+    }
+
+    /// Somebody sends a context a command by hand.
+    pub fn by_hand(&self, place: usize, context: Context, kind: &str, data: Value) {
+        let id = self.reservations[place].id;
+        let command = Command {
+            id: CommandId(Uuid::new_v5(&id.0, kind.as_bytes())),
+            kind: kind.into(),
+            subject: id,
+            correlationid: IdCorrelacion(self.saga_id(place).0),
+            causationid: None,
+            sagamode: self.reservations[place].mode,
+            traceparent: None,
+            prueba: true,
+            data,
+        };
+        let calm = Site {
+            faults: Faults::none(),
+            ..self.site.clone()
+        };
+        let participant = calm.participants().of(context);
+        block_on(participant.handle(&command)).unwrap();
+    }
+
+    fn reactor(&self, context: Context) -> Reactor {
+        let tables: Arc<dyn Tables> = Arc::new(self.faults.tables(self.tables.clone()));
+        let participant = self.site.participants().of(context);
+        let policies = self.policies[&context].clone();
+        Reactor::new(context, participant, policies, tables)
+    }
+
+    fn coordinator(&self) -> Coordinator {
+        let tables: Arc<dyn Tables> = Arc::new(self.faults.tables(self.tables.clone()));
+        let sagas = Sagas::new(tables, self.definitions.clone(), self.world.clone());
+        let participants: Contexts = self.site.participants();
+        let coordinator =
+            Coordinator::new(sagas, Arc::new(participants)).with_rules(self.rules.clone());
+        if self.has_machine {
+            coordinator.with_machine(self.faulty_executions(), wire())
+        } else {
+            coordinator
+        }
+    }
+
+    fn faulty_executions(&self) -> Arc<dyn Executions> {
+        Arc::new(self.faults.executions(Arc::new(self.executions.clone())))
+    }
+
+    /// An invocation of one consumer.
+    fn invocation(&self, who: Who, records: Vec<LogRecord>) -> BoxFuture<'static, Ended> {
+        let until = self.clock.now() + UNTIL;
+        let reader = self.reader();
+        let clock = self.world.clock.clone();
+        let parking = Parking::new(self.tables.clone(), clock, &Catalogue::current());
+        let work = match who {
+            Who::Context(context) => Work::Reactor(Box::new(self.reactor(context)), until),
+            Who::Orchestrator => Work::Observer(Box::new(Observer {
+                coordinator: self.coordinator(),
+                clock: self.world.clock.clone(),
+                first: self
+                    .first
+                    .clone()
+                    .map(|first| (first, self.faulty_executions())),
+            })),
+        };
+        Box::pin(async move {
+            let listener;
+            let handler: &dyn Handler = match &work {
+                Work::Reactor(reactor, until) => {
+                    listener = reactor.handler(*until);
+                    &listener
+                }
+                Work::Observer(..) => &work,
+            };
+            let consumer = Consumer {
+                name: "sim",
+                catalogue: reader.catalogue(),
+                parking: &parking,
+                handler,
+            };
+            Ended::Batch(consumer.consume(&records).await)
+        })
+    }
+
+    /// What the timers do once a minute.
+    fn timers(&self) -> BoxFuture<'static, Ended> {
+        let store = self.site.store();
+        let (world, until) = (self.world.clone(), self.clock.now() + UNTIL);
+        let coordinator = self.coordinator();
+        let reactors = Context::ALL.map(|context| self.reactor(context));
+        Box::pin(async move {
+            let sweeper = Sweeper {
+                store: &store,
+                world: &world,
+                older_than: Duration::from_secs(10),
+                budget: Duration::from_secs(40),
+                page: event_store::PAGE,
+            };
+            let _ = sweeper.sweep().await;
+            for reactor in &reactors {
+                // Each class by itself, as the timers do: reads of one that fail keep no other from being done.
+                for class in Class::ALL {
+                    let mut due = reactor.reactions.waiting(reactor.context, class, 100);
+                    if let Ok(due) = due.next().await {
+                        let due: Vec<_> = due.into_iter().map(ReactionKey::from).collect();
+                        let _ = reactor.resume(&due, until).await;
+                    }
+                }
+            }
+            if let Ok(due) = coordinator.sagas().due(100).await {
+                for id in due.sagas {
+                    let until = world.clock.now() + SignedDuration::from_secs(2);
+                    let _ = coordinator.wake(id, until).await;
+                }
+            }
+            Ended::Other
+        })
+    }
+
+    fn deliver(&mut self) {
+        let now = self.clock.now();
+        for who in EVERYBODY {
+            let mapping = &self.mappings[&who];
+            let told_all = mapping.done.values().sum::<usize>() == self.log.count();
+            if told_all || mapping.working.is_some() || mapping.held > now {
+                continue;
+            }
+            let shards = block_on(self.log.shards()).unwrap();
+            let mapping = self.mappings.get_mut(&who).unwrap();
+            let waiting = (0..shards.len()).find_map(|offset| {
+                let shard = &shards[(mapping.turn + offset) % shards.len()];
+                let done = mapping.done.get(shard).copied().unwrap_or(0);
+                let from = Position::Cursor(done.to_string());
+                let records = block_on(self.log.read(shard, &from)).unwrap().records;
+                (!records.is_empty()).then_some((offset, records))
+            });
+            let Some((offset, mut batch)) = waiting else {
+                continue;
+            };
+            mapping.turn += offset + 1;
+            batch.truncate(1 + usize::try_from(self.dice.below(5)).unwrap());
+            let process = self.scheduler.spawn(self.invocation(who, batch.clone()));
+            let end = now + SignedDuration::try_from(TIMEOUT).unwrap();
+            let held = self.setup.held_one_in > 0 && self.dice.one_in(self.setup.held_one_in);
+            let mapping = self.mappings.get_mut(&who).unwrap();
+            mapping.working = Some((process, end, batch));
+            if held {
+                mapping.held = now + SignedDuration::from_secs(30);
+            }
+        }
+    }
+
+    fn settle(&mut self, stepped: Step<Ended>) {
+        let (process, ended) = match stepped {
+            Step::Progress | Step::Idle => return,
+            Step::Killed(process) => (process, None),
+            Step::Done(process, ended) => (process, Some(ended)),
+        };
+        if self.ticking.is_some_and(|(ticking, _)| ticking == process) {
+            self.ticking = None;
+        }
+        self.invoked.retain(|(invoked, _)| *invoked != process);
+        for mapping in self.mappings.values_mut() {
+            let Some((_, _, batch)) = mapping
+                .working
+                .take_if(|(working, _, _)| *working == process)
+            else {
+                continue;
+            };
+            let Some(Ended::Batch(outcome)) = &ended else {
+                continue;
+            };
+            let twice = self.setup.twice_one_in;
+            if twice > 0 && self.dice.one_in(twice) {
+                continue;
+            }
+            let failed = outcome.failed.as_ref().map(|(sequence, _)| sequence);
+            let done = batch
+                .iter()
+                .take_while(|record| Some(&record.sequence) != failed)
+                .count();
+            *mapping.done.entry(batch[0].shard.clone()).or_default() += done;
+        }
+    }
+
+    /// Ends what took too long, as Lambda does.
+    fn time_out(&mut self) {
+        let now = self.clock.now();
+        for mapping in self.mappings.values_mut() {
+            if let Some((process, _, _)) = mapping.working.take_if(|(_, end, _)| *end < now) {
+                self.scheduler.kill(process);
+            }
+        }
+        if let Some((process, _)) = self.ticking.take_if(|(_, end)| *end < now) {
+            self.scheduler.kill(process);
+        }
+        for (process, _) in self.invoked.extract_if(.., |(_, end)| *end < now) {
+            self.scheduler.kill(process);
+        }
+    }
+
+    /// What the state machine has to do, and what it has called.
+    fn execute(&mut self) {
+        let other = |work: BoxFuture<'static, ()>| -> BoxFuture<'static, Ended> {
+            Box::pin(async move {
+                work.await;
+                Ended::Other
+            })
+        };
+        for execution in self.executions.take_started() {
+            self.scheduler.spawn_durable(other(execution));
+        }
+        for call in self.lambda.take_called() {
+            let process = self.scheduler.spawn(other(call));
+            self.invoked.push((process, self.clock.now() + CALL));
+        }
+    }
+
+    /// One step of whoever has the turn.
+    pub fn step(&mut self) -> bool {
+        let now = self.clock.now();
+        self.deliver();
+        if self.ticking.is_none() && now >= self.tick {
+            let process = self.scheduler.spawn(self.timers());
+            let timeout = SignedDuration::try_from(TIMEOUT).unwrap();
+            self.ticking = Some((process, now + timeout));
+            self.tick = now + SignedDuration::from_mins(1);
+        }
+        for late in self.faults.take_late() {
+            self.scheduler.spawn(Box::pin(async move {
+                late.await;
+                Ended::Other
+            }));
+        }
+        self.execute();
+        self.time_out();
+        let stepped = self.scheduler.step(&self.dice, self.setup.kill_one_in);
+        let idle = matches!(stepped, Step::Idle);
+        self.settle(stepped);
+        let pass = if idle { 5_000 } else { self.dice.below(20) };
+        self.clock.advance(Duration::from_millis(pass));
+        idle
+    }
+
+    pub fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn saga_id(&self, place: usize) -> SagaId {
+        let id = self.reservations[place].id;
+        let stream = StreamId::new(Context::Vuelos, id);
+        let opening = &block_on(self.reader().history(stream)).unwrap()[0].0;
+        saga_id(opening)
+    }
+
+    pub fn sagas(&self) -> Sagas {
+        let definitions = self.definitions.clone();
+        Sagas::new(self.tables.clone(), definitions, self.world.clone())
+    }
+
+    pub fn saga(&self, place: usize) -> Option<Saga> {
+        let stored = block_on(self.sagas().load(self.saga_id(place))).unwrap();
+        stored.map(|Stored { saga, .. }| saga)
+    }
+
+    /// The saga with what its executions did.
+    pub fn as_it_went(&self, place: usize) -> Saga {
+        let saga = self.saga(place).unwrap();
+        let executions: Option<&dyn Executions> = Some(&self.executions);
+        block_on(as_it_went(saga, &self.definitions, executions)).unwrap()
+    }
+
+    pub fn ledger(&self, place: usize) -> Vec<Movimiento> {
+        let key = pagos::key(self.reservations[place].id);
+        block_on(simulador::ledger(&*self.tables, &key)).unwrap()
+    }
+
+    pub fn seats(&self, flight: &inventory::Vuelo) -> inventory::Inventory {
+        block_on(inventory::read(&*self.tables, flight)).unwrap()
+    }
+
+    pub fn reserva(&self, place: usize) -> Option<EstadoReserva> {
+        let stream = StreamId::new(Context::Vuelos, self.reservations[place].id);
+        let history = block_on(self.reader().history(stream)).unwrap();
+        vuelos::Reserva::fold(&history).estado()
+    }
+
+    /// Goes on until nothing happens any more, for longer than any deadline.
+    pub fn run(&mut self) -> Result<(), String> {
+        let mut quiet_since = self.clock.now();
+        for _ in 0..400_000 {
+            let idle = self.step();
+            if !idle {
+                quiet_since = self.clock.now();
+            }
+            let quiet =
+                self.clock.now().duration_since(quiet_since) > SignedDuration::from_secs(50);
+            if quiet && self.nothing_waits() && self.all_ended() {
+                return Ok(());
+            }
+        }
+        Err(format!(
+            "it does not come to rest: {:?}; {:?}",
+            (0..self.reservations.len())
+                .map(|place| self.saga(place).map(|saga| saga.estado))
+                .collect::<Vec<_>>(),
+            self.tables.all(REACTIONS)
+        ))
+    }
+
+    fn nothing_waits(&self) -> bool {
+        let reactions = self.tables.all(REACTIONS);
+        reactions.iter().all(|(key, _)| key.sk.starts_with("oido#"))
+    }
+
+    fn all_ended(&self) -> bool {
+        (0..self.reservations.len())
+            .all(|place| self.saga(place).is_some_and(|saga| saga.estado.has_ended()))
+    }
+
+    /// How the execution of a reservation stands.
+    pub fn progress(&self, place: usize, direction: Direction) -> Progress {
+        let name = execution_name(self.saga_id(place), direction);
+        block_on(self.executions.progress(&name)).unwrap()
+    }
+
+    /// What must hold of every reservation, whatever happened to it. `Err` tells what does not.
+    pub fn check(&self) -> Result<(), String> {
+        let mut held: BTreeMap<&inventory::Vuelo, i64> = BTreeMap::new();
+        for (place, reservation) in self.reservations.iter().enumerate() {
+            let wrong = |text: String| format!("{reservation:?}: {text}");
+            let saga = self
+                .saga(place)
+                .ok_or_else(|| wrong("it has no saga".into()))?;
+            self.check_one(place, &saga).map_err(wrong)?;
+            for flight in &reservation.flights {
+                *held.entry(flight).or_default() += i64::from(saga.estado == Estado::Completada);
+            }
+        }
+        for (flight, held) in held {
+            let seats = self.seats(flight);
+            if seats.held != held {
+                return Err(format!(
+                    "{flight}: {} seats are held, not {held}",
+                    seats.held
+                ));
+            }
+        }
+        let verified = block_on(verify(&*self.tables, &*self.log, &self.reader(), None)).unwrap();
+        if let Some(difference) = verified.differences.first() {
+            return Err(format!("{difference}"));
+        }
+        match self.tables.all(consumer::TABLE).first() {
+            Some(parked) => Err(format!("parked without need: {parked:?}")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_one(&self, place: usize, saga: &Saga) -> Result<(), String> {
+        let stands = saga.estado == Estado::Completada;
+        let ledger = self.ledger(place);
+        let charged: f64 = simulador::balance(&ledger).to_string().parse().unwrap();
+        if charged != if stands { 119.0 } else { 0.0 } {
+            return Err(format!("{:?}, and {charged} is charged", saga.estado));
+        }
+        let moved_in = ledger.iter().filter(|moved| moved.tipo == Tipo::Cargo);
+        if moved_in.count() > 1 {
+            return Err(format!("charged twice: {ledger:?}"));
+        }
+        let expected = if stands {
+            EstadoReserva::Aprobada
+        } else {
+            EstadoReserva::Cancelada
+        };
+        let estado = self.reserva(place);
+        if estado != Some(expected) {
+            return Err(format!(
+                "{:?}, and the reservation is {estado:?}",
+                saga.estado
+            ));
+        }
+        self.check_engine(place, saga)
+    }
+
+    /// Nobody of another kind had a hand in it.
+    fn check_engine(&self, place: usize, saga: &Saga) -> Result<(), String> {
+        let mode = self.reservations[place].mode;
+        let lines = saga.log.iter().map(|entry| format!("{:?}", entry.what));
+        let sent = lines.filter(|what| {
+            what.starts_with("ComandoEnviado") || what.starts_with("CompensacionEnviada")
+        });
+        if sent.count() > 0 && saga.conduct != Conduct::Orquestacion {
+            return Err("the coordinator sent something".into());
+        }
+        let started: Vec<_> = saga.executions().collect();
+        for direction in [Direction::Hacer, Direction::Deshacer] {
+            let runs = self.progress(place, direction) != Progress::Unknown;
+            let noted = started.iter().filter(|started| **started == direction);
+            if noted.count() != usize::from(runs) {
+                return Err(format!("{direction:?} runs: {runs}; noted: {started:?}"));
+            }
+        }
+        let went = self.as_it_went(place);
+        if went.estado != saga.estado {
+            return Err(format!(
+                "{:?} as it went, {:?} as watched",
+                went.estado, saga.estado
+            ));
+        }
+        if mode == SagaMode::Coreografia {
+            return Ok(());
+        }
+        // One command, one identity, however often and by whomever it is sent.
+        let steps = current().steps;
+        let ours = steps.iter().enumerate().flat_map(|(place, step)| {
+            let id = |way| command_id(saga.id, place + 1, way);
+            let undo = step.compensation.as_ref().map(|undo| undo.command);
+            let undoes = |id| undo.map(|undo| (undo.to_owned(), id));
+            let taken = saga.is_taken_over();
+            let taken = taken.then(|| taken_over_id(saga.id, place + 1));
+            [
+                Some((step.command.to_owned(), id(Direction::Hacer))),
+                undoes(id(Direction::Deshacer)),
+                taken.and_then(undoes),
+            ]
+        });
+        let ours: Vec<_> = ours.flatten().collect();
+        let received = self.site.received.lock().unwrap();
+        let mut received = received.get(&saga.id).into_iter().flatten();
+        match received.find(|command| !ours.contains(command)) {
+            Some(other) => Err(format!("a command of no step: {other:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+enum Work {
+    Reactor(Box<Reactor>, Timestamp),
+    Observer(Box<Observer>),
+}
+
+struct Observer {
+    coordinator: Coordinator,
+    clock: Arc<dyn Clock>,
+    first: Option<(First, Arc<dyn Executions>)>,
+}
+
+#[async_trait]
+impl Handler for Work {
+    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+        let Self::Observer(own) = self else {
+            unreachable!("a reactor handles by itself")
+        };
+        let mut results = vec![];
+        for group in groups {
+            let id = SagaId(group.events[0].event.correlationid.0);
+            let facts: Vec<_> = group
+                .events
+                .iter()
+                .map(|incoming| fact(&incoming.event))
+                .collect();
+            if let Some((first, executions)) = &own.first {
+                first(id, facts.clone(), executions.clone()).await;
+            }
+            let until = own.clock.now() + SignedDuration::from_secs(2);
+            let observed = own.coordinator.observe(id, &facts, until).await;
+            let place = group.events[0].place;
+            results.push(observed.map_err(|trouble| Stop::again(place, trouble.to_string())));
+        }
+        results
+    }
+}

@@ -1,0 +1,195 @@
+//! Batches whose handler refuses some records for good.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use consumer::{Consumer, Group, Handler, Outcome, Parked, Parking, Reason, Redriven, Stop, Then};
+use events::Catalogue;
+use futures::executor::block_on;
+use ports::{
+    LogRecord, SequenceNumber, TableError,
+    memory::{MemoryTables, world},
+};
+use simulation::{Fault, Faults};
+
+const SAMPLE: &str = include_str!("../../../airline/events/samples/vuelos/ReservaAprobada.v1.json");
+
+/// Takes a group whole, unless it has a version that is refused, or one that cannot be handled now.
+#[derive(Default)]
+struct Whole {
+    refused: Mutex<BTreeSet<u32>>,
+    down: Mutex<BTreeSet<u32>>,
+    taken: Mutex<BTreeSet<(String, u32)>>,
+}
+
+#[async_trait]
+impl Handler for Whole {
+    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+        groups.iter().map(|group| self.take(group)).collect()
+    }
+}
+
+impl Whole {
+    fn take(&self, group: &Group) -> Result<(), Stop> {
+        let has = |these: &Mutex<BTreeSet<u32>>| {
+            let these = these.lock().unwrap();
+            let mut versions = group.events.iter().map(|it| it.event.streamversion);
+            versions.any(|version| these.contains(&version))
+        };
+        let place = group.events[0].place;
+        if has(&self.down) {
+            return Err(Stop::of(place, &TableError::Unavailable("down".into())));
+        }
+        if has(&self.refused) {
+            return Err(Stop::of(place, &TableError::Refused("too large".into())));
+        }
+        let mut taken = self.taken.lock().unwrap();
+        for incoming in &group.events {
+            let subject = group.subject.to_string();
+            taken.insert((subject, incoming.event.streamversion));
+        }
+        Ok(())
+    }
+
+    fn taken(&self) -> usize {
+        self.taken.lock().unwrap().len()
+    }
+}
+
+struct Bench {
+    tables: Arc<MemoryTables>,
+    handler: Whole,
+}
+
+impl Bench {
+    fn new(refused: &[u32], down: &[u32]) -> Self {
+        let handler = Whole::default();
+        handler.refused.lock().unwrap().extend(refused);
+        handler.down.lock().unwrap().extend(down);
+        Self {
+            tables: Arc::default(),
+            handler,
+        }
+    }
+
+    fn parking(&self, faults: &Faults) -> Parking {
+        let tables = Arc::new(faults.tables(self.tables.clone()));
+        Parking::new(tables, world(1).0.clock, &Catalogue::current())
+    }
+
+    fn consume(&self, faults: &Faults) -> Outcome {
+        block_on(
+            Consumer {
+                name: "consumer",
+                catalogue: &Catalogue::current(),
+                parking: &self.parking(faults),
+                handler: &self.handler,
+            }
+            .consume(&batch()),
+        )
+    }
+
+    fn redrive(&self, parked: &Parked) -> Redriven {
+        let consumer = Consumer {
+            name: "consumer",
+            catalogue: &Catalogue::current(),
+            parking: &self.parking(&Faults::none()),
+            handler: &self.handler,
+        };
+        block_on(consumer.redrive(parked)).unwrap()
+    }
+
+    fn parked(&self) -> Vec<Parked> {
+        block_on(self.parking(&Faults::none()).list()).unwrap()
+    }
+}
+
+/// Versions 1 to 4 of one reservation, and between them version 1 of another.
+fn batch() -> Vec<LogRecord> {
+    let event: serde_json::Value = serde_json::from_str(SAMPLE).unwrap();
+    let own = event["subject"].as_str().unwrap();
+    let other = "019c1350-0000-7000-8000-00000000abcd";
+    let order = [(own, 1), (own, 2), (other, 1), (own, 3), (own, 4)];
+    let records = order.iter().enumerate().map(|(place, (subject, version))| {
+        let text = SAMPLE.replace(own, subject);
+        let mut event: serde_json::Value = serde_json::from_str(&text).unwrap();
+        event["streamversion"] = (*version).into();
+        LogRecord {
+            shard: "shardId-000000000000".into(),
+            sequence: SequenceNumber(format!("{place:03}")),
+            partition_key: (*subject).into(),
+            data: event.to_string().into_bytes(),
+            arrived: world(1).0.clock.now(),
+        }
+    });
+    records.collect()
+}
+
+#[test]
+fn what_is_refused_for_good_is_parked_alone_and_what_comes_after_it_is_handled() {
+    let bench = Bench::new(&[2, 3], &[]);
+    let outcome = bench.consume(&Faults::none());
+    assert_eq!((outcome.parked, outcome.failed), (2, None));
+    assert_eq!(bench.handler.taken(), 3, "two of it, and the other one");
+    let parked = bench.parked();
+    let reasons: Vec<_> = parked.iter().map(|thing| thing.reason).collect();
+    assert_eq!(reasons, [Reason::Permanent; 2]);
+    // Nothing is delivered again, and what is all the same changes nothing.
+    assert_eq!(bench.consume(&Faults::none()).failed, None);
+    assert_eq!(bench.parked().len(), 2);
+    let refused = bench.redrive(&parked[0]);
+    assert!(matches!(refused, Redriven::StillParked(why) if why.contains("too large")));
+    bench.handler.refused.lock().unwrap().clear();
+    for thing in bench.parked() {
+        assert_eq!(bench.redrive(&thing), Redriven::Done);
+    }
+    assert_eq!((bench.handler.taken(), bench.parked()), (5, vec![]));
+}
+
+#[test]
+fn what_does_not_answer_is_delivered_again_and_parks_nothing() {
+    let bench = Bench::new(&[], &[2]);
+    let outcome = bench.consume(&Faults::none());
+    assert_eq!(outcome.parked, 0);
+    assert_eq!(outcome.failed.unwrap().0, batch()[0].sequence);
+    assert_eq!(bench.parked(), []);
+    // Beside some that are refused, of which the other reservation has one.
+    let bench = Bench::new(&[1], &[4]);
+    let outcome = bench.consume(&Faults::none());
+    assert_eq!(outcome.failed.unwrap().0, batch()[0].sequence);
+    bench.handler.down.lock().unwrap().clear();
+    let outcome = bench.consume(&Faults::none());
+    assert_eq!((outcome.parked, outcome.failed), (2, None));
+    assert_eq!(bench.handler.taken(), 3);
+}
+
+#[test]
+fn what_cannot_be_parked_is_delivered_again() {
+    for (version, first) in [(1, 0), (4, 4)] {
+        let bench = Bench::new(&[version], &[]);
+        let outcome = bench.consume(&Faults::once(0, Fault::FailBefore));
+        let failed = outcome.failed.unwrap().0;
+        // The other reservation has a version 1 too, and is tried first or second.
+        assert!(failed == batch()[first].sequence || failed == batch()[2].sequence);
+        let outcome = bench.consume(&Faults::none());
+        assert_eq!(outcome.failed, None);
+        assert_eq!(outcome.parked, bench.parked().len());
+    }
+}
+
+#[test]
+fn only_what_a_table_refuses_is_parked() {
+    let refused = Then::from(&TableError::Refused("too large".into()));
+    assert_eq!(refused, Then::Park(Reason::Permanent));
+    let down = Then::from(&TableError::Unavailable("throttled".into()));
+    assert_eq!(down, Then::Again);
+}

@@ -1,0 +1,252 @@
+//! The sweeper, and the proof that streams and log agree.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "tests fail by panicking, and share a bench of which each uses a part"
+)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Bench, add, open};
+use event_store::{Beyond, Difference, Readings, Source, Verification, verify};
+use futures::executor::block_on;
+use ports::{Condition, Log, LogRecord, Path, Tables, Update, memory::MemoryLog};
+use simulation::{Fault, Faults};
+
+fn crashed() -> Bench {
+    let bench = Bench::new();
+    assert!(
+        bench
+            .send(&Faults::once(1, Fault::KillBefore), &open(1))
+            .is_none()
+    );
+    bench
+}
+
+#[test]
+fn the_sweeper_publishes_what_a_crash_left() {
+    let bench = crashed();
+    assert_eq!(bench.verify().pending, 1);
+    let swept = bench.sweep();
+    assert_eq!(
+        (swept.found, swept.published, swept.failed.len(), swept.more),
+        (1, 1, 0, false)
+    );
+    assert_eq!(
+        swept.oldest.unwrap().to_string(),
+        "2026-01-31T10:00:00.000Z"
+    );
+    bench.check(1, "after the sweep");
+    assert_eq!(bench.sweep(), event_store::Swept::default());
+}
+
+#[test]
+fn the_sweeper_leaves_the_young_alone() {
+    let bench = crashed();
+    let store = bench.store(&Faults::none());
+    let older_than = Duration::from_secs(10);
+    let sweeper = event_store::Sweeper {
+        store: &store,
+        world: &bench.world,
+        older_than,
+        budget: Duration::MAX,
+        page: event_store::PAGE,
+    };
+    assert_eq!(block_on(sweeper.sweep()).unwrap().found, 0);
+    bench.clock.advance(Duration::from_secs(11));
+    assert_eq!(block_on(sweeper.sweep()).unwrap().published, 1);
+}
+
+#[test]
+fn a_stream_that_cannot_be_published_is_told_and_stays_on_the_list() {
+    let bench = crashed();
+    // Sixteen reads of the index, one of the stream, then the append.
+    let faults = Faults::once(17, Fault::FailBefore);
+    let store = bench.store(&faults);
+    let older_than = Duration::ZERO;
+    let sweeper = event_store::Sweeper {
+        store: &store,
+        world: &bench.world,
+        older_than,
+        budget: Duration::MAX,
+        page: event_store::PAGE,
+    };
+    bench.clock.advance(Duration::from_secs(1));
+    let swept = block_on(sweeper.sweep()).unwrap();
+    assert_eq!(
+        (swept.found, swept.published, swept.failed.len()),
+        (1, 0, 1)
+    );
+    assert!(bench.listed());
+    assert_eq!(bench.sweep().published, 1);
+}
+
+#[test]
+fn verify_finds_each_kind_of_difference() {
+    let bench = Bench::new();
+    bench.insist(&Faults::none(), &open(1));
+    bench.insist(&Faults::none(), &add(2, 1));
+    let stream = bench.stream();
+    assert_eq!(bench.verify().differences, []);
+
+    // In the log twice, once altered.
+    let partition_key = stream.id.id.to_string();
+    let text = stream.events[1].clone();
+    block_on(bench.log.append(&partition_key, text.as_bytes(), None)).unwrap();
+    assert_eq!(
+        (bench.verify().duplicates, bench.verify().differences.len()),
+        (1, 0)
+    );
+    let altered = text.replace("nota", "otra");
+    block_on(bench.log.append(&partition_key, altered.as_bytes(), None)).unwrap();
+    assert!(
+        bench
+            .verify()
+            .differences
+            .contains(&Difference::Altered(Source::Log, stream.id, 2))
+    );
+
+    // In the log, never committed.
+    let invented = text.replace("\"streamversion\":2", "\"streamversion\":9");
+    block_on(bench.log.append(&partition_key, invented.as_bytes(), None)).unwrap();
+    assert!(
+        bench
+            .verify()
+            .differences
+            .contains(&Difference::Unknown(Source::Log, stream.id, 9))
+    );
+
+    // Not an event.
+    block_on(bench.log.append("k", b"\xff", None)).unwrap();
+    assert_eq!(bench.verify().foreign, 1);
+
+    // Noted as published, and not in the log.
+    let bench = crashed();
+    let lie = Update::of(event_store::Stream::key(stream.id))
+        .when(Condition::Exists)
+        .set(Path::of("published"), 1);
+    block_on(bench.tables.write(&lie.into())).unwrap();
+    assert_eq!(
+        bench.verify().differences,
+        [Difference::Missing(stream.id, 1)]
+    );
+}
+
+/// Compares the bench's streams with a log that keeps so many minutes, and with an archive. It is a minute after the last event.
+fn verify_with(
+    bench: &Bench,
+    log: &MemoryLog,
+    kept_minutes: u64,
+    archive: &[LogRecord],
+) -> Verification {
+    let kept = Duration::from_mins(kept_minutes);
+    let now = bench.world.clock.now() + Duration::from_mins(1);
+    let mut readings = Readings::default();
+    for records in archive.chunks(2) {
+        readings.add(records);
+    }
+    let beyond = Beyond {
+        kept_since: (now - kept).into(),
+        archive: readings,
+    };
+    let reader = bench.reader();
+    block_on(verify(&*bench.tables, log, &reader, Some(beyond))).unwrap()
+}
+
+#[test]
+fn what_the_log_has_forgotten_must_be_in_the_archive() {
+    let bench = Bench::new();
+    bench.insist(&Faults::none(), &open(1));
+    bench.insist(&Faults::none(), &add(2, 2));
+    let id = bench.stream().id;
+    let records = bench.log.records();
+    assert_eq!(records.len(), 3);
+    let forgotten = MemoryLog::new(2, bench.world.clock.clone());
+    let found = |kept_minutes, archive: &[LogRecord]| {
+        let verified = verify_with(&bench, &forgotten, kept_minutes, archive);
+        assert_eq!((verified.committed, verified.in_log), (3, 0));
+        (verified.expired, verified.archived, verified.differences)
+    };
+
+    // All of it is, some of it twice.
+    assert_eq!(found(0, &records), (3, 3, vec![]));
+    let twice = [&records[..], &records[1..]].concat();
+    assert_eq!(found(0, &twice), (3, 3, vec![]));
+
+    let lost = vec![Difference::Lost(id, 2)];
+    let archive = [records[0].clone(), records[2].clone()];
+    assert_eq!(found(0, &archive), (3, 2, lost));
+
+    // The log should have it still: that the archive does is no excuse.
+    let missing: Vec<_> = (1..=3)
+        .map(|version| Difference::Missing(id, version))
+        .collect();
+    assert_eq!(found(60, &records), (0, 3, missing));
+
+    let changed = |from: &str, to: &str| {
+        let mut record = records[1].clone();
+        let text = String::from_utf8(record.data).unwrap();
+        record.data = text.replace(from, to).into_bytes();
+        [&records[..1], &[record], &records[2..]].concat()
+    };
+    let altered = vec![Difference::Altered(Source::Archive, id, 2)];
+    assert_eq!(
+        found(0, &changed("nota", "otra")),
+        (3, 2, altered.clone()),
+        "altered"
+    );
+    let both = [&records[..], &changed("nota", "otra")].concat();
+    assert_eq!(found(0, &both).2, altered, "altered in one of two copies");
+    let invented = changed("\"streamversion\":2", "\"streamversion\":9");
+    assert_eq!(
+        found(0, &invented).2,
+        [
+            Difference::Lost(id, 2),
+            Difference::Unknown(Source::Archive, id, 9)
+        ]
+    );
+}
+
+#[test]
+fn what_the_log_has_forgotten_may_be_an_event_of_the_tutorials() {
+    const OLD: &str = include_str!("../../../airline/events/samples/vuelos/ReservaCreada.v1.json");
+    let bench = Bench::new();
+    let stream = "reserva-7f3b9a52-1c4d-4e8f-a6b0-9d2e5c7f1a34"
+        .parse()
+        .unwrap();
+    let leave = Update::of(event_store::Stream::key(stream))
+        .set(Path::of("version"), 1)
+        .set(Path::of("published"), 1)
+        .set(Path::of("receipts"), serde_json::json!({}))
+        .append(Path::of("events"), vec![OLD.into()]);
+    block_on(bench.tables.write(&leave.into())).unwrap();
+    let log = MemoryLog::new(2, bench.world.clock.clone());
+    let lost = verify_with(&bench, &log, 60, &[]);
+    assert_eq!(lost.differences, [Difference::Lost(stream, 1)]);
+    block_on(log.append("k", OLD.as_bytes(), None)).unwrap();
+    let archive = log.records();
+    log.trim(jiff::Timestamp::MAX);
+    let archived = verify_with(&bench, &log, 60, &archive);
+    assert_eq!((archived.expired, archived.differences), (1, vec![]));
+}
+
+#[test]
+fn what_is_in_log_and_archive_counts_in_both() {
+    let bench = Bench::new();
+    bench.insist(&Faults::none(), &open(1));
+    bench.insist(&Faults::none(), &add(2, 2));
+    let archive = &bench.log.records()[..2];
+    let expected = Verification {
+        streams: 1,
+        committed: 3,
+        in_log: 3,
+        archived: 2,
+        ..Verification::default()
+    };
+    assert_eq!(verify_with(&bench, &bench.log, 0, archive), expected);
+}

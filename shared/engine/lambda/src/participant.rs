@@ -1,0 +1,282 @@
+//! Functions that are a context's: commands in, replies or errors out, one log line each; and what is heard of the other contexts.
+
+use std::sync::Arc;
+
+use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
+use consumer::{Consumer, Parking};
+use event_store::EventStore;
+use events::{Catalogue, Command, Reply};
+use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use participant::{ParticipantError, ReactionKey, Reactor, Rules};
+use ports::{Log, Tables, World};
+use reserva_saga::function_of;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use thiserror::Error;
+use tracing::{info, warn};
+
+use crate::{
+    Environment, deadline,
+    kinesis::{self, RetryBatch},
+};
+
+/// How long before its own deadline the function stops beginning reactions: enough to note what is put off.
+const RESERVE: SignedDuration = SignedDuration::from_secs(5);
+
+/// Asks a participant to do what it put off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// Which.
+    pub reacciones: Vec<ReactionKey>,
+}
+
+/// What it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// How many are done.
+    pub hechas: usize,
+    /// How many are put off once more.
+    pub aplazadas: usize,
+}
+
+/// What the function answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To a command.
+    Reply(Reply),
+    /// To a batch of the log.
+    Batch(KinesisEventResponse),
+    /// To [`Resume`].
+    Resumed(Resumed),
+}
+
+/// There is no answer to what came in.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum InvocationError {
+    /// It is nothing that a participant is invoked with: the field at fault, and what is wrong with it.
+    #[error("not {expected}: {campo}: {cause}")]
+    Invalid {
+        /// What it should have been.
+        expected: &'static str,
+        /// The field, as a path; `.` for all of it.
+        campo: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The participant has no answer now.
+    #[error(transparent)]
+    NoAnswer(#[from] ParticipantError),
+    /// The batch must be delivered again.
+    #[error(transparent)]
+    Retry(#[from] RetryBatch),
+}
+
+impl From<InvocationError> for Diagnostic {
+    fn from(error: InvocationError) -> Self {
+        let error_type = match &error {
+            InvocationError::Invalid { .. } => "ComandoInvalido",
+            InvocationError::NoAnswer(error) => error.error_type(),
+            InvocationError::Retry(_) => RetryBatch::ERROR_TYPE,
+        };
+        Self {
+            error_type: error_type.into(),
+            error_message: error.to_string(),
+        }
+    }
+}
+
+/// What the function works with.
+pub struct App {
+    /// Takes commands, and hears of the other contexts.
+    pub reactor: Reactor,
+    /// Where bad records go.
+    pub parking: Parking,
+    /// True where the runtime honours a partial batch response.
+    pub partial_batch: bool,
+}
+
+impl App {
+    /// A function of the context whose rules these are. `allows_tests` is whether tests may make it misbehave.
+    #[must_use]
+    pub fn new(
+        rules: Rules,
+        tables: Arc<dyn Tables>,
+        log: Arc<dyn Log>,
+        world: World,
+        allows_tests: bool,
+        partial_batch: bool,
+    ) -> Self {
+        let catalogue = Catalogue::current();
+        Self {
+            parking: Parking::new(tables.clone(), world.clock.clone(), &catalogue),
+            reactor: {
+                let store = EventStore::new(tables.clone(), log, world.clone(), catalogue);
+                rules.reactor(store, tables, world, allows_tests)
+            },
+            partial_batch,
+        }
+    }
+
+    /// Answers what the function was invoked with: a command, a batch of the log, or [`Resume`]. `deadline` is when the runtime ends
+    /// this invocation.
+    ///
+    /// # Errors
+    ///
+    /// See [`InvocationError`].
+    pub async fn answer(
+        &self,
+        payload: Value,
+        deadline: Timestamp,
+    ) -> Result<Answer, InvocationError> {
+        let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
+        if payload.get("Records").is_some() {
+            return self.consume(read(payload, "a batch")?, until).await;
+        }
+        if payload.get("reacciones").is_some() {
+            return Ok(self.resume(read(payload, "reactions")?, until).await);
+        }
+        self.command(read(payload, "a command")?).await
+    }
+
+    async fn command(&self, command: Command) -> Result<Answer, InvocationError> {
+        let answer = self.reactor.participant.handle(&command).await;
+        let Command { id, kind, .. } = &command;
+        let (reserva, correlacion) = (command.subject, command.correlationid);
+        match &answer {
+            Ok(reply) => {
+                let outcome = outcome(reply);
+                info!(%kind, %id, %reserva, %correlacion, outcome, "command answered");
+            }
+            Err(error) => {
+                let outcome = error.error_type();
+                warn!(%kind, %id, %reserva, %correlacion, outcome, %error, "command not answered");
+            }
+        }
+        Ok(Answer::Reply(answer?))
+    }
+
+    async fn consume(
+        &self,
+        batch: KinesisEvent,
+        until: Timestamp,
+    ) -> Result<Answer, InvocationError> {
+        let consumer = Consumer {
+            name: function_of(self.reactor.context).0,
+            catalogue: self.reactor.participant.store.reader().catalogue(),
+            parking: &self.parking,
+            handler: &self.reactor.handler(until),
+        };
+        let outcome = consumer.consume(&kinesis::records(batch)).await;
+        Ok(Answer::Batch(kinesis::respond(
+            outcome,
+            self.partial_batch,
+        )?))
+    }
+
+    async fn resume(&self, Resume { reacciones }: Resume, until: Timestamp) -> Answer {
+        let resumed = self.reactor.resume(&reacciones, until).await;
+        let (hechas, aplazadas) = (resumed.done, resumed.put_off);
+        info!(hechas, aplazadas, "reactions resumed");
+        Answer::Resumed(Resumed { hechas, aplazadas })
+    }
+}
+
+/// Answers until the runtime ends the process, for the context whose rules these are.
+///
+/// # Errors
+///
+/// Whatever is wrong with the environment, or the Lambda runtime fails with.
+pub async fn serve(
+    environment: &Environment,
+    rules: impl FnOnce(Arc<dyn Tables>, World) -> Rules,
+) -> Result<(), Error> {
+    let (tables, world): (Arc<dyn Tables>, _) = (environment.tables(), environment.world());
+    let app = &App::new(
+        rules(tables.clone(), world.clone()),
+        tables,
+        environment.log()?,
+        world,
+        environment.allows_tests(),
+        environment.partial_batch()?,
+    );
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        app.answer(event.payload, deadline(&event.context))
+    }))
+    .await
+}
+
+fn read<T: DeserializeOwned>(payload: Value, expected: &'static str) -> Result<T, InvocationError> {
+    serde_path_to_error::deserialize(payload)
+        .map_err(|error| InvocationError::Invalid {
+            expected,
+            campo: error.path().to_string(),
+            cause: error.inner().to_string(),
+        })
+        .inspect_err(|error| warn!(%error, "what came in cannot be read"))
+}
+
+/// What came of a command, for its log line: the types of its events, or the type of its problem.
+fn outcome(reply: &Reply) -> String {
+    match reply {
+        Reply::Eventos { eventos } => {
+            let kinds: Vec<_> = eventos.iter().map(|event| event.kind.as_str()).collect();
+            kinds.join(" ")
+        }
+        Reply::Rechazado { problema } => problema.kind.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const COMMAND: &str = include_str!("../../../airline/events/samples/pagos/PagarReserva.json");
+
+    fn command(payload: Value) -> Result<Command, InvocationError> {
+        read(payload, "a command")
+    }
+
+    fn broken(field: &str, value: Value) -> (String, String) {
+        let mut payload: Value = serde_json::from_str(COMMAND).unwrap();
+        if value.is_null() {
+            payload.as_object_mut().unwrap().remove(field);
+        } else {
+            payload[field] = value;
+        }
+        let error = command(payload).unwrap_err();
+        let Diagnostic {
+            error_type,
+            error_message,
+        } = error.into();
+        (error_type, error_message)
+    }
+
+    #[test]
+    fn what_is_no_command_is_told_with_its_field() {
+        assert!(command(serde_json::from_str(COMMAND).unwrap()).is_ok());
+        for (field, value) in [
+            ("id", json!("x")),
+            ("type", json!(1)),
+            ("subject", json!("reserva-1")),
+            ("correlationid", Value::Null),
+            ("sagamode", json!("ambos")),
+            ("data", Value::Null),
+        ] {
+            let (error_type, message) = broken(field, value);
+            assert_eq!(error_type, "ComandoInvalido");
+            assert!(message.contains(field), "{message}");
+        }
+        let error = command(json!(["?"])).unwrap_err();
+        assert!(matches!(error, InvocationError::Invalid { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_error_of_a_participant_keeps_its_type() {
+        let diagnostic = Diagnostic::from(InvocationError::from(ParticipantError::Silencio));
+        assert_eq!(diagnostic.error_type, "Silencio");
+    }
+}

@@ -1,0 +1,465 @@
+//! What is behind the API: the other functions, over memory.
+
+use std::{sync::Arc, time::Duration};
+
+use event_store::{Decider, EventStore, Handled, StreamReader};
+use events::{
+    Catalogue, Command, CommandId, Context, Event, IdCorrelacion, IdReserva, Payload, SagaMode,
+    StreamId,
+};
+use futures::executor::block_on;
+use gds::Gds;
+use jiff::Timestamp;
+use lambda_kit::{kinesis, participant::App};
+use lambda_runtime::Diagnostic;
+use pagos::{
+    Pagos,
+    simulador::{Simulador, VISA},
+};
+use participant::{Faults, Modo, ReactionKey, Reactions, Rules};
+use ports::{
+    CallError, Ending, Functions, Item, LogRecord, Progress, World,
+    memory::{ManualClock, MemoryFunctions, MemoryLog, MemoryTables, world},
+};
+use projections::Projector;
+use reserva_saga::{
+    FunctionParticipants, ORCHESTRATOR, definitions, fact, function_of, placeholders, saga_id, wire,
+};
+use saga_engine::{
+    Coordinator, Direction, Estado, Input, Request, Requested, Saga, SagaId, Sagas, transition,
+};
+use serde_json::{Value, json};
+use states::MemoryExecutions;
+use vuelos::Vuelos;
+
+use crate::{listen, sample};
+
+/// Everything but the function under test.
+///
+/// Nothing happens by itself: what reads the log does so when told to, by [`System::project`], [`System::run_sagas`] and
+/// [`System::run_choreography`].
+pub struct System {
+    /// All tables.
+    pub tables: Arc<MemoryTables>,
+    /// The log.
+    pub log: Arc<MemoryLog>,
+    /// Participants and orchestrator.
+    pub functions: Arc<MemoryFunctions>,
+    /// The time.
+    pub clock: Arc<ManualClock>,
+    /// The same, and ids.
+    pub world: World,
+    /// Commits events.
+    pub store: EventStore,
+    /// The sagas.
+    pub sagas: Sagas,
+    /// How participants misbehave.
+    pub faults: Faults,
+    /// Where sagas run that Step Functions is to run.
+    pub executions: MemoryExecutions,
+    coordinator: Coordinator,
+}
+
+/// Executions of the machine that is deployed.
+fn executions(functions: Arc<MemoryFunctions>, world: &World) -> MemoryExecutions {
+    let machine = include_str!("../../../../infra/saga-reserva.asl.json");
+    let machine = serde_json::from_str(machine).unwrap();
+    MemoryExecutions::new(&machine, placeholders(), functions, world.clone()).unwrap()
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl System {
+    /// One where nothing has happened.
+    pub fn new() -> Self {
+        listen();
+        let (world, clock) = world(1);
+        let tables = Arc::new(MemoryTables::new());
+        let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
+        let functions = Arc::new(MemoryFunctions::new());
+        let sagas = Sagas::new(tables.clone(), definitions(), world.clone());
+        let participants = Arc::new(FunctionParticipants(functions.clone()));
+        let executions = executions(functions.clone(), &world);
+        let coordinator = Coordinator::new(sagas.clone(), participants);
+        let system = Self {
+            store: EventStore::new(
+                tables.clone(),
+                log.clone(),
+                world.clone(),
+                Catalogue::current(),
+            ),
+            coordinator: coordinator.with_machine(Arc::new(executions.clone()), wire()),
+            executions,
+            faults: Faults::new(tables.clone()),
+            tables,
+            log,
+            functions,
+            clock,
+            world,
+            sagas,
+        };
+        system.deploy();
+        system
+    }
+
+    fn deploy(&self) {
+        for context in Context::ALL {
+            let app = Arc::new(self.participant(context));
+            self.functions.deploy(function_of(context), move |payload| {
+                let app = app.clone();
+                async move {
+                    let payload = serde_json::from_slice(&payload).unwrap();
+                    let answered = app.answer(payload, Timestamp::MAX).await;
+                    let answer = answered.map_err(|error| {
+                        let told = Diagnostic::from(error);
+                        CallError::Failed {
+                            error_type: told.error_type,
+                            message: told.error_message,
+                        }
+                    })?;
+                    Ok(serde_json::to_vec(&answer).unwrap())
+                }
+            });
+        }
+        let coordinator = self.coordinator.clone();
+        self.functions.deploy(ORCHESTRATOR, move |payload| {
+            let coordinator = coordinator.clone();
+            async move {
+                let asked: Value = serde_json::from_slice(&payload).unwrap();
+                let ids: Vec<SagaId> = serde_json::from_value(asked["despertar"].clone()).unwrap();
+                for id in ids {
+                    coordinator.wake(id, Timestamp::MAX).await.unwrap();
+                }
+                Ok(vec![])
+            }
+        });
+    }
+
+    /// The function of a context.
+    fn participant(&self, context: Context) -> App {
+        let (tables, log) = (self.tables.clone(), self.log.clone());
+        App::new(
+            self.rules(context),
+            tables,
+            log,
+            self.world.clone(),
+            true,
+            true,
+        )
+    }
+
+    fn rules(&self, context: Context) -> Rules {
+        let (decider, failure, policies): (Arc<dyn Decider>, _, _) = match context {
+            Context::Vuelos => (Arc::new(Vuelos), vuelos::FAILURE, vuelos::policies()),
+            Context::Pagos => {
+                let simulador = Simulador::new(self.tables.clone(), self.world.clone());
+                let gateway = Arc::new(simulador);
+                let decider = Arc::new(Pagos { gateway });
+                (decider, pagos::FAILURE, pagos::policies())
+            }
+            Context::Gds => (Arc::new(Gds), gds::FAILURE, gds::policies()),
+        };
+        Rules {
+            context,
+            decider,
+            failure,
+            policies,
+        }
+    }
+
+    /// A command as others than the API send it, in the saga of the reservation if that exists.
+    pub fn command(&self, kind: &str, subject: IdReserva, data: Value) -> Command {
+        let history = self.history(subject);
+        let known = history
+            .first()
+            .map(|event| (event.correlationid, event.sagamode));
+        let (correlationid, sagamode) =
+            known.unwrap_or((IdCorrelacion(subject.0), SagaMode::Orquestacion));
+        Command {
+            id: CommandId(self.world.ids.fresh()),
+            kind: kind.to_owned(),
+            subject,
+            correlationid,
+            causationid: None,
+            prueba: false,
+            sagamode,
+            traceparent: None,
+            data,
+        }
+    }
+
+    fn history(&self, id: IdReserva) -> Vec<Event> {
+        let stream = StreamId::new(Context::Vuelos, id);
+        let history = block_on(self.store.reader().history(stream)).unwrap();
+        history.into_iter().map(|(event, _)| event).collect()
+    }
+
+    /// A context takes a command, and commits something.
+    #[track_caller]
+    pub fn take(&self, context: Context, command: &Command) {
+        let decider = self.rules(context).decider;
+        let handled = block_on(self.store.handle(&*decider, command)).unwrap();
+        assert!(
+            matches!(handled, Handled::Committed { appended: true, .. }),
+            "{handled:?}"
+        );
+    }
+
+    /// The command that makes the tutorials' reservation: a test changes of it what it wants to, and has it taken.
+    pub fn creation(&self) -> Command {
+        let id = IdReserva(self.world.ids.fresh());
+        self.command(vuelos::CREAR_RESERVA, id, sample())
+    }
+
+    /// Makes a reservation of this client.
+    pub fn create(&self, id_cliente: Option<&str>) -> IdReserva {
+        let mut command = self.creation();
+        command.data["id_cliente"] = id_cliente.into();
+        self.take(Context::Vuelos, &command);
+        command.subject
+    }
+
+    /// Pays a reservation.
+    pub fn pay(&self, id: IdReserva) {
+        let pago = json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": VISA});
+        let command = self.command(pagos::PAGAR_RESERVA, id, pago);
+        self.take(Context::Pagos, &command);
+    }
+
+    /// Confirms a reservation.
+    pub fn confirm(&self, id: IdReserva) {
+        let data = json!({"itinerarios": sample()["itinerarios"]});
+        let command = self.command(gds::CONFIRMAR_RESERVA, id, data);
+        self.take(Context::Gds, &command);
+    }
+
+    /// Approves a reservation.
+    pub fn approve(&self, id: IdReserva) {
+        let command = self.command(vuelos::APROBAR_RESERVA, id, json!({}));
+        self.take(Context::Vuelos, &command);
+    }
+
+    /// Cancels a reservation, for the first time.
+    pub fn cancel(&self, id: IdReserva) {
+        let data = json!({"motivo": "cliente"});
+        let command = self.command(vuelos::CANCELAR_RESERVA, id, data);
+        self.take(Context::Vuelos, &command);
+    }
+
+    /// Time goes on.
+    pub fn later(&self) {
+        self.clock.advance(Duration::from_millis(7));
+    }
+
+    /// Folds all of the log into the views.
+    pub fn project(&self) {
+        self.project_such(|_| true);
+    }
+
+    /// Folds such records of the log into the views.
+    pub fn project_such(&self, such: impl Fn(&LogRecord) -> bool) {
+        let mut records = self.log.records();
+        records.retain(such);
+        let projector = Projector::new(
+            self.tables.clone(),
+            StreamReader::new(self.tables.clone(), Catalogue::current()),
+            self.world.clone(),
+            projections::registry(),
+        );
+        let consumer = projector.consumer();
+        let outcome = block_on(consumer.consume(&records));
+        assert!(outcome.failed.is_none(), "{:?}", outcome.failed);
+        assert_eq!(outcome.parked, 0);
+    }
+
+    /// The orchestrator hears all of the log, and moves each saga on as far as it goes.
+    pub fn run_sagas(&self) {
+        self.hear_log(|_| true, Timestamp::MAX);
+    }
+
+    /// The orchestrator hears all of the log, and sends nothing yet.
+    pub fn begin_sagas(&self) {
+        self.hear_log(|_| true, Timestamp::MIN);
+    }
+
+    fn hear_log(&self, such: impl Fn(IdReserva) -> bool, until: Timestamp) {
+        for (event, _) in self.logged_events() {
+            if such(event.subject) {
+                let facts = [fact(&event)];
+                let observed = self.coordinator.observe(saga_id(&event), &facts, until);
+                block_on(observed).unwrap();
+            }
+        }
+    }
+
+    /// The contexts hear all of the log, and of what they do about it, until there is nothing new.
+    pub fn run_choreography(&self) {
+        let mut heard = 0;
+        while self.log.records().len() > heard {
+            let records = self.log.records();
+            heard = records.len();
+            for context in Context::ALL {
+                let answer = self.invoke(context, &kinesis::batch_of(&records));
+                assert_eq!(answer, json!({"batchItemFailures": []}));
+            }
+        }
+    }
+
+    /// What the contexts put off, and is due by now, is tried again.
+    pub fn run_reactions(&self) {
+        let reactions = Reactions::new(self.tables.clone(), self.world.clone());
+        let due = block_on(reactions.due(1_000)).unwrap();
+        for context in Context::ALL {
+            let of_it = |key: &ReactionKey| key.context() == Some(context);
+            let reacciones = due.reactions.iter().filter(|key| of_it(key));
+            let resume = json!({"reacciones": reacciones.collect::<Vec<_>>()});
+            self.invoke(context, &resume);
+        }
+    }
+
+    fn invoke(&self, context: Context, payload: &Value) -> Value {
+        let payload = payload.to_string();
+        let called = self
+            .functions
+            .call(function_of(context), payload.as_bytes());
+        serde_json::from_slice(&block_on(called).unwrap()).unwrap()
+    }
+
+    /// What was started at Step Functions runs, to its end, and the orchestrator hears of it.
+    pub fn run_executions(&self) {
+        for execution in self.executions.take_started() {
+            block_on(execution);
+        }
+        self.run_sagas();
+    }
+
+    /// The orchestrator is told that the execution of a saga has failed, as one does that somebody stops.
+    pub fn tell_that_it_failed(&self, id: IdReserva) {
+        let stored = block_on(self.sagas.load(self.saga_of(id)));
+        let stored = stored.unwrap().expect("the saga has begun");
+        let ending = Ending::Failed {
+            error: "States.Aborted".into(),
+            cause: "somebody stopped it".into(),
+        };
+        let failed = Input::Execution(Direction::Hacer, Progress::Ended(ending));
+        let now = self.sagas.now();
+        let (saga, _) = transition(&reserva_saga::current(), &stored.saga, &failed, now);
+        block_on(self.sagas.save(Some(&stored), saga)).unwrap();
+    }
+
+    /// What was started runs, to its end.
+    pub fn run_started(&self) -> usize {
+        let started = self.functions.take_started();
+        started.into_iter().map(block_on).count()
+    }
+
+    /// Makes a reservation without a coordinator.
+    pub fn create_by_choreography(&self) -> IdReserva {
+        self.create_by(SagaMode::Coreografia)
+    }
+
+    /// Makes a reservation whose saga Step Functions runs.
+    pub fn create_by_step_functions(&self) -> IdReserva {
+        self.create_by(SagaMode::StepFunctions)
+    }
+
+    fn create_by(&self, mode: SagaMode) -> IdReserva {
+        let mut command = self.creation();
+        command.sagamode = mode;
+        self.take(Context::Vuelos, &command);
+        command.subject
+    }
+
+    /// Makes a reservation and brings its saga to stand like this; see [`System::bring_to`].
+    pub fn create_in(&self, estado: Estado) -> IdReserva {
+        let id = self.create(None);
+        self.bring_to(estado, id);
+        id
+    }
+
+    /// Brings the saga of a reservation that was just made to stand like this. For all but the first two states its client has it
+    /// undone.
+    pub fn bring_to(&self, estado: Estado, id: IdReserva) {
+        match estado {
+            Estado::EnCurso => self.hear_log(|of| of == id, Timestamp::MIN),
+            Estado::Completada => self.hear_log(|of| of == id, Timestamp::MAX),
+            Estado::Compensando => {
+                self.bring_to(Estado::Completada, id);
+                let cancel = Request::Cancel("la prueba lo pide".into());
+                let cancelled = block_on(self.sagas.request(self.saga_of(id), None, &cancel));
+                assert!(matches!(cancelled, Ok(Requested::Taken(_))));
+            }
+            Estado::Compensada => {
+                self.bring_to(Estado::Compensando, id);
+                self.wake(id);
+            }
+            Estado::RequiereIntervencion => {
+                self.bring_to(Estado::Compensando, id);
+                self.fail_once(Context::Pagos, pagos::REVERTIR_PAGO);
+                self.wake(id);
+            }
+        }
+        assert_eq!(self.saga(id).estado, estado);
+    }
+
+    /// The next command of this type is refused or fails.
+    pub fn fail_once(&self, context: Context, command: &str) {
+        block_on(self.faults.set(context, command, None, Modo::Falla, 1)).unwrap();
+    }
+
+    /// The orchestrator looks at the saga of a reservation, and moves it on as far as it goes.
+    pub fn wake(&self, id: IdReserva) {
+        block_on(self.coordinator.wake(self.saga_of(id), Timestamp::MAX)).unwrap();
+    }
+
+    /// The saga of a reservation, which has begun.
+    pub fn saga(&self, id: IdReserva) -> Saga {
+        let found = block_on(self.sagas.load(self.saga_of(id))).unwrap();
+        found.expect("the saga has begun").saga
+    }
+
+    /// The identity of a reservation's saga.
+    pub fn saga_of(&self, id: IdReserva) -> SagaId {
+        saga_id(&self.history(id)[0])
+    }
+
+    /// The types of a reservation's events, in the order of the log.
+    pub fn events_of(&self, id: IdReserva) -> Vec<String> {
+        let logged = self.logged_events().into_iter();
+        let of_it = logged.filter(|(event, _)| event.subject == id);
+        of_it.map(|(event, _)| event.kind).collect()
+    }
+
+    fn logged_events(&self) -> Vec<(Event, Payload)> {
+        let records = self.log.records().into_iter();
+        let decode = |data: Vec<u8>| Event::decode(&data, &Catalogue::current()).unwrap();
+        records.map(|record| decode(record.data)).collect()
+    }
+
+    /// The events in the log, as they lie there.
+    pub fn logged(&self) -> Vec<Value> {
+        let records = self.log.records().into_iter();
+        records
+            .map(|record| serde_json::from_slice(&record.data).unwrap())
+            .collect()
+    }
+
+    /// The items of the streams.
+    pub fn stored(&self) -> Vec<Item> {
+        let items = self.tables.all(event_store::TABLE);
+        items.into_iter().map(|(_, item)| item).collect()
+    }
+
+    /// Nothing was committed, logged, asked of a saga or started.
+    #[track_caller]
+    pub fn assert_nothing_happened(&self, name: &str) {
+        assert!(self.stored().is_empty(), "{name}");
+        assert!(self.logged().is_empty(), "{name}");
+        assert!(self.tables.all(saga_engine::TABLE).is_empty(), "{name}");
+        assert!(self.functions.take_started().is_empty(), "{name}");
+    }
+}
