@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use async_trait::async_trait;
-use event_store::{
+use alpes_event_store::{
     Circumstances, Decider, Decision, EventStore, Handled, StreamReader, Unavailable,
 };
 use events::{Catalogue, Command, Context, Event, IdReserva, Moment, NewEvent, Payload, StreamId};
-use ports::memory::{self, MemoryLog, MemoryTables};
-use projections::Projector;
+use twins::{self, MemoryLog, MemoryTables};
+use alpes_projections::Projector;
 use serde::Serialize;
 use serde_json::{Value, json};
 use simulation::Faults;
@@ -34,7 +34,7 @@ const RESERVATIONS: usize = 50;
 const EVENTS_EACH: i64 = 10;
 
 pub async fn count(sample: &Value) -> Result<Calls> {
-    let (world, _) = memory::world(1);
+    let (world, _) = twins::world(1);
     let tables = Arc::new(MemoryTables::new());
     let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
     let store = |faults: &Faults| {
@@ -70,7 +70,7 @@ pub async fn count(sample: &Value) -> Result<Calls> {
     let faults = Faults::none();
     let counted = Arc::new(faults.tables(tables.clone()));
     let reader = StreamReader::new(counted.clone(), Catalogue::current());
-    let projector = Projector::new(counted, reader, world, projections::registry());
+    let projector = Projector::new(counted, reader, world, alpes_projections::registry());
     let outcome = projector.consumer().consume(&batch).await;
     if outcome.failed.is_some() || outcome.parked > 0 {
         bail!("the batch was not taken in: {outcome:?}");

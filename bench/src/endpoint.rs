@@ -25,7 +25,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     pub async fn prepare(url: &str) -> Result<Self> {
-        let config = aws::config().await;
+        let config = alpes_aws::config().await;
         let run = Uuid::new_v4().simple().to_string();
         let run = run.get(..8).unwrap_or(&run);
         let name = |what: &str| format!("bench-{run}-{what}");

@@ -6,16 +6,17 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use aws::{DynamoTables, KinesisLog};
+use alpes_aws::{DynamoTables, KinesisLog};
 use cqrs_es::{
     Aggregate, CqrsFramework, DomainEvent,
     event_sink::EventSink,
     persist::{PersistedEventRepository, PersistedEventStore, SerializedEvent},
 };
 use dynamo_es::DynamoEventRepository;
-use event_store::{EventStore, Handled};
+use alpes_event_store::{EventStore, Handled};
 use events::{Catalogue, Event};
-use ports::{Log, memory::MemoryLog};
+use alpes_ports::{Log};
+use twins::{MemoryLog};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -142,12 +143,12 @@ struct Contest {
 }
 
 pub async fn compare(endpoint: &Endpoint, sample: &Value, rounds: Rounds) -> Result<Peers> {
-    let tables = [(event_store::TABLE, endpoint.streams.clone())];
+    let tables = [(alpes_event_store::TABLE, endpoint.streams.clone())];
     let tables = Arc::new(DynamoTables::new(
         &endpoint.config,
         tables.into_iter().collect(),
     ));
-    let world = aws::world();
+    let world = alpes_aws::world();
     let nowhere = Arc::new(MemoryLog::new(1, world.clock.clone()));
     let kinesis = Arc::new(KinesisLog::new(&endpoint.config, endpoint.log.clone()));
     let store = |log: Arc<dyn Log>| {

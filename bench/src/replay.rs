@@ -7,15 +7,13 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, bail};
-use archive::Archive;
-use event_store::{EventStore, StreamReader};
+use alpes_archive::Archive;
+use alpes_event_store::{EventStore, StreamReader};
 use events::{Catalogue, Event, IdReserva, Payload};
-use lambda_kit::Environment;
-use ports::{
-    Item, LogReader, LogRecord, Tables, World,
-    memory::{self, MemoryLog, MemoryObjects, MemoryTables},
-};
-use projections::{Phase, Projector, Rebuilder, View, registry};
+use alpes_lambda::Environment;
+use alpes_ports::{Item, LogReader, LogRecord, Tables, World};
+use twins::{MemoryLog, MemoryObjects, MemoryTables};
+use alpes_projections::{Phase, Projector, Rebuilder, View, registry};
 use serde::Serialize;
 use serde_json::{Value, json};
 use vuelos::Vuelos;
@@ -79,7 +77,7 @@ pub async fn measure(sample: &Value, rounds: Rounds) -> Result<Replay> {
             records.len(),
             Duration::from_secs_f64(folding.median() / 1_000.0),
         );
-        let (world, _) = memory::world(1);
+        let (world, _) = twins::world(1);
         let archive = Archive::new(Arc::new(MemoryObjects::new()));
         for batch in records.chunks(BATCH) {
             archive.store(batch).await?;
@@ -152,7 +150,7 @@ fn fold(view: &dyn View, records: &[LogRecord]) -> Result<Duration> {
 
 /// Reservations that are made, approved and cancelled, with the log of them.
 async fn history(sample: &Value, reservations: usize) -> Result<Arc<MemoryLog>> {
-    let (world, _) = memory::world(1);
+    let (world, _) = twins::world(1);
     let tables = Arc::new(MemoryTables::new());
     let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
     let store = EventStore::new(tables, log.clone(), world, Catalogue::current());

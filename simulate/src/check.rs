@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use archive::Archive;
-use consumer::TABLE as PARKED;
-use event_store::{Beyond, Difference, Readings, StreamReader, TABLE as STREAMS, verify};
+use alpes_archive::Archive;
+use alpes_consumer::TABLE as PARKED;
+use alpes_event_store::{Beyond, Difference, Readings, StreamReader, TABLE as STREAMS, verify};
+use alpes_participant::REACTIONS;
+use alpes_ports::{Condition, LogRecord, Tables, Write};
+use alpes_projections::{Generations, Projector, TABLE as VIEWS, views::analitica};
+use alpes_saga::{Entry, Estado, Saga, SagaId, TABLE as SAGAS};
 use events::{
     Catalogue, Context, Event, IdReserva, Moment, Payload, SagaMode, StreamId,
     vuelos::EstadoReserva,
@@ -13,17 +17,11 @@ use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use pagos::simulador::{self, Tipo};
-use participant::REACTIONS;
-use ports::{
-    Condition, LogRecord, Tables, Write,
-    memory::{self, MemoryTables},
-};
-use projections::{Generations, Projector, TABLE as VIEWS, views::analitica};
 use reserva_saga::{fact, saga_id};
-use saga_engine::{Entry, Estado, Saga, SagaId, TABLE as SAGAS};
 use serde::Deserialize;
 use serde_json::Value;
 use simulation::{uneven_times, uneven_times_in};
+use twins::MemoryTables;
 use vuelos::Reserva;
 
 use crate::{
@@ -148,7 +146,7 @@ pub(crate) fn restless(system: &System) -> Option<String> {
     if let Some(parked) = waiting_to_be_handled(system) {
         return Some(format!("{parked} is parked"));
     }
-    if !block_on(ports::Objects::list(&*system.failures, "", None, 1))
+    if !block_on(alpes_ports::Objects::list(&*system.failures, "", None, 1))
         .is_ok_and(|left| left.is_empty())
     {
         return Some("a batch was given up".to_owned());
@@ -495,7 +493,7 @@ fn check_log(system: &System, archived: &[LogRecord], broken: &mut Vec<String>) 
 
 /// Every view is what its events make of it.
 fn check_views(system: &System, records: &[LogRecord]) -> Result<(), String> {
-    let (world, _) = memory::world(1);
+    let (world, _) = twins::world(1);
     let tables = std::sync::Arc::new(MemoryTables::new());
     for (key, item) in system.tables.all(STREAMS) {
         let put = Write::Put {
@@ -510,7 +508,7 @@ fn check_views(system: &System, records: &[LogRecord]) -> Result<(), String> {
         tables.clone(),
         reader,
         world.clone(),
-        projections::registry(),
+        alpes_projections::registry(),
     );
     let outcome = block_on(projector.consumer().consume(records));
     let poisons = records
@@ -519,7 +517,7 @@ fn check_views(system: &System, records: &[LogRecord]) -> Result<(), String> {
     if outcome.failed.is_some() || outcome.parked != poisons.count() {
         return Err(format!("the log cannot be folded: {outcome:?}"));
     }
-    for view in projections::registry() {
+    for view in alpes_projections::registry() {
         let name = view.name();
         let live = Generations::new(system.tables.clone(), system.world.clock.clone());
         let live = block_on(live.live(name)).map_err(|error| error.to_string())?;

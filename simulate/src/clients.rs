@@ -5,12 +5,12 @@ use std::{
     time::Duration,
 };
 
+use alpes_ports::FunctionName;
+use alpes_projections::REBUILDER;
 use events::{IdReserva, SagaMode};
 use futures::future::join;
 use gds::inventory::{Vuelo, set_free};
 use jiff::{SignedDuration, Timestamp};
-use ports::FunctionName;
-use projections::REBUILDER;
 use serde_json::{Value, json};
 
 use crate::{

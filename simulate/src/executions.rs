@@ -5,14 +5,16 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
+use alpes_ports::{
+    ExecutionError, Executions, FunctionName, Functions, HistoryEvent, Progress, World,
+};
+use alpes_saga::{Definitions, Estado, Saga, SagaId};
 use async_trait::async_trait;
 use jiff::SignedDuration;
-use ports::{ExecutionError, Executions, FunctionName, Functions, HistoryEvent, Progress, World};
 use reserva_saga::{placeholders, state_machine};
-use saga_engine::{Definitions, Estado, Saga, SagaId};
 use serde_json::{Value, json};
 use simulation::Kernel;
-use states::{MachineError, MemoryExecutions};
+use twins::{MachineError, MemoryExecutions};
 
 use crate::{
     check,

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
-use saga_engine::{Conduct, Direction, Estado, Meaning, Saga, What};
+use alpes_saga::{Conduct, Direction, Estado, Meaning, Saga, What};
 use simulation::Kernel;
 use source_mapping::Rule;
 

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use consumer::TABLE as PARKED;
+use alpes_consumer::TABLE as PARKED;
+use alpes_participant::REACTIONS;
+use alpes_ports::{Condition, Item, Key, Tables, Write};
+use alpes_saga::TABLE as SAGAS;
 use events::{Context, Moment};
 use futures::executor::block_on;
-use participant::REACTIONS;
-use ports::{Condition, Item, Key, Tables, Write};
-use saga_engine::TABLE as SAGAS;
 use serde_json::{Value, json};
 
 use crate::{functions::ALL, system::System};

@@ -2,27 +2,29 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::participant::Reactions;
-use archive::Archive;
+use alpes_archive::Archive;
+use alpes_consumer::Parking;
+use alpes_event_store::{EventStore, StreamReader};
+use alpes_lambda::{RemoteConsumer, kinesis, metrics::Metrics, participant};
+use alpes_participant::Reactions;
+use alpes_ports::{
+    Executions, FunctionName, Functions, Log, LogReader, Objects, Tables, Topic, World,
+};
+use alpes_projections::{Generations, Projector, REBUILDER, Rebuilder};
+use alpes_saga::{Coordinator, Sagas};
 use aws_lambda_events::kinesis::KinesisEvent;
-use consumer::Parking;
-use event_store::{EventStore, StreamReader};
 use events::{Catalogue, Context};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use lambda_kit::{RemoteConsumer, kinesis, metrics::Metrics, participant};
 use lambda_runtime::Diagnostic;
 use notices::{Announcer, NOTIFIER};
 use participant_gds as gds;
 use participant_pagos as pagos;
 use participant_vuelos as vuelos;
-use ports::{Executions, FunctionName, Functions, Log, LogReader, Objects, Tables, Topic, World};
-use projections::{Generations, Projector, REBUILDER, Rebuilder};
 use reserva_saga::{
     FunctionParticipants, ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS,
     wire,
 };
-use saga_engine::{Coordinator, Sagas};
 use serde::{Serialize, de::DeserializeOwned};
 use simulation::{Answer, Function, Kernel, Runtime, Sandbox};
 use timers::Limits;
@@ -36,7 +38,7 @@ pub const HTTP_QUERIES: FunctionName = FunctionName("http-queries");
 /// The function that archives.
 pub const ARCHIVER: FunctionName = FunctionName("archiver");
 /// The function that keeps the views.
-pub const PROJECTOR: FunctionName = FunctionName(projections::CONSUMER);
+pub const PROJECTOR: FunctionName = FunctionName(alpes_projections::CONSUMER);
 /// The function that a schedule runs.
 pub const TIMERS: FunctionName = FunctionName("timers");
 
@@ -316,7 +318,7 @@ fn orchestrator(ports: Ports, build: Build) -> Function {
 
 fn views(tables: &Arc<dyn Tables>, world: World, catalogue: &Catalogue) -> Projector {
     let reader = StreamReader::new(tables.clone(), catalogue.clone());
-    Projector::new(tables.clone(), reader, world, projections::registry())
+    Projector::new(tables.clone(), reader, world, alpes_projections::registry())
 }
 
 fn projector(ports: Ports, build: Build) -> Function {

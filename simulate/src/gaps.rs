@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
+use alpes_ports::{Log, LogError, SequenceNumber};
 use async_trait::async_trait;
-use ports::{Log, LogError, SequenceNumber};
 use simulation::Kernel;
 
 /// How long a record may be kept back.

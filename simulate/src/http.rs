@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use alpes_lambda::http::Event;
 use lambda_http::{Body, Request, Response};
-use lambda_kit::http::Event;
 use serde_json::{Value, json};
 
 /// The event of a request. `headers` are beside those that every client sends.

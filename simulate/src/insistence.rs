@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use saga_engine::{Estado, Saga};
+use alpes_saga::{Estado, Saga};
 use serde_json::json;
 
 use crate::{check, clients::Memory, operator::resume, system::System};

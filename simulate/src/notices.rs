@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use event_store::TABLE as STREAMS;
+use alpes_event_store::TABLE as STREAMS;
+use alpes_ports::Notice;
 use events::{Event, StreamId};
-use ports::Notice;
 use serde_json::Value;
 
 use crate::system::System;

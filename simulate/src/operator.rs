@@ -9,15 +9,15 @@ use std::{
     },
 };
 
-use consumer::{Parked, Redrive, Redriver};
+use alpes_consumer::{Parked, Redrive, Redriver};
+use alpes_lambda::RemoteConsumer;
+use alpes_participant::TABLE as FAULTS;
+use alpes_ports::{Condition, Functions, TableError, Tables, Write};
+use alpes_projections::Projector;
+use alpes_saga::{Answer, Dispatch, Participants, Saga, SagaId, What, execution_name};
 use futures::executor::block_on;
 use jiff::SignedDuration;
-use lambda_kit::RemoteConsumer;
-use participant::TABLE as FAULTS;
-use ports::{Condition, Functions, TableError, Tables, Write};
-use projections::Projector;
 use reserva_saga::FunctionParticipants;
-use saga_engine::{Answer, Dispatch, Participants, Saga, SagaId, What, execution_name};
 use serde_json::{Value, json};
 use simulation::Ended;
 use uuid::Uuid;
@@ -256,7 +256,7 @@ async fn see_to_parked(system: &System, by_hand: bool) -> Result<(), TableError>
         system.tables.clone(),
         system.reader(),
         world.clone(),
-        projections::registry(),
+        alpes_projections::registry(),
     );
     let functions: Arc<dyn Functions> = Arc::new(system.runtime.clone());
     let catalogue = &system.builds.newest.catalogue;

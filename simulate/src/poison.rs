@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use consumer::{Parked, Parking};
+use alpes_consumer::{Parked, Parking};
+use alpes_ports::{FunctionName, Log};
 use events::{Catalogue, StreamId};
 use futures::executor::block_on;
 use notices::NOTIFIER;
-use ports::{FunctionName, Log};
 use reserva_saga::{ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS};
 use serde_json::{Value, json};
 

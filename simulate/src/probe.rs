@@ -17,10 +17,11 @@ use std::{
     time::Duration,
 };
 
+use alpes_ports::{Clock, FunctionName, Log};
 use jiff::{SignedDuration, Timestamp};
-use ports::{Clock, FunctionName, Log, memory::MemoryLog, memory::MemoryObjects};
 use simulation::{Kernel, MappingId, Runtime, Stream};
 use source_mapping::{Change, Destination, Mapping, Millis, Settings, StartingPosition};
+use twins::{MemoryLog, MemoryObjects};
 
 use choice::{Data, Pattern};
 use told::{Appended, Told};

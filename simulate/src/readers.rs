@@ -24,13 +24,13 @@ use std::{
     time::Duration,
 };
 
-use event_store::{Stream, TABLE as STREAMS};
+use alpes_event_store::{Stream, TABLE as STREAMS};
+use alpes_ports::{Item, Key};
+use alpes_projections::{TABLE as VIEWS, views::reservas::NAME as VIEW};
+use alpes_saga::{Estado, SagaId};
 use events::{Context, Event, IdReserva, Moment, StreamId};
 use futures::executor::block_on;
 use jiff::{Timestamp, tz::TimeZone};
-use ports::{Item, Key};
-use projections::{TABLE as VIEWS, views::reservas::NAME as VIEW};
-use saga_engine::{Estado, SagaId};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use simulation::{LAG, uneven_times};
@@ -526,7 +526,7 @@ impl Reader {
         self.walk(&listing, look).await
     }
 
-    fn stored(&self, id: SagaId) -> Option<saga_engine::Saga> {
+    fn stored(&self, id: SagaId) -> Option<alpes_saga::Saga> {
         let stored = block_on(self.system.sagas().load(id)).ok()?;
         stored.map(|stored| stored.saga)
     }
@@ -780,7 +780,7 @@ impl Reader {
 
     async fn read_all_sagas(&self, stored: &BTreeMap<String, (usize, Option<String>)>) {
         let mut standing: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        let sagas = self.system.tables.find(saga_engine::TABLE, |key, item| {
+        let sagas = self.system.tables.find(alpes_saga::TABLE, |key, item| {
             // What another build has left is in no list: nobody here can read it.
             if self.system.foreign.has(key) {
                 return None;

@@ -1,8 +1,8 @@
 //! What is refused since something else stands: it does.
 
+use alpes_saga::{Conduct, Estado, Saga, SagaId};
 use events::Context;
 use futures::executor::block_on;
-use saga_engine::{Conduct, Estado, Saga, SagaId};
 use serde_json::Value;
 
 use crate::{http::Answer, readers, system::System};

@@ -8,20 +8,18 @@ use std::{
     time::Duration,
 };
 
-use event_store::StreamReader;
+use alpes_event_store::StreamReader;
+use alpes_ports::{FunctionName, Functions, World};
+use alpes_saga::{SagaId, Sagas};
 use events::Context;
 use jiff::SignedDuration;
 use notices::NOTIFIER;
-use ports::{
-    FunctionName, Functions, World,
-    memory::{MemoryLog, MemoryObjects, MemoryTables, MemoryTopic},
-};
 use reserva_saga::{ORCHESTRATOR, function_of};
-use saga_engine::{SagaId, Sagas};
 use serde_json::json;
 use simulation::{Contended, Faults, Kernel, Runtime, Sky, Stale, Stream};
 use source_mapping::{Destination, Settings, StartingPosition};
 use timers::Limits;
+use twins::{MemoryLog, MemoryObjects, MemoryTables, MemoryTopic};
 
 use crate::{
     Planted, Scenario,

@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
+use alpes_participant::{Faults, Modo};
+use alpes_ports::FunctionName;
 use events::{Context, SagaMode};
 use notices::NOTIFIER;
-use participant::{Faults, Modo};
-use ports::FunctionName;
 use reserva_saga::{ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS};
 
 use crate::{

@@ -1,11 +1,11 @@
 //! Builds that are older and newer than each other, and work side by side.
 
-use event_store::Stream;
+use alpes_event_store::Stream;
+use alpes_ports::{Condition, FunctionName, Tables, Write};
+use alpes_saga::{Definition, Definitions};
 use events::{Catalogue, Context, IdReserva, StreamId};
 use jiff::SignedDuration;
-use ports::{Condition, FunctionName, Tables, Write};
 use reserva_saga::{current, definitions, function_of};
-use saga_engine::{Definition, Definitions};
 use serde_json::{Value, json};
 use simulation::Dice;
 

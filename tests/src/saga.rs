@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alpes_lambda::http;
+use alpes_saga::{Estado, Saga, SagaId, Sagas};
 use events::{Context, Event, IdReserva, StreamId};
 use gds::inventory::{self, Inventory, Vuelo};
-use lambda_kit::http;
 use pagos::simulador::{self, Tipo};
-use saga_engine::{Estado, Saga, SagaId, Sagas};
 use serde_json::{Value, json};
 
 use crate::{Answer, PATIENCE, Stack, pause_after, reservation, unique};

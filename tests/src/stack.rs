@@ -7,18 +7,18 @@ use std::{
     time::Duration,
 };
 
-use archive::Archive;
-use consumer::{Parked, ParkedWhat, Parking};
-use event_store::{EventStore, Stream, StreamReader};
-use events::{
-    Catalogue, Command, CommandId, Context, IdCorrelacion, IdReserva, SagaMode, StreamId,
-};
-use lambda_kit::Environment;
-use ports::{
+use alpes_archive::Archive;
+use alpes_consumer::{Parked, ParkedWhat, Parking};
+use alpes_event_store::{EventStore, Stream, StreamReader};
+use alpes_lambda::Environment;
+use alpes_ports::{
     Consistency, Functions, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord, Objects,
     Position, TableName, Tables, World,
 };
-use projections::{Generation, Generations, views::reservas};
+use alpes_projections::{Generation, Generations, views::reservas};
+use events::{
+    Catalogue, Command, CommandId, Context, IdCorrelacion, IdReserva, SagaMode, StreamId,
+};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
@@ -230,7 +230,11 @@ impl Stack {
 
     /// A reservation's row in a generation of a view.
     pub fn row_in(&self, generation: &Generation, id: IdReserva) -> Option<Item> {
-        let key = Key::new(projections::TABLE, format!("{generation}#{id}"), "row");
+        let key = Key::new(
+            alpes_projections::TABLE,
+            format!("{generation}#{id}"),
+            "row",
+        );
         let row = self.tables.get_one(&key, Consistency::Strong);
         self.wait(row).unwrap()
     }

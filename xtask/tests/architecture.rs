@@ -297,7 +297,9 @@ fn other_times(sources: &BTreeMap<String, String>) -> Vec<String> {
         for (number, line) in code(source) {
             for word in TIMES_AS_TEXT {
                 if has_word(line, word) && !is_allowed {
-                    found.push(format!("{path}:{number} {word}: use moment::Moment"));
+                    found.push(format!(
+                        "{path}:{number} {word}: use alpes_messages::moment::Moment"
+                    ));
                 }
             }
             derives |= line.trim_start().starts_with("#[derive(");
@@ -309,9 +311,13 @@ fn other_times(sources: &BTreeMap<String, String>) -> Vec<String> {
             let kind = kind.trim_end_matches(',');
             let is_time = ["Timestamp", "Option<Timestamp>"].contains(&kind);
             let is_clients = DATES_OF_CLIENTS.contains(&name);
-            if is_written && is_time && !is_clients && !before.contains("\"moment::text\"") {
+            if is_written
+                && is_time
+                && !is_clients
+                && !before.contains("\"alpes_messages::moment::text\"")
+            {
                 found.push(format!(
-                    "{path}:{number} {name} is written as jiff does: use moment::Moment"
+                    "{path}:{number} {name} is written as jiff does: use alpes_messages::moment::Moment"
                 ));
             }
             is_written &= line != "}" && (line.starts_with(' ') || !line.ends_with(';'));
@@ -754,7 +760,7 @@ fn what_writes_times_in_its_own_way_is_found() {
         ("Debug, Serialize", "pub fecha_salida: Timestamp,", 0),
         (
             "Debug, Serialize",
-            "#[serde(with = \"moment::text\")]\n    cuando: Timestamp,",
+            "#[serde(with = \"alpes_messages::moment::text\")]\n    cuando: Timestamp,",
             0,
         ),
     ] {

@@ -4,24 +4,22 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use consumer::Parking;
-use event_store::{EventStore, StreamReader};
+use alpes_consumer::Parking;
+use alpes_event_store::{EventStore, StreamReader};
 use events::{Catalogue, Command, Event};
 use jiff::Timestamp;
 use orchestrator::Invocation;
-use participant::{Participant, Rules};
-use ports::{
-    CallError, FunctionName, LogRecord, World,
-    memory::{self, MemoryFunctions, MemoryLog, MemoryTables},
-};
+use alpes_participant::{Participant, Rules};
+use alpes_ports::{CallError, FunctionName, LogRecord, World};
+use twins::{MemoryFunctions, MemoryLog, MemoryTables};
 use reserva_saga::{
     FunctionParticipants, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, definitions,
     fact, placeholders, saga_of, wire,
 };
-use saga_engine::{Coordinator, Direction, Estado, Fact, SagaId, Sagas, execution_name};
+use alpes_saga::{Coordinator, Direction, Estado, Fact, SagaId, Sagas, execution_name};
 use serde::Serialize;
 use serde_json::{Value, json};
-use states::MemoryExecutions;
+use twins::MemoryExecutions;
 
 use super::meter::{Metered, MeteredExecutions, Share};
 
@@ -91,7 +89,7 @@ struct System {
 
 impl System {
     fn new() -> Self {
-        let (world, _) = memory::world(1);
+        let (world, _) = twins::world(1);
         Self {
             tables: Arc::default(),
             log: Arc::new(MemoryLog::new(1, world.clock.clone())),

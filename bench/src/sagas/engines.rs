@@ -8,12 +8,10 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ports::{
-    World,
-    memory::{self, MemoryTables},
-};
+use alpes_ports::{World};
+use twins::{MemoryTables};
 use reserva_saga::{current, definitions};
-use saga_engine::{
+use alpes_saga::{
     Answer, Coordinator, Definition, Dispatch, Estado, Fact, Input, NoAnswer, Participants, Saga,
     SagaId, Sagas, start, transition,
 };
@@ -126,7 +124,7 @@ struct Contest {
 
 impl Contest {
     fn new(facts: &[Fact]) -> Result<Self> {
-        let (world, _) = memory::world(1);
+        let (world, _) = twins::world(1);
         let definition = current();
         let (opening, rest) = facts.split_first().context("no events")?;
         let commands = definition.steps.iter().skip(1).map(|step| step.command);

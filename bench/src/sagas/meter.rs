@@ -6,15 +6,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use ports::{
-    CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, HistoryEvent,
-    IndexPage, IndexQuery, Item, Key, Log, LogError, Progress, ScanPage, SequenceNumber,
-    TableError, TableName, Tables, TransactError, Write, WriteError,
-    memory::{MemoryFunctions, MemoryLog, MemoryTables},
-};
+use alpes_ports::{CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, HistoryEvent, IndexPage, IndexQuery, Item, Key, Log, LogError, Progress, ScanPage, SequenceNumber, TableError, TableName, Tables, TransactError, Write, WriteError};
+use twins::{MemoryFunctions, MemoryLog, MemoryTables};
 use serde::Serialize;
 use serde_json::Value;
-use states::MemoryExecutions;
+use twins::MemoryExecutions;
 
 use super::units::{index_units, item_bytes, put_units, read_units, write_units};
 
@@ -220,23 +216,23 @@ impl Executions for MeteredExecutions {
 #[cfg(test)]
 mod tests {
     use futures::executor::block_on;
-    use ports::{Update, memory};
+    use alpes_ports::{Update};
 
     use super::*;
 
     const TABLE: TableName = TableName("streams");
 
     fn metered() -> Metered {
-        let (world, _) = memory::world(1);
+        let (world, _) = twins::world(1);
         let log = Arc::new(MemoryLog::new(1, world.clock));
         Metered::new(Arc::default(), log, Arc::default())
     }
 
     fn write(sk: &str, bytes: usize) -> Write {
         let text = "x".repeat(bytes);
-        let update = Update::of(Key::new(TABLE, "a", sk)).set(ports::Path::of("text"), text);
-        let update = update.set(ports::Path::of("gsi1pk"), "sweep-01");
-        update.set(ports::Path::of("gsi1sk"), "10:00").into()
+        let update = Update::of(Key::new(TABLE, "a", sk)).set(alpes_ports::Path::of("text"), text);
+        let update = update.set(alpes_ports::Path::of("gsi1pk"), "sweep-01");
+        update.set(alpes_ports::Path::of("gsi1sk"), "10:00").into()
     }
 
     #[test]

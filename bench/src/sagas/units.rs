@@ -3,7 +3,7 @@
 //! From the developer guide's "`DynamoDB` item sizes and formats" and "Read and write operations". An item's attributes count with
 //! their names, whichever of them an operation changes.
 
-use ports::Item;
+use alpes_ports::Item;
 use serde_json::Value;
 
 const WRITE_UNIT: usize = 1024;

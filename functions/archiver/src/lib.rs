@@ -1,10 +1,10 @@
 //! Keeps what the log will forget.
 
-use archive::Archive;
+use alpes_archive::Archive;
+use alpes_consumer::Outcome;
+use alpes_lambda::kinesis::{self, RetryBatch};
+use alpes_ports::LogRecord;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
-use consumer::Outcome;
-use lambda_kit::kinesis::{self, RetryBatch};
-use ports::LogRecord;
 
 /// What the function works with.
 pub struct App {

@@ -1,13 +1,13 @@
 //! Starts the function.
 
-use archive::Archive;
+use alpes_archive::Archive;
+use alpes_lambda::Environment;
 use archiver::App;
-use lambda_kit::Environment;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_kit::start_logging();
+    alpes_lambda::start_logging();
     let environment = Environment::of_function();
     let app = &App {
         archive: Archive::new(environment.archive()?),

@@ -10,16 +10,17 @@
 
 use std::sync::Arc;
 
-use archive::Archive;
+use alpes_archive::Archive;
+use alpes_lambda::kinesis::RetryBatch;
+use alpes_ports::{LogRecord, Objects};
 use archiver::App;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures::executor::block_on;
-use lambda_kit::kinesis::RetryBatch;
 use lambda_runtime::Diagnostic;
-use ports::{LogRecord, Objects, memory::MemoryObjects};
 use serde_json::{Value, json};
 use simulation::{Fault, Faults};
+use twins::MemoryObjects;
 
 const BATCH: &str = include_str!("../events/lote.json");
 const SHARD: &str = "shardId-000000000001";

@@ -1,14 +1,14 @@
 //! `POST /vuelos/reserva/{id}/cancelacion`.
 
-use event_store::Handled;
+use alpes_event_store::Handled;
+use alpes_lambda::http::{self, Refusal};
+use alpes_saga::{Estado, Requested, Saga, SagaId};
 use events::{
     Command, CommandId, Context, Event, IdReserva, Payload, Problem, StreamId, Violation, kinds,
 };
 use lambda_http::{Body, Request, Response};
-use lambda_kit::http::{self, Refusal};
 use parse::Regla;
 use reserva_saga::{fact, saga_of};
-use saga_engine::{Estado, Requested, Saga, SagaId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use vuelos::{
@@ -70,7 +70,7 @@ impl App {
         stream: &Stream,
         motivo: String,
     ) -> Result<Estado, Refusal> {
-        let request = saga_engine::Request::Cancel(motivo);
+        let request = alpes_saga::Request::Cancel(motivo);
         let opening = fact(&stream.creada);
         match self.sagas.request(id, Some(&opening), &request).await? {
             Requested::Taken(saga) if !knows(&saga, stream.cancelada.as_ref()) => {

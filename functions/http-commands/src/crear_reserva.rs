@@ -1,9 +1,9 @@
 //! `POST /vuelos/reserva`.
 
-use event_store::Handled;
+use alpes_event_store::Handled;
+use alpes_lambda::http::{self, Refusal};
 use events::{Command, Event, IdCorrelacion, Problem, SagaMode, Violation, kinds};
 use lambda_http::{Body, Request, Response, http::header};
-use lambda_kit::http::{self, Refusal};
 use parse::{Regla, invalid};
 use serde_json::json;
 use vuelos::{CREAR_RESERVA, Vuelos, crear_reserva};

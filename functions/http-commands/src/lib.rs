@@ -6,11 +6,11 @@ mod reanudacion;
 
 use std::sync::Arc;
 
-use event_store::EventStore;
+use alpes_event_store::EventStore;
+use alpes_lambda::http::{self, Refusal};
+use alpes_ports::{Functions, World};
+use alpes_saga::{SagaId, Sagas};
 use lambda_http::{Body, Request, Response, http::Method};
-use lambda_kit::http::{self, Refusal};
-use ports::{Functions, World};
-use saga_engine::{SagaId, Sagas};
 
 pub use cancelacion::MOTIVO;
 pub use reanudacion::MAX_NOTA;

@@ -1,11 +1,11 @@
 //! `POST /sagas/{id}/reanudacion`.
 
+use alpes_lambda::http::{self, Refusal};
+use alpes_saga::{Estado, Requested, SagaId};
 use events::{IdCorrelacion, Problem, Violation, kinds};
 use lambda_http::{Body, Request, Response};
-use lambda_kit::http::{self, Refusal};
 use parse::{Node, Violations, invalid};
 use reserva_saga::{opening, stream_of};
-use saga_engine::{Estado, Requested, SagaId};
 use serde_json::{Value, json};
 
 use crate::App;
@@ -59,7 +59,7 @@ fn not_now(estado: Estado) -> Problem {
     Problem::of(kinds::STATE).because(detail)
 }
 
-fn read(body: &Value) -> Result<saga_engine::Request, Vec<Violation>> {
+fn read(body: &Value) -> Result<alpes_saga::Request, Vec<Violation>> {
     parse::read(body, |body, violations| {
         let body = body.object(&["nota", "hecho", "paso"], violations)?;
         let hecho = body.optional("hecho", violations, |node, violations| {
@@ -68,14 +68,14 @@ fn read(body: &Value) -> Result<saga_engine::Request, Vec<Violation>> {
         if hecho == Some(true) {
             let step = body.required("paso", violations, read_paso);
             let note = body.required("nota", violations, read_nota);
-            return Some(saga_engine::Request::MarkDone {
+            return Some(alpes_saga::Request::MarkDone {
                 step: step?,
                 note: note?,
             });
         }
         body.optional("paso", violations, read_paso);
         let nota = body.optional("nota", violations, read_nota);
-        Some(saga_engine::Request::Resume(nota))
+        Some(alpes_saga::Request::Resume(nota))
     })
 }
 

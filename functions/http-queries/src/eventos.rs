@@ -1,9 +1,9 @@
 //! `GET /vuelos/reserva/{id}/eventos`.
 
-use event_store::StreamError;
+use alpes_event_store::StreamError;
+use alpes_lambda::http::{self, Refusal};
 use events::{Context, Event, StreamId, Version};
 use lambda_http::{Body, Response, http::StatusCode};
-use lambda_kit::http::{self, Refusal};
 use serde::Serialize;
 use serde_json::value::RawValue;
 

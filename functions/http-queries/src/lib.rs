@@ -13,16 +13,16 @@ mod size;
 
 use std::sync::Arc;
 
-use event_store::StreamReader;
+use alpes_event_store::StreamReader;
+use alpes_lambda::http::{self, Refusal};
+use alpes_ports::{Clock, Executions, Tables};
+use alpes_projections::Generations;
+use alpes_saga::Sagas;
 use events::{IdReserva, Problem, kinds};
 use lambda_http::{
     Body, Request, Response,
     http::{HeaderValue, Method, StatusCode, header},
 };
-use lambda_kit::http::{self, Refusal};
-use ports::{Clock, Executions, Tables};
-use projections::Generations;
-use saga_engine::Sagas;
 use serde_json::json;
 
 pub use cursor::Cursor;

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use event_store::StreamReader;
+use alpes_event_store::StreamReader;
+use alpes_lambda::{Environment, http};
+use alpes_ports::Executions;
+use alpes_projections::Generations;
+use alpes_saga::Sagas;
 use events::Catalogue;
 use http_queries::App;
-use lambda_kit::{Environment, http};
-use ports::Executions;
-use projections::Generations;
-use saga_engine::Sagas;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    lambda_kit::start_logging();
+    alpes_lambda::start_logging();
     let environment = Environment::of_function();
     let (tables, world) = (environment.tables(), environment.world());
     let app = App {

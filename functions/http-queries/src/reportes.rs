@@ -2,12 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use alpes_lambda::http::{self, Refusal};
+use alpes_projections::views::analitica::{self, Dia};
 use events::{Problem, vuelos::EstadoReserva};
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use lambda_http::{Body, Request, Response, http::StatusCode};
-use lambda_kit::http::{self, Refusal};
 use parse::Regla;
-use projections::views::analitica::{self, Dia};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value};

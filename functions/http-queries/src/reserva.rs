@@ -1,12 +1,12 @@
 //! `GET /vuelos/reserva/{id}`.
 
+use alpes_lambda::http::{self, Refusal};
+use alpes_projections::views::reservas::{self, Fila};
 use events::{
     Context, IdCorrelacion, IdReserva, Moment, Payload, StreamId,
     vuelos::{EstadoReserva, Itinerario, Pago},
 };
 use lambda_http::{Body, Response, http::StatusCode};
-use lambda_kit::http::{self, Refusal};
-use projections::views::reservas::{self, Fila};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vuelos::{Detalle, Reserva};

@@ -1,10 +1,10 @@
 //! `GET /vuelos/reserva`.
 
+use alpes_lambda::http::{self, Refusal};
+use alpes_projections::views::reservas::{self, Fila, Filter};
 use events::{Problem, vuelos::EstadoReserva};
 use lambda_http::{Body, Request, Response, http::StatusCode};
-use lambda_kit::http::{self, Refusal};
 use parse::Regla;
-use projections::views::reservas::{self, Fila, Filter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
+use alpes_lambda::http::{self, Refusal};
+use alpes_saga::{Conduct, Direction, Entry, Estado, Meaning, Saga, SagaId, Via};
 use events::{Event, IdCorrelacion, IdReserva, Moment, Problem, kinds};
 use lambda_http::{Body, Response, http::StatusCode};
-use lambda_kit::http::{self, Refusal};
 use reserva_saga::{as_it_went, conduct, opening, stream_of};
-use saga_engine::{Conduct, Direction, Entry, Estado, Meaning, Saga, SagaId, Via};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 

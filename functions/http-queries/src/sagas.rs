@@ -1,10 +1,10 @@
 //! `GET /sagas`.
 
+use alpes_lambda::http::{self, Refusal};
+use alpes_saga::Estado;
 use events::Problem;
 use lambda_http::{Body, Request, Response, http::StatusCode};
-use lambda_kit::http::{self, Refusal};
 use parse::Regla;
-use saga_engine::Estado;
 use schemars::JsonSchema;
 use serde::Serialize;
 

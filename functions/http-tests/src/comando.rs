@@ -1,10 +1,10 @@
 //! `POST /pruebas/{contexto}/{comando}`.
 
-use event_store::HandleError;
+use alpes_event_store::HandleError;
+use alpes_lambda::http::{self, Refusal};
+use alpes_ports::CallError;
 use events::{Command, Context, IdCorrelacion, Problem, Reply, SagaMode, kinds};
 use lambda_http::{Body, Request, Response};
-use lambda_kit::http::{self, Refusal};
-use ports::CallError;
 use reserva_saga::function_of;
 use serde::Deserialize;
 use vuelos::CREAR_RESERVA;

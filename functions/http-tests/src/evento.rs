@@ -1,11 +1,11 @@
 //! `POST /pruebas/{contexto}/eventos/{evento}`.
 
+use alpes_event_store::{Circumstances, Decider, Decision, Handled, Unavailable};
+use alpes_lambda::http::{self, Refusal};
 use async_trait::async_trait;
-use event_store::{Circumstances, Decider, Decision, Handled, Unavailable};
 use events::{Command, Event, Payload, Problem, StreamId, Violation, kinds};
 use gds::{MAX_FLIGHTS, inventory};
 use lambda_http::{Body, Request, Response};
-use lambda_kit::http::{self, Refusal};
 use parse::{Regla, invalid};
 
 use crate::{

@@ -1,10 +1,10 @@
 //! `POST /pruebas/fallas`.
 
+use alpes_lambda::http::{self, Refusal};
+use alpes_participant::{Faults, Modo};
 use events::{Context, IdReserva, Violation};
 use lambda_http::{Body, Request, Response, http::StatusCode};
-use lambda_kit::http::{self, Refusal};
 use parse::invalid;
-use participant::{Faults, Modo};
 use serde_json::{Map, Value, json};
 
 use crate::{App, contextos, solicitud::id};

@@ -1,12 +1,12 @@
 //! `POST /pruebas/inventario`.
 
-use event_store::HandleError;
+use alpes_event_store::HandleError;
+use alpes_lambda::http::{self, Refusal};
+use alpes_ports::WriteError;
 use events::Violation;
 use gds::inventory::{self, Vuelo};
 use lambda_http::{Body, Request, Response, http::StatusCode};
-use lambda_kit::http::{self, Refusal};
 use parse::{Node, Violations, invalid};
-use ports::WriteError;
 use serde_json::{Value, json};
 
 use crate::App;

@@ -11,10 +11,10 @@ mod solicitud;
 
 use std::sync::Arc;
 
-use event_store::EventStore;
+use alpes_event_store::EventStore;
+use alpes_lambda::http::{self, Refusal};
+use alpes_ports::{Functions, Tables, World};
 use lambda_http::{Body, Request, Response, http::Method};
-use lambda_kit::http::{self, Refusal};
-use ports::{Functions, Tables, World};
 
 pub use contextos::COMANDOS;
 pub use fallas::MAX_VECES;

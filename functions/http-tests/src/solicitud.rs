@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
+use alpes_lambda::http::Refusal;
 use events::{Context, IdCorrelacion, IdReserva, SagaMode, StreamId, Violation};
-use lambda_kit::http::Refusal;
 use parse::{Node, Object, Violations};
 use serde_json::{Map, Value};
 

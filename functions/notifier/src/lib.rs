@@ -1,7 +1,7 @@
 //! Announces to others what became of reservations.
 
+use alpes_lambda::kinesis::{self, RetryBatch};
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
-use lambda_kit::kinesis::{self, RetryBatch};
 use notices::Announcer;
 
 /// What the function works with.

@@ -1,14 +1,14 @@
 //! Starts the function.
 
+use alpes_lambda::Environment;
 use events::Catalogue;
-use lambda_kit::Environment;
 use lambda_runtime::{LambdaEvent, service_fn};
 use notices::Announcer;
 use notifier::App;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_kit::start_logging();
+    alpes_lambda::start_logging();
     let environment = Environment::of_function();
     let (tables, topic) = (environment.tables(), environment.topic()?);
     let clock = environment.world().clock;

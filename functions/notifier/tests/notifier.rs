@@ -10,18 +10,18 @@
 
 use std::sync::Arc;
 
+use alpes_consumer::{Parked, Parking, Reason};
+use alpes_lambda::kinesis::RetryBatch;
 use aws_lambda_events::streams::KinesisEventResponse;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use consumer::{Parked, Parking, Reason};
 use events::Catalogue;
 use futures::executor::block_on;
-use lambda_kit::kinesis::RetryBatch;
 use lambda_runtime::Diagnostic;
 use notices::{Announcer, NOTIFIER};
 use notifier::App;
-use ports::memory::{MemoryTables, MemoryTopic, world};
 use serde_json::{Value, json};
 use simulation::{Fault, Faults};
+use twins::{MemoryTables, MemoryTopic, world};
 
 const BATCH: &str = include_str!("../events/lote_con_ilegible.json");
 const PLAIN: &str = include_str!("../events/lote.json");

@@ -1,13 +1,13 @@
 //! A batch of the log: each saga of it hears its events, many sagas side by side.
 
+use alpes_consumer::{Group, Handler, Reason, Stop, Then};
+use alpes_event_store::StreamError;
+use alpes_saga::{Conduct, Fact, SagaId, Trouble};
 use async_trait::async_trait;
-use consumer::{Group, Handler, Reason, Stop, Then};
-use event_store::StreamError;
 use events::{Context, DecodeError, IdReserva, StreamId};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use reserva_saga::{fact, saga_id};
-use saga_engine::{Conduct, Fact, SagaId, Trouble};
 
 use crate::{AT_ONCE, App, passed_by};
 

@@ -4,16 +4,16 @@ mod batch;
 
 use std::time::Duration;
 
+use alpes_consumer::{Consumer, Parking};
+use alpes_event_store::{StreamError, StreamReader};
+use alpes_lambda::kinesis::{self, RetryBatch};
+use alpes_ports::World;
+use alpes_saga::{Conduct, Coordinator, Fact, Saga, SagaId, Trouble};
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
-use consumer::{Consumer, Parking};
-use event_store::{StreamError, StreamReader};
 use events::{Context, IdReserva, StreamId};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use lambda_kit::kinesis::{self, RetryBatch};
-use ports::World;
 use reserva_saga::{ORCHESTRATOR, fact, saga_id};
-use saga_engine::{Conduct, Coordinator, Fact, Saga, SagaId, Trouble};
 use serde::{Deserialize, Serialize};
 
 /// Records that cannot be decoded are parked under this name.

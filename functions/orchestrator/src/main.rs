@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use consumer::Parking;
-use event_store::StreamReader;
+use alpes_consumer::Parking;
+use alpes_event_store::StreamReader;
+use alpes_lambda::Environment;
+use alpes_saga::{Coordinator, Sagas};
 use events::Catalogue;
-use lambda_kit::Environment;
 use lambda_runtime::{LambdaEvent, service_fn};
 use orchestrator::App;
 use reserva_saga::{FunctionParticipants, definitions, wire};
-use saga_engine::{Coordinator, Sagas};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_kit::start_logging();
+    alpes_lambda::start_logging();
     let environment = Environment::of_function();
     let (tables, world) = (environment.tables(), environment.world());
     let catalogue = Catalogue::current();
@@ -31,7 +31,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         world,
     };
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {
-        app.handle(event.payload, lambda_kit::deadline(&event.context))
+        app.handle(event.payload, alpes_lambda::deadline(&event.context))
     }))
     .await
 }

@@ -10,18 +10,18 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_consumer::{Parked, Parking, Reason};
+use alpes_event_store::StreamReader;
+use alpes_lambda::kinesis::RetryBatch;
+use alpes_ports::{CallError, Condition, Item, Key, LogRecord, Path, Tables, Update, Write};
+use alpes_saga::{Coordinator, Definitions, Estado, SagaId, Sagas, What};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use consumer::{Parked, Parking, Reason};
-use event_store::StreamReader;
 use events::{Catalogue, Context, IdReserva, Moment, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::{System, logged};
 use jiff::Timestamp;
-use lambda_kit::kinesis::RetryBatch;
 use orchestrator::{App, CONSUMER, Invocation};
-use ports::{CallError, Condition, Item, Key, LogRecord, Path, Tables, Update, Write};
 use reserva_saga::{FunctionParticipants, definitions, function_of};
-use saga_engine::{Coordinator, Definitions, Estado, SagaId, Sagas, What};
 use serde_json::{Value, json};
 use simulation::{Fault, Faults};
 use uuid::Uuid;
@@ -225,7 +225,7 @@ fn a_reservation_whose_price_nobody_told_is_cancelled() {
     let data = event.to_string();
     let record = LogRecord {
         shard: "shardId-000000000000".into(),
-        sequence: ports::SequenceNumber("1".into()),
+        sequence: alpes_ports::SequenceNumber("1".into()),
         partition_key: "x".into(),
         data: data.into_bytes(),
         arrived: Timestamp::UNIX_EPOCH,
@@ -371,7 +371,7 @@ fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
     // Gds is asked to undo too, and does not answer: somebody has to look into it.
     let saga = fixture.system.saga(id);
     assert_eq!(saga.estado, Estado::RequiereIntervencion);
-    let gave_up = |entry: &saga_engine::Entry| match entry.what {
+    let gave_up = |entry: &alpes_saga::Entry| match entry.what {
         What::TiempoAgotado { paso, intentos, .. } => Some((paso, intentos)),
         _ => None,
     };
@@ -410,7 +410,7 @@ fn what_cannot_be_stored_is_delivered_again() {
 
 /// Puts the item of a saga in the table, with so much in it that there is no room for another line; what it was before.
 fn fill(fixture: &Fixture, id: SagaId) -> Item {
-    let key = Key::new(saga_engine::TABLE, id.to_string(), "saga");
+    let key = Key::new(alpes_saga::TABLE, id.to_string(), "saga");
     let before = fixture.system.tables.item(&key).unwrap();
     let mut full = before.clone();
     full.insert("relleno".into(), "".into());
@@ -421,7 +421,7 @@ fn fill(fixture: &Fixture, id: SagaId) -> Item {
 }
 
 fn put(fixture: &Fixture, id: SagaId, item: Item) {
-    let key = Key::new(saga_engine::TABLE, id.to_string(), "saga");
+    let key = Key::new(alpes_saga::TABLE, id.to_string(), "saga");
     let condition = Condition::Always;
     let put = Write::Put {
         key,
@@ -618,7 +618,7 @@ fn a_saga_whose_item_cannot_be_read_is_looked_at_again_later() {
     let now = fixture.system.world.clock.now();
     fixture.invoke(&fixture.log(), now).unwrap();
     let saga = fixture.system.saga_of(id);
-    let key = Key::new(saga_engine::TABLE, saga.to_string(), "saga");
+    let key = Key::new(alpes_saga::TABLE, saga.to_string(), "saga");
     let spoil = Update::of(key.clone()).set(Path::of("entradas"), json!([]));
     block_on(fixture.system.tables.write(&spoil.into())).unwrap();
     let wake = json!({"despertar": [saga]});
@@ -640,9 +640,10 @@ fn the_reservation_shows_where_its_saga_has_brought_it() {
 }
 
 fn shown(system: &System, id: IdReserva) -> Option<EstadoReserva> {
-    use projections::views::reservas;
+    use alpes_projections::views::reservas;
     let tables = system.tables.clone();
-    let generations = projections::Generations::new(tables.clone(), system.world.clock.clone());
+    let generations =
+        alpes_projections::Generations::new(tables.clone(), system.world.clock.clone());
     let live = block_on(generations.live(reservas::NAME)).unwrap();
     let row = block_on(reservas::one(&*tables, &live, id)).unwrap();
     row.and_then(|row| row.estado)

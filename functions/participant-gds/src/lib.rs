@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use alpes_participant::Rules;
 use events::Context;
 use gds::Gds;
-use participant::Rules;
 
 /// What gds does.
 #[must_use]

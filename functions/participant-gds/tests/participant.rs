@@ -10,6 +10,8 @@
 
 use std::{collections::BTreeMap, fs, sync::Arc};
 
+use alpes_lambda::participant::{Answer, App, InvocationError};
+use alpes_participant::{Faults, MOTIVO, Modo};
 use events::{Context, Event, Reply, gds::Sillas, kinds};
 use futures::executor::block_on;
 use gds::{
@@ -17,11 +19,9 @@ use gds::{
     inventory::{self, Vuelo},
 };
 use jiff::Timestamp;
-use lambda_kit::participant::{Answer, App, InvocationError};
 use lambda_runtime::Diagnostic;
-use participant::{Faults, MOTIVO, Modo};
-use ports::memory::{MemoryLog, MemoryTables, world};
 use serde_json::{Value, json};
+use twins::{MemoryLog, MemoryTables, world};
 
 struct Bench {
     tables: Arc<MemoryTables>,
@@ -176,7 +176,7 @@ fn what_is_not_for_this_function_is_refused() {
     let error = Diagnostic::from(bench.answer(&nothing).unwrap_err());
     assert_eq!(error.error_type, "ComandoInvalido");
     assert!(error.error_message.contains("subject"));
-    assert_eq!(bench.tables.all(event_store::TABLE), []);
+    assert_eq!(bench.tables.all(alpes_event_store::TABLE), []);
 }
 
 #[test]

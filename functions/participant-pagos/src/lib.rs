@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use alpes_participant::Rules;
+use alpes_ports::{Tables, World};
 use events::Context;
 use pagos::{Pagos, simulador::Simulador};
-use participant::Rules;
-use ports::{Tables, World};
 
 /// What pagos does. The provider has its ledger in `tables`.
 #[must_use]

@@ -10,16 +10,16 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use alpes_lambda::participant::App;
+use alpes_participant::{Faults, MOTIVO, Modo};
 use events::{Context, IdReserva};
 use futures::executor::block_on;
 use jiff::Timestamp;
-use lambda_kit::participant::App;
 use lambda_runtime::Diagnostic;
 use pagos::simulador::{balance, ledger};
-use participant::{Faults, MOTIVO, Modo};
 use participant_pagos::rules;
-use ports::memory::{MemoryLog, MemoryTables, world};
 use serde_json::{Value, json};
+use twins::{MemoryLog, MemoryTables, world};
 
 /// In the order in which they make a story: what comes of each, and what then stands charged.
 const SAMPLES: [(&str, &str, &str); 5] = [

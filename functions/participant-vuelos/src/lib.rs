@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use alpes_participant::Rules;
 use events::Context;
-use participant::Rules;
 use vuelos::Vuelos;
 
 /// What vuelos does.

@@ -1,10 +1,10 @@
 //! Starts the function.
 
-use lambda_kit::{Environment, participant};
+use alpes_lambda::{Environment, participant};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_kit::start_logging();
+    alpes_lambda::start_logging();
     let rules = |_, _| participant_vuelos::rules();
     participant::serve(&Environment::of_function(), rules).await
 }

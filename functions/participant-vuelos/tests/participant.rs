@@ -15,19 +15,17 @@ use std::{
     time::Duration,
 };
 
+use alpes_lambda::participant::App;
+use alpes_participant::{Faults, MOTIVO, Modo, Reactions};
+use alpes_ports::{TableError, World};
 use events::{Context, Event};
 use futures::executor::block_on;
 use http_testing::{TablesDown, listen, logged};
 use jiff::Timestamp;
-use lambda_kit::participant::App;
 use lambda_runtime::Diagnostic;
-use participant::{Faults, MOTIVO, Modo, Reactions};
 use participant_vuelos::rules;
-use ports::{
-    TableError, World,
-    memory::{ManualClock, MemoryLog, MemoryTables, world},
-};
 use serde_json::{Value, json};
+use twins::{ManualClock, MemoryLog, MemoryTables, world};
 
 /// In the order in which they make a story, with what comes of each.
 const SAMPLES: [(&str, &str); 5] = [

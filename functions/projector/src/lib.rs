@@ -1,8 +1,8 @@
 //! Keeps the views up to date with the log.
 
+use alpes_lambda::kinesis::{self, RetryBatch};
+use alpes_projections::Projector;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
-use lambda_kit::kinesis::{self, RetryBatch};
-use projections::Projector;
 
 /// What the function works with.
 pub struct App {

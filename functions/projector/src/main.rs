@@ -1,20 +1,25 @@
 //! Starts the function.
 
-use event_store::StreamReader;
+use alpes_event_store::StreamReader;
+use alpes_lambda::Environment;
+use alpes_projections::Projector;
 use events::Catalogue;
-use lambda_kit::Environment;
 use lambda_runtime::{LambdaEvent, service_fn};
-use projections::Projector;
 use projector::App;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_kit::start_logging();
+    alpes_lambda::start_logging();
     let environment = Environment::of_function();
     let tables = environment.tables();
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
     let app = &App {
-        projector: Projector::new(tables, reader, environment.world(), projections::registry()),
+        projector: Projector::new(
+            tables,
+            reader,
+            environment.world(),
+            alpes_projections::registry(),
+        ),
         partial_batch: environment.partial_batch()?,
     };
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {

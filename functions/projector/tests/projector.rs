@@ -10,23 +10,23 @@
 
 use std::sync::{Arc, Mutex};
 
+use alpes_consumer::{Parked, ParkedWhat, Parking, Reason};
+use alpes_event_store::StreamReader;
+use alpes_lambda::kinesis::RetryBatch;
+use alpes_ports::{
+    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, SequenceNumber, TableError, TableName,
+    Tables, TransactError, Write, WriteError,
+};
+use alpes_projections::{CONSUMER, Generations, Projector, views::reservas};
 use async_trait::async_trait;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use consumer::{Parked, ParkedWhat, Parking, Reason};
-use event_store::StreamReader;
 use events::{Catalogue, IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
-use lambda_kit::kinesis::RetryBatch;
 use lambda_runtime::Diagnostic;
-use ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, SequenceNumber, TableError, TableName,
-    Tables, TransactError, Write, WriteError,
-    memory::{MemoryTables, world},
-};
-use projections::{CONSUMER, Generations, Projector, views::reservas};
 use projector::App;
 use serde_json::{Value, json};
+use twins::{MemoryTables, world};
 use uuid::Uuid;
 
 const BATCH: &str = include_str!("../events/lote_con_ilegible.json");
@@ -91,7 +91,7 @@ impl Tables for Failing {
 
 struct Fixture {
     tables: Arc<Failing>,
-    world: ports::World,
+    world: alpes_ports::World,
     app: App,
 }
 
@@ -100,7 +100,7 @@ impl Fixture {
         let (world, _) = world(1);
         let tables = Arc::new(Failing::default());
         let reader = StreamReader::new(tables.clone(), Catalogue::current());
-        let views = projections::registry();
+        let views = alpes_projections::registry();
         let app = App {
             projector: Projector::new(tables.clone(), reader, world.clone(), views),
             partial_batch,

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use alpes_ports::World;
+use alpes_projections::{Phase, Progress, RebuildError, Rebuilder};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Diagnostic;
-use ports::World;
-use projections::{Phase, Progress, RebuildError, Rebuilder};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 

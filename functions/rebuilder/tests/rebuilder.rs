@@ -10,19 +10,17 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use archive::Archive;
-use event_store::StreamReader;
+use alpes_archive::Archive;
+use alpes_event_store::StreamReader;
+use alpes_ports::Clock;
+use alpes_projections::{Projector, Rebuilder};
 use events::Catalogue;
 use futures::executor::block_on;
 use jiff::SignedDuration;
 use lambda_runtime::Diagnostic;
-use ports::{
-    Clock,
-    memory::{self, ManualClock, MemoryLog, MemoryObjects, MemoryTables},
-};
-use projections::{Projector, Rebuilder};
 use rebuilder::{Action, App, Done, Order};
 use serde_json::json;
+use twins::{ManualClock, MemoryLog, MemoryObjects, MemoryTables};
 
 struct Fixture {
     app: App,
@@ -31,12 +29,17 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let (world, clock) = memory::world(1);
+        let (world, clock) = twins::world(1);
         let tables = Arc::new(MemoryTables::new());
         let reader = StreamReader::new(tables.clone(), Catalogue::current());
         let app = App {
             rebuilder: Rebuilder {
-                projector: Projector::new(tables, reader, world.clone(), projections::registry()),
+                projector: Projector::new(
+                    tables,
+                    reader,
+                    world.clone(),
+                    alpes_projections::registry(),
+                ),
                 archive: Archive::new(Arc::new(MemoryObjects::new())),
                 log: Arc::new(MemoryLog::new(2, world.clock.clone())),
             },
@@ -101,7 +104,7 @@ fn the_samples_and_what_others_send_are_orders() {
         samples += 1;
     }
     assert_eq!(samples, 3);
-    let sent: Order = serde_json::from_slice(&projections::rebuild_on("reservas")).unwrap();
+    let sent: Order = serde_json::from_slice(&alpes_projections::rebuild_on("reservas")).unwrap();
     assert_eq!(
         sent,
         Order {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use event_store::Sweeper;
+use alpes_event_store::Sweeper;
+use alpes_lambda::metrics::Unit;
 use jiff::Timestamp;
-use lambda_kit::metrics::Unit;
 
 use crate::{App, Done, TaskFailed};
 

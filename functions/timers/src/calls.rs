@@ -2,6 +2,10 @@
 
 use std::{slice, time::Duration};
 
+use alpes_ports::{
+    CallError, FunctionName, TableError,
+    due::{Due, DueItem},
+};
 use async_trait::async_trait;
 use futures::{
     Stream, StreamExt, TryStreamExt,
@@ -9,10 +13,6 @@ use futures::{
     stream,
 };
 use jiff::{SignedDuration, Timestamp};
-use ports::{
-    CallError, FunctionName, TableError,
-    due::{Due, DueItem},
-};
 
 use crate::{App, TaskFailed};
 

@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
+use alpes_lambda::metrics::Unit;
+use alpes_ports::{FunctionName, TableError, due::DueItem};
+use alpes_saga::{Estado, SagaId, Sagas};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use lambda_kit::metrics::Unit;
-use ports::{FunctionName, TableError, due::DueItem};
 use reserva_saga::{ORCHESTRATOR, wake_up};
-use saga_engine::{Estado, SagaId, Sagas};
 use serde::Deserialize;
 
 use crate::{App, Done, TaskFailed, calls::Lane};

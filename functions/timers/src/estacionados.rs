@@ -3,12 +3,12 @@
 //! When a batch has failed too often, Lambda gives it up and writes it to a bucket as an object: a note on what went wrong, and the
 //! batch itself as `payload`. Its records are parked here, and the object is removed.
 
+use alpes_consumer::{Reason, Redrive, Redriver, Trouble};
+use alpes_lambda::{kinesis, metrics::Unit};
+use alpes_ports::{LogRecord, TableError};
 use aws_lambda_events::kinesis::KinesisEvent;
-use consumer::{Reason, Redrive, Redriver, Trouble};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use lambda_kit::{kinesis, metrics::Unit};
-use ports::{LogRecord, TableError};
 use serde::Deserialize;
 use serde_json::Value;
 

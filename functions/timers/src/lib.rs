@@ -9,14 +9,14 @@ mod reconstruir;
 
 use std::sync::Arc;
 
-use event_store::EventStore;
+use alpes_event_store::EventStore;
+use alpes_lambda::{RemoteConsumer, metrics::Metrics};
+use alpes_participant::Reactions;
+use alpes_ports::{Functions, Objects, World};
+use alpes_projections::Projector;
+use alpes_saga::Sagas;
 use jiff::{SignedDuration, Timestamp};
-use lambda_kit::{RemoteConsumer, metrics::Metrics};
 use lambda_runtime::Diagnostic;
-use participant::Reactions;
-use ports::{Functions, Objects, World};
-use projections::Projector;
-use saga_engine::Sagas;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -145,7 +145,7 @@ impl Default for Limits {
     /// Few reads where there is much to do. A run goes on as long as its time lasts.
     fn default() -> Self {
         Self {
-            streams: event_store::PAGE,
+            streams: alpes_event_store::PAGE,
             sagas: 100,
             reactions: 100,
             objects: 100,

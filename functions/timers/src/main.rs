@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use event_store::{EventStore, StreamReader};
+use alpes_event_store::{EventStore, StreamReader};
+use alpes_lambda::{Environment, RemoteConsumer, metrics::Metrics};
+use alpes_participant::Reactions;
+use alpes_ports::Functions;
+use alpes_projections::Projector;
+use alpes_saga::Sagas;
 use events::Catalogue;
-use lambda_kit::{Environment, RemoteConsumer, metrics::Metrics};
 use lambda_runtime::{LambdaEvent, service_fn};
-use participant::Reactions;
-use ports::Functions;
-use projections::Projector;
 use reserva_saga::definitions;
-use saga_engine::Sagas;
 use timers::{App, Limits};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_kit::start_logging();
+    alpes_lambda::start_logging();
     let environment = Environment::of_function();
     let (tables, world) = (environment.tables(), environment.world());
     let (log, catalogue) = (environment.log()?, Catalogue::current());
@@ -24,7 +24,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         tables.clone(),
         reader,
         world.clone(),
-        projections::registry(),
+        alpes_projections::registry(),
     );
     let functions: Arc<dyn Functions> = environment.functions();
     let app = &App {
@@ -41,7 +41,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         world,
     };
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {
-        app.handle(event.payload, lambda_kit::deadline(&event.context))
+        app.handle(event.payload, alpes_lambda::deadline(&event.context))
     }))
     .await
 }

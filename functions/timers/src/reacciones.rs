@@ -5,16 +5,16 @@
 
 use std::time::Duration;
 
+use alpes_lambda::{
+    metrics::Unit,
+    participant::{Resume, Resumed},
+};
+use alpes_participant::{Class, ReactionKey, Reactions};
+use alpes_ports::{FunctionName, TableError, due::DueItem};
 use async_trait::async_trait;
 use events::Context;
 use futures::future::join_all;
 use jiff::Timestamp;
-use lambda_kit::{
-    metrics::Unit,
-    participant::{Resume, Resumed},
-};
-use participant::{Class, ReactionKey, Reactions};
-use ports::{FunctionName, TableError, due::DueItem};
 use reserva_saga::function_of;
 
 use crate::{

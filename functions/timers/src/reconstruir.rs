@@ -2,8 +2,8 @@
 //!
 //! Until a rebuild has ended, the projector writes two generations, and an old one is kept. So one that was begun goes on.
 
+use alpes_projections::{REBUILDER, left_alone, rebuild_on};
 use jiff::Timestamp;
-use projections::{REBUILDER, left_alone, rebuild_on};
 
 use crate::{App, Done, TaskFailed};
 

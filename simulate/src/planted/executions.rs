@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use alpes_ports::{Ending, ExecutionError, Executions, HistoryEvent, Progress};
 use async_trait::async_trait;
-use ports::{Ending, ExecutionError, Executions, HistoryEvent, Progress};
 use serde_json::Value;
 
 use super::{Planted, Seed};

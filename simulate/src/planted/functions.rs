@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use alpes_ports::FunctionName;
 use events::Context;
 use futures::future::BoxFuture;
-use ports::FunctionName;
 use reserva_saga::function_of;
 use serde_json::{Value, json};
 use simulation::{Answer, Function, Sandbox};

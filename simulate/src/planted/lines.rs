@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use consumer::{Parked, TABLE as PARKED};
-use events::Moment;
-use jiff::{SignedDuration, Timestamp};
-use participant::REACTIONS;
-use ports::{
+use alpes_consumer::{Parked, TABLE as PARKED};
+use alpes_participant::REACTIONS;
+use alpes_ports::{
     Condition, Consistency, IndexPage, IndexQuery, Item, Key, Path, ScanPage, TableError,
     TableName, Tables, TransactError, Update, Write, WriteError,
 };
-use saga_engine::TABLE as SAGAS;
+use alpes_saga::TABLE as SAGAS;
+use async_trait::async_trait;
+use events::Moment;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::{Planted, Seed};

@@ -5,13 +5,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use async_trait::async_trait;
-use events::vuelos::EstadoReserva;
-use ports::{
+use alpes_ports::{
     Consistency, Index, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
     TransactError, Write, WriteError,
 };
-use projections::TABLE as VIEWS;
+use alpes_projections::TABLE as VIEWS;
+use async_trait::async_trait;
+use events::vuelos::EstadoReserva;
 
 use super::{Planted, Seed};
 use crate::functions::Ports;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use alpes_ports::{Log, LogError, Notice, ObjectError, Objects, SequenceNumber, Topic, TopicError};
 use async_trait::async_trait;
-use ports::{Log, LogError, Notice, ObjectError, Objects, SequenceNumber, Topic, TopicError};
 use serde_json::Value;
 
 use super::{Planted, Seed};

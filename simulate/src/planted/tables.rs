@@ -5,16 +5,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use async_trait::async_trait;
-use event_store::TABLE as STREAMS;
-use events::StreamId;
-use gds::inventory::TABLE as SEATS;
-use pagos::simulador::TABLE as LEDGER;
-use ports::{
+use alpes_event_store::TABLE as STREAMS;
+use alpes_ports::{
     Condition, Consistency, IndexPage, IndexQuery, Item, Key, Log, Path, ScanPage, TableError,
     TableName, Tables, TransactError, Update, Write, WriteError,
 };
-use projections::TABLE as VIEWS;
+use alpes_projections::TABLE as VIEWS;
+use async_trait::async_trait;
+use events::StreamId;
+use gds::inventory::TABLE as SEATS;
+use pagos::simulador::TABLE as LEDGER;
 use serde_json::{Value, json};
 
 use super::{Planted, Seed};

@@ -5,11 +5,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use alpes_ports::Objects;
 use futures::executor::block_on;
 use jiff::Timestamp;
-use ports::{Objects, memory::MemoryObjects};
 use serde::Deserialize;
 use source_mapping::{PAYLOAD_LIMIT, Settings, StartingPosition};
+use twins::MemoryObjects;
 
 /// An invocation may begin so many milliseconds before its function sees anything.
 const ON_ITS_WAY: u64 = 1_000;

@@ -8,7 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
-use consumer::Reason;
+use alpes_consumer::Reason;
 use e2e::{Outcome, PARKING, Stack, at_its_own_time, by_choreography, eventually, sample, unique};
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use serde_json::json;
 #[test]
 fn bytes_are_kept_as_they_are_and_hold_up_nothing() {
     let stack = Stack::from_env();
-    stack.wait(ports::suite::log(
+    stack.wait(twins::suite::log(
         &*stack.log,
         &*stack.reader,
         &unique("suite"),

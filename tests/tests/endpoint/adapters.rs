@@ -1,8 +1,8 @@
 //! The AWS adapters keep what the ports promise.
 
-use aws::SnsTopic;
+use alpes_aws::SnsTopic;
+use alpes_lambda::Environment;
 use e2e::{Stack, nobody, unique};
-use lambda_kit::Environment;
 use reserva_saga::PARTICIPANT_VUELOS;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::listener::{Listener, OwnTopic};
 fn tables_are_as_the_port_says() {
     let stack = Stack::from_env();
     let unique = unique("suite");
-    let suite = ports::suite::tables(&*stack.tables, projections::TABLE, &unique);
+    let suite = twins::suite::tables(&*stack.tables, alpes_projections::TABLE, &unique);
     stack.wait(suite);
 }
 
@@ -20,7 +20,7 @@ fn tables_are_as_the_port_says() {
 fn objects_are_as_the_port_says() {
     let stack = Stack::from_env();
     let unique = unique("suite");
-    let suite = ports::suite::objects(&*stack.undelivered, &unique);
+    let suite = twins::suite::objects(&*stack.undelivered, &unique);
     stack.wait(suite);
 }
 
@@ -30,7 +30,7 @@ fn functions_are_as_the_port_says() {
     // Refused each time, so that it leaves nothing behind.
     let command = stack.command("AprobarReserva", nobody(), json!({}));
     let command = serde_json::to_vec(&command).unwrap();
-    stack.wait(ports::suite::functions(
+    stack.wait(twins::suite::functions(
         &*stack.functions,
         PARTICIPANT_VUELOS,
         &command,
@@ -52,7 +52,7 @@ fn executions_are_as_the_port_says() {
         "saga": {"id": id(), "asunto": id(), "causa": id(), "traza": null, "motivo": 7},
         "comandos": {"AprobarReserva": {"deshacer": id()}},
     });
-    stack.wait(ports::suite::executions(
+    stack.wait(twins::suite::executions(
         &*executions,
         &*stack.world.tasks,
         &input,
@@ -66,8 +66,8 @@ fn topics_with_an_order_and_without_are_as_the_port_says() {
     for ordered in [false, true] {
         let own = OwnTopic::new(&stack, ordered);
         let listener = Listener::to(&stack, &own.arn, None);
-        let topic = SnsTopic::new(&stack.wait(aws::config()), own.arn.clone());
-        let mut published = stack.wait(ports::suite::topic(&topic, &unique("suite")));
+        let topic = SnsTopic::new(&stack.wait(alpes_aws::config()), own.arn.clone());
+        let mut published = stack.wait(twins::suite::topic(&topic, &unique("suite")));
         if !ordered {
             for notice in &mut published {
                 (notice.id, notice.group) = (String::new(), String::new());

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use alpes_ports::LogRecord;
 use e2e::{Outcome, Stack, at_its_own_time, eventually, journeys, paid_with, sample};
 use jiff::SignedDuration;
-use ports::LogRecord;
 use serde_json::json;
 
 const RESERVATIONS: usize = 8;
@@ -90,7 +90,7 @@ fn coverage_tells_how_far_the_archive_is() {
     let reach = &coverage.shards[&last.shard];
     assert!(reach.arrived >= last.arrived, "{reach:?}");
     // The log goes on where the archive ends.
-    let after = ports::Position::After(reach.sequence.clone());
+    let after = alpes_ports::Position::After(reach.sequence.clone());
     let rest = stack.wait(stack.reader.read(&last.shard, &after)).unwrap();
     let again = |record: &LogRecord| record.sequence == reach.sequence;
     assert!(!rest.records.iter().any(again));

@@ -102,7 +102,7 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
     let mut streams = vec![];
     let mut after = None;
     loop {
-        let scan = stack.tables.scan(event_store::TABLE, after.as_ref());
+        let scan = stack.tables.scan(alpes_event_store::TABLE, after.as_ref());
         let page = stack.wait(scan).unwrap();
         let items = page.items.into_iter().map(Value::Object);
         streams.extend(items.filter(|item| traced(item.to_string().as_bytes())));

@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alpes_participant::reaction_id;
+use alpes_saga::Estado;
 use e2e::{
     Booked, Falla, Fate, Order, Outcome, Stack, amount, at_its_own_time, by_choreography,
     eventually, flights, journeys, paid_with, sample, side_by_side, unique,
 };
 use events::{Catalogue, CommandId, Context, Event, StreamId};
-use participant::reaction_id;
-use saga_engine::Estado;
 use serde_json::{Value, json};
 
 const SENDERS: usize = 8;
@@ -208,13 +208,15 @@ fn what_takes_too_long_is_cancelled_and_what_was_charged_comes_back() {
         "sk": "plazo#ReservaCreada#CancelarReserva",
     });
     let resume = json!({ "reacciones": [key] });
-    let noted = ports::Key::new(
-        participant::REACTIONS,
+    let noted = alpes_ports::Key::new(
+        alpes_participant::REACTIONS,
         key["pk"].as_str().unwrap(),
         key["sk"].as_str().unwrap(),
     );
     eventually("the deadline is noted", || {
-        let item = stack.tables.get_one(&noted, ports::Consistency::Strong);
+        let item = stack
+            .tables
+            .get_one(&noted, alpes_ports::Consistency::Strong);
         stack.wait(item).unwrap()
     });
     let answer = stack

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use alpes_event_store::{EventStore, Handled};
+use alpes_ports::{Clock, World};
+use alpes_saga::SagaId;
 use e2e::{Booked, Outcome, Stack, at_its_own_time, flights, nobody, sample, story};
-use event_store::{EventStore, Handled};
 use events::Catalogue;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Clock, World};
-use saga_engine::SagaId;
 use vuelos::{CREAR_RESERVA, Vuelos};
 
 /// A clock that is 25 hours slow.

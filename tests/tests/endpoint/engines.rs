@@ -1,11 +1,11 @@
 //! One definition, two engines: the coordinator, and Step Functions.
 
+use alpes_saga::Estado;
 use e2e::{
     Booked, Falla, Outcome, Stack, at_its_own_time, by_step_functions, eventually, flights,
     journeys, paid_with, sample, story, unique,
 };
 use gds::inventory::Inventory;
-use saga_engine::Estado;
 use serde_json::{Value, json};
 
 /// How a reservation is to go.

@@ -1,9 +1,9 @@
 //! What cannot be undone waits for a person, who sees it and has it go on.
 
+use alpes_saga::Estado;
 use e2e::{
     Answer, Booked, Falla, Outcome, Stack, at_its_own_time, flights, nobody, sample, story, unique,
 };
-use saga_engine::Estado;
 use serde_json::{Value, json};
 
 /// Charged, without a seat, and the charge cannot be given back.

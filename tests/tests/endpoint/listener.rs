@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use alpes_ports::Notice;
 use aws_sdk_sns::Client as Sns;
 use aws_sdk_sqs::{
     Client as Sqs,
     types::{Message, MessageSystemAttributeName, QueueAttributeName},
 };
 use e2e::{Stack, eventually, unique};
-use ports::Notice;
 use serde_json::{Value, json};
 
 /// A queue that a topic publishes to. It goes with the value.
@@ -94,7 +94,7 @@ impl Drop for OwnTopic<'_> {
 }
 
 fn clients(stack: &Stack) -> (Sns, Sqs) {
-    let config = stack.wait(aws::config());
+    let config = stack.wait(alpes_aws::config());
     (Sns::new(&config), Sqs::new(&config))
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use alpes_ports::Notice;
 use e2e::{Outcome, Stack, at_its_own_time, paid_with, sample, unique};
 use events::{Event, IdReserva};
-use ports::Notice;
 use serde_json::json;
 
 use crate::{listener::Listener, poison::passed};

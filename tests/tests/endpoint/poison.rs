@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use alpes_consumer::Reason;
+use alpes_event_store::Handled;
+use alpes_ports::{Log, LogError, SequenceNumber};
+use alpes_saga::SagaId;
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use consumer::Reason;
 use e2e::{Booked, Outcome, PARKING, Stack, at_its_own_time, eventually, nobody, sample};
-use event_store::Handled;
 use events::{Event, IdReserva};
-use ports::{Log, LogError, SequenceNumber};
-use saga_engine::SagaId;
 use serde_json::json;
 use vuelos::{APROBAR_RESERVA, CANCELAR_RESERVA, CREAR_RESERVA, Vuelos};
 

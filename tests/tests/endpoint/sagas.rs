@@ -1,9 +1,9 @@
 //! What becomes of a reservation, and that money and seats agree with it.
 
+use alpes_ports::{Consistency, Key};
 use e2e::{Falla, Outcome, Stack, at_its_own_time, flights, paid_with, sample, story, unique};
 use events::{Context, IdReserva, StreamId};
 use pagos::simulador;
-use ports::{Consistency, Key};
 use serde_json::{Value, json};
 
 #[test]

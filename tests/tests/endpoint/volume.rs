@@ -5,11 +5,11 @@ use std::{
     time::Instant,
 };
 
+use alpes_event_store::{Difference, verify};
 use e2e::{
     Booked, Outcome, PATIENCE, Stack, amount, at_its_own_time, journeys, paid_with, pause_after,
     side_by_side, unique,
 };
-use event_store::{Difference, verify};
 use events::{Context, Event, IdReserva, StreamId};
 use serde_json::json;
 

@@ -18,15 +18,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alpes_event_store::verify;
+use alpes_saga::Estado;
 use e2e::{
     Api, Booked, Ending, Fate, Order, Outcome, PATIENCE, Stack, amount, eventually, flights,
     journeys, kill, pause_after, processes, side_by_side,
 };
-use event_store::verify;
 use gds::inventory::Vuelo;
-use ports::memory::SeededRandomness;
-use saga_engine::Estado;
 use serde_json::json;
+use twins::SeededRandomness;
 
 const CLIENTS: usize = 8;
 /// Between two deaths, on average.
@@ -39,7 +39,7 @@ fn killer(stop: &AtomicBool) -> BTreeMap<String, usize> {
     let dice = SeededRandomness::new(7);
     let mut killed = BTreeMap::new();
     while !stop.load(Ordering::Relaxed) {
-        thread::sleep(LIFE.mul_f64(2.0 * ports::Randomness::fraction(&dice)));
+        thread::sleep(LIFE.mul_f64(2.0 * alpes_ports::Randomness::fraction(&dice)));
         let alive: Vec<_> = processes().into_iter().collect();
         let pick = |count: usize| usize::try_from(dice.bits()).unwrap() % count;
         if alive.is_empty() {

@@ -6,14 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alpes_event_store::{Stream, StreamReader};
+use alpes_ports::LogRecord;
+use alpes_projections::{Projector, Rebuilder};
 use e2e::{Fate, Stack, eventually, journeys};
-use event_store::{Stream, StreamReader};
 use events::{Catalogue, Event, StreamId, Version};
-use ports::{
-    LogRecord,
-    memory::{self, MemoryLog, MemoryTables},
-};
-use projections::{Projector, Rebuilder};
+use twins::{MemoryLog, MemoryTables};
 
 use crate::{VIEWS, alone, book, copy, fold, rows::rows};
 
@@ -42,13 +40,13 @@ fn the_archive_alone_rebuilds_both_views() {
         clock.elapsed()
     );
 
-    let (world, time) = memory::world(1);
+    let (world, time) = twins::world(1);
     let tables = Arc::new(MemoryTables::new());
     // What tests have put into the log in the wrong order is so in the archive too, perhaps far apart. Such a gap is filled from the
     // stream and from nowhere else, so those streams are left, and no others.
     let disordered = disordered(&archived);
     println!("{} streams are out of order in it", disordered.len());
-    let streams = stack.every_item(event_store::TABLE).into_iter();
+    let streams = stack.every_item(alpes_event_store::TABLE).into_iter();
     let left = streams.filter(|(key, _)| disordered.contains(&key.pk));
     copy(&stack, &tables, left);
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
@@ -57,7 +55,7 @@ fn the_archive_alone_rebuilds_both_views() {
             tables.clone(),
             reader,
             world.clone(),
-            projections::registry(),
+            alpes_projections::registry(),
         ),
         archive: stack.archive.clone(),
         log: Arc::new(MemoryLog::new(1, world.clock)),
@@ -75,9 +73,9 @@ fn the_archive_alone_rebuilds_both_views() {
             rebuilt.events,
             clock.elapsed()
         );
-        let real = stack.every_item(projections::TABLE);
+        let real = stack.every_item(alpes_projections::TABLE);
         let real = rows(real, &stack.live(view).to_string());
-        let built = tables.all(projections::TABLE);
+        let built = tables.all(alpes_projections::TABLE);
         let built = rows(built, &rebuilt.generation.to_string());
         assert!(real.len() >= RESERVATIONS);
         let keys: BTreeSet<_> = real.keys().chain(built.keys()).collect();
@@ -89,7 +87,7 @@ fn the_archive_alone_rebuilds_both_views() {
 
 /// Waits until the archive has every event there is; all of it.
 fn complete(stack: &Stack) -> Vec<LogRecord> {
-    let streams = stack.every_item(event_store::TABLE).into_iter();
+    let streams = stack.every_item(alpes_event_store::TABLE).into_iter();
     let committed: BTreeSet<Vec<u8>> = streams
         .flat_map(|(key, item)| {
             let stream = Stream::from_item(key.pk.parse().unwrap(), &item);

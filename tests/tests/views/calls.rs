@@ -2,15 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use alpes_event_store::StreamReader;
+use alpes_ports::{LogRecord, Tables};
+use alpes_projections::{Projector, views::analitica::Analitica};
 use e2e::Stack;
-use event_store::StreamReader;
 use events::{Catalogue, Event};
-use ports::{
-    LogRecord, Tables,
-    memory::{self, MemoryTables},
-};
-use projections::{Projector, views::analitica::Analitica};
 use simulation::Faults;
+use twins::MemoryTables;
 
 use crate::{copy, plain::plainly};
 
@@ -32,12 +30,12 @@ pub fn compare(stack: &Stack, log: &[LogRecord]) {
     let (plain, ours) = (Faults::none(), Faults::none());
     // Gaps in the log are filled from streams.
     let memory = Arc::new(MemoryTables::new());
-    copy(stack, &memory, stack.every_item(event_store::TABLE));
+    copy(stack, &memory, stack.every_item(alpes_event_store::TABLE));
     let tables: Arc<dyn Tables> = Arc::new(ours.tables(memory));
     let projector = Projector::new(
         tables.clone(),
         StreamReader::new(tables, Catalogue::current()),
-        memory::world(1).0,
+        twins::world(1).0,
         vec![Arc::new(Analitica)],
     );
     let plain_tables = plain.tables(Arc::new(MemoryTables::new()));

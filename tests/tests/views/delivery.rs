@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use consumer::ParkedWhat;
+use alpes_consumer::ParkedWhat;
+use alpes_lambda::kinesis;
+use alpes_ports::LogRecord;
+use alpes_projections::CONSUMER;
 use e2e::{Stack, eventually, side_by_side};
-use lambda_kit::kinesis;
-use ports::LogRecord;
-use projections::CONSUMER;
 use simulation::Dice;
 
 /// How many records a batch has: from one to as many as the mapping takes, and no more than a part of all.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use alpes_event_store::Stream;
 use e2e::{Stack, eventually};
-use event_store::Stream;
 use events::{
     Catalogue, IdCorrelacion, IdReserva, Moment, Payload, Version,
     vuelos::{EstadoReserva, ReservaCreada},
@@ -84,7 +84,7 @@ pub fn agree(stack: &Stack) -> Fold {
 impl Fold {
     fn of(stack: &Stack) -> Self {
         let mut heard: BTreeMap<IdReserva, Heard> = BTreeMap::new();
-        for (key, item) in stack.every_item(event_store::TABLE) {
+        for (key, item) in stack.every_item(alpes_event_store::TABLE) {
             let stream = Stream::from_item(key.pk.parse().unwrap(), &item).unwrap();
             heard.entry(stream.id.id).or_default().hear(&stream);
         }

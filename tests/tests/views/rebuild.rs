@@ -10,10 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alpes_ports::{CallError, Consistency, Item, Key};
+use alpes_projections::{Generation, REBUILDER};
 use e2e::{Booked, Ending, Fate, Stack, amount, journeys, kill, processes};
 use events::{IdReserva, vuelos::EstadoReserva};
-use ports::{CallError, Consistency, Item, Key};
-use projections::{Generation, REBUILDER};
 use serde_json::{Value, json};
 use simulation::Dice;
 
@@ -173,7 +173,7 @@ impl Play<'_> {
 }
 
 fn alias(stack: &Stack, view: &str) -> Item {
-    let key = Key::new(projections::TABLE, view, "alias");
+    let key = Key::new(alpes_projections::TABLE, view, "alias");
     let alias = stack.tables.get_one(&key, Consistency::Strong);
     stack.wait(alias).unwrap().unwrap_or_default()
 }
@@ -263,7 +263,7 @@ fn only_the_living(stack: &Stack, live: &Generation) {
     for left in ["building", "retiring", "rebuild"] {
         assert!(!alias.contains_key(left), "{alias:?}");
     }
-    let items = stack.every_item(projections::TABLE).into_iter();
+    let items = stack.every_item(alpes_projections::TABLE).into_iter();
     let generations = items.filter_map(|(key, _)| {
         let (generation, _) = key.pk.split_once('#')?;
         let (view, _) = generation.split_once('.')?;

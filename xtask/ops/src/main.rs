@@ -20,9 +20,9 @@ use std::{
     time::Duration,
 };
 
+use alpes_lambda::Environment;
+use alpes_saga::Estado;
 use command_line::{Runner, Words, read, wrong};
-use lambda_kit::Environment;
-use saga_engine::Estado;
 
 /// How long a runtime has to take a connection.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
@@ -113,7 +113,7 @@ async fn run(words: &Words) -> Outcome {
 
 /// What is wrong with the name of a view that this build does not have.
 fn is_view(name: &str) -> Result<(), String> {
-    let views = projections::registry();
+    let views = alpes_projections::registry();
     let names: Vec<_> = views.iter().map(|view| view.name()).collect();
     if names.contains(&name) {
         return Ok(());

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use consumer::{Lot, Parking, Redrive, Redriven, Redriver};
-use event_store::StreamReader;
+use alpes_consumer::{Lot, Parking, Redrive, Redriven, Redriver};
+use alpes_event_store::StreamReader;
+use alpes_lambda::{Environment, RemoteConsumer};
+use alpes_ports::Functions;
+use alpes_projections::Projector;
 use events::Catalogue;
-use lambda_kit::{Environment, RemoteConsumer};
 use parse::text::visible;
-use ports::Functions;
-use projections::Projector;
 
 use crate::{Outcome, asked};
 
@@ -114,7 +114,7 @@ pub(crate) async fn list(environment: &Environment, discarded: bool) -> Outcome 
 pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)>) -> Outcome {
     let (tables, world) = (environment.tables(), environment.world());
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
-    let projector = Projector::new(tables, reader, world.clone(), projections::registry());
+    let projector = Projector::new(tables, reader, world.clone(), alpes_projections::registry());
     let parking = projector.parking();
     let functions: Arc<dyn Functions> = environment.functions();
     let remote = RemoteConsumer::all(&functions, parking, &Catalogue::current());
@@ -183,18 +183,16 @@ pub(crate) async fn discard(
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use consumer::{Reason, TABLE, Trouble};
+    use alpes_consumer::{Reason, TABLE, Trouble};
+    use alpes_ports::{Key, LogRecord, Path, SequenceNumber, Tables, Update};
     use futures::executor::block_on;
-    use ports::{
-        Key, LogRecord, Path, SequenceNumber, Tables, Update,
-        memory::{self, MemoryTables},
-    };
+    use twins::MemoryTables;
 
     use super::*;
 
     #[test]
     fn what_cannot_be_read_is_listed_beside_the_rest() {
-        let (world, clock) = memory::world(1);
+        let (world, clock) = twins::world(1);
         let tables = Arc::new(MemoryTables::new());
         let parking = Parking::new(tables.clone(), world.clock.clone(), &Catalogue::current());
         assert_eq!(

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use alpes_lambda::Environment;
+use alpes_ports::{CallError, Functions, World};
+use alpes_projections::REBUILDER;
 use command_line::Progress;
 use jiff::SignedDuration;
-use lambda_kit::Environment;
-use ports::{CallError, Functions, World};
-use projections::REBUILDER;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -197,10 +197,11 @@ fn result(done: &Done, took: SignedDuration, waited: u64) -> String {
 mod tests {
     use std::sync::Mutex;
 
+    use alpes_ports::FunctionName;
     use async_trait::async_trait;
     use futures::executor::block_on;
-    use ports::{FunctionName, memory::world};
     use serde_json::Value;
+    use twins::world;
 
     use super::*;
 

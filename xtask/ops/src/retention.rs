@@ -1,10 +1,10 @@
 //! `retention`: how long the log keeps events, and how far the archive has them.
 
-use archive::{Archive, Coverage, Reach};
+use alpes_archive::{Archive, Coverage, Reach};
+use alpes_lambda::Environment;
+use alpes_ports::{LogError, LogReader, Position};
 use events::Moment;
 use jiff::{SignedDuration, Timestamp};
-use lambda_kit::Environment;
-use ports::{LogError, LogReader, Position};
 
 use crate::{Outcome, asked};
 
@@ -179,11 +179,9 @@ pub(crate) async fn extend(environment: &Environment, hours: u64) -> Outcome {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
+    use alpes_ports::Log;
     use futures::executor::block_on;
-    use ports::{
-        Log,
-        memory::{self, MemoryLog, MemoryObjects},
-    };
+    use twins::{MemoryLog, MemoryObjects};
 
     use super::*;
 
@@ -191,7 +189,7 @@ mod tests {
 
     /// A log of two shards with ten records, one a minute, of which so many of each shard are archived; and the time a minute later.
     fn scene(archived: usize) -> (Vec<Shard>, Timestamp, Coverage) {
-        let (world, clock) = memory::world(1);
+        let (world, clock) = twins::world(1);
         let log = MemoryLog::new(2, world.clock.clone());
         for number in 0..10 {
             let key = format!("key-{number}");
@@ -282,11 +280,11 @@ mod tests {
 
     #[test]
     fn where_the_archive_ends_before_the_log_begins_the_log_is_read_from_its_oldest() {
-        let (world, clock) = memory::world(1);
+        let (world, clock) = twins::world(1);
         let log = MemoryLog::new(1, world.clock.clone());
         let reach = Reach {
             // A place that this log does not know.
-            sequence: ports::SequenceNumber("1".into()),
+            sequence: alpes_ports::SequenceNumber("1".into()),
             arrived: world.clock.now(),
         };
         let name = block_on(log.shards()).unwrap().remove(0);

@@ -2,15 +2,15 @@
 
 use std::error::Error;
 
-use event_store::StreamReader;
+use alpes_event_store::StreamReader;
+use alpes_lambda::Environment;
+use alpes_participant::{Reactions, Waiting};
+use alpes_ports::{Executions, Tables};
+use alpes_saga::{Conduct, Definitions, Estado, Saga, SagaId, Sagas, Stored};
 use events::{Catalogue, Context, Event, IdReserva, Moment, Payload, StreamId};
 use gds::inventory::{self, Inventory, Vuelo};
-use lambda_kit::Environment;
 use pagos::simulador::{self, Movimiento, Tipo};
-use participant::{Reactions, Waiting};
-use ports::{Executions, Tables};
 use reserva_saga::{as_it_went, definitions, saga_id};
-use saga_engine::{Conduct, Definitions, Estado, Saga, SagaId, Sagas, Stored};
 use serde_json::Value;
 
 use crate::{
@@ -251,19 +251,17 @@ fn summary(saga: &Saga, definitions: &Definitions) -> Vec<String> {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use consumer::{Consumer, Parking};
-    use event_store::{Decider, EventStore};
+    use alpes_consumer::{Consumer, Parking};
+    use alpes_event_store::{Decider, EventStore};
+    use alpes_participant::{Faults, Modo, Reactor, Rules};
+    use alpes_ports::World;
     use events::{Command, CommandId, IdCorrelacion, SagaMode};
     use futures::executor::block_on;
     use gds::{CONFIRMAR_RESERVA, Gds, REVERTIR_CONFIRMACION};
     use jiff::Timestamp;
     use pagos::{PAGAR_RESERVA, Pagos, REVERTIR_PAGO, simulador::Simulador};
-    use participant::{Faults, Modo, Reactor, Rules};
-    use ports::{
-        World,
-        memory::{self, ManualClock, MemoryLog, MemoryTables},
-    };
     use serde_json::json;
+    use twins::{ManualClock, MemoryLog, MemoryTables};
     use vuelos::Vuelos;
 
     use super::*;
@@ -281,7 +279,7 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
-            let (world, clock) = memory::world(1);
+            let (world, clock) = twins::world(1);
             let tables = Arc::new(MemoryTables::new());
             let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
             let catalogue = Catalogue::current();

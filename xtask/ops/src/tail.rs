@@ -2,11 +2,11 @@
 
 use std::{io::Write, time::Duration};
 
+use alpes_lambda::Environment;
+use alpes_ports::{LogError, LogReader, LogRecord, Position};
 use command_line::{Words, shown};
 use events::Moment;
-use lambda_kit::Environment;
 use parse::text::visible;
-use ports::{LogError, LogReader, LogRecord, Position};
 use serde_json::Value;
 
 use crate::Outcome;
@@ -159,12 +159,10 @@ fn print(record: &LogRecord, json: bool) {
 mod tests {
     use std::{collections::BTreeMap, sync::Mutex};
 
+    use alpes_ports::{Log, LogBatch};
     use async_trait::async_trait;
     use futures::executor::block_on;
-    use ports::{
-        Log, LogBatch,
-        memory::{MemoryLog, world},
-    };
+    use twins::{MemoryLog, world};
 
     use super::*;
 

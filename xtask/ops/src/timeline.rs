@@ -1,12 +1,12 @@
 //! A saga as people read it: how it stands, and its log, a line an entry.
 
-use events::Moment;
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use parse::text::visible;
-use saga_engine::{
+use alpes_saga::{
     Conduct, Definitions, Direction, Entry, Estado, Meaning, Outstanding, Saga, Via, What,
     execution_name,
 };
+use events::Moment;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use parse::text::visible;
 
 /// No line is longer, in characters.
 const WIDTH: usize = 120;
@@ -387,8 +387,8 @@ fn pieces(word: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use alpes_saga::SagaId;
     use reserva_saga::{current, definitions};
-    use saga_engine::SagaId;
     use serde_json::{Value, json};
 
     use super::*;

@@ -1,10 +1,10 @@
 //! `verify`: streams against the log and its archive.
 
-use archive::{Archive, ArchiveError};
-use event_store::{Beyond, Readings, StreamReader, verify};
+use alpes_archive::{Archive, ArchiveError};
+use alpes_event_store::{Beyond, Readings, StreamReader, verify};
+use alpes_lambda::Environment;
 use events::Catalogue;
 use jiff::SignedDuration;
-use lambda_kit::Environment;
 
 use crate::Outcome;
 

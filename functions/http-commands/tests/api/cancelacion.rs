@@ -2,16 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_participant::Modo;
+use alpes_saga::{Estado, What};
 use events::{Context, IdReserva};
 use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
 use http_commands::MOTIVO;
 use http_testing::{Answer, LogDown, post, with_header, with_other_header};
 use pagos::simulador::{balance, ledger};
-use participant::Modo;
-use ports::memory::MemoryFunctions;
-use saga_engine::{Estado, What};
 use serde_json::{Value, json};
+use twins::MemoryFunctions;
 
 use crate::support::Fixture;
 
@@ -326,7 +326,7 @@ mod without_a_coordinator {
         assert_eq!(cancelled["sagamode"], "coreografia");
         assert_eq!(cancelled.get("prueba"), None);
         assert_eq!(fixture.run_started(), 0, "nobody coordinates");
-        assert!(fixture.tables.all(saga_engine::TABLE).is_empty());
+        assert!(fixture.tables.all(alpes_saga::TABLE).is_empty());
     }
 
     #[test]

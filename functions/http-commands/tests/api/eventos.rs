@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use alpes_saga::Estado;
 use events::Context;
 use http_commands::MOTIVO;
 use http_testing::sample;
 use lambda_http::Request;
-use saga_engine::Estado;
 
 use crate::support::Fixture;
 

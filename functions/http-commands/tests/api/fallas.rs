@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use event_store::{EventStore, Sweeper};
+use alpes_event_store::{EventStore, Sweeper};
+use alpes_ports::TableError;
+use alpes_saga::Estado;
 use events::Catalogue;
 use futures::executor::block_on;
 use http_testing::{LogDown, SAMPLE, SECRET, TablesDown};
-use ports::TableError;
-use saga_engine::Estado;
 
 use crate::support::Fixture;
 
@@ -41,7 +41,7 @@ fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
         world: &fixture.world,
         older_than: Duration::ZERO,
         budget: Duration::MAX,
-        page: event_store::PAGE,
+        page: alpes_event_store::PAGE,
     };
     // Only what is older than now is swept.
     block_on(fixture.world.tasks.sleep(Duration::from_millis(1)));

@@ -1,9 +1,9 @@
 //! What the API's description says of commands is so.
 
+use alpes_saga::{Estado, SagaId};
 use events::IdReserva;
 use http_commands::{MAX_NOTA, MOTIVO};
 use http_testing::{Answer, Description, Operation, ask, post};
-use saga_engine::{Estado, SagaId};
 
 use crate::support::Fixture;
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use alpes_saga::{Estado, SagaId, What};
 use events::{Context, IdCorrelacion, IdReserva};
 use futures::executor::block_on;
 use http_commands::MAX_NOTA;
 use http_testing::{Answer, post, with_other_header};
-use ports::memory::MemoryFunctions;
-use saga_engine::{Estado, SagaId, What};
 use serde_json::{Value, json};
+use twins::MemoryFunctions;
 
 use crate::support::Fixture;
 
@@ -144,7 +144,7 @@ fn a_saga_that_has_not_begun_needs_nobody() {
         answer.assert_problem(404, "no-existe", "not there");
         assert_eq!(answer.body["detail"], format!("No hay una saga {id}"));
     }
-    assert!(fixture.tables.all(saga_engine::TABLE).is_empty());
+    assert!(fixture.tables.all(alpes_saga::TABLE).is_empty());
 
     let answer = fixture.post_to("/sagas/no-es-un-uuid/reanudacion", "");
     answer.assert_problem(404, "no-existe", "no id");
@@ -222,13 +222,13 @@ fn what_cannot_be_read_is_not_missing() {
     answer.assert_problem(503, "no-disponible", "another build's");
 
     let id = SagaId(fixture.world.ids.fresh());
-    let key = ports::Key::new(saga_engine::TABLE, id.to_string(), "saga");
-    let put = ports::Write::Put {
+    let key = alpes_ports::Key::new(alpes_saga::TABLE, id.to_string(), "saga");
+    let put = alpes_ports::Write::Put {
         key,
-        item: ports::Item::from_iter([("rev".to_owned(), Value::from(1))]),
-        condition: ports::Condition::Always,
+        item: alpes_ports::Item::from_iter([("rev".to_owned(), Value::from(1))]),
+        condition: alpes_ports::Condition::Always,
     };
-    block_on(ports::Tables::write(&*fixture.tables, &put)).unwrap();
+    block_on(alpes_ports::Tables::write(&*fixture.tables, &put)).unwrap();
     let answer = fixture.post_to(&path(id), "");
     answer.assert_problem(500, "error-interno", "malformed");
     assert_eq!(answer.body.get("detail"), None);

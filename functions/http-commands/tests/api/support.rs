@@ -2,14 +2,14 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use event_store::EventStore;
+use alpes_event_store::EventStore;
+use alpes_ports::{Functions, Log, Tables};
+use alpes_saga::Sagas;
 use events::Catalogue;
 use futures::executor::block_on;
 use http_commands::App;
 use http_testing::{Answer, System, post, with_header};
 use lambda_http::{Body, Request};
-use ports::{Functions, Log, Tables};
-use saga_engine::Sagas;
 
 /// The path of reservations.
 pub(crate) const RESERVA: &str = "/vuelos/reserva";
@@ -60,7 +60,7 @@ impl Fixture {
     /// The same over sagas of which this build knows no definition.
     pub(crate) fn without_definitions(mut self) -> Self {
         let (tables, world) = (self.tables.clone(), self.world.clone());
-        self.app.sagas = Sagas::new(tables, saga_engine::Definitions::default(), world);
+        self.app.sagas = Sagas::new(tables, alpes_saga::Definitions::default(), world);
         self
     }
 

@@ -10,14 +10,15 @@ use std::{
     task::Poll,
 };
 
+use alpes_ports::{
+    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
+    TransactError, Write, WriteError,
+};
 use async_trait::async_trait;
 use events::{IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::{Answer, ask};
-use ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
-    TransactError, Write, WriteError, memory::MemoryTables,
-};
+use twins::MemoryTables;
 
 use crate::support::Fixture;
 

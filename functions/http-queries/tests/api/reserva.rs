@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use alpes_lambda::http::ROUTES;
+use alpes_ports::{Item, TableError, Tables, Write};
+use alpes_saga::Estado;
 use events::{Context, IdReserva, StreamId, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::{Answer, SECRET, TablesDown, ask, sample};
-use lambda_kit::http::ROUTES;
-use ports::{Item, TableError, Tables, Write};
-use saga_engine::Estado;
 use serde_json::Value;
 
 use crate::support::Fixture;
@@ -65,8 +65,9 @@ fn what_the_stream_tells_is_never_ahead_of_what_the_view_tells_next() {
     }
 
     // The view hears of the making first, and of the rest in another batch.
-    let is_making =
-        |record: &ports::LogRecord| String::from_utf8_lossy(&record.data).contains("ReservaCreada");
+    let is_making = |record: &alpes_ports::LogRecord| {
+        String::from_utf8_lossy(&record.data).contains("ReservaCreada")
+    };
     fixture.project_such(is_making);
     for id in [cancelled, approved] {
         let told = from("vista", fixture.get(&path(id)).ok());
@@ -272,12 +273,12 @@ fn when_the_tables_fail_the_answer_tells_no_more_than_that() {
 fn a_stream_that_cannot_be_read_is_not_missing() {
     let fixture = Fixture::new();
     let id = IdReserva(fixture.world.ids.fresh());
-    let key = event_store::Stream::key(StreamId::new(Context::Vuelos, id));
+    let key = alpes_event_store::Stream::key(StreamId::new(Context::Vuelos, id));
     let item = Item::from_iter([("version".to_owned(), Value::from(1))]);
     let put = Write::Put {
         key,
         item,
-        condition: ports::Condition::Always,
+        condition: alpes_ports::Condition::Always,
     };
     block_on(fixture.tables.write(&put)).unwrap();
     for path in [

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use alpes_saga::Estado;
 use events::{Context, IdCorrelacion, IdReserva, Moment};
 use http_testing::Answer;
-use saga_engine::Estado;
 use serde_json::{Value, json};
 
 use crate::support::Fixture;
@@ -70,7 +70,7 @@ fn one_that_is_complete_waits_for_nothing() {
         ]
     );
     // As they are stored.
-    let stored = &fixture.tables.all(saga_engine::TABLE)[0].1["entradas"];
+    let stored = &fixture.tables.all(alpes_saga::TABLE)[0].1["entradas"];
     assert_eq!(saga["log"], *stored);
 }
 

@@ -1,6 +1,6 @@
 //! Lists of sagas.
 
-use saga_engine::Estado;
+use alpes_saga::Estado;
 use serde_json::Value;
 
 use crate::support::Fixture;

@@ -2,15 +2,15 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use event_store::StreamReader;
+use alpes_event_store::StreamReader;
+use alpes_ports::{Tables, World};
+use alpes_projections::Generations;
+use alpes_saga::{Definitions, Sagas};
 use events::{Catalogue, IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_queries::App;
 use http_testing::{Answer, System, ask};
 use lambda_http::Request;
-use ports::{Tables, World};
-use projections::Generations;
-use saga_engine::{Definitions, Sagas};
 
 /// The function, and what is behind it.
 pub(crate) struct Fixture {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use alpes_participant::Modo;
 use events::{Context, Event, Problem, vuelos::CrearReserva};
 use http_queries::{Lista, ListaSagas, ReservaDto, ReservasPorDia, SagaDto, Totales};
-use participant::Modo;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use vuelos::cancelar_reserva::{MAX_MOTIVO, PLAZO};

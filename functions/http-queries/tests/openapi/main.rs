@@ -27,9 +27,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use alpes_lambda::http::ROUTES;
+use alpes_saga::Estado;
 use http_testing::{Description, Operation, sample};
-use lambda_kit::http::ROUTES;
-use saga_engine::Estado;
 use serde_json::{Value, json};
 use support::Fixture;
 

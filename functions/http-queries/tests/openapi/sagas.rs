@@ -1,9 +1,9 @@
 //! Sagas.
 
+use alpes_saga::Estado;
 use futures::executor::block_on;
 use http_queries::SagaDto;
 use http_testing::System;
-use saga_engine::Estado;
 use serde_json::{Value, json};
 
 use crate::{

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use event_store::HandleError;
+use alpes_event_store::HandleError;
+use alpes_participant::{Modo, ParticipantError};
+use alpes_ports::{CallError, FunctionName};
 use events::{Context, IdReserva, SagaMode};
 use http_testing::{SECRET, sample};
 use http_tests::COMANDOS;
-use participant::{Modo, ParticipantError};
-use ports::{CallError, FunctionName, memory::MemoryFunctions};
 use serde_json::{Value, json};
+use twins::MemoryFunctions;
 
 use crate::support::{Fixture, about, golden};
 

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use alpes_ports::TableError;
+use alpes_saga::Estado;
 use events::{Catalogue, Context, Event, IdReserva, SagaMode};
 use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
 use http_testing::{LogDown, SECRET, TablesDown};
-use ports::TableError;
-use saga_engine::Estado;
 use serde_json::{Value, json};
 
 use crate::support::{Fixture, about, golden};

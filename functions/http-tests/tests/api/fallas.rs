@@ -1,9 +1,9 @@
 //! Faults that are set.
 
+use alpes_participant::Modo;
 use events::Context;
 use futures::executor::block_on;
 use http_tests::{COMANDOS, MAX_VECES};
-use participant::Modo;
 use serde_json::{Value, json};
 
 use crate::support::Fixture;
@@ -124,7 +124,7 @@ fn a_bad_body_is_refused_and_sets_nothing() {
         answer.assert_problem(400, "solicitud-invalida", &name);
         assert_eq!(answer.errores(), errores, "{name}");
     }
-    assert!(fixture.tables.all(participant::TABLE).is_empty());
+    assert!(fixture.tables.all(alpes_participant::TABLE).is_empty());
     // A command of nobody's is refused with those there are.
     let answer = fixture.post(
         "fallas",

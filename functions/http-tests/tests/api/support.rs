@@ -2,13 +2,13 @@
 
 use std::{fs, ops::Deref, path::Path, sync::Arc};
 
-use event_store::EventStore;
+use alpes_event_store::EventStore;
+use alpes_ports::{Functions, Log, Tables};
 use events::{Catalogue, IdReserva};
 use futures::executor::block_on;
 use http_testing::{Answer, System, post, with_header};
 use http_tests::App;
 use lambda_http::Request;
-use ports::{Functions, Log, Tables};
 use serde_json::{Value, json};
 
 /// The function, and what is behind it.

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use lambda_runtime::Diagnostic;
-use ports::{
+use alpes_ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
     TransactError, Write, WriteError,
 };
+use async_trait::async_trait;
+use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 use timers::{Done, Task};
 

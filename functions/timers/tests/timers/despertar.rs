@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
+use alpes_ports::{CallError, Key, Path, Update};
+use alpes_saga::{
+    Answer, Coordinator, Dispatch, Estado, Fact, NoAnswer, Participants, SagaId, start,
+};
 use async_trait::async_trait;
 use futures::executor::block_on;
 use jiff::Timestamp;
-use ports::{CallError, Key, Path, Update};
 use reserva_saga::{ORCHESTRATOR, current, fact};
-use saga_engine::{
-    Answer, Coordinator, Dispatch, Estado, Fact, NoAnswer, Participants, SagaId, start,
-};
 use serde_json::{Value, json};
 use timers::Done;
 
@@ -206,7 +206,7 @@ fn sagas_that_this_build_cannot_move_starve_no_others() {
     fixture.app.limits.sagas = 1;
     let foreign = begin(&fixture, 40);
     for id in &foreign {
-        let key = Key::new(saga_engine::TABLE, id.to_string(), "saga");
+        let key = Key::new(alpes_saga::TABLE, id.to_string(), "saga");
         let newer = Update::of(key).set(Path::of("version"), 99);
         block_on(fixture.tables.write(&newer.into())).unwrap();
     }
@@ -263,7 +263,7 @@ fn a_run_reads_on_to_the_end() {
     fixture.app.limits.sagas = 2;
     deploy(&fixture, Undoing::Works);
     for number in 0..5 {
-        let key = Key::new(saga_engine::TABLE, format!("no saga {number}"), "saga");
+        let key = Key::new(alpes_saga::TABLE, format!("no saga {number}"), "saga");
         let due = Update::of(key)
             .set(Path::of("gsi1pk"), "wake-00")
             .set(Path::of("gsi1sk"), "2026-01-31T09:00:00.000Z");

@@ -7,23 +7,23 @@ use std::sync::{
 };
 use std::time::Duration;
 
+use alpes_consumer::{ParkedWhat, Reason, Redrive, Redriven};
+use alpes_event_store::StreamReader;
+use alpes_ports::{
+    CallError, Consistency, FunctionName, IndexPage, IndexQuery, Item, Key, ObjectError, Objects,
+    Path, ScanPage, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
+};
+use alpes_projections::Projector;
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use consumer::{ParkedWhat, Reason, Redrive, Redriven};
-use event_store::StreamReader;
 use events::Catalogue;
 use futures::{FutureExt, executor::block_on};
 use notices::NOTIFIER;
-use ports::{
-    CallError, Consistency, FunctionName, IndexPage, IndexQuery, Item, Key, ObjectError, Objects,
-    Path, ScanPage, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
-    memory::{ManualClock, MemoryObjects, MemoryTables},
-};
-use projections::Projector;
 use reserva_saga::ORCHESTRATOR;
 use serde_json::{Value, json};
 use simulation::{Dice, Faults};
 use timers::Done;
+use twins::{ManualClock, MemoryObjects, MemoryTables};
 
 use crate::{barrido::TASK, support::Fixture};
 
@@ -249,7 +249,7 @@ fn a_run_ends_in_time_however_much_there_is_and_the_next_ones_go_on() {
         "each once"
     );
     assert_eq!(fixture.told(["Parked"]), [0]);
-    let left = slow.tables.all(consumer::TABLE);
+    let left = slow.tables.all(alpes_consumer::TABLE);
     assert_eq!(left, [], "nothing is left of looking through it");
 }
 
@@ -311,7 +311,7 @@ fn one_thing_that_cannot_be_read_stops_nothing_and_stays_as_it_is() {
     ));
     let key = |place: usize| {
         Key::new(
-            consumer::TABLE,
+            alpes_consumer::TABLE,
             NOTIFIER.0,
             format!("record#shardId-000000000001#1{place:05}"),
         )
@@ -325,7 +325,7 @@ fn one_thing_that_cannot_be_read_stops_nothing_and_stays_as_it_is() {
         block_on(tables.write(&update.into())).unwrap();
     }
     let theirs = || {
-        let all = tables.all(consumer::TABLE).into_iter();
+        let all = tables.all(alpes_consumer::TABLE).into_iter();
         let of_them = [key(0), key(2), key(4)];
         all.filter(|(key, _)| {
             of_them
@@ -460,7 +460,7 @@ fn whatever_fails_the_timers_alone_free_what_is_parked() {
         for _ in 0..16 {
             run(&fixture);
         }
-        assert_eq!(tables.all(consumer::TABLE), [], "seed {seed}");
+        assert_eq!(tables.all(alpes_consumer::TABLE), [], "seed {seed}");
         assert_eq!(fixture.told(["Parked"]), [0], "seed {seed}");
     }
 }
@@ -522,9 +522,9 @@ impl Mapping<'_> {
             let event = serde_json::from_value(json!({ "Records": batch })).unwrap();
             let reader = StreamReader::new(self.tables.clone(), Catalogue::current());
             let world = self.fixture.world.clone();
-            let views = projections::registry();
+            let views = alpes_projections::registry();
             let projector = Projector::new(self.tables.clone(), reader, world, views);
-            let records = lambda_kit::kinesis::records(event);
+            let records = alpes_lambda::kinesis::records(event);
             if let Some(outcome) = projector.consumer().consume(&records).now_or_never() {
                 assert_eq!(outcome.failed, None);
                 return;
@@ -545,7 +545,7 @@ impl Mapping<'_> {
 
 /// How many reservations the view has.
 fn listed(tables: &MemoryTables) -> usize {
-    let rows = tables.all(projections::TABLE).into_iter();
+    let rows = tables.all(alpes_projections::TABLE).into_iter();
     rows.filter(|(key, _)| key.pk.starts_with("reservas.1#"))
         .count()
 }
@@ -587,7 +587,7 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
     // The timers take it in, try it, and die of it as well; but not again at once.
     let reader = StreamReader::new(mapping.tables.clone(), Catalogue::current());
     let world = fixture.world.clone();
-    let doomed = Projector::new(mapping.tables, reader, world, projections::registry());
+    let doomed = Projector::new(mapping.tables, reader, world, alpes_projections::registry());
     let healthy = std::mem::replace(&mut fixture.app.projector, doomed);
     let task = serde_json::from_str(PARKING_TASK).unwrap();
     let killed = fixture.app.handle(task, fixture.deadline()).now_or_never();
@@ -642,10 +642,14 @@ fn handed_over(function: FunctionName) {
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(0, 2, 1));
     let batches = calls.try_iter().map(|payload| {
         let event = serde_json::from_slice(&payload).unwrap();
-        lambda_kit::kinesis::records(event)
+        alpes_lambda::kinesis::records(event)
     });
     let batches: Vec<_> = batches.collect();
     assert!(batches.iter().all(|batch| batch.len() == 1));
     assert_eq!(batches.len(), 2);
-    assert_eq!(tables.all(projections::TABLE), [], "no view is touched");
+    assert_eq!(
+        tables.all(alpes_projections::TABLE),
+        [],
+        "no view is touched"
+    );
 }

@@ -9,12 +9,12 @@ use std::{
     time::Duration,
 };
 
+use alpes_lambda::{kinesis, participant::App};
+use alpes_participant::{Faults, Modo, Rules};
+use alpes_ports::{CallError, Key, LogRecord, Path, Update};
 use events::{Catalogue, Command, CommandId, Context, Event, IdReserva};
 use futures::{executor::block_on, future::poll_fn};
 use jiff::Timestamp;
-use lambda_kit::{kinesis, participant::App};
-use participant::{Faults, Modo, Rules};
-use ports::{CallError, Key, LogRecord, Path, Update};
 use reserva_saga::function_of;
 use serde_json::{Value, json};
 use timers::Done;
@@ -179,7 +179,7 @@ fn a_deadline_that_is_met_is_taken_out() {
     let fixture = Fixture::new();
     deploy(&fixture);
     let id = made(&fixture, 1)[0];
-    let noted = || fixture.tables.scan(participant::REACTIONS, None);
+    let noted = || fixture.tables.scan(alpes_participant::REACTIONS, None);
     assert_eq!(block_on(noted()).unwrap().items.len(), 1);
     let approve = Command {
         id: CommandId(fixture.world.ids.fresh()),
@@ -307,7 +307,7 @@ fn a_reaction_that_cannot_be_read_is_put_off_and_holds_up_no_other() {
             format!("vuelos-{id}"),
             "plazo#ReservaCreada#CancelarReserva",
         );
-        Key::new(participant::REACTIONS, pk, sk)
+        Key::new(alpes_participant::REACTIONS, pk, sk)
     };
     let spoil = Update::of(key(&ids[0])).set(Path::of("evento"), "?");
     block_on(fixture.tables.write(&spoil.into())).unwrap();
@@ -342,7 +342,7 @@ fn a_log_that_is_heard_again_leaves_no_deadlines_and_cancels_nothing_that_goes_o
         let batch = kinesis::batch_of(std::slice::from_ref(record));
         block_on(app.answer(batch, Timestamp::MAX)).unwrap();
     }
-    let noted = block_on(fixture.tables.scan(participant::REACTIONS, None)).unwrap();
+    let noted = block_on(fixture.tables.scan(alpes_participant::REACTIONS, None)).unwrap();
     let noted: Vec<_> = noted.items.iter().map(|item| item["pk"].clone()).collect();
     assert_eq!(noted, [json!(format!("vuelos-{live}"))]);
     deploy(&fixture);

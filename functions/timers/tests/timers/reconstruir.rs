@@ -5,14 +5,14 @@ use std::{
     time::Duration,
 };
 
-use archive::Archive;
-use event_store::StreamReader;
+use alpes_archive::Archive;
+use alpes_event_store::StreamReader;
+use alpes_projections::{Projector, REBUILDER, Rebuilder};
 use events::Catalogue;
 use futures::executor::block_on;
-use ports::memory::MemoryLog;
-use projections::{Projector, REBUILDER, Rebuilder};
 use serde_json::Value;
 use timers::Done;
+use twins::MemoryLog;
 
 use crate::support::Fixture;
 
@@ -24,7 +24,7 @@ fn begin(fixture: &Fixture, view: &str) {
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
     let world = fixture.world.clone();
     let rebuilder = Rebuilder {
-        projector: Projector::new(tables, reader, world.clone(), projections::registry()),
+        projector: Projector::new(tables, reader, world.clone(), alpes_projections::registry()),
         archive: Archive::new(fixture.objects.clone()),
         log: Arc::new(MemoryLog::new(1, world.clock)),
     };

@@ -6,22 +6,20 @@ use std::{
     time::Duration,
 };
 
+use alpes_event_store::{EventStore, Handled, StreamReader};
+use alpes_lambda::{RemoteConsumer, metrics::Metrics};
+use alpes_participant::Reactions;
+use alpes_ports::{Functions, Log, LogError, Objects, SequenceNumber, Tables, World};
+use alpes_projections::Projector;
+use alpes_saga::Sagas;
 use async_trait::async_trait;
-use event_store::{EventStore, Handled, StreamReader};
 use events::{Catalogue, Command, CommandId, IdCorrelacion, IdReserva, SagaMode};
 use futures::executor::block_on;
 use jiff::{SignedDuration, Timestamp};
-use lambda_kit::{RemoteConsumer, metrics::Metrics};
-use participant::Reactions;
-use ports::{
-    Functions, Log, LogError, Objects, SequenceNumber, Tables, World,
-    memory::{ManualClock, MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, world},
-};
-use projections::Projector;
 use reserva_saga::definitions;
-use saga_engine::Sagas;
 use serde_json::Value;
 use timers::{App, Done, Limits, Task, TaskFailed};
+use twins::{ManualClock, MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, world};
 use vuelos::Vuelos;
 
 const SAMPLE: &str =
@@ -63,7 +61,7 @@ fn wire(
 ) -> App {
     let catalogue = Catalogue::current();
     let reader = StreamReader::new(tables.clone(), catalogue.clone());
-    let views = projections::registry();
+    let views = alpes_projections::registry();
     let projector = Projector::new(tables.clone(), reader, world.clone(), views);
     let metrics = metrics.clone();
     App {

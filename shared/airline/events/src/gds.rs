@@ -1,7 +1,7 @@
 //! What the seat inventory tells the others, and how it is asked.
 
+use alpes_messages::moment::date;
 use jiff::Timestamp;
-use moment::date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -20,12 +20,12 @@ mod reply;
 mod upcast;
 pub mod vuelos;
 
+pub use alpes_messages::moment::{Moment, NotRfc3339, rfc3339};
 pub use catalogue::{Catalogue, EventType, Payload};
 pub use command::{Command, SagaMode};
 pub use event::{DecodeError, Event, NewEvent, Origin};
 pub use ids::{
     CommandId, Context, EventId, IdCorrelacion, IdReserva, InvalidStreamId, StreamId, Version,
 };
-pub use moment::{Moment, NotRfc3339, rfc3339};
 pub use problem::{Problem, Violation, kinds};
 pub use reply::Reply;

@@ -4,8 +4,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use alpes_messages::moment::date;
 use jiff::Timestamp;
-use moment::date;
 use rust_decimal::Decimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};

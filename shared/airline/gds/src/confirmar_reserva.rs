@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use event_store::{Circumstances, Decision, latest};
+use alpes_event_store::{Circumstances, Decision, latest};
+use alpes_ports::Write;
 use events::{
     Command, Event, Moment, NewEvent, Payload, Problem, Violation,
     gds::{ConfirmacionFallida, ConfirmarReserva, ReservaGDSConfirmada, Sillas},
@@ -10,7 +11,6 @@ use events::{
     vuelos::{Aeropuerto, Itinerario, Leg, Odo, Segmento},
 };
 use parse::{Node, Regla, Violations, invalid};
-use ports::Write;
 use serde_json::Value;
 
 use crate::inventory::{self, Vuelo};
@@ -139,7 +139,7 @@ pub(crate) fn failure(
     now: Moment,
 ) -> Option<NewEvent> {
     let undecided = history.is_empty();
-    undecided.then(|| failed(command, now, participant::MOTIVO, vec![]))
+    undecided.then(|| failed(command, now, alpes_participant::MOTIVO, vec![]))
 }
 
 fn failed(command: &Command, now: Moment, motivo: &str, sin_sillas: Vec<Sillas>) -> NewEvent {

@@ -11,15 +11,15 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use alpes_ports::{
+    Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, Write,
+    WriteError,
+};
 use events::{
     NewEvent,
     gds::{ConfirmacionGDSRevertida, ReservaGDSConfirmada, Sillas},
 };
 use jiff::Timestamp;
-use ports::{
-    Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, Write,
-    WriteError,
-};
 use serde::Deserialize;
 
 use crate::capacity;

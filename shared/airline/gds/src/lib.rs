@@ -25,10 +25,10 @@ mod politicas;
 mod record;
 mod revertir_confirmacion;
 
+use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
+use alpes_participant::Failure;
 use async_trait::async_trait;
-use event_store::{Circumstances, Decider, Decision, Unavailable};
 use events::{Command, Context, Event, Payload, StreamId};
-use participant::Failure;
 
 pub use capacity::{DEFAULT_SEATS, capacity};
 pub use confirmar_reserva::{MAX_FLIGHTS, MAX_LIST};

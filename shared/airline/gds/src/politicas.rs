@@ -1,7 +1,7 @@
 //! What gds does by itself in a choreography.
 
-use mapping::Mapping;
-use participant::Policy;
+use alpes_messages::mapping::Mapping;
+use alpes_participant::Policy;
 
 use crate::{CONFIRMAR_RESERVA, REVERTIR_CONFIRMACION};
 

@@ -1,6 +1,6 @@
 //! `RevertirConfirmacion`: undoes `ConfirmarReserva`, whatever became of it.
 
-use event_store::{Decision, latest};
+use alpes_event_store::{Decision, latest};
 use events::{
     Command, Event, Moment, Payload, Problem, Violation,
     gds::{ConfirmacionGDSRevertida, RevertirConfirmacion, Sillas},

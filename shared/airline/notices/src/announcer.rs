@@ -9,14 +9,14 @@ use std::{
     sync::Arc,
 };
 
+use alpes_consumer::{Consumer, Group, Handler, Incoming, Parking, Reason, Stop, Trouble};
+use alpes_ports::{
+    Clock, Condition, Consistency, Item, Key, Notice, TableName, Tables, Topic, TopicError, Write,
+};
 use async_trait::async_trait;
-use consumer::{Consumer, Group, Handler, Incoming, Parking, Reason, Stop, Trouble};
 use events::{Catalogue, IdReserva, Moment, Payload, vuelos::EstadoReserva};
 use futures::{StreamExt, stream};
 use jiff::SignedDuration;
-use ports::{
-    Clock, Condition, Consistency, Item, Key, Notice, TableName, Tables, Topic, TopicError, Write,
-};
 
 use crate::NOTIFIER;
 

@@ -15,7 +15,7 @@ mod announcer;
 
 pub use announcer::{Announcer, NEWS, TABLE};
 
-use ports::FunctionName;
+use alpes_ports::FunctionName;
 
 /// The function that announces, and the name that it parks records under.
 pub const NOTIFIER: FunctionName = FunctionName("notifier");

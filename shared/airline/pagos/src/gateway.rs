@@ -11,8 +11,8 @@
 //!   refunds it, again under a key of its own. Where one may still be on its way (noted, not found, and younger than the longest
 //!   call), the answer is [`NoAnswer`], and the command comes again.
 
+use alpes_event_store::Unavailable;
 use async_trait::async_trait;
-use event_store::Unavailable;
 use events::vuelos::Pago;
 use thiserror::Error;
 

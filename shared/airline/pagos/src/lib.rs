@@ -24,10 +24,10 @@ pub mod simulador;
 
 use std::sync::Arc;
 
+use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
+use alpes_participant::Failure;
 use async_trait::async_trait;
-use event_store::{Circumstances, Decider, Decision, Unavailable};
 use events::{Command, Context, Event, IdReserva, Payload, StreamId};
-use participant::Failure;
 
 pub use gateway::Gateway;
 pub use pagar_reserva::MAX_MEDIO;

@@ -1,6 +1,6 @@
 //! `PagarReserva`: charges the reservation.
 
-use event_store::{Decision, Unavailable, latest};
+use alpes_event_store::{Decision, Unavailable, latest};
 use events::{
     Command, Event, IdReserva, Moment, NewEvent, Payload, Problem, Violation, kinds,
     pagos::{PagarReserva, PagoFallido, ReservaPagada},
@@ -93,7 +93,7 @@ pub(crate) fn failure(
     command: &Command,
     now: Moment,
 ) -> Option<NewEvent> {
-    let failed = || pago_fallido(command.subject, participant::MOTIVO.into(), now);
+    let failed = || pago_fallido(command.subject, alpes_participant::MOTIVO.into(), now);
     history.is_empty().then(failed)
 }
 

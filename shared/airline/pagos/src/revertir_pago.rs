@@ -1,6 +1,6 @@
 //! `RevertirPago`: undoes `PagarReserva`.
 
-use event_store::{Decision, Unavailable, latest};
+use alpes_event_store::{Decision, Unavailable, latest};
 use events::{
     Command, Event, Moment, Payload, Violation,
     pagos::{PagoRevertido, RevertirPago},

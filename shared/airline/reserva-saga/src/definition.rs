@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use saga_engine::{Call, Compensation, Definition, Definitions, Expiry, Mapping, Retry, Step};
+use alpes_saga::{Call, Compensation, Definition, Definitions, Expiry, Mapping, Retry, Step};
 
 /// The motivo of a reservation that nobody acted on in time. As that of every deadline, it does not cancel what is approved.
 pub const VENCIDA: &str = "plazo";
@@ -115,8 +115,8 @@ pub fn current() -> Definition {
 
 #[cfg(test)]
 mod tests {
+    use alpes_saga::Definition;
     use events::Catalogue;
-    use saga_engine::Definition;
 
     use super::*;
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use alpes_ports::{ExecutionError, Executions, FunctionName};
+use alpes_saga::{Ask, Conduct, Definitions, Heard, Saga, Wire, executed, execution_name};
 use events::{Context, Reply, SagaMode};
-use ports::{ExecutionError, Executions, FunctionName};
-use saga_engine::{Ask, Conduct, Definitions, Heard, Saga, Wire, executed, execution_name};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::{answer, function_of};
 /// `infra/saga-reserva.asl.json`. Functions are placeholders that the template fills in, as `${ParticipantPagos}`.
 #[must_use]
 pub fn state_machine(definitions: &Definitions) -> Value {
-    saga_engine::state_machine(definitions, &wire())
+    alpes_saga::state_machine(definitions, &wire())
 }
 
 /// How a state machine speaks with the participants: [`events::Command`] and [`Reply`] in JSON.

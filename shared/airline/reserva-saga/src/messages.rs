@@ -1,10 +1,10 @@
 //! The system's messages and the engine's.
 
+use alpes_saga::{Answer, Conduct, Dispatch, Fact, SagaId};
 use events::{
     Command, CommandId, Context, Event, IdCorrelacion, IdReserva, Payload, Problem, Reply,
     SagaMode, StreamId, Violation,
 };
-use saga_engine::{Answer, Conduct, Dispatch, Fact, SagaId};
 
 /// The saga that an event belongs to, whoever moves it on.
 #[must_use]

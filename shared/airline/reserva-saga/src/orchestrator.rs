@@ -1,7 +1,7 @@
 //! Waking sagas from elsewhere.
 
-use ports::{CallError, FunctionName, Functions};
-use saga_engine::SagaId;
+use alpes_ports::{CallError, FunctionName, Functions};
+use alpes_saga::SagaId;
 use serde_json::json;
 
 /// The function that drives the sagas.

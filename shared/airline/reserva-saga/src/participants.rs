@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use alpes_ports::{CallError, FunctionName, Functions};
+use alpes_saga::{Answer, Dispatch, NoAnswer, Participants};
 use async_trait::async_trait;
 use events::{Context, Reply};
-use ports::{CallError, FunctionName, Functions};
-use saga_engine::{Answer, Dispatch, NoAnswer, Participants};
 
 use crate::{answer, command};
 

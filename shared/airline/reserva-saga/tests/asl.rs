@@ -8,10 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
+use alpes_saga::{Definition, Definitions, Step};
 use reserva_saga::{current, definitions, state_machine};
-use saga_engine::{Definition, Definitions, Step};
 
 fn file() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../infra/saga-reserva.asl.json")
@@ -61,6 +61,17 @@ fn no_change_of_the_definition_leaves_the_file_as_it_is() {
     }
 }
 
-fn call(step: &mut Step) -> &mut saga_engine::Call {
+fn call(step: &mut Step) -> &mut alpes_saga::Call {
     step.call.as_mut().unwrap()
+}
+
+/// The rules of the states language take it as it is, and its tasks call the three participants.
+#[test]
+fn the_machine_that_is_deployed_is_understood() {
+    let definition = serde_json::from_str(&fs::read_to_string(file()).unwrap()).unwrap();
+    let machine = states_language::Machine::parse("saga", &definition).unwrap();
+    let called: BTreeSet<_> = machine.functions().collect();
+    let participants = ["Gds", "Pagos", "Vuelos"];
+    let names = participants.map(|name| format!("${{Participant{name}}}"));
+    assert_eq!(called, names.iter().map(String::as_str).collect());
 }

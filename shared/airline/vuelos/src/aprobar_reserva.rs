@@ -1,6 +1,6 @@
 //! `AprobarReserva`: the reservation is paid and confirmed.
 
-use event_store::{Decision, latest};
+use alpes_event_store::{Decision, latest};
 use events::{
     Command, Event, Moment, NewEvent, Payload, Problem, Violation, kinds,
     vuelos::{AprobacionReservaFallida, AprobarReserva, EstadoReserva, ReservaAprobada},
@@ -59,7 +59,7 @@ pub(crate) fn failure(
     now: Moment,
 ) -> Option<NewEvent> {
     let pending = Reserva::fold(history).estado() == Some(EstadoReserva::Pendiente);
-    pending.then(|| fallida(command, participant::MOTIVO, now))
+    pending.then(|| fallida(command, alpes_participant::MOTIVO, now))
 }
 
 fn fallida(command: &Command, motivo: &str, now: Moment) -> NewEvent {

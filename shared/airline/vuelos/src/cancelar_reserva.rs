@@ -1,6 +1,6 @@
 //! `CancelarReserva`: undoes `CrearReserva` and `AprobarReserva`, and is what a client or a deadline asks for.
 
-use event_store::{Decision, latest};
+use alpes_event_store::{Decision, latest};
 use events::{
     Command, Event, Moment, Payload, Problem, Violation, kinds,
     vuelos::{CancelarReserva, EstadoReserva, ReservaCancelada},

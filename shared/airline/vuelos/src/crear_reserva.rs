@@ -1,6 +1,6 @@
 //! `CrearReserva`: a client asks for a reservation.
 
-use event_store::Decision;
+use alpes_event_store::Decision;
 use events::{
     Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment, Origin, Payload,
     Problem, SagaMode, StreamId, Violation, kinds,

@@ -26,11 +26,11 @@ mod politicas;
 mod reserva;
 pub mod tarifa;
 
+use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
+use alpes_participant::Failure;
 use async_trait::async_trait;
-use event_store::{Circumstances, Decider, Decision, Unavailable};
 use events::{Command, Context, Event, Moment, Payload, StreamId};
 use parse::unknown_command;
-use participant::Failure;
 
 pub use politicas::{DEADLINE, policies};
 pub use reserva::{Detalle, Reserva};

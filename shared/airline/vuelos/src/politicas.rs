@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mapping::Mapping;
-use participant::Policy;
+use alpes_messages::mapping::Mapping;
+use alpes_participant::Policy;
 
 use crate::{APROBAR_RESERVA, CANCELAR_RESERVA, cancelar_reserva::PLAZO};
 

@@ -1,10 +1,11 @@
 //! Errors of states.
 
-use ports::Ending;
 use serde_json::{Value, json};
 
-/// Data larger than this goes from no state to another.
-pub(crate) const DATA_LIMIT: usize = 256 * 1024;
+use crate::Ending;
+
+/// Data of more bytes than this goes from no state to another.
+pub const DATA_LIMIT: usize = 256 * 1024;
 
 /// A machine that puts its data into its data, round and round, makes no end of levels before it makes too many bytes, and whatever
 /// walks them needs a stack. No real data comes near this.

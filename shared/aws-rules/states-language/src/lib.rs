@@ -2,8 +2,7 @@
 //! Wait, Succeed, Fail.
 //!
 //! [`Machine::parse`] reads a definition, and refuses what it does not know, so that nothing it runs would run otherwise on AWS.
-//! [`Run`] is one execution, without I/O: it says what to do next and is told what came of it. [`MemoryExecutions`] is the twin of
-//! Step Functions: runs over the ports.
+//! [`Run`] is one execution, without I/O: it says what to do next and is told what came of it.
 //!
 //! The rules are those of <https://states-language.net/spec.html> and of AWS's developer guide; where they differ, what executions
 //! on AWS have been seen to do:
@@ -19,15 +18,16 @@
 mod choice;
 mod failure;
 mod fields;
+mod history;
 mod intrinsic;
 mod machine;
-mod memory;
 mod path;
 mod retry;
 mod run;
 mod template;
 
+pub use failure::DATA_LIMIT;
 pub use fields::DefinitionError;
+pub use history::{Ending, Happened, HistoryEvent};
 pub use machine::Machine;
-pub use memory::{MachineError, MemoryExecutions};
 pub use run::{Call, Run, Start, Step};

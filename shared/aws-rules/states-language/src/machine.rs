@@ -150,7 +150,7 @@ impl Machine {
     }
 
     /// The functions that tasks name, but for those that are named by a path.
-    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
         self.states.values().filter_map(|state| {
             let Kind::Task(task) = &state.kind else {
                 return None;

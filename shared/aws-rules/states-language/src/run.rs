@@ -3,11 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use ports::{Ending, Happened, HistoryEvent};
 use serde_json::{Value, json};
 
 use crate::{
-    Machine,
+    Ending, Happened, HistoryEvent, Machine,
     failure::{DATA_LIMIT, DATA_LIMIT_EXCEEDED, Failure, TIMEOUT, within_limit},
     machine::{FUNCTION_NAME, Filter, Kind, Next, PAYLOAD, Seconds, State, Task, Text},
     path::{Path, Sources},

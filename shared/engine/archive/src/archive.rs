@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use alpes_ports::{LogRecord, ObjectError, Objects, SequenceNumber};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{Timestamp, civil::Date};
-use ports::{LogRecord, ObjectError, Objects, SequenceNumber};
 use thiserror::Error;
 
 use crate::object;

@@ -6,11 +6,11 @@ use std::{
     io::{self, Read, Write},
 };
 
+use alpes_messages::moment::Moment;
+use alpes_ports::{LogRecord, SequenceNumber};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 use jiff::{civil::Date, tz::TimeZone};
-use moment::Moment;
-use ports::{LogRecord, SequenceNumber};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 

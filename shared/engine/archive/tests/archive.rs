@@ -9,12 +9,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use archive::{Archive, ArchiveError, Coverage, Page, Survey};
+use alpes_archive::{Archive, ArchiveError, Coverage, Page, Survey};
+use alpes_ports::{LogRecord, ObjectError, Objects, SequenceNumber};
 use futures::{FutureExt, executor::block_on};
 use jiff::{SignedDuration, Timestamp, civil::date};
-use ports::{LogRecord, ObjectError, Objects, SequenceNumber, memory::MemoryObjects};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use simulation::{Fault, Faults};
+use twins::MemoryObjects;
 
 const SHARDS: [&str; 2] = ["shardId-000000000000", "shardId-000000000001"];
 

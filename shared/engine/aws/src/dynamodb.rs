@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use alpes_ports::{
+    Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
+    TableError, TableName, Tables, TransactError, Update, Write, WriteError,
+};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
@@ -10,10 +14,6 @@ use aws_sdk_dynamodb::{
     types::{
         AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem, Update as UpdateItem,
     },
-};
-use ports::{
-    Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
-    TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
 use serde_json::{Map, Number, Value};
 

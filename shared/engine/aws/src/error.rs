@@ -104,7 +104,7 @@ where
 mod tests {
     use std::collections::BTreeMap;
 
-    use ports::{
+    use alpes_ports::{
         CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, Key, Log,
         LogError, ObjectError, Objects, TableError, TableName, Tables,
     };
@@ -256,14 +256,16 @@ mod tests {
         assert!(matches!(put, Err(LogError::Refused(_))), "{put:?}");
     }
 
-    async fn table(config: aws_config::SdkConfig) -> Result<Option<ports::Item>, TableError> {
+    async fn table(config: aws_config::SdkConfig) -> Result<Option<alpes_ports::Item>, TableError> {
         let name = TableName("t");
         let tables = DynamoTables::new(&config, BTreeMap::from([(name, "t".to_owned())]));
         let key = Key::new(name, "p", "s");
         tables.get_one(&key, Consistency::Strong).await
     }
 
-    async fn append(config: aws_config::SdkConfig) -> Result<ports::SequenceNumber, LogError> {
+    async fn append(
+        config: aws_config::SdkConfig,
+    ) -> Result<alpes_ports::SequenceNumber, LogError> {
         let log = KinesisLog::new(&config, "log".to_owned());
         log.append("key", b"{}", None).await
     }

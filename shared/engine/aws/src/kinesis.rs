@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use alpes_ports::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
 use async_trait::async_trait;
 use aws_sdk_kinesis::{
     Client,
@@ -9,7 +10,6 @@ use aws_sdk_kinesis::{
     primitives::Blob,
     types::ShardIteratorType::{self, AfterSequenceNumber, Latest, TrimHorizon},
 };
-use ports::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
 
 use crate::{
     error::{OF_KINESIS, sorted},

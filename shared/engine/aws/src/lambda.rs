@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use alpes_ports::{CallError, FunctionName, Functions};
 use async_trait::async_trait;
 use aws_sdk_lambda::{
     Client, Config,
@@ -11,7 +12,6 @@ use aws_sdk_lambda::{
     primitives::Blob,
     types::InvocationType,
 };
-use ports::{CallError, FunctionName, Functions};
 use serde::Deserialize;
 
 use crate::error::{OF_LAMBDA, sorted};

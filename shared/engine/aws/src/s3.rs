@@ -1,12 +1,12 @@
 //! Objects on S3.
 
+use alpes_ports::{ObjectError, Objects};
 use async_trait::async_trait;
 use aws_sdk_s3::{
     Client, Config,
     error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
 };
-use ports::{ObjectError, Objects};
 
 use crate::error::{OF_S3, sorted};
 

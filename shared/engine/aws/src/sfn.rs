@@ -1,5 +1,6 @@
 //! Executions on Step Functions.
 
+use alpes_ports::{Ending, ExecutionError, Executions, Happened, HistoryEvent, Progress};
 use async_trait::async_trait;
 use aws_sdk_sfn::{
     Client,
@@ -7,7 +8,6 @@ use aws_sdk_sfn::{
     operation::describe_execution::DescribeExecutionOutput,
     types::{ExecutionStatus, HistoryEvent as Event, HistoryEventType as Type},
 };
-use ports::{Ending, ExecutionError, Executions, Happened, HistoryEvent, Progress};
 use serde_json::Value;
 
 use crate::{

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use alpes_ports::{Notice, Topic, TopicError};
 use async_trait::async_trait;
 use aws_sdk_sns::{
     Client,
@@ -9,7 +10,6 @@ use aws_sdk_sns::{
     operation::publish_batch::PublishBatchOutput,
     types::{BatchResultErrorEntry, MessageAttributeValue, PublishBatchRequestEntry},
 };
-use ports::{Notice, Topic, TopicError};
 
 use crate::error::{OF_SNS, sorted};
 

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_ports::{Clock, Ids, Randomness, Tasks, World};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use ports::{Clock, Ids, Randomness, Tasks, World};
 use uuid::Uuid;
 
 struct System;

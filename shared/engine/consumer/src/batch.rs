@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use alpes_ports::{LogRecord, SequenceNumber, TableError};
 use async_trait::async_trait;
 use events::{Catalogue, DecodeError, Event, IdReserva, Payload};
-use ports::{LogRecord, SequenceNumber, TableError};
 
 use crate::{Parked, Parking, Reason, Redriven, Trouble};
 

@@ -5,13 +5,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use events::{Catalogue, Moment, StreamId, Version};
-use jiff::SignedDuration;
-use ports::{
+use alpes_ports::{
     Clock, Condition, Consistency, Direction, Index, IndexQuery, Item, Key, LogRecord, Path,
     SequenceNumber, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
+use events::{Catalogue, Moment, StreamId, Version};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -210,7 +210,7 @@ impl<'a> Trouble<'a> {
 }
 
 mod sequence {
-    use ports::SequenceNumber;
+    use alpes_ports::SequenceNumber;
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(

@@ -1,8 +1,8 @@
 //! Trying again what is parked: each thing by the consumer it is parked for.
 
+use alpes_ports::{TableError, World};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use ports::{TableError, World};
 
 use crate::{Parked, Parking};
 

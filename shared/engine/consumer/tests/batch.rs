@@ -11,15 +11,15 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use alpes_consumer::{
+    Consumer, Group, Handler, Outcome, Parked, Parking, Reason, Redriven, Stop, Then,
+};
+use alpes_ports::{LogRecord, SequenceNumber, TableError};
 use async_trait::async_trait;
-use consumer::{Consumer, Group, Handler, Outcome, Parked, Parking, Reason, Redriven, Stop, Then};
 use events::Catalogue;
 use futures::executor::block_on;
-use ports::{
-    LogRecord, SequenceNumber, TableError,
-    memory::{MemoryTables, world},
-};
 use simulation::{Fault, Faults};
+use twins::{MemoryTables, world};
 
 const SAMPLE: &str = include_str!("../../../airline/events/samples/vuelos/ReservaAprobada.v1.json");
 

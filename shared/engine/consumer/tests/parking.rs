@@ -4,14 +4,12 @@
 
 use std::sync::Arc;
 
-use consumer::{Parking, Reason, TABLE, Trouble};
+use alpes_consumer::{Parking, Reason, TABLE, Trouble};
+use alpes_ports::{LogRecord, SequenceNumber};
 use events::Catalogue;
 use futures::{FutureExt, executor::block_on};
-use ports::{
-    LogRecord, SequenceNumber,
-    memory::{MemoryTables, world},
-};
 use simulation::{Fault, Faults};
+use twins::{MemoryTables, world};
 
 /// A record whose bytes take two items, beside the one that lists it.
 fn record() -> LogRecord {

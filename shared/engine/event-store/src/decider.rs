@@ -1,8 +1,8 @@
 //! What a context gives to the event store: the rules that turn history and a command into events.
 
+use alpes_ports::Write;
 use async_trait::async_trait;
 use events::{Command, Event, Moment, NewEvent, Payload, Problem, StreamId};
-use ports::Write;
 use thiserror::Error;
 
 /// What a context decides about a command.

@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_ports::{
+    Condition, Log, LogError, Path, TableError, Tables, TransactError, Update, World, Write,
+    WriteError, jittered,
+};
 use events::{
     Catalogue, Command, Event, EventId, Moment, NewEvent, Origin, Problem, Reply, StreamId,
     Version, Violation, kinds,
-};
-use ports::{
-    Condition, Log, LogError, Path, TableError, Tables, TransactError, Update, World, Write,
-    WriteError, jittered,
 };
 use thiserror::Error;
 

@@ -11,8 +11,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use alpes_ports::{Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update};
 use events::{Catalogue, CommandId, DecodeError, Event, Moment, Payload, StreamId, Version};
-use ports::{Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use events::{Moment, StreamId};
-use futures::{StreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
-use ports::{
+use alpes_ports::{
     TableError, World,
     due::{self, Due, DueItem},
 };
+use events::{Moment, StreamId};
+use futures::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     EventStore, HandleError, Stream,

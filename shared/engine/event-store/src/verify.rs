@@ -6,8 +6,8 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
+use alpes_ports::{LogError, LogReader, LogRecord, Position, Tables};
 use events::{Catalogue, Event, Moment, StreamId, Version};
-use ports::{LogError, LogReader, LogRecord, Position, Tables};
 use thiserror::Error;
 
 use crate::{Stream, StreamError, StreamReader, stream::TABLE};

@@ -9,10 +9,10 @@
 
 mod common;
 
+use alpes_event_store::{HandleError, Handled};
+use alpes_ports::{Key, Path, Tables, Update};
 use common::{Bench, SEATS, add, command, events_of, open};
-use event_store::{HandleError, Handled};
 use events::kinds;
-use ports::{Key, Path, Tables, Update};
 use serde_json::json;
 use simulation::{Fault, Faults};
 
@@ -85,7 +85,7 @@ fn a_rejection_stores_nothing_and_a_second_opening_is_one() {
         bench.insist(&Faults::none(), &add(1, 1)),
         Handled::Rejected(_)
     ));
-    assert_eq!(bench.tables.all(event_store::TABLE), []);
+    assert_eq!(bench.tables.all(alpes_event_store::TABLE), []);
     bench.insist(&Faults::none(), &open(2));
     assert!(matches!(
         bench.insist(&Faults::none(), &open(3)),
@@ -300,7 +300,7 @@ fn a_stream_that_is_always_overtaken_gives_up_with_a_clear_error() {
     let bench = prepared();
     let store = bench
         .store(&Faults::none())
-        .with_limits(event_store::Limits {
+        .with_limits(alpes_event_store::Limits {
             attempts: 0,
             ..Default::default()
         });

@@ -14,8 +14,8 @@ mod planted;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use alpes_event_store::{EventStore, HandleError, Handled, Stream, Sweeper};
 use common::{Bench, Toy, add, command, open};
-use event_store::{EventStore, HandleError, Handled, Stream, Sweeper};
 use events::{Catalogue, Command, CommandId, EventId, IdReserva, StreamId, Version};
 use futures::executor::block_on;
 use planted::Bug;
@@ -209,7 +209,7 @@ fn check(run: &Run) -> Result<(), String> {
         world: &bench.world,
         older_than: Duration::ZERO,
         budget: Duration::MAX,
-        page: event_store::PAGE,
+        page: alpes_event_store::PAGE,
     };
     bench.clock.advance(Duration::from_hours(1));
     block_on(sweeper.sweep()).map_err(|error| error.to_string())?;
@@ -227,7 +227,7 @@ fn check(run: &Run) -> Result<(), String> {
         return Err("a stream stays on the sweeper's list".into());
     }
     let mut effects: BTreeMap<CommandId, Vec<EventId>> = BTreeMap::new();
-    for (key, item) in bench.tables.all(event_store::TABLE) {
+    for (key, item) in bench.tables.all(alpes_event_store::TABLE) {
         let id: StreamId = key.pk.parse().unwrap();
         let stream = Stream::from_item(id, &item).map_err(|error| error.to_string())?;
         if stream.published != stream.version() {

@@ -12,11 +12,12 @@ mod common;
 
 use std::time::Duration;
 
+use alpes_event_store::{Beyond, Difference, Readings, Source, Verification, verify};
+use alpes_ports::{Condition, Log, LogRecord, Path, Tables, Update};
 use common::{Bench, add, open};
-use event_store::{Beyond, Difference, Readings, Source, Verification, verify};
 use futures::executor::block_on;
-use ports::{Condition, Log, LogRecord, Path, Tables, Update, memory::MemoryLog};
 use simulation::{Fault, Faults};
+use twins::MemoryLog;
 
 fn crashed() -> Bench {
     let bench = Bench::new();
@@ -42,7 +43,7 @@ fn the_sweeper_publishes_what_a_crash_left() {
         "2026-01-31T10:00:00.000Z"
     );
     bench.check(1, "after the sweep");
-    assert_eq!(bench.sweep(), event_store::Swept::default());
+    assert_eq!(bench.sweep(), alpes_event_store::Swept::default());
 }
 
 #[test]
@@ -50,12 +51,12 @@ fn the_sweeper_leaves_the_young_alone() {
     let bench = crashed();
     let store = bench.store(&Faults::none());
     let older_than = Duration::from_secs(10);
-    let sweeper = event_store::Sweeper {
+    let sweeper = alpes_event_store::Sweeper {
         store: &store,
         world: &bench.world,
         older_than,
         budget: Duration::MAX,
-        page: event_store::PAGE,
+        page: alpes_event_store::PAGE,
     };
     assert_eq!(block_on(sweeper.sweep()).unwrap().found, 0);
     bench.clock.advance(Duration::from_secs(11));
@@ -69,12 +70,12 @@ fn a_stream_that_cannot_be_published_is_told_and_stays_on_the_list() {
     let faults = Faults::once(17, Fault::FailBefore);
     let store = bench.store(&faults);
     let older_than = Duration::ZERO;
-    let sweeper = event_store::Sweeper {
+    let sweeper = alpes_event_store::Sweeper {
         store: &store,
         world: &bench.world,
         older_than,
         budget: Duration::MAX,
-        page: event_store::PAGE,
+        page: alpes_event_store::PAGE,
     };
     bench.clock.advance(Duration::from_secs(1));
     let swept = block_on(sweeper.sweep()).unwrap();
@@ -127,7 +128,7 @@ fn verify_finds_each_kind_of_difference() {
 
     // Noted as published, and not in the log.
     let bench = crashed();
-    let lie = Update::of(event_store::Stream::key(stream.id))
+    let lie = Update::of(alpes_event_store::Stream::key(stream.id))
         .when(Condition::Exists)
         .set(Path::of("published"), 1);
     block_on(bench.tables.write(&lie.into())).unwrap();
@@ -219,7 +220,7 @@ fn what_the_log_has_forgotten_may_be_an_event_of_the_tutorials() {
     let stream = "reserva-7f3b9a52-1c4d-4e8f-a6b0-9d2e5c7f1a34"
         .parse()
         .unwrap();
-    let leave = Update::of(event_store::Stream::key(stream))
+    let leave = Update::of(alpes_event_store::Stream::key(stream))
         .set(Path::of("version"), 1)
         .set(Path::of("published"), 1)
         .set(Path::of("receipts"), serde_json::json!({}))

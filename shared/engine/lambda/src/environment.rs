@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, env, sync::Arc};
 
-use aws::{
+use alpes_aws::{
     DynamoTables, KinesisLog, KinesisReader, LambdaFunctions, S3Objects, SfnExecutions, SnsTopic,
 };
+use alpes_ports::{FunctionName, TableName, World};
 use notices::NOTIFIER;
-use ports::{FunctionName, TableName, World};
 use reserva_saga::{ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS};
 use thiserror::Error;
 
@@ -25,22 +25,22 @@ pub enum StartError {
 
 const FAULTS: &str = "AEROALPES_FAULTS_TABLE";
 const TABLES: [(TableName, &str); 9] = [
-    (event_store::TABLE, "AEROALPES_STREAMS_TABLE"),
-    (projections::TABLE, "AEROALPES_VIEWS_TABLE"),
-    (consumer::TABLE, "AEROALPES_PARKED_TABLE"),
-    (saga_engine::TABLE, "AEROALPES_SAGAS_TABLE"),
+    (alpes_event_store::TABLE, "AEROALPES_STREAMS_TABLE"),
+    (alpes_projections::TABLE, "AEROALPES_VIEWS_TABLE"),
+    (alpes_consumer::TABLE, "AEROALPES_PARKED_TABLE"),
+    (alpes_saga::TABLE, "AEROALPES_SAGAS_TABLE"),
     (gds::TABLE, "AEROALPES_SEATS_TABLE"),
     (pagos::simulador::TABLE, "AEROALPES_LEDGER_TABLE"),
     (notices::TABLE, "AEROALPES_NOTICES_TABLE"),
-    (participant::REACTIONS, "AEROALPES_REACTIONS_TABLE"),
-    (participant::TABLE, FAULTS),
+    (alpes_participant::REACTIONS, "AEROALPES_REACTIONS_TABLE"),
+    (alpes_participant::TABLE, FAULTS),
 ];
 const FUNCTIONS: [(FunctionName, &str); 6] = [
     (PARTICIPANT_VUELOS, "AEROALPES_PARTICIPANT_VUELOS"),
     (PARTICIPANT_PAGOS, "AEROALPES_PARTICIPANT_PAGOS"),
     (PARTICIPANT_GDS, "AEROALPES_PARTICIPANT_GDS"),
     (ORCHESTRATOR, "AEROALPES_ORCHESTRATOR"),
-    (projections::REBUILDER, "AEROALPES_REBUILDER"),
+    (alpes_projections::REBUILDER, "AEROALPES_REBUILDER"),
     (NOTIFIER, "AEROALPES_NOTIFIER"),
 ];
 const EVENTS_STREAM: &str = "AEROALPES_EVENTS_STREAM";
@@ -61,21 +61,21 @@ impl Environment {
     #[must_use]
     pub fn of_function() -> Self {
         Self {
-            config: aws::function_config(),
+            config: alpes_aws::function_config(),
         }
     }
 
     /// For tools and tests: region, credentials and endpoint from wherever the SDK finds them, profiles included.
     pub async fn load() -> Self {
         Self {
-            config: aws::config().await,
+            config: alpes_aws::config().await,
         }
     }
 
     /// The world as it is.
     #[must_use]
     pub fn world(&self) -> World {
-        aws::world()
+        alpes_aws::world()
     }
 
     /// The tables that are named in the environment: a function is told of those it may use, and no others.

@@ -1,13 +1,13 @@
 //! Batches of an event source mapping on Kinesis.
 
+use alpes_consumer::Outcome;
+use alpes_ports::{LogRecord, SequenceNumber};
 use aws_lambda_events::{
     kinesis::{KinesisEvent, KinesisEventRecord},
     streams::KinesisEventResponse,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use consumer::Outcome;
 use lambda_runtime::Diagnostic;
-use ports::{LogRecord, SequenceNumber};
 use serde_json::{Value, json};
 use thiserror::Error;
 

@@ -2,8 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use alpes_ports::Clock;
 use events::Moment;
-use ports::Clock;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::{
     Layer,
@@ -20,7 +20,7 @@ use tracing_subscriber::{
 pub fn start() {
     // Local runtimes wait a moment for a function's first line on stderr, so the one line a function logs for each
     // invocation also lets them go on.
-    let logs = lines(aws::world().clock, std::io::stderr);
+    let logs = lines(alpes_aws::world().clock, std::io::stderr);
     let asked = std::env::var("RUST_LOG").unwrap_or_default();
     let _ = tracing_subscriber::registry()
         .with(filter(&asked))
@@ -68,7 +68,6 @@ mod tests {
         sync::Mutex,
     };
 
-    use ports::memory;
     use serde_json::Value;
 
     use super::*;
@@ -76,7 +75,7 @@ mod tests {
     #[test]
     fn a_line_has_its_time_with_three_decimals() {
         let path = std::env::temp_dir().join(format!("aeroalpes-log-{}", std::process::id()));
-        let (world, _) = memory::world(1);
+        let (world, _) = twins::world(1);
         let to = Mutex::new(File::create(&path).unwrap());
         let logs = tracing_subscriber::registry().with(lines(world.clock, to));
         tracing::subscriber::with_default(logs, || tracing::info!(saga = "one", "said"));
@@ -100,7 +99,7 @@ mod tests {
             );
         }
         let mixed = filter("warn,projections=debug");
-        assert!(mixed.would_enable("projections::row", &Level::DEBUG));
+        assert!(mixed.would_enable("alpes_projections::row", &Level::DEBUG));
         assert!(!mixed.would_enable("event_store", &Level::INFO));
     }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use alpes_consumer::{Consumer, Parking};
+use alpes_event_store::EventStore;
+use alpes_participant::{ParticipantError, ReactionKey, Reactor, Rules};
+use alpes_ports::{Log, Tables, World};
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
-use consumer::{Consumer, Parking};
-use event_store::EventStore;
 use events::{Catalogue, Command, Reply};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use participant::{ParticipantError, ReactionKey, Reactor, Rules};
-use ports::{Log, Tables, World};
 use reserva_saga::function_of;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;

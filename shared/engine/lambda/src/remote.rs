@@ -2,12 +2,12 @@
 
 use std::{slice, sync::Arc};
 
+use alpes_consumer::{Parked, Parking, Redrive, Redriven};
+use alpes_ports::{CallError, FunctionName, Functions, LogRecord, TableError};
 use async_trait::async_trait;
 use aws_lambda_events::streams::KinesisEventResponse;
-use consumer::{Parked, Parking, Redrive, Redriven};
 use events::{Catalogue, Context, Event};
 use notices::NOTIFIER;
-use ports::{CallError, FunctionName, Functions, LogRecord, TableError};
 use reserva_saga::{ORCHESTRATOR, function_of};
 
 use crate::kinesis::{self, RetryBatch};

@@ -16,21 +16,21 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use consumer::{
+use alpes_consumer::{
     Consumer, Group, Handler, Parked, Parking, Reason, Redrive, Redriven, Redriver, Redriving,
     Stop, Trouble,
 };
+use alpes_lambda::{RemoteConsumer, kinesis};
+use alpes_ports::{
+    CallError, FunctionName, Functions, LogRecord, SequenceNumber, TableError, World,
+};
+use async_trait::async_trait;
 use events::{Catalogue, IdReserva};
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
-use lambda_kit::{RemoteConsumer, kinesis};
-use ports::{
-    CallError, FunctionName, Functions, LogRecord, SequenceNumber, TableError, World,
-    memory::{MemoryFunctions, MemoryTables, world},
-};
 use serde_json::json;
 use simulation::{Dice, Fault, Faults};
+use twins::{MemoryFunctions, MemoryTables, world};
 
 const FUNCTION: FunctionName = FunctionName("worker");
 const TYPE: &str = "ReservaAprobada";

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use events::{Context, IdReserva};
-use ports::{
+use alpes_ports::{
     Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, Write,
     WriteError,
 };
+use events::{Context, IdReserva};
 use serde::{Deserialize, Serialize};
 
 /// The table of faults: partition key the context, sort key the type of the command, followed by `#` and the reservation where

@@ -1,7 +1,7 @@
 //! A business failure that a test asked for.
 
+use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
 use async_trait::async_trait;
-use event_store::{Circumstances, Decider, Decision, Unavailable};
 use events::{Command, Event, Moment, NewEvent, Payload, Problem, StreamId, kinds};
 
 /// The motivo of every failure that a test asked for.

@@ -23,9 +23,9 @@ mod rules;
 
 use std::{sync::Arc, time::Duration};
 
-use event_store::{Decider, EventStore, HandleError};
+use alpes_event_store::{Decider, EventStore, HandleError};
+use alpes_ports::{TableError, World};
 use events::{Command, Reply};
-use ports::{TableError, World};
 use thiserror::Error;
 
 pub use faults::{Faults, Modo, TABLE};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mapping::Mapping;
+use alpes_messages::mapping::Mapping;
 
 /// When one of these events is heard, this command follows.
 #[derive(Clone, Debug, PartialEq)]

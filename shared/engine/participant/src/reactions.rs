@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::{Context, Event, IdReserva, Moment};
-use jiff::{SignedDuration, Timestamp};
-use ports::{
+use alpes_ports::{
     Condition, Consistency, Index, Item, Key, Path, TableError, TableName, Tables, Update, World,
     Write, WriteError,
     due::{self, DueItem},
     jittered,
 };
+use events::{Context, Event, IdReserva, Moment};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;

@@ -2,8 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_consumer::{Group, Handler, Stop};
+use alpes_messages::mapping::{FieldPath, Mapping, OF_THE_SAGA, Unknown};
+use alpes_ports::{TableError, Tables, World};
 use async_trait::async_trait;
-use consumer::{Group, Handler, Stop};
 use events::{Command, CommandId, Context, Event, Reply, SagaMode};
 use futures::{
     FutureExt, StreamExt,
@@ -11,8 +13,6 @@ use futures::{
     stream,
 };
 use jiff::{SignedDuration, Timestamp};
-use mapping::{FieldPath, Mapping, OF_THE_SAGA, Unknown};
-use ports::{TableError, Tables, World};
 use serde_json::Map;
 use uuid::Uuid;
 
@@ -214,7 +214,11 @@ impl Reactor {
             .policies
             .iter()
             .filter(|policy| policy.event != event.kind);
-        let needed = mapping::needed(others.map(|policy| &policy.data), &event.kind, &event.data);
+        let needed = alpes_messages::mapping::needed(
+            others.map(|policy| &policy.data),
+            &event.kind,
+            &event.data,
+        );
         if needed.as_object().is_none_or(Map::is_empty) {
             return Ok(());
         }

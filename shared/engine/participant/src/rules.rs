@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use event_store::{Decider, EventStore};
+use alpes_event_store::{Decider, EventStore};
+use alpes_ports::{Tables, World};
 use events::Context;
-use ports::{Tables, World};
 
 use crate::{Failure, Faults, Participant, Policy, Reactor};
 

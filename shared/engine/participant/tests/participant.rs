@@ -9,21 +9,21 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_event_store::{Circumstances, Decider, Decision, EventStore, HandleError, Unavailable};
+use alpes_participant::{
+    Failure, Faults, MOTIVO, Modo, Participant, ParticipantError, SILENCE, TABLE,
+};
+use alpes_ports::World;
 use async_trait::async_trait;
-use event_store::{Circumstances, Decider, Decision, EventStore, HandleError, Unavailable};
 use events::{
     Catalogue, Command, CommandId, Context, Event, IdCorrelacion, IdReserva, Moment, NewEvent,
     Payload, Problem, Reply, SagaMode, StreamId, Violation, kinds,
     pagos::{PagoFallido, PagoRevertido},
 };
 use futures::{FutureExt, executor::block_on, future::BoxFuture};
-use participant::{Failure, Faults, MOTIVO, Modo, Participant, ParticipantError, SILENCE, TABLE};
-use ports::{
-    World,
-    memory::{ManualClock, MemoryLog, MemoryTables, world},
-};
 use serde_json::json;
 use simulation::{Dice, Fault, Scheduler, Step};
+use twins::{ManualClock, MemoryLog, MemoryTables, world};
 use uuid::Uuid;
 
 /// Rules without a provider: who pays has no money, and everyone gets it back.

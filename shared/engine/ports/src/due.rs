@@ -6,8 +6,8 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use alpes_messages::moment::Moment;
 use jiff::{SignedDuration, Timestamp};
-use moment::Moment;
 use serde_json::Value;
 
 use crate::{

@@ -10,7 +10,7 @@
 //! | [`Log`], [`LogReader`] | Kinesis | [`memory::MemoryLog`] |
 //! | [`Objects`] | S3 | [`memory::MemoryObjects`] |
 //! | [`Functions`] | Lambda | [`memory::MemoryFunctions`] |
-//! | [`Executions`] | Step Functions | `states::MemoryExecutions`, in `shared/aws-rules/states-language` |
+//! | [`Executions`] | Step Functions | `states_language::MemoryExecutions`, in `shared/aws-rules/states-language` |
 //! | [`Topic`] | SNS | [`memory::MemoryTopic`] |
 //! | [`Clock`], [`Ids`], [`Randomness`], [`Tasks`] | the operating system, tokio | [`memory::world`] |
 
@@ -20,9 +20,7 @@ pub mod due;
 mod executions;
 mod functions;
 mod log;
-pub mod memory;
 mod objects;
-pub mod suite;
 mod tables;
 mod topic;
 mod world;

@@ -8,14 +8,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::executor::block_on;
-use jiff::Timestamp;
-use ports::{
+use alpes_ports::{
     Item, Key, Path, TableName, Tables, Update,
     due::{Due, look, place, put_off, since},
-    memory::MemoryTables,
 };
+use futures::executor::block_on;
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use twins::MemoryTables;
 
 const TABLE: TableName = TableName("things");
 

@@ -10,8 +10,10 @@
 
 use std::collections::BTreeMap;
 
+use alpes_ports::{
+    Direction, Index, IndexQuery, Item, Key, Path, TableError, Tables, Update, Write,
+};
 use events::IdReserva;
-use ports::{Direction, Index, IndexQuery, Item, Key, Path, TableError, Tables, Update, Write};
 
 use serde_json::Value;
 

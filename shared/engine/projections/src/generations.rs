@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
+use alpes_ports::{Clock, Consistency, Item, Key, TableError, Tables};
 use jiff::{SignedDuration, Timestamp};
-use ports::{Clock, Consistency, Item, Key, TableError, Tables};
 use serde_json::Value;
 
 use crate::TABLE;

@@ -35,4 +35,4 @@ pub use view::{Count, Place, Unfoldable, View};
 pub use views::registry;
 
 /// The table of views.
-pub const TABLE: ports::TableName = ports::TableName("views");
+pub const TABLE: alpes_ports::TableName = alpes_ports::TableName("views");

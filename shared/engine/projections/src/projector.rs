@@ -6,17 +6,17 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use consumer::{
+use alpes_consumer::{
     Consumer, Group, Handler, Parked, ParkedWhat, Parking, Reason, Redrive, Redriven, Stop, Trouble,
 };
-use event_store::{StreamError, StreamReader};
-use events::{Catalogue, DecodeError, Event, IdCorrelacion, IdReserva, Payload, StreamId, Version};
-use futures::{StreamExt, stream};
-use ports::{
+use alpes_event_store::{StreamError, StreamReader};
+use alpes_ports::{
     Consistency, Item, TableError, Tables, TransactError, Update, World, Write, WriteError,
     jittered,
 };
+use async_trait::async_trait;
+use events::{Catalogue, DecodeError, Event, IdCorrelacion, IdReserva, Payload, StreamId, Version};
+use futures::{StreamExt, stream};
 
 use crate::{Generation, View, counters::Changes, generations, row::Row};
 

@@ -24,15 +24,15 @@ use std::{
     time::Duration,
 };
 
-use archive::{Archive, ArchiveError, Survey};
-use consumer::{Reason, Trouble};
-use events::{DecodeError, Event, IdReserva, Moment, Payload};
-use futures::{StreamExt, TryStreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
-use ports::{
+use alpes_archive::{Archive, ArchiveError, Survey};
+use alpes_consumer::{Reason, Trouble};
+use alpes_ports::{
     Condition, Consistency, FunctionName, Item, Key, LogError, LogReader, LogRecord, Path,
     Position, SequenceNumber, TableError, Tables, World, Write, WriteError,
 };
+use events::{DecodeError, Event, IdReserva, Moment, Payload};
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use thiserror::Error;

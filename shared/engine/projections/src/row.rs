@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use alpes_ports::{Condition, Index, Item, Key, Path, Update};
 use events::{IdReserva, Version};
-use ports::{Condition, Index, Item, Key, Path, Update};
 use serde::Deserialize;
 use serde_json::Value;
 

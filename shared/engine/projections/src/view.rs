@@ -1,7 +1,7 @@
 //! What a view is.
 
+use alpes_ports::Item;
 use events::{Event, Payload};
-use ports::Item;
 use thiserror::Error;
 
 /// A good event that a view cannot fold, and will not by trying again: its stream is parked for this view.

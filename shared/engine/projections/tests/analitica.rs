@@ -13,16 +13,16 @@ mod plain;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use alpes_ports::{Key, LogRecord, Path, Tables, Update};
+use alpes_projections::{
+    Generation, View,
+    views::analitica::{self, Analitica, Dia},
+};
 use common::{Bench, aprobada, cancelada, creada, id, pagada};
 use events::{Catalogue, Context, vuelos::EstadoReserva};
 use futures::{FutureExt, executor::block_on};
 use jiff::{ToSpan, civil::Date};
 use plain::plainly;
-use ports::{Key, LogRecord, Path, Tables, Update};
-use projections::{
-    Generation, View,
-    views::analitica::{self, Analitica, Dia},
-};
 use simulation::Faults;
 
 const DAY: i64 = 86_400;
@@ -113,7 +113,7 @@ fn a_report_reads_on_past_the_counters_of_one_read() {
         });
         deliver(&bench, &Faults::none(), &records.collect::<Vec<_>>());
     }
-    let counters = bench.tables.all(projections::TABLE).into_iter();
+    let counters = bench.tables.all(alpes_projections::TABLE).into_iter();
     let counters = counters.filter(|(key, _)| key.pk == "analitica.1#cuentas");
     assert_eq!(counters.count(), (DAYS * LANES) as usize);
 
@@ -142,7 +142,7 @@ fn counters_that_are_read_at_different_moments_count_nobody_twice() {
     let bench = Bench::new();
     let add = |lane: &str, numbers: &[(&str, i64)]| {
         let key = Key::new(
-            projections::TABLE,
+            alpes_projections::TABLE,
             "analitica.1#cuentas",
             format!("2026-01-31#{lane}"),
         );

@@ -17,22 +17,23 @@ use std::{
 
 use async_trait::async_trait;
 
-use common::{Bench, aprobada, cancelada, creada, fallida, id, moment, pagada, record};
-use consumer::{Parked, Parking, Reason, Redrive, Redriven, Redriver, Redriving};
-use event_store::StreamReader;
-use events::{Catalogue, Context, Event, IdReserva, Payload};
-use futures::{FutureExt, executor::block_on};
-use jiff::Timestamp;
-use ports::{
+use alpes_consumer::{Parked, Parking, Reason, Redrive, Redriven, Redriver, Redriving};
+use alpes_event_store::StreamReader;
+use alpes_ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, LogRecord, ScanPage, TableError, TableName,
-    Tables, TransactError, Write, WriteError, memory::MemoryTables,
+    Tables, TransactError, Write, WriteError,
 };
-use projections::{
+use alpes_projections::{
     Place, Projector, Unfoldable, View,
     views::{analitica::Analitica, reservas::Reservas},
 };
+use common::{Bench, aprobada, cancelada, creada, fallida, id, moment, pagada, record};
+use events::{Catalogue, Context, Event, IdReserva, Payload};
+use futures::{FutureExt, executor::block_on};
+use jiff::Timestamp;
 use serde_json::json;
 use simulation::{Fault, Faults};
+use twins::MemoryTables;
 
 /// Has a projector try again what is due.
 async fn due(bench: &Bench, projector: &Projector) -> Result<Redriving, TableError> {
@@ -260,7 +261,7 @@ fn bad_records_are_parked_with_their_bytes_and_hold_up_nothing() {
         block_on(parking.remove(thing)).unwrap();
     }
     assert_eq!(
-        bench.tables.all(consumer::TABLE),
+        bench.tables.all(alpes_consumer::TABLE),
         [],
         "nothing is left behind"
     );
@@ -540,7 +541,11 @@ fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
         };
         settle(&made(1));
         let owner = format!("{}.1", view.name());
-        let key = Key::new(projections::TABLE, format!("{owner}#{}", id(1)), "row");
+        let key = Key::new(
+            alpes_projections::TABLE,
+            format!("{owner}#{}", id(1)),
+            "row",
+        );
         *tables.row.lock().unwrap() = Some(key);
         let mut records = bench.commit(id(1), Context::Pagos, vec![(pagada(id(1), 1), 1)]);
         records.extend(made(2));
@@ -580,9 +585,9 @@ fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
 fn both_generations_are_written_while_one_is_built() {
     let bench = Bench::new();
     let records = approved(&bench);
-    let alias = ports::Update::of(Key::new(projections::TABLE, "reservas", "alias"))
-        .set(ports::Path::of("live"), 2)
-        .set(ports::Path::of("building"), 3);
+    let alias = alpes_ports::Update::of(Key::new(alpes_projections::TABLE, "reservas", "alias"))
+        .set(alpes_ports::Path::of("live"), 2)
+        .set(alpes_ports::Path::of("building"), 3);
     block_on(Tables::write(&*bench.tables, &alias.into())).unwrap();
     bench.settle(&records);
     let (live, building) = (bench.rows("reservas.2"), bench.rows("reservas.3"));

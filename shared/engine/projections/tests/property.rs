@@ -17,21 +17,21 @@ use std::{
     sync::Arc,
 };
 
-use common::{Bench, aprobada, cancelada, creada, fallida, id, pagada};
-use consumer::{Consumer, Outcome, Parking};
-use event_store::{Stream, StreamReader};
-use events::{Catalogue, Context, StreamId, Version, vuelos::EstadoReserva};
-use futures::executor::block_on;
-use jiff::civil::Date;
-use planted::{Bug, Splitting};
-use ports::{Item, Key, LogRecord, Path, Tables, Update};
-use projections::{
+use alpes_consumer::{Consumer, Outcome, Parking};
+use alpes_event_store::{Stream, StreamReader};
+use alpes_ports::{Item, Key, LogRecord, Path, Tables, Update};
+use alpes_projections::{
     Generation, Projector, View,
     views::{
         analitica::{self, Dia},
         reservas::{self, Reservas},
     },
 };
+use common::{Bench, aprobada, cancelada, creada, fallida, id, pagada};
+use events::{Catalogue, Context, StreamId, Version, vuelos::EstadoReserva};
+use futures::executor::block_on;
+use jiff::civil::Date;
+use planted::{Bug, Splitting};
 use proptest::prelude::*;
 use serde_json::json;
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step};
@@ -147,17 +147,17 @@ fn invocation(
         tables,
         reader.clone(),
         bench.world.clone(),
-        projections::registry(),
+        alpes_projections::registry(),
     );
     Box::pin(async move {
         let (start, records) = batch;
         let splitting = Splitting(&projector);
-        let handler: &dyn consumer::Handler = if bug == Some(Bug::EventsOfOneKeyHandledConcurrently)
-        {
-            &splitting
-        } else {
-            &projector
-        };
+        let handler: &dyn alpes_consumer::Handler =
+            if bug == Some(Bug::EventsOfOneKeyHandledConcurrently) {
+                &splitting
+            } else {
+                &projector
+            };
         let consumer = Consumer {
             name: "projector",
             catalogue: reader.catalogue(),
@@ -178,7 +178,7 @@ fn run(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
     let generations: &[u32] = if setup.rebuilding { &[1, 2] } else { &[1] };
     if setup.rebuilding {
         for view in [reservas::NAME, analitica::NAME] {
-            let alias = Update::of(Key::new(projections::TABLE, view, "alias"));
+            let alias = Update::of(Key::new(alpes_projections::TABLE, view, "alias"));
             let alias = alias.set(Path::of("live"), 1).set(Path::of("building"), 2);
             block_on(bench.tables.write(&alias.into())).unwrap();
         }

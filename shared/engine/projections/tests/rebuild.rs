@@ -19,20 +19,18 @@ use std::{
     time::Duration,
 };
 
-use archive::Archive;
+use alpes_archive::Archive;
+use alpes_consumer::{ParkedWhat, Reason, Trouble};
+use alpes_ports::{Key, LogReader, LogRecord, ObjectError, Objects, Path, Tables, Update};
+use alpes_projections::{Phase, Progress, RebuildError};
 use async_trait::async_trait;
 use common::{creada, id, pagada};
-use consumer::{ParkedWhat, Reason, Trouble};
 use events::{Context, StreamId};
 use futures::{FutureExt, executor::block_on};
-use ports::{
-    Key, LogReader, LogRecord, ObjectError, Objects, Path, Tables, Update,
-    memory::{ManualClock, MemoryLog, MemoryObjects},
-};
-use projections::{Phase, Progress, RebuildError};
 use proptest::prelude::*;
 use rebuilding::{BUDGET, Bug, Setup, System, run};
 use simulation::{Fault, Faults};
+use twins::{ManualClock, MemoryLog, MemoryObjects};
 
 const RESERVAS: &str = "reservas";
 const ANALITICA: &str = "analitica";
@@ -131,10 +129,10 @@ fn the_archive_alone_rebuilds_the_views() {
         let before = system.rows(view, 1);
         // A new stream, that knows none of the old records, and no table.
         system.log = Arc::new(MemoryLog::new(3, system.bench.world.clock.clone()));
-        for (key, _) in system.bench.tables.all(event_store::TABLE) {
+        for (key, _) in system.bench.tables.all(alpes_event_store::TABLE) {
             system.delete(key);
         }
-        for (key, _) in system.bench.tables.all(projections::TABLE) {
+        for (key, _) in system.bench.tables.all(alpes_projections::TABLE) {
             system.delete(key);
         }
         to_the_end(&system, view);
@@ -200,7 +198,7 @@ fn it_is_the_same_whatever_fails_and_wherever_it_is_stopped() {
 /// The rebuilds that nobody has gone on with for a minute.
 fn left_alone(system: &System) -> Vec<&'static str> {
     let rebuilder = system.rebuilder(&Faults::none());
-    block_on(projections::left_alone(&rebuilder.projector)).unwrap()
+    block_on(alpes_projections::left_alone(&rebuilder.projector)).unwrap()
 }
 
 #[test]
@@ -435,13 +433,13 @@ fn a_rebuild_that_another_build_began_hides_no_other() {
     }
     system.clock.advance(Duration::from_secs(61));
     assert_eq!(left_alone(&system), [RESERVAS, ANALITICA]);
-    let key = Key::new(projections::TABLE, RESERVAS, "alias");
+    let key = Key::new(alpes_projections::TABLE, RESERVAS, "alias");
     let phase = Path::entry("rebuild", "phase");
     let newer = Update::of(key.clone()).set(phase, "polish");
     block_on(system.bench.tables.write(&newer.into())).unwrap();
     let alias = || {
         let tables = &system.bench.tables;
-        block_on(tables.get_one(&key, ports::Consistency::Strong)).unwrap()
+        block_on(tables.get_one(&key, alpes_ports::Consistency::Strong)).unwrap()
     };
     let before = alias();
     assert_eq!(left_alone(&system), [ANALITICA]);
@@ -466,7 +464,11 @@ fn what_a_newer_build_parked_for_the_generation_that_goes_stays_and_stops_nothin
             data: &[],
         };
         block_on(parking.park("reservas.1", trouble)).unwrap();
-        let key = Key::new(consumer::TABLE, "reservas.1", format!("stream#{stream}"));
+        let key = Key::new(
+            alpes_consumer::TABLE,
+            "reservas.1",
+            format!("stream#{stream}"),
+        );
         let update = Update::of(key).set(Path::of("reason"), reason);
         block_on(system.bench.tables.write(&update.into())).unwrap();
     }
@@ -550,12 +552,12 @@ fn an_event_that_lands_while_both_are_written_is_in_both() {
             .unwrap();
         assert_eq!(row["estado"], "Pagada", "{generation}");
     }
-    let alias = Key::new(projections::TABLE, RESERVAS, "alias");
+    let alias = Key::new(alpes_projections::TABLE, RESERVAS, "alias");
     let alias = block_on(
         system
             .bench
             .tables
-            .get_one(&alias, ports::Consistency::Strong),
+            .get_one(&alias, alpes_ports::Consistency::Strong),
     );
     assert_eq!(alias.unwrap().unwrap()["building"], 2);
 }

@@ -10,15 +10,15 @@
 
 mod common;
 
+use alpes_ports::{Condition, Key, Tables, Write};
+use alpes_projections::{
+    Generation,
+    views::reservas::{self, Filter},
+};
 use common::{Bench, aprobada, cancelada, creada, id, pagada};
 use events::{Context, IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use jiff::Timestamp;
-use ports::{Condition, Key, Tables, Write};
-use projections::{
-    Generation,
-    views::reservas::{self, Filter},
-};
 use proptest::prelude::*;
 use simulation::{Kernel, Stale, Trace};
 
@@ -122,7 +122,11 @@ fn one_is_read_as_it_is() {
     let stale = Stale::new(kernel.clone(), bench.tables.clone(), 1);
     kernel.run_until(10_000);
     let gone = Write::Delete {
-        key: Key::new(projections::TABLE, format!("{generation}#{}", id(1)), "row"),
+        key: Key::new(
+            alpes_projections::TABLE,
+            format!("{generation}#{}", id(1)),
+            "row",
+        ),
         condition: Condition::Exists,
     };
     block_on(stale.write(&gone)).unwrap();
@@ -160,7 +164,7 @@ fn a_client_that_nobody_can_ask_for_is_in_no_index() {
     let creada = creada(id(1), &"x".repeat(3_000), 1);
     let records = bench.commit(id(1), Context::Vuelos, vec![(creada, 1)]);
     bench.settle(&records);
-    let rows = bench.tables.all(projections::TABLE);
+    let rows = bench.tables.all(alpes_projections::TABLE);
     let (_, row) = rows.iter().find(|(key, _)| key.sk == "row").unwrap();
     assert!(row.contains_key("gsi1pk") && !row.contains_key("gsi2pk"));
     assert_eq!(pages(&bench, &Filter::default(), 5), [id(1)]);

@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_messages::moment::Moment;
+use alpes_ports::{ExecutionError, Executions, TableError, jittered};
 use async_trait::async_trait;
 use futures::{
     FutureExt,
     future::{Either, select},
 };
 use jiff::Timestamp;
-use moment::Moment;
-use ports::{ExecutionError, Executions, TableError, jittered};
 use thiserror::Error;
 
 use crate::{

@@ -1,7 +1,7 @@
 //! A saga as the history of its executions tells it.
 
+use alpes_ports::{Ending, Happened, HistoryEvent};
 use jiff::Timestamp;
-use ports::{Ending, Happened, HistoryEvent};
 
 use crate::{
     Answer, Conduct, Definition, Direction, Entry, Estado, Input, Outstanding, Saga, What, Wire,

@@ -29,11 +29,11 @@ mod saga;
 mod store;
 mod transition;
 
+pub use alpes_messages::mapping::{FieldPath, Mapping, OF_THE_SAGA, Source, Unknown};
 pub use coordinator::{Coordinator, NoAnswer, Participants, Request, Requested, Rules, Trouble};
 pub use definition::{Call, Compensation, Definition, Definitions, Expiry, Retry, Step};
 pub use executed::executed;
 pub use machine::{Ask, Wire, execution_input, execution_name, state_machine};
-pub use mapping::{FieldPath, Mapping, OF_THE_SAGA, Source, Unknown};
 pub use saga::{
     Conduct, Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, LONGEST_TEXT, Meaning,
     Outstanding, Saga, SagaId, StepStatus, TOLD_ATTEMPTS, Via, What,

@@ -18,7 +18,7 @@
 
 use std::time::Duration;
 
-use mapping::{Mapping, OF_THE_SAGA, Source};
+use alpes_messages::mapping::{Mapping, OF_THE_SAGA, Source};
 use serde_json::{Map, Value, json};
 
 use crate::{

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
 
+use alpes_messages::moment::Moment;
 use jiff::{SignedDuration, Timestamp};
-use moment::Moment;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use mapping::OF_THE_SAGA;
+use alpes_messages::mapping::OF_THE_SAGA;
 
 use crate::Definition;
 
@@ -169,7 +169,7 @@ pub struct Heard {
     /// Its place there.
     pub streamversion: u32,
     /// When it happened, as it says itself. Whoever logs it may hear of it much later.
-    #[serde(with = "moment::text")]
+    #[serde(with = "alpes_messages::moment::text")]
     pub fecha_evento: Timestamp,
     /// What commands to come need of its data.
     #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
@@ -281,7 +281,7 @@ pub enum What {
         /// Which attempt, from 1.
         intento: u32,
         /// When it was sent.
-        #[serde(with = "moment::text")]
+        #[serde(with = "alpes_messages::moment::text")]
         enviado: Timestamp,
         /// What came instead of an answer; none of one that nothing was heard of until it was due again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -404,7 +404,7 @@ pub enum Meaning {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// When it was logged.
-    #[serde(with = "moment::text")]
+    #[serde(with = "alpes_messages::moment::text")]
     pub cuando: Timestamp,
     /// What.
     #[serde(flatten)]
@@ -976,7 +976,7 @@ impl Heard {
             stream: fact.stream.clone(),
             streamversion: fact.version,
             fecha_evento: Moment::from(fact.time).timestamp(),
-            datos: mapping::needed(definition.mappings(), &fact.kind, &fact.data),
+            datos: alpes_messages::mapping::needed(definition.mappings(), &fact.kind, &fact.data),
         }
     }
 }

@@ -13,13 +13,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-use moment::Moment;
-use ports::{
+use alpes_messages::moment::Moment;
+use alpes_ports::{
     Condition, Consistency, Direction as Order, Index, IndexQuery, Item, Key, Path, TableError,
     TableName, Tables, Update, World, WriteError,
     due::{self, DueItem},
 };
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use alpes_ports::{Ending, Progress, jittered};
 use jiff::{SignedDuration, Timestamp};
-use ports::{Ending, Progress, jittered};
 use serde_json::Value;
 use uuid::Uuid;
 

@@ -1,10 +1,10 @@
 //! Infrastructure that fails.
 
-use async_trait::async_trait;
-use ports::{
+use alpes_ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, Log, LogError, ScanPage, SequenceNumber,
     TableError, TableName, Tables, TransactError, Write, WriteError,
 };
+use async_trait::async_trait;
 
 /// What infrastructure says when it fails: nothing that a client may see.
 pub const SECRET: &str = "arn:aws:dynamodb:us-east-1:123456789012:table/streams";

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use alpes_lambda::http::Event;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lambda_http::{Body, Request, RequestExt};
-use lambda_kit::http::Event;
 use serde_json::{Map, Value, json};
 
 /// The tutorials' own request for a reservation.

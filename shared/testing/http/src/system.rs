@@ -2,7 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use event_store::{Decider, EventStore, Handled, StreamReader};
+use alpes_event_store::{Decider, EventStore, Handled, StreamReader};
+use alpes_lambda::{kinesis, participant::App};
+use alpes_participant::{Faults, Modo, ReactionKey, Reactions, Rules};
+use alpes_ports::{CallError, Ending, Functions, Item, LogRecord, Progress, World};
+use alpes_projections::Projector;
+use alpes_saga::{
+    Coordinator, Direction, Estado, Input, Request, Requested, Saga, SagaId, Sagas, transition,
+};
 use events::{
     Catalogue, Command, CommandId, Context, Event, IdCorrelacion, IdReserva, Payload, SagaMode,
     StreamId,
@@ -10,26 +17,17 @@ use events::{
 use futures::executor::block_on;
 use gds::Gds;
 use jiff::Timestamp;
-use lambda_kit::{kinesis, participant::App};
 use lambda_runtime::Diagnostic;
 use pagos::{
     Pagos,
     simulador::{Simulador, VISA},
 };
-use participant::{Faults, Modo, ReactionKey, Reactions, Rules};
-use ports::{
-    CallError, Ending, Functions, Item, LogRecord, Progress, World,
-    memory::{ManualClock, MemoryFunctions, MemoryLog, MemoryTables, world},
-};
-use projections::Projector;
 use reserva_saga::{
     FunctionParticipants, ORCHESTRATOR, definitions, fact, function_of, placeholders, saga_id, wire,
 };
-use saga_engine::{
-    Coordinator, Direction, Estado, Input, Request, Requested, Saga, SagaId, Sagas, transition,
-};
 use serde_json::{Value, json};
-use states::MemoryExecutions;
+use twins::MemoryExecutions;
+use twins::{ManualClock, MemoryFunctions, MemoryLog, MemoryTables, world};
 use vuelos::Vuelos;
 
 use crate::{listen, sample};
@@ -268,7 +266,7 @@ impl System {
             self.tables.clone(),
             StreamReader::new(self.tables.clone(), Catalogue::current()),
             self.world.clone(),
-            projections::registry(),
+            alpes_projections::registry(),
         );
         let consumer = projector.consumer();
         let outcome = block_on(consumer.consume(&records));
@@ -450,7 +448,7 @@ impl System {
 
     /// The items of the streams.
     pub fn stored(&self) -> Vec<Item> {
-        let items = self.tables.all(event_store::TABLE);
+        let items = self.tables.all(alpes_event_store::TABLE);
         items.into_iter().map(|(_, item)| item).collect()
     }
 
@@ -459,7 +457,7 @@ impl System {
     pub fn assert_nothing_happened(&self, name: &str) {
         assert!(self.stored().is_empty(), "{name}");
         assert!(self.logged().is_empty(), "{name}");
-        assert!(self.tables.all(saga_engine::TABLE).is_empty(), "{name}");
+        assert!(self.tables.all(alpes_saga::TABLE).is_empty(), "{name}");
         assert!(self.functions.take_started().is_empty(), "{name}");
     }
 }

@@ -5,12 +5,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use alpes_ports::{Consistency, Key, Tables};
+use alpes_saga::{Answer, Direction, Dispatch, NoAnswer, Participants, TABLE, command_id};
 use async_trait::async_trait;
 use futures::FutureExt;
-use ports::{Consistency, Key, Tables, memory::MemoryTables};
-use saga_engine::{Answer, Direction, Dispatch, NoAnswer, Participants, TABLE, command_id};
 use serde_json::Value;
 use simulation::Faults;
+use twins::MemoryTables;
 
 /// What happens to commands by their step and way, whatever else happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
+use alpes_ports::World;
+use alpes_saga::{Definition, Fact, Participants, Rules, Saga, SagaId};
 use async_trait::async_trait;
-use ports::{
-    World,
-    memory::{ManualClock, MemoryLog, MemoryTables},
-};
-use saga_engine::{Definition, Fact, Participants, Rules, Saga, SagaId};
 use simulation::Faults;
+use twins::{ManualClock, MemoryLog, MemoryTables};
 
 /// A fresh world for one run.
 #[derive(Clone)]
@@ -48,15 +46,15 @@ pub trait Play: Send + Sync {
 
     /// The rules of the engine; others than its own only for planting a mistake.
     fn rules(&self) -> Arc<Rules> {
-        Arc::new(saga_engine::transition)
+        Arc::new(alpes_saga::transition)
     }
 
     /// The line between engine and participants, and the engine's tables; changed only for planting a mistake.
     fn tamper(
         &self,
-        tables: Arc<dyn ports::Tables>,
+        tables: Arc<dyn alpes_ports::Tables>,
         line: Arc<dyn Participants>,
-    ) -> (Arc<dyn ports::Tables>, Arc<dyn Participants>) {
+    ) -> (Arc<dyn alpes_ports::Tables>, Arc<dyn Participants>) {
         (tables, line)
     }
 }

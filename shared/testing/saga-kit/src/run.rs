@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::FutureExt;
-use jiff::{SignedDuration, Timestamp};
-use ports::memory::{MemoryLog, MemoryTables, world};
-use saga_engine::{
+use alpes_saga::{
     Coordinator, Definition, Definitions, Direction, Estado, Fact, Input, Request, Rules, Saga,
     SagaId, Sagas, Stored, What,
 };
+use futures::FutureExt;
+use jiff::{SignedDuration, Timestamp};
 use simulation::{Fault, Faults};
+use twins::{MemoryLog, MemoryTables, world};
 
 use crate::{
     Play, Setting,

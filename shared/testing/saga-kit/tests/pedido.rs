@@ -11,15 +11,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use futures::executor::block_on;
-use ports::{
+use alpes_ports::{
     Condition, Consistency, Item, Key, Path, TableName, Tables, Update, World, WriteError,
 };
-use saga_engine::{
+use alpes_saga::{
     Answer, Call, Compensation, Conduct, Definition, Dispatch, Expiry, Fact, Mapping, NoAnswer,
     Participants, Retry, Saga, SagaId, Step,
 };
+use async_trait::async_trait;
+use futures::executor::block_on;
 use saga_kit::{Play, Setting, campaign};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -5,11 +5,12 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use async_trait::async_trait;
-use ports::{
+use alpes_ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
-    TransactError, Write, WriteError, memory::MemoryTables,
+    TransactError, Write, WriteError,
 };
+use async_trait::async_trait;
+use twins::MemoryTables;
 
 use crate::Kernel;
 
@@ -106,9 +107,9 @@ impl Tables for Contended {
 
 #[cfg(test)]
 mod tests {
+    use alpes_ports::Condition;
     use futures::executor::block_on;
     use jiff::Timestamp;
-    use ports::Condition;
 
     use super::*;
     use crate::Trace;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ports::memory::SeededRandomness;
+use twins::SeededRandomness;
 
 /// Dice of a seed: the same throws in every run. Clones share one sequence.
 #[derive(Clone)]

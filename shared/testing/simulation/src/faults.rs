@@ -7,14 +7,14 @@ use std::{
 };
 
 use crate::{Dice, scheduler::Yield};
-use async_trait::async_trait;
-use futures::future::BoxFuture;
-use ports::{
+use alpes_ports::{
     CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, HistoryEvent,
     IndexPage, IndexQuery, Item, Key, Log, LogBatch, LogError, LogReader, Notice, ObjectError,
     Objects, Position, Progress, ScanPage, SequenceNumber, TableError, TableName, Tables, Topic,
     TopicError, TransactError, Write, WriteError,
 };
+use async_trait::async_trait;
+use futures::future::BoxFuture;
 use serde_json::Value;
 
 /// What happens at an effect.

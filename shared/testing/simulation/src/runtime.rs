@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
+use alpes_ports::{CallError, FunctionName, Functions, World};
 use async_trait::async_trait;
 use futures::{channel::oneshot, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
-use ports::{CallError, FunctionName, Functions, World};
 
 use crate::{End, Kernel, ProcessId, TimerId};
 

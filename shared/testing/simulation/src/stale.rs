@@ -5,12 +5,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use async_trait::async_trait;
-use ports::{
+use alpes_ports::{
     Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, ScanPage, TableError,
-    TableName, Tables, TransactError, Write, WriteError, memory::MemoryTables,
+    TableName, Tables, TransactError, Write, WriteError,
 };
+use async_trait::async_trait;
 use serde_json::Value;
+use twins::MemoryTables;
 
 use crate::Kernel;
 
@@ -331,9 +332,9 @@ impl Tables for Stale {
 
 #[cfg(test)]
 mod tests {
+    use alpes_ports::Condition;
     use futures::executor::block_on;
     use jiff::Timestamp;
-    use ports::Condition;
     use serde_json::json;
 
     use super::*;

@@ -9,16 +9,16 @@ use std::{
     time::Duration,
 };
 
+use alpes_ports::{
+    FunctionName, Log, LogBatch, LogError, LogReader, LogRecord, Objects, Position, SequenceNumber,
+};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use ports::{
-    FunctionName, Log, LogBatch, LogError, LogReader, LogRecord, Objects, Position, SequenceNumber,
-    memory::MemoryLog,
-};
 use source_mapping::{
     Change, Choice, DestinationRecord, Input, InvalidSettings, Invocation, Mapping, Millis,
     Outcome, Output, Record, Settings, ShardId, State,
 };
+use twins::MemoryLog;
 
 use crate::{Dice, Ended, Kernel, Runtime, TimerId};
 

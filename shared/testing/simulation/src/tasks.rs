@@ -7,10 +7,11 @@ use std::{
     time::Duration,
 };
 
+use alpes_ports::{Clock, Tasks};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Clock, Tasks, memory::ManualClock};
+use twins::ManualClock;
 
 /// Sleeping is waiting until the clock is there, which somebody else moves on; others go on meanwhile. What is spawned is to be
 /// taken and run.

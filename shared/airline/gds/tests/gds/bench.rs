@@ -2,18 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use event_store::{EventStore, HandleError, Handled, Stream, StreamReader, Sweeper, verify};
+use alpes_event_store::{EventStore, HandleError, Handled, Stream, StreamReader, Sweeper, verify};
+use alpes_ports::{Log, Tables, World};
 use events::{Catalogue, Command, Event, Payload, StreamId, Version, gds::Sillas};
 use futures::{FutureExt, executor::block_on};
 use gds::{
     Gds,
     inventory::{self, Inventory, Vuelo},
 };
-use ports::{
-    Log, Tables, World,
-    memory::{self, ManualClock, MemoryLog, MemoryTables},
-};
 use simulation::Faults;
+use twins::{ManualClock, MemoryLog, MemoryTables};
 
 use crate::{
     escenario::{Flight, sillas},
@@ -41,7 +39,7 @@ impl Bench {
 
     /// One whose processes have the bug.
     pub fn with(bug: Option<Bug>) -> Self {
-        let (world, clock) = memory::world(1);
+        let (world, clock) = twins::world(1);
         let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
         Self {
             tables: Arc::new(MemoryTables::new()),
@@ -96,7 +94,7 @@ impl Bench {
 
     /// The events of every stream.
     pub fn histories(&self) -> Vec<(StreamId, Vec<Payload>)> {
-        let items = self.tables.all(event_store::TABLE).into_iter();
+        let items = self.tables.all(alpes_event_store::TABLE).into_iter();
         let read = items.map(|(key, item)| {
             let id = key.pk.parse().unwrap();
             let stream = Stream::from_item(id, &item).unwrap();
@@ -115,7 +113,7 @@ impl Bench {
             world: &self.world,
             older_than: Duration::ZERO,
             budget: Duration::MAX,
-            page: event_store::PAGE,
+            page: alpes_event_store::PAGE,
         };
         self.clock.advance(Duration::from_mins(1));
         block_on(sweeper.sweep()).unwrap();

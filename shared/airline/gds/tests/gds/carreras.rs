@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use event_store::{HandleError, Handled};
+use alpes_event_store::{HandleError, Handled};
 use events::{Command, IdReserva};
 use futures::future::BoxFuture;
 use gds::Gds;

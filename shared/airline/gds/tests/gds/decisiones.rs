@@ -1,9 +1,9 @@
 //! What each command comes to, by what has happened.
 
-use event_store::{Circumstances, Decider};
+use alpes_event_store::{Circumstances, Decider};
+use alpes_participant::Failure;
 use events::{Context, NewEvent, Problem, StreamId, kinds};
 use gds::{CONFIRMAR_RESERVA, Gds, REVERTIR_CONFIRMACION};
-use participant::Failure;
 use serde_json::{Value, json};
 
 use crate::escenario::{

@@ -1,13 +1,13 @@
 //! Given events, when a command, then events or a refusal.
 
-use event_store::{Circumstances, Decision};
+use alpes_event_store::{Circumstances, Decision};
+use alpes_ports::Write;
 use events::{
     Catalogue, Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment,
     NewEvent, Origin, Payload, Problem, SagaMode, StreamId,
     gds::{ConfirmacionFallida, ConfirmacionGDSRevertida, ReservaGDSConfirmada, Sillas},
 };
 use gds::{CONFIRMAR_RESERVA, REVERTIR_CONFIRMACION};
-use ports::Write;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! Seats, as they are taken and given back.
 
-use event_store::Handled;
+use alpes_event_store::Handled;
 use events::{IdReserva, kinds};
 use gds::DEFAULT_SEATS;
 use serde_json::json;

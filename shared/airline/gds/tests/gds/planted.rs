@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use ports::{
+use alpes_ports::{
     Condition, Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName,
     Tables, TransactError, Update, Write, WriteError,
 };
+use async_trait::async_trait;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {

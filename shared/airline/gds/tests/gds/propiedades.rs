@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event_store::Handled;
+use alpes_event_store::Handled;
 use events::{Command, IdReserva, kinds};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};

@@ -8,17 +8,15 @@ use std::{
     },
 };
 
+use alpes_consumer::{Outcome, Parked, Parking};
+use alpes_ports::{LogRecord, Notice, SequenceNumber, Tables, Topic, TopicError, World};
 use async_trait::async_trait;
-use consumer::{Outcome, Parked, Parking};
 use events::Catalogue;
 use futures::{FutureExt, executor::block_on};
 use jiff::{SignedDuration, Timestamp};
 use notices::Announcer;
-use ports::{
-    LogRecord, Notice, SequenceNumber, Tables, Topic, TopicError, World,
-    memory::{ManualClock, MemoryTables, MemoryTopic, world},
-};
 use simulation::Faults;
+use twins::{ManualClock, MemoryTables, MemoryTopic, world};
 use uuid::Uuid;
 
 /// Golden samples: not as this code would write them, so that what is passed on shows whose text it is.

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, fs, sync::atomic::Ordering, time::Duration};
 
-use consumer::{Reason, Redriven};
+use alpes_consumer::{Reason, Redriven};
+use alpes_ports::Notice;
 use futures::executor::block_on;
 use jiff::SignedDuration;
 use notices::{NEWS, NOTIFIER};
-use ports::Notice;
 use serde_json::json;
 use simulation::{Fault, Faults};
 

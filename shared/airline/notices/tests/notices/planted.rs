@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use notices::TABLE;
-use ports::{
+use alpes_ports::{
     Condition, Consistency, IndexPage, IndexQuery, Item, Key, Notice, ScanPage, TableError,
     TableName, Tables, Topic, TopicError, TransactError, Write, WriteError,
 };
+use async_trait::async_trait;
+use notices::TABLE;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {

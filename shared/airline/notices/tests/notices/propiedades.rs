@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use consumer::Outcome;
+use alpes_consumer::Outcome;
+use alpes_ports::LogRecord;
 use futures::{executor::block_on, future::BoxFuture};
-use ports::LogRecord;
 use simulation::{Dice, Faults, Scheduler, Step};
 
 use crate::{

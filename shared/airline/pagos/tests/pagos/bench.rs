@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use event_store::{EventStore, HandleError, Handled, StreamReader, Sweeper, verify};
+use alpes_event_store::{EventStore, HandleError, Handled, StreamReader, Sweeper, verify};
+use alpes_ports::{Log, World};
 use events::{
     Catalogue, Command, Context, Event, IdReserva, Payload, StreamId, Version, pagos::ReservaPagada,
 };
@@ -11,11 +12,8 @@ use pagos::{
     Pagos, key,
     simulador::{Movimiento, Simulador, Tipo, ledger},
 };
-use ports::{
-    Log, World,
-    memory::{self, ManualClock, MemoryLog, MemoryTables},
-};
 use simulation::Faults;
+use twins::{ManualClock, MemoryLog, MemoryTables};
 
 use crate::{
     escenario::RESERVA,
@@ -39,7 +37,7 @@ impl Bench {
 
     /// One whose processes have the bug.
     pub fn with(bug: Option<Bug>) -> Self {
-        let (world, clock) = memory::world(1);
+        let (world, clock) = twins::world(1);
         let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
         Self {
             tables: Arc::new(MemoryTables::new()),
@@ -132,7 +130,7 @@ impl Bench {
             world: &self.world,
             older_than: Duration::ZERO,
             budget: Duration::MAX,
-            page: event_store::PAGE,
+            page: alpes_event_store::PAGE,
         };
         self.clock.advance(Duration::from_mins(1));
         block_on(sweeper.sweep()).unwrap();

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
 };
 
-use event_store::{HandleError, Handled};
+use alpes_event_store::{HandleError, Handled};
 use events::{Command, Payload};
 use futures::future::BoxFuture;
 use pagos::simulador::balance;

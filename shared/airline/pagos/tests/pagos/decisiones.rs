@@ -1,12 +1,12 @@
 //! What each command comes to, by what has happened and what the gateway says.
 
-use event_store::Decider;
+use alpes_event_store::Decider;
+use alpes_participant::MOTIVO;
 use events::{Context, Problem, StreamId, kinds};
 use pagos::{
     FAILURE, MAX_MEDIO, PAGAR_RESERVA, Pagos,
     gateway::{Anulacion, Cobro, NoAnswer},
 };
-use participant::MOTIVO;
 use serde_json::{Value, json};
 
 use crate::{

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
 use async_trait::async_trait;
-use event_store::{Circumstances, Decider, Decision, Unavailable};
 use events::{
     Catalogue, Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment,
     NewEvent, Origin, Payload, Problem, SagaMode, StreamId,

@@ -1,6 +1,6 @@
 //! Every fault at every effect, and then the command again: money and stream agree.
 
-use event_store::Handled;
+use alpes_event_store::Handled;
 use events::{Command, kinds};
 use pagos::simulador::balance;
 use simulation::{Fault, Faults};

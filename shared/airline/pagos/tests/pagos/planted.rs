@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use alpes_ports::{
+    Condition, Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName,
+    Tables, TransactError, Write, WriteError,
+};
 use async_trait::async_trait;
 use events::vuelos::Pago;
 use pagos::{
     Gateway,
     gateway::{Anulacion, Cobro, NoAnswer},
     simulador::Simulador,
-};
-use ports::{
-    Condition, Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName,
-    Tables, TransactError, Write, WriteError,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Laws, over random sequences of commands on several reservations; and mistakes that break them.
 
-use event_store::Handled;
+use alpes_event_store::Handled;
 use events::{Command, IdReserva, kinds};
 use pagos::{PAGAR_RESERVA, simulador::balance};
 use proptest::{collection::vec, prelude::*, sample::select};

@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_ports::{Key, Path, Tables, Update};
 use futures::executor::block_on;
 use pagos::{
     Gateway,
     gateway::{Anulacion, Cobro, NoAnswer},
     simulador::{TABLE, Tipo, WAIT, balance, ledger},
 };
-use ports::{Key, Path, Tables, Update};
 use simulation::{Dice, Faults, Scheduler, Step};
 
 use crate::{

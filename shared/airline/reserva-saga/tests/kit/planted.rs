@@ -2,21 +2,21 @@
 
 use std::sync::{Arc, Mutex};
 
+use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
+use alpes_ports::{
+    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
+    TransactError, Write, WriteError,
+};
+use alpes_saga::{
+    Answer, Definition, Direction, Dispatch, Entry, Estado, Input, Meaning, NoAnswer, Participants,
+    Rules, Saga, TABLE, What, transition,
+};
 use async_trait::async_trait;
-use event_store::{Circumstances, Decider, Decision, Unavailable};
 use events::{
     Command, Context, Event, EventId, Origin, Payload, StreamId, gds, pagos::PagoRevertido,
 };
 use futures::executor::block_on;
 use jiff::Timestamp;
-use ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
-    TransactError, Write, WriteError,
-};
-use saga_engine::{
-    Answer, Definition, Direction, Dispatch, Entry, Estado, Input, Meaning, NoAnswer, Participants,
-    Rules, Saga, TABLE, What, transition,
-};
 use saga_kit::{Script, hunt, run};
 use uuid::Uuid;
 

@@ -2,8 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_event_store::{
+    Circumstances, Decider, Decision, EventStore, Sweeper, Unavailable, verify,
+};
+use alpes_participant::{Failure, Participant};
+use alpes_ports::{Log, LogReader, Position, Tables, World};
+use alpes_saga::{Answer, Definition, Dispatch, Fact, NoAnswer, Participants, Saga, SagaId};
 use async_trait::async_trait;
-use event_store::{Circumstances, Decider, Decision, EventStore, Sweeper, Unavailable, verify};
 use events::{
     Catalogue, Command, CommandId, Event, IdCorrelacion, IdReserva, Payload, SagaMode, StreamId,
     vuelos::EstadoReserva,
@@ -13,10 +18,7 @@ use pagos::{
     Pagos,
     simulador::{self, Simulador},
 };
-use participant::{Failure, Participant};
-use ports::{Log, LogReader, Position, Tables, World};
 use reserva_saga::{answer, command, current, fact};
-use saga_engine::{Answer, Definition, Dispatch, Fact, NoAnswer, Participants, Saga, SagaId};
 use saga_kit::{Play, Setting};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -199,7 +201,7 @@ impl Play for Reserva {
             data: body(medio),
         };
         let handled = calm_store(setting).handle(&Vuelos, &command).await.unwrap();
-        let event_store::Handled::Committed { events, .. } = handled else {
+        let alpes_event_store::Handled::Committed { events, .. } = handled else {
             panic!("{handled:?}");
         };
         (SagaId(command.correlationid.0), fact(&events[0]))
@@ -216,7 +218,7 @@ impl Play for Reserva {
             world: &setting.world,
             older_than: Duration::ZERO,
             budget: Duration::from_mins(1),
-            page: event_store::PAGE,
+            page: alpes_event_store::PAGE,
         };
         sweeper.sweep().await.unwrap();
     }
@@ -228,7 +230,7 @@ impl Play for Reserva {
                 found.push(text);
             }
         };
-        let stands = saga.estado == saga_engine::Estado::Completada;
+        let stands = saga.estado == alpes_saga::Estado::Completada;
         let ledger = simulador::ledger(&*setting.tables, &pagos::key(ID)).await;
         let charged = simulador::balance(&ledger.unwrap()).to_string();
         let expected = if stands { "119.00" } else { "0" };
@@ -264,9 +266,9 @@ impl Play for Reserva {
         found
     }
 
-    fn rules(&self) -> Arc<saga_engine::Rules> {
+    fn rules(&self) -> Arc<alpes_saga::Rules> {
         match &self.planted {
-            None => Arc::new(saga_engine::transition),
+            None => Arc::new(alpes_saga::transition),
             Some(planted) => planted.rules(),
         }
     }

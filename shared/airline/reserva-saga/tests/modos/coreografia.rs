@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use alpes_saga::{Estado, What};
 use events::{Context, SagaMode};
 use jiff::SignedDuration;
-use saga_engine::{Estado, What};
 use simulation::{Dice, Fault, Faults};
 
 use crate::{

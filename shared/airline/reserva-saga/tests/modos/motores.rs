@@ -1,9 +1,9 @@
 //! The two engines that direct a saga, our own and a state machine: the same script for both, and the same end.
 
+use alpes_saga::{Conduct, Estado, Saga, What};
 use events::{Context, SagaMode, vuelos::EstadoReserva};
 use gds::inventory;
 use pagos::simulador::Tipo;
-use saga_engine::{Conduct, Estado, Saga, What};
 use serde_json::Value;
 
 use crate::{

@@ -5,20 +5,18 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use alpes_event_store::{Decider, EventStore};
+use alpes_participant::{Failure, Participant, ParticipantError};
+use alpes_ports::{CallError, FunctionName, Functions, Log, Tables, World};
+use alpes_saga::{Answer, Dispatch, NoAnswer, Participants, SagaId};
 use async_trait::async_trait;
-use event_store::{Decider, EventStore};
 use events::{Catalogue, Command, Context, Reply};
 use futures::{channel::oneshot, future::BoxFuture};
 use gds::Gds;
 use pagos::{Pagos, simulador::Simulador};
-use participant::{Failure, Participant, ParticipantError};
-use ports::{
-    CallError, FunctionName, Functions, Log, Tables, World,
-    memory::{MemoryLog, MemoryTables},
-};
 use reserva_saga::{answer, command, function_of};
-use saga_engine::{Answer, Dispatch, NoAnswer, Participants, SagaId};
 use simulation::Faults;
+use twins::{MemoryLog, MemoryTables};
 use uuid::Uuid;
 use vuelos::Vuelos;
 
@@ -51,7 +49,7 @@ impl Site {
             decider,
             failure,
             // What tests want is no effect of the system: it is read past the faults.
-            faults: Some(participant::Faults::new(self.tables.clone())),
+            faults: Some(alpes_participant::Faults::new(self.tables.clone())),
             world: self.world.clone(),
         };
         let gateway = Arc::new(Simulador::new(self.tables(), self.world.clone()));

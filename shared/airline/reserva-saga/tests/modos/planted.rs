@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use events::Context;
-use reserva_saga::{current, wire};
-use saga_engine::{
+use alpes_saga::{
     Conduct, Definition, Direction, Entry, Estado, Input, Saga, What, execution_input,
     execution_name, start, transition,
 };
+use events::Context;
+use reserva_saga::{current, wire};
 use serde_json::{Value, json};
 
 use crate::{
@@ -104,7 +104,7 @@ fn believes_the_approval(
     saga: &Saga,
     input: &Input,
     now: jiff::Timestamp,
-) -> (Saga, Option<saga_engine::Dispatch>) {
+) -> (Saga, Option<alpes_saga::Dispatch>) {
     let (next, effect) = transition(definition, saga, input, now);
     let approved = matches!(input, Input::Event(fact) if fact.kind == "ReservaAprobada");
     if !approved || next == *saga || next.estado == Estado::Completada {

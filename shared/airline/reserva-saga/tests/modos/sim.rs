@@ -7,9 +7,17 @@ use std::{
     time::Duration,
 };
 
+use alpes_consumer::{Consumer, Group, Handler, Outcome, Parking, Stop};
+use alpes_event_store::{EventStore, Handled, StreamReader, Sweeper, verify};
+use alpes_participant::{Class, Modo, Policy, REACTIONS, ReactionKey, Reactor};
+use alpes_ports::{
+    Clock, Ending, Executions, LogReader, LogRecord, Position, Progress, Tables, World,
+};
+use alpes_saga::{
+    Conduct, Coordinator, Definitions, Direction, Estado, Fact, Input, Requested, Rules, Saga,
+    SagaId, Sagas, Stored, command_id, execution_name, taken_over_id, transition,
+};
 use async_trait::async_trait;
-use consumer::{Consumer, Group, Handler, Outcome, Parking, Stop};
-use event_store::{EventStore, Handled, StreamReader, Sweeper, verify};
 use events::{
     Catalogue, Command, CommandId, Context, IdCorrelacion, IdReserva, SagaMode, StreamId,
     vuelos::EstadoReserva,
@@ -18,19 +26,11 @@ use futures::{executor::block_on, future::BoxFuture};
 use gds::inventory;
 use jiff::{SignedDuration, Timestamp};
 use pagos::simulador::{self, Movimiento, Tipo};
-use participant::{Class, Modo, Policy, REACTIONS, ReactionKey, Reactor};
-use ports::{
-    Clock, Ending, Executions, LogReader, LogRecord, Position, Progress, Tables, World,
-    memory::{self, ManualClock, MemoryLog, MemoryTables, SeededRandomness},
-};
 use reserva_saga::{as_it_went, current, definitions, fact, placeholders, saga_id, wire};
-use saga_engine::{
-    Conduct, Coordinator, Definitions, Direction, Estado, Fact, Input, Requested, Rules, Saga,
-    SagaId, Sagas, Stored, command_id, execution_name, taken_over_id, transition,
-};
 use serde_json::{Value, json};
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step, VirtualTasks};
-use states::MemoryExecutions;
+use twins::MemoryExecutions;
+use twins::{ManualClock, MemoryLog, MemoryTables, SeededRandomness};
 use uuid::Uuid;
 use vuelos::Vuelos;
 
@@ -200,7 +200,7 @@ pub type First =
 
 impl Sim {
     pub fn new(setup: Setup, faults: Faults, dice: Dice) -> Self {
-        let (ambient, clock) = memory::world(setup.seed);
+        let (ambient, clock) = twins::world(setup.seed);
         let world = World {
             tasks: Arc::new(VirtualTasks::new(clock.clone())),
             randomness: Arc::new(SeededRandomness::new(setup.seed)),
@@ -265,7 +265,7 @@ impl Sim {
     }
 
     fn set_fault(&self, context: Context, command: &str, id: IdReserva, modo: Modo, times: u32) {
-        let faults = participant::Faults::new(self.tables.clone());
+        let faults = alpes_participant::Faults::new(self.tables.clone());
         block_on(faults.set(context, command, Some(id), modo, times)).unwrap();
     }
 
@@ -385,7 +385,7 @@ impl Sim {
             block_on(self.calm_store().handle(&Vuelos, &command)).unwrap();
         } else {
             let sagas = self.sagas();
-            let cancel = saga_engine::Request::Cancel(reason);
+            let cancel = alpes_saga::Request::Cancel(reason);
             let opens = fact(&opening);
             let asked = block_on(sagas.request(saga_id(&opening), Some(&opens), &cancel)).unwrap();
             if matches!(asked, Requested::NotNow(_)) {
@@ -397,7 +397,7 @@ impl Sim {
     }
 
     /// A person asks something of the saga of a reservation; true if it is taken.
-    pub fn ask(&self, place: usize, request: &saga_engine::Request) -> bool {
+    pub fn ask(&self, place: usize, request: &alpes_saga::Request) -> bool {
         let asked = block_on(self.sagas().request(self.saga_id(place), None, request)).unwrap();
         matches!(asked, Requested::Taken(_))
     }
@@ -518,7 +518,7 @@ impl Sim {
                 world: &world,
                 older_than: Duration::from_secs(10),
                 budget: Duration::from_secs(40),
-                page: event_store::PAGE,
+                page: alpes_event_store::PAGE,
             };
             let _ = sweeper.sweep().await;
             for reactor in &reactors {
@@ -774,7 +774,7 @@ impl Sim {
         if let Some(difference) = verified.differences.first() {
             return Err(format!("{difference}"));
         }
-        match self.tables.all(consumer::TABLE).first() {
+        match self.tables.all(alpes_consumer::TABLE).first() {
             Some(parked) => Err(format!("parked without need: {parked:?}")),
             None => Ok(()),
         }

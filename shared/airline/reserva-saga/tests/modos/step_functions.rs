@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use alpes_ports::{Ending, Progress};
+use alpes_saga::{Conduct, Definitions, Direction, Estado, Request, What};
 use events::Context;
 use futures::executor::block_on;
 use jiff::SignedDuration;
-use ports::{Ending, Progress};
 use reserva_saga::{current, state_machine};
-use saga_engine::{Conduct, Definitions, Direction, Estado, Request, What};
 use serde_json::json;
 use simulation::Fault;
 

@@ -1,6 +1,6 @@
 //! What each command comes to, by what has happened.
 
-use event_store::{Circumstances, Decider};
+use alpes_event_store::{Circumstances, Decider};
 use events::{
     Context, Problem, StreamId, kinds,
     vuelos::{EstadoReserva, ReservaCreada},
@@ -177,7 +177,7 @@ fn a_failure_that_a_test_asks_for_is_of_what_is_pending() {
     for pending in [vec![creada()], vec![creada(), fallida(at(2))]] {
         let failed = failure(pending).unwrap();
         assert_eq!(failed.kind, "AprobacionReservaFallida");
-        assert_eq!(failed.data["motivo"], participant::MOTIVO);
+        assert_eq!(failed.data["motivo"], alpes_participant::MOTIVO);
     }
     for decided in [
         vec![],

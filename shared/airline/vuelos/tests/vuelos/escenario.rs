@@ -1,6 +1,6 @@
 //! Given events, when a command, then events or a refusal.
 
-use event_store::Decision;
+use alpes_event_store::Decision;
 use events::{
     Catalogue, Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment,
     NewEvent, Origin, Payload, Problem, SagaMode, StreamId,

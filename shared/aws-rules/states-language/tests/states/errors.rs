@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use states::Step;
+use states_language::Step;
 
 use crate::support::{Hand, task};
 

@@ -1,7 +1,7 @@
 //! What AWS has too much of.
 
-use ports::{Ending, Happened};
 use serde_json::{Value, json};
+use states_language::{Ending, Happened};
 
 use crate::support::{Hand, output, task};
 

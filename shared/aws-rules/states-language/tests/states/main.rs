@@ -10,6 +10,5 @@
 mod data;
 mod errors;
 mod limits;
-mod memory;
 mod property;
 mod support;

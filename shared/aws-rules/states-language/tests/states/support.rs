@@ -1,11 +1,10 @@
 //! Running executions by hand.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use ports::{Ending, Happened};
 use serde_json::{Value, json};
-use states::{Call, Machine, Run, Start, Step};
+use states_language::{Call, Ending, Happened, Machine, Run, Start, Step};
 
 /// A task that ends the machine, with other fields in addition or instead.
 pub fn task(more: Value) -> Value {
@@ -133,5 +132,26 @@ pub fn output(state: &Value, input: Value) -> Result<Value, String> {
         Step::Ended(Ending::Succeeded { output }) => Ok(output),
         Step::Ended(Ending::Failed { error, .. }) => Err(error),
         other => panic!("no end: {other:?}"),
+    }
+}
+
+/// Chance that repeats: `SplitMix64`.
+pub struct Dice(Cell<u64>);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(Cell::new(seed))
+    }
+
+    pub fn below(&self, bound: u64) -> u64 {
+        let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+
+    pub fn one_in(&self, times: u64) -> bool {
+        self.below(times) == 0
     }
 }

@@ -2,22 +2,20 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use event_store::{
+use alpes_event_store::{
     Circumstances, Decider, Decision, EventStore, HandleError, Handled, Stream, StreamReader,
     Sweeper, Unavailable, Verification, verify,
 };
+use alpes_ports::{Condition, Key, Path, TableName, Update, World};
+use async_trait::async_trait;
 use events::{
     Catalogue, Command, CommandId, Context, Event, IdCorrelacion, IdReserva, NewEvent, Payload,
     Problem, SagaMode, StreamId, kinds, vuelos,
 };
 use futures::{FutureExt, executor::block_on};
-use ports::{
-    Condition, Key, Path, TableName, Update, World,
-    memory::{self, ManualClock, MemoryLog, MemoryTables},
-};
 use serde_json::json;
 use simulation::Faults;
+use twins::{ManualClock, MemoryLog, MemoryTables};
 use uuid::Uuid;
 
 pub const SEATS: TableName = TableName("seats");
@@ -127,7 +125,7 @@ pub struct Bench {
 
 impl Bench {
     pub fn new() -> Self {
-        let (world, clock) = memory::world(1);
+        let (world, clock) = twins::world(1);
         let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
         Self {
             tables: Arc::new(MemoryTables::new()),
@@ -160,14 +158,14 @@ impl Bench {
             .expect("a healthy process answers")
     }
 
-    pub fn sweep(&self) -> event_store::Swept {
+    pub fn sweep(&self) -> alpes_event_store::Swept {
         let store = self.store(&Faults::none());
         let sweeper = Sweeper {
             store: &store,
             world: &self.world,
             older_than: std::time::Duration::ZERO,
             budget: std::time::Duration::MAX,
-            page: event_store::PAGE,
+            page: alpes_event_store::PAGE,
         };
         self.clock.advance(std::time::Duration::from_mins(1));
         block_on(sweeper.sweep()).unwrap()
@@ -189,7 +187,7 @@ impl Bench {
     /// True if the sweeper has the stream on its list.
     pub fn listed(&self) -> bool {
         self.tables
-            .all(event_store::TABLE)
+            .all(alpes_event_store::TABLE)
             .iter()
             .any(|(_, item)| item.contains_key("gsi1pk"))
     }

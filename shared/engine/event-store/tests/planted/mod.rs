@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use event_store::{Stream, TABLE};
-use ports::{
+use alpes_event_store::{Stream, TABLE};
+use alpes_ports::{
     Condition, Consistency, IndexPage, IndexQuery, Item, Key, Log, LogError, Path, ScanPage,
     SequenceNumber, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
+use async_trait::async_trait;
 use serde_json::Value;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! The identity of a command that came over HTTP.
 
+use alpes_ports::Ids;
 use events::{CommandId, IdReserva, Problem, Violation};
 use lambda_http::Request;
-use ports::Ids;
 use uuid::{Uuid, uuid};
 
 use super::Header;

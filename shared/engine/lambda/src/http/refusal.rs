@@ -1,10 +1,10 @@
 //! Why a request is not answered as asked.
 
-use event_store::{HandleError, StreamError};
+use alpes_event_store::{HandleError, StreamError};
+use alpes_ports::{ExecutionError, TableError};
+use alpes_saga::{LoadError, SaveError, Trouble};
 use events::{Problem, kinds};
 use lambda_http::{Body, Response};
-use ports::{ExecutionError, TableError};
-use saga_engine::{LoadError, SaveError, Trouble};
 
 /// Why there is no other answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,8 +92,8 @@ impl From<Trouble> for Refusal {
 
 #[cfg(test)]
 mod tests {
+    use alpes_saga::SagaId;
     use events::{Context, IdReserva, StreamId};
-    use saga_engine::SagaId;
     use uuid::Uuid;
 
     use super::*;

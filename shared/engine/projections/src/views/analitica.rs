@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use alpes_ports::{Item, TableError, Tables};
 use events::{Event, Payload, vuelos::EstadoReserva};
 use jiff::{civil::Date, tz::TimeZone};
-use ports::{Item, TableError, Tables};
 use serde::{Deserialize, Serialize};
 
 use super::{fold_as, hechos::Hechos};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ports::Item;
+use alpes_ports::Item;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Unfoldable, View};

@@ -2,11 +2,11 @@
 //!
 //! `estado` follows from what has happened, in whatever order it was heard. A row whose ReservaCreada is missing is kept, and not listed.
 
+use alpes_ports::{Consistency, Direction, Index, IndexQuery, Item, TableError, Tables};
 use events::{
     Event, IdCorrelacion, IdReserva, Moment, Payload,
     vuelos::{EstadoReserva, Itinerario, Pago},
 };
-use ports::{Consistency, Direction, Index, IndexQuery, Item, TableError, Tables};
 use serde::{Deserialize, Serialize};
 
 use super::{fold_as, hechos::Hechos};

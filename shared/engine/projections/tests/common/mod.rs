@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
-use consumer::{Outcome, Parked, Parking};
-use event_store::{StreamReader, TABLE as STREAMS};
+use alpes_consumer::{Outcome, Parked, Parking};
+use alpes_event_store::{StreamReader, TABLE as STREAMS};
+use alpes_ports::{Item, Key, LogRecord, Path, SequenceNumber, Tables, Update, World};
+use alpes_projections::{Projector, View, views::reservas::Reservas};
 use events::{
     Catalogue, Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment,
     NewEvent, Origin, SagaMode, StreamId, pagos, vuelos,
 };
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
-use ports::{
-    Item, Key, LogRecord, Path, SequenceNumber, Tables, Update, World,
-    memory::{self, MemoryTables},
-};
-use projections::{Projector, View, views::reservas::Reservas};
 use serde_json::{Value, json};
 use simulation::Faults;
+use twins::MemoryTables;
 use uuid::Uuid;
 
 pub fn id(number: u128) -> IdReserva {
@@ -101,7 +99,7 @@ impl Bench {
     pub fn new() -> Self {
         Self {
             tables: Arc::new(MemoryTables::new()),
-            world: memory::world(1).0,
+            world: twins::world(1).0,
         }
     }
 
@@ -113,8 +111,8 @@ impl Bench {
         new: Vec<(NewEvent, i64)>,
     ) -> Vec<LogRecord> {
         let stream = StreamId::new(context, subject);
-        let key = event_store::Stream::key(stream);
-        let before = block_on(self.tables.get_one(&key, ports::Consistency::Strong)).unwrap();
+        let key = alpes_event_store::Stream::key(stream);
+        let before = block_on(self.tables.get_one(&key, alpes_ports::Consistency::Strong)).unwrap();
         let version = before.map_or(0, |item| {
             u32::try_from(item["version"].as_u64().unwrap()).unwrap()
         });
@@ -190,13 +188,15 @@ impl Bench {
 
     /// The rows of a generation of `reservas`, by reservation, without what the projector keeps for itself.
     pub fn rows(&self, generation: &str) -> Vec<(String, Item)> {
-        let rows = self.tables.all(projections::TABLE).into_iter().filter_map(
-            |(Key { pk, .. }, mut item)| {
+        let rows = self
+            .tables
+            .all(alpes_projections::TABLE)
+            .into_iter()
+            .filter_map(|(Key { pk, .. }, mut item)| {
                 let subject = pk.strip_prefix(&format!("{generation}#"))?.to_owned();
                 item.remove("rev");
                 Some((subject, item))
-            },
-        );
+            });
         rows.collect()
     }
 

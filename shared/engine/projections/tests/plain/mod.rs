@@ -1,20 +1,20 @@
 //! What a view costs that is kept in the plain way.
 
+use alpes_ports::{Key, LogRecord, Path, Tables, Update};
 use events::{Catalogue, Event, Payload};
-use ports::{Key, LogRecord, Path, Tables, Update};
 
 /// One call for each event: adds it to its day, and guards against nothing.
 pub async fn plainly(tables: &dyn Tables, records: &[LogRecord]) {
     for record in records {
         let (event, payload) = Event::decode(&record.data, &Catalogue::current()).unwrap();
         let Payload::ReservaCreada(made) = payload else {
-            let key = Key::new(projections::TABLE, "plain", event.subject.to_string());
+            let key = Key::new(alpes_projections::TABLE, "plain", event.subject.to_string());
             let update = Update::of(key).set(Path::of(event.kind), 1);
             tables.write(&update.into()).await.unwrap();
             continue;
         };
         let day = made.fecha_creacion.to_string()[..10].to_owned();
-        let update = Update::of(Key::new(projections::TABLE, "plain", day));
+        let update = Update::of(Key::new(alpes_projections::TABLE, "plain", day));
         let update = update.add(Path::of("Pendiente"), 1).into();
         tables.write(&update).await.unwrap();
     }

@@ -5,13 +5,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use async_trait::async_trait;
-use consumer::{Group, Handler, Stop};
-use futures::future::join_all;
-use ports::{
+use alpes_consumer::{Group, Handler, Stop};
+use alpes_ports::{
     Condition, Consistency, IndexPage, IndexQuery, Item, Key, Path, ScanPage, TableError,
     TableName, Tables, TransactError, Update, Write, WriteError,
 };
+use async_trait::async_trait;
+use futures::future::join_all;
 use serde_json::Value;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Planted {
     }
 
     fn condition(&self, update: &Update) -> Condition {
-        let is_row = update.key.table == projections::TABLE && update.key.sk == "row";
+        let is_row = update.key.table == alpes_projections::TABLE && update.key.sk == "row";
         match (self.bug, &update.condition) {
             (Bug::GuardNotChecked, _) if is_row => Condition::Always,
             (Bug::GuardOfOneStreamOnly, Condition::Equals(..)) if is_row => {
@@ -126,7 +126,7 @@ impl Tables for Planted {
         let mut items = self.tables.get(keys, consistency).await?;
         for (key, item) in keys.iter().zip(&mut items) {
             let Some(item) = item else { continue };
-            if key.table == event_store::TABLE && self.bug == Bug::GapApplied {
+            if key.table == alpes_event_store::TABLE && self.bug == Bug::GapApplied {
                 without_history(item);
             }
             let version = item.get("guard").and_then(|guard| guard.get("reserva"));

@@ -11,24 +11,24 @@ use std::{
     time::Duration,
 };
 
-use archive::Archive;
-use async_trait::async_trait;
-use consumer::Outcome;
-use event_store::StreamReader;
-use events::{Catalogue, Context, IdReserva, StreamId, Version, vuelos::EstadoReserva};
-use futures::{executor::block_on, future::BoxFuture};
-use jiff::{SignedDuration, Timestamp, civil::Date};
-use ports::{
+use alpes_archive::Archive;
+use alpes_consumer::Outcome;
+use alpes_event_store::StreamReader;
+use alpes_ports::{
     Clock, Condition, Consistency, IndexPage, IndexQuery, Item, Key, Log, LogBatch, LogError,
     LogReader, LogRecord, Position, ScanPage, TableError, TableName, Tables, TransactError, World,
     Write, WriteError,
-    memory::{self, ManualClock, MemoryLog, MemoryObjects, MemoryTables},
 };
-use projections::{
+use alpes_projections::{
     Generation, Generations, Progress, Projector, RebuildError, Rebuilder, View,
     views::{analitica, reservas},
 };
+use async_trait::async_trait;
+use events::{Catalogue, Context, IdReserva, StreamId, Version, vuelos::EstadoReserva};
+use futures::{executor::block_on, future::BoxFuture};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step};
+use twins::{ManualClock, MemoryLog, MemoryObjects, MemoryTables};
 
 use crate::common::{Bench, aprobada, cancelada, creada, id, pagada};
 
@@ -79,7 +79,7 @@ pub struct System {
 
 impl System {
     pub fn new(shards: usize) -> Self {
-        let (world, clock) = memory::world(1);
+        let (world, clock) = twins::world(1);
         Self {
             log: Arc::new(MemoryLog::new(shards, world.clock.clone())),
             bench: Bench {
@@ -199,12 +199,12 @@ impl System {
 
     /// What a generation of a view has.
     pub fn rows(&self, view: &str, number: u32) -> BTreeMap<String, Item> {
-        let items = self.bench.tables.all(projections::TABLE);
+        let items = self.bench.tables.all(alpes_projections::TABLE);
         rows::rows(items, &format!("{view}.{number}"))
     }
 
     pub fn live(&self, view: &str) -> u32 {
-        let alias = Key::new(projections::TABLE, view, "alias");
+        let alias = Key::new(alpes_projections::TABLE, view, "alias");
         let alias = block_on(self.bench.tables.get_one(&alias, Consistency::Strong)).unwrap();
         alias.map_or(1, |alias| {
             alias["live"].as_u64().unwrap().try_into().unwrap()
@@ -214,9 +214,9 @@ impl System {
     /// What each reservation must be found as: the fold of its streams.
     fn expected(&self) -> BTreeMap<IdReserva, Item> {
         let mut expected: BTreeMap<IdReserva, Item> = BTreeMap::new();
-        for (key, item) in self.bench.tables.all(event_store::TABLE) {
+        for (key, item) in self.bench.tables.all(alpes_event_store::TABLE) {
             let id: StreamId = key.pk.parse().unwrap();
-            let stream = event_store::Stream::from_item(id, &item).unwrap();
+            let stream = alpes_event_store::Stream::from_item(id, &item).unwrap();
             let row = expected.entry(id.id).or_default();
             for stored in stream
                 .decode(&Catalogue::current(), 1, Version::MAX)
@@ -289,7 +289,7 @@ fn pivot(
 
 fn projector(tables: Arc<dyn Tables>, world: World) -> Projector {
     let reader = StreamReader::new(tables.clone(), Catalogue::current());
-    Projector::new(tables, reader, world, projections::registry())
+    Projector::new(tables, reader, world, alpes_projections::registry())
 }
 
 /// A clock by which all waiting is over at once.
@@ -548,7 +548,7 @@ impl Play<'_> {
     fn finish(&self) -> Result<(), String> {
         let live = self.system.live(self.view);
         self.system.check_view(self.view, live)?;
-        for (key, _) in self.system.bench.tables.all(projections::TABLE) {
+        for (key, _) in self.system.bench.tables.all(alpes_projections::TABLE) {
             let stale = key.pk.strip_prefix(&format!("{}.", self.view));
             if stale.is_some_and(|rest| !rest.starts_with(&format!("{live}#"))) {
                 return Err(format!("left over: {key:?}"));

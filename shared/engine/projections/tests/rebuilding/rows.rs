@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ports::{Item, Key};
+use alpes_ports::{Item, Key};
 
 /// Every item of a generation but what it keeps for itself, by its keys and with its places in the indexes, all without the
 /// generation's own name.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use saga_engine::{
+use alpes_saga::{
     Answer, Call, Compensation, Conduct, Definition, Expiry, Fact, Mapping, Retry, SagaId, Step,
     Wire,
 };
+use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 

@@ -1,10 +1,10 @@
 //! The log of a saga, read from the histories of its executions.
 
-use jiff::Timestamp;
-use ports::{Ending, Happened, HistoryEvent};
-use saga_engine::{
+use alpes_ports::{Ending, Happened, HistoryEvent};
+use alpes_saga::{
     Conduct, Direction, Entry, Estado, Fact, Input, Saga, What, executed, start, transition,
 };
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::common::{ID, at, definition, fact, wire};

@@ -6,21 +6,19 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use futures::executor::block_on;
-use jiff::{SignedDuration, Timestamp};
-use ports::{
-    Clock, Ending, ExecutionError, Executions, HistoryEvent, Progress, World,
-    memory::{ManualClock, MemoryTables, world},
-};
-use proptest::prelude::*;
-use saga_engine::{
+use alpes_ports::{Clock, Ending, ExecutionError, Executions, HistoryEvent, Progress, World};
+use alpes_saga::{
     Answer, Conduct, Coordinator, Definitions, Direction, Dispatch, Estado, Fact, Input, NoAnswer,
     Participants, Request, Requested, Saga, Sagas, What, execution_name, start, taken_over_id,
     transition,
 };
+use async_trait::async_trait;
+use futures::executor::block_on;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use simulation::{Fault, Faults};
+use twins::{ManualClock, MemoryTables, world};
 
 use crate::common::{ID, at, definition, fact, wire};
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use futures::executor::block_on;
-use ports::memory::{MemoryTables, world};
-use saga_engine::{
+use alpes_saga::{
     Definitions, Estado, Input, LoadError, Request, Requested, SagaId, Sagas, SaveError, start,
     transition,
 };
+use futures::executor::block_on;
 use simulation::{Fault, Faults};
+use twins::{MemoryTables, world};
 use uuid::Uuid;
 
 use crate::common::{ID, definition, fact};
@@ -23,7 +23,7 @@ fn sagas() -> Sagas {
     sagas_over(Arc::default(), &Faults::none())
 }
 
-fn begun(sagas: &Sagas, id: SagaId) -> saga_engine::Saga {
+fn begun(sagas: &Sagas, id: SagaId) -> alpes_saga::Saga {
     start(&definition(), id, &fact("Done1", 1), sagas.now()).unwrap()
 }
 
@@ -86,7 +86,7 @@ fn what_is_due_is_found_and_what_waits_for_a_person_is_not() {
     assert_ne!(saga, stored.saga);
     let stored = block_on(sagas.load(ID)).unwrap().unwrap();
     let command = saga.outstanding.as_ref().unwrap().command;
-    let answer = saga_engine::Answer::Rejected("never".into());
+    let answer = alpes_saga::Answer::Rejected("never".into());
     let input = Input::Reply { command, answer };
     let (stuck, _) = transition(&definition(), &saga, &input, sagas.now());
     block_on(sagas.save(Some(&stored), stuck)).unwrap();

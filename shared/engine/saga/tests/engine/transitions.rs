@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use proptest::prelude::*;
-use saga_engine::{
+use alpes_saga::{
     Answer, Direction, Dispatch, Estado, Input, LONGEST_REASON, LONGEST_TEXT, Saga, What,
     command_id, start, transition,
 };
+use jiff::Timestamp;
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::common::{ID, RETRY, at, definition, fact};
@@ -492,7 +492,7 @@ fn the_log_reads_back_as_it_was_written() {
     let (saga, _) = sent(&begun(), at(1));
     let saga = answered(&saga, &["Failed2"]);
     let text = serde_json::to_string(&saga.log).unwrap();
-    let log: Vec<saga_engine::Entry> = serde_json::from_str(&text).unwrap();
+    let log: Vec<alpes_saga::Entry> = serde_json::from_str(&text).unwrap();
     assert_eq!(log, saga.log);
     let first: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(first[0]["tipo"], "Inicio");

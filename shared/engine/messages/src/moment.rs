@@ -3,11 +3,9 @@
 //! | what | how |
 //! | --- | --- |
 //! | a time of the system's own | [`Moment`], with exactly three decimals |
-//! | a field of another type that holds one | `#[serde(with = "moment::text")]` |
+//! | a field of another type that holds one | `#[serde(with = "alpes_messages::moment::text")]` |
 //! | the same in a line that tells the date elsewhere | [`Moment::time_of_day`] |
 //! | a date that a client sends | [`rfc3339`] reads it; it is kept in UTC, with the decimals that it has |
-
-#![deny(missing_docs)]
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -113,12 +111,12 @@ impl Moment {
     }
 }
 
-/// Fields that are instants, written as [`Moment`]s are: `#[serde(with = "moment::text")]`.
+/// Fields that are instants, written as [`Moment`]s are: `#[serde(with = "alpes_messages::moment::text")]`.
 pub mod text {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use crate::Moment;
+    use super::Moment;
 
     /// As [`Moment`].
     ///

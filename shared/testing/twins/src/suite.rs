@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::{
+use alpes_ports::{
     CallError, Condition, Consistency, Direction, Ending, Executions, FunctionName, Functions,
     Happened, HistoryEvent, Index, IndexQuery, Item, Key, Log, LogReader, Notice, Objects, Path,
     Position, Progress, TableName, Tables, Tasks, Topic, TopicError, TransactError, Update, Write,

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::{ObjectError, Objects};
+use alpes_ports::{ObjectError, Objects};
 
 /// The most keys that S3 lists at once.
 const LIST_LIMIT: usize = 1_000;

@@ -2,13 +2,14 @@
 
 use std::sync::mpsc;
 
+use alpes_ports::{CallError, FunctionName, TableName};
 use futures::executor::block_on;
-use ports::{CallError, FunctionName, TableName, memory, suite};
+use twins::suite;
 
 #[test]
 fn tables_in_memory() {
     block_on(suite::tables(
-        &memory::MemoryTables::new(),
+        &twins::MemoryTables::new(),
         TableName("views"),
         "run",
     ));
@@ -16,26 +17,26 @@ fn tables_in_memory() {
 
 #[test]
 fn objects_in_memory() {
-    block_on(suite::objects(&memory::MemoryObjects::new(), "run"));
+    block_on(suite::objects(&twins::MemoryObjects::new(), "run"));
 }
 
 #[test]
 fn log_in_memory() {
-    let (world, _) = memory::world(1);
-    let log = memory::MemoryLog::new(3, world.clock);
+    let (world, _) = twins::world(1);
+    let log = twins::MemoryLog::new(3, world.clock);
     block_on(suite::log(&log, &log, "run"));
 }
 
 #[test]
 fn a_topic_in_memory() {
-    let topic = memory::MemoryTopic::new();
+    let topic = twins::MemoryTopic::new();
     let published = block_on(suite::topic(&topic, "run"));
     assert_eq!(topic.published(), published);
 }
 
 #[test]
 fn functions_in_memory() {
-    let functions = memory::MemoryFunctions::new();
+    let functions = twins::MemoryFunctions::new();
     let (ran, runs) = mpsc::channel();
     let greeter = FunctionName("greeter");
     functions.deploy(greeter, move |payload| {

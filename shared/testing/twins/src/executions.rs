@@ -6,24 +6,36 @@ use std::{
     time::Duration,
 };
 
+use alpes_ports::{
+    CallError, Ending, ExecutionError, Executions, FunctionName, Functions, Happened, HistoryEvent,
+    Progress, World,
+};
 use async_trait::async_trait;
 use futures::{
     FutureExt,
     future::{BoxFuture, Either, select},
 };
-use ports::{
-    CallError, ExecutionError, Executions, FunctionName, Functions, HistoryEvent, Progress, World,
-};
 use serde_json::{Value, json};
+use states_language::{Call, DATA_LIMIT, DefinitionError, Machine, Run, Start, Step};
 use thiserror::Error;
-
-use crate::{
-    Call, DefinitionError, Machine, Run, Start, Step,
-    failure::{DATA_LIMIT, Failure},
-};
 
 /// Names of executions have at most so many characters.
 const NAME_LIMIT: usize = 80;
+/// What a call failed with.
+struct Failure {
+    error: String,
+    cause: String,
+}
+
+impl Failure {
+    fn new(error: &str, cause: impl Into<String>) -> Self {
+        Self {
+            error: error.to_owned(),
+            cause: cause.into(),
+        }
+    }
+}
+
 /// The name of the machine, of which there is one.
 const MACHINE: &str = "memory";
 
@@ -273,6 +285,31 @@ fn failure(error: CallError) -> Failure {
     }
 }
 
+/// An ending, as the port tells it.
+fn ended(ending: &states_language::Ending) -> Ending {
+    use states_language::Ending as Told;
+    match ending.clone() {
+        Told::Succeeded { output } => Ending::Succeeded { output },
+        Told::Failed { error, cause } => Ending::Failed { error, cause },
+    }
+}
+
+/// An event of a history, as the port tells it.
+fn happened(event: &states_language::HistoryEvent) -> HistoryEvent {
+    use states_language::Happened as Told;
+    let what = match event.what.clone() {
+        Told::Entered(state) => Happened::Entered(state),
+        Told::Left(state) => Happened::Left(state),
+        Told::Answered(payload) => Happened::Answered(payload),
+        Told::CallFailed { error, cause } => Happened::CallFailed { error, cause },
+        Told::Ended(ending) => Happened::Ended(ended(&ending)),
+    };
+    HistoryEvent {
+        when: event.when,
+        what,
+    }
+}
+
 fn is_name(name: &str) -> bool {
     let is_part = |next: char| next.is_ascii_alphanumeric() || "-_".contains(next);
     (1..=NAME_LIMIT).contains(&name.len()) && name.chars().all(is_part)
@@ -315,12 +352,15 @@ impl Executions for MemoryExecutions {
         Ok(match state.runs.get(name).map(Run::ending) {
             None => Progress::Unknown,
             Some(None) => Progress::Running,
-            Some(Some(ending)) => Progress::Ended(ending.clone()),
+            Some(Some(ending)) => Progress::Ended(ended(ending)),
         })
     }
 
     async fn history(&self, name: &str) -> Result<Option<Vec<HistoryEvent>>, ExecutionError> {
         let state = self.0.lock();
-        Ok(state.runs.get(name).map(|run| run.history().to_vec()))
+        Ok(state.runs.get(name).map(|run| {
+            let history = run.history().iter();
+            history.map(happened).collect()
+        }))
     }
 }

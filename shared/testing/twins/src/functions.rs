@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 
-use crate::{CallError, FunctionName, Functions};
+use alpes_ports::{CallError, FunctionName, Functions};
 
 type Answer = BoxFuture<'static, Result<Vec<u8>, CallError>>;
 type Handler = Arc<dyn Fn(Vec<u8>) -> Answer + Send + Sync>;

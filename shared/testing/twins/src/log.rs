@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{Clock, Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
+use alpes_ports::{Clock, Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
 
 /// How many records one read returns at most.
 const READ_LIMIT: usize = 1_000;
@@ -253,7 +253,7 @@ mod tests {
     use futures::executor::block_on;
 
     use super::*;
-    use crate::memory::world;
+    use crate::world;
 
     #[test]
     fn what_is_trimmed_is_gone_and_places_stay_as_they_are() {

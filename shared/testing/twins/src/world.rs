@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Clock, Ids, Randomness, Tasks, World};
+use alpes_ports::{Clock, Ids, Randomness, Tasks, World};
 
 /// A clock that moves when told to, or when someone sleeps.
 #[derive(Debug)]

@@ -1,8 +1,6 @@
 //! How what was heard becomes a command: data, not code. One form serves the orchestrated saga, the policies of a choreography, and
 //! whatever other engine is to be given the same mapping.
 
-#![deny(missing_docs)]
-
 use std::fmt;
 
 use serde_json::{Map, Value};

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::{Notice, Topic, TopicError};
+use alpes_ports::{Notice, Topic, TopicError};
 
 /// The twin of an SNS topic: it keeps what was published.
 #[derive(Default)]

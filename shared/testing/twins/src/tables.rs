@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use crate::{
+use alpes_ports::{
     Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
     TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };

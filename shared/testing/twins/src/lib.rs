@@ -1,0 +1,35 @@
+//! The ports in memory, for tests and for the simulation of the whole system, and the suite that every implementation of a port passes.
+//!
+//! A twin does what its service on AWS does, as far as the system can see it. [`suite`] has one function for each port; the twins
+//! pass it here, and the AWS adapters pass it against a runtime.
+//!
+//! ```
+//! use alpes_ports::{Consistency, Key, TableName, Tables, Update};
+//! use futures::executor::block_on;
+//! use twins::MemoryTables;
+//!
+//! let tables = MemoryTables::new();
+//! let key = Key::new(TableName("views"), "a", "b");
+//! block_on(tables.write(&Update::of(key.clone()).into()))?;
+//! assert!(block_on(tables.get_one(&key, Consistency::Strong))?.is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![deny(missing_docs)]
+
+mod executions;
+mod functions;
+mod log;
+mod objects;
+pub mod suite;
+mod tables;
+mod topic;
+mod world;
+
+pub use executions::{MachineError, MemoryExecutions};
+pub use functions::MemoryFunctions;
+pub use log::MemoryLog;
+pub use objects::MemoryObjects;
+pub use tables::MemoryTables;
+pub use topic::MemoryTopic;
+pub use world::{ManualClock, SeededRandomness, SequentialIds, world};
