@@ -14,7 +14,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// Starts logging. `RUST_LOG` says what is logged, as `debug` or `warn,projections=debug`; without it, everything from
+/// Starts logging. `RUST_LOG` says what is logged, as `debug` or `warn,alpes_projections=debug`; without it, everything from
 /// information up. Directives that look into spans or fields are not understood: reading them takes a regex engine, a
 /// tenth of a function's binary.
 pub fn start() {
@@ -98,8 +98,8 @@ mod tests {
                 "{asked:?}"
             );
         }
-        let mixed = filter("warn,projections=debug");
+        let mixed = filter("warn,alpes_projections=debug");
         assert!(mixed.would_enable("alpes_projections::row", &Level::DEBUG));
-        assert!(!mixed.would_enable("event_store", &Level::INFO));
+        assert!(!mixed.would_enable("alpes_event_store", &Level::INFO));
     }
 }

@@ -1,18 +1,18 @@
 //! What the rest of the system may ask of the outside world, and nothing more.
 //!
-//! Each port is a small trait with two implementations: the AWS adapter in `shared/engine/aws` and the in-memory twin in
-//! [`memory`]. Both must pass the same suite, [`suite`]. Code that reaches time, randomness, tables or the log by any other
+//! Each port is a small trait with two implementations: the AWS adapter in `alpes-aws`, and the in-memory twin that tests use, in the
+//! crate `twins`. Both pass the same suite, `twins::suite`. Code that reaches time, randomness, tables or the log by any other
 //! way cannot be simulated, so nothing does.
 //!
 //! | port | AWS | twin |
 //! | --- | --- | --- |
-//! | [`Tables`] | DynamoDB | [`memory::MemoryTables`] |
-//! | [`Log`], [`LogReader`] | Kinesis | [`memory::MemoryLog`] |
-//! | [`Objects`] | S3 | [`memory::MemoryObjects`] |
-//! | [`Functions`] | Lambda | [`memory::MemoryFunctions`] |
-//! | [`Executions`] | Step Functions | `states_language::MemoryExecutions`, in `shared/aws-rules/states-language` |
-//! | [`Topic`] | SNS | [`memory::MemoryTopic`] |
-//! | [`Clock`], [`Ids`], [`Randomness`], [`Tasks`] | the operating system, tokio | [`memory::world`] |
+//! | [`Tables`] | DynamoDB | `twins::MemoryTables` |
+//! | [`Log`], [`LogReader`] | Kinesis | `twins::MemoryLog` |
+//! | [`Objects`] | S3 | `twins::MemoryObjects` |
+//! | [`Functions`] | Lambda | `twins::MemoryFunctions` |
+//! | [`Executions`] | Step Functions | `twins::MemoryExecutions` |
+//! | [`Topic`] | SNS | `twins::MemoryTopic` |
+//! | [`Clock`], [`Ids`], [`Randomness`], [`Tasks`] | the operating system, tokio | `twins::world` |
 
 #![deny(missing_docs)]
 
