@@ -655,4 +655,18 @@ estado    Completada
         let lines = entry("estado", "a\u{1b}[2J b\r\nc\u{202e}d \u{7}");
         assert_eq!(lines, ["estado    a\\u{1b}[2J b c\\u{202e}d \\u{7}"]);
     }
+
+    /// A reason that was stored before such texts were refused.
+    #[test]
+    fn a_saga_with_a_reason_that_a_terminal_would_obey_is_shown() {
+        let asked = json!({"cuando": at(1), "tipo": "CancelacionPedida", "motivo": "a\u{1b}[2Jb\u{7}c\rd\u{202e}e"});
+        let saga = saga(&[asked]);
+        // As `saga` tells it, and as `sagas` does.
+        for lines in [render(&saga, &definitions()), entry("", &standing(&saga))] {
+            let text = lines.join("\n");
+            assert!(text.contains("a\\u{1b}[2Jb\\u{7}c d\\u{202e}e"), "{text:?}");
+            let obeyed = |letter: &char| *letter != '\n' && !parse::text::is_allowed(*letter);
+            assert_eq!(text.chars().find(obeyed), None, "{text:?}");
+        }
+    }
 }

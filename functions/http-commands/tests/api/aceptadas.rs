@@ -68,6 +68,59 @@ fn what_the_client_adds_is_taken_over() {
     );
 }
 
+/// A body of one flight.
+fn flight(origen: &str, destino: &str, salida: &str, llegada: &str) -> String {
+    let leg = json!({
+        "fecha_salida": salida,
+        "fecha_llegada": llegada,
+        "origen": {"codigo": origen},
+        "destino": {"codigo": destino},
+    });
+    json!({"itinerarios": [{"odos": [{"segmentos": [{"legs": [leg]}]}]}]}).to_string()
+}
+
+#[test]
+fn the_fare_is_that_of_where_the_airports_are() {
+    // The degrees, minutes and seconds of Antwerp, Brussels and Navi Mumbai were once read as decimals.
+    for (origen, destino, monto) in [("ANR", "BRU", "43.52"), ("NMI", "BOM", "42.64")] {
+        let (salida, llegada) = ("2027-11-22T13:10:00Z", "2027-11-22T15:10:00Z");
+        let fixture = Fixture::new();
+        fixture
+            .post(flight(origen, destino, salida, llegada))
+            .accepted();
+        let pago = &fixture.logged()[0]["data"]["pago"];
+        assert_eq!(pago["monto"], monto, "{origen}-{destino}");
+    }
+}
+
+#[test]
+fn airports_that_have_flights_sell_them() {
+    for codigo in ["ULH", "SPR", "LCR"] {
+        let (salida, llegada) = ("2027-11-22T13:10:00Z", "2027-11-23T08:10:00Z");
+        let answer = Fixture::new().post(flight(codigo, "JFK", salida, llegada));
+        assert_eq!(answer.status, 202, "{codigo}: {}", answer.text);
+    }
+}
+
+#[test]
+fn every_date_of_rfc_3339_is_taken() {
+    for (given, stored) in [
+        ("2027-11-22T13:10:00.0000000000Z", "2027-11-22T13:10:00Z"),
+        (
+            "2027-11-22T13:10:00.1234567899Z",
+            "2027-11-22T13:10:00.123456789Z",
+        ),
+        ("2027-11-21T23:59:60Z", "2027-11-21T23:59:59Z"),
+        ("2027-11-21T18:59:60-05:00", "2027-11-21T23:59:59Z"),
+    ] {
+        let fixture = Fixture::new();
+        let answer = fixture.post(flight("BOG", "JFK", given, "2027-11-22T15:10:00Z"));
+        assert_eq!(answer.status, 202, "{given}: {}", answer.text);
+        let leg = "/data/itinerarios/0/odos/0/segmentos/0/legs/0/fecha_salida";
+        assert_eq!(fixture.logged()[0].pointer(leg).unwrap(), stored, "{given}");
+    }
+}
+
 #[test]
 fn every_content_type_of_json_is_taken() {
     for media in [

@@ -44,17 +44,30 @@ fn every_bad_query_is_refused_by_its_rule() {
     }
 }
 
+/// Names of two letters, each of them once.
+fn two_letters() -> impl Iterator<Item = String> {
+    let letters = || ('a'..='z').chain('A'..='Z');
+    letters().flat_map(move |first| letters().map(move |second| format!("{first}{second}")))
+}
+
 /// The answer has as many violations as that about a body: it does not grow with the query.
 #[test]
 fn a_great_many_faults_make_a_bounded_answer() {
+    // Queries of 7.8 KB: of as many names as there is room for, and of as long ones as 300 can be.
+    let short = two_letters().take(2_600);
+    let long = (0..300).map(|number| format!("%E2%80%AE{number:05}%1B%1B%1B=1"));
+    let queries = [short.collect::<Vec<_>>(), long.collect()];
     for path in ["/vuelos/reserva", "/vuelos/reportes/totales", "/sagas"] {
-        let unknown: Vec<_> = (0..300)
-            .map(|number| format!("%E2%80%AE{number}%1B%1B=1"))
-            .collect();
-        let answer = Fixture::new().get(&format!("{path}?{}", unknown.join("&")));
-        answer.assert_problem(400, "solicitud-invalida", path);
-        assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS, "{path}");
-        assert!(answer.text.len() < 32 * 1024, "{}", answer.text.len());
+        for query in &queries {
+            let (count, query) = (query.len(), query.join("&"));
+            assert_eq!(query.len(), 7_799);
+            let answer = Fixture::new().get(&format!("{path}?{query}"));
+            answer.assert_problem(400, "solicitud-invalida", path);
+            let size = answer.text.len();
+            let told = format!("{path}: {count} parameters, an answer of {size} bytes");
+            assert!(size < 32 * 1024, "{told}");
+            assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS, "{told}");
+        }
     }
     // Of a name no more than of a field's.
     let answer = Fixture::new().get(&format!("/vuelos/reserva?{}=1", "x".repeat(1_000)));

@@ -217,6 +217,24 @@ fn large(fixture: &Fixture) -> IdReserva {
     command.subject
 }
 
+/// A page of the largest reservations alone, which would be nearly all that Lambda may answer.
+#[test]
+fn a_page_of_a_hundred_of_the_largest_has_room_left() {
+    let fixture = Fixture::new();
+    for _ in 0..100 {
+        large(&fixture);
+    }
+    fixture.project();
+    let answer = fixture.get("/vuelos/reserva?limite=100");
+    let as_lambda_answers = serde_json::to_string(&answer.text).unwrap().len();
+    let body = answer.ok();
+    let rows = body["reservas"].as_array().unwrap().len();
+    let told = format!("{rows} rows in an answer of {as_lambda_answers} bytes");
+    assert!(as_lambda_answers <= MAX_PAGE + 300, "{told}");
+    assert!((50..100).contains(&rows), "{told}");
+    assert!(body["siguiente"].is_string(), "{told}");
+}
+
 /// What Lambda answers with may have 6 MB: a page ends before it is larger, and the next one has the rest.
 #[test]
 fn a_page_of_large_reservations_ends_early_and_loses_none() {
