@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    fs,
+    collections::BTreeSet,
+    env, fs,
     io::Read,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
@@ -92,6 +93,39 @@ fn every_command_has_help_of_its_own_with_an_example() {
     }
     assert_eq!(place.says(&[]).1, all);
     assert_eq!(place.says(&["--help"]).1, all);
+}
+
+/// As the first words in a clone: cargo itself reads the alias, and has compiled nothing yet.
+#[test]
+fn help_compiles_nothing_but_the_table_of_commands() {
+    let target = Place::new("clone").folder.join("target");
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    for name in [
+        "demo", "up", "build", "test", "bench", "url", "tick", "tools", "logs", "deploy", "invoke",
+        "simulate", "saga", "rebuild",
+    ] {
+        let mut xtask = Command::new(&cargo);
+        xtask.args(["xtask", name, "--help"]);
+        xtask.current_dir(command_line::root().unwrap());
+        xtask.env("CARGO_TARGET_DIR", &target);
+        xtask.env("CARGO_NET_OFFLINE", "true");
+        let output = xtask.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (help, err) = (text(output.stdout), text(output.stderr));
+        assert!(output.status.success(), "{name}: {err}");
+        assert!(
+            help.starts_with(&format!("cargo xtask {name}: "))
+                && help.contains(&format!("\nusage: cargo xtask {name}"))
+                && help.contains("\nexample"),
+            "{help}"
+        );
+    }
+    let compiled = fs::read_dir(target.join("debug/.fingerprint")).unwrap();
+    let compiled = compiled.map(|package| package.unwrap().file_name());
+    let packages: BTreeSet<String> = compiled
+        .filter_map(|package| Some(package.to_str()?.rsplit_once('-')?.0.to_owned()))
+        .collect();
+    assert_eq!(packages, ["command-line".to_owned()].into());
 }
 
 #[test]
