@@ -305,6 +305,26 @@ fn lines_of_all_functions_are_in_the_order_of_their_own_times() {
     );
 }
 
+#[test]
+fn since_a_moment_lines_from_before_it_are_left_out() {
+    let logs = Logs::start(Paging::None);
+    let checkout = Checkout::new("since", &logs);
+    let now = now();
+    for (minutes, message) in [(120, "the first"), (10, "the second"), (0, "the last")] {
+        logs.add("f", now - minutes * 60_000, message);
+    }
+    assert_eq!(checkout.messages("logs --since 5m"), ["the last"]);
+    assert_eq!(
+        checkout.messages("logs --since 1h"),
+        ["the second", "the last"]
+    );
+    // A moment is part of what came since then.
+    for (time, count) in [(now - 600_000, 2), (now - 599_999, 1), (now - 7_200_000, 3)] {
+        let line = format!("logs f --since {}", moment(time));
+        assert_eq!(checkout.messages(&line).len(), count, "{line}");
+    }
+}
+
 /// Runs a program with a terminal as its standard output, and passes on what it prints.
 const TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
 
