@@ -325,6 +325,48 @@ fn what_cannot_be_written_is_an_error() {
     );
 }
 
+/// Nobody is to find out by waiting, or by a full disk.
+#[test]
+fn what_takes_long_or_much_disk_is_told_beside_the_command() {
+    let place = Place::new("takes");
+    let readme = fs::read_to_string(command_line::root().unwrap().join("README.md")).unwrap();
+    for (name, time, disk) in [
+        ("demo", "9 minutes", "3 GB in target"),
+        ("up", "as demo", "450 MB more in .local"),
+        ("test", "--quick: 20 minutes", "10 GB in target"),
+        ("simulate", "8 minutes", "1.1 GB in target"),
+        (
+            "build",
+            "a release build",
+            "450 MB in .local, 0.7 GB in target",
+        ),
+        ("bench", "minutes", "a release build"),
+        ("tools", "", "450 MB in .local"),
+        ("rebuild", "2 min 10 s", ""),
+        ("help", "1.4 s", "18 MB in target"),
+    ] {
+        let (_, help, _) = place.says(&[name, "--help"]);
+        let told = help
+            .lines()
+            .find_map(|line| line.strip_prefix("It takes: "));
+        let told = told.unwrap_or_default();
+        assert!(told.contains(time) && told.contains(disk), "{help}");
+        let row = format!("| `cargo xtask {name}");
+        let row = readme.lines().find(|line| line.starts_with(&row)).unwrap();
+        assert!(row.contains(time) && row.contains(disk), "{row}");
+    }
+    // Of what is in .local and in target.
+    for size in [
+        "270 MB",
+        "370 MB more",
+        "3 GB after `demo`",
+        "10 GB after `test`",
+    ] {
+        let text = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(size), "README.md does not tell {size}");
+    }
+}
+
 #[test]
 fn the_readme_has_the_table_of_commands() {
     let root = command_line::root().unwrap();
