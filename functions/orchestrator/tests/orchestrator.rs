@@ -349,7 +349,7 @@ fn a_payment_that_nobody_confirms_is_told_attempt_by_attempt() {
         let faults = &fixture.system.faults;
         block_on(faults.set(Context::Pagos, "PagarReserva", None, Modo::Silencio, silent)).unwrap();
         fixture.system.take(Context::Vuelos, &command);
-        let (_, lines) = logged(|| {
+        let ((), lines) = logged(|| {
             fixture.in_time(&fixture.log());
             for _ in 0..4 {
                 fixture.system.clock.advance(Duration::from_mins(1));
