@@ -305,6 +305,58 @@ fn lines_of_all_functions_are_in_the_order_of_their_own_times() {
     );
 }
 
+#[test]
+fn since_a_moment_lines_from_before_it_are_left_out() {
+    let logs = Logs::start(Paging::None);
+    let checkout = Checkout::new("since", &logs);
+    let now = now();
+    for (minutes, message) in [(120, "the first"), (10, "the second"), (0, "the last")] {
+        logs.add("f", now - minutes * 60_000, message);
+    }
+    assert_eq!(checkout.messages("logs --since 5m"), ["the last"]);
+    assert_eq!(
+        checkout.messages("logs --since 1h"),
+        ["the second", "the last"]
+    );
+    // A moment is part of what came since then.
+    for (time, count) in [(now - 600_000, 2), (now - 599_999, 1), (now - 7_200_000, 3)] {
+        let line = format!("logs f --since {}", moment(time));
+        assert_eq!(checkout.messages(&line).len(), count, "{line}");
+    }
+}
+
+/// Runs a program with a terminal as its standard output, and passes on what it prints.
+const TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+
+#[test]
+fn colours_are_for_terminals_and_for_those_who_want_them() {
+    let logs = Logs::start(Paging::None);
+    let checkout = Checkout::new("colours", &logs);
+    logs.add("f", now(), "{\"level\":\"ERROR\",\"message\":\"no\"}");
+    let on_terminal = |variable: &str, value: &str| {
+        let xtask = checkout.xtask("logs");
+        let mut terminal = Command::new("python3");
+        terminal.args(["-c", TERMINAL]).arg(xtask.get_program());
+        terminal.args(xtask.get_args()).current_dir(&checkout.root);
+        terminal.env_remove("NO_COLOR").env("TERM", "xterm");
+        let variables = xtask.get_envs();
+        terminal.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+        let output = terminal.env(variable, value).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (piped, _) = checkout.does("logs");
+    assert!(piped.ends_with(" f   ERROR  no\n"), "{piped}");
+    let coloured = on_terminal("NO_COLOR", "");
+    assert!(
+        coloured.contains("\u{1b}[31mERROR \u{1b}[0m no"),
+        "{coloured}"
+    );
+    for (variable, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let plain = on_terminal(variable, value);
+        assert_eq!(plain.trim_end(), piped.trim_end(), "{variable}");
+    }
+}
+
 /// 12 functions, most of them with few lines, are no reason for hundreds of questions.
 #[test]
 fn few_questions_are_asked() {

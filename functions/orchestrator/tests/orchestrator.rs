@@ -13,8 +13,9 @@ use std::{sync::Arc, time::Duration};
 use alpes_consumer::{Parked, Parking, Reason};
 use alpes_event_store::StreamReader;
 use alpes_lambda::kinesis::RetryBatch;
+use alpes_participant::Modo;
 use alpes_ports::{CallError, Condition, Item, Key, LogRecord, Path, Tables, Update, Write};
-use alpes_saga::{Coordinator, Definitions, Estado, SagaId, Sagas, What};
+use alpes_saga::{Coordinator, Definitions, Direction, Estado, SagaId, Sagas, What};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use events::{Catalogue, Context, IdReserva, Moment, vuelos::EstadoReserva};
 use futures::executor::block_on;
@@ -335,6 +336,59 @@ fn each_attempt_is_logged_with_the_pause_after_it_and_when_the_timers_go_on() {
         ]
     );
     assert!(out.attempts < 8, "{out:?}");
+}
+
+/// As the README's `tok_timeout` does, and tutorial 8's `silencio`.
+#[test]
+fn a_payment_that_nobody_confirms_is_told_attempt_by_attempt() {
+    for (medio, silent) in [("tok_timeout", 0), ("tok_visa", 4)] {
+        let fixture = Fixture::new();
+        let mut command = fixture.system.creation();
+        command.data["pago"] =
+            json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": medio});
+        let faults = &fixture.system.faults;
+        block_on(faults.set(Context::Pagos, "PagarReserva", None, Modo::Silencio, silent)).unwrap();
+        fixture.system.take(Context::Vuelos, &command);
+        let ((), lines) = logged(|| {
+            fixture.in_time(&fixture.log());
+            for _ in 0..4 {
+                fixture.system.clock.advance(Duration::from_mins(1));
+                let due = block_on(fixture.system.sagas.due(10)).unwrap();
+                fixture.in_time(&json!({"despertar": due.sagas}));
+            }
+        });
+        let saga = fixture.system.saga(command.subject);
+        assert_eq!(
+            (saga.estado, saga.reason.as_deref()),
+            (Estado::Compensada, Some("PagarReserva: sin respuesta"))
+        );
+        let told = saga.log.iter().filter_map(|entry| match entry.what {
+            What::SinRespuesta {
+                paso: 2,
+                direccion: Direction::Hacer,
+                intento,
+                proximo,
+                ..
+            } => Some((intento, proximo.is_some())),
+            _ => None,
+        });
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [(1, true), (2, true), (3, true), (4, false)],
+            "{medio}"
+        );
+        let attempts = |messages: &[&str]| -> Vec<u64> {
+            let of_payment = lines.iter().filter(|line| line["kind"] == "PagarReserva");
+            let such = of_payment.filter(|line| {
+                let message = line["message"].as_str();
+                message.is_some_and(|text| messages.iter().any(|begins| text.starts_with(begins)))
+            });
+            such.filter_map(|line| line["attempt"].as_u64()).collect()
+        };
+        assert_eq!(attempts(&["no answer"]), [1, 2, 3, 4], "{medio}");
+        let goes_on = ["sent again after a pause", "left to the timers"];
+        assert_eq!(attempts(&goes_on), [1, 2, 3], "{medio}");
+    }
 }
 
 #[test]

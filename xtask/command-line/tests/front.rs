@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    fs,
+    collections::BTreeSet,
+    env, fs,
     io::Read,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
@@ -92,6 +93,39 @@ fn every_command_has_help_of_its_own_with_an_example() {
     }
     assert_eq!(place.says(&[]).1, all);
     assert_eq!(place.says(&["--help"]).1, all);
+}
+
+/// As the first words in a clone: cargo itself reads the alias, and has compiled nothing yet.
+#[test]
+fn help_compiles_nothing_but_the_table_of_commands() {
+    let target = Place::new("clone").folder.join("target");
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    for name in [
+        "demo", "up", "build", "test", "bench", "url", "tick", "tools", "logs", "deploy", "invoke",
+        "simulate", "saga", "rebuild",
+    ] {
+        let mut xtask = Command::new(&cargo);
+        xtask.args(["xtask", name, "--help"]);
+        xtask.current_dir(command_line::root().unwrap());
+        xtask.env("CARGO_TARGET_DIR", &target);
+        xtask.env("CARGO_NET_OFFLINE", "true");
+        let output = xtask.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (help, err) = (text(output.stdout), text(output.stderr));
+        assert!(output.status.success(), "{name}: {err}");
+        assert!(
+            help.starts_with(&format!("cargo xtask {name}: "))
+                && help.contains(&format!("\nusage: cargo xtask {name}"))
+                && help.contains("\nexample"),
+            "{help}"
+        );
+    }
+    let compiled = fs::read_dir(target.join("debug/.fingerprint")).unwrap();
+    let compiled = compiled.map(|package| package.unwrap().file_name());
+    let packages: BTreeSet<String> = compiled
+        .filter_map(|package| Some(package.to_str()?.rsplit_once('-')?.0.to_owned()))
+        .collect();
+    assert_eq!(packages, ["command-line".to_owned()].into());
 }
 
 #[test]
@@ -289,6 +323,48 @@ fn what_cannot_be_written_is_an_error() {
         err.starts_with("error: cannot write to standard output: "),
         "{err}"
     );
+}
+
+/// Nobody is to find out by waiting, or by a full disk.
+#[test]
+fn what_takes_long_or_much_disk_is_told_beside_the_command() {
+    let place = Place::new("takes");
+    let readme = fs::read_to_string(command_line::root().unwrap().join("README.md")).unwrap();
+    for (name, time, disk) in [
+        ("demo", "9 minutes", "3 GB in target"),
+        ("up", "as demo", "450 MB more in .local"),
+        ("test", "--quick: 20 minutes", "10 GB in target"),
+        ("simulate", "8 minutes", "1.1 GB in target"),
+        (
+            "build",
+            "a release build",
+            "450 MB in .local, 0.7 GB in target",
+        ),
+        ("bench", "minutes", "a release build"),
+        ("tools", "", "450 MB in .local"),
+        ("rebuild", "2 min 10 s", ""),
+        ("help", "1.4 s", "18 MB in target"),
+    ] {
+        let (_, help, _) = place.says(&[name, "--help"]);
+        let told = help
+            .lines()
+            .find_map(|line| line.strip_prefix("It takes: "));
+        let told = told.unwrap_or_default();
+        assert!(told.contains(time) && told.contains(disk), "{help}");
+        let row = format!("| `cargo xtask {name}");
+        let row = readme.lines().find(|line| line.starts_with(&row)).unwrap();
+        assert!(row.contains(time) && row.contains(disk), "{row}");
+    }
+    // Of what is in .local and in target.
+    for size in [
+        "270 MB",
+        "370 MB more",
+        "3 GB after `demo`",
+        "10 GB after `test`",
+    ] {
+        let text = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(size), "README.md does not tell {size}");
+    }
 }
 
 #[test]

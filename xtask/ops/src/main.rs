@@ -54,7 +54,7 @@ async fn main() -> ExitCode {
                 Some(url) => eprintln!(
                     "error: nothing answers at {url}: the runtime does not run. See: cargo xtask up --help"
                 ),
-                None => eprintln!("error: {error}"),
+                None => eprintln!("error: at {}: {error}", asked()),
             }
             ExitCode::FAILURE
         }
@@ -122,7 +122,7 @@ fn is_view(name: &str) -> Result<(), String> {
     Err(format!("VIEW is one of {names}, not '{name}'."))
 }
 
-/// The runtime that is asked, for answers about what is not there.
+/// The runtime that is asked, for errors and for answers about what is not there.
 fn asked() -> String {
     let variable = |name| std::env::var(name).ok();
     match variable("AWS_ENDPOINT_URL") {

@@ -29,10 +29,7 @@ fn not_parked(lot: &Lot, owner: &str, place: &str) -> String {
             thing.cause
         ),
         None => {
-            format!(
-                "nothing is parked at {} as {owner} {place}; `cargo xtask parked` lists what is",
-                asked()
-            )
+            format!("nothing is parked as {owner} {place}; `cargo xtask parked` lists what is")
         }
     }
 }

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{Outcome, asked};
+use crate::Outcome;
 
 /// How long one call works: less than a call waits for its answer, and not so long that nobody knows how far it is.
 const STRETCH: u64 = 4;
@@ -112,7 +112,7 @@ pub(crate) async fn run(environment: &Environment, view: &str, action: &str) -> 
             println!("{result}");
             Ok(true)
         }
-        Err(error) => Err(format!("{error} (asked at {})", asked()).into()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -64,18 +64,13 @@ async fn find(sagas: &Sagas, reader: &StreamReader, id: SagaId) -> Result<Saga, 
         .history(StreamId::new(Context::Vuelos, reservation))
         .await?;
     let Some((opening, _)) = history.first() else {
-        return Err(format!(
-            "there is neither a saga nor a reservation {id} at {}",
-            asked()
-        )
-        .into());
+        return Err(format!("there is neither a saga nor a reservation {id}").into());
     };
     let own = saga_id(opening);
     match sagas.load(own).await? {
         Some(Stored { saga, .. }) => Ok(saga),
         None => Err(format!(
-            "saga {own} of reservation {id} has not begun at {}: the orchestrator has not heard of it yet",
-            asked()
+            "saga {own} of reservation {id} has not begun: the orchestrator has not heard of it yet"
         )
         .into()),
     }

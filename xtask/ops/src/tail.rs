@@ -9,7 +9,7 @@ use events::Moment;
 use parse::text::visible;
 use serde_json::Value;
 
-use crate::Outcome;
+use crate::{Outcome, asked};
 
 /// Kinesis lets a shard be read five times a second, by all its readers together.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -104,7 +104,8 @@ pub(crate) async fn run(environment: &Environment, words: &Words) -> Outcome {
     } else {
         Position::Newest
     };
-    let mut left = options.limit.unwrap_or(usize::MAX);
+    let most = options.limit.unwrap_or(usize::MAX);
+    let mut left = most;
     let mut take = |record: &LogRecord| {
         let subject = options.subject.as_ref();
         if left > 0 && subject.is_none_or(|subject| *subject == record.partition_key) {
@@ -117,7 +118,7 @@ pub(crate) async fn run(environment: &Environment, words: &Words) -> Outcome {
     loop {
         let found = reading.look().await?;
         if options.once && !found {
-            return Ok(true);
+            break;
         }
         if !reading.go_on(&mut take).await? {
             return Ok(true);
@@ -125,6 +126,20 @@ pub(crate) async fn run(environment: &Environment, words: &Words) -> Outcome {
         if !options.once {
             tokio::time::sleep(PAUSE).await;
         }
+    }
+    // What is printed may be read by a program, so this is said beside it.
+    if left == most {
+        eprintln!("{}", none(&options, &asked()));
+    }
+    Ok(true)
+}
+
+/// That the log at a runtime had no event to print.
+fn none(options: &Options, asked: &str) -> String {
+    if options.from_start {
+        format!("The log at {asked} has no such event.")
+    } else {
+        format!("No such event came at {asked}. What is there already: --from-start")
     }
 }
 

@@ -1,16 +1,80 @@
-//! What `ops` prints, and how it ends, where there is no runtime.
+//! What `ops` prints, and how it ends, where there is no runtime, or nothing at a runtime.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
-use std::{net::TcpListener, process::Command};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    process::Command,
+    thread,
+};
 
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
+/// A runtime that has nothing: the tables that are there are empty, and the log has no shard. Gives its address.
+fn empty_runtime() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || answer(&stream.unwrap()));
+        }
+    });
+    url
+}
+
+/// Answers one request, if one comes.
+fn answer(mut stream: &TcpStream) {
+    let mut reader = BufReader::new(stream);
+    let (mut action, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap() == 0 {
+            return;
+        }
+        let (name, value) = line.trim_end().split_once(": ").unwrap_or_default();
+        match name.to_ascii_lowercase().as_str() {
+            "x-amz-target" => value.clone_into(&mut action),
+            "content-length" => length = value.parse().unwrap(),
+            _ if line == "\r\n" => break,
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let is_missing = String::from_utf8(body).unwrap().contains("missing");
+    let (status, answer) = match action.split_once('.').unwrap_or_default().1 {
+        _ if is_missing => (
+            400,
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no such table"}"#,
+        ),
+        "GetItem" => (200, "{}"),
+        "Query" | "Scan" => (200, r#"{"Items":[],"Count":0,"ScannedCount":0}"#),
+        "ListShards" => (200, r#"{"Shards":[]}"#),
+        other => panic!("{other} is not expected"),
+    };
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: application/x-amz-json-1.0\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        answer.len()
+    );
+    stream.write_all((head + answer).as_bytes()).unwrap();
+}
+
 /// How it ended, and what it said on stderr.
 fn says(line: &str, url: &str) -> (i32, String) {
+    let (code, _, err) = told(line, url, &[]);
+    (code, err)
+}
+
+/// How it ended, what it printed, and what it said on stderr.
+fn told(line: &str, url: &str, variables: &[(&str, &str)]) -> (i32, String, String) {
     let mut ops = Command::new(env!("CARGO_BIN_EXE_ops"));
     ops.args(line.split(' ')).env("AWS_ENDPOINT_URL", url);
     for (name, value) in [
@@ -21,12 +85,82 @@ fn says(line: &str, url: &str) -> (i32, String) {
         ("AEROALPES_PARKED_TABLE", "parked"),
         ("AEROALPES_SAGAS_TABLE", "sagas"),
         ("AEROALPES_STREAMS_TABLE", "streams"),
+        ("AEROALPES_VIEWS_TABLE", "views"),
     ] {
         ops.env(name, value);
     }
-    let output = ops.output().unwrap();
-    let err = String::from_utf8(output.stderr).unwrap();
-    (output.status.code().unwrap(), err)
+    let output = ops.envs(variables.iter().copied()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let code = output.status.code().unwrap();
+    (code, text(output.stdout), text(output.stderr))
+}
+
+/// Of two runtimes, which was asked is not to be guessed.
+#[test]
+fn every_answer_about_an_absence_names_the_runtime() {
+    let url = &empty_runtime();
+    let id = "01a204c2-545a-74bd-8111-604b204dce1d";
+    let saga = format!("saga {id}");
+    for (line, code, out, err) in [
+        (
+            saga.as_str(),
+            1,
+            String::new(),
+            format!("error: at {url}: there is neither a saga nor a reservation {id}\n"),
+        ),
+        (
+            "sagas Completada",
+            0,
+            format!("No saga at {url} is Completada.\n"),
+            String::new(),
+        ),
+        (
+            "parked",
+            0,
+            format!("Nothing is parked at {url}.\n"),
+            String::new(),
+        ),
+        (
+            "redrive",
+            0,
+            format!("Nothing is there to try at {url}.\n"),
+            String::new(),
+        ),
+        (
+            "redrive vista 7",
+            1,
+            String::new(),
+            format!(
+                "error: at {url}: nothing is parked as vista 7; `cargo xtask parked` lists what is\n"
+            ),
+        ),
+        (
+            "discard vista 7 no",
+            1,
+            String::new(),
+            format!(
+                "error: at {url}: nothing is parked as vista 7; `cargo xtask parked` lists what is\n"
+            ),
+        ),
+        (
+            "tail --from-start --once",
+            0,
+            String::new(),
+            format!("The log at {url} has no such event.\n"),
+        ),
+        (
+            "tail --once",
+            0,
+            String::new(),
+            format!("No such event came at {url}. What is there already: --from-start\n"),
+        ),
+    ] {
+        assert_eq!(told(line, url, &[]), (code, out, err), "{line}");
+    }
+    // A runtime that was emptied since has not even the table.
+    let (code, _, err) = told(&saga, url, &[("AEROALPES_SAGAS_TABLE", "missing")]);
+    assert_eq!(code, 1);
+    assert!(err.starts_with(&format!("error: at {url}: ")), "{err}");
 }
 
 #[test]

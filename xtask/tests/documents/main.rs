@@ -21,6 +21,7 @@ mod expected;
 mod session;
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::Write,
     path::{Path, PathBuf},
@@ -123,6 +124,47 @@ fn what_is_not_run_stands_in_its_document_and_nothing_is_shown_beneath_it() {
         let drawings = if name == README { &DRAWN[..] } else { &[] };
         assert_eq!(drawn, drawings, "{name}: sections with drawings");
         assert!(document.steps.len() > 10, "{name}: where are its commands?");
+    }
+}
+
+/// Whoever sets the seats of a flight sets another's than the one that the samples book: that one would have none left.
+#[test]
+fn no_sample_takes_the_seats_of_the_flight_that_samples_book() {
+    let file = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let departures = |text: &str| -> BTreeSet<String> {
+        let parts = text.split("fecha_salida").skip(1);
+        let values = parts.filter_map(|part| part.split_once("20")?.1.get(..14).map(str::to_owned));
+        values.collect()
+    };
+    let booked = departures(&file("docs/samples/crear_reserva.json"));
+    assert_eq!(booked.len(), 1);
+    let description: serde_json::Value = serde_json::from_str(&file("infra/openapi.json")).unwrap();
+    let mut samples = vec![
+        file("functions/http-tests/events/inventario.json"),
+        file("functions/http-tests/events/inventario_v2.json"),
+        description["paths"]["/pruebas/inventario"].to_string(),
+    ];
+    for name in DOCUMENTS {
+        let steps = read(name).steps.into_iter();
+        let commands = steps.flat_map(|step| step.commands);
+        let seats = commands.filter(|command| command.text.contains("/pruebas/inventario"));
+        samples.extend(seats.map(|command| command.text));
+    }
+    assert!(samples.len() > 3, "tutorial 8 sets the seats of a flight");
+    for sample in samples {
+        let set = departures(&sample);
+        assert!(!set.is_empty() && set.is_disjoint(&booked), "{sample}");
+    }
+}
+
+/// What waits for the timers seems to stand still, and `tick` runs them.
+#[test]
+fn where_a_payment_waits_it_is_told_how_to_go_on_at_once() {
+    for (name, token) in [(README, "`tok_timeout`"), (TUTORIAL_8, "`silencio`")] {
+        let text = fs::read_to_string(root().join(name)).unwrap();
+        let paragraphs = text.split("\n\n").filter(|text| text.contains(token));
+        let told = paragraphs.filter(|text| text.contains("cargo xtask tick"));
+        assert!(told.count() > 0, "{name} does not say how {token} goes on");
     }
 }
 
