@@ -588,11 +588,23 @@ proptest! {
 
 #[test]
 fn a_lost_answer_costs_no_claim() {
-    // Where each lost answer left a claim that nobody had, this one did not end: a minute passed for each.
+    // Where each lost answer left a claim that nobody had, this one did not end while faults went on: a minute passed for each.
     let setup = Setup {
         seed: 5_748_903_951_849_832_646,
         fault_one_in: 6,
         kill_one_in: 107,
+    };
+    let steps = run(setup, None).unwrap();
+    assert!(steps < 20_000, "it took {steps} steps");
+}
+
+#[test]
+fn it_ends_once_faults_have_ceased() {
+    // One write in six fails, and some runs are killed: this one was not done after 60,000 steps.
+    let setup = Setup {
+        seed: 15_100_834_837_104_404_936,
+        fault_one_in: 6,
+        kill_one_in: 154,
     };
     run(setup, None).unwrap();
 }

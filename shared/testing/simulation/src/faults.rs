@@ -123,6 +123,13 @@ impl Faults {
         faults
     }
 
+    /// Chance has nothing fail any more.
+    pub fn cease(&self) {
+        if let Some((_, one_in)) = &mut self.lock().chance {
+            *one_in = 0;
+        }
+    }
+
     /// Somebody decides, effect by effect. Nothing is counted, and nothing is traced.
     #[must_use]
     pub fn by(course: Arc<dyn Course>) -> Self {

@@ -464,8 +464,13 @@ struct Play<'a> {
     rebuilt: bool,
 }
 
-/// A rebuild amid writes, reads, faults and crashes. `Err` tells what is wrong.
-pub fn run(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
+/// After so many steps nothing is written any more.
+const QUIET: u32 = 20_000;
+/// After so many nothing fails and nobody is killed any more: each fault may cost a minute, so no bound holds while they go on.
+const CALM: u32 = 40_000;
+
+/// A rebuild amid writes, reads, faults and crashes, and how many steps it took. `Err` tells what is wrong.
+pub fn run(setup: Setup, bug: Option<Bug>) -> Result<u32, String> {
     let dice = Dice::new(setup.seed);
     let shards = 1 + usize::try_from(dice.below(3)).unwrap();
     let mut system = System::new(shards);
@@ -500,13 +505,19 @@ pub fn run(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
 }
 
 impl Play<'_> {
-    fn play(&mut self) -> Result<(), String> {
+    fn play(&mut self) -> Result<u32, String> {
         let mut watcher = Watcher::new(&self.system);
-        for step in 0.. {
+        let mut step = 0;
+        loop {
+            step += 1;
             if step > 60_000 {
                 return Err("the run does not end".into());
             }
-            let quiet = self.rebuilt || step > 20_000;
+            let quiet = self.rebuilt || step > QUIET;
+            if step == CALM {
+                self.faults.cease();
+                self.setup.kill_one_in = 0;
+            }
             if !quiet && self.dice.one_in(25) {
                 self.write();
             }
@@ -542,7 +553,8 @@ impl Play<'_> {
                 break;
             }
         }
-        self.finish()
+        self.finish()?;
+        Ok(step)
     }
 
     fn finish(&self) -> Result<(), String> {
