@@ -28,7 +28,7 @@ const CONTEXTS: [&str; 3] = ["vuelos", "pagos", "gds"];
 struct Wing {
     folder: &'static str,
     knows: &'static [&'static str],
-    /// What its tests may depend on too.
+    /// Folders whose crates its tests may use too.
     tests_know: &'static [&'static str],
 }
 

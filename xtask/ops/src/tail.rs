@@ -127,7 +127,7 @@ pub(crate) async fn run(environment: &Environment, words: &Words) -> Outcome {
             tokio::time::sleep(PAUSE).await;
         }
     }
-    // What is printed may be read by a program, so this is said beside it.
+    // A program may read the events on stdout, so this goes to stderr.
     if left == most {
         eprintln!("{}", none(&options, &asked()));
     }

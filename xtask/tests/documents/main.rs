@@ -157,7 +157,7 @@ fn no_sample_takes_the_seats_of_the_flight_that_samples_book() {
     }
 }
 
-/// What waits for the timers seems to stand still, and `tick` runs them.
+/// A payment that waits for the timers seems to stand still, and `tick` runs them.
 #[test]
 fn where_a_payment_waits_it_is_told_how_to_go_on_at_once() {
     for (name, token) in [(README, "`tok_timeout`"), (TUTORIAL_8, "`silencio`")] {

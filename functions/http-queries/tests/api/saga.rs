@@ -126,7 +126,7 @@ fn a_choreography_tells_when_its_events_happened_and_when_each_was_noted() {
     let id = fixture.create_by_choreography();
     fixture.clock.advance(Duration::from_secs(55));
     fixture.run_choreography();
-    // What is done takes a few milliseconds.
+    // The observer notes the events two seconds later, at a time that ends in a zero.
     let noted: Moment = "2026-01-31T10:00:57.120Z".parse().unwrap();
     let left = noted.timestamp().duration_since(fixture.world.clock.now());
     fixture.clock.advance(left.unsigned_abs());

@@ -16,15 +16,19 @@ pub(crate) const TIMEOUT: &str = "States.Timeout";
 pub(crate) const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
 pub(crate) const REFERENCE_PATH_CONFLICT: &str = "States.ReferencePathConflict";
 
-/// What went wrong in a state.
+/// The error of a state, or of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    pub(crate) error: String,
-    pub(crate) cause: String,
+pub struct Failure {
+    /// The kind of error.
+    pub error: String,
+    /// The error in words.
+    pub cause: String,
 }
 
 impl Failure {
-    pub(crate) fn new(error: &str, cause: impl Into<String>) -> Self {
+    /// An error of this kind.
+    #[must_use]
+    pub fn new(error: &str, cause: impl Into<String>) -> Self {
         Self {
             error: error.to_owned(),
             cause: cause.into(),

@@ -1,4 +1,4 @@
-//! What happened in an execution.
+//! The history of an execution.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -20,7 +20,7 @@ pub enum Ending {
     },
 }
 
-/// What happened in an execution.
+/// A change in an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happened {
     /// A state was entered, by its name.

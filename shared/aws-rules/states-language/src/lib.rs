@@ -2,7 +2,7 @@
 //! Wait, Succeed, Fail.
 //!
 //! [`Machine::parse`] reads a definition, and refuses what it does not know, so that nothing it runs would run otherwise on AWS.
-//! [`Run`] is one execution, without I/O: it says what to do next and is told what came of it.
+//! [`Run`] is one execution, without I/O: it says what to do next, and its caller reports the outcome.
 //!
 //! The rules are those of <https://states-language.net/spec.html> and of AWS's developer guide; where they differ, what executions
 //! on AWS have been seen to do:
@@ -26,7 +26,7 @@ mod retry;
 mod run;
 mod template;
 
-pub use failure::DATA_LIMIT;
+pub use failure::{DATA_LIMIT, Failure};
 pub use fields::DefinitionError;
 pub use history::{Ending, Happened, HistoryEvent};
 pub use machine::Machine;

@@ -1,4 +1,4 @@
-//! What messages are made of, whatever the domain: times that are written in one way, and how a message is mapped to another.
+//! The parts of messages in any domain: [`moment`] writes times in one way, and [`mapping`] makes one message from others.
 
 #![deny(missing_docs)]
 

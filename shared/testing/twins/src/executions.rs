@@ -16,26 +16,11 @@ use futures::{
     future::{BoxFuture, Either, select},
 };
 use serde_json::{Value, json};
-use states_language::{Call, DATA_LIMIT, DefinitionError, Machine, Run, Start, Step};
+use states_language::{Call, DATA_LIMIT, DefinitionError, Failure, Machine, Run, Start, Step};
 use thiserror::Error;
 
 /// Names of executions have at most so many characters.
 const NAME_LIMIT: usize = 80;
-/// What a call failed with.
-struct Failure {
-    error: String,
-    cause: String,
-}
-
-impl Failure {
-    fn new(error: &str, cause: impl Into<String>) -> Self {
-        Self {
-            error: error.to_owned(),
-            cause: cause.into(),
-        }
-    }
-}
-
 /// The name of the machine, of which there is one.
 const MACHINE: &str = "memory";
 
