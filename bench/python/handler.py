@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 
 import boto3
 
-TABLE = os.environ["AEROALPES_STREAMS_TABLE"]
-STREAM = os.environ["AEROALPES_EVENTS_STREAM"]
+TABLE = os.environ["ALPES_STREAMS_TABLE"]
+STREAM = os.environ["ALPES_EVENTS_STREAM"]
 dynamodb = boto3.client("dynamodb")
 kinesis = boto3.client("kinesis")
 

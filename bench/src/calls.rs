@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
-use async_trait::async_trait;
 use alpes_event_store::{
     Circumstances, Decider, Decision, EventStore, Handled, StreamReader, Unavailable,
 };
-use events::{Catalogue, Command, Context, Event, IdReserva, Moment, NewEvent, Payload, StreamId};
-use twins::{self, MemoryLog, MemoryTables};
+use alpes_messages::{Command, Context, Event, Moment, NewEvent, StreamId};
 use alpes_projections::Projector;
+use anyhow::{Result, bail};
+use async_trait::async_trait;
+use events::{Catalogue, IdReserva, Payload, VUELOS};
 use serde::Serialize;
 use serde_json::{Value, json};
 use simulation::Faults;
+use twins::{self, MemoryLog, MemoryTables};
 use uuid::Uuid;
 use vuelos::Vuelos;
 
@@ -42,7 +43,7 @@ pub async fn count(sample: &Value) -> Result<Calls> {
             Arc::new(faults.tables(tables.clone())),
             Arc::new(faults.log(log.clone())),
             world.clone(),
-            Catalogue::current(),
+            events::catalogue(),
         )
     };
 
@@ -69,8 +70,8 @@ pub async fn count(sample: &Value) -> Result<Calls> {
     let batch = records.split_off(before);
     let faults = Faults::none();
     let counted = Arc::new(faults.tables(tables.clone()));
-    let reader = StreamReader::new(counted.clone(), Catalogue::current());
-    let projector = Projector::new(counted, reader, world, alpes_projections::registry());
+    let reader = StreamReader::new(counted.clone(), events::catalogue());
+    let projector = Projector::new(counted, reader, world, views::registry());
     let outcome = projector.consumer().consume(&batch).await;
     if outcome.failed.is_some() || outcome.parked > 0 {
         bail!("the batch was not taken in: {outcome:?}");
@@ -105,9 +106,9 @@ fn committed(handled: &Handled) -> Result<()> {
 struct Synthetic;
 
 #[async_trait]
-impl Decider for Synthetic {
+impl Decider<Payload> for Synthetic {
     fn stream(&self, command: &Command) -> StreamId {
-        StreamId::new(Context::Vuelos, command.subject)
+        StreamId::new(VUELOS, command.subject)
     }
 
     fn opens(&self, _: &Command) -> bool {

@@ -1,7 +1,8 @@
 //! Commands to measure with, as http-commands makes them of a request.
 
+use alpes_messages::{Command, CommandId, CorrelationId, SagaMode};
 use anyhow::{Result, anyhow};
-use events::{Command, CommandId, IdCorrelacion, IdReserva, SagaMode};
+use events::IdReserva;
 use serde_json::Value;
 use uuid::Uuid;
 use vuelos::{CREAR_RESERVA, crear_reserva};
@@ -19,7 +20,7 @@ pub fn command(kind: &str, subject: IdReserva, data: Value) -> Command {
         id: CommandId(Uuid::now_v7()),
         kind: kind.to_owned(),
         subject,
-        correlationid: IdCorrelacion(Uuid::now_v7()),
+        correlationid: CorrelationId(Uuid::now_v7()),
         causationid: None,
         prueba: false,
         sagamode: SagaMode::Orquestacion,

@@ -106,14 +106,14 @@ impl Endpoint {
     /// What tells a function of them: `infra/template.yaml` sets the same variables.
     pub fn names(&self) -> BTreeMap<String, String> {
         let names = [
-            ("AEROALPES_STREAMS_TABLE", &*self.streams),
-            ("AEROALPES_VIEWS_TABLE", &*self.views),
-            ("AEROALPES_PARKED_TABLE", &*self.parked),
-            ("AEROALPES_SAGAS_TABLE", &*self.sagas),
-            ("AEROALPES_SEATS_TABLE", &*self.seats),
-            ("AEROALPES_LEDGER_TABLE", &*self.ledger),
-            ("AEROALPES_EVENTS_STREAM", &*self.log),
-            ("AEROALPES_PARTIAL_BATCH", "true"),
+            ("ALPES_STREAMS_TABLE", &*self.streams),
+            ("ALPES_VIEWS_TABLE", &*self.views),
+            ("ALPES_PARKED_TABLE", &*self.parked),
+            ("ALPES_SAGAS_TABLE", &*self.sagas),
+            ("ALPES_SEATS_TABLE", &*self.seats),
+            ("ALPES_LEDGER_TABLE", &*self.ledger),
+            ("ALPES_EVENTS_STREAM", &*self.log),
+            ("ALPES_PARTIAL_BATCH", "true"),
         ];
         strings(names)
     }

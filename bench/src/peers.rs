@@ -5,20 +5,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
 use alpes_aws::{DynamoTables, KinesisLog};
+use alpes_event_store::{EventStore, Handled};
+use alpes_messages::Event;
+use alpes_ports::Log;
+use anyhow::{Context, Result, bail};
 use cqrs_es::{
     Aggregate, CqrsFramework, DomainEvent,
     event_sink::EventSink,
     persist::{PersistedEventRepository, PersistedEventStore, SerializedEvent},
 };
 use dynamo_es::DynamoEventRepository;
-use alpes_event_store::{EventStore, Handled};
-use events::{Catalogue, Event};
-use alpes_ports::{Log};
-use twins::{MemoryLog};
+use events::{Catalogue, Payload};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use twins::MemoryLog;
 use uuid::Uuid;
 use vuelos::Vuelos;
 
@@ -134,8 +135,8 @@ impl Aggregate for Reservation {
 }
 
 struct Contest {
-    ours: EventStore,
-    ours_and_append: EventStore,
+    ours: EventStore<Payload>,
+    ours_and_append: EventStore<Payload>,
     repository: DynamoEventRepository,
     framework: CqrsFramework<Reservation, PersistedEventStore<DynamoEventRepository, Reservation>>,
     sample: Value,
@@ -152,7 +153,7 @@ pub async fn compare(endpoint: &Endpoint, sample: &Value, rounds: Rounds) -> Res
     let nowhere = Arc::new(MemoryLog::new(1, world.clock.clone()));
     let kinesis = Arc::new(KinesisLog::new(&endpoint.config, endpoint.log.clone()));
     let store = |log: Arc<dyn Log>| {
-        EventStore::new(tables.clone(), log, world.clone(), Catalogue::current())
+        EventStore::new(tables.clone(), log, world.clone(), events::catalogue())
     };
     let client = aws_sdk_dynamodb::Client::new(&endpoint.config);
     let repository =
@@ -198,7 +199,7 @@ pub async fn compare(endpoint: &Endpoint, sample: &Value, rounds: Rounds) -> Res
     })
 }
 
-async fn first_event(store: &EventStore, sample: &Value) -> Result<Event> {
+async fn first_event(store: &EventStore<Payload>, sample: &Value) -> Result<Event> {
     match store.handle(&Vuelos, &commands::create(sample)?).await? {
         Handled::Committed { events, .. } => events.into_iter().next().context("no event"),
         Handled::Rejected(problem) => bail!("the sample reservation is refused: {problem:?}"),
@@ -244,7 +245,7 @@ impl Contest {
         Ok(())
     }
 
-    async fn handle(&self, store: &EventStore) -> Result<()> {
+    async fn handle(&self, store: &EventStore<Payload>) -> Result<()> {
         let command = commands::create(&self.sample)?;
         match store.handle(&Vuelos, &command).await? {
             Handled::Committed { appended: true, .. } => Ok(()),

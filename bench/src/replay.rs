@@ -6,16 +6,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, anyhow, bail};
 use alpes_archive::Archive;
 use alpes_event_store::{EventStore, StreamReader};
-use events::{Catalogue, Event, IdReserva, Payload};
 use alpes_lambda::Environment;
+use alpes_messages::Event;
 use alpes_ports::{Item, LogReader, LogRecord, Tables, World};
-use twins::{MemoryLog, MemoryObjects, MemoryTables};
-use alpes_projections::{Phase, Projector, Rebuilder, View, registry};
+use alpes_projections::{Phase, Projector, Rebuilder, View};
+use anyhow::{Result, anyhow, bail};
+use events::{Catalogue, IdReserva, Payload};
 use serde::Serialize;
 use serde_json::{Value, json};
+use twins::{MemoryLog, MemoryObjects, MemoryTables};
+use views::registry;
 use vuelos::Vuelos;
 
 use crate::{
@@ -112,8 +114,8 @@ fn rebuilder(
     archive: Archive,
     log: Arc<dyn LogReader>,
     world: World,
-) -> Rebuilder {
-    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+) -> Rebuilder<Payload> {
+    let reader = StreamReader::new(tables.clone(), events::catalogue());
     Rebuilder {
         projector: Projector::new(tables, reader, world, registry()),
         archive,
@@ -122,7 +124,7 @@ fn rebuilder(
 }
 
 /// Replays the archive, and leaves off where the log would come next.
-async fn replay(rebuilder: &Rebuilder, view: &str) -> Result<(u64, Duration)> {
+async fn replay(rebuilder: &Rebuilder<Payload>, view: &str) -> Result<(u64, Duration)> {
     let start = Instant::now();
     loop {
         let progress = rebuilder.run(view, Duration::ZERO).await?;
@@ -135,8 +137,8 @@ async fn replay(rebuilder: &Rebuilder, view: &str) -> Result<(u64, Duration)> {
 }
 
 /// Decodes and folds, a reservation after the other as they come.
-fn fold(view: &dyn View, records: &[LogRecord]) -> Result<Duration> {
-    let catalogue = Catalogue::current();
+fn fold(view: &dyn View<Payload>, records: &[LogRecord]) -> Result<Duration> {
+    let catalogue = events::catalogue();
     let start = Instant::now();
     let mut rows: BTreeMap<IdReserva, Item> = BTreeMap::new();
     for record in records {
@@ -153,7 +155,7 @@ async fn history(sample: &Value, reservations: usize) -> Result<Arc<MemoryLog>> 
     let (world, _) = twins::world(1);
     let tables = Arc::new(MemoryTables::new());
     let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
-    let store = EventStore::new(tables, log.clone(), world, Catalogue::current());
+    let store = EventStore::new(tables, log.clone(), world, events::catalogue());
     for _ in 0..reservations {
         let create = commands::create(sample)?;
         let subject = create.subject;

@@ -64,7 +64,7 @@ pub fn candidates(plan: &Plan, endpoint: &Endpoint) -> Result<Vec<Candidate>> {
     // As on AWS: a session's credentials, and no endpoint of one's own.
     environment.remove("AWS_ENDPOINT_URL");
     // And where it serves, nobody tests.
-    environment.remove("AEROALPES_FAULTS_TABLE");
+    environment.remove("ALPES_FAULTS_TABLE");
     environment.extend(strings([
         ("AWS_SESSION_TOKEN", "test"),
         ("RUST_LOG", "info"),

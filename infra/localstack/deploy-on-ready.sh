@@ -2,10 +2,10 @@
 # LocalStack runs this once it is ready: deploys the functions built before, or fails and says what to do.
 set -euo pipefail
 
-root="${AEROALPES_ROOT:-/aeroalpes}"
-arch="${AEROALPES_ARCH:-x86_64}"
+root="${ALPES_ROOT:-/aeroalpes}"
+arch="${ALPES_ARCH:-x86_64}"
 
-if [ "${AEROALPES_DEPLOY_ON_START:-yes}" = no ]; then
+if [ "${ALPES_DEPLOY_ON_START:-yes}" = no ]; then
   echo "AeroAlpes: deployed from outside, not by this hook."
   exit 0
 fi

@@ -5,14 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use alpes_archive::Archive;
 use alpes_consumer::TABLE as PARKED;
 use alpes_event_store::{Beyond, Difference, Readings, StreamReader, TABLE as STREAMS, verify};
+use alpes_messages::{Event, Moment, SagaMode, StreamId};
 use alpes_participant::REACTIONS;
 use alpes_ports::{Condition, LogRecord, Tables, Write};
-use alpes_projections::{Generations, Projector, TABLE as VIEWS, views::analitica};
+use alpes_projections::{Generations, Projector, TABLE as VIEWS};
 use alpes_saga::{Entry, Estado, Saga, SagaId, TABLE as SAGAS};
-use events::{
-    Catalogue, Context, Event, IdReserva, Moment, Payload, SagaMode, StreamId,
-    vuelos::EstadoReserva,
-};
+use events::{CONTEXTS, IdReserva, Payload, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
 use jiff::{SignedDuration, Timestamp, civil::Date};
@@ -22,6 +20,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use simulation::{uneven_times, uneven_times_in};
 use twins::MemoryTables;
+use views::analitica;
 use vuelos::Reserva;
 
 use crate::{
@@ -54,7 +53,7 @@ fn reservations(system: &System) -> Result<Vec<Found>, String> {
     let streams = system.tables.all(STREAMS);
     let ids = streams.iter().filter_map(|(key, _)| {
         let stream: StreamId = key.pk.parse().ok()?;
-        (stream.context == Context::Vuelos && key.sk == "stream").then_some(stream)
+        (stream.is_of(VUELOS) && key.sk == "stream").then_some(stream)
     });
     let read = |stream: StreamId| {
         let history = block_on(system.reader().history(stream));
@@ -108,10 +107,10 @@ fn begun(system: &System) -> Vec<SagaId> {
         let saga = known.map(|Opening { correlationid }| correlationid);
         // An event of the tutorials' own code has another form.
         let of_old = || {
-            let (event, _) = Event::decode(opening.as_bytes(), &Catalogue::current()).ok()?;
+            let (event, _) = Event::decode(opening.as_bytes(), &events::catalogue()).ok()?;
             Some(saga_id(&event))
         };
-        (stream.context == Context::Vuelos)
+        (stream.is_of(VUELOS))
             .then(|| saga.or_else(of_old))
             .flatten()
     })
@@ -259,7 +258,7 @@ fn check_times(system: &System, broken: &mut Vec<String>) {
 /// then nothing was before that.
 fn check_heard(system: &System, found: &Found, saga: &Saga, in_step: bool) -> Result<(), String> {
     let mut times = BTreeMap::new();
-    for context in Context::ALL {
+    for context in CONTEXTS {
         let stream = StreamId::new(context, found.id);
         let history =
             block_on(system.reader().history(stream)).map_err(|error| error.to_string())?;
@@ -462,7 +461,7 @@ fn records(system: &System) -> Result<Vec<LogRecord>, String> {
 /// Streams, log and archive tell the same; what nobody committed is what nobody can read.
 fn check_log(system: &System, archived: &[LogRecord], broken: &mut Vec<String>) {
     let mut archive = Readings::default();
-    archive.add(archived);
+    archive.add(archived, &events::catalogue());
     let kept_since = system
         .kernel
         .now()
@@ -503,13 +502,8 @@ fn check_views(system: &System, records: &[LogRecord]) -> Result<(), String> {
         };
         block_on(tables.write(&put)).map_err(|error| error.to_string())?;
     }
-    let reader = StreamReader::new(tables.clone(), Catalogue::current());
-    let projector = Projector::new(
-        tables.clone(),
-        reader,
-        world.clone(),
-        alpes_projections::registry(),
-    );
+    let reader = StreamReader::new(tables.clone(), events::catalogue());
+    let projector = Projector::new(tables.clone(), reader, world.clone(), views::registry());
     let outcome = block_on(projector.consumer().consume(records));
     let poisons = records
         .iter()
@@ -517,7 +511,7 @@ fn check_views(system: &System, records: &[LogRecord]) -> Result<(), String> {
     if outcome.failed.is_some() || outcome.parked != poisons.count() {
         return Err(format!("the log cannot be folded: {outcome:?}"));
     }
-    for view in alpes_projections::registry() {
+    for view in views::registry() {
         let name = view.name();
         let live = Generations::new(system.tables.clone(), system.world.clock.clone());
         let live = block_on(live.live(name)).map_err(|error| error.to_string())?;

@@ -5,9 +5,10 @@ use std::{
     time::Duration,
 };
 
+use alpes_messages::SagaMode;
 use alpes_ports::FunctionName;
 use alpes_projections::REBUILDER;
-use events::{IdReserva, SagaMode};
+use events::IdReserva;
 use futures::future::join;
 use gds::inventory::{Vuelo, set_free};
 use jiff::{SignedDuration, Timestamp};

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alpes_consumer::TABLE as PARKED;
+use alpes_messages::{Context, Moment};
 use alpes_participant::REACTIONS;
 use alpes_ports::{Condition, Item, Key, Tables, Write};
 use alpes_saga::TABLE as SAGAS;
-use events::{Context, Moment};
+use events::{CONTEXTS, VUELOS};
 use futures::executor::block_on;
 use serde_json::{Value, json};
 
@@ -72,9 +73,9 @@ fn reaction(context: Context, id: &str, since: &str, bucket: u64, kind: u64) -> 
     let item = json!({
         "comando": if kind == 0 { json!("Meditar") } else { json!(["Meditar"]) },
         "evento": {"id": id}, "plan": "b", "intentos": 0,
-        "gsi1pk": format!("due-{}-{class}-{:02}", context.name(), bucket % 8), "gsi1sk": since,
+        "gsi1pk": format!("due-{}-{class}-{:02}", context.name, bucket % 8), "gsi1sk": since,
     });
-    let owner = format!("{}-{id}", context.name());
+    let owner = format!("{}-{id}", context.name);
     (Key::new(REACTIONS, owner, format!("{id}#Meditar")), item)
 }
 
@@ -97,8 +98,8 @@ pub fn leave(system: &System) {
             }
             _ => {
                 kernel.count("other builds", "reaction");
-                let context = dice.pick(&Context::ALL).copied();
-                let context = context.unwrap_or(Context::Vuelos);
+                let context = dice.pick(&CONTEXTS).copied();
+                let context = context.unwrap_or(VUELOS);
                 vec![reaction(context, &id, &since, bucket, kind)]
             }
         };

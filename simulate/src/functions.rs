@@ -6,21 +6,18 @@ use alpes_archive::Archive;
 use alpes_consumer::Parking;
 use alpes_event_store::{EventStore, StreamReader};
 use alpes_lambda::{RemoteConsumer, kinesis, metrics::Metrics, participant};
-use alpes_participant::Reactions;
+use alpes_participant::{Reactions, Rules};
 use alpes_ports::{
     Executions, FunctionName, Functions, Log, LogReader, Objects, Tables, Topic, World,
 };
 use alpes_projections::{Generations, Projector, REBUILDER, Rebuilder};
 use alpes_saga::{Coordinator, Sagas};
 use aws_lambda_events::kinesis::KinesisEvent;
-use events::{Catalogue, Context};
+use events::{Catalogue, Payload};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use notices::{Announcer, NOTIFIER};
-use participant_gds as gds;
-use participant_pagos as pagos;
-use participant_vuelos as vuelos;
 use reserva_saga::{
     FunctionParticipants, ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS,
     wire,
@@ -199,9 +196,9 @@ pub fn of(name: FunctionName, ports: &Ports, build: &Build) -> Function {
         NOTIFIER => notifier(ports, build),
         TIMERS => timers(ports, build),
         REBUILDER => rebuilder(ports, build),
-        PARTICIPANT_PAGOS => participant(Context::Pagos, ports, build),
-        PARTICIPANT_GDS => participant(Context::Gds, ports, build),
-        _ => participant(Context::Vuelos, ports, build),
+        PARTICIPANT_PAGOS => participant(pagos::rules, ports, build),
+        PARTICIPANT_GDS => participant(|_, _| gds::rules(), ports, build),
+        _ => participant(|_, _| vuelos::rules(), ports, build),
     }
 }
 
@@ -259,7 +256,11 @@ fn http_queries(ports: Ports, build: Build) -> Function {
     })
 }
 
-fn participant(context: Context, ports: Ports, build: Build) -> Function {
+fn participant(
+    rules: fn(Arc<dyn Tables>, World) -> Rules<Payload>,
+    ports: Ports,
+    build: Build,
+) -> Function {
     let catalogue = build.catalogue;
     let build = move |world: World| {
         let Ports {
@@ -269,19 +270,15 @@ fn participant(context: Context, ports: Ports, build: Build) -> Function {
             allows_tests,
             ..
         } = ports.clone();
-        let rules = match context {
-            Context::Vuelos => vuelos::rules(),
-            Context::Pagos => pagos::rules(tables.clone(), world.clone()),
-            Context::Gds => gds::rules(),
-        };
-        participant::App {
-            parking: Parking::new(tables.clone(), world.clock.clone(), &catalogue),
-            reactor: {
-                let store = EventStore::new(tables.clone(), log, world.clone(), catalogue.clone());
-                rules.reactor(store, tables, world, allows_tests)
-            },
+        participant::App::new(
+            rules(tables.clone(), world.clone()),
+            catalogue.clone(),
+            tables,
+            log,
+            world,
+            allows_tests,
             partial_batch,
-        }
+        )
     };
     function(10, build, |app, payload, deadline| {
         Box::pin(async move { written(app.answer(read(&payload)?, deadline).await) })
@@ -316,9 +313,9 @@ fn orchestrator(ports: Ports, build: Build) -> Function {
     })
 }
 
-fn views(tables: &Arc<dyn Tables>, world: World, catalogue: &Catalogue) -> Projector {
+fn views(tables: &Arc<dyn Tables>, world: World, catalogue: &Catalogue) -> Projector<Payload> {
     let reader = StreamReader::new(tables.clone(), catalogue.clone());
-    Projector::new(tables.clone(), reader, world, alpes_projections::registry())
+    Projector::new(tables.clone(), reader, world, views::registry())
 }
 
 fn projector(ports: Ports, build: Build) -> Function {
@@ -372,13 +369,18 @@ fn timers(ports: Ports, build: Build) -> Function {
         } = ports.clone();
         let projector = views(&tables, world.clone(), &catalogue);
         timers::App {
-            remote: RemoteConsumer::all(&functions, projector.parking(), &catalogue),
+            remote: RemoteConsumer::of(
+                wiring::consumers(),
+                &functions,
+                projector.parking(),
+                &catalogue,
+            ),
             functions,
             projector,
             reactions: Reactions::new(tables.clone(), world.clone()),
             sagas: Sagas::new(tables.clone(), definitions.clone(), world.clone()),
             store: EventStore::new(tables.clone(), log, world.clone(), catalogue.clone()),
-            metrics: Metrics::new(STACK.to_owned(), |_| {}),
+            metrics: Metrics::new(wiring::METRICS, STACK.to_owned(), |_| {}),
             stack: STACK.to_owned(),
             undelivered: failures,
             limits,

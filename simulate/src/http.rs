@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alpes_lambda::http::Event;
+use api::Event;
 use lambda_http::{Body, Request, Response};
 use serde_json::{Value, json};
 

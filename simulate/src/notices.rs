@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use alpes_event_store::TABLE as STREAMS;
+use alpes_messages::{Event, StreamId};
 use alpes_ports::Notice;
-use events::{Event, StreamId};
 use serde_json::Value;
 
 use crate::system::System;

@@ -256,11 +256,11 @@ async fn see_to_parked(system: &System, by_hand: bool) -> Result<(), TableError>
         system.tables.clone(),
         system.reader(),
         world.clone(),
-        alpes_projections::registry(),
+        views::registry(),
     );
     let functions: Arc<dyn Functions> = Arc::new(system.runtime.clone());
     let catalogue = &system.builds.newest.catalogue;
-    let remote = RemoteConsumer::all(&functions, &parking, catalogue);
+    let remote = RemoteConsumer::of(wiring::consumers(), &functions, &parking, catalogue);
     let mut consumers: Vec<&dyn Redrive> = vec![&projector];
     consumers.extend(remote.iter().map(|one| one as &dyn Redrive));
     let redriver = Redriver {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alpes_consumer::{Parked, Parking};
+use alpes_messages::StreamId;
 use alpes_ports::{FunctionName, Log};
-use events::{Catalogue, StreamId};
 use futures::executor::block_on;
 use notices::NOTIFIER;
 use reserva_saga::{ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS};
@@ -120,7 +120,7 @@ pub async fn append(system: &System) {
 /// The parking lot, undisturbed.
 pub fn parking(system: &System) -> Parking {
     let clock = system.world.clock.clone();
-    Parking::new(system.tables.clone(), clock, &Catalogue::current())
+    Parking::new(system.tables.clone(), clock, &events::catalogue())
 }
 
 /// What each reader has parked of what nobody can read: all of it, with its bytes, and nothing else is parked.

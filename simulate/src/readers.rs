@@ -25,15 +25,17 @@ use std::{
 };
 
 use alpes_event_store::{Stream, TABLE as STREAMS};
+use alpes_messages::{Context, Event, Moment, StreamId};
 use alpes_ports::{Item, Key};
-use alpes_projections::{TABLE as VIEWS, views::reservas::NAME as VIEW};
+use alpes_projections::TABLE as VIEWS;
 use alpes_saga::{Estado, SagaId};
-use events::{Context, Event, IdReserva, Moment, StreamId};
+use events::{CONTEXTS, IdReserva, PAGOS, VUELOS};
 use futures::executor::block_on;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use simulation::{LAG, uneven_times};
+use views::reservas::NAME as VIEW;
 
 use crate::{
     Scenario,
@@ -666,7 +668,7 @@ impl Reader {
     async fn events(&self, id: &str) -> Option<Vec<String>> {
         let path = format!("/vuelos/reserva/{id}/eventos");
         let stored = || {
-            let texts = Context::ALL.map(|context| texts(&self.system, context, id));
+            let texts = CONTEXTS.map(|context| texts(&self.system, context, id));
             texts.concat()
         };
         let before = stored();
@@ -763,13 +765,11 @@ impl Reader {
     fn stored_reservations(&self) -> BTreeMap<String, (usize, Option<String>)> {
         let ids = self.system.tables.find(STREAMS, |key, _| {
             let stream: StreamId = key.pk.parse().ok()?;
-            (stream.context == Context::Vuelos).then(|| stream.id.to_string())
+            (stream.is_of(VUELOS)).then(|| stream.id.to_string())
         });
         let all = ids.into_iter().filter_map(|id| {
             let rank = committed(&self.system, &id)?;
-            let opening = texts(&self.system, Context::Vuelos, &id)
-                .into_iter()
-                .next()?;
+            let opening = texts(&self.system, VUELOS, &id).into_iter().next()?;
             let opening: Value = serde_json::from_str(&opening).ok()?;
             let client = opening.pointer("/data/id_cliente").and_then(Value::as_str);
             let client = client.filter(|client| *client != "None").map(str::to_owned);
@@ -856,7 +856,7 @@ pub fn texts(system: &System, context: Context, id: &str) -> Vec<String> {
 
 /// The saga of a reservation.
 pub fn saga_of(system: &System, id: &str) -> Option<SagaId> {
-    let opening = texts(system, Context::Vuelos, id).into_iter().next()?;
+    let opening = texts(system, VUELOS, id).into_iter().next()?;
     let catalogue = &system.builds.newest.catalogue;
     let (event, _) = Event::decode(opening.as_bytes(), catalogue).ok()?;
     Some(reserva_saga::saga_id(&event))
@@ -868,7 +868,7 @@ fn committed(system: &System, id: &str) -> Option<usize> {
     struct Named {
         r#type: String,
     }
-    let texts = [Context::Vuelos, Context::Pagos].map(|context| texts(system, context, id));
+    let texts = [VUELOS, PAGOS].map(|context| texts(system, context, id));
     let named = texts
         .iter()
         .flatten()
@@ -889,7 +889,7 @@ fn made(system: &System) -> BTreeMap<String, u64> {
             None => made.as_str()?.parse().ok()?,
         };
         let day = TimeZone::UTC.to_datetime(made).date().to_string();
-        (stream.context == Context::Vuelos).then_some(day)
+        (stream.is_of(VUELOS)).then_some(day)
     });
     let mut made = BTreeMap::new();
     for day in days {

@@ -1,7 +1,7 @@
 //! What is refused since something else stands: it does.
 
 use alpes_saga::{Conduct, Estado, Saga, SagaId};
-use events::Context;
+use events::VUELOS;
 use futures::executor::block_on;
 use serde_json::Value;
 
@@ -110,7 +110,7 @@ impl Bracket {
 
 /// True if it is committed that a reservation is cancelled.
 fn is_cancelled(system: &System, id: &str) -> bool {
-    let texts = readers::texts(system, Context::Vuelos, id);
+    let texts = readers::texts(system, VUELOS, id);
     let mut events = texts
         .iter()
         .filter_map(|text| serde_json::from_str::<Value>(text).ok());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use events::Context;
+use events::CONTEXTS;
 use reserva_saga::{ORCHESTRATOR, function_of};
 
 use crate::{check, system::System};
@@ -17,7 +17,7 @@ const SOON: u64 = 20;
 /// sooner.
 pub fn make_anew(system: &System, within: u64) {
     let (kernel, stream) = (&system.kernel, &system.stream);
-    let participants = Context::ALL.map(function_of);
+    let participants = CONTEXTS.map(function_of);
     let all: Vec<_> = [ORCHESTRATOR].into_iter().chain(participants).collect();
     // One deployment follows the other.
     if !all.iter().all(|name| stream.reads(*name)) {

@@ -38,7 +38,7 @@
 //! | a saga that is resumed in vain, again and again | `insistencia` |
 //! | timers that take on two to five things at a time | every other run of each |
 
-use events::SagaMode;
+use alpes_messages::SagaMode;
 use simulation::{Fate, Weather};
 
 /// A world, and what goes on in it.

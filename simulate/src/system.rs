@@ -11,7 +11,7 @@ use std::{
 use alpes_event_store::StreamReader;
 use alpes_ports::{FunctionName, Functions, World};
 use alpes_saga::{SagaId, Sagas};
-use events::Context;
+use events::{CONTEXTS, Payload};
 use jiff::SignedDuration;
 use notices::NOTIFIER;
 use reserva_saga::{ORCHESTRATOR, function_of};
@@ -114,7 +114,7 @@ fn settings(
         settings.maximum_retry_attempts = None;
         settings.on_failure = None;
     }
-    if Context::ALL.map(function_of).contains(&name) {
+    if CONTEXTS.map(function_of).contains(&name) {
         let choreographed = r#"{"data":{"sagamode":["coreografia"]}}"#;
         settings = settings
             .filter(choreographed)
@@ -190,7 +190,7 @@ impl System {
         };
         functions::deploy(&runtime, &ports, &builds.newest);
         runtime.set_fate(scenario.fate);
-        let participants = Context::ALL.map(function_of);
+        let participants = CONTEXTS.map(function_of);
         let consumers = [PROJECTOR, ARCHIVER, NOTIFIER, ORCHESTRATOR];
         for name in consumers.into_iter().chain(participants) {
             let settings = settings(name, partial_batch, retention)?;
@@ -224,7 +224,7 @@ impl System {
     }
 
     /// Reads streams, undisturbed.
-    pub fn reader(&self) -> StreamReader {
+    pub fn reader(&self) -> StreamReader<Payload> {
         StreamReader::new(self.tables.clone(), self.builds.newest.catalogue.clone())
     }
 

@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
+use alpes_messages::{Context, SagaMode};
 use alpes_participant::{Faults, Modo};
 use alpes_ports::FunctionName;
-use events::{Context, SagaMode};
+use events::{GDS, PAGOS, VUELOS};
 use notices::NOTIFIER;
 use reserva_saga::{ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS};
 
@@ -58,12 +59,12 @@ const CONSUMERS: [FunctionName; 7] = [
 
 /// Commands that can be made to fail, those that undo first.
 const COMMANDS: [(Context, &str); 6] = [
-    (Context::Pagos, "RevertirPago"),
-    (Context::Gds, "RevertirConfirmacion"),
-    (Context::Vuelos, "CancelarReserva"),
-    (Context::Pagos, "PagarReserva"),
-    (Context::Gds, "ConfirmarReserva"),
-    (Context::Vuelos, "AprobarReserva"),
+    (PAGOS, "RevertirPago"),
+    (GDS, "RevertirConfirmacion"),
+    (VUELOS, "CancelarReserva"),
+    (PAGOS, "PagarReserva"),
+    (GDS, "ConfirmarReserva"),
+    (VUELOS, "AprobarReserva"),
 ];
 
 #[derive(Clone)]
@@ -220,7 +221,7 @@ impl Trouble {
     /// Refunds are refused until somebody sees to it.
     async fn with_refunds(&self) {
         let faults = Faults::new(self.system.tables.clone());
-        let refused = faults.set(Context::Pagos, "RevertirPago", None, Modo::Falla, 100_000);
+        let refused = faults.set(PAGOS, "RevertirPago", None, Modo::Falla, 100_000);
         let set = refused.await;
         debug_assert!(set.is_ok(), "{set:?}");
     }

@@ -1,9 +1,10 @@
 //! Builds that are older and newer than each other, and work side by side.
 
 use alpes_event_store::Stream;
+use alpes_messages::StreamId;
 use alpes_ports::{Condition, FunctionName, Tables, Write};
 use alpes_saga::{Definition, Definitions};
-use events::{Catalogue, Context, IdReserva, StreamId};
+use events::{CONTEXTS, Catalogue, IdReserva, VUELOS};
 use jiff::SignedDuration;
 use reserva_saga::{current, definitions, function_of};
 use serde_json::{Value, json};
@@ -25,27 +26,27 @@ pub struct Build {
 impl Build {
     fn current() -> Self {
         Self {
-            catalogue: Catalogue::current(),
+            catalogue: events::catalogue(),
             definitions: definitions(),
         }
     }
 
     /// What a function of this build knows: a context knows its own events, or it would not write them.
     pub fn of(&self, name: FunctionName) -> Self {
-        let own = Context::ALL
+        let own = CONTEXTS
             .into_iter()
             .find(|context| function_of(*context) == name);
         let api = [HTTP_COMMANDS, HTTP_QUERIES].contains(&name);
-        let own = own.or(api.then_some(Context::Vuelos));
-        let lacks = Catalogue::current().types().any(|known| {
+        let own = own.or(api.then_some(VUELOS));
+        let lacks = events::catalogue().types().any(|known| {
             own == Some(known.context)
                 && self
                     .catalogue
-                    .find(known.context.name(), known.name)
+                    .find(known.context.name, known.name)
                     .is_none()
         });
         let catalogue = if lacks {
-            Catalogue::current()
+            events::catalogue()
         } else {
             self.catalogue.clone()
         };
@@ -75,7 +76,7 @@ impl Builds {
         if scenario.versions_one_in == 0 {
             return builds;
         }
-        let known = Catalogue::current();
+        let known = events::catalogue();
         // A saga begins with ReservaCreada: nobody is older than that.
         let kinds = known.types().map(|known| known.name);
         let kinds: Vec<_> = kinds.filter(|kind| *kind != "ReservaCreada").collect();
@@ -115,7 +116,7 @@ pub async fn leave_old_reservations(system: &System) {
             "gsi1pk": "sweep-00", "gsi1sk": then.to_string(),
         });
         let put = Write::Put {
-            key: Stream::key(StreamId::new(Context::Vuelos, id)),
+            key: Stream::key(StreamId::new(VUELOS, id)),
             item: item.as_object().cloned().unwrap_or_default(),
             condition: Condition::Absent,
         };

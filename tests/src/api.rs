@@ -48,9 +48,7 @@ impl Api {
             .timeout_global(Some(PATIENCE));
         Self {
             agent: config.build().into(),
-            base: setting("AEROALPES_API_URL")
-                .trim_end_matches('/')
-                .to_owned(),
+            base: setting("ALPES_API_URL").trim_end_matches('/').to_owned(),
         }
     }
 

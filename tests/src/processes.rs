@@ -7,7 +7,7 @@ use crate::setting;
 /// The processes of this stack's functions, by function without the stack's name; none if they run elsewhere.
 pub fn processes() -> BTreeMap<String, Vec<String>> {
     let endpoint = env::var("AWS_ENDPOINT_URL").unwrap_or_default();
-    let prefix = format!("{}-", setting("AEROALPES_STACK"));
+    let prefix = format!("{}-", setting("ALPES_STACK"));
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Ok(variables) = fs::read(entry.path().join("environ")) else {

@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alpes_lambda::http;
+use alpes_messages::{Event, StreamId};
 use alpes_saga::{Estado, Saga, SagaId, Sagas};
-use events::{Context, Event, IdReserva, StreamId};
+use events::{GDS, IdReserva, VUELOS};
 use gds::inventory::{self, Inventory, Vuelo};
 use pagos::simulador::{self, Tipo};
 use serde_json::{Value, json};
@@ -124,8 +124,8 @@ impl Stack {
 
     /// The reservation that a key makes.
     pub fn reservation_of(&self, key: &str) -> IdReserva {
-        let id = http::command_id("POST /vuelos/reserva", Some(key), &*self.world.ids);
-        http::reservation_of(id)
+        let id = api::command_id("POST /vuelos/reserva", Some(key), &*self.world.ids);
+        api::reservation_of(id)
     }
 
     /// Has a participant misbehave, for this reservation alone.
@@ -251,12 +251,12 @@ impl Stack {
 
     fn told(&self, id: IdReserva, saga: Estado) -> Outcome {
         let kinds = |context| self.kinds(StreamId::new(context, id));
-        let of_vuelos = kinds(Context::Vuelos);
+        let of_vuelos = kinds(VUELOS);
         let has = |kind: &str| of_vuelos.iter().any(|known| known == kind);
         let key = pagos::key(id);
         let ledger = self.wait(simulador::ledger(&*self.tables, &key)).unwrap();
         let moved = |tipo| ledger.iter().filter(|moved| moved.tipo == tipo).count();
-        let held = kinds(Context::Gds);
+        let held = kinds(GDS);
         Outcome {
             saga,
             reserva: match (has("ReservaCancelada"), has("ReservaAprobada")) {

@@ -11,17 +11,17 @@ use alpes_archive::Archive;
 use alpes_consumer::{Parked, ParkedWhat, Parking};
 use alpes_event_store::{EventStore, Stream, StreamReader};
 use alpes_lambda::Environment;
+use alpes_messages::{Command, CommandId, CorrelationId, SagaMode, StreamId};
 use alpes_ports::{
     Consistency, Functions, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord, Objects,
     Position, TableName, Tables, World,
 };
-use alpes_projections::{Generation, Generations, views::reservas};
-use events::{
-    Catalogue, Command, CommandId, Context, IdCorrelacion, IdReserva, SagaMode, StreamId,
-};
+use alpes_projections::{Generation, Generations};
+use events::{CONTEXTS, IdReserva, Payload, VUELOS};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
+use views::reservas;
 
 use crate::{Answer, Api, eventually, setting};
 
@@ -71,23 +71,23 @@ impl Stack {
     }
 
     /// An event store on this stack, as its functions have one.
-    pub fn store(&self) -> EventStore {
+    pub fn store(&self) -> EventStore<Payload> {
         self.store_over(self.log.clone())
     }
 
     /// An event store on the stack's streams, but over a log of the test's own.
-    pub fn store_over(&self, log: Arc<dyn Log>) -> EventStore {
+    pub fn store_over(&self, log: Arc<dyn Log>) -> EventStore<Payload> {
         EventStore::new(
             self.tables.clone(),
             log,
             self.world.clone(),
-            Catalogue::current(),
+            events::catalogue(),
         )
     }
 
     /// Reads streams.
-    pub fn streams(&self) -> StreamReader {
-        StreamReader::new(self.tables.clone(), Catalogue::current())
+    pub fn streams(&self) -> StreamReader<Payload> {
+        StreamReader::new(self.tables.clone(), events::catalogue())
     }
 
     /// A command that nobody has sent yet.
@@ -96,7 +96,7 @@ impl Stack {
             id: CommandId(self.world.ids.fresh()),
             kind: kind.to_owned(),
             subject,
-            correlationid: IdCorrelacion(self.world.ids.fresh()),
+            correlationid: CorrelationId(self.world.ids.fresh()),
             causationid: None,
             prueba: false,
             sagamode: SagaMode::Orquestacion,
@@ -112,7 +112,7 @@ impl Stack {
 
     /// The texts of all events of a reservation, of every context.
     pub fn committed(&self, id: IdReserva) -> BTreeSet<Vec<u8>> {
-        let streams = Context::ALL.map(|context| StreamId::new(context, id));
+        let streams = CONTEXTS.map(|context| StreamId::new(context, id));
         let streams = self.wait(self.streams().read(&streams)).unwrap();
         let texts = streams.into_iter().flat_map(|stream| stream.events);
         texts.map(String::into_bytes).collect()
@@ -120,7 +120,7 @@ impl Stack {
 
     /// A reservation's stream in vuelos.
     pub fn stream(&self, id: IdReserva) -> Stream {
-        let id = StreamId::new(Context::Vuelos, id);
+        let id = StreamId::new(VUELOS, id);
         self.wait(self.streams().read_one(id)).unwrap()
     }
 
@@ -282,7 +282,7 @@ impl Stack {
         Parking::new(
             self.tables.clone(),
             self.world.clock.clone(),
-            &Catalogue::current(),
+            &events::catalogue(),
         )
     }
 
@@ -322,7 +322,7 @@ impl Stack {
         let url = format!(
             "{}/2015-03-31/functions/{}-{function}/invocations",
             endpoint.trim_end_matches('/'),
-            setting("AEROALPES_STACK")
+            setting("ALPES_STACK")
         );
         Some(self.api.post(&url, payload.to_string().as_bytes(), &[]))
     }

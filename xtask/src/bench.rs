@@ -142,7 +142,7 @@ fn measure(
         "scratch": scratch,
         "quick": quick,
         "endpoint": target.get("AWS_ENDPOINT_URL")?,
-        "api": target.get("AEROALPES_API_URL")?,
+        "api": target.get("ALPES_API_URL")?,
         "environment": environment,
         "python": python,
         "emulator": emulator(&python)?,

@@ -38,7 +38,7 @@ struct Demo<'a> {
 pub fn demo(workspace: &Workspace, words: &Words) -> Result<()> {
     let saga = words.value("--saga");
     let target = up(workspace, words)?;
-    let api = target.get("AEROALPES_API_URL")?.to_owned();
+    let api = target.get("ALPES_API_URL")?.to_owned();
     let demo = Demo {
         workspace,
         target,

@@ -128,51 +128,54 @@ impl Deployment<'_> {
         let mut variables = credentials(&self.endpoint.url);
         for (name, value) in [
             ("RUST_LOG", "info".to_owned()),
-            ("AEROALPES_ENVIRONMENT", self.environment.to_owned()),
+            ("ALPES_ENVIRONMENT", self.environment.to_owned()),
             (
-                "AEROALPES_PARTIAL_BATCH",
+                "ALPES_PARTIAL_BATCH",
                 (self.environment != "local").to_string(),
             ),
-            ("AEROALPES_EVENTS_STREAM", output("EventsStream")?),
-            ("AEROALPES_STREAMS_TABLE", output("StreamsTable")?),
-            ("AEROALPES_VIEWS_TABLE", output("ViewsTable")?),
-            ("AEROALPES_PARKED_TABLE", output("ParkedTable")?),
-            ("AEROALPES_SAGAS_TABLE", output("SagasTable")?),
-            ("AEROALPES_SEATS_TABLE", output("SeatsTable")?),
-            ("AEROALPES_LEDGER_TABLE", output("LedgerTable")?),
-            ("AEROALPES_REACTIONS_TABLE", output("ReactionsTable")?),
-            ("AEROALPES_NOTICES_TABLE", output("NoticesTable")?),
-            ("AEROALPES_NOTICES_TOPIC", output("NoticesTopic")?),
+            ("ALPES_EVENTS_STREAM", output("EventsStream")?),
+            ("ALPES_STREAMS_TABLE", output("StreamsTable")?),
+            ("ALPES_VIEWS_TABLE", output("ViewsTable")?),
+            ("ALPES_PARKED_TABLE", output("ParkedTable")?),
+            ("ALPES_SAGAS_TABLE", output("SagasTable")?),
+            ("ALPES_SEATS_TABLE", output("SeatsTable")?),
+            ("ALPES_LEDGER_TABLE", output("LedgerTable")?),
+            ("ALPES_REACTIONS_TABLE", output("ReactionsTable")?),
+            ("ALPES_NOTICES_TABLE", output("NoticesTable")?),
+            ("ALPES_NOTICES_TOPIC", output("NoticesTopic")?),
             // deploy.sh has emulators take tests.
-            ("AEROALPES_FAULTS_TABLE", output("FaultsTable")?),
+            ("ALPES_FAULTS_TABLE", output("FaultsTable")?),
             (
-                "AEROALPES_PARTICIPANT_VUELOS",
+                "ALPES_PARTICIPANT_VUELOS_FUNCTION",
                 output("ParticipantVuelosFunction")?,
             ),
             (
-                "AEROALPES_PARTICIPANT_PAGOS",
+                "ALPES_PARTICIPANT_PAGOS_FUNCTION",
                 output("ParticipantPagosFunction")?,
             ),
             (
-                "AEROALPES_PARTICIPANT_GDS",
+                "ALPES_PARTICIPANT_GDS_FUNCTION",
                 output("ParticipantGdsFunction")?,
             ),
-            ("AEROALPES_ORCHESTRATOR", output("OrchestratorFunction")?),
-            ("AEROALPES_NOTIFIER", output("NotifierFunction")?),
-            ("AEROALPES_REBUILDER", output("RebuilderFunction")?),
-            ("AEROALPES_FAILURES_BUCKET", output("FailuresBucket")?),
-            ("AEROALPES_ARCHIVE_BUCKET", output("ArchiveBucket")?),
-            ("AEROALPES_API_URL", api),
-            ("AEROALPES_STACK", self.stack.to_owned()),
-            ("AEROALPES_RUN", self.folder.display().to_string()),
-            ("AEROALPES_ENDED_BY", self.ended_by.to_owned()),
-            ("AEROALPES_BUILD", build_name(self.build)),
+            (
+                "ALPES_ORCHESTRATOR_FUNCTION",
+                output("OrchestratorFunction")?,
+            ),
+            ("ALPES_NOTIFIER_FUNCTION", output("NotifierFunction")?),
+            ("ALPES_REBUILDER_FUNCTION", output("RebuilderFunction")?),
+            ("ALPES_FAILURES_BUCKET", output("FailuresBucket")?),
+            ("ALPES_ARCHIVE_BUCKET", output("ArchiveBucket")?),
+            ("ALPES_API_URL", api),
+            ("ALPES_STACK", self.stack.to_owned()),
+            ("ALPES_RUN", self.folder.display().to_string()),
+            ("ALPES_ENDED_BY", self.ended_by.to_owned()),
+            ("ALPES_BUILD", build_name(self.build)),
         ] {
             variables.push((name.to_owned(), value));
         }
         // A runtime may be deployed to without Step Functions.
         if let Some(machine) = found("StateMachine") {
-            variables.push(("AEROALPES_STATE_MACHINE".into(), machine.to_owned()));
+            variables.push(("ALPES_STATE_MACHINE".into(), machine.to_owned()));
         }
         Ok(variables)
     }
@@ -187,7 +190,7 @@ fn build_name(build: Build) -> String {
 
 /// The build that a runtime's functions were deployed from.
 pub fn build_of(target: &Target) -> Result<Build> {
-    let name = target.get("AEROALPES_BUILD")?;
+    let name = target.get("ALPES_BUILD")?;
     Ok(match name {
         "host" => Build::Host,
         arch => Build::Lambda(crate::package::Arch::parse(Some(arch))),

@@ -25,7 +25,7 @@ fn aws(workspace: &Workspace, target: &Target, arguments: &[&str]) -> Command {
 
 /// The name that a function has on a runtime.
 fn deployed_name(target: &Target, function: &str) -> Result<String> {
-    Ok(format!("{}-{function}", target.get("AEROALPES_STACK")?))
+    Ok(format!("{}-{function}", target.get("ALPES_STACK")?))
 }
 
 /// Builds one function and puts it in place of the one that runs.

@@ -112,7 +112,7 @@ struct Source {
 
 impl Source {
     fn all(target: &Target, functions: Vec<String>) -> Result<Vec<Self>> {
-        let stack = target.get("AEROALPES_STACK")?;
+        let stack = target.get("ALPES_STACK")?;
         let source = |function: String| Self {
             group: format!("/aws/lambda/{stack}-{function}"),
             function,

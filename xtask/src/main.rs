@@ -59,7 +59,7 @@ fn dispatch(words: &Words) -> Result<()> {
         "demo" => demo::demo(workspace, words),
         "up" => {
             let target = up::up(workspace, words)?;
-            println!("{}", target.get("AEROALPES_API_URL")?);
+            println!("{}", target.get("ALPES_API_URL")?);
             Ok(())
         }
         "down" => up::down(workspace, words),
@@ -73,7 +73,7 @@ fn dispatch(words: &Words) -> Result<()> {
         }
         "url" => {
             let target = Target::select(workspace, words)?;
-            println!("{}", target.get("AEROALPES_API_URL")?);
+            println!("{}", target.get("ALPES_API_URL")?);
             Ok(())
         }
         "logs" => logs::logs(workspace, words),

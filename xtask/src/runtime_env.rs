@@ -138,7 +138,7 @@ impl Target {
         }
         let endpoint = target.endpoint()?;
         let option = endpoint.option();
-        let again = match target.get("AEROALPES_ENDED_BY")? {
+        let again = match target.get("ALPES_ENDED_BY")? {
             "docker" => format!("--on localstack {option}"),
             "endpoint" => format!("--endpoint {}", endpoint.url),
             _ => option.clone(),
@@ -197,7 +197,7 @@ impl Target {
 
     /// True if it runs. Another program may have its port by now, so the local runtime is known by its process.
     pub fn is_up(&self) -> Result<bool> {
-        match self.get("AEROALPES_ENDED_BY")? {
+        match self.get("ALPES_ENDED_BY")? {
             "process" => Ok(running_pid(&self.folder)?.is_some()),
             _ => Ok(self.endpoint()?.answers()),
         }
@@ -217,7 +217,7 @@ impl Target {
             folder: PathBuf::new(),
             variables,
         };
-        target.folder = PathBuf::from(target.get("AEROALPES_RUN")?);
+        target.folder = PathBuf::from(target.get("ALPES_RUN")?);
         Ok(Some(target))
     }
 
@@ -295,10 +295,7 @@ mod tests {
     fn what_is_rendered_is_read_back() {
         let variables = vec![
             ("AWS_REGION".to_owned(), "us-east-1".to_owned()),
-            (
-                "AEROALPES_API_URL".to_owned(),
-                "http://h:1/a?b=c".to_owned(),
-            ),
+            ("ALPES_API_URL".to_owned(), "http://h:1/a?b=c".to_owned()),
         ];
         assert_eq!(parse(&render(&variables)), variables);
     }

@@ -129,7 +129,7 @@ fn docker_up(workspace: &Workspace, endpoint: &Endpoint) -> Result<()> {
             let mut compose = command("docker", &["compose", "up", "--detach", "--wait"]);
             compose
                 .current_dir(&workspace.root)
-                .env("AEROALPES_DEPLOY_ON_START", "no");
+                .env("ALPES_DEPLOY_ON_START", "no");
             run(compose.env("LOCALSTACK_PORT", endpoint.port.to_string()))
         },
     )
@@ -187,7 +187,7 @@ fn end(workspace: &Workspace, folder: &Path) -> Result<()> {
         let folder = folder.to_owned();
         return Target { folder, variables }.remove(workspace);
     };
-    match target.get("AEROALPES_ENDED_BY")? {
+    match target.get("ALPES_ENDED_BY")? {
         "docker" => step("stop LocalStack (docker compose)", || {
             run(command("docker", &["compose", "down", "--volumes"]).current_dir(&workspace.root))
         })?,
@@ -196,8 +196,8 @@ fn end(workspace: &Workspace, folder: &Path) -> Result<()> {
             let deployment = Deployment {
                 endpoint: &endpoint,
                 folder,
-                stack: target.get("AEROALPES_STACK")?,
-                environment: target.get("AEROALPES_ENVIRONMENT")?,
+                stack: target.get("ALPES_STACK")?,
+                environment: target.get("ALPES_ENVIRONMENT")?,
                 ended_by: "endpoint",
                 build: Build::Host,
                 zips: folder,

@@ -967,7 +967,7 @@ fn what_a_document_names_and_is_not_there_is_found() {
         named_paths(text).into_iter().collect::<Vec<_>>(),
         ["docs", "shared/airline/events/src/lib.rs"]
     );
-    let text = "`a_gap_is_healed` and `id_reserva`, `AEROALPES_A_B_C` and a_b_c_d";
+    let text = "`a_gap_is_healed` and `id_reserva`, `ALPES_A_B_C` and a_b_c_d";
     assert_eq!(
         named_tests(text).into_iter().collect::<Vec<_>>(),
         ["a_gap_is_healed"]

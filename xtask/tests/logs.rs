@@ -171,7 +171,7 @@ impl Checkout {
         let url = format!("http://127.0.0.1:{}", logs.port);
         let run = root.join(format!(".local/run/{}", logs.port));
         let env = format!(
-            "AEROALPES_RUN={}\nAWS_ENDPOINT_URL={url}\nAWS_REGION=us-east-1\nAWS_ACCESS_KEY_ID=test\nAEROALPES_STACK=a\nAEROALPES_ENDED_BY=endpoint\n",
+            "ALPES_RUN={}\nAWS_ENDPOINT_URL={url}\nAWS_REGION=us-east-1\nAWS_ACCESS_KEY_ID=test\nALPES_STACK=a\nALPES_ENDED_BY=endpoint\n",
             run.display()
         );
         write(&format!(".local/run/{}/env", logs.port), &env);

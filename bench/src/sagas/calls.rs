@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use alpes_consumer::Parking;
 use alpes_event_store::{EventStore, StreamReader};
-use events::{Catalogue, Command, Event};
-use jiff::Timestamp;
-use orchestrator::Invocation;
+use alpes_messages::{Command, Event};
 use alpes_participant::{Participant, Rules};
 use alpes_ports::{CallError, FunctionName, LogRecord, World};
-use twins::{MemoryFunctions, MemoryLog, MemoryTables};
+use alpes_saga::{Coordinator, Direction, Estado, Fact, SagaId, Sagas, execution_name};
+use anyhow::{Context as _, Result, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use events::Catalogue;
+use jiff::Timestamp;
+use orchestrator::Invocation;
 use reserva_saga::{
     FunctionParticipants, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, definitions,
     fact, placeholders, saga_of, wire,
 };
-use alpes_saga::{Coordinator, Direction, Estado, Fact, SagaId, Sagas, execution_name};
 use serde::Serialize;
 use serde_json::{Value, json};
-use twins::MemoryExecutions;
+use twins::{MemoryExecutions, MemoryFunctions, MemoryLog, MemoryTables};
 
 use super::meter::{Metered, MeteredExecutions, Share};
 
@@ -103,7 +103,7 @@ impl System {
         Arc::new(Metered::new(tables, log, self.functions.clone()))
     }
 
-    fn deploy(&self, name: FunctionName, participant: Participant) {
+    fn deploy(&self, name: FunctionName, participant: Participant<Payload>) {
         let participant = Arc::new(participant);
         self.functions.deploy(name, move |payload| {
             let participant = participant.clone();
@@ -121,7 +121,7 @@ impl System {
     }
 
     fn api(&self, meter: &Arc<Metered>) -> http_commands::App {
-        let (world, catalogue) = (self.world.clone(), Catalogue::current());
+        let (world, catalogue) = (self.world.clone(), events::catalogue());
         http_commands::App {
             store: EventStore::new(meter.clone(), meter.clone(), world.clone(), catalogue),
             sagas: Sagas::new(meter.clone(), definitions(), world.clone()),
@@ -136,7 +136,7 @@ impl System {
         meter: &Arc<Metered>,
         machine: Option<&MemoryExecutions>,
     ) -> orchestrator::App {
-        let (world, catalogue) = (self.world.clone(), Catalogue::current());
+        let (world, catalogue) = (self.world.clone(), events::catalogue());
         let sagas = Sagas::new(meter.clone(), definitions(), world.clone());
         let participants = Arc::new(FunctionParticipants(meter.clone()));
         let mut coordinator = Coordinator::new(sagas, participants);
@@ -198,19 +198,16 @@ pub async fn count(request: &str, engine: Engine) -> Result<SagaCalls> {
     let [api, orchestrator, vuelos, pagos, gds] = &meters;
     let world = || system.world.clone();
     // Where it serves, tests are not allowed, and nobody looks for faults.
-    let participant = |rules: Rules, meter: &Arc<Metered>| {
-        let store = EventStore::new(meter.clone(), meter.clone(), world(), Catalogue::current());
+    let participant = |rules: Rules<Payload>, meter: &Arc<Metered>| {
+        let store = EventStore::new(meter.clone(), meter.clone(), world(), events::catalogue());
         rules
             .reactor(store, meter.clone(), world(), false)
             .participant
     };
-    let rules = participant_pagos::rules(pagos.clone(), world());
+    let rules = pagos::rules(pagos.clone(), world());
     system.deploy(PARTICIPANT_PAGOS, participant(rules, pagos));
-    system.deploy(
-        PARTICIPANT_VUELOS,
-        participant(participant_vuelos::rules(), vuelos),
-    );
-    system.deploy(PARTICIPANT_GDS, participant(participant_gds::rules(), gds));
+    system.deploy(PARTICIPANT_VUELOS, participant(vuelos::rules(), vuelos));
+    system.deploy(PARTICIPANT_GDS, participant(gds::rules(), gds));
 
     let request = asking_for(request, engine)?;
     let request = lambda_http::request::from_str(&request)?;
@@ -281,7 +278,7 @@ fn batch_of(records: &[LogRecord]) -> Value {
 fn facts(records: &[LogRecord]) -> Result<(SagaId, Vec<Fact>)> {
     let (mut id, mut facts) = (None, vec![]);
     for record in records {
-        let (event, _) = Event::decode(&record.data, &Catalogue::current())?;
+        let (event, _) = Event::decode(&record.data, &events::catalogue())?;
         id = id.or(saga_of(&event));
         facts.push(fact(&event));
     }

@@ -5,22 +5,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
-use async_trait::async_trait;
-use jiff::Timestamp;
-use alpes_ports::{World};
-use twins::{MemoryTables};
-use reserva_saga::{current, definitions};
+use alpes_ports::World;
 use alpes_saga::{
     Answer, Coordinator, Definition, Dispatch, Estado, Fact, Input, NoAnswer, Participants, Saga,
     SagaId, Sagas, start, transition,
 };
+use anyhow::{Context as _, Result, bail};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use reserva_saga::{current, definitions};
 use serde::Serialize;
 use serde_json::Value;
 use steno::{
     Action, ActionContext, ActionError, ActionFunc, ActionRegistry, DagBuilder, InMemorySecStore,
     Node, SagaDag, SagaName, SagaType, SecClient,
 };
+use twins::MemoryTables;
 use uuid::Uuid;
 
 use crate::{

@@ -5,12 +5,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use alpes_ports::{
+    CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, HistoryEvent,
+    IndexPage, IndexQuery, Item, Key, Log, LogError, Progress, ScanPage, SequenceNumber,
+    TableError, TableName, Tables, TransactError, Write, WriteError,
+};
 use async_trait::async_trait;
-use alpes_ports::{CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, HistoryEvent, IndexPage, IndexQuery, Item, Key, Log, LogError, Progress, ScanPage, SequenceNumber, TableError, TableName, Tables, TransactError, Write, WriteError};
-use twins::{MemoryFunctions, MemoryLog, MemoryTables};
 use serde::Serialize;
 use serde_json::Value;
-use twins::MemoryExecutions;
+use twins::{MemoryExecutions, MemoryFunctions, MemoryLog, MemoryTables};
 
 use super::units::{index_units, item_bytes, put_units, read_units, write_units};
 
@@ -215,8 +218,8 @@ impl Executions for MeteredExecutions {
 
 #[cfg(test)]
 mod tests {
+    use alpes_ports::Update;
     use futures::executor::block_on;
-    use alpes_ports::{Update};
 
     use super::*;
 

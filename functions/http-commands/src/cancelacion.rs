@@ -1,11 +1,10 @@
 //! `POST /vuelos/reserva/{id}/cancelacion`.
 
 use alpes_event_store::Handled;
-use alpes_lambda::http::{self, Refusal};
+use alpes_messages::{Command, CommandId, Event, Problem, StreamId, Violation};
 use alpes_saga::{Estado, Requested, Saga, SagaId};
-use events::{
-    Command, CommandId, Context, Event, IdReserva, Payload, Problem, StreamId, Violation, kinds,
-};
+use api::Refusal;
+use events::{IdReserva, Payload, VUELOS, kinds};
 use lambda_http::{Body, Request, Response};
 use parse::Regla;
 use reserva_saga::{fact, saga_of};
@@ -33,9 +32,9 @@ impl App {
         request: &Request,
         id: &str,
     ) -> Result<Response<Body>, Refusal> {
-        let id: IdReserva = http::id(id)?;
-        let motivo = read(&http::optional_json_body(request)?);
-        let (key, motivo) = http::with_key(request, motivo)?;
+        let id: IdReserva = api::id(id)?;
+        let motivo = read(&api::optional_json_body(request)?);
+        let (key, motivo) = api::with_key(request, motivo)?;
         let stream = self.read_stream(id).await?;
         let estado = if let Some(saga) = saga_of(&stream.creada) {
             self.cancel_saga(saga, &stream, motivo).await?
@@ -45,11 +44,11 @@ impl App {
         };
         let correlation = stream.creada.correlationid;
         let body = json!({ "id_reserva": id, "id_correlacion": correlation, "estado": estado });
-        Ok(http::accepted(correlation, &body))
+        Ok(api::accepted(correlation, &body))
     }
 
     async fn read_stream(&self, id: IdReserva) -> Result<Stream, Refusal> {
-        let stream = StreamId::new(Context::Vuelos, id);
+        let stream = StreamId::new(VUELOS, id);
         let history = self.store.reader().history(stream).await?;
         let first = |such: fn(&Payload) -> bool| {
             let found = history.iter().find(|(_, payload)| such(payload));
@@ -97,7 +96,7 @@ impl App {
         let id = match key {
             Some(_) => {
                 let operation = format!("POST /vuelos/reserva/{}/cancelacion", creada.subject);
-                http::command_id(&operation, key, &*self.world.ids)
+                api::command_id(&operation, key, &*self.world.ids)
             }
             // A repetition is the same command without a key too: a reservation is cancelled once.
             None => CommandId(Uuid::new_v5(&creada.id.0, b"cancelacion")),
@@ -110,7 +109,7 @@ impl App {
             causationid: None,
             prueba: false,
             sagamode: creada.sagamode,
-            traceparent: http::traceparent(request),
+            traceparent: api::traceparent(request),
             data: json!({ "motivo": motivo }),
         }
     }

@@ -1,8 +1,9 @@
 //! `POST /vuelos/reserva`.
 
 use alpes_event_store::Handled;
-use alpes_lambda::http::{self, Refusal};
-use events::{Command, Event, IdCorrelacion, Problem, SagaMode, Violation, kinds};
+use alpes_messages::{Command, CorrelationId, Event, Problem, SagaMode, Violation};
+use api::Refusal;
+use events::kinds;
 use lambda_http::{Body, Request, Response, http::header};
 use parse::{Regla, invalid};
 use serde_json::json;
@@ -15,23 +16,23 @@ const OPERATION: &str = "POST /vuelos/reserva";
 
 impl App {
     pub(crate) async fn crear_reserva(&self, request: &Request) -> Result<Response<Body>, Refusal> {
-        let data = crear_reserva::parse(&http::json_body(request)?);
-        let (key, mut data) = http::with_key(request, data)?;
-        let id = http::command_id(OPERATION, key, &*self.world.ids);
+        let data = crear_reserva::parse(&api::json_body(request)?);
+        let (key, mut data) = api::with_key(request, data)?;
+        let id = api::command_id(OPERATION, key, &*self.world.ids);
         // Left out or written out, the default is the same request.
         let sagamode = *data.saga.get_or_insert_default();
         self.offers(sagamode)?;
-        let subject = http::reservation_of(id);
+        let subject = api::reservation_of(id);
         let command = Command {
             id,
             kind: CREAR_RESERVA.to_owned(),
             subject,
             // One id for both: whoever knows the saga finds the reservation, and its stream before the saga has begun.
-            correlationid: IdCorrelacion(subject.0),
+            correlationid: CorrelationId(subject.0),
             causationid: None,
             prueba: false,
             sagamode,
-            traceparent: http::traceparent(request),
+            traceparent: api::traceparent(request),
             data: serde_json::to_value(data).unwrap_or_default(),
         };
         match self.store.handle(&Vuelos, &command).await? {
@@ -67,8 +68,8 @@ fn accepted(event: &Event) -> Response<Body> {
         "id_correlacion": event.correlationid,
         "estado": event.data.get("estado"),
     });
-    let response = http::accepted(event.correlationid, &body);
+    let response = api::accepted(event.correlationid, &body);
     // Relative to the URL of the request, so that it holds under every stage, domain and proxy.
     let location = format!("reserva/{}", event.subject);
-    http::with_header(response, header::LOCATION, &location)
+    api::with_header(response, header::LOCATION, &location)
 }

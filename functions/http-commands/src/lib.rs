@@ -7,9 +7,10 @@ mod reanudacion;
 use std::sync::Arc;
 
 use alpes_event_store::EventStore;
-use alpes_lambda::http::{self, Refusal};
 use alpes_ports::{Functions, World};
 use alpes_saga::{SagaId, Sagas};
+use api::Refusal;
+use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
 
 pub use cancelacion::MOTIVO;
@@ -18,7 +19,7 @@ pub use reanudacion::MAX_NOTA;
 /// What the function works with.
 pub struct App {
     /// Commits events.
-    pub store: EventStore,
+    pub store: EventStore<Payload>,
     /// The sagas, to ask something of.
     pub sagas: Sagas,
     /// Has the orchestrator act on what was asked.
@@ -32,15 +33,15 @@ pub struct App {
 impl App {
     /// Answers a request.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
-        http::routed(request, &[Method::POST], self.answer(request)).await
+        api::routed(request, &[Method::POST], self.answer(request)).await
     }
 
     async fn answer(&self, request: &Request) -> Result<Response<Body>, Refusal> {
-        match http::segments(request).as_slice() {
+        match api::segments(request).as_slice() {
             ["vuelos", "reserva"] => self.crear_reserva(request).await,
             ["vuelos", "reserva", id, "cancelacion"] => self.cancelacion(request, id).await,
             ["sagas", id, "reanudacion"] => self.reanudacion(request, id).await,
-            _ => Ok(http::no_such_path(request)),
+            _ => Ok(api::no_such_path(request)),
         }
     }
 

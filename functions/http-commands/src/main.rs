@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use alpes_event_store::EventStore;
-use alpes_lambda::{Environment, http};
+use alpes_lambda::Environment;
 use alpes_saga::Sagas;
-use events::Catalogue;
 use http_commands::App;
 
 #[tokio::main(flavor = "current_thread")]
@@ -18,14 +17,14 @@ async fn main() -> Result<(), lambda_http::Error> {
             tables.clone(),
             environment.log()?,
             world.clone(),
-            Catalogue::current(),
+            events::catalogue(),
         ),
         sagas: Sagas::new(tables, reserva_saga::definitions(), world.clone()),
         functions: environment.functions(),
         world,
         step_functions: environment.offers_executions(),
     };
-    http::serve(app, |app: Arc<App>, request| async move {
+    api::serve(app, |app: Arc<App>, request| async move {
         app.handle(&request).await
     })
     .await

@@ -1,8 +1,9 @@
 //! `POST /sagas/{id}/reanudacion`.
 
-use alpes_lambda::http::{self, Refusal};
+use alpes_messages::{CorrelationId, Problem, Violation};
 use alpes_saga::{Estado, Requested, SagaId};
-use events::{IdCorrelacion, Problem, Violation, kinds};
+use api::Refusal;
+use events::kinds;
 use lambda_http::{Body, Request, Response};
 use parse::{Node, Violations, invalid};
 use reserva_saga::{opening, stream_of};
@@ -25,15 +26,15 @@ impl App {
         request: &Request,
         id: &str,
     ) -> Result<Response<Body>, Refusal> {
-        let id: SagaId = http::id(id)?;
-        let body = http::optional_json_body(request)?;
+        let id: SagaId = api::id(id)?;
+        let body = api::optional_json_body(request)?;
         let asked = read(&body).map_err(invalid)?;
         match self.sagas.request(id, None, &asked).await? {
             Requested::Taken(saga) => {
                 self.nudge(id).await;
-                let correlation = IdCorrelacion(id.0);
+                let correlation = CorrelationId(id.0);
                 let body = json!({ "id_correlacion": correlation, "estado": saga.estado });
-                Ok(http::accepted(correlation, &body))
+                Ok(api::accepted(correlation, &body))
             }
             Requested::NotNow(saga) => Err(not_now(saga.estado).into()),
             Requested::TooOften(_) => Err(Problem::of(kinds::STATE).because(TOO_OFTEN).into()),

@@ -1,7 +1,7 @@
 //! Where a list goes on.
 
+use alpes_messages::Moment;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use events::Moment;
 use uuid::Uuid;
 
 /// The place of a row in its list: when it began, and its id. Opaque to clients; it names no index and no generation, so it outlives

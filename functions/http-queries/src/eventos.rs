@@ -1,8 +1,9 @@
 //! `GET /vuelos/reserva/{id}/eventos`.
 
 use alpes_event_store::StreamError;
-use alpes_lambda::http::{self, Refusal};
-use events::{Context, Event, StreamId, Version};
+use alpes_messages::{Event, StreamId, Version};
+use api::Refusal;
+use events::CONTEXTS;
 use lambda_http::{Body, Response, http::StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -19,10 +20,10 @@ impl App {
     /// The events of a reservation, from its three streams, by time, then version: each exactly as it was committed, those of the
     /// tutorials' code in that code's own envelope. One whose time cannot be read comes first.
     pub(crate) async fn eventos(&self, id: &str) -> Result<Response<Body>, Refusal> {
-        let id = http::id(id)?;
+        let id = api::id(id)?;
         let streams = self
             .reader
-            .read(&Context::ALL.map(|context| StreamId::new(context, id)))
+            .read(&CONTEXTS.map(|context| StreamId::new(context, id)))
             .await?;
         let mut found = vec![];
         for stream in &streams {
@@ -39,6 +40,6 @@ impl App {
         }
         found.sort_by_key(|(time, version, stream, _)| (*time, *version, *stream));
         let eventos = found.into_iter().map(|(.., event)| event).collect();
-        Ok(http::json(StatusCode::OK, &Eventos { eventos }))
+        Ok(api::json(StatusCode::OK, &Eventos { eventos }))
     }
 }

@@ -14,11 +14,12 @@ mod size;
 use std::sync::Arc;
 
 use alpes_event_store::StreamReader;
-use alpes_lambda::http::{self, Refusal};
+use alpes_messages::Problem;
 use alpes_ports::{Clock, Executions, Tables};
 use alpes_projections::Generations;
 use alpes_saga::Sagas;
-use events::{IdReserva, Problem, kinds};
+use api::Refusal;
+use events::{IdReserva, Payload, kinds};
 use lambda_http::{
     Body, Request, Response,
     http::{HeaderValue, Method, StatusCode, header},
@@ -45,7 +46,7 @@ pub struct App {
     /// The views.
     pub tables: Arc<dyn Tables>,
     /// The streams, for what the views do not have yet.
-    pub reader: StreamReader,
+    pub reader: StreamReader<Payload>,
     /// Which generation of a view answers.
     pub generations: Generations,
     /// The saga log.
@@ -60,12 +61,12 @@ impl App {
     /// Answers a request.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
         let answered = [Method::GET, Method::HEAD];
-        http::routed(request, &answered, self.query(request)).await
+        api::routed(request, &answered, self.query(request)).await
     }
 
     async fn query(&self, request: &Request) -> Result<Response<Body>, Refusal> {
-        match http::segments(request).as_slice() {
-            ["health"] => Ok(http::json(StatusCode::OK, &json!({ "estado": "ok" }))),
+        match api::segments(request).as_slice() {
+            ["health"] => Ok(api::json(StatusCode::OK, &json!({ "estado": "ok" }))),
             ["openapi.json"] => Ok(openapi()),
             ["vuelos", "reserva"] => self.reservas(request).await,
             ["vuelos", "reserva", id] => self.reserva(id).await,
@@ -74,7 +75,7 @@ impl App {
             ["vuelos", "reportes", "reservas-por-dia"] => self.reservas_por_dia(request).await,
             ["sagas"] => self.sagas(request).await,
             ["sagas", id] => self.saga(id).await,
-            _ => Ok(http::no_such_path(request)),
+            _ => Ok(api::no_such_path(request)),
         }
     }
 }

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use alpes_event_store::StreamReader;
-use alpes_lambda::{Environment, http};
+use alpes_lambda::Environment;
 use alpes_ports::Executions;
 use alpes_projections::Generations;
 use alpes_saga::Sagas;
-use events::Catalogue;
 use http_queries::App;
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,7 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let environment = Environment::of_function();
     let (tables, world) = (environment.tables(), environment.world());
     let app = App {
-        reader: StreamReader::new(tables.clone(), Catalogue::current()),
+        reader: StreamReader::new(tables.clone(), events::catalogue()),
         generations: Generations::new(tables.clone(), world.clock.clone()),
         clock: world.clock.clone(),
         executions: environment
@@ -25,7 +24,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         sagas: Sagas::new(tables.clone(), reserva_saga::definitions(), world),
         tables,
     };
-    http::serve(app, |app: Arc<App>, request| async move {
+    api::serve(app, |app: Arc<App>, request| async move {
         app.handle(&request).await
     })
     .await

@@ -1,6 +1,6 @@
 //! Parameters of a query string.
 
-use events::Problem;
+use alpes_messages::Problem;
 use lambda_http::{Request, RequestExt};
 use parse::{Path, Regla, Violations, invalid};
 

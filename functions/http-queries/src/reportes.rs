@@ -2,15 +2,16 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use alpes_lambda::http::{self, Refusal};
-use alpes_projections::views::analitica::{self, Dia};
-use events::{Problem, vuelos::EstadoReserva};
+use alpes_messages::Problem;
+use api::Refusal;
+use events::vuelos::EstadoReserva;
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use parse::Regla;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use views::analitica::{self, Dia};
 
 use crate::{App, parameters::Parameters};
 
@@ -100,7 +101,7 @@ impl From<Dia> for FilaReservasPorDia {
 impl App {
     pub(crate) async fn totales(&self, request: &Request) -> Result<Response<Body>, Refusal> {
         let filas = self.rows(request).await?;
-        Ok(http::json(StatusCode::OK, &Totales { filas }))
+        Ok(api::json(StatusCode::OK, &Totales { filas }))
     }
 
     pub(crate) async fn reservas_por_dia(
@@ -108,7 +109,7 @@ impl App {
         request: &Request,
     ) -> Result<Response<Body>, Refusal> {
         let filas = self.rows(request).await?;
-        Ok(http::json(StatusCode::OK, &ReservasPorDia { filas }))
+        Ok(api::json(StatusCode::OK, &ReservasPorDia { filas }))
     }
 
     /// A row of a report for each day that is asked for and has reservations.

@@ -1,14 +1,15 @@
 //! `GET /vuelos/reserva/{id}`.
 
-use alpes_lambda::http::{self, Refusal};
-use alpes_projections::views::reservas::{self, Fila};
+use alpes_messages::{CorrelationId, Moment, StreamId};
+use api::Refusal;
 use events::{
-    Context, IdCorrelacion, IdReserva, Moment, Payload, StreamId,
+    IdReserva, Payload, VUELOS,
     vuelos::{EstadoReserva, Itinerario, Pago},
 };
 use lambda_http::{Body, Response, http::StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use views::reservas::{self, Fila};
 use vuelos::{Detalle, Reserva};
 
 use crate::{App, Origen, no_such_reservation};
@@ -21,7 +22,7 @@ pub struct ReservaDto {
     /// Whose.
     pub id_cliente: Option<String>,
     /// Its saga.
-    pub id_correlacion: IdCorrelacion,
+    pub id_correlacion: CorrelationId,
     /// Its state.
     pub estado: EstadoReserva,
     /// When it was made.
@@ -81,7 +82,7 @@ impl ReservaDto {
 
 impl App {
     pub(crate) async fn reserva(&self, id: &str) -> Result<Response<Body>, Refusal> {
-        let id = http::id(id)?;
+        let id = api::id(id)?;
         let generation = self.generations.live(reservas::NAME).await?;
         let fila = reservas::one(&*self.tables, &generation, id).await?;
         let dto = match fila.and_then(ReservaDto::from_view) {
@@ -91,11 +92,11 @@ impl App {
                 .await?
                 .ok_or_else(|| no_such_reservation(id))?,
         };
-        Ok(http::json(StatusCode::OK, &dto))
+        Ok(api::json(StatusCode::OK, &dto))
     }
 
     async fn reserva_of_stream(&self, id: IdReserva) -> Result<Option<ReservaDto>, Refusal> {
-        let id = StreamId::new(Context::Vuelos, id);
+        let id = StreamId::new(VUELOS, id);
         let history = self.reader.history(id).await?;
         // As it was made, whatever the stream has beyond that: the view hears of its making first, and who was told more would
         // see it go back.

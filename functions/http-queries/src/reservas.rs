@@ -1,12 +1,13 @@
 //! `GET /vuelos/reserva`.
 
-use alpes_lambda::http::{self, Refusal};
-use alpes_projections::views::reservas::{self, Fila, Filter};
-use events::{Problem, vuelos::EstadoReserva};
+use alpes_messages::Problem;
+use api::Refusal;
+use events::vuelos::EstadoReserva;
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use parse::Regla;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use views::reservas::{self, Fila, Filter};
 
 use crate::{
     App, Cursor, ReservaDto,
@@ -30,7 +31,7 @@ impl App {
         let after = after.as_ref().map(|cursor| cursor.0.as_str());
         let (filas, next) =
             reservas::list(&*self.tables, &generation, &filter, limit, after).await?;
-        Ok(http::json(StatusCode::OK, &Lista::of(filas, next)))
+        Ok(api::json(StatusCode::OK, &Lista::of(filas, next)))
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use alpes_lambda::http::{self, Refusal};
+use alpes_messages::{CorrelationId, Event, Moment, Problem};
 use alpes_saga::{Conduct, Direction, Entry, Estado, Meaning, Saga, SagaId, Via};
-use events::{Event, IdCorrelacion, IdReserva, Moment, Problem, kinds};
+use api::Refusal;
+use events::{IdReserva, kinds};
 use lambda_http::{Body, Response, http::StatusCode};
 use reserva_saga::{as_it_went, conduct, opening, stream_of};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -150,7 +151,7 @@ pub struct PendienteSaga {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ResumenSaga {
     /// Its identity.
-    pub id_correlacion: IdCorrelacion,
+    pub id_correlacion: CorrelationId,
     /// Its reservation.
     pub id_reserva: IdReserva,
     /// Its definition.
@@ -195,7 +196,7 @@ pub struct SagaDto {
 impl From<&Saga> for ResumenSaga {
     fn from(saga: &Saga) -> Self {
         Self {
-            id_correlacion: IdCorrelacion(saga.id.0),
+            id_correlacion: CorrelationId(saga.id.0),
             id_reserva: IdReserva(saga.subject),
             definicion: saga.definition.clone(),
             version: Some(saga.version),
@@ -263,7 +264,7 @@ fn pending(saga: &Saga) -> Option<PendienteSaga> {
 
 impl App {
     pub(crate) async fn saga(&self, id: &str) -> Result<Response<Body>, Refusal> {
-        let id: SagaId = http::id(id)?;
+        let id: SagaId = api::id(id)?;
         // The item is read strongly consistent and never deleted: a client that has seen it once sees it from then on.
         let dto = match self.sagas.load(id).await? {
             Some(stored) => {
@@ -275,7 +276,7 @@ impl App {
                 Problem::of(kinds::NOT_FOUND).because(format!("No hay una saga {id}"))
             })?,
         };
-        Ok(http::json(StatusCode::OK, &dto))
+        Ok(api::json(StatusCode::OK, &dto))
     }
 
     /// The saga that the orchestrator has not heard of yet.

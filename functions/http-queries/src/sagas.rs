@@ -1,8 +1,8 @@
 //! `GET /sagas`.
 
-use alpes_lambda::http::{self, Refusal};
+use alpes_messages::Problem;
 use alpes_saga::Estado;
-use events::Problem;
+use api::Refusal;
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use parse::Regla;
 use schemars::JsonSchema;
@@ -28,7 +28,7 @@ impl App {
         let (estado, Page { limit, after }) = parse(request)?;
         let after = after.as_ref().map(|cursor| cursor.0.as_str());
         let page = self.sagas.list(estado, after, limit).await?;
-        Ok(http::json(
+        Ok(api::json(
             StatusCode::OK,
             &ListaSagas {
                 sagas: page.sagas.iter().map(ResumenSaga::from).collect(),

@@ -1,9 +1,10 @@
 //! `POST /pruebas/{contexto}/{comando}`.
 
 use alpes_event_store::HandleError;
-use alpes_lambda::http::{self, Refusal};
+use alpes_messages::{Command, Context, CorrelationId, Problem, Reply, SagaMode};
 use alpes_ports::CallError;
-use events::{Command, Context, IdCorrelacion, Problem, Reply, SagaMode, kinds};
+use api::Refusal;
+use events::kinds;
 use lambda_http::{Body, Request, Response};
 use reserva_saga::function_of;
 use serde::Deserialize;
@@ -22,17 +23,17 @@ impl App {
         comando: &str,
     ) -> Result<Response<Body>, Refusal> {
         let (context, kind) = contextos::command(contexto, comando)?;
-        let asked = Solicitud::read(&http::json_body(request)?, |body, violations| {
+        let asked = Solicitud::read(&api::json_body(request)?, |body, violations| {
             if kind == CREAR_RESERVA {
                 perhaps_named(body, violations)
             } else {
                 named(body, violations).map(Some)
             }
         });
-        let (key, (id_reserva, asked)) = http::with_key(request, asked)?;
+        let (key, (id_reserva, asked)) = api::with_key(request, asked)?;
         let operation = format!("POST /pruebas/{contexto}/{kind}");
-        let id = http::command_id(&operation, key, &*self.world.ids);
-        let subject = id_reserva.unwrap_or_else(|| http::reservation_of(id));
+        let id = api::command_id(&operation, key, &*self.world.ids);
+        let subject = id_reserva.unwrap_or_else(|| api::reservation_of(id));
         let (correlationid, sagamode) = self.saga(subject, &asked).await?;
         let command = Command {
             id,
@@ -42,12 +43,12 @@ impl App {
             causationid: None,
             prueba: true,
             sagamode: chosen_mode(kind, &asked).unwrap_or(sagamode),
-            traceparent: http::traceparent(request),
+            traceparent: api::traceparent(request),
             data: asked.data.into(),
         };
         match self.call(context, &command).await? {
             Reply::Rechazado { problema } => Err(of_data(problema).into()),
-            reply @ Reply::Eventos { .. } => Ok(http::accepted(saga_of(&reply, &command), &reply)),
+            reply @ Reply::Eventos { .. } => Ok(api::accepted(saga_of(&reply, &command), &reply)),
         }
     }
 
@@ -71,7 +72,7 @@ fn chosen_mode(kind: &str, asked: &Solicitud) -> Option<SagaMode> {
 }
 
 /// The saga of what happened, which may be another's where it had happened before.
-fn saga_of(reply: &Reply, command: &Command) -> IdCorrelacion {
+fn saga_of(reply: &Reply, command: &Command) -> CorrelationId {
     let first = match reply {
         Reply::Eventos { eventos } => eventos.first(),
         Reply::Rechazado { .. } => None,
@@ -103,7 +104,7 @@ fn no_reply(context: Context, command: &Command, error: CallError) -> Refusal {
         CallError::Failed { ref error_type, .. } => {
             let correlacion = command.correlationid;
             tracing::warn!(reserva = %command.subject, %correlacion, %error, "the participant gave no reply");
-            let detail = format!("{} no dio respuesta: {error_type}", context.name());
+            let detail = format!("{} no dio respuesta: {error_type}", context.name);
             Problem::of(kinds::UNAVAILABLE).because(detail).into()
         }
         CallError::Unavailable(text) => HandleError::Unavailable(text).into(),

@@ -1,25 +1,20 @@
 //! What there is to be tested.
 
-use events::{Catalogue, Context, EventType, Problem, kinds};
+use alpes_messages::{Context, EventType, Problem};
+use events::{Catalogue, GDS, PAGOS, Payload, VUELOS, kinds};
 
 /// The commands of each context.
 pub const COMANDOS: [(Context, &[&str]); 3] = [
     (
-        Context::Vuelos,
+        VUELOS,
         &[
             vuelos::CREAR_RESERVA,
             vuelos::APROBAR_RESERVA,
             vuelos::CANCELAR_RESERVA,
         ],
     ),
-    (
-        Context::Pagos,
-        &[pagos::PAGAR_RESERVA, pagos::REVERTIR_PAGO],
-    ),
-    (
-        Context::Gds,
-        &[gds::CONFIRMAR_RESERVA, gds::REVERTIR_CONFIRMACION],
-    ),
+    (PAGOS, &[pagos::PAGAR_RESERVA, pagos::REVERTIR_PAGO]),
+    (GDS, &[gds::CONFIRMAR_RESERVA, gds::REVERTIR_CONFIRMACION]),
 ];
 
 /// Every command, with its context.
@@ -36,9 +31,9 @@ pub(crate) fn commands() -> impl Iterator<Item = (Context, &'static str)> {
 ///
 /// The [`Problem`] of one that is not there, with those that are.
 pub(crate) fn command(contexto: &str, comando: &str) -> Result<(Context, &'static str), Problem> {
-    let found = commands().find(|(context, name)| context.name() == contexto && *name == comando);
+    let found = commands().find(|(context, name)| context.name == contexto && *name == comando);
     found.ok_or_else(|| {
-        let names = commands().map(|(context, name)| format!("{}/{name}", context.name()));
+        let names = commands().map(|(context, name)| format!("{}/{name}", context.name));
         no_such(&format!("{contexto}/{comando}"), names)
     })
 }
@@ -52,10 +47,10 @@ pub(crate) fn event<'a>(
     catalogue: &'a Catalogue,
     contexto: &str,
     evento: &str,
-) -> Result<&'a EventType, Problem> {
+) -> Result<&'a EventType<Payload>, Problem> {
     catalogue.find(contexto, evento).ok_or_else(|| {
         let types = catalogue.types();
-        let names = types.map(|known| format!("{}/eventos/{}", known.context.name(), known.name));
+        let names = types.map(|known| format!("{}/eventos/{}", known.context.name, known.name));
         no_such(&format!("{contexto}/eventos/{evento}"), names)
     })
 }

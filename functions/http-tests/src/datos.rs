@@ -1,9 +1,10 @@
 //! The data of an event that somebody wrote by hand, held against its schema.
 
-use events::{
-    Catalogue, Command, CommandId, DecodeError, Event, EventId, EventType, IdCorrelacion,
-    IdReserva, Moment, NewEvent, Origin, SagaMode, StreamId, Violation, rfc3339,
+use alpes_messages::{
+    Command, CommandId, CorrelationId, DecodeError, Event, EventId, EventType, Moment, NewEvent,
+    Origin, SagaMode, StreamId, Violation, moment::rfc3339,
 };
+use events::{Catalogue, IdReserva, Payload};
 use jsonschema::{
     JsonType, ValidationError,
     error::{TypeKind, ValidationErrorKind as Kind},
@@ -18,7 +19,7 @@ const MAX_ECHO: usize = 64;
 /// The data of an event.
 pub(crate) struct Datos<'a> {
     /// Its type.
-    pub(crate) known: &'a EventType,
+    pub(crate) known: &'a EventType<Payload>,
     /// Its stream.
     pub(crate) stream: StreamId,
     /// What was told of them.
@@ -109,7 +110,7 @@ impl Datos<'_> {
                 id: CommandId(nobody),
                 kind: String::new(),
                 subject: self.stream.id,
-                correlationid: IdCorrelacion(nobody),
+                correlationid: CorrelationId(nobody),
                 causationid: None,
                 sagamode: SagaMode::default(),
                 traceparent: None,

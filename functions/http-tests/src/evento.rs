@@ -1,9 +1,10 @@
 //! `POST /pruebas/{contexto}/eventos/{evento}`.
 
-use alpes_event_store::{Circumstances, Decider, Decision, Handled, Unavailable};
-use alpes_lambda::http::{self, Refusal};
+use alpes_event_store::{Circumstances, Decider, Decision, Handled, StoreRefusal, Unavailable};
+use alpes_messages::{Command, Event, Problem, StreamId, Violation};
+use api::Refusal;
 use async_trait::async_trait;
-use events::{Command, Event, Payload, Problem, StreamId, Violation, kinds};
+use events::{Payload, kinds};
 use gds::{MAX_FLIGHTS, inventory};
 use lambda_http::{Body, Request, Response};
 use parse::{Regla, invalid};
@@ -18,7 +19,7 @@ use crate::{
 struct Exactly<'a>(Datos<'a>);
 
 #[async_trait]
-impl Decider for Exactly<'_> {
+impl Decider<Payload> for Exactly<'_> {
     fn stream(&self, _: &Command) -> StreamId {
         self.0.stream
     }
@@ -29,6 +30,10 @@ impl Decider for Exactly<'_> {
 
     fn undoes(&self, _: &Command) -> bool {
         false
+    }
+
+    fn refuse(&self, refusal: StoreRefusal) -> Problem {
+        parse::refusal(refusal)
     }
 
     async fn decide(
@@ -60,8 +65,8 @@ impl App {
     ) -> Result<Response<Body>, Refusal> {
         let catalogue = self.store.reader().catalogue();
         let known = contextos::event(catalogue, contexto, evento)?;
-        let asked = Solicitud::read(&http::json_body(request)?, named);
-        let (key, (subject, asked)) = http::with_key(request, asked)?;
+        let asked = Solicitud::read(&api::json_body(request)?, named);
+        let (key, (subject, asked)) = api::with_key(request, asked)?;
         let datos = Datos {
             known,
             stream: StreamId::new(known.context, subject),
@@ -72,14 +77,14 @@ impl App {
         let operation = format!("POST /pruebas/{contexto}/eventos/{evento}");
         let (correlationid, sagamode) = self.saga(subject, &asked).await?;
         let command = Command {
-            id: http::command_id(&operation, key, &*self.world.ids),
+            id: api::command_id(&operation, key, &*self.world.ids),
             kind: known.name.to_owned(),
             subject,
             correlationid,
             causationid: None,
             prueba: true,
             sagamode,
-            traceparent: http::traceparent(request),
+            traceparent: api::traceparent(request),
             data: asked.data.clone().into(),
         };
         match self.store.handle(&Exactly(datos), &command).await? {
@@ -89,7 +94,7 @@ impl App {
                 }
                 let told = events
                     .first()
-                    .map(|event| http::accepted(event.correlationid, event));
+                    .map(|event| api::accepted(event.correlationid, event));
                 told.ok_or_else(|| Problem::of(kinds::INTERNAL).into())
             }
             Handled::Rejected(problem) => Err(problem.into()),

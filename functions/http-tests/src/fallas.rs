@@ -1,8 +1,9 @@
 //! `POST /pruebas/fallas`.
 
-use alpes_lambda::http::{self, Refusal};
+use alpes_messages::{Context, Violation};
 use alpes_participant::{Faults, Modo};
-use events::{Context, IdReserva, Violation};
+use api::Refusal;
+use events::{CONTEXTS, IdReserva};
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use parse::invalid;
 use serde_json::{Map, Value, json};
@@ -28,18 +29,18 @@ impl App {
             id_reserva,
             modo,
             veces,
-        } = read(&http::json_body(request)?).map_err(invalid)?;
+        } = read(&api::json_body(request)?).map_err(invalid)?;
         let faults = Faults::new(self.tables.clone());
         let set = faults.set(contexto, comando, id_reserva, modo, veces);
         set.await?;
         let mut body = Map::from_iter([
-            ("contexto".to_owned(), contexto.name().into()),
+            ("contexto".to_owned(), contexto.name.into()),
             ("comando".to_owned(), comando.into()),
             ("modo".to_owned(), modo.name().into()),
             ("veces".to_owned(), veces.into()),
         ]);
         body.extend(id_reserva.map(|id| ("id_reserva".to_owned(), json!(id))));
-        Ok(http::json(StatusCode::ACCEPTED, &body))
+        Ok(api::json(StatusCode::ACCEPTED, &body))
     }
 }
 
@@ -48,7 +49,7 @@ fn read(body: &Value) -> Result<Falla, Vec<Violation>> {
         let fields = ["contexto", "comando", "id_reserva", "modo", "veces"];
         let body = body.object(&fields, violations)?;
         let contexto = body.required("contexto", violations, |node, violations| {
-            node.one_of(&Context::ALL.map(|one| (one.name(), one)), violations)
+            node.one_of(&CONTEXTS.map(|one| (one.name, one)), violations)
         });
         // Where it is not known whose command it is, any may be meant.
         let commands: Vec<_> = contextos::commands()

@@ -1,9 +1,9 @@
 //! `POST /pruebas/inventario`.
 
 use alpes_event_store::HandleError;
-use alpes_lambda::http::{self, Refusal};
+use alpes_messages::Violation;
 use alpes_ports::WriteError;
-use events::Violation;
+use api::Refusal;
 use gds::inventory::{self, Vuelo};
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use parse::{Node, Violations, invalid};
@@ -16,7 +16,7 @@ pub const MAX_SILLAS: u32 = 1_000;
 
 impl App {
     pub(crate) async fn inventario(&self, request: &Request) -> Result<Response<Body>, Refusal> {
-        let asked = read(&http::json_body(request)?);
+        let asked = read(&api::json_body(request)?);
         let (vuelo, sillas) = asked.map_err(invalid)?;
         let set = inventory::set_free(&*self.tables, &vuelo, sillas).await;
         set.map_err(|error| match error {
@@ -32,7 +32,7 @@ impl App {
             "libres": inventory.free,
             "reservadas": inventory.held,
         });
-        Ok(http::json(StatusCode::ACCEPTED, &body))
+        Ok(api::json(StatusCode::ACCEPTED, &body))
     }
 }
 

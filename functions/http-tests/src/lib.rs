@@ -12,8 +12,9 @@ mod solicitud;
 use std::sync::Arc;
 
 use alpes_event_store::EventStore;
-use alpes_lambda::http::{self, Refusal};
 use alpes_ports::{Functions, Tables, World};
+use api::Refusal;
+use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
 
 pub use contextos::COMANDOS;
@@ -23,7 +24,7 @@ pub use inventario::MAX_SILLAS;
 /// What the function works with.
 pub struct App {
     /// Commits events.
-    pub store: EventStore,
+    pub store: EventStore<Payload>,
     /// Faults and seats.
     pub tables: Arc<dyn Tables>,
     /// The participants.
@@ -35,18 +36,18 @@ pub struct App {
 impl App {
     /// Answers a request.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
-        http::routed(request, &[Method::POST], self.answer(request)).await
+        api::routed(request, &[Method::POST], self.answer(request)).await
     }
 
     async fn answer(&self, request: &Request) -> Result<Response<Body>, Refusal> {
-        match http::segments(request).as_slice() {
+        match api::segments(request).as_slice() {
             ["pruebas", "fallas"] => self.fallas(request).await,
             ["pruebas", "inventario"] => self.inventario(request).await,
             ["pruebas", contexto, comando] => self.comando(request, contexto, comando).await,
             ["pruebas", contexto, "eventos", evento] => {
                 self.evento(request, contexto, evento).await
             }
-            _ => Ok(http::no_such_path(request)),
+            _ => Ok(api::no_such_path(request)),
         }
     }
 }

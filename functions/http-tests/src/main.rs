@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use alpes_event_store::EventStore;
-use alpes_lambda::{Environment, http};
-use events::Catalogue;
+use alpes_lambda::Environment;
 use http_tests::App;
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,13 +16,13 @@ async fn main() -> Result<(), lambda_http::Error> {
             tables.clone(),
             environment.log()?,
             world.clone(),
-            Catalogue::current(),
+            events::catalogue(),
         ),
         tables,
         functions: environment.functions(),
         world,
     };
-    http::serve(app, |app: Arc<App>, request| async move {
+    api::serve(app, |app: Arc<App>, request| async move {
         app.handle(&request).await
     })
     .await

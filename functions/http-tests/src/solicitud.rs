@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use alpes_lambda::http::Refusal;
-use events::{Context, IdCorrelacion, IdReserva, SagaMode, StreamId, Violation};
+use alpes_messages::{CorrelationId, SagaMode, StreamId, Violation};
+use api::Refusal;
+use events::{IdReserva, VUELOS};
 use parse::{Node, Object, Violations};
 use serde_json::{Map, Value};
 
@@ -11,7 +12,7 @@ use crate::App;
 
 /// The body of a request, but for the reservation.
 pub(crate) struct Solicitud {
-    id_correlacion: Option<IdCorrelacion>,
+    id_correlacion: Option<CorrelationId>,
     pub(crate) data: Map<String, Value>,
 }
 
@@ -72,14 +73,14 @@ impl App {
         &self,
         id: IdReserva,
         asked: &Solicitud,
-    ) -> Result<(IdCorrelacion, SagaMode), Refusal> {
-        let stream = StreamId::new(Context::Vuelos, id);
+    ) -> Result<(CorrelationId, SagaMode), Refusal> {
+        let stream = StreamId::new(VUELOS, id);
         let history = self.store.reader().history(stream).await?;
         let known = history
             .first()
             .map(|(event, _)| (event.correlationid, event.sagamode));
         Ok(known.unwrap_or_else(|| {
-            let saga = asked.id_correlacion.unwrap_or(IdCorrelacion(id.0));
+            let saga = asked.id_correlacion.unwrap_or(CorrelationId(id.0));
             (saga, SagaMode::default())
         }))
     }

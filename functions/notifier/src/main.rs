@@ -1,7 +1,6 @@
 //! Starts the function.
 
 use alpes_lambda::Environment;
-use events::Catalogue;
 use lambda_runtime::{LambdaEvent, service_fn};
 use notices::Announcer;
 use notifier::App;
@@ -13,7 +12,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (tables, topic) = (environment.tables(), environment.topic()?);
     let clock = environment.world().clock;
     let app = &App {
-        announcer: Announcer::new(tables, topic, clock, Catalogue::current()),
+        announcer: Announcer::new(tables, topic, clock, events::catalogue()),
         partial_batch: environment.partial_batch()?,
     };
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| {

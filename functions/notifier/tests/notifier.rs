@@ -14,7 +14,6 @@ use alpes_consumer::{Parked, Parking, Reason};
 use alpes_lambda::kinesis::RetryBatch;
 use aws_lambda_events::streams::KinesisEventResponse;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use events::Catalogue;
 use futures::executor::block_on;
 use lambda_runtime::Diagnostic;
 use notices::{Announcer, NOTIFIER};
@@ -39,7 +38,7 @@ impl Fixture {
             Arc::new(faults.tables(tables.clone())),
             Arc::new(faults.topic(topic.clone())),
             world(1).0.clock,
-            Catalogue::current(),
+            events::catalogue(),
         );
         let app = App {
             announcer,
@@ -64,7 +63,7 @@ impl Fixture {
 
     fn parked(&self) -> Vec<Parked> {
         let clock = world(1).0.clock;
-        let parking = Parking::new(self.tables.clone(), clock, &Catalogue::current());
+        let parking = Parking::new(self.tables.clone(), clock, &events::catalogue());
         block_on(parking.list()).unwrap()
     }
 }

@@ -2,9 +2,10 @@
 
 use alpes_consumer::{Group, Handler, Reason, Stop, Then};
 use alpes_event_store::StreamError;
+use alpes_messages::{DecodeError, StreamId};
 use alpes_saga::{Conduct, Fact, SagaId, Trouble};
 use async_trait::async_trait;
-use events::{Context, DecodeError, IdReserva, StreamId};
+use events::{IdReserva, Payload, VUELOS};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use reserva_saga::{fact, saga_id};
@@ -21,15 +22,15 @@ pub(crate) struct Observer<'a> {
 }
 
 #[async_trait]
-impl Handler for Observer<'_> {
-    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+impl Handler<Payload> for Observer<'_> {
+    async fn handle(&self, groups: &[Group<Payload>]) -> Vec<Result<(), Stop>> {
         let observed: Vec<_> = groups.iter().map(|group| self.observe(group)).collect();
         stream::iter(observed).buffered(AT_ONCE).collect().await
     }
 }
 
 impl Observer<'_> {
-    async fn observe(&self, group: &Group) -> Result<(), Stop> {
+    async fn observe(&self, group: &Group<Payload>) -> Result<(), Stop> {
         for (id, mut facts) in of_sagas(group) {
             if let Some(subject) = self.heard_late(&facts) {
                 // Its other events may have come before it, and were passed over.
@@ -65,7 +66,7 @@ impl Observer<'_> {
     fn heard_late(&self, facts: &[Fact]) -> Option<IdReserva> {
         let age = |fact: &Fact| self.app.world.clock.now().duration_since(fact.time);
         let opening = facts.iter().find(|fact| {
-            let stream = StreamId::new(Context::Vuelos, IdReserva(fact.subject));
+            let stream = StreamId::new(VUELOS, IdReserva(fact.subject));
             fact.version == 1 && fact.stream == stream.to_string()
         });
         opening
@@ -75,7 +76,7 @@ impl Observer<'_> {
 }
 
 /// The events of a group could not be taken in.
-fn stop(group: &Group, cause: &impl ToString, then: Then) -> Stop {
+fn stop(group: &Group<Payload>, cause: &impl ToString, then: Then) -> Stop {
     Stop {
         place: group.events.first().map_or(0, |first| first.place),
         cause: cause.to_string(),
@@ -100,7 +101,7 @@ fn of_stream(error: &StreamError) -> Then {
 }
 
 /// The events of a reservation by saga, in the order they came. It has one saga, but what comes from test endpoints may say otherwise.
-fn of_sagas(group: &Group) -> Vec<(SagaId, Vec<Fact>)> {
+fn of_sagas(group: &Group<Payload>) -> Vec<(SagaId, Vec<Fact>)> {
     let mut sagas: Vec<(SagaId, Vec<Fact>)> = vec![];
     for event in group.events.iter().map(|incoming| &incoming.event) {
         let id = saga_id(event);

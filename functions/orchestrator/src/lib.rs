@@ -7,10 +7,11 @@ use std::time::Duration;
 use alpes_consumer::{Consumer, Parking};
 use alpes_event_store::{StreamError, StreamReader};
 use alpes_lambda::kinesis::{self, RetryBatch};
+use alpes_messages::StreamId;
 use alpes_ports::World;
 use alpes_saga::{Conduct, Coordinator, Fact, Saga, SagaId, Trouble};
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
-use events::{Context, IdReserva, StreamId};
+use events::{CONTEXTS, IdReserva, Payload};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use reserva_saga::{ORCHESTRATOR, fact, saga_id};
@@ -75,7 +76,7 @@ pub struct App {
     /// Runs sagas.
     pub coordinator: Coordinator,
     /// Reads streams, and knows what can be decoded.
-    pub reader: StreamReader,
+    pub reader: StreamReader<Payload>,
     /// Where bad records go.
     pub parking: Parking,
     /// Time.
@@ -182,7 +183,7 @@ impl App {
 
     /// All events of a saga so far, from the streams themselves, in the order of their times.
     async fn history(&self, id: SagaId, subject: IdReserva) -> Result<Vec<Fact>, StreamError> {
-        let streams = Context::ALL.map(|context| StreamId::new(context, subject));
+        let streams = CONTEXTS.map(|context| StreamId::new(context, subject));
         let streams = self.reader.read(&streams).await;
         let mut events = vec![];
         for stream in streams? {

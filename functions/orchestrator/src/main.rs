@@ -6,7 +6,6 @@ use alpes_consumer::Parking;
 use alpes_event_store::StreamReader;
 use alpes_lambda::Environment;
 use alpes_saga::{Coordinator, Sagas};
-use events::Catalogue;
 use lambda_runtime::{LambdaEvent, service_fn};
 use orchestrator::App;
 use reserva_saga::{FunctionParticipants, definitions, wire};
@@ -16,7 +15,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     alpes_lambda::start_logging();
     let environment = Environment::of_function();
     let (tables, world) = (environment.tables(), environment.world());
-    let catalogue = Catalogue::current();
+    let catalogue = events::catalogue();
     let sagas = Sagas::new(tables.clone(), definitions(), world.clone());
     let participants = Arc::new(FunctionParticipants(environment.functions()));
     let mut coordinator = Coordinator::new(sagas, participants);

@@ -13,11 +13,12 @@ use std::{sync::Arc, time::Duration};
 use alpes_consumer::{Parked, Parking, Reason};
 use alpes_event_store::StreamReader;
 use alpes_lambda::kinesis::RetryBatch;
+use alpes_messages::{Context, Moment};
 use alpes_participant::Modo;
 use alpes_ports::{CallError, Condition, Item, Key, LogRecord, Path, Tables, Update, Write};
 use alpes_saga::{Coordinator, Definitions, Direction, Estado, SagaId, Sagas, What};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use events::{Catalogue, Context, IdReserva, Moment, vuelos::EstadoReserva};
+use events::{GDS, IdReserva, PAGOS, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::{System, logged};
 use jiff::Timestamp;
@@ -54,7 +55,7 @@ impl Fixture {
     fn over(definitions: Definitions, faults: &Faults, partial_batch: bool) -> Self {
         let system = System::new();
         let tables: Arc<dyn Tables> = Arc::new(faults.tables(system.tables.clone()));
-        let (world, catalogue) = (system.world.clone(), Catalogue::current());
+        let (world, catalogue) = (system.world.clone(), events::catalogue());
         let sagas = Sagas::new(tables.clone(), definitions, world.clone());
         let participants = Arc::new(FunctionParticipants(system.functions.clone()));
         let app = App {
@@ -260,7 +261,7 @@ fn without_time_it_only_stores_what_is_to_be_done_and_a_wake_up_does_it() {
 #[test]
 fn a_participant_that_never_answers_does_not_hold_up_the_batch() {
     let fixture = Fixture::new();
-    let pagos = function_of(Context::Pagos);
+    let pagos = function_of(PAGOS);
     fixture
         .system
         .functions
@@ -284,7 +285,7 @@ fn fields<'a, const N: usize>(line: &'a Value, names: [&str; N]) -> [&'a Value; 
 #[test]
 fn each_attempt_is_logged_with_the_pause_after_it_and_when_the_timers_go_on() {
     let fixture = Fixture::new();
-    fixture.take_down(Context::Pagos);
+    fixture.take_down(PAGOS);
     let id = fixture.system.create(None);
     let begun = fixture.system.world.clock.now();
     let (_, lines) = logged(|| fixture.in_time(&fixture.log()));
@@ -347,8 +348,8 @@ fn a_payment_that_nobody_confirms_is_told_attempt_by_attempt() {
         command.data["pago"] =
             json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": medio});
         let faults = &fixture.system.faults;
-        block_on(faults.set(Context::Pagos, "PagarReserva", None, Modo::Silencio, silent)).unwrap();
-        fixture.system.take(Context::Vuelos, &command);
+        block_on(faults.set(PAGOS, "PagarReserva", None, Modo::Silencio, silent)).unwrap();
+        fixture.system.take(VUELOS, &command);
         let ((), lines) = logged(|| {
             fixture.in_time(&fixture.log());
             for _ in 0..4 {
@@ -394,7 +395,7 @@ fn a_payment_that_nobody_confirms_is_told_attempt_by_attempt() {
 #[test]
 fn an_attempt_that_nothing_is_heard_of_is_logged_as_left_to_the_timers() {
     let fixture = Fixture::new();
-    let pagos = function_of(Context::Pagos);
+    let pagos = function_of(PAGOS);
     let silent = |_| futures::future::pending();
     fixture.system.functions.deploy(pagos, silent);
     let id = fixture.system.create(None);
@@ -414,7 +415,7 @@ fn an_attempt_that_nothing_is_heard_of_is_logged_as_left_to_the_timers() {
 #[test]
 fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
     let fixture = Fixture::new();
-    fixture.take_down(Context::Gds);
+    fixture.take_down(GDS);
     let id = fixture.system.create(None);
     for _ in 0..20 {
         fixture.in_time(&fixture.log());
@@ -694,7 +695,7 @@ fn the_reservation_shows_where_its_saga_has_brought_it() {
 }
 
 fn shown(system: &System, id: IdReserva) -> Option<EstadoReserva> {
-    use alpes_projections::views::reservas;
+    use views::reservas;
     let tables = system.tables.clone();
     let generations =
         alpes_projections::Generations::new(tables.clone(), system.world.clock.clone());

@@ -11,8 +11,9 @@
 use std::{collections::BTreeMap, fs, sync::Arc};
 
 use alpes_lambda::participant::{Answer, App, InvocationError};
-use alpes_participant::{Faults, MOTIVO, Modo};
-use events::{Context, Event, Reply, gds::Sillas, kinds};
+use alpes_messages::{Event, Reply};
+use alpes_participant::{Faults, Modo};
+use events::{GDS, Payload, gds::Sillas, kinds};
 use futures::executor::block_on;
 use gds::{
     CONFIRMAR_RESERVA, REVERTIR_CONFIRMACION,
@@ -20,13 +21,14 @@ use gds::{
 };
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
+use parse::FALLA_INDUCIDA;
 use serde_json::{Value, json};
 use twins::{MemoryLog, MemoryTables, world};
 
 struct Bench {
     tables: Arc<MemoryTables>,
     log: Arc<MemoryLog>,
-    app: App,
+    app: App<Payload>,
 }
 
 impl Bench {
@@ -35,7 +37,8 @@ impl Bench {
         let tables = Arc::new(MemoryTables::new());
         let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
         let app = App::new(
-            participant_gds::rules(),
+            gds::rules(),
+            events::catalogue(),
             tables.clone(),
             log.clone(),
             world,
@@ -73,7 +76,7 @@ impl Bench {
 
     fn set(&self, command: &str, modo: Modo) {
         let faults = Faults::new(self.tables.clone());
-        block_on(faults.set(Context::Gds, command, None, modo, 1)).unwrap();
+        block_on(faults.set(GDS, command, None, modo, 1)).unwrap();
     }
 }
 
@@ -185,7 +188,7 @@ fn a_test_can_make_it_fail_where_tests_are_allowed() {
     bench.set(CONFIRMAR_RESERVA, Modo::Falla);
     let failed = bench.event(&confirm());
     assert_eq!(failed.kind, "ConfirmacionFallida");
-    assert_eq!(failed.data["motivo"], MOTIVO);
+    assert_eq!(failed.data["motivo"], FALLA_INDUCIDA);
     assert_eq!(bench.event(&confirm()), failed);
     assert_eq!(bench.seats().1, 0);
 

@@ -1,9 +1,10 @@
-//! Starts the function.
+//! Takes the commands of pagos, with the simulated provider, and hears of the other contexts for it.
 
 use alpes_lambda::{Environment, participant};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     alpes_lambda::start_logging();
-    participant::serve(&Environment::of_function(), participant_pagos::rules).await
+    let environment = Environment::of_function();
+    participant::serve(&environment, events::catalogue(), pagos::rules).await
 }

@@ -11,13 +11,16 @@
 use std::{fs, path::Path, sync::Arc};
 
 use alpes_lambda::participant::App;
-use alpes_participant::{Faults, MOTIVO, Modo};
-use events::{Context, IdReserva};
+use alpes_participant::{Faults, Modo};
+use events::{IdReserva, PAGOS, Payload};
 use futures::executor::block_on;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
-use pagos::simulador::{balance, ledger};
-use participant_pagos::rules;
+use pagos::{
+    rules,
+    simulador::{balance, ledger},
+};
+use parse::FALLA_INDUCIDA;
 use serde_json::{Value, json};
 use twins::{MemoryLog, MemoryTables, world};
 
@@ -39,7 +42,7 @@ const HEARD: [&str; 3] = ["lote", "lote_con_ilegible", "reacciones"];
 
 struct Fixture {
     tables: Arc<MemoryTables>,
-    app: App,
+    app: App<Payload>,
 }
 
 impl Fixture {
@@ -50,6 +53,7 @@ impl Fixture {
         Self {
             app: App::new(
                 rules(tables.clone(), world.clone()),
+                events::catalogue(),
                 tables.clone(),
                 log,
                 world,
@@ -150,10 +154,10 @@ fn a_provider_that_does_not_answer_is_unavailable() {
 
 #[test]
 fn it_misbehaves_only_where_tests_are_allowed() {
-    for (allows_tests, motivo) in [(true, json!(MOTIVO)), (false, Value::Null)] {
+    for (allows_tests, motivo) in [(true, json!(FALLA_INDUCIDA)), (false, Value::Null)] {
         let fixture = Fixture::new(allows_tests);
         let faults = Faults::new(fixture.tables.clone());
-        block_on(faults.set(Context::Pagos, pagos::PAGAR_RESERVA, None, Modo::Falla, 1)).unwrap();
+        block_on(faults.set(PAGOS, pagos::PAGAR_RESERVA, None, Modo::Falla, 1)).unwrap();
         let reply = fixture.invoke(sample("pagar_reserva")).unwrap();
         assert_eq!(reply["eventos"][0]["data"]["motivo"], motivo);
     }
@@ -168,7 +172,7 @@ fn a_reservation_that_is_heard_of_is_charged_once() {
         .parse()
         .unwrap();
     let faults = Faults::new(fixture.tables.clone());
-    block_on(faults.set(Context::Pagos, pagos::PAGAR_RESERVA, None, Modo::Error, 1)).unwrap();
+    block_on(faults.set(PAGOS, pagos::PAGAR_RESERVA, None, Modo::Error, 1)).unwrap();
     let all_taken = json!({"batchItemFailures": []});
     assert_eq!(fixture.invoke(sample("lote")).unwrap(), all_taken);
     assert_eq!(fixture.charged(id), "0", "it is put off");

@@ -16,16 +16,18 @@ use std::{
 };
 
 use alpes_lambda::participant::App;
-use alpes_participant::{Faults, MOTIVO, Modo, Reactions};
+use alpes_messages::Event;
+use alpes_participant::{Faults, Modo, Reactions};
 use alpes_ports::{TableError, World};
-use events::{Context, Event};
+use events::{CONTEXTS, Payload, VUELOS};
 use futures::executor::block_on;
 use http_testing::{TablesDown, listen, logged};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
-use participant_vuelos::rules;
+use parse::FALLA_INDUCIDA;
 use serde_json::{Value, json};
 use twins::{ManualClock, MemoryLog, MemoryTables, world};
+use vuelos::rules;
 
 /// In the order in which they make a story, with what comes of each.
 const SAMPLES: [(&str, &str); 5] = [
@@ -44,7 +46,7 @@ struct Fixture {
     log: Arc<MemoryLog>,
     world: World,
     clock: Arc<ManualClock>,
-    app: App,
+    app: App<Payload>,
 }
 
 impl Fixture {
@@ -56,6 +58,7 @@ impl Fixture {
         Self {
             app: App::new(
                 rules(),
+                events::catalogue(),
                 tables.clone(),
                 log.clone(),
                 world.clone(),
@@ -84,7 +87,7 @@ impl Fixture {
 
     fn misbehave(&self, comando: &str, modo: Modo) {
         let faults = Faults::new(self.tables.clone());
-        block_on(faults.set(Context::Vuelos, comando, None, modo, 1)).unwrap();
+        block_on(faults.set(VUELOS, comando, None, modo, 1)).unwrap();
     }
 }
 
@@ -146,7 +149,10 @@ fn an_approval_fails_as_an_event_when_a_test_wants_it_to() {
     fixture.misbehave(vuelos::APROBAR_RESERVA, Modo::Falla);
     let failed = fixture.invoke(sample("aprobar_reserva")).unwrap();
     assert_eq!(told(&failed), "AprobacionReservaFallida");
-    assert_eq!(failed["eventos"][0]["data"]["motivo"], json!(MOTIVO));
+    assert_eq!(
+        failed["eventos"][0]["data"]["motivo"],
+        json!(FALLA_INDUCIDA)
+    );
     assert_eq!(fixture.invoke(sample("aprobar_reserva")).unwrap(), failed);
 
     // What is approved stays so.
@@ -164,7 +170,7 @@ fn a_cancellation_is_refused_when_a_test_wants_it_to_fail() {
     fixture.invoke(sample("crear_reserva")).unwrap();
     fixture.misbehave(vuelos::CANCELAR_RESERVA, Modo::Falla);
     let refused = fixture.invoke(sample("cancelar_reserva")).unwrap();
-    assert_eq!(refused["problema"]["detail"], json!(MOTIVO));
+    assert_eq!(refused["problema"]["detail"], json!(FALLA_INDUCIDA));
     let cancelled = fixture.invoke(sample("cancelar_reserva")).unwrap();
     assert_eq!(told(&cancelled), "ReservaCancelada");
 }
@@ -225,9 +231,12 @@ fn what_fails_is_put_off_and_resumed() {
     fixture.invoke(sample("lote")).unwrap();
     assert_eq!(fixture.kinds(), ["ReservaCreada"]);
     let reactions = Reactions::new(fixture.tables.clone(), fixture.world.clone());
-    assert_eq!(block_on(reactions.due(10)).unwrap().reactions, []);
+    assert_eq!(
+        block_on(reactions.due(&CONTEXTS, 10)).unwrap().reactions,
+        []
+    );
     fixture.clock.advance(Duration::from_secs(30));
-    let due = block_on(reactions.due(10)).unwrap().reactions;
+    let due = block_on(reactions.due(&CONTEXTS, 10)).unwrap().reactions;
     assert_eq!(due.len(), 1);
     let resumed = fixture.invoke(json!({ "reacciones": due })).unwrap();
     assert_eq!(resumed, json!({"hechas": 1, "aplazadas": 0}));
@@ -239,7 +248,7 @@ fn what_is_put_off_is_logged_with_its_attempt_and_when_it_goes_on() {
     let fixture = Fixture::new(true);
     fixture.invoke(sample("crear_reserva")).unwrap();
     let faults = Faults::new(fixture.tables.clone());
-    let (context, modo) = (Context::Vuelos, Modo::Error);
+    let (context, modo) = (VUELOS, Modo::Error);
     block_on(faults.set(context, vuelos::APROBAR_RESERVA, None, modo, 2)).unwrap();
     let reactions = Reactions::new(fixture.tables.clone(), fixture.world.clone());
     let mut payload = sample("lote");
@@ -266,7 +275,7 @@ fn what_is_put_off_is_logged_with_its_attempt_and_when_it_goes_on() {
             "{line}"
         );
         fixture.clock.advance(Duration::from_secs(30));
-        let due = block_on(reactions.due(10)).unwrap().reactions;
+        let due = block_on(reactions.due(&CONTEXTS, 10)).unwrap().reactions;
         assert_eq!(due.len(), 1);
         payload = json!({ "reacciones": due });
     }
@@ -308,6 +317,7 @@ fn without_time_everything_is_put_off_and_without_tables_delivered_again() {
         let down = TableError::Unavailable("down".into());
         let app = App::new(
             rules(),
+            events::catalogue(),
             Arc::new(TablesDown(down)),
             fixture.log,
             fixture.world,

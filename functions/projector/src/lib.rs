@@ -3,11 +3,12 @@
 use alpes_lambda::kinesis::{self, RetryBatch};
 use alpes_projections::Projector;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
+use events::Payload;
 
 /// What the function works with.
 pub struct App {
     /// Folds events into views.
-    pub projector: Projector,
+    pub projector: Projector<Payload>,
     /// True where the runtime honours a partial batch response.
     pub partial_batch: bool,
 }

@@ -17,17 +17,18 @@ use alpes_ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, SequenceNumber, TableError, TableName,
     Tables, TransactError, Write, WriteError,
 };
-use alpes_projections::{CONSUMER, Generations, Projector, views::reservas};
+use alpes_projections::{CONSUMER, Generations, Projector};
 use async_trait::async_trait;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use events::{Catalogue, IdReserva, vuelos::EstadoReserva};
+use events::{IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use lambda_runtime::Diagnostic;
 use projector::App;
 use serde_json::{Value, json};
 use twins::{MemoryTables, world};
 use uuid::Uuid;
+use views::reservas;
 
 const BATCH: &str = include_str!("../events/lote_con_ilegible.json");
 const PLAIN: &str = include_str!("../events/lote.json");
@@ -99,8 +100,8 @@ impl Fixture {
     fn new(partial_batch: bool) -> Self {
         let (world, _) = world(1);
         let tables = Arc::new(Failing::default());
-        let reader = StreamReader::new(tables.clone(), Catalogue::current());
-        let views = alpes_projections::registry();
+        let reader = StreamReader::new(tables.clone(), events::catalogue());
+        let views = views::registry();
         let app = App {
             projector: Projector::new(tables.clone(), reader, world.clone(), views),
             partial_batch,
@@ -129,7 +130,7 @@ impl Fixture {
         let parking = Parking::new(
             self.tables.clone(),
             self.world.clock.clone(),
-            &Catalogue::current(),
+            &events::catalogue(),
         );
         block_on(parking.list()).unwrap()
     }
@@ -206,7 +207,7 @@ fn the_sample_batch_is_applied_but_for_what_is_no_event() {
             let parking = Parking::new(
                 fixture.tables.clone(),
                 fixture.world.clock.clone(),
-                &Catalogue::current(),
+                &events::catalogue(),
             );
             let data = block_on(parking.data(&parked[0])).unwrap();
             assert_eq!(data.unwrap(), b"esto no es un evento");

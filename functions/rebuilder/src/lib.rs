@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use alpes_ports::World;
 use alpes_projections::{Phase, Progress, RebuildError, Rebuilder};
+use events::Payload;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize};
@@ -119,7 +120,7 @@ impl From<RebuildFailed> for Diagnostic {
 /// What the function works with.
 pub struct App {
     /// Does it.
-    pub rebuilder: Rebuilder,
+    pub rebuilder: Rebuilder<Payload>,
     /// Time.
     pub world: World,
 }

@@ -3,7 +3,6 @@
 use alpes_event_store::StreamReader;
 use alpes_lambda::Environment;
 use alpes_projections::{Projector, Rebuilder};
-use events::Catalogue;
 use lambda_runtime::{LambdaEvent, service_fn};
 use rebuilder::App;
 
@@ -12,10 +11,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     alpes_lambda::start_logging();
     let environment = Environment::of_function();
     let (tables, world) = (environment.tables(), environment.world());
-    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+    let reader = StreamReader::new(tables.clone(), events::catalogue());
     let app = &App {
         rebuilder: Rebuilder {
-            projector: Projector::new(tables, reader, world.clone(), alpes_projections::registry()),
+            projector: Projector::new(tables, reader, world.clone(), views::registry()),
             archive: alpes_archive::Archive::new(environment.archive()?),
             log: environment.log_reader()?,
         },

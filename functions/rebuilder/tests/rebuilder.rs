@@ -14,7 +14,6 @@ use alpes_archive::Archive;
 use alpes_event_store::StreamReader;
 use alpes_ports::Clock;
 use alpes_projections::{Projector, Rebuilder};
-use events::Catalogue;
 use futures::executor::block_on;
 use jiff::SignedDuration;
 use lambda_runtime::Diagnostic;
@@ -31,15 +30,10 @@ impl Fixture {
     fn new() -> Self {
         let (world, clock) = twins::world(1);
         let tables = Arc::new(MemoryTables::new());
-        let reader = StreamReader::new(tables.clone(), Catalogue::current());
+        let reader = StreamReader::new(tables.clone(), events::catalogue());
         let app = App {
             rebuilder: Rebuilder {
-                projector: Projector::new(
-                    tables,
-                    reader,
-                    world.clone(),
-                    alpes_projections::registry(),
-                ),
+                projector: Projector::new(tables, reader, world.clone(), views::registry()),
                 archive: Archive::new(Arc::new(MemoryObjects::new())),
                 log: Arc::new(MemoryLog::new(2, world.clock.clone())),
             },

@@ -15,6 +15,7 @@ use alpes_participant::Reactions;
 use alpes_ports::{Functions, Objects, World};
 use alpes_projections::Projector;
 use alpes_saga::Sagas;
+use events::Payload;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize};
@@ -156,13 +157,13 @@ impl Default for Limits {
 /// What the function works with.
 pub struct App {
     /// The store.
-    pub store: EventStore,
+    pub store: EventStore<Payload>,
     /// Time.
     pub world: World,
     /// The views, to try again what is parked for them.
-    pub projector: Projector,
+    pub projector: Projector<Payload>,
     /// The other consumers, to try again what is parked for them.
-    pub remote: Vec<RemoteConsumer>,
+    pub remote: Vec<RemoteConsumer<Payload>>,
     /// The functions, to have sagas, contexts and rebuilds go on.
     pub functions: Arc<dyn Functions>,
     /// The sagas.

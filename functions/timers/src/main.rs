@@ -8,7 +8,6 @@ use alpes_participant::Reactions;
 use alpes_ports::Functions;
 use alpes_projections::Projector;
 use alpes_saga::Sagas;
-use events::Catalogue;
 use lambda_runtime::{LambdaEvent, service_fn};
 use reserva_saga::definitions;
 use timers::{App, Limits};
@@ -18,23 +17,23 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     alpes_lambda::start_logging();
     let environment = Environment::of_function();
     let (tables, world) = (environment.tables(), environment.world());
-    let (log, catalogue) = (environment.log()?, Catalogue::current());
+    let (log, catalogue) = (environment.log()?, events::catalogue());
     let reader = StreamReader::new(tables.clone(), catalogue.clone());
-    let projector = Projector::new(
-        tables.clone(),
-        reader,
-        world.clone(),
-        alpes_projections::registry(),
-    );
+    let projector = Projector::new(tables.clone(), reader, world.clone(), views::registry());
     let functions: Arc<dyn Functions> = environment.functions();
     let app = &App {
-        remote: RemoteConsumer::all(&functions, projector.parking(), &catalogue),
+        remote: RemoteConsumer::of(
+            wiring::consumers(),
+            &functions,
+            projector.parking(),
+            &catalogue,
+        ),
         functions,
         projector,
         reactions: Reactions::new(tables.clone(), world.clone()),
         sagas: Sagas::new(tables.clone(), definitions(), world.clone()),
         store: EventStore::new(tables.clone(), log, world.clone(), catalogue),
-        metrics: Metrics::in_the_log(environment.stack()?),
+        metrics: Metrics::in_the_log(wiring::METRICS, environment.stack()?),
         stack: environment.stack()?,
         undelivered: environment.undelivered()?,
         limits: Limits::default(),

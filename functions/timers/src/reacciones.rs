@@ -9,10 +9,11 @@ use alpes_lambda::{
     metrics::Unit,
     participant::{Resume, Resumed},
 };
+use alpes_messages::Context;
 use alpes_participant::{Class, ReactionKey, Reactions};
 use alpes_ports::{FunctionName, TableError, due::DueItem};
 use async_trait::async_trait;
-use events::Context;
+use events::CONTEXTS;
 use futures::future::join_all;
 use jiff::Timestamp;
 use reserva_saga::function_of;
@@ -53,7 +54,7 @@ impl Lane for Reacting<'_> {
 impl App {
     pub(crate) async fn reacciones(&self, until: Timestamp) -> Result<Done, TaskFailed> {
         let start = self.world.clock.now();
-        let lanes = Context::ALL.map(|context| self.lane(context, until));
+        let lanes = CONTEXTS.map(|context| self.lane(context, until));
         let mut all = Tally::default();
         for lane in join_all(lanes).await {
             all = all.and(lane?);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alpes_ports::FunctionName;
-use events::Context;
+use events::CONTEXTS;
 use futures::future::BoxFuture;
 use reserva_saga::function_of;
 use serde_json::{Value, json};
@@ -108,7 +108,7 @@ impl BadSandbox {
             return Box::pin(async move { answers::answer(&seed, &asked, work.await) });
         }
         let commanded = payload.get("subject").is_some();
-        let mut participants = Context::ALL.map(function_of).into_iter();
+        let mut participants = CONTEXTS.map(function_of).into_iter();
         let takes_commands = participants.any(|name| name == self.name);
         if self.seed.what == Planted::EarlierReplies && commanded && takes_commands {
             let earlier = self.earlier.clone();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alpes_consumer::{Parked, TABLE as PARKED};
+use alpes_messages::Moment;
 use alpes_participant::REACTIONS;
 use alpes_ports::{
     Condition, Consistency, IndexPage, IndexQuery, Item, Key, Path, ScanPage, TableError,
@@ -10,7 +11,6 @@ use alpes_ports::{
 };
 use alpes_saga::TABLE as SAGAS;
 use async_trait::async_trait;
-use events::Moment;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 

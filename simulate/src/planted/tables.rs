@@ -6,13 +6,13 @@ use std::{
 };
 
 use alpes_event_store::TABLE as STREAMS;
+use alpes_messages::StreamId;
 use alpes_ports::{
     Condition, Consistency, IndexPage, IndexQuery, Item, Key, Log, Path, ScanPage, TableError,
     TableName, Tables, TransactError, Update, Write, WriteError,
 };
 use alpes_projections::TABLE as VIEWS;
 use async_trait::async_trait;
-use events::StreamId;
 use gds::inventory::TABLE as SEATS;
 use pagos::simulador::TABLE as LEDGER;
 use serde_json::{Value, json};

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use alpes_messages::StreamId;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use e2e::{Booked, Outcome, Stack, at_its_own_time, sample};
-use events::{Context, StreamId};
+use events::CONTEXTS;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -116,7 +117,7 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
         .map(|item| item["pk"].as_str().unwrap())
         .collect();
     // Its trace goes along with the commands of its saga.
-    let own = Context::ALL.map(|context| StreamId::new(context, id).to_string());
+    let own = CONTEXTS.map(|context| StreamId::new(context, id).to_string());
     assert_eq!(streams, own.iter().map(String::as_str).collect());
 }
 

@@ -5,13 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alpes_messages::{CommandId, Event, StreamId};
 use alpes_participant::reaction_id;
 use alpes_saga::Estado;
 use e2e::{
     Booked, Falla, Fate, Order, Outcome, Stack, amount, at_its_own_time, by_choreography,
     eventually, flights, journeys, paid_with, sample, side_by_side, unique,
 };
-use events::{Catalogue, CommandId, Context, Event, StreamId};
+use events::PAGOS;
 use serde_json::{Value, json};
 
 const SENDERS: usize = 8;
@@ -50,7 +51,7 @@ fn undone(stack: &Stack, booked: Booked) -> Outcome {
 /// All events of a reservation, of every context.
 fn events(stack: &Stack, booked: Booked) -> Vec<Event> {
     let texts = stack.committed(booked.id).into_iter();
-    let decoded = texts.map(|text| Event::decode(&text, &Catalogue::current()).unwrap().0);
+    let decoded = texts.map(|text| Event::decode(&text, &events::catalogue()).unwrap().0);
     decoded.collect()
 }
 
@@ -274,7 +275,7 @@ fn cancelled_at_once_on_its_way_or_when_it_is_approved_nothing_stays() {
 #[test]
 fn both_kinds_side_by_side_each_end_as_they_should() {
     let stack = Stack::from_env();
-    let count = amount("AEROALPES_E2E_MIXED", 40);
+    let count = amount("ALPES_E2E_MIXED", 40);
     let orders = journeys(count).into_iter().enumerate();
     let orders: Vec<(bool, Order)> = orders
         .map(|(number, journey)| {
@@ -315,7 +316,7 @@ fn both_kinds_side_by_side_each_end_as_they_should() {
         };
         assert_eq!(stack.saga(*one)["modo"], modo);
         if fate == Fate::Good {
-            let pagos = StreamId::new(Context::Pagos, one.id);
+            let pagos = StreamId::new(PAGOS, one.id);
             assert_eq!(stack.kinds(pagos), ["ReservaPagada"]);
         }
     }
@@ -337,9 +338,7 @@ fn one_that_waits_does_not_hold_up_the_others() {
         .collect();
     println!("from POST to Aprobada beside one that waits: {taken:?}");
     assert!(
-        stack
-            .kinds(StreamId::new(Context::Pagos, silent.id))
-            .is_empty(),
+        stack.kinds(StreamId::new(PAGOS, silent.id)).is_empty(),
         "it still waits"
     );
     let answers = Falla {

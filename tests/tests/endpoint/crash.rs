@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use alpes_event_store::Handled;
+use alpes_messages::Event;
 use alpes_ports::{Log, LogError, SequenceNumber};
 use alpes_saga::SagaId;
 use async_trait::async_trait;
 use e2e::{Booked, Outcome, Stack, at_its_own_time, eventually, nobody, sample};
-use events::{Event, IdReserva};
+use events::IdReserva;
 use serde_json::{Value, json};
 use vuelos::{APROBAR_RESERVA, CREAR_RESERVA, Vuelos};
 

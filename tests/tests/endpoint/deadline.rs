@@ -6,7 +6,6 @@ use alpes_event_store::{EventStore, Handled};
 use alpes_ports::{Clock, World};
 use alpes_saga::SagaId;
 use e2e::{Booked, Outcome, Stack, at_its_own_time, flights, nobody, sample, story};
-use events::Catalogue;
 use jiff::{SignedDuration, Timestamp};
 use vuelos::{CREAR_RESERVA, Vuelos};
 
@@ -27,7 +26,7 @@ fn a_reservation_of_yesterday_is_cancelled_and_never_charged() {
         ..stack.world.clone()
     };
     let (tables, log) = (stack.tables.clone(), stack.log.clone());
-    let store = EventStore::new(tables, log, world, Catalogue::current());
+    let store = EventStore::new(tables, log, world, events::catalogue());
     let body = at_its_own_time(sample());
     let command = stack.command(CREAR_RESERVA, nobody(), body.clone());
     let handled = stack.wait(store.handle(&Vuelos, &command)).unwrap();

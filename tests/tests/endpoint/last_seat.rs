@@ -62,7 +62,7 @@ fn by_choreography_it_goes_to_one_of_two() {
 
 fn race_for_each(variant: fn(Value) -> Value) {
     let stack = Stack::from_env();
-    let pairs = amount("AEROALPES_E2E_RACE", 30);
+    let pairs = amount("ALPES_E2E_RACE", 30);
     let clock = Instant::now();
     let (mut left, mut first_won) = (pairs, 0);
     while left > 0 {

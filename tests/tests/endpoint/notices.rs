@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use alpes_messages::Event;
 use alpes_ports::Notice;
 use e2e::{Outcome, Stack, at_its_own_time, paid_with, sample, unique};
-use events::{Event, IdReserva};
+use events::IdReserva;
 use serde_json::json;
 
 use crate::{listener::Listener, poison::passed};
@@ -33,7 +34,7 @@ fn what_was_approved_and_what_was_cancelled_is_announced_once() {
     let keys = [unique("aprobada"), unique("cancelada")];
     let [approved, cancelled] = keys.each_ref().map(|key| stack.reservation_of(key));
     let ours = json!({ "subject": [approved, cancelled] });
-    let topic = std::env::var("AEROALPES_NOTICES_TOPIC").unwrap();
+    let topic = std::env::var("ALPES_NOTICES_TOPIC").unwrap();
     let listener = Listener::to(&stack, &topic, Some(&ours));
 
     let bodies =

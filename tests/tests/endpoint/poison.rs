@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use alpes_consumer::Reason;
 use alpes_event_store::Handled;
+use alpes_messages::Event;
 use alpes_ports::{Log, LogError, SequenceNumber};
 use alpes_saga::SagaId;
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use e2e::{Booked, Outcome, PARKING, Stack, at_its_own_time, eventually, nobody, sample};
-use events::{Event, IdReserva};
+use events::IdReserva;
 use serde_json::json;
 use vuelos::{APROBAR_RESERVA, CANCELAR_RESERVA, CREAR_RESERVA, Vuelos};
 
@@ -127,7 +128,7 @@ fn a_batch_that_the_runtime_gave_up_is_parked_and_tried_again() {
     };
     let created = stack.stream(id).events[0].clone();
     let batch = json!({ "Records": [record(1, created.as_bytes()), record(2, b"rubbish")] });
-    let name = std::env::var("AEROALPES_STACK").unwrap();
+    let name = std::env::var("ALPES_STACK").unwrap();
     // As Lambda writes it, once its retries are used up.
     let note = json!({
         "requestContext": {

@@ -1,8 +1,9 @@
 //! What becomes of a reservation, and that money and seats agree with it.
 
+use alpes_messages::StreamId;
 use alpes_ports::{Consistency, Key};
 use e2e::{Falla, Outcome, Stack, at_its_own_time, flights, paid_with, sample, story, unique};
-use events::{Context, IdReserva, StreamId};
+use events::{GDS, IdReserva, PAGOS, VUELOS};
 use pagos::simulador;
 use serde_json::{Value, json};
 
@@ -30,12 +31,9 @@ fn a_reservation_is_charged_seated_and_approved() {
         ]
     );
     for (context, kinds) in [
-        (
-            Context::Vuelos,
-            ["ReservaCreada", "ReservaAprobada"].as_slice(),
-        ),
-        (Context::Pagos, &["ReservaPagada"]),
-        (Context::Gds, &["ReservaGDSConfirmada"]),
+        (VUELOS, ["ReservaCreada", "ReservaAprobada"].as_slice()),
+        (PAGOS, &["ReservaPagada"]),
+        (GDS, &["ReservaGDSConfirmada"]),
     ] {
         assert_eq!(stack.kinds(StreamId::new(context, booked.id)), kinds);
     }
@@ -181,7 +179,7 @@ fn two_who_charge_at_once_charge_once() {
 
 /// The events of a reservation's payment.
 fn payments_of(stack: &Stack, id: IdReserva) -> Value {
-    let stream = StreamId::new(Context::Pagos, id);
+    let stream = StreamId::new(PAGOS, id);
     let stream = stack.wait(stack.streams().read_one(stream)).unwrap();
     let events = stream.events.iter();
     events

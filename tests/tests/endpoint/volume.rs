@@ -6,11 +6,12 @@ use std::{
 };
 
 use alpes_event_store::{Difference, verify};
+use alpes_messages::{Event, StreamId};
 use e2e::{
     Booked, Outcome, PATIENCE, Stack, amount, at_its_own_time, journeys, paid_with, pause_after,
     side_by_side, unique,
 };
-use events::{Context, Event, IdReserva, StreamId};
+use events::{CONTEXTS, IdReserva};
 use serde_json::json;
 
 const CUSTOMERS: usize = 50;
@@ -34,7 +35,7 @@ type Made = BTreeMap<IdReserva, Expected>;
 #[test]
 fn many_reservations_are_each_once_in_the_view_and_in_the_log() {
     let stack = Stack::from_env();
-    let count = amount("AEROALPES_E2E_VOLUME", 100);
+    let count = amount("ALPES_E2E_VOLUME", 100);
     let clients: Vec<_> = (0..CUSTOMERS).map(|_| unique("volume")).collect();
     let clock = Instant::now();
     let booked = book(&stack, count, &clients);
@@ -134,7 +135,7 @@ fn catch_up(stack: &Stack, made: &Made, clients: &[String]) {
 fn in_the_log_once(stack: &Stack, made: &Made) {
     let ids: Vec<_> = made
         .keys()
-        .flat_map(|id| Context::ALL.map(|context| StreamId::new(context, *id)))
+        .flat_map(|id| CONTEXTS.map(|context| StreamId::new(context, *id)))
         .collect();
     let streams = stack.published(&ids);
     let keys: BTreeSet<String> = made.keys().map(ToString::to_string).collect();

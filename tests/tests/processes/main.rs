@@ -147,7 +147,7 @@ fn whatever_dies_sagas_end_and_money_seats_log_and_view_agree() {
         return;
     }
     let clock = Instant::now();
-    let journeys = journeys(amount("AEROALPES_E2E_KILL", 60)).into_iter();
+    let journeys = journeys(amount("ALPES_E2E_KILL", 60)).into_iter();
     let orders: Vec<_> = journeys
         .enumerate()
         .map(|(number, journey)| stack.order(fate(number), journey))

@@ -7,10 +7,10 @@ use std::{
 };
 
 use alpes_event_store::{Stream, StreamReader};
+use alpes_messages::{Event, StreamId, Version};
 use alpes_ports::LogRecord;
 use alpes_projections::{Projector, Rebuilder};
 use e2e::{Fate, Stack, eventually, journeys};
-use events::{Catalogue, Event, StreamId, Version};
 use twins::{MemoryLog, MemoryTables};
 
 use crate::{VIEWS, alone, book, copy, fold, rows::rows};
@@ -49,14 +49,9 @@ fn the_archive_alone_rebuilds_both_views() {
     let streams = stack.every_item(alpes_event_store::TABLE).into_iter();
     let left = streams.filter(|(key, _)| disordered.contains(&key.pk));
     copy(&stack, &tables, left);
-    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+    let reader = StreamReader::new(tables.clone(), events::catalogue());
     let rebuilder = Rebuilder {
-        projector: Projector::new(
-            tables.clone(),
-            reader,
-            world.clone(),
-            alpes_projections::registry(),
-        ),
+        projector: Projector::new(tables.clone(), reader, world.clone(), views::registry()),
         archive: stack.archive.clone(),
         log: Arc::new(MemoryLog::new(1, world.clock)),
     };
@@ -108,7 +103,7 @@ fn disordered(records: &[LogRecord]) -> BTreeSet<String> {
     let mut known: BTreeMap<StreamId, Version> = BTreeMap::new();
     let mut found = BTreeSet::new();
     for record in records {
-        let Ok((event, _)) = Event::decode(&record.data, &Catalogue::current()) else {
+        let Ok((event, _)) = Event::decode(&record.data, &events::catalogue()) else {
             continue;
         };
         let known = known.entry(event.stream).or_default();

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use alpes_event_store::StreamReader;
+use alpes_messages::Event;
 use alpes_ports::{LogRecord, Tables};
-use alpes_projections::{Projector, views::analitica::Analitica};
+use alpes_projections::Projector;
 use e2e::Stack;
-use events::{Catalogue, Event};
 use simulation::Faults;
 use twins::MemoryTables;
+use views::analitica::Analitica;
 
 use crate::{copy, plain::plainly};
 
@@ -19,7 +20,7 @@ const BATCH: usize = 100;
 /// call an event, at most.
 pub fn compare(stack: &Stack, log: &[LogRecord]) {
     // What is no event costs both the same: nothing here, and being parked there.
-    let is_event = |record: &&LogRecord| Event::decode(&record.data, &Catalogue::current()).is_ok();
+    let is_event = |record: &&LogRecord| Event::decode(&record.data, &events::catalogue()).is_ok();
     let mut shards: BTreeMap<&str, Vec<LogRecord>> = BTreeMap::new();
     for record in log.iter().filter(is_event) {
         shards
@@ -34,7 +35,7 @@ pub fn compare(stack: &Stack, log: &[LogRecord]) {
     let tables: Arc<dyn Tables> = Arc::new(ours.tables(memory));
     let projector = Projector::new(
         tables.clone(),
-        StreamReader::new(tables, Catalogue::current()),
+        StreamReader::new(tables, events::catalogue()),
         twins::world(1).0,
         vec![Arc::new(Analitica)],
     );

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use alpes_event_store::Stream;
+use alpes_messages::{CorrelationId, Moment, Version};
 use e2e::{Stack, eventually};
 use events::{
-    Catalogue, IdCorrelacion, IdReserva, Moment, Payload, Version,
+    IdReserva, Payload,
     vuelos::{EstadoReserva, ReservaCreada},
 };
 use jiff::{ToSpan, civil::Date};
@@ -18,7 +19,7 @@ const PAGE: usize = 100;
 /// What is known of one reservation, in whatever order its streams are read.
 #[derive(Default)]
 struct Heard {
-    made: Option<(ReservaCreada, IdCorrelacion)>,
+    made: Option<(ReservaCreada, CorrelationId)>,
     /// The furthest that an event says it came.
     estado: Option<EstadoReserva>,
     last: Option<Moment>,
@@ -26,7 +27,7 @@ struct Heard {
 
 impl Heard {
     fn hear(&mut self, stream: &Stream) {
-        let events = stream.decode(&Catalogue::current(), 1, Version::MAX);
+        let events = stream.decode(&events::catalogue(), 1, Version::MAX);
         for stored in events.unwrap() {
             self.last = self.last.max(Some(stored.event.time));
             let estado = match stored.payload {

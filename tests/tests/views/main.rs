@@ -25,9 +25,9 @@ mod twice;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use alpes_ports::{Condition, Item, Key, Tables, Write};
-use alpes_projections::views::{analitica, reservas};
 use e2e::{Booked, Order, Stack, side_by_side};
 use twins::MemoryTables;
+use views::{analitica, reservas};
 
 /// Every view.
 const VIEWS: [&str; 2] = [reservas::NAME, analitica::NAME];

@@ -203,7 +203,7 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
             play.rebuild(view, "seguir");
         }
     }
-    let orders = journeys(amount("AEROALPES_E2E_REBUILD", 60)).into_iter();
+    let orders = journeys(amount("ALPES_E2E_REBUILD", 60)).into_iter();
     let orders: Vec<_> = orders
         .map(|journey| stack.order(Fate::Good, journey))
         .collect();

@@ -24,7 +24,7 @@ fn fate(number: usize) -> Fate {
 fn lists_totals_and_pivot_are_the_fold_though_all_is_delivered_twice_and_shuffled() {
     let _alone = alone();
     let stack = Stack::from_env();
-    let count = amount("AEROALPES_E2E_ANALITICA", 60);
+    let count = amount("ALPES_E2E_ANALITICA", 60);
     let clock = Instant::now();
     let dice = Dice::new(5);
     let parked = delivery::parked(&stack);

@@ -113,7 +113,7 @@ async fn run(words: &Words) -> Outcome {
 
 /// What is wrong with the name of a view that this build does not have.
 fn is_view(name: &str) -> Result<(), String> {
-    let views = alpes_projections::registry();
+    let views = views::registry();
     let names: Vec<_> = views.iter().map(|view| view.name()).collect();
     if names.contains(&name) {
         return Ok(());

@@ -7,7 +7,6 @@ use alpes_event_store::StreamReader;
 use alpes_lambda::{Environment, RemoteConsumer};
 use alpes_ports::Functions;
 use alpes_projections::Projector;
-use events::Catalogue;
 use parse::text::visible;
 
 use crate::{Outcome, asked};
@@ -16,7 +15,7 @@ fn parking(environment: &Environment) -> Parking {
     Parking::new(
         environment.tables(),
         environment.world().clock,
-        &Catalogue::current(),
+        &events::catalogue(),
     )
 }
 
@@ -110,11 +109,16 @@ pub(crate) async fn list(environment: &Environment, discarded: bool) -> Outcome 
 
 pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)>) -> Outcome {
     let (tables, world) = (environment.tables(), environment.world());
-    let reader = StreamReader::new(tables.clone(), Catalogue::current());
-    let projector = Projector::new(tables, reader, world.clone(), alpes_projections::registry());
+    let reader = StreamReader::new(tables.clone(), events::catalogue());
+    let projector = Projector::new(tables, reader, world.clone(), views::registry());
     let parking = projector.parking();
     let functions: Arc<dyn Functions> = environment.functions();
-    let remote = RemoteConsumer::all(&functions, parking, &Catalogue::current());
+    let remote = RemoteConsumer::of(
+        wiring::consumers(),
+        &functions,
+        parking,
+        &events::catalogue(),
+    );
     let mut consumers: Vec<&dyn Redrive> = vec![&projector];
     consumers.extend(remote.iter().map(|one| one as &dyn Redrive));
     let redriver = Redriver {
@@ -191,7 +195,7 @@ mod tests {
     fn what_cannot_be_read_is_listed_beside_the_rest() {
         let (world, clock) = twins::world(1);
         let tables = Arc::new(MemoryTables::new());
-        let parking = Parking::new(tables.clone(), world.clock.clone(), &Catalogue::current());
+        let parking = Parking::new(tables.clone(), world.clock.clone(), &events::catalogue());
         assert_eq!(
             describe(&parking, &Lot::default(), false, "http://h:1"),
             "Nothing is parked at http://h:1.\n"

@@ -2,8 +2,8 @@
 
 use alpes_archive::{Archive, Coverage, Reach};
 use alpes_lambda::Environment;
+use alpes_messages::Moment;
 use alpes_ports::{LogError, LogReader, Position};
-use events::Moment;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{Outcome, asked};

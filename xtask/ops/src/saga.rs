@@ -4,10 +4,11 @@ use std::error::Error;
 
 use alpes_event_store::StreamReader;
 use alpes_lambda::Environment;
+use alpes_messages::{Event, Moment, StreamId};
 use alpes_participant::{Reactions, Waiting};
 use alpes_ports::{Executions, Tables};
 use alpes_saga::{Conduct, Definitions, Estado, Saga, SagaId, Sagas, Stored};
-use events::{Catalogue, Context, Event, IdReserva, Moment, Payload, StreamId};
+use events::{CONTEXTS, GDS, IdReserva, PAGOS, Payload, VUELOS};
 use gds::inventory::{self, Inventory, Vuelo};
 use pagos::simulador::{self, Movimiento, Tipo};
 use reserva_saga::{as_it_went, definitions, saga_id};
@@ -30,7 +31,7 @@ pub(crate) async fn show(environment: &Environment, id: &str) -> Outcome {
         .parse()
         .map_err(|_| format!("{id} is no id: a saga's or a reservation's is a UUID"))?;
     let tables = environment.tables();
-    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+    let reader = StreamReader::new(tables.clone(), events::catalogue());
     let sagas = sagas(environment);
     let saga = find(&sagas, &reader, id).await?;
     let executions = environment.executions();
@@ -55,14 +56,16 @@ pub(crate) async fn show(environment: &Environment, id: &str) -> Outcome {
 }
 
 /// The saga of that id, or of the reservation of that id.
-async fn find(sagas: &Sagas, reader: &StreamReader, id: SagaId) -> Result<Saga, Box<dyn Error>> {
+async fn find(
+    sagas: &Sagas,
+    reader: &StreamReader<Payload>,
+    id: SagaId,
+) -> Result<Saga, Box<dyn Error>> {
     if let Some(Stored { saga, .. }) = sagas.load(id).await? {
         return Ok(saga);
     }
     let reservation = IdReserva(id.0);
-    let history = reader
-        .history(StreamId::new(Context::Vuelos, reservation))
-        .await?;
+    let history = reader.history(StreamId::new(VUELOS, reservation)).await?;
     let Some((opening, _)) = history.first() else {
         return Err(format!("there is neither a saga nor a reservation {id}").into());
     };
@@ -79,21 +82,16 @@ async fn find(sagas: &Sagas, reader: &StreamReader, id: SagaId) -> Result<Saga, 
 /// What the contexts of a choreography have put off, and its deadline.
 async fn waiting(
     reactions: &Reactions,
-    reader: &StreamReader,
+    reader: &StreamReader<Payload>,
     reservation: IdReserva,
 ) -> Result<Vec<String>, Box<dyn Error>> {
     let mut history = vec![];
-    for context in Context::ALL {
+    for context in CONTEXTS {
         history.extend(reader.history(StreamId::new(context, reservation)).await?);
     }
     let events: Vec<_> = history.iter().map(|(event, _)| event).collect();
     let mut lines = vec![];
-    for context in Context::ALL {
-        let policies = match context {
-            Context::Vuelos => vuelos::policies(),
-            Context::Pagos => pagos::policies(),
-            Context::Gds => gds::policies(),
-        };
+    for (context, policies) in wiring::policies() {
         let found = reactions
             .of_reservation(context, &policies, &events)
             .await?;
@@ -128,16 +126,16 @@ fn put_off(waiting: &Waiting) -> String {
     let goes_on = goes_on.unwrap_or_else(|| "nothing says when it goes on".to_owned());
     format!(
         "{}: {command} after {event}{tried}, {what}; {goes_on}",
-        context.name()
+        context.name
     )
 }
 
 async fn payments(
     tables: &dyn Tables,
-    reader: &StreamReader,
+    reader: &StreamReader<Payload>,
     reservation: IdReserva,
 ) -> Result<Vec<String>, Box<dyn Error>> {
-    let stream = StreamId::new(Context::Pagos, reservation);
+    let stream = StreamId::new(PAGOS, reservation);
     let mut lines = entry("payment", &told(&reader.history(stream).await?));
     let moved = simulador::ledger(tables, &pagos::key(reservation)).await?;
     lines.extend(moved.iter().flat_map(|moved| entry("", &movement(moved))));
@@ -173,10 +171,10 @@ fn balance(moved: &[Movimiento]) -> String {
 
 async fn seats(
     tables: &dyn Tables,
-    reader: &StreamReader,
+    reader: &StreamReader<Payload>,
     reservation: IdReserva,
 ) -> Result<Vec<String>, Box<dyn Error>> {
-    let stream = StreamId::new(Context::Gds, reservation);
+    let stream = StreamId::new(GDS, reservation);
     let history = reader.history(stream).await?;
     let mut lines = entry("seats", &told(&history));
     let held = match history.last() {
@@ -248,9 +246,9 @@ mod tests {
 
     use alpes_consumer::{Consumer, Parking};
     use alpes_event_store::{Decider, EventStore};
+    use alpes_messages::{Command, CommandId, CorrelationId, SagaMode};
     use alpes_participant::{Faults, Modo, Reactor, Rules};
     use alpes_ports::World;
-    use events::{Command, CommandId, IdCorrelacion, SagaMode};
     use futures::executor::block_on;
     use gds::{CONFIRMAR_RESERVA, Gds, REVERTIR_CONFIRMACION};
     use jiff::Timestamp;
@@ -268,7 +266,7 @@ mod tests {
         clock: Arc<ManualClock>,
         log: Arc<MemoryLog>,
         tables: Arc<MemoryTables>,
-        store: EventStore,
+        store: EventStore<Payload>,
         pagos: Pagos,
     }
 
@@ -277,7 +275,7 @@ mod tests {
             let (world, clock) = twins::world(1);
             let tables = Arc::new(MemoryTables::new());
             let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
-            let catalogue = Catalogue::current();
+            let catalogue = events::catalogue();
             Self {
                 store: EventStore::new(tables.clone(), log.clone(), world.clone(), catalogue),
                 pagos: Pagos {
@@ -290,12 +288,12 @@ mod tests {
             }
         }
 
-        fn send(&self, decider: &dyn Decider, kind: &str, data: Value) {
+        fn send(&self, decider: &dyn Decider<Payload>, kind: &str, data: Value) {
             let command = Command {
                 id: CommandId(uuid::Uuid::new_v5(&RESERVA.0, kind.as_bytes())),
                 kind: kind.to_owned(),
                 subject: RESERVA,
-                correlationid: IdCorrelacion(RESERVA.0),
+                correlationid: CorrelationId(RESERVA.0),
                 causationid: None,
                 sagamode: SagaMode::Orquestacion,
                 traceparent: None,
@@ -341,11 +339,11 @@ mod tests {
     }
 
     /// Has a context hear the whole log.
-    fn hears(bench: &Bench, rules: Rules) -> Reactor {
+    fn hears(bench: &Bench, rules: Rules<Payload>) -> Reactor<Payload> {
         let (store, world) = (bench.store.clone(), bench.world.clone());
         let tables: Arc<dyn Tables> = bench.tables.clone();
         let reactor = rules.reactor(store, tables.clone(), world.clone(), true);
-        let catalogue = Catalogue::current();
+        let catalogue = events::catalogue();
         let consumed = {
             let consumer = Consumer {
                 name: "test",
@@ -368,7 +366,7 @@ mod tests {
         command.sagamode = SagaMode::Coreografia;
         block_on(bench.store.handle(&Vuelos, &command)).unwrap();
         let faults = Faults::new(bench.tables.clone());
-        let (pagos, silent) = (Context::Pagos, Modo::Error);
+        let (pagos, silent) = (PAGOS, Modo::Error);
         block_on(faults.set(pagos, PAGAR_RESERVA, None, silent, 9)).unwrap();
         let reactor = hears(
             &bench,
@@ -384,7 +382,7 @@ mod tests {
         hears(
             &bench,
             Rules {
-                context: Context::Vuelos,
+                context: VUELOS,
                 decider: Arc::new(Vuelos),
                 failure: vuelos::FAILURE,
                 policies: vuelos::policies(),
@@ -410,7 +408,7 @@ mod tests {
             text.starts_with(deadline) && text.contains(payment),
             "{text}"
         );
-        let due = block_on(reactions.due(10)).unwrap().reactions;
+        let due = block_on(reactions.due(&CONTEXTS, 10)).unwrap().reactions;
         block_on(reactor.resume(&due, Timestamp::MAX));
         let text = told(reactions);
         assert!(

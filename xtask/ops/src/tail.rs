@@ -3,9 +3,9 @@
 use std::{io::Write, time::Duration};
 
 use alpes_lambda::Environment;
+use alpes_messages::Moment;
 use alpes_ports::{LogError, LogReader, LogRecord, Position};
 use command_line::{Words, shown};
-use events::Moment;
 use parse::text::visible;
 use serde_json::Value;
 

@@ -1,10 +1,10 @@
 //! A saga as people read it: how it stands, and its log, a line an entry.
 
+use alpes_messages::Moment;
 use alpes_saga::{
     Conduct, Definitions, Direction, Entry, Estado, Meaning, Outstanding, Saga, Via, What,
     execution_name,
 };
-use events::Moment;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use parse::text::visible;
 

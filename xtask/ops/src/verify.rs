@@ -3,7 +3,6 @@
 use alpes_archive::{Archive, ArchiveError};
 use alpes_event_store::{Beyond, Readings, StreamReader, verify};
 use alpes_lambda::Environment;
-use events::Catalogue;
 use jiff::SignedDuration;
 
 use crate::Outcome;
@@ -16,7 +15,7 @@ const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 pub(crate) async fn run(environment: &Environment) -> Outcome {
     let (tables, log) = (environment.tables(), environment.log_reader()?);
     let archive = Archive::new(environment.archive()?);
-    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+    let reader = StreamReader::new(tables.clone(), events::catalogue());
     let kept = SignedDuration::from_hours(i64::from(log.retention_hours().await?));
     let now = environment.world().clock.now();
     let beyond = Beyond {
@@ -48,11 +47,11 @@ pub(crate) async fn run(environment: &Environment) -> Outcome {
 
 /// All that the archive has.
 async fn readings(archive: &Archive) -> Result<Readings, ArchiveError> {
-    let mut readings = Readings::default();
+    let (mut readings, catalogue) = (Readings::default(), events::catalogue());
     let mut after = None;
     loop {
         let page = archive.page(after.as_deref(), OBJECTS).await?;
-        readings.add(&page.records);
+        readings.add(&page.records, &catalogue);
         after = page.last;
         if !page.more {
             return Ok(readings);

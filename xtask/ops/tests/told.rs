@@ -81,11 +81,11 @@ fn told(line: &str, url: &str, variables: &[(&str, &str)]) -> (i32, String, Stri
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AEROALPES_EVENTS_STREAM", "events"),
-        ("AEROALPES_PARKED_TABLE", "parked"),
-        ("AEROALPES_SAGAS_TABLE", "sagas"),
-        ("AEROALPES_STREAMS_TABLE", "streams"),
-        ("AEROALPES_VIEWS_TABLE", "views"),
+        ("ALPES_EVENTS_STREAM", "events"),
+        ("ALPES_PARKED_TABLE", "parked"),
+        ("ALPES_SAGAS_TABLE", "sagas"),
+        ("ALPES_STREAMS_TABLE", "streams"),
+        ("ALPES_VIEWS_TABLE", "views"),
     ] {
         ops.env(name, value);
     }
@@ -158,7 +158,7 @@ fn every_answer_about_an_absence_names_the_runtime() {
         assert_eq!(told(line, url, &[]), (code, out, err), "{line}");
     }
     // A runtime that was emptied since has not even the table.
-    let (code, _, err) = told(&saga, url, &[("AEROALPES_SAGAS_TABLE", "missing")]);
+    let (code, _, err) = told(&saga, url, &[("ALPES_SAGAS_TABLE", "missing")]);
     assert_eq!(code, 1);
     assert!(err.starts_with(&format!("error: at {url}: ")), "{err}");
 }

@@ -61,7 +61,7 @@ impl Session {
             .stdout(Stdio::piped());
         for (variable, _) in std::env::vars_os() {
             let name = variable.to_string_lossy();
-            if name.starts_with("AWS_") || name.starts_with("AEROALPES_") {
+            if name.starts_with("AWS_") || name.starts_with("ALPES_") {
                 shell.env_remove(&variable);
             }
         }

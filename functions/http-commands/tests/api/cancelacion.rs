@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use alpes_participant::Modo;
 use alpes_saga::{Estado, What};
-use events::{Context, IdReserva};
+use events::{IdReserva, PAGOS, VUELOS};
 use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
 use http_commands::MOTIVO;
@@ -132,7 +132,7 @@ fn without_a_reason_there_is_one() {
 fn what_waits_for_a_person_goes_on_waiting() {
     let fixture = Fixture::new();
     let id = fixture.create_in(Estado::Compensando);
-    fixture.fail_once(Context::Vuelos, vuelos::CANCELAR_RESERVA);
+    fixture.fail_once(VUELOS, vuelos::CANCELAR_RESERVA);
     fixture.wake(id);
     let answer = cancel(&fixture, id, "otra vez");
     assert_accepted(&fixture, id, answer, Estado::RequiereIntervencion);
@@ -372,7 +372,7 @@ mod without_a_coordinator {
         let fixture = Fixture::new();
         let id = create(&fixture);
         let faults = &fixture.faults;
-        block_on(faults.set(Context::Pagos, pagos::PAGAR_RESERVA, None, Modo::Error, 1)).unwrap();
+        block_on(faults.set(PAGOS, pagos::PAGAR_RESERVA, None, Modo::Error, 1)).unwrap();
         fixture.run_choreography();
         cancel(&fixture, id, "cambio de planes").accepted();
         fixture.run_choreography();

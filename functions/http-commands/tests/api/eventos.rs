@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alpes_saga::Estado;
-use events::Context;
+use events::VUELOS;
 use http_commands::MOTIVO;
 use http_testing::sample;
 use lambda_http::Request;
@@ -66,7 +66,7 @@ fn asks_something_of_a_saga(fixture: &Fixture, name: &str, request: &Request) {
     let mut command = fixture.creation();
     command.subject = ID.parse().unwrap();
     command.correlationid = SAGA.parse().unwrap();
-    fixture.take(Context::Vuelos, &command);
+    fixture.take(VUELOS, &command);
     if name.starts_with("reanudacion") {
         fixture.bring_to(Estado::RequiereIntervencion, command.subject);
     }

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use alpes_event_store::{EventStore, Sweeper};
 use alpes_ports::TableError;
 use alpes_saga::Estado;
-use events::Catalogue;
 use futures::executor::block_on;
 use http_testing::{LogDown, SAMPLE, SECRET, TablesDown};
 
@@ -34,7 +33,7 @@ fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
         fixture.tables.clone(),
         fixture.log.clone(),
         fixture.world.clone(),
-        Catalogue::current(),
+        events::catalogue(),
     );
     let sweeper = Sweeper {
         store: &store,

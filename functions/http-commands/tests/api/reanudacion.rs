@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use alpes_messages::CorrelationId;
 use alpes_saga::{Estado, SagaId, What};
-use events::{Context, IdCorrelacion, IdReserva};
+use events::{IdReserva, PAGOS, VUELOS};
 use futures::executor::block_on;
 use http_commands::MAX_NOTA;
 use http_testing::{Answer, post, with_other_header};
@@ -136,8 +137,8 @@ fn a_saga_that_has_not_begun_needs_nobody() {
 
     // Of another id than its reservation, nobody knows of it before it has begun.
     let mut command = fixture.creation();
-    command.correlationid = IdCorrelacion(fixture.world.ids.fresh());
-    fixture.take(Context::Vuelos, &command);
+    command.correlationid = CorrelationId(fixture.world.ids.fresh());
+    fixture.take(VUELOS, &command);
     let (saga, reservation) = (SagaId(command.correlationid.0), SagaId(command.subject.0));
     for id in [saga, reservation, SagaId(fixture.world.ids.fresh())] {
         let answer = fixture.post_to(&path(id), "");
@@ -246,7 +247,7 @@ fn one_that_went_on_too_often_can_still_be_ended_by_hand() {
         String::new(),
     ] {
         let answer = loop {
-            fixture.fail_once(Context::Pagos, pagos::REVERTIR_PAGO);
+            fixture.fail_once(PAGOS, pagos::REVERTIR_PAGO);
             let answer = resume(&fixture, id, &body);
             if answer.status != 202 {
                 break answer;

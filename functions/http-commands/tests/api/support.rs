@@ -5,7 +5,6 @@ use std::{ops::Deref, sync::Arc};
 use alpes_event_store::EventStore;
 use alpes_ports::{Functions, Log, Tables};
 use alpes_saga::Sagas;
-use events::Catalogue;
 use futures::executor::block_on;
 use http_commands::App;
 use http_testing::{Answer, System, post, with_header};
@@ -87,7 +86,7 @@ fn app(system: &System, tables: Arc<dyn Tables>, log: Arc<dyn Log>) -> App {
     let world = system.world.clone();
     let definitions = reserva_saga::definitions();
     App {
-        store: EventStore::new(tables.clone(), log, world.clone(), Catalogue::current()),
+        store: EventStore::new(tables.clone(), log, world.clone(), events::catalogue()),
         sagas: Sagas::new(tables, definitions, world.clone()),
         functions: system.functions.clone(),
         world,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::{Context, IdReserva, vuelos::EstadoReserva};
+use events::{IdReserva, VUELOS, vuelos::EstadoReserva};
 use http_queries::MAX_PAGE;
 use http_testing::ask;
 use jiff::Timestamp;
@@ -26,7 +26,7 @@ fn many(fixture: &Fixture) -> Vec<Made> {
             let place = made.len();
             let estado = EstadoReserva::ALL[(place + round) % 4];
             let id = fixture.create_as(cliente, estado);
-            let fecha = events::Moment::from(fixture.world.clock.now()).to_string();
+            let fecha = alpes_messages::Moment::from(fixture.world.clock.now()).to_string();
             made.push(Made {
                 id,
                 cliente,
@@ -213,7 +213,7 @@ fn large(fixture: &Fixture) -> IdReserva {
     };
     let mut command = fixture.creation();
     command.data = json!({"itinerarios": [{"odos": (0..4).map(odo).collect::<Vec<_>>()}]});
-    fixture.take(Context::Vuelos, &command);
+    fixture.take(VUELOS, &command);
     command.subject
 }
 

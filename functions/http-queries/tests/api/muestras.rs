@@ -1,6 +1,6 @@
 //! The sample events of `events/`, as API Gateway REST and, `_v2`, `cargo lambda watch` send them.
 
-use events::Context;
+use events::VUELOS;
 use lambda_http::request;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn every_sample_event_is_answered_as_its_name_says() {
     command.subject = ID.parse().unwrap();
     command.correlationid = SAGA.parse().unwrap();
     command.data["id_cliente"] = "cliente-42".into();
-    fixture.take(Context::Vuelos, &command);
+    fixture.take(VUELOS, &command);
     fixture.pay(command.subject);
     fixture.approve(command.subject);
     fixture.begin_sagas();

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use alpes_lambda::http::ROUTES;
+use alpes_messages::StreamId;
 use alpes_ports::{Item, TableError, Tables, Write};
 use alpes_saga::Estado;
-use events::{Context, IdReserva, StreamId, vuelos::EstadoReserva};
+use api::ROUTES;
+use events::{IdReserva, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::{Answer, SECRET, TablesDown, ask, sample};
 use serde_json::Value;
@@ -273,7 +274,7 @@ fn when_the_tables_fail_the_answer_tells_no_more_than_that() {
 fn a_stream_that_cannot_be_read_is_not_missing() {
     let fixture = Fixture::new();
     let id = IdReserva(fixture.world.ids.fresh());
-    let key = alpes_event_store::Stream::key(StreamId::new(Context::Vuelos, id));
+    let key = alpes_event_store::Stream::key(StreamId::new(VUELOS, id));
     let item = Item::from_iter([("version".to_owned(), Value::from(1))]);
     let put = Write::Put {
         key,

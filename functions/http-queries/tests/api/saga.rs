@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use alpes_messages::{CorrelationId, Moment};
 use alpes_saga::Estado;
-use events::{Context, IdCorrelacion, IdReserva, Moment};
+use events::{GDS, IdReserva, VUELOS};
 use http_testing::Answer;
 use serde_json::{Value, json};
 
@@ -152,7 +153,7 @@ fn a_choreography_tells_when_its_events_happened_and_when_each_was_noted() {
 #[test]
 fn a_step_that_fails_is_the_reason() {
     let fixture = Fixture::new();
-    fixture.fail_once(Context::Gds, gds::CONFIRMAR_RESERVA);
+    fixture.fail_once(GDS, gds::CONFIRMAR_RESERVA);
     let id = fixture.create(None);
     fixture.run_sagas();
     let saga = get(&fixture, id).ok();
@@ -203,8 +204,8 @@ fn one_that_has_not_begun_is_told_by_the_stream() {
 fn one_of_another_id_that_has_not_begun_is_not_there() {
     let fixture = Fixture::new();
     let mut command = fixture.creation();
-    command.correlationid = IdCorrelacion(fixture.world.ids.fresh());
-    fixture.take(Context::Vuelos, &command);
+    command.correlationid = CorrelationId(fixture.world.ids.fresh());
+    fixture.take(VUELOS, &command);
     // Nothing was made of this one.
     let tombstone = IdReserva(fixture.world.ids.fresh());
     fixture.cancel(tombstone);

@@ -6,7 +6,7 @@ use alpes_event_store::StreamReader;
 use alpes_ports::{Tables, World};
 use alpes_projections::Generations;
 use alpes_saga::{Definitions, Sagas};
-use events::{Catalogue, IdReserva, vuelos::EstadoReserva};
+use events::{IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_queries::App;
 use http_testing::{Answer, System, ask};
@@ -43,7 +43,7 @@ impl Fixture {
     pub(crate) fn app(tables: Arc<dyn Tables>, world: &World) -> App {
         let definitions = reserva_saga::definitions();
         App {
-            reader: StreamReader::new(tables.clone(), Catalogue::current()),
+            reader: StreamReader::new(tables.clone(), events::catalogue()),
             generations: Generations::new(tables.clone(), world.clock.clone()),
             sagas: Sagas::new(tables.clone(), definitions, world.clone()),
             clock: world.clock.clone(),

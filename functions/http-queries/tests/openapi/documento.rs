@@ -1,6 +1,6 @@
 //! The document: OpenAPI 3.1.
 
-use events::Problem;
+use alpes_messages::Problem;
 use http_queries::{DEFAULT_LIMIT, MAX_LIMIT};
 use serde_json::{Map, Value, json};
 
@@ -126,7 +126,7 @@ pub(crate) fn accepted(description: &str, schema_name: &str, example: &Value) ->
     accepted["headers"] = json!({"X-Correlacion": {
         "description": "El `id_correlacion` de la reserva.",
         "required": true,
-        "schema": schema("IdCorrelacion"),
+        "schema": schema("CorrelationId"),
     }});
     accepted
 }
@@ -191,7 +191,8 @@ pub(crate) fn page() -> [Value; 2] {
 
 /// The answers that refuse, as the functions write them.
 fn problemas() -> Value {
-    use events::{Violation, kinds};
+    use alpes_messages::Violation;
+    use events::kinds;
 
     let airport = Violation::new(
         "itinerarios[0].odos[0].segmentos[0].legs[0].origen.codigo",

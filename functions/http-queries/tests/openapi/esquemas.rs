@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use alpes_messages::{Event, Problem};
 use alpes_participant::Modo;
-use events::{Context, Event, Problem, vuelos::CrearReserva};
+use events::{CONTEXTS, vuelos::CrearReserva};
 use http_queries::{Lista, ListaSagas, ReservaDto, ReservasPorDia, SagaDto, Totales};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
-use vuelos::cancelar_reserva::{MAX_MOTIVO, PLAZO};
-use vuelos::crear_reserva::{MAX_LEGS, MAX_LIST, MAX_NOMBRE, MAX_OPENING_EVENT, MAX_TOKEN};
+use vuelos::{
+    cancelar_reserva::{MAX_MOTIVO, PLAZO},
+    crear_reserva::{MAX_LEGS, MAX_LIST, MAX_NOMBRE, MAX_OPENING_EVENT, MAX_TOKEN},
+};
 
 /// What each schema and each of its fields is.
 const TEXTOS: &[(&str, &str)] = &[
@@ -540,7 +543,8 @@ pub(crate) fn esquemas() -> Value {
 
     let mut esquemas = Map::new();
     let of_types = received.take_definitions(true).into_iter();
-    for (name, mut schema) in of_types.chain(sent.take_definitions(true)) {
+    for (name, schema) in of_types.chain(sent.take_definitions(true)) {
+        let (name, mut schema) = in_words_of_the_api(&name, &schema);
         strip(&mut schema);
         if let Some(other) = esquemas.insert(name.clone(), schema.clone()) {
             assert_eq!(
@@ -560,6 +564,25 @@ pub(crate) fn esquemas() -> Value {
 
     describe(&mut esquemas);
     esquemas.into()
+}
+
+/// Types of the engine whose schemas have names of the airline's in the API.
+const WORDS: [(&str, &str); 2] = [
+    ("SubjectId", "IdReserva"),
+    ("CorrelationId", "IdCorrelacion"),
+];
+
+/// A schema of this name, and those that it refers to, by the names that the API has for them.
+fn in_words_of_the_api(name: &str, schema: &Value) -> (String, Value) {
+    let mut named = (name.to_owned(), schema.to_string());
+    for (word, ours) in WORDS {
+        if name == word {
+            ours.clone_into(&mut named.0);
+        }
+        let reference = |name: &str| format!("\"#/components/schemas/{name}\"");
+        named.1 = named.1.replace(&reference(word), &reference(ours));
+    }
+    (named.0, serde_json::from_str(&named.1).unwrap())
 }
 
 /// What is sent and received that is no type of its own.
@@ -645,7 +668,7 @@ fn asked_by_hand() -> Map<String, Value> {
     });
     let mut probe_event = probe.clone();
     probe_event["id_reserva"] = of("IdReserva");
-    let contexts = Context::ALL.map(Context::name);
+    let contexts = CONTEXTS.map(|context| context.name);
     let commands = [
         vuelos::CREAR_RESERVA,
         vuelos::APROBAR_RESERVA,

@@ -1,7 +1,7 @@
 //! The description of the API: written by [`documento`] from the types that the functions read and write, checked in as
 //! `infra/openapi.json`, and served at `/openapi.json`.
 //!
-//! `AEROALPES_BLESS=1 cargo test -p http-queries --test openapi` writes it anew.
+//! `ALPES_BLESS=1 cargo test -p http-queries --test openapi` writes it anew.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,8 +27,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alpes_lambda::http::ROUTES;
 use alpes_saga::Estado;
+use api::ROUTES;
 use http_testing::{Description, Operation, sample};
 use serde_json::{Value, json};
 use support::Fixture;
@@ -42,12 +42,12 @@ fn infra(file: &str) -> PathBuf {
 fn the_file_is_what_the_code_says() {
     let generated = format!("{:#}\n", documento::documento());
     let file = infra("openapi.json");
-    if std::env::var("AEROALPES_BLESS").as_deref() == Ok("1") {
+    if std::env::var("ALPES_BLESS").as_deref() == Ok("1") {
         fs::write(&file, &generated).unwrap();
     }
     assert!(
         fs::read_to_string(&file).unwrap() == generated,
-        "infra/openapi.json is not what the code says: run `AEROALPES_BLESS=1 cargo test -p http-queries --test openapi`, \
+        "infra/openapi.json is not what the code says: run `ALPES_BLESS=1 cargo test -p http-queries --test openapi`, \
          and look at what changed"
     );
 }

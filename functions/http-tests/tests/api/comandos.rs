@@ -3,9 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use alpes_event_store::HandleError;
+use alpes_messages::SagaMode;
 use alpes_participant::{Modo, ParticipantError};
 use alpes_ports::{CallError, FunctionName};
-use events::{Context, IdReserva, SagaMode};
+use events::{IdReserva, VUELOS};
 use http_testing::{SECRET, sample};
 use http_tests::COMANDOS;
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ fn pago() -> Value {
 fn every_command_there_is_a_sample_of_can_be_sent() {
     let mut seen = BTreeSet::new();
     for (context, commands) in COMANDOS {
-        for (name, sample) in golden(context.name()) {
+        for (name, sample) in golden(context.name) {
             if sample.get("specversion").is_some() {
                 continue;
             }
@@ -34,9 +35,9 @@ fn every_command_there_is_a_sample_of_can_be_sent() {
             if kind == vuelos::APROBAR_RESERVA {
                 let mut command = fixture.creation();
                 command.subject = id;
-                fixture.take(Context::Vuelos, &command);
+                fixture.take(VUELOS, &command);
             }
-            let path = format!("{}/{kind}", context.name());
+            let path = format!("{}/{kind}", context.name);
             let reply = fixture
                 .post(&path, &about(id, sample["data"].clone()))
                 .accepted();
@@ -134,7 +135,7 @@ fn a_command_has_the_mode_of_its_reservation() {
 
     let mut command = fixture.creation();
     command.sagamode = SagaMode::Orquestacion;
-    fixture.take(Context::Vuelos, &command);
+    fixture.take(VUELOS, &command);
     let paid = fixture
         .post("pagos/PagarReserva", &about(command.subject, pago()))
         .accepted();
@@ -329,7 +330,7 @@ fn what_is_not_there_is_answered_with_what_is() {
         assert!(detail.contains(path), "{detail}");
         for (context, names) in COMANDOS {
             for name in names {
-                assert!(detail.contains(&format!("{}/{name}", context.name())));
+                assert!(detail.contains(&format!("{}/{name}", context.name)));
             }
         }
     }

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use alpes_messages::{Context, Event, SagaMode};
 use alpes_ports::TableError;
 use alpes_saga::Estado;
-use events::{Catalogue, Context, Event, IdReserva, SagaMode};
+use events::{CONTEXTS, IdReserva, VUELOS};
 use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
 use http_testing::{LogDown, SECRET, TablesDown};
@@ -19,14 +20,14 @@ fn path(context: &str, kind: &str) -> String {
 /// The golden samples of every type, in its newest version: context, type, reservation, data.
 fn samples() -> Vec<(Context, String, IdReserva, Value)> {
     let mut found = vec![];
-    for context in Context::ALL {
-        for (_, sample) in golden(context.name()) {
-            let known = Catalogue::current();
+    for context in CONTEXTS {
+        for (_, sample) in golden(context.name) {
+            let known = events::catalogue();
             let kind = sample["type"].as_str().unwrap();
-            let newest = known.find(context.name(), kind).map(|known| {
+            let newest = known.find(context.name, kind).map(|known| {
                 format!(
                     "urn:aeroalpes:esquema:{}:{kind}:v{}",
-                    context.name(),
+                    context.name,
                     known.newest()
                 )
             });
@@ -44,24 +45,24 @@ fn every_type_is_committed_as_it_is_told() {
     let mut seen = BTreeSet::new();
     for (context, kind, id, data) in samples() {
         let fixture = Fixture::new();
-        let answer = fixture.post(&path(context.name(), &kind), &about(id, data.clone()));
+        let answer = fixture.post(&path(context.name, &kind), &about(id, data.clone()));
         let saga = answer.header("X-Correlacion").unwrap().to_owned();
         let event = answer.accepted();
         assert_eq!(event["type"], kind);
         assert_eq!(event["data"], data, "{kind}");
         assert_eq!(event["prueba"], true, "{kind}");
         assert_eq!(event["correlationid"], saga, "{kind}");
-        let stream = format!("{}-{id}", context.stream_prefix());
+        let stream = format!("{}-{id}", context.category);
         assert_eq!(event["stream"], stream, "{kind}");
         assert_eq!(event["streamversion"], 1, "{kind}");
         assert_eq!(fixture.logged(), [event]);
         // And whoever reads it can.
         let record = &fixture.log.records()[0];
-        Event::decode(&record.data, &Catalogue::current()).unwrap();
+        Event::decode(&record.data, &events::catalogue()).unwrap();
         assert_eq!(record.partition_key, id.to_string());
         seen.insert((context, kind));
     }
-    let types = Catalogue::current();
+    let types = events::catalogue();
     let types = types
         .types()
         .map(|known| (known.context, known.name.to_owned()));
@@ -124,7 +125,7 @@ fn reservation_and_dates_are_filled_in() {
             "{kind}"
         );
         let event = fixture
-            .post(&path(context.name(), &kind), &about(id, short))
+            .post(&path(context.name, &kind), &about(id, short))
             .accepted();
         assert_eq!(event["data"]["id_reserva"], id.to_string(), "{kind}");
         let now = "2026-01-31T10:00:00.000Z";
@@ -156,7 +157,7 @@ fn events_go_on_in_their_stream_and_its_saga() {
     let fixture = Fixture::new();
     let mut command = fixture.creation();
     command.sagamode = SagaMode::Coreografia;
-    fixture.take(Context::Vuelos, &command);
+    fixture.take(VUELOS, &command);
     let mut asked = about(command.subject, json!({}));
     asked["id_correlacion"] = fixture.fresh().to_string().into();
     for version in [2, 3] {
@@ -394,8 +395,8 @@ fn what_is_not_there_is_answered_with_what_is() {
         let answer = fixture.post(path, &about(fixture.fresh(), json!({})));
         answer.assert_problem(404, "no-existe", path);
         let detail = answer.body["detail"].as_str().unwrap();
-        for known in Catalogue::current().types() {
-            let name = format!("{}/eventos/{}", known.context.name(), known.name);
+        for known in events::catalogue().types() {
+            let name = format!("{}/eventos/{}", known.context.name, known.name);
             assert!(detail.contains(&name), "{detail}");
         }
     }

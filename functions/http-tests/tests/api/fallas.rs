@@ -1,7 +1,8 @@
 //! Faults that are set.
 
+use alpes_messages::Context;
 use alpes_participant::Modo;
-use events::Context;
+use events::{GDS, PAGOS};
 use futures::executor::block_on;
 use http_tests::{COMANDOS, MAX_VECES};
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ fn every_command_can_be_made_to_misbehave_in_every_way_so_often() {
     for (context, names) in COMANDOS {
         for name in names {
             for modo in Modo::ALL {
-                let body = falla(context.name(), name, modo.name(), &json!(2));
+                let body = falla(context.name, name, modo.name(), &json!(2));
                 assert_eq!(fixture.post("fallas", &body).accepted(), body);
                 for expected in [Some(modo), Some(modo), None] {
                     assert_eq!(take(&fixture, context, name), expected);
@@ -42,14 +43,11 @@ fn what_is_set_replaces_what_was() {
     };
     set("error", MAX_VECES);
     set("falla", 1);
-    assert_eq!(
-        take(&fixture, Context::Gds, "ConfirmarReserva"),
-        Some(Modo::Falla)
-    );
-    assert_eq!(take(&fixture, Context::Gds, "ConfirmarReserva"), None);
+    assert_eq!(take(&fixture, GDS, "ConfirmarReserva"), Some(Modo::Falla));
+    assert_eq!(take(&fixture, GDS, "ConfirmarReserva"), None);
     set("silencio", 3);
     set("silencio", 0);
-    assert_eq!(take(&fixture, Context::Gds, "ConfirmarReserva"), None);
+    assert_eq!(take(&fixture, GDS, "ConfirmarReserva"), None);
 }
 
 #[test]
@@ -59,8 +57,8 @@ fn a_fault_can_be_of_one_reservation_alone() {
     let id = fixture.fresh();
     body["id_reserva"] = json!(id);
     assert_eq!(fixture.post("fallas", &body).accepted(), body);
-    assert_eq!(take(&fixture, Context::Pagos, "PagarReserva"), None);
-    let take = fixture.faults.take(Context::Pagos, "PagarReserva", id);
+    assert_eq!(take(&fixture, PAGOS, "PagarReserva"), None);
+    let take = fixture.faults.take(PAGOS, "PagarReserva", id);
     assert_eq!(block_on(take).unwrap(), Some(Modo::Silencio));
 }
 

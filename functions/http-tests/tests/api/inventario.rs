@@ -1,6 +1,6 @@
 //! Seats that are set.
 
-use events::Context;
+use events::GDS;
 use http_testing::sample;
 use serde_json::{Value, json};
 
@@ -65,10 +65,7 @@ fn a_time_is_one_flight_in_whatever_zone() {
     assert_eq!(flight["fecha_salida"], "2022-11-22T13:10:00Z");
     let id = fixture.create(None);
     let data = json!({"itinerarios": sample()["itinerarios"]});
-    fixture.take(
-        Context::Gds,
-        &fixture.command(gds::CONFIRMAR_RESERVA, id, data),
-    );
+    fixture.take(GDS, &fixture.command(gds::CONFIRMAR_RESERVA, id, data));
     assert_eq!(
         fixture.events_of(id),
         ["ReservaCreada", "ConfirmacionFallida"]

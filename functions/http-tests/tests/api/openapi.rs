@@ -87,7 +87,7 @@ fn the_choices_and_limits_are_those_that_are_kept() {
     let schema = &description.0["components"]["schemas"]["Falla"]["properties"];
     let contexts: Vec<Value> = COMANDOS
         .iter()
-        .map(|(context, _)| context.name().into())
+        .map(|(context, _)| context.name.into())
         .collect();
     assert_eq!(schema["contexto"]["enum"], Value::from(contexts));
     let commands: Vec<Value> = COMANDOS

@@ -4,7 +4,7 @@ use std::{fs, ops::Deref, path::Path, sync::Arc};
 
 use alpes_event_store::EventStore;
 use alpes_ports::{Functions, Log, Tables};
-use events::{Catalogue, IdReserva};
+use events::IdReserva;
 use futures::executor::block_on;
 use http_testing::{Answer, System, post, with_header};
 use http_tests::App;
@@ -73,7 +73,7 @@ impl Fixture {
 fn app(system: &System, tables: Arc<dyn Tables>, log: Arc<dyn Log>) -> App {
     let world = system.world.clone();
     App {
-        store: EventStore::new(tables.clone(), log, world.clone(), Catalogue::current()),
+        store: EventStore::new(tables.clone(), log, world.clone(), events::catalogue()),
         tables,
         functions: system.functions.clone(),
         world,

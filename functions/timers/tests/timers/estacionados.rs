@@ -16,7 +16,6 @@ use alpes_ports::{
 use alpes_projections::Projector;
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use events::Catalogue;
 use futures::{FutureExt, executor::block_on};
 use notices::NOTIFIER;
 use reserva_saga::ORCHESTRATOR;
@@ -520,9 +519,9 @@ impl Mapping<'_> {
         for _ in 0..=self.retries {
             *self.invocations.lock().unwrap() += 1;
             let event = serde_json::from_value(json!({ "Records": batch })).unwrap();
-            let reader = StreamReader::new(self.tables.clone(), Catalogue::current());
+            let reader = StreamReader::new(self.tables.clone(), events::catalogue());
             let world = self.fixture.world.clone();
-            let views = alpes_projections::registry();
+            let views = views::registry();
             let projector = Projector::new(self.tables.clone(), reader, world, views);
             let records = alpes_lambda::kinesis::records(event);
             if let Some(outcome) = projector.consumer().consume(&records).now_or_never() {
@@ -585,9 +584,9 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
     assert_eq!(listed(&tables), 63, "all but one are in the view");
 
     // The timers take it in, try it, and die of it as well; but not again at once.
-    let reader = StreamReader::new(mapping.tables.clone(), Catalogue::current());
+    let reader = StreamReader::new(mapping.tables.clone(), events::catalogue());
     let world = fixture.world.clone();
-    let doomed = Projector::new(mapping.tables, reader, world, alpes_projections::registry());
+    let doomed = Projector::new(mapping.tables, reader, world, views::registry());
     let healthy = std::mem::replace(&mut fixture.app.projector, doomed);
     let task = serde_json::from_str(PARKING_TASK).unwrap();
     let killed = fixture.app.handle(task, fixture.deadline()).now_or_never();

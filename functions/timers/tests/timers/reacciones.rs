@@ -10,9 +10,10 @@ use std::{
 };
 
 use alpes_lambda::{kinesis, participant::App};
+use alpes_messages::{Command, CommandId, Context, Event};
 use alpes_participant::{Faults, Modo, Rules};
-use alpes_ports::{CallError, Key, LogRecord, Path, Update};
-use events::{Catalogue, Command, CommandId, Context, Event, IdReserva};
+use alpes_ports::{CallError, Key, LogRecord, Path, Tables, Update, World};
+use events::{IdReserva, PAGOS, Payload, VUELOS};
 use futures::{executor::block_on, future::poll_fn};
 use jiff::Timestamp;
 use reserva_saga::function_of;
@@ -26,28 +27,22 @@ const METRICS: [&str; 2] = ["ReactionsWaiting", "ReactionLate"];
 const SINCE: Option<&str> = Some("2026-01-31T10:05:00Z");
 
 /// Vuelos, which notes a deadline for each reservation that it hears of.
-fn vuelos_of(fixture: &Fixture) -> App {
-    let rules = Rules {
-        context: Context::Vuelos,
-        decider: Arc::new(vuelos::Vuelos),
-        failure: vuelos::FAILURE,
-        policies: vuelos::policies(),
-    };
-    let (tables, log) = (fixture.tables.clone(), fixture.log.clone());
-    App::new(rules, tables, log, fixture.world.clone(), true, true)
+fn vuelos_of(fixture: &Fixture) -> App<Payload> {
+    function_of_context(fixture, |_, _| vuelos::rules())
 }
 
-fn pagos_of(fixture: &Fixture) -> App {
+fn pagos_of(fixture: &Fixture) -> App<Payload> {
+    function_of_context(fixture, pagos::rules)
+}
+
+fn function_of_context(
+    fixture: &Fixture,
+    rules: fn(Arc<dyn Tables>, World) -> Rules<Payload>,
+) -> App<Payload> {
     let (tables, log) = (fixture.tables.clone(), fixture.log.clone());
-    let gateway = pagos::simulador::Simulador::new(tables.clone(), fixture.world.clone());
-    let gateway = Arc::new(gateway);
-    let rules = Rules {
-        context: Context::Pagos,
-        decider: Arc::new(pagos::Pagos { gateway }),
-        failure: pagos::FAILURE,
-        policies: pagos::policies(),
-    };
-    App::new(rules, tables, log, fixture.world.clone(), true, true)
+    let world = fixture.world.clone();
+    let rules = rules(tables.clone(), world.clone());
+    App::new(rules, events::catalogue(), tables, log, world, true, true)
 }
 
 /// Makes so many reservations by choreography, of which vuelos has heard.
@@ -66,7 +61,7 @@ fn deploy(fixture: &Fixture) -> Arc<Mutex<Vec<usize>>> {
     let calls = sizes.clone();
     fixture
         .functions
-        .deploy(function_of(Context::Vuelos), move |payload| {
+        .deploy(function_of(VUELOS), move |payload| {
             let app = app.clone();
             calls.lock().unwrap().push(asked(&payload));
             async move {
@@ -98,7 +93,7 @@ fn done(counts: [usize; 3], since: Option<&str>) -> Done {
 fn kinds(fixture: &Fixture, id: IdReserva) -> Vec<String> {
     let records = fixture.log.log.records().into_iter();
     let events = records.map(|record| {
-        let (event, _) = Event::decode(&record.data, &Catalogue::current()).unwrap();
+        let (event, _) = Event::decode(&record.data, &events::catalogue()).unwrap();
         event
     });
     events
@@ -132,13 +127,7 @@ fn what_fails_is_put_off_once_more() {
     deploy(&fixture);
     let id = made(&fixture, 1)[0];
     let faults = Faults::new(fixture.tables.clone());
-    let fails = faults.set(
-        Context::Vuelos,
-        vuelos::CANCELAR_RESERVA,
-        None,
-        Modo::Error,
-        1,
-    );
+    let fails = faults.set(VUELOS, vuelos::CANCELAR_RESERVA, None, Modo::Error, 1);
     block_on(fails).unwrap();
     fixture.clock.advance(vuelos::DEADLINE);
     assert_eq!(fixture.handle(TASK).unwrap(), done([0, 1, 0], SINCE));
@@ -160,7 +149,7 @@ fn a_participant_that_is_gone_is_told_by_how_late_reactions_are() {
     let calls = AtomicUsize::new(0);
     fixture
         .functions
-        .deploy(function_of(Context::Vuelos), move |payload| {
+        .deploy(function_of(VUELOS), move |payload| {
             let first = calls.fetch_add(1, Ordering::SeqCst) == 0;
             async move {
                 if first {
@@ -207,7 +196,7 @@ fn a_deadline_that_is_met_is_taken_out() {
 /// The records of one type of event.
 fn records(fixture: &Fixture, kind: &str) -> Vec<LogRecord> {
     let of_kind = |record: &LogRecord| {
-        let (event, _) = Event::decode(&record.data, &Catalogue::current()).unwrap();
+        let (event, _) = Event::decode(&record.data, &events::catalogue()).unwrap();
         event.kind == kind
     };
     let mut records = fixture.log.log.records();
@@ -237,16 +226,16 @@ fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
     let mut fixture = Fixture::new();
     fixture.app.limits.reactions = 2;
     let (in_vuelos, in_pagos) = (vuelos_of(&fixture), pagos_of(&fixture));
-    let hears = |app: &App, records: &[LogRecord]| {
+    let hears = |app: &App<Payload>, records: &[LogRecord]| {
         block_on(app.answer(kinesis::batch_of(records), Timestamp::MAX)).unwrap();
     };
     made(&fixture, 200);
     fixture.clock.advance(vuelos::DEADLINE);
     let faults = Faults::new(fixture.tables.clone());
     for (context, command, modo) in [
-        (Context::Pagos, pagos::PAGAR_RESERVA, Modo::Falla),
-        (Context::Pagos, pagos::REVERTIR_PAGO, Modo::Error),
-        (Context::Vuelos, vuelos::CANCELAR_RESERVA, Modo::Error),
+        (PAGOS, pagos::PAGAR_RESERVA, Modo::Falla),
+        (PAGOS, pagos::REVERTIR_PAGO, Modo::Error),
+        (VUELOS, vuelos::CANCELAR_RESERVA, Modo::Error),
     ] {
         block_on(faults.set(context, command, None, modo, 1)).unwrap();
     }
@@ -263,7 +252,7 @@ fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
     fixture.clock.advance(Duration::from_secs(10));
 
     let calls: Calls = Arc::default();
-    for context in [Context::Vuelos, Context::Pagos] {
+    for context in [VUELOS, PAGOS] {
         let (calls, clock) = (calls.clone(), fixture.clock.clone());
         fixture
             .functions
@@ -273,7 +262,7 @@ fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
                 calls.lock().unwrap().push(call);
                 let (calls, clock) = (calls.clone(), clock.clone());
                 async move {
-                    if context == Context::Pagos {
+                    if context == PAGOS {
                         let answer = json!({"hechas": asked(&payload), "aplazadas": 0});
                         return Ok(answer.to_string().into_bytes());
                     }
@@ -288,11 +277,9 @@ fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
     }
     fixture.handle(TASK).unwrap();
     let calls = calls.lock().unwrap();
-    assert_eq!(calls[0], (Context::Vuelos, 1, false), "{calls:?}");
+    assert_eq!(calls[0], (VUELOS, 1, false), "{calls:?}");
     let gave_up = calls.iter().position(|(_, asked, _)| *asked == 0);
-    let called = calls
-        .iter()
-        .position(|call| *call == (Context::Pagos, 1, false));
+    let called = calls.iter().position(|call| *call == (PAGOS, 1, false));
     assert!(called.is_some() && called < gave_up, "{calls:?}");
 }
 
@@ -360,7 +347,7 @@ fn a_run_ends_well_before_its_function_would_be_ended() {
     let clock = fixture.clock.clone();
     fixture
         .functions
-        .deploy(function_of(Context::Vuelos), move |payload| {
+        .deploy(function_of(VUELOS), move |payload| {
             clock.advance(Duration::from_secs(16));
             async move {
                 let answer = json!({"hechas": 0, "aplazadas": asked(&payload)});

@@ -8,7 +8,6 @@ use std::{
 use alpes_archive::Archive;
 use alpes_event_store::StreamReader;
 use alpes_projections::{Projector, REBUILDER, Rebuilder};
-use events::Catalogue;
 use futures::executor::block_on;
 use serde_json::Value;
 use timers::Done;
@@ -21,10 +20,10 @@ const TASK: &str = include_str!("../../events/reconstruir.json");
 /// Begins a rebuild.
 fn begin(fixture: &Fixture, view: &str) {
     let tables = fixture.tables.clone();
-    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+    let reader = StreamReader::new(tables.clone(), events::catalogue());
     let world = fixture.world.clone();
     let rebuilder = Rebuilder {
-        projector: Projector::new(tables, reader, world.clone(), alpes_projections::registry()),
+        projector: Projector::new(tables, reader, world.clone(), views::registry()),
         archive: Archive::new(fixture.objects.clone()),
         log: Arc::new(MemoryLog::new(1, world.clock)),
     };

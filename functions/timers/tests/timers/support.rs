@@ -8,12 +8,13 @@ use std::{
 
 use alpes_event_store::{EventStore, Handled, StreamReader};
 use alpes_lambda::{RemoteConsumer, metrics::Metrics};
+use alpes_messages::{Command, CommandId, CorrelationId, SagaMode};
 use alpes_participant::Reactions;
 use alpes_ports::{Functions, Log, LogError, Objects, SequenceNumber, Tables, World};
 use alpes_projections::Projector;
 use alpes_saga::Sagas;
 use async_trait::async_trait;
-use events::{Catalogue, Command, CommandId, IdCorrelacion, IdReserva, SagaMode};
+use events::IdReserva;
 use futures::executor::block_on;
 use jiff::{SignedDuration, Timestamp};
 use reserva_saga::definitions;
@@ -59,9 +60,9 @@ fn wire(
     functions: Arc<dyn Functions>,
     undelivered: Arc<dyn Objects>,
 ) -> App {
-    let catalogue = Catalogue::current();
+    let catalogue = events::catalogue();
     let reader = StreamReader::new(tables.clone(), catalogue.clone());
-    let views = alpes_projections::registry();
+    let views = views::registry();
     let projector = Projector::new(tables.clone(), reader, world.clone(), views);
     let metrics = metrics.clone();
     App {
@@ -71,14 +72,19 @@ fn wire(
             world.clone(),
             catalogue.clone(),
         ),
-        remote: RemoteConsumer::all(&functions, projector.parking(), &catalogue),
+        remote: RemoteConsumer::of(
+            wiring::consumers(),
+            &functions,
+            projector.parking(),
+            &catalogue,
+        ),
         functions,
         projector,
         reactions: Reactions::new(tables.clone(), world.clone()),
         sagas: Sagas::new(tables, definitions(), world.clone()),
         world: world.clone(),
         stack: "aeroalpes".into(),
-        metrics: Metrics::new("aeroalpes".into(), move |line| {
+        metrics: Metrics::new(wiring::METRICS, "aeroalpes".into(), move |line| {
             metrics.lock().unwrap().push(line.clone());
         }),
         undelivered,
@@ -180,7 +186,7 @@ impl Fixture {
             id: CommandId(self.world.ids.fresh()),
             kind: vuelos::CREAR_RESERVA.into(),
             subject: IdReserva(self.world.ids.fresh()),
-            correlationid: IdCorrelacion(self.world.ids.fresh()),
+            correlationid: CorrelationId(self.world.ids.fresh()),
             causationid: None,
             prueba: false,
             sagamode,

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use events::{Problem, Violation, kinds};
+use alpes_messages::{Problem, Violation};
+use events::kinds;
 use lambda_http::{Body, Request, http::header};
 use serde_json::{Map, Value};
 
-use super::{Header, IDENTITY};
+use crate::{Header, IDENTITY};
 
 /// Largest body, in bytes: more than any whose event keeps to its own limit of 32 KB.
 pub const MAX_BODY: usize = 64 * 1024;

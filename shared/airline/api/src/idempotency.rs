@@ -1,11 +1,12 @@
 //! The identity of a command that came over HTTP.
 
+use alpes_messages::{CommandId, Problem, Violation};
 use alpes_ports::Ids;
-use events::{CommandId, IdReserva, Problem, Violation};
+use events::IdReserva;
 use lambda_http::Request;
 use uuid::{Uuid, uuid};
 
-use super::Header;
+use crate::Header;
 
 /// The header.
 const HEADER: &str = "idempotency-key";

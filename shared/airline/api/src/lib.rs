@@ -1,5 +1,7 @@
 //! What the functions behind the HTTP API share: reading requests, writing answers, one log line each.
 
+#![deny(missing_docs)]
+
 mod body;
 mod event;
 mod idempotency;
@@ -9,7 +11,8 @@ mod trace;
 
 use std::{future::Future, str::FromStr, sync::Arc, time::Instant};
 
-use events::{IdCorrelacion, Problem, Violation, kinds};
+use alpes_messages::{CorrelationId, Problem, Violation};
+use events::kinds;
 use lambda_http::{
     Adapter, Body, Error, LambdaEvent, Request, RequestExt, Response, Service,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
@@ -59,7 +62,7 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
 
 /// The answer that something is accepted, in the saga of this correlation id.
 #[must_use]
-pub fn accepted(saga: IdCorrelacion, body: &impl Serialize) -> Response<Body> {
+pub fn accepted(saga: CorrelationId, body: &impl Serialize) -> Response<Body> {
     let response = json(StatusCode::ACCEPTED, body);
     with_header(response, CORRELATION_HEADER, &saga.to_string())
 }

@@ -1,9 +1,10 @@
 //! Why a request is not answered as asked.
 
 use alpes_event_store::{HandleError, StreamError};
+use alpes_messages::Problem;
 use alpes_ports::{ExecutionError, TableError};
 use alpes_saga::{LoadError, SaveError, Trouble};
-use events::{Problem, kinds};
+use events::kinds;
 use lambda_http::{Body, Response};
 
 /// Why there is no other answer.
@@ -92,8 +93,9 @@ impl From<Trouble> for Refusal {
 
 #[cfg(test)]
 mod tests {
+    use alpes_messages::StreamId;
     use alpes_saga::SagaId;
-    use events::{Context, IdReserva, StreamId};
+    use events::{IdReserva, VUELOS};
     use uuid::Uuid;
 
     use super::*;
@@ -102,7 +104,7 @@ mod tests {
     fn each_says_whether_to_try_again_and_nothing_of_the_infrastructure() {
         let text = || "arn:aws:dynamodb".to_owned();
         let (down, refused) = (TableError::Unavailable(text()), TableError::Refused(text()));
-        let stream = StreamId::new(Context::Vuelos, IdReserva(Uuid::nil()));
+        let stream = StreamId::new(VUELOS, IdReserva(Uuid::nil()));
         let saga = SagaId(Uuid::nil());
         let newer = LoadError::UnknownDefinition(saga, text(), 2);
         let malformed = LoadError::Malformed(saga, text());

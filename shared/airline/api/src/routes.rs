@@ -2,13 +2,14 @@
 
 use std::future::Future;
 
-use events::{Problem, kinds};
+use alpes_messages::Problem;
+use events::kinds;
 use lambda_http::{
     Body, Request, Response,
     http::{HeaderValue, Method, header},
 };
 
-use super::{Refusal, no_such_path, problem, segments};
+use crate::{Refusal, no_such_path, problem, segments};
 
 /// A path of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use lambda_http::Request;
 
-use super::Header;
+use crate::Header;
 
 /// The bit of the flags that version 00 knows.
 const SAMPLED: u8 = 1;

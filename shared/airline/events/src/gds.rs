@@ -1,11 +1,11 @@
 //! What the seat inventory tells the others, and how it is asked.
 
-use alpes_messages::moment::date;
+use alpes_messages::{Moment, moment::date};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{IdReserva, Moment, vuelos::Itinerario};
+use crate::{IdReserva, vuelos::Itinerario};
 
 /// A flight, as the inventory tells flights apart, with a number of its seats.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

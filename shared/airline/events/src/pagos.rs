@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{IdReserva, Moment, vuelos::Pago};
+use alpes_messages::Moment;
+
+use crate::{IdReserva, vuelos::Pago};
 
 /// The reservation was charged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -4,18 +4,21 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Context, DecodeError, IdReserva, Moment, StreamId, event::undecodable};
+use alpes_messages::{DecodeError, Moment, StreamId, undecodable};
 
-/// True for an event of the tutorials' own code, whose envelope calls itself version `v1`.
-pub(crate) fn is_base_code(value: &Value) -> bool {
-    value.get("specversion").and_then(Value::as_str) == Some("v1")
+use crate::{IdReserva, VUELOS};
+
+/// The event of today that an event of the tutorials' own code is, whose envelope calls itself version `v1`; `None` for every other.
+pub(crate) fn older_envelope(value: &Value) -> Option<Result<Value, DecodeError>> {
+    let specversion = value.get("specversion").and_then(Value::as_str);
+    (specversion == Some("v1")).then(|| envelope(value))
 }
 
 /// The tutorials' envelope as CloudEvents. Its data stays as it is, in version 1.
 ///
 /// That code published `ReservaCreada` alone, one a reservation, so it is the first of its stream. It knew no sagas: the
 /// reservation's own id stands in for the correlation id, and the event's own for its cause.
-pub(crate) fn envelope(old: &Value) -> Result<Value, DecodeError> {
+fn envelope(old: &Value) -> Result<Value, DecodeError> {
     let text = |name: &str| {
         let found = old.get(name).and_then(Value::as_str);
         found.ok_or_else(|| undecodable(format!("{name} is missing in an event of version v1")))
@@ -36,13 +39,13 @@ pub(crate) fn envelope(old: &Value) -> Result<Value, DecodeError> {
     Ok(json!({
         "specversion": "1.0",
         "id": id,
-        "source": Context::Vuelos.source(),
+        "source": VUELOS.source,
         "type": kind,
         "subject": reservation,
         "time": milliseconds(old, "time")?,
         "datacontenttype": "application/json",
         "dataschema": "urn:aeroalpes:esquema:vuelos:ReservaCreada:v1",
-        "stream": StreamId::new(Context::Vuelos, reservation),
+        "stream": StreamId::new(VUELOS, reservation),
         "streamversion": 1,
         "correlationid": reservation.0,
         "causationid": id,
@@ -80,6 +83,6 @@ fn milliseconds(value: &Value, name: &str) -> Result<Moment, DecodeError> {
 }
 
 /// A moment as the tutorials' code writes it, in milliseconds since 1970.
-pub(crate) fn moment(milliseconds: i64) -> Result<Moment, jiff::Error> {
+fn moment(milliseconds: i64) -> Result<Moment, jiff::Error> {
     Timestamp::from_millisecond(milliseconds).map(Moment::from)
 }

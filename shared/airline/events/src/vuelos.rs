@@ -4,13 +4,13 @@
 
 use std::{borrow::Cow, fmt};
 
-use alpes_messages::moment::date;
+use alpes_messages::{Moment, SagaMode, moment::date};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::{IdReserva, Moment, SagaMode};
+use crate::IdReserva;
 
 /// State of a reservation, as users see it.
 #[derive(

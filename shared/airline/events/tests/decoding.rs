@@ -11,9 +11,12 @@
     reason = "a test fails by panicking"
 )]
 
+use alpes_messages::{
+    Command, CommandId, Context, CorrelationId, DecodeError, Event, EventId, Moment, NewEvent,
+    Origin, SagaMode, StreamId,
+};
 use events::{
-    Catalogue, Command, CommandId, Context, DecodeError, Event, EventId, IdCorrelacion, IdReserva,
-    Moment, NewEvent, Origin, Payload, SagaMode, StreamId,
+    CONTEXTS, IdReserva, Payload,
     gds::{ConfirmacionFallida, ConfirmacionGDSRevertida, ReservaGDSConfirmada, Sillas},
     pagos::{PagoFallido, PagoRevertido, ReservaPagada},
     vuelos::{
@@ -37,12 +40,12 @@ fn sample(text: &str) -> Value {
 }
 
 fn decode(value: &Value) -> Result<(Event, Payload), DecodeError> {
-    Event::decode(value.to_string().as_bytes(), &Catalogue::current())
+    Event::decode(value.to_string().as_bytes(), &events::catalogue())
 }
 
 #[track_caller]
 fn assert_undecodable(bytes: &[u8]) {
-    let result = Event::decode(bytes, &Catalogue::current());
+    let result = Event::decode(bytes, &events::catalogue());
     assert!(
         matches!(result, Err(DecodeError::Undecodable(_))),
         "{result:?}"
@@ -224,7 +227,7 @@ fn data_that_does_not_fit_its_schema_is_undecodable() {
 
 #[test]
 fn what_a_newer_build_may_know_is_unknown_not_undecodable() {
-    let older = Catalogue::current().without("ReservaCancelada");
+    let older = events::catalogue().without("ReservaCancelada");
     assert_unknown(&Event::decode(CANCELLED.as_bytes(), &older));
     Event::decode(CREATED.as_bytes(), &older).expect("the others are known as before");
 
@@ -280,7 +283,7 @@ fn a_lifted_event_names_the_version_it_was_lifted_to() {
         "urn:aeroalpes:esquema:vuelos:ReservaCreada:v2"
     );
     let text = lifted.encode().unwrap();
-    let again = Event::decode(text.as_bytes(), &Catalogue::current()).unwrap();
+    let again = Event::decode(text.as_bytes(), &events::catalogue()).unwrap();
     assert_eq!(again, (lifted, payload));
 }
 
@@ -289,7 +292,7 @@ fn ids() -> impl Strategy<Value = Uuid> {
 }
 
 fn context() -> impl Strategy<Value = Context> {
-    prop::sample::select(Context::ALL.to_vec())
+    prop::sample::select(CONTEXTS.to_vec())
 }
 
 fn timestamp() -> impl Strategy<Value = Timestamp> {
@@ -484,7 +487,7 @@ fn event() -> impl Strategy<Value = (Event, Payload)> {
                     id: CommandId(command),
                     kind: "Cualquiera".into(),
                     subject,
-                    correlationid: IdCorrelacion(saga),
+                    correlationid: CorrelationId(saga),
                     causationid: None,
                     prueba: false,
                     sagamode: if orchestrated {
@@ -544,7 +547,7 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
 
 /// Decodes; what decodes is written and read again as the same.
 fn decode_and_again(bytes: &[u8]) -> Result<(), TestCaseError> {
-    let catalogue = Catalogue::current();
+    let catalogue = events::catalogue();
     if let Ok(read) = Event::decode(bytes, &catalogue) {
         let text = read.0.encode().unwrap();
         prop_assert_eq!(Event::decode(text.as_bytes(), &catalogue), Ok(read));
@@ -560,7 +563,7 @@ proptest! {
     #[test]
     fn an_event_is_read_as_it_was_written((event, payload) in event()) {
         let text = event.encode().unwrap();
-        let read = Event::decode(text.as_bytes(), &Catalogue::current());
+        let read = Event::decode(text.as_bytes(), &events::catalogue());
         prop_assert_eq!(read, Ok((event, payload)));
     }
 
@@ -613,7 +616,7 @@ proptest! {
     fn a_stream_id_is_read_as_it_was_written(context in context(), id in ids()) {
         let stream = StreamId::new(context, IdReserva(id));
         let text = stream.to_string();
-        prop_assert_eq!(&text, &format!("{}-{id}", context.stream_prefix()));
+        prop_assert_eq!(&text, &format!("{}-{id}", context.category));
         prop_assert_eq!(text.parse(), Ok(stream));
         prop_assert_eq!(serde_json::to_value(stream).unwrap(), Value::from(text.clone()));
         prop_assert_eq!(serde_json::from_value::<StreamId>(text.into()).unwrap(), stream);

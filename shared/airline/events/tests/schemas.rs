@@ -6,10 +6,10 @@
 //!
 //! # Blessing
 //!
-//! `AEROALPES_BLESS=1 cargo test -p events` writes what does not exist yet: the schemas of new types and versions, and the
+//! `ALPES_BLESS=1 cargo test -p events` writes what does not exist yet: the schemas of new types and versions, and the
 //! lines of `versions.lock` for new files. It never changes a file or a line that exists, and so cannot bless a change.
 //!
-//! Envelopes, commands and replies have no version in their names. They may change by `AEROALPES_BLESS=envelopes`, which
+//! Envelopes, commands and replies have no version in their names. They may change by `ALPES_BLESS=envelopes`, which
 //! rewrites their schemas and lines, and only theirs. What makes that safe is that the samples of events stay locked: an
 //! envelope that no longer reads, or no longer admits, an event that was committed before fails all the same. A new field of
 //! the envelope is therefore optional, and not written where it is absent. Commands and replies are not kept: at most, those
@@ -32,8 +32,9 @@ use std::{
     sync::LazyLock,
 };
 
+use alpes_messages::{Command, Context, Event, Problem, Reply};
 use events::{
-    Catalogue, Command, Context, Event, Payload, Problem, Reply,
+    CONTEXTS, Payload,
     gds::{ConfirmarReserva, RevertirConfirmacion},
     pagos::{PagarReserva, RevertirPago},
     vuelos::{AprobarReserva, CancelarReserva, CrearReserva, EstadoReserva},
@@ -80,7 +81,7 @@ fn all_unversioned() -> Vec<Unversioned> {
 
 /// Every schema that can be made from the types of today, by its path.
 fn generated() -> BTreeMap<String, Value> {
-    let events = Catalogue::current();
+    let events = events::catalogue();
     let events = events.types().map(|known| {
         let path = versioned_path(known.context, known.name, known.newest());
         (path, known.schema().to_value())
@@ -92,7 +93,7 @@ fn generated() -> BTreeMap<String, Value> {
 }
 
 fn versioned_path(context: Context, name: &str, version: u32) -> String {
-    format!("{}/{name}.v{version}.json", context.name())
+    format!("{}/{name}.v{version}.json", context.name)
 }
 
 /// The version in the name of a file, `vuelos/ReservaCreada.v2.json`.
@@ -168,11 +169,11 @@ fn advice(path: &str) -> String {
     match (form.rsplit_once(".v"), version_in(path)) {
         (Some((name, _)), Some(version)) => format!(
             "the schema of {name} changed: leave version {version} as it is, add version {} with an upcaster (see \
-             docs/recipes.md), then run with AEROALPES_BLESS=1",
+             docs/recipes.md), then run with ALPES_BLESS=1",
             version + 1
         ),
         _ => format!(
-            "{form} changed: if whoever still sends or has stored the old form can be read, run with AEROALPES_BLESS=envelopes"
+            "{form} changed: if whoever still sends or has stored the old form can be read, run with ALPES_BLESS=envelopes"
         ),
     }
 }
@@ -291,10 +292,10 @@ fn parse(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Value> {
 
 fn bless_if_asked() {
     static ONCE: LazyLock<()> = LazyLock::new(|| {
-        let bless = match std::env::var("AEROALPES_BLESS").as_deref() {
+        let bless = match std::env::var("ALPES_BLESS").as_deref() {
             Ok("1") => Bless::New,
             Ok("envelopes") => Bless::NewAndUnversioned,
-            Ok(other) => panic!("AEROALPES_BLESS is 1 or envelopes, not {other:?}"),
+            Ok(other) => panic!("ALPES_BLESS is 1 or envelopes, not {other:?}"),
             Err(_) => return,
         };
         let schemas = folder("schemas");
@@ -327,7 +328,7 @@ fn the_types_have_the_schemas_that_were_agreed_on() {
     let mut faults = vec![];
     for (path, made) in generated() {
         match SCHEMAS.get(&path) {
-            None => faults.push(format!("{path} does not exist: run with AEROALPES_BLESS=1")),
+            None => faults.push(format!("{path} does not exist: run with ALPES_BLESS=1")),
             Some(stored) => {
                 let found = differences(stored, &made);
                 if !found.is_empty() {
@@ -347,7 +348,7 @@ fn what_was_agreed_on_is_not_rewritten() {
         let folder = folder(name);
         for (path, fault) in lock_faults(&hashes(&files(&folder)), &read_lock(&folder)) {
             let advice = match fault {
-                "is not in versions.lock" => "run with AEROALPES_BLESS=1".to_owned(),
+                "is not in versions.lock" => "run with ALPES_BLESS=1".to_owned(),
                 _ => advice(&path),
             };
             faults.push(format!("{name}/{path} {fault}: {advice}"));
@@ -358,7 +359,7 @@ fn what_was_agreed_on_is_not_rewritten() {
 
 #[test]
 fn every_type_and_version_has_a_schema_and_a_sample_and_nothing_else_has() {
-    let catalogue = Catalogue::current();
+    let catalogue = events::catalogue();
     let versions = catalogue.types().flat_map(|known| {
         (1..=known.newest())
             .map(|version| versioned_path(known.context, known.name, version))
@@ -411,7 +412,7 @@ fn validator(schema: &str) -> Validator {
 
 #[test]
 fn samples_of_events_fit_their_schemas_and_decode() {
-    let catalogue = Catalogue::current();
+    let catalogue = events::catalogue();
     for (path, sample) in SAMPLES.iter() {
         let Some(version) = version_in(path) else {
             continue;
@@ -432,11 +433,11 @@ fn samples_of_events_fit_their_schemas_and_decode() {
         let (event, _) = Event::decode(sample.to_string().as_bytes(), &catalogue)
             .unwrap_or_else(|error| panic!("{path}: {error}"));
         let written: Value = serde_json::from_str(&event.encode().unwrap()).unwrap();
-        let context = event.stream.context;
-        let newest = catalogue
-            .find(context.name(), &event.kind)
-            .unwrap()
-            .newest();
+        let mut contexts = CONTEXTS.into_iter();
+        let context = contexts
+            .find(|context| event.stream.is_of(*context))
+            .unwrap();
+        let newest = catalogue.find(context.name, &event.kind).unwrap().newest();
         if version == newest {
             assert_eq!(&written, sample, "{path}");
         }
@@ -476,7 +477,7 @@ fn samples_of_commands_and_replies_fit_their_schemas_and_read() {
 fn the_first_version_is_lifted_field_by_field() {
     let sample = &SAMPLES["vuelos/ReservaCreada.v1.json"];
     let (event, payload) =
-        Event::decode(sample.to_string().as_bytes(), &Catalogue::current()).unwrap();
+        Event::decode(sample.to_string().as_bytes(), &events::catalogue()).unwrap();
     let reservation = "7f3b9a52-1c4d-4e8f-a6b0-9d2e5c7f1a34";
     let expected = json!({
         "specversion": "1.0",
@@ -520,7 +521,7 @@ fn the_first_version_is_lifted_field_by_field() {
     // A client that was known is kept.
     let mut named = sample.clone();
     named["data"]["id_cliente"] = "cliente-42".into();
-    let (_, payload) = Event::decode(named.to_string().as_bytes(), &Catalogue::current()).unwrap();
+    let (_, payload) = Event::decode(named.to_string().as_bytes(), &events::catalogue()).unwrap();
     let Payload::ReservaCreada(created) = payload else {
         panic!("{payload:?}")
     };
@@ -579,7 +580,7 @@ fn a_changed_schema_is_reported() {
     assert_eq!(
         advice(path),
         "the schema of vuelos/ReservaCreada changed: leave version 2 as it is, add version 3 with an upcaster (see \
-         docs/recipes.md), then run with AEROALPES_BLESS=1"
+         docs/recipes.md), then run with ALPES_BLESS=1"
     );
 }
 

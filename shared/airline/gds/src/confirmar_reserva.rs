@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use alpes_event_store::{Circumstances, Decision, latest};
+use alpes_messages::{Command, Event, Moment, NewEvent, Problem, Violation};
 use alpes_ports::Write;
 use events::{
-    Command, Event, Moment, NewEvent, Payload, Problem, Violation,
+    Payload,
     gds::{ConfirmacionFallida, ConfirmarReserva, ReservaGDSConfirmada, Sillas},
     kinds,
     vuelos::{Aeropuerto, Itinerario, Leg, Odo, Segmento},
@@ -139,7 +140,7 @@ pub(crate) fn failure(
     now: Moment,
 ) -> Option<NewEvent> {
     let undecided = history.is_empty();
-    undecided.then(|| failed(command, now, alpes_participant::MOTIVO, vec![]))
+    undecided.then(|| failed(command, now, parse::FALLA_INDUCIDA, vec![]))
 }
 
 fn failed(command: &Command, now: Moment, motivo: &str, sin_sillas: Vec<Sillas>) -> NewEvent {

@@ -11,14 +11,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use alpes_messages::NewEvent;
 use alpes_ports::{
     Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, Write,
     WriteError,
 };
-use events::{
-    NewEvent,
-    gds::{ConfirmacionGDSRevertida, ReservaGDSConfirmada, Sillas},
-};
+use events::gds::{ConfirmacionGDSRevertida, ReservaGDSConfirmada, Sillas};
 use jiff::Timestamp;
 use serde::Deserialize;
 

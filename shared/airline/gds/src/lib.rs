@@ -25,10 +25,13 @@ mod politicas;
 mod record;
 mod revertir_confirmacion;
 
-use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
-use alpes_participant::Failure;
+use std::sync::Arc;
+
+use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
+use alpes_messages::{Command, Event, Problem, StreamId};
+use alpes_participant::{Failure, Rules};
 use async_trait::async_trait;
-use events::{Command, Context, Event, Payload, StreamId};
+use events::{GDS, Payload};
 
 pub use capacity::{DEFAULT_SEATS, capacity};
 pub use confirmar_reserva::{MAX_FLIGHTS, MAX_LIST};
@@ -41,19 +44,30 @@ pub const CONFIRMAR_RESERVA: &str = "ConfirmarReserva";
 pub const REVERTIR_CONFIRMACION: &str = "RevertirConfirmacion";
 
 /// How this context fails when a test wants it to.
-pub const FAILURE: Failure = Failure {
+pub const FAILURE: Failure<Payload> = Failure {
     command: CONFIRMAR_RESERVA,
     event: confirmar_reserva::failure,
 };
+
+/// This context.
+#[must_use]
+pub fn rules() -> Rules<Payload> {
+    Rules {
+        context: GDS,
+        decider: Arc::new(Gds),
+        failure: FAILURE,
+        policies: policies(),
+    }
+}
 
 /// The rules of this context, as the event store asks for them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gds;
 
 #[async_trait]
-impl Decider for Gds {
+impl Decider<Payload> for Gds {
     fn stream(&self, command: &Command) -> StreamId {
-        StreamId::new(Context::Gds, command.subject)
+        StreamId::new(GDS, command.subject)
     }
 
     fn opens(&self, command: &Command) -> bool {
@@ -62,6 +76,10 @@ impl Decider for Gds {
 
     fn undoes(&self, command: &Command) -> bool {
         command.kind == REVERTIR_CONFIRMACION
+    }
+
+    fn refuse(&self, refusal: StoreRefusal) -> Problem {
+        parse::refusal(refusal)
     }
 
     async fn decide(

@@ -1,8 +1,9 @@
 //! `RevertirConfirmacion`: undoes `ConfirmarReserva`, whatever became of it.
 
 use alpes_event_store::{Decision, latest};
+use alpes_messages::{Command, Event, Moment, Problem, Violation};
 use events::{
-    Command, Event, Moment, Payload, Problem, Violation,
+    Payload,
     gds::{ConfirmacionGDSRevertida, RevertirConfirmacion, Sillas},
 };
 use parse::invalid;

@@ -10,11 +10,12 @@ use std::{
 };
 
 use alpes_consumer::{Consumer, Group, Handler, Incoming, Parking, Reason, Stop, Trouble};
+use alpes_messages::Moment;
 use alpes_ports::{
     Clock, Condition, Consistency, Item, Key, Notice, TableName, Tables, Topic, TopicError, Write,
 };
 use async_trait::async_trait;
-use events::{Catalogue, IdReserva, Moment, Payload, vuelos::EstadoReserva};
+use events::{Catalogue, IdReserva, Payload, vuelos::EstadoReserva};
 use futures::{StreamExt, stream};
 use jiff::SignedDuration;
 
@@ -40,7 +41,7 @@ pub struct Announcer {
 
 /// An event to be announced.
 struct News<'a> {
-    incoming: &'a Incoming,
+    incoming: &'a Incoming<Payload>,
     estado: EstadoReserva,
 }
 
@@ -64,7 +65,7 @@ impl Announcer {
 
     /// The consumer that feeds it.
     #[must_use]
-    pub fn consumer(&self) -> Consumer<'_> {
+    pub fn consumer(&self) -> Consumer<'_, Payload> {
         Consumer {
             name: NOTIFIER.0,
             catalogue: &self.catalogue,
@@ -74,7 +75,7 @@ impl Announcer {
     }
 
     /// What is to be announced of a batch: each event once, however many copies of it there are.
-    fn news<'a>(&self, groups: &'a [Group]) -> Vec<News<'a>> {
+    fn news<'a>(&self, groups: &'a [Group<Payload>]) -> Vec<News<'a>> {
         let mut seen = BTreeSet::new();
         let all = groups.iter().flat_map(|group| &group.events);
         let of_interest = all.filter_map(|incoming| {
@@ -240,8 +241,8 @@ impl News<'_> {
 }
 
 #[async_trait]
-impl Handler for Announcer {
-    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+impl Handler<Payload> for Announcer {
+    async fn handle(&self, groups: &[Group<Payload>]) -> Vec<Result<(), Stop>> {
         let news = self.news(groups);
         let mut failed = if news.is_empty() {
             BTreeMap::new()

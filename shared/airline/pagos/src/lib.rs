@@ -24,10 +24,12 @@ pub mod simulador;
 
 use std::sync::Arc;
 
-use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
-use alpes_participant::Failure;
+use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
+use alpes_messages::{Command, Event, Problem, StreamId};
+use alpes_participant::{Failure, Rules};
+use alpes_ports::{Tables, World};
 use async_trait::async_trait;
-use events::{Command, Context, Event, IdReserva, Payload, StreamId};
+use events::{IdReserva, PAGOS, Payload};
 
 pub use gateway::Gateway;
 pub use pagar_reserva::MAX_MEDIO;
@@ -39,7 +41,7 @@ pub const PAGAR_RESERVA: &str = "PagarReserva";
 pub const REVERTIR_PAGO: &str = "RevertirPago";
 
 /// How this context fails when a test wants it to.
-pub const FAILURE: Failure = Failure {
+pub const FAILURE: Failure<Payload> = Failure {
     command: PAGAR_RESERVA,
     event: pagar_reserva::failure,
 };
@@ -47,7 +49,19 @@ pub const FAILURE: Failure = Failure {
 /// The key of a reservation's charge at the gateway.
 #[must_use]
 pub fn key(id: IdReserva) -> String {
-    StreamId::new(Context::Pagos, id).to_string()
+    StreamId::new(PAGOS, id).to_string()
+}
+
+/// This context, with the simulated provider, which has its ledger in `tables`.
+#[must_use]
+pub fn rules(tables: Arc<dyn Tables>, world: World) -> Rules<Payload> {
+    let gateway = Arc::new(simulador::Simulador::new(tables, world));
+    Rules {
+        context: PAGOS,
+        decider: Arc::new(Pagos { gateway }),
+        failure: FAILURE,
+        policies: policies(),
+    }
 }
 
 /// The rules of this context, as the event store asks for them.
@@ -58,9 +72,9 @@ pub struct Pagos {
 }
 
 #[async_trait]
-impl Decider for Pagos {
+impl Decider<Payload> for Pagos {
     fn stream(&self, command: &Command) -> StreamId {
-        StreamId::new(Context::Pagos, command.subject)
+        StreamId::new(PAGOS, command.subject)
     }
 
     fn opens(&self, _: &Command) -> bool {
@@ -71,6 +85,10 @@ impl Decider for Pagos {
 
     fn undoes(&self, command: &Command) -> bool {
         command.kind == REVERTIR_PAGO
+    }
+
+    fn refuse(&self, refusal: StoreRefusal) -> Problem {
+        parse::refusal(refusal)
     }
 
     async fn decide(

@@ -1,8 +1,9 @@
 //! `PagarReserva`: charges the reservation.
 
 use alpes_event_store::{Decision, Unavailable, latest};
+use alpes_messages::{Command, Event, Moment, NewEvent, Problem, Violation};
 use events::{
-    Command, Event, IdReserva, Moment, NewEvent, Payload, Problem, Violation, kinds,
+    IdReserva, Payload, kinds,
     pagos::{PagarReserva, PagoFallido, ReservaPagada},
     vuelos::{Monto, Pago},
 };
@@ -93,7 +94,7 @@ pub(crate) fn failure(
     command: &Command,
     now: Moment,
 ) -> Option<NewEvent> {
-    let failed = || pago_fallido(command.subject, alpes_participant::MOTIVO.into(), now);
+    let failed = || pago_fallido(command.subject, parse::FALLA_INDUCIDA.into(), now);
     history.is_empty().then(failed)
 }
 

@@ -1,8 +1,9 @@
 //! `RevertirPago`: undoes `PagarReserva`.
 
 use alpes_event_store::{Decision, Unavailable, latest};
+use alpes_messages::{Command, Event, Moment, Violation};
 use events::{
-    Command, Event, Moment, Payload, Violation,
+    Payload,
     pagos::{PagoRevertido, RevertirPago},
 };
 use parse::invalid;

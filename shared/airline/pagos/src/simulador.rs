@@ -15,12 +15,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_messages::Moment;
 use alpes_ports::{
     Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, World, Write,
     WriteError, jittered,
 };
 use async_trait::async_trait;
-use events::{Moment, vuelos::Pago};
+use events::vuelos::Pago;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, str::FromStr};
 
-use events::rfc3339;
+use alpes_messages::moment::rfc3339;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use events::Violation;
+use alpes_messages::Violation;
 use serde::{
     Deserializer,
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},

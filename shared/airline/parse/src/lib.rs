@@ -11,17 +11,35 @@ mod node;
 mod reglas;
 pub mod text;
 
-use events::{Problem, Violation, kinds};
+use alpes_event_store::StoreRefusal;
+use alpes_messages::{Problem, Violation};
+use events::kinds;
 
 pub use json::json;
 pub use node::{MAX_VIOLATIONS, Node, Object, Path, Violations, read};
 pub use reglas::Regla;
+
+/// The motivo of every failure that a test asked for.
+pub const FALLA_INDUCIDA: &str = "falla inducida";
 
 /// The refusal of data that break rules; it tells the first [`MAX_VIOLATIONS`].
 #[must_use]
 pub fn invalid(violations: impl IntoIterator<Item = Violation>) -> Problem {
     let told = violations.into_iter().take(MAX_VIOLATIONS);
     Problem::of(kinds::INVALID).at(told.collect())
+}
+
+/// The words of a refusal that the event store makes.
+#[must_use]
+pub fn refusal(refusal: StoreRefusal) -> Problem {
+    match refusal {
+        StoreRefusal::KeyReused => Problem::of(kinds::KEY_REUSED),
+        StoreRefusal::StreamFull { bytes } => {
+            let detalle = format!("Los eventos de una reserva ocupan a lo sumo {bytes} bytes");
+            Problem::of(kinds::STATE).at(vec![Violation::new("data", "tamano", detalle)])
+        }
+        StoreRefusal::Induced => Problem::of(kinds::STATE).because(FALLA_INDUCIDA),
+    }
 }
 
 /// The refusal of a command that is none of these.

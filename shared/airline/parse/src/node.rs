@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use events::Violation;
+use alpes_messages::Violation;
 use serde_json::{Map, Value};
 
 use crate::{Regla, text};

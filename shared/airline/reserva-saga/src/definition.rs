@@ -116,7 +116,6 @@ pub fn current() -> Definition {
 #[cfg(test)]
 mod tests {
     use alpes_saga::Definition;
-    use events::Catalogue;
 
     use super::*;
 
@@ -128,7 +127,7 @@ mod tests {
     #[test]
     fn its_events_are_in_the_catalogue() {
         let Definition { steps, .. } = current();
-        let known = Catalogue::current();
+        let known = events::catalogue();
         for step in steps {
             let undo = step
                 .compensation

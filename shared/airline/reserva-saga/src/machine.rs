@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use alpes_messages::{Context, Reply, SagaMode};
 use alpes_ports::{ExecutionError, Executions, FunctionName};
 use alpes_saga::{Ask, Conduct, Definitions, Heard, Saga, Wire, executed, execution_name};
-use events::{Context, Reply, SagaMode};
+use events::CONTEXTS;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ pub fn state_machine(definitions: &Definitions) -> Value {
     alpes_saga::state_machine(definitions, &wire())
 }
 
-/// How a state machine speaks with the participants: [`events::Command`] and [`Reply`] in JSON.
+/// How a state machine speaks with the participants: [`alpes_messages::Command`] and [`Reply`] in JSON.
 #[must_use]
 pub fn wire() -> Wire {
     Wire {
@@ -64,23 +65,23 @@ pub async fn as_it_went(
 /// What the tasks of the state machine name the participants by, and the functions that the template fills in.
 #[must_use]
 pub fn placeholders() -> BTreeMap<String, FunctionName> {
-    let named = |context: Context| (placeholder(context.name()), function_of(context));
-    Context::ALL.map(named).into()
+    let named = |context: Context| (placeholder(context.name), function_of(context));
+    CONTEXTS.map(named).into()
 }
 
 fn placeholder(participant: &str) -> String {
-    let mut contexts = Context::ALL.into_iter();
-    let context = contexts.find(|context| context.name() == participant);
-    let name = match context {
-        Some(Context::Vuelos) => "ParticipantVuelos",
-        Some(Context::Pagos) => "ParticipantPagos",
-        Some(Context::Gds) => "ParticipantGds",
-        None => participant,
-    };
+    let mut contexts = CONTEXTS.into_iter();
+    let context = contexts.find(|context| context.name == participant);
+    let function = context.map_or(participant, |context| context.participant);
+    let words = function.split('-').map(|word| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_ascii_uppercase() + rest
+    });
+    let name: String = words.collect();
     format!("${{{name}}}")
 }
 
-/// [`events::Command`], as a payload.
+/// [`alpes_messages::Command`], as a payload.
 fn request(ask: &Ask<'_>) -> Value {
     json!({
         "id.$": ask.id,
@@ -103,7 +104,7 @@ fn answer_of(heard: &Heard) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use events::Command;
+    use alpes_messages::Command;
 
     use super::*;
 

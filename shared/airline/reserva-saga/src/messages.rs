@@ -1,10 +1,10 @@
 //! The system's messages and the engine's.
 
-use alpes_saga::{Answer, Conduct, Dispatch, Fact, SagaId};
-use events::{
-    Command, CommandId, Context, Event, IdCorrelacion, IdReserva, Payload, Problem, Reply,
-    SagaMode, StreamId, Violation,
+use alpes_messages::{
+    Command, CommandId, CorrelationId, Event, Problem, Reply, SagaMode, StreamId, Violation,
 };
+use alpes_saga::{Answer, Conduct, Dispatch, Fact, SagaId};
+use events::{IdReserva, Payload, VUELOS};
 
 /// The saga that an event belongs to, whoever moves it on.
 #[must_use]
@@ -21,7 +21,7 @@ pub fn saga_of(event: &Event) -> Option<SagaId> {
 /// The stream that a saga begins with, if saga and reservation have one id, as those have that the API makes.
 #[must_use]
 pub fn stream_of(saga: SagaId) -> StreamId {
-    StreamId::new(Context::Vuelos, IdReserva(saga.0))
+    StreamId::new(VUELOS, IdReserva(saga.0))
 }
 
 /// The event of that stream which opens the saga; `None` if there is no such reservation, or its saga has another id.
@@ -68,7 +68,7 @@ pub fn command(dispatch: &Dispatch) -> Command {
         id: CommandId(dispatch.command),
         kind: dispatch.kind.to_owned(),
         subject: IdReserva(dispatch.subject),
-        correlationid: IdCorrelacion(dispatch.saga.0),
+        correlationid: CorrelationId(dispatch.saga.0),
         causationid: Some(dispatch.cause),
         sagamode: SagaMode::Orquestacion,
         traceparent: dispatch.trace.clone(),

@@ -2,28 +2,25 @@
 
 use std::sync::Arc;
 
+use alpes_messages::{Context, Reply};
 use alpes_ports::{CallError, FunctionName, Functions};
 use alpes_saga::{Answer, Dispatch, NoAnswer, Participants};
 use async_trait::async_trait;
-use events::{Context, Reply};
+use events::{CONTEXTS, GDS, PAGOS, VUELOS};
 
 use crate::{answer, command};
 
 /// The function of vuelos.
-pub const PARTICIPANT_VUELOS: FunctionName = FunctionName("participant-vuelos");
+pub const PARTICIPANT_VUELOS: FunctionName = function_of(VUELOS);
 /// The function of pagos.
-pub const PARTICIPANT_PAGOS: FunctionName = FunctionName("participant-pagos");
+pub const PARTICIPANT_PAGOS: FunctionName = function_of(PAGOS);
 /// The function of gds.
-pub const PARTICIPANT_GDS: FunctionName = FunctionName("participant-gds");
+pub const PARTICIPANT_GDS: FunctionName = function_of(GDS);
 
 /// The function of a context: it takes its commands, and hears of the others for it.
 #[must_use]
-pub fn function_of(context: Context) -> FunctionName {
-    match context {
-        Context::Vuelos => PARTICIPANT_VUELOS,
-        Context::Pagos => PARTICIPANT_PAGOS,
-        Context::Gds => PARTICIPANT_GDS,
-    }
+pub const fn function_of(context: Context) -> FunctionName {
+    FunctionName(context.participant)
 }
 
 /// Sends commands by calling functions.
@@ -33,9 +30,9 @@ pub struct FunctionParticipants(pub Arc<dyn Functions>);
 impl Participants for FunctionParticipants {
     async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
         let no_answer = |text: String| NoAnswer(text);
-        let mut contexts = Context::ALL.into_iter();
+        let mut contexts = CONTEXTS.into_iter();
         let context = contexts
-            .find(|context| context.name() == dispatch.participant)
+            .find(|context| context.name == dispatch.participant)
             .ok_or_else(|| no_answer(format!("{} is no context", dispatch.participant)))?;
         let payload =
             serde_json::to_vec(&command(dispatch)).map_err(|error| no_answer(error.to_string()))?;

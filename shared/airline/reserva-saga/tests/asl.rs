@@ -1,6 +1,6 @@
 //! The state machine of the saga, against `infra/saga-reserva.asl.json`, which is what is deployed.
 //!
-//! `AEROALPES_BLESS=1 cargo test -p reserva-saga --test asl` writes it anew.
+//! `ALPES_BLESS=1 cargo test -p reserva-saga --test asl` writes it anew.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,13 +23,13 @@ fn text(definitions: &Definitions) -> String {
 
 #[test]
 fn the_file_is_what_the_definition_says() {
-    if std::env::var("AEROALPES_BLESS").as_deref() == Ok("1") {
+    if std::env::var("ALPES_BLESS").as_deref() == Ok("1") {
         fs::write(file(), text(&definitions())).unwrap();
     }
     let found = fs::read_to_string(file()).unwrap_or_default();
     assert!(
         found == text(&definitions()),
-        "infra/saga-reserva.asl.json is not what the definition says: run `AEROALPES_BLESS=1 cargo test -p reserva-saga --test asl`, \
+        "infra/saga-reserva.asl.json is not what the definition says: run `ALPES_BLESS=1 cargo test -p reserva-saga --test asl`, \
          and give the definition a new version if sagas may be in flight"
     );
 }

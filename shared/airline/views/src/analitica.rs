@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use alpes_messages::Event;
 use alpes_ports::{Item, TableError, Tables};
-use events::{Event, Payload, vuelos::EstadoReserva};
+use alpes_projections::{Count, Generation, Unfoldable, View, fold_as, read_counters};
+use events::{Payload, vuelos::EstadoReserva};
 use jiff::{civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{fold_as, hechos::Hechos};
-use crate::{Count, Generation, Unfoldable, View, counters};
+use crate::hechos::Hechos;
 
 /// The view's name.
 pub const NAME: &str = "analitica";
@@ -29,7 +30,7 @@ struct Fila {
     hechos: Hechos,
 }
 
-impl View for Analitica {
+impl View<Payload> for Analitica {
     fn name(&self) -> &'static str {
         NAME
     }
@@ -85,7 +86,7 @@ pub async fn pivot(
 ) -> Result<Vec<Dia>, TableError> {
     // After every key of that day, and before those of the next.
     let end = format!("{to}~");
-    let groups = counters::read(tables, generation, &from.to_string(), &end).await?;
+    let groups = read_counters(tables, generation, &from.to_string(), &end).await?;
     let days = groups.into_iter().filter_map(|(group, numbers)| {
         let dia = Dia {
             dia: group.parse().ok()?,

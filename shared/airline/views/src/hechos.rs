@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 /// What has happened, in whatever order it was heard: `creada`, `pagada`, `aprobada`, `cancelada`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Hechos(BTreeSet<String>);
+pub(crate) struct Hechos(BTreeSet<String>);
 
 impl Hechos {
-    pub(super) fn hear(&mut self, payload: &Payload) {
+    pub(crate) fn hear(&mut self, payload: &Payload) {
         let fact = match payload {
             Payload::ReservaCreada(_) => "creada",
             Payload::ReservaPagada(_) => "pagada",
@@ -29,7 +29,7 @@ impl Hechos {
 
     /// Cancelled over approved over paid over pending; `None` while nothing is known. Facts are added and none is taken away, so it only goes
     /// forward.
-    pub(super) fn estado(&self) -> Option<EstadoReserva> {
+    pub(crate) fn estado(&self) -> Option<EstadoReserva> {
         [
             ("cancelada", EstadoReserva::Cancelada),
             ("aprobada", EstadoReserva::Aprobada),

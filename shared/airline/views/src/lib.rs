@@ -1,11 +1,11 @@
-//! The views, a file each.
+//! The airline's views, a file each.
+
+#![deny(missing_docs)]
 
 use std::sync::Arc;
 
-use alpes_ports::Item;
-use serde::{Serialize, de::DeserializeOwned};
-
-use crate::{Unfoldable, View};
+use alpes_projections::View;
+use events::Payload;
 
 pub mod analitica;
 mod hechos;
@@ -13,21 +13,6 @@ pub mod reservas;
 
 /// Every view.
 #[must_use]
-pub fn registry() -> Vec<Arc<dyn View>> {
+pub fn registry() -> Vec<Arc<dyn View<Payload>>> {
     vec![Arc::new(reservas::Reservas), Arc::new(analitica::Analitica)]
-}
-
-/// Folds into a row as the type that the view sees in it.
-fn fold_as<F: Serialize + DeserializeOwned>(
-    row: &mut Item,
-    fold: impl FnOnce(&mut F),
-) -> Result<(), Unfoldable> {
-    let unfoldable = |error: serde_json::Error| Unfoldable(error.to_string());
-    let mut fila = F::deserialize(&*row).map_err(unfoldable)?;
-    fold(&mut fila);
-    let serde_json::Value::Object(item) = serde_json::to_value(fila).map_err(unfoldable)? else {
-        return Err(Unfoldable("a row is an object".into()));
-    };
-    *row = item;
-    Ok(())
 }

@@ -2,15 +2,16 @@
 //!
 //! `estado` follows from what has happened, in whatever order it was heard. A row whose ReservaCreada is missing is kept, and not listed.
 
+use alpes_messages::{CorrelationId, Event, Moment};
 use alpes_ports::{Consistency, Direction, Index, IndexQuery, Item, TableError, Tables};
+use alpes_projections::{Generation, Place, TABLE, Unfoldable, View, fold_as, own_attributes};
 use events::{
-    Event, IdCorrelacion, IdReserva, Moment, Payload,
+    IdReserva, Payload,
     vuelos::{EstadoReserva, Itinerario, Pago},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{fold_as, hechos::Hechos};
-use crate::{Generation, Place, TABLE, Unfoldable, View, row::Row};
+use crate::hechos::Hechos;
 
 /// The view's name.
 pub const NAME: &str = "reservas";
@@ -34,7 +35,7 @@ pub struct Fila {
     pub id_cliente: Option<String>,
     /// Its saga.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub id_correlacion: Option<IdCorrelacion>,
+    pub id_correlacion: Option<CorrelationId>,
     hechos: Hechos,
     /// The state that follows.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +76,7 @@ impl Fila {
     }
 }
 
-impl View for Reservas {
+impl View<Payload> for Reservas {
     fn name(&self) -> &'static str {
         NAME
     }
@@ -135,7 +136,7 @@ pub async fn one(
     id: IdReserva,
 ) -> Result<Option<Fila>, TableError> {
     let item = tables
-        .get_one(&Row::key(generation, id), Consistency::Strong)
+        .get_one(&generation.row_key(id), Consistency::Strong)
         .await?;
     let fila = item.map(read).transpose()?;
     Ok(fila.filter(|fila| fila.id_reserva.is_some()))
@@ -193,7 +194,7 @@ pub async fn list(
 }
 
 fn read(item: Item) -> Result<Fila, TableError> {
-    let own = serde_json::Value::Object(Row::own(item));
+    let own = serde_json::Value::Object(own_attributes(item));
     serde_json::from_value(own)
         .map_err(|error| TableError::Refused(format!("a row of {NAME} is malformed: {error}")))
 }

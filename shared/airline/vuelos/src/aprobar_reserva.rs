@@ -1,8 +1,9 @@
 //! `AprobarReserva`: the reservation is paid and confirmed.
 
 use alpes_event_store::{Decision, latest};
+use alpes_messages::{Command, Event, Moment, NewEvent, Problem, Violation};
 use events::{
-    Command, Event, Moment, NewEvent, Payload, Problem, Violation, kinds,
+    Payload, kinds,
     vuelos::{AprobacionReservaFallida, AprobarReserva, EstadoReserva, ReservaAprobada},
 };
 use parse::invalid;
@@ -59,7 +60,7 @@ pub(crate) fn failure(
     now: Moment,
 ) -> Option<NewEvent> {
     let pending = Reserva::fold(history).estado() == Some(EstadoReserva::Pendiente);
-    pending.then(|| fallida(command, alpes_participant::MOTIVO, now))
+    pending.then(|| fallida(command, parse::FALLA_INDUCIDA, now))
 }
 
 fn fallida(command: &Command, motivo: &str, now: Moment) -> NewEvent {

@@ -1,8 +1,9 @@
 //! `CancelarReserva`: undoes `CrearReserva` and `AprobarReserva`, and is what a client or a deadline asks for.
 
 use alpes_event_store::{Decision, latest};
+use alpes_messages::{Command, Event, Moment, Problem, Violation};
 use events::{
-    Command, Event, Moment, Payload, Problem, Violation, kinds,
+    Payload, kinds,
     vuelos::{CancelarReserva, EstadoReserva, ReservaCancelada},
 };
 use parse::invalid;

@@ -1,9 +1,12 @@
 //! `CrearReserva`: a client asks for a reservation.
 
 use alpes_event_store::Decision;
+use alpes_messages::{
+    Command, CommandId, CorrelationId, Event, EventId, Moment, Origin, Problem, SagaMode, StreamId,
+    Violation,
+};
 use events::{
-    Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment, Origin, Payload,
-    Problem, SagaMode, StreamId, Violation, kinds,
+    IdReserva, Payload, VUELOS, kinds,
     vuelos::{
         Aeropuerto, CrearReserva, EstadoReserva, Itinerario, Leg, Monto, Odo, Pago, ReservaCreada,
         Segmento,
@@ -386,7 +389,7 @@ fn opening_size(data: &CrearReserva) -> usize {
         id: CommandId(Uuid::nil()),
         kind: crate::CREAR_RESERVA.into(),
         subject: id_reserva,
-        correlationid: IdCorrelacion(Uuid::nil()),
+        correlationid: CorrelationId(Uuid::nil()),
         causationid: None,
         prueba: false,
         sagamode: SagaMode::Orquestacion,
@@ -395,7 +398,7 @@ fn opening_size(data: &CrearReserva) -> usize {
     };
     let origin = Origin {
         command: &command,
-        stream: StreamId::new(Context::Vuelos, id_reserva),
+        stream: StreamId::new(VUELOS, id_reserva),
         version: 1,
         id: EventId(Uuid::nil()),
         time: now,

@@ -26,10 +26,13 @@ mod politicas;
 mod reserva;
 pub mod tarifa;
 
-use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
-use alpes_participant::Failure;
+use std::sync::Arc;
+
+use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
+use alpes_messages::{Command, Event, Moment, Problem, StreamId};
+use alpes_participant::{Failure, Rules};
 use async_trait::async_trait;
-use events::{Command, Context, Event, Moment, Payload, StreamId};
+use events::{Payload, VUELOS};
 use parse::unknown_command;
 
 pub use politicas::{DEADLINE, policies};
@@ -43,19 +46,30 @@ pub const APROBAR_RESERVA: &str = "AprobarReserva";
 pub const CANCELAR_RESERVA: &str = "CancelarReserva";
 
 /// How this context fails when a test wants it to.
-pub const FAILURE: Failure = Failure {
+pub const FAILURE: Failure<Payload> = Failure {
     command: APROBAR_RESERVA,
     event: aprobar_reserva::failure,
 };
+
+/// This context.
+#[must_use]
+pub fn rules() -> Rules<Payload> {
+    Rules {
+        context: VUELOS,
+        decider: Arc::new(Vuelos),
+        failure: FAILURE,
+        policies: policies(),
+    }
+}
 
 /// The rules of this context, as the event store asks for them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Vuelos;
 
 #[async_trait]
-impl Decider for Vuelos {
+impl Decider<Payload> for Vuelos {
     fn stream(&self, command: &Command) -> StreamId {
-        StreamId::new(Context::Vuelos, command.subject)
+        StreamId::new(VUELOS, command.subject)
     }
 
     fn opens(&self, command: &Command) -> bool {
@@ -64,6 +78,10 @@ impl Decider for Vuelos {
 
     fn undoes(&self, command: &Command) -> bool {
         command.kind == CANCELAR_RESERVA
+    }
+
+    fn refuse(&self, refusal: StoreRefusal) -> Problem {
+        parse::refusal(refusal)
     }
 
     async fn decide(

@@ -1,7 +1,8 @@
 //! What the events of a reservation amount to.
 
+use alpes_messages::{CorrelationId, Event, Moment};
 use events::{
-    Event, IdCorrelacion, IdReserva, Moment, Payload,
+    IdReserva, Payload,
     vuelos::{EstadoReserva, Itinerario, Pago, ReservaCreada},
 };
 use serde::Serialize;
@@ -12,7 +13,7 @@ use serde::Serialize;
 /// history has a meaning, in whatever order and by whichever rules it came about.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reserva {
-    creada: Option<(IdCorrelacion, ReservaCreada)>,
+    creada: Option<(CorrelationId, ReservaCreada)>,
     aprobada: bool,
     cancelada: bool,
     fecha_actualizacion: Option<Moment>,
@@ -26,7 +27,7 @@ pub struct Detalle {
     /// Whose.
     pub id_cliente: Option<String>,
     /// Its saga.
-    pub id_correlacion: IdCorrelacion,
+    pub id_correlacion: CorrelationId,
     /// Its state; never Pagada, which this context does not hear of.
     pub estado: EstadoReserva,
     /// When it was made.

@@ -29,13 +29,13 @@ type Attributes = HashMap<String, AttributeValue>;
 /// The tables, by their logical names.
 pub struct DynamoTables {
     client: Client,
-    names: BTreeMap<TableName, String>,
+    names: BTreeMap<String, String>,
 }
 
 impl DynamoTables {
     /// `names` gives each table's physical name; a table that is not there cannot be used.
     #[must_use]
-    pub fn new(config: &aws_config::SdkConfig, names: BTreeMap<TableName, String>) -> Self {
+    pub fn new(config: &aws_config::SdkConfig, names: BTreeMap<String, String>) -> Self {
         Self {
             client: Client::new(config),
             names,
@@ -43,7 +43,7 @@ impl DynamoTables {
     }
 
     fn name(&self, table: TableName) -> Result<&str, TableError> {
-        let name = self.names.get(&table).map(String::as_str);
+        let name = self.names.get(table.0).map(String::as_str);
         name.ok_or_else(|| {
             TableError::Unavailable(format!("no table {:?} is configured here", table.0))
         })

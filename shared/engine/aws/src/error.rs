@@ -258,7 +258,7 @@ mod tests {
 
     async fn table(config: aws_config::SdkConfig) -> Result<Option<alpes_ports::Item>, TableError> {
         let name = TableName("t");
-        let tables = DynamoTables::new(&config, BTreeMap::from([(name, "t".to_owned())]));
+        let tables = DynamoTables::new(&config, BTreeMap::from([("t".to_owned(), "t".to_owned())]));
         let key = Key::new(name, "p", "s");
         tables.get_one(&key, Consistency::Strong).await
     }
@@ -283,7 +283,8 @@ mod tests {
 
     async fn call(config: aws_config::SdkConfig) -> Result<Vec<u8>, CallError> {
         let name = FunctionName("f");
-        let functions = LambdaFunctions::new(&config, BTreeMap::from([(name, "f".to_owned())]));
+        let functions =
+            LambdaFunctions::new(&config, BTreeMap::from([("f".to_owned(), "f".to_owned())]));
         functions.call(name, b"{}").await
     }
 }

@@ -22,13 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The functions, by their logical names.
 pub struct LambdaFunctions {
     client: Client,
-    names: BTreeMap<FunctionName, String>,
+    names: BTreeMap<String, String>,
 }
 
 impl LambdaFunctions {
     /// `names` gives each function's physical name; a function that is not there cannot be called.
     #[must_use]
-    pub fn new(config: &aws_config::SdkConfig, names: BTreeMap<FunctionName, String>) -> Self {
+    pub fn new(config: &aws_config::SdkConfig, names: BTreeMap<String, String>) -> Self {
         // A limit on the whole attempt, not on the connection: clients whose connections have other limits share none.
         let patience = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE);
         let config = Config::from(config)
@@ -48,7 +48,7 @@ impl LambdaFunctions {
         kind: InvocationType,
         payload: &[u8],
     ) -> Result<InvokeOutput, CallError> {
-        let name = self.names.get(&function).ok_or_else(|| {
+        let name = self.names.get(function.0).ok_or_else(|| {
             CallError::Refused(format!("no function {:?} is configured here", function.0))
         })?;
         let invoke = self

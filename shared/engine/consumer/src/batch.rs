@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use alpes_messages::{Catalogue, DecodeError, DomainEvent, Event, SubjectId};
 use alpes_ports::{LogRecord, SequenceNumber, TableError};
 use async_trait::async_trait;
-use events::{Catalogue, DecodeError, Event, IdReserva, Payload};
 
 use crate::{Parked, Parking, Reason, Redriven, Trouble};
 
 /// An event with its place in the batch.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Incoming {
+pub struct Incoming<P> {
     /// The place of its record in the batch, from 0.
     pub place: usize,
     /// The record, with the text as it was committed: the envelope below may have been lifted.
@@ -18,16 +18,16 @@ pub struct Incoming {
     /// The envelope.
     pub event: Event,
     /// The data.
-    pub payload: Payload,
+    pub payload: P,
 }
 
 /// The events of one reservation in a batch, in the order they came. There is at least one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Group {
+pub struct Group<P> {
     /// Which reservation.
-    pub subject: IdReserva,
+    pub subject: SubjectId,
     /// Its events.
-    pub events: Vec<Incoming>,
+    pub events: Vec<Incoming<P>>,
 }
 
 /// A group could not be handled.
@@ -83,12 +83,12 @@ impl Stop {
 
 /// What a consumer does with events. Must be idempotent: everything is delivered at least once.
 #[async_trait]
-pub trait Handler: Send + Sync {
+pub trait Handler<P: DomainEvent>: Send + Sync {
     /// Handles groups, each in its order, different ones side by side if it likes. Answers in the order of the groups.
     ///
     /// Of a group that is to be parked each record is handed over once more, by itself: those that can be handled are, and each of the
     /// others is parked.
-    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>>;
+    async fn handle(&self, groups: &[Group<P>]) -> Vec<Result<(), Stop>>;
 }
 
 /// What came of a batch.
@@ -103,25 +103,25 @@ pub struct Outcome {
 }
 
 /// Decodes, groups, parks and reports.
-pub struct Consumer<'a> {
+pub struct Consumer<'a, P> {
     /// Its name, under which records are parked.
     pub name: &'a str,
     /// What can be decoded.
-    pub catalogue: &'a Catalogue,
+    pub catalogue: &'a Catalogue<P>,
     /// Where bad records go.
     pub parking: &'a Parking,
     /// What to do with the good ones.
-    pub handler: &'a dyn Handler,
+    pub handler: &'a dyn Handler<P>,
 }
 
-impl Consumer<'_> {
+impl<P: DomainEvent> Consumer<'_, P> {
     /// Consumes a batch of one shard.
     pub async fn consume(&self, records: &[LogRecord]) -> Outcome {
         let mut outcome = Outcome {
             records: records.len(),
             ..Outcome::default()
         };
-        let mut groups: BTreeMap<IdReserva, Group> = BTreeMap::new();
+        let mut groups: BTreeMap<SubjectId, Group<P>> = BTreeMap::new();
         let mut stops = vec![];
         for (place, record) in records.iter().enumerate() {
             match Event::decode(&record.data, self.catalogue) {
@@ -147,7 +147,7 @@ impl Consumer<'_> {
                 }
             }
         }
-        let groups: Vec<Group> = groups.into_values().collect();
+        let groups: Vec<Group<P>> = groups.into_values().collect();
         if !groups.is_empty() {
             let handled = self.handler.handle(&groups).await;
             for (group, handled) in groups.iter().zip(handled) {
@@ -209,7 +209,7 @@ impl Consumer<'_> {
 
     /// Parks those records of a group that cannot be handled by themselves either, and answers how many. One keeps no other of its
     /// reservation from being handled: what is parked is in its stream's item too, and is redriven in any order.
-    async fn one_by_one(&self, group: &Group, stopped: Stop) -> Result<usize, Stop> {
+    async fn one_by_one(&self, group: &Group<P>, stopped: Stop) -> Result<usize, Stop> {
         let (mut parked, subject) = (0, group.subject);
         for incoming in &group.events {
             let stop = if let [_] = group.events.as_slice() {

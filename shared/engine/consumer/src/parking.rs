@@ -5,12 +5,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_messages::{Catalogue, Moment, StreamId, Version};
 use alpes_ports::{
     Clock, Condition, Consistency, Direction, Index, IndexQuery, Item, Key, LogRecord, Path,
     SequenceNumber, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use events::{Catalogue, Moment, StreamId, Version};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -238,7 +238,11 @@ pub struct Parking {
 impl Parking {
     /// The parking lot in `tables`, of a build that knows `catalogue`.
     #[must_use]
-    pub fn new(tables: Arc<dyn Tables>, clock: Arc<dyn Clock>, catalogue: &Catalogue) -> Self {
+    pub fn new<P>(
+        tables: Arc<dyn Tables>,
+        clock: Arc<dyn Clock>,
+        catalogue: &Catalogue<P>,
+    ) -> Self {
         Self {
             tables,
             clock,

@@ -16,7 +16,7 @@ use alpes_consumer::{
 };
 use alpes_ports::{LogRecord, SequenceNumber, TableError};
 use async_trait::async_trait;
-use events::Catalogue;
+use events::Payload;
 use futures::executor::block_on;
 use simulation::{Fault, Faults};
 use twins::{MemoryTables, world};
@@ -32,14 +32,14 @@ struct Whole {
 }
 
 #[async_trait]
-impl Handler for Whole {
-    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+impl Handler<Payload> for Whole {
+    async fn handle(&self, groups: &[Group<Payload>]) -> Vec<Result<(), Stop>> {
         groups.iter().map(|group| self.take(group)).collect()
     }
 }
 
 impl Whole {
-    fn take(&self, group: &Group) -> Result<(), Stop> {
+    fn take(&self, group: &Group<Payload>) -> Result<(), Stop> {
         let has = |these: &Mutex<BTreeSet<u32>>| {
             let these = these.lock().unwrap();
             let mut versions = group.events.iter().map(|it| it.event.streamversion);
@@ -83,14 +83,14 @@ impl Bench {
 
     fn parking(&self, faults: &Faults) -> Parking {
         let tables = Arc::new(faults.tables(self.tables.clone()));
-        Parking::new(tables, world(1).0.clock, &Catalogue::current())
+        Parking::new(tables, world(1).0.clock, &events::catalogue())
     }
 
     fn consume(&self, faults: &Faults) -> Outcome {
         block_on(
             Consumer {
                 name: "consumer",
-                catalogue: &Catalogue::current(),
+                catalogue: &events::catalogue(),
                 parking: &self.parking(faults),
                 handler: &self.handler,
             }
@@ -101,7 +101,7 @@ impl Bench {
     fn redrive(&self, parked: &Parked) -> Redriven {
         let consumer = Consumer {
             name: "consumer",
-            catalogue: &Catalogue::current(),
+            catalogue: &events::catalogue(),
             parking: &self.parking(&Faults::none()),
             handler: &self.handler,
         };

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use alpes_consumer::{Parking, Reason, TABLE, Trouble};
 use alpes_ports::{LogRecord, SequenceNumber};
-use events::Catalogue;
 use futures::{FutureExt, executor::block_on};
 use simulation::{Fault, Faults};
 use twins::{MemoryTables, world};
@@ -26,7 +25,7 @@ const ITEMS: usize = 3;
 
 fn parking(tables: &Arc<MemoryTables>, faults: &Faults) -> Parking {
     let tables = Arc::new(faults.tables(tables.clone()));
-    Parking::new(tables, world(1).0.clock, &Catalogue::current())
+    Parking::new(tables, world(1).0.clock, &events::catalogue())
 }
 
 #[test]

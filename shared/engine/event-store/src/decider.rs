@@ -1,8 +1,8 @@
 //! What a context gives to the event store: the rules that turn history and a command into events.
 
+use alpes_messages::{Command, DomainEvent, Event, Moment, NewEvent, Problem, StreamId};
 use alpes_ports::Write;
 use async_trait::async_trait;
-use events::{Command, Event, Moment, NewEvent, Payload, Problem, StreamId};
 use thiserror::Error;
 
 /// What a context decides about a command.
@@ -41,6 +41,20 @@ pub struct Circumstances {
     pub refused: Vec<usize>,
 }
 
+/// Why the store refuses a command before its rules are asked, or after they agreed. Nothing happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreRefusal {
+    /// A command of the same id was handled before, with another body.
+    KeyReused,
+    /// The stream's item has no room for its events.
+    StreamFull {
+        /// So many bytes of events it may have.
+        bytes: usize,
+    },
+    /// A test asked for it.
+    Induced,
+}
+
 /// A decision could not be made now: something it asks did not answer. Sending the command again is safe.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("cannot decide now: {0}")]
@@ -50,7 +64,7 @@ pub struct Unavailable(pub String);
 ///
 /// A context whose rules need nothing but history decides purely, and its `decide` never waits.
 #[async_trait]
-pub trait Decider: Send + Sync {
+pub trait Decider<P: DomainEvent>: Send + Sync {
     /// The stream that the command concerns.
     fn stream(&self, command: &Command) -> StreamId;
 
@@ -60,6 +74,9 @@ pub trait Decider: Send + Sync {
     /// True for a command that undoes another: it may use the room in the stream's item that is kept for it.
     fn undoes(&self, command: &Command) -> bool;
 
+    /// The words of a refusal that the store makes, whatever the rules say.
+    fn refuse(&self, refusal: StoreRefusal) -> Problem;
+
     /// Decides. `history` is every event of the stream, in order.
     ///
     /// # Errors
@@ -67,14 +84,14 @@ pub trait Decider: Send + Sync {
     /// [`Unavailable`] when it cannot be known now.
     async fn decide(
         &self,
-        history: &[(Event, Payload)],
+        history: &[(Event, P)],
         command: &Command,
         circumstances: &Circumstances,
     ) -> Result<Decision, Unavailable>;
 }
 
 /// The latest event of the history that is such.
-pub fn latest(history: &[(Event, Payload)], such: impl Fn(&Payload) -> bool) -> Option<&Event> {
+pub fn latest<P>(history: &[(Event, P)], such: impl Fn(&P) -> bool) -> Option<&Event> {
     let found = history.iter().rev().find(|(_, payload)| such(payload));
     found.map(|(event, _)| event)
 }

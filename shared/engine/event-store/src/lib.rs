@@ -19,7 +19,7 @@ mod stream;
 mod sweeper;
 mod verify;
 
-pub use decider::{Circumstances, Decider, Decision, Unavailable, latest};
+pub use decider::{Circumstances, Decider, Decision, StoreRefusal, Unavailable, latest};
 pub use store::{EventStore, HandleError, Handled, Limits};
 pub use stream::{Receipt, StoredEvent, Stream, StreamError, StreamReader, TABLE};
 pub use sweeper::{PAGE, Sweeper, Swept};

@@ -2,17 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_messages::{
+    Catalogue, Command, DomainEvent, Event, EventId, Moment, NewEvent, Origin, Problem, Reply,
+    StreamId, Version,
+};
 use alpes_ports::{
     Condition, Log, LogError, Path, TableError, Tables, TransactError, Update, World, Write,
     WriteError, jittered,
 };
-use events::{
-    Catalogue, Command, Event, EventId, Moment, NewEvent, Origin, Problem, Reply, StreamId,
-    Version, Violation, kinds,
-};
 use thiserror::Error;
 
-use crate::{Circumstances, Decider, Decision, Stream, StreamError, StreamReader};
+use crate::{Circumstances, Decider, Decision, StoreRefusal, Stream, StreamError, StreamReader};
 
 /// How far the store goes.
 #[derive(Clone, Copy, Debug)]
@@ -110,11 +110,11 @@ impl From<StreamError> for HandleError {
 
 /// Commits events and publishes them.
 #[derive(Clone)]
-pub struct EventStore {
+pub struct EventStore<P> {
     tables: Arc<dyn Tables>,
     log: Arc<dyn Log>,
     world: World,
-    reader: StreamReader,
+    reader: StreamReader<P>,
     limits: Limits,
 }
 
@@ -127,14 +127,14 @@ enum Try {
     Refused(Vec<usize>),
 }
 
-impl EventStore {
+impl<P: DomainEvent> EventStore<P> {
     /// A store over `tables` and `log` that can decode what `catalogue` has.
     #[must_use]
     pub fn new(
         tables: Arc<dyn Tables>,
         log: Arc<dyn Log>,
         world: World,
-        catalogue: Catalogue,
+        catalogue: Catalogue<P>,
     ) -> Self {
         let reader = StreamReader::new(tables.clone(), catalogue);
         Self {
@@ -155,7 +155,7 @@ impl EventStore {
 
     /// Reads streams.
     #[must_use]
-    pub fn reader(&self) -> &StreamReader {
+    pub fn reader(&self) -> &StreamReader<P> {
         &self.reader
     }
 
@@ -168,7 +168,7 @@ impl EventStore {
     /// See [`HandleError`]; after each, sending the command again is safe.
     pub async fn handle(
         &self,
-        decider: &dyn Decider,
+        decider: &dyn Decider<P>,
         command: &Command,
     ) -> Result<Handled, HandleError> {
         let id = decider.stream(command);
@@ -197,7 +197,7 @@ impl EventStore {
             };
             if let Some(receipt) = stream.receipts.get(&command.id) {
                 if receipt.hash != hash {
-                    return Ok(Handled::Rejected(Problem::of(kinds::KEY_REUSED)));
+                    return Ok(Handled::Rejected(decider.refuse(StoreRefusal::KeyReused)));
                 }
                 let events = stream.decode(self.reader.catalogue(), receipt.from, receipt.to)?;
                 let appended =
@@ -238,7 +238,8 @@ impl EventStore {
                 self.limits.stream_bytes
             };
             if stream.size() + added > room {
-                return Ok(Handled::Rejected(full(room)));
+                let full = StoreRefusal::StreamFull { bytes: room };
+                return Ok(Handled::Rejected(decider.refuse(full)));
             }
             let commit = stream.commit(&texts, command.id, &hash, circumstances.now);
             match self.commit(commit, with).await? {
@@ -400,9 +401,4 @@ impl EventStore {
 
 fn broken(error: impl std::fmt::Display) -> HandleError {
     HandleError::Broken(error.to_string())
-}
-
-fn full(room: usize) -> Problem {
-    let detail = format!("Los eventos de una reserva ocupan a lo sumo {room} bytes");
-    Problem::of(kinds::STATE).at(vec![Violation::new("data", "tamano", detail)])
 }

@@ -11,8 +11,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use alpes_messages::{
+    Catalogue, CommandId, DecodeError, DomainEvent, Event, Moment, StreamId, Version,
+};
 use alpes_ports::{Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update};
-use events::{Catalogue, CommandId, DecodeError, Event, Moment, Payload, StreamId, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -26,7 +28,7 @@ pub(crate) const SWEEP_BUCKETS: u8 = 16;
 /// What a command produced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// [`events::Command::body_hash`] of the command.
+    /// [`alpes_messages::Command::body_hash`] of the command.
     pub hash: String,
     /// Version of its first event.
     pub from: Version,
@@ -36,13 +38,13 @@ pub struct Receipt {
 
 /// An event with the text it was committed as.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StoredEvent {
+pub struct StoredEvent<P> {
     /// The text.
     pub text: String,
     /// The envelope, its data lifted to the newest version.
     pub event: Event,
     /// The data.
-    pub payload: Payload,
+    pub payload: P,
 }
 
 /// A stream, as read.
@@ -145,12 +147,12 @@ impl Stream {
     /// # Errors
     ///
     /// [`StreamError::Event`] for the first that this catalogue cannot decode.
-    pub fn decode(
+    pub fn decode<P>(
         &self,
-        catalogue: &Catalogue,
+        catalogue: &Catalogue<P>,
         from: Version,
         to: Version,
-    ) -> Result<Vec<StoredEvent>, StreamError> {
+    ) -> Result<Vec<StoredEvent<P>>, StreamError> {
         self.texts(from, to)
             .map(|(version, text)| {
                 let (event, payload) = Event::decode(text.as_bytes(), catalogue)
@@ -169,7 +171,7 @@ impl Stream {
     /// # Errors
     ///
     /// As [`Stream::decode`].
-    pub fn history(&self, catalogue: &Catalogue) -> Result<Vec<(Event, Payload)>, StreamError> {
+    pub fn history<P>(&self, catalogue: &Catalogue<P>) -> Result<Vec<(Event, P)>, StreamError> {
         let decoded = self.decode(catalogue, 1, Version::MAX)?.into_iter();
         Ok(decoded
             .map(|stored| (stored.event, stored.payload))
@@ -243,21 +245,21 @@ fn sweep_bucket(id: StreamId) -> u8 {
 
 /// Reads streams, strongly consistent.
 #[derive(Clone)]
-pub struct StreamReader {
+pub struct StreamReader<P> {
     tables: Arc<dyn Tables>,
-    catalogue: Catalogue,
+    catalogue: Catalogue<P>,
 }
 
-impl StreamReader {
+impl<P: DomainEvent> StreamReader<P> {
     /// A reader of the streams in `tables`.
     #[must_use]
-    pub fn new(tables: Arc<dyn Tables>, catalogue: Catalogue) -> Self {
+    pub fn new(tables: Arc<dyn Tables>, catalogue: Catalogue<P>) -> Self {
         Self { tables, catalogue }
     }
 
     /// What it can decode.
     #[must_use]
-    pub fn catalogue(&self) -> &Catalogue {
+    pub fn catalogue(&self) -> &Catalogue<P> {
         &self.catalogue
     }
 
@@ -301,7 +303,7 @@ impl StreamReader {
     /// # Errors
     ///
     /// See [`StreamError`].
-    pub async fn history(&self, id: StreamId) -> Result<Vec<(Event, Payload)>, StreamError> {
+    pub async fn history(&self, id: StreamId) -> Result<Vec<(Event, P)>, StreamError> {
         self.read_one(id).await?.history(&self.catalogue)
     }
 }

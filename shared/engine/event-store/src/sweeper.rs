@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use alpes_messages::{DomainEvent, Moment, StreamId};
 use alpes_ports::{
     TableError, World,
     due::{self, Due, DueItem},
 };
-use events::{Moment, StreamId};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
@@ -24,9 +24,9 @@ pub const PAGE: usize = 100;
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// Finds streams with unpublished events and publishes them. Run on a schedule, and as often as one likes.
-pub struct Sweeper<'a> {
+pub struct Sweeper<'a, P> {
     /// The store whose streams to sweep.
-    pub store: &'a EventStore,
+    pub store: &'a EventStore<P>,
     /// Time.
     pub world: &'a World,
     /// Only what has been unpublished for so long: younger ones are most likely being published right now.
@@ -52,7 +52,7 @@ pub struct Swept {
     pub more: bool,
 }
 
-impl Sweeper<'_> {
+impl<P: DomainEvent> Sweeper<'_, P> {
     /// Sweeps the index to its end, the streams that wait longest first, or until `budget` is used up, from when on it begins no other.
     /// A stream that cannot be published is put off, so that it holds up none behind it.
     ///

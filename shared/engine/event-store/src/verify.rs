@@ -6,8 +6,8 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
+use alpes_messages::{Catalogue, DomainEvent, Event, Moment, StreamId, Version};
 use alpes_ports::{LogError, LogReader, LogRecord, Position, Tables};
-use events::{Catalogue, Event, Moment, StreamId, Version};
 use thiserror::Error;
 
 use crate::{Stream, StreamError, StreamReader, stream::TABLE};
@@ -91,10 +91,10 @@ pub struct Readings {
 }
 
 impl Readings {
-    /// Takes note of records.
-    pub fn add(&mut self, records: &[LogRecord]) {
+    /// Takes note of records. `catalogue` tells the place of an event whose envelope is older than today's.
+    pub fn add<P>(&mut self, records: &[LogRecord], catalogue: &Catalogue<P>) {
         for record in records {
-            let Some(place) = place(&record.data) else {
+            let Some(place) = place(&record.data, catalogue) else {
                 self.foreign += 1;
                 continue;
             };
@@ -107,13 +107,13 @@ impl Readings {
         }
     }
 
-    async fn of_log(log: &dyn LogReader) -> Result<Self, LogError> {
+    async fn of_log<P>(log: &dyn LogReader, catalogue: &Catalogue<P>) -> Result<Self, LogError> {
         let mut readings = Self::default();
         for shard in log.shards().await? {
             let mut next = Some(Position::Oldest);
             while let Some(from) = next {
                 let batch = log.read(&shard, &from).await?;
-                readings.add(&batch.records);
+                readings.add(&batch.records, catalogue);
                 next = if batch.at_tip { None } else { batch.next };
             }
         }
@@ -205,14 +205,14 @@ fn older(text: &str, kept_since: Moment) -> bool {
 /// # Errors
 ///
 /// See [`VerifyError`].
-pub async fn verify(
+pub async fn verify<P: DomainEvent>(
     tables: &dyn Tables,
     log: &dyn LogReader,
-    reader: &StreamReader,
+    reader: &StreamReader<P>,
     beyond: Option<Beyond>,
 ) -> Result<Verification, VerifyError> {
     let mut committed = streams(tables).await?;
-    let mut logged = Readings::of_log(log).await?;
+    let mut logged = Readings::of_log(log, reader.catalogue()).await?;
     let (kept_since, mut archived) = match beyond {
         Some(beyond) => (Some(beyond.kept_since), beyond.archive),
         None => (None, Readings::default()),
@@ -301,7 +301,7 @@ async fn streams(tables: &dyn Tables) -> Result<HashMap<StreamId, Stream>, Strea
 }
 
 /// The place that a record claims. An event of a type that this build does not know has a place too.
-fn place(data: &[u8]) -> Option<(StreamId, Version)> {
+fn place<P>(data: &[u8], catalogue: &Catalogue<P>) -> Option<(StreamId, Version)> {
     #[derive(serde::Deserialize)]
     struct Place {
         stream: StreamId,
@@ -310,6 +310,6 @@ fn place(data: &[u8]) -> Option<(StreamId, Version)> {
     if let Ok(place) = serde_json::from_slice::<Place>(data) {
         return Some((place.stream, place.streamversion));
     }
-    let (event, _) = Event::decode(data, &Catalogue::current()).ok()?;
+    let (event, _) = Event::decode(data, catalogue).ok()?;
     Some((event.stream, event.streamversion))
 }

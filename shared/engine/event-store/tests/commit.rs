@@ -161,7 +161,7 @@ fn writes_of_a_decision_happen_with_the_commit_or_not_at_all() {
 }
 
 /// Commands that together use every path through the store, each with the events it must have.
-fn commands() -> [(&'static str, events::Command, usize); 4] {
+fn commands() -> [(&'static str, alpes_messages::Command, usize); 4] {
     [
         ("open", open(2), 1),
         ("add", add(2, 2), 2),

@@ -15,8 +15,8 @@ mod planted;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use alpes_event_store::{EventStore, HandleError, Handled, Stream, Sweeper};
+use alpes_messages::{Command, CommandId, EventId, StreamId, SubjectId, Version};
 use common::{Bench, Toy, add, command, open};
-use events::{Catalogue, Command, CommandId, EventId, IdReserva, StreamId, Version};
 use futures::executor::block_on;
 use planted::Bug;
 use proptest::prelude::*;
@@ -64,7 +64,7 @@ impl Run {
         let tables = Arc::new(self.faults.tables(self.bench.tables.clone()));
         let log = Arc::new(self.faults.log(self.bench.log.clone()));
         let (tables, log) = planted::plant(self.bug, tables, log);
-        let store = EventStore::new(tables, log, self.bench.world.clone(), Catalogue::current());
+        let store = EventStore::new(tables, log, self.bench.world.clone(), events::catalogue());
         let command = command.clone();
         Box::pin(async move { Some((command.id, store.handle(&Toy, &command).await)) })
     }
@@ -98,8 +98,8 @@ impl Run {
     }
 }
 
-fn subject(stream: u64) -> IdReserva {
-    IdReserva(Uuid::from_u128(1_000 + u128::from(stream)))
+fn subject(stream: u64) -> SubjectId {
+    SubjectId(Uuid::from_u128(1_000 + u128::from(stream)))
 }
 
 /// Runs, then lets everything come to rest, then looks. `Err` tells which promise is broken.
@@ -238,7 +238,7 @@ fn check(run: &Run) -> Result<(), String> {
             ));
         }
         let events = stream
-            .decode(&Catalogue::current(), 1, Version::MAX)
+            .decode(&events::catalogue(), 1, Version::MAX)
             .map_err(|error| error.to_string())?;
         for (version, stored) in (1..).zip(&events) {
             if stored.event.streamversion != version {

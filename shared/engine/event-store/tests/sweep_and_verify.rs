@@ -149,7 +149,7 @@ fn verify_with(
     let now = bench.world.clock.now() + Duration::from_mins(1);
     let mut readings = Readings::default();
     for records in archive.chunks(2) {
-        readings.add(records);
+        readings.add(records, &events::catalogue());
     }
     let beyond = Beyond {
         kept_since: (now - kept).into(),

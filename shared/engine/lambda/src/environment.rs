@@ -1,13 +1,22 @@
 //! Configuration, from environment variables, and the adapters built from it.
+//!
+//! | variable | what |
+//! | --- | --- |
+//! | `ALPES_{TABLE}_TABLE` | the name of a table, `ALPES_STREAMS_TABLE` for the table `streams` |
+//! | `ALPES_{FUNCTION}_FUNCTION` | the name of a function, `ALPES_PARTICIPANT_STOCK_FUNCTION` for the function `participant-stock` |
+//! | `ALPES_EVENTS_STREAM` | the log |
+//! | `ALPES_STACK` | the stack, which begins the names of its functions |
+//! | `ALPES_FAILURES_BUCKET`, `ALPES_ARCHIVE_BUCKET` | buckets |
+//! | `ALPES_NOTICES_TOPIC` | the topic |
+//! | `ALPES_STATE_MACHINE` | the state machine of sagas; not set where none is deployed |
+//! | `ALPES_PARTIAL_BATCH` | `true` where the runtime honours a partial batch response |
 
 use std::{collections::BTreeMap, env, sync::Arc};
 
 use alpes_aws::{
     DynamoTables, KinesisLog, KinesisReader, LambdaFunctions, S3Objects, SfnExecutions, SnsTopic,
 };
-use alpes_ports::{FunctionName, TableName, World};
-use notices::NOTIFIER;
-use reserva_saga::{ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS};
+use alpes_ports::World;
 use thiserror::Error;
 
 /// A function that cannot start as it is configured.
@@ -23,33 +32,16 @@ pub enum StartError {
     Invalid(&'static str, String, &'static str),
 }
 
-const FAULTS: &str = "AEROALPES_FAULTS_TABLE";
-const TABLES: [(TableName, &str); 9] = [
-    (alpes_event_store::TABLE, "AEROALPES_STREAMS_TABLE"),
-    (alpes_projections::TABLE, "AEROALPES_VIEWS_TABLE"),
-    (alpes_consumer::TABLE, "AEROALPES_PARKED_TABLE"),
-    (alpes_saga::TABLE, "AEROALPES_SAGAS_TABLE"),
-    (gds::TABLE, "AEROALPES_SEATS_TABLE"),
-    (pagos::simulador::TABLE, "AEROALPES_LEDGER_TABLE"),
-    (notices::TABLE, "AEROALPES_NOTICES_TABLE"),
-    (alpes_participant::REACTIONS, "AEROALPES_REACTIONS_TABLE"),
-    (alpes_participant::TABLE, FAULTS),
-];
-const FUNCTIONS: [(FunctionName, &str); 6] = [
-    (PARTICIPANT_VUELOS, "AEROALPES_PARTICIPANT_VUELOS"),
-    (PARTICIPANT_PAGOS, "AEROALPES_PARTICIPANT_PAGOS"),
-    (PARTICIPANT_GDS, "AEROALPES_PARTICIPANT_GDS"),
-    (ORCHESTRATOR, "AEROALPES_ORCHESTRATOR"),
-    (alpes_projections::REBUILDER, "AEROALPES_REBUILDER"),
-    (NOTIFIER, "AEROALPES_NOTIFIER"),
-];
-const EVENTS_STREAM: &str = "AEROALPES_EVENTS_STREAM";
-const STACK: &str = "AEROALPES_STACK";
-const UNDELIVERED: &str = "AEROALPES_FAILURES_BUCKET";
-const ARCHIVE: &str = "AEROALPES_ARCHIVE_BUCKET";
-const TOPIC: &str = "AEROALPES_NOTICES_TOPIC";
-const STATE_MACHINE: &str = "AEROALPES_STATE_MACHINE";
-const PARTIAL_BATCH: &str = "AEROALPES_PARTIAL_BATCH";
+/// What the variables of this engine begin with.
+const PREFIX: &str = "ALPES_";
+const FAULTS: &str = "ALPES_FAULTS_TABLE";
+const EVENTS_STREAM: &str = "ALPES_EVENTS_STREAM";
+const STACK: &str = "ALPES_STACK";
+const UNDELIVERED: &str = "ALPES_FAILURES_BUCKET";
+const ARCHIVE: &str = "ALPES_ARCHIVE_BUCKET";
+const TOPIC: &str = "ALPES_NOTICES_TOPIC";
+const STATE_MACHINE: &str = "ALPES_STATE_MACHINE";
+const PARTIAL_BATCH: &str = "ALPES_PARTIAL_BATCH";
 
 /// What a function is told by its environment. Each adapter is built when asked for, so that a function pays for those it uses.
 pub struct Environment {
@@ -81,13 +73,13 @@ impl Environment {
     /// The tables that are named in the environment: a function is told of those it may use, and no others.
     #[must_use]
     pub fn tables(&self) -> Arc<DynamoTables> {
-        Arc::new(DynamoTables::new(&self.config, named(&TABLES)))
+        Arc::new(DynamoTables::new(&self.config, named("_TABLE")))
     }
 
     /// The functions that are named in the environment, as with [`Environment::tables`].
     #[must_use]
     pub fn functions(&self) -> Arc<LambdaFunctions> {
-        Arc::new(LambdaFunctions::new(&self.config, named(&FUNCTIONS)))
+        Arc::new(LambdaFunctions::new(&self.config, named("_FUNCTION")))
     }
 
     /// True where this stack is for tests too: a participant then misbehaves when a test has asked for it.
@@ -151,7 +143,7 @@ impl Environment {
         Ok(Arc::new(S3Objects::new(&self.config, required(variable)?)))
     }
 
-    /// The topic where others are told what became of reservations.
+    /// The topic that notices are published to.
     ///
     /// # Errors
     ///
@@ -187,10 +179,14 @@ impl Environment {
     }
 }
 
-fn named<N: Copy + Ord>(all: &[(N, &str)]) -> BTreeMap<N, String> {
-    all.iter()
-        .filter_map(|(name, key)| Some((*name, variable(key)?)))
-        .collect()
+/// What variables of this ending name, each by the name in the code that its variable is made of.
+fn named(ending: &str) -> BTreeMap<String, String> {
+    let set = env::vars().filter(|(_, value)| !value.is_empty());
+    set.filter_map(|(variable, value)| {
+        let name = variable.strip_prefix(PREFIX)?.strip_suffix(ending)?;
+        Some((name.to_ascii_lowercase().replace('_', "-"), value))
+    })
+    .collect()
 }
 
 fn variable(name: &str) -> Option<String> {

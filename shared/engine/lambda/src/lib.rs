@@ -1,9 +1,8 @@
-//! What every function does when it starts, and how those that speak HTTP and those that take commands answer.
+//! What every function does when it starts: reads its environment, begins to log, and answers commands and batches of the log.
 
 #![deny(missing_docs)]
 
 mod environment;
-pub mod http;
 pub mod kinesis;
 mod logging;
 pub mod metrics;

@@ -2,8 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use alpes_messages::Moment;
 use alpes_ports::Clock;
-use events::Moment;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::{
     Layer,

@@ -5,9 +5,6 @@ use std::{collections::BTreeMap, io::Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// What all metrics are under.
-const NAMESPACE: &str = "AeroAlpes";
-
 /// A unit of `CloudWatch`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -19,14 +16,21 @@ pub enum Unit {
 
 /// Where the metrics of a stack go.
 pub struct Metrics {
+    /// What all of them are under.
+    namespace: &'static str,
     stack: String,
     sink: Box<dyn Fn(&Value) + Send + Sync>,
 }
 
 impl Metrics {
-    /// Metrics of `stack` whose lines go to `sink`.
-    pub fn new(stack: String, sink: impl Fn(&Value) + Send + Sync + 'static) -> Self {
+    /// Metrics of `stack`, under `namespace`, whose lines go to `sink`.
+    pub fn new(
+        namespace: &'static str,
+        stack: String,
+        sink: impl Fn(&Value) + Send + Sync + 'static,
+    ) -> Self {
         Self {
+            namespace,
             stack,
             sink: Box::new(sink),
         }
@@ -34,8 +38,8 @@ impl Metrics {
 
     /// Metrics of `stack` in the function's log.
     #[must_use]
-    pub fn in_the_log(stack: String) -> Self {
-        Self::new(stack, |line| {
+    pub fn in_the_log(namespace: &'static str, stack: String) -> Self {
+        Self::new(namespace, stack, |line| {
             // A log that cannot be written is no reason to fail.
             let _ = writeln!(std::io::stdout().lock(), "{line}");
         })
@@ -43,11 +47,21 @@ impl Metrics {
 
     /// Writes metrics of the moment `now`, one line for all of them.
     pub fn emit(&self, now: Timestamp, metrics: &[(&'static str, Unit, u64)]) {
-        (self.sink)(&line(&self.stack, now.as_millisecond(), metrics));
+        (self.sink)(&line(
+            self.namespace,
+            &self.stack,
+            now.as_millisecond(),
+            metrics,
+        ));
     }
 }
 
-fn line(stack: &str, milliseconds: i64, metrics: &[(&'static str, Unit, u64)]) -> Value {
+fn line(
+    namespace: &str,
+    stack: &str,
+    milliseconds: i64,
+    metrics: &[(&'static str, Unit, u64)],
+) -> Value {
     let definitions: Vec<_> = metrics
         .iter()
         .map(|(name, unit, _)| json!({ "Name": name, "Unit": if *unit == Unit::Count { "Count" } else { "Seconds" } }))
@@ -61,7 +75,7 @@ fn line(stack: &str, milliseconds: i64, metrics: &[(&'static str, Unit, u64)]) -
         "_aws",
         json!({
             "Timestamp": milliseconds,
-            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [["Stack"]], "Metrics": definitions }],
+            "CloudWatchMetrics": [{ "Namespace": namespace, "Dimensions": [["Stack"]], "Metrics": definitions }],
         }),
     );
     json!(line)
@@ -74,6 +88,7 @@ mod tests {
     #[test]
     fn a_line_is_in_the_embedded_metric_format() {
         let line = line(
+            "Shop",
             "pruebas",
             1_769_853_600_000,
             &[
@@ -87,7 +102,7 @@ mod tests {
                 "_aws": {
                     "Timestamp": 1_769_853_600_000_i64,
                     "CloudWatchMetrics": [{
-                        "Namespace": "AeroAlpes",
+                        "Namespace": "Shop",
                         "Dimensions": [["Stack"]],
                         "Metrics": [{ "Name": "Parked", "Unit": "Count" }, { "Name": "SweeperAge", "Unit": "Seconds" }],
                     }],

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use alpes_consumer::{Consumer, Parking};
 use alpes_event_store::EventStore;
+use alpes_messages::{Catalogue, Command, DomainEvent, Reply};
 use alpes_participant::{ParticipantError, ReactionKey, Reactor, Rules};
 use alpes_ports::{Log, Tables, World};
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
-use events::{Catalogue, Command, Reply};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use reserva_saga::function_of;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use thiserror::Error;
@@ -88,27 +87,27 @@ impl From<InvocationError> for Diagnostic {
 }
 
 /// What the function works with.
-pub struct App {
+pub struct App<P> {
     /// Takes commands, and hears of the other contexts.
-    pub reactor: Reactor,
+    pub reactor: Reactor<P>,
     /// Where bad records go.
     pub parking: Parking,
     /// True where the runtime honours a partial batch response.
     pub partial_batch: bool,
 }
 
-impl App {
+impl<P: DomainEvent> App<P> {
     /// A function of the context whose rules these are. `allows_tests` is whether tests may make it misbehave.
     #[must_use]
     pub fn new(
-        rules: Rules,
+        rules: Rules<P>,
+        catalogue: Catalogue<P>,
         tables: Arc<dyn Tables>,
         log: Arc<dyn Log>,
         world: World,
         allows_tests: bool,
         partial_batch: bool,
     ) -> Self {
-        let catalogue = Catalogue::current();
         Self {
             parking: Parking::new(tables.clone(), world.clock.clone(), &catalogue),
             reactor: {
@@ -163,7 +162,7 @@ impl App {
         until: Timestamp,
     ) -> Result<Answer, InvocationError> {
         let consumer = Consumer {
-            name: function_of(self.reactor.context).0,
+            name: self.reactor.context.participant,
             catalogue: self.reactor.participant.store.reader().catalogue(),
             parking: &self.parking,
             handler: &self.reactor.handler(until),
@@ -188,13 +187,15 @@ impl App {
 /// # Errors
 ///
 /// Whatever is wrong with the environment, or the Lambda runtime fails with.
-pub async fn serve(
+pub async fn serve<P: DomainEvent>(
     environment: &Environment,
-    rules: impl FnOnce(Arc<dyn Tables>, World) -> Rules,
+    catalogue: Catalogue<P>,
+    rules: impl FnOnce(Arc<dyn Tables>, World) -> Rules<P>,
 ) -> Result<(), Error> {
     let (tables, world): (Arc<dyn Tables>, _) = (environment.tables(), environment.world());
     let app = &App::new(
         rules(tables.clone(), world.clone()),
+        catalogue,
         tables,
         environment.log()?,
         world,

@@ -3,18 +3,16 @@
 use std::{slice, sync::Arc};
 
 use alpes_consumer::{Parked, Parking, Redrive, Redriven};
+use alpes_messages::{Catalogue, DomainEvent, Event};
 use alpes_ports::{CallError, FunctionName, Functions, LogRecord, TableError};
 use async_trait::async_trait;
 use aws_lambda_events::streams::KinesisEventResponse;
-use events::{Catalogue, Context, Event};
-use notices::NOTIFIER;
-use reserva_saga::{ORCHESTRATOR, function_of};
 
 use crate::kinesis::{self, RetryBatch};
 
 /// A consumer that is the function of its name. What was parked for it is tried again by calling that function with a batch of the
 /// one record, as its event source mapping does.
-pub struct RemoteConsumer {
+pub struct RemoteConsumer<P> {
     /// Calls it.
     pub functions: Arc<dyn Functions>,
     /// The function, and the name that it parks records under.
@@ -22,16 +20,17 @@ pub struct RemoteConsumer {
     /// The parking lot.
     pub parking: Parking,
     /// What this build can decode. What it cannot, the function is not called for.
-    pub catalogue: Catalogue,
+    pub catalogue: Catalogue<P>,
 }
 
-impl RemoteConsumer {
-    /// Every consumer that is a function of its own.
+impl<P: DomainEvent> RemoteConsumer<P> {
+    /// The consumers that are these functions.
     #[must_use]
-    pub fn all(
+    pub fn of(
+        names: impl IntoIterator<Item = FunctionName>,
         functions: &Arc<dyn Functions>,
         parking: &Parking,
-        catalogue: &Catalogue,
+        catalogue: &Catalogue<P>,
     ) -> Vec<Self> {
         let remote = |function| Self {
             functions: functions.clone(),
@@ -39,9 +38,7 @@ impl RemoteConsumer {
             parking: parking.clone(),
             catalogue: catalogue.clone(),
         };
-        let participants = Context::ALL.map(function_of);
-        let all = [ORCHESTRATOR, NOTIFIER].into_iter().chain(participants);
-        all.map(remote).collect()
+        names.into_iter().map(remote).collect()
     }
 
     async fn call(&self, record: &LogRecord) -> Result<(), Redriven> {
@@ -64,7 +61,7 @@ impl RemoteConsumer {
 }
 
 #[async_trait]
-impl Redrive for RemoteConsumer {
+impl<P: DomainEvent> Redrive for RemoteConsumer<P> {
     fn owns(&self, parked: &Parked) -> bool {
         parked.owner == self.function.0
     }

@@ -21,11 +21,12 @@ use alpes_consumer::{
     Stop, Trouble,
 };
 use alpes_lambda::{RemoteConsumer, kinesis};
+use alpes_messages::SubjectId;
 use alpes_ports::{
     CallError, FunctionName, Functions, LogRecord, SequenceNumber, TableError, World,
 };
 use async_trait::async_trait;
-use events::{Catalogue, IdReserva};
+use events::{Catalogue, Payload};
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
 use serde_json::json;
@@ -39,13 +40,13 @@ const EVENT: &str = include_str!("../../../airline/events/samples/vuelos/Reserva
 /// What the function has heard, and how many times it is still to fail.
 #[derive(Default)]
 struct Heard {
-    subjects: Mutex<Vec<IdReserva>>,
+    subjects: Mutex<Vec<SubjectId>>,
     failures: AtomicUsize,
 }
 
 #[async_trait]
-impl Handler for Heard {
-    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+impl Handler<Payload> for Heard {
+    async fn handle(&self, groups: &[Group<Payload>]) -> Vec<Result<(), Stop>> {
         let less = |left: usize| left.checked_sub(1);
         let failing = self
             .failures
@@ -64,8 +65,8 @@ impl Handler for Heard {
 struct Hopeless(Parking);
 
 #[async_trait]
-impl Handler for Hopeless {
-    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+impl Handler<Payload> for Hopeless {
+    async fn handle(&self, groups: &[Group<Payload>]) -> Vec<Result<(), Stop>> {
         for incoming in groups.iter().flat_map(|group| &group.events) {
             let trouble = Trouble::with_record(&incoming.record, Reason::Permanent, "hopeless");
             self.0.park(FUNCTION.0, trouble).await.unwrap();
@@ -82,7 +83,7 @@ struct Bench {
 }
 
 fn older() -> Catalogue {
-    Catalogue::current().without(TYPE)
+    events::catalogue().without(TYPE)
 }
 
 impl Bench {
@@ -100,7 +101,7 @@ impl Bench {
     }
 
     fn parked(&self) -> Vec<Parked> {
-        block_on(self.parking(&Catalogue::current()).list()).unwrap()
+        block_on(self.parking(&events::catalogue()).list()).unwrap()
     }
 
     /// Deploys a build of the function that knows `catalogue`.
@@ -108,7 +109,12 @@ impl Bench {
         self.deploy_with(self.heard.clone(), catalogue, partial_batch);
     }
 
-    fn deploy_with(&self, heard: Arc<dyn Handler>, catalogue: &Catalogue, partial_batch: bool) {
+    fn deploy_with(
+        &self,
+        heard: Arc<dyn Handler<Payload>>,
+        catalogue: &Catalogue,
+        partial_batch: bool,
+    ) {
         let (catalogue, parking) = (catalogue.clone(), self.parking(catalogue));
         self.functions.deploy(FUNCTION, move |payload| {
             let (catalogue, parking, heard) = (catalogue.clone(), parking.clone(), heard.clone());
@@ -141,7 +147,7 @@ impl Bench {
         );
     }
 
-    fn remote(&self, faults: &Faults, catalogue: &Catalogue) -> RemoteConsumer {
+    fn remote(&self, faults: &Faults, catalogue: &Catalogue) -> RemoteConsumer<Payload> {
         let tables = Arc::new(faults.tables(self.tables.clone()));
         RemoteConsumer {
             functions: Arc::new(faults.functions(self.functions.clone())),
@@ -201,9 +207,9 @@ fn what_an_older_build_did_not_know_is_handed_to_the_newer_one() {
     bench.deploy(&older(), true);
     bench.call(&record(EVENT.as_bytes()));
     assert_eq!(bench.parked()[0].reason, Reason::UnknownType);
-    bench.deploy(&Catalogue::current(), true);
+    bench.deploy(&events::catalogue(), true);
     assert_eq!(bench.settle(&older()), redriving(1, 0), "not by an old one");
-    assert_eq!(bench.settle(&Catalogue::current()), redriving(0, 1));
+    assert_eq!(bench.settle(&events::catalogue()), redriving(0, 1));
     assert_eq!((bench.parked(), bench.heard()), (vec![], 1));
 }
 
@@ -214,14 +220,14 @@ fn a_function_that_is_not_deployed_yet_does_not_make_it_lost() {
     bench.call(&record(EVENT.as_bytes()));
     // The timers are of the new build, the function still of the old one: it answers that all is well, since it has parked it.
     for _ in 0..2 {
-        assert_eq!(bench.settle(&Catalogue::current()), redriving(1, 0));
+        assert_eq!(bench.settle(&events::catalogue()), redriving(1, 0));
         let left = bench.parked();
         assert_eq!((left.len(), bench.heard()), (1, 0));
         let data = block_on(bench.parking(&older()).data(&left[0])).unwrap();
         assert_eq!(data.unwrap(), EVENT.as_bytes());
     }
-    bench.deploy(&Catalogue::current(), true);
-    assert_eq!(bench.settle(&Catalogue::current()), redriving(0, 1));
+    bench.deploy(&events::catalogue(), true);
+    assert_eq!(bench.settle(&events::catalogue()), redriving(0, 1));
     assert_eq!((bench.parked(), bench.heard()), (vec![], 1));
 }
 
@@ -231,7 +237,7 @@ fn give_up(bench: &Bench, data: &[u8]) {
     let trouble = Trouble::with_record(&record, Reason::Undelivered, "given up");
     block_on(
         bench
-            .parking(&Catalogue::current())
+            .parking(&events::catalogue())
             .park(FUNCTION.0, trouble),
     )
     .unwrap();
@@ -241,21 +247,21 @@ fn give_up(bench: &Bench, data: &[u8]) {
 fn a_bad_hour_is_tried_again_until_it_is_over() {
     for partial_batch in [true, false] {
         let bench = Bench::new();
-        bench.deploy(&Catalogue::current(), partial_batch);
+        bench.deploy(&events::catalogue(), partial_batch);
         give_up(&bench, EVENT.as_bytes());
         bench.heard.failures.store(2, Ordering::SeqCst);
         for _ in 0..2 {
-            assert_eq!(bench.settle(&Catalogue::current()), redriving(1, 0));
+            assert_eq!(bench.settle(&events::catalogue()), redriving(1, 0));
             bench.pass(Duration::from_mins(1));
         }
-        assert_eq!(bench.settle(&Catalogue::current()), redriving(0, 1));
+        assert_eq!(bench.settle(&events::catalogue()), redriving(0, 1));
         assert_eq!(bench.heard(), 1);
     }
     let bench = Bench::new();
     give_up(&bench, EVENT.as_bytes());
-    let parking = bench.parking(&Catalogue::current());
+    let parking = bench.parking(&events::catalogue());
     for _ in 0..2 {
-        assert_eq!(bench.settle(&Catalogue::current()), redriving(1, 0));
+        assert_eq!(bench.settle(&events::catalogue()), redriving(1, 0));
         assert!(!parking.is_due(&bench.parked()[0]), "it has its pause");
         assert!(parking.is_open(&bench.parked()[0]), "no function answers");
         bench.pass(Duration::from_mins(1));
@@ -282,7 +288,7 @@ fn what_kills_the_function_is_tried_again_after_pauses_that_grow() {
     for minute in 0..60 {
         let before = calls.load(Ordering::SeqCst);
         for _ in 0..3 {
-            assert_eq!(bench.settle(&Catalogue::current()), redriving(1, 0));
+            assert_eq!(bench.settle(&events::catalogue()), redriving(1, 0));
         }
         if calls.load(Ordering::SeqCst) > before {
             minutes.push(minute);
@@ -292,14 +298,14 @@ fn what_kills_the_function_is_tried_again_after_pauses_that_grow() {
     assert_eq!(minutes, [0, 1, 2, 4, 8, 16, 31, 46]);
     assert_eq!(calls.load(Ordering::SeqCst), minutes.len(), "each once");
     // A function that does not die of it any more, of a build that knows the same events.
-    bench.deploy(&Catalogue::current(), true);
+    bench.deploy(&events::catalogue(), true);
     bench.pass(Duration::from_mins(15));
-    assert_eq!(bench.settle(&Catalogue::current()), redriving(0, 1));
+    assert_eq!(bench.settle(&events::catalogue()), redriving(0, 1));
 }
 
 #[test]
 fn what_the_function_parks_again_stays_until_it_can_handle_it() {
-    let (bench, current) = (Bench::new(), Catalogue::current());
+    let (bench, current) = (Bench::new(), events::catalogue());
     let hopeless = Arc::new(Hopeless(bench.parking(&current)));
     bench.deploy_with(hopeless, &current, true);
     bench.call(&record(EVENT.as_bytes()));
@@ -333,7 +339,7 @@ fn what_is_no_event_stays_without_a_call() {
         panic!("one is parked")
     };
     let faults = Faults::none();
-    let remote = bench.remote(&faults, &Catalogue::current());
+    let remote = bench.remote(&faults, &events::catalogue());
     let redriven = block_on(remote.redrive(parked)).unwrap();
     assert!(matches!(redriven, Redriven::StillParked(_)), "{redriven:?}");
     let trace = faults.trace();
@@ -348,9 +354,9 @@ fn what_is_parked_for_nobody_here_stays() {
     let bench = Bench::new();
     let record = record(EVENT.as_bytes());
     let trouble = Trouble::with_record(&record, Reason::Undelivered, "given up");
-    let parking = bench.parking(&Catalogue::current());
+    let parking = bench.parking(&events::catalogue());
     block_on(parking.park("archiver", trouble)).unwrap();
-    assert_eq!(bench.settle(&Catalogue::current()), redriving(1, 0));
+    assert_eq!(bench.settle(&events::catalogue()), redriving(1, 0));
     assert!(
         parking.is_due(&bench.parked()[0]),
         "it waits for a build that has it"
@@ -359,7 +365,7 @@ fn what_is_parked_for_nobody_here_stays() {
 
 #[test]
 fn whatever_fails_on_the_way_nothing_is_lost_and_nothing_needs_a_person() {
-    let current = Catalogue::current();
+    let current = events::catalogue();
     let steps = {
         let (bench, faults) = (Bench::new(), Faults::none());
         bench.deploy(&current, true);
@@ -385,7 +391,7 @@ fn whatever_fails_on_the_way_nothing_is_lost_and_nothing_needs_a_person() {
 
 #[test]
 fn however_much_fails_it_heals_without_a_person() {
-    let current = Catalogue::current();
+    let current = events::catalogue();
     for seed in 0..100 {
         let bench = Bench::new();
         bench.deploy(&current, true);

@@ -6,9 +6,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{CommandId, IdCorrelacion, IdReserva};
+use crate::{CommandId, CorrelationId, SubjectId};
 
-/// Who drives the saga of a reservation.
+/// What drives a saga.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SagaMode {
@@ -26,17 +26,17 @@ pub enum SagaMode {
 pub struct Command {
     /// Its identity.
     pub id: CommandId,
-    /// What to do, as `CrearReserva`.
+    /// What to do, as `PlaceOrder`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// To which reservation.
-    pub subject: IdReserva,
+    /// To what.
+    pub subject: SubjectId,
     /// For which saga.
-    pub correlationid: IdCorrelacion,
+    pub correlationid: CorrelationId,
     /// The command or event that led to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causationid: Option<Uuid>,
-    /// Who drives the saga.
+    /// What drives the saga.
     #[serde(default)]
     pub sagamode: SagaMode,
     /// W3C Trace Context of the caller.
@@ -89,9 +89,9 @@ mod tests {
     fn command(correlation: u128, data: Value) -> Command {
         Command {
             id: CommandId(Uuid::from_u128(1)),
-            kind: "CrearReserva".into(),
-            subject: IdReserva(Uuid::from_u128(2)),
-            correlationid: IdCorrelacion(Uuid::from_u128(correlation)),
+            kind: "PlaceOrder".into(),
+            subject: SubjectId(Uuid::from_u128(2)),
+            correlationid: CorrelationId(Uuid::from_u128(correlation)),
             causationid: None,
             prueba: false,
             sagamode: SagaMode::Orquestacion,

@@ -1,5 +1,6 @@
 //! The envelope of an event: CloudEvents 1.0 in JSON, structured mode.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,12 +8,11 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::{
-    Catalogue, Command, Context, EventId, IdCorrelacion, IdReserva, Moment, Payload, SagaMode,
-    StreamId, Version, upcast,
+    Catalogue, Command, Context, CorrelationId, EventId, SagaMode, StreamId, SubjectId, Version,
+    moment::Moment,
 };
 
 const SPEC_VERSION: &str = "1.0";
-const SCHEMA_PREFIX: &str = "urn:aeroalpes:esquema:";
 
 /// An event as it is stored, published and read.
 ///
@@ -24,28 +24,28 @@ pub struct Event {
     pub specversion: String,
     /// Its identity.
     pub id: EventId,
-    /// The context it comes from, `/aeroalpes/vuelos`.
+    /// The context it comes from, as `/shop/stock`.
     pub source: String,
-    /// What happened, as `ReservaCreada`.
+    /// What happened, as `OrderPlaced`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// To which reservation; also its partition key in the log.
-    pub subject: IdReserva,
+    /// To what; also its partition key in the log.
+    pub subject: SubjectId,
     /// When it was committed.
     pub time: Moment,
     /// Always `application/json`.
     pub datacontenttype: String,
-    /// Context, type and version of `data`: `urn:aeroalpes:esquema:vuelos:ReservaCreada:v2`.
+    /// Context, type and version of `data`: `urn:shop:schema:orders:OrderPlaced:v2`.
     pub dataschema: String,
     /// The stream it belongs to.
     pub stream: StreamId,
     /// Its place there, from 1 without gaps. With `stream` it tells duplicates and order; nothing else does.
     pub streamversion: Version,
     /// The saga it belongs to.
-    pub correlationid: IdCorrelacion,
+    pub correlationid: CorrelationId,
     /// The command or event that led to it.
     pub causationid: Uuid,
-    /// Who drives that saga.
+    /// What drives that saga.
     #[serde(default)]
     pub sagamode: SagaMode,
     /// W3C Trace Context.
@@ -111,7 +111,7 @@ impl Event {
         Self {
             specversion: SPEC_VERSION.into(),
             id,
-            source: new.context.source(),
+            source: new.context.source.into(),
             dataschema: schema_name(new.context, new.kind, new.schema_version),
             kind: new.kind.into(),
             subject: stream.id,
@@ -145,7 +145,7 @@ impl Event {
         #[serde(untagged)]
         enum Time {
             Moment(Moment),
-            /// As the tutorials' own code has it.
+            /// Since 1970, as envelopes of an older form may have it.
             Milliseconds(i64),
         }
         #[derive(Deserialize)]
@@ -155,7 +155,9 @@ impl Event {
         let When { time } = serde_json::from_str(text).ok()?;
         match time {
             Time::Moment(moment) => Some(moment),
-            Time::Milliseconds(number) => upcast::moment(number).ok(),
+            Time::Milliseconds(number) => {
+                Timestamp::from_millisecond(number).ok().map(Moment::from)
+            }
         }
     }
 
@@ -164,13 +166,9 @@ impl Event {
     /// # Errors
     ///
     /// See [`DecodeError`].
-    pub fn decode(bytes: &[u8], catalogue: &Catalogue) -> Result<(Self, Payload), DecodeError> {
+    pub fn decode<P>(bytes: &[u8], catalogue: &Catalogue<P>) -> Result<(Self, P), DecodeError> {
         let value: Value = serde_json::from_slice(bytes).map_err(undecodable)?;
-        let value = if upcast::is_base_code(&value) {
-            upcast::envelope(&value)?
-        } else {
-            value
-        };
+        let value = catalogue.modern(value)?;
         // serde would also take an array of the fields' values.
         if !value.is_object() {
             return Err(undecodable("not an object"));
@@ -185,16 +183,13 @@ impl Event {
         // rather than undecodable, so that a newer catalogue takes it up.
         let schema = text("dataschema").ok_or_else(|| missing("dataschema"))?;
         let unknown = DecodeError::UnknownType(schema.to_owned());
-        let Some((context, kind, version)) = schema_parts(schema) else {
-            return Err(unknown);
-        };
-        let Some(known) = catalogue.find(context, kind) else {
+        let Some((known, version)) = catalogue.of_schema(schema) else {
             return Err(unknown);
         };
         let mut event: Self = serde_json::from_value(value).map_err(undecodable)?;
         if event.kind != known.name
-            || event.source != known.context.source()
-            || event.stream.context != known.context
+            || event.source != known.context.source
+            || !event.stream.is_of(known.context)
         {
             return Err(DecodeError::Undecodable(format!(
                 "{} does not fit its dataschema",
@@ -217,19 +212,10 @@ impl Event {
 }
 
 fn schema_name(context: Context, kind: &str, version: u32) -> String {
-    format!("{SCHEMA_PREFIX}{}:{kind}:v{version}", context.name())
+    format!("{}:{kind}:v{version}", context.schemas)
 }
 
-/// Context, type and version of the name of a schema; `None` for a name of another form.
-fn schema_parts(schema: &str) -> Option<(&str, &str, u32)> {
-    let mut parts = schema.strip_prefix(SCHEMA_PREFIX)?.split(':');
-    let (context, kind, version) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
-    }
-    Some((context, kind, version.strip_prefix('v')?.parse().ok()?))
-}
-
-pub(crate) fn undecodable(error: impl std::fmt::Display) -> DecodeError {
+/// Bytes that are not an event, for this reason.
+pub fn undecodable(error: impl std::fmt::Display) -> DecodeError {
     DecodeError::Undecodable(error.to_string())
 }

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use arrayvec::ArrayString;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -31,12 +32,13 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// A reservation. Also the partition key of all its events, which makes one reservation one order in the log.
-    IdReserva
+    /// What a message is about: the one thing whose events are one order in the log, since it is also their partition key. An order, an
+    /// account, a booking; each domain gives it a name of its own.
+    SubjectId
 }
 identifier! {
-    /// What ties together all that happens for one reservation; also the identity of its saga. Minted by the server.
-    IdCorrelacion
+    /// Ties together all that happens for one request; also the identity of its saga.
+    CorrelationId
 }
 identifier! {
     /// A command. The same id is the same intent: it takes effect once.
@@ -52,74 +54,103 @@ identifier! {
 /// u32, since a stream lives in one item and cannot hold more.
 pub type Version = u32;
 
-/// A bounded context.
+/// A bounded context, as its messages name it. A domain has a constant for each of its own.
+///
+/// ```
+/// use alpes_messages::{Context, StreamId, SubjectId};
+///
+/// const STOCK: Context = Context {
+///     name: "stock",
+///     category: "stock",
+///     participant: "participant-stock",
+///     source: "/shop/stock",
+///     schemas: "urn:shop:schema:stock",
+/// }
+/// .checked();
+///
+/// let stream = StreamId::new(STOCK, SubjectId(uuid::Uuid::nil()));
+/// assert_eq!(stream.to_string(), "stock-00000000-0000-0000-0000-000000000000");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Context {
-    /// Reservations.
-    Vuelos,
-    /// Payments.
-    Pagos,
-    /// Seat inventory of the global distribution system.
-    Gds,
+pub struct Context {
+    /// Its name.
+    pub name: &'static str,
+    /// What the ids of its streams begin with: 1 to 24 letters of ASCII in lower case, and digits.
+    pub category: &'static str,
+    /// The function that takes its commands.
+    pub participant: &'static str,
+    /// The `source` of its events (CloudEvents).
+    pub source: &'static str,
+    /// What the names of its events' schemas begin with; type and version follow: `{schemas}:OrderPlaced:v1`.
+    pub schemas: &'static str,
 }
 
 impl Context {
-    /// Every context.
-    pub const ALL: [Self; 3] = [Self::Vuelos, Self::Pagos, Self::Gds];
-
-    /// Its name.
+    /// The same context.
+    ///
+    /// # Panics
+    ///
+    /// If its category is none. For a constant the compiler says so.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Vuelos => "vuelos",
-            Self::Pagos => "pagos",
-            Self::Gds => "gds",
-        }
-    }
-
-    /// The `source` of its events (CloudEvents).
-    #[must_use]
-    pub fn source(self) -> String {
-        format!("/aeroalpes/{}", self.name())
-    }
-
-    /// What its stream ids begin with.
-    #[must_use]
-    pub fn stream_prefix(self) -> &'static str {
-        match self {
-            Self::Vuelos => "reserva",
-            Self::Pagos => "pago",
-            Self::Gds => "gds",
-        }
+    pub const fn checked(self) -> Self {
+        assert!(
+            is_category(self.category.as_bytes()),
+            "a category has 1 to 24 letters of ASCII in lower case, and digits"
+        );
+        self
     }
 }
 
-/// A stream: what one context knows of one reservation, `reserva-{id}`, `pago-{id}` or `gds-{id}`.
+const LONGEST_CATEGORY: usize = 24;
+
+const fn is_category(text: &[u8]) -> bool {
+    let (mut rest, mut is) = (text, !text.is_empty() && text.len() <= LONGEST_CATEGORY);
+    while let [first, after @ ..] = rest {
+        is &= first.is_ascii_lowercase() || first.is_ascii_digit();
+        rest = after;
+    }
+    is
+}
+
+/// A stream: what one context knows of one subject, `{category}-{subject}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct StreamId {
-    /// Whose stream.
-    pub context: Context,
-    /// Of which reservation.
-    pub id: IdReserva,
+    category: ArrayString<LONGEST_CATEGORY>,
+    /// Of which subject.
+    pub id: SubjectId,
 }
 
 /// A text that names no stream.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{0:?} is not a stream id: reserva-, pago- or gds-, then a UUID")]
+#[error("{0:?} is not a stream id: a category, a hyphen, then a UUID")]
 pub struct InvalidStreamId(String);
 
 impl StreamId {
-    /// The stream of a reservation in a context.
+    /// The stream of a subject in a context.
     #[must_use]
-    pub fn new(context: Context, id: IdReserva) -> Self {
-        Self { context, id }
+    pub fn new(context: Context, id: SubjectId) -> Self {
+        // A context's category always fits.
+        let category = ArrayString::from(context.category).unwrap_or_default();
+        Self { category, id }
+    }
+
+    /// What it begins with, which tells its context.
+    #[must_use]
+    pub fn category(&self) -> &str {
+        &self.category
+    }
+
+    /// True if it is a stream of this context.
+    #[must_use]
+    pub fn is_of(&self, context: Context) -> bool {
+        self.category() == context.category
     }
 }
 
 impl fmt::Display for StreamId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}-{}", self.context.stream_prefix(), self.id)
+        write!(formatter, "{}-{}", self.category, self.id)
     }
 }
 
@@ -127,12 +158,11 @@ impl FromStr for StreamId {
     type Err = InvalidStreamId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.split_once('-').and_then(|(prefix, id)| {
-            let context = Context::ALL
-                .into_iter()
-                .find(|context| context.stream_prefix() == prefix)?;
-            let id: IdReserva = id.parse().ok()?;
-            Some(Self { context, id })
+        let parts = text.split_once('-').and_then(|(category, id)| {
+            let category = is_category(category.as_bytes()).then_some(category)?;
+            let category = ArrayString::from(category).ok()?;
+            let id: SubjectId = id.parse().ok()?;
+            Some(Self { category, id })
         });
         // One stream, one text: a UUID can be written in several ways, of which only one is ours.
         let parts = parts.filter(|stream| stream.to_string() == text);
@@ -160,6 +190,6 @@ impl JsonSchema for StreamId {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^(reserva|pago|gds)-[0-9a-f-]{36}$" })
+        schemars::json_schema!({ "type": "string", "pattern": "^[a-z0-9]{1,24}-[0-9a-f-]{36}$" })
     }
 }

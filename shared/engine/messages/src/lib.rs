@@ -1,6 +1,86 @@
-//! The parts of messages in any domain: [`moment`] writes times in one way, and [`mapping`] makes one message from others.
+//! Messages: what the parts of a system say to one another.
+//!
+//! - An [`Event`] is a fact, committed to a stream and published to the log: `CloudEvents` 1.0.
+//! - Its payload, lifted to the newest version as it is read, is the domain's own type ([`DomainEvent`]).
+//! - A [`Command`] asks a participant to do something; a [`Reply`] tells what came of it, a [`Problem`] why it was refused.
+//!
+//! A domain uses this crate in three steps:
+//!
+//! 1. a [`Context`] constant for each of its bounded contexts;
+//! 2. a struct for the data of each event;
+//! 3. one [`catalogue!`] of all of them, which makes the type of its payloads and tells how old versions are lifted.
+//!
+//! ```
+//! use alpes_messages::{
+//!     Command, CommandId, Context, CorrelationId, Event, EventId, NewEvent, Origin, StreamId, SubjectId,
+//! };
+//! use serde_json::json;
+//! use uuid::Uuid;
+//!
+//! const ORDERS: Context = Context {
+//!     name: "orders",
+//!     category: "order",
+//!     participant: "participant-orders",
+//!     source: "/shop/orders",
+//!     schemas: "urn:shop:schema:orders",
+//! }
+//! .checked();
+//!
+//! mod orders {
+//!     #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+//!     pub struct OrderPlaced {
+//!         pub total: u32,
+//!     }
+//! }
+//!
+//! alpes_messages::catalogue! {
+//!     pub enum Fact;
+//!     ORDERS: orders { OrderPlaced [] }
+//! }
+//!
+//! let order = SubjectId(Uuid::from_u128(7));
+//! let command = Command {
+//!     id: CommandId(Uuid::from_u128(1)),
+//!     kind: "PlaceOrder".into(),
+//!     subject: order,
+//!     correlationid: CorrelationId(Uuid::from_u128(2)),
+//!     causationid: None,
+//!     sagamode: Default::default(),
+//!     traceparent: None,
+//!     prueba: false,
+//!     data: json!({ "total": 3 }),
+//! };
+//! let placed = NewEvent::from(orders::OrderPlaced { total: 3 });
+//! let event = Event::placed(placed, Origin {
+//!     command: &command,
+//!     stream: StreamId::new(ORDERS, order),
+//!     version: 1,
+//!     id: EventId(Uuid::from_u128(3)),
+//!     time: jiff::Timestamp::UNIX_EPOCH.into(),
+//! });
+//! let text = event.encode()?;
+//! let (read, fact) = Event::decode(text.as_bytes(), &catalogue())?;
+//! assert_eq!((read, fact), (event, Fact::OrderPlaced(orders::OrderPlaced { total: 3 })));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![deny(missing_docs)]
 
+mod catalogue;
+mod command;
+mod event;
+mod ids;
 pub mod mapping;
 pub mod moment;
+mod problem;
+mod reply;
+
+pub use catalogue::{Catalogue, DomainEvent, EventType, Lift, OlderEnvelope, read_data};
+pub use command::{Command, SagaMode};
+pub use event::{DecodeError, Event, NewEvent, Origin, undecodable};
+pub use ids::{
+    CommandId, Context, CorrelationId, EventId, InvalidStreamId, StreamId, SubjectId, Version,
+};
+pub use moment::Moment;
+pub use problem::{Kind, Problem, Violation};
+pub use reply::Reply;

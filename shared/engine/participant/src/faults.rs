@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use alpes_messages::{Context, SubjectId};
 use alpes_ports::{
     Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, Write,
     WriteError,
 };
-use events::{Context, IdReserva};
 use serde::{Deserialize, Serialize};
 
 /// The table of faults: partition key the context, sort key the type of the command, followed by `#` and the reservation where
@@ -69,7 +69,7 @@ impl Faults {
         &self,
         context: Context,
         comando: &str,
-        only: Option<IdReserva>,
+        only: Option<SubjectId>,
         modo: Modo,
         veces: u32,
     ) -> Result<(), TableError> {
@@ -103,7 +103,7 @@ impl Faults {
         &self,
         context: Context,
         comando: &str,
-        reserva: IdReserva,
+        reserva: SubjectId,
     ) -> Result<Option<Modo>, TableError> {
         let own = self.take_at(&key(context, comando, Some(reserva))).await?;
         match own {
@@ -134,12 +134,12 @@ impl Faults {
     }
 }
 
-fn key(context: Context, comando: &str, only: Option<IdReserva>) -> Key {
+fn key(context: Context, comando: &str, only: Option<SubjectId>) -> Key {
     let sort = match only {
         Some(reserva) => format!("{comando}#{reserva}"),
         None => comando.to_owned(),
     };
-    Key::new(TABLE, context.name(), sort)
+    Key::new(TABLE, context.name, sort)
 }
 
 /// The way to misbehave, if there is one left.

@@ -1,33 +1,29 @@
 //! A business failure that a test asked for.
 
-use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
+use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
+use alpes_messages::{Command, DomainEvent, Event, Moment, NewEvent, Problem, StreamId};
 use async_trait::async_trait;
-use events::{Command, Event, Moment, NewEvent, Payload, Problem, StreamId, kinds};
 
-/// The motivo of every failure that a test asked for.
-pub const MOTIVO: &str = "falla inducida";
-
-/// The event of a failure with motivo [`MOTIVO`], given history, command and time; `None` if the history decides about the
+/// The event of a failure that a test asked for, given history, command and time; `None` if the history decides about the
 /// command already, which then stands.
-pub type FailureEvent = fn(&[(Event, Payload)], &Command, Moment) -> Option<NewEvent>;
+pub type FailureEvent<P> = fn(&[(Event, P)], &Command, Moment) -> Option<NewEvent>;
 
 /// How a context fails: the one of its commands that can, and the event of that.
-#[derive(Clone, Copy)]
-pub struct Failure {
+pub struct Failure<P> {
     /// The command. Every other is refused when it is to fail.
     pub command: &'static str,
     /// What it fails with.
-    pub event: FailureEvent,
+    pub event: FailureEvent<P>,
 }
 
 /// Rules that fail wherever nothing is decided yet.
-pub(crate) struct Failing<'a> {
-    pub(crate) decider: &'a dyn Decider,
-    pub(crate) failure: Failure,
+pub(crate) struct Failing<'a, P> {
+    pub(crate) decider: &'a dyn Decider<P>,
+    pub(crate) failure: &'a Failure<P>,
 }
 
 #[async_trait]
-impl Decider for Failing<'_> {
+impl<P: DomainEvent> Decider<P> for Failing<'_, P> {
     fn stream(&self, command: &Command) -> StreamId {
         self.decider.stream(command)
     }
@@ -40,14 +36,18 @@ impl Decider for Failing<'_> {
         self.decider.undoes(command)
     }
 
+    fn refuse(&self, refusal: StoreRefusal) -> Problem {
+        self.decider.refuse(refusal)
+    }
+
     async fn decide(
         &self,
-        history: &[(Event, Payload)],
+        history: &[(Event, P)],
         command: &Command,
         circumstances: &Circumstances,
     ) -> Result<Decision, Unavailable> {
         if command.kind != self.failure.command {
-            return Ok(Decision::Reject(Problem::of(kinds::STATE).because(MOTIVO)));
+            return Ok(Decision::Reject(self.refuse(StoreRefusal::Induced)));
         }
         match (self.failure.event)(history, command, circumstances.now) {
             Some(failed) => Ok(Decision::commit(vec![failed])),

@@ -24,12 +24,12 @@ mod rules;
 use std::{sync::Arc, time::Duration};
 
 use alpes_event_store::{Decider, EventStore, HandleError};
+use alpes_messages::{Command, Context, DomainEvent, Reply};
 use alpes_ports::{TableError, World};
-use events::{Command, Reply};
 use thiserror::Error;
 
 pub use faults::{Faults, Modo, TABLE};
-pub use induced::{Failure, FailureEvent, MOTIVO};
+pub use induced::{Failure, FailureEvent};
 pub use policy::{Policy, When};
 pub use reactions::{Class, DueReactions, ReactionKey, Reactions, TABLE as REACTIONS, Waiting};
 pub use reactor::{Reacted, Reactor, reaction_id};
@@ -41,13 +41,15 @@ use induced::Failing;
 pub const SILENCE: Duration = Duration::from_secs(3);
 
 /// A context that takes commands.
-pub struct Participant {
+pub struct Participant<P> {
+    /// Which context it is.
+    pub context: Context,
     /// Commits its events.
-    pub store: EventStore,
+    pub store: EventStore<P>,
     /// Its rules.
-    pub decider: Arc<dyn Decider>,
+    pub decider: Arc<dyn Decider<P>>,
     /// How it fails when a test wants it to.
-    pub failure: Failure,
+    pub failure: Failure<P>,
     /// What tests want of it; `None` where tests are not allowed, which saves the look-up.
     pub faults: Option<Faults>,
     /// Waiting.
@@ -89,7 +91,7 @@ impl From<TableError> for ParticipantError {
     }
 }
 
-impl Participant {
+impl<P: DomainEvent> Participant<P> {
     /// Handles a command: its effect happens once, however often it is sent.
     ///
     /// # Errors
@@ -101,7 +103,7 @@ impl Participant {
             Some(Modo::Falla) => {
                 let failing = Failing {
                     decider: &*self.decider,
-                    failure: self.failure,
+                    failure: &self.failure,
                 };
                 self.store.handle(&failing, command).await
             }
@@ -118,7 +120,8 @@ impl Participant {
         let Some(faults) = &self.faults else {
             return Ok(None);
         };
-        let context = self.decider.stream(command).context;
-        faults.take(context, &command.kind, command.subject).await
+        faults
+            .take(self.context, &command.kind, command.subject)
+            .await
     }
 }

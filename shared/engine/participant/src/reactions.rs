@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alpes_messages::{Context, Event, Moment, SubjectId};
 use alpes_ports::{
     Condition, Consistency, Index, Item, Key, Path, TableError, TableName, Tables, Update, World,
     Write, WriteError,
     due::{self, DueItem},
     jittered,
 };
-use events::{Context, Event, IdReserva, Moment};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -80,19 +80,17 @@ impl ReactionKey {
     }
 
     /// Of a deadline. It is found without the event that it follows.
-    pub(crate) fn deadline(context: Context, policy: &Policy, subject: IdReserva) -> Self {
+    pub(crate) fn deadline(context: Context, policy: &Policy, subject: SubjectId) -> Self {
         Self {
             pk: owner(context, subject),
             sk: format!("plazo#{}#{}", policy.event, policy.command),
         }
     }
 
-    /// Whose it is; `None` for a key that is none of ours.
+    /// The name of the context whose it is.
     #[must_use]
-    pub fn context(&self) -> Option<Context> {
-        let known = Context::ALL.into_iter();
-        let begins = |context: &Context| self.pk.starts_with(&format!("{}-", context.name()));
-        known.into_iter().find(begins)
+    pub fn context(&self) -> &str {
+        self.pk.split('-').next().unwrap_or_default()
     }
 
     fn key(&self) -> Key {
@@ -153,16 +151,16 @@ pub struct Reactions {
     world: World,
 }
 
-fn owner(context: Context, subject: IdReserva) -> String {
-    format!("{}-{subject}", context.name())
+fn owner(context: Context, subject: SubjectId) -> String {
+    format!("{}-{subject}", context.name)
 }
 
-fn kept_key(context: Context, subject: IdReserva, kind: &str) -> Key {
+fn kept_key(context: Context, subject: SubjectId, kind: &str) -> Key {
     Key::new(TABLE, owner(context, subject), format!("oido#{kind}"))
 }
 
 fn partition(context: Context, class: Class, bucket: u8) -> String {
-    format!("due-{}-{}-{bucket:02}", context.name(), class.name())
+    format!("due-{}-{}-{bucket:02}", context.name, class.name())
 }
 
 fn done(result: Result<(), WriteError>) -> Result<(), TableError> {
@@ -199,7 +197,7 @@ impl Reactions {
     pub(crate) async fn kept(
         &self,
         context: Context,
-        subject: IdReserva,
+        subject: SubjectId,
         kinds: &[&str],
     ) -> Result<Map<String, Value>, TableError> {
         let keys: Vec<_> = kinds
@@ -364,13 +362,17 @@ impl Reactions {
         done(self.tables.write(&delete).await)
     }
 
-    /// Reactions that are to be done now, of all contexts, at most `limit`.
+    /// Reactions that are to be done now, of these contexts, at most `limit`.
     ///
     /// # Errors
     ///
     /// See [`TableError`].
-    pub async fn due(&self, limit: usize) -> Result<DueReactions, TableError> {
-        let contexts = Context::ALL.into_iter();
+    pub async fn due(
+        &self,
+        contexts: &[Context],
+        limit: usize,
+    ) -> Result<DueReactions, TableError> {
+        let contexts = contexts.iter().copied();
         let all = contexts.flat_map(|context| Class::ALL.map(|class| (context, class)));
         let all = all.flat_map(|(context, class)| partitions(context, class));
         let found = self.read_of(all, limit).next().await?;

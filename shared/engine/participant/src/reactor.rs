@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use alpes_consumer::{Group, Handler, Stop};
-use alpes_messages::mapping::{FieldPath, Mapping, OF_THE_SAGA, Unknown};
+use alpes_messages::{
+    Command, CommandId, Context, DomainEvent, Event, Reply, SagaMode,
+    mapping::{FieldPath, Mapping, OF_THE_SAGA, Unknown},
+};
 use alpes_ports::{TableError, Tables, World};
 use async_trait::async_trait;
-use events::{Command, CommandId, Context, Event, Reply, SagaMode};
 use futures::{
     FutureExt, StreamExt,
     future::{Either, select},
@@ -31,11 +33,11 @@ const PAUSE: Duration = Duration::from_mins(3);
 const NEWS: SignedDuration = SignedDuration::from_hours(24);
 
 /// Reacts to events of others with commands of its own.
-pub struct Reactor {
+pub struct Reactor<P> {
     /// Which context it is.
     pub context: Context,
     /// Carries out its commands.
-    pub participant: Participant,
+    pub participant: Participant<P>,
     /// What it does about what.
     pub policies: Vec<Policy>,
     /// What it could not do at once.
@@ -58,18 +60,17 @@ pub fn reaction_id(event: &Event, command: &str) -> CommandId {
     CommandId(Uuid::new_v5(&event.id.0, command.as_bytes()))
 }
 
-impl Reactor {
+impl<P: DomainEvent> Reactor<P> {
     /// A reactor of `participant`.
     #[must_use]
     pub fn new(
-        context: Context,
-        participant: Participant,
+        participant: Participant<P>,
         policies: Vec<Policy>,
         tables: Arc<dyn Tables>,
     ) -> Self {
         let world = participant.world.clone();
         Self {
-            context,
+            context: participant.context,
             participant,
             policies,
             reactions: Reactions::new(tables, world.clone()),
@@ -79,7 +80,7 @@ impl Reactor {
 
     /// As a consumer of the log. What is not begun at `until` is put off.
     #[must_use]
-    pub fn handler(&self, until: Timestamp) -> impl Handler + '_ {
+    pub fn handler(&self, until: Timestamp) -> impl Handler<P> + '_ {
         Listener {
             reactor: self,
             until,
@@ -305,21 +306,21 @@ impl Reactor {
     }
 }
 
-struct Listener<'a> {
-    reactor: &'a Reactor,
+struct Listener<'a, P> {
+    reactor: &'a Reactor<P>,
     until: Timestamp,
 }
 
 #[async_trait]
-impl Handler for Listener<'_> {
-    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+impl<P: DomainEvent> Handler<P> for Listener<'_, P> {
+    async fn handle(&self, groups: &[Group<P>]) -> Vec<Result<(), Stop>> {
         let reacted: Vec<_> = groups.iter().map(|group| self.group(group)).collect();
         stream::iter(reacted).buffered(AT_ONCE).collect().await
     }
 }
 
-impl Listener<'_> {
-    async fn group(&self, group: &Group) -> Result<(), Stop> {
+impl<P: DomainEvent> Listener<'_, P> {
+    async fn group(&self, group: &Group<P>) -> Result<(), Stop> {
         let kinds = group.events.iter().map(|incoming| &*incoming.event.kind);
         let kinds: Vec<_> = kinds.collect();
         for incoming in &group.events {

@@ -9,18 +9,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alpes_event_store::{Circumstances, Decider, Decision, EventStore, HandleError, Unavailable};
-use alpes_participant::{
-    Failure, Faults, MOTIVO, Modo, Participant, ParticipantError, SILENCE, TABLE,
+use alpes_event_store::{
+    Circumstances, Decider, Decision, EventStore, HandleError, StoreRefusal, Unavailable,
 };
+use alpes_messages::{
+    Command, CommandId, CorrelationId, Event, Moment, NewEvent, Problem, Reply, SagaMode, StreamId,
+    SubjectId, Violation,
+};
+use alpes_participant::{Failure, Faults, Modo, Participant, ParticipantError, SILENCE, TABLE};
 use alpes_ports::World;
 use async_trait::async_trait;
 use events::{
-    Catalogue, Command, CommandId, Context, Event, IdCorrelacion, IdReserva, Moment, NewEvent,
-    Payload, Problem, Reply, SagaMode, StreamId, Violation, kinds,
+    GDS, PAGOS, Payload, kinds,
     pagos::{PagoFallido, PagoRevertido},
 };
 use futures::{FutureExt, executor::block_on, future::BoxFuture};
+use parse::FALLA_INDUCIDA;
 use serde_json::json;
 use simulation::{Dice, Fault, Scheduler, Step};
 use twins::{ManualClock, MemoryLog, MemoryTables, world};
@@ -30,9 +34,9 @@ use uuid::Uuid;
 struct Reglas;
 
 #[async_trait]
-impl Decider for Reglas {
+impl Decider<Payload> for Reglas {
     fn stream(&self, command: &Command) -> StreamId {
-        StreamId::new(Context::Pagos, command.subject)
+        StreamId::new(PAGOS, command.subject)
     }
 
     fn opens(&self, command: &Command) -> bool {
@@ -41,6 +45,10 @@ impl Decider for Reglas {
 
     fn undoes(&self, command: &Command) -> bool {
         command.kind == "RevertirPago"
+    }
+
+    fn refuse(&self, refusal: StoreRefusal) -> Problem {
+        parse::refusal(refusal)
     }
 
     async fn decide(
@@ -84,9 +92,13 @@ fn fallido(command: &Command, now: Moment, motivo: &str) -> NewEvent {
     .into()
 }
 
-const FAILURE: Failure = Failure {
+const FAILURE: Failure<Payload> = Failure {
     command: "PagarReserva",
-    event: |history, command, now| history.is_empty().then(|| fallido(command, now, MOTIVO)),
+    event: |history, command, now| {
+        history
+            .is_empty()
+            .then(|| fallido(command, now, FALLA_INDUCIDA))
+    },
 };
 
 struct Bench {
@@ -115,22 +127,18 @@ impl Bench {
         self.set_for(None, comando, modo, veces);
     }
 
-    fn set_for(&self, only: Option<IdReserva>, comando: &str, modo: Modo, veces: u32) {
+    fn set_for(&self, only: Option<SubjectId>, comando: &str, modo: Modo, veces: u32) {
         let faults = self.faults();
-        block_on(faults.set(Context::Pagos, comando, only, modo, veces)).unwrap();
+        block_on(faults.set(PAGOS, comando, only, modo, veces)).unwrap();
     }
 
     /// A process under `trouble`.
-    fn participant(&self, tests: bool, trouble: &simulation::Faults) -> Participant {
+    fn participant(&self, tests: bool, trouble: &simulation::Faults) -> Participant<Payload> {
         let tables = Arc::new(trouble.tables(self.tables.clone()));
         let log = Arc::new(trouble.log(self.log.clone()));
         Participant {
-            store: EventStore::new(
-                tables.clone(),
-                log,
-                self.world.clone(),
-                Catalogue::current(),
-            ),
+            context: PAGOS,
+            store: EventStore::new(tables.clone(), log, self.world.clone(), events::catalogue()),
             decider: Arc::new(Reglas),
             failure: FAILURE,
             faults: tests.then(|| Faults::new(tables)),
@@ -146,11 +154,9 @@ impl Bench {
     /// What is in the log, as type and motivo.
     fn log(&self) -> Vec<(String, String)> {
         let records = self.log.records();
-        let events = records.iter().map(|record| {
-            Event::decode(&record.data, &Catalogue::current())
-                .unwrap()
-                .0
-        });
+        let events = records
+            .iter()
+            .map(|record| Event::decode(&record.data, &events::catalogue()).unwrap().0);
         events
             .map(|event| {
                 let motivo = event.data["motivo"].as_str().unwrap_or_default().to_owned();
@@ -160,8 +166,8 @@ impl Bench {
     }
 }
 
-fn reserva(id: u128) -> IdReserva {
-    IdReserva(Uuid::from_u128(id))
+fn reserva(id: u128) -> SubjectId {
+    SubjectId(Uuid::from_u128(id))
 }
 
 fn command(id: u128, kind: &str) -> Command {
@@ -169,7 +175,7 @@ fn command(id: u128, kind: &str) -> Command {
         id: CommandId(Uuid::from_u128(id)),
         kind: kind.into(),
         subject: reserva(7),
-        correlationid: IdCorrelacion(Uuid::from_u128(8)),
+        correlationid: CorrelationId(Uuid::from_u128(8)),
         causationid: None,
         sagamode: SagaMode::Orquestacion,
         traceparent: None,
@@ -218,7 +224,7 @@ fn every_error_has_a_type_of_its_own() {
     assert_eq!(motivo(&bench.send(&pagar(2))), "sin fondos");
     assert_eq!(bench.log().len(), 1);
 
-    let stream = StreamId::new(Context::Pagos, command(1, "").subject);
+    let stream = StreamId::new(PAGOS, command(1, "").subject);
     for (error, error_type) in [
         (HandleError::Contention(stream).into(), "Contention"),
         (HandleError::Broken("?".into()).into(), "Broken"),
@@ -269,11 +275,11 @@ fn a_failure_is_an_event_and_the_same_reply_for_the_same_command() {
     bench.clock.advance(Duration::from_secs(5));
     bench.set("PagarReserva", Modo::Falla, 1);
     let failed = bench.send(&pagar(1));
-    assert_eq!(motivo(&failed), MOTIVO);
+    assert_eq!(motivo(&failed), FALLA_INDUCIDA);
     assert_eq!(bench.send(&pagar(1)), failed);
     // Another command hears of the same outcome.
     assert_eq!(bench.send(&pagar(2)), failed);
-    let only = [("PagoFallido".to_owned(), MOTIVO.to_owned())];
+    let only = [("PagoFallido".to_owned(), FALLA_INDUCIDA.to_owned())];
     assert_eq!(bench.log(), only);
 }
 
@@ -297,7 +303,7 @@ fn what_has_no_failure_of_its_own_is_refused_unless_it_was_done() {
         panic!("not refused")
     };
     assert!(problema.is(kinds::STATE));
-    assert_eq!(problema.detail.as_deref(), Some(MOTIVO));
+    assert_eq!(problema.detail.as_deref(), Some(FALLA_INDUCIDA));
     assert_eq!(bench.log().len(), 1);
 }
 
@@ -308,18 +314,18 @@ fn a_fault_is_for_one_command_of_one_context_as_often_as_it_says() {
         let faults = bench.faults();
         block_on(faults.take(context, comando, reserva(1))).unwrap()
     };
-    assert_eq!(take(Context::Pagos, "PagarReserva"), None);
+    assert_eq!(take(PAGOS, "PagarReserva"), None);
     bench.set("PagarReserva", Modo::Error, 2);
-    assert_eq!(take(Context::Gds, "PagarReserva"), None);
-    assert_eq!(take(Context::Pagos, "RevertirPago"), None);
-    assert_eq!(take(Context::Pagos, "PagarReserva"), Some(Modo::Error));
+    assert_eq!(take(GDS, "PagarReserva"), None);
+    assert_eq!(take(PAGOS, "RevertirPago"), None);
+    assert_eq!(take(PAGOS, "PagarReserva"), Some(Modo::Error));
     // What is set later is what holds.
     bench.set("PagarReserva", Modo::Falla, 1);
-    assert_eq!(take(Context::Pagos, "PagarReserva"), Some(Modo::Falla));
-    assert_eq!(take(Context::Pagos, "PagarReserva"), None);
+    assert_eq!(take(PAGOS, "PagarReserva"), Some(Modo::Falla));
+    assert_eq!(take(PAGOS, "PagarReserva"), None);
     bench.set("PagarReserva", Modo::Falla, 3);
     bench.set("PagarReserva", Modo::Falla, 0);
-    assert_eq!(take(Context::Pagos, "PagarReserva"), None);
+    assert_eq!(take(PAGOS, "PagarReserva"), None);
     assert_eq!(bench.tables.all(TABLE), []);
 }
 
@@ -328,7 +334,7 @@ fn a_fault_of_one_reservation_is_for_it_alone_and_comes_first() {
     let bench = Bench::new();
     let take = |subject| {
         let faults = bench.faults();
-        block_on(faults.take(Context::Pagos, "PagarReserva", subject)).unwrap()
+        block_on(faults.take(PAGOS, "PagarReserva", subject)).unwrap()
     };
     let (one, other) = (reserva(1), reserva(2));
     bench.set_for(Some(one), "PagarReserva", Modo::Silencio, 1);
@@ -361,7 +367,7 @@ fn a_fault_is_taken_exactly_as_often_as_it_says_by_many_at_once() {
         for _ in 0..takers {
             let faults = Faults::new(Arc::new(trouble.tables(bench.tables.clone())));
             let work: BoxFuture<'static, _> = async move {
-                let (context, anyone) = (Context::Pagos, reserva(1));
+                let (context, anyone) = (PAGOS, reserva(1));
                 faults.take(context, "PagarReserva", anyone).await
             }
             .boxed();

@@ -10,10 +10,10 @@
 
 use std::collections::BTreeMap;
 
+use alpes_messages::{DomainEvent, SubjectId};
 use alpes_ports::{
     Direction, Index, IndexQuery, Item, Key, Path, TableError, Tables, Update, Write,
 };
-use events::IdReserva;
 
 use serde_json::Value;
 
@@ -30,7 +30,11 @@ pub(crate) struct Changes(BTreeMap<Count, i64>);
 
 impl Changes {
     /// What changes when a row becomes another; `None` for a view that counts no rows.
-    pub(crate) fn of(view: &dyn View, before: &Item, after: &Item) -> Option<Self> {
+    pub(crate) fn of<P: DomainEvent>(
+        view: &dyn View<P>,
+        before: &Item,
+        after: &Item,
+    ) -> Option<Self> {
         let mut changes = Self::default();
         for count in view.counts(before)? {
             *changes.0.entry(count).or_default() -= 1;
@@ -54,7 +58,7 @@ impl Changes {
     }
 
     /// The writes of these changes, an item for each group. The lane follows from `first`, a reservation among those counted.
-    pub(crate) fn writes(&self, generation: &Generation, first: IdReserva) -> Vec<Write> {
+    pub(crate) fn writes(&self, generation: &Generation, first: SubjectId) -> Vec<Write> {
         let lane = first.0.as_u128() % LANES;
         let mut updates: BTreeMap<&str, Update> = BTreeMap::new();
         for (Count { group, name }, change) in &self.0 {
@@ -75,7 +79,11 @@ fn partition(generation: &Generation) -> String {
 }
 
 /// The numbers of each group from `from` on and below `below`, in their order.
-pub(crate) async fn read(
+///
+/// # Errors
+///
+/// See [`TableError`].
+pub async fn read(
     tables: &dyn Tables,
     generation: &Generation,
     from: &str,

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use alpes_messages::SubjectId;
 use alpes_ports::{Clock, Consistency, Item, Key, TableError, Tables};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -35,6 +36,12 @@ impl fmt::Display for Generation {
 }
 
 impl Generation {
+    /// The key of a subject's row.
+    #[must_use]
+    pub fn row_key(&self, subject: SubjectId) -> Key {
+        Key::new(TABLE, format!("{self}#{subject}"), "row")
+    }
+
     /// A partition of an index, within this generation.
     #[must_use]
     pub fn partition(&self, name: &str) -> String {

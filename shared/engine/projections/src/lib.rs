@@ -1,6 +1,6 @@
 //! Views: what the log says, folded into rows that answer questions.
 //!
-//! A view is one file in [`views`], and its two lines in the module's own. The [`Projector`] does the rest: order, duplicates, gaps,
+//! A domain gives its views, each a [`View`]. The [`Projector`] does the rest: order, duplicates, gaps,
 //! parking, generations, and the writes.
 //!
 //! A row holds what one reservation did, from all of its streams. Besides the view's own attributes it has
@@ -24,15 +24,15 @@ mod projector;
 mod rebuild;
 mod row;
 mod view;
-pub mod views;
 
+pub use counters::read as read_counters;
 pub use generations::{Generation, Generations};
 pub use projector::{CONSUMER, Projector};
 pub use rebuild::{
     Phase, Progress, REBUILDER, RebuildError, Rebuilder, go_on as rebuild_on, left_alone,
 };
-pub use view::{Count, Place, Unfoldable, View};
-pub use views::registry;
+pub use row::own_attributes;
+pub use view::{Count, Place, Unfoldable, View, fold_as};
 
 /// The table of views.
 pub const TABLE: alpes_ports::TableName = alpes_ports::TableName("views");

@@ -10,12 +10,14 @@ use alpes_consumer::{
     Consumer, Group, Handler, Parked, ParkedWhat, Parking, Reason, Redrive, Redriven, Stop, Trouble,
 };
 use alpes_event_store::{StreamError, StreamReader};
+use alpes_messages::{
+    Catalogue, CorrelationId, DecodeError, DomainEvent, Event, StreamId, SubjectId, Version,
+};
 use alpes_ports::{
     Consistency, Item, TableError, Tables, TransactError, Update, World, Write, WriteError,
     jittered,
 };
 use async_trait::async_trait;
-use events::{Catalogue, DecodeError, Event, IdCorrelacion, IdReserva, Payload, StreamId, Version};
 use futures::{StreamExt, stream};
 
 use crate::{Generation, View, counters::Changes, generations, row::Row};
@@ -33,22 +35,22 @@ const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Folds events into the rows of every view, in every generation that is written.
-pub struct Projector {
+pub struct Projector<P> {
     tables: Arc<dyn Tables>,
-    reader: StreamReader,
+    reader: StreamReader<P>,
     parking: Parking,
     world: World,
-    views: Vec<Arc<dyn View>>,
+    views: Vec<Arc<dyn View<P>>>,
 }
 
-impl Projector {
+impl<P: DomainEvent> Projector<P> {
     /// A projector of `views`.
     #[must_use]
     pub fn new(
         tables: Arc<dyn Tables>,
-        reader: StreamReader,
+        reader: StreamReader<P>,
         world: World,
-        views: Vec<Arc<dyn View>>,
+        views: Vec<Arc<dyn View<P>>>,
     ) -> Self {
         let parking = Parking::new(tables.clone(), world.clock.clone(), reader.catalogue());
         Self {
@@ -62,7 +64,7 @@ impl Projector {
 
     /// The consumer that feeds this projector.
     #[must_use]
-    pub fn consumer(&self) -> Consumer<'_> {
+    pub fn consumer(&self) -> Consumer<'_, P> {
         Consumer {
             name: CONSUMER,
             catalogue: self.reader.catalogue(),
@@ -89,7 +91,7 @@ impl Projector {
         &self.world
     }
 
-    pub(crate) fn catalogue(&self) -> &Catalogue {
+    pub(crate) fn catalogue(&self) -> &Catalogue<P> {
         self.reader.catalogue()
     }
 
@@ -97,7 +99,7 @@ impl Projector {
     pub(crate) async fn fold_into(
         &self,
         generation: &Generation,
-        work: &[Work<'_>],
+        work: &[Work<'_, P>],
     ) -> Vec<Result<(), String>> {
         let view = self
             .views
@@ -114,8 +116,8 @@ impl Projector {
     /// an older one is not given: so it is never behind, and readers can go over to it at any moment.
     async fn fold(
         &self,
-        written: &[(Arc<dyn View>, Generation)],
-        work: &[Work<'_>],
+        written: &[(Arc<dyn View<P>>, Generation)],
+        work: &[Work<'_, P>],
     ) -> Vec<Result<(), String>> {
         let mut results: Vec<Result<(), String>> = work.iter().map(|_| Ok(())).collect();
         let mut of_view = (None, (0..work.len()).collect::<Vec<_>>());
@@ -151,7 +153,7 @@ impl Projector {
     async fn set_aside(
         &self,
         generation: &Generation,
-        work: &Work<'_>,
+        work: &Work<'_, P>,
         Fault {
             cause,
             is_permanent,
@@ -160,7 +162,7 @@ impl Projector {
         if !is_permanent {
             return Err(cause);
         }
-        let mut streams: BTreeMap<StreamId, (Version, IdCorrelacion)> = BTreeMap::new();
+        let mut streams: BTreeMap<StreamId, (Version, CorrelationId)> = BTreeMap::new();
         for (event, _) in &work.events {
             let first = (event.streamversion, event.correlationid);
             let (version, _) = streams.entry(event.stream).or_insert(first);
@@ -182,7 +184,7 @@ impl Projector {
     }
 
     /// Each view with each generation of it that is written, the newest first.
-    async fn written(&self) -> Result<Vec<(Arc<dyn View>, Generation)>, TableError> {
+    async fn written(&self) -> Result<Vec<(Arc<dyn View<P>>, Generation)>, TableError> {
         let names = self.views();
         let written = generations::written(&*self.tables, &names).await?;
         let mut pairs = vec![];
@@ -198,8 +200,8 @@ impl Projector {
 }
 
 #[async_trait]
-impl Handler for Projector {
-    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+impl<P: DomainEvent> Handler<P> for Projector<P> {
+    async fn handle(&self, groups: &[Group<P>]) -> Vec<Result<(), Stop>> {
         let work: Vec<_> = groups.iter().map(Work::of).collect();
         let folded = match self.written().await {
             Ok(written) => self.fold(&written, &work).await,
@@ -216,7 +218,7 @@ impl Handler for Projector {
 }
 
 #[async_trait]
-impl Redrive for Projector {
+impl<P: DomainEvent> Redrive for Projector<P> {
     fn owns(&self, parked: &Parked) -> bool {
         // Streams are parked by generations of views alone.
         parked.owner == CONSUMER || matches!(parked.what, ParkedWhat::Stream { .. })
@@ -271,7 +273,7 @@ impl Fault {
         }
     }
 
-    fn malformed(subject: IdReserva, error: &serde_json::Error) -> Self {
+    fn malformed(subject: SubjectId, error: &serde_json::Error) -> Self {
         Self {
             cause: format!("the row of {subject} is malformed: {error}"),
             is_permanent: true,
@@ -281,21 +283,21 @@ impl Fault {
 
 /// Events of one reservation, to be folded into its rows.
 #[derive(Clone)]
-pub(crate) struct Work<'a> {
-    subject: IdReserva,
-    events: Vec<(&'a Event, &'a Payload)>,
+pub(crate) struct Work<'a, P> {
+    subject: SubjectId,
+    events: Vec<(&'a Event, &'a P)>,
 }
 
-impl<'a> Work<'a> {
+impl<'a, P: DomainEvent> Work<'a, P> {
     pub(crate) fn new(
-        subject: IdReserva,
-        events: impl Iterator<Item = (&'a Event, &'a Payload)>,
+        subject: SubjectId,
+        events: impl Iterator<Item = (&'a Event, &'a P)>,
     ) -> Self {
         let events = events.collect();
         Self { subject, events }
     }
 
-    fn of(group: &'a Group) -> Self {
+    fn of(group: &'a Group<P>) -> Self {
         let events = group.events.iter();
         Self::new(
             group.subject,
@@ -306,7 +308,7 @@ impl<'a> Work<'a> {
 
 /// A row that is to be written.
 struct Change {
-    subject: IdReserva,
+    subject: SubjectId,
     before: Row,
     after: Row,
     update: Update,
@@ -350,16 +352,16 @@ enum Folded {
 }
 
 /// The rows of one generation of one view.
-struct Rows<'a> {
-    projector: &'a Projector,
-    view: &'a dyn View,
+struct Rows<'a, P> {
+    projector: &'a Projector<P>,
+    view: &'a dyn View<P>,
     generation: &'a Generation,
 }
 
-impl Rows<'_> {
+impl<P: DomainEvent> Rows<'_, P> {
     /// Folds each piece of work into its row. Reads all rows at once. Answers with the rows as they then are, or with why that could
     /// not be done now.
-    async fn fold(&self, work: &[Work<'_>]) -> Vec<Result<Row, Fault>> {
+    async fn fold(&self, work: &[Work<'_, P>]) -> Vec<Result<Row, Fault>> {
         let World {
             tasks, randomness, ..
         } = &self.projector.world;
@@ -413,10 +415,10 @@ impl Rows<'_> {
     }
 
     /// What each row becomes.
-    async fn compute(&self, work: &[&Work<'_>]) -> Vec<Result<Folded, Fault>> {
+    async fn compute(&self, work: &[&Work<'_, P>]) -> Vec<Result<Folded, Fault>> {
         let keys = work
             .iter()
-            .map(|work| Row::key(self.generation, work.subject));
+            .map(|work| self.generation.row_key(work.subject));
         let keys: Vec<_> = keys.collect();
         let tables = &self.projector.tables;
         let rows = tables.get_each(&keys, Consistency::Strong).await;
@@ -430,7 +432,7 @@ impl Rows<'_> {
 
     async fn compute_one(
         &self,
-        work: &Work<'_>,
+        work: &Work<'_, P>,
         row: Result<Option<Item>, TableError>,
     ) -> Result<Folded, Fault> {
         let subject = work.subject;
@@ -441,7 +443,7 @@ impl Rows<'_> {
             let folded = self.fold_event(&mut after, event, payload).await;
             folded.map_err(|error| Fault::from(&error))?;
         }
-        let key = Row::key(self.generation, subject);
+        let key = self.generation.row_key(subject);
         let Some(update) = after.update(&before, key, self.generation, self.view) else {
             return Ok(Folded::Is(after));
         };
@@ -544,7 +546,7 @@ impl Rows<'_> {
         let events = last.iter().map(|stored| (&stored.event, &stored.payload));
         let work = Work::new(id.id, events);
         match self.fold(&[work]).await.pop() {
-            Some(Ok(row)) if row.blocked.contains_key(id.context.stream_prefix()) => {
+            Some(Ok(row)) if row.blocked.contains_key(id.category()) => {
                 Redriven::StillParked("the stream still cannot be folded".into())
             }
             Some(Err(fault)) if fault.is_permanent => Redriven::StillParked(fault.cause),
@@ -558,9 +560,9 @@ impl Rows<'_> {
         &self,
         row: &mut Row,
         event: &Event,
-        payload: &Payload,
+        payload: &P,
     ) -> Result<(), TableError> {
-        let prefix = event.stream.context.stream_prefix();
+        let prefix = event.stream.category();
         let folded = row.guard.get(prefix).copied().unwrap_or(0);
         if event.streamversion <= folded {
             return Ok(());
@@ -614,7 +616,7 @@ impl Rows<'_> {
         &self,
         row: &mut Row,
         event: &Event,
-        payload: &Payload,
+        payload: &P,
     ) -> Result<bool, TableError> {
         let mut own = row.own.clone();
         if let Err(error) = self.view.fold(&mut own, event, payload) {
@@ -628,7 +630,7 @@ impl Rows<'_> {
             .await?;
             return Ok(false);
         }
-        let prefix = event.stream.context.stream_prefix();
+        let prefix = event.stream.category();
         row.own = own;
         row.guard.insert(prefix.to_owned(), event.streamversion);
         row.blocked.remove(prefix);
@@ -644,8 +646,7 @@ impl Rows<'_> {
         reason: Reason,
         why: &str,
     ) -> Result<(), TableError> {
-        row.blocked
-            .insert(stream.context.stream_prefix().to_owned(), version);
+        row.blocked.insert(stream.category().to_owned(), version);
         let what = ParkedWhat::Stream { stream, version };
         let trouble = Trouble {
             what,
@@ -662,7 +663,7 @@ impl Rows<'_> {
     /// Takes out of the parking lot the streams that the row was blocked on and is no longer.
     async fn unpark(
         &self,
-        subject: IdReserva,
+        subject: SubjectId,
         before: &Row,
         after: &Row,
     ) -> Result<(), TableError> {

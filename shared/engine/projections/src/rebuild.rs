@@ -26,11 +26,11 @@ use std::{
 
 use alpes_archive::{Archive, ArchiveError, Survey};
 use alpes_consumer::{Reason, Trouble};
+use alpes_messages::{DecodeError, DomainEvent, Event, Moment, SubjectId};
 use alpes_ports::{
     Condition, Consistency, FunctionName, Item, Key, LogError, LogReader, LogRecord, Path,
     Position, SequenceNumber, TableError, Tables, World, Write, WriteError,
 };
-use events::{DecodeError, Event, IdReserva, Moment, Payload};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -233,9 +233,9 @@ impl Job {
 }
 
 /// Rebuilds views.
-pub struct Rebuilder {
+pub struct Rebuilder<P> {
     /// Folds, in the views that it has.
-    pub projector: Projector,
+    pub projector: Projector<P>,
     /// What is older than the log.
     pub archive: Archive,
     /// The log.
@@ -247,7 +247,9 @@ pub struct Rebuilder {
 /// # Errors
 ///
 /// See [`TableError`].
-pub async fn left_alone(projector: &Projector) -> Result<Vec<&'static str>, TableError> {
+pub async fn left_alone<P: DomainEvent>(
+    projector: &Projector<P>,
+) -> Result<Vec<&'static str>, TableError> {
     let views = projector.views();
     let keys: Vec<_> = views.iter().map(|view| alias_key(view)).collect();
     let items = projector.tables().get(&keys, Consistency::Eventual).await?;
@@ -278,15 +280,15 @@ pub fn go_on(view: &str) -> Vec<u8> {
 }
 
 /// A run: what it works on, and until when.
-struct Run<'a> {
+struct Run<'a, P> {
     id: Uuid,
-    rebuilder: &'a Rebuilder,
+    rebuilder: &'a Rebuilder<P>,
     view: &'static str,
     alias: Alias,
     end: Timestamp,
 }
 
-impl Rebuilder {
+impl<P: DomainEvent> Rebuilder<P> {
     /// Begins to rebuild a view, or goes on with it, for about `budget`. Run it again until it is done, after the time that it says.
     ///
     /// # Errors
@@ -329,7 +331,7 @@ impl Rebuilder {
         run.progress()
     }
 
-    async fn load(&self, view: &str, budget: Duration) -> Result<Run<'_>, RebuildError> {
+    async fn load(&self, view: &str, budget: Duration) -> Result<Run<'_, P>, RebuildError> {
         let views = self.projector.views();
         let Some(view) = views.iter().copied().find(|known| *known == view) else {
             return Err(RebuildError::NoSuchView(view.to_owned(), views.join(", ")));
@@ -353,7 +355,7 @@ impl Rebuilder {
     }
 }
 
-impl Run<'_> {
+impl<P: DomainEvent> Run<'_, P> {
     fn tables(&self) -> &dyn Tables {
         self.rebuilder.projector.tables()
     }
@@ -684,7 +686,7 @@ impl Run<'_> {
             view,
             number: job.new,
         };
-        let mut decoded: BTreeMap<IdReserva, Vec<(Event, Payload)>> = BTreeMap::new();
+        let mut decoded: BTreeMap<SubjectId, Vec<(Event, P)>> = BTreeMap::new();
         let (mut events, mut foreign) = (0, 0);
         for record in records {
             match Event::decode(&record.data, projector.catalogue()) {

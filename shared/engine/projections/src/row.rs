@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use alpes_messages::{DomainEvent, Version};
 use alpes_ports::{Condition, Index, Item, Key, Path, Update};
-use events::{IdReserva, Version};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Generation, TABLE, View};
+use crate::{Generation, View};
 
 /// Attributes that are not the view's own.
 const OWN: [&str; 9] = [
@@ -27,10 +27,6 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn key(generation: &Generation, subject: IdReserva) -> Key {
-        Key::new(TABLE, format!("{generation}#{subject}"), "row")
-    }
-
     pub(crate) fn from_item(item: Option<Item>) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
         struct Kept {
@@ -47,7 +43,7 @@ impl Row {
             guard,
             blocked,
         } = Kept::deserialize(&own)?;
-        own.retain(|name, _| !OWN.contains(&name.as_str()));
+        own = own_attributes(own);
         Ok(Self {
             rev,
             guard,
@@ -56,14 +52,8 @@ impl Row {
         })
     }
 
-    /// The view's attributes of an item as read from the table.
-    pub(crate) fn own(mut item: Item) -> Item {
-        item.retain(|name, _| !OWN.contains(&name.as_str()));
-        item
-    }
-
     /// All attributes but keys.
-    fn attributes(&self, generation: &Generation, view: &dyn View) -> Item {
+    fn attributes<P: DomainEvent>(&self, generation: &Generation, view: &dyn View<P>) -> Item {
         let mut item = self.own.clone();
         let numbers = |map: &BTreeMap<String, Version>| {
             map.iter()
@@ -91,12 +81,12 @@ impl Row {
     }
 
     /// The write that turns `before`, as read, into this row: only what differs. `None` if nothing does.
-    pub(crate) fn update(
+    pub(crate) fn update<P: DomainEvent>(
         &self,
         before: &Self,
         key: Key,
         generation: &Generation,
-        view: &dyn View,
+        view: &dyn View<P>,
     ) -> Option<Update> {
         let (old, new) = (
             before.attributes(generation, view),
@@ -125,4 +115,11 @@ impl Row {
         }
         Some(update)
     }
+}
+
+/// The view's own attributes of a row's item, as read from the table.
+#[must_use]
+pub fn own_attributes(mut item: Item) -> Item {
+    item.retain(|name, _| !OWN.contains(&name.as_str()));
+    item
 }

@@ -1,7 +1,8 @@
 //! What a view is.
 
+use alpes_messages::{DomainEvent, Event};
 use alpes_ports::Item;
-use events::{Event, Payload};
+use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 /// A good event that a view cannot fold, and will not by trying again: its stream is parked for this view.
@@ -28,7 +29,7 @@ pub struct Count {
 }
 
 /// A view: plain functions of data.
-pub trait View: Send + Sync {
+pub trait View<P: DomainEvent>: Send + Sync {
     /// Its name; begins its keys.
     fn name(&self) -> &'static str;
 
@@ -41,7 +42,7 @@ pub trait View: Send + Sync {
     /// # Errors
     ///
     /// [`Unfoldable`] if the event makes no sense here. The row is then dropped.
-    fn fold(&self, row: &mut Item, event: &Event, payload: &Payload) -> Result<(), Unfoldable>;
+    fn fold(&self, row: &mut Item, event: &Event, payload: &P) -> Result<(), Unfoldable>;
 
     /// Where the row stands in the first and the second index; in neither if it is not to be listed.
     fn places(&self, _row: &Item) -> [Option<Place>; 2] {
@@ -53,4 +54,23 @@ pub trait View: Send + Sync {
     fn counts(&self, _row: &Item) -> Option<Vec<Count>> {
         None
     }
+}
+
+/// Folds into a row as the type that the view sees in it: reads the row's attributes as that type, has it changed, and writes it back.
+///
+/// # Errors
+///
+/// [`Unfoldable`] if the row is no such type, or the type no object.
+pub fn fold_as<F: Serialize + DeserializeOwned>(
+    row: &mut Item,
+    fold: impl FnOnce(&mut F),
+) -> Result<(), Unfoldable> {
+    let unfoldable = |error: serde_json::Error| Unfoldable(error.to_string());
+    let mut typed = F::deserialize(&*row).map_err(unfoldable)?;
+    fold(&mut typed);
+    let serde_json::Value::Object(item) = serde_json::to_value(typed).map_err(unfoldable)? else {
+        return Err(Unfoldable("a row is an object".into()));
+    };
+    *row = item;
+    Ok(())
 }

@@ -14,16 +14,14 @@ mod plain;
 use std::{collections::BTreeMap, sync::Arc};
 
 use alpes_ports::{Key, LogRecord, Path, Tables, Update};
-use alpes_projections::{
-    Generation, View,
-    views::analitica::{self, Analitica, Dia},
-};
+use alpes_projections::{Generation, View};
 use common::{Bench, aprobada, cancelada, creada, id, pagada};
-use events::{Catalogue, Context, vuelos::EstadoReserva};
+use events::{PAGOS, Payload, VUELOS, vuelos::EstadoReserva};
 use futures::{FutureExt, executor::block_on};
 use jiff::{ToSpan, civil::Date};
 use plain::plainly;
 use simulation::Faults;
+use views::analitica::{self, Analitica, Dia};
 
 const DAY: i64 = 86_400;
 /// A report of a leap year, the longest there is, and the items that a day's numbers are spread over.
@@ -34,7 +32,7 @@ const LIVE: Generation = Generation {
     number: 1,
 };
 
-fn views() -> Vec<Arc<dyn View>> {
+fn views() -> Vec<Arc<dyn View<Payload>>> {
     vec![Arc::new(Analitica)]
 }
 
@@ -48,7 +46,7 @@ fn pivot_over(tables: &dyn Tables, from: &str, to: &str) -> Vec<Dia> {
 }
 
 fn deliver(bench: &Bench, faults: &Faults, records: &[LogRecord]) {
-    let projector = bench.projector(faults, Catalogue::current(), views());
+    let projector = bench.projector(faults, events::catalogue(), views());
     let outcome = projector.consumer().consume(records).now_or_never();
     assert_eq!(outcome.unwrap().failed, None);
 }
@@ -59,20 +57,16 @@ fn reservations(bench: &Bench, count: u128) -> Vec<LogRecord> {
     for number in 0..count {
         let subject = id(number + 1);
         let at = i64::try_from(number % 3).unwrap() * DAY;
-        made.extend(bench.commit(
-            subject,
-            Context::Vuelos,
-            vec![(creada(subject, "", at), at)],
-        ));
+        made.extend(bench.commit(subject, VUELOS, vec![(creada(subject, "", at), at)]));
         if number % 4 > 0 {
-            paid.extend(bench.commit(subject, Context::Pagos, vec![(pagada(subject, at), at)]));
+            paid.extend(bench.commit(subject, PAGOS, vec![(pagada(subject, at), at)]));
         }
         let end = match number % 4 {
             2 => aprobada(subject, at),
             3 => cancelada(subject, at),
             _ => continue,
         };
-        ended.extend(bench.commit(subject, Context::Vuelos, vec![(end, at)]));
+        ended.extend(bench.commit(subject, VUELOS, vec![(end, at)]));
     }
     [made, paid, ended].concat()
 }
@@ -105,11 +99,7 @@ fn a_report_reads_on_past_the_counters_of_one_read() {
         let records = (0..DAYS).flat_map(|day| {
             let subject = id(u128::from(day) * u128::from(LANES) + u128::from(lane) + 1);
             let at = i64::from(day) * DAY;
-            bench.commit(
-                subject,
-                Context::Vuelos,
-                vec![(creada(subject, "", at), at)],
-            )
+            bench.commit(subject, VUELOS, vec![(creada(subject, "", at), at)])
         });
         deliver(&bench, &Faults::none(), &records.collect::<Vec<_>>());
     }
@@ -185,7 +175,7 @@ fn one_batch_of_more_than_a_transaction_holds_counts_each_once() {
 fn a_row_that_changes_no_counter_is_written_without_a_transaction() {
     let bench = Bench::new();
     let subject = id(1);
-    let payment = bench.commit(subject, Context::Pagos, vec![(pagada(subject, 0), 0)]);
+    let payment = bench.commit(subject, PAGOS, vec![(pagada(subject, 0), 0)]);
     let faults = Faults::none();
     deliver(&bench, &faults, &payment);
     assert_eq!(pivot(&bench, "2026-01-01", "2026-12-31"), []);
@@ -194,7 +184,7 @@ fn a_row_that_changes_no_counter_is_written_without_a_transaction() {
         "{:?}",
         faults.trace()
     );
-    let made = bench.commit(subject, Context::Vuelos, vec![(creada(subject, "", 0), 0)]);
+    let made = bench.commit(subject, VUELOS, vec![(creada(subject, "", 0), 0)]);
     deliver(&bench, &Faults::none(), &made);
     let days = pivot(&bench, "2026-01-01", "2026-12-31");
     assert_eq!(days[0].cuentas, [(EstadoReserva::Pagada, 1)].into());

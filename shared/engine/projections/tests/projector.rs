@@ -15,28 +15,26 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-
 use alpes_consumer::{Parked, Parking, Reason, Redrive, Redriven, Redriver, Redriving};
 use alpes_event_store::StreamReader;
+use alpes_messages::{Event, SubjectId};
 use alpes_ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, LogRecord, ScanPage, TableError, TableName,
     Tables, TransactError, Write, WriteError,
 };
-use alpes_projections::{
-    Place, Projector, Unfoldable, View,
-    views::{analitica::Analitica, reservas::Reservas},
-};
+use alpes_projections::{Place, Projector, Unfoldable, View};
+use async_trait::async_trait;
 use common::{Bench, aprobada, cancelada, creada, fallida, id, moment, pagada, record};
-use events::{Catalogue, Context, Event, IdReserva, Payload};
+use events::{PAGOS, Payload, VUELOS};
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
 use serde_json::json;
 use simulation::{Fault, Faults};
 use twins::MemoryTables;
+use views::{analitica::Analitica, reservas::Reservas};
 
 /// Has a projector try again what is due.
-async fn due(bench: &Bench, projector: &Projector) -> Result<Redriving, TableError> {
+async fn due(bench: &Bench, projector: &Projector<Payload>) -> Result<Redriving, TableError> {
     let parked = projector.parking().list().await?;
     let redriver = Redriver {
         parking: projector.parking(),
@@ -48,11 +46,11 @@ async fn due(bench: &Bench, projector: &Projector) -> Result<Redriving, TableErr
 
 /// One reservation that was made, paid and approved, and the records of it in the order they happened.
 fn approved(bench: &Bench) -> Vec<LogRecord> {
-    let made = bench.commit(id(1), Context::Vuelos, vec![(creada(id(1), "ana", 0), 0)]);
-    let paid = bench.commit(id(1), Context::Pagos, vec![(pagada(id(1), 1), 1)]);
+    let made = bench.commit(id(1), VUELOS, vec![(creada(id(1), "ana", 0), 0)]);
+    let paid = bench.commit(id(1), PAGOS, vec![(pagada(id(1), 1), 1)]);
     let approved = bench.commit(
         id(1),
-        Context::Vuelos,
+        VUELOS,
         vec![(fallida(id(1), 2), 2), (aprobada(id(1), 3), 3)],
     );
     [made, paid, approved].concat()
@@ -83,7 +81,7 @@ fn a_row_says_what_happened() {
         bench.row(id(1)).unwrap()["guard"],
         json!({ "reserva": 3, "pago": 1 })
     );
-    let more = bench.commit(id(1), Context::Vuelos, vec![(cancelada(id(1), 9), 9)]);
+    let more = bench.commit(id(1), VUELOS, vec![(cancelada(id(1), 9), 9)]);
     bench.settle(&more);
     assert_eq!(bench.row(id(1)).unwrap()["estado"], "Cancelada");
 }
@@ -149,7 +147,7 @@ fn a_batch_reads_all_rows_at_once_and_writes_each_once() {
                 at,
             )
         });
-        records.extend(bench.commit(id(number), Context::Vuelos, new.collect()));
+        records.extend(bench.commit(id(number), VUELOS, new.collect()));
     }
     assert_eq!(records.len(), 500);
     let faults = Faults::none();
@@ -247,7 +245,7 @@ fn bad_records_are_parked_with_their_bytes_and_hold_up_nothing() {
     let parking = Parking::new(
         bench.tables.clone(),
         bench.world.clock.clone(),
-        &Catalogue::current(),
+        &events::catalogue(),
     );
     let mut bytes: Vec<_> = parked
         .iter()
@@ -271,7 +269,7 @@ fn bad_records_are_parked_with_their_bytes_and_hold_up_nothing() {
 fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     let bench = Bench::new();
     let records = approved(&bench);
-    let older = || Catalogue::current().without("AprobacionReservaFallida");
+    let older = || events::catalogue().without("AprobacionReservaFallida");
     let projector = bench.projector(&Faults::none(), older(), common::reservas());
     let outcome = block_on(projector.consumer().consume(&records));
     assert_eq!((outcome.parked, outcome.failed), (1, None));
@@ -309,7 +307,7 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     assert!(bench.parked().iter().all(is_due));
     assert_eq!(block_on(due(&bench, &third)).unwrap(), waiting);
     assert!(!bench.parked().iter().any(is_due));
-    let newer = bench.projector(&Faults::none(), Catalogue::current(), common::reservas());
+    let newer = bench.projector(&Faults::none(), events::catalogue(), common::reservas());
     let freed = Redriving {
         redriven: 2,
         ..Redriving::default()
@@ -328,12 +326,12 @@ fn a_record_redriven_by_itself_brings_in_what_came_after_it() {
     // Version 2 is parked as a record, and from there on the stream. Then the record alone is tried again.
     let bench = Bench::new();
     let records = approved(&bench);
-    let older = Catalogue::current().without("AprobacionReservaFallida");
+    let older = events::catalogue().without("AprobacionReservaFallida");
     let projector = bench.projector(&Faults::none(), older, common::reservas());
     block_on(projector.consumer().consume(&records));
     let parked = bench.parked();
     assert_eq!(parked.len(), 2);
-    let newer = bench.projector(&Faults::none(), Catalogue::current(), common::reservas());
+    let newer = bench.projector(&Faults::none(), events::catalogue(), common::reservas());
     assert_eq!(block_on(newer.redrive(&parked[0])).unwrap(), Redriven::Done);
     let row = bench.row(id(1)).unwrap();
     assert_eq!(
@@ -345,7 +343,7 @@ fn a_record_redriven_by_itself_brings_in_what_came_after_it() {
 
 #[test]
 fn whatever_fails_while_trying_again_nothing_is_lost() {
-    let current = Catalogue::current();
+    let current = events::catalogue();
     for at in 0..16 {
         for fault in Fault::ALL {
             let bench = Bench::new();
@@ -375,7 +373,7 @@ fn what_is_discarded_stays_on_record_and_is_tried_no_more() {
         .unwrap()
         .replace("ReservaCreada", "ReservaNueva");
     bench.settle(&[record("k", unknown.as_bytes())]);
-    let older = Catalogue::current().without("ReservaCancelada");
+    let older = events::catalogue().without("ReservaCancelada");
     let projector = bench.projector(&Faults::none(), older, common::reservas());
     let parking = projector.parking();
     let [thing] = &*bench.parked() else {
@@ -405,9 +403,9 @@ fn what_is_discarded_stays_on_record_and_is_tried_no_more() {
 }
 
 /// `reservas`, but it cannot fold a payment of this reservation.
-struct PickyAbout(IdReserva);
+struct PickyAbout(SubjectId);
 
-impl View for PickyAbout {
+impl View<Payload> for PickyAbout {
     fn name(&self) -> &'static str {
         Reservas.name()
     }
@@ -430,7 +428,7 @@ fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
     let records = approved(&bench);
     let picky = bench.projector(
         &Faults::none(),
-        Catalogue::current(),
+        events::catalogue(),
         vec![Arc::new(PickyAbout(id(1)))],
     );
     for _ in 0..2 {
@@ -453,7 +451,7 @@ fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
         Redriven::StillParked(_)
     ));
     // A build that can: the next event of the stream brings in what is missing, and frees it.
-    let more = bench.commit(id(1), Context::Pagos, vec![(pagada(id(1), 8), 8)]);
+    let more = bench.commit(id(1), PAGOS, vec![(pagada(id(1), 8), 8)]);
     bench.settle(&more);
     assert_eq!(bench.parked(), []);
     assert_eq!(
@@ -515,7 +513,7 @@ impl Tables for Refusing {
 
 #[test]
 fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
-    let views: [Arc<dyn View>; 2] = [Arc::new(Reservas), Arc::new(Analitica)];
+    let views: [Arc<dyn View<Payload>>; 2] = [Arc::new(Reservas), Arc::new(Analitica)];
     for (view, reads) in views.iter().flat_map(|view| [(view, false), (view, true)]) {
         let bench = Bench::new();
         let tables = Arc::new(Refusing {
@@ -523,7 +521,7 @@ fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
             row: Mutex::default(),
             reads,
         });
-        let reader = StreamReader::new(tables.clone(), Catalogue::current());
+        let reader = StreamReader::new(tables.clone(), events::catalogue());
         let world = bench.world.clone();
         let projector = Projector::new(tables.clone(), reader, world, views.to_vec());
         let settle = |records: &[LogRecord]| {
@@ -537,7 +535,7 @@ fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
         };
         let made = |number| {
             let creada = creada(id(number), "ana", 0);
-            bench.commit(id(number), Context::Vuelos, vec![(creada, 0)])
+            bench.commit(id(number), VUELOS, vec![(creada, 0)])
         };
         settle(&made(1));
         let owner = format!("{}.1", view.name());
@@ -547,9 +545,9 @@ fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
             "row",
         );
         *tables.row.lock().unwrap() = Some(key);
-        let mut records = bench.commit(id(1), Context::Pagos, vec![(pagada(id(1), 1), 1)]);
+        let mut records = bench.commit(id(1), PAGOS, vec![(pagada(id(1), 1), 1)]);
         records.extend(made(2));
-        records.extend(bench.commit(id(1), Context::Vuelos, vec![(cancelada(id(1), 2), 2)]));
+        records.extend(bench.commit(id(1), VUELOS, vec![(cancelada(id(1), 2), 2)]));
         settle(&records);
         let parked = bench.parked();
         assert_eq!(parked.len(), 2, "the streams of both events: {parked:?}");
@@ -558,7 +556,7 @@ fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
             let redriven = block_on(projector.redrive(thing)).unwrap();
             assert!(matches!(redriven, Redriven::StillParked(_)), "{redriven:?}");
         }
-        let in_step = |bench: &Bench, subject: IdReserva| {
+        let in_step = |bench: &Bench, subject: SubjectId| {
             views.each_ref().map(|view| {
                 let rows = bench.rows(&format!("{}.1", view.name()));
                 let found = rows.iter().find(|(id, _)| *id == subject.to_string());
@@ -602,13 +600,13 @@ fn both_generations_are_written_while_one_is_built() {
 #[test]
 fn the_first_record_that_failed_is_told() {
     let bench = Bench::new();
-    let mut records = bench.commit(id(1), Context::Vuelos, vec![(creada(id(1), "ana", 0), 0)]);
+    let mut records = bench.commit(id(1), VUELOS, vec![(creada(id(1), "ana", 0), 0)]);
     records.extend(bench.commit(
         id(2),
-        Context::Vuelos,
+        VUELOS,
         vec![(creada(id(2), "ana", 0), 0), (aprobada(id(2), 1), 1)],
     ));
-    records.extend(bench.commit(id(3), Context::Vuelos, vec![(creada(id(3), "ana", 0), 0)]));
+    records.extend(bench.commit(id(3), VUELOS, vec![(creada(id(3), "ana", 0), 0)]));
     // Effects: the aliases, the rows, then a write for each reservation.
     for (at, expected) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 3)] {
         let bench = Bench {
@@ -634,13 +632,13 @@ fn every_fault_at_every_effect_and_redelivery_gives_the_same_view() {
         records.insert(2, record("k", b"not an event"));
         records.extend(bench.commit(
             id(2),
-            Context::Vuelos,
+            VUELOS,
             vec![(creada(id(2), "luz", 5), 5), (cancelada(id(2), 6), 6)],
         ));
         // The payment never arrives by itself: a gap in its stream.
         let payments = bench.commit(
             id(2),
-            Context::Pagos,
+            PAGOS,
             vec![(pagada(id(2), 7), 7), (pagada(id(2), 8), 8)],
         );
         records.push(payments[1].clone());
@@ -692,7 +690,7 @@ fn another_invocation_at_every_effect() {
             let (other, theirs) = (bench.clone(), [others, mine].concat());
             let work = async move {
                 let projector =
-                    other.projector(&Faults::none(), Catalogue::current(), common::reservas());
+                    other.projector(&Faults::none(), events::catalogue(), common::reservas());
                 assert_eq!(projector.consumer().consume(&theirs).await.failed, None);
             };
             let faults = Faults::meanwhile(at, work.boxed());
@@ -722,13 +720,13 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
             (fallida(subject, 1), 1),
             (aprobada(subject, 2), 2),
         ];
-        records.extend(bench.commit(subject, Context::Vuelos, made));
-        records.extend(bench.commit(subject, Context::Pagos, vec![(pagada(subject, 3), 3)]));
+        records.extend(bench.commit(subject, VUELOS, made));
+        records.extend(bench.commit(subject, PAGOS, vec![(pagada(subject, 3), 3)]));
     }
     // A gap: two of one stream never arrive.
     let gap = bench.commit(
         id(200),
-        Context::Vuelos,
+        VUELOS,
         vec![
             (creada(id(200), "luz", 0), 0),
             (fallida(id(200), 1), 1),
@@ -736,7 +734,7 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
         ],
     );
     // A permanent failure, by a view that cannot fold payments of this one.
-    let refused = bench.commit(id(201), Context::Pagos, vec![(pagada(id(201), 1), 1)]);
+    let refused = bench.commit(id(201), PAGOS, vec![(pagada(id(201), 1), 1)]);
     let unknown = String::from_utf8(refused[0].data.clone())
         .unwrap()
         .replace("ReservaPagada", "ReservaEmpeñada");
@@ -749,7 +747,7 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
     let faults = Faults::none();
     let picky = bench.projector(
         &faults,
-        Catalogue::current(),
+        events::catalogue(),
         vec![Arc::new(PickyAbout(id(201)))],
     );
     let outcome = block_on(picky.consumer().consume(&records));
@@ -785,7 +783,7 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
     );
 
     // A build that can fold it redrives the stream, and no more than that.
-    let able = bench.projector(&Faults::none(), Catalogue::current(), common::reservas());
+    let able = bench.projector(&Faults::none(), events::catalogue(), common::reservas());
     let redriven: Vec<_> = bench
         .parked()
         .iter()

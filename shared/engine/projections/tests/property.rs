@@ -19,22 +19,21 @@ use std::{
 
 use alpes_consumer::{Consumer, Outcome, Parking};
 use alpes_event_store::{Stream, StreamReader};
+use alpes_messages::{StreamId, Version};
 use alpes_ports::{Item, Key, LogRecord, Path, Tables, Update};
-use alpes_projections::{
-    Generation, Projector, View,
-    views::{
-        analitica::{self, Dia},
-        reservas::{self, Reservas},
-    },
-};
+use alpes_projections::{Generation, Projector, View};
 use common::{Bench, aprobada, cancelada, creada, fallida, id, pagada};
-use events::{Catalogue, Context, StreamId, Version, vuelos::EstadoReserva};
+use events::{PAGOS, Payload, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use jiff::civil::Date;
 use planted::{Bug, Splitting};
 use proptest::prelude::*;
 use serde_json::json;
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step};
+use views::{
+    analitica::{self, Dia},
+    reservas::{self, Reservas},
+};
 
 #[derive(Clone, Copy, Debug)]
 struct Setup {
@@ -67,8 +66,8 @@ fn history(bench: &Bench, dice: &Dice, setup: Setup) -> Vec<LogRecord> {
         }
         let payments = (0..dice.below(setup.events))
             .map(|at| (pagada(subject, at.cast_signed()), at.cast_signed()));
-        log.extend(bench.commit(subject, Context::Vuelos, own));
-        log.extend(bench.commit(subject, Context::Pagos, payments.collect()));
+        log.extend(bench.commit(subject, VUELOS, own));
+        log.extend(bench.commit(subject, PAGOS, payments.collect()));
     }
     // Normally in order within a stream, across streams in any; now and then a record lands late or twice.
     for _ in 0..log.len() {
@@ -94,11 +93,11 @@ fn expected(bench: &Bench, setup: Setup) -> BTreeMap<String, Item> {
         .map(|number| {
             let subject = id(u128::from(number));
             let mut row = Item::new();
-            for context in [Context::Vuelos, Context::Pagos] {
+            for context in [VUELOS, PAGOS] {
                 let stream =
                     block_on(bench.reader().read_one(StreamId::new(context, subject))).unwrap();
                 for stored in stream
-                    .decode(&Catalogue::current(), 1, Version::MAX)
+                    .decode(&events::catalogue(), 1, Version::MAX)
                     .unwrap()
                 {
                     Reservas
@@ -137,22 +136,22 @@ fn invocation(
     batch: (usize, Vec<LogRecord>),
 ) -> futures::future::BoxFuture<'static, Option<Answer>> {
     let tables = planted::plant(bug, Arc::new(faults.tables(bench.tables.clone())));
-    let reader = StreamReader::new(tables.clone(), Catalogue::current());
+    let reader = StreamReader::new(tables.clone(), events::catalogue());
     let parking = Parking::new(
         tables.clone(),
         bench.world.clock.clone(),
-        &Catalogue::current(),
+        &events::catalogue(),
     );
     let projector = Projector::new(
         tables,
         reader.clone(),
         bench.world.clone(),
-        alpes_projections::registry(),
+        views::registry(),
     );
     Box::pin(async move {
         let (start, records) = batch;
         let splitting = Splitting(&projector);
-        let handler: &dyn alpes_consumer::Handler =
+        let handler: &dyn alpes_consumer::Handler<Payload> =
             if bug == Some(Bug::EventsOfOneKeyHandledConcurrently) {
                 &splitting
             } else {
@@ -412,7 +411,7 @@ fn a_stream_in_the_log_alone_is_folded_too() {
     );
     assert_eq!(row["fecha_creacion"], "2022-11-22T13:10:00.000Z");
     assert_eq!(
-        Stream::key(StreamId::new(Context::Vuelos, id(77))).pk,
+        Stream::key(StreamId::new(VUELOS, id(77))).pk,
         format!("reserva-{reservation}")
     );
     assert_eq!(bench.stream_items(), 0);

@@ -21,11 +21,12 @@ use std::{
 
 use alpes_archive::Archive;
 use alpes_consumer::{ParkedWhat, Reason, Trouble};
+use alpes_messages::StreamId;
 use alpes_ports::{Key, LogReader, LogRecord, ObjectError, Objects, Path, Tables, Update};
 use alpes_projections::{Phase, Progress, RebuildError};
 use async_trait::async_trait;
 use common::{creada, id, pagada};
-use events::{Context, StreamId};
+use events::{PAGOS, VUELOS};
 use futures::{FutureExt, executor::block_on};
 use proptest::prelude::*;
 use rebuilding::{BUDGET, Bug, Setup, System, run};
@@ -455,7 +456,7 @@ fn what_a_newer_build_parked_for_the_generation_that_goes_stays_and_stops_nothin
     let parking = system.rebuilder(&Faults::none());
     let parking = parking.projector.parking();
     for (number, reason) in [(1, "permanent"), (2, "permanent"), (3, "out-of-memory")] {
-        let stream = StreamId::new(Context::Vuelos, id(number));
+        let stream = StreamId::new(VUELOS, id(number));
         let what = ParkedWhat::Stream { stream, version: 1 };
         let trouble = Trouble {
             what,
@@ -476,10 +477,7 @@ fn what_a_newer_build_parked_for_the_generation_that_goes_stays_and_stops_nothin
     let lot = block_on(parking.all()).unwrap();
     assert_eq!(lot.parked, []);
     let left: Vec<_> = lot.unreadable.iter().map(|thing| &thing.place).collect();
-    assert_eq!(
-        left,
-        [&format!("stream#{}", StreamId::new(Context::Vuelos, id(3)))]
-    );
+    assert_eq!(left, [&format!("stream#{}", StreamId::new(VUELOS, id(3)))]);
 }
 
 #[test]
@@ -534,10 +532,10 @@ fn an_event_that_lands_while_both_are_written_is_in_both() {
     for record in [
         system
             .bench
-            .commit(subject, Context::Vuelos, vec![(creada(subject, "", 0), 0)]),
+            .commit(subject, VUELOS, vec![(creada(subject, "", 0), 0)]),
         system
             .bench
-            .commit(subject, Context::Pagos, vec![(pagada(subject, 1), 1)]),
+            .commit(subject, PAGOS, vec![(pagada(subject, 1), 1)]),
     ]
     .concat()
     {

@@ -10,17 +10,16 @@
 
 mod common;
 
+use alpes_messages::SubjectId;
 use alpes_ports::{Condition, Key, Tables, Write};
-use alpes_projections::{
-    Generation,
-    views::reservas::{self, Filter},
-};
+use alpes_projections::Generation;
 use common::{Bench, aprobada, cancelada, creada, id, pagada};
-use events::{Context, IdReserva, vuelos::EstadoReserva};
+use events::{PAGOS, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use simulation::{Kernel, Stale, Trace};
+use views::reservas::{self, Filter};
 
 const CLIENTS: [&str; 4] = ["", "ana", "luz", "ana:Pendiente"];
 
@@ -33,19 +32,17 @@ fn build(made: &[Made]) -> Bench {
         let subject = id(number);
         let mut records = bench.commit(
             subject,
-            Context::Vuelos,
+            VUELOS,
             vec![(creada(subject, CLIENTS[*client], *at), *at)],
         );
         records.extend(match estado {
             EstadoReserva::Pendiente => vec![],
-            EstadoReserva::Pagada => {
-                bench.commit(subject, Context::Pagos, vec![(pagada(subject, 1), 1)])
-            }
+            EstadoReserva::Pagada => bench.commit(subject, PAGOS, vec![(pagada(subject, 1), 1)]),
             EstadoReserva::Aprobada => {
-                bench.commit(subject, Context::Vuelos, vec![(aprobada(subject, 1), 1)])
+                bench.commit(subject, VUELOS, vec![(aprobada(subject, 1), 1)])
             }
             EstadoReserva::Cancelada => {
-                bench.commit(subject, Context::Vuelos, vec![(cancelada(subject, 1), 1)])
+                bench.commit(subject, VUELOS, vec![(cancelada(subject, 1), 1)])
             }
         });
         bench.settle(&records);
@@ -53,12 +50,12 @@ fn build(made: &[Made]) -> Bench {
     bench
 }
 
-fn pages(bench: &Bench, filter: &Filter, size: usize) -> Vec<IdReserva> {
+fn pages(bench: &Bench, filter: &Filter, size: usize) -> Vec<SubjectId> {
     let generation = Generation {
         view: reservas::NAME,
         number: 1,
     };
-    let (mut found, mut after): (Vec<IdReserva>, Option<String>) = (vec![], None);
+    let (mut found, mut after): (Vec<SubjectId>, Option<String>) = (vec![], None);
     loop {
         let listed = block_on(reservas::list(
             &*bench.tables,
@@ -152,7 +149,7 @@ fn a_reservation_is_read_once_its_making_was_heard() {
         (Some(EstadoReserva::Pagada), Some("ana"))
     );
     assert_eq!(read(id(2)), None);
-    let paid_only = bench.commit(id(3), Context::Pagos, vec![(pagada(id(3), 1), 1)]);
+    let paid_only = bench.commit(id(3), PAGOS, vec![(pagada(id(3), 1), 1)]);
     bench.settle(&paid_only);
     assert_eq!(read(id(3)), None);
 }
@@ -162,7 +159,7 @@ fn a_reservation_is_read_once_its_making_was_heard() {
 fn a_client_that_nobody_can_ask_for_is_in_no_index() {
     let bench = Bench::new();
     let creada = creada(id(1), &"x".repeat(3_000), 1);
-    let records = bench.commit(id(1), Context::Vuelos, vec![(creada, 1)]);
+    let records = bench.commit(id(1), VUELOS, vec![(creada, 1)]);
     bench.settle(&records);
     let rows = bench.tables.all(alpes_projections::TABLE);
     let (_, row) = rows.iter().find(|(key, _)| key.sk == "row").unwrap();

@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
 
-use alpes_messages::moment::Moment;
+use alpes_messages::{mapping::OF_THE_SAGA, moment::Moment};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-
-use alpes_messages::mapping::OF_THE_SAGA;
 
 use crate::Definition;
 

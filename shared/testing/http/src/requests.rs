@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use alpes_lambda::http::Event;
+use api::Event;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Map, Value, json};

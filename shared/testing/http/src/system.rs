@@ -2,33 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alpes_event_store::{Decider, EventStore, Handled, StreamReader};
+use alpes_event_store::{EventStore, Handled, StreamReader};
 use alpes_lambda::{kinesis, participant::App};
+use alpes_messages::{Command, CommandId, Context, CorrelationId, Event, SagaMode, StreamId};
 use alpes_participant::{Faults, Modo, ReactionKey, Reactions, Rules};
-use alpes_ports::{CallError, Ending, Functions, Item, LogRecord, Progress, World};
+use alpes_ports::{CallError, Ending, Functions, Item, LogRecord, Progress, Tables, World};
 use alpes_projections::Projector;
 use alpes_saga::{
     Coordinator, Direction, Estado, Input, Request, Requested, Saga, SagaId, Sagas, transition,
 };
-use events::{
-    Catalogue, Command, CommandId, Context, Event, IdCorrelacion, IdReserva, Payload, SagaMode,
-    StreamId,
-};
+use events::{CONTEXTS, GDS, IdReserva, PAGOS, Payload, VUELOS};
 use futures::executor::block_on;
-use gds::Gds;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
-use pagos::{
-    Pagos,
-    simulador::{Simulador, VISA},
-};
+use pagos::simulador::VISA;
 use reserva_saga::{
     FunctionParticipants, ORCHESTRATOR, definitions, fact, function_of, placeholders, saga_id, wire,
 };
 use serde_json::{Value, json};
-use twins::MemoryExecutions;
-use twins::{ManualClock, MemoryFunctions, MemoryLog, MemoryTables, world};
-use vuelos::Vuelos;
+use twins::{ManualClock, MemoryExecutions, MemoryFunctions, MemoryLog, MemoryTables, world};
 
 use crate::{listen, sample};
 
@@ -48,7 +40,7 @@ pub struct System {
     /// The same, and ids.
     pub world: World,
     /// Commits events.
-    pub store: EventStore,
+    pub store: EventStore<Payload>,
     /// The sagas.
     pub sagas: Sagas,
     /// How participants misbehave.
@@ -88,7 +80,7 @@ impl System {
                 tables.clone(),
                 log.clone(),
                 world.clone(),
-                Catalogue::current(),
+                events::catalogue(),
             ),
             coordinator: coordinator.with_machine(Arc::new(executions.clone()), wire()),
             executions,
@@ -105,7 +97,7 @@ impl System {
     }
 
     fn deploy(&self) {
-        for context in Context::ALL {
+        for context in CONTEXTS {
             let app = Arc::new(self.participant(context));
             self.functions.deploy(function_of(context), move |payload| {
                 let app = app.clone();
@@ -138,10 +130,11 @@ impl System {
     }
 
     /// The function of a context.
-    fn participant(&self, context: Context) -> App {
+    fn participant(&self, context: Context) -> App<Payload> {
         let (tables, log) = (self.tables.clone(), self.log.clone());
         App::new(
             self.rules(context),
+            events::catalogue(),
             tables,
             log,
             self.world.clone(),
@@ -150,23 +143,11 @@ impl System {
         )
     }
 
-    fn rules(&self, context: Context) -> Rules {
-        let (decider, failure, policies): (Arc<dyn Decider>, _, _) = match context {
-            Context::Vuelos => (Arc::new(Vuelos), vuelos::FAILURE, vuelos::policies()),
-            Context::Pagos => {
-                let simulador = Simulador::new(self.tables.clone(), self.world.clone());
-                let gateway = Arc::new(simulador);
-                let decider = Arc::new(Pagos { gateway });
-                (decider, pagos::FAILURE, pagos::policies())
-            }
-            Context::Gds => (Arc::new(Gds), gds::FAILURE, gds::policies()),
-        };
-        Rules {
-            context,
-            decider,
-            failure,
-            policies,
-        }
+    fn rules(&self, context: Context) -> Rules<Payload> {
+        let tables: Arc<dyn Tables> = self.tables.clone();
+        let contexts = wiring::contexts(&tables, &self.world).into_iter();
+        let mut found = contexts.filter(|rules| rules.context == context);
+        found.next().expect("it is one of ours")
     }
 
     /// A command as others than the API send it, in the saga of the reservation if that exists.
@@ -176,7 +157,7 @@ impl System {
             .first()
             .map(|event| (event.correlationid, event.sagamode));
         let (correlationid, sagamode) =
-            known.unwrap_or((IdCorrelacion(subject.0), SagaMode::Orquestacion));
+            known.unwrap_or((CorrelationId(subject.0), SagaMode::Orquestacion));
         Command {
             id: CommandId(self.world.ids.fresh()),
             kind: kind.to_owned(),
@@ -191,7 +172,7 @@ impl System {
     }
 
     fn history(&self, id: IdReserva) -> Vec<Event> {
-        let stream = StreamId::new(Context::Vuelos, id);
+        let stream = StreamId::new(VUELOS, id);
         let history = block_on(self.store.reader().history(stream)).unwrap();
         history.into_iter().map(|(event, _)| event).collect()
     }
@@ -217,7 +198,7 @@ impl System {
     pub fn create(&self, id_cliente: Option<&str>) -> IdReserva {
         let mut command = self.creation();
         command.data["id_cliente"] = id_cliente.into();
-        self.take(Context::Vuelos, &command);
+        self.take(VUELOS, &command);
         command.subject
     }
 
@@ -225,27 +206,27 @@ impl System {
     pub fn pay(&self, id: IdReserva) {
         let pago = json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": VISA});
         let command = self.command(pagos::PAGAR_RESERVA, id, pago);
-        self.take(Context::Pagos, &command);
+        self.take(PAGOS, &command);
     }
 
     /// Confirms a reservation.
     pub fn confirm(&self, id: IdReserva) {
         let data = json!({"itinerarios": sample()["itinerarios"]});
         let command = self.command(gds::CONFIRMAR_RESERVA, id, data);
-        self.take(Context::Gds, &command);
+        self.take(GDS, &command);
     }
 
     /// Approves a reservation.
     pub fn approve(&self, id: IdReserva) {
         let command = self.command(vuelos::APROBAR_RESERVA, id, json!({}));
-        self.take(Context::Vuelos, &command);
+        self.take(VUELOS, &command);
     }
 
     /// Cancels a reservation, for the first time.
     pub fn cancel(&self, id: IdReserva) {
         let data = json!({"motivo": "cliente"});
         let command = self.command(vuelos::CANCELAR_RESERVA, id, data);
-        self.take(Context::Vuelos, &command);
+        self.take(VUELOS, &command);
     }
 
     /// Time goes on.
@@ -264,9 +245,9 @@ impl System {
         records.retain(such);
         let projector = Projector::new(
             self.tables.clone(),
-            StreamReader::new(self.tables.clone(), Catalogue::current()),
+            StreamReader::new(self.tables.clone(), events::catalogue()),
             self.world.clone(),
-            alpes_projections::registry(),
+            views::registry(),
         );
         let consumer = projector.consumer();
         let outcome = block_on(consumer.consume(&records));
@@ -300,7 +281,7 @@ impl System {
         while self.log.records().len() > heard {
             let records = self.log.records();
             heard = records.len();
-            for context in Context::ALL {
+            for context in CONTEXTS {
                 let answer = self.invoke(context, &kinesis::batch_of(&records));
                 assert_eq!(answer, json!({"batchItemFailures": []}));
             }
@@ -310,9 +291,9 @@ impl System {
     /// What the contexts put off, and is due by now, is tried again.
     pub fn run_reactions(&self) {
         let reactions = Reactions::new(self.tables.clone(), self.world.clone());
-        let due = block_on(reactions.due(1_000)).unwrap();
-        for context in Context::ALL {
-            let of_it = |key: &ReactionKey| key.context() == Some(context);
+        let due = block_on(reactions.due(&CONTEXTS, 1_000)).unwrap();
+        for context in CONTEXTS {
+            let of_it = |key: &ReactionKey| key.context() == context.name;
             let reacciones = due.reactions.iter().filter(|key| of_it(key));
             let resume = json!({"reacciones": reacciones.collect::<Vec<_>>()});
             self.invoke(context, &resume);
@@ -368,7 +349,7 @@ impl System {
     fn create_by(&self, mode: SagaMode) -> IdReserva {
         let mut command = self.creation();
         command.sagamode = mode;
-        self.take(Context::Vuelos, &command);
+        self.take(VUELOS, &command);
         command.subject
     }
 
@@ -397,7 +378,7 @@ impl System {
             }
             Estado::RequiereIntervencion => {
                 self.bring_to(Estado::Compensando, id);
-                self.fail_once(Context::Pagos, pagos::REVERTIR_PAGO);
+                self.fail_once(PAGOS, pagos::REVERTIR_PAGO);
                 self.wake(id);
             }
         }
@@ -434,7 +415,7 @@ impl System {
 
     fn logged_events(&self) -> Vec<(Event, Payload)> {
         let records = self.log.records().into_iter();
-        let decode = |data: Vec<u8>| Event::decode(&data, &Catalogue::current()).unwrap();
+        let decode = |data: Vec<u8>| Event::decode(&data, &events::catalogue()).unwrap();
         records.map(|record| decode(record.data)).collect()
     }
 

@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{Dice, scheduler::Yield};
 use alpes_ports::{
     CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, HistoryEvent,
     IndexPage, IndexQuery, Item, Key, Log, LogBatch, LogError, LogReader, Notice, ObjectError,
@@ -16,6 +15,8 @@ use alpes_ports::{
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use serde_json::Value;
+
+use crate::{Dice, scheduler::Yield};
 
 /// What happens at an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -23,8 +23,7 @@ use futures::{executor::block_on, future::BoxFuture};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use simulation::{Dice, Fault, Faults, Scheduler, VirtualTasks};
-use twins::{MachineError, MemoryExecutions};
-use twins::{ManualClock, MemoryFunctions, suite};
+use twins::{MachineError, ManualClock, MemoryExecutions, MemoryFunctions, suite};
 
 const F: FunctionName = FunctionName("function-f");
 

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use alpes_event_store::{EventStore, HandleError, Handled, Stream, StreamReader, Sweeper, verify};
+use alpes_messages::{Command, Event, StreamId, Version};
 use alpes_ports::{Log, Tables, World};
-use events::{Catalogue, Command, Event, Payload, StreamId, Version, gds::Sillas};
+use events::{Payload, gds::Sillas};
 use futures::{FutureExt, executor::block_on};
 use gds::{
     Gds,
@@ -51,11 +52,11 @@ impl Bench {
     }
 
     /// A process that works under `faults`.
-    pub fn store(&self, faults: &Faults) -> EventStore {
+    pub fn store(&self, faults: &Faults) -> EventStore<Payload> {
         let tables: Arc<dyn Tables> = Arc::new(faults.tables(self.tables.clone()));
         let log: Arc<dyn Log> = Arc::new(faults.log(self.log.clone()));
         let tables = planted::plant(self.bug, tables);
-        EventStore::new(tables, log, self.world.clone(), Catalogue::current())
+        EventStore::new(tables, log, self.world.clone(), events::catalogue())
     }
 
     /// Sends a command to a process under `faults`; `None` if the process died of it.
@@ -98,7 +99,7 @@ impl Bench {
         let read = items.map(|(key, item)| {
             let id = key.pk.parse().unwrap();
             let stream = Stream::from_item(id, &item).unwrap();
-            let events = stream.decode(&Catalogue::current(), 1, Version::MAX);
+            let events = stream.decode(&events::catalogue(), 1, Version::MAX);
             let payloads = events.unwrap().into_iter().map(|stored| stored.payload);
             (id, payloads.collect())
         });
@@ -122,7 +123,7 @@ impl Bench {
     /// What must hold once all is quiet. `capacities` are those of the flights that there are, as they were at the start.
     pub fn check(&self, capacities: &[(Flight, i64)]) -> Result<(), String> {
         self.sweep();
-        let reader = StreamReader::new(self.tables.clone(), Catalogue::current());
+        let reader = StreamReader::new(self.tables.clone(), events::catalogue());
         let found = block_on(verify(&*self.tables, &*self.log, &reader, None)).unwrap();
         if !found.differences.is_empty() || found.pending > 0 {
             return Err(format!("the log and the streams differ: {found:?}"));

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use alpes_event_store::{HandleError, Handled};
-use events::{Command, IdReserva};
+use alpes_messages::Command;
+use events::IdReserva;
 use futures::future::BoxFuture;
 use gds::Gds;
 use serde_json::json;

@@ -1,8 +1,9 @@
 //! What each command comes to, by what has happened.
 
 use alpes_event_store::{Circumstances, Decider};
+use alpes_messages::{NewEvent, Problem, StreamId};
 use alpes_participant::Failure;
-use events::{Context, NewEvent, Problem, StreamId, kinds};
+use events::{GDS, kinds};
 use gds::{CONFIRMAR_RESERVA, Gds, REVERTIR_CONFIRMACION};
 use serde_json::{Value, json};
 
@@ -189,7 +190,7 @@ fn an_induced_failure_is_one_of_a_confirmation_that_nothing_decides_yet() {
 #[test]
 fn the_store_is_told_the_same() {
     let (confirm, revert) = (confirm(1, RESERVA, &[BOG_MIA]), revert(1, RESERVA));
-    assert_eq!(Gds.stream(&confirm), StreamId::new(Context::Gds, RESERVA));
+    assert_eq!(Gds.stream(&confirm), StreamId::new(GDS, RESERVA));
     assert!(Gds.opens(&confirm) && !Gds.opens(&revert));
     assert!(Gds.undoes(&revert) && !Gds.undoes(&confirm));
     let circumstances = Circumstances {

@@ -1,10 +1,13 @@
 //! Given events, when a command, then events or a refusal.
 
 use alpes_event_store::{Circumstances, Decision};
+use alpes_messages::{
+    Command, CommandId, CorrelationId, Event, EventId, Moment, NewEvent, Origin, Problem, SagaMode,
+    StreamId,
+};
 use alpes_ports::Write;
 use events::{
-    Catalogue, Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment,
-    NewEvent, Origin, Payload, Problem, SagaMode, StreamId,
+    GDS, IdReserva, Payload,
     gds::{ConfirmacionFallida, ConfirmacionGDSRevertida, ReservaGDSConfirmada, Sillas},
 };
 use gds::{CONFIRMAR_RESERVA, REVERTIR_CONFIRMACION};
@@ -50,7 +53,7 @@ pub fn command(id: u128, subject: IdReserva, kind: &str, data: Value) -> Command
         id: CommandId(Uuid::from_u128(id)),
         kind: kind.into(),
         subject,
-        correlationid: IdCorrelacion(Uuid::from_u128(2)),
+        correlationid: CorrelationId(Uuid::from_u128(2)),
         causationid: None,
         prueba: false,
         sagamode: SagaMode::Orquestacion,
@@ -110,13 +113,13 @@ pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payloa
     let placed = (1..).zip(events).map(|(version, new)| {
         let origin = Origin {
             command: &command,
-            stream: StreamId::new(Context::Gds, RESERVA),
+            stream: StreamId::new(GDS, RESERVA),
             version,
             id: EventId(Uuid::from_u128(version.into())),
             time: before(),
         };
         let text = Event::placed(new, origin).encode().unwrap();
-        Event::decode(text.as_bytes(), &Catalogue::current()).unwrap()
+        Event::decode(text.as_bytes(), &events::catalogue()).unwrap()
     });
     placed.collect()
 }

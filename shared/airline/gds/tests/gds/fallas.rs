@@ -1,6 +1,7 @@
 //! Every fault at every effect, and then the command again: seats and streams agree.
 
-use events::{Command, IdReserva};
+use alpes_messages::Command;
+use events::IdReserva;
 use simulation::{Fault, Faults};
 use uuid::Uuid;
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use alpes_event_store::Handled;
-use events::{Command, IdReserva, kinds};
+use alpes_messages::Command;
+use events::{IdReserva, kinds};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 use simulation::Faults;

@@ -11,7 +11,6 @@ use std::{
 use alpes_consumer::{Outcome, Parked, Parking};
 use alpes_ports::{LogRecord, Notice, SequenceNumber, Tables, Topic, TopicError, World};
 use async_trait::async_trait;
-use events::Catalogue;
 use futures::{FutureExt, executor::block_on};
 use jiff::{SignedDuration, Timestamp};
 use notices::Announcer;
@@ -136,7 +135,7 @@ impl Bench {
 
     pub fn announcer_over(&self, tables: Arc<dyn Tables>, topic: Arc<dyn Topic>) -> Announcer {
         let clock = self.world.clock.clone();
-        Announcer::new(tables, topic, clock, Catalogue::current())
+        Announcer::new(tables, topic, clock, events::catalogue())
     }
 
     pub fn announcer(&self, faults: &Faults) -> Announcer {
@@ -184,7 +183,7 @@ impl Bench {
 
     pub fn parking(&self) -> Parking {
         let clock = self.world.clock.clone();
-        Parking::new(self.tables.clone(), clock, &Catalogue::current())
+        Parking::new(self.tables.clone(), clock, &events::catalogue())
     }
 
     pub fn parked(&self) -> Vec<Parked> {

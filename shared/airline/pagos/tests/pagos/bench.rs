@@ -3,10 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use alpes_event_store::{EventStore, HandleError, Handled, StreamReader, Sweeper, verify};
+use alpes_messages::{Command, Event, StreamId, Version};
 use alpes_ports::{Log, World};
-use events::{
-    Catalogue, Command, Context, Event, IdReserva, Payload, StreamId, Version, pagos::ReservaPagada,
-};
+use events::{IdReserva, PAGOS, Payload, pagos::ReservaPagada};
 use futures::{FutureExt, executor::block_on, future::BoxFuture};
 use pagos::{
     Pagos, key,
@@ -49,14 +48,14 @@ impl Bench {
     }
 
     /// The store of a process that works under `faults`.
-    pub fn store(&self, faults: &Faults) -> EventStore {
+    pub fn store(&self, faults: &Faults) -> EventStore<Payload> {
         let log = Arc::new(faults.log(self.log.clone()));
         self.store_over(faults, log)
     }
 
-    fn store_over(&self, faults: &Faults, log: Arc<dyn Log>) -> EventStore {
+    fn store_over(&self, faults: &Faults, log: Arc<dyn Log>) -> EventStore<Payload> {
         let tables = Arc::new(faults.tables(self.tables.clone()));
-        EventStore::new(tables, log, self.world.clone(), Catalogue::current())
+        EventStore::new(tables, log, self.world.clone(), events::catalogue())
     }
 
     /// The provider, as a process under `faults` reaches it.
@@ -111,13 +110,13 @@ impl Bench {
         block_on(ledger(&*self.tables, &key(id))).unwrap()
     }
 
-    fn reader(&self) -> StreamReader {
-        StreamReader::new(self.tables.clone(), Catalogue::current())
+    fn reader(&self) -> StreamReader<Payload> {
+        StreamReader::new(self.tables.clone(), events::catalogue())
     }
 
     pub fn history(&self, id: IdReserva) -> Vec<Payload> {
-        let stream = block_on(self.reader().read_one(StreamId::new(Context::Pagos, id))).unwrap();
-        let events = stream.decode(&Catalogue::current(), 1, Version::MAX);
+        let stream = block_on(self.reader().read_one(StreamId::new(PAGOS, id))).unwrap();
+        let events = stream.decode(&events::catalogue(), 1, Version::MAX);
         let payloads = events.unwrap().into_iter().map(|stored| stored.payload);
         payloads.collect()
     }
@@ -161,7 +160,7 @@ impl Bench {
 }
 
 fn handle(
-    store: EventStore,
+    store: EventStore<Payload>,
     pagos: Pagos,
     command: &Command,
 ) -> BoxFuture<'static, Result<Handled, HandleError>> {

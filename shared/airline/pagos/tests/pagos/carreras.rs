@@ -6,7 +6,8 @@ use std::{
 };
 
 use alpes_event_store::{HandleError, Handled};
-use events::{Command, Payload};
+use alpes_messages::Command;
+use events::Payload;
 use futures::future::BoxFuture;
 use pagos::simulador::balance;
 use rust_decimal::Decimal;

@@ -1,12 +1,13 @@
 //! What each command comes to, by what has happened and what the gateway says.
 
 use alpes_event_store::Decider;
-use alpes_participant::MOTIVO;
-use events::{Context, Problem, StreamId, kinds};
+use alpes_messages::{Problem, StreamId};
+use events::{PAGOS, kinds};
 use pagos::{
     FAILURE, MAX_MEDIO, PAGAR_RESERVA, Pagos,
     gateway::{Anulacion, Cobro, NoAnswer},
 };
+use parse::FALLA_INDUCIDA;
 use serde_json::{Value, json};
 
 use crate::{
@@ -208,7 +209,7 @@ fn the_data_of_a_reversal_and_the_type_are_checked() {
 fn the_store_is_told_whose_stream_it_is_and_what_undoes() {
     let bench = Bench::new();
     let pagos: Pagos = bench.pagos(&simulation::Faults::none());
-    let stream = StreamId::new(Context::Pagos, RESERVA);
+    let stream = StreamId::new(PAGOS, RESERVA);
     assert_eq!(pagos.stream(&pagar(1, "tok_visa")), stream);
     assert!(pagos.undoes(&revertir(2)) && !pagos.undoes(&pagar(1, "tok_visa")));
 }
@@ -217,7 +218,7 @@ fn the_store_is_told_whose_stream_it_is_and_what_undoes() {
 fn a_failure_that_a_test_asks_for_is_of_what_is_undecided() {
     let failure = |events| (FAILURE.event)(&history(events), &pagar(1, "tok_visa"), now());
     assert_eq!(FAILURE.command, PAGAR_RESERVA);
-    assert_eq!(failure(vec![]), Some(fallido(MOTIVO, now())));
+    assert_eq!(failure(vec![]), Some(fallido(FALLA_INDUCIDA, now())));
     for decided in [
         pagada(visa(), before()),
         fallido("sin fondos", before()),

@@ -3,10 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
+use alpes_messages::{
+    Command, CommandId, CorrelationId, Event, EventId, Moment, NewEvent, Origin, Problem, SagaMode,
+    StreamId,
+};
 use async_trait::async_trait;
 use events::{
-    Catalogue, Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment,
-    NewEvent, Origin, Payload, Problem, SagaMode, StreamId,
+    IdReserva, PAGOS, Payload,
     pagos::{PagoFallido, PagoRevertido, ReservaPagada},
     vuelos::{Monto, Pago},
 };
@@ -44,7 +47,7 @@ pub fn command(id: u128, subject: IdReserva, kind: &str, data: Value) -> Command
         id: CommandId(Uuid::from_u128(id)),
         kind: kind.into(),
         subject,
-        correlationid: IdCorrelacion(Uuid::from_u128(2)),
+        correlationid: CorrelationId(Uuid::from_u128(2)),
         causationid: None,
         prueba: false,
         sagamode: SagaMode::Orquestacion,
@@ -95,13 +98,13 @@ pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payloa
     let placed = (1..).zip(events).map(|(version, new)| {
         let origin = Origin {
             command: &command,
-            stream: StreamId::new(Context::Pagos, RESERVA),
+            stream: StreamId::new(PAGOS, RESERVA),
             version,
             id: EventId(Uuid::from_u128(version.into())),
             time: before(),
         };
         let text = Event::placed(new, origin).encode().unwrap();
-        Event::decode(text.as_bytes(), &Catalogue::current()).unwrap()
+        Event::decode(text.as_bytes(), &events::catalogue()).unwrap()
     });
     placed.collect()
 }

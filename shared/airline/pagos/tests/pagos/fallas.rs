@@ -1,7 +1,8 @@
 //! Every fault at every effect, and then the command again: money and stream agree.
 
 use alpes_event_store::Handled;
-use events::{Command, kinds};
+use alpes_messages::Command;
+use events::kinds;
 use pagos::simulador::balance;
 use simulation::{Fault, Faults};
 

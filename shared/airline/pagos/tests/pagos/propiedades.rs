@@ -1,7 +1,8 @@
 //! Laws, over random sequences of commands on several reservations; and mistakes that break them.
 
 use alpes_event_store::Handled;
-use events::{Command, IdReserva, kinds};
+use alpes_messages::Command;
+use events::{IdReserva, kinds};
 use pagos::{PAGAR_RESERVA, simulador::balance};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::json;

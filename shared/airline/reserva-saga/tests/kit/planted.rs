@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
+use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
+use alpes_messages::{Command, Event, EventId, Origin, Problem, StreamId};
 use alpes_ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
     TransactError, Write, WriteError,
@@ -12,9 +13,7 @@ use alpes_saga::{
     Rules, Saga, TABLE, What, transition,
 };
 use async_trait::async_trait;
-use events::{
-    Command, Context, Event, EventId, Origin, Payload, StreamId, gds, pagos::PagoRevertido,
-};
+use events::{GDS, PAGOS, Payload, VUELOS, gds, pagos::PagoRevertido};
 use futures::executor::block_on;
 use jiff::Timestamp;
 use saga_kit::{Script, hunt, run};
@@ -176,7 +175,11 @@ impl Planted {
         (later, line)
     }
 
-    pub fn decider(self, inner: Arc<dyn Decider>, tables: Arc<dyn Tables>) -> Arc<dyn Decider> {
+    pub fn decider(
+        self,
+        inner: Arc<dyn Decider<Payload>>,
+        tables: Arc<dyn Tables>,
+    ) -> Arc<dyn Decider<Payload>> {
         Arc::new(PlantedDecider {
             planted: self,
             inner,
@@ -187,26 +190,27 @@ impl Planted {
 
 struct PlantedDecider {
     planted: Planted,
-    inner: Arc<dyn Decider>,
+    inner: Arc<dyn Decider<Payload>>,
     tables: Arc<dyn Tables>,
 }
 
 /// The events that say that nothing is undone, without having been committed.
 fn as_if(command: &Command, circumstances: &Circumstances, stream: StreamId) -> Event {
     let now = circumstances.now;
-    let new = match stream.context {
-        Context::Pagos => PagoRevertido {
+    let new = if stream.is_of(PAGOS) {
+        PagoRevertido {
             id_reserva: command.subject,
             devuelto: false,
             fecha_actualizacion: now,
         }
-        .into(),
-        _ => gds::ConfirmacionGDSRevertida {
+        .into()
+    } else {
+        gds::ConfirmacionGDSRevertida {
             id_reserva: command.subject,
             sillas: vec![],
             fecha_actualizacion: now,
         }
-        .into(),
+        .into()
     };
     let origin = Origin {
         command,
@@ -219,7 +223,7 @@ fn as_if(command: &Command, circumstances: &Circumstances, stream: StreamId) -> 
 }
 
 #[async_trait]
-impl Decider for PlantedDecider {
+impl Decider<Payload> for PlantedDecider {
     fn stream(&self, command: &Command) -> StreamId {
         self.inner.stream(command)
     }
@@ -232,6 +236,10 @@ impl Decider for PlantedDecider {
         self.inner.undoes(command)
     }
 
+    fn refuse(&self, refusal: StoreRefusal) -> Problem {
+        self.inner.refuse(refusal)
+    }
+
     async fn decide(
         &self,
         history: &[(Event, Payload)],
@@ -241,7 +249,7 @@ impl Decider for PlantedDecider {
         let stream = self.stream(command);
         let in_vain = self.undoes(command) && history.is_empty();
         match self.planted {
-            Planted::NoTombstone if in_vain && stream.context != Context::Vuelos => {
+            Planted::NoTombstone if in_vain && !stream.is_of(VUELOS) => {
                 // The provider is told all the same.
                 self.inner.decide(history, command, circumstances).await?;
                 Ok(Decision::Already(vec![as_if(
@@ -250,7 +258,7 @@ impl Decider for PlantedDecider {
                     stream,
                 )]))
             }
-            Planted::NoVoidWhereEmpty if in_vain && stream.context == Context::Pagos => {
+            Planted::NoVoidWhereEmpty if in_vain && stream.is_of(PAGOS) => {
                 let event = PagoRevertido {
                     id_reserva: command.subject,
                     devuelto: false,
@@ -258,7 +266,7 @@ impl Decider for PlantedDecider {
                 };
                 Ok(Decision::commit(vec![event.into()]))
             }
-            Planted::SeatsBeside if stream.context == Context::Gds => {
+            Planted::SeatsBeside if stream.is_of(GDS) => {
                 match self.inner.decide(history, command, circumstances).await? {
                     Decision::Commit { events, with } if !with.is_empty() => {
                         let taken = self.tables.transact(&with).await;

@@ -3,16 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use alpes_event_store::{
-    Circumstances, Decider, Decision, EventStore, Sweeper, Unavailable, verify,
+    Circumstances, Decider, Decision, EventStore, StoreRefusal, Sweeper, Unavailable, verify,
+};
+use alpes_messages::{
+    Command, CommandId, Context, CorrelationId, Event, Problem, SagaMode, StreamId,
 };
 use alpes_participant::{Failure, Participant};
 use alpes_ports::{Log, LogReader, Position, Tables, World};
 use alpes_saga::{Answer, Definition, Dispatch, Fact, NoAnswer, Participants, Saga, SagaId};
 use async_trait::async_trait;
-use events::{
-    Catalogue, Command, CommandId, Event, IdCorrelacion, IdReserva, Payload, SagaMode, StreamId,
-    vuelos::EstadoReserva,
-};
+use events::{GDS, IdReserva, PAGOS, Payload, VUELOS, vuelos::EstadoReserva};
 use gds::{Gds, inventory};
 use pagos::{
     Pagos,
@@ -68,10 +68,10 @@ fn body(medio: &str) -> Value {
 }
 
 /// Rules that never approve.
-struct NeverApproves(Arc<dyn Decider>);
+struct NeverApproves(Arc<dyn Decider<Payload>>);
 
 #[async_trait]
-impl Decider for NeverApproves {
+impl Decider<Payload> for NeverApproves {
     fn stream(&self, command: &Command) -> StreamId {
         self.0.stream(command)
     }
@@ -82,6 +82,10 @@ impl Decider for NeverApproves {
 
     fn undoes(&self, command: &Command) -> bool {
         self.0.undoes(command)
+    }
+
+    fn refuse(&self, refusal: StoreRefusal) -> Problem {
+        self.0.refuse(refusal)
     }
 
     async fn decide(
@@ -104,9 +108,9 @@ impl Decider for NeverApproves {
 
 /// The three participants.
 struct Contexts {
-    vuelos: Participant,
-    pagos: Participant,
-    gds: Participant,
+    vuelos: Participant<Payload>,
+    pagos: Participant<Payload>,
+    gds: Participant<Payload>,
 }
 
 #[async_trait]
@@ -124,12 +128,12 @@ impl Participants for Contexts {
     }
 }
 
-fn store(tables: Arc<dyn Tables>, log: Arc<dyn Log>, world: &World) -> EventStore {
-    EventStore::new(tables, log, world.clone(), Catalogue::current())
+fn store(tables: Arc<dyn Tables>, log: Arc<dyn Log>, world: &World) -> EventStore<Payload> {
+    EventStore::new(tables, log, world.clone(), events::catalogue())
 }
 
 /// A store where nothing fails.
-fn calm_store(setting: &Setting) -> EventStore {
+fn calm_store(setting: &Setting) -> EventStore<Payload> {
     store(setting.tables.clone(), setting.log.clone(), &setting.world)
 }
 
@@ -140,7 +144,7 @@ async fn events(setting: &Setting) -> Vec<Event> {
         while let Some(from) = next {
             let batch = setting.log.read(&shard, &from).await.unwrap();
             found.extend(batch.records.iter().map(|record| {
-                let (event, _) = Event::decode(&record.data, &Catalogue::current()).unwrap();
+                let (event, _) = Event::decode(&record.data, &events::catalogue()).unwrap();
                 event
             }));
             next = if batch.at_tip { None } else { batch.next };
@@ -158,25 +162,27 @@ impl Play for Reserva {
     fn participants(&self, setting: &Setting, fails_at: Option<usize>) -> Arc<dyn Participants> {
         let tables: Arc<dyn Tables> = Arc::new(setting.faults.tables(setting.tables.clone()));
         let log: Arc<dyn Log> = Arc::new(setting.faults.log(setting.log.clone()));
-        let participant = |decider: Arc<dyn Decider>, failure: Failure| Participant {
-            store: store(tables.clone(), log.clone(), &setting.world),
-            decider: match &self.planted {
-                None => decider,
-                Some(planted) => planted.decider(decider, tables.clone()),
-            },
-            failure,
-            faults: None,
-            world: setting.world.clone(),
-        };
-        let vuelos: Arc<dyn Decider> = match fails_at {
+        let participant =
+            |context: Context, decider: Arc<dyn Decider<Payload>>, failure| Participant {
+                context,
+                store: store(tables.clone(), log.clone(), &setting.world),
+                decider: match &self.planted {
+                    None => decider,
+                    Some(planted) => planted.decider(decider, tables.clone()),
+                },
+                failure,
+                faults: None,
+                world: setting.world.clone(),
+            };
+        let vuelos: Arc<dyn Decider<Payload>> = match fails_at {
             Some(4) => Arc::new(NeverApproves(Arc::new(Vuelos))),
             _ => Arc::new(Vuelos),
         };
         let gateway = Arc::new(Simulador::new(tables.clone(), setting.world.clone()));
         Arc::new(Contexts {
-            vuelos: participant(vuelos, vuelos::FAILURE),
-            pagos: participant(Arc::new(Pagos { gateway }), pagos::FAILURE),
-            gds: participant(Arc::new(Gds), gds::FAILURE),
+            vuelos: participant(VUELOS, vuelos, vuelos::FAILURE),
+            pagos: participant(PAGOS, Arc::new(Pagos { gateway }), pagos::FAILURE),
+            gds: participant(GDS, Arc::new(Gds), gds::FAILURE),
         })
     }
 
@@ -193,7 +199,7 @@ impl Play for Reserva {
             id: CommandId(Uuid::from_u128(5)),
             kind: vuelos::CREAR_RESERVA.into(),
             subject: ID,
-            correlationid: IdCorrelacion(Uuid::from_u128(6)),
+            correlationid: CorrelationId(Uuid::from_u128(6)),
             causationid: None,
             sagamode: SagaMode::Orquestacion,
             traceparent: None,
@@ -244,9 +250,9 @@ impl Play for Reserva {
             format!("{} seats are held", seats.held),
         );
         let reader = calm_store(setting);
-        let stream = StreamId::new(events::Context::Vuelos, ID);
+        let stream = StreamId::new(VUELOS, ID);
         let stream = reader.reader().read_one(stream).await.unwrap();
-        let history = stream.decode(&Catalogue::current(), 1, u32::MAX).unwrap();
+        let history = stream.decode(&events::catalogue(), 1, u32::MAX).unwrap();
         let history: Vec<_> = history
             .into_iter()
             .map(|stored| (stored.event, stored.payload))

@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use events::SagaMode;
+use alpes_messages::SagaMode;
 use proptest::prelude::*;
 use simulation::{Dice, Faults};
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use alpes_messages::SagaMode;
 use alpes_saga::{Estado, What};
-use events::{Context, SagaMode};
+use events::{GDS, PAGOS};
 use jiff::SignedDuration;
 use simulation::{Dice, Fault, Faults};
 
@@ -176,7 +177,7 @@ fn a_choreography_does_not_ask_the_coordinators_questions() {
 #[test]
 fn a_policy_that_is_missing_shows_and_the_deadline_undoes() {
     let mut sim = calm(Setup::default());
-    let gds = sim.policies.get_mut(&Context::Gds).unwrap();
+    let gds = sim.policies.get_mut(&GDS).unwrap();
     gds.retain(|policy| policy.event != "ReservaPagada");
     let place = sim.book(Kind::Approved, COREOGRAFIA, None);
     let began = sim.clock_now();
@@ -204,7 +205,7 @@ fn a_policy_that_is_missing_shows_and_the_deadline_undoes() {
 fn a_context_that_is_silent_for_long_holds_up_nobody_else() {
     let mut sim = calm(Setup::default());
     let silent = sim.book(Kind::Approved, COREOGRAFIA, None);
-    sim.silence(Context::Pagos, pagos::PAGAR_RESERVA, silent, 1_000);
+    sim.silence(PAGOS, pagos::PAGAR_RESERVA, silent, 1_000);
     let others: Vec<_> = (0..10)
         .map(|_| sim.book(Kind::Approved, COREOGRAFIA, None))
         .collect();
@@ -218,7 +219,7 @@ fn a_context_that_is_silent_for_long_holds_up_nobody_else() {
     let took = sim.clock_now().duration_since(began);
     println!("the others took {took:#}");
     assert!(took.as_secs() < 20, "{took:#}");
-    sim.silence(Context::Pagos, pagos::PAGAR_RESERVA, silent, 0);
+    sim.silence(PAGOS, pagos::PAGAR_RESERVA, silent, 0);
     sim.run().unwrap();
     sim.check().unwrap();
     assert_eq!(
@@ -231,8 +232,8 @@ fn a_context_that_is_silent_for_long_holds_up_nobody_else() {
 #[test]
 fn an_undoing_that_is_refused_is_tried_until_it_is_done() {
     for (context, command) in [
-        (Context::Pagos, pagos::REVERTIR_PAGO),
-        (Context::Gds, gds::REVERTIR_CONFIRMACION),
+        (PAGOS, pagos::REVERTIR_PAGO),
+        (GDS, gds::REVERTIR_CONFIRMACION),
     ] {
         let mut sim = calm(Setup::default());
         let place = sim.book(Kind::NotApproved, COREOGRAFIA, None);

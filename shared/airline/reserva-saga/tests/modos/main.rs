@@ -17,8 +17,8 @@ mod planted;
 mod sim;
 mod step_functions;
 
+use alpes_messages::SagaMode;
 use alpes_saga::Estado;
-use events::SagaMode;
 use sim::{Kind, Setup, Sim};
 use simulation::{Dice, Fault, Faults};
 

@@ -1,7 +1,8 @@
 //! The two engines that direct a saga, our own and a state machine: the same script for both, and the same end.
 
+use alpes_messages::{Context, SagaMode};
 use alpes_saga::{Conduct, Estado, Saga, What};
-use events::{Context, SagaMode, vuelos::EstadoReserva};
+use events::{PAGOS, vuelos::EstadoReserva};
 use gds::inventory;
 use pagos::simulador::Tipo;
 use serde_json::Value;
@@ -164,7 +165,7 @@ fn both_engines_come_to_the_same_end_by_the_same_steps() {
         ..GOOD
     };
     undone("not approved", refused);
-    let breaks = Some((Context::Pagos, pagos::REVERTIR_PAGO, 2));
+    let breaks = Some((PAGOS, pagos::REVERTIR_PAGO, 2));
     let troubled = Script {
         approved: false,
         breaks,

@@ -6,11 +6,12 @@ use std::{
 };
 
 use alpes_event_store::{Decider, EventStore};
-use alpes_participant::{Failure, Participant, ParticipantError};
+use alpes_messages::{Command, Context, Reply};
+use alpes_participant::{Participant, ParticipantError};
 use alpes_ports::{CallError, FunctionName, Functions, Log, Tables, World};
 use alpes_saga::{Answer, Dispatch, NoAnswer, Participants, SagaId};
 use async_trait::async_trait;
-use events::{Catalogue, Command, Context, Reply};
+use events::{CONTEXTS, GDS, PAGOS, Payload, VUELOS};
 use futures::{channel::oneshot, future::BoxFuture};
 use gds::Gds;
 use pagos::{Pagos, simulador::Simulador};
@@ -38,45 +39,45 @@ impl Site {
         Arc::new(self.faults.tables(self.tables.clone()))
     }
 
-    pub fn store(&self) -> EventStore {
+    pub fn store(&self) -> EventStore<Payload> {
         let log: Arc<dyn Log> = Arc::new(self.faults.log(self.log.clone()));
-        EventStore::new(self.tables(), log, self.world.clone(), Catalogue::current())
+        EventStore::new(self.tables(), log, self.world.clone(), events::catalogue())
     }
 
     pub fn participants(&self) -> Contexts {
-        let participant = |decider: Arc<dyn Decider>, failure: Failure| Participant {
-            store: self.store(),
-            decider,
-            failure,
-            // What tests want is no effect of the system: it is read past the faults.
-            faults: Some(alpes_participant::Faults::new(self.tables.clone())),
-            world: self.world.clone(),
-        };
+        let participant =
+            |context: Context, decider: Arc<dyn Decider<Payload>>, failure| Participant {
+                context,
+                store: self.store(),
+                decider,
+                failure,
+                // What tests want is no effect of the system: it is read past the faults.
+                faults: Some(alpes_participant::Faults::new(self.tables.clone())),
+                world: self.world.clone(),
+            };
         let gateway = Arc::new(Simulador::new(self.tables(), self.world.clone()));
         Contexts {
-            vuelos: participant(Arc::new(Vuelos), vuelos::FAILURE),
-            pagos: participant(Arc::new(Pagos { gateway }), pagos::FAILURE),
-            gds: participant(Arc::new(Gds), gds::FAILURE),
+            vuelos: participant(VUELOS, Arc::new(Vuelos), vuelos::FAILURE),
+            pagos: participant(PAGOS, Arc::new(Pagos { gateway }), pagos::FAILURE),
+            gds: participant(GDS, Arc::new(Gds), gds::FAILURE),
             received: self.received.clone(),
         }
     }
 }
 
 pub struct Contexts {
-    vuelos: Participant,
-    pagos: Participant,
-    gds: Participant,
+    vuelos: Participant<Payload>,
+    pagos: Participant<Payload>,
+    gds: Participant<Payload>,
     received: Arc<Mutex<Received>>,
 }
 
 impl Contexts {
     /// One of them.
-    pub fn of(self, context: Context) -> Participant {
-        match context {
-            Context::Vuelos => self.vuelos,
-            Context::Pagos => self.pagos,
-            Context::Gds => self.gds,
-        }
+    pub fn of(self, context: Context) -> Participant<Payload> {
+        let all = [self.vuelos, self.pagos, self.gds].into_iter();
+        let mut found = all.filter(|participant| participant.context == context);
+        found.next().unwrap()
     }
 
     fn receive(&self, command: &Command) {
@@ -88,12 +89,9 @@ impl Contexts {
 
     async fn handle(&self, context: Context, command: &Command) -> Result<Reply, ParticipantError> {
         self.receive(command);
-        let participant = match context {
-            Context::Vuelos => &self.vuelos,
-            Context::Pagos => &self.pagos,
-            Context::Gds => &self.gds,
-        };
-        participant.handle(command).await
+        let mut all = [&self.vuelos, &self.pagos, &self.gds].into_iter();
+        let participant = all.find(|participant| participant.context == context);
+        participant.unwrap().handle(command).await
     }
 }
 
@@ -101,9 +99,9 @@ impl Contexts {
 #[async_trait]
 impl Participants for Contexts {
     async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
-        let mut contexts = Context::ALL.into_iter();
+        let mut contexts = CONTEXTS.into_iter();
         let context = contexts
-            .find(|context| context.name() == dispatch.participant)
+            .find(|context| context.name == dispatch.participant)
             .unwrap();
         let handled = self.handle(context, &command(dispatch)).await;
         handled
@@ -116,7 +114,7 @@ impl Participants for Contexts {
 #[async_trait]
 impl Functions for Contexts {
     async fn call(&self, function: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError> {
-        let mut contexts = Context::ALL.into_iter();
+        let mut contexts = CONTEXTS.into_iter();
         let context = contexts
             .find(|context| function_of(*context) == function)
             .unwrap();

@@ -6,7 +6,7 @@ use alpes_saga::{
     Conduct, Definition, Direction, Entry, Estado, Input, Saga, What, execution_input,
     execution_name, start, transition,
 };
-use events::Context;
+use events::PAGOS;
 use reserva_saga::{current, wire};
 use serde_json::{Value, json};
 
@@ -128,7 +128,7 @@ fn a_watcher_that_takes_the_approval_for_the_end() {
         }
         sim.book(Kind::Approved, STEP_FUNCTIONS, None);
         until_heard(&mut sim, "ReservaPagada");
-        sim.by_hand(0, Context::Pagos, pagos::REVERTIR_PAGO, json!({}));
+        sim.by_hand(0, PAGOS, pagos::REVERTIR_PAGO, json!({}));
         sim.run().and_then(|()| sim.check())
     };
     paid_back(false).unwrap();

@@ -9,6 +9,7 @@ use std::{
 
 use alpes_consumer::{Consumer, Group, Handler, Outcome, Parking, Stop};
 use alpes_event_store::{EventStore, Handled, StreamReader, Sweeper, verify};
+use alpes_messages::{Command, CommandId, Context, CorrelationId, SagaMode, StreamId};
 use alpes_participant::{Class, Modo, Policy, REACTIONS, ReactionKey, Reactor};
 use alpes_ports::{
     Clock, Ending, Executions, LogReader, LogRecord, Position, Progress, Tables, World,
@@ -18,10 +19,7 @@ use alpes_saga::{
     SagaId, Sagas, Stored, command_id, execution_name, taken_over_id, transition,
 };
 use async_trait::async_trait;
-use events::{
-    Catalogue, Command, CommandId, Context, IdCorrelacion, IdReserva, SagaMode, StreamId,
-    vuelos::EstadoReserva,
-};
+use events::{CONTEXTS, GDS, IdReserva, PAGOS, Payload, VUELOS, vuelos::EstadoReserva};
 use futures::{executor::block_on, future::BoxFuture};
 use gds::inventory;
 use jiff::{SignedDuration, Timestamp};
@@ -29,8 +27,7 @@ use pagos::simulador::{self, Movimiento, Tipo};
 use reserva_saga::{as_it_went, current, definitions, fact, placeholders, saga_id, wire};
 use serde_json::{Value, json};
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step, VirtualTasks};
-use twins::MemoryExecutions;
-use twins::{ManualClock, MemoryLog, MemoryTables, SeededRandomness};
+use twins::{ManualClock, MemoryExecutions, MemoryLog, MemoryTables, SeededRandomness};
 use uuid::Uuid;
 use vuelos::Vuelos;
 
@@ -98,9 +95,9 @@ enum Who {
 
 const EVERYBODY: [Who; 4] = [
     Who::Orchestrator,
-    Who::Context(Context::Pagos),
-    Who::Context(Context::Gds),
-    Who::Context(Context::Vuelos),
+    Who::Context(PAGOS),
+    Who::Context(GDS),
+    Who::Context(VUELOS),
 ];
 
 /// What goes on: everything that a run may vary.
@@ -235,9 +232,9 @@ impl Sim {
             faults,
             reservations: vec![],
             policies: [
-                (Context::Vuelos, vuelos::policies()),
-                (Context::Pagos, pagos::policies()),
-                (Context::Gds, gds::policies()),
+                (VUELOS, vuelos::policies()),
+                (PAGOS, pagos::policies()),
+                (GDS, gds::policies()),
             ]
             .into(),
             scheduler: Scheduler::default(),
@@ -254,14 +251,14 @@ impl Sim {
         self.executions.update(machine).unwrap();
     }
 
-    fn calm_store(&self) -> EventStore {
+    fn calm_store(&self) -> EventStore<Payload> {
         let tables = self.tables.clone();
         let (log, world) = (self.log.clone(), self.world.clone());
-        EventStore::new(tables, log, world, Catalogue::current())
+        EventStore::new(tables, log, world, events::catalogue())
     }
 
-    fn reader(&self) -> StreamReader {
-        StreamReader::new(self.tables.clone(), Catalogue::current())
+    fn reader(&self) -> StreamReader<Payload> {
+        StreamReader::new(self.tables.clone(), events::catalogue())
     }
 
     fn set_fault(&self, context: Context, command: &str, id: IdReserva, modo: Modo, times: u32) {
@@ -328,19 +325,13 @@ impl Sim {
             }
         }
         if !booking.approved {
-            self.set_fault(
-                Context::Vuelos,
-                vuelos::APROBAR_RESERVA,
-                id,
-                Modo::Falla,
-                100,
-            );
+            self.set_fault(VUELOS, vuelos::APROBAR_RESERVA, id, Modo::Falla, 100);
         }
         let command = Command {
             id: CommandId(Uuid::from_u128((0xc0 << 64) | number)),
             kind: vuelos::CREAR_RESERVA.into(),
             subject: id,
-            correlationid: IdCorrelacion(Uuid::from_u128((0x5a << 64) | number)),
+            correlationid: CorrelationId(Uuid::from_u128((0x5a << 64) | number)),
             causationid: None,
             sagamode: mode,
             traceparent: None,
@@ -365,7 +356,7 @@ impl Sim {
     /// Its client cancels a reservation, as the API does. False if it cannot be cancelled now.
     pub fn cancel(&mut self, place: usize) -> bool {
         let reservation = self.reservations[place].clone();
-        let stream = StreamId::new(Context::Vuelos, reservation.id);
+        let stream = StreamId::new(VUELOS, reservation.id);
         let opening = block_on(self.reader().history(stream)).unwrap()[0]
             .0
             .clone();
@@ -431,7 +422,7 @@ impl Sim {
             id: CommandId(Uuid::new_v5(&id.0, kind.as_bytes())),
             kind: kind.into(),
             subject: id,
-            correlationid: IdCorrelacion(self.saga_id(place).0),
+            correlationid: CorrelationId(self.saga_id(place).0),
             causationid: None,
             sagamode: self.reservations[place].mode,
             traceparent: None,
@@ -446,11 +437,11 @@ impl Sim {
         block_on(participant.handle(&command)).unwrap();
     }
 
-    fn reactor(&self, context: Context) -> Reactor {
+    fn reactor(&self, context: Context) -> Reactor<Payload> {
         let tables: Arc<dyn Tables> = Arc::new(self.faults.tables(self.tables.clone()));
         let participant = self.site.participants().of(context);
         let policies = self.policies[&context].clone();
-        Reactor::new(context, participant, policies, tables)
+        Reactor::new(participant, policies, tables)
     }
 
     fn coordinator(&self) -> Coordinator {
@@ -475,7 +466,7 @@ impl Sim {
         let until = self.clock.now() + UNTIL;
         let reader = self.reader();
         let clock = self.world.clock.clone();
-        let parking = Parking::new(self.tables.clone(), clock, &Catalogue::current());
+        let parking = Parking::new(self.tables.clone(), clock, &events::catalogue());
         let work = match who {
             Who::Context(context) => Work::Reactor(Box::new(self.reactor(context)), until),
             Who::Orchestrator => Work::Observer(Box::new(Observer {
@@ -489,7 +480,7 @@ impl Sim {
         };
         Box::pin(async move {
             let listener;
-            let handler: &dyn Handler = match &work {
+            let handler: &dyn Handler<Payload> = match &work {
                 Work::Reactor(reactor, until) => {
                     listener = reactor.handler(*until);
                     &listener
@@ -511,7 +502,7 @@ impl Sim {
         let store = self.site.store();
         let (world, until) = (self.world.clone(), self.clock.now() + UNTIL);
         let coordinator = self.coordinator();
-        let reactors = Context::ALL.map(|context| self.reactor(context));
+        let reactors = CONTEXTS.map(|context| self.reactor(context));
         Box::pin(async move {
             let sweeper = Sweeper {
                 store: &store,
@@ -672,7 +663,7 @@ impl Sim {
 
     fn saga_id(&self, place: usize) -> SagaId {
         let id = self.reservations[place].id;
-        let stream = StreamId::new(Context::Vuelos, id);
+        let stream = StreamId::new(VUELOS, id);
         let opening = &block_on(self.reader().history(stream)).unwrap()[0].0;
         saga_id(opening)
     }
@@ -704,7 +695,7 @@ impl Sim {
     }
 
     pub fn reserva(&self, place: usize) -> Option<EstadoReserva> {
-        let stream = StreamId::new(Context::Vuelos, self.reservations[place].id);
+        let stream = StreamId::new(VUELOS, self.reservations[place].id);
         let history = block_on(self.reader().history(stream)).unwrap();
         vuelos::Reserva::fold(&history).estado()
     }
@@ -859,7 +850,7 @@ impl Sim {
 }
 
 enum Work {
-    Reactor(Box<Reactor>, Timestamp),
+    Reactor(Box<Reactor<Payload>>, Timestamp),
     Observer(Box<Observer>),
 }
 
@@ -870,8 +861,8 @@ struct Observer {
 }
 
 #[async_trait]
-impl Handler for Work {
-    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+impl Handler<Payload> for Work {
+    async fn handle(&self, groups: &[Group<Payload>]) -> Vec<Result<(), Stop>> {
         let Self::Observer(own) = self else {
             unreachable!("a reactor handles by itself")
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alpes_ports::{Ending, Progress};
 use alpes_saga::{Conduct, Definitions, Direction, Estado, Request, What};
-use events::Context;
+use events::{GDS, PAGOS, VUELOS};
 use futures::executor::block_on;
 use jiff::SignedDuration;
 use reserva_saga::{current, state_machine};
@@ -201,7 +201,7 @@ fn a_saga_keeps_the_engine_that_it_began_with() {
 fn one_that_cannot_be_undone_requires_a_person_before_long() {
     let mut sim = calm(Setup::default());
     let place = sim.book(Kind::NotApproved, STEP_FUNCTIONS, None);
-    sim.break_down(Context::Pagos, pagos::REVERTIR_PAGO, place, 1_000);
+    sim.break_down(PAGOS, pagos::REVERTIR_PAGO, place, 1_000);
     let failed = |sim: &Sim| match sim.progress(place, Direction::Hacer) {
         Progress::Ended(ending) => Some(ending),
         _ => None,
@@ -241,10 +241,10 @@ fn one_that_cannot_be_undone_requires_a_person_before_long() {
         went.log
     );
     // Somebody does what is left.
-    sim.break_down(Context::Pagos, pagos::REVERTIR_PAGO, place, 0);
-    sim.by_hand(place, Context::Pagos, pagos::REVERTIR_PAGO, json!({}));
+    sim.break_down(PAGOS, pagos::REVERTIR_PAGO, place, 0);
+    sim.by_hand(place, PAGOS, pagos::REVERTIR_PAGO, json!({}));
     let why = json!({"motivo": "a mano"});
-    sim.by_hand(place, Context::Vuelos, vuelos::CANCELAR_RESERVA, why);
+    sim.by_hand(place, VUELOS, vuelos::CANCELAR_RESERVA, why);
     sim.run().unwrap();
     sim.check().unwrap();
     assert_eq!(estado(&sim, place), Estado::Compensada);
@@ -253,10 +253,10 @@ fn one_that_cannot_be_undone_requires_a_person_before_long() {
 #[test]
 fn what_is_undone_by_hand_at_any_moment_is_undone_whole() {
     let undoings = [
-        (Context::Pagos, pagos::REVERTIR_PAGO, json!({})),
-        (Context::Gds, gds::REVERTIR_CONFIRMACION, json!({})),
+        (PAGOS, pagos::REVERTIR_PAGO, json!({})),
+        (GDS, gds::REVERTIR_CONFIRMACION, json!({})),
         (
-            Context::Vuelos,
+            VUELOS,
             vuelos::CANCELAR_RESERVA,
             json!({"motivo": "a mano"}),
         ),
@@ -291,7 +291,7 @@ fn one_that_is_paid_back_while_it_runs_is_undone_once_it_is_approved() {
     let mut sim = calm(Setup::default());
     sim.book(Kind::Approved, STEP_FUNCTIONS, None);
     until_heard(&mut sim, "ReservaPagada");
-    sim.by_hand(0, Context::Pagos, pagos::REVERTIR_PAGO, json!({}));
+    sim.by_hand(0, PAGOS, pagos::REVERTIR_PAGO, json!({}));
     until_heard(&mut sim, "ReservaAprobada");
     assert_eq!(estado(&sim, 0), Estado::Compensando);
     sim.run().unwrap();
@@ -325,11 +325,11 @@ fn one_that_failed_is_undone_whole_by_the_coordinator_whatever_its_execution_doe
         for moment in [Some(0), Some(1), Some(7), Some(20), Some(50), None] {
             let mut sim = seeded(moment.unwrap_or(1));
             let place = sim.book(Kind::NotApproved, STEP_FUNCTIONS, None);
-            sim.break_down(Context::Pagos, pagos::REVERTIR_PAGO, place, 1_000);
+            sim.break_down(PAGOS, pagos::REVERTIR_PAGO, place, 1_000);
             until_stuck(&mut sim, place);
-            sim.break_down(Context::Pagos, pagos::REVERTIR_PAGO, place, 0);
+            sim.break_down(PAGOS, pagos::REVERTIR_PAGO, place, 0);
             if request != resume() {
-                sim.by_hand(place, Context::Pagos, pagos::REVERTIR_PAGO, json!({}));
+                sim.by_hand(place, PAGOS, pagos::REVERTIR_PAGO, json!({}));
             }
             if moment == Some(0) {
                 assert!(sim.redrive(place, Direction::Hacer));

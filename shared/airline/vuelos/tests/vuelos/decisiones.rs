@@ -1,8 +1,9 @@
 //! What each command comes to, by what has happened.
 
 use alpes_event_store::{Circumstances, Decider};
+use alpes_messages::{Problem, StreamId};
 use events::{
-    Context, Problem, StreamId, kinds,
+    VUELOS, kinds,
     vuelos::{EstadoReserva, ReservaCreada},
 };
 use serde_json::{Value, json};
@@ -177,7 +178,7 @@ fn a_failure_that_a_test_asks_for_is_of_what_is_pending() {
     for pending in [vec![creada()], vec![creada(), fallida(at(2))]] {
         let failed = failure(pending).unwrap();
         assert_eq!(failed.kind, "AprobacionReservaFallida");
-        assert_eq!(failed.data["motivo"], alpes_participant::MOTIVO);
+        assert_eq!(failed.data["motivo"], parse::FALLA_INDUCIDA);
     }
     for decided in [
         vec![],
@@ -235,10 +236,7 @@ fn the_data_of_each_command_is_checked() {
 fn the_store_is_told_the_same() {
     let crear = command("CrearReserva", sample());
     let cancelar = command("CancelarReserva", motivo("cliente"));
-    assert_eq!(
-        Vuelos.stream(&crear),
-        StreamId::new(Context::Vuelos, RESERVA)
-    );
+    assert_eq!(Vuelos.stream(&crear), StreamId::new(VUELOS, RESERVA));
     assert!(Vuelos.opens(&crear) && !Vuelos.opens(&cancelar));
     assert!(Vuelos.undoes(&cancelar) && !Vuelos.undoes(&crear));
     let circumstances = Circumstances {

@@ -1,9 +1,12 @@
 //! Given events, when a command, then events or a refusal.
 
 use alpes_event_store::Decision;
+use alpes_messages::{
+    Command, CommandId, CorrelationId, Event, EventId, Moment, NewEvent, Origin, Problem, SagaMode,
+    StreamId,
+};
 use events::{
-    Catalogue, Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment,
-    NewEvent, Origin, Payload, Problem, SagaMode, StreamId,
+    IdReserva, Payload, VUELOS,
     vuelos::{
         AprobacionReservaFallida, EstadoReserva, ReservaAprobada, ReservaCancelada, ReservaCreada,
     },
@@ -12,7 +15,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub const RESERVA: IdReserva = IdReserva(Uuid::from_u128(1));
-pub const CORRELACION: IdCorrelacion = IdCorrelacion(Uuid::from_u128(2));
+pub const CORRELACION: CorrelationId = CorrelationId(Uuid::from_u128(2));
 
 /// The time of the command; event `n` of the history happened `n` seconds after noon.
 pub fn now() -> Moment {
@@ -43,13 +46,13 @@ pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payloa
     let placed = (1..).zip(events).map(|(version, new)| {
         let origin = Origin {
             command: &command,
-            stream: StreamId::new(Context::Vuelos, RESERVA),
+            stream: StreamId::new(VUELOS, RESERVA),
             version,
             id: EventId(Uuid::from_u128(version.into())),
             time: now(),
         };
         let text = Event::placed(new, origin).encode().unwrap();
-        Event::decode(text.as_bytes(), &Catalogue::current()).unwrap()
+        Event::decode(text.as_bytes(), &events::catalogue()).unwrap()
     });
     placed.collect()
 }

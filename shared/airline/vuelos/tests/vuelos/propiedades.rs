@@ -1,6 +1,6 @@
 //! Laws.
 
-use events::NewEvent;
+use alpes_messages::NewEvent;
 use jiff::{Timestamp, tz::Offset};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::{Value, json};

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use alpes_event_store::{
-    Circumstances, Decider, Decision, EventStore, HandleError, Handled, Stream, StreamReader,
-    Sweeper, Unavailable, Verification, verify,
+    Circumstances, Decider, Decision, EventStore, HandleError, Handled, StoreRefusal, Stream,
+    StreamReader, Sweeper, Unavailable, Verification, verify,
+};
+use alpes_messages::{
+    Command, CommandId, CorrelationId, Event, NewEvent, Problem, SagaMode, StreamId, SubjectId,
 };
 use alpes_ports::{Condition, Key, Path, TableName, Update, World};
 use async_trait::async_trait;
-use events::{
-    Catalogue, Command, CommandId, Context, Event, IdCorrelacion, IdReserva, NewEvent, Payload,
-    Problem, SagaMode, StreamId, kinds, vuelos,
-};
+use events::{Payload, VUELOS, kinds, vuelos};
 use futures::{FutureExt, executor::block_on};
 use serde_json::json;
 use simulation::Faults;
@@ -24,7 +24,7 @@ pub const SEATS: TableName = TableName("seats");
 /// `CancelarReserva` undoes, and undoing what is undone returns what was.
 pub struct Toy;
 
-fn note(command: &Command, now: events::Moment, motivo: &str) -> NewEvent {
+fn note(command: &Command, now: alpes_messages::Moment, motivo: &str) -> NewEvent {
     let id_reserva = command.subject;
     vuelos::AprobacionReservaFallida {
         id_reserva,
@@ -35,9 +35,9 @@ fn note(command: &Command, now: events::Moment, motivo: &str) -> NewEvent {
 }
 
 #[async_trait]
-impl Decider for Toy {
+impl Decider<Payload> for Toy {
     fn stream(&self, command: &Command) -> StreamId {
-        StreamId::new(Context::Vuelos, command.subject)
+        StreamId::new(VUELOS, command.subject)
     }
 
     fn opens(&self, command: &Command) -> bool {
@@ -46,6 +46,10 @@ impl Decider for Toy {
 
     fn undoes(&self, command: &Command) -> bool {
         command.kind == "CancelarReserva"
+    }
+
+    fn refuse(&self, refusal: StoreRefusal) -> Problem {
+        parse::refusal(refusal)
     }
 
     async fn decide(
@@ -96,8 +100,8 @@ pub fn command(id: u128, kind: &str, data: serde_json::Value) -> Command {
     Command {
         id: CommandId(Uuid::from_u128(id)),
         kind: kind.into(),
-        subject: IdReserva(Uuid::from_u128(7)),
-        correlationid: IdCorrelacion(Uuid::from_u128(8)),
+        subject: SubjectId(Uuid::from_u128(7)),
+        correlationid: CorrelationId(Uuid::from_u128(8)),
         causationid: None,
         prueba: false,
         sagamode: SagaMode::Orquestacion,
@@ -136,10 +140,10 @@ impl Bench {
     }
 
     /// A process that works under `faults`.
-    pub fn store(&self, faults: &Faults) -> EventStore {
+    pub fn store(&self, faults: &Faults) -> EventStore<Payload> {
         let tables = Arc::new(faults.tables(self.tables.clone()));
         let log = Arc::new(faults.log(self.log.clone()));
-        EventStore::new(tables, log, self.world.clone(), Catalogue::current())
+        EventStore::new(tables, log, self.world.clone(), events::catalogue())
     }
 
     /// Sends a command to a process under `faults`; `None` if the process died of it.
@@ -171,12 +175,12 @@ impl Bench {
         block_on(sweeper.sweep()).unwrap()
     }
 
-    pub fn reader(&self) -> StreamReader {
-        StreamReader::new(self.tables.clone(), Catalogue::current())
+    pub fn reader(&self) -> StreamReader<Payload> {
+        StreamReader::new(self.tables.clone(), events::catalogue())
     }
 
     pub fn stream(&self) -> Stream {
-        let id = StreamId::new(Context::Vuelos, IdReserva(Uuid::from_u128(7)));
+        let id = StreamId::new(VUELOS, SubjectId(Uuid::from_u128(7)));
         block_on(self.reader().read_one(id)).unwrap()
     }
 
@@ -206,7 +210,7 @@ impl Bench {
             "{context}: published, but still on the sweeper's list"
         );
         let stream = self.stream();
-        let versions = stream.decode(&Catalogue::current(), 1, u32::MAX).unwrap();
+        let versions = stream.decode(&events::catalogue(), 1, u32::MAX).unwrap();
         let versions: Vec<_> = versions
             .iter()
             .map(|stored| stored.event.streamversion)

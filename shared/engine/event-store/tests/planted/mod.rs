@@ -126,7 +126,7 @@ impl Tables for PlantedTables {
         };
         if self.bug == Bug::AppendBeforeCommit {
             for text in committed(update) {
-                let id: events::StreamId = update.key.pk.parse().unwrap();
+                let id: alpes_messages::StreamId = update.key.pk.parse().unwrap();
                 let appended = self
                     .log
                     .append(&id.id.to_string(), text.as_bytes(), None)

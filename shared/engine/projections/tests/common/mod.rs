@@ -4,21 +4,23 @@ use std::sync::Arc;
 
 use alpes_consumer::{Outcome, Parked, Parking};
 use alpes_event_store::{StreamReader, TABLE as STREAMS};
-use alpes_ports::{Item, Key, LogRecord, Path, SequenceNumber, Tables, Update, World};
-use alpes_projections::{Projector, View, views::reservas::Reservas};
-use events::{
-    Catalogue, Command, CommandId, Context, Event, EventId, IdCorrelacion, IdReserva, Moment,
-    NewEvent, Origin, SagaMode, StreamId, pagos, vuelos,
+use alpes_messages::{
+    Command, CommandId, Context, CorrelationId, Event, EventId, Moment, NewEvent, Origin, SagaMode,
+    StreamId, SubjectId,
 };
+use alpes_ports::{Item, Key, LogRecord, Path, SequenceNumber, Tables, Update, World};
+use alpes_projections::{Projector, View};
+use events::{Catalogue, Payload, pagos, vuelos};
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use simulation::Faults;
 use twins::MemoryTables;
 use uuid::Uuid;
+use views::reservas::Reservas;
 
-pub fn id(number: u128) -> IdReserva {
-    IdReserva(Uuid::from_u128(number))
+pub fn id(number: u128) -> SubjectId {
+    SubjectId(Uuid::from_u128(number))
 }
 
 pub fn moment(seconds: i64) -> Moment {
@@ -34,7 +36,7 @@ pub fn pago() -> vuelos::Pago {
     .unwrap()
 }
 
-pub fn creada(id_reserva: IdReserva, client: &str, at: i64) -> NewEvent {
+pub fn creada(id_reserva: SubjectId, client: &str, at: i64) -> NewEvent {
     vuelos::ReservaCreada {
         id_reserva,
         id_cliente: Some(client.to_owned()).filter(|client| !client.is_empty()),
@@ -46,7 +48,7 @@ pub fn creada(id_reserva: IdReserva, client: &str, at: i64) -> NewEvent {
     .into()
 }
 
-pub fn pagada(id_reserva: IdReserva, at: i64) -> NewEvent {
+pub fn pagada(id_reserva: SubjectId, at: i64) -> NewEvent {
     pagos::ReservaPagada {
         id_reserva,
         pago: pago(),
@@ -55,7 +57,7 @@ pub fn pagada(id_reserva: IdReserva, at: i64) -> NewEvent {
     .into()
 }
 
-pub fn aprobada(id_reserva: IdReserva, at: i64) -> NewEvent {
+pub fn aprobada(id_reserva: SubjectId, at: i64) -> NewEvent {
     vuelos::ReservaAprobada {
         id_reserva,
         fecha_actualizacion: moment(at),
@@ -63,7 +65,7 @@ pub fn aprobada(id_reserva: IdReserva, at: i64) -> NewEvent {
     .into()
 }
 
-pub fn fallida(id_reserva: IdReserva, at: i64) -> NewEvent {
+pub fn fallida(id_reserva: SubjectId, at: i64) -> NewEvent {
     let motivo = "por probar".to_owned();
     vuelos::AprobacionReservaFallida {
         id_reserva,
@@ -73,7 +75,7 @@ pub fn fallida(id_reserva: IdReserva, at: i64) -> NewEvent {
     .into()
 }
 
-pub fn cancelada(id_reserva: IdReserva, at: i64) -> NewEvent {
+pub fn cancelada(id_reserva: SubjectId, at: i64) -> NewEvent {
     let motivo = "por probar".to_owned();
     vuelos::ReservaCancelada {
         id_reserva,
@@ -84,7 +86,7 @@ pub fn cancelada(id_reserva: IdReserva, at: i64) -> NewEvent {
 }
 
 /// The view that most tests look at, alone.
-pub fn reservas() -> Vec<Arc<dyn View>> {
+pub fn reservas() -> Vec<Arc<dyn View<Payload>>> {
     vec![Arc::new(Reservas)]
 }
 
@@ -106,7 +108,7 @@ impl Bench {
     /// Commits events to their stream, each at its time, and gives the records that the log would have of them.
     pub fn commit(
         &self,
-        subject: IdReserva,
+        subject: SubjectId,
         context: Context,
         new: Vec<(NewEvent, i64)>,
     ) -> Vec<LogRecord> {
@@ -120,7 +122,7 @@ impl Bench {
             id: CommandId(Uuid::from_u128(1)),
             kind: "Probar".into(),
             subject,
-            correlationid: IdCorrelacion(Uuid::from_u128(2)),
+            correlationid: CorrelationId(Uuid::from_u128(2)),
             causationid: None,
             prueba: false,
             sagamode: SagaMode::Orquestacion,
@@ -162,8 +164,8 @@ impl Bench {
         &self,
         faults: &Faults,
         catalogue: Catalogue,
-        views: Vec<Arc<dyn View>>,
-    ) -> Projector {
+        views: Vec<Arc<dyn View<Payload>>>,
+    ) -> Projector<Payload> {
         let tables = Arc::new(faults.tables(self.tables.clone()));
         Projector::new(
             tables.clone(),
@@ -175,7 +177,7 @@ impl Bench {
 
     /// Delivers a batch to a process under `faults`; `None` if the process died of it.
     pub fn deliver(&self, faults: &Faults, records: &[LogRecord]) -> Option<Outcome> {
-        let projector = self.projector(faults, Catalogue::current(), reservas());
+        let projector = self.projector(faults, events::catalogue(), reservas());
         projector.consumer().consume(records).now_or_never()
     }
 
@@ -200,7 +202,7 @@ impl Bench {
         rows.collect()
     }
 
-    pub fn row(&self, subject: IdReserva) -> Option<Item> {
+    pub fn row(&self, subject: SubjectId) -> Option<Item> {
         self.rows("reservas.1")
             .into_iter()
             .find(|(id, _)| *id == subject.to_string())
@@ -212,15 +214,15 @@ impl Bench {
             Parking::new(
                 self.tables.clone(),
                 self.world.clock.clone(),
-                &Catalogue::current(),
+                &events::catalogue(),
             )
             .list(),
         )
         .unwrap()
     }
 
-    pub fn reader(&self) -> StreamReader {
-        StreamReader::new(self.tables.clone(), Catalogue::current())
+    pub fn reader(&self) -> StreamReader<Payload> {
+        StreamReader::new(self.tables.clone(), events::catalogue())
     }
 
     pub fn stream_items(&self) -> usize {

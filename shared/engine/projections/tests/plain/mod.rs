@@ -1,12 +1,13 @@
 //! What a view costs that is kept in the plain way.
 
+use alpes_messages::Event;
 use alpes_ports::{Key, LogRecord, Path, Tables, Update};
-use events::{Catalogue, Event, Payload};
+use events::Payload;
 
 /// One call for each event: adds it to its day, and guards against nothing.
 pub async fn plainly(tables: &dyn Tables, records: &[LogRecord]) {
     for record in records {
-        let (event, payload) = Event::decode(&record.data, &Catalogue::current()).unwrap();
+        let (event, payload) = Event::decode(&record.data, &events::catalogue()).unwrap();
         let Payload::ReservaCreada(made) = payload else {
             let key = Key::new(alpes_projections::TABLE, "plain", event.subject.to_string());
             let update = Update::of(key).set(Path::of(event.kind), 1);

@@ -11,6 +11,7 @@ use alpes_ports::{
     TableName, Tables, TransactError, Update, Write, WriteError,
 };
 use async_trait::async_trait;
+use events::Payload;
 use futures::future::join_all;
 use serde_json::Value;
 
@@ -173,11 +174,11 @@ impl Tables for Planted {
 }
 
 /// Hands every event on by itself, all at once.
-pub struct Splitting<'a>(pub &'a dyn Handler);
+pub struct Splitting<'a>(pub &'a dyn Handler<Payload>);
 
 #[async_trait]
-impl Handler for Splitting<'_> {
-    async fn handle(&self, groups: &[Group]) -> Vec<Result<(), Stop>> {
+impl Handler<Payload> for Splitting<'_> {
+    async fn handle(&self, groups: &[Group<Payload>]) -> Vec<Result<(), Stop>> {
         let mut results = vec![];
         for group in groups {
             let singles: Vec<_> = group

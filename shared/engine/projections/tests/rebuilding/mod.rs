@@ -14,6 +14,7 @@ use std::{
 use alpes_archive::Archive;
 use alpes_consumer::Outcome;
 use alpes_event_store::StreamReader;
+use alpes_messages::{StreamId, SubjectId, Version};
 use alpes_ports::{
     Clock, Condition, Consistency, IndexPage, IndexQuery, Item, Key, Log, LogBatch, LogError,
     LogReader, LogRecord, Position, ScanPage, TableError, TableName, Tables, TransactError, World,
@@ -21,14 +22,14 @@ use alpes_ports::{
 };
 use alpes_projections::{
     Generation, Generations, Progress, Projector, RebuildError, Rebuilder, View,
-    views::{analitica, reservas},
 };
 use async_trait::async_trait;
-use events::{Catalogue, Context, IdReserva, StreamId, Version, vuelos::EstadoReserva};
+use events::{PAGOS, Payload, VUELOS, vuelos::EstadoReserva};
 use futures::{executor::block_on, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step};
 use twins::{ManualClock, MemoryLog, MemoryObjects, MemoryTables};
+use views::{analitica, reservas};
 
 use crate::common::{Bench, aprobada, cancelada, creada, id, pagada};
 
@@ -109,17 +110,14 @@ impl System {
     pub fn history(&self, number: u128, choice: u64) {
         let subject = id(number);
         let at = i64::try_from(choice % 3).unwrap() * 86_400;
-        let mut records = self.bench.commit(
-            subject,
-            Context::Vuelos,
-            vec![(creada(subject, "ana", at), at)],
-        );
+        let mut records =
+            self.bench
+                .commit(subject, VUELOS, vec![(creada(subject, "ana", at), at)]);
         if !choice.is_multiple_of(4) {
-            records.extend(self.bench.commit(
-                subject,
-                Context::Pagos,
-                vec![(pagada(subject, at), at)],
-            ));
+            records.extend(
+                self.bench
+                    .commit(subject, PAGOS, vec![(pagada(subject, at), at)]),
+            );
         }
         if choice % 4 > 1 {
             records.extend(self.end(subject, choice));
@@ -129,17 +127,17 @@ impl System {
         }
     }
 
-    fn end(&self, subject: IdReserva, choice: u64) -> Vec<LogRecord> {
+    fn end(&self, subject: SubjectId, choice: u64) -> Vec<LogRecord> {
         let at = self.bench.world.clock.now().as_second() - 1_769_853_600;
         let end = if choice.is_multiple_of(2) {
             aprobada(subject, at)
         } else {
             cancelada(subject, at)
         };
-        self.bench.commit(subject, Context::Vuelos, vec![(end, at)])
+        self.bench.commit(subject, VUELOS, vec![(end, at)])
     }
 
-    pub fn rebuilder(&self, faults: &Faults) -> Rebuilder {
+    pub fn rebuilder(&self, faults: &Faults) -> Rebuilder<Payload> {
         let tables: Arc<dyn Tables> = Arc::new(faults.tables(self.bench.tables.clone()));
         let mut world = self.bench.world.clone();
         if self.bug == Some(Bug::WaitsForNobody) {
@@ -212,14 +210,14 @@ impl System {
     }
 
     /// What each reservation must be found as: the fold of its streams.
-    fn expected(&self) -> BTreeMap<IdReserva, Item> {
-        let mut expected: BTreeMap<IdReserva, Item> = BTreeMap::new();
+    fn expected(&self) -> BTreeMap<SubjectId, Item> {
+        let mut expected: BTreeMap<SubjectId, Item> = BTreeMap::new();
         for (key, item) in self.bench.tables.all(alpes_event_store::TABLE) {
             let id: StreamId = key.pk.parse().unwrap();
             let stream = alpes_event_store::Stream::from_item(id, &item).unwrap();
             let row = expected.entry(id.id).or_default();
             for stored in stream
-                .decode(&Catalogue::current(), 1, Version::MAX)
+                .decode(&events::catalogue(), 1, Version::MAX)
                 .unwrap()
             {
                 reservas::Reservas
@@ -287,9 +285,9 @@ fn pivot(
     cells.collect()
 }
 
-fn projector(tables: Arc<dyn Tables>, world: World) -> Projector {
-    let reader = StreamReader::new(tables.clone(), Catalogue::current());
-    Projector::new(tables, reader, world, alpes_projections::registry())
+fn projector(tables: Arc<dyn Tables>, world: World) -> Projector<Payload> {
+    let reader = StreamReader::new(tables.clone(), events::catalogue());
+    Projector::new(tables, reader, world, views::registry())
 }
 
 /// A clock by which all waiting is over at once.
@@ -381,7 +379,7 @@ impl Tables for Blind {
 /// of which generation lives.
 struct Watcher {
     processes: [Generations; 3],
-    seen: BTreeMap<IdReserva, usize>,
+    seen: BTreeMap<SubjectId, usize>,
     counted: u64,
 }
 
@@ -402,7 +400,7 @@ impl Watcher {
     }
 
     /// Looks at one reservation and at the pivot; nothing that was seen may be gone.
-    fn look(&mut self, system: &System, subject: IdReserva, dice: &Dice) -> Result<(), String> {
+    fn look(&mut self, system: &System, subject: SubjectId, dice: &Dice) -> Result<(), String> {
         let process = dice.pick(&self.processes).unwrap();
         let generation = block_on(process.live(reservas::NAME)).unwrap();
         let fila = block_on(reservas::one(&*system.bench.tables, &generation, subject)).unwrap();

@@ -1,0 +1,36 @@
+//! The bounded contexts.
+
+use alpes_messages::Context;
+
+/// Reservations.
+pub const VUELOS: Context = Context {
+    name: "vuelos",
+    category: "reserva",
+    participant: "participant-vuelos",
+    source: "/aeroalpes/vuelos",
+    schemas: "urn:aeroalpes:esquema:vuelos",
+}
+.checked();
+
+/// Payments.
+pub const PAGOS: Context = Context {
+    name: "pagos",
+    category: "pago",
+    participant: "participant-pagos",
+    source: "/aeroalpes/pagos",
+    schemas: "urn:aeroalpes:esquema:pagos",
+}
+.checked();
+
+/// Seat inventory of the global distribution system.
+pub const GDS: Context = Context {
+    name: "gds",
+    category: "gds",
+    participant: "participant-gds",
+    source: "/aeroalpes/gds",
+    schemas: "urn:aeroalpes:esquema:gds",
+}
+.checked();
+
+/// Every context.
+pub const CONTEXTS: [Context; 3] = [VUELOS, PAGOS, GDS];

@@ -1,0 +1,267 @@
+//! Every event type that a domain has, with its versions.
+
+use std::fmt::Debug;
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{Context, DecodeError, NewEvent, event::undecodable};
+
+/// The domain events of a domain: the data of its events in their newest versions, as one type. [`catalogue!`](crate::catalogue) makes
+/// one, an enum with a variant for each event type.
+pub trait DomainEvent: Clone + Debug + PartialEq + Send + Sync + 'static {}
+
+impl<P: Clone + Debug + PartialEq + Send + Sync + 'static> DomainEvent for P {}
+
+/// Lifts the data of one version to the next.
+pub type Lift = fn(&Value) -> Result<Value, DecodeError>;
+
+/// Makes an envelope of today of one from before there was any; `None` for one that is none of those.
+pub type OlderEnvelope = fn(&Value) -> Option<Result<Value, DecodeError>>;
+
+/// One type of event.
+#[derive(Clone, Copy)]
+pub struct EventType<P> {
+    /// Whose events.
+    pub context: Context,
+    /// Its name.
+    pub name: &'static str,
+    /// From version 1 to 2, from 2 to 3, …; the newest version is one more than there are.
+    lifts: &'static [Lift],
+    parse: fn(Value) -> Result<P, DecodeError>,
+    schema: fn() -> schemars::Schema,
+}
+
+impl<P> EventType<P> {
+    /// A type of event. `parse` reads data of the newest version; [`read_data`] does for a struct.
+    #[must_use]
+    pub fn new(
+        context: Context,
+        name: &'static str,
+        lifts: &'static [Lift],
+        parse: fn(Value) -> Result<P, DecodeError>,
+        schema: fn() -> schemars::Schema,
+    ) -> Self {
+        Self {
+            context,
+            name,
+            lifts,
+            parse,
+            schema,
+        }
+    }
+
+    /// The newest version of its data.
+    #[must_use]
+    pub fn newest(&self) -> u32 {
+        newest(self.lifts)
+    }
+
+    /// The JSON Schema of the newest version of its data.
+    #[must_use]
+    pub fn schema(&self) -> schemars::Schema {
+        (self.schema)()
+    }
+
+    /// `data` of `version` in the newest version; `None` for a version that is not known.
+    pub(crate) fn lift(&self, version: u32, data: Value) -> Result<Option<Value>, DecodeError> {
+        if version == 0 || version > self.newest() {
+            return Ok(None);
+        }
+        let older = usize::try_from(version - 1).unwrap_or(usize::MAX);
+        self.lifts
+            .iter()
+            .skip(older)
+            .try_fold(data, |data, lift| lift(&data))
+            .map(Some)
+    }
+
+    /// Reads data of the newest version.
+    pub(crate) fn parse(&self, data: Value) -> Result<P, DecodeError> {
+        (self.parse)(data)
+    }
+
+    /// The version that this name of a schema has, if it is one of this type.
+    fn version_of(&self, schema: &str) -> Option<u32> {
+        let rest = schema.strip_prefix(self.context.schemas)?;
+        let rest = rest.strip_prefix(':')?.strip_prefix(self.name)?;
+        rest.strip_prefix(":v")?.parse().ok()
+    }
+}
+
+fn newest(lifts: &[Lift]) -> u32 {
+    u32::try_from(lifts.len()).map_or(u32::MAX, |older| older.saturating_add(1))
+}
+
+/// Reads the data of an event as a struct.
+///
+/// # Errors
+///
+/// [`DecodeError::Undecodable`].
+pub fn read_data<T: DeserializeOwned>(data: Value) -> Result<T, DecodeError> {
+    // serde would also take an array of the fields' values.
+    if !data.is_object() {
+        return Err(undecodable("data is not an object"));
+    }
+    serde_json::from_value(data).map_err(undecodable)
+}
+
+impl NewEvent {
+    /// An event of this type, whose data has been lifted so often since version 1.
+    pub fn of(
+        context: Context,
+        kind: &'static str,
+        lifts: &[Lift],
+        payload: &impl Serialize,
+    ) -> Self {
+        Self {
+            context,
+            kind,
+            schema_version: newest(lifts),
+            // Payloads are structs with named fields of JSON types: they always have a JSON form.
+            data: serde_json::to_value(payload).unwrap_or_default(),
+        }
+    }
+}
+
+/// Writes a domain's [`DomainEvent`] and the function `catalogue`, which gives its [`Catalogue`], from one list: contexts, in each the
+/// module with the structs of its events, and behind each event the functions that lift its data from one version to the next.
+///
+/// ```
+/// use alpes_messages::{Context, NewEvent};
+///
+/// pub const ORDERS: Context = Context {
+///     name: "orders",
+///     category: "order",
+///     participant: "participant-orders",
+///     source: "/shop/orders",
+///     schemas: "urn:shop:schema:orders",
+/// }
+/// .checked();
+///
+/// pub mod orders {
+///     #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+///     pub struct OrderPlaced {
+///         pub total: u32,
+///     }
+/// }
+///
+/// alpes_messages::catalogue! {
+///     /// What happens in the shop.
+///     pub enum Fact;
+///     ORDERS: orders {
+///         OrderPlaced [],
+///     }
+/// }
+///
+/// let new = NewEvent::from(orders::OrderPlaced { total: 3 });
+/// assert_eq!((new.kind, new.schema_version), ("OrderPlaced", 1));
+/// assert_eq!(catalogue().types().count(), 1);
+/// ```
+#[macro_export]
+macro_rules! catalogue {
+    (
+        $(#[$doc:meta])* pub enum $payload:ident;
+        $($context:path: $module:ident { $($name:ident [$($lift:path),*]),* $(,)? })*
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs, reason = "each variant is the event of its name, documented there")]
+        pub enum $payload {
+            $($($name($module::$name),)*)*
+        }
+
+        $($(
+            impl From<$module::$name> for $crate::NewEvent {
+                fn from(payload: $module::$name) -> Self {
+                    Self::of($context, stringify!($name), &[$($lift as $crate::Lift),*], &payload)
+                }
+            }
+        )*)*
+
+        /// Every event type that this build knows.
+        #[must_use]
+        pub fn catalogue() -> $crate::Catalogue<$payload> {
+            $crate::Catalogue::new(vec![$($($crate::EventType::new(
+                $context,
+                stringify!($name),
+                &[$($lift as $crate::Lift),*],
+                |data| $crate::read_data(data).map($payload::$name),
+                || schemars::schema_for!($module::$name),
+            ),)*)*])
+        }
+    };
+}
+
+/// The event types that a reader knows. A value, so that a test or a simulation can be older than the writer.
+#[derive(Clone)]
+pub struct Catalogue<P> {
+    types: Vec<EventType<P>>,
+    older_envelope: Option<OlderEnvelope>,
+}
+
+impl<P> Catalogue<P> {
+    /// A catalogue of these types.
+    #[must_use]
+    pub fn new(types: Vec<EventType<P>>) -> Self {
+        Self {
+            types,
+            older_envelope: None,
+        }
+    }
+
+    /// The same catalogue, for a log that has events from before today's envelope.
+    #[must_use]
+    pub fn with_older_envelope(mut self, older_envelope: OlderEnvelope) -> Self {
+        self.older_envelope = Some(older_envelope);
+        self
+    }
+
+    /// Looks a type up.
+    #[must_use]
+    pub fn find(&self, context: &str, name: &str) -> Option<&EventType<P>> {
+        self.types
+            .iter()
+            .find(|known| known.context.name == context && known.name == name)
+    }
+
+    /// The type and version that the name of a schema tells.
+    pub(crate) fn of_schema(&self, schema: &str) -> Option<(&EventType<P>, u32)> {
+        self.types
+            .iter()
+            .find_map(|known| Some((known, known.version_of(schema)?)))
+    }
+
+    /// `value` in today's envelope.
+    pub(crate) fn modern(&self, value: Value) -> Result<Value, DecodeError> {
+        let lifted = self.older_envelope.and_then(|lift| lift(&value));
+        lifted.unwrap_or(Ok(value))
+    }
+
+    /// Every type.
+    pub fn types(&self) -> impl Iterator<Item = &EventType<P>> {
+        self.types.iter()
+    }
+
+    /// Tells two catalogues apart: what one could not decode, another may.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let types = self
+            .types
+            .iter()
+            .map(|known| format!("{}:{}:v{}", known.context.name, known.name, known.newest()));
+        let types: Vec<_> = types.collect();
+        format!("{:x}", Sha256::digest(types.join("\n")))
+            .chars()
+            .take(16)
+            .collect()
+    }
+
+    /// This catalogue without the type `name`: that of a build from before it existed.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.types.retain(|known| known.name != name);
+        self
+    }
+}
