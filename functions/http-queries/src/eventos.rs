@@ -17,8 +17,9 @@ struct Eventos<'a> {
 }
 
 impl App {
-    /// The events of a reservation, from its three streams, by time, then version: each exactly as it was committed, those of the
-    /// tutorials' code in that code's own envelope. One whose time cannot be read comes first.
+    /// The events of a reservation, from its three streams, by time, then version, then in the order of [`CONTEXTS`]. Each is
+    /// exactly as it was committed, those of the tutorials' code in that code's own envelope. An event whose time cannot be read
+    /// comes first.
     pub(crate) async fn eventos(&self, id: &str) -> Result<Response<Body>, Refusal> {
         let id = api::id(id)?;
         let streams = self
@@ -26,19 +27,19 @@ impl App {
             .read(&CONTEXTS.map(|context| StreamId::new(context, id)))
             .await?;
         let mut found = vec![];
-        for stream in &streams {
+        for (place, stream) in streams.iter().enumerate() {
             for (version, text) in stream.texts(1, Version::MAX) {
                 let malformed =
                     |error: serde_json::Error| StreamError::Malformed(stream.id, error.to_string());
                 let time = Event::time_of(text);
                 let event: &RawValue = serde_json::from_str(text).map_err(malformed)?;
-                found.push((time, version, stream.id, event));
+                found.push((time, version, place, event));
             }
         }
         if found.is_empty() {
             return Err(no_such_reservation(id));
         }
-        found.sort_by_key(|(time, version, stream, _)| (*time, *version, *stream));
+        found.sort_by_key(|(time, version, place, _)| (*time, *version, *place));
         let eventos = found.into_iter().map(|(.., event)| event).collect();
         Ok(api::json(StatusCode::OK, &Eventos { eventos }))
     }

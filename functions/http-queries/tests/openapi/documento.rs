@@ -126,7 +126,7 @@ pub(crate) fn accepted(description: &str, schema_name: &str, example: &Value) ->
     accepted["headers"] = json!({"X-Correlacion": {
         "description": "El `id_correlacion` de la reserva.",
         "required": true,
-        "schema": schema("CorrelationId"),
+        "schema": schema("IdCorrelacion"),
     }});
     accepted
 }

@@ -562,6 +562,10 @@ pub(crate) fn esquemas() -> Value {
     properties["itinerarios"]["maxItems"] = MAX_LIST.into();
     properties["id_cliente"]["pattern"] = "^[A-Za-z0-9._-]{1,64}$".into();
 
+    // The engine takes the streams of any domain; here there are those of the three contexts.
+    let categories = CONTEXTS.map(|context| context.category).join("|");
+    esquemas["StreamId"]["pattern"] = format!("^({categories})-[0-9a-f-]{{36}}$").into();
+
     describe(&mut esquemas);
     esquemas.into()
 }

@@ -125,7 +125,7 @@ pub(crate) fn id() -> Value {
         "in": "path",
         "required": true,
         "description": "El `id_correlacion` que respondió la creación de la reserva.",
-        "schema": schema("CorrelationId"),
+        "schema": schema("IdCorrelacion"),
     })
 }
 

@@ -104,7 +104,8 @@ fn version_in(path: &str) -> Option<u32> {
 
 // The guard, as functions of data.
 
-/// Where two schemas differ in what they admit. What they say in words may differ: a better description needs no new version.
+/// Where two schemas differ in what they admit. What they say in words may differ, and what they call their parts: a better
+/// description or name needs no new version.
 fn differences(stored: &Value, made: &Value) -> Vec<String> {
     fn walk(at: &str, stored: &Value, made: &Value, found: &mut Vec<String>) {
         match (stored, made) {
@@ -123,8 +124,30 @@ fn differences(stored: &Value, made: &Value) -> Vec<String> {
         }
     }
     let mut found = vec![];
-    walk("", &bare(stored), &bare(made), &mut found);
+    walk("", &bare(&whole(stored)), &bare(&whole(made)), &mut found);
     found
+}
+
+/// A schema with each reference to a part replaced by the part.
+fn whole(schema: &Value) -> Value {
+    fn put_in(schema: &Value, parts: &Value) -> Value {
+        match schema {
+            Value::Object(keywords) => {
+                let part = keywords.get("$ref").and_then(Value::as_str);
+                let part = part.and_then(|path| parts.get(path.strip_prefix("#/$defs/")?));
+                let of_part = part.map(|part| put_in(part, parts));
+                let mut all =
+                    of_part.map_or_else(Map::new, |part| part.as_object().unwrap().clone());
+                let own = keywords.iter().filter(|(name, _)| *name != "$defs");
+                let own = own.filter(|(name, _)| part.is_none() || *name != "$ref");
+                all.extend(own.map(|(name, value)| (name.clone(), put_in(value, parts))));
+                all.into()
+            }
+            Value::Array(schemas) => schemas.iter().map(|schema| put_in(schema, parts)).collect(),
+            other => other.clone(),
+        }
+    }
+    put_in(schema, &schema["$defs"])
 }
 
 /// A schema without its words, the names of what is required in order.
