@@ -13,9 +13,10 @@ use events::{Catalogue, IdReserva, Payload, VUELOS};
 use serde::Serialize;
 use serde_json::{Value, json};
 use simulation::Faults;
-use twins::{self, MemoryLog, MemoryTables};
+use twins::{self, MemoryLog, MemoryTables, Ports};
 use uuid::Uuid;
 use vuelos::Vuelos;
+use wiring::Wiring;
 
 use crate::commands;
 
@@ -38,13 +39,16 @@ pub async fn count(sample: &Value) -> Result<Calls> {
     let (world, _) = twins::world(1);
     let tables = Arc::new(MemoryTables::new());
     let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
+    let wiring = |faults: &Faults| {
+        Wiring::new(Ports {
+            tables: Arc::new(faults.tables(tables.clone())),
+            log: Arc::new(faults.log(log.clone())),
+            ..Ports::new(world.clone())
+        })
+    };
     let store = |faults: &Faults| {
-        EventStore::new(
-            Arc::new(faults.tables(tables.clone())),
-            Arc::new(faults.log(log.clone())),
-            world.clone(),
-            events::catalogue(),
-        )
+        let Ok(store) = wiring(faults).store();
+        store
     };
 
     let faults = Faults::none();
@@ -69,9 +73,7 @@ pub async fn count(sample: &Value) -> Result<Calls> {
     let mut records = log.records();
     let batch = records.split_off(before);
     let faults = Faults::none();
-    let counted = Arc::new(faults.tables(tables.clone()));
-    let reader = StreamReader::new(counted.clone(), events::catalogue());
-    let projector = Projector::new(counted, reader, world, views::registry());
+    let projector = wiring(&faults).projector();
     let outcome = projector.consumer().consume(&batch).await;
     if outcome.failed.is_some() || outcome.parked > 0 {
         bail!("the batch was not taken in: {outcome:?}");

@@ -16,9 +16,10 @@ use anyhow::{Result, anyhow, bail};
 use events::{Catalogue, IdReserva, Payload};
 use serde::Serialize;
 use serde_json::{Value, json};
-use twins::{MemoryLog, MemoryObjects, MemoryTables};
+use twins::{MemoryLog, MemoryObjects, MemoryTables, Ports};
 use views::registry;
 use vuelos::Vuelos;
+use wiring::Wiring;
 
 use crate::{
     commands,
@@ -68,7 +69,7 @@ impl Replay {
 pub async fn measure(sample: &Value, rounds: Rounds) -> Result<Replay> {
     let log = history(sample, rounds.replayed).await?;
     let records = log.records();
-    let environment = Environment::load().await;
+    let deployed = Wiring::new(Environment::load().await);
     let mut views = vec![];
     for view in registry() {
         let mut folding = Samples::default();
@@ -79,19 +80,20 @@ pub async fn measure(sample: &Value, rounds: Rounds) -> Result<Replay> {
             records.len(),
             Duration::from_secs_f64(folding.median() / 1_000.0),
         );
-        let (world, _) = twins::world(1);
-        let archive = Archive::new(Arc::new(MemoryObjects::new()));
+        let memory = Wiring::new(Ports {
+            log: log.clone(),
+            reader: log.clone(),
+            ..Ports::new(twins::world(1).0)
+        });
+        let Ok(archive) = memory.archive();
         for batch in records.chunks(BATCH) {
             archive.store(batch).await?;
         }
-        let tables = Arc::new(MemoryTables::new());
-        let rebuilder = rebuilder(tables, archive, log.clone(), world);
+        let Ok(rebuilder) = memory.rebuilder();
         let (events, elapsed) = replay(&rebuilder, view.name()).await?;
         let in_memory = per_second(usize::try_from(events)?, elapsed);
 
-        let archive = Archive::new(environment.archive()?);
-        let log = environment.log_reader()?;
-        let rebuilder = self::rebuilder(environment.tables(), archive, log, environment.world());
+        let rebuilder = deployed.rebuilder()?;
         let (archived, elapsed) = replay(&rebuilder, view.name()).await?;
         rebuilder.abandon(view.name()).await?;
         views.push(ViewReplay {
@@ -107,20 +109,6 @@ pub async fn measure(sample: &Value, rounds: Rounds) -> Result<Replay> {
         events: records.len(),
         views,
     })
-}
-
-fn rebuilder(
-    tables: Arc<dyn Tables>,
-    archive: Archive,
-    log: Arc<dyn LogReader>,
-    world: World,
-) -> Rebuilder<Payload> {
-    let reader = StreamReader::new(tables.clone(), events::catalogue());
-    Rebuilder {
-        projector: Projector::new(tables, reader, world, registry()),
-        archive,
-        log,
-    }
 }
 
 /// Replays the archive, and leaves off where the log would come next.
@@ -153,9 +141,12 @@ fn fold(view: &dyn View<Payload>, records: &[LogRecord]) -> Result<Duration> {
 /// Reservations that are made, approved and cancelled, with the log of them.
 async fn history(sample: &Value, reservations: usize) -> Result<Arc<MemoryLog>> {
     let (world, _) = twins::world(1);
-    let tables = Arc::new(MemoryTables::new());
     let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
-    let store = EventStore::new(tables, log.clone(), world, events::catalogue());
+    let Ok(store) = Wiring::new(Ports {
+        log: log.clone(),
+        ..Ports::new(world)
+    })
+    .store();
     for _ in 0..reservations {
         let create = commands::create(sample)?;
         let subject = create.subject;

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alpes_archive::Archive;
 use alpes_consumer::TABLE as PARKED;
-use alpes_event_store::{Beyond, Difference, Readings, StreamReader, TABLE as STREAMS, verify};
+use alpes_event_store::{Beyond, Difference, Readings, TABLE as STREAMS, verify};
 use alpes_messages::{Event, Moment, SagaMode, StreamId};
 use alpes_participant::REACTIONS;
 use alpes_ports::{Condition, LogRecord, Tables, Write};
-use alpes_projections::{Generations, Projector, TABLE as VIEWS};
+use alpes_projections::TABLE as VIEWS;
 use alpes_saga::{Entry, Estado, Saga, SagaId, TABLE as SAGAS};
 use events::{CONTEXTS, IdReserva, Payload, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
@@ -19,9 +18,10 @@ use reserva_saga::{fact, saga_id};
 use serde::Deserialize;
 use serde_json::Value;
 use simulation::{uneven_times, uneven_times_in};
-use twins::MemoryTables;
+use twins::{MemoryTables, Ports};
 use views::analitica;
 use vuelos::Reserva;
+use wiring::Wiring;
 
 use crate::{
     clients::{Booking, Cancellation, id},
@@ -432,7 +432,7 @@ fn mode_of(opening: &Event) -> SagaMode {
 ///
 /// Words on a record that is archived otherwise than it is.
 fn records(system: &System) -> Result<Vec<LogRecord>, String> {
-    let archive = Archive::new(system.archive.clone());
+    let Ok(archive) = system.undisturbed().archive();
     let mut all = BTreeMap::new();
     let mut after = None;
     loop {
@@ -494,6 +494,10 @@ fn check_log(system: &System, archived: &[LogRecord], broken: &mut Vec<String>) 
 fn check_views(system: &System, records: &[LogRecord]) -> Result<(), String> {
     let (world, _) = twins::world(1);
     let tables = std::sync::Arc::new(MemoryTables::new());
+    let fresh = Wiring::new(Ports {
+        tables: tables.clone(),
+        ..Ports::new(world)
+    });
     for (key, item) in system.tables.all(STREAMS) {
         let put = Write::Put {
             key,
@@ -502,9 +506,7 @@ fn check_views(system: &System, records: &[LogRecord]) -> Result<(), String> {
         };
         block_on(tables.write(&put)).map_err(|error| error.to_string())?;
     }
-    let reader = StreamReader::new(tables.clone(), events::catalogue());
-    let projector = Projector::new(tables.clone(), reader, world.clone(), views::registry());
-    let outcome = block_on(projector.consumer().consume(records));
+    let outcome = block_on(fresh.projector().consumer().consume(records));
     let poisons = records
         .iter()
         .filter(|record| system.poisons.has(&record.data));
@@ -513,12 +515,13 @@ fn check_views(system: &System, records: &[LogRecord]) -> Result<(), String> {
     }
     for view in views::registry() {
         let name = view.name();
-        let live = Generations::new(system.tables.clone(), system.world.clock.clone());
-        let live = block_on(live.live(name)).map_err(|error| error.to_string())?;
-        let fresh = Generations::new(tables.clone(), world.clock.clone());
-        let fresh = block_on(fresh.live(name)).map_err(|error| error.to_string())?;
+        let live = |wiring: &Wiring<Ports>| {
+            let live = block_on(wiring.generations().live(name));
+            live.map_err(|error| error.to_string())
+        };
+        let (live, made) = (live(&system.undisturbed())?, live(&fresh)?);
+        let wanted = rows(&tables, &made.to_string());
         let found = rows(&system.tables, &live.to_string());
-        let wanted = rows(&tables, &fresh.to_string());
         for key in found.keys().chain(wanted.keys()) {
             let (found, wanted) = (found.get(key), wanted.get(key));
             if found != wanted {
@@ -531,7 +534,7 @@ fn check_views(system: &System, records: &[LogRecord]) -> Result<(), String> {
         }
         let (from, to) = (Date::constant(2026, 1, 1), Date::constant(2026, 12, 31));
         let counted = block_on(analitica::pivot(&*system.tables, &live, from, to));
-        let counts = block_on(analitica::pivot(&*tables, &fresh, from, to));
+        let counts = block_on(analitica::pivot(&*tables, &made, from, to));
         if counted != counts {
             return Err(format!("{live} counts {counted:?}, not {counts:?}"));
         }

@@ -1,32 +1,33 @@
 //! The system's functions, each put together as its `main.rs` does it.
 
-use std::{sync::Arc, time::Duration};
-
-use alpes_archive::Archive;
-use alpes_consumer::Parking;
-use alpes_event_store::{EventStore, StreamReader};
-use alpes_lambda::{RemoteConsumer, kinesis, metrics::Metrics, participant};
-use alpes_participant::{Reactions, Rules};
-use alpes_ports::{
-    Executions, FunctionName, Functions, Log, LogReader, Objects, Tables, Topic, World,
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{Arc, LazyLock},
+    time::Duration,
 };
-use alpes_projections::{Generations, Projector, REBUILDER, Rebuilder};
-use alpes_saga::{Coordinator, Sagas};
+
+use alpes_lambda::kinesis;
+use alpes_ports::{FunctionName, World};
+use alpes_projections::REBUILDER;
 use aws_lambda_events::kinesis::KinesisEvent;
-use events::{Catalogue, Payload};
+use events::{CONTEXTS, VUELOS};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
-use notices::{Announcer, NOTIFIER};
+use notices::NOTIFIER;
 use reserva_saga::{
-    FunctionParticipants, ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS,
-    wire,
+    ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, function_of,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use simulation::{Answer, Function, Kernel, Runtime, Sandbox};
+use source_mapping::Settings;
+use template::Template;
 use timers::Limits;
+use twins::Ports;
+use wiring::{Build, Wiring};
 
-use crate::{http, versions::Build};
+use crate::{http, versions};
 
 /// The function behind the API's commands.
 pub const HTTP_COMMANDS: FunctionName = FunctionName("http-commands");
@@ -42,23 +43,61 @@ pub const TIMERS: FunctionName = FunctionName("timers");
 /// The name of the stack.
 pub const STACK: &str = "aeroalpes";
 
-/// What functions stand on.
+/// The ground that functions are deployed on: their ports, and the settings of the template.
 #[derive(Clone)]
-pub struct Ports {
-    pub tables: Arc<dyn Tables>,
-    pub log: Arc<dyn Log>,
-    pub reader: Arc<dyn LogReader>,
-    pub functions: Arc<dyn Functions>,
-    pub topic: Arc<dyn Topic>,
-    pub archive: Arc<dyn Objects>,
-    pub failures: Arc<dyn Objects>,
-    pub executions: Arc<dyn Executions>,
-    /// True where the runtime honours a partial batch response.
-    pub partial_batch: bool,
-    /// True where participants misbehave as they are told.
-    pub allows_tests: bool,
+pub struct Ground {
+    pub ports: Ports,
     /// How much the timers take on at a time.
-    pub limits: Limits,
+    limits: Limits,
+    template: &'static Template,
+    /// How long an invocation may take, by function.
+    timeouts: Arc<BTreeMap<&'static str, Duration>>,
+}
+
+impl Ground {
+    pub fn new(ports: Ports, limits: Limits) -> Result<Self, String> {
+        static DEPLOYED: LazyLock<[Result<Template, String>; 2]> =
+            LazyLock::new(|| [deployed("false"), deployed("true")]);
+        let [without, with] = &*DEPLOYED;
+        let template = if ports.partial_batch { with } else { without };
+        let template = template.as_ref().map_err(Clone::clone)?;
+        let timeout = |name: FunctionName| {
+            let function = template.function(&deployed_as(name));
+            let function = function.map_err(|error| error.to_string())?;
+            Ok((name.0, function.timeout))
+        };
+        Ok(Self {
+            ports,
+            limits,
+            template,
+            timeouts: Arc::new(
+                ALL.into_iter()
+                    .map(timeout)
+                    .collect::<Result<_, String>>()?,
+            ),
+        })
+    }
+
+    /// Each function that the log is delivered to, with how that is set up.
+    pub fn mappings(&self) -> Result<Vec<(FunctionName, Settings)>, String> {
+        let settings = |mapped: &str| {
+            let found = ALL.into_iter().find(|name| deployed_as(*name) == mapped);
+            let name = found.ok_or_else(|| format!("{mapped} is not simulated"))?;
+            let settings = self.template.mapping(mapped);
+            Ok((name, settings.map_err(|error| error.to_string())?))
+        };
+        self.template.mapped().map(settings).collect()
+    }
+}
+
+fn deployed(partial_batch: &str) -> Result<Template, String> {
+    let text = include_str!("../../infra/template.yaml");
+    let template = Template::of(text, STACK, &[("PartialBatch", partial_batch)]);
+    template.map_err(|error| error.to_string())
+}
+
+fn deployed_as(name: FunctionName) -> String {
+    format!("{STACK}-{}", name.0)
 }
 
 /// Every function.
@@ -139,21 +178,28 @@ impl Allergy {
     }
 }
 
-/// A function: how it is started, and how it handles what it is invoked with.
+/// A function: how it is wired, and how it handles what it is invoked with.
 fn function<A: Send + Sync + 'static>(
-    timeout: u64,
-    build: impl Fn(World) -> A + Send + Sync + 'static,
+    timeout: Duration,
+    (ground, build): (&Ground, Build),
+    app: impl Fn(&Wiring<Ports>) -> Result<A, Infallible> + Send + Sync + 'static,
     handle: impl Fn(Arc<A>, Vec<u8>, Timestamp) -> BoxFuture<'static, Answer>
     + Copy
     + Send
     + Sync
     + 'static,
 ) -> Function {
+    let ports = ground.ports.clone();
     Function {
-        timeout: Duration::from_secs(timeout),
+        timeout,
         concurrency: 50,
-        start: Arc::new(move |world| {
-            let app = Arc::new(build(world));
+        start: Arc::new(move |world: World| {
+            let ports = Ports {
+                world,
+                ..ports.clone()
+            };
+            let Ok(app) = app(&Wiring::of(ports, build.clone()));
+            let app = Arc::new(app);
             let sandbox: Sandbox =
                 Arc::new(move |payload, deadline| handle(app.clone(), payload, deadline));
             sandbox
@@ -178,231 +224,73 @@ fn written<T: Serialize, E: Into<Diagnostic>>(answer: Result<T, E>) -> Answer {
 }
 
 /// Deploys them all, each as a build has it.
-pub fn deploy(runtime: &Runtime, ports: &Ports, build: &Build) {
+pub fn deploy(runtime: &Runtime, ground: &Ground, build: &Build) {
     for name in ALL {
-        runtime.deploy(name, of(name, ports, build));
+        runtime.deploy(name, of(name, ground, build));
     }
 }
 
 /// A function as a build has it.
-pub fn of(name: FunctionName, ports: &Ports, build: &Build) -> Function {
-    let (ports, build) = (ports.clone(), build.of(name));
+pub fn of(name: FunctionName, ground: &Ground, build: &Build) -> Function {
+    let timeout = ground.timeouts.get(name.0).copied().unwrap_or_default();
+    let on = (ground, versions::known_to(name, build));
     match name {
-        HTTP_COMMANDS => http_commands(ports, build),
-        HTTP_QUERIES => http_queries(ports, build),
-        ORCHESTRATOR => orchestrator(ports, build),
-        PROJECTOR => projector(ports, build),
-        ARCHIVER => archiver(ports),
-        NOTIFIER => notifier(ports, build),
-        TIMERS => timers(ports, build),
-        REBUILDER => rebuilder(ports, build),
-        PARTICIPANT_PAGOS => participant(pagos::rules, ports, build),
-        PARTICIPANT_GDS => participant(|_, _| gds::rules(), ports, build),
-        _ => participant(|_, _| vuelos::rules(), ports, build),
+        HTTP_COMMANDS => function(timeout, on, http_commands::App::new, |app, payload, _| {
+            Box::pin(async move {
+                let request = http::request(&payload)?;
+                Ok(http::written(app.handle(&request).await))
+            })
+        }),
+        HTTP_QUERIES => function(
+            timeout,
+            on,
+            |wiring| Ok(http_queries::App::new(wiring)),
+            |app, payload, _| {
+                Box::pin(async move {
+                    let request = http::request(&payload)?;
+                    Ok(http::written(app.handle(&request).await))
+                })
+            },
+        ),
+        ORCHESTRATOR => function(
+            timeout,
+            on,
+            orchestrator::App::new,
+            |app, payload, deadline| {
+                Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
+            },
+        ),
+        PROJECTOR => function(timeout, on, projector::App::new, |app, payload, _| {
+            Box::pin(async move { written(app.handle(read(&payload)?).await) })
+        }),
+        ARCHIVER => function(timeout, on, archiver::App::new, |app, payload, _| {
+            Box::pin(async move { written(app.handle(read(&payload)?).await) })
+        }),
+        NOTIFIER => function(timeout, on, notifier::App::new, |app, payload, _| {
+            Box::pin(async move { written(app.handle(read(&payload)?).await) })
+        }),
+        TIMERS => {
+            let limits = ground.limits;
+            let app = move |wiring: &_| Ok(timers::App::new(wiring)?.with_limits(limits));
+            function(timeout, on, app, |app, payload, deadline| {
+                Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
+            })
+        }
+        REBUILDER => function(
+            timeout,
+            on,
+            rebuilder::App::new,
+            |app, payload, deadline| {
+                Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
+            },
+        ),
+        _ => {
+            let own = |context: &_| function_of(*context) == name;
+            let context = CONTEXTS.into_iter().find(own).unwrap_or(VUELOS);
+            let app = move |wiring: &Wiring<Ports>| wiring.participant(context);
+            function(timeout, on, app, |app, payload, deadline| {
+                Box::pin(async move { written(app.answer(read(&payload)?, deadline).await) })
+            })
+        }
     }
-}
-
-fn http_commands(ports: Ports, build: Build) -> Function {
-    let Build {
-        catalogue,
-        definitions,
-    } = build;
-    let build = move |world: World| {
-        let Ports {
-            tables,
-            log,
-            functions,
-            ..
-        } = ports.clone();
-        http_commands::App {
-            store: EventStore::new(tables.clone(), log, world.clone(), catalogue.clone()),
-            sagas: Sagas::new(tables, definitions.clone(), world.clone()),
-            functions,
-            world,
-            step_functions: true,
-        }
-    };
-    function(10, build, |app, payload, _| {
-        Box::pin(async move {
-            let request = http::request(&payload)?;
-            Ok(http::written(app.handle(&request).await))
-        })
-    })
-}
-
-fn http_queries(ports: Ports, build: Build) -> Function {
-    let Build {
-        catalogue,
-        definitions,
-    } = build;
-    let build = move |world: World| {
-        let Ports {
-            tables, executions, ..
-        } = ports.clone();
-        http_queries::App {
-            reader: StreamReader::new(tables.clone(), catalogue.clone()),
-            generations: Generations::new(tables.clone(), world.clock.clone()),
-            clock: world.clock.clone(),
-            executions: Some(executions),
-            sagas: Sagas::new(tables.clone(), definitions.clone(), world),
-            tables,
-        }
-    };
-    function(10, build, |app, payload, _| {
-        Box::pin(async move {
-            let request = http::request(&payload)?;
-            Ok(http::written(app.handle(&request).await))
-        })
-    })
-}
-
-fn participant(
-    rules: fn(Arc<dyn Tables>, World) -> Rules<Payload>,
-    ports: Ports,
-    build: Build,
-) -> Function {
-    let catalogue = build.catalogue;
-    let build = move |world: World| {
-        let Ports {
-            tables,
-            log,
-            partial_batch,
-            allows_tests,
-            ..
-        } = ports.clone();
-        participant::App::new(
-            rules(tables.clone(), world.clone()),
-            catalogue.clone(),
-            tables,
-            log,
-            world,
-            allows_tests,
-            partial_batch,
-        )
-    };
-    function(10, build, |app, payload, deadline| {
-        Box::pin(async move { written(app.answer(read(&payload)?, deadline).await) })
-    })
-}
-
-fn orchestrator(ports: Ports, build: Build) -> Function {
-    let Build {
-        catalogue,
-        definitions,
-    } = build;
-    let build = move |world: World| {
-        let Ports {
-            tables,
-            functions,
-            executions,
-            partial_batch,
-            ..
-        } = ports.clone();
-        let sagas = Sagas::new(tables.clone(), definitions.clone(), world.clone());
-        let participants = Arc::new(FunctionParticipants(functions));
-        orchestrator::App {
-            coordinator: Coordinator::new(sagas, participants).with_machine(executions, wire()),
-            reader: StreamReader::new(tables.clone(), catalogue.clone()),
-            parking: Parking::new(tables, world.clock.clone(), &catalogue),
-            partial_batch,
-            world,
-        }
-    };
-    function(60, build, |app, payload, deadline| {
-        Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
-    })
-}
-
-fn views(tables: &Arc<dyn Tables>, world: World, catalogue: &Catalogue) -> Projector<Payload> {
-    let reader = StreamReader::new(tables.clone(), catalogue.clone());
-    Projector::new(tables.clone(), reader, world, views::registry())
-}
-
-fn projector(ports: Ports, build: Build) -> Function {
-    let catalogue = build.catalogue;
-    let build = move |world| projector::App {
-        projector: views(&ports.tables, world, &catalogue),
-        partial_batch: ports.partial_batch,
-    };
-    function(60, build, |app, payload, _| {
-        Box::pin(async move { written(app.handle(read(&payload)?).await) })
-    })
-}
-
-fn archiver(ports: Ports) -> Function {
-    let build = move |_| archiver::App {
-        archive: Archive::new(ports.archive.clone()),
-        partial_batch: ports.partial_batch,
-    };
-    function(60, build, |app, payload, _| {
-        Box::pin(async move { written(app.handle(read(&payload)?).await) })
-    })
-}
-
-fn notifier(ports: Ports, build: Build) -> Function {
-    let catalogue = build.catalogue;
-    let build = move |world: World| {
-        let (tables, topic) = (ports.tables.clone(), ports.topic.clone());
-        notifier::App {
-            announcer: Announcer::new(tables, topic, world.clock, catalogue.clone()),
-            partial_batch: ports.partial_batch,
-        }
-    };
-    function(60, build, |app, payload, _| {
-        Box::pin(async move { written(app.handle(read(&payload)?).await) })
-    })
-}
-
-fn timers(ports: Ports, build: Build) -> Function {
-    let Build {
-        catalogue,
-        definitions,
-    } = build;
-    let build = move |world: World| {
-        let Ports {
-            tables,
-            log,
-            functions,
-            failures,
-            limits,
-            ..
-        } = ports.clone();
-        let projector = views(&tables, world.clone(), &catalogue);
-        timers::App {
-            remote: RemoteConsumer::of(
-                wiring::consumers(),
-                &functions,
-                projector.parking(),
-                &catalogue,
-            ),
-            functions,
-            projector,
-            reactions: Reactions::new(tables.clone(), world.clone()),
-            sagas: Sagas::new(tables.clone(), definitions.clone(), world.clone()),
-            store: EventStore::new(tables.clone(), log, world.clone(), catalogue.clone()),
-            metrics: Metrics::new(wiring::METRICS, STACK.to_owned(), |_| {}),
-            stack: STACK.to_owned(),
-            undelivered: failures,
-            limits,
-            world,
-        }
-    };
-    function(60, build, |app, payload, deadline| {
-        Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
-    })
-}
-
-fn rebuilder(ports: Ports, build: Build) -> Function {
-    let catalogue = build.catalogue;
-    let build = move |world: World| rebuilder::App {
-        rebuilder: Rebuilder {
-            projector: views(&ports.tables, world.clone(), &catalogue),
-            archive: Archive::new(ports.archive.clone()),
-            log: ports.reader.clone(),
-        },
-        world,
-    };
-    function(900, build, |app, payload, deadline| {
-        Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
-    })
 }

@@ -10,10 +10,8 @@ use std::{
 };
 
 use alpes_consumer::{Parked, Redrive, Redriver};
-use alpes_lambda::RemoteConsumer;
 use alpes_participant::TABLE as FAULTS;
-use alpes_ports::{Condition, Functions, TableError, Tables, Write};
-use alpes_projections::Projector;
+use alpes_ports::{Condition, TableError, Tables, Write};
 use alpes_saga::{Answer, Dispatch, Participants, Saga, SagaId, What, execution_name};
 use futures::executor::block_on;
 use jiff::SignedDuration;
@@ -25,7 +23,7 @@ use vuelos::CANCELAR_RESERVA;
 
 use crate::{
     Scenario, check, clients::Memory, functions::HTTP_COMMANDS, http, insistence::Insistent,
-    poison::parking, refusals::Bracket, system::System,
+    refusals::Bracket, system::System,
 };
 
 /// How long the system is left to free by itself what is parked.
@@ -243,7 +241,8 @@ async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
 /// What nobody can read is discarded; what the runtime gave up is tried again, once the timers have had their try, where a person is called
 /// for.
 async fn see_to_parked(system: &System, by_hand: bool) -> Result<(), TableError> {
-    let parking = parking(system);
+    let wiring = system.undisturbed();
+    let parking = wiring.parking();
     let waiting = parking.list().await?.into_iter();
     let waiting: Vec<Parked> = waiting
         .filter(|parked| parked.discarded.is_none())
@@ -252,15 +251,7 @@ async fn see_to_parked(system: &System, by_hand: bool) -> Result<(), TableError>
         return Ok(());
     }
     let world = &system.world;
-    let projector = Projector::new(
-        system.tables.clone(),
-        system.reader(),
-        world.clone(),
-        views::registry(),
-    );
-    let functions: Arc<dyn Functions> = Arc::new(system.runtime.clone());
-    let catalogue = &system.builds.newest.catalogue;
-    let remote = RemoteConsumer::of(wiring::consumers(), &functions, &parking, catalogue);
+    let (projector, remote) = (wiring.projector(), wiring.consumers());
     let mut consumers: Vec<&dyn Redrive> = vec![&projector];
     consumers.extend(remote.iter().map(|one| one as &dyn Redrive));
     let redriver = Redriver {

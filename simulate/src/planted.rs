@@ -15,8 +15,9 @@ mod stores;
 mod tables;
 
 use simulation::{Dice, Runtime};
+use twins::Ports;
 
-use crate::{SCENARIOS, Scenario, functions::Ports};
+use crate::{SCENARIOS, Scenario};
 
 macro_rules! planted {
     ($($(#[doc = $about:literal])+ $mistake:ident = $name:literal breaks $promise:literal,)*) => {

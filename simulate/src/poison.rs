@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use alpes_consumer::{Parked, Parking};
+use alpes_consumer::Parked;
 use alpes_messages::StreamId;
 use alpes_ports::{FunctionName, Log};
 use futures::executor::block_on;
@@ -117,15 +117,9 @@ pub async fn append(system: &System) {
     debug_assert!(appended.is_ok(), "{appended:?}");
 }
 
-/// The parking lot, undisturbed.
-pub fn parking(system: &System) -> Parking {
-    let clock = system.world.clock.clone();
-    Parking::new(system.tables.clone(), clock, &events::catalogue())
-}
-
 /// What each reader has parked of what nobody can read: all of it, with its bytes, and nothing else is parked.
 pub fn check(system: &System, broken: &mut Vec<String>) {
-    let parking = parking(system);
+    let parking = system.undisturbed().parking();
     let parked = match block_on(parking.list()) {
         Ok(parked) => parked,
         Err(error) => return broken.push(format!("the parking lot: {error}")),

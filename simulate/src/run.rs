@@ -128,7 +128,7 @@ fn judge(system: &System, scenario: &Scenario) -> Result<Vec<String>, String> {
     system.runtime.set_fate(Fate::CALM);
     system.conflicts.store(0, Ordering::SeqCst);
     system.gaps.store(false, Ordering::SeqCst);
-    functions::deploy(&system.runtime, &system.ports, &system.builds.newest);
+    functions::deploy(&system.runtime, &system.ground, &system.builds.newest);
 
     system.machine.deploy(&system.builds.newest.definitions);
 
@@ -199,7 +199,7 @@ fn outlast(
         kernel.count("operator", "the projector is down");
         let stopped = Function {
             concurrency: 0,
-            ..functions::of(PROJECTOR, &system.ports, &system.builds.newest)
+            ..functions::of(PROJECTOR, &system.ground, &system.builds.newest)
         };
         system.runtime.deploy(PROJECTOR, stopped);
     }
@@ -216,7 +216,7 @@ fn outlast(
     system.stream.slow_down(false);
     kernel.note("the night is over");
     if is_down {
-        let projector = functions::of(PROJECTOR, &system.ports, &system.builds.newest);
+        let projector = functions::of(PROJECTOR, &system.ground, &system.builds.newest);
         system.runtime.deploy(PROJECTOR, projector);
     }
     clients::begin(system, scenario, memory);

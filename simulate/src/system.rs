@@ -9,23 +9,21 @@ use std::{
 };
 
 use alpes_event_store::StreamReader;
-use alpes_ports::{FunctionName, Functions, World};
+use alpes_ports::{Functions, World};
 use alpes_saga::{SagaId, Sagas};
-use events::{CONTEXTS, Payload};
+use events::Payload;
 use jiff::SignedDuration;
-use notices::NOTIFIER;
-use reserva_saga::{ORCHESTRATOR, function_of};
 use serde_json::json;
 use simulation::{Contended, Faults, Kernel, Runtime, Sky, Stale, Stream};
-use source_mapping::{Destination, Settings, StartingPosition};
 use timers::Limits;
-use twins::{MemoryLog, MemoryObjects, MemoryTables, MemoryTopic};
+use twins::{MemoryLog, MemoryObjects, MemoryTables, MemoryTopic, Ports};
+use wiring::Wiring;
 
 use crate::{
     Planted, Scenario,
     executions::Carried,
     foreign::Foreign,
-    functions::{self, ARCHIVER, PROJECTOR, Ports, STACK, TIMERS},
+    functions::{self, Ground, STACK, TIMERS},
     gaps::Gaps,
     poison::Poisons,
     versions::Builds,
@@ -44,7 +42,7 @@ pub struct System {
     pub failures: Arc<MemoryObjects>,
     pub topic: Arc<MemoryTopic>,
     /// What functions stand on.
-    pub ports: Ports,
+    pub ground: Ground,
     /// What clients call.
     pub api: Arc<dyn Functions>,
     /// The world of those who look on.
@@ -84,43 +82,6 @@ fn limits(kernel: &Kernel, scenario: &Scenario) -> Limits {
         reactions: few(),
         objects: few(),
     }
-}
-
-/// The settings of a mapping, as `infra/template.yaml` has them.
-fn settings(
-    name: FunctionName,
-    partial_batch: bool,
-    retention: Duration,
-) -> Result<Settings, String> {
-    let mut settings = Settings::new(StartingPosition::TrimHorizon);
-    settings.names.function_arn = format!(
-        "arn:aws:lambda:us-east-1:123456789012:function:{STACK}-{}",
-        name.0
-    );
-    settings.retention = retention;
-    settings.report_batch_item_failures = partial_batch;
-    settings.bisect_batch_on_function_error = true;
-    settings.maximum_retry_attempts = Some(20);
-    settings.on_failure = Some(Destination::S3);
-    settings.batch_size = 100;
-    if name == PROJECTOR || name == NOTIFIER {
-        settings.batch_size = 500;
-        settings.batching_window = Duration::from_secs(1);
-    }
-    if name == ARCHIVER {
-        settings.batch_size = 1_000;
-        settings.batching_window = Duration::from_mins(1);
-        settings.bisect_batch_on_function_error = false;
-        settings.maximum_retry_attempts = None;
-        settings.on_failure = None;
-    }
-    if CONTEXTS.map(function_of).contains(&name) {
-        let choreographed = r#"{"data":{"sagamode":["coreografia"]}}"#;
-        settings = settings
-            .filter(choreographed)
-            .map_err(|error| error.to_string())?;
-    }
-    Ok(settings)
 }
 
 impl System {
@@ -172,31 +133,31 @@ impl System {
             open: gaps.clone(),
         };
         let ports = Ports {
+            world: world.clone(),
             tables: Arc::new(faults.tables(Arc::new(stored))),
             log: Arc::new(faults.log(Arc::new(appended))),
             reader: Arc::new(faults.reader(Arc::new(stream.clone()))),
             functions: lambda.clone(),
             topic: Arc::new(faults.topic(topic.clone())),
             archive: Arc::new(faults.objects(archive.clone())),
-            failures: Arc::new(faults.objects(failures.clone())),
-            executions: Arc::new(faults.executions(Arc::new(machine.clone()))),
+            undelivered: Arc::new(faults.objects(failures.clone())),
+            executions: Some(Arc::new(faults.executions(Arc::new(machine.clone())))),
             partial_batch,
             allows_tests: scenario.misbehave_one_in > 0 || scenario.insists,
-            limits: limits(kernel, scenario),
+            stack: STACK.to_owned(),
+            lines: Arc::new(|_| {}),
         };
         let ports = match planted {
             Some(planted) => planted.plant(ports, &runtime, kernel.dice()),
             None => ports,
         };
-        functions::deploy(&runtime, &ports, &builds.newest);
+        let ground = Ground::new(ports, limits(kernel, scenario))?;
+        functions::deploy(&runtime, &ground, &builds.newest);
         runtime.set_fate(scenario.fate);
-        let participants = CONTEXTS.map(function_of);
-        let consumers = [PROJECTOR, ARCHIVER, NOTIFIER, ORCHESTRATOR];
-        for name in consumers.into_iter().chain(participants) {
-            let settings = settings(name, partial_batch, retention)?;
-            stream
-                .map(name, settings)
-                .map_err(|error| error.to_string())?;
+        for (name, mut settings) in ground.mappings()? {
+            settings.retention = retention;
+            let mapped = stream.map(name, settings);
+            mapped.map_err(|error| error.to_string())?;
         }
         Ok(Self {
             kernel: kernel.clone(),
@@ -208,7 +169,7 @@ impl System {
             archive,
             failures,
             topic,
-            ports,
+            ground,
             api: lambda,
             world,
             builds,
@@ -223,15 +184,31 @@ impl System {
         })
     }
 
+    /// The newest build over undisturbed twins, for those who look on.
+    pub fn undisturbed(&self) -> Wiring<Ports> {
+        let ports = Ports {
+            world: self.world.clone(),
+            tables: self.tables.clone(),
+            log: self.log.clone(),
+            reader: self.log.clone(),
+            functions: Arc::new(self.runtime.clone()),
+            topic: self.topic.clone(),
+            archive: self.archive.clone(),
+            undelivered: self.failures.clone(),
+            executions: Some(Arc::new(self.machine.clone())),
+            ..self.ground.ports.clone()
+        };
+        Wiring::of(ports, self.builds.newest.clone())
+    }
+
     /// Reads streams, undisturbed.
     pub fn reader(&self) -> StreamReader<Payload> {
-        StreamReader::new(self.tables.clone(), self.builds.newest.catalogue.clone())
+        self.undisturbed().reader()
     }
 
     /// Reads sagas, undisturbed.
     pub fn sagas(&self) -> Sagas {
-        let definitions = self.builds.newest.definitions.clone();
-        Sagas::new(self.tables.clone(), definitions, self.world.clone())
+        self.undisturbed().sagas()
     }
 
     /// Runs the timers: each of their tasks, as the schedule does.

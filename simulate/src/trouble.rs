@@ -136,7 +136,7 @@ impl Trouble {
         let System {
             kernel,
             runtime,
-            ports,
+            ground,
             builds,
             ..
         } = &self.system;
@@ -144,7 +144,7 @@ impl Trouble {
         if self.one_in(self.scenario.deploy_one_in) {
             kernel.count("operator", "deployed everything anew");
             kernel.note("everything is deployed anew");
-            functions::deploy(runtime, ports, &builds.newest);
+            functions::deploy(runtime, ground, &builds.newest);
         }
         if self.one_in(self.scenario.versions_one_in)
             && let Some(name) = dice.pick(&ALL)
@@ -156,7 +156,7 @@ impl Trouble {
             };
             kernel.count("operator", format!("deployed a build: {age}"));
             kernel.note(format_args!("{} is deployed, an {age} build", name.0));
-            runtime.deploy(*name, functions::of(*name, ports, build));
+            runtime.deploy(*name, functions::of(*name, ground, build));
         }
         if self.one_in(self.scenario.mistake_one_in)
             && let Some(name) = dice.pick(&CONSUMERS)
@@ -171,7 +171,7 @@ impl Trouble {
             };
             kernel.count("operator", "deployed a build with a mistake");
             kernel.note(format_args!("{} is deployed with a mistake", name.0));
-            let function = functions::of(*name, ports, &builds.newest);
+            let function = functions::of(*name, ground, &builds.newest);
             runtime.deploy(*name, allergy.in_function(&function));
         }
     }

@@ -4,11 +4,12 @@ use alpes_event_store::Stream;
 use alpes_messages::StreamId;
 use alpes_ports::{Condition, FunctionName, Tables, Write};
 use alpes_saga::{Definition, Definitions};
-use events::{CONTEXTS, Catalogue, IdReserva, VUELOS};
+use events::{CONTEXTS, IdReserva, VUELOS};
 use jiff::SignedDuration;
-use reserva_saga::{current, definitions, function_of};
+use reserva_saga::{current, function_of};
 use serde_json::{Value, json};
 use simulation::Dice;
+use wiring::Build;
 
 use crate::{
     Scenario,
@@ -16,45 +17,23 @@ use crate::{
     system::System,
 };
 
-/// What a build knows.
-#[derive(Clone)]
-pub struct Build {
-    pub catalogue: Catalogue,
-    pub definitions: Definitions,
-}
-
-impl Build {
-    fn current() -> Self {
-        Self {
-            catalogue: events::catalogue(),
-            definitions: definitions(),
-        }
+/// The knowledge of a function of this build: a context knows its own events, or it would not write them.
+pub fn known_to(name: FunctionName, build: &Build) -> Build {
+    let own = CONTEXTS
+        .into_iter()
+        .find(|context| function_of(*context) == name);
+    let api = [HTTP_COMMANDS, HTTP_QUERIES].contains(&name);
+    let own = own.or(api.then_some(VUELOS));
+    let current = events::catalogue();
+    let lacks = current.types().any(|known| {
+        let found = build.catalogue.find(known.context.name, known.name);
+        own == Some(known.context) && found.is_none()
+    });
+    let mut known = build.clone();
+    if lacks {
+        known.catalogue = current;
     }
-
-    /// What a function of this build knows: a context knows its own events, or it would not write them.
-    pub fn of(&self, name: FunctionName) -> Self {
-        let own = CONTEXTS
-            .into_iter()
-            .find(|context| function_of(*context) == name);
-        let api = [HTTP_COMMANDS, HTTP_QUERIES].contains(&name);
-        let own = own.or(api.then_some(VUELOS));
-        let lacks = events::catalogue().types().any(|known| {
-            own == Some(known.context)
-                && self
-                    .catalogue
-                    .find(known.context.name, known.name)
-                    .is_none()
-        });
-        let catalogue = if lacks {
-            events::catalogue()
-        } else {
-            self.catalogue.clone()
-        };
-        Self {
-            catalogue,
-            definitions: self.definitions.clone(),
-        }
-    }
+    known
 }
 
 /// The builds of a run.

@@ -158,8 +158,7 @@ impl Stack {
 
     /// The sagas.
     pub fn sagas(&self) -> Sagas {
-        let definitions = reserva_saga::definitions();
-        Sagas::new(self.tables.clone(), definitions, self.world.clone())
+        self.wiring.sagas()
     }
 
     /// A saga as the API tells it.

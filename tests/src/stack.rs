@@ -12,16 +12,19 @@ use alpes_consumer::{Parked, ParkedWhat, Parking};
 use alpes_event_store::{EventStore, Stream, StreamReader};
 use alpes_lambda::Environment;
 use alpes_messages::{Command, CommandId, CorrelationId, SagaMode, StreamId};
+use alpes_ports::Platform;
 use alpes_ports::{
     Consistency, Functions, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord, Objects,
     Position, TableName, Tables, World,
 };
-use alpes_projections::{Generation, Generations};
+use alpes_projections::Generation;
 use events::{CONTEXTS, IdReserva, Payload, VUELOS};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
+use twins::Ports;
 use uuid::Uuid;
 use views::reservas;
+use wiring::Wiring;
 
 use crate::{Answer, Api, eventually, setting};
 
@@ -43,6 +46,8 @@ pub struct Stack {
     pub archive: Archive,
     /// Time and identifiers.
     pub world: World,
+    /// The parts of the system, over the stack.
+    pub wiring: Wiring<Environment>,
     runtime: Runtime,
 }
 
@@ -51,16 +56,18 @@ impl Stack {
     pub fn from_env() -> Self {
         let api = Api::from_env();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let environment = runtime.block_on(Environment::load());
+        let wiring = Wiring::new(runtime.block_on(Environment::load()));
+        let platform = &wiring.platform;
         Self {
             api,
-            tables: environment.tables(),
-            log: environment.log().unwrap(),
-            reader: environment.log_reader().unwrap(),
-            functions: environment.functions(),
-            undelivered: environment.undelivered().unwrap(),
-            archive: Archive::new(environment.archive().unwrap()),
-            world: environment.world(),
+            tables: platform.tables(),
+            log: platform.log().unwrap(),
+            reader: platform.log_reader().unwrap(),
+            functions: platform.functions(),
+            undelivered: platform.undelivered().unwrap(),
+            archive: wiring.archive().unwrap(),
+            world: platform.world(),
+            wiring,
             runtime,
         }
     }
@@ -72,22 +79,24 @@ impl Stack {
 
     /// An event store on this stack, as its functions have one.
     pub fn store(&self) -> EventStore<Payload> {
-        self.store_over(self.log.clone())
+        self.wiring.store().unwrap()
     }
 
-    /// An event store on the stack's streams, but over a log of the test's own.
-    pub fn store_over(&self, log: Arc<dyn Log>) -> EventStore<Payload> {
-        EventStore::new(
-            self.tables.clone(),
-            log,
-            self.world.clone(),
-            events::catalogue(),
-        )
+    /// An event store on the stack's streams, but with ports of the test's own.
+    pub fn store_with(&self, change: impl FnOnce(&mut Ports)) -> EventStore<Payload> {
+        let mut ports = Ports {
+            tables: self.tables.clone(),
+            log: self.log.clone(),
+            ..Ports::new(self.world.clone())
+        };
+        change(&mut ports);
+        let Ok(store) = Wiring::new(ports).store();
+        store
     }
 
     /// Reads streams.
     pub fn streams(&self) -> StreamReader<Payload> {
-        StreamReader::new(self.tables.clone(), events::catalogue())
+        self.wiring.reader()
     }
 
     /// A command that nobody has sent yet.
@@ -241,7 +250,7 @@ impl Stack {
 
     /// The generation of a view that answers questions.
     pub fn live(&self, view: &'static str) -> Generation {
-        let generations = Generations::new(self.tables.clone(), self.world.clock.clone());
+        let generations = self.wiring.generations();
         self.wait(generations.live(view)).unwrap()
     }
 
@@ -279,11 +288,7 @@ impl Stack {
 
     /// The parking lot.
     pub fn parking(&self) -> Parking {
-        Parking::new(
-            self.tables.clone(),
-            self.world.clock.clone(),
-            &events::catalogue(),
-        )
+        self.wiring.parking()
     }
 
     /// Waits until all that is committed to these streams is marked as published; the streams. Who dies between an append and its mark

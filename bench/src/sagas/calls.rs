@@ -4,22 +4,24 @@ use std::sync::Arc;
 
 use alpes_consumer::Parking;
 use alpes_event_store::{EventStore, StreamReader};
-use alpes_messages::{Command, Event};
+use alpes_messages::{Command, Context, Event};
 use alpes_participant::{Participant, Rules};
+use alpes_ports::Executions;
 use alpes_ports::{CallError, FunctionName, LogRecord, World};
 use alpes_saga::{Coordinator, Direction, Estado, Fact, SagaId, Sagas, execution_name};
 use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use events::Catalogue;
+use events::{Catalogue, GDS, PAGOS, VUELOS};
 use jiff::Timestamp;
 use orchestrator::Invocation;
 use reserva_saga::{
     FunctionParticipants, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, definitions,
-    fact, placeholders, saga_of, wire,
+    fact, function_of, placeholders, saga_of, wire,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use twins::{MemoryExecutions, MemoryFunctions, MemoryLog, MemoryTables};
+use twins::{MemoryExecutions, MemoryFunctions, MemoryLog, MemoryTables, Ports};
+use wiring::Wiring;
 
 use super::meter::{Metered, MeteredExecutions, Share};
 
@@ -103,14 +105,32 @@ impl System {
         Arc::new(Metered::new(tables, log, self.functions.clone()))
     }
 
-    fn deploy(&self, name: FunctionName, participant: Participant<Payload>) {
-        let participant = Arc::new(participant);
-        self.functions.deploy(name, move |payload| {
-            let participant = participant.clone();
+    /// The parts of the system, with all that they do counted by this meter.
+    fn wiring(&self, meter: &Arc<Metered>, executions: Option<&MemoryExecutions>) -> Wiring<Ports> {
+        let executions = executions.cloned().map(|executions| {
+            let meter = meter.clone();
+            Arc::new(MeteredExecutions { executions, meter }) as Arc<dyn Executions>
+        });
+        Wiring::new(Ports {
+            tables: meter.clone(),
+            log: meter.clone(),
+            functions: meter.clone(),
+            executions,
+            // Where it serves, nobody looks for faults.
+            allows_tests: false,
+            ..Ports::new(self.world.clone())
+        })
+    }
+
+    fn deploy(&self, context: Context, meter: &Arc<Metered>) {
+        let Ok(app) = self.wiring(meter, None).participant(context);
+        let app = Arc::new(app);
+        self.functions.deploy(function_of(context), move |payload| {
+            let app = app.clone();
             async move {
                 let refused = |error: serde_json::Error| CallError::Refused(error.to_string());
                 let command: Command = serde_json::from_slice(&payload).map_err(refused)?;
-                let reply = participant.handle(&command).await;
+                let reply = app.reactor.participant.handle(&command).await;
                 let reply = reply.map_err(|error| CallError::Failed {
                     error_type: error.error_type().to_owned(),
                     message: error.to_string(),
@@ -118,40 +138,6 @@ impl System {
                 serde_json::to_vec(&reply).map_err(refused)
             }
         });
-    }
-
-    fn api(&self, meter: &Arc<Metered>) -> http_commands::App {
-        let (world, catalogue) = (self.world.clone(), events::catalogue());
-        http_commands::App {
-            store: EventStore::new(meter.clone(), meter.clone(), world.clone(), catalogue),
-            sagas: Sagas::new(meter.clone(), definitions(), world.clone()),
-            functions: meter.clone(),
-            world,
-            step_functions: true,
-        }
-    }
-
-    fn orchestrator(
-        &self,
-        meter: &Arc<Metered>,
-        machine: Option<&MemoryExecutions>,
-    ) -> orchestrator::App {
-        let (world, catalogue) = (self.world.clone(), events::catalogue());
-        let sagas = Sagas::new(meter.clone(), definitions(), world.clone());
-        let participants = Arc::new(FunctionParticipants(meter.clone()));
-        let mut coordinator = Coordinator::new(sagas, participants);
-        if let Some(executions) = machine.cloned() {
-            let meter = meter.clone();
-            let executions = Arc::new(MeteredExecutions { executions, meter });
-            coordinator = coordinator.with_machine(executions, wire());
-        }
-        orchestrator::App {
-            coordinator,
-            reader: StreamReader::new(meter.clone(), catalogue.clone()),
-            parking: Parking::new(meter.clone(), world.clock.clone(), &catalogue),
-            partial_batch: true,
-            world,
-        }
     }
 }
 
@@ -196,26 +182,19 @@ pub async fn count(request: &str, engine: Engine) -> Result<SagaCalls> {
     let machine = (engine == Engine::StepFunctions).then_some(&executions);
     let meters = [(); 5].map(|()| system.meter());
     let [api, orchestrator, vuelos, pagos, gds] = &meters;
-    let world = || system.world.clone();
-    // Where it serves, tests are not allowed, and nobody looks for faults.
-    let participant = |rules: Rules<Payload>, meter: &Arc<Metered>| {
-        let store = EventStore::new(meter.clone(), meter.clone(), world(), events::catalogue());
-        rules
-            .reactor(store, meter.clone(), world(), false)
-            .participant
-    };
-    let rules = pagos::rules(pagos.clone(), world());
-    system.deploy(PARTICIPANT_PAGOS, participant(rules, pagos));
-    system.deploy(PARTICIPANT_VUELOS, participant(vuelos::rules(), vuelos));
-    system.deploy(PARTICIPANT_GDS, participant(gds::rules(), gds));
+    system.deploy(VUELOS, vuelos);
+    system.deploy(PAGOS, pagos);
+    system.deploy(GDS, gds);
 
     let request = asking_for(request, engine)?;
     let request = lambda_http::request::from_str(&request)?;
-    let answer = system.api(api).handle(&request).await;
+    let Ok(api) = http_commands::App::new(&system.wiring(api, Some(&executions)));
+    let answer = api.handle(&request).await;
     if !answer.status().is_success() {
         bail!("the sample reservation is refused: {}", answer.status());
     }
-    let app = system.orchestrator(orchestrator, machine);
+    let wiring = system.wiring(orchestrator, machine);
+    let Ok(app) = orchestrator::App::new(&wiring);
     let (mut heard, mut batches) = (0, 0);
     loop {
         let records = system.log.records();
@@ -236,7 +215,7 @@ pub async fn count(request: &str, engine: Engine) -> Result<SagaCalls> {
         }
     }
     let (id, facts) = facts(&system.log.records())?;
-    let saga = app.coordinator.sagas().load(id).await?;
+    let saga = wiring.sagas().load(id).await?;
     let saga = saga.context("no saga began")?.saga;
     if saga.estado != Estado::Completada {
         bail!("the saga is {}", saga.estado);

@@ -3,18 +3,31 @@
 use alpes_archive::Archive;
 use alpes_consumer::Outcome;
 use alpes_lambda::kinesis::{self, RetryBatch};
-use alpes_ports::LogRecord;
+use alpes_ports::{LogRecord, Platform};
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
+use wiring::Wiring;
 
 /// What the function works with.
 pub struct App {
     /// Where records go.
-    pub archive: Archive,
+    archive: Archive,
     /// True where the runtime honours a partial batch response.
-    pub partial_batch: bool,
+    partial_batch: bool,
 }
 
 impl App {
+    /// The function over a platform.
+    ///
+    /// # Errors
+    ///
+    /// The platform lacks what the function needs.
+    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
+        Ok(Self {
+            archive: wiring.archive()?,
+            partial_batch: wiring.platform.partial_batch()?,
+        })
+    }
+
     /// Archives a batch of records, whatever is in them: all of it, or it is delivered again.
     ///
     /// # Errors

@@ -20,7 +20,8 @@ use futures::executor::block_on;
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 use simulation::{Fault, Faults};
-use twins::MemoryObjects;
+use twins::{MemoryObjects, Ports, world};
+use wiring::Wiring;
 
 const BATCH: &str = include_str!("../events/lote.json");
 const SHARD: &str = "shardId-000000000001";
@@ -45,10 +46,11 @@ impl Fixture {
         faults: &Faults,
     ) -> Result<KinesisEventResponse, RetryBatch> {
         let event: KinesisEvent = serde_json::from_value(batch.clone()).unwrap();
-        let app = App {
-            archive: Archive::new(Arc::new(faults.objects(self.objects.clone()))),
+        let Ok(app) = App::new(&Wiring::new(Ports {
+            archive: Arc::new(faults.objects(self.objects.clone())),
             partial_batch,
-        };
+            ..Ports::new(world(1).0)
+        }));
         block_on(app.handle(event))
     }
 

@@ -7,11 +7,12 @@ mod reanudacion;
 use std::sync::Arc;
 
 use alpes_event_store::EventStore;
-use alpes_ports::{Functions, World};
+use alpes_ports::{Functions, Platform, World};
 use alpes_saga::{SagaId, Sagas};
 use api::Refusal;
 use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
+use wiring::Wiring;
 
 pub use cancelacion::MOTIVO;
 pub use reanudacion::MAX_NOTA;
@@ -19,18 +20,33 @@ pub use reanudacion::MAX_NOTA;
 /// What the function works with.
 pub struct App {
     /// Commits events.
-    pub store: EventStore<Payload>,
+    store: EventStore<Payload>,
     /// The sagas, to ask something of.
-    pub sagas: Sagas,
+    sagas: Sagas,
     /// Has the orchestrator act on what was asked.
-    pub functions: Arc<dyn Functions>,
+    functions: Arc<dyn Functions>,
     /// Time and identifiers.
-    pub world: World,
+    world: World,
     /// True where Step Functions may run a saga.
-    pub step_functions: bool,
+    step_functions: bool,
 }
 
 impl App {
+    /// The function over a platform.
+    ///
+    /// # Errors
+    ///
+    /// The platform lacks what the function needs.
+    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
+        Ok(Self {
+            store: wiring.store()?,
+            sagas: wiring.sagas(),
+            functions: wiring.platform.functions(),
+            world: wiring.platform.world(),
+            step_functions: wiring.platform.offers_executions(),
+        })
+    }
+
     /// Answers a request.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
         api::routed(request, &[Method::POST], self.answer(request)).await

@@ -2,28 +2,14 @@
 
 use std::sync::Arc;
 
-use alpes_event_store::EventStore;
 use alpes_lambda::Environment;
-use alpes_saga::Sagas;
 use http_commands::App;
+use wiring::Wiring;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     alpes_lambda::start_logging();
-    let environment = Environment::of_function();
-    let (tables, world) = (environment.tables(), environment.world());
-    let app = App {
-        store: EventStore::new(
-            tables.clone(),
-            environment.log()?,
-            world.clone(),
-            events::catalogue(),
-        ),
-        sagas: Sagas::new(tables, reserva_saga::definitions(), world.clone()),
-        functions: environment.functions(),
-        world,
-        step_functions: environment.offers_executions(),
-    };
+    let app = App::new(&Wiring::new(Environment::of_function()))?;
     api::serve(app, |app: Arc<App>, request| async move {
         app.handle(&request).await
     })

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use alpes_event_store::StreamReader;
 use alpes_messages::Problem;
-use alpes_ports::{Clock, Executions, Tables};
+use alpes_ports::{Clock, Executions, Platform, Tables};
 use alpes_projections::Generations;
 use alpes_saga::Sagas;
 use api::Refusal;
@@ -25,6 +25,7 @@ use lambda_http::{
     http::{HeaderValue, Method, StatusCode, header},
 };
 use serde_json::json;
+use wiring::Wiring;
 
 pub use cursor::Cursor;
 pub use origen::Origen;
@@ -44,20 +45,32 @@ pub const OPENAPI: &str = include_str!("../../../infra/openapi.json");
 /// What the function works with.
 pub struct App {
     /// The views.
-    pub tables: Arc<dyn Tables>,
+    tables: Arc<dyn Tables>,
     /// The streams, for what the views do not have yet.
-    pub reader: StreamReader<Payload>,
+    reader: StreamReader<Payload>,
     /// Which generation of a view answers.
-    pub generations: Generations,
+    generations: Generations,
     /// The saga log.
-    pub sagas: Sagas,
+    sagas: Sagas,
     /// Where Step Functions may run a saga: what it did.
-    pub executions: Option<Arc<dyn Executions>>,
+    executions: Option<Arc<dyn Executions>>,
     /// What day it is.
-    pub clock: Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
 }
 
 impl App {
+    /// The function over a platform.
+    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Self {
+        Self {
+            tables: wiring.platform.tables(),
+            reader: wiring.reader(),
+            generations: wiring.generations(),
+            sagas: wiring.sagas(),
+            executions: wiring.platform.executions(),
+            clock: wiring.platform.world().clock,
+        }
+    }
+
     /// Answers a request.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
         let answered = [Method::GET, Method::HEAD];

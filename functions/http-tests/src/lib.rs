@@ -12,10 +12,11 @@ mod solicitud;
 use std::sync::Arc;
 
 use alpes_event_store::EventStore;
-use alpes_ports::{Functions, Tables, World};
+use alpes_ports::{Functions, Platform, Tables, World};
 use api::Refusal;
 use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
+use wiring::Wiring;
 
 pub use contextos::COMANDOS;
 pub use fallas::MAX_VECES;
@@ -24,16 +25,30 @@ pub use inventario::MAX_SILLAS;
 /// What the function works with.
 pub struct App {
     /// Commits events.
-    pub store: EventStore<Payload>,
+    store: EventStore<Payload>,
     /// Faults and seats.
-    pub tables: Arc<dyn Tables>,
+    tables: Arc<dyn Tables>,
     /// The participants.
-    pub functions: Arc<dyn Functions>,
+    functions: Arc<dyn Functions>,
     /// Time and identifiers.
-    pub world: World,
+    world: World,
 }
 
 impl App {
+    /// The function over a platform.
+    ///
+    /// # Errors
+    ///
+    /// The platform lacks what the function needs.
+    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
+        Ok(Self {
+            store: wiring.store()?,
+            tables: wiring.platform.tables(),
+            functions: wiring.platform.functions(),
+            world: wiring.platform.world(),
+        })
+    }
+
     /// Answers a request.
     pub async fn handle(&self, request: &Request) -> Response<Body> {
         api::routed(request, &[Method::POST], self.answer(request)).await

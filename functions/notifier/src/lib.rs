@@ -1,18 +1,32 @@
 //! Announces to others what became of reservations.
 
 use alpes_lambda::kinesis::{self, RetryBatch};
+use alpes_ports::Platform;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use notices::Announcer;
+use wiring::Wiring;
 
 /// What the function works with.
 pub struct App {
     /// Announces events.
-    pub announcer: Announcer,
+    announcer: Announcer,
     /// True where the runtime honours a partial batch response.
-    pub partial_batch: bool,
+    partial_batch: bool,
 }
 
 impl App {
+    /// The function over a platform.
+    ///
+    /// # Errors
+    ///
+    /// The platform lacks what the function needs.
+    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
+        Ok(Self {
+            announcer: wiring.announcer()?,
+            partial_batch: wiring.platform.partial_batch()?,
+        })
+    }
+
     /// Takes in a batch of records.
     ///
     /// # Errors

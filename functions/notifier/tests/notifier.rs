@@ -16,11 +16,12 @@ use aws_lambda_events::streams::KinesisEventResponse;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures::executor::block_on;
 use lambda_runtime::Diagnostic;
-use notices::{Announcer, NOTIFIER};
+use notices::NOTIFIER;
 use notifier::App;
 use serde_json::{Value, json};
 use simulation::{Fault, Faults};
-use twins::{MemoryTables, MemoryTopic, world};
+use twins::{MemoryTables, MemoryTopic, Ports, world};
+use wiring::Wiring;
 
 const BATCH: &str = include_str!("../events/lote_con_ilegible.json");
 const PLAIN: &str = include_str!("../events/lote.json");
@@ -34,16 +35,12 @@ struct Fixture {
 impl Fixture {
     fn new(faults: &Faults, partial_batch: bool) -> Self {
         let (tables, topic) = (Arc::new(MemoryTables::new()), Arc::new(MemoryTopic::new()));
-        let announcer = Announcer::new(
-            Arc::new(faults.tables(tables.clone())),
-            Arc::new(faults.topic(topic.clone())),
-            world(1).0.clock,
-            events::catalogue(),
-        );
-        let app = App {
-            announcer,
+        let Ok(app) = App::new(&Wiring::new(Ports {
+            tables: Arc::new(faults.tables(tables.clone())),
+            topic: Arc::new(faults.topic(topic.clone())),
             partial_batch,
-        };
+            ..Ports::new(world(1).0)
+        }));
         Self { tables, topic, app }
     }
 

@@ -8,7 +8,7 @@ use alpes_consumer::{Consumer, Parking};
 use alpes_event_store::{StreamError, StreamReader};
 use alpes_lambda::kinesis::{self, RetryBatch};
 use alpes_messages::StreamId;
-use alpes_ports::World;
+use alpes_ports::{Platform, World};
 use alpes_saga::{Conduct, Coordinator, Fact, Saga, SagaId, Trouble};
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use events::{CONTEXTS, IdReserva, Payload};
@@ -16,6 +16,7 @@ use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use reserva_saga::{ORCHESTRATOR, fact, saga_id};
 use serde::{Deserialize, Serialize};
+use wiring::Wiring;
 
 /// Records that cannot be decoded are parked under this name.
 pub const CONSUMER: &str = ORCHESTRATOR.0;
@@ -74,18 +75,33 @@ pub enum Done {
 /// What the function works with.
 pub struct App {
     /// Runs sagas.
-    pub coordinator: Coordinator,
+    coordinator: Coordinator,
     /// Reads streams, and knows what can be decoded.
-    pub reader: StreamReader<Payload>,
+    reader: StreamReader<Payload>,
     /// Where bad records go.
-    pub parking: Parking,
+    parking: Parking,
     /// Time.
-    pub world: World,
+    world: World,
     /// True where the runtime honours a partial batch response.
-    pub partial_batch: bool,
+    partial_batch: bool,
 }
 
 impl App {
+    /// The function over a platform.
+    ///
+    /// # Errors
+    ///
+    /// The platform lacks what the function needs.
+    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
+        Ok(Self {
+            coordinator: wiring.coordinator(),
+            reader: wiring.reader(),
+            parking: wiring.parking(),
+            world: wiring.platform.world(),
+            partial_batch: wiring.platform.partial_batch()?,
+        })
+    }
+
     /// Takes in a batch, or moves sagas on. `deadline` is when the runtime ends this invocation.
     ///
     /// # Errors

@@ -10,23 +10,24 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alpes_consumer::{Parked, Parking, Reason};
-use alpes_event_store::StreamReader;
+use alpes_consumer::{Parked, Reason};
 use alpes_lambda::kinesis::RetryBatch;
 use alpes_messages::{Context, Moment};
 use alpes_participant::Modo;
 use alpes_ports::{CallError, Condition, Item, Key, LogRecord, Path, Tables, Update, Write};
-use alpes_saga::{Coordinator, Definitions, Direction, Estado, SagaId, Sagas, What};
+use alpes_saga::{Definitions, Direction, Estado, SagaId, What};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use events::{GDS, IdReserva, PAGOS, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::{System, logged};
 use jiff::Timestamp;
 use orchestrator::{App, CONSUMER, Invocation};
-use reserva_saga::{FunctionParticipants, definitions, function_of};
+use reserva_saga::{definitions, function_of};
 use serde_json::{Value, json};
 use simulation::{Fault, Faults};
+use twins::Ports;
 use uuid::Uuid;
+use wiring::{Build, Wiring};
 
 const BATCH: &str = include_str!("../events/lote.json");
 const UNREADABLE: &str = include_str!("../events/lote_con_ilegible.json");
@@ -36,6 +37,7 @@ const SAMPLE_SAGA: SagaId = SagaId(Uuid::from_u128(0x019c_1350_4b81_7b22_9d02_6e
 /// The function over a system.
 struct Fixture {
     system: System,
+    wiring: Wiring<Ports>,
     app: App,
 }
 
@@ -54,18 +56,28 @@ impl Fixture {
 
     fn over(definitions: Definitions, faults: &Faults, partial_batch: bool) -> Self {
         let system = System::new();
-        let tables: Arc<dyn Tables> = Arc::new(faults.tables(system.tables.clone()));
-        let (world, catalogue) = (system.world.clone(), events::catalogue());
-        let sagas = Sagas::new(tables.clone(), definitions, world.clone());
-        let participants = Arc::new(FunctionParticipants(system.functions.clone()));
-        let app = App {
-            coordinator: Coordinator::new(sagas, participants),
-            reader: StreamReader::new(tables.clone(), catalogue.clone()),
-            parking: Parking::new(tables, world.clock.clone(), &catalogue),
+        let ports = Ports {
+            tables: Arc::new(faults.tables(system.tables.clone())),
             partial_batch,
-            world,
+            executions: None,
+            ..system.ports()
         };
-        Self { system, app }
+        Self::of(system, ports, definitions)
+    }
+
+    /// The function of a build with these definitions, over these ports of the system.
+    fn of(system: System, ports: Ports, definitions: Definitions) -> Self {
+        let build = Build {
+            definitions,
+            ..Build::current()
+        };
+        let wiring = Wiring::of(ports, build);
+        let Ok(app) = App::new(&wiring);
+        Self {
+            system,
+            wiring,
+            app,
+        }
     }
 
     fn invoke(&self, payload: &Value, deadline: Timestamp) -> Result<Value, RetryBatch> {
@@ -88,7 +100,7 @@ impl Fixture {
     }
 
     fn parked(&self) -> Vec<Parked> {
-        block_on(self.app.parking.list()).unwrap()
+        block_on(self.wiring.parking().list()).unwrap()
     }
 }
 
@@ -169,7 +181,7 @@ fn the_log_tells_of_each_saga_how_it_stands_with_its_id() {
 fn the_samples_are_understood() {
     let fixture = Fixture::new();
     assert_eq!(fixture.in_time(&text(BATCH)), all_taken());
-    let saga = block_on(fixture.app.coordinator.sagas().load(SAMPLE_SAGA)).unwrap();
+    let saga = block_on(fixture.wiring.sagas().load(SAMPLE_SAGA)).unwrap();
     assert!(saga.is_some(), "it began");
     assert_eq!(fixture.parked(), []);
     assert_eq!(fixture.in_time(&text(UNREADABLE)), all_taken());
@@ -512,7 +524,7 @@ fn an_event_whose_saga_the_table_refuses_is_parked_and_holds_up_nothing() {
 
         put(&fixture, saga, before);
         for thing in parked {
-            let record = block_on(fixture.app.parking.record(&thing))
+            let record = block_on(fixture.wiring.parking().record(&thing))
                 .unwrap()
                 .unwrap();
             assert_eq!(fixture.in_time(&batch_of(&[record])), all_taken());
@@ -589,23 +601,8 @@ fn a_choreography_whose_beginning_is_heard_long_after_brings_along_what_was_pass
 
 /// A function of a build that has none of the definitions of the system's sagas.
 fn older(newer: Fixture) -> Fixture {
-    let older = Fixture::over(Definitions::default(), &Faults::none(), true);
-    let app = App {
-        coordinator: Coordinator::new(
-            Sagas::new(
-                newer.system.tables.clone(),
-                Definitions::default(),
-                newer.system.world.clone(),
-            ),
-            Arc::new(FunctionParticipants(newer.system.functions.clone())),
-        ),
-        world: newer.system.world.clone(),
-        ..older.app
-    };
-    Fixture {
-        system: newer.system,
-        app,
-    }
+    let ports = newer.wiring.platform.clone();
+    Fixture::of(newer.system, ports, Definitions::default())
 }
 
 #[test]
@@ -651,14 +648,8 @@ fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {
         );
     }
     // Its own build is as it was, and goes on.
-    let tables = fixture.system.tables.clone();
-    let sagas = Sagas::new(tables, definitions(), fixture.system.world.clone());
-    let participants = Arc::new(FunctionParticipants(fixture.system.functions.clone()));
-    let app = App {
-        coordinator: Coordinator::new(sagas, participants),
-        ..fixture.app
-    };
-    let newer = Fixture { app, ..fixture };
+    let ports = fixture.wiring.platform.clone();
+    let newer = Fixture::of(fixture.system, ports, definitions());
     let woken = json!({"despertadas": 1, "aplazadas": 0, "fallidas": 0});
     assert_eq!(newer.in_time(&wake), woken);
     assert_eq!(newer.estado(id), Estado::Completada);

@@ -23,7 +23,8 @@ use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use parse::FALLA_INDUCIDA;
 use serde_json::{Value, json};
-use twins::{MemoryLog, MemoryTables, world};
+use twins::{MemoryLog, MemoryTables, Ports, world};
+use wiring::Wiring;
 
 struct Bench {
     tables: Arc<MemoryTables>,
@@ -36,15 +37,13 @@ impl Bench {
         let (world, _) = world(1);
         let tables = Arc::new(MemoryTables::new());
         let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
-        let app = App::new(
-            gds::rules(),
-            events::catalogue(),
-            tables.clone(),
-            log.clone(),
-            world,
+        let wiring = Wiring::new(Ports {
+            tables: tables.clone(),
+            log: log.clone(),
             allows_tests,
-            true,
-        );
+            ..Ports::new(world)
+        });
+        let Ok(app) = wiring.participant(GDS);
         Self { tables, log, app }
     }
 

@@ -16,13 +16,11 @@ use events::{IdReserva, PAGOS, Payload};
 use futures::executor::block_on;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
-use pagos::{
-    rules,
-    simulador::{balance, ledger},
-};
+use pagos::simulador::{balance, ledger};
 use parse::FALLA_INDUCIDA;
 use serde_json::{Value, json};
-use twins::{MemoryLog, MemoryTables, world};
+use twins::{MemoryTables, Ports, world};
+use wiring::Wiring;
 
 /// In the order in which they make a story: what comes of each, and what then stands charged.
 const SAMPLES: [(&str, &str, &str); 5] = [
@@ -49,19 +47,13 @@ impl Fixture {
     fn new(allows_tests: bool) -> Self {
         let (world, _) = world(1);
         let tables = Arc::new(MemoryTables::new());
-        let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
-        Self {
-            app: App::new(
-                rules(tables.clone(), world.clone()),
-                events::catalogue(),
-                tables.clone(),
-                log,
-                world,
-                allows_tests,
-                true,
-            ),
-            tables,
-        }
+        let wiring = Wiring::new(Ports {
+            tables: tables.clone(),
+            allows_tests,
+            ..Ports::new(world)
+        });
+        let Ok(app) = wiring.participant(PAGOS);
+        Self { tables, app }
     }
 
     /// What the runtime is told.

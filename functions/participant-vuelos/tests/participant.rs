@@ -26,8 +26,8 @@ use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use parse::FALLA_INDUCIDA;
 use serde_json::{Value, json};
-use twins::{ManualClock, MemoryLog, MemoryTables, world};
-use vuelos::rules;
+use twins::{ManualClock, MemoryLog, MemoryTables, Ports, world};
+use wiring::Wiring;
 
 /// In the order in which they make a story, with what comes of each.
 const SAMPLES: [(&str, &str); 5] = [
@@ -55,16 +55,15 @@ impl Fixture {
         let (world, clock) = world(1);
         let tables = Arc::new(MemoryTables::new());
         let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
+        let wiring = Wiring::new(Ports {
+            tables: tables.clone(),
+            log: log.clone(),
+            allows_tests,
+            ..Ports::new(world.clone())
+        });
+        let Ok(app) = wiring.participant(VUELOS);
         Self {
-            app: App::new(
-                rules(),
-                events::catalogue(),
-                tables.clone(),
-                log.clone(),
-                world.clone(),
-                allows_tests,
-                true,
-            ),
+            app,
             tables,
             log,
             world,
@@ -315,15 +314,12 @@ fn without_time_everything_is_put_off_and_without_tables_delivered_again() {
     for partial_batch in [true, false] {
         let fixture = Fixture::new(false);
         let down = TableError::Unavailable("down".into());
-        let app = App::new(
-            rules(),
-            events::catalogue(),
-            Arc::new(TablesDown(down)),
-            fixture.log,
-            fixture.world,
-            false,
+        let wiring = Wiring::new(Ports {
+            tables: Arc::new(TablesDown(down)),
             partial_batch,
-        );
+            ..Ports::new(fixture.world)
+        });
+        let Ok(app) = wiring.participant(VUELOS);
         let mut batch = sample("lote");
         batch["Records"].as_array_mut().unwrap().truncate(1);
         let first = batch["Records"][0]["kinesis"]["sequenceNumber"].clone();

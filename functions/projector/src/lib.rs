@@ -1,19 +1,33 @@
 //! Keeps the views up to date with the log.
 
 use alpes_lambda::kinesis::{self, RetryBatch};
+use alpes_ports::Platform;
 use alpes_projections::Projector;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use events::Payload;
+use wiring::Wiring;
 
 /// What the function works with.
 pub struct App {
     /// Folds events into views.
-    pub projector: Projector<Payload>,
+    projector: Projector<Payload>,
     /// True where the runtime honours a partial batch response.
-    pub partial_batch: bool,
+    partial_batch: bool,
 }
 
 impl App {
+    /// The function over a platform.
+    ///
+    /// # Errors
+    ///
+    /// The platform lacks what the function needs.
+    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
+        Ok(Self {
+            projector: wiring.projector(),
+            partial_batch: wiring.platform.partial_batch()?,
+        })
+    }
+
     /// Takes in a batch of records.
     ///
     /// # Errors

@@ -11,13 +11,12 @@
 use std::sync::{Arc, Mutex};
 
 use alpes_consumer::{Parked, ParkedWhat, Parking, Reason};
-use alpes_event_store::StreamReader;
 use alpes_lambda::kinesis::RetryBatch;
 use alpes_ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, SequenceNumber, TableError, TableName,
     Tables, TransactError, Write, WriteError,
 };
-use alpes_projections::{CONSUMER, Generations, Projector};
+use alpes_projections::{CONSUMER, Generations};
 use async_trait::async_trait;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -26,9 +25,10 @@ use futures::executor::block_on;
 use lambda_runtime::Diagnostic;
 use projector::App;
 use serde_json::{Value, json};
-use twins::{MemoryTables, world};
+use twins::{MemoryTables, Ports, world};
 use uuid::Uuid;
 use views::reservas;
+use wiring::Wiring;
 
 const BATCH: &str = include_str!("../events/lote_con_ilegible.json");
 const PLAIN: &str = include_str!("../events/lote.json");
@@ -100,12 +100,11 @@ impl Fixture {
     fn new(partial_batch: bool) -> Self {
         let (world, _) = world(1);
         let tables = Arc::new(Failing::default());
-        let reader = StreamReader::new(tables.clone(), events::catalogue());
-        let views = views::registry();
-        let app = App {
-            projector: Projector::new(tables.clone(), reader, world.clone(), views),
+        let Ok(app) = App::new(&Wiring::new(Ports {
+            tables: tables.clone(),
             partial_batch,
-        };
+            ..Ports::new(world.clone())
+        }));
         Self { tables, world, app }
     }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use alpes_ports::World;
+use alpes_ports::{Platform, World};
 use alpes_projections::{Phase, Progress, RebuildError, Rebuilder};
 use events::Payload;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use wiring::Wiring;
 
 /// How long before its own deadline the function begins nothing more: as long as a page may take.
 const RESERVE: SignedDuration = SignedDuration::from_secs(60);
@@ -120,12 +121,24 @@ impl From<RebuildFailed> for Diagnostic {
 /// What the function works with.
 pub struct App {
     /// Does it.
-    pub rebuilder: Rebuilder<Payload>,
+    rebuilder: Rebuilder<Payload>,
     /// Time.
-    pub world: World,
+    world: World,
 }
 
 impl App {
+    /// The function over a platform.
+    ///
+    /// # Errors
+    ///
+    /// The platform lacks what the function needs.
+    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
+        Ok(Self {
+            rebuilder: wiring.rebuilder()?,
+            world: wiring.platform.world(),
+        })
+    }
+
     /// Rebuilds a view, as far as time allows. `deadline` is when the runtime ends this invocation.
     ///
     /// # Errors

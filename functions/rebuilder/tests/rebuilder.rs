@@ -10,16 +10,14 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use alpes_archive::Archive;
-use alpes_event_store::StreamReader;
 use alpes_ports::Clock;
-use alpes_projections::{Projector, Rebuilder};
 use futures::executor::block_on;
 use jiff::SignedDuration;
 use lambda_runtime::Diagnostic;
 use rebuilder::{Action, App, Done, Order};
 use serde_json::json;
-use twins::{ManualClock, MemoryLog, MemoryObjects, MemoryTables};
+use twins::{ManualClock, Ports};
+use wiring::Wiring;
 
 struct Fixture {
     app: App,
@@ -29,16 +27,7 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let (world, clock) = twins::world(1);
-        let tables = Arc::new(MemoryTables::new());
-        let reader = StreamReader::new(tables.clone(), events::catalogue());
-        let app = App {
-            rebuilder: Rebuilder {
-                projector: Projector::new(tables, reader, world.clone(), views::registry()),
-                archive: Archive::new(Arc::new(MemoryObjects::new())),
-                log: Arc::new(MemoryLog::new(2, world.clock.clone())),
-            },
-            world,
-        };
+        let Ok(app) = App::new(&Wiring::new(Ports::new(world)));
         Self { app, clock }
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use alpes_event_store::EventStore;
 use alpes_lambda::{RemoteConsumer, metrics::Metrics};
 use alpes_participant::Reactions;
-use alpes_ports::{Functions, Objects, World};
+use alpes_ports::{Functions, Objects, Platform, World};
 use alpes_projections::Projector;
 use alpes_saga::Sagas;
 use events::Payload;
@@ -20,6 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use wiring::Wiring;
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,30 +158,57 @@ impl Default for Limits {
 /// What the function works with.
 pub struct App {
     /// The store.
-    pub store: EventStore<Payload>,
+    store: EventStore<Payload>,
     /// Time.
-    pub world: World,
+    world: World,
     /// The views, to try again what is parked for them.
-    pub projector: Projector<Payload>,
+    projector: Projector<Payload>,
     /// The other consumers, to try again what is parked for them.
-    pub remote: Vec<RemoteConsumer<Payload>>,
+    remote: Vec<RemoteConsumer<Payload>>,
     /// The functions, to have sagas, contexts and rebuilds go on.
-    pub functions: Arc<dyn Functions>,
+    functions: Arc<dyn Functions>,
     /// The sagas.
-    pub sagas: Sagas,
+    sagas: Sagas,
     /// What the contexts put off.
-    pub reactions: Reactions,
+    reactions: Reactions,
     /// Name of the stack, which begins the functions' names.
-    pub stack: String,
+    stack: String,
     /// What operators look at.
-    pub metrics: Metrics,
+    metrics: Metrics,
     /// Where the runtime leaves what it gave up delivering.
-    pub undelivered: Arc<dyn Objects>,
+    undelivered: Arc<dyn Objects>,
     /// How much one run takes on.
-    pub limits: Limits,
+    limits: Limits,
 }
 
 impl App {
+    /// The function over a platform.
+    ///
+    /// # Errors
+    ///
+    /// The platform lacks what the function needs.
+    pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
+        Ok(Self {
+            store: wiring.store()?,
+            world: wiring.platform.world(),
+            projector: wiring.projector(),
+            remote: wiring.consumers(),
+            functions: wiring.platform.functions(),
+            sagas: wiring.sagas(),
+            reactions: wiring.reactions(),
+            stack: wiring.platform.stack()?,
+            metrics: wiring.metrics()?,
+            undelivered: wiring.platform.undelivered()?,
+            limits: Limits::default(),
+        })
+    }
+
+    /// The same, taking on no more than this in one run.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// Does a task. `deadline` is when the runtime ends this invocation.
     ///
     /// # Errors

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use alpes_ports::{Ending, ExecutionError, Executions, HistoryEvent, Progress};
 use async_trait::async_trait;
 use serde_json::Value;
+use twins::Ports;
 
 use super::{Planted, Seed};
-use crate::functions::Ports;
 
 pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
     if seed.what != Planted::EndlessExecutions {
         return ports;
     }
     Ports {
-        executions: Arc::new(BadExecutions(ports.executions.clone())),
+        executions: ports
+            .executions
+            .map(|inner| Arc::new(BadExecutions(inner)) as Arc<_>),
         ..ports
     }
 }

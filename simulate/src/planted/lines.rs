@@ -13,9 +13,9 @@ use alpes_saga::TABLE as SAGAS;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
+use twins::Ports;
 
 use super::{Planted, Seed};
-use crate::functions::Ports;
 
 /// How long after its event a deadline is.
 const DEADLINE: SignedDuration = SignedDuration::from_mins(5);

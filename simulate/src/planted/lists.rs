@@ -12,9 +12,9 @@ use alpes_ports::{
 use alpes_projections::TABLE as VIEWS;
 use async_trait::async_trait;
 use events::vuelos::EstadoReserva;
+use twins::Ports;
 
 use super::{Planted, Seed};
-use crate::functions::Ports;
 
 pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
     use Planted::{CachedLists, CachedReports, HastyLists};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use alpes_ports::{Log, LogError, Notice, ObjectError, Objects, SequenceNumber, Topic, TopicError};
 use async_trait::async_trait;
 use serde_json::Value;
+use twins::Ports;
 
 use super::{Planted, Seed};
-use crate::functions::Ports;
 
 pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
     let seed = seed.clone();

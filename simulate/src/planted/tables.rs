@@ -16,9 +16,9 @@ use async_trait::async_trait;
 use gds::inventory::TABLE as SEATS;
 use pagos::simulador::TABLE as LEDGER;
 use serde_json::{Value, json};
+use twins::Ports;
 
 use super::{Planted, Seed};
-use crate::functions::Ports;
 
 pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
     use Planted::{

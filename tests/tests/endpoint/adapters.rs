@@ -2,6 +2,7 @@
 
 use alpes_aws::SnsTopic;
 use alpes_lambda::Environment;
+use alpes_ports::Platform;
 use e2e::{Stack, nobody, unique};
 use reserva_saga::PARTICIPANT_VUELOS;
 use serde_json::json;

@@ -31,7 +31,7 @@ impl Log for OutOfReach {
 fn committed_only(stack: &Stack) -> (IdReserva, Event) {
     let id = nobody();
     let command = stack.command(CREAR_RESERVA, id, at_its_own_time(sample()));
-    let store = stack.store_over(Arc::new(OutOfReach));
+    let store = stack.store_with(|ports| ports.log = Arc::new(OutOfReach));
     let handled = stack.wait(store.handle(&Vuelos, &command)).unwrap();
     let Handled::Committed {
         events,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use alpes_event_store::{EventStore, Handled};
-use alpes_ports::{Clock, World};
+use alpes_event_store::Handled;
+use alpes_ports::Clock;
 use alpes_saga::SagaId;
 use e2e::{Booked, Outcome, Stack, at_its_own_time, flights, nobody, sample, story};
 use jiff::{SignedDuration, Timestamp};
@@ -21,12 +21,8 @@ impl Clock for Slow {
 #[test]
 fn a_reservation_of_yesterday_is_cancelled_and_never_charged() {
     let stack = Stack::from_env();
-    let world = World {
-        clock: Arc::new(Slow(stack.world.clock.clone())),
-        ..stack.world.clone()
-    };
-    let (tables, log) = (stack.tables.clone(), stack.log.clone());
-    let store = EventStore::new(tables, log, world, events::catalogue());
+    let slow = Arc::new(Slow(stack.world.clock.clone()));
+    let store = stack.store_with(|ports| ports.world.clock = slow);
     let body = at_its_own_time(sample());
     let command = stack.command(CREAR_RESERVA, nobody(), body.clone());
     let handled = stack.wait(store.handle(&Vuelos, &command)).unwrap();

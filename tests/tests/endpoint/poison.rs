@@ -64,7 +64,7 @@ fn a_second_delivery_changes_nothing() {
 fn a_gap_in_the_log_is_healed_from_the_stream() {
     let stack = Stack::from_env();
     let id = nobody();
-    let store = stack.store_over(Arc::new(Forgetful));
+    let store = stack.store_with(|ports| ports.log = Arc::new(Forgetful));
     let journey = at_its_own_time(sample());
     for (kind, data) in [
         (CREAR_RESERVA, journey.clone()),

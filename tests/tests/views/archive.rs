@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alpes_event_store::{Stream, StreamReader};
+use alpes_event_store::Stream;
 use alpes_messages::{Event, StreamId, Version};
 use alpes_ports::LogRecord;
-use alpes_projections::{Projector, Rebuilder};
+use alpes_projections::Rebuilder;
 use e2e::{Fate, Stack, eventually, journeys};
-use twins::{MemoryLog, MemoryTables};
+use twins::{MemoryTables, Ports};
+use wiring::Wiring;
 
 use crate::{VIEWS, alone, book, copy, fold, rows::rows};
 
@@ -49,11 +50,13 @@ fn the_archive_alone_rebuilds_both_views() {
     let streams = stack.every_item(alpes_event_store::TABLE).into_iter();
     let left = streams.filter(|(key, _)| disordered.contains(&key.pk));
     copy(&stack, &tables, left);
-    let reader = StreamReader::new(tables.clone(), events::catalogue());
+    let wiring = Wiring::new(Ports {
+        tables: tables.clone(),
+        ..Ports::new(world)
+    });
     let rebuilder = Rebuilder {
-        projector: Projector::new(tables.clone(), reader, world.clone(), views::registry()),
         archive: stack.archive.clone(),
-        log: Arc::new(MemoryLog::new(1, world.clock)),
+        ..wiring.rebuilder().unwrap()
     };
     for view in VIEWS {
         let rebuilt = loop {

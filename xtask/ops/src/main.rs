@@ -23,6 +23,7 @@ use std::{
 use alpes_lambda::Environment;
 use alpes_saga::Estado;
 use command_line::{Runner, Words, read, wrong};
+use wiring::Wiring;
 
 /// How long a runtime has to take a connection.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
@@ -76,36 +77,39 @@ fn silent() -> Option<String> {
     (!answers).then_some(url)
 }
 
+/// The system as it is deployed where the environment says.
+type Deployed = Wiring<Environment>;
+
 async fn run(words: &Words) -> Outcome {
-    let environment = &Environment::load().await;
+    let deployed = &Wiring::new(Environment::load().await);
     match words.command.name {
-        "tail" => tail::run(environment, words).await,
-        "saga" => saga::show(environment, words.required("ID")).await,
+        "tail" => tail::run(deployed, words).await,
+        "saga" => saga::show(deployed, words.required("ID")).await,
         "sagas" => {
             let usual = Estado::RequiereIntervencion.name();
-            saga::list(environment, words.argument("ESTADO").unwrap_or(usual)).await
+            saga::list(deployed, words.argument("ESTADO").unwrap_or(usual)).await
         }
-        "parked" => parked::list(environment, words.flag("--discarded")).await,
+        "parked" => parked::list(deployed, words.flag("--discarded")).await,
         "redrive" => {
             let one = words.argument("OWNER").zip(words.argument("PLACE"));
-            parked::redrive(environment, one).await
+            parked::redrive(deployed, one).await
         }
         "discard" => {
             let [owner, place, note] = ["OWNER", "PLACE", "NOTE"].map(|name| words.required(name));
-            parked::discard(environment, owner, place, note).await
+            parked::discard(deployed, owner, place, note).await
         }
-        "verify" => verify::run(environment).await,
+        "verify" => verify::run(deployed).await,
         "rebuild" => {
             let action = match (words.flag("--resume"), words.flag("--abandon")) {
                 (true, _) => "seguir",
                 (false, true) => "abandonar",
                 (false, false) => "reconstruir",
             };
-            rebuild::run(environment, words.required("VIEW"), action).await
+            rebuild::run(deployed, words.required("VIEW"), action).await
         }
         "retention" => match words.number("--hours") {
-            None => retention::show(environment).await,
-            Some(hours) => retention::extend(environment, hours).await,
+            None => retention::show(deployed).await,
+            Some(hours) => retention::extend(deployed, hours).await,
         },
         other => Err(format!("ops does not run the command {other}").into()),
     }

@@ -1,23 +1,10 @@
 //! `parked`, `redrive` and `discard`: what could not be handled.
 
-use std::sync::Arc;
-
 use alpes_consumer::{Lot, Parking, Redrive, Redriven, Redriver};
-use alpes_event_store::StreamReader;
-use alpes_lambda::{Environment, RemoteConsumer};
-use alpes_ports::Functions;
-use alpes_projections::Projector;
+use alpes_ports::Platform;
 use parse::text::visible;
 
-use crate::{Outcome, asked};
-
-fn parking(environment: &Environment) -> Parking {
-    Parking::new(
-        environment.tables(),
-        environment.world().clock,
-        &events::catalogue(),
-    )
-}
+use crate::{Deployed, Outcome, asked};
 
 /// Why nothing that can be seen to is parked there.
 fn not_parked(lot: &Lot, owner: &str, place: &str) -> String {
@@ -100,25 +87,16 @@ fn describe(parking: &Parking, lot: &Lot, discarded: bool, asked: &str) -> Strin
     text
 }
 
-pub(crate) async fn list(environment: &Environment, discarded: bool) -> Outcome {
-    let parking = parking(environment);
+pub(crate) async fn list(deployed: &Deployed, discarded: bool) -> Outcome {
+    let parking = deployed.parking();
     let lot = parking.all().await?;
     print!("{}", describe(&parking, &lot, discarded, &asked()));
     Ok(true)
 }
 
-pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)>) -> Outcome {
-    let (tables, world) = (environment.tables(), environment.world());
-    let reader = StreamReader::new(tables.clone(), events::catalogue());
-    let projector = Projector::new(tables, reader, world.clone(), views::registry());
-    let parking = projector.parking();
-    let functions: Arc<dyn Functions> = environment.functions();
-    let remote = RemoteConsumer::of(
-        wiring::consumers(),
-        &functions,
-        parking,
-        &events::catalogue(),
-    );
+pub(crate) async fn redrive(deployed: &Deployed, only: Option<(&str, &str)>) -> Outcome {
+    let (projector, remote) = (deployed.projector(), deployed.consumers());
+    let (parking, world) = (projector.parking(), deployed.platform.world());
     let mut consumers: Vec<&dyn Redrive> = vec![&projector];
     consumers.extend(remote.iter().map(|one| one as &dyn Redrive));
     let redriver = Redriver {
@@ -163,13 +141,8 @@ pub(crate) async fn redrive(environment: &Environment, only: Option<(&str, &str)
     Ok(still == 0)
 }
 
-pub(crate) async fn discard(
-    environment: &Environment,
-    owner: &str,
-    place: &str,
-    note: &str,
-) -> Outcome {
-    let parking = parking(environment);
+pub(crate) async fn discard(deployed: &Deployed, owner: &str, place: &str, note: &str) -> Outcome {
+    let parking = deployed.parking();
     let lot = parking.all().await?;
     let mut parked = lot.parked.iter();
     let Some(thing) = parked.find(|thing| thing.owner == owner && thing.place == place) else {

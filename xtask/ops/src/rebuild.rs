@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alpes_lambda::Environment;
+use alpes_ports::Platform;
 use alpes_ports::{CallError, Functions, World};
 use alpes_projections::REBUILDER;
 use command_line::Progress;
@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::Outcome;
+use crate::{Deployed, Outcome};
 
 /// How long one call works: less than a call waits for its answer, and not so long that nobody knows how far it is.
 const STRETCH: u64 = 4;
@@ -95,8 +95,8 @@ fn length(seconds: u64) -> String {
     }
 }
 
-pub(crate) async fn run(environment: &Environment, view: &str, action: &str) -> Outcome {
-    let (functions, world) = (environment.functions(), environment.world());
+pub(crate) async fn run(deployed: &Deployed, view: &str, action: &str) -> Outcome {
+    let (functions, world) = (deployed.platform.functions(), deployed.platform.world());
     let mut progress = Progress::default();
     let ended = drive(&*functions, &world, view, action, &mut |news| match news {
         News::Goes(about, how_far) => progress.show(&about, &how_far),

@@ -1,12 +1,12 @@
 //! `retention`: how long the log keeps events, and how far the archive has them.
 
-use alpes_archive::{Archive, Coverage, Reach};
-use alpes_lambda::Environment;
+use alpes_archive::{Coverage, Reach};
 use alpes_messages::Moment;
+use alpes_ports::Platform;
 use alpes_ports::{LogError, LogReader, Position};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Outcome, asked};
+use crate::{Deployed, Outcome, asked};
 
 /// The longest that Kinesis keeps records.
 const MAX_HOURS: i32 = 8_760;
@@ -22,8 +22,8 @@ struct Shard {
     waiting: Option<Timestamp>,
 }
 
-pub(crate) async fn show(environment: &Environment) -> Outcome {
-    let log = environment.log_reader()?;
+pub(crate) async fn show(deployed: &Deployed) -> Outcome {
+    let log = deployed.platform.kinesis()?;
     let hours = log.retention_hours().await?;
     println!(
         "The event log keeps events for {hours} hours ({} days).",
@@ -34,8 +34,8 @@ pub(crate) async fn show(environment: &Environment) -> Outcome {
             "Kinesis keeps them for {MAX_HOURS} hours at most: cargo xtask retention --hours {MAX_HOURS}"
         );
     }
-    let coverage = Archive::new(environment.archive()?).coverage().await?;
-    let now = environment.world().clock.now();
+    let coverage = deployed.archive()?.coverage().await?;
+    let now = deployed.platform.world().clock.now();
     let kept = SignedDuration::from_hours(i64::from(hours));
     let shards = shards(&*log, &coverage, now.checked_sub(kept)?).await?;
     println!("\n{}", holds(&coverage, &asked()));
@@ -159,9 +159,9 @@ fn span(length: SignedDuration) -> String {
     }
 }
 
-pub(crate) async fn extend(environment: &Environment, hours: u64) -> Outcome {
+pub(crate) async fn extend(deployed: &Deployed, hours: u64) -> Outcome {
     let hours = i32::try_from(hours)?;
-    let log = environment.log_reader()?;
+    let log = deployed.platform.kinesis()?;
     let before = log.retention_hours().await?;
     if hours < before {
         return Err(format!(
@@ -172,11 +172,12 @@ pub(crate) async fn extend(environment: &Environment, hours: u64) -> Outcome {
     if hours > before {
         log.extend_retention(hours).await?;
     }
-    show(environment).await
+    show(deployed).await
 }
 
 #[cfg(test)]
 mod tests {
+    use alpes_archive::Archive;
     use std::{sync::Arc, time::Duration};
 
     use alpes_ports::Log;

@@ -3,38 +3,33 @@
 use std::error::Error;
 
 use alpes_event_store::StreamReader;
-use alpes_lambda::Environment;
 use alpes_messages::{Event, Moment, StreamId};
 use alpes_participant::{Reactions, Waiting};
+use alpes_ports::Platform;
 use alpes_ports::{Executions, Tables};
 use alpes_saga::{Conduct, Definitions, Estado, Saga, SagaId, Sagas, Stored};
 use events::{CONTEXTS, GDS, IdReserva, PAGOS, Payload, VUELOS};
 use gds::inventory::{self, Inventory, Vuelo};
 use pagos::simulador::{self, Movimiento, Tipo};
-use reserva_saga::{as_it_went, definitions, saga_id};
+use reserva_saga::{as_it_went, saga_id};
 use serde_json::Value;
 
 use crate::{
-    Outcome, asked,
+    Deployed, Outcome, asked,
     timeline::{by_timers, entry, render, standing, time_of_day, waits},
 };
 
 /// How many sagas are listed at most.
 const LISTED: usize = 100;
 
-fn sagas(environment: &Environment) -> Sagas {
-    Sagas::new(environment.tables(), definitions(), environment.world())
-}
-
-pub(crate) async fn show(environment: &Environment, id: &str) -> Outcome {
+pub(crate) async fn show(deployed: &Deployed, id: &str) -> Outcome {
     let id = id
         .parse()
         .map_err(|_| format!("{id} is no id: a saga's or a reservation's is a UUID"))?;
-    let tables = environment.tables();
-    let reader = StreamReader::new(tables.clone(), events::catalogue());
-    let sagas = sagas(environment);
+    let tables = deployed.platform.tables();
+    let (reader, sagas) = (deployed.reader(), deployed.sagas());
     let saga = find(&sagas, &reader, id).await?;
-    let executions = environment.executions();
+    let executions = deployed.platform.executions();
     let executions = executions
         .as_deref()
         .map(|executions| executions as &dyn Executions);
@@ -46,7 +41,7 @@ pub(crate) async fn show(environment: &Environment, id: &str) -> Outcome {
     let mut lines = render(&saga, sagas.definitions());
     lines.push(String::new());
     if saga.conduct == Conduct::Coreografia {
-        let reactions = Reactions::new(tables.clone(), environment.world());
+        let reactions = deployed.reactions();
         lines.extend(waiting(&reactions, &reader, reservation).await?);
     }
     lines.extend(payments(&*tables, &reader, reservation).await?);
@@ -207,12 +202,12 @@ fn told(history: &[(Event, Payload)]) -> String {
     events.collect::<Vec<_>>().join(", ")
 }
 
-pub(crate) async fn list(environment: &Environment, estado: &str) -> Outcome {
+pub(crate) async fn list(deployed: &Deployed, estado: &str) -> Outcome {
     let Some(estado) = Estado::ALL.into_iter().find(|one| one.name() == estado) else {
         let names = Estado::ALL.map(Estado::name).join(", ");
         return Err(format!("{estado} is no state of a saga; there are {names}").into());
     };
-    let sagas = sagas(environment);
+    let sagas = deployed.sagas();
     let page = sagas.list(estado, None, LISTED).await?;
     for saga in &page.sagas {
         println!("{}", summary(saga, sagas.definitions()).join("\n"));

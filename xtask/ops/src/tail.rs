@@ -2,14 +2,14 @@
 
 use std::{io::Write, time::Duration};
 
-use alpes_lambda::Environment;
 use alpes_messages::Moment;
+use alpes_ports::Platform;
 use alpes_ports::{LogError, LogReader, LogRecord, Position};
 use command_line::{Words, shown};
 use parse::text::visible;
 use serde_json::Value;
 
-use crate::{Outcome, asked};
+use crate::{Deployed, Outcome, asked};
 
 /// Kinesis lets a shard be read five times a second, by all its readers together.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -96,9 +96,9 @@ impl<'a> Reading<'a> {
     }
 }
 
-pub(crate) async fn run(environment: &Environment, words: &Words) -> Outcome {
+pub(crate) async fn run(deployed: &Deployed, words: &Words) -> Outcome {
     let options = Options::of(words);
-    let log = environment.log_reader()?;
+    let log = deployed.platform.log_reader()?;
     let start = if options.from_start {
         Position::Oldest
     } else {

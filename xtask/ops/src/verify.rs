@@ -1,23 +1,22 @@
 //! `verify`: streams against the log and its archive.
 
 use alpes_archive::{Archive, ArchiveError};
-use alpes_event_store::{Beyond, Readings, StreamReader, verify};
-use alpes_lambda::Environment;
+use alpes_event_store::{Beyond, Readings, verify};
+use alpes_ports::Platform;
 use jiff::SignedDuration;
 
-use crate::Outcome;
+use crate::{Deployed, Outcome};
 
 /// Objects that are read at once.
 const OBJECTS: usize = 100;
 /// What the log drops while it is being read, it need not have.
 const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
-pub(crate) async fn run(environment: &Environment) -> Outcome {
-    let (tables, log) = (environment.tables(), environment.log_reader()?);
-    let archive = Archive::new(environment.archive()?);
-    let reader = StreamReader::new(tables.clone(), events::catalogue());
+pub(crate) async fn run(deployed: &Deployed) -> Outcome {
+    let (tables, log) = (deployed.platform.tables(), deployed.platform.kinesis()?);
+    let (archive, reader) = (deployed.archive()?, deployed.reader());
     let kept = SignedDuration::from_hours(i64::from(log.retention_hours().await?));
-    let now = environment.world().clock.now();
+    let now = deployed.platform.world().clock.now();
     let beyond = Beyond {
         kept_since: now.checked_sub(kept - MARGIN)?.into(),
         archive: readings(&archive).await?,

@@ -87,8 +87,7 @@ fn every_bad_request_is_refused_by_its_rule_and_changes_nothing() {
 
 #[test]
 fn step_functions_is_refused_where_it_is_not_offered() {
-    let mut fixture = Fixture::new();
-    fixture.app.step_functions = false;
+    let fixture = Fixture::new().over(|ports| ports.executions = None);
     let mut body = sample();
     body["saga"] = "stepfunctions".into();
     let answer = fixture.post(body.to_string());
@@ -96,7 +95,7 @@ fn step_functions_is_refused_where_it_is_not_offered() {
     assert_eq!(answer.errores(), ["saga: opcion"]);
     fixture.assert_nothing_happened("not offered");
 
-    fixture.app.step_functions = true;
+    let fixture = Fixture::new();
     fixture.post(body.to_string()).accepted();
     assert_eq!(fixture.logged()[0]["sagamode"], "stepfunctions");
 }

@@ -2,13 +2,13 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use alpes_event_store::EventStore;
 use alpes_ports::{Functions, Log, Tables};
-use alpes_saga::Sagas;
 use futures::executor::block_on;
 use http_commands::App;
 use http_testing::{Answer, System, post, with_header};
 use lambda_http::{Body, Request};
+use twins::Ports;
+use wiring::{Build, Wiring};
 
 /// The path of reservations.
 pub(crate) const RESERVA: &str = "/vuelos/reserva";
@@ -16,7 +16,8 @@ pub(crate) const RESERVA: &str = "/vuelos/reserva";
 /// The function, and what is behind it.
 pub(crate) struct Fixture {
     system: System,
-    pub(crate) app: App,
+    pub(crate) ports: Ports,
+    app: App,
 }
 
 /// What happens to the system is said of the fixture.
@@ -31,35 +32,41 @@ impl Deref for Fixture {
 impl Fixture {
     pub(crate) fn new() -> Self {
         let system = System::new();
+        let ports = system.ports();
         Self {
-            app: app(&system, system.tables.clone(), system.log.clone()),
+            app: over(ports.clone(), Build::current()),
             system,
+            ports,
         }
     }
 
     pub(crate) fn with_log(log: Arc<dyn Log>) -> Self {
-        let system = System::new();
-        Self {
-            app: app(&system, system.tables.clone(), log),
-            system,
-        }
+        Self::new().over(|ports| ports.log = log)
     }
 
-    pub(crate) fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
-        self.app.functions = functions;
-        self
+    pub(crate) fn with_functions(self, functions: Arc<dyn Functions>) -> Self {
+        self.over(|ports| ports.functions = functions)
     }
 
     /// From now on the function has other tables than what is behind it.
-    pub(crate) fn with_tables(mut self, tables: Arc<dyn Tables>) -> Self {
-        self.app = app(&self.system, tables, self.log.clone());
+    pub(crate) fn with_tables(self, tables: Arc<dyn Tables>) -> Self {
+        self.over(|ports| ports.tables = tables)
+    }
+
+    /// From now on the function has other ports than what is behind it.
+    pub(crate) fn over(mut self, change: impl FnOnce(&mut Ports)) -> Self {
+        change(&mut self.ports);
+        self.app = over(self.ports.clone(), Build::current());
         self
     }
 
     /// The same over sagas of which this build knows no definition.
     pub(crate) fn without_definitions(mut self) -> Self {
-        let (tables, world) = (self.tables.clone(), self.world.clone());
-        self.app.sagas = Sagas::new(tables, alpes_saga::Definitions::default(), world);
+        let build = Build {
+            definitions: alpes_saga::Definitions::default(),
+            ..Build::current()
+        };
+        self.app = over(self.ports.clone(), build);
         self
     }
 
@@ -82,14 +89,7 @@ impl Fixture {
     }
 }
 
-fn app(system: &System, tables: Arc<dyn Tables>, log: Arc<dyn Log>) -> App {
-    let world = system.world.clone();
-    let definitions = reserva_saga::definitions();
-    App {
-        store: EventStore::new(tables.clone(), log, world.clone(), events::catalogue()),
-        sagas: Sagas::new(tables, definitions, world.clone()),
-        functions: system.functions.clone(),
-        world,
-        step_functions: true,
-    }
+fn over(ports: Ports, build: Build) -> App {
+    let Ok(app) = App::new(&Wiring::of(ports, build));
+    app
 }

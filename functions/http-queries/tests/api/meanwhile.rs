@@ -133,7 +133,7 @@ fn orders() -> Vec<Vec<EstadoReserva>> {
 
 /// The reservations of all pages, in their order.
 fn pages(tables: &Arc<Meanwhile>, fixture: &Fixture, filter: &str) -> Vec<String> {
-    let app = Fixture::app(tables.clone(), &fixture.world);
+    let app = fixture.over(tables.clone());
     let (mut seen, mut after) = (vec![], String::new());
     loop {
         let path = format!("/vuelos/reserva?limite=3{filter}{after}");

@@ -250,7 +250,7 @@ fn when_the_tables_fail_the_answer_tells_no_more_than_that() {
             None,
         ),
     ] {
-        let app = Fixture::app(Arc::new(TablesDown(error)), &fixture.world);
+        let app = fixture.over(Arc::new(TablesDown(error)));
         for path in [
             "/vuelos/reserva".to_owned(),
             path(id),

@@ -2,15 +2,15 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use alpes_event_store::StreamReader;
-use alpes_ports::{Tables, World};
-use alpes_projections::Generations;
-use alpes_saga::{Definitions, Sagas};
+use alpes_ports::Tables;
+use alpes_saga::Definitions;
 use events::{IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_queries::App;
 use http_testing::{Answer, System, ask};
 use lambda_http::Request;
+use twins::Ports;
+use wiring::{Build, Wiring};
 
 /// The function, and what is behind it.
 pub(crate) struct Fixture {
@@ -31,31 +31,26 @@ impl Fixture {
     pub(crate) fn new() -> Self {
         let system = System::new();
         Self {
-            app: App {
-                executions: Some(Arc::new(system.executions.clone())),
-                ..Self::app(system.tables.clone(), &system.world)
-            },
+            app: App::new(&Wiring::new(system.ports())),
             system,
         }
     }
 
     /// The function over these tables.
-    pub(crate) fn app(tables: Arc<dyn Tables>, world: &World) -> App {
-        let definitions = reserva_saga::definitions();
-        App {
-            reader: StreamReader::new(tables.clone(), events::catalogue()),
-            generations: Generations::new(tables.clone(), world.clock.clone()),
-            sagas: Sagas::new(tables.clone(), definitions, world.clone()),
-            clock: world.clock.clone(),
-            executions: None,
+    pub(crate) fn over(&self, tables: Arc<dyn Tables>) -> App {
+        App::new(&Wiring::new(Ports {
             tables,
-        }
+            ..self.ports()
+        }))
     }
 
     /// The same over sagas of which this build knows no definition.
     pub(crate) fn without_definitions(mut self) -> Self {
-        let (tables, world) = (self.tables.clone(), self.world.clone());
-        self.app.sagas = Sagas::new(tables, Definitions::default(), world);
+        let build = Build {
+            definitions: Definitions::default(),
+            ..Build::current()
+        };
+        self.app = App::new(&Wiring::of(self.ports(), build));
         self
     }
 

@@ -2,7 +2,6 @@
 
 use std::{fs, ops::Deref, path::Path, sync::Arc};
 
-use alpes_event_store::EventStore;
 use alpes_ports::{Functions, Log, Tables};
 use events::IdReserva;
 use futures::executor::block_on;
@@ -10,6 +9,8 @@ use http_testing::{Answer, System, post, with_header};
 use http_tests::App;
 use lambda_http::Request;
 use serde_json::{Value, json};
+use twins::Ports;
+use wiring::Wiring;
 
 /// The function, and what is behind it.
 pub(crate) struct Fixture {
@@ -30,23 +31,32 @@ impl Fixture {
     pub(crate) fn new() -> Self {
         let system = System::new();
         Self {
-            app: app(&system, system.tables.clone(), system.log.clone()),
+            app: over(system.ports()),
             system,
         }
     }
 
     pub(crate) fn with_log(mut self, log: Arc<dyn Log>) -> Self {
-        self.app = app(&self, self.tables.clone(), log);
+        self.app = over(Ports {
+            log,
+            ..self.ports()
+        });
         self
     }
 
     pub(crate) fn with_tables(mut self, tables: Arc<dyn Tables>) -> Self {
-        self.app = app(&self, tables, self.log.clone());
+        self.app = over(Ports {
+            tables,
+            ..self.ports()
+        });
         self
     }
 
     pub(crate) fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
-        self.app.functions = functions;
+        self.app = over(Ports {
+            functions,
+            ..self.ports()
+        });
         self
     }
 
@@ -70,14 +80,9 @@ impl Fixture {
     }
 }
 
-fn app(system: &System, tables: Arc<dyn Tables>, log: Arc<dyn Log>) -> App {
-    let world = system.world.clone();
-    App {
-        store: EventStore::new(tables.clone(), log, world.clone(), events::catalogue()),
-        tables,
-        functions: system.functions.clone(),
-        world,
-    }
+fn over(ports: Ports) -> App {
+    let Ok(app) = App::new(&Wiring::new(ports));
+    app
 }
 
 /// A body about a reservation.

@@ -99,8 +99,7 @@ fn more_than_one_page_is_swept_in_one_run() {
 
 #[test]
 fn more_than_a_page_of_one_moment_that_fails_hides_nothing_behind_it() {
-    let mut fixture = Fixture::new();
-    fixture.app.limits.streams = 2;
+    let fixture = Fixture::new().with_limits(|limits| limits.streams = 2);
     let ids: Vec<_> = (0..16 * 6).map(|_| fixture.pending()).collect();
     for id in &ids {
         fixture.refuse(id, true);

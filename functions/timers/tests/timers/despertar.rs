@@ -53,7 +53,7 @@ fn created() -> Fact {
 
 /// Begins sagas that nobody has moved on since.
 fn begin(fixture: &Fixture, count: usize) -> Vec<SagaId> {
-    let sagas = &fixture.app.sagas;
+    let sagas = &fixture.sagas();
     let begun = (0..count).map(|_| {
         let id = SagaId(fixture.world.ids.fresh());
         let fact = Fact {
@@ -80,7 +80,7 @@ fn woken(despertadas: usize, fallidas: usize) -> Vec<u8> {
 
 /// Deploys an orchestrator with these participants.
 fn deploy(fixture: &Fixture, participants: Undoing) {
-    let coordinator = Coordinator::new(fixture.app.sagas.clone(), Arc::new(participants));
+    let coordinator = Coordinator::new(fixture.sagas(), Arc::new(participants));
     fixture.functions.deploy(ORCHESTRATOR, move |payload| {
         let coordinator = coordinator.clone();
         async move {
@@ -94,7 +94,7 @@ fn deploy(fixture: &Fixture, participants: Undoing) {
 }
 
 fn estado(fixture: &Fixture, id: SagaId) -> Estado {
-    let stored = block_on(fixture.app.sagas.load(id)).unwrap();
+    let stored = block_on(fixture.sagas().load(id)).unwrap();
     stored.unwrap().saga.estado
 }
 
@@ -165,7 +165,7 @@ fn a_call_that_fails_holds_up_no_other() {
 
 /// Deploys an orchestrator that puts off what it cannot move on.
 fn deploy_patient(fixture: &Fixture) {
-    let sagas = fixture.app.sagas.clone();
+    let sagas = fixture.sagas();
     let coordinator = Coordinator::new(sagas.clone(), Arc::new(Undoing::Works));
     fixture.functions.deploy(ORCHESTRATOR, move |payload| {
         let (coordinator, sagas) = (coordinator.clone(), sagas.clone());
@@ -202,8 +202,7 @@ fn woken_of(done: &Done) -> [usize; 4] {
 /// Sagas of another build come first, more of them than a run with little time can look at.
 #[test]
 fn sagas_that_this_build_cannot_move_starve_no_others() {
-    let mut fixture = Fixture::new();
-    fixture.app.limits.sagas = 1;
+    let fixture = Fixture::new().with_limits(|limits| limits.sagas = 1);
     let foreign = begin(&fixture, 40);
     for id in &foreign {
         let key = Key::new(alpes_saga::TABLE, id.to_string(), "saga");
@@ -231,7 +230,7 @@ fn a_saga_that_kills_its_call_holds_up_its_neighbours_once() {
     let fixture = Fixture::new();
     let ids = begin(&fixture, 16);
     let deadly = ids[7];
-    let coordinator = Coordinator::new(fixture.app.sagas.clone(), Arc::new(Undoing::Works));
+    let coordinator = Coordinator::new(fixture.sagas(), Arc::new(Undoing::Works));
     fixture.functions.deploy(ORCHESTRATOR, move |payload| {
         let coordinator = coordinator.clone();
         async move {
@@ -259,8 +258,7 @@ fn a_saga_that_kills_its_call_holds_up_its_neighbours_once() {
 /// Keys that are no saga's, and more sagas of one moment than a page has.
 #[test]
 fn a_run_reads_on_to_the_end() {
-    let mut fixture = Fixture::new();
-    fixture.app.limits.sagas = 2;
+    let fixture = Fixture::new().with_limits(|limits| limits.sagas = 2);
     deploy(&fixture, Undoing::Works);
     for number in 0..5 {
         let key = Key::new(alpes_saga::TABLE, format!("no saga {number}"), "saga");

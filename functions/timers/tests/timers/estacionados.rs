@@ -78,7 +78,7 @@ fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
     assert_eq!(fixture.told(["Parked"]), [3]);
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(0, 0));
     assert_eq!(fixture.told(["Parked"]), [3]);
-    let parking = fixture.app.projector.parking();
+    let parking = &fixture.wiring.parking();
     let parked = block_on(parking.list()).unwrap();
     assert_eq!(parked[0].reason, Reason::Undelivered);
     assert!(!parking.is_open(&parked[0]), "tried once, and not again");
@@ -186,7 +186,7 @@ fn batch(number: usize, records: usize) -> String {
 fn slow() -> (Arc<Slow>, Fixture) {
     let slow = Arc::new(Slow::default());
     let mut fixture = Fixture::over(slow.clone());
-    fixture.app.undelivered = slow.clone();
+    fixture.app = fixture.wire(|ports| ports.undelivered = slow.clone());
     assert!(slow.clock.set(fixture.clock.clone()).is_ok());
     (slow, fixture)
 }
@@ -229,7 +229,7 @@ fn a_run_ends_in_time_however_much_there_is_and_the_next_ones_go_on() {
             unreachable!("it is that task")
         };
         freed += liberados;
-        let parked = block_on(fixture.app.projector.parking().list()).unwrap();
+        let parked = block_on(fixture.wiring.parking().list()).unwrap();
         assert!(
             parked.iter().all(|thing| thing.tries == 0),
             "none counts as tried that was not"
@@ -276,7 +276,7 @@ fn functions_that_hang_do_not_keep_others_from_being_tried_nor_the_run_from_endi
             Ok(br#"{"batchItemFailures":[]}"#.to_vec())
         }
     });
-    let parked = || block_on(fixture.app.projector.parking().list()).unwrap();
+    let parked = || block_on(fixture.wiring.parking().list()).unwrap();
     for _ in 0..30 {
         timely(&fixture);
     }
@@ -396,7 +396,8 @@ fn an_object_or_a_bucket_that_is_refused_keeps_nothing_from_being_tried() {
         block_on(fixture.objects.put(&key, batch(number, 1).as_bytes())).unwrap();
     }
     let refusing = |objects| Refusing(objects, "aws/lambda/f6d7/2", "aws/lambda/f6d7/3");
-    fixture.app.undelivered = Arc::new(refusing(fixture.objects.clone()));
+    fixture.app =
+        fixture.wire(|ports| ports.undelivered = Arc::new(refusing(fixture.objects.clone())));
     let looked = |recogidos, liberados, quedan| Done::Estacionados {
         recogidos,
         liberados,
@@ -411,9 +412,10 @@ fn an_object_or_a_bucket_that_is_refused_keeps_nothing_from_being_tried() {
         Ok(br#"{"batchItemFailures":[]}"#.to_vec())
     });
     fixture.clock.advance(Duration::from_mins(1));
-    fixture.app.undelivered = Arc::new(Refusing(fixture.objects.clone(), "", ""));
+    fixture.app = fixture
+        .wire(|ports| ports.undelivered = Arc::new(Refusing(fixture.objects.clone(), "", "")));
     assert!(fixture.handle(PARKING_TASK).is_err());
-    let parked = block_on(fixture.app.projector.parking().list()).unwrap();
+    let parked = block_on(fixture.wiring.parking().list()).unwrap();
     assert_eq!(parked, [], "they were tried all the same");
 }
 
@@ -433,16 +435,12 @@ fn whatever_fails_the_timers_alone_free_what_is_parked() {
         });
         // For a while every third effect fails, is lost, or kills.
         let faults = Faults::by_chance(Dice::new(seed), 3);
-        let sound = fixture.wire(
-            tables.clone(),
-            fixture.functions.clone(),
-            fixture.objects.clone(),
-        );
-        let flaky = fixture.wire(
-            Arc::new(faults.tables(tables.clone())),
-            Arc::new(faults.functions(fixture.functions.clone())),
-            Arc::new(faults.objects(fixture.objects.clone())),
-        );
+        let sound = fixture.wire(|_| ());
+        let flaky = fixture.wire(|ports| {
+            ports.tables = Arc::new(faults.tables(tables.clone()));
+            ports.functions = Arc::new(faults.functions(fixture.functions.clone()));
+            ports.undelivered = Arc::new(faults.objects(fixture.objects.clone()));
+        });
         fixture.app = flaky;
         let run = |fixture: &Fixture| {
             let task = serde_json::from_str(PARKING_TASK).unwrap();
@@ -584,10 +582,9 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
     assert_eq!(listed(&tables), 63, "all but one are in the view");
 
     // The timers take it in, try it, and die of it as well; but not again at once.
-    let reader = StreamReader::new(mapping.tables.clone(), events::catalogue());
-    let world = fixture.world.clone();
-    let doomed = Projector::new(mapping.tables, reader, world, views::registry());
-    let healthy = std::mem::replace(&mut fixture.app.projector, doomed);
+    let deadly_tables = mapping.tables;
+    fixture.app = fixture.wire(|ports| ports.tables = deadly_tables);
+    let healthy = fixture.wiring.projector();
     let task = serde_json::from_str(PARKING_TASK).unwrap();
     let killed = fixture.app.handle(task, fixture.deadline()).now_or_never();
     assert!(killed.is_none());

@@ -11,8 +11,8 @@ use std::{
 
 use alpes_lambda::{kinesis, participant::App};
 use alpes_messages::{Command, CommandId, Context, Event};
-use alpes_participant::{Faults, Modo, Rules};
-use alpes_ports::{CallError, Key, LogRecord, Path, Tables, Update, World};
+use alpes_participant::{Faults, Modo};
+use alpes_ports::{CallError, Key, LogRecord, Path, Update};
 use events::{IdReserva, PAGOS, Payload, VUELOS};
 use futures::{executor::block_on, future::poll_fn};
 use jiff::Timestamp;
@@ -28,21 +28,13 @@ const SINCE: Option<&str> = Some("2026-01-31T10:05:00Z");
 
 /// Vuelos, which notes a deadline for each reservation that it hears of.
 fn vuelos_of(fixture: &Fixture) -> App<Payload> {
-    function_of_context(fixture, |_, _| vuelos::rules())
+    let Ok(app) = fixture.wiring.participant(VUELOS);
+    app
 }
 
 fn pagos_of(fixture: &Fixture) -> App<Payload> {
-    function_of_context(fixture, pagos::rules)
-}
-
-fn function_of_context(
-    fixture: &Fixture,
-    rules: fn(Arc<dyn Tables>, World) -> Rules<Payload>,
-) -> App<Payload> {
-    let (tables, log) = (fixture.tables.clone(), fixture.log.clone());
-    let world = fixture.world.clone();
-    let rules = rules(tables.clone(), world.clone());
-    App::new(rules, events::catalogue(), tables, log, world, true, true)
+    let Ok(app) = fixture.wiring.participant(PAGOS);
+    app
 }
 
 /// Makes so many reservations by choreography, of which vuelos has heard.
@@ -176,7 +168,7 @@ fn a_deadline_that_is_met_is_taken_out() {
         data: json!({}),
         ..fixture.command(id)
     };
-    block_on(fixture.app.store.handle(&vuelos::Vuelos, &approve)).unwrap();
+    block_on(fixture.store().handle(&vuelos::Vuelos, &approve)).unwrap();
     let app = vuelos_of(&fixture);
     let records = fixture.log.log.records();
     assert_eq!(kinds(&fixture, id), ["ReservaCreada", "ReservaAprobada"]);
@@ -223,8 +215,7 @@ type Calls = Arc<Mutex<Vec<(Context, usize, bool)>>>;
 /// Of vuelos and of pagos one reservation each is to be undone, after many deadlines that are due for longer. Vuelos hangs.
 #[test]
 fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
-    let mut fixture = Fixture::new();
-    fixture.app.limits.reactions = 2;
+    let fixture = Fixture::new().with_limits(|limits| limits.reactions = 2);
     let (in_vuelos, in_pagos) = (vuelos_of(&fixture), pagos_of(&fixture));
     let hears = |app: &App<Payload>, records: &[LogRecord]| {
         block_on(app.answer(kinesis::batch_of(records), Timestamp::MAX)).unwrap();
@@ -247,7 +238,7 @@ fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
         data: json!({"motivo": "otro"}),
         ..fixture.command(fixture.choreographed())
     };
-    block_on(fixture.app.store.handle(&vuelos::Vuelos, &cancel)).unwrap();
+    block_on(fixture.store().handle(&vuelos::Vuelos, &cancel)).unwrap();
     hears(&in_pagos, &records(&fixture, "ReservaCancelada"));
     fixture.clock.advance(Duration::from_secs(10));
 
@@ -318,7 +309,7 @@ fn a_log_that_is_heard_again_leaves_no_deadlines_and_cancels_nothing_that_goes_o
         data: json!({}),
         ..fixture.command(approved)
     };
-    block_on(fixture.app.store.handle(&vuelos::Vuelos, &approve)).unwrap();
+    block_on(fixture.store().handle(&vuelos::Vuelos, &approve)).unwrap();
     fixture.clock.advance(Duration::from_hours(25));
     let live = fixture.choreographed();
     // Vuelos comes to it long after its deadline would have been.

@@ -6,22 +6,19 @@ use std::{
     time::Duration,
 };
 
-use alpes_event_store::{EventStore, Handled, StreamReader};
-use alpes_lambda::{RemoteConsumer, metrics::Metrics};
+use alpes_event_store::{EventStore, Handled};
 use alpes_messages::{Command, CommandId, CorrelationId, SagaMode};
-use alpes_participant::Reactions;
-use alpes_ports::{Functions, Log, LogError, Objects, SequenceNumber, Tables, World};
-use alpes_projections::Projector;
+use alpes_ports::{Log, LogError, SequenceNumber, Tables, World};
 use alpes_saga::Sagas;
 use async_trait::async_trait;
-use events::IdReserva;
+use events::{IdReserva, Payload};
 use futures::executor::block_on;
 use jiff::{SignedDuration, Timestamp};
-use reserva_saga::definitions;
 use serde_json::Value;
 use timers::{App, Done, Limits, Task, TaskFailed};
-use twins::{ManualClock, MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, world};
+use twins::{ManualClock, MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, Ports, world};
 use vuelos::Vuelos;
+use wiring::Wiring;
 
 const SAMPLE: &str =
     include_str!("../../../../shared/airline/vuelos/tests/data/crear_reserva.json");
@@ -52,46 +49,6 @@ impl Log for Failing {
     }
 }
 
-fn wire(
-    world: &World,
-    log: &Arc<Failing>,
-    metrics: &Arc<Mutex<Vec<Value>>>,
-    tables: Arc<dyn Tables>,
-    functions: Arc<dyn Functions>,
-    undelivered: Arc<dyn Objects>,
-) -> App {
-    let catalogue = events::catalogue();
-    let reader = StreamReader::new(tables.clone(), catalogue.clone());
-    let views = views::registry();
-    let projector = Projector::new(tables.clone(), reader, world.clone(), views);
-    let metrics = metrics.clone();
-    App {
-        store: EventStore::new(
-            tables.clone(),
-            log.clone(),
-            world.clone(),
-            catalogue.clone(),
-        ),
-        remote: RemoteConsumer::of(
-            wiring::consumers(),
-            &functions,
-            projector.parking(),
-            &catalogue,
-        ),
-        functions,
-        projector,
-        reactions: Reactions::new(tables.clone(), world.clone()),
-        sagas: Sagas::new(tables, definitions(), world.clone()),
-        world: world.clone(),
-        stack: "aeroalpes".into(),
-        metrics: Metrics::new(wiring::METRICS, "aeroalpes".into(), move |line| {
-            metrics.lock().unwrap().push(line.clone());
-        }),
-        undelivered,
-        limits: Limits::default(),
-    }
-}
-
 pub(crate) struct Fixture {
     pub(crate) log: Arc<Failing>,
     pub(crate) clock: Arc<ManualClock>,
@@ -100,6 +57,7 @@ pub(crate) struct Fixture {
     pub(crate) functions: Arc<MemoryFunctions>,
     pub(crate) metrics: Arc<Mutex<Vec<Value>>>,
     pub(crate) tables: Arc<dyn Tables>,
+    pub(crate) wiring: Wiring<Ports>,
     pub(crate) app: App,
 }
 
@@ -118,15 +76,21 @@ impl Fixture {
         let objects = Arc::new(MemoryObjects::new());
         let metrics: Arc<Mutex<Vec<Value>>> = Arc::default();
         let functions = Arc::new(MemoryFunctions::new());
-        let remote: Arc<dyn Functions> = functions.clone();
-        let app = wire(
-            &world,
-            &log,
-            &metrics,
-            tables.clone(),
-            remote,
-            objects.clone(),
-        );
+        let told = metrics.clone();
+        let wiring = Wiring::new(Ports {
+            tables: tables.clone(),
+            log: log.clone(),
+            functions: functions.clone(),
+            undelivered: objects.clone(),
+            stack: "aeroalpes".to_owned(),
+            lines: Arc::new(move |line| {
+                told.lock()
+                    .unwrap()
+                    .push(serde_json::from_str(line).unwrap());
+            }),
+            ..Ports::new(world.clone())
+        });
+        let Ok(app) = App::new(&wiring);
         Self {
             log,
             clock,
@@ -135,25 +99,34 @@ impl Fixture {
             functions,
             metrics,
             tables,
+            wiring,
             app,
         }
     }
 
     /// The function over other ports, in the same world.
-    pub(crate) fn wire(
-        &self,
-        tables: Arc<dyn Tables>,
-        functions: Arc<dyn Functions>,
-        objects: Arc<dyn Objects>,
-    ) -> App {
-        wire(
-            &self.world,
-            &self.log,
-            &self.metrics,
-            tables,
-            functions,
-            objects,
-        )
+    pub(crate) fn wire(&self, change: impl FnOnce(&mut Ports)) -> App {
+        let mut ports = self.wiring.platform.clone();
+        change(&mut ports);
+        let Ok(app) = App::new(&Wiring::new(ports));
+        app
+    }
+
+    /// The same function, taking on less in one run.
+    pub(crate) fn with_limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        self.app = self.app.with_limits(limits);
+        self
+    }
+
+    pub(crate) fn sagas(&self) -> Sagas {
+        self.wiring.sagas()
+    }
+
+    pub(crate) fn store(&self) -> EventStore<Payload> {
+        let Ok(store) = self.wiring.store();
+        store
     }
 
     /// Makes a reservation whose event is committed, and not in the log.
@@ -197,7 +170,7 @@ impl Fixture {
 
     /// Makes a reservation; whether its event is in the log.
     fn make(&self, command: &Command) -> bool {
-        match block_on(self.app.store.handle(&Vuelos, command)).unwrap() {
+        match block_on(self.store().handle(&Vuelos, command)).unwrap() {
             Handled::Committed { appended, .. } => appended,
             refused @ Handled::Rejected(_) => panic!("{refused:?}"),
         }

@@ -11,12 +11,14 @@
 //! | `ALPES_STATE_MACHINE` | the state machine of sagas; not set where none is deployed |
 //! | `ALPES_PARTIAL_BATCH` | `true` where the runtime honours a partial batch response |
 
-use std::{collections::BTreeMap, env, sync::Arc};
+use std::{collections::BTreeMap, env, io::Write, sync::Arc};
 
 use alpes_aws::{
     DynamoTables, KinesisLog, KinesisReader, LambdaFunctions, S3Objects, SfnExecutions, SnsTopic,
 };
-use alpes_ports::World;
+use alpes_ports::{
+    Executions, Functions, Lines, Log, LogReader, Objects, Platform, Tables, Topic, World,
+};
 use thiserror::Error;
 
 /// A function that cannot start as it is configured.
@@ -43,7 +45,7 @@ const TOPIC: &str = "ALPES_NOTICES_TOPIC";
 const STATE_MACHINE: &str = "ALPES_STATE_MACHINE";
 const PARTIAL_BATCH: &str = "ALPES_PARTIAL_BATCH";
 
-/// What a function is told by its environment. Each adapter is built when asked for, so that a function pays for those it uses.
+/// The platform that a function's environment names.
 pub struct Environment {
     config: aws_config::SdkConfig,
 }
@@ -64,118 +66,88 @@ impl Environment {
         }
     }
 
-    /// The world as it is.
-    #[must_use]
-    pub fn world(&self) -> World {
+    /// The log with what only Kinesis has: how long it keeps records.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if it is not named.
+    pub fn kinesis(&self) -> Result<Arc<KinesisReader>, StartError> {
+        let stream = required(EVENTS_STREAM)?;
+        Ok(Arc::new(KinesisReader::new(&self.config, stream)))
+    }
+
+    fn bucket(&self, variable: &'static str) -> Result<Arc<dyn Objects>, StartError> {
+        Ok(Arc::new(S3Objects::new(&self.config, required(variable)?)))
+    }
+}
+
+impl Platform for Environment {
+    type Error = StartError;
+
+    fn world(&self) -> World {
         alpes_aws::world()
     }
 
-    /// The tables that are named in the environment: a function is told of those it may use, and no others.
-    #[must_use]
-    pub fn tables(&self) -> Arc<DynamoTables> {
+    /// Those that are named in the environment: a function is told of the tables that it may use, and of no others.
+    fn tables(&self) -> Arc<dyn Tables> {
         Arc::new(DynamoTables::new(&self.config, named("_TABLE")))
     }
 
-    /// The functions that are named in the environment, as with [`Environment::tables`].
-    #[must_use]
-    pub fn functions(&self) -> Arc<LambdaFunctions> {
+    /// Those that are named in the environment, as with the tables.
+    fn functions(&self) -> Arc<dyn Functions> {
         Arc::new(LambdaFunctions::new(&self.config, named("_FUNCTION")))
     }
 
-    /// True where this stack is for tests too: a participant then misbehaves when a test has asked for it.
-    #[must_use]
-    pub fn allows_tests(&self) -> bool {
-        variable(FAULTS).is_some()
+    fn log(&self) -> Result<Arc<dyn Log>, StartError> {
+        let stream = required(EVENTS_STREAM)?;
+        Ok(Arc::new(KinesisLog::new(&self.config, stream)))
     }
 
-    /// The log, to append to.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] if it is not named.
-    pub fn log(&self) -> Result<Arc<KinesisLog>, StartError> {
-        Ok(Arc::new(KinesisLog::new(
-            &self.config,
-            required(EVENTS_STREAM)?,
-        )))
+    fn log_reader(&self) -> Result<Arc<dyn LogReader>, StartError> {
+        Ok(self.kinesis()?)
     }
 
-    /// The log, to read.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] if it is not named.
-    pub fn log_reader(&self) -> Result<Arc<KinesisReader>, StartError> {
-        Ok(Arc::new(KinesisReader::new(
-            &self.config,
-            required(EVENTS_STREAM)?,
-        )))
-    }
-
-    /// The name of the stack, which begins the names of its functions.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] if it is not named.
-    pub fn stack(&self) -> Result<String, StartError> {
-        required(STACK)
-    }
-
-    /// The bucket where the runtime leaves batches that it gave up delivering.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] if it is not named.
-    pub fn undelivered(&self) -> Result<Arc<S3Objects>, StartError> {
-        self.bucket(UNDELIVERED)
-    }
-
-    /// The bucket of the archive.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] if it is not named.
-    pub fn archive(&self) -> Result<Arc<S3Objects>, StartError> {
+    fn archive(&self) -> Result<Arc<dyn Objects>, StartError> {
         self.bucket(ARCHIVE)
     }
 
-    fn bucket(&self, variable: &'static str) -> Result<Arc<S3Objects>, StartError> {
-        Ok(Arc::new(S3Objects::new(&self.config, required(variable)?)))
+    fn undelivered(&self) -> Result<Arc<dyn Objects>, StartError> {
+        self.bucket(UNDELIVERED)
     }
 
-    /// The topic that notices are published to.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] if it is not named.
-    pub fn topic(&self) -> Result<Arc<SnsTopic>, StartError> {
+    fn topic(&self) -> Result<Arc<dyn Topic>, StartError> {
         Ok(Arc::new(SnsTopic::new(&self.config, required(TOPIC)?)))
     }
 
-    /// True where Step Functions runs sagas too, for who starts none itself.
-    #[must_use]
-    pub fn offers_executions(&self) -> bool {
-        variable(STATE_MACHINE).is_some()
+    fn stack(&self) -> Result<String, StartError> {
+        required(STACK)
     }
 
-    /// Executions of the saga's state machine; `None` where Step Functions runs no sagas.
-    #[must_use]
-    pub fn executions(&self) -> Option<Arc<SfnExecutions>> {
+    fn executions(&self) -> Option<Arc<dyn Executions>> {
         let machine = variable(STATE_MACHINE)?;
         Some(Arc::new(SfnExecutions::new(&self.config, machine)))
     }
 
-    /// True where the runtime honours a partial batch response. Elsewhere it would take one as success and lose the rest, so
-    /// there a failed record must fail the whole invocation.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] if it is neither `true` nor `false`.
-    pub fn partial_batch(&self) -> Result<bool, StartError> {
+    fn offers_executions(&self) -> bool {
+        variable(STATE_MACHINE).is_some()
+    }
+
+    fn partial_batch(&self) -> Result<bool, StartError> {
         let value = required(PARTIAL_BATCH)?;
         value
             .parse()
             .map_err(|_| StartError::Invalid(PARTIAL_BATCH, value, "true or false"))
+    }
+
+    fn allows_tests(&self) -> bool {
+        variable(FAULTS).is_some()
+    }
+
+    fn lines(&self) -> Lines {
+        Arc::new(|line| {
+            // A log that cannot be written is no reason to fail.
+            let _ = writeln!(std::io::stdout().lock(), "{line}");
+        })
     }
 }
 

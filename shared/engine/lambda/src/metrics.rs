@@ -1,7 +1,8 @@
 //! Metrics, as lines of the log: `CloudWatch` reads the embedded metric format, other runtimes keep the line.
 
-use std::{collections::BTreeMap, io::Write};
+use std::collections::BTreeMap;
 
+use alpes_ports::{Lines, Platform};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -19,40 +20,28 @@ pub struct Metrics {
     /// What all of them are under.
     namespace: &'static str,
     stack: String,
-    sink: Box<dyn Fn(&Value) + Send + Sync>,
+    lines: Lines,
 }
 
 impl Metrics {
-    /// Metrics of `stack`, under `namespace`, whose lines go to `sink`.
-    pub fn new(
-        namespace: &'static str,
-        stack: String,
-        sink: impl Fn(&Value) + Send + Sync + 'static,
-    ) -> Self {
-        Self {
+    /// Metrics of the stack of this platform, under `namespace`, in the function's log.
+    ///
+    /// # Errors
+    ///
+    /// The platform does not know the name of its stack.
+    pub fn of<P: Platform>(platform: &P, namespace: &'static str) -> Result<Self, P::Error> {
+        Ok(Self {
             namespace,
-            stack,
-            sink: Box::new(sink),
-        }
-    }
-
-    /// Metrics of `stack` in the function's log.
-    #[must_use]
-    pub fn in_the_log(namespace: &'static str, stack: String) -> Self {
-        Self::new(namespace, stack, |line| {
-            // A log that cannot be written is no reason to fail.
-            let _ = writeln!(std::io::stdout().lock(), "{line}");
+            stack: platform.stack()?,
+            lines: platform.lines(),
         })
     }
 
     /// Writes metrics of the moment `now`, one line for all of them.
     pub fn emit(&self, now: Timestamp, metrics: &[(&'static str, Unit, u64)]) {
-        (self.sink)(&line(
-            self.namespace,
-            &self.stack,
-            now.as_millisecond(),
-            metrics,
-        ));
+        let millis = now.as_millisecond();
+        let line = line(self.namespace, &self.stack, millis, metrics);
+        (self.lines)(&line.to_string());
     }
 }
 

@@ -21,6 +21,7 @@ mod executions;
 mod functions;
 mod log;
 mod objects;
+mod platform;
 mod tables;
 mod topic;
 mod world;
@@ -29,6 +30,7 @@ pub use executions::{Ending, ExecutionError, Executions, Happened, HistoryEvent,
 pub use functions::{CallError, FunctionName, Functions};
 pub use log::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
 pub use objects::{ObjectError, Objects};
+pub use platform::{Lines, Platform};
 pub use tables::{
     Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
     TableError, TableName, Tables, TransactError, Update, Write, WriteError,

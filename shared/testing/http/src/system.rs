@@ -2,12 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alpes_event_store::{EventStore, Handled, StreamReader};
-use alpes_lambda::{kinesis, participant::App};
+use alpes_event_store::{EventStore, Handled};
+use alpes_lambda::kinesis;
 use alpes_messages::{Command, CommandId, Context, CorrelationId, Event, SagaMode, StreamId};
-use alpes_participant::{Faults, Modo, ReactionKey, Reactions, Rules};
-use alpes_ports::{CallError, Ending, Functions, Item, LogRecord, Progress, Tables, World};
-use alpes_projections::Projector;
+use alpes_participant::{Faults, Modo, ReactionKey, Rules};
+use alpes_ports::{CallError, Ending, Functions, Item, LogRecord, Progress, World};
 use alpes_saga::{
     Coordinator, Direction, Estado, Input, Request, Requested, Saga, SagaId, Sagas, transition,
 };
@@ -16,11 +15,12 @@ use futures::executor::block_on;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use pagos::simulador::VISA;
-use reserva_saga::{
-    FunctionParticipants, ORCHESTRATOR, definitions, fact, function_of, placeholders, saga_id, wire,
-};
+use reserva_saga::{ORCHESTRATOR, fact, function_of, placeholders, saga_id};
 use serde_json::{Value, json};
-use twins::{ManualClock, MemoryExecutions, MemoryFunctions, MemoryLog, MemoryTables, world};
+use twins::{
+    ManualClock, MemoryExecutions, MemoryFunctions, MemoryLog, MemoryTables, Ports, world,
+};
+use wiring::Wiring;
 
 use crate::{listen, sample};
 
@@ -48,6 +48,7 @@ pub struct System {
     /// Where sagas run that Step Functions is to run.
     pub executions: MemoryExecutions,
     coordinator: Coordinator,
+    wiring: Wiring<Ports>,
 }
 
 /// Executions of the machine that is deployed.
@@ -71,18 +72,21 @@ impl System {
         let tables = Arc::new(MemoryTables::new());
         let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
         let functions = Arc::new(MemoryFunctions::new());
-        let sagas = Sagas::new(tables.clone(), definitions(), world.clone());
-        let participants = Arc::new(FunctionParticipants(functions.clone()));
         let executions = executions(functions.clone(), &world);
-        let coordinator = Coordinator::new(sagas.clone(), participants);
+        let wiring = Wiring::new(Ports {
+            tables: tables.clone(),
+            log: log.clone(),
+            reader: log.clone(),
+            functions: functions.clone(),
+            executions: Some(Arc::new(executions.clone())),
+            ..Ports::new(world.clone())
+        });
+        let Ok(store) = wiring.store();
         let system = Self {
-            store: EventStore::new(
-                tables.clone(),
-                log.clone(),
-                world.clone(),
-                events::catalogue(),
-            ),
-            coordinator: coordinator.with_machine(Arc::new(executions.clone()), wire()),
+            store,
+            sagas: wiring.sagas(),
+            coordinator: wiring.coordinator(),
+            wiring,
             executions,
             faults: Faults::new(tables.clone()),
             tables,
@@ -90,7 +94,6 @@ impl System {
             functions,
             clock,
             world,
-            sagas,
         };
         system.deploy();
         system
@@ -98,7 +101,8 @@ impl System {
 
     fn deploy(&self) {
         for context in CONTEXTS {
-            let app = Arc::new(self.participant(context));
+            let Ok(app) = self.wiring.participant(context);
+            let app = Arc::new(app);
             self.functions.deploy(function_of(context), move |payload| {
                 let app = app.clone();
                 async move {
@@ -129,25 +133,13 @@ impl System {
         });
     }
 
-    /// The function of a context.
-    fn participant(&self, context: Context) -> App<Payload> {
-        let (tables, log) = (self.tables.clone(), self.log.clone());
-        App::new(
-            self.rules(context),
-            events::catalogue(),
-            tables,
-            log,
-            self.world.clone(),
-            true,
-            true,
-        )
+    /// The system's ports: a test puts others in the place of some, and wires its function over them.
+    pub fn ports(&self) -> Ports {
+        self.wiring.platform.clone()
     }
 
     fn rules(&self, context: Context) -> Rules<Payload> {
-        let tables: Arc<dyn Tables> = self.tables.clone();
-        let contexts = wiring::contexts(&tables, &self.world).into_iter();
-        let mut found = contexts.filter(|rules| rules.context == context);
-        found.next().expect("it is one of ours")
+        wiring::rules(context, &self.wiring.platform.tables, &self.world)
     }
 
     /// A command as others than the API send it, in the saga of the reservation if that exists.
@@ -243,12 +235,7 @@ impl System {
     pub fn project_such(&self, such: impl Fn(&LogRecord) -> bool) {
         let mut records = self.log.records();
         records.retain(such);
-        let projector = Projector::new(
-            self.tables.clone(),
-            StreamReader::new(self.tables.clone(), events::catalogue()),
-            self.world.clone(),
-            views::registry(),
-        );
+        let projector = self.wiring.projector();
         let consumer = projector.consumer();
         let outcome = block_on(consumer.consume(&records));
         assert!(outcome.failed.is_none(), "{:?}", outcome.failed);
@@ -290,8 +277,7 @@ impl System {
 
     /// What the contexts put off, and is due by now, is tried again.
     pub fn run_reactions(&self) {
-        let reactions = Reactions::new(self.tables.clone(), self.world.clone());
-        let due = block_on(reactions.due(&CONTEXTS, 1_000)).unwrap();
+        let due = block_on(self.wiring.reactions().due(&CONTEXTS, 1_000)).unwrap();
         for context in CONTEXTS {
             let of_it = |key: &ReactionKey| key.context() == context.name;
             let reacciones = due.reactions.iter().filter(|key| of_it(key));

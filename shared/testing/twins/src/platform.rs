@@ -1,0 +1,124 @@
+//! A platform of any ports.
+
+use std::{convert::Infallible, sync::Arc};
+
+use alpes_ports::{
+    Executions, Functions, Lines, Log, LogReader, Objects, Platform, Tables, Topic, World,
+};
+
+use crate::{MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, MemoryTopic};
+
+/// A platform whose every part is a field: twins, or what a test or a simulation puts around them.
+#[derive(Clone)]
+pub struct Ports {
+    /// Time, identifiers, chance and tasks.
+    pub world: World,
+    /// The tables.
+    pub tables: Arc<dyn Tables>,
+    /// The log, to append to.
+    pub log: Arc<dyn Log>,
+    /// The log, to read.
+    pub reader: Arc<dyn LogReader>,
+    /// The functions.
+    pub functions: Arc<dyn Functions>,
+    /// The topic of notices.
+    pub topic: Arc<dyn Topic>,
+    /// The archive.
+    pub archive: Arc<dyn Objects>,
+    /// Batches that the runtime gave up delivering.
+    pub undelivered: Arc<dyn Objects>,
+    /// Step Functions, where it runs sagas.
+    pub executions: Option<Arc<dyn Executions>>,
+    /// True where the runtime honours a partial batch response.
+    pub partial_batch: bool,
+    /// True where tests may make participants misbehave.
+    pub allows_tests: bool,
+    /// The name of the stack.
+    pub stack: String,
+    /// The functions' own log.
+    pub lines: Lines,
+}
+
+impl Ports {
+    /// Twins of all ports but Step Functions, around this world. The runtime honours partial batch responses and allows
+    /// tests, and nobody reads the functions' own log.
+    #[must_use]
+    pub fn new(world: World) -> Self {
+        let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
+        Self {
+            world,
+            tables: Arc::new(MemoryTables::new()),
+            reader: log.clone(),
+            log,
+            functions: Arc::new(MemoryFunctions::new()),
+            topic: Arc::new(MemoryTopic::new()),
+            archive: Arc::new(MemoryObjects::new()),
+            undelivered: Arc::new(MemoryObjects::new()),
+            executions: None,
+            partial_batch: true,
+            allows_tests: true,
+            stack: "stack".to_owned(),
+            lines: Arc::new(|_| {}),
+        }
+    }
+}
+
+impl Platform for Ports {
+    type Error = Infallible;
+
+    fn world(&self) -> World {
+        self.world.clone()
+    }
+
+    fn tables(&self) -> Arc<dyn Tables> {
+        self.tables.clone()
+    }
+
+    fn functions(&self) -> Arc<dyn Functions> {
+        self.functions.clone()
+    }
+
+    fn log(&self) -> Result<Arc<dyn Log>, Infallible> {
+        Ok(self.log.clone())
+    }
+
+    fn log_reader(&self) -> Result<Arc<dyn LogReader>, Infallible> {
+        Ok(self.reader.clone())
+    }
+
+    fn archive(&self) -> Result<Arc<dyn Objects>, Infallible> {
+        Ok(self.archive.clone())
+    }
+
+    fn undelivered(&self) -> Result<Arc<dyn Objects>, Infallible> {
+        Ok(self.undelivered.clone())
+    }
+
+    fn topic(&self) -> Result<Arc<dyn Topic>, Infallible> {
+        Ok(self.topic.clone())
+    }
+
+    fn stack(&self) -> Result<String, Infallible> {
+        Ok(self.stack.clone())
+    }
+
+    fn executions(&self) -> Option<Arc<dyn Executions>> {
+        self.executions.clone()
+    }
+
+    fn offers_executions(&self) -> bool {
+        self.executions.is_some()
+    }
+
+    fn partial_batch(&self) -> Result<bool, Infallible> {
+        Ok(self.partial_batch)
+    }
+
+    fn allows_tests(&self) -> bool {
+        self.allows_tests
+    }
+
+    fn lines(&self) -> Lines {
+        self.lines.clone()
+    }
+}
