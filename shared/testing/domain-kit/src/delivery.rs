@@ -1,16 +1,5 @@
 //! Whatever way the log is delivered, and whatever fails meanwhile, a view equals the fold of the streams. And each mistake that the
-//! consumer and the projector guard against, made on purpose, is found by the same test.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    reason = "tests fail by panicking, and share a bench of which each uses a part"
-)]
-
-mod common;
-mod planted;
+//! consumer and the projector guard against, made on purpose, is found by the same search.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,27 +7,22 @@ use std::{
 };
 
 use alpes_consumer::{Consumer, Outcome, Parking};
-use alpes_event_store::{Stream, StreamReader};
-use alpes_messages::{StreamId, Version};
-use alpes_ports::{Item, Key, LogRecord, Path, Tables, Update};
-use alpes_projections::{Generation, Projector, View};
-use common::{Bench, aprobada, cancelada, creada, fallida, id, pagada};
-use events::{PAGOS, Payload, VUELOS, vuelos::EstadoReserva};
-use futures::executor::block_on;
-use jiff::civil::Date;
-use planted::{Bug, Splitting};
-use proptest::prelude::*;
-use serde_json::json;
+use alpes_event_store::StreamReader;
+use alpes_ports::{Key, LogRecord, Path, Tables, Update};
+use alpes_projections::{Projector, TABLE};
+use futures::{executor::block_on, future::BoxFuture};
+use proptest::{prelude::*, test_runner::TestRunner};
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step};
-use views::{
-    analitica::{self, Dia},
-    reservas::{self, Reservas},
+
+use crate::{
+    Domain, Happens, ViewBench, compare, id,
+    planted::{self, Bug, Splitting},
 };
 
 #[derive(Clone, Copy, Debug)]
 struct Setup {
     seed: u64,
-    reservations: u64,
+    subjects: u64,
     /// Events of one stream at most.
     events: u64,
     /// Invocations at a time: two or more overlap.
@@ -50,24 +34,22 @@ struct Setup {
 }
 
 /// Streams of random events, and the log of them: in the order that a log may have, with copies.
-fn history(bench: &Bench, dice: &Dice, setup: Setup) -> Vec<LogRecord> {
+fn history<D: Domain>(bench: &ViewBench<D>, dice: &Dice, setup: Setup) -> Vec<LogRecord> {
     let mut log = vec![];
-    for number in 1..=setup.reservations {
-        let subject = id(u128::from(number));
+    for number in 1..=setup.subjects {
         let at = i64::try_from(dice.below(3) * 86_400 + dice.below(1_000)).unwrap();
-        let mut own = vec![(creada(subject, "ana", at), at)];
+        let mut all = vec![(Happens::Opened, at)];
         for _ in 0..dice.below(setup.events) {
             let at = i64::try_from(dice.below(1_000)).unwrap();
-            own.push(match dice.below(4) {
-                0 => (aprobada(subject, at), at),
-                1 => (cancelada(subject, at), at),
-                _ => (fallida(subject, at), at),
+            all.push(match dice.below(4) {
+                0 => (Happens::Done, at),
+                1 => (Happens::Undone, at),
+                _ => (Happens::Noted, at),
             });
         }
-        let payments = (0..dice.below(setup.events))
-            .map(|at| (pagada(subject, at.cast_signed()), at.cast_signed()));
-        log.extend(bench.commit(subject, VUELOS, own));
-        log.extend(bench.commit(subject, PAGOS, payments.collect()));
+        let helped = 0..dice.below(setup.events);
+        all.extend(helped.map(|at| (Happens::Helped, at.cast_signed())));
+        log.extend(bench.happen(id(u128::from(number)), &all));
     }
     // Normally in order within a stream, across streams in any; now and then a record lands late or twice.
     for _ in 0..log.len() {
@@ -87,71 +69,22 @@ fn usize_below(dice: &Dice, bound: usize) -> usize {
     usize::try_from(dice.below(u64::try_from(bound).unwrap())).unwrap()
 }
 
-/// What a row must hold: the fold of its streams, one after the other.
-fn expected(bench: &Bench, setup: Setup) -> BTreeMap<String, Item> {
-    (1..=setup.reservations)
-        .map(|number| {
-            let subject = id(u128::from(number));
-            let mut row = Item::new();
-            for context in [VUELOS, PAGOS] {
-                let stream =
-                    block_on(bench.reader().read_one(StreamId::new(context, subject))).unwrap();
-                for stored in stream
-                    .decode(&events::catalogue(), 1, Version::MAX)
-                    .unwrap()
-                {
-                    Reservas
-                        .fold(&mut row, &stored.event, &stored.payload)
-                        .unwrap();
-                }
-            }
-            (subject.to_string(), row)
-        })
-        .collect()
-}
-
-/// The row's own attributes, and its place in the first index.
-fn found(bench: &Bench, generation: &str) -> BTreeMap<String, (Item, Option<String>)> {
-    let kept = ["guard", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"];
-    let rows = bench
-        .rows(generation)
-        .into_iter()
-        .map(|(subject, mut item)| {
-            let place = item
-                .get("gsi1pk")
-                .and_then(|place| place.as_str())
-                .map(str::to_owned);
-            item.retain(|name, _| !kept.contains(&name.as_str()));
-            (subject, (item, place))
-        });
-    rows.collect()
-}
-
 type Answer = (usize, usize, Outcome);
 
-fn invocation(
-    bench: &Bench,
+fn invocation<D: Domain>(
+    bench: &ViewBench<D>,
     faults: &Faults,
     bug: Option<Bug>,
     batch: (usize, Vec<LogRecord>),
-) -> futures::future::BoxFuture<'static, Option<Answer>> {
-    let tables = planted::plant(bug, Arc::new(faults.tables(bench.tables.clone())));
-    let reader = StreamReader::new(tables.clone(), events::catalogue());
-    let parking = Parking::new(
-        tables.clone(),
-        bench.world.clock.clone(),
-        &events::catalogue(),
-    );
-    let projector = Projector::new(
-        tables,
-        reader.clone(),
-        bench.world.clone(),
-        views::registry(),
-    );
+) -> BoxFuture<'static, Option<Answer>> {
+    let tables = planted::plant::<D>(bug, Arc::new(faults.tables(bench.tables.clone())));
+    let reader = StreamReader::new(tables.clone(), D::catalogue());
+    let parking = Parking::new(tables.clone(), bench.world.clock.clone(), &D::catalogue());
+    let projector = Projector::new(tables, reader.clone(), bench.world.clone(), D::views());
     Box::pin(async move {
         let (start, records) = batch;
         let splitting = Splitting(&projector);
-        let handler: &dyn alpes_consumer::Handler<Payload> =
+        let handler: &dyn alpes_consumer::Handler<D::Payload> =
             if bug == Some(Bug::EventsOfOneKeyHandledConcurrently) {
                 &splitting
             } else {
@@ -170,14 +103,14 @@ fn invocation(
 
 /// Delivers the log as a runtime does: in batches, again from the first failed record, again whole when the function dies,
 /// and by chance once more though all went well; several invocations at a time. `Err` tells what is wrong.
-fn run(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
+fn run<D: Domain>(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
     let dice = Dice::new(setup.seed);
-    let bench = Bench::new();
+    let bench = ViewBench::<D>::new();
     let log = history(&bench, &dice, setup);
     let generations: &[u32] = if setup.rebuilding { &[1, 2] } else { &[1] };
     if setup.rebuilding {
-        for view in [reservas::NAME, analitica::NAME] {
-            let alias = Update::of(Key::new(alpes_projections::TABLE, view, "alias"));
+        for view in D::views() {
+            let alias = Update::of(Key::new(TABLE, view.name(), "alias"));
             let alias = alias.set(Path::of("live"), 1).set(Path::of("building"), 2);
             block_on(bench.tables.write(&alias.into())).unwrap();
         }
@@ -250,13 +183,11 @@ fn run(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
             );
         }
     }
-    check(&bench, setup, generations)?;
+    check(&bench, generations)?;
     if setup.fault_one_in == 0 && setup.kill_one_in == 0 && setup.invocations == 1 {
-        let writes = faults
-            .trace()
-            .iter()
-            .filter(|call| call.starts_with("write views reservas"))
-            .count();
+        let row = format!("write views {}.", ViewBench::<D>::view().name());
+        let trace = faults.trace();
+        let writes = trace.iter().filter(|call| call.starts_with(&row)).count();
         let rows: usize = deliveries(&log).len();
         if writes > rows * generations.len() {
             return Err(format!("{writes} writes of rows, where {rows} would do"));
@@ -270,59 +201,10 @@ fn deliveries(log: &[LogRecord]) -> BTreeSet<&[u8]> {
     log.iter().map(|record| record.data.as_slice()).collect()
 }
 
-/// What the counters must say: the distinct events, folded, then counted.
-fn counted(expected: &BTreeMap<String, Item>) -> BTreeMap<(Date, EstadoReserva), u64> {
-    let mut counted = BTreeMap::new();
-    for row in expected.values() {
-        let day = row["fecha_creacion"].as_str().unwrap()[..10]
-            .parse()
-            .unwrap();
-        let estado = serde_json::from_value(row["estado"].clone()).unwrap();
-        *counted.entry((day, estado)).or_default() += 1;
-    }
-    counted
-}
-
-fn pivot(bench: &Bench, number: u32) -> BTreeMap<(Date, EstadoReserva), u64> {
-    let generation = Generation {
-        view: analitica::NAME,
-        number,
-    };
-    let (from, to) = (Date::constant(2026, 1, 1), Date::constant(2026, 12, 31));
-    let days = block_on(analitica::pivot(&*bench.tables, &generation, from, to)).unwrap();
-    let cells = days.into_iter().flat_map(|Dia { dia, cuentas }| {
-        let cells = cuentas.into_iter();
-        cells.map(move |(estado, count)| ((dia, estado), count))
-    });
-    cells.collect()
-}
-
-fn check(bench: &Bench, setup: Setup, generations: &[u32]) -> Result<(), String> {
-    let expected = expected(bench, setup);
+fn check<D: Domain>(bench: &ViewBench<D>, generations: &[u32]) -> Result<(), String> {
     for number in generations {
-        let (pivot, counted) = (pivot(bench, *number), counted(&expected));
-        if pivot != counted {
-            return Err(format!(
-                "analitica.{number}: the pivot is {pivot:?}, the fold {counted:?}"
-            ));
-        }
-        let generation = &format!("reservas.{number}");
-        let found = found(bench, generation);
-        for (subject, row) in &expected {
-            let Some((own, place)) = found.get(subject) else {
-                return Err(format!("{generation}: {subject} has no row"));
-            };
-            if own != row {
-                return Err(format!(
-                    "{generation}: {subject} is {own:?}, the fold {row:?}"
-                ));
-            }
-            let estado = row["estado"].as_str().unwrap();
-            if *place != Some(format!("{generation}#estado:{estado}")) {
-                return Err(format!(
-                    "{generation}: {subject} is {estado}, and listed in {place:?}"
-                ));
-            }
+        for view in D::views() {
+            compare(bench, &*view, *number)?;
         }
     }
     match bench.parked().first() {
@@ -344,46 +226,49 @@ fn setups() -> impl Strategy<Value = Setup> {
         any::<bool>(),
     )
         .prop_map(
-            |(seed, reservations, events, invocations, fault_one_in, kill_one_in, rebuilding)| {
-                Setup {
-                    seed,
-                    reservations,
-                    events,
-                    invocations,
-                    fault_one_in,
-                    kill_one_in,
-                    rebuilding,
-                }
+            |(seed, subjects, events, invocations, fault_one_in, kill_one_in, rebuilding)| Setup {
+                seed,
+                subjects,
+                events,
+                invocations,
+                fault_one_in,
+                kill_one_in,
+                rebuilding,
             },
         )
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn however_the_log_is_delivered_the_view_equals_the_fold(setup in setups()) {
-        if let Err(broken) = run(setup, None) {
-            prop_assert!(false, "{}", broken);
-        }
+/// Delivers logs by chance, under faults, deaths, overlapping invocations and amid a rebuild: every view must equal the fold.
+pub fn views_equal_the_fold<D: Domain>() {
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let ran = TestRunner::new(config).run(&setups(), |setup| {
+        run::<D>(setup, None).map_err(TestCaseError::fail)
+    });
+    if let Err(broken) = ran {
+        panic!("{broken}");
     }
 }
 
-#[test]
-fn each_planted_bug_is_found() {
+/// The same, with each mistake in turn: all of them must be found.
+pub fn each_planted_bug_is_found<D: Domain>() {
     for bug in Bug::ALL {
         let found = (0..3_000).find_map(|seed| {
             let calm = bug == Bug::EventsOfOneKeyHandledConcurrently;
             let setup = Setup {
                 seed,
-                reservations: 1 + seed % 3,
+                subjects: 1 + seed % 3,
                 events: 2 + seed % 5,
                 invocations: if calm { 1 } else { 1 + seed % 4 },
                 fault_one_in: if calm { 0 } else { 6 + seed % 20 },
                 kill_one_in: if calm { 0 } else { 20 + seed % 40 },
                 rebuilding: seed % 2 == 0,
             };
-            run(setup, Some(bug)).err().map(|broken| (seed, broken))
+            run::<D>(setup, Some(bug))
+                .err()
+                .map(|broken| (seed, broken))
         });
         let (seed, broken) = found.unwrap_or_else(|| panic!("{bug:?} was not found"));
         println!(
@@ -391,28 +276,4 @@ fn each_planted_bug_is_found() {
             broken.chars().take(160).collect::<String>()
         );
     }
-}
-
-#[test]
-fn a_stream_in_the_log_alone_is_folded_too() {
-    // Events of the tutorials' own code are in the log, and in no item of ours.
-    let bench = Bench::new();
-    let reservation = id(77).to_string();
-    let event = json!({
-        "id": "f9be90a4-a393-4547-8e0b-c4fab3762001", "time": 1_669_122_600_000_i64, "ingestion": 1_669_122_600_001_i64,
-        "specversion": "v1", "type": "ReservaCreada", "datacontenttype": "AVRO", "service_name": "aeroalpes",
-        "data": { "id_reserva": reservation, "id_cliente": "None", "estado": "PENDIENTE", "fecha_creacion": 1_669_122_600_000_i64 },
-    });
-    bench.settle(&[common::record(&reservation, event.to_string().as_bytes())]);
-    let row = bench.row(id(77)).unwrap();
-    assert_eq!(
-        (row["estado"].as_str(), row["guard"].clone()),
-        (Some("Pendiente"), json!({ "reserva": 1 }))
-    );
-    assert_eq!(row["fecha_creacion"], "2022-11-22T13:10:00.000Z");
-    assert_eq!(
-        Stream::key(StreamId::new(VUELOS, id(77))).pk,
-        format!("reserva-{reservation}")
-    );
-    assert_eq!(bench.stream_items(), 0);
 }

@@ -1,108 +1,69 @@
-//! Reservations with their streams, a log to deliver from, and a projector over tables in memory.
+//! Subjects with their streams, a log to deliver from, and a projector over tables in memory.
 
-use std::sync::Arc;
+use std::{marker::PhantomData, sync::Arc};
 
 use alpes_consumer::{Outcome, Parked, Parking};
 use alpes_event_store::{StreamReader, TABLE as STREAMS};
 use alpes_messages::{
-    Command, CommandId, Context, CorrelationId, Event, EventId, Moment, NewEvent, Origin, SagaMode,
-    StreamId, SubjectId,
+    Catalogue, Command, CommandId, Context, CorrelationId, Event, EventId, NewEvent, Origin,
+    SagaMode, StreamId, SubjectId,
 };
 use alpes_ports::{Item, Key, LogRecord, Path, SequenceNumber, Tables, Update, World};
 use alpes_projections::{Projector, View};
-use events::{Catalogue, Payload, pagos, vuelos};
 use futures::{FutureExt, executor::block_on};
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use simulation::Faults;
 use twins::MemoryTables;
 use uuid::Uuid;
-use views::reservas::Reservas;
 
-pub fn id(number: u128) -> SubjectId {
-    SubjectId(Uuid::from_u128(number))
-}
+use crate::{Domain, Happens, moment};
 
-pub fn moment(seconds: i64) -> Moment {
-    Timestamp::from_second(1_769_853_600 + seconds)
-        .unwrap()
-        .into()
-}
-
-pub fn pago() -> vuelos::Pago {
-    serde_json::from_value(
-        json!({ "monto": "10.00", "monto_vat": "1.90", "moneda": "USD", "medio": "tok_visa" }),
-    )
-    .unwrap()
-}
-
-pub fn creada(id_reserva: SubjectId, client: &str, at: i64) -> NewEvent {
-    vuelos::ReservaCreada {
-        id_reserva,
-        id_cliente: Some(client.to_owned()).filter(|client| !client.is_empty()),
-        estado: vuelos::EstadoReserva::Pendiente,
-        fecha_creacion: moment(at),
-        itinerarios: vec![],
-        pago: Some(pago()),
-    }
-    .into()
-}
-
-pub fn pagada(id_reserva: SubjectId, at: i64) -> NewEvent {
-    pagos::ReservaPagada {
-        id_reserva,
-        pago: pago(),
-        fecha_actualizacion: moment(at),
-    }
-    .into()
-}
-
-pub fn aprobada(id_reserva: SubjectId, at: i64) -> NewEvent {
-    vuelos::ReservaAprobada {
-        id_reserva,
-        fecha_actualizacion: moment(at),
-    }
-    .into()
-}
-
-pub fn fallida(id_reserva: SubjectId, at: i64) -> NewEvent {
-    let motivo = "por probar".to_owned();
-    vuelos::AprobacionReservaFallida {
-        id_reserva,
-        fecha_actualizacion: moment(at),
-        motivo,
-    }
-    .into()
-}
-
-pub fn cancelada(id_reserva: SubjectId, at: i64) -> NewEvent {
-    let motivo = "por probar".to_owned();
-    vuelos::ReservaCancelada {
-        id_reserva,
-        fecha_actualizacion: moment(at),
-        motivo,
-    }
-    .into()
-}
-
-/// The view that most tests look at, alone.
-pub fn reservas() -> Vec<Arc<dyn View<Payload>>> {
-    vec![Arc::new(Reservas)]
-}
-
-/// What outlives a process.
-#[derive(Clone)]
-pub struct Bench {
+/// What outlives a process: the tables, and time.
+pub struct ViewBench<D> {
+    /// Streams, views, and what is parked.
     pub tables: Arc<MemoryTables>,
+    /// Time.
     pub world: World,
+    domain: PhantomData<fn() -> D>,
 }
 
-impl Bench {
-    pub fn new() -> Self {
+impl<D> Clone for ViewBench<D> {
+    fn clone(&self) -> Self {
+        Self::over(self.tables.clone(), self.world.clone())
+    }
+}
+
+impl<D: Domain> Default for ViewBench<D> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<D> ViewBench<D> {
+    /// A bench over these tables.
+    pub fn over(tables: Arc<MemoryTables>, world: World) -> Self {
         Self {
-            tables: Arc::new(MemoryTables::new()),
-            world: twins::world(1).0,
+            tables,
+            world,
+            domain: PhantomData,
         }
+    }
+}
+
+impl<D: Domain> ViewBench<D> {
+    /// An empty bench.
+    pub fn new() -> Self {
+        Self::over(Arc::new(MemoryTables::new()), twins::world(1).0)
+    }
+
+    /// Commits what happens to a subject, each at its time, and gives the records of it: as [`ViewBench::commit`], to the stream that
+    /// each belongs to.
+    pub fn happen(&self, subject: SubjectId, all: &[(Happens, i64)]) -> Vec<LogRecord> {
+        let records = all.iter().flat_map(|(happens, at)| {
+            let new = D::event(*happens, subject, moment(*at));
+            self.commit(subject, new.context, vec![(new, *at)])
+        });
+        records.collect()
     }
 
     /// Commits events to their stream, each at its time, and gives the records that the log would have of them.
@@ -120,12 +81,12 @@ impl Bench {
         });
         let command = Command {
             id: CommandId(Uuid::from_u128(1)),
-            kind: "Probar".into(),
+            kind: "Try".into(),
             subject,
             correlationid: CorrelationId(Uuid::from_u128(2)),
             causationid: None,
             prueba: false,
-            sagamode: SagaMode::Orquestacion,
+            sagamode: SagaMode::default(),
             traceparent: None,
             data: Value::Null,
         };
@@ -160,12 +121,13 @@ impl Bench {
         records
     }
 
+    /// The projector of a process under `faults`.
     pub fn projector(
         &self,
         faults: &Faults,
-        catalogue: Catalogue,
-        views: Vec<Arc<dyn View<Payload>>>,
-    ) -> Projector<Payload> {
+        catalogue: Catalogue<D::Payload>,
+        views: Vec<Arc<dyn View<D::Payload>>>,
+    ) -> Projector<D::Payload> {
         let tables = Arc::new(faults.tables(self.tables.clone()));
         Projector::new(
             tables.clone(),
@@ -175,9 +137,14 @@ impl Bench {
         )
     }
 
+    /// The view that [`ViewBench::deliver`] feeds: the first of the domain.
+    pub fn view() -> Arc<dyn View<D::Payload>> {
+        D::views().swap_remove(0)
+    }
+
     /// Delivers a batch to a process under `faults`; `None` if the process died of it.
     pub fn deliver(&self, faults: &Faults, records: &[LogRecord]) -> Option<Outcome> {
-        let projector = self.projector(faults, events::catalogue(), reservas());
+        let projector = self.projector(faults, D::catalogue(), vec![Self::view()]);
         projector.consumer().consume(records).now_or_never()
     }
 
@@ -188,13 +155,16 @@ impl Bench {
         outcome
     }
 
-    /// The rows of a generation of `reservas`, by reservation, without what the projector keeps for itself.
+    /// The rows of a generation, as `loans.1`, by subject, without `rev`.
     pub fn rows(&self, generation: &str) -> Vec<(String, Item)> {
         let rows = self
             .tables
             .all(alpes_projections::TABLE)
             .into_iter()
-            .filter_map(|(Key { pk, .. }, mut item)| {
+            .filter_map(|(Key { pk, sk, .. }, mut item)| {
+                if sk != "row" {
+                    return None;
+                }
                 let subject = pk.strip_prefix(&format!("{generation}#"))?.to_owned();
                 item.remove("rev");
                 Some((subject, item))
@@ -202,29 +172,33 @@ impl Bench {
         rows.collect()
     }
 
+    /// The row of a subject in the first generation of [`ViewBench::view`].
     pub fn row(&self, subject: SubjectId) -> Option<Item> {
-        self.rows("reservas.1")
+        self.rows(&format!("{}.1", Self::view().name()))
             .into_iter()
             .find(|(id, _)| *id == subject.to_string())
             .map(|(_, item)| item)
     }
 
+    /// What is parked.
     pub fn parked(&self) -> Vec<Parked> {
         block_on(
             Parking::new(
                 self.tables.clone(),
                 self.world.clock.clone(),
-                &events::catalogue(),
+                &D::catalogue(),
             )
             .list(),
         )
         .unwrap()
     }
 
-    pub fn reader(&self) -> StreamReader<Payload> {
-        StreamReader::new(self.tables.clone(), events::catalogue())
+    /// A reader of the streams.
+    pub fn reader(&self) -> StreamReader<D::Payload> {
+        StreamReader::new(self.tables.clone(), D::catalogue())
     }
 
+    /// How many streams there are.
     pub fn stream_items(&self) -> usize {
         self.tables.all(STREAMS).len()
     }
