@@ -1,12 +1,10 @@
 //! Functions that are a context's: commands in, replies or errors out, one log line each; and what is heard of the other contexts.
 
-use std::sync::Arc;
-
 use alpes_consumer::{Consumer, Parking};
 use alpes_event_store::EventStore;
 use alpes_messages::{Catalogue, Command, DomainEvent, Reply};
 use alpes_participant::{ParticipantError, ReactionKey, Reactor, Rules};
-use alpes_ports::{Log, Tables, World};
+use alpes_ports::Platform;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
@@ -16,7 +14,7 @@ use thiserror::Error;
 use tracing::{info, warn};
 
 use crate::{
-    Environment, deadline,
+    deadline,
     kinesis::{self, RetryBatch},
 };
 
@@ -97,25 +95,24 @@ pub struct App<P> {
 }
 
 impl<P: DomainEvent> App<P> {
-    /// A function of the context whose rules these are. `allows_tests` is whether tests may make it misbehave.
-    #[must_use]
-    pub fn new(
-        rules: Rules<P>,
+    /// A function of the context whose rules these are.
+    ///
+    /// # Errors
+    ///
+    /// The platform lacks what a participant needs.
+    pub fn new<T: Platform>(
+        platform: &T,
         catalogue: Catalogue<P>,
-        tables: Arc<dyn Tables>,
-        log: Arc<dyn Log>,
-        world: World,
-        allows_tests: bool,
-        partial_batch: bool,
-    ) -> Self {
-        Self {
-            parking: Parking::new(tables.clone(), world.clock.clone(), &catalogue),
-            reactor: {
-                let store = EventStore::new(tables.clone(), log, world.clone(), catalogue);
-                rules.reactor(store, tables, world, allows_tests)
-            },
-            partial_batch,
-        }
+        rules: Rules<P>,
+    ) -> Result<Self, T::Error> {
+        let (tables, world) = (platform.tables(), platform.world());
+        let parking = Parking::new(tables.clone(), world.clock.clone(), &catalogue);
+        let store = EventStore::new(tables.clone(), platform.log()?, world.clone(), catalogue);
+        Ok(Self {
+            reactor: rules.reactor(store, tables, world, platform.allows_tests()),
+            parking,
+            partial_batch: platform.partial_batch()?,
+        })
     }
 
     /// Answers what the function was invoked with: a command, a batch of the log, or [`Resume`]. `deadline` is when the runtime ends
@@ -182,26 +179,12 @@ impl<P: DomainEvent> App<P> {
     }
 }
 
-/// Answers until the runtime ends the process, for the context whose rules these are.
+/// Answers until the runtime ends the process.
 ///
 /// # Errors
 ///
-/// Whatever is wrong with the environment, or the Lambda runtime fails with.
-pub async fn serve<P: DomainEvent>(
-    environment: &Environment,
-    catalogue: Catalogue<P>,
-    rules: impl FnOnce(Arc<dyn Tables>, World) -> Rules<P>,
-) -> Result<(), Error> {
-    let (tables, world): (Arc<dyn Tables>, _) = (environment.tables(), environment.world());
-    let app = &App::new(
-        rules(tables.clone(), world.clone()),
-        catalogue,
-        tables,
-        environment.log()?,
-        world,
-        environment.allows_tests(),
-        environment.partial_batch()?,
-    );
+/// Whatever the Lambda runtime fails with.
+pub async fn serve<P: DomainEvent>(app: &App<P>) -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         app.answer(event.payload, deadline(&event.context))
     }))
@@ -235,22 +218,14 @@ mod tests {
 
     use super::*;
 
-    fn sample() -> Value {
-        json!({
-            "id": "019c1350-0000-7000-8000-000000000001",
-            "type": "PayDeposit",
-            "subject": "019c1350-0000-7000-8000-000000000002",
-            "correlationid": "019c1350-0000-7000-8000-000000000003",
-            "data": {"cents": 500},
-        })
-    }
+    const COMMAND: &str = include_str!("../../../airline/events/samples/pagos/PagarReserva.json");
 
     fn command(payload: Value) -> Result<Command, InvocationError> {
         read(payload, "a command")
     }
 
     fn broken(field: &str, value: Value) -> (String, String) {
-        let mut payload = sample();
+        let mut payload: Value = serde_json::from_str(COMMAND).unwrap();
         if value.is_null() {
             payload.as_object_mut().unwrap().remove(field);
         } else {
@@ -266,11 +241,11 @@ mod tests {
 
     #[test]
     fn what_is_no_command_is_told_with_its_field() {
-        assert!(command(sample()).is_ok());
+        assert!(command(serde_json::from_str(COMMAND).unwrap()).is_ok());
         for (field, value) in [
             ("id", json!("x")),
             ("type", json!(1)),
-            ("subject", json!("loan-1")),
+            ("subject", json!("reserva-1")),
             ("correlationid", Value::Null),
             ("sagamode", json!("ambos")),
             ("data", Value::Null),
