@@ -10,10 +10,11 @@ use alpes_event_store::{Stream, StreamReader};
 use alpes_messages::{Event, StreamId, Version};
 use alpes_ports::LogRecord;
 use alpes_projections::{Projector, Rebuilder};
+use domain_kit::rows;
 use e2e::{Fate, Stack, eventually, journeys};
 use twins::{MemoryLog, MemoryTables};
 
-use crate::{VIEWS, alone, book, copy, fold, rows::rows};
+use crate::{VIEWS, alone, book, copy, fold};
 
 const RESERVATIONS: usize = 12;
 /// Time does not pass while a phase runs, so no budget ends it.

@@ -242,7 +242,8 @@ mod sequence {
 /// block_on(log.append("key", b"no event", None))?;
 ///
 /// let parking = Parking::new(Arc::new(MemoryTables::new()), world.clock, &toy::catalogue());
-/// let trouble = Trouble::with_record(&log.records()[0], Reason::Undecodable, "not JSON");
+/// let record = &log.records()[0];
+/// let trouble = Trouble::with_record(record, Reason::Undecodable, "not JSON");
 /// block_on(parking.park("letters", trouble))?;
 ///
 /// let parked = block_on(parking.list())?;

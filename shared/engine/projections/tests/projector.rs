@@ -125,7 +125,7 @@ fn a_row_whose_making_was_not_heard_is_kept_and_not_listed() {
     assert_eq!((row.get("gsi1pk"), row.get("loan")), (None, None));
     assert_eq!(row["guard"], json!({ "deposit": 1 }));
     bench.settle(&records[..1]);
-    assert_eq!(bench.row(id(1)).unwrap()["gsi1pk"], "loans.1#status:Pagada");
+    assert_eq!(bench.row(id(1)).unwrap()["gsi1pk"], "loans.1#status:secured");
 }
 
 #[test]
@@ -578,8 +578,8 @@ fn both_generations_are_written_while_one_is_built() {
         (live.len(), building.len(), bench.rows("loans.1").len()),
         (1, 1, 0)
     );
-    assert_eq!(live[0].1["gsi1pk"], "loans.2#status:Aprobada");
-    assert_eq!(building[0].1["gsi1pk"], "loans.3#status:Aprobada");
+    assert_eq!(live[0].1["gsi1pk"], "loans.2#status:lent");
+    assert_eq!(building[0].1["gsi1pk"], "loans.3#status:lent");
 }
 
 #[test]
@@ -731,9 +731,9 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
         .collect();
     parked.sort_by_key(|(owner, reason)| format!("{owner} {reason:?}"));
     let expected = [
+        ("loans.1", Reason::Permanent),
         ("projector", Reason::Undecodable),
         ("projector", Reason::UnknownType),
-        ("loans.1", Reason::Permanent),
     ];
     assert_eq!(
         parked,

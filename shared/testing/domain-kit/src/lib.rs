@@ -44,6 +44,7 @@ use futures::executor::block_on;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use rows::rows;
 pub use store_bench::{StoreBench, event_of, events_of, insist};
 pub use view_bench::{ViewBench, record};
 

@@ -210,7 +210,7 @@ impl<D: Domain> System<D> {
     /// What a generation of a view has.
     pub fn rows(&self, view: &str, number: u32) -> BTreeMap<String, Item> {
         let items = self.bench.tables.all(TABLE);
-        rows::rows(items, &format!("{view}.{number}"))
+        rows(items, &format!("{view}.{number}"))
     }
 
     /// Which generation of a view lives.
