@@ -125,7 +125,10 @@ fn a_row_whose_making_was_not_heard_is_kept_and_not_listed() {
     assert_eq!((row.get("gsi1pk"), row.get("loan")), (None, None));
     assert_eq!(row["guard"], json!({ "deposit": 1 }));
     bench.settle(&records[..1]);
-    assert_eq!(bench.row(id(1)).unwrap()["gsi1pk"], "loans.1#status:secured");
+    assert_eq!(
+        bench.row(id(1)).unwrap()["gsi1pk"],
+        "loans.1#status:secured"
+    );
 }
 
 #[test]
