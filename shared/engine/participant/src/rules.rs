@@ -18,6 +18,7 @@ use crate::{Failure, Faults, Participant, Policy, Reactor};
 /// use alpes_consumer::{Consumer, Parking};
 /// use alpes_event_store::EventStore;
 /// use alpes_messages::{Event, SagaMode};
+/// use alpes_participant::reaction_id;
 /// use alpes_ports::{Log, Tables};
 /// use futures::executor::block_on;
 /// use jiff::Timestamp;
@@ -42,7 +43,8 @@ use crate::{Failure, Faults, Participant, Policy, Reactor};
 /// block_on(consumer.consume(&log.records()));
 ///
 /// let (heard, _) = Event::decode(&log.records()[1].data, &toy::catalogue())?;
-/// assert_eq!((heard.kind.as_str(), heard.causationid), ("BookHandedOver", paid.id.0));
+/// assert_eq!(heard.kind, "BookHandedOver");
+/// assert_eq!(heard.causationid, reaction_id(&paid, "HandOver").0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Rules<P> {
