@@ -10,11 +10,12 @@ use alpes_event_store::Stream;
 use alpes_messages::{Event, StreamId, Version};
 use alpes_ports::LogRecord;
 use alpes_projections::Rebuilder;
+use domain_kit::rows;
 use e2e::{Fate, Stack, eventually, journeys};
 use twins::{MemoryTables, Ports};
 use wiring::Wiring;
 
-use crate::{VIEWS, alone, book, copy, fold, rows::rows};
+use crate::{VIEWS, alone, book, copy, fold};
 
 const RESERVATIONS: usize = 12;
 /// Time does not pass while a phase runs, so no budget ends it.

@@ -15,11 +15,9 @@ mod archive;
 mod calls;
 mod delivery;
 mod fold;
-#[path = "../../../shared/engine/projections/tests/plain/mod.rs"]
+#[path = "../../../shared/airline/views/tests/plain/mod.rs"]
 mod plain;
 mod rebuild;
-#[path = "../../../shared/engine/projections/tests/rebuilding/rows.rs"]
-mod rows;
 mod twice;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -77,6 +77,24 @@ pub struct Survey {
 }
 
 /// The archive.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use alpes_archive::Archive;
+/// use alpes_ports::Log;
+/// use futures::executor::block_on;
+/// use twins::{MemoryLog, MemoryObjects, world};
+///
+/// let log = MemoryLog::new(1, world(1).0.clock);
+/// block_on(log.append("key", b"{}", None))?;
+///
+/// let archive = Archive::new(Arc::new(MemoryObjects::new()));
+/// block_on(archive.store(&log.records()))?;
+/// let page = block_on(archive.page(None, 16))?;
+/// assert_eq!((page.records, page.more), (log.records(), false));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Archive {
     objects: Arc<dyn Objects>,

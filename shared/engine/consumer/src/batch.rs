@@ -103,6 +103,38 @@ pub struct Outcome {
 }
 
 /// Decodes, groups, parks and reports.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use alpes_consumer::{Consumer, Group, Handler, Parking, Stop};
+/// use alpes_ports::Log;
+/// use async_trait::async_trait;
+/// use futures::executor::block_on;
+/// use toy::{Fact, loan, loans::BookHandedOver};
+/// use twins::{MemoryLog, MemoryTables, world};
+///
+/// struct Letters;
+///
+/// #[async_trait]
+/// impl Handler<Fact> for Letters {
+///     async fn handle(&self, groups: &[Group<Fact>]) -> Vec<Result<(), Stop>> {
+///         groups.iter().map(|group| Ok(println!("about {}", group.subject))).collect()
+///     }
+/// }
+///
+/// let (world, _) = world(1);
+/// let log = MemoryLog::new(1, world.clock.clone());
+/// let given = toy::event(BookHandedOver { loan: loan(7) }, 1).encode()?;
+/// block_on(log.append("7", given.as_bytes(), None))?;
+/// block_on(log.append("7", b"no event", None))?;
+///
+/// let parking = Parking::new(Arc::new(MemoryTables::new()), world.clock, &toy::catalogue());
+/// let consumer = Consumer { name: "letters", catalogue: &toy::catalogue(), parking: &parking, handler: &Letters };
+/// let outcome = block_on(consumer.consume(&log.records()));
+/// assert_eq!((outcome.records, outcome.parked, outcome.failed), (2, 1, None));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Consumer<'a, P> {
     /// Its name, under which records are parked.
     pub name: &'a str,

@@ -228,6 +228,29 @@ mod sequence {
 }
 
 /// The parking lot.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use alpes_consumer::{Parking, Reason, Trouble};
+/// use alpes_ports::Log;
+/// use futures::executor::block_on;
+/// use twins::{MemoryLog, MemoryTables, world};
+///
+/// let (world, _) = world(1);
+/// let log = MemoryLog::new(1, world.clock.clone());
+/// block_on(log.append("key", b"no event", None))?;
+///
+/// let parking = Parking::new(Arc::new(MemoryTables::new()), world.clock, &toy::catalogue());
+/// let record = &log.records()[0];
+/// let trouble = Trouble::with_record(record, Reason::Undecodable, "not JSON");
+/// block_on(parking.park("letters", trouble))?;
+///
+/// let parked = block_on(parking.list())?;
+/// assert_eq!((parked[0].owner.as_str(), parked[0].detail.as_str()), ("letters", "not JSON"));
+/// assert_eq!(block_on(parking.data(&parked[0]))?.as_deref(), Some(&b"no event"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Parking {
     tables: Arc<dyn Tables>,

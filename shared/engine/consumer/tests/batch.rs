@@ -16,12 +16,10 @@ use alpes_consumer::{
 };
 use alpes_ports::{LogRecord, SequenceNumber, TableError};
 use async_trait::async_trait;
-use events::Payload;
 use futures::executor::block_on;
 use simulation::{Fault, Faults};
+use toy::{Fact, loan, loans::LoanCancelled};
 use twins::{MemoryTables, world};
-
-const SAMPLE: &str = include_str!("../../../airline/events/samples/vuelos/ReservaAprobada.v1.json");
 
 /// Takes a group whole, unless it has a version that is refused, or one that cannot be handled now.
 #[derive(Default)]
@@ -32,14 +30,14 @@ struct Whole {
 }
 
 #[async_trait]
-impl Handler<Payload> for Whole {
-    async fn handle(&self, groups: &[Group<Payload>]) -> Vec<Result<(), Stop>> {
+impl Handler<Fact> for Whole {
+    async fn handle(&self, groups: &[Group<Fact>]) -> Vec<Result<(), Stop>> {
         groups.iter().map(|group| self.take(group)).collect()
     }
 }
 
 impl Whole {
-    fn take(&self, group: &Group<Payload>) -> Result<(), Stop> {
+    fn take(&self, group: &Group<Fact>) -> Result<(), Stop> {
         let has = |these: &Mutex<BTreeSet<u32>>| {
             let these = these.lock().unwrap();
             let mut versions = group.events.iter().map(|it| it.event.streamversion);
@@ -83,14 +81,14 @@ impl Bench {
 
     fn parking(&self, faults: &Faults) -> Parking {
         let tables = Arc::new(faults.tables(self.tables.clone()));
-        Parking::new(tables, world(1).0.clock, &events::catalogue())
+        Parking::new(tables, world(1).0.clock, &toy::catalogue())
     }
 
     fn consume(&self, faults: &Faults) -> Outcome {
         block_on(
             Consumer {
                 name: "consumer",
-                catalogue: &events::catalogue(),
+                catalogue: &toy::catalogue(),
                 parking: &self.parking(faults),
                 handler: &self.handler,
             }
@@ -101,7 +99,7 @@ impl Bench {
     fn redrive(&self, parked: &Parked) -> Redriven {
         let consumer = Consumer {
             name: "consumer",
-            catalogue: &events::catalogue(),
+            catalogue: &toy::catalogue(),
             parking: &self.parking(&Faults::none()),
             handler: &self.handler,
         };
@@ -113,21 +111,25 @@ impl Bench {
     }
 }
 
-/// Versions 1 to 4 of one reservation, and between them version 1 of another.
+/// Versions 1 to 4 of one loan, and between them version 1 of another.
 fn batch() -> Vec<LogRecord> {
-    let event: serde_json::Value = serde_json::from_str(SAMPLE).unwrap();
-    let own = event["subject"].as_str().unwrap();
-    let other = "019c1350-0000-7000-8000-00000000abcd";
-    let order = [(own, 1), (own, 2), (other, 1), (own, 3), (own, 4)];
-    let records = order.iter().enumerate().map(|(place, (subject, version))| {
-        let text = SAMPLE.replace(own, subject);
-        let mut event: serde_json::Value = serde_json::from_str(&text).unwrap();
-        event["streamversion"] = (*version).into();
+    let order = [(1, 1), (1, 2), (2, 1), (1, 3), (1, 4)];
+    let records = order.iter().enumerate().map(|(place, (number, version))| {
+        let subject = loan(*number);
         LogRecord {
             shard: "shardId-000000000000".into(),
             sequence: SequenceNumber(format!("{place:03}")),
-            partition_key: (*subject).into(),
-            data: event.to_string().into_bytes(),
+            partition_key: subject.to_string(),
+            data: toy::event(
+                LoanCancelled {
+                    loan: subject,
+                    reason: "x".into(),
+                },
+                *version,
+            )
+            .encode()
+            .unwrap()
+            .into_bytes(),
             arrived: world(1).0.clock.now(),
         }
     });
@@ -162,7 +164,7 @@ fn what_does_not_answer_is_delivered_again_and_parks_nothing() {
     assert_eq!(outcome.parked, 0);
     assert_eq!(outcome.failed.unwrap().0, batch()[0].sequence);
     assert_eq!(bench.parked(), []);
-    // Beside some that are refused, of which the other reservation has one.
+    // Beside some that are refused, of which the other loan has one.
     let bench = Bench::new(&[1], &[4]);
     let outcome = bench.consume(&Faults::none());
     assert_eq!(outcome.failed.unwrap().0, batch()[0].sequence);
@@ -178,7 +180,7 @@ fn what_cannot_be_parked_is_delivered_again() {
         let bench = Bench::new(&[version], &[]);
         let outcome = bench.consume(&Faults::once(0, Fault::FailBefore));
         let failed = outcome.failed.unwrap().0;
-        // The other reservation has a version 1 too, and is tried first or second.
+        // The other loan has a version 1 too, and is tried first or second.
         assert!(failed == batch()[first].sequence || failed == batch()[2].sequence);
         let outcome = bench.consume(&Faults::none());
         assert_eq!(outcome.failed, None);

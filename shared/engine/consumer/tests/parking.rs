@@ -25,7 +25,7 @@ const ITEMS: usize = 3;
 
 fn parking(tables: &Arc<MemoryTables>, faults: &Faults) -> Parking {
     let tables = Arc::new(faults.tables(tables.clone()));
-    Parking::new(tables, world(1).0.clock, &events::catalogue())
+    Parking::new(tables, world(1).0.clock, &toy::catalogue())
 }
 
 #[test]

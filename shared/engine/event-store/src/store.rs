@@ -109,6 +109,29 @@ impl From<StreamError> for HandleError {
 }
 
 /// Commits events and publishes them.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use alpes_event_store::{EventStore, Handled};
+/// use futures::executor::block_on;
+/// use serde_json::json;
+/// use toy::{loan, loans::Desk};
+/// use twins::{MemoryLog, MemoryTables, world};
+///
+/// let (world, _) = world(1);
+/// let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
+/// let store = EventStore::new(Arc::new(MemoryTables::new()), log.clone(), world, toy::catalogue());
+///
+/// let open = toy::command(1, "OpenLoan", loan(7), json!({ "reader": "ana" }));
+/// let handled = block_on(store.handle(&Desk, &open))?;
+/// assert!(matches!(&handled, Handled::Committed { events, appended: true } if events[0].kind == "LoanOpened"));
+///
+/// // The same id takes effect once.
+/// assert_eq!(block_on(store.handle(&Desk, &open))?, handled);
+/// assert_eq!(log.records().len(), 1);
+/// # Ok::<(), alpes_event_store::HandleError>(())
+/// ```
 #[derive(Clone)]
 pub struct EventStore<P> {
     tables: Arc<dyn Tables>,

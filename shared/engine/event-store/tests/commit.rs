@@ -10,11 +10,15 @@
 mod common;
 
 use alpes_event_store::{HandleError, Handled};
-use alpes_ports::{Key, Path, Tables, Update};
-use common::{Bench, SEATS, add, command, events_of, open};
-use events::kinds;
+use alpes_ports::Tables;
+use common::{Bench, add, command, open, undo};
+use domain_kit::events_of;
 use serde_json::json;
 use simulation::{Fault, Faults};
+use toy::{
+    kinds,
+    loans::{COPIES, Desk, stock},
+};
 
 #[test]
 fn opening_takes_three_calls_and_going_on_takes_four() {
@@ -97,8 +101,8 @@ fn a_rejection_stores_nothing_and_a_second_opening_is_one() {
 #[test]
 fn undoing_what_is_undone_returns_the_event_that_was() {
     let bench = Bench::new();
-    let first = bench.insist(&Faults::none(), &command(1, "CancelarReserva", json!({})));
-    let second = bench.insist(&Faults::none(), &command(2, "CancelarReserva", json!({})));
+    let first = bench.insist(&Faults::none(), &undo(1));
+    let second = bench.insist(&Faults::none(), &undo(2));
     assert_eq!(events_of(&first), events_of(&second));
     bench.check(1, "after two cancellations");
 }
@@ -108,7 +112,7 @@ fn what_cannot_be_decided_now_changes_nothing() {
     let bench = Bench::new();
     bench.insist(&Faults::none(), &open(1));
     let answer = bench
-        .send(&Faults::none(), &command(2, "Caer", json!({})))
+        .send(&Faults::none(), &command(2, "Renew", json!({})))
         .unwrap();
     assert!(matches!(answer, Err(HandleError::Unavailable(_))));
     bench.check(1, "after the failure");
@@ -121,42 +125,42 @@ fn a_full_stream_refuses_events_but_not_their_undo() {
     let long = json!({ "count": 1, "text": "x".repeat(60_000) });
     let mut refused = false;
     for id in 2..12 {
-        match bench.insist(&Faults::none(), &command(id, "Anotar", long.clone())) {
+        match bench.insist(&Faults::none(), &command(id, "Remind", long.clone())) {
             Handled::Committed { .. } => assert!(!refused, "room does not come back"),
             Handled::Rejected(problem) => {
-                assert_eq!(problem.errores[0].regla, "tamano");
+                assert_eq!(problem.errores[0].regla, "size");
                 refused = true;
             }
         }
     }
     assert!(refused);
     assert!(matches!(
-        bench.insist(&Faults::none(), &command(20, "CancelarReserva", json!({}))),
+        bench.insist(&Faults::none(), &undo(20)),
         Handled::Committed { .. }
     ));
 }
 
-/// A stream with something on it, and a seat to take.
+/// A loan that is open, and one copy on the shelf.
 fn prepared() -> Bench {
     let bench = Bench::new();
-    let seats = Update::of(Key::new(SEATS, "flight", "seats")).set(Path::of("left"), 1);
-    futures::executor::block_on(bench.tables.write(&seats.into())).unwrap();
+    futures::executor::block_on(bench.tables.write(&stock(1).into())).unwrap();
     bench.insist(&Faults::none(), &open(1));
     bench
 }
 
-fn seats_left(bench: &Bench) -> i64 {
-    bench.tables.all(SEATS)[0].1["left"].as_i64().unwrap()
+fn copies_left(bench: &Bench) -> i64 {
+    bench.tables.all(COPIES)[0].1["copies"].as_i64().unwrap()
 }
 
 #[test]
 fn writes_of_a_decision_happen_with_the_commit_or_not_at_all() {
     let bench = prepared();
-    let taken = bench.insist(&Faults::none(), &command(2, "Sentar", json!({})));
-    assert_eq!(events_of(&taken)[0].data["motivo"], "sentada");
-    let none_left = bench.insist(&Faults::none(), &command(3, "Sentar", json!({})));
-    assert_eq!(events_of(&none_left)[0].data["motivo"], "sin sillas");
-    assert_eq!(seats_left(&bench), 0);
+    let taken = bench.insist(&Faults::none(), &command(2, "HandOver", json!({})));
+    assert_eq!(events_of(&taken)[0].kind, "BookHandedOver");
+    let other = toy::command(3, "HandOver", toy::loan(8), json!({}));
+    let none_left = bench.insist(&Faults::none(), &other);
+    assert_eq!(events_of(&none_left)[0].data["reason"], "no copy is left");
+    assert_eq!(copies_left(&bench), 0);
     bench.check(3, "after both");
 }
 
@@ -165,8 +169,8 @@ fn commands() -> [(&'static str, alpes_messages::Command, usize); 4] {
     [
         ("open", open(2), 1),
         ("add", add(2, 2), 2),
-        ("sit", command(2, "Sentar", json!({})), 1),
-        ("undo", command(2, "CancelarReserva", json!({})), 1),
+        ("hand over", command(2, "HandOver", json!({})), 1),
+        ("undo", undo(2), 1),
     ]
 }
 
@@ -198,8 +202,8 @@ fn every_fault_at_every_effect() {
                 bench.check(before + count, &context);
                 let again = bench.insist(&Faults::none(), &command);
                 assert_eq!(events_of(&again), events_of(&answer), "{context}");
-                if name == "sit" {
-                    assert_eq!(seats_left(&bench), 0, "{context}: one seat taken, once");
+                if name == "hand over" {
+                    assert_eq!(copies_left(&bench), 0, "{context}: one copy taken, once");
                 }
                 runs += 1;
             }
@@ -239,10 +243,7 @@ fn every_crash_is_mended_by_the_sweeper_alone() {
 fn another_command_at_every_effect() {
     for (name, command, count) in commands() {
         for at in 0..8 {
-            for (others, added) in [
-                (add(9, 3), 3),
-                (common::command(9, "CancelarReserva", json!({})), 1),
-            ] {
+            for (others, added) in [(add(9, 3), 3), (undo(9), 1)] {
                 if name == "open" {
                     continue; // nothing to overtake: see the race of openings
                 }
@@ -252,14 +253,16 @@ fn another_command_at_every_effect() {
                 let work = async move {
                     other_bench
                         .store(&Faults::none())
-                        .handle(&common::Toy, &other_command)
+                        .handle(&Desk, &other_command)
                         .await
                         .unwrap();
                 };
                 let answer = bench.insist(&Faults::meanwhile(at, Box::pin(work)), &command);
                 bench.insist(&Faults::none(), &others);
-                let undone_twice = name == "undo" && others.kind == "CancelarReserva";
-                let expected = if undone_twice {
+                // Undone by the other before it was done, or undone twice.
+                let undone =
+                    others.kind == "CancelLoan" && events_of(&answer)[0].kind == "LoanCancelled";
+                let expected = if undone {
                     before + 1
                 } else {
                     before + count + added
@@ -282,7 +285,7 @@ fn two_openings_at_every_effect_make_one_stream() {
             let work = async move {
                 other_bench
                     .store(&Faults::none())
-                    .handle(&common::Toy, &other_command)
+                    .handle(&Desk, &other_command)
                     .await
                     .unwrap();
             };
@@ -304,7 +307,7 @@ fn a_stream_that_is_always_overtaken_gives_up_with_a_clear_error() {
             attempts: 0,
             ..Default::default()
         });
-    let answer = futures::executor::block_on(store.handle(&common::Toy, &add(2, 1)));
+    let answer = futures::executor::block_on(store.handle(&Desk, &add(2, 1)));
     assert!(matches!(answer, Err(HandleError::Contention(_))));
     bench.check(1, "nothing happened");
 }

@@ -16,12 +16,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use alpes_event_store::{EventStore, HandleError, Handled, Stream, Sweeper};
 use alpes_messages::{Command, CommandId, EventId, StreamId, SubjectId, Version};
-use common::{Bench, Toy, add, command, open};
+use common::{Bench, add, open, undo};
 use futures::executor::block_on;
 use planted::Bug;
 use proptest::prelude::*;
-use serde_json::json;
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step};
+use toy::loans::Desk;
 use uuid::Uuid;
 
 /// How a run is set up.
@@ -64,9 +64,9 @@ impl Run {
         let tables = Arc::new(self.faults.tables(self.bench.tables.clone()));
         let log = Arc::new(self.faults.log(self.bench.log.clone()));
         let (tables, log) = planted::plant(self.bug, tables, log);
-        let store = EventStore::new(tables, log, self.bench.world.clone(), events::catalogue());
+        let store = EventStore::new(tables, log, self.bench.world.clone(), toy::catalogue());
         let command = command.clone();
-        Box::pin(async move { Some((command.id, store.handle(&Toy, &command).await)) })
+        Box::pin(async move { Some((command.id, store.handle(&Desk, &command).await)) })
     }
 
     /// A command of some kind, on some stream; sometimes one with an id that was used before: a client that sends again.
@@ -79,7 +79,7 @@ impl Run {
         }
         let mut command = match self.dice.below(5) {
             0 | 1 => open(id),
-            4 => command(id, "CancelarReserva", json!({})),
+            4 => undo(id),
             _ => add(id, u32::try_from(self.dice.below(3)).unwrap() + 1),
         };
         command.subject = subject(self.dice.below(streams));
@@ -238,7 +238,7 @@ fn check(run: &Run) -> Result<(), String> {
             ));
         }
         let events = stream
-            .decode(&events::catalogue(), 1, Version::MAX)
+            .decode(&toy::catalogue(), 1, Version::MAX)
             .map_err(|error| error.to_string())?;
         for (version, stored) in (1..).zip(&events) {
             if stored.event.streamversion != version {
@@ -256,7 +256,7 @@ fn check(run: &Run) -> Result<(), String> {
     for (id, sent) in &run.sent {
         let effect = effects.get(id).cloned().unwrap_or_default();
         let wanted = match sent.command.kind.as_str() {
-            "Anotar" => usize::try_from(sent.command.data["count"].as_u64().unwrap()).unwrap(),
+            "Remind" => usize::try_from(sent.command.data["count"].as_u64().unwrap()).unwrap(),
             _ => 1,
         };
         if !effect.is_empty() && effect.len() != wanted {
@@ -266,7 +266,7 @@ fn check(run: &Run) -> Result<(), String> {
                 effect.len()
             ));
         }
-        let undo_of_undone = sent.command.kind == "CancelarReserva" && effect.is_empty();
+        let undo_of_undone = sent.command.kind == "CancelLoan" && effect.is_empty();
         for answer in &sent.answers {
             if *answer != effect && !undo_of_undone {
                 return Err(format!(
@@ -278,7 +278,7 @@ fn check(run: &Run) -> Result<(), String> {
         if sent.answers.windows(2).any(|pair| pair[0] != pair[1]) {
             return Err(format!("{:?} was answered in two ways", sent.command.kind));
         }
-        if sent.rejected && !sent.answers.is_empty() && sent.command.kind != "Anotar" {
+        if sent.rejected && !sent.answers.is_empty() && sent.command.kind != "Remind" {
             return Err(format!(
                 "{:?} was both accepted and rejected",
                 sent.command.kind

@@ -26,16 +26,17 @@ use alpes_ports::{
     CallError, FunctionName, Functions, LogRecord, SequenceNumber, TableError, World,
 };
 use async_trait::async_trait;
-use events::{Catalogue, Payload};
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
 use serde_json::json;
 use simulation::{Dice, Fault, Faults};
+use toy::{Fact, loan, loans::BookHandedOver};
 use twins::{MemoryFunctions, MemoryTables, world};
 
+type Catalogue = alpes_messages::Catalogue<Fact>;
+
 const FUNCTION: FunctionName = FunctionName("worker");
-const TYPE: &str = "ReservaAprobada";
-const EVENT: &str = include_str!("../../../airline/events/samples/vuelos/ReservaAprobada.v1.json");
+const TYPE: &str = "BookHandedOver";
 
 /// What the function has heard, and how many times it is still to fail.
 #[derive(Default)]
@@ -45,8 +46,8 @@ struct Heard {
 }
 
 #[async_trait]
-impl Handler<Payload> for Heard {
-    async fn handle(&self, groups: &[Group<Payload>]) -> Vec<Result<(), Stop>> {
+impl Handler<Fact> for Heard {
+    async fn handle(&self, groups: &[Group<Fact>]) -> Vec<Result<(), Stop>> {
         let less = |left: usize| left.checked_sub(1);
         let failing = self
             .failures
@@ -65,8 +66,8 @@ impl Handler<Payload> for Heard {
 struct Hopeless(Parking);
 
 #[async_trait]
-impl Handler<Payload> for Hopeless {
-    async fn handle(&self, groups: &[Group<Payload>]) -> Vec<Result<(), Stop>> {
+impl Handler<Fact> for Hopeless {
+    async fn handle(&self, groups: &[Group<Fact>]) -> Vec<Result<(), Stop>> {
         for incoming in groups.iter().flat_map(|group| &group.events) {
             let trouble = Trouble::with_record(&incoming.record, Reason::Permanent, "hopeless");
             self.0.park(FUNCTION.0, trouble).await.unwrap();
@@ -82,8 +83,14 @@ struct Bench {
     functions: Arc<MemoryFunctions>,
 }
 
+/// An event of that type, as it is in the log.
+fn event() -> Vec<u8> {
+    let event = toy::event(BookHandedOver { loan: loan(1) }, 1);
+    event.encode().unwrap().into_bytes()
+}
+
 fn older() -> Catalogue {
-    events::catalogue().without(TYPE)
+    toy::catalogue().without(TYPE)
 }
 
 impl Bench {
@@ -101,7 +108,7 @@ impl Bench {
     }
 
     fn parked(&self) -> Vec<Parked> {
-        block_on(self.parking(&events::catalogue()).list()).unwrap()
+        block_on(self.parking(&toy::catalogue()).list()).unwrap()
     }
 
     /// Deploys a build of the function that knows `catalogue`.
@@ -111,7 +118,7 @@ impl Bench {
 
     fn deploy_with(
         &self,
-        heard: Arc<dyn Handler<Payload>>,
+        heard: Arc<dyn Handler<Fact>>,
         catalogue: &Catalogue,
         partial_batch: bool,
     ) {
@@ -147,7 +154,7 @@ impl Bench {
         );
     }
 
-    fn remote(&self, faults: &Faults, catalogue: &Catalogue) -> RemoteConsumer<Payload> {
+    fn remote(&self, faults: &Faults, catalogue: &Catalogue) -> RemoteConsumer<Fact> {
         let tables = Arc::new(faults.tables(self.tables.clone()));
         RemoteConsumer {
             functions: Arc::new(faults.functions(self.functions.clone())),
@@ -205,11 +212,11 @@ fn redriving(parked: usize, redriven: usize) -> Redriving {
 fn what_an_older_build_did_not_know_is_handed_to_the_newer_one() {
     let bench = Bench::new();
     bench.deploy(&older(), true);
-    bench.call(&record(EVENT.as_bytes()));
+    bench.call(&record(&event()));
     assert_eq!(bench.parked()[0].reason, Reason::UnknownType);
-    bench.deploy(&events::catalogue(), true);
+    bench.deploy(&toy::catalogue(), true);
     assert_eq!(bench.settle(&older()), redriving(1, 0), "not by an old one");
-    assert_eq!(bench.settle(&events::catalogue()), redriving(0, 1));
+    assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
     assert_eq!((bench.parked(), bench.heard()), (vec![], 1));
 }
 
@@ -217,17 +224,17 @@ fn what_an_older_build_did_not_know_is_handed_to_the_newer_one() {
 fn a_function_that_is_not_deployed_yet_does_not_make_it_lost() {
     let bench = Bench::new();
     bench.deploy(&older(), true);
-    bench.call(&record(EVENT.as_bytes()));
+    bench.call(&record(&event()));
     // The timers are of the new build, the function still of the old one: it answers that all is well, since it has parked it.
     for _ in 0..2 {
-        assert_eq!(bench.settle(&events::catalogue()), redriving(1, 0));
+        assert_eq!(bench.settle(&toy::catalogue()), redriving(1, 0));
         let left = bench.parked();
         assert_eq!((left.len(), bench.heard()), (1, 0));
         let data = block_on(bench.parking(&older()).data(&left[0])).unwrap();
-        assert_eq!(data.unwrap(), EVENT.as_bytes());
+        assert_eq!(data.unwrap(), event());
     }
-    bench.deploy(&events::catalogue(), true);
-    assert_eq!(bench.settle(&events::catalogue()), redriving(0, 1));
+    bench.deploy(&toy::catalogue(), true);
+    assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
     assert_eq!((bench.parked(), bench.heard()), (vec![], 1));
 }
 
@@ -235,33 +242,28 @@ fn a_function_that_is_not_deployed_yet_does_not_make_it_lost() {
 fn give_up(bench: &Bench, data: &[u8]) {
     let record = record(data);
     let trouble = Trouble::with_record(&record, Reason::Undelivered, "given up");
-    block_on(
-        bench
-            .parking(&events::catalogue())
-            .park(FUNCTION.0, trouble),
-    )
-    .unwrap();
+    block_on(bench.parking(&toy::catalogue()).park(FUNCTION.0, trouble)).unwrap();
 }
 
 #[test]
 fn a_bad_hour_is_tried_again_until_it_is_over() {
     for partial_batch in [true, false] {
         let bench = Bench::new();
-        bench.deploy(&events::catalogue(), partial_batch);
-        give_up(&bench, EVENT.as_bytes());
+        bench.deploy(&toy::catalogue(), partial_batch);
+        give_up(&bench, &event());
         bench.heard.failures.store(2, Ordering::SeqCst);
         for _ in 0..2 {
-            assert_eq!(bench.settle(&events::catalogue()), redriving(1, 0));
+            assert_eq!(bench.settle(&toy::catalogue()), redriving(1, 0));
             bench.pass(Duration::from_mins(1));
         }
-        assert_eq!(bench.settle(&events::catalogue()), redriving(0, 1));
+        assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
         assert_eq!(bench.heard(), 1);
     }
     let bench = Bench::new();
-    give_up(&bench, EVENT.as_bytes());
-    let parking = bench.parking(&events::catalogue());
+    give_up(&bench, &event());
+    let parking = bench.parking(&toy::catalogue());
     for _ in 0..2 {
-        assert_eq!(bench.settle(&events::catalogue()), redriving(1, 0));
+        assert_eq!(bench.settle(&toy::catalogue()), redriving(1, 0));
         assert!(!parking.is_due(&bench.parked()[0]), "it has its pause");
         assert!(parking.is_open(&bench.parked()[0]), "no function answers");
         bench.pass(Duration::from_mins(1));
@@ -283,12 +285,12 @@ fn what_kills_the_function_is_tried_again_after_pauses_that_grow() {
             })
         }
     });
-    give_up(&bench, EVENT.as_bytes());
+    give_up(&bench, &event());
     let mut minutes = vec![];
     for minute in 0..60 {
         let before = calls.load(Ordering::SeqCst);
         for _ in 0..3 {
-            assert_eq!(bench.settle(&events::catalogue()), redriving(1, 0));
+            assert_eq!(bench.settle(&toy::catalogue()), redriving(1, 0));
         }
         if calls.load(Ordering::SeqCst) > before {
             minutes.push(minute);
@@ -298,17 +300,17 @@ fn what_kills_the_function_is_tried_again_after_pauses_that_grow() {
     assert_eq!(minutes, [0, 1, 2, 4, 8, 16, 31, 46]);
     assert_eq!(calls.load(Ordering::SeqCst), minutes.len(), "each once");
     // A function that does not die of it any more, of a build that knows the same events.
-    bench.deploy(&events::catalogue(), true);
+    bench.deploy(&toy::catalogue(), true);
     bench.pass(Duration::from_mins(15));
-    assert_eq!(bench.settle(&events::catalogue()), redriving(0, 1));
+    assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
 }
 
 #[test]
 fn what_the_function_parks_again_stays_until_it_can_handle_it() {
-    let (bench, current) = (Bench::new(), events::catalogue());
+    let (bench, current) = (Bench::new(), toy::catalogue());
     let hopeless = Arc::new(Hopeless(bench.parking(&current)));
     bench.deploy_with(hopeless, &current, true);
-    bench.call(&record(EVENT.as_bytes()));
+    bench.call(&record(&event()));
     assert_eq!(bench.settle(&current), redriving(1, 0), "not by itself");
     let operator = || {
         let remote = bench.remote(&Faults::none(), &current);
@@ -325,7 +327,7 @@ fn what_the_function_parks_again_stays_until_it_can_handle_it() {
     }
     let left = bench.parked();
     let data = block_on(bench.parking(&current).data(&left[0])).unwrap();
-    assert_eq!(data.unwrap(), EVENT.as_bytes());
+    assert_eq!(data.unwrap(), event());
     bench.deploy(&current, true);
     assert_eq!(operator(), Redriven::Done);
     assert_eq!((bench.parked(), bench.heard()), (vec![], 1));
@@ -339,7 +341,7 @@ fn what_is_no_event_stays_without_a_call() {
         panic!("one is parked")
     };
     let faults = Faults::none();
-    let remote = bench.remote(&faults, &events::catalogue());
+    let remote = bench.remote(&faults, &toy::catalogue());
     let redriven = block_on(remote.redrive(parked)).unwrap();
     assert!(matches!(redriven, Redriven::StillParked(_)), "{redriven:?}");
     let trace = faults.trace();
@@ -352,11 +354,11 @@ fn what_is_no_event_stays_without_a_call() {
 #[test]
 fn what_is_parked_for_nobody_here_stays() {
     let bench = Bench::new();
-    let record = record(EVENT.as_bytes());
+    let record = record(&event());
     let trouble = Trouble::with_record(&record, Reason::Undelivered, "given up");
-    let parking = bench.parking(&events::catalogue());
+    let parking = bench.parking(&toy::catalogue());
     block_on(parking.park("archiver", trouble)).unwrap();
-    assert_eq!(bench.settle(&events::catalogue()), redriving(1, 0));
+    assert_eq!(bench.settle(&toy::catalogue()), redriving(1, 0));
     assert!(
         parking.is_due(&bench.parked()[0]),
         "it waits for a build that has it"
@@ -365,11 +367,11 @@ fn what_is_parked_for_nobody_here_stays() {
 
 #[test]
 fn whatever_fails_on_the_way_nothing_is_lost_and_nothing_needs_a_person() {
-    let current = events::catalogue();
+    let current = toy::catalogue();
     let steps = {
         let (bench, faults) = (Bench::new(), Faults::none());
         bench.deploy(&current, true);
-        give_up(&bench, EVENT.as_bytes());
+        give_up(&bench, &event());
         block_on(bench.due(&faults, &current)).unwrap();
         faults.count()
     };
@@ -378,7 +380,7 @@ fn whatever_fails_on_the_way_nothing_is_lost_and_nothing_needs_a_person() {
         for fault in Fault::ALL {
             let bench = Bench::new();
             bench.deploy(&current, true);
-            give_up(&bench, EVENT.as_bytes());
+            give_up(&bench, &event());
             let _ = bench.due(&Faults::once(at, fault), &current).now_or_never();
             // Nobody is needed to end it: not after a fault, and not after a death.
             bench.pass(Duration::from_mins(1));
@@ -391,11 +393,11 @@ fn whatever_fails_on_the_way_nothing_is_lost_and_nothing_needs_a_person() {
 
 #[test]
 fn however_much_fails_it_heals_without_a_person() {
-    let current = events::catalogue();
+    let current = toy::catalogue();
     for seed in 0..100 {
         let bench = Bench::new();
         bench.deploy(&current, true);
-        give_up(&bench, EVENT.as_bytes());
+        give_up(&bench, &event());
         // Every other effect fails, for an hour.
         let faults = Faults::by_chance(Dice::new(seed), 2);
         for _ in 0..60 {

@@ -41,6 +41,32 @@ use induced::Failing;
 pub const SILENCE: Duration = Duration::from_secs(3);
 
 /// A context that takes commands.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use alpes_event_store::EventStore;
+/// use alpes_participant::Participant;
+/// use futures::executor::block_on;
+/// use serde_json::json;
+/// use toy::{DEPOSITS, deposits::{FAILURE, Till}, loan};
+/// use twins::{MemoryLog, MemoryTables, world};
+///
+/// let (world, _) = world(1);
+/// let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
+/// let participant = Participant {
+///     context: DEPOSITS,
+///     store: EventStore::new(Arc::new(MemoryTables::new()), log, world.clone(), toy::catalogue()),
+///     decider: Arc::new(Till),
+///     failure: FAILURE,
+///     faults: None,
+///     world,
+/// };
+/// let pay = toy::command(1, "PayDeposit", loan(7), json!({ "cents": 500 }));
+/// let reply = serde_json::to_value(block_on(participant.handle(&pay))?)?;
+/// assert!(reply.to_string().contains("DepositPaid"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Participant<P> {
     /// Which context it is.
     pub context: Context,

@@ -5,6 +5,22 @@ use std::time::Duration;
 use alpes_messages::mapping::Mapping;
 
 /// When one of these events is heard, this command follows.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use alpes_messages::mapping::Mapping;
+/// use alpes_participant::{Policy, When};
+///
+/// let reason = Mapping::empty().field("reason", "DepositRefused.reason");
+/// let cancels = Policy::undoes("DepositRefused", "CancelLoan", reason);
+/// assert_eq!(cancels.when, When::Always);
+///
+/// // A loan that is not paid for within three days is cancelled.
+/// let days = Duration::from_hours(72);
+/// let late = Policy::later("LoanOpened", days, "CancelLoan", Mapping::empty().text("reason", "late"), &["DepositPaid"]);
+/// assert_eq!(late.unless, ["DepositPaid"]);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// The type of event.

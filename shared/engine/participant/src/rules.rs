@@ -9,6 +9,44 @@ use alpes_ports::{Tables, World};
 use crate::{Failure, Faults, Participant, Policy, Reactor};
 
 /// The rules of a context: what it does about commands, and about what it hears of the others.
+///
+/// A context that hears of another in a choreography: the desk hands the book over once the till has the deposit.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use alpes_consumer::{Consumer, Parking};
+/// use alpes_event_store::EventStore;
+/// use alpes_messages::{Event, SagaMode};
+/// use alpes_participant::reaction_id;
+/// use alpes_ports::{Log, Tables};
+/// use futures::executor::block_on;
+/// use jiff::Timestamp;
+/// use toy::{deposits::DepositPaid, loan, loans};
+/// use twins::{MemoryLog, MemoryTables, world};
+///
+/// let (world, _) = world(1);
+/// let tables = Arc::new(MemoryTables::new());
+/// let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
+/// block_on(tables.write(&loans::stock(1).into())).unwrap();
+///
+/// let store = EventStore::new(tables.clone(), log.clone(), world.clone(), toy::catalogue());
+/// let desk = loans::rules().reactor(store, tables.clone(), world.clone(), false);
+///
+/// let paid = toy::event(DepositPaid { loan: loan(7), cents: 500 }, 1);
+/// let paid = Event { sagamode: SagaMode::Coreografia, time: world.clock.now().into(), ..paid };
+/// block_on(log.append("7", paid.encode()?.as_bytes(), None))?;
+///
+/// let parking = Parking::new(tables, world.clock, &toy::catalogue());
+/// let handler = desk.handler(Timestamp::MAX);
+/// let consumer = Consumer { name: "desk", catalogue: &toy::catalogue(), parking: &parking, handler: &handler };
+/// block_on(consumer.consume(&log.records()));
+///
+/// let (heard, _) = Event::decode(&log.records()[1].data, &toy::catalogue())?;
+/// assert_eq!(heard.kind, "BookHandedOver");
+/// assert_eq!(heard.causationid, reaction_id(&paid, "HandOver").0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Rules<P> {
     /// Which context it is.
     pub context: Context,

@@ -35,6 +35,34 @@ const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Folds events into the rows of every view, in every generation that is written.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use alpes_event_store::{EventStore, StreamReader};
+/// use alpes_ports::{Consistency, Tables};
+/// use alpes_projections::{Generation, Projector};
+/// use futures::executor::block_on;
+/// use serde_json::json;
+/// use toy::{loan, loans::Desk, views};
+/// use twins::{MemoryLog, MemoryTables, world};
+///
+/// let (world, _) = world(1);
+/// let tables = Arc::new(MemoryTables::new());
+/// let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
+/// let store = EventStore::new(tables.clone(), log.clone(), world.clone(), toy::catalogue());
+/// let open = toy::command(1, "OpenLoan", loan(7), json!({ "reader": "ana" }));
+/// block_on(store.handle(&Desk, &open))?;
+///
+/// let reader = StreamReader::new(tables.clone(), toy::catalogue());
+/// let projector = Projector::new(tables.clone(), reader, world, views::registry());
+/// block_on(projector.consumer().consume(&log.records()));
+///
+/// let live = Generation { view: "loans", number: 1 };
+/// let row = block_on(tables.get_one(&live.row_key(loan(7)), Consistency::Strong))?;
+/// assert_eq!(row.and_then(|row| row.get("status").cloned()), Some(json!("open")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Projector<P> {
     tables: Arc<dyn Tables>,
     reader: StreamReader<P>,

@@ -233,6 +233,41 @@ impl Job {
 }
 
 /// Rebuilds views.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+///
+/// use alpes_archive::Archive;
+/// use alpes_event_store::{EventStore, StreamReader};
+/// use alpes_projections::{Projector, Rebuilder};
+/// use futures::executor::block_on;
+/// use serde_json::json;
+/// use toy::{loan, loans::Desk, views};
+/// use twins::{MemoryLog, MemoryObjects, MemoryTables, world};
+///
+/// let (world, clock) = world(1);
+/// let tables = Arc::new(MemoryTables::new());
+/// let log = Arc::new(MemoryLog::new(1, world.clock.clone()));
+/// let store = EventStore::new(tables.clone(), log.clone(), world.clone(), toy::catalogue());
+/// block_on(store.handle(&Desk, &toy::command(1, "OpenLoan", loan(7), json!({}))))?;
+///
+/// let reader = StreamReader::new(tables.clone(), toy::catalogue());
+/// let rebuilder = Rebuilder {
+///     projector: Projector::new(tables, reader, world, views::registry()),
+///     archive: Archive::new(Arc::new(MemoryObjects::new())),
+///     log,
+/// };
+/// // As often as it asks for: it keeps how far it is.
+/// loop {
+///     let progress = block_on(rebuilder.run("loans", Duration::from_secs(5)))?;
+///     if progress.phase.is_none() {
+///         assert_eq!(progress.generation.number, 2);
+///         break;
+///     }
+///     clock.advance(progress.wait);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Rebuilder<P> {
     /// Folds, in the views that it has.
     pub projector: Projector<P>,

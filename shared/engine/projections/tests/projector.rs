@@ -24,17 +24,25 @@ use alpes_ports::{
 };
 use alpes_projections::{Place, Projector, Unfoldable, View};
 use async_trait::async_trait;
-use common::{Bench, aprobada, cancelada, creada, fallida, id, moment, pagada, record};
-use events::{PAGOS, Payload, VUELOS};
+use common::Library;
+use domain_kit::{
+    Happens::{Done, Helped, Noted, Opened, Undone},
+    ViewBench, id, moment, record,
+};
 use futures::{FutureExt, executor::block_on};
 use jiff::Timestamp;
 use serde_json::json;
 use simulation::{Fault, Faults};
+use toy::{
+    Fact,
+    views::{Days, Loans},
+};
 use twins::MemoryTables;
-use views::{analitica::Analitica, reservas::Reservas};
+
+type Bench = ViewBench<Library>;
 
 /// Has a projector try again what is due.
-async fn due(bench: &Bench, projector: &Projector<Payload>) -> Result<Redriving, TableError> {
+async fn due(bench: &Bench, projector: &Projector<Fact>) -> Result<Redriving, TableError> {
     let parked = projector.parking().list().await?;
     let redriver = Redriver {
         parking: projector.parking(),
@@ -44,15 +52,11 @@ async fn due(bench: &Bench, projector: &Projector<Payload>) -> Result<Redriving,
     Ok(redriver.redrive_due(&parked, Timestamp::MAX).await)
 }
 
-/// One reservation that was made, paid and approved, and the records of it in the order they happened.
+/// One loan that was opened, secured and handed over, and the records of it in the order they happened.
 fn approved(bench: &Bench) -> Vec<LogRecord> {
-    let made = bench.commit(id(1), VUELOS, vec![(creada(id(1), "ana", 0), 0)]);
-    let paid = bench.commit(id(1), PAGOS, vec![(pagada(id(1), 1), 1)]);
-    let approved = bench.commit(
-        id(1),
-        VUELOS,
-        vec![(fallida(id(1), 2), 2), (aprobada(id(1), 3), 3)],
-    );
+    let made = bench.happen(id(1), &[(Opened, 0)]);
+    let paid = bench.happen(id(1), &[(Helped, 1)]);
+    let approved = bench.happen(id(1), &[(Noted, 2), (Done, 3)]);
     [made, paid, approved].concat()
 }
 
@@ -60,30 +64,25 @@ fn approved(bench: &Bench) -> Vec<LogRecord> {
 fn a_row_says_what_happened() {
     let bench = Bench::new();
     let records = approved(&bench);
-    for (upto, estado) in [
-        (1, "Pendiente"),
-        (2, "Pagada"),
-        (3, "Pagada"),
-        (4, "Aprobada"),
-    ] {
+    for (upto, status) in [(1, "open"), (2, "secured"), (3, "secured"), (4, "lent")] {
         bench.settle(&records[..upto]);
         let row = bench.row(id(1)).unwrap();
-        assert_eq!(row["estado"], estado);
-        assert_eq!(row["gsi1pk"], format!("reservas.1#estado:{estado}"));
-        assert_eq!(row["gsi2pk"], format!("reservas.1#cliente:ana:{estado}"));
+        assert_eq!(row["status"], status);
+        assert_eq!(row["gsi1pk"], format!("loans.1#status:{status}"));
+        assert_eq!(row["gsi2pk"], format!("loans.1#reader:ana:{status}"));
         assert_eq!(row["gsi1sk"], format!("{}#{}", moment(0), id(1)));
         assert_eq!(
-            row["fecha_actualizacion"],
+            row["changed"],
             moment(i64::try_from(upto).unwrap() - 1).to_string()
         );
     }
     assert_eq!(
         bench.row(id(1)).unwrap()["guard"],
-        json!({ "reserva": 3, "pago": 1 })
+        json!({ "loan": 3, "deposit": 1 })
     );
-    let more = bench.commit(id(1), VUELOS, vec![(cancelada(id(1), 9), 9)]);
+    let more = bench.happen(id(1), &[(Undone, 9)]);
     bench.settle(&more);
-    assert_eq!(bench.row(id(1)).unwrap()["estado"], "Cancelada");
+    assert_eq!(bench.row(id(1)).unwrap()["status"], "cancelled");
 }
 
 #[test]
@@ -123,12 +122,12 @@ fn a_row_whose_making_was_not_heard_is_kept_and_not_listed() {
     let records = approved(&bench);
     bench.settle(&records[1..2]);
     let row = bench.row(id(1)).unwrap();
-    assert_eq!((row.get("gsi1pk"), row.get("id_reserva")), (None, None));
-    assert_eq!(row["guard"], json!({ "pago": 1 }));
+    assert_eq!((row.get("gsi1pk"), row.get("loan")), (None, None));
+    assert_eq!(row["guard"], json!({ "deposit": 1 }));
     bench.settle(&records[..1]);
     assert_eq!(
         bench.row(id(1)).unwrap()["gsi1pk"],
-        "reservas.1#estado:Pagada"
+        "loans.1#status:secured"
     );
 }
 
@@ -137,17 +136,9 @@ fn a_batch_reads_all_rows_at_once_and_writes_each_once() {
     let bench = Bench::new();
     let mut records = vec![];
     for number in 1..=50 {
-        let new = (0..10).map(|at| {
-            (
-                if at == 0 {
-                    creada(id(number), "ana", 0)
-                } else {
-                    fallida(id(number), at)
-                },
-                at,
-            )
-        });
-        records.extend(bench.commit(id(number), VUELOS, new.collect()));
+        let first = std::iter::once((Opened, 0));
+        let all: Vec<_> = first.chain((1..10).map(|at| (Noted, at))).collect();
+        records.extend(bench.happen(id(number), &all));
     }
     assert_eq!(records.len(), 500);
     let faults = Faults::none();
@@ -159,7 +150,7 @@ fn a_batch_reads_all_rows_at_once_and_writes_each_once() {
             .filter(|call| call.starts_with(kind))
             .count()
     };
-    // The aliases of the views, then all rows; then one write a reservation.
+    // The aliases of the views, then all rows; then one write a loan.
     assert_eq!((calls("get"), calls("write"), faults.count()), (2, 50, 52));
 }
 
@@ -187,8 +178,8 @@ fn a_gap_is_healed_from_the_streams_item() {
     bench.settle(&records[3..]);
     let row = bench.row(id(1)).unwrap();
     assert_eq!(
-        (row["estado"].as_str(), &row["guard"]),
-        (Some("Aprobada"), &json!({ "reserva": 3 }))
+        (row["status"].as_str(), &row["guard"]),
+        (Some("lent"), &json!({ "loan": 3 }))
     );
     assert!(bench.parked().is_empty());
 }
@@ -208,7 +199,7 @@ fn a_gap_that_was_never_committed_is_parked() {
     assert_eq!(parked.len(), 1);
     assert_eq!(
         (parked[0].owner.as_str(), parked[0].reason),
-        ("reservas.1", Reason::Permanent)
+        ("loans.1", Reason::Permanent)
     );
     assert!(
         parked[0].detail.contains("never committed"),
@@ -217,7 +208,7 @@ fn a_gap_that_was_never_committed_is_parked() {
     );
     assert_eq!(
         bench.row(id(1)).unwrap()["guard"],
-        json!({ "reserva": 3 }),
+        json!({ "loan": 3 }),
         "what was committed is in"
     );
 }
@@ -229,7 +220,7 @@ fn bad_records_are_parked_with_their_bytes_and_hold_up_nothing() {
     let huge = vec![0xff; 700_000];
     let unknown = String::from_utf8(good[0].data.clone())
         .unwrap()
-        .replace("ReservaCreada", "ReservaSoñada");
+        .replace("LoanOpened", "LoanDreamt");
     let bad = [
         record("k", b"\xff\xfe"),
         record("k", &huge),
@@ -238,14 +229,14 @@ fn bad_records_are_parked_with_their_bytes_and_hold_up_nothing() {
     let batch = [&bad[..1], &good[..2], &bad[1..], &good[2..]].concat();
     let outcome = bench.settle(&batch);
     assert_eq!((outcome.records, outcome.parked), (7, 3));
-    assert_eq!(bench.row(id(1)).unwrap()["estado"], "Aprobada");
+    assert_eq!(bench.row(id(1)).unwrap()["status"], "lent");
     bench.settle(&batch);
     let parked = bench.parked();
     assert_eq!(parked.len(), 3, "delivered again, parked once");
     let parking = Parking::new(
         bench.tables.clone(),
         bench.world.clock.clone(),
-        &events::catalogue(),
+        &toy::catalogue(),
     );
     let mut bytes: Vec<_> = parked
         .iter()
@@ -269,8 +260,8 @@ fn bad_records_are_parked_with_their_bytes_and_hold_up_nothing() {
 fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     let bench = Bench::new();
     let records = approved(&bench);
-    let older = || events::catalogue().without("AprobacionReservaFallida");
-    let projector = bench.projector(&Faults::none(), older(), common::reservas());
+    let older = || toy::catalogue().without("ReminderSent");
+    let projector = bench.projector(&Faults::none(), older(), vec![Bench::view()]);
     let outcome = block_on(projector.consumer().consume(&records));
     assert_eq!((outcome.parked, outcome.failed), (1, None));
     // The record of the unknown type, and the stream from there on.
@@ -283,17 +274,17 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
         reasons,
         [
             ("projector", Reason::UnknownType),
-            ("reservas.1", Reason::UnknownType)
+            ("loans.1", Reason::UnknownType)
         ]
     );
-    assert_eq!(bench.row(id(1)).unwrap()["estado"], "Pagada");
+    assert_eq!(bench.row(id(1)).unwrap()["status"], "secured");
     for thing in &parked {
         let redriven = block_on(projector.redrive(thing)).unwrap();
         assert!(matches!(redriven, Redriven::StillParked(_)), "{redriven:?}");
     }
     // The older build does not try again by itself what it cannot know.
     let faults = Faults::none();
-    let again = bench.projector(&faults, older(), common::reservas());
+    let again = bench.projector(&faults, older(), vec![Bench::view()]);
     let waiting = Redriving {
         parked: 2,
         ..Redriving::default()
@@ -301,13 +292,13 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     assert_eq!(block_on(due(&bench, &again)).unwrap(), waiting);
     assert_eq!(faults.count(), 1, "{:?}", faults.trace());
     // One that knows other things, but not this, tries once.
-    let other = older().without("ReservaCancelada");
-    let third = bench.projector(&Faults::none(), other, common::reservas());
+    let other = older().without("LoanCancelled");
+    let third = bench.projector(&Faults::none(), other, vec![Bench::view()]);
     let is_due = |thing: &Parked| third.parking().is_due(thing);
     assert!(bench.parked().iter().all(is_due));
     assert_eq!(block_on(due(&bench, &third)).unwrap(), waiting);
     assert!(!bench.parked().iter().any(is_due));
-    let newer = bench.projector(&Faults::none(), events::catalogue(), common::reservas());
+    let newer = bench.projector(&Faults::none(), toy::catalogue(), vec![Bench::view()]);
     let freed = Redriving {
         redriven: 2,
         ..Redriving::default()
@@ -316,8 +307,8 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     assert_eq!(bench.parked(), []);
     let row = bench.row(id(1)).unwrap();
     assert_eq!(
-        (row["estado"].as_str(), row.get("blocked")),
-        (Some("Aprobada"), None)
+        (row["status"].as_str(), row.get("blocked")),
+        (Some("lent"), None)
     );
 }
 
@@ -326,41 +317,41 @@ fn a_record_redriven_by_itself_brings_in_what_came_after_it() {
     // Version 2 is parked as a record, and from there on the stream. Then the record alone is tried again.
     let bench = Bench::new();
     let records = approved(&bench);
-    let older = events::catalogue().without("AprobacionReservaFallida");
-    let projector = bench.projector(&Faults::none(), older, common::reservas());
+    let older = toy::catalogue().without("ReminderSent");
+    let projector = bench.projector(&Faults::none(), older, vec![Bench::view()]);
     block_on(projector.consumer().consume(&records));
     let parked = bench.parked();
     assert_eq!(parked.len(), 2);
-    let newer = bench.projector(&Faults::none(), events::catalogue(), common::reservas());
+    let newer = bench.projector(&Faults::none(), toy::catalogue(), vec![Bench::view()]);
     assert_eq!(block_on(newer.redrive(&parked[0])).unwrap(), Redriven::Done);
     let row = bench.row(id(1)).unwrap();
     assert_eq!(
-        (row["estado"].as_str(), row.get("blocked")),
-        (Some("Aprobada"), None)
+        (row["status"].as_str(), row.get("blocked")),
+        (Some("lent"), None)
     );
     assert_eq!(bench.parked(), []);
 }
 
 #[test]
 fn whatever_fails_while_trying_again_nothing_is_lost() {
-    let current = events::catalogue();
+    let current = toy::catalogue();
     for at in 0..16 {
         for fault in Fault::ALL {
             let bench = Bench::new();
             let records = approved(&bench);
-            let older = current.clone().without("AprobacionReservaFallida");
-            let projector = bench.projector(&Faults::none(), older, common::reservas());
+            let older = current.clone().without("ReminderSent");
+            let projector = bench.projector(&Faults::none(), older, vec![Bench::view()]);
             block_on(projector.consumer().consume(&records));
             let faults = Faults::once(at, fault);
-            let failing = bench.projector(&faults, current.clone(), common::reservas());
+            let failing = bench.projector(&faults, current.clone(), vec![Bench::view()]);
             let _ = due(&bench, &failing).now_or_never();
             // Nobody is needed to end it: not after a fault, and not after a death.
-            let healthy = bench.projector(&Faults::none(), current.clone(), common::reservas());
+            let healthy = bench.projector(&Faults::none(), current.clone(), vec![Bench::view()]);
             block_on(bench.world.tasks.sleep(Duration::from_mins(1)));
             block_on(due(&bench, &healthy)).unwrap();
             let row = bench.row(id(1)).unwrap();
-            let seen = (row["estado"].as_str(), row.get("blocked"));
-            assert_eq!(seen, (Some("Aprobada"), None), "{fault:?} at effect {at}");
+            let seen = (row["status"].as_str(), row.get("blocked"));
+            assert_eq!(seen, (Some("lent"), None), "{fault:?} at effect {at}");
             assert_eq!(bench.parked(), []);
         }
     }
@@ -371,10 +362,10 @@ fn what_is_discarded_stays_on_record_and_is_tried_no_more() {
     let bench = Bench::new();
     let unknown = String::from_utf8(approved(&bench)[0].data.clone())
         .unwrap()
-        .replace("ReservaCreada", "ReservaNueva");
+        .replace("LoanOpened", "LoanRenewed");
     bench.settle(&[record("k", unknown.as_bytes())]);
-    let older = events::catalogue().without("ReservaCancelada");
-    let projector = bench.projector(&Faults::none(), older, common::reservas());
+    let older = toy::catalogue().without("LoanCancelled");
+    let projector = bench.projector(&Faults::none(), older, vec![Bench::view()]);
     let parking = projector.parking();
     let [thing] = &*bench.parked() else {
         panic!("one is parked")
@@ -402,23 +393,23 @@ fn what_is_discarded_stays_on_record_and_is_tried_no_more() {
     assert!(bench.parked()[0].discarded.is_some());
 }
 
-/// `reservas`, but it cannot fold a payment of this reservation.
+/// `loans`, but it cannot fold a deposit of this loan.
 struct PickyAbout(SubjectId);
 
-impl View<Payload> for PickyAbout {
+impl View<Fact> for PickyAbout {
     fn name(&self) -> &'static str {
-        Reservas.name()
+        Loans.name()
     }
 
-    fn fold(&self, row: &mut Item, event: &Event, payload: &Payload) -> Result<(), Unfoldable> {
-        if event.subject == self.0 && matches!(payload, Payload::ReservaPagada(_)) {
-            return Err(Unfoldable("no payments please".into()));
+    fn fold(&self, row: &mut Item, event: &Event, fact: &Fact) -> Result<(), Unfoldable> {
+        if event.subject == self.0 && matches!(fact, Fact::DepositPaid(_)) {
+            return Err(Unfoldable("no deposits please".into()));
         }
-        Reservas.fold(row, event, payload)
+        Loans.fold(row, event, fact)
     }
 
     fn places(&self, row: &Item) -> [Option<Place>; 2] {
-        Reservas.places(row)
+        Loans.places(row)
     }
 }
 
@@ -428,7 +419,7 @@ fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
     let records = approved(&bench);
     let picky = bench.projector(
         &Faults::none(),
-        events::catalogue(),
+        toy::catalogue(),
         vec![Arc::new(PickyAbout(id(1)))],
     );
     for _ in 0..2 {
@@ -439,24 +430,24 @@ fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
     assert_eq!(parked.len(), 1);
     assert_eq!(
         (parked[0].owner.as_str(), parked[0].detail.as_str()),
-        ("reservas.1", "no payments please")
+        ("loans.1", "no deposits please")
     );
     let row = bench.row(id(1)).unwrap();
     assert_eq!(
         (&row["guard"], &row["blocked"]),
-        (&json!({ "reserva": 3 }), &json!({ "pago": 1 }))
+        (&json!({ "loan": 3 }), &json!({ "deposit": 1 }))
     );
     assert!(matches!(
         block_on(picky.redrive(&parked[0])).unwrap(),
         Redriven::StillParked(_)
     ));
     // A build that can: the next event of the stream brings in what is missing, and frees it.
-    let more = bench.commit(id(1), PAGOS, vec![(pagada(id(1), 8), 8)]);
+    let more = bench.happen(id(1), &[(Helped, 8)]);
     bench.settle(&more);
     assert_eq!(bench.parked(), []);
     assert_eq!(
         bench.row(id(1)).unwrap()["guard"],
-        json!({ "reserva": 3, "pago": 2 })
+        json!({ "loan": 3, "deposit": 2 })
     );
 }
 
@@ -513,7 +504,7 @@ impl Tables for Refusing {
 
 #[test]
 fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
-    let views: [Arc<dyn View<Payload>>; 2] = [Arc::new(Reservas), Arc::new(Analitica)];
+    let views: [Arc<dyn View<Fact>>; 2] = [Arc::new(Loans), Arc::new(Days)];
     for (view, reads) in views.iter().flat_map(|view| [(view, false), (view, true)]) {
         let bench = Bench::new();
         let tables = Arc::new(Refusing {
@@ -521,7 +512,7 @@ fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
             row: Mutex::default(),
             reads,
         });
-        let reader = StreamReader::new(tables.clone(), events::catalogue());
+        let reader = StreamReader::new(tables.clone(), toy::catalogue());
         let world = bench.world.clone();
         let projector = Projector::new(tables.clone(), reader, world, views.to_vec());
         let settle = |records: &[LogRecord]| {
@@ -533,10 +524,7 @@ fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
                 view.name()
             );
         };
-        let made = |number| {
-            let creada = creada(id(number), "ana", 0);
-            bench.commit(id(number), VUELOS, vec![(creada, 0)])
-        };
+        let made = |number| bench.happen(id(number), &[(Opened, 0)]);
         settle(&made(1));
         let owner = format!("{}.1", view.name());
         let key = Key::new(
@@ -545,9 +533,9 @@ fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
             "row",
         );
         *tables.row.lock().unwrap() = Some(key);
-        let mut records = bench.commit(id(1), PAGOS, vec![(pagada(id(1), 1), 1)]);
+        let mut records = bench.happen(id(1), &[(Helped, 1)]);
         records.extend(made(2));
-        records.extend(bench.commit(id(1), VUELOS, vec![(cancelada(id(1), 2), 2)]));
+        records.extend(bench.happen(id(1), &[(Undone, 2)]));
         settle(&records);
         let parked = bench.parked();
         assert_eq!(parked.len(), 2, "the streams of both events: {parked:?}");
@@ -563,10 +551,10 @@ fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
                 found.unwrap().1["guard"].clone()
             })
         };
-        let made = json!({ "reserva": 1 });
+        let made = json!({ "loan": 1 });
         assert_eq!(in_step(&bench, id(2)), [made.clone(), made.clone()]);
-        let whole = json!({ "reserva": 2, "pago": 1 });
-        let place = usize::from(view.name() == Analitica.name());
+        let whole = json!({ "loan": 2, "deposit": 1 });
+        let place = usize::from(view.name() == Days.name());
         assert_eq!(in_step(&bench, id(1))[place], made);
         assert_eq!(in_step(&bench, id(1))[1 - place], whole);
 
@@ -583,36 +571,29 @@ fn a_row_that_the_table_refuses_parks_its_stream_for_that_view_alone() {
 fn both_generations_are_written_while_one_is_built() {
     let bench = Bench::new();
     let records = approved(&bench);
-    let alias = alpes_ports::Update::of(Key::new(alpes_projections::TABLE, "reservas", "alias"))
+    let alias = alpes_ports::Update::of(Key::new(alpes_projections::TABLE, "loans", "alias"))
         .set(alpes_ports::Path::of("live"), 2)
         .set(alpes_ports::Path::of("building"), 3);
     block_on(Tables::write(&*bench.tables, &alias.into())).unwrap();
     bench.settle(&records);
-    let (live, building) = (bench.rows("reservas.2"), bench.rows("reservas.3"));
+    let (live, building) = (bench.rows("loans.2"), bench.rows("loans.3"));
     assert_eq!(
-        (live.len(), building.len(), bench.rows("reservas.1").len()),
+        (live.len(), building.len(), bench.rows("loans.1").len()),
         (1, 1, 0)
     );
-    assert_eq!(live[0].1["gsi1pk"], "reservas.2#estado:Aprobada");
-    assert_eq!(building[0].1["gsi1pk"], "reservas.3#estado:Aprobada");
+    assert_eq!(live[0].1["gsi1pk"], "loans.2#status:lent");
+    assert_eq!(building[0].1["gsi1pk"], "loans.3#status:lent");
 }
 
 #[test]
 fn the_first_record_that_failed_is_told() {
     let bench = Bench::new();
-    let mut records = bench.commit(id(1), VUELOS, vec![(creada(id(1), "ana", 0), 0)]);
-    records.extend(bench.commit(
-        id(2),
-        VUELOS,
-        vec![(creada(id(2), "ana", 0), 0), (aprobada(id(2), 1), 1)],
-    ));
-    records.extend(bench.commit(id(3), VUELOS, vec![(creada(id(3), "ana", 0), 0)]));
-    // Effects: the aliases, the rows, then a write for each reservation.
+    let mut records = bench.happen(id(1), &[(Opened, 0)]);
+    records.extend(bench.happen(id(2), &[(Opened, 0), (Done, 1)]));
+    records.extend(bench.happen(id(3), &[(Opened, 0)]));
+    // Effects: the aliases, the rows, then a write for each loan.
     for (at, expected) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 3)] {
-        let bench = Bench {
-            tables: Arc::new(MemoryTables::new()),
-            ..bench.clone()
-        };
+        let bench = Bench::over(Arc::new(MemoryTables::new()), bench.world.clone());
         let outcome = bench
             .deliver(&Faults::once(at, Fault::FailBefore), &records)
             .unwrap();
@@ -630,24 +611,16 @@ fn every_fault_at_every_effect_and_redelivery_gives_the_same_view() {
         let bench = Bench::new();
         let mut records = approved(&bench);
         records.insert(2, record("k", b"not an event"));
-        records.extend(bench.commit(
-            id(2),
-            VUELOS,
-            vec![(creada(id(2), "luz", 5), 5), (cancelada(id(2), 6), 6)],
-        ));
-        // The payment never arrives by itself: a gap in its stream.
-        let payments = bench.commit(
-            id(2),
-            PAGOS,
-            vec![(pagada(id(2), 7), 7), (pagada(id(2), 8), 8)],
-        );
-        records.push(payments[1].clone());
+        records.extend(bench.happen(id(2), &[(Opened, 5), (Undone, 6)]));
+        // The deposit never arrives by itself: a gap in its stream.
+        let deposits = bench.happen(id(2), &[(Helped, 7), (Helped, 8)]);
+        records.push(deposits[1].clone());
         (bench, records)
     };
     let (bench, records) = prepare();
     let faults = Faults::none();
     bench.deliver(&faults, &records).unwrap();
-    let (expected, effects) = (bench.rows("reservas.1"), faults.count());
+    let (expected, effects) = (bench.rows("loans.1"), faults.count());
     assert!(effects >= 6, "{:?}", faults.trace());
     for at in 0..effects {
         for fault in Fault::ALL {
@@ -665,7 +638,7 @@ fn every_fault_at_every_effect_and_redelivery_gives_the_same_view() {
             };
             // What comes before the record that failed is done, and is not delivered again.
             bench.settle(&records[from..]);
-            assert_eq!(bench.rows("reservas.1"), expected, "{context}");
+            assert_eq!(bench.rows("loans.1"), expected, "{context}");
             assert_eq!(bench.parked().len(), 1, "{context}");
         }
     }
@@ -681,7 +654,7 @@ fn another_invocation_at_every_effect() {
     let expected = {
         let (bench, records) = prepare();
         bench.settle(&records);
-        bench.rows("reservas.1")
+        bench.rows("loans.1")
     };
     for at in 0..3 {
         for split in 0..4 {
@@ -690,7 +663,7 @@ fn another_invocation_at_every_effect() {
             let (other, theirs) = (bench.clone(), [others, mine].concat());
             let work = async move {
                 let projector =
-                    other.projector(&Faults::none(), events::catalogue(), common::reservas());
+                    other.projector(&Faults::none(), toy::catalogue(), vec![Bench::view()]);
                 assert_eq!(projector.consumer().consume(&theirs).await.failed, None);
             };
             let faults = Faults::meanwhile(at, work.boxed());
@@ -700,7 +673,7 @@ fn another_invocation_at_every_effect() {
                 bench.settle(others);
             }
             assert_eq!(
-                bench.rows("reservas.1"),
+                bench.rows("loans.1"),
                 expected,
                 "effect {at}, split {split}"
             );
@@ -711,33 +684,21 @@ fn another_invocation_at_every_effect() {
 #[test]
 fn a_batch_of_500_with_every_kind_of_trouble() {
     let bench = Bench::new();
-    // 124 reservations of four events, and four records of trouble.
+    // 124 loans of four events, and four records of trouble.
     let mut records = vec![];
     for number in 1..=124 {
         let subject = id(number);
-        let made = vec![
-            (creada(subject, "ana", 0), 0),
-            (fallida(subject, 1), 1),
-            (aprobada(subject, 2), 2),
-        ];
-        records.extend(bench.commit(subject, VUELOS, made));
-        records.extend(bench.commit(subject, PAGOS, vec![(pagada(subject, 3), 3)]));
+        let made = vec![(Opened, 0), (Noted, 1), (Done, 2)];
+        records.extend(bench.happen(subject, &made));
+        records.extend(bench.happen(subject, &[(Helped, 3)]));
     }
     // A gap: two of one stream never arrive.
-    let gap = bench.commit(
-        id(200),
-        VUELOS,
-        vec![
-            (creada(id(200), "luz", 0), 0),
-            (fallida(id(200), 1), 1),
-            (cancelada(id(200), 2), 2),
-        ],
-    );
-    // A permanent failure, by a view that cannot fold payments of this one.
-    let refused = bench.commit(id(201), PAGOS, vec![(pagada(id(201), 1), 1)]);
+    let gap = bench.happen(id(200), &[(Opened, 0), (Noted, 1), (Undone, 2)]);
+    // A permanent failure, by a view that cannot fold deposits of this one.
+    let refused = bench.happen(id(201), &[(Helped, 1)]);
     let unknown = String::from_utf8(refused[0].data.clone())
         .unwrap()
-        .replace("ReservaPagada", "ReservaEmpeñada");
+        .replace("DepositPaid", "DepositPawned");
     records.insert(77, record("k", b"{\"not\": an event"));
     records.insert(155, gap[2].clone());
     records.insert(233, refused[0].clone());
@@ -747,7 +708,7 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
     let faults = Faults::none();
     let picky = bench.projector(
         &faults,
-        events::catalogue(),
+        toy::catalogue(),
         vec![Arc::new(PickyAbout(id(201)))],
     );
     let outcome = block_on(picky.consumer().consume(&records));
@@ -756,14 +717,14 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
         (500, 2, None)
     );
 
-    let rows = bench.rows("reservas.1");
-    let aprobadas = rows
+    let rows = bench.rows("loans.1");
+    let lent = rows
         .iter()
-        .filter(|(_, row)| row.get("estado") == Some(&json!("Aprobada")));
-    assert_eq!(aprobadas.count(), 124, "the good records are in the view");
+        .filter(|(_, row)| row.get("status") == Some(&json!("lent")));
+    assert_eq!(lent.count(), 124, "the good records are in the view");
     assert_eq!(
-        bench.row(id(200)).unwrap()["estado"],
-        "Cancelada",
+        bench.row(id(200)).unwrap()["status"],
+        "cancelled",
         "the gap is healed"
     );
     let mut parked: Vec<_> = bench
@@ -773,9 +734,9 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
         .collect();
     parked.sort_by_key(|(owner, reason)| format!("{owner} {reason:?}"));
     let expected = [
+        ("loans.1", Reason::Permanent),
         ("projector", Reason::Undecodable),
         ("projector", Reason::UnknownType),
-        ("reservas.1", Reason::Permanent),
     ];
     assert_eq!(
         parked,
@@ -783,13 +744,16 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
     );
 
     // A build that can fold it redrives the stream, and no more than that.
-    let able = bench.projector(&Faults::none(), events::catalogue(), common::reservas());
+    let able = bench.projector(&Faults::none(), toy::catalogue(), vec![Bench::view()]);
     let redriven: Vec<_> = bench
         .parked()
         .iter()
         .map(|thing| block_on(able.redrive(thing)).unwrap() == Redriven::Done)
         .collect();
     assert_eq!(redriven.iter().filter(|done| **done).count(), 1);
-    assert_eq!(bench.row(id(201)).unwrap()["guard"], json!({ "pago": 1 }));
+    assert_eq!(
+        bench.row(id(201)).unwrap()["guard"],
+        json!({ "deposit": 1 })
+    );
     assert_eq!(bench.parked().len(), 2);
 }

@@ -1,10 +1,10 @@
 //! The context on the event store, over the in-memory twins.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
-use alpes_event_store::{EventStore, HandleError, Handled, Stream, StreamReader, Sweeper, verify};
-use alpes_messages::{Command, Event, StreamId, Version};
-use alpes_ports::{Log, Tables, World};
+use alpes_event_store::{EventStore, HandleError, Handled};
+use alpes_messages::{Command, Event};
+use domain_kit::{StoreBench, event_of, insist};
 use events::{Payload, gds::Sillas};
 use futures::{FutureExt, executor::block_on};
 use gds::{
@@ -12,21 +12,25 @@ use gds::{
     inventory::{self, Inventory, Vuelo},
 };
 use simulation::Faults;
-use twins::{ManualClock, MemoryLog, MemoryTables};
 
 use crate::{
     escenario::{Flight, sillas},
     planted::{self, Bug},
 };
 
-/// What outlives a process: the tables, the log, and time.
+/// What outlives a process, and the mistake that processes make.
 #[derive(Clone)]
 pub struct Bench {
-    pub tables: Arc<MemoryTables>,
-    pub log: Arc<MemoryLog>,
-    pub world: World,
-    pub clock: Arc<ManualClock>,
+    bench: StoreBench<Payload>,
     bug: Option<Bug>,
+}
+
+impl Deref for Bench {
+    type Target = StoreBench<Payload>;
+
+    fn deref(&self) -> &StoreBench<Payload> {
+        &self.bench
+    }
 }
 
 pub fn vuelo(flight: Flight) -> Vuelo {
@@ -40,23 +44,14 @@ impl Bench {
 
     /// One whose processes have the bug.
     pub fn with(bug: Option<Bug>) -> Self {
-        let (world, clock) = twins::world(1);
-        let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
-        Self {
-            tables: Arc::new(MemoryTables::new()),
-            log,
-            world,
-            clock,
-            bug,
-        }
+        let bench = StoreBench::new(events::catalogue());
+        Self { bench, bug }
     }
 
     /// A process that works under `faults`.
     pub fn store(&self, faults: &Faults) -> EventStore<Payload> {
-        let tables: Arc<dyn Tables> = Arc::new(faults.tables(self.tables.clone()));
-        let log: Arc<dyn Log> = Arc::new(faults.log(self.log.clone()));
-        let tables = planted::plant(self.bug, tables);
-        EventStore::new(tables, log, self.world.clone(), events::catalogue())
+        let tables = planted::plant(self.bug, Arc::new(faults.tables(self.tables.clone())));
+        self.store_over(tables, Arc::new(faults.log(self.log.clone())))
     }
 
     /// Sends a command to a process under `faults`; `None` if the process died of it.
@@ -64,19 +59,14 @@ impl Bench {
         self.store(faults).handle(&Gds, command).now_or_never()
     }
 
-    /// Sends a command again until there is an answer, each time to a new process, only the first of which is under `faults`.
+    /// Sends a command until it is answered.
     pub fn insist(&self, faults: &Faults, command: &Command) -> Handled {
-        let first = self.send(faults, command);
-        let mut answers =
-            std::iter::once(first).chain((0..3).map(|_| self.send(&Faults::none(), command)));
-        answers
-            .find_map(|answer| answer?.ok())
-            .expect("a healthy process answers")
+        insist(faults, |faults| self.send(faults, command))
     }
 
     /// The one event that comes of a command when nothing is in the way.
     pub fn event(&self, command: &Command) -> Event {
-        event(&self.insist(&Faults::none(), command))
+        event_of(&self.insist(&Faults::none(), command))
     }
 
     pub fn set_free(&self, flight: Flight, free: u32) {
@@ -93,41 +83,9 @@ impl Bench {
         (free, held)
     }
 
-    /// The events of every stream.
-    pub fn histories(&self) -> Vec<(StreamId, Vec<Payload>)> {
-        let items = self.tables.all(alpes_event_store::TABLE).into_iter();
-        let read = items.map(|(key, item)| {
-            let id = key.pk.parse().unwrap();
-            let stream = Stream::from_item(id, &item).unwrap();
-            let events = stream.decode(&events::catalogue(), 1, Version::MAX);
-            let payloads = events.unwrap().into_iter().map(|stored| stored.payload);
-            (id, payloads.collect())
-        });
-        read.collect()
-    }
-
-    /// Publishes what waits for it.
-    pub fn sweep(&self) {
-        let store = self.store(&Faults::none());
-        let sweeper = Sweeper {
-            store: &store,
-            world: &self.world,
-            older_than: Duration::ZERO,
-            budget: Duration::MAX,
-            page: alpes_event_store::PAGE,
-        };
-        self.clock.advance(Duration::from_mins(1));
-        block_on(sweeper.sweep()).unwrap();
-    }
-
     /// What must hold once all is quiet. `capacities` are those of the flights that there are, as they were at the start.
     pub fn check(&self, capacities: &[(Flight, i64)]) -> Result<(), String> {
-        self.sweep();
-        let reader = StreamReader::new(self.tables.clone(), events::catalogue());
-        let found = block_on(verify(&*self.tables, &*self.log, &reader, None)).unwrap();
-        if !found.differences.is_empty() || found.pending > 0 {
-            return Err(format!("the log and the streams differ: {found:?}"));
-        }
+        self.settle()?;
         let mut active: BTreeMap<Vuelo, i64> = BTreeMap::new();
         for (id, history) in self.histories() {
             for sillas in legal(&history).ok_or_else(|| format!("{id} has {history:?}"))? {
@@ -175,13 +133,5 @@ fn legal(history: &[Payload]) -> Option<Vec<Sillas>> {
             Some(vec![])
         }
         _ => None,
-    }
-}
-
-/// The one event of an answer that has one.
-pub fn event(handled: &Handled) -> Event {
-    match handled {
-        Handled::Committed { events, .. } if events.len() == 1 => events[0].clone(),
-        other => panic!("not one event: {other:?}"),
     }
 }

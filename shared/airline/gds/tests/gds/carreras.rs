@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use alpes_event_store::{HandleError, Handled};
 use alpes_messages::Command;
+use domain_kit::event_of;
 use events::IdReserva;
 use futures::future::BoxFuture;
 use gds::Gds;
@@ -12,7 +13,7 @@ use simulation::{Dice, Faults, Scheduler, Step};
 use uuid::Uuid;
 
 use crate::{
-    bench::{Bench, event},
+    bench::Bench,
     escenario::{BOG_MIA, Flight, MIA_JFK, confirm, revert, sillas},
     planted::Bug,
 };
@@ -97,7 +98,10 @@ fn last_seat(trouble: Trouble, bug: Option<Bug>) -> Result<(), String> {
         vec![confirm(racer, subject, legs(racer))]
     });
     let answers = run(&bench, trouble, clients.collect())?;
-    let events: Vec<_> = answers.iter().map(|(_, handled)| event(handled)).collect();
+    let events: Vec<_> = answers
+        .iter()
+        .map(|(_, handled)| event_of(handled))
+        .collect();
     assert_eq!(events.len(), usize::try_from(RACERS).unwrap());
     let (won, lost): (Vec<_>, Vec<_>) = events
         .into_iter()
@@ -152,7 +156,7 @@ fn the_winner_is_not_always_the_same() {
         let answers = run(&bench, trouble, clients.collect()).unwrap();
         let won = answers
             .iter()
-            .find(|(_, handled)| event(handled).kind == "ReservaGDSConfirmada");
+            .find(|(_, handled)| event_of(handled).kind == "ReservaGDSConfirmada");
         won.unwrap().0.subject
     };
     let mut winners: Vec<_> = (0..50).map(winner).collect();

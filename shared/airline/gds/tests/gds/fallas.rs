@@ -1,12 +1,13 @@
 //! Every fault at every effect, and then the command again: seats and streams agree.
 
 use alpes_messages::Command;
+use domain_kit::event_of;
 use events::IdReserva;
 use simulation::{Fault, Faults};
 use uuid::Uuid;
 
 use crate::{
-    bench::{Bench, event},
+    bench::Bench,
     escenario::{BOG_MIA, Flight, MIA_JFK, confirm, revert},
 };
 
@@ -85,13 +86,13 @@ fn every_fault_at_every_effect() {
     for case in cases() {
         let faults = Faults::none();
         let clean = prepared(&case).send(&faults, &case.command);
-        assert_eq!(event(&clean.unwrap().unwrap()).kind, case.event);
+        assert_eq!(event_of(&clean.unwrap().unwrap()).kind, case.event);
         effects.push(faults.count());
         for at in 0..faults.count() {
             for fault in Fault::ALL {
                 let context = format!("{}, {fault:?} at effect {at}", case.name);
                 let bench = prepared(&case);
-                let answer = event(&bench.insist(&Faults::once(at, fault), &case.command));
+                let answer = event_of(&bench.insist(&Faults::once(at, fault), &case.command));
                 assert_eq!(answer.kind, case.event, "{context}");
                 assert_eq!(bench.event(&case.command), answer, "{context}, again");
                 let held = CAPACITIES.map(|(flight, _)| bench.seats(flight).1);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use alpes_event_store::Handled;
 use alpes_messages::Command;
+use domain_kit::event_of;
 use events::{IdReserva, kinds};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use simulation::Faults;
 use uuid::Uuid;
 
 use crate::{
-    bench::{Bench, event},
+    bench::Bench,
     carreras::{Trouble, run},
     escenario::{BOG_MIA, Flight, JFK_BOG, MIA_JFK, confirm, revert, sillas},
 };
@@ -133,7 +134,7 @@ proptest! {
             let applied = model.apply(step);
             prop_assert_eq!(length(&bench), before + usize::from(applied.is_some()));
             if let Some((kind, told)) = applied {
-                let event = event(&handled);
+                let event = event_of(&handled);
                 let field = if kind == "ConfirmacionFallida" { "sin_sillas" } else { "sillas" };
                 prop_assert_eq!((&*event.kind, &event.data[field]), (kind, &told));
             }
@@ -175,7 +176,7 @@ proptest! {
                 Handled::Committed { .. } => of_kind
                     .entry((command.subject, command.kind.clone()))
                     .or_default()
-                    .push(event(handled).id),
+                    .push(event_of(handled).id),
                 Handled::Rejected(problem) => {
                     prop_assert_eq!(&*command.kind, gds::CONFIRMAR_RESERVA);
                     prop_assert!(problem.is(kinds::STATE) && undone(command.subject));

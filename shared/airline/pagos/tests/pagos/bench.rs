@@ -1,10 +1,10 @@
 //! The context on the event store, with the simulated provider, over the in-memory twins.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc};
 
-use alpes_event_store::{EventStore, HandleError, Handled, StreamReader, Sweeper, verify};
-use alpes_messages::{Command, Event, StreamId, Version};
-use alpes_ports::{Log, World};
+use alpes_event_store::{EventStore, HandleError, Handled};
+use alpes_messages::{Command, Event, StreamId};
+use domain_kit::{StoreBench, event_of, insist};
 use events::{IdReserva, PAGOS, Payload, pagos::ReservaPagada};
 use futures::{FutureExt, executor::block_on, future::BoxFuture};
 use pagos::{
@@ -12,21 +12,25 @@ use pagos::{
     simulador::{Movimiento, Simulador, Tipo, ledger},
 };
 use simulation::Faults;
-use twins::{ManualClock, MemoryLog, MemoryTables};
 
 use crate::{
     escenario::RESERVA,
     planted::{self, Bug},
 };
 
-/// What outlives a process: the tables, the log, and time.
+/// What outlives a process, and the mistake that processes make.
 #[derive(Clone)]
 pub struct Bench {
-    pub tables: Arc<MemoryTables>,
-    pub log: Arc<MemoryLog>,
-    pub world: World,
-    pub clock: Arc<ManualClock>,
+    bench: StoreBench<Payload>,
     bug: Option<Bug>,
+}
+
+impl Deref for Bench {
+    type Target = StoreBench<Payload>;
+
+    fn deref(&self) -> &StoreBench<Payload> {
+        &self.bench
+    }
 }
 
 impl Bench {
@@ -36,26 +40,8 @@ impl Bench {
 
     /// One whose processes have the bug.
     pub fn with(bug: Option<Bug>) -> Self {
-        let (world, clock) = twins::world(1);
-        let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
-        Self {
-            tables: Arc::new(MemoryTables::new()),
-            log,
-            world,
-            clock,
-            bug,
-        }
-    }
-
-    /// The store of a process that works under `faults`.
-    pub fn store(&self, faults: &Faults) -> EventStore<Payload> {
-        let log = Arc::new(faults.log(self.log.clone()));
-        self.store_over(faults, log)
-    }
-
-    fn store_over(&self, faults: &Faults, log: Arc<dyn Log>) -> EventStore<Payload> {
-        let tables = Arc::new(faults.tables(self.tables.clone()));
-        EventStore::new(tables, log, self.world.clone(), events::catalogue())
+        let bench = StoreBench::new(events::catalogue());
+        Self { bench, bug }
     }
 
     /// The provider, as a process under `faults` reaches it.
@@ -82,7 +68,8 @@ impl Bench {
     /// A process that waits before each call of a table. Nobody reads the log here, so appends need no step of their own.
     pub fn in_steps(&self, command: &Command) -> BoxFuture<'static, Result<Handled, HandleError>> {
         let faults = Faults::in_steps();
-        let store = self.store_over(&faults, self.log.clone());
+        let tables = Arc::new(faults.tables(self.tables.clone()));
+        let store = self.store_over(tables, self.log.clone());
         handle(store, self.pagos(&faults), command)
     }
 
@@ -91,57 +78,27 @@ impl Bench {
         self.process(faults, command).now_or_never()
     }
 
-    /// Sends a command again until there is an answer, each time to a new process, only the first of which is under `faults`.
+    /// Sends a command until it is answered.
     pub fn insist(&self, faults: &Faults, command: &Command) -> Handled {
-        let first = self.send(faults, command);
-        let mut answers =
-            std::iter::once(first).chain((0..4).map(|_| self.send(&Faults::none(), command)));
-        answers
-            .find_map(|answer| answer?.ok())
-            .expect("a healthy process answers")
+        insist(faults, |faults| self.send(faults, command))
     }
 
     /// The one event that comes of a command when nothing is in the way.
     pub fn event(&self, command: &Command) -> Event {
-        event(&self.insist(&Faults::none(), command))
+        event_of(&self.insist(&Faults::none(), command))
     }
 
     pub fn ledger(&self, id: IdReserva) -> Vec<Movimiento> {
         block_on(ledger(&*self.tables, &key(id))).unwrap()
     }
 
-    fn reader(&self) -> StreamReader<Payload> {
-        StreamReader::new(self.tables.clone(), events::catalogue())
-    }
-
     pub fn history(&self, id: IdReserva) -> Vec<Payload> {
-        let stream = block_on(self.reader().read_one(StreamId::new(PAGOS, id))).unwrap();
-        let events = stream.decode(&events::catalogue(), 1, Version::MAX);
-        let payloads = events.unwrap().into_iter().map(|stored| stored.payload);
-        payloads.collect()
-    }
-
-    /// Publishes what waits for it.
-    pub fn sweep(&self) {
-        let store = self.store(&Faults::none());
-        let sweeper = Sweeper {
-            store: &store,
-            world: &self.world,
-            older_than: Duration::ZERO,
-            budget: Duration::MAX,
-            page: alpes_event_store::PAGE,
-        };
-        self.clock.advance(Duration::from_mins(1));
-        block_on(sweeper.sweep()).unwrap();
+        self.bench.history(StreamId::new(PAGOS, id))
     }
 
     /// What must hold once every command has been answered: money and streams agree.
     pub fn check(&self, reservas: &[IdReserva]) -> Result<(), String> {
-        self.sweep();
-        let found = block_on(verify(&*self.tables, &*self.log, &self.reader(), None)).unwrap();
-        if !found.differences.is_empty() || found.pending > 0 {
-            return Err(format!("the log and the streams differ: {found:?}"));
-        }
+        self.settle()?;
         for id in reservas {
             self.agrees(*id).map_err(|text| format!("{id}: {text}"))?;
         }
@@ -194,13 +151,5 @@ fn agree(history: &[Payload], movements: &[Movimiento]) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("{history:?}, but {moved:?}"))
-    }
-}
-
-/// The one event of an answer that has one.
-pub fn event(handled: &Handled) -> Event {
-    match handled {
-        Handled::Committed { events, .. } if events.len() == 1 => events[0].clone(),
-        other => panic!("not one event: {other:?}"),
     }
 }

@@ -2,12 +2,13 @@
 
 use alpes_event_store::Handled;
 use alpes_messages::Command;
+use domain_kit::event_of;
 use events::kinds;
 use pagos::simulador::balance;
 use simulation::{Fault, Faults};
 
 use crate::{
-    bench::{Bench, event},
+    bench::Bench,
     escenario::{RESERVA, pagar, revertir},
 };
 
@@ -97,7 +98,7 @@ fn every_fault_at_every_effect() {
             for fault in Fault::ALL {
                 let context = format!("{}, {fault:?} at effect {at}", case.name);
                 let bench = prepared(&case);
-                let answer = event(&bench.insist(&Faults::once(at, fault), &case.command));
+                let answer = event_of(&bench.insist(&Faults::once(at, fault), &case.command));
                 assert_eq!(answer.kind, case.event, "{context}");
                 assert_eq!(bench.event(&case.command), answer, "{context}, again");
                 let charged = balance(&bench.ledger(RESERVA)).to_string();
@@ -121,7 +122,7 @@ fn a_charge_that_was_never_told_of_is_given_back_whatever_fails() {
                 assert!(bench.send(&Faults::none(), &silent).unwrap().is_err());
             }
             assert_eq!(balance(&bench.ledger(RESERVA)).to_string(), "119.00");
-            let answer = event(&bench.insist(&Faults::once(at, fault), &revertir(2)));
+            let answer = event_of(&bench.insist(&Faults::once(at, fault), &revertir(2)));
             assert_eq!(answer.data["devuelto"], true, "{context}");
             assert_eq!(balance(&bench.ledger(RESERVA)).to_string(), "0.00");
             bench.check_one(&context);

@@ -2,18 +2,21 @@
 
 use std::{
     collections::BTreeMap,
+    marker::PhantomData,
     sync::{Arc, Mutex},
 };
 
 use alpes_consumer::{Group, Handler, Stop};
+use alpes_messages::{DomainEvent, Event};
 use alpes_ports::{
     Condition, Consistency, IndexPage, IndexQuery, Item, Key, Path, ScanPage, TableError,
     TableName, Tables, TransactError, Update, Write, WriteError,
 };
 use async_trait::async_trait;
-use events::Payload;
 use futures::future::join_all;
 use serde_json::Value;
+
+use crate::{Domain, Happens, moment};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
@@ -41,25 +44,27 @@ impl Bug {
 }
 
 /// The tables of a projector that has the bug.
-pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
+pub fn plant<D: Domain>(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     match bug {
-        Some(bug) => Arc::new(Planted {
+        Some(bug) => Arc::new(Planted::<D> {
             bug,
             tables,
             read: Mutex::default(),
+            domain: PhantomData,
         }),
         None => tables,
     }
 }
 
-struct Planted {
+struct Planted<D> {
     bug: Bug,
     tables: Arc<dyn Tables>,
-    /// Version of the reservation's own stream in the row, as last read.
+    /// Version of the subject's own stream in the row, as last read.
     read: Mutex<BTreeMap<Key, Value>>,
+    domain: PhantomData<fn() -> D>,
 }
 
-impl Planted {
+impl<D: Domain> Planted<D> {
     fn changed(&self, write: &Write) -> Write {
         match write {
             Write::Update(update) => update.clone().when(self.condition(update)).into(),
@@ -85,7 +90,7 @@ impl Planted {
             (Bug::GuardOfOneStreamOnly, Condition::Equals(..)) if is_row => {
                 match self.read.lock().unwrap().get(&update.key) {
                     Some(version) => {
-                        Condition::Equals(Path::entry("guard", "reserva"), version.clone())
+                        Condition::Equals(Path::entry("guard", D::OWN.category), version.clone())
                     }
                     None => Condition::Exists,
                 }
@@ -97,28 +102,34 @@ impl Planted {
 
 /// The stream's item as a reader sees it that takes a gap for nothing: events that change nothing in the place of those it should
 /// make up for.
-fn without_history(item: &mut Item) {
+fn without_history<D: Domain>(item: &mut Item) {
     let Some(Value::Array(events)) = item.get_mut("events") else {
         return;
     };
     let last = events.len().saturating_sub(1);
-    for event in events.iter_mut().take(last) {
-        let mut old: Value = serde_json::from_str(event.as_str().unwrap()).unwrap();
-        if old["type"] == "ReservaPagada" {
+    for text in events.iter_mut().take(last) {
+        let bytes = text.as_str().unwrap().as_bytes();
+        let (old, _) = Event::decode(bytes, &D::catalogue()).unwrap();
+        if !old.stream.is_of(D::OWN) {
             continue;
         }
-        let reservation = old["subject"].clone();
-        old["type"] = "AprobacionReservaFallida".into();
-        old["dataschema"] = "urn:aeroalpes:esquema:vuelos:AprobacionReservaFallida:v1".into();
-        old["data"] = serde_json::json!({
-            "id_reserva": reservation, "fecha_actualizacion": old["time"], "motivo": "x",
-        });
-        *event = old.to_string().into();
+        let noted = D::event(Happens::Noted, old.subject, moment(0));
+        let schema = format!(
+            "{}:{}:v{}",
+            noted.context.schemas, noted.kind, noted.schema_version
+        );
+        let noted = Event {
+            kind: noted.kind.to_owned(),
+            dataschema: schema,
+            data: noted.data,
+            ..old
+        };
+        *text = noted.encode().unwrap().into();
     }
 }
 
 #[async_trait]
-impl Tables for Planted {
+impl<D: Domain> Tables for Planted<D> {
     async fn get(
         &self,
         keys: &[Key],
@@ -128,9 +139,11 @@ impl Tables for Planted {
         for (key, item) in keys.iter().zip(&mut items) {
             let Some(item) = item else { continue };
             if key.table == alpes_event_store::TABLE && self.bug == Bug::GapApplied {
-                without_history(item);
+                without_history::<D>(item);
             }
-            let version = item.get("guard").and_then(|guard| guard.get("reserva"));
+            let version = item
+                .get("guard")
+                .and_then(|guard| guard.get(D::OWN.category));
             if let Some(version) = version {
                 self.read
                     .lock()
@@ -150,7 +163,7 @@ impl Tables for Planted {
         let (counters, rows): (Vec<_>, Vec<_>) = changed
             .iter()
             .cloned()
-            .partition(|write| write.key().pk.ends_with("#cuentas"));
+            .partition(|write| write.key().sk != "row");
         match self.bug {
             Bug::CountedBeforeTheGuard => {
                 self.apart(&counters).await?;
@@ -174,11 +187,11 @@ impl Tables for Planted {
 }
 
 /// Hands every event on by itself, all at once.
-pub struct Splitting<'a>(pub &'a dyn Handler<Payload>);
+pub struct Splitting<'a, P>(pub &'a dyn Handler<P>);
 
 #[async_trait]
-impl Handler<Payload> for Splitting<'_> {
-    async fn handle(&self, groups: &[Group<Payload>]) -> Vec<Result<(), Stop>> {
+impl<P: DomainEvent> Handler<P> for Splitting<'_, P> {
+    async fn handle(&self, groups: &[Group<P>]) -> Vec<Result<(), Stop>> {
         let mut results = vec![];
         for group in groups {
             let singles: Vec<_> = group

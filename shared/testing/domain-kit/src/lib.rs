@@ -1,0 +1,185 @@
+//! A test kit for the rules and the views of any domain: the real engine over twins in memory, and all that can happen to it.
+//!
+//! - [`StoreBench`] runs the rules of a context on the event store, under faults.
+//! - [`ViewBench`] commits events and hands them to a projector, under faults.
+//! - [`delivery`] delivers a log in every way a runtime may: each view must equal the fold of the streams.
+//! - [`rebuilding`] rebuilds a view while it is written and read: nothing that was seen may be gone, and it must equal the fold.
+//!
+//! The last two are searches by seed. Each also plants mistakes, from outside, and must find every one: it shows that the search can
+//! fail. A domain tells the kit by [`Domain`] which of its events are what:
+//!
+//! ```text
+//! impl Domain for Library { … }
+//! delivery::views_equal_the_fold::<Library>();
+//! delivery::each_planted_bug_is_found::<Library>();
+//! ```
+
+#![deny(missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "a test fails by panicking, and prints what it found"
+)]
+
+pub mod delivery;
+mod planted;
+pub mod rebuilding;
+mod rows;
+mod store_bench;
+mod view_bench;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use alpes_messages::{
+    Catalogue, Context, DomainEvent, Moment, NewEvent, StreamId, SubjectId, Version,
+};
+use alpes_ports::{Index, Item};
+use alpes_projections::{Generation, View, own_attributes, read_counters};
+use futures::executor::block_on;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub use rows::rows;
+pub use store_bench::{StoreBench, event_of, events_of, insist};
+pub use view_bench::{ViewBench, record};
+
+/// What the kit has happen to a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happens {
+    /// It begins, in its own stream.
+    Opened,
+    /// It gets on, in the stream of the other context.
+    Helped,
+    /// It ends well, in its own stream.
+    Done,
+    /// It ends badly, in its own stream. It may do so after it ended well.
+    Undone,
+    /// Something that changes no view, in its own stream.
+    Noted,
+}
+
+/// A domain with two contexts, as its views see it.
+pub trait Domain: Send + Sync + 'static {
+    /// Its events.
+    type Payload: DomainEvent;
+    /// The context of [`Happens::Opened`], [`Happens::Done`], [`Happens::Undone`] and [`Happens::Noted`].
+    const OWN: Context;
+    /// The context of [`Happens::Helped`].
+    const OTHER: Context;
+
+    /// Every event type.
+    fn catalogue() -> Catalogue<Self::Payload>;
+
+    /// Its views. The first counts no rows.
+    fn views() -> Vec<Arc<dyn View<Self::Payload>>>;
+
+    /// The event of what happens to a subject at that time.
+    fn event(happens: Happens, subject: SubjectId, at: Moment) -> NewEvent;
+
+    /// How far a subject has come, by its row of the first view: 0 if it is not listed yet. It never goes back.
+    fn progress(row: &Item) -> usize;
+}
+
+/// A subject by its number.
+pub fn id(number: u128) -> SubjectId {
+    SubjectId(Uuid::from_u128(number))
+}
+
+/// So many seconds after the time at which the world of the twins begins.
+pub fn moment(seconds: i64) -> Moment {
+    Timestamp::from_second(START + seconds).unwrap().into()
+}
+
+const START: i64 = 1_769_853_600;
+
+type Counters = BTreeMap<String, BTreeMap<String, i64>>;
+
+/// Compares a generation of a view with the fold of the streams: rows, their places in the indexes, counters.
+fn compare<D: Domain>(
+    bench: &ViewBench<D>,
+    view: &dyn View<D::Payload>,
+    number: u32,
+) -> Result<(), String> {
+    let generation = Generation {
+        view: view.name(),
+        number,
+    };
+    let expected = folded(bench, view);
+    let found = bench.rows(&generation.to_string());
+    let found: BTreeMap<_, _> = found.into_iter().collect();
+    if let Some(subject) = found
+        .keys()
+        .find(|subject| !expected.contains_key(*subject))
+    {
+        return Err(format!("{generation}: {subject} has a row and no stream"));
+    }
+    let mut counted = Counters::new();
+    for (subject, row) in &expected {
+        let Some(item) = found.get(subject) else {
+            return Err(format!("{generation}: {subject} has no row"));
+        };
+        let own = own_attributes(item.clone());
+        if own != *row {
+            return Err(format!(
+                "{generation}: {subject} is {own:?}, the fold {row:?}"
+            ));
+        }
+        for (index, place) in [Index::Gsi1, Index::Gsi2].iter().zip(view.places(row)) {
+            let attributes: [&str; 2] = index.attributes().into();
+            let listed = attributes.map(|name| item.get(name).and_then(|text| text.as_str()));
+            let expected = place.map(|place| (generation.partition(&place.partition), place.order));
+            let expected = expected
+                .as_ref()
+                .map(|(partition, order)| [&**partition, &**order]);
+            if listed != expected.map_or([None, None], |place| place.map(Some)) {
+                return Err(format!(
+                    "{generation}: {subject} is listed in {listed:?}, not in {expected:?}"
+                ));
+            }
+        }
+        for count in view.counts(row).into_iter().flatten() {
+            *counted
+                .entry(count.group)
+                .or_default()
+                .entry(count.name)
+                .or_default() += 1;
+        }
+    }
+    let counters = counters(bench, &generation);
+    if counters != counted {
+        return Err(format!(
+            "{generation}: the counters are {counters:?}, the fold {counted:?}"
+        ));
+    }
+    Ok(())
+}
+
+/// What each subject's row must be: the fold of its streams, one after the other.
+fn folded<D: Domain>(bench: &ViewBench<D>, view: &dyn View<D::Payload>) -> BTreeMap<String, Item> {
+    let mut rows: BTreeMap<String, Item> = BTreeMap::new();
+    for (key, item) in bench.tables.all(alpes_event_store::TABLE) {
+        let id: StreamId = key.pk.parse().unwrap();
+        let stream = alpes_event_store::Stream::from_item(id, &item).unwrap();
+        let row = rows.entry(id.id.to_string()).or_default();
+        for stored in stream.decode(&D::catalogue(), 1, Version::MAX).unwrap() {
+            view.fold(row, &stored.event, &stored.payload).unwrap();
+        }
+    }
+    rows
+}
+
+/// The counters of a generation that are not 0.
+fn counters<D: Domain>(bench: &ViewBench<D>, generation: &Generation) -> Counters {
+    let read = read_counters(&*bench.tables, generation, "", "~");
+    let mut groups = block_on(read).unwrap();
+    for numbers in groups.values_mut() {
+        numbers.retain(|_, number| *number != 0);
+    }
+    groups.retain(|_, numbers| !numbers.is_empty());
+    groups
+}
