@@ -18,7 +18,7 @@ use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
 
 pub use contextos::COMANDOS;
-pub use fallas::MAX_VECES;
+pub use fallas::{MAX_VECES, MODOS};
 pub use inventario::MAX_SILLAS;
 
 /// What the function works with.

@@ -14,7 +14,7 @@ use alpes_consumer::{Parked, Parking, Reason};
 use alpes_event_store::StreamReader;
 use alpes_lambda::kinesis::RetryBatch;
 use alpes_messages::{Context, Moment};
-use alpes_participant::Modo;
+use alpes_participant::FaultMode;
 use alpes_ports::{CallError, Condition, Item, Key, LogRecord, Path, Tables, Update, Write};
 use alpes_saga::{Coordinator, Definitions, Direction, Estado, SagaId, Sagas, What};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -348,7 +348,7 @@ fn a_payment_that_nobody_confirms_is_told_attempt_by_attempt() {
         command.data["pago"] =
             json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": medio});
         let faults = &fixture.system.faults;
-        block_on(faults.set(PAGOS, "PagarReserva", None, Modo::Silencio, silent)).unwrap();
+        block_on(faults.set(PAGOS, "PagarReserva", None, FaultMode::Silence, silent)).unwrap();
         fixture.system.take(VUELOS, &command);
         let ((), lines) = logged(|| {
             fixture.in_time(&fixture.log());

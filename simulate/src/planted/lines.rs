@@ -123,7 +123,7 @@ impl BadLines {
                 made.set.retain(|(path, _)| *path != Path::of("next"));
             }
             (Planted::HastyDeadlines, table)
-                if table == REACTIONS && update.key.sk.starts_with("plazo#") =>
+                if table == REACTIONS && update.key.sk.starts_with("deadline#") =>
             {
                 if let Some(due) = by_its_event(update) {
                     let due = Moment::from(due).to_string();

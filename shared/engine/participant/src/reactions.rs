@@ -16,8 +16,8 @@ use thiserror::Error;
 
 use crate::{Policy, When};
 
-/// The table of reactions. Partition key `{context}-{reservation}`; sort key `{event id}#{command}` of what is still to be done,
-/// `plazo#{type}#{command}` of a deadline, `oido#{type}` of what is kept of an event.
+/// The table of reactions. Partition key `{context}-{subject}`; sort key `{event id}#{command}` of what is still to be done,
+/// `deadline#{type}#{command}` of a deadline, `heard#{type}` of what is kept of an event.
 pub const TABLE: TableName = TableName("reactions");
 
 /// So many partitions of the index share what a context has of a class.
@@ -83,7 +83,7 @@ impl ReactionKey {
     pub(crate) fn deadline(context: Context, policy: &Policy, subject: SubjectId) -> Self {
         Self {
             pk: owner(context, subject),
-            sk: format!("plazo#{}#{}", policy.event, policy.command),
+            sk: format!("deadline#{}#{}", policy.event, policy.command),
         }
     }
 
@@ -127,7 +127,7 @@ pub struct DueReactions {
     pub oldest: Option<Timestamp>,
 }
 
-/// What a context has still to do for a reservation.
+/// What a context has still to do for a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// Whose it is.
@@ -156,7 +156,7 @@ fn owner(context: Context, subject: SubjectId) -> String {
 }
 
 fn kept_key(context: Context, subject: SubjectId, kind: &str) -> Key {
-    Key::new(TABLE, owner(context, subject), format!("oido#{kind}"))
+    Key::new(TABLE, owner(context, subject), format!("heard#{kind}"))
 }
 
 fn partition(context: Context, class: Class, bucket: u8) -> String {
@@ -186,7 +186,7 @@ impl Reactions {
     ) -> Result<(), TableError> {
         let put = Write::Put {
             key: kept_key(context, event.subject, &event.kind),
-            item: Item::from_iter([("datos".to_owned(), needed)]),
+            item: Item::from_iter([("data".to_owned(), needed)]),
             // The first stands, as with a saga: a command is built from the same data however often it is sent.
             condition: Condition::Absent,
         };
@@ -206,7 +206,7 @@ impl Reactions {
             .collect();
         let items = self.tables.get(&keys, Consistency::Strong).await?;
         let found = kinds.iter().zip(items).filter_map(|(kind, item)| {
-            let data = item?.remove("datos")?;
+            let data = item?.remove("data")?;
             Some(((*kind).to_owned(), data))
         });
         Ok(found.collect())
@@ -251,9 +251,9 @@ impl Reactions {
         let partition = partition(context, policy.when.into(), bucket(&key));
         let note = Update::of(key.key())
             .when(Condition::Absent)
-            .set(Path::of("evento"), event)
-            .set(Path::of("comando"), policy.command)
-            .set(Path::of("intentos"), attempts)
+            .set(Path::of("event"), event)
+            .set(Path::of("command"), policy.command)
+            .set(Path::of("attempts"), attempts)
             .set(Path::of("gsi1pk"), partition)
             .set(Path::of("gsi1sk"), place);
         done(self.tables.write(&note.into()).await)
@@ -272,9 +272,9 @@ impl Reactions {
     pub(crate) async fn read(&self, key: &ReactionKey) -> Result<Option<Reaction>, ReadError> {
         #[derive(Deserialize)]
         struct Form {
-            evento: Event,
-            comando: String,
-            intentos: u32,
+            event: Event,
+            command: String,
+            attempts: u32,
             gsi1sk: String,
         }
         let item = self.tables.get_one(&key.key(), Consistency::Strong).await?;
@@ -282,9 +282,9 @@ impl Reactions {
         let form = form.transpose();
         let form = form.map_err(|error| ReadError::Malformed(error.to_string()))?;
         Ok(form.map(|form| Reaction {
-            event: form.evento,
-            command: form.comando,
-            attempts: form.intentos,
+            event: form.event,
+            command: form.command,
+            attempts: form.attempts,
             since: due::since(&form.gsi1sk).unwrap_or_else(|| self.world.clock.now()),
         }))
     }
@@ -299,18 +299,18 @@ impl Reactions {
         let place = due::place_since(next, reaction.since);
         let update = Update::of(key.key())
             .when(Condition::Exists)
-            .set(Path::of("intentos"), reaction.attempts.saturating_add(1))
+            .set(Path::of("attempts"), reaction.attempts.saturating_add(1))
             .set(Path::of("gsi1sk"), place);
         done(self.tables.write(&update.into()).await)?;
         Ok(next.into())
     }
 
-    /// What a context with these policies has still to do for a reservation, of which these are the events. For operators.
+    /// What a context with these policies has still to do for a subject with these events. For operators.
     ///
     /// # Errors
     ///
     /// See [`TableError`].
-    pub async fn of_reservation(
+    pub async fn of_subject(
         &self,
         context: Context,
         policies: &[Policy],
@@ -335,7 +335,7 @@ impl Reactions {
                     event: policy.event,
                     command: policy.command,
                     is_deadline: Class::from(policy.when) == Class::Deadline,
-                    attempts: item.get("intentos").and_then(Value::as_u64).unwrap_or(0),
+                    attempts: item.get("attempts").and_then(Value::as_u64).unwrap_or(0),
                     next: item.get(sort).and_then(Value::as_str).and_then(due::look),
                 })
             });
@@ -407,7 +407,7 @@ fn partitions(context: Context, class: Class) -> impl Iterator<Item = String> {
 }
 
 fn bucket(key: &ReactionKey) -> u8 {
-    // A reservation's id ends in random bits, as hexadecimal digits.
+    // A subject's id ends in random bits, as hexadecimal digits.
     let last = key.pk.bytes().last().unwrap_or_default();
     char::from(last)
         .to_digit(16)

@@ -16,7 +16,9 @@ use alpes_messages::{
     Command, CommandId, CorrelationId, Event, Moment, NewEvent, Problem, Reply, SagaMode, StreamId,
     SubjectId, Violation,
 };
-use alpes_participant::{Failure, Faults, Modo, Participant, ParticipantError, SILENCE, TABLE};
+use alpes_participant::{
+    Failure, FaultMode, Faults, Participant, ParticipantError, SILENCE, TABLE,
+};
 use alpes_ports::World;
 use async_trait::async_trait;
 use events::{
@@ -123,11 +125,11 @@ impl Bench {
         Faults::new(self.tables.clone())
     }
 
-    fn set(&self, comando: &str, modo: Modo, veces: u32) {
+    fn set(&self, comando: &str, modo: FaultMode, veces: u32) {
         self.set_for(None, comando, modo, veces);
     }
 
-    fn set_for(&self, only: Option<SubjectId>, comando: &str, modo: Modo, veces: u32) {
+    fn set_for(&self, only: Option<SubjectId>, comando: &str, modo: FaultMode, veces: u32) {
         let faults = self.faults();
         block_on(faults.set(PAGOS, comando, only, modo, veces)).unwrap();
     }
@@ -228,8 +230,8 @@ fn every_error_has_a_type_of_its_own() {
     for (error, error_type) in [
         (HandleError::Contention(stream).into(), "Contention"),
         (HandleError::Broken("?".into()).into(), "Broken"),
-        (ParticipantError::FallaInducida, "FallaInducida"),
-        (ParticipantError::Silencio, "Silencio"),
+        (ParticipantError::InducedError, "InducedError"),
+        (ParticipantError::InducedSilence, "InducedSilence"),
     ] {
         assert_eq!(error.error_type(), error_type);
     }
@@ -238,7 +240,7 @@ fn every_error_has_a_type_of_its_own() {
 #[test]
 fn without_faults_nothing_is_looked_up() {
     let bench = Bench::new();
-    bench.set("PagarReserva", Modo::Error, 1);
+    bench.set("PagarReserva", FaultMode::Error, 1);
     let trouble = simulation::Faults::none();
     let participant = bench.participant(false, &trouble);
     assert_eq!(
@@ -256,13 +258,13 @@ fn without_faults_nothing_is_looked_up() {
 fn an_error_is_answered_at_once_and_silence_after_a_while_and_nothing_is_done() {
     let bench = Bench::new();
     let start = bench.world.clock.now();
-    bench.set("PagarReserva", Modo::Error, 2);
+    bench.set("PagarReserva", FaultMode::Error, 2);
     for _ in 0..2 {
-        assert_eq!(bench.send(&pagar(1)), Err(ParticipantError::FallaInducida));
+        assert_eq!(bench.send(&pagar(1)), Err(ParticipantError::InducedError));
     }
     assert_eq!(bench.world.clock.now(), start);
-    bench.set("PagarReserva", Modo::Silencio, 1);
-    assert_eq!(bench.send(&pagar(1)), Err(ParticipantError::Silencio));
+    bench.set("PagarReserva", FaultMode::Silence, 1);
+    assert_eq!(bench.send(&pagar(1)), Err(ParticipantError::InducedSilence));
     let waited = bench.world.clock.now().duration_since(start);
     assert_eq!(Duration::try_from(waited).unwrap(), SILENCE);
     assert_eq!(bench.log(), []);
@@ -273,7 +275,7 @@ fn an_error_is_answered_at_once_and_silence_after_a_while_and_nothing_is_done() 
 fn a_failure_is_an_event_and_the_same_reply_for_the_same_command() {
     let bench = Bench::new();
     bench.clock.advance(Duration::from_secs(5));
-    bench.set("PagarReserva", Modo::Falla, 1);
+    bench.set("PagarReserva", FaultMode::Failure, 1);
     let failed = bench.send(&pagar(1));
     assert_eq!(motivo(&failed), FALLA_INDUCIDA);
     assert_eq!(bench.send(&pagar(1)), failed);
@@ -287,7 +289,7 @@ fn a_failure_is_an_event_and_the_same_reply_for_the_same_command() {
 fn an_outcome_that_there_is_stands() {
     let bench = Bench::new();
     let first = bench.send(&pagar(1));
-    bench.set("PagarReserva", Modo::Falla, 2);
+    bench.set("PagarReserva", FaultMode::Failure, 2);
     assert_eq!(bench.send(&pagar(1)), first);
     assert_eq!(bench.send(&pagar(2)), first);
     assert_eq!(bench.log().len(), 1);
@@ -297,7 +299,7 @@ fn an_outcome_that_there_is_stands() {
 fn what_has_no_failure_of_its_own_is_refused_unless_it_was_done() {
     let bench = Bench::new();
     let done = bench.send(&command(1, "RevertirPago"));
-    bench.set("RevertirPago", Modo::Falla, 2);
+    bench.set("RevertirPago", FaultMode::Failure, 2);
     assert_eq!(bench.send(&command(1, "RevertirPago")), done);
     let Ok(Reply::Rechazado { problema }) = bench.send(&command(2, "RevertirPago")) else {
         panic!("not refused")
@@ -315,16 +317,16 @@ fn a_fault_is_for_one_command_of_one_context_as_often_as_it_says() {
         block_on(faults.take(context, comando, reserva(1))).unwrap()
     };
     assert_eq!(take(PAGOS, "PagarReserva"), None);
-    bench.set("PagarReserva", Modo::Error, 2);
+    bench.set("PagarReserva", FaultMode::Error, 2);
     assert_eq!(take(GDS, "PagarReserva"), None);
     assert_eq!(take(PAGOS, "RevertirPago"), None);
-    assert_eq!(take(PAGOS, "PagarReserva"), Some(Modo::Error));
+    assert_eq!(take(PAGOS, "PagarReserva"), Some(FaultMode::Error));
     // What is set later is what holds.
-    bench.set("PagarReserva", Modo::Falla, 1);
-    assert_eq!(take(PAGOS, "PagarReserva"), Some(Modo::Falla));
+    bench.set("PagarReserva", FaultMode::Failure, 1);
+    assert_eq!(take(PAGOS, "PagarReserva"), Some(FaultMode::Failure));
     assert_eq!(take(PAGOS, "PagarReserva"), None);
-    bench.set("PagarReserva", Modo::Falla, 3);
-    bench.set("PagarReserva", Modo::Falla, 0);
+    bench.set("PagarReserva", FaultMode::Failure, 3);
+    bench.set("PagarReserva", FaultMode::Failure, 0);
     assert_eq!(take(PAGOS, "PagarReserva"), None);
     assert_eq!(bench.tables.all(TABLE), []);
 }
@@ -337,20 +339,20 @@ fn a_fault_of_one_reservation_is_for_it_alone_and_comes_first() {
         block_on(faults.take(PAGOS, "PagarReserva", subject)).unwrap()
     };
     let (one, other) = (reserva(1), reserva(2));
-    bench.set_for(Some(one), "PagarReserva", Modo::Silencio, 1);
+    bench.set_for(Some(one), "PagarReserva", FaultMode::Silence, 1);
     assert_eq!(take(other), None);
-    bench.set("PagarReserva", Modo::Error, 2);
-    assert_eq!(take(one), Some(Modo::Silencio));
-    assert_eq!(take(other), Some(Modo::Error));
-    assert_eq!(take(one), Some(Modo::Error));
+    bench.set("PagarReserva", FaultMode::Error, 2);
+    assert_eq!(take(one), Some(FaultMode::Silence));
+    assert_eq!(take(other), Some(FaultMode::Error));
+    assert_eq!(take(one), Some(FaultMode::Error));
     assert_eq!((take(one), take(other)), (None, None));
     // Each is set and taken back by itself.
     for only in [Some(one), Some(other), None] {
-        bench.set_for(only, "PagarReserva", Modo::Falla, 1);
+        bench.set_for(only, "PagarReserva", FaultMode::Failure, 1);
     }
-    bench.set_for(Some(one), "PagarReserva", Modo::Falla, 0);
-    assert_eq!(take(other), Some(Modo::Falla));
-    assert_eq!(take(one), Some(Modo::Falla));
+    bench.set_for(Some(one), "PagarReserva", FaultMode::Failure, 0);
+    assert_eq!(take(other), Some(FaultMode::Failure));
+    assert_eq!(take(one), Some(FaultMode::Failure));
     assert_eq!((take(one), take(other)), (None, None));
 }
 
@@ -361,7 +363,11 @@ fn a_fault_is_taken_exactly_as_often_as_it_says_by_many_at_once() {
         let dice = Dice::new(seed);
         let (veces, takers) = (1 + dice.below(5), 1 + dice.below(8));
         let bench = Bench::new();
-        bench.set("PagarReserva", Modo::Falla, u32::try_from(veces).unwrap());
+        bench.set(
+            "PagarReserva",
+            FaultMode::Failure,
+            u32::try_from(veces).unwrap(),
+        );
         let mut scheduler = Scheduler::default();
         let trouble = simulation::Faults::by_chance(dice.clone(), 0);
         for _ in 0..takers {
@@ -388,10 +394,9 @@ fn a_fault_is_taken_exactly_as_often_as_it_says_by_many_at_once() {
 }
 
 #[test]
-fn every_modo_has_one_name_everywhere() {
-    for modo in Modo::ALL {
-        assert_eq!(Modo::named(modo.name()), Some(modo));
-        assert_eq!(json!(modo), json!(modo.name()));
+fn every_mode_has_one_name() {
+    for mode in FaultMode::ALL {
+        assert_eq!(FaultMode::named(mode.name()), Some(mode));
     }
-    assert_eq!(Modo::named("Falla"), None);
+    assert_eq!(FaultMode::named("Failure"), None);
 }

@@ -169,8 +169,8 @@ impl<P: DomainEvent> Projector<P> {
             *version = event.streamversion.min(*version);
         }
         let owner = generation.to_string();
-        for (stream, (version, correlacion)) in streams {
-            tracing::warn!(owner, %stream, %correlacion, version, cause, "stream parked: its row is refused");
+        for (stream, (version, correlation)) in streams {
+            tracing::warn!(owner, %stream, %correlation, version, cause, "stream parked: its row is refused");
             let trouble = Trouble {
                 what: ParkedWhat::Stream { stream, version },
                 reason: Reason::Permanent,
@@ -281,7 +281,7 @@ impl Fault {
     }
 }
 
-/// Events of one reservation, to be folded into its rows.
+/// Events of one subject, to be folded into its rows.
 #[derive(Clone)]
 pub(crate) struct Work<'a, P> {
     subject: SubjectId,
@@ -637,7 +637,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         Ok(true)
     }
 
-    /// Parks the stream for this view, from `version` on. The row goes on with the reservation's other streams.
+    /// Parks the stream for this view, from `version` on. The row goes on with the subject's other streams.
     async fn block(
         &self,
         row: &mut Row,

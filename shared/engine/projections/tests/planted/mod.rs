@@ -150,7 +150,7 @@ impl Tables for Planted {
         let (counters, rows): (Vec<_>, Vec<_>) = changed
             .iter()
             .cloned()
-            .partition(|write| write.key().pk.ends_with("#cuentas"));
+            .partition(|write| write.key().pk.ends_with("#counts"));
         match self.bug {
             Bug::CountedBeforeTheGuard => {
                 self.apart(&counters).await?;

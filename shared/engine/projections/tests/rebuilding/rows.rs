@@ -17,7 +17,7 @@ pub fn rows(
         let Some(place) = key.pk.strip_prefix(&prefix) else {
             continue;
         };
-        if place == "cuentas" {
+        if place == "counts" {
             // Which lane something was counted in is chance.
             let (group, _) = key.sk.rsplit_once('#').unwrap();
             for (name, count) in item {
