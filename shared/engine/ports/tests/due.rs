@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use alpes_ports::{
     Item, Key, Path, TableName, Tables, Update,
-    due::{Due, look, place, put_off, since},
+    due::{Due, DueIndex, leave, look, place, put_off, since},
 };
 use futures::executor::block_on;
 use jiff::Timestamp;
@@ -27,18 +27,18 @@ fn key(number: usize) -> Key {
     Key::new(TABLE, format!("thing-{number:03}"), "x")
 }
 
+fn index() -> DueIndex {
+    DueIndex::new(TABLE, "due", 3)
+}
+
 fn put(tables: &MemoryTables, number: usize, place: &str) {
-    let partition = format!("due-{}", number % 3);
-    let put = Update::of(key(number))
-        .set(Path::of("gsi1pk"), partition)
-        .set(Path::of("gsi1sk"), place)
-        .set(Path::of("n"), number);
+    let put = Update::of(key(number)).set(Path::of("n"), number);
+    let put = index().enter(put, place.to_owned());
     block_on(tables.write(&put.into())).unwrap();
 }
 
 fn read(tables: &Arc<MemoryTables>, now: i64, page: usize) -> Vec<Vec<String>> {
-    let partitions = (0..3).map(|partition| format!("due-{partition}"));
-    let mut due = Due::new(tables.clone(), TABLE, partitions, at(now), page);
+    let mut due = Due::of(tables.clone(), [index()], at(now), page);
     let mut pages = vec![];
     loop {
         let found = block_on(due.next()).unwrap();
