@@ -266,7 +266,7 @@ fn what_is_put_off_is_logged_with_its_attempt_and_when_it_goes_on() {
                 .starts_with("reaction put off")
         );
         assert_eq!(
-            (&line["comando"], &line["attempt"]),
+            (&line["command"], &line["attempt"]),
             (&"AprobarReserva".into(), &attempt.into())
         );
         let next: Timestamp = line["next"].as_str().unwrap().parse().unwrap();

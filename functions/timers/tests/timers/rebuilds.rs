@@ -59,7 +59,7 @@ fn a_rebuild_that_nobody_runs_goes_on() {
     let asked = asked.lock().unwrap();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0]["view"], "analitica");
-    assert_eq!(asked[0]["accion"], "seguir", "it begins none");
+    assert_eq!(asked[0]["action"], "resume", "it begins none");
 }
 
 #[test]
