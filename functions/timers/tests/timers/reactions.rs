@@ -296,7 +296,7 @@ fn a_reaction_that_cannot_be_read_is_put_off_and_holds_up_no_other() {
         );
         Key::new(alpes_participant::REACTIONS, pk, sk)
     };
-    let spoil = Update::of(key(&ids[0])).set(Path::of("evento"), "?");
+    let spoil = Update::of(key(&ids[0])).set(Path::of("event"), "?");
     block_on(fixture.tables.write(&spoil.into())).unwrap();
     fixture.clock.advance(vuelos::DEADLINE);
     assert_eq!(fixture.handle(TASK).unwrap(), done([2, 1, 0], SINCE));
