@@ -129,7 +129,7 @@ pub(crate) fn restless(system: &System) -> Option<String> {
         return Some(format!("{:?} are behind", system.stream.unsettled()));
     }
     let waiting = system.tables.find(REACTIONS, |key, _| {
-        let waits = !key.sk.starts_with("oido#") && !system.foreign.has(key);
+        let waits = !key.sk.starts_with("heard#") && !system.foreign.has(key);
         waits.then(|| format!("{} {} is put off", key.pk, key.sk))
     });
     let unpublished = system.tables.find(STREAMS, |key, item| {

@@ -638,7 +638,7 @@ impl Client {
     /// Has a view rebuilt, and sees to it that it is.
     async fn rebuild(self, view: &'static str) {
         self.pause(40_000).await;
-        let order = json!({ "vista": view, "segundos": 20 }).to_string();
+        let order = json!({ "view": view, "seconds": 20 }).to_string();
         // Where the operator gives up, the timers go on.
         for _ in 0..40 {
             let answer = self.system.api.call(REBUILDER, order.as_bytes()).await;
@@ -646,11 +646,11 @@ impl Client {
                 .ok()
                 .and_then(|answer| serde_json::from_slice(&answer).ok())
                 .unwrap_or_default();
-            if done.get("terminada") == Some(&Value::Bool(true)) {
+            if done.get("is_done") == Some(&Value::Bool(true)) {
                 self.system.kernel.count("operator", "rebuilt a view");
                 return;
             }
-            let wait = done.get("esperar_segundos").and_then(Value::as_u64);
+            let wait = done.get("wait_seconds").and_then(Value::as_u64);
             let wait = Duration::from_secs(wait.unwrap_or(1).max(1));
             self.system.kernel.sleep(wait).await;
         }

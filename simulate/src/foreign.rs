@@ -71,8 +71,8 @@ fn saga(id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
 fn reaction(context: Context, id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
     let class = if kind == 0 { "undoing" } else { "news" };
     let item = json!({
-        "comando": if kind == 0 { json!("Meditar") } else { json!(["Meditar"]) },
-        "evento": {"id": id}, "plan": "b", "intentos": 0,
+        "command": if kind == 0 { json!("Meditar") } else { json!(["Meditar"]) },
+        "event": {"id": id}, "plan": "b", "attempts": 0,
         "gsi1pk": format!("due-{}-{class}-{:02}", context.name, bucket % 8), "gsi1sk": since,
     });
     let owner = format!("{}-{id}", context.name);

@@ -2,7 +2,7 @@
 //!
 //! Each is one that somebody could make, in one place, and breaks one promise. Some that one would think of are not here, since the
 //! system is made so that they break nothing: a log that turns the records of one key around, or has them under another key
-//! (consumers read the stream where one is missing, and a late `PutRecord` does as much, see the scenario `tarde`); a nudge of the
+//! (consumers read the stream where one is missing, and a late `PutRecord` does as much, see the scenario `late`); a nudge of the
 //! orchestrator that is lost, or comes twice (timers wake what waits); an execution that is started twice, and one whose end is told
 //! too early (commands have their identity of the saga and the step, and a saga ends by what it has heard).
 
@@ -184,12 +184,12 @@ impl Planted {
     /// The scenarios that it shows in; none where that may be any.
     fn shows_in(self) -> &'static [&'static str] {
         match self {
-            Self::KeptTwice => &["insistencia"],
-            Self::DeafWhenStuck | Self::EndlessExecutions => &["ejecuciones"],
-            Self::SpentTries => &["abandono"],
-            Self::StubbornForeign | Self::TidiedParking => &["ajenos"],
-            Self::HastyDeadlines => &["mapeos"],
-            Self::NeedlessConflicts => &["clientes"],
+            Self::KeptTwice => &["insistence"],
+            Self::DeafWhenStuck | Self::EndlessExecutions => &["executions"],
+            Self::SpentTries => &["given-up"],
+            Self::StubbornForeign | Self::TidiedParking => &["foreign"],
+            Self::HastyDeadlines => &["mappings"],
+            Self::NeedlessConflicts => &["clients"],
             _ => &[],
         }
     }

@@ -2,40 +2,40 @@
 //!
 //! | what goes wrong | scenario |
 //! | --- | --- |
-//! | a record comes twice | `dos-veces`, `publicacion` |
-//! | a batch comes again, some of which was handled | `muerte`, `fragmentos`, `lotes-enteros` |
-//! | a process dies between any two effects | `muerte` |
-//! | the outcome of a `PutRecord` is unknown; a slow one lands late | `publicacion` |
-//! | the log has version n+1 before n | `hueco` |
-//! | a condition fails, and it was our own success | `dos-veces` |
-//! | transactions in conflict, mixed reasons, throttling | `recursos` |
-//! | two orchestrators move one saga on | `dos-orquestadores` |
-//! | a reply is lost, late, there twice | `respuestas` |
-//! | a step is undone before it is done | `deshacer-antes` |
-//! | a cancellation and the last step race | `cancelacion` |
-//! | a deadline and the last step race | `plazo` |
-//! | many want the last seat | `ultima-silla` |
-//! | equal and unequal requests under one key, at once | `repeticiones` |
-//! | clocks go back | `relojes` |
-//! | timers are late, run twice, or not for long | `agenda` |
-//! | shards are split and merged with sagas under way | `fragmentos` |
-//! | a view is rebuilt while it serves | `reconstruir`; from archive and log, `retencion` |
-//! | a runtime ignores partial batch responses | `lotes-enteros` |
-//! | orchestration, choreography and Step Functions at once | all but `plazo` and `dos-orquestadores` |
-//! | a record that nobody can read | `veneno` |
-//! | a record that kills its consumer, each time | `alergia` |
-//! | older and newer code, in any order | `versiones`, `despliegue` |
-//! | records older than the stream keeps | `retencion` |
-//! | an event larger than is allowed | `demasiado-grande` |
-//! | what undoes fails, for a while or for good | `compensacion` |
-//! | reads that tell an older state, indexes that lag item by item | `lecturas-viejas` |
-//! | executions that stop, run out of time, fail forward, are forgotten | `ejecuciones` |
-//! | a state machine that lacks the version of a saga | `otra-version` |
-//! | what other builds left in forms of their own | `ajenos` |
-//! | batches that are given up for throttling alone | `abandono` |
-//! | mappings that read the whole log again | `mapeos` |
-//! | rows change while a list is read | `listas` |
-//! | a saga that is resumed in vain, again and again | `insistencia` |
+//! | a record comes twice | `twice`, `publication` |
+//! | a batch comes again, some of which was handled | `deaths`, `shards`, `whole-batches` |
+//! | a process dies between any two effects | `deaths` |
+//! | the outcome of a `PutRecord` is unknown; a slow one lands late | `publication` |
+//! | the log has version n+1 before n | `gap` |
+//! | a condition fails, and it was our own success | `twice` |
+//! | transactions in conflict, mixed reasons, throttling | `resources` |
+//! | two orchestrators move one saga on | `two-orchestrators` |
+//! | a reply is lost, late, there twice | `replies` |
+//! | a step is undone before it is done | `undone-first` |
+//! | a cancellation and the last step race | `cancellation` |
+//! | a deadline and the last step race | `deadline` |
+//! | many want the last seat | `last-seat` |
+//! | equal and unequal requests under one key, at once | `repetitions` |
+//! | clocks go back | `clocks` |
+//! | timers are late, run twice, or not for long | `schedule` |
+//! | shards are split and merged with sagas under way | `shards` |
+//! | a view is rebuilt while it serves | `rebuild`; from archive and log, `retention` |
+//! | a runtime ignores partial batch responses | `whole-batches` |
+//! | orchestration, choreography and Step Functions at once | all but `deadline` and `two-orchestrators` |
+//! | a record that nobody can read | `poison` |
+//! | a record that kills its consumer, each time | `allergy` |
+//! | older and newer code, in any order | `versions`, `deployment` |
+//! | records older than the stream keeps | `retention` |
+//! | an event larger than is allowed | `too-large` |
+//! | what undoes fails, for a while or for good | `compensation` |
+//! | reads that tell an older state, indexes that lag item by item | `stale-reads` |
+//! | executions that stop, run out of time, fail forward, are forgotten | `executions` |
+//! | a state machine that lacks the version of a saga | `other-version` |
+//! | what other builds left in forms of their own | `foreign` |
+//! | batches that are given up for throttling alone | `given-up` |
+//! | mappings that read the whole log again | `mappings` |
+//! | rows change while a list is read | `lists` |
+//! | a saga that is resumed in vain, again and again | `insistence` |
 //! | timers that take on two to five things at a time | every other run of each |
 
 use alpes_messages::SagaMode;
@@ -146,7 +146,7 @@ const ALL_MODES: &[SagaMode] = &[
 
 /// Nothing goes wrong, and everybody books once.
 const CALM: Scenario = Scenario {
-    name: "calma",
+    name: "calm",
     about: "nothing fails",
     weather: NO_WEATHER,
     fate: Fate::CALM,
@@ -190,7 +190,7 @@ const CALM: Scenario = Scenario {
 
 /// Clients do all that they may, and nothing fails.
 const BUSY: Scenario = Scenario {
-    name: "clientes",
+    name: "clients",
     about: "cancellations, last seats, repeated and contradictory requests, payments that fail; no faults",
     cancel_one_in: 3,
     shared_one_in: 3,
@@ -201,7 +201,7 @@ const BUSY: Scenario = Scenario {
 
 /// Everything at once.
 const STORM: Scenario = Scenario {
-    name: "todo",
+    name: "everything",
     about: "every kind of fault, seldom enough for the system to get on",
     weather: Weather {
         fail_before: 150,
@@ -257,7 +257,7 @@ pub const SCENARIOS: &[Scenario] = &[
     CALM,
     BUSY,
     Scenario {
-        name: "ejecuciones",
+        name: "executions",
         about: "executions are stopped, run out of time, fail where no state catches it, and are forgotten; a person has them go on, or undoes them",
         interfere_one_in: 3,
         forget_one_in: 12,
@@ -272,7 +272,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "otra-version",
+        name: "other-version",
         about: "the state machine lacks the version of the sagas that begin",
         versions_one_in: 12,
         new_definition: true,
@@ -281,7 +281,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "ajenos",
+        name: "foreign",
         about: "other builds leave parked things, sagas and reactions in forms of their own, and all of it is due",
         foreign_one_in: 8,
         few_at_once_one_in: 1,
@@ -289,14 +289,14 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "abandono",
+        name: "given-up",
         about: "so much is throttled that the runtime gives batches up: what it parks heals without a person",
         bursts_one_in: 3,
         lasts: 150,
         ..BUSY
     },
     Scenario {
-        name: "mapeos",
+        name: "mappings",
         about: "mappings are made anew, and read the whole log again with sagas under way",
         remap_one_in: 40,
         remap_by: 1_200,
@@ -305,7 +305,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ..CALM
     },
     Scenario {
-        name: "insistencia",
+        name: "insistence",
         about: "a person has sagas go on in vain, hundreds of times and with long notes, before the cause is mended",
         insists: true,
         cancel_one_in: 2,
@@ -313,7 +313,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ..CALM
     },
     fault(
-        "falla-antes",
+        "fails-before",
         "effects fail, and have not happened",
         Weather {
             fail_before: 30,
@@ -321,7 +321,7 @@ pub const SCENARIOS: &[Scenario] = &[
         },
     ),
     fault(
-        "respuesta-perdida",
+        "lost-answer",
         "effects happen, and their answers are lost",
         Weather {
             fail_after: 30,
@@ -329,7 +329,7 @@ pub const SCENARIOS: &[Scenario] = &[
         },
     ),
     fault(
-        "dos-veces",
+        "twice",
         "effects happen twice: the condition that fails is our own success",
         Weather {
             twice: 20,
@@ -337,7 +337,7 @@ pub const SCENARIOS: &[Scenario] = &[
         },
     ),
     fault(
-        "tarde",
+        "late",
         "effects that were given up happen later: a slow PutRecord lands after its successors",
         Weather {
             late: 30,
@@ -345,7 +345,7 @@ pub const SCENARIOS: &[Scenario] = &[
         },
     ),
     fault(
-        "muerte",
+        "deaths",
         "functions die between any two effects",
         Weather {
             kill_before: 40,
@@ -354,7 +354,7 @@ pub const SCENARIOS: &[Scenario] = &[
         },
     ),
     fault(
-        "lento",
+        "slow",
         "effects take seconds, and invocations their whole time",
         Weather {
             slow: 10,
@@ -362,7 +362,7 @@ pub const SCENARIOS: &[Scenario] = &[
         },
     ),
     Scenario {
-        name: "freno",
+        name: "throttled",
         about: "functions are throttled, start cold and run twice",
         fate: Fate {
             throttle_one_in: 6,
@@ -373,14 +373,14 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "fragmentos",
+        name: "shards",
         about: "shards are split and merged, and mappings lose them, with sagas under way",
         reshard_one_in: 6,
         lease_one_in: 5,
         ..BUSY
     },
     Scenario {
-        name: "relojes",
+        name: "clocks",
         about: "clocks are off, and jump back and forth",
         fate: Fate {
             skew: 500,
@@ -390,7 +390,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "agenda",
+        name: "schedule",
         about: "timers come late, twice, or not for long; some commits wait for the sweep",
         weather: Weather {
             kill_before: 60,
@@ -400,7 +400,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "reconstruir",
+        name: "rebuild",
         about: "views are rebuilt while they serve, and the rebuilder dies on the way",
         weather: Weather {
             kill_before: 150,
@@ -410,7 +410,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "lotes-enteros",
+        name: "whole-batches",
         about: "a runtime that ignores partial batch responses",
         weather: Weather {
             fail_before: 40,
@@ -420,26 +420,26 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "ultima-silla",
+        name: "last-seat",
         about: "everybody wants the last seats of the same flights",
         shared_one_in: 1,
         clients: 6,
         ..BUSY
     },
     Scenario {
-        name: "cancelacion",
+        name: "cancellation",
         about: "every client cancels, at any moment",
         cancel_one_in: 1,
         ..BUSY
     },
     Scenario {
-        name: "despliegue",
+        name: "deployment",
         about: "every function is deployed anew again and again, with sagas under way",
         deploy_one_in: 5,
         ..BUSY
     },
     Scenario {
-        name: "dos-orquestadores",
+        name: "two-orchestrators",
         about: "the mapping, the timers and the nudge of a request move one saga on at once",
         fate: Fate {
             twice_one_in: 1,
@@ -457,7 +457,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     fault(
-        "respuestas",
+        "replies",
         "replies of participants are lost, late, or there twice",
         Weather {
             fail_after: 5,
@@ -469,7 +469,7 @@ pub const SCENARIOS: &[Scenario] = &[
         },
     ),
     Scenario {
-        name: "deshacer-antes",
+        name: "undone-first",
         about: "a step is undone before it is done: commands come a minute late, and everybody cancels",
         weather: Weather {
             late: 3,
@@ -482,7 +482,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "plazo",
+        name: "deadline",
         about: "a choreography that takes about as long as its deadline",
         modes: &[SagaMode::Coreografia],
         misbehave_one_in: 15,
@@ -491,19 +491,19 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "repeticiones",
+        name: "repetitions",
         about: "every request comes twice at once, or with another under its key",
         repeat_one_in: 1,
         ..BUSY
     },
     Scenario {
-        name: "veneno",
+        name: "poison",
         about: "records that nobody can read, among good ones: parked with their bytes, and discarded",
         poison_one_in: 5,
         ..BUSY
     },
     Scenario {
-        name: "alergia",
+        name: "allergy",
         about: "builds that fail or die of some records each time, until a good one is deployed: given up, parked, redriven",
         mistake_one_in: 20,
         poison_one_in: 60,
@@ -511,7 +511,7 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "versiones",
+        name: "versions",
         about: "older and newer builds side by side: types of events and definitions of the saga that some do not know",
         versions_one_in: 3,
         old_reservations: true,
@@ -519,27 +519,27 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "retencion",
+        name: "retention",
         about: "the stream forgets, and mappings that were behind with it; views are rebuilt from archive and log",
         retention: 24,
         old_reservations: true,
         ..BUSY
     },
     Scenario {
-        name: "demasiado-grande",
+        name: "too-large",
         about: "reservations as large as one may be, and larger",
         large_one_in: 1,
         ..BUSY
     },
     Scenario {
-        name: "compensacion",
+        name: "compensation",
         about: "what undoes fails: for a while, or until a person sees to it",
         misbehave_one_in: 12,
         lasts: 150,
         ..BUSY
     },
     Scenario {
-        name: "recursos",
+        name: "resources",
         about: "transactions in conflict, some of whose conditions fail too; bursts of throttling at every kind of call",
         conflict_one_in: 6,
         bursts_one_in: 8,
@@ -548,14 +548,14 @@ pub const SCENARIOS: &[Scenario] = &[
         ..BUSY
     },
     Scenario {
-        name: "hueco",
+        name: "gap",
         about: "the log has version n+1 before n, by seconds or minutes",
         gap_one_in: 4,
         lasts: 80,
         ..BUSY
     },
     fault(
-        "publicacion",
+        "publication",
         "PutRecord of unknown outcome: lost, doubled, minutes late, or left to the sweep",
         Weather {
             fail_before: 6,
@@ -570,13 +570,13 @@ pub const SCENARIOS: &[Scenario] = &[
         },
     ),
     Scenario {
-        name: "lecturas-viejas",
+        name: "stale-reads",
         about: "eventually consistent reads, and queries, that tell a state of seconds ago",
         stale_one_in: 2,
         ..BUSY
     },
     Scenario {
-        name: "listas",
+        name: "lists",
         about: "many walk through lists whose rows change meanwhile: queries of views take seconds",
         weather: Weather {
             slow: 2,

@@ -213,14 +213,8 @@ impl System {
 
     /// Runs the timers: each of their tasks, as the schedule does.
     pub async fn tick(&self) {
-        for task in [
-            "barrido",
-            "estacionados",
-            "despertar",
-            "reacciones",
-            "reconstruir",
-        ] {
-            let payload = json!({ "tarea": task }).to_string();
+        for task in ["sweep", "parked", "wake", "reactions", "rebuilds"] {
+            let payload = json!({ "task": task }).to_string();
             // The schedule tries again by itself; what comes of it is in the trace.
             let _ = self.runtime.start(TIMERS, payload.as_bytes()).await;
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use alpes_messages::{Context, SagaMode};
-use alpes_participant::{Faults, Modo};
+use alpes_participant::{FaultMode, Faults};
 use alpes_ports::FunctionName;
 use events::{GDS, PAGOS, VUELOS};
 use notices::NOTIFIER;
@@ -221,7 +221,7 @@ impl Trouble {
     /// Refunds are refused until somebody sees to it.
     async fn with_refunds(&self) {
         let faults = Faults::new(self.system.tables.clone());
-        let refused = faults.set(PAGOS, "RevertirPago", None, Modo::Falla, 100_000);
+        let refused = faults.set(PAGOS, "RevertirPago", None, FaultMode::Failure, 100_000);
         let set = refused.await;
         debug_assert!(set.is_ok(), "{set:?}");
     }
@@ -246,9 +246,9 @@ impl Trouble {
             SagaMode::StepFunctions => false,
         });
         let modes: &[_] = if refuses {
-            &Modo::ALL
+            &FaultMode::ALL
         } else {
-            &[Modo::Silencio, Modo::Error]
+            &[FaultMode::Silence, FaultMode::Error]
         };
         let Some(modo) = dice.pick(modes).copied() else {
             return;

@@ -9,11 +9,11 @@ use simulate::{Scenario, run};
 /// Scenarios, and what is counted in some of their first runs.
 const ABOUT: &[(&str, &[&str])] = &[
     (
-        "veneno",
+        "poison",
         &["log poison", "operator discarded what nobody can read"],
     ),
     (
-        "alergia",
+        "allergy",
         &[
             "operator deployed a build with a mistake",
             "lambda could not bear a record",
@@ -21,23 +21,23 @@ const ABOUT: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "versiones",
+        "versions",
         &[
             "operator deployed a build: older",
             "operator deployed a build: newer",
         ],
     ),
     (
-        "retencion",
+        "retention",
         &[
             "stream forgot records",
             "mapping expired",
             "operator rebuilt a view",
         ],
     ),
-    ("demasiado-grande", &["large accepted", "large refused"]),
+    ("too-large", &["large accepted", "large refused"]),
     (
-        "compensacion",
+        "compensation",
         &[
             "participant error RevertirPago",
             "participant silencio RevertirConfirmacion",
@@ -47,18 +47,18 @@ const ABOUT: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "recursos",
+        "resources",
         &[
             "fault conflict",
             "fault conflict among failed conditions",
             "fault throttled",
         ],
     ),
-    ("hueco", &["fault gap"]),
-    ("publicacion", &["fault happens late", "fault kills before"]),
-    ("lecturas-viejas", &["fault stale read", "fault index lags"]),
+    ("gap", &["fault gap"]),
+    ("publication", &["fault happens late", "fault kills before"]),
+    ("stale-reads", &["fault stale read", "fault index lags"]),
     (
-        "ejecuciones",
+        "executions",
         &[
             "execution stopped",
             "execution timed out",
@@ -70,7 +70,7 @@ const ABOUT: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "otra-version",
+        "other-version",
         &[
             "operator deployed a state machine: older",
             "operator redrove an execution",
@@ -78,7 +78,7 @@ const ABOUT: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "ajenos",
+        "foreign",
         &[
             "other builds parked",
             "other builds saga",
@@ -86,10 +86,10 @@ const ABOUT: &[(&str, &[&str])] = &[
             "timers a few things at once",
         ],
     ),
-    ("abandono", &["mapping discarded", "fault throttled"]),
-    ("mapeos", &["mapping made anew"]),
+    ("given-up", &["mapping discarded", "fault throttled"]),
+    ("mappings", &["mapping made anew"]),
     (
-        "insistencia",
+        "insistence",
         &[
             "operator had a saga go on in vain",
             "operator may not have a saga go on any more",
@@ -97,7 +97,7 @@ const ABOUT: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "listas",
+        "lists",
         &[
             "fault slow",
             "reader followed a saga",

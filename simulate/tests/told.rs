@@ -30,7 +30,7 @@ fn a_search_that_finds_nothing_ends_with_the_verdict() {
     assert!(out.ends_with("\nevery promise held in 1 run\n"), "{out}");
 
     let trace = concat!(env!("CARGO_TARGET_TMPDIR"), "/told.trace");
-    let (code, out, _) = says(&format!("--scenario calma --seed 3 --trace {trace}"));
+    let (code, out, _) = says(&format!("--scenario calm --seed 3 --trace {trace}"));
     assert_eq!(code, 0);
     assert_eq!(out.lines().count(), 3, "{out}");
     assert!(out.ends_with("\nevery promise held in 1 run\n"), "{out}");

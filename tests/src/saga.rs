@@ -226,8 +226,8 @@ impl Stack {
         };
         let begun = Instant::now();
         if next.is_none_or(|next| next <= begun) {
-            for tarea in ["despertar", "reacciones"] {
-                self.invoke("timers", &json!({ "tarea": tarea }));
+            for task in ["wake", "reactions"] {
+                self.invoke("timers", &json!({ "task": task }));
             }
             *next = Some(Instant::now() + pause_after(begun).max(TICK));
         }

@@ -308,7 +308,7 @@ impl Stack {
 
     /// Publishes now what is committed and not published; what the function answered. See [`Self::task`].
     pub fn sweep(&self) -> Option<Value> {
-        self.task(&json!({ "tarea": "barrido", "antiguedad_segundos": 0 }))
+        self.task(&json!({ "task": "sweep", "age_seconds": 0 }))
     }
 
     /// Has the timers do a task now; what they answered. See [`Self::invoke`]; elsewhere the schedule will do the same within a minute

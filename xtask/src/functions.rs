@@ -67,11 +67,11 @@ pub fn invoke(workspace: &Workspace, words: &Words) -> Result<()> {
 pub fn tick(workspace: &Workspace, words: &Words) -> Result<()> {
     let target = Target::select(workspace, words)?;
     let tasks = [
-        r#"{"tarea":"barrido","antiguedad_segundos":0}"#,
-        r#"{"tarea":"estacionados"}"#,
-        r#"{"tarea":"despertar"}"#,
-        r#"{"tarea":"reacciones"}"#,
-        r#"{"tarea":"reconstruir"}"#,
+        r#"{"task":"sweep","age_seconds":0}"#,
+        r#"{"task":"parked"}"#,
+        r#"{"task":"wake"}"#,
+        r#"{"task":"reactions"}"#,
+        r#"{"task":"rebuilds"}"#,
     ];
     for task in tasks {
         let event = target.folder.join("tick.json");

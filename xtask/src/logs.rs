@@ -39,7 +39,7 @@ pub fn logs(workspace: &Workspace, words: &Words) -> Result<()> {
         None => workspace.functions()?,
     };
     let wanted = Wanted {
-        about: words.value("--correlacion"),
+        about: words.value("--correlation"),
         since: words.value("--since").and_then(|when| since(when, now)),
         limit: limit(words),
     };
@@ -82,7 +82,7 @@ fn show<'a>(lines: impl Iterator<Item = &'a Line>, look: &Look) {
 fn limit(words: &Words) -> usize {
     match words.number("--limit") {
         Some(limit) => limit.try_into().unwrap_or(usize::MAX),
-        None if words.flag("--since") || words.flag("--correlacion") => usize::MAX,
+        None if words.flag("--since") || words.flag("--correlation") => usize::MAX,
         None if words.flag("--follow") => BEFORE_FOLLOWING,
         None => USUAL,
     }

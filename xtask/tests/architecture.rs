@@ -141,6 +141,36 @@ const TIMES_ALLOWED: [&str; 3] = [
 /// Dates that clients send: they are kept in UTC, with the decimals that they have.
 const DATES_OF_CLIENTS: [&str; 2] = ["fecha_salida", "fecha_llegada"];
 
+/// What stands for every domain, and names nothing of this one: the folders, with the endings of the files in them.
+const OF_NO_DOMAIN: [(&str, &str); 5] = [
+    (ENGINE, ".rs"),
+    (AWS_RULES, ""),
+    ("shared/testing/twins/", ".rs"),
+    ("shared/testing/simulation/", ".rs"),
+    ("shared/testing/saga-kit/", ".rs"),
+];
+
+/// The published messages of the airline: a folder for each context, a file for each version of each message.
+const CATALOGUE: &str = "shared/airline/events/schemas/";
+
+/// Words of the airline that its catalogue does not have by themselves.
+const AIRLINE_WORDS: [&str; 11] = [
+    "reserva",
+    "reservas",
+    "reservation",
+    "reservations",
+    "vuelo",
+    "vuelos",
+    "aeroalpes",
+    "asiento",
+    "asientos",
+    "itinerario",
+    "itinerarios",
+];
+
+/// Fields of the airline's messages that are words of the engine too.
+const FIELDS_OF_BOTH: [&str; 2] = ["legs", "saga"];
+
 // The workspace, as data.
 
 /// A package, as `cargo metadata` tells it.
@@ -423,8 +453,99 @@ fn has_word(line: &str, word: &str) -> bool {
     })
 }
 
-/// Log lines that name a reservation and not its saga: `logs --correlacion` would not show them.
-fn without_saga(sources: &BTreeMap<String, String>) -> Vec<String> {
+/// What only the airline says.
+struct Airline {
+    /// Words, and names of contexts and message types, as the parts that they have in a row.
+    names: BTreeSet<Vec<String>>,
+    /// Fields of its messages, which an identifier is as a whole.
+    fields: BTreeSet<String>,
+}
+
+impl Airline {
+    /// From the schemas of its messages, by their paths below [`CATALOGUE`].
+    fn of(schemas: &BTreeMap<String, String>) -> Self {
+        let mut names: BTreeSet<_> = AIRLINE_WORDS.map(parts).into();
+        let mut fields = BTreeSet::new();
+        for (path, schema) in schemas {
+            let inner = path.strip_prefix(CATALOGUE).unwrap_or(path);
+            // The envelopes, beside the folders, are the engine's.
+            let Some((context, file)) = inner.split_once('/') else {
+                continue;
+            };
+            let message = file.split('.').next().unwrap_or_default();
+            names.extend([parts(context), parts(message)]);
+            fields_of(&serde_json::from_str(schema).unwrap(), &mut fields);
+        }
+        fields.retain(|field| !FIELDS_OF_BOTH.contains(&field.as_str()));
+        Self { names, fields }
+    }
+
+    /// The first of its words in an identifier, if there is any.
+    fn word_in(&self, identifier: &str, is_engine: bool) -> Option<String> {
+        let own = parts(identifier);
+        let named = |name: &&Vec<String>| own.windows(name.len()).any(|some| some == &name[..]);
+        if let Some(name) = self.names.iter().find(named) {
+            return Some(name.concat());
+        }
+        let field = identifier.trim_matches('_');
+        (is_engine && self.fields.contains(field)).then(|| field.to_owned())
+    }
+
+    /// Places of these sources that say something of it: in code, comments and strings.
+    fn words_in(&self, sources: &BTreeMap<String, String>) -> Vec<String> {
+        let mut found = vec![];
+        for (path, source) in sources {
+            for (number, line) in (1..).zip(source.lines()) {
+                let words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+                let words = words.filter_map(|word| self.word_in(word, path.starts_with(ENGINE)));
+                found.extend(words.map(|word| {
+                    format!("{path}:{number} {word}: what is of no domain names nothing of one")
+                }));
+            }
+        }
+        found
+    }
+}
+
+/// The words that an identifier is made of, in lower case: of `ReservaGDSConfirmada` and of `reserva_gds_confirmada` the same three.
+fn parts(identifier: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let letters: Vec<char> = identifier.chars().collect();
+    for (place, letter) in letters.iter().enumerate() {
+        let before = place.checked_sub(1).and_then(|before| letters.get(before));
+        let after = letters.get(place + 1);
+        let begins = letter.is_uppercase()
+            && (before.is_some_and(|before| before.is_lowercase())
+                || after.is_some_and(|after| after.is_lowercase()));
+        if begins || !letter.is_alphabetic() {
+            parts.push(String::new());
+        }
+        if let Some(part) = parts.last_mut().filter(|_| letter.is_alphabetic()) {
+            part.extend(letter.to_lowercase());
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+/// The names of all fields that a schema has, at any depth.
+fn fields_of(schema: &Value, fields: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(object) => {
+            for (name, inner) in object {
+                if let Some(properties) = inner.as_object().filter(|_| name == "properties") {
+                    fields.extend(properties.keys().cloned());
+                }
+                fields_of(inner, fields);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|inner| fields_of(inner, fields)),
+        _ => {}
+    }
+}
+
+/// Log lines that name a subject and not its correlation: `logs --correlation` would not show them.
+fn without_correlation(sources: &BTreeMap<String, String>) -> Vec<String> {
     let mut found = vec![];
     for (path, source) in sources {
         let code: Vec<_> = code(source).collect();
@@ -445,9 +566,9 @@ fn without_saga(sources: &BTreeMap<String, String>) -> Vec<String> {
                     break;
                 }
             }
-            if has_word(&told, "reserva") && !has_word(&told, "correlacion") {
+            if has_word(&told, "subject") && !has_word(&told, "correlation") {
                 found.push(format!(
-                    "{path}:{number} names a reservation without its saga"
+                    "{path}:{number} names a subject without its correlation"
                 ));
             }
         }
@@ -615,32 +736,44 @@ fn time_identity_chance_and_tasks_come_through_ports() {
 }
 
 #[test]
-fn log_lines_about_a_reservation_carry_the_id_of_its_saga() {
+fn what_is_of_no_domain_names_nothing_of_the_airline() {
+    let airline = Airline::of(&files(CATALOGUE, ".json"));
+    let mut sources = BTreeMap::new();
+    for (folder, ending) in OF_NO_DOMAIN {
+        let found = files(folder, ending);
+        assert!(found.len() > 5, "the sources of {folder} were not found");
+        sources.extend(found);
+    }
+    none(&airline.words_in(&sources));
+}
+
+#[test]
+fn log_lines_about_a_subject_carry_its_correlation() {
     for folder in ["shared", "functions"] {
-        none(&without_saga(&files(folder, ".rs")));
+        none(&without_correlation(&files(folder, ".rs")));
     }
 }
 
 #[test]
-fn a_log_line_without_its_saga_is_found() {
+fn a_log_line_without_its_correlation_is_found() {
     let sources = [
-        ("a.rs", "tracing::warn!(reserva = %a, \"x\");"),
+        ("a.rs", "tracing::warn!(subject = %a, \"x\");"),
         (
             "b.rs",
-            "tracing::info!(\n    %reserva,\n    %correlacion,\n    \"x\"\n);",
+            "tracing::info!(\n    %subject,\n    %correlation,\n    \"x\"\n);",
         ),
         (
             "c.rs",
-            "    info!(\n    %reserva,\n    \"x\"\n);\nlet correlacion = 1;",
+            "    info!(\n    %subject,\n    \"x\"\n);\nlet correlation = 1;",
         ),
-        ("d.rs", "let reserva = 1;\nerror!(\"x\");"),
+        ("d.rs", "let subject = 1;\nerror!(\"x\");"),
     ];
     let sources = sources.map(|(path, source)| (path.to_owned(), source.to_owned()));
     assert_eq!(
-        without_saga(&BTreeMap::from(sources)),
+        without_correlation(&BTreeMap::from(sources)),
         [
-            "a.rs:1 names a reservation without its saga",
-            "c.rs:1 names a reservation without its saga"
+            "a.rs:1 names a subject without its correlation",
+            "c.rs:1 names a subject without its correlation"
         ]
     );
 }
@@ -832,6 +965,71 @@ fn a_border_that_is_crossed_is_found() {
             !crossed(package, dependency, true),
             "{package} -> {dependency}"
         );
+    }
+}
+
+#[test]
+fn a_word_of_the_airline_is_found_wherever_it_is_said() {
+    let schemas = files(CATALOGUE, ".json");
+    let airline = Airline::of(&schemas);
+    let at = |folder: &str, line: &str| {
+        let source = (format!("{folder}src/lib.rs"), format!("\n{line}"));
+        airline.words_in(&BTreeMap::from([source]))
+    };
+    for (line, word) in [
+        // In code, as a part of an identifier of either form.
+        ("struct Reserva;", "reserva"),
+        ("use events::IdReserva;", "reserva"),
+        ("let id_reserva = 1;", "reserva"),
+        ("fn of_reservation() {}", "reservation"),
+        ("const VUELOS2: u8 = 1;", "vuelos"),
+        // In comments, in any case, and in strings and stored names.
+        ("/// Reservations side by side.", "reservations"),
+        ("//! A seat: `asiento`.", "asiento"),
+        ("let urn = \"urn:aeroalpes:esquema\";", "aeroalpes"),
+        ("Key::new(TABLE, \"itinerario#1\", \"row\")", "itinerario"),
+        // Names of contexts.
+        ("call(\"participant-pagos\")", "pagos"),
+        ("fn is_gds() {}", "gds"),
+        // Types of messages, in either form, and longer names that have one.
+        ("\"PagoFallido\" => {}", "pagofallido"),
+        ("fn pago_fallido() {}", "pagofallido"),
+        ("struct OldRevertirConfirmacion;", "revertirconfirmacion"),
+        // Fields of messages.
+        (
+            "set(Path::of(\"fecha_actualizacion\"), 1)",
+            "fecha_actualizacion",
+        ),
+        ("let Self { monto, .. } = self;", "monto"),
+    ] {
+        let told =
+            format!("{ENGINE}src/lib.rs:2 {word}: what is of no domain names nothing of one");
+        assert_eq!(at(ENGINE, line), [told], "{line}");
+    }
+    // A field may be a word of another domain too, where that is in Spanish.
+    assert_eq!(at("shared/testing/saga-kit/", "let monto = 1;"), [""; 0]);
+    assert_eq!(at("shared/testing/saga-kit/", "let vuelo = 1;").len(), 1);
+    for fine in [
+        "/// An event of a client that is in flight, reserved or booked; reserves and a reservoir.",
+        "let saga = legs(reserve, gdsx, vuelosity);",
+        "fn pago() -> Confirmacion {}",
+    ] {
+        assert_eq!(at("shared/aws-rules/", fine), [""; 0], "{fine}");
+    }
+    // Each context and each message of the catalogue is one.
+    assert!(schemas.len() > 15, "the catalogue was not found");
+    for path in schemas
+        .keys()
+        .filter_map(|path| path.strip_prefix(CATALOGUE))
+    {
+        for name in path
+            .split_once('/')
+            .into_iter()
+            .flat_map(|(one, other)| [one, other])
+        {
+            let name = name.split('.').next().unwrap();
+            assert_eq!(at(ENGINE, &format!("\"{name}\"")).len(), 1, "{name}");
+        }
     }
 }
 

@@ -272,7 +272,7 @@ fn lines_of_all_functions_are_in_the_order_of_their_own_times() {
     for (function, second, level) in [("gg", 2, "WARN"), ("f", 1, "INFO"), ("f", 3, "ERROR")] {
         let time = moment(now + second * 1_000);
         let line =
-            json!({ "timestamp": time, "level": level, "message": "m", "correlacion": "c-1" });
+            json!({ "timestamp": time, "level": level, "message": "m", "correlation": "c-1" });
         logs.add(function, now, &line.to_string());
     }
     logs.add("gg", now, "not JSON \u{1b}[31m");
@@ -283,18 +283,18 @@ fn lines_of_all_functions_are_in_the_order_of_their_own_times() {
     let expected = [
         format!("{} f   INFO   long ago", moment(old)),
         shown(0, "gg         not JSON \\u{1b}[31m"),
-        shown(1, "f   INFO   m correlacion=c-1"),
-        shown(2, "gg  WARN   m correlacion=c-1"),
-        shown(3, "f   ERROR  m correlacion=c-1"),
+        shown(1, "f   INFO   m correlation=c-1"),
+        shown(2, "gg  WARN   m correlation=c-1"),
+        shown(3, "f   ERROR  m correlation=c-1"),
     ];
     assert_eq!(out.lines().collect::<Vec<_>>(), expected);
 
-    let (out, _) = checkout.does("logs --correlacion c-1");
+    let (out, _) = checkout.does("logs --correlation c-1");
     assert_eq!(out.lines().collect::<Vec<_>>(), expected[2..]);
     let (out, _) = checkout.does("logs --since 5m gg");
     assert!(out.starts_with(&shown(0, "gg     ")), "{out}");
     assert_eq!(out.lines().count(), 2);
-    let (out, err) = checkout.does("logs --correlacion c-2");
+    let (out, err) = checkout.does("logs --correlation c-2");
     assert_eq!(out, "");
     assert!(
         err.contains(&format!(

@@ -106,7 +106,7 @@ fn the_sample_batch_is_archived_byte_for_byte_events_or_not() {
     assert_eq!(
         fixture.keys(),
         [format!(
-            "eventos/2026-01-31/shardId-000000000000/{}-{}.ndjson.gz",
+            "events/2026-01-31/shardId-000000000000/{}-{}.ndjson.gz",
             ends[0], ends[1]
         )]
     );

@@ -121,8 +121,8 @@ impl App {
                     return Err(already_cancelled());
                 }
                 if !appended {
-                    let correlacion = command.correlationid;
-                    tracing::warn!(reserva = %command.subject, %correlacion, "committed, to be published by the sweeper");
+                    let correlation = command.correlationid;
+                    tracing::warn!(subject = %command.subject, %correlation, "committed, to be published by the sweeper");
                 }
                 // The other contexts undo what is theirs as they hear of it.
                 Ok(Estado::Compensando)

@@ -97,17 +97,27 @@ fn of_data(mut problem: Problem) -> Problem {
 fn no_reply(context: Context, command: &Command, error: CallError) -> Refusal {
     match error {
         CallError::Failed { ref error_type, .. }
-            if ["Broken", "ComandoInvalido"].contains(&error_type.as_str()) =>
+            if ["Broken", "InvalidCommand"].contains(&error_type.as_str()) =>
         {
             HandleError::Broken(error.to_string()).into()
         }
         CallError::Failed { ref error_type, .. } => {
-            let correlacion = command.correlationid;
-            tracing::warn!(reserva = %command.subject, %correlacion, %error, "the participant gave no reply");
-            let detail = format!("{} no dio respuesta: {error_type}", context.name);
+            let correlation = command.correlationid;
+            tracing::warn!(subject = %command.subject, %correlation, %error, "the participant gave no reply");
+            let told = in_words_of_the_api(error_type);
+            let detail = format!("{} no dio respuesta: {told}", context.name);
             Problem::of(kinds::UNAVAILABLE).because(detail).into()
         }
         CallError::Unavailable(text) => HandleError::Unavailable(text).into(),
         CallError::Refused(text) => HandleError::Broken(text).into(),
+    }
+}
+
+/// The faults that this API sets have names of its own.
+fn in_words_of_the_api(error_type: &str) -> &str {
+    match error_type {
+        "InducedError" => "FallaInducida",
+        "InducedSilence" => "Silencio",
+        other => other,
     }
 }

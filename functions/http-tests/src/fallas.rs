@@ -1,7 +1,7 @@
 //! `POST /pruebas/fallas`.
 
 use alpes_messages::{Context, Violation};
-use alpes_participant::{Faults, Modo};
+use alpes_participant::{FaultMode, Faults};
 use api::Refusal;
 use events::{CONTEXTS, IdReserva};
 use lambda_http::{Body, Request, Response, http::StatusCode};
@@ -13,11 +13,18 @@ use crate::{App, contextos, solicitud::id};
 /// Most commands that misbehave, one after the other.
 pub const MAX_VECES: u32 = 1_000;
 
+/// The ways to misbehave, as requests name them.
+pub const MODOS: [(&str, FaultMode); 3] = [
+    ("silencio", FaultMode::Silence),
+    ("falla", FaultMode::Failure),
+    ("error", FaultMode::Error),
+];
+
 struct Falla {
     contexto: Context,
     comando: &'static str,
     id_reserva: Option<IdReserva>,
-    modo: Modo,
+    modo: (&'static str, FaultMode),
     veces: u32,
 }
 
@@ -27,16 +34,16 @@ impl App {
             contexto,
             comando,
             id_reserva,
-            modo,
+            modo: (modo, mode),
             veces,
         } = read(&api::json_body(request)?).map_err(invalid)?;
         let faults = Faults::new(self.tables.clone());
-        let set = faults.set(contexto, comando, id_reserva, modo, veces);
+        let set = faults.set(contexto, comando, id_reserva, mode, veces);
         set.await?;
         let mut body = Map::from_iter([
             ("contexto".to_owned(), contexto.name.into()),
             ("comando".to_owned(), comando.into()),
-            ("modo".to_owned(), modo.name().into()),
+            ("modo".to_owned(), modo.into()),
             ("veces".to_owned(), veces.into()),
         ]);
         body.extend(id_reserva.map(|id| ("id_reserva".to_owned(), json!(id))));
@@ -61,7 +68,7 @@ fn read(body: &Value) -> Result<Falla, Vec<Violation>> {
         });
         let id_reserva = body.optional("id_reserva", violations, id);
         let modo = body.required("modo", violations, |node, violations| {
-            node.one_of(&Modo::ALL.map(|one| (one.name(), one)), violations)
+            node.one_of(&MODOS.map(|one| (one.0, one)), violations)
         });
         let veces = body.required("veces", violations, |node, violations| {
             node.whole(0..=MAX_VECES, violations)

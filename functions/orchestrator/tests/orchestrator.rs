@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use alpes_consumer::{Parked, Reason};
 use alpes_lambda::kinesis::RetryBatch;
 use alpes_messages::{Context, Moment};
-use alpes_participant::Modo;
+use alpes_participant::FaultMode;
 use alpes_ports::{CallError, Condition, Item, Key, LogRecord, Path, Tables, Update, Write};
 use alpes_saga::{Definitions, Direction, Estado, SagaId, What};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -249,7 +249,7 @@ fn a_reservation_whose_price_nobody_told_is_cancelled() {
     let reason = page.sagas[0].reason.as_deref();
     assert_eq!(
         reason,
-        Some("PagarReserva: no se conoce ReservaCreada.pago.monto")
+        Some("PagarReserva: ReservaCreada.pago.monto is not known")
     );
 }
 
@@ -360,7 +360,7 @@ fn a_payment_that_nobody_confirms_is_told_attempt_by_attempt() {
         command.data["pago"] =
             json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": medio});
         let faults = &fixture.system.faults;
-        block_on(faults.set(PAGOS, "PagarReserva", None, Modo::Silencio, silent)).unwrap();
+        block_on(faults.set(PAGOS, "PagarReserva", None, FaultMode::Silence, silent)).unwrap();
         fixture.system.take(VUELOS, &command);
         let ((), lines) = logged(|| {
             fixture.in_time(&fixture.log());

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fs, sync::Arc};
 
 use alpes_lambda::participant::{Answer, App, InvocationError};
 use alpes_messages::{Event, Reply};
-use alpes_participant::{Faults, Modo};
+use alpes_participant::{FaultMode, Faults};
 use events::{GDS, Payload, gds::Sillas, kinds};
 use futures::executor::block_on;
 use gds::{
@@ -73,7 +73,7 @@ impl Bench {
         (found.free, found.held)
     }
 
-    fn set(&self, command: &str, modo: Modo) {
+    fn set(&self, command: &str, modo: FaultMode) {
         let faults = Faults::new(self.tables.clone());
         block_on(faults.set(GDS, command, None, modo, 1)).unwrap();
     }
@@ -176,7 +176,7 @@ fn what_is_not_for_this_function_is_refused() {
     let mut nothing = confirm();
     nothing.as_object_mut().unwrap().remove("subject");
     let error = Diagnostic::from(bench.answer(&nothing).unwrap_err());
-    assert_eq!(error.error_type, "ComandoInvalido");
+    assert_eq!(error.error_type, "InvalidCommand");
     assert!(error.error_message.contains("subject"));
     assert_eq!(bench.tables.all(alpes_event_store::TABLE), []);
 }
@@ -184,23 +184,23 @@ fn what_is_not_for_this_function_is_refused() {
 #[test]
 fn a_test_can_make_it_fail_where_tests_are_allowed() {
     let bench = Bench::new(true);
-    bench.set(CONFIRMAR_RESERVA, Modo::Falla);
+    bench.set(CONFIRMAR_RESERVA, FaultMode::Failure);
     let failed = bench.event(&confirm());
     assert_eq!(failed.kind, "ConfirmacionFallida");
     assert_eq!(failed.data["motivo"], FALLA_INDUCIDA);
     assert_eq!(bench.event(&confirm()), failed);
     assert_eq!(bench.seats().1, 0);
 
-    bench.set(REVERTIR_CONFIRMACION, Modo::Error);
+    bench.set(REVERTIR_CONFIRMACION, FaultMode::Error);
     let error = Diagnostic::from(bench.answer(&revert()).unwrap_err());
-    assert_eq!(error.error_type, "FallaInducida");
+    assert_eq!(error.error_type, "InducedError");
     assert_eq!(bench.event(&revert()).kind, "ConfirmacionGDSRevertida");
 }
 
 #[test]
 fn elsewhere_it_does_not_look() {
     let bench = Bench::new(false);
-    bench.set(CONFIRMAR_RESERVA, Modo::Falla);
+    bench.set(CONFIRMAR_RESERVA, FaultMode::Failure);
     assert_eq!(bench.event(&confirm()).kind, "ReservaGDSConfirmada");
 }
 
@@ -208,14 +208,14 @@ fn elsewhere_it_does_not_look() {
 #[test]
 fn a_reservation_that_is_heard_of_and_paid_gets_its_seats_once() {
     let bench = Bench::new(true);
-    bench.set(CONFIRMAR_RESERVA, Modo::Error);
+    bench.set(CONFIRMAR_RESERVA, FaultMode::Error);
     let all_taken = json!({"batchItemFailures": []});
     assert_eq!(bench.hear("lote.json"), all_taken);
     assert_eq!(bench.log.records().len(), 0, "it is put off");
     for _ in 0..2 {
         assert_eq!(
-            bench.hear("reacciones.json"),
-            json!({"hechas": 1, "aplazadas": 0})
+            bench.hear("reactions.json"),
+            json!({"done": 1, "put_off": 0})
         );
         assert_eq!(bench.hear("lote.json"), all_taken);
         assert_eq!(bench.log.records().len(), 1);

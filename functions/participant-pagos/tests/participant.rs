@@ -11,7 +11,7 @@
 use std::{fs, path::Path, sync::Arc};
 
 use alpes_lambda::participant::App;
-use alpes_participant::{Faults, Modo};
+use alpes_participant::{FaultMode, Faults};
 use events::{IdReserva, PAGOS, Payload};
 use futures::executor::block_on;
 use jiff::Timestamp;
@@ -36,7 +36,7 @@ const SAMPLES: [(&str, &str, &str); 5] = [
 ];
 
 /// What it hears, and what it is to go on with.
-const HEARD: [&str; 3] = ["lote", "lote_con_ilegible", "reacciones"];
+const HEARD: [&str; 3] = ["lote", "lote_con_ilegible", "reactions"];
 
 struct Fixture {
     tables: Arc<MemoryTables>,
@@ -127,7 +127,7 @@ fn what_is_no_command_is_an_error_of_its_own() {
     let mut command = sample("pagar_reserva");
     command["subject"] = "reserva-1".into();
     let error = Fixture::new(false).invoke(command).unwrap_err();
-    assert_eq!(error.error_type, "ComandoInvalido");
+    assert_eq!(error.error_type, "InvalidCommand");
     assert!(
         error.error_message.contains("subject"),
         "{}",
@@ -149,7 +149,7 @@ fn it_misbehaves_only_where_tests_are_allowed() {
     for (allows_tests, motivo) in [(true, json!(FALLA_INDUCIDA)), (false, Value::Null)] {
         let fixture = Fixture::new(allows_tests);
         let faults = Faults::new(fixture.tables.clone());
-        block_on(faults.set(PAGOS, pagos::PAGAR_RESERVA, None, Modo::Falla, 1)).unwrap();
+        block_on(faults.set(PAGOS, pagos::PAGAR_RESERVA, None, FaultMode::Failure, 1)).unwrap();
         let reply = fixture.invoke(sample("pagar_reserva")).unwrap();
         assert_eq!(reply["eventos"][0]["data"]["motivo"], motivo);
     }
@@ -164,13 +164,13 @@ fn a_reservation_that_is_heard_of_is_charged_once() {
         .parse()
         .unwrap();
     let faults = Faults::new(fixture.tables.clone());
-    block_on(faults.set(PAGOS, pagos::PAGAR_RESERVA, None, Modo::Error, 1)).unwrap();
+    block_on(faults.set(PAGOS, pagos::PAGAR_RESERVA, None, FaultMode::Error, 1)).unwrap();
     let all_taken = json!({"batchItemFailures": []});
     assert_eq!(fixture.invoke(sample("lote")).unwrap(), all_taken);
     assert_eq!(fixture.charged(id), "0", "it is put off");
     for _ in 0..2 {
-        let resumed = fixture.invoke(sample("reacciones")).unwrap();
-        assert_eq!(resumed, json!({"hechas": 1, "aplazadas": 0}));
+        let resumed = fixture.invoke(sample("reactions")).unwrap();
+        assert_eq!(resumed, json!({"done": 1, "put_off": 0}));
         assert_eq!(fixture.invoke(sample("lote")).unwrap(), all_taken);
         assert_eq!(fixture.charged(id), "119.00");
     }

@@ -17,7 +17,7 @@ use std::{
 
 use alpes_lambda::participant::App;
 use alpes_messages::Event;
-use alpes_participant::{Faults, Modo, Reactions};
+use alpes_participant::{FaultMode, Faults, Reactions};
 use alpes_ports::{TableError, World};
 use events::{CONTEXTS, Payload, VUELOS};
 use futures::executor::block_on;
@@ -39,7 +39,7 @@ const SAMPLES: [(&str, &str); 5] = [
 ];
 
 /// What it hears, and what it is to go on with.
-const HEARD: [&str; 3] = ["lote", "lote_con_ilegible", "reacciones"];
+const HEARD: [&str; 3] = ["lote", "lote_con_ilegible", "reactions"];
 
 struct Fixture {
     tables: Arc<MemoryTables>,
@@ -84,7 +84,7 @@ impl Fixture {
         events.map(|event: Event| event.kind).collect()
     }
 
-    fn misbehave(&self, comando: &str, modo: Modo) {
+    fn misbehave(&self, comando: &str, modo: FaultMode) {
         let faults = Faults::new(self.tables.clone());
         block_on(faults.set(VUELOS, comando, None, modo, 1)).unwrap();
     }
@@ -130,8 +130,8 @@ fn the_samples_tell_a_story() {
         json!({"batchItemFailures": []})
     );
     assert_eq!(
-        fixture.invoke(sample("reacciones")).unwrap(),
-        json!({"hechas": 1, "aplazadas": 0})
+        fixture.invoke(sample("reactions")).unwrap(),
+        json!({"done": 1, "put_off": 0})
     );
     for file in fs::read_dir(events()).unwrap() {
         let name = file.unwrap().path();
@@ -145,7 +145,7 @@ fn the_samples_tell_a_story() {
 fn an_approval_fails_as_an_event_when_a_test_wants_it_to() {
     let fixture = Fixture::new(true);
     fixture.invoke(sample("crear_reserva")).unwrap();
-    fixture.misbehave(vuelos::APROBAR_RESERVA, Modo::Falla);
+    fixture.misbehave(vuelos::APROBAR_RESERVA, FaultMode::Failure);
     let failed = fixture.invoke(sample("aprobar_reserva")).unwrap();
     assert_eq!(told(&failed), "AprobacionReservaFallida");
     assert_eq!(
@@ -157,7 +157,7 @@ fn an_approval_fails_as_an_event_when_a_test_wants_it_to() {
     // What is approved stays so.
     let approved = fixture.invoke(another("aprobar_reserva")).unwrap();
     assert_eq!(told(&approved), "ReservaAprobada");
-    fixture.misbehave(vuelos::APROBAR_RESERVA, Modo::Falla);
+    fixture.misbehave(vuelos::APROBAR_RESERVA, FaultMode::Failure);
     let mut third = sample("aprobar_reserva");
     third["id"] = "019c1350-60fe-5e55-8f05-91a2b3c4d5e6".into();
     assert_eq!(fixture.invoke(third).unwrap(), approved);
@@ -167,7 +167,7 @@ fn an_approval_fails_as_an_event_when_a_test_wants_it_to() {
 fn a_cancellation_is_refused_when_a_test_wants_it_to_fail() {
     let fixture = Fixture::new(true);
     fixture.invoke(sample("crear_reserva")).unwrap();
-    fixture.misbehave(vuelos::CANCELAR_RESERVA, Modo::Falla);
+    fixture.misbehave(vuelos::CANCELAR_RESERVA, FaultMode::Failure);
     let refused = fixture.invoke(sample("cancelar_reserva")).unwrap();
     assert_eq!(refused["problema"]["detail"], json!(FALLA_INDUCIDA));
     let cancelled = fixture.invoke(sample("cancelar_reserva")).unwrap();
@@ -177,9 +177,9 @@ fn a_cancellation_is_refused_when_a_test_wants_it_to_fail() {
 #[test]
 fn an_error_has_the_type_that_callers_know() {
     let fixture = Fixture::new(true);
-    fixture.misbehave(vuelos::APROBAR_RESERVA, Modo::Error);
+    fixture.misbehave(vuelos::APROBAR_RESERVA, FaultMode::Error);
     let error = fixture.invoke(sample("aprobar_reserva")).unwrap_err();
-    assert_eq!(error.error_type, "FallaInducida");
+    assert_eq!(error.error_type, "InducedError");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_reservation_that_has_its_seats_is_approved_and_one_that_waits_too_long_canc
         (&["lote"][..], ["ReservaCreada", "ReservaAprobada"]),
         // The deadline that was noted, which has passed before anybody had seats.
         (
-            &["plazo", "reacciones"],
+            &["plazo", "reactions"],
             ["ReservaCreada", "ReservaCancelada"],
         ),
     ] {
@@ -199,7 +199,7 @@ fn a_reservation_that_has_its_seats_is_approved_and_one_that_waits_too_long_canc
             if *name == "plazo" {
                 batch["Records"].as_array_mut().unwrap().truncate(1);
             }
-            let payload = if *name == "reacciones" {
+            let payload = if *name == "reactions" {
                 sample(name)
             } else {
                 batch.clone()
@@ -226,7 +226,7 @@ fn a_bad_record_is_parked_under_the_name_of_the_function() {
 fn what_fails_is_put_off_and_resumed() {
     let fixture = Fixture::new(true);
     fixture.invoke(sample("crear_reserva")).unwrap();
-    fixture.misbehave(vuelos::APROBAR_RESERVA, Modo::Error);
+    fixture.misbehave(vuelos::APROBAR_RESERVA, FaultMode::Error);
     fixture.invoke(sample("lote")).unwrap();
     assert_eq!(fixture.kinds(), ["ReservaCreada"]);
     let reactions = Reactions::new(fixture.tables.clone(), fixture.world.clone());
@@ -237,8 +237,8 @@ fn what_fails_is_put_off_and_resumed() {
     fixture.clock.advance(Duration::from_secs(30));
     let due = block_on(reactions.due(&CONTEXTS, 10)).unwrap().reactions;
     assert_eq!(due.len(), 1);
-    let resumed = fixture.invoke(json!({ "reacciones": due })).unwrap();
-    assert_eq!(resumed, json!({"hechas": 1, "aplazadas": 0}));
+    let resumed = fixture.invoke(json!({ "reactions": due })).unwrap();
+    assert_eq!(resumed, json!({"done": 1, "put_off": 0}));
     assert_eq!(fixture.kinds(), ["ReservaCreada", "ReservaAprobada"]);
 }
 
@@ -247,7 +247,7 @@ fn what_is_put_off_is_logged_with_its_attempt_and_when_it_goes_on() {
     let fixture = Fixture::new(true);
     fixture.invoke(sample("crear_reserva")).unwrap();
     let faults = Faults::new(fixture.tables.clone());
-    let (context, modo) = (VUELOS, Modo::Error);
+    let (context, modo) = (VUELOS, FaultMode::Error);
     block_on(faults.set(context, vuelos::APROBAR_RESERVA, None, modo, 2)).unwrap();
     let reactions = Reactions::new(fixture.tables.clone(), fixture.world.clone());
     let mut payload = sample("lote");
@@ -265,7 +265,7 @@ fn what_is_put_off_is_logged_with_its_attempt_and_when_it_goes_on() {
                 .starts_with("reaction put off")
         );
         assert_eq!(
-            (&line["comando"], &line["attempt"]),
+            (&line["command"], &line["attempt"]),
             (&"AprobarReserva".into(), &attempt.into())
         );
         let next: Timestamp = line["next"].as_str().unwrap().parse().unwrap();
@@ -276,7 +276,7 @@ fn what_is_put_off_is_logged_with_its_attempt_and_when_it_goes_on() {
         fixture.clock.advance(Duration::from_secs(30));
         let due = block_on(reactions.due(&CONTEXTS, 10)).unwrap().reactions;
         assert_eq!(due.len(), 1);
-        payload = json!({ "reacciones": due });
+        payload = json!({ "reactions": due });
     }
     fixture.invoke(payload).unwrap();
     assert_eq!(fixture.kinds(), ["ReservaCreada", "ReservaAprobada"]);
@@ -286,15 +286,15 @@ fn what_is_put_off_is_logged_with_its_attempt_and_when_it_goes_on() {
 fn what_is_malformed_names_its_field() {
     let fixture = Fixture::new(false);
     for (payload, campo) in [
-        (json!({"reacciones": [{"pk": "vuelos-1"}]}), "reacciones[0]"),
-        (json!({"reacciones": 1}), "reacciones"),
+        (json!({"reactions": [{"pk": "vuelos-1"}]}), "reactions[0]"),
+        (json!({"reactions": 1}), "reactions"),
         (
             json!({"Records": [{"kinesis": {"data": "?"}}]}),
             "Records[0].kinesis",
         ),
     ] {
         let error = fixture.invoke(payload).unwrap_err();
-        assert_eq!(error.error_type, "ComandoInvalido");
+        assert_eq!(error.error_type, "InvalidCommand");
         assert!(
             error.error_message.contains(campo),
             "{}",

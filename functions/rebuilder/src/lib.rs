@@ -19,13 +19,13 @@ const RESERVE: SignedDuration = SignedDuration::from_secs(60);
 #[serde(deny_unknown_fields)]
 pub struct Order {
     /// Which view.
-    pub vista: String,
+    pub view: String,
     /// What of it.
     #[serde(default)]
-    pub accion: Action,
+    pub action: Action,
     /// For so many seconds at most; for as long as the function may run, if left out.
     #[serde(default)]
-    pub segundos: Option<u32>,
+    pub seconds: Option<u32>,
 }
 
 /// What to do with a view.
@@ -34,67 +34,67 @@ pub struct Order {
 pub enum Action {
     /// Rebuild it: begin, or go on if that was begun.
     #[default]
-    Reconstruir,
+    Rebuild,
     /// Go on with what was begun, and begin nothing.
-    Seguir,
+    Resume,
     /// Give up what was begun.
-    Abandonar,
+    Abandon,
 }
 
 /// How far it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     /// Which view.
-    pub vista: String,
+    pub view: String,
     /// The generation that is built, or was.
-    pub generacion: u32,
-    /// `listado`, `archivo`, `log`, `retiro`, `borrado`; or `fin`.
-    pub fase: String,
+    pub generation: u32,
+    /// `survey`, `archive`, `log`, `retire`, `drop`; or `done`.
+    pub phase: String,
     /// Objects of the archive that are replayed.
-    pub objetos: u64,
+    pub objects: u64,
     /// Objects of the archive that are listed.
-    pub listados: u64,
+    pub listed: u64,
     /// Events folded so far, each as often as it was read.
-    pub eventos: u64,
+    pub events: u64,
     /// Records passed by, that are no events.
-    pub omitidos: u64,
+    pub skipped: u64,
     /// When the last record that was replayed arrived.
-    pub hasta: Option<String>,
+    pub reached: Option<String>,
     /// The log is replayed up to what arrived by then.
-    pub meta: String,
+    pub goal: String,
     /// Invoke again after so many seconds, if it is not done.
-    pub esperar_segundos: u64,
+    pub wait_seconds: u64,
     /// True once there is nothing left to do.
-    pub terminada: bool,
+    pub is_done: bool,
 }
 
 impl From<Progress> for Done {
     fn from(progress: Progress) -> Self {
-        let fase = match progress.phase {
-            Some(Phase::Survey) => "listado",
-            Some(Phase::Archive) => "archivo",
+        let phase = match progress.phase {
+            Some(Phase::Survey) => "survey",
+            Some(Phase::Archive) => "archive",
             Some(Phase::Log) => "log",
-            Some(Phase::Retire) => "retiro",
-            Some(Phase::Drop) => "borrado",
-            None => "fin",
+            Some(Phase::Retire) => "retire",
+            Some(Phase::Drop) => "drop",
+            None => "done",
         };
         Self {
-            vista: progress.generation.view.to_owned(),
-            generacion: progress.generation.number,
-            fase: fase.to_owned(),
-            objetos: progress.objects,
-            listados: progress.listed,
-            eventos: progress.events,
-            omitidos: progress.foreign,
-            hasta: progress.reached.map(|reached| reached.to_string()),
-            meta: progress.goal.to_string(),
-            esperar_segundos: progress
+            view: progress.generation.view.to_owned(),
+            generation: progress.generation.number,
+            phase: phase.to_owned(),
+            objects: progress.objects,
+            listed: progress.listed,
+            events: progress.events,
+            skipped: progress.foreign,
+            reached: progress.reached.map(|reached| reached.to_string()),
+            goal: progress.goal.to_string(),
+            wait_seconds: progress
                 .wait
                 .as_millis()
                 .div_ceil(1_000)
                 .try_into()
                 .unwrap_or(u64::MAX),
-            terminada: progress.phase.is_none(),
+            is_done: progress.phase.is_none(),
         }
     }
 }
@@ -146,27 +146,27 @@ impl App {
     /// [`RebuildFailed`]; what was done is noted, and invoking it again goes on.
     pub async fn handle(&self, order: Order, deadline: Timestamp) -> Result<Done, RebuildFailed> {
         let Order {
-            vista,
-            accion,
-            segundos,
+            view,
+            action,
+            seconds,
         } = order;
         let left = deadline.duration_since(self.world.clock.now());
         let left = Duration::try_from(left.saturating_sub(RESERVE)).unwrap_or(Duration::ZERO);
-        let budget = segundos.map_or(left, |seconds| {
+        let budget = seconds.map_or(left, |seconds| {
             left.min(Duration::from_secs(seconds.into()))
         });
-        let progress = match accion {
-            Action::Reconstruir => self.rebuilder.run(&vista, budget).await?,
-            Action::Seguir => self.rebuilder.resume(&vista, budget).await?,
-            Action::Abandonar => self.rebuilder.abandon(&vista).await?,
+        let progress = match action {
+            Action::Rebuild => self.rebuilder.run(&view, budget).await?,
+            Action::Resume => self.rebuilder.resume(&view, budget).await?,
+            Action::Abandon => self.rebuilder.abandon(&view).await?,
         };
         let done = Done::from(progress);
         tracing::info!(
-            vista,
-            generacion = done.generacion,
-            fase = done.fase,
-            eventos = done.eventos,
-            hasta = done.hasta,
+            view,
+            generation = done.generation,
+            phase = done.phase,
+            events = done.events,
+            reached = done.reached,
             "rebuilding"
         );
         Ok(done)

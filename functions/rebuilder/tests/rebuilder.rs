@@ -41,40 +41,40 @@ impl Fixture {
 #[test]
 fn it_says_how_far_it_is_and_when_to_ask_again() {
     let fixture = Fixture::new();
-    let mut order = json!({ "vista": "reservas" });
+    let mut order = json!({ "view": "reservas" });
     let mut seen = vec![];
     loop {
         let done = fixture.order(order).unwrap();
-        assert_eq!((done.vista.as_str(), done.generacion), ("reservas", 2));
-        seen.push((done.fase.clone(), done.esperar_segundos));
-        if done.terminada {
+        assert_eq!((done.view.as_str(), done.generation), ("reservas", 2));
+        seen.push((done.phase.clone(), done.wait_seconds));
+        if done.is_done {
             break;
         }
         fixture
             .clock
-            .advance(Duration::from_secs(done.esperar_segundos));
-        order = json!({ "vista": "reservas", "accion": "seguir", "segundos": 5 });
+            .advance(Duration::from_secs(done.wait_seconds));
+        order = json!({ "view": "reservas", "action": "resume", "seconds": 5 });
     }
-    let expected = [("log", 10), ("retiro", 30), ("borrado", 90), ("fin", 0)];
-    assert_eq!(seen, expected.map(|(fase, wait)| (fase.to_owned(), wait)));
+    let expected = [("log", 10), ("retire", 30), ("drop", 90), ("done", 0)];
+    assert_eq!(seen, expected.map(|(phase, wait)| (phase.to_owned(), wait)));
 }
 
 #[test]
 fn what_cannot_go_on_is_told_apart() {
     let fixture = Fixture::new();
     let kind = |order| fixture.order(order).unwrap_err().error_type;
-    assert_eq!(kind(json!({ "vista": "totales" })), "RebuildFailed");
+    assert_eq!(kind(json!({ "view": "totales" })), "RebuildFailed");
     assert_eq!(
-        kind(json!({ "vista": "reservas", "accion": "seguir" })),
+        kind(json!({ "view": "reservas", "action": "resume" })),
         "NotRebuilding"
     );
     assert_eq!(
-        kind(json!({ "vista": "reservas", "accion": "abandonar" })),
+        kind(json!({ "view": "reservas", "action": "abandon" })),
         "NotRebuilding"
     );
-    fixture.order(json!({ "vista": "reservas" })).unwrap();
-    let given_up = fixture.order(json!({ "vista": "reservas", "accion": "abandonar" }));
-    assert_eq!(given_up.unwrap().fase, "borrado");
+    fixture.order(json!({ "view": "reservas" })).unwrap();
+    let given_up = fixture.order(json!({ "view": "reservas", "action": "abandon" }));
+    assert_eq!(given_up.unwrap().phase, "drop");
 }
 
 #[test]
@@ -91,15 +91,15 @@ fn the_samples_and_what_others_send_are_orders() {
     assert_eq!(
         sent,
         Order {
-            vista: "reservas".into(),
-            accion: Action::Seguir,
-            segundos: None,
+            view: "reservas".into(),
+            action: Action::Resume,
+            seconds: None,
         }
     );
     for bad in [
         json!({}),
-        json!({ "vista": "reservas", "accion": "borrar" }),
-        json!({ "vista": "x", "otra": 1 }),
+        json!({ "view": "reservas", "action": "borrar" }),
+        json!({ "view": "x", "otra": 1 }),
     ] {
         assert!(serde_json::from_value::<Order>(bad).is_err());
     }

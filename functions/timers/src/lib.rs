@@ -1,11 +1,11 @@
 //! What must happen though nobody asks: run by a schedule, a task at a time.
 
-mod barrido;
 mod calls;
-mod despertar;
-mod estacionados;
-mod reacciones;
-mod reconstruir;
+mod parked;
+mod reactions;
+mod rebuilds;
+mod sweep;
+mod wake;
 
 use std::sync::Arc;
 
@@ -24,85 +24,85 @@ use wiring::Wiring;
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "tarea", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(tag = "task", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Task {
     /// Publish what was committed and not published.
-    Barrido {
+    Sweep {
         /// Only what has waited for so many seconds; 10 if left out.
         #[serde(default)]
-        antiguedad_segundos: Option<u64>,
+        age_seconds: Option<u64>,
     },
     /// Take in what the runtime gave up delivering, and try again what an older build did not know.
-    Estacionados {},
+    Parked {},
     /// Move on the sagas whose time has come.
-    Despertar {},
+    Wake {},
     /// Have the contexts do what they put off, and see to deadlines.
-    Reacciones {},
+    Reactions {},
     /// Have the rebuilds of views go on that nobody goes on with.
-    Reconstruir {},
+    Rebuilds {},
 }
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "tarea", rename_all = "lowercase")]
+#[serde(tag = "task", rename_all = "lowercase")]
 pub enum Done {
     /// Of a sweep.
-    Barrido {
+    Sweep {
         /// Streams found that waited to be published.
-        encontrados: usize,
+        found: usize,
         /// Streams published.
-        publicados: usize,
+        published: usize,
         /// Streams that could not be published, and wait on.
-        fallidos: usize,
+        failed: usize,
         /// Since when the longest waiting one waited.
-        mas_antiguo: Option<String>,
+        oldest: Option<String>,
     },
     /// Of a look at the parking lot.
-    Estacionados {
+    Parked {
         /// Records that the runtime gave up delivering, parked now.
-        recogidos: usize,
+        records: usize,
         /// Things parked, and handled now.
-        liberados: usize,
+        redriven: usize,
         /// Things that stay parked.
-        quedan: usize,
+        still_parked: usize,
         /// Objects in the bucket of undelivered batches that cannot be read or taken in, and parked things that this build cannot read.
         /// They stay as they are.
-        ilegibles: usize,
+        unreadable: usize,
         /// True if time ended before all was seen: the numbers are of a part, and the next run goes on.
-        sin_terminar: bool,
+        unfinished: bool,
     },
     /// Of waking sagas.
-    Despertar {
+    Wake {
         /// Sagas whose time had come.
-        encontradas: usize,
+        found: usize,
         /// Sagas that were looked at.
-        despertadas: usize,
+        woken: usize,
         /// Sagas that could not be moved on, and are put off.
-        aplazadas: usize,
+        put_off: usize,
         /// Sagas that could not be looked at, and stay due.
-        fallidas: usize,
+        failed: usize,
         /// Since when the longest waiting one waited.
-        mas_antigua: Option<String>,
+        oldest: Option<String>,
         /// Sagas that wait for a person.
-        atascadas: usize,
+        stuck: usize,
     },
     /// Of what the contexts put off.
-    Reacciones {
+    Reactions {
         /// Reactions whose time had come.
-        encontradas: usize,
+        found: usize,
         /// Reactions that are done.
-        hechas: usize,
+        done: usize,
         /// Reactions that were tried in vain, and are put off once more.
-        aplazadas: usize,
+        put_off: usize,
         /// Reactions that nobody could be asked to do, and stay due.
-        fallidas: usize,
+        failed: usize,
         /// Since when the longest waiting one waited.
-        mas_antigua: Option<String>,
+        oldest: Option<String>,
     },
     /// Of going on with rebuilds.
-    Reconstruir {
+    Rebuilds {
         /// The views whose rebuild was begun, and goes on now.
-        vistas: Vec<&'static str>,
+        views: Vec<&'static str>,
     },
 }
 
@@ -218,13 +218,11 @@ impl App {
     pub async fn handle(&self, task: Task, deadline: Timestamp) -> Result<Done, TaskFailed> {
         let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
         match task {
-            Task::Barrido {
-                antiguedad_segundos,
-            } => self.barrido(antiguedad_segundos, until).await,
-            Task::Estacionados {} => self.estacionados(until).await,
-            Task::Despertar {} => self.despertar(until).await,
-            Task::Reacciones {} => self.reacciones(until).await,
-            Task::Reconstruir {} => self.reconstruir(until).await,
+            Task::Sweep { age_seconds } => self.sweep(age_seconds, until).await,
+            Task::Parked {} => self.parked(until).await,
+            Task::Wake {} => self.wake(until).await,
+            Task::Reactions {} => self.reactions(until).await,
+            Task::Rebuilds {} => self.rebuilds(until).await,
         }
     }
 }

@@ -56,9 +56,9 @@ fn names(payload: &Value, field: &str, what: &str) -> bool {
 
 fn task(planted: Planted) -> Option<&'static str> {
     match planted {
-        Planted::NoSweeps => Some("barrido"),
-        Planted::NoWakes => Some("despertar"),
-        Planted::NoReactions => Some("reacciones"),
+        Planted::NoSweeps => Some("sweep"),
+        Planted::NoWakes => Some("wake"),
+        Planted::NoReactions => Some("reactions"),
         _ => None,
     }
 }
@@ -72,7 +72,7 @@ impl BadSandbox {
         }
         match self.seed.what {
             what if self.name == TIMERS
-                && task(what).is_some_and(|task| names(&payload, "tarea", task)) =>
+                && task(what).is_some_and(|task| names(&payload, "task", task)) =>
             {
                 return answered(&json!({}));
             }

@@ -74,7 +74,7 @@ fn puts_off(update: &Update) -> bool {
 /// The moment of a deadline that is counted from its event.
 fn by_its_event(update: &Update) -> Option<Timestamp> {
     let mut set = update.set.iter();
-    let (_, event) = set.find(|(path, _)| *path == Path::of("evento"))?;
+    let (_, event) = set.find(|(path, _)| *path == Path::of("event"))?;
     let time = event.get("time")?;
     let time = match time.as_str() {
         Some(text) => text.parse().ok()?,
@@ -123,7 +123,7 @@ impl BadLines {
                 made.set.retain(|(path, _)| *path != Path::of("next"));
             }
             (Planted::HastyDeadlines, table)
-                if table == REACTIONS && update.key.sk.starts_with("plazo#") =>
+                if table == REACTIONS && update.key.sk.starts_with("deadline#") =>
             {
                 if let Some(due) = by_its_event(update) {
                     let due = Moment::from(due).to_string();

@@ -35,7 +35,7 @@ fn functions_are_as_the_port_says() {
         &*stack.functions,
         PARTICIPANT_VUELOS,
         &command,
-        (b"{}", "ComandoInvalido"),
+        (b"{}", "InvalidCommand"),
     ));
 }
 

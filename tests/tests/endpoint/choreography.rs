@@ -206,9 +206,9 @@ fn what_takes_too_long_is_cancelled_and_what_was_charged_comes_back() {
     });
     let key = json!({
         "pk": format!("vuelos-{}", booked.id),
-        "sk": "plazo#ReservaCreada#CancelarReserva",
+        "sk": "deadline#ReservaCreada#CancelarReserva",
     });
-    let resume = json!({ "reacciones": [key] });
+    let resume = json!({ "reactions": [key] });
     let noted = alpes_ports::Key::new(
         alpes_participant::REACTIONS,
         key["pk"].as_str().unwrap(),
@@ -224,7 +224,7 @@ fn what_takes_too_long_is_cancelled_and_what_was_charged_comes_back() {
         .invoke("participant-vuelos", &resume)
         .map(|answer| answer.expect(200));
     if let Some(answer) = answer {
-        assert_eq!(answer, json!({"hechas": 1, "aplazadas": 0}));
+        assert_eq!(answer, json!({"done": 1, "put_off": 0}));
     }
     assert_eq!(undone(&stack, booked), Outcome::REFUNDED);
     let cancelled = events(&stack, booked);

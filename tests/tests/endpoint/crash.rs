@@ -71,10 +71,10 @@ fn the_sweeper_publishes_what_a_crash_left() {
 
     if let Some(done) = stack.sweep() {
         assert!(
-            done["publicados"].as_u64().is_some_and(|count| count > 0),
+            done["published"].as_u64().is_some_and(|count| count > 0),
             "{done}"
         );
-        assert_eq!(done["fallidos"], 0, "{done}");
+        assert_eq!(done["failed"], 0, "{done}");
     }
     let stream = eventually("it is published", || {
         Some(stack.stream(id)).filter(|stream| stream.published > 0)

@@ -146,7 +146,7 @@ fn a_batch_that_the_runtime_gave_up_is_parked_and_tried_again() {
     stack.wait(put).unwrap();
     // Both are parked, and tried again at once: the good one was good.
     let parked = eventually("one is parked", || {
-        stack.task(&json!({ "tarea": "estacionados" }));
+        stack.task(&json!({ "task": "parked" }));
         Some(stack.parked(id)).filter(|parked| parked.len() == 1)
     });
     let (parked, data) = &parked[0];

@@ -118,7 +118,7 @@ impl Play<'_> {
 
     /// Builds a view anew as an operator does: asks again and again, and goes on where it was after whatever failed.
     fn rebuild(&self, view: &str, action: &str) {
-        let mut order = json!({ "vista": view, "accion": action, "segundos": SECONDS });
+        let mut order = json!({ "view": view, "action": action, "seconds": SECONDS });
         let mut failures = 0;
         loop {
             assert!(self.goes_on(), "a client or a reader failed");
@@ -128,10 +128,10 @@ impl Play<'_> {
                 Ok(answer) => {
                     let done: Value = serde_json::from_slice(&answer).unwrap();
                     println!("{:>7.1?} {done}", self.clock.elapsed());
-                    if done["terminada"] == true {
+                    if done["is_done"] == true {
                         return;
                     }
-                    Duration::from_secs(done["esperar_segundos"].as_u64().unwrap())
+                    Duration::from_secs(done["wait_seconds"].as_u64().unwrap())
                 }
                 // Where there is a schedule, it goes on with what was left alone too, and may be the one to end it.
                 Err(CallError::Failed { error_type, .. }) if error_type == "NotRebuilding" => {
@@ -148,7 +148,7 @@ impl Play<'_> {
             };
             failures += usize::from(wait <= PAUSE);
             assert!(failures < FAILURES, "{view} does not get on");
-            order["accion"] = "seguir".into();
+            order["action"] = "resume".into();
             thread::sleep(wait);
         }
     }
@@ -200,7 +200,7 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
     for view in VIEWS {
         // A run of this test that was broken off leaves one behind.
         if alias(&stack, view).contains_key("rebuild") {
-            play.rebuild(view, "seguir");
+            play.rebuild(view, "resume");
         }
     }
     let orders = journeys(amount("ALPES_E2E_REBUILD", 60)).into_iter();
@@ -225,7 +225,7 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
         }
         scope.spawn(|| play.analyst());
         let hunter = can_kill.then(|| scope.spawn(|| play.kill_half_way(&first[..5])));
-        let rebuilds = VIEWS.map(|view| scope.spawn(move || play.rebuild(view, "reconstruir")));
+        let rebuilds = VIEWS.map(|view| scope.spawn(move || play.rebuild(view, "rebuild")));
         for rebuild in rebuilds {
             rebuild.join().unwrap();
         }

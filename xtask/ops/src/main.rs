@@ -101,9 +101,9 @@ async fn run(words: &Words) -> Outcome {
         "verify" => verify::run(deployed).await,
         "rebuild" => {
             let action = match (words.flag("--resume"), words.flag("--abandon")) {
-                (true, _) => "seguir",
-                (false, true) => "abandonar",
-                (false, false) => "reconstruir",
+                (true, _) => "resume",
+                (false, true) => "abandon",
+                (false, false) => "rebuild",
             };
             rebuild::run(deployed, words.required("VIEW"), action).await
         }

@@ -27,59 +27,59 @@ const PATIENCE: u32 = 10;
 /// What the function answers.
 #[derive(Deserialize)]
 struct Done {
-    vista: String,
-    generacion: u32,
-    fase: String,
-    objetos: u64,
-    listados: u64,
-    eventos: u64,
-    omitidos: u64,
-    hasta: Option<String>,
-    meta: String,
-    esperar_segundos: u64,
-    terminada: bool,
+    view: String,
+    generation: u32,
+    phase: String,
+    objects: u64,
+    listed: u64,
+    events: u64,
+    skipped: u64,
+    reached: Option<String>,
+    goal: String,
+    wait_seconds: u64,
+    is_done: bool,
 }
 
 impl Done {
     /// What it is doing, or waits for.
     fn about(&self) -> String {
         let Self {
-            vista, generacion, ..
+            view, generation, ..
         } = self;
-        let waits = self.esperar_segundos > 0;
-        match self.fase.as_str() {
-            "listado" => format!("{vista}.{generacion}: lists the archive"),
-            "archivo" => format!("{vista}.{generacion}: replays the archive"),
+        let waits = self.wait_seconds > 0;
+        match self.phase.as_str() {
+            "survey" => format!("{view}.{generation}: lists the archive"),
+            "archive" => format!("{view}.{generation}: replays the archive"),
             "log" if waits => {
-                format!("{vista}.{generacion}: waits until the projector surely writes it too")
+                format!("{view}.{generation}: waits until the projector surely writes it too")
             }
-            "log" => format!("{vista}.{generacion}: replays the log"),
-            "retiro" => format!("{vista}.{generacion} lives: waits for readers of the old one"),
-            "borrado" if waits => {
-                format!("{vista}: waits for what may still write the old generation")
+            "log" => format!("{view}.{generation}: replays the log"),
+            "retire" => format!("{view}.{generation} lives: waits for readers of the old one"),
+            "drop" if waits => {
+                format!("{view}: waits for what may still write the old generation")
             }
-            "borrado" => format!("{vista}: deletes the old generation"),
+            "drop" => format!("{view}: deletes the old generation"),
             other => other.to_owned(),
         }
     }
 
     /// How far it is with that.
     fn how_far(&self) -> String {
-        let until = || self.hasta.as_deref().unwrap_or("the beginning");
-        match self.fase.as_str() {
-            "listado" => format!(", {} objects", self.listados),
-            "archivo" => format!(
+        let until = || self.reached.as_deref().unwrap_or("the beginning");
+        match self.phase.as_str() {
+            "survey" => format!(", {} objects", self.listed),
+            "archive" => format!(
                 ", {} of {} objects, {} events, up to {}",
-                self.objetos,
-                self.listados.max(self.objetos),
-                self.eventos,
+                self.objects,
+                self.listed.max(self.objects),
+                self.events,
                 until()
             ),
             "log" => format!(
                 ", {} events, up to {} of {}",
-                self.eventos,
+                self.events,
                 until(),
-                self.meta
+                self.goal
             ),
             _ => String::new(),
         }
@@ -135,7 +135,7 @@ async fn drive(
     let begun = world.clock.now();
     let (mut action, mut known, mut unanswered, mut waited) = (action, false, 0, 0);
     loop {
-        let order = json!({ "vista": view, "accion": action, "segundos": STRETCH });
+        let order = json!({ "view": view, "action": action, "seconds": STRETCH });
         let answer = functions
             .call(REBUILDER, order.to_string().as_bytes())
             .await;
@@ -145,7 +145,7 @@ async fn drive(
                 let about = format!("{view}: another run works at it, the timers perhaps");
                 tell(News::Goes(about, String::new()));
                 world.tasks.sleep(PAUSE).await;
-                action = "seguir";
+                action = "resume";
                 continue;
             }
             Err(CallError::Failed { error_type, .. }) if error_type == "NotRebuilding" && known => {
@@ -161,16 +161,16 @@ async fn drive(
         };
         let done: Done = serde_json::from_slice(&answer)
             .map_err(|error| CallError::Refused(format!("an answer is not understood: {error}")))?;
-        (action, known, unanswered) = ("seguir", true, 0);
-        if done.terminada {
+        (action, known, unanswered) = ("resume", true, 0);
+        if done.is_done {
             let took = world.clock.now().duration_since(begun);
             return Ok(result(&done, took, waited));
         }
-        if done.esperar_segundos == 0 {
+        if done.wait_seconds == 0 {
             tell(News::Goes(done.about(), done.how_far()));
         }
-        for second in 0..done.esperar_segundos.min(WAITS) {
-            let left = length(done.esperar_segundos - second);
+        for second in 0..done.wait_seconds.min(WAITS) {
+            let left = length(done.wait_seconds - second);
             tell(News::Goes(done.about(), format!(", {left} left")));
             world.tasks.sleep(TICK).await;
             waited += 1;
@@ -182,10 +182,10 @@ fn result(done: &Done, took: SignedDuration, waited: u64) -> String {
     let took = length(took.as_secs().try_into().unwrap_or_default());
     let folded = format!(
         "done: {} events were folded, each as often as it was read; it took {took}, of which {} were waiting",
-        done.eventos,
+        done.events,
         length(waited)
     );
-    match done.omitidos {
+    match done.skipped {
         0 => folded,
         passed_by => format!(
             "{folded}\n{passed_by} records were passed by, that are no events of this build: cargo xtask parked"
@@ -216,7 +216,7 @@ mod tests {
     impl Functions for Answers {
         async fn call(&self, _: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError> {
             let order: Value = serde_json::from_slice(payload).unwrap();
-            let action = order.get("accion").and_then(Value::as_str).unwrap();
+            let action = order.get("action").and_then(Value::as_str).unwrap();
             self.calls.lock().unwrap().push(action.to_owned());
             self.world.tasks.sleep(Duration::from_secs(2)).await;
             let answer = self.left.lock().unwrap().remove(0)?;
@@ -228,11 +228,11 @@ mod tests {
         }
     }
 
-    fn done(fase: &str, wait: u64) -> Value {
+    fn done(phase: &str, wait: u64) -> Value {
         json!({
-            "vista": "v", "generacion": 2, "fase": fase, "objetos": 16, "listados": 40, "eventos": 900, "omitidos": 0,
-            "hasta": "2026-01-31T10:00:00.000Z", "meta": "2026-01-31T10:00:10.000Z", "esperar_segundos": wait,
-            "terminada": fase == "fin",
+            "view": "v", "generation": 2, "phase": phase, "objects": 16, "listed": 40, "events": 900, "skipped": 0,
+            "reached": "2026-01-31T10:00:00.000Z", "goal": "2026-01-31T10:00:10.000Z", "wait_seconds": wait,
+            "is_done": phase == "done",
         })
     }
 
@@ -247,7 +247,7 @@ mod tests {
             calls: Mutex::default(),
         };
         let mut told = vec![];
-        let ended = block_on(drive(&answers, &world, "v", "reconstruir", &mut |news| {
+        let ended = block_on(drive(&answers, &world, "v", "rebuild", &mut |news| {
             told.push(match news {
                 News::Goes(about, how_far) => about + &how_far,
                 News::NoAnswer(cause) => format!("no answer: {cause}"),
@@ -260,15 +260,15 @@ mod tests {
     #[test]
     fn it_tells_each_phase_how_far_it_is_and_counts_down_where_it_waits() {
         let (told, ended, calls) = driven(vec![
-            Ok(done("listado", 0)),
-            Ok(done("archivo", 0)),
+            Ok(done("survey", 0)),
+            Ok(done("archive", 0)),
             Ok(done("log", 2)),
             Ok(done("log", 0)),
-            Ok(done("retiro", 3)),
-            Ok(done("borrado", 90)),
-            Ok(done("borrado", 68)),
-            Ok(done("borrado", 0)),
-            Ok(done("fin", 0)),
+            Ok(done("retire", 3)),
+            Ok(done("drop", 90)),
+            Ok(done("drop", 68)),
+            Ok(done("drop", 0)),
+            Ok(done("done", 0)),
         ]);
         let mut expected = vec![
             "v.2: lists the archive, 40 objects".to_owned(),
@@ -291,8 +291,8 @@ mod tests {
             ended.unwrap(),
             "done: 900 events were folded, each as often as it was read; it took 1 min 3 s, of which 45 s were waiting"
         );
-        assert_eq!(calls.first().map(String::as_str), Some("reconstruir"));
-        assert!(calls.iter().skip(1).all(|action| action == "seguir"));
+        assert_eq!(calls.first().map(String::as_str), Some("rebuild"));
+        assert!(calls.iter().skip(1).all(|action| action == "resume"));
     }
 
     #[test]
@@ -309,7 +309,7 @@ mod tests {
         let (told, result, _) = driven(vec![
             Err(silent.clone()),
             Err(overtaken),
-            Ok(done("archivo", 0)),
+            Ok(done("archive", 0)),
             Err(ended.clone()),
         ]);
         assert_eq!(told.first().unwrap(), "no answer: silence");

@@ -87,9 +87,7 @@ async fn waiting(
     let events: Vec<_> = history.iter().map(|(event, _)| event).collect();
     let mut lines = vec![];
     for (context, policies) in wiring::policies() {
-        let found = reactions
-            .of_reservation(context, &policies, &events)
-            .await?;
+        let found = reactions.of_subject(context, &policies, &events).await?;
         for one in found {
             let name = if lines.is_empty() { "waiting" } else { "" };
             lines.extend(entry(name, &put_off(&one)));
@@ -242,7 +240,7 @@ mod tests {
     use alpes_consumer::{Consumer, Parking};
     use alpes_event_store::{Decider, EventStore};
     use alpes_messages::{Command, CommandId, CorrelationId, SagaMode};
-    use alpes_participant::{Faults, Modo, Reactor, Rules};
+    use alpes_participant::{FaultMode, Faults, Reactor, Rules};
     use alpes_ports::World;
     use futures::executor::block_on;
     use gds::{CONFIRMAR_RESERVA, Gds, REVERTIR_CONFIRMACION};
@@ -361,7 +359,7 @@ mod tests {
         command.sagamode = SagaMode::Coreografia;
         block_on(bench.store.handle(&Vuelos, &command)).unwrap();
         let faults = Faults::new(bench.tables.clone());
-        let (pagos, silent) = (PAGOS, Modo::Error);
+        let (pagos, silent) = (PAGOS, FaultMode::Error);
         block_on(faults.set(pagos, PAGAR_RESERVA, None, silent, 9)).unwrap();
         let reactor = hears(
             &bench,

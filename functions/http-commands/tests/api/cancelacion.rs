@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alpes_participant::Modo;
+use alpes_participant::FaultMode;
 use alpes_saga::{Estado, What};
 use events::{IdReserva, PAGOS, VUELOS};
 use futures::executor::block_on;
@@ -372,7 +372,7 @@ mod without_a_coordinator {
         let fixture = Fixture::new();
         let id = create(&fixture);
         let faults = &fixture.faults;
-        block_on(faults.set(PAGOS, pagos::PAGAR_RESERVA, None, Modo::Error, 1)).unwrap();
+        block_on(faults.set(PAGOS, pagos::PAGAR_RESERVA, None, FaultMode::Error, 1)).unwrap();
         fixture.run_choreography();
         cancel(&fixture, id, "cambio de planes").accepted();
         fixture.run_choreography();

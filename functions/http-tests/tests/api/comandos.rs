@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use alpes_event_store::HandleError;
 use alpes_messages::SagaMode;
-use alpes_participant::{Modo, ParticipantError};
+use alpes_participant::ParticipantError;
 use alpes_ports::{CallError, FunctionName};
 use events::{IdReserva, VUELOS};
 use http_testing::{SECRET, sample};
@@ -248,8 +248,8 @@ fn a_participant_that_misbehaves_does_so_here_too() {
             json!({"contexto": "pagos", "comando": "PagarReserva", "modo": modo, "veces": 1});
         fixture.post("fallas", &falla).accepted();
     };
-    for (modo, word) in [(Modo::Error, "FallaInducida"), (Modo::Silencio, "Silencio")] {
-        set(modo.name());
+    for (modo, word) in [("error", "FallaInducida"), ("silencio", "Silencio")] {
+        set(modo);
         let answer = fixture.post("pagos/PagarReserva", &about(id, pago()));
         answer.assert_problem(503, "no-disponible", word);
         assert_eq!(answer.header("Retry-After"), Some("1"));
@@ -281,7 +281,7 @@ fn when_there_is_no_reply_it_is_said_whether_to_try_again() {
         (not_appended, 503),
         (unavailable, 503),
         (broken, 500),
-        (failed("ComandoInvalido"), 500),
+        (failed("InvalidCommand"), 500),
         (failed("Sandbox.Timedout"), 503),
         (failed(""), 503),
         (CallError::Unavailable(SECRET.into()), 503),

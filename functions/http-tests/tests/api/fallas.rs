@@ -1,10 +1,10 @@
 //! Faults that are set.
 
 use alpes_messages::Context;
-use alpes_participant::Modo;
+use alpes_participant::FaultMode;
 use events::{GDS, PAGOS};
 use futures::executor::block_on;
-use http_tests::{COMANDOS, MAX_VECES};
+use http_tests::{COMANDOS, MAX_VECES, MODOS};
 use serde_json::{Value, json};
 
 use crate::support::Fixture;
@@ -13,7 +13,7 @@ fn falla(contexto: &str, comando: &str, modo: &str, veces: &Value) -> Value {
     json!({"contexto": contexto, "comando": comando, "modo": modo, "veces": veces})
 }
 
-fn take(fixture: &Fixture, context: Context, comando: &str) -> Option<Modo> {
+fn take(fixture: &Fixture, context: Context, comando: &str) -> Option<FaultMode> {
     let anyone = fixture.fresh();
     block_on(fixture.faults.take(context, comando, anyone)).unwrap()
 }
@@ -23,10 +23,10 @@ fn every_command_can_be_made_to_misbehave_in_every_way_so_often() {
     let fixture = Fixture::new();
     for (context, names) in COMANDOS {
         for name in names {
-            for modo in Modo::ALL {
-                let body = falla(context.name, name, modo.name(), &json!(2));
+            for (modo, mode) in MODOS {
+                let body = falla(context.name, name, modo, &json!(2));
                 assert_eq!(fixture.post("fallas", &body).accepted(), body);
-                for expected in [Some(modo), Some(modo), None] {
+                for expected in [Some(mode), Some(mode), None] {
                     assert_eq!(take(&fixture, context, name), expected);
                 }
             }
@@ -43,7 +43,10 @@ fn what_is_set_replaces_what_was() {
     };
     set("error", MAX_VECES);
     set("falla", 1);
-    assert_eq!(take(&fixture, GDS, "ConfirmarReserva"), Some(Modo::Falla));
+    assert_eq!(
+        take(&fixture, GDS, "ConfirmarReserva"),
+        Some(FaultMode::Failure)
+    );
     assert_eq!(take(&fixture, GDS, "ConfirmarReserva"), None);
     set("silencio", 3);
     set("silencio", 0);
@@ -59,7 +62,7 @@ fn a_fault_can_be_of_one_reservation_alone() {
     assert_eq!(fixture.post("fallas", &body).accepted(), body);
     assert_eq!(take(&fixture, PAGOS, "PagarReserva"), None);
     let take = fixture.faults.take(PAGOS, "PagarReserva", id);
-    assert_eq!(block_on(take).unwrap(), Some(Modo::Silencio));
+    assert_eq!(block_on(take).unwrap(), Some(FaultMode::Silence));
 }
 
 #[test]

@@ -8,9 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
-mod barrido;
-mod despertar;
-mod estacionados;
-mod reacciones;
-mod reconstruir;
+mod parked;
+mod reactions;
+mod rebuilds;
 mod support;
+mod sweep;
+mod wake;

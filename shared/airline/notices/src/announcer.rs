@@ -92,8 +92,8 @@ impl Announcer {
         let event = &incoming.event;
         let age = self.clock.now().duration_since(event.time.timestamp());
         if age > NEWS {
-            let (id, time, correlacion) = (event.id, event.time, event.correlationid);
-            tracing::warn!(%id, kind = event.kind, %time, %correlacion, "too old to be announced: passed by");
+            let (id, time, correlation) = (event.id, event.time, event.correlationid);
+            tracing::warn!(%id, kind = event.kind, %time, %correlation, "too old to be announced: passed by");
         }
         age <= NEWS
     }
@@ -141,7 +141,7 @@ impl Announcer {
             Err(TopicError::Refused(why)) => {
                 let record = &news.incoming.record;
                 let event = &news.incoming.event;
-                tracing::warn!(id = %event.id, correlacion = %event.correlationid, why, "notice parked");
+                tracing::warn!(id = %event.id, correlation = %event.correlationid, why, "notice parked");
                 let trouble = Trouble::with_record(record, Reason::Permanent, &why);
                 let parked = self.parking.park(NOTIFIER.0, trouble).await;
                 parked.map_err(|error| news.again(&error))
@@ -161,7 +161,7 @@ impl Announcer {
         };
         if let Err(error) = self.tables.write(&write).await {
             let event = &news.incoming.event;
-            tracing::error!(id = %event.id, correlacion = %event.correlationid, %error, "announced, and not noted");
+            tracing::error!(id = %event.id, correlation = %event.correlationid, %error, "announced, and not noted");
         }
     }
 }

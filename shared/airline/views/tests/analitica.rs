@@ -104,7 +104,7 @@ fn a_report_reads_on_past_the_counters_of_one_read() {
         deliver(&bench, &Faults::none(), &records.collect::<Vec<_>>());
     }
     let counters = bench.tables.all(alpes_projections::TABLE).into_iter();
-    let counters = counters.filter(|(key, _)| key.pk == "analitica.1#cuentas");
+    let counters = counters.filter(|(key, _)| key.pk == "analitica.1#counts");
     assert_eq!(counters.count(), (DAYS * LANES) as usize);
 
     let faults = Faults::none();
@@ -133,7 +133,7 @@ fn counters_that_are_read_at_different_moments_count_nobody_twice() {
     let add = |lane: &str, numbers: &[(&str, i64)]| {
         let key = Key::new(
             alpes_projections::TABLE,
-            "analitica.1#cuentas",
+            "analitica.1#counts",
             format!("2026-01-31#{lane}"),
         );
         let update = numbers.iter().fold(Update::of(key), |update, (name, by)| {

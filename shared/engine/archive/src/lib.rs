@@ -3,7 +3,7 @@
 //! An object holds what arrived in one shard on one day (UTC), from one sequence number to another:
 //!
 //! ```text
-//! eventos/2026-01-31/shardId-000000000000/00…4967…01-00…4967…03.ndjson.gz
+//! events/2026-01-31/shardId-000000000000/00…4967…01-00…4967…03.ndjson.gz
 //! ```
 //!
 //! Both ends are in the key. What was stored and is delivered again, split in another way, becomes objects of its own, and never

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// What all keys begin with.
-pub(crate) const PREFIX: &str = "eventos/";
+pub(crate) const PREFIX: &str = "events/";
 
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
@@ -184,7 +184,7 @@ mod tests {
 
     /// What an archive written by any build holds. It does not change.
     const GOLDEN: &str = concat!(
-        r#"{"shard":"shardId-000000000003","sequence":"496712345678901234567890123456789012345678901001","arrived":"2026-01-31T23:59:59.120Z","key":"019c1350-4b80-7a11-8c01-5d6e7f8091a2","event":{ "type" : "ReservaCreada", "monto":1.50, "ñ":"\u00f1" }}"#,
+        r#"{"shard":"shardId-000000000003","sequence":"496712345678901234567890123456789012345678901001","arrived":"2026-01-31T23:59:59.120Z","key":"019c1350-4b80-7a11-8c01-5d6e7f8091a2","event":{ "type" : "OrderPlaced", "total":1.50, "ñ":"\u00f1" }}"#,
         "\n",
         r#"{"shard":"shardId-000000000003","sequence":"496712345678901234567890123456789012345678901002","arrived":"2026-01-31T23:59:59.120Z","key":"019c1350-4b80-7a11-8c01-5d6e7f8091a2","base64":"AP/+"}"#,
         "\n",
@@ -193,11 +193,11 @@ mod tests {
         r#"{"shard":"shardId-000000000003","sequence":"496712345678901234567890123456789012345678901004","arrived":"2026-01-31T23:59:59.120Z","key":"019c1350-4b80-7a11-8c01-5d6e7f8091a2","event":null}"#,
         "\n",
     );
-    const GOLDEN_KEY: &str = "eventos/2026-01-31/shardId-000000000003/00000000496712345678901234567890123456789012345678901001-00000000496712345678901234567890123456789012345678901004.ndjson.gz";
+    const GOLDEN_KEY: &str = "events/2026-01-31/shardId-000000000003/00000000496712345678901234567890123456789012345678901001-00000000496712345678901234567890123456789012345678901004.ndjson.gz";
 
     fn golden() -> Vec<LogRecord> {
         let texts: [&[u8]; 4] = [
-            "{ \"type\" : \"ReservaCreada\", \"monto\":1.50, \"ñ\":\"\\u00f1\" }".as_bytes(),
+            "{ \"type\" : \"OrderPlaced\", \"total\":1.50, \"ñ\":\"\\u00f1\" }".as_bytes(),
             &[0, 255, 254],
             b"{\n  \"a\": 1\n}",
             b"null",
@@ -286,9 +286,9 @@ mod tests {
     #[test]
     fn keys_that_are_not_ours_tell_no_place() {
         for key in [
-            "eventos/readme.txt",
-            "eventos/2026-02-30/s/x",
-            "otra/2026-01-31/s/x",
+            "events/readme.txt",
+            "events/2026-02-30/s/x",
+            "other/2026-01-31/s/x",
         ] {
             assert_eq!(place(key), None, "{key}");
         }

@@ -117,7 +117,7 @@ fn a_batch_across_midnight_is_an_object_a_day() {
     bench.store(&batch);
     let key = |day: &str, ends: [&str; 2]| {
         let [first, last] = ends.map(|end| format!("{end:0>56}"));
-        format!("eventos/{day}/{}/{first}-{last}.ndjson.gz", SHARDS[0])
+        format!("events/{day}/{}/{first}-{last}.ndjson.gz", SHARDS[0])
     };
     assert_eq!(
         bench.keys(),
@@ -304,7 +304,7 @@ fn what_somebody_else_put_beside_it_hides_nothing() {
         bench.store(std::slice::from_ref(record));
     }
     let before = bench.coverage();
-    for stranger in ["eventos/LEEME.txt", "eventos/2026-01-31/notas", "eventos/x"] {
+    for stranger in ["events/LEEME.txt", "events/2026-01-31/notas", "events/x"] {
         block_on(bench.objects.put(stranger, b"hola")).unwrap();
     }
     assert_eq!(bench.coverage(), before);

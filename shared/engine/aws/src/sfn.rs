@@ -279,22 +279,18 @@ mod tests {
     #[test]
     fn states_are_entered_and_left_whatever_their_type() {
         for kind in ["Task", "Choice", "Pass", "Wait", "Succeed"] {
-            let details = StateEnteredEventDetails::builder()
-                .name("Pagar")
-                .input("{}");
+            let details = StateEnteredEventDetails::builder().name("Pay").input("{}");
             let details = details.build().unwrap();
             let entered = seen(&format!("{kind}StateEntered"), |event| {
                 event.state_entered_event_details(details)
             });
-            assert_eq!(entered, Some(Happened::Entered("Pagar".into())));
-            let details = StateExitedEventDetails::builder()
-                .name("Pagar")
-                .output("{}");
+            assert_eq!(entered, Some(Happened::Entered("Pay".into())));
+            let details = StateExitedEventDetails::builder().name("Pay").output("{}");
             let details = details.build().unwrap();
             let left = seen(&format!("{kind}StateExited"), |event| {
                 event.state_exited_event_details(details)
             });
-            assert_eq!(left, Some(Happened::Left("Pagar".into())));
+            assert_eq!(left, Some(Happened::Left("Pay".into())));
         }
     }
 

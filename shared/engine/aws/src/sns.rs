@@ -185,7 +185,7 @@ mod tests {
         Notice {
             id: format!("id-{number}"),
             group: "group".into(),
-            attributes: BTreeMap::from([("estado".into(), "Aprobada".into())]),
+            attributes: BTreeMap::from([("state".into(), "approved".into())]),
             body: "x".repeat(size),
         }
     }
@@ -211,11 +211,11 @@ mod tests {
 
     #[test]
     fn a_topic_with_an_order_is_told_group_and_identity() {
-        for (arn, ordered) in [("arn:x:avisos", false), ("arn:x:avisos.fifo", true)] {
+        for (arn, ordered) in [("arn:x:notices", false), ("arn:x:notices.fifo", true)] {
             let entry = entry(3, &notice(7, 2), is_ordered(arn)).unwrap();
             assert_eq!((entry.id(), entry.message()), ("3", "xx"));
             let given = entry.message_attributes().unwrap();
-            assert_eq!(given["estado"].string_value(), Some("Aprobada"));
+            assert_eq!(given["state"].string_value(), Some("approved"));
             let text = |text: &'static str| ordered.then_some(text);
             assert_eq!(entry.message_group_id(), text("group"));
             assert_eq!(entry.message_deduplication_id(), text("id-7"));
@@ -249,7 +249,7 @@ mod tests {
 
     fn published(recorded: &Recorded, notices: &[Notice]) -> Vec<Result<(), TopicError>> {
         recorded.answers(async |config| {
-            let topic = SnsTopic::new(&config, "arn:aws:sns:us-east-1:000000000000:avisos".into());
+            let topic = SnsTopic::new(&config, "arn:aws:sns:us-east-1:000000000000:notices".into());
             topic.publish(notices).await
         })
     }

@@ -21,10 +21,10 @@ pub struct Incoming<P> {
     pub payload: P,
 }
 
-/// The events of one reservation in a batch, in the order they came. There is at least one.
+/// The events of one subject in a batch, in the order they came. There is at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group<P> {
-    /// Which reservation.
+    /// Which subject.
     pub subject: SubjectId,
     /// Its events.
     pub events: Vec<Incoming<P>>,
@@ -240,7 +240,7 @@ impl<P: DomainEvent> Consumer<'_, P> {
     }
 
     /// Parks those records of a group that cannot be handled by themselves either, and answers how many. One keeps no other of its
-    /// reservation from being handled: what is parked is in its stream's item too, and is redriven in any order.
+    /// subject from being handled: what is parked is in its stream's item too, and is redriven in any order.
     async fn one_by_one(&self, group: &Group<P>, stopped: Stop) -> Result<usize, Stop> {
         let (mut parked, subject) = (0, group.subject);
         for incoming in &group.events {
@@ -278,8 +278,8 @@ impl<P: DomainEvent> Consumer<'_, P> {
     ) -> Result<(), TableError> {
         tracing::warn!(
             consumer = self.name,
-            reserva = record.partition_key,
-            correlacion = event.map(|event| tracing::field::display(event.correlationid)),
+            subject = record.partition_key,
+            correlation = event.map(|event| tracing::field::display(event.correlationid)),
             shard = record.shard,
             sequence = record.sequence.0,
             detail,

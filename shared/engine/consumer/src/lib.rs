@@ -1,7 +1,7 @@
 //! Consuming the log: batches of records into calls of a [`Handler`], and what cannot be handled into the parking lot.
 //!
 //! ```text
-//! batch ─► decode ─► group by reservation, in order ─► Handler ─► first failed record, or none
+//! batch ─► decode ─► group by subject, in order ─► Handler ─► first failed record, or none
 //!             │                                           │
 //!             └─ undecodable, unknown type ─► Parking ◄───┘ (a view's stream that cannot be folded)
 //! ```

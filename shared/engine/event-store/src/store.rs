@@ -8,11 +8,13 @@ use alpes_messages::{
 };
 use alpes_ports::{
     Condition, Log, LogError, Path, TableError, Tables, TransactError, Update, World, Write,
-    WriteError, jittered,
+    WriteError, due, jittered,
 };
 use thiserror::Error;
 
-use crate::{Circumstances, Decider, Decision, StoreRefusal, Stream, StreamError, StreamReader};
+use crate::{
+    Circumstances, Decider, Decision, Receipt, StoreRefusal, Stream, StreamError, StreamReader,
+};
 
 /// How far the store goes.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +87,7 @@ impl Handled {
                 appended: false, ..
             } => Err(HandleError::NotAppended),
             Self::Committed { events, .. } => Ok(Reply::Eventos { eventos: events }),
-            Self::Rejected(problema) => Ok(Reply::Rechazado { problema }),
+            Self::Rejected(problem) => Ok(Reply::Rechazado { problema: problem }),
         }
     }
 }
@@ -141,9 +143,24 @@ pub struct EventStore<P> {
     limits: Limits,
 }
 
-/// What a try to commit came to.
-enum Try {
-    Committed,
+/// A command, with what its stream is asked for.
+struct Asked<'a, P: DomainEvent> {
+    decider: &'a dyn Decider<P>,
+    command: &'a Command,
+    stream: StreamId,
+    hash: String,
+}
+
+impl<P: DomainEvent> Asked<'_, P> {
+    fn refused(&self, why: StoreRefusal) -> Handled {
+        Handled::Rejected(self.decider.refuse(why))
+    }
+}
+
+/// What a try came to.
+enum Try<T> {
+    /// It came to an end.
+    Ended(T),
     /// It did not happen, or may have: the stream tells.
     ReadAgain(HandleError),
     /// The stream was as expected, but these writes of the decision's own were refused.
@@ -194,96 +211,144 @@ impl<P: DomainEvent> EventStore<P> {
         decider: &dyn Decider<P>,
         command: &Command,
     ) -> Result<Handled, HandleError> {
-        let id = decider.stream(command);
-        let hash = command.body_hash();
-        let mut expected = decider.opens(command).then(|| Stream::empty(id));
-        let mut circumstances = Circumstances {
-            now: self.now(),
-            refused: vec![],
+        let asked = Asked {
+            decider,
+            command,
+            stream: decider.stream(command),
+            hash: command.body_hash(),
         };
-        let mut failure = HandleError::Contention(id);
+        let opens = decider.opens(command);
+        let mut refused = vec![];
+        let mut failure = HandleError::Contention(asked.stream);
         for attempt in 0..self.limits.attempts {
             if attempt > 0 {
                 self.pause(attempt - 1).await;
             }
-            let unread = expected.is_some();
-            let stream = match expected.take() {
-                Some(stream) => stream,
-                None => match self.reader.read_one(id).await {
-                    Ok(stream) => stream,
-                    Err(StreamError::Table(TableError::Unavailable(text))) => {
-                        failure = HandleError::Unavailable(text);
-                        continue;
-                    }
-                    Err(error) => return Err(error.into()),
-                },
-            };
-            if let Some(receipt) = stream.receipts.get(&command.id) {
-                if receipt.hash != hash {
-                    return Ok(Handled::Rejected(decider.refuse(StoreRefusal::KeyReused)));
+            // A command that opens its stream expects that nothing has happened there: its write says so.
+            let unread = attempt == 0 && opens;
+            let stream = match self.expected(asked.stream, unread).await {
+                Err(StreamError::Table(TableError::Unavailable(text))) => {
+                    failure = HandleError::Unavailable(text);
+                    continue;
                 }
-                let events = stream.decode(self.reader.catalogue(), receipt.from, receipt.to)?;
-                let appended =
-                    stream.published >= receipt.to || self.publish_pending(&stream).await.is_ok();
-                return Ok(Handled::Committed {
-                    events: events.into_iter().map(|stored| stored.event).collect(),
-                    appended,
-                });
-            }
-            // What is committed goes to the log before anything is committed after it.
-            self.publish_pending(&stream).await?;
-            let history = stream.history(self.reader.catalogue())?;
-            circumstances.now = self.now();
-            let decision = decider.decide(&history, command, &circumstances).await;
-            let (new, with) =
-                match decision.map_err(|error| HandleError::Unavailable(error.to_string()))? {
-                    // Rules may have changed since the command was accepted: its receipt says so, if there is one.
-                    Decision::Reject(_) if unread => continue,
-                    Decision::Reject(problem) => return Ok(Handled::Rejected(problem)),
-                    Decision::Already(events) => {
-                        return Ok(Handled::Committed {
-                            events,
-                            appended: true,
-                        });
-                    }
-                    Decision::Commit { events, with } => (events, with),
-                };
-            let events = self.place(&stream, command, new, circumstances.now);
-            let texts: Vec<_> = events
-                .iter()
-                .map(Event::encode)
-                .collect::<Result<_, _>>()
-                .map_err(broken)?;
-            let added: usize = texts.iter().map(String::len).sum();
-            let room = if decider.undoes(command) {
-                self.limits.stream_bytes_undoing
-            } else {
-                self.limits.stream_bytes
+                stream => stream?,
             };
-            if stream.size() + added > room {
-                let full = StoreRefusal::StreamFull { bytes: room };
-                return Ok(Handled::Rejected(decider.refuse(full)));
-            }
-            let commit = stream.commit(&texts, command.id, &hash, circumstances.now);
-            match self.commit(commit, with).await? {
-                Try::Committed => {
-                    let to = stream
-                        .version()
-                        .saturating_add(Version::try_from(texts.len()).unwrap_or(Version::MAX));
-                    let appended = self
-                        .publish(id, texts.iter().map(String::as_str), to)
-                        .await
-                        .is_ok();
-                    return Ok(Handled::Committed { events, appended });
-                }
-                Try::Refused(places) => circumstances.refused = places,
+            match self.attempt(&asked, &stream, unread, &refused).await? {
+                Try::Ended(handled) => return Ok(handled),
+                Try::Refused(places) => refused = places,
                 Try::ReadAgain(error) => {
                     failure = error;
-                    circumstances.refused.clear();
+                    refused.clear();
                 }
             }
         }
         Err(failure)
+    }
+
+    /// The stream as it is, or, unread, as it is if nothing has happened there.
+    async fn expected(&self, id: StreamId, unread: bool) -> Result<Stream, StreamError> {
+        if unread {
+            return Ok(Stream::empty(id));
+        }
+        self.reader.read_one(id).await
+    }
+
+    /// One attempt, on this stream: to answer from a receipt, or to decide and commit.
+    async fn attempt(
+        &self,
+        asked: &Asked<'_, P>,
+        stream: &Stream,
+        unread: bool,
+        refused: &[usize],
+    ) -> Result<Try<Handled>, HandleError> {
+        if let Some(receipt) = stream.receipts.get(&asked.command.id) {
+            let handled = self.handled_before(asked, stream, receipt).await?;
+            return Ok(Try::Ended(handled));
+        }
+        // What is committed goes to the log before anything is committed after it.
+        self.publish_pending(stream).await?;
+        let history = stream.history(self.reader.catalogue())?;
+        let circumstances = Circumstances {
+            now: self.now(),
+            refused: refused.to_vec(),
+        };
+        let decision = asked
+            .decider
+            .decide(&history, asked.command, &circumstances);
+        let decision = decision.await;
+        match decision.map_err(|error| HandleError::Unavailable(error.to_string()))? {
+            // Rules may have changed since the command was accepted: its receipt says so, if there is one.
+            Decision::Reject(_) if unread => {
+                Ok(Try::ReadAgain(HandleError::Contention(asked.stream)))
+            }
+            Decision::Reject(problem) => Ok(Try::Ended(Handled::Rejected(problem))),
+            Decision::Already(events) => Ok(Try::Ended(Handled::Committed {
+                events,
+                appended: true,
+            })),
+            Decision::Commit { events, with } => {
+                let events = self.place(stream, asked.command, events, circumstances.now);
+                self.commit(asked, stream, events, with, circumstances.now)
+                    .await
+            }
+        }
+    }
+
+    /// The answer to a command that has its receipt.
+    async fn handled_before(
+        &self,
+        asked: &Asked<'_, P>,
+        stream: &Stream,
+        receipt: &Receipt,
+    ) -> Result<Handled, HandleError> {
+        if receipt.hash != asked.hash {
+            return Ok(asked.refused(StoreRefusal::KeyReused));
+        }
+        let events = stream.decode(self.reader.catalogue(), receipt.from, receipt.to)?;
+        let appended = stream.published >= receipt.to || self.publish_pending(stream).await.is_ok();
+        Ok(Handled::Committed {
+            events: events.into_iter().map(|stored| stored.event).collect(),
+            appended,
+        })
+    }
+
+    /// Commits events that have their places, with the decision's own writes, and publishes them.
+    async fn commit(
+        &self,
+        asked: &Asked<'_, P>,
+        stream: &Stream,
+        events: Vec<Event>,
+        with: Vec<Write>,
+        now: Moment,
+    ) -> Result<Try<Handled>, HandleError> {
+        let texts = events.iter().map(Event::encode);
+        let texts: Vec<_> = texts.collect::<Result<_, _>>().map_err(broken)?;
+        let added: usize = texts.iter().map(String::len).sum();
+        let bytes = self.room(asked);
+        if stream.size() + added > bytes {
+            let full = StoreRefusal::StreamFull { bytes };
+            return Ok(Try::Ended(asked.refused(full)));
+        }
+        let commit = stream.commit(&texts, asked.command.id, &asked.hash, now);
+        match self.write(commit, with).await? {
+            Try::Ended(()) => {}
+            Try::Refused(places) => return Ok(Try::Refused(places)),
+            Try::ReadAgain(error) => return Ok(Try::ReadAgain(error)),
+        }
+        let added = Version::try_from(texts.len()).unwrap_or(Version::MAX);
+        let to = stream.version().saturating_add(added);
+        let texts = texts.iter().map(String::as_str);
+        let appended = self.publish(asked.stream, texts, to).await.is_ok();
+        Ok(Try::Ended(Handled::Committed { events, appended }))
+    }
+
+    /// How large the stream's item may get by this command.
+    fn room(&self, asked: &Asked<'_, P>) -> usize {
+        if asked.decider.undoes(asked.command) {
+            self.limits.stream_bytes_undoing
+        } else {
+            self.limits.stream_bytes
+        }
     }
 
     pub(crate) fn tables(&self) -> &Arc<dyn Tables> {
@@ -334,7 +399,8 @@ impl<P: DomainEvent> EventStore<P> {
             .collect()
     }
 
-    async fn commit(&self, commit: Update, with: Vec<Write>) -> Result<Try, HandleError> {
+    /// Writes a commit and the decision's own writes, all or none.
+    async fn write(&self, commit: Update, with: Vec<Write>) -> Result<Try<()>, HandleError> {
         let stream = commit.key.pk.clone();
         let overtaken = || {
             let id = stream.parse().map_err(broken)?;
@@ -347,7 +413,7 @@ impl<P: DomainEvent> EventStore<P> {
         };
         if with.is_empty() {
             return match self.tables.write(&commit.into()).await {
-                Ok(()) => Ok(Try::Committed),
+                Ok(()) => Ok(Try::Ended(())),
                 // Overtaken, or our own earlier success whose answer was lost: the receipt tells.
                 Err(WriteError::ConditionFailed) => overtaken(),
                 Err(WriteError::Table(error)) => table_error(error),
@@ -355,7 +421,7 @@ impl<P: DomainEvent> EventStore<P> {
         }
         let writes: Vec<_> = std::iter::once(Write::from(commit)).chain(with).collect();
         match self.tables.transact(&writes).await {
-            Ok(()) => Ok(Try::Committed),
+            Ok(()) => Ok(Try::Ended(())),
             Err(TransactError::ConditionsFailed(places)) if places.contains(&0) => overtaken(),
             Err(TransactError::ConditionsFailed(places)) => Ok(Try::Refused(
                 places.into_iter().map(|place| place - 1).collect(),
@@ -406,10 +472,7 @@ impl<P: DomainEvent> EventStore<P> {
         let update = || Update::of(Stream::key(id)).set(Path::of("published"), to);
         let behind = || Condition::Less(Path::of("published"), i64::from(to));
         let newest = Condition::Equals(Path::of("version"), to.into());
-        let and_done = update()
-            .when(Condition::All(vec![behind(), newest]))
-            .remove(Path::of("gsi1pk"))
-            .remove(Path::of("gsi1sk"));
+        let and_done = due::leave(update().when(Condition::All(vec![behind(), newest])));
         // Where something newer is committed meanwhile, the stream stays in the sweeper's index.
         for attempt in [and_done, update().when(behind())] {
             match self.tables.write(&attempt.into()).await {

@@ -14,7 +14,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use alpes_messages::{
     Catalogue, CommandId, DecodeError, DomainEvent, Event, Moment, StreamId, Version,
 };
-use alpes_ports::{Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update};
+use alpes_ports::{
+    Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update,
+    due::{self, DueIndex},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -22,8 +25,10 @@ use thiserror::Error;
 /// The table of streams.
 pub const TABLE: TableName = TableName("streams");
 
-/// Over how many partitions the sweeper's index is spread: one partition takes 1,000 writes a second.
-pub(crate) const SWEEP_BUCKETS: u8 = 16;
+/// The index of the streams that may have something unpublished.
+pub(crate) fn unpublished() -> DueIndex {
+    DueIndex::new(TABLE, "sweep", 16)
+}
 
 /// What a command produced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,9 +215,8 @@ impl Stream {
                     .iter()
                     .map(|text| Value::from(text.as_str()))
                     .collect(),
-            )
-            .set(Path::of("gsi1pk"), sweep_partition(sweep_bucket(self.id)))
-            .set(Path::of("gsi1sk"), now.to_string());
+            );
+        let update = unpublished().enter(update, due::place(now.timestamp()));
         // A struct of text and numbers always has a JSON form.
         let receipt = serde_json::to_value(receipt).unwrap_or_default();
         if version == 0 {
@@ -227,20 +231,6 @@ impl Stream {
                 .set(Path::entry("receipts", command.to_string()), receipt)
         }
     }
-}
-
-/// The partition of the sweeper's index.
-pub(crate) fn sweep_partition(bucket: u8) -> String {
-    format!("sweep-{bucket:02}")
-}
-
-fn sweep_bucket(id: StreamId) -> u8 {
-    // The last byte of a UUID is random in versions 4 and 7, and a hash in version 5.
-    id.id
-        .0
-        .as_bytes()
-        .last()
-        .map_or(0, |byte| byte % SWEEP_BUCKETS)
 }
 
 /// Reads streams, strongly consistent.

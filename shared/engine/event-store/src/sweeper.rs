@@ -10,10 +10,7 @@ use alpes_ports::{
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{
-    EventStore, HandleError, Stream,
-    stream::{SWEEP_BUCKETS, TABLE, sweep_partition},
-};
+use crate::{EventStore, HandleError, Stream, stream::unpublished};
 
 /// How many streams are worked on at once.
 const CONCURRENCY: usize = 8;
@@ -65,14 +62,8 @@ impl<P: DomainEvent> Sweeper<'_, P> {
         let budget = SignedDuration::try_from(self.budget).unwrap_or(SignedDuration::MAX);
         let until = start.saturating_add(budget).unwrap_or(Timestamp::MAX);
         let before = start.saturating_sub(age).unwrap_or(Timestamp::MIN);
-        let buckets = (0..SWEEP_BUCKETS).map(sweep_partition);
-        let mut due = Due::new(
-            self.store.tables().clone(),
-            TABLE,
-            buckets,
-            before,
-            self.page,
-        );
+        let tables = self.store.tables().clone();
+        let mut due = Due::of(tables, [unpublished()], before, self.page);
         let mut swept = Swept::default();
         loop {
             if self.world.clock.now() > until {

@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_line_has_its_time_with_three_decimals() {
-        let path = std::env::temp_dir().join(format!("aeroalpes-log-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("alpes-log-{}", std::process::id()));
         let (world, _) = twins::world(1);
         let to = Mutex::new(File::create(&path).unwrap());
         let logs = tracing_subscriber::registry().with(lines(world.clock, to));

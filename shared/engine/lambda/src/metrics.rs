@@ -78,7 +78,7 @@ mod tests {
     fn a_line_is_in_the_embedded_metric_format() {
         let line = line(
             "Shop",
-            "pruebas",
+            "test",
             1_769_853_600_000,
             &[
                 ("Parked", Unit::Count, 3),
@@ -96,7 +96,7 @@ mod tests {
                         "Metrics": [{ "Name": "Parked", "Unit": "Count" }, { "Name": "SweeperAge", "Unit": "Seconds" }],
                     }],
                 },
-                "Stack": "pruebas",
+                "Stack": "test",
                 "Parked": 3,
                 "SweeperAge": 61,
             })

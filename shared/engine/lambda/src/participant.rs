@@ -25,16 +25,16 @@ const RESERVE: SignedDuration = SignedDuration::from_secs(5);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
     /// Which.
-    pub reacciones: Vec<ReactionKey>,
+    pub reactions: Vec<ReactionKey>,
 }
 
 /// What it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resumed {
     /// How many are done.
-    pub hechas: usize,
+    pub done: usize,
     /// How many are put off once more.
-    pub aplazadas: usize,
+    pub put_off: usize,
 }
 
 /// What the function answers.
@@ -53,12 +53,12 @@ pub enum Answer {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum InvocationError {
     /// It is nothing that a participant is invoked with: the field at fault, and what is wrong with it.
-    #[error("not {expected}: {campo}: {cause}")]
+    #[error("not {expected}: {field}: {cause}")]
     Invalid {
         /// What it should have been.
         expected: &'static str,
         /// The field, as a path; `.` for all of it.
-        campo: String,
+        field: String,
         /// What is wrong.
         cause: String,
     },
@@ -73,7 +73,7 @@ pub enum InvocationError {
 impl From<InvocationError> for Diagnostic {
     fn from(error: InvocationError) -> Self {
         let error_type = match &error {
-            InvocationError::Invalid { .. } => "ComandoInvalido",
+            InvocationError::Invalid { .. } => "InvalidCommand",
             InvocationError::NoAnswer(error) => error.error_type(),
             InvocationError::Retry(_) => RetryBatch::ERROR_TYPE,
         };
@@ -130,7 +130,7 @@ impl<P: DomainEvent> App<P> {
         if payload.get("Records").is_some() {
             return self.consume(read(payload, "a batch")?, until).await;
         }
-        if payload.get("reacciones").is_some() {
+        if payload.get("reactions").is_some() {
             return Ok(self.resume(read(payload, "reactions")?, until).await);
         }
         self.command(read(payload, "a command")?).await
@@ -139,15 +139,15 @@ impl<P: DomainEvent> App<P> {
     async fn command(&self, command: Command) -> Result<Answer, InvocationError> {
         let answer = self.reactor.participant.handle(&command).await;
         let Command { id, kind, .. } = &command;
-        let (reserva, correlacion) = (command.subject, command.correlationid);
+        let (subject, correlation) = (command.subject, command.correlationid);
         match &answer {
             Ok(reply) => {
                 let outcome = outcome(reply);
-                info!(%kind, %id, %reserva, %correlacion, outcome, "command answered");
+                info!(%kind, %id, %subject, %correlation, outcome, "command answered");
             }
             Err(error) => {
                 let outcome = error.error_type();
-                warn!(%kind, %id, %reserva, %correlacion, outcome, %error, "command not answered");
+                warn!(%kind, %id, %subject, %correlation, outcome, %error, "command not answered");
             }
         }
         Ok(Answer::Reply(answer?))
@@ -171,11 +171,11 @@ impl<P: DomainEvent> App<P> {
         )?))
     }
 
-    async fn resume(&self, Resume { reacciones }: Resume, until: Timestamp) -> Answer {
-        let resumed = self.reactor.resume(&reacciones, until).await;
-        let (hechas, aplazadas) = (resumed.done, resumed.put_off);
-        info!(hechas, aplazadas, "reactions resumed");
-        Answer::Resumed(Resumed { hechas, aplazadas })
+    async fn resume(&self, Resume { reactions }: Resume, until: Timestamp) -> Answer {
+        let resumed = self.reactor.resume(&reactions, until).await;
+        let (done, put_off) = (resumed.done, resumed.put_off);
+        info!(done, put_off, "reactions resumed");
+        Answer::Resumed(Resumed { done, put_off })
     }
 }
 
@@ -195,7 +195,7 @@ fn read<T: DeserializeOwned>(payload: Value, expected: &'static str) -> Result<T
     serde_path_to_error::deserialize(payload)
         .map_err(|error| InvocationError::Invalid {
             expected,
-            campo: error.path().to_string(),
+            field: error.path().to_string(),
             cause: error.inner().to_string(),
         })
         .inspect_err(|error| warn!(%error, "what came in cannot be read"))
@@ -214,18 +214,28 @@ fn outcome(reply: &Reply) -> String {
 
 #[cfg(test)]
 mod tests {
+    use alpes_messages::SagaMode;
     use serde_json::json;
 
     use super::*;
 
-    const COMMAND: &str = include_str!("../../../airline/events/samples/pagos/PagarReserva.json");
+    fn sample() -> Value {
+        json!({
+            "id": "00000000-0000-0000-0000-000000000001",
+            "type": "PlaceOrder",
+            "subject": "00000000-0000-0000-0000-000000000002",
+            "correlationid": "00000000-0000-0000-0000-000000000003",
+            "sagamode": SagaMode::default(),
+            "data": {},
+        })
+    }
 
     fn command(payload: Value) -> Result<Command, InvocationError> {
         read(payload, "a command")
     }
 
     fn broken(field: &str, value: Value) -> (String, String) {
-        let mut payload: Value = serde_json::from_str(COMMAND).unwrap();
+        let mut payload = sample();
         if value.is_null() {
             payload.as_object_mut().unwrap().remove(field);
         } else {
@@ -241,17 +251,17 @@ mod tests {
 
     #[test]
     fn what_is_no_command_is_told_with_its_field() {
-        assert!(command(serde_json::from_str(COMMAND).unwrap()).is_ok());
+        assert!(command(sample()).is_ok());
         for (field, value) in [
             ("id", json!("x")),
             ("type", json!(1)),
-            ("subject", json!("reserva-1")),
+            ("subject", json!("order-1")),
             ("correlationid", Value::Null),
-            ("sagamode", json!("ambos")),
+            ("sagamode", json!("both")),
             ("data", Value::Null),
         ] {
             let (error_type, message) = broken(field, value);
-            assert_eq!(error_type, "ComandoInvalido");
+            assert_eq!(error_type, "InvalidCommand");
             assert!(message.contains(field), "{message}");
         }
         let error = command(json!(["?"])).unwrap_err();
@@ -260,7 +270,7 @@ mod tests {
 
     #[test]
     fn an_error_of_a_participant_keeps_its_type() {
-        let diagnostic = Diagnostic::from(InvocationError::from(ParticipantError::Silencio));
-        assert_eq!(diagnostic.error_type, "Silencio");
+        let diagnostic = Diagnostic::from(InvocationError::from(ParticipantError::InducedSilence));
+        assert_eq!(diagnostic.error_type, "InducedSilence");
     }
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 /// The part of a saga's context that is about the saga itself: `saga.id`, `saga.asunto`, `saga.motivo`.
 pub const OF_THE_SAGA: &str = "saga";
 
-/// A place in what a saga has heard: the type of an event, then names of fields, `ReservaCreada.pago.monto`; or
+/// A place in what a saga has heard: the type of an event, then names of fields, `OrderPlaced.payment.amount`; or
 /// [`OF_THE_SAGA`] and one of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldPath(pub &'static str);
@@ -25,7 +25,7 @@ impl FieldPath {
         self.parts().next().unwrap_or_default()
     }
 
-    /// What comes after [`FieldPath::root`], with the dots before each name: `.pago.monto`.
+    /// What comes after [`FieldPath::root`], with the dots before each name: `.payment.amount`.
     #[must_use]
     pub fn below_root(self) -> &'static str {
         self.0.get(self.root().len()..).unwrap_or_default()
@@ -63,7 +63,7 @@ pub enum Source {
 
 /// A place in the context that has nothing: the command cannot be built.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("no se conoce {0}")]
+#[error("{0} is not known")]
 pub struct Unknown(pub String);
 
 /// The data of a command: each of its fields with where it comes from.
@@ -157,33 +157,33 @@ mod tests {
     #[test]
     fn a_command_is_built_from_what_was_heard() {
         let mapping = Mapping::empty()
-            .field("monto", "Creada.pago.monto")
-            .field("motivo", "saga.motivo")
-            .text("canal", "web");
+            .field("amount", "Placed.payment.amount")
+            .field("reason", "saga.reason")
+            .text("channel", "web");
         let Value::Object(context) = json!({
-            "Creada": {"pago": {"monto": "1.00", "otro": 2}},
-            "saga": {"motivo": "m"},
+            "Placed": {"payment": {"amount": "1.00", "other": 2}},
+            "saga": {"reason": "m"},
         }) else {
             unreachable!("an object")
         };
         assert_eq!(
             mapping.build(&context).unwrap(),
-            json!({"monto": "1.00", "motivo": "m", "canal": "web"})
+            json!({"amount": "1.00", "reason": "m", "channel": "web"})
         );
     }
 
     #[test]
     fn what_is_missing_or_null_is_named() {
-        let mapping = Mapping::empty().field("monto", "Creada.pago.monto");
-        for creada in [
+        let mapping = Mapping::empty().field("amount", "Placed.payment.amount");
+        for placed in [
             json!({}),
-            json!({"pago": null}),
-            json!({"pago": {"monto": null}}),
+            json!({"payment": null}),
+            json!({"payment": {"amount": null}}),
         ] {
-            let context = Map::from_iter([("Creada".to_owned(), creada)]);
+            let context = Map::from_iter([("Placed".to_owned(), placed)]);
             assert_eq!(
                 mapping.build(&context),
-                Err(Unknown("Creada.pago.monto".into()))
+                Err(Unknown("Placed.payment.amount".into()))
             );
         }
     }
@@ -191,18 +191,17 @@ mod tests {
     #[test]
     fn only_what_is_needed_is_kept() {
         let mappings = [
-            Mapping::empty().field("a", "Creada.pago.monto"),
+            Mapping::empty().field("a", "Placed.payment.amount"),
             Mapping::empty()
-                .field("b", "Creada.pago.moneda")
-                .field("c", "Otra.x")
-                .field("d", "Creada.lista"),
+                .field("b", "Placed.payment.currency")
+                .field("c", "Other.x")
+                .field("d", "Placed.lines"),
         ];
-        let data =
-            json!({"pago": {"monto": 1, "moneda": "USD", "medio": "m"}, "lista": [1], "y": 2});
+        let data = json!({"payment": {"amount": 1, "currency": "USD", "means": "m"}, "lines": [1], "y": 2});
         assert_eq!(
-            needed(mappings.iter(), "Creada", &data),
-            json!({"pago": {"monto": 1, "moneda": "USD"}, "lista": [1]})
+            needed(mappings.iter(), "Placed", &data),
+            json!({"payment": {"amount": 1, "currency": "USD"}, "lines": [1]})
         );
-        assert_eq!(needed(mappings.iter(), "Ajena", &data), json!({}));
+        assert_eq!(needed(mappings.iter(), "Foreign", &data), json!({}));
     }
 }

@@ -7,34 +7,32 @@ use alpes_ports::{
     Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, Write,
     WriteError,
 };
-use serde::{Deserialize, Serialize};
 
-/// The table of faults: partition key the context, sort key the type of the command, followed by `#` and the reservation where
+/// The table of faults: partition key the context, sort key the type of the command, followed by `#` and the subject where
 /// it is of one alone.
 pub const TABLE: TableName = TableName("faults");
 
 /// A way to misbehave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Modo {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultMode {
     /// Nothing is done, and there is no answer for [`SILENCE`](crate::SILENCE).
-    Silencio,
+    Silence,
     /// The command fails, as its business knows failures.
-    Falla,
+    Failure,
     /// Nothing is done, and the answer is an error at once.
     Error,
 }
 
-impl Modo {
+impl FaultMode {
     /// Every way.
-    pub const ALL: [Self; 3] = [Self::Silencio, Self::Falla, Self::Error];
+    pub const ALL: [Self; 3] = [Self::Silence, Self::Failure, Self::Error];
 
-    /// Its name.
+    /// Its name, as it is stored.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Silencio => "silencio",
-            Self::Falla => "falla",
+            Self::Silence => "silence",
+            Self::Failure => "failure",
             Self::Error => "error",
         }
     }
@@ -42,7 +40,7 @@ impl Modo {
     /// The way of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|modo| modo.name() == name)
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
     }
 }
 
@@ -59,7 +57,7 @@ impl Faults {
         Self { tables }
     }
 
-    /// The next `veces` commands of this type misbehave, those for the reservation `only` if one is given; with 0, none does. What
+    /// The next `times` commands of this type misbehave, those for the subject `only` if one is given; with 0, none does. What
     /// was set before for the same is replaced.
     ///
     /// # Errors
@@ -68,20 +66,20 @@ impl Faults {
     pub async fn set(
         &self,
         context: Context,
-        comando: &str,
+        command: &str,
         only: Option<SubjectId>,
-        modo: Modo,
-        veces: u32,
+        mode: FaultMode,
+        times: u32,
     ) -> Result<(), TableError> {
-        let (key, condition) = (key(context, comando, only), Condition::Always);
-        let write = if veces == 0 {
+        let (key, condition) = (key(context, command, only), Condition::Always);
+        let write = if times == 0 {
             Write::Delete { key, condition }
         } else {
             Write::Put {
                 key,
                 item: Item::from_iter([
-                    ("modo".into(), modo.name().into()),
-                    ("veces".into(), veces.into()),
+                    ("mode".into(), mode.name().into()),
+                    ("times".into(), times.into()),
                 ]),
                 condition,
             }
@@ -94,7 +92,7 @@ impl Faults {
     }
 
     /// Takes one of the faults that are set for commands of this type, if there is one: of many that take at once, each gets
-    /// another. Those for this reservation alone come first.
+    /// another. Those for this subject alone come first.
     ///
     /// # Errors
     ///
@@ -102,30 +100,30 @@ impl Faults {
     pub async fn take(
         &self,
         context: Context,
-        comando: &str,
-        reserva: SubjectId,
-    ) -> Result<Option<Modo>, TableError> {
-        let own = self.take_at(&key(context, comando, Some(reserva))).await?;
+        command: &str,
+        subject: SubjectId,
+    ) -> Result<Option<FaultMode>, TableError> {
+        let own = self.take_at(&key(context, command, Some(subject))).await?;
         match own {
-            Some(modo) => Ok(Some(modo)),
-            None => self.take_at(&key(context, comando, None)).await,
+            Some(mode) => Ok(Some(mode)),
+            None => self.take_at(&key(context, command, None)).await,
         }
     }
 
-    async fn take_at(&self, key: &Key) -> Result<Option<Modo>, TableError> {
+    async fn take_at(&self, key: &Key) -> Result<Option<FaultMode>, TableError> {
         loop {
             let item = self.tables.get_one(key, Consistency::Strong).await?;
-            let Some(modo) = item.as_ref().and_then(left) else {
+            let Some(mode) = item.as_ref().and_then(left) else {
                 return Ok(None);
             };
             let take = Update::of(key.clone())
                 .when(Condition::All(vec![
-                    Condition::Equals(Path::of("modo"), modo.name().into()),
-                    Condition::AtLeast(Path::of("veces"), 1),
+                    Condition::Equals(Path::of("mode"), mode.name().into()),
+                    Condition::AtLeast(Path::of("times"), 1),
                 ]))
-                .add(Path::of("veces"), -1);
+                .add(Path::of("times"), -1);
             match self.tables.write(&take.into()).await {
-                Ok(()) => return Ok(Some(modo)),
+                Ok(()) => return Ok(Some(mode)),
                 // Others took the last one, or something else was set meanwhile.
                 Err(WriteError::ConditionFailed) => {}
                 Err(WriteError::Table(error)) => return Err(error),
@@ -134,16 +132,16 @@ impl Faults {
     }
 }
 
-fn key(context: Context, comando: &str, only: Option<SubjectId>) -> Key {
+fn key(context: Context, command: &str, only: Option<SubjectId>) -> Key {
     let sort = match only {
-        Some(reserva) => format!("{comando}#{reserva}"),
-        None => comando.to_owned(),
+        Some(subject) => format!("{command}#{subject}"),
+        None => command.to_owned(),
     };
     Key::new(TABLE, context.name, sort)
 }
 
 /// The way to misbehave, if there is one left.
-fn left(item: &Item) -> Option<Modo> {
-    item.get("veces")?.as_u64().filter(|veces| *veces > 0)?;
-    Modo::named(item.get("modo")?.as_str()?)
+fn left(item: &Item) -> Option<FaultMode> {
+    item.get("times")?.as_u64().filter(|times| *times > 0)?;
+    FaultMode::named(item.get("mode")?.as_str()?)
 }

@@ -6,7 +6,7 @@
 //! Without a coordinator, a context hears of the others and does what its policies say:
 //!
 //! ```text
-//!  eventos ─► Reactor ─► Policy ─► Command, its id from event and policy ─► Participant
+//!  events ─► Reactor ─► Policy ─► Command, its id from event and policy ─► Participant
 //!                │  ▲
 //!                ▼  │ when it is due: the timers
 //!            Reactions      what did not work at once, and deadlines
@@ -28,7 +28,7 @@ use alpes_messages::{Command, Context, DomainEvent, Reply};
 use alpes_ports::{TableError, World};
 use thiserror::Error;
 
-pub use faults::{Faults, Modo, TABLE};
+pub use faults::{FaultMode, Faults, TABLE};
 pub use induced::{Failure, FailureEvent};
 pub use policy::{Policy, When};
 pub use reactions::{Class, DueReactions, ReactionKey, Reactions, TABLE as REACTIONS, Waiting};
@@ -90,10 +90,10 @@ pub enum ParticipantError {
     Store(#[from] HandleError),
     /// A test wanted an error. Nothing was done.
     #[error("a test asked for this error")]
-    FallaInducida,
+    InducedError,
     /// A test wanted silence. Nothing was done.
     #[error("a test asked for silence")]
-    Silencio,
+    InducedSilence,
 }
 
 impl ParticipantError {
@@ -105,8 +105,8 @@ impl ParticipantError {
             Self::Store(HandleError::Unavailable(_)) => "Unavailable",
             Self::Store(HandleError::NotAppended) => "NotAppended",
             Self::Store(HandleError::Broken(_)) => "Broken",
-            Self::FallaInducida => "FallaInducida",
-            Self::Silencio => "Silencio",
+            Self::InducedError => "InducedError",
+            Self::InducedSilence => "InducedSilence",
         }
     }
 }
@@ -126,23 +126,23 @@ impl<P: DomainEvent> Participant<P> {
     pub async fn handle(&self, command: &Command) -> Result<Reply, ParticipantError> {
         let handled = match self.fault(command).await? {
             None => self.store.handle(&*self.decider, command).await,
-            Some(Modo::Falla) => {
+            Some(FaultMode::Failure) => {
                 let failing = Failing {
                     decider: &*self.decider,
                     failure: &self.failure,
                 };
                 self.store.handle(&failing, command).await
             }
-            Some(Modo::Error) => return Err(ParticipantError::FallaInducida),
-            Some(Modo::Silencio) => {
+            Some(FaultMode::Error) => return Err(ParticipantError::InducedError),
+            Some(FaultMode::Silence) => {
                 self.world.tasks.sleep(SILENCE).await;
-                return Err(ParticipantError::Silencio);
+                return Err(ParticipantError::InducedSilence);
             }
         };
         Ok(handled?.into_reply()?)
     }
 
-    async fn fault(&self, command: &Command) -> Result<Option<Modo>, TableError> {
+    async fn fault(&self, command: &Command) -> Result<Option<FaultMode>, TableError> {
         let Some(faults) = &self.faults else {
             return Ok(None);
         };

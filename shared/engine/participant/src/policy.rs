@@ -43,7 +43,7 @@ pub enum When {
     /// At once, however old the event is: to undo.
     Always,
     /// So long after the event is heard: a deadline. A context that is behind cancels nothing by that. Of an event that is news no more, at
-    /// once: nobody does anything more for it. A reservation has one of each policy.
+    /// once: nobody does anything more for it. A subject has one of each policy.
     After(Duration),
 }
 

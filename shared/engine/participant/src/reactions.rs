@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use alpes_messages::{Context, Event, Moment, SubjectId};
 use alpes_ports::{
-    Condition, Consistency, Index, Item, Key, Path, TableError, TableName, Tables, Update, World,
-    Write, WriteError,
-    due::{self, DueItem},
+    Condition, Consistency, Item, Key, Path, TableError, TableName, Tables, Update, World, Write,
+    WriteError,
+    due::{self, Due, DueIndex, DueItem},
     jittered,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -16,12 +16,10 @@ use thiserror::Error;
 
 use crate::{Policy, When};
 
-/// The table of reactions. Partition key `{context}-{reservation}`; sort key `{event id}#{command}` of what is still to be done,
-/// `plazo#{type}#{command}` of a deadline, `oido#{type}` of what is kept of an event.
+/// The table of reactions. Partition key `{context}-{subject}`; sort key `{event id}#{command}` of what is still to be done,
+/// `deadline#{type}#{command}` of a deadline, `heard#{type}` of what is kept of an event.
 pub const TABLE: TableName = TableName("reactions");
 
-/// So many partitions of the index share what a context has of a class.
-const BUCKETS: u8 = 8;
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
@@ -83,7 +81,7 @@ impl ReactionKey {
     pub(crate) fn deadline(context: Context, policy: &Policy, subject: SubjectId) -> Self {
         Self {
             pk: owner(context, subject),
-            sk: format!("plazo#{}#{}", policy.event, policy.command),
+            sk: format!("deadline#{}#{}", policy.event, policy.command),
         }
     }
 
@@ -127,7 +125,7 @@ pub struct DueReactions {
     pub oldest: Option<Timestamp>,
 }
 
-/// What a context has still to do for a reservation.
+/// What a context has still to do for a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// Whose it is.
@@ -156,11 +154,12 @@ fn owner(context: Context, subject: SubjectId) -> String {
 }
 
 fn kept_key(context: Context, subject: SubjectId, kind: &str) -> Key {
-    Key::new(TABLE, owner(context, subject), format!("oido#{kind}"))
+    Key::new(TABLE, owner(context, subject), format!("heard#{kind}"))
 }
 
-fn partition(context: Context, class: Class, bucket: u8) -> String {
-    format!("due-{}-{}-{bucket:02}", context.name, class.name())
+/// The index of what a context has of a class.
+fn index(context: Context, class: Class) -> DueIndex {
+    DueIndex::new(TABLE, format!("due-{}-{}", context.name, class.name()), 8)
 }
 
 fn done(result: Result<(), WriteError>) -> Result<(), TableError> {
@@ -186,7 +185,7 @@ impl Reactions {
     ) -> Result<(), TableError> {
         let put = Write::Put {
             key: kept_key(context, event.subject, &event.kind),
-            item: Item::from_iter([("datos".to_owned(), needed)]),
+            item: Item::from_iter([("data".to_owned(), needed)]),
             // The first stands, as with a saga: a command is built from the same data however often it is sent.
             condition: Condition::Absent,
         };
@@ -206,7 +205,7 @@ impl Reactions {
             .collect();
         let items = self.tables.get(&keys, Consistency::Strong).await?;
         let found = kinds.iter().zip(items).filter_map(|(kind, item)| {
-            let data = item?.remove("datos")?;
+            let data = item?.remove("data")?;
             Some(((*kind).to_owned(), data))
         });
         Ok(found.collect())
@@ -248,14 +247,12 @@ impl Reactions {
         let key = ReactionKey::of(context, policy, event);
         let event = serde_json::to_value(event)
             .map_err(|error| TableError::Refused(format!("an event without a form: {error}")))?;
-        let partition = partition(context, policy.when.into(), bucket(&key));
         let note = Update::of(key.key())
             .when(Condition::Absent)
-            .set(Path::of("evento"), event)
-            .set(Path::of("comando"), policy.command)
-            .set(Path::of("intentos"), attempts)
-            .set(Path::of("gsi1pk"), partition)
-            .set(Path::of("gsi1sk"), place);
+            .set(Path::of("event"), event)
+            .set(Path::of("command"), policy.command)
+            .set(Path::of("attempts"), attempts);
+        let note = index(context, policy.when.into()).enter(note, place);
         done(self.tables.write(&note.into()).await)
     }
 
@@ -272,20 +269,27 @@ impl Reactions {
     pub(crate) async fn read(&self, key: &ReactionKey) -> Result<Option<Reaction>, ReadError> {
         #[derive(Deserialize)]
         struct Form {
-            evento: Event,
-            comando: String,
-            intentos: u32,
-            gsi1sk: String,
+            event: Event,
+            command: String,
+            attempts: u32,
         }
-        let item = self.tables.get_one(&key.key(), Consistency::Strong).await?;
-        let form = item.map(|item| serde_json::from_value::<Form>(Value::Object(item)));
-        let form = form.transpose();
-        let form = form.map_err(|error| ReadError::Malformed(error.to_string()))?;
-        Ok(form.map(|form| Reaction {
-            event: form.evento,
-            command: form.comando,
-            attempts: form.intentos,
-            since: due::since(&form.gsi1sk).unwrap_or_else(|| self.world.clock.now()),
+        let Some(item) = self.tables.get_one(&key.key(), Consistency::Strong).await? else {
+            return Ok(None);
+        };
+        let malformed = |cause: String| ReadError::Malformed(cause);
+        let Form {
+            event,
+            command,
+            attempts,
+        } = Form::deserialize(&item).map_err(|error| malformed(error.to_string()))?;
+        let place = due::place_of(&item);
+        let place = place.ok_or_else(|| malformed("it is never due".to_owned()))?;
+        let since = due::since(place).unwrap_or_else(|| self.world.clock.now());
+        Ok(Some(Reaction {
+            event,
+            command,
+            attempts,
+            since,
         }))
     }
 
@@ -299,18 +303,18 @@ impl Reactions {
         let place = due::place_since(next, reaction.since);
         let update = Update::of(key.key())
             .when(Condition::Exists)
-            .set(Path::of("intentos"), reaction.attempts.saturating_add(1))
-            .set(Path::of("gsi1sk"), place);
+            .set(Path::of("attempts"), reaction.attempts.saturating_add(1));
+        let update = due::move_to(update, place);
         done(self.tables.write(&update.into()).await)?;
         Ok(next.into())
     }
 
-    /// What a context with these policies has still to do for a reservation, of which these are the events. For operators.
+    /// What a context with these policies has still to do for a subject with these events. For operators.
     ///
     /// # Errors
     ///
     /// See [`TableError`].
-    pub async fn of_reservation(
+    pub async fn of_subject(
         &self,
         context: Context,
         policies: &[Policy],
@@ -329,14 +333,13 @@ impl Reactions {
             .zip(items)
             .filter_map(|((policy, _), item)| {
                 let item = item?;
-                let (_, sort) = Index::Gsi1.attributes();
                 Some(Waiting {
                     context,
                     event: policy.event,
                     command: policy.command,
                     is_deadline: Class::from(policy.when) == Class::Deadline,
-                    attempts: item.get("intentos").and_then(Value::as_u64).unwrap_or(0),
-                    next: item.get(sort).and_then(Value::as_str).and_then(due::look),
+                    attempts: item.get("attempts").and_then(Value::as_u64).unwrap_or(0),
+                    next: due::place_of(&item).and_then(due::look),
                 })
             });
         Ok(waiting.collect())
@@ -374,8 +377,8 @@ impl Reactions {
     ) -> Result<DueReactions, TableError> {
         let contexts = contexts.iter().copied();
         let all = contexts.flat_map(|context| Class::ALL.map(|class| (context, class)));
-        let all = all.flat_map(|(context, class)| partitions(context, class));
-        let found = self.read_of(all, limit).next().await?;
+        let all = all.map(|(context, class)| index(context, class));
+        let found = self.due_in(all, limit).next().await?;
         let oldest = found.iter().filter_map(DueItem::since).min();
         let reactions = found.into_iter().take(limit).map(ReactionKey::from);
         Ok(DueReactions {
@@ -386,13 +389,12 @@ impl Reactions {
 
     /// The same of one context and class, to be read to the end: `page` of each partition of the index at a time.
     #[must_use]
-    pub fn waiting(&self, context: Context, class: Class, page: usize) -> due::Due {
-        self.read_of(partitions(context, class), page)
+    pub fn waiting(&self, context: Context, class: Class, page: usize) -> Due {
+        self.due_in([index(context, class)], page)
     }
 
-    fn read_of(&self, partitions: impl Iterator<Item = String>, page: usize) -> due::Due {
-        let now = self.world.clock.now();
-        due::Due::new(self.tables.clone(), TABLE, partitions, now, page)
+    fn due_in(&self, indexes: impl IntoIterator<Item = DueIndex>, page: usize) -> Due {
+        Due::of(self.tables.clone(), indexes, self.world.clock.now(), page)
     }
 }
 
@@ -400,18 +402,4 @@ impl From<DueItem> for ReactionKey {
     fn from(DueItem { pk, sk, .. }: DueItem) -> Self {
         Self { pk, sk }
     }
-}
-
-fn partitions(context: Context, class: Class) -> impl Iterator<Item = String> {
-    (0..BUCKETS).map(move |bucket| partition(context, class, bucket))
-}
-
-fn bucket(key: &ReactionKey) -> u8 {
-    // A reservation's id ends in random bits, as hexadecimal digits.
-    let last = key.pk.bytes().last().unwrap_or_default();
-    char::from(last)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
-        .unwrap_or_default()
-        % BUCKETS
 }

@@ -25,7 +25,7 @@ use crate::{
 
 /// How long a reaction may take before it is put off. Most take a fraction of it; what waits for somebody slow does not hold up others.
 const BUDGET: Duration = Duration::from_secs(2);
-/// Reservations whose events are reacted to side by side.
+/// Subjects whose events are reacted to side by side.
 const AT_ONCE: usize = 16;
 /// After how long a reaction is looked at again that cannot be read.
 const PAUSE: Duration = Duration::from_mins(3);
@@ -137,7 +137,7 @@ impl<P: DomainEvent> Reactor<P> {
             Err(cause) => {
                 let next = self.reactions.put_off(key, &reaction).await?;
                 let attempt = reaction.attempts.saturating_add(1);
-                tracing::warn!(reserva = %event.subject, correlacion = %event.correlationid, comando = command, cause, attempt, %next, "reaction put off again: the timers go on at their first run from then on");
+                tracing::warn!(subject = %event.subject, correlation = %event.correlationid, command, cause, attempt, %next, "reaction put off again: the timers go on at their first run from then on");
                 Ok(false)
             }
         }
@@ -166,7 +166,7 @@ impl<P: DomainEvent> Reactor<P> {
         {
             match policy.when {
                 When::News if !is_news => {
-                    tracing::warn!(reserva = %event.subject, correlacion = %event.correlationid, evento = event.kind, comando = policy.command, "too old to react to");
+                    tracing::warn!(subject = %event.subject, correlation = %event.correlationid, event = event.kind, command = policy.command, "too old to react to");
                 }
                 When::After(_) if policy.unless.iter().any(|end| together.contains(end)) => {}
                 When::After(delay) if is_news => {
@@ -181,9 +181,9 @@ impl<P: DomainEvent> Reactor<P> {
                     if let Err(cause) = self.send(policy, event, until).await {
                         let noted = self.reactions.note_failed(self.context, policy, event);
                         let next = noted.await?;
-                        let (reserva, correlacion) = (event.subject, event.correlationid);
-                        let (comando, attempt) = (policy.command, 1);
-                        tracing::warn!(%reserva, %correlacion, comando, cause, attempt, %next, "reaction put off: the timers go on at their first run from then on");
+                        let (subject, correlation) = (event.subject, event.correlationid);
+                        let (command, attempt) = (policy.command, 1);
+                        tracing::warn!(%subject, %correlation, command, cause, attempt, %next, "reaction put off: the timers go on at their first run from then on");
                     }
                 }
             }
@@ -244,8 +244,8 @@ impl<P: DomainEvent> Reactor<P> {
             Either::Left((answer, _)) => answer.map_err(|error| error.to_string())?,
             Either::Right(_) => return Err("no answer in time".to_owned()),
         };
-        let (reserva, correlacion) = (event.subject, event.correlationid);
-        let (evento, comando) = (&*event.kind, policy.command);
+        let (subject, correlation) = (event.subject, event.correlationid);
+        let (kind, command) = (&*event.kind, policy.command);
         if let Reply::Rechazado { problema } = &reply {
             let detail = problema.detail.as_deref().unwrap_or(&problema.title);
             // What is to be undone stays to be undone: it is tried again, and the alarm on late reactions tells. Of anything else a
@@ -253,9 +253,9 @@ impl<P: DomainEvent> Reactor<P> {
             if policy.when == When::Always {
                 return Err(format!("refused: {detail}"));
             }
-            tracing::info!(%reserva, %correlacion, evento, comando, detail, "reaction refused");
+            tracing::info!(%subject, %correlation, event = kind, command, detail, "reaction refused");
         } else {
-            tracing::info!(%reserva, %correlacion, evento, comando, "reaction done");
+            tracing::info!(%subject, %correlation, event = kind, command, "reaction done");
         }
         Ok(())
     }
@@ -267,7 +267,7 @@ impl<P: DomainEvent> Reactor<P> {
         let data = match policy.data.build(&context) {
             Ok(data) => data,
             Err(Unknown(path)) if path.split('.').next() == Some(&event.kind) => {
-                tracing::warn!(reserva = %event.subject, correlacion = %event.correlationid, comando = policy.command, path, "the event lacks what the command needs");
+                tracing::warn!(subject = %event.subject, correlation = %event.correlationid, command = policy.command, path, "the event lacks what the command needs");
                 return Ok(None);
             }
             Err(unknown) => return Err(unknown.to_string()),

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use alpes_event_store::{EventStore, HandleError};
 use alpes_messages::{Command, Event, Reply, StreamId, SubjectId};
-use alpes_participant::{Faults, Modo, Participant, ParticipantError, SILENCE, TABLE};
+use alpes_participant::{FaultMode, Faults, Participant, ParticipantError, SILENCE, TABLE};
 use alpes_ports::World;
 use futures::{FutureExt, executor::block_on, future::BoxFuture};
 use serde_json::json;
@@ -45,11 +45,11 @@ impl Bench {
         Faults::new(self.tables.clone())
     }
 
-    fn set(&self, comando: &str, modo: Modo, veces: u32) {
+    fn set(&self, comando: &str, modo: FaultMode, veces: u32) {
         self.set_for(None, comando, modo, veces);
     }
 
-    fn set_for(&self, only: Option<SubjectId>, comando: &str, modo: Modo, veces: u32) {
+    fn set_for(&self, only: Option<SubjectId>, comando: &str, modo: FaultMode, veces: u32) {
         let faults = self.faults();
         block_on(faults.set(DEPOSITS, comando, only, modo, veces)).unwrap();
     }
@@ -137,8 +137,8 @@ fn every_error_has_a_type_of_its_own() {
     for (error, error_type) in [
         (HandleError::Contention(stream).into(), "Contention"),
         (HandleError::Broken("?".into()).into(), "Broken"),
-        (ParticipantError::FallaInducida, "FallaInducida"),
-        (ParticipantError::Silencio, "Silencio"),
+        (ParticipantError::InducedError, "InducedError"),
+        (ParticipantError::InducedSilence, "InducedSilence"),
     ] {
         assert_eq!(error.error_type(), error_type);
     }
@@ -147,7 +147,7 @@ fn every_error_has_a_type_of_its_own() {
 #[test]
 fn without_faults_nothing_is_looked_up() {
     let bench = Bench::new();
-    bench.set("PayDeposit", Modo::Error, 1);
+    bench.set("PayDeposit", FaultMode::Error, 1);
     let trouble = simulation::Faults::none();
     let participant = bench.participant(false, &trouble);
     assert_eq!(
@@ -165,13 +165,13 @@ fn without_faults_nothing_is_looked_up() {
 fn an_error_is_answered_at_once_and_silence_after_a_while_and_nothing_is_done() {
     let bench = Bench::new();
     let start = bench.world.clock.now();
-    bench.set("PayDeposit", Modo::Error, 2);
+    bench.set("PayDeposit", FaultMode::Error, 2);
     for _ in 0..2 {
-        assert_eq!(bench.send(&pay(1)), Err(ParticipantError::FallaInducida));
+        assert_eq!(bench.send(&pay(1)), Err(ParticipantError::InducedError));
     }
     assert_eq!(bench.world.clock.now(), start);
-    bench.set("PayDeposit", Modo::Silencio, 1);
-    assert_eq!(bench.send(&pay(1)), Err(ParticipantError::Silencio));
+    bench.set("PayDeposit", FaultMode::Silence, 1);
+    assert_eq!(bench.send(&pay(1)), Err(ParticipantError::InducedSilence));
     let waited = bench.world.clock.now().duration_since(start);
     assert_eq!(Duration::try_from(waited).unwrap(), SILENCE);
     assert_eq!(bench.log(), []);
@@ -182,7 +182,7 @@ fn an_error_is_answered_at_once_and_silence_after_a_while_and_nothing_is_done() 
 fn a_failure_is_an_event_and_the_same_reply_for_the_same_command() {
     let bench = Bench::new();
     bench.clock.advance(Duration::from_secs(5));
-    bench.set("PayDeposit", Modo::Falla, 1);
+    bench.set("PayDeposit", FaultMode::Failure, 1);
     let failed = bench.send(&pay(1));
     assert_eq!(reason(&failed), INDUCED);
     assert_eq!(bench.send(&pay(1)), failed);
@@ -196,7 +196,7 @@ fn a_failure_is_an_event_and_the_same_reply_for_the_same_command() {
 fn an_outcome_that_there_is_stands() {
     let bench = Bench::new();
     let first = bench.send(&pay(1));
-    bench.set("PayDeposit", Modo::Falla, 2);
+    bench.set("PayDeposit", FaultMode::Failure, 2);
     assert_eq!(bench.send(&pay(1)), first);
     assert_eq!(bench.send(&pay(2)), first);
     assert_eq!(bench.log().len(), 1);
@@ -206,7 +206,7 @@ fn an_outcome_that_there_is_stands() {
 fn what_has_no_failure_of_its_own_is_refused_unless_it_was_done() {
     let bench = Bench::new();
     let done = bench.send(&command(1, "ReturnDeposit"));
-    bench.set("ReturnDeposit", Modo::Falla, 2);
+    bench.set("ReturnDeposit", FaultMode::Failure, 2);
     assert_eq!(bench.send(&command(1, "ReturnDeposit")), done);
     let Ok(Reply::Rechazado { problema }) = bench.send(&command(2, "ReturnDeposit")) else {
         panic!("not refused")
@@ -224,16 +224,16 @@ fn a_fault_is_for_one_command_of_one_context_as_often_as_it_says() {
         block_on(faults.take(context, comando, loan(1))).unwrap()
     };
     assert_eq!(take(DEPOSITS, "PayDeposit"), None);
-    bench.set("PayDeposit", Modo::Error, 2);
+    bench.set("PayDeposit", FaultMode::Error, 2);
     assert_eq!(take(LOANS, "PayDeposit"), None);
     assert_eq!(take(DEPOSITS, "ReturnDeposit"), None);
-    assert_eq!(take(DEPOSITS, "PayDeposit"), Some(Modo::Error));
+    assert_eq!(take(DEPOSITS, "PayDeposit"), Some(FaultMode::Error));
     // What is set later is what holds.
-    bench.set("PayDeposit", Modo::Falla, 1);
-    assert_eq!(take(DEPOSITS, "PayDeposit"), Some(Modo::Falla));
+    bench.set("PayDeposit", FaultMode::Failure, 1);
+    assert_eq!(take(DEPOSITS, "PayDeposit"), Some(FaultMode::Failure));
     assert_eq!(take(DEPOSITS, "PayDeposit"), None);
-    bench.set("PayDeposit", Modo::Falla, 3);
-    bench.set("PayDeposit", Modo::Falla, 0);
+    bench.set("PayDeposit", FaultMode::Failure, 3);
+    bench.set("PayDeposit", FaultMode::Failure, 0);
     assert_eq!(take(DEPOSITS, "PayDeposit"), None);
     assert_eq!(bench.tables.all(TABLE), []);
 }
@@ -246,20 +246,20 @@ fn a_fault_of_one_subject_is_for_it_alone_and_comes_first() {
         block_on(faults.take(DEPOSITS, "PayDeposit", subject)).unwrap()
     };
     let (one, other) = (loan(1), loan(2));
-    bench.set_for(Some(one), "PayDeposit", Modo::Silencio, 1);
+    bench.set_for(Some(one), "PayDeposit", FaultMode::Silence, 1);
     assert_eq!(take(other), None);
-    bench.set("PayDeposit", Modo::Error, 2);
-    assert_eq!(take(one), Some(Modo::Silencio));
-    assert_eq!(take(other), Some(Modo::Error));
-    assert_eq!(take(one), Some(Modo::Error));
+    bench.set("PayDeposit", FaultMode::Error, 2);
+    assert_eq!(take(one), Some(FaultMode::Silence));
+    assert_eq!(take(other), Some(FaultMode::Error));
+    assert_eq!(take(one), Some(FaultMode::Error));
     assert_eq!((take(one), take(other)), (None, None));
     // Each is set and taken back by itself.
     for only in [Some(one), Some(other), None] {
-        bench.set_for(only, "PayDeposit", Modo::Falla, 1);
+        bench.set_for(only, "PayDeposit", FaultMode::Failure, 1);
     }
-    bench.set_for(Some(one), "PayDeposit", Modo::Falla, 0);
-    assert_eq!(take(other), Some(Modo::Falla));
-    assert_eq!(take(one), Some(Modo::Falla));
+    bench.set_for(Some(one), "PayDeposit", FaultMode::Failure, 0);
+    assert_eq!(take(other), Some(FaultMode::Failure));
+    assert_eq!(take(one), Some(FaultMode::Failure));
     assert_eq!((take(one), take(other)), (None, None));
 }
 
@@ -270,7 +270,11 @@ fn a_fault_is_taken_exactly_as_often_as_it_says_by_many_at_once() {
         let dice = Dice::new(seed);
         let (veces, takers) = (1 + dice.below(5), 1 + dice.below(8));
         let bench = Bench::new();
-        bench.set("PayDeposit", Modo::Falla, u32::try_from(veces).unwrap());
+        bench.set(
+            "PayDeposit",
+            FaultMode::Failure,
+            u32::try_from(veces).unwrap(),
+        );
         let mut scheduler = Scheduler::default();
         let trouble = simulation::Faults::by_chance(dice.clone(), 0);
         for _ in 0..takers {
@@ -297,10 +301,9 @@ fn a_fault_is_taken_exactly_as_often_as_it_says_by_many_at_once() {
 }
 
 #[test]
-fn every_modo_has_one_name_everywhere() {
-    for modo in Modo::ALL {
-        assert_eq!(Modo::named(modo.name()), Some(modo));
-        assert_eq!(json!(modo), json!(modo.name()));
+fn every_mode_has_one_name() {
+    for mode in FaultMode::ALL {
+        assert_eq!(FaultMode::named(mode.name()), Some(mode));
     }
-    assert_eq!(Modo::named("Falla"), None);
+    assert_eq!(FaultMode::named("Failure"), None);
 }

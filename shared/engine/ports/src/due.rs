@@ -1,8 +1,24 @@
 //! What is to be done at a time: an index whose partitions have it in the order in which it is due.
 //!
-//! An item stands there by [`place`] while something is to be done about it. A run reads the partitions from their beginnings by
-//! [`Due`], a page of each at a time, as far as its time lasts. What it cannot do now it puts off by [`put_off`], so that nothing
-//! stays first for ever; how long it has waited stays in its place.
+//! An item enters a [`DueIndex`] with a [`place`], in the same write that says what is to be done, and leaves it by [`leave`] in the
+//! write that says that it is done. A run reads the partitions from their beginnings by [`Due`], a page of each at a time, as far as
+//! its time lasts. What it cannot do now it puts off by [`put_off`], so that nothing stays first for ever; the place keeps how long
+//! the item has waited.
+//!
+//! ```
+//! use alpes_ports::{Key, Path, TableName, Update, due::{self, DueIndex}};
+//!
+//! let orders = TableName("orders");
+//! let unpaid = DueIndex::new(orders, "unpaid", 16);
+//! let key = Key::new(orders, "0195-c0ffee", "order");
+//! let look = "2026-01-31T10:00:00Z".parse()?;
+//!
+//! let placed = unpaid.enter(Update::of(key.clone()).set(Path::of("total"), 3), due::place(look));
+//! assert!(placed.set.contains(&(Path::of("gsi1pk"), "unpaid-14".into())));
+//! let paid = due::leave(Update::of(key).set(Path::of("paid"), 3));
+//! assert!(paid.remove.contains(&Path::of("gsi1pk")));
+//! # Ok::<(), jiff::Error>(())
+//! ```
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -14,6 +30,11 @@ use crate::{
     Condition, Consistency, Direction, Index, IndexQuery, Item, Key, Path, TableError, TableName,
     Tables, Update, WriteError,
 };
+
+/// The attribute that names the partition.
+const PARTITION: &str = Index::Gsi1.attributes().0;
+/// The attribute that has the place.
+const SORT: &str = Index::Gsi1.attributes().1;
 
 /// Comes after every place of a time.
 const AFTER: &str = "~";
@@ -47,6 +68,64 @@ pub fn since(place: &str) -> Option<Timestamp> {
     place.rsplit('#').next()?.parse().ok()
 }
 
+/// The place at which an item stands in its index; `None` if it is in none.
+#[must_use]
+pub fn place_of(item: &Item) -> Option<&str> {
+    item.get(SORT)?.as_str()
+}
+
+/// The same write, with the item moved to another place in the index that it is in.
+#[must_use]
+pub fn move_to(update: Update, place: String) -> Update {
+    update.set(Path::of(SORT), place)
+}
+
+/// The same write, with the item out of its index.
+#[must_use]
+pub fn leave(update: Update) -> Update {
+    update.remove(Path::of(PARTITION)).remove(Path::of(SORT))
+}
+
+/// The items of a table that one thing is to be done about, in the index [`Index::Gsi1`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueIndex {
+    table: TableName,
+    name: String,
+    buckets: u8,
+}
+
+impl DueIndex {
+    /// An index with this name in a table, spread over so many partitions, `{name}-00` and on: one partition takes 1,000 writes a
+    /// second. At most 16, since a hexadecimal digit of the key chooses one.
+    #[must_use]
+    pub fn new(table: TableName, name: impl Into<String>, buckets: u8) -> Self {
+        let (name, buckets) = (name.into(), buckets.clamp(1, 16));
+        Self {
+            table,
+            name,
+            buckets,
+        }
+    }
+
+    /// The same write, with the item in this index at this place.
+    #[must_use]
+    pub fn enter(&self, update: Update, place: String) -> Update {
+        let partition = self.partition(self.bucket(&update.key));
+        move_to(update.set(Path::of(PARTITION), partition), place)
+    }
+
+    fn partition(&self, bucket: u8) -> String {
+        format!("{}-{bucket:02}", self.name)
+    }
+
+    /// A partition key ends in the id of a subject or a saga, and that in random bits or a hash, as hexadecimal digits.
+    fn bucket(&self, key: &Key) -> u8 {
+        let last = key.pk.chars().last().and_then(|last| last.to_digit(16));
+        let digit = last.and_then(|digit| u8::try_from(digit).ok());
+        digit.unwrap_or_default() % self.buckets
+    }
+}
+
 /// Something that is due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DueItem {
@@ -62,7 +141,7 @@ impl DueItem {
     fn of(item: &Item) -> Option<Self> {
         let text = |name: &str| Some(item.get(name)?.as_str()?.to_owned());
         Some(Self {
-            place: text(Index::Gsi1.attributes().1)?,
+            place: text(SORT)?,
             pk: text("pk")?,
             sk: text("sk")?,
         })
@@ -77,6 +156,7 @@ impl DueItem {
 
 /// How far one partition was read.
 struct Partition {
+    table: TableName,
     name: String,
     from: Option<String>,
     /// Items that it showed from there on: those of the place where a page ended come again.
@@ -87,7 +167,6 @@ struct Partition {
 /// Reads what is due.
 pub struct Due {
     tables: Arc<dyn Tables>,
-    table: TableName,
     below: String,
     page: usize,
     /// What is still to be read.
@@ -95,28 +174,31 @@ pub struct Due {
 }
 
 impl Due {
-    /// What is due at `now` in these partitions of the index [`Index::Gsi1`], `page` items of each at a time.
+    /// What is due at `now` in these indexes, `page` items of each of their partitions at a time.
     #[must_use]
-    pub fn new(
+    pub fn of(
         tables: Arc<dyn Tables>,
-        table: TableName,
-        partitions: impl Iterator<Item = String>,
+        indexes: impl IntoIterator<Item = DueIndex>,
         now: Timestamp,
         page: usize,
     ) -> Self {
         let page = page.max(1);
-        let partition = |name| Partition {
-            name,
-            from: None,
-            seen: BTreeSet::new(),
-            limit: page,
-        };
+        let partitions = indexes.into_iter().flat_map(|index| {
+            let buckets = 0..index.buckets;
+            let partition = move |bucket| Partition {
+                table: index.table,
+                name: index.partition(bucket),
+                from: None,
+                seen: BTreeSet::new(),
+                limit: page,
+            };
+            buckets.map(partition)
+        });
         Self {
             tables,
-            table,
             below: text(now) + AFTER,
             page,
-            partitions: partitions.map(partition).collect(),
+            partitions: partitions.collect(),
         }
     }
 
@@ -130,7 +212,7 @@ impl Due {
             let tables = &self.tables;
             let queries = self.partitions.iter().map(|partition| {
                 let query = IndexQuery {
-                    table: self.table,
+                    table: partition.table,
                     index: Index::Gsi1,
                     partition: partition.name.clone(),
                     from: partition.from.clone(),
@@ -188,16 +270,15 @@ pub async fn put_off(
     let Some(item) = tables.get_one(key, Consistency::Strong).await? else {
         return Ok(false);
     };
-    let (_, sort) = Index::Gsi1.attributes();
     let is_due = |place: &&str| **place < *(text(now) + AFTER);
-    let Some(before) = item.get(sort).and_then(Value::as_str).filter(is_due) else {
+    let Some(before) = place_of(&item).filter(is_due) else {
         return Ok(false);
     };
     let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
     let look = now.checked_add(pause).unwrap_or(Timestamp::MAX);
     let after = place_since(look, since(before).unwrap_or(now));
-    let unmoved = Condition::Equals(Path::of(sort), before.into());
-    let update = Update::of(key.clone()).set(Path::of(sort), after);
+    let unmoved = Condition::Equals(Path::of(SORT), before.into());
+    let update = move_to(Update::of(key.clone()), after);
     let update = match item.get("rev").and_then(Value::as_i64) {
         Some(rev) => update
             .when(Condition::All(vec![

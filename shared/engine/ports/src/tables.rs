@@ -241,7 +241,7 @@ impl Index {
 
     /// The attributes that place an item in it: partition and sort key.
     #[must_use]
-    pub fn attributes(self) -> (&'static str, &'static str) {
+    pub const fn attributes(self) -> (&'static str, &'static str) {
         match self {
             Self::Primary => ("pk", "sk"),
             Self::Gsi1 => ("gsi1pk", "gsi1sk"),

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use alpes_ports::{
     Item, Key, Path, TableName, Tables, Update,
-    due::{Due, look, place, put_off, since},
+    due::{Due, DueIndex, leave, look, place, place_of, put_off, since},
 };
 use futures::executor::block_on;
 use jiff::Timestamp;
@@ -27,18 +27,18 @@ fn key(number: usize) -> Key {
     Key::new(TABLE, format!("thing-{number:03}"), "x")
 }
 
+fn index() -> DueIndex {
+    DueIndex::new(TABLE, "due", 3)
+}
+
 fn put(tables: &MemoryTables, number: usize, place: &str) {
-    let partition = format!("due-{}", number % 3);
-    let put = Update::of(key(number))
-        .set(Path::of("gsi1pk"), partition)
-        .set(Path::of("gsi1sk"), place)
-        .set(Path::of("n"), number);
+    let put = Update::of(key(number)).set(Path::of("n"), number);
+    let put = index().enter(put, place.to_owned());
     block_on(tables.write(&put.into())).unwrap();
 }
 
 fn read(tables: &Arc<MemoryTables>, now: i64, page: usize) -> Vec<Vec<String>> {
-    let partitions = (0..3).map(|partition| format!("due-{partition}"));
-    let mut due = Due::new(tables.clone(), TABLE, partitions, at(now), page);
+    let mut due = Due::of(tables.clone(), [index()], at(now), page);
     let mut pages = vec![];
     loop {
         let found = block_on(due.next()).unwrap();
@@ -101,4 +101,38 @@ fn an_item_that_counts_its_writes_has_this_one_counted() {
     let item: Item = tables.item(&key(0)).unwrap();
     assert_eq!(item["rev"], json!(8));
     assert_eq!(item["n"], Value::from(0));
+}
+
+#[test]
+fn an_item_that_leaves_the_index_is_not_due_any_more() {
+    let tables = Arc::new(MemoryTables::new());
+    for number in 0..3 {
+        put(&tables, number, &place(at(0)));
+    }
+    let done = leave(Update::of(key(1)));
+    block_on(tables.write(&done.into())).unwrap();
+    assert_eq!(read(&tables, 0, 10), [["thing-000", "thing-002"]]);
+    let item = tables.item(&key(1)).unwrap();
+    assert_eq!(place_of(&item), None);
+}
+
+#[test]
+fn a_bucket_follows_from_the_last_digit_of_the_key() {
+    let partition = |pk: &str, buckets| {
+        let update = Update::of(Key::new(TABLE, pk, "x"));
+        let update = DueIndex::new(TABLE, "due", buckets).enter(update, place(at(0)));
+        let mut set = update.set.into_iter();
+        set.find(|(path, _)| *path == Path::of("gsi1pk")).unwrap().1
+    };
+    for (pk, buckets, expected) in [
+        ("order-00", 16, "due-00"),
+        ("order-0f", 16, "due-15"),
+        ("order-0F", 8, "due-07"),
+        ("order-x", 8, "due-00"),
+        ("", 8, "due-00"),
+        ("order-0f", 0, "due-00"),
+        ("order-0f", 200, "due-15"),
+    ] {
+        assert_eq!(partition(pk, buckets), expected, "{pk} {buckets}");
+    }
 }

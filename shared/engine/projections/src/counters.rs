@@ -2,7 +2,7 @@
 //!
 //! | attribute | what |
 //! | --- | --- |
-//! | `pk`, `sk` | `{view}.{generation}#cuentas`; `{group}#{lane}` |
+//! | `pk`, `sk` | `{view}.{generation}#counts`; `{group}#{lane}` |
 //! | each [`Count`]'s name | a number; those of all lanes together are the count |
 //!
 //! Lanes keep writers apart: two transactions that add to one item at the same time disturb each other, and all that happens today
@@ -57,7 +57,7 @@ impl Changes {
         }
     }
 
-    /// The writes of these changes, an item for each group. The lane follows from `first`, a reservation among those counted.
+    /// The writes of these changes, an item for each group. The lane follows from `first`, a subject among those counted.
     pub(crate) fn writes(&self, generation: &Generation, first: SubjectId) -> Vec<Write> {
         let lane = first.0.as_u128() % LANES;
         let mut updates: BTreeMap<&str, Update> = BTreeMap::new();
@@ -75,7 +75,7 @@ impl Changes {
 }
 
 fn partition(generation: &Generation) -> String {
-    generation.partition("cuentas")
+    generation.partition("counts")
 }
 
 /// The numbers of each group from `from` on and below `below`, in their order.

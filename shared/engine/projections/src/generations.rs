@@ -60,10 +60,10 @@ fn number(alias: &Item, name: &str) -> Option<u32> {
         .and_then(|number| number.try_into().ok())
 }
 
-/// The generations that the projector writes, for each of `views`, the newest first: the live one, and beside it the one under
+/// The generations that the projector feeds, for each of `views`, the newest first: the live one, and beside it the one under
 /// construction, or the one before it while readers may still know that. Read once a batch, strongly consistent: a rebuild counts
 /// on it. A view without alias lives in generation 1.
-pub(crate) async fn written(
+pub(crate) async fn fed(
     tables: &dyn Tables,
     views: &[&'static str],
 ) -> Result<Vec<Vec<Generation>>, TableError> {
@@ -75,12 +75,11 @@ pub(crate) async fn written(
         .map(|(view, alias)| {
             let alias = alias.unwrap_or_default();
             let live = number(&alias, "live").unwrap_or(1);
-            let mut written = vec![live];
-            written.extend(number(&alias, "building"));
-            written.extend(number(&alias, "retiring"));
-            written.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
-            written
-                .into_iter()
+            let mut fed = vec![live];
+            fed.extend(number(&alias, "building"));
+            fed.extend(number(&alias, "retiring"));
+            fed.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
+            fed.into_iter()
                 .map(|number| Generation { view, number })
                 .collect()
         })

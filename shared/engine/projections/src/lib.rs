@@ -3,11 +3,11 @@
 //! A domain gives its views, each a [`View`]. The [`Projector`] does the rest: order, duplicates, gaps,
 //! parking, generations, and the writes.
 //!
-//! A row holds what one reservation did, from all of its streams. Besides the view's own attributes it has
+//! A row holds what one subject did, from all of its streams. Besides the view's own attributes it has
 //!
 //! | attribute | what |
 //! | --- | --- |
-//! | `pk`, `sk` | `{view}.{generation}#{id_reserva}`; `row` |
+//! | `pk`, `sk` | `{view}.{generation}#{subject}`; `row` |
 //! | `rev` | counts the writes; every write is conditional on the one it read |
 //! | `guard` | stream prefix -> the last version folded |
 //! | `blocked` | stream prefix -> the version that could not be folded, while it is parked |

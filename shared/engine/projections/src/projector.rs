@@ -34,7 +34,7 @@ const TRANSACTION_WRITES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Folds events into the rows of every view, in every generation that is written.
+/// Folds events into the rows of every view, in every generation that is fed.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -133,46 +133,53 @@ impl<P: DomainEvent> Projector<P> {
             .views
             .iter()
             .find(|view| view.name() == generation.view);
-        let written: Vec<_> = view
+        let fed: Vec<_> = view
             .map(|view| (view.clone(), generation.clone()))
             .into_iter()
             .collect();
-        self.fold(&written, work).await
+        self.fold(&fed, work).await
     }
 
-    /// Folds work into the rows of each of these generations. Of one view, a newer generation comes first, and what it could not take
-    /// an older one is not given: so it is never behind, and readers can go over to it at any moment.
+    /// Folds work into the rows of each of these generations, those of a view together, the newest first.
     async fn fold(
         &self,
-        written: &[(Arc<dyn View<P>>, Generation)],
+        generations: &[(Arc<dyn View<P>>, Generation)],
         work: &[Work<'_, P>],
     ) -> Vec<Result<(), String>> {
         let mut results: Vec<Result<(), String>> = work.iter().map(|_| Ok(())).collect();
-        let mut of_view = (None, (0..work.len()).collect::<Vec<_>>());
-        for (view, generation) in written {
-            if of_view.0 != Some(generation.view) {
-                of_view = (Some(generation.view), (0..work.len()).collect());
-            }
+        for of_view in generations.chunk_by(|(_, one), (_, next)| one.view == next.view) {
+            let folded = self.fold_view(of_view, work).await;
+            let both = results.into_iter().zip(folded);
+            results = both.map(|(before, now)| before.and(now)).collect();
+        }
+        results
+    }
+
+    /// Folds work into the rows of the generations of one view, the newest first. Work that fails in one is withheld from the older
+    /// ones: so the newer is never behind, and readers can go over to it at any moment.
+    async fn fold_view(
+        &self,
+        generations: &[(Arc<dyn View<P>>, Generation)],
+        work: &[Work<'_, P>],
+    ) -> Vec<Result<(), String>> {
+        let mut results: Vec<Result<(), String>> = work.iter().map(|_| Ok(())).collect();
+        for (view, generation) in generations {
             let rows = Rows {
                 projector: self,
                 view: &**view,
                 generation,
             };
-            let todo = of_view.1.iter().filter_map(|place| work.get(*place));
-            let folded = rows.fold(&todo.cloned().collect::<Vec<_>>()).await;
-            let mut taken = vec![];
-            for (place, row) in of_view.1.into_iter().zip(folded) {
-                let folded = match (row, work.get(place)) {
-                    (Ok(_), _) | (_, None) => Ok(()),
-                    (Err(fault), Some(work)) => self.set_aside(generation, work, fault).await,
-                };
-                match (folded, results.get_mut(place)) {
-                    (Ok(()), _) => taken.push(place),
-                    (Err(cause), Some(result)) => *result = Err(cause),
-                    (Err(_), None) => {}
+            let taken = work.iter().zip(&mut results);
+            let (todo, taken): (Vec<_>, Vec<_>) = taken
+                .filter(|(_, result)| result.is_ok())
+                .map(|(work, result)| (work.clone(), result))
+                .unzip();
+            let folded = rows.fold(&todo).await;
+            for ((work, result), row) in todo.iter().zip(taken).zip(folded) {
+                if let Err(fault) = row {
+                    *result = self.set_aside(generation, work, fault).await;
                 }
             }
-            of_view.1 = taken;
         }
         results
     }
@@ -197,8 +204,8 @@ impl<P: DomainEvent> Projector<P> {
             *version = event.streamversion.min(*version);
         }
         let owner = generation.to_string();
-        for (stream, (version, correlacion)) in streams {
-            tracing::warn!(owner, %stream, %correlacion, version, cause, "stream parked: its row is refused");
+        for (stream, (version, correlation)) in streams {
+            tracing::warn!(owner, %stream, %correlation, version, cause, "stream parked: its row is refused");
             let trouble = Trouble {
                 what: ParkedWhat::Stream { stream, version },
                 reason: Reason::Permanent,
@@ -211,19 +218,14 @@ impl<P: DomainEvent> Projector<P> {
         Ok(())
     }
 
-    /// Each view with each generation of it that is written, the newest first.
-    async fn written(&self) -> Result<Vec<(Arc<dyn View<P>>, Generation)>, TableError> {
-        let names = self.views();
-        let written = generations::written(&*self.tables, &names).await?;
-        let mut pairs = vec![];
-        for (view, generations) in self.views.iter().zip(written) {
-            pairs.extend(
-                generations
-                    .into_iter()
-                    .map(|generation| (view.clone(), generation)),
-            );
-        }
-        Ok(pairs)
+    /// Each view with each generation of it that is fed, the newest first.
+    async fn fed(&self) -> Result<Vec<(Arc<dyn View<P>>, Generation)>, TableError> {
+        let fed = generations::fed(&*self.tables, &self.views()).await?;
+        let fed = self.views.iter().zip(fed).flat_map(|(view, generations)| {
+            let of_view = generations.into_iter();
+            of_view.map(|generation| (view.clone(), generation))
+        });
+        Ok(fed.collect())
     }
 }
 
@@ -231,8 +233,8 @@ impl<P: DomainEvent> Projector<P> {
 impl<P: DomainEvent> Handler<P> for Projector<P> {
     async fn handle(&self, groups: &[Group<P>]) -> Vec<Result<(), Stop>> {
         let work: Vec<_> = groups.iter().map(Work::of).collect();
-        let folded = match self.written().await {
-            Ok(written) => self.fold(&written, &work).await,
+        let folded = match self.fed().await {
+            Ok(generations) => self.fold(&generations, &work).await,
             // Which generations there are is no trouble of one record.
             Err(error) => work.iter().map(|_| Err(error.to_string())).collect(),
         };
@@ -257,8 +259,8 @@ impl<P: DomainEvent> Redrive for Projector<P> {
         let ParkedWhat::Stream { stream, .. } = &parked.what else {
             return self.consumer().redrive(parked).await;
         };
-        let mut written = self.written().await?.into_iter();
-        let owner = written.find(|(_, generation)| generation.to_string() == parked.owner);
+        let mut fed = self.fed().await?.into_iter();
+        let owner = fed.find(|(_, generation)| generation.to_string() == parked.owner);
         let Some((view, generation)) = owner else {
             // Its generation is gone, and with it the rows it was parked for.
             self.parking.remove(parked).await?;
@@ -309,7 +311,7 @@ impl Fault {
     }
 }
 
-/// Events of one reservation, to be folded into its rows.
+/// Events of one subject, to be folded into its rows.
 #[derive(Clone)]
 pub(crate) struct Work<'a, P> {
     subject: SubjectId,
@@ -344,19 +346,42 @@ struct Change {
     counters: Option<Changes>,
 }
 
-/// What came of writing a row.
-enum Written {
-    /// It is written, or cannot be now.
-    Done(Result<Row, Fault>),
-    /// It is not what was read any more, and is to be read and folded again.
-    Overtaken(String),
+/// A piece of work, and what came of it.
+struct Piece<'a, P> {
+    work: &'a Work<'a, P>,
+    /// The row as it then is, or why it is not so now.
+    result: Result<Row, Fault>,
+    is_settled: bool,
 }
 
+impl<'a, P: DomainEvent> Piece<'a, P> {
+    fn of(work: &'a Work<'a, P>) -> Self {
+        Self {
+            work,
+            result: Err(Fault::again("nothing was tried")),
+            is_settled: false,
+        }
+    }
+
+    fn settle(&mut self, result: Result<Row, Fault>) {
+        self.result = result;
+        self.is_settled = true;
+    }
+
+    /// The row is not what was read any more: it is to be read and folded again.
+    fn overtaken(&mut self, error: impl std::fmt::Display) {
+        self.result = Err(Fault::again(error.to_string()));
+    }
+}
+
+/// A piece of work, with the change that it is to make.
+type Pending<'p, 'a, P> = (&'p mut Piece<'a, P>, Change);
+
 /// Cuts changes into transactions, each of at most so many rows, and of as many rows and counters as one may write.
-fn pack(changes: Vec<(usize, Change)>, most: usize) -> Vec<Vec<(usize, Change)>> {
-    let mut packs: Vec<Vec<(usize, Change)>> = vec![];
+fn pack<'p, 'a, P>(changes: Vec<Pending<'p, 'a, P>>, most: usize) -> Vec<Vec<Pending<'p, 'a, P>>> {
+    let mut packs: Vec<Vec<_>> = vec![];
     let mut groups: BTreeSet<String> = BTreeSet::new();
-    for (place, change) in changes {
+    for (piece, change) in changes {
         let own = change.counters.iter().flat_map(Changes::groups);
         let own: Vec<String> = own.map(str::to_owned).collect();
         groups.extend(own.iter().cloned());
@@ -364,16 +389,16 @@ fn pack(changes: Vec<(usize, Change)>, most: usize) -> Vec<Vec<(usize, Change)>>
             pack.len() < most && pack.len() + 1 + groups.len() <= TRANSACTION_WRITES
         };
         if let Some(pack) = packs.last_mut().filter(|pack| room(pack)) {
-            pack.push((place, change));
+            pack.push((piece, change));
         } else {
             groups = own.into_iter().collect();
-            packs.push(vec![(place, change)]);
+            packs.push(vec![(piece, change)]);
         }
     }
     packs
 }
 
-/// What came of one piece of work: the row as it then is, or a change of it that is still to be written.
+/// What a row becomes: what it is already, or something that is still to be written.
 enum Folded {
     Is(Row),
     Becomes(Box<Change>),
@@ -393,53 +418,41 @@ impl<P: DomainEvent> Rows<'_, P> {
         let World {
             tasks, randomness, ..
         } = &self.projector.world;
-        let mut results: Vec<Result<Row, Fault>> = work
-            .iter()
-            .map(|work| {
-                Err(Fault::again(format!(
-                    "row of {} is written by too many at once",
-                    work.subject
-                )))
-            })
-            .collect();
-        let mut left: Vec<usize> = (0..work.len()).collect();
+        let mut pieces: Vec<_> = work.iter().map(Piece::of).collect();
         for attempt in 0..ATTEMPTS {
-            if left.is_empty() {
+            let open = pieces.iter_mut().filter(|piece| !piece.is_settled);
+            let open: Vec<_> = open.collect();
+            if open.is_empty() {
                 break;
             }
             if attempt > 0 {
                 let pause = jittered(PAUSE, LONGEST_PAUSE, attempt - 1, randomness.fraction());
                 tasks.sleep(pause).await;
             }
-            let todo: Vec<_> = left.iter().filter_map(|place| work.get(*place)).collect();
-            let mut changes = vec![];
-            let mut settled = vec![];
-            for (place, folded) in left.iter().copied().zip(self.compute(&todo).await) {
-                match folded {
-                    Ok(Folded::Is(row)) => settled.push((place, Written::Done(Ok(row)))),
-                    Ok(Folded::Becomes(change)) => changes.push((place, *change)),
-                    Err(cause) => settled.push((place, Written::Done(Err(cause)))),
-                }
-            }
             // What keeps a transaction from being made may be one row of it: at last each is tried by itself.
-            let alone = attempt + 2 >= ATTEMPTS;
-            settled.extend(self.write(changes, alone).await);
-            left.clear();
-            for (place, written) in settled {
-                let (result, again) = match written {
-                    Written::Done(result) => (result, false),
-                    Written::Overtaken(cause) => (Err(Fault::again(cause)), true),
-                };
-                if let Some(slot) = results.get_mut(place) {
-                    *slot = result;
-                }
-                if again {
-                    left.push(place);
-                }
-            }
-            left.sort_unstable();
+            let most = if attempt + 2 < ATTEMPTS {
+                TRANSACTION_WRITES
+            } else {
+                1
+            };
+            self.attempt(open, most).await;
         }
-        results
+        pieces.into_iter().map(|piece| piece.result).collect()
+    }
+
+    /// Computes and writes each row once, at most so many of them in a transaction.
+    async fn attempt(&self, pieces: Vec<&mut Piece<'_, P>>, most: usize) {
+        let work: Vec<_> = pieces.iter().map(|piece| piece.work).collect();
+        let folded = self.compute(&work).await;
+        let mut changes = vec![];
+        for (piece, folded) in pieces.into_iter().zip(folded) {
+            match folded {
+                Ok(Folded::Is(row)) => piece.settle(Ok(row)),
+                Ok(Folded::Becomes(change)) => changes.push((piece, *change)),
+                Err(fault) => piece.settle(Err(fault)),
+            }
+        }
+        self.write(changes, most).await;
     }
 
     /// What each row becomes.
@@ -484,37 +497,35 @@ impl<P: DomainEvent> Rows<'_, P> {
         })))
     }
 
-    /// Writes rows: each by itself, or with their counters, many in a transaction.
-    async fn write(&self, changes: Vec<(usize, Change)>, alone: bool) -> Vec<(usize, Written)> {
+    /// Writes rows: each by itself, or with their counters, at most so many in a transaction.
+    async fn write(&self, changes: Vec<Pending<'_, '_, P>>, most: usize) {
         let (counted, plain): (Vec<_>, Vec<_>) = changes
             .into_iter()
             .partition(|(_, change)| change.counters.is_some());
         let singles = plain
             .into_iter()
-            .map(|(place, change)| self.write_one(place, change));
+            .map(|(piece, change)| self.write_one(piece, change));
         let singles: Vec<_> = singles.collect();
-        let mut all: Vec<_> = stream::iter(singles).buffered(CONCURRENCY).collect().await;
+        let singles = stream::iter(singles).buffered(CONCURRENCY);
+        singles.collect::<Vec<()>>().await;
         // One after the other, since they may add to the same counters.
-        let most = if alone { 1 } else { TRANSACTION_WRITES };
         for packed in pack(counted, most) {
-            all.extend(self.transact(packed).await);
+            self.transact(packed).await;
         }
-        all
     }
 
-    async fn write_one(&self, place: usize, change: Change) -> (usize, Written) {
+    async fn write_one(&self, piece: &mut Piece<'_, P>, change: Change) {
         let write = change.update.clone().into();
-        let written = match self.projector.tables.write(&write).await {
-            Ok(()) => Written::Done(self.written(change).await),
+        match self.projector.tables.write(&write).await {
+            Ok(()) => piece.settle(self.unparked(change).await),
             // Another invocation wrote it, or we did and the answer was lost: read, and see what is still to do.
-            Err(error @ WriteError::ConditionFailed) => Written::Overtaken(error.to_string()),
-            Err(WriteError::Table(error)) => Written::Done(Err(Fault::from(&error))),
-        };
-        (place, written)
+            Err(error @ WriteError::ConditionFailed) => piece.overtaken(error),
+            Err(WriteError::Table(error)) => piece.settle(Err(Fault::from(&error))),
+        }
     }
 
     /// Writes rows and what they change in the counters, all or nothing.
-    async fn transact(&self, mut packed: Vec<(usize, Change)>) -> Vec<(usize, Written)> {
+    async fn transact(&self, mut packed: Vec<Pending<'_, '_, P>>) {
         let mut changes = Changes::default();
         let mut writes: Vec<Write> = vec![];
         for (_, change) in &packed {
@@ -526,31 +537,26 @@ impl<P: DomainEvent> Rows<'_, P> {
         }
         // One row that changes no counter needs no transaction, which costs twice as much.
         if writes.len() == 1
-            && let Some((place, change)) = packed.pop()
+            && let Some((piece, change)) = packed.pop()
         {
-            return vec![self.write_one(place, change).await];
+            return self.write_one(piece, change).await;
         }
         let alone = packed.len() == 1;
-        let written = self.projector.tables.transact(&writes).await;
-        let mut all = vec![];
-        for (place, change) in packed {
-            all.push((
-                place,
-                match &written {
-                    Ok(()) => Written::Done(self.written(change).await),
-                    Err(TransactError::Table(error @ TableError::Refused(_))) if alone => {
-                        Written::Done(Err(error.into()))
-                    }
-                    // As above; or another transaction was at the same counters, and nothing was written.
-                    Err(error) => Written::Overtaken(error.to_string()),
-                },
-            ));
+        let answer = self.projector.tables.transact(&writes).await;
+        for (piece, change) in packed {
+            match &answer {
+                Ok(()) => piece.settle(self.unparked(change).await),
+                Err(TransactError::Table(error @ TableError::Refused(_))) if alone => {
+                    piece.settle(Err(error.into()));
+                }
+                // As above; or another transaction was at the same counters, and nothing was written.
+                Err(error) => piece.overtaken(error),
+            }
         }
-        all
     }
 
-    /// What follows once a row is written.
-    async fn written(&self, change: Change) -> Result<Row, Fault> {
+    /// The row of a change that was made, with its parking lot cleared of what it is no longer blocked on.
+    async fn unparked(&self, change: Change) -> Result<Row, Fault> {
         // Lost to a crash here, an entry of the parking lot outlives its trouble: a redrive finds nothing to do, and removes it.
         let unparked = self
             .unpark(change.subject, &change.before, &change.after)
@@ -665,7 +671,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         Ok(true)
     }
 
-    /// Parks the stream for this view, from `version` on. The row goes on with the reservation's other streams.
+    /// Parks the stream for this view, from `version` on. The row goes on with the subject's other streams.
     async fn block(
         &self,
         row: &mut Row,

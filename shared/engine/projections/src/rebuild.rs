@@ -309,7 +309,7 @@ pub const REBUILDER: FunctionName = FunctionName("rebuilder");
 /// What [`REBUILDER`] is invoked with to go on with a view, if a rebuild of it was begun.
 #[must_use]
 pub fn go_on(view: &str) -> Vec<u8> {
-    json!({ "vista": view, "accion": "seguir" })
+    json!({ "view": view, "action": "resume" })
         .to_string()
         .into_bytes()
 }
@@ -712,7 +712,7 @@ impl<P: DomainEvent> Run<'_, P> {
         }
     }
 
-    /// Folds records into the new generation, those of a reservation by stream and version.
+    /// Folds records into the new generation, those of a subject by stream and version.
     async fn replay(&mut self, records: &[LogRecord]) -> Result<(), RebuildError> {
         let rebuilder = self.rebuilder;
         let projector = &rebuilder.projector;

@@ -33,10 +33,10 @@ pub trait View<P: DomainEvent>: Send + Sync {
     /// Its name; begins its keys.
     fn name(&self) -> &'static str;
 
-    /// Folds an event into the row of its reservation.
+    /// Folds an event into the row of its subject.
     ///
     /// `row` has the view's own attributes alone, none at first. Events of one stream come in their order, each once; those of
-    /// different streams of a reservation come in **any** order, and the row must not depend on it. An event that the view
+    /// different streams of a subject come in **any** order, and the row must not depend on it. An event that the view
     /// has no use for leaves the row as it is.
     ///
     /// # Errors

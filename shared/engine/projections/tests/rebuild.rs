@@ -311,7 +311,7 @@ fn of_two_runs_at_once_one_works_and_the_other_stops() {
     };
     let reads = |faults: &Faults| {
         let trace = faults.trace();
-        let of_objects = trace.iter().filter(|call| call.starts_with("get eventos/"));
+        let of_objects = trace.iter().filter(|call| call.starts_with("get events/"));
         of_objects.count()
     };
     let alone = reads(&calm);

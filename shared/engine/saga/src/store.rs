@@ -17,7 +17,7 @@ use alpes_messages::moment::Moment;
 use alpes_ports::{
     Condition, Consistency, Direction as Order, Index, IndexQuery, Item, Key, Path, TableError,
     TableName, Tables, Update, World, WriteError,
-    due::{self, DueItem},
+    due::{self, DueIndex, DueItem},
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -29,8 +29,10 @@ use crate::{Conduct, Definitions, Entry, Estado, Saga, SagaId, What};
 /// The table of sagas.
 pub const TABLE: TableName = TableName("sagas");
 
-/// Over how many partitions the index of what is to be woken is spread: one partition takes 1,000 writes a second.
-const WAKE_BUCKETS: u8 = 16;
+/// The index of what is to be woken.
+fn to_be_woken() -> DueIndex {
+    DueIndex::new(TABLE, "wake", 16)
+}
 
 /// A saga as it was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,8 +102,6 @@ struct Form {
     sin_respuesta: bool,
     #[serde(default)]
     vence: Option<Timestamp>,
-    #[serde(default)]
-    gsi1sk: Option<String>,
 }
 
 /// The sagas.
@@ -119,10 +119,6 @@ fn key(id: SagaId) -> Key {
 /// A time as text that sorts as times do.
 fn text(time: Timestamp) -> String {
     Moment::from(time).to_string()
-}
-
-fn wake_partition(bucket: u8) -> String {
-    format!("wake-{bucket:02}")
 }
 
 fn state_partition(estado: Estado) -> String {
@@ -213,7 +209,7 @@ impl Sagas {
         Ok(Stored {
             saga,
             rev: form.rev,
-            wake: form.gsi1sk.as_deref().and_then(due::look),
+            wake: due::place_of(item).and_then(due::look),
         })
     }
 
@@ -286,8 +282,7 @@ impl Sagas {
     /// The same, to be read to the end: `page` of each partition at a time. What is no saga's is for whoever reads it to tell of.
     #[must_use]
     pub fn waiting(&self, page: usize) -> due::Due {
-        let partitions = (0..WAKE_BUCKETS).map(wake_partition);
-        due::Due::new(self.tables.clone(), TABLE, partitions, self.now(), page)
+        due::Due::of(self.tables.clone(), [to_be_woken()], self.now(), page)
     }
 
     /// Puts off a saga that is due, and that nobody here can move on now: it is looked at again `pause` later, whatever its item says, so
@@ -423,16 +418,9 @@ fn update(
     };
     match wake {
         Some(wake) if waiting == Some(wake) => update,
-        Some(wake) => update
-            .set(Path::of("gsi1pk"), wake_partition(wake_bucket(saga.id)))
-            .set(Path::of("gsi1sk"), due::place(wake)),
-        None => update.remove(Path::of("gsi1pk")).remove(Path::of("gsi1sk")),
+        Some(wake) => to_be_woken().enter(update, due::place(wake)),
+        None => due::leave(update),
     }
-}
-
-fn wake_bucket(id: SagaId) -> u8 {
-    // The last byte of a UUID is random in versions 4 and 7, and a hash in version 5.
-    id.0.as_bytes().last().map_or(0, |byte| byte % WAKE_BUCKETS)
 }
 
 /// A line of the log has text, numbers and objects alone: it always has a JSON form.

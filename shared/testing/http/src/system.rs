@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use alpes_event_store::{EventStore, Handled};
 use alpes_lambda::kinesis;
 use alpes_messages::{Command, CommandId, Context, CorrelationId, Event, SagaMode, StreamId};
-use alpes_participant::{Faults, Modo, ReactionKey, Rules};
+use alpes_participant::{FaultMode, Faults, ReactionKey, Rules};
 use alpes_ports::{CallError, Ending, Functions, Item, LogRecord, Progress, World};
 use alpes_saga::{
     Coordinator, Direction, Estado, Input, Request, Requested, Saga, SagaId, Sagas, transition,
@@ -280,8 +280,8 @@ impl System {
         let due = block_on(self.wiring.reactions().due(&CONTEXTS, 1_000)).unwrap();
         for context in CONTEXTS {
             let of_it = |key: &ReactionKey| key.context() == context.name;
-            let reacciones = due.reactions.iter().filter(|key| of_it(key));
-            let resume = json!({"reacciones": reacciones.collect::<Vec<_>>()});
+            let reactions = due.reactions.iter().filter(|key| of_it(key));
+            let resume = json!({"reactions": reactions.collect::<Vec<_>>()});
             self.invoke(context, &resume);
         }
     }
@@ -373,7 +373,11 @@ impl System {
 
     /// The next command of this type is refused or fails.
     pub fn fail_once(&self, context: Context, command: &str) {
-        block_on(self.faults.set(context, command, None, Modo::Falla, 1)).unwrap();
+        block_on(
+            self.faults
+                .set(context, command, None, FaultMode::Failure, 1),
+        )
+        .unwrap();
     }
 
     /// The orchestrator looks at the saga of a reservation, and moves it on as far as it goes.

@@ -1,4 +1,4 @@
-//! A second kind of saga, of another shape than that of a reservation: more steps, some that cannot fail, some that cannot be
+//! A second kind of saga, of another shape than most: many steps, some that cannot fail, some that cannot be
 //! undone, commands built from several events; its participants are as small as participants can be.
 
 #![allow(

@@ -145,7 +145,7 @@ impl Faults {
         std::mem::take(&mut self.lock().late)
     }
 
-    /// What was done, in order, as `update streams reserva-…`.
+    /// What was done, in order, as `update streams order-…`.
     #[must_use]
     pub fn trace(&self) -> Vec<String> {
         self.lock().trace.clone()

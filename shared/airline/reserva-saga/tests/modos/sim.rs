@@ -10,7 +10,7 @@ use std::{
 use alpes_consumer::{Consumer, Group, Handler, Outcome, Parking, Stop};
 use alpes_event_store::{EventStore, Handled, StreamReader, Sweeper, verify};
 use alpes_messages::{Command, CommandId, Context, CorrelationId, SagaMode, StreamId};
-use alpes_participant::{Class, Modo, Policy, REACTIONS, ReactionKey, Reactor};
+use alpes_participant::{Class, FaultMode, Policy, REACTIONS, ReactionKey, Reactor};
 use alpes_ports::{
     Clock, Ending, Executions, LogReader, LogRecord, Position, Progress, Tables, World,
 };
@@ -261,7 +261,14 @@ impl Sim {
         StreamReader::new(self.tables.clone(), events::catalogue())
     }
 
-    fn set_fault(&self, context: Context, command: &str, id: IdReserva, modo: Modo, times: u32) {
+    fn set_fault(
+        &self,
+        context: Context,
+        command: &str,
+        id: IdReserva,
+        modo: FaultMode,
+        times: u32,
+    ) {
         let faults = alpes_participant::Faults::new(self.tables.clone());
         block_on(faults.set(context, command, Some(id), modo, times)).unwrap();
     }
@@ -269,7 +276,7 @@ impl Sim {
     /// A context is silent towards one reservation, so many times.
     pub fn silence(&self, context: Context, command: &str, place: usize, times: u32) {
         let id = self.reservations[place].id;
-        self.set_fault(context, command, id, Modo::Silencio, times);
+        self.set_fault(context, command, id, FaultMode::Silence, times);
     }
 
     /// The state machine is not told what came of a step, so many times.
@@ -281,13 +288,13 @@ impl Sim {
     /// A context refuses a command that undoes, so many times.
     pub fn refuse(&self, context: Context, command: &str, place: usize, times: u32) {
         let id = self.reservations[place].id;
-        self.set_fault(context, command, id, Modo::Falla, times);
+        self.set_fault(context, command, id, FaultMode::Failure, times);
     }
 
     /// A context answers a command of one reservation with an error, so many times.
     pub fn break_down(&self, context: Context, command: &str, place: usize, times: u32) {
         let id = self.reservations[place].id;
-        self.set_fault(context, command, id, Modo::Error, times);
+        self.set_fault(context, command, id, FaultMode::Error, times);
     }
 
     /// Somebody books; the reservation has a flight of its own unless one is given.
@@ -325,7 +332,7 @@ impl Sim {
             }
         }
         if !booking.approved {
-            self.set_fault(VUELOS, vuelos::APROBAR_RESERVA, id, Modo::Falla, 100);
+            self.set_fault(VUELOS, vuelos::APROBAR_RESERVA, id, FaultMode::Failure, 100);
         }
         let command = Command {
             id: CommandId(Uuid::from_u128((0xc0 << 64) | number)),
@@ -725,7 +732,9 @@ impl Sim {
 
     fn nothing_waits(&self) -> bool {
         let reactions = self.tables.all(REACTIONS);
-        reactions.iter().all(|(key, _)| key.sk.starts_with("oido#"))
+        reactions
+            .iter()
+            .all(|(key, _)| key.sk.starts_with("heard#"))
     }
 
     fn all_ended(&self) -> bool {

@@ -212,7 +212,7 @@ fn one_that_cannot_be_undone_requires_a_person_before_long() {
     let Some(Ending::Failed { error, .. }) = failed(&sim) else {
         panic!("{:?}", failed(&sim))
     };
-    assert_eq!(error, "FallaInducida");
+    assert_eq!(error, "InducedError");
     let ended = sim.clock_now();
     while estado(&sim, place) != Estado::RequiereIntervencion {
         sim.step();

@@ -1,4 +1,4 @@
-//! `barrido`: what is committed and not in the log.
+//! `sweep`: what is committed and not in the log.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -13,14 +13,14 @@ use timers::{Done, Task};
 
 use crate::support::Fixture;
 
-pub(crate) const TASK: &str = include_str!("../../events/barrido.json");
+pub(crate) const TASK: &str = include_str!("../../events/sweep.json");
 
-fn done(encontrados: usize, publicados: usize, fallidos: usize, since: Option<&str>) -> Done {
-    Done::Barrido {
-        encontrados,
-        publicados,
-        fallidos,
-        mas_antiguo: since.map(str::to_owned),
+fn done(found: usize, published: usize, failed: usize, since: Option<&str>) -> Done {
+    Done::Sweep {
+        found,
+        published,
+        failed,
+        oldest: since.map(str::to_owned),
     }
 }
 
@@ -51,12 +51,12 @@ fn the_age_can_be_said() {
     fixture.pending();
     fixture.clock.advance(Duration::from_secs(20));
     let swept = |seconds: u64| {
-        let task = json!({"tarea": "barrido", "antiguedad_segundos": seconds});
+        let task = json!({"task": "sweep", "age_seconds": seconds});
         let done = fixture.handle(&task.to_string()).unwrap();
-        let Done::Barrido { publicados, .. } = done else {
+        let Done::Sweep { published, .. } = done else {
             panic!("{done:?}")
         };
-        publicados
+        published
     };
     assert_eq!(swept(21), 0);
     assert_eq!(swept(19), 1);
@@ -125,17 +125,17 @@ fn a_sweep_stops_between_two_streams_and_the_next_ones_go_on() {
         let deadline = fixture.deadline();
         let done = fixture.handle(TASK).unwrap();
         assert!(fixture.world.clock.now() < deadline);
-        let Done::Barrido {
-            publicados,
-            fallidos,
+        let Done::Sweep {
+            published: now,
+            failed,
             ..
         } = done
         else {
             panic!("{done:?}")
         };
-        assert!(publicados > 0, "{published} are published");
-        assert_eq!(fallidos, 0, "what was not begun has not failed");
-        published += publicados;
+        assert!(now > 0, "{now} are published");
+        assert_eq!(failed, 0, "what was not begun has not failed");
+        published += now;
     }
     assert_eq!(fixture.logged().len(), count);
     assert_eq!(fixture.log.log.records().len(), count, "each once");
@@ -179,16 +179,16 @@ fn an_index_that_cannot_be_read_fails_the_run() {
 fn what_is_no_task_is_not_taken_for_one() {
     for text in [
         "{}",
-        r#"{"tarea": "otra"}"#,
-        r#"{"tarea": "barrido", "antiguedad": 1}"#,
-        r#"{"tarea": "barrido", "antiguedad_segundos": -1}"#,
+        r#"{"task": "otra"}"#,
+        r#"{"task": "sweep", "age": 1}"#,
+        r#"{"task": "sweep", "age_seconds": -1}"#,
         r#"{"Records": []}"#,
     ] {
         assert!(serde_json::from_str::<Task>(text).is_err(), "{text}");
     }
     let told = serde_json::to_value(done(0, 0, 0, None)).unwrap();
     let expected: Value = json!({
-        "tarea": "barrido", "encontrados": 0, "publicados": 0, "fallidos": 0, "mas_antiguo": null,
+        "task": "sweep", "found": 0, "published": 0, "failed": 0, "oldest": null,
     });
     assert_eq!(told, expected);
 }

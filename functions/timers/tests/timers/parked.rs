@@ -1,4 +1,4 @@
-//! `estacionados`: the parking lot, and what the runtime gave up delivering.
+//! `parked`: the parking lot, and what the runtime gave up delivering.
 
 use std::collections::BTreeSet;
 use std::sync::{
@@ -24,7 +24,7 @@ use simulation::{Dice, Faults};
 use timers::Done;
 use twins::{ManualClock, MemoryObjects, MemoryTables};
 
-use crate::{barrido::TASK, support::Fixture};
+use crate::{support::Fixture, sweep::TASK};
 
 /// What Lambda writes to the bucket when it gives a batch up.
 fn given_up(function: &str) -> String {
@@ -45,7 +45,7 @@ fn given_up(function: &str) -> String {
     .to_string()
 }
 
-const PARKING_TASK: &str = include_str!("../../events/estacionados.json");
+const PARKING_TASK: &str = include_str!("../../events/parked.json");
 
 #[test]
 fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
@@ -63,12 +63,12 @@ fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
     );
     put("aws/lambda/f6d7/torn", "{");
     put("not-of-lambda", "x");
-    let looked = |recogidos, liberados| Done::Estacionados {
-        recogidos,
-        liberados,
-        quedan: 1,
-        ilegibles: 2,
-        sin_terminar: false,
+    let looked = |records, redriven| Done::Parked {
+        records,
+        redriven,
+        still_parked: 1,
+        unreadable: 2,
+        unfinished: false,
     };
     // Two of the three records are good, and it was a bad hour that they failed in.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(6, 2));
@@ -219,25 +219,25 @@ fn a_run_ends_in_time_however_much_there_is_and_the_next_ones_go_on() {
     let (mut freed, mut counts) = (0, 0);
     for run in 0.. {
         assert!(run < 100, "the runs do not get on: {freed} are handled");
-        let Done::Estacionados {
-            liberados,
-            quedan,
-            sin_terminar,
+        let Done::Parked {
+            redriven,
+            still_parked,
+            unfinished,
             ..
         } = timely(&fixture)
         else {
             unreachable!("it is that task")
         };
-        freed += liberados;
+        freed += redriven;
         let parked = block_on(fixture.wiring.parking().list()).unwrap();
         assert!(
             parked.iter().all(|thing| thing.tries == 0),
             "none counts as tried that was not"
         );
         let told = fixture.metrics.lock().unwrap().len();
-        assert_eq!(told > counts, !sin_terminar, "a part is no count");
+        assert_eq!(told > counts, !unfinished, "a part is no count");
         counts = told;
-        if !sin_terminar && quedan == 0 {
+        if !unfinished && still_parked == 0 {
             assert_eq!(parked.len(), 0);
             break;
         }
@@ -302,9 +302,9 @@ fn one_thing_that_cannot_be_read_stops_nothing_and_stays_as_it_is() {
     .unwrap();
     assert!(matches!(
         fixture.handle(PARKING_TASK).unwrap(),
-        Done::Estacionados {
-            quedan: 6,
-            ilegibles: 0,
+        Done::Parked {
+            still_parked: 6,
+            unreadable: 0,
             ..
         }
     ));
@@ -339,12 +339,12 @@ fn one_thing_that_cannot_be_read_stops_nothing_and_stays_as_it_is() {
         Ok(br#"{"batchItemFailures":[]}"#.to_vec())
     });
     fixture.clock.advance(Duration::from_mins(1));
-    let looked = Done::Estacionados {
-        recogidos: 0,
-        liberados: 3,
-        quedan: 0,
-        ilegibles: 3,
-        sin_terminar: false,
+    let looked = Done::Parked {
+        records: 0,
+        redriven: 3,
+        still_parked: 0,
+        unreadable: 3,
+        unfinished: false,
     };
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked);
     assert_eq!(fixture.told(["Parked"]), [3]);
@@ -398,12 +398,12 @@ fn an_object_or_a_bucket_that_is_refused_keeps_nothing_from_being_tried() {
     let refusing = |objects| Refusing(objects, "aws/lambda/f6d7/2", "aws/lambda/f6d7/3");
     fixture.app =
         fixture.wire(|ports| ports.undelivered = Arc::new(refusing(fixture.objects.clone())));
-    let looked = |recogidos, liberados, quedan| Done::Estacionados {
-        recogidos,
-        liberados,
-        quedan,
-        ilegibles: 2,
-        sin_terminar: false,
+    let looked = |records, redriven, still_parked| Done::Parked {
+        records,
+        redriven,
+        still_parked,
+        unreadable: 2,
+        unfinished: false,
     };
     // Nobody answers yet.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(3, 0, 3));
@@ -588,12 +588,12 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
     let task = serde_json::from_str(PARKING_TASK).unwrap();
     let killed = fixture.app.handle(task, fixture.deadline()).now_or_never();
     assert!(killed.is_none());
-    let looked = Done::Estacionados {
-        recogidos: 0,
-        liberados: 0,
-        quedan: 1,
-        ilegibles: 0,
-        sin_terminar: false,
+    let looked = Done::Parked {
+        records: 0,
+        redriven: 0,
+        still_parked: 1,
+        unreadable: 0,
+        unfinished: false,
     };
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked);
     let parked = block_on(healthy.parking().list()).unwrap();
@@ -619,12 +619,12 @@ fn handed_over(function: FunctionName) {
     let fixture = Fixture::over(tables.clone());
     let note = given_up(&format!("aeroalpes-{}", function.0));
     block_on(fixture.objects.put("aws/lambda/f6d7/1", note.as_bytes())).unwrap();
-    let looked = |recogidos, liberados, quedan| Done::Estacionados {
-        recogidos,
-        liberados,
-        quedan,
-        ilegibles: 0,
-        sin_terminar: false,
+    let looked = |records, redriven, still_parked| Done::Parked {
+        records,
+        redriven,
+        still_parked,
+        unreadable: 0,
+        unfinished: false,
     };
     // It does not answer yet.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(3, 0, 3));

@@ -1,4 +1,4 @@
-//! `barrido`: the sweeper.
+//! `sweep`: the sweeper.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::{App, Done, TaskFailed};
 const USUAL_AGE: u64 = 10;
 
 impl App {
-    pub(crate) async fn barrido(
+    pub(crate) async fn sweep(
         &self,
-        antiguedad_segundos: Option<u64>,
+        age_seconds: Option<u64>,
         until: Timestamp,
     ) -> Result<Done, TaskFailed> {
         let left = until.duration_since(self.world.clock.now());
         let sweeper = Sweeper {
             store: &self.store,
             world: &self.world,
-            older_than: Duration::from_secs(antiguedad_segundos.unwrap_or(USUAL_AGE)),
+            older_than: Duration::from_secs(age_seconds.unwrap_or(USUAL_AGE)),
             budget: Duration::try_from(left).unwrap_or_default(),
             page: self.limits.streams,
         };
@@ -52,20 +52,13 @@ impl App {
                 ("SweeperAge", Unit::Seconds, u64::try_from(age).unwrap_or(0)),
             ],
         );
-        let (encontrados, publicados, fallidos) =
-            (swept.found, swept.published, swept.failed.len());
-        tracing::info!(
-            encontrados,
-            publicados,
-            fallidos,
-            sin_terminar = swept.more,
-            "swept"
-        );
-        Ok(Done::Barrido {
-            encontrados,
-            publicados,
-            fallidos,
-            mas_antiguo: swept.oldest.map(|oldest| oldest.to_string()),
+        let (found, published, failed) = (swept.found, swept.published, swept.failed.len());
+        tracing::info!(found, published, failed, unfinished = swept.more, "swept");
+        Ok(Done::Sweep {
+            found,
+            published,
+            failed,
+            oldest: swept.oldest.map(|oldest| oldest.to_string()),
         })
     }
 }

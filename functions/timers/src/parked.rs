@@ -1,4 +1,4 @@
-//! `estacionados`: the parking lot.
+//! `parked`: the parking lot.
 //!
 //! When a batch has failed too often, Lambda gives it up and writes it to a bucket as an object: a note on what went wrong, and the
 //! batch itself as `payload`. Its records are parked here, and the object is removed.
@@ -83,7 +83,7 @@ struct Taken {
 }
 
 impl App {
-    pub(crate) async fn estacionados(&self, until: Timestamp) -> Result<Done, TaskFailed> {
+    pub(crate) async fn parked(&self, until: Timestamp) -> Result<Done, TaskFailed> {
         let now = self.world.clock.now();
         // The other half is for what is parked: neither keeps the other from getting on.
         let half = now.saturating_add(until.duration_since(now) / 2);
@@ -99,29 +99,29 @@ impl App {
         let look = look.map_err(TaskFailed::because)?;
         // A bucket that does not answer keeps nothing that is parked from being tried.
         let taken = taken?;
-        let (recogidos, liberados, quedan) = (taken.records, look.redriven, look.parked);
-        let ilegibles = taken.unreadable + look.unreadable;
-        let sin_terminar = taken.more || look.more;
-        if !sin_terminar {
+        let (records, redriven, still_parked) = (taken.records, look.redriven, look.parked);
+        let unreadable = taken.unreadable + look.unreadable;
+        let unfinished = taken.more || look.more;
+        if !unfinished {
             // The count of a part would be too low. No count for minutes is an alarm as well.
-            let waiting = u64::try_from(quedan + ilegibles).unwrap_or(u64::MAX);
+            let waiting = u64::try_from(still_parked + unreadable).unwrap_or(u64::MAX);
             self.metrics
                 .emit(self.world.clock.now(), &[("Parked", Unit::Count, waiting)]);
         }
         tracing::info!(
-            recogidos,
-            liberados,
-            quedan,
-            ilegibles,
-            sin_terminar,
+            records,
+            redriven,
+            still_parked,
+            unreadable,
+            unfinished,
             "parking lot looked at"
         );
-        Ok(Done::Estacionados {
-            recogidos,
-            liberados,
-            quedan,
-            ilegibles,
-            sin_terminar,
+        Ok(Done::Parked {
+            records,
+            redriven,
+            still_parked,
+            unreadable,
+            unfinished,
         })
     }
 

@@ -1,4 +1,4 @@
-//! `reconstruir`: rebuilds that whoever began them has left.
+//! `rebuilds`: rebuilds that whoever began them has left.
 
 use std::{
     sync::{Arc, Mutex},
@@ -15,7 +15,7 @@ use twins::MemoryLog;
 
 use crate::support::Fixture;
 
-const TASK: &str = include_str!("../../events/reconstruir.json");
+const TASK: &str = include_str!("../../events/rebuilds.json");
 
 /// Begins a rebuild.
 fn begin(fixture: &Fixture, view: &str) {
@@ -30,9 +30,9 @@ fn begin(fixture: &Fixture, view: &str) {
     block_on(rebuilder.run(view, Duration::ZERO)).unwrap();
 }
 
-fn goes_on(vistas: &[&'static str]) -> Done {
-    Done::Reconstruir {
-        vistas: vistas.to_vec(),
+fn goes_on(views: &[&'static str]) -> Done {
+    Done::Rebuilds {
+        views: views.to_vec(),
     }
 }
 
@@ -58,8 +58,8 @@ fn a_rebuild_that_nobody_runs_goes_on() {
     }
     let asked = asked.lock().unwrap();
     assert_eq!(asked.len(), 1);
-    assert_eq!(asked[0]["vista"], "analitica");
-    assert_eq!(asked[0]["accion"], "seguir", "it begins none");
+    assert_eq!(asked[0]["view"], "analitica");
+    assert_eq!(asked[0]["action"], "resume", "it begins none");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `despertar`: sagas whose time has come.
+//! `wake`: sagas whose time has come.
 //!
 //! What a saga waits for is a time in an index: to send a command again, to give up waiting, to begin at all where nobody has heard of
 //! it. The orchestrator moves it on, or puts it off where it cannot; this finds it.
@@ -59,40 +59,34 @@ impl Lane for Waking<'_> {
 }
 
 impl App {
-    pub(crate) async fn despertar(&self, until: Timestamp) -> Result<Done, TaskFailed> {
+    pub(crate) async fn wake(&self, until: Timestamp) -> Result<Done, TaskFailed> {
         let start = self.world.clock.now();
         let due = vec![self.sagas.waiting(self.limits.sagas)];
         let woken = self.drive(&Waking(&self.sagas), due, until).await?;
         let stuck = self.sagas.count(Estado::RequiereIntervencion, STUCK).await;
-        let atascadas = stuck.map_err(TaskFailed::because)?;
+        let stuck = stuck.map_err(TaskFailed::because)?;
         self.metrics.emit(
             self.world.clock.now(),
             &[
                 (
                     "SagasStuck",
                     Unit::Count,
-                    u64::try_from(atascadas).unwrap_or(u64::MAX),
+                    u64::try_from(stuck).unwrap_or(u64::MAX),
                 ),
                 ("SagaLate", Unit::Seconds, woken.age(start)),
             ],
         );
-        let (encontradas, despertadas, aplazadas) = (woken.found, woken.done, woken.put_off);
-        let fallidas = woken.left();
-        tracing::info!(
-            encontradas,
-            despertadas,
-            aplazadas,
-            fallidas,
-            atascadas,
-            "sagas woken"
-        );
-        Ok(Done::Despertar {
-            encontradas,
-            despertadas,
-            aplazadas,
-            fallidas,
-            mas_antigua: woken.oldest.map(|oldest| oldest.to_string()),
-            atascadas,
+        let (found, put_off, failed) = (woken.found, woken.put_off, woken.left());
+        let oldest = woken.oldest.map(|oldest| oldest.to_string());
+        let woken = woken.done;
+        tracing::info!(found, woken, put_off, failed, stuck, "sagas woken");
+        Ok(Done::Wake {
+            found,
+            woken,
+            put_off,
+            failed,
+            oldest,
+            stuck,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! `reacciones`: what the contexts put off, and deadlines.
+//! `reactions`: what the contexts put off, and deadlines.
 
 use std::{
     sync::{
@@ -11,7 +11,7 @@ use std::{
 
 use alpes_lambda::{kinesis, participant::App};
 use alpes_messages::{Command, CommandId, Context, Event};
-use alpes_participant::{Faults, Modo};
+use alpes_participant::{FaultMode, Faults};
 use alpes_ports::{CallError, Key, LogRecord, Path, Update};
 use events::{IdReserva, PAGOS, Payload, VUELOS};
 use futures::{executor::block_on, future::poll_fn};
@@ -22,7 +22,7 @@ use timers::Done;
 
 use crate::support::Fixture;
 
-const TASK: &str = include_str!("../../events/reacciones.json");
+const TASK: &str = include_str!("../../events/reactions.json");
 const METRICS: [&str; 2] = ["ReactionsWaiting", "ReactionLate"];
 const SINCE: Option<&str> = Some("2026-01-31T10:05:00Z");
 
@@ -67,17 +67,17 @@ fn deploy(fixture: &Fixture) -> Arc<Mutex<Vec<usize>>> {
 
 fn asked(payload: &[u8]) -> usize {
     let asked: Value = serde_json::from_slice(payload).unwrap();
-    asked["reacciones"].as_array().unwrap().len()
+    asked["reactions"].as_array().unwrap().len()
 }
 
 fn done(counts: [usize; 3], since: Option<&str>) -> Done {
-    let [hechas, aplazadas, fallidas] = counts;
-    Done::Reacciones {
-        encontradas: hechas + aplazadas + fallidas,
-        hechas,
-        aplazadas,
-        fallidas,
-        mas_antigua: since.map(str::to_owned),
+    let [done, put_off, failed] = counts;
+    Done::Reactions {
+        found: done + put_off + failed,
+        done,
+        put_off,
+        failed,
+        oldest: since.map(str::to_owned),
     }
 }
 
@@ -119,7 +119,7 @@ fn what_fails_is_put_off_once_more() {
     deploy(&fixture);
     let id = made(&fixture, 1)[0];
     let faults = Faults::new(fixture.tables.clone());
-    let fails = faults.set(VUELOS, vuelos::CANCELAR_RESERVA, None, Modo::Error, 1);
+    let fails = faults.set(VUELOS, vuelos::CANCELAR_RESERVA, None, FaultMode::Error, 1);
     block_on(fails).unwrap();
     fixture.clock.advance(vuelos::DEADLINE);
     assert_eq!(fixture.handle(TASK).unwrap(), done([0, 1, 0], SINCE));
@@ -147,7 +147,7 @@ fn a_participant_that_is_gone_is_told_by_how_late_reactions_are() {
                 if first {
                     return Err(CallError::Unavailable("throttled".into()));
                 }
-                let answer = json!({"hechas": asked(&payload), "aplazadas": 0});
+                let answer = json!({"done": asked(&payload), "put_off": 0});
                 Ok(answer.to_string().into_bytes())
             }
         });
@@ -224,9 +224,9 @@ fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
     fixture.clock.advance(vuelos::DEADLINE);
     let faults = Faults::new(fixture.tables.clone());
     for (context, command, modo) in [
-        (PAGOS, pagos::PAGAR_RESERVA, Modo::Falla),
-        (PAGOS, pagos::REVERTIR_PAGO, Modo::Error),
-        (VUELOS, vuelos::CANCELAR_RESERVA, Modo::Error),
+        (PAGOS, pagos::PAGAR_RESERVA, FaultMode::Failure),
+        (PAGOS, pagos::REVERTIR_PAGO, FaultMode::Error),
+        (VUELOS, vuelos::CANCELAR_RESERVA, FaultMode::Error),
     ] {
         block_on(faults.set(context, command, None, modo, 1)).unwrap();
     }
@@ -249,12 +249,12 @@ fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
             .functions
             .deploy(function_of(context), move |payload| {
                 let text = String::from_utf8(payload.clone()).unwrap();
-                let call = (context, asked(&payload), text.contains("plazo#"));
+                let call = (context, asked(&payload), text.contains("deadline#"));
                 calls.lock().unwrap().push(call);
                 let (calls, clock) = (calls.clone(), clock.clone());
                 async move {
                     if context == PAGOS {
-                        let answer = json!({"hechas": asked(&payload), "aplazadas": 0});
+                        let answer = json!({"done": asked(&payload), "put_off": 0});
                         return Ok(answer.to_string().into_bytes());
                     }
                     for _ in 0..1_000 {
@@ -283,11 +283,11 @@ fn a_reaction_that_cannot_be_read_is_put_off_and_holds_up_no_other() {
     let key = |id: &IdReserva| {
         let (pk, sk) = (
             format!("vuelos-{id}"),
-            "plazo#ReservaCreada#CancelarReserva",
+            "deadline#ReservaCreada#CancelarReserva",
         );
         Key::new(alpes_participant::REACTIONS, pk, sk)
     };
-    let spoil = Update::of(key(&ids[0])).set(Path::of("evento"), "?");
+    let spoil = Update::of(key(&ids[0])).set(Path::of("event"), "?");
     block_on(fixture.tables.write(&spoil.into())).unwrap();
     fixture.clock.advance(vuelos::DEADLINE);
     assert_eq!(fixture.handle(TASK).unwrap(), done([2, 1, 0], SINCE));
@@ -341,7 +341,7 @@ fn a_run_ends_well_before_its_function_would_be_ended() {
         .deploy(function_of(VUELOS), move |payload| {
             clock.advance(Duration::from_secs(16));
             async move {
-                let answer = json!({"hechas": 0, "aplazadas": asked(&payload)});
+                let answer = json!({"done": 0, "put_off": asked(&payload)});
                 Ok(answer.to_string().into_bytes())
             }
         });

@@ -1,4 +1,4 @@
-//! `reacciones`: what the contexts put off, and deadlines.
+//! `reactions`: what the contexts put off, and deadlines.
 //!
 //! Where nobody coordinates, a context notes with a time what it could not do at once. It does it itself; this finds it. Each context has
 //! a lane of its own, so that one that hangs holds up no other; in it, what undoes comes first, and deadlines last.
@@ -36,14 +36,14 @@ impl Lane for Reacting<'_> {
 
     fn payload(&self, items: &[DueItem]) -> Vec<u8> {
         let keys = items.iter().cloned().map(ReactionKey::from);
-        let reacciones = keys.collect();
+        let reactions = keys.collect();
         // Text alone: it always has a JSON form.
-        serde_json::to_vec(&Resume { reacciones }).unwrap_or_default()
+        serde_json::to_vec(&Resume { reactions }).unwrap_or_default()
     }
 
     fn answer(&self, answer: &[u8]) -> Result<(usize, usize), serde_json::Error> {
         let resumed: Resumed = serde_json::from_slice(answer)?;
-        Ok((resumed.hechas, resumed.aplazadas))
+        Ok((resumed.done, resumed.put_off))
     }
 
     async fn put_off(&self, item: &DueItem, pause: Duration) -> Result<(), TableError> {
@@ -52,39 +52,33 @@ impl Lane for Reacting<'_> {
 }
 
 impl App {
-    pub(crate) async fn reacciones(&self, until: Timestamp) -> Result<Done, TaskFailed> {
+    pub(crate) async fn reactions(&self, until: Timestamp) -> Result<Done, TaskFailed> {
         let start = self.world.clock.now();
         let lanes = CONTEXTS.map(|context| self.lane(context, until));
         let mut all = Tally::default();
         for lane in join_all(lanes).await {
             all = all.and(lane?);
         }
-        let (encontradas, hechas, aplazadas) = (all.found, all.done, all.put_off);
+        let (found, done, put_off) = (all.found, all.done, all.put_off);
         self.metrics.emit(
             self.world.clock.now(),
             &[
                 (
                     "ReactionsWaiting",
                     Unit::Count,
-                    u64::try_from(encontradas).unwrap_or(u64::MAX),
+                    u64::try_from(found).unwrap_or(u64::MAX),
                 ),
                 ("ReactionLate", Unit::Seconds, all.age(start)),
             ],
         );
-        let fallidas = all.left();
-        tracing::info!(
-            encontradas,
-            hechas,
-            aplazadas,
-            fallidas,
-            "reactions resumed"
-        );
-        Ok(Done::Reacciones {
-            encontradas,
-            hechas,
-            aplazadas,
-            fallidas,
-            mas_antigua: all.oldest.map(|oldest| oldest.to_string()),
+        let failed = all.left();
+        tracing::info!(found, done, put_off, failed, "reactions resumed");
+        Ok(Done::Reactions {
+            found,
+            done,
+            put_off,
+            failed,
+            oldest: all.oldest.map(|oldest| oldest.to_string()),
         })
     }
 

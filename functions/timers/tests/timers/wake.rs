@@ -1,4 +1,4 @@
-//! `despertar`: sagas whose time has come.
+//! `wake`: sagas whose time has come.
 
 use std::{
     sync::{
@@ -21,7 +21,7 @@ use timers::Done;
 
 use crate::support::Fixture;
 
-const TASK: &str = include_str!("../../events/despertar.json");
+const TASK: &str = include_str!("../../events/wake.json");
 const CREATED: &str =
     include_str!("../../../../shared/airline/events/samples/vuelos/ReservaCreada.v2.json");
 
@@ -98,14 +98,14 @@ fn estado(fixture: &Fixture, id: SagaId) -> Estado {
     stored.unwrap().saga.estado
 }
 
-fn done(despertadas: usize, fallidas: usize, since: Option<&str>, atascadas: usize) -> Done {
-    Done::Despertar {
-        encontradas: despertadas + fallidas,
-        despertadas,
-        aplazadas: 0,
-        fallidas,
-        mas_antigua: since.map(str::to_owned),
-        atascadas,
+fn done(woken: usize, failed: usize, since: Option<&str>, stuck: usize) -> Done {
+    Done::Wake {
+        found: woken + failed,
+        woken,
+        put_off: 0,
+        failed,
+        oldest: since.map(str::to_owned),
+        stuck,
     }
 }
 
@@ -186,17 +186,17 @@ fn deploy_patient(fixture: &Fixture) {
 }
 
 fn woken_of(done: &Done) -> [usize; 4] {
-    let Done::Despertar {
-        encontradas,
-        despertadas,
-        aplazadas,
-        fallidas,
+    let Done::Wake {
+        found,
+        woken,
+        put_off,
+        failed,
         ..
     } = done
     else {
         panic!("{done:?}")
     };
-    [*encontradas, *despertadas, *aplazadas, *fallidas]
+    [*found, *woken, *put_off, *failed]
 }
 
 /// Sagas of another build come first, more of them than a run with little time can look at.
