@@ -38,8 +38,8 @@ impl App {
         match self.store.handle(&Vuelos, &command).await? {
             Handled::Committed { events, appended } => {
                 if !appended {
-                    let correlacion = command.correlationid;
-                    tracing::warn!(reserva = %command.subject, %correlacion, "committed, to be published by the sweeper");
+                    let correlation = command.correlationid;
+                    tracing::warn!(subject = %command.subject, %correlation, "committed, to be published by the sweeper");
                 }
                 // A repetition answers with what the first one made, its correlation id included.
                 let made = events.first().map(accepted);

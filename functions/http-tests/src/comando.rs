@@ -102,8 +102,8 @@ fn no_reply(context: Context, command: &Command, error: CallError) -> Refusal {
             HandleError::Broken(error.to_string()).into()
         }
         CallError::Failed { ref error_type, .. } => {
-            let correlacion = command.correlationid;
-            tracing::warn!(reserva = %command.subject, %correlacion, %error, "the participant gave no reply");
+            let correlation = command.correlationid;
+            tracing::warn!(subject = %command.subject, %correlation, %error, "the participant gave no reply");
             let detail = format!("{} no dio respuesta: {error_type}", context.name);
             Problem::of(kinds::UNAVAILABLE).because(detail).into()
         }

@@ -90,7 +90,7 @@ impl App {
         match self.store.handle(&Exactly(datos), &command).await? {
             Handled::Committed { events, appended } => {
                 if !appended {
-                    tracing::warn!(reserva = %subject, correlacion = %command.correlationid, "committed, to be published by the sweeper");
+                    tracing::warn!(%subject, correlation = %command.correlationid, "committed, to be published by the sweeper");
                 }
                 let told = events
                     .first()

@@ -21,7 +21,7 @@ use std::{
 };
 
 use alpes_lambda::Environment;
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use command_line::{Runner, Words, read, wrong};
 
 /// How long a runtime has to take a connection.
@@ -82,7 +82,7 @@ async fn run(words: &Words) -> Outcome {
         "tail" => tail::run(environment, words).await,
         "saga" => saga::show(environment, words.required("ID")).await,
         "sagas" => {
-            let usual = Estado::RequiereIntervencion.name();
+            let usual = api::saga::estado(Status::NeedsIntervention);
             saga::list(environment, words.argument("ESTADO").unwrap_or(usual)).await
         }
         "parked" => parked::list(environment, words.flag("--discarded")).await,
@@ -146,7 +146,7 @@ mod tests {
         let Some(Check::OneOf(names)) = argument.map(|argument| argument.check) else {
             unreachable!("sagas takes a state");
         };
-        assert_eq!(names, Estado::ALL.map(Estado::name));
+        assert_eq!(names, Status::ALL.map(Status::name));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod event;
 mod idempotency;
 mod refusal;
 mod routes;
+pub mod saga;
 mod trace;
 
 use std::{future::Future, str::FromStr, sync::Arc, time::Instant};
@@ -171,13 +172,13 @@ where
         let work = async move {
             let start = Instant::now();
             let response = handle(app, request).await;
-            let correlacion = response
+            let correlation = response
                 .headers()
                 .get(CORRELATION_HEADER)
                 .and_then(|id| id.to_str().ok());
             let status = response.status().as_u16();
             let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-            info!(status, milliseconds, correlacion, "answered");
+            info!(status, milliseconds, correlation, "answered");
             Ok::<_, Error>(response)
         };
         work.instrument(span)

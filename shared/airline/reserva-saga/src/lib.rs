@@ -18,7 +18,7 @@ mod messages;
 mod orchestrator;
 mod participants;
 
-pub use alpes_saga::{answer, conduct, fact, saga_id};
+pub use alpes_saga::{answer, fact, saga_id};
 pub use definition::{VENCIDA, current, definitions};
 pub use machine::{as_it_went, placeholders, state_machine, wire};
 pub use messages::{command, opening, saga_of, stream_of};

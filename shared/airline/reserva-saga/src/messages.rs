@@ -7,7 +7,7 @@ use events::{IdReserva, Payload, VUELOS};
 /// The saga that an event belongs to, if somebody directs it who can be asked to undo it; `None` if the participants move it on.
 #[must_use]
 pub fn saga_of(event: &Event) -> Option<SagaId> {
-    (event.sagamode != SagaMode::Coreografia).then(|| saga_id(event))
+    (event.sagamode != SagaMode::Choreography).then(|| saga_id(event))
 }
 
 /// The stream that a saga begins with, if saga and reservation have one id, as those have that the API makes.

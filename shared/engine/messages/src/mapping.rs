@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// The part of a saga's context that is about the saga itself: `saga.id`, `saga.asunto`, `saga.motivo`.
+/// The part of a saga's context that is about the saga itself: `saga.id`, `saga.subject`, `saga.reason`.
 pub const OF_THE_SAGA: &str = "saga";
 
 /// A place in what a saga has heard: the type of an event, then names of fields, `ReservaCreada.pago.monto`; or
@@ -63,7 +63,7 @@ pub enum Source {
 
 /// A place in the context that has nothing: the command cannot be built.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("no se conoce {0}")]
+#[error("{0} is not known")]
 pub struct Unknown(pub String);
 
 /// The data of a command: each of its fields with where it comes from.

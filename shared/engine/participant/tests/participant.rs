@@ -177,7 +177,7 @@ fn command(id: u128, kind: &str) -> Command {
         subject: reserva(7),
         correlationid: CorrelationId(Uuid::from_u128(8)),
         causationid: None,
-        sagamode: SagaMode::Orquestacion,
+        sagamode: SagaMode::Orchestration,
         traceparent: None,
         prueba: false,
         data: json!({}),

@@ -4,22 +4,12 @@ use alpes_messages::{
     Command, CommandId, CorrelationId, Event, Problem, Reply, SagaMode, SubjectId, Violation,
 };
 
-use crate::{Answer, Conduct, Dispatch, Fact, SagaId};
+use crate::{Answer, Dispatch, Fact, SagaId};
 
 /// The saga that an event belongs to, whoever moves it on.
 #[must_use]
 pub fn saga_id(event: &Event) -> SagaId {
     SagaId(event.correlationid.0)
-}
-
-/// Who is to move the saga of an event on.
-#[must_use]
-pub fn conduct(event: &Event) -> Conduct {
-    match event.sagamode {
-        SagaMode::Orquestacion => Conduct::Orquestacion,
-        SagaMode::Coreografia => Conduct::Coreografia,
-        SagaMode::StepFunctions => Conduct::StepFunctions,
-    }
 }
 
 /// An event, as the engine sees it.
@@ -51,7 +41,7 @@ pub fn conduct(event: &Event) -> Conduct {
 #[must_use]
 pub fn fact(event: &Event) -> Fact {
     Fact {
-        conduct: conduct(event),
+        mode: event.sagamode,
         kind: event.kind.clone(),
         id: event.id.0,
         stream: event.stream.to_string(),
@@ -72,7 +62,7 @@ pub fn command(dispatch: &Dispatch) -> Command {
         subject: SubjectId(dispatch.subject),
         correlationid: CorrelationId(dispatch.saga.0),
         causationid: Some(dispatch.cause),
-        sagamode: SagaMode::Orquestacion,
+        sagamode: SagaMode::Orchestration,
         traceparent: dispatch.trace.clone(),
         prueba: false,
         data: dispatch.data.clone(),

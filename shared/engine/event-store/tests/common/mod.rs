@@ -104,7 +104,7 @@ pub fn command(id: u128, kind: &str, data: serde_json::Value) -> Command {
         correlationid: CorrelationId(Uuid::from_u128(8)),
         causationid: None,
         prueba: false,
-        sagamode: SagaMode::Orquestacion,
+        sagamode: SagaMode::Orchestration,
         traceparent: None,
         data,
     }

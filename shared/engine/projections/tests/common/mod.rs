@@ -125,7 +125,7 @@ impl Bench {
             correlationid: CorrelationId(Uuid::from_u128(2)),
             causationid: None,
             prueba: false,
-            sagamode: SagaMode::Orquestacion,
+            sagamode: SagaMode::Orchestration,
             traceparent: None,
             data: Value::Null,
         };
