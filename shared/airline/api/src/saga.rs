@@ -310,3 +310,138 @@ impl<'a> From<&'a What> for Campos<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ID: &str = "00000000-0000-0000-0000-000000000001";
+    const WHEN: &str = "2026-01-31T10:00:00.000Z";
+
+    /// A line as it is stored, and as the API tells it: each with when it was logged, and with its event if it tells of one.
+    fn lines() -> Vec<(Value, Value)> {
+        let lines = [
+            (
+                json!({"type": "Started", "definition": "reserva", "version": 1, "subject": ID, "mode": "coreografia",
+                       "trace": "00-t"}),
+                json!({"tipo": "Inicio", "definicion": "reserva", "version": 1, "asunto": ID, "modo": "coreografia",
+                       "traza": "00-t"}),
+            ),
+            (
+                json!({"type": "CommandSent", "step": 2, "command": "PagarReserva", "command_id": ID}),
+                json!({"tipo": "ComandoEnviado", "paso": 2, "comando": "PagarReserva", "id_comando": ID}),
+            ),
+            (
+                json!({"type": "EventReceived", "step": 2, "meaning": "doubt", "via": "answer", "attempts": 3}),
+                json!({"tipo": "EventoRecibido", "paso": 2, "sentido": "duda", "via": "respuesta", "intentos": 3}),
+            ),
+            (
+                json!({"type": "CommandRejected", "step": 2, "problem": "no", "in_doubt": true}),
+                json!({"tipo": "ComandoRechazado", "paso": 2, "problema": "no", "en_duda": true}),
+            ),
+            (
+                json!({"type": "CommandImpossible", "step": 2, "problem": "no"}),
+                json!({"tipo": "ComandoImposible", "paso": 2, "problema": "no"}),
+            ),
+            (
+                json!({"type": "NoAnswer", "step": 2, "direction": "do", "attempt": 1, "sent": WHEN, "problem": "no",
+                       "next": WHEN}),
+                json!({"tipo": "SinRespuesta", "paso": 2, "direccion": "hacer", "intento": 1, "enviado": WHEN,
+                       "problema": "no", "proximo": WHEN}),
+            ),
+            (
+                json!({"type": "TimedOut", "step": 2, "direction": "undo", "attempts": 8}),
+                json!({"tipo": "TiempoAgotado", "paso": 2, "direccion": "deshacer", "intentos": 8}),
+            ),
+            (
+                json!({"type": "ExecutionStarted", "direction": "do", "name": ID}),
+                json!({"tipo": "EjecucionIniciada", "direccion": "hacer", "nombre": ID}),
+            ),
+            (
+                json!({"type": "CancellationRequested", "reason": "otro día", "unsent": 2}),
+                json!({"tipo": "CancelacionPedida", "motivo": "otro día", "sin_enviar": 2}),
+            ),
+            (
+                json!({"type": "CompensationSent", "step": 2, "command": "RevertirPago", "command_id": ID}),
+                json!({"tipo": "CompensacionEnviada", "paso": 2, "comando": "RevertirPago", "id_comando": ID}),
+            ),
+            (
+                json!({"type": "NeedsIntervention", "step": 2, "problem": "no"}),
+                json!({"tipo": "RequiereIntervencion", "paso": 2, "problema": "no"}),
+            ),
+            (
+                json!({"type": "Resumed", "note": "ya"}),
+                json!({"tipo": "Reanudada", "nota": "ya"}),
+            ),
+            (
+                json!({"type": "StepMarked", "step": 2, "note": "ya"}),
+                json!({"tipo": "PasoMarcado", "paso": 2, "nota": "ya"}),
+            ),
+            (json!({"type": "TakenOver"}), json!({"tipo": "Relevo"})),
+            (json!({"type": "Delayed"}), json!({"tipo": "Retraso"})),
+            (
+                json!({"type": "Ended", "status": "Compensated"}),
+                json!({"tipo": "Fin", "estado": "Compensada"}),
+            ),
+        ];
+        let complete = lines.map(|(mut stored, mut told)| {
+            stored["when"] = WHEN.into();
+            told["cuando"] = WHEN.into();
+            if ["Started", "EventReceived"].contains(&stored["type"].as_str().unwrap()) {
+                let common = json!({"event_id": ID, "stream": "pago-1", "streamversion": 1, "event_time": WHEN});
+                stored.as_object_mut().unwrap().extend(common.as_object().unwrap().clone());
+                stored["event"] = "ReservaPagada".into();
+                stored["data"] = json!({"monto": "1.00"});
+                let common = json!({"id_evento": ID, "stream": "pago-1", "streamversion": 1, "fecha_evento": WHEN});
+                told.as_object_mut().unwrap().extend(common.as_object().unwrap().clone());
+                told["evento"] = "ReservaPagada".into();
+                told["datos"] = json!({"monto": "1.00"});
+            }
+            (stored, told)
+        });
+        complete.into()
+    }
+
+    #[test]
+    fn every_line_has_its_words() {
+        let mut types = vec![];
+        for (stored, told) in lines() {
+            let entry: Entry = serde_json::from_value(stored.clone()).unwrap();
+            assert_eq!(
+                serde_json::to_value(&entry).unwrap(),
+                stored,
+                "as it is stored"
+            );
+            assert_eq!(serde_json::to_value(Linea::from(&entry)).unwrap(), told);
+            types.push(tipo(&entry.what));
+        }
+        types.sort_unstable();
+        let mut all = TIPOS;
+        all.sort_unstable();
+        assert_eq!(types, all);
+    }
+
+    #[test]
+    fn what_is_usual_is_left_out() {
+        let entry: Entry = serde_json::from_value(json!({
+            "when": WHEN, "type": "Started", "definition": "reserva", "version": 1, "subject": ID, "event": "ReservaCreada",
+            "event_id": ID, "stream": "reserva-1", "streamversion": 1, "event_time": WHEN,
+        }))
+        .unwrap();
+        let told = serde_json::to_value(Linea::from(&entry)).unwrap();
+        assert_eq!(
+            (told.get("modo"), told.get("traza"), told.get("datos")),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_status_is_found_by_its_word_alone() {
+        for one in Status::ALL {
+            assert_eq!(status(estado(one)), Some(one));
+            assert_eq!(status(one.name()), None, "as it is stored");
+        }
+    }
+}
