@@ -142,7 +142,7 @@ fn both_engines_come_to_the_same_end_by_the_same_steps() {
     let end = both("transient error of payment", &flaky);
     assert_eq!((end.saga, end.ledger.len()), (Status::Completed, 1));
     assert_eq!(end.lines[2..4], ["NoAnswer 2"; 2], "{end:?}");
-    assert!(end.lines[4].ends_with("ReservaPagada exito 3"), "{end:?}");
+    assert!(end.lines[4].ends_with("ReservaPagada success 3"), "{end:?}");
     let mute = Script {
         medio: "tok_timeout",
         ..GOOD
@@ -171,7 +171,7 @@ fn both_engines_come_to_the_same_end_by_the_same_steps() {
     let given_back = end
         .lines
         .iter()
-        .any(|line| line.ends_with("PagoRevertido reversion 3"));
+        .any(|line| line.ends_with("PagoRevertido reversal 3"));
     assert!(given_back, "{end:?}");
     let cancelled = Script {
         cancelled: true,

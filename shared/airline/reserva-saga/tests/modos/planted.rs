@@ -46,7 +46,7 @@ fn a_machine_that_sends_again_under_another_identity() {
     let mut wrong = machine().clone();
     let again = state(&mut wrong, "2 PagarReserva: again");
     let id = &mut again["Parameters"]["Payload"]["id.$"];
-    assert_eq!(*id, "$.comandos.PagarReserva.hacer");
+    assert_eq!(*id, "$.commands.PagarReserva.do");
     *id = "$.saga.id".into();
     let found = runs_by(&wrong, Kind::Flaky).unwrap_err();
     assert!(found.contains("a command of no step"), "{found}");
