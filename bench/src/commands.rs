@@ -23,7 +23,7 @@ pub fn command(kind: &str, subject: IdReserva, data: Value) -> Command {
         correlationid: CorrelationId(Uuid::now_v7()),
         causationid: None,
         prueba: false,
-        sagamode: SagaMode::Orquestacion,
+        sagamode: SagaMode::Orchestration,
         traceparent: None,
         data,
     }

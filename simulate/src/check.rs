@@ -8,13 +8,13 @@ use alpes_messages::{Event, Moment, SagaMode, StreamId};
 use alpes_participant::REACTIONS;
 use alpes_ports::{Condition, LogRecord, Tables, Write};
 use alpes_projections::TABLE as VIEWS;
-use alpes_saga::{Entry, Estado, Saga, SagaId, TABLE as SAGAS};
+use alpes_saga::{Entry, Saga, SagaId, Status, TABLE as SAGAS, What, fact, saga_id};
 use events::{CONTEXTS, IdReserva, Payload, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use pagos::simulador::{self, Tipo};
-use reserva_saga::{fact, saga_id};
+
 use serde::Deserialize;
 use serde_json::Value;
 use simulation::{uneven_times, uneven_times_in};
@@ -78,18 +78,18 @@ pub(crate) fn openings(system: &System) -> Vec<Event> {
 }
 
 /// Sagas that stand so, as their items say: this is looked at often, and reading all there is takes as long as all the rest.
-fn standing(system: &System, such: impl Fn(Estado) -> bool) -> Vec<SagaId> {
-    let states = Estado::ALL.into_iter().filter(|estado| such(*estado));
-    let names: Vec<_> = states.map(Estado::name).collect();
+fn standing(system: &System, such: impl Fn(Status) -> bool) -> Vec<SagaId> {
+    let states = Status::ALL.into_iter().filter(|status| such(*status));
+    let names: Vec<_> = states.map(Status::name).collect();
     system.tables.find(SAGAS, |key, item| {
-        let estado = item.get("estado")?.as_str()?;
-        names.contains(&estado).then(|| key.pk.parse().ok())?
+        let status = item.get("status")?.as_str()?;
+        names.contains(&status).then(|| key.pk.parse().ok())?
     })
 }
 
 /// The sagas that wait for a person.
 pub(crate) fn stuck(system: &System) -> Vec<Saga> {
-    let waiting = standing(system, |estado| estado == Estado::RequiereIntervencion);
+    let waiting = standing(system, |status| status == Status::NeedsIntervention);
     let sagas = waiting.into_iter().filter_map(|id| load(system, id));
     sagas.collect()
 }
@@ -118,7 +118,7 @@ fn begun(system: &System) -> Vec<SagaId> {
 
 /// A saga that has not ended, of a reservation that there is.
 pub(crate) fn under_way(system: &System) -> Option<SagaId> {
-    let ended: BTreeSet<_> = standing(system, Estado::has_ended).into_iter().collect();
+    let ended: BTreeSet<_> = standing(system, Status::has_ended).into_iter().collect();
     let mut begun = begun(system).into_iter();
     begun.find(|id| !ended.contains(id))
 }
@@ -269,9 +269,9 @@ fn check_heard(system: &System, found: &Found, saga: &Saga, in_step: bool) -> Re
     }
     let began = Moment::from(saga.started());
     for heard in saga.log.iter().filter_map(Entry::heard) {
-        let place = (heard.stream.clone(), heard.streamversion);
+        let place = (heard.stream.clone(), heard.version);
         let own = times.get(&place).map(ToString::to_string);
-        let (event, told) = (&heard.evento, Moment::from(heard.fecha_evento));
+        let (event, told) = (&heard.kind, Moment::from(heard.time));
         if own.as_ref() != Some(&told.to_string()) {
             let own = own.as_deref().unwrap_or("no time");
             return Err(format!(
@@ -363,7 +363,7 @@ fn check_one(
     let saga = load(system, saga_id(opening)).ok_or("it has no saga")?;
     exercised::count(&system.kernel, &saga);
     check_heard(system, found, &saga, calm)?;
-    let stands = saga.estado == Estado::Completada;
+    let stands = saga.status == Status::Completed;
     let ledger = block_on(simulador::ledger(&*system.tables, &pagos::key(found.id)));
     let ledger = ledger.map_err(|error| error.to_string())?;
     let charges = ledger.iter().filter(|moved| moved.tipo == Tipo::Cargo);
@@ -372,7 +372,7 @@ fn check_one(
     }
     let balance = simulador::balance(&ledger).normalize().to_string();
     if balance != if stands { "119" } else { "0" } {
-        return Err(format!("{}, and {balance} is charged", saga.estado));
+        return Err(format!("{}, and {balance} is charged", saga.status));
     }
     let estado = Reserva::fold(&found.history).estado();
     let wanted = if stands {
@@ -383,7 +383,7 @@ fn check_one(
     if estado != Some(wanted) {
         return Err(format!(
             "{}, and the reservation is {estado:?}",
-            saga.estado
+            saga.status
         ));
     }
     for vuelo in flight(found) {
@@ -412,10 +412,8 @@ fn check_one(
             saga.reason
         ));
     }
-    let opened = saga.log.iter().any(|entry| {
-        let told = format!("{:?}", entry.what);
-        told.starts_with("Inicio")
-    });
+    let begins = |entry: &Entry| matches!(entry.what, What::Started { .. });
+    let opened = saga.log.iter().any(begins);
     if !opened || fact(opening).subject != saga.subject {
         return Err("its saga is another's".to_owned());
     }

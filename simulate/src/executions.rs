@@ -8,7 +8,7 @@ use std::{
 use alpes_ports::{
     ExecutionError, Executions, FunctionName, Functions, HistoryEvent, Progress, World,
 };
-use alpes_saga::{Definitions, Estado, Saga, SagaId};
+use alpes_saga::{Definitions, Saga, SagaId, Status};
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use reserva_saga::{placeholders, state_machine};
@@ -142,10 +142,10 @@ pub fn forget(system: &System) {
     let Some(saga) = id.and_then(|id| check::load(system, id)) else {
         return;
     };
-    let rests = saga.estado.has_ended() || saga.estado == Estado::RequiereIntervencion;
+    let rests = saga.status.has_ended() || saga.status == Status::NeedsIntervention;
     let quiet = kernel.told().duration_since(saga.updated()) > QUIET;
     if rests && quiet && machine.inner.forget(&name) {
-        kernel.count("execution", format!("forgotten: {}", saga.estado));
+        kernel.count("execution", format!("forgotten: {}", saga.status));
         kernel.note(format_args!("{name} is forgotten"));
     }
 }
@@ -178,8 +178,8 @@ pub fn check(system: &System, broken: &mut Vec<String>) {
     let promised = system.promised.lock();
     let promised = promised.unwrap_or_else(PoisonError::into_inner);
     for id in promised.iter() {
-        let estado = check::load(system, *id).map(|saga| saga.estado);
-        if estado != Some(Estado::Compensada) {
+        let estado = check::load(system, *id).map(|saga| saga.status);
+        if estado != Some(Status::Compensated) {
             broken.push(format!(
                 "the cancellation of {id} was accepted where it was stuck, and it is {estado:?}"
             ));

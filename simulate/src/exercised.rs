@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
-use alpes_saga::{Conduct, Direction, Estado, Meaning, Saga, What};
+use alpes_saga::{Direction, Meaning, Saga, SagaMode, Status, What};
 use simulation::Kernel;
 use source_mapping::Rule;
 
@@ -45,9 +45,9 @@ const HAPPENS: &[(&str, &[&str])] = &[
         &[
             "cancelled where it was stuck",
             "failed",
-            "forgotten: Compensada",
-            "forgotten: Completada",
-            "forgotten: RequiereIntervencion",
+            "forgotten: Compensated",
+            "forgotten: Completed",
+            "forgotten: NeedsIntervention",
             "redriven at once",
             "stopped",
             "timed out",
@@ -141,126 +141,126 @@ const HAPPENS: &[(&str, &[&str])] = &[
     ("timers", &["a few things at once"]),
 ];
 
-/// What a saga's log says, by who moves the saga on. `ComandoRechazado` is never to come, and is for `shared/testing/saga-kit`: a participant
+/// What a saga's log says, by who moves the saga on. `CommandRejected` is never to come, and is for `shared/testing/saga-kit`: a participant
 /// refuses nothing that this definition sends.
-const LINES: &[(Conduct, &[&str])] = &[
+const LINES: &[(SagaMode, &[&str])] = &[
     (
-        Conduct::Orquestacion,
+        SagaMode::Orchestration,
         &[
-            "CancelacionPedida",
-            "ComandoEnviado",
-            "ComandoImposible",
-            "CompensacionEnviada",
-            "EventoRecibido duda",
-            "EventoRecibido exito",
-            "EventoRecibido fallo",
-            "EventoRecibido nota",
-            "EventoRecibido reversion",
-            "Fin",
-            "Inicio",
-            "PasoMarcado",
-            "Reanudada",
-            "Relevo",
-            "RequiereIntervencion",
-            "SinRespuesta deshacer",
-            "SinRespuesta hacer",
-            "TiempoAgotado deshacer",
-            "TiempoAgotado hacer",
+            "CancellationRequested",
+            "CommandImpossible",
+            "CommandSent",
+            "CompensationSent",
+            "Ended",
+            "EventReceived doubt",
+            "EventReceived failure",
+            "EventReceived note",
+            "EventReceived reversal",
+            "EventReceived success",
+            "NeedsIntervention",
+            "NoAnswer do",
+            "NoAnswer undo",
+            "Resumed",
+            "Started",
+            "StepMarked",
+            "TakenOver",
+            "TimedOut do",
+            "TimedOut undo",
         ],
     ),
     (
-        Conduct::Coreografia,
+        SagaMode::Choreography,
         &[
-            "EventoRecibido exito",
-            "EventoRecibido fallo",
-            "EventoRecibido nota",
-            "EventoRecibido reversion",
-            "Fin",
-            "Inicio",
-            "Retraso",
+            "Delayed",
+            "Ended",
+            "EventReceived failure",
+            "EventReceived note",
+            "EventReceived reversal",
+            "EventReceived success",
+            "Started",
         ],
     ),
     (
-        Conduct::StepFunctions,
+        SagaMode::StepFunctions,
         &[
-            "CancelacionPedida",
-            "EjecucionIniciada deshacer",
-            "EjecucionIniciada hacer",
-            "EventoRecibido exito",
-            "EventoRecibido fallo",
-            "EventoRecibido nota",
-            "EventoRecibido reversion",
-            "Fin",
-            "Inicio",
-            "RequiereIntervencion",
-            "Retraso",
+            "CancellationRequested",
+            "Delayed",
+            "Ended",
+            "EventReceived failure",
+            "EventReceived note",
+            "EventReceived reversal",
+            "EventReceived success",
+            "ExecutionStarted do",
+            "ExecutionStarted undo",
+            "NeedsIntervention",
+            "Started",
         ],
     ),
 ];
 
 /// How a saga can stand in the end, by who moves it on.
-const ENDS: &[(Conduct, &[Estado])] = &[
+const ENDS: &[(SagaMode, &[Status])] = &[
     (
-        Conduct::Orquestacion,
-        &[Estado::Completada, Estado::Compensada],
+        SagaMode::Orchestration,
+        &[Status::Completed, Status::Compensated],
     ),
     (
-        Conduct::Coreografia,
-        &[Estado::Completada, Estado::Compensada],
+        SagaMode::Choreography,
+        &[Status::Completed, Status::Compensated],
     ),
     (
-        Conduct::StepFunctions,
-        &[Estado::Completada, Estado::Compensada],
+        SagaMode::StepFunctions,
+        &[Status::Completed, Status::Compensated],
     ),
 ];
 
 /// What a line of a saga's log is.
 fn line(what: &What) -> &'static str {
     match what {
-        What::Inicio { .. } => "Inicio",
-        What::ComandoEnviado { .. } => "ComandoEnviado",
-        What::EventoRecibido { sentido, .. } => match sentido {
-            Meaning::Exito => "EventoRecibido exito",
-            Meaning::Fallo => "EventoRecibido fallo",
-            Meaning::Duda => "EventoRecibido duda",
-            Meaning::Reversion => "EventoRecibido reversion",
-            Meaning::Nota => "EventoRecibido nota",
+        What::Started { .. } => "Started",
+        What::CommandSent { .. } => "CommandSent",
+        What::EventReceived { meaning, .. } => match meaning {
+            Meaning::Success => "EventReceived success",
+            Meaning::Failure => "EventReceived failure",
+            Meaning::Doubt => "EventReceived doubt",
+            Meaning::Reversal => "EventReceived reversal",
+            Meaning::Note => "EventReceived note",
         },
-        What::ComandoRechazado { .. } => "ComandoRechazado",
-        What::ComandoImposible { .. } => "ComandoImposible",
-        What::SinRespuesta { direccion, .. } => match direccion {
-            Direction::Hacer => "SinRespuesta hacer",
-            Direction::Deshacer => "SinRespuesta deshacer",
+        What::CommandRejected { .. } => "CommandRejected",
+        What::CommandImpossible { .. } => "CommandImpossible",
+        What::NoAnswer { direction, .. } => match direction {
+            Direction::Do => "NoAnswer do",
+            Direction::Undo => "NoAnswer undo",
         },
-        What::TiempoAgotado { direccion, .. } => match direccion {
-            Direction::Hacer => "TiempoAgotado hacer",
-            Direction::Deshacer => "TiempoAgotado deshacer",
+        What::TimedOut { direction, .. } => match direction {
+            Direction::Do => "TimedOut do",
+            Direction::Undo => "TimedOut undo",
         },
-        What::EjecucionIniciada { direccion, .. } => match direccion {
-            Direction::Hacer => "EjecucionIniciada hacer",
-            Direction::Deshacer => "EjecucionIniciada deshacer",
+        What::ExecutionStarted { direction, .. } => match direction {
+            Direction::Do => "ExecutionStarted do",
+            Direction::Undo => "ExecutionStarted undo",
         },
-        What::CancelacionPedida { .. } => "CancelacionPedida",
-        What::CompensacionEnviada { .. } => "CompensacionEnviada",
-        What::RequiereIntervencion { .. } => "RequiereIntervencion",
-        What::Reanudada { .. } => "Reanudada",
-        What::PasoMarcado { .. } => "PasoMarcado",
-        What::Relevo {} => "Relevo",
-        What::Retraso {} => "Retraso",
-        What::Fin { .. } => "Fin",
+        What::CancellationRequested { .. } => "CancellationRequested",
+        What::CompensationSent { .. } => "CompensationSent",
+        What::NeedsIntervention { .. } => "NeedsIntervention",
+        What::Resumed { .. } => "Resumed",
+        What::StepMarked { .. } => "StepMarked",
+        What::TakenOver {} => "TakenOver",
+        What::Delayed {} => "Delayed",
+        What::Ended { .. } => "Ended",
     }
 }
 
-fn of(conduct: Conduct, what: &str) -> String {
-    format!("{conduct:?}: {what}")
+fn of(mode: SagaMode, what: &str) -> String {
+    format!("{mode:?}: {what}")
 }
 
 /// Counts what became of a saga.
 pub(crate) fn count(kernel: &Kernel, saga: &Saga) {
     for entry in &saga.log {
-        kernel.count(LINE, of(saga.conduct, line(&entry.what)));
+        kernel.count(LINE, of(saga.mode, line(&entry.what)));
     }
-    kernel.count(END, of(saga.conduct, saga.estado.name()));
+    kernel.count(END, of(saga.mode, saga.status.name()));
 }
 
 /// How many sagas were counted.
@@ -276,13 +276,13 @@ fn expected() -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
         let names = names.iter();
         names.map(|name| (*kind, Cow::Borrowed(*name)))
     });
-    let lines = LINES.iter().flat_map(|(conduct, lines)| {
+    let lines = LINES.iter().flat_map(|(mode, lines)| {
         let lines = lines.iter();
-        lines.map(|line| (LINE, of(*conduct, line).into()))
+        lines.map(|line| (LINE, of(*mode, line).into()))
     });
-    let ends = ENDS.iter().flat_map(|(conduct, ends)| {
+    let ends = ENDS.iter().flat_map(|(mode, ends)| {
         let ends = ends.iter();
-        ends.map(|end| (END, of(*conduct, end.name()).into()))
+        ends.map(|end| (END, of(*mode, end.name()).into()))
     });
     let rules = Rule::ALL.iter().map(|rule| (RULE, rule.id().into()));
     happens.chain(lines).chain(ends).chain(rules)

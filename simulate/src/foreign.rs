@@ -59,10 +59,10 @@ fn parked(owner: &str, id: &str, since: &str, kind: u64) -> [(Key, Value); 2] {
 fn saga(id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
     let version = if kind == 0 { 90 } else { 1 };
     let item = json!({
-        "definicion": "reserva", "version": version, "asunto": id, "estado": "EnCurso",
-        "entradas": [{"cuando": since, "tipo": "Meditacion", "paso": 1}], "rev": 1, "autor": id,
-        "vence": since, "gsi1pk": format!("wake-{bucket:02}"), "gsi1sk": since,
-        "gsi2pk": "estado:EnCurso", "gsi2sk": format!("{since}#{id}"),
+        "definition": "reserva", "version": version, "subject": id, "status": "Running",
+        "log": [{"when": since, "type": "Meditated", "step": 1}], "rev": 1, "author": id,
+        "due": since, "gsi1pk": format!("wake-{bucket:02}"), "gsi1sk": since,
+        "gsi2pk": "status:Running", "gsi2sk": format!("{since}#{id}"),
     });
     (Key::new(SAGAS, id, "saga"), item)
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use alpes_saga::{Estado, Saga};
+use alpes_saga::{Saga, Status};
 use serde_json::json;
 
 use crate::{check, clients::Memory, operator::resume, system::System};
@@ -70,8 +70,8 @@ async fn insist(system: &System, memory: &Memory, saga: &Saga) {
             _ => return,
         }
         for _ in 0..60 {
-            let stands = check::load(system, saga.id).map(|saga| saga.estado);
-            if stands == Some(Estado::RequiereIntervencion) {
+            let stands = check::load(system, saga.id).map(|saga| saga.status);
+            if stands == Some(Status::NeedsIntervention) {
                 break;
             }
             kernel.sleep(Duration::from_millis(250)).await;

@@ -204,13 +204,13 @@ pub(crate) async fn resume(
 
 /// Has the step undone that a saga is stuck at, by a command that is not the saga's; what to tell the saga, once it is.
 async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
-    let paso = saga.log.iter().rev().find_map(|entry| match entry.what {
-        What::RequiereIntervencion { paso, .. } => Some(paso),
+    let number = saga.log.iter().rev().find_map(|entry| match entry.what {
+        What::NeedsIntervention { step, .. } => Some(step),
         _ => None,
     })?;
     let definitions = &system.builds.newest.definitions;
     let definition = definitions.find(&saga.definition, saga.version)?;
-    let step = definition.steps.get(paso.checked_sub(1)?)?;
+    let step = definition.step(number)?;
     let undo = step.compensation.as_ref()?;
     let data = match undo.command {
         CANCELAR_RESERVA => json!({ "motivo": BY_HAND }),
@@ -220,12 +220,12 @@ async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
         saga: saga.id,
         subject: saga.subject,
         participant: undo.call.participant,
-        command: Uuid::new_v5(&saga.id.0, format!("{BY_HAND} {paso}").as_bytes()),
+        command: Uuid::new_v5(&saga.id.0, format!("{BY_HAND} {number}").as_bytes()),
         kind: undo.command,
         data,
         cause: saga.cause,
         trace: None,
-        step: paso,
+        step: number,
         attempt: 1,
         patience: undo.call.retry.patience,
     };
@@ -235,7 +235,7 @@ async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
         answer,
         Ok(Answer::Events(facts)) if facts.iter().any(|fact| fact.kind == undo.success)
     );
-    is_undone.then(|| json!({ "hecho": true, "paso": paso, "nota": BY_HAND }))
+    is_undone.then(|| json!({ "hecho": true, "paso": number, "nota": BY_HAND }))
 }
 
 /// What nobody can read is discarded; what the runtime gave up is tried again, once the timers have had their try, where a person is called

@@ -28,7 +28,8 @@ use alpes_event_store::{Stream, TABLE as STREAMS};
 use alpes_messages::{Context, Event, Moment, StreamId};
 use alpes_ports::{Item, Key};
 use alpes_projections::TABLE as VIEWS;
-use alpes_saga::{Estado, SagaId};
+use alpes_saga::{SagaId, Status};
+use api::saga::estado;
 use events::{CONTEXTS, IdReserva, PAGOS, VUELOS};
 use futures::executor::block_on;
 use jiff::{Timestamp, tz::TimeZone};
@@ -472,11 +473,11 @@ impl Reader {
 
     async fn some_sagas(&self) {
         let dice = self.system.kernel.dice();
-        let Some(estado) = dice.pick(&Estado::ALL).copied() else {
+        let Some(status) = dice.pick(&Status::ALL).copied() else {
             return;
         };
         let rows = self.memory.known().seen.rows.len();
-        let Some(walk) = self.sagas(estado, self.limit(rows)).await else {
+        let Some(walk) = self.sagas(status, self.limit(rows)).await else {
             return;
         };
         self.system.kernel.count("reader", "walked through sagas");
@@ -485,7 +486,7 @@ impl Reader {
             let mut known = self.memory.known();
             let sagas = known.seen.sagas.iter();
             let was_there = sagas.filter(|(id, saga)| {
-                saga.at <= by_then && saga.estado == estado.name() && !walk.rows.contains_key(*id)
+                saga.at <= by_then && saga.estado == estado(status) && !walk.rows.contains_key(*id)
             });
             let missing = was_there.map(|(id, saga)| (id.clone(), saga.actualizacion.clone()));
             let missing = missing.collect();
@@ -494,7 +495,7 @@ impl Reader {
                 let text = |name| saga.get(name).and_then(Value::as_str);
                 let listed = Listed {
                     at,
-                    estado: estado.name().to_owned(),
+                    estado: estado(status).to_owned(),
                     actualizacion: text("actualizacion").unwrap_or_default().to_owned(),
                 };
                 known.seen.sagas.insert(id.clone(), listed);
@@ -504,15 +505,16 @@ impl Reader {
         for (id, actualizacion) in missing {
             let saga = id.parse().ok().and_then(|id| self.stored(id));
             let is_still = saga.is_some_and(|saga| {
-                saga.estado == estado && Moment::from(saga.updated()).to_string() == actualizacion
+                saga.status == status && Moment::from(saga.updated()).to_string() == actualizacion
             });
             if is_still && !self.scenario.new_definition {
-                self.complain(format!("the saga {id} was {estado}, and is on no page"));
+                self.complain(format!("the saga {id} was {status}, and is on no page"));
             }
         }
     }
 
-    async fn sagas(&self, estado: Estado, limit: u64) -> Option<Walk> {
+    async fn sagas(&self, status: Status, limit: u64) -> Option<Walk> {
+        let estado = estado(status);
         let listing = Listing {
             path: format!("/sagas?estado={estado}&limite={limit}"),
             rows: "sagas",
@@ -521,7 +523,7 @@ impl Reader {
             limit,
         };
         let look = |row: &Value, _| {
-            if row.get("estado").and_then(Value::as_str) != Some(estado.name()) {
+            if row.get("estado").and_then(Value::as_str) != Some(estado) {
                 self.complain(format!("among sagas in {estado}: {row}"));
             }
         };
@@ -786,7 +788,7 @@ impl Reader {
                 return None;
             }
             let estado = item.get("estado")?.as_str()?;
-            let estado = Estado::ALL
+            let estado = Status::ALL
                 .into_iter()
                 .find(|known| known.name() == estado)?;
             Some((estado.name(), key.pk.clone()))
@@ -794,7 +796,7 @@ impl Reader {
         for (estado, id) in sagas {
             standing.entry(estado).or_default().insert(id);
         }
-        for estado in Estado::ALL {
+        for estado in Status::ALL {
             let Some(walk) = self.sagas(estado, self.limit(stored.len())).await else {
                 continue;
             };

@@ -1,6 +1,7 @@
 //! What is refused since something else stands: it does.
 
-use alpes_saga::{Conduct, Estado, Saga, SagaId};
+use alpes_saga::{Saga, SagaId, SagaMode, Status};
+use api::saga::estado;
 use events::VUELOS;
 use futures::executor::block_on;
 use serde_json::Value;
@@ -70,13 +71,13 @@ impl Bracket {
         let claimed = detail.strip_suffix("; no requiere intervención");
         let claimed = claimed.map(|claimed| claimed.trim_start_matches("La saga está en "));
         // One that had not begun is told as under way.
-        let had_not_begun = self.lines == 0 && claimed == Some(Estado::EnCurso.name());
+        let had_not_begun = self.lines == 0 && claimed == Some(estado(Status::Running));
         let is_true = had_not_begun
             || moments.iter().any(|saga| match claimed {
                 Some(claimed) => {
-                    saga.estado != Estado::RequiereIntervencion && saga.estado.name() == claimed
+                    saga.status != Status::NeedsIntervention && estado(saga.status) == claimed
                 }
-                None => saga.estado == Estado::RequiereIntervencion,
+                None => saga.status == Status::NeedsIntervention,
             });
         (!is_true).then(|| self.untrue(detail, &moments))
     }
@@ -87,12 +88,14 @@ impl Bracket {
         let detail = detail(answer);
         let reservation = self.reservation.iter();
         let mut cancelled = reservation.map(|id| is_cancelled(system, id));
-        let is_cancelled =
-            cancelled.any(|is| is) || moments.iter().any(|saga| saga.estado == Estado::Compensada);
+        let is_cancelled = cancelled.any(|is| is)
+            || moments
+                .iter()
+                .any(|saga| saga.status == Status::Compensated);
         let runs = |saga: &Saga| {
-            let estado = saga.estado;
-            saga.conduct == Conduct::StepFunctions
-                && (estado == Estado::EnCurso || estado == Estado::RequiereIntervencion)
+            let status = saga.status;
+            saga.mode == SagaMode::StepFunctions
+                && (status == Status::Running || status == Status::NeedsIntervention)
         };
         let is_true = match detail {
             "La reserva ya está cancelada" => is_cancelled,
@@ -102,7 +105,7 @@ impl Bracket {
     }
 
     fn untrue(&self, detail: &str, moments: &[Saga]) -> String {
-        let states: Vec<_> = moments.iter().map(|saga| saga.estado.name()).collect();
+        let states: Vec<_> = moments.iter().map(|saga| saga.status.name()).collect();
         let id = self.id;
         format!("{detail:?} was said of the saga {id}, which was {states:?} meanwhile")
     }

@@ -139,8 +139,8 @@ const NO_WEATHER: Weather = Weather {
 };
 
 const ALL_MODES: &[SagaMode] = &[
-    SagaMode::Orquestacion,
-    SagaMode::Coreografia,
+    SagaMode::Orchestration,
+    SagaMode::Choreography,
     SagaMode::StepFunctions,
 ];
 
@@ -309,7 +309,7 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "a person has sagas go on in vain, hundreds of times and with long notes, before the cause is mended",
         insists: true,
         cancel_one_in: 2,
-        modes: &[SagaMode::Orquestacion],
+        modes: &[SagaMode::Orchestration],
         ..CALM
     },
     fault(
@@ -453,7 +453,7 @@ pub const SCENARIOS: &[Scenario] = &[
         lease_one_in: 3,
         schedule_one_in: 2,
         cancel_one_in: 2,
-        modes: &[SagaMode::Orquestacion],
+        modes: &[SagaMode::Orchestration],
         ..BUSY
     },
     fault(
@@ -484,7 +484,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "deadline",
         about: "a choreography that takes about as long as its deadline",
-        modes: &[SagaMode::Coreografia],
+        modes: &[SagaMode::Choreography],
         misbehave_one_in: 15,
         schedule_one_in: 3,
         lasts: 250,

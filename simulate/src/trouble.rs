@@ -241,8 +241,8 @@ impl Trouble {
         // An execution does not ask again for what was refused, as docs/motores-de-saga.md tells, and a choreography takes it for
         // an answer that its deadline is refused.
         let refuses = one.is_some_and(|opening| match opening.sagamode {
-            SagaMode::Orquestacion => true,
-            SagaMode::Coreografia => command != "CancelarReserva",
+            SagaMode::Orchestration => true,
+            SagaMode::Choreography => command != "CancelarReserva",
             SagaMode::StepFunctions => false,
         });
         let modes: &[_] = if refuses {

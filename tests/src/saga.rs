@@ -7,7 +7,7 @@ use std::{
 };
 
 use alpes_messages::{Event, StreamId};
-use alpes_saga::{Estado, Saga, SagaId, Sagas};
+use alpes_saga::{Saga, SagaId, Sagas, Status};
 use events::{GDS, IdReserva, VUELOS};
 use gds::inventory::{self, Inventory, Vuelo};
 use pagos::simulador::{self, Tipo};
@@ -71,7 +71,7 @@ impl Falla<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Outcome {
     /// How its saga stands.
-    pub saga: Estado,
+    pub saga: Status,
     /// How the reservation stands, by its last event.
     pub reserva: &'static str,
     /// How often the provider took money.
@@ -85,7 +85,7 @@ pub struct Outcome {
 impl Outcome {
     /// Charged once, seated, approved.
     pub const APPROVED: Self = Self {
-        saga: Estado::Completada,
+        saga: Status::Completed,
         reserva: "Aprobada",
         charges: 1,
         refunds: 0,
@@ -93,7 +93,7 @@ impl Outcome {
     };
     /// Cancelled before anything was charged.
     pub const NOT_CHARGED: Self = Self {
-        saga: Estado::Compensada,
+        saga: Status::Compensated,
         reserva: "Cancelada",
         charges: 0,
         refunds: 0,
@@ -167,8 +167,8 @@ impl Stack {
     }
 
     /// Waits until nothing more happens by itself in any of these sagas, as long as they get on; how each stands.
-    pub fn at_rest(&self, of: &[Booked]) -> Vec<Estado> {
-        let mut found: BTreeMap<SagaId, Estado> = BTreeMap::new();
+    pub fn at_rest(&self, of: &[Booked]) -> Vec<Status> {
+        let mut found: BTreeMap<SagaId, Status> = BTreeMap::new();
         let (mut last, mut since) = (vec![], Instant::now());
         loop {
             let missing: Vec<_> = of
@@ -182,7 +182,7 @@ impl Stack {
             let (look, mut moving) = (Instant::now(), vec![]);
             for saga in self.look(&missing) {
                 if is_at_rest(&saga) {
-                    found.insert(saga.id, saga.estado);
+                    found.insert(saga.id, saga.status);
                 } else {
                     moving.push((saga.id, saga.log.len(), saga.repeats()));
                 }
@@ -248,7 +248,7 @@ impl Stack {
             .collect()
     }
 
-    fn told(&self, id: IdReserva, saga: Estado) -> Outcome {
+    fn told(&self, id: IdReserva, saga: Status) -> Outcome {
         let kinds = |context| self.kinds(StreamId::new(context, id));
         let of_vuelos = kinds(VUELOS);
         let has = |kind: &str| of_vuelos.iter().any(|known| known == kind);
@@ -284,8 +284,8 @@ impl Stack {
 
 /// True if nothing more happens by itself.
 fn is_at_rest(saga: &Saga) -> bool {
-    let stuck = saga.estado == Estado::RequiereIntervencion;
-    saga.estado.has_ended() || stuck
+    let stuck = saga.status == Status::NeedsIntervention;
+    saga.status.has_ended() || stuck
 }
 
 /// The log of a saga as the API tells it, a line each: what was sent, what was answered, what was decided. Without attempts that were

@@ -108,7 +108,7 @@ impl Stack {
             correlationid: CorrelationId(self.world.ids.fresh()),
             causationid: None,
             prueba: false,
-            sagamode: SagaMode::Orquestacion,
+            sagamode: SagaMode::Orchestration,
             traceparent: None,
             data,
         }

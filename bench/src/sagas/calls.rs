@@ -8,7 +8,7 @@ use alpes_messages::{Command, Context, Event};
 use alpes_participant::{Participant, Rules};
 use alpes_ports::Executions;
 use alpes_ports::{CallError, FunctionName, LogRecord, World};
-use alpes_saga::{Coordinator, Direction, Estado, Fact, SagaId, Sagas, execution_name};
+use alpes_saga::{Coordinator, Direction, Fact, SagaId, Sagas, Status, execution_name};
 use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use events::{Catalogue, GDS, PAGOS, VUELOS};
@@ -217,8 +217,8 @@ pub async fn count(request: &str, engine: Engine) -> Result<SagaCalls> {
     let (id, facts) = facts(&system.log.records())?;
     let saga = wiring.sagas().load(id).await?;
     let saga = saga.context("no saga began")?.saga;
-    if saga.estado != Estado::Completada {
-        bail!("the saga is {}", saga.estado);
+    if saga.status != Status::Completed {
+        bail!("the saga is {}", saga.status);
     }
     let names = [
         API,
@@ -233,7 +233,7 @@ pub async fn count(request: &str, engine: Engine) -> Result<SagaCalls> {
     Ok(SagaCalls {
         shares: shares.collect(),
         batches,
-        transitions: executions.transitions(&execution_name(id, Direction::Hacer)),
+        transitions: executions.transitions(&execution_name(id, Direction::Do)),
         facts,
     })
 }

@@ -7,8 +7,8 @@ use std::{
 
 use alpes_ports::World;
 use alpes_saga::{
-    Answer, Coordinator, Definition, Dispatch, Estado, Fact, Input, NoAnswer, Participants, Saga,
-    SagaId, Sagas, start, transition,
+    Answer, Coordinator, Definition, Dispatch, Fact, Input, NoAnswer, Participants, Saga, SagaId,
+    Sagas, Status, start, transition,
 };
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
@@ -208,8 +208,8 @@ impl Contest {
 }
 
 fn completed(saga: Saga) -> Result<Saga> {
-    if saga.estado != Estado::Completada {
-        bail!("the saga is {}", saga.estado);
+    if saga.status != Status::Completed {
+        bail!("the saga is {}", saga.status);
     }
     Ok(saga)
 }

@@ -2,8 +2,8 @@
 
 use alpes_event_store::Handled;
 use alpes_messages::{Command, CommandId, Event, Problem, StreamId, Violation};
-use alpes_saga::{Estado, Requested, Saga, SagaId};
-use api::Refusal;
+use alpes_saga::{Requested, Saga, SagaId, Status};
+use api::{Refusal, saga as words};
 use events::{IdReserva, Payload, VUELOS, kinds};
 use lambda_http::{Body, Request, Response};
 use parse::Regla;
@@ -36,14 +36,14 @@ impl App {
         let motivo = read(&api::optional_json_body(request)?);
         let (key, motivo) = api::with_key(request, motivo)?;
         let stream = self.read_stream(id).await?;
-        let estado = if let Some(saga) = saga_of(&stream.creada) {
+        let status = if let Some(saga) = saga_of(&stream.creada) {
             self.cancel_saga(saga, &stream, motivo).await?
         } else {
             let command = self.command(request, &stream.creada, key, &motivo);
             self.send(&command, key).await?
         };
         let correlation = stream.creada.correlationid;
-        let body = json!({ "id_reserva": id, "id_correlacion": correlation, "estado": estado });
+        let body = json!({ "id_reserva": id, "id_correlacion": correlation, "estado": words::estado(status) });
         Ok(api::accepted(correlation, &body))
     }
 
@@ -68,15 +68,15 @@ impl App {
         id: SagaId,
         stream: &Stream,
         motivo: String,
-    ) -> Result<Estado, Refusal> {
+    ) -> Result<Status, Refusal> {
         let request = alpes_saga::Request::Cancel(motivo);
         let opening = fact(&stream.creada);
         match self.sagas.request(id, Some(&opening), &request).await? {
             Requested::Taken(saga) if !knows(&saga, stream.cancelada.as_ref()) => {
                 self.nudge(id).await;
-                Ok(saga.estado)
+                Ok(saga.status)
             }
-            Requested::NotNow(saga) if saga.estado == Estado::EnCurso => Err(running(&saga)),
+            Requested::NotNow(saga) if saga.status == Status::Running => Err(running(&saga)),
             Requested::Taken(_) | Requested::NotNow(_) | Requested::TooOften(_) => {
                 Err(already_cancelled())
             }
@@ -114,7 +114,7 @@ impl App {
         }
     }
 
-    async fn send(&self, command: &Command, key: Option<&str>) -> Result<Estado, Refusal> {
+    async fn send(&self, command: &Command, key: Option<&str>) -> Result<Status, Refusal> {
         match self.store.handle(&Vuelos, command).await? {
             Handled::Committed { events, appended } => {
                 if events.iter().all(|event| event.causationid != command.id.0) {
@@ -125,7 +125,7 @@ impl App {
                     tracing::warn!(subject = %command.subject, %correlation, "committed, to be published by the sweeper");
                 }
                 // The other contexts undo what is theirs as they hear of it.
-                Ok(Estado::Compensando)
+                Ok(Status::Compensating)
             }
             // Without a key, what was used before is our own id: somebody cancelled for another reason.
             Handled::Rejected(problem) if key.is_none() && problem.is(kinds::KEY_REUSED) => {

@@ -1,8 +1,8 @@
 //! `POST /sagas/{id}/reanudacion`.
 
 use alpes_messages::{CorrelationId, Problem, Violation};
-use alpes_saga::{Estado, Requested, SagaId};
-use api::Refusal;
+use alpes_saga::{Requested, SagaId, Status, StepNumber};
+use api::{Refusal, saga as words};
 use events::kinds;
 use lambda_http::{Body, Request, Response};
 use parse::{Node, Violations, invalid};
@@ -33,16 +33,17 @@ impl App {
             Requested::Taken(saga) => {
                 self.nudge(id).await;
                 let correlation = CorrelationId(id.0);
-                let body = json!({ "id_correlacion": correlation, "estado": saga.estado });
+                let body =
+                    json!({ "id_correlacion": correlation, "estado": words::estado(saga.status) });
                 Ok(api::accepted(correlation, &body))
             }
-            Requested::NotNow(saga) => Err(not_now(saga.estado).into()),
+            Requested::NotNow(saga) => Err(not_now(saga.status).into()),
             Requested::TooOften(_) => Err(Problem::of(kinds::STATE).because(TOO_OFTEN).into()),
             Requested::Unknown => {
                 let history = self.store.reader().history(stream_of(id)).await?;
                 // The reservation is made and its saga has not begun. The query says that it is under way, and so does this.
                 if opening(&history, id).is_some() {
-                    return Err(not_now(Estado::EnCurso).into());
+                    return Err(not_now(Status::Running).into());
                 }
                 let detail = format!("No hay una saga {id}");
                 Err(Problem::of(kinds::NOT_FOUND).because(detail).into())
@@ -52,10 +53,13 @@ impl App {
 }
 
 /// Why a saga that stands so cannot be resumed.
-fn not_now(estado: Estado) -> Problem {
-    let detail = match estado {
-        Estado::RequiereIntervencion => "La saga requiere intervención en otro paso".to_owned(),
-        estado => format!("La saga está en {estado}; no requiere intervención"),
+fn not_now(status: Status) -> Problem {
+    let detail = match status {
+        Status::NeedsIntervention => "La saga requiere intervención en otro paso".to_owned(),
+        status => {
+            let estado = words::estado(status);
+            format!("La saga está en {estado}; no requiere intervención")
+        }
     };
     Problem::of(kinds::STATE).because(detail)
 }
@@ -80,9 +84,8 @@ fn read(body: &Value) -> Result<alpes_saga::Request, Vec<Violation>> {
     })
 }
 
-fn read_paso(node: Node<'_>, violations: &mut Violations) -> Option<usize> {
-    let step = node.whole(1..=MAX_PASO, violations)?;
-    usize::try_from(step).ok()
+fn read_paso(node: Node<'_>, violations: &mut Violations) -> Option<StepNumber> {
+    StepNumber::new(node.whole(1..=MAX_PASO, violations)?)
 }
 
 fn read_nota(node: Node<'_>, violations: &mut Violations) -> Option<String> {

@@ -3,20 +3,28 @@
 use std::borrow::Cow;
 
 use alpes_messages::{CorrelationId, Event, Moment, Problem};
-use alpes_saga::{Conduct, Direction, Entry, Estado, Meaning, Saga, SagaId, Via};
-use api::Refusal;
+use alpes_saga::{Direction, Entry, Meaning, Saga, SagaId, SagaMode, Status, StepNumber, Via};
+use api::{
+    Refusal,
+    saga::{self as words, Linea},
+};
 use events::{IdReserva, kinds};
 use lambda_http::{Body, Response, http::StatusCode};
-use reserva_saga::{as_it_went, conduct, opening, stream_of};
+use reserva_saga::{as_it_went, opening, stream_of};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{App, Origen};
 
 /// How a saga stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct EstadoSaga(pub Estado);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EstadoSaga(pub Status);
+
+impl Serialize for EstadoSaga {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(words::estado(self.0))
+    }
+}
 
 impl JsonSchema for EstadoSaga {
     fn schema_name() -> Cow<'static, str> {
@@ -24,14 +32,19 @@ impl JsonSchema for EstadoSaga {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": Estado::ALL.map(Estado::name) })
+        json_schema!({ "type": "string", "enum": Status::ALL.map(words::estado) })
     }
 }
 
 /// Which way a command goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Direccion(pub Direction);
+
+impl Serialize for Direccion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(words::direccion(self.0))
+    }
+}
 
 impl JsonSchema for Direccion {
     fn schema_name() -> Cow<'static, str> {
@@ -39,14 +52,15 @@ impl JsonSchema for Direccion {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": [Direction::Hacer, Direction::Deshacer] })
+        let ways = [Direction::Do, Direction::Undo].map(words::direccion);
+        json_schema!({ "type": "string", "enum": ways })
     }
 }
 
 /// Who moves a saga on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct ModoSaga(pub Conduct);
+pub struct ModoSaga(pub SagaMode);
 
 impl JsonSchema for ModoSaga {
     fn schema_name() -> Cow<'static, str> {
@@ -54,14 +68,19 @@ impl JsonSchema for ModoSaga {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": Conduct::ALL })
+        json_schema!({ "type": "string", "enum": SagaMode::ALL })
     }
 }
 
-/// A line of the log, as it is stored. Which fields it has depends on its type.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(transparent)]
+/// A line of the log. Its type says which fields it has.
+#[derive(Clone, Debug, PartialEq)]
 pub struct EntradaSaga(pub Entry);
+
+impl Serialize for EntradaSaga {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Linea::from(&self.0).serialize(serializer)
+    }
+}
 
 impl JsonSchema for EntradaSaga {
     fn schema_name() -> Cow<'static, str> {
@@ -70,36 +89,20 @@ impl JsonSchema for EntradaSaga {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let sentidos = [
-            Meaning::Exito,
-            Meaning::Fallo,
-            Meaning::Duda,
-            Meaning::Reversion,
-            Meaning::Nota,
-        ];
-        let tipos = [
-            "Inicio",
-            "ComandoEnviado",
-            "EventoRecibido",
-            "SinRespuesta",
-            "ComandoRechazado",
-            "ComandoImposible",
-            "TiempoAgotado",
-            "EjecucionIniciada",
-            "CancelacionPedida",
-            "CompensacionEnviada",
-            "RequiereIntervencion",
-            "Reanudada",
-            "PasoMarcado",
-            "Relevo",
-            "Retraso",
-            "Fin",
-        ];
+            Meaning::Success,
+            Meaning::Failure,
+            Meaning::Doubt,
+            Meaning::Reversal,
+            Meaning::Note,
+        ]
+        .map(words::sentido);
+        let vias = [Via::Answer, Via::Stream].map(words::via);
         json_schema!({
             "type": "object",
             "required": ["cuando", "tipo"],
             "properties": {
                 "cuando": { "type": "string", "format": "date-time" },
-                "tipo": { "type": "string", "enum": tipos },
+                "tipo": { "type": "string", "enum": words::TIPOS },
                 "asunto": { "type": "string", "format": "uuid" },
                 "comando": { "type": "string" },
                 "datos": { "type": "object" },
@@ -127,7 +130,7 @@ impl JsonSchema for EntradaSaga {
                 "streamversion": { "type": "integer", "minimum": 1 },
                 "traza": { "type": "string" },
                 "version": { "type": "integer", "minimum": 1 },
-                "via": { "type": "string", "enum": [Via::Respuesta, Via::Flujo] },
+                "via": { "type": "string", "enum": vias },
             },
         })
     }
@@ -137,8 +140,8 @@ impl JsonSchema for EntradaSaga {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PendienteSaga {
     /// Its step, from 1.
-    #[schemars(range(min = 1))]
-    pub paso: usize,
+    #[schemars(with = "usize", range(min = 1))]
+    pub paso: StepNumber,
     /// Its type.
     pub comando: String,
     /// Which way it goes.
@@ -200,8 +203,8 @@ impl From<&Saga> for ResumenSaga {
             id_reserva: IdReserva(saga.subject),
             definicion: saga.definition.clone(),
             version: Some(saga.version),
-            modo: ModoSaga(saga.conduct),
-            estado: EstadoSaga(saga.estado),
+            modo: ModoSaga(saga.mode),
+            estado: EstadoSaga(saga.status),
             retrasada: saga.is_late(),
             motivo: saga.reason.clone(),
             inicio: saga.started().into(),
@@ -225,8 +228,8 @@ impl SagaDto {
             id_reserva: opening.subject,
             definicion: definicion.to_owned(),
             version: None,
-            modo: ModoSaga(conduct(opening)),
-            estado: EstadoSaga(Estado::EnCurso),
+            modo: ModoSaga(opening.sagamode),
+            estado: EstadoSaga(Status::Running),
             retrasada: false,
             motivo: None,
             inicio: opening.time,
@@ -255,7 +258,7 @@ impl From<Saga> for SagaDto {
 fn pending(saga: &Saga) -> Option<PendienteSaga> {
     let out = saga.outstanding.as_ref()?;
     Some(PendienteSaga {
-        paso: out.step + 1,
+        paso: out.step,
         comando: saga.awaited()?.to_owned(),
         direccion: Direccion(out.direction),
         intentos: out.attempts,

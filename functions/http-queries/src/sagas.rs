@@ -1,8 +1,8 @@
 //! `GET /sagas`.
 
 use alpes_messages::Problem;
-use alpes_saga::Estado;
-use api::Refusal;
+use alpes_saga::Status;
+use api::{Refusal, saga as words};
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use parse::Regla;
 use schemars::JsonSchema;
@@ -38,13 +38,11 @@ impl App {
     }
 }
 
-fn parse(request: &Request) -> Result<(Estado, Page), Problem> {
+fn parse(request: &Request) -> Result<(Status, Page), Problem> {
     let mut parameters = Parameters::of(request, &["estado", "limite", "siguiente"]);
-    let states = Estado::ALL.map(Estado::name).join(", ");
+    let states = Status::ALL.map(words::estado).join(", ");
     let text = format!("Debe ser uno de {states}");
-    let estado = parameters.required("estado", Regla::Opcion, text, |text| {
-        Estado::ALL.into_iter().find(|known| known.name() == text)
-    });
+    let estado = parameters.required("estado", Regla::Opcion, text, words::status);
     let page = parameters.page();
     parameters.check(estado.map(|estado| (estado, page)))
 }

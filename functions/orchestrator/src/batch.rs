@@ -2,18 +2,14 @@
 
 use alpes_consumer::{Group, Handler, Reason, Stop, Then};
 use alpes_event_store::StreamError;
-use alpes_messages::{DecodeError, StreamId};
-use alpes_saga::{Conduct, Fact, SagaId, Trouble};
+use alpes_messages::DecodeError;
+use alpes_saga::{Fact, SagaId, SagaMode, Trouble, fact, saga_id};
 use async_trait::async_trait;
-use events::{IdReserva, Payload, VUELOS};
+use events::Payload;
 use futures::{StreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
-use reserva_saga::{fact, saga_id};
+use jiff::Timestamp;
 
 use crate::{AT_ONCE, App, passed_by};
-
-/// What opens a saga and is older than this when it is heard may have been overtaken by what follows it. Batches wait for less.
-const LATE: SignedDuration = SignedDuration::from_secs(10);
 
 /// Gives sagas their events.
 pub(crate) struct Observer<'a> {
@@ -32,15 +28,13 @@ impl Handler<Payload> for Observer<'_> {
 impl Observer<'_> {
     async fn observe(&self, group: &Group<Payload>) -> Result<(), Stop> {
         for (id, mut facts) in of_sagas(group) {
-            if let Some(subject) = self.heard_late(&facts) {
-                // Its other events may have come before it, and were passed over.
-                let missed = self.app.history(id, subject).await;
-                facts.extend(missed.map_err(|error| stop(group, &error, of_stream(&error)))?);
-            }
+            let streams = self.app.streams();
+            let definitions = self.app.coordinator.sagas().definitions();
+            let now = self.app.world.clock.now();
+            let missed = streams.before(definitions, id, &facts, now).await;
+            facts.extend(missed.map_err(|error| stop(group, &error, of_stream(&error)))?);
             // Whether a choreography is late is for those to say who wake it: they look what it has missed.
-            let is_choreography = facts
-                .iter()
-                .any(|fact| fact.conduct == Conduct::Coreografia);
+            let is_choreography = facts.iter().any(|fact| fact.mode == SagaMode::Choreography);
             let until = if is_choreography {
                 Timestamp::MIN
             } else {
@@ -50,7 +44,7 @@ impl Observer<'_> {
             // One that others move on goes on by what is heard alone: another build's must not miss it.
             let is_watched = facts
                 .iter()
-                .any(|fact| fact.conduct != Conduct::Orquestacion);
+                .any(|fact| fact.mode != SagaMode::Orchestration);
             let observed = if is_watched {
                 observed
             } else {
@@ -59,19 +53,6 @@ impl Observer<'_> {
             observed.map_err(|trouble| stop(group, &trouble, of_saga(&trouble)))?;
         }
         Ok(())
-    }
-
-    /// The subject of a choreography that begins with these events, where the first of them is heard long after it happened, as one
-    /// is that was given up and redriven.
-    fn heard_late(&self, facts: &[Fact]) -> Option<IdReserva> {
-        let age = |fact: &Fact| self.app.world.clock.now().duration_since(fact.time);
-        let opening = facts.iter().find(|fact| {
-            let stream = StreamId::new(VUELOS, IdReserva(fact.subject));
-            fact.version == 1 && fact.stream == stream.to_string()
-        });
-        opening
-            .filter(|fact| fact.conduct == Conduct::Coreografia && age(fact) > LATE)
-            .map(|fact| IdReserva(fact.subject))
     }
 }
 

@@ -5,16 +5,15 @@ mod batch;
 use std::time::Duration;
 
 use alpes_consumer::{Consumer, Parking};
-use alpes_event_store::{StreamError, StreamReader};
+use alpes_event_store::StreamReader;
 use alpes_lambda::kinesis::{self, RetryBatch};
-use alpes_messages::StreamId;
 use alpes_ports::{Platform, World};
-use alpes_saga::{Conduct, Coordinator, Fact, Saga, SagaId, Trouble};
+use alpes_saga::{Coordinator, SagaId, Streams, Trouble};
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
-use events::{CONTEXTS, IdReserva, Payload};
+use events::{CONTEXTS, Payload};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use reserva_saga::{ORCHESTRATOR, fact, saga_id};
+use reserva_saga::ORCHESTRATOR;
 use serde::{Deserialize, Serialize};
 use wiring::Wiring;
 
@@ -46,10 +45,10 @@ enum Woken {
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub enum Invocation {
-    /// Sagas to be moved on: `{"despertar": ["<id_correlacion>"]}`.
+    /// Sagas to be moved on: `{"wake": ["<id_correlacion>"]}`.
     Wake {
         /// Which.
-        despertar: Vec<SagaId>,
+        wake: Vec<SagaId>,
     },
     /// A batch of the log.
     Batch(KinesisEvent),
@@ -64,11 +63,11 @@ pub enum Done {
     /// Of sagas that were to be moved on.
     Woken {
         /// How many could be looked at.
-        despertadas: usize,
+        woken: usize,
         /// How many cannot be moved on here and now, and are looked at again later.
-        aplazadas: usize,
+        put_off: usize,
         /// How many stay due.
-        fallidas: usize,
+        failed: usize,
     },
 }
 
@@ -126,7 +125,7 @@ impl App {
                 let outcome = consumer.consume(&kinesis::records(event)).await;
                 kinesis::respond(outcome, self.partial_batch).map(Done::Batch)
             }
-            Invocation::Wake { despertar } => Ok(self.wake(&despertar, deadline).await),
+            Invocation::Wake { wake } => Ok(self.wake(&wake, deadline).await),
         }
     }
 
@@ -134,13 +133,13 @@ impl App {
         let woken = stream::iter(ids.iter().copied()).map(|id| self.wake_one(id, deadline));
         let woken: Vec<_> = woken.buffer_unordered(AT_ONCE).collect().await;
         let count = |what| woken.iter().filter(|woken| **woken == what).count();
-        let (despertadas, aplazadas, fallidas) =
+        let (moved, put_off, failed) =
             (count(Woken::Moved), count(Woken::PutOff), count(Woken::Due));
-        tracing::info!(despertadas, aplazadas, fallidas, "sagas woken");
+        tracing::info!(woken = moved, put_off, failed, "sagas woken");
         Done::Woken {
-            despertadas,
-            aplazadas,
-            fallidas,
+            woken: moved,
+            put_off,
+            failed,
         }
     }
 
@@ -179,35 +178,20 @@ impl App {
         let Some(stored) = stored.map_err(|error| error.to_string())? else {
             return Ok(true);
         };
-        let missed = self.missed(&stored.saga).await?;
+        let now = self.world.clock.now();
+        let missed = self.streams().missed(&stored.saga, now).await;
+        let missed = missed.map_err(|error| error.to_string())?;
         let moved = self.coordinator.observe(id, &missed, until).await;
         moved.map_err(|trouble| trouble.to_string())?;
         Ok(stored.saga.is_watched())
     }
 
-    /// What a choreography that is late may have missed: its events, from the streams themselves. What came before the event that
-    /// opens it was passed over, as when that one was given up and redriven later.
-    async fn missed(&self, saga: &Saga) -> Result<Vec<Fact>, String> {
-        let is_late = saga.late.is_some_and(|late| late <= self.world.clock.now());
-        if saga.conduct != Conduct::Coreografia || !is_late {
-            return Ok(vec![]);
+    /// Where the events of sagas are.
+    fn streams(&self) -> Streams<'_, Payload> {
+        Streams {
+            reader: &self.reader,
+            contexts: &CONTEXTS,
         }
-        // What cannot be read is not to be taken for nothing missed.
-        let missed = self.history(saga.id, IdReserva(saga.subject)).await;
-        missed.map_err(|error| error.to_string())
-    }
-
-    /// All events of a saga so far, from the streams themselves, in the order of their times.
-    async fn history(&self, id: SagaId, subject: IdReserva) -> Result<Vec<Fact>, StreamError> {
-        let streams = CONTEXTS.map(|context| StreamId::new(context, subject));
-        let streams = self.reader.read(&streams).await;
-        let mut events = vec![];
-        for stream in streams? {
-            events.extend(stream.history(self.reader.catalogue())?);
-        }
-        events.sort_by_key(|(event, _)| event.time);
-        let own = events.iter().map(|(event, _)| event);
-        Ok(own.filter(|event| saga_id(event) == id).map(fact).collect())
     }
 
     /// Until when a saga is run that is begun with now.

@@ -15,7 +15,7 @@ use alpes_lambda::kinesis::RetryBatch;
 use alpes_messages::{Context, Moment};
 use alpes_participant::FaultMode;
 use alpes_ports::{CallError, Condition, Item, Key, LogRecord, Path, Tables, Update, Write};
-use alpes_saga::{Definitions, Direction, Estado, SagaId, What};
+use alpes_saga::{Definitions, Direction, SagaId, Status, What};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use events::{GDS, IdReserva, PAGOS, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
@@ -31,7 +31,7 @@ use wiring::{Build, Wiring};
 
 const BATCH: &str = include_str!("../events/lote.json");
 const UNREADABLE: &str = include_str!("../events/lote_con_ilegible.json");
-const WAKE: &str = include_str!("../events/despertar.json");
+const WAKE: &str = include_str!("../events/wake.json");
 const SAMPLE_SAGA: SagaId = SagaId(Uuid::from_u128(0x019c_1350_4b81_7b22_9d02_6e7f_8091_a2b3));
 
 /// The function over a system.
@@ -95,8 +95,8 @@ impl Fixture {
         batch_of(&self.system.log.records())
     }
 
-    fn estado(&self, id: IdReserva) -> Estado {
-        self.system.saga(id).estado
+    fn estado(&self, id: IdReserva) -> Status {
+        self.system.saga(id).status
     }
 
     fn parked(&self) -> Vec<Parked> {
@@ -133,7 +133,7 @@ fn one_batch_takes_a_reservation_from_made_to_approved() {
     let ids = [fixture.system.create(None), fixture.system.create(None)];
     assert_eq!(fixture.in_time(&fixture.log()), all_taken());
     for id in ids {
-        assert_eq!(fixture.estado(id), Estado::Completada);
+        assert_eq!(fixture.estado(id), Status::Completed);
         let expected = [
             "ReservaCreada",
             "ReservaPagada",
@@ -165,12 +165,12 @@ fn the_log_tells_of_each_saga_how_it_stands_with_its_id() {
         let own: Vec<_> = logged
             .iter()
             .filter(|line| line["saga"] == saga.id.to_string())
-            .map(|line| [&line["message"], &line["estado"], &line["lines"]])
+            .map(|line| [&line["message"], &line["status"], &line["lines"]])
             .collect();
         // What comes again changes nothing, and no line tells of it.
         let expected = [
             json!("saga moved on"),
-            json!("Completada"),
+            json!("Completed"),
             json!(saga.log.len()),
         ];
         assert_eq!(own, [expected.each_ref()], "{logged:?}");
@@ -193,10 +193,7 @@ fn the_samples_are_understood() {
     assert_eq!(reasons, [Reason::Undecodable]);
     assert_eq!(fixture.parked()[0].owner, CONSUMER);
     let woken = fixture.in_time(&text(WAKE));
-    assert_eq!(
-        woken,
-        json!({"despertadas": 1, "aplazadas": 0, "fallidas": 0})
-    );
+    assert_eq!(woken, json!({"woken": 1, "put_off": 0, "failed": 0}));
 }
 
 #[test]
@@ -204,11 +201,11 @@ fn a_choreographed_reservation_is_only_watched() {
     let fixture = Fixture::new();
     let id = fixture.system.create_by_choreography();
     assert_eq!(fixture.in_time(&fixture.log()), all_taken());
-    assert_eq!(fixture.estado(id), Estado::EnCurso);
+    assert_eq!(fixture.estado(id), Status::Running);
     assert_eq!(fixture.system.events_of(id), ["ReservaCreada"]);
     fixture.system.run_choreography();
     assert_eq!(fixture.in_time(&fixture.log()), all_taken());
-    assert_eq!(fixture.estado(id), Estado::Completada);
+    assert_eq!(fixture.estado(id), Status::Completed);
 }
 
 #[test]
@@ -245,7 +242,7 @@ fn a_reservation_whose_price_nobody_told_is_cancelled() {
         arrived: Timestamp::UNIX_EPOCH,
     };
     assert_eq!(fixture.in_time(&batch_of(&[record])), all_taken());
-    let page = block_on(fixture.system.sagas.list(Estado::Compensada, None, 10)).unwrap();
+    let page = block_on(fixture.system.sagas.list(Status::Compensated, None, 10)).unwrap();
     let reason = page.sagas[0].reason.as_deref();
     assert_eq!(
         reason,
@@ -262,12 +259,12 @@ fn without_time_it_only_stores_what_is_to_be_done_and_a_wake_up_does_it() {
     assert_eq!(fixture.system.events_of(id), ["ReservaCreada"]);
     let due = block_on(fixture.system.sagas.due(10)).unwrap();
     assert_eq!(due.sagas, [fixture.system.saga_of(id)]);
-    let wake = json!({"despertar": due.sagas});
+    let wake = json!({"wake": due.sagas});
     assert_eq!(
         fixture.in_time(&wake),
-        json!({"despertadas": 1, "aplazadas": 0, "fallidas": 0})
+        json!({"woken": 1, "put_off": 0, "failed": 0})
     );
-    assert_eq!(fixture.estado(id), Estado::Completada);
+    assert_eq!(fixture.estado(id), Status::Completed);
 }
 
 #[test]
@@ -282,7 +279,7 @@ fn a_participant_that_never_answers_does_not_hold_up_the_batch() {
     assert_eq!(fixture.in_time(&fixture.log()), all_taken());
     let saga = fixture.system.saga(id);
     let out = saga.outstanding.unwrap();
-    assert_eq!((saga.estado, out.attempts), (Estado::EnCurso, 1));
+    assert_eq!((saga.status, out.attempts), (Status::Running, 1));
     assert!(
         out.due > Some(fixture.system.world.clock.now()),
         "it is sent again later"
@@ -367,22 +364,22 @@ fn a_payment_that_nobody_confirms_is_told_attempt_by_attempt() {
             for _ in 0..4 {
                 fixture.system.clock.advance(Duration::from_mins(1));
                 let due = block_on(fixture.system.sagas.due(10)).unwrap();
-                fixture.in_time(&json!({"despertar": due.sagas}));
+                fixture.in_time(&json!({"wake": due.sagas}));
             }
         });
         let saga = fixture.system.saga(command.subject);
         assert_eq!(
-            (saga.estado, saga.reason.as_deref()),
-            (Estado::Compensada, Some("PagarReserva: sin respuesta"))
+            (saga.status, saga.reason.as_deref()),
+            (Status::Compensated, Some("PagarReserva: sin respuesta"))
         );
         let told = saga.log.iter().filter_map(|entry| match entry.what {
-            What::SinRespuesta {
-                paso: 2,
-                direccion: Direction::Hacer,
-                intento,
-                proximo,
+            What::NoAnswer {
+                step,
+                direction: Direction::Do,
+                attempt,
+                next,
                 ..
-            } => Some((intento, proximo.is_some())),
+            } if step.get() == 2 => Some((attempt, next.is_some())),
             _ => None,
         });
         assert_eq!(
@@ -433,19 +430,19 @@ fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
         fixture.in_time(&fixture.log());
         fixture.system.clock.advance(Duration::from_mins(2));
         let due = block_on(fixture.system.sagas.due(10)).unwrap();
-        fixture.in_time(&json!({"despertar": due.sagas}));
+        fixture.in_time(&json!({"wake": due.sagas}));
     }
     // Gds is asked to undo too, and does not answer: somebody has to look into it.
     let saga = fixture.system.saga(id);
-    assert_eq!(saga.estado, Estado::RequiereIntervencion);
+    assert_eq!(saga.status, Status::NeedsIntervention);
     let gave_up = |entry: &alpes_saga::Entry| match entry.what {
-        What::TiempoAgotado { paso, intentos, .. } => Some((paso, intentos)),
+        What::TimedOut { step, attempts, .. } => Some((step.get(), attempts)),
         _ => None,
     };
     let gave_up: Vec<_> = saga.log.iter().filter_map(gave_up).collect();
     assert_eq!(gave_up, [(3, 4), (3, 8)]);
     let attempts = saga.log.iter().filter_map(|entry| match entry.what {
-        What::SinRespuesta { intento, .. } => Some(intento),
+        What::NoAnswer { attempt, .. } => Some(attempt),
         _ => None,
     });
     assert_eq!(
@@ -471,7 +468,7 @@ fn what_cannot_be_stored_is_delivered_again() {
             assert_eq!(json!(answer.unwrap_err().sequence), first);
         }
         assert_eq!(fixture.in_time(&log), all_taken());
-        assert_eq!(fixture.estado(id), Estado::Completada);
+        assert_eq!(fixture.estado(id), Status::Completed);
     }
 }
 
@@ -515,7 +512,7 @@ fn an_event_whose_saga_the_table_refuses_is_parked_and_holds_up_nothing() {
         for _ in 0..2 {
             assert_eq!(fixture.in_time(&fixture.log()), all_taken(), "{broken}");
         }
-        assert_eq!(fixture.estado(next), Estado::Completada);
+        assert_eq!(fixture.estado(next), Status::Completed);
         let parked = fixture.parked();
         assert!(!parked.is_empty());
         for thing in &parked {
@@ -529,9 +526,9 @@ fn an_event_whose_saga_the_table_refuses_is_parked_and_holds_up_nothing() {
                 .unwrap();
             assert_eq!(fixture.in_time(&batch_of(&[record])), all_taken());
         }
-        let wake = json!({"despertar": [saga]});
+        let wake = json!({"wake": [saga]});
         fixture.in_time(&wake);
-        assert_eq!(fixture.estado(stuck), Estado::Compensada);
+        assert_eq!(fixture.estado(stuck), Status::Compensated);
     }
 }
 
@@ -544,14 +541,14 @@ fn a_choreography_whose_beginning_is_heard_last_is_known_to_its_end() {
     assert_eq!(records.len(), 4);
     assert_eq!(fixture.in_time(&batch_of(&records[1..])), all_taken());
     assert_eq!(fixture.in_time(&batch_of(&records[..1])), all_taken());
-    assert_eq!(fixture.estado(id), Estado::EnCurso);
-    let wake = json!({"despertar": [fixture.system.saga_of(id)]});
-    let woken = json!({"despertadas": 1, "aplazadas": 0, "fallidas": 0});
+    assert_eq!(fixture.estado(id), Status::Running);
+    let wake = json!({"wake": [fixture.system.saga_of(id)]});
+    let woken = json!({"woken": 1, "put_off": 0, "failed": 0});
     assert_eq!(fixture.in_time(&wake), woken);
-    assert_eq!(fixture.estado(id), Estado::EnCurso, "it is not late yet");
+    assert_eq!(fixture.estado(id), Status::Running, "it is not late yet");
     fixture.system.clock.advance(Duration::from_mins(2));
     assert_eq!(fixture.in_time(&wake), woken);
-    assert_eq!(fixture.estado(id), Estado::Completada);
+    assert_eq!(fixture.estado(id), Status::Completed);
 }
 
 /// Effects of the wake-up that looks what a choreography has missed, with these faults. It is told of until it is not due any more.
@@ -564,10 +561,10 @@ fn told_what_it_missed(faults: &Faults) -> std::ops::Range<usize> {
     fixture.in_time(&batch_of(&records[..1]));
     fixture.system.clock.advance(Duration::from_mins(2));
     let before = faults.count();
-    let wake = json!({"despertar": [fixture.system.saga_of(id)]});
-    while fixture.in_time(&wake)["despertadas"] != 1 {}
+    let wake = json!({"wake": [fixture.system.saga_of(id)]});
+    while fixture.in_time(&wake)["woken"] != 1 {}
     let effects = before..faults.count();
-    assert_eq!(fixture.estado(id), Estado::Completada);
+    assert_eq!(fixture.estado(id), Status::Completed);
     effects
 }
 
@@ -596,7 +593,7 @@ fn a_choreography_whose_beginning_is_heard_long_after_brings_along_what_was_pass
     );
     fixture.system.clock.advance(Duration::from_secs(30));
     assert_eq!(fixture.in_time(&batch_of(rest)), all_taken());
-    assert_eq!(fixture.estado(id), Estado::Completada);
+    assert_eq!(fixture.estado(id), Status::Completed);
 }
 
 /// A function of a build that has none of the definitions of the system's sagas.
@@ -618,7 +615,7 @@ fn a_choreography_of_another_build_is_delivered_again() {
         fixture.in_time(&fixture.log()),
         json!({"batchItemFailures": [{"itemIdentifier": first}]})
     );
-    assert_eq!(fixture.estado(id), Estado::EnCurso);
+    assert_eq!(fixture.estado(id), Status::Running);
 }
 
 /// Whoever cannot move a saga on makes room for the sagas that it can, and those who can find it still.
@@ -633,10 +630,10 @@ fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {
     assert_eq!(fixture.in_time(&fixture.log()), all_taken());
     let due = || block_on(fixture.system.sagas.due(10)).unwrap();
     let since = due().oldest;
-    let wake = json!({"despertar": [saga]});
+    let wake = json!({"wake": [saga]});
     for _ in 0..2 {
         assert_eq!(due().sagas, [saga]);
-        let put_off = json!({"despertadas": 0, "aplazadas": 1, "fallidas": 0});
+        let put_off = json!({"woken": 0, "put_off": 1, "failed": 0});
         assert_eq!(fixture.in_time(&wake), put_off);
         assert_eq!(due().sagas, []);
         assert_eq!(fixture.system.saga(id), before);
@@ -650,9 +647,9 @@ fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {
     // Its own build is as it was, and goes on.
     let ports = fixture.wiring.platform.clone();
     let newer = Fixture::of(fixture.system, ports, definitions());
-    let woken = json!({"despertadas": 1, "aplazadas": 0, "fallidas": 0});
+    let woken = json!({"woken": 1, "put_off": 0, "failed": 0});
     assert_eq!(newer.in_time(&wake), woken);
-    assert_eq!(newer.estado(id), Estado::Completada);
+    assert_eq!(newer.estado(id), Status::Completed);
     assert_eq!(block_on(newer.system.sagas.due(10)).unwrap().sagas, []);
 }
 
@@ -665,14 +662,14 @@ fn a_saga_whose_item_cannot_be_read_is_looked_at_again_later() {
     fixture.invoke(&fixture.log(), now).unwrap();
     let saga = fixture.system.saga_of(id);
     let key = Key::new(alpes_saga::TABLE, saga.to_string(), "saga");
-    let spoil = Update::of(key.clone()).set(Path::of("entradas"), json!([]));
+    let spoil = Update::of(key.clone()).set(Path::of("log"), json!([]));
     block_on(fixture.system.tables.write(&spoil.into())).unwrap();
-    let wake = json!({"despertar": [saga]});
-    let put_off = json!({"despertadas": 0, "aplazadas": 1, "fallidas": 0});
+    let wake = json!({"wake": [saga]});
+    let put_off = json!({"woken": 0, "put_off": 1, "failed": 0});
     assert_eq!(fixture.in_time(&wake), put_off);
     assert_eq!(block_on(fixture.system.sagas.due(10)).unwrap().sagas, []);
     let item = fixture.system.tables.item(&key).unwrap();
-    assert_eq!(item["entradas"], json!([]), "only its place was changed");
+    assert_eq!(item["log"], json!([]), "only its place was changed");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alpes_lambda::metrics::Unit;
 use alpes_ports::{FunctionName, TableError, due::DueItem};
-use alpes_saga::{Estado, SagaId, Sagas};
+use alpes_saga::{SagaId, Sagas, Status};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use reserva_saga::{ORCHESTRATOR, wake_up};
@@ -21,9 +21,9 @@ const STUCK: usize = 1_000;
 /// What the orchestrator answers.
 #[derive(Deserialize)]
 struct Woken {
-    despertadas: usize,
+    woken: usize,
     #[serde(default)]
-    aplazadas: usize,
+    put_off: usize,
 }
 
 struct Waking<'a>(&'a Sagas);
@@ -47,7 +47,7 @@ impl Lane for Waking<'_> {
 
     fn answer(&self, answer: &[u8]) -> Result<(usize, usize), serde_json::Error> {
         let woken: Woken = serde_json::from_slice(answer)?;
-        Ok((woken.despertadas, woken.aplazadas))
+        Ok((woken.woken, woken.put_off))
     }
 
     async fn put_off(&self, item: &DueItem, pause: Duration) -> Result<(), TableError> {
@@ -63,7 +63,7 @@ impl App {
         let start = self.world.clock.now();
         let due = vec![self.sagas.waiting(self.limits.sagas)];
         let woken = self.drive(&Waking(&self.sagas), due, until).await?;
-        let stuck = self.sagas.count(Estado::RequiereIntervencion, STUCK).await;
+        let stuck = self.sagas.count(Status::NeedsIntervention, STUCK).await;
         let stuck = stuck.map_err(TaskFailed::because)?;
         self.metrics.emit(
             self.world.clock.now(),

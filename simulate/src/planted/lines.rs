@@ -52,7 +52,7 @@ struct BadLines(Arc<dyn Tables>, Planted);
 /// The types of the lines that a write adds to a saga's log.
 fn lines(update: &Update) -> Vec<&str> {
     let added = update.append.iter().flat_map(|(_, lines)| lines);
-    let kinds = added.filter_map(|line| line.get("tipo")?.as_str());
+    let kinds = added.filter_map(|line| line.get("type")?.as_str());
     kinds.collect()
 }
 
@@ -96,21 +96,21 @@ impl BadLines {
                 }
             }
             (Planted::BorrowedTimes, table) if table == SAGAS => rewrite(&mut made, |line| {
-                let heard = line.get("cuando").cloned();
-                if let (Some(own), Some(heard)) = (line.get_mut("fecha_evento"), heard) {
+                let heard = line.get("when").cloned();
+                if let (Some(own), Some(heard)) = (line.get_mut("event_time"), heard) {
                     *own = heard;
                 }
             }),
             (Planted::LooseDecimals, table) if table == SAGAS => rewrite(&mut made, |line| {
-                let time = line.get("cuando").and_then(Value::as_str);
+                let time = line.get("when").and_then(Value::as_str);
                 let time = time.and_then(|time| time.parse::<Timestamp>().ok());
                 if let Some(time) = time {
-                    line.insert("cuando".into(), time.to_string().into());
+                    line.insert("when".into(), time.to_string().into());
                 }
             }),
             (Planted::DeafWhenStuck, table) if table == SAGAS => {
                 let lines = lines(update);
-                if lines.contains(&"CancelacionPedida") && lines.contains(&"Relevo") {
+                if lines.contains(&"CancellationRequested") && lines.contains(&"TakenOver") {
                     return None;
                 }
             }

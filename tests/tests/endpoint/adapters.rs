@@ -47,11 +47,11 @@ fn executions_are_as_the_port_says() {
     // Its one command is refused, so that it leaves nothing behind: a motivo is a text.
     let id = || nobody().to_string();
     let input = json!({
-        "definicion": "reserva",
+        "definition": "reserva",
         "version": 1,
-        "deshacer": true,
-        "saga": {"id": id(), "asunto": id(), "causa": id(), "traza": null, "motivo": 7},
-        "comandos": {"AprobarReserva": {"deshacer": id()}},
+        "undo": true,
+        "saga": {"id": id(), "subject": id(), "cause": id(), "trace": null, "reason": 7},
+        "commands": {"AprobarReserva": {"undo": id()}},
     });
     stack.wait(twins::suite::executions(
         &*executions,

@@ -7,7 +7,7 @@ use std::{
 
 use alpes_messages::{CommandId, Event, StreamId};
 use alpes_participant::reaction_id;
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use e2e::{
     Booked, Falla, Fate, Order, Outcome, Stack, amount, at_its_own_time, by_choreography,
     eventually, flights, journeys, paid_with, sample, side_by_side, unique,
@@ -332,7 +332,7 @@ fn one_that_waits_does_not_hold_up_the_others() {
             let clock = Instant::now();
             let booked = stack.booked(&journey("tok_visa"));
             let estado = stack.at_rest(&[booked]);
-            assert_eq!(estado, [Estado::Completada]);
+            assert_eq!(estado, [Status::Completed]);
             clock.elapsed()
         })
         .collect();

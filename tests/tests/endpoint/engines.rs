@@ -1,6 +1,6 @@
 //! One definition, two engines: the coordinator, and Step Functions.
 
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use e2e::{
     Booked, Falla, Outcome, Stack, at_its_own_time, by_step_functions, eventually, flights,
     journeys, paid_with, sample, story, unique,
@@ -221,7 +221,7 @@ fn an_execution_that_cannot_undo_requires_a_person_and_is_taken_over() {
     };
     let (booked, _) = book(&stack, &scenario, by_step_functions);
     let outcome = stack.outcomes(&[booked])[0];
-    assert_eq!(outcome.saga, Estado::RequiereIntervencion);
+    assert_eq!(outcome.saga, Status::NeedsIntervention);
     assert_eq!((outcome.charges, outcome.refunds), (1, 0));
     let saga = stack.saga(booked);
     assert_eq!(saga["estado"], "RequiereIntervencion");

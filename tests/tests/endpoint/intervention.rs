@@ -1,6 +1,6 @@
 //! What cannot be undone waits for a person, who sees it and has it go on.
 
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use e2e::{
     Answer, Booked, Falla, Outcome, Stack, at_its_own_time, flights, nobody, sample, story, unique,
 };
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// Charged, without a seat, and the charge cannot be given back.
 const STUCK: Outcome = Outcome {
-    saga: Estado::RequiereIntervencion,
+    saga: Status::NeedsIntervention,
     reserva: "Pendiente",
     charges: 1,
     refunds: 0,

@@ -19,7 +19,7 @@ use std::{
 };
 
 use alpes_event_store::verify;
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use e2e::{
     Api, Booked, Ending, Fate, Order, Outcome, PATIENCE, Stack, amount, eventually, flights,
     journeys, kill, pause_after, processes, side_by_side,
@@ -89,7 +89,7 @@ fn settled(stack: &Stack, booked: &[Booked]) -> Vec<Outcome> {
         let outcomes = stack.outcomes(booked);
         let found = booked.iter().zip(&outcomes);
         let waiting: Vec<_> = found
-            .filter(|(_, outcome)| outcome.saga == Estado::RequiereIntervencion)
+            .filter(|(_, outcome)| outcome.saga == Status::NeedsIntervention)
             .map(|(booked, _)| booked)
             .collect();
         for booked in &waiting {

@@ -294,7 +294,7 @@ const RULES_OF_UP: &[Rule] = &[NOT_BOTH_RUNTIMES, Rule::NotBoth("--on", "--endpo
 /// The names of kinds of sagas, as the API has them.
 const SAGAS: Check = Check::OneOf(&["orquestacion", "coreografia", "stepfunctions"]);
 
-/// The states of a saga, as `alpes-saga` names them.
+/// The states of a saga, as the API names them: `api::saga::estado`.
 const ESTADOS: Check = Check::OneOf(&[
     "EnCurso",
     "Compensando",

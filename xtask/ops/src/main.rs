@@ -21,7 +21,7 @@ use std::{
 };
 
 use alpes_lambda::Environment;
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use command_line::{Runner, Words, read, wrong};
 use wiring::Wiring;
 
@@ -86,7 +86,7 @@ async fn run(words: &Words) -> Outcome {
         "tail" => tail::run(deployed, words).await,
         "saga" => saga::show(deployed, words.required("ID")).await,
         "sagas" => {
-            let usual = Estado::RequiereIntervencion.name();
+            let usual = api::saga::estado(Status::NeedsIntervention);
             saga::list(deployed, words.argument("ESTADO").unwrap_or(usual)).await
         }
         "parked" => parked::list(deployed, words.flag("--discarded")).await,
@@ -150,7 +150,7 @@ mod tests {
         let Some(Check::OneOf(names)) = argument.map(|argument| argument.check) else {
             unreachable!("sagas takes a state");
         };
-        assert_eq!(names, Estado::ALL.map(Estado::name));
+        assert_eq!(names, Status::ALL.map(Status::name));
     }
 
     #[test]

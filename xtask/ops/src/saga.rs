@@ -7,7 +7,8 @@ use alpes_messages::{Event, Moment, StreamId};
 use alpes_participant::{Reactions, Waiting};
 use alpes_ports::Platform;
 use alpes_ports::{Executions, Tables};
-use alpes_saga::{Conduct, Definitions, Estado, Saga, SagaId, Sagas, Stored};
+use alpes_saga::{Definitions, Saga, SagaId, SagaMode, Sagas, Status, Stored};
+use api::saga as words;
 use events::{CONTEXTS, GDS, IdReserva, PAGOS, Payload, VUELOS};
 use gds::inventory::{self, Inventory, Vuelo};
 use pagos::simulador::{self, Movimiento, Tipo};
@@ -34,13 +35,13 @@ pub(crate) async fn show(deployed: &Deployed, id: &str) -> Outcome {
         .as_deref()
         .map(|executions| executions as &dyn Executions);
     // The histories of executions do not say when they are looked at.
-    let late = saga.late;
+    let next_look = saga.next_look;
     let mut saga = as_it_went(saga, sagas.definitions(), executions).await?;
-    saga.late = saga.late.or(late);
+    saga.next_look = saga.next_look.or(next_look);
     let reservation = IdReserva(saga.subject);
     let mut lines = render(&saga, sagas.definitions());
     lines.push(String::new());
-    if saga.conduct == Conduct::Coreografia {
+    if saga.mode == SagaMode::Choreography {
         let reactions = deployed.reactions();
         lines.extend(waiting(&reactions, &reader, reservation).await?);
     }
@@ -201,12 +202,12 @@ fn told(history: &[(Event, Payload)]) -> String {
 }
 
 pub(crate) async fn list(deployed: &Deployed, estado: &str) -> Outcome {
-    let Some(estado) = Estado::ALL.into_iter().find(|one| one.name() == estado) else {
-        let names = Estado::ALL.map(Estado::name).join(", ");
+    let Some(status) = words::status(estado) else {
+        let names = Status::ALL.map(words::estado).join(", ");
         return Err(format!("{estado} is no state of a saga; there are {names}").into());
     };
     let sagas = deployed.sagas();
-    let page = sagas.list(estado, None, LISTED).await?;
+    let page = sagas.list(status, None, LISTED).await?;
     for saga in &page.sagas {
         println!("{}", summary(saga, sagas.definitions()).join("\n"));
     }
@@ -288,7 +289,7 @@ mod tests {
                 subject: RESERVA,
                 correlationid: CorrelationId(RESERVA.0),
                 causationid: None,
-                sagamode: SagaMode::Orquestacion,
+                sagamode: SagaMode::Orchestration,
                 traceparent: None,
                 prueba: true,
                 data,
@@ -356,7 +357,7 @@ mod tests {
         let sample =
             include_str!("../../../functions/participant-vuelos/events/crear_reserva.json");
         let mut command: Command = serde_json::from_str(sample).unwrap();
-        command.sagamode = SagaMode::Coreografia;
+        command.sagamode = SagaMode::Choreography;
         block_on(bench.store.handle(&Vuelos, &command)).unwrap();
         let faults = Faults::new(bench.tables.clone());
         let (pagos, silent) = (PAGOS, FaultMode::Error);

@@ -2,9 +2,10 @@
 
 use alpes_messages::Moment;
 use alpes_saga::{
-    Conduct, Definitions, Direction, Entry, Estado, Meaning, Outstanding, Saga, Via, What,
-    execution_name,
+    Definitions, Direction, Entry, Meaning, Outstanding, Saga, SagaMode, Status, StepNumber, Via,
+    What, execution_name,
 };
+use api::saga::{self as words, direccion, estado, sentido, tipo};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use parse::text::visible;
 
@@ -22,10 +23,10 @@ pub(crate) fn render(saga: &Saga, definitions: &Definitions) -> Vec<String> {
             Moment::from(saga.started()),
             saga.definition,
             saga.version,
-            match saga.conduct {
-                Conduct::Orquestacion => "",
-                Conduct::Coreografia => ", moved on by its participants",
-                Conduct::StepFunctions => ", run by Step Functions",
+            match saga.mode {
+                SagaMode::Orchestration => "",
+                SagaMode::Choreography => ", moved on by its participants",
+                SagaMode::StepFunctions => ", run by Step Functions",
             }
         ),
     ];
@@ -77,10 +78,10 @@ fn in_order(saga: &Saga) -> Vec<Line<'_>> {
     let mut lines: Vec<_> = (saga.log.iter())
         .map(|entry| {
             let own = own_time(saga, entry);
-            let when = own.unwrap_or(entry.cuando);
+            let when = own.unwrap_or(entry.when);
             let place = match (&entry.what, own) {
                 // Whatever clocks say, nothing happened before it.
-                (What::Inicio { .. }, _) => Timestamp::MIN,
+                (What::Started { .. }, _) => Timestamp::MIN,
                 (_, Some(own)) => own,
                 // What was noted of itself followed from all before it.
                 (_, None) => latest.max(when),
@@ -96,12 +97,12 @@ fn in_order(saga: &Saga) -> Vec<Line<'_>> {
 /// When what a line tells of happened, where that is not when it was noted: what others did is heard of later.
 fn own_time(saga: &Saga, entry: &Entry) -> Option<Timestamp> {
     match &entry.what {
-        What::Inicio { evento, .. } => Some(evento.fecha_evento),
-        What::EventoRecibido {
-            via: Via::Flujo,
-            evento,
+        What::Started { event, .. } => Some(event.time),
+        What::EventReceived {
+            via: Via::Stream,
+            event,
             ..
-        } if saga.is_watched() => Some(evento.fecha_evento),
+        } if saga.is_watched() => Some(event.time),
         _ => None,
     }
 }
@@ -109,14 +110,14 @@ fn own_time(saga: &Saga, entry: &Entry) -> Option<Timestamp> {
 /// How it stands, and why.
 pub(crate) fn standing(saga: &Saga) -> String {
     match &saga.reason {
-        Some(reason) => format!("{}, undone because of: {reason}", saga.estado),
-        None => saga.estado.to_string(),
+        Some(reason) => format!("{}, undone because of: {reason}", estado(saga.status)),
+        None => estado(saga.status).to_owned(),
     }
 }
 
 /// What it waits for; `None` for one that has ended.
 pub(crate) fn waits(saga: &Saga, definitions: &Definitions) -> Option<String> {
-    if saga.estado.has_ended() {
+    if saga.status.has_ended() {
         return None;
     }
     let answer = saga.outstanding.as_ref().and_then(|out| {
@@ -125,7 +126,7 @@ pub(crate) fn waits(saga: &Saga, definitions: &Definitions) -> Option<String> {
         let attempts = definition.and_then(|found| found.attempts(out.step, out.direction));
         Some(answer(saga, command, out, attempts))
     });
-    if saga.estado != Estado::RequiereIntervencion {
+    if saga.status != Status::NeedsIntervention {
         let parts = [answer, execution(saga)];
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         return (!parts.is_empty()).then(|| parts.join("; "));
@@ -141,17 +142,17 @@ pub(crate) fn waits(saga: &Saga, definitions: &Definitions) -> Option<String> {
 }
 
 /// The step that requires a person: the log says it last.
-fn stuck_at(saga: &Saga) -> usize {
+fn stuck_at(saga: &Saga) -> StepNumber {
     let stuck = saga.log.iter().rev().find_map(|entry| match entry.what {
-        What::RequiereIntervencion { paso, .. } => Some(paso),
+        What::NeedsIntervention { step, .. } => Some(step),
         _ => None,
     });
-    stuck.unwrap_or_default()
+    stuck.unwrap_or(StepNumber::FIRST)
 }
 
 /// The answer that it waits for: which attempt is out, of how many, and when the next follows.
 fn answer(saga: &Saga, command: &str, out: &Outstanding, attempts: Option<u32>) -> String {
-    let (step, attempt) = (out.step + 1, out.attempts);
+    let (step, attempt) = (out.step, out.attempts);
     let of = attempts.map(|attempts| format!(" of {attempts}"));
     let of = of.unwrap_or_default();
     let stands = match attempt {
@@ -170,8 +171,8 @@ fn answer(saga: &Saga, command: &str, out: &Outstanding, attempts: Option<u32>) 
 /// The execution that it waits for, if a state machine runs it.
 fn execution(saga: &Saga) -> Option<String> {
     let look = saga
-        .late
-        .filter(|_| saga.conduct == Conduct::StepFunctions)?;
+        .next_look
+        .filter(|_| saga.mode == SagaMode::StepFunctions)?;
     let last = saga.executions().last();
     let what = match (saga.wanted, last) {
         (None, Some(last)) => format!("its execution {}", execution_name(saga.id, last)),
@@ -203,11 +204,11 @@ pub(crate) fn entry(name: &str, text: &str) -> Vec<String> {
 fn of_log(line: &Line, began: Timestamp) -> Vec<String> {
     let Line { entry, when, .. } = line;
     let (step, kind, mut text) = told(entry);
-    if *when != entry.cuando {
-        let noted = if day_of(*when) == day_of(entry.cuando) {
-            time_of_day(entry.cuando)
+    if *when != entry.when {
+        let noted = if day_of(*when) == day_of(entry.when) {
+            time_of_day(entry.when)
         } else {
-            Moment::from(entry.cuando).to_string()
+            Moment::from(entry.when).to_string()
         };
         text = format!("{text}, noted {noted}");
     }
@@ -218,122 +219,95 @@ fn of_log(line: &Line, began: Timestamp) -> Vec<String> {
     hanging(&head, &text)
 }
 
-/// The step, the type and the words of an entry.
-fn told(entry: &Entry) -> (Option<usize>, &'static str, String) {
-    match &entry.what {
-        What::Inicio { evento, .. } => (Some(1), "Inicio", format!("<- {}", evento.evento)),
-        What::ComandoEnviado { paso, comando, .. } => {
-            (Some(*paso), "ComandoEnviado", format!("-> {comando}"))
+/// The step, the type and the words of an entry, in the API's words.
+fn told(entry: &Entry) -> (Option<StepNumber>, &'static str, String) {
+    let (step, text) = match &entry.what {
+        What::Started { event, .. } => (Some(StepNumber::FIRST), format!("<- {}", event.kind)),
+        What::CommandSent { step, command, .. } | What::CompensationSent { step, command, .. } => {
+            (Some(*step), format!("-> {command}"))
         }
-        What::CompensacionEnviada { paso, comando, .. } => {
-            (Some(*paso), "CompensacionEnviada", format!("-> {comando}"))
-        }
-        What::EventoRecibido {
-            paso,
-            sentido,
+        What::EventReceived {
+            step,
+            meaning,
             via,
-            intentos,
-            evento,
+            attempts,
+            event,
         } => {
-            let remarks = remarks(*sentido, *via, *intentos);
-            let text = format!("<- {} ({remarks})", evento.evento);
-            (*paso, "EventoRecibido", text)
+            let remarks = remarks(*meaning, *via, *attempts);
+            (*step, format!("<- {} ({remarks})", event.kind))
         }
-        What::ComandoRechazado {
-            paso,
-            problema,
-            en_duda,
+        What::CommandRejected {
+            step,
+            problem,
+            in_doubt,
         } => {
-            let doubt = if *en_duda { " (duda)" } else { "" };
-            (
-                Some(*paso),
-                "ComandoRechazado",
-                format!("{problema}{doubt}"),
-            )
+            let doubt = if *in_doubt { " (duda)" } else { "" };
+            (Some(*step), format!("{problem}{doubt}"))
         }
-        What::ComandoImposible { paso, problema } => {
-            (Some(*paso), "ComandoImposible", problema.clone())
+        What::CommandImpossible { step, problem } | What::NeedsIntervention { step, problem } => {
+            (Some(*step), problem.clone())
         }
-        What::TiempoAgotado {
-            paso,
-            direccion,
-            intentos,
+        What::TimedOut {
+            step,
+            direction,
+            attempts: count,
         } => {
-            let text = format!("{}, {}", way(*direccion), attempts(*intentos));
-            (Some(*paso), "TiempoAgotado", text)
+            let text = format!("{}, {}", direccion(*direction), attempts(*count));
+            (Some(*step), text)
         }
-        What::SinRespuesta {
-            paso,
-            direccion,
-            intento,
-            enviado,
-            problema,
-            proximo,
+        What::NoAnswer {
+            step,
+            direction,
+            attempt,
+            sent,
+            problem,
+            next,
         } => {
-            let problem = problema.as_deref().unwrap_or("nothing was heard");
-            let again = proximo.map(|next| {
-                match next.timestamp().duration_since(entry.cuando).as_millis() {
-                    0 => "; sent again at once".to_owned(),
-                    pause => format!("; sent again {pause} ms later"),
-                }
-            });
+            let problem = problem.as_deref().unwrap_or("nothing was heard");
+            let again =
+                next.map(
+                    |next| match next.timestamp().duration_since(entry.when).as_millis() {
+                        0 => "; sent again at once".to_owned(),
+                        pause => format!("; sent again {pause} ms later"),
+                    },
+                );
             let text = format!(
-                "{}, intento {intento}, sent {}: {problem}{}",
-                way(*direccion),
-                time_of_day(*enviado),
+                "{}, intento {attempt}, sent {}: {problem}{}",
+                direccion(*direction),
+                time_of_day(*sent),
                 again.unwrap_or_default()
             );
-            (Some(*paso), "SinRespuesta", text)
+            (Some(*step), text)
         }
-        What::CancelacionPedida { motivo, sin_enviar } => {
-            let unsent = sin_enviar.map(|paso| format!(" (paso {paso} sin enviar)"));
-            let text = format!("{motivo}{}", unsent.unwrap_or_default());
-            (None, "CancelacionPedida", text)
+        What::CancellationRequested { reason, unsent } => {
+            let unsent = unsent.map(|step| format!(" (paso {step} sin enviar)"));
+            (None, format!("{reason}{}", unsent.unwrap_or_default()))
         }
-        What::EjecucionIniciada { direccion, nombre } => {
-            let what = match direccion {
-                Direction::Hacer => "it does the steps",
-                Direction::Deshacer => "it undoes them",
+        What::ExecutionStarted { direction, name } => {
+            let what = match direction {
+                Direction::Do => "it does the steps",
+                Direction::Undo => "it undoes them",
             };
-            (None, "EjecucionIniciada", format!("{what}: {nombre}"))
+            (None, format!("{what}: {name}"))
         }
-        What::RequiereIntervencion { paso, problema } => {
-            (Some(*paso), "RequiereIntervencion", problema.clone())
-        }
-        What::Reanudada { nota } => (None, "Reanudada", nota.clone().unwrap_or_default()),
-        What::PasoMarcado { paso, nota } => (Some(*paso), "PasoMarcado", nota.clone()),
-        What::Relevo {} => (
+        What::Resumed { note } => (None, note.clone().unwrap_or_default()),
+        What::StepMarked { step, note } => (Some(*step), note.clone()),
+        What::TakenOver {} => (
             None,
-            "Relevo",
             "the coordinator goes on, and undoes every step".to_owned(),
         ),
-        What::Retraso {} => (None, "Retraso", "it takes longer than it should".to_owned()),
-        What::Fin { estado } => (None, "Fin", estado.to_string()),
-    }
+        What::Delayed {} => (None, "it takes longer than it should".to_owned()),
+        What::Ended { status } => (None, estado(*status).to_owned()),
+    };
+    (step, tipo(&entry.what), text)
 }
 
-fn way(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Hacer => "hacer",
-        Direction::Deshacer => "deshacer",
-    }
-}
-
-/// What is to be said of an event, in the log's own words. That a step went as it should goes without saying.
+/// What is to be said of an event, in the API's words. That a step went as it should goes without saying.
 fn remarks(meaning: Meaning, via: Via, count: Option<u32>) -> String {
-    let meaning = match meaning {
-        Meaning::Exito | Meaning::Reversion => None,
-        Meaning::Fallo => Some("fallo"),
-        Meaning::Duda => Some("duda"),
-        Meaning::Nota => Some("nota"),
-    };
-    let via = match via {
-        Via::Respuesta => "respuesta",
-        Via::Flujo => "flujo",
-    };
+    let said = !matches!(meaning, Meaning::Success | Meaning::Reversal);
     let words = [
-        meaning.map(str::to_owned),
-        Some(via.to_owned()),
+        said.then(|| sentido(meaning).to_owned()),
+        Some(words::via(via).to_owned()),
         count.map(attempts),
     ];
     words.into_iter().flatten().collect::<Vec<_>>().join(", ")
@@ -400,9 +374,9 @@ mod tests {
 
     fn saga_by(mode: &str, further: &[Value]) -> Saga {
         let mut log = vec![json!({
-            "cuando": "2026-01-31T10:00:00.500Z", "tipo": "Inicio", "definicion": "reserva", "version": 1,
-            "asunto": id(7), "evento": "ReservaCreada", "id_evento": id(1), "stream": "reserva-7", "streamversion": 1,
-            "fecha_evento": "2026-01-31T10:00:00.120Z", "modo": mode
+            "when": "2026-01-31T10:00:00.500Z", "type": "Started", "definition": "reserva", "version": 1,
+            "subject": id(7), "event": "ReservaCreada", "event_id": id(1), "stream": "reserva-7", "streamversion": 1,
+            "event_time": "2026-01-31T10:00:00.120Z", "mode": mode
         })];
         log.extend_from_slice(further);
         let log = serde_json::from_value(Value::Array(log)).unwrap();
@@ -415,15 +389,15 @@ mod tests {
 
     fn sent(second: u32, kind: &str, step: u32, command: &str) -> Value {
         json!({
-            "cuando": at(second), "tipo": kind, "paso": step, "comando": command, "id_comando": id(2)
+            "when": at(second), "type": kind, "step": step, "command": command, "command_id": id(2)
         })
     }
 
     fn heard(second: u32, step: u32, event: &str, meaning: &str, attempts: Option<u32>) -> Value {
         json!({
-            "cuando": at(second), "tipo": "EventoRecibido", "paso": step, "sentido": meaning, "via": "respuesta",
-            "intentos": attempts, "evento": event, "id_evento": id(3), "stream": "x-7", "streamversion": second,
-            "fecha_evento": at(second)
+            "when": at(second), "type": "EventReceived", "step": step, "meaning": meaning, "via": "answer",
+            "attempts": attempts, "event": event, "event_id": id(3), "stream": "x-7", "streamversion": second,
+            "event_time": at(second)
         })
     }
 
@@ -434,15 +408,15 @@ mod tests {
     #[test]
     fn a_saga_that_turned_back_reads_from_top_to_bottom() {
         let saga = saga(&[
-            sent(0, "ComandoEnviado", 2, "PagarReserva"),
-            heard(1, 2, "ReservaPagada", "exito", Some(3)),
-            sent(1, "ComandoEnviado", 3, "ConfirmarReserva"),
-            heard(2, 3, "ConfirmacionFallida", "fallo", None),
-            sent(2, "CompensacionEnviada", 2, "RevertirPago"),
-            heard(3, 2, "PagoRevertido", "reversion", None),
-            sent(3, "CompensacionEnviada", 1, "CancelarReserva"),
-            heard(4, 1, "ReservaCancelada", "reversion", None),
-            json!({"cuando": at(4), "tipo": "Fin", "estado": "Compensada"}),
+            sent(0, "CommandSent", 2, "PagarReserva"),
+            heard(1, 2, "ReservaPagada", "success", Some(3)),
+            sent(1, "CommandSent", 3, "ConfirmarReserva"),
+            heard(2, 3, "ConfirmacionFallida", "failure", None),
+            sent(2, "CompensationSent", 2, "RevertirPago"),
+            heard(3, 2, "PagoRevertido", "reversal", None),
+            sent(3, "CompensationSent", 1, "CancelarReserva"),
+            heard(4, 1, "ReservaCancelada", "reversal", None),
+            json!({"when": at(4), "type": "Ended", "status": "Compensated"}),
         ]);
         let expected = "\
 saga 00000000-0000-0000-0000-000000000009 of reservation 00000000-0000-0000-0000-000000000007
@@ -464,9 +438,9 @@ estado    Compensada, undone because of: ConfirmacionFallida
 
     /// An event that whoever watches noted at one second, and that happened at another time.
     fn noted(second: u32, step: u32, event: &str, happened: &str) -> Value {
-        let mut line = heard(second, step, event, "exito", None);
-        line["via"] = "flujo".into();
-        line["fecha_evento"] = format!("2026-01-31T{happened}Z").into();
+        let mut line = heard(second, step, event, "success", None);
+        line["via"] = "stream".into();
+        line["event_time"] = format!("2026-01-31T{happened}Z").into();
         line
     }
 
@@ -478,9 +452,9 @@ estado    Compensada, undone because of: ConfirmacionFallida
                 noted(8, 3, "ReservaGDSConfirmada", "10:00:01.030"),
                 // By a clock that is behind.
                 noted(8, 2, "ReservaPagada", "10:00:00.100"),
-                json!({"cuando": at(9), "tipo": "Retraso"}),
+                json!({"when": at(9), "type": "Delayed"}),
                 noted(10, 4, "ReservaAprobada", "10:00:01.055"),
-                json!({"cuando": at(10), "tipo": "Fin", "estado": "Completada"}),
+                json!({"when": at(10), "type": "Ended", "status": "Completed"}),
             ],
         );
         let expected = "\
@@ -500,13 +474,13 @@ estado    Completada
     #[test]
     fn what_goes_on_for_days_is_told_with_its_days() {
         let line = |when: &str, what: Value| {
-            let mut line = json!({ "cuando": when });
+            let mut line = json!({ "when": when });
             line.as_object_mut()
                 .unwrap()
                 .extend(what.as_object().unwrap().clone());
             line
         };
-        let late = json!({ "tipo": "Retraso" });
+        let late = json!({ "type": "Delayed" });
         let saga = saga(&[
             line("2026-01-31T10:30:00.120Z", late.clone()),
             line("2026-02-01T00:00:00.500Z", late.clone()),
@@ -534,18 +508,18 @@ estado    Completada
     #[test]
     fn each_attempt_is_told_with_what_came_of_it_and_the_pause_after_it() {
         let saga = saga(&[
-            sent(0, "ComandoEnviado", 2, "PagarReserva"),
+            sent(0, "CommandSent", 2, "PagarReserva"),
             json!({
-                "cuando": at(1), "tipo": "SinRespuesta", "paso": 2, "direccion": "hacer", "intento": 1,
-                "enviado": at(0), "problema": "Unavailable: no answer", "proximo": "2026-01-31T10:00:01.700Z"
+                "when": at(1), "type": "NoAnswer", "step": 2, "direction": "do", "attempt": 1,
+                "sent": at(0), "problem": "Unavailable: no answer", "next": "2026-01-31T10:00:01.700Z"
             }),
             json!({
-                "cuando": at(50), "tipo": "SinRespuesta", "paso": 2, "direccion": "hacer", "intento": 2,
-                "enviado": at(2), "proximo": at(50)
+                "when": at(50), "type": "NoAnswer", "step": 2, "direction": "do", "attempt": 2,
+                "sent": at(2), "next": at(50)
             }),
             json!({
-                "cuando": at(55), "tipo": "SinRespuesta", "paso": 2, "direccion": "hacer", "intento": 3,
-                "enviado": at(50), "problema": "no"
+                "when": at(55), "type": "NoAnswer", "step": 2, "direction": "do", "attempt": 3,
+                "sent": at(50), "problem": "no"
             }),
         ]);
         let log = render(&saga, &definitions()).join("\n");
@@ -560,7 +534,7 @@ estado    Completada
 
     #[test]
     fn one_that_is_on_its_way_says_what_it_waits_for() {
-        let mut saga = saga(&[sent(0, "ComandoEnviado", 2, "PagarReserva")]);
+        let mut saga = saga(&[sent(0, "CommandSent", 2, "PagarReserva")]);
         if let Some(out) = &mut saga.outstanding {
             out.attempts = 1;
         }
@@ -574,10 +548,10 @@ estado    Completada
     #[test]
     fn one_that_pauses_says_so() {
         let mut saga = saga(&[
-            sent(0, "ComandoEnviado", 2, "PagarReserva"),
+            sent(0, "CommandSent", 2, "PagarReserva"),
             json!({
-                "cuando": at(1), "tipo": "SinRespuesta", "paso": 2, "direccion": "hacer", "intento": 1, "enviado": at(0),
-                "proximo": at(2)
+                "when": at(1), "type": "NoAnswer", "step": 2, "direction": "do", "attempt": 1, "sent": at(0),
+                "next": at(2)
             }),
         ]);
         if let Some(out) = &mut saga.outstanding {
@@ -598,8 +572,9 @@ estado    Completada
             text.starts_with("its execution, which is still to be started; "),
             "{text}"
         );
-        let name = execution_name(begun.id, Direction::Hacer);
-        let started = json!({"cuando": at(0), "tipo": "EjecucionIniciada", "direccion": "hacer", "nombre": name});
+        let name = execution_name(begun.id, Direction::Do);
+        let started =
+            json!({"when": at(0), "type": "ExecutionStarted", "direction": "do", "name": name});
         let saga = saga_by("stepfunctions", &[started]);
         assert_eq!(
             waits(&saga, &definitions()).unwrap(),
@@ -613,10 +588,10 @@ estado    Completada
     #[test]
     fn one_that_needs_a_person_says_what_to_do() {
         let stuck = saga(&[
-            json!({"cuando": at(1), "tipo": "CancelacionPedida", "motivo": "cambio de planes"}),
-            sent(1, "CompensacionEnviada", 1, "CancelarReserva"),
-            json!({"cuando": at(9), "tipo": "TiempoAgotado", "paso": 1, "direccion": "deshacer", "intentos": 8}),
-            json!({"cuando": at(9), "tipo": "RequiereIntervencion", "paso": 1, "problema": "nobody answers"}),
+            json!({"when": at(1), "type": "CancellationRequested", "reason": "cambio de planes"}),
+            sent(1, "CompensationSent", 1, "CancelarReserva"),
+            json!({"when": at(9), "type": "TimedOut", "step": 1, "direction": "undo", "attempts": 8}),
+            json!({"when": at(9), "type": "NeedsIntervention", "step": 1, "problem": "nobody answers"}),
         ]);
         let text = render(&stuck, &definitions()).join("\n");
         for part in [
@@ -659,7 +634,7 @@ estado    Completada
     /// A reason that was stored before such texts were refused.
     #[test]
     fn a_saga_with_a_reason_that_a_terminal_would_obey_is_shown() {
-        let asked = json!({"cuando": at(1), "tipo": "CancelacionPedida", "motivo": "a\u{1b}[2Jb\u{7}c\rd\u{202e}e"});
+        let asked = json!({"when": at(1), "type": "CancellationRequested", "reason": "a\u{1b}[2Jb\u{7}c\rd\u{202e}e"});
         let saga = saga(&[asked]);
         // As `saga` tells it, and as `sagas` does.
         for lines in [render(&saga, &definitions()), entry("", &standing(&saga))] {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alpes_participant::FaultMode;
-use alpes_saga::{Estado, What};
+use alpes_saga::{Status, What};
 use events::{IdReserva, PAGOS, VUELOS};
 use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
@@ -36,10 +36,11 @@ fn cancel(fixture: &Fixture, id: IdReserva, motivo: &str) -> Answer {
 
 /// It is accepted, and says what it must.
 #[track_caller]
-fn assert_accepted(fixture: &Fixture, id: IdReserva, answer: Answer, estado: Estado) {
+fn assert_accepted(fixture: &Fixture, id: IdReserva, answer: Answer, status: Status) {
     let saga = fixture.saga_of(id).to_string();
     assert_eq!(answer.header("X-Correlacion"), Some(&*saga));
-    let expected = json!({"id_reserva": id, "id_correlacion": saga, "estado": estado.name()});
+    let expected =
+        json!({"id_reserva": id, "id_correlacion": saga, "estado": api::saga::estado(status)});
     assert_eq!(answer.accepted(), expected);
 }
 
@@ -61,13 +62,13 @@ fn motivo(fixture: &Fixture, id: IdReserva) -> Value {
 #[test]
 fn what_is_complete_is_undone_step_by_step() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::Completada);
+    let id = fixture.create_in(Status::Completed);
     let answer = cancel(&fixture, id, "cambio de planes");
-    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    assert_accepted(&fixture, id, answer, Status::Compensating);
     assert_eq!(fixture.events_of(id), ALL_UNDONE[..4]);
 
     assert_eq!(fixture.run_started(), 1, "the orchestrator is told");
-    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert_eq!(fixture.saga(id).status, Status::Compensated);
     assert_eq!(fixture.events_of(id), ALL_UNDONE);
     assert_eq!(motivo(&fixture, id), "cambio de planes");
 
@@ -82,20 +83,20 @@ fn before_its_saga_begins_nothing_is_done_that_would_be_undone() {
     let fixture = Fixture::new();
     let id = fixture.create(None);
     let answer = cancel(&fixture, id, "me arrepentí");
-    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    assert_accepted(&fixture, id, answer, Status::Compensating);
     assert_eq!(fixture.run_started(), 1);
     fixture.run_sagas();
     assert_eq!(fixture.events_of(id), ["ReservaCreada", "ReservaCancelada"]);
-    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert_eq!(fixture.saga(id).status, Status::Compensated);
     assert_cancelled_before(&cancel(&fixture, id, "me arrepentí"));
 }
 
 #[test]
 fn under_way_it_turns_back() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::EnCurso);
+    let id = fixture.create_in(Status::Running);
     let answer = cancel(&fixture, id, "me arrepentí");
-    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    assert_accepted(&fixture, id, answer, Status::Compensating);
     fixture.run_started();
     assert_eq!(fixture.events_of(id), ["ReservaCreada", "ReservaCancelada"]);
 }
@@ -103,7 +104,7 @@ fn under_way_it_turns_back() {
 #[test]
 fn while_it_is_undone_the_answer_is_the_same_and_the_first_reason_stands() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::Completada);
+    let id = fixture.create_in(Status::Completed);
     let first = cancel(&fixture, id, "primero");
     let saga = fixture.saga(id);
     for again in ["primero", "segundo"] {
@@ -121,7 +122,7 @@ fn while_it_is_undone_the_answer_is_the_same_and_the_first_reason_stands() {
 fn without_a_reason_there_is_one() {
     for body in ["", "{}", r#"{"motivo": null}"#] {
         let fixture = Fixture::new();
-        let id = fixture.create_in(Estado::EnCurso);
+        let id = fixture.create_in(Status::Running);
         fixture.post_to(&path(id), body).accepted();
         fixture.run_started();
         assert_eq!(motivo(&fixture, id), MOTIVO, "{body}");
@@ -131,14 +132,14 @@ fn without_a_reason_there_is_one() {
 #[test]
 fn what_waits_for_a_person_goes_on_waiting() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::Compensando);
+    let id = fixture.create_in(Status::Compensating);
     fixture.fail_once(VUELOS, vuelos::CANCELAR_RESERVA);
     fixture.wake(id);
     let answer = cancel(&fixture, id, "otra vez");
-    assert_accepted(&fixture, id, answer, Estado::RequiereIntervencion);
+    assert_accepted(&fixture, id, answer, Status::NeedsIntervention);
 
     // Once the reservation itself is cancelled, there is nothing more to ask for.
-    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Status::NeedsIntervention);
     assert_eq!(motivo(&fixture, id), "la prueba lo pide");
     assert_cancelled_before(&cancel(&fixture, id, "otra vez"));
 }
@@ -146,10 +147,10 @@ fn what_waits_for_a_person_goes_on_waiting() {
 #[test]
 fn what_was_cancelled_behind_the_back_of_its_saga_is_undone() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::Completada);
+    let id = fixture.create_in(Status::Completed);
     fixture.cancel(id);
     let answer = cancel(&fixture, id, "del todo");
-    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    assert_accepted(&fixture, id, answer, Status::Compensating);
     fixture.run_started();
     assert_eq!(fixture.events_of(id), ALL_UNDONE);
     assert_eq!(motivo(&fixture, id), "cliente");
@@ -159,10 +160,10 @@ fn what_was_cancelled_behind_the_back_of_its_saga_is_undone() {
 #[test]
 fn a_saga_that_knows_undoes_by_itself() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::Completada);
+    let id = fixture.create_in(Status::Completed);
     fixture.cancel(id);
     fixture.begin_sagas();
-    assert_eq!(fixture.saga(id).estado, Estado::Compensando);
+    assert_eq!(fixture.saga(id).status, Status::Compensating);
     assert_cancelled_before(&cancel(&fixture, id, "también"));
 }
 
@@ -172,7 +173,7 @@ fn a_reservation_that_was_forgotten_is_cancelled_too() {
     let id = fixture.create(None);
     fixture.clock.advance(Duration::from_hours(25));
     let answer = cancel(&fixture, id, "ya no");
-    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    assert_accepted(&fixture, id, answer, Status::Compensating);
     fixture.run_started();
     assert_eq!(fixture.events_of(id), ["ReservaCreada", "ReservaCancelada"]);
 }
@@ -181,9 +182,9 @@ fn a_reservation_that_was_forgotten_is_cancelled_too() {
 fn when_the_orchestrator_cannot_be_told_the_timers_will() {
     let nowhere = Arc::new(MemoryFunctions::new());
     let fixture = Fixture::new().with_functions(nowhere);
-    let id = fixture.create_in(Estado::Completada);
+    let id = fixture.create_in(Status::Completed);
     let answer = cancel(&fixture, id, "cambio de planes");
-    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    assert_accepted(&fixture, id, answer, Status::Compensating);
     let due = block_on(fixture.sagas.due(10)).unwrap();
     assert_eq!(due.sagas, [fixture.saga_of(id)]);
 }
@@ -207,7 +208,7 @@ fn what_was_never_made_is_not_there() {
 #[test]
 fn a_bad_body_is_refused_and_changes_nothing() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::Completada);
+    let id = fixture.create_in(Status::Completed);
     let before = fixture.saga(id);
     let long = json!({"motivo": "x".repeat(201)}).to_string();
     for (body, errores) in [
@@ -269,11 +270,11 @@ fn a_bad_body_is_refused_and_changes_nothing() {
 #[test]
 fn another_builds_saga_is_left_alone() {
     let fixture = Fixture::new().without_definitions();
-    let id = fixture.create_in(Estado::Completada);
+    let id = fixture.create_in(Status::Completed);
     let answer = cancel(&fixture, id, "cambio de planes");
     answer.assert_problem(503, "no-disponible", "another build's");
     assert_eq!(answer.header("Retry-After"), Some("1"));
-    assert_eq!(fixture.saga(id).estado, Estado::Completada);
+    assert_eq!(fixture.saga(id).status, Status::Completed);
     assert_eq!(fixture.run_started(), 0);
 }
 
@@ -281,11 +282,11 @@ fn another_builds_saga_is_left_alone() {
 #[test]
 fn the_request_is_in_the_log_of_the_saga() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::Completada);
+    let id = fixture.create_in(Status::Completed);
     cancel(&fixture, id, "cambio de planes").accepted();
     let log = fixture.saga(id).log;
     let asked = log.iter().filter_map(|entry| match &entry.what {
-        What::CancelacionPedida { motivo, .. } => Some(motivo.as_str()),
+        What::CancellationRequested { reason, .. } => Some(reason.as_str()),
         _ => None,
     });
     assert_eq!(asked.collect::<Vec<_>>(), ["cambio de planes"]);
@@ -361,7 +362,7 @@ mod without_a_coordinator {
             let movements = block_on(ledger(&*fixture.tables, &pagos::key(id))).unwrap();
             assert!(balance(&movements).is_zero(), "{movements:?}");
             let saga = fixture.saga(id);
-            assert_eq!(saga.estado, Estado::Compensada);
+            assert_eq!(saga.status, Status::Compensated);
         }
         assert_eq!(held(), 0);
     }
@@ -382,7 +383,7 @@ mod without_a_coordinator {
         fixture.run_sagas();
         let movements = block_on(ledger(&*fixture.tables, &pagos::key(id))).unwrap();
         assert!(balance(&movements).is_zero(), "{movements:?}");
-        assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+        assert_eq!(fixture.saga(id).status, Status::Compensated);
     }
 
     #[test]
@@ -460,14 +461,14 @@ fn what_step_functions_runs_is_cancelled_once_it_has_ended() {
         "{answer:?}"
     );
     fixture.run_executions();
-    assert_eq!(fixture.saga(id).estado, Estado::Completada);
+    assert_eq!(fixture.saga(id).status, Status::Completed);
 
     let answer = cancel(&fixture, id, "cambio de planes");
-    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    assert_accepted(&fixture, id, answer, Status::Compensating);
     fixture.run_started();
     fixture.run_executions();
     assert_eq!(fixture.events_of(id), ALL_UNDONE);
-    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert_eq!(fixture.saga(id).status, Status::Compensated);
     assert_cancelled_before(&cancel(&fixture, id, "otra vez"));
 }
 
@@ -477,10 +478,10 @@ fn what_step_functions_has_not_begun_is_cancelled_at_once() {
     let fixture = Fixture::new();
     let id = fixture.create_by_step_functions();
     let answer = cancel(&fixture, id, "cambio de planes");
-    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    assert_accepted(&fixture, id, answer, Status::Compensating);
     fixture.run_started();
     fixture.run_sagas();
-    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert_eq!(fixture.saga(id).status, Status::Compensated);
     assert!(fixture.executions.take_started().is_empty());
 }
 
@@ -491,14 +492,14 @@ fn what_step_functions_could_not_end_is_cancelled_by_the_coordinator() {
     let id = fixture.create_by_step_functions();
     fixture.run_sagas();
     fixture.tell_that_it_failed(id);
-    assert_eq!(fixture.saga(id).estado, Estado::RequiereIntervencion);
+    assert_eq!(fixture.saga(id).status, Status::NeedsIntervention);
     let answer = cancel(&fixture, id, "cambio de planes");
-    assert_accepted(&fixture, id, answer, Estado::Compensando);
+    assert_accepted(&fixture, id, answer, Status::Compensating);
     // Somebody has the execution go on all the same.
     fixture.run_executions();
     fixture.run_started();
     fixture.run_sagas();
-    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert_eq!(fixture.saga(id).status, Status::Compensated);
     assert_eq!(motivo(&fixture, id), "cambio de planes");
     let key = pagos::key(id);
     let moved = block_on(ledger(&*fixture.tables, &key)).unwrap();

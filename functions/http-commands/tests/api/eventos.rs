@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use events::VUELOS;
 use http_commands::MOTIVO;
 use http_testing::sample;
@@ -68,14 +68,14 @@ fn asks_something_of_a_saga(fixture: &Fixture, name: &str, request: &Request) {
     command.correlationid = SAGA.parse().unwrap();
     fixture.take(VUELOS, &command);
     if name.starts_with("reanudacion") {
-        fixture.bring_to(Estado::RequiereIntervencion, command.subject);
+        fixture.bring_to(Status::NeedsIntervention, command.subject);
     }
     let body = fixture.answer(request).accepted();
     assert_eq!(body["id_correlacion"], SAGA, "{name}");
     assert_eq!(body["estado"], "Compensando", "{name}");
     assert_eq!(fixture.run_started(), 1);
     let saga = fixture.saga(command.subject);
-    assert_eq!(saga.estado, Estado::Compensada, "{name}");
+    assert_eq!(saga.status, Status::Compensated, "{name}");
     let motivo = match name.trim_end_matches("_v2") {
         "cancelacion" => "cambio de planes",
         "cancelacion_sin_cuerpo" => MOTIVO,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use alpes_event_store::{EventStore, Sweeper};
 use alpes_ports::TableError;
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use futures::executor::block_on;
 use http_testing::{LogDown, SAMPLE, SECRET, TablesDown};
 
@@ -78,7 +78,7 @@ fn sagas_and_streams_fail_alike() {
         (TableError::Refused(SECRET.into()), 500, "error-interno"),
     ] {
         let fixture = Fixture::new();
-        let id = fixture.create_in(Estado::RequiereIntervencion);
+        let id = fixture.create_in(Status::NeedsIntervention);
         let saga = fixture.saga_of(id);
         let fixture = fixture.with_tables(Arc::new(TablesDown(error)));
         for path in [

@@ -1,6 +1,6 @@
 //! What the API's description says of commands is so.
 
-use alpes_saga::{Estado, SagaId};
+use alpes_saga::{SagaId, Status};
 use events::IdReserva;
 use http_commands::{MAX_NOTA, MOTIVO};
 use http_testing::{Answer, Description, Operation, ask, post};
@@ -52,9 +52,9 @@ fn the_examples_are_accepted_and_answered_as_described() {
         for (name, example) in examples {
             let fixture = Fixture::new();
             let id = fixture.create_in(if path.starts_with("/sagas/") {
-                Estado::RequiereIntervencion
+                Status::NeedsIntervention
             } else {
-                Estado::Completada
+                Status::Completed
             });
             let subject = (id, fixture.saga_of(id));
             let answer = send(&fixture, path, subject, &example.to_string());
@@ -78,7 +78,7 @@ fn what_cannot_be_done_is_answered_as_described() {
         assert_eq!(missing.status, 404, "{path}");
         description.assert_describes(&operation, &missing);
 
-        let id = fixture.create_in(Estado::Compensada);
+        let id = fixture.create_in(Status::Compensated);
         let ended = send(&fixture, path, (id, fixture.saga_of(id)), "");
         assert_eq!(ended.status, 409, "{path}");
         description.assert_describes(&operation, &ended);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alpes_messages::CorrelationId;
-use alpes_saga::{Estado, SagaId, What};
+use alpes_saga::{SagaId, Status, StepNumber, What};
 use events::{IdReserva, PAGOS, VUELOS};
 use futures::executor::block_on;
 use http_commands::MAX_NOTA;
@@ -34,7 +34,7 @@ fn said(fixture: &Fixture, id: IdReserva) -> Vec<What> {
     let log = fixture.saga(id).log.into_iter();
     let said = log
         .map(|entry| entry.what)
-        .filter(|what| matches!(what, What::Reanudada { .. } | What::PasoMarcado { .. }));
+        .filter(|what| matches!(what, What::Resumed { .. } | What::StepMarked { .. }));
     said.collect()
 }
 
@@ -51,14 +51,14 @@ fn it_goes_on_where_it_stood() {
         ),
     ] {
         let fixture = Fixture::new();
-        let id = fixture.create_in(Estado::RequiereIntervencion);
+        let id = fixture.create_in(Status::NeedsIntervention);
         let answer = resume(&fixture, id, body);
         assert_accepted(&fixture, id, answer);
-        let nota = nota.map(str::to_owned);
-        assert_eq!(said(&fixture, id), [What::Reanudada { nota }]);
+        let note = nota.map(str::to_owned);
+        assert_eq!(said(&fixture, id), [What::Resumed { note }]);
 
         assert_eq!(fixture.run_started(), 1, "the orchestrator is told");
-        assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+        assert_eq!(fixture.saga(id).status, Status::Compensated);
         let events = fixture.events_of(id);
         assert_eq!(events.last().unwrap(), "PagoRevertido");
     }
@@ -67,18 +67,18 @@ fn it_goes_on_where_it_stood() {
 #[test]
 fn what_was_done_by_hand_is_not_done_again() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Status::NeedsIntervention);
     let body = r#"{"nota": "devuelto a mano", "hecho": true, "paso": 2}"#;
     let answer = resume(&fixture, id, body);
     assert_accepted(&fixture, id, answer);
-    let marked = What::PasoMarcado {
-        paso: 2,
-        nota: "devuelto a mano".into(),
+    let marked = What::StepMarked {
+        step: StepNumber::new(2).unwrap(),
+        note: "devuelto a mano".into(),
     };
     assert_eq!(said(&fixture, id), [marked]);
 
     fixture.run_started();
-    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert_eq!(fixture.saga(id).status, Status::Compensated);
     let events = fixture.events_of(id);
     assert!(!events.contains(&"PagoRevertido".to_owned()), "{events:?}");
 }
@@ -87,7 +87,7 @@ fn what_was_done_by_hand_is_not_done_again() {
 #[test]
 fn only_the_step_that_is_stuck_is_marked() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Status::NeedsIntervention);
     let before = fixture.saga(id);
     for paso in [1, 3, 4] {
         let body = json!({"nota": "devuelto a mano", "hecho": true, "paso": paso}).to_string();
@@ -99,18 +99,19 @@ fn only_the_step_that_is_stuck_is_marked() {
 
 #[test]
 fn what_waits_for_nobody_is_left_alone() {
-    for estado in Estado::ALL {
-        if estado == Estado::RequiereIntervencion {
+    for status in Status::ALL {
+        if status == Status::NeedsIntervention {
             continue;
         }
         let fixture = Fixture::new();
-        let id = fixture.create_in(estado);
+        let id = fixture.create_in(status);
+        let estado = api::saga::estado(status);
         let before = fixture.saga(id);
         for body in ["", r#"{"nota": "ya", "hecho": true, "paso": 2}"#] {
             let answer = resume(&fixture, id, body);
-            answer.assert_problem(409, "estado-no-lo-permite", estado.name());
+            answer.assert_problem(409, "estado-no-lo-permite", estado);
             let detail = answer.body["detail"].as_str().unwrap();
-            assert!(detail.contains(estado.name()), "{detail}");
+            assert!(detail.contains(estado), "{detail}");
         }
         assert_eq!(fixture.saga(id), before);
         assert_eq!(fixture.run_started(), 0);
@@ -120,7 +121,7 @@ fn what_waits_for_nobody_is_left_alone() {
 #[test]
 fn once_it_goes_on_it_waits_for_nobody() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Status::NeedsIntervention);
     resume(&fixture, id, "").accepted();
     let again = resume(&fixture, id, "");
     again.assert_problem(409, "estado-no-lo-permite", "again");
@@ -155,7 +156,7 @@ fn a_saga_that_has_not_begun_needs_nobody() {
 #[test]
 fn a_bad_body_is_refused_and_changes_nothing() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Status::NeedsIntervention);
     let before = fixture.saga(id);
     let long = json!({"nota": "x".repeat(MAX_NOTA + 1)}).to_string();
     for (body, errores) in [
@@ -206,7 +207,7 @@ fn a_bad_body_is_refused_and_changes_nothing() {
 fn when_the_orchestrator_cannot_be_told_the_timers_will() {
     let nowhere = Arc::new(MemoryFunctions::new());
     let fixture = Fixture::new().with_functions(nowhere);
-    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Status::NeedsIntervention);
     let due = || block_on(fixture.sagas.due(10)).unwrap().sagas;
     assert_eq!(due(), []);
     let answer = resume(&fixture, id, "");
@@ -218,7 +219,7 @@ fn when_the_orchestrator_cannot_be_told_the_timers_will() {
 #[test]
 fn what_cannot_be_read_is_not_missing() {
     let fixture = Fixture::new().without_definitions();
-    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Status::NeedsIntervention);
     let answer = resume(&fixture, id, "");
     answer.assert_problem(503, "no-disponible", "another build's");
 
@@ -239,7 +240,7 @@ fn what_cannot_be_read_is_not_missing() {
 #[test]
 fn one_that_went_on_too_often_can_still_be_ended_by_hand() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Status::NeedsIntervention);
     let mut resumed = 0;
     // Once there is no room for a long note, there may be some for none.
     for body in [
@@ -254,7 +255,7 @@ fn one_that_went_on_too_often_can_still_be_ended_by_hand() {
             }
             resumed += 1;
             fixture.run_started();
-            assert_eq!(fixture.saga(id).estado, Estado::RequiereIntervencion);
+            assert_eq!(fixture.saga(id).status, Status::NeedsIntervention);
         };
         answer.assert_problem(409, "estado-no-lo-permite", "too often");
         let detail = answer.body["detail"].as_str().unwrap();
@@ -270,18 +271,18 @@ fn one_that_went_on_too_often_can_still_be_ended_by_hand() {
     let answer = resume(&fixture, id, &marked);
     assert_accepted(&fixture, id, answer);
     fixture.run_started();
-    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert_eq!(fixture.saga(id).status, Status::Compensated);
 }
 
 #[test]
 fn what_step_functions_could_not_end_is_ended_here() {
     let nota = "el coordinador la deshace";
-    let resumed = What::Reanudada {
-        nota: Some(nota.into()),
+    let resumed = What::Resumed {
+        note: Some(nota.into()),
     };
-    let marked = What::PasoMarcado {
-        paso: 2,
-        nota: nota.into(),
+    let marked = What::StepMarked {
+        step: StepNumber::new(2).unwrap(),
+        note: nota.into(),
     };
     for (body, said_then) in [
         (json!({ "nota": nota }), resumed),
@@ -297,7 +298,7 @@ fn what_step_functions_could_not_end_is_ended_here() {
         assert_accepted(&fixture, id, answer);
         assert_eq!(said(&fixture, id), [said_then]);
         fixture.run_started();
-        assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+        assert_eq!(fixture.saga(id).status, Status::Compensated);
         let again = resume(&fixture, id, &body.to_string());
         again.assert_problem(409, "estado-no-lo-permite", "it has ended");
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alpes_messages::StreamId;
 use alpes_ports::{Path, Tables, Update};
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use events::{IdReserva, VUELOS};
 use futures::executor::block_on;
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ fn of_one_time_are_in_the_order_of_their_versions() {
 #[test]
 fn tell_what_was_undone_in_every_context() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::Compensada);
+    let id = fixture.create_in(Status::Compensated);
     let (types, told) = events(&fixture, id);
     // At one time, by their versions; of one version, in the order of the contexts.
     assert_eq!(

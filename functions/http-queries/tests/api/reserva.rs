@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alpes_messages::StreamId;
 use alpes_ports::{Item, TableError, Tables, Write};
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use api::ROUTES;
 use events::{IdReserva, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
@@ -158,7 +158,7 @@ fn health_and_description() {
 fn a_head_is_answered_as_a_get() {
     let fixture = Fixture::new();
     let id = fixture.create_as(Some("ana"), EstadoReserva::Pagada);
-    let saga = fixture.saga_of(fixture.create_in(Estado::Completada));
+    let saga = fixture.saga_of(fixture.create_in(Status::Completed));
     let unknown = fixture.world.ids.fresh();
     fixture.project();
     for path in [

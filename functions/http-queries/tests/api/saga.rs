@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use alpes_messages::{CorrelationId, Moment};
-use alpes_saga::Estado;
+use alpes_saga::{Entry, Status};
+use api::saga::Linea;
 use events::{GDS, IdReserva, VUELOS};
 use http_testing::Answer;
 use serde_json::{Value, json};
@@ -47,7 +48,7 @@ const ALWAYS: [&str; 10] = [
 #[test]
 fn one_that_is_complete_waits_for_nothing() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::Completada);
+    let id = fixture.create_in(Status::Completed);
     let saga = get(&fixture, id).ok();
     assert_eq!(fields(&saga), ALWAYS);
     assert_eq!(saga["id_correlacion"], fixture.saga_of(id).to_string());
@@ -70,15 +71,18 @@ fn one_that_is_complete_waits_for_nothing() {
             // What it heard in an answer comes from the log too, and is not noted twice.
         ]
     );
-    // As they are stored.
-    let stored = &fixture.tables.all(alpes_saga::TABLE)[0].1["entradas"];
-    assert_eq!(saga["log"], *stored);
+    // Each line is told as it is stored, in the words of the API.
+    let stored = &fixture.tables.all(alpes_saga::TABLE)[0].1["log"];
+    let stored: Vec<Entry> = serde_json::from_value(stored.clone()).unwrap();
+    let told: Vec<_> = stored.iter().map(Linea::from).collect();
+    assert_eq!(saga["log"], json!(told));
+    assert_eq!(saga["log"][0]["evento"], "ReservaCreada");
 }
 
 #[test]
 fn one_under_way_tells_what_it_waits_for() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::EnCurso);
+    let id = fixture.create_in(Status::Running);
     let saga = get(&fixture, id).ok();
     assert_eq!(saga["estado"], "EnCurso");
     assert_eq!(saga["proximo_intento"], "2026-01-31T10:00:00.000Z");
@@ -91,7 +95,7 @@ fn one_under_way_tells_what_it_waits_for() {
 #[test]
 fn one_that_is_undone_tells_why() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::Compensando);
+    let id = fixture.create_in(Status::Compensating);
     let saga = get(&fixture, id).ok();
     assert_eq!(saga["estado"], "Compensando");
     assert_eq!(saga["motivo"], "la prueba lo pide");
@@ -99,7 +103,7 @@ fn one_that_is_undone_tells_why() {
         json!({"paso": 4, "comando": "CancelarReserva", "direccion": "deshacer", "intentos": 0});
     assert_eq!(saga["pendiente"], pending);
 
-    let id = fixture.create_in(Estado::Compensada);
+    let id = fixture.create_in(Status::Compensated);
     let saga = get(&fixture, id).ok();
     assert_eq!(saga["estado"], "Compensada");
     assert_eq!(saga["motivo"], "la prueba lo pide");
@@ -111,7 +115,7 @@ fn one_that_is_undone_tells_why() {
 #[test]
 fn one_that_waits_for_a_person_does_nothing_by_itself() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::RequiereIntervencion);
+    let id = fixture.create_in(Status::NeedsIntervention);
     let saga = get(&fixture, id).ok();
     assert_eq!(saga["estado"], "RequiereIntervencion");
     assert_eq!(saga.get("proximo_intento"), None);
@@ -226,7 +230,7 @@ fn one_of_another_id_that_has_not_begun_is_not_there() {
 #[test]
 fn an_id_may_be_written_in_any_form_of_a_uuid() {
     let fixture = Fixture::new();
-    let id = fixture.create_in(Estado::EnCurso);
+    let id = fixture.create_in(Status::Running);
     let saga = fixture.saga_of(id).to_string();
     let answer = fixture.get(&format!("/sagas/{}", saga.to_uppercase()));
     assert_eq!(answer.ok()["id_correlacion"], saga);
@@ -236,7 +240,7 @@ fn an_id_may_be_written_in_any_form_of_a_uuid() {
 #[test]
 fn another_builds_saga_is_not_missing() {
     let fixture = Fixture::new().without_definitions();
-    let id = fixture.create_in(Estado::EnCurso);
+    let id = fixture.create_in(Status::Running);
     let answer = get(&fixture, id);
     answer.assert_problem(503, "no-disponible", "another build's");
     assert_eq!(answer.header("Retry-After"), Some("1"));
@@ -246,7 +250,7 @@ fn another_builds_saga_is_not_missing() {
 #[test]
 fn one_that_step_functions_ran_reads_as_one_of_our_own() {
     let fixture = Fixture::new();
-    let own = fixture.create_in(Estado::Completada);
+    let own = fixture.create_in(Status::Completed);
     let id = fixture.create_by_step_functions();
     fixture.run_sagas();
     let saga = get(&fixture, id).ok();

@@ -27,7 +27,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use api::ROUTES;
 use http_testing::{Description, Operation, sample};
 use serde_json::{Value, json};
@@ -165,7 +165,7 @@ fn every_query_is_routed_and_answers_as_described() {
     fixture.pay(id);
     fixture.create(None);
     let unknown = fixture.world.ids.fresh().to_string();
-    let sagas = Estado::ALL.map(|estado| fixture.saga_of(fixture.create_in(estado)));
+    let sagas = Status::ALL.map(|status| fixture.saga_of(fixture.create_in(status)));
     let mut seen = 0;
     for projected in [false, true] {
         if projected {
@@ -187,8 +187,9 @@ fn every_query_is_routed_and_answers_as_described() {
                 .map(|id| (path.replace("{id}", id), 200))
                 .collect();
             if path == "/sagas" {
-                let by_state = |estado| (format!("/sagas?estado={estado}"), 200);
-                queries = Estado::ALL.map(by_state).to_vec();
+                let by_state =
+                    |status| (format!("/sagas?estado={}", api::saga::estado(status)), 200);
+                queries = Status::ALL.map(by_state).to_vec();
             }
             queries.push((path.replace("{id}", &unknown), 404));
             queries.push((format!("{path}?limite=0"), 400));

@@ -1,6 +1,6 @@
 //! Sagas.
 
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use futures::executor::block_on;
 use http_queries::SagaDto;
 use http_testing::System;
@@ -18,7 +18,7 @@ pub(crate) fn listar() -> Value {
         ("500", "ErrorInterno"),
         ("503", "NoDisponible"),
     ]);
-    let mut row = example(Estado::RequiereIntervencion);
+    let mut row = example(Status::NeedsIntervention);
     row.as_object_mut().unwrap().remove("log");
     let example = json!({"sagas": [row], "siguiente": null});
     responses.insert(
@@ -61,11 +61,8 @@ pub(crate) fn ver() -> Value {
     ]);
     let examples = [
         ("recien_creada", unbegun()),
-        ("completada", example(Estado::Completada)),
-        (
-            "requiere_intervencion",
-            example(Estado::RequiereIntervencion),
-        ),
+        ("completada", example(Status::Completed)),
+        ("requiere_intervencion", example(Status::NeedsIntervention)),
     ];
     responses.insert(
         "200".into(),
@@ -137,9 +134,9 @@ fn unbegun() -> Value {
 }
 
 /// A saga as it is told, once it has come to this.
-fn example(estado: Estado) -> Value {
+fn example(status: Status) -> Value {
     let system = System::new();
-    let id = system.create_in(estado);
+    let id = system.create_in(status);
     let saga = block_on(system.sagas.load(system.saga_of(id))).unwrap();
     serde_json::to_value(SagaDto::from(saga.unwrap().saga)).unwrap()
 }

@@ -134,7 +134,7 @@ fn a_command_has_the_mode_of_its_reservation() {
     assert_eq!(paid["eventos"][0]["sagamode"], "coreografia");
 
     let mut command = fixture.creation();
-    command.sagamode = SagaMode::Orquestacion;
+    command.sagamode = SagaMode::Orchestration;
     fixture.take(VUELOS, &command);
     let paid = fixture
         .post("pagos/PagarReserva", &about(command.subject, pago()))

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use alpes_messages::{Context, Event, SagaMode};
 use alpes_ports::TableError;
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use events::{CONTEXTS, IdReserva, VUELOS};
 use futures::executor::block_on;
 use gds::inventory::{self, Vuelo};
@@ -156,7 +156,7 @@ fn a_date_may_have_more_decimals_than_are_kept() {
 fn events_go_on_in_their_stream_and_its_saga() {
     let fixture = Fixture::new();
     let mut command = fixture.creation();
-    command.sagamode = SagaMode::Coreografia;
+    command.sagamode = SagaMode::Choreography;
     fixture.take(VUELOS, &command);
     let mut asked = about(command.subject, json!({}));
     asked["id_correlacion"] = fixture.fresh().to_string().into();
@@ -188,13 +188,13 @@ fn a_saga_hears_of_them_as_of_any_other() {
         .post(&path("vuelos", &kind), &about(id, data))
         .accepted();
     fixture.run_sagas();
-    assert_eq!(fixture.saga(id).estado, Estado::Completada);
+    assert_eq!(fixture.saga(id).status, Status::Completed);
     let cancelled = about(id, json!({"motivo": "a mano"}));
     fixture
         .post("vuelos/eventos/ReservaCancelada", &cancelled)
         .accepted();
     fixture.run_sagas();
-    assert_eq!(fixture.saga(id).estado, Estado::Compensada);
+    assert_eq!(fixture.saga(id).status, Status::Compensated);
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl Fixture {
 
     /// Makes a reservation whose event is committed, and not in the log.
     pub(crate) fn pending(&self) -> String {
-        let command = self.creation(SagaMode::Orquestacion);
+        let command = self.creation(SagaMode::Orchestration);
         let id = command.subject;
         self.refuse(&id.to_string(), true);
         assert!(!self.make(&command), "it cannot be published");
@@ -141,7 +141,7 @@ impl Fixture {
 
     /// Makes a reservation that nobody coordinates.
     pub(crate) fn choreographed(&self) -> IdReserva {
-        let command = self.creation(SagaMode::Coreografia);
+        let command = self.creation(SagaMode::Choreography);
         assert!(self.make(&command), "it is published");
         command.subject
     }
@@ -150,7 +150,7 @@ impl Fixture {
     pub(crate) fn command(&self, subject: IdReserva) -> Command {
         Command {
             subject,
-            ..self.creation(SagaMode::Coreografia)
+            ..self.creation(SagaMode::Choreography)
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use alpes_ports::{CallError, Key, Path, Update};
 use alpes_saga::{
-    Answer, Coordinator, Dispatch, Estado, Fact, NoAnswer, Participants, SagaId, start,
+    Answer, Coordinator, Dispatch, Fact, NoAnswer, Participants, SagaId, Status, start,
 };
 use async_trait::async_trait;
 use futures::executor::block_on;
@@ -69,11 +69,11 @@ fn begin(fixture: &Fixture, count: usize) -> Vec<SagaId> {
 
 fn asked(payload: &[u8]) -> Vec<SagaId> {
     let asked: Value = serde_json::from_slice(payload).unwrap();
-    serde_json::from_value(asked["despertar"].clone()).unwrap()
+    serde_json::from_value(asked["wake"].clone()).unwrap()
 }
 
 fn woken(despertadas: usize, fallidas: usize) -> Vec<u8> {
-    json!({"despertadas": despertadas, "fallidas": fallidas})
+    json!({"woken": despertadas, "failed": fallidas})
         .to_string()
         .into_bytes()
 }
@@ -93,9 +93,9 @@ fn deploy(fixture: &Fixture, participants: Undoing) {
     });
 }
 
-fn estado(fixture: &Fixture, id: SagaId) -> Estado {
+fn estado(fixture: &Fixture, id: SagaId) -> Status {
     let stored = block_on(fixture.sagas().load(id)).unwrap();
-    stored.unwrap().saga.estado
+    stored.unwrap().saga.status
 }
 
 fn done(woken: usize, failed: usize, since: Option<&str>, stuck: usize) -> Done {
@@ -123,7 +123,7 @@ fn sagas_whose_time_has_come_are_moved_on() {
     assert_eq!(fixture.handle(TASK).unwrap(), done(40, 0, SINCE, 0));
     assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 61]);
     for id in ids {
-        assert_eq!(estado(&fixture, id), Estado::Compensada);
+        assert_eq!(estado(&fixture, id), Status::Compensated);
     }
     assert_eq!(fixture.handle(TASK).unwrap(), done(0, 0, None, 0));
     assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 0]);
@@ -136,7 +136,7 @@ fn sagas_that_wait_for_a_person_are_counted() {
     let ids = begin(&fixture, 3);
     assert_eq!(fixture.handle(TASK).unwrap(), done(3, 0, SINCE, 3));
     assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [3, 0]);
-    assert_eq!(estado(&fixture, ids[0]), Estado::RequiereIntervencion);
+    assert_eq!(estado(&fixture, ids[0]), Status::NeedsIntervention);
     fixture.clock.advance(Duration::from_hours(1));
     assert_eq!(
         fixture.handle(TASK).unwrap(),
@@ -179,7 +179,7 @@ fn deploy_patient(fixture: &Fixture) {
                     aplazadas += usize::from(sagas.put_off(id, pause).await.unwrap());
                 }
             }
-            let done = json!({"despertadas": despertadas, "aplazadas": aplazadas, "fallidas": 0});
+            let done = json!({"woken": despertadas, "put_off": aplazadas, "failed": 0});
             Ok(done.to_string().into_bytes())
         }
     });
@@ -215,7 +215,7 @@ fn sagas_that_this_build_cannot_move_starve_no_others() {
     let done = fixture.handle(TASK).unwrap();
     assert_eq!(woken_of(&done), [43, 3, 40, 0]);
     for id in own {
-        assert_eq!(estado(&fixture, id), Estado::Compensada);
+        assert_eq!(estado(&fixture, id), Status::Compensated);
     }
     // They are not in the way, and not forgotten.
     assert_eq!(woken_of(&fixture.handle(TASK).unwrap()), [0, 0, 0, 0]);
@@ -271,7 +271,7 @@ fn a_run_reads_on_to_the_end() {
     let done = fixture.handle(TASK).unwrap();
     assert_eq!(woken_of(&done), [65, 60, 0, 5]);
     for id in ids {
-        assert_eq!(estado(&fixture, id), Estado::Compensada);
+        assert_eq!(estado(&fixture, id), Status::Compensated);
     }
     let hour = 60 * 60;
     assert_eq!(fixture.told(["SagaLate"]), [hour], "somebody is told");

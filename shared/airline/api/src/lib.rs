@@ -7,6 +7,7 @@ mod event;
 mod idempotency;
 mod refusal;
 mod routes;
+pub mod saga;
 mod trace;
 
 use std::{future::Future, str::FromStr, sync::Arc, time::Instant};

@@ -491,9 +491,9 @@ fn event() -> impl Strategy<Value = (Event, Payload)> {
                     causationid: None,
                     prueba: false,
                     sagamode: if orchestrated {
-                        SagaMode::Orquestacion
+                        SagaMode::Orchestration
                     } else {
-                        SagaMode::Coreografia
+                        SagaMode::Choreography
                     },
                     traceparent: trace,
                     data: Value::Null,

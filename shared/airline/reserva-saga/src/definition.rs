@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use alpes_saga::{Call, Compensation, Definition, Definitions, Expiry, Mapping, Retry, Step};
+use alpes_saga::{
+    Call, Compensation, Definition, Definitions, Expiry, Mapping, Retry, Step, Texts,
+};
 
 /// The motivo of a reservation that nobody acted on in time. As that of every deadline, it does not cancel what is approved.
 pub const VENCIDA: &str = "plazo";
@@ -27,6 +29,21 @@ const UNDOING: Retry = Retry {
     patience: Duration::from_secs(5),
     pause: Duration::from_millis(200),
     longest_pause: Duration::from_mins(1),
+};
+
+/// The reasons that its commands carry and the problems in its log: clients and operators read them.
+const TEXTS: Texts = Texts {
+    no_answer: "sin respuesta",
+    rejected: "rechazado",
+    unexpected_answer: "respuesta inesperada",
+    unknown_field: "no se conoce",
+    step: "paso",
+    not_undone: "no se pudo deshacer",
+    cut_short: "su ejecución no llegó al final",
+    execution_gone: "su ejecución ya no existe",
+    no_execution: "no tiene ejecución",
+    no_machine: "aquí no hay una máquina de estados",
+    other_version: "la saga es de otra versión de la definición",
 };
 
 /// Every version that sagas in flight may have.
@@ -58,7 +75,7 @@ pub fn current() -> Definition {
         })
     };
     let cancelling = || {
-        let why = Mapping::empty().field("motivo", "saga.motivo");
+        let why = Mapping::empty().field("motivo", "saga.reason");
         undoing("vuelos", "CancelarReserva", why, "ReservaCancelada")
     };
     let pago = Mapping::empty()
@@ -75,6 +92,7 @@ pub fn current() -> Definition {
             reason: VENCIDA,
         },
         patience: PATIENCE,
+        texts: TEXTS,
         steps: vec![
             Step {
                 command: "CrearReserva",

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use alpes_messages::{Context, Reply, SagaMode};
+use alpes_messages::{Context, Reply};
 use alpes_ports::{ExecutionError, Executions, FunctionName};
-use alpes_saga::{Ask, Conduct, Definitions, Heard, Saga, Wire, executed, execution_name};
+use alpes_saga::{Ask, Definitions, Heard, Saga, SagaMode, Wire, executed, execution_name};
 use events::CONTEXTS;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -45,8 +45,8 @@ pub async fn as_it_went(
     executions: Option<&dyn Executions>,
 ) -> Result<Saga, ExecutionError> {
     let definition = definitions.find(&saga.definition, saga.version);
-    let (Some(executions), Some(definition), Conduct::StepFunctions) =
-        (executions, definition, saga.conduct)
+    let (Some(executions), Some(definition), SagaMode::StepFunctions) =
+        (executions, definition, saga.mode)
     else {
         return Ok(saga);
     };
@@ -98,7 +98,7 @@ fn request(ask: &Ask<'_>) -> Value {
 /// [`Reply::Eventos`] of one event, as far as a state machine reads it.
 fn answer_of(heard: &Heard) -> Value {
     json!({
-        "eventos": [{"type": heard.evento, "id": heard.id_evento, "data": heard.datos}],
+        "eventos": [{"type": heard.kind, "id": heard.id, "data": heard.data}],
     })
 }
 
@@ -129,17 +129,17 @@ mod tests {
         let id = "019b76da-a800-7a51-9d4f-1c7a1e0b6c11";
         let ask = Ask {
             kind: "PagarReserva",
-            id: "$.comando".into(),
-            subject: "$.saga.asunto",
+            id: "$.command".into(),
+            subject: "$.saga.subject",
             saga: "$.saga.id",
-            cause: "$.respuesta.eventos[0].id".into(),
-            trace: "$.saga.traza",
-            data: json!({"monto.$": "$.respuesta.eventos[0].data.monto", "medio": "tok_visa"}),
+            cause: "$.answer.eventos[0].id".into(),
+            trace: "$.saga.trace",
+            data: json!({"monto.$": "$.answer.eventos[0].data.monto", "medio": "tok_visa"}),
         };
         for trace in [Value::Null, json!("00-trace")] {
             let data = json!({
-                "comando": id, "saga": {"id": id, "asunto": id, "traza": trace},
-                "respuesta": {"eventos": [{"id": id, "data": {"monto": "1.00"}}]},
+                "command": id, "saga": {"id": id, "subject": id, "trace": trace},
+                "answer": {"eventos": [{"id": id, "data": {"monto": "1.00"}}]},
             });
             let command = Command::deserialize(filled(&request(&ask), &data)).unwrap();
             assert_eq!(command.kind, "PagarReserva");

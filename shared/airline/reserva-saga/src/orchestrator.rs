@@ -10,7 +10,7 @@ pub const ORCHESTRATOR: FunctionName = FunctionName("orchestrator");
 /// What [`ORCHESTRATOR`] is invoked with to look at these sagas.
 #[must_use]
 pub fn wake_up(sagas: &[SagaId]) -> Vec<u8> {
-    json!({ "despertar": sagas }).to_string().into_bytes()
+    json!({ "wake": sagas }).to_string().into_bytes()
 }
 
 /// Has a saga looked at soon, without waiting for it. One that is not is woken by the timers.

@@ -339,8 +339,8 @@ fn read_monto(
 
 fn read_saga(node: Node<'_>, violations: &mut Violations) -> Option<SagaMode> {
     let modes = [
-        ("orquestacion", SagaMode::Orquestacion),
-        ("coreografia", SagaMode::Coreografia),
+        ("orquestacion", SagaMode::Orchestration),
+        ("coreografia", SagaMode::Choreography),
         ("stepfunctions", SagaMode::StepFunctions),
     ];
     node.one_of(&modes, violations)
@@ -392,7 +392,7 @@ fn opening_size(data: &CrearReserva) -> usize {
         correlationid: CorrelationId(Uuid::nil()),
         causationid: None,
         prueba: false,
-        sagamode: SagaMode::Orquestacion,
+        sagamode: SagaMode::Orchestration,
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
         data: Value::Null,
     };

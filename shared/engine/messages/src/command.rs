@@ -9,16 +9,26 @@ use uuid::Uuid;
 use crate::{CommandId, CorrelationId, SubjectId};
 
 /// What drives a saga.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum SagaMode {
+    // The published schemas and samples of the envelope have these words, so that they stay as they were published.
     /// A coordinator sends commands.
     #[default]
-    Orquestacion,
+    #[serde(rename = "orquestacion")]
+    Orchestration,
     /// Each context reacts to the events of the others.
-    Coreografia,
+    #[serde(rename = "coreografia")]
+    Choreography,
     /// AWS Step Functions, by the same definition as the coordinator.
     StepFunctions,
+}
+
+impl SagaMode {
+    /// Every one of them.
+    pub const ALL: [Self; 3] = [Self::Orchestration, Self::Choreography, Self::StepFunctions];
 }
 
 /// An intent. The same `id` takes effect once, however often it is sent.
@@ -94,7 +104,7 @@ mod tests {
             correlationid: CorrelationId(Uuid::from_u128(correlation)),
             causationid: None,
             prueba: false,
-            sagamode: SagaMode::Orquestacion,
+            sagamode: SagaMode::Orchestration,
             traceparent: None,
             data,
         }

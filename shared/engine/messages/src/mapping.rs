@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// The part of a saga's context that is about the saga itself: `saga.id`, `saga.asunto`, `saga.motivo`.
+/// The part of a saga's context that is about the saga itself: `saga.id`, `saga.subject`, `saga.reason`.
 pub const OF_THE_SAGA: &str = "saga";
 
 /// A place in what a saga has heard: the type of an event, then names of fields, `OrderPlaced.payment.amount`; or

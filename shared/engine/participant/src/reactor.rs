@@ -150,7 +150,7 @@ impl<P: DomainEvent> Reactor<P> {
         together: &[&str],
         until: Timestamp,
     ) -> Result<(), TableError> {
-        if event.sagamode != SagaMode::Coreografia {
+        if event.sagamode != SagaMode::Choreography {
             return Ok(());
         }
         self.keep(event).await?;

@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::{
-    Answer, Conduct, Definition, Dispatch, Estado, Fact, Input, LoadError, Saga, SagaId, Sagas,
-    SaveError, Stored, Wire, execution_input, execution_name, start, transition,
-    transition::{is_given_up, makes_way},
+    Answer, Definition, Dispatch, Fact, Input, LoadError, Saga, SagaId, SagaMode, Sagas, SaveError,
+    Status, StepNumber, Stored, Wire, execution_input, execution_name, start, transition,
+    watcher::{is_given_up, makes_way},
 };
 
 /// A participant gave no answer. The command may have taken effect.
@@ -98,7 +98,7 @@ impl Coordinator {
     }
 
     /// The same with a [state machine](crate::state_machine), for sagas that are to be run by it. Without one they begin with this
-    /// engine; either way a saga keeps the engine that it began with, unless it is [taken over](crate::What::Relevo).
+    /// engine; either way a saga keeps the engine that it began with, unless it is [taken over](crate::What::TakenOver).
     #[must_use]
     pub fn with_machine(mut self, machine: Arc<dyn Executions>, wire: Wire) -> Self {
         self.machine = Some((machine, wire));
@@ -147,8 +147,8 @@ impl Coordinator {
     async fn drive(&self, id: SagaId, inputs: Vec<Input>, until: Timestamp) -> Result<(), Trouble> {
         let mut written = None;
         let driven = self.run(id, inputs, until, &mut written).await;
-        if let Some((estado, lines)) = written {
-            tracing::info!(saga = %id, estado, lines, "saga moved on");
+        if let Some((status, lines)) = written {
+            tracing::info!(saga = %id, status, lines, "saga moved on");
         }
         driven
     }
@@ -183,7 +183,7 @@ impl Coordinator {
             if changed {
                 match self.sagas.save(stored.as_ref(), saga).await {
                     Ok(saved) => {
-                        *written = Some((saved.saga.estado.name(), saved.saga.log.len()));
+                        *written = Some((saved.saga.status.name(), saved.saga.log.len()));
                         stored = Some(saved);
                     }
                     Err(SaveError::Overtaken) if overtaken < ATTEMPTS => {
@@ -235,10 +235,10 @@ impl Coordinator {
         }
     }
 
-    /// True for one that a state machine runs, when it is late.
+    /// True for one that a state machine runs, when the time of its next look has come.
     fn is_to_be_looked_at(&self, saga: &Saga) -> bool {
-        let late = saga.late.is_some_and(|late| late <= self.sagas.now());
-        late && saga.conduct == Conduct::StepFunctions
+        let due = saga.next_look.is_some_and(|look| look <= self.sagas.now());
+        due && saga.mode == SagaMode::StepFunctions
     }
 
     /// Has the execution started that a saga wants, or asks how it stands; `None` if there is no time or no answer: it stays due.
@@ -251,7 +251,7 @@ impl Coordinator {
                 let looked = self.ask_machine(definition, saga, &**executions, wire);
                 looked.await.map_err(|error| error.to_string())
             }
-            None => Err("aquí no hay una máquina de estados".to_owned()),
+            None => Err(definition.texts.no_machine.to_owned()),
         };
         match looked {
             Ok(input) => input,
@@ -279,7 +279,9 @@ impl Coordinator {
             }
         }
         let Some(wanted) = saga.wanted else {
-            return Ok(Some(Input::NoWord("no tiene ejecución".to_owned())));
+            return Ok(Some(Input::NoWord(
+                definition.texts.no_execution.to_owned(),
+            )));
         };
         let input = execution_input(definition, saga, wanted, wire);
         let name = execution_name(saga.id, wanted);
@@ -354,8 +356,8 @@ fn begun<'a>(
         };
         let definition = definitions.opened_by(&fact.kind)?;
         let mut fact = fact.clone();
-        if fact.conduct == Conduct::StepFunctions && !by_machine {
-            fact.conduct = Conduct::Orquestacion;
+        if fact.mode == SagaMode::StepFunctions && !by_machine {
+            fact.mode = SagaMode::Orchestration;
         }
         Some(Ok((definition, start(definition, id, &fact, sagas.now())?)))
     })
@@ -370,8 +372,8 @@ pub enum Request {
     Resume(Option<String>),
     /// Go on, since the step that could not be undone is undone now; what they did.
     MarkDone {
-        /// The step, from 1, that it is about.
-        step: usize,
+        /// The step that it is about.
+        step: StepNumber,
         /// What they did.
         note: String,
     },
@@ -427,8 +429,8 @@ impl Sagas {
             let (saga, _) = transition(definition, &before, &input, self.now());
             // One that begins with the request is stored all the same: nobody else may ever begin it.
             if saga == before && stored.is_some() {
-                let stuck = saga.estado == Estado::RequiereIntervencion;
-                let undone = stuck || saga.estado == Estado::Compensando;
+                let stuck = saga.status == Status::NeedsIntervention;
+                let undone = stuck || saga.status == Status::Compensating;
                 return Ok(match request {
                     // It is undone already, whoever asked for that.
                     Request::Cancel(_) if undone => Requested::Taken(saga),

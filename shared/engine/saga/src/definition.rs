@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Direction, Mapping};
+use crate::{Direction, Mapping, StepNumber};
 
 /// A kind of saga, in one version.
 ///
@@ -18,6 +18,8 @@ pub struct Definition {
     pub expiry: Expiry,
     /// How long one takes at most when all is well: what others move on, and takes longer, is noted to be late.
     pub patience: Duration,
+    /// What is said of its sagas, in the language of those who read it.
+    pub texts: Texts,
     /// Its steps, in order. The first is done before the saga begins: its success is what opens the saga.
     pub steps: Vec<Step>,
 }
@@ -27,8 +29,52 @@ pub struct Definition {
 pub struct Expiry {
     /// Nothing new is asked for an opening event older than this: what it made is undone.
     pub after: Duration,
-    /// The reason that is given then, as `saga.motivo`.
+    /// The reason that is given then, as `saga.reason`.
     pub reason: &'static str,
+}
+
+/// The texts that a saga gives as reasons and problems. Participants are sent them and people read them, so they are the domain's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// Of a command: no attempt at it was answered.
+    pub no_answer: &'static str,
+    /// Of a command that a state machine sent: it was refused.
+    pub rejected: &'static str,
+    /// Of a command: its answer has another event than the definition says.
+    pub unexpected_answer: &'static str,
+    /// Of a field of an event, which follows: a command needs it, and the event does not have it.
+    pub unknown_field: &'static str,
+    /// The number of a step follows.
+    pub step: &'static str,
+    /// Of a command: what it did could not be undone.
+    pub not_undone: &'static str,
+    /// Of a saga: its execution ended before every step was done.
+    pub cut_short: &'static str,
+    /// Of a saga: its execution is not there any more.
+    pub execution_gone: &'static str,
+    /// Of a saga: nobody could start an execution for it.
+    pub no_execution: &'static str,
+    /// Of an orchestrator: it has no state machine to ask.
+    pub no_machine: &'static str,
+    /// Of an execution: its machine does not have the version of the saga's definition.
+    pub other_version: &'static str,
+}
+
+impl Texts {
+    /// In English.
+    pub const ENGLISH: Self = Self {
+        no_answer: "no answer",
+        rejected: "rejected",
+        unexpected_answer: "unexpected answer",
+        unknown_field: "nothing is known of",
+        step: "step",
+        not_undone: "could not be undone",
+        cut_short: "its execution ended too early",
+        execution_gone: "its execution is gone",
+        no_execution: "it has no execution",
+        no_machine: "there is no state machine here",
+        other_version: "the saga is of another version of the definition",
+    };
 }
 
 /// One step.
@@ -83,11 +129,11 @@ pub struct Retry {
 
 /// What an event means to a definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// The step, by its place from 0, is done.
-    Success(usize),
+pub(crate) enum EventRole {
+    /// The step is done.
+    Success(StepNumber),
     /// The step cannot be done.
-    Failure(usize),
+    Failure(StepNumber),
     /// A step is undone; of which steps it is said, may be several.
     Undone,
 }
@@ -99,19 +145,34 @@ impl Definition {
         self.steps.first().map(|step| step.success)
     }
 
+    /// One of its steps; `None` where it has fewer.
+    #[must_use]
+    pub fn step(&self, number: StepNumber) -> Option<&Step> {
+        self.steps.get(number.index())
+    }
+
+    /// Its steps with their numbers, in order.
+    pub fn numbered(&self) -> impl Iterator<Item = (StepNumber, &Step)> {
+        StepNumber::all().zip(&self.steps)
+    }
+
     /// How often a step's command is sent at most; `None` where there is no such command.
     #[must_use]
-    pub fn attempts(&self, step: usize, direction: Direction) -> Option<u32> {
+    pub fn attempts(&self, step: StepNumber, direction: Direction) -> Option<u32> {
         self.call(step, direction)
             .map(|(_, call)| call.retry.attempts)
     }
 
-    /// The command that does a step, counted from 0, or undoes it, and how it is sent.
-    pub(crate) fn call(&self, step: usize, direction: Direction) -> Option<(&'static str, &Call)> {
-        let step = self.steps.get(step)?;
+    /// The command that does a step, or undoes it, and how it is sent.
+    pub(crate) fn call(
+        &self,
+        step: StepNumber,
+        direction: Direction,
+    ) -> Option<(&'static str, &Call)> {
+        let step = self.step(step)?;
         match direction {
-            Direction::Hacer => Some((step.command, step.call.as_ref()?)),
-            Direction::Deshacer => {
+            Direction::Do => Some((step.command, step.call.as_ref()?)),
+            Direction::Undo => {
                 let undo = step.compensation.as_ref()?;
                 Some((undo.command, &undo.call))
             }
@@ -119,20 +180,23 @@ impl Definition {
     }
 
     /// What `kind` of event means here; `None` for one that means nothing.
-    pub(crate) fn role(&self, kind: &str) -> Option<Role> {
-        let place = |such: &dyn Fn(&Step) -> bool| self.steps.iter().position(such);
-        if let Some(step) = place(&|step| step.success == kind) {
-            return Some(Role::Success(step));
+    pub(crate) fn role(&self, kind: &str) -> Option<EventRole> {
+        let first = |such: &dyn Fn(&Step) -> bool| {
+            let mut steps = self.numbered();
+            steps.find(|(_, step)| such(step)).map(|(number, _)| number)
+        };
+        if let Some(step) = first(&|step| step.success == kind) {
+            return Some(EventRole::Success(step));
         }
-        if let Some(step) = place(&|step| step.failure == Some(kind)) {
-            return Some(Role::Failure(step));
+        if let Some(step) = first(&|step| step.failure == Some(kind)) {
+            return Some(EventRole::Failure(step));
         }
-        place(&|step| {
+        first(&|step| {
             step.compensation
                 .as_ref()
                 .is_some_and(|compensation| compensation.success == kind)
         })
-        .map(|_| Role::Undone)
+        .map(|_| EventRole::Undone)
     }
 
     /// Every mapping that a saga of this kind may need.
@@ -154,35 +218,35 @@ impl Definition {
         if self.steps.is_empty() {
             faults.push("it has no steps".to_owned());
         }
-        for (place, step) in self.steps.iter().enumerate() {
+        for (number, step) in self.numbered() {
             let mut fault = |text: String| faults.push(format!("{}: {text}", step.command));
-            if (place == 0) != step.call.is_none() {
+            if (number == StepNumber::FIRST) != step.call.is_none() {
                 fault("the first step is called by others, and no other is".into());
             }
-            let earlier = self.steps.iter().take(place);
-            let known: Vec<_> = earlier.map(|step| step.success).collect();
+            let earlier = self.numbered().take_while(|(other, _)| *other < number);
+            let known: Vec<_> = earlier.map(|(_, step)| step.success).collect();
             for path in step.call.iter().flat_map(|call| call.data.paths()) {
                 if !path.begins_with_one_of(&known) {
                     fault(format!("{path} is of no event before it"));
                 }
             }
-            if self.role(step.success) != Some(Role::Success(place)) {
+            if self.role(step.success) != Some(EventRole::Success(number)) {
                 fault(format!("{} is the success of two steps", step.success));
             }
             if let Some(failure) = step.failure
-                && self.role(failure) != Some(Role::Failure(place))
+                && self.role(failure) != Some(EventRole::Failure(number))
             {
                 fault(format!("{failure} means two things"));
             }
             let Some(undo) = &step.compensation else {
                 continue;
             };
-            if self.role(undo.success) != Some(Role::Undone) {
+            if self.role(undo.success) != Some(EventRole::Undone) {
                 fault(format!("{} means two things", undo.success));
             }
             // A step may have to be undone though its own event was never heard.
             for path in undo.call.data.paths() {
-                if !path.begins_with_one_of(&known) && place > 0 {
+                if !path.begins_with_one_of(&known) && number > StepNumber::FIRST {
                     fault(format!("{path} may not be known when it is undone"));
                 }
             }

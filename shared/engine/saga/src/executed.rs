@@ -4,8 +4,8 @@ use alpes_ports::{Ending, Happened, HistoryEvent};
 use jiff::Timestamp;
 
 use crate::{
-    Answer, Conduct, Definition, Direction, Entry, Estado, Input, Outstanding, Saga, What, Wire,
-    machine::Role, transition, transition::begun,
+    Answer, Definition, Direction, Entry, Input, Outstanding, Saga, SagaMode, Status, StepNumber,
+    What, Wire, machine::CallState, transition, transition::begun,
 };
 
 /// The saga that a state machine ran, told by what its executions did: `histories` has those of [`Saga::executions`], in their order.
@@ -26,7 +26,7 @@ pub fn executed(
     let mut log = watched.log.iter();
     let Some(first) = log
         .next()
-        .and_then(|entry| directed(entry, Conduct::Orquestacion))
+        .and_then(|entry| directed(entry, SagaMode::Orchestration))
     else {
         return watched.clone();
     };
@@ -41,43 +41,43 @@ pub fn executed(
     let mut histories = histories.iter();
     for entry in log {
         match &entry.what {
-            What::EjecucionIniciada { .. } => {
+            What::ExecutionStarted { .. } => {
                 reader.saga.apply(definition, entry.clone());
                 for event in histories.next().into_iter().flatten() {
                     reader.take(event);
                 }
             }
-            What::CancelacionPedida { motivo, .. } => {
-                let reason = motivo.clone();
-                reader.input(&Input::Cancel { reason }, entry.cuando);
+            What::CancellationRequested { reason, .. } => {
+                let reason = reason.clone();
+                reader.input(&Input::Cancel { reason }, entry.when);
             }
             _ => {}
         }
     }
     let mut saga = reader.saga;
     if let Some(first) = saga.log.first_mut()
-        && let Some(own) = directed(first, Conduct::StepFunctions)
+        && let Some(own) = directed(first, SagaMode::StepFunctions)
     {
         *first = own;
     }
-    saga.conduct = Conduct::StepFunctions;
-    let ended = saga.estado.has_ended();
-    let stuck = watched.estado == Estado::RequiereIntervencion && !ended;
+    saga.mode = SagaMode::StepFunctions;
+    let ended = saga.status.has_ended();
+    let stuck = watched.status == Status::NeedsIntervention && !ended;
     // Somebody has done by hand what the execution could not.
-    let seen_to = saga.estado == Estado::RequiereIntervencion && watched.estado.has_ended();
-    if stuck || seen_to || ended && saga.estado != watched.estado {
-        saga.estado = watched.estado;
+    let seen_to = saga.status == Status::NeedsIntervention && watched.status.has_ended();
+    if stuck || seen_to || ended && saga.status != watched.status {
+        saga.status = watched.status;
     }
     saga
 }
 
-/// The line that begins a saga, with another conduct.
-fn directed(entry: &Entry, conduct: Conduct) -> Option<Entry> {
+/// The line that begins a saga, with another mode.
+fn directed(entry: &Entry, mode: SagaMode) -> Option<Entry> {
     let mut entry = entry.clone();
-    let What::Inicio { modo, .. } = &mut entry.what else {
+    let What::Started { mode: own, .. } = &mut entry.what else {
         return None;
     };
-    *modo = conduct;
+    *own = mode;
     Some(entry)
 }
 
@@ -131,7 +131,7 @@ impl Reader<'_> {
                 }
             }
             (Happened::Ended(Ending::Failed { error, cause }), _)
-                if self.saga.estado != Estado::RequiereIntervencion =>
+                if self.saga.status != Status::NeedsIntervention =>
             {
                 self.fail(&format!("{error}: {cause}"), when);
             }
@@ -144,13 +144,13 @@ impl Reader<'_> {
         let Answer::Events(facts) = answer else {
             return false;
         };
-        let Some(step) = self.definition.steps.get(out.step) else {
+        let Some(step) = self.definition.step(out.step) else {
             return false;
         };
         let undone = step.compensation.as_ref().map(|undo| undo.success);
         let answers = |kind: &str| match out.direction {
-            Direction::Hacer => kind == step.success || step.failure == Some(kind),
-            Direction::Deshacer => undone == Some(kind),
+            Direction::Do => kind == step.success || step.failure == Some(kind),
+            Direction::Undo => undone == Some(kind),
         };
         facts.iter().all(|fact| {
             let known = (fact.stream.clone(), fact.version);
@@ -160,13 +160,12 @@ impl Reader<'_> {
 
     /// True for the state that is the first call of the command that is waited for.
     fn calls(&self, state: &str, out: &Outstanding) -> bool {
-        let role = match out.direction {
-            Direction::Hacer => Role::First,
-            Direction::Deshacer => Role::Undo,
+        let called = match out.direction {
+            Direction::Do => CallState::First,
+            Direction::Undo => CallState::Undo,
         };
-        let Definition { version, steps, .. } = self.definition;
-        let step = steps.get(out.step);
-        step.is_some_and(|step| role.state(*version, out.step, step) == state)
+        let step = self.definition.step(out.step);
+        step.is_some_and(|step| called.name(self.definition.version, out.step, step) == state)
     }
 
     /// The command is sent: again, if it was before.
@@ -180,12 +179,12 @@ impl Reader<'_> {
     }
 
     fn fail(&mut self, problem: &str, when: Timestamp) {
-        let step = self.saga.outstanding.as_ref().map_or(0, |out| out.step);
-        let what = What::RequiereIntervencion {
-            paso: step + 1,
-            problema: problem.to_owned(),
+        let out = self.saga.outstanding.as_ref();
+        let what = What::NeedsIntervention {
+            step: out.map_or(StepNumber::FIRST, |out| out.step),
+            problem: problem.to_owned(),
         };
-        let entry = Entry { cuando: when, what };
+        let entry = Entry { when: when, what };
         self.saga.apply(self.definition, entry);
     }
 }

@@ -1,4 +1,4 @@
-//! Sagas by orchestration: long transactions over participants that each commit by themselves, undone step by step where one fails.
+//! Sagas: long transactions over participants that each commit by themselves, undone step by step where one fails.
 //!
 //! ```text
 //!  events ─┐                                                    ┌─► Participants: one command at a time
@@ -7,17 +7,114 @@
 //!                   └── load ◄── Sagas, a table ◄── save ───────┘   what follows is stored before anything is sent
 //! ```
 //!
-//! - A [`Definition`] is data: steps, whom each asks, how its command is built from what was heard ([`Mapping`]), how it is undone.
+//! A domain uses this crate in three steps:
+//!
+//! 1. a [`Definition`]: the steps, the participant that each asks, and how each is undone. A test holds [`Definition::faults`] empty;
+//! 2. its [`Participants`]: how a command reaches a function, and what it answers;
+//! 3. a [`Coordinator`] over [`Sagas`]: [`Coordinator::observe`] for each batch of the log, [`Coordinator::wake`] for what is due.
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//!
+//! use alpes_saga::{
+//!     Answer, Call, Compensation, Coordinator, Definition, Definitions, Dispatch, Expiry, Fact, Mapping, NoAnswer,
+//!     Participants, Retry, SagaId, SagaMode, Sagas, Status, Step, Texts,
+//! };
+//! use async_trait::async_trait;
+//! use futures::executor::block_on;
+//! use jiff::Timestamp;
+//! use serde_json::json;
+//! use uuid::Uuid;
+//!
+//! // 1. An order is placed, and then paid for. What the payment's command needs comes from the event of the order.
+//! const RETRY: Retry = Retry {
+//!     attempts: 4,
+//!     patience: Duration::from_secs(5),
+//!     pause: Duration::from_millis(200),
+//!     longest_pause: Duration::from_secs(10),
+//! };
+//!
+//! fn undo(participant: &'static str, command: &'static str, success: &'static str) -> Option<Compensation> {
+//!     let data = Mapping::empty().field("reason", "saga.reason");
+//!     Some(Compensation { command, call: Call { participant, data, retry: RETRY }, success })
+//! }
+//!
+//! let payment = Mapping::empty().field("amount", "OrderPlaced.total");
+//! let orders = Definition {
+//!     name: "order",
+//!     version: 1,
+//!     expiry: Expiry { after: Duration::from_hours(24), reason: "too late" },
+//!     patience: Duration::from_mins(1),
+//!     texts: Texts::ENGLISH,
+//!     steps: vec![
+//!         Step {
+//!             command: "PlaceOrder",
+//!             call: None,
+//!             success: "OrderPlaced",
+//!             failure: None,
+//!             compensation: undo("orders", "CancelOrder", "OrderCancelled"),
+//!         },
+//!         Step {
+//!             command: "PayOrder",
+//!             call: Some(Call { participant: "payments", data: payment, retry: RETRY }),
+//!             success: "OrderPaid",
+//!             failure: Some("PaymentDeclined"),
+//!             compensation: undo("payments", "RefundOrder", "OrderRefunded"),
+//!         },
+//!     ],
+//! };
+//! assert!(orders.faults().is_empty());
+//!
+//! // 2. Payments declines, so that the order is cancelled. Both answer with the event that their stream has now.
+//! fn happened(kind: &str, stream: &str, version: u32) -> Fact {
+//!     Fact {
+//!         mode: SagaMode::Orchestration,
+//!         kind: kind.to_owned(),
+//!         id: Uuid::new_v5(&Uuid::nil(), kind.as_bytes()),
+//!         stream: stream.to_owned(),
+//!         version,
+//!         subject: Uuid::from_u128(7),
+//!         time: "2026-01-31T10:00:00Z".parse().unwrap_or_default(),
+//!         trace: None,
+//!         data: json!({ "total": 30 }),
+//!     }
+//! }
+//!
+//! struct Shop;
+//!
+//! #[async_trait]
+//! impl Participants for Shop {
+//!     async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
+//!         Ok(Answer::Events(vec![match dispatch.kind {
+//!             "PayOrder" => happened("PaymentDeclined", "payment-7", 1),
+//!             _ => happened("OrderCancelled", "order-7", 2),
+//!         }]))
+//!     }
+//! }
+//!
+//! // 3. The coordinator hears of the order, and runs its saga to the end.
+//! let (world, _clock) = twins::world(1);
+//! let sagas = Sagas::new(Arc::new(twins::MemoryTables::new()), Definitions::new(vec![orders]), world);
+//! let coordinator = Coordinator::new(sagas.clone(), Arc::new(Shop));
+//! let id = SagaId(Uuid::from_u128(1));
+//! let placed = happened("OrderPlaced", "order-7", 1);
+//! block_on(coordinator.observe(id, &[placed], Timestamp::MAX))?;
+//!
+//! let saga = block_on(sagas.load(id))?.ok_or("it has begun")?.saga;
+//! assert_eq!((saga.status, saga.reason.as_deref()), (Status::Compensated, Some("PaymentDeclined")));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! - A [`Saga`] is the fold of its log ([`Entry`]). [`transition`] says what an input makes of it; nothing else does.
-//! - [`Sagas`] keeps them: one conditional write a transition.
-//! - [`state_machine`] is a definition in Amazon States Language, for another engine to run; [`executed`] reads what that one did.
-//! - [`Coordinator`] runs them. Whoever sees one with something due sends it again, under the same id.
+//! - [`Sagas`] keeps them: one conditional write a transition. Whoever sees one with something due sends it again, under the same id.
+//! - A saga has a [`SagaMode`]: the coordinator sends its commands, or only watches what the participants of a choreography or an
+//!   execution of a [`state_machine`] do. [`executed`] reads the history of an execution; [`Streams`] what a choreography missed.
 //!
 //! What is asked of participants: a command takes effect once by its id; undoing is possible before, after and instead of doing; and
 //! after it, doing is refused. Then every saga ends: completed, undone, or waiting for a person.
 //!
-//! The engine knows nothing of this system's messages: [`Fact`], [`Answer`] and [`Dispatch`] are its own, and whoever uses it says
-//! what they are made from.
+//! The engine has words of its own, [`Fact`], [`Answer`] and [`Dispatch`], so that [`transition`] needs no envelope. [`fact`],
+//! [`answer`] and [`command`] make them from messages, and messages from them.
 
 #![deny(missing_docs)]
 
@@ -25,18 +122,28 @@ mod coordinator;
 mod definition;
 mod executed;
 mod machine;
+mod messages;
+mod missed;
 mod saga;
+mod step_number;
 mod store;
 mod transition;
+mod watcher;
 
-pub use alpes_messages::mapping::{FieldPath, Mapping, OF_THE_SAGA, Source, Unknown};
+pub use alpes_messages::{
+    SagaMode,
+    mapping::{FieldPath, Mapping, OF_THE_SAGA, Source, Unknown},
+};
 pub use coordinator::{Coordinator, NoAnswer, Participants, Request, Requested, Rules, Trouble};
-pub use definition::{Call, Compensation, Definition, Definitions, Expiry, Retry, Step};
+pub use definition::{Call, Compensation, Definition, Definitions, Expiry, Retry, Step, Texts};
 pub use executed::executed;
 pub use machine::{Ask, Wire, execution_input, execution_name, state_machine};
+pub use messages::{answer, command, fact, saga_id};
+pub use missed::Streams;
 pub use saga::{
-    Conduct, Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, LONGEST_TEXT, Meaning,
-    Outstanding, Saga, SagaId, StepStatus, TOLD_ATTEMPTS, Via, What,
+    Direction, Entry, Fact, Heard, LONGEST_REASON, LONGEST_TEXT, Meaning, Outstanding, Saga,
+    SagaId, Status, StepStatus, TOLD_ATTEMPTS, Via, What,
 };
+pub use step_number::StepNumber;
 pub use store::{Due, LoadError, Page, Sagas, SaveError, Stored, TABLE};
 pub use transition::{Answer, Dispatch, Input, command_id, start, taken_over_id, transition};

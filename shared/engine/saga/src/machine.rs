@@ -7,11 +7,11 @@
 //!
 //! | path | what |
 //! | --- | --- |
-//! | `$.saga` | `id`, `asunto`, `traza`; `causa`, the event that led to the next command that undoes; `motivo`, once it is undone |
-//! | `$.definicion`, `$.version` | what the saga is pinned to; a machine that does not have it refuses it |
-//! | `$.deshacer` | true in an execution that only undoes |
-//! | `$.comandos.{command of the step}.hacer`, `.deshacer` | the identity of each command: the same that the coordinator gives it |
-//! | `$.pasos.{command of the step}.respuesta` | the answer of each step that was done |
+//! | `$.saga` | `id`, `subject`, `trace`; `cause`, the event that led to the next command that undoes; `reason`, once it is undone |
+//! | `$.definition`, `$.version` | what the saga is pinned to; a machine that does not have it refuses it |
+//! | `$.undo` | true in an execution that only undoes |
+//! | `$.commands.{command of the step}.do`, `.undo` | the identity of each command: the same that the coordinator gives it |
+//! | `$.steps.{command of the step}.answer` | the answer of each step that was done |
 //!
 //! A step is called once, and its answer is taken at its word. Where there is no answer it is called again, by another state with
 //! retries: what that one is told of a failure is in doubt, since a call before it may have done something, so the step is undone too.
@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Answer, Call, Compensation, Definition, Definitions, Direction, Heard, Retry, Saga, SagaId,
-    Step, command_id,
+    Step, StepNumber, Texts, command_id,
 };
 
 /// How a state machine speaks with participants: the form of this system's messages in JSON.
@@ -68,8 +68,8 @@ pub struct Ask<'a> {
 #[must_use]
 pub fn execution_name(saga: SagaId, direction: Direction) -> String {
     match direction {
-        Direction::Hacer => saga.to_string(),
-        Direction::Deshacer => format!("{saga}-deshacer"),
+        Direction::Do => saga.to_string(),
+        Direction::Undo => format!("{saga}-undo"),
     }
 }
 
@@ -82,30 +82,29 @@ pub fn execution_input(
     wire: &Wire,
 ) -> Value {
     let mut own = json!({
-        "id": saga.id, "asunto": saga.subject, "traza": saga.trace, "causa": saga.cause,
+        "id": saga.id, "subject": saga.subject, "trace": saga.trace, "cause": saga.cause,
     });
-    if let (Direction::Deshacer, Some(reason), Value::Object(own)) =
-        (direction, &saga.reason, &mut own)
+    if let (Direction::Undo, Some(reason), Value::Object(own)) = (direction, &saga.reason, &mut own)
     {
-        own.insert("motivo".to_owned(), reason.clone().into());
+        own.insert("reason".to_owned(), reason.clone().into());
     }
     let (mut commands, mut steps) = (Map::new(), Map::new());
-    for (place, step) in definition.steps.iter().enumerate() {
-        let id = |direction| command_id(saga.id, place + 1, direction);
-        let ids = json!({"hacer": id(Direction::Hacer), "deshacer": id(Direction::Deshacer)});
+    for (number, step) in definition.numbered() {
+        let id = |direction| command_id(saga.id, number, direction);
+        let ids = json!({"do": id(Direction::Do), "undo": id(Direction::Undo)});
         commands.insert(step.command.to_owned(), ids);
         if let Some(heard) = saga.heard(step.success) {
-            let answer = json!({ "respuesta": (wire.answer_of)(&heard) });
+            let answer = json!({ "answer": (wire.answer_of)(&heard) });
             steps.insert(step.command.to_owned(), answer);
         }
     }
     json!({
         "saga": own,
-        "definicion": definition.name,
+        "definition": definition.name,
         "version": definition.version,
-        "deshacer": direction == Direction::Deshacer,
-        "comandos": commands,
-        "pasos": steps,
+        "undo": direction == Direction::Undo,
+        "commands": commands,
+        "steps": steps,
     })
 }
 
@@ -116,18 +115,19 @@ pub fn state_machine(definitions: &Definitions, wire: &Wire) -> Value {
     for definition in definitions.iter() {
         let machine = Machine { definition, wire };
         begin.extend(machine.begin());
-        for (place, step) in definition.steps.iter().enumerate() {
+        for (number, step) in definition.numbered() {
             if let Some(call) = &step.call {
-                states.extend(machine.doing(place, step, call));
+                states.extend(machine.doing(number, step, call));
             }
             if let Some(undo) = &step.compensation {
-                states.extend(machine.undoing(place, step, undo));
+                states.extend(machine.undoing(number, step, undo));
             }
         }
     }
     let begin = json!({"Type": "Choice", "Choices": begin, "Default": OTHER});
     states.insert(BEGIN.to_owned(), begin);
-    let other = "la saga es de otra versión de la definición";
+    let texts = definitions.iter().next().map(|known| known.texts);
+    let other = texts.unwrap_or(Texts::ENGLISH).other_version;
     states.insert(OTHER.into(), failure(OTHER, other));
     states.insert(DONE.into(), json!({"Type": "Succeed"}));
     states.insert(UNDONE.into(), json!({"Type": "Succeed"}));
@@ -135,20 +135,22 @@ pub fn state_machine(definitions: &Definitions, wire: &Wire) -> Value {
     let versions = definitions.iter().map(|known| known.version.to_string());
     let versions = versions.collect::<Vec<_>>().join(", ");
     json!({
-        "Comment": format!("Saga {name}, versión {versions}. Hecha de su definición; no se edita a mano."),
+        "Comment": format!("Saga {name}, version {versions}. Made from its definition; do not edit it by hand."),
         "StartAt": BEGIN,
         "States": states,
     })
 }
 
-const BEGIN: &str = "Inicio";
-const DONE: &str = "Completada";
-const UNDONE: &str = "Compensada";
-const OTHER: &str = "OtraVersion";
+const BEGIN: &str = "Begin";
+const DONE: &str = "Completed";
+const UNDONE: &str = "Compensated";
+const OTHER: &str = "OtherVersion";
+/// The error of an execution that could not undo a step.
+const NOT_UNDONE: &str = "NeedsIntervention";
 
 /// What a state is for, of those that call a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum CallState {
     /// The first call that does a step.
     First,
     /// All others.
@@ -157,21 +159,20 @@ pub(crate) enum Role {
     Undo,
 }
 
-impl Role {
+impl CallState {
     /// The name of the state, for a version of the definition.
-    pub(crate) fn state(self, version: u32, place: usize, step: &Step) -> String {
+    pub(crate) fn name(self, version: u32, number: StepNumber, step: &Step) -> String {
         // The histories of executions have these names: a version's are the same whatever follows it.
         let of = match version {
             1 => String::new(),
             version => format!("v{version}, "),
         };
-        let paso = place + 1;
         match (self, &step.compensation) {
-            (Self::First, _) => format!("{of}{paso} {}", step.command),
-            (Self::Again, _) => format!("{of}{paso} {}: otra vez", step.command),
+            (Self::First, _) => format!("{of}{number} {}", step.command),
+            (Self::Again, _) => format!("{of}{number} {}: again", step.command),
             (Self::Undo, undo) => {
                 let command = undo.as_ref().map_or("", |undo| undo.command);
-                format!("{of}{paso} deshacer: {command}")
+                format!("{of}{number} undo: {command}")
             }
         }
     }
@@ -187,65 +188,60 @@ type States = Vec<(String, Value)>;
 impl Machine<'_> {
     /// Where its sagas begin, and where they are undone.
     fn begin(&self) -> [Value; 2] {
-        let Definition {
-            name,
-            version,
-            steps,
-            ..
-        } = self.definition;
+        let Definition { name, version, .. } = self.definition;
         let place = |undone: bool, next: String| {
             json!({
                 "And": [
-                    {"Variable": "$.definicion", "StringEquals": name},
+                    {"Variable": "$.definition", "StringEquals": name},
                     {"Variable": "$.version", "NumericEquals": version},
-                    {"Variable": "$.deshacer", "BooleanEquals": undone},
+                    {"Variable": "$.undo", "BooleanEquals": undone},
                 ],
                 "Next": next,
             })
         };
-        let undone = self.undo_below(steps.len());
-        [place(false, self.next(0)), place(true, undone)]
+        [
+            place(false, self.next(StepNumber::FIRST)),
+            place(true, self.undo_last(|_| true)),
+        ]
     }
 
-    fn state(&self, role: Role, place: usize, step: &Step) -> String {
-        role.state(self.definition.version, place, step)
+    fn state(&self, call: CallState, number: StepNumber, step: &Step) -> String {
+        call.name(self.definition.version, number, step)
     }
 
     /// The state that does what comes after a step.
-    fn next(&self, place: usize) -> String {
-        let mut later = self.definition.steps.iter().enumerate().skip(place + 1);
-        later.next().map_or_else(
+    fn next(&self, number: StepNumber) -> String {
+        let next = number.next();
+        self.definition.step(next).map_or_else(
             || DONE.to_owned(),
-            |(place, step)| self.state(Role::First, place, step),
+            |step| self.state(CallState::First, next, step),
         )
     }
 
-    /// The state that undoes the last of the steps before a place.
-    fn undo_below(&self, place: usize) -> String {
-        let mut earlier = self.definition.steps.iter().enumerate().take(place).rev();
-        earlier
-            .find(|(_, step)| step.compensation.is_some())
-            .map_or_else(
-                || UNDONE.to_owned(),
-                |(place, step)| self.state(Role::Undo, place, step),
-            )
+    /// The state that undoes the last of the steps that `stands` is true of.
+    fn undo_last(&self, stands: impl Fn(StepNumber) -> bool) -> String {
+        let steps = self.definition.numbered();
+        let undone = steps.filter(|(number, step)| stands(*number) && step.compensation.is_some());
+        undone.last().map_or_else(
+            || UNDONE.to_owned(),
+            |(number, step)| self.state(CallState::Undo, number, step),
+        )
     }
 
     /// The states that do a step.
-    fn doing(&self, place: usize, step: &Step, call: &Call) -> States {
-        let first = self.state(Role::First, place, step);
-        let again = self.state(Role::Again, place, step);
+    fn doing(&self, number: StepNumber, step: &Step, call: &Call) -> States {
+        let first = self.state(CallState::First, number, step);
+        let again = self.state(CallState::Again, number, step);
         let state = |what: &str| format!("{first}: {what}");
-        let (pause, told, unanswered) =
-            (state("pausa"), state("respuesta"), state("sin respuesta"));
-        let told_again = format!("{again}, respuesta");
+        let (pause, told, unanswered) = (state("pause"), state("answer"), state("no answer"));
+        let told_again = format!("{again}, answer");
         let cause = format!(
-            "$.pasos.{}.respuesta.{}",
-            self.command_before(place),
+            "$.steps.{}.answer.{}",
+            self.command_before(number),
             self.wire.event_id
         );
-        let ask = self.ask(step.command, step, Direction::Hacer, &cause, call);
-        let result = format!("$.pasos.{}", step.command);
+        let ask = self.ask(step.command, step, Direction::Do, &cause, call);
+        let result = format!("$.steps.{}", step.command);
         let once = self.task(call, &ask, &result, &told);
         let more = self.task(call, &ask, &result, &told_again);
         let rest = Retry {
@@ -268,27 +264,34 @@ impl Machine<'_> {
             let more = with(more, "Retry", retry(rest));
             states.push((again, with(more, "Catch", caught(&unanswered))));
         }
-        let below = self.undo_below(place);
-        let too = self.undo_below(place + 1);
-        states.extend(self.outcomes(place, step, &told, "", &below));
+        let below = self.undo_last(|other| other < number);
+        let too = self.undo_last(|other| other <= number);
+        states.extend(self.outcomes(number, step, &told, "", &below));
         if rest.attempts > 0 {
-            states.extend(self.outcomes(place, step, &told_again, ", en duda", &too));
+            states.extend(self.outcomes(number, step, &told_again, ", in doubt", &too));
         }
-        let reason = format!("{}: sin respuesta", step.command);
-        states.push((unanswered, turn(&reason, "$.saga.causa", &too)));
+        let reason = format!("{}: {}", step.command, self.definition.texts.no_answer);
+        states.push((unanswered, turn(&reason, "$.saga.cause", &too)));
         states
     }
 
     /// What follows from an answer: the next step, or `undo`.
-    fn outcomes(&self, place: usize, step: &Step, told: &str, doubt: &str, undo: &str) -> States {
-        let first = self.state(Role::First, place, step);
-        let answer = format!("$.pasos.{}.respuesta", step.command);
+    fn outcomes(
+        &self,
+        number: StepNumber,
+        step: &Step,
+        told: &str,
+        doubt: &str,
+        undo: &str,
+    ) -> States {
+        let first = self.state(CallState::First, number, step);
+        let answer = format!("$.steps.{}.answer", step.command);
         let kind = format!("{answer}.{}", self.wire.event_type);
-        let refused = format!("{first}: rechazo{doubt}");
-        let unexpected = format!("{first}: respuesta inesperada");
+        let refused = format!("{first}: refusal{doubt}");
+        let unexpected = format!("{first}: unexpected answer");
         let mut choices = vec![
             json!({"Variable": kind, "IsPresent": false, "Next": refused}),
-            json!({"Variable": kind, "StringEquals": step.success, "Next": self.next(place)}),
+            json!({"Variable": kind, "StringEquals": step.success, "Next": self.next(number)}),
         ];
         let mut states = vec![];
         if let Some(failure) = step.failure {
@@ -299,56 +302,60 @@ impl Machine<'_> {
         }
         let choice = json!({"Type": "Choice", "Choices": choices, "Default": unexpected});
         states.push((told.to_owned(), choice));
+        let texts = self.definition.texts;
         let reason = |what: &str| format!("{}: {what}", step.command);
-        let cause = "$.saga.causa";
-        states.push((refused, turn(&reason("rechazado"), cause, undo)));
+        let cause = "$.saga.cause";
+        states.push((refused, turn(&reason(texts.rejected), cause, undo)));
         // It did something, and not what the definition says: whatever it was is undone too.
-        let too = self.undo_below(place + 1);
+        let too = self.undo_last(|other| other <= number);
         if doubt.is_empty() {
-            let text = reason("respuesta inesperada");
+            let text = reason(texts.unexpected_answer);
             states.push((unexpected, turn(&text, cause, &too)));
         }
         states
     }
 
     /// The states that undo a step. A call that keeps failing fails the execution right there, so that it can be gone on with there.
-    fn undoing(&self, place: usize, step: &Step, undo: &Compensation) -> States {
-        let name = self.state(Role::Undo, place, step);
-        let (told, refused) = (format!("{name}, respuesta"), format!("{name}, rechazo"));
+    fn undoing(&self, number: StepNumber, step: &Step, undo: &Compensation) -> States {
+        let name = self.state(CallState::Undo, number, step);
+        let (told, refused) = (format!("{name}, answer"), format!("{name}, refusal"));
         let ask = self.ask(
             undo.command,
             step,
-            Direction::Deshacer,
-            "$.saga.causa",
+            Direction::Undo,
+            "$.saga.cause",
             &undo.call,
         );
-        let result = "$.respuesta";
+        let result = "$.answer";
         let task = with(
             self.task(&undo.call, &ask, result, &told),
             "Retry",
             retry(undo.call.retry),
         );
-        let kind = format!("{result}.respuesta.{}", self.wire.event_type);
+        let kind = format!("{result}.answer.{}", self.wire.event_type);
         let choice = json!({
             "Type": "Choice",
             "Choices": [
                 {"Variable": kind, "IsPresent": false, "Next": refused},
-                {"Variable": kind, "StringEquals": undo.success, "Next": self.undo_below(place)},
+                {"Variable": kind, "StringEquals": undo.success, "Next": self.undo_last(|other| other < number)},
             ],
             "Default": refused,
         });
-        let cause = format!("paso {}: {} no se pudo deshacer", place + 1, step.command);
+        let texts = self.definition.texts;
+        let cause = format!(
+            "{} {number}: {} {}",
+            texts.step, step.command, texts.not_undone
+        );
         vec![
             (name, task),
             (told, choice),
-            (refused, failure("RequiereIntervencion", &cause)),
+            (refused, failure(NOT_UNDONE, &cause)),
         ]
     }
 
-    fn command_before(&self, place: usize) -> &str {
-        let before = place
-            .checked_sub(1)
-            .and_then(|place| self.definition.steps.get(place));
+    fn command_before(&self, number: StepNumber) -> &str {
+        let before = number.before();
+        let before = before.and_then(|before| self.definition.step(before));
         before.map_or("", |step| step.command)
     }
 
@@ -362,16 +369,16 @@ impl Machine<'_> {
         call: &Call,
     ) -> Value {
         let way = match direction {
-            Direction::Hacer => "hacer",
-            Direction::Deshacer => "deshacer",
+            Direction::Do => "do",
+            Direction::Undo => "undo",
         };
         (self.wire.request)(&Ask {
             kind,
-            id: format!("$.comandos.{}.{way}", step.command),
-            subject: "$.saga.asunto",
+            id: format!("$.commands.{}.{way}", step.command),
+            subject: "$.saga.subject",
             saga: "$.saga.id",
             cause: cause.to_owned(),
-            trace: "$.saga.traza",
+            trace: "$.saga.trace",
             data: self.data(&call.data),
         })
     }
@@ -388,7 +395,7 @@ impl Machine<'_> {
                     let mut steps = self.definition.steps.iter();
                     let told = steps.find(|step| step.success == path.root());
                     let command = told.map_or("", |step| step.command);
-                    format!("$.pasos.{command}.respuesta.{}{rest}", self.wire.event_data)
+                    format!("$.steps.{command}.answer.{}{rest}", self.wire.event_data)
                 };
                 (format!("{name}.$"), Value::from(place))
             }
@@ -401,7 +408,7 @@ impl Machine<'_> {
             "Type": "Task",
             "Resource": "arn:aws:states:::lambda:invoke",
             "Parameters": {"FunctionName": (self.wire.function)(call.participant), "Payload": payload},
-            "ResultSelector": {"respuesta.$": "$.Payload"},
+            "ResultSelector": {"answer.$": "$.Payload"},
             "ResultPath": result,
             "TimeoutSeconds": seconds(call.retry.patience),
             "Next": next,
@@ -415,10 +422,10 @@ fn turn(reason: &str, cause: &str, next: &str) -> Value {
         "Type": "Pass",
         "Parameters": {
             "id.$": "$.saga.id",
-            "asunto.$": "$.saga.asunto",
-            "traza.$": "$.saga.traza",
-            "causa.$": cause,
-            "motivo": reason,
+            "subject.$": "$.saga.subject",
+            "trace.$": "$.saga.trace",
+            "cause.$": cause,
+            "reason": reason,
         },
         "ResultPath": "$.saga",
         "Next": next,

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
 
-use alpes_messages::{mapping::OF_THE_SAGA, moment::Moment};
+use alpes_messages::{Moment, mapping::OF_THE_SAGA};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::Definition;
+use crate::{Definition, SagaMode, StepNumber};
 
 /// The longest reason that a saga gives for being undone, in characters; a longer one is cut. Commands carry it, and a participant
 /// must not refuse to undo for what another had to say.
@@ -39,9 +39,6 @@ const NOTES_BYTES: usize = 128 * 1024;
 /// of at most 4 KB, [`TOLD_ATTEMPTS`] with a short one, of at most 800 bytes, and a handful without.
 const STEP_BYTES: usize = 16 * 1024;
 
-/// Why a saga is undone that a person takes over from its state machine, where nobody else has given a reason.
-const NOT_TO_THE_END: &str = "su ejecución no llegó al final";
-
 /// How long an execution may take to end once its last event is heard.
 pub(crate) const SOON: Duration = Duration::from_secs(1);
 
@@ -66,77 +63,59 @@ impl FromStr for SagaId {
 
 /// How a saga stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Estado {
+pub enum Status {
     /// Its steps are being done.
-    EnCurso,
+    Running,
     /// What was done is being undone, last step first.
-    Compensando,
+    Compensating,
     /// Every step is done. It ends so, unless somebody cancels it.
-    Completada,
+    Completed,
     /// All that was done is undone. It ends so.
-    Compensada,
+    Compensated,
     /// Something could not be undone, and a person has to see to it.
-    RequiereIntervencion,
+    NeedsIntervention,
 }
 
-impl Estado {
+impl Status {
     /// Every one of them.
     pub const ALL: [Self; 5] = [
-        Self::EnCurso,
-        Self::Compensando,
-        Self::Completada,
-        Self::Compensada,
-        Self::RequiereIntervencion,
+        Self::Running,
+        Self::Compensating,
+        Self::Completed,
+        Self::Compensated,
+        Self::NeedsIntervention,
     ];
 
-    /// As it is written.
+    /// Its name, as it is stored.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::EnCurso => "EnCurso",
-            Self::Compensando => "Compensando",
-            Self::Completada => "Completada",
-            Self::Compensada => "Compensada",
-            Self::RequiereIntervencion => "RequiereIntervencion",
+            Self::Running => "Running",
+            Self::Compensating => "Compensating",
+            Self::Completed => "Completed",
+            Self::Compensated => "Compensated",
+            Self::NeedsIntervention => "NeedsIntervention",
         }
     }
 
     /// True if nothing more happens by itself.
     #[must_use]
     pub fn has_ended(self) -> bool {
-        matches!(self, Self::Completada | Self::Compensada)
+        matches!(self, Self::Completed | Self::Compensated)
     }
 }
 
-impl fmt::Display for Estado {
+impl fmt::Display for Status {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
     }
-}
-
-/// Who moves a saga on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Conduct {
-    /// The coordinator: it sends a command for each step.
-    #[default]
-    Orquestacion,
-    /// The participants themselves, each by what it hears of the others. The saga is only told of it.
-    Coreografia,
-    /// An execution of the definition's [state machine](crate::state_machine). The saga has it started, and is told of what it does.
-    StepFunctions,
-}
-
-impl Conduct {
-    /// Every one of them.
-    pub const ALL: [Self; 3] = [Self::Orquestacion, Self::Coreografia, Self::StepFunctions];
 }
 
 /// An event, as far as a saga cares.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
     /// Who moves the saga on that it opens.
-    pub conduct: Conduct,
+    pub mode: SagaMode,
     /// Its type.
     pub kind: String,
     /// Its identity.
@@ -159,24 +138,27 @@ pub struct Fact {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Heard {
     /// Its type.
-    pub evento: String,
+    #[serde(rename = "event")]
+    pub kind: String,
     /// Its identity.
-    pub id_evento: Uuid,
+    #[serde(rename = "event_id")]
+    pub id: Uuid,
     /// Its stream.
     pub stream: String,
     /// Its place there.
-    pub streamversion: u32,
+    #[serde(rename = "streamversion")]
+    pub version: u32,
     /// When it happened, as it says itself. Whoever logs it may hear of it much later.
-    #[serde(with = "alpes_messages::moment::text")]
-    pub fecha_evento: Timestamp,
+    #[serde(rename = "event_time", with = "alpes_messages::moment::text")]
+    pub time: Timestamp,
     /// What commands to come need of its data.
     #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
-    pub datos: Value,
+    pub data: Value,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn usual(conduct: &Conduct) -> bool {
-    *conduct == Conduct::Orquestacion
+fn usual(mode: &SagaMode) -> bool {
+    *mode == SagaMode::Orchestration
 }
 
 pub(crate) fn nothing() -> Value {
@@ -192,9 +174,9 @@ fn is_nothing(data: &Value) -> bool {
 #[serde(rename_all = "lowercase")]
 pub enum Via {
     /// As the answer to a command.
-    Respuesta,
+    Answer,
     /// From the stream.
-    Flujo,
+    Stream,
 }
 
 /// Which way a command goes.
@@ -202,154 +184,154 @@ pub enum Via {
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// It does its step.
-    Hacer,
+    Do,
     /// It undoes its step.
-    Deshacer,
+    Undo,
 }
 
-/// What a line of the log says. Steps are counted from 1.
+/// What a line of the log says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "tipo")]
+#[serde(tag = "type")]
 pub enum What {
     /// The saga begins, since its first step is done.
-    Inicio {
+    Started {
         /// Its definition.
-        definicion: String,
+        definition: String,
         /// The version it is pinned to.
         version: u32,
         /// What it is about.
-        asunto: Uuid,
+        subject: Uuid,
         /// Who moves it on.
         #[serde(default, skip_serializing_if = "usual")]
-        modo: Conduct,
+        mode: SagaMode,
         /// Goes along with every command.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        traza: Option<String>,
+        trace: Option<String>,
         /// The event that says so.
         #[serde(flatten)]
-        evento: Heard,
+        event: Heard,
     },
     /// A step's command is about to be sent.
-    ComandoEnviado {
+    CommandSent {
         /// The step.
-        paso: usize,
+        step: StepNumber,
         /// The command.
-        comando: String,
+        command: String,
         /// Its identity: the same for every attempt.
-        id_comando: Uuid,
+        command_id: Uuid,
     },
     /// An event was heard.
-    EventoRecibido {
+    EventReceived {
         /// The step that it is about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        paso: Option<usize>,
+        step: Option<StepNumber>,
         /// What it means.
-        sentido: Meaning,
+        meaning: Meaning,
         /// How it came.
         via: Via,
         /// After how many attempts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        intentos: Option<u32>,
+        attempts: Option<u32>,
         /// The event.
         #[serde(flatten)]
-        evento: Heard,
+        event: Heard,
     },
     /// A step's command was refused.
-    ComandoRechazado {
+    CommandRejected {
         /// The step.
-        paso: usize,
+        step: StepNumber,
         /// Why.
-        problema: String,
+        problem: String,
         /// True if an earlier attempt was never answered, and may have taken effect.
-        en_duda: bool,
+        in_doubt: bool,
     },
     /// A step's command cannot be built: the definition asks for what nobody told.
-    ComandoImposible {
+    CommandImpossible {
         /// The step.
-        paso: usize,
+        step: StepNumber,
         /// Why.
-        problema: String,
+        problem: String,
     },
     /// Nobody answered an attempt at a step's command. Of one command no more than [`TOLD_ATTEMPTS`] are logged.
-    SinRespuesta {
+    NoAnswer {
         /// The step.
-        paso: usize,
+        step: StepNumber,
         /// Which way it went.
-        direccion: Direction,
+        direction: Direction,
         /// Which attempt, from 1.
-        intento: u32,
+        attempt: u32,
         /// When it was sent.
         #[serde(with = "alpes_messages::moment::text")]
-        enviado: Timestamp,
+        sent: Timestamp,
         /// What came instead of an answer; none of one that nothing was heard of until it was due again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        problema: Option<String>,
+        problem: Option<String>,
         /// From when on it is sent again; `None` of the last attempt.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        proximo: Option<Moment>,
+        next: Option<Moment>,
     },
     /// Nobody answered a command, and all attempts are spent.
-    TiempoAgotado {
+    TimedOut {
         /// The step.
-        paso: usize,
+        step: StepNumber,
         /// Which way it went.
-        direccion: Direction,
+        direction: Direction,
         /// How many attempts.
-        intentos: u32,
+        attempts: u32,
     },
     /// An execution of the state machine runs from now on, or did before.
-    EjecucionIniciada {
+    ExecutionStarted {
         /// Whether it does the steps, or undoes them.
-        direccion: Direction,
+        direction: Direction,
         /// Its name.
-        nombre: String,
+        name: String,
     },
     /// Somebody asked for the saga to be undone.
-    CancelacionPedida {
+    CancellationRequested {
         /// Why.
-        motivo: String,
+        reason: String,
         /// The step whose command was logged and never sent, if there is one: it needs no undoing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        sin_enviar: Option<usize>,
+        unsent: Option<StepNumber>,
     },
     /// The command that undoes a step is about to be sent.
-    CompensacionEnviada {
+    CompensationSent {
         /// The step.
-        paso: usize,
+        step: StepNumber,
         /// The command.
-        comando: String,
+        command: String,
         /// Its identity: the same for every attempt.
-        id_comando: Uuid,
+        command_id: Uuid,
     },
     /// A step cannot be undone without a person.
-    RequiereIntervencion {
+    NeedsIntervention {
         /// The step.
-        paso: usize,
+        step: StepNumber,
         /// Why.
-        problema: String,
+        problem: String,
     },
     /// A person has the saga go on.
-    Reanudada {
+    Resumed {
         /// What they say about it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        nota: Option<String>,
+        note: Option<String>,
     },
     /// A person says that a step is undone.
-    PasoMarcado {
+    StepMarked {
         /// The step.
-        paso: usize,
+        step: StepNumber,
         /// What they did.
-        nota: String,
+        note: String,
     },
     /// The coordinator moves it on from here, since its state machine has failed. It undoes every step that can be undone: one that was
     /// not heard of may have been begun, and one that was not begun must not be any more.
-    Relevo {},
+    TakenOver {},
     /// It has not ended in the time that it should take, and nobody here can move it on.
-    Retraso {},
+    Delayed {},
     /// The saga has ended.
-    Fin {
+    Ended {
         /// As what.
-        estado: Estado,
+        status: Status,
     },
 }
 
@@ -357,15 +339,15 @@ impl What {
     /// Cuts the text that somebody else wrote, so that what a saga logs is bounded.
     pub(crate) fn shorten(&mut self) {
         let text = match self {
-            Self::CancelacionPedida { motivo, .. } => motivo,
-            Self::ComandoRechazado { problema, .. }
-            | Self::ComandoImposible { problema, .. }
-            | Self::RequiereIntervencion { problema, .. } => problema,
-            Self::Reanudada { nota: Some(nota) } | Self::PasoMarcado { nota, .. } => nota,
-            Self::SinRespuesta {
-                problema: Some(problema),
+            Self::CancellationRequested { reason, .. } => reason,
+            Self::CommandRejected { problem, .. }
+            | Self::CommandImpossible { problem, .. }
+            | Self::NeedsIntervention { problem, .. } => problem,
+            Self::Resumed { note: Some(note) } | Self::StepMarked { note, .. } => note,
+            Self::NoAnswer {
+                problem: Some(problem),
                 ..
-            } => return cut(problema, LONGEST_FAILURE),
+            } => return cut(problem, LONGEST_FAILURE),
             _ => return,
         };
         cut(text, LONGEST_TEXT);
@@ -387,15 +369,15 @@ fn cut(text: &mut String, longest: usize) {
 #[serde(rename_all = "lowercase")]
 pub enum Meaning {
     /// The step is done.
-    Exito,
+    Success,
     /// The step cannot be done, and nothing of it was.
-    Fallo,
+    Failure,
     /// The step cannot be done, and an attempt that was never answered may have done some of it.
-    Duda,
+    Doubt,
     /// The step is undone.
-    Reversion,
+    Reversal,
     /// Nothing now: it is noted.
-    Nota,
+    Note,
 }
 
 /// A line of the log.
@@ -403,7 +385,7 @@ pub enum Meaning {
 pub struct Entry {
     /// When it was logged.
     #[serde(with = "alpes_messages::moment::text")]
-    pub cuando: Timestamp,
+    pub when: Timestamp,
     /// What.
     #[serde(flatten)]
     pub what: What,
@@ -414,7 +396,7 @@ impl Entry {
     #[must_use]
     pub fn heard(&self) -> Option<&Heard> {
         match &self.what {
-            What::Inicio { evento, .. } | What::EventoRecibido { evento, .. } => Some(evento),
+            What::Started { event, .. } | What::EventReceived { event, .. } => Some(event),
             _ => None,
         }
     }
@@ -435,11 +417,19 @@ pub enum StepStatus {
     Undone,
 }
 
+impl StepStatus {
+    /// True if something of the step may still stand.
+    #[must_use]
+    pub fn may_stand(self) -> bool {
+        matches!(self, Self::Sent | Self::Done)
+    }
+}
+
 /// The command whose answer is waited for. There is never more than one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outstanding {
-    /// Its step, from 0.
-    pub step: usize,
+    /// Its step.
+    pub step: StepNumber,
     /// Which way it goes.
     pub direction: Direction,
     /// Its identity.
@@ -462,13 +452,13 @@ pub struct Saga {
     /// The version of it.
     pub version: u32,
     /// Who moves it on.
-    pub conduct: Conduct,
+    pub mode: SagaMode,
     /// What it is about.
     pub subject: Uuid,
     /// Goes along with every command.
     pub trace: Option<String>,
     /// How it stands.
-    pub estado: Estado,
+    pub status: Status,
     /// Why it is undone, if it is.
     pub reason: Option<String>,
     /// What was heard, as far as commands need it: type of event -> data.
@@ -477,8 +467,8 @@ pub struct Saga {
     pub steps: Vec<StepStatus>,
     /// What is waited for.
     pub outstanding: Option<Outstanding>,
-    /// Of one that others move on: when it is late, and looked at; `None` once it has ended, or nothing is to be seen any more.
-    pub late: Option<Timestamp>,
+    /// Of one that others move on: when to look at it next; `None` once it has ended, or nothing is to be seen any more.
+    pub next_look: Option<Timestamp>,
     /// Of one that a state machine runs: the execution that is still to be started.
     pub wanted: Option<Direction>,
     /// The events it has heard, by stream and version.
@@ -490,7 +480,7 @@ pub struct Saga {
 }
 
 impl Saga {
-    /// The saga that a log tells of; `None` for a log that does not begin with [`What::Inicio`].
+    /// The saga that a log tells of; `None` for a log that does not begin with [`What::Started`].
     ///
     /// What is no line of the log (how often the outstanding command was sent, and when it is due) is as if it were just logged.
     #[must_use]
@@ -505,49 +495,49 @@ impl Saga {
 
     /// The saga that the first line of a log tells of.
     pub(crate) fn opened(id: SagaId, definition: &Definition, entry: Entry) -> Option<Self> {
-        let What::Inicio {
-            definicion,
+        let What::Started {
+            definition: name,
             version,
-            asunto,
-            modo,
-            traza,
-            evento,
+            subject,
+            mode,
+            trace,
+            event,
         } = &entry.what
         else {
             return None;
         };
-        let late = match modo {
-            Conduct::Orquestacion => None,
-            Conduct::Coreografia => Some(later(entry.cuando, definition.patience)),
-            Conduct::StepFunctions => Some(entry.cuando),
+        let next_look = match mode {
+            SagaMode::Orchestration => None,
+            SagaMode::Choreography => Some(later(entry.when, definition.patience)),
+            SagaMode::StepFunctions => Some(entry.when),
         };
-        let wanted = (*modo == Conduct::StepFunctions).then_some(Direction::Hacer);
+        let wanted = (*mode == SagaMode::StepFunctions).then_some(Direction::Do);
         let mut steps = vec![StepStatus::Pending; definition.steps.len()];
         if let Some(first) = steps.first_mut() {
             *first = StepStatus::Done;
         }
         let mut saga = Self {
             id,
-            definition: definicion.clone(),
+            definition: name.clone(),
             version: *version,
-            conduct: *modo,
-            subject: *asunto,
-            trace: traza.clone(),
-            estado: Estado::EnCurso,
+            mode: *mode,
+            subject: *subject,
+            trace: trace.clone(),
+            status: Status::Running,
             reason: None,
             context: Map::from_iter([(
                 OF_THE_SAGA.to_owned(),
-                json!({"id": id, "asunto": asunto}),
+                json!({"id": id, "subject": subject}),
             )]),
             steps,
             outstanding: None,
-            late,
+            next_look,
             wanted,
             seen: BTreeSet::new(),
-            cause: evento.id_evento,
+            cause: event.id,
             log: vec![],
         };
-        saga.hear(&evento.clone());
+        saga.hear(&event.clone());
         saga.log.push(entry);
         Some(saga)
     }
@@ -556,10 +546,10 @@ impl Saga {
     #[must_use]
     pub fn heard(&self, kind: &str) -> Option<Heard> {
         self.log.iter().find_map(|entry| match &entry.what {
-            What::Inicio { evento, .. } | What::EventoRecibido { evento, .. }
-                if evento.evento == kind =>
+            What::Started { event, .. } | What::EventReceived { event, .. }
+                if event.kind == kind =>
             {
-                Some(evento.clone())
+                Some(event.clone())
             }
             _ => None,
         })
@@ -568,7 +558,7 @@ impl Saga {
     /// The executions that were started for it, in order.
     pub fn executions(&self) -> impl Iterator<Item = Direction> + '_ {
         self.log.iter().filter_map(|entry| match &entry.what {
-            What::EjecucionIniciada { direccion, .. } => Some(*direccion),
+            What::ExecutionStarted { direction, .. } => Some(*direction),
             _ => None,
         })
     }
@@ -577,7 +567,7 @@ impl Saga {
     #[must_use]
     pub fn started(&self) -> Timestamp {
         let event = self.log.first().and_then(Entry::heard);
-        event.map_or_else(Timestamp::default, |event| event.fecha_evento)
+        event.map_or_else(Timestamp::default, |event| event.time)
     }
 
     /// When something was last logged.
@@ -585,33 +575,33 @@ impl Saga {
     pub fn updated(&self) -> Timestamp {
         self.log
             .last()
-            .map_or_else(Timestamp::default, |entry| entry.cuando)
+            .map_or_else(Timestamp::default, |entry| entry.when)
     }
 
     /// When it wants to be looked at; `None` if nothing happens by itself.
     #[must_use]
     pub fn wake(&self) -> Option<Timestamp> {
         let due = self.outstanding.as_ref().and_then(|out| out.due);
-        due.or(self.late)
+        due.or(self.next_look)
     }
 
     /// True if others move it on: the coordinator sends nothing for it.
     #[must_use]
     pub fn is_watched(&self) -> bool {
-        self.conduct != Conduct::Orquestacion
+        self.mode != SagaMode::Orchestration
     }
 
     /// True if it takes longer than it should, and others move it on.
     #[must_use]
     pub fn is_late(&self) -> bool {
-        let noted = |entry: &Entry| matches!(entry.what, What::Retraso {});
-        !self.estado.has_ended() && self.is_watched() && self.log.iter().any(noted)
+        let noted = |entry: &Entry| matches!(entry.what, What::Delayed {});
+        !self.status.has_ended() && self.is_watched() && self.log.iter().any(noted)
     }
 
     /// True if the coordinator moves on what a state machine began.
     #[must_use]
     pub fn is_taken_over(&self) -> bool {
-        let taken = |entry: &Entry| matches!(entry.what, What::Relevo {});
+        let taken = |entry: &Entry| matches!(entry.what, What::TakenOver {});
         self.log.iter().any(taken)
     }
 
@@ -635,10 +625,10 @@ impl Saga {
 
     /// True if nothing came of what happened since, but for the log.
     pub(crate) fn stands_as(&self, since: &Self) -> bool {
-        let stuck = self.estado == Estado::RequiereIntervencion
-            && since.estado == Estado::Compensando
+        let stuck = self.status == Status::NeedsIntervention
+            && since.status == Status::Compensating
             && since.outstanding.is_none();
-        (self.estado == since.estado || stuck)
+        (self.status == since.status || stuck)
             && self.steps == since.steps
             && self.outstanding == since.outstanding
             && self.reason == since.reason
@@ -650,16 +640,16 @@ impl Saga {
     pub fn awaited(&self) -> Option<&str> {
         let awaited = self.outstanding.as_ref()?.command;
         self.log.iter().rev().find_map(|entry| match &entry.what {
-            What::ComandoEnviado {
-                comando,
-                id_comando,
+            What::CommandSent {
+                command,
+                command_id,
                 ..
             }
-            | What::CompensacionEnviada {
-                comando,
-                id_comando,
+            | What::CompensationSent {
+                command,
+                command_id,
                 ..
-            } if *id_comando == awaited => Some(comando.as_str()),
+            } if *command_id == awaited => Some(command.as_str()),
             _ => None,
         })
     }
@@ -671,67 +661,72 @@ impl Saga {
             return false;
         };
         let last = self.log.iter().rev().find_map(|entry| match entry.what {
-            What::SinRespuesta { intento, .. } => Some(intento),
-            What::ComandoEnviado { .. }
-            | What::CompensacionEnviada { .. }
-            | What::Reanudada { .. } => Some(0),
+            What::NoAnswer { attempt, .. } => Some(attempt),
+            What::CommandSent { .. } | What::CompensationSent { .. } | What::Resumed { .. } => {
+                Some(0)
+            }
             _ => None,
         });
         last == Some(out.attempts)
     }
 
-    /// The step, from 1, that requires a person; `None` if none does.
-    pub(crate) fn stuck_at(&self, definition: &Definition) -> Option<usize> {
+    /// How one of its steps stands; `None` where it has fewer.
+    #[must_use]
+    pub fn step(&self, number: StepNumber) -> Option<StepStatus> {
+        self.steps.get(number.index()).copied()
+    }
+
+    /// The step that requires a person; `None` if none does.
+    pub(crate) fn stuck_at(&self, definition: &Definition) -> Option<StepNumber> {
         let out = self.outstanding.as_ref().map(|out| out.step);
         let step = out.or_else(|| self.next_to_undo(definition));
-        step.filter(|_| self.estado == Estado::RequiereIntervencion)
-            .map(|step| step + 1)
+        step.filter(|_| self.status == Status::NeedsIntervention)
     }
 
     /// The step that is to be undone next: the last of those that were done, or may have been.
-    pub(crate) fn next_to_undo(&self, definition: &Definition) -> Option<usize> {
-        let mut steps = self.steps.iter().zip(&definition.steps);
-        steps.rposition(|(status, step)| step.compensation.is_some() && status.may_stand())
+    pub(crate) fn next_to_undo(&self, definition: &Definition) -> Option<StepNumber> {
+        let steps = definition.numbered().zip(&self.steps);
+        let stands =
+            steps.filter(|((_, step), status)| step.compensation.is_some() && status.may_stand());
+        stands.last().map(|((number, _), _)| number)
     }
 
     /// The step that is to be done next.
-    pub(crate) fn next_to_do(&self) -> Option<usize> {
-        self.steps
-            .iter()
-            .position(|status| *status == StepStatus::Pending)
+    pub(crate) fn next_to_do(&self) -> Option<StepNumber> {
+        let mut steps = StepNumber::all().zip(&self.steps);
+        let next = steps.find(|(_, status)| **status == StepStatus::Pending);
+        next.map(|(number, _)| number)
     }
 
     fn hear(&mut self, heard: &Heard) {
-        self.seen
-            .insert((heard.stream.clone(), heard.streamversion));
-        self.cause = heard.id_evento;
+        self.seen.insert((heard.stream.clone(), heard.version));
+        self.cause = heard.id;
         // The first stands: a command is built from the same data however often it is sent.
-        if !self.context.contains_key(&heard.evento) {
-            self.context
-                .insert(heard.evento.clone(), heard.datos.clone());
+        if !self.context.contains_key(&heard.kind) {
+            self.context.insert(heard.kind.clone(), heard.data.clone());
         }
     }
 
-    fn set(&mut self, step: usize, status: StepStatus) {
-        if let Some(found) = self.steps.get_mut(step) {
+    fn set(&mut self, step: StepNumber, status: StepStatus) {
+        if let Some(found) = self.steps.get_mut(step.index()) {
             *found = status;
         }
     }
 
     /// From now on it is undone. The first reason stands.
     fn turn(&mut self, reason: &str) {
-        self.estado = Estado::Compensando;
+        self.status = Status::Compensating;
         self.outstanding = None;
         if self.reason.is_none() {
             let reason: String = reason.chars().take(LONGEST_REASON).collect();
             self.reason = Some(reason.clone());
             if let Some(Value::Object(own)) = self.context.get_mut(OF_THE_SAGA) {
-                own.insert("motivo".to_owned(), reason.into());
+                own.insert("reason".to_owned(), reason.into());
             }
         }
     }
 
-    fn wait_for(&mut self, step: usize, direction: Direction, command: Uuid, now: Timestamp) {
+    fn wait_for(&mut self, step: StepNumber, direction: Direction, command: Uuid, now: Timestamp) {
         self.outstanding = Some(Outstanding {
             step,
             direction,
@@ -744,98 +739,94 @@ impl Saga {
 
     /// Takes in one line of the log. This, and nothing else, is what a saga is.
     pub(crate) fn apply(&mut self, definition: &Definition, entry: Entry) {
-        let now = entry.cuando;
-        let name = |step: usize| definition.steps.get(step).map_or("", |step| step.command);
+        let now = entry.when;
+        let texts = definition.texts;
+        let named = |step: StepNumber, text: &str| {
+            let command = definition.step(step).map_or("", |step| step.command);
+            format!("{command}: {text}")
+        };
         match &entry.what {
-            What::Inicio { .. } | What::SinRespuesta { .. } => {}
-            What::ComandoEnviado {
-                paso, id_comando, ..
+            What::Started { .. } | What::NoAnswer { .. } => {}
+            What::CommandSent {
+                step, command_id, ..
             } => {
-                let step = paso.saturating_sub(1);
-                self.set(step, StepStatus::Sent);
-                self.wait_for(step, Direction::Hacer, *id_comando, now);
+                self.set(*step, StepStatus::Sent);
+                self.wait_for(*step, Direction::Do, *command_id, now);
             }
-            What::CompensacionEnviada {
-                paso, id_comando, ..
-            } => self.wait_for(
-                paso.saturating_sub(1),
-                Direction::Deshacer,
-                *id_comando,
-                now,
-            ),
-            What::EventoRecibido {
-                paso,
-                sentido,
-                evento,
+            What::CompensationSent {
+                step, command_id, ..
+            } => self.wait_for(*step, Direction::Undo, *command_id, now),
+            What::EventReceived {
+                step,
+                meaning,
+                event,
                 ..
-            } => self.received(definition, *paso, *sentido, evento, now),
-            What::ComandoRechazado {
-                paso,
-                problema,
-                en_duda,
+            } => self.received(definition, *step, *meaning, event, now),
+            What::CommandRejected {
+                step,
+                problem,
+                in_doubt,
             } => {
-                let step = paso.saturating_sub(1);
-                if !en_duda {
-                    self.set(step, StepStatus::Refused);
+                if !in_doubt {
+                    self.set(*step, StepStatus::Refused);
                 }
-                self.turn(&format!("{}: {problema}", name(step)));
+                self.turn(&named(*step, problem));
             }
-            What::ComandoImposible { paso, problema } => {
-                let step = paso.saturating_sub(1);
-                self.set(step, StepStatus::Refused);
-                self.turn(&format!("{}: {problema}", name(step)));
+            What::CommandImpossible { step, problem } => {
+                self.set(*step, StepStatus::Refused);
+                self.turn(&named(*step, problem));
             }
-            What::TiempoAgotado {
-                paso, direccion, ..
+            What::TimedOut {
+                step, direction, ..
             } => {
-                if *direccion == Direction::Hacer {
-                    self.turn(&format!("{}: sin respuesta", name(paso.saturating_sub(1))));
+                if *direction == Direction::Do {
+                    self.turn(&named(*step, texts.no_answer));
                 }
             }
-            What::EjecucionIniciada { .. } => {
+            What::ExecutionStarted { .. } => {
                 self.wanted = None;
-                self.late = Some(later(now, definition.patience));
+                self.next_look = Some(later(now, definition.patience));
             }
-            What::CancelacionPedida { motivo, sin_enviar } => {
-                if let Some(paso) = sin_enviar {
-                    self.set(paso.saturating_sub(1), StepStatus::Refused);
+            What::CancellationRequested { reason, unsent } => {
+                if let Some(step) = unsent {
+                    self.set(*step, StepStatus::Refused);
                 }
-                self.turn(motivo);
-                if self.conduct == Conduct::StepFunctions {
-                    self.wanted = Some(Direction::Deshacer);
-                    self.late = Some(now);
+                self.turn(reason);
+                if self.mode == SagaMode::StepFunctions {
+                    self.wanted = Some(Direction::Undo);
+                    self.next_look = Some(now);
                 }
             }
-            What::RequiereIntervencion { .. } => {
-                self.estado = Estado::RequiereIntervencion;
-                self.late = None;
+            What::NeedsIntervention { .. } => {
+                self.status = Status::NeedsIntervention;
+                self.next_look = None;
                 self.wanted = None;
                 if let Some(outstanding) = &mut self.outstanding {
                     outstanding.due = None;
                 }
             }
-            What::Reanudada { .. } => {
-                self.estado = Estado::Compensando;
+            What::Resumed { .. } => {
+                self.status = Status::Compensating;
                 if let Some(outstanding) = &mut self.outstanding {
                     outstanding.attempts = 0;
                     outstanding.due = Some(now);
                 }
             }
-            What::PasoMarcado { paso, .. } => {
-                self.estado = Estado::Compensando;
+            What::StepMarked { step, .. } => {
+                self.status = Status::Compensating;
                 self.outstanding = None;
-                self.set(paso.saturating_sub(1), StepStatus::Undone);
+                self.set(*step, StepStatus::Undone);
             }
-            What::Relevo {} => self.taken_over(definition),
-            What::Retraso {} => {
+            What::TakenOver {} => self.taken_over(definition),
+            What::Delayed {} => {
                 // Of the participants there is nobody to ask; an execution is looked at again.
                 let again = later(now, definition.patience);
-                self.late = (self.conduct == Conduct::StepFunctions).then_some(again);
+                self.next_look = (self.mode == SagaMode::StepFunctions).then_some(again);
             }
-            What::Fin { estado } => {
-                self.estado = *estado;
+            What::Ended { status } => {
+                self.status = *status;
                 self.outstanding = None;
-                self.late = None;
+                self.next_look = None;
                 self.wanted = None;
             }
         }
@@ -845,27 +836,27 @@ impl Saga {
     fn received(
         &mut self,
         definition: &Definition,
-        paso: Option<usize>,
-        sentido: Meaning,
-        evento: &Heard,
+        step: Option<StepNumber>,
+        meaning: Meaning,
+        event: &Heard,
         now: Timestamp,
     ) {
-        let before = self.estado;
-        self.hear(evento);
-        if self.is_watched() && sentido == Meaning::Reversion {
-            self.undone(definition, &evento.evento);
-        } else if let Some(paso) = paso {
-            self.event(paso.saturating_sub(1), sentido, &evento.evento);
+        let before = self.status;
+        self.hear(event);
+        if self.is_watched() && meaning == Meaning::Reversal {
+            self.undone(definition, &event.kind);
+        } else if let Some(step) = step {
+            self.event(step, meaning, &event.kind);
         }
         self.look_again(definition, before, now);
     }
 
     /// Whatever can be undone may stand: what was not heard of, and what was not begun.
     fn taken_over(&mut self, definition: &Definition) {
-        self.conduct = Conduct::Orquestacion;
+        self.mode = SagaMode::Orchestration;
         self.wanted = None;
-        self.late = None;
-        self.turn(NOT_TO_THE_END);
+        self.next_look = None;
+        self.turn(definition.texts.cut_short);
         for (status, step) in self.steps.iter_mut().zip(&definition.steps) {
             if step.compensation.is_some() && *status != StepStatus::Undone {
                 *status = StepStatus::Sent;
@@ -874,19 +865,19 @@ impl Saga {
     }
 
     /// When to look again at one that a state machine runs, once an event has turned it.
-    fn look_again(&mut self, definition: &Definition, before: Estado, now: Timestamp) {
-        if self.conduct != Conduct::StepFunctions || self.estado != Estado::Compensando {
+    fn look_again(&mut self, definition: &Definition, before: Status, now: Timestamp) {
+        if self.mode != SagaMode::StepFunctions || self.status != Status::Compensating {
             return;
         }
         match before {
             // Nothing more is to be undone, as it seems: whether that is so, the execution tells when it has ended.
-            Estado::EnCurso if self.next_to_undo(definition).is_none() => {
-                self.late = Some(later(now, SOON));
+            Status::Running if self.next_to_undo(definition).is_none() => {
+                self.next_look = Some(later(now, SOON));
             }
             // Nothing more is heard of an execution that has ended.
-            Estado::Completada => self.late = Some(now),
+            Status::Completed => self.next_look = Some(now),
             // A person had the execution go on.
-            Estado::RequiereIntervencion => self.late = Some(later(now, definition.patience)),
+            Status::NeedsIntervention => self.next_look = Some(later(now, definition.patience)),
             _ => {}
         }
     }
@@ -902,32 +893,32 @@ impl Saga {
         self.turn(kind);
     }
 
-    fn event(&mut self, step: usize, meaning: Meaning, kind: &str) {
+    fn event(&mut self, step: StepNumber, meaning: Meaning, kind: &str) {
         let answers = |direction: Direction| {
             let outstanding = self.outstanding.as_ref();
             outstanding.is_some_and(|out| out.step == step && out.direction == direction)
         };
         match meaning {
-            Meaning::Exito => {
-                if answers(Direction::Hacer) {
+            Meaning::Success => {
+                if answers(Direction::Do) {
                     self.outstanding = None;
                 }
                 // What is undone stays so: its participant keeps it from being done after.
-                if self.steps.get(step) != Some(&StepStatus::Undone) {
+                if self.step(step) != Some(StepStatus::Undone) {
                     self.set(step, StepStatus::Done);
                 }
             }
-            Meaning::Fallo => {
+            Meaning::Failure => {
                 self.set(step, StepStatus::Refused);
                 self.turn(kind);
             }
-            Meaning::Duda => self.turn(kind),
-            Meaning::Reversion => {
-                self.estado = Estado::Compensando;
+            Meaning::Doubt => self.turn(kind),
+            Meaning::Reversal => {
+                self.status = Status::Compensating;
                 self.outstanding = None;
                 self.set(step, StepStatus::Undone);
             }
-            Meaning::Nota => {}
+            Meaning::Note => {}
         }
     }
 }
@@ -969,12 +960,12 @@ pub(crate) fn trace(fact: &Fact) -> Option<String> {
 impl Heard {
     pub(crate) fn of(fact: &Fact, definition: &Definition) -> Self {
         Self {
-            evento: fact.kind.clone(),
-            id_evento: fact.id,
+            kind: fact.kind.clone(),
+            id: fact.id,
             stream: fact.stream.clone(),
-            streamversion: fact.version,
-            fecha_evento: Moment::from(fact.time).timestamp(),
-            datos: alpes_messages::mapping::needed(definition.mappings(), &fact.kind, &fact.data),
+            version: fact.version,
+            time: Moment::from(fact.time).timestamp(),
+            data: alpes_messages::mapping::needed(definition.mappings(), &fact.kind, &fact.data),
         }
     }
 }

@@ -3,13 +3,13 @@
 //! | attribute | what |
 //! | --- | --- |
 //! | `pk`, `sk` | the saga's id; `saga` |
-//! | `definicion`, `version` | what it is pinned to |
-//! | `asunto`, `estado` | of the log, for whoever reads the item alone |
-//! | `entradas` | the log: each line with `cuando`, when it was written; one of an event also with `fecha_evento`, when that happened |
-//! | `intentos`, `sin_respuesta`, `vence` | of the outstanding command: how often sent, whether an attempt was left unanswered, when it is due |
-//! | `rev`, `autor` | counts the writes; who made the last |
+//! | `definition`, `version` | what it is pinned to |
+//! | `subject`, `status` | of the log, for whoever reads the item alone |
+//! | `log` | the log: each line with `when`, when it was written; one of an event also with `event_time`, when that happened |
+//! | `attempts`, `unanswered`, `due` | of the outstanding command: how often sent, whether an attempt was left unanswered, when it is due |
+//! | `rev`, `author` | counts the writes; who made the last |
 //! | `gsi1pk`, `gsi1sk` | only while something is to happen by itself: a bucket `wake-NN`, and when to look; never later than what is due, unless it was [put off](Sagas::put_off) |
-//! | `gsi2pk`, `gsi2sk` | `estado:{estado}`, and when its opening event happened with its id |
+//! | `gsi2pk`, `gsi2sk` | `status:{status}`, and when its opening event happened with its id |
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::{Conduct, Definitions, Entry, Estado, Saga, SagaId, What};
+use crate::{Definitions, Entry, Saga, SagaId, SagaMode, Status, What};
 
 /// The table of sagas.
 pub const TABLE: TableName = TableName("sagas");
@@ -90,18 +90,18 @@ pub struct Due {
 
 #[derive(Deserialize)]
 struct Form {
-    definicion: String,
+    definition: String,
     version: u32,
-    entradas: Vec<Value>,
+    log: Vec<Value>,
     rev: i64,
     #[serde(default)]
-    autor: String,
+    author: String,
     #[serde(default)]
-    intentos: u32,
+    attempts: u32,
     #[serde(default)]
-    sin_respuesta: bool,
+    unanswered: bool,
     #[serde(default)]
-    vence: Option<Timestamp>,
+    due: Option<Timestamp>,
 }
 
 /// The sagas.
@@ -121,8 +121,8 @@ fn text(time: Timestamp) -> String {
     Moment::from(time).to_string()
 }
 
-fn state_partition(estado: Estado) -> String {
-    format!("estado:{estado}")
+fn state_partition(status: Status) -> String {
+    format!("status:{status}")
 }
 
 fn order(saga: &Saga) -> String {
@@ -180,31 +180,31 @@ impl Sagas {
     fn read(&self, id: SagaId, item: &Item) -> Result<Stored, LoadError> {
         let malformed = |text: String| LoadError::Malformed(id, text);
         let form = Form::deserialize(item).map_err(|error| malformed(error.to_string()))?;
-        let definition = self.definitions.find(&form.definicion, form.version);
+        let definition = self.definitions.find(&form.definition, form.version);
         let Some(definition) = definition else {
             return Err(LoadError::UnknownDefinition(
                 id,
-                form.definicion,
+                form.definition,
                 form.version,
             ));
         };
-        let entries = form.entradas.into_iter().map(Entry::deserialize);
+        let entries = form.log.into_iter().map(Entry::deserialize);
         let Ok(entries) = entries.collect() else {
             // Most likely a newer build logs what this one has no word for.
             return Err(LoadError::UnknownDefinition(
                 id,
-                form.definicion,
+                form.definition,
                 form.version,
             ));
         };
         let mut saga = Saga::replay(id, definition, entries)
             .ok_or_else(|| malformed("its log has no beginning".to_owned()))?;
         if let Some(outstanding) = &mut saga.outstanding {
-            outstanding.attempts = form.intentos;
-            outstanding.unanswered = form.sin_respuesta;
-            outstanding.due = form.vence;
-        } else if saga.late.is_some() && form.vence.is_some() {
-            saga.late = form.vence;
+            outstanding.attempts = form.attempts;
+            outstanding.unanswered = form.unanswered;
+            outstanding.due = form.due;
+        } else if saga.next_look.is_some() && form.due.is_some() {
+            saga.next_look = form.due;
         }
         Ok(Stored {
             saga,
@@ -244,7 +244,7 @@ impl Sagas {
             .ok()
             .flatten()
             .and_then(|item| Form::deserialize(&item).ok());
-        form.is_some_and(|form| form.rev == rev && form.autor == author)
+        form.is_some_and(|form| form.rev == rev && form.author == author)
     }
 
     /// When it is to be woken. A place in the index that is early costs one look in vain; moving it at each step would cost two
@@ -304,14 +304,14 @@ impl Sagas {
     /// See [`LoadError`].
     pub async fn list(
         &self,
-        estado: Estado,
+        status: Status,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page, LoadError> {
         let query = IndexQuery {
             table: TABLE,
             index: Index::Gsi2,
-            partition: state_partition(estado),
+            partition: state_partition(status),
             from: None,
             below: after.map(str::to_owned),
             direction: Order::Descending,
@@ -343,7 +343,7 @@ impl Sagas {
             };
             // The index lags: what is in another state by now is listed there.
             let found = found.map(|stored| stored.saga);
-            sagas.extend(found.filter(|saga| saga.estado == estado));
+            sagas.extend(found.filter(|saga| saga.status == status));
         }
         Ok(Page {
             sagas,
@@ -356,11 +356,11 @@ impl Sagas {
     /// # Errors
     ///
     /// See [`TableError`].
-    pub async fn count(&self, estado: Estado, limit: usize) -> Result<usize, TableError> {
+    pub async fn count(&self, status: Status, limit: usize) -> Result<usize, TableError> {
         let query = IndexQuery {
             table: TABLE,
             index: Index::Gsi2,
-            partition: state_partition(estado),
+            partition: state_partition(status),
             from: None,
             below: None,
             direction: Order::Descending,
@@ -385,36 +385,38 @@ fn update(
             Some(before) => Condition::Equals(Path::of("rev"), before.rev.into()),
         })
         .set(Path::of("rev"), rev)
-        .set(Path::of("autor"), author);
+        .set(Path::of("author"), author);
     if !added.is_empty() {
-        update = update.append(Path::of("entradas"), added);
+        update = update.append(Path::of("log"), added);
     }
     if before.is_none() {
         update = update
-            .set(Path::of("definicion"), saga.definition.clone())
+            .set(Path::of("definition"), saga.definition.clone())
             .set(Path::of("version"), saga.version)
-            .set(Path::of("asunto"), saga.subject.to_string());
+            .set(Path::of("subject"), saga.subject.to_string());
     }
-    if before.is_none_or(|before| before.saga.estado != saga.estado) {
+    if before.is_none_or(|before| before.saga.status != saga.status) {
         update = update
-            .set(Path::of("estado"), saga.estado.name())
-            .set(Path::of("gsi2pk"), state_partition(saga.estado))
+            .set(Path::of("status"), saga.status.name())
+            .set(Path::of("gsi2pk"), state_partition(saga.status))
             .set(Path::of("gsi2sk"), order(saga));
     }
     let (waiting, out) = (before.and_then(|before| before.wake), &saga.outstanding);
     update = match out {
         Some(out) => update
-            .set(Path::of("intentos"), out.attempts)
-            .set(Path::of("sin_respuesta"), out.unanswered),
+            .set(Path::of("attempts"), out.attempts)
+            .set(Path::of("unanswered"), out.unanswered),
         None => update
-            .remove(Path::of("intentos"))
-            .remove(Path::of("sin_respuesta")),
+            .remove(Path::of("attempts"))
+            .remove(Path::of("unanswered")),
     };
     // The log does not tell how often an execution was looked at.
-    let looked = saga.late.filter(|_| saga.conduct == Conduct::StepFunctions);
+    let looked = saga
+        .next_look
+        .filter(|_| saga.mode == SagaMode::StepFunctions);
     update = match out.as_ref().and_then(|out| out.due).or(looked) {
-        Some(due) => update.set(Path::of("vence"), text(due)),
-        None => update.remove(Path::of("vence")),
+        Some(due) => update.set(Path::of("due"), text(due)),
+        None => update.remove(Path::of("due")),
     };
     match wake {
         Some(wake) if waiting == Some(wake) => update,
@@ -433,8 +435,8 @@ impl Saga {
     #[must_use]
     pub fn repeats(&self) -> u32 {
         let answered = self.log.iter().map(|entry| match &entry.what {
-            What::EventoRecibido { intentos, .. } => intentos.unwrap_or(1).saturating_sub(1),
-            What::TiempoAgotado { intentos, .. } => intentos.saturating_sub(1),
+            What::EventReceived { attempts, .. } => attempts.unwrap_or(1).saturating_sub(1),
+            What::TimedOut { attempts, .. } => attempts.saturating_sub(1),
             _ => 0,
         });
         let waiting = self

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use alpes_ports::{Ending, Progress, jittered};
+use alpes_ports::{Progress, jittered};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    Conduct, Definition, Direction, Entry, Estado, Fact, Heard, Meaning, Retry, Saga, SagaId, Step,
-    StepStatus, TOLD_ATTEMPTS, Via, What,
-    definition::Role,
-    machine::execution_name,
-    saga::{SOON, later, nothing, trace},
+    Definition, Direction, Entry, Fact, Heard, Meaning, Retry, Saga, SagaId, SagaMode, Status,
+    StepNumber, TOLD_ATTEMPTS, Unknown, Via, What,
+    definition::EventRole,
+    saga::{later, nothing, trace},
 };
 
 /// What can happen to a saga.
@@ -56,8 +55,8 @@ pub enum Input {
     },
     /// A person says that the step which could not be undone is undone now.
     MarkDone {
-        /// Which step, from 1: it counts only for the one that the saga is stuck at.
-        step: usize,
+        /// Which step: it counts only for the one that the saga is stuck at.
+        step: StepNumber,
         /// What they did.
         note: String,
     },
@@ -91,8 +90,8 @@ pub struct Dispatch {
     pub cause: Uuid,
     /// Goes along.
     pub trace: Option<String>,
-    /// Its step, from 1.
-    pub step: usize,
+    /// Its step.
+    pub step: StepNumber,
     /// Which attempt this is, from 1.
     pub attempt: u32,
     /// How long its answer may take.
@@ -101,10 +100,10 @@ pub struct Dispatch {
 
 /// The identity of a step's command: the same for every attempt, whoever sends it.
 #[must_use]
-pub fn command_id(saga: SagaId, step: usize, direction: Direction) -> Uuid {
+pub fn command_id(saga: SagaId, step: StepNumber, direction: Direction) -> Uuid {
     let way = match direction {
-        Direction::Hacer => "do",
-        Direction::Deshacer => "undo",
+        Direction::Do => "do",
+        Direction::Undo => "undo",
     };
     Uuid::new_v5(&saga.0, format!("{step}:{way}").as_bytes())
 }
@@ -112,7 +111,7 @@ pub fn command_id(saga: SagaId, step: usize, direction: Direction) -> Uuid {
 /// The identity of the command that undoes a step of a saga that the coordinator has taken over: one of its own, since the state
 /// machine may have sent, or yet send, the same command for another reason.
 #[must_use]
-pub fn taken_over_id(saga: SagaId, step: usize) -> Uuid {
+pub fn taken_over_id(saga: SagaId, step: StepNumber) -> Uuid {
     Uuid::new_v5(&saga.0, format!("{step}:undo:taken over").as_bytes())
 }
 
@@ -123,21 +122,21 @@ pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -
         return None;
     }
     let expired = now.duration_since(fact.time) > signed(definition.expiry.after);
-    let conduct = match fact.conduct {
+    let mode = match fact.mode {
         // What is only to be undone needs no other engine.
-        Conduct::StepFunctions if expired => Conduct::Orquestacion,
-        conduct => conduct,
+        SagaMode::StepFunctions if expired => SagaMode::Orchestration,
+        mode => mode,
     };
-    let what = What::Inicio {
-        definicion: definition.name.to_owned(),
+    let what = What::Started {
+        definition: definition.name.to_owned(),
         version: definition.version,
-        asunto: fact.subject,
-        modo: conduct,
-        traza: trace(fact),
-        evento: Heard::of(fact, definition),
+        subject: fact.subject,
+        mode: mode,
+        trace: trace(fact),
+        event: Heard::of(fact, definition),
     };
     let reason = expired.then_some(definition.expiry.reason);
-    begun(definition, id, Entry { cuando: now, what }, reason)
+    begun(definition, id, Entry { when: now, what }, reason)
 }
 
 /// The saga that the first line of a log begins, to be undone at once if there is a reason.
@@ -147,7 +146,7 @@ pub(crate) fn begun(
     first: Entry,
     undone: Option<&str>,
 ) -> Option<Saga> {
-    let now = first.cuando;
+    let now = first.when;
     let mut work = Work {
         definition,
         saga: Saga::opened(id, definition, first)?,
@@ -157,9 +156,9 @@ pub(crate) fn begun(
         return Some(work.saga);
     }
     if let Some(reason) = undone {
-        work.log(What::CancelacionPedida {
-            motivo: reason.to_owned(),
-            sin_enviar: None,
+        work.log(What::CancellationRequested {
+            reason: reason.to_owned(),
+            unsent: None,
         });
     }
     work.proceed();
@@ -203,121 +202,83 @@ pub fn transition(
     (work.saga, effect)
 }
 
-/// True if the next execution that a saga wants can be started, as the one before it stands. While that one runs it may yet turn and undo
-/// everything, if it is not told that the last step is done; and what two undo, each for a reason of its own, is refused to one of them.
-pub(crate) fn makes_way(
-    definition: &Definition,
-    saga: &Saga,
-    before: &Progress,
-    now: Timestamp,
-) -> bool {
-    match before {
-        Progress::Running => false,
-        Progress::Unknown => !is_news(definition, saga, now),
-        Progress::Ended(Ending::Succeeded { output }) => !has_undone(output),
-        // What it began to undo is its own to go on with.
-        Progress::Ended(Ending::Failed { .. }) => !saga.steps.contains(&StepStatus::Undone),
-    }
-}
-
-/// True if what was begun may not be told yet: asking after an execution is not strongly consistent.
-fn is_news(definition: &Definition, saga: &Saga, now: Timestamp) -> bool {
-    saga.updated() > earlier(now, definition.patience)
-}
-
-/// True if nothing has happened to one that a state machine runs for so long that nobody waits for it any more.
-pub(crate) fn is_given_up(definition: &Definition, saga: &Saga, now: Timestamp) -> bool {
-    let waits = saga.late.is_some_and(|late| late <= now);
-    let since = earlier(now, definition.expiry.after);
-    waits && saga.conduct == Conduct::StepFunctions && saga.updated() < since
-}
-
-/// True of one that a state machine runs and is to look at, if it has no execution and wants none: nobody could start it, and somebody
-/// else has undone something since.
-pub(crate) fn has_no_execution(saga: &Saga) -> bool {
-    saga.conduct == Conduct::StepFunctions
-        && saga.late.is_some()
-        && saga.wanted.is_none()
-        && saga.executions().next().is_none()
-}
-
-/// True if this is the output of an execution that undid what it had done.
-fn has_undone(output: &Value) -> bool {
-    output.pointer("/saga/motivo").is_some()
-}
-
-struct Work<'a> {
-    definition: &'a Definition,
-    saga: Saga,
-    now: Timestamp,
+/// A saga at work: as it becomes, line by line.
+pub(crate) struct Work<'a> {
+    pub(crate) definition: &'a Definition,
+    pub(crate) saga: Saga,
+    pub(crate) now: Timestamp,
 }
 
 impl Work<'_> {
-    fn log(&mut self, mut what: What) {
+    pub(crate) fn log(&mut self, mut what: What) {
         what.shorten();
         let entry = Entry {
-            cuando: self.now,
+            when: self.now,
             what,
         };
         self.saga.apply(self.definition, entry);
     }
 
-    fn hear(&mut self, fact: &Fact, step: Option<usize>, sentido: Meaning, via: Via) {
+    pub(crate) fn hear(
+        &mut self,
+        fact: &Fact,
+        step: Option<StepNumber>,
+        meaning: Meaning,
+        via: Via,
+    ) {
         let attempts = self.saga.outstanding.as_ref().map(|out| out.attempts);
-        let mut evento = Heard::of(fact, self.definition);
+        let mut event = Heard::of(fact, self.definition);
         // The first stands: of another of its type no data are needed.
         if self.saga.context.contains_key(&fact.kind) {
-            evento.datos = nothing();
+            event.data = nothing();
         }
-        self.log(What::EventoRecibido {
-            paso: step.map(|step| step + 1),
-            sentido,
+        self.log(What::EventReceived {
+            step,
+            meaning,
             via,
             // Only of the answer to something sent more than once is it worth a word.
-            intentos: attempts.filter(|count| via == Via::Respuesta && *count > 1),
-            evento,
+            attempts: attempts.filter(|count| via == Via::Answer && *count > 1),
+            event,
         });
     }
 
     /// Turns to the next step, or the next to undo, or ends.
-    fn proceed(&mut self) {
+    pub(crate) fn proceed(&mut self) {
         loop {
-            match self.saga.estado {
-                Estado::EnCurso => match self.saga.next_to_do() {
-                    None => self.log(What::Fin {
-                        estado: Estado::Completada,
+            match self.saga.status {
+                Status::Running => match self.saga.next_to_do() {
+                    None => self.log(What::Ended {
+                        status: Status::Completed,
                     }),
-                    Some(step) => match self.data(step, Direction::Hacer) {
-                        Err(problema) => {
-                            let paso = step + 1;
-                            self.log(What::ComandoImposible { paso, problema });
+                    Some(step) => match self.data(step, Direction::Do) {
+                        Err(problem) => {
+                            self.log(What::CommandImpossible { step, problem });
                             continue;
                         }
-                        Ok(comando) => {
-                            let id_comando = self.command_id(step, Direction::Hacer);
-                            self.log(What::ComandoEnviado {
-                                paso: step + 1,
-                                comando,
-                                id_comando,
+                        Ok(command) => {
+                            let command_id = self.command_id(step, Direction::Do);
+                            self.log(What::CommandSent {
+                                step,
+                                command,
+                                command_id,
                             });
                         }
                     },
                 },
-                Estado::Compensando => match self.saga.next_to_undo(self.definition) {
-                    None => self.log(What::Fin {
-                        estado: Estado::Compensada,
+                Status::Compensating => match self.saga.next_to_undo(self.definition) {
+                    None => self.log(What::Ended {
+                        status: Status::Compensated,
                     }),
-                    Some(step) => match self.data(step, Direction::Deshacer) {
-                        Err(problema) => {
-                            let paso = step + 1;
-                            self.log(What::RequiereIntervencion { paso, problema });
+                    Some(step) => match self.data(step, Direction::Undo) {
+                        Err(problem) => {
+                            self.log(What::NeedsIntervention { step, problem });
                         }
-                        Ok(comando) => {
-                            let id_comando = self.command_id(step, Direction::Deshacer);
-                            self.log(What::CompensacionEnviada {
-                                paso: step + 1,
-                                comando,
-                                id_comando,
+                        Ok(command) => {
+                            let command_id = self.command_id(step, Direction::Undo);
+                            self.log(What::CompensationSent {
+                                step,
+                                command,
+                                command_id,
                             });
                         }
                     },
@@ -328,84 +289,32 @@ impl Work<'_> {
         }
     }
 
-    fn command_id(&self, step: usize, direction: Direction) -> Uuid {
+    fn command_id(&self, step: StepNumber, direction: Direction) -> Uuid {
         if self.saga.is_taken_over() {
-            return taken_over_id(self.saga.id, step + 1);
+            return taken_over_id(self.saga.id, step);
         }
-        command_id(self.saga.id, step + 1, direction)
+        command_id(self.saga.id, step, direction)
     }
 
-    /// The command of a step, if it can be built; else why not.
-    fn data(&self, step: usize, direction: Direction) -> Result<String, String> {
+    /// The command of a step, or why it cannot be built.
+    fn data(&self, step: StepNumber, direction: Direction) -> Result<String, String> {
         let Some((command, call)) = self.definition.call(step, direction) else {
             return Err("the definition has no such command".to_owned());
         };
         let built = call.data.build(&self.saga.context);
         built
             .map(|_| command.to_owned())
-            .map_err(|unknown| unknown.to_string())
+            .map_err(|Unknown(path)| format!("{} {path}", self.definition.texts.unknown_field))
     }
 
     /// True if the command that does this step is waited for.
-    fn is_out(&self, step: usize, direction: Direction) -> bool {
+    fn is_out(&self, step: StepNumber, direction: Direction) -> bool {
         let outstanding = self.saga.outstanding.as_ref();
         outstanding.is_some_and(|out| out.step == step && out.direction == direction)
     }
 
-    /// What a saga makes of an input that others move on: it takes note, of events and of time. One that a state machine runs can be
-    /// asked to be undone once it is completed, and is taken over from one that has failed: by a person, or by whoever asks for it to be
-    /// undone where it was not turned yet. What else is asked changes nothing.
-    fn watch(&mut self, input: &Input) {
-        let by_machine = self.saga.conduct == Conduct::StepFunctions;
-        match input {
-            Input::Event(fact) => self.event(fact),
-            Input::Time if !by_machine => {
-                if self.saga.late.is_some_and(|late| late <= self.now) {
-                    self.log(What::Retraso {});
-                }
-            }
-            Input::Cancel { reason } if by_machine && self.saga.estado == Estado::Completada => {
-                self.undo_by_machine(reason);
-            }
-            Input::Cancel { reason } if self.can_be_taken_over() && self.saga.reason.is_none() => {
-                self.undo_by_machine(reason);
-                self.log(What::Relevo {});
-                self.proceed();
-            }
-            Input::Resume { note } if self.can_be_taken_over() => self.resume(note.as_deref()),
-            Input::MarkDone { step, note } if self.can_be_taken_over() && self.is_left(*step) => {
-                self.log(What::Relevo {});
-                self.mark(*step, note);
-            }
-            Input::NoWord(problema) => self.no_word(problema),
-            Input::Started(direction) => self.started(*direction),
-            Input::Execution(direction, progress) => self.execution(*direction, progress),
-            Input::Time
-            | Input::Reply { .. }
-            | Input::NoAnswer { .. }
-            | Input::Cancel { .. }
-            | Input::Resume { .. }
-            | Input::MarkDone { .. } => {}
-        }
-    }
-
-    /// True if its state machine has failed: what it left, the coordinator can undo.
-    fn can_be_taken_over(&self) -> bool {
-        self.saga.conduct == Conduct::StepFunctions
-            && self.saga.estado == Estado::RequiereIntervencion
-    }
-
-    /// True if a step, counted from 1, is to be undone once its saga is taken over.
-    fn is_left(&self, paso: usize) -> bool {
-        let place = paso.checked_sub(1);
-        let step = place.and_then(|place| self.definition.steps.get(place));
-        let status = place.and_then(|place| self.saga.steps.get(place));
-        step.is_some_and(|step| step.compensation.is_some())
-            && status.is_some_and(|status| *status != StepStatus::Undone)
-    }
-
     /// An event was heard. A saga that has logged much logs no more of those that change nothing.
-    fn event(&mut self, fact: &Fact) {
+    pub(crate) fn event(&mut self, fact: &Fact) {
         let known = (fact.stream.clone(), fact.version);
         if self.saga.seen.contains(&known) {
             return;
@@ -423,204 +332,46 @@ impl Work<'_> {
         }
     }
 
-    fn overhear(&mut self, fact: &Fact) {
-        let estado = self.saga.estado;
-        let Some(role) = self.definition.role(&fact.kind) else {
-            return;
-        };
-        let by_machine = self.saga.conduct == Conduct::StepFunctions;
-        // A person may have an execution go on that had failed.
-        let forward = estado == Estado::EnCurso
-            || by_machine && estado == Estado::RequiereIntervencion && self.saga.reason.is_none();
-        // A state machine that is not the one who undid something goes on, and what it does has to be undone after.
-        let goes_on = forward || by_machine && !estado.has_ended();
-        let (step, meaning) = match role {
-            Role::Success(step) if goes_on => (Some(step), Meaning::Exito),
-            Role::Failure(step) if forward => (Some(step), Meaning::Fallo),
-            // What was begun before it was turned, or is refused from now on: its participant undoes it in any case.
-            Role::Success(step) | Role::Failure(step) => (Some(step), Meaning::Nota),
-            Role::Undone if estado == Estado::Compensada => (None, Meaning::Nota),
-            Role::Undone => (None, Meaning::Reversion),
-        };
-        self.hear(fact, step, meaning, Via::Flujo);
-        // Was it the state machine that undid this, or somebody else? It has to be looked at: though every step is done, it may not have
-        // been told so, and undo them. What nobody undoes is asked of another execution.
-        let stood = forward || estado == Estado::Completada;
-        let unclear = by_machine && stood && meaning == Meaning::Reversion;
-        if !unclear {
-            self.end_if_it_has(false);
-        }
-    }
-
-    fn started(&mut self, direccion: Direction) {
-        if self.saga.wanted == Some(direccion) {
-            self.log(What::EjecucionIniciada {
-                direccion,
-                nombre: execution_name(self.saga.id, direccion),
-            });
-            // Where it was started before and nobody took note, all of its events may have been heard.
-            self.end_if_it_has(false);
-        }
-    }
-
-    fn end_if_it_has(&mut self, told: bool) -> bool {
-        let ended = self.come_to_its_end(told);
-        if let Some(estado) = ended {
-            self.log(What::Fin { estado });
-        }
-        ended.is_some()
-    }
-
-    fn undo_by_machine(&mut self, reason: &str) {
-        self.log(What::CancelacionPedida {
-            motivo: reason.to_owned(),
-            sin_enviar: None,
-        });
-    }
-
-    /// What is learned of an execution: mostly nothing, since its events tell it sooner.
-    fn execution(&mut self, direction: Direction, progress: &Progress) {
-        let asked_about = self.saga.executions().last() == Some(direction);
-        // Others may have been told more, and gone on, since it was asked for.
-        if !asked_about || self.saga.late.is_none() {
-            return;
-        }
-        let next_wanted = self.saga.wanted.is_some();
-        if next_wanted && makes_way(self.definition, &self.saga, progress, self.now) {
-            return;
-        }
-        let news = is_news(self.definition, &self.saga, self.now);
-        let failed = match progress {
-            Progress::Running => None,
-            Progress::Unknown if news => None,
-            // It has undone everything itself: no other has to.
-            Progress::Ended(ending)
-                if next_wanted
-                    && self.nothing_stands(matches!(ending, Ending::Succeeded { .. })) =>
-            {
-                let estado = Estado::Compensada;
-                self.log(What::Fin { estado });
-                return;
-            }
-            Progress::Ended(Ending::Succeeded { .. }) if next_wanted => None,
-            Progress::Ended(Ending::Succeeded { output }) => {
-                // It did every step while somebody undid one: nobody else undoes the others.
-                if let Some(reason) = self.saga.reason.clone()
-                    && direction == Direction::Hacer
-                    && !has_undone(output)
-                    && self.saga.estado == Estado::Compensando
-                {
-                    self.undo_by_machine(&reason);
-                    return;
-                }
-                if self.end_if_it_has(true) {
-                    return;
-                }
-                None
-            }
-            Progress::Ended(Ending::Failed { error, cause }) => Some(format!("{error}: {cause}")),
-            Progress::Unknown => Some("su ejecución ya no existe".to_owned()),
-        };
-        let patience = self.definition.patience;
-        match failed {
-            Some(problema) => self.require_a_person(problema),
-            None if next_wanted && news => self.saga.late = Some(later(self.now, SOON)),
-            None if self.saga.is_late() => self.saga.late = Some(later(self.now, patience)),
-            None => self.log(What::Retraso {}),
-        }
-    }
-
-    /// What a saga that others move on has come to, if it has: every step is done, or everything is undone that they undo. Participants
-    /// undo whatever can be; a state machine undoes what was done, and `told` says that it has.
-    fn come_to_its_end(&self, told: bool) -> Option<Estado> {
-        // What a saga log says of the executions is what they are found by: none may be missing.
-        if self.saga.wanted.is_some() {
-            return None;
-        }
-        let mut steps = self.saga.steps.iter().zip(&self.definition.steps);
-        match (self.saga.estado, self.saga.conduct) {
-            (Estado::EnCurso, _) => self.all_done().then_some(Estado::Completada),
-            (Estado::Compensando, Conduct::StepFunctions) => {
-                self.nothing_stands(told).then_some(Estado::Compensada)
-            }
-            (Estado::Compensando, _) => steps
-                .all(|(status, step)| step.compensation.is_none() || *status == StepStatus::Undone)
-                .then_some(Estado::Compensada),
-            // What somebody has asked to be undone is not done, though nothing of it is undone yet.
-            (Estado::RequiereIntervencion, Conduct::StepFunctions) => {
-                let done = self.saga.reason.is_none() && self.all_done();
-                done.then_some(Estado::Completada)
-            }
-            _ => None,
-        }
-    }
-
-    /// True if nothing is left to undo, as far as was heard, or as the execution `told`.
-    fn nothing_stands(&self, told: bool) -> bool {
-        let stands = self.saga.next_to_undo(self.definition).is_some();
-        !stands && (told || !self.lacks_a_step())
-    }
-
-    /// True if nothing is heard yet of a step that was done for certain, since a later one was begun: what is published late is heard late,
-    /// and until then that step may stand.
-    fn lacks_a_step(&self) -> bool {
-        let undoes = |step: &Step| step.compensation.as_ref().map(|undo| undo.success);
-        let steps = &self.definition.steps;
-        let heard = self.saga.log.iter().filter_map(|entry| match entry.what {
-            What::EventoRecibido { paso, .. } => paso?.checked_sub(1),
-            _ => None,
-        });
-        let undone = self.saga.steps.iter().zip(steps).enumerate();
-        let undone = undone.filter_map(|(place, (status, step))| {
-            // What undoes several steps tells of the first of them alone.
-            let first = steps.iter().position(|other| undoes(other) == undoes(step));
-            (*status == StepStatus::Undone && first == Some(place)).then_some(place)
-        });
-        let last = heard.chain(undone).max().unwrap_or_default();
-        let mut before = self.saga.steps.iter().zip(steps).take(last);
-        before.any(|(status, step)| *status == StepStatus::Pending && step.compensation.is_some())
-    }
-
     fn take_in(&mut self, fact: &Fact) {
-        let (estado, via) = (self.saga.estado, Via::Flujo);
+        let (status, via) = (self.saga.status, Via::Stream);
         match self.definition.role(&fact.kind) {
             None => {}
             // Once it has ended, an event is noted and changes nothing, but for one that undoes what stands.
-            Some(Role::Success(step) | Role::Failure(step)) if estado.has_ended() => {
-                self.hear(fact, Some(step), Meaning::Nota, via);
+            Some(EventRole::Success(step) | EventRole::Failure(step)) if status.has_ended() => {
+                self.hear(fact, Some(step), Meaning::Note, via);
             }
-            Some(Role::Success(step)) => {
-                self.hear(fact, Some(step), Meaning::Exito, via);
-                if estado == Estado::EnCurso && self.saga.outstanding.is_none() {
+            Some(EventRole::Success(step)) => {
+                self.hear(fact, Some(step), Meaning::Success, via);
+                if status == Status::Running && self.saga.outstanding.is_none() {
                     self.proceed();
                 }
             }
-            Some(Role::Failure(step)) => {
+            Some(EventRole::Failure(step)) => {
                 // The attempt that is out has not answered: it may have done more than this event tells.
-                let fails = estado == Estado::EnCurso && self.is_out(step, Direction::Hacer);
-                let meaning = if fails { Meaning::Duda } else { Meaning::Nota };
+                let fails = status == Status::Running && self.is_out(step, Direction::Do);
+                let meaning = if fails { Meaning::Doubt } else { Meaning::Note };
                 self.hear(fact, Some(step), meaning, via);
                 if fails {
                     self.proceed();
                 }
             }
-            Some(Role::Undone) => self.undone(fact, via),
+            Some(EventRole::Undone) => self.undone(fact, via),
         }
     }
 
     /// Something was undone: what we wait for, or behind our back.
     fn undone(&mut self, fact: &Fact, via: Via) {
         let awaited = self.saga.outstanding.as_ref().and_then(|out| {
-            let undo = self.definition.steps.get(out.step)?.compensation.as_ref()?;
-            (out.direction == Direction::Deshacer && undo.success == fact.kind).then_some(out.step)
+            let undo = self.definition.step(out.step)?.compensation.as_ref()?;
+            (out.direction == Direction::Undo && undo.success == fact.kind).then_some(out.step)
         });
         if let Some(step) = awaited {
-            self.hear(fact, Some(step), Meaning::Reversion, via);
+            self.hear(fact, Some(step), Meaning::Reversal, via);
             self.proceed();
             return;
         }
-        self.hear(fact, None, Meaning::Nota, via);
-        if matches!(self.saga.estado, Estado::EnCurso | Estado::Completada) {
+        self.hear(fact, None, Meaning::Note, via);
+        if matches!(self.saga.status, Status::Running | Status::Completed) {
             self.cancel(&fact.kind.clone());
         }
     }
@@ -640,61 +391,60 @@ impl Work<'_> {
             }
             return;
         };
-        let (step, paso) = (out.step, out.step + 1);
+        let step = out.step;
         match (out.direction, answer) {
-            (Direction::Hacer, Answer::Events(facts)) => {
+            (Direction::Do, Answer::Events(facts)) => {
                 // An attempt that was not answered may have done more than this answer tells.
                 let failed = if out.unanswered {
-                    Meaning::Duda
+                    Meaning::Doubt
                 } else {
-                    Meaning::Fallo
+                    Meaning::Failure
                 };
                 let found = facts
                     .iter()
                     .find_map(|fact| match self.definition.role(&fact.kind) {
-                        Some(Role::Success(of)) if of == step => Some((fact, Meaning::Exito)),
-                        Some(Role::Failure(of)) if of == step => Some((fact, failed)),
+                        Some(EventRole::Success(of)) if of == step => {
+                            Some((fact, Meaning::Success))
+                        }
+                        Some(EventRole::Failure(of)) if of == step => Some((fact, failed)),
                         _ => None,
                     });
                 match found {
                     Some((fact, meaning)) => {
-                        self.hear(fact, Some(step), meaning, Via::Respuesta);
+                        self.hear(fact, Some(step), meaning, Via::Answer);
                     }
                     // It did something, and not what the definition says.
-                    None => self.log(What::ComandoRechazado {
-                        paso,
-                        problema: unexpected(facts),
-                        en_duda: true,
+                    None => self.log(What::CommandRejected {
+                        step,
+                        problem: self.unexpected(facts),
+                        in_doubt: true,
                     }),
                 }
             }
-            (Direction::Hacer, Answer::Rejected(problem)) => self.log(What::ComandoRechazado {
-                paso,
-                problema: problem.clone(),
-                en_duda: out.unanswered,
+            (Direction::Do, Answer::Rejected(problem)) => self.log(What::CommandRejected {
+                step,
+                problem: problem.clone(),
+                in_doubt: out.unanswered,
             }),
-            (Direction::Deshacer, Answer::Events(facts)) => {
-                let undo = self
-                    .definition
-                    .steps
-                    .get(step)
-                    .and_then(|step| step.compensation.as_ref());
+            (Direction::Undo, Answer::Events(facts)) => {
+                let undo = self.definition.step(step);
+                let undo = undo.and_then(|step| step.compensation.as_ref());
                 let found = facts
                     .iter()
                     .find(|fact| undo.is_some_and(|undo| undo.success == fact.kind));
                 match found {
-                    Some(fact) => self.hear(fact, Some(step), Meaning::Reversion, Via::Respuesta),
-                    None => self.log(What::RequiereIntervencion {
-                        paso,
-                        problema: unexpected(facts),
+                    Some(fact) => self.hear(fact, Some(step), Meaning::Reversal, Via::Answer),
+                    None => self.log(What::NeedsIntervention {
+                        step,
+                        problem: self.unexpected(facts),
                     }),
                 }
             }
-            (Direction::Deshacer, Answer::Rejected(problem)) => {
-                if self.saga.estado == Estado::Compensando {
-                    self.log(What::RequiereIntervencion {
-                        paso,
-                        problema: problem.clone(),
+            (Direction::Undo, Answer::Rejected(problem)) => {
+                if self.saga.status == Status::Compensating {
+                    self.log(What::NeedsIntervention {
+                        step,
+                        problem: problem.clone(),
                     });
                 }
             }
@@ -702,7 +452,14 @@ impl Work<'_> {
         self.proceed();
     }
 
-    fn retry(&self, step: usize, direction: Direction) -> Option<Retry> {
+    /// Of an answer with other events than were asked for.
+    fn unexpected(&self, facts: &[Fact]) -> String {
+        let kinds: Vec<_> = facts.iter().map(|fact| fact.kind.as_str()).collect();
+        let text = self.definition.texts.unexpected_answer;
+        format!("{text}: {}", kinds.join(", "))
+    }
+
+    fn retry(&self, step: StepNumber, direction: Direction) -> Option<Retry> {
         self.definition
             .call(step, direction)
             .map(|(_, call)| call.retry)
@@ -745,13 +502,13 @@ impl Work<'_> {
             return;
         }
         let given_up = out.due.unwrap_or(self.now);
-        self.log(What::SinRespuesta {
-            paso: out.step + 1,
-            direccion: out.direction,
-            intento: out.attempts,
-            enviado: earlier(given_up, retry.patience),
-            problema: why.map(str::to_owned),
-            proximo: (out.attempts < retry.attempts).then(|| again.into()),
+        self.log(What::NoAnswer {
+            step: out.step,
+            direction: out.direction,
+            attempt: out.attempts,
+            sent: earlier(given_up, retry.patience),
+            problem: why.map(str::to_owned),
+            next: (out.attempts < retry.attempts).then(|| again.into()),
         });
     }
 
@@ -787,7 +544,7 @@ impl Work<'_> {
             data: call.data.build(&self.saga.context).ok()?,
             cause: self.saga.cause,
             trace: self.saga.trace.clone(),
-            step: out.step + 1,
+            step: out.step,
             attempt: out.attempts,
             patience: call.retry.patience,
         };
@@ -801,50 +558,50 @@ impl Work<'_> {
         let Some(out) = self.saga.outstanding.clone() else {
             return;
         };
-        let paso = out.step + 1;
-        self.log(What::TiempoAgotado {
-            paso,
-            direccion: out.direction,
-            intentos: out.attempts,
+        let step = out.step;
+        self.log(What::TimedOut {
+            step,
+            direction: out.direction,
+            attempts: out.attempts,
         });
         match out.direction {
-            Direction::Hacer => self.proceed(),
-            Direction::Deshacer => self.log(What::RequiereIntervencion {
-                paso,
-                problema: "sin respuesta".to_owned(),
+            Direction::Do => self.proceed(),
+            Direction::Undo => self.log(What::NeedsIntervention {
+                step,
+                problem: self.definition.texts.no_answer.to_owned(),
             }),
         }
     }
 
     fn cancel(&mut self, reason: &str) {
-        if matches!(self.saga.estado, Estado::EnCurso | Estado::Completada) {
+        if matches!(self.saga.status, Status::Running | Status::Completed) {
             let outstanding = self.saga.outstanding.as_ref();
             let unsent = outstanding
                 .filter(|out| out.attempts == 0)
-                .map(|out| out.step + 1);
-            self.log(What::CancelacionPedida {
-                motivo: reason.to_owned(),
-                sin_enviar: unsent,
+                .map(|out| out.step);
+            self.log(What::CancellationRequested {
+                reason: reason.to_owned(),
+                unsent: unsent,
             });
             self.proceed();
         }
     }
 
     /// A person has it go on, as long as there is room for what may follow. What ends it always has room.
-    fn resume(&mut self, note: Option<&str>) {
+    pub(crate) fn resume(&mut self, note: Option<&str>) {
         let resumed = Entry {
-            cuando: self.now,
-            what: What::Reanudada {
-                nota: note.map(str::to_owned),
+            when: self.now,
+            what: What::Resumed {
+                note: note.map(str::to_owned),
             },
         };
-        if self.saga.estado != Estado::RequiereIntervencion
+        if self.saga.status != Status::NeedsIntervention
             || !self.saga.has_room_for(self.definition, &resumed)
         {
             return;
         }
         if self.can_be_taken_over() {
-            self.log(What::Relevo {});
+            self.log(What::TakenOver {});
         }
         self.log(resumed.what);
         if self.saga.outstanding.is_none() {
@@ -852,64 +609,25 @@ impl Work<'_> {
         }
     }
 
-    fn mark_done(&mut self, paso: usize, note: &str) {
-        if self.saga.stuck_at(self.definition) == Some(paso) {
-            self.mark(paso, note);
+    fn mark_done(&mut self, step: StepNumber, note: &str) {
+        if self.saga.stuck_at(self.definition) == Some(step) {
+            self.mark(step, note);
         }
     }
 
-    fn mark(&mut self, paso: usize, note: &str) {
-        self.log(What::PasoMarcado {
-            paso,
-            nota: note.to_owned(),
+    pub(crate) fn mark(&mut self, step: StepNumber, note: &str) {
+        self.log(What::StepMarked {
+            step,
+            note: note.to_owned(),
         });
         self.proceed();
     }
-
-    /// Nobody tells how its execution stands, and whoever waited for it has given it up; or there is none, and none is wanted.
-    fn no_word(&mut self, problema: &str) {
-        if !has_no_execution(&self.saga) && !is_given_up(self.definition, &self.saga, self.now) {
-            return;
-        }
-        if self.saga.reason.is_none() && self.all_done() {
-            // It was started, and nobody could take note.
-            let estado = Estado::Completada;
-            self.log(What::Fin { estado });
-        } else {
-            self.require_a_person(problema.to_owned());
-        }
-    }
-
-    /// What an execution left undone is for a person.
-    fn require_a_person(&mut self, problema: String) {
-        let step = self.saga.next_to_undo(self.definition).unwrap_or_default();
-        let paso = step + 1;
-        self.log(What::RequiereIntervencion { paso, problema });
-    }
-
-    fn all_done(&self) -> bool {
-        let mut steps = self.saga.steps.iter();
-        steps.all(|step| *step == StepStatus::Done)
-    }
 }
 
-fn unexpected(facts: &[Fact]) -> String {
-    let kinds: Vec<_> = facts.iter().map(|fact| fact.kind.as_str()).collect();
-    format!("respuesta inesperada: {}", kinds.join(", "))
-}
-
-fn earlier(now: Timestamp, by: Duration) -> Timestamp {
+pub(crate) fn earlier(now: Timestamp, by: Duration) -> Timestamp {
     now.checked_sub(signed(by)).unwrap_or(Timestamp::MIN)
 }
 
 fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
-}
-
-impl StepStatus {
-    /// True if something of the step may still stand.
-    #[must_use]
-    pub fn may_stand(self) -> bool {
-        matches!(self, Self::Sent | Self::Done)
-    }
 }

@@ -8,7 +8,7 @@ use alpes_messages::{Command, CommandId, Context, CorrelationId, Event, SagaMode
 use alpes_participant::{FaultMode, Faults, ReactionKey, Rules};
 use alpes_ports::{CallError, Ending, Functions, Item, LogRecord, Progress, World};
 use alpes_saga::{
-    Coordinator, Direction, Estado, Input, Request, Requested, Saga, SagaId, Sagas, transition,
+    Coordinator, Direction, Input, Request, Requested, Saga, SagaId, Sagas, Status, transition,
 };
 use events::{CONTEXTS, GDS, IdReserva, PAGOS, Payload, VUELOS};
 use futures::executor::block_on;
@@ -124,7 +124,7 @@ impl System {
             let coordinator = coordinator.clone();
             async move {
                 let asked: Value = serde_json::from_slice(&payload).unwrap();
-                let ids: Vec<SagaId> = serde_json::from_value(asked["despertar"].clone()).unwrap();
+                let ids: Vec<SagaId> = serde_json::from_value(asked["wake"].clone()).unwrap();
                 for id in ids {
                     coordinator.wake(id, Timestamp::MAX).await.unwrap();
                 }
@@ -149,7 +149,7 @@ impl System {
             .first()
             .map(|event| (event.correlationid, event.sagamode));
         let (correlationid, sagamode) =
-            known.unwrap_or((CorrelationId(subject.0), SagaMode::Orquestacion));
+            known.unwrap_or((CorrelationId(subject.0), SagaMode::Orchestration));
         Command {
             id: CommandId(self.world.ids.fresh()),
             kind: kind.to_owned(),
@@ -310,7 +310,7 @@ impl System {
             error: "States.Aborted".into(),
             cause: "somebody stopped it".into(),
         };
-        let failed = Input::Execution(Direction::Hacer, Progress::Ended(ending));
+        let failed = Input::Execution(Direction::Do, Progress::Ended(ending));
         let now = self.sagas.now();
         let (saga, _) = transition(&reserva_saga::current(), &stored.saga, &failed, now);
         block_on(self.sagas.save(Some(&stored), saga)).unwrap();
@@ -324,7 +324,7 @@ impl System {
 
     /// Makes a reservation without a coordinator.
     pub fn create_by_choreography(&self) -> IdReserva {
-        self.create_by(SagaMode::Coreografia)
+        self.create_by(SagaMode::Choreography)
     }
 
     /// Makes a reservation whose saga Step Functions runs.
@@ -340,35 +340,35 @@ impl System {
     }
 
     /// Makes a reservation and brings its saga to stand like this; see [`System::bring_to`].
-    pub fn create_in(&self, estado: Estado) -> IdReserva {
+    pub fn create_in(&self, status: Status) -> IdReserva {
         let id = self.create(None);
-        self.bring_to(estado, id);
+        self.bring_to(status, id);
         id
     }
 
     /// Brings the saga of a reservation that was just made to stand like this. For all but the first two states its client has it
     /// undone.
-    pub fn bring_to(&self, estado: Estado, id: IdReserva) {
-        match estado {
-            Estado::EnCurso => self.hear_log(|of| of == id, Timestamp::MIN),
-            Estado::Completada => self.hear_log(|of| of == id, Timestamp::MAX),
-            Estado::Compensando => {
-                self.bring_to(Estado::Completada, id);
+    pub fn bring_to(&self, status: Status, id: IdReserva) {
+        match status {
+            Status::Running => self.hear_log(|of| of == id, Timestamp::MIN),
+            Status::Completed => self.hear_log(|of| of == id, Timestamp::MAX),
+            Status::Compensating => {
+                self.bring_to(Status::Completed, id);
                 let cancel = Request::Cancel("la prueba lo pide".into());
                 let cancelled = block_on(self.sagas.request(self.saga_of(id), None, &cancel));
                 assert!(matches!(cancelled, Ok(Requested::Taken(_))));
             }
-            Estado::Compensada => {
-                self.bring_to(Estado::Compensando, id);
+            Status::Compensated => {
+                self.bring_to(Status::Compensating, id);
                 self.wake(id);
             }
-            Estado::RequiereIntervencion => {
-                self.bring_to(Estado::Compensando, id);
+            Status::NeedsIntervention => {
+                self.bring_to(Status::Compensating, id);
                 self.fail_once(PAGOS, pagos::REVERTIR_PAGO);
                 self.wake(id);
             }
         }
-        assert_eq!(self.saga(id).estado, estado);
+        assert_eq!(self.saga(id).status, status);
     }
 
     /// The next command of this type is refused or fails.

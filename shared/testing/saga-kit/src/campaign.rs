@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use alpes_saga::StepNumber;
 use simulation::Fault;
 
 use crate::{Cancel, Play, Run, Script, Stream, Undo, run};
@@ -98,10 +99,12 @@ impl<'a> Campaign<'a> {
     }
 
     async fn all(mut self) -> Report {
-        let steps = self.play.definition().steps.len();
+        let definition = self.play.definition();
+        let numbers = || definition.numbered().map(|(number, _)| number);
+        let later = || numbers().skip(1);
         let plain = Script::default();
         self.at_every_effect(plain).await;
-        for fails_at in (2..=steps).map(Some) {
+        for fails_at in later().map(Some) {
             let failing = Script { fails_at, ..plain };
             self.at_every_effect(failing).await;
         }
@@ -110,7 +113,7 @@ impl<'a> Campaign<'a> {
         }
         for stream in [Stream::Prompt, Stream::Thrice, Stream::Held] {
             self.run(Script { stream, ..plain }).await;
-            for step in 2..=steps {
+            for step in later() {
                 for (silent, mute) in [(Some(step), None), (None, Some(step))] {
                     self.run(Script {
                         silent,
@@ -140,19 +143,23 @@ impl<'a> Campaign<'a> {
         }
         // Where a complete saga is cancelled, every compensation there is is sent.
         let cancel = Cancel::After;
-        self.undoing(Script { cancel, ..plain }, steps).await;
-        for step in 2..=steps {
+        self.undoing(Script { cancel, ..plain }, numbers().last())
+            .await;
+        for step in later() {
             let (fails_at, silent) = (Some(step), Some(step));
-            self.undoing(Script { fails_at, ..plain }, step - 1).await;
-            self.undoing(Script { silent, ..plain }, step).await;
+            self.undoing(Script { fails_at, ..plain }, step.before())
+                .await;
+            self.undoing(Script { silent, ..plain }, Some(step)).await;
         }
         self.report
     }
 
     /// Each way that the compensation of a step can fail, for each step up to `last`, which are all undone.
-    async fn undoing(&mut self, script: Script, last: usize) {
+    async fn undoing(&mut self, script: Script, last: Option<StepNumber>) {
         let definition = self.play.definition();
-        let undone = (1..=last).zip(&definition.steps);
+        let undone = definition
+            .numbered()
+            .take_while(|(number, _)| Some(*number) <= last);
         for (step, _) in undone.filter(|(_, step)| step.compensation.is_some()) {
             for undo in [
                 Undo::Lost(1),

@@ -6,7 +6,9 @@ use std::{
 };
 
 use alpes_ports::{Consistency, Key, Tables};
-use alpes_saga::{Answer, Direction, Dispatch, NoAnswer, Participants, TABLE, command_id};
+use alpes_saga::{
+    Answer, Direction, Dispatch, NoAnswer, Participants, StepNumber, TABLE, command_id,
+};
 use async_trait::async_trait;
 use futures::FutureExt;
 use serde_json::Value;
@@ -28,7 +30,7 @@ pub(crate) enum Trouble {
 
 #[derive(Default)]
 struct State {
-    troubles: BTreeMap<(usize, bool), Trouble>,
+    troubles: BTreeMap<(StepNumber, bool), Trouble>,
     held: Vec<Dispatch>,
     sent: Vec<Dispatch>,
     noted: Vec<String>,
@@ -44,11 +46,11 @@ pub(crate) struct Line {
 }
 
 fn way(dispatch: &Dispatch) -> Direction {
-    let doing = command_id(dispatch.saga, dispatch.step, Direction::Hacer);
+    let doing = command_id(dispatch.saga, dispatch.step, Direction::Do);
     if dispatch.command == doing {
-        Direction::Hacer
+        Direction::Do
     } else {
-        Direction::Deshacer
+        Direction::Undo
     }
 }
 
@@ -71,8 +73,8 @@ impl Line {
     }
 
     /// From now on this happens to the commands of a step.
-    pub(crate) fn trouble(&self, step: usize, direction: Direction, trouble: Option<Trouble>) {
-        let key = (step, direction == Direction::Deshacer);
+    pub(crate) fn trouble(&self, step: StepNumber, direction: Direction, trouble: Option<Trouble>) {
+        let key = (step, direction == Direction::Undo);
         let troubles = &mut self.lock().troubles;
         match trouble {
             Some(trouble) => troubles.insert(key, trouble),
@@ -116,16 +118,16 @@ impl Line {
         let item = self.tables.get_one(&key, Consistency::Strong).await;
         let item = item.ok().flatten().unwrap_or_default();
         let id = Value::from(dispatch.command.to_string());
-        let entries = item.get("entradas").and_then(Value::as_array);
+        let entries = item.get("log").and_then(Value::as_array);
         entries.is_some_and(|entries| {
             entries
                 .iter()
-                .any(|entry| entry.get("id_comando") == Some(&id))
+                .any(|entry| entry.get("command_id") == Some(&id))
         })
     }
 
     fn troubled(&self, dispatch: &Dispatch) -> Option<Result<Answer, NoAnswer>> {
-        let key = (dispatch.step, way(dispatch) == Direction::Deshacer);
+        let key = (dispatch.step, way(dispatch) == Direction::Undo);
         let mut state = self.lock();
         let silence = Err(NoAnswer("silence".to_owned()));
         match state.troubles.get_mut(&key) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alpes_ports::World;
-use alpes_saga::{Definition, Fact, Participants, Rules, Saga, SagaId};
+use alpes_saga::{Definition, Fact, Participants, Rules, Saga, SagaId, StepNumber};
 use async_trait::async_trait;
 use simulation::Faults;
 use twins::{ManualClock, MemoryLog, MemoryTables};
@@ -29,11 +29,15 @@ pub trait Play: Send + Sync {
     /// What is played.
     fn definition(&self) -> Definition;
 
-    /// Those who do the steps. `fails_at` is the step (from 1) whose command is to come out as its failure.
-    fn participants(&self, setting: &Setting, fails_at: Option<usize>) -> Arc<dyn Participants>;
+    /// Those who do the steps. `fails_at` is the step whose command is to come out as its failure.
+    fn participants(
+        &self,
+        setting: &Setting,
+        fails_at: Option<StepNumber>,
+    ) -> Arc<dyn Participants>;
 
     /// Does the first step: its event opens the saga. Nothing fails here.
-    async fn open(&self, setting: &Setting, fails_at: Option<usize>) -> (SagaId, Fact);
+    async fn open(&self, setting: &Setting, fails_at: Option<StepNumber>) -> (SagaId, Fact);
 
     /// All that has come out of the log so far, in its order; duplicates are welcome.
     async fn facts(&self, setting: &Setting) -> Vec<Fact>;

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use alpes_saga::{
-    Coordinator, Definition, Definitions, Direction, Estado, Fact, Input, Request, Rules, Saga,
-    SagaId, Sagas, Stored, What,
+    Coordinator, Definition, Definitions, Direction, Fact, Input, Request, Rules, Saga, SagaId,
+    Sagas, Status, StepNumber, Stored, What,
 };
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
@@ -58,16 +58,16 @@ pub enum Cancel {
 /// What happens in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Script {
-    /// The step, from 1, that comes out as its failure.
-    pub fails_at: Option<usize>,
+    /// The step that comes out as its failure.
+    pub fails_at: Option<StepNumber>,
     /// The step whose command nobody answers. It arrives when the saga has come to rest.
-    pub silent: Option<usize>,
+    pub silent: Option<StepNumber>,
     /// The step whose command is done each time it is sent, and whose answers are all lost.
-    pub mute: Option<usize>,
+    pub mute: Option<StepNumber>,
     /// The step whose first commands are lost, and how many.
-    pub lost: Option<(usize, u32)>,
+    pub lost: Option<(StepNumber, u32)>,
     /// What happens to the compensation of a step.
-    pub undo: Option<(usize, Undo)>,
+    pub undo: Option<(StepNumber, Undo)>,
     /// The effect, counted from 0, at which something fails, and what.
     pub fault: Option<(usize, Fault)>,
     /// The effect just before which another orchestrator does all that it can.
@@ -222,8 +222,8 @@ impl Director<'_> {
         self.sagas().load(self.id).await.ok().flatten()
     }
 
-    async fn estado(&self) -> Option<Estado> {
-        self.stored().await.map(|stored| stored.saga.estado)
+    async fn status(&self) -> Option<Status> {
+        self.stored().await.map(|stored| stored.saga.status)
     }
 
     async fn request(&mut self, request: Request) {
@@ -270,7 +270,7 @@ impl Director<'_> {
                 late.now_or_never();
             }
             let rests = self.stored().await.is_some_and(|stored| {
-                stored.saga.estado.has_ended() || stored.saga.estado == Estado::RequiereIntervencion
+                stored.saga.status.has_ended() || stored.saga.status == Status::NeedsIntervention
             });
             self.play.tick(&self.setting).await;
             let heard = held || self.delivered >= self.play.facts(&self.setting).await.len();
@@ -283,7 +283,7 @@ impl Director<'_> {
             let wake = stored.saga.wake();
             format!(
                 "it does not come to rest: {}, wakes {wake:?}",
-                stored.saga.estado
+                stored.saga.status
             )
         });
         self.violations
@@ -291,7 +291,7 @@ impl Director<'_> {
     }
 
     /// How it must end; `None` if it depends on how soon the stream tells what no answer did.
-    fn expected(&self) -> Option<Estado> {
+    fn expected(&self) -> Option<Status> {
         let Script {
             fails_at,
             silent,
@@ -305,14 +305,14 @@ impl Director<'_> {
         }
         let spent = lost.is_some_and(|(_, times)| times == u32::MAX);
         if fails_at.is_some() || silent.is_some() || spent || cancel != Cancel::Never {
-            Some(Estado::Compensada)
+            Some(Status::Compensated)
         } else {
-            Some(Estado::Completada)
+            Some(Status::Completed)
         }
     }
 
-    async fn expect(&mut self, expected: Estado, when: &str) {
-        let found = self.estado().await;
+    async fn expect(&mut self, expected: Status, when: &str) {
+        let found = self.status().await;
         if found != Some(expected) {
             self.violations
                 .push(format!("{when} it is {found:?}, not {expected}"));
@@ -320,16 +320,16 @@ impl Director<'_> {
     }
 
     /// The person that the saga waits for.
-    async fn person(&mut self, step: usize, undo: Undo) {
+    async fn person(&mut self, step: StepNumber, undo: Undo) {
         if let Undo::Lost(_) = undo {
             return;
         }
         self.expect(
-            Estado::RequiereIntervencion,
+            Status::NeedsIntervention,
             "with a step that cannot be undone",
         )
         .await;
-        self.line.trouble(step, Direction::Deshacer, None);
+        self.line.trouble(step, Direction::Undo, None);
         if undo == Undo::ByHand {
             self.line.repeat_all();
             let note = "done by hand".to_owned();
@@ -365,16 +365,14 @@ impl Director<'_> {
             ..
         } = self.script;
         if let Some(step) = silent {
-            self.line
-                .trouble(step, Direction::Hacer, Some(Trouble::Held));
+            self.line.trouble(step, Direction::Do, Some(Trouble::Held));
         }
         if let Some(step) = mute {
-            self.line
-                .trouble(step, Direction::Hacer, Some(Trouble::Mute));
+            self.line.trouble(step, Direction::Do, Some(Trouble::Mute));
         }
         if let Some((step, times)) = lost {
             self.line
-                .trouble(step, Direction::Hacer, Some(Trouble::Lost(times)));
+                .trouble(step, Direction::Do, Some(Trouble::Lost(times)));
         }
         if let Some((step, undo)) = undo {
             let trouble = match undo {
@@ -382,7 +380,7 @@ impl Director<'_> {
                 Undo::Silent => Trouble::Lost(u32::MAX),
                 Undo::Refused | Undo::ByHand => Trouble::Refused,
             };
-            self.line.trouble(step, Direction::Deshacer, Some(trouble));
+            self.line.trouble(step, Direction::Undo, Some(trouble));
         }
         if self.script.cancel == Cancel::Before {
             self.request(Request::Cancel("before".to_owned())).await;
@@ -395,16 +393,16 @@ impl Director<'_> {
         if let Some((step, undo)) = undo {
             self.person(step, undo).await;
         }
-        let ended = self.estado().await.filter(|estado| estado.has_ended());
-        let expected = self.expected().or(ended).unwrap_or(Estado::Completada);
+        let ended = self.status().await.filter(|status| status.has_ended());
+        let expected = self.expected().or(ended).unwrap_or(Status::Completed);
         self.expect(expected, "at rest").await;
         self.effects = self.setting.faults.count();
         self.check("at rest").await;
 
         // All that can still come: what was held back or late, then every command and every event once more.
         let log = self.stored().await.map(|stored| stored.saga.log.len());
-        for step in 1..=self.play.definition().steps.len() {
-            self.line.trouble(step, Direction::Hacer, None);
+        for (step, _) in self.play.definition().numbered() {
+            self.line.trouble(step, Direction::Do, None);
         }
         self.line.let_go();
         self.until_rest(false).await;
@@ -432,7 +430,7 @@ pub(crate) fn log_violations(saga: &Saga) -> Vec<String> {
         .log
         .iter()
         .filter_map(|entry| match entry.what {
-            What::CompensacionEnviada { paso, .. } => Some(paso),
+            What::CompensationSent { step, .. } => Some(step),
             _ => None,
         })
         .collect();
@@ -441,9 +439,9 @@ pub(crate) fn log_violations(saga: &Saga) -> Vec<String> {
             "compensations went {undone:?}, not in reverse order"
         ));
     }
-    let ends = saga.estado.has_ended() || saga.estado == Estado::RequiereIntervencion;
+    let ends = saga.status.has_ended() || saga.status == Status::NeedsIntervention;
     if !ends && saga.wake().is_none() {
-        found.push(format!("it is {} and nothing wakes it", saga.estado));
+        found.push(format!("it is {} and nothing wakes it", saga.status));
     }
     found
 }

@@ -15,8 +15,8 @@ use alpes_ports::{
     Condition, Consistency, Item, Key, Path, TableName, Tables, Update, World, WriteError,
 };
 use alpes_saga::{
-    Answer, Call, Compensation, Conduct, Definition, Dispatch, Expiry, Fact, Mapping, NoAnswer,
-    Participants, Retry, Saga, SagaId, Step,
+    Answer, Call, Compensation, Definition, Dispatch, Expiry, Fact, Mapping, NoAnswer,
+    Participants, Retry, Saga, SagaId, SagaMode, Status, Step, StepNumber, Texts,
 };
 use async_trait::async_trait;
 use futures::executor::block_on;
@@ -44,7 +44,7 @@ fn call(participant: &'static str, data: Mapping) -> Call {
 fn undo(participant: &'static str, command: &'static str, success: &'static str) -> Compensation {
     Compensation {
         command,
-        call: call(participant, Mapping::empty().field("motivo", "saga.motivo")),
+        call: call(participant, Mapping::empty().field("motivo", "saga.reason")),
         success,
     }
 }
@@ -70,6 +70,7 @@ fn definition() -> Definition {
             reason: "viejo",
         },
         patience: Duration::from_mins(1),
+        texts: Texts::ENGLISH,
         steps: vec![
             Step {
                 command: "RecibirPedido",
@@ -130,7 +131,7 @@ fn definition() -> Definition {
 struct Things {
     tables: Arc<dyn Tables>,
     world: World,
-    fails_at: Option<usize>,
+    fails_at: Option<StepNumber>,
 }
 
 fn key(subject: Uuid, participant: &str) -> Key {
@@ -146,7 +147,7 @@ fn facts_of(item: &Item) -> Vec<Value> {
 
 fn fact(value: &Value) -> Fact {
     Fact {
-        conduct: Conduct::Orquestacion,
+        mode: SagaMode::Orchestration,
         kind: value["kind"].as_str().unwrap().to_owned(),
         id: value["id"].as_str().unwrap().parse().unwrap(),
         stream: value["stream"].as_str().unwrap().to_owned(),
@@ -178,7 +179,7 @@ impl Things {
             return Ok(Answer::Events(vec![fact(event)]));
         }
         let definition = definition();
-        let step = &definition.steps[dispatch.step - 1];
+        let step = definition.step(dispatch.step).unwrap();
         let undoes = step
             .compensation
             .as_ref()
@@ -241,7 +242,11 @@ impl Play for Pedido {
         definition()
     }
 
-    fn participants(&self, setting: &Setting, fails_at: Option<usize>) -> Arc<dyn Participants> {
+    fn participants(
+        &self,
+        setting: &Setting,
+        fails_at: Option<StepNumber>,
+    ) -> Arc<dyn Participants> {
         Arc::new(Things {
             tables: Arc::new(setting.faults.tables(setting.tables.clone())),
             world: setting.world.clone(),
@@ -249,7 +254,7 @@ impl Play for Pedido {
         })
     }
 
-    async fn open(&self, setting: &Setting, _fails_at: Option<usize>) -> (SagaId, Fact) {
+    async fn open(&self, setting: &Setting, _fails_at: Option<StepNumber>) -> (SagaId, Fact) {
         let things = Things {
             tables: setting.tables.clone(),
             world: setting.world.clone(),
@@ -284,11 +289,11 @@ impl Play for Pedido {
                     .compensation
                     .as_ref()
                     .is_some_and(|undo| has(undo.success));
-            match (saga.estado.name(), &step.compensation) {
-                ("Completada", _) if !stands => {
+            match (saga.status, &step.compensation) {
+                (Status::Completed, _) if !stands => {
                     found.push(format!("{} does not stand", step.command));
                 }
-                ("Compensada", Some(_)) if stands => {
+                (Status::Compensated, Some(_)) if stands => {
                     found.push(format!("{} still stands", step.command));
                 }
                 _ => {}

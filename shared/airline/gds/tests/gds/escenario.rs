@@ -56,7 +56,7 @@ pub fn command(id: u128, subject: IdReserva, kind: &str, data: Value) -> Command
         correlationid: CorrelationId(Uuid::from_u128(2)),
         causationid: None,
         prueba: false,
-        sagamode: SagaMode::Orquestacion,
+        sagamode: SagaMode::Orchestration,
         traceparent: None,
         data,
     }

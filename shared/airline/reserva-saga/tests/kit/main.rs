@@ -12,6 +12,7 @@
 mod planted;
 mod play;
 
+use alpes_saga::StepNumber;
 use futures::executor::block_on;
 use saga_kit::{Cancel, Report, Script, Stream, at_every_effect, campaign};
 
@@ -36,7 +37,7 @@ fn a_charge_that_nobody_told_of_is_refunded() {
         declined_by: "tok_timeout",
         ..Reserva::default()
     };
-    let fails_at = Some(2);
+    let fails_at = StepNumber::new(2);
     for stream in [Stream::Prompt, Stream::Held] {
         let script = Script {
             fails_at,

@@ -9,8 +9,8 @@ use alpes_ports::{
     TransactError, Write, WriteError,
 };
 use alpes_saga::{
-    Answer, Definition, Direction, Dispatch, Entry, Estado, Input, Meaning, NoAnswer, Participants,
-    Rules, Saga, TABLE, What, transition,
+    Answer, Definition, Direction, Dispatch, Entry, Input, Meaning, NoAnswer, Participants, Rules,
+    Saga, Status, StepNumber, TABLE, What, transition,
 };
 use async_trait::async_trait;
 use events::{GDS, PAGOS, Payload, VUELOS, gds, pagos::PagoRevertido};
@@ -57,8 +57,8 @@ fn only_the_last(definition: &Definition, saga: &Saga, input: &Input, now: Times
     let reverted = new.iter().position(|entry| {
         matches!(
             &entry.what,
-            What::EventoRecibido {
-                sentido: Meaning::Reversion,
+            What::EventReceived {
+                meaning: Meaning::Reversal,
                 ..
             }
         )
@@ -67,10 +67,10 @@ fn only_the_last(definition: &Definition, saga: &Saga, input: &Input, now: Times
         return (next, effect);
     };
     let mut log = next.log[..=saga.log.len() + place].to_vec();
-    let estado = Estado::Compensada;
+    let status = Status::Compensated;
     log.push(Entry {
-        cuando: now,
-        what: What::Fin { estado },
+        when: now,
+        what: What::Ended { status },
     });
     (relogged(definition, &next, log), None)
 }
@@ -84,8 +84,8 @@ fn drop_doubt(definition: &Definition, saga: &Saga, input: &Input, now: Timestam
     let gives_up = next.log[saga.log.len()..].iter().any(|entry| {
         matches!(
             &entry.what,
-            What::TiempoAgotado {
-                direccion: Direction::Hacer,
+            What::TimedOut {
+                direction: Direction::Do,
                 ..
             }
         )
@@ -107,14 +107,14 @@ fn drop_doubt(definition: &Definition, saga: &Saga, input: &Input, now: Timestam
 fn reopens(definition: &Definition, saga: &Saga, input: &Input, now: Timestamp) -> Next {
     let (next, effect) = transition(definition, saga, input, now);
     let late = matches!(input, Input::Event(fact) if definition.steps.iter().any(|step| step.success == fact.kind));
-    if saga.estado != Estado::Compensada || !late || next == *saga {
+    if saga.status != Status::Compensated || !late || next == *saga {
         return (next, effect);
     }
     let mut log = next.log.clone();
-    let estado = Estado::EnCurso;
+    let status = Status::Running;
     log.push(Entry {
-        cuando: now,
-        what: What::Fin { estado },
+        when: now,
+        what: What::Ended { status },
     });
     (relogged(definition, &next, log), None)
 }
@@ -353,7 +353,7 @@ fn assert_found(planted: Planted) {
         ..Reserva::default()
     };
     let plain = Script::default();
-    let fails_at = Some(2);
+    let fails_at = StepNumber::new(2);
     for (play, script) in [
         (planted_in("tok_rechazada"), plain),
         // Charged and never told of.

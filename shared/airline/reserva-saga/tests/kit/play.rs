@@ -10,7 +10,9 @@ use alpes_messages::{
 };
 use alpes_participant::{Failure, Participant};
 use alpes_ports::{Log, LogReader, Position, Tables, World};
-use alpes_saga::{Answer, Definition, Dispatch, Fact, NoAnswer, Participants, Saga, SagaId};
+use alpes_saga::{
+    Answer, Definition, Dispatch, Fact, NoAnswer, Participants, Saga, SagaId, StepNumber,
+};
 use async_trait::async_trait;
 use events::{GDS, IdReserva, PAGOS, Payload, VUELOS, vuelos::EstadoReserva};
 use gds::{Gds, inventory};
@@ -159,7 +161,11 @@ impl Play for Reserva {
         current()
     }
 
-    fn participants(&self, setting: &Setting, fails_at: Option<usize>) -> Arc<dyn Participants> {
+    fn participants(
+        &self,
+        setting: &Setting,
+        fails_at: Option<StepNumber>,
+    ) -> Arc<dyn Participants> {
         let tables: Arc<dyn Tables> = Arc::new(setting.faults.tables(setting.tables.clone()));
         let log: Arc<dyn Log> = Arc::new(setting.faults.log(setting.log.clone()));
         let participant =
@@ -174,7 +180,7 @@ impl Play for Reserva {
                 faults: None,
                 world: setting.world.clone(),
             };
-        let vuelos: Arc<dyn Decider<Payload>> = match fails_at {
+        let vuelos: Arc<dyn Decider<Payload>> = match fails_at.map(StepNumber::get) {
             Some(4) => Arc::new(NeverApproves(Arc::new(Vuelos))),
             _ => Arc::new(Vuelos),
         };
@@ -186,12 +192,12 @@ impl Play for Reserva {
         })
     }
 
-    async fn open(&self, setting: &Setting, fails_at: Option<usize>) -> (SagaId, Fact) {
-        let free = u32::from(fails_at != Some(3));
+    async fn open(&self, setting: &Setting, fails_at: Option<StepNumber>) -> (SagaId, Fact) {
+        let free = u32::from(fails_at != StepNumber::new(3));
         inventory::set_free(&*setting.tables, &flight(), free)
             .await
             .unwrap();
-        let medio = match fails_at {
+        let medio = match fails_at.map(StepNumber::get) {
             Some(2) => self.declined_by,
             _ => self.paid_by,
         };
@@ -201,7 +207,7 @@ impl Play for Reserva {
             subject: ID,
             correlationid: CorrelationId(Uuid::from_u128(6)),
             causationid: None,
-            sagamode: SagaMode::Orquestacion,
+            sagamode: SagaMode::Orchestration,
             traceparent: None,
             prueba: false,
             data: body(medio),
@@ -236,7 +242,7 @@ impl Play for Reserva {
                 found.push(text);
             }
         };
-        let stands = saga.estado == alpes_saga::Estado::Completada;
+        let stands = saga.status == alpes_saga::Status::Completed;
         let ledger = simulador::ledger(&*setting.tables, &pagos::key(ID)).await;
         let charged = simulador::balance(&ledger.unwrap()).to_string();
         let expected = if stands { "119.00" } else { "0" };

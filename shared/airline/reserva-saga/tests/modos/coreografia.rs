@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alpes_messages::SagaMode;
-use alpes_saga::{Estado, What};
+use alpes_saga::{Status, What};
 use events::{GDS, PAGOS};
 use jiff::SignedDuration;
 use simulation::{Dice, Fault, Faults};
@@ -16,9 +16,9 @@ use crate::{
 fn kinds(sim: &Sim, place: usize) -> Vec<String> {
     let log = sim.saga(place).unwrap().log;
     let heard = log.into_iter().filter_map(|entry| match entry.what {
-        What::Inicio { evento, .. } | What::EventoRecibido { evento, .. } => Some(evento.evento),
-        What::Retraso {} => Some("Retraso".to_owned()),
-        What::Fin { estado } => Some(estado.to_string()),
+        What::Started { event, .. } | What::EventReceived { event, .. } => Some(event.kind),
+        What::Delayed {} => Some("Delayed".to_owned()),
+        What::Ended { status } => Some(status.to_string()),
         _ => None,
     });
     heard.collect()
@@ -51,11 +51,11 @@ fn the_watched_log_tells_what_happened() {
         "ReservaPagada",
         "ReservaGDSConfirmada",
         "ReservaAprobada",
-        "Completada",
+        "Completed",
     ];
     assert_eq!(kinds(&sim, approved), expected);
     let mut undone = kinds(&sim, full);
-    assert_eq!(undone.pop().unwrap(), "Compensada");
+    assert_eq!(undone.pop().unwrap(), "Compensated");
     undone[4..].sort_unstable();
     assert_eq!(
         undone,
@@ -99,7 +99,7 @@ fn one_that_is_cancelled_at_any_moment_is_undone_whole() {
         sim.cancel(0);
         sim.run().unwrap();
         sim.check().unwrap();
-        assert_eq!(estado(&sim, 0), Estado::Compensada, "after {steps} steps");
+        assert_eq!(estado(&sim, 0), Status::Compensated, "after {steps} steps");
         moments += 1;
     }
     assert_eq!(moments, 400);
@@ -125,9 +125,9 @@ fn two_that_want_the_last_seat_never_both_get_it() {
         sim.run().unwrap();
         sim.check().unwrap();
         let mut ended = [estado(&sim, 0), estado(&sim, 1)];
-        first += usize::from(ended[0] == Estado::Completada);
+        first += usize::from(ended[0] == Status::Completed);
         ended.sort_unstable();
-        assert_eq!(ended, [Estado::Completada, Estado::Compensada]);
+        assert_eq!(ended, [Status::Completed, Status::Compensated]);
     }
     println!("the first got it {first} times of 200");
     assert!((1..200).contains(&first));
@@ -187,11 +187,11 @@ fn a_policy_that_is_missing_shows_and_the_deadline_undoes() {
     assert!(sim.saga(place).unwrap().is_late());
     assert_eq!(
         kinds(&sim, place),
-        ["ReservaCreada", "ReservaPagada", "Retraso"]
+        ["ReservaCreada", "ReservaPagada", "Delayed"]
     );
     sim.run().unwrap();
     sim.check().unwrap();
-    assert_eq!(estado(&sim, place), Estado::Compensada);
+    assert_eq!(estado(&sim, place), Status::Compensated);
     assert!(
         sim.saga(place)
             .unwrap()
@@ -212,7 +212,7 @@ fn a_context_that_is_silent_for_long_holds_up_nobody_else() {
     let began = sim.clock_now();
     while others
         .iter()
-        .any(|other| sim.saga(*other).is_none_or(|saga| !saga.estado.has_ended()))
+        .any(|other| sim.saga(*other).is_none_or(|saga| !saga.status.has_ended()))
     {
         sim.step();
     }
@@ -224,7 +224,7 @@ fn a_context_that_is_silent_for_long_holds_up_nobody_else() {
     sim.check().unwrap();
     assert_eq!(
         estado(&sim, silent),
-        Estado::Completada,
+        Status::Completed,
         "it was put off, and done later"
     );
 }
@@ -240,7 +240,7 @@ fn an_undoing_that_is_refused_is_tried_until_it_is_done() {
         sim.refuse(context, command, place, 4);
         sim.run().unwrap();
         sim.check().unwrap();
-        assert_eq!(estado(&sim, place), Estado::Compensada);
-        assert!(kinds(&sim, place).contains(&"Retraso".to_owned()));
+        assert_eq!(estado(&sim, place), Status::Compensated);
+        assert!(kinds(&sim, place).contains(&"Delayed".to_owned()));
     }
 }

@@ -18,12 +18,12 @@ mod sim;
 mod step_functions;
 
 use alpes_messages::SagaMode;
-use alpes_saga::Estado;
+use alpes_saga::Status;
 use sim::{Kind, Setup, Sim};
 use simulation::{Dice, Fault, Faults};
 
-const ORQUESTACION: SagaMode = SagaMode::Orquestacion;
-const COREOGRAFIA: SagaMode = SagaMode::Coreografia;
+const ORQUESTACION: SagaMode = SagaMode::Orchestration;
+const COREOGRAFIA: SagaMode = SagaMode::Choreography;
 const STEP_FUNCTIONS: SagaMode = SagaMode::StepFunctions;
 
 /// A run where nothing fails.
@@ -32,16 +32,16 @@ fn calm(setup: Setup) -> Sim {
     Sim::new(setup, Faults::in_steps(), dice)
 }
 
-fn estado(sim: &Sim, place: usize) -> Estado {
-    sim.saga(place).unwrap().estado
+fn estado(sim: &Sim, place: usize) -> Status {
+    sim.saga(place).unwrap().status
 }
 
 /// How a reservation of a kind ends.
-fn expected(kind: Kind) -> Estado {
+fn expected(kind: Kind) -> Status {
     if kind.stands() {
-        Estado::Completada
+        Status::Completed
     } else {
-        Estado::Compensada
+        Status::Compensated
     }
 }
 
@@ -60,7 +60,7 @@ fn play(
     kind: Kind,
     cancel: Cancel,
     faults: &Faults,
-) -> (Result<(), String>, Estado) {
+) -> (Result<(), String>, Status) {
     let mut sim = Sim::new(Setup::default(), faults.clone(), Dice::new(7));
     sim.book(kind, mode, None);
     let mut ran = Ok(());

@@ -1,7 +1,7 @@
 //! The two engines that direct a saga, our own and a state machine: the same script for both, and the same end.
 
 use alpes_messages::{Context, SagaMode};
-use alpes_saga::{Conduct, Estado, Saga, What};
+use alpes_saga::{Saga, Status, What};
 use events::{PAGOS, vuelos::EstadoReserva};
 use gds::inventory;
 use pagos::simulador::Tipo;
@@ -35,7 +35,7 @@ const GOOD: Script = Script {
 /// How it ended, as far as both engines must agree.
 #[derive(Debug, PartialEq)]
 struct End {
-    saga: Estado,
+    saga: Status,
     reserva: Option<EstadoReserva>,
     ledger: Vec<(Tipo, String)>,
     free: Vec<i64>,
@@ -61,12 +61,12 @@ fn booking(script: &Script) -> Booking {
 
 /// The log in short, without who ran it and when.
 pub fn lines(saga: &Saga) -> Vec<String> {
-    let own = |what: &What| !matches!(what, What::EjecucionIniciada { .. });
+    let own = |what: &What| !matches!(what, What::ExecutionStarted { .. });
     let lines = saga.log.iter().filter(|entry| own(&entry.what));
     let line = lines.map(|entry| {
         let line = serde_json::to_value(entry).unwrap();
         let fields = [
-            "tipo", "paso", "comando", "evento", "sentido", "intentos", "estado",
+            "type", "step", "command", "event", "meaning", "attempts", "status",
         ];
         let fields = fields.iter().filter_map(|field| match &line[*field] {
             Value::Null => None,
@@ -92,14 +92,10 @@ fn play(script: &Script, mode: SagaMode) -> (Sim, End) {
     }
     sim.check().unwrap();
     let saga = sim.saga(place).unwrap();
-    let conduct = match mode {
-        SagaMode::StepFunctions => Conduct::StepFunctions,
-        _ => Conduct::Orquestacion,
-    };
-    assert_eq!(saga.conduct, conduct);
+    assert_eq!(saga.mode, mode);
     let ledger = sim.ledger(place).into_iter();
     let end = End {
-        saga: saga.estado,
+        saga: saga.status,
         reserva: sim.reserva(place),
         ledger: ledger
             .map(|moved| (moved.tipo, moved.pago.monto.0.to_string()))
@@ -127,13 +123,13 @@ fn both(what: &str, script: &Script) -> End {
 fn both_engines_come_to_the_same_end_by_the_same_steps() {
     let undone = |what: &str, script: Script| {
         let end = both(what, &script);
-        assert_eq!(end.saga, Estado::Compensada, "{what}");
+        assert_eq!(end.saga, Status::Compensated, "{what}");
         let free: Vec<_> = script.seats.iter().copied().map(i64::from).collect();
         assert_eq!(end.free, free, "{what}");
         end
     };
     let end = both("approved", &GOOD);
-    assert_eq!((end.saga, end.free), (Estado::Completada, vec![0]));
+    assert_eq!((end.saga, end.free), (Status::Completed, vec![0]));
     for medio in ["tok_rechazada", "tok_fondos_insuficientes"] {
         let end = undone(medio, Script { medio, ..GOOD });
         assert_eq!(end.ledger, []);
@@ -144,9 +140,9 @@ fn both_engines_come_to_the_same_end_by_the_same_steps() {
         ..GOOD
     };
     let end = both("transient error of payment", &flaky);
-    assert_eq!((end.saga, end.ledger.len()), (Estado::Completada, 1));
-    assert_eq!(end.lines[2..4], ["SinRespuesta 2"; 2], "{end:?}");
-    assert!(end.lines[4].ends_with("ReservaPagada exito 3"), "{end:?}");
+    assert_eq!((end.saga, end.ledger.len()), (Status::Completed, 1));
+    assert_eq!(end.lines[2..4], ["NoAnswer 2"; 2], "{end:?}");
+    assert!(end.lines[4].ends_with("ReservaPagada success 3"), "{end:?}");
     let mute = Script {
         medio: "tok_timeout",
         ..GOOD
@@ -175,7 +171,7 @@ fn both_engines_come_to_the_same_end_by_the_same_steps() {
     let given_back = end
         .lines
         .iter()
-        .any(|line| line.ends_with("PagoRevertido reversion 3"));
+        .any(|line| line.ends_with("PagoRevertido reversal 3"));
     assert!(given_back, "{end:?}");
     let cancelled = Script {
         cancelled: true,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alpes_saga::{
-    Conduct, Definition, Direction, Entry, Estado, Input, Saga, What, execution_input,
+    Definition, Direction, Entry, Input, Saga, SagaMode, Status, What, execution_input,
     execution_name, start, transition,
 };
 use events::PAGOS;
@@ -33,9 +33,9 @@ fn state<'a>(machine: &'a mut Value, name: &str) -> &'a mut Value {
 fn a_machine_that_takes_what_nobody_answered_for_as_not_done() {
     runs_by(machine(), Kind::Mute).unwrap();
     let mut wrong = machine().clone();
-    let silent = state(&mut wrong, "2 PagarReserva: sin respuesta");
-    assert_eq!(silent["Next"], "2 deshacer: RevertirPago");
-    silent["Next"] = "1 deshacer: CancelarReserva".into();
+    let silent = state(&mut wrong, "2 PagarReserva: no answer");
+    assert_eq!(silent["Next"], "2 undo: RevertirPago");
+    silent["Next"] = "1 undo: CancelarReserva".into();
     let found = runs_by(&wrong, Kind::Mute).unwrap_err();
     assert!(found.contains("119 is charged"), "{found}");
 }
@@ -44,9 +44,9 @@ fn a_machine_that_takes_what_nobody_answered_for_as_not_done() {
 fn a_machine_that_sends_again_under_another_identity() {
     runs_by(machine(), Kind::Flaky).unwrap();
     let mut wrong = machine().clone();
-    let again = state(&mut wrong, "2 PagarReserva: otra vez");
+    let again = state(&mut wrong, "2 PagarReserva: again");
     let id = &mut again["Parameters"]["Payload"]["id.$"];
-    assert_eq!(*id, "$.comandos.PagarReserva.hacer");
+    assert_eq!(*id, "$.commands.PagarReserva.do");
     *id = "$.saga.id".into();
     let found = runs_by(&wrong, Kind::Flaky).unwrap_err();
     assert!(found.contains("a command of no step"), "{found}");
@@ -58,12 +58,12 @@ fn starts_first(sim: &mut Sim) {
         Box::pin(async move {
             let definition = current();
             let opens = facts.iter().find(|fact| fact.kind == "ReservaCreada");
-            let Some(fact) = opens.filter(|fact| fact.conduct == Conduct::StepFunctions) else {
+            let Some(fact) = opens.filter(|fact| fact.mode == SagaMode::StepFunctions) else {
                 return;
             };
             let saga = start(&definition, id, fact, fact.time).unwrap();
-            let input = execution_input(&definition, &saga, Direction::Hacer, &wire());
-            let name = execution_name(id, Direction::Hacer);
+            let input = execution_input(&definition, &saga, Direction::Do, &wire());
+            let name = execution_name(id, Direction::Do);
             let _ = executions.start(&name, &input).await;
         })
     }));
@@ -107,14 +107,14 @@ fn believes_the_approval(
 ) -> (Saga, Option<alpes_saga::Dispatch>) {
     let (next, effect) = transition(definition, saga, input, now);
     let approved = matches!(input, Input::Event(fact) if fact.kind == "ReservaAprobada");
-    if !approved || next == *saga || next.estado == Estado::Completada {
+    if !approved || next == *saga || next.status == Status::Completed {
         return (next, effect);
     }
     let mut log = next.log.clone();
-    let estado = Estado::Completada;
+    let status = Status::Completed;
     log.push(Entry {
-        cuando: now,
-        what: What::Fin { estado },
+        when: now,
+        what: What::Ended { status },
     });
     (Saga::replay(saga.id, definition, log).unwrap(), effect)
 }

@@ -15,8 +15,8 @@ use alpes_ports::{
     Clock, Ending, Executions, LogReader, LogRecord, Position, Progress, Tables, World,
 };
 use alpes_saga::{
-    Conduct, Coordinator, Definitions, Direction, Estado, Fact, Input, Requested, Rules, Saga,
-    SagaId, Sagas, Stored, command_id, execution_name, taken_over_id, transition,
+    Coordinator, Definitions, Direction, Fact, Input, Requested, Rules, Saga, SagaId, Sagas,
+    Status, StepNumber, Stored, command_id, execution_name, taken_over_id, transition,
 };
 use async_trait::async_trait;
 use events::{CONTEXTS, GDS, IdReserva, PAGOS, Payload, VUELOS, vuelos::EstadoReserva};
@@ -280,8 +280,8 @@ impl Sim {
     }
 
     /// The state machine is not told what came of a step, so many times.
-    pub fn lose_answers(&self, place: usize, step: usize, times: u32) {
-        let command = command_id(self.saga_id(place), step, Direction::Hacer);
+    pub fn lose_answers(&self, place: usize, step: StepNumber, times: u32) {
+        let command = command_id(self.saga_id(place), step, Direction::Do);
         self.lambda.lose(command, times);
     }
 
@@ -368,7 +368,7 @@ impl Sim {
             .0
             .clone();
         let reason = "cambio de planes".to_owned();
-        if reservation.mode == SagaMode::Coreografia {
+        if reservation.mode == SagaMode::Choreography {
             let command = Command {
                 id: CommandId(Uuid::new_v5(&opening.id.0, b"cancelacion")),
                 kind: vuelos::CANCELAR_RESERVA.into(),
@@ -724,7 +724,7 @@ impl Sim {
         Err(format!(
             "it does not come to rest: {:?}; {:?}",
             (0..self.reservations.len())
-                .map(|place| self.saga(place).map(|saga| saga.estado))
+                .map(|place| self.saga(place).map(|saga| saga.status))
                 .collect::<Vec<_>>(),
             self.tables.all(REACTIONS)
         ))
@@ -739,7 +739,7 @@ impl Sim {
 
     fn all_ended(&self) -> bool {
         (0..self.reservations.len())
-            .all(|place| self.saga(place).is_some_and(|saga| saga.estado.has_ended()))
+            .all(|place| self.saga(place).is_some_and(|saga| saga.status.has_ended()))
     }
 
     /// How the execution of a reservation stands.
@@ -758,7 +758,7 @@ impl Sim {
                 .ok_or_else(|| wrong("it has no saga".into()))?;
             self.check_one(place, &saga).map_err(wrong)?;
             for flight in &reservation.flights {
-                *held.entry(flight).or_default() += i64::from(saga.estado == Estado::Completada);
+                *held.entry(flight).or_default() += i64::from(saga.status == Status::Completed);
             }
         }
         for (flight, held) in held {
@@ -781,11 +781,11 @@ impl Sim {
     }
 
     fn check_one(&self, place: usize, saga: &Saga) -> Result<(), String> {
-        let stands = saga.estado == Estado::Completada;
+        let stands = saga.status == Status::Completed;
         let ledger = self.ledger(place);
         let charged: f64 = simulador::balance(&ledger).to_string().parse().unwrap();
         if charged != if stands { 119.0 } else { 0.0 } {
-            return Err(format!("{:?}, and {charged} is charged", saga.estado));
+            return Err(format!("{:?}, and {charged} is charged", saga.status));
         }
         let moved_in = ledger.iter().filter(|moved| moved.tipo == Tipo::Cargo);
         if moved_in.count() > 1 {
@@ -800,7 +800,7 @@ impl Sim {
         if estado != Some(expected) {
             return Err(format!(
                 "{:?}, and the reservation is {estado:?}",
-                saga.estado
+                saga.status
             ));
         }
         self.check_engine(place, saga)
@@ -810,14 +810,13 @@ impl Sim {
     fn check_engine(&self, place: usize, saga: &Saga) -> Result<(), String> {
         let mode = self.reservations[place].mode;
         let lines = saga.log.iter().map(|entry| format!("{:?}", entry.what));
-        let sent = lines.filter(|what| {
-            what.starts_with("ComandoEnviado") || what.starts_with("CompensacionEnviada")
-        });
-        if sent.count() > 0 && saga.conduct != Conduct::Orquestacion {
+        let sent = lines
+            .filter(|what| what.starts_with("CommandSent") || what.starts_with("CompensationSent"));
+        if sent.count() > 0 && saga.mode != SagaMode::Orchestration {
             return Err("the coordinator sent something".into());
         }
         let started: Vec<_> = saga.executions().collect();
-        for direction in [Direction::Hacer, Direction::Deshacer] {
+        for direction in [Direction::Do, Direction::Undo] {
             let runs = self.progress(place, direction) != Progress::Unknown;
             let noted = started.iter().filter(|started| **started == direction);
             if noted.count() != usize::from(runs) {
@@ -825,26 +824,26 @@ impl Sim {
             }
         }
         let went = self.as_it_went(place);
-        if went.estado != saga.estado {
+        if went.status != saga.status {
             return Err(format!(
                 "{:?} as it went, {:?} as watched",
-                went.estado, saga.estado
+                went.status, saga.status
             ));
         }
-        if mode == SagaMode::Coreografia {
+        if mode == SagaMode::Choreography {
             return Ok(());
         }
         // One command, one identity, however often and by whomever it is sent.
-        let steps = current().steps;
-        let ours = steps.iter().enumerate().flat_map(|(place, step)| {
-            let id = |way| command_id(saga.id, place + 1, way);
+        let definition = current();
+        let ours = definition.numbered().flat_map(|(number, step)| {
+            let id = |way| command_id(saga.id, number, way);
             let undo = step.compensation.as_ref().map(|undo| undo.command);
             let undoes = |id| undo.map(|undo| (undo.to_owned(), id));
             let taken = saga.is_taken_over();
-            let taken = taken.then(|| taken_over_id(saga.id, place + 1));
+            let taken = taken.then(|| taken_over_id(saga.id, number));
             [
-                Some((step.command.to_owned(), id(Direction::Hacer))),
-                undoes(id(Direction::Deshacer)),
+                Some((step.command.to_owned(), id(Direction::Do))),
+                undoes(id(Direction::Undo)),
                 taken.and_then(undoes),
             ]
         });

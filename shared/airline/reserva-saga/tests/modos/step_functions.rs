@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alpes_ports::{Ending, Progress};
-use alpes_saga::{Conduct, Definitions, Direction, Estado, Request, What};
+use alpes_saga::{Definitions, Direction, Request, SagaMode, Status, StepNumber, What};
 use events::{GDS, PAGOS, VUELOS};
 use futures::executor::block_on;
 use jiff::SignedDuration;
@@ -62,7 +62,7 @@ fn a_fault_at_every_effect_changes_nothing_in_the_end() {
 }
 
 /// The step that approves, the last.
-const APPROVED: usize = 4;
+const APPROVED: StepNumber = StepNumber::FIRST.next().next().next();
 
 /// Nobody answers the execution when it approves, whatever was done.
 #[test]
@@ -73,17 +73,17 @@ fn one_that_is_not_told_that_it_is_approved_is_not_undone_by_two_at_once() {
         let place = sim.book(Kind::Approved, STEP_FUNCTIONS, None);
         sim.lose_answers(place, APPROVED, lost);
         until_heard(&mut sim, "ReservaAprobada");
-        assert_eq!(estado(&sim, place), Estado::Completada);
+        assert_eq!(estado(&sim, place), Status::Completed);
         assert!(sim.cancel(place));
         while !estado(&sim, place).has_ended() {
             sim.step();
             let runs = |way| sim.progress(place, way) == Progress::Running;
-            assert!(!(runs(Direction::Hacer) && runs(Direction::Deshacer)));
+            assert!(!(runs(Direction::Do) && runs(Direction::Undo)));
         }
         sim.run().unwrap();
         sim.check().unwrap();
         let saga = sim.saga(place).unwrap();
-        assert_eq!(saga.estado, Estado::Compensada);
+        assert_eq!(saga.status, Status::Compensated);
         *executions.entry(saga.executions().count()).or_default() += 1;
     }
     assert_eq!(executions.len(), 2, "it undid itself, or was undone");
@@ -119,13 +119,13 @@ fn each_saga_is_done_and_undone_in_the_version_that_it_began_with() {
             assert_eq!(sim.saga(place).unwrap().version, 2);
         }
         for place in 0..3 {
-            assert_eq!(estado(&sim, place), Estado::Completada, "{moment}");
+            assert_eq!(estado(&sim, place), Status::Completed, "{moment}");
             assert!(sim.cancel(place));
         }
         sim.run().unwrap();
         sim.check().unwrap();
         let sagas: Vec<_> = (0..3).map(|place| sim.saga(place).unwrap()).collect();
-        assert!(sagas.iter().all(|saga| saga.estado == Estado::Compensada));
+        assert!(sagas.iter().all(|saga| saga.status == Status::Compensated));
         let [lines, others @ ..] = [0, 1, 2].map(|place| lines(&sim.as_it_went(place)));
         assert!(others.iter().all(|other| *other == lines), "told alike");
     }
@@ -138,30 +138,27 @@ fn one_that_its_client_cancels_is_undone_at_once_or_once_it_has_ended() {
         let mut sim = seeded(moment);
         sim.book(Kind::Approved, STEP_FUNCTIONS, None);
         steps(&mut sim, moment);
-        let before = sim.saga(0).map(|saga| saga.estado);
+        let before = sim.saga(0).map(|saga| saga.status);
         let taken = sim.cancel(0);
         assert_eq!(
             taken,
-            before != Some(Estado::EnCurso),
+            before != Some(Status::Running),
             "{moment}: {before:?}"
         );
         sim.run().unwrap();
         if !taken {
-            assert_eq!(estado(&sim, 0), Estado::Completada);
+            assert_eq!(estado(&sim, 0), Status::Completed);
             assert!(sim.cancel(0));
             sim.run().unwrap();
         }
         sim.check().unwrap();
         let saga = sim.saga(0).unwrap();
-        assert_eq!(saga.estado, Estado::Compensada, "{moment}");
+        assert_eq!(saga.status, Status::Compensated, "{moment}");
         let (conduct, executions): (_, &[_]) = match before {
-            None => (Conduct::Orquestacion, &[]),
-            Some(_) => (
-                Conduct::StepFunctions,
-                &[Direction::Hacer, Direction::Deshacer],
-            ),
+            None => (SagaMode::Orchestration, &[]),
+            Some(_) => (SagaMode::StepFunctions, &[Direction::Do, Direction::Undo]),
         };
-        assert_eq!(saga.conduct, conduct, "{moment}");
+        assert_eq!(saga.mode, conduct, "{moment}");
         assert_eq!(saga.executions().collect::<Vec<_>>(), executions);
         *met.entry(before).or_default() += 1;
     }
@@ -178,19 +175,19 @@ fn a_saga_keeps_the_engine_that_it_began_with() {
             sim.has_machine = had;
             sim.book(Kind::Approved, STEP_FUNCTIONS, None);
             steps(&mut sim, moment);
-            let began = sim.saga(0).map(|saga| saga.conduct);
+            let began = sim.saga(0).map(|saga| saga.mode);
             sim.has_machine = !had;
             steps(&mut sim, 100);
-            let then = sim.saga(0).map(|saga| saga.conduct);
+            let then = sim.saga(0).map(|saga| saga.mode);
             sim.has_machine = true;
             sim.run().unwrap();
             sim.check().unwrap();
             let saga = sim.saga(0).unwrap();
-            assert_eq!(saga.estado, Estado::Completada);
+            assert_eq!(saga.status, Status::Completed);
             for known in began.into_iter().chain(then) {
-                assert_eq!(known, saga.conduct, "{had}, {moment}");
+                assert_eq!(known, saga.mode, "{had}, {moment}");
             }
-            *met.entry((had, began.is_some(), saga.conduct)).or_default() += 1;
+            *met.entry((had, began.is_some(), saga.mode)).or_default() += 1;
         }
     }
     println!("{met:?}");
@@ -202,7 +199,7 @@ fn one_that_cannot_be_undone_requires_a_person_before_long() {
     let mut sim = calm(Setup::default());
     let place = sim.book(Kind::NotApproved, STEP_FUNCTIONS, None);
     sim.break_down(PAGOS, pagos::REVERTIR_PAGO, place, 1_000);
-    let failed = |sim: &Sim| match sim.progress(place, Direction::Hacer) {
+    let failed = |sim: &Sim| match sim.progress(place, Direction::Do) {
         Progress::Ended(ending) => Some(ending),
         _ => None,
     };
@@ -214,25 +211,25 @@ fn one_that_cannot_be_undone_requires_a_person_before_long() {
     };
     assert_eq!(error, "InducedError");
     let ended = sim.clock_now();
-    while estado(&sim, place) != Estado::RequiereIntervencion {
+    while estado(&sim, place) != Status::NeedsIntervention {
         sim.step();
     }
     let took = sim.clock_now().duration_since(ended);
     println!("it was seen after {took:#}");
     // As long as a saga is waited for, and until the timers look.
     assert!(took < SignedDuration::from_secs(130), "{took:#}");
-    let listed = block_on(sim.sagas().list(Estado::RequiereIntervencion, None, 10)).unwrap();
+    let listed = block_on(sim.sagas().list(Status::NeedsIntervention, None, 10)).unwrap();
     assert_eq!(listed.sagas, [sim.saga(place).unwrap()]);
     let went = sim.as_it_went(place);
-    assert_eq!(went.estado, Estado::RequiereIntervencion);
+    assert_eq!(went.status, Status::NeedsIntervention);
     let given_up = |what: &What| {
         matches!(
             what,
-            What::TiempoAgotado {
-                paso: 2,
-                direccion: Direction::Deshacer,
-                intentos: 8
-            }
+            What::TimedOut {
+                step,
+                direction: Direction::Undo,
+                attempts: 8
+            } if step.get() == 2
         )
     };
     assert!(
@@ -247,7 +244,7 @@ fn one_that_cannot_be_undone_requires_a_person_before_long() {
     sim.by_hand(place, VUELOS, vuelos::CANCELAR_RESERVA, why);
     sim.run().unwrap();
     sim.check().unwrap();
-    assert_eq!(estado(&sim, place), Estado::Compensada);
+    assert_eq!(estado(&sim, place), Status::Compensated);
 }
 
 #[test]
@@ -276,7 +273,7 @@ fn what_is_undone_by_hand_at_any_moment_is_undone_whole() {
                 );
             }
             let saga = sim.saga(0).unwrap();
-            assert_eq!(saga.estado, Estado::Compensada, "{kind} after {moment}");
+            assert_eq!(saga.status, Status::Compensated, "{kind} after {moment}");
             *executions
                 .entry((kind, saga.executions().count()))
                 .or_default() += 1;
@@ -293,17 +290,17 @@ fn one_that_is_paid_back_while_it_runs_is_undone_once_it_is_approved() {
     until_heard(&mut sim, "ReservaPagada");
     sim.by_hand(0, PAGOS, pagos::REVERTIR_PAGO, json!({}));
     until_heard(&mut sim, "ReservaAprobada");
-    assert_eq!(estado(&sim, 0), Estado::Compensando);
+    assert_eq!(estado(&sim, 0), Status::Compensating);
     sim.run().unwrap();
     sim.check().unwrap();
-    assert_eq!(estado(&sim, 0), Estado::Compensada);
+    assert_eq!(estado(&sim, 0), Status::Compensated);
 }
 
 /// Until its saga requires a person.
 fn until_stuck(sim: &mut Sim, place: usize) {
     let stuck = |sim: &Sim| {
         let saga = sim.saga(place);
-        saga.is_some_and(|saga| saga.estado == Estado::RequiereIntervencion)
+        saga.is_some_and(|saga| saga.status == Status::NeedsIntervention)
     };
     while !stuck(sim) {
         sim.step();
@@ -317,7 +314,7 @@ fn resume() -> Request {
 #[test]
 fn one_that_failed_is_undone_whole_by_the_coordinator_whatever_its_execution_does_after() {
     let done = Request::MarkDone {
-        step: 2,
+        step: StepNumber::new(2).unwrap(),
         note: "devuelto en la taquilla".into(),
     };
     for request in [resume(), done] {
@@ -332,18 +329,18 @@ fn one_that_failed_is_undone_whole_by_the_coordinator_whatever_its_execution_doe
                 sim.by_hand(place, PAGOS, pagos::REVERTIR_PAGO, json!({}));
             }
             if moment == Some(0) {
-                assert!(sim.redrive(place, Direction::Hacer));
+                assert!(sim.redrive(place, Direction::Do));
             }
             assert!(sim.ask(place, &request));
             assert!(!sim.ask(place, &request), "it requires nobody any more");
             if let Some(moment) = moment.filter(|moment| *moment > 0) {
                 steps(&mut sim, moment);
-                assert!(sim.redrive(place, Direction::Hacer));
+                assert!(sim.redrive(place, Direction::Do));
             }
             sim.run().unwrap();
             sim.check().unwrap();
             let saga = sim.saga(place).unwrap();
-            assert_eq!(saga.estado, Estado::Compensada, "{moment:?}");
+            assert_eq!(saga.status, Status::Compensated, "{moment:?}");
             assert!(saga.is_taken_over());
         }
     }
@@ -360,10 +357,10 @@ fn one_that_goes_on_while_it_is_undone_ends_undone() {
         let Some(saga) = sim.saga(place) else {
             continue;
         };
-        if saga.estado != Estado::EnCurso || saga.executions().count() == 0 {
+        if saga.status != Status::Running || saga.executions().count() == 0 {
             continue;
         }
-        sim.tell_that_it_failed(place, Direction::Hacer);
+        sim.tell_that_it_failed(place, Direction::Do);
         let taken = if moment % 2 == 0 {
             sim.cancel(place)
         } else {
@@ -374,7 +371,7 @@ fn one_that_goes_on_while_it_is_undone_ends_undone() {
         if let Err(broken) = sim.check() {
             panic!("{moment}: {broken}: {:#?}", sim.saga(place).unwrap().log);
         }
-        assert_eq!(estado(&sim, place), Estado::Compensada, "{moment}");
+        assert_eq!(estado(&sim, place), Status::Compensated, "{moment}");
         *met.entry(saga.log.len()).or_default() += 1;
     }
     println!("{met:?}");
@@ -393,14 +390,14 @@ fn one_of_a_version_that_the_machine_lacks_is_ended_by_its_client_or_a_person() 
         let place = sim.book(Kind::Approved, STEP_FUNCTIONS, None);
         until_stuck(&mut sim, place);
         let why = &sim.saga(place).unwrap().log.last().unwrap().what.clone();
-        let other = |problem: &str| problem.starts_with("OtraVersion");
+        let other = |problem: &str| problem.starts_with("OtherVersion");
         assert!(
-            matches!(why, What::RequiereIntervencion { problema, .. } if other(problema)),
+            matches!(why, What::NeedsIntervention { problem, .. } if other(problem)),
             "{why:?}"
         );
-        assert!(sim.redrive(place, Direction::Hacer));
+        assert!(sim.redrive(place, Direction::Do));
         steps(&mut sim, 100);
-        assert_eq!(estado(&sim, place), Estado::RequiereIntervencion);
+        assert_eq!(estado(&sim, place), Status::NeedsIntervention);
         let taken = if by_client {
             sim.cancel(place)
         } else {
@@ -409,7 +406,7 @@ fn one_of_a_version_that_the_machine_lacks_is_ended_by_its_client_or_a_person() 
         assert!(taken);
         sim.run().unwrap();
         sim.check().unwrap();
-        assert_eq!(estado(&sim, place), Estado::Compensada);
+        assert_eq!(estado(&sim, place), Status::Compensated);
         assert_eq!(sim.ledger(place), [], "nothing was charged");
     }
 }

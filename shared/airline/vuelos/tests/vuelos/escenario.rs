@@ -34,7 +34,7 @@ pub fn command(kind: &str, data: Value) -> Command {
         correlationid: CORRELACION,
         causationid: None,
         prueba: false,
-        sagamode: SagaMode::Orquestacion,
+        sagamode: SagaMode::Orchestration,
         traceparent: None,
         data,
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use alpes_saga::{
-    Answer, Call, Compensation, Conduct, Definition, Expiry, Fact, Mapping, Retry, SagaId, Step,
-    Wire,
+    Answer, Call, Compensation, Definition, Expiry, Fact, Mapping, Retry, SagaId, SagaMode, Step,
+    StepNumber, Texts, Wire,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -27,7 +27,7 @@ pub fn definition() -> Definition {
         retry: RETRY,
     };
     let undo = |command, success| {
-        let data = Mapping::empty().field("why", "saga.motivo");
+        let data = Mapping::empty().field("why", "saga.reason");
         Some(Compensation {
             command,
             call: call(data),
@@ -50,6 +50,7 @@ pub fn definition() -> Definition {
             reason: "late",
         },
         patience: Duration::from_mins(1),
+        texts: Texts::ENGLISH,
         steps: vec![
             step("Do1", None, "Done1", None, undo("Undo1", "Undone1")),
             step(
@@ -77,13 +78,17 @@ pub fn definition() -> Definition {
     }
 }
 
+pub fn number(step: u32) -> StepNumber {
+    StepNumber::new(step).unwrap()
+}
+
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_769_853_600 + seconds).unwrap()
 }
 
 pub fn fact(kind: &str, version: u32) -> Fact {
     Fact {
-        conduct: Conduct::Orquestacion,
+        mode: SagaMode::Orchestration,
         kind: kind.to_owned(),
         id: Uuid::new_v5(&Uuid::nil(), format!("{kind}{version}").as_bytes()),
         stream: format!("stream-{}", kind.chars().last().unwrap()),
@@ -103,7 +108,7 @@ pub fn wire() -> Wire {
         event_type: "type",
         event_id: "id",
         event_data: "data",
-        answer_of: |heard| json!({"type": heard.evento, "id": heard.id_evento}),
+        answer_of: |heard| json!({"type": heard.kind, "id": heard.id}),
         answer: |payload| {
             Some(match payload.as_str() {
                 Some(kind) => Answer::Events(vec![fact(kind, 1)]),

@@ -2,14 +2,14 @@
 
 use alpes_ports::{Ending, Happened, HistoryEvent};
 use alpes_saga::{
-    Conduct, Direction, Entry, Estado, Fact, Input, Saga, What, executed, start, transition,
+    Direction, Entry, Fact, Input, Saga, SagaMode, Status, What, executed, start, transition,
 };
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::common::{ID, at, definition, fact, wire};
 
-use Direction::{Deshacer, Hacer};
+use Direction::{Do, Undo};
 
 fn step(saga: &Saga, input: &Input) -> Saga {
     transition(&definition(), saga, input, at(100)).0
@@ -17,11 +17,11 @@ fn step(saga: &Saga, input: &Input) -> Saga {
 
 fn running() -> Saga {
     let opening = Fact {
-        conduct: Conduct::StepFunctions,
+        mode: SagaMode::StepFunctions,
         ..fact("Done1", 1)
     };
     let saga = start(&definition(), ID, &opening, at(0)).unwrap();
-    step(&saga, &Input::Started(Hacer))
+    step(&saga, &Input::Started(Do))
 }
 
 fn hears(saga: &Saga, kinds: &[&str]) -> Saga {
@@ -70,23 +70,23 @@ fn read(watched: &Saga, histories: &[&[&str]]) -> Saga {
 /// The log in short; with how often a command was sent where that is told.
 fn told(saga: &Saga) -> Vec<String> {
     let line = |entry: &Entry| match &entry.what {
-        What::Inicio { .. } => "Inicio".to_owned(),
-        What::ComandoEnviado { comando, .. } => format!(">{comando}"),
-        What::CompensacionEnviada { comando, .. } => format!("<{comando}"),
-        What::EventoRecibido {
-            evento,
-            intentos: Some(count),
+        What::Started { .. } => "Started".to_owned(),
+        What::CommandSent { command, .. } => format!(">{command}"),
+        What::CompensationSent { command, .. } => format!("<{command}"),
+        What::EventReceived {
+            event,
+            attempts: Some(count),
             ..
-        } => format!("{} x{count}", evento.evento),
-        What::EventoRecibido { evento, .. } => evento.evento.clone(),
-        What::ComandoRechazado { en_duda, .. } => format!("rechazado {en_duda}"),
-        What::SinRespuesta { intento, .. } => format!("sin respuesta {intento}"),
-        What::TiempoAgotado { intentos, .. } => format!("agotado x{intentos}"),
-        What::EjecucionIniciada { direccion, .. } => format!("+{direccion:?}"),
-        What::CancelacionPedida { .. } => "cancelada".to_owned(),
-        What::RequiereIntervencion { .. } => "persona".to_owned(),
-        What::Reanudada { .. } => "reanudada".to_owned(),
-        What::Fin { estado } => estado.to_string(),
+        } => format!("{} x{count}", event.kind),
+        What::EventReceived { event, .. } => event.kind.clone(),
+        What::CommandRejected { in_doubt, .. } => format!("rejected {in_doubt}"),
+        What::NoAnswer { attempt, .. } => format!("no answer {attempt}"),
+        What::TimedOut { attempts, .. } => format!("timed out x{attempts}"),
+        What::ExecutionStarted { direction, .. } => format!("+{direction:?}"),
+        What::CancellationRequested { .. } => "cancelled".to_owned(),
+        What::NeedsIntervention { .. } => "person".to_owned(),
+        What::Resumed { .. } => "resumed".to_owned(),
+        What::Ended { status } => status.to_string(),
         other => format!("{other:?}"),
     };
     saga.log.iter().map(line).collect()
@@ -101,20 +101,20 @@ fn what_is_answered_is_what_the_coordinator_would_have_logged() {
     assert_eq!(
         told(&went),
         [
-            "Inicio",
+            "Started",
             ">Do2",
-            "+Hacer",
+            "+Do",
             "Done2",
             ">Do3",
             "Done3",
             ">Do4",
             "Done4",
-            "Completada"
+            "Completed"
         ]
     );
     assert_eq!(
-        (went.estado, went.conduct),
-        (Estado::Completada, Conduct::StepFunctions)
+        (went.status, went.mode),
+        (Status::Completed, SagaMode::StepFunctions)
     );
     let When { first, last } = times(&went);
     assert_eq!((first, last), (at(0), at(5)), "as the history has them");
@@ -135,20 +135,20 @@ fn times(saga: &Saga) -> When {
 #[test]
 fn calls_are_counted_by_command() {
     let watched = hears(&running(), &["Undone2", "Undone1"]);
-    let again = "2 Do2: otra vez";
+    let again = "2 Do2: again";
     let went = read(
         &watched,
         &[&[
             "2 Do2",
             "!",
-            "2 Do2: pausa",
+            "2 Do2: pause",
             again,
             "!",
             "!",
-            "2 deshacer: Undo2",
+            "2 undo: Undo2",
             "!",
             "=Undone2",
-            "1 deshacer: Undo1",
+            "1 undo: Undo1",
             "=Undone1",
             ".",
         ]],
@@ -156,16 +156,16 @@ fn calls_are_counted_by_command() {
     assert_eq!(
         told(&went)[3..],
         [
-            "sin respuesta 1",
-            "sin respuesta 2",
-            "sin respuesta 3",
-            "agotado x3",
+            "no answer 1",
+            "no answer 2",
+            "no answer 3",
+            "timed out x3",
             "<Undo2",
-            "sin respuesta 1",
+            "no answer 1",
             "Undone2 x2",
             "<Undo1",
             "Undone1",
-            "Compensada"
+            "Compensated"
         ]
     );
 }
@@ -174,28 +174,28 @@ fn calls_are_counted_by_command() {
 fn a_refusal_after_a_call_without_answer_is_in_doubt() {
     let watched = hears(&running(), &["Undone2"]);
     let sure = read(&watched, &[&["2 Do2", "="]]);
-    assert_eq!(told(&sure)[3..], ["rechazado false", "<Undo1"]);
-    let doubtful = read(&watched, &[&["2 Do2", "!", "2 Do2: otra vez", "="]]);
+    assert_eq!(told(&sure)[3..], ["rejected false", "<Undo1"]);
+    let doubtful = read(&watched, &[&["2 Do2", "!", "2 Do2: again", "="]]);
     assert_eq!(
         told(&doubtful)[3..],
-        ["sin respuesta 1", "rechazado true", "<Undo2"]
+        ["no answer 1", "rejected true", "<Undo2"]
     );
 }
 
-const STUCK: [&str; 7] = ["2 Do2", "=Failed2", "1 deshacer: Undo1", "!", "!", "!", "x"];
+const STUCK: [&str; 7] = ["2 Do2", "=Failed2", "1 undo: Undo1", "!", "!", "!", "x"];
 
 #[test]
 fn an_answer_that_is_told_twice_is_of_the_call_before() {
     let calls = [
         "2 Do2",
         "!",
-        "2 Do2: otra vez",
+        "2 Do2: again",
         "=Done2",
         "3 Do3",
         "=Done2",
         "=Done3",
     ];
-    let once = ["2 Do2", "!", "2 Do2: otra vez", "=Done2", "3 Do3", "=Done3"];
+    let once = ["2 Do2", "!", "2 Do2: again", "=Done2", "3 Do3", "=Done3"];
     let lines = told(&read(&running(), &[&calls]));
     assert_eq!(lines, told(&read(&running(), &[&once])));
 }
@@ -209,29 +209,29 @@ fn what_is_given_up_requires_a_person_and_goes_on_when_one_has_it_go_on() {
         [
             "Failed2",
             "<Undo1",
-            "sin respuesta 1",
-            "sin respuesta 2",
-            "sin respuesta 3",
-            "agotado x3",
-            "persona"
+            "no answer 1",
+            "no answer 2",
+            "no answer 3",
+            "timed out x3",
+            "person"
         ]
     );
-    assert_eq!(went.estado, Estado::RequiereIntervencion);
+    assert_eq!(went.status, Status::NeedsIntervention);
     let watched = hears(&watched, &["Undone1"]);
     let redriven = [&STUCK[..], &["=Undone1", "."]].concat();
     let went = read(&watched, &[&redriven]);
-    assert_eq!(told(&went)[10..], ["reanudada", "Undone1", "Compensada"]);
-    assert_eq!(went.estado, Estado::Compensada);
+    assert_eq!(told(&went)[10..], ["resumed", "Undone1", "Compensated"]);
+    assert_eq!(went.status, Status::Compensated);
     // Or somebody did it by hand.
     let by_hand = read(&watched, &[&STUCK]);
-    assert_eq!(by_hand.estado, Estado::Compensada);
+    assert_eq!(by_hand.status, Status::Compensated);
 }
 
 #[test]
 fn an_execution_that_fails_otherwise_requires_a_person_too() {
     let went = read(&running(), &[&["2 Do2", "=Done2", "x"]]);
-    assert_eq!(told(&went)[3..], ["Done2", ">Do3", "persona"]);
-    assert_eq!(went.estado, Estado::RequiereIntervencion);
+    assert_eq!(told(&went)[3..], ["Done2", ">Do3", "person"]);
+    assert_eq!(went.status, Status::NeedsIntervention);
 }
 
 #[test]
@@ -239,14 +239,14 @@ fn both_executions_are_one_log() {
     let watched = hears(&running(), &["Done2", "Done3", "Done4"]);
     let reason = "changed plans".to_owned();
     let watched = step(&watched, &Input::Cancel { reason });
-    let watched = step(&watched, &Input::Started(Deshacer));
+    let watched = step(&watched, &Input::Started(Undo));
     let watched = hears(&watched, &["Undone4", "Undone2", "Undone1"]);
     let undone = [
-        "4 deshacer: Undo4",
+        "4 undo: Undo4",
         "=Undone4",
-        "2 deshacer: Undo2",
+        "2 undo: Undo2",
         "=Undone2",
-        "1 deshacer: Undo1",
+        "1 undo: Undo1",
         "=Undone1",
         ".",
     ];
@@ -254,33 +254,33 @@ fn both_executions_are_one_log() {
     assert_eq!(
         told(&went)[8..],
         [
-            "Completada",
-            "cancelada",
+            "Completed",
+            "cancelled",
             "<Undo4",
-            "+Deshacer",
+            "+Undo",
             "Undone4",
             "<Undo2",
             "Undone2",
             "<Undo1",
             "Undone1",
-            "Compensada"
+            "Compensated"
         ]
     );
-    assert_eq!(went.estado, Estado::Compensada);
+    assert_eq!(went.status, Status::Compensated);
 }
 
 #[test]
 fn it_has_ended_when_both_say_so() {
     let ahead = read(&running(), &[&FORWARD]);
-    assert_eq!(ahead.estado, Estado::EnCurso, "its events are on their way");
+    assert_eq!(ahead.status, Status::Running, "its events are on their way");
     let watched = hears(&running(), &["Done2", "Done3", "Done4"]);
     let behind = read(&watched, &[&FORWARD[..4]]);
-    assert_eq!(behind.estado, Estado::EnCurso);
+    assert_eq!(behind.status, Status::Running);
     let unbegun = start(
         &definition(),
         ID,
         &Fact {
-            conduct: Conduct::StepFunctions,
+            mode: SagaMode::StepFunctions,
             ..fact("Done1", 1)
         },
         at(0),

@@ -8,8 +8,8 @@ use std::{
 
 use alpes_ports::{Clock, Ending, ExecutionError, Executions, HistoryEvent, Progress, World};
 use alpes_saga::{
-    Answer, Conduct, Coordinator, Definitions, Direction, Dispatch, Estado, Fact, Input, NoAnswer,
-    Participants, Request, Requested, Saga, Sagas, What, execution_name, start, taken_over_id,
+    Answer, Coordinator, Definitions, Direction, Dispatch, Fact, Input, NoAnswer, Participants,
+    Request, Requested, Saga, SagaMode, Sagas, Status, What, execution_name, start, taken_over_id,
     transition,
 };
 use async_trait::async_trait;
@@ -20,13 +20,13 @@ use serde_json::{Value, json};
 use simulation::{Fault, Faults};
 use twins::{ManualClock, MemoryTables, world};
 
-use crate::common::{ID, at, definition, fact, wire};
+use crate::common::{ID, at, definition, fact, number, wire};
 
-use Direction::{Deshacer, Hacer};
+use Direction::{Do, Undo};
 
 fn opening() -> Fact {
     Fact {
-        conduct: Conduct::StepFunctions,
+        mode: SagaMode::StepFunctions,
         ..fact("Done1", 1)
     }
 }
@@ -37,7 +37,7 @@ fn begun() -> Saga {
 
 fn step(saga: &Saga, input: &Input, now: i64) -> Saga {
     let (next, dispatch) = transition(&definition(), saga, input, at(now));
-    let sends = saga.conduct == Conduct::Orquestacion;
+    let sends = saga.mode == SagaMode::Orchestration;
     assert!(sends || dispatch.is_none(), "nothing is sent for it");
     assert_eq!(settled(replayed(&next)), settled(next.clone()));
     next
@@ -49,7 +49,7 @@ fn replayed(saga: &Saga) -> Saga {
 
 /// Without what the log does not tell: when an execution that runs was last looked at, and how often a command was sent.
 fn settled(mut saga: Saga) -> Saga {
-    saga.late = saga.late.map(|_| at(0));
+    saga.next_look = saga.next_look.map(|_| at(0));
     if let Some(out) = &mut saga.outstanding {
         (out.attempts, out.unanswered, out.due) = (0, false, None);
     }
@@ -72,7 +72,7 @@ fn hears(saga: &Saga, kinds: &[&str]) -> Saga {
 }
 
 fn running() -> Saga {
-    step(&begun(), &Input::Started(Hacer), 2)
+    step(&begun(), &Input::Started(Do), 2)
 }
 
 fn cancel() -> Input {
@@ -84,7 +84,7 @@ fn cancel() -> Input {
 fn succeeded(reason: Option<&str>) -> Progress {
     let mut own = json!({ "id": ID });
     if let Some(reason) = reason {
-        own["motivo"] = reason.into();
+        own["reason"] = reason.into();
     }
     let output = json!({ "saga": own });
     Progress::Ended(Ending::Succeeded { output })
@@ -97,20 +97,20 @@ fn failed() -> Progress {
     })
 }
 
-/// The log in short: `Inicio`, `+Hacer`, `Done2` …
+/// The log in short: `Started`, `+Do`, `Done2` …
 fn told(saga: &Saga) -> Vec<String> {
     let lines = saga.log.iter().map(|entry| match &entry.what {
-        What::Inicio { .. } => "Inicio".to_owned(),
-        What::EjecucionIniciada { direccion, .. } => format!("+{direccion:?}"),
-        What::EventoRecibido { evento, .. } => evento.evento.clone(),
-        What::CancelacionPedida { .. } => "cancelada".to_owned(),
-        What::RequiereIntervencion { .. } => "persona".to_owned(),
-        What::Retraso {} => "retraso".to_owned(),
-        What::Relevo {} => "relevo".to_owned(),
-        What::Reanudada { .. } => "reanudada".to_owned(),
-        What::PasoMarcado { paso, .. } => format!("a mano {paso}"),
-        What::CompensacionEnviada { comando, .. } => format!("<{comando}"),
-        What::Fin { estado } => estado.to_string(),
+        What::Started { .. } => "Started".to_owned(),
+        What::ExecutionStarted { direction, .. } => format!("+{direction:?}"),
+        What::EventReceived { event, .. } => event.kind.clone(),
+        What::CancellationRequested { .. } => "cancelled".to_owned(),
+        What::NeedsIntervention { .. } => "person".to_owned(),
+        What::Delayed {} => "delayed".to_owned(),
+        What::TakenOver {} => "taken over".to_owned(),
+        What::Resumed { .. } => "resumed".to_owned(),
+        What::StepMarked { step, .. } => format!("by hand {step}"),
+        What::CompensationSent { command, .. } => format!("<{command}"),
+        What::Ended { status } => status.to_string(),
         other => format!("{other:?}"),
     });
     lines.collect()
@@ -119,23 +119,23 @@ fn told(saga: &Saga) -> Vec<String> {
 #[test]
 fn it_wants_its_execution_at_once_and_notes_its_start_once() {
     let saga = begun();
-    assert_eq!((saga.wanted, saga.wake()), (Some(Hacer), Some(at(1))));
-    let saga = step(&saga, &Input::Started(Hacer), 2);
-    assert_eq!(told(&saga), ["Inicio", "+Hacer"]);
+    assert_eq!((saga.wanted, saga.wake()), (Some(Do), Some(at(1))));
+    let saga = step(&saga, &Input::Started(Do), 2);
+    assert_eq!(told(&saga), ["Started", "+Do"]);
     assert_eq!((saga.wanted, saga.wake()), (None, Some(at(62))));
-    assert_eq!(saga.executions().collect::<Vec<_>>(), [Hacer]);
-    let What::EjecucionIniciada { nombre, .. } = &saga.log[1].what else {
+    assert_eq!(saga.executions().collect::<Vec<_>>(), [Do]);
+    let What::ExecutionStarted { name, .. } = &saga.log[1].what else {
         panic!("{:?}", saga.log)
     };
-    assert_eq!(*nombre, execution_name(ID, Hacer));
-    assert_eq!(step(&saga, &Input::Started(Hacer), 4), saga);
+    assert_eq!(*name, execution_name(ID, Do));
+    assert_eq!(step(&saga, &Input::Started(Do), 4), saga);
 }
 
 #[test]
 fn the_start_of_one_is_not_taken_for_that_of_the_other() {
     let complete = hears(&running(), &["Done2", "Done3", "Done4"]);
     let cancelled = step(&complete, &cancel(), 4);
-    assert_eq!(step(&cancelled, &Input::Started(Hacer), 5), cancelled);
+    assert_eq!(step(&cancelled, &Input::Started(Do), 5), cancelled);
 }
 
 #[test]
@@ -144,9 +144,9 @@ fn it_completes_by_what_is_heard_in_any_order_and_twice() {
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]] {
         let [first, second, third] = order.map(|place| steps[place]);
         let saga = hears(&running(), &[first, first, second]);
-        assert_eq!(saga.estado, Estado::EnCurso);
+        assert_eq!(saga.status, Status::Running);
         let saga = hears(&saga, &[third, second]);
-        let expected = ["Inicio", "+Hacer", first, second, third, "Completada"];
+        let expected = ["Started", "+Do", first, second, third, "Completed"];
         assert_eq!(told(&saga), expected);
         assert_eq!(saga.wake(), None);
     }
@@ -156,28 +156,28 @@ fn it_completes_by_what_is_heard_in_any_order_and_twice() {
 fn it_does_not_end_before_it_is_known_under_what_name_it_ran() {
     // The answer to the start was lost, and the execution is done.
     let complete = hears(&begun(), &["Done2", "Done3", "Done4"]);
-    assert_eq!(complete.estado, Estado::EnCurso);
+    assert_eq!(complete.status, Status::Running);
     assert_eq!(complete.wake(), Some(at(1)), "it is started again");
-    let complete = step(&complete, &Input::Started(Hacer), 4);
-    assert_eq!(complete.estado, Estado::Completada);
+    let complete = step(&complete, &Input::Started(Do), 4);
+    assert_eq!(complete.status, Status::Completed);
     assert_eq!(complete.executions().count(), 1);
     let undone = hears(&begun(), &["Failed2", "Undone1"]);
-    assert_eq!(undone.estado, Estado::Compensando);
-    let undone = step(&undone, &Input::Started(Hacer), 4);
-    assert_eq!(undone.estado, Estado::Compensada);
+    assert_eq!(undone.status, Status::Compensating);
+    let undone = step(&undone, &Input::Started(Do), 4);
+    assert_eq!(undone.status, Status::Compensated);
 }
 
 #[test]
 fn what_fails_is_undone_by_its_execution() {
     let saga = hears(&running(), &["Done2", "Failed3"]);
     assert_eq!(
-        (saga.estado, saga.wanted, saga.reason.as_deref()),
-        (Estado::Compensando, None, Some("Failed3"))
+        (saga.status, saga.wanted, saga.reason.as_deref()),
+        (Status::Compensating, None, Some("Failed3"))
     );
     let saga = hears(&saga, &["Undone2"]);
-    assert_eq!(saga.estado, Estado::Compensando);
+    assert_eq!(saga.status, Status::Compensating);
     let saga = hears(&saga, &["Undone1"]);
-    assert_eq!((saga.estado, saga.wake()), (Estado::Compensada, None));
+    assert_eq!((saga.status, saga.wake()), (Status::Compensated, None));
 }
 
 #[test]
@@ -194,9 +194,9 @@ fn nobody_turns_an_execution_that_runs() {
     }
 }
 
-fn mark(step: usize) -> Input {
+fn mark(step: u32) -> Input {
     Input::MarkDone {
-        step,
+        step: number(step),
         note: "by hand".to_owned(),
     }
 }
@@ -204,7 +204,7 @@ fn mark(step: usize) -> Input {
 /// One whose execution has failed after its second step.
 fn stuck() -> Saga {
     let going = hears(&running(), &["Done2"]);
-    step(&going, &Input::Execution(Hacer, failed()), 62)
+    step(&going, &Input::Execution(Do, failed()), 62)
 }
 
 /// What is sent for a saga, each command with its data and answered as it should be, until nothing is due.
@@ -231,17 +231,17 @@ fn what_has_failed_is_taken_over_and_undone_whole() {
     let asked: [(Input, &[&str], &str); 2] = [
         (
             resume,
-            &["relevo", "reanudada"],
-            "su ejecución no llegó al final",
+            &["taken over", "resumed"],
+            "its execution ended too early",
         ),
-        (cancel(), &["cancelada", "relevo"], "changed plans"),
+        (cancel(), &["cancelled", "taken over"], "changed plans"),
     ];
     for (input, lines, why) in asked {
         let taken = step(&stuck(), &input, 70);
-        assert_eq!(taken.conduct, Conduct::Orquestacion);
-        assert_eq!((taken.estado, taken.wanted), (Estado::Compensando, None));
+        assert_eq!(taken.mode, SagaMode::Orchestration);
+        assert_eq!((taken.status, taken.wanted), (Status::Compensating, None));
         let (ended, sent) = undoes(taken);
-        assert_eq!(ended.estado, Estado::Compensada);
+        assert_eq!(ended.status, Status::Compensated);
         // Step 4 may have been begun, though nobody heard of it; step 3 cannot be undone.
         let kinds: Vec<_> = sent.iter().map(|it| it.kind).collect();
         assert_eq!(kinds, ["Undo4", "Undo2", "Undo1"]);
@@ -250,7 +250,7 @@ fn what_has_failed_is_taken_over_and_undone_whole() {
             assert_eq!(dispatch.command, taken_over_id(ID, dispatch.step));
         }
         let told = told(&ended);
-        assert_eq!(told[..4], ["Inicio", "+Hacer", "Done2", "persona"]);
+        assert_eq!(told[..4], ["Started", "+Do", "Done2", "person"]);
         assert_eq!(&told[4..6], lines);
     }
 }
@@ -258,42 +258,42 @@ fn what_has_failed_is_taken_over_and_undone_whole() {
 #[test]
 fn what_a_person_undid_is_not_undone_again() {
     let before = stuck();
-    for other in [0, 3, 5] {
+    for other in [3, 5] {
         assert_eq!(step(&before, &mark(other), 70), before, "nothing to undo");
     }
     let (ended, sent) = undoes(step(&before, &mark(2), 70));
     let kinds: Vec<_> = sent.iter().map(|it| it.kind).collect();
     assert_eq!(kinds, ["Undo4", "Undo1"]);
-    assert_eq!(ended.estado, Estado::Compensada);
+    assert_eq!(ended.status, Status::Compensated);
     // What was undone before it failed needs no one.
     let failed_later = hears(&running(), &["Done2", "Failed3", "Undone2"]);
-    let stuck = step(&failed_later, &Input::Execution(Hacer, failed()), 62);
+    let stuck = step(&failed_later, &Input::Execution(Do, failed()), 62);
     assert_eq!(step(&stuck, &mark(2), 70), stuck);
     let (ended, _) = undoes(step(&stuck, &mark(1), 70));
-    assert_eq!(ended.estado, Estado::Compensada);
+    assert_eq!(ended.status, Status::Compensated);
 }
 
 #[test]
 fn what_is_undone_already_is_not_taken_over_by_who_asks_for_it_again() {
     let turned = hears(&running(), &["Done2", "Failed3"]);
-    let stuck = step(&turned, &Input::Execution(Hacer, failed()), 62);
+    let stuck = step(&turned, &Input::Execution(Do, failed()), 62);
     assert_eq!(step(&stuck, &cancel(), 70), stuck);
 }
 
 /// The execution that should have undone it has failed, and somebody hears once more that all was done.
 #[test]
 fn one_that_is_to_be_undone_is_never_completed() {
-    let saga = step(&cancelled(), &Input::Started(Deshacer), 5);
-    let saga = step(&saga, &Input::Execution(Deshacer, failed()), 70);
-    assert_eq!(saga.estado, Estado::RequiereIntervencion);
+    let saga = step(&cancelled(), &Input::Started(Undo), 5);
+    let saga = step(&saga, &Input::Execution(Undo, failed()), 70);
+    assert_eq!(saga.status, Status::NeedsIntervention);
     let again = Input::Event(Fact {
         version: 7,
         ..heard("Done4")
     });
     let saga = step(&saga, &again, 71);
-    assert_eq!(saga.estado, Estado::RequiereIntervencion);
+    assert_eq!(saga.status, Status::NeedsIntervention);
     let (ended, sent) = undoes(step(&saga, &Input::Resume { note: None }, 72));
-    assert_eq!((ended.estado, sent.len()), (Estado::Compensada, 3));
+    assert_eq!((ended.status, sent.len()), (Status::Compensated, 3));
 }
 
 /// Somebody has the execution go on after all.
@@ -302,15 +302,15 @@ fn what_is_heard_after_it_was_taken_over_brings_nothing_back() {
     let taken = step(&stuck(), &Input::Resume { note: None }, 70);
     let going = hears(&taken, &["Done3", "Failed4", "Undone1"]);
     let (ended, _) = undoes(going);
-    assert_eq!(ended.estado, Estado::Compensada);
+    assert_eq!(ended.status, Status::Compensated);
     let late = [
         Input::Event(heard("Done4")),
-        Input::Started(Hacer),
-        Input::Execution(Hacer, succeeded(None)),
+        Input::Started(Do),
+        Input::Execution(Do, succeeded(None)),
         Input::NoWord("nobody".into()),
     ];
     for input in late {
-        assert_eq!(step(&ended, &input, 4_000).estado, Estado::Compensada);
+        assert_eq!(step(&ended, &input, 4_000).status, Status::Compensated);
     }
 }
 
@@ -319,52 +319,52 @@ fn what_is_completed_is_undone_by_a_second_execution() {
     let saga = hears(&running(), &["Done2", "Done3", "Done4"]);
     let saga = step(&saga, &cancel(), 10);
     assert_eq!(
-        (saga.estado, saga.wanted, saga.wake()),
-        (Estado::Compensando, Some(Deshacer), Some(at(10)))
+        (saga.status, saga.wanted, saga.wake()),
+        (Status::Compensating, Some(Undo), Some(at(10)))
     );
-    let saga = step(&saga, &Input::Started(Deshacer), 11);
+    let saga = step(&saga, &Input::Started(Undo), 11);
     assert_eq!(saga.wake(), Some(at(71)));
     // Step 3 cannot be undone.
     let saga = hears(&saga, &["Undone4", "Undone2", "Undone1"]);
-    assert_eq!(saga.estado, Estado::Compensada);
+    assert_eq!(saga.status, Status::Compensated);
     assert_eq!(
         told(&saga)[6..],
         [
-            "cancelada",
-            "+Deshacer",
+            "cancelled",
+            "+Undo",
             "Undone4",
             "Undone2",
             "Undone1",
-            "Compensada"
+            "Compensated"
         ]
     );
-    assert_eq!(saga.executions().collect::<Vec<_>>(), [Hacer, Deshacer]);
+    assert_eq!(saga.executions().collect::<Vec<_>>(), [Do, Undo]);
 }
 
 #[test]
 fn what_is_undone_behind_its_back_once_it_is_completed_is_undone_whole() {
     let saga = hears(&running(), &["Done2", "Done3", "Done4", "Undone2"]);
     assert_eq!(
-        (saga.estado, saga.wanted, saga.reason.as_deref()),
-        (Estado::Compensando, None, Some("Undone2")),
+        (saga.status, saga.wanted, saga.reason.as_deref()),
+        (Status::Compensating, None, Some("Undone2")),
         "its own execution may be who undid it"
     );
     assert!(saga.wake() <= Some(at(5)), "it is looked at at once");
-    let saga = step(&saga, &Input::Execution(Hacer, succeeded(None)), 5);
-    assert_eq!(saga.wanted, Some(Deshacer));
-    let saga = step(&saga, &Input::Started(Deshacer), 5);
+    let saga = step(&saga, &Input::Execution(Do, succeeded(None)), 5);
+    assert_eq!(saga.wanted, Some(Undo));
+    let saga = step(&saga, &Input::Started(Undo), 5);
     let saga = hears(&saga, &["Undone4", "Undone1"]);
-    assert_eq!(saga.estado, Estado::Compensada);
+    assert_eq!(saga.status, Status::Compensated);
 }
 
 #[test]
 fn an_execution_that_was_not_told_that_all_is_done_undoes_it_and_nobody_else_does() {
     let saga = hears(&running(), &["Done2", "Done3", "Done4", "Undone4"]);
-    let saga = step(&saga, &Input::Execution(Hacer, Progress::Running), 5);
-    assert_eq!((saga.estado, saga.wanted), (Estado::Compensando, None));
+    let saga = step(&saga, &Input::Execution(Do, Progress::Running), 5);
+    assert_eq!((saga.status, saga.wanted), (Status::Compensating, None));
     let saga = hears(&saga, &["Undone2", "Undone1"]);
-    assert_eq!(saga.estado, Estado::Compensada);
-    assert_eq!(saga.executions().collect::<Vec<_>>(), [Hacer]);
+    assert_eq!(saga.status, Status::Compensated);
+    assert_eq!(saga.executions().collect::<Vec<_>>(), [Do]);
 }
 
 /// Every step is done, and it is cancelled; its execution may not be told so.
@@ -375,96 +375,84 @@ fn cancelled() -> Saga {
 
 #[test]
 fn a_second_execution_waits_for_the_first_to_end() {
-    let waits = step(
-        &cancelled(),
-        &Input::Execution(Hacer, Progress::Running),
-        10,
-    );
+    let waits = step(&cancelled(), &Input::Execution(Do, Progress::Running), 10);
     assert_eq!(
-        (waits.estado, waits.wanted, waits.wake()),
-        (Estado::Compensando, Some(Deshacer), Some(at(11)))
+        (waits.status, waits.wanted, waits.wake()),
+        (Status::Compensating, Some(Undo), Some(at(11)))
     );
     // It is not told yet that the first runs.
-    let unknown = step(
-        &cancelled(),
-        &Input::Execution(Hacer, Progress::Unknown),
-        10,
-    );
+    let unknown = step(&cancelled(), &Input::Execution(Do, Progress::Unknown), 10);
     assert_eq!(unknown, waits);
-    let ends = step(&waits, &Input::Execution(Hacer, succeeded(None)), 11);
+    let ends = step(&waits, &Input::Execution(Do, succeeded(None)), 11);
     assert_eq!(ends, waits, "the way is free");
-    let gone = step(&waits, &Input::Execution(Hacer, Progress::Unknown), 90);
+    let gone = step(&waits, &Input::Execution(Do, Progress::Unknown), 90);
     assert_eq!(gone, waits, "an old one is forgotten");
-    let failed = step(&waits, &Input::Execution(Hacer, failed()), 11);
+    let failed = step(&waits, &Input::Execution(Do, failed()), 11);
     assert_eq!(failed, waits, "it undid nothing");
     // One that waits for long is late, and is looked at less often.
-    let late = step(&waits, &Input::Execution(Hacer, Progress::Running), 70);
+    let late = step(&waits, &Input::Execution(Do, Progress::Running), 70);
     assert_eq!((late.is_late(), late.wake()), (true, Some(at(130))));
-    let later = step(&late, &Input::Execution(Hacer, Progress::Running), 130);
+    let later = step(&late, &Input::Execution(Do, Progress::Running), 130);
     assert_eq!(later.wake(), Some(at(190)));
 }
 
 #[test]
 fn what_the_first_execution_undoes_itself_needs_no_second() {
-    let waits = step(
-        &cancelled(),
-        &Input::Execution(Hacer, Progress::Running),
-        10,
-    );
-    let undone = succeeded(Some("Do4: sin respuesta"));
-    let early = step(&waits, &Input::Execution(Hacer, undone.clone()), 11);
+    let waits = step(&cancelled(), &Input::Execution(Do, Progress::Running), 10);
+    let undone = succeeded(Some("Do4: no answer"));
+    let early = step(&waits, &Input::Execution(Do, undone.clone()), 11);
     assert_eq!(
-        (early.estado, early.wanted, early.wake()),
-        (Estado::Compensando, Some(Deshacer), Some(at(12))),
+        (early.status, early.wanted, early.wake()),
+        (Status::Compensating, Some(Undo), Some(at(12))),
         "its events are to come"
     );
     let heard = hears(&early, &["Undone4", "Undone2", "Undone1"]);
     assert_eq!(
-        heard.estado,
-        Estado::Compensando,
+        heard.status,
+        Status::Compensating,
         "a second may run, not noted"
     );
-    let saga = step(&heard, &Input::Execution(Hacer, undone), 12);
+    let saga = step(&heard, &Input::Execution(Do, undone), 12);
     assert_eq!(
-        (saga.estado, saga.wanted, saga.wake()),
-        (Estado::Compensada, None, None)
+        (saga.status, saga.wanted, saga.wake()),
+        (Status::Compensated, None, None)
     );
-    assert_eq!(saga.executions().collect::<Vec<_>>(), [Hacer]);
+    assert_eq!(saga.executions().collect::<Vec<_>>(), [Do]);
 }
 
 #[test]
 fn what_the_first_execution_fails_to_undo_requires_a_person() {
     let part = hears(&cancelled(), &["Undone4"]);
-    let stuck = step(&part, &Input::Execution(Hacer, failed()), 11);
+    let stuck = step(&part, &Input::Execution(Do, failed()), 11);
     assert_eq!(
-        (stuck.estado, stuck.wanted, stuck.wake()),
-        (Estado::RequiereIntervencion, None, None)
+        (stuck.status, stuck.wanted, stuck.wake()),
+        (Status::NeedsIntervention, None, None)
     );
     // Somebody has it go on.
     let saga = hears(&stuck, &["Undone2", "Undone1"]);
-    assert_eq!(saga.estado, Estado::Compensada);
-    assert_eq!(saga.executions().collect::<Vec<_>>(), [Hacer]);
+    assert_eq!(saga.status, Status::Compensated);
+    assert_eq!(saga.executions().collect::<Vec<_>>(), [Do]);
 }
 
 #[test]
 fn what_is_undone_while_it_runs_and_is_done_all_the_same_is_undone_by_a_second_execution() {
     let saga = hears(&running(), &["Done2", "Undone2", "Done3", "Done4"]);
     assert_eq!(
-        (saga.estado, saga.wanted),
-        (Estado::Compensando, None),
+        (saga.status, saga.wanted),
+        (Status::Compensating, None),
         "it may be undoing it"
     );
-    let saga = step(&saga, &Input::Execution(Hacer, succeeded(None)), 62);
+    let saga = step(&saga, &Input::Execution(Do, succeeded(None)), 62);
     assert_eq!(
-        (saga.estado, saga.wanted, saga.wake()),
-        (Estado::Compensando, Some(Deshacer), Some(at(62)))
+        (saga.status, saga.wanted, saga.wake()),
+        (Status::Compensating, Some(Undo), Some(at(62)))
     );
     // Somebody else had looked too.
-    let again = step(&saga, &Input::Execution(Hacer, succeeded(None)), 63);
+    let again = step(&saga, &Input::Execution(Do, succeeded(None)), 63);
     assert_eq!(again, saga);
-    let saga = step(&saga, &Input::Started(Deshacer), 64);
+    let saga = step(&saga, &Input::Started(Undo), 64);
     let saga = hears(&saga, &["Undone4", "Undone1"]);
-    assert_eq!(saga.estado, Estado::Compensada);
+    assert_eq!(saga.status, Status::Compensated);
 }
 
 #[test]
@@ -472,18 +460,18 @@ fn an_undoing_that_leaves_nothing_is_the_end_once_the_execution_says_so() {
     // A step was refused, which is no event: the execution undid the first, and is about to end.
     let saga = hears(&running(), &["Undone1"]);
     assert_eq!(
-        (saga.estado, saga.wake()),
-        (Estado::Compensando, Some(at(4)))
+        (saga.status, saga.wake()),
+        (Status::Compensating, Some(at(4)))
     );
-    let refused = succeeded(Some("Do2: rechazado"));
-    let undone = step(&saga, &Input::Execution(Hacer, refused), 4);
-    assert_eq!((undone.estado, undone.wake()), (Estado::Compensada, None));
+    let refused = succeeded(Some("Do2: rejected"));
+    let undone = step(&saga, &Input::Execution(Do, refused), 4);
+    assert_eq!((undone.status, undone.wake()), (Status::Compensated, None));
     // Or somebody else undid it, and the execution goes on.
-    let saga = step(&saga, &Input::Execution(Hacer, Progress::Running), 4);
-    assert_eq!(saga.estado, Estado::Compensando);
+    let saga = step(&saga, &Input::Execution(Do, Progress::Running), 4);
+    assert_eq!(saga.status, Status::Compensating);
     let saga = hears(&saga, &["Done2", "Done3", "Done4"]);
-    let saga = step(&saga, &Input::Execution(Hacer, succeeded(None)), 70);
-    assert_eq!(saga.wanted, Some(Deshacer));
+    let saga = step(&saga, &Input::Execution(Do, succeeded(None)), 70);
+    assert_eq!(saga.wanted, Some(Undo));
 }
 
 #[test]
@@ -496,87 +484,83 @@ fn what_is_not_heard_of_yet_may_stand() {
         &["Undone4", "Undone1"],
     ] {
         let saga = hears(&running(), kinds);
-        assert_eq!(saga.estado, Estado::Compensando, "{kinds:?}");
+        assert_eq!(saga.status, Status::Compensating, "{kinds:?}");
         assert!(saga.wake().is_some());
-        let stuck = step(&saga, &Input::Execution(Hacer, failed()), 62);
-        assert_eq!(stuck.estado, Estado::RequiereIntervencion, "{kinds:?}");
-        let told = step(
-            &saga,
-            &Input::Execution(Hacer, succeeded(Some("Failed4"))),
-            62,
-        );
-        assert_eq!(told.estado, Estado::Compensada, "{kinds:?}");
+        let stuck = step(&saga, &Input::Execution(Do, failed()), 62);
+        assert_eq!(stuck.status, Status::NeedsIntervention, "{kinds:?}");
+        let told = step(&saga, &Input::Execution(Do, succeeded(Some("Failed4"))), 62);
+        assert_eq!(told.status, Status::Compensated, "{kinds:?}");
         let heard = hears(&saga, &["Done2"]);
-        assert_eq!(heard.estado, Estado::Compensando, "{kinds:?}");
-        assert_eq!(hears(&heard, &["Undone2"]).estado, Estado::Compensada);
-        assert_eq!(hears(&saga, &["Undone2"]).estado, Estado::Compensada);
+        assert_eq!(heard.status, Status::Compensating, "{kinds:?}");
+        assert_eq!(hears(&heard, &["Undone2"]).status, Status::Compensated);
+        assert_eq!(hears(&saga, &["Undone2"]).status, Status::Compensated);
     }
 }
 
 #[test]
 fn one_that_fails_requires_a_person_and_what_is_heard_after_ends_it() {
     let stuck = hears(&running(), &["Done2", "Failed3"]);
-    let stuck = step(&stuck, &Input::Execution(Hacer, failed()), 62);
+    let stuck = step(&stuck, &Input::Execution(Do, failed()), 62);
     assert_eq!(
-        (stuck.estado, stuck.wake()),
-        (Estado::RequiereIntervencion, None)
+        (stuck.status, stuck.wake()),
+        (Status::NeedsIntervention, None)
     );
-    let What::RequiereIntervencion { paso, problema } = &stuck.log.last().unwrap().what else {
+    let What::NeedsIntervention { step: of, problem } = &stuck.log.last().unwrap().what else {
         panic!("{:?}", stuck.log)
     };
     assert_eq!(
-        (*paso, problema.as_str()),
-        (2, "States.TaskFailed: nobody answers")
+        (*of, problem.as_str()),
+        (number(2), "States.TaskFailed: nobody answers")
     );
-    let again = step(&stuck, &Input::Execution(Hacer, failed()), 63);
+    let again = step(&stuck, &Input::Execution(Do, failed()), 63);
     assert_eq!(again, stuck, "it is said once");
     // Somebody has the execution go on.
     let going = hears(&stuck, &["Undone2"]);
-    assert_eq!(going.estado, Estado::Compensando);
+    assert_eq!(going.status, Status::Compensating);
     assert_eq!(
         going.wake(),
         Some(at(63)),
         "it may fail again, and is looked at"
     );
-    let failed_again = step(&going, &Input::Execution(Hacer, failed()), 63);
-    assert_eq!(failed_again.estado, Estado::RequiereIntervencion);
+    let failed_again = step(&going, &Input::Execution(Do, failed()), 63);
+    assert_eq!(failed_again.status, Status::NeedsIntervention);
     assert_eq!(
-        hears(&failed_again, &["Undone1"]).estado,
-        Estado::Compensada
+        hears(&failed_again, &["Undone1"]).status,
+        Status::Compensated
     );
-    assert_eq!(hears(&going, &["Undone1"]).estado, Estado::Compensada);
+    assert_eq!(hears(&going, &["Undone1"]).status, Status::Compensated);
 }
 
 #[test]
 fn one_that_fails_before_anything_is_undone_can_still_be_completed() {
-    let stuck = step(&running(), &Input::Execution(Hacer, failed()), 62);
+    let stuck = step(&running(), &Input::Execution(Do, failed()), 62);
     let going = hears(&stuck, &["Done2", "Done3"]);
-    assert_eq!(going.estado, Estado::RequiereIntervencion);
-    assert_eq!(hears(&going, &["Done4"]).estado, Estado::Completada);
+    assert_eq!(going.status, Status::NeedsIntervention);
+    assert_eq!(hears(&going, &["Done4"]).status, Status::Completed);
     let turned = hears(&going, &["Failed4"]);
-    assert_eq!(turned.estado, Estado::Compensando);
+    assert_eq!(turned.status, Status::Compensating);
     assert!(turned.wake().is_some());
 }
 
 #[test]
 fn one_that_is_gone_requires_a_person() {
-    let saga = step(&running(), &Input::Execution(Hacer, Progress::Unknown), 62);
-    assert_eq!(saga.estado, Estado::RequiereIntervencion);
+    let saga = step(&running(), &Input::Execution(Do, Progress::Unknown), 62);
+    assert_eq!(saga.status, Status::NeedsIntervention);
 }
 
 #[test]
 fn one_that_began_just_now_may_not_be_told_yet() {
     let undone = hears(&running(), &["Undone1"]);
-    let saga = step(&undone, &Input::Execution(Hacer, Progress::Unknown), 5);
-    assert_eq!(saga.estado, Estado::Compensando);
+    let saga = step(&undone, &Input::Execution(Do, Progress::Unknown), 5);
+    assert_eq!(saga.status, Status::Compensating);
     assert!(saga.wake().is_some(), "it is looked at again");
 }
 
 #[test]
 fn one_that_runs_for_long_is_noted_as_late_once_and_looked_at_again() {
-    let runs = Input::Execution(Hacer, Progress::Running);
+    let runs = Input::Execution(Do, Progress::Running);
     let late = step(&running(), &runs, 62);
-    assert_eq!(told(&late), ["Inicio", "+Hacer", "retraso"]);
+    assert_eq!(told(&late), ["Started", "+Do", "delayed"]);
     assert_eq!((late.is_late(), late.wake()), (true, Some(at(122))));
     let later = step(&late, &runs, 130);
     assert_eq!(told(&later), told(&late));
@@ -598,15 +582,15 @@ fn time_alone_changes_nothing() {
 fn one_that_would_begin_too_late_is_undone_by_our_own_engine() {
     let late = at(2 * 3_600);
     let saga = start(&definition(), ID, &opening(), late).unwrap();
-    assert_eq!((saga.conduct, saga.wanted), (Conduct::Orquestacion, None));
-    assert_eq!(saga.estado, Estado::Compensando);
+    assert_eq!((saga.mode, saga.wanted), (SagaMode::Orchestration, None));
+    assert_eq!(saga.status, Status::Compensating);
 }
 
 /// Input by numbers: what it is, and about which step.
 fn input((what, about): (u8, u8)) -> Input {
-    let number = about % 4 + 1;
-    let kind = |name: &str| Input::Event(heard(&format!("{name}{number}")));
-    let direction = if about % 2 == 0 { Hacer } else { Deshacer };
+    let place = about % 4 + 1;
+    let kind = |name: &str| Input::Event(heard(&format!("{name}{place}")));
+    let direction = if about % 2 == 0 { Do } else { Undo };
     let progress = match about % 5 {
         0 => Progress::Running,
         1 => Progress::Unknown,
@@ -623,7 +607,7 @@ fn input((what, about): (u8, u8)) -> Input {
         8 => cancel(),
         9 => Input::Resume { note: None },
         10 => Input::MarkDone {
-            step: usize::from(number),
+            step: number(place.into()),
             note: "done".into(),
         },
         _ => Input::Time,
@@ -642,14 +626,14 @@ proptest! {
             let before = saga.clone();
             saga = step(&saga, &input(chosen), now);
             asked |= chosen.0 == 8 && saga != before;
-            prop_assert!(!asked || saga.estado != Estado::Completada, "what is taken is done: {:?}", told(&saga));
-            prop_assert!(before.conduct == saga.conduct || saga.conduct == Conduct::Orquestacion);
+            prop_assert!(!asked || saga.status != Status::Completed, "what is taken is done: {:?}", told(&saga));
+            prop_assert!(before.mode == saga.mode || saga.mode == SagaMode::Orchestration);
             prop_assert!(saga.log.starts_with(&before.log), "the log is only added to");
-            let waits = saga.estado == Estado::RequiereIntervencion;
-            prop_assert!(saga.estado.has_ended() || waits || saga.wake().is_some(), "{:?}", told(&saga));
-            prop_assert!(!saga.estado.has_ended() || saga.wake().is_none());
+            let waits = saga.status == Status::NeedsIntervention;
+            prop_assert!(saga.status.has_ended() || waits || saga.wake().is_some(), "{:?}", told(&saga));
+            prop_assert!(!saga.status.has_ended() || saga.wake().is_none());
             prop_assert!(saga.wanted.is_none() || saga.wake().is_some(), "{:?}", told(&saga));
-            prop_assert!(before.estado != Estado::Compensada || saga.estado == Estado::Compensada);
+            prop_assert!(before.status != Status::Compensated || saga.status == Status::Compensated);
             let began = |saga: &Saga| saga.executions().count();
             if began(&saga) > began(&before) {
                 prop_assert_eq!(saga.executions().last(), before.wanted);
@@ -658,7 +642,7 @@ proptest! {
         }
         // From wherever that led, a person brings it to an end: for one that was taken over, more than once.
         for _ in 0..3 {
-            if saga.estado == Estado::RequiereIntervencion {
+            if saga.status == Status::NeedsIntervention {
                 saga = step(&saga, &Input::Resume { note: None }, now);
             }
             saga = undoes(saga).0;
@@ -673,7 +657,7 @@ proptest! {
                 saga = step(&saga, &Input::Execution(direction, succeeded(Some("because"))), now);
             }
         }
-        prop_assert!(saga.estado.has_ended(), "{:?}", told(&saga));
+        prop_assert!(saga.status.has_ended(), "{:?}", told(&saga));
     }
 }
 
@@ -811,13 +795,13 @@ impl Scene {
 fn a_saga_is_stored_and_its_execution_begins_with_what_it_needs() {
     let scene = Scene::new(Faults::none());
     scene.hear(&scene.coordinator(), &[scene.opening()]);
-    assert_eq!(told(&scene.saga()), ["Inicio", "+Hacer"]);
+    assert_eq!(told(&scene.saga()), ["Started", "+Do"]);
     assert!(!scene.is_due());
     let started = scene.machine.started.lock().unwrap();
-    let input = &started[&execution_name(ID, Hacer)];
+    let input = &started[&execution_name(ID, Do)];
     assert_eq!(input["saga"]["id"], json!(ID));
-    assert_eq!(input["deshacer"], json!(false));
-    let told = &input["pasos"]["Do1"]["respuesta"];
+    assert_eq!(input["undo"], json!(false));
+    let told = &input["steps"]["Do1"]["answer"];
     assert_eq!(told["type"], json!("Done1"));
 }
 
@@ -831,12 +815,12 @@ fn a_start_without_answer_stays_due_and_is_made_again() {
     scene.machine.answers.lock().unwrap().extend(errors);
     scene.hear(&scene.coordinator(), &[scene.opening()]);
     for _ in 0..2 {
-        assert_eq!(told(&scene.saga()), ["Inicio"]);
+        assert_eq!(told(&scene.saga()), ["Started"]);
         assert_eq!(scene.machine.names(), Vec::<String>::new());
         assert!(scene.is_due());
         scene.wake(&scene.coordinator());
     }
-    assert_eq!(told(&scene.saga()), ["Inicio", "+Hacer"]);
+    assert_eq!(told(&scene.saga()), ["Started", "+Do"]);
     assert_eq!(scene.machine.names(), [ID.to_string()]);
     assert!(!scene.is_due());
 }
@@ -848,7 +832,7 @@ fn a_start_that_is_made_twice_or_whose_answer_is_lost_is_one() {
         scene.hear(&scene.coordinator(), &[scene.opening()]);
         scene.hear(&scene.coordinator(), &[scene.opening()]);
         scene.wake(&scene.coordinator());
-        assert_eq!(told(&scene.saga()), ["Inicio", "+Hacer"], "{fault:?}");
+        assert_eq!(told(&scene.saga()), ["Started", "+Do"], "{fault:?}");
         assert_eq!(scene.machine.names(), [ID.to_string()]);
     }
 }
@@ -874,7 +858,7 @@ fn an_execution_that_runs_is_looked_at_once_in_its_patience() {
         assert!(!scene.is_due(), "the table keeps when it is due again");
         logs.push(told(&scene.saga()));
     }
-    assert_eq!(logs[0], ["Inicio", "+Hacer", "retraso"]);
+    assert_eq!(logs[0], ["Started", "+Do", "delayed"]);
     assert_eq!(logs[2], logs[0]);
 }
 
@@ -882,11 +866,11 @@ fn an_execution_that_runs_is_looked_at_once_in_its_patience() {
 fn without_a_state_machine_it_begins_with_our_own_engine_and_keeps_it() {
     let scene = Scene::new(Faults::none());
     scene.hear(&scene.without_machine(), &[scene.opening()]);
-    assert_eq!(scene.saga().conduct, Conduct::Orquestacion);
+    assert_eq!(scene.saga().mode, SagaMode::Orchestration);
     assert!(scene.saga().outstanding.is_some());
     let patient = scene.coordinator();
     block_on(patient.observe(ID, &[scene.opening()], scene.clock.now())).unwrap();
-    assert_eq!(scene.saga().conduct, Conduct::Orquestacion);
+    assert_eq!(scene.saga().mode, SagaMode::Orchestration);
     assert_eq!(scene.machine.names(), Vec::<String>::new());
 }
 
@@ -897,13 +881,13 @@ fn what_a_state_machine_runs_waits_for_it_where_there_is_none() {
     scene.machine.answers.lock().unwrap().push_back(error);
     scene.hear(&scene.coordinator(), &[scene.opening()]);
     scene.wake(&scene.without_machine());
-    assert_eq!(told(&scene.saga()), ["Inicio"]);
+    assert_eq!(told(&scene.saga()), ["Started"]);
     assert!(scene.is_due());
     scene.wake(&scene.coordinator());
     // It is told by events, whoever hears them.
     let facts = ["Done2", "Done3", "Done4"].map(heard);
     scene.hear(&scene.without_machine(), &facts);
-    assert_eq!(scene.saga().estado, Estado::Completada);
+    assert_eq!(scene.saga().status, Status::Completed);
 }
 
 #[test]
@@ -913,21 +897,21 @@ fn one_of_which_nobody_tells_for_long_requires_a_person() {
     scene.clock.advance(definition().expiry.after);
     scene.wake(&scene.without_machine());
     assert_eq!(
-        scene.saga().estado,
-        Estado::EnCurso,
+        scene.saga().status,
+        Status::Running,
         "it may be there again"
     );
     scene.clock.advance(Duration::from_secs(1));
     scene.wake(&scene.without_machine());
     let saga = scene.saga();
-    assert_eq!(saga.estado, Estado::RequiereIntervencion);
-    let What::RequiereIntervencion { problema, .. } = &saga.log.last().unwrap().what else {
+    assert_eq!(saga.status, Status::NeedsIntervention);
+    let What::NeedsIntervention { problem, .. } = &saga.log.last().unwrap().what else {
         panic!("{:?}", saga.log)
     };
-    assert_eq!(problema, "aquí no hay una máquina de estados");
+    assert_eq!(problem, "there is no state machine here");
     assert!(!scene.is_due());
     let resumed = block_on(scene.sagas().request(ID, None, &Request::Resume(None))).unwrap();
-    assert!(matches!(resumed, Requested::Taken(saga) if saga.conduct == Conduct::Orquestacion));
+    assert!(matches!(resumed, Requested::Taken(saga) if saga.mode == SagaMode::Orchestration));
 }
 
 #[test]
@@ -939,14 +923,14 @@ fn one_of_which_nobody_tells_has_ended_if_every_step_was_heard() {
     let facts = ["Done2", "Done3", "Done4"].map(heard);
     scene.hear(&scene.without_machine(), &facts);
     assert_eq!(
-        scene.saga().estado,
-        Estado::EnCurso,
+        scene.saga().status,
+        Status::Running,
         "its start is not noted"
     );
     scene.clock.advance(definition().expiry.after);
     scene.clock.advance(Duration::from_secs(1));
     scene.wake(&scene.without_machine());
-    assert_eq!(scene.saga().estado, Estado::Completada);
+    assert_eq!(scene.saga().status, Status::Completed);
 }
 
 #[test]
@@ -958,23 +942,23 @@ fn one_that_nobody_could_start_is_a_persons_again_when_something_of_it_is_undone
     scene.clock.advance(definition().expiry.after);
     scene.clock.advance(Duration::from_secs(1));
     scene.wake(&scene.without_machine());
-    assert_eq!(scene.saga().estado, Estado::RequiereIntervencion);
+    assert_eq!(scene.saga().status, Status::NeedsIntervention);
     scene.hear(&scene.coordinator(), &[heard("Undone2")]);
-    assert_eq!(scene.saga().estado, Estado::Compensando);
+    assert_eq!(scene.saga().status, Status::Compensating);
     scene.clock.advance(definition().patience);
     scene.wake(&scene.coordinator());
-    assert_eq!(scene.saga().estado, Estado::RequiereIntervencion);
+    assert_eq!(scene.saga().status, Status::NeedsIntervention);
     let resumed = block_on(scene.sagas().request(ID, None, &Request::Resume(None))).unwrap();
-    assert!(matches!(resumed, Requested::Taken(saga) if saga.conduct == Conduct::Orquestacion));
+    assert!(matches!(resumed, Requested::Taken(saga) if saga.mode == SagaMode::Orchestration));
 }
 
 #[test]
 fn what_goes_forward_again_is_looked_at_when_somebody_undoes_its_beginning() {
-    let stopped = step(&running(), &Input::Execution(Hacer, failed()), 62);
-    assert_eq!(stopped.estado, Estado::RequiereIntervencion);
+    let stopped = step(&running(), &Input::Execution(Do, failed()), 62);
+    assert_eq!(stopped.status, Status::NeedsIntervention);
     // A person has the execution go on, and somebody cancels: it may do more before it hears of that.
     let undone = hears(&stopped, &["Undone1"]);
-    assert_eq!(undone.estado, Estado::Compensando);
+    assert_eq!(undone.status, Status::Compensating);
     assert!(undone.wake().is_some());
 }
 
@@ -984,11 +968,11 @@ fn one_that_is_cancelled_before_it_begins_needs_no_state_machine() {
     let cancel = Request::Cancel("changed plans".into());
     let opening = scene.opening();
     let asked = block_on(scene.sagas().request(ID, Some(&opening), &cancel)).unwrap();
-    assert!(matches!(asked, Requested::Taken(saga) if saga.conduct == Conduct::Orquestacion));
+    assert!(matches!(asked, Requested::Taken(saga) if saga.mode == SagaMode::Orchestration));
     let coordinator = scene.coordinator();
     block_on(coordinator.observe(ID, &[opening], scene.clock.now())).unwrap();
-    assert_eq!(scene.saga().conduct, Conduct::Orquestacion);
-    assert_eq!(scene.saga().estado, Estado::Compensando);
+    assert_eq!(scene.saga().mode, SagaMode::Orchestration);
+    assert_eq!(scene.saga().status, Status::Compensating);
     assert_eq!(scene.machine.names(), Vec::<String>::new());
 }
 
@@ -1018,7 +1002,7 @@ fn a_request_to_undo_is_refused_while_it_runs_and_starts_an_execution_after() {
         let cancel = Request::Cancel("changed plans".into());
         block_on(scene.sagas().request(ID, Some(&opening), &cancel)).unwrap()
     };
-    assert!(matches!(ask(), Requested::NotNow(saga) if saga.estado == Estado::EnCurso));
+    assert!(matches!(ask(), Requested::NotNow(saga) if saga.status == Status::Running));
     let facts = ["Done2", "Done3", "Done4"].map(heard);
     scene.hear(&scene.coordinator(), &facts);
     assert!(matches!(ask(), Requested::Taken(_)));
@@ -1026,17 +1010,17 @@ fn a_request_to_undo_is_refused_while_it_runs_and_starts_an_execution_after() {
     // It is not told yet that it is done: it may turn and undo.
     scene.wake(&scene.coordinator());
     assert_eq!(scene.machine.names(), [ID.to_string()]);
-    scene.machine.end(Hacer, succeeded(None));
+    scene.machine.end(Do, succeeded(None));
     scene.clock.advance(Duration::from_secs(1));
     assert!(scene.is_due());
     scene.wake(&scene.coordinator());
-    let undoing = execution_name(ID, Deshacer);
+    let undoing = execution_name(ID, Undo);
     assert_eq!(scene.machine.names(), [ID.to_string(), undoing.clone()]);
     let started = scene.machine.started.lock().unwrap();
     assert_eq!(
-        started[&undoing]["saga"]["motivo"],
+        started[&undoing]["saga"]["reason"],
         json!("changed plans"),
         "commands that undo say why"
     );
-    assert_eq!(started[&undoing]["deshacer"], json!(true));
+    assert_eq!(started[&undoing]["undo"], json!(true));
 }

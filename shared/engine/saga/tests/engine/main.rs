@@ -11,5 +11,6 @@
 mod common;
 mod executed;
 mod machine;
+mod missed;
 mod store;
 mod transitions;

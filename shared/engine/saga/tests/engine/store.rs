@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alpes_saga::{
-    Definitions, Estado, Input, LoadError, Request, Requested, SagaId, Sagas, SaveError, start,
+    Definitions, Input, LoadError, Request, Requested, SagaId, Sagas, SaveError, Status, start,
     transition,
 };
 use futures::executor::block_on;
@@ -91,7 +91,7 @@ fn what_is_due_is_found_and_what_waits_for_a_person_is_not() {
     let (stuck, _) = transition(&definition(), &saga, &input, sagas.now());
     block_on(sagas.save(Some(&stored), stuck)).unwrap();
     assert_eq!(block_on(sagas.due(10)).unwrap().sagas, vec![]);
-    let stuck = block_on(sagas.count(Estado::RequiereIntervencion, 10)).unwrap();
+    let stuck = block_on(sagas.count(Status::NeedsIntervention, 10)).unwrap();
     assert_eq!(stuck, 1);
 }
 
@@ -110,7 +110,7 @@ fn sagas_are_listed_by_state_newest_first_and_page_by_page() {
     }
     let (mut listed, mut after) = (vec![], None);
     loop {
-        let page = block_on(sagas.list(Estado::EnCurso, after.as_deref(), 2)).unwrap();
+        let page = block_on(sagas.list(Status::Running, after.as_deref(), 2)).unwrap();
         listed.extend(page.sagas.iter().map(|saga| saga.id));
         after = page.next;
         if after.is_none() {
@@ -119,7 +119,7 @@ fn sagas_are_listed_by_state_newest_first_and_page_by_page() {
     }
     let newest_first: Vec<_> = ids.into_iter().rev().collect();
     assert_eq!(listed, newest_first);
-    let page = block_on(sagas.list(Estado::Completada, None, 10)).unwrap();
+    let page = block_on(sagas.list(Status::Completed, None, 10)).unwrap();
     assert_eq!(page.sagas, vec![]);
 }
 
@@ -131,7 +131,7 @@ fn a_request_may_come_before_everything_else_and_says_whether_it_changes_anythin
     assert_eq!(unknown, Requested::Unknown);
     let opening = fact("Done1", 1);
     let taken = block_on(sagas.request(ID, Some(&opening), &cancel)).unwrap();
-    assert!(matches!(taken, Requested::Taken(saga) if saga.estado == Estado::Compensando));
+    assert!(matches!(taken, Requested::Taken(saga) if saga.status == Status::Compensating));
     let again = block_on(sagas.request(ID, Some(&opening), &cancel)).unwrap();
     assert!(matches!(again, Requested::Taken(_)));
     let resume = Request::Resume(None);
@@ -146,7 +146,7 @@ fn a_saga_of_another_build_is_told_apart_from_a_broken_one() {
     block_on(sagas.save(None, begun(&sagas, ID))).unwrap();
     let (world, _) = world(1);
     let older = Sagas::new(tables, Definitions::default(), world);
-    let listed = block_on(older.list(Estado::EnCurso, None, 10)).unwrap();
+    let listed = block_on(older.list(Status::Running, None, 10)).unwrap();
     assert_eq!(listed.sagas, vec![], "and kept out of lists");
     let unknown = block_on(older.load(ID));
     assert_eq!(

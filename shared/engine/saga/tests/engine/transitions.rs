@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use alpes_saga::{
-    Answer, Direction, Dispatch, Estado, Input, LONGEST_REASON, LONGEST_TEXT, Saga, What,
+    Answer, Direction, Dispatch, Input, LONGEST_REASON, LONGEST_TEXT, Saga, Status, What,
     command_id, start, transition,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::common::{ID, RETRY, at, definition, fact};
+use crate::common::{ID, RETRY, at, definition, fact, number};
 
 fn begun() -> Saga {
     start(&definition(), ID, &fact("Done1", 1), at(1)).unwrap()
@@ -38,20 +38,20 @@ fn rejected(saga: &Saga) -> Saga {
     step(saga, &Input::Reply { command, answer }, at(2)).0
 }
 
-/// The log in short: `Inicio`, `>Do2`, `Done2`, `<Undo2` …
+/// The log in short: `Started`, `>Do2`, `Done2`, `<Undo2` …
 fn told(saga: &Saga) -> Vec<String> {
     let lines = saga.log.iter().map(|entry| match &entry.what {
-        What::Inicio { .. } => "Inicio".to_owned(),
-        What::ComandoEnviado { comando, .. } => format!(">{comando}"),
-        What::CompensacionEnviada { comando, .. } => format!("<{comando}"),
-        What::EventoRecibido { evento, .. } => evento.evento.clone(),
-        What::ComandoRechazado { en_duda, .. } if *en_duda => "rechazado?".to_owned(),
-        What::ComandoRechazado { .. } => "rechazado".to_owned(),
-        What::SinRespuesta { intento, .. } => format!("sin respuesta {intento}"),
-        What::TiempoAgotado { .. } => "agotado".to_owned(),
-        What::CancelacionPedida { .. } => "cancelada".to_owned(),
-        What::RequiereIntervencion { .. } => "persona".to_owned(),
-        What::Fin { estado } => estado.to_string(),
+        What::Started { .. } => "Started".to_owned(),
+        What::CommandSent { command, .. } => format!(">{command}"),
+        What::CompensationSent { command, .. } => format!("<{command}"),
+        What::EventReceived { event, .. } => event.kind.clone(),
+        What::CommandRejected { in_doubt, .. } if *in_doubt => "rejected?".to_owned(),
+        What::CommandRejected { .. } => "rejected".to_owned(),
+        What::NoAnswer { attempt, .. } => format!("no answer {attempt}"),
+        What::TimedOut { .. } => "timed out".to_owned(),
+        What::CancellationRequested { .. } => "cancelled".to_owned(),
+        What::NeedsIntervention { .. } => "person".to_owned(),
+        What::Ended { status } => status.to_string(),
         other => format!("{other:?}"),
     });
     lines.collect()
@@ -60,11 +60,11 @@ fn told(saga: &Saga) -> Vec<String> {
 #[test]
 fn a_command_is_built_from_the_opening_event_and_sent_once_it_is_due() {
     let saga = begun();
-    assert_eq!(told(&saga), ["Inicio", ">Do2"]);
+    assert_eq!(told(&saga), ["Started", ">Do2"]);
     let (saga, dispatch) = sent(&saga, at(1));
     assert_eq!(dispatch.kind, "Do2");
     assert_eq!(dispatch.data, json!({"amount": 5}));
-    assert_eq!(dispatch.command, command_id(ID, 2, Direction::Hacer));
+    assert_eq!(dispatch.command, command_id(ID, number(2), Direction::Do));
     assert_eq!(dispatch.trace.as_deref(), Some("trace"));
     assert_eq!((dispatch.attempt, dispatch.patience), (1, RETRY.patience));
     assert_eq!(step(&saga, &Input::Time, at(2)).1, None, "it was just sent");
@@ -82,21 +82,21 @@ fn a_definite_failure_undoes_what_was_before_it_and_a_doubtful_one_itself_too() 
     let (saga, _) = sent(&begun(), at(1));
     assert_eq!(
         told(&answered(&saga, &["Failed2"])),
-        ["Inicio", ">Do2", "Failed2", "<Undo1"]
+        ["Started", ">Do2", "Failed2", "<Undo1"]
     );
     assert_eq!(
         told(&rejected(&saga)),
-        ["Inicio", ">Do2", "rechazado", "<Undo1"]
+        ["Started", ">Do2", "rejected", "<Undo1"]
     );
     // One attempt before it was never answered.
     let (saga, _) = sent(&saga, at(10));
     assert_eq!(
         told(&answered(&saga, &["Failed2"])),
-        ["Inicio", ">Do2", "sin respuesta 1", "Failed2", "<Undo2"]
+        ["Started", ">Do2", "no answer 1", "Failed2", "<Undo2"]
     );
     assert_eq!(
         told(&rejected(&saga)),
-        ["Inicio", ">Do2", "sin respuesta 1", "rechazado?", "<Undo2"]
+        ["Started", ">Do2", "no answer 1", "rejected?", "<Undo2"]
     );
 }
 
@@ -104,7 +104,7 @@ fn a_definite_failure_undoes_what_was_before_it_and_a_doubtful_one_itself_too() 
 fn an_event_moves_it_on_like_the_answer_and_the_late_answer_changes_nothing() {
     let (saga, dispatch) = sent(&begun(), at(1));
     let (saga, _) = step(&saga, &Input::Event(fact("Done2", 1)), at(2));
-    assert_eq!(told(&saga), ["Inicio", ">Do2", "Done2", ">Do3"]);
+    assert_eq!(told(&saga), ["Started", ">Do2", "Done2", ">Do3"]);
     let late = Input::Reply {
         command: dispatch.command,
         answer: Answer::Events(vec![fact("Done2", 1)]),
@@ -118,13 +118,13 @@ fn an_answer_counts_though_its_event_was_seen_before() {
     let (saga, _) = step(&saga, &Input::Event(fact("Undone1", 2)), at(2));
     assert_eq!(
         told(&saga),
-        ["Inicio", ">Do2", "Undone1", "cancelada", "<Undo2"]
+        ["Started", ">Do2", "Undone1", "cancelled", "<Undo2"]
     );
     let saga = answered(&saga, &["Undone2"]);
     let command = saga.outstanding.as_ref().unwrap().command;
     let answer = Answer::Events(vec![fact("Undone1", 2)]);
     let (saga, _) = step(&saga, &Input::Reply { command, answer }, at(4));
-    assert_eq!(saga.estado, Estado::Compensada);
+    assert_eq!(saga.status, Status::Compensated);
 }
 
 #[test]
@@ -137,16 +137,16 @@ fn attempts_are_spent_before_anything_is_undone() {
     }
     let (saga, dispatch) = sent(&saga, at(now));
     assert_eq!(dispatch.kind, "Undo2");
-    assert_eq!(dispatch.data, json!({"why": "Do2: sin respuesta"}));
+    assert_eq!(dispatch.data, json!({"why": "Do2: no answer"}));
     assert_eq!(
         told(&saga),
         [
-            "Inicio",
+            "Started",
             ">Do2",
-            "sin respuesta 1",
-            "sin respuesta 2",
-            "sin respuesta 3",
-            "agotado",
+            "no answer 1",
+            "no answer 2",
+            "no answer 3",
+            "timed out",
             "<Undo2"
         ]
     );
@@ -170,13 +170,13 @@ fn each_attempt_is_told_with_its_times_and_with_what_came_instead_of_an_answer()
     let (saga, _) = sent(&saga, at(60));
     let saga = no_answer(&saga, &"x".repeat(500), at(61));
     let attempts = saga.log.iter().filter_map(|entry| match &entry.what {
-        What::SinRespuesta { .. } => Some(serde_json::to_value(entry).unwrap()),
+        What::NoAnswer { .. } => Some(serde_json::to_value(entry).unwrap()),
         _ => None,
     });
-    let line = |cuando: &str, intento: u32, enviado: &str| {
+    let line = |when: &str, attempt: u32, sent: &str| {
         json!({
-            "cuando": format!("2026-01-31T10:{cuando}Z"), "tipo": "SinRespuesta", "paso": 2, "direccion": "hacer",
-            "intento": intento, "enviado": format!("2026-01-31T10:{enviado}Z")
+            "when": format!("2026-01-31T10:{when}Z"), "type": "NoAnswer", "step": 2, "direction": "do",
+            "attempt": attempt, "sent": format!("2026-01-31T10:{sent}Z")
         })
     };
     let mut wanted = [
@@ -184,11 +184,11 @@ fn each_attempt_is_told_with_its_times_and_with_what_came_instead_of_an_answer()
         line("01:00.000", 2, "00:03.000"),
         line("01:01.000", 3, "01:00.000"),
     ];
-    wanted[0]["problema"] = "it fell over".into();
-    wanted[0]["proximo"] = "2026-01-31T10:00:02.050Z".into();
-    wanted[1]["proximo"] = "2026-01-31T10:01:00.000Z".into();
+    wanted[0]["problem"] = "it fell over".into();
+    wanted[0]["next"] = "2026-01-31T10:00:02.050Z".into();
+    wanted[1]["next"] = "2026-01-31T10:01:00.000Z".into();
     // The last is followed by no other, and what is said of it is cut.
-    wanted[2]["problema"] = format!("{}…", "x".repeat(79)).into();
+    wanted[2]["problem"] = format!("{}…", "x".repeat(79)).into();
     assert_eq!(attempts.collect::<Vec<_>>(), wanted);
 }
 
@@ -210,7 +210,7 @@ fn of_however_many_attempts_only_so_many_are_told() {
         saga = transition(&definition, &saga, &Input::Time, at(second)).0;
     }
     let told = told(&saga);
-    let attempts = told.iter().filter(|line| line.starts_with("sin respuesta"));
+    let attempts = told.iter().filter(|line| line.starts_with("no answer"));
     // Those of the command that undoes it are told too.
     assert_eq!(attempts.count(), 8 + RETRY.attempts as usize, "{told:?}");
 }
@@ -222,14 +222,14 @@ fn an_event_is_logged_with_its_own_time_beside_when_it_was_heard() {
     let (saga, _) = step(&begun(), &Input::Event(late), at(9));
     let log = serde_json::to_value(&saga.log).unwrap();
     assert_eq!(
-        (&log[0]["cuando"], &log[0]["fecha_evento"]),
+        (&log[0]["when"], &log[0]["event_time"]),
         (
             &json!("2026-01-31T10:00:01.000Z"),
             &json!("2026-01-31T10:00:00.000Z")
         )
     );
     assert_eq!(
-        (&log[2]["cuando"], &log[2]["fecha_evento"]),
+        (&log[2]["when"], &log[2]["event_time"]),
         (
             &json!("2026-01-31T10:00:09.000Z"),
             &json!("2026-01-31T09:59:58.120Z")
@@ -256,36 +256,36 @@ fn what_cannot_be_undone_waits_for_a_person() {
     let (saga, _) = step(&begun(), &Input::Cancel { reason: "x".into() }, at(1));
     assert_eq!(
         told(&saga),
-        ["Inicio", ">Do2", "cancelada", "<Undo1"],
+        ["Started", ">Do2", "cancelled", "<Undo1"],
         "Do2 was never sent"
     );
     let (saga, _) = sent(&saga, at(1));
     let stuck = rejected(&saga);
     assert_eq!(
-        (stuck.estado, stuck.wake()),
-        (Estado::RequiereIntervencion, None)
+        (stuck.status, stuck.wake()),
+        (Status::NeedsIntervention, None)
     );
     // An event still moves it on.
     let (ended, _) = step(&stuck, &Input::Event(fact("Undone1", 2)), at(3));
-    assert_eq!(ended.estado, Estado::Compensada);
+    assert_eq!(ended.status, Status::Compensated);
     // So does a person.
     let (resumed, _) = step(&stuck, &Input::Resume { note: None }, at(3));
     assert_eq!(
         sent(&resumed, at(3)).1.command,
-        command_id(ID, 1, Direction::Deshacer)
+        command_id(ID, number(1), Direction::Undo)
     );
     let (marked, _) = step(
         &stuck,
         &Input::MarkDone {
-            step: 1,
+            step: number(1),
             note: "by hand".into(),
         },
         at(3),
     );
-    assert_eq!(marked.estado, Estado::Compensada);
+    assert_eq!(marked.status, Status::Compensated);
     // But not of another step: somebody may have seen to that, and this one be stuck since.
     let other = Input::MarkDone {
-        step: 2,
+        step: number(2),
         note: "by hand".into(),
     };
     assert_eq!(step(&stuck, &other, at(3)).0, stuck);
@@ -297,7 +297,7 @@ fn a_complete_saga_is_undone_whole_when_it_is_cancelled() {
     for kind in ["Done2", "Done3", "Done4"] {
         saga = answered(&saga, &[kind]);
     }
-    assert_eq!(saga.estado, Estado::Completada);
+    assert_eq!(saga.status, Status::Completed);
     let (saga, _) = step(&saga, &Input::Cancel { reason: "x".into() }, at(5));
     let saga = answered(&saga, &["Undone4"]);
     // Step 3 cannot be undone.
@@ -306,14 +306,14 @@ fn a_complete_saga_is_undone_whole_when_it_is_cancelled() {
     assert_eq!(
         told(&saga)[8..],
         [
-            "cancelada",
+            "cancelled",
             "<Undo4",
             "Undone4",
             "<Undo2",
             "Undone2",
             "<Undo1",
             "Undone1",
-            "Compensada"
+            "Compensated"
         ]
     );
 }
@@ -322,7 +322,7 @@ fn a_complete_saga_is_undone_whole_when_it_is_cancelled() {
 fn a_saga_that_would_begin_too_late_is_undone_instead() {
     let late = at(2 * 3_600);
     let saga = start(&definition(), ID, &fact("Done1", 1), late).unwrap();
-    assert_eq!(told(&saga), ["Inicio", "cancelada", "<Undo1"]);
+    assert_eq!(told(&saga), ["Started", "cancelled", "<Undo1"]);
     assert_eq!(sent(&saga, late).1.data, json!({"why": "late"}));
 }
 
@@ -333,7 +333,7 @@ fn a_command_that_cannot_be_built_is_a_step_that_fails() {
     let saga = start(&definition(), ID, &opening, at(1)).unwrap();
     assert_eq!(
         saga.outstanding.as_ref().unwrap().direction,
-        Direction::Deshacer
+        Direction::Undo
     );
     assert_eq!(
         saga.reason.as_deref(),
@@ -349,7 +349,7 @@ fn a_long_reason_is_cut_so_that_no_participant_refuses_it() {
     let (saga, _) = step(&saga, &Input::Reply { command, answer }, at(2));
     let reason = saga.reason.as_ref().unwrap();
     assert_eq!(reason.chars().count(), LONGEST_REASON);
-    assert_eq!(saga.context["saga"]["motivo"], json!(reason));
+    assert_eq!(saga.context["saga"]["reason"], json!(reason));
 }
 
 /// `DynamoDB`'s limit.
@@ -389,10 +389,17 @@ fn a_person_has_it_go_on_as_often_as_there_is_room_and_can_always_end_it() {
         }
         println!("resumed {resumed} times, {} bytes", saga.size());
         assert!(resumed >= least, "{resumed}");
-        assert_eq!(saga.estado, Estado::RequiereIntervencion);
+        assert_eq!(saga.status, Status::NeedsIntervention);
         let note = "🛬".repeat(LONGEST_TEXT);
-        let (ended, _) = step(&saga, &Input::MarkDone { step: 1, note }, at(4));
-        assert_eq!(ended.estado, Estado::Compensada);
+        let (ended, _) = step(
+            &saga,
+            &Input::MarkDone {
+                step: number(1),
+                note,
+            },
+            at(4),
+        );
+        assert_eq!(ended.status, Status::Compensated);
         assert!(ended.size() < ITEM, "{}", ended.size());
     }
 }
@@ -424,7 +431,7 @@ fn a_saga_that_nobody_answers_has_room_for_its_attempts_too() {
                 saga = transition(&definition, &saga, &failed, at(now)).0;
             }
         }
-        assert_eq!(saga.estado, Estado::RequiereIntervencion);
+        assert_eq!(saga.status, Status::NeedsIntervention);
         let note = Some("\u{1}".repeat(LONGEST_TEXT));
         let (next, _) = transition(&definition, &saga, &Input::Resume { note }, at(now));
         if next == saga {
@@ -461,7 +468,7 @@ fn what_changes_nothing_is_passed_over_once_much_is_logged() {
         hear(&mut saga, kind, 9_999);
         assert!(saga.log.len() > before, "{kind}");
     }
-    assert_eq!(saga.estado, Estado::Compensando);
+    assert_eq!(saga.status, Status::Compensating);
 }
 
 #[test]
@@ -477,10 +484,10 @@ fn a_saga_never_takes_more_than_its_size() {
 #[test]
 fn what_others_say_is_cut_and_a_trace_that_is_none_is_left_out() {
     let stuck = stuck();
-    let What::RequiereIntervencion { problema, .. } = &stuck.log.last().unwrap().what else {
+    let What::NeedsIntervention { problem, .. } = &stuck.log.last().unwrap().what else {
         panic!("{:?}", stuck.log)
     };
-    assert_eq!(problema.chars().count(), LONGEST_TEXT);
+    assert_eq!(problem.chars().count(), LONGEST_TEXT);
     let mut opening = fact("Done1", 1);
     opening.trace = Some("x".repeat(10_000));
     let saga = start(&definition(), ID, &opening, at(1)).unwrap();
@@ -495,9 +502,9 @@ fn the_log_reads_back_as_it_was_written() {
     let log: Vec<alpes_saga::Entry> = serde_json::from_str(&text).unwrap();
     assert_eq!(log, saga.log);
     let first: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(first[0]["tipo"], "Inicio");
-    assert_eq!(first[0]["evento"], "Done1");
-    assert_eq!(first[0]["datos"], json!({"amount": 5}));
+    assert_eq!(first[0]["type"], "Started");
+    assert_eq!(first[0]["event"], "Done1");
+    assert_eq!(first[0]["data"], json!({"amount": 5}));
 }
 
 /// What may come, as numbers: which input, and which step or kind it is about.
@@ -506,15 +513,15 @@ fn inputs() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
 }
 
 fn input((what, about, version): (u8, u8, u8), saga: &Saga) -> Input {
-    let number = about % 4 + 1;
+    let place = about % 4 + 1;
     let kind = match about / 4 {
-        0 => format!("Done{number}"),
-        1 => format!("Failed{number}"),
-        _ => format!("Undone{number}"),
+        0 => format!("Done{place}"),
+        1 => format!("Failed{place}"),
+        _ => format!("Undone{place}"),
     };
     let out = saga.outstanding.as_ref();
     let way = |direction: &Direction| {
-        if *direction == Direction::Hacer {
+        if *direction == Direction::Do {
             "Done"
         } else {
             "Undone"
@@ -522,7 +529,7 @@ fn input((what, about, version): (u8, u8, u8), saga: &Saga) -> Input {
     };
     let command = match (out, about) {
         (Some(out), 0..9) => out.command,
-        _ => command_id(ID, usize::from(number), Direction::Hacer),
+        _ => command_id(ID, number(place.into()), Direction::Do),
     };
     let answer = Answer::Events(vec![fact(&kind, version.into())]);
     match what {
@@ -542,7 +549,7 @@ fn input((what, about, version): (u8, u8, u8), saga: &Saga) -> Input {
         },
         7 => Input::Resume { note: None },
         8 => Input::MarkDone {
-            step: usize::from(number),
+            step: number(place.into()),
             note: "done".into(),
         },
         // What the participant was asked for.
@@ -550,7 +557,7 @@ fn input((what, about, version): (u8, u8, u8), saga: &Saga) -> Input {
             Some(out) => Input::Reply {
                 command: out.command,
                 answer: Answer::Events(vec![fact(
-                    &format!("{}{}", way(&out.direction), out.step + 1),
+                    &format!("{}{}", way(&out.direction), out.step),
                     1,
                 )]),
             },
@@ -586,13 +593,13 @@ proptest! {
                 let out = saga.outstanding.as_ref().unwrap();
                 prop_assert_eq!(dispatch.command, out.command);
             }
-            let ends = saga.estado.has_ended();
-            prop_assert!(ends || saga.estado == Estado::RequiereIntervencion || saga.wake().is_some());
-            prop_assert!(before.estado != Estado::Compensada || saga.estado == Estado::Compensada);
+            let ends = saga.status.has_ended();
+            prop_assert!(ends || saga.status == Status::NeedsIntervention || saga.wake().is_some());
+            prop_assert!(before.status != Status::Compensated || saga.status == Status::Compensated);
         }
         // From wherever that led, participants that do as they are asked bring it to an end.
         for _ in 0..20 {
-            if saga.estado == Estado::RequiereIntervencion {
+            if saga.status == Status::NeedsIntervention {
                 saga = step(&saga, &Input::Resume { note: None }, at(now)).0;
             }
             now += i64::try_from(Duration::from_mins(2).as_secs()).unwrap();
@@ -602,6 +609,6 @@ proptest! {
                 saga = step(&saga, &input((9, 0, 1), &saga), at(now)).0;
             }
         }
-        prop_assert!(saga.estado.has_ended(), "{:?}", told(&saga));
+        prop_assert!(saga.status.has_ended(), "{:?}", told(&saga));
     }
 }

@@ -1,0 +1,447 @@
+//! The words by which the API tells of sagas. The engine stores and logs English; whoever reads the API reads these.
+
+use alpes_messages::Moment;
+use alpes_saga::{Direction, Entry, Heard, Meaning, SagaMode, Status, StepNumber, Via, What};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// The type of each line of a log.
+pub const TIPOS: [&str; 16] = [
+    "Inicio",
+    "ComandoEnviado",
+    "EventoRecibido",
+    "SinRespuesta",
+    "ComandoRechazado",
+    "ComandoImposible",
+    "TiempoAgotado",
+    "EjecucionIniciada",
+    "CancelacionPedida",
+    "CompensacionEnviada",
+    "RequiereIntervencion",
+    "Reanudada",
+    "PasoMarcado",
+    "Relevo",
+    "Retraso",
+    "Fin",
+];
+
+/// How a saga stands.
+#[must_use]
+pub const fn estado(status: Status) -> &'static str {
+    match status {
+        Status::Running => "EnCurso",
+        Status::Compensating => "Compensando",
+        Status::Completed => "Completada",
+        Status::Compensated => "Compensada",
+        Status::NeedsIntervention => "RequiereIntervencion",
+    }
+}
+
+/// The status of that name; `None` for a text that names none.
+#[must_use]
+pub fn status(name: &str) -> Option<Status> {
+    Status::ALL.into_iter().find(|one| estado(*one) == name)
+}
+
+/// Which way a command goes.
+#[must_use]
+pub const fn direccion(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Do => "hacer",
+        Direction::Undo => "deshacer",
+    }
+}
+
+/// What an event means to the saga that heard it.
+#[must_use]
+pub const fn sentido(meaning: Meaning) -> &'static str {
+    match meaning {
+        Meaning::Success => "exito",
+        Meaning::Failure => "fallo",
+        Meaning::Doubt => "duda",
+        Meaning::Reversal => "reversion",
+        Meaning::Note => "nota",
+    }
+}
+
+/// How an event came to be known.
+#[must_use]
+pub const fn via(via: Via) -> &'static str {
+    match via {
+        Via::Answer => "respuesta",
+        Via::Stream => "flujo",
+    }
+}
+
+/// The type of a line of the log: one of [`TIPOS`].
+#[must_use]
+pub const fn tipo(what: &What) -> &'static str {
+    match what {
+        What::Started { .. } => "Inicio",
+        What::CommandSent { .. } => "ComandoEnviado",
+        What::EventReceived { .. } => "EventoRecibido",
+        What::NoAnswer { .. } => "SinRespuesta",
+        What::CommandRejected { .. } => "ComandoRechazado",
+        What::CommandImpossible { .. } => "ComandoImposible",
+        What::TimedOut { .. } => "TiempoAgotado",
+        What::ExecutionStarted { .. } => "EjecucionIniciada",
+        What::CancellationRequested { .. } => "CancelacionPedida",
+        What::CompensationSent { .. } => "CompensacionEnviada",
+        What::NeedsIntervention { .. } => "RequiereIntervencion",
+        What::Resumed { .. } => "Reanudada",
+        What::StepMarked { .. } => "PasoMarcado",
+        What::TakenOver {} => "Relevo",
+        What::Delayed {} => "Retraso",
+        What::Ended { .. } => "Fin",
+    }
+}
+
+/// A line of the log. Its type says which fields it has.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Linea<'a> {
+    cuando: Moment,
+    tipo: &'static str,
+    #[serde(flatten)]
+    campos: Campos<'a>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    oido: Option<Oido<'a>>,
+}
+
+/// What a line says of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+struct Campos<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    definicion: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asunto: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modo: Option<SagaMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traza: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paso: Option<StepNumber>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comando: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_comando: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sentido: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direccion: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intento: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intentos: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enviado: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nombre: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problema: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proximo: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    en_duda: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    motivo: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sin_enviar: Option<StepNumber>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nota: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estado: Option<&'static str>,
+}
+
+/// The event that a line tells of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Oido<'a> {
+    evento: &'a str,
+    id_evento: Uuid,
+    stream: &'a str,
+    streamversion: u32,
+    fecha_evento: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    datos: Option<&'a Value>,
+}
+
+impl<'a> From<&'a Heard> for Oido<'a> {
+    fn from(heard: &'a Heard) -> Self {
+        let has_fields = heard.data.as_object().is_some_and(|data| !data.is_empty());
+        Self {
+            evento: &heard.kind,
+            id_evento: heard.id,
+            stream: &heard.stream,
+            streamversion: heard.version,
+            fecha_evento: heard.time.into(),
+            datos: has_fields.then_some(&heard.data),
+        }
+    }
+}
+
+impl<'a> From<&'a Entry> for Linea<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        Self {
+            cuando: entry.when.into(),
+            tipo: tipo(&entry.what),
+            campos: Campos::from(&entry.what),
+            oido: entry.heard().map(Oido::from),
+        }
+    }
+}
+
+impl<'a> From<&'a What> for Campos<'a> {
+    fn from(what: &'a What) -> Self {
+        let none = Self::default();
+        match what {
+            What::Started {
+                definition,
+                version,
+                subject,
+                mode,
+                trace,
+                event: _,
+            } => Self {
+                definicion: Some(definition),
+                version: Some(*version),
+                asunto: Some(*subject),
+                modo: Some(*mode).filter(|mode| *mode != SagaMode::Orchestration),
+                traza: trace.as_deref(),
+                ..none
+            },
+            What::CommandSent {
+                step,
+                command,
+                command_id,
+            }
+            | What::CompensationSent {
+                step,
+                command,
+                command_id,
+            } => Self {
+                paso: Some(*step),
+                comando: Some(command),
+                id_comando: Some(*command_id),
+                ..none
+            },
+            What::EventReceived {
+                step,
+                meaning,
+                via: came,
+                attempts,
+                event: _,
+            } => Self {
+                paso: *step,
+                sentido: Some(sentido(*meaning)),
+                via: Some(via(*came)),
+                intentos: *attempts,
+                ..none
+            },
+            What::CommandRejected {
+                step,
+                problem,
+                in_doubt,
+            } => Self {
+                paso: Some(*step),
+                problema: Some(problem),
+                en_duda: Some(*in_doubt),
+                ..none
+            },
+            What::CommandImpossible { step, problem }
+            | What::NeedsIntervention { step, problem } => Self {
+                paso: Some(*step),
+                problema: Some(problem),
+                ..none
+            },
+            What::NoAnswer {
+                step,
+                direction,
+                attempt,
+                sent,
+                problem,
+                next,
+            } => Self {
+                paso: Some(*step),
+                direccion: Some(direccion(*direction)),
+                intento: Some(*attempt),
+                enviado: Some((*sent).into()),
+                problema: problem.as_deref(),
+                proximo: *next,
+                ..none
+            },
+            What::TimedOut {
+                step,
+                direction,
+                attempts,
+            } => Self {
+                paso: Some(*step),
+                direccion: Some(direccion(*direction)),
+                intentos: Some(*attempts),
+                ..none
+            },
+            What::ExecutionStarted { direction, name } => Self {
+                direccion: Some(direccion(*direction)),
+                nombre: Some(name),
+                ..none
+            },
+            What::CancellationRequested { reason, unsent } => Self {
+                motivo: Some(reason),
+                sin_enviar: *unsent,
+                ..none
+            },
+            What::Resumed { note } => Self {
+                nota: note.as_deref(),
+                ..none
+            },
+            What::StepMarked { step, note } => Self {
+                paso: Some(*step),
+                nota: Some(note),
+                ..none
+            },
+            What::TakenOver {} | What::Delayed {} => none,
+            What::Ended { status } => Self {
+                estado: Some(estado(*status)),
+                ..none
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ID: &str = "00000000-0000-0000-0000-000000000001";
+    const WHEN: &str = "2026-01-31T10:00:00.000Z";
+
+    /// A line as it is stored, and as the API tells it: each with when it was logged, and with its event if it tells of one.
+    fn lines() -> Vec<(Value, Value)> {
+        let lines = [
+            (
+                json!({"type": "Started", "definition": "reserva", "version": 1, "subject": ID, "mode": "coreografia",
+                       "trace": "00-t"}),
+                json!({"tipo": "Inicio", "definicion": "reserva", "version": 1, "asunto": ID, "modo": "coreografia",
+                       "traza": "00-t"}),
+            ),
+            (
+                json!({"type": "CommandSent", "step": 2, "command": "PagarReserva", "command_id": ID}),
+                json!({"tipo": "ComandoEnviado", "paso": 2, "comando": "PagarReserva", "id_comando": ID}),
+            ),
+            (
+                json!({"type": "EventReceived", "step": 2, "meaning": "doubt", "via": "answer", "attempts": 3}),
+                json!({"tipo": "EventoRecibido", "paso": 2, "sentido": "duda", "via": "respuesta", "intentos": 3}),
+            ),
+            (
+                json!({"type": "CommandRejected", "step": 2, "problem": "no", "in_doubt": true}),
+                json!({"tipo": "ComandoRechazado", "paso": 2, "problema": "no", "en_duda": true}),
+            ),
+            (
+                json!({"type": "CommandImpossible", "step": 2, "problem": "no"}),
+                json!({"tipo": "ComandoImposible", "paso": 2, "problema": "no"}),
+            ),
+            (
+                json!({"type": "NoAnswer", "step": 2, "direction": "do", "attempt": 1, "sent": WHEN, "problem": "no",
+                       "next": WHEN}),
+                json!({"tipo": "SinRespuesta", "paso": 2, "direccion": "hacer", "intento": 1, "enviado": WHEN,
+                       "problema": "no", "proximo": WHEN}),
+            ),
+            (
+                json!({"type": "TimedOut", "step": 2, "direction": "undo", "attempts": 8}),
+                json!({"tipo": "TiempoAgotado", "paso": 2, "direccion": "deshacer", "intentos": 8}),
+            ),
+            (
+                json!({"type": "ExecutionStarted", "direction": "do", "name": ID}),
+                json!({"tipo": "EjecucionIniciada", "direccion": "hacer", "nombre": ID}),
+            ),
+            (
+                json!({"type": "CancellationRequested", "reason": "otro día", "unsent": 2}),
+                json!({"tipo": "CancelacionPedida", "motivo": "otro día", "sin_enviar": 2}),
+            ),
+            (
+                json!({"type": "CompensationSent", "step": 2, "command": "RevertirPago", "command_id": ID}),
+                json!({"tipo": "CompensacionEnviada", "paso": 2, "comando": "RevertirPago", "id_comando": ID}),
+            ),
+            (
+                json!({"type": "NeedsIntervention", "step": 2, "problem": "no"}),
+                json!({"tipo": "RequiereIntervencion", "paso": 2, "problema": "no"}),
+            ),
+            (
+                json!({"type": "Resumed", "note": "ya"}),
+                json!({"tipo": "Reanudada", "nota": "ya"}),
+            ),
+            (
+                json!({"type": "StepMarked", "step": 2, "note": "ya"}),
+                json!({"tipo": "PasoMarcado", "paso": 2, "nota": "ya"}),
+            ),
+            (json!({"type": "TakenOver"}), json!({"tipo": "Relevo"})),
+            (json!({"type": "Delayed"}), json!({"tipo": "Retraso"})),
+            (
+                json!({"type": "Ended", "status": "Compensated"}),
+                json!({"tipo": "Fin", "estado": "Compensada"}),
+            ),
+        ];
+        let complete = lines.map(|(mut stored, mut told)| {
+            stored["when"] = WHEN.into();
+            told["cuando"] = WHEN.into();
+            if ["Started", "EventReceived"].contains(&stored["type"].as_str().unwrap()) {
+                let common = json!({"event_id": ID, "stream": "pago-1", "streamversion": 1, "event_time": WHEN});
+                stored.as_object_mut().unwrap().extend(common.as_object().unwrap().clone());
+                stored["event"] = "ReservaPagada".into();
+                stored["data"] = json!({"monto": "1.00"});
+                let common = json!({"id_evento": ID, "stream": "pago-1", "streamversion": 1, "fecha_evento": WHEN});
+                told.as_object_mut().unwrap().extend(common.as_object().unwrap().clone());
+                told["evento"] = "ReservaPagada".into();
+                told["datos"] = json!({"monto": "1.00"});
+            }
+            (stored, told)
+        });
+        complete.into()
+    }
+
+    #[test]
+    fn every_line_has_its_words() {
+        let mut types = vec![];
+        for (stored, told) in lines() {
+            let entry: Entry = serde_json::from_value(stored.clone()).unwrap();
+            assert_eq!(
+                serde_json::to_value(&entry).unwrap(),
+                stored,
+                "as it is stored"
+            );
+            assert_eq!(serde_json::to_value(Linea::from(&entry)).unwrap(), told);
+            types.push(tipo(&entry.what));
+        }
+        types.sort_unstable();
+        let mut all = TIPOS;
+        all.sort_unstable();
+        assert_eq!(types, all);
+    }
+
+    #[test]
+    fn what_is_usual_is_left_out() {
+        let entry: Entry = serde_json::from_value(json!({
+            "when": WHEN, "type": "Started", "definition": "reserva", "version": 1, "subject": ID, "event": "ReservaCreada",
+            "event_id": ID, "stream": "reserva-1", "streamversion": 1, "event_time": WHEN,
+        }))
+        .unwrap();
+        let told = serde_json::to_value(Linea::from(&entry)).unwrap();
+        assert_eq!(
+            (told.get("modo"), told.get("traza"), told.get("datos")),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_status_is_found_by_its_word_alone() {
+        for one in Status::ALL {
+            assert_eq!(status(estado(one)), Some(one));
+            assert_eq!(status(one.name()), None, "as it is stored");
+        }
+    }
+}
