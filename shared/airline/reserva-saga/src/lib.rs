@@ -18,9 +18,10 @@ mod messages;
 mod orchestrator;
 mod participants;
 
+pub use alpes_saga::{answer, conduct, fact, saga_id};
 pub use definition::{VENCIDA, current, definitions};
 pub use machine::{as_it_went, placeholders, state_machine, wire};
-pub use messages::{answer, command, conduct, fact, opening, saga_id, saga_of, stream_of};
+pub use messages::{command, opening, saga_of, stream_of};
 pub use orchestrator::{ORCHESTRATOR, nudge, wake_up};
 pub use participants::{
     FunctionParticipants, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, function_of,

@@ -16,8 +16,8 @@
 //! What is asked of participants: a command takes effect once by its id; undoing is possible before, after and instead of doing; and
 //! after it, doing is refused. Then every saga ends: completed, undone, or waiting for a person.
 //!
-//! The engine knows nothing of this system's messages: [`Fact`], [`Answer`] and [`Dispatch`] are its own, and whoever uses it says
-//! what they are made from.
+//! The engine has words of its own, [`Fact`], [`Answer`] and [`Dispatch`], so that [`transition`] needs no envelope. [`fact`],
+//! [`answer`] and [`command`] make them from messages, and messages from them.
 
 #![deny(missing_docs)]
 
@@ -25,6 +25,7 @@ mod coordinator;
 mod definition;
 mod executed;
 mod machine;
+mod messages;
 mod saga;
 mod store;
 mod transition;
@@ -34,6 +35,7 @@ pub use coordinator::{Coordinator, NoAnswer, Participants, Request, Requested, R
 pub use definition::{Call, Compensation, Definition, Definitions, Expiry, Retry, Step};
 pub use executed::executed;
 pub use machine::{Ask, Wire, execution_input, execution_name, state_machine};
+pub use messages::{answer, command, conduct, fact, saga_id};
 pub use saga::{
     Conduct, Direction, Entry, Estado, Fact, Heard, LONGEST_REASON, LONGEST_TEXT, Meaning,
     Outstanding, Saga, SagaId, StepStatus, TOLD_ATTEMPTS, Via, What,

@@ -1,35 +1,15 @@
-//! The system's messages and the engine's.
+//! Messages of [`alpes_messages`] and the words of this engine: how each becomes the other.
 
 use alpes_messages::{
-    Command, CommandId, CorrelationId, Event, Problem, Reply, SagaMode, StreamId, Violation,
+    Command, CommandId, CorrelationId, Event, Problem, Reply, SagaMode, SubjectId, Violation,
 };
-use alpes_saga::{Answer, Conduct, Dispatch, Fact, SagaId};
-use events::{IdReserva, Payload, VUELOS};
+
+use crate::{Answer, Conduct, Dispatch, Fact, SagaId};
 
 /// The saga that an event belongs to, whoever moves it on.
 #[must_use]
 pub fn saga_id(event: &Event) -> SagaId {
     SagaId(event.correlationid.0)
-}
-
-/// The saga that an event belongs to, if somebody directs it who can be asked to undo it; `None` if the participants move it on.
-#[must_use]
-pub fn saga_of(event: &Event) -> Option<SagaId> {
-    (event.sagamode != SagaMode::Coreografia).then(|| saga_id(event))
-}
-
-/// The stream that a saga begins with, if saga and reservation have one id, as those have that the API makes.
-#[must_use]
-pub fn stream_of(saga: SagaId) -> StreamId {
-    StreamId::new(VUELOS, IdReserva(saga.0))
-}
-
-/// The event of that stream which opens the saga; `None` if there is no such reservation, or its saga has another id.
-#[must_use]
-pub fn opening(history: &[(Event, Payload)], saga: SagaId) -> Option<&Event> {
-    let made = |payload: &Payload| matches!(payload, Payload::ReservaCreada(_));
-    let (event, _) = history.iter().find(|(_, payload)| made(payload))?;
-    (saga_id(event) == saga).then_some(event)
 }
 
 /// Who is to move the saga of an event on.
@@ -43,6 +23,31 @@ pub fn conduct(event: &Event) -> Conduct {
 }
 
 /// An event, as the engine sees it.
+///
+/// ```
+/// use alpes_messages::Event;
+/// use alpes_saga::{fact, saga_id};
+///
+/// let event: Event = serde_json::from_value(serde_json::json!({
+///     "specversion": "1.0",
+///     "id": "00000000-0000-7000-8000-000000000003",
+///     "source": "/shop/orders",
+///     "type": "OrderPlaced",
+///     "subject": "00000000-0000-4000-8000-000000000007",
+///     "time": "2026-01-31T10:00:00.000Z",
+///     "datacontenttype": "application/json",
+///     "dataschema": "urn:shop:schema:orders:OrderPlaced:v1",
+///     "stream": "order-00000000-0000-4000-8000-000000000007",
+///     "streamversion": 1,
+///     "correlationid": "00000000-0000-4000-8000-000000000002",
+///     "causationid": "00000000-0000-4000-8000-000000000001",
+///     "data": { "total": 3 }
+/// }))?;
+/// let fact = fact(&event);
+/// assert_eq!((fact.kind.as_str(), fact.version), ("OrderPlaced", 1));
+/// assert_eq!(saga_id(&event).0, event.correlationid.0);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[must_use]
 pub fn fact(event: &Event) -> Fact {
     Fact {
@@ -58,22 +63,19 @@ pub fn fact(event: &Event) -> Fact {
     }
 }
 
-/// The command that the engine has sent. Its texts are held to the rule of what clients send: a reason may be an error of AWS, and what
-/// undoes must not be refused for that.
+/// The command that the engine has sent.
 #[must_use]
 pub fn command(dispatch: &Dispatch) -> Command {
-    let mut data = dispatch.data.clone();
-    parse::text::clean(&mut data);
     Command {
         id: CommandId(dispatch.command),
         kind: dispatch.kind.to_owned(),
-        subject: IdReserva(dispatch.subject),
+        subject: SubjectId(dispatch.subject),
         correlationid: CorrelationId(dispatch.saga.0),
         causationid: Some(dispatch.cause),
         sagamode: SagaMode::Orquestacion,
         traceparent: dispatch.trace.clone(),
         prueba: false,
-        data,
+        data: dispatch.data.clone(),
     }
 }
 
