@@ -1,6 +1,6 @@
 //! The system's functions, each put together as its `main.rs` does it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use alpes_archive::Archive;
 use alpes_consumer::Parking;
@@ -15,7 +15,6 @@ use alpes_saga::{Coordinator, Sagas};
 use aws_lambda_events::kinesis::KinesisEvent;
 use events::{Catalogue, Payload};
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use notices::{Announcer, NOTIFIER};
 use reserva_saga::{
@@ -23,7 +22,7 @@ use reserva_saga::{
     wire,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use simulation::{Answer, Function, Kernel, Runtime, Sandbox};
+use simulation::{Answer, Function, Kernel, Runtime, Sandbox, function};
 use timers::Limits;
 
 use crate::{http, versions::Build};
@@ -136,28 +135,6 @@ impl Allergy {
             start,
             ..function.clone()
         }
-    }
-}
-
-/// A function: how it is started, and how it handles what it is invoked with.
-fn function<A: Send + Sync + 'static>(
-    timeout: u64,
-    build: impl Fn(World) -> A + Send + Sync + 'static,
-    handle: impl Fn(Arc<A>, Vec<u8>, Timestamp) -> BoxFuture<'static, Answer>
-    + Copy
-    + Send
-    + Sync
-    + 'static,
-) -> Function {
-    Function {
-        timeout: Duration::from_secs(timeout),
-        concurrency: 50,
-        start: Arc::new(move |world| {
-            let app = Arc::new(build(world));
-            let sandbox: Sandbox =
-                Arc::new(move |payload, deadline| handle(app.clone(), payload, deadline));
-            sandbox
-        }),
     }
 }
 
