@@ -12,6 +12,7 @@
 //! - [`Sagas`] keeps them: one conditional write a transition.
 //! - [`state_machine`] is a definition in Amazon States Language, for another engine to run; [`executed`] reads what that one did.
 //! - [`Coordinator`] runs them. Whoever sees one with something due sends it again, under the same id.
+//! - [`LocalParticipants`] and [`Listener`] join it with event store and log in one process.
 //!
 //! What is asked of participants: a command takes effect once by its id; undoing is possible before, after and instead of doing; and
 //! after it, doing is refused. Then every saga ends: completed, undone, or waiting for a person.
@@ -24,6 +25,7 @@
 mod coordinator;
 mod definition;
 mod executed;
+mod local;
 mod machine;
 mod messages;
 mod saga;
@@ -34,6 +36,7 @@ pub use alpes_messages::mapping::{FieldPath, Mapping, OF_THE_SAGA, Source, Unkno
 pub use coordinator::{Coordinator, NoAnswer, Participants, Request, Requested, Rules, Trouble};
 pub use definition::{Call, Compensation, Definition, Definitions, Expiry, Retry, Step};
 pub use executed::executed;
+pub use local::{Listener, LocalParticipants};
 pub use machine::{Ask, Wire, execution_input, execution_name, state_machine};
 pub use messages::{answer, command, conduct, fact, saga_id};
 pub use saga::{
