@@ -37,9 +37,10 @@ const AWS_RULES: &str = "shared/aws-rules/";
 const TESTING: &str = "shared/testing/";
 const AIRLINE: &str = "shared/airline/";
 const FUNCTIONS: &str = "functions/";
+const EXAMPLES: &str = "examples/";
 
 /// Which way dependencies point. Folders that are not here, such as `simulate`, may depend on all of these.
-const WINGS: [Wing; 5] = [
+const WINGS: [Wing; 6] = [
     Wing {
         folder: ENGINE,
         knows: &[ENGINE],
@@ -64,6 +65,11 @@ const WINGS: [Wing; 5] = [
         folder: FUNCTIONS,
         knows: &[ENGINE, AIRLINE],
         tests_know: &[TESTING],
+    },
+    Wing {
+        folder: EXAMPLES,
+        knows: &[ENGINE],
+        tests_know: &[AWS_RULES, TESTING],
     },
 ];
 
@@ -605,7 +611,16 @@ fn every_package_has_the_lints_of_the_workspace() {
 #[test]
 fn times_become_texts_in_one_way() {
     let mut sources = BTreeMap::new();
-    for folder in ["shared", "functions", "simulate", "xtask", "bench", "tests"] {
+    let folders = [
+        "shared",
+        "functions",
+        "examples",
+        "simulate",
+        "xtask",
+        "bench",
+        "tests",
+    ];
+    for folder in folders {
         sources.extend(files(folder, ".rs"));
     }
     // It names the words.
@@ -616,6 +631,7 @@ fn times_become_texts_in_one_way() {
 #[test]
 fn time_identity_chance_and_tasks_come_through_ports() {
     let mut sources = files("shared", ".rs");
+    sources.extend(files("examples", ".rs"));
     sources.retain(|path, _| path.contains("/src/"));
     assert!(sources.len() > 30, "the sources were not found");
     none(&ambient(&sources));
@@ -791,6 +807,8 @@ fn a_border_that_is_crossed_is_found() {
             planted("shared/airline/vuelos", &["ports"]),
             planted("functions/timers", &["ports", "vuelos"]),
             planted("functions/projector", &[]),
+            planted("examples/shop", &["ports"]),
+            planted("examples/library", &[]),
             planted(
                 "simulate",
                 &["ports", "quotas", "timers", "twins", "vuelos"],
@@ -820,6 +838,11 @@ fn a_border_that_is_crossed_is_found() {
         ("vuelos", "xtask"),
         ("timers", "projector"),
         ("timers", "quotas"),
+        ("shop", "vuelos"),
+        ("shop", "timers"),
+        ("shop", "library"),
+        ("ports", "shop"),
+        ("vuelos", "shop"),
     ] {
         assert!(
             crossed(package, dependency, false),
@@ -830,7 +853,13 @@ fn a_border_that_is_crossed_is_found() {
             "{package} -> {dependency}"
         );
     }
-    for (package, dependency) in [("ports", "twins"), ("vuelos", "twins"), ("timers", "twins")] {
+    for (package, dependency) in [
+        ("ports", "twins"),
+        ("vuelos", "twins"),
+        ("timers", "twins"),
+        ("shop", "twins"),
+        ("shop", "quotas"),
+    ] {
         assert!(
             crossed(package, dependency, false),
             "{package} -> {dependency}"

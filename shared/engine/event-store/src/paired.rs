@@ -1,4 +1,4 @@
-//! What a saga asks of those who take its commands, kept for rules whose commands come in pairs.
+//! What a saga asks of participants, kept for rules whose commands come in pairs.
 
 use alpes_messages::{Command, Context, DomainEvent, Event, Problem, StreamId};
 use async_trait::async_trait;
@@ -36,7 +36,47 @@ impl Pair {
     }
 }
 
-/// Rules whose commands come in pairs.
+/// Rules whose commands come in pairs: they say what acting and undoing come to, and [`Paired`] the rest.
+///
+/// ```
+/// use alpes_event_store::{Circumstances, Decider, Decision, Pair, PairRules, Paired, Unavailable};
+/// use alpes_messages::{Command, Context, Kind, NewEvent, Problem, SubjectId};
+/// use serde_json::json;
+///
+/// const LAMPS: Context = Context {
+///     name: "lamps",
+///     category: "lamp",
+///     participant: "participant-lamps",
+///     source: "/house/lamps",
+///     schemas: "urn:house:schema:lamps",
+/// }
+/// .checked();
+/// const REFUSED: Kind = Kind::new("urn:house:problem:refused", "Refused", 409);
+///
+/// struct House;
+///
+/// #[async_trait::async_trait]
+/// impl PairRules<String> for House {
+///     const PAIRS: &'static [Pair] = &[Pair::of(LAMPS, "Light", "Dim", "Dimmed")];
+///
+///     fn refuse(&self, why: &str) -> Problem {
+///         Problem::of(REFUSED).because(why)
+///     }
+///
+///     async fn decide(
+///         &self,
+///         command: &Command,
+///         _done: Option<&String>,
+///         _: &Circumstances,
+///     ) -> Result<Decision, Unavailable> {
+///         let kind = if command.kind == "Light" { "Lit" } else { "Dimmed" };
+///         Ok(Decision::commit(vec![NewEvent::of(LAMPS, kind, &[], &json!({}))]))
+///     }
+/// }
+///
+/// let dim = Command::opening("Dim", SubjectId(uuid::Uuid::from_u128(7)), json!({}));
+/// assert!(Paired(House).undoes(&dim));
+/// ```
 #[async_trait]
 pub trait PairRules<P: DomainEvent>: Send + Sync {
     /// The pairs.
