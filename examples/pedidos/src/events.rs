@@ -1,6 +1,6 @@
 //! The events: all that the contexts know of one another.
 
-use alpes_messages::{Context, DecodeError};
+use alpes_messages::{Context, DecodeError, undecodable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -36,10 +36,12 @@ alpes_messages::catalogue! {
 
 /// Lifts `OrderPlaced` from version 1, which had one product and no country, as it is read. Stored events are never rewritten.
 fn one_product(old: &Value) -> Result<Value, DecodeError> {
+    let missing = |name: &str| undecodable(format!("{name} is missing"));
+    let field = |name: &str| old.get(name).ok_or_else(|| missing(name));
     Ok(json!({
-        "lines": [{ "product": old.get("product"), "units": old.get("units") }],
-        "total": old.get("total"),
-        "card": old.get("card"),
+        "lines": [{ "product": field("product")?, "units": field("units")? }],
+        "total": field("total")?,
+        "card": field("card")?,
         "country": "CO",
     }))
 }

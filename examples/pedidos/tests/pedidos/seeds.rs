@@ -49,7 +49,8 @@ fn every_promise_holds_under_a_thousand_seeds() {
         "fault happens late",
         "fault happens twice",
         "fault kills after",
-        "fault stale read",
+        "fault index lags",
+        "fault throttled",
         "lambda died",
         "lambda timed out",
         "mapping lease lost",
@@ -69,7 +70,6 @@ fn one_seed_is_one_run() {
 }
 
 #[test]
-#[ignore = "it is for an optimised build, as the gate has one"]
 fn the_seeds_find_what_is_planted() {
     for planted in Planted::ALL {
         let found = Mutex::new(None);

@@ -302,12 +302,18 @@ impl System {
         if dice.one_in(60) {
             self.deploy();
         }
+        if dice.one_in(200) {
+            // For longer than a saga has patience with what undoes.
+            self.kernel.note("the payment provider is down");
+            self.sky.throttle(Some("write charges"));
+        }
     }
 
     fn cease(&self) {
         self.kernel.note("faults cease");
         self.calm.store(true, Ordering::SeqCst);
         self.sky.set(Weather::default());
+        self.sky.throttle(None);
         self.conflicts.store(0, Ordering::SeqCst);
         self.runtime.set_fate(Fate::CALM);
         self.deploy();
