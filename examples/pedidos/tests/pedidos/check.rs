@@ -101,8 +101,8 @@ impl Remains<'_> {
     }
 
     fn left(&self, product: &str) -> i64 {
-        let shelf = stock::put(product, 0).key;
-        let item = self.tables.item(&shelf).unwrap_or_default();
+        let place = stock::put(product, 0).key;
+        let item = self.tables.item(&place).unwrap_or_default();
         item.get(LEFT).and_then(Value::as_i64).unwrap_or(0)
     }
 

@@ -34,14 +34,14 @@ fn refused(kind: &str, data: Value) -> Problem {
     }
 }
 
-fn order(lines: Value) -> Value {
+fn order(lines: &Value) -> Value {
     json!({ "lines": lines, "card": "visa", "country": "CO" })
 }
 
 #[test]
 fn an_order_costs_what_the_shop_says() {
     let lines = json!([{ "product": "lamp", "units": 2 }, { "product": "table", "units": 1 }]);
-    let Decision::Commit { events, .. } = decide("PlaceOrder", order(lines)) else {
+    let Decision::Commit { events, .. } = decide("PlaceOrder", order(&lines)) else {
         panic!("it is not placed");
     };
     assert_eq!(events[0].data["total"], json!(52_000));
@@ -63,7 +63,7 @@ fn a_refusal_names_the_field_and_its_rule() {
         (json!([line("lamp", json!(101))]), "lines[0].units", "range"),
         (json!([line("lamp", json!("1"))]), "lines[0].units", "form"),
     ] {
-        let problem = refused("PlaceOrder", order(lines));
+        let problem = refused("PlaceOrder", order(&lines));
         let violation = &problem.errores[0];
         assert_eq!((violation.campo.as_str(), &*violation.regla), (field, rule));
         assert_eq!(problem.status, 400);

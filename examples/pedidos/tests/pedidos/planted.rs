@@ -137,6 +137,6 @@ fn one_further(error: TransactError) -> TransactError {
         TransactError::ConditionsFailed(places) => {
             TransactError::ConditionsFailed(places.into_iter().map(|place| place + 1).collect())
         }
-        other => other,
+        other @ TransactError::Table(_) => other,
     }
 }

@@ -21,34 +21,35 @@ fn charge(key: &str) -> Key {
     Key::new(CHARGES, key, "charge")
 }
 
-fn silent(error: impl ToString) -> Unavailable {
+fn silent(error: &impl ToString) -> Unavailable {
     Unavailable(error.to_string())
 }
 
 impl Ledger {
     async fn read(&self, key: &str) -> Result<Item, Unavailable> {
         let read = self.0.get_one(&charge(key), Consistency::Strong).await;
-        Ok(read.map_err(silent)?.unwrap_or_default())
+        Ok(read.map_err(|error| silent(&error))?.unwrap_or_default())
     }
 }
 
 #[async_trait]
 impl Provider for Ledger {
     async fn charge(&self, key: &str, card: &str, amount: u64) -> Result<bool, Unavailable> {
-        let amount = i64::try_from(if card == DECLINED { 0 } else { amount }).map_err(silent)?;
+        let amount = i64::try_from(if card == DECLINED { 0 } else { amount })
+            .map_err(|error| silent(&error))?;
         let first = Update::of(charge(key))
             .when(Condition::Absent)
             .add(Path::of("charged"), amount);
         match self.0.write(&first.into()).await {
             Ok(()) => Ok(amount > 0),
             Err(WriteError::ConditionFailed) => Ok(is_charged(&self.read(key).await?)),
-            Err(WriteError::Table(error)) => Err(silent(error)),
+            Err(WriteError::Table(error)) => Err(silent(&error)),
         }
     }
 
     async fn void(&self, key: &str) -> Result<(), Unavailable> {
         let void: Write = Update::of(charge(key)).set(Path::of("void"), true).into();
-        self.0.write(&void).await.map_err(silent)
+        self.0.write(&void).await.map_err(|error| silent(&error))
     }
 }
 

@@ -279,8 +279,8 @@ impl System {
         let own = self.clone();
         self.kernel.spawn("trouble", async move {
             while !own.calm.load(Ordering::SeqCst) {
-                own.kernel.sleep(Duration::from_secs(1)).await;
                 own.trouble();
+                own.kernel.sleep(Duration::from_secs(1)).await;
             }
         });
     }

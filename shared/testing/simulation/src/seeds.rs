@@ -107,7 +107,7 @@ mod tests {
         });
         let mut seeds = played.into_inner().unwrap();
         seeds.sort_unstable();
-        assert_eq!(seeds, Vec::from_iter(10..110));
+        assert_eq!(seeds, (10..110).collect::<Vec<_>>());
         let played = Mutex::new(BTreeSet::new());
         play_seeds(0, u64::MAX, |seed| {
             played.lock().unwrap().insert(seed);
