@@ -20,7 +20,7 @@ use reserva_saga::{
     ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, function_of,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use simulation::{Answer, Function, Kernel, Runtime, Sandbox};
+use simulation::{Answer, Function, Kernel, Runtime, Sandbox, function};
 use source_mapping::Settings;
 use template::Template;
 use timers::Limits;
@@ -179,7 +179,7 @@ impl Allergy {
 }
 
 /// A function: how it is wired, and how it handles what it is invoked with.
-fn function<A: Send + Sync + 'static>(
+fn wired<A: Send + Sync + 'static>(
     timeout: Duration,
     (ground, build): (&Ground, Build),
     app: impl Fn(&Wiring<Ports>) -> Result<A, Infallible> + Send + Sync + 'static,
@@ -190,21 +190,15 @@ fn function<A: Send + Sync + 'static>(
     + 'static,
 ) -> Function {
     let ports = ground.ports.clone();
-    Function {
-        timeout,
-        concurrency: 50,
-        start: Arc::new(move |world: World| {
-            let ports = Ports {
-                world,
-                ..ports.clone()
-            };
-            let Ok(app) = app(&Wiring::of(ports, build.clone()));
-            let app = Arc::new(app);
-            let sandbox: Sandbox =
-                Arc::new(move |payload, deadline| handle(app.clone(), payload, deadline));
-            sandbox
-        }),
-    }
+    let build = move |world: World| {
+        let ports = Ports {
+            world,
+            ..ports.clone()
+        };
+        let Ok(app) = app(&Wiring::of(ports, build.clone()));
+        app
+    };
+    function(timeout, build, handle)
 }
 
 fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, (String, String)> {
@@ -235,13 +229,13 @@ pub fn of(name: FunctionName, ground: &Ground, build: &Build) -> Function {
     let timeout = ground.timeouts.get(name.0).copied().unwrap_or_default();
     let on = (ground, versions::known_to(name, build));
     match name {
-        HTTP_COMMANDS => function(timeout, on, http_commands::App::new, |app, payload, _| {
+        HTTP_COMMANDS => wired(timeout, on, http_commands::App::new, |app, payload, _| {
             Box::pin(async move {
                 let request = http::request(&payload)?;
                 Ok(http::written(app.handle(&request).await))
             })
         }),
-        HTTP_QUERIES => function(
+        HTTP_QUERIES => wired(
             timeout,
             on,
             |wiring| Ok(http_queries::App::new(wiring)),
@@ -252,7 +246,7 @@ pub fn of(name: FunctionName, ground: &Ground, build: &Build) -> Function {
                 })
             },
         ),
-        ORCHESTRATOR => function(
+        ORCHESTRATOR => wired(
             timeout,
             on,
             orchestrator::App::new,
@@ -260,23 +254,23 @@ pub fn of(name: FunctionName, ground: &Ground, build: &Build) -> Function {
                 Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
             },
         ),
-        PROJECTOR => function(timeout, on, projector::App::new, |app, payload, _| {
+        PROJECTOR => wired(timeout, on, projector::App::new, |app, payload, _| {
             Box::pin(async move { written(app.handle(read(&payload)?).await) })
         }),
-        ARCHIVER => function(timeout, on, archiver::App::new, |app, payload, _| {
+        ARCHIVER => wired(timeout, on, archiver::App::new, |app, payload, _| {
             Box::pin(async move { written(app.handle(read(&payload)?).await) })
         }),
-        NOTIFIER => function(timeout, on, notifier::App::new, |app, payload, _| {
+        NOTIFIER => wired(timeout, on, notifier::App::new, |app, payload, _| {
             Box::pin(async move { written(app.handle(read(&payload)?).await) })
         }),
         TIMERS => {
             let limits = ground.limits;
             let app = move |wiring: &_| Ok(timers::App::new(wiring)?.with_limits(limits));
-            function(timeout, on, app, |app, payload, deadline| {
+            wired(timeout, on, app, |app, payload, deadline| {
                 Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
             })
         }
-        REBUILDER => function(
+        REBUILDER => wired(
             timeout,
             on,
             rebuilder::App::new,
@@ -288,7 +282,7 @@ pub fn of(name: FunctionName, ground: &Ground, build: &Build) -> Function {
             let own = |context: &_| function_of(*context) == name;
             let context = CONTEXTS.into_iter().find(own).unwrap_or(VUELOS);
             let app = move |wiring: &Wiring<Ports>| wiring.participant(context);
-            function(timeout, on, app, |app, payload, deadline| {
+            wired(timeout, on, app, |app, payload, deadline| {
                 Box::pin(async move { written(app.answer(read(&payload)?, deadline).await) })
             })
         }

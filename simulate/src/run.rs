@@ -11,7 +11,6 @@ use std::{
 };
 
 use futures::executor::block_on;
-use jiff::Timestamp;
 use simulation::{Fate, Function, Kernel, Trace, Weather};
 
 use crate::{
@@ -26,12 +25,8 @@ use crate::{
     trouble,
 };
 
-/// As long as everything may take to settle once faults have ceased: longer than the pauses of five retries in a row.
+/// As long as readers may take to read to the end.
 const BOUND: u64 = 60 * 60_000;
-/// How often it is looked whether it has.
-const LOOK: u64 = 20_000;
-/// As long as it must stay settled: longer than anything that is still under way can take.
-const STAY: u64 = 100_000;
 /// There is a [probe](Probe) in one of so many runs.
 const PROBE_ONE_IN: u64 = 4;
 
@@ -70,10 +65,7 @@ pub fn run_with(scenario: &Scenario, seed: u64, keep: bool, planted: Option<Plan
     } else {
         Trace::default()
     };
-    let start = Timestamp::from_second(1_769_853_600).unwrap_or_default();
-    // Neighbouring seeds are to have nothing in common.
-    let mixed = (seed ^ 0x5851_f42d_4c95_7f2d).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let kernel = Kernel::new(mixed, start, trace);
+    let kernel = Kernel::of_seed(seed, trace);
     let broken = match play(&kernel, scenario, planted) {
         Ok(broken) => broken,
         Err(why) => vec![why],
@@ -152,29 +144,15 @@ fn settle(
     memory: &Memory,
     probe: Option<&Probe>,
 ) -> Result<(), String> {
-    let kernel = &system.kernel;
-    let begun = kernel.elapsed();
-    let mut settled_since = None;
     let operator = Operator::new(system, scenario, memory);
-    loop {
-        let now = kernel.elapsed();
+    let restless = || {
         let busy = memory.known().busy;
-        let restless = if busy > 0 {
-            Some(format!("{busy} clients are at work"))
-        } else {
-            check::restless(system).or_else(|| probe.and_then(Probe::restless))
-        };
-        match restless {
-            Some(why) if now - begun > BOUND => {
-                return Err(format!("it does not settle: {why}"));
-            }
-            Some(_) => settled_since = None,
-            None if now - *settled_since.get_or_insert(now) >= STAY => return Ok(()),
-            None => {}
+        if busy > 0 {
+            return Some(format!("{busy} clients are at work"));
         }
-        operator.look();
-        kernel.run_until(now + LOOK);
-    }
+        check::restless(system).or_else(|| probe.and_then(Probe::restless))
+    };
+    system.kernel.settle(restless, || operator.look())
 }
 
 /// Has readers read to the end.

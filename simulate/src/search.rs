@@ -1,12 +1,8 @@
 //! Many runs.
 
-use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread,
-};
+use std::sync::{Mutex, PoisonError};
+
+use simulation::play_seeds;
 
 use crate::{Planted, Report, Scenario, exercised::Counts, run_with};
 
@@ -78,32 +74,19 @@ impl Tally {
 /// Plays all of a plan on every core, until too many failed. `each` hears of every run.
 #[must_use]
 pub fn search(plan: &Plan, each: impl Fn(&Report, u64) + Sync) -> Tally {
-    let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let tally = Mutex::new(Tally::default());
     let enough = if plan.one_is_enough { 1 } else { ENOUGH };
-    let work = || {
-        while !stop.load(Ordering::SeqCst) {
-            let place = next.fetch_add(1, Ordering::SeqCst);
-            if place >= plan.seeds {
-                return;
-            }
-            let Some(report) = plan.play(plan.first + place, false) else {
-                return;
-            };
-            let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-            tally.add(&report);
-            each(&report, tally.played);
-            if !report.broken.is_empty() {
-                tally.failed.push(report);
-                stop.store(tally.failed.len() >= enough, Ordering::SeqCst);
-            }
+    play_seeds(plan.first, plan.seeds, |seed| {
+        let Some(report) = plan.play(seed, false) else {
+            return true;
+        };
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.add(&report);
+        each(&report, tally.played);
+        if !report.broken.is_empty() {
+            tally.failed.push(report);
         }
-    };
-    thread::scope(|scope| {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        for _ in 0..cores {
-            scope.spawn(work);
-        }
+        tally.failed.len() >= enough
     });
     let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     tally.failed.sort_by_key(|report| report.seed);

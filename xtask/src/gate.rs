@@ -138,6 +138,13 @@ fn infrastructure(workspace: &Workspace) -> Result<()> {
 
 /// The whole system, in a world that fails on purpose.
 fn simulation(workspace: &Workspace) -> Result<()> {
+    let mut examples = vec!["test", "--quiet", "--profile", simulate::OPTIMISED];
+    examples.extend(["--package", "pedidos", "--", "--include-ignored"]);
+    cargo_step(
+        workspace,
+        "simulation: a thousand seeds of each example",
+        &examples,
+    )?;
     step("simulation: a long search", || simulate::search(workspace))?;
     step("simulation: the same traces by two builds", || {
         simulate::compare(workspace)

@@ -10,7 +10,7 @@ use crate::shell::{capture, command, run, stand_in};
 use crate::workspace::Workspace;
 
 /// A profile of its own: fast, and quick to build.
-const OPTIMISED: &str = "simulate";
+pub const OPTIMISED: &str = "simulate";
 /// The profile of everything else that the gate builds.
 const USUAL: &str = "dev";
 

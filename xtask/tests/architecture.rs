@@ -37,9 +37,10 @@ const AWS_RULES: &str = "shared/aws-rules/";
 const TESTING: &str = "shared/testing/";
 const AIRLINE: &str = "shared/airline/";
 const FUNCTIONS: &str = "functions/";
+const EXAMPLES: &str = "examples/";
 
 /// Which way dependencies point. Folders that are not here, such as `simulate`, may depend on all of these.
-const WINGS: [Wing; 5] = [
+const WINGS: [Wing; 6] = [
     Wing {
         folder: ENGINE,
         knows: &[ENGINE],
@@ -64,6 +65,11 @@ const WINGS: [Wing; 5] = [
         folder: FUNCTIONS,
         knows: &[ENGINE, AIRLINE],
         tests_know: &[TESTING],
+    },
+    Wing {
+        folder: EXAMPLES,
+        knows: &[ENGINE],
+        tests_know: &[AWS_RULES, TESTING],
     },
 ];
 
@@ -719,7 +725,16 @@ fn every_package_has_the_lints_of_the_workspace() {
 #[test]
 fn times_become_texts_in_one_way() {
     let mut sources = BTreeMap::new();
-    for folder in ["shared", "functions", "simulate", "xtask", "bench", "tests"] {
+    let folders = [
+        "shared",
+        "functions",
+        "examples",
+        "simulate",
+        "xtask",
+        "bench",
+        "tests",
+    ];
+    for folder in folders {
         sources.extend(files(folder, ".rs"));
     }
     // It names the words.
@@ -730,6 +745,7 @@ fn times_become_texts_in_one_way() {
 #[test]
 fn time_identity_chance_and_tasks_come_through_ports() {
     let mut sources = files("shared", ".rs");
+    sources.extend(files("examples", ".rs"));
     sources.retain(|path, _| path.contains("/src/"));
     assert!(sources.len() > 30, "the sources were not found");
     none(&ambient(&sources));
@@ -917,6 +933,8 @@ fn a_border_that_is_crossed_is_found() {
             planted("shared/airline/vuelos", &["ports"]),
             planted("functions/timers", &["ports", "vuelos"]),
             planted("functions/projector", &[]),
+            planted("examples/shop", &["ports"]),
+            planted("examples/library", &[]),
             planted(
                 "simulate",
                 &["ports", "quotas", "timers", "twins", "vuelos"],
@@ -946,6 +964,11 @@ fn a_border_that_is_crossed_is_found() {
         ("vuelos", "xtask"),
         ("timers", "projector"),
         ("timers", "quotas"),
+        ("shop", "vuelos"),
+        ("shop", "timers"),
+        ("shop", "library"),
+        ("ports", "shop"),
+        ("vuelos", "shop"),
     ] {
         assert!(
             crossed(package, dependency, false),
@@ -956,7 +979,13 @@ fn a_border_that_is_crossed_is_found() {
             "{package} -> {dependency}"
         );
     }
-    for (package, dependency) in [("ports", "twins"), ("vuelos", "twins"), ("timers", "twins")] {
+    for (package, dependency) in [
+        ("ports", "twins"),
+        ("vuelos", "twins"),
+        ("timers", "twins"),
+        ("shop", "twins"),
+        ("shop", "quotas"),
+    ] {
         assert!(
             crossed(package, dependency, false),
             "{package} -> {dependency}"

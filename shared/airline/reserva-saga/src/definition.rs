@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use alpes_saga::{
-    Call, Compensation, Definition, Definitions, Expiry, Mapping, Retry, Step, Texts,
-};
+use alpes_saga::{Definition, Definitions, Expiry, Mapping, Step, Texts};
 
 /// The motivo of a reservation that nobody acted on in time. As that of every deadline, it does not cancel what is approved.
 pub const VENCIDA: &str = "plazo";
@@ -14,22 +12,6 @@ const EXPIRES_AFTER: Duration = Duration::from_hours(24);
 
 /// When all is well a reservation takes seconds, and no more than this.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// For doing. Soon given up: what is in doubt is undone, and the client knows where it stands.
-const DOING: Retry = Retry {
-    attempts: 4,
-    patience: Duration::from_secs(5),
-    pause: Duration::from_millis(200),
-    longest_pause: Duration::from_secs(10),
-};
-
-/// For undoing. Patient: what is given up here needs a person.
-const UNDOING: Retry = Retry {
-    attempts: 8,
-    patience: Duration::from_secs(5),
-    pause: Duration::from_millis(200),
-    longest_pause: Duration::from_mins(1),
-};
 
 /// The reasons that its commands carry and the problems in its log: clients and operators read them.
 const TEXTS: Texts = Texts {
@@ -55,35 +37,16 @@ pub fn definitions() -> Definitions {
 /// The version that new sagas begin with.
 #[must_use]
 pub fn current() -> Definition {
-    let doing = |participant, data| {
-        Some(Call {
-            participant,
-            data,
-            retry: DOING,
-        })
-    };
-    let undoing = |participant, command, data, success| {
-        let retry = UNDOING;
-        Some(Compensation {
-            command,
-            call: Call {
-                participant,
-                data,
-                retry,
-            },
-            success,
-        })
-    };
-    let cancelling = || {
-        let why = Mapping::empty().field("motivo", "saga.reason");
-        undoing("vuelos", "CancelarReserva", why, "ReservaCancelada")
-    };
-    let pago = Mapping::empty()
+    let nothing = Mapping::empty;
+    let why = || nothing().field("motivo", "saga.reason");
+    let pago = nothing()
         .field("monto", "ReservaCreada.pago.monto")
         .field("monto_vat", "ReservaCreada.pago.monto_vat")
         .field("moneda", "ReservaCreada.pago.moneda")
         .field("medio", "ReservaCreada.pago.medio");
-    let viaje = Mapping::empty().field("itinerarios", "ReservaCreada.itinerarios");
+    let viaje = nothing().field("itinerarios", "ReservaCreada.itinerarios");
+    let cancelled =
+        |step: Step| step.undone_by("vuelos", "CancelarReserva", why(), "ReservaCancelada");
     Definition {
         name: "reserva",
         version: 1,
@@ -94,39 +57,22 @@ pub fn current() -> Definition {
         patience: PATIENCE,
         texts: TEXTS,
         steps: vec![
-            Step {
-                command: "CrearReserva",
-                call: None,
-                success: "ReservaCreada",
-                failure: None,
-                compensation: cancelling(),
-            },
-            Step {
-                command: "PagarReserva",
-                call: doing("pagos", pago),
-                success: "ReservaPagada",
-                failure: Some("PagoFallido"),
-                compensation: undoing("pagos", "RevertirPago", Mapping::empty(), "PagoRevertido"),
-            },
-            Step {
-                command: "ConfirmarReserva",
-                call: doing("gds", viaje),
-                success: "ReservaGDSConfirmada",
-                failure: Some("ConfirmacionFallida"),
-                compensation: undoing(
+            cancelled(Step::opening("CrearReserva", "ReservaCreada")),
+            Step::asking("pagos", "PagarReserva", pago, "ReservaPagada")
+                .failing_with("PagoFallido")
+                .undone_by("pagos", "RevertirPago", nothing(), "PagoRevertido"),
+            Step::asking("gds", "ConfirmarReserva", viaje, "ReservaGDSConfirmada")
+                .failing_with("ConfirmacionFallida")
+                .undone_by(
                     "gds",
                     "RevertirConfirmacion",
-                    Mapping::empty(),
+                    nothing(),
                     "ConfirmacionGDSRevertida",
                 ),
-            },
-            Step {
-                command: "AprobarReserva",
-                call: doing("vuelos", Mapping::empty()),
-                success: "ReservaAprobada",
-                failure: Some("AprobacionReservaFallida"),
-                compensation: cancelling(),
-            },
+            cancelled(
+                Step::asking("vuelos", "AprobarReserva", nothing(), "ReservaAprobada")
+                    .failing_with("AprobacionReservaFallida"),
+            ),
         ],
     }
 }

@@ -42,16 +42,19 @@ pub struct Circumstances {
 }
 
 /// Why the store refuses a command before its rules are asked, or after they agreed. Nothing happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum StoreRefusal {
     /// A command of the same id was handled before, with another body.
+    #[error("a command of the same id was handled before, with another body")]
     KeyReused,
     /// The stream's item has no room for its events.
+    #[error("its events would make the stream larger than {bytes} bytes")]
     StreamFull {
         /// So many bytes of events it may have.
         bytes: usize,
     },
     /// A test asked for it.
+    #[error("a test asked for this refusal")]
     Induced,
 }
 

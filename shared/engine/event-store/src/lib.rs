@@ -14,12 +14,14 @@
 #![deny(missing_docs)]
 
 mod decider;
+mod paired;
 mod store;
 mod stream;
 mod sweeper;
 mod verify;
 
 pub use decider::{Circumstances, Decider, Decision, StoreRefusal, Unavailable, latest};
+pub use paired::{Pair, PairRules, Paired};
 pub use store::{EventStore, HandleError, Handled, Limits};
 pub use stream::{Receipt, StoredEvent, Stream, StreamError, StreamReader, TABLE};
 pub use sweeper::{PAGE, Sweeper, Swept};

@@ -60,6 +60,31 @@ pub struct Command {
 }
 
 impl Command {
+    /// A command that opens a saga, whose id is that of its subject. Its subject is also its own id: one subject is opened once, however
+    /// often the command is sent.
+    ///
+    /// ```
+    /// use alpes_messages::{Command, SubjectId};
+    ///
+    /// let order = SubjectId(uuid::Uuid::from_u128(7));
+    /// let command = Command::opening("PlaceOrder", order, serde_json::json!({ "total": 3 }));
+    /// assert_eq!((command.id.0, command.correlationid.0), (order.0, order.0));
+    /// ```
+    #[must_use]
+    pub fn opening(kind: impl Into<String>, subject: SubjectId, data: Value) -> Self {
+        Self {
+            id: CommandId(subject.0),
+            kind: kind.into(),
+            subject,
+            correlationid: CorrelationId(subject.0),
+            causationid: None,
+            sagamode: SagaMode::default(),
+            traceparent: None,
+            prueba: false,
+            data,
+        }
+    }
+
     /// What the command asks for, as a hash: two commands with one id must have the same.
     ///
     /// The correlation id is left out, since the server mints it anew each time a client repeats a request.

@@ -56,6 +56,21 @@ pub struct Kind {
     pub status: u16,
 }
 
+impl Kind {
+    /// The kind of this URI, title and HTTP status.
+    ///
+    /// ```
+    /// use alpes_messages::{Kind, Problem};
+    ///
+    /// const REFUSED: Kind = Kind::new("urn:shop:problem:refused", "The order is refused", 409);
+    /// assert!(Problem::of(REFUSED).is(REFUSED));
+    /// ```
+    #[must_use]
+    pub const fn new(uri: &'static str, title: &'static str, status: u16) -> Self {
+        Self { uri, title, status }
+    }
+}
+
 impl Problem {
     /// A problem of this kind.
     #[must_use]

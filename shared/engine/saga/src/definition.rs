@@ -127,6 +127,103 @@ pub struct Retry {
     pub longest_pause: Duration,
 }
 
+impl Step {
+    /// The first step of a saga: somebody else does it, and its success opens the saga.
+    ///
+    /// ```
+    /// use alpes_saga::{Mapping, Step};
+    ///
+    /// let nothing = Mapping::empty;
+    /// let steps = [
+    ///     Step::opening("PlaceOrder", "OrderPlaced").undone_by(
+    ///         "orders",
+    ///         "CancelOrder",
+    ///         nothing(),
+    ///         "OrderCancelled",
+    ///     ),
+    ///     Step::asking("stock", "ReserveStock", nothing(), "StockReserved")
+    ///         .failing_with("StockShort")
+    ///         .undone_by("stock", "ReleaseStock", nothing(), "StockReleased"),
+    /// ];
+    /// assert_eq!(steps[1].failure, Some("StockShort"));
+    /// ```
+    #[must_use]
+    pub fn opening(command: &'static str, success: &'static str) -> Self {
+        Self {
+            command,
+            call: None,
+            success,
+            failure: None,
+            compensation: None,
+        }
+    }
+
+    /// A step that a participant does: the command, its data, and the event that says it is done.
+    #[must_use]
+    pub fn asking(
+        participant: &'static str,
+        command: &'static str,
+        data: Mapping,
+        success: &'static str,
+    ) -> Self {
+        let retry = Retry::DOING;
+        Self {
+            call: Some(Call {
+                participant,
+                data,
+                retry,
+            }),
+            ..Self::opening(command, success)
+        }
+    }
+
+    /// The same, where this event says that it cannot be done.
+    #[must_use]
+    pub fn failing_with(mut self, failure: &'static str) -> Self {
+        self.failure = Some(failure);
+        self
+    }
+
+    /// The same, which this command undoes, and this event says so.
+    #[must_use]
+    pub fn undone_by(
+        mut self,
+        participant: &'static str,
+        command: &'static str,
+        data: Mapping,
+        success: &'static str,
+    ) -> Self {
+        let retry = Retry::UNDOING;
+        self.compensation = Some(Compensation {
+            command,
+            call: Call {
+                participant,
+                data,
+                retry,
+            },
+            success,
+        });
+        self
+    }
+}
+
+impl Retry {
+    /// For doing. Soon given up: what is in doubt is undone, and the client knows where it stands.
+    pub const DOING: Self = Self {
+        attempts: 4,
+        patience: Duration::from_secs(5),
+        pause: Duration::from_millis(200),
+        longest_pause: Duration::from_secs(10),
+    };
+
+    /// For undoing. Patient: what is given up here needs a person.
+    pub const UNDOING: Self = Self {
+        attempts: 8,
+        longest_pause: Duration::from_mins(1),
+        ..Self::DOING
+    };
+}
+
 /// What an event means to a definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EventRole {

@@ -109,6 +109,7 @@
 //! - [`Sagas`] keeps them: one conditional write a transition. Whoever sees one with something due sends it again, under the same id.
 //! - A saga has a [`SagaMode`]: the coordinator sends its commands, or only watches what the participants of a choreography or an
 //!   execution of a [`state_machine`] do. [`executed`] reads the history of an execution; [`Streams`] what a choreography missed.
+//! - [`LocalParticipants`] and [`Listener`] join it with event store and log in one process.
 //!
 //! What is asked of participants: a command takes effect once by its id; undoing is possible before, after and instead of doing; and
 //! after it, doing is refused. Then every saga ends: completed, undone, or waiting for a person.
@@ -121,6 +122,7 @@
 mod coordinator;
 mod definition;
 mod executed;
+mod local;
 mod machine;
 mod messages;
 mod missed;
@@ -137,6 +139,7 @@ pub use alpes_messages::{
 pub use coordinator::{Coordinator, NoAnswer, Participants, Request, Requested, Rules, Trouble};
 pub use definition::{Call, Compensation, Definition, Definitions, Expiry, Retry, Step, Texts};
 pub use executed::executed;
+pub use local::{Listener, LocalParticipants};
 pub use machine::{Ask, Wire, execution_input, execution_name, state_machine};
 pub use messages::{answer, command, fact, saga_id};
 pub use missed::Streams;

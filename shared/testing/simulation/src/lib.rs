@@ -8,7 +8,8 @@
 //!
 //! For a whole system there is a world of its own, in which time passes by itself: a [`Kernel`] runs its processes, a [`Runtime`]
 //! its functions as Lambda does, a [`Stream`] delivers what is appended to it as event source mappings do, and a [`Sky`] has
-//! effects take their time and fail. It knows nothing of the system but its ports.
+//! effects take their time and fail. It knows nothing of the system but its ports. Once faults have ceased, [`Kernel::settle`] waits
+//! for the end, where promises are looked at; [`play_seeds`] plays many seeds on every core.
 
 #![deny(missing_docs)]
 
@@ -20,6 +21,7 @@ mod kernel;
 mod orders;
 mod runtime;
 mod scheduler;
+mod seeds;
 mod stale;
 mod stream;
 mod tasks;
@@ -35,8 +37,9 @@ pub use faults::{
 };
 pub use kernel::{End, Kernel, Sleep, TimerId};
 pub use orders::every_order;
-pub use runtime::{Answer, Ended, Fate, Function, Runtime, Sandbox};
+pub use runtime::{Answer, Ended, Fate, Function, Runtime, Sandbox, function};
 pub use scheduler::{ProcessId, Scheduler, Step};
+pub use seeds::play_seeds;
 pub use stale::{LAG, Stale};
 pub use stream::{MappingId, Stream};
 pub use tasks::VirtualTasks;

@@ -31,6 +31,28 @@ pub struct Function {
     pub start: Arc<dyn Fn(World) -> Sandbox + Send + Sync>,
 }
 
+/// A function that takes this long at most: how it is built when it starts, and how what is built handles a payload.
+pub fn function<A: Send + Sync + 'static>(
+    timeout: Duration,
+    build: impl Fn(World) -> A + Send + Sync + 'static,
+    handle: impl Fn(Arc<A>, Vec<u8>, Timestamp) -> BoxFuture<'static, Answer>
+    + Copy
+    + Send
+    + Sync
+    + 'static,
+) -> Function {
+    Function {
+        timeout,
+        concurrency: 50,
+        start: Arc::new(move |world| {
+            let app = Arc::new(build(world));
+            let sandbox: Sandbox =
+                Arc::new(move |payload, deadline| handle(app.clone(), payload, deadline));
+            sandbox
+        }),
+    }
+}
+
 /// How an invocation ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {

@@ -14,6 +14,7 @@ use alpes_ports::{
 };
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use source_mapping::{
     Change, Choice, DestinationRecord, Input, InvalidSettings, Invocation, Mapping, Millis,
     Outcome, Output, Record, Settings, ShardId, State,
@@ -454,6 +455,32 @@ impl Stream {
             }
             [] => {}
         }
+    }
+}
+
+/// A batch, for functions that are given one and do without `alpes-lambda`.
+impl Stream {
+    /// The records of the batch that a mapping gives to a function as `payload`.
+    #[must_use]
+    pub fn records(&self, payload: &[u8]) -> Vec<LogRecord> {
+        let batch: Value = serde_json::from_slice(payload).unwrap_or_default();
+        let records = batch.get("Records").and_then(Value::as_array);
+        let numbers = records.into_iter().flatten().filter_map(|record| {
+            let number = record.get("kinesis")?.get("sequenceNumber")?.as_str()?;
+            self.0.log.record(&SequenceNumber(number.to_owned()))
+        });
+        numbers.collect()
+    }
+
+    /// What such a function answers, if the mapping reports failures of single records: the first record that is to be delivered
+    /// again, or none.
+    #[must_use]
+    pub fn report(failed: Option<&SequenceNumber>) -> Vec<u8> {
+        let failed = failed.map(|SequenceNumber(number)| json!({ "itemIdentifier": number }));
+        let failures: Vec<_> = failed.into_iter().collect();
+        json!({ "batchItemFailures": failures })
+            .to_string()
+            .into_bytes()
     }
 }
 

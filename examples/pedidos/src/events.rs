@@ -1,0 +1,113 @@
+//! The events: all that the contexts know of one another.
+
+use alpes_messages::{Context, DecodeError, undecodable};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::events;
+
+macro_rules! context {
+    ($name:literal) => {
+        Context {
+            name: $name,
+            category: $name,
+            participant: $name,
+            source: concat!("/shop/", $name),
+            schemas: concat!("urn:shop:schema:", $name),
+        }
+        .checked()
+    };
+}
+
+pub const ORDERS: Context = context!("orders");
+pub const STOCK: Context = context!("stock");
+pub const PAYMENTS: Context = context!("payments");
+pub const SHIPPING: Context = context!("shipping");
+
+alpes_messages::catalogue! {
+    /// The data of an event, in its newest version.
+    pub enum ShopEvent;
+    ORDERS: events { OrderPlaced [one_product], OrderCancelled [] }
+    STOCK: events { StockReserved [], StockShort [], StockReleased [] }
+    PAYMENTS: events { PaymentTaken [], PaymentDeclined [], PaymentRefunded [] }
+    SHIPPING: events { OrderShipped [], ShippingRefused [], ShipmentRecalled [] }
+}
+
+/// Lifts `OrderPlaced` from version 1, which had one product and no country, as it is read. Stored events are never rewritten.
+fn one_product(old: &Value) -> Result<Value, DecodeError> {
+    let missing = |name: &str| undecodable(format!("{name} is missing"));
+    let field = |name: &str| old.get(name).ok_or_else(|| missing(name));
+    Ok(json!({
+        "lines": [{ "product": field("product")?, "units": field("units")? }],
+        "total": field("total")?,
+        "card": field("card")?,
+        "country": "CO",
+    }))
+}
+
+/// So many units of a product.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Line {
+    pub product: String,
+    pub units: u32,
+}
+
+/// An order is placed, at the shop's prices. `total` is in cents, `card` a token of the payment provider.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderPlaced {
+    pub lines: Vec<Line>,
+    pub total: u64,
+    pub card: String,
+    pub country: String,
+}
+
+/// The order is cancelled, by its customer or by its saga.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderCancelled {
+    pub reason: String,
+}
+
+/// All lines of the order are reserved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StockReserved {
+    pub lines: Vec<Line>,
+}
+
+/// No line is reserved, since there is too little of these.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StockShort {
+    pub lines: Vec<Line>,
+}
+
+/// These lines are back on the shelves: none, if none was reserved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StockReleased {
+    pub lines: Vec<Line>,
+}
+
+/// The order is paid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PaymentTaken {
+    pub amount: u64,
+}
+
+/// The card is declined.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PaymentDeclined {}
+
+/// A charge is given back, if there was one, and none will be made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PaymentRefunded {}
+
+/// The order is on its way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderShipped {}
+
+/// The shop does not ship there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ShippingRefused {}
+
+/// The order is called back, or will never leave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ShipmentRecalled {}

@@ -1,0 +1,70 @@
+//! The rules: which command each context acts by, which undoes it, and who decides about it.
+
+use std::sync::Arc;
+
+use alpes_event_store::{Circumstances, Decision, Pair, PairRules, Unavailable};
+use alpes_messages::{Command, Kind, Problem, Violation};
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    events::{ORDERS, PAYMENTS, SHIPPING, STOCK, ShopEvent},
+    orders,
+    payments::{self, Provider},
+    shipping, stock,
+};
+
+/// Fields of the command's data break rules; `errores` names each.
+pub const INVALID: Kind = Kind::new("urn:shop:problem:invalid", "Not a valid command", 400);
+/// The command cannot be taken as things stand.
+pub const REFUSED: Kind = Kind::new("urn:shop:problem:refused", "The command is refused", 409);
+
+/// The rules of all contexts.
+pub struct Rules(pub Arc<dyn Provider>);
+
+#[async_trait]
+impl PairRules<ShopEvent> for Rules {
+    const PAIRS: &'static [Pair] = &[
+        Pair::of(ORDERS, "PlaceOrder", "CancelOrder", "OrderCancelled"),
+        Pair::of(STOCK, "ReserveStock", "ReleaseStock", "StockReleased"),
+        Pair::of(PAYMENTS, "TakePayment", "RefundPayment", "PaymentRefunded"),
+        Pair::of(SHIPPING, "ShipOrder", "RecallShipment", "ShipmentRecalled"),
+    ];
+
+    fn refuse(&self, why: &str) -> Problem {
+        Problem::of(REFUSED).because(why)
+    }
+
+    async fn decide(
+        &self,
+        command: &Command,
+        done: Option<&ShopEvent>,
+        circumstances: &Circumstances,
+    ) -> Result<Decision, Unavailable> {
+        let (provider, key) = (&*self.0, command.subject.to_string());
+        let decided = match command.kind.as_str() {
+            "PlaceOrder" => read(command).and_then(orders::place),
+            "CancelOrder" => read(command).map(orders::cancel),
+            "ReserveStock" => read(command).map(|it| stock::reserve(it, &circumstances.refused)),
+            "ReleaseStock" => Ok(stock::release(done)),
+            "TakePayment" => match read(command) {
+                Ok(it) => Ok(payments::take(provider, &key, it).await?),
+                Err(problem) => Err(problem),
+            },
+            "RefundPayment" => Ok(payments::refund(provider, &key).await?),
+            "ShipOrder" => read(command).map(shipping::ship),
+            _ => Ok(shipping::recall()),
+        };
+        Ok(decided.unwrap_or_else(Decision::Reject))
+    }
+}
+
+/// The data of a command, or the field that has not its form.
+fn read<T: DeserializeOwned>(command: &Command) -> Result<T, Problem> {
+    let read = serde_path_to_error::deserialize(&command.data);
+    read.or_else(|error| invalid(error.path().to_string(), "form", &error.inner().to_string()))
+}
+
+pub(crate) fn invalid<T>(at: String, rule: &'static str, why: &str) -> Result<T, Problem> {
+    Err(Problem::of(INVALID).at(vec![Violation::new(at, rule, why)]))
+}

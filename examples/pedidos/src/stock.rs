@@ -1,0 +1,52 @@
+//! Stock: units are taken in the transaction that commits the event, so no two orders get the last one.
+
+use alpes_event_store::Decision;
+use alpes_ports::{Condition, Key, Path, TableName, Update};
+use serde::Deserialize;
+
+use crate::events::{Line, ShopEvent, StockReleased, StockReserved, StockShort};
+
+/// The table of the shelves. The item of a product counts in [`LEFT`] the units that nobody has reserved.
+pub const SHELVES: TableName = TableName("shelves");
+pub const LEFT: &str = "left";
+
+/// `ReserveStock`.
+#[derive(Deserialize)]
+pub struct ReserveStock {
+    lines: Vec<Line>,
+}
+
+/// `refused` are the lines whose writes did not go through the last time: the store asks again then.
+pub(crate) fn reserve(ReserveStock { lines }: ReserveStock, refused: &[usize]) -> Decision {
+    if !refused.is_empty() {
+        let short = refused.iter().filter_map(|line| lines.get(*line));
+        let lines = short.cloned().collect();
+        return Decision::commit(vec![StockShort { lines }.into()]);
+    }
+    let take = |Line { product, units }: &Line| {
+        let enough = Condition::AtLeast(Path::of(LEFT), i64::from(*units));
+        put(product, -i64::from(*units)).when(enough).into()
+    };
+    Decision::Commit {
+        with: lines.iter().map(take).collect(),
+        events: vec![StockReserved { lines }.into()],
+    }
+}
+
+/// `done` is the event that the reservation came to, if it came to any.
+pub(crate) fn release(done: Option<&ShopEvent>) -> Decision {
+    let lines = match done {
+        Some(ShopEvent::StockReserved(reserved)) => reserved.lines.clone(),
+        _ => vec![],
+    };
+    let give = |Line { product, units }: &Line| put(product, i64::from(*units)).into();
+    Decision::Commit {
+        with: lines.iter().map(give).collect(),
+        events: vec![StockReleased { lines }.into()],
+    }
+}
+
+/// The write that puts units on the shelf of a product.
+pub fn put(product: &str, units: i64) -> Update {
+    Update::of(Key::new(SHELVES, product, "shelf")).add(Path::of(LEFT), units)
+}

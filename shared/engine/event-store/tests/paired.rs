@@ -1,0 +1,139 @@
+//! What commands that come in pairs come to, whatever came before them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use alpes_event_store::{
+    Circumstances, Decider, Decision, Pair, PairRules, Paired, StoreRefusal, Unavailable,
+};
+use alpes_messages::{
+    Command, Context, Event, EventId, Kind, NewEvent, Origin, Problem, StreamId, SubjectId,
+};
+use async_trait::async_trait;
+use futures::executor::block_on;
+use serde_json::json;
+use uuid::Uuid;
+
+const LAMPS: Context = Context {
+    name: "lamps",
+    category: "lamp",
+    participant: "lamps",
+    source: "/house/lamps",
+    schemas: "urn:house:schema:lamps",
+}
+.checked();
+const DOORS: Context = Context {
+    category: "door",
+    ..LAMPS
+}
+.checked();
+const REFUSED: Kind = Kind::new("urn:house:refused", "Refused", 409);
+
+/// Says what it was asked.
+struct House;
+
+fn event(kind: &'static str) -> NewEvent {
+    NewEvent::of(LAMPS, kind, &[], &json!({}))
+}
+
+#[async_trait]
+impl PairRules<String> for House {
+    const PAIRS: &'static [Pair] = &[
+        Pair::of(LAMPS, "Light", "Dim", "Dimmed"),
+        Pair::of(DOORS, "Open", "Shut", "DoorShut"),
+    ];
+
+    fn refuse(&self, why: &str) -> Problem {
+        Problem::of(REFUSED).because(why)
+    }
+
+    async fn decide(
+        &self,
+        command: &Command,
+        done: Option<&String>,
+        _: &Circumstances,
+    ) -> Result<Decision, Unavailable> {
+        Ok(Decision::commit(vec![event(
+            match (command.kind.as_str(), done.map(String::as_str)) {
+                ("Light", None) => "Lit",
+                ("Dim", None) => "Dimmed in vain",
+                ("Dim", Some("Lit")) => "Dimmed what was lit",
+                other => panic!("asked about {other:?}"),
+            },
+        )]))
+    }
+}
+
+fn command(kind: &str) -> Command {
+    Command::opening(kind, SubjectId(Uuid::from_u128(7)), json!({}))
+}
+
+/// What a command comes to after these events.
+fn decide(history: &[&'static str], kind: &str) -> String {
+    let stream = StreamId::new(LAMPS, SubjectId(Uuid::from_u128(7)));
+    let (opening, command) = (command("Light"), command(kind));
+    let now = jiff::Timestamp::UNIX_EPOCH.into();
+    let placed = |(version, kind): (u32, &&'static str)| {
+        let origin = Origin {
+            command: &opening,
+            stream,
+            version,
+            id: EventId(Uuid::from_u128(version.into())),
+            time: now,
+        };
+        (Event::placed(event(kind), origin), (*kind).to_owned())
+    };
+    let history: Vec<_> = (1..).zip(history).map(placed).collect();
+    let circumstances = Circumstances {
+        now,
+        refused: vec![],
+    };
+    let decided = Paired(House).decide(&history, &command, &circumstances);
+    match block_on(decided).unwrap() {
+        Decision::Commit { events, .. } => events.first().unwrap().kind.to_owned(),
+        Decision::Already(events) => format!("already {}", events.first().unwrap().kind),
+        Decision::Reject(problem) => problem.detail.unwrap(),
+    }
+}
+
+#[test]
+fn a_command_is_answered_by_the_last_event_of_its_stream() {
+    for (history, kind, expected) in [
+        (&[][..], "Light", "Lit"),
+        (&["Lit"], "Light", "already Lit"),
+        (&["Dimmed"], "Light", "Dim came before it"),
+        (&["Lit", "Dimmed"], "Light", "Dim came before it"),
+        (&[], "Dim", "Dimmed in vain"),
+        (&["Lit"], "Dim", "Dimmed what was lit"),
+        (&["Lit", "Dimmed"], "Dim", "already Dimmed"),
+        (&["Lit"], "Break", "there is no command Break"),
+    ] {
+        assert_eq!(decide(history, kind), expected, "{kind} after {history:?}");
+    }
+}
+
+#[test]
+fn a_pair_has_its_context_s_stream_and_its_second_command_undoes() {
+    for (kind, category, opens, undoes) in [
+        ("Light", "lamp", true, false),
+        ("Dim", "lamp", false, true),
+        ("Open", "door", true, false),
+        ("Shut", "door", false, true),
+        ("Break", "unknown", false, false),
+    ] {
+        let command = command(kind);
+        let found = (
+            Decider::<String>::stream(&Paired(House), &command)
+                .category()
+                .to_owned(),
+            Paired(House).opens(&command),
+            Paired(House).undoes(&command),
+        );
+        assert_eq!(found, (category.to_owned(), opens, undoes), "{kind}");
+    }
+    let full = StoreRefusal::StreamFull { bytes: 8 };
+    assert!(Paired(House).refuse(full).is(REFUSED));
+}

@@ -1,0 +1,82 @@
+//! A coordinator in one process with its participants and its consumer: for systems that need no function for each.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use alpes_consumer::{Group, Handler, Reason, Stop, Then};
+use alpes_event_store::{Decider, EventStore, Handled};
+use alpes_messages::DomainEvent;
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::{
+    Answer, Coordinator, Dispatch, Fact, NoAnswer, Participants, SagaId, answer, command, fact,
+    saga_id,
+};
+
+/// Participants in this process: all contexts decide by these rules, on one event store.
+pub struct LocalParticipants<P> {
+    store: EventStore<P>,
+    rules: Arc<dyn Decider<P>>,
+}
+
+impl<P: DomainEvent> LocalParticipants<P> {
+    /// Contexts that commit to `store`. `rules` are those of all of them: the stream of a command tells its context.
+    #[must_use]
+    pub fn new(store: EventStore<P>, rules: Arc<dyn Decider<P>>) -> Self {
+        Self { store, rules }
+    }
+}
+
+#[async_trait]
+impl<P: DomainEvent> Participants for LocalParticipants<P> {
+    async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
+        let handled = self.store.handle(&*self.rules, &command(dispatch)).await;
+        let reply = handled.and_then(Handled::into_reply);
+        reply
+            .map(|reply| answer(&reply))
+            .map_err(|error| NoAnswer(error.to_string()))
+    }
+}
+
+/// Hands a coordinator the events of its sagas: the handler of a [`Consumer`](alpes_consumer::Consumer) of the log.
+///
+/// It is for sagas that the coordinator runs itself. Nobody looks here for events that a choreography has missed.
+pub struct Listener<'a> {
+    /// Runs the sagas.
+    pub coordinator: &'a Coordinator,
+    /// Until when it may run them.
+    pub until: Timestamp,
+}
+
+#[async_trait]
+impl<P: DomainEvent> Handler<P> for Listener<'_> {
+    async fn handle(&self, groups: &[Group<P>]) -> Vec<Result<(), Stop>> {
+        let mut handled = vec![];
+        for group in groups {
+            handled.push(self.hear(group).await);
+        }
+        handled
+    }
+}
+
+impl Listener<'_> {
+    async fn hear<P: DomainEvent>(&self, group: &Group<P>) -> Result<(), Stop> {
+        let mut sagas: BTreeMap<SagaId, Vec<Fact>> = BTreeMap::new();
+        for event in group.events.iter().map(|incoming| &incoming.event) {
+            sagas.entry(saga_id(event)).or_default().push(fact(event));
+        }
+        for (id, facts) in sagas {
+            let observed = self.coordinator.observe(id, &facts, self.until).await;
+            observed.map_err(|trouble| Stop {
+                place: group.events.first().map_or(0, |first| first.place),
+                cause: trouble.to_string(),
+                then: if trouble.is_permanent() {
+                    Then::Park(Reason::Permanent)
+                } else {
+                    Then::Again
+                },
+            })?;
+        }
+        Ok(())
+    }
+}

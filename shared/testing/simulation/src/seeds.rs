@@ -1,0 +1,118 @@
+//! A run of a seed, and many of them.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+};
+
+use jiff::Timestamp;
+
+use crate::{Kernel, Trace};
+
+/// As long as everything may take to settle once faults have ceased: longer than the pauses of five retries in a row.
+const BOUND: u64 = 60 * 60_000;
+/// How often it is looked whether it has.
+const LOOK: u64 = 20_000;
+/// As long as it must stay settled: longer than anything that is still under way can take.
+const STAY: u64 = 100_000;
+
+impl Kernel {
+    /// The kernel of a seed. Its time begins at 2026-01-31T10:00:00Z, and neighbouring seeds have nothing in common.
+    #[must_use]
+    pub fn of_seed(seed: u64, trace: Trace) -> Self {
+        let start = Timestamp::from_second(1_769_853_600).unwrap_or_default();
+        let mixed = (seed ^ 0x5851_f42d_4c95_7f2d).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Self::new(mixed, start, trace)
+    }
+
+    /// Goes on until everything has settled, and stays so. Every 20 seconds of the kernel's time `restless` says why it has not, and
+    /// `operate` does what an operator does about it.
+    ///
+    /// # Errors
+    ///
+    /// What `restless` says after an hour.
+    pub fn settle(
+        &self,
+        mut restless: impl FnMut() -> Option<String>,
+        mut operate: impl FnMut(),
+    ) -> Result<(), String> {
+        let begun = self.elapsed();
+        let mut settled_since = None;
+        loop {
+            let now = self.elapsed();
+            match restless() {
+                Some(why) if now - begun > BOUND => {
+                    return Err(format!("it does not settle: {why}"));
+                }
+                Some(_) => settled_since = None,
+                None if now - *settled_since.get_or_insert(now) >= STAY => return Ok(()),
+                None => {}
+            }
+            operate();
+            self.run_until(now + LOOK);
+        }
+    }
+}
+
+/// Plays `count` seeds from `first` on, on every core, until `play` says of one that it is enough.
+pub fn play_seeds(first: u64, count: u64, play: impl Fn(u64) -> bool + Sync) {
+    let (next, enough) = (AtomicU64::new(0), AtomicBool::new(false));
+    let work = || {
+        while !enough.load(Ordering::SeqCst) {
+            let place = next.fetch_add(1, Ordering::SeqCst);
+            if place >= count {
+                return;
+            }
+            if play(first + place) {
+                enough.store(true, Ordering::SeqCst);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..cores {
+            scope.spawn(work);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, sync::Mutex};
+
+    use super::*;
+
+    #[test]
+    fn what_settles_must_stay_settled_and_what_does_not_is_named() {
+        let kernel = Kernel::of_seed(1, Trace::default());
+        let (mut looks, mut operated) = (0, 0);
+        let busy = || {
+            looks += 1;
+            (looks == 1 || looks == 3).then(|| "busy".to_owned())
+        };
+        assert_eq!(kernel.settle(busy, || operated += 1), Ok(()));
+        assert_eq!((looks, operated), (9, 8));
+        // It has settled at the fourth look, and stays so for five more.
+        assert_eq!(kernel.elapsed(), 3 * LOOK + STAY);
+        let busy = kernel.settle(|| Some("busy".to_owned()), || ());
+        assert_eq!(busy, Err("it does not settle: busy".to_owned()));
+    }
+
+    #[test]
+    fn each_seed_is_played_once_until_one_is_enough() {
+        let played = Mutex::new(vec![]);
+        play_seeds(10, 100, |seed| {
+            played.lock().unwrap().push(seed);
+            false
+        });
+        let mut seeds = played.into_inner().unwrap();
+        seeds.sort_unstable();
+        assert_eq!(seeds, (10..110).collect::<Vec<_>>());
+        let played = Mutex::new(BTreeSet::new());
+        play_seeds(0, u64::MAX, |seed| {
+            played.lock().unwrap().insert(seed);
+            seed == 3
+        });
+        assert!(played.into_inner().unwrap().contains(&3));
+    }
+}
