@@ -44,7 +44,7 @@ const TUTORIAL_8: &str = "docs/tutorial-8.md";
 const DOCUMENTS: [(&str, usize); 6] = [
     (README, 5),
     (USING_THE_API, 10),
-    (OPERATING, 6),
+    (OPERATING, 7),
     (AWS, 1),
     (TUTORIAL_7, 10),
     (TUTORIAL_8, 10),
