@@ -10,11 +10,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod common;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
 };
+
+use common::{files, root};
 
 /// Documents that have a largest size, in bytes.
 const SIZES: [(&str, usize); 2] = [("README.md", 12 * 1024), ("ARCHITECTURE.md", 20 * 1024)];
@@ -27,33 +30,6 @@ const INVARIANTS: &str = "## Invariants";
 
 /// Words that no sentence has as its subject.
 const NO_SUBJECTS: [&str; 2] = ["Who", "What"];
-
-fn root() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    folder.expect("xtask lies in the root").to_owned()
-}
-
-/// The files of the project with this ending, by their paths, with their texts.
-fn files(ending: &str) -> BTreeMap<String, String> {
-    let root = root();
-    let mut found = BTreeMap::new();
-    let mut folders = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() {
-                if name != "target" && !name.starts_with('.') {
-                    folders.push(path);
-                }
-            } else if name.ends_with(ending) {
-                let place = path.strip_prefix(&root).unwrap().to_string_lossy();
-                found.insert(place.into_owned(), fs::read_to_string(&path).unwrap());
-            }
-        }
-    }
-    found
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -131,8 +107,7 @@ fn paragraphs(markdown: &str) -> Vec<String> {
 /// The sentences of a paragraph. A mark in code, such as `a. b`, may cut one in two, which only makes it shorter.
 fn sentences(paragraph: &str) -> Vec<String> {
     let mut found = vec![String::new()];
-    let mut words = paragraph.split(' ').peekable();
-    while let Some(word) = words.next() {
+    for word in paragraph.split(' ') {
         let last = found.last_mut().expect("there is one");
         last.push_str(word);
         let bare = word.trim_end_matches(['*', ')', '"', '_']);
@@ -314,12 +289,12 @@ fn none(violations: &[String]) {
 
 #[test]
 fn readme_and_architecture_are_short() {
-    none(&too_large(&files(".md")));
+    none(&too_large(&files("", ".md")));
 }
 
 #[test]
 fn lines_of_documents_fit() {
-    let documents = files(".md");
+    let documents = files("", ".md");
     assert!(documents.len() > 10, "the documents were not found");
     let found = documents.iter().flat_map(|(path, text)| wide(path, text));
     none(&found.collect::<Vec<_>>());
@@ -327,7 +302,7 @@ fn lines_of_documents_fit() {
 
 #[test]
 fn sentences_have_a_subject() {
-    let documents = files(".md");
+    let documents = files("", ".md");
     let found = documents
         .iter()
         .flat_map(|(path, text)| without_subject(path, text));
@@ -336,12 +311,12 @@ fn sentences_have_a_subject() {
 
 #[test]
 fn links_lead_to_files_and_headings() {
-    none(&dead(&files(".md"), |path| root().join(path).exists()));
+    none(&dead(&files("", ".md"), |path| root().join(path).exists()));
 }
 
 #[test]
 fn every_invariant_names_a_test() {
-    let tests = tests(files(".rs").values());
+    let tests = tests(files("", ".rs").values());
     assert!(tests.len() > 500, "the tests were not found");
     let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     none(&unheld(&architecture, |name| tests.contains(name)));
