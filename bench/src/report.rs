@@ -217,7 +217,7 @@ impl Report {
         self.write_load(&mut text);
         self.write_replay(&mut text);
         self.sagas.write(&mut text);
-        text
+        wrapped(&text)
     }
 
     fn write_starts(&self, text: &mut String) {
@@ -225,7 +225,7 @@ impl Report {
         let _ = writeln!(
             text,
             "\n### Starts and sizes\n\n{starts} starts of each. Times in ms; memory and sizes in MB of 1,048,576 bytes. Aims: median ≤ \
-             {TARGET_START}, memory ≤ {TARGET_RESIDENT}, binary ≤ {TARGET_BINARY}, zip ≤ {TARGET_ZIP}; what misses its aim is bold.\n\n\
+             {TARGET_START}, memory ≤ {TARGET_RESIDENT}, binary ≤ {TARGET_BINARY}, zip ≤ {TARGET_ZIP}. A value that misses its aim is bold.\n\n\
              | function | median | p95 | on CPU | plain HTTP endpoint | memory | after {} invocations | binary | zip |\n\
              | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
             self.starts.first().map_or(0, |start| start.invocations)
@@ -261,8 +261,8 @@ impl Report {
     fn write_replay(&self, text: &mut String) {
         let _ = write!(
             text,
-            "\n### Replays\n\nEvents a second, while a view is built anew: {} events of {} reservations in memory, and what the archive of the \
-             local runtime had.\n\n| view | folded alone | archive to table, in memory | archive to table, on the local runtime | of events |\n\
+            "\n### Replays\n\nEvents a second while a view is rebuilt: {} events of {} reservations in memory, and all events in the archive \
+             of the local runtime.\n\n| view | folded alone | archive to table, in memory | archive to table, on the local runtime | of events |\n\
              | --- | --- | --- | --- | --- |\n",
             self.replay.events, self.replay.reservations
         );
@@ -274,8 +274,8 @@ impl Report {
             );
         }
         text.push_str(
-            "\nFolding alone is limited by reading JSON, of events and of rows; in memory, by packing and unpacking the archive as well; on the \
-             local runtime, by the emulator, which answers one request at a time.\n",
+            "\nReading JSON, of events and of rows, limits folding alone. In memory, packing and unpacking the archive limits it as well. On the \
+             local runtime the emulator limits it, which answers one request at a time.\n",
         );
     }
 
@@ -355,4 +355,45 @@ impl Report {
             );
         }
     }
+}
+
+/// With lines of prose that fit into 120 letters. Rows of tables stay whole.
+fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 120;
+    let mut fitting = String::new();
+    for line in text.lines() {
+        if line.starts_with('|') {
+            fitting.push_str(line);
+        } else {
+            let mut width = 0;
+            for (place, word) in line.split(' ').enumerate() {
+                let letters = word.chars().count();
+                if place > 0 {
+                    let fits = width + 1 + letters <= WIDTH;
+                    fitting.push(if fits { ' ' } else { '\n' });
+                    width = if fits { width + 1 } else { 0 };
+                }
+                fitting.push_str(word);
+                width += letters;
+            }
+        }
+        fitting.push('\n');
+    }
+    fitting
+}
+
+#[test]
+fn prose_fits_and_tables_stay_whole() {
+    let (prose, row) = (
+        ["ñandú"; 30].join(" "),
+        format!("| {} |", ["ñandú"; 30].join(" ")),
+    );
+    let text = wrapped(&format!("# A\n\n{prose}\n\n{row}\n  - a b\n"));
+    let wide: Vec<&str> = text
+        .lines()
+        .filter(|line| line.chars().count() > 120)
+        .collect();
+    assert_eq!(wide, [row]);
+    assert_eq!(text.split_whitespace().count(), 67);
+    assert!(text.ends_with("\n  - a b\n"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! `simulate`: see `cargo xtask simulate --help`, and `docs/simulacion.md`.
+//! `simulate`: see `cargo xtask simulate --help`, and `docs/simulation.md`.
 
 /// Its `println!` and `eprintln!` take the place of std's, which panic when nobody reads them.
 #[macro_use]

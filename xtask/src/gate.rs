@@ -179,13 +179,13 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
     documents(workspace)
 }
 
-/// What README and tutorials say is run as it stands there, each on a local runtime that it brings up.
+/// What README, guides and tutorials say is run as it stands there, each on a local runtime that it brings up.
 fn documents(workspace: &Workspace) -> Result<()> {
     let mut tests = vec!["test", "--quiet", "--package", "xtask"];
     tests.extend(["--test", "documents", "--", "--ignored"]);
     cargo_step(
         workspace,
-        "README and tutorials, command by command",
+        "README, guides and tutorials, command by command",
         &tests,
     )
 }

@@ -10,13 +10,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod common;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
 };
 
+use common::{files, root};
 use serde_json::Value;
 
 // The rules, as data.
@@ -206,11 +209,6 @@ impl Package {
     }
 }
 
-fn root() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    folder.expect("xtask lies in the root").to_owned()
-}
-
 fn packages() -> Vec<Package> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let output = Command::new(cargo)
@@ -248,27 +246,6 @@ fn package(package: &Value) -> Package {
         dev_dependencies: dependencies(true),
         manifest: fs::read_to_string(manifest).unwrap(),
     }
-}
-
-/// Every file below a folder with this ending, by its path from the root, with its text.
-fn files(folder: &str, ending: &str) -> BTreeMap<String, String> {
-    fn collect(root: &Path, folder: &Path, ending: &str, found: &mut BTreeMap<String, String>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() {
-                if name != "target" && !name.starts_with('.') {
-                    collect(root, &path, ending, found);
-                }
-            } else if name.ends_with(ending) {
-                let place = path.strip_prefix(root).unwrap().to_string_lossy();
-                found.insert(place.into_owned(), fs::read_to_string(&path).unwrap());
-            }
-        }
-    }
-    let mut found = BTreeMap::new();
-    collect(&root(), &root().join(folder), ending, &mut found);
-    found
 }
 
 // The rules, as functions of data.
@@ -592,48 +569,6 @@ fn undocumented(libraries: &BTreeMap<String, String>) -> Vec<String> {
     without.map(|(path, _)| path.clone()).collect()
 }
 
-/// Relative links of a Markdown text, without their `#part`: in text, not in code.
-fn links(markdown: &str) -> Vec<String> {
-    let mut found = vec![];
-    let mut in_code = false;
-    for line in markdown.lines() {
-        if line.trim_start().starts_with("```") {
-            in_code = !in_code;
-        }
-        if in_code {
-            continue;
-        }
-        // Every second part of a line is between backticks.
-        let spoken: Vec<_> = line.split('`').step_by(2).collect();
-        for part in spoken.join("`").split("](").skip(1) {
-            let target = part.split(')').next().unwrap_or_default();
-            let file = target.split('#').next().unwrap_or_default();
-            if !file.is_empty() && !file.contains("://") && !file.starts_with("mailto:") {
-                found.push(file.to_owned());
-            }
-        }
-    }
-    found
-}
-
-/// Links of a document that lead nowhere; `exists` is asked with a path from the root.
-fn dead_links(path: &str, markdown: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let dead = links(markdown).into_iter().filter(|link| {
-        let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-        for part in link.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => drop(parts.pop()),
-                part => parts.push(part),
-            }
-        }
-        !exists(&parts.join("/"))
-    });
-    dead.map(|link| format!("{path} links to {link}, which is not there"))
-        .collect()
-}
-
 /// The commands that a text names: the words after `cargo xtask`.
 fn commands(text: &str) -> BTreeSet<String> {
     let word = |part: &str| -> String {
@@ -807,7 +742,6 @@ fn what_the_documents_name_exists() {
     let exists = |path: &str| root().join(path).exists();
     let mut violations = vec![];
     for (path, text) in files("", ".md") {
-        violations.extend(dead_links(&path, &text, exists));
         let paths = named_paths(&text)
             .into_iter()
             .filter(|named| !exists(named));
@@ -1174,14 +1108,6 @@ fn a_library_that_does_not_ask_for_documentation_is_found() {
 
 #[test]
 fn what_a_document_names_and_is_not_there_is_found() {
-    let text = "See [a](b.md#part), [c](../shared/airline/events) and [d](https://example.com/x.md), not `[e](f.md)`.\n\
-                ```\n[g](h.md)\n```\n[i](#here)";
-    assert_eq!(links(text), ["b.md", "../shared/airline/events"]);
-    let exists = |path: &str| path == "docs/b.md";
-    assert_eq!(
-        dead_links("docs/x.md", text, exists),
-        ["docs/x.md links to ../shared/airline/events, which is not there"]
-    );
     let text = "`shared/airline/events/src/lib.rs`, `functions/FUNCTION/events`, `infra/deploy.sh --help`, `docs/`";
     assert_eq!(
         named_paths(text).into_iter().collect::<Vec<_>>(),

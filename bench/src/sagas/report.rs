@@ -112,8 +112,8 @@ impl Sagas {
         ];
         let _ = writeln!(
             text,
-            "\n### Calls of one approved reservation\n\nThe sample reservation, from the request to Completada. Nothing of the projector, of \
-             the timers or of clients that look is in it.\n\n| function | {} | other | write units: items · indexes | read units | put units |\n\
+            "\n### Calls of one approved reservation\n\nThe sample reservation, from the request to Completada. The projector, the timers \
+             and clients that poll are not in it.\n\n| function | {} | other | write units: items · indexes | read units | put units |\n\
              |{}",
             apis.join(" | "),
             " --- |".repeat(apis.len() + 5)
@@ -136,7 +136,7 @@ impl Sagas {
         let sizes: Vec<_> = saga.written.iter().map(usize::to_string).collect();
         let _ = writeln!(
             text,
-            "\nThe orchestrator is invoked {} times: with the event that opens the saga, and with those that the saga led to, which it has seen. \
+            "\nThe orchestrator is invoked {} times: with the event that opens the saga, and with the saga's own events, which it knows already. \
              It writes the saga {} times (aim ≤ {TARGET_WRITES}); the item then has {} bytes.",
             self.calls.batches,
             saga.written.len(),
@@ -145,8 +145,8 @@ impl Sagas {
         let machine = self.by_machine.of(ORCHESTRATOR);
         let _ = writeln!(
             text,
-            "\nOf a reservation that Step Functions runs, the orchestrator starts the execution and watches it: {} reads, {} writes ({} · {} write units) \
-             in {} invocations, each event in one of its own, which is the dearest case. The execution makes {} state transitions.",
+            "\nFor a reservation that Step Functions runs, the orchestrator starts the execution and watches it: {} reads, {} writes ({} · {} write units) \
+             in {} invocations, one for each event, which is the dearest case. The execution makes {} state transitions.",
             machine.count("GetItem"),
             machine.count("UpdateItem"),
             machine.item_writes,
@@ -173,13 +173,12 @@ impl Sagas {
         let alone = costs.express.total() - watching;
         let _ = writeln!(
             text,
-            "\nStep Functions is not moved by the event log: the orchestrator starts executions and watches them, so that a saga is listed and told; \
-             that is ${watching:.2} of their sums. By itself an execution of Express is ${alone:.2}: for a short saga that nobody asks about, **Express \
-             is the cheapest**, {:.0} times cheaper than ours, which writes its log to a table; those writes are {:.0} % of its price. What Express \
-             has not: it may run an \
-             execution more than once (asynchronous) or not to its end (synchronous), ends after five minutes at the latest, does not tell two \
-             starts under one name apart, and has no history to ask for; a log of it is CloudWatch's, and is paid for by itself. Standard \
-             has all of that, at {:.0} times our price.",
+            "\nThe event log does not move an execution of Step Functions on. The orchestrator starts executions and watches them, so that a saga \
+             is listed and shown; that is ${watching:.2} of their sums. By itself an execution of Express costs ${alone:.2}: for a short saga that \
+             nobody asks about, **Express is the cheapest**, {:.0} times cheaper than ours, which writes its log to a table; those writes are \
+             {:.0} % of its price. Express may run an execution more than once (asynchronous) or not to its end (synchronous), ends after five \
+             minutes at the latest, does not tell two starts under one name apart, and keeps no history; CloudWatch can log it, and bills the \
+             log by itself. Standard has none of these limits, at {:.0} times our price.",
             ratio(ours, alone),
             100.0 * share_of(&costs.ours, "write units"),
             ratio(costs.standard.total(), ours)
@@ -187,8 +186,8 @@ impl Sagas {
         let _ = writeln!(
             text,
             "\nTimes are of the local runtime with one client: {:.0} ms from the beginning of a saga to its end, {:.1} ms for an invocation \
-             of the orchestrator that only looks, {:.1} ms for one of `{API}`. On AWS they are others: each 100 ms more of a saga are ${:.2} \
-             more for ours. A saga is taken to be alone in its batch, which is the dearest case: the sagas of a batch share invocations, and their \
+             of the orchestrator that only looks, {:.1} ms for one of `{API}`. AWS has other times: each 100 ms more of a saga cost ${:.2} \
+             more for ours. The saga is alone in its batch, which is the dearest case: the sagas of a batch share invocations, and their \
              waiting.",
             costs.durations.saga,
             costs.durations.idle,

@@ -348,7 +348,7 @@ fn each_attempt_is_logged_with_the_pause_after_it_and_when_the_timers_go_on() {
     assert!(out.attempts < 8, "{out:?}");
 }
 
-/// As the README's `tok_timeout` does, and tutorial 8's `silencio`.
+/// As the test card `tok_timeout` does, and tutorial 8's `silencio`.
 #[test]
 fn a_payment_that_nobody_confirms_is_told_attempt_by_attempt() {
     for (medio, silent) in [("tok_timeout", 0), ("tok_visa", 4)] {

@@ -82,7 +82,7 @@ pub(crate) fn of(command: &Command) -> String {
     text
 }
 
-/// The README's table of commands.
+/// The table of commands of `docs/operating.md`.
 #[must_use]
 pub fn markdown() -> String {
     let mut text = String::from("| command | what | time and disk |\n| --- | --- | --- |\n");

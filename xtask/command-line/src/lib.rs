@@ -1,6 +1,6 @@
 //! The words after `cargo xtask`: which commands there are, what a line of words means, and how answers are printed.
 //!
-//! [`COMMANDS`] is the one table of all commands. `cargo xtask help`, the help of each command, the README's table and the reading of
+//! [`COMMANDS`] is the one table of all commands. `cargo xtask help`, the help of each command, the operators' table and the reading of
 //! words follow from it. The programs that run commands (`xtask`, `ops`, `simulate`) read their words here too.
 //!
 //! This package depends on nothing, so the first `cargo xtask help` in a clone compiles it alone.

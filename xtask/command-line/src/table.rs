@@ -1,4 +1,4 @@
-//! The one table of all commands. Help, the README's table and the reading of words follow from it.
+//! The one table of all commands. Help, the table of `docs/operating.md` and the reading of words follow from it.
 
 /// A command: its words, and what is told about it.
 #[derive(Debug)]
@@ -397,7 +397,7 @@ names another. Brought up again, a local runtime is only deployed to, and keeps 
             Check::Any,
             "one of the commands",
         )],
-        options: &[&[flag("--markdown", "the README's table of commands")]],
+        options: &[&[flag("--markdown", "the table of commands of docs/operating.md")]],
         rules: &[],
         details: "Each command has --help too.",
         examples: &["cargo xtask help up"],
@@ -788,7 +788,7 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
             Rule::NotBoth("--digests", "--trace"),
             Rule::NotBoth("--digests", "--counts"),
         ],
-        details: "docs/simulacion.md tells what is modelled, and what to do with a seed that fails.",
+        details: "docs/simulation.md tells what is modelled, and what to do with a seed that fails.",
         examples: &[
             "cargo xtask simulate",
             "cargo xtask simulate --scenario everything --seed 7",

@@ -329,7 +329,9 @@ fn what_cannot_be_written_is_an_error() {
 #[test]
 fn what_takes_long_or_much_disk_is_told_beside_the_command() {
     let place = Place::new("takes");
-    let readme = fs::read_to_string(command_line::root().unwrap().join("README.md")).unwrap();
+    let document =
+        |path: &str| fs::read_to_string(command_line::root().unwrap().join(path)).unwrap();
+    let (readme, operating) = (document("README.md"), document("docs/operating.md"));
     for (name, time, disk) in [
         ("demo", "9 minutes", "3 GB in target"),
         ("up", "as demo", "450 MB more in .local"),
@@ -352,7 +354,10 @@ fn what_takes_long_or_much_disk_is_told_beside_the_command() {
         let told = told.unwrap_or_default();
         assert!(told.contains(time) && told.contains(disk), "{help}");
         let row = format!("| `cargo xtask {name}");
-        let row = readme.lines().find(|line| line.starts_with(&row)).unwrap();
+        let row = operating
+            .lines()
+            .find(|line| line.starts_with(&row))
+            .unwrap();
         assert!(row.contains(time) && row.contains(disk), "{row}");
     }
     // Of what is in .local and in target.
@@ -368,13 +373,13 @@ fn what_takes_long_or_much_disk_is_told_beside_the_command() {
 }
 
 #[test]
-fn the_readme_has_the_table_of_commands() {
+fn the_operators_page_has_the_table_of_commands() {
     let root = command_line::root().unwrap();
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let page = fs::read_to_string(root.join("docs/operating.md")).unwrap();
     let (code, table, _) = Place::new("readme").says(&["help", "--markdown"]);
     assert_eq!(code, 0);
     assert!(
-        readme.contains(&table),
-        "README.md lacks what cargo xtask help --markdown prints:\n\n{table}"
+        page.contains(&table),
+        "docs/operating.md lacks what cargo xtask help --markdown prints:\n\n{table}"
     );
 }

@@ -1,9 +1,8 @@
 //! The commands of a document, with what it shows beneath them.
 //!
 //! An indented block has paragraphs. One that begins with a command has commands, one that does not is what they print. Commands stand
-//! also between backticks, in a list item that begins with **Pruébelo:**; nothing is shown beneath these.
-
-use std::collections::BTreeSet;
+//! also between backticks, in a list item that begins with **Pruébelo:**; nothing is shown beneath these. Pictures stand in fenced
+//! blocks of Mermaid, which have no commands.
 
 /// A paragraph begins with one of these, or with `NAME=`, where it has commands.
 const BEGIN: [&str; 5] = ["cargo ", "curl ", "infra/", "set ", "sqs "];
@@ -11,6 +10,8 @@ const BEGIN: [&str; 5] = ["cargo ", "curl ", "infra/", "set ", "sqs "];
 const TRY: &str = "**Pruébelo:**";
 /// And begin with one of these.
 const INLINE: [&str; 2] = ["cargo xtask ", "curl "];
+/// Begins a picture.
+const PICTURE: &str = "```mermaid";
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Command {
@@ -35,26 +36,26 @@ impl Step {
 #[derive(Debug, Default)]
 pub struct Document {
     pub steps: Vec<Step>,
-    /// Sections with drawings.
-    pub drawn: BTreeSet<String>,
 }
 
 impl Document {
-    /// Reads Markdown. In the sections `drawn`, indented blocks are drawings.
-    pub fn parse(markdown: &str, drawn: &[&str]) -> Result<Self, String> {
+    /// Reads Markdown.
+    pub fn parse(markdown: &str) -> Result<Self, String> {
         let mut document = Self::default();
-        let mut section = "";
         // Where the steps of this section begin.
         let mut first = 0;
         let mut lines = (1..).zip(markdown.lines()).peekable();
         // An indented line is code only after a blank line, or after more code.
         let mut after_blank = true;
         while let Some((number, line)) = lines.next() {
+            if line == PICTURE {
+                let _ = lines.by_ref().find(|(_, line)| line.starts_with("```"));
+                continue;
+            }
             if line.starts_with("```") {
                 return Err(format!("{number}: commands stand in indented blocks"));
             }
-            if let Some(heading) = line.strip_prefix('#') {
-                section = heading.trim_start_matches('#').trim();
+            if line.starts_with('#') {
                 first = document.steps.len();
             }
             if line.starts_with("    ") && after_blank {
@@ -62,9 +63,7 @@ impl Document {
                 while let Some((_, line)) = lines.next_if(|(_, line)| line.starts_with("    ")) {
                     paragraph.push(unindented(line));
                 }
-                if drawn.contains(&section) {
-                    document.drawn.insert(section.to_owned());
-                } else if begins_with_a_command(&paragraph) {
+                if begins_with_a_command(&paragraph) {
                     let commands = commands(number, &paragraph);
                     let shown = None;
                     document.steps.push(Step { commands, shown });
@@ -190,8 +189,8 @@ fn commands_are_found_with_what_is_shown_beneath_them() {
     let text = "# A\n\nText with\n    no code, and `curl x`.\n\n    cargo xtask demo   # long\n    API=$(cargo xtask url)\n\n    \
                 ==> shown {\n      1\n\n    more\n\nText.\n\n    curl -d '{\n      \"a\": 1}' \\\n      $API |\n      sed x\n\n    {}\n\n\
                 - **Pruébelo:** `cargo xtask up`, `x` y `curl\n  \"$API\"`; `cargo xtask\n  tick`.\n- **Prueba:** `curl`.\n\n\
-                # B\n\n    -->\n";
-    let document = Document::parse(text, &["B"]).unwrap();
+                # B\n\n```mermaid\nflowchart\n\n    curl y\n```\n";
+    let document = Document::parse(text).unwrap();
     let texts = |step: &Step| -> Vec<String> {
         let commands = step.commands.iter();
         commands.map(|command| command.text.clone()).collect()
@@ -220,12 +219,11 @@ fn commands_are_found_with_what_is_shown_beneath_them() {
     );
     let lines: Vec<_> = document.steps.iter().map(Step::line).collect();
     assert_eq!(lines, [6, 16, 23, 23, 24]);
-    assert_eq!(document.drawn, ["B".to_owned()].into());
 }
 
 #[test]
 fn what_no_command_prints_is_found() {
-    let fault = |text: &str| Document::parse(text, &[]).unwrap_err();
+    let fault = |text: &str| Document::parse(text).unwrap_err();
     assert_eq!(
         fault("# A\n\n    curl x\n\n# B\n\n    {}\n"),
         "7: no command of this section prints this"
