@@ -79,8 +79,8 @@ pub(crate) fn openings(system: &System) -> Vec<Event> {
 
 /// Sagas that stand so, as their items say: this is looked at often, and reading all there is takes as long as all the rest.
 fn standing(system: &System, such: impl Fn(Status) -> bool) -> Vec<SagaId> {
-    let states = Status::ALL.into_iter().filter(|status| such(*status));
-    let names: Vec<_> = states.map(Status::name).collect();
+    let asked = Status::ALL.into_iter().filter(|status| such(*status));
+    let names: Vec<_> = asked.map(Status::name).collect();
     system.tables.find(SAGAS, |key, item| {
         let status = item.get("status")?.as_str()?;
         names.contains(&status).then(|| key.pk.parse().ok())?

@@ -34,7 +34,7 @@ impl App {
             contexto,
             comando,
             id_reserva,
-            modo: (modo, mode),
+            modo: (word, mode),
             veces,
         } = read(&api::json_body(request)?).map_err(invalid)?;
         let faults = Faults::new(self.tables.clone());
@@ -43,7 +43,7 @@ impl App {
         let mut body = Map::from_iter([
             ("contexto".to_owned(), contexto.name.into()),
             ("comando".to_owned(), comando.into()),
-            ("modo".to_owned(), modo.into()),
+            ("modo".to_owned(), word.into()),
             ("veces".to_owned(), veces.into()),
         ]);
         body.extend(id_reserva.map(|id| ("id_reserva".to_owned(), json!(id))));

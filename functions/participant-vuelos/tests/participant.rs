@@ -63,11 +63,11 @@ impl Fixture {
         });
         let Ok(app) = wiring.participant(VUELOS);
         Self {
-            app,
             tables,
             log,
             world,
             clock,
+            app,
         }
     }
 

@@ -90,12 +90,12 @@ impl App {
         let taken = self.take_in(half.unwrap_or(until)).await;
         let mut consumers: Vec<&dyn Redrive> = vec![&self.projector];
         consumers.extend(self.remote.iter().map(|one| one as &dyn Redrive));
-        let redriver = Redriver {
+        let lot = Redriver {
             parking: self.projector.parking(),
             world: &self.world,
             consumers: &consumers,
         };
-        let look = redriver.look_through(until).await;
+        let look = lot.look_through(until).await;
         let look = look.map_err(TaskFailed::because)?;
         // A bucket that does not answer keeps nothing that is parked from being tried.
         let taken = taken?;

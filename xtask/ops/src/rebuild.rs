@@ -26,7 +26,7 @@ const PATIENCE: u32 = 10;
 
 /// What the function answers.
 #[derive(Deserialize)]
-struct Done {
+struct Answered {
     view: String,
     generation: u32,
     phase: String,
@@ -40,7 +40,7 @@ struct Done {
     is_done: bool,
 }
 
-impl Done {
+impl Answered {
     /// What it is doing, or waits for.
     fn about(&self) -> String {
         let Self {
@@ -159,7 +159,7 @@ async fn drive(
             }
             Err(error) => return Err(error),
         };
-        let done: Done = serde_json::from_slice(&answer)
+        let done: Answered = serde_json::from_slice(&answer)
             .map_err(|error| CallError::Refused(format!("an answer is not understood: {error}")))?;
         (action, known, unanswered) = ("resume", true, 0);
         if done.is_done {
@@ -178,7 +178,7 @@ async fn drive(
     }
 }
 
-fn result(done: &Done, took: SignedDuration, waited: u64) -> String {
+fn result(done: &Answered, took: SignedDuration, waited: u64) -> String {
     let took = length(took.as_secs().try_into().unwrap_or_default());
     let folded = format!(
         "done: {} events were folded, each as often as it was read; it took {took}, of which {} were waiting",

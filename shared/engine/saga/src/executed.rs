@@ -184,7 +184,7 @@ impl Reader<'_> {
             step: out.map_or(StepNumber::FIRST, |out| out.step),
             problem: problem.to_owned(),
         };
-        let entry = Entry { when: when, what };
+        let entry = Entry { when, what };
         self.saga.apply(self.definition, entry);
     }
 }

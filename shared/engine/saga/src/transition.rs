@@ -131,7 +131,7 @@ pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -
         definition: definition.name.to_owned(),
         version: definition.version,
         subject: fact.subject,
-        mode: mode,
+        mode,
         trace: trace(fact),
         event: Heard::of(fact, definition),
     };
@@ -581,7 +581,7 @@ impl Work<'_> {
                 .map(|out| out.step);
             self.log(What::CancellationRequested {
                 reason: reason.to_owned(),
-                unsent: unsent,
+                unsent,
             });
             self.proceed();
         }

@@ -223,6 +223,10 @@ impl<D: Domain> System<D> {
     }
 
     /// Compares the views of which this generation lives with the fold of the streams.
+    ///
+    /// # Errors
+    ///
+    /// The first difference, in words.
     pub fn check(&self, number: u32) -> Result<(), String> {
         for view in D::views() {
             if self.live(view.name()) == number {
@@ -419,7 +423,11 @@ const QUIET: u32 = 20_000;
 /// After so many nothing fails and nobody is killed any more: each fault may cost a minute, so no bound holds while they go on.
 const CALM: u32 = 40_000;
 
-/// A rebuild amid writes, reads, faults and crashes, and how many steps it took. `Err` tells what is wrong.
+/// A rebuild amid writes, reads, faults and crashes, and how many steps it took.
+///
+/// # Errors
+///
+/// The first thing that is wrong, in words.
 pub fn run<D: Domain>(setup: Setup, bug: Option<Bug>) -> Result<u32, String> {
     let dice = Dice::new(setup.seed);
     let shards = 1 + usize::try_from(dice.below(3)).unwrap();

@@ -115,7 +115,11 @@ impl<P: DomainEvent> StoreBench<P> {
         block_on(verify(&*self.tables, &*self.log, &self.reader(), None)).unwrap()
     }
 
-    /// Publishes what waits for it. Then streams and log must be the same; if not, why.
+    /// Publishes what waits for it. Then streams and log must be the same.
+    ///
+    /// # Errors
+    ///
+    /// Their differences, in words.
     pub fn settle(&self) -> Result<(), String> {
         self.sweep();
         let found = self.verify();
