@@ -151,12 +151,60 @@ const TIMES_ALLOWED: [&str; 3] = [
 const DATES_OF_CLIENTS: [&str; 2] = ["fecha_salida", "fecha_llegada"];
 
 /// What stands for every domain, and names nothing of this one: the folders, with the endings of the files in them.
-const OF_NO_DOMAIN: [(&str, &str); 5] = [
+const OF_NO_DOMAIN: [(&str, &str); 7] = [
     (ENGINE, ".rs"),
     (AWS_RULES, ""),
+    ("shared/testing/domain-kit/", ".rs"),
+    ("shared/testing/toy/", ".rs"),
     ("shared/testing/twins/", ".rs"),
     ("shared/testing/simulation/", ".rs"),
     ("shared/testing/saga-kit/", ".rs"),
+];
+
+/// Where functions are put together: their parts in the wiring, their `App`s in their own crates.
+const WIRING: &str = "shared/airline/wiring/";
+
+/// Code that gets the airline's parts from the wiring.
+const WIRED: [&str; 6] = [
+    "functions",
+    "shared/airline",
+    "shared/testing/http",
+    "simulate/src",
+    "tests/src",
+    "xtask/ops/src",
+];
+
+/// The ways to make a part.
+const PARTS: [&str; 10] = [
+    "Announcer::new(",
+    "Coordinator::new(",
+    "EventStore::new(",
+    "Generations::new(",
+    "Projector::new(",
+    "Reactions::new(",
+    "Rebuilder {",
+    "RemoteConsumer::of(",
+    "Sagas::new(",
+    "StreamReader::new(",
+];
+
+/// The template, where alone mappings are set up.
+const TEMPLATE: &str = "infra/template.yaml";
+
+/// Settings of mappings, as the template and as the rules of AWS name them.
+const SETTINGS: [&str; 12] = [
+    "BatchSize",
+    "BisectBatchOnFunctionError",
+    "MaximumBatchingWindowInSeconds",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "ParallelizationFactor",
+    "batch_size =",
+    "batching_window =",
+    "bisect_batch_on_function_error =",
+    "maximum_record_age =",
+    "maximum_retry_attempts =",
+    "parallelization_factor =",
 ];
 
 /// The published messages of the airline: a folder for each context, a file for each version of each message.
@@ -387,6 +435,47 @@ fn ambient(sources: &BTreeMap<String, String>) -> Vec<String> {
         }
     }
     found
+}
+
+/// Places that name one of these outside of where they belong.
+fn misplaced(sources: &BTreeMap<String, String>, names: &[&str], belongs: &str) -> Vec<String> {
+    let mut found = vec![];
+    for (path, source) in sources {
+        for (number, line) in code(source) {
+            for name in names.iter().filter(|name| line.contains(**name)) {
+                found.push(format!("{path}:{number} {name} belongs into {belongs}"));
+            }
+        }
+    }
+    found
+}
+
+/// The code that gets the airline's parts from the wiring, without tests, which may put parts together to break them.
+fn wired() -> BTreeMap<String, String> {
+    let mut sources = BTreeMap::new();
+    for folder in WIRED {
+        sources.extend(files(folder, ".rs"));
+    }
+    sources.retain(|path, _| path.contains("/src/") && !path.starts_with(WIRING));
+    sources
+}
+
+/// What might set up a mapping of ours: all that runs, deploys or simulates the functions. The simulation's probe sets up mappings by
+/// chance, of no function of ours.
+fn set_up() -> BTreeMap<String, String> {
+    let mut sources = BTreeMap::new();
+    for folder in [
+        "functions",
+        "infra",
+        "simulate",
+        "tests",
+        "xtask/src",
+        "xtask/ops",
+    ] {
+        sources.extend(files(folder, ""));
+    }
+    sources.retain(|path, _| path != TEMPLATE && !path.starts_with("simulate/src/probe"));
+    sources
 }
 
 /// Places that make a text of a time by another way than `alpes_messages::moment`.
@@ -696,6 +785,56 @@ fn what_is_of_no_domain_names_nothing_of_the_airline() {
         sources.extend(found);
     }
     none(&airline.words_in(&sources));
+}
+
+#[test]
+fn each_function_is_put_together_in_one_place() {
+    none(&misplaced(&wired(), &PARTS, WIRING));
+}
+
+#[test]
+fn a_second_wiring_is_found() {
+    let mut sources = wired();
+    assert!(sources.len() > 50, "the sources were not found");
+    let line = "    let sagas = Sagas::new(tables.clone(), definitions(), world.clone());\n";
+    let main = sources.get_mut("functions/timers/src/main.rs").unwrap();
+    main.push_str(line);
+    let found = misplaced(&sources, &PARTS, WIRING);
+    let place = "functions/timers/src/main.rs:";
+    assert!(
+        matches!(found.as_slice(), [one] if one.starts_with(place)),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn mappings_are_set_up_in_the_template_alone() {
+    none(&misplaced(&set_up(), &SETTINGS, TEMPLATE));
+}
+
+#[test]
+fn a_mapping_that_is_set_up_elsewhere_is_found() {
+    let mut sources = set_up();
+    for (place, line) in [
+        (
+            "simulate/src/system.rs",
+            "        settings.batch_size = 500;\n",
+        ),
+        (
+            "infra/deploy.sh",
+            "aws lambda update-event-source-mapping MaximumRetryAttempts=3\n",
+        ),
+    ] {
+        let source = sources.get_mut(place).unwrap();
+        source.push_str(line);
+        let found = misplaced(&sources, &SETTINGS, TEMPLATE);
+        assert!(
+            matches!(found.as_slice(), [one] if one.starts_with(place)),
+            "{found:?}"
+        );
+        let source = sources.get_mut(place).unwrap();
+        source.truncate(source.len() - line.len());
+    }
 }
 
 #[test]

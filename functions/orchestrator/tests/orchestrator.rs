@@ -246,7 +246,7 @@ fn a_reservation_whose_price_nobody_told_is_cancelled() {
     let reason = page.sagas[0].reason.as_deref();
     assert_eq!(
         reason,
-        Some("PagarReserva: ReservaCreada.pago.monto is not known")
+        Some("PagarReserva: no se conoce ReservaCreada.pago.monto")
     );
 }
 

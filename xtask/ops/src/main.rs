@@ -150,7 +150,7 @@ mod tests {
         let Some(Check::OneOf(names)) = argument.map(|argument| argument.check) else {
             unreachable!("sagas takes a state");
         };
-        assert_eq!(names, Status::ALL.map(Status::name));
+        assert_eq!(names, Status::ALL.map(api::saga::estado));
     }
 
     #[test]

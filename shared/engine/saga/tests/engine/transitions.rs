@@ -337,7 +337,7 @@ fn a_command_that_cannot_be_built_is_a_step_that_fails() {
     );
     assert_eq!(
         saga.reason.as_deref(),
-        Some("Do2: Done1.amount is not known")
+        Some("Do2: nothing is known of Done1.amount")
     );
 }
 
