@@ -787,21 +787,21 @@ impl Reader {
             if self.system.foreign.has(key) {
                 return None;
             }
-            let estado = item.get("estado")?.as_str()?;
-            let estado = Status::ALL
-                .into_iter()
-                .find(|known| known.name() == estado)?;
-            Some((estado.name(), key.pk.clone()))
+            let status = item.get("status")?.as_str()?;
+            let mut known = Status::ALL.into_iter();
+            let status = known.find(|known| known.name() == status)?;
+            Some((estado(status), key.pk.clone()))
         });
         for (estado, id) in sagas {
             standing.entry(estado).or_default().insert(id);
         }
-        for estado in Status::ALL {
-            let Some(walk) = self.sagas(estado, self.limit(stored.len())).await else {
+        for status in Status::ALL {
+            let estado = estado(status);
+            let Some(walk) = self.sagas(status, self.limit(stored.len())).await else {
                 continue;
             };
             let found: BTreeSet<String> = walk.rows.into_keys().collect();
-            let wanted = standing.remove(estado.name()).unwrap_or_default();
+            let wanted = standing.remove(estado).unwrap_or_default();
             if found != wanted {
                 self.complain(format!(
                     "the sagas in {estado} are {found:#?}, not {wanted:#?}"
@@ -810,7 +810,7 @@ impl Reader {
             if let Some(id) = found.first() {
                 let saga = self.body(&format!("/sagas/{id}")).await;
                 let told = saga.as_ref().and_then(|saga| saga.get("estado"));
-                if told.is_some_and(|told| told != estado.name()) {
+                if told.is_some_and(|told| told != estado) {
                     self.complain(format!(
                         "the saga {id} is {told:?}, and in the list of {estado}"
                     ));

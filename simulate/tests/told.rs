@@ -49,7 +49,7 @@ fn a_mistake_that_is_found_is_no_failure_and_no_promise_that_held() {
 #[test]
 fn names_that_are_none_list_those_that_are_and_end_with_2() {
     for (line, listed) in [
-        ("--scenario none", "\n  calma "),
+        ("--scenario none", "\n  calm "),
         ("--planted none", "\n  kept-seats "),
     ] {
         let (code, out, err) = says(line);

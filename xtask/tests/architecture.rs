@@ -51,7 +51,7 @@ const WINGS: [Wing; 6] = [
     },
     Wing {
         folder: AWS_RULES,
-        knows: &[],
+        knows: &[AWS_RULES],
         tests_know: &[],
     },
     Wing {
@@ -90,7 +90,7 @@ const CROSSINGS: [(&str, &str); 8] = [
 ];
 
 /// The only crates of `shared/` that may know AWS, Lambda or tokio.
-const AT_THE_EDGE: [&str; 3] = ["alpes-aws", "alpes-lambda", "http-testing"];
+const AT_THE_EDGE: [&str; 5] = ["alpes-aws", "alpes-lambda", "api", "http-testing", "wiring"];
 
 /// The package that has the table of commands. Only programs that commands run depend on it.
 const COMMANDS: &str = "command-line";
@@ -133,7 +133,7 @@ const AMBIENT_ALLOWED: [(&str, &str); 2] = [
     // The adapters are where time, ids, chance and tasks come from.
     ("shared/engine/aws/", ""),
     // How long an answer took, for its log line.
-    ("shared/engine/lambda/src/http.rs", "Instant::now"),
+    ("shared/airline/api/src/lib.rs", "Instant::now"),
 ];
 
 /// Words that make a text of a time by another way than `alpes_messages::moment`, which gives every time three decimals.
@@ -464,15 +464,11 @@ fn wired() -> BTreeMap<String, String> {
 /// chance, of no function of ours.
 fn set_up() -> BTreeMap<String, String> {
     let mut sources = BTreeMap::new();
-    for folder in [
-        "functions",
-        "infra",
-        "simulate",
-        "tests",
-        "xtask/src",
-        "xtask/ops",
-    ] {
-        sources.extend(files(folder, ""));
+    for folder in ["functions", "simulate", "tests", "xtask/src", "xtask/ops"] {
+        sources.extend(files(folder, ".rs"));
+    }
+    for ending in [".json", ".sh", ".yaml"] {
+        sources.extend(files("infra", ending));
     }
     sources.retain(|path, _| path != TEMPLATE && !path.starts_with("simulate/src/probe"));
     sources
@@ -1178,11 +1174,11 @@ fn what_goes_around_a_port_is_found() {
         ["shared/airline/events/src/lib.rs:2 Timestamp::now: use the port Clock"]
     );
     assert_eq!(
-        at("shared/engine/lambda/src/http.rs", "Instant::now()"),
+        at("shared/airline/api/src/lib.rs", "Instant::now()"),
         [""; 0]
     );
     assert_eq!(
-        at("shared/engine/lambda/src/http.rs", "Timestamp::now()").len(),
+        at("shared/airline/api/src/lib.rs", "Timestamp::now()").len(),
         1
     );
     for fine in [

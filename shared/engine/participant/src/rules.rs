@@ -34,7 +34,7 @@ use crate::{Failure, Faults, Participant, Policy, Reactor};
 /// let desk = loans::rules().reactor(store, tables.clone(), world.clone(), false);
 ///
 /// let paid = toy::event(DepositPaid { loan: loan(7), cents: 500 }, 1);
-/// let paid = Event { sagamode: SagaMode::Coreografia, time: world.clock.now().into(), ..paid };
+/// let paid = Event { sagamode: SagaMode::Choreography, time: world.clock.now().into(), ..paid };
 /// block_on(log.append("7", paid.encode()?.as_bytes(), None))?;
 ///
 /// let parking = Parking::new(tables, world.clock, &toy::catalogue());
