@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use alpes_event_store::{
-    Circumstances, Decider, Decision, EventStore, Handled, StreamReader, Unavailable,
-};
-use alpes_messages::{Command, Context, Event, Moment, NewEvent, StreamId};
-use alpes_projections::Projector;
+use alpes_event_store::{Circumstances, Decider, Decision, Handled, StoreRefusal, Unavailable};
+use alpes_messages::{Command, Event, Moment, NewEvent, Problem, StreamId};
 use anyhow::{Result, bail};
 use async_trait::async_trait;
-use events::{Catalogue, IdReserva, Payload, VUELOS};
+use events::{IdReserva, Payload, VUELOS};
 use serde::Serialize;
 use serde_json::{Value, json};
 use simulation::Faults;
@@ -119,6 +116,10 @@ impl Decider<Payload> for Synthetic {
 
     fn undoes(&self, _: &Command) -> bool {
         false
+    }
+
+    fn refuse(&self, refusal: StoreRefusal) -> Problem {
+        parse::refusal(refusal)
     }
 
     async fn decide(

@@ -16,7 +16,7 @@ use cqrs_es::{
     persist::{PersistedEventRepository, PersistedEventStore, SerializedEvent},
 };
 use dynamo_es::DynamoEventRepository;
-use events::{Catalogue, Payload};
+use events::Payload;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use twins::MemoryLog;
@@ -144,7 +144,8 @@ struct Contest {
 }
 
 pub async fn compare(endpoint: &Endpoint, sample: &Value, rounds: Rounds) -> Result<Peers> {
-    let tables = [(alpes_event_store::TABLE, endpoint.streams.clone())];
+    let streams = alpes_event_store::TABLE.0.to_owned();
+    let tables = [(streams, endpoint.streams.clone())];
     let tables = Arc::new(DynamoTables::new(
         &endpoint.config,
         tables.into_iter().collect(),

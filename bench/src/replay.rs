@@ -6,17 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alpes_archive::Archive;
-use alpes_event_store::{EventStore, StreamReader};
 use alpes_lambda::Environment;
 use alpes_messages::Event;
-use alpes_ports::{Item, LogReader, LogRecord, Tables, World};
-use alpes_projections::{Phase, Projector, Rebuilder, View};
+use alpes_ports::{Item, LogRecord};
+use alpes_projections::{Phase, Rebuilder, View};
 use anyhow::{Result, anyhow, bail};
-use events::{Catalogue, IdReserva, Payload};
+use events::{IdReserva, Payload};
 use serde::Serialize;
 use serde_json::{Value, json};
-use twins::{MemoryLog, MemoryObjects, MemoryTables, Ports};
+use twins::{MemoryLog, Ports};
 use views::registry;
 use vuelos::Vuelos;
 use wiring::Wiring;

@@ -2,21 +2,18 @@
 
 use std::sync::Arc;
 
-use alpes_consumer::Parking;
-use alpes_event_store::{EventStore, StreamReader};
 use alpes_messages::{Command, Context, Event};
-use alpes_participant::{Participant, Rules};
 use alpes_ports::Executions;
-use alpes_ports::{CallError, FunctionName, LogRecord, World};
-use alpes_saga::{Coordinator, Direction, Fact, SagaId, Sagas, Status, execution_name};
+use alpes_ports::{CallError, LogRecord, World};
+use alpes_saga::{Direction, Fact, SagaId, Status, execution_name};
 use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use events::{Catalogue, GDS, PAGOS, VUELOS};
+use events::{GDS, PAGOS, VUELOS};
 use jiff::Timestamp;
 use orchestrator::Invocation;
 use reserva_saga::{
-    FunctionParticipants, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, definitions,
-    fact, function_of, placeholders, saga_of, wire,
+    PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS, fact, function_of, placeholders,
+    saga_of,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
