@@ -4,6 +4,7 @@
 mod comando;
 mod contextos;
 mod datos;
+mod esquema;
 mod evento;
 mod fallas;
 mod inventario;
