@@ -9,6 +9,7 @@ use alpes_ports::{
 use alpes_projections::TABLE as VIEWS;
 use async_trait::async_trait;
 use pedidos::stock::SHELVES;
+use twins::{Over, TablesOver};
 
 use crate::provider::CHARGES;
 
@@ -58,7 +59,7 @@ impl Planted {
     pub fn plant(planted: Option<Self>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
         match planted {
             None => tables,
-            Some(planted) => Arc::new(Mistaken { planted, tables }),
+            Some(planted) => Arc::new(Over(Mistaken { planted, tables })),
         }
     }
 }
@@ -96,13 +97,9 @@ impl Mistaken {
 }
 
 #[async_trait]
-impl Tables for Mistaken {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
-        self.tables.get(keys, consistency).await
+impl TablesOver for Mistaken {
+    fn inner(&self) -> &dyn Tables {
+        &*self.tables
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
@@ -121,14 +118,6 @@ impl Tables for Mistaken {
         }
         let writes: Vec<_> = writes.iter().filter_map(|it| self.instead(it)).collect();
         self.tables.transact(&writes).await
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.tables.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.tables.scan(table, after).await
     }
 }
 

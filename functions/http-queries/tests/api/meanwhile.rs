@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use events::{IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::{Answer, ask};
-use twins::MemoryTables;
+use twins::{MemoryTables, Over, TablesOver};
 
 use crate::support::Fixture;
 
@@ -66,21 +66,9 @@ impl Meanwhile {
 }
 
 #[async_trait]
-impl Tables for Meanwhile {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
-        self.before.get(keys, consistency).await
-    }
-
-    async fn write(&self, write: &Write) -> Result<(), WriteError> {
-        self.before.write(write).await
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.before.transact(writes).await
+impl TablesOver for Meanwhile {
+    fn inner(&self) -> &dyn Tables {
+        &*self.before
     }
 
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
@@ -92,10 +80,6 @@ impl Tables for Meanwhile {
             &self.after
         };
         tables.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.before.scan(table, after).await
     }
 }
 
@@ -166,14 +150,14 @@ fn a_reservation_that_changes_is_on_a_page() {
         let filters = ["", "&id_cliente=ana"].into_iter().cycle();
         for (order, filter) in orders().into_iter().zip(filters) {
             for happens_at in 0..=8 {
-                let tables = Arc::new(Meanwhile {
+                let tables = Arc::new(Over(Meanwhile {
                     before: before.tables.clone(),
                     after: after.tables.clone(),
                     happens_at,
                     order: order.clone(),
                     answered: AtomicUsize::new(0),
                     waiting: Mutex::default(),
-                });
+                }));
                 let seen = pages(&tables, &before, filter);
                 let case = format!("{from} to {to} at {happens_at}, {order:?}, {filter}");
                 assert_eq!(seen, expected, "{case}");

@@ -22,7 +22,7 @@ use reserva_saga::ORCHESTRATOR;
 use serde_json::{Value, json};
 use simulation::{Dice, Faults};
 use timers::Done;
-use twins::{ManualClock, MemoryObjects, MemoryTables};
+use twins::{ManualClock, MemoryObjects, MemoryTables, Over, TablesOver};
 
 use crate::{support::Fixture, sweep::TASK};
 
@@ -474,7 +474,11 @@ impl Deadly {
 }
 
 #[async_trait]
-impl Tables for Deadly {
+impl TablesOver for Deadly {
+    fn inner(&self) -> &dyn Tables {
+        &*self.0
+    }
+
     async fn get(
         &self,
         keys: &[Key],
@@ -484,22 +488,6 @@ impl Tables for Deadly {
             self.touch(&key.pk).await;
         }
         self.0.get(keys, consistency).await
-    }
-
-    async fn write(&self, write: &Write) -> Result<(), WriteError> {
-        self.0.write(write).await
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.0.transact(writes).await
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.0.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.0.scan(table, after).await
     }
 }
 
@@ -571,7 +559,7 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
         .collect();
     let deadly = ids[41].clone();
     let mapping = Mapping {
-        tables: Arc::new(Deadly(tables.clone(), deadly.clone())),
+        tables: Arc::new(Over(Deadly(tables.clone(), deadly.clone()))),
         fixture: &fixture,
         retries: 3,
         invocations: Mutex::default(),

@@ -7,6 +7,7 @@ use alpes_ports::{
     Tables, TransactError, Update, Write, WriteError,
 };
 use async_trait::async_trait;
+use twins::{Over, TablesOver};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
@@ -35,7 +36,7 @@ impl Bug {
 /// The tables of a process that has the bug.
 pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     match bug {
-        Some(bug) => Arc::new(Planted { bug, tables }),
+        Some(bug) => Arc::new(Over(Planted { bug, tables })),
         None => tables,
     }
 }
@@ -84,17 +85,9 @@ fn rewrite(bug: Bug, update: &mut Update) {
 }
 
 #[async_trait]
-impl Tables for Planted {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
-        self.tables.get(keys, consistency).await
-    }
-
-    async fn write(&self, write: &Write) -> Result<(), WriteError> {
-        self.tables.write(write).await
+impl TablesOver for Planted {
+    fn inner(&self) -> &dyn Tables {
+        &*self.tables
     }
 
     async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
@@ -119,13 +112,5 @@ impl Tables for Planted {
                 self.tables.transact(&writes).await
             }
         }
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.tables.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.tables.scan(table, after).await
     }
 }

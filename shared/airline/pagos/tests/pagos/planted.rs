@@ -13,6 +13,7 @@ use pagos::{
     gateway::{Anulacion, Cobro, NoAnswer},
     simulador::Simulador,
 };
+use twins::{Over, TablesOver};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
@@ -35,7 +36,7 @@ impl Bug {
 /// The ledger as a provider with the bug writes it.
 pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     match bug {
-        Some(bug) => Arc::new(PlantedTables { bug, tables }),
+        Some(bug) => Arc::new(Over(PlantedTables { bug, tables })),
         None => tables,
     }
 }
@@ -67,13 +68,9 @@ struct PlantedTables {
 }
 
 #[async_trait]
-impl Tables for PlantedTables {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
-        self.tables.get(keys, consistency).await
+impl TablesOver for PlantedTables {
+    fn inner(&self) -> &dyn Tables {
+        &*self.tables
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
@@ -92,17 +89,5 @@ impl Tables for PlantedTables {
             }
         }
         self.tables.write(&write).await
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.tables.transact(writes).await
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.tables.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.tables.scan(table, after).await
     }
 }

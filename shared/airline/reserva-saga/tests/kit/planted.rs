@@ -17,6 +17,7 @@ use events::{GDS, PAGOS, Payload, VUELOS, gds, pagos::PagoRevertido};
 use futures::executor::block_on;
 use jiff::Timestamp;
 use saga_kit::{Script, hunt, run};
+use twins::{Over, TablesOver};
 use uuid::Uuid;
 
 use crate::play::Reserva;
@@ -164,10 +165,10 @@ impl Planted {
         if self != Self::SendBeforeLog {
             return (tables, line);
         }
-        let later = Arc::new(LogsLater {
+        let later = Arc::new(Over(LogsLater {
             tables,
             waiting: Mutex::new(vec![]),
-        });
+        }));
         let line = Arc::new(SendsFirst {
             line,
             later: later.clone(),
@@ -311,7 +312,11 @@ impl Participants for SendsFirst {
 }
 
 #[async_trait]
-impl Tables for LogsLater {
+impl TablesOver for LogsLater {
+    fn inner(&self) -> &dyn Tables {
+        &*self.tables
+    }
+
     async fn get(
         &self,
         keys: &[Key],
@@ -330,17 +335,9 @@ impl Tables for LogsLater {
         Ok(())
     }
 
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.tables.transact(writes).await
-    }
-
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
         self.flush().await;
         self.tables.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.tables.scan(table, after).await
     }
 }
 
