@@ -1,4 +1,4 @@
-//! The data of an event that somebody wrote by hand, held against its schema.
+//! The data of an event that a test wrote by hand, checked against its schema.
 
 use alpes_messages::{
     Command, CommandId, CorrelationId, DecodeError, Event, EventId, EventType, Moment, NewEvent,
@@ -13,7 +13,7 @@ use jsonschema::{
 use parse::Regla;
 use serde_json::{Map, Value};
 
-/// Longest name of a field that is repeated to its sender, in characters.
+/// Longest name of an unknown field that the answer repeats, in characters.
 const MAX_ECHO: usize = 64;
 
 /// The data of an event.
@@ -22,12 +22,12 @@ pub(crate) struct Datos<'a> {
     pub(crate) known: &'a EventType<Payload>,
     /// Its stream.
     pub(crate) stream: StreamId,
-    /// What was told of them.
+    /// The fields in the request.
     pub(crate) told: &'a Map<String, Value>,
 }
 
 impl Datos<'_> {
-    /// The event of the moment `now`: the reservation and dates that were not told are those of the event.
+    /// The event at the time `now`. A reservation id or date that the request omits gets the event's own value.
     pub(crate) fn event(&self, now: Moment) -> NewEvent {
         let mut data = self.told.clone();
         let schema = self.known.schema();
@@ -46,7 +46,7 @@ impl Datos<'_> {
         }
     }
 
-    /// What a field is when nobody says it.
+    /// The value of a field that the request omits.
     fn own(&self, field: &str, now: Moment) -> Option<String> {
         match field {
             "id_reserva" => Some(self.stream.id.to_string()),
@@ -55,7 +55,7 @@ impl Datos<'_> {
         }
     }
 
-    /// Checks that whoever reads the event will be able to.
+    /// Checks that consumers will be able to read the event.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl Datos<'_> {
                 let errors = validator.iter_errors(data);
                 errors.flat_map(|error| violations(&error)).collect()
             }
-            // The schemas are our own: what cannot be checked here is by decoding.
+            // The schemas are our own. If a schema cannot be compiled, decoding checks the data instead.
             Err(_) => vec![],
         }
     }
@@ -128,7 +128,7 @@ impl Datos<'_> {
     }
 }
 
-/// What is wrong with the airports of flights. They are keys of the inventory, which are short.
+/// The violations of airport codes in flights. The codes are keys of the inventory, and keys are short.
 fn airports(data: &Value) -> Vec<Violation> {
     let flights = data.get("sillas").and_then(Value::as_array);
     let flights = flights.into_iter().flatten().enumerate();
@@ -146,7 +146,7 @@ fn airports(data: &Value) -> Vec<Violation> {
         .collect()
 }
 
-/// Allows no field that a schema does not name: a misspelt one would else be one that is left out.
+/// Forbids fields that a schema does not name. Otherwise a misspelt field would count as omitted.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
@@ -164,7 +164,7 @@ fn violation(campo: impl Into<String>, regla: Regla, detalle: impl Into<String>)
     Violation::new(campo, regla.name(), detalle)
 }
 
-/// What is wrong at one place, field by field.
+/// The violations of a schema error: one for each field at its place.
 fn violations(error: &ValidationError<'_>) -> Vec<Violation> {
     let place = place(error.instance_path());
     let below = |name: &str| format!("{place}.{name}");
@@ -180,7 +180,7 @@ fn violations(error: &ValidationError<'_>) -> Vec<Violation> {
             };
             unexpected.iter().map(unknown).collect()
         }
-        // A choice is between something and null: what is not null is to be something.
+        // The schema offers a type or null. A value that is not null must have the type.
         Kind::AnyOf { context } => {
             let something = context.iter().take(1).flatten();
             something.flat_map(violations).collect()
@@ -214,7 +214,7 @@ fn violations(error: &ValidationError<'_>) -> Vec<Violation> {
     }
 }
 
-/// A place as violations tell it: `data.itinerarios[0].odos`.
+/// A place in the notation of violations: `data.itinerarios[0].odos`.
 fn place(location: &Location) -> String {
     location
         .iter()
