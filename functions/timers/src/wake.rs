@@ -39,7 +39,7 @@ impl Lane for Waking<'_> {
         let named = |item: &DueItem| {
             let named = item.pk.parse::<SagaId>();
             named
-                .inspect_err(|_| tracing::error!(pk = item.pk, "the key of a due item is not the id of a saga"))
+                .inspect_err(|_| tracing::error!(pk = item.pk, "a due key is not the id of a saga"))
                 .ok()
         };
         let sagas: Vec<_> = items.iter().filter_map(named).collect();
