@@ -113,7 +113,7 @@ fn while_it_is_undone_the_answer_is_the_same_and_the_first_reason_stands() {
         assert_eq!(answer.headers, first.headers);
         assert_eq!(fixture.saga(id), saga);
     }
-    assert_eq!(fixture.run_started(), 3, "each request calls the orchestrator");
+    assert_eq!(fixture.run_started(), 3, "each calls the orchestrator");
     assert_eq!(fixture.events_of(id), ALL_UNDONE);
     assert_eq!(motivo(&fixture, id), "primero");
 }
