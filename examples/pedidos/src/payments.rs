@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::events::{PaymentDeclined, PaymentRefunded, PaymentTaken};
 
-/// A payment provider. It charges each key at most once, also under concurrent calls and lost answers.
+/// A payment provider charges each key at most once, also under concurrent calls and lost answers.
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// Charges once under `key`; later calls return the first outcome. False if the card is declined.

@@ -54,7 +54,7 @@ impl Shop {
         sagas.request(SagaId(order.0), None, request).await
     }
 
-    /// Passes a batch of the log to the sagas. It begins nothing more after `until`.
+    /// Passes a batch of the log to the sagas. No saga is begun after `until`.
     pub async fn move_on(&self, batch: &[LogRecord], until: Timestamp) -> Outcome {
         let coordinator = &self.coordinator;
         let consumer = Consumer {
@@ -71,7 +71,7 @@ impl Shop {
         self.projector.consumer().consume(batch).await
     }
 
-    /// Call this every minute. It publishes committed events that are not in the log, and moves on sagas that are due.
+    /// Publishes events that are not in the log, and moves on the sagas that are due. Call this every minute.
     pub async fn tick(&self, until: Timestamp) -> Result<(), TableError> {
         let sweeper = Sweeper {
             store: &self.store,

@@ -26,8 +26,8 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    /// Reads the query string. A parameter with another name is a fault, because it would be a filter without effect.
-    /// So is a parameter that occurs twice, because only one of its values would take effect.
+    /// Reads the query string. A parameter with another name is a fault, because it would be a filter without effect. A
+    /// parameter that occurs twice is a fault too, because only one of its values would take effect.
     pub(crate) fn of(request: &Request, names: &[&'static str]) -> Self {
         let given = request.query_string_parameters();
         let mut violations = Violations::default();
@@ -74,7 +74,7 @@ impl Parameters {
         read
     }
 
-    /// Reads a parameter that has a `default`. The result is `None` if it is invalid.
+    /// Reads a parameter that has a `default`. The result is `None` if the parameter is invalid.
     pub(crate) fn optional_or<T>(
         &mut self,
         default: T,

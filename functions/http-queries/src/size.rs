@@ -35,7 +35,7 @@ fn size(row: &impl Serialize) -> usize {
     }
 }
 
-/// The number of first rows that fit into `bytes`. It is at least one, so that a list always continues.
+/// The number of first rows that fit into `bytes`. The number is at least one, so that a list always continues.
 pub(crate) fn fitting(rows: &[impl Serialize], bytes: usize) -> usize {
     let mut left = bytes;
     let fit = rows.iter().take_while(|row| {

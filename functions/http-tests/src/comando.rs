@@ -71,7 +71,8 @@ fn chosen_mode(kind: &str, asked: &Solicitud) -> Option<SagaMode> {
     SagaMode::deserialize(saga).ok()
 }
 
-/// The saga of the reply's events. It differs from the command's saga if an earlier command committed the events.
+/// The saga of the reply's events. This saga differs from the command's saga if an earlier command committed the
+/// events.
 fn saga_of(reply: &Reply, command: &Command) -> CorrelationId {
     let first = match reply {
         Reply::Eventos { eventos } => eventos.first(),

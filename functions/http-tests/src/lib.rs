@@ -1,5 +1,5 @@
-//! The test endpoints. They send any command to its participant, commit any event to its stream, make participants
-//! fail, and set the free seats of a flight. They are deployed only where tests are allowed.
+//! The test endpoints. A client can send any command to its participant, commit any event to its stream, make
+//! participants fail, and set the free seats of a flight. The endpoints are deployed only where tests are allowed.
 
 mod comando;
 mod contextos;

@@ -23,7 +23,8 @@ pub const CONSUMER: &str = ORCHESTRATOR.0;
 /// Longest time for which one invocation works on one saga. Most sagas take a fraction of it. The limit keeps a saga
 /// with a slow participant from delaying the batch.
 const BUDGET: Duration = Duration::from_secs(2);
-/// Time before the invocation's deadline at which the function stops sending commands. It suffices to store the sagas.
+/// Time before the invocation's deadline at which the function stops sending commands. This time suffices to store the
+/// sagas.
 const RESERVE: Duration = Duration::from_secs(5);
 /// Sagas that are processed concurrently.
 const AT_ONCE: usize = 16;
@@ -144,8 +145,9 @@ impl App {
         }
     }
 
-    /// Wakes a saga. A saga that cannot move on now is put off, so that it does not delay others. Such a saga belongs
-    /// to another build, waits for a state machine that is missing or does not answer, or cannot be read or written.
+    /// Wakes a saga. A saga that cannot move on now is put off, so that it does not delay others. A saga that cannot
+    /// move on belongs to another build, waits for a state machine that is missing or does not answer, or cannot be
+    /// read or written.
     async fn wake_one(&self, id: SagaId, deadline: Timestamp) -> Woken {
         let until = self.until(deadline);
         let why = match self.move_on(id, until).await {

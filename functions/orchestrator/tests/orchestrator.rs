@@ -496,8 +496,8 @@ fn put(fixture: &Fixture, id: SagaId, item: Item) {
     block_on(fixture.system.tables.write(&put)).unwrap();
 }
 
-/// An item that is full, or is not a saga, delays no other saga of its shard. Once it is repaired, its saga has missed
-/// no event.
+/// An item that is full, or is not a saga, delays no other saga of its shard. Once the item is repaired, its saga has
+/// missed no event.
 #[test]
 fn an_event_whose_saga_the_table_refuses_is_parked_and_holds_up_nothing() {
     for broken in [false, true] {

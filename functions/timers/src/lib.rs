@@ -68,8 +68,8 @@ pub enum Done {
         /// Objects in the bucket of undelivered batches that cannot be read or parked, and parked entries that this
         /// build cannot read. They stay unchanged.
         unreadable: usize,
-        /// True if the time was over before all entries were seen. The numbers then cover a part, and the next run
-        /// continues.
+        /// True if the time was over before all entries were seen. The numbers then cover only a part of the entries,
+        /// and the next run continues.
         unfinished: bool,
     },
     /// The answer to waking sagas.
@@ -127,8 +127,8 @@ impl From<TaskFailed> for Diagnostic {
     }
 }
 
-/// Time before the invocation's deadline at which a run begins nothing more. It exceeds the longest unit of work: one
-/// call of a function takes up to 15 seconds, and no unit makes two calls.
+/// Time before the invocation's deadline at which a run begins nothing more. This time exceeds the longest unit of
+/// work: one call of a function takes up to 15 seconds, and no unit makes two calls.
 const RESERVE: SignedDuration = SignedDuration::from_secs(20);
 
 /// The sizes of the pages that a run reads.

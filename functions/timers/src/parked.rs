@@ -76,7 +76,7 @@ impl Undelivered {
 #[derive(Default)]
 struct Taken {
     records: usize,
-    /// Objects that cannot be read or parked. They stay in the bucket.
+    /// Objects that cannot be read or parked. These objects stay in the bucket.
     unreadable: usize,
     /// True if the time was over before all objects were seen.
     more: bool,
@@ -125,7 +125,7 @@ impl App {
         })
     }
 
-    /// Parks the records of batches that Lambda gave up. It begins nothing more after `until`.
+    /// Parks the records of batches that Lambda gave up. The function begins no further object after `until`.
     async fn take_in(&self, until: Timestamp) -> Result<Taken, TaskFailed> {
         let mut taken = Taken::default();
         let mut after: Option<String> = None;

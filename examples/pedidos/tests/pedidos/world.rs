@@ -394,7 +394,8 @@ impl System {
     }
 }
 
-/// A customer's order. It often has more units than are left, a country without shipping, or a card that is declined.
+/// A customer's order. The order often has more units than are left, a country without shipping, or a card that is
+/// declined.
 fn wishes(dice: &Dice) -> Value {
     let mut products = PRICES.map(|(product, _)| product);
     dice.shuffle(&mut products);

@@ -1,5 +1,5 @@
-//! The description of the API. [`documento`] writes it from the types that the functions read and write. It is checked
-//! in as `infra/openapi.json` and served at `/openapi.json`.
+//! The description of the API. [`documento`] writes it from the types that the functions read and write. The document
+//! is checked in as `infra/openapi.json` and served at `/openapi.json`.
 //!
 //! `ALPES_BLESS=1 cargo test -p http-queries --test openapi` rewrites it.
 

@@ -191,7 +191,7 @@ fn slow() -> (Arc<Slow>, Fixture) {
     (slow, fixture)
 }
 
-/// A run of the task, as the schedule starts it once a minute. It ends before its deadline.
+/// A run of the task, as the schedule starts it once a minute. The run ends before its deadline.
 fn timely(fixture: &Fixture) -> Done {
     let (begun, deadline) = (fixture.world.clock.now(), fixture.deadline());
     let done = fixture.handle(PARKING_TASK).unwrap();
@@ -504,9 +504,9 @@ impl Tables for Deadly {
     }
 }
 
-/// A Kinesis mapping, with the settings of the template and the behaviour that AWS documents. It splits a batch in two
-/// when the function dies, without using up a retry. It retries a single record, and then gives it up to the bucket. It
-/// counts invocations.
+/// A Kinesis mapping, with the settings of the template and the behaviour that AWS documents. When the function dies,
+/// the mapping splits the batch in two, without using up a retry. It retries a single record, and then gives the record
+/// up to the bucket. The mapping counts invocations.
 struct Mapping<'a> {
     tables: Arc<dyn Tables>,
     fixture: &'a Fixture,

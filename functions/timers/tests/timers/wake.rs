@@ -199,7 +199,7 @@ fn woken_of(done: &Done) -> [usize; 4] {
     [*found, *woken, *put_off, *failed]
 }
 
-/// Sagas of another build come first. They are more than a run with little time can process.
+/// Sagas of another build come first. There are more of these sagas than a run with little time can process.
 #[test]
 fn sagas_that_this_build_cannot_move_starve_no_others() {
     let fixture = Fixture::new().with_limits(|limits| limits.sagas = 1);

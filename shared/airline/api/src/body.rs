@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::{Header, IDENTITY};
 
-/// Largest body, in bytes. It is larger than any body whose event fits the event's own limit of 32 KB.
+/// Largest body, in bytes. This limit is larger than any body whose event fits the event's own limit of 32 KB.
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// Reads the body as JSON.

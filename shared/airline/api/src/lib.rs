@@ -69,7 +69,7 @@ pub fn accepted(saga: CorrelationId, body: &impl Serialize) -> Response<Body> {
     with_header(response, CORRELATION_HEADER, &saga.to_string())
 }
 
-/// Adds a header to an answer. It leaves out a text that HTTP headers cannot hold.
+/// Adds a header to an answer. A text that HTTP headers cannot hold is left out.
 #[must_use]
 pub fn with_header(mut response: Response<Body>, name: HeaderName, text: &str) -> Response<Body> {
     if let Ok(value) = HeaderValue::from_str(text) {
@@ -135,7 +135,7 @@ fn answer(
 
 /// A header that may come at most once.
 enum Header<'a> {
-    /// The request has no such header.
+    /// The request lacks the header.
     Absent,
     /// The text of the header.
     Text(&'a str),

@@ -18,7 +18,8 @@ pub(crate) fn older_envelope(value: &Value) -> Option<Result<Value, DecodeError>
 /// Converts the tutorials' envelope to CloudEvents. The data stays as it is, in version 1.
 ///
 /// The tutorials' code published only `ReservaCreada`, once for each reservation, so the event is the first of its
-/// stream. It had no sagas: the reservation's id becomes the correlation id, and the event's own id becomes its cause.
+/// stream. That code had no sagas: the reservation's id becomes the correlation id, and the event's own id becomes its
+/// cause.
 fn envelope(old: &Value) -> Result<Value, DecodeError> {
     let text = |name: &str| {
         let found = old.get(name).and_then(Value::as_str);

@@ -169,7 +169,7 @@ pub struct AprobacionReservaFallida {
 /// A reservation was cancelled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReservaCancelada {
-    /// The reservation. It may never have been made.
+    /// The reservation, which may never have been made.
     pub id_reserva: IdReserva,
     /// Time of the cancellation.
     pub fecha_actualizacion: Moment,

@@ -95,7 +95,7 @@ fn bytes_that_are_no_event_are_undecodable() {
     }
 }
 
-/// The fields in the order of the type. Serde can read a struct from such an array, but the array is not an event.
+/// The fields in the order of the type. Serde can read a struct from this array, but the array is not an event.
 #[test]
 fn fields_without_names_are_undecodable() {
     let mut event = sample(PAID);

@@ -6,9 +6,9 @@
 //! | `ocupadas` | seats of the capacity that cannot be taken; a confirmation checks this number |
 //! | `reservadas` | seats that reservations hold |
 //!
-//! Both numbers change together, in the transaction that commits the event. They differ only on a flight whose free
-//! seats were set by a test: that sets `ocupadas`, which can then be negative. A flight without an item has all of its
-//! seats free.
+//! Both numbers change together, in the transaction that commits the event. `ocupadas` and `reservadas` differ only on
+//! a flight whose free seats were set by a test. Setting them changes `ocupadas`, which can then be negative. A flight
+//! without an item has all of its seats free.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -112,8 +112,8 @@ pub(crate) fn give_back(sillas: &[Sillas]) -> Vec<Write> {
     moves(sillas, -1)
 }
 
-/// The writes that keep the inventory in step with an event that a test commits without a decision. They do not check
-/// for free seats, because the event says that the seats are held or given back.
+/// The writes that keep the inventory in step with an event that a test commits without a decision. These writes do not
+/// check for free seats, because the event says that the seats are held or given back.
 #[must_use]
 pub fn moved_by(event: &NewEvent) -> Vec<Write> {
     let data = &event.data;

@@ -19,8 +19,8 @@ fn parse(data: &Value) -> Result<RevertirConfirmacion, Vec<Violation>> {
     })
 }
 
-/// Decides a reversal. It gives back the seats of the reservation once. A reservation without seats can get none from
-/// then on.
+/// Decides a reversal. A reversal gives back the seats of the reservation once. A reservation without seats can get
+/// none from then on.
 ///
 /// The outcome is `ConfirmacionGDSRevertida`, with the writes that give the seats back.
 pub(crate) fn decide(

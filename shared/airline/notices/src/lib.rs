@@ -18,5 +18,5 @@ pub use announcer::{Announcer, NEWS, TABLE};
 
 use alpes_ports::FunctionName;
 
-/// The function that announces. It parks records under this name.
+/// The function that announces. The function parks records under this name.
 pub const NOTIFIER: FunctionName = FunctionName("notifier");

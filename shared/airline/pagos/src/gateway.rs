@@ -31,13 +31,13 @@ pub enum Cobro {
 /// The outcome of voiding a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anulacion {
-    /// A charge existed. It is refunded, now or earlier.
+    /// A charge existed, and is now refunded.
     Devuelto,
     /// No charge existed, and none will.
     SinCargo,
 }
 
-/// The provider did not answer. It may have executed the call. Repeating the call is safe.
+/// The provider did not answer, but may have executed the call. Repeating the call is safe.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the payment gateway did not answer: {0}")]
 pub struct NoAnswer(pub String);
@@ -48,7 +48,7 @@ impl From<NoAnswer> for Unavailable {
     }
 }
 
-/// A payment provider. It charges each key at most once.
+/// A payment provider charges each key at most once.
 #[async_trait]
 pub trait Gateway: Send + Sync {
     /// Charges once under `key`. Later calls with the same key return the first outcome, even if they ask for another

@@ -1,4 +1,5 @@
-//! A simulated payment provider. It moves no money, and keeps a ledger of the movements that it would have made.
+//! A simulated payment provider. The simulator moves no money, and keeps a ledger of the movements that it would have
+//! made.
 //!
 //! The payment token decides the outcome:
 //!
@@ -195,7 +196,7 @@ struct Cuenta {
     /// The reason for which it was declined.
     #[serde(skip_serializing_if = "Option::is_none")]
     rechazo: Option<String>,
-    /// True once it is void. Then no charge is made any more.
+    /// True once the key is void. A void key is never charged.
     anulada: bool,
 }
 

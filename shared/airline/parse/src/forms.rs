@@ -70,7 +70,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The value as an amount of money. It has no sign, so it is never negative.
+    /// The value as an amount of money. An amount has no sign, so it is never negative.
     pub fn amount(self, violations: &mut Violations) -> Option<Decimal> {
         let amount = plain_decimal(self.decimal(violations)?);
         amount.or_else(|| self.fault(

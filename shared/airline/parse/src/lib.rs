@@ -24,7 +24,7 @@ pub use reglas::Regla;
 /// The `motivo` of every failure that a test asked for.
 pub const FALLA_INDUCIDA: &str = "falla inducida";
 
-/// The problem for invalid data. It lists at most [`MAX_VIOLATIONS`] violations.
+/// The problem for invalid data. The problem lists at most [`MAX_VIOLATIONS`] violations.
 #[must_use]
 pub fn invalid(violations: impl IntoIterator<Item = Violation>) -> Problem {
     let told = violations.into_iter().take(MAX_VIOLATIONS);

@@ -110,7 +110,7 @@ pub struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Records that the value breaks a rule. It always returns `None`, so that a reader can end with it.
+    /// Records that the value breaks a rule. The result is always `None`, so that a reader can end with this call.
     pub fn fault<T>(
         &self,
         violations: &mut Violations,

@@ -10,8 +10,7 @@ pub fn saga_of(event: &Event) -> Option<SagaId> {
     (event.sagamode != SagaMode::Choreography).then(|| saga_id(event))
 }
 
-/// The stream in which a saga begins. It is right for a saga whose id is that of its reservation, as the API makes
-/// them.
+/// The stream in which a saga begins. The saga must have the id of its reservation, as sagas made by the API do.
 #[must_use]
 pub fn stream_of(saga: SagaId) -> StreamId {
     StreamId::new(VUELOS, IdReserva(saga.0))

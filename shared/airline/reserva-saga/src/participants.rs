@@ -17,7 +17,8 @@ pub const PARTICIPANT_PAGOS: FunctionName = function_of(PAGOS);
 /// The participant function of `gds`.
 pub const PARTICIPANT_GDS: FunctionName = function_of(GDS);
 
-/// The participant function of a context. It takes the context's commands, and reacts to events in a choreography.
+/// The participant function of a context. This function executes the context's commands, and reacts to events in a
+/// choreography.
 #[must_use]
 pub const fn function_of(context: Context) -> FunctionName {
     FunctionName(context.participant)

@@ -98,8 +98,8 @@ pub async fn pivot(
 }
 
 /// Converts counters to counts. The parts of a counter are not read at one moment: a read may see that a reservation
-/// left a state, and not see that it entered that state, so a number may be negative. A negative number reduces the
-/// numbers of the later states. The reservation is then counted nowhere, and the total is never too high.
+/// left a state, and not see that it entered that state, so a number may be negative. A negative number is subtracted
+/// from the numbers of the later states. The reservation is then counted nowhere, and the total is never too high.
 fn cuentas(numbers: &BTreeMap<String, i64>) -> BTreeMap<EstadoReserva, u64> {
     let number = |estado: EstadoReserva| numbers.get(estado.name()).copied().unwrap_or(0);
     let states = EstadoReserva::ALL.into_iter();

@@ -70,7 +70,8 @@ impl Fila {
         self.fecha_actualizacion = self.fecha_actualizacion.max(Some(event.time));
     }
 
-    /// The row's position in lists, by time of creation. A list continues after it. `None` if the row is not listed.
+    /// The row's position in lists, by time of creation. A list continues after this position. `None` if the row is not
+    /// listed.
     #[must_use]
     pub fn order(&self) -> Option<String> {
         Some(format!("{}#{}", self.fecha_creacion?, self.id_reserva?))
@@ -121,9 +122,9 @@ const IN_ORDER: [EstadoReserva; 4] = EstadoReserva::ALL;
 /// A choice of reservations to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Only those in this state.
+    /// Only the reservations in this state.
     pub estado: Option<EstadoReserva>,
-    /// Only those of this client.
+    /// Only the reservations of this client.
     pub id_cliente: Option<String>,
 }
 
@@ -146,7 +147,8 @@ pub async fn one(
 }
 
 /// Lists at most `limit` reservations, newest first. The second result is the position after which the next page
-/// begins; pass it as `after`. It does not depend on the view's generation, so it stays valid across rebuilds.
+/// begins; pass it as `after`. This position does not depend on the view's generation, so it stays valid across
+/// rebuilds.
 ///
 /// The partitions of the states are read one after the other, in the order in which reservations go through the states.
 /// A reservation that changes during the reading moves to a partition that is read later, so the list finds it before

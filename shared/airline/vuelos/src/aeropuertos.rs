@@ -1,6 +1,6 @@
 //! Airports: the IATA codes, the position of each airport, and which airports are closed.
 //!
-//! The data come from airportsdata (MIT, September 2026) and `OurAirports` (public domain, February 2026). They are
+//! The data come from airportsdata (MIT, September 2026) and `OurAirports` (public domain, February 2026). The data are
 //! embedded as text: records of one width, sorted by code. A lookup is a binary search in the text, so a starting
 //! process builds no table.
 

@@ -348,7 +348,7 @@ fn read_saga(node: Node<'_>, violations: &mut Violations) -> Option<SagaMode> {
 
 /// Decides a new reservation. The data must be valid, and the reservation must not have been made or cancelled before.
 ///
-/// The outcome is `ReservaCreada`. It has a computed fare if the client sends no price.
+/// The outcome is `ReservaCreada`, with a computed fare if the client sends no price.
 pub(crate) fn decide(
     history: &[(Event, Payload)],
     command: &Command,

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 /// A reservation: the fold of its stream.
 ///
-/// It keeps the facts and derives the state from them, as the views do (cancelled over approved over pending). So every
-/// history has a meaning, in any order and under any rules.
+/// A `Reserva` keeps the facts and derives the state from them, as the views do (cancelled over approved over pending).
+/// So every history has a meaning, in any order and under any rules.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reserva {
     creada: Option<(CorrelationId, ReservaCreada)>,
@@ -28,7 +28,7 @@ pub struct Detalle {
     pub id_cliente: Option<String>,
     /// The correlation id, which is the id of its saga.
     pub id_correlacion: CorrelationId,
-    /// The state. It is never `Pagada`, because this context receives no payment events.
+    /// The state, which is never `Pagada`, because this context receives no payment events.
     pub estado: EstadoReserva,
     /// Time at which it was made.
     pub fecha_creacion: Moment,
@@ -51,8 +51,8 @@ impl Reserva {
             })
     }
 
-    /// Folds one more event. It refuses none, because events have already happened, and ignores events of other
-    /// contexts.
+    /// Folds one more event. No event is refused, because events have already happened. Events of other contexts are
+    /// ignored.
     #[must_use]
     pub fn evolve(mut self, event: &Event, payload: &Payload) -> Self {
         let moment = match payload {

@@ -23,7 +23,7 @@ use reserva_saga::{FunctionParticipants, ORCHESTRATOR, function_of, wire};
 /// The namespace of all metrics.
 const METRICS: &str = "AeroAlpes";
 
-/// The contents of a build: the events that it can decode, and the sagas that it can run.
+/// A build of the system: the events that it can decode, and the sagas that it can run.
 #[derive(Clone)]
 pub struct Build {
     /// The events.
@@ -33,7 +33,7 @@ pub struct Build {
 }
 
 impl Build {
-    /// The contents of this source code.
+    /// The build of this source code.
     #[must_use]
     pub fn current() -> Self {
         Self {

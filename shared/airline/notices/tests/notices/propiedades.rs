@@ -36,7 +36,7 @@ fn below(dice: &Dice, bound: usize) -> usize {
     usize::try_from(dice.below(u64::try_from(bound).unwrap())).unwrap()
 }
 
-/// A random log: reservations, of which some are approved or cancelled, with copies of records.
+/// A random log: reservations, some of them approved or cancelled, with copies of records.
 fn history(dice: &Dice) -> Vec<LogRecord> {
     let mut events = vec![];
     for number in 1..=1 + dice.below(6) {

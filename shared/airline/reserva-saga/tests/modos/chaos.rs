@@ -20,7 +20,7 @@ struct Chaos {
     reservations: u64,
 }
 
-/// Runs reservations of all modes and kinds, of which some are cancelled, under faults, kills, copies and delays. The
+/// Runs reservations of all modes and kinds, some of them cancelled, under faults, kills, copies and delays. The
 /// orchestrator may or may not have a state machine.
 fn chaos(chaos: Chaos) -> Result<(), String> {
     let dice = Dice::new(chaos.setup.seed);

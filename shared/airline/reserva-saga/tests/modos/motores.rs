@@ -21,7 +21,7 @@ struct Script {
     approved: bool,
     /// A context answers a command with an error this many times.
     breaks: Option<(Context, &'static str, u32)>,
-    /// It is cancelled once it is approved.
+    /// The client cancels the reservation once it is approved.
     cancelled: bool,
 }
 

@@ -146,7 +146,7 @@ pub struct Sim {
     pub dice: Dice,
     pub faults: Faults,
     pub reservations: Vec<Reservation>,
-    /// The policies of each context. A test may remove some.
+    /// The policies of each context, without those that a test removes.
     pub policies: BTreeMap<Context, Vec<Policy>>,
     /// The definitions of the orchestrator.
     pub definitions: Definitions,
@@ -297,7 +297,7 @@ impl Sim {
         self.set_fault(context, command, id, FaultMode::Error, times);
     }
 
-    /// Makes a reservation. It gets a flight of its own unless one is given.
+    /// Makes a reservation. The reservation gets a flight of its own unless one is given.
     pub fn book(&mut self, kind: Kind, mode: SagaMode, flight: Option<(&str, u32)>) -> usize {
         let place = self.reservations.len();
         let own = format!("2026-12-30T{:02}:{:02}:00Z", place / 60 % 13, place % 60);
