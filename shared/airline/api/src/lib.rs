@@ -121,7 +121,7 @@ fn answer(
     let (status, body) = match body {
         Ok(body) => (status, body),
         Err(error) => {
-            tracing::error!(%error, "an answer has no JSON form");
+            tracing::error!(%error, "an answer could not be written as JSON");
             (StatusCode::INTERNAL_SERVER_ERROR, String::new())
         }
     };

@@ -23,7 +23,7 @@ impl Refusal {
         match self {
             Self::Problem(problem) => super::problem(problem),
             Self::Failure(error) => {
-                tracing::error!(%error, "request failed");
+                tracing::error!(%error, "the request failed");
                 let kind = match error {
                     HandleError::Contention(_) => kinds::CONTENTION,
                     HandleError::Unavailable(_) | HandleError::NotAppended => kinds::UNAVAILABLE,

@@ -66,7 +66,7 @@ pub(crate) fn reserva_creada_v1(old: &Value) -> Result<Value, DecodeError> {
     let state = old.get("estado").and_then(Value::as_str);
     if state.is_none_or(|state| !state.eq_ignore_ascii_case("PENDIENTE")) {
         return Err(undecodable(
-            "the estado of a ReservaCreada of version 1 is PENDIENTE",
+            "the estado of a ReservaCreada of version 1 must be PENDIENTE",
         ));
     }
     Ok(json!({

@@ -24,7 +24,8 @@ pub const MAX_FLIGHTS: usize = 99;
 /// The reason of a failure for lack of seats.
 const SIN_SILLAS: &str = "No hay sillas";
 
-/// Reads the command's data. This context checks only the shape of the data; `vuelos` checks whether the journey can be flown.
+/// Reads the command's data. This context checks only the shape of the data, and `vuelos` checks whether the journey
+/// can be flown.
 fn parse(data: &Value) -> Result<ConfirmarReserva, Vec<Violation>> {
     parse::read(data, |data, violations| {
         let data = data.object(&["itinerarios"], violations)?;

@@ -144,7 +144,7 @@ impl Announcer {
             Err(TopicError::Refused(why)) => {
                 let record = &news.incoming.record;
                 let event = &news.incoming.event;
-                tracing::warn!(id = %event.id, correlation = %event.correlationid, why, "notice parked");
+                tracing::warn!(id = %event.id, correlation = %event.correlationid, why, "the notice is parked");
                 let trouble = Trouble::with_record(record, Reason::Permanent, &why);
                 let parked = self.parking.park(NOTIFIER.0, trouble).await;
                 parked.map_err(|error| news.again(&error))

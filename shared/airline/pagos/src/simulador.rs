@@ -255,7 +255,7 @@ impl Cuenta {
         self.rev = rev + 1;
         let item = match serde_json::to_value(&self) {
             Ok(Value::Object(item)) => item,
-            other => return Err(TableError::Refused(format!("no item: {other:?}"))),
+            other => return Err(TableError::Refused(format!("not an item: {other:?}"))),
         };
         let condition = match rev {
             0 => Condition::Absent,
