@@ -7,7 +7,7 @@ use alpes_ports::{LogRecord, Platform};
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use wiring::Wiring;
 
-/// The function with its parts.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Stores records in S3.
     archive: Archive,
@@ -16,7 +16,7 @@ pub struct App {
 }
 
 impl App {
-    /// Makes the function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///

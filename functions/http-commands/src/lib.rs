@@ -17,7 +17,7 @@ use wiring::Wiring;
 pub use cancelacion::MOTIVO;
 pub use reanudacion::MAX_NOTA;
 
-/// The function with its parts.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Commits events.
     store: EventStore<Payload>,
@@ -32,7 +32,7 @@ pub struct App {
 }
 
 impl App {
-    /// Makes the function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///

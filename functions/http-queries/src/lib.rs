@@ -42,7 +42,7 @@ pub use size::MAX_PAGE;
 /// The API's description.
 pub const OPENAPI: &str = include_str!("../../../infra/openapi.json");
 
-/// The function with its parts.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// The views.
     tables: Arc<dyn Tables>,
@@ -59,7 +59,7 @@ pub struct App {
 }
 
 impl App {
-    /// Makes the function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Self {
         Self {
             tables: wiring.platform.tables(),

@@ -6,14 +6,14 @@ use parse::{Path, Regla, Violations, invalid};
 
 use crate::Cursor;
 
-/// Rows of one page, by default.
+/// Default number of rows of one page.
 pub const DEFAULT_LIMIT: usize = 20;
-/// Most rows of one page.
+/// Largest number of rows of one page.
 pub const MAX_LIMIT: usize = 100;
 
 /// The page that a query asks for.
 pub(crate) struct Page {
-    /// Most rows of the page.
+    /// Largest number of rows of the page.
     pub(crate) limit: usize,
     /// The last row of the page before.
     pub(crate) after: Option<Cursor>,
@@ -58,7 +58,7 @@ impl Parameters {
         }
     }
 
-    /// Reads an optional parameter. `text` explains its rule in words.
+    /// Reads an optional parameter. `text` explains the parameter's rule in words.
     pub(crate) fn optional<T>(
         &mut self,
         name: &'static str,

@@ -15,9 +15,9 @@ use views::analitica::{self, Dia};
 
 use crate::{App, parameters::Parameters};
 
-/// Days of a report, by default.
+/// Default number of days of a report.
 pub const DEFAULT_DAYS: i32 = 30;
-/// Most days of a report: a leap year.
+/// Largest number of days of a report: a leap year.
 pub const MAX_DAYS: i32 = 366;
 
 /// Number of reservations made on each day.
@@ -143,7 +143,8 @@ fn parse(request: &Request, today: Date) -> Result<(Date, Date), Problem> {
     parameters.check(days)
 }
 
-/// Reads a day in its only accepted form. Years before our era are refused, because their texts do not sort by time.
+/// Reads a day in the form `2026-01-31`, the only accepted form. Years before our era are refused, because their texts
+/// do not sort by time.
 fn day(text: &str) -> Option<Date> {
     let day: Date = text.parse().ok()?;
     (day.year() >= 0 && day.to_string() == text).then_some(day)

@@ -21,13 +21,13 @@ pub struct ReservaDto {
     pub id_reserva: IdReserva,
     /// The client.
     pub id_cliente: Option<String>,
-    /// The correlation id, which is the id of its saga.
+    /// The correlation id, which is the id of the reservation's saga.
     pub id_correlacion: CorrelationId,
     /// Its state.
     pub estado: EstadoReserva,
-    /// Time at which it was made.
+    /// Time at which the reservation was made.
     pub fecha_creacion: Moment,
-    /// Time of its last event.
+    /// Time of the reservation's last event.
     pub fecha_actualizacion: Moment,
     /// The journey.
     pub itinerarios: Vec<Itinerario>,

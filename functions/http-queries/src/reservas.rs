@@ -18,8 +18,8 @@ use crate::{
 /// A page of reservations, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Lista {
-    /// The reservations. A page can have fewer than `limite` although more follow, because an answer has a largest
-    /// size.
+    /// The reservations. A page can have fewer rows than `limite` although more rows follow, because an answer has a
+    /// largest size.
     pub reservas: Vec<ReservaDto>,
     /// The value of the parameter `siguiente` for the next page; null at the end.
     pub siguiente: Option<String>,
@@ -37,7 +37,7 @@ impl App {
 }
 
 impl Lista {
-    /// Keeps the first rows that fit into one answer. The next page begins with the others.
+    /// Keeps the first rows that fit into one answer. The next page begins with the other rows.
     fn of(filas: Vec<Fila>, next: Option<String>) -> Self {
         let rows = filas.into_iter().filter_map(|fila| {
             let order = fila.order()?;

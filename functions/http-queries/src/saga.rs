@@ -72,7 +72,7 @@ impl JsonSchema for ModoSaga {
     }
 }
 
-/// A line of the log. Its type decides which fields it has.
+/// A line of the log. The type of a line decides which fields it has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntradaSaga(pub Entry);
 
@@ -139,14 +139,14 @@ impl JsonSchema for EntradaSaga {
 /// The command whose answer the saga waits for.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PendienteSaga {
-    /// Its step, counted from 1.
+    /// The command's step, counted from 1.
     #[schemars(with = "usize", range(min = 1))]
     pub paso: StepNumber,
     /// The type of the command.
     pub comando: String,
     /// Its direction.
     pub direccion: Direccion,
-    /// Number of times that it was sent.
+    /// Number of times that the command was sent.
     pub intentos: u32,
 }
 

@@ -17,8 +17,8 @@ use crate::{
 /// A page of sagas, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ListaSagas {
-    /// The sagas. A page can have fewer than `limite` although more follow, because some sagas may have left the state
-    /// meanwhile.
+    /// The sagas. A page can have fewer rows than `limite` although more rows follow, because some sagas may have left
+    /// the state meanwhile.
     pub sagas: Vec<ResumenSaga>,
     /// The value of the parameter `siguiente` for the next page; null at the end.
     pub siguiente: Option<String>,

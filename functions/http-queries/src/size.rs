@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// Most bytes of the rows of a page. Lambda refuses answers of more than 6 MB. The rest of an answer takes a few
-/// hundred bytes.
+/// Largest size of the rows of a page, in bytes. Lambda refuses answers of more than 6 MB. The rest of an answer takes
+/// a few hundred bytes.
 pub const MAX_PAGE: usize = 4 * 1024 * 1024;
 
 /// Counts the bytes of JSON that is sent as a string inside JSON, as API Gateway receives a body. Quotes and

@@ -22,7 +22,7 @@ pub use contextos::COMANDOS;
 pub use fallas::{MAX_VECES, MODOS};
 pub use inventario::MAX_SILLAS;
 
-/// The function with its parts.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Commits events.
     store: EventStore<Payload>,
@@ -35,7 +35,7 @@ pub struct App {
 }
 
 impl App {
-    /// Makes the function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///

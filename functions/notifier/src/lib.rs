@@ -6,7 +6,7 @@ use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use notices::Announcer;
 use wiring::Wiring;
 
-/// The function with its parts.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Announces events.
     announcer: Announcer,
@@ -15,7 +15,7 @@ pub struct App {
 }
 
 impl App {
-    /// Makes the function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///

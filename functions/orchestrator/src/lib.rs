@@ -20,8 +20,8 @@ use wiring::Wiring;
 /// The name under which records that cannot be decoded are parked.
 pub const CONSUMER: &str = ORCHESTRATOR.0;
 
-/// Longest time for which one invocation works on one saga. Most sagas take a fraction of it. The limit keeps a saga
-/// with a slow participant from delaying the batch.
+/// Longest time for which one invocation works on one saga. Most sagas take a fraction of this time. The limit keeps a
+/// saga with a slow participant from delaying the batch.
 const BUDGET: Duration = Duration::from_secs(2);
 /// Time before the invocation's deadline at which the function stops sending commands. This time suffices to store the
 /// sagas.
@@ -73,7 +73,7 @@ pub enum Done {
     },
 }
 
-/// The function with its parts.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Runs sagas.
     coordinator: Coordinator,
@@ -88,7 +88,7 @@ pub struct App {
 }
 
 impl App {
-    /// Makes the function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@ use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use events::Payload;
 use wiring::Wiring;
 
-/// The function with its parts.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Folds events into views.
     projector: Projector<Payload>,
@@ -16,7 +16,7 @@ pub struct App {
 }
 
 impl App {
-    /// Makes the function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///

@@ -23,7 +23,7 @@ pub struct Order {
     /// The action.
     #[serde(default)]
     pub action: Action,
-    /// Longest run, in seconds. Without it, the function runs as long as the runtime allows.
+    /// Longest run, in seconds. Without this limit, the function runs as long as the runtime allows.
     #[serde(default)]
     pub seconds: Option<u32>,
 }
@@ -99,7 +99,7 @@ impl From<Progress> for Done {
     }
 }
 
-/// The rebuild stopped. Invoking the function again continues it.
+/// The rebuild stopped. Invoking the function again continues the rebuild.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the view could not be rebuilt: {0}")]
 pub struct RebuildFailed(#[from] RebuildError);
@@ -118,7 +118,7 @@ impl From<RebuildFailed> for Diagnostic {
     }
 }
 
-/// The function with its parts.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Rebuilds views.
     rebuilder: Rebuilder<Payload>,
@@ -127,7 +127,7 @@ pub struct App {
 }
 
 impl App {
-    /// Makes the function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///

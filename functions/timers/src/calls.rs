@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{App, TaskFailed};
 
-/// Most items of one call. A function processes this many concurrently, so it answers soon.
+/// Largest number of items of one call. A function processes this many concurrently, so it answers soon.
 const AT_A_CALL: usize = 16;
 /// Concurrent calls of one lane.
 const CALLS: usize = 4;

@@ -52,7 +52,7 @@ pub enum Done {
         found: usize,
         /// Streams whose events were published.
         published: usize,
-        /// Streams whose events could not be published. The next sweep retries them.
+        /// Streams whose events could not be published. The next sweep retries these streams.
         failed: usize,
         /// Commit time of the oldest unpublished event.
         oldest: Option<String>,
@@ -107,7 +107,7 @@ pub enum Done {
     },
 }
 
-/// A task stopped before its end. Running it again is safe, and continues it.
+/// A task stopped before its end. Running the task again is safe, and continues the work.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the task failed: {0}")]
 pub struct TaskFailed(String);
@@ -157,7 +157,7 @@ impl Default for Limits {
     }
 }
 
-/// The function with its parts.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Publishes events.
     store: EventStore<Payload>,
@@ -184,7 +184,7 @@ pub struct App {
 }
 
 impl App {
-    /// Makes the function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::{App, Done, TaskFailed, calls::Lane};
 
-/// Most sagas in need of a person that are counted.
+/// Largest number of sagas in need of a person that are counted.
 const STUCK: usize = 1_000;
 
 /// The answer of the orchestrator.

@@ -13,14 +13,14 @@ use wiring::{Build, Wiring};
 /// The path of reservations.
 pub(crate) const RESERVA: &str = "/vuelos/reserva";
 
-/// The function, with the system behind it.
+/// The function under test, with the system behind it.
 pub(crate) struct Fixture {
     system: System,
     pub(crate) ports: Ports,
     app: App,
 }
 
-/// A test calls methods of the system on the fixture.
+/// A fixture has the methods of its system.
 impl Deref for Fixture {
     type Target = System;
 

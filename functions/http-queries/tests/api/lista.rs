@@ -18,7 +18,7 @@ struct Made {
     fecha: String,
 }
 
-/// Reservations in every state, of several clients. Some have the same time of creation.
+/// Reservations in every state, of several clients. Some reservations have the same time of creation.
 fn many(fixture: &Fixture) -> Vec<Made> {
     let mut made = vec![];
     for round in 0..11 {
@@ -137,7 +137,7 @@ fn a_view_without_rows_has_one_empty_page() {
 }
 
 /// A reservation that is made while a client pages sorts before the pages that the client has seen. So no page repeats
-/// or skips one.
+/// or skips a reservation.
 #[test]
 fn paging_is_steady_while_reservations_are_made_and_change() {
     let fixture = Fixture::new();

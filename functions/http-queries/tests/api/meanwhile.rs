@@ -100,7 +100,7 @@ impl Tables for Meanwhile {
     }
 }
 
-/// Six reservations in two of the four states. If `later`, the third has gone on to another state.
+/// Six reservations in two of the four states. If `later`, the third reservation is in another state.
 fn world(from: EstadoReserva, to: EstadoReserva, later: bool) -> (Fixture, Vec<IdReserva>) {
     let fixture = Fixture::new();
     let made = [from, to, from, to, from, to].map(|estado| {

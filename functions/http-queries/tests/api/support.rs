@@ -12,13 +12,13 @@ use lambda_http::Request;
 use twins::Ports;
 use wiring::{Build, Wiring};
 
-/// The function, with the system behind it.
+/// The function under test, with the system behind it.
 pub(crate) struct Fixture {
     system: System,
     app: App,
 }
 
-/// A test calls methods of the system on the fixture.
+/// A fixture has the methods of its system.
 impl Deref for Fixture {
     type Target = System;
 

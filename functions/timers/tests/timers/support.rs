@@ -168,7 +168,7 @@ impl Fixture {
         }
     }
 
-    /// Makes a reservation. The result is true if its event is in the log.
+    /// Makes a reservation. The result is true if the reservation's event is in the log.
     fn make(&self, command: &Command) -> bool {
         match block_on(self.store().handle(&Vuelos, command)).unwrap() {
             Handled::Committed { appended, .. } => appended,

@@ -10,7 +10,7 @@ use lambda_http::{
 use serde::{Deserialize, Deserializer};
 
 /// An event of API Gateway that holds a request, from a REST API or an HTTP API. Production and tests build their
-/// requests from it.
+/// requests from this event.
 ///
 /// A REST API sends each header twice: its last value in `headers`, and all its values in `multiValueHeaders`.
 /// `lambda_http` replaces the second map by the first, which would hide that a header came twice. This type keeps all

@@ -154,7 +154,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Serves requests until the runtime ends the process. It logs one line for each request.
+/// Serves requests until the runtime ends the process, and logs one line for each request.
 ///
 /// # Errors
 ///

@@ -76,7 +76,7 @@ impl Route {
 /// Answers a request with `answer`, if the route of its path has its method and this function serves it. Otherwise the
 /// answer is 404, or 405 with the methods of the path.
 ///
-/// HEAD is answered like GET, with the body: the HTTP server removes the body and sends its length. From an empty body
+/// HEAD is answered like GET, with the body: the HTTP server removes the body and sends its length. For an empty body
 /// the server would send the length 0, which RFC 9110 (8.6) forbids.
 pub async fn routed(
     request: &Request,

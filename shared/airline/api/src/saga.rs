@@ -324,7 +324,7 @@ mod tests {
     const ID: &str = "00000000-0000-0000-0000-000000000001";
     const WHEN: &str = "2026-01-31T10:00:00.000Z";
 
-    /// Pairs of a stored line and the API's line. Each has the time at which it was logged, and the event that it
+    /// Pairs of a stored line and the API's line. Each line has the time at which it was logged, and the event that it
     /// names, if any.
     fn lines() -> Vec<(Value, Value)> {
         let lines = [

@@ -2,7 +2,7 @@
 
 use alpes_messages::Kind;
 
-/// Fields of the input break rules. `errores` lists them.
+/// Fields of the input break rules. The problem's `errores` lists these fields.
 pub const INVALID: Kind = Kind {
     uri: "urn:aeroalpes:problema:solicitud-invalida",
     title: "La solicitud no es válida",

@@ -64,14 +64,14 @@ pub struct Itinerario {
 /// One direction of a journey, from its origin to its destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Odo {
-    /// The parts of the direction. Each connects to the next.
+    /// The parts of the direction. Each part connects to the next.
     pub segmentos: Vec<Segmento>,
 }
 
 /// One or more legs flown under one ticket coupon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Segmento {
-    /// The flights under the coupon. Each connects to the next.
+    /// The flights under the coupon. Each flight connects to the next.
     pub legs: Vec<Leg>,
 }
 
@@ -185,7 +185,8 @@ pub struct CrearReserva {
     /// The client's id: 1 to 64 letters, digits, `.`, `_` or `-`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_cliente: Option<String>,
-    /// The price and its payment token. Without them the fare follows from the distance, paid with `tok_visa`.
+    /// The price and its payment token. Without a price, the fare follows from the distance and is paid with
+    /// `tok_visa`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pago: Option<Pago>,
     /// The way in which the saga runs. The default is `orquestacion`.

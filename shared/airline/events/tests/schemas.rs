@@ -7,12 +7,13 @@
 //! # Blessing
 //!
 //! `ALPES_BLESS=1 cargo test -p events` writes missing files: the schemas of new types and versions, and the lines of
-//! `versions.lock` for new files. It never changes a file or line that exists, so it cannot bless a change.
+//! `versions.lock` for new files. `ALPES_BLESS=1` never changes a file or line that exists, so it cannot bless a
+//! change.
 //!
 //! Envelopes, commands and replies have no version in their names. `ALPES_BLESS=envelopes` rewrites only their schemas
-//! and lines. That is safe because the samples of events stay locked: a changed envelope that no longer reads or admits
-//! an earlier event still fails. A new field of the envelope must therefore be optional, and is not written if it is
-//! absent. Commands and replies are not stored: only those in flight during a deployment meet the other form.
+//! and lines. This rewriting is safe because the samples of events stay locked: a changed envelope that no longer reads
+//! or admits an earlier event still fails. A new field of the envelope must therefore be optional, and is not written
+//! if it is absent. Commands and replies are not stored: only those in flight during a deployment meet the other form.
 //!
 //! Samples are written by hand. A sample is `Type.vN.json` or `Type.vN.anything.json`, so a version can have several
 //! samples.

@@ -18,7 +18,8 @@ use crate::inventory::{self, Vuelo};
 
 /// Longest list of itinerarios, odos, segmentos or legs.
 pub const MAX_LIST: usize = 99;
-/// Most distinct flights of one confirmation. A transaction has room for 100 writes, and the commit takes one of them.
+/// Largest number of distinct flights of one confirmation. A transaction has room for 100 writes, and the commit takes
+/// one of them.
 pub const MAX_FLIGHTS: usize = 99;
 
 /// The reason of a failure for lack of seats.

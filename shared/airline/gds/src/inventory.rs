@@ -7,8 +7,8 @@
 //! | `reservadas` | seats that reservations hold |
 //!
 //! Both numbers change together, in the transaction that commits the event. `ocupadas` and `reservadas` differ only on
-//! a flight whose free seats were set by a test. Setting them changes `ocupadas`, which can then be negative. A flight
-//! without an item has all of its seats free.
+//! a flight whose free seats were set by a test. Setting the free seats changes `ocupadas`, which can then be negative.
+//! A flight without an item has all of its seats free.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -167,8 +167,8 @@ fn number(item: &Item, attribute: &str) -> i64 {
         .unwrap_or(0)
 }
 
-/// Sets the number of free seats of a flight, whatever is held. Only tests use it. Reservations keep the seats that
-/// they hold, and can give them back as before.
+/// Sets the number of free seats of a flight, however many seats reservations hold. Only tests use it. Reservations
+/// keep the seats that they hold, and can give them back as before.
 ///
 /// # Errors
 ///

@@ -18,5 +18,5 @@ pub use announcer::{Announcer, NEWS, TABLE};
 
 use alpes_ports::FunctionName;
 
-/// The function that announces. The function parks records under this name.
+/// Name of the function that announces events. Its parked records have this name too.
 pub const NOTIFIER: FunctionName = FunctionName("notifier");

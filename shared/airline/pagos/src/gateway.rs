@@ -4,8 +4,9 @@
 //! key of the request keeps both by itself. For any other provider the adapter needs a record of its own for each key,
 //! written conditionally:
 //!
-//! - Before a charge, the adapter records under the key that it will charge, unless a void is recorded. It charges with
-//!   the key as the provider's idempotency key, and then records the id of the charge.
+//! - Before a charge, the adapter records under the key that it will charge, unless a void is recorded. The charge uses
+//!   the key as the provider's idempotency key. Then the adapter records the id of the charge.
+//!
 //! - To void, the adapter first records the void, so that no charge begins from then on. If it had recorded that it
 //!   will charge, a charge may exist: the adapter takes the recorded id, or finds the charge at the provider by its
 //!   idempotency key or metadata, and refunds it under a separate key. If the charge may still be in flight (recorded,

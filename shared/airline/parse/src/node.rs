@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{Regla, text};
 
-/// Most violations that are reported. Further violations are left out.
+/// Largest number of violations that an answer reports. Further violations are left out.
 pub const MAX_VIOLATIONS: usize = 100;
 
 /// Longest name of an unknown field that the answer repeats, in characters.

@@ -4,7 +4,7 @@
 /// so it never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Regla {
-    /// The field is required and not null.
+    /// The field must be present and not null.
     Requerido,
     /// The field has the wrong JSON type.
     Tipo,

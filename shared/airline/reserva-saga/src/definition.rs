@@ -12,7 +12,8 @@ pub const VENCIDA: &str = "plazo";
 /// it.
 const EXPIRES_AFTER: Duration = Duration::from_hours(24);
 
-/// Time without an answer after which a step counts as failed. A step normally takes seconds.
+/// Longest duration of a saga without trouble, which normally takes seconds. A longer saga is logged as late if the
+/// coordinator does not run it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The Spanish texts in the saga's commands and log, for clients and operators.

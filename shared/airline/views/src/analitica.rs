@@ -24,7 +24,7 @@ pub struct Analitica;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct Fila {
-    /// The day it was made; `None` until `ReservaCreada` arrives.
+    /// The day on which the reservation was made; `None` until `ReservaCreada` arrives.
     #[serde(skip_serializing_if = "Option::is_none")]
     dia: Option<Date>,
     hechos: Hechos,

@@ -34,17 +34,17 @@ pub struct Fila {
     /// The client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_cliente: Option<String>,
-    /// The correlation id, which is the id of its saga.
+    /// The correlation id, which is the id of the reservation's saga.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_correlacion: Option<CorrelationId>,
     hechos: Hechos,
     /// The state that follows from the facts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estado: Option<EstadoReserva>,
-    /// Time at which it was made.
+    /// Time at which the reservation was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fecha_creacion: Option<Moment>,
-    /// Time of its last change.
+    /// Time of the reservation's last event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fecha_actualizacion: Option<Moment>,
     /// The journey.
@@ -156,7 +156,7 @@ pub async fn one(
 /// partitions.
 ///
 /// An index is some milliseconds behind its table, in each partition separately. A page can therefore miss a
-/// reservation that changes within that time. A repeated query finds it.
+/// reservation that changes within that time. A repeated query finds the reservation.
 ///
 /// # Errors
 ///

@@ -51,8 +51,8 @@ fn deliver(bench: &Bench, faults: &Faults, records: &[LogRecord]) {
     assert_eq!(outcome.unwrap().failed, None);
 }
 
-/// Makes reservations of three days whose number decides how far they go. Returns the log, in which all are made, then
-/// all are paid, and so on.
+/// Makes reservations of three days. The number of a reservation decides the state that it reaches. Returns the log, in
+/// which all are made, then all are paid, and so on.
 fn reservations(bench: &Bench, count: u128) -> Vec<LogRecord> {
     let (mut made, mut paid, mut ended) = (vec![], vec![], vec![]);
     for number in 0..count {

@@ -22,7 +22,7 @@ pub struct Ubicacion {
     pub longitud: f64,
 }
 
-/// Whether flights to the airport are sold.
+/// Says whether flights to the airport are sold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Servicio {
     /// Flights are sold.
@@ -105,7 +105,7 @@ mod tests {
         rows.lines().map(place).collect()
     }
 
-    /// The decision for each code, for decisions of these kinds.
+    /// The decision for each airport code, as far as the decision is of one of these kinds.
     fn decided(decisions: &[&str]) -> BTreeMap<&'static str, &'static str> {
         let rows = DECISIONS.lines().skip(1).map(|row| {
             let mut fields = row.splitn(4, ',');

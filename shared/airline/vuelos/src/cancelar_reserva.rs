@@ -1,4 +1,4 @@
-//! `CancelarReserva`: undoes `CrearReserva` and `AprobarReserva`. Clients and deadlines also send it.
+//! `CancelarReserva`: undoes `CrearReserva` and `AprobarReserva`. Clients and deadlines also send this command.
 
 use alpes_event_store::{Decision, latest};
 use alpes_messages::{Command, Event, Moment, Problem, Violation};
@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::Reserva;
 
-/// The `motivo` of a deadline that has passed. A cancellation with it does not cancel an approved reservation.
+/// The `motivo` of a deadline that has passed. A cancellation with this `motivo` does not cancel an approved
+/// reservation.
 pub const PLAZO: &str = "plazo";
 
 /// Longest `motivo`, in characters.
@@ -33,8 +34,8 @@ pub fn parse(data: &Value) -> Result<CancelarReserva, Vec<Violation>> {
     })
 }
 
-/// Decides a cancellation. Every state allows it, with one exception: a deadline does not cancel an approved
-/// reservation. A reservation that was never made is cancelled too, and can then no longer be made.
+/// Decides a cancellation. Every state allows a cancellation, with one exception: a deadline does not cancel an
+/// approved reservation. A reservation that was never made is cancelled too, and can then no longer be made.
 ///
 /// The outcome is `ReservaCancelada`.
 pub(crate) fn decide(

@@ -25,7 +25,7 @@ use crate::{
 
 /// Longest list of itinerarios, odos, segmentos or legs.
 pub const MAX_LIST: usize = 10;
-/// Most legs of a reservation.
+/// Largest number of legs of a reservation.
 pub const MAX_LEGS: usize = 50;
 /// Longest name of an airport, in characters.
 pub const MAX_NOMBRE: usize = 200;

@@ -43,7 +43,7 @@ impl Build {
     }
 }
 
-/// The parts of the system over a platform. Each call makes a new part.
+/// The parts of the system, built from the ports of a platform. Each method makes a new part.
 #[derive(Clone)]
 pub struct Wiring<P> {
     /// The ports that the parts use.
@@ -90,7 +90,7 @@ impl<P: Platform> Wiring<P> {
         )
     }
 
-    /// Moves sagas on. If the platform has Step Functions, it also starts their executions.
+    /// Moves sagas on. On a platform with Step Functions, the coordinator also starts executions.
     pub fn coordinator(&self) -> Coordinator {
         let participants = Arc::new(FunctionParticipants(self.platform.functions()));
         let coordinator = Coordinator::new(self.sagas(), participants);

@@ -22,17 +22,17 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Trouble {
     pub seed: u64,
-    /// One effect in this many fails; 0 for never.
+    /// One effect in this many fails; 0 means that none fails.
     pub fault_one_in: u64,
-    /// A process is killed in one step of this many; 0 for never.
+    /// One step in this many kills its process; 0 means that none does.
     pub kill_one_in: u64,
 }
 
 /// An answer, or none if the step executed a late effect.
 type Answer = Option<Result<Handled, HandleError>>;
 
-/// Runs clients concurrently. Each sends its commands in order, and repeats each until it is answered. Returns every
-/// answer.
+/// Runs clients concurrently. Each client sends its commands in order, and repeats each command until it is answered.
+/// Returns every answer.
 pub fn run(
     bench: &Bench,
     trouble: Trouble,

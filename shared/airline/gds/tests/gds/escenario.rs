@@ -137,7 +137,7 @@ pub fn given(events: impl IntoIterator<Item = NewEvent>) -> Escenario {
 }
 
 impl Escenario {
-    /// The transaction of the decision before refused the writes at these places.
+    /// The transaction of the previous decision refused the writes at these places.
     pub fn refused(mut self, places: &[usize]) -> Self {
         self.refused = places.to_vec();
         self

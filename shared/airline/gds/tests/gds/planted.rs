@@ -46,7 +46,7 @@ struct Planted {
 }
 
 impl Planted {
-    /// Writes these one after the other, each by itself. The first has the place `first`.
+    /// Writes these one after the other, each by itself. The first write has the place `first`.
     async fn apart(&self, first: usize, writes: &[Write]) -> Result<(), TransactError> {
         for (place, write) in (first..).zip(writes) {
             match self.tables.write(write).await {

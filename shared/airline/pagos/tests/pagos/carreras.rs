@@ -23,13 +23,13 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Trouble {
     pub seed: u64,
-    /// One effect in this many fails; 0 for never.
+    /// One effect in this many fails; 0 means that none fails.
     pub fault_one_in: u64,
-    /// A process is killed in one step of this many; 0 for never.
+    /// One step in this many kills its process; 0 means that none does.
     pub kill_one_in: u64,
 }
 
-/// Times that a client sends a command before it gives up.
+/// Number of times that a client sends a command before it gives up.
 const PATIENCE: usize = 8;
 
 /// The answers that clients got.
@@ -60,8 +60,8 @@ impl Client {
     }
 }
 
-/// Runs clients concurrently. Each sends its commands in order, and repeats each until it is answered or the client
-/// gives up.
+/// Runs clients concurrently. Each client sends its commands in order, and repeats each command until it is answered or
+/// the client gives up.
 pub fn run(bench: &Bench, trouble: Trouble, clients: Vec<Vec<Command>>) -> Heard {
     let dice = Dice::new(trouble.seed);
     let faults = Faults::by_chance(dice.clone(), trouble.fault_one_in);

@@ -125,7 +125,7 @@ pub fn machine() -> &'static Value {
 struct Mapping {
     /// For each shard, the number of records that are done.
     done: BTreeMap<String, usize>,
-    /// The shard whose turn it is, counted on without end.
+    /// Counter of turns. Its remainder by the number of shards selects the next shard.
     turn: usize,
     working: Option<(ProcessId, Timestamp, Vec<LogRecord>)>,
     /// Nothing is delivered before this time.
@@ -638,7 +638,7 @@ impl Sim {
         }
     }
 
-    /// Runs one step of a process that has the turn. False if nothing is left to do.
+    /// Runs one step of one process. The result is true if no process could run.
     pub fn step(&mut self) -> bool {
         let now = self.clock.now();
         self.deliver();

@@ -4,7 +4,7 @@ use alpes_messages::Event;
 use alpes_ports::{Key, LogRecord, Path, Tables, Update};
 use events::Payload;
 
-/// Adds each event to its day with one call. This way does not protect against duplicates or faults.
+/// Adds each event to its day with one call. The function has no protection against duplicates or faults.
 pub async fn plainly(tables: &dyn Tables, records: &[LogRecord]) {
     for record in records {
         let (event, payload) = Event::decode(&record.data, &events::catalogue()).unwrap();
