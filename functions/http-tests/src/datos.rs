@@ -1,4 +1,4 @@
-//! The data of an event that somebody wrote by hand, held against its schema.
+//! The data of an event that a test wrote by hand, checked against its schema.
 
 use alpes_messages::{
     Command, CommandId, CorrelationId, DecodeError, Event, EventId, EventType, Moment, NewEvent,
@@ -16,12 +16,12 @@ pub(crate) struct Datos<'a> {
     pub(crate) known: &'a EventType<Payload>,
     /// Its stream.
     pub(crate) stream: StreamId,
-    /// What was told of them.
+    /// The fields in the request.
     pub(crate) told: &'a Map<String, Value>,
 }
 
 impl Datos<'_> {
-    /// The event of the moment `now`: the reservation and dates that were not told are those of the event.
+    /// The event at the time `now`. A reservation id or date that the request omits gets the event's own value.
     pub(crate) fn event(&self, now: Moment) -> NewEvent {
         let mut data = self.told.clone();
         let schema = self.known.schema();
@@ -40,7 +40,7 @@ impl Datos<'_> {
         }
     }
 
-    /// What a field is when nobody says it.
+    /// The value of a field that the request omits.
     fn own(&self, field: &str, now: Moment) -> Option<String> {
         match field {
             "id_reserva" => Some(self.stream.id.to_string()),
@@ -49,7 +49,7 @@ impl Datos<'_> {
         }
     }
 
-    /// Checks that whoever reads the event will be able to.
+    /// Checks that consumers will be able to read the event.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl Datos<'_> {
     }
 }
 
-/// What is wrong with the airports of flights. They are keys of the inventory, which are short.
+/// The violations of airport codes in flights. The codes are keys of the inventory, and keys are short.
 fn airports(data: &Value) -> Vec<Violation> {
     let flights = data.get("sillas").and_then(Value::as_array);
     let flights = flights.into_iter().flatten().enumerate();

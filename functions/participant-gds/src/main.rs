@@ -1,4 +1,4 @@
-//! Takes the commands of gds, and hears of the other contexts for it.
+//! Starts the participant of `gds`: it executes commands, and reacts to events in a choreography.
 
 use events::GDS;
 use wiring::Wiring;

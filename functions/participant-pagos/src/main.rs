@@ -1,4 +1,5 @@
-//! Takes the commands of pagos, with the simulated provider, and hears of the other contexts for it.
+//! Starts the participant of `pagos`, with the simulated provider: it executes commands, and reacts to events in a
+//! choreography.
 
 use events::PAGOS;
 use wiring::Wiring;

@@ -1,4 +1,4 @@
-//! Takes the commands of vuelos, and hears of the other contexts for it.
+//! Starts the participant of `vuelos`: it executes commands, and reacts to events in a choreography.
 
 use events::VUELOS;
 use wiring::Wiring;

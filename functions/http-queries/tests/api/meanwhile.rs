@@ -1,4 +1,4 @@
-//! Lists that are read while a reservation changes.
+//! Tests of lists that are read while a reservation changes.
 
 use std::{
     collections::BTreeMap,
@@ -22,19 +22,20 @@ use twins::{MemoryTables, Over, TablesOver};
 
 use crate::support::Fixture;
 
-/// How often a query may be polled until it is answered at the latest: whoever asks one after the other waits for no other.
+/// Number of polls after which a query is answered. All queries of a concurrent read are pending by then; a sequential
+/// reader only waits.
 const PATIENCE: usize = 8;
 
-/// Tables in which something happens once so many queries are answered. Queries that are asked side by side are answered in an order
-/// of the test's.
+/// Tables that change once a number of queries is answered. Concurrent queries are answered in an order that the test
+/// chooses.
 struct Meanwhile {
     before: Arc<MemoryTables>,
     after: Arc<MemoryTables>,
     happens_at: usize,
-    /// States, first the one whose query is answered first.
+    /// The states, in the order in which their queries are answered.
     order: Vec<EstadoReserva>,
     answered: AtomicUsize,
-    /// Queries that wait, by their places in the order.
+    /// Pending queries with their numbers of polls, by their places in the order.
     waiting: Mutex<BTreeMap<usize, usize>>,
 }
 
@@ -44,7 +45,7 @@ impl Meanwhile {
         self.order.iter().position(of).unwrap()
     }
 
-    /// Waits while a query that comes earlier in the order waits too.
+    /// Waits while a query that comes earlier in the order is pending.
     async fn turn(&self, place: usize) {
         let waiting = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting().insert(place, 0);
@@ -83,7 +84,7 @@ impl TablesOver for Meanwhile {
     }
 }
 
-/// Six reservations in two states of the four, the third of which goes on to another state, if `later`.
+/// Six reservations in two of the four states. If `later`, the third reservation is in another state.
 fn world(from: EstadoReserva, to: EstadoReserva, later: bool) -> (Fixture, Vec<IdReserva>) {
     let fixture = Fixture::new();
     let made = [from, to, from, to, from, to].map(|estado| {
@@ -115,7 +116,7 @@ fn orders() -> Vec<Vec<EstadoReserva>> {
     orders
 }
 
-/// The reservations of all pages, in their order.
+/// The reservations of all pages, in order.
 fn pages(tables: &Arc<Meanwhile>, fixture: &Fixture, filter: &str) -> Vec<String> {
     let app = fixture.over(tables.clone());
     let (mut seen, mut after) = (vec![], String::new());
@@ -132,8 +133,8 @@ fn pages(tables: &Arc<Meanwhile>, fixture: &Fixture, filter: &str) -> Vec<String
     }
 }
 
-/// A reservation that changes while its list is read is on one page, whenever it changes, and in whatever order queries are
-/// answered.
+/// A reservation that changes while its list is read is on exactly one page, at any time of the change and in any order
+/// of the answers.
 #[test]
 fn a_reservation_that_changes_is_on_a_page() {
     let all = EstadoReserva::ALL;

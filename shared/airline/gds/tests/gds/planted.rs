@@ -1,4 +1,4 @@
-//! Mistakes made on purpose: each rewrites the transactions of a process into those of one that has the mistake.
+//! Planted mistakes. Each rewrites the transactions of a process as a process with the mistake would write them.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use twins::{Over, TablesOver};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// Seats are taken whether there are any or not.
+    /// Seats are taken without checking that they are free.
     TakenWithoutCondition,
-    /// One seat more can be taken than there is.
+    /// One seat too many can be taken.
     OneSeatTooMany,
-    /// Seats are moved before the commit, not with it.
+    /// Seats are taken before the commit, not in its transaction.
     MovedBeforeTheCommit,
-    /// Seats are moved after the commit, not with it.
+    /// Seats are taken after the commit, not in its transaction.
     MovedAfterTheCommit,
-    /// Every leg takes one seat, whatever flight it is on.
+    /// Each flight loses one seat, even if several legs are on it.
     OneSeatAFlight,
 }
 
@@ -47,7 +47,7 @@ struct Planted {
 }
 
 impl Planted {
-    /// One after the other, each of them by itself; the first has this place.
+    /// Writes these one after the other, each by itself. The first write has the place `first`.
     async fn apart(&self, first: usize, writes: &[Write]) -> Result<(), TransactError> {
         for (place, write) in (first..).zip(writes) {
             match self.tables.write(write).await {

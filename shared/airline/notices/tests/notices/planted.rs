@@ -1,4 +1,4 @@
-//! Mistakes made on purpose, from outside: in what is asked of tables and topic.
+//! Planted mistakes, in the calls of tables and topic.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Mistakes made on purpose, which the tests must find.
+//! Planted mistakes, which the tests must find.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use twins::{Over, TablesOver};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// The ledger is written whatever others have written meanwhile.
+    /// The ledger is written without a condition, over concurrent changes.
     LedgerWithoutCondition,
-    /// The void of what was not charged is not noted, so that it can be charged later.
+    /// A void without a charge is not recorded, so a later charge succeeds.
     VoidOfNothingForgotten,
-    /// A void that hears no answer is taken for done.
+    /// A void without an answer counts as done.
     VoidNotWaitedFor,
 }
 
@@ -33,7 +33,7 @@ impl Bug {
     ];
 }
 
-/// The ledger as a provider with the bug writes it.
+/// The ledger with the bug of the provider.
 pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     match bug {
         Some(bug) => Arc::new(Over(PlantedTables { bug, tables })),
@@ -41,7 +41,7 @@ pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     }
 }
 
-/// The provider as rules with the bug ask it.
+/// The gateway of rules with the bug.
 pub fn gateway(bug: Option<Bug>, provider: Simulador) -> Arc<dyn Gateway> {
     match bug {
         Some(Bug::VoidNotWaitedFor) => Arc::new(NotWaiting(provider)),
