@@ -14,7 +14,7 @@ use crate::{CommandId, CorrelationId, SubjectId};
 )]
 #[serde(rename_all = "lowercase")]
 pub enum SagaMode {
-    // The published schemas and samples of the envelope have these words, so that they stay as they were published.
+    // The published schemas and samples of the envelope have these Spanish words, and never change.
     /// A coordinator sends commands.
     #[default]
     #[serde(rename = "orquestacion")]
@@ -27,7 +27,7 @@ pub enum SagaMode {
 }
 
 impl SagaMode {
-    /// Every one of them.
+    /// Every mode.
     pub const ALL: [Self; 3] = [Self::Orchestration, Self::Choreography, Self::StepFunctions];
 }
 
@@ -60,8 +60,8 @@ pub struct Command {
 }
 
 impl Command {
-    /// A command that opens a saga, whose id is that of its subject. Its subject is also its own id: one subject is opened once, however
-    /// often the command is sent.
+    /// A command that opens a saga. Its own id and the saga's id are the subject's id, so a subject is opened once,
+    /// however often the command is sent.
     ///
     /// ```
     /// use alpes_messages::{Command, SubjectId};
@@ -85,9 +85,9 @@ impl Command {
         }
     }
 
-    /// What the command asks for, as a hash: two commands with one id must have the same.
+    /// A hash of the command's request: two commands with one id must have the same hash.
     ///
-    /// The correlation id is left out, since the server mints it anew each time a client repeats a request.
+    /// The hash leaves out the correlation id, since the server makes a new one each time a client repeats a request.
     #[must_use]
     pub fn body_hash(&self) -> String {
         let body = serde_json::json!([self.kind, self.subject, self.data]);
@@ -95,7 +95,7 @@ impl Command {
     }
 }
 
-/// JSON with the keys of every object in order: equal values, equal text.
+/// JSON with sorted keys in every object: equal values have equal text.
 fn canonical(value: &Value) -> String {
     match value {
         Value::Object(object) => {

@@ -1,4 +1,4 @@
-//! Refusals, as RFC 9457 has them.
+//! Refusals, in the form of RFC 9457.
 
 use std::borrow::Cow;
 
@@ -45,7 +45,7 @@ impl Violation {
     }
 }
 
-/// A kind of problem. A domain has a constant for each of its own.
+/// A kind of problem. A domain has a constant for each of its kinds.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
     /// A stable URI to program against.
@@ -57,7 +57,7 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// The kind of this URI, title and HTTP status.
+    /// A kind with this URI, title and HTTP status.
     ///
     /// ```
     /// use alpes_messages::{Kind, Problem};
@@ -84,21 +84,21 @@ impl Problem {
         }
     }
 
-    /// What is wrong this time.
+    /// Adds the detail: the fault of this request, in words.
     #[must_use]
     pub fn because(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// The fields at fault.
+    /// Adds the fields at fault.
     #[must_use]
     pub fn at(mut self, errores: Vec<Violation>) -> Self {
         self.errores = errores;
         self
     }
 
-    /// True if it is of this kind.
+    /// True if the problem is of this kind.
     #[must_use]
     pub fn is(&self, kind: Kind) -> bool {
         self.kind == kind.uri
