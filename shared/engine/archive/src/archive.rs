@@ -231,7 +231,7 @@ impl Archive {
     async fn read(&self, key: String) -> Result<Vec<LogRecord>, ArchiveError> {
         let records = match self.objects.get(&key).await? {
             Some(data) => object::decode(&key, &data),
-            None => Err("it was listed, and is not there".into()),
+            None => Err("it was listed, but does not exist".into()),
         };
         records.map_err(|cause| ArchiveError::Unreadable { key, cause })
     }
@@ -241,7 +241,7 @@ impl Archive {
 fn is_ours(key: &str) -> bool {
     let ours = object::place(key).is_some();
     if !ours {
-        tracing::warn!(key, "not of the archive: passed by");
+        tracing::warn!(key, "skipped a key that is not the archive's");
     }
     ours
 }

@@ -70,7 +70,7 @@ impl<'a> Line<'a> {
         let data = match (self.event, self.base64) {
             (Some(event), None) => event.get().as_bytes().to_vec(),
             (None, Some(bytes)) => STANDARD.decode(bytes).map_err(|error| error.to_string())?,
-            _ => return Err("it has not one of `event` and `base64`".into()),
+            _ => return Err("it needs exactly one of `event` and `base64`".into()),
         };
         Ok(LogRecord {
             shard: self.shard.into_owned(),
@@ -160,7 +160,7 @@ pub(crate) fn decode(key: &str, data: &[u8]) -> Result<Vec<LogRecord>, String> {
     }
     let held: Vec<_> = split(&records).into_iter().map(|part| part.key).collect();
     if held != [key] {
-        return Err(format!("its lines belong under {held:?}"));
+        return Err(format!("its records belong under the key {held:?}"));
     }
     Ok(records)
 }

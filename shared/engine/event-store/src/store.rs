@@ -65,7 +65,7 @@ pub enum HandleError {
     #[error("stream {0} is too busy: each attempt was overtaken by another command")]
     Contention(StreamId),
     /// The table, the log or a source of the decision did not answer.
-    #[error("infrastructure did not answer: {0}")]
+    #[error("the infrastructure did not answer: {0}")]
     Unavailable(String),
     /// The command took effect, but its events are not yet known to be in the log.
     #[error("the events of the command are committed, but not yet in the log")]
@@ -468,7 +468,7 @@ impl<P: DomainEvent> EventStore<P> {
         if let Err(error) = self.note_published(id, to).await {
             // The events are in the log. If the mark is missing, a later publication appends them once more, which is
             // harmless.
-            tracing::warn!(stream = %id, version = to, %error, "could not note what was published");
+            tracing::warn!(stream = %id, version = to, %error, "could not mark events as published");
         }
         Ok(())
     }

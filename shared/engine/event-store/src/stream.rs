@@ -120,7 +120,7 @@ impl Stream {
         };
         if stream.version() != form.version || stream.published > form.version {
             return Err(malformed(format!(
-                "version {} does not fit its events",
+                "version {} is not the number of its events",
                 form.version
             )));
         }

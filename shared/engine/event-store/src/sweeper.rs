@@ -111,7 +111,7 @@ impl<P: DomainEvent> Sweeper<'_, P> {
         let (tables, now) = (self.store.tables(), self.world.clock.now());
         if let Err(error) = due::put_off(&**tables, &Stream::key(id), now, PAUSE).await {
             // The stream keeps its place at the front of the index.
-            tracing::warn!(stream = %id, %error, "a stream was not put off");
+            tracing::warn!(stream = %id, %error, "could not put off a stream");
         }
     }
 

@@ -199,7 +199,7 @@ impl Event {
         }
         if event.subject != event.stream.id || event.streamversion == 0 {
             return Err(DecodeError::Undecodable(
-                "its subject, stream and streamversion do not fit".into(),
+                "its subject, stream and streamversion disagree".into(),
             ));
         }
         let data = known

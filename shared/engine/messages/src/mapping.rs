@@ -63,7 +63,7 @@ pub enum Source {
 
 /// The context has no value at this path, so the command cannot be built.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{0} is not known")]
+#[error("{0} has no value")]
 pub struct Unknown(pub String);
 
 /// A mapping: the fields of a command's data, each with its source.
