@@ -322,13 +322,13 @@ impl Definition {
         for (number, step) in self.numbered() {
             let mut fault = |text: String| faults.push(format!("{}: {text}", step.command));
             if (number == StepNumber::FIRST) != step.call.is_none() {
-                fault("the first step is called by others, and no other is".into());
+                fault("only the first step, and always the first, has no call".into());
             }
             let earlier = self.numbered().take_while(|(other, _)| *other < number);
             let known: Vec<_> = earlier.map(|(_, step)| step.success).collect();
             for path in step.call.iter().flat_map(|call| call.data.paths()) {
                 if !path.begins_with_one_of(&known) {
-                    fault(format!("{path} is of no event before it"));
+                    fault(format!("{path} is not a field of an earlier event"));
                 }
             }
             if self.role(step.success) != Some(EventRole::Success(number)) {
@@ -337,23 +337,23 @@ impl Definition {
             if let Some(failure) = step.failure
                 && self.role(failure) != Some(EventRole::Failure(number))
             {
-                fault(format!("{failure} means two things"));
+                fault(format!("{failure} has two roles"));
             }
             let Some(undo) = &step.compensation else {
                 continue;
             };
             if self.role(undo.success) != Some(EventRole::Undone) {
-                fault(format!("{} means two things", undo.success));
+                fault(format!("{} has two roles", undo.success));
             }
             // The saga may have to undo a step without having received the step's own event.
             for path in undo.call.data.paths() {
                 if !path.begins_with_one_of(&known) && number > StepNumber::FIRST {
-                    fault(format!("{path} may not be known when it is undone"));
+                    fault(format!("{path} may be missing when the step is undone"));
                 }
             }
             let retries = step.call.iter().chain([&undo.call]);
             if retries.into_iter().any(|call| call.retry.attempts == 0) {
-                fault("it is never sent".into());
+                fault("a command has no attempts".into());
             }
         }
         faults

@@ -52,7 +52,7 @@ pub enum LoadError {
     Table(#[from] TableError),
     /// Its definition, or a line of its log, is unknown to this build. Another build runs the saga and will continue
     /// it.
-    #[error("saga {0}, of {1} version {2}, is another build's")]
+    #[error("saga {0} of definition {1} version {2} belongs to another build")]
     UnknownDefinition(SagaId, String, u32),
     /// The item is not a saga, because of a defect or a manual change.
     #[error("the item of saga {0} is malformed: {1}")]
@@ -63,7 +63,7 @@ pub enum LoadError {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SaveError {
     /// Another writer changed it meanwhile, or the outcome is unknown: read it again.
-    #[error("the saga was written by somebody else")]
+    #[error("another writer changed the saga")]
     Overtaken,
     /// The table refused the write.
     #[error(transparent)]
@@ -198,7 +198,7 @@ impl Sagas {
             ));
         };
         let mut saga = Saga::replay(id, definition, entries)
-            .ok_or_else(|| malformed("its log has no beginning".to_owned()))?;
+            .ok_or_else(|| malformed("its log does not begin with `Started`".to_owned()))?;
         if let Some(outstanding) = &mut saga.outstanding {
             outstanding.attempts = form.attempts;
             outstanding.unanswered = form.unanswered;
@@ -338,7 +338,7 @@ impl Sagas {
                     | LoadError::Malformed(..)
                     | LoadError::Table(TableError::Refused(_))),
                 ) => {
-                    tracing::warn!(%error, "a saga is left out of a list");
+                    tracing::warn!(%error, "left a saga out of a list");
                     continue;
                 }
                 found => found?,
