@@ -1,4 +1,5 @@
-//! What every function does when it starts: reads its environment, begins to log, and answers commands and batches of the log.
+//! The common start of every function: it reads its environment, begins logging, and answers commands and batches of
+//! the log.
 
 #![deny(missing_docs)]
 
@@ -13,7 +14,7 @@ pub use environment::{Environment, StartError};
 pub use logging::start as start_logging;
 pub use remote::RemoteConsumer;
 
-/// When the runtime ends an invocation.
+/// The time at which the runtime ends an invocation.
 #[must_use]
 pub fn deadline(context: &lambda_runtime::Context) -> jiff::Timestamp {
     let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
