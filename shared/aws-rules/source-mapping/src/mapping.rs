@@ -83,7 +83,7 @@ impl Mapping {
         &self.settings
     }
 
-    /// The current time, from the last [`Input::TimePassed`].
+    /// The current time, as the caller last set it.
     #[must_use]
     pub fn now(&self) -> Millis {
         self.now

@@ -1,4 +1,4 @@
-//! Intrinsic functions, and the expressions that they are part of.
+//! Intrinsic functions, and the expressions in which they occur.
 
 use serde_json::Value;
 
@@ -7,22 +7,22 @@ use crate::{
     path::{Path, Sources},
 };
 
-/// Functions within functions, at most.
+/// The largest depth of nested functions.
 const DEPTH: usize = 10;
 
-/// What stands for a value.
+/// An expression for a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Expression {
     Constant(Value),
     Path(Path),
-    /// `States.Format`: text, and what comes between its pieces; one piece more than values.
+    /// `States.Format`: the pieces of text, and the values between them. There is one piece more than values.
     Format(Vec<String>, Vec<Expression>),
     /// `States.MathAdd`
     MathAdd(Box<[Expression; 2]>),
 }
 
 impl Expression {
-    /// Of a field whose name ends in `.$`: a path, or a function.
+    /// Parses the value of a field whose name ends in `.$`: a path or a function.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.starts_with('$') {
             return Path::parse(text).map(Self::Path);
@@ -36,7 +36,7 @@ impl Expression {
         Ok(function)
     }
 
-    /// Its value. `field` is whose it is, for errors.
+    /// Evaluates the expression. `field` is the field's name, for errors.
     pub(crate) fn value(&self, sources: Sources, field: &str) -> Result<Value, Failure> {
         match self {
             Self::Constant(value) => Ok(value.clone()),
@@ -71,7 +71,7 @@ fn failed(field: &str, why: &str) -> Failure {
     ))
 }
 
-/// A value within text. AWS has a form of its own for lists and objects, which is not made here.
+/// The text of a value. AWS has its own form for lists and objects, which is not supported here.
 fn shown(value: Value, field: &str) -> Result<String, Failure> {
     match value {
         Value::String(text) => Ok(text),
@@ -82,13 +82,13 @@ fn shown(value: Value, field: &str) -> Result<String, Failure> {
     }
 }
 
-/// To the nearest whole number; a half goes up.
+/// Rounds to the nearest whole number, halves upwards.
 fn rounded(value: &Value, field: &str) -> Result<i64, Failure> {
-    // AWS adds numbers of 32 bits.
+    // AWS adds 32-bit numbers.
     let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
     let whole = value.as_i64().or_else(|| {
         let nearest = (value.as_f64()? + 0.5).floor();
-        // Through text, as no conversion of these types tells whether it lost something.
+        // The conversion goes through text, since no direct conversion reports a loss.
         format!("{nearest}").parse().ok()
     });
     whole
@@ -96,7 +96,7 @@ fn rounded(value: &Value, field: &str) -> Result<i64, Failure> {
         .ok_or_else(|| failed(field, "States.MathAdd is given no number of 32 bits"))
 }
 
-/// Reads from the front.
+/// Reads an expression from left to right.
 struct Reader<'a> {
     rest: &'a str,
 }
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
         self.rest = self.rest.trim_start();
     }
 
-    /// Takes `text`, after spaces; false if it does not come next.
+    /// Skips spaces and consumes `text`; false if it does not come next.
     fn skip(&mut self, text: &str) -> bool {
         self.space();
         let rest = self.rest.strip_prefix(text);
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
         Ok(Expression::Format(pieces, values))
     }
 
-    /// Arguments, up to the `)` that ends them.
+    /// The arguments up to the closing `)`.
     fn arguments(&mut self, depth: usize) -> Result<Vec<Expression>, String> {
         let mut arguments = vec![];
         loop {
@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A path ends at what separates arguments, but for what is between quotes.
+    /// A path ends at the next separator of arguments that is not in quotes.
     fn path(&mut self) -> &'a str {
         let mut quote = None;
         let end = self.rest.char_indices().find(|(_, next)| match quote {
@@ -221,7 +221,7 @@ impl<'a> Reader<'a> {
         path.trim_end()
     }
 
-    /// The rest of a text in single quotes, in pieces with `{}` between them.
+    /// The rest of a text in single quotes, split at each `{}`.
     fn quoted(&mut self) -> Result<Vec<String>, String> {
         let (mut pieces, mut piece) = (vec![], String::new());
         let mut rest = self.rest.chars();
