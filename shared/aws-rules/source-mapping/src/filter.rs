@@ -13,13 +13,13 @@ pub enum InvalidFilter {
     #[error("a pattern must be a JSON object")]
     NotAnObject,
     /// A Kinesis mapping filters by `data` only.
-    #[error("only `data` can be filtered by, not `{0}`")]
+    #[error("a filter can only use `data`, not `{0}`")]
     NotData(String),
     /// A field's pattern must be a list of values, or an object of fields.
-    #[error("`{0}` needs a list of what may match")]
+    #[error("`{0}` needs a list of values")]
     NotAList(String),
     /// A test that this crate does not support, or that does not exist.
-    #[error("`{0}` is no test that is known here")]
+    #[error("`{0}` is not a supported test")]
     UnknownTest(String),
 }
 

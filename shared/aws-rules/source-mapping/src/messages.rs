@@ -234,19 +234,19 @@ pub enum Misuse {
     #[error("the shard {0} is closed")]
     ShardClosed(ShardId),
     /// Sequence numbers must ascend within a shard.
-    #[error("the record {0} does not come after those before it")]
+    #[error("the number of record {0} does not ascend")]
     NotAscending(SequenceNumber),
     /// A record is larger than 1 MiB.
     #[error("the record {0} is longer than 1 MiB")]
     TooLong(SequenceNumber),
     /// No such invocation is in flight.
-    #[error("no invocation {0} is out")]
+    #[error("no invocation {0} is in flight")]
     UnknownInvocation(InvocationId),
     /// Time must not go back.
-    #[error("it is later than {0:?} already")]
+    #[error("the time is already later than {0:?}")]
     TimeGoesBack(Millis),
     /// Another change has been requested, no change has been requested, or the mapping is deleted.
-    #[error("no change can be asked for, or take effect, now")]
+    #[error("no change can be requested or take effect now")]
     NoChange,
     /// The update has settings that AWS refuses.
     #[error(transparent)]

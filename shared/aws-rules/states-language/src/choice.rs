@@ -44,7 +44,7 @@ impl Condition {
     pub(crate) fn take(fields: &mut Fields) -> Result<Self, DefinitionError> {
         let mut operators = OPERATORS.into_iter().filter(|name| fields.has(name));
         let (Some(operator), None) = (operators.next(), operators.next()) else {
-            let rule = format!("has not exactly one of {}", OPERATORS.join(", "));
+            let rule = format!("must have exactly one of {}", OPERATORS.join(", "));
             return Err(fields.fault("", rule));
         };
         match operator {

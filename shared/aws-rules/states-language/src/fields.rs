@@ -119,7 +119,7 @@ impl<'a> Fields<'a> {
             return Ok(vec![]);
         };
         let Some(items) = value.as_array().filter(|items| !items.is_empty()) else {
-            return Err(self.fault(name, "is no list with something in it"));
+            return Err(self.fault(name, "is not a non-empty list"));
         };
         let path = self.path_of(name);
         let items = items.iter().enumerate().map(|(place, item)| {

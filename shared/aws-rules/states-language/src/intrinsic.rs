@@ -76,7 +76,7 @@ fn shown(value: Value, field: &str) -> Result<String, Failure> {
     match value {
         Value::String(text) => Ok(text),
         Value::Array(_) | Value::Object(_) => {
-            Err(failed(field, "States.Format is given a list or an object"))
+            Err(failed(field, "States.Format takes no list or object"))
         }
         other => Ok(other.to_string()),
     }
@@ -93,7 +93,7 @@ fn rounded(value: &Value, field: &str) -> Result<i64, Failure> {
     });
     whole
         .filter(|whole| range.contains(whole))
-        .ok_or_else(|| failed(field, "States.MathAdd is given no number of 32 bits"))
+        .ok_or_else(|| failed(field, "States.MathAdd needs numbers of 32 bits"))
 }
 
 /// Reads an expression from left to right.
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
 
     fn function(&mut self, depth: usize) -> Result<Expression, String> {
         if depth > DEPTH {
-            return Err(format!("has more than {DEPTH} functions within functions"));
+            return Err(format!("nests more than {DEPTH} functions"));
         }
         self.space();
         let name = self.until(|next| !next.is_ascii_alphanumeric() && next != '.');
@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
                 }
                 '\\' => match rest.next() {
                     Some(escaped) if "'{}\\".contains(escaped) => piece.push(escaped),
-                    _ => return Err("a \\ comes before ', {, } or \\ alone".into()),
+                    _ => return Err("a \\ must come before ', {, } or \\".into()),
                 },
                 '{' if rest.as_str().starts_with('}') => {
                     rest.next();

@@ -110,7 +110,7 @@ impl Machine {
         let start_at = fields.required("StartAt", text)?;
         let listed = fields.required("States", |value| {
             let listed = value.as_object().filter(|listed| !listed.is_empty());
-            listed.ok_or_else(|| "is no object with something in it".to_owned())
+            listed.ok_or_else(|| "is not a non-empty object".to_owned())
         })?;
         let mut states = BTreeMap::new();
         for (name, state) in listed {
@@ -143,7 +143,7 @@ impl Machine {
         if self.states.contains_key(state) {
             return Ok(());
         }
-        Err(fault(format!("names {state:?}, which is no state")))
+        Err(fault(format!("names {state:?}, which does not exist")))
     }
 
     pub(crate) fn state(&self, name: &str) -> Option<&State> {
@@ -174,7 +174,7 @@ impl State {
     fn parse(name: &str, value: &Value) -> Result<Self, DefinitionError> {
         let mut fields = Fields::of(value, Some(name), "")?.without_comment()?;
         if name.is_empty() || name.chars().count() > NAME_LIMIT {
-            return Err(fields.fault("", format!("the name has not 1 to {NAME_LIMIT} characters")));
+            return Err(fields.fault("", format!("the name needs 1 to {NAME_LIMIT} characters")));
         }
         query_language(&mut fields)?;
         let kind = fields.required("Type", text)?;
@@ -265,7 +265,7 @@ fn next(fields: &mut Fields) -> Result<Next, DefinitionError> {
     match (next, end) {
         (Some(name), false) => Ok(Next::State(name.to_owned())),
         (None, true) => Ok(Next::End),
-        _ => Err(fields.fault("Next", "is there, or End is true: one of the two")),
+        _ => Err(fields.fault("Next", "must be present exactly if End is not true")),
     }
 }
 
@@ -357,7 +357,7 @@ fn wait(fields: &mut Fields) -> Result<Kind, DefinitionError> {
             seconds,
             next: next(fields)?,
         }),
-        _ => Err(fields.fault("Seconds", "is there, or SecondsPath: one of the two")),
+        _ => Err(fields.fault("Seconds", "must be present exactly if SecondsPath is not")),
     }
 }
 
@@ -373,7 +373,7 @@ fn fixed_or_path(fields: &mut Fields, name: &str) -> Result<Text, DefinitionErro
     let fixed = fields.text(name)?;
     let looked_up = fields.read(&format!("{name}Path"), path)?;
     match (fixed, looked_up) {
-        (Some(_), Some(_)) => Err(fields.fault(name, format!("is there, and {name}Path too"))),
+        (Some(_), Some(_)) => Err(fields.fault(name, format!("is present beside {name}Path"))),
         (_, Some(path)) => Ok(Text::Path(path)),
         (text, None) => Ok(Text::Fixed(text.unwrap_or_default().to_owned())),
     }

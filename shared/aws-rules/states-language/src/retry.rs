@@ -30,14 +30,14 @@ pub(crate) struct Errors(Vec<String>);
 impl Errors {
     fn parse(value: &Value) -> Result<Self, String> {
         let names = value.as_array().filter(|names| !names.is_empty());
-        let names = names.ok_or("is no list with something in it")?;
+        let names = names.ok_or("is not a non-empty list")?;
         let names: Vec<_> = names.iter().map(text).collect::<Result<_, _>>()?;
         if names.contains(&ALL) && names.len() > 1 {
-            return Err(format!("has {ALL}, which stands alone"));
+            return Err(format!("has {ALL}, which must be the only name"));
         }
         let unknown = |name: &&&str| name.starts_with("States.") && !RESERVED.contains(name);
         if let Some(name) = names.iter().find(unknown) {
-            return Err(format!("has {name}, which no task ends with that goes on"));
+            return Err(format!("has {name}, which cannot be handled"));
         }
         Ok(Self(names.into_iter().map(str::to_owned).collect()))
     }
@@ -84,7 +84,7 @@ impl Retrier {
         })?;
         let backoff = fields.read("BackoffRate", |value| {
             let rate = value.as_f64().filter(|rate| *rate >= 1.0);
-            rate.ok_or_else(|| "is no number from 1".to_owned())
+            rate.ok_or_else(|| "is not a number of at least 1".to_owned())
         })?;
         let jitter = fields.read("JitterStrategy", |value| match value.as_str() {
             Some("FULL") => Ok(true),
@@ -143,7 +143,7 @@ pub(crate) fn all_comes_last<'a>(errors: impl Iterator<Item = &'a Errors>) -> Re
     let mut before = errors.skip_while(|errors| !errors.is_all());
     before.next();
     match before.next() {
-        Some(_) => Err(format!("has something after {ALL}")),
+        Some(_) => Err(format!("has entries after {ALL}")),
         None => Ok(()),
     }
 }

@@ -79,7 +79,7 @@ pub enum TemplateError {
         rule: &'static str,
     },
     /// The template has no function of this name.
-    #[error("the template has no function of the name {0}")]
+    #[error("the template has no function named {0}")]
     NoFunction(String),
     /// No mapping delivers to this function.
     #[error("the template has no event source mapping of {0}")]
