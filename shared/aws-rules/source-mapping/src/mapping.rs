@@ -15,7 +15,7 @@ use crate::{
 
 /// An event source mapping from a Kinesis stream to a function.
 ///
-/// It depends on nothing but its inputs: the same inputs and the same choices give the same outputs.
+/// A mapping depends on nothing but its inputs: the same inputs and the same choices give the same outputs.
 #[derive(Clone, Debug)]
 pub struct Mapping {
     settings: Settings,
@@ -36,7 +36,7 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// A mapping that is being created. It begins to read at [`Input::ChangeTakesEffect`].
+    /// A mapping that is being created. The mapping begins to read at [`Input::ChangeTakesEffect`].
     ///
     /// # Errors
     ///

@@ -59,7 +59,7 @@ pub enum Input {
         /// True if the last checkpoint is lost too, so that records that succeeded are delivered once more.
         checkpoint_too: bool,
     },
-    /// The owner requests a change. It takes effect with the next [`Input::ChangeTakesEffect`].
+    /// The owner requests a change. The change takes effect with the next [`Input::ChangeTakesEffect`].
     ChangeAsked(Change),
     /// The requested change takes effect. The first such input makes the mapping begin to read.
     ChangeTakesEffect,

@@ -17,7 +17,7 @@ pub struct DefinitionError {
     pub rule: String,
 }
 
-/// An object of a definition. Its reader must take each field.
+/// An object of a definition. The reader of the object must take each field.
 pub(crate) struct Fields<'a> {
     state: Option<&'a str>,
     /// The path of the object within the state, as in `Retry[0]`; empty for the state itself.

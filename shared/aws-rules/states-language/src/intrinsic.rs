@@ -15,7 +15,8 @@ const DEPTH: usize = 10;
 pub(crate) enum Expression {
     Constant(Value),
     Path(Path),
-    /// `States.Format`: the pieces of text, and the values between them. There is one piece more than values.
+    /// `States.Format`: the pieces of text, and the values between them. The list of pieces is longer by one than the
+    /// list of values.
     Format(Vec<String>, Vec<Expression>),
     /// `States.MathAdd`
     MathAdd(Box<[Expression; 2]>),

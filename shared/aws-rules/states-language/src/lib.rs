@@ -12,8 +12,8 @@
 //!   which no retrier and no catcher handles.
 //! - `States.ALL` and `States.TaskFailed` do not catch `States.DataLimitExceeded`, as the guide says. Only its own name
 //!   does.
-//! - Data between states has at most 256 KiB. AWS adds HTTP headers to a function's answer. They are not counted here,
-//!   and paths cannot find them.
+//! - Data between states has at most 256 KiB. AWS adds HTTP headers to a function's answer. This crate does not count
+//!   these headers, and paths cannot find them.
 
 #![deny(missing_docs)]
 

@@ -68,7 +68,7 @@ enum Phase {
     Ended(Ending),
 }
 
-/// One execution of a machine. It is plain data, without clock or randomness.
+/// One execution of a machine. A run is plain data, without clock or randomness.
 #[derive(Clone, Debug)]
 pub struct Run {
     machine: Arc<Machine>,
@@ -113,8 +113,8 @@ impl Run {
         }
     }
 
-    /// Advances the execution as far as possible at `now`. `chance`, from 0 to 1, is for jitter in pauses. Without new
-    /// reports, a second call returns the same step.
+    /// Advances the execution as far as possible at `now`. `chance`, from 0 to 1, is for jitter in pauses. If no
+    /// outcome was reported since the last call, this call returns the same step.
     pub fn next(&mut self, now: Timestamp, chance: f64) -> Step {
         loop {
             match self.advance(now, chance) {
@@ -125,7 +125,7 @@ impl Run {
         }
     }
 
-    /// Reports that the function answered. Without a call in flight, this and the next two methods do nothing.
+    /// Reports that the function answered. If no call is in flight, `answered`, `failed` and `timed_out` do nothing.
     pub fn answered(&mut self, payload: Value) {
         self.hear(Ok(payload));
     }

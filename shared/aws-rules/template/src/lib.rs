@@ -1,7 +1,7 @@
 //! Reads the settings of functions and event source mappings from a `CloudFormation` or SAM template.
 //!
 //! [`Template::of`] resolves parameters, conditions and the functions `!Ref`, `!GetAtt`, `!Sub`, `!If`, `!Equals` and
-//! `!Not`. It leaves out resources whose condition does not hold, and properties with the value `AWS::NoValue`.
+//! `!Not`. The result leaves out resources whose condition does not hold, and properties with the value `AWS::NoValue`.
 //!
 //! ```
 //! use std::time::Duration;

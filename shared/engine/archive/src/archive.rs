@@ -20,8 +20,8 @@ pub enum ArchiveError {
     /// The objects cannot be reached.
     #[error(transparent)]
     Objects(#[from] ObjectError),
-    /// The object differs from the form in which it was written, and stays unreadable. Its records may still be in the
-    /// log.
+    /// The object differs from the form in which it was written, and stays unreadable. The log may still have the
+    /// object's records.
     #[error("the object {key} of the archive cannot be read: {cause}")]
     Unreadable {
         /// Its key.
@@ -66,7 +66,7 @@ pub struct Coverage {
     pub shards: BTreeMap<String, Reach>,
 }
 
-/// A survey of the archive's keys, one list at a time. It can be stored and continued later.
+/// A survey of the archive's keys, one list at a time. A caller can store the survey and continue it later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
     /// The last key that was listed.
@@ -156,8 +156,8 @@ impl Archive {
         })
     }
 
-    /// The extent of the archive. It lists all keys, 1,000 at a time, and reads one object for each shard. A caller
-    /// without time for that can take it in steps: [`Archive::survey`], then [`Archive::reach`].
+    /// The extent of the archive. The method lists all keys, 1,000 at a time, and reads one object for each shard. A
+    /// caller without time for that can take it in steps: [`Archive::survey`], then [`Archive::reach`].
     ///
     /// # Errors
     ///

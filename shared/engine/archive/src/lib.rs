@@ -9,7 +9,7 @@
 //!
 //! The key names both ends. If records are delivered again in another split, they become new objects, and no object
 //! replaces one with more records. So a record may be in several objects, and none is lost. Sequence numbers are opaque
-//! text. They are padded with zeros, so that keys sort by day, then shard (parents before their children), then
+//! text. The keys pad them with zeros, so that keys sort by day, then shard (parents before their children), then
 //! sequence number.
 //!
 //! Each line is a record:

@@ -15,8 +15,8 @@ use aws_smithy_http_client::{
 /// The configuration for tools and tests, from every source that the SDK knows: environment, profiles, metadata
 /// services.
 ///
-/// Retries are the SDK's standard: three attempts. A retry may repeat an attempt that succeeded. That is safe, since
-/// the engine's writes are conditional and its appends may be doubled.
+/// Retries are the SDK's standard: three attempts. A retry may repeat an attempt that succeeded. Repeating is safe,
+/// since the engine's writes are conditional and its appends may be doubled.
 pub async fn config() -> SdkConfig {
     aws_config::load_defaults(BehaviorVersion::latest()).await
 }

@@ -78,8 +78,8 @@ pub(crate) const OF_SNS: &[&str] = &[
     "ValidationException",
 ];
 
-/// Converts an SDK error to a port's error. It is a refusal if the service answered with one of these codes, or the
-/// request could not be built. Otherwise it means that the service is unavailable.
+/// Converts an SDK error to a port's error. The result is `refused` if the service answered with one of these codes or
+/// the request could not be built, and otherwise `unavailable`.
 pub(crate) fn sorted<E, R, P>(
     error: &SdkError<E, R>,
     refusals: &[&str],
@@ -125,8 +125,8 @@ mod tests {
         OF_SNS,
     ];
 
-    /// Codes of temporary errors: load, conflicts, outages, credentials and clocks. They are from the services' models
-    /// and AWS's pages of common errors.
+    /// Codes of temporary errors: load, conflicts, outages, credentials and clocks. The codes are from the services'
+    /// models and AWS's pages of common errors.
     const PASSING: &[&str] = &[
         "BandwidthLimitExceeded",
         "ClockSkewException",

@@ -116,7 +116,7 @@ impl KinesisReader {
         Ok(summary.map_or(0, |summary| summary.retention_period_hours))
     }
 
-    /// Extends the retention to this number of hours. It never shortens the retention.
+    /// Extends the retention to this number of hours. A smaller number than the present one never shortens it.
     ///
     /// # Errors
     ///

@@ -16,8 +16,8 @@ use serde::Deserialize;
 
 use crate::error::{OF_LAMBDA, sorted};
 
-/// The timeout of a call. It is longer than a participant may run, so that no call is given up while the participant
-/// still works.
+/// The timeout of a call. The timeout is longer than a participant may run, so that no call is given up while the
+/// participant still works.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The functions, by their logical names.

@@ -81,14 +81,14 @@ impl Stop {
     }
 }
 
-/// Handles the events of a consumer. It must be idempotent, since every event is delivered at least once.
+/// Handles the events of a consumer. A handler must be idempotent, since every event is delivered at least once.
 #[async_trait]
 pub trait Handler<P: DomainEvent>: Send + Sync {
     /// Handles groups, each in its order; different groups may run side by side. Returns the results in the order of
     /// the groups.
     ///
-    /// If a group is to be parked, the consumer passes each of its records once more, alone. It parks only the records
-    /// that fail again.
+    /// If a group is to be parked, the consumer passes each of its records once more, alone. The consumer parks only
+    /// the records that fail again.
     async fn handle(&self, groups: &[Group<P>]) -> Vec<Result<(), Stop>>;
 }
 

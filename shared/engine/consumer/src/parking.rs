@@ -28,8 +28,8 @@ const PASS: &str = "#pass";
 /// The number of an owner's entries that are read at once.
 const OWNED: usize = 100;
 
-/// The pause from the begin of an attempt without a verdict to the next attempt: the first and the longest. It doubles
-/// with each attempt.
+/// The pause from the begin of an attempt without a verdict to the next attempt: the first and the longest. The pause
+/// doubles with each attempt.
 const PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
@@ -96,8 +96,8 @@ pub struct Parked {
     /// The number of attempts that this build has begun.
     #[serde(default)]
     pub tries: u32,
-    /// The time of that build's next attempt, while none has reached a verdict. Without it, that build makes no further
-    /// attempt.
+    /// The time of that build's next attempt, while none has reached a verdict. If it is `None`, that build makes no
+    /// further attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Moment>,
     /// The number of times it was parked again after the first.
@@ -117,7 +117,7 @@ pub struct Discarded {
     pub note: String,
 }
 
-/// An entry that this build cannot read. It stays unchanged, since a newer build may read it.
+/// An entry that this build cannot read. The entry stays unchanged, since a newer build may read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     /// The owner that parked it.
@@ -276,7 +276,8 @@ impl Parking {
         }
     }
 
-    /// Parks a record or stream. If it is parked already, its entry only gets the build and a higher count.
+    /// Parks a record or stream. If the record or stream is parked already, its entry only gets the build and a higher
+    /// count.
     ///
     /// # Errors
     ///
@@ -358,7 +359,7 @@ impl Parking {
         }
     }
 
-    /// True if this build will retry the entry by itself, now or later. That holds if the entry's reason may pass
+    /// True if this build will retry the entry by itself, now or later. An entry is retried if its reason may pass
     /// (another build, an outage), and this build has not tried it yet or has reached no verdict. All other entries
     /// wait for a person.
     #[must_use]
@@ -426,7 +427,7 @@ impl Parking {
         .await
     }
 
-    /// Discards an entry. It keeps its place and its bytes, and is never retried.
+    /// Discards an entry. A discarded entry keeps its place and its bytes, and is never retried.
     ///
     /// # Errors
     ///

@@ -72,7 +72,7 @@ impl Redriver<'_> {
     ///
     /// # Errors
     ///
-    /// [`TableError`] if the attempt could not be stored. It was not made then, and the entry stays parked.
+    /// [`TableError`] if the attempt could not be stored. The attempt was not made then, and the entry stays parked.
     pub async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
         let Some(consumer) = self.consumers.iter().find(|one| one.owns(parked)) else {
             let nobody = format!("this build has no consumer {}", parked.owner);
@@ -126,9 +126,9 @@ impl Redriver<'_> {
         found
     }
 
-    /// Goes through the whole lot, a page at a time, and retries the entries that are due. It continues where the last
-    /// pass stopped, if that did not reach the end. From `until` on it begins no further attempt, but it always reads
-    /// at least one page.
+    /// Goes through the whole lot, a page at a time, and retries the entries that are due. The pass continues where the
+    /// last one stopped, if that did not reach the end of the lot. From `until` on it begins no further attempt, but it
+    /// always reads at least one page.
     ///
     /// # Errors
     ///

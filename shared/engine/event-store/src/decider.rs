@@ -12,8 +12,8 @@ pub enum Decision {
     Commit {
         /// The events.
         events: Vec<NewEvent>,
-        /// Writes to the context's own tables, made in the transaction of the commit. At most 99; most decisions have
-        /// none.
+        /// Writes to the context's own tables, made in the transaction of the commit. A decision has at most 99 of
+        /// these writes, and most have none.
         with: Vec<Write>,
     },
     /// The command has nothing left to do. The reply is the events of this stream that did it earlier, and nothing is

@@ -37,8 +37,8 @@ impl Pair {
     }
 }
 
-/// Rules whose commands come in pairs. They decide the events of acting and undoing; [`Paired`] handles redelivery and
-/// order.
+/// Rules whose commands come in pairs. The rules decide the events of acting and undoing; [`Paired`] handles redelivery
+/// and order.
 ///
 /// ```
 /// use alpes_event_store::{Circumstances, Decider, Decision, Pair, PairRules, Paired, Unavailable};

@@ -27,7 +27,8 @@ pub struct Limits {
     pub longest_pause: Duration,
     /// The size limit of a stream's item, in bytes. DynamoDB's own limit is 409,600.
     pub stream_bytes: usize,
-    /// The size limit for a command that undoes another, in bytes. It is larger, so that every action can be undone.
+    /// The size limit for a command that undoes another, in bytes. The limit is larger than `stream_bytes`, so that
+    /// every action can be undone.
     pub stream_bytes_undoing: usize,
 }
 
@@ -203,7 +204,7 @@ impl<P: DomainEvent> EventStore<P> {
 
     /// Handles a command. The command takes effect once, whatever fails and however often it is sent.
     ///
-    /// Without failures, it makes three calls for a new stream and four for an existing one.
+    /// Without failures, a command costs three calls on a new stream and four on an existing one.
     ///
     /// # Errors
     ///
@@ -434,7 +435,7 @@ impl<P: DomainEvent> EventStore<P> {
         }
     }
 
-    /// Appends the committed events that are not known to be in the log. Makes no call if there are none.
+    /// Appends the committed events that are not known to be in the log. If there are none, it makes no call.
     ///
     /// # Errors
     ///

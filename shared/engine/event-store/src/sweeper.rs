@@ -42,7 +42,7 @@ pub struct Swept {
     pub found: usize,
     /// Streams whose unpublished events the sweep published.
     pub published: usize,
-    /// Streams that could not be read or published, each with its error. They stay in the index.
+    /// Streams that could not be read or published, each with its error. These streams stay in the index.
     pub failed: Vec<(StreamId, HandleError)>,
     /// The time since which the oldest stream has waited.
     pub oldest: Option<Moment>,

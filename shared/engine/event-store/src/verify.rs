@@ -200,9 +200,9 @@ fn older(text: &str, kept_since: Moment) -> bool {
     Event::time_of(text).is_some_and(|time| time < kept_since)
 }
 
-/// Compares every stream with the log, and with its archive if `beyond` is given. Without it, the log is assumed to
-/// keep everything. Commands may run meanwhile: it reads the streams first, then the log to its end, then once more the
-/// streams of which the log has more events.
+/// Compares every stream with the log, and with its archive if `beyond` is given. Without `beyond`, the log is assumed
+/// to keep everything. Commands may run meanwhile: it reads the streams first, then the log to its end, then once more
+/// the streams of which the log has more events.
 ///
 /// # Errors
 ///

@@ -18,8 +18,8 @@ use crate::{
     kinesis::{self, RetryBatch},
 };
 
-/// The time before its deadline from which the function begins no further reaction. It suffices to store the reactions
-/// that are put off.
+/// The time before its deadline from which the function begins no further reaction. The time suffices to store the
+/// reactions that are put off.
 const RESERVE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Asks a participant to try pending reactions. The timers send it.

@@ -195,8 +195,8 @@ macro_rules! catalogue {
     };
 }
 
-/// The event types that a reader knows. It is a value, so that a test or a simulation can use a reader that is older
-/// than the writer.
+/// The event types that a reader knows. A catalogue is a value, so that a test or a simulation can use a reader that is
+/// older than the writer.
 #[derive(Clone)]
 pub struct Catalogue<P> {
     types: Vec<EventType<P>>,

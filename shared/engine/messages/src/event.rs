@@ -161,7 +161,7 @@ impl Event {
         }
     }
 
-    /// Reads an event. Its data, and the version in its `dataschema`, are lifted to the newest version of `catalogue`.
+    /// Reads an event. Lifts its data, and the version in its `dataschema`, to the newest version of `catalogue`.
     ///
     /// # Errors
     ///

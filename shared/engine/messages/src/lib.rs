@@ -9,8 +9,8 @@
 //!
 //! 1. Write a [`Context`] constant for each bounded context.
 //! 2. Write a struct for the data of each event.
-//! 3. List all events in one [`catalogue!`]. It makes the type of the domain's payloads, and names the functions that
-//!    lift old versions.
+//! 3. List all events in one [`catalogue!`]. The catalogue defines the type of the domain's payloads, and names the
+//!    functions that lift old versions.
 //!
 //! ```
 //! use alpes_messages::{

@@ -58,7 +58,7 @@ impl Faults {
     }
 
     /// Makes the next `times` commands of this type fail; with 0, none. If `only` is given, the fault is for that
-    /// subject alone. It replaces an earlier fault with the same key.
+    /// subject alone. The fault replaces an earlier one with the same key.
     ///
     /// # Errors
     ///

@@ -43,14 +43,14 @@ pub enum When {
     News,
     /// At once, however old the event is, since the command undoes something.
     Always,
-    /// This long after the reactor receives the event: a deadline. A reactor that lags behind therefore cancels nothing
-    /// too early. If the event is more than 24 hours old, the command follows at once, since nobody waits for the
-    /// outcome any more. A subject has one deadline for each policy.
+    /// A deadline: the command follows this long after the reactor receives the event. A reactor that lags behind
+    /// therefore cancels nothing too early. If the event is more than 24 hours old, the command follows at once, since
+    /// nobody waits for the outcome any more. A subject has one deadline for each policy.
     After(Duration),
 }
 
 impl Policy {
-    /// A policy that does something new, at once. It is skipped if the event is more than 24 hours old.
+    /// A policy that does something new, at once. The command is skipped if the event is more than 24 hours old.
     #[must_use]
     pub fn does(event: &'static str, command: &'static str, data: Mapping) -> Self {
         let when = When::News;

@@ -78,7 +78,7 @@ impl ReactionKey {
         }
     }
 
-    /// The key of a deadline. It does not contain the event, so that later events can find it.
+    /// The key of a deadline. The key does not contain the event, so that later events can find the deadline.
     pub(crate) fn deadline(context: Context, policy: &Policy, subject: SubjectId) -> Self {
         Self {
             pk: owner(context, subject),
@@ -212,7 +212,7 @@ impl Reactions {
         Ok(found.collect())
     }
 
-    /// Stores a pending reaction that is due at `due`. If it is pending already, it stays unchanged.
+    /// Stores a pending reaction that is due at `due`. A reaction that is pending already stays unchanged.
     pub(crate) async fn note(
         &self,
         context: Context,
@@ -346,8 +346,8 @@ impl Reactions {
         Ok(waiting.collect())
     }
 
-    /// Puts off a reaction without reading it, for items that cannot be read or whose participant fails. It is due
-    /// again `pause` later.
+    /// Puts off a reaction without reading it, for items that cannot be read or whose participant fails. The reaction
+    /// is due again `pause` later.
     ///
     /// # Errors
     ///

@@ -1,9 +1,9 @@
 //! An index of work by the time at which it is due, spread over partitions.
 //!
-//! An item enters a [`DueIndex`] with a [`place`], in the same write that creates the work. It leaves the index by
-//! [`leave`], in the write that marks the work as done. A run reads the partitions from their beginnings with [`Due`],
-//! a page of each at a time, until its time is over. Work that cannot be done yet is put off by [`put_off`], so that no
-//! item blocks the others. The place keeps how long the item has waited.
+//! An item enters a [`DueIndex`] with a [`place`], in the same write that creates the work. The item leaves the index
+//! by [`leave`], in the write that marks the work as done. A run reads the partitions from their beginnings with
+//! [`Due`], a page of each at a time, until its time is over. Work that cannot be done yet is put off by [`put_off`],
+//! so that no item blocks the others. The place keeps how long the item has waited.
 //!
 //! ```
 //! use alpes_ports::{Key, Path, TableName, Update, due::{self, DueIndex}};

@@ -19,12 +19,12 @@ pub enum ExecutionError {
 /// How an execution ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It reached a state that ends it successfully.
+    /// The execution reached a state that ends it successfully.
     Succeeded {
         /// The output of the execution; null if it has none.
         output: Value,
     },
-    /// It failed, was stopped, or ran out of time.
+    /// The execution failed, was stopped, or ran out of time.
     Failed {
         /// The kind of error; empty if unknown.
         error: String,

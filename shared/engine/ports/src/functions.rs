@@ -10,8 +10,8 @@ pub struct FunctionName(pub &'static str);
 /// Errors of a call.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CallError {
-    /// The function ran, or began to, and answered with an error, died, or ran out of time. Its effects **may have
-    /// happened**.
+    /// The function ran, or began to, and answered with an error, died, or ran out of time. The function's effects
+    /// **may have happened**.
     #[error("the function failed, {error_type}: {message}")]
     Failed {
         /// The kind of error, as the function names it; empty if unknown.

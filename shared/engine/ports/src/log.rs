@@ -28,8 +28,8 @@ pub enum LogError {
 pub trait Log: Send + Sync {
     /// Appends one record. Records of one `partition_key` share a shard.
     ///
-    /// `after` is the sequence number of this writer's previous record with the same key. With it, the log places the
-    /// new record after that one; without it, two appends in a row may be stored in either order.
+    /// `after` is the sequence number of this writer's previous record with the same key. With `after`, the log places
+    /// the new record after that one; without it, two appends in a row may be stored in either order.
     ///
     /// # Errors
     ///
@@ -64,7 +64,8 @@ pub enum Position {
     Oldest,
     /// Only records that arrive from now on.
     Newest,
-    /// The place where an earlier [`LogBatch`] ended. It expires after some minutes; [`Position::After`] does not.
+    /// The place where an earlier [`LogBatch`] ended. A cursor expires after some minutes; [`Position::After`] does
+    /// not.
     Cursor(String),
     /// The record that follows this one in the same shard.
     After(SequenceNumber),

@@ -1,7 +1,7 @@
 //! Tables of JSON items with conditional writes. On AWS, DynamoDB.
 //!
-//! The operations are data. So a protocol built on them is the same code over DynamoDB and over its in-memory twin, and
-//! a simulation can inspect, delay, fail or repeat each operation.
+//! The operations are data. So a protocol built on these operations is the same code over DynamoDB and over its
+//! in-memory twin, and a simulation can inspect, delay, fail or repeat each operation.
 //!
 //! Every table has the same keys: `pk` and `sk`, and where it has indexes, `gsi1pk`/`gsi1sk` and `gsi2pk`/`gsi2sk`. An
 //! item is in an index exactly when it has both of the index's attributes.
@@ -220,7 +220,8 @@ pub enum Consistency {
 /// The order in which a query reads a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Index {
-    /// The table's own order, by `pk` and `sk`. Its reads are strongly consistent; reads of the other indexes may lag.
+    /// The table's own order, by `pk` and `sk`. Reads in this order are strongly consistent; reads of the other indexes
+    /// may lag.
     Primary,
     /// The order by `gsi1pk` and `gsi1sk`.
     Gsi1,

@@ -12,8 +12,8 @@ pub struct Notice {
     pub id: String,
     /// Its group. A topic that keeps an order keeps it within a group.
     pub group: String,
-    /// Names and values beside the body, by which a subscriber can filter. At most 10, none of them empty. Each
-    /// character of a value is one that a topic [carries](Self::carries).
+    /// Names and values beside the body, by which a subscriber can filter. A notice has at most 10 attributes, and none
+    /// is empty. Each character of a value is one that a topic [carries](Self::carries).
     pub attributes: BTreeMap<String, String>,
     /// The text of the message. Each character is one that a topic [carries](Self::carries).
     pub body: String,

@@ -6,7 +6,7 @@
 //! | each [`Count`]'s name | a number; the sum over all lanes is the count |
 //!
 //! Two concurrent transactions that add to one item conflict, and all events of a day may be counted in one group. So
-//! each group has several items, called lanes.
+//! the counters of each group are spread over several items, called lanes.
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,7 @@ use crate::TABLE;
 const CACHED: Duration = Duration::from_secs(5);
 /// The time from naming a new generation until readers switch to it, all at the same moment. The old generation may lag
 /// a little. If readers switched at different moments, a client that asks several of them could see changes disappear
-/// again. So this time is longer than [`CACHED`] plus the time that the naming itself may take.
+/// again. So the delay is longer than [`CACHED`] plus the time that the naming itself may take.
 pub(crate) const HANDOVER: SignedDuration = SignedDuration::from_secs(15);
 
 /// One generation of one view. All its keys begin with it.
@@ -61,8 +61,8 @@ fn number(alias: &Item, name: &str) -> Option<u32> {
 }
 
 /// For each of `views`, the generations that the projector writes, the newest first: the live one, the one under
-/// construction, and the previous one while readers may still use it. It is read once for each batch, with strong
-/// consistency, since a rebuild relies on it. A view without an alias has generation 1.
+/// construction, and the previous one while readers may still use it. The projector reads this once for each batch,
+/// with strong consistency, since a rebuild relies on it. A view without an alias has generation 1.
 pub(crate) async fn fed(
     tables: &dyn Tables,
     views: &[&'static str],
@@ -123,7 +123,7 @@ impl Known {
     }
 }
 
-/// Tells readers which generation of a view to read. It caches the answer for 5 seconds.
+/// Tells readers which generation of a view to read. A reader caches the answer for 5 seconds.
 pub struct Generations {
     tables: Arc<dyn Tables>,
     clock: Arc<dyn Clock>,

@@ -140,7 +140,7 @@ impl<P: DomainEvent> Projector<P> {
         self.fold(&fed, work).await
     }
 
-    /// Folds work into the rows of these generations. Those of one view are adjacent, the newest first.
+    /// Folds work into the rows of these generations. The generations of one view are adjacent, the newest first.
     async fn fold(
         &self,
         generations: &[(Arc<dyn View<P>>, Generation)],
@@ -156,7 +156,8 @@ impl<P: DomainEvent> Projector<P> {
     }
 
     /// Folds work into the rows of the generations of one view, the newest first. Work that fails in a newer generation
-    /// is withheld from the older ones. So the newer one is never behind, and readers can switch to it at any moment.
+    /// is withheld from the older ones. So the newer generation is never behind, and readers can switch to it at any
+    /// moment.
     async fn fold_view(
         &self,
         generations: &[(Arc<dyn View<P>>, Generation)],

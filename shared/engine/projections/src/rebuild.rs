@@ -12,8 +12,8 @@
 //!
 //! Records that arrived before the projector wrote both generations are in the archive or in the log, and are replayed.
 //! Later records are written by the projector. The two may overlap, since folding is idempotent. So once the log has
-//! been read up to a moment at which both generations were certainly written, the new generation is complete. It is
-//! never behind the old one, since the projector writes it first.
+//! been read up to a moment at which both generations were certainly written, the new generation is complete. The new
+//! generation is never behind the old one, since the projector writes the new one first.
 //!
 //! The state of a rebuild is one item, the view's alias. Each step is one write of it, on the condition that no other
 //! run wrote it meanwhile. So a rebuild that is interrupted anywhere continues where it was, and of two concurrent runs
@@ -224,7 +224,7 @@ struct Job {
 }
 
 impl Job {
-    /// The time at which both generations are certainly written. It holds for the phases before the switch.
+    /// The time at which both generations are certainly written. The result is valid in the phases before the switch.
     fn settled(&self) -> Timestamp {
         let begun = self.since.timestamp();
         begun.saturating_add(SETTLED).unwrap_or_default()
@@ -718,7 +718,7 @@ impl<P: DomainEvent> Run<'_, P> {
         }
     }
 
-    /// Folds records into the new generation. Those of a subject are sorted by stream and version.
+    /// Folds records into the new generation. Records of one subject are sorted by stream and version.
     async fn replay(&mut self, records: &[LogRecord]) -> Result<(), RebuildError> {
         let rebuilder = self.rebuilder;
         let projector = &rebuilder.projector;

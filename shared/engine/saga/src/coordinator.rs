@@ -46,7 +46,7 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// True if the saga belongs to another build. There is nothing to repeat, since that build continues it.
+    /// True if the saga belongs to another build. Do not repeat the call: that build continues the saga.
     #[must_use]
     pub fn is_another_builds(&self) -> bool {
         matches!(self, Self::Load(LoadError::UnknownDefinition(..)))
@@ -97,9 +97,9 @@ impl Coordinator {
         }
     }
 
-    /// The same coordinator with a [state machine](crate::state_machine), for sagas in that mode. Without one, the
-    /// coordinator itself runs them. A saga keeps the engine with which it began, unless it is [taken
-    /// over](crate::What::TakenOver).
+    /// The same coordinator with a [state machine](crate::state_machine), for sagas in that mode. Without a state
+    /// machine, the coordinator itself runs these sagas. A saga keeps the engine with which it began, unless it is
+    /// [taken over](crate::What::TakenOver).
     #[must_use]
     pub fn with_machine(mut self, machine: Arc<dyn Executions>, wire: Wire) -> Self {
         self.machine = Some((machine, wire));

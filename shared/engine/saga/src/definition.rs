@@ -1,5 +1,5 @@
-//! The definition of a saga: its steps, their participants, and the commands that undo them. It is data, so that it can
-//! be checked, printed and exported.
+//! The definition of a saga: its steps, their participants, and the commands that undo them. A definition is data, so
+//! that it can be checked, printed and exported.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub struct Definition {
 /// The rule for a saga that would begin too late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiry {
-    /// If the opening event is older than this, the saga begins no step. It only undoes the first one.
+    /// If the opening event is older than this, the saga only undoes the first step.
     pub after: Duration,
     /// The reason given in that case, as `saga.reason`.
     pub reason: &'static str,
@@ -125,14 +125,14 @@ pub struct Retry {
     pub attempts: u32,
     /// The timeout of an attempt.
     pub patience: Duration,
-    /// The pause after the first failed attempt. It doubles after each further one, with full jitter.
+    /// The pause after the first failed attempt. The pause doubles after each further attempt, with full jitter.
     pub pause: Duration,
     /// The longest pause.
     pub longest_pause: Duration,
 }
 
 impl Step {
-    /// The first step of a saga. It is done before the saga begins, and its success event opens the saga.
+    /// The first step of a saga. The step is done before the saga begins, and its success event opens the saga.
     ///
     /// ```
     /// use alpes_saga::{Mapping, Step};
@@ -212,7 +212,8 @@ impl Step {
 }
 
 impl Retry {
-    /// For doing. It gives up early: a step in doubt is undone, and the client learns the outcome soon.
+    /// The retries of doing a step. The saga gives up early, so that a step in doubt is undone and the client learns
+    /// the outcome soon.
     pub const DOING: Self = Self {
         attempts: 4,
         patience: Duration::from_secs(5),
@@ -220,7 +221,7 @@ impl Retry {
         longest_pause: Duration::from_secs(10),
     };
 
-    /// For undoing. It gives up late, since the saga then needs a person.
+    /// The retries of undoing a step. The saga gives up late, since it then needs a person.
     pub const UNDOING: Self = Self {
         attempts: 8,
         longest_pause: Duration::from_mins(1),
@@ -360,7 +361,7 @@ impl Definition {
     }
 }
 
-/// The definitions that a build can run. They include every version that sagas in flight may have.
+/// The definitions that a build can run. The set must include every version that sagas in flight may have.
 #[derive(Clone, Debug, Default)]
 pub struct Definitions(Vec<Definition>);
 

@@ -38,10 +38,11 @@ impl<P: DomainEvent> Participants for LocalParticipants<P> {
     }
 }
 
-/// Passes the events of sagas to a coordinator. It is a handler for a [`Consumer`](alpes_consumer::Consumer) of the
-/// log.
+/// Passes the events of sagas to a coordinator. A listener is the handler of a [`Consumer`](alpes_consumer::Consumer)
+/// of the log.
 ///
-/// Use it for sagas that the coordinator runs itself. It does not look for events that a choreography has missed.
+/// Use it for sagas that the coordinator runs itself. A listener does not look for events that a choreography has
+/// missed.
 pub struct Listener<'a> {
     /// The coordinator of the sagas.
     pub coordinator: &'a Coordinator,

@@ -16,7 +16,7 @@
 //!
 //! The first state of a step calls the participant once, and its answer is certain. If there is no answer, another
 //! state calls again, with retries. A failure that this state receives is in doubt, since an earlier call may have had
-//! an effect. So the step is then undone too.
+//! an effect. So a step that fails in doubt is undone too.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Finds the events that a choreography missed, in their streams.
 //!
-//! A choreography has no coordinator that sends commands, so its saga stops if it misses an event. That can happen:
-//! events before the opening event are ignored, and the opening event comes late if its record was parked and redriven.
+//! A choreography has no coordinator that sends commands, so its saga stops if it misses an event. A choreography can
+//! miss events: those before the opening event are ignored, and the opening event comes late if its record was parked
+//! and redriven.
 
 use alpes_event_store::{StreamError, StreamReader};
 use alpes_messages::{Context, DomainEvent, StreamId, SubjectId};

@@ -324,9 +324,9 @@ pub enum What {
         /// The person's account of how it was undone.
         note: String,
     },
-    /// The coordinator takes the saga over, since its state machine has failed. It undoes every step that can be
-    /// undone: the state machine may have begun a step whose event never arrived, and a step that was not begun must be
-    /// kept from beginning.
+    /// The coordinator takes the saga over, since its state machine has failed. The coordinator undoes every step that
+    /// can be undone: the state machine may have begun a step whose event never arrived, and a step that was not begun
+    /// must be kept from beginning.
     TakenOver {},
     /// The saga has not ended within its usual time, and the coordinator cannot advance it.
     Delayed {},
@@ -427,7 +427,7 @@ impl StepStatus {
     }
 }
 
-/// The command whose answer the saga waits for. There is never more than one.
+/// The command whose answer the saga waits for. A saga never waits for more than one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outstanding {
     /// The number of its step.
@@ -436,7 +436,8 @@ pub struct Outstanding {
     pub direction: Direction,
     /// The id of the command.
     pub command: Uuid,
-    /// The number of attempts so far. It is a counter, since log lines exist only for attempts without an answer.
+    /// The number of attempts so far. The number is a counter, since log lines exist only for attempts without an
+    /// answer.
     pub attempts: u32,
     /// True if an attempt before the last had no answer.
     pub unanswered: bool,
@@ -485,8 +486,8 @@ pub struct Saga {
 impl Saga {
     /// The saga that a log describes; `None` if the log does not begin with [`What::Started`].
     ///
-    /// The outstanding command's number of attempts and due time are not in the log. Here they are as if the command
-    /// had just been logged.
+    /// The outstanding command's number of attempts and due time are not in the log. The result has them as if the
+    /// command had just been logged.
     #[must_use]
     pub fn replay(id: SagaId, definition: &Definition, log: Vec<Entry>) -> Option<Self> {
         let mut entries = log.into_iter();
@@ -567,7 +568,8 @@ impl Saga {
         })
     }
 
-    /// The time at which it began, which is the time of its opening event. Its log begins when the event was received.
+    /// The time at which it began, which is the time of its opening event. The log of the saga begins when the event
+    /// was received.
     #[must_use]
     pub fn started(&self) -> Timestamp {
         let event = self.log.first().and_then(Entry::heard);

@@ -50,8 +50,8 @@ pub enum LoadError {
     /// The table failed.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// Its definition, or a line of its log, is unknown to this build. Another build runs the saga and will continue
-    /// it.
+    /// The saga's definition, or a line of its log, is unknown to this build. Another build runs the saga and will
+    /// continue it.
     #[error("saga {0} of definition {1} version {2} belongs to another build")]
     UnknownDefinition(SagaId, String, u32),
     /// The item is not a saga, because of a defect or a manual change.
@@ -215,7 +215,7 @@ impl Sagas {
 
     /// Writes a saga, if it has not changed since it was read as `before`; `None` for a new saga.
     ///
-    /// It makes one call, and one more if the answer was lost.
+    /// Saving makes one call, and one more if the answer was lost.
     ///
     /// # Errors
     ///
@@ -248,8 +248,8 @@ impl Sagas {
     }
 
     /// The time at which the saga is to be woken. An index entry that is too early costs one look in vain. Moving the
-    /// entry at each step would cost two writes of the index each time. So the entry stays while it is in the future
-    /// and not too late.
+    /// entry at each step would cost two writes of the index each time. So the index entry stays while its time is in
+    /// the future and not too late.
     fn wake(&self, before: Option<&Stored>, saga: &Saga) -> Option<Timestamp> {
         let due = saga.wake()?;
         let now = self.now();
@@ -288,7 +288,7 @@ impl Sagas {
     }
 
     /// Puts off a saga that is due and that this process cannot advance: it is due again `pause` later, whatever its
-    /// item says. So it does not block others. A process that can advance it finds it then, or at its next event.
+    /// item says. So the saga does not block others. A process that can advance it finds it then, or at its next event.
     ///
     /// False if it is no longer due.
     ///

@@ -39,7 +39,7 @@ pub enum Input {
     Started(Direction),
     /// The progress of the execution that was started last.
     Execution(Direction, Progress),
-    /// The state machine could not be asked, for this reason. It returned no progress and started no execution.
+    /// The state machine could not be asked, for this reason. No progress was returned and no execution was started.
     NoWord(String),
     /// Time has passed: a command that is due is sent, or given up after its last attempt.
     Time,
@@ -98,7 +98,7 @@ pub struct Dispatch {
     pub patience: Duration,
 }
 
-/// The id of a step's command. It is the same for every attempt and every sender.
+/// The id of a step's command. The id is the same for every attempt and every sender.
 #[must_use]
 pub fn command_id(saga: SagaId, step: StepNumber, direction: Direction) -> Uuid {
     let way = match direction {
@@ -108,8 +108,8 @@ pub fn command_id(saga: SagaId, step: StepNumber, direction: Direction) -> Uuid 
     Uuid::new_v5(&saga.0, format!("{step}:{way}").as_bytes())
 }
 
-/// The id of the command that undoes a step after the coordinator took the saga over. It differs from [`command_id`],
-/// since the state machine may have sent that command with another reason, or may still send it.
+/// The id of the command that undoes a step after the coordinator took the saga over. The id differs from
+/// [`command_id`], since the state machine may have sent that command with another reason, or may still send it.
 #[must_use]
 pub fn taken_over_id(saga: SagaId, step: StepNumber) -> Uuid {
     Uuid::new_v5(&saga.0, format!("{step}:undo:taken over").as_bytes())
@@ -589,8 +589,8 @@ impl Work<'_> {
         }
     }
 
-    /// A person resumes the saga, as long as its item has room for what may follow. There is always room for the saga's
-    /// end.
+    /// A person resumes the saga, as long as its item has room for what may follow. A saga's item always has room for
+    /// its end.
     pub(crate) fn resume(&mut self, note: Option<&str>) {
         let resumed = Entry {
             when: self.now,

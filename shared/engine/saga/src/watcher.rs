@@ -165,7 +165,7 @@ impl Work<'_> {
         });
     }
 
-    /// Applies the progress of an execution. It is mostly known already, since the events arrive sooner.
+    /// Applies the progress of an execution. The progress is mostly known already, since events arrive sooner.
     fn execution(&mut self, direction: Direction, progress: &Progress) {
         let asked_about = self.saga.executions().last() == Some(direction);
         // The saga may have received more, and continued, since the question was asked.
@@ -249,8 +249,8 @@ impl Work<'_> {
         !stands && (told || !self.lacks_a_step())
     }
 
-    /// True if the event of a step is missing although a later step was begun. The step was certainly done. Its event
-    /// may be published late, and until it arrives, the step may need undoing.
+    /// True if the event of a step is missing although a later step was begun. The step was certainly done. The step's
+    /// event may be published late, and until it arrives, the step may need undoing.
     fn lacks_a_step(&self) -> bool {
         let undoes = |step: &Step| step.compensation.as_ref().map(|undo| undo.success);
         let heard = self.saga.log.iter().filter_map(|entry| match entry.what {

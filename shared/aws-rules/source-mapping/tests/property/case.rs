@@ -32,9 +32,9 @@ pub enum Event {
     Split(Index),
     Merge(Index, Index),
     Others(Index, u64),
-    /// The requested change takes effect. Without one, the mapping is disabled or enabled.
+    /// The requested change takes effect. If no change is requested, the mapping is disabled or enabled.
     Pause,
-    /// The requested change takes effect. Without one, the mapping gets new settings.
+    /// The requested change takes effect. If no change is requested, the mapping gets new settings.
     Update(Box<Settings>),
 }
 

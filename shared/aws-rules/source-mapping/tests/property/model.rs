@@ -221,7 +221,7 @@ impl Model {
         }
     }
 
-    /// Records the fate of records. They must have been waiting until now, and `holds` must be true for each.
+    /// Records the fate of records. Each record must have been waiting until now, and `holds` must be true for it.
     fn settled(
         &mut self,
         shard: &ShardId,

@@ -368,7 +368,7 @@ fn an_execution_that_was_not_told_that_all_is_done_undoes_it_and_nobody_else_doe
     assert_eq!(saga.executions().collect::<Vec<_>>(), [Do]);
 }
 
-/// A saga whose steps are all done, and which is then cancelled. Its execution may not have succeeded yet.
+/// A saga whose steps are all done, and which is then cancelled. The execution of the saga may not have succeeded yet.
 fn cancelled() -> Saga {
     let complete = hears(&running(), &["Done2", "Done3", "Done4"]);
     step(&complete, &cancel(), 10)
