@@ -8,21 +8,21 @@ use uuid::Uuid;
 
 use crate::{CommandId, CorrelationId, SubjectId};
 
-/// What drives a saga.
+/// The engine that drives a saga.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum SagaMode {
     // The published schemas and samples of the envelope have these Spanish words, and never change.
-    /// A coordinator sends commands.
+    /// A coordinator sends commands to the participants.
     #[default]
     #[serde(rename = "orquestacion")]
     Orchestration,
-    /// Each context reacts to the events of the others.
+    /// Each context reacts to the events of the others, without a coordinator.
     #[serde(rename = "coreografia")]
     Choreography,
-    /// AWS Step Functions, by the same definition as the coordinator.
+    /// AWS Step Functions runs the definition that a coordinator would run.
     StepFunctions,
 }
 
@@ -31,31 +31,31 @@ impl SagaMode {
     pub const ALL: [Self; 3] = [Self::Orchestration, Self::Choreography, Self::StepFunctions];
 }
 
-/// An intent. The same `id` takes effect once, however often it is sent.
+/// A command. Participants deduplicate on its `id`: the same `id` takes effect once, however often it is sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Command {
-    /// Its identity.
+    /// The id of the command.
     pub id: CommandId,
-    /// What to do, as `PlaceOrder`.
+    /// The type of the command, as in `PlaceOrder`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// To what.
+    /// The subject of the command.
     pub subject: SubjectId,
-    /// For which saga.
+    /// The correlation id, which is also the id of the saga.
     pub correlationid: CorrelationId,
-    /// The command or event that led to it.
+    /// The id of the command or event that caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causationid: Option<Uuid>,
-    /// What drives the saga.
+    /// The engine that drives the saga.
     #[serde(default)]
     pub sagamode: SagaMode,
-    /// W3C Trace Context of the caller.
+    /// The caller's W3C Trace Context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// True if it did not come about by itself, but from a test endpoint. Its events say so too.
+    /// True if a test endpoint created the command. Its events carry the same flag.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prueba: bool,
-    /// The particulars; their form depends on `kind`.
+    /// The data of the command; their form depends on `kind`.
     pub data: Value,
 }
 

@@ -14,47 +14,48 @@ use crate::{
 
 const SPEC_VERSION: &str = "1.0";
 
-/// An event as it is stored, published and read.
+/// An event, as it is stored, published and read.
 ///
-/// Its text is written once, at the commit; whoever passes it on passes on that text, so that the log holds exactly what was
-/// committed. A notice alone escapes characters that its topic does not carry.
+/// The text of an event is written once, at the commit. Every component passes on that same text, so the log holds
+/// exactly what was committed. The only exception is a notice, which escapes characters that its topic does not carry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
-    /// Version of CloudEvents, always `1.0`.
+    /// The version of CloudEvents, always `1.0`.
     pub specversion: String,
-    /// Its identity.
+    /// The id of the event.
     pub id: EventId,
-    /// The context it comes from, as `/shop/stock`.
+    /// The context of the event, as in `/shop/stock`.
     pub source: String,
-    /// What happened, as `OrderPlaced`.
+    /// The type of the event, as in `OrderPlaced`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// To what; also its partition key in the log.
+    /// The subject of the event, which is also its partition key in the log.
     pub subject: SubjectId,
-    /// When it was committed.
+    /// The time of the commit.
     pub time: Moment,
-    /// Always `application/json`.
+    /// The media type of the data, always `application/json`.
     pub datacontenttype: String,
-    /// Context, type and version of `data`: `urn:shop:schema:orders:OrderPlaced:v2`.
+    /// The context, type and version of `data`: `urn:shop:schema:orders:OrderPlaced:v2`.
     pub dataschema: String,
-    /// The stream it belongs to.
+    /// The id of its stream.
     pub stream: StreamId,
-    /// Its place there, from 1 without gaps. With `stream` it tells duplicates and order; nothing else does.
+    /// The version of the event in its stream, from 1 without gaps. Deduplicate and order events by `stream` and
+    /// `streamversion` only.
     pub streamversion: Version,
-    /// The saga it belongs to.
+    /// The correlation id, which is also the id of its saga.
     pub correlationid: CorrelationId,
-    /// The command or event that led to it.
+    /// The id of the command or event that caused it.
     pub causationid: Uuid,
-    /// What drives that saga.
+    /// The engine that drives the saga.
     #[serde(default)]
     pub sagamode: SagaMode,
-    /// W3C Trace Context.
+    /// The W3C Trace Context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// True if it did not come about by itself, but from a test endpoint.
+    /// True if the event follows from a command of a test endpoint.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prueba: bool,
-    /// The particulars, in the version that `dataschema` names.
+    /// The data of the event, in the version that `dataschema` names.
     pub data: Value,
 }
 

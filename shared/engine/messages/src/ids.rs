@@ -32,20 +32,20 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// What a message is about: the one thing whose events are one order in the log, since it is also their partition key. An order, an
-    /// account, a booking; each domain gives it a name of its own.
+    /// The subject of a message, such as an order or an account. The log keeps the events of one subject in order,
+    /// since the subject is their partition key.
     SubjectId
 }
 identifier! {
-    /// Ties together all that happens for one request; also the identity of its saga.
+    /// Connects all messages that follow from one request. It is also the id of their saga.
     CorrelationId
 }
 identifier! {
-    /// A command. The same id is the same intent: it takes effect once.
+    /// The id of a command. A command takes effect once for each id.
     CommandId
 }
 identifier! {
-    /// An event: a UUID of version 7.
+    /// The id of an event: a UUID of version 7.
     EventId
 }
 
