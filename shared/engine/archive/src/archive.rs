@@ -49,7 +49,8 @@ pub struct Page {
 /// How far a shard is archived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// The last record of the shard's last object. The archive has every record of the shard up to it.
+    /// The sequence number of the last record in the shard's last object. The archive has every record of the shard up
+    /// to it.
     pub sequence: SequenceNumber,
     /// Approximately when the log stored that record.
     pub arrived: Timestamp,

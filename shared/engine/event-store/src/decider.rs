@@ -8,7 +8,7 @@ use thiserror::Error;
 /// The decision of a context about a command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
-    /// These events, in this order, at least one.
+    /// The store commits these events, in this order. There is at least one.
     Commit {
         /// The events.
         events: Vec<NewEvent>,

@@ -35,7 +35,7 @@ impl fmt::Display for Source {
 pub enum Difference {
     /// Marked as published, but not in the log.
     Missing(StreamId, Version),
-    /// Older than the log keeps, and not in the archive.
+    /// Older than the log's retention, and not in the archive.
     Lost(StreamId, Version),
     /// In the log or in the archive, but never committed.
     Unknown(Source, StreamId, Version),

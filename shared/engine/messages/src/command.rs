@@ -1,4 +1,4 @@
-//! Commands: intents, addressed to one participant.
+//! Commands: requests to one participant.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -112,7 +112,7 @@ const fn is_category(text: &[u8]) -> bool {
     is
 }
 
-/// A stream: what one context knows of one subject, `{category}-{subject}`.
+/// The id of a stream, `{category}-{subject}`. A stream holds the events of one subject in one context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct StreamId {

@@ -89,8 +89,8 @@ impl<P: DomainEvent> Reactor<P> {
         }
     }
 
-    /// Tries pending reactions. A reaction that cannot be read is put off. If the tables do not answer, it stays due.
-    /// In both cases the other reactions go ahead.
+    /// Tries pending reactions. A reaction that cannot be read is put off. If the tables do not answer, the reaction
+    /// stays due. In both cases the other reactions go ahead.
     pub async fn resume(&self, keys: &[ReactionKey], until: Timestamp) -> Reacted {
         let resuming: Vec<_> = keys.iter().map(|key| self.resume_one(key, until)).collect();
         let resumed: Vec<_> = stream::iter(resuming).buffered(AT_ONCE).collect().await;

@@ -3,8 +3,8 @@
 //! The operations are data. So a protocol built on these operations is the same code over DynamoDB and over its
 //! in-memory twin, and a simulation can inspect, delay, fail or repeat each operation.
 //!
-//! Every table has the same keys: `pk` and `sk`, and where it has indexes, `gsi1pk`/`gsi1sk` and `gsi2pk`/`gsi2sk`. An
-//! item is in an index exactly when it has both of the index's attributes.
+//! Every table has the keys `pk` and `sk`. Its indexes, if it has any, have the keys `gsi1pk`/`gsi1sk` and
+//! `gsi2pk`/`gsi2sk`. An item is in an index exactly when it has both of the index's attributes.
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
@@ -14,7 +14,7 @@ use thiserror::Error;
 /// Reads that run side by side when each item is read by itself.
 const AT_ONCE: usize = 16;
 
-/// An item: attribute names to JSON values. Numbers are integers.
+/// An item maps attribute names to JSON values. Numbers are integers.
 pub type Item = Map<String, Value>;
 
 /// The logical name of a table; adapters map it to a physical one.

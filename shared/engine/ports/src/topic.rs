@@ -23,7 +23,7 @@ impl Notice {
     /// The largest size, in bytes, of a message with its attributes, and of all messages of one request: SNS's limit.
     pub const LIMIT: usize = 256 * 1024;
 
-    /// True if a topic carries this character. SNS passes messages on to SQS, which refuses all others.
+    /// True if a topic carries this character. SNS passes messages on to SQS, which refuses all other characters.
     #[must_use]
     pub fn carries(letter: char) -> bool {
         matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)

@@ -35,7 +35,7 @@ pub trait Tasks: Send + Sync {
     fn spawn(&self, task: BoxFuture<'static, ()>);
 }
 
-/// The four ambient ports together, as every component takes them.
+/// The four ambient ports together, in the form in which every component takes them.
 #[derive(Clone)]
 pub struct World {
     /// The time of day.

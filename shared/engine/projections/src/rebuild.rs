@@ -617,7 +617,7 @@ impl<P: DomainEvent> Run<'_, P> {
     /// archived meanwhile may sort before the replayed ones, and their records are then replayed from the log.
     async fn survey(&mut self) -> Result<bool, RebuildError> {
         let rebuilder = self.rebuilder;
-        // A shard that the log has forgotten is in the archive to its end.
+        // A shard that the log no longer has is in the archive completely.
         let known: BTreeSet<String> = rebuilder.log.shards().await?.into_iter().collect();
         let (_, job) = self.job()?;
         let mut survey = Survey {

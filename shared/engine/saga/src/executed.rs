@@ -13,7 +13,7 @@ use crate::{
 ///
 /// The participants' answers go through [`transition`], as if the coordinator had sent the commands. So the log has the
 /// same lines with the same meaning, whichever engine runs the saga. `watched` is the stored saga. The status combines
-/// both: the saga has ended when both say so, and needs a person when either does, until a sign shows that somebody
+/// both: the saga has ended when both say so, and needs a person when either does, until an event shows that a person
 /// acted.
 #[must_use]
 pub fn executed(

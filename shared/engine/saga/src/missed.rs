@@ -61,7 +61,7 @@ impl<P: DomainEvent> Streams<'_, P> {
         }
     }
 
-    /// If these events open a choreography and arrive late, all of its events; otherwise none.
+    /// All events of the choreography that these events open, if they arrive late; otherwise none.
     ///
     /// # Errors
     ///
