@@ -52,7 +52,7 @@ pub enum LoadError {
     Table(#[from] TableError),
     /// The saga's definition, or a line of its log, is unknown to this build. Another build runs the saga and will
     /// continue it.
-    #[error("saga {0} of definition {1} version {2} belongs to another build")]
+    #[error("saga {0}, of definition {1} version {2}, is another build's")]
     UnknownDefinition(SagaId, String, u32),
     /// The item is not a saga, because of a defect or a manual change.
     #[error("the item of saga {0} is malformed: {1}")]
