@@ -1,33 +1,33 @@
-//! Records that are delivered together, and what becomes of them when that fails.
+//! Batches of records, and the rules after a batch fails.
 
 use crate::{Rule, Settings};
 
-/// What a function did with a batch last.
+/// The function's last response to a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Response {
-    /// It failed.
+    /// The function failed.
     Error,
-    /// It answered, and named records that failed.
+    /// The function answered, and named records that failed.
     Report,
 }
 
-/// Records of one lane that are delivered together, by their places in the shard.
+/// Records of one lane that are delivered together, by their positions in the shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     pub places: Vec<usize>,
-    /// Failures that count for `MaximumRetryAttempts`.
+    /// The number of failures that count for `MaximumRetryAttempts`.
     pub failures: u32,
-    /// Times that the function was given it, or what it was split from.
+    /// The number of invocations with this batch, or with the batch from which it was split.
     pub invocations: u32,
     pub response: Option<Response>,
 }
 
-/// What becomes of a batch that failed.
+/// The mapping's action after a batch failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Aftermath {
-    /// These are delivered instead, one after the other.
+    /// Deliver these batches instead, one after the other.
     Again(Vec<Batch>),
-    /// It is delivered no more.
+    /// Discard the batch.
     GiveUp(Batch),
 }
 
@@ -41,7 +41,7 @@ impl Batch {
         }
     }
 
-    /// After the function failed, or its response could not be understood.
+    /// The action after the function failed, or its response could not be understood.
     pub(crate) fn failed(self, settings: &Settings, rules: &mut Vec<Rule>) -> Aftermath {
         if !settings.bisect_batch_on_function_error {
             return self.retried(settings, rules);
@@ -61,12 +61,12 @@ impl Batch {
         Aftermath::Again(vec![first, second])
     }
 
-    /// After the function named its first record as failed: nothing can be split off, so the attempt counts.
+    /// The action after the function named the first record as failed: nothing can be split off, so the attempt counts.
     pub(crate) fn failed_at_first(self, settings: &Settings, rules: &mut Vec<Rule>) -> Aftermath {
         self.retried(settings, rules)
     }
 
-    /// After the function named records as failed, of which the first has this place in the batch.
+    /// The action after the function named records as failed. The first of them has this position in the batch.
     pub(crate) fn failed_from(
         mut self,
         place: usize,
@@ -82,7 +82,7 @@ impl Batch {
         self.retried(settings, rules)
     }
 
-    /// As a whole, if one more attempt is allowed.
+    /// Delivers the whole batch again, if another attempt is allowed.
     fn retried(mut self, settings: &Settings, rules: &mut Vec<Rule>) -> Aftermath {
         self.failures = self.failures.saturating_add(1);
         match settings.maximum_retry_attempts {

@@ -1,27 +1,28 @@
-//! What AWS leaves open is chosen by the caller.
+//! The choices that AWS leaves open, which the caller makes.
 
-/// What is being chosen.
+/// A kind of choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Choice {
-    /// Which of the lanes that are ready is invoked first; one option a lane.
+    /// The lane to invoke next, of those that are ready; one option for each lane.
     NextLane,
-    /// The lane of a partition key that has none yet; one option a lane.
+    /// The lane of a partition key that has none yet; one option for each lane.
     LaneOfKey,
-    /// Milliseconds from an invocation that failed, or was throttled, to the next of the same batch.
+    /// Milliseconds from a failed or throttled invocation to the next with the same batch.
     BackOff,
-    /// Milliseconds by which the next read of a shard comes late.
+    /// The delay of a shard's next read, in milliseconds.
     PollDelay,
-    /// How many of the records that could be read are held back for a later read.
+    /// The number of readable records that are left for a later read.
     HeldBack,
-    /// 1 if word of a discarded batch waits, to be sent as one with the next one.
+    /// 1 if the report on a discarded batch is held back, to be combined with the next one.
     Consolidate,
 }
 
-/// Decides what AWS leaves open: by chance, by a plan, or always the same.
+/// Makes the choices that AWS leaves open: at random, by a plan, or always the same.
 ///
-/// Any `FnMut(Choice, u64) -> u64` is one.
+/// Every `FnMut(Choice, u64) -> u64` is a chooser.
 pub trait Chooser {
-    /// One of `options`: a number below it. Greater ones are taken modulo `options`, which is never zero.
+    /// Chooses one of `options`: returns a number below it. Greater numbers are taken modulo `options`, which is never
+    /// 0.
     fn choose(&mut self, choice: Choice, options: u64) -> u64;
 }
 
@@ -31,8 +32,8 @@ impl<F: FnMut(Choice, u64) -> u64> Chooser for F {
     }
 }
 
-/// Always takes the first option: reads and retries at once, holds nothing back, and gives all keys to the first lane. So what
-/// fails without end is retried without end at one moment; a caller of such a function has to let time pass by itself.
+/// Always takes the first option: it reads and retries at once, leaves no record for later, and gives all keys to the
+/// first lane. A batch that always fails is therefore retried forever at one moment, so the caller must let time pass.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Prompt;
 
@@ -42,13 +43,13 @@ impl Chooser for Prompt {
     }
 }
 
-/// What was chosen, below `options` whatever the chooser says.
+/// The choice, reduced to a number below `options`.
 pub(crate) fn choose(chooser: &mut dyn Chooser, choice: Choice, options: u64) -> u64 {
     let options = options.max(1);
     chooser.choose(choice, options) % options
 }
 
-/// One of `options` places of a list.
+/// The chosen index in a list of `options` entries.
 pub(crate) fn choose_place(chooser: &mut dyn Chooser, choice: Choice, options: usize) -> usize {
     let chosen = choose(chooser, choice, u64::try_from(options).unwrap_or(u64::MAX));
     usize::try_from(chosen).unwrap_or(0)

@@ -1,4 +1,4 @@
-//! Delivering what a lane has, and hearing what came of it.
+//! Delivering the batches of a lane, and applying the outcomes.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use crate::{
     shard::{Shard, Turn},
 };
 
-/// Milliseconds that a failed batch waits at most.
+/// The longest pause after a failure, in milliseconds.
 const BACK_OFF: u64 = 60_000;
 
 impl Shard {
-    /// Lanes that can deliver something now.
+    /// The lanes that can deliver a batch now.
     pub(crate) fn ready_lanes(&self, now: Millis, settings: &Settings) -> Vec<usize> {
         let lanes = self.lanes.iter().enumerate();
         let ready = lanes.filter(|(_, lane)| lane.is_ready(now, settings));
         ready.map(|(at, _)| at).collect()
     }
 
-    /// What a lane that is ready delivers, as the invocation `id`, and how often the function had it before; nothing, if all of
-    /// it was too old.
+    /// Delivers the batch of a ready lane as the invocation `id`. Returns its records, and the number of earlier
+    /// invocations with them; `None` if all records were too old.
     pub(crate) fn deliver(
         &mut self,
         at: usize,
@@ -58,7 +58,7 @@ impl Shard {
         Some(delivered)
     }
 
-    /// Takes out of a batch what is too old to be delivered.
+    /// Removes the records of a batch that are too old to be delivered.
     fn take_aged(&self, batch: &mut Batch, turn: &Turn<'_>) -> Batch {
         let mut aged = Batch {
             places: vec![],
@@ -74,7 +74,7 @@ impl Shard {
         aged
     }
 
-    /// Hears how an invocation of a lane ended.
+    /// Applies the outcome of a lane's invocation.
     pub(crate) fn finish(&mut self, at: usize, outcome: &Outcome, turn: &mut Turn<'_>) {
         let Some(lane) = self.lanes.get_mut(at) else {
             return;
@@ -120,7 +120,7 @@ impl Shard {
         }
     }
 
-    /// How many records of a batch are done, from its first on, and what becomes of the others.
+    /// The number of records at the beginning of a batch that are done, and the action for the others.
     fn judge(
         &self,
         mut batch: Batch,
@@ -165,7 +165,7 @@ impl Shard {
         }
     }
 
-    /// Has a lane deliver these before anything else.
+    /// Puts these batches before everything else in a lane.
     fn again(&mut self, at: usize, batches: Vec<Batch>, turn: &mut Turn<'_>) {
         let wait = choose(turn.chooser, Choice::BackOff, BACK_OFF + 1);
         turn.rule(Rule::BackOff);
@@ -203,7 +203,7 @@ impl Shard {
         self.hold_or_send(at, given_up, turn);
     }
 
-    /// Sends word of what was given up, unless it waits for more of the same batch.
+    /// Sends the report on discarded records, unless it is held back for more of the same batch.
     fn hold_or_send(&mut self, at: usize, mut given_up: GivenUp, turn: &mut Turn<'_>) {
         let Some(lane) = self.lanes.get_mut(at) else {
             return;

@@ -1,4 +1,4 @@
-//! What the on-failure destination is told of a batch that is delivered no more.
+//! The report on a discarded batch to the on-failure destination.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use crate::{
     batch::Response, event, json::quote,
 };
 
-/// Why records are discarded.
+/// The reason why records are discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Condition {
-    /// `MaximumRetryAttempts` were made, and one more failed.
+    /// All `MaximumRetryAttempts` were used, and the last attempt failed too.
     RetryAttemptsExhausted,
-    /// They are older than `MaximumRecordAgeInSeconds`.
+    /// The records are older than `MaximumRecordAgeInSeconds`.
     RecordAgeExceeded,
 }
 
 impl Condition {
-    /// As it is written in a destination record.
+    /// The text in a destination record.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -27,43 +27,43 @@ impl Condition {
     }
 }
 
-/// What a destination is sent of discarded records.
+/// The report on discarded records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationRecord {
-    /// Where it is sent.
+    /// The kind of destination that receives it.
     pub destination: Destination,
-    /// The invocation after which they were discarded; none, if they grew too old.
+    /// The invocation after which the records were discarded; `None` if they grew too old.
     pub invocation: Option<InvocationId>,
-    /// The function.
+    /// The ARN of the function.
     pub function_arn: String,
-    /// Why they were discarded.
+    /// The reason for discarding.
     pub condition: Condition,
-    /// How often the function was invoked with them.
+    /// The number of invocations with these records.
     pub approximate_invoke_count: u32,
-    /// True if the function failed when it had them last, false if it answered, none if it never had them.
+    /// True if the last invocation with them failed, false if the function answered, `None` if there was no invocation.
     pub function_failed: Option<bool>,
-    /// When they were discarded.
+    /// The time of discarding.
     pub timestamp: Millis,
-    /// Their shard.
+    /// The shard of the records.
     pub shard: ShardId,
-    /// The number of the first of them.
+    /// The sequence number of the first record.
     pub start_sequence_number: SequenceNumber,
-    /// The number of the last.
+    /// The sequence number of the last record.
     pub end_sequence_number: SequenceNumber,
-    /// When the first arrived.
+    /// The arrival time of the first record.
     pub first_arrival: Millis,
-    /// When the last arrived.
+    /// The arrival time of the last record.
     pub last_arrival: Millis,
-    /// How many they are.
+    /// The number of records.
     pub batch_size: usize,
-    /// The stream.
+    /// The ARN of the stream.
     pub stream_arn: String,
-    /// The event with the records, for a bucket alone.
+    /// The event with the records; only for S3.
     pub payload: Option<String>,
 }
 
 impl DestinationRecord {
-    /// As Lambda writes it.
+    /// The JSON text that Lambda writes.
     #[must_use]
     pub fn to_json(&self) -> String {
         let Self {
@@ -74,7 +74,7 @@ impl DestinationRecord {
             end_sequence_number: end,
             ..
         } = self;
-        // The ids of requests are random; these are the same each time.
+        // On AWS, request ids are random. Here they are reproducible.
         let request = self.invocation.map_or(0, |invocation| invocation.0);
         let request = format!("00000000-0000-4000-8000-{request:012x}");
         let function = quote(&self.function_arn);
@@ -112,7 +112,7 @@ impl DestinationRecord {
     }
 }
 
-/// Records that are given up, before word of them is sent.
+/// Discarded records before their report is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GivenUp {
     pub records: Vec<Arc<Record>>,
@@ -123,7 +123,7 @@ pub(crate) struct GivenUp {
 }
 
 impl GivenUp {
-    /// These and those that follow them, as one.
+    /// Combines these records and the next ones into one report.
     pub(crate) fn and(mut self, next: Self) -> Self {
         self.records.extend(next.records);
         self.invocations = self.invocations.max(next.invocations);
@@ -132,7 +132,7 @@ impl GivenUp {
         self
     }
 
-    /// The word that is sent, if there is somewhere to send it.
+    /// The report to send; `None` without a destination.
     pub(crate) fn word(
         self,
         shard: &ShardId,

@@ -1,10 +1,10 @@
-//! The event that a function is invoked with, as Lambda writes it.
+//! The event with which a function is invoked, in the form that Lambda writes.
 
 use std::sync::Arc;
 
 use crate::{Names, Record, ShardId, json::quote};
 
-/// The most bytes of an event: 6 MB, which base64 and all that is around the data use up too.
+/// The size limit of an event, in bytes: 6 MB, including base64 and everything around the data.
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
 
 const OPENING: &str = "{\"Records\":[";
@@ -19,12 +19,12 @@ pub(crate) fn write(names: &Names, shard: &ShardId, records: &[Arc<Record>]) -> 
     format!("{OPENING}{}{CLOSING}", written.join(","))
 }
 
-/// Bytes of an event without records.
+/// The size of an event without records, in bytes.
 pub(crate) fn frame_size() -> usize {
     OPENING.len() + CLOSING.len()
 }
 
-/// Bytes that a record adds to an event, with the comma after it.
+/// The size that a record adds to an event, in bytes, including the comma after it.
 pub(crate) fn record_size(names: &Names, shard: &ShardId, record: &Record) -> usize {
     write_record(names, shard, record, "").len() + record.data.len().div_ceil(3) * 4 + 1
 }
@@ -48,7 +48,7 @@ fn write_record(names: &Names, shard: &ShardId, record: &Record, data: &str) -> 
     )
 }
 
-/// Bytes in base64, with padding.
+/// The base64 text of bytes, with padding.
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut written = String::with_capacity(bytes.len().div_ceil(3) * 4);

@@ -1,4 +1,4 @@
-//! Filter criteria: which records a function is given at all.
+//! Filter criteria: the choice of the records that a function receives.
 
 use std::cmp::Ordering;
 
@@ -6,35 +6,35 @@ use thiserror::Error;
 
 use crate::{Rule, json::Json};
 
-/// Why a filter is refused.
+/// The reason why a filter is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InvalidFilter {
-    /// A pattern, or what it asks of `data`, must be a JSON object.
+    /// A pattern, and its value for `data`, must be JSON objects.
     #[error("a pattern must be a JSON object")]
     NotAnObject,
-    /// Kinesis mappings filter by `data` alone.
-    #[error("only `data` can be filtered by, not `{0}`")]
+    /// A Kinesis mapping filters by `data` only.
+    #[error("a filter can only use `data`, not `{0}`")]
     NotData(String),
-    /// A field must be tested against a list of values, or be an object of fields.
-    #[error("`{0}` needs a list of what may match")]
+    /// A field's pattern must be a list of values, or an object of fields.
+    #[error("`{0}` needs a list of values")]
     NotAList(String),
-    /// A test that AWS has and this crate has not, or that nobody has.
-    #[error("`{0}` is no test that is known here")]
+    /// A test that this crate does not support, or that does not exist.
+    #[error("`{0}` is not a supported test")]
     UnknownTest(String),
 }
 
-/// One filter of a mapping, read from its pattern.
+/// A filter of a mapping, parsed from its pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
-    /// What is asked of the data; nothing, if there is none.
+    /// The conditions on the data; `None` if the pattern has none.
     data: Option<Vec<Condition>>,
 }
 
-/// What is asked of an object.
+/// A condition on an object.
 #[derive(Clone, Debug, PartialEq)]
 enum Condition {
     Field(String, Expected),
-    /// One of these, each all of its conditions.
+    /// One of these alternatives, each with all of its conditions.
     Or(Vec<Vec<Condition>>),
 }
 
@@ -62,7 +62,7 @@ enum Comparison {
     GreaterOrEqual,
 }
 
-/// True if a record passes: it matches one filter at least, or there are none.
+/// True if a record passes: it matches at least one filter, or there are no filters.
 pub(crate) fn passes(filters: &[Filter], data: &[u8], rules: &mut Vec<Rule>) -> bool {
     if filters.is_empty() {
         return true;
@@ -77,11 +77,11 @@ pub(crate) fn passes(filters: &[Filter], data: &[u8], rules: &mut Vec<Rule>) -> 
 }
 
 impl Filter {
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
     ///
-    /// [`InvalidFilter`] if it is none for Kinesis, or uses tests that this crate does not have.
+    /// [`InvalidFilter`] if the pattern is invalid for Kinesis, or uses a test that this crate does not support.
     pub fn parse(pattern: &str) -> Result<Self, InvalidFilter> {
         let pattern = Json::parse(pattern.as_bytes());
         let Some(Json::Object(fields)) = pattern else {
@@ -98,7 +98,7 @@ impl Filter {
         Ok(Self { data })
     }
 
-    /// True if the data, JSON or `None`, is what the pattern asks for.
+    /// True if the data match the pattern. `None` stands for data that are not JSON.
     fn matches(&self, data: Option<&Json>, rules: &mut Vec<Rule>) -> bool {
         let Some(conditions) = &self.data else {
             return true;
@@ -170,7 +170,7 @@ fn scalar(value: Json) -> Result<Json, InvalidFilter> {
     }
 }
 
-/// `[">", 0, "<=", 5]` as pairs.
+/// Splits `[">", 0, "<=", 5]` into pairs.
 fn comparisons(parts: &[Json]) -> Option<Vec<(Comparison, f64)>> {
     let pairs = parts.chunks(2).map(|pair| {
         let [Json::Text(sign), Json::Number(number)] = pair else {
@@ -190,7 +190,7 @@ fn comparisons(parts: &[Json]) -> Option<Vec<(Comparison, f64)>> {
     pairs.filter(|pairs| !pairs.is_empty())
 }
 
-/// True if an object is all that is asked of it. What is not there is `None`, which a test for absence matches.
+/// True if an object meets all conditions. A missing field is `None`, and matches a test for absence.
 fn all(conditions: &[Condition], object: Option<&Json>, rules: &mut Vec<Rule>) -> bool {
     if conditions.len() > 1 {
         rules.push(Rule::FilterAllFields);

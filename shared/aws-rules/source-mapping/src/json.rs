@@ -1,8 +1,8 @@
-//! The little of JSON that the rules need. Numbers stay text, since filters compare them as they are written.
+//! The part of JSON that the rules need. Numbers stay text, since filters compare them as they are written.
 
 use std::fmt::Write;
 
-/// How deep values may lie in one another, so that no text exhausts the stack.
+/// The largest depth of nested values, so that no text exhausts the stack.
 const MAX_DEPTH: usize = 100;
 
 /// A JSON value.
@@ -17,7 +17,7 @@ pub(crate) enum Json {
 }
 
 impl Json {
-    /// The value that a text is; `None` if it is none.
+    /// Parses a text; `None` if it is not JSON.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let mut reader = Reader { rest: text };
@@ -26,7 +26,7 @@ impl Json {
         reader.rest.is_empty().then_some(value)
     }
 
-    /// A field of an object; of fields with one name, the last.
+    /// A field of an object. If several fields have the name, the last one.
     pub(crate) fn field(&self, name: &str) -> Option<&Self> {
         let Self::Object(fields) = self else {
             return None;
@@ -65,13 +65,13 @@ impl Reader<'_> {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
     }
 
-    /// Takes `word` if it comes next.
+    /// Consumes `word` if it comes next.
     fn take(&mut self, word: &str) -> Option<()> {
         self.rest = self.rest.strip_prefix(word)?;
         Some(())
     }
 
-    /// Takes `word` if it comes next, after any space.
+    /// Consumes `word` if it comes next, after any space.
     fn take_spaced(&mut self, word: &str) -> Option<()> {
         self.skip_space();
         self.take(word)
@@ -126,7 +126,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What follows the digits that come next, one at least.
+    /// The rest after one or more digits.
     fn digits(rest: &str) -> Option<&str> {
         let after = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
         (after.len() < rest.len()).then_some(after)
@@ -168,7 +168,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What a backslash stands before.
+    /// The character of an escape, after its backslash.
     fn escaped(&mut self) -> Option<char> {
         let mut letters = self.rest.chars();
         let letter = letters.next()?;
@@ -185,7 +185,7 @@ impl Reader<'_> {
         })
     }
 
-    /// A character by its code, or by the two halves of it.
+    /// A character given by its code, or by its two surrogates.
     fn unicode(&mut self) -> Option<char> {
         let first = self.hex()?;
         if !(0xd800..0xdc00).contains(&first) {

@@ -1,4 +1,4 @@
-//! A lane of a shard: what it has read for some of the keys, and the one batch that it works on.
+//! A lane of a shard. It has the queued records of some keys, and works on one batch.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -10,28 +10,29 @@ use crate::{
     time::millis,
 };
 
-/// A record that was read and is in no batch yet.
+/// A record that was read and is not in a batch yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Queued {
     pub place: usize,
-    /// Bytes that it adds to an event.
+    /// The size that the record adds to an event, in bytes.
     pub size: usize,
 }
 
-/// A lane.
+/// A lane of a shard.
 #[derive(Clone, Debug)]
 pub(crate) struct Lane {
     pub queue: VecDeque<Queued>,
-    /// Bytes of the queue's records in an event.
+    /// The size of the queued records in an event, in bytes.
     queued_size: usize,
-    /// The batch that it works on, or the parts that this was split into, in order. If `out` is set, the first is out.
+    /// The current batch, or the parts into which it was split, in order. If `out` is set, the first of them is in
+    /// flight.
     pub batches: VecDeque<Batch>,
     pub out: Option<InvocationId>,
-    /// What failed waits until then.
+    /// The time before which a failed batch is not delivered again.
     pub not_before: Millis,
-    /// When the batching window began.
+    /// The beginning of the batching window.
     window_from: Millis,
-    /// What was given up, while word of it waits to be sent together with the next.
+    /// Discarded records whose report waits to be combined with the next one.
     pub held: Option<GivenUp>,
 }
 
@@ -56,7 +57,7 @@ impl Lane {
         self.queue.push_back(record);
     }
 
-    /// Windows that ended without a record are followed by others, without a gap.
+    /// A window that ends without a record is followed by the next one, without a gap.
     fn skip_empty_windows(&mut self, now: Millis, window: Duration) {
         let window = millis(window);
         if let Some(past) = millis(now.since(self.window_from)).checked_div(window) {
@@ -64,17 +65,17 @@ impl Lane {
         }
     }
 
-    /// An invocation ended: the next window begins.
+    /// Begins the next window, since an invocation has ended.
     pub(crate) fn begin_window(&mut self, now: Millis) {
         self.window_from = now;
     }
 
-    /// True if something can be delivered now.
+    /// True if a batch can be delivered now.
     pub(crate) fn is_ready(&self, now: Millis, settings: &Settings) -> bool {
         self.ready_at(settings).is_some_and(|at| at <= now)
     }
 
-    /// When something can be delivered, as things stand.
+    /// The time from which a batch can be delivered, if nothing else happens.
     pub(crate) fn ready_at(&self, settings: &Settings) -> Option<Millis> {
         if self.out.is_some() {
             None
@@ -89,13 +90,13 @@ impl Lane {
         }
     }
 
-    /// True if a batch need not wait for more.
+    /// True if a batch need not wait for more records.
     fn is_full(&self, settings: &Settings) -> bool {
         self.queue.len() >= settings.batch_size
             || event::frame_size() + self.queued_size > PAYLOAD_LIMIT
     }
 
-    /// Makes a batch of what is queued.
+    /// Makes a batch of the queued records.
     pub(crate) fn gather(&mut self, settings: &Settings, rules: &mut Vec<Rule>) {
         let full = self.is_full(settings);
         rules.push(match settings.batching_window {
@@ -110,7 +111,7 @@ impl Lane {
                 rules.push(Rule::BatchSize);
                 break;
             }
-            // The comma after the last record is counted, and not written.
+            // The size includes a comma after the last record, which is not written.
             if size + record.size > PAYLOAD_LIMIT + 1 && !places.is_empty() {
                 rules.push(Rule::PayloadLimit);
                 break;
@@ -125,7 +126,8 @@ impl Lane {
         }
     }
 
-    /// Takes out what the stream has no more, unless it is out: places that were never delivered, and those that were.
+    /// Removes the records that the stream no longer has, except those in flight. Returns the positions that were never
+    /// delivered, and those that were.
     pub(crate) fn take_before(&mut self, trimmed: usize) -> (Vec<usize>, Vec<usize>) {
         let (mut fresh, mut retried) = (vec![], vec![]);
         let mut size = 0;

@@ -1,22 +1,25 @@
-//! The rules by which AWS delivers a Kinesis stream to a Lambda function, as a state machine without a clock, I/O or chance.
+//! The rules by which AWS delivers a Kinesis stream to a Lambda function, as a state machine without clock, I/O or
+//! randomness.
 //!
-//! **When to use it**: to find out, in a test, what your handler does under everything that an event source mapping may do to it:
-//! batches again and again, split in two, delivered twice though they succeeded, several lanes at once, shards that are split
-//! while others are behind, records that are discarded, filtered out or gone. Emulators deliver batches; what they do when a
-//! batch fails is rarely what AWS does. Do not use it to find out how fast anything is.
+//! **When to use it**: to test a handler against everything that an event source mapping may do. It may deliver batches
+//! again, split them, repeat batches that succeeded, use several lanes at once, split shards while others lag, and
+//! discard, filter or lose records. Emulators deliver batches, but after a failure they rarely behave as AWS does. Do
+//! not use this crate to measure speed.
 //!
-//! `rules.yaml`, beside this crate's sources, has every rule with the page that it comes from. Where AWS is silent it says so,
-//! and the less kind behaviour is assumed. What AWS leaves open, such as how long a retry waits, a [`Chooser`] decides: give it
-//! seeded chance, and each seed is another run that can be repeated.
+//! `rules.yaml`, beside this crate's sources, lists every rule with its page in the AWS documentation. Where AWS is
+//! silent, the rule says so and assumes the behaviour that is harder on a function. Where AWS leaves a choice open, as
+//! with the pause before a retry, a [`Chooser`] decides. With a seeded chooser, each seed is a different run that can
+//! be repeated.
 //!
-//! [`Mapping::step`] takes an [`Input`] and tells what the mapping does, and by which rules. Invocations may be out
-//! in any number; each ends when its caller says so, in any order, with any [`Outcome`]. So a scheduler can run real handlers,
-//! several at once, and kill them anywhere. [`Mapping::wakes_at`] tells it how far time can jump. Several mappings of one stream
-//! are each told what happens to the stream.
+//! [`Mapping::step`] takes an [`Input`] and returns the mapping's actions with the rules behind them. Any number of
+//! invocations may be in flight. Each ends when the caller reports it, in any order and with any [`Outcome`]. So a
+//! scheduler can run real handlers, several at once, and kill them anywhere. [`Mapping::wakes_at`] tells the scheduler
+//! how far time can jump. If a stream has several mappings, report the stream's changes to each of them.
 //!
 //! # Example
 //!
-//! A handler that fails at one record. Its batch is split until the record is alone, tried once more, and discarded:
+//! A handler that fails at one record. The batch is split until the record is alone. The record is then tried once
+//! more, and discarded:
 //!
 //! ```
 //! use source_mapping::{

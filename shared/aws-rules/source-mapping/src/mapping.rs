@@ -1,4 +1,4 @@
-//! The mapping: one stream, one function.
+//! The event source mapping: one stream, one function.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,28 +15,28 @@ use crate::{
 
 /// An event source mapping from a Kinesis stream to a function.
 ///
-/// It knows nothing but its inputs: the same inputs, and the same choices, give the same outputs.
+/// A mapping depends on nothing but its inputs: the same inputs and the same choices give the same outputs.
 #[derive(Clone, Debug)]
 pub struct Mapping {
     settings: Settings,
     state: State,
-    /// The change that was asked for.
+    /// The requested change that has not taken effect yet.
     asked: Option<Change>,
-    /// Whether it reads now.
+    /// True if it reads now.
     reads: bool,
-    /// Whether it read ever.
+    /// True if it has ever read.
     began: bool,
     now: Millis,
     shards: BTreeMap<ShardId, Shard>,
-    /// What is out, by shard and lane.
+    /// Invocations in flight, with their shard and lane.
     out: BTreeMap<InvocationId, (ShardId, usize)>,
-    /// What is out, and not heard any more.
+    /// Invocations in flight whose outcome no longer counts.
     orphans: BTreeSet<InvocationId>,
     invocations: u64,
 }
 
 impl Mapping {
-    /// A mapping that is being created. It reads once [`Input::ChangeTakesEffect`] says that it was.
+    /// A mapping that is being created. The mapping begins to read at [`Input::ChangeTakesEffect`].
     ///
     /// # Errors
     ///
@@ -58,11 +58,11 @@ impl Mapping {
         })
     }
 
-    /// Takes an input, and does whatever follows from it at this moment.
+    /// Applies an input, and everything that follows from it at this moment.
     ///
     /// # Errors
     ///
-    /// [`Misuse`] if the input cannot happen; then nothing did.
+    /// [`Misuse`] if the input is impossible; nothing has changed then.
     pub fn step(&mut self, input: Input, chooser: &mut dyn Chooser) -> Result<Step, Misuse> {
         let mut step = Step::default();
         self.take(input, chooser, &mut step)?;
@@ -71,36 +71,36 @@ impl Mapping {
         Ok(step)
     }
 
-    /// Where it is in its life.
+    /// The current state of the mapping.
     #[must_use]
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// Its settings, as they are in effect.
+    /// The settings that are in effect.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The moment it was told last.
+    /// The current time, as the caller last set it.
     #[must_use]
     pub fn now(&self) -> Millis {
         self.now
     }
 
-    /// Invocations that are out, with those that are not heard any more.
+    /// All invocations in flight, including those whose outcome no longer counts.
     pub fn out(&self) -> impl Iterator<Item = InvocationId> {
         self.out.keys().chain(&self.orphans).copied()
     }
 
-    /// True if every record it was told of is done, passed over or gone.
+    /// True if every record is done, skipped or gone.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.shards.values().all(Shard::is_settled)
     }
 
-    /// The next moment at which it does something though nothing happens but that time passes.
+    /// The next time at which it acts without further input.
     #[must_use]
     pub fn wakes_at(&self) -> Option<Millis> {
         let shards = self.shards.values();
@@ -118,7 +118,7 @@ impl Mapping {
             .min()
     }
 
-    /// What the function is given for an invocation: the JSON text that Lambda sends.
+    /// The event of an invocation: the JSON text that Lambda sends to the function.
     #[must_use]
     pub fn event(&self, invocation: &Invocation) -> String {
         event::write(&self.settings.names, &invocation.shard, &invocation.records)
@@ -166,7 +166,7 @@ impl Mapping {
         }
     }
 
-    /// Does something with a shard. `None` if there is no such shard.
+    /// Applies an action to a shard. `None` if the shard does not exist.
     fn with_shard<T>(
         &mut self,
         shard: &ShardId,
@@ -297,7 +297,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// What is out of a shard is not heard any more.
+    /// From now on, the outcomes of a shard's invocations no longer count.
     fn forget(&mut self, shard: &ShardId) {
         let out = mem::take(&mut self.out);
         for (invocation, place) in out {
@@ -367,10 +367,10 @@ impl Mapping {
         }
     }
 
-    /// True if all that comes before a shard is done.
+    /// True if all shards before this one are done.
     fn parents_are_finished(&self, shard: &Shard) -> bool {
         let mut waiting: Vec<_> = shard.parents.iter().collect();
-        // What was split and merged again comes before a shard by more ways than can be gone.
+        // Repeated splits and merges make exponentially many paths to one ancestor, so each shard is visited once.
         let mut seen = BTreeSet::new();
         while let Some(id) = waiting.pop() {
             let Some(parent) = self.shards.get(id).filter(|_| seen.insert(id)) else {
@@ -379,7 +379,7 @@ impl Mapping {
             if !parent.is_finished() {
                 return false;
             }
-            // A shard that was closed empty is finished itself, and what came before it may not be.
+            // A shard that was closed while empty is done, but the shards before it may not be.
             waiting.extend(&parent.parents);
         }
         true

@@ -1,4 +1,4 @@
-//! What goes into a mapping, and what comes out of it.
+//! The inputs and outputs of a mapping.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,98 +9,98 @@ use crate::{
     ShardId,
 };
 
-/// What happens to a mapping, or around it.
+/// An input of a mapping.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// The stream has a shard that is no other's child.
+    /// The stream has a new shard without a parent.
     Opened(ShardId),
-    /// A shard is closed, and two take its place.
+    /// A shard is closed, and two shards replace it.
     Split {
         /// The shard that is closed.
         parent: ShardId,
-        /// Those that take its place.
+        /// The shards that replace it.
         children: [ShardId; 2],
     },
-    /// Two shards are closed, and one takes their place.
+    /// Two shards are closed, and one shard replaces them.
     Merged {
         /// The shards that are closed.
         parents: [ShardId; 2],
-        /// The one that takes their place.
+        /// The shard that replaces them.
         child: ShardId,
     },
-    /// Records arrived in a shard. What the stream had before the mapping was created is told in this way too.
+    /// Records arrived in a shard. Use it also for records from before the mapping was created.
     Appended {
         /// The shard.
         shard: ShardId,
-        /// The records, in the order of their numbers.
+        /// The records, in ascending order of their sequence numbers.
         records: Vec<Record>,
     },
-    /// It is that late now.
+    /// The current time.
     TimePassed(Millis),
-    /// Another consumer read a shard, now.
+    /// Another consumer read a shard at the current time.
     ReadByOthers {
         /// The shard.
         shard: ShardId,
-        /// Bytes that it was given.
+        /// The size of the answer, in bytes.
         bytes: u64,
     },
     /// An invocation ended.
     Finished {
-        /// Which one.
+        /// The id of the invocation.
         invocation: InvocationId,
-        /// How.
+        /// The outcome of the invocation.
         outcome: Outcome,
     },
-    /// Whatever reads a shard lost it to another of its kind, which goes on from the checkpoint. Invocations that are out go on,
-    /// and what comes of them is not heard: the same records are delivered again meanwhile.
+    /// The reader of a shard lost its lease to another reader, which continues from the checkpoint. Invocations in
+    /// flight go on, but their outcomes no longer count. Meanwhile the same records are delivered again.
     LeaseLost {
         /// The shard.
         shard: ShardId,
-        /// True if the last checkpoint was not kept, so that what succeeded is delivered once more.
+        /// True if the last checkpoint is lost too, so that records that succeeded are delivered once more.
         checkpoint_too: bool,
     },
-    /// Somebody asks for a change; it takes effect with the next [`Input::ChangeTakesEffect`].
+    /// The owner requests a change. The change takes effect with the next [`Input::ChangeTakesEffect`].
     ChangeAsked(Change),
-    /// The change that was asked for takes effect; the first of them is that the mapping begins to read.
+    /// The requested change takes effect. The first such input makes the mapping begin to read.
     ChangeTakesEffect,
 }
 
 /// A change of a mapping.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// Go on where it stopped.
+    /// Enables the mapping: it continues where it stopped.
     Enable,
-    /// Stop.
+    /// Disables the mapping.
     Disable,
-    /// Other settings. Where it began stays as it is.
+    /// New settings. The starting position stays as it was.
     Update(Box<Settings>),
-    /// End.
+    /// Deletes the mapping.
     Delete,
 }
 
-/// How an invocation ended.
+/// The outcome of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The function returned these bytes.
     Returned(Vec<u8>),
     /// The function raised an error.
     FunctionError,
-    /// The function was not done in time.
+    /// The function ran out of time.
     TimedOut,
     /// The function's process died.
     Killed,
-    /// The function was not reached: too many run already, or the service failed.
+    /// The invocation did not reach the function: too many were running, or the service failed.
     Throttled,
 }
 
 impl Outcome {
-    /// The function returned nothing.
+    /// The outcome of a function that returned nothing.
     #[must_use]
     pub fn done() -> Self {
         Self::Returned(vec![])
     }
 
-    /// The function named these records as failed.
+    /// The outcome of a function that named these records as failed.
     #[must_use]
     pub fn failed_at<'a>(failures: impl IntoIterator<Item = &'a SequenceNumber>) -> Self {
         let failures: Vec<_> = failures
@@ -112,7 +112,7 @@ impl Outcome {
     }
 }
 
-/// The name of an invocation: they are counted from 1 in each mapping.
+/// The id of an invocation, counted from 1 in each mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InvocationId(pub u64);
 
@@ -122,73 +122,73 @@ impl fmt::Display for InvocationId {
     }
 }
 
-/// The function is to be invoked. [`crate::Mapping::event`] writes what it is given.
+/// A request to invoke the function. [`crate::Mapping::event`] writes its event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invocation {
-    /// Its name; how it ends is told under it.
+    /// The id, under which the caller reports its end.
     pub id: InvocationId,
     /// The shard of its records.
     pub shard: ShardId,
-    /// Which lane of the shard, from 0.
+    /// The number of the lane in the shard, from 0.
     pub lane: usize,
-    /// How often the function had these records before, in this batch or the one it was split from.
+    /// The number of earlier invocations with these records, in this batch or the one from which it was split.
     pub earlier: u32,
-    /// Its records, in order.
+    /// The records, in order.
     pub records: Vec<Arc<Record>>,
 }
 
-/// What a mapping does.
+/// An action of a mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// The function is to be invoked.
+    /// The mapping invokes the function.
     Invoke(Invocation),
-    /// Records are passed over, since no filter matches them.
+    /// The mapping skips records that no filter matches.
     Filtered {
-        /// Their shard.
+        /// The shard of the records.
         shard: ShardId,
         /// The records.
         records: Vec<Arc<Record>>,
     },
-    /// Records are passed over, since they lie before the starting position, or were gone before the mapping began.
+    /// The mapping skips records that are before the starting position, or were gone before it began.
     Skipped {
-        /// Their shard.
+        /// The shard of the records.
         shard: ShardId,
         /// The records.
         records: Vec<Arc<Record>>,
     },
-    /// The stream has records no more that the function was not done with. Nobody is told.
+    /// The stream no longer has these records, although the function was not done with them. No report is sent.
     Expired {
-        /// Their shard.
+        /// The shard of the records.
         shard: ShardId,
         /// The records.
         records: Vec<Arc<Record>>,
     },
-    /// Records are delivered no more.
+    /// The mapping stops delivering these records.
     Discarded {
-        /// Their shard.
+        /// The shard of the records.
         shard: ShardId,
         /// The records.
         records: Vec<Arc<Record>>,
-        /// Why.
+        /// The reason for discarding.
         condition: Condition,
     },
-    /// The destination is told of discarded records.
+    /// The mapping sends a report on discarded records to the destination.
     Sent(DestinationRecord),
-    /// Everything in a shard up to there is done, or passed over, or gone.
+    /// All records of a shard up to this one are done, skipped or gone.
     Checkpointed {
         /// The shard.
         shard: ShardId,
-        /// The last record of it.
+        /// The last of these records.
         through: SequenceNumber,
     },
-    /// The metric `IteratorAge`: how old the last record of a batch was when the function was done with the batch.
+    /// The metric `IteratorAge`: the age of a batch's last record when the function was done with the batch.
     IteratorAge {
         /// The shard.
         shard: ShardId,
         /// The age.
         age: Duration,
     },
-    /// A shard was given up, and with it these invocations: what comes of them is not heard.
+    /// The mapping gave a shard up. The outcomes of these invocations no longer count.
     GaveUp {
         /// The shard.
         shard: ShardId,
@@ -197,58 +197,58 @@ pub enum Output {
     },
 }
 
-/// What came of one input.
+/// The result of one input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {
-    /// What the mapping does, in order.
+    /// The actions of the mapping, in order.
     pub outputs: Vec<Output>,
-    /// The rules that decided it, as they were applied.
+    /// The rules behind the actions, in the order in which they were applied.
     pub rules: Vec<Rule>,
 }
 
-/// Where a mapping is in its life.
+/// The state of a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It was created, and does not read yet.
+    /// The mapping was created, and does not read yet.
     Creating,
-    /// It reads.
+    /// The mapping reads.
     Enabled,
-    /// It reads no more.
+    /// The mapping does not read any more.
     Disabled,
-    /// A change was asked for. It reads on if it did before.
+    /// A change was requested. The mapping reads meanwhile if it did before.
     Changing,
-    /// It is gone.
+    /// The mapping is deleted.
     Deleted,
 }
 
-/// An input that cannot happen. It changed nothing.
+/// An impossible input, which changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Misuse {
-    /// No such shard was opened.
+    /// The shard does not exist.
     #[error("there is no shard {0}")]
     UnknownShard(ShardId),
-    /// A shard is opened once.
+    /// The shard exists already.
     #[error("the shard {0} was opened before")]
     ShardExists(ShardId),
-    /// Nothing happens to a shard that was closed.
+    /// The shard is closed, and takes no further input.
     #[error("the shard {0} is closed")]
     ShardClosed(ShardId),
-    /// Numbers ascend within a shard.
-    #[error("the record {0} does not come after those before it")]
+    /// Sequence numbers must ascend within a shard.
+    #[error("the number of record {0} does not ascend")]
     NotAscending(SequenceNumber),
-    /// A record has 1 MiB at most.
+    /// A record is larger than 1 MiB.
     #[error("the record {0} is longer than 1 MiB")]
     TooLong(SequenceNumber),
-    /// No such invocation is out.
-    #[error("no invocation {0} is out")]
+    /// No such invocation is in flight.
+    #[error("no invocation {0} is in flight")]
     UnknownInvocation(InvocationId),
-    /// Time does not go back.
-    #[error("it is later than {0:?} already")]
+    /// Time must not go back.
+    #[error("the time is already later than {0:?}")]
     TimeGoesBack(Millis),
-    /// One change at a time, and none of what is gone.
-    #[error("no change can be asked for, or take effect, now")]
+    /// Another change has been requested, no change has been requested, or the mapping is deleted.
+    #[error("no change can be requested or take effect now")]
     NoChange,
-    /// An update with settings that AWS refuses.
+    /// The update has settings that AWS refuses.
     #[error(transparent)]
     Settings(#[from] InvalidSettings),
 }

@@ -1,4 +1,4 @@
-//! Reading a shard: how much comes at once, what is passed over, and which lane has the rest.
+//! Reading a shard: the size of a read, the records that are skipped, and the lanes of the others.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Shard {
-    /// Reads what one call gives. Only if it is due, and has room.
+    /// Reads the records of one call. Call it only if the shard is due and has room.
     pub(crate) fn read(&mut self, turn: &mut Turn<'_>) {
         let shared = turn.settings.reads == Reads::Shared;
         let every = millis(POLL_EVERY);
@@ -34,7 +34,8 @@ impl Shard {
         }
         let held_back = choose_place(turn.chooser, Choice::HeldBack, offered + 1);
         self.take_in(offered - held_back.min(offered), turn);
-        // A call takes its turn among those of a second; what is pushed needs none, unless it is late.
+        // A read waits for its share of the five calls a second. With fan-out, records are pushed and need no wait,
+        // unless some were held back.
         let pause = match (shared, self.next < self.records.len()) {
             (true, false) => every,
             (false, _) if held_back == 0 => 0,
@@ -46,7 +47,7 @@ impl Shard {
         self.next_poll = Millis(turn.now.0 + pause + delay);
     }
 
-    /// How many records one call can give, and their bytes.
+    /// The number of records that one call can return, and their size in bytes.
     fn offered(&self, turn: &mut Turn<'_>) -> (usize, u64) {
         let (mut count, mut bytes) = (0, 0);
         for record in self.records.iter().skip(self.next) {
@@ -60,7 +61,7 @@ impl Shard {
         (count, u64::try_from(bytes).unwrap_or(u64::MAX))
     }
 
-    /// Reads this many records: passes them over, or queues them.
+    /// Reads this many records: skips or queues each of them.
     fn take_in(&mut self, count: usize, turn: &mut Turn<'_>) {
         let (mut early, mut filtered) = (vec![], vec![]);
         for place in self.next..self.next + count {
@@ -93,7 +94,7 @@ impl Shard {
         });
     }
 
-    /// Gives a record to the lane of its key.
+    /// Puts a record into the lane of its key.
     fn queue(&mut self, place: usize, record: &Arc<Record>, turn: &mut Turn<'_>) {
         if self.settled.get(place) != Some(&false) {
             return;

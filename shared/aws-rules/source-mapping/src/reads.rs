@@ -1,28 +1,28 @@
-//! How often, and how much, a shard may be read.
+//! The limits on the number and size of a shard's reads.
 
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{Millis, Rule};
 
-/// Calls of a shard in any second, by all that share it.
+/// Calls to a shard a second, for all its readers together.
 pub(crate) const CALLS_A_SECOND: usize = 5;
-/// Bytes that a shard gives in a second, to all that share it.
+/// Bytes that a shard returns a second, for all its readers together.
 const BYTES_A_SECOND: u64 = 2 * 1024 * 1024;
-/// Bytes that one call gives.
+/// Bytes that one call returns at most.
 pub(crate) const BYTES_A_CALL: usize = 10 * 1024 * 1024;
-/// Records that one call gives.
+/// Records that one call returns at most.
 pub(crate) const RECORDS_A_CALL: usize = 10_000;
-/// How often Lambda asks a shard that has nothing new.
+/// The pause between Lambda's reads of a shard without new records.
 pub(crate) const POLL_EVERY: Duration = Duration::from_secs(1);
 
-/// The reads of a shard that count still.
+/// The reads of a shard that still count for its limits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReadLimits {
     reads: VecDeque<(Millis, u64)>,
 }
 
 impl ReadLimits {
-    /// The limit that a read would break now.
+    /// The limit that another read would exceed now.
     pub(crate) fn broken(&mut self, now: Millis) -> Option<Rule> {
         self.reads
             .retain(|(at, bytes)| seconds(now, *at) == 0 || left(now, *at, *bytes) > 0);
@@ -48,7 +48,7 @@ fn seconds(now: Millis, at: Millis) -> u64 {
     now.since(at).as_secs()
 }
 
-/// Bytes of a read that later seconds pay for still.
+/// The bytes of a read that are still charged to later seconds.
 fn left(now: Millis, at: Millis, bytes: u64) -> u64 {
     bytes.saturating_sub(seconds(now, at).saturating_mul(BYTES_A_SECOND))
 }

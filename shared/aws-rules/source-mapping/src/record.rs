@@ -1,4 +1,4 @@
-//! What a stream holds: records, in shards.
+//! The contents of a stream: records in shards.
 
 use std::{cmp::Ordering, fmt, sync::Arc};
 
@@ -20,25 +20,26 @@ impl fmt::Display for ShardId {
     }
 }
 
-/// The number of a record in its shard: decimal digits, compared as a number. Those of AWS are longer than any integer.
+/// The number of a record in its shard: decimal digits, compared as a number. AWS's numbers are longer than any
+/// integer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SequenceNumber(Arc<str>);
 
 impl SequenceNumber {
-    /// A number from its digits; `None` if there is anything else, or nothing.
+    /// Parses digits; `None` if the text is empty or has other characters.
     #[must_use]
     pub fn parse(digits: &str) -> Option<Self> {
         let all = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         all.then(|| Self(digits.into()))
     }
 
-    /// Its digits.
+    /// The digits of the number.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Digits without leading zeros, after how many they are: the order of these pairs is the order of the numbers.
+    /// The digits without leading zeros, after their count. The order of these pairs is the order of the numbers.
     fn magnitude(&self) -> (usize, &str) {
         let digits = self.0.trim_start_matches('0');
         (digits.len(), digits)
@@ -53,7 +54,7 @@ impl From<u64> for SequenceNumber {
 
 impl Ord for SequenceNumber {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Digits decide between two ways to write one number, so that equal means the same text.
+        // Two spellings of one number are ordered by their text, so that equal numbers have equal text.
         let by_number = self.magnitude().cmp(&other.magnitude());
         by_number.then_with(|| self.0.cmp(&other.0))
     }
@@ -74,13 +75,13 @@ impl fmt::Display for SequenceNumber {
 /// A record of a shard. Clones share their data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Its number.
+    /// The sequence number of the record.
     pub sequence: SequenceNumber,
-    /// What decides its shard, and its lane within the shard.
+    /// The key, which decides the record's shard, and its lane in the shard.
     pub partition_key: Arc<str>,
-    /// What was put, not in base64.
+    /// The raw data, not in base64.
     pub data: Arc<[u8]>,
-    /// When the stream received it.
+    /// The time at which the stream received it.
     pub arrived: Millis,
 }
 

@@ -1,19 +1,20 @@
-//! What a function's response says of its batch, with `ReportBatchItemFailures`.
+//! Reading a function's response to a batch, with `ReportBatchItemFailures`.
 
 use crate::{Rule, SequenceNumber, json::Json};
 
-/// What a response says of a batch.
+/// The meaning of a response for its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// All of it is done.
+    /// The whole batch is done.
     Done,
-    /// What lies before this place in the batch is done, the rest is not.
+    /// The records before this position in the batch are done, and the others are not.
     DoneBefore(usize),
-    /// Nothing of it is done.
+    /// No record of the batch is done.
     Failed,
 }
 
-/// Reads the response to a batch with these sequence numbers, in their order; and tells the rule by which it was read.
+/// Reads the response to a batch with these sequence numbers, in order. Returns its meaning, and the rule by which it
+/// was read.
 #[must_use]
 pub fn judge(response: &[u8], batch: &[&SequenceNumber]) -> (Verdict, Rule) {
     if response.trim_ascii().is_empty() {
@@ -54,7 +55,7 @@ fn judge_failures(failures: &[Json], batch: &[&SequenceNumber]) -> (Verdict, Rul
     }
 }
 
-/// Where in the batch the record of a failure is, or the rule that it breaks.
+/// The position in the batch of a failure's record. The error is the rule that the failure breaks.
 fn place_of(failure: &Json, batch: &[&SequenceNumber]) -> Result<usize, Rule> {
     match failure.field("itemIdentifier") {
         None => Err(Rule::ReportBadKey),

@@ -1,8 +1,8 @@
-//! The rules by their names, so that a user can count which of them a run has come by.
+//! The rules by name, so that a test can count the rules that a run has applied.
 
 macro_rules! rules {
     ($($rule:ident = $id:literal,)*) => {
-        /// A rule of `rules.yaml`, which has its text and where AWS says it.
+        /// A rule of `rules.yaml`, which has its text and its source in the AWS documentation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Rule {
             $(#[doc = concat!("`", $id, "`.")] $rule,)*

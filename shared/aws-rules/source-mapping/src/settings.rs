@@ -1,4 +1,4 @@
-//! How a mapping is set up, within the limits that AWS sets.
+//! The settings of a mapping, with AWS's limits.
 
 use std::time::Duration;
 
@@ -6,45 +6,45 @@ use thiserror::Error;
 
 use crate::{Filter, InvalidFilter, Millis, Rule};
 
-/// Where a mapping begins in a shard that it has not read yet.
+/// The place where a mapping begins in a shard that it has not read yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartingPosition {
     /// At the oldest record that the stream still has.
     TrimHorizon,
-    /// After the newest record that there is when it begins to read.
+    /// After the newest record at the time when the mapping begins to read.
     Latest,
-    /// At the first record that arrived then, or later.
+    /// At the first record that arrived at this time or later.
     AtTimestamp(Millis),
 }
 
-/// How shards are read.
+/// The way in which shards are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reads {
-    /// Lambda asks each shard once a second, within limits that all such consumers of a shard share.
+    /// Lambda polls each shard once a second, within limits that all readers of the shard share.
     Shared,
-    /// Kinesis pushes what arrives, within limits of this consumer's own.
+    /// Kinesis pushes records as they arrive, within limits of this consumer alone.
     FanOut,
 }
 
-/// Where word of discarded batches goes.
+/// The destination of reports on discarded batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// A bucket: it is given the batch itself, too.
+    /// An S3 bucket, which also receives the batch itself.
     S3,
-    /// A queue.
+    /// An SQS queue.
     Sqs,
-    /// A topic.
+    /// An SNS topic.
     Sns,
 }
 
-/// The names that events and destination records carry.
+/// The names in events and destination records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
-    /// The stream.
+    /// The ARN of the stream.
     pub stream_arn: String,
-    /// The function.
+    /// The ARN of the function.
     pub function_arn: String,
-    /// The role of the function.
+    /// The ARN of the function's role.
     pub role_arn: String,
 }
 
@@ -65,57 +65,57 @@ impl Default for Names {
     }
 }
 
-/// The settings of a mapping, and what of its stream matters to it.
+/// The settings of a mapping, and those of its stream that matter to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// `StartingPosition`, with its timestamp.
     pub starting_position: StartingPosition,
-    /// `BatchSize`: the most records of a batch, 1 to 10,000.
+    /// `BatchSize`: the largest number of records in a batch, 1 to 10,000.
     pub batch_size: usize,
-    /// `MaximumBatchingWindowInSeconds`: whole seconds, 300 at most.
+    /// `MaximumBatchingWindowInSeconds`: whole seconds, at most 300.
     pub batching_window: Duration,
-    /// `ParallelizationFactor`: batches of a shard that may be out at once, 1 to 10.
+    /// `ParallelizationFactor`: the number of a shard's batches that may be in flight, 1 to 10.
     pub parallelization_factor: usize,
-    /// `MaximumRetryAttempts`, 10,000 at most; `None` is -1, without end.
+    /// `MaximumRetryAttempts`, at most 10,000; `None` stands for -1, without limit.
     pub maximum_retry_attempts: Option<u32>,
-    /// `MaximumRecordAgeInSeconds`: whole seconds, a minute to a week; `None` is -1, without end.
+    /// `MaximumRecordAgeInSeconds`: whole seconds, from a minute to a week; `None` stands for -1, without limit.
     pub maximum_record_age: Option<Duration>,
     /// `BisectBatchOnFunctionError`.
     pub bisect_batch_on_function_error: bool,
-    /// `FunctionResponseTypes` has `ReportBatchItemFailures`.
+    /// True if `FunctionResponseTypes` has `ReportBatchItemFailures`.
     pub report_batch_item_failures: bool,
     /// `DestinationConfig.OnFailure`.
     pub on_failure: Option<Destination>,
-    /// `FilterCriteria`: five at most.
+    /// `FilterCriteria`: at most five.
     pub filters: Vec<Filter>,
-    /// `Enabled`: whether it begins to read once it is created.
+    /// `Enabled`: true if it begins to read once it is created.
     pub enabled: bool,
-    /// Whether the event source is the stream, or a consumer with enhanced fan-out.
+    /// The event source: the stream itself, or a consumer with enhanced fan-out.
     pub reads: Reads,
-    /// How long the stream keeps a record, 24 to 8,760 hours.
+    /// The retention of the stream, 24 to 8,760 hours.
     pub retention: Duration,
-    /// Names.
+    /// The names of the stream, the function and the role.
     pub names: Names,
 }
 
-/// Why settings are refused.
+/// The reason why settings are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InvalidSettings {
-    /// A number is outside of its limits.
+    /// A number is out of its limits.
     #[error("{setting} must be {limits}")]
     OutOfRange {
-        /// The setting, as AWS calls it.
+        /// The name of the setting on AWS.
         setting: &'static str,
-        /// What it may be.
+        /// The limits in words.
         limits: &'static str,
     },
-    /// A filter is none.
+    /// A filter is invalid.
     #[error(transparent)]
     Filter(#[from] InvalidFilter),
 }
 
 impl InvalidSettings {
-    /// The rule that they break.
+    /// The rule that the settings break.
     #[must_use]
     pub fn rule(&self) -> Rule {
         match self {
@@ -127,7 +127,7 @@ impl InvalidSettings {
 }
 
 impl Settings {
-    /// What a mapping is that is given a stream, a function and a starting position alone; and a stream that is given nothing.
+    /// AWS's defaults for a mapping with a stream, a function and a starting position, and for its stream.
     #[must_use]
     pub fn new(starting_position: StartingPosition) -> Self {
         Self {
@@ -148,17 +148,17 @@ impl Settings {
         }
     }
 
-    /// Adds a filter by its pattern, `{"data":{"kind":["order"]}}`.
+    /// Adds a filter, given its pattern: `{"data":{"kind":["order"]}}`.
     ///
     /// # Errors
     ///
-    /// [`InvalidSettings`] if it is none.
+    /// [`InvalidSettings`] if the pattern is invalid.
     pub fn filter(mut self, pattern: &str) -> Result<Self, InvalidSettings> {
         self.filters.push(Filter::parse(pattern)?);
         Ok(self)
     }
 
-    /// Checks what AWS checks.
+    /// Checks the settings as AWS does.
     pub(crate) fn check(&self) -> Result<(), InvalidSettings> {
         let limits = [
             (

@@ -1,4 +1,4 @@
-//! A shard as a mapping sees it: what of it is read, delivered and done.
+//! A shard from a mapping's view: which of its records are read, delivered and done.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,10 +11,10 @@ use crate::{
     time::millis,
 };
 
-/// The most bytes of a record's data.
+/// The size limit of a record's data, in bytes.
 const RECORD_LIMIT: usize = 1024 * 1024;
 
-/// What a shard needs to know to do anything.
+/// The context of every action on a shard.
 pub(crate) struct Turn<'a> {
     pub now: Millis,
     pub settings: &'a Settings,
@@ -28,29 +28,29 @@ impl Turn<'_> {
     }
 }
 
-/// A shard. Places count its records from the oldest that was ever told.
+/// A shard. Positions count its records from the first one ever appended.
 #[derive(Clone, Debug)]
 pub(crate) struct Shard {
     pub(crate) id: ShardId,
     pub(crate) parents: Vec<ShardId>,
     pub(crate) closed: bool,
     pub(crate) records: Vec<Arc<Record>>,
-    /// For each record, when it or one before it arrived, whichever was later: a stream loses them in their order.
+    /// For each record, the latest arrival time up to it. A stream loses records in their order.
     pub(crate) stored: Vec<Millis>,
-    /// For each record, whether it is done, passed over or gone.
+    /// For each record, true if it is done, skipped or gone.
     pub(crate) settled: Vec<bool>,
-    /// What lies before is gone from the stream.
+    /// Records before this position are gone from the stream.
     pub(crate) trimmed: usize,
-    /// What lies before is settled, all of it.
+    /// All records before this position are settled.
     pub(crate) checkpoint: usize,
     pub(crate) earlier_checkpoint: usize,
-    /// What lies before is read.
+    /// Records before this position are read.
     pub(crate) next: usize,
-    /// What lies before is not for the mapping.
+    /// Records before this position are not for this mapping.
     pub(crate) first: usize,
-    /// Whether the mapping has found where it begins.
+    /// True if the mapping has found its starting position.
     pub(crate) positioned: bool,
-    /// Whether the mapping has this shard in its hands.
+    /// True if the mapping holds the lease of this shard.
     pub(crate) leased: bool,
     pub(crate) lanes: Vec<Lane>,
     pub(crate) lane_of: BTreeMap<Arc<str>, usize>,
@@ -81,7 +81,7 @@ impl Shard {
         }
     }
 
-    /// Takes in records, all or none.
+    /// Appends all records, or none.
     pub(crate) fn append(
         &mut self,
         records: Vec<Record>,
@@ -113,7 +113,7 @@ impl Shard {
         Ok(())
     }
 
-    /// While there was nothing to read, the shard was asked once a second.
+    /// The shard was polled once a second while it had no new records.
     fn skip_empty_polls(&mut self, now: Millis) {
         if self.next == self.records.len() && self.next_poll < now {
             let every = millis(POLL_EVERY);
@@ -126,12 +126,12 @@ impl Shard {
         self.limits.count(now, bytes);
     }
 
-    /// True if it is read to its end, and all of it is settled.
+    /// True if it is closed, and all its records are settled.
     pub(crate) fn is_finished(&self) -> bool {
         self.closed && self.is_settled()
     }
 
-    /// True if nothing of it waits.
+    /// True if all its records are settled.
     pub(crate) fn is_settled(&self) -> bool {
         self.checkpoint == self.records.len()
     }
@@ -145,10 +145,10 @@ impl Shard {
         records.cloned().collect()
     }
 
-    /// Begins where the settings say, when the mapping begins to read.
+    /// Begins at the starting position of the settings, when the mapping begins to read.
     pub(crate) fn begin(&mut self, turn: &mut Turn<'_>) {
         self.trim(turn);
-        // What is gone by now was never for this mapping.
+        // Records that are already gone were never for this mapping.
         let mut first = self.trimmed;
         turn.rule(match turn.settings.starting_position {
             StartingPosition::TrimHorizon => Rule::StartTrimHorizon,
@@ -173,7 +173,7 @@ impl Shard {
         self.positioned = !looks_for_a_time(turn.settings);
     }
 
-    /// Takes the shard in hand, from its checkpoint on.
+    /// Takes the lease of the shard, and continues from its checkpoint.
     pub(crate) fn lease(&mut self, turn: &mut Turn<'_>) {
         let lanes = turn.settings.parallelization_factor;
         self.lanes = (0..lanes).map(|_| Lane::new(turn.now)).collect();
@@ -183,7 +183,7 @@ impl Shard {
         self.next_poll = Millis(turn.now.0 + delay);
     }
 
-    /// Gives the shard up. What was read after the checkpoint is read again by whoever takes it in hand next.
+    /// Gives up the lease. The next holder reads the records after the checkpoint again.
     pub(crate) fn give_up(&mut self, checkpoint_too: bool, turn: &mut Turn<'_>) {
         if !self.leased {
             return;
@@ -203,7 +203,8 @@ impl Shard {
             self.checkpoint = earlier;
         }
         self.earlier_checkpoint = self.checkpoint;
-        // What was out when the stream lost it is unsettled, and is found to be gone as what was never read.
+        // Records in flight that the stream has lost become unsettled. They are then found to be gone, like records
+        // that were never read.
         self.next = self.checkpoint;
         let there = self.checkpoint.max(self.trimmed);
         for settled in self.settled.iter_mut().skip(there) {
@@ -213,7 +214,7 @@ impl Shard {
         turn.step.outputs.push(Output::GaveUp { shard, orphans });
     }
 
-    /// Finds what the stream keeps no more.
+    /// Finds the records that are older than the retention.
     fn trim(&mut self, turn: &Turn<'_>) {
         let mut stored = self.stored.iter().skip(self.trimmed);
         while stored
@@ -224,7 +225,7 @@ impl Shard {
         }
     }
 
-    /// Takes out what the stream keeps no more, and tells of what the function was not done with.
+    /// Removes records that are gone from the stream, and reports those with which the function was not done.
     pub(crate) fn expire(&mut self, turn: &mut Turn<'_>) {
         self.trim(turn);
         if self.checkpoint >= self.trimmed {
@@ -260,7 +261,7 @@ impl Shard {
         });
     }
 
-    /// Settles records that the function was not done with, and tells of them.
+    /// Settles records with which the function was not done, and reports them.
     pub(crate) fn pass_over(
         &mut self,
         places: &[usize],
@@ -300,22 +301,22 @@ impl Shard {
         }
     }
 
-    /// Records that were read and are in no batch.
+    /// The number of records that were read and are not in a batch yet.
     pub(crate) fn queued(&self) -> usize {
         self.lanes.iter().map(|lane| lane.queue.len()).sum()
     }
 
-    /// True if there is room for what could be read.
+    /// True if there is room for more records.
     pub(crate) fn has_room(&self, settings: &Settings) -> bool {
         self.queued() < settings.batch_size * settings.parallelization_factor
     }
 
-    /// True if there is something to read, and it is time to.
+    /// True if there are records to read, and the next read is due.
     pub(crate) fn is_due(&self, now: Millis) -> bool {
         self.leased && self.next < self.records.len() && self.next_poll <= now
     }
 
-    /// The next moment at which something happens without any input but time.
+    /// The next time at which it acts without further input.
     pub(crate) fn wakes_at(
         &self,
         may_read: impl FnOnce() -> bool,
@@ -328,14 +329,14 @@ impl Shard {
         lanes.chain(read).chain(self.expires_at(settings)).min()
     }
 
-    /// When the stream loses the next record that is not settled.
+    /// The time at which the stream loses the next unsettled record.
     pub(crate) fn expires_at(&self, settings: &Settings) -> Option<Millis> {
         let stored = self.stored.get(self.trimmed.max(self.checkpoint))?;
         Some(stored.plus(settings.retention))
     }
 }
 
-/// True if the first record is looked for while reading.
+/// True if the mapping looks for its first record while it reads.
 fn looks_for_a_time(settings: &Settings) -> bool {
     matches!(settings.starting_position, StartingPosition::AtTimestamp(_))
 }

@@ -1,25 +1,25 @@
-//! Time as the caller counts it: nothing here looks at a clock.
+//! Time, as the caller sets it: this crate reads no clock.
 
 use std::time::Duration;
 
-/// A moment: milliseconds since 1970, UTC.
+/// A time, in milliseconds since 1970, UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// The moment this much later.
+    /// The time `duration` later.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// How long ago `earlier` was; zero if it is not earlier.
+    /// The duration since `earlier`; zero if that is later than `self`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// As AWS writes times in JSON, `2019-11-14T00:38:06.021Z`.
+    /// The form in which AWS writes times in JSON, `2019-11-14T00:38:06.021Z`.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
         const DAY: u64 = 86_400_000;
@@ -31,14 +31,14 @@ impl Millis {
     }
 }
 
-/// Whole milliseconds of a duration, as many as fit.
+/// A duration in whole milliseconds, or the largest number if it is longer.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
+/// The year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
 fn date(days: u64) -> (u64, u64, u64) {
-    // Years begin in March here, so that the leap day is a year's last; 400 of them are an era.
+    // Here years begin in March, so that the leap day is a year's last. An era is 400 years.
     let shifted = days + 719_468;
     let era = shifted / 146_097;
     let day_of_era = shifted % 146_097;

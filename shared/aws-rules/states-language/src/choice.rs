@@ -1,4 +1,4 @@
-//! Conditions of choices.
+//! Conditions of a Choice state.
 
 use std::cmp::Ordering;
 
@@ -18,7 +18,7 @@ pub(crate) enum Condition {
     Test(Path, Test),
 }
 
-/// What a variable is tested for. A value of another type than the one it is compared with is not equal, and no error.
+/// A test of a variable. A value of another type than the operand is unequal to it, which is no error.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Test {
     IsPresent(bool),
@@ -40,11 +40,11 @@ const OPERATORS: [&str; 8] = [
 ];
 
 impl Condition {
-    /// Takes the one operator that a rule has, with what belongs to it.
+    /// Takes the one operator of a rule, with its operand.
     pub(crate) fn take(fields: &mut Fields) -> Result<Self, DefinitionError> {
         let mut operators = OPERATORS.into_iter().filter(|name| fields.has(name));
         let (Some(operator), None) = (operators.next(), operators.next()) else {
-            let rule = format!("has not exactly one of {}", OPERATORS.join(", "));
+            let rule = format!("must have exactly one of {}", OPERATORS.join(", "));
             return Err(fields.fault("", rule));
         };
         match operator {
@@ -71,7 +71,7 @@ impl Condition {
         Ok(condition)
     }
 
-    /// Tests are made in their order, and no more of them than needed: so one may guard the next.
+    /// Tests run in their order and stop as soon as the result is certain, so one test may guard the next.
     pub(crate) fn holds(&self, sources: Sources) -> Result<bool, Failure> {
         match self {
             Self::And(all) => {

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::Ending;
 
-/// Data of more bytes than this goes from no state to another.
+/// The size limit of data between states, in bytes.
 pub const DATA_LIMIT: usize = 256 * 1024;
 
-/// A machine that puts its data into its data, round and round, makes no end of levels before it makes too many bytes, and whatever
-/// walks them needs a stack. No real data comes near this.
+/// The depth limit of data. A machine that puts its data into itself in a loop reaches a great depth before the size
+/// limit, and every walk over the data needs stack. Real data stay far below this depth.
 const DEPTH_LIMIT: usize = 256;
 
 pub(crate) const RUNTIME: &str = "States.Runtime";
@@ -21,12 +21,12 @@ pub(crate) const REFERENCE_PATH_CONFLICT: &str = "States.ReferencePathConflict";
 pub struct Failure {
     /// The kind of error.
     pub error: String,
-    /// The error in words.
+    /// The cause in words.
     pub cause: String,
 }
 
 impl Failure {
-    /// An error of this kind.
+    /// An error of this kind, with its cause.
     #[must_use]
     pub fn new(error: &str, cause: impl Into<String>) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl Failure {
         Self::new(RUNTIME, cause)
     }
 
-    /// What a catcher hands on.
+    /// The data that a catcher passes on.
     pub(crate) fn output(&self) -> Value {
         json!({"Error": self.error, "Cause": self.cause})
     }
@@ -51,9 +51,9 @@ impl From<Failure> for Ending {
     }
 }
 
-/// `data`, if it is not too large.
+/// Returns `data`, or an error if it is too large.
 pub(crate) fn within_limit(data: Value, state: &str) -> Result<Value, Failure> {
-    // How AWS writes it is not told; this is JSON without spaces.
+    // AWS does not document how it counts. Here the size is that of JSON without spaces.
     if is_deeper_than(&data, DEPTH_LIMIT) || data.to_string().len() > DATA_LIMIT {
         let cause = format!(
             "The state/task '{state}' returned a result with a size exceeding the maximum number of bytes service limit."

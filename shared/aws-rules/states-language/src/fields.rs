@@ -1,26 +1,26 @@
-//! Reading objects of a definition, so that no field is passed over.
+//! Reading the objects of a definition so that no field is ignored.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use thiserror::Error;
 
-/// Why a definition is refused.
+/// The reason why a definition is refused.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{}{field}: {rule}", state.as_ref().map(|name| format!("state {name:?}, ")).unwrap_or_default())]
 pub struct DefinitionError {
-    /// The state at fault; `None` if it is the machine's own field.
+    /// The state at fault; `None` for a field of the machine itself.
     pub state: Option<String>,
-    /// The field at fault, as `Retry[0].MaxAttempts`.
+    /// The path of the field at fault, as in `Retry[0].MaxAttempts`.
     pub field: String,
-    /// What is wrong with it.
+    /// The rule that it breaks.
     pub rule: String,
 }
 
-/// An object of a definition, of which each field is to be taken.
+/// An object of a definition. The reader of the object must take each field.
 pub(crate) struct Fields<'a> {
     state: Option<&'a str>,
-    /// The path to it within the state, as `Retry[0]`; empty for the state itself.
+    /// The path of the object within the state, as in `Retry[0]`; empty for the state itself.
     at: String,
     left: BTreeMap<&'a str, &'a Value>,
 }
@@ -50,7 +50,7 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    /// A comment changes nothing.
+    /// Takes the comment, which has no effect.
     pub(crate) fn without_comment(mut self) -> Result<Self, DefinitionError> {
         self.text("Comment")?;
         Ok(self)
@@ -68,7 +68,7 @@ impl<'a> Fields<'a> {
         self.left.contains_key(name)
     }
 
-    /// The path to a field, as `Retry[0].MaxAttempts`.
+    /// The path of a field, as in `Retry[0].MaxAttempts`.
     pub(crate) fn path_of(&self, name: &str) -> String {
         match (self.at.is_empty(), name.is_empty()) {
             (true, _) => name.to_owned(),
@@ -85,7 +85,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes a field and reads it; `None` if it is not there.
+    /// Takes and reads a field; `None` if it is missing.
     pub(crate) fn read<T>(
         &mut self,
         name: &str,
@@ -95,7 +95,7 @@ impl<'a> Fields<'a> {
         value.map_err(|rule| self.fault(name, rule))
     }
 
-    /// The same of a field that must be there.
+    /// Takes and reads a field that must not be missing.
     pub(crate) fn required<T>(
         &mut self,
         name: &str,
@@ -109,7 +109,7 @@ impl<'a> Fields<'a> {
         self.read(name, text)
     }
 
-    /// Takes a list of objects that is not empty, each read by `read`; an empty list if the field is not there.
+    /// Takes a non-empty list of objects, each read by `read`; an empty result if the field is missing.
     pub(crate) fn list<T>(
         &mut self,
         name: &str,
@@ -119,7 +119,7 @@ impl<'a> Fields<'a> {
             return Ok(vec![]);
         };
         let Some(items) = value.as_array().filter(|items| !items.is_empty()) else {
-            return Err(self.fault(name, "is no list with something in it"));
+            return Err(self.fault(name, "is not a non-empty list"));
         };
         let path = self.path_of(name);
         let items = items.iter().enumerate().map(|(place, item)| {
@@ -129,7 +129,7 @@ impl<'a> Fields<'a> {
         items.collect()
     }
 
-    /// Nothing may be left.
+    /// Fails if a field was not taken.
     pub(crate) fn finish(self) -> Result<(), DefinitionError> {
         match self.left.keys().next() {
             Some(name) => Err(self.fault(name, "is not supported here")),
@@ -147,7 +147,7 @@ pub(crate) fn boolean(value: &Value) -> Result<bool, String> {
     boolean.ok_or_else(|| "is neither true nor false".to_owned())
 }
 
-/// A whole number from `least` to what AWS takes at most.
+/// Reads a whole number from `least` to AWS's maximum.
 pub(crate) fn whole(least: u32) -> impl Fn(&Value) -> Result<u32, String> {
     const MOST: u32 = 99_999_999;
     move |value| {

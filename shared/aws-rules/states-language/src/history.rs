@@ -3,48 +3,48 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// How an execution ended.
+/// The ending of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It came to a state that ends it well.
+    /// The execution reached a state that ends it successfully.
     Succeeded {
-        /// The data that it ended with.
+        /// The output of the execution.
         output: Value,
     },
-    /// It failed, was stopped by somebody, or ran out of time.
+    /// The execution failed, was stopped, or ran out of time.
     Failed {
         /// The kind of error.
         error: String,
-        /// The error in words.
+        /// The cause in words.
         cause: String,
     },
 }
 
-/// A change in an execution.
+/// An event in the history of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happened {
-    /// A state was entered, by its name.
+    /// The execution entered the state of this name.
     Entered(String),
-    /// A state was left, by its name.
+    /// The execution left the state of this name.
     Left(String),
-    /// A function that the state called answered: its payload.
+    /// The function that the state called answered with this payload.
     Answered(Value),
     /// The state's call failed, or ran out of time.
     CallFailed {
         /// The kind of error.
         error: String,
-        /// The error in words.
+        /// The cause in words.
         cause: String,
     },
     /// The execution ended.
     Ended(Ending),
 }
 
-/// Something that happened in an execution, and when.
+/// An event in the history of an execution, with its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEvent {
-    /// When.
+    /// The time of the event.
     pub when: Timestamp,
-    /// What.
+    /// The event.
     pub what: Happened,
 }

@@ -1,4 +1,4 @@
-//! Intrinsic functions, and the expressions that they are part of.
+//! Intrinsic functions, and the expressions in which they occur.
 
 use serde_json::Value;
 
@@ -7,22 +7,23 @@ use crate::{
     path::{Path, Sources},
 };
 
-/// Functions within functions, at most.
+/// The largest depth of nested functions.
 const DEPTH: usize = 10;
 
-/// What stands for a value.
+/// An expression for a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Expression {
     Constant(Value),
     Path(Path),
-    /// `States.Format`: text, and what comes between its pieces; one piece more than values.
+    /// `States.Format`: the pieces of text, and the values between them. The list of pieces is longer by one than the
+    /// list of values.
     Format(Vec<String>, Vec<Expression>),
     /// `States.MathAdd`
     MathAdd(Box<[Expression; 2]>),
 }
 
 impl Expression {
-    /// Of a field whose name ends in `.$`: a path, or a function.
+    /// Parses the value of a field whose name ends in `.$`: a path or a function.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.starts_with('$') {
             return Path::parse(text).map(Self::Path);
@@ -36,7 +37,7 @@ impl Expression {
         Ok(function)
     }
 
-    /// Its value. `field` is whose it is, for errors.
+    /// Evaluates the expression. `field` is the field's name, for errors.
     pub(crate) fn value(&self, sources: Sources, field: &str) -> Result<Value, Failure> {
         match self {
             Self::Constant(value) => Ok(value.clone()),
@@ -71,32 +72,32 @@ fn failed(field: &str, why: &str) -> Failure {
     ))
 }
 
-/// A value within text. AWS has a form of its own for lists and objects, which is not made here.
+/// The text of a value. AWS has its own form for lists and objects, which is not supported here.
 fn shown(value: Value, field: &str) -> Result<String, Failure> {
     match value {
         Value::String(text) => Ok(text),
         Value::Array(_) | Value::Object(_) => {
-            Err(failed(field, "States.Format is given a list or an object"))
+            Err(failed(field, "States.Format takes no list or object"))
         }
         other => Ok(other.to_string()),
     }
 }
 
-/// To the nearest whole number; a half goes up.
+/// Rounds to the nearest whole number, halves upwards.
 fn rounded(value: &Value, field: &str) -> Result<i64, Failure> {
-    // AWS adds numbers of 32 bits.
+    // AWS adds 32-bit numbers.
     let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
     let whole = value.as_i64().or_else(|| {
         let nearest = (value.as_f64()? + 0.5).floor();
-        // Through text, as no conversion of these types tells whether it lost something.
+        // The conversion goes through text, since no direct conversion reports a loss.
         format!("{nearest}").parse().ok()
     });
     whole
         .filter(|whole| range.contains(whole))
-        .ok_or_else(|| failed(field, "States.MathAdd is given no number of 32 bits"))
+        .ok_or_else(|| failed(field, "States.MathAdd needs numbers of 32 bits"))
 }
 
-/// Reads from the front.
+/// Reads an expression from left to right.
 struct Reader<'a> {
     rest: &'a str,
 }
@@ -106,7 +107,7 @@ impl<'a> Reader<'a> {
         self.rest = self.rest.trim_start();
     }
 
-    /// Takes `text`, after spaces; false if it does not come next.
+    /// Skips spaces and consumes `text`; false if it does not come next.
     fn skip(&mut self, text: &str) -> bool {
         self.space();
         let rest = self.rest.strip_prefix(text);
@@ -123,7 +124,7 @@ impl<'a> Reader<'a> {
 
     fn function(&mut self, depth: usize) -> Result<Expression, String> {
         if depth > DEPTH {
-            return Err(format!("has more than {DEPTH} functions within functions"));
+            return Err(format!("nests more than {DEPTH} functions"));
         }
         self.space();
         let name = self.until(|next| !next.is_ascii_alphanumeric() && next != '.');
@@ -162,7 +163,7 @@ impl<'a> Reader<'a> {
         Ok(Expression::Format(pieces, values))
     }
 
-    /// Arguments, up to the `)` that ends them.
+    /// The arguments up to the closing `)`.
     fn arguments(&mut self, depth: usize) -> Result<Vec<Expression>, String> {
         let mut arguments = vec![];
         loop {
@@ -199,7 +200,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A path ends at what separates arguments, but for what is between quotes.
+    /// A path ends at the next separator of arguments that is not in quotes.
     fn path(&mut self) -> &'a str {
         let mut quote = None;
         let end = self.rest.char_indices().find(|(_, next)| match quote {
@@ -221,7 +222,7 @@ impl<'a> Reader<'a> {
         path.trim_end()
     }
 
-    /// The rest of a text in single quotes, in pieces with `{}` between them.
+    /// The rest of a text in single quotes, split at each `{}`.
     fn quoted(&mut self) -> Result<Vec<String>, String> {
         let (mut pieces, mut piece) = (vec![], String::new());
         let mut rest = self.rest.chars();
@@ -234,7 +235,7 @@ impl<'a> Reader<'a> {
                 }
                 '\\' => match rest.next() {
                     Some(escaped) if "'{}\\".contains(escaped) => piece.push(escaped),
-                    _ => return Err("a \\ comes before ', {, } or \\ alone".into()),
+                    _ => return Err("a \\ must come before ', {, } or \\".into()),
                 },
                 '{' if rest.as_str().starts_with('}') => {
                     rest.next();

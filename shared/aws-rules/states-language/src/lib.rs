@@ -1,17 +1,19 @@
-//! Runs state machines written in Amazon States Language (`JSONPath`, Standard), as far as this system's go: Task, Choice, Pass,
-//! Wait, Succeed, Fail.
+//! Runs state machines written in Amazon States Language (`JSONPath`, Standard workflows), with the states Task,
+//! Choice, Pass, Wait, Succeed and Fail.
 //!
-//! [`Machine::parse`] reads a definition, and refuses what it does not know, so that nothing it runs would run otherwise on AWS.
-//! [`Run`] is one execution, without I/O: it says what to do next, and its caller reports the outcome.
+//! [`Machine::parse`] reads a definition, and refuses every field that it does not know, so that a machine runs here as
+//! it would on AWS. [`Run`] is one execution, without I/O: it returns the next step, and its caller reports the
+//! outcome.
 //!
-//! The rules are those of <https://states-language.net/spec.html> and of AWS's developer guide; where they differ, what executions
-//! on AWS have been seen to do:
+//! The rules are those of <https://states-language.net/spec.html> and of AWS's developer guide. Where the two differ,
+//! this crate follows what executions on AWS were seen to do:
 //!
-//! - What cannot be found by a path, a choice without a match, and an intrinsic function that fails are all `States.Runtime`, which
-//!   nothing retries and nothing catches.
-//! - `States.ALL` and `States.TaskFailed` do not catch `States.DataLimitExceeded`, as the guide says; its own name does.
-//! - Data between states has 256 KiB at most. What AWS itself adds to the answer of a function, its HTTP headers, is not counted
-//!   here and is not there for a path to find.
+//! - A path without a value, a choice without a match, and a failing intrinsic function all cause `States.Runtime`,
+//!   which no retrier and no catcher handles.
+//! - `States.ALL` and `States.TaskFailed` do not catch `States.DataLimitExceeded`, as the guide says. Only its own name
+//!   does.
+//! - Data between states has at most 256 KiB. AWS adds HTTP headers to a function's answer. This crate does not count
+//!   these headers, and paths cannot find them.
 
 #![deny(missing_docs)]
 

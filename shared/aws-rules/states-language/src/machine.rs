@@ -1,4 +1,4 @@
-//! Definitions, parsed.
+//! Parsing definitions.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,12 +12,12 @@ use crate::{
     template::Template,
 };
 
-/// Names of states have at most so many characters.
+/// The largest length of a state's name, in characters.
 const NAME_LIMIT: usize = 80;
-/// The one thing that tasks do here.
+/// The only resource that tasks may use here.
 const LAMBDA_INVOKE: &str = "arn:aws:states:::lambda:invoke";
 
-/// A state machine that can be run as it would run on AWS.
+/// A state machine that runs here as it would on AWS.
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub(crate) name: String,
@@ -25,10 +25,10 @@ pub struct Machine {
     states: BTreeMap<String, State>,
 }
 
-/// What part of the data a state looks at, or hands on.
+/// The part of the data that a state reads or passes on.
 #[derive(Clone, Debug)]
 pub(crate) enum Filter {
-    /// An empty object instead.
+    /// An empty object instead of the data.
     Nothing,
     Path(Path),
 }
@@ -94,11 +94,12 @@ pub(crate) enum Text {
 }
 
 impl Machine {
-    /// Reads a definition. `name` is the machine's, for `$$.StateMachine.Name`.
+    /// Parses a definition. `name` is the machine's name, for `$$.StateMachine.Name`.
     ///
     /// # Errors
     ///
-    /// It is no definition, or has something that this crate does not run: the error names state and field.
+    /// The definition is invalid, or uses a feature that this crate does not support. The error names the state and the
+    /// field.
     pub fn parse(name: &str, definition: &Value) -> Result<Self, DefinitionError> {
         let mut fields = Fields::of(definition, None, "")?.without_comment()?;
         query_language(&mut fields)?;
@@ -109,7 +110,7 @@ impl Machine {
         let start_at = fields.required("StartAt", text)?;
         let listed = fields.required("States", |value| {
             let listed = value.as_object().filter(|listed| !listed.is_empty());
-            listed.ok_or_else(|| "is no object with something in it".to_owned())
+            listed.ok_or_else(|| "is not a non-empty object".to_owned())
         })?;
         let mut states = BTreeMap::new();
         for (name, state) in listed {
@@ -142,14 +143,14 @@ impl Machine {
         if self.states.contains_key(state) {
             return Ok(());
         }
-        Err(fault(format!("names {state:?}, which is no state")))
+        Err(fault(format!("names {state:?}, which does not exist")))
     }
 
     pub(crate) fn state(&self, name: &str) -> Option<&State> {
         self.states.get(name)
     }
 
-    /// The functions that tasks name, but for those that are named by a path.
+    /// The functions that tasks name literally, without those given by a path.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         self.states.values().filter_map(|state| {
             let Kind::Task(task) = &state.kind else {
@@ -173,7 +174,7 @@ impl State {
     fn parse(name: &str, value: &Value) -> Result<Self, DefinitionError> {
         let mut fields = Fields::of(value, Some(name), "")?.without_comment()?;
         if name.is_empty() || name.chars().count() > NAME_LIMIT {
-            return Err(fields.fault("", format!("the name has not 1 to {NAME_LIMIT} characters")));
+            return Err(fields.fault("", format!("the name needs 1 to {NAME_LIMIT} characters")));
         }
         query_language(&mut fields)?;
         let kind = fields.required("Type", text)?;
@@ -195,7 +196,7 @@ impl State {
         Ok(state)
     }
 
-    /// The fields that name a state to go to, and which.
+    /// The fields that name a next state, with that name.
     fn leads_to(&self) -> Vec<(String, &str)> {
         match &self.kind {
             Kind::Task(task) => {
@@ -241,7 +242,7 @@ fn path(value: &Value) -> Result<Path, String> {
     Path::parse(text(value)?)
 }
 
-/// Takes a filter of a state that has them; of another it is left, to be refused.
+/// Takes a filter of a state that has filters. In other states it leaves the field, which is then refused.
 fn filter(fields: &mut Fields, name: &str, has_them: bool) -> Result<Filter, DefinitionError> {
     if !has_them {
         return Ok(Filter::Path(Path::whole()));
@@ -264,7 +265,7 @@ fn next(fields: &mut Fields) -> Result<Next, DefinitionError> {
     match (next, end) {
         (Some(name), false) => Ok(Next::State(name.to_owned())),
         (None, true) => Ok(Next::End),
-        _ => Err(fields.fault("Next", "is there, or End is true: one of the two")),
+        _ => Err(fields.fault("Next", "must be present exactly if End is not true")),
     }
 }
 
@@ -308,7 +309,7 @@ fn object(value: &Value) -> Result<Template, String> {
     }
 }
 
-/// Parameters of a call: the function, and what it is given.
+/// The parameters of a call: the function and its payload.
 fn parameters(value: &Value) -> Result<Template, String> {
     let template = object(value)?;
     let fields = template.fields();
@@ -356,7 +357,7 @@ fn wait(fields: &mut Fields) -> Result<Kind, DefinitionError> {
             seconds,
             next: next(fields)?,
         }),
-        _ => Err(fields.fault("Seconds", "is there, or SecondsPath: one of the two")),
+        _ => Err(fields.fault("Seconds", "must be present exactly if SecondsPath is not")),
     }
 }
 
@@ -367,12 +368,12 @@ fn fail(fields: &mut Fields) -> Result<Kind, DefinitionError> {
     })
 }
 
-/// A text that is given, or where it is; empty if neither is.
+/// A text that is given directly or by a path; empty if there is neither.
 fn fixed_or_path(fields: &mut Fields, name: &str) -> Result<Text, DefinitionError> {
     let fixed = fields.text(name)?;
     let looked_up = fields.read(&format!("{name}Path"), path)?;
     match (fixed, looked_up) {
-        (Some(_), Some(_)) => Err(fields.fault(name, format!("is there, and {name}Path too"))),
+        (Some(_), Some(_)) => Err(fields.fault(name, format!("is present beside {name}Path"))),
         (_, Some(path)) => Ok(Text::Path(path)),
         (text, None) => Ok(Text::Fixed(text.unwrap_or_default().to_owned())),
     }
@@ -384,7 +385,7 @@ mod tests {
 
     use super::*;
 
-    /// A machine with one state `Do`, of these fields.
+    /// A machine with one state `Do` of these fields.
     fn of(state: &Value) -> Value {
         json!({"StartAt": "Do", "States": {"Do": state, "Other": {"Type": "Succeed"}}})
     }

@@ -1,4 +1,4 @@
-//! Paths to data.
+//! Paths into data.
 
 use std::{iter::Peekable, str::Chars};
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::failure::{Failure, REFERENCE_PATH_CONFLICT};
 
-/// What is told of the execution under `$$`; all of [`INPUT`] may be gone into.
+/// The fields under `$$`, which describe the execution. Paths may go into [`INPUT`].
 const CONTEXT: [&str; 9] = [
     "Execution.Id",
     INPUT,
@@ -20,7 +20,7 @@ const CONTEXT: [&str; 9] = [
 ];
 const INPUT: &str = "Execution.Input";
 
-/// What paths are looked up in.
+/// The two values that paths are looked up in.
 #[derive(Clone, Copy)]
 pub(crate) struct Sources<'a> {
     /// `$`
@@ -35,7 +35,7 @@ enum Part {
     Index(usize),
 }
 
-/// A place in the data or, with `$$`, in what is told of the execution.
+/// A path into the data or, with `$$`, into the description of the execution.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Path {
     text: String,
@@ -44,7 +44,7 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// All of the data: `$`.
+    /// The path `$`: all of the data.
     pub(crate) fn whole() -> Self {
         Self {
             text: "$".into(),
@@ -113,7 +113,7 @@ impl Path {
             })
     }
 
-    /// What is there, for a field of a state that filters.
+    /// The value at the path, for a filter of a state.
     pub(crate) fn filter(&self, sources: Sources) -> Result<Value, Failure> {
         let found = self.find(sources).cloned();
         found.ok_or_else(|| {
@@ -161,12 +161,12 @@ fn bracketed(rest: &mut Rest) -> Option<Part> {
     Some(Part::Index(place))
 }
 
-/// Where a state puts its result.
+/// The place at which a state stores its result.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Place {
-    /// Nowhere: the state's input is its output.
+    /// The result is dropped, and the state's input is its output.
     Nowhere,
-    /// There, in the state's input.
+    /// At this path in the state's input.
     At(Path),
 }
 
@@ -184,7 +184,7 @@ impl Place {
         Ok(Self::At(path))
     }
 
-    /// `input` with `result` in it.
+    /// `input` with `result` stored in it.
     pub(crate) fn put(&self, mut input: Value, result: Value) -> Result<Value, Failure> {
         let Self::At(path) = self else {
             return Ok(input);
@@ -194,7 +194,7 @@ impl Place {
     }
 }
 
-/// The place to write to; fields on the way that are not there are made.
+/// The place to write to. Missing fields on the way are created.
 fn slot<'a>(mut value: &'a mut Value, parts: &[Part]) -> Result<&'a mut Value, Failure> {
     for part in parts {
         let made = match part {

@@ -1,4 +1,4 @@
-//! What becomes of a task that failed.
+//! Retriers and catchers: the handling of a failed task.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
 const ALL: &str = "States.ALL";
 const TASK_FAILED: &str = "States.TaskFailed";
 
-/// The names of the language that a task's error can have, or that stand for several.
+/// The reserved names of errors that a task can have, or that stand for several errors.
 const RESERVED: [&str; 6] = [
     ALL,
     TASK_FAILED,
@@ -23,21 +23,21 @@ const RESERVED: [&str; 6] = [
     REFERENCE_PATH_CONFLICT,
 ];
 
-/// Names of errors.
+/// Names of errors, as a retrier or catcher lists them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Errors(Vec<String>);
 
 impl Errors {
     fn parse(value: &Value) -> Result<Self, String> {
         let names = value.as_array().filter(|names| !names.is_empty());
-        let names = names.ok_or("is no list with something in it")?;
+        let names = names.ok_or("is not a non-empty list")?;
         let names: Vec<_> = names.iter().map(text).collect::<Result<_, _>>()?;
         if names.contains(&ALL) && names.len() > 1 {
-            return Err(format!("has {ALL}, which stands alone"));
+            return Err(format!("has {ALL}, which must be the only name"));
         }
         let unknown = |name: &&&str| name.starts_with("States.") && !RESERVED.contains(name);
         if let Some(name) = names.iter().find(unknown) {
-            return Err(format!("has {name}, which no task ends with that goes on"));
+            return Err(format!("has {name}, which cannot be handled"));
         }
         Ok(Self(names.into_iter().map(str::to_owned).collect()))
     }
@@ -56,11 +56,11 @@ impl Errors {
     }
 }
 
-/// When to try again, and how often.
+/// A retrier: the pauses and the number of its retries.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Retrier {
     pub(crate) errors: Errors,
-    /// Attempts after the first.
+    /// The number of attempts after the first.
     pub(crate) attempts: u32,
     interval: f64,
     backoff: f64,
@@ -84,7 +84,7 @@ impl Retrier {
         })?;
         let backoff = fields.read("BackoffRate", |value| {
             let rate = value.as_f64().filter(|rate| *rate >= 1.0);
-            rate.ok_or_else(|| "is no number from 1".to_owned())
+            rate.ok_or_else(|| "is not a number of at least 1".to_owned())
         })?;
         let jitter = fields.read("JitterStrategy", |value| match value.as_str() {
             Some("FULL") => Ok(true),
@@ -103,7 +103,7 @@ impl Retrier {
         Ok(retrier)
     }
 
-    /// The pause before a retry, of which this retrier has made `made`. `chance` is from 0 to 1, for jitter.
+    /// The pause before the next retry of this retrier, which has made `made`. `chance`, from 0 to 1, is for jitter.
     pub(crate) fn pause(&self, made: u32, chance: f64) -> Duration {
         let made = i32::try_from(made).unwrap_or(i32::MAX);
         let mut seconds = self.interval * self.backoff.powi(made);
@@ -117,7 +117,7 @@ impl Retrier {
     }
 }
 
-/// Where to go on after an error.
+/// A catcher: the state that follows an error.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Catcher {
     pub(crate) errors: Errors,
@@ -138,12 +138,12 @@ impl Catcher {
     }
 }
 
-/// What matches everything comes last.
+/// Fails unless a name that matches everything comes last.
 pub(crate) fn all_comes_last<'a>(errors: impl Iterator<Item = &'a Errors>) -> Result<(), String> {
     let mut before = errors.skip_while(|errors| !errors.is_all());
     before.next();
     match before.next() {
-        Some(_) => Err(format!("has something after {ALL}")),
+        Some(_) => Err(format!("has entries after {ALL}")),
         None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! One execution, step by step.
+//! A single execution, step by step.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,30 +12,30 @@ use crate::{
     path::{Path, Sources},
 };
 
-/// An execution has at most so many events in its history, the one that ends it among them.
+/// The largest number of events in the history of an execution, including the one that ends it.
 const HISTORY_LIMIT: u32 = 25_000;
 
-/// What an execution begins with.
+/// The parameters of an execution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
-    /// Its name.
+    /// The name of the execution.
     pub name: String,
-    /// Its ARN.
+    /// The ARN of the execution.
     pub id: String,
-    /// The machine's ARN.
+    /// The ARN of the machine.
     pub machine_id: String,
-    /// Its input.
+    /// The input of the execution.
     pub input: Value,
 }
 
-/// What an execution wants next.
+/// The next step of an execution, for its caller.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// A function is to be called; then [`Run::answered`], [`Run::failed`] or [`Run::timed_out`].
+    /// Call a function, then report the outcome by [`Run::answered`], [`Run::failed`] or [`Run::timed_out`].
     Call(Call),
-    /// Nothing is to be done until then.
+    /// Do nothing until this time.
     Wait(Timestamp),
-    /// It has ended.
+    /// The execution has ended.
     Ended(Ending),
 }
 
@@ -44,51 +44,51 @@ pub enum Step {
 pub struct Call {
     /// The function, as the definition names it.
     pub function: String,
-    /// What it is given.
+    /// The payload of the call.
     pub payload: Value,
-    /// How long it is waited for; `None` for as long as it takes.
+    /// The time limit of the call; `None` for no limit.
     pub timeout: Option<Duration>,
 }
 
-/// Where an execution stands.
+/// The phase of an execution.
 #[derive(Clone, Debug)]
 enum Phase {
-    /// About to enter its state.
+    /// The execution will enter its state next.
     Entering,
-    /// About to call, for the first time or again.
+    /// The execution will call its function next, for the first time or again.
     Calling,
-    /// A call is out.
+    /// The call is in flight.
     Called(Call),
-    /// What came of the call is known.
+    /// The outcome of the call is known.
     Heard(Result<Value, Failure>),
-    /// Waits until then, to call again.
+    /// The execution pauses until this time before a retry.
     Pausing(Timestamp),
-    /// Waits until then, as its state says.
+    /// The execution is in a Wait state until this time.
     Waiting(Timestamp),
     Ended(Ending),
 }
 
-/// One execution of a machine: plain data, without clock and chance of its own.
+/// One execution of a machine. A run is plain data, without clock or randomness.
 #[derive(Clone, Debug)]
 pub struct Run {
     machine: Arc<Machine>,
     start: Start,
     began: Timestamp,
     phase: Phase,
-    /// The state that it is in or about to enter, and since when.
+    /// The state that it is in or will enter next.
     at: String,
     entered: Timestamp,
     /// The input of that state.
     data: Value,
-    /// How often the call of that state was tried again.
+    /// The number of retries in that state.
     retries: u32,
-    /// The same by each of its retriers.
+    /// The number of retries in that state, for each retrier.
     retries_by: Vec<u32>,
     history: Vec<HistoryEvent>,
-    /// Events as AWS counts them: there are more of them than are kept here.
+    /// The number of events as AWS counts them, which is more than the history here has.
     events: u32,
     transitions: u64,
-    /// How often it was stopped: what was asked before that is answered to nobody.
+    /// The number of times it was stopped. Answers to earlier calls are ignored.
     stops: u32,
 }
 
@@ -113,8 +113,8 @@ impl Run {
         }
     }
 
-    /// Goes on as far as it can at `now`. `chance`, from 0 to 1, is for the pauses that have jitter. Asked again before anything
-    /// new is known, it says the same again.
+    /// Advances the execution as far as possible at `now`. `chance`, from 0 to 1, is for jitter in pauses. If no
+    /// outcome was reported since the last call, this call returns the same step.
     pub fn next(&mut self, now: Timestamp, chance: f64) -> Step {
         loop {
             match self.advance(now, chance) {
@@ -125,23 +125,23 @@ impl Run {
         }
     }
 
-    /// The function answered. Like its siblings it is passed over where no call is out.
+    /// Reports that the function answered. If no call is in flight, `answered`, `failed` and `timed_out` do nothing.
     pub fn answered(&mut self, payload: Value) {
         self.hear(Ok(payload));
     }
 
-    /// The call failed.
+    /// Reports that the call failed.
     pub fn failed(&mut self, error: &str, cause: &str) {
         self.hear(Err(Failure::new(error, cause)));
     }
 
-    /// The call was waited for as long as it may take.
+    /// Reports that the call reached its time limit.
     pub fn timed_out(&mut self) {
         self.hear(Err(Failure::new(TIMEOUT, "")));
     }
 
-    /// Has an execution that failed go on in the state where it did, which calls anew and has all its retries again; true if it had
-    /// failed.
+    /// Resumes a failed execution in the state that failed. A task calls again, with all its retries. True if the
+    /// execution had failed.
     pub fn redrive(&mut self) -> bool {
         let Phase::Ended(Ending::Failed { .. }) = self.phase else {
             return false;
@@ -151,7 +151,7 @@ impl Run {
         self.phase = if let Some(Kind::Task(task)) = state {
             self.retries = 0;
             self.retries_by = vec![0; task.retry.len()];
-            // It was entered when it first was.
+            // The history has the state's entry already.
             Phase::Calling
         } else {
             Phase::Entering
@@ -159,8 +159,8 @@ impl Run {
         true
     }
 
-    /// Ends it where it stands with an error that no state catches, as `StopExecution`, a time-out of the whole execution, and a failure of
-    /// Step Functions itself do; true if it ran.
+    /// Ends the execution with an error that no state catches. `StopExecution`, a timeout of the execution, and a
+    /// failure of Step Functions all do this. True if the execution was running.
     pub fn stop(&mut self, error: &str, cause: &str, now: Timestamp) -> bool {
         if self.ending().is_some() {
             return false;
@@ -171,25 +171,26 @@ impl Run {
         true
     }
 
-    /// How often it was stopped. An answer to what was asked before that is not for it any more.
+    /// The number of times it was stopped. Compare it with the number at the time of a call: if it has grown, the
+    /// answer is too late.
     #[must_use]
     pub fn stops(&self) -> u32 {
         self.stops
     }
 
-    /// What happened, in order.
+    /// The history of the execution, in order.
     #[must_use]
     pub fn history(&self) -> &[HistoryEvent] {
         &self.history
     }
 
-    /// State transitions, which are what AWS charges: states entered, and calls tried again.
+    /// The number of state transitions, for which AWS charges: states entered, and retries.
     #[must_use]
     pub fn transitions(&self) -> u64 {
         self.transitions
     }
 
-    /// How it ended; `None` if it has not.
+    /// The ending of the execution; `None` if it still runs.
     #[must_use]
     pub fn ending(&self) -> Option<&Ending> {
         match &self.phase {
@@ -215,7 +216,7 @@ impl Run {
         }
         let machine = self.machine.clone();
         let state = machine.state(&self.at).ok_or_else(|| {
-            // Every name that is gone to was looked up when the definition was parsed.
+            // The parser has checked every name of a next state.
             Failure::runtime(format!("there is no state {:?}", self.at))
         })?;
         match std::mem::replace(&mut self.phase, Phase::Entering) {
@@ -324,7 +325,7 @@ impl Run {
         self.leave(output, next, now)
     }
 
-    /// The call of a task; made anew for each retry, which its parameters may tell.
+    /// Builds the call of a task. Each retry builds it anew, since its parameters may contain the retry count.
     fn call(&self, state: &State, task: &Task) -> Result<Call, Failure> {
         let context = self.context(state);
         let data = self.input(state, &context)?;
@@ -342,7 +343,7 @@ impl Run {
         })
     }
 
-    /// What a task hands on after its call; the inner error is the task's, the outer one the execution's.
+    /// The output of a task after its call. The inner error is the task's, the outer one the execution's.
     fn output_of(
         &mut self,
         state: &State,
@@ -382,7 +383,8 @@ impl Run {
         within_limit(output, &self.at)
     }
 
-    /// Tries again, or goes where a catcher says. The first retrier that matches decides; when it has no attempt left, catchers do.
+    /// Retries the task, or goes to the state of a catcher. The first matching retrier decides; when it has no retries
+    /// left, the catchers do.
     fn recover(
         &mut self,
         task: &Task,
@@ -449,12 +451,12 @@ impl Run {
         )))
     }
 
-    /// The part of the data that the state looks at.
+    /// The part of the data that the state reads.
     fn input(&self, state: &State, context: &Value) -> Result<Value, Failure> {
         state.input.apply(sources(&self.data, context))
     }
 
-    /// What `$$` is.
+    /// The description of the execution, which paths see as `$$`.
     fn context(&self, state: &State) -> Value {
         let mut at = json!({"EnteredTime": moment(self.entered), "Name": self.at});
         if let (Kind::Task(_), Value::Object(at)) = (&state.kind, &mut at) {

@@ -1,17 +1,17 @@
-//! Payload templates: JSON with places to fill in.
+//! Payload templates: JSON with paths to fill in.
 
 use serde_json::{Map, Value};
 
 use crate::{failure::Failure, intrinsic::Expression, path::Sources};
 
-/// JSON in which a field `name.$` stands for the field `name` with a value from elsewhere.
+/// A template. Its field `name.$` stands for the field `name` with a value from a path or a function.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Template {
     Constant(Value),
     Object(Vec<(String, Template)>),
     List(Vec<Template>),
     Filled {
-        /// The field that it fills, with its `.$`.
+        /// The name of the field to fill, with its `.$`.
         field: String,
         with: Expression,
     },
@@ -46,7 +46,7 @@ impl Template {
         }
     }
 
-    /// The template of one field of an object, and the names of all.
+    /// The fields of an object, each with its name and template.
     pub(crate) fn fields(&self) -> &[(String, Self)] {
         match self {
             Self::Object(fields) => fields,

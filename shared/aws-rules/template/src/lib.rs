@@ -1,7 +1,7 @@
-//! Reads a `CloudFormation` template, SAM's too, as far as the settings of functions and mappings need it.
+//! Reads the settings of functions and event source mappings from a `CloudFormation` or SAM template.
 //!
-//! [`Template::of`] resolves parameters, conditions and the functions `!Ref`, `!GetAtt`, `!Sub`, `!If`, `!Equals` and `!Not`. A
-//! resource whose condition does not hold is left out, and so is a property of the value `AWS::NoValue`.
+//! [`Template::of`] resolves parameters, conditions and the functions `!Ref`, `!GetAtt`, `!Sub`, `!If`, `!Equals` and
+//! `!Not`. The result leaves out resources whose condition does not hold, and properties with the value `AWS::NoValue`.
 //!
 //! ```
 //! use std::time::Duration;
@@ -49,61 +49,61 @@ use thiserror::Error;
 
 pub use settings::Function;
 
-/// Where resources of a template that is only read are said to be.
+/// The region and the account in ARNs, since the template is only read and not deployed.
 const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "123456789012";
 
-/// What cannot be read of a template.
+/// An error of reading a template.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TemplateError {
-    /// The text is no YAML.
+    /// The text is not YAML.
     #[error("the template is no YAML: {0}")]
     NotYaml(String),
-    /// A parameter is given that the template does not have.
+    /// The template does not have a parameter that was given.
     #[error("the template has no parameter {0}")]
     NoParameter(String),
-    /// Something refers to what the template does not have.
+    /// A reference names something that the template does not have.
     #[error("{at}: the template has no {name}")]
     Dangling {
-        /// Where, as a path.
+        /// The path of the reference.
         at: String,
-        /// What it refers to.
+        /// The name that it refers to.
         name: String,
     },
-    /// Something is not of the form that it must have.
+    /// A value does not have the required form.
     #[error("{at} must be {rule}")]
     Malformed {
-        /// Where, as a path.
+        /// The path of the value.
         at: String,
-        /// What it must be.
+        /// The required form.
         rule: &'static str,
     },
-    /// There is no such function.
-    #[error("the template has no function of the name {0}")]
+    /// The template has no function of this name.
+    #[error("the template has no function named {0}")]
     NoFunction(String),
-    /// No mapping delivers to that function.
+    /// No mapping delivers to this function.
     #[error("the template has no event source mapping of {0}")]
     NoMapping(String),
-    /// A mapping is set up as AWS refuses it.
+    /// AWS would refuse the settings of a mapping.
     #[error("{at}: {cause}")]
     Refused {
-        /// Which mapping.
+        /// The path of the setting.
         at: String,
-        /// Why.
+        /// The reason.
         cause: InvalidSettings,
     },
 }
 
-/// A resource, all of it resolved.
+/// A resource after everything in it is resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
     /// Its `Type`, as `AWS::Kinesis::Stream`.
     pub kind: String,
-    /// Its `Properties`. A reference to another resource is the name or the ARN of that.
+    /// Its `Properties`. A reference to another resource is resolved to that resource's name or ARN.
     pub properties: Map<String, Value>,
 }
 
-/// What `CloudFormation` makes of a template and its parameters.
+/// A template with its parameters, resolved as `CloudFormation` does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
     /// The resources, by their logical ids.
@@ -112,11 +112,11 @@ pub struct Template {
 }
 
 impl Template {
-    /// Reads a template for a stack of the name `stack`. `parameters` stand before the defaults of the template.
+    /// Reads a template for a stack named `stack`. `parameters` override the defaults of the template.
     ///
     /// # Errors
     ///
-    /// [`TemplateError`] names the place at fault, and the rule.
+    /// [`TemplateError`] names the place at fault and the rule that it breaks.
     pub fn of(text: &str, stack: &str, parameters: &[(&str, &str)]) -> Result<Self, TemplateError> {
         read::template(text, stack, parameters)
     }

@@ -1,4 +1,4 @@
-//! From YAML to resources in which nothing refers to anything.
+//! From YAML to resources without references.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{ACCOUNT, REGION, Resource, Template, TemplateError};
 
-/// The value of a property that is not there.
+/// The value that stands for a missing property.
 const NO_VALUE: &str = "AWS::NoValue";
 
 pub(crate) fn template(
@@ -60,7 +60,7 @@ fn malformed(at: &str, rule: &'static str) -> TemplateError {
     }
 }
 
-/// The entries of a mapping whose keys are texts.
+/// The entries of a YAML mapping whose keys are text.
 fn entries<'a, 'i>(of: Option<&'a Yaml<'i>>) -> impl Iterator<Item = (&'a str, &'a Yaml<'i>)> {
     let mapping = of.and_then(Yaml::as_mapping);
     let entries = mapping.into_iter().flatten();
@@ -68,7 +68,7 @@ fn entries<'a, 'i>(of: Option<&'a Yaml<'i>>) -> impl Iterator<Item = (&'a str, &
 }
 
 struct Reading<'a, 'i> {
-    /// What `!Ref` and `!Sub` know besides resources.
+    /// The values of `!Ref` and `!Sub`, besides resources.
     names: BTreeMap<String, Value>,
     conditions: BTreeMap<String, bool>,
     resources: Option<&'a Yaml<'i>>,
@@ -82,7 +82,7 @@ impl<'i> Reading<'_, 'i> {
     ) -> Result<(), TemplateError> {
         for (name, parameter) in entries(declared) {
             if let Some(default) = parameter.as_mapping_get("Default") {
-                // A parameter is a text, whatever its default looks like.
+                // A parameter is text, in whatever form its default is written.
                 let value = match self.resolve(default, name)? {
                     Value::String(text) => text,
                     other => other.to_string(),
@@ -122,7 +122,7 @@ impl<'i> Reading<'_, 'i> {
         })
     }
 
-    /// A value in which nothing refers to anything any more. Null is `AWS::NoValue`.
+    /// A value with all references resolved. Null stands for `AWS::NoValue`.
     fn resolve(&self, value: &Yaml<'i>, at: &str) -> Result<Value, TemplateError> {
         match value {
             Yaml::Tagged(tag, inner) => self.call(&tag.suffix, inner, at),
@@ -186,7 +186,7 @@ impl<'i> Reading<'_, 'i> {
         }
     }
 
-    /// A parameter's value; of a resource, its name as the template sets it.
+    /// The value of a parameter, or the name that the template gives to a resource.
     fn reference(&self, name: &str, at: &str) -> Result<Value, TemplateError> {
         if let Some(value) = self.names.get(name) {
             return Ok(value.clone());

@@ -1,4 +1,4 @@
-//! What the template sets of functions and mappings.
+//! The settings of functions and mappings in a template.
 
 use std::time::Duration;
 
@@ -7,25 +7,25 @@ use source_mapping::{Destination, Millis, Reads, Settings, StartingPosition};
 
 use crate::{Resource, Template, TemplateError};
 
-/// A function, as far as a runtime must know it.
+/// A function, with the settings that a runtime needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Function {
     /// Its name.
     pub name: String,
-    /// How long an invocation may take.
+    /// The time limit of an invocation.
     pub timeout: Duration,
     /// Its memory in MB.
     pub memory: u64,
-    /// The names and values of its environment.
+    /// The environment variables, by name.
     pub environment: Map<String, Value>,
 }
 
 impl Template {
-    /// All functions.
+    /// All functions of the template.
     ///
     /// # Errors
     ///
-    /// [`TemplateError::Malformed`] if one has settings that are none.
+    /// [`TemplateError::Malformed`] if a function has invalid settings.
     pub fn functions(&self) -> Result<Vec<Function>, TemplateError> {
         let found = self.of_kind("AWS::Serverless::Function");
         found
@@ -37,24 +37,24 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// [`TemplateError::NoFunction`], or [`TemplateError::Malformed`] if a function has settings that are none.
+    /// [`TemplateError::NoFunction`], or [`TemplateError::Malformed`] if any function has invalid settings.
     pub fn function(&self, name: &str) -> Result<Function, TemplateError> {
         let mut all = self.functions()?.into_iter();
         let found = all.find(|function| function.name == name);
         found.ok_or_else(|| TemplateError::NoFunction(name.to_owned()))
     }
 
-    /// The names of the functions that a mapping delivers to.
+    /// The names of the functions that have a mapping.
     pub fn mapped(&self) -> impl Iterator<Item = &str> {
         let mappings = self.of_kind("AWS::Lambda::EventSourceMapping");
         mappings.filter_map(|(_, mapping)| mapping.properties.get("FunctionName")?.as_str())
     }
 
-    /// How the mapping of this function is set up, with the retention of its stream.
+    /// The settings of this function's mapping, with the retention of its stream.
     ///
     /// # Errors
     ///
-    /// [`TemplateError::NoMapping`], or what is wrong with its settings.
+    /// [`TemplateError::NoMapping`], or the fault of its settings.
     pub fn mapping(&self, function: &str) -> Result<Settings, TemplateError> {
         let mut mappings = self.of_kind("AWS::Lambda::EventSourceMapping");
         let found = mappings.find(|(_, mapping)| {
@@ -162,7 +162,7 @@ impl Template {
         Ok(settings)
     }
 
-    /// How long the stream keeps a record. A template has one stream.
+    /// The retention of the stream. A template has one stream.
     fn retention(&self) -> Result<Duration, TemplateError> {
         let Some((id, stream)) = self.of_kind("AWS::Kinesis::Stream").next() else {
             return Ok(Duration::from_hours(24));
@@ -176,7 +176,7 @@ impl Template {
         ))
     }
 
-    /// Where discarded batches go, by the kind of the resource that is named.
+    /// The destination of discarded batches, by the type of the resource that the setting names.
     fn destination(&self, at: &At<'_>) -> Result<Option<Destination>, TemplateError> {
         let config = at
             .set
@@ -210,7 +210,7 @@ impl Template {
     }
 }
 
-/// The properties of a resource, read with the place that an error names.
+/// The properties of a resource, with its id for errors.
 struct At<'a> {
     id: &'a str,
     set: &'a Map<String, Value>,
@@ -238,7 +238,7 @@ impl<'a> At<'a> {
             .ok_or_else(|| self.must(name, "a text"))
     }
 
-    /// A number, or a parameter's text of one.
+    /// A whole number, or the text of one from a parameter.
     fn integer(&self, name: &str) -> Result<Option<i64>, TemplateError> {
         let Some(value) = self.set.get(name) else {
             return Ok(None);
@@ -257,7 +257,7 @@ impl<'a> At<'a> {
             .transpose()
     }
 
-    /// A number whose -1 means that there is no bound.
+    /// A number; `None` for -1, which means no limit.
     fn bound(&self, name: &str) -> Result<Option<u64>, TemplateError> {
         match self.integer(name)? {
             Some(-1) => Ok(None),

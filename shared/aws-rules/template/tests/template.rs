@@ -1,4 +1,4 @@
-//! What is read of templates, and which mistakes are named.
+//! Reading templates, and the errors for mistakes in them.
 
 #![allow(
     clippy::unwrap_used,
@@ -101,7 +101,7 @@ fn a_function_has_what_is_its_own_and_what_is_global() {
     assert_eq!(template.mapped().collect::<Vec<_>>(), ["shop-reader"]);
 }
 
-/// The error of the template in which `from` is replaced.
+/// The error of the template after `from` is replaced by `to`.
 fn refused(from: &str, to: &str) -> String {
     assert!(TEXT.contains(from), "{from}");
     let text = TEXT.replacen(from, to, 1);

@@ -1,4 +1,4 @@
-//! Writing, and reading again.
+//! Writing and reading the archive.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,23 +9,24 @@ use thiserror::Error;
 
 use crate::object;
 
-/// The most keys that are listed at once.
+/// The largest number of keys in one list.
 const LIST: usize = 1_000;
-/// Objects that are read side by side.
+/// The number of objects that are read side by side.
 const SIDE_BY_SIDE: usize = 8;
 
-/// What can go wrong with reading the archive.
+/// Errors of reading the archive.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ArchiveError {
     /// The objects cannot be reached.
     #[error(transparent)]
     Objects(#[from] ObjectError),
-    /// An object is not as it was written, and will not be by itself. What it held may still be in the log.
+    /// The object differs from the form in which it was written, and stays unreadable. The log may still have the
+    /// object's records.
     #[error("the object {key} of the archive cannot be read: {cause}")]
     Unreadable {
         /// Its key.
         key: String,
-        /// What is wrong with it.
+        /// The fault of the object.
         cause: String,
     },
 }
@@ -33,50 +34,53 @@ pub enum ArchiveError {
 /// A part of the archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The records of its objects, in the order of the keys. A record may come more than once, on this page or on another.
+    /// The records of its objects, in the order of the keys. A record may come more than once, on this page or on
+    /// another.
     pub records: Vec<LogRecord>,
-    /// The key of its last object, after which the next page begins; if it has none, what it was asked to begin after.
+    /// The key after which the next page begins: that of this page's last object, or the key that this page was asked
+    /// to begin after.
     pub last: Option<String>,
-    /// How many objects it is made of.
+    /// The number of objects on the page.
     pub objects: usize,
-    /// True if there is more after it.
+    /// True if more objects follow.
     pub more: bool,
 }
 
 /// How far a shard is archived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// The last record of the shard's last object. Everything of the shard up to it is in the archive.
+    /// The sequence number of the last record in the shard's last object. The archive has every record of the shard up
+    /// to it.
     pub sequence: SequenceNumber,
-    /// When the log took it, about.
+    /// Approximately when the log stored that record.
     pub arrived: Timestamp,
 }
 
-/// What the archive holds.
+/// The extent of the archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
-    /// The first and the last day (UTC) of which it has something; `None` if it is empty.
+    /// The first and the last day (UTC) with records; `None` if the archive is empty.
     pub days: Option<(Date, Date)>,
-    /// How many objects there are.
+    /// The number of objects.
     pub objects: usize,
-    /// How far each shard is archived, by its id: every one that ever had a record, also those that the log has forgotten.
+    /// How far each shard is archived, by shard id. Shards that the log has forgotten are included.
     pub shards: BTreeMap<String, Reach>,
 }
 
-/// A look over the keys of the archive, a list at a time: it can be kept, and gone on with.
+/// A survey of the archive's keys, one list at a time. A caller can store the survey and continue it later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
     /// The last key that was listed.
     pub after: Option<String>,
     /// The first and the last day (UTC) so far.
     pub days: Option<(Date, Date)>,
-    /// Objects so far.
+    /// The number of objects so far.
     pub objects: usize,
-    /// The last object of each shard so far.
+    /// The key of each shard's last object so far.
     pub last: BTreeMap<String, String>,
 }
 
-/// The archive.
+/// The archive, for writing and reading.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -101,19 +105,19 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// The archive in `objects`.
+    /// An archive in `objects`.
     #[must_use]
     pub fn new(objects: Arc<dyn Objects>) -> Self {
         Self { objects }
     }
 
-    /// Stores a batch of the log, in its order. Storing it again, whole or split otherwise, loses nothing.
+    /// Stores a batch of the log, in its order. Storing a batch again, in the same or another split, loses nothing.
     ///
     /// # Errors
     ///
-    /// See [`ObjectError`]; some of the batch may be stored, and it must be delivered again as a whole.
+    /// See [`ObjectError`]. A part of the batch may be stored; deliver the whole batch again.
     pub async fn store(&self, records: &[LogRecord]) -> Result<(), ObjectError> {
-        // One after the other: where a record of a shard is archived, everything before it is.
+        // Parts are written one after the other. So if a record of a shard is archived, all records before it are.
         for part in object::split(records) {
             let data = part.encode().map_err(|error| {
                 ObjectError::Refused(format!("{} cannot be written: {error}", part.key))
@@ -135,7 +139,7 @@ impl Archive {
         keys.truncate(objects);
         let last = keys.last().map(String::as_str).or(after).map(str::to_owned);
         if !more && !keys.is_empty() {
-            // A list may be shorter than what there is.
+            // A list may be shorter than its limit although more keys follow.
             more = !self.list(last.as_deref(), 1).await?.is_empty();
         }
         keys.retain(|key| is_ours(key));
@@ -153,8 +157,8 @@ impl Archive {
         })
     }
 
-    /// What the archive holds. Lists all keys, a thousand at a time, and reads one object a shard. Who has not time enough for that
-    /// takes it in steps: [`Archive::survey`], then [`Archive::reach`].
+    /// The extent of the archive. The method lists all keys, 1,000 at a time, and reads one object for each shard. A
+    /// caller without time for that can take it in steps: [`Archive::survey`], then [`Archive::reach`].
     ///
     /// # Errors
     ///
@@ -169,11 +173,11 @@ impl Archive {
         })
     }
 
-    /// Lists the next keys, a thousand at most; false once there are no more. Keys that are not of the archive are passed by.
+    /// Lists the next keys, at most 1,000; false once there are no more. Keys that are not the archive's are skipped.
     ///
     /// # Errors
     ///
-    /// See [`ArchiveError`]; the survey is as it was, and listing again goes on.
+    /// See [`ArchiveError`]. The survey is unchanged, and the next call continues it.
     pub async fn survey(&self, survey: &mut Survey) -> Result<bool, ArchiveError> {
         let keys = self.list(survey.after.as_deref(), LIST).await?;
         let Some(last) = keys.last() else {
@@ -192,7 +196,7 @@ impl Archive {
         Ok(true)
     }
 
-    /// How far each shard is archived, by its last object.
+    /// How far each shard is archived, read from its last object.
     ///
     /// # Errors
     ///
@@ -228,17 +232,17 @@ impl Archive {
     async fn read(&self, key: String) -> Result<Vec<LogRecord>, ArchiveError> {
         let records = match self.objects.get(&key).await? {
             Some(data) => object::decode(&key, &data),
-            None => Err("it was listed, and is not there".into()),
+            None => Err("it was listed, but does not exist".into()),
         };
         records.map_err(|cause| ArchiveError::Unreadable { key, cause })
     }
 }
 
-/// True of a key of the archive. What somebody else has put beside it is passed by, with a line in the log.
+/// True for a key of the archive. Other keys in the bucket are skipped, with a warning in the log.
 fn is_ours(key: &str) -> bool {
     let ours = object::place(key).is_some();
     if !ours {
-        tracing::warn!(key, "not of the archive: passed by");
+        tracing::warn!(key, "skipped a key that is not the archive's");
     }
     ours
 }

@@ -1,4 +1,4 @@
-//! What an object is: its key, and its lines.
+//! The form of an object: its key and its lines.
 
 use std::{
     borrow::Cow,
@@ -14,7 +14,7 @@ use jiff::{civil::Date, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// What all keys begin with.
+/// The beginning of every key.
 pub(crate) const PREFIX: &str = "events/";
 
 #[derive(Serialize, Deserialize)]
@@ -37,19 +37,19 @@ struct Line<'a> {
     base64: Option<String>,
 }
 
-/// A record may be the JSON text `null`, which is no absence.
+/// A record may be the JSON text `null`, which is a value and not a missing field.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// The bytes as JSON that a line can take as it is.
+/// The bytes as JSON that fits on a line unchanged.
 fn in_one_line(data: &[u8]) -> Option<&RawValue> {
     if data.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
         return None;
     }
     let text = str::from_utf8(data).ok()?;
     let raw: &RawValue = serde_json::from_str(text).ok()?;
-    // Blanks around a value are no part of it.
+    // Blanks around a value are not part of it.
     (raw.get() == text).then_some(raw)
 }
 
@@ -70,7 +70,7 @@ impl<'a> Line<'a> {
         let data = match (self.event, self.base64) {
             (Some(event), None) => event.get().as_bytes().to_vec(),
             (None, Some(bytes)) => STANDARD.decode(bytes).map_err(|error| error.to_string())?,
-            _ => return Err("it has not one of `event` and `base64`".into()),
+            _ => return Err("it needs exactly one of `event` and `base64`".into()),
         };
         Ok(LogRecord {
             shard: self.shard.into_owned(),
@@ -82,7 +82,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Records that lie in one object: a part of one shard without gaps, of one day.
+/// The records of one object: a part of one shard without gaps, within one day.
 pub(crate) struct Part<'a> {
     /// The key of the object.
     pub(crate) key: String,
@@ -93,7 +93,7 @@ fn day(record: &LogRecord) -> Date {
     record.arrived.to_zoned(TimeZone::UTC).date()
 }
 
-/// The parts of a batch. Those of one shard are in its order.
+/// Splits a batch into parts. The parts of one shard keep its order.
 pub(crate) fn split(records: &[LogRecord]) -> Vec<Part<'_>> {
     let mut shards: BTreeMap<&str, Vec<&LogRecord>> = BTreeMap::new();
     for record in records {
@@ -129,7 +129,7 @@ impl<'a> Part<'a> {
         Ok(lines)
     }
 
-    /// Its bytes: the same for the same records, since gzip is told no time.
+    /// The bytes of the object. Equal records give equal bytes, since the gzip header has no time.
     pub(crate) fn encode(&self) -> io::Result<Vec<u8>> {
         let mut zip = GzEncoder::new(vec![], Compression::default());
         zip.write_all(&self.lines()?)?;
@@ -137,14 +137,15 @@ impl<'a> Part<'a> {
     }
 }
 
-/// The day and the shard that a key tells.
+/// The day and the shard in a key.
 pub(crate) fn place(key: &str) -> Option<(Date, &str)> {
     let (day, rest) = key.strip_prefix(PREFIX)?.split_once('/')?;
     let (shard, _) = rest.rsplit_once('/')?;
     Some((day.parse().ok()?, shard))
 }
 
-/// The records of the object under `key`; why not, if it is not as [`Part::encode`] made it, or is another one's.
+/// The records of the object under `key`. An error says in which way the object differs from the output of
+/// [`Part::encode`], or that it belongs under another key.
 pub(crate) fn decode(key: &str, data: &[u8]) -> Result<Vec<LogRecord>, String> {
     let mut text = String::new();
     MultiGzDecoder::new(data)
@@ -159,7 +160,7 @@ pub(crate) fn decode(key: &str, data: &[u8]) -> Result<Vec<LogRecord>, String> {
     }
     let held: Vec<_> = split(&records).into_iter().map(|part| part.key).collect();
     if held != [key] {
-        return Err(format!("its lines belong under {held:?}"));
+        return Err(format!("its records belong under the key {held:?}"));
     }
     Ok(records)
 }
@@ -182,7 +183,7 @@ mod tests {
         }
     }
 
-    /// What an archive written by any build holds. It does not change.
+    /// An archive as every build writes it. The format does not change.
     const GOLDEN: &str = concat!(
         r#"{"shard":"shardId-000000000003","sequence":"496712345678901234567890123456789012345678901001","arrived":"2026-01-31T23:59:59.120Z","key":"019c1350-4b80-7a11-8c01-5d6e7f8091a2","event":{ "type" : "OrderPlaced", "total":1.50, "ñ":"\u00f1" }}"#,
         "\n",

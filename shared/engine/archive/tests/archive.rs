@@ -1,4 +1,5 @@
-//! What goes in comes out: whatever the records are, and however batches of them are split, repeated and interrupted.
+//! The archive returns what was stored, whatever the records are and however batches are split, repeated and
+//! interrupted.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,12 +25,12 @@ fn evening() -> Timestamp {
     "2026-01-31T23:59:57Z".parse().unwrap()
 }
 
-/// The record at a place of a shard. A record a second.
+/// The record at a position of a shard, one record a second.
 fn record(shard: &str, place: usize, data: &[u8]) -> LogRecord {
     let seconds = i64::try_from(place).unwrap();
     LogRecord {
         shard: shard.into(),
-        // As of Kinesis, but of lengths that differ.
+        // Sequence numbers as of Kinesis, but of different lengths.
         sequence: SequenceNumber((98 + place).to_string()),
         partition_key: format!("key-{}", place % 3),
         data: data.to_vec(),
@@ -59,7 +60,7 @@ impl Bench {
         block_on(self.archive.store(records)).unwrap();
     }
 
-    /// Everything, read in pages of so many objects; and the size of each page.
+    /// All pages of `objects` objects each, in order.
     fn pages(&self, objects: usize) -> Vec<Page> {
         let (mut pages, mut after) = (vec![], None);
         loop {
@@ -78,7 +79,7 @@ impl Bench {
         pages.flat_map(|page| page.records).collect()
     }
 
-    /// What is in it, each record once; two that claim one place must be equal.
+    /// The distinct records of the archive; two copies of one record must be equal.
     fn distinct(&self) -> BTreeMap<(String, usize), LogRecord> {
         let mut found = BTreeMap::new();
         for record in self.all(3) {
@@ -127,7 +128,7 @@ fn a_batch_across_midnight_is_an_object_a_day() {
         ]
     );
     assert_eq!(bench.all(10), batch);
-    // What went before it in the log is listed before it, however short its number.
+    // Records that came earlier in the log are listed earlier, even if their numbers have fewer digits.
     bench.store(&[record(SHARDS[0], 5, b"{}")]);
     assert_eq!(bench.all(10)[..5], batch);
 }
@@ -168,7 +169,7 @@ fn pages_go_on_where_the_last_one_ended() {
         assert_eq!(pages.last().unwrap().last.as_ref(), keys.last());
         assert_eq!(bench.all(size), batch);
     }
-    // At the end it waits for what is stored later.
+    // A reader at the end finds the records that are stored later.
     let end = block_on(bench.archive.page(Some(&keys[6]), 3)).unwrap();
     let nothing = Page {
         last: Some(keys[6].clone()),
@@ -181,7 +182,7 @@ fn pages_go_on_where_the_last_one_ended() {
     assert_eq!((page.records, page.more), (vec![later], false));
 }
 
-/// Objects that list no more than two keys at a time, though there are more.
+/// An object store that lists at most two keys at a time, even if more exist.
 struct Reluctant(Arc<MemoryObjects>);
 
 #[async_trait::async_trait]
@@ -278,7 +279,7 @@ fn an_object_that_cannot_be_read_is_named() {
     };
     let error = block_on(bench.archive.page(None, 10)).unwrap_err();
     assert!(names(&error, &keys[1]), "{error}");
-    // What lies before and after it can be read.
+    // The objects before and after it can still be read.
     assert_eq!(
         block_on(bench.archive.page(None, 1)).unwrap().records.len(),
         1
@@ -286,7 +287,7 @@ fn an_object_that_cannot_be_read_is_named() {
     let rest = block_on(bench.archive.page(Some(&keys[1]), 10)).unwrap();
     assert_eq!(rest.records.len(), 1);
 
-    // Nor can what it held be left out, unseen, of how far the archive is.
+    // The coverage does not silently skip an unreadable object either.
     let error = block_on(
         bench
             .archive
@@ -327,7 +328,7 @@ fn a_survey_goes_on_where_it_was() {
     let mut lists = 0;
     while block_on(bench.archive.survey(&mut survey)).unwrap() {
         lists += 1;
-        // What it knows is all that there is of it.
+        // The survey already has every key of the shard.
         survey = Survey {
             after: survey.after.clone(),
             last: survey.last.clone(),
@@ -341,14 +342,15 @@ fn a_survey_goes_on_where_it_was() {
     );
 }
 
-/// Delivers a shard as a runtime does: a batch from where it stands, again until it is taken, of another size each time.
+/// Delivers a shard as the runtime does: a batch from the current position, repeated in other sizes until it is
+/// accepted.
 fn deliver(bench: &Bench, all: &[LogRecord], faults: &Faults, sizes: &[usize]) {
     let mut sizes = sizes.iter().cycle();
     let mut stands = 0;
     while stands < all.len() {
         let end = (stands + sizes.next().unwrap()).min(all.len());
         let archive = Archive::new(Arc::new(faults.objects(bench.objects.clone())));
-        // Without an answer the process has died.
+        // No answer means that the process died.
         let taken = archive.store(&all[stands..end]).now_or_never();
         if taken.is_some_and(|taken| taken.is_ok()) {
             stands = end;
@@ -381,7 +383,7 @@ fn nothing_is_lost_whatever_fails_and_however_it_is_delivered_again() {
 #[test]
 fn what_is_told_as_archived_is_so_with_all_before_it() {
     let all = records(SHARDS[0], 9);
-    // It fails for good, at each effect in turn.
+    // The store fails for good, at each effect in turn.
     for (at, fault) in (0..5).flat_map(|at| Fault::ALL.map(|fault| (at, fault))) {
         let bench = Bench::new();
         let faults = Faults::once(at, fault);
@@ -401,7 +403,7 @@ fn what_is_told_as_archived_is_so_with_all_before_it() {
     }
 }
 
-/// JSON and what is none, on one line and on several.
+/// JSON and other bytes, on one line and on several.
 fn data() -> impl Strategy<Value = Vec<u8>> {
     let json = prop_oneof![
         Just("null"),
@@ -423,7 +425,7 @@ fn data() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A shard's log: any bytes, under any keys, at times that do not always follow their order.
+/// The log of a shard: any bytes under any keys, at times that need not follow the order of the records.
 fn shard(name: &'static str) -> impl Strategy<Value = Vec<LogRecord>> {
     let one = (data(), any::<String>(), -4_000_i64..4_000);
     vec(one, 0..12).prop_map(move |all| {
@@ -449,7 +451,7 @@ proptest! {
         let bench = Bench::new();
         for all in [&one, &other] {
             deliver(&bench, all, &Faults::none(), &sizes);
-            // Parts of it are delivered again, in some order.
+            // Parts of the shard are delivered again, in any order.
             for (from, to) in again.iter().filter(|_| !all.is_empty()) {
                 let (from, to) = (from.index(all.len()), to.index(all.len()));
                 bench.store(&all[from.min(to)..=from.max(to)]);
@@ -458,7 +460,7 @@ proptest! {
         prop_assert_eq!(bench.distinct(), by_place(one.iter().chain(&other)));
         let mut read = bench.all(page).into_iter();
         for key in bench.keys() {
-            // Nothing lies between a part of a key and the key.
+            // No object sorts between a key without its ending and the key itself.
             let object = block_on(bench.archive.page(Some(key.trim_end_matches(".gz")), 1)).unwrap();
             prop_assert_eq!(object.last, Some(key));
             prop_assert_eq!(&object.records, &read.by_ref().take(object.records.len()).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! Region, credentials, endpoint, and the HTTP client that all services share.
+//! The SDK's configuration: region, credentials, endpoint, and the HTTP client that all services share.
 
 use std::env;
 
@@ -12,19 +12,20 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-/// Loads the configuration of whoever runs this, from wherever the SDK looks for it: environment, profiles, metadata services.
+/// The configuration for tools and tests, from every source that the SDK knows: environment, profiles, metadata
+/// services.
 ///
-/// Retries are the SDK's standard ones: three attempts, of which a later one may repeat what the first already did. Our writes are
-/// conditional and our appends may be doubled, so that is safe.
+/// Retries are the SDK's standard: three attempts. A retry may repeat an attempt that succeeded. Repeating is safe,
+/// since the engine's writes are conditional and its appends may be doubled.
 pub async fn config() -> SdkConfig {
     aws_config::load_defaults(BehaviorVersion::latest()).await
 }
 
-/// The configuration of a function: what Lambda and local runtimes put in its environment, and nothing else. Retries as
-/// with [`config`].
+/// The configuration of a function, from the environment variables of Lambda or a local runtime alone. Retries as with
+/// [`config`].
 ///
-/// Looking nowhere else keeps profiles, metadata services and the client of STS out of the binary. One HTTP client serves
-/// all services, so root certificates are parsed once; and not at all for an endpoint without TLS.
+/// Leaving the other sources out keeps profiles, metadata services and the STS client out of the binary. One HTTP
+/// client serves all services, so root certificates are parsed once, and never for an endpoint without TLS.
 #[must_use]
 pub fn function_config() -> SdkConfig {
     let endpoint = variable("AWS_ENDPOINT_URL");
@@ -44,7 +45,7 @@ pub fn function_config() -> SdkConfig {
     if plain {
         config.set_http_client(Some(Builder::new().build_http()));
     } else {
-        // As the SDK's own default, which it would make once for each service.
+        // This is the SDK's own default client, which it would otherwise build once for each service.
         let client = Builder::new().build_with_connector_fn(|settings, components| {
             let mut connector =
                 ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));

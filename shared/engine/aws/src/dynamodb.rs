@@ -21,7 +21,7 @@ use crate::error::{OF_A_TRANSACTION, OF_DYNAMODB, sorted};
 
 /// `DynamoDB`'s limit on one `BatchGetItem`.
 const BATCH: usize = 100;
-/// How often keys that a `BatchGetItem` left out are asked for again.
+/// The number of times that keys left out by a `BatchGetItem` are requested again.
 const BATCH_ATTEMPTS: u32 = 8;
 
 type Attributes = HashMap<String, AttributeValue>;
@@ -33,7 +33,7 @@ pub struct DynamoTables {
 }
 
 impl DynamoTables {
-    /// `names` gives each table's physical name; a table that is not there cannot be used.
+    /// `names` maps logical names to physical ones. A table without an entry cannot be used.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, names: BTreeMap<String, String>) -> Self {
         Self {
@@ -172,7 +172,7 @@ fn key_of(table: TableName, item: &Item) -> Result<Key, TableError> {
     }
 }
 
-/// An expression with its names and values, each under a placeholder.
+/// An expression with its names and values, each behind a placeholder.
 #[derive(Default)]
 struct Expression {
     names: HashMap<String, String>,
@@ -204,7 +204,7 @@ impl Expression {
         format!("{} {operator} {}", self.path(path), self.value(value))
     }
 
-    /// `None` for the condition that always holds.
+    /// The text of a condition; `None` for the condition that always holds.
     fn condition(&mut self, condition: &Condition) -> Option<String> {
         Some(match condition {
             Condition::Always => return None,
@@ -401,7 +401,7 @@ impl Tables for DynamoTables {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let sort = Path::of(sort);
         let mut condition = expression.compare(&Path::of(partition), "=", text(&query.partition));
-        // A key condition has one range at most, and BETWEEN includes its end, which the loop below leaves out again.
+        // A key condition has at most one range, and BETWEEN includes its end. The loop below removes the end again.
         let range = match (&query.from, &query.below) {
             (None, None) => None,
             (Some(from), None) => Some(expression.compare(&sort, ">=", text(from))),

@@ -1,21 +1,21 @@
-//! Errors of the services, sorted by whether trying again may help.
+//! Classifies errors of AWS services: refused for good, or worth a retry.
 //!
-//! A code decides, never the status or the side at fault: AWS answers 400 where it throttles, where a key of KMS is throttled, and where
-//! credentials have expired. Only codes that are known to come again every time are refusals. Each other one, a new one foremost, is tried
-//! again: whoever tries gives up in the end, and what is given up is parked.
+//! The error code decides, never the HTTP status or the side at fault: AWS answers 400 for throttling, for a throttled
+//! KMS key and for expired credentials. Only codes that are known to be permanent are refusals. Every other code,
+//! including an unknown one, is retried. Each caller gives up in the end, and parks what it gave up.
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
-/// Codes of `DynamoDB` that come again every time. That there is no such table, or that it may not be used, is not among them: consumers
-/// park what a table refuses, and here everything would be parked until somebody has mended the table.
+/// Permanent error codes of `DynamoDB`. A missing table and missing access are not among them: consumers park what a
+/// table refuses, and would park everything until the table is fixed.
 pub(crate) const OF_DYNAMODB: &[&str] = &[
     "ItemCollectionSizeLimitExceededException",
     "ValidationException",
 ];
-/// Codes of one write of a transaction that `DynamoDB` cancelled, that come again every time.
+/// Permanent error codes of one write in a transaction that `DynamoDB` cancelled.
 pub(crate) const OF_A_TRANSACTION: &[&str] =
     &["ItemCollectionSizeLimitExceeded", "ValidationError"];
-/// Codes of Kinesis that come again every time.
+/// Permanent error codes of Kinesis.
 pub(crate) const OF_KINESIS: &[&str] = &[
     "AccessDeniedException",
     "InvalidArgumentException",
@@ -26,8 +26,8 @@ pub(crate) const OF_KINESIS: &[&str] = &[
     "ResourceNotFoundException",
     "ValidationException",
 ];
-/// Codes of Lambda that come again every time. What is wrong with a key or a network of a function is not among them: the function
-/// may be changed while a saga waits.
+/// Permanent error codes of Lambda. Faults of a function's key or network are not among them: the function may be fixed
+/// while a saga waits.
 pub(crate) const OF_LAMBDA: &[&str] = &[
     "AccessDeniedException",
     "InvalidParameterValueException",
@@ -37,7 +37,7 @@ pub(crate) const OF_LAMBDA: &[&str] = &[
     "SerializedRequestEntityTooLargeException",
     "UnsupportedMediaTypeException",
 ];
-/// Codes of S3 that come again every time.
+/// Permanent error codes of S3.
 pub(crate) const OF_S3: &[&str] = &[
     "AccessDenied",
     "AllAccessDisabled",
@@ -47,7 +47,7 @@ pub(crate) const OF_S3: &[&str] = &[
     "KeyTooLongError",
     "NoSuchBucket",
 ];
-/// Codes of Step Functions that come again every time.
+/// Permanent error codes of Step Functions.
 pub(crate) const OF_STEP_FUNCTIONS: &[&str] = &[
     "AccessDeniedException",
     "InvalidArn",
@@ -58,7 +58,7 @@ pub(crate) const OF_STEP_FUNCTIONS: &[&str] = &[
     "StateMachineDoesNotExist",
     "ValidationException",
 ];
-/// Codes of SNS that come again every time, of a request or of one message of it.
+/// Permanent error codes of SNS, for a request or for one of its messages.
 pub(crate) const OF_SNS: &[&str] = &[
     "AccessDenied",
     "AuthorizationError",
@@ -78,8 +78,8 @@ pub(crate) const OF_SNS: &[&str] = &[
     "ValidationException",
 ];
 
-/// The error of a port: refused for good, where the service answered with one of these codes or the request could not even be
-/// made, and unavailable for now otherwise.
+/// Converts an SDK error to a port's error. The result is `refused` if the service answered with one of these codes or
+/// the request could not be built, and otherwise `unavailable`.
 pub(crate) fn sorted<E, R, P>(
     error: &SdkError<E, R>,
     refusals: &[&str],
@@ -125,8 +125,8 @@ mod tests {
         OF_SNS,
     ];
 
-    /// What passes by itself, whoever says it: load, conflicts, outages, credentials and clocks. From the services' models and AWS's
-    /// pages of common errors.
+    /// Codes of temporary errors: load, conflicts, outages, credentials and clocks. The codes are from the services'
+    /// models and AWS's pages of common errors.
     const PASSING: &[&str] = &[
         "BandwidthLimitExceeded",
         "ClockSkewException",
@@ -198,7 +198,7 @@ mod tests {
         }
     }
 
-    /// Codes as each protocol tells them, of a request that is to be made again.
+    /// Error answers in each protocol's form, for requests that must be retried.
     #[test]
     fn recorded_answers_that_pass_by_themselves() {
         for told in [

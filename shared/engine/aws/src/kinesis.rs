@@ -16,7 +16,7 @@ use crate::{
     time::timestamp,
 };
 
-/// How often a read is tried again, beyond what the SDK does by itself.
+/// The number of retries of a read, beyond the SDK's own.
 const READ_ATTEMPTS: u32 = 10;
 const READ_PAUSE: Duration = Duration::from_millis(500);
 
@@ -27,7 +27,7 @@ pub struct KinesisLog {
 }
 
 impl KinesisLog {
-    /// The stream named `stream`.
+    /// A log that appends to the stream named `stream`.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, stream: String) -> Self {
         Self {
@@ -65,14 +65,14 @@ impl Log for KinesisLog {
     }
 }
 
-/// Reading a Kinesis data stream, outside of its event source mappings.
+/// Reading a Kinesis data stream directly, without an event source mapping.
 pub struct KinesisReader {
     client: Client,
     stream: String,
 }
 
 impl KinesisReader {
-    /// The stream named `stream`.
+    /// A reader of the stream named `stream`.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, stream: String) -> Self {
         Self {
@@ -98,7 +98,7 @@ impl KinesisReader {
         Ok(output.shard_iterator.unwrap_or_default())
     }
 
-    /// How long records are kept, in hours.
+    /// The retention of the stream, in hours.
     ///
     /// # Errors
     ///
@@ -116,7 +116,7 @@ impl KinesisReader {
         Ok(summary.map_or(0, |summary| summary.retention_period_hours))
     }
 
-    /// Keeps records for so many hours from now on; never shortens.
+    /// Extends the retention to this number of hours. A smaller number than the present one never shortens it.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl LogReader for KinesisReader {
         let (mut found, mut next): (Vec<String>, _) = (vec![], None);
         loop {
             let list = match next.take() {
-                // A token already names the stream, and the two exclude each other.
+                // A token already names the stream, and AWS accepts only one of the two.
                 Some(token) => self.client.list_shards().next_token(token),
                 None => self.client.list_shards().stream_name(&self.stream),
             };
@@ -177,7 +177,8 @@ impl LogReader for KinesisReader {
             let get = self.client.get_records().shard_iterator(&iterator);
             match get.send().await.map_err(|error| log_error(&error)) {
                 Ok(output) => break output,
-                // A shard serves five reads a second to all its readers together: its consumers come first.
+                // A shard allows five reads a second for all readers together. The event source mappings need them more
+                // than this reader.
                 Err(LogError::Unavailable(_)) if attempts < READ_ATTEMPTS => {
                     attempts += 1;
                     tokio::time::sleep(READ_PAUSE).await;
@@ -197,7 +198,7 @@ impl LogReader for KinesisReader {
             })
             .collect();
         let next = output.next_shard_iterator.map(Position::Cursor);
-        // Some emulators leave the distance out: then an empty read is the tip.
+        // Some emulators leave out the distance to the tip. Then an empty read counts as the tip.
         let at_tip = output
             .millis_behind_latest
             .map_or(records.is_empty(), |behind| behind == 0);

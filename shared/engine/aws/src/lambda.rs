@@ -16,7 +16,8 @@ use serde::Deserialize;
 
 use crate::error::{OF_LAMBDA, sorted};
 
-/// How long an answer is waited for: longer than a participant may run, so that it is not given up while it still works.
+/// The timeout of a call. The timeout is longer than a participant may run, so that no call is given up while the
+/// participant still works.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The functions, by their logical names.
@@ -26,10 +27,10 @@ pub struct LambdaFunctions {
 }
 
 impl LambdaFunctions {
-    /// `names` gives each function's physical name; a function that is not there cannot be called.
+    /// `names` maps logical names to physical ones. A function without an entry cannot be called.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, names: BTreeMap<String, String>) -> Self {
-        // A limit on the whole attempt, not on the connection: clients whose connections have other limits share none.
+        // The limit covers the whole attempt. A limit on the connection would keep clients from sharing connections.
         let patience = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE);
         let config = Config::from(config)
             .to_builder()
@@ -69,7 +70,7 @@ where
     sorted(error, OF_LAMBDA, CallError::Refused, CallError::Unavailable)
 }
 
-/// What stands in place of the answer when a function fails. A function that ran out of time or died may tell no type.
+/// The payload that Lambda returns when a function fails. A function that ran out of time or died may have no type.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Failure {

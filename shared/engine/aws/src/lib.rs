@@ -1,4 +1,5 @@
-//! The ports on AWS: `DynamoDB`, Kinesis, Lambda, S3, SNS, Step Functions, the operating system and tokio. The only crate that knows their SDKs.
+//! The ports on AWS: `DynamoDB`, Kinesis, Lambda, S3, SNS, Step Functions, the operating system and tokio. Only this
+//! crate depends on the AWS SDKs of these services.
 
 #![deny(missing_docs)]
 

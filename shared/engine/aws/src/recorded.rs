@@ -1,4 +1,4 @@
-//! For tests: a service that gives one answer, as AWS gave it.
+//! For tests: an HTTP service that returns one recorded answer of AWS.
 
 use std::{
     io::{Read, Write},
@@ -10,7 +10,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
 
-/// An answer of AWS, of which these parts matter.
+/// The parts of a recorded answer that matter.
 pub(crate) struct Recorded {
     pub(crate) status: u16,
     /// Names and values.
@@ -27,7 +27,7 @@ impl Recorded {
         }
     }
 
-    /// What `ask` comes to if this is answered.
+    /// The result of `ask` when the service returns this answer.
     pub(crate) fn answers<T>(&self, ask: impl AsyncFnOnce(SdkConfig) -> T) -> T {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -59,7 +59,7 @@ impl Recorded {
     }
 }
 
-/// What a request comes to if there are no credentials.
+/// The result of `ask` without credentials.
 pub(crate) fn without_credentials<T>(ask: impl AsyncFnOnce(SdkConfig) -> T) -> T {
     run(ask(config("http://127.0.0.1:9", None)))
 }
@@ -80,7 +80,7 @@ fn run<T>(work: impl Future<Output = T>) -> T {
     runtime.enable_all().build().unwrap().block_on(work)
 }
 
-/// True once the head of a request is there, and as much of a body as it says.
+/// True once the head of a request has arrived, and as much of the body as the head announces.
 fn is_whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request);
     let Some((head, body)) = text.split_once("\r\n\r\n") else {

@@ -10,7 +10,7 @@ use aws_sdk_s3::{
 
 use crate::error::{OF_S3, sorted};
 
-/// A bucket.
+/// An S3 bucket.
 pub struct S3Objects {
     client: Client,
     bucket: String,
@@ -20,7 +20,7 @@ impl S3Objects {
     /// The bucket named `bucket`.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, bucket: String) -> Self {
-        // An emulator has one address, not one a bucket.
+        // An emulator has one address for all buckets.
         let emulated = config.endpoint_url().is_some();
         let config = Config::from(config)
             .to_builder()

@@ -17,7 +17,7 @@ use crate::{
 
 /// Step Functions' limit on the events of one page.
 const PAGE: i32 = 1000;
-/// The error of what ran out of time.
+/// The error name of a timeout.
 const TIMEOUT: &str = "States.Timeout";
 
 /// Executions of one state machine.
@@ -27,7 +27,7 @@ pub struct SfnExecutions {
 }
 
 impl SfnExecutions {
-    /// The state machine of this ARN.
+    /// Executions of the state machine with this ARN.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, state_machine_arn: String) -> Self {
         Self {
@@ -59,7 +59,7 @@ where
     )
 }
 
-/// `None` if the answer is that there is no such execution.
+/// `None` if the execution does not exist.
 fn unless_unknown<T, E, R>(answer: Result<T, SdkError<E, R>>) -> Result<Option<T>, ExecutionError>
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
@@ -72,13 +72,13 @@ where
     }
 }
 
-/// Data that Step Functions tells as text; it leaves out what is too large to tell.
+/// JSON data in a text field. Step Functions leaves the field out if the data are too large: the result is then null.
 fn json(text: Option<&str>) -> Value {
     text.and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default()
 }
 
-/// The error and its cause, as one of the types of details has them.
+/// The error and the cause in a details type.
 macro_rules! told {
     ($details:expr) => {
         $details.map_or((None, None), |told| (told.error(), told.cause()))
@@ -105,7 +105,7 @@ fn call_failed((error, cause): (String, String)) -> Happened {
 fn progress(told: &DescribeExecutionOutput) -> Result<Progress, ExecutionError> {
     let error = (told.error(), told.cause());
     Ok(match told.status() {
-        // Redriving is starting anew what failed.
+        // A redrive starts a failed execution again.
         ExecutionStatus::Running | ExecutionStatus::PendingRedrive => Progress::Running,
         ExecutionStatus::Succeeded => Progress::Ended(Ending::Succeeded {
             output: json(told.output()),
@@ -120,7 +120,7 @@ fn progress(told: &DescribeExecutionOutput) -> Result<Progress, ExecutionError> 
     })
 }
 
-/// What an event says, if [`Happened`] has a word for it.
+/// The history event in the port's form; `None` if [`Happened`] has no variant for it.
 fn happened(event: &Event) -> Option<Happened> {
     Some(match event.r#type() {
         Type::TaskSucceeded => {
@@ -152,7 +152,7 @@ fn state_change(event: &Event) -> Option<Happened> {
         .or_else(|| left.map(|state| Happened::Left(state.name().to_owned())))
 }
 
-/// What the function answered, of all that the integration with Lambda tells of the call.
+/// The payload of the function's answer, without what the Lambda integration adds.
 fn payload(mut output: Value) -> Value {
     match output.get_mut("Payload") {
         Some(payload) => payload.take(),
@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(whole, answered(serde_json::from_str(FORM).unwrap()));
     }
 
-    /// An event with details of this type, which tell of the error "Boom".
+    /// A history event with details of this type and the error "Boom".
     macro_rules! boom {
         ($kind:literal, $with:ident, $details:ident) => {{
             let details = $details::builder().error("Boom").cause("why").build();

@@ -16,7 +16,7 @@ use crate::error::{OF_SNS, sorted};
 /// SNS's limit on the messages of one request.
 const BATCH: usize = 10;
 
-/// A topic.
+/// An SNS topic.
 pub struct SnsTopic {
     client: Client,
     arn: String,
@@ -24,8 +24,8 @@ pub struct SnsTopic {
 }
 
 impl SnsTopic {
-    /// The topic of this ARN. One whose name ends in `.fifo` keeps the order of each group, and drops what it got twice within five
-    /// minutes.
+    /// A topic with this ARN. If its name ends in `.fifo`, the topic keeps the order of each group, and drops
+    /// duplicates within five minutes.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, arn: String) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl SnsTopic {
         }
     }
 
-    /// Publishes as many messages as SNS takes at once; an error if it takes none of them.
+    /// Publishes one batch of messages; an error if SNS accepts none of them.
     async fn request(&self, batch: &[Notice]) -> Result<Vec<Result<(), TopicError>>, TopicError> {
         let entries = (0..).zip(batch);
         let entries: Result<Vec<_>, _> = entries
@@ -53,7 +53,8 @@ fn is_ordered(arn: &str) -> bool {
     arn.strip_suffix(".fifo").is_some()
 }
 
-/// Cuts messages into requests. One that is too large for any is alone in its own, for SNS to refuse.
+/// Splits messages into requests. A message that is too large for any request gets its own, so that SNS refuses it
+/// alone.
 fn batches(notices: &[Notice]) -> Vec<&[Notice]> {
     let (mut batches, mut rest) = (vec![], notices);
     while !rest.is_empty() {
@@ -91,7 +92,7 @@ fn entry(
     entry.build()
 }
 
-/// What SNS says of each of `count` messages.
+/// The result of each of `count` messages in SNS's answer.
 fn told(count: usize, output: &PublishBatchOutput) -> Vec<Result<(), TopicError>> {
     let failed = output.failed().iter();
     let failed: BTreeMap<_, _> = failed.map(|entry| (entry.id(), entry)).collect();
@@ -102,7 +103,7 @@ fn told(count: usize, output: &PublishBatchOutput) -> Vec<Result<(), TopicError>
         match failed.get(id.as_str()) {
             Some(entry) => Err(entry_error(entry)),
             None if published.contains(id.as_str()) => Ok(()),
-            None => Err(TopicError::Unavailable("no word of the message".into())),
+            None => Err(TopicError::Unavailable("no result for it".into())),
         }
     });
     of_each.collect()
@@ -110,7 +111,7 @@ fn told(count: usize, output: &PublishBatchOutput) -> Vec<Result<(), TopicError>
 
 fn entry_error(entry: &BatchResultErrorEntry) -> TopicError {
     let text = format!("{}: {}", entry.code(), entry.message().unwrap_or_default());
-    // Whose fault it is says nothing: a throttled key of KMS is the sender's too.
+    // The flag `SenderFault` does not help: SNS also sets it for a throttled KMS key.
     if OF_SNS.contains(&entry.code()) {
         TopicError::Refused(text)
     } else {
@@ -133,7 +134,7 @@ impl Topic for SnsTopic {
         for batch in batches(notices) {
             match self.request(batch).await {
                 Ok(of_each) => results.extend(of_each),
-                // It may be for one message alone that all are refused: by itself each is told of its own.
+                // One message may be the reason why SNS refuses all. Each is sent alone, to get its own result.
                 Err(TopicError::Refused(_)) if batch.len() > 1 => {
                     for alone in batch.chunks(1) {
                         let result = self.request(alone).await;
@@ -242,7 +243,7 @@ mod tests {
                 Err(TopicError::Refused("InvalidParameter: text".into())),
                 Ok(()),
                 Err(TopicError::Unavailable("InternalError: text".into())),
-                Err(TopicError::Unavailable("no word of the message".into())),
+                Err(TopicError::Unavailable("no result for it".into())),
             ]
         );
     }
@@ -254,7 +255,7 @@ mod tests {
         })
     }
 
-    /// A key of KMS that is throttled is a fault of the sender, of a message or of the request, and passes.
+    /// SNS reports a throttled KMS key as the sender's fault, for a message or a request, but it is temporary.
     #[test]
     fn what_passes_by_itself_is_no_refusal_whosever_fault_it_is() {
         let four: Vec<_> = (0..4).map(|number| notice(number, 1)).collect();

@@ -1,4 +1,4 @@
-//! One batch, from records to the index of the first that failed.
+//! Consuming a batch: decode, group, handle, park, and report the first record that failed.
 
 use std::collections::BTreeMap;
 
@@ -8,45 +8,45 @@ use async_trait::async_trait;
 
 use crate::{Parked, Parking, Reason, Redriven, Trouble};
 
-/// An event with its place in the batch.
+/// A decoded event with its position in the batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Incoming<P> {
-    /// The place of its record in the batch, from 0.
+    /// The position of its record in the batch, from 0.
     pub place: usize,
-    /// The record, with the text as it was committed: the envelope below may have been lifted.
+    /// The record, with the text as it was committed. The envelope below may have been lifted.
     pub record: LogRecord,
     /// The envelope.
     pub event: Event,
-    /// The data.
+    /// The payload of the event.
     pub payload: P,
 }
 
-/// The events of one subject in a batch, in the order they came. There is at least one.
+/// The events of one subject in a batch, at least one, in their order in the batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group<P> {
-    /// Which subject.
+    /// The subject of the events.
     pub subject: SubjectId,
     /// Its events.
     pub events: Vec<Incoming<P>>,
 }
 
-/// A group could not be handled.
+/// The failure of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
-    /// The place in the batch of the first record that was not handled.
+    /// The position in the batch of the first record that was not handled.
     pub place: usize,
-    /// Why.
+    /// The cause in words.
     pub cause: String,
-    /// What is to become of it.
+    /// The action that follows.
     pub then: Then,
 }
 
-/// What is to become of what could not be handled.
+/// The action that follows a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// It is delivered again: it may be handled then.
+    /// Deliver the record again: a later attempt may succeed.
     Again,
-    /// It is parked: trying again will not help.
+    /// Park the record: another attempt would fail too.
     Park(Reason),
 }
 
@@ -60,7 +60,7 @@ impl From<&TableError> for Then {
 }
 
 impl Stop {
-    /// Something did not answer.
+    /// A failure because something did not answer: the record is delivered again.
     #[must_use]
     pub fn again(place: usize, cause: impl Into<String>) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl Stop {
         }
     }
 
-    /// A table failed: what it refuses, it refuses every time.
+    /// A failure of a table: a record is parked if the table refuses the request, and otherwise delivered again.
     #[must_use]
     pub fn of(place: usize, error: &TableError) -> Self {
         Self {
@@ -81,28 +81,29 @@ impl Stop {
     }
 }
 
-/// What a consumer does with events. Must be idempotent: everything is delivered at least once.
+/// Handles the events of a consumer. A handler must be idempotent, since every event is delivered at least once.
 #[async_trait]
 pub trait Handler<P: DomainEvent>: Send + Sync {
-    /// Handles groups, each in its order, different ones side by side if it likes. Answers in the order of the groups.
+    /// Handles groups, each in its order; different groups may run side by side. Returns the results in the order of
+    /// the groups.
     ///
-    /// Of a group that is to be parked each record is handed over once more, by itself: those that can be handled are, and each of the
-    /// others is parked.
+    /// If a group is to be parked, the consumer passes each of its records once more, alone. The consumer parks only
+    /// the records that fail again.
     async fn handle(&self, groups: &[Group<P>]) -> Vec<Result<(), Stop>>;
 }
 
-/// What came of a batch.
+/// The outcome of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Records in it.
+    /// The number of records in the batch.
     pub records: usize,
     /// Records parked, now or at an earlier delivery.
     pub parked: usize,
-    /// The first record that must be delivered again, with why. Everything before it is done.
+    /// The first record that must be delivered again, with the cause. All records before it are done.
     pub failed: Option<(SequenceNumber, String)>,
 }
 
-/// Decodes, groups, parks and reports.
+/// A consumer: it decodes, groups, handles and parks records, and reports the outcome.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -136,13 +137,13 @@ pub struct Outcome {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Consumer<'a, P> {
-    /// Its name, under which records are parked.
+    /// The name of the consumer, under which it parks records.
     pub name: &'a str,
-    /// What can be decoded.
+    /// The event types that it decodes.
     pub catalogue: &'a Catalogue<P>,
-    /// Where bad records go.
+    /// The parking lot for bad records.
     pub parking: &'a Parking,
-    /// What to do with the good ones.
+    /// The handler of the decoded events.
     pub handler: &'a dyn Handler<P>,
 }
 
@@ -205,7 +206,7 @@ impl<P: DomainEvent> Consumer<'_, P> {
         outcome
     }
 
-    /// Tries a parked record again, as if it came anew.
+    /// Tries a parked record again, as if it had just arrived.
     ///
     /// # Errors
     ///
@@ -236,11 +237,11 @@ impl<P: DomainEvent> Consumer<'_, P> {
         if self.parking.remove(parked).await? {
             return Ok(Redriven::Done);
         }
-        Ok(Redriven::StillParked("it was parked anew".into()))
+        Ok(Redriven::StillParked("it was parked again".into()))
     }
 
-    /// Parks those records of a group that cannot be handled by themselves either, and answers how many. One keeps no other of its
-    /// subject from being handled: what is parked is in its stream's item too, and is redriven in any order.
+    /// Parks the records of a group that also fail alone, and returns their number. A parked record does not block the
+    /// others of its subject: its event is also in the stream's item, and a redrive may come in any order.
     async fn one_by_one(&self, group: &Group<P>, stopped: Stop) -> Result<usize, Stop> {
         let (mut parked, subject) = (0, group.subject);
         for incoming in &group.events {

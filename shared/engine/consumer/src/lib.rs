@@ -1,4 +1,5 @@
-//! Consuming the log: batches of records into calls of a [`Handler`], and what cannot be handled into the parking lot.
+//! Consuming the log. A [`Consumer`] passes batches of records to a [`Handler`], and parks the records that cannot be
+//! handled.
 //!
 //! ```text
 //! batch ─► decode ─► group by subject, in order ─► Handler ─► first failed record, or none
@@ -6,7 +7,7 @@
 //!             └─ undecodable, unknown type ─► Parking ◄───┘ (a view's stream that cannot be folded)
 //! ```
 //!
-//! One bad record never stops a shard and is never dropped: it is parked, visible, and can be redriven.
+//! A bad record never stops a shard and is never dropped: it is parked, visible, and can be redriven.
 
 #![deny(missing_docs)]
 

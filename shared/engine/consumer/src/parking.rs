@@ -1,7 +1,8 @@
-//! The parking lot: what could not be handled, with its bytes, until it can be or is discarded.
+//! The parking lot: it keeps records that could not be handled, with their bytes, until they are handled or discarded.
 //!
-//! An item a parked thing, `pk` the consumer (or the view and generation), `sk` the place. Bytes lie beside it in pieces, since a
-//! record may be larger than an item. One more item says how far a look through the whole lot has come that did not end yet.
+//! Each entry is an item: `pk` is the consumer (or the view and generation), `sk` the place. The bytes are stored
+//! beside it in pieces, since a record may be larger than an item. One more item stores the progress of an unfinished
+//! pass through the whole lot.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,38 +16,39 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The table of what is parked.
+/// The table of parked entries.
 pub const TABLE: TableName = TableName("parked");
 
-/// Bytes of a record in one item: with base64's third more, well below DynamoDB's 400 KB.
+/// Bytes of a record in one item: with a third more for base64, well below DynamoDB's 400 KB.
 const PIECE: usize = 192 * 1024;
-/// Items of one read.
+/// Marks the partition keys of the pieces of a record.
 const PIECES: &str = "#pieces#";
-/// Where a look through the whole lot keeps how far it has come.
+/// The partition key of the item that stores the progress of a pass.
 const PASS: &str = "#pass";
-/// Items of one owner that are read at once.
+/// The number of an owner's entries that are read at once.
 const OWNED: usize = 100;
 
-/// How long after it was begun a try that came to no verdict is made again: the first time, and at most. It doubles from one to the
-/// other.
+/// The pause from the begin of an attempt without a verdict to the next attempt: the first and the longest. The pause
+/// doubles with each attempt.
 const PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
-/// Why something is parked.
+/// The reason why an entry is parked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// Not an event.
+    /// The bytes are no event.
     Undecodable,
-    /// An event of a type or version that the build did not know.
+    /// The event has a type or version that the build did not know.
     UnknownType,
-    /// A good event that could not be handled, and will not be by trying again.
+    /// The event is valid, but the handler fails at every attempt.
     Permanent,
-    /// The runtime gave up delivering it: the function failed or died of it, or of a record beside it, too often.
+    /// The runtime stopped delivering the record: the function failed or died too often, because of this record or of
+    /// another one in its batch.
     Undelivered,
 }
 
-/// What is parked.
+/// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "lowercase")]
 pub enum ParkedWhat {
@@ -54,53 +56,54 @@ pub enum ParkedWhat {
     Record {
         /// Its shard.
         shard: String,
-        /// Its place there.
+        /// Its place in that shard.
         #[serde(with = "sequence")]
         sequence: SequenceNumber,
-        /// The key it was appended under.
+        /// The key with which it was appended.
         partition_key: String,
     },
-    /// A stream, from an event on.
+    /// A stream, from one event on.
     Stream {
         /// Which.
         stream: StreamId,
-        /// The first event that was not handled.
+        /// The id of the stream.
         version: Version,
     },
 }
 
-/// Something parked.
+/// An entry of the parking lot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
-    /// By whom: a consumer, or a generation of a view.
+    /// The consumer, or the generation of a view, that parked it.
     #[serde(rename = "pk")]
     pub owner: String,
-    /// Its place.
+    /// The place of the entry: the sort key of its item.
     #[serde(rename = "sk")]
     pub place: String,
-    /// What.
+    /// The record or stream that is parked.
     #[serde(flatten)]
     pub what: ParkedWhat,
-    /// What kind of trouble.
+    /// The kind of trouble.
     pub reason: Reason,
     /// The trouble in words.
     pub detail: String,
-    /// Since when.
+    /// The time when it was parked.
     pub since: Moment,
-    /// How many pieces its bytes lie in.
+    /// The number of pieces in which its bytes are stored.
     pub pieces: usize,
     /// [`Catalogue::fingerprint`] of the build that last tried it.
     pub catalogue: String,
-    /// How often that build has begun to try it.
+    /// The number of attempts that this build has begun.
     #[serde(default)]
     pub tries: u32,
-    /// When that build tries it next: it has begun to, and come to no verdict. Without it, that build tries it no more.
+    /// The time of that build's next attempt, while none has reached a verdict. If it is `None`, that build makes no
+    /// further attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Moment>,
-    /// How often it was parked anew since it was first.
+    /// The number of times it was parked again after the first.
     #[serde(default)]
     pub again: u32,
-    /// Set when an operator decided that it will never be handled.
+    /// Set when an operator has discarded the entry: it is never retried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discarded: Option<Discarded>,
 }
@@ -108,29 +111,29 @@ pub struct Parked {
 /// An operator's decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discarded {
-    /// When.
+    /// The time of the decision.
     pub at: Moment,
-    /// Why, in the operator's words.
+    /// The reason, in the operator's words.
     pub note: String,
 }
 
-/// Something parked that this build cannot read. A newer one may: it stays as it is.
+/// An entry that this build cannot read. The entry stays unchanged, since a newer build may read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
-    /// By whom it is parked.
+    /// The owner that parked it.
     pub owner: String,
-    /// Its place.
+    /// The place of the entry.
     pub place: String,
-    /// What is wrong with it.
+    /// The fault of the entry.
     pub cause: String,
 }
 
-/// What is parked, or a part of it.
+/// The entries of the parking lot, or a part of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lot {
-    /// What this build can read, what was discarded included.
+    /// The entries that this build can read, including discarded ones.
     pub parked: Vec<Parked>,
-    /// What it cannot.
+    /// The entries that it cannot read.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -145,7 +148,7 @@ impl Lot {
             Ok(parked) => self.parked.push(parked),
             Err(error) => {
                 let cause = error.to_string();
-                tracing::warn!(owner, place, cause, "a parked thing cannot be read");
+                tracing::warn!(owner, place, cause, "a parked entry cannot be read");
                 self.unreadable.push(Unreadable {
                     owner,
                     place,
@@ -156,14 +159,14 @@ impl Lot {
     }
 }
 
-/// How far a look through the whole lot has come, and what it has found so far.
+/// The progress of a pass through the whole lot, and its numbers so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pass {
-    /// The last item that was looked at.
+    /// The key of the last item that the pass read.
     after: Option<(String, String)>,
-    /// Things that stay parked.
+    /// Entries that stay parked.
     pub(crate) parked: usize,
-    /// Things that cannot be read.
+    /// Entries that cannot be read.
     pub(crate) unreadable: usize,
 }
 
@@ -178,16 +181,16 @@ impl Pass {
     }
 }
 
-/// Something to park.
+/// A record or stream to park, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble<'a> {
-    /// What.
+    /// The record or stream.
     pub what: ParkedWhat,
-    /// What kind of trouble.
+    /// The kind of trouble.
     pub reason: Reason,
     /// The trouble in words.
     pub detail: &'a str,
-    /// The bytes of a record.
+    /// The bytes of the record; empty for a stream.
     pub data: &'a [u8],
 }
 
@@ -227,7 +230,7 @@ mod sequence {
     }
 }
 
-/// The parking lot.
+/// The parking lot, for parking, listing and removing entries.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -259,7 +262,7 @@ pub struct Parking {
 }
 
 impl Parking {
-    /// The parking lot in `tables`, of a build that knows `catalogue`.
+    /// The parking lot in `tables`, for a build that knows `catalogue`.
     #[must_use]
     pub fn new<P>(
         tables: Arc<dyn Tables>,
@@ -273,7 +276,8 @@ impl Parking {
         }
     }
 
-    /// Parks something. What is parked already stays as it is, but for the notes that it was parked anew, and by which build.
+    /// Parks a record or stream. If the record or stream is parked already, its entry only gets the build and a higher
+    /// count.
     ///
     /// # Errors
     ///
@@ -312,7 +316,7 @@ impl Parking {
             since,
             pieces: pieces.len(),
             catalogue: match reason {
-                // No build has tried it, as far as is known: all that is known is that it was not handled.
+                // The record was not handled, and no build is known to have tried it.
                 Reason::Undelivered => String::new(),
                 _ => self.catalogue.clone(),
             },
@@ -324,12 +328,13 @@ impl Parking {
         let key = Key::new(TABLE, owner, parked.place.clone());
         let Ok(Value::Object(mut item)) = serde_json::to_value(&parked) else {
             return Err(TableError::Refused(
-                "what is parked has no JSON form".into(),
+                "the entry to park has no JSON form".into(),
             ));
         };
         item.remove("pk");
         item.remove("sk");
-        // A stream that got further and is in trouble again is other trouble.
+        // If the parked stream has advanced since and fails at a later event, that is new trouble and replaces the
+        // entry.
         let condition = match &parked.what {
             ParkedWhat::Record { .. } => Condition::Absent,
             ParkedWhat::Stream { version, .. } => Condition::Any(vec![
@@ -342,19 +347,21 @@ impl Parking {
             item,
             condition,
         };
-        // With its bytes at once: what is listed must be whole, and nobody would find bytes that are not listed.
+        // The entry and its bytes are one transaction: a listed entry must be whole, and nobody would find bytes
+        // without their entry.
         writes.push(put);
         match self.tables.transact(&writes).await {
             Ok(()) => Ok(()),
-            // No build has tried what was only given up.
+            // No build has tried an undelivered record.
             Err(TransactError::ConditionsFailed(_)) if reason == Reason::Undelivered => Ok(()),
             Err(TransactError::ConditionsFailed(_)) => self.note_again(&parked).await,
             Err(TransactError::Table(error)) => Err(error),
         }
     }
 
-    /// True if it will be tried by itself, now or later: this build has not tried it or has come to no verdict, and its trouble may
-    /// have been that of another build, or of a bad hour. Anything else waits for a person.
+    /// True if this build will retry the entry by itself, now or later. An entry is retried if its reason may pass
+    /// (another build, an outage), and this build has not tried it yet or has reached no verdict. All other entries
+    /// wait for a person.
     #[must_use]
     pub fn is_open(&self, parked: &Parked) -> bool {
         matches!(parked.reason, Reason::UnknownType | Reason::Undelivered)
@@ -362,7 +369,7 @@ impl Parking {
             && (parked.catalogue != self.catalogue || parked.next.is_some())
     }
 
-    /// True if it is to be tried by itself now.
+    /// True if this build should retry the entry now.
     #[must_use]
     pub fn is_due(&self, parked: &Parked) -> bool {
         let waits = |next: Moment| next.timestamp() > self.clock.now();
@@ -370,14 +377,15 @@ impl Parking {
         self.is_open(parked) && !(ours && parked.next.is_some_and(waits))
     }
 
-    /// How often this build has begun to try it.
+    /// The number of attempts that this build has begun.
     pub(crate) fn tries(&self, parked: &Parked) -> u32 {
         let ours = parked.catalogue == self.catalogue;
         if ours { parked.tries } else { 0 }
     }
 
-    /// Notes that this build tries it, and when it does so next if this try comes to no verdict. It is noted before the try: what
-    /// fails, and what kills the process, is tried again after a pause that grows, and holds up nothing else meanwhile.
+    /// Stores that this build begins an attempt, and when the next is due if this one reaches no verdict. Call it
+    /// before the attempt: if the attempt fails or kills the process, the next follows after a growing pause, and other
+    /// entries are not blocked.
     ///
     /// # Errors
     ///
@@ -389,7 +397,7 @@ impl Parking {
         let now = self.clock.now();
         let next = Moment::from(now.saturating_add(pause).unwrap_or(now));
         self.change(parked, |update| {
-            // Adding nothing gives an item of an older build the count that it lacks.
+            // Adding 0 gives an item of an older build the count that it lacks.
             update
                 .add(Path::of("again"), 0)
                 .set(Path::of("catalogue"), self.catalogue.clone())
@@ -399,7 +407,7 @@ impl Parking {
         .await
     }
 
-    /// Notes that it was tried to its end, and this build cannot handle it. It tries it no more by itself.
+    /// Stores the verdict that this build cannot handle the entry. This build makes no further attempt by itself.
     ///
     /// # Errors
     ///
@@ -409,7 +417,7 @@ impl Parking {
             .await
     }
 
-    /// Notes that it was parked anew.
+    /// Stores that the entry was parked again.
     async fn note_again(&self, parked: &Parked) -> Result<(), TableError> {
         self.change(parked, |update| {
             update
@@ -419,7 +427,7 @@ impl Parking {
         .await
     }
 
-    /// Notes that it will never be handled. It stays where it is, with its bytes, and is tried no more.
+    /// Discards an entry. A discarded entry keeps its place and its bytes, and is never retried.
     ///
     /// # Errors
     ///
@@ -446,7 +454,7 @@ impl Parking {
             .await
     }
 
-    /// What is parked after the item `after`, and after which the next page begins, if there is more.
+    /// The entries after the key `after`, and the key after which the next page begins; `None` at the end.
     ///
     /// # Errors
     ///
@@ -460,7 +468,7 @@ impl Parking {
         Ok((lot, page.next))
     }
 
-    /// Everything that is parked, the oldest first.
+    /// All entries, the oldest first.
     ///
     /// # Errors
     ///
@@ -481,7 +489,7 @@ impl Parking {
         Ok(all)
     }
 
-    /// Everything that is parked and that this build can read, the oldest first.
+    /// All entries that this build can read, the oldest first.
     ///
     /// # Errors
     ///
@@ -490,12 +498,12 @@ impl Parking {
         Ok(self.all().await?.parked)
     }
 
-    /// Takes out what is parked for an owner who is gone: some of it, from the place `from` on. Where to go on from, if there is more.
-    /// What this build cannot read stays.
+    /// Removes some entries of an owner that no longer exists, from the place `from` on. Returns the place to continue
+    /// from; `None` at the end. Entries that this build cannot read stay.
     ///
     /// # Errors
     ///
-    /// See [`TableError`]; doing it again goes on.
+    /// See [`TableError`]; calling it again continues.
     pub async fn remove_owned(
         &self,
         owner: &str,
@@ -512,7 +520,7 @@ impl Parking {
         };
         let page = self.tables.query(&query).await?;
         let last = page.items.last().and_then(|item| item.get("sk"));
-        // The first place after it.
+        // The first place after the last one of this page.
         let next = last.and_then(Value::as_str).map(|last| format!("{last} "));
         let mut lot = Lot::default();
         for item in page.items {
@@ -524,7 +532,7 @@ impl Parking {
         Ok(next.filter(|_| page.more))
     }
 
-    /// How far a look through the whole lot has come that did not end; none has begun if that is not known.
+    /// The progress of an unfinished pass; `None` if there is none, or it cannot be read.
     pub(crate) async fn pass(&self) -> Result<Option<Pass>, TableError> {
         let item = self
             .tables
@@ -534,7 +542,7 @@ impl Parking {
         Ok(pass.and_then(Result::ok))
     }
 
-    /// Keeps how far it has come.
+    /// Stores the progress of a pass.
     pub(crate) async fn keep_pass(&self, pass: &Pass) -> Result<(), TableError> {
         let Ok(Value::Object(item)) = serde_json::to_value(pass) else {
             return Err(malformed("no item"));
@@ -547,7 +555,7 @@ impl Parking {
         .await
     }
 
-    /// It has ended.
+    /// Deletes the progress after the end of a pass.
     pub(crate) async fn end_pass(&self) -> Result<(), TableError> {
         self.write(Write::Delete {
             key: pass_key(),
@@ -556,7 +564,7 @@ impl Parking {
         .await
     }
 
-    /// The bytes of a parked record; `None` if it has none.
+    /// The bytes of a parked record; `None` if the entry has none.
     ///
     /// # Errors
     ///
@@ -582,7 +590,7 @@ impl Parking {
         Ok(Some(data))
     }
 
-    /// A parked record, whole; `None` if it is none, or has no bytes.
+    /// A parked record with its bytes; `None` if the entry is no record, or has no bytes.
     ///
     /// # Errors
     ///
@@ -602,12 +610,12 @@ impl Parking {
             sequence: sequence.clone(),
             partition_key: partition_key.clone(),
             data,
-            // About: it was parked as soon as it was seen.
+            // An approximation: the record was parked as soon as it was seen.
             arrived: parked.since.timestamp(),
         }))
     }
 
-    /// Takes something out that was handled after all. False if it was parked anew since `parked` was read: then it stays.
+    /// Removes an entry that was handled. False if it was parked again since `parked` was read: it then stays.
     ///
     /// # Errors
     ///
@@ -616,8 +624,8 @@ impl Parking {
         self.take_out(parked, vec![]).await
     }
 
-    /// The same for a record that this build noted as tried, and that another process has handled since: that may be of an older
-    /// build, which parks what it does not know and says that all is well.
+    /// Removes a record that this build has tried and another process has handled since. The entry stays if another
+    /// build has tried it: an older build parks records that it does not know, and reports success.
     ///
     /// # Errors
     ///
@@ -643,12 +651,13 @@ impl Parking {
             let piece = piece_key(&parked.owner, &parked.place, number);
             delete(piece, Condition::Always)
         });
-        // All at once: nobody would find bytes that were left behind.
+        // The entry and its bytes are one transaction: nobody would find bytes that were left behind.
         let writes: Vec<_> = std::iter::once(whole).chain(pieces).collect();
         match self.tables.transact(&writes).await {
             Ok(()) => Ok(true),
             Err(TransactError::ConditionsFailed(_)) => {
-                // Parked anew, or gone: a first answer of ours may have been lost.
+                // The entry was parked again, or is gone: a first transaction of ours may have succeeded without an
+                // answer.
                 let left = self.tables.get_one(&key, Consistency::Strong).await?;
                 Ok(left.is_none())
             }
@@ -656,7 +665,8 @@ impl Parking {
         }
     }
 
-    /// Takes out a stream that was parked from `version` on, and was handled after all. One parked for another event stays.
+    /// Removes a stream that was parked from `version` on and has been handled. A stream parked from another version
+    /// stays.
     ///
     /// # Errors
     ///

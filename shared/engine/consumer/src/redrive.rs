@@ -1,4 +1,4 @@
-//! Trying again what is parked: each thing by the consumer it is parked for.
+//! Redriving parked entries: each is retried by its consumer.
 
 use alpes_ports::{TableError, World};
 use async_trait::async_trait;
@@ -6,72 +6,73 @@ use jiff::Timestamp;
 
 use crate::{Parked, Parking};
 
-/// What became of a parked thing that was tried again.
+/// The outcome of a redrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Redriven {
-    /// It is handled, and parked no longer.
+    /// The entry was handled, and has left the parking lot.
     Done,
-    /// It stays parked: this build cannot handle it.
+    /// The entry stays parked, since this build cannot handle it.
     StillParked(String),
-    /// It stays parked: something did not answer, or failed. Trying again may help.
+    /// The entry stays parked, since something failed or did not answer. A later attempt may succeed.
     NotNow(String),
 }
 
-/// What is parked, and what of it has been freed.
+/// The numbers of a redrive of several entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Redriving {
-    /// Things that stay parked.
+    /// Entries that stay parked.
     pub parked: usize,
-    /// Things that were parked, and are handled now.
+    /// Entries that were handled and have left the parking lot.
     pub redriven: usize,
-    /// True if time ended before all that is due was tried.
+    /// True if the time ended before all due entries were tried.
     pub more: bool,
 }
 
-/// What a look through the parking lot came to.
+/// The numbers of a pass through the parking lot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
-    /// Things that stay parked.
+    /// Entries that stay parked.
     pub parked: usize,
-    /// Things that this build cannot read, and that stay as they are.
+    /// Entries that this build cannot read. They stay unchanged.
     pub unreadable: usize,
-    /// Things that were parked, and are handled now.
+    /// Entries that were handled and have left the parking lot.
     pub redriven: usize,
-    /// True if time ended before all of the lot was seen: the numbers are of a part of it, and the next look goes on from there.
+    /// True if the time ended before the end of the lot. The numbers then cover a part of it, and the next pass
+    /// continues there.
     pub more: bool,
 }
 
-/// A consumer, as what is parked for it sees it.
+/// A consumer that can retry its parked entries.
 #[async_trait]
 pub trait Redrive: Send + Sync {
-    /// True of what is parked for this consumer.
+    /// True if this consumer parked the entry.
     fn owns(&self, parked: &Parked) -> bool;
 
-    /// Tries a thing again, and takes it out of the parking lot if it is handled.
+    /// Retries an entry, and removes it from the parking lot if it was handled.
     ///
     /// # Errors
     ///
-    /// [`TableError`] if the parking lot cannot be read or changed; the thing stays parked.
+    /// [`TableError`] if the parking lot cannot be read or changed; the entry stays parked.
     async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError>;
 }
 
-/// Tries again what is parked, for whichever of its consumers.
+/// Retries parked entries, each by its consumer.
 pub struct Redriver<'a> {
     /// The parking lot.
     pub parking: &'a Parking,
-    /// Time.
+    /// The clock.
     pub world: &'a World,
-    /// The consumers.
+    /// The consumers of this function.
     pub consumers: &'a [&'a dyn Redrive],
 }
 
 impl Redriver<'_> {
-    /// Tries a thing again. The try is noted before it begins. Only a verdict ends the tries: whatever fails on the way, and whoever
-    /// dies of it, leaves a note by which it is tried again later.
+    /// Retries an entry. The attempt is stored before it begins. Only a verdict ends the attempts: if an attempt fails
+    /// or the process dies, the stored time says when the next attempt is due.
     ///
     /// # Errors
     ///
-    /// [`TableError`] if the try could not be noted, and was not made; the thing stays parked.
+    /// [`TableError`] if the attempt could not be stored. The attempt was not made then, and the entry stays parked.
     pub async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
         let Some(consumer) = self.consumers.iter().find(|one| one.owns(parked)) else {
             let nobody = format!("this build has no consumer {}", parked.owner);
@@ -83,15 +84,14 @@ impl Redriver<'_> {
         if matches!(redriven, Redriven::StillParked(_))
             && let Err(error) = self.parking.note_verdict(parked).await
         {
-            // It will be tried once more, in vain.
-            tracing::warn!(owner = parked.owner, place = parked.place, %error, "a verdict was not noted");
+            // The entry will be tried once more, in vain.
+            tracing::warn!(owner = parked.owner, place = parked.place, %error, "the verdict was not stored");
         }
         Ok(redriven)
     }
 
-    /// Tries again what is due: what may have been the trouble of another build or of a bad hour, that is events of a type that an
-    /// older one did not know, and records that the runtime gave up delivering. Begins nothing more from `until` on. What cannot be
-    /// tried now is passed by.
+    /// Retries the entries that are due: events of a type that an older build did not know, and records that the
+    /// runtime stopped delivering. From `until` on it begins no further attempt. Entries that are not due are skipped.
     pub async fn redrive_due(&self, parked: &[Parked], until: Timestamp) -> Redriving {
         let waiting = parked.iter().filter(|thing| thing.discarded.is_none());
         let mut found = Redriving {
@@ -100,7 +100,7 @@ impl Redriver<'_> {
         };
         let due = parked.iter().filter(|thing| self.parking.is_due(thing));
         let mut due: Vec<_> = due.collect();
-        // What hangs keeps nothing from its turn.
+        // Entries with few attempts come first, so that an entry that hangs does not delay the others.
         due.sort_by_key(|thing| self.parking.tries(thing));
         for thing in due {
             if self.world.clock.now() >= until {
@@ -118,7 +118,7 @@ impl Redriver<'_> {
                     );
                 }
                 Err(error) => {
-                    tracing::warn!(owner = thing.owner, place = thing.place, %error, "not tried");
+                    tracing::warn!(owner = thing.owner, place = thing.place, %error, "the attempt was not begun");
                 }
             }
         }
@@ -126,12 +126,13 @@ impl Redriver<'_> {
         found
     }
 
-    /// Looks through the whole lot, a page at a time, and tries again what is due; from where the last look left off, if that did not
-    /// come to the end. Begins nothing more from `until` on, but looks at one page at least.
+    /// Goes through the whole lot, a page at a time, and retries the entries that are due. The pass continues where the
+    /// last one stopped, if that did not reach the end of the lot. From `until` on it begins no further attempt, but it
+    /// always reads at least one page.
     ///
     /// # Errors
     ///
-    /// [`TableError`] if the lot cannot be read; looking again goes on.
+    /// [`TableError`] if the lot cannot be read; the next call continues the pass.
     pub async fn look_through(&self, until: Timestamp) -> Result<Look, TableError> {
         let left_off = self.parking.pass().await?;
         let is_kept = left_off.is_some();
@@ -147,7 +148,7 @@ impl Redriver<'_> {
                 break false;
             };
             pass.go_on_after(next);
-            // What was not tried of this page has its turn when the others had theirs.
+            // Entries of this page that were not tried get their turn in the next pass.
             if redriving.more || self.world.clock.now() >= until {
                 break true;
             }

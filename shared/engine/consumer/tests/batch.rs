@@ -1,4 +1,4 @@
-//! Batches whose handler refuses some records for good.
+//! Batches with records that the handler always refuses.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use simulation::{Fault, Faults};
 use toy::{Fact, loan, loans::LoanCancelled};
 use twins::{MemoryTables, world};
 
-/// Takes a group whole, unless it has a version that is refused, or one that cannot be handled now.
+/// Handles whole groups, except for versions that it refuses or cannot handle yet.
 #[derive(Default)]
 struct Whole {
     refused: Mutex<BTreeSet<u32>>,
@@ -111,7 +111,7 @@ impl Bench {
     }
 }
 
-/// Versions 1 to 4 of one loan, and between them version 1 of another.
+/// Versions 1 to 4 of one loan, and between them version 1 of another loan.
 fn batch() -> Vec<LogRecord> {
     let order = [(1, 1), (1, 2), (2, 1), (1, 3), (1, 4)];
     let records = order.iter().enumerate().map(|(place, (number, version))| {
@@ -145,7 +145,7 @@ fn what_is_refused_for_good_is_parked_alone_and_what_comes_after_it_is_handled()
     let parked = bench.parked();
     let reasons: Vec<_> = parked.iter().map(|thing| thing.reason).collect();
     assert_eq!(reasons, [Reason::Permanent; 2]);
-    // Nothing is delivered again, and what is all the same changes nothing.
+    // Nothing fails, so a delivery changes nothing.
     assert_eq!(bench.consume(&Faults::none()).failed, None);
     assert_eq!(bench.parked().len(), 2);
     let refused = bench.redrive(&parked[0]);
@@ -164,7 +164,7 @@ fn what_does_not_answer_is_delivered_again_and_parks_nothing() {
     assert_eq!(outcome.parked, 0);
     assert_eq!(outcome.failed.unwrap().0, batch()[0].sequence);
     assert_eq!(bench.parked(), []);
-    // Beside some that are refused, of which the other loan has one.
+    // A record that cannot be handled yet beside refused ones; the other loan has a refused one too.
     let bench = Bench::new(&[1], &[4]);
     let outcome = bench.consume(&Faults::none());
     assert_eq!(outcome.failed.unwrap().0, batch()[0].sequence);
@@ -180,7 +180,7 @@ fn what_cannot_be_parked_is_delivered_again() {
         let bench = Bench::new(&[version], &[]);
         let outcome = bench.consume(&Faults::once(0, Fault::FailBefore));
         let failed = outcome.failed.unwrap().0;
-        // The other loan has a version 1 too, and is tried first or second.
+        // Both loans have a version 1, and either may be tried first.
         assert!(failed == batch()[first].sequence || failed == batch()[2].sequence);
         let outcome = bench.consume(&Faults::none());
         assert_eq!(outcome.failed, None);

@@ -1,4 +1,4 @@
-//! The parking lot: what is in it is there with its bytes, or not at all.
+//! The parking lot: an entry is stored with all its bytes, or not at all.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +10,7 @@ use futures::{FutureExt, executor::block_on};
 use simulation::{Fault, Faults};
 use twins::{MemoryTables, world};
 
-/// A record whose bytes take two items, beside the one that lists it.
+/// A record whose bytes take two items besides its entry.
 fn record() -> LogRecord {
     LogRecord {
         shard: "shardId-000000000000".into(),
@@ -36,7 +36,7 @@ fn what_is_parked_and_what_is_taken_out_is_whole_under_every_fault() {
         let park = |faults: &Faults| {
             let parking = parking(&tables, faults);
             let trouble = Trouble::with_record(&record, Reason::Undecodable, "no event");
-            // Who dies never ends.
+            // A process that dies never returns.
             parking.park("consumer", trouble).now_or_never()
         };
         let _ = park(&Faults::once(0, fault));

@@ -1,23 +1,25 @@
-//! What a context gives to the event store: the rules that turn history and a command into events.
+//! The rules of a context: they turn history and a command into events.
 
 use alpes_messages::{Command, DomainEvent, Event, Moment, NewEvent, Problem, StreamId};
 use alpes_ports::Write;
 use async_trait::async_trait;
 use thiserror::Error;
 
-/// What a context decides about a command.
+/// The decision of a context about a command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
-    /// These events, in this order, at least one.
+    /// The store commits these events, in this order. There is at least one.
     Commit {
         /// The events.
         events: Vec<NewEvent>,
-        /// Writes to tables of the context's own that happen with the commit, or not at all. At most 99, none for most.
+        /// Writes to the context's own tables, made in the transaction of the commit. A decision has at most 99 of
+        /// these writes, and most have none.
         with: Vec<Write>,
     },
-    /// It is so already: the reply is the events that made it so, all of this stream. Nothing is stored.
+    /// The command has nothing left to do. The reply is the events of this stream that did it earlier, and nothing is
+    /// stored.
     Already(Vec<Event>),
-    /// No, and nothing happens. Nothing is stored.
+    /// The command is refused, and nothing is stored.
     Reject(Problem),
 }
 
@@ -32,59 +34,60 @@ impl Decision {
     }
 }
 
-/// What a decision may know besides history and command.
+/// The inputs of a decision besides history and command.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Circumstances {
-    /// The time of the decision: that of its events.
+    /// The time of the decision, which becomes the time of its events.
     pub now: Moment,
-    /// Places, in the `with` of the decision before this one, of writes whose conditions did not hold. Empty the first time.
+    /// Positions (from 0) in the previous decision's `with` of the writes whose conditions did not hold. Empty at the
+    /// first attempt.
     pub refused: Vec<usize>,
 }
 
-/// Why the store refuses a command before its rules are asked, or after they agreed. Nothing happens.
+/// A refusal by the store, before the rules decide or after they accepted. Nothing is stored.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum StoreRefusal {
-    /// A command of the same id was handled before, with another body.
+    /// An earlier command had the same id and another body.
     #[error("a command of the same id was handled before, with another body")]
     KeyReused,
     /// The stream's item has no room for its events.
     #[error("its events would make the stream larger than {bytes} bytes")]
     StreamFull {
-        /// So many bytes of events it may have.
+        /// The limit in bytes.
         bytes: usize,
     },
-    /// A test asked for it.
+    /// A test asked for the refusal.
     #[error("a test asked for this refusal")]
     Induced,
 }
 
-/// A decision could not be made now: something it asks did not answer. Sending the command again is safe.
+/// The decision is not possible now, since a source that it needs did not answer. Sending the command again is safe.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("cannot decide now: {0}")]
 pub struct Unavailable(pub String);
 
 /// The rules of one context.
 ///
-/// A context whose rules need nothing but history decides purely, and its `decide` never waits.
+/// Rules that need only history decide without I/O, and their `decide` never waits.
 #[async_trait]
 pub trait Decider<P: DomainEvent>: Send + Sync {
-    /// The stream that the command concerns.
+    /// The stream of the command.
     fn stream(&self, command: &Command) -> StreamId;
 
-    /// True if the command normally finds its stream empty, so that reading it first would be wasted.
+    /// True if the command normally finds its stream empty: the store then tries to commit without reading it first.
     fn opens(&self, command: &Command) -> bool;
 
-    /// True for a command that undoes another: it may use the room in the stream's item that is kept for it.
+    /// True for a command that undoes another: it may use the room in the stream's item that is reserved for undoing.
     fn undoes(&self, command: &Command) -> bool;
 
-    /// The words of a refusal that the store makes, whatever the rules say.
+    /// The domain's problem for a refusal by the store.
     fn refuse(&self, refusal: StoreRefusal) -> Problem;
 
-    /// Decides. `history` is every event of the stream, in order.
+    /// Decides about the command. `history` is every event of the stream, in order.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`] when it cannot be known now.
+    /// [`Unavailable`] when the decision is not possible now.
     async fn decide(
         &self,
         history: &[(Event, P)],
@@ -93,7 +96,7 @@ pub trait Decider<P: DomainEvent>: Send + Sync {
     ) -> Result<Decision, Unavailable>;
 }
 
-/// The latest event of the history that is such.
+/// The latest event of the history whose payload satisfies `such`.
 pub fn latest<P>(history: &[(Event, P)], such: impl Fn(&P) -> bool) -> Option<&Event> {
     let found = history.iter().rev().find(|(_, payload)| such(payload));
     found.map(|(event, _)| event)

@@ -1,4 +1,5 @@
-//! The event store: committing events exactly once, over a table that has conditions and a log that has none.
+//! The event store: it commits each event exactly once to a table with conditional writes, and publishes it to a log
+//! that has none.
 //!
 //! ```text
 //! handle(command)
@@ -8,8 +9,8 @@
 //!     ─► published = version, and out of the sweeper's index
 //! ```
 //!
-//! The commit is the only point where something happens. Whatever fails after it, the next command on the stream or the
-//! [`Sweeper`] finishes.
+//! A command takes effect at its commit and nowhere else. If a later call fails, the next command on the stream or the
+//! [`Sweeper`] finishes the publication.
 
 #![deny(missing_docs)]
 

@@ -1,25 +1,26 @@
-//! What a saga asks of participants, kept for rules whose commands come in pairs.
+//! Rules whose commands come in pairs, one that acts and one that undoes it, as sagas require of participants.
 
 use alpes_messages::{Command, Context, DomainEvent, Event, Problem, StreamId};
 use async_trait::async_trait;
 
 use crate::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
 
-/// A command that acts, and the one that undoes it. They have a stream of their own: nothing else writes to it.
+/// A command that acts, and the command that undoes it. The pair has a stream of its own, and no other command writes
+/// to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair {
-    /// Whose stream.
+    /// The context of the stream.
     pub context: Context,
     /// The command that acts.
     pub acts: &'static str,
     /// The command that undoes it.
     pub undoes: &'static str,
-    /// The event that says that it is undone.
+    /// The event that records the undoing.
     pub undone: &'static str,
 }
 
 impl Pair {
-    /// The pair of `acts` and `undoes`; `undone` says that it is undone.
+    /// The pair of `acts` and `undoes`; the event `undone` records the undoing.
     #[must_use]
     pub const fn of(
         context: Context,
@@ -36,7 +37,8 @@ impl Pair {
     }
 }
 
-/// Rules whose commands come in pairs: they say what acting and undoing come to, and [`Paired`] the rest.
+/// Rules whose commands come in pairs. The rules decide the events of acting and undoing; [`Paired`] handles redelivery
+/// and order.
 ///
 /// ```
 /// use alpes_event_store::{Circumstances, Decider, Decision, Pair, PairRules, Paired, Unavailable};
@@ -82,15 +84,16 @@ pub trait PairRules<P: DomainEvent>: Send + Sync {
     /// The pairs.
     const PAIRS: &'static [Pair];
 
-    /// The words of a refusal, given its reason.
+    /// The domain's problem for a refusal, given its reason.
     fn refuse(&self, why: &str) -> Problem;
 
-    /// Decides about a command that acts, where nothing has happened, or about one that undoes. Then `done` is what acting came to;
-    /// `None` if it never did. Undoing commits [`Pair::undone`] in either case.
+    /// Decides about a command. An acting command comes here only if the stream is empty. For an undoing command,
+    /// `done` is the event of acting, or `None` if the action never happened. Undoing commits [`Pair::undone`] in
+    /// either case.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`] when it cannot be known now.
+    /// [`Unavailable`] when the decision is not possible now.
     async fn decide(
         &self,
         command: &Command,
@@ -99,7 +102,7 @@ pub trait PairRules<P: DomainEvent>: Send + Sync {
     ) -> Result<Decision, Unavailable>;
 }
 
-/// Where commands belong that are not known.
+/// The context of the stream for unknown commands.
 const UNKNOWN: Context = Context {
     name: "unknown",
     category: "unknown",
@@ -109,13 +112,13 @@ const UNKNOWN: Context = Context {
 }
 .checked();
 
-/// [`PairRules`] as a [`Decider`]. A command may come twice, late, or after the one that undoes it. So the answer depends on the last event
-/// of the stream:
+/// [`PairRules`] as a [`Decider`]. A command may come twice, late, or after the command that undoes it. So the answer
+/// depends on the last event of the stream:
 ///
 /// | last event | the command that acts | the command that undoes |
 /// | --- | --- | --- |
 /// | none | the rules decide | the rules decide |
-/// | what acting came to | is answered with that event | the rules decide |
+/// | the event of acting | is answered with that event | the rules decide |
 /// | [`Pair::undone`] | is refused | is answered with that event |
 pub struct Paired<R>(pub R);
 
@@ -132,7 +135,7 @@ impl<R> Paired<R> {
 #[async_trait]
 impl<P: DomainEvent, R: PairRules<P>> Decider<P> for Paired<R> {
     fn stream(&self, command: &Command) -> StreamId {
-        // A command that is not known is refused, and leaves nothing in any stream.
+        // An unknown command is refused, and stores nothing in any stream.
         let context = Self::pair(command).map_or(UNKNOWN, |pair| pair.context);
         StreamId::new(context, command.subject)
     }

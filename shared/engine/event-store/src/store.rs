@@ -1,4 +1,4 @@
-//! The protocol of a command.
+//! The protocol of a command: read, decide, commit, publish.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,18 +16,19 @@ use crate::{
     Circumstances, Decider, Decision, Receipt, StoreRefusal, Stream, StreamError, StreamReader,
 };
 
-/// How far the store goes.
+/// The limits of a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How often it reads, decides and tries to commit before it gives up.
+    /// The number of times it reads, decides and tries to commit before it gives up.
     pub attempts: u32,
-    /// The pause before the second try; it doubles for each one after.
+    /// The pause before the second attempt; it doubles for each further attempt.
     pub pause: Duration,
     /// The longest pause.
     pub longest_pause: Duration,
-    /// How large a stream's item may get, in bytes. DynamoDB's own limit is 409,600.
+    /// The size limit of a stream's item, in bytes. DynamoDB's own limit is 409,600.
     pub stream_bytes: usize,
-    /// How large, by a command that undoes another: what was done can always be undone.
+    /// The size limit for a command that undoes another, in bytes. The limit is larger than `stream_bytes`, so that
+    /// every action can be undone.
     pub stream_bytes_undoing: usize,
 }
 
@@ -43,40 +44,41 @@ impl Default for Limits {
     }
 }
 
-/// What came of a command.
+/// The outcome of a command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Handled {
-    /// It took effect, now or before.
+    /// The command took effect, now or at an earlier delivery.
     Committed {
         /// Its events.
         events: Vec<Event>,
-        /// True when all of them are known to be in the log. When false they will be: the next command on the stream or the
-        /// sweeper appends them.
+        /// True when all of them are known to be in the log. When false, the next command on the stream or the sweeper
+        /// will append them.
         appended: bool,
     },
-    /// It was refused, and nothing happened.
+    /// The command was refused, and nothing was stored.
     Rejected(Problem),
 }
 
-/// It is not known what came of the command, or nothing did. Sending it again with the same id is safe.
+/// The command had no effect, or its outcome is unknown. Sending it again with the same id is safe.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum HandleError {
-    /// Every attempt to commit was overtaken by another command on the stream. Nothing happened.
+    /// Other commands on the stream overtook every attempt to commit. Nothing was stored.
     #[error("stream {0} is too busy: each attempt was overtaken by another command")]
     Contention(StreamId),
-    /// The table, the log or something the decision needs did not answer.
-    #[error("infrastructure did not answer: {0}")]
+    /// The table, the log or a source of the decision did not answer.
+    #[error("the infrastructure did not answer: {0}")]
     Unavailable(String),
     /// The command took effect, but its events are not yet known to be in the log.
     #[error("the events of the command are committed, but not yet in the log")]
     NotAppended,
-    /// The infrastructure refuses, or the stream cannot be read. Repeating will not help before someone has looked.
+    /// The infrastructure refuses the request, or the stream cannot be read. A retry fails until a person has fixed the
+    /// cause.
     #[error("{0}")]
     Broken(String),
 }
 
 impl Handled {
-    /// The reply to whoever waits for the events to be in the log.
+    /// The reply to a caller that waits until the events are in the log.
     ///
     /// # Errors
     ///
@@ -143,7 +145,7 @@ pub struct EventStore<P> {
     limits: Limits,
 }
 
-/// A command, with what its stream is asked for.
+/// A command with its stream and the hash of its body.
 struct Asked<'a, P: DomainEvent> {
     decider: &'a dyn Decider<P>,
     command: &'a Command,
@@ -157,18 +159,19 @@ impl<P: DomainEvent> Asked<'_, P> {
     }
 }
 
-/// What a try came to.
+/// The outcome of one attempt.
 enum Try<T> {
-    /// It came to an end.
+    /// The attempt is final.
     Ended(T),
-    /// It did not happen, or may have: the stream tells.
+    /// The write failed, or its outcome is unknown: read the stream again to find out.
     ReadAgain(HandleError),
-    /// The stream was as expected, but these writes of the decision's own were refused.
+    /// The stream was as expected, but the conditions of these writes of the decision's own (positions from 0) did not
+    /// hold.
     Refused(Vec<usize>),
 }
 
 impl<P: DomainEvent> EventStore<P> {
-    /// A store over `tables` and `log` that can decode what `catalogue` has.
+    /// A store over `tables` and `log` that decodes the types of `catalogue`.
     #[must_use]
     pub fn new(
         tables: Arc<dyn Tables>,
@@ -193,15 +196,15 @@ impl<P: DomainEvent> EventStore<P> {
         self
     }
 
-    /// Reads streams.
+    /// The reader of the store's streams.
     #[must_use]
     pub fn reader(&self) -> &StreamReader<P> {
         &self.reader
     }
 
-    /// Handles a command: its effect happens once, whatever fails and however often it is sent.
+    /// Handles a command. The command takes effect once, whatever fails and however often it is sent.
     ///
-    /// Three calls when it opens a stream, four on an existing one, when nothing is in the way.
+    /// Without failures, a command costs three calls on a new stream and four on an existing one.
     ///
     /// # Errors
     ///
@@ -224,7 +227,8 @@ impl<P: DomainEvent> EventStore<P> {
             if attempt > 0 {
                 self.pause(attempt - 1).await;
             }
-            // A command that opens its stream expects that nothing has happened there: its write says so.
+            // A command that opens its stream is tried first without reading: the condition of its write expects an
+            // empty stream.
             let unread = attempt == 0 && opens;
             let stream = match self.expected(asked.stream, unread).await {
                 Err(StreamError::Table(TableError::Unavailable(text))) => {
@@ -245,7 +249,7 @@ impl<P: DomainEvent> EventStore<P> {
         Err(failure)
     }
 
-    /// The stream as it is, or, unread, as it is if nothing has happened there.
+    /// The stream as read, or an empty one if it is left unread.
     async fn expected(&self, id: StreamId, unread: bool) -> Result<Stream, StreamError> {
         if unread {
             return Ok(Stream::empty(id));
@@ -253,7 +257,7 @@ impl<P: DomainEvent> EventStore<P> {
         self.reader.read_one(id).await
     }
 
-    /// One attempt, on this stream: to answer from a receipt, or to decide and commit.
+    /// One attempt on this stream: answers from a receipt, or decides and commits.
     async fn attempt(
         &self,
         asked: &Asked<'_, P>,
@@ -265,7 +269,7 @@ impl<P: DomainEvent> EventStore<P> {
             let handled = self.handled_before(asked, stream, receipt).await?;
             return Ok(Try::Ended(handled));
         }
-        // What is committed goes to the log before anything is committed after it.
+        // Pending events go to the log before the next commit, so that the log keeps their order.
         self.publish_pending(stream).await?;
         let history = stream.history(self.reader.catalogue())?;
         let circumstances = Circumstances {
@@ -277,7 +281,7 @@ impl<P: DomainEvent> EventStore<P> {
             .decide(&history, asked.command, &circumstances);
         let decision = decision.await;
         match decision.map_err(|error| HandleError::Unavailable(error.to_string()))? {
-            // Rules may have changed since the command was accepted: its receipt says so, if there is one.
+            // The rules may have changed since the command was accepted. If it has a receipt, the receipt decides.
             Decision::Reject(_) if unread => {
                 Ok(Try::ReadAgain(HandleError::Contention(asked.stream)))
             }
@@ -294,7 +298,7 @@ impl<P: DomainEvent> EventStore<P> {
         }
     }
 
-    /// The answer to a command that has its receipt.
+    /// The answer to a command that has its receipt in the stream.
     async fn handled_before(
         &self,
         asked: &Asked<'_, P>,
@@ -312,7 +316,7 @@ impl<P: DomainEvent> EventStore<P> {
         })
     }
 
-    /// Commits events that have their places, with the decision's own writes, and publishes them.
+    /// Commits placed events together with the decision's own writes, and publishes the events.
     async fn commit(
         &self,
         asked: &Asked<'_, P>,
@@ -342,7 +346,7 @@ impl<P: DomainEvent> EventStore<P> {
         Ok(Try::Ended(Handled::Committed { events, appended }))
     }
 
-    /// How large the stream's item may get by this command.
+    /// The size limit of the stream's item for this command, in bytes.
     fn room(&self, asked: &Asked<'_, P>) -> usize {
         if asked.decider.undoes(asked.command) {
             self.limits.stream_bytes_undoing
@@ -407,14 +411,15 @@ impl<P: DomainEvent> EventStore<P> {
             Ok(Try::ReadAgain(HandleError::Contention(id)))
         };
         let table_error = |error| match error {
-            // It may have happened: the receipt tells.
+            // The write may have happened: the receipt tells.
             TableError::Unavailable(text) => Ok(Try::ReadAgain(HandleError::Unavailable(text))),
             TableError::Refused(text) => Err(HandleError::Broken(text)),
         };
         if with.is_empty() {
             return match self.tables.write(&commit.into()).await {
                 Ok(()) => Ok(Try::Ended(())),
-                // Overtaken, or our own earlier success whose answer was lost: the receipt tells.
+                // Another command overtook this one, or an earlier write of this one succeeded and its answer was lost.
+                // The receipt tells.
                 Err(WriteError::ConditionFailed) => overtaken(),
                 Err(WriteError::Table(error)) => table_error(error),
             };
@@ -430,11 +435,11 @@ impl<P: DomainEvent> EventStore<P> {
         }
     }
 
-    /// Appends what is committed and not known to be in the log. Nothing to do costs nothing.
+    /// Appends the committed events that are not known to be in the log. If there are none, it makes no call.
     ///
     /// # Errors
     ///
-    /// [`HandleError::Unavailable`] or [`HandleError::Broken`] if the log did not take all of it.
+    /// [`HandleError::Unavailable`] or [`HandleError::Broken`] if some events could not be appended.
     pub async fn publish_pending(&self, stream: &Stream) -> Result<(), HandleError> {
         if stream.published == stream.version() {
             return Ok(());
@@ -443,7 +448,7 @@ impl<P: DomainEvent> EventStore<P> {
             .await
     }
 
-    /// Appends `texts`, the last of which is event `to`, then notes it.
+    /// Appends `texts`, which end with event `to`, and then marks them as published.
     async fn publish(
         &self,
         id: StreamId,
@@ -462,8 +467,9 @@ impl<P: DomainEvent> EventStore<P> {
             })?);
         }
         if let Err(error) = self.note_published(id, to).await {
-            // The events are in the log. Appending them once more, which is what follows from not noting it, is harmless.
-            tracing::warn!(stream = %id, version = to, %error, "could not note what was published");
+            // The events are in the log. If the mark is missing, a later publication appends them once more, which is
+            // harmless.
+            tracing::warn!(stream = %id, version = to, %error, "could not mark events as published");
         }
         Ok(())
     }
@@ -473,7 +479,7 @@ impl<P: DomainEvent> EventStore<P> {
         let behind = || Condition::Less(Path::of("published"), i64::from(to));
         let newest = Condition::Equals(Path::of("version"), to.into());
         let and_done = due::leave(update().when(Condition::All(vec![behind(), newest])));
-        // Where something newer is committed meanwhile, the stream stays in the sweeper's index.
+        // If a newer commit follows meanwhile, the stream stays in the sweeper's index.
         for attempt in [and_done, update().when(behind())] {
             match self.tables.write(&attempt.into()).await {
                 Ok(()) => return Ok(()),

@@ -1,13 +1,13 @@
-//! A stream as it lies in its item.
+//! A stream, as its item stores it.
 //!
-//! | attribute | what |
+//! | attribute | content |
 //! | --- | --- |
 //! | `pk`, `sk` | the stream id; `stream` |
-//! | `version` | how many events it has |
-//! | `events` | their texts, exactly as published; event `n` is at place `n - 1` |
-//! | `published` | how many of them are known to be in the log |
+//! | `version` | the number of its events |
+//! | `events` | their texts, exactly as published; event `n` is at position `n - 1` |
+//! | `published` | the number of events known to be in the log |
 //! | `receipts` | command id -> `hash` of its body, `from` and `to`, the versions it produced |
-//! | `gsi1pk`, `gsi1sk` | only while something may be unpublished: the sweeper's bucket, and since when |
+//! | `gsi1pk`, `gsi1sk` | only while events may be unpublished: the sweeper's bucket, and the time since when |
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,12 +25,12 @@ use thiserror::Error;
 /// The table of streams.
 pub const TABLE: TableName = TableName("streams");
 
-/// The index of the streams that may have something unpublished.
+/// The index of the streams that may have unpublished events.
 pub(crate) fn unpublished() -> DueIndex {
     DueIndex::new(TABLE, "sweep", 16)
 }
 
-/// What a command produced.
+/// The receipt of a command: the events that it committed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// [`alpes_messages::Command::body_hash`] of the command.
@@ -41,27 +41,27 @@ pub struct Receipt {
     pub to: Version,
 }
 
-/// An event with the text it was committed as.
+/// An event with the text in which it was committed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredEvent<P> {
     /// The text.
     pub text: String,
-    /// The envelope, its data lifted to the newest version.
+    /// The envelope, with its data lifted to the newest version.
     pub event: Event,
-    /// The data.
+    /// The payload of the event.
     pub payload: P,
 }
 
 /// A stream, as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
-    /// Which.
+    /// The id of the stream.
     pub id: StreamId,
     /// The texts of its events, in order.
     pub events: Vec<String>,
-    /// How many of them are known to be in the log.
+    /// The number of events known to be in the log.
     pub published: Version,
-    /// What each command produced.
+    /// The receipt of each command.
     pub receipts: BTreeMap<CommandId, Receipt>,
 }
 
@@ -71,7 +71,7 @@ pub enum StreamError {
     /// The table failed.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The item is not a stream: a defect, or a hand-made change.
+    /// The item is not a stream, because of a defect or a manual change.
     #[error("the item of stream {0} is malformed: {1}")]
     Malformed(StreamId, String),
     /// One of its events cannot be decoded by this build.
@@ -80,7 +80,7 @@ pub enum StreamError {
 }
 
 impl Stream {
-    /// A stream where nothing has happened.
+    /// A stream without events.
     #[must_use]
     pub fn empty(id: StreamId) -> Self {
         Self {
@@ -91,13 +91,13 @@ impl Stream {
         }
     }
 
-    /// The key of its item.
+    /// The key of the stream's item.
     #[must_use]
     pub fn key(id: StreamId) -> Key {
         Key::new(TABLE, id.to_string(), "stream")
     }
 
-    /// Reads the item.
+    /// Reads a stream from its item.
     ///
     /// # Errors
     ///
@@ -120,14 +120,14 @@ impl Stream {
         };
         if stream.version() != form.version || stream.published > form.version {
             return Err(malformed(format!(
-                "version {} does not fit its events",
+                "version {} is not the number of its events",
                 form.version
             )));
         }
         Ok(stream)
     }
 
-    /// How many events it has.
+    /// The number of events, which is the version of the last one.
     #[must_use]
     pub fn version(&self) -> Version {
         Version::try_from(self.events.len()).unwrap_or(Version::MAX)
@@ -141,7 +141,7 @@ impl Stream {
             .map(|(v, text)| (v, &**text))
     }
 
-    /// The texts of the events not known to be in the log.
+    /// The texts of the events that are not known to be in the log.
     pub fn pending(&self) -> impl Iterator<Item = &str> {
         self.texts(self.published.saturating_add(1), Version::MAX)
             .map(|(_, text)| text)
@@ -151,7 +151,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// [`StreamError::Event`] for the first that this catalogue cannot decode.
+    /// [`StreamError::Event`] for the first event that this catalogue cannot decode.
     pub fn decode<P>(
         &self,
         catalogue: &Catalogue<P>,
@@ -171,7 +171,7 @@ impl Stream {
             .collect()
     }
 
-    /// Decodes every event, as decisions take them.
+    /// Decodes every event, in the form that decisions take.
     ///
     /// # Errors
     ///
@@ -183,7 +183,7 @@ impl Stream {
             .collect())
     }
 
-    /// The bytes that its item takes in the table, about: never less than they are.
+    /// The approximate size of the item in bytes: never less than its true size.
     #[must_use]
     pub(crate) fn size(&self) -> usize {
         const ITEM: usize = 512;
@@ -192,7 +192,7 @@ impl Stream {
         ITEM + events + self.receipts.len() * RECEIPT
     }
 
-    /// The write that commits `texts` after what was read, with the receipt of `command`.
+    /// The write that commits `texts` after the events that were read, with the receipt of `command`.
     pub(crate) fn commit(
         &self,
         texts: &[String],
@@ -233,7 +233,7 @@ impl Stream {
     }
 }
 
-/// Reads streams, strongly consistent.
+/// Reads streams with strong consistency.
 #[derive(Clone)]
 pub struct StreamReader<P> {
     tables: Arc<dyn Tables>,
@@ -247,13 +247,13 @@ impl<P: DomainEvent> StreamReader<P> {
         Self { tables, catalogue }
     }
 
-    /// What it can decode.
+    /// The event types that it decodes.
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue<P> {
         &self.catalogue
     }
 
-    /// Reads streams, each in the place of its id; one where nothing has happened is empty.
+    /// Reads streams, each in the position of its id. A stream without events is empty.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Publishing what a crash left unpublished.
+//! The sweeper: it publishes events that a crash left unpublished.
 
 use std::time::Duration;
 
@@ -12,50 +12,51 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{EventStore, HandleError, Stream, stream::unpublished};
 
-/// How many streams are worked on at once.
+/// The number of streams that are published side by side.
 const CONCURRENCY: usize = 8;
-/// How many streams a sweep reads from a partition of its index at once, where nothing asks for another number.
+/// The usual number of streams that a sweep reads at once from a partition of its index.
 pub const PAGE: usize = 100;
 
-/// After how long a stream that cannot be published is looked at again: the others have their turn before it.
+/// The pause before a stream that could not be published is tried again. The other streams get their turn first.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Finds streams with unpublished events and publishes them. Run on a schedule, and as often as one likes.
+/// Finds streams with unpublished events and publishes them. Run it on a schedule; running it more often does no harm.
 pub struct Sweeper<'a, P> {
     /// The store whose streams to sweep.
     pub store: &'a EventStore<P>,
-    /// Time.
+    /// The clock.
     pub world: &'a World,
-    /// Only what has been unpublished for so long: younger ones are most likely being published right now.
+    /// The minimum time for which a stream has been unpublished. Younger streams are most likely being published right
+    /// now.
     pub older_than: Duration,
-    /// How long a sweep goes on at most, about.
+    /// The approximate time limit of a sweep.
     pub budget: Duration,
-    /// How many streams it reads from a partition of the index at once: [`PAGE`], but for tests.
+    /// The number of streams read at once from a partition of the index: [`PAGE`], except in tests.
     pub page: usize,
 }
 
-/// What a sweep found.
+/// The result of a sweep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Streams in the index, old enough.
+    /// Streams in the index that were old enough.
     pub found: usize,
-    /// Streams that had something unpublished, which now is published.
+    /// Streams whose unpublished events the sweep published.
     pub published: usize,
-    /// Streams that could not be read or published; they stay in the index. With why.
+    /// Streams that could not be read or published, each with its error. These streams stay in the index.
     pub failed: Vec<(StreamId, HandleError)>,
-    /// Since when the longest waiting one waits.
+    /// The time since which the oldest stream has waited.
     pub oldest: Option<Moment>,
-    /// True if the budget ended before the index did: the numbers are of a part of it.
+    /// True if the time limit came before the end of the index: the numbers then cover a part of it.
     pub more: bool,
 }
 
 impl<P: DomainEvent> Sweeper<'_, P> {
-    /// Sweeps the index to its end, the streams that wait longest first, or until `budget` is used up, from when on it begins no other.
-    /// A stream that cannot be published is put off, so that it holds up none behind it.
+    /// Sweeps the index to its end, the streams that have waited longest first. When `budget` is used up, it begins no
+    /// further stream. A stream that cannot be published is put off, so that it does not block the others.
     ///
     /// # Errors
     ///
-    /// [`TableError`] if the index cannot be read. Failures of single streams are in the result.
+    /// [`TableError`] if the index cannot be read. The failures of single streams are in the result.
     pub async fn sweep(&self) -> Result<Swept, TableError> {
         let start = self.world.clock.now();
         let age = SignedDuration::try_from(self.older_than).unwrap_or(SignedDuration::MAX);
@@ -109,12 +110,12 @@ impl<P: DomainEvent> Sweeper<'_, P> {
     async fn put_off(&self, id: StreamId) {
         let (tables, now) = (self.store.tables(), self.world.clock.now());
         if let Err(error) = due::put_off(&**tables, &Stream::key(id), now, PAUSE).await {
-            // It comes first once more.
-            tracing::warn!(stream = %id, %error, "a stream was not put off");
+            // The stream keeps its place at the front of the index.
+            tracing::warn!(stream = %id, %error, "could not put off a stream");
         }
     }
 
-    /// True if something was published; the index lags, so there may be nothing to do.
+    /// True if events were published. The index lags behind, so the stream may have none to publish.
     async fn publish(&self, id: StreamId) -> Result<bool, HandleError> {
         let stream = self.store.reader().read_one(id).await?;
         self.store.publish_pending(&stream).await?;

@@ -1,4 +1,4 @@
-//! Proving that streams, log and archive agree.
+//! Verifies that streams, log and archive agree.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,12 +12,12 @@ use thiserror::Error;
 
 use crate::{Stream, StreamError, StreamReader, stream::TABLE};
 
-/// Where an event was read.
+/// The source of an event that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// In the log.
+    /// The log.
     Log,
-    /// In its archive.
+    /// The archive of the log.
     Archive,
 }
 
@@ -30,21 +30,21 @@ impl fmt::Display for Source {
     }
 }
 
-/// A place where streams, log and archive do not agree.
+/// A disagreement of streams, log and archive about one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// Noted as published, but not in the log.
+    /// Marked as published, but not in the log.
     Missing(StreamId, Version),
-    /// Older than the log keeps, and not in the archive.
+    /// Older than the log's retention, and not in the archive.
     Lost(StreamId, Version),
     /// In the log or in the archive, but never committed.
     Unknown(Source, StreamId, Version),
-    /// There with another text than was committed.
+    /// In the log or in the archive, with another text than was committed.
     Altered(Source, StreamId, Version),
 }
 
 impl Difference {
-    /// The stream that it is about.
+    /// The stream of the event.
     #[must_use]
     pub fn stream(&self) -> StreamId {
         match self {
@@ -79,7 +79,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What was read of the log, or of its archive.
+/// The events that were read from the log or from its archive.
 #[derive(Clone, Debug, Default)]
 pub struct Readings {
     /// A digest of each event's text.
@@ -91,7 +91,7 @@ pub struct Readings {
 }
 
 impl Readings {
-    /// Takes note of records. `catalogue` tells the place of an event whose envelope is older than today's.
+    /// Adds records. `catalogue` finds the place of an event whose envelope has an older format.
     pub fn add<P>(&mut self, records: &[LogRecord], catalogue: &Catalogue<P>) {
         for record in records {
             let Some(place) = place(&record.data, catalogue) else {
@@ -120,7 +120,7 @@ impl Readings {
         Ok(readings)
     }
 
-    /// How an event was read, which is then done with.
+    /// Compares an event that was read with `text`, and removes it from the readings.
     fn take(&mut self, place: (StreamId, Version), text: &str) -> Reading {
         match self.digests.remove(&place) {
             None => Reading::Nowhere,
@@ -129,7 +129,7 @@ impl Readings {
         }
     }
 
-    /// What is wrong with the events that nobody took.
+    /// The differences of the events that were not taken.
     fn differences(self, source: Source) -> impl Iterator<Item = Difference> {
         let unknown = self.digests.into_keys();
         let unknown = unknown.map(move |(id, version)| Difference::Unknown(source, id, version));
@@ -138,7 +138,7 @@ impl Readings {
     }
 }
 
-/// How an event was read.
+/// The result of comparing an event that was read.
 #[derive(PartialEq)]
 enum Reading {
     Nowhere,
@@ -146,39 +146,40 @@ enum Reading {
     Altered,
 }
 
-/// What is known of the log beyond what it keeps.
+/// Knowledge of the log beyond its retention.
 #[derive(Clone, Debug)]
 pub struct Beyond {
-    /// Events from then on are still in the log.
+    /// Events since this time are still in the log.
     pub kept_since: Moment,
-    /// What the archive has. It is read **before** the verification begins, so that all in it is committed by then.
+    /// The events of the archive. Read them **before** the verification begins, so that all of them are committed by
+    /// then.
     pub archive: Readings,
 }
 
-/// What a verification saw.
+/// The result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
     /// Streams in the table.
     pub streams: usize,
-    /// Events in them.
+    /// Events in those streams.
     pub committed: usize,
-    /// Distinct events of theirs in the log.
+    /// Distinct events of those streams in the log.
     pub in_log: usize,
-    /// Further copies of those: normal after a retry.
+    /// Further copies of those events, which are normal after a retry.
     pub duplicates: usize,
-    /// Distinct events of theirs in the archive.
+    /// Distinct events of those streams in the archive.
     pub archived: usize,
-    /// Committed, not yet in the log: normal for a moment.
+    /// Events that are committed and not yet in the log, which is normal for a moment.
     pub pending: usize,
-    /// Older than the log keeps, and no longer in it: each must be in the archive.
+    /// Events older than the log's retention that are no longer in the log. Each must be in the archive.
     pub expired: usize,
-    /// Records in the log that are no event of ours.
+    /// Records in the log that are no events of these streams.
     pub foreign: usize,
-    /// What does not agree.
+    /// The differences found.
     pub differences: Vec<Difference>,
 }
 
-/// A verification that could not be made.
+/// An error that prevents the verification.
 #[derive(Debug, Error)]
 pub enum VerifyError {
     /// The streams could not be read.
@@ -199,8 +200,9 @@ fn older(text: &str, kept_since: Moment) -> bool {
     Event::time_of(text).is_some_and(|time| time < kept_since)
 }
 
-/// Compares every stream with the log, and with what is known of it `beyond` what it keeps (without, it keeps everything),
-/// while all are in use: streams are read first, then the log to its tip, then once more the streams that the log knows more of.
+/// Compares every stream with the log, and with its archive if `beyond` is given. Without `beyond`, the log is assumed
+/// to keep everything. Commands may run meanwhile: it reads the streams first, then the log to its end, then once more
+/// the streams of which the log has more events.
 ///
 /// # Errors
 ///
@@ -226,7 +228,7 @@ pub async fn verify<P: DomainEvent>(
     };
     for mut stream in reader.read(&Vec::from_iter(newer)).await? {
         if stream.version() > 0 {
-            // Published when the log was read: no more than was so before.
+            // The events that were published when the log was read. Their number has not shrunk since.
             stream.published = committed
                 .get(&stream.id)
                 .map_or(0, |before| before.published);
@@ -277,7 +279,7 @@ pub async fn verify<P: DomainEvent>(
     Ok(result)
 }
 
-/// Every stream there is.
+/// Reads every stream of the table.
 async fn streams(tables: &dyn Tables) -> Result<HashMap<StreamId, Stream>, StreamError> {
     let mut found = HashMap::new();
     let mut after = None;
@@ -300,7 +302,7 @@ async fn streams(tables: &dyn Tables) -> Result<HashMap<StreamId, Stream>, Strea
     }
 }
 
-/// The place that a record claims. An event of a type that this build does not know has a place too.
+/// The stream and version that a record claims. An event of a type that this build does not know has them too.
 fn place<P>(data: &[u8], catalogue: &Catalogue<P>) -> Option<(StreamId, Version)> {
     #[derive(serde::Deserialize)]
     struct Place {

@@ -140,7 +140,7 @@ fn a_full_stream_refuses_events_but_not_their_undo() {
     ));
 }
 
-/// A loan that is open, and one copy on the shelf.
+/// A desk with one open loan and one copy on the shelf.
 fn prepared() -> Bench {
     let bench = Bench::new();
     futures::executor::block_on(bench.tables.write(&stock(1).into())).unwrap();
@@ -164,7 +164,7 @@ fn writes_of_a_decision_happen_with_the_commit_or_not_at_all() {
     bench.check(3, "after both");
 }
 
-/// Commands that together use every path through the store, each with the events it must have.
+/// Commands that together use every path through the store, each with its expected number of events.
 fn commands() -> [(&'static str, alpes_messages::Command, usize); 4] {
     [
         ("open", open(2), 1),
@@ -245,7 +245,7 @@ fn another_command_at_every_effect() {
         for at in 0..8 {
             for (others, added) in [(add(9, 3), 3), (undo(9), 1)] {
                 if name == "open" {
-                    continue; // nothing to overtake: see the race of openings
+                    continue; // The race of openings tests this command.
                 }
                 let context = format!("{name}, overtaken by {} at effect {at}", others.kind);
                 let (bench, before) = start(name);
@@ -259,7 +259,7 @@ fn another_command_at_every_effect() {
                 };
                 let answer = bench.insist(&Faults::meanwhile(at, Box::pin(work)), &command);
                 bench.insist(&Faults::none(), &others);
-                // Undone by the other before it was done, or undone twice.
+                // The other command undid it first, or it was undone twice.
                 let undone =
                     others.kind == "CancelLoan" && events_of(&answer)[0].kind == "LoanCancelled";
                 let expected = if undone {
@@ -352,7 +352,7 @@ fn a_log_that_is_down_still_accepts_commands_but_does_not_say_appended() {
     ));
     assert_eq!(answer.into_reply(), Err(HandleError::NotAppended));
     assert_eq!(bench.verify().pending, 1);
-    // Sent again, directly: the same events, and this time the answer says that they are in the log.
+    // Sent again without faults, the command returns the same events, and they are in the log.
     let again = bench.send(&Faults::none(), &open(1)).unwrap().unwrap();
     assert!(again.into_reply().is_ok());
     bench.check(1, "after the repetition");

@@ -1,4 +1,4 @@
-//! What commands that come in pairs come to, whatever came before them.
+//! Commands that come in pairs, after every kind of history.
 
 #![allow(
     clippy::unwrap_used,
@@ -32,7 +32,7 @@ const DOORS: Context = Context {
 .checked();
 const REFUSED: Kind = Kind::new("urn:house:refused", "Refused", 409);
 
-/// Says what it was asked.
+/// Rules that answer with the command that they were asked about.
 struct House;
 
 fn event(kind: &'static str) -> NewEvent {
@@ -71,7 +71,7 @@ fn command(kind: &str) -> Command {
     Command::opening(kind, SubjectId(Uuid::from_u128(7)), json!({}))
 }
 
-/// What a command comes to after these events.
+/// The decision about a command after these events, as text.
 fn decide(history: &[&'static str], kind: &str) -> String {
     let stream = StreamId::new(LAMPS, SubjectId(Uuid::from_u128(7)));
     let (opening, command) = (command("Light"), command(kind));

@@ -1,5 +1,5 @@
-//! Random commands by concurrent writers, with faults at every effect: promises 1 and 2 hold. And each mistake that the protocol
-//! guards against, made on purpose, is found by the same test.
+//! Random commands by concurrent writers, with faults at every effect: no event is lost, and no command takes effect
+//! twice. The same test finds each planted mistake of the protocol.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,25 +24,25 @@ use simulation::{Dice, Faults, ProcessId, Scheduler, Step};
 use toy::loans::Desk;
 use uuid::Uuid;
 
-/// How a run is set up.
+/// The settings of a run.
 #[derive(Clone, Copy, Debug)]
 struct Setup {
     seed: u64,
     writers: u64,
     streams: u64,
     commands: u64,
-    /// Once in how many effects something fails; 0 for never.
+    /// One in this many effects fails; 0 for none.
     fault_one_in: u64,
-    /// Once in how many steps a process is killed; 0 for never.
+    /// One in this many steps kills a process; 0 for none.
     kill_one_in: u64,
-    /// Once in how many failures a client gives up, and leaves the rest to the sweeper.
+    /// After one in this many failures a client gives up, and leaves the rest to the sweeper.
     give_up_one_in: u64,
 }
 
-/// What a client remembers of a command.
+/// A client's record of a command that it sent.
 struct Sent {
     command: Command,
-    /// The events of each answer that it got.
+    /// The events of each answer that it received.
     answers: Vec<Vec<EventId>>,
     rejected: bool,
 }
@@ -59,7 +59,7 @@ struct Run {
 type Answer = (CommandId, Result<Handled, HandleError>);
 
 impl Run {
-    /// A process that handles one command, under faults and with the bug, if any, built in.
+    /// A process that handles one command under faults, with the planted bug if there is one.
     fn process(&self, command: &Command) -> futures::future::BoxFuture<'static, Option<Answer>> {
         let tables = Arc::new(self.faults.tables(self.bench.tables.clone()));
         let log = Arc::new(self.faults.log(self.bench.log.clone()));
@@ -69,7 +69,7 @@ impl Run {
         Box::pin(async move { Some((command.id, store.handle(&Desk, &command).await)) })
     }
 
-    /// A command of some kind, on some stream; sometimes one with an id that was used before: a client that sends again.
+    /// A random command on a random stream. Sometimes it has an id that was used before, as from a client that retries.
     fn command(&self, id: u128, streams: u64) -> Command {
         let earlier: Vec<_> = self.sent.keys().copied().collect();
         if self.dice.one_in(6)
@@ -102,7 +102,7 @@ fn subject(stream: u64) -> SubjectId {
     SubjectId(Uuid::from_u128(1_000 + u128::from(stream)))
 }
 
-/// Runs, then lets everything come to rest, then looks. `Err` tells which promise is broken.
+/// Runs until everything is at rest, then checks. `Err` names the broken promise.
 fn run(setup: Setup, bug: Option<Bug>) -> Result<Faults, String> {
     let dice = Dice::new(setup.seed);
     let faults = Faults::by_chance(dice.clone(), setup.fault_one_in);
@@ -155,7 +155,7 @@ fn run(setup: Setup, bug: Option<Bug>) -> Result<Faults, String> {
         if let Some(answer) = answer {
             run.note(answer);
         }
-        // A client without an answer sends again, or gives up.
+        // A client without an answer retries or gives up.
         if !answered && !run.dice.one_in(setup.give_up_one_in) {
             let process = run.process(&run.sent[&id].command);
             working.insert(scheduler.spawn(process), (writer, id));
@@ -200,7 +200,7 @@ fn start(
     working.insert(scheduler.spawn(run.process(&command)), (writer, id));
 }
 
-/// The promises, once the sweeper alone has been at work.
+/// Checks the promises after the sweeper has run, without further commands.
 fn check(run: &Run) -> Result<(), String> {
     let bench = &run.bench;
     let store = bench.store(&Faults::none());

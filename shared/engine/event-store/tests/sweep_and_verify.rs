@@ -1,4 +1,4 @@
-//! The sweeper, and the proof that streams and log agree.
+//! The sweeper, and the verification that streams and log agree.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -95,7 +95,7 @@ fn verify_finds_each_kind_of_difference() {
     let stream = bench.stream();
     assert_eq!(bench.verify().differences, []);
 
-    // In the log twice, once altered.
+    // The event is in the log twice, one copy altered.
     let partition_key = stream.id.id.to_string();
     let text = stream.events[1].clone();
     block_on(bench.log.append(&partition_key, text.as_bytes(), None)).unwrap();
@@ -112,7 +112,7 @@ fn verify_finds_each_kind_of_difference() {
             .contains(&Difference::Altered(Source::Log, stream.id, 2))
     );
 
-    // In the log, never committed.
+    // An event in the log that was never committed.
     let invented = text.replace("\"streamversion\":2", "\"streamversion\":9");
     block_on(bench.log.append(&partition_key, invented.as_bytes(), None)).unwrap();
     assert!(
@@ -122,11 +122,11 @@ fn verify_finds_each_kind_of_difference() {
             .contains(&Difference::Unknown(Source::Log, stream.id, 9))
     );
 
-    // Not an event.
+    // A record that is no event.
     block_on(bench.log.append("k", b"\xff", None)).unwrap();
     assert_eq!(bench.verify().foreign, 1);
 
-    // Noted as published, and not in the log.
+    // The event is marked as published but is not in the log.
     let bench = crashed();
     let lie = Update::of(alpes_event_store::Stream::key(stream.id))
         .when(Condition::Exists)
@@ -138,7 +138,8 @@ fn verify_finds_each_kind_of_difference() {
     );
 }
 
-/// Compares the bench's streams with a log that keeps so many minutes, and with an archive. It is a minute after the last event.
+/// Verifies the bench's streams against a log that keeps `minutes` minutes, and an archive. The time is a minute after
+/// the last event.
 fn verify_with(
     bench: &Bench,
     log: &MemoryLog,
@@ -174,7 +175,7 @@ fn what_the_log_has_forgotten_must_be_in_the_archive() {
         (verified.expired, verified.archived, verified.differences)
     };
 
-    // All of it is, some of it twice.
+    // The archive has all events, some of them twice.
     assert_eq!(found(0, &records), (3, 3, vec![]));
     let twice = [&records[..], &records[1..]].concat();
     assert_eq!(found(0, &twice), (3, 3, vec![]));
@@ -183,7 +184,7 @@ fn what_the_log_has_forgotten_must_be_in_the_archive() {
     let archive = [records[0].clone(), records[2].clone()];
     assert_eq!(found(0, &archive), (3, 2, lost));
 
-    // The log should have it still: that the archive does is no excuse.
+    // These events must still be in the log. Copies in the archive do not excuse a gap.
     let missing: Vec<_> = (1..=3)
         .map(|version| Difference::Missing(id, version))
         .collect();

@@ -1,14 +1,14 @@
-//! Configuration, from environment variables, and the adapters built from it.
+//! The configuration of a function from environment variables, and the adapters built from it.
 //!
-//! | variable | what |
+//! | variable | meaning |
 //! | --- | --- |
 //! | `ALPES_{TABLE}_TABLE` | the name of a table, `ALPES_STREAMS_TABLE` for the table `streams` |
 //! | `ALPES_{FUNCTION}_FUNCTION` | the name of a function, `ALPES_PARTICIPANT_STOCK_FUNCTION` for the function `participant-stock` |
-//! | `ALPES_EVENTS_STREAM` | the log |
-//! | `ALPES_STACK` | the stack, which begins the names of its functions |
-//! | `ALPES_FAILURES_BUCKET`, `ALPES_ARCHIVE_BUCKET` | buckets |
-//! | `ALPES_NOTICES_TOPIC` | the topic |
-//! | `ALPES_STATE_MACHINE` | the state machine of sagas; not set where none is deployed |
+//! | `ALPES_EVENTS_STREAM` | the name of the Kinesis stream that is the log |
+//! | `ALPES_STACK` | the name of the stack, with which the names of its functions begin |
+//! | `ALPES_FAILURES_BUCKET`, `ALPES_ARCHIVE_BUCKET` | the buckets of undelivered batches and of the archive |
+//! | `ALPES_NOTICES_TOPIC` | the topic of notices |
+//! | `ALPES_STATE_MACHINE` | the state machine of sagas; unset if none is deployed |
 //! | `ALPES_PARTIAL_BATCH` | `true` where the runtime honours a partial batch response |
 
 use std::{collections::BTreeMap, env, io::Write, sync::Arc};
@@ -21,20 +21,20 @@ use alpes_ports::{
 };
 use thiserror::Error;
 
-/// A function that cannot start as it is configured.
+/// The configuration is invalid, so the function cannot start.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum StartError {
-    /// A variable is not set.
+    /// The variable is not set.
     #[error(
         "the environment variable {0} is not set; infra/template.yaml sets it, and `cargo xtask up` writes it to an env file"
     )]
     Missing(&'static str),
-    /// A variable has a value that means nothing.
+    /// The variable has an invalid value.
     #[error("the environment variable {0} is {1:?}; it must be {2}")]
     Invalid(&'static str, String, &'static str),
 }
 
-/// What the variables of this engine begin with.
+/// The common beginning of the engine's variables.
 const PREFIX: &str = "ALPES_";
 const FAULTS: &str = "ALPES_FAULTS_TABLE";
 const EVENTS_STREAM: &str = "ALPES_EVENTS_STREAM";
@@ -45,31 +45,31 @@ const TOPIC: &str = "ALPES_NOTICES_TOPIC";
 const STATE_MACHINE: &str = "ALPES_STATE_MACHINE";
 const PARTIAL_BATCH: &str = "ALPES_PARTIAL_BATCH";
 
-/// The platform that a function's environment names.
+/// A platform that a function's environment variables describe.
 pub struct Environment {
     config: aws_config::SdkConfig,
 }
 
 impl Environment {
-    /// What a function is given: region, credentials and endpoint from variables alone.
+    /// For functions: region, credentials and endpoint from environment variables only.
     pub(crate) fn of_function() -> Self {
         Self {
             config: alpes_aws::function_config(),
         }
     }
 
-    /// For tools and tests: region, credentials and endpoint from wherever the SDK finds them, profiles included.
+    /// For tools and tests: region, credentials and endpoint from every source that the SDK knows, including profiles.
     pub async fn load() -> Self {
         Self {
             config: alpes_aws::config().await,
         }
     }
 
-    /// The log with what only Kinesis has: how long it keeps records.
+    /// The log as a Kinesis reader, which also knows the retention.
     ///
     /// # Errors
     ///
-    /// [`StartError`] if it is not named.
+    /// [`StartError`] if the variable is not set.
     pub fn kinesis(&self) -> Result<Arc<KinesisReader>, StartError> {
         let stream = required(EVENTS_STREAM)?;
         Ok(Arc::new(KinesisReader::new(&self.config, stream)))
@@ -87,12 +87,12 @@ impl Platform for Environment {
         alpes_aws::world()
     }
 
-    /// Those that are named in the environment: a function is told of the tables that it may use, and of no others.
+    /// Only the tables that are named in the environment: a function gets the variables of the tables that it may use.
     fn tables(&self) -> Arc<dyn Tables> {
         Arc::new(DynamoTables::new(&self.config, named("_TABLE")))
     }
 
-    /// Those that are named in the environment, as with the tables.
+    /// Only the functions that are named in the environment, as with the tables.
     fn functions(&self) -> Arc<dyn Functions> {
         Arc::new(LambdaFunctions::new(&self.config, named("_FUNCTION")))
     }
@@ -144,13 +144,13 @@ impl Platform for Environment {
 
     fn lines(&self) -> Lines {
         Arc::new(|line| {
-            // A log that cannot be written is no reason to fail.
+            // A log line that cannot be written is no reason to fail.
             let _ = writeln!(std::io::stdout().lock(), "{line}");
         })
     }
 }
 
-/// What variables of this ending name, each by the name in the code that its variable is made of.
+/// The values of the variables with this ending, by the logical name in each variable's name.
 fn named(ending: &str) -> BTreeMap<String, String> {
     let set = env::vars().filter(|(_, value)| !value.is_empty());
     set.filter_map(|(variable, value)| {

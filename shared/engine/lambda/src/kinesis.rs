@@ -1,4 +1,4 @@
-//! Batches of an event source mapping on Kinesis.
+//! Batches from a Lambda event source mapping on Kinesis.
 
 use alpes_consumer::Outcome;
 use alpes_ports::{LogRecord, SequenceNumber};
@@ -11,18 +11,18 @@ use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-/// The batch must be delivered again, from a record on.
+/// The batch must be delivered again, from `sequence` on.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("record {sequence} could not be handled now: {cause}")]
 pub struct RetryBatch {
     /// The first record that was not handled.
     pub sequence: String,
-    /// Why.
+    /// The cause in words.
     pub cause: String,
 }
 
 impl RetryBatch {
-    /// What the runtime is told that it is.
+    /// The error type that the runtime receives.
     pub const ERROR_TYPE: &str = "RetryBatch";
 }
 
@@ -35,11 +35,11 @@ impl From<RetryBatch> for Diagnostic {
     }
 }
 
-/// What the runtime is told of a batch: where to deliver it again from, if anywhere.
+/// The answer to the runtime: the record from which to deliver the batch again, if any.
 ///
 /// # Errors
 ///
-/// [`RetryBatch`] if something must be delivered again and the runtime does not honour a partial batch response.
+/// [`RetryBatch`] if a record must be delivered again and the runtime does not honour a partial batch response.
 pub fn respond(outcome: Outcome, partial_batch: bool) -> Result<KinesisEventResponse, RetryBatch> {
     tracing::info!(
         records = outcome.records,
@@ -55,20 +55,20 @@ pub fn respond(outcome: Outcome, partial_batch: bool) -> Result<KinesisEventResp
         tracing::warn!(
             sequence,
             cause,
-            "the batch is to be delivered again from here"
+            "the batch must be delivered again from this record"
         );
         response.add_failure(sequence);
     }
     Ok(response)
 }
 
-/// The records of a batch, as the log's other readers see them.
+/// The records of a batch, in the form that all readers of the log use.
 #[must_use]
 pub fn records(event: KinesisEvent) -> Vec<LogRecord> {
     event.records.into_iter().map(record).collect()
 }
 
-/// A batch of records, as an event source mapping hands it to a function.
+/// A batch of records, in the form in which an event source mapping delivers it to a function.
 #[must_use]
 pub fn batch_of(records: &[LogRecord]) -> Value {
     let records = records.iter().map(|record| {
@@ -91,7 +91,7 @@ pub fn batch_of(records: &[LogRecord]) -> Value {
 }
 
 fn record(record: KinesisEventRecord) -> LogRecord {
-    // An event id is the shard's and the sequence number, joined by a colon.
+    // An event id is the shard id and the sequence number, joined by a colon.
     let shard = record
         .event_id
         .as_deref()

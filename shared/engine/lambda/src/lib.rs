@@ -1,6 +1,13 @@
-//! What every function does when it starts: reads its environment, begins to log, and answers commands and batches of the log.
+//! The common start of every function: it reads its environment, begins logging, and answers commands and batches of
+//! the log.
 
 #![deny(missing_docs)]
+
+use std::fmt::Debug;
+
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde::{Serialize, de::DeserializeOwned};
 
 mod environment;
 pub mod kinesis;
@@ -11,12 +18,6 @@ mod remote;
 
 pub use environment::{Environment, StartError};
 pub use remote::RemoteConsumer;
-
-use std::fmt::Debug;
-
-use jiff::Timestamp;
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use serde::{Serialize, de::DeserializeOwned};
 
 /// Starts a function: it logs from now on, and its platform is the one that its environment names.
 ///
@@ -52,7 +53,7 @@ where
     .await
 }
 
-/// When the runtime ends an invocation.
+/// The time at which the runtime ends an invocation.
 fn deadline(context: &lambda_runtime::Context) -> Timestamp {
     let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
     Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX)

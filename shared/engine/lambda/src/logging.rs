@@ -1,4 +1,4 @@
-//! Logs: a JSON object a line, on stderr.
+//! Logs on stderr, one JSON object a line.
 
 use std::{fmt, sync::Arc};
 
@@ -14,12 +14,12 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// Starts logging. `RUST_LOG` says what is logged, as `debug` or `warn,alpes_projections=debug`; without it, everything from
-/// information up. Directives that look into spans or fields are not understood: reading them takes a regex engine, a
-/// tenth of a function's binary.
+/// Starts logging. `RUST_LOG` chooses the lines, as in `debug` or `warn,alpes_projections=debug`; without it, the level
+/// is info. Directives for spans or fields are not supported, since they need a regex engine, a tenth of a function's
+/// binary.
 pub fn start() {
-    // Local runtimes wait a moment for a function's first line on stderr, so the one line a function logs for each
-    // invocation also lets them go on.
+    // Local runtimes wait a moment for a function's first line on stderr. The line that a function logs for each
+    // invocation ends that wait.
     let logs = lines(alpes_aws::world().clock, std::io::stderr);
     let asked = std::env::var("RUST_LOG").unwrap_or_default();
     let _ = tracing_subscriber::registry()
@@ -28,7 +28,7 @@ pub fn start() {
         .try_init();
 }
 
-/// A JSON object a line, with the time as this clock has it.
+/// A layer that writes one JSON object a line, with times from this clock.
 fn lines<S, W>(clock: Arc<dyn Clock>, to: W) -> impl Layer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -44,7 +44,7 @@ where
         .with_writer(to)
 }
 
-/// Tells the time as everything else does.
+/// Writes the time of a line in the form of all times of the system.
 struct Times(Arc<dyn Clock>);
 
 impl FormatTime for Times {

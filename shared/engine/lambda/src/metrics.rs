@@ -1,4 +1,4 @@
-//! Metrics, as lines of the log: `CloudWatch` reads the embedded metric format, other runtimes keep the line.
+//! Metrics as log lines in the embedded metric format: `CloudWatch` reads them, and other runtimes keep the lines.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use serde_json::{Value, json};
 /// A unit of `CloudWatch`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// How many.
+    /// A number of things.
     Count,
-    /// How long.
+    /// A duration in seconds.
     Seconds,
 }
 
-/// Where the metrics of a stack go.
+/// The metrics of a stack.
 pub struct Metrics {
-    /// What all of them are under.
+    /// The `CloudWatch` namespace of all metrics.
     namespace: &'static str,
     stack: String,
     lines: Lines,
 }
 
 impl Metrics {
-    /// Metrics of the stack of this platform, under `namespace`, in the function's log.
+    /// Metrics of this platform's stack under `namespace`, written to the function's log.
     ///
     /// # Errors
     ///
@@ -37,7 +37,7 @@ impl Metrics {
         })
     }
 
-    /// Writes metrics of the moment `now`, one line for all of them.
+    /// Writes metrics for the time `now`, all in one line.
     pub fn emit(&self, now: Timestamp, metrics: &[(&'static str, Unit, u64)]) {
         let millis = now.as_millisecond();
         let line = line(self.namespace, &self.stack, millis, metrics);

@@ -1,4 +1,4 @@
-//! Functions that are a context's: commands in, replies or errors out, one log line each; and what is heard of the other contexts.
+//! A participant's function: it answers commands, each with one log line, and handles the events of the other contexts.
 
 use alpes_consumer::{Consumer, Parking};
 use alpes_event_store::EventStore;
@@ -17,51 +17,52 @@ use crate::{
     kinesis::{self, RetryBatch},
 };
 
-/// How long before its own deadline the function stops beginning reactions: enough to note what is put off.
+/// The time before its deadline from which the function begins no further reaction. The time suffices to store the
+/// reactions that are put off.
 const RESERVE: SignedDuration = SignedDuration::from_secs(5);
 
-/// Asks a participant to do what it put off.
+/// Asks a participant to try pending reactions. The timers send it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
-    /// Which.
+    /// The keys of the reactions.
     pub reactions: Vec<ReactionKey>,
 }
 
-/// What it answers.
+/// The answer to [`Resume`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resumed {
-    /// How many are done.
+    /// The number of reactions that are done.
     pub done: usize,
-    /// How many are put off once more.
+    /// The number of reactions that were put off once more.
     pub put_off: usize,
 }
 
-/// What the function answers.
+/// An answer of the function.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
-    /// To a command.
+    /// The answer to a command.
     Reply(Reply),
-    /// To a batch of the log.
+    /// The answer to a batch of the log.
     Batch(KinesisEventResponse),
-    /// To [`Resume`].
+    /// The answer to [`Resume`].
     Resumed(Resumed),
 }
 
-/// There is no answer to what came in.
+/// The input has no answer.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum InvocationError {
-    /// It is nothing that a participant is invoked with: the field at fault, and what is wrong with it.
+    /// The input is invalid: the field at fault, and its fault.
     #[error("not {expected}: {field}: {cause}")]
     Invalid {
-        /// What it should have been.
+        /// The kind of input that was expected.
         expected: &'static str,
-        /// The field, as a path; `.` for all of it.
+        /// The field, as a path; `.` for the whole input.
         field: String,
-        /// What is wrong.
+        /// The fault in words.
         cause: String,
     },
-    /// The participant has no answer now.
+    /// The participant cannot answer now.
     #[error(transparent)]
     NoAnswer(#[from] ParticipantError),
     /// The batch must be delivered again.
@@ -83,22 +84,22 @@ impl From<InvocationError> for Diagnostic {
     }
 }
 
-/// What the function works with.
+/// The parts of the function.
 pub struct App<P> {
-    /// Takes commands, and hears of the other contexts.
+    /// Handles commands, and events of the other contexts.
     pub reactor: Reactor<P>,
-    /// Where bad records go.
+    /// The parking lot for bad records.
     pub parking: Parking,
     /// True where the runtime honours a partial batch response.
     pub partial_batch: bool,
 }
 
 impl<P: DomainEvent> App<P> {
-    /// A function of the context whose rules these are.
+    /// A function of the context with these rules.
     ///
     /// # Errors
     ///
-    /// The platform lacks what a participant needs.
+    /// The platform lacks a part that a participant needs.
     pub fn new<T: Platform>(
         platform: &T,
         catalogue: Catalogue<P>,
@@ -114,8 +115,8 @@ impl<P: DomainEvent> App<P> {
         })
     }
 
-    /// Answers what the function was invoked with: a command, a batch of the log, or [`Resume`]. `deadline` is when the runtime ends
-    /// this invocation.
+    /// Answers an input of the function: a command, a batch of the log, or [`Resume`]. `deadline` is the time at which
+    /// the runtime ends this invocation.
     ///
     /// # Errors
     ///
@@ -185,10 +186,10 @@ fn read<T: DeserializeOwned>(payload: Value, expected: &'static str) -> Result<T
             field: error.path().to_string(),
             cause: error.inner().to_string(),
         })
-        .inspect_err(|error| warn!(%error, "what came in cannot be read"))
+        .inspect_err(|error| warn!(%error, "the input cannot be read"))
 }
 
-/// What came of a command, for its log line: the types of its events, or the type of its problem.
+/// The outcome of a command for its log line: the types of its events, or the type of its problem.
 fn outcome(reply: &Reply) -> String {
     match reply {
         Reply::Eventos { eventos } => {

@@ -1,4 +1,4 @@
-//! A consumer that is another function, as what is parked for it sees it.
+//! A consumer that runs in another function: the timers redrive its parked records by calling that function.
 
 use std::{slice, sync::Arc};
 
@@ -10,21 +10,21 @@ use aws_lambda_events::streams::KinesisEventResponse;
 
 use crate::kinesis::{self, RetryBatch};
 
-/// A consumer that is the function of its name. What was parked for it is tried again by calling that function with a batch of the
-/// one record, as its event source mapping does.
+/// A consumer that is another function. A record that it parked is retried by calling the function with a batch of that
+/// record alone, as its event source mapping does.
 pub struct RemoteConsumer<P> {
-    /// Calls it.
+    /// Calls the function.
     pub functions: Arc<dyn Functions>,
-    /// The function, and the name that it parks records under.
+    /// The function, whose name is also the consumer's name in the parking lot.
     pub function: FunctionName,
     /// The parking lot.
     pub parking: Parking,
-    /// What this build can decode. What it cannot, the function is not called for.
+    /// The event types that this build decodes. For an event that it cannot decode, the function is not called.
     pub catalogue: Catalogue<P>,
 }
 
 impl<P: DomainEvent> RemoteConsumer<P> {
-    /// The consumers that are these functions.
+    /// The consumers of these functions.
     #[must_use]
     pub fn of(
         names: impl IntoIterator<Item = FunctionName>,
@@ -49,7 +49,8 @@ impl<P: DomainEvent> RemoteConsumer<P> {
                 error_type,
                 message,
             }) if error_type == RetryBatch::ERROR_TYPE => return Err(Redriven::NotNow(message)),
-            // That it failed, was out of time or died is no verdict: it may have been a bad hour. If it is the record, pauses grow.
+            // A failure, a timeout or a crash is no verdict, since the cause may be temporary. If the record is the
+            // cause, the pauses grow.
             Err(error) => return Err(Redriven::NotNow(error.to_string())),
         };
         match serde_json::from_slice::<KinesisEventResponse>(&answer) {
@@ -76,11 +77,12 @@ impl<P: DomainEvent> Redrive for RemoteConsumer<P> {
         if let Err(not_done) = self.call(&record).await {
             return Ok(not_done);
         }
-        // The function takes a record for handled that it has parked anew: one that its build does not know, or that it cannot handle.
+        // The function reports success for a record that it parked again, because its build does not know it or cannot
+        // handle it.
         if self.parking.remove_tried(parked).await? {
             return Ok(Redriven::Done);
         }
-        let anew = format!("{} has parked it anew", self.function.0);
+        let anew = format!("{} has parked it again", self.function.0);
         Ok(Redriven::StillParked(anew))
     }
 }

@@ -1,4 +1,4 @@
-//! What is parked for a consumer that is another function is tried again by calling it, and is never lost on the way.
+//! Records parked for a consumer in another function are retried by calling the function, and never lost on the way.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -38,7 +38,7 @@ type Catalogue = alpes_messages::Catalogue<Fact>;
 const FUNCTION: FunctionName = FunctionName("worker");
 const TYPE: &str = "BookHandedOver";
 
-/// What the function has heard, and how many times it is still to fail.
+/// The events that the function has handled, and the number of failures still to come.
 #[derive(Default)]
 struct Heard {
     subjects: Mutex<Vec<SubjectId>>,
@@ -62,7 +62,7 @@ impl Handler<Fact> for Heard {
     }
 }
 
-/// A handler that can handle nothing, ever.
+/// A handler that fails for every event.
 struct Hopeless(Parking);
 
 #[async_trait]
@@ -83,7 +83,7 @@ struct Bench {
     functions: Arc<MemoryFunctions>,
 }
 
-/// An event of that type, as it is in the log.
+/// An event of the unknown type, as the log has it.
 fn event() -> Vec<u8> {
     let event = toy::event(BookHandedOver { loan: loan(1) }, 1);
     event.encode().unwrap().into_bytes()
@@ -164,7 +164,7 @@ impl Bench {
         }
     }
 
-    /// What timers of a build that knows `catalogue` do.
+    /// One run of the timers, in a build that knows `catalogue`.
     async fn due(&self, faults: &Faults, catalogue: &Catalogue) -> Result<Redriving, TableError> {
         let remote = self.remote(faults, catalogue);
         let redriver = Redriver {
@@ -176,7 +176,7 @@ impl Bench {
         Ok(redriver.redrive_due(&parked, Timestamp::MAX).await)
     }
 
-    /// Time passes, as long as no pause between two tries is longer.
+    /// Lets time pass. Choose it longer than any pause between two attempts.
     fn pass(&self, time: Duration) {
         block_on(self.world.tasks.sleep(time));
     }
@@ -225,7 +225,7 @@ fn a_function_that_is_not_deployed_yet_does_not_make_it_lost() {
     let bench = Bench::new();
     bench.deploy(&older(), true);
     bench.call(&record(&event()));
-    // The timers are of the new build, the function still of the old one: it answers that all is well, since it has parked it.
+    // The timers have the new build, and the function still the old one. It parks the record and reports success.
     for _ in 0..2 {
         assert_eq!(bench.settle(&toy::catalogue()), redriving(1, 0));
         let left = bench.parked();
@@ -238,7 +238,7 @@ fn a_function_that_is_not_deployed_yet_does_not_make_it_lost() {
     assert_eq!((bench.parked(), bench.heard()), (vec![], 1));
 }
 
-/// Parks a record as one that the runtime gave up delivering.
+/// Parks a record as one that the runtime stopped delivering.
 fn give_up(bench: &Bench, data: &[u8]) {
     let record = record(data);
     let trouble = Trouble::with_record(&record, Reason::Undelivered, "given up");
@@ -299,7 +299,7 @@ fn what_kills_the_function_is_tried_again_after_pauses_that_grow() {
     }
     assert_eq!(minutes, [0, 1, 2, 4, 8, 16, 31, 46]);
     assert_eq!(calls.load(Ordering::SeqCst), minutes.len(), "each once");
-    // A function that does not die of it any more, of a build that knows the same events.
+    // A function that no longer dies of the record, in a build that knows the same events.
     bench.deploy(&toy::catalogue(), true);
     bench.pass(Duration::from_mins(15));
     assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
@@ -382,7 +382,7 @@ fn whatever_fails_on_the_way_nothing_is_lost_and_nothing_needs_a_person() {
             bench.deploy(&current, true);
             give_up(&bench, &event());
             let _ = bench.due(&Faults::once(at, fault), &current).now_or_never();
-            // Nobody is needed to end it: not after a fault, and not after a death.
+            // No person is needed afterwards, whether an effect failed or the process died.
             bench.pass(Duration::from_mins(1));
             bench.settle(&current);
             assert_eq!(bench.parked(), [], "{fault:?} at effect {at}");
@@ -398,7 +398,7 @@ fn however_much_fails_it_heals_without_a_person() {
         let bench = Bench::new();
         bench.deploy(&current, true);
         give_up(&bench, &event());
-        // Every other effect fails, for an hour.
+        // For an hour, every other effect fails.
         let faults = Faults::by_chance(Dice::new(seed), 2);
         for _ in 0..60 {
             let _ = bench.due(&faults, &current).now_or_never();

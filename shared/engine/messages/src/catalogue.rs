@@ -1,4 +1,4 @@
-//! Every event type that a domain has, with its versions.
+//! The catalogue: every event type of a domain, with its versions.
 
 use std::fmt::Debug;
 
@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{Context, DecodeError, NewEvent, event::undecodable};
 
-/// The domain events of a domain: the data of its events in their newest versions, as one type. [`catalogue!`](crate::catalogue) makes
-/// one, an enum with a variant for each event type.
+/// The payloads of a domain's events, in their newest versions, as one type. [`catalogue!`](crate::catalogue) makes an
+/// enum with a variant for each event type.
 pub trait DomainEvent: Clone + Debug + PartialEq + Send + Sync + 'static {}
 
 impl<P: Clone + Debug + PartialEq + Send + Sync + 'static> DomainEvent for P {}
@@ -17,24 +17,24 @@ impl<P: Clone + Debug + PartialEq + Send + Sync + 'static> DomainEvent for P {}
 /// Lifts the data of one version to the next.
 pub type Lift = fn(&Value) -> Result<Value, DecodeError>;
 
-/// Makes an envelope of today of one from before there was any; `None` for one that is none of those.
+/// Converts an envelope of an older format to the current format; `None` if the value is no such envelope.
 pub type OlderEnvelope = fn(&Value) -> Option<Result<Value, DecodeError>>;
 
 /// One type of event.
 #[derive(Clone, Copy)]
 pub struct EventType<P> {
-    /// Whose events.
+    /// The context of its events.
     pub context: Context,
     /// Its name.
     pub name: &'static str,
-    /// From version 1 to 2, from 2 to 3, …; the newest version is one more than there are.
+    /// The functions from version 1 to 2, from 2 to 3, and so on. The newest version is their number plus 1.
     lifts: &'static [Lift],
     parse: fn(Value) -> Result<P, DecodeError>,
     schema: fn() -> schemars::Schema,
 }
 
 impl<P> EventType<P> {
-    /// A type of event. `parse` reads data of the newest version; [`read_data`] does for a struct.
+    /// A type of event. `parse` reads data of the newest version; for a struct, pass [`read_data`].
     #[must_use]
     pub fn new(
         context: Context,
@@ -52,7 +52,7 @@ impl<P> EventType<P> {
         }
     }
 
-    /// The newest version of its data.
+    /// The newest version of its data, from 1.
     #[must_use]
     pub fn newest(&self) -> u32 {
         newest(self.lifts)
@@ -64,7 +64,7 @@ impl<P> EventType<P> {
         (self.schema)()
     }
 
-    /// `data` of `version` in the newest version; `None` for a version that is not known.
+    /// Lifts `data` of `version` to the newest version; `None` if `version` is unknown.
     pub(crate) fn lift(&self, version: u32, data: Value) -> Result<Option<Value>, DecodeError> {
         if version == 0 || version > self.newest() {
             return Ok(None);
@@ -82,7 +82,7 @@ impl<P> EventType<P> {
         (self.parse)(data)
     }
 
-    /// The version that this name of a schema has, if it is one of this type.
+    /// The version in the schema name `schema`; `None` if the schema is of another type.
     fn version_of(&self, schema: &str) -> Option<u32> {
         let rest = schema.strip_prefix(self.context.schemas)?;
         let rest = rest.strip_prefix(':')?.strip_prefix(self.name)?;
@@ -100,7 +100,7 @@ fn newest(lifts: &[Lift]) -> u32 {
 ///
 /// [`DecodeError::Undecodable`].
 pub fn read_data<T: DeserializeOwned>(data: Value) -> Result<T, DecodeError> {
-    // serde would also take an array of the fields' values.
+    // serde would also accept an array of the fields' values.
     if !data.is_object() {
         return Err(undecodable("data is not an object"));
     }
@@ -108,7 +108,7 @@ pub fn read_data<T: DeserializeOwned>(data: Value) -> Result<T, DecodeError> {
 }
 
 impl NewEvent {
-    /// An event of this type, whose data has been lifted so often since version 1.
+    /// An event type of the catalogue whose data has this many lifts.
     pub fn of(
         context: Context,
         kind: &'static str,
@@ -119,14 +119,15 @@ impl NewEvent {
             context,
             kind,
             schema_version: newest(lifts),
-            // Payloads are structs with named fields of JSON types: they always have a JSON form.
+            // Payloads are structs with named fields of JSON types, so they always have a JSON form.
             data: serde_json::to_value(payload).unwrap_or_default(),
         }
     }
 }
 
-/// Writes a domain's [`DomainEvent`] and the function `catalogue`, which gives its [`Catalogue`], from one list: contexts, in each the
-/// module with the structs of its events, and behind each event the functions that lift its data from one version to the next.
+/// Writes a domain's [`DomainEvent`] and the function `catalogue`, which returns its [`Catalogue`], from one list. The
+/// list has the contexts, for each context the module with the structs of its events, and after each event the
+/// functions that lift its data from one version to the next.
 ///
 /// ```
 /// use alpes_messages::{Context, NewEvent};
@@ -180,7 +181,7 @@ macro_rules! catalogue {
             }
         )*)*
 
-        /// Every event type that this build knows.
+        /// The catalogue of every event type that this build knows.
         #[must_use]
         pub fn catalogue() -> $crate::Catalogue<$payload> {
             $crate::Catalogue::new(vec![$($($crate::EventType::new(
@@ -194,7 +195,8 @@ macro_rules! catalogue {
     };
 }
 
-/// The event types that a reader knows. A value, so that a test or a simulation can be older than the writer.
+/// The event types that a reader knows. A catalogue is a value, so that a test or a simulation can use a reader that is
+/// older than the writer.
 #[derive(Clone)]
 pub struct Catalogue<P> {
     types: Vec<EventType<P>>,
@@ -211,14 +213,15 @@ impl<P> Catalogue<P> {
         }
     }
 
-    /// The same catalogue, for a log that has events from before today's envelope.
+    /// The same catalogue, which also reads envelopes of an older format. For a log that has events from before the
+    /// current format.
     #[must_use]
     pub fn with_older_envelope(mut self, older_envelope: OlderEnvelope) -> Self {
         self.older_envelope = Some(older_envelope);
         self
     }
 
-    /// Looks a type up.
+    /// Finds a type by its context and name.
     #[must_use]
     pub fn find(&self, context: &str, name: &str) -> Option<&EventType<P>> {
         self.types
@@ -226,25 +229,26 @@ impl<P> Catalogue<P> {
             .find(|known| known.context.name == context && known.name == name)
     }
 
-    /// The type and version that the name of a schema tells.
+    /// The type and version in the schema name `schema`.
     pub(crate) fn of_schema(&self, schema: &str) -> Option<(&EventType<P>, u32)> {
         self.types
             .iter()
             .find_map(|known| Some((known, known.version_of(schema)?)))
     }
 
-    /// `value` in today's envelope.
+    /// `value`, converted to the current format of the envelope.
     pub(crate) fn modern(&self, value: Value) -> Result<Value, DecodeError> {
         let lifted = self.older_envelope.and_then(|lift| lift(&value));
         lifted.unwrap_or(Ok(value))
     }
 
-    /// Every type.
+    /// Every type of the catalogue.
     pub fn types(&self) -> impl Iterator<Item = &EventType<P>> {
         self.types.iter()
     }
 
-    /// Tells two catalogues apart: what one could not decode, another may.
+    /// A text that differs between two catalogues with different types or versions. After it changes, retry the events
+    /// that could not be decoded.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let types = self
@@ -258,7 +262,7 @@ impl<P> Catalogue<P> {
             .collect()
     }
 
-    /// This catalogue without the type `name`: that of a build from before it existed.
+    /// This catalogue without the type `name`, as in a build from before the type existed.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.types.retain(|known| known.name != name);

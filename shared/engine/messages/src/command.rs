@@ -1,4 +1,4 @@
-//! Commands: intents, addressed to one participant.
+//! Commands: requests to one participant.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,60 +8,60 @@ use uuid::Uuid;
 
 use crate::{CommandId, CorrelationId, SubjectId};
 
-/// What drives a saga.
+/// The engine that drives a saga.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum SagaMode {
-    // The published schemas and samples of the envelope have these words, so that they stay as they were published.
-    /// A coordinator sends commands.
+    // The published schemas and samples of the envelope have these Spanish words, and never change.
+    /// A coordinator sends commands to the participants.
     #[default]
     #[serde(rename = "orquestacion")]
     Orchestration,
-    /// Each context reacts to the events of the others.
+    /// Each context reacts to the events of the others, without a coordinator.
     #[serde(rename = "coreografia")]
     Choreography,
-    /// AWS Step Functions, by the same definition as the coordinator.
+    /// AWS Step Functions runs the definition that a coordinator would run.
     StepFunctions,
 }
 
 impl SagaMode {
-    /// Every one of them.
+    /// Every mode.
     pub const ALL: [Self; 3] = [Self::Orchestration, Self::Choreography, Self::StepFunctions];
 }
 
-/// An intent. The same `id` takes effect once, however often it is sent.
+/// A command. Participants deduplicate on its `id`: the same `id` takes effect once, however often it is sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Command {
-    /// Its identity.
+    /// The id of the command.
     pub id: CommandId,
-    /// What to do, as `PlaceOrder`.
+    /// The type of the command, as in `PlaceOrder`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// To what.
+    /// The subject of the command.
     pub subject: SubjectId,
-    /// For which saga.
+    /// The correlation id, which is also the id of the saga.
     pub correlationid: CorrelationId,
-    /// The command or event that led to it.
+    /// The id of the command or event that caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causationid: Option<Uuid>,
-    /// What drives the saga.
+    /// The engine that drives the saga.
     #[serde(default)]
     pub sagamode: SagaMode,
-    /// W3C Trace Context of the caller.
+    /// The caller's W3C Trace Context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// True if it did not come about by itself, but from a test endpoint. Its events say so too.
+    /// True if a test endpoint created the command. Its events carry the same flag.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prueba: bool,
-    /// The particulars; their form depends on `kind`.
+    /// The data of the command; their form depends on `kind`.
     pub data: Value,
 }
 
 impl Command {
-    /// A command that opens a saga, whose id is that of its subject. Its subject is also its own id: one subject is opened once, however
-    /// often the command is sent.
+    /// A command that opens a saga. Its own id and the saga's id are the subject's id, so a subject is opened once,
+    /// however often the command is sent.
     ///
     /// ```
     /// use alpes_messages::{Command, SubjectId};
@@ -85,9 +85,9 @@ impl Command {
         }
     }
 
-    /// What the command asks for, as a hash: two commands with one id must have the same.
+    /// A hash of the command's request: two commands with one id must have the same hash.
     ///
-    /// The correlation id is left out, since the server mints it anew each time a client repeats a request.
+    /// The hash leaves out the correlation id, since the server makes a new one each time a client repeats a request.
     #[must_use]
     pub fn body_hash(&self) -> String {
         let body = serde_json::json!([self.kind, self.subject, self.data]);
@@ -95,7 +95,7 @@ impl Command {
     }
 }
 
-/// JSON with the keys of every object in order: equal values, equal text.
+/// JSON with sorted keys in every object: equal values have equal text.
 fn canonical(value: &Value) -> String {
     match value {
         Value::Object(object) => {

@@ -14,51 +14,52 @@ use crate::{
 
 const SPEC_VERSION: &str = "1.0";
 
-/// An event as it is stored, published and read.
+/// An event, as it is stored, published and read.
 ///
-/// Its text is written once, at the commit; whoever passes it on passes on that text, so that the log holds exactly what was
-/// committed. A notice alone escapes characters that its topic does not carry.
+/// The text of an event is written once, at the commit. Every component passes on that same text, so the log holds
+/// exactly what was committed. The only exception is a notice, which escapes characters that its topic does not carry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
-    /// Version of CloudEvents, always `1.0`.
+    /// The version of CloudEvents, always `1.0`.
     pub specversion: String,
-    /// Its identity.
+    /// The id of the event.
     pub id: EventId,
-    /// The context it comes from, as `/shop/stock`.
+    /// The context of the event, as in `/shop/stock`.
     pub source: String,
-    /// What happened, as `OrderPlaced`.
+    /// The type of the event, as in `OrderPlaced`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// To what; also its partition key in the log.
+    /// The subject of the event, which is also its partition key in the log.
     pub subject: SubjectId,
-    /// When it was committed.
+    /// The time of the commit.
     pub time: Moment,
-    /// Always `application/json`.
+    /// The media type of the data, always `application/json`.
     pub datacontenttype: String,
-    /// Context, type and version of `data`: `urn:shop:schema:orders:OrderPlaced:v2`.
+    /// The context, type and version of `data`: `urn:shop:schema:orders:OrderPlaced:v2`.
     pub dataschema: String,
-    /// The stream it belongs to.
+    /// The id of its stream.
     pub stream: StreamId,
-    /// Its place there, from 1 without gaps. With `stream` it tells duplicates and order; nothing else does.
+    /// The version of the event in its stream, from 1 without gaps. Deduplicate and order events by `stream` and
+    /// `streamversion` only.
     pub streamversion: Version,
-    /// The saga it belongs to.
+    /// The correlation id, which is also the id of its saga.
     pub correlationid: CorrelationId,
-    /// The command or event that led to it.
+    /// The id of the command or event that caused it.
     pub causationid: Uuid,
-    /// What drives that saga.
+    /// The engine that drives the saga.
     #[serde(default)]
     pub sagamode: SagaMode,
-    /// W3C Trace Context.
+    /// The W3C Trace Context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// True if it did not come about by itself, but from a test endpoint.
+    /// True if the event follows from a command of a test endpoint.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prueba: bool,
-    /// The particulars, in the version that `dataschema` names.
+    /// The data of the event, in the version that `dataschema` names.
     pub data: Value,
 }
 
-/// An event that a decision asks for, before it has a place in a stream.
+/// An event that a decision returns, before it has a place in a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEvent {
     /// Its context.
@@ -71,34 +72,34 @@ pub struct NewEvent {
     pub data: Value,
 }
 
-/// What an event gets from its commit rather than from its decision.
+/// The properties of an event that its commit sets, not its decision.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {
-    /// The command decided on.
+    /// The command that led to the decision.
     pub command: &'a Command,
-    /// The stream committed to.
+    /// The stream of the commit.
     pub stream: StreamId,
-    /// Its place there.
+    /// Its version in that stream.
     pub version: Version,
     /// Its identity.
     pub id: EventId,
-    /// When.
+    /// The time of the commit.
     pub time: Moment,
 }
 
-/// Bytes that are not an event we can use.
+/// Bytes that this build cannot read as an event.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DecodeError {
-    /// Not an event at all, or not of its schema.
+    /// The bytes are no event, or its data does not match its schema.
     #[error("not an event: {0}")]
     Undecodable(String),
-    /// An event of a type or version that this catalogue does not have: most likely it is newer than we are.
+    /// An event of a type or version that this catalogue does not have. Most likely a newer build wrote it.
     #[error("unknown event type {0}")]
     UnknownType(String),
 }
 
 impl Event {
-    /// Gives a new event its place.
+    /// Gives a new event its place in a stream.
     #[must_use]
     pub fn placed(new: NewEvent, origin: Origin<'_>) -> Self {
         let Origin {
@@ -132,20 +133,20 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// None in practice: every part of an event has a JSON form.
+    /// None in practice, since every part of an event has a JSON form.
     pub fn encode(&self) -> serde_json::Result<String> {
         serde_json::to_string(self)
     }
 
-    /// When an event happened, told by its text, in whatever form that was committed and whether or not this build knows its type;
-    /// `None` if the text does not tell.
+    /// The time of an event, read from its text in any format of the envelope, whether or not this build knows its
+    /// type; `None` if the text has no time.
     #[must_use]
     pub fn time_of(text: &str) -> Option<Moment> {
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Time {
             Moment(Moment),
-            /// Since 1970, as envelopes of an older form may have it.
+            /// Milliseconds since 1970, as in envelopes of an older format.
             Milliseconds(i64),
         }
         #[derive(Deserialize)]
@@ -161,7 +162,7 @@ impl Event {
         }
     }
 
-    /// Reads an event and lifts its data, and the version that `dataschema` names, to the newest that `catalogue` has.
+    /// Reads an event. Lifts its data, and the version in its `dataschema`, to the newest version of `catalogue`.
     ///
     /// # Errors
     ///
@@ -169,7 +170,7 @@ impl Event {
     pub fn decode<P>(bytes: &[u8], catalogue: &Catalogue<P>) -> Result<(Self, P), DecodeError> {
         let value: Value = serde_json::from_slice(bytes).map_err(undecodable)?;
         let value = catalogue.modern(value)?;
-        // serde would also take an array of the fields' values.
+        // serde would also accept an array of the fields' values.
         if !value.is_object() {
             return Err(undecodable("not an object"));
         }
@@ -179,8 +180,9 @@ impl Event {
         if spec_version != SPEC_VERSION {
             return Err(undecodable(format!("specversion {spec_version:?}")));
         }
-        // Before the rest of the envelope: an event of a context newer than we are has a stream we cannot read, and is unknown
-        // rather than undecodable, so that a newer catalogue takes it up.
+        // The schema is read before the rest of the envelope. An event of a context that this build does not know has a
+        // stream id that it cannot parse. It must count as unknown rather than undecodable, so that a newer catalogue
+        // retries it.
         let schema = text("dataschema").ok_or_else(|| missing("dataschema"))?;
         let unknown = DecodeError::UnknownType(schema.to_owned());
         let Some((known, version)) = catalogue.of_schema(schema) else {
@@ -198,7 +200,7 @@ impl Event {
         }
         if event.subject != event.stream.id || event.streamversion == 0 {
             return Err(DecodeError::Undecodable(
-                "its subject, stream and streamversion do not fit".into(),
+                "its subject, stream and streamversion disagree".into(),
             ));
         }
         let data = known
@@ -215,7 +217,7 @@ fn schema_name(context: Context, kind: &str, version: u32) -> String {
     format!("{}:{kind}:v{version}", context.schemas)
 }
 
-/// Bytes that are not an event, for this reason.
+/// The error for bytes that are no event, with the reason.
 pub fn undecodable(error: impl std::fmt::Display) -> DecodeError {
     DecodeError::Undecodable(error.to_string())
 }

@@ -1,4 +1,4 @@
-//! Identifiers, each a type of its own so that one cannot stand in for another.
+//! Identifiers. Each has a type of its own, so that one cannot be passed for another.
 
 use std::{fmt, str::FromStr};
 
@@ -32,29 +32,29 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// What a message is about: the one thing whose events are one order in the log, since it is also their partition key. An order, an
-    /// account, a booking; each domain gives it a name of its own.
+    /// The subject of a message, such as an order or an account. The log keeps the events of one subject in order,
+    /// since the subject is their partition key.
     SubjectId
 }
 identifier! {
-    /// Ties together all that happens for one request; also the identity of its saga.
+    /// Connects all messages that follow from one request. It is also the id of their saga.
     CorrelationId
 }
 identifier! {
-    /// A command. The same id is the same intent: it takes effect once.
+    /// The id of a command. A command takes effect once for each id.
     CommandId
 }
 identifier! {
-    /// An event: a UUID of version 7.
+    /// The id of an event: a UUID of version 7.
     EventId
 }
 
 /// Place of an event in its stream, from 1.
 ///
-/// u32, since a stream lives in one item and cannot hold more.
+/// u32 is enough, since a stream is one item of limited size.
 pub type Version = u32;
 
-/// A bounded context, as its messages name it. A domain has a constant for each of its own.
+/// A bounded context and its names in messages. A domain has a constant for each of its contexts.
 ///
 /// ```
 /// use alpes_messages::{Context, StreamId, SubjectId};
@@ -75,22 +75,22 @@ pub type Version = u32;
 pub struct Context {
     /// Its name.
     pub name: &'static str,
-    /// What the ids of its streams begin with: 1 to 24 letters of ASCII in lower case, and digits.
+    /// The beginning of its streams' ids: 1 to 24 lowercase ASCII letters and digits.
     pub category: &'static str,
-    /// The function that takes its commands.
+    /// The function that handles its commands.
     pub participant: &'static str,
     /// The `source` of its events (CloudEvents).
     pub source: &'static str,
-    /// What the names of its events' schemas begin with; type and version follow: `{schemas}:OrderPlaced:v1`.
+    /// The beginning of its events' schema names. Type and version follow: `{schemas}:OrderPlaced:v1`.
     pub schemas: &'static str,
 }
 
 impl Context {
-    /// The same context.
+    /// The same context, after a check of its category.
     ///
     /// # Panics
     ///
-    /// If its category is none. For a constant the compiler says so.
+    /// If the category is invalid. For a constant, the compiler reports it.
     #[must_use]
     pub const fn checked(self) -> Self {
         assert!(
@@ -112,16 +112,16 @@ const fn is_category(text: &[u8]) -> bool {
     is
 }
 
-/// A stream: what one context knows of one subject, `{category}-{subject}`.
+/// The id of a stream, `{category}-{subject}`. A stream holds the events of one subject in one context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct StreamId {
     category: ArrayString<LONGEST_CATEGORY>,
-    /// Of which subject.
+    /// The subject of the stream.
     pub id: SubjectId,
 }
 
-/// A text that names no stream.
+/// The text is no stream id.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0:?} is not a stream id: a category, a hyphen, then a UUID")]
 pub struct InvalidStreamId(String);
@@ -130,18 +130,18 @@ impl StreamId {
     /// The stream of a subject in a context.
     #[must_use]
     pub fn new(context: Context, id: SubjectId) -> Self {
-        // A context's category always fits.
+        // A checked category always fits.
         let category = ArrayString::from(context.category).unwrap_or_default();
         Self { category, id }
     }
 
-    /// What it begins with, which tells its context.
+    /// The first part of the id, which names the context.
     #[must_use]
     pub fn category(&self) -> &str {
         &self.category
     }
 
-    /// True if it is a stream of this context.
+    /// True if the stream belongs to this context.
     #[must_use]
     pub fn is_of(&self, context: Context) -> bool {
         self.category() == context.category
@@ -164,7 +164,7 @@ impl FromStr for StreamId {
             let id: SubjectId = id.parse().ok()?;
             Some(Self { category, id })
         });
-        // One stream, one text: a UUID can be written in several ways, of which only one is ours.
+        // A stream id has one spelling: a UUID can be written in several ways, and only one is accepted.
         let parts = parts.filter(|stream| stream.to_string() == text);
         parts.ok_or_else(|| InvalidStreamId(text.to_owned()))
     }

@@ -1,14 +1,16 @@
-//! Messages: what the parts of a system say to one another.
+//! Messages: the events, commands and replies that the parts of a system exchange.
 //!
 //! - An [`Event`] is a fact, committed to a stream and published to the log: `CloudEvents` 1.0.
-//! - Its payload, lifted to the newest version as it is read, is the domain's own type ([`DomainEvent`]).
-//! - A [`Command`] asks a participant to do something; a [`Reply`] tells what came of it, a [`Problem`] why it was refused.
+//! - Its payload is a type of the domain ([`DomainEvent`]). Reading an event lifts its data to the newest version.
+//! - A [`Command`] asks a participant to do something. A [`Reply`] carries the events of the command, or the
+//!   [`Problem`] that refused it.
 //!
 //! A domain uses this crate in three steps:
 //!
-//! 1. a [`Context`] constant for each of its bounded contexts;
-//! 2. a struct for the data of each event;
-//! 3. one [`catalogue!`] of all of them, which makes the type of its payloads and tells how old versions are lifted.
+//! 1. Write a [`Context`] constant for each bounded context.
+//! 2. Write a struct for the data of each event.
+//! 3. List all events in one [`catalogue!`]. The catalogue defines the type of the domain's payloads, and names the
+//!    functions that lift old versions.
 //!
 //! ```
 //! use alpes_messages::{

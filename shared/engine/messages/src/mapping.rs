@@ -1,16 +1,16 @@
-//! How what was heard becomes a command: data, not code. One form serves the orchestrated saga, the policies of a choreography, and
-//! whatever other engine is to be given the same mapping.
+//! Mappings from events to commands, as data rather than code. The coordinator of a saga, the policies of a
+//! choreography and any other engine can use the same mapping.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// The part of a saga's context that is about the saga itself: `saga.id`, `saga.subject`, `saga.reason`.
+/// The entry of a saga's context that describes the saga itself: `saga.id`, `saga.subject`, `saga.reason`.
 pub const OF_THE_SAGA: &str = "saga";
 
-/// A place in what a saga has heard: the type of an event, then names of fields, `OrderPlaced.payment.amount`; or
-/// [`OF_THE_SAGA`] and one of its own.
+/// A path to a field of an event that the saga received: the event's type, then names of fields, as in
+/// `OrderPlaced.payment.amount`. A path that begins with [`OF_THE_SAGA`] names a field of the saga itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldPath(pub &'static str);
 
@@ -19,19 +19,19 @@ impl FieldPath {
         self.0.split('.')
     }
 
-    /// What it is of: the type of an event, or [`OF_THE_SAGA`].
+    /// The first name: the type of an event, or [`OF_THE_SAGA`].
     #[must_use]
     pub fn root(self) -> &'static str {
         self.parts().next().unwrap_or_default()
     }
 
-    /// What comes after [`FieldPath::root`], with the dots before each name: `.payment.amount`.
+    /// The rest after [`FieldPath::root`], with a dot before each name: `.payment.amount`.
     #[must_use]
     pub fn below_root(self) -> &'static str {
         self.0.get(self.root().len()..).unwrap_or_default()
     }
 
-    /// True if it is of one of these events, or of the saga itself.
+    /// True if its root is one of these events, or the saga itself.
     #[must_use]
     pub fn begins_with_one_of(self, events: &[&str]) -> bool {
         self.root() == OF_THE_SAGA || events.contains(&self.root())
@@ -52,46 +52,46 @@ impl fmt::Display for FieldPath {
     }
 }
 
-/// Where a field of a command comes from.
+/// The source of a command's field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// From what was heard.
+    /// A field of a received event.
     Path(FieldPath),
     /// Always the same text.
     Text(&'static str),
 }
 
-/// A place in the context that has nothing: the command cannot be built.
+/// The context has no value at this path, so the command cannot be built.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{0} is not known")]
+#[error("{0} has no value")]
 pub struct Unknown(pub String);
 
-/// The data of a command: each of its fields with where it comes from.
+/// A mapping: the fields of a command's data, each with its source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping(pub Vec<(&'static str, Source)>);
 
 impl Mapping {
-    /// No fields.
+    /// A mapping without fields.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// One more field, from what was heard.
+    /// Adds a field that is copied from `path`.
     #[must_use]
     pub fn field(mut self, name: &'static str, path: &'static str) -> Self {
         self.0.push((name, Source::Path(FieldPath(path))));
         self
     }
 
-    /// One more field, always the same.
+    /// Adds a field with a constant text.
     #[must_use]
     pub fn text(mut self, name: &'static str, text: &'static str) -> Self {
         self.0.push((name, Source::Text(text)));
         self
     }
 
-    /// The places it reads.
+    /// The paths that it reads.
     pub fn paths(&self) -> impl Iterator<Item = FieldPath> {
         self.0.iter().filter_map(|(_, source)| match source {
             Source::Path(path) => Some(*path),
@@ -99,11 +99,11 @@ impl Mapping {
         })
     }
 
-    /// The data.
+    /// Builds the data of a command from the saga's context.
     ///
     /// # Errors
     ///
-    /// [`Unknown`] for the first place that has nothing, or null.
+    /// [`Unknown`] for the first path that has no value, or null.
     pub fn build(&self, context: &Map<String, Value>) -> Result<Value, Unknown> {
         let fields = self.0.iter().map(|(name, source)| {
             let value = match source {
@@ -119,7 +119,7 @@ impl Mapping {
     }
 }
 
-/// The parts of an event's data that some mapping reads: all of an event that is to be kept for commands to come.
+/// The parts of an event's data that these mappings read. A saga keeps only these parts for its later commands.
 pub fn needed<'a>(mappings: impl Iterator<Item = &'a Mapping>, kind: &str, data: &Value) -> Value {
     let mut kept = Value::Object(Map::new());
     for path in mappings.flat_map(Mapping::paths) {

@@ -1,11 +1,12 @@
-//! Points in time as the system reads, stores, answers and prints them: [`Moment`] is the one way in which a time becomes text.
+//! Points in time, as the system reads, stores, returns and prints them. [`Moment`] is the only form in which a time
+//! becomes text.
 //!
-//! | what | how |
+//! | a time in | its form |
 //! | --- | --- |
-//! | a time of the system's own | [`Moment`], with exactly three decimals |
-//! | a field of another type that holds one | `#[serde(with = "alpes_messages::moment::text")]` |
-//! | the same in a line that tells the date elsewhere | [`Moment::time_of_day`] |
-//! | a date that a client sends | [`rfc3339`] reads it; it is kept in UTC, with the decimals that it has |
+//! | the system's own data | [`Moment`], with exactly three decimals |
+//! | a field of another type | `#[serde(with = "alpes_messages::moment::text")]` |
+//! | a line that names the date elsewhere | [`Moment::time_of_day`] |
+//! | a client's request | [`rfc3339`] reads it; it is stored in UTC with the client's decimals |
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -14,19 +15,19 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use thiserror::Error;
 
-/// Digits of a fraction of a second that are kept; more are cut.
+/// The number of decimals of a second that are kept; further decimals are cut.
 const NANOSECONDS: usize = 9;
 
-/// A text is no date of RFC 3339.
+/// The text is no date of RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("no date of RFC 3339")]
 pub struct NotRfc3339;
 
-/// The date that a text is by the grammar of RFC 3339 and no more: jiff alone would also take other forms of ISO 8601, and zones by
-/// name.
+/// Reads a date by the grammar of RFC 3339, and nothing beyond it: jiff alone would also accept other forms of ISO
+/// 8601, and zones by name.
 ///
-/// A fraction of a second may have any number of digits; those beyond nanoseconds are cut. Second 60 is a leap second, so it is there
-/// only at the end of a day of UTC, and is read as the second before it.
+/// A fraction of a second may have any number of digits; digits beyond nanoseconds are cut. Second 60 is a leap second:
+/// it is accepted only at the end of a day in UTC, and read as the second before it.
 ///
 /// # Errors
 ///
@@ -60,7 +61,7 @@ fn read(text: &str) -> Option<Timestamp> {
     (last_of_day || !seconds.ends_with("60")).then_some(read)
 }
 
-/// True of a text that has digits where `form` has zeros, and otherwise its characters.
+/// True if the text has digits where `form` has zeros, and `form`'s characters everywhere else.
 fn like(text: &str, form: &str) -> bool {
     text.len() == form.len()
         && text.bytes().zip(form.bytes()).all(|(byte, form)| {
@@ -72,7 +73,8 @@ fn like(text: &str, form: &str) -> bool {
         })
 }
 
-/// A date as it is stored: of years that RFC 3339 has no form for, which no command may have, in that of ISO 8601.
+/// Reads a stored date. Years beyond 9999 are in the extended form of ISO 8601, since RFC 3339 has no form for them. No
+/// command may have one.
 fn stored(text: &str) -> Result<Timestamp, NotRfc3339> {
     if text.starts_with(['+', '-']) {
         return text.parse().map_err(|_| NotRfc3339);
@@ -80,11 +82,11 @@ fn stored(text: &str) -> Result<Timestamp, NotRfc3339> {
     rfc3339(text)
 }
 
-/// For fields that are dates without being [`Moment`]s: those of clients, whose decimals are their own.
+/// For fields that hold a client's date, with the client's decimals, instead of a [`Moment`].
 ///
 /// # Errors
 ///
-/// Those of the deserializer, and a text that is no date.
+/// An error of the deserializer, or a text that is no date.
 pub fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
     let text = Cow::<str>::deserialize(from)?;
     stored(&text).map_err(D::Error::custom)
@@ -92,13 +94,13 @@ pub fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
 
 /// An instant in UTC with exactly three decimals, `2026-01-31T10:00:00.000Z`.
 ///
-/// The fixed width makes the order of the texts the order of the instants, so it can be a sort key.
+/// The fixed width makes the order of the texts the order of the instants, so a moment can be a sort key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Moment(Timestamp);
 
 impl Moment {
-    /// The instant as such.
+    /// The instant.
     #[must_use]
     pub fn timestamp(self) -> Timestamp {
         self.0
@@ -111,27 +113,27 @@ impl Moment {
     }
 }
 
-/// Fields that are instants, written as [`Moment`]s are: `#[serde(with = "alpes_messages::moment::text")]`.
+/// For fields of another type that are written as a [`Moment`]: `#[serde(with = "alpes_messages::moment::text")]`.
 pub mod text {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     use super::Moment;
 
-    /// As [`Moment`].
+    /// Writes the time as a [`Moment`].
     ///
     /// # Errors
     ///
-    /// Those of the serializer.
+    /// An error of the serializer.
     pub fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
         Moment::from(*time).serialize(to)
     }
 
-    /// As [`Moment`].
+    /// Reads the time as a [`Moment`].
     ///
     /// # Errors
     ///
-    /// Those of the deserializer, and a text that is no date.
+    /// An error of the deserializer, or a text that is no date.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
         Moment::deserialize(from).map(Moment::timestamp)
     }

@@ -1,21 +1,21 @@
-//! Refusals, as RFC 9457 has them.
+//! Refusals, in the form of RFC 9457.
 
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Why something was refused. Sent as `application/problem+json`; the domain has the texts.
+/// A refusal with its reason, sent as `application/problem+json`. The domain supplies the texts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
-    /// What kind of problem: a stable URI to program against.
+    /// The kind of the problem: a stable URI that clients can test for.
     #[serde(rename = "type")]
     pub kind: Cow<'static, str>,
-    /// The same for every problem of this kind.
+    /// A title, the same for every problem of this kind.
     pub title: Cow<'static, str>,
     /// The HTTP status.
     pub status: u16,
-    /// What is wrong this time.
+    /// The fault of this request, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Every field that is at fault.
@@ -23,19 +23,19 @@ pub struct Problem {
     pub errores: Vec<Violation>,
 }
 
-/// One field at fault.
+/// A field at fault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Violation {
-    /// Where, as a path: `lines[0].quantity`; a query parameter or header by its name.
+    /// The path of the field, as in `lines[0].quantity`; the name of a query parameter or header.
     pub campo: String,
-    /// The rule that it breaks: a stable word.
+    /// The name of the rule that the field breaks, which is stable.
     pub regla: Cow<'static, str>,
     /// The rule in words.
     pub detalle: String,
 }
 
 impl Violation {
-    /// A field, the rule it breaks, and the rule in words.
+    /// A field at fault, the name of the rule that it breaks, and the rule in words.
     pub fn new(campo: impl Into<String>, regla: &'static str, detalle: impl Into<String>) -> Self {
         Self {
             campo: campo.into(),
@@ -45,10 +45,10 @@ impl Violation {
     }
 }
 
-/// A kind of problem. A domain has a constant for each of its own.
+/// A kind of problem. A domain has a constant for each of its kinds.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
-    /// A stable URI to program against.
+    /// A stable URI that clients can test for.
     pub uri: &'static str,
     /// Its title, for users.
     pub title: &'static str,
@@ -57,7 +57,7 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// The kind of this URI, title and HTTP status.
+    /// A kind with this URI, title and HTTP status.
     ///
     /// ```
     /// use alpes_messages::{Kind, Problem};
@@ -84,21 +84,21 @@ impl Problem {
         }
     }
 
-    /// What is wrong this time.
+    /// Adds the detail: the fault of this request, in words.
     #[must_use]
     pub fn because(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// The fields at fault.
+    /// Adds the fields at fault.
     #[must_use]
     pub fn at(mut self, errores: Vec<Violation>) -> Self {
         self.errores = errores;
         self
     }
 
-    /// True if it is of this kind.
+    /// True if the problem is of this kind.
     #[must_use]
     pub fn is(&self, kind: Kind) -> bool {
         self.kind == kind.uri

@@ -1,22 +1,23 @@
-//! Replies of participants.
+//! The replies of participants.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Event, Problem};
 
-/// What came of a command. A third outcome, "not known, send it again", is an error of the call itself.
+/// The outcome of a command. If the outcome is unknown and the command should be sent again, the call returns an error
+/// instead.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "resultado", rename_all = "lowercase")]
 pub enum Reply {
-    /// It took effect, now or before: its events, committed and in the log.
+    /// The command took effect, now or earlier. Its events are committed and in the log.
     Eventos {
-        /// In the order of their versions.
+        /// The events in the order of their versions.
         eventos: Vec<Event>,
     },
-    /// It was refused, and nothing happened.
+    /// The command was refused, and had no effect.
     Rechazado {
-        /// Why.
+        /// The reason for the refusal.
         problema: Problem,
     },
 }

@@ -1,4 +1,4 @@
-//! What is read from the log: events of any version that is known, and why others are not.
+//! Decoding records of the log: events of every known version, and the reasons why other records fail.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,7 +15,7 @@ fn opened() -> LoanOpened {
     }
 }
 
-/// The event as JSON, changed.
+/// Decodes a valid event after a change of its JSON.
 fn changed(change: impl FnOnce(&mut Value)) -> Result<(Event, Fact), DecodeError> {
     let text = toy::event(opened(), 1).encode().unwrap();
     let mut event = serde_json::from_str(&text).unwrap();

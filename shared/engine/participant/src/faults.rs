@@ -1,4 +1,4 @@
-//! What a test wants a participant to do instead of its work, and how often.
+//! Faults that a test sets: the next commands of a participant fail in a chosen way.
 
 use std::sync::Arc;
 
@@ -8,23 +8,23 @@ use alpes_ports::{
     WriteError,
 };
 
-/// The table of faults: partition key the context, sort key the type of the command, followed by `#` and the subject where
-/// it is of one alone.
+/// The table of faults. The partition key is the context. The sort key is the type of the command, followed by `#` and
+/// the subject if the fault is for one subject only.
 pub const TABLE: TableName = TableName("faults");
 
-/// A way to misbehave.
+/// A way in which a command fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultMode {
-    /// Nothing is done, and there is no answer for [`SILENCE`](crate::SILENCE).
+    /// The command has no effect, and the answer is an error after [`SILENCE`](crate::SILENCE).
     Silence,
-    /// The command fails, as its business knows failures.
+    /// The command fails with the failure event of its context.
     Failure,
-    /// Nothing is done, and the answer is an error at once.
+    /// The command has no effect, and the answer is an error at once.
     Error,
 }
 
 impl FaultMode {
-    /// Every way.
+    /// Every mode.
     pub const ALL: [Self; 3] = [Self::Silence, Self::Failure, Self::Error];
 
     /// Its name, as it is stored.
@@ -37,28 +37,28 @@ impl FaultMode {
         }
     }
 
-    /// The way of this name.
+    /// The mode of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.name() == name)
     }
 }
 
-/// The faults that are set.
+/// The faults that tests have set.
 #[derive(Clone)]
 pub struct Faults {
     tables: Arc<dyn Tables>,
 }
 
 impl Faults {
-    /// Those in these tables.
+    /// The faults in these tables.
     #[must_use]
     pub fn new(tables: Arc<dyn Tables>) -> Self {
         Self { tables }
     }
 
-    /// The next `times` commands of this type misbehave, those for the subject `only` if one is given; with 0, none does. What
-    /// was set before for the same is replaced.
+    /// Makes the next `times` commands of this type fail; with 0, none. If `only` is given, the fault is for that
+    /// subject alone. The fault replaces an earlier one with the same key.
     ///
     /// # Errors
     ///
@@ -85,18 +85,18 @@ impl Faults {
             }
         };
         match self.tables.write(&write).await {
-            // A write without a condition has none that could fail.
+            // A write without a condition cannot fail by one.
             Ok(()) | Err(WriteError::ConditionFailed) => Ok(()),
             Err(WriteError::Table(error)) => Err(error),
         }
     }
 
-    /// Takes one of the faults that are set for commands of this type, if there is one: of many that take at once, each gets
-    /// another. Those for this subject alone come first.
+    /// Takes one fault that is set for commands of this type, if there is one. Concurrent callers take different
+    /// faults. Faults for this subject alone come first.
     ///
     /// # Errors
     ///
-    /// See [`TableError`]; a fault may then be gone without having been taken.
+    /// See [`TableError`]; a fault may then be used up without having been returned.
     pub async fn take(
         &self,
         context: Context,
@@ -124,7 +124,7 @@ impl Faults {
                 .add(Path::of("times"), -1);
             match self.tables.write(&take.into()).await {
                 Ok(()) => return Ok(Some(mode)),
-                // Others took the last one, or something else was set meanwhile.
+                // Another caller took the last fault, or the fault was replaced meanwhile.
                 Err(WriteError::ConditionFailed) => {}
                 Err(WriteError::Table(error)) => return Err(error),
             }
@@ -140,7 +140,7 @@ fn key(context: Context, command: &str, only: Option<SubjectId>) -> Key {
     Key::new(TABLE, context.name, sort)
 }
 
-/// The way to misbehave, if there is one left.
+/// The mode of the fault, if some of its times are left.
 fn left(item: &Item) -> Option<FaultMode> {
     item.get("times")?.as_u64().filter(|times| *times > 0)?;
     FaultMode::named(item.get("mode")?.as_str()?)

@@ -1,22 +1,22 @@
-//! A business failure that a test asked for.
+//! A business failure, induced by a test.
 
 use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
 use alpes_messages::{Command, DomainEvent, Event, Moment, NewEvent, Problem, StreamId};
 use async_trait::async_trait;
 
-/// The event of a failure that a test asked for, given history, command and time; `None` if the history decides about the
-/// command already, which then stands.
+/// The event of an induced failure, given history, command and time. `None` if the history already decides about the
+/// command: the rules then answer as usual.
 pub type FailureEvent<P> = fn(&[(Event, P)], &Command, Moment) -> Option<NewEvent>;
 
-/// How a context fails: the one of its commands that can, and the event of that.
+/// The failure that tests can induce in a context: a command and its failure event.
 pub struct Failure<P> {
-    /// The command. Every other is refused when it is to fail.
+    /// The command that can fail with an event. Every other command is refused when a test asks it to fail.
     pub command: &'static str,
-    /// What it fails with.
+    /// The event of the failure.
     pub event: FailureEvent<P>,
 }
 
-/// Rules that fail wherever nothing is decided yet.
+/// Rules that fail unless the history already decides about the command.
 pub(crate) struct Failing<'a, P> {
     pub(crate) decider: &'a dyn Decider<P>,
     pub(crate) failure: &'a Failure<P>,

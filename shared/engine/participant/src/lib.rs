@@ -1,9 +1,11 @@
-//! What the participants of a saga have in common: a command comes in, a reply goes out, or an error that says "send it again".
+//! Participants of a saga: each takes commands and answers with a reply, or with an error after which the command is
+//! sent again.
 //!
-//! [`Participant`] puts a context's rules on the event store. Where tests are allowed it also has [`Faults`], and misbehaves as
-//! they say.
+//! A [`Participant`] runs a context's rules on the event store. Where tests are allowed, it also obeys the [`Faults`]
+//! that tests have set.
 //!
-//! Without a coordinator, a context hears of the others and does what its policies say:
+//! In a choreography there is no coordinator: a context consumes the events of the others, and its policies turn them
+//! into commands of its own.
 //!
 //! ```text
 //!  events ─► Reactor ─► Policy ─► Command, its id from event and policy ─► Participant
@@ -37,10 +39,10 @@ pub use rules::Rules;
 
 use induced::Failing;
 
-/// How long a participant that was made silent lets its caller wait.
+/// The time for which a participant that was made silent keeps its caller waiting.
 pub const SILENCE: Duration = Duration::from_secs(3);
 
-/// A context that takes commands.
+/// A context that handles commands.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -68,36 +70,36 @@ pub const SILENCE: Duration = Duration::from_secs(3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Participant<P> {
-    /// Which context it is.
+    /// The context of its commands.
     pub context: Context,
-    /// Commits its events.
+    /// The store that commits its events.
     pub store: EventStore<P>,
     /// Its rules.
     pub decider: Arc<dyn Decider<P>>,
-    /// How it fails when a test wants it to.
+    /// The failure that it returns when a test asks for one.
     pub failure: Failure<P>,
-    /// What tests want of it; `None` where tests are not allowed, which saves the look-up.
+    /// The faults that tests have set; `None` where tests are not allowed, which saves a read.
     pub faults: Option<Faults>,
-    /// Waiting.
+    /// The tasks, for waiting.
     pub world: World,
 }
 
-/// There is no reply to a command. Sending it again under the same id is safe.
+/// A command without a reply. Sending it again under the same id is safe.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ParticipantError {
-    /// The store did not come to an end with it.
+    /// The store returned an error.
     #[error(transparent)]
     Store(#[from] HandleError),
-    /// A test wanted an error. Nothing was done.
+    /// A test asked for an error. Nothing was done.
     #[error("a test asked for this error")]
     InducedError,
-    /// A test wanted silence. Nothing was done.
+    /// A test asked for silence. Nothing was done.
     #[error("a test asked for silence")]
     InducedSilence,
 }
 
 impl ParticipantError {
-    /// What callers tell errors apart by; never changes.
+    /// The stable name by which callers distinguish errors.
     #[must_use]
     pub fn error_type(&self) -> &'static str {
         match self {
@@ -118,11 +120,12 @@ impl From<TableError> for ParticipantError {
 }
 
 impl<P: DomainEvent> Participant<P> {
-    /// Handles a command: its effect happens once, however often it is sent.
+    /// Handles a command. The command takes effect once, however often it is sent.
     ///
     /// # Errors
     ///
-    /// [`ParticipantError`] if there is no reply. After [`HandleError::NotAppended`] it took effect all the same.
+    /// [`ParticipantError`] if there is no reply. After [`HandleError::NotAppended`] the command has taken effect
+    /// nevertheless.
     pub async fn handle(&self, command: &Command) -> Result<Reply, ParticipantError> {
         let handled = match self.fault(command).await? {
             None => self.store.handle(&*self.decider, command).await,

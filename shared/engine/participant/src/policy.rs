@@ -1,10 +1,10 @@
-//! What a context does by itself when it hears of the others: the rules of a choreography, as data.
+//! Policies: the rules by which a context reacts to the events of others in a choreography, as data.
 
 use std::time::Duration;
 
 use alpes_messages::mapping::Mapping;
 
-/// When one of these events is heard, this command follows.
+/// A policy: after this event, send this command.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,32 +23,34 @@ use alpes_messages::mapping::Mapping;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// The type of event.
+    /// The type of the event.
     pub event: &'static str,
-    /// The command, one of the context's own.
+    /// The type of the command, which is one of the context's own.
     pub command: &'static str,
-    /// Its data: from the event itself, or from an earlier one, of which then what is needed is kept.
+    /// The command's data, copied from this event or from earlier ones. The reactor keeps the fields of earlier events
+    /// that it needs.
     pub data: Mapping,
-    /// When.
+    /// The time of the reaction.
     pub when: When,
-    /// Of a deadline: the types of event that make it void.
+    /// For a deadline: the event types that cancel it.
     pub unless: &'static [&'static str],
 }
 
-/// When a command follows its event.
+/// The time at which a command follows its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// At once, to do something new; of an event that is news no more, not at all.
+    /// At once. The command does something new, so it is skipped if the event is more than 24 hours old.
     News,
-    /// At once, however old the event is: to undo.
+    /// At once, however old the event is, since the command undoes something.
     Always,
-    /// So long after the event is heard: a deadline. A context that is behind cancels nothing by that. Of an event that is news no more, at
-    /// once: nobody does anything more for it. A subject has one of each policy.
+    /// A deadline: the command follows this long after the reactor receives the event. A reactor that lags behind
+    /// therefore cancels nothing too early. If the event is more than 24 hours old, the command follows at once, since
+    /// nobody waits for the outcome any more. A subject has one deadline for each policy.
     After(Duration),
 }
 
 impl Policy {
-    /// At once, as long as the event is news.
+    /// A policy that does something new, at once. The command is skipped if the event is more than 24 hours old.
     #[must_use]
     pub fn does(event: &'static str, command: &'static str, data: Mapping) -> Self {
         let when = When::News;
@@ -61,7 +63,7 @@ impl Policy {
         }
     }
 
-    /// At once, always.
+    /// A policy that undoes something, at once and however old the event is.
     #[must_use]
     pub fn undoes(event: &'static str, command: &'static str, data: Mapping) -> Self {
         let when = When::Always;
@@ -74,7 +76,8 @@ impl Policy {
         }
     }
 
-    /// So long after the event, unless one of these is heard.
+    /// A policy with a deadline: the command follows `delay` after the event, unless one of the events in `unless`
+    /// comes first.
     #[must_use]
     pub fn later(
         event: &'static str,

@@ -1,4 +1,4 @@
-//! What is still to be done, and what is kept for it.
+//! Pending reactions, and the event data that they need.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,26 +16,27 @@ use thiserror::Error;
 
 use crate::{Policy, When};
 
-/// The table of reactions. Partition key `{context}-{subject}`; sort key `{event id}#{command}` of what is still to be done,
-/// `deadline#{type}#{command}` of a deadline, `heard#{type}` of what is kept of an event.
+/// The table of reactions. The partition key is `{context}-{subject}`. The sort key is `{event id}#{command}` for a
+/// pending reaction, `deadline#{type}#{command}` for a deadline, and `heard#{type}` for kept event data.
 pub const TABLE: TableName = TableName("reactions");
 
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// What is to be done, by what comes first. Each class has partitions of its own in the index, so that none queues behind another.
+/// The class of a pending reaction, by priority. Each class has partitions of its own in the index, so that no class
+/// queues behind another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// What undoes.
+    /// Commands that undo something.
     Undoing,
-    /// What does something new.
+    /// Commands that do something new.
     News,
     /// Deadlines.
     Deadline,
 }
 
 impl Class {
-    /// Every class, that first which is to be done first.
+    /// Every class, in the order of priority.
     pub const ALL: [Self; 3] = [Self::Undoing, Self::News, Self::Deadline];
 
     fn name(self) -> &'static str {
@@ -57,7 +58,7 @@ impl From<When> for Class {
     }
 }
 
-/// Which reaction.
+/// The key of a pending reaction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReactionKey {
     /// Partition key.
@@ -77,7 +78,7 @@ impl ReactionKey {
         }
     }
 
-    /// Of a deadline. It is found without the event that it follows.
+    /// The key of a deadline. The key does not contain the event, so that later events can find the deadline.
     pub(crate) fn deadline(context: Context, policy: &Policy, subject: SubjectId) -> Self {
         Self {
             pk: owner(context, subject),
@@ -85,7 +86,7 @@ impl ReactionKey {
         }
     }
 
-    /// The name of the context whose it is.
+    /// The name of the reaction's context.
     #[must_use]
     pub fn context(&self) -> &str {
         self.pk.split('-').next().unwrap_or_default()
@@ -96,7 +97,7 @@ impl ReactionKey {
     }
 }
 
-/// A reaction that is still to be done.
+/// A pending reaction.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reaction {
     pub(crate) event: Event,
@@ -105,44 +106,44 @@ pub(crate) struct Reaction {
     since: Timestamp,
 }
 
-/// A reaction that is not there to be done.
+/// An error of reading a pending reaction.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(crate) enum ReadError {
     /// The table failed.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The item is no reaction that this build can read.
+    /// This build cannot read the item as a reaction.
     #[error("it is malformed: {0}")]
     Malformed(String),
 }
 
-/// What is to be done now.
+/// The reactions that are due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DueReactions {
-    /// Which, those that wait longest first.
+    /// Their keys, those that have waited longest first.
     pub reactions: Vec<ReactionKey>,
-    /// Since when the one that waits longest does.
+    /// The time since which the oldest has waited.
     pub oldest: Option<Timestamp>,
 }
 
-/// What a context has still to do for a subject.
+/// A pending reaction of a context to an event of a subject, as operators see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// Whose it is.
+    /// The context that reacts.
     pub context: Context,
-    /// The type of event that it follows.
+    /// The type of the event that it follows.
     pub event: &'static str,
     /// The command.
     pub command: &'static str,
-    /// True of a deadline: it is to be done only if nothing makes it void until then.
+    /// True for a deadline, which other events can still cancel.
     pub is_deadline: bool,
-    /// How often it was tried in vain.
+    /// The number of failed attempts.
     pub attempts: u64,
-    /// From when on the timers have it tried; `None` if the item does not say.
+    /// The time from which the timers try it; `None` if the item has none.
     pub next: Option<Timestamp>,
 }
 
-/// The reactions that wait, of all contexts.
+/// The pending reactions of all contexts.
 #[derive(Clone)]
 pub struct Reactions {
     tables: Arc<dyn Tables>,
@@ -157,7 +158,7 @@ fn kept_key(context: Context, subject: SubjectId, kind: &str) -> Key {
     Key::new(TABLE, owner(context, subject), format!("heard#{kind}"))
 }
 
-/// The index of what a context has of a class.
+/// The index of a context's pending reactions of a class.
 fn index(context: Context, class: Class) -> DueIndex {
     DueIndex::new(TABLE, format!("due-{}-{}", context.name, class.name()), 8)
 }
@@ -170,13 +171,13 @@ fn done(result: Result<(), WriteError>) -> Result<(), TableError> {
 }
 
 impl Reactions {
-    /// Those in these tables.
+    /// The reactions in these tables.
     #[must_use]
     pub fn new(tables: Arc<dyn Tables>, world: World) -> Self {
         Self { tables, world }
     }
 
-    /// Keeps of an event what commands to come need of it.
+    /// Keeps the data of an event that later commands need.
     pub(crate) async fn keep(
         &self,
         context: Context,
@@ -186,13 +187,13 @@ impl Reactions {
         let put = Write::Put {
             key: kept_key(context, event.subject, &event.kind),
             item: Item::from_iter([("data".to_owned(), needed)]),
-            // The first stands, as with a saga: a command is built from the same data however often it is sent.
+            // The first data stays, as in a saga: a command must have the same data however often it is sent.
             condition: Condition::Absent,
         };
         done(self.tables.write(&put).await)
     }
 
-    /// What was kept of these types of event, by type; a type of which nothing was is missing.
+    /// The kept data of these event types, by type. A type without kept data is missing.
     pub(crate) async fn kept(
         &self,
         context: Context,
@@ -211,7 +212,7 @@ impl Reactions {
         Ok(found.collect())
     }
 
-    /// Notes a reaction that is to be done at `due`. What is noted already stands.
+    /// Stores a pending reaction that is due at `due`. A reaction that is pending already stays unchanged.
     pub(crate) async fn note(
         &self,
         context: Context,
@@ -223,7 +224,7 @@ impl Reactions {
         self.note_at(context, policy, event, 0, place).await
     }
 
-    /// Notes a reaction that was tried once in vain; from when on it is tried again.
+    /// Stores a pending reaction after its first failed attempt. Returns the time of the next attempt.
     pub(crate) async fn note_failed(
         &self,
         context: Context,
@@ -246,7 +247,7 @@ impl Reactions {
     ) -> Result<(), TableError> {
         let key = ReactionKey::of(context, policy, event);
         let event = serde_json::to_value(event)
-            .map_err(|error| TableError::Refused(format!("an event without a form: {error}")))?;
+            .map_err(|error| TableError::Refused(format!("the event has no JSON form: {error}")))?;
         let note = Update::of(key.key())
             .when(Condition::Absent)
             .set(Path::of("event"), event)
@@ -256,7 +257,7 @@ impl Reactions {
         done(self.tables.write(&note.into()).await)
     }
 
-    /// The pause before the next attempt.
+    /// The time of the next attempt, after a pause that grows with `attempts`.
     fn pause(&self, attempts: u32) -> Timestamp {
         let chance = self.world.randomness.fraction();
         let pause = PAUSE + jittered(PAUSE, LONGEST_PAUSE, attempts, chance);
@@ -265,7 +266,7 @@ impl Reactions {
         now.checked_add(pause).unwrap_or(Timestamp::MAX)
     }
 
-    /// Reads one; `None` if it is done.
+    /// Reads a pending reaction; `None` if it is done.
     pub(crate) async fn read(&self, key: &ReactionKey) -> Result<Option<Reaction>, ReadError> {
         #[derive(Deserialize)]
         struct Form {
@@ -283,7 +284,7 @@ impl Reactions {
             attempts,
         } = Form::deserialize(&item).map_err(|error| malformed(error.to_string()))?;
         let place = due::place_of(&item);
-        let place = place.ok_or_else(|| malformed("it is never due".to_owned()))?;
+        let place = place.ok_or_else(|| malformed("it has no place in the index".to_owned()))?;
         let since = due::since(place).unwrap_or_else(|| self.world.clock.now());
         Ok(Some(Reaction {
             event,
@@ -293,7 +294,7 @@ impl Reactions {
         }))
     }
 
-    /// Notes that it was tried in vain once more; from when on it is tried again.
+    /// Puts off a reaction after another failed attempt. Returns the time of the next attempt.
     pub(crate) async fn put_off(
         &self,
         key: &ReactionKey,
@@ -309,7 +310,7 @@ impl Reactions {
         Ok(next.into())
     }
 
-    /// What a context with these policies has still to do for a subject with these events. For operators.
+    /// The pending reactions of a context with these policies, for a subject with these events. Meant for operators.
     ///
     /// # Errors
     ///
@@ -345,18 +346,19 @@ impl Reactions {
         Ok(waiting.collect())
     }
 
-    /// Puts off one of which nothing is known: it cannot be read, or whoever is to do it fails at it. It is looked at again `pause` later.
+    /// Puts off a reaction without reading it, for items that cannot be read or whose participant fails. The reaction
+    /// is due again `pause` later.
     ///
     /// # Errors
     ///
-    /// See [`TableError`]; it stays due.
+    /// See [`TableError`]; the reaction stays due.
     pub async fn set_aside(&self, key: &ReactionKey, pause: Duration) -> Result<(), TableError> {
         let now = self.world.clock.now();
         let put_off = due::put_off(&*self.tables, &key.key(), now, pause).await;
         put_off.map(|_| ())
     }
 
-    /// Takes out one that is done.
+    /// Removes a reaction that is done.
     pub(crate) async fn remove(&self, key: &ReactionKey) -> Result<(), TableError> {
         let delete = Write::Delete {
             key: key.key(),
@@ -365,7 +367,7 @@ impl Reactions {
         done(self.tables.write(&delete).await)
     }
 
-    /// Reactions that are to be done now, of these contexts, at most `limit`.
+    /// At most `limit` due reactions of these contexts.
     ///
     /// # Errors
     ///
@@ -387,7 +389,7 @@ impl Reactions {
         })
     }
 
-    /// The same of one context and class, to be read to the end: `page` of each partition of the index at a time.
+    /// All due reactions of one context and class, in pages of `page` items of each partition of the index.
     #[must_use]
     pub fn waiting(&self, context: Context, class: Class, page: usize) -> Due {
         self.due_in([index(context, class)], page)

@@ -1,4 +1,4 @@
-//! A context that hears of the others, and does what its policies say.
+//! The reactor: it consumes the events of other contexts, and carries out the policies of its own.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,38 +23,40 @@ use crate::{
     reactions::{Reaction, ReadError},
 };
 
-/// How long a reaction may take before it is put off. Most take a fraction of it; what waits for somebody slow does not hold up others.
+/// The time limit of a reaction before it is put off. Most take a fraction of it. With the limit, a slow participant
+/// does not block the other reactions.
 const BUDGET: Duration = Duration::from_secs(2);
-/// Subjects whose events are reacted to side by side.
+/// The number of subjects whose events are handled side by side.
 const AT_ONCE: usize = 16;
-/// After how long a reaction is looked at again that cannot be read.
+/// The pause before a reaction that could not be read is tried again.
 const PAUSE: Duration = Duration::from_mins(3);
-/// Nothing new is done for an event that is older: whoever waited for it has given it up.
+/// The age up to which an event is news. For older events the reactor does nothing new, since nobody waits for the
+/// outcome any more.
 const NEWS: SignedDuration = SignedDuration::from_hours(24);
 
-/// Reacts to events of others with commands of its own.
+/// Reacts to events of other contexts with commands of its own context.
 pub struct Reactor<P> {
-    /// Which context it is.
+    /// The context that reacts.
     pub context: Context,
-    /// Carries out its commands.
+    /// The participant that handles its commands.
     pub participant: Participant<P>,
-    /// What it does about what.
+    /// The policies of the context.
     pub policies: Vec<Policy>,
-    /// What it could not do at once.
+    /// The reactions that are pending.
     pub reactions: Reactions,
     world: World,
 }
 
-/// What came of reactions that were to be done.
+/// The numbers of a call of `resume`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reacted {
-    /// Done, now or before.
+    /// Reactions that are done, now or earlier.
     pub done: usize,
-    /// Put off once more.
+    /// Reactions that were put off once more.
     pub put_off: usize,
 }
 
-/// The identity of the command that follows from an event by a policy: the same however often the event is heard.
+/// The id of the command that follows an event by a policy. A redelivered event gives the same id.
 #[must_use]
 pub fn reaction_id(event: &Event, command: &str) -> CommandId {
     CommandId(Uuid::new_v5(&event.id.0, command.as_bytes()))
@@ -78,7 +80,7 @@ impl<P: DomainEvent> Reactor<P> {
         }
     }
 
-    /// As a consumer of the log. What is not begun at `until` is put off.
+    /// The reactor as a handler of log events. Reactions not begun before `until` are put off.
     #[must_use]
     pub fn handler(&self, until: Timestamp) -> impl Handler<P> + '_ {
         Listener {
@@ -87,8 +89,8 @@ impl<P: DomainEvent> Reactor<P> {
         }
     }
 
-    /// Does what was put off. What cannot be read is put off once more, and what the tables give no answer about stays due: neither holds
-    /// up others.
+    /// Tries pending reactions. A reaction that cannot be read is put off. If the tables do not answer, the reaction
+    /// stays due. In both cases the other reactions go ahead.
     pub async fn resume(&self, keys: &[ReactionKey], until: Timestamp) -> Reacted {
         let resuming: Vec<_> = keys.iter().map(|key| self.resume_one(key, until)).collect();
         let resumed: Vec<_> = stream::iter(resuming).buffered(AT_ONCE).collect().await;
@@ -102,7 +104,7 @@ impl<P: DomainEvent> Reactor<P> {
                     match self.reactions.set_aside(key, PAUSE).await {
                         Ok(()) => reacted.put_off += 1,
                         Err(error) => {
-                            tracing::error!(pk = key.pk, sk = key.sk, %error, "it stays due");
+                            tracing::error!(pk = key.pk, sk = key.sk, %error, "reaction not put off: it stays due");
                         }
                     }
                 }
@@ -121,7 +123,7 @@ impl<P: DomainEvent> Reactor<P> {
             .iter()
             .find(|policy| policy.event == event.kind && policy.command == command);
         let done = match policy {
-            // Whoever waited for it has given it up, and what it was to be part of is undone by now.
+            // Nobody waits for this reaction any more, and the saga that it belonged to has been undone.
             Some(policy) if policy.when == When::News && self.age(event) > NEWS => Ok(()),
             Some(policy) => self.send(policy, event, until).await,
             None => Err(format!(
@@ -137,13 +139,13 @@ impl<P: DomainEvent> Reactor<P> {
             Err(cause) => {
                 let next = self.reactions.put_off(key, &reaction).await?;
                 let attempt = reaction.attempts.saturating_add(1);
-                tracing::warn!(subject = %event.subject, correlation = %event.correlationid, command, cause, attempt, %next, "reaction put off again: the timers go on at their first run from then on");
+                tracing::warn!(subject = %event.subject, correlation = %event.correlationid, command, cause, attempt, %next, "reaction put off again: the timers retry it at their first run after `next`");
                 Ok(false)
             }
         }
     }
 
-    /// Does what the policies say about an event. `together` are the types of the events that are heard with it.
+    /// Carries out the policies for an event. `together` are the types of the events in the same group.
     async fn react(
         &self,
         event: &Event,
@@ -155,7 +157,7 @@ impl<P: DomainEvent> Reactor<P> {
         }
         self.keep(event).await?;
         let is_news = self.age(event) <= NEWS;
-        // Of an event that is older a deadline has come meanwhile.
+        // If the event is older, the deadline has passed meanwhile.
         if is_news {
             self.void_deadlines(event).await?;
         }
@@ -166,7 +168,7 @@ impl<P: DomainEvent> Reactor<P> {
         {
             match policy.when {
                 When::News if !is_news => {
-                    tracing::warn!(subject = %event.subject, correlation = %event.correlationid, event = event.kind, command = policy.command, "too old to react to");
+                    tracing::warn!(subject = %event.subject, correlation = %event.correlationid, event = event.kind, command = policy.command, "event too old for a reaction");
                 }
                 When::After(_) if policy.unless.iter().any(|end| together.contains(end)) => {}
                 When::After(delay) if is_news => {
@@ -183,7 +185,7 @@ impl<P: DomainEvent> Reactor<P> {
                         let next = noted.await?;
                         let (subject, correlation) = (event.subject, event.correlationid);
                         let (command, attempt) = (policy.command, 1);
-                        tracing::warn!(%subject, %correlation, command, cause, attempt, %next, "reaction put off: the timers go on at their first run from then on");
+                        tracing::warn!(%subject, %correlation, command, cause, attempt, %next, "reaction put off: the timers retry it at their first run after `next`");
                     }
                 }
             }
@@ -191,7 +193,8 @@ impl<P: DomainEvent> Reactor<P> {
         Ok(())
     }
 
-    /// Takes out the deadlines that an event makes void. One that is noted after it comes to nothing by itself.
+    /// Removes the deadlines that an event cancels. A deadline that is stored after this event is harmless: its command
+    /// then has no effect.
     async fn void_deadlines(&self, event: &Event) -> Result<(), TableError> {
         let void = self
             .policies
@@ -209,7 +212,7 @@ impl<P: DomainEvent> Reactor<P> {
         now.duration_since(event.time.timestamp())
     }
 
-    /// Keeps of an event what policies for other events need of it.
+    /// Keeps the fields of an event that policies for other events need.
     async fn keep(&self, event: &Event) -> Result<(), TableError> {
         let others = self
             .policies
@@ -226,7 +229,8 @@ impl<P: DomainEvent> Reactor<P> {
         self.reactions.keep(self.context, event, needed).await
     }
 
-    /// Sends the command of a policy to the context's own rules; why not, if there is no answer in time.
+    /// Sends the command of a policy to the context's own rules. The error is the reason why there was no answer in
+    /// time.
     async fn send(&self, policy: &Policy, event: &Event, until: Timestamp) -> Result<(), String> {
         let left = until.duration_since(self.world.clock.now());
         let budget = Duration::try_from(left)
@@ -248,8 +252,9 @@ impl<P: DomainEvent> Reactor<P> {
         let (kind, command) = (&*event.kind, policy.command);
         if let Reply::Rechazado { problema } = &reply {
             let detail = problema.detail.as_deref().unwrap_or(&problema.title);
-            // What is to be undone stays to be undone: it is tried again, and the alarm on late reactions tells. Of anything else a
-            // refusal is an answer: what it should have done must not be done any more, or is done otherwise.
+            // Undoing must succeed, so a refused undo is tried again, and the alarm on late reactions reports it. For
+            // any other command a refusal is a final answer: its effect is no longer wanted, or another command
+            // achieved it.
             if policy.when == When::Always {
                 return Err(format!("refused: {detail}"));
             }
@@ -260,7 +265,8 @@ impl<P: DomainEvent> Reactor<P> {
         Ok(())
     }
 
-    /// The command of a policy; `None` if the event lacks what it needs, which will not change. Else why it cannot be built now.
+    /// Builds the command of a policy. `None` if the event lacks a field that the command needs, which is final. An
+    /// error is the reason why the command cannot be built yet.
     async fn command(&self, policy: &Policy, event: &Event) -> Result<Option<Command>, String> {
         let mut context = self.heard(&policy.data, event).await?;
         context.insert(event.kind.clone(), event.data.clone());
@@ -285,7 +291,7 @@ impl<P: DomainEvent> Reactor<P> {
         }))
     }
 
-    /// What was kept of the events, other than this one, that a command is built from.
+    /// The kept data of the earlier events that the command is built from.
     async fn heard(
         &self,
         data: &Mapping,

@@ -1,4 +1,4 @@
-//! What differs from one context to the next.
+//! The rules of a context: everything in which one context differs from another.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use alpes_ports::{Tables, World};
 
 use crate::{Failure, Faults, Participant, Policy, Reactor};
 
-/// The rules of a context: what it does about commands, and about what it hears of the others.
+/// The rules of a context: its decisions about commands, its failures for tests, and its policies.
 ///
-/// A context that hears of another in a choreography: the desk hands the book over once the till has the deposit.
+/// An example of a choreography: the desk hands the book over after the till has received the deposit.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -48,18 +48,18 @@ use crate::{Failure, Faults, Participant, Policy, Reactor};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Rules<P> {
-    /// Which context it is.
+    /// The context of the rules.
     pub context: Context,
-    /// What it does about commands.
+    /// The rules that decide about commands.
     pub decider: Arc<dyn Decider<P>>,
-    /// How it fails when a test wants it to.
+    /// The failure that tests can induce.
     pub failure: Failure<P>,
-    /// What it does about events of the others.
+    /// The reactions to events of other contexts.
     pub policies: Vec<Policy>,
 }
 
 impl<P: DomainEvent> Rules<P> {
-    /// A context with these rules. `allows_tests` is whether tests may make it misbehave.
+    /// A reactor with these rules. Tests may inject faults if `allows_tests` is true.
     #[must_use]
     pub fn reactor(
         self,

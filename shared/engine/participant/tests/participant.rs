@@ -1,4 +1,4 @@
-//! Commands in, replies or errors out, over twins in memory; and the same with faults set.
+//! Commands in, replies or errors out, over in-memory twins, with and without injected faults.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -54,7 +54,7 @@ impl Bench {
         block_on(faults.set(DEPOSITS, comando, only, modo, veces)).unwrap();
     }
 
-    /// A process under `trouble`.
+    /// A participant whose ports fail as `trouble` says.
     fn participant(&self, tests: bool, trouble: &simulation::Faults) -> Participant<Fact> {
         let tables = Arc::new(trouble.tables(self.tables.clone()));
         let log = Arc::new(trouble.log(self.log.clone()));
@@ -73,7 +73,7 @@ impl Bench {
         block_on(participant.handle(command))
     }
 
-    /// What is in the log, as type and reason.
+    /// The type and reason of each event in the log.
     fn log(&self) -> Vec<(String, String)> {
         let records = self.log.records();
         let events = records
@@ -92,7 +92,7 @@ fn command(id: u128, kind: &str) -> Command {
     toy::command(id, kind, loan(7), json!({ "cents": MOST + 1 }))
 }
 
-/// A reader has not enough money.
+/// A command that pays the deposit of the loan.
 fn pay(id: u128) -> Command {
     command(id, "PayDeposit")
 }
@@ -128,7 +128,7 @@ fn every_error_has_a_type_of_its_own() {
     let error = block_on(participant.handle(&pay(2))).unwrap_err();
     assert_eq!(error, HandleError::NotAppended.into());
     assert_eq!(error.error_type(), "NotAppended");
-    // It took effect: sent again it is answered, once its event is in the log.
+    // The command took effect. Sent again, it is answered once its event is in the log.
     assert_eq!(bench.log(), []);
     assert_eq!(reason(&bench.send(&pay(2))), "not enough money");
     assert_eq!(bench.log().len(), 1);
@@ -186,7 +186,7 @@ fn a_failure_is_an_event_and_the_same_reply_for_the_same_command() {
     let failed = bench.send(&pay(1));
     assert_eq!(reason(&failed), INDUCED);
     assert_eq!(bench.send(&pay(1)), failed);
-    // Another command hears of the same outcome.
+    // Another command of the same subject gets the same outcome.
     assert_eq!(bench.send(&pay(2)), failed);
     let only = [("DepositRefused".to_owned(), INDUCED.to_owned())];
     assert_eq!(bench.log(), only);
@@ -228,7 +228,7 @@ fn a_fault_is_for_one_command_of_one_context_as_often_as_it_says() {
     assert_eq!(take(LOANS, "PayDeposit"), None);
     assert_eq!(take(DEPOSITS, "ReturnDeposit"), None);
     assert_eq!(take(DEPOSITS, "PayDeposit"), Some(FaultMode::Error));
-    // What is set later is what holds.
+    // A later fault replaces an earlier one with the same key.
     bench.set("PayDeposit", FaultMode::Failure, 1);
     assert_eq!(take(DEPOSITS, "PayDeposit"), Some(FaultMode::Failure));
     assert_eq!(take(DEPOSITS, "PayDeposit"), None);
@@ -253,7 +253,7 @@ fn a_fault_of_one_subject_is_for_it_alone_and_comes_first() {
     assert_eq!(take(other), Some(FaultMode::Error));
     assert_eq!(take(one), Some(FaultMode::Error));
     assert_eq!((take(one), take(other)), (None, None));
-    // Each is set and taken back by itself.
+    // Each fault is set and cleared on its own.
     for only in [Some(one), Some(other), None] {
         bench.set_for(only, "PayDeposit", FaultMode::Failure, 1);
     }

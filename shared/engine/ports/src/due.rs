@@ -1,9 +1,9 @@
-//! What is to be done at a time: an index whose partitions have it in the order in which it is due.
+//! An index of work by the time at which it is due, spread over partitions.
 //!
-//! An item enters a [`DueIndex`] with a [`place`], in the same write that says what is to be done, and leaves it by [`leave`] in the
-//! write that says that it is done. A run reads the partitions from their beginnings by [`Due`], a page of each at a time, as far as
-//! its time lasts. What it cannot do now it puts off by [`put_off`], so that nothing stays first for ever; the place keeps how long
-//! the item has waited.
+//! An item enters a [`DueIndex`] with a [`place`], in the same write that creates the work. The item leaves the index
+//! by [`leave`], in the write that marks the work as done. A run reads the partitions from their beginnings with
+//! [`Due`], a page of each at a time, until its time is over. Work that cannot be done yet is put off by [`put_off`],
+//! so that no item blocks the others. The place keeps how long the item has waited.
 //!
 //! ```
 //! use alpes_ports::{Key, Path, TableName, Update, due::{self, DueIndex}};
@@ -31,62 +31,62 @@ use crate::{
     Tables, Update, WriteError,
 };
 
-/// The attribute that names the partition.
+/// The attribute that holds the partition key of the index.
 const PARTITION: &str = Index::Gsi1.attributes().0;
-/// The attribute that has the place.
+/// The attribute that holds the place.
 const SORT: &str = Index::Gsi1.attributes().1;
 
-/// Comes after every place of a time.
+/// Sorts after every place of one time.
 const AFTER: &str = "~";
 
-/// A time as text that sorts as times do.
+/// A time as text whose order is the order of time.
 fn text(time: Timestamp) -> String {
     Moment::from(time).to_string()
 }
 
-/// The sort key of what is to be looked at by then, and waits from then on.
+/// The sort key of an item that is due at `look` and has waited since then.
 #[must_use]
 pub fn place(look: Timestamp) -> String {
     text(look)
 }
 
-/// The same of what has waited for longer: since `since`.
+/// The sort key of an item that is due at `look` and has waited since `since`.
 #[must_use]
 pub fn place_since(look: Timestamp, since: Timestamp) -> String {
     format!("{}#{}", text(look), text(since))
 }
 
-/// When the item of this place is to be looked at; `None` if the text is no place.
+/// The time at which the item of this place is due; `None` if the text is no place.
 #[must_use]
 pub fn look(place: &str) -> Option<Timestamp> {
     place.split('#').next()?.parse().ok()
 }
 
-/// Since when the item of this place waits.
+/// The time since which the item of this place has waited.
 #[must_use]
 pub fn since(place: &str) -> Option<Timestamp> {
     place.rsplit('#').next()?.parse().ok()
 }
 
-/// The place at which an item stands in its index; `None` if it is in none.
+/// The item's place in its index; `None` if it is in none.
 #[must_use]
 pub fn place_of(item: &Item) -> Option<&str> {
     item.get(SORT)?.as_str()
 }
 
-/// The same write, with the item moved to another place in the index that it is in.
+/// The same write, which also moves the item to another place in its index.
 #[must_use]
 pub fn move_to(update: Update, place: String) -> Update {
     update.set(Path::of(SORT), place)
 }
 
-/// The same write, with the item out of its index.
+/// The same write, which also takes the item out of its index.
 #[must_use]
 pub fn leave(update: Update) -> Update {
     update.remove(Path::of(PARTITION)).remove(Path::of(SORT))
 }
 
-/// The items of a table that one thing is to be done about, in the index [`Index::Gsi1`].
+/// The items of a table that wait for one kind of work, in the index [`Index::Gsi1`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueIndex {
     table: TableName,
@@ -95,8 +95,9 @@ pub struct DueIndex {
 }
 
 impl DueIndex {
-    /// An index with this name in a table, spread over so many partitions, `{name}-00` and on: one partition takes 1,000 writes a
-    /// second. At most 16, since a hexadecimal digit of the key chooses one.
+    /// An index with this name in a table, spread over `buckets` partitions named `{name}-00` and so on. A partition
+    /// takes 1,000 writes a second. At most 16 buckets, since one hexadecimal digit of the item's key chooses the
+    /// bucket.
     #[must_use]
     pub fn new(table: TableName, name: impl Into<String>, buckets: u8) -> Self {
         let (name, buckets) = (name.into(), buckets.clamp(1, 16));
@@ -107,7 +108,7 @@ impl DueIndex {
         }
     }
 
-    /// The same write, with the item in this index at this place.
+    /// The same write, which also enters the item into this index at this place.
     #[must_use]
     pub fn enter(&self, update: Update, place: String) -> Update {
         let partition = self.partition(self.bucket(&update.key));
@@ -118,7 +119,8 @@ impl DueIndex {
         format!("{}-{bucket:02}", self.name)
     }
 
-    /// A partition key ends in the id of a subject or a saga, and that in random bits or a hash, as hexadecimal digits.
+    /// A partition key ends in the id of a subject or a saga. An id ends in random bits or a hash, as hexadecimal
+    /// digits.
     fn bucket(&self, key: &Key) -> u8 {
         let last = key.pk.chars().last().and_then(|last| last.to_digit(16));
         let digit = last.and_then(|digit| u8::try_from(digit).ok());
@@ -126,7 +128,7 @@ impl DueIndex {
     }
 }
 
-/// Something that is due.
+/// An item that is due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DueItem {
     /// Its place.
@@ -147,34 +149,34 @@ impl DueItem {
         })
     }
 
-    /// Since when it waits.
+    /// The time since which it has waited.
     #[must_use]
     pub fn since(&self) -> Option<Timestamp> {
         since(&self.place)
     }
 }
 
-/// How far one partition was read.
+/// How far one partition has been read.
 struct Partition {
     table: TableName,
     name: String,
     from: Option<String>,
-    /// Items that it showed from there on: those of the place where a page ended come again.
+    /// Items already returned from the place where the last page ended: the next page returns them again.
     seen: BTreeSet<DueItem>,
     limit: usize,
 }
 
-/// Reads what is due.
+/// Reads the items that are due, in pages.
 pub struct Due {
     tables: Arc<dyn Tables>,
     below: String,
     page: usize,
-    /// What is still to be read.
+    /// The partitions with unread items.
     partitions: Vec<Partition>,
 }
 
 impl Due {
-    /// What is due at `now` in these indexes, `page` items of each of their partitions at a time.
+    /// The items of these indexes that are due at `now`, in pages of `page` items of each partition.
     #[must_use]
     pub fn of(
         tables: Arc<dyn Tables>,
@@ -202,7 +204,7 @@ impl Due {
         }
     }
 
-    /// The next items, of all partitions together, those first that were to be looked at first. Empty at the end.
+    /// The next items of all partitions together, those due first at the front. Empty at the end.
     ///
     /// # Errors
     ///
@@ -231,7 +233,7 @@ impl Due {
                 found.extend(new.cloned());
                 let last = items.last().map(|last| last.place.clone());
                 if last == partition.from {
-                    // More items share one place than a page has: a larger one gets past them.
+                    // More items share one place than fit in a page: a larger page gets past them.
                     partition.limit *= 2;
                     partition.seen.extend(items);
                 } else {
@@ -252,11 +254,11 @@ impl Due {
     }
 }
 
-/// Puts off an item that is due at `now` and cannot be done: it is looked at again `pause` later. Only its place is changed, and only if
-/// nobody has written the item meanwhile. An item that counts its writes, in `rev`, has this one counted too, so that whoever has read it
-/// earlier reads it again.
+/// Puts off an item that is due at `now` and cannot be handled yet: it is due again `pause` later. The write changes
+/// only the item's place, on the condition that the place has not changed since it was read. If the item counts its
+/// writes in `rev`, this write raises `rev` too, so that a writer with an older copy reads it again.
 ///
-/// True if it was put off; false if others have moved it meanwhile, or it is gone.
+/// True if the item was put off; false if another process moved or removed it meanwhile.
 ///
 /// # Errors
 ///

@@ -1,17 +1,17 @@
-//! Executions of a state machine, which somebody else runs by itself. On AWS, Step Functions.
+//! Executions of a state machine that an outside service runs. On AWS, Step Functions.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value;
 use thiserror::Error;
 
-/// What can go wrong with a request about an execution.
+/// Errors of a request about an execution.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ExecutionError {
-    /// No answer, or asked to slow down. What was asked for **may have been done**.
+    /// No answer, or throttled. The request **may have taken effect**.
     #[error("the state machine did not answer: {0}")]
     Unavailable(String),
-    /// Refused, and will be every time (no such state machine, not allowed, input too large).
+    /// Refused, and refused again at every repetition (no such state machine, not allowed, input too large).
     #[error("the state machine refused: {0}")]
     Refused(String),
 }
@@ -19,24 +19,24 @@ pub enum ExecutionError {
 /// How an execution ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It came to a state that ends it well.
+    /// The execution reached a state that ends it successfully.
     Succeeded {
-        /// The data that it ended with; null if it is not told.
+        /// The output of the execution; null if it has none.
         output: Value,
     },
-    /// It failed, was stopped by somebody, or ran out of time.
+    /// The execution failed, was stopped, or ran out of time.
     Failed {
-        /// The kind of error; empty if none is told.
+        /// The kind of error; empty if unknown.
         error: String,
-        /// The error in words; empty if none are told.
+        /// The error in words; empty if unknown.
         cause: String,
     },
 }
 
-/// How an execution stands.
+/// The status of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// There is none of this name, or it is forgotten: Step Functions forgets one 90 days after its end.
+    /// No execution has this name, or it is forgotten: Step Functions forgets one 90 days after its end.
     Unknown,
     /// It runs.
     Running,
@@ -44,14 +44,14 @@ pub enum Progress {
     Ended(Ending),
 }
 
-/// What happened in an execution.
+/// A step in the history of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happened {
-    /// A state was entered, by its name.
+    /// The execution entered the state of this name.
     Entered(String),
-    /// A state was left, by its name.
+    /// The execution left the state of this name.
     Left(String),
-    /// A function that the state called answered: its payload; null if it is not told.
+    /// The function that the state called answered with this payload; null if it is unknown.
     Answered(Value),
     /// The state's call failed, or ran out of time.
     CallFailed {
@@ -64,19 +64,20 @@ pub enum Happened {
     Ended(Ending),
 }
 
-/// Something that happened in an execution, and when.
+/// A step in the history of an execution, with its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEvent {
-    /// When.
+    /// The time of the step.
     pub when: Timestamp,
-    /// What.
+    /// The step.
     pub what: Happened,
 }
 
 /// Executions of one state machine, each by its name.
 #[async_trait]
 pub trait Executions: Send + Sync {
-    /// Has an execution run. A name is used once: if there is an execution of this name already, nothing happens and all is well.
+    /// Starts an execution. A name is used once: if an execution of this name exists already, nothing happens and the
+    /// call succeeds.
     ///
     /// Names have at most 80 characters, of letters, digits, `-` and `_`.
     ///
@@ -85,14 +86,15 @@ pub trait Executions: Send + Sync {
     /// See [`ExecutionError`].
     async fn start(&self, name: &str, input: &Value) -> Result<(), ExecutionError>;
 
-    /// How an execution stands.
+    /// The status of the execution with this name.
     ///
     /// # Errors
     ///
     /// See [`ExecutionError`].
     async fn progress(&self, name: &str) -> Result<Progress, ExecutionError>;
 
-    /// What happened in an execution, in order, as far as [`Happened`] has a word for it; `None` for [`Progress::Unknown`].
+    /// The steps of an execution in order, without those that [`Happened`] has no variant for; `None` for
+    /// [`Progress::Unknown`].
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Functions by name. On AWS, Lambda's own invocation.
+//! Calling functions by name. On AWS, Lambda's `Invoke`.
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -7,13 +7,14 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FunctionName(pub &'static str);
 
-/// What can go wrong with a call.
+/// Errors of a call.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CallError {
-    /// The function ran, or began to, and answered with an error; or it died, or ran out of time. What it did **may have happened**.
+    /// The function ran, or began to, and answered with an error, died, or ran out of time. The function's effects
+    /// **may have happened**.
     #[error("the function failed, {error_type}: {message}")]
     Failed {
-        /// The kind of error, as the function names it; empty if whoever ran it tells none.
+        /// The kind of error, as the function names it; empty if unknown.
         error_type: String,
         /// The error in words.
         message: String,
@@ -21,7 +22,8 @@ pub enum CallError {
     /// No answer, or too many calls at once. The function **may have run**, or may still be running.
     #[error("the function did not answer: {0}")]
     Unavailable(String),
-    /// It will be refused every time (no such function, not allowed, too large). The function has not run.
+    /// Refused, and refused again at every repetition (no such function, not allowed, too large). The function has not
+    /// run.
     #[error("the call was refused: {0}")]
     Refused(String),
 }
@@ -29,14 +31,15 @@ pub enum CallError {
 /// Calling functions. Payloads are JSON.
 #[async_trait]
 pub trait Functions: Send + Sync {
-    /// Runs a function once, and waits for its answer. No implementation repeats a call by itself: that is the caller's decision.
+    /// Runs a function once and waits for its answer. No implementation retries a call: retrying is the caller's
+    /// decision.
     ///
     /// # Errors
     ///
     /// See [`CallError`].
     async fn call(&self, function: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError>;
 
-    /// Has a function run soon, without waiting for it or for what comes of it. It may run more than once.
+    /// Starts a function soon, without waiting for it or for its answer. The function may run more than once.
     ///
     /// # Errors
     ///

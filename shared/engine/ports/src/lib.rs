@@ -1,8 +1,8 @@
-//! What the rest of the system may ask of the outside world, and nothing more.
+//! The ports: everything that the code may ask of the outside world.
 //!
-//! Each port is a small trait with two implementations: the AWS adapter in `alpes-aws`, and the in-memory twin that tests use, in the
-//! crate `twins`. Both pass the same suite, `twins::suite`. Code that reaches time, randomness, tables or the log by any other
-//! way cannot be simulated, so nothing does.
+//! Each port is a small trait with two implementations: the AWS adapter in `alpes-aws`, and the in-memory twin that
+//! tests use, in the crate `twins`. Both pass the same suite, `twins::suite`. All code reaches time, randomness, tables
+//! and the log through these traits, so that all of it can be simulated.
 //!
 //! | port | AWS | twin |
 //! | --- | --- | --- |

@@ -4,21 +4,21 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use thiserror::Error;
 
-/// Where a record stands in its shard.
+/// The place of a record in its shard.
 ///
 /// Opaque: Kinesis uses up to 56 decimal digits, more than any integer holds, so it is kept as text, compared for
 /// equality only, and never parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SequenceNumber(pub String);
 
-/// What can go wrong with the log.
+/// Errors of the log.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum LogError {
-    /// It did not answer, or asked to slow down. The append **may have happened**: repeating it is safe, since consumers
-    /// tell duplicates by (stream, streamversion).
+    /// No answer, or throttled. The append **may have happened**. Repeating it is safe, since consumers deduplicate on
+    /// (stream, streamversion).
     #[error("the event log did not answer: {0}")]
     Unavailable(String),
-    /// It will refuse this request every time (too large, no such stream, not allowed).
+    /// Refused, and refused again at every repetition (too large, no such stream, not allowed).
     #[error("the event log refused the request: {0}")]
     Refused(String),
 }
@@ -28,8 +28,8 @@ pub enum LogError {
 pub trait Log: Send + Sync {
     /// Appends one record. Records of one `partition_key` share a shard.
     ///
-    /// `after` is the sequence number of this writer's record before it with the same key: it makes the new one stand after
-    /// that, which two appends in a row do not promise by themselves.
+    /// `after` is the sequence number of this writer's previous record with the same key. With `after`, the log places
+    /// the new record after that one; without it, two appends in a row may be stored in either order.
     ///
     /// # Errors
     ///
@@ -47,41 +47,42 @@ pub trait Log: Send + Sync {
 pub struct LogRecord {
     /// The shard it was read from.
     pub shard: String,
-    /// Its place there.
+    /// Its place in that shard.
     pub sequence: SequenceNumber,
-    /// The key it was appended under.
+    /// The key with which it was appended.
     pub partition_key: String,
     /// The bytes, exactly as appended.
     pub data: Vec<u8>,
-    /// When the log took it, about.
+    /// Approximately when the log stored it.
     pub arrived: Timestamp,
 }
 
-/// Where to read from.
+/// The place to read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// The oldest record kept.
+    /// The oldest record that the log still has.
     Oldest,
-    /// Only what arrives from now on.
+    /// Only records that arrive from now on.
     Newest,
-    /// Where an earlier [`LogBatch`] left off. Good for minutes; what is to outlive that is [`Position::After`].
+    /// The place where an earlier [`LogBatch`] ended. A cursor expires after some minutes; [`Position::After`] does
+    /// not.
     Cursor(String),
-    /// The record after this one of the same shard.
+    /// The record that follows this one in the same shard.
     After(SequenceNumber),
 }
 
 /// One read of a shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogBatch {
-    /// The records, in shard order; may be empty before the tip.
+    /// The records, in shard order. May be empty although more records follow.
     pub records: Vec<LogRecord>,
-    /// Where the next read goes on; `None` once a closed shard is read to its end.
+    /// The place for the next read; `None` once a closed shard is read to its end.
     pub next: Option<Position>,
-    /// True when nothing newer was there at the time of the read.
+    /// True when the read reached the newest record of the shard.
     pub at_tip: bool,
 }
 
-/// Reading the log outside of its consumers: checking, tailing, replaying.
+/// Reading the log outside of its consumers: to verify, tail or replay it.
 #[async_trait]
 pub trait LogReader: Send + Sync {
     /// The shards, open and closed, parents before their children.
@@ -91,7 +92,7 @@ pub trait LogReader: Send + Sync {
     /// See [`LogError`].
     async fn shards(&self) -> Result<Vec<String>, LogError>;
 
-    /// Reads on in one shard.
+    /// Reads the next records of one shard.
     ///
     /// # Errors
     ///

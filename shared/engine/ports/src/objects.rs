@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use thiserror::Error;
 
-/// What can go wrong with objects.
+/// Errors of an object store.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ObjectError {
-    /// No answer, or asked to slow down. A write **may have happened**; repeating it is safe.
+    /// No answer, or throttled. A write **may have happened**; repeating it is safe.
     #[error("the object store did not answer: {0}")]
     Unavailable(String),
-    /// Refused, and will be every time.
+    /// Refused, and refused again at every repetition.
     #[error("the object store refused the request: {0}")]
     Refused(String),
 }
@@ -17,21 +17,21 @@ pub enum ObjectError {
 /// A store of objects.
 #[async_trait]
 pub trait Objects: Send + Sync {
-    /// Writes an object whole; one that is there already is replaced.
+    /// Writes an object whole, and replaces the object that has this key.
     ///
     /// # Errors
     ///
     /// See [`ObjectError`].
     async fn put(&self, key: &str, data: &[u8]) -> Result<(), ObjectError>;
 
-    /// Reads an object; `None` if it is not there.
+    /// Reads an object; `None` if no object has this key.
     ///
     /// # Errors
     ///
     /// See [`ObjectError`].
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ObjectError>;
 
-    /// The first keys, in their order, that begin with `prefix` and come after `after`: at most `limit`, and at most 1,000.
+    /// At most `limit` keys, and at most 1,000, that begin with `prefix` and sort after `after`, in ascending order.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ pub trait Objects: Send + Sync {
         limit: usize,
     ) -> Result<Vec<String>, ObjectError>;
 
-    /// Removes an object; one that is not there is removed already.
+    /// Removes an object. Removing an object that does not exist succeeds.
     ///
     /// # Errors
     ///

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use crate::{Executions, Functions, Log, LogReader, Objects, Tables, Topic, World};
 
-/// Takes lines for the log of a function, as metrics are.
+/// Writes lines to the function's own log, as metrics do.
 pub type Lines = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// What functions stand on: the adapters of their ports, and the abilities of their runtime.
+/// Everything that a function is built on: the adapters of its ports, and the features of its runtime.
 ///
-/// A deployed function has those that its environment names; tests and simulations have twins. Each adapter is built when it is
-/// asked for, so a function pays for those that it uses, and starts without those that it does not.
+/// A deployed function takes its adapters from its environment; tests and simulations use twins. Each adapter is built
+/// when it is first asked for, so a function builds only the adapters that it uses.
 pub trait Platform {
-    /// Why something is missing: a deployed function may not be configured for it.
+    /// The reason why an adapter is missing: a deployed function may not be configured for it.
     type Error;
 
-    /// Time, identifiers, chance and tasks.
+    /// Time, identifiers, randomness and tasks.
     fn world(&self) -> World;
 
     /// The tables.
@@ -24,14 +24,14 @@ pub trait Platform {
     /// The other functions.
     fn functions(&self) -> Arc<dyn Functions>;
 
-    /// The log, to append to.
+    /// The log, for appending.
     ///
     /// # Errors
     ///
     /// The log is not configured.
     fn log(&self) -> Result<Arc<dyn Log>, Self::Error>;
 
-    /// The log, to read.
+    /// The log, for reading.
     ///
     /// # Errors
     ///
@@ -45,21 +45,21 @@ pub trait Platform {
     /// The bucket is not configured.
     fn archive(&self) -> Result<Arc<dyn Objects>, Self::Error>;
 
-    /// The bucket where the runtime leaves batches that it gave up delivering.
+    /// The bucket in which the runtime leaves batches that it stopped retrying.
     ///
     /// # Errors
     ///
     /// The bucket is not configured.
     fn undelivered(&self) -> Result<Arc<dyn Objects>, Self::Error>;
 
-    /// The topic of notices.
+    /// The topic for notices.
     ///
     /// # Errors
     ///
     /// The topic is not configured.
     fn topic(&self) -> Result<Arc<dyn Topic>, Self::Error>;
 
-    /// The name of the stack, which begins the names of its functions.
+    /// The name of the stack: the names of its functions begin with it.
     ///
     /// # Errors
     ///
@@ -69,18 +69,18 @@ pub trait Platform {
     /// Executions of the sagas' state machine; `None` where Step Functions runs no sagas.
     fn executions(&self) -> Option<Arc<dyn Executions>>;
 
-    /// True where Step Functions runs sagas too, for a function that starts none itself.
+    /// True where Step Functions also runs sagas. For a function that starts no execution itself.
     fn offers_executions(&self) -> bool;
 
-    /// True where the runtime honours a partial batch response. Another runtime would take one as success and lose the rest, so
-    /// there a failed record must fail the whole invocation.
+    /// True where the runtime honours a partial batch response. A runtime that does not would take one as success and
+    /// lose the remaining records, so there a failed record must fail the whole invocation.
     ///
     /// # Errors
     ///
-    /// The ability is not configured, or as neither `true` nor `false`.
+    /// The setting is missing, or is neither `true` nor `false`.
     fn partial_batch(&self) -> Result<bool, Self::Error>;
 
-    /// True where tests may make participants misbehave.
+    /// True where tests may inject failures into participants.
     fn allows_tests(&self) -> bool;
 
     /// The function's own log.

@@ -1,20 +1,20 @@
 //! Tables of JSON items with conditional writes. On AWS, DynamoDB.
 //!
-//! The operations are data, so that a protocol built on them is the same code over DynamoDB and over its in-memory twin, and
-//! a simulation can look at, delay, fail or repeat each one.
+//! The operations are data. So a protocol built on these operations is the same code over DynamoDB and over its
+//! in-memory twin, and a simulation can inspect, delay, fail or repeat each operation.
 //!
-//! Every table has the same keys: `pk` and `sk`, and where it has indexes, `gsi1pk`/`gsi1sk` and `gsi2pk`/`gsi2sk`. An item is in
-//! an index exactly when it has both of the index's attributes.
+//! Every table has the keys `pk` and `sk`. Its indexes, if it has any, have the keys `gsi1pk`/`gsi1sk` and
+//! `gsi2pk`/`gsi2sk`. An item is in an index exactly when it has both of the index's attributes.
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// Items read at once, where each is read by itself.
+/// Reads that run side by side when each item is read by itself.
 const AT_ONCE: usize = 16;
 
-/// An item: attribute names to JSON values. Numbers are integers.
+/// An item maps attribute names to JSON values. Numbers are integers.
 pub type Item = Map<String, Value>;
 
 /// The logical name of a table; adapters map it to a physical one.
@@ -48,7 +48,7 @@ impl Key {
 pub struct Path {
     /// The attribute.
     pub attribute: String,
-    /// The entry of it, where the attribute is an object.
+    /// The entry, where the attribute is an object.
     pub entry: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl Path {
         }
     }
 
-    /// One entry of an attribute that is an object, and exists.
+    /// One entry of an attribute that is an object and exists.
     pub fn entry(attribute: impl Into<String>, entry: impl Into<String>) -> Self {
         Self {
             attribute: attribute.into(),
@@ -70,10 +70,10 @@ impl Path {
     }
 }
 
-/// What must hold for a write to happen.
+/// The condition of a write.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub enum Condition {
-    /// Nothing.
+    /// Always holds.
     #[default]
     Always,
     /// The item exists.
@@ -82,9 +82,9 @@ pub enum Condition {
     Absent,
     /// The attribute exists and equals the value.
     Equals(Path, Value),
-    /// The attribute exists, is a number, and is less.
+    /// The attribute exists, is a number, and is less than this.
     Less(Path, i64),
-    /// The attribute exists, is a number, and is at least as much.
+    /// The attribute exists, is a number, and is at least this.
     AtLeast(Path, i64),
     /// Each of these holds.
     All(Vec<Condition>),
@@ -92,25 +92,25 @@ pub enum Condition {
     Any(Vec<Condition>),
 }
 
-/// Changes to one item, made together or not at all. Creates the item when it is not there.
+/// Changes to one item, made together or not at all. Creates the item if it does not exist.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
-    /// Which item.
+    /// The item to change.
     pub key: Key,
-    /// What must hold.
+    /// The condition of the write.
     pub condition: Condition,
     /// Attributes to set.
     pub set: Vec<(Path, Value)>,
-    /// Lists to append to; a list that is not there starts empty.
+    /// Lists to append to; a missing list starts empty.
     pub append: Vec<(Path, Vec<Value>)>,
-    /// Numbers to add to; a number that is not there starts at 0.
+    /// Numbers to add to; a missing number starts at 0.
     pub add: Vec<(Path, i64)>,
     /// Attributes to remove.
     pub remove: Vec<Path>,
 }
 
 impl Update {
-    /// No change to `key` yet.
+    /// An update of `key` without changes yet.
     #[must_use]
     pub fn of(key: Key) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl Update {
         }
     }
 
-    /// Only if `condition` holds.
+    /// Makes the update conditional.
     #[must_use]
     pub fn when(mut self, condition: Condition) -> Self {
         self.condition = condition;
@@ -164,26 +164,26 @@ impl Update {
 pub enum Write {
     /// Changes an item, or creates it.
     Update(Update),
-    /// Replaces an item whole. `item` holds everything but the key.
+    /// Replaces an item whole, or creates it.
     Put {
-        /// Which item.
+        /// The item to replace.
         key: Key,
         /// Its new content, without `pk` and `sk`.
         item: Item,
-        /// What must hold of the old one.
+        /// The condition on the old item.
         condition: Condition,
     },
-    /// Removes an item; one that is not there is removed already.
+    /// Removes an item. Removing an item that does not exist succeeds.
     Delete {
-        /// Which item.
+        /// The item to remove.
         key: Key,
-        /// What must hold.
+        /// The condition of the write.
         condition: Condition,
     },
 }
 
 impl Write {
-    /// The item written.
+    /// The key of the item that it writes.
     #[must_use]
     pub fn key(&self) -> &Key {
         match self {
@@ -192,7 +192,7 @@ impl Write {
         }
     }
 
-    /// What must hold.
+    /// The condition of the write.
     #[must_use]
     pub fn condition(&self) -> &Condition {
         match self {
@@ -208,28 +208,29 @@ impl From<Update> for Write {
     }
 }
 
-/// How fresh a read must be.
+/// The consistency of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consistency {
-    /// Sees every write that was answered before it.
+    /// The read sees every write that was acknowledged before it.
     Strong,
-    /// May lag, costs half.
+    /// The read may lag behind recent writes, and costs half.
     Eventual,
 }
 
-/// An order that a table can be read in.
+/// The order in which a query reads a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Index {
-    /// The table's own, on `pk`, `sk`. Reads of it are strongly consistent; those of the others may lag.
+    /// The table's own order, by `pk` and `sk`. Reads in this order are strongly consistent; reads of the other indexes
+    /// may lag.
     Primary,
-    /// On `gsi1pk`, `gsi1sk`.
+    /// The order by `gsi1pk` and `gsi1sk`.
     Gsi1,
-    /// On `gsi2pk`, `gsi2sk`.
+    /// The order by `gsi2pk` and `gsi2sk`.
     Gsi2,
 }
 
 impl Index {
-    /// Name of the index; the table itself has none.
+    /// Name of the index; `None` for the table itself.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         match self {
@@ -239,7 +240,7 @@ impl Index {
         }
     }
 
-    /// The attributes that place an item in it: partition and sort key.
+    /// The attributes that are the partition key and the sort key of this index.
     #[must_use]
     pub const fn attributes(self) -> (&'static str, &'static str) {
         match self {
@@ -250,7 +251,7 @@ impl Index {
     }
 }
 
-/// Which end of an index comes first.
+/// The direction of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Smallest sort key first.
@@ -272,18 +273,18 @@ pub struct IndexQuery {
     pub from: Option<String>,
     /// Only sort keys **below** this.
     pub below: Option<String>,
-    /// Which end first.
+    /// The direction of the query.
     pub direction: Direction,
     /// At most this many items.
     pub limit: usize,
 }
 
-/// Items of an index, in the order asked for.
+/// Items of an index, in the order that the query asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IndexPage {
     /// The items, with their `pk` and `sk`.
     pub items: Vec<Item>,
-    /// False when the range surely holds nothing further.
+    /// False when the range certainly has no further items.
     pub more: bool,
 }
 
@@ -292,41 +293,41 @@ pub struct IndexPage {
 pub struct ScanPage {
     /// The items, with their `pk` and `sk`.
     pub items: Vec<Item>,
-    /// Where to go on; `None` at the end.
+    /// The key after which the next page begins; `None` at the end.
     pub next: Option<Key>,
 }
 
-/// What can go wrong with any call.
+/// Errors of any call.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TableError {
-    /// No answer, a throttle, or a conflict with another transaction; or there is no such table, or it may not be used. A write **may have
-    /// happened**. The same request may be taken later.
+    /// No answer, a throttle, a conflict with another transaction, or no access to a table. A write **may have
+    /// happened**. The same request may succeed later.
     #[error("the table did not answer: {0}")]
     Unavailable(String),
-    /// This request is refused, and will be every time (malformed, too large).
+    /// Refused, and refused again at every repetition (malformed, too large).
     #[error("the table refused the request: {0}")]
     Refused(String),
 }
 
-/// What can go wrong with a write.
+/// Errors of a write.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum WriteError {
-    /// The condition does not hold. It may be because **this very write** happened before: a client that retries by itself
-    /// can have its first try's answer lost.
+    /// The condition does not hold. The reason may be **this very write**: if it took effect and its answer was lost, a
+    /// client that retries it sees this error.
     #[error("the condition of the write does not hold")]
     ConditionFailed,
-    /// Anything else.
+    /// Any other error.
     #[error(transparent)]
     Table(#[from] TableError),
 }
 
-/// What can go wrong with a transaction.
+/// Errors of a transaction.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TransactError {
-    /// Nothing was written: the conditions of the writes at these places (from 0) do not hold.
+    /// Nothing was written. The conditions of the writes at these positions (from 0) do not hold.
     #[error("conditions of writes {0:?} of the transaction do not hold")]
     ConditionsFailed(Vec<usize>),
-    /// Anything else.
+    /// Any other error.
     #[error(transparent)]
     Table(#[from] TableError),
 }
@@ -334,7 +335,7 @@ pub enum TransactError {
 /// Tables of items.
 #[async_trait]
 pub trait Tables: Send + Sync {
-    /// Reads items, each in the place of its key. Any number; duplicates are allowed.
+    /// Reads any number of items, each result in the position of its key. Duplicate keys are allowed.
     ///
     /// # Errors
     ///
@@ -352,7 +353,7 @@ pub trait Tables: Send + Sync {
     /// See [`WriteError`].
     async fn write(&self, write: &Write) -> Result<(), WriteError>;
 
-    /// Makes every write if every condition holds, else none. From 1 to 100 writes of distinct items.
+    /// Makes all writes if all their conditions hold, otherwise none. From 1 to 100 writes of distinct items.
     ///
     /// # Errors
     ///
@@ -366,7 +367,7 @@ pub trait Tables: Send + Sync {
     /// See [`TableError`].
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError>;
 
-    /// Reads part of a whole table, strongly consistent, in no useful order. For operators.
+    /// Reads part of a whole table, strongly consistent, in no defined order. Meant for operators.
     ///
     /// # Errors
     ///
@@ -387,8 +388,8 @@ pub trait Tables: Send + Sync {
         Ok(found.pop().flatten())
     }
 
-    /// Reads items, each in the place of its key, where one that cannot be read, as one that somebody else wrote, keeps no other from
-    /// being read. Any number; duplicates are allowed.
+    /// Reads any number of items, each result in the position of its key. An item that cannot be read, perhaps because
+    /// another program wrote it, does not keep the others from being read. Duplicate keys are allowed.
     async fn get_each(
         &self,
         keys: &[Key],

@@ -1,4 +1,4 @@
-//! Time, identity, chance and concurrency, as ports.
+//! Time, identity, randomness and concurrency, as ports.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// The time of day. Never assumed monotonic.
+/// The time of day. Never assume that it is monotonic.
 pub trait Clock: Send + Sync {
     /// The present instant, in UTC.
     fn now(&self) -> Timestamp;
@@ -19,7 +19,7 @@ pub trait Ids: Send + Sync {
     fn fresh(&self) -> Uuid;
 }
 
-/// Chance, for jitter alone: nothing may depend on it for correctness.
+/// Randomness, for jitter only: no result may depend on it for correctness.
 pub trait Randomness: Send + Sync {
     /// A number from 0 (inclusive) to 1 (exclusive).
     fn fraction(&self) -> f64;
@@ -35,14 +35,14 @@ pub trait Tasks: Send + Sync {
     fn spawn(&self, task: BoxFuture<'static, ()>);
 }
 
-/// The four ambient ports together, as every component takes them.
+/// The four ambient ports together, in the form in which every component takes them.
 #[derive(Clone)]
 pub struct World {
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Fresh identifiers.
     pub ids: Arc<dyn Ids>,
-    /// Chance, for jitter.
+    /// Randomness, for jitter.
     pub randomness: Arc<dyn Randomness>,
     /// Waiting and running side by side.
     pub tasks: Arc<dyn Tasks>,
@@ -50,7 +50,7 @@ pub struct World {
 
 /// The pause before attempt `attempt` (0 for the first retry): exponential with full jitter.
 ///
-/// Full jitter spreads the writers of one item over the whole interval, which is what lets a group of them finish soonest
+/// Full jitter spreads the writers of one item over the whole interval. A group of writers finishes soonest that way
 /// (AWS Architecture Blog, "Exponential Backoff And Jitter").
 #[must_use]
 pub fn jittered(base: Duration, cap: Duration, attempt: u32, fraction: f64) -> Duration {

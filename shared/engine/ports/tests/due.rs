@@ -1,4 +1,4 @@
-//! What is due is read to its end, each once, and what is put off keeps its age.
+//! Due items are read to the end, each once, and items that are put off keep their age.
 
 #![allow(
     clippy::unwrap_used,
@@ -54,7 +54,7 @@ fn read(tables: &Arc<MemoryTables>, now: i64, page: usize) -> Vec<Vec<String>> {
 fn all_that_is_due_is_read_once_whatever_the_page() {
     let tables = Arc::new(MemoryTables::new());
     for number in 0..60 {
-        // Ten moments, the first of which many share.
+        // Ten times, the first of them shared by many items.
         let second = i64::try_from(number / 6).unwrap().saturating_sub(4).max(0);
         put(&tables, number, &place(at(second)));
     }
@@ -90,7 +90,7 @@ fn what_is_put_off_comes_later_and_nothing_else_of_it_changes() {
     assert_eq!(after, before);
 }
 
-/// Whoever has read it before it was put off, and writes on condition that nobody has, is told.
+/// A writer that read the item before it was put off, and whose write expects the old `rev`, fails.
 #[test]
 fn an_item_that_counts_its_writes_has_this_one_counted() {
     let tables = MemoryTables::new();

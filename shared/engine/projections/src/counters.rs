@@ -1,12 +1,12 @@
-//! Counters of a view: how many rows are counted as what.
+//! Counters of a view: the number of rows in each group and state.
 //!
-//! | attribute | what |
+//! | attribute | content |
 //! | --- | --- |
 //! | `pk`, `sk` | `{view}.{generation}#counts`; `{group}#{lane}` |
-//! | each [`Count`]'s name | a number; those of all lanes together are the count |
+//! | each [`Count`]'s name | a number; the sum over all lanes is the count |
 //!
-//! Lanes keep writers apart: two transactions that add to one item at the same time disturb each other, and all that happens today
-//! is counted in one group.
+//! Two concurrent transactions that add to one item conflict, and all events of a day may be counted in one group. So
+//! the counters of each group are spread over several items, called lanes.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,17 @@ use serde_json::Value;
 
 use crate::{Count, Generation, TABLE, View};
 
-/// How many items the numbers of one group are spread over.
+/// The number of items over which a group's numbers are spread.
 const LANES: u128 = 8;
-/// As many counters as are read at once.
+/// The number of counters that are read at once.
 const PAGE: usize = 1_000;
 
-/// By how much each count changes.
+/// The change of each count.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes(BTreeMap<Count, i64>);
 
 impl Changes {
-    /// What changes when a row becomes another; `None` for a view that counts no rows.
+    /// The changes when the row `before` becomes `after`; `None` for a view that counts no rows.
     pub(crate) fn of<P: DomainEvent>(
         view: &dyn View<P>,
         before: &Item,
@@ -57,7 +57,8 @@ impl Changes {
         }
     }
 
-    /// The writes of these changes, an item for each group. The lane follows from `first`, a subject among those counted.
+    /// The writes of these changes, one item for each group. The lane is chosen by `first`, the subject of one of the
+    /// rows.
     pub(crate) fn writes(&self, generation: &Generation, first: SubjectId) -> Vec<Write> {
         let lane = first.0.as_u128() % LANES;
         let mut updates: BTreeMap<&str, Update> = BTreeMap::new();
@@ -78,7 +79,7 @@ fn partition(generation: &Generation) -> String {
     generation.partition("counts")
 }
 
-/// The numbers of each group from `from` on and below `below`, in their order.
+/// The counts of each group from `from` (inclusive) to `below` (exclusive), in the order of the groups.
 ///
 /// # Errors
 ///
@@ -106,7 +107,7 @@ pub async fn read(
             let Some((group, _)) = sk.rsplit_once('#') else {
                 continue;
             };
-            // The least that is above this key.
+            // The smallest key above this one.
             query.from = Some(format!("{sk}\0"));
             let numbers = groups.entry(group.to_owned()).or_default();
             for (name, number) in item {

@@ -1,4 +1,4 @@
-//! Generations of a view: the one that answers questions, and the one under construction.
+//! Generations of a view: the live one, which answers queries, and the one under construction.
 
 use std::{
     fmt,
@@ -13,19 +13,19 @@ use serde_json::Value;
 
 use crate::TABLE;
 
-/// How long readers go on with what they know of a view.
+/// The time for which a reader trusts its knowledge of a view.
 const CACHED: Duration = Duration::from_secs(5);
-/// How long after a new generation was named readers go over to it, all of them at one moment. The old one is a little behind, so
-/// who is answered by several readers would else see things go back while some of them have not heard of the new one: it is longer
-/// than [`CACHED`], by more than the naming itself may take.
+/// The time from naming a new generation until readers switch to it, all at the same moment. The old generation may lag
+/// a little. If readers switched at different moments, a client that asks several of them could see changes disappear
+/// again. So the delay is longer than [`CACHED`] plus the time that the naming itself may take.
 pub(crate) const HANDOVER: SignedDuration = SignedDuration::from_secs(15);
 
-/// One generation of one view. Begins all its keys.
+/// One generation of one view. All its keys begin with it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation {
     /// The view.
     pub view: &'static str,
-    /// Which, from 1.
+    /// The number of the generation, from 1.
     pub number: u32,
 }
 
@@ -42,7 +42,7 @@ impl Generation {
         Key::new(TABLE, format!("{self}#{subject}"), "row")
     }
 
-    /// A partition of an index, within this generation.
+    /// The full name of an index partition of this generation.
     #[must_use]
     pub fn partition(&self, name: &str) -> String {
         format!("{self}#{name}")
@@ -60,9 +60,9 @@ fn number(alias: &Item, name: &str) -> Option<u32> {
         .and_then(|number| number.try_into().ok())
 }
 
-/// The generations that the projector feeds, for each of `views`, the newest first: the live one, and beside it the one under
-/// construction, or the one before it while readers may still know that. Read once a batch, strongly consistent: a rebuild counts
-/// on it. A view without alias lives in generation 1.
+/// For each of `views`, the generations that the projector writes, the newest first: the live one, the one under
+/// construction, and the previous one while readers may still use it. The projector reads this once for each batch,
+/// with strong consistency, since a rebuild relies on it. A view without an alias has generation 1.
 pub(crate) async fn fed(
     tables: &dyn Tables,
     views: &[&'static str],
@@ -86,14 +86,14 @@ pub(crate) async fn fed(
         .collect())
 }
 
-/// What a reader knows of a view.
+/// A reader's knowledge of a view.
 #[derive(Clone, Copy)]
 struct Known {
     view: &'static str,
-    /// Since when.
+    /// The time when it was read.
     at: Timestamp,
     live: u32,
-    /// The generation before it, and until when that is the one to read.
+    /// The previous generation, and the time until which it is the one to read.
     before: Option<(u32, Timestamp)>,
 }
 
@@ -123,7 +123,7 @@ impl Known {
     }
 }
 
-/// Tells readers which generation of a view to read, remembering what they need for it for a few seconds.
+/// Tells readers which generation of a view to read. A reader caches the answer for 5 seconds.
 pub struct Generations {
     tables: Arc<dyn Tables>,
     clock: Arc<dyn Clock>,
@@ -141,7 +141,7 @@ impl Generations {
         }
     }
 
-    /// The generation of `view` to read now: the live one, or the one before it until its time is over.
+    /// The generation of `view` to read now: the live one, or the previous one until the agreed moment of the switch.
     ///
     /// # Errors
     ///

@@ -1,20 +1,20 @@
-//! Views: what the log says, folded into rows that answer questions.
+//! Views: the events of the log, folded into rows that answer queries.
 //!
-//! A domain gives its views, each a [`View`]. The [`Projector`] does the rest: order, duplicates, gaps,
-//! parking, generations, and the writes.
+//! A domain supplies its views, each a [`View`]. The [`Projector`] does the rest: order, deduplication, gaps, parking,
+//! generations and writes.
 //!
-//! A row holds what one subject did, from all of its streams. Besides the view's own attributes it has
+//! A row covers one subject and the events of all its streams. Besides the view's own attributes it has
 //!
-//! | attribute | what |
+//! | attribute | content |
 //! | --- | --- |
 //! | `pk`, `sk` | `{view}.{generation}#{subject}`; `row` |
-//! | `rev` | counts the writes; every write is conditional on the one it read |
+//! | `rev` | the number of writes; every write is conditional on the `rev` that was read |
 //! | `guard` | stream prefix -> the last version folded |
-//! | `blocked` | stream prefix -> the version that could not be folded, while it is parked |
-//! | `gsi1pk`, `gsi1sk`, `gsi2pk`, `gsi2sk` | its places in the indexes, each partition within the generation |
+//! | `blocked` | stream prefix -> the version that could not be folded, while its stream is parked |
+//! | `gsi1pk`, `gsi1sk`, `gsi2pk`, `gsi2sk` | its places in the indexes; each partition belongs to one generation |
 //!
-//! A view may count its rows too. Its counters move in the transaction that writes the row, so they count each row once, however
-//! often its events come.
+//! A view may also count its rows. The counters change in the transaction that writes the row, so each row is counted
+//! once, however often its events are delivered.
 
 #![deny(missing_docs)]
 

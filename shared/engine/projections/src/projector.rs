@@ -1,4 +1,4 @@
-//! Keeping every view up to date.
+//! The projector: it keeps every view up to date.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,19 +22,19 @@ use futures::{StreamExt, stream};
 
 use crate::{Generation, View, counters::Changes, generations, row::Row};
 
-/// The name that records are parked under: that of the function that feeds the views.
+/// The name under which the projector parks records.
 pub const CONSUMER: &str = "projector";
 
-/// Rows worked on at once.
+/// The number of rows that are folded side by side.
 const CONCURRENCY: usize = 16;
-/// How often a row that others write too is read and folded again before the batch gives up on it.
+/// The number of times a contended row is read and folded again before the batch gives up on it.
 const ATTEMPTS: u32 = 6;
-/// As many items as DynamoDB writes in one transaction.
+/// The largest number of writes in a DynamoDB transaction.
 const TRANSACTION_WRITES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Folds events into the rows of every view, in every generation that is fed.
+/// Folds events into the rows of every view, in every generation that is written.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -90,7 +90,7 @@ impl<P: DomainEvent> Projector<P> {
         }
     }
 
-    /// The consumer that feeds this projector.
+    /// The consumer that passes events to this projector.
     #[must_use]
     pub fn consumer(&self) -> Consumer<'_, P> {
         Consumer {
@@ -140,7 +140,7 @@ impl<P: DomainEvent> Projector<P> {
         self.fold(&fed, work).await
     }
 
-    /// Folds work into the rows of each of these generations, those of a view together, the newest first.
+    /// Folds work into the rows of these generations. The generations of one view are adjacent, the newest first.
     async fn fold(
         &self,
         generations: &[(Arc<dyn View<P>>, Generation)],
@@ -155,8 +155,9 @@ impl<P: DomainEvent> Projector<P> {
         results
     }
 
-    /// Folds work into the rows of the generations of one view, the newest first. Work that fails in one is withheld from the older
-    /// ones: so the newer is never behind, and readers can go over to it at any moment.
+    /// Folds work into the rows of the generations of one view, the newest first. Work that fails in a newer generation
+    /// is withheld from the older ones. So the newer generation is never behind, and readers can switch to it at any
+    /// moment.
     async fn fold_view(
         &self,
         generations: &[(Arc<dyn View<P>>, Generation)],
@@ -184,7 +185,7 @@ impl<P: DomainEvent> Projector<P> {
         results
     }
 
-    /// Parks the streams of work that its row will never take, for this generation alone; why not, if that cannot be done now.
+    /// If the fault is permanent, parks the streams of the work for this generation alone. Otherwise returns the cause.
     async fn set_aside(
         &self,
         generation: &Generation,
@@ -205,7 +206,7 @@ impl<P: DomainEvent> Projector<P> {
         }
         let owner = generation.to_string();
         for (stream, (version, correlation)) in streams {
-            tracing::warn!(owner, %stream, %correlation, version, cause, "stream parked: its row is refused");
+            tracing::warn!(owner, %stream, %correlation, version, cause, "stream parked: the table refuses its row");
             let trouble = Trouble {
                 what: ParkedWhat::Stream { stream, version },
                 reason: Reason::Permanent,
@@ -218,7 +219,7 @@ impl<P: DomainEvent> Projector<P> {
         Ok(())
     }
 
-    /// Each view with each generation of it that is fed, the newest first.
+    /// Each view with each of its generations that is written, the newest first.
     async fn fed(&self) -> Result<Vec<(Arc<dyn View<P>>, Generation)>, TableError> {
         let fed = generations::fed(&*self.tables, &self.views()).await?;
         let fed = self.views.iter().zip(fed).flat_map(|(view, generations)| {
@@ -235,10 +236,10 @@ impl<P: DomainEvent> Handler<P> for Projector<P> {
         let work: Vec<_> = groups.iter().map(Work::of).collect();
         let folded = match self.fed().await {
             Ok(generations) => self.fold(&generations, &work).await,
-            // Which generations there are is no trouble of one record.
+            // An unknown list of generations fails all records, not a single one.
             Err(error) => work.iter().map(|_| Err(error.to_string())).collect(),
         };
-        // A group is one write a view, so it stops at its first record or not at all.
+        // A group is one write for each view, so it stops at its first record or not at all.
         let results = groups.iter().zip(folded).map(|(group, folded)| {
             let place = group.events.first().map_or(0, |incoming| incoming.place);
             folded.map_err(|cause| Stop::again(place, cause))
@@ -250,11 +251,11 @@ impl<P: DomainEvent> Handler<P> for Projector<P> {
 #[async_trait]
 impl<P: DomainEvent> Redrive for Projector<P> {
     fn owns(&self, parked: &Parked) -> bool {
-        // Streams are parked by generations of views alone.
+        // Streams are only ever parked by generations of views.
         parked.owner == CONSUMER || matches!(parked.what, ParkedWhat::Stream { .. })
     }
 
-    /// A record is taken as if it came anew, a stream is folded on from its item.
+    /// Handles a record as if it had just arrived. Folds a stream from its item.
     async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
         let ParkedWhat::Stream { stream, .. } = &parked.what else {
             return self.consumer().redrive(parked).await;
@@ -262,7 +263,7 @@ impl<P: DomainEvent> Redrive for Projector<P> {
         let mut fed = self.fed().await?.into_iter();
         let owner = fed.find(|(_, generation)| generation.to_string() == parked.owner);
         let Some((view, generation)) = owner else {
-            // Its generation is gone, and with it the rows it was parked for.
+            // The generation was deleted, with the rows for which the stream was parked.
             self.parking.remove(parked).await?;
             return Ok(Redriven::Done);
         };
@@ -279,10 +280,10 @@ impl<P: DomainEvent> Redrive for Projector<P> {
     }
 }
 
-/// Why a row is not as it should be.
+/// The reason why a row could not be folded or written.
 struct Fault {
     cause: String,
-    /// True if trying again will not help.
+    /// True if another attempt would fail too.
     is_permanent: bool,
 }
 
@@ -311,7 +312,7 @@ impl Fault {
     }
 }
 
-/// Events of one subject, to be folded into its rows.
+/// Events of one subject that are to be folded into its rows.
 #[derive(Clone)]
 pub(crate) struct Work<'a, P> {
     subject: SubjectId,
@@ -342,14 +343,14 @@ struct Change {
     before: Row,
     after: Row,
     update: Update,
-    /// How the counters change; `None` in a view that has none.
+    /// The changes of the counters; `None` in a view without counters.
     counters: Option<Changes>,
 }
 
-/// A piece of work, and what came of it.
+/// A piece of work with its result.
 struct Piece<'a, P> {
     work: &'a Work<'a, P>,
-    /// The row as it then is, or why it is not so now.
+    /// The row after the work, or the fault.
     result: Result<Row, Fault>,
     is_settled: bool,
 }
@@ -358,7 +359,7 @@ impl<'a, P: DomainEvent> Piece<'a, P> {
     fn of(work: &'a Work<'a, P>) -> Self {
         Self {
             work,
-            result: Err(Fault::again("nothing was tried")),
+            result: Err(Fault::again("no attempt was made")),
             is_settled: false,
         }
     }
@@ -368,16 +369,16 @@ impl<'a, P: DomainEvent> Piece<'a, P> {
         self.is_settled = true;
     }
 
-    /// The row is not what was read any more: it is to be read and folded again.
+    /// Another writer changed the row since it was read: it must be read and folded again.
     fn overtaken(&mut self, error: impl std::fmt::Display) {
         self.result = Err(Fault::again(error.to_string()));
     }
 }
 
-/// A piece of work, with the change that it is to make.
+/// A piece of work with its pending change.
 type Pending<'p, 'a, P> = (&'p mut Piece<'a, P>, Change);
 
-/// Cuts changes into transactions, each of at most so many rows, and of as many rows and counters as one may write.
+/// Packs changes into transactions: each has at most `most` rows, and no more rows and counters than DynamoDB allows.
 fn pack<'p, 'a, P>(changes: Vec<Pending<'p, 'a, P>>, most: usize) -> Vec<Vec<Pending<'p, 'a, P>>> {
     let mut packs: Vec<Vec<_>> = vec![];
     let mut groups: BTreeSet<String> = BTreeSet::new();
@@ -398,7 +399,7 @@ fn pack<'p, 'a, P>(changes: Vec<Pending<'p, 'a, P>>, most: usize) -> Vec<Vec<Pen
     packs
 }
 
-/// What a row becomes: what it is already, or something that is still to be written.
+/// The result of folding: the row is up to date, or a change is to be written.
 enum Folded {
     Is(Row),
     Becomes(Box<Change>),
@@ -412,8 +413,8 @@ struct Rows<'a, P> {
 }
 
 impl<P: DomainEvent> Rows<'_, P> {
-    /// Folds each piece of work into its row. Reads all rows at once. Answers with the rows as they then are, or with why that could
-    /// not be done now.
+    /// Folds each piece of work into its row, reading all rows at once. Returns for each the row after the fold, or the
+    /// fault.
     async fn fold(&self, work: &[Work<'_, P>]) -> Vec<Result<Row, Fault>> {
         let World {
             tasks, randomness, ..
@@ -429,7 +430,7 @@ impl<P: DomainEvent> Rows<'_, P> {
                 let pause = jittered(PAUSE, LONGEST_PAUSE, attempt - 1, randomness.fraction());
                 tasks.sleep(pause).await;
             }
-            // What keeps a transaction from being made may be one row of it: at last each is tried by itself.
+            // One row may make every transaction fail. So the last attempts write each row alone.
             let most = if attempt + 2 < ATTEMPTS {
                 TRANSACTION_WRITES
             } else {
@@ -440,7 +441,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         pieces.into_iter().map(|piece| piece.result).collect()
     }
 
-    /// Computes and writes each row once, at most so many of them in a transaction.
+    /// Computes and writes each row once, at most `most` rows in a transaction.
     async fn attempt(&self, pieces: Vec<&mut Piece<'_, P>>, most: usize) {
         let work: Vec<_> = pieces.iter().map(|piece| piece.work).collect();
         let folded = self.compute(&work).await;
@@ -455,7 +456,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         self.write(changes, most).await;
     }
 
-    /// What each row becomes.
+    /// Computes the new content of each row.
     async fn compute(&self, work: &[&Work<'_, P>]) -> Vec<Result<Folded, Fault>> {
         let keys = work
             .iter()
@@ -497,7 +498,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         })))
     }
 
-    /// Writes rows: each by itself, or with their counters, at most so many in a transaction.
+    /// Writes rows: each alone, or, if they change counters, at most `most` in a transaction.
     async fn write(&self, changes: Vec<Pending<'_, '_, P>>, most: usize) {
         let (counted, plain): (Vec<_>, Vec<_>) = changes
             .into_iter()
@@ -508,7 +509,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         let singles: Vec<_> = singles.collect();
         let singles = stream::iter(singles).buffered(CONCURRENCY);
         singles.collect::<Vec<()>>().await;
-        // One after the other, since they may add to the same counters.
+        // Transactions run one after the other, since they may add to the same counters.
         for packed in pack(counted, most) {
             self.transact(packed).await;
         }
@@ -518,13 +519,14 @@ impl<P: DomainEvent> Rows<'_, P> {
         let write = change.update.clone().into();
         match self.projector.tables.write(&write).await {
             Ok(()) => piece.settle(self.unparked(change).await),
-            // Another invocation wrote it, or we did and the answer was lost: read, and see what is still to do.
+            // Another invocation wrote the row, or this one did and the answer was lost. The next attempt reads the row
+            // again.
             Err(error @ WriteError::ConditionFailed) => piece.overtaken(error),
             Err(WriteError::Table(error)) => piece.settle(Err(Fault::from(&error))),
         }
     }
 
-    /// Writes rows and what they change in the counters, all or nothing.
+    /// Writes rows and the changes of their counters, all or nothing.
     async fn transact(&self, mut packed: Vec<Pending<'_, '_, P>>) {
         let mut changes = Changes::default();
         let mut writes: Vec<Write> = vec![];
@@ -535,7 +537,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         if let Some((_, first)) = packed.first() {
             writes.extend(changes.writes(self.generation, first.subject));
         }
-        // One row that changes no counter needs no transaction, which costs twice as much.
+        // A row that changes no counter needs no transaction, which costs twice as much.
         if writes.len() == 1
             && let Some((piece, change)) = packed.pop()
         {
@@ -549,15 +551,16 @@ impl<P: DomainEvent> Rows<'_, P> {
                 Err(TransactError::Table(error @ TableError::Refused(_))) if alone => {
                     piece.settle(Err(error.into()));
                 }
-                // As above; or another transaction was at the same counters, and nothing was written.
+                // Another invocation wrote the row, or a transaction changed the same counters. Nothing was written.
                 Err(error) => piece.overtaken(error),
             }
         }
     }
 
-    /// The row of a change that was made, with its parking lot cleared of what it is no longer blocked on.
+    /// The row after its change, with the parking lot cleared of the streams that no longer block it.
     async fn unparked(&self, change: Change) -> Result<Row, Fault> {
-        // Lost to a crash here, an entry of the parking lot outlives its trouble: a redrive finds nothing to do, and removes it.
+        // After a crash here, an entry of the parking lot stays although its stream was folded. A redrive finds nothing
+        // to do, and removes it.
         let unparked = self
             .unpark(change.subject, &change.before, &change.after)
             .await;
@@ -565,7 +568,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         Ok(change.after)
     }
 
-    /// Folds what a stream has and its row lacks.
+    /// Folds the events of a stream that its row lacks.
     async fn refold(&self, id: StreamId) -> Redriven {
         let reader = &self.projector.reader;
         let stream = match reader.read_one(id).await {
@@ -581,7 +584,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         let work = Work::new(id.id, events);
         match self.fold(&[work]).await.pop() {
             Some(Ok(row)) if row.blocked.contains_key(id.category()) => {
-                Redriven::StillParked("the stream still cannot be folded".into())
+                Redriven::StillParked("the view still cannot fold the stream".into())
             }
             Some(Err(fault)) if fault.is_permanent => Redriven::StillParked(fault.cause),
             Some(Err(fault)) => Redriven::NotNow(fault.cause),
@@ -589,7 +592,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         }
     }
 
-    /// Folds one event, and before it what the row lacks of its stream.
+    /// Folds one event, and before it the earlier events of its stream that the row lacks.
     async fn fold_event(
         &self,
         row: &mut Row,
@@ -605,7 +608,8 @@ impl<P: DomainEvent> Rows<'_, P> {
         if event.streamversion == folded + 1 && !blocked {
             return self.fold_next(row, event, payload).await.map(|_| ());
         }
-        // A gap, or a stream that was blocked, of which later events have come and gone: its item has every committed event.
+        // There is a gap, or the stream was blocked and later events were passed over. The stream's item has every
+        // committed event.
         let reader = &self.projector.reader;
         let stream = match reader.read_one(event.stream).await {
             Ok(stream) => stream,
@@ -645,7 +649,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         Ok(())
     }
 
-    /// Folds the next event of its stream; false if the view cannot, and the stream is parked.
+    /// Folds the next event of its stream. False if the view cannot fold it: the stream is then parked.
     async fn fold_next(
         &self,
         row: &mut Row,
@@ -671,7 +675,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         Ok(true)
     }
 
-    /// Parks the stream for this view, from `version` on. The row goes on with the subject's other streams.
+    /// Parks the stream for this view, from `version` on. The row continues with the subject's other streams.
     async fn block(
         &self,
         row: &mut Row,
@@ -694,7 +698,7 @@ impl<P: DomainEvent> Rows<'_, P> {
             .await
     }
 
-    /// Takes out of the parking lot the streams that the row was blocked on and is no longer.
+    /// Removes from the parking lot the streams that blocked the row before and no longer do.
     async fn unpark(
         &self,
         subject: SubjectId,

@@ -1,22 +1,24 @@
-//! Rebuilding a view while it serves.
+//! Rebuilding a view while it answers queries.
 //!
 //! ```text
 //! begin ─► survey ─► archive ─► log ─► switch ─► retire ─► drop
 //!   │         │         │        │       │         │        └ delete the old generation's items
-//!   │         │         │        │       │         └ the projector stops writing the old one, once no reader knows it any more
-//!   │         │         │        │       └ readers go over to the new one, all of them a few seconds later
-//!   │         │         └────────┴ fold every event there ever was into the new one
-//!   │         └ list the archive, to know from where on the log is to be read
-//!   └ from now on the projector writes both
+//!   │         │         │        │       │         └ the projector stops writing the old one, once no reader uses it any more
+//!   │         │         │        │       └ readers switch to the new one, all of them 15 seconds later
+//!   │         │         └────────┴ fold every event of the past into the new one
+//!   │         └ list the archive, to find the place from which to read the log
+//!   └ from here on the projector writes both generations
 //! ```
 //!
-//! What arrived before both were written is in the archive or in the log, and is replayed; what arrives after is written by the
-//! projector. The two may overlap, since folding is idempotent. So once the log has been read up to a moment at which both were
-//! surely written, the new generation lacks nothing, and is never behind the old one: the projector writes it first.
+//! Records that arrived before the projector wrote both generations are in the archive or in the log, and are replayed.
+//! Later records are written by the projector. The two may overlap, since folding is idempotent. So once the log has
+//! been read up to a moment at which both generations were certainly written, the new generation is complete. The new
+//! generation is never behind the old one, since the projector writes the new one first.
 //!
-//! All of it is one item, the view's alias, and each step one write of it on condition that nobody else wrote. So a rebuild that is
-//! stopped anywhere goes on where it was, and two that run at once disturb nothing: one of them hears that it was overtaken. So that
-//! they do not do the same work, a run claims the rebuild while it works; the claim of one that died is void after a minute.
+//! The state of a rebuild is one item, the view's alias. Each step is one write of it, on the condition that no other
+//! run wrote it meanwhile. So a rebuild that is interrupted anywhere continues where it was, and of two concurrent runs
+//! one fails as overtaken. A run claims the rebuild while it works, so that two runs do not do the same work. The claim
+//! of a run that died expires after a minute.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -44,25 +46,26 @@ use crate::{
     projector::{CONSUMER, Work},
 };
 
-/// From when on both generations are surely written: clocks differ a little, and a record can be read a little after it arrived.
+/// The time after which both generations are certainly written: clocks differ a little, and a record can be read a
+/// little after its arrival.
 const SETTLED: SignedDuration = SignedDuration::from_secs(10);
-/// No reader goes on with a generation for so long once another lives: until they go over to it ([`HANDOVER`]), and for as long as
-/// a request may take.
+/// The longest time for which a reader may use the old generation after the new one is named: the switch
+/// ([`HANDOVER`]), plus the duration of a request.
 const READERS: SignedDuration = SignedDuration::from_secs(30);
-/// No invocation of the projector takes so long.
+/// More than the duration of any invocation of the projector.
 const WRITERS: SignedDuration = SignedDuration::from_secs(90);
-/// Objects of the archive that are replayed between two notes of how far it is.
+/// The number of archive objects that are replayed between two saves of the progress.
 const OBJECTS: usize = 16;
-/// Rows that are folded between two looks at the clock.
+/// The number of rows that are folded between two checks of the clock.
 const ROWS: usize = 500;
-/// Whoever works at a rebuild notes how far it is more often than this.
+/// The time after which a claim expires. A run saves its progress more often than this.
 const LEFT: SignedDuration = SignedDuration::from_secs(60);
-/// After this long it is noted again that somebody works at it, though it got no further.
+/// The time after which a run saves again, to keep its claim, although it made no progress.
 const STILL_AT_IT: SignedDuration = SignedDuration::from_secs(15);
-/// Items deleted side by side.
+/// The number of items that are deleted side by side.
 const DELETES: usize = 16;
 
-/// What a rebuild does.
+/// A phase of a rebuild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -72,51 +75,52 @@ pub enum Phase {
     Archive,
     /// Replays the log, from where the archive ends.
     Log,
-    /// The new generation lives. Waits until nobody reads the old one.
+    /// The new generation is live. Waits until no reader uses the old one.
     Retire,
-    /// Waits until nobody writes the old one, and deletes it.
+    /// Waits until the projector no longer writes the old generation, and deletes it.
     Drop,
 }
 
-/// How far a rebuild is.
+/// The progress of a rebuild.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// The generation that is built, or was.
+    /// The generation that is or was built.
     pub generation: Generation,
-    /// What it does; `None` once all is done.
+    /// The current phase; `None` once the rebuild is done.
     pub phase: Option<Phase>,
-    /// Objects of the archive that are replayed.
+    /// The number of archive objects that are replayed.
     pub objects: u64,
-    /// Objects of the archive that are listed: all of them, once they are replayed. Some can be added meanwhile.
+    /// The number of archive objects that are listed: all of them, once the listing is complete. Objects may be added
+    /// later.
     pub listed: u64,
-    /// Events folded so far, each as often as it was read.
+    /// The number of events folded so far, where an event that was read twice counts twice.
     pub events: u64,
-    /// Records that are no events of this build, and are passed by: the projector has parked them.
+    /// The number of skipped records: they are no events that this build knows, and the projector has parked them.
     pub foreign: u64,
-    /// When the last record that was replayed arrived.
+    /// The arrival time of the last record that was replayed.
     pub reached: Option<Moment>,
-    /// The log is replayed up to what arrived by then.
+    /// The rebuild replays the log up to records that arrived at this time.
     pub goal: Moment,
-    /// Nothing can be done before so much time has passed.
+    /// The time to wait before the next run can do anything.
     pub wait: Duration,
 }
 
-/// What can go wrong with a rebuild. Running it again goes on.
+/// Errors of a rebuild. Running it again continues it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum RebuildError {
-    /// There is no such view.
+    /// No view has this name.
     #[error("there is no view {0}; there are: {1}")]
     NoSuchView(String, String),
-    /// There is no rebuild of the view that could go on.
+    /// The view is not being rebuilt.
     #[error("the view {0} is not being rebuilt")]
     NotRebuilding(&'static str),
-    /// It is past the point of return.
-    #[error("the new generation of {0} lives already; the old one is only being put away")]
+    /// The new generation is live already, so the rebuild cannot be abandoned.
+    #[error("the new generation of {0} is live already, so the rebuild cannot be abandoned")]
     Switched(&'static str),
-    /// Another run is at it.
+    /// Another run works on it.
     #[error("the view {0} is being rebuilt by another run")]
     Overtaken(&'static str),
-    /// Some rows could not be written now.
+    /// Some rows could not be written. A later run may succeed.
     #[error("events could not be folded: {0}")]
     Fold(String),
     /// The tables failed.
@@ -134,21 +138,21 @@ pub enum RebuildError {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 struct Alias {
-    /// Counts the writes; 0 if it is not there.
+    /// The number of writes; 0 if the item does not exist.
     rev: u64,
     /// The run that wrote it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     writer: Option<Uuid>,
-    /// The generation that readers see, or will from `since` on.
+    /// The generation that readers use, or from `since` on will use.
     live: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     building: Option<u32>,
-    /// The one before it.
+    /// The previous generation.
     #[serde(skip_serializing_if = "Option::is_none")]
     retiring: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Moment>,
-    /// The greatest number ever used. None is used again: something late may still write to it.
+    /// The greatest number ever used. No number is used again, since a late write may still go to it.
     last: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     rebuild: Option<Job>,
@@ -179,34 +183,34 @@ impl Alias {
     }
 }
 
-/// A rebuild under way.
+/// A rebuild in progress.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Job {
     phase: Phase,
-    /// Since when.
+    /// The time when the phase began.
     since: Moment,
-    /// When how far it is was last noted.
+    /// The time when the progress was last saved.
     noted: Moment,
-    /// True while a run is at it; until a minute has passed since `noted`, if it died.
+    /// True while a run works on it. If the run died, its claim expires a minute after `noted`.
     #[serde(default)]
     working: bool,
-    /// The generation that is built.
+    /// The generation under construction.
     new: u32,
-    /// The one that goes.
+    /// The generation that is deleted at the end.
     old: u32,
-    /// The last object of the archive that is listed, then the last one that is replayed.
+    /// The last archive object that is listed, and later the last one that is replayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     object: Option<String>,
-    /// Shard -> its last object, of those listed so far; only of shards that the log has.
+    /// Shard -> its last object of those listed so far. Only shards that the log still has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     last: BTreeMap<String, String>,
-    /// Shard -> the last record of it that is replayed, or will be from the archive.
+    /// Shard -> the last of its records that is replayed, or that the archive will replay.
     #[serde(default)]
     shards: BTreeMap<String, String>,
-    /// The last item of the table that was looked at, while deleting.
+    /// The last item of the table that was checked for deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     item: Option<(String, String)>,
-    /// How many objects are listed, and how many of them replayed.
+    /// The number of objects that are listed.
     #[serde(default)]
     listed: u64,
     #[serde(default)]
@@ -220,19 +224,19 @@ struct Job {
 }
 
 impl Job {
-    /// When both generations were surely written, if it has not switched yet.
+    /// The time at which both generations are certainly written. The result is valid in the phases before the switch.
     fn settled(&self) -> Timestamp {
         let begun = self.since.timestamp();
         begun.saturating_add(SETTLED).unwrap_or_default()
     }
 
-    /// True if nobody has noted for a minute how far it is.
+    /// True if no run has saved the progress for a minute.
     fn is_left(&self, now: Timestamp) -> bool {
         now.duration_since(self.noted.timestamp()) > LEFT
     }
 }
 
-/// Rebuilds views.
+/// Rebuilds views, in runs that can be interrupted anywhere.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -269,15 +273,15 @@ impl Job {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Rebuilder<P> {
-    /// Folds, in the views that it has.
+    /// The projector, with the views that can be rebuilt.
     pub projector: Projector<P>,
-    /// What is older than the log.
+    /// The archive, for records that the log no longer has.
     pub archive: Archive,
     /// The log.
     pub log: Arc<dyn LogReader>,
 }
 
-/// The views whose rebuild was begun, not ended, and not gone on with for a minute: whoever ran it has left it.
+/// The views whose rebuild is unfinished, and whose progress no run has saved for a minute.
 ///
 /// # Errors
 ///
@@ -296,8 +300,8 @@ pub async fn left_alone<P: DomainEvent>(
                 found.push(view);
             }
             Ok(_) => {}
-            // Another build's: that one sees to it.
-            Err(error) => tracing::warn!(view, %error, "passed by"),
+            // A newer build wrote the alias: that build continues the rebuild.
+            Err(error) => tracing::warn!(view, %error, "skipped a view whose alias cannot be read"),
         }
     }
     Ok(found)
@@ -306,7 +310,7 @@ pub async fn left_alone<P: DomainEvent>(
 /// The function that rebuilds views.
 pub const REBUILDER: FunctionName = FunctionName("rebuilder");
 
-/// What [`REBUILDER`] is invoked with to go on with a view, if a rebuild of it was begun.
+/// The payload with which [`REBUILDER`] is invoked to continue the rebuild of a view, if one is unfinished.
 #[must_use]
 pub fn go_on(view: &str) -> Vec<u8> {
     json!({ "view": view, "action": "resume" })
@@ -314,7 +318,7 @@ pub fn go_on(view: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// A run: what it works on, and until when.
+/// A run: the rebuild on which it works, and the time at which it ends.
 struct Run<'a, P> {
     id: Uuid,
     rebuilder: &'a Rebuilder<P>,
@@ -324,11 +328,12 @@ struct Run<'a, P> {
 }
 
 impl<P: DomainEvent> Rebuilder<P> {
-    /// Begins to rebuild a view, or goes on with it, for about `budget`. Run it again until it is done, after the time that it says.
+    /// Begins or continues the rebuild of a view, for about `budget`. Call it again, after the returned `wait`, until
+    /// the rebuild is done.
     ///
     /// # Errors
     ///
-    /// See [`RebuildError`]; running it again goes on.
+    /// See [`RebuildError`]; calling it again continues the rebuild.
     pub async fn run(&self, view: &str, budget: Duration) -> Result<Progress, RebuildError> {
         let mut run = self.load(view, budget).await?;
         if run.alias.rebuild.is_none() {
@@ -339,7 +344,7 @@ impl<P: DomainEvent> Rebuilder<P> {
         run.work().await
     }
 
-    /// Goes on with the rebuild of a view that was begun, as [`Rebuilder::run`], and begins none.
+    /// Continues an unfinished rebuild of a view, as [`Rebuilder::run`] does, and begins none.
     ///
     /// # Errors
     ///
@@ -350,7 +355,7 @@ impl<P: DomainEvent> Rebuilder<P> {
         run.work().await
     }
 
-    /// Gives a rebuild up, as long as readers do not see what it built. What it built is dropped by going on with it.
+    /// Abandons a rebuild, as long as readers do not use the new generation. Further runs then delete what it built.
     ///
     /// # Errors
     ///
@@ -411,7 +416,7 @@ impl<P: DomainEvent> Run<'_, P> {
         ))
     }
 
-    /// How long until `pause` has passed since this phase began; nothing, if it has.
+    /// The time left until `pause` has passed since this phase began; zero if it has passed.
     fn left_of(&mut self, pause: SignedDuration) -> Result<Duration, RebuildError> {
         let now = self.now();
         let (_, job) = self.job()?;
@@ -437,7 +442,7 @@ impl<P: DomainEvent> Run<'_, P> {
         })
     }
 
-    /// Notes how far it is, unless another run did meanwhile.
+    /// Saves the progress, unless another run did meanwhile.
     async fn save(&mut self) -> Result<(), RebuildError> {
         let condition = match self.alias.rev {
             0 => Condition::Absent,
@@ -462,7 +467,8 @@ impl<P: DomainEvent> Run<'_, P> {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
-        // The write may have been made and its answer lost: then this run has the claim, and no other run for a minute.
+        // The write may have succeeded although its answer was lost. This run then has the claim, and would lock out
+        // every other run for a minute.
         let key = alias_key(self.view);
         let found = self.tables().get_one(&key, Consistency::Strong).await;
         match (found, error) {
@@ -496,7 +502,7 @@ impl<P: DomainEvent> Run<'_, P> {
         self.save().await
     }
 
-    /// Claims it: no other run is at it, and none will be while this one is.
+    /// Claims the rebuild for this run. Fails if another run has claimed it.
     async fn claim(&mut self) -> Result<(), RebuildError> {
         let now = self.now().timestamp();
         let (view, job) = self.job()?;
@@ -507,7 +513,7 @@ impl<P: DomainEvent> Run<'_, P> {
         self.save().await
     }
 
-    /// Keeps the claim while something takes long.
+    /// Keeps the claim during long work.
     async fn still_at_it(&mut self) -> Result<(), RebuildError> {
         let now = self.now().timestamp();
         let (_, job) = self.job()?;
@@ -517,7 +523,7 @@ impl<P: DomainEvent> Run<'_, P> {
         Ok(())
     }
 
-    /// Goes on as far as time allows, and leaves it to the next run.
+    /// Continues as far as the time allows, and leaves the rest to the next run.
     async fn work(&mut self) -> Result<Progress, RebuildError> {
         let outcome = self.go_on().await;
         if matches!(outcome, Err(RebuildError::Overtaken(_))) {
@@ -526,14 +532,14 @@ impl<P: DomainEvent> Run<'_, P> {
         if let Some(job) = &mut self.alias.rebuild {
             job.working = false;
             if let Err(error) = self.save().await {
-                // Its claim is void after a minute.
-                tracing::warn!(view = self.view, %error, "the rebuild was not left to others");
+                // The claim of this run then expires after a minute.
+                tracing::warn!(view = self.view, %error, "the claim on the rebuild was not released");
             }
         }
         outcome
     }
 
-    /// Goes from phase to phase, until there is something to wait for, or no time left.
+    /// Goes from phase to phase, until it has to wait or the time is over.
     async fn go_on(&mut self) -> Result<Progress, RebuildError> {
         loop {
             let (_, job) = self.job()?;
@@ -576,13 +582,13 @@ impl<P: DomainEvent> Run<'_, P> {
         }
     }
 
-    /// Goes over to the next phase.
+    /// Begins the next phase.
     async fn next(&mut self) -> Result<(), RebuildError> {
         let now = self.now();
         let (_, job) = self.job()?;
         let (from, new, old) = (job.phase, job.new, job.old);
         match from {
-            // Both are written since it was begun.
+            // Both generations have been written since the rebuild began.
             Phase::Survey => job.phase = Phase::Archive,
             Phase::Archive => job.phase = Phase::Log,
             Phase::Log => (job.phase, job.since) = (Phase::Retire, now),
@@ -606,12 +612,12 @@ impl<P: DomainEvent> Run<'_, P> {
         self.save().await
     }
 
-    /// Lists the archive; false if time ran out before its end. Up to its last object a shard is replayed from the archive, and after
-    /// it from the log. All is listed before the first object is replayed: what is archived meanwhile may lie before the object that
-    /// was replayed last, and then only the log has it.
+    /// Lists the archive; false if the time ended first. A shard is replayed from the archive up to its last listed
+    /// object, and from the log after that. The listing is completed before the first object is replayed: objects
+    /// archived meanwhile may sort before the replayed ones, and their records are then replayed from the log.
     async fn survey(&mut self) -> Result<bool, RebuildError> {
         let rebuilder = self.rebuilder;
-        // A shard that the log has forgotten is in the archive to its end.
+        // A shard that the log no longer has is in the archive completely.
         let known: BTreeSet<String> = rebuilder.log.shards().await?.into_iter().collect();
         let (_, job) = self.job()?;
         let mut survey = Survey {
@@ -640,7 +646,7 @@ impl<P: DomainEvent> Run<'_, P> {
         Ok(true)
     }
 
-    /// Replays the archive; false if time ran out before its end.
+    /// Replays the archive; false if the time ended first.
     async fn archive(&mut self) -> Result<bool, RebuildError> {
         loop {
             let (_, job) = self.job()?;
@@ -664,9 +670,9 @@ impl<P: DomainEvent> Run<'_, P> {
         }
     }
 
-    /// Replays the log up to a moment when both generations were surely written; false if time ran out before it.
+    /// Replays the log up to a moment at which both generations were certainly written; false if the time ended first.
     async fn log(&mut self) -> Result<bool, RebuildError> {
-        // A shard that is not here yet gets nothing that is older than this moment.
+        // A shard that does not exist yet will get no record older than this moment.
         for shard in self.rebuilder.log.shards().await? {
             if !self.shard(&shard).await? {
                 return Ok(false);
@@ -684,7 +690,7 @@ impl<P: DomainEvent> Run<'_, P> {
         });
         loop {
             let batch = match self.rebuilder.log.read(shard, &from).await {
-                // The log does not know that record any more, or never did: then all that it has is to be read.
+                // The log no longer knows that record, or never did: read everything that it has.
                 Err(LogError::Refused(_)) if matches!(from, Position::After(_)) => {
                     from = Position::Oldest;
                     continue;
@@ -712,7 +718,7 @@ impl<P: DomainEvent> Run<'_, P> {
         }
     }
 
-    /// Folds records into the new generation, those of a subject by stream and version.
+    /// Folds records into the new generation. Records of one subject are sorted by stream and version.
     async fn replay(&mut self, records: &[LogRecord]) -> Result<(), RebuildError> {
         let rebuilder = self.rebuilder;
         let projector = &rebuilder.projector;
@@ -731,7 +737,7 @@ impl<P: DomainEvent> Run<'_, P> {
                     events += 1;
                 }
                 Err(error @ DecodeError::UnknownType(_)) => {
-                    // A newer build folds it in, as it does what the projector parked.
+                    // The record is parked, as the projector parks it, for a newer build to fold.
                     let detail = error.to_string();
                     let trouble = Trouble::with_record(record, Reason::UnknownType, &detail);
                     projector.parking().park(CONSUMER, trouble).await?;
@@ -769,7 +775,7 @@ impl<P: DomainEvent> Run<'_, P> {
         Ok(())
     }
 
-    /// Deletes the old generation; false if time ran out before its end.
+    /// Deletes the old generation; false if the time ended first.
     async fn drop_old(&mut self) -> Result<bool, RebuildError> {
         let (view, job) = self.job()?;
         let old = Generation {
@@ -802,7 +808,7 @@ impl<P: DomainEvent> Run<'_, P> {
                 return Ok(false);
             }
         }
-        // What was parked for its rows.
+        // The entries that were parked for rows of the old generation.
         let parking = self.rebuilder.projector.parking();
         let (owner, mut from) = (old.to_string(), None);
         loop {

@@ -1,4 +1,4 @@
-//! A row: the view's own attributes, and what the projector keeps beside them.
+//! A row: the view's own attributes, and the projector's attributes beside them.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use crate::{Generation, View};
 
-/// Attributes that are not the view's own.
+/// Attributes that are the projector's, not the view's.
 const OWN: [&str; 9] = [
     "pk", "sk", "rev", "guard", "blocked", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk",
 ];
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Row {
-    /// How often it was written; 0 if it is not there.
+    /// The number of writes; 0 if the row does not exist.
     pub(crate) rev: u64,
     /// Stream prefix -> last version folded.
     pub(crate) guard: BTreeMap<String, Version>,
@@ -52,7 +52,7 @@ impl Row {
         })
     }
 
-    /// All attributes but keys.
+    /// All attributes except the keys.
     fn attributes<P: DomainEvent>(&self, generation: &Generation, view: &dyn View<P>) -> Item {
         let mut item = self.own.clone();
         let numbers = |map: &BTreeMap<String, Version>| {
@@ -80,7 +80,7 @@ impl Row {
         item
     }
 
-    /// The write that turns `before`, as read, into this row: only what differs. `None` if nothing does.
+    /// The write of the differences between `before`, as it was read, and this row. `None` if there are none.
     pub(crate) fn update<P: DomainEvent>(
         &self,
         before: &Self,
@@ -117,7 +117,7 @@ impl Row {
     }
 }
 
-/// The view's own attributes of a row's item, as read from the table.
+/// The view's own attributes, from a row's item as read from the table.
 #[must_use]
 pub fn own_attributes(mut item: Item) -> Item {
     item.retain(|name, _| !OWN.contains(&name.as_str()));

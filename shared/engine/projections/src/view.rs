@@ -1,66 +1,68 @@
-//! What a view is.
+//! The trait of a view, and its types.
 
 use alpes_messages::{DomainEvent, Event};
 use alpes_ports::Item;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
-/// A good event that a view cannot fold, and will not by trying again: its stream is parked for this view.
+/// A valid event that a view can never fold: its stream is parked for this view.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct Unfoldable(pub String);
 
-/// Where a row stands in an index.
+/// The place of a row in an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The partition, within the generation.
+    /// The partition of the index, within the generation.
     pub partition: String,
-    /// The order within it.
+    /// The sort key within the partition.
     pub order: String,
 }
 
-/// What a row is counted as.
+/// A count that a row adds to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Count {
-    /// What is counted together, such as a day. Begins the keys of its counters, so their order is that of the groups.
+    /// The group of counts that are read together, such as a day. The keys of the counters begin with it, so they sort
+    /// by group.
     pub group: String,
-    /// Which number of the group.
+    /// The name of the count within the group.
     pub name: String,
 }
 
-/// A view: plain functions of data.
+/// A view: plain functions of data, without I/O.
 pub trait View<P: DomainEvent>: Send + Sync {
-    /// Its name; begins its keys.
+    /// The name of the view. All its keys begin with it.
     fn name(&self) -> &'static str;
 
     /// Folds an event into the row of its subject.
     ///
-    /// `row` has the view's own attributes alone, none at first. Events of one stream come in their order, each once; those of
-    /// different streams of a subject come in **any** order, and the row must not depend on it. An event that the view
-    /// has no use for leaves the row as it is.
+    /// `row` has only the view's own attributes, and none at first. Events of one stream come in order, each once.
+    /// Events of different streams of a subject come in **any** order, and the row must not depend on that order. An
+    /// event that the view does not need leaves the row unchanged.
     ///
     /// # Errors
     ///
-    /// [`Unfoldable`] if the event makes no sense here. The row is then dropped.
+    /// [`Unfoldable`] if the event contradicts the row. The changes to the row are then dropped.
     fn fold(&self, row: &mut Item, event: &Event, payload: &P) -> Result<(), Unfoldable>;
 
-    /// Where the row stands in the first and the second index; in neither if it is not to be listed.
+    /// The row's places in the first and the second index; `None` for an index that should not list it.
     fn places(&self, _row: &Item) -> [Option<Place>; 2] {
         [None, None]
     }
 
-    /// What the row is counted as; nothing, if it is not to be counted. `None` from a view that counts no rows at all. Of one that
-    /// does, rows and counters are written in transactions, many rows in each.
+    /// The counts that the row adds to; empty for a row that should not be counted. `None` from a view that counts no
+    /// rows at all. A view that counts is written in transactions of many rows with their counters.
     fn counts(&self, _row: &Item) -> Option<Vec<Count>> {
         None
     }
 }
 
-/// Folds into a row as the type that the view sees in it: reads the row's attributes as that type, has it changed, and writes it back.
+/// Folds into a row through a type of the view: reads the row's attributes as that type, changes it, and writes it
+/// back.
 ///
 /// # Errors
 ///
-/// [`Unfoldable`] if the row is no such type, or the type no object.
+/// [`Unfoldable`] if the row's attributes do not fit the type, or the type is no JSON object.
 pub fn fold_as<F: Serialize + DeserializeOwned>(
     row: &mut Item,
     fold: impl FnOnce(&mut F),

@@ -1,4 +1,4 @@
-//! What the projector makes of good events, bad records, gaps, and faults at every effect.
+//! The projector with good events, bad records, gaps, and a fault at every effect.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -41,7 +41,7 @@ use twins::{MemoryTables, Over, TablesOver};
 
 type Bench = ViewBench<Library>;
 
-/// Has a projector try again what is due.
+/// Makes a projector retry the entries that are due.
 async fn due(bench: &Bench, projector: &Projector<Fact>) -> Result<Redriving, TableError> {
     let parked = projector.parking().list().await?;
     let redriver = Redriver {
@@ -52,7 +52,7 @@ async fn due(bench: &Bench, projector: &Projector<Fact>) -> Result<Redriving, Ta
     Ok(redriver.redrive_due(&parked, Timestamp::MAX).await)
 }
 
-/// One loan that was opened, secured and handed over, and the records of it in the order they happened.
+/// One loan that was opened, secured and handed over: its records in the order in which they happened.
 fn approved(bench: &Bench) -> Vec<LogRecord> {
     let made = bench.happen(id(1), &[(Opened, 0)]);
     let paid = bench.happen(id(1), &[(Helped, 1)]);
@@ -150,7 +150,7 @@ fn a_batch_reads_all_rows_at_once_and_writes_each_once() {
             .filter(|call| call.starts_with(kind))
             .count()
     };
-    // The aliases of the views, then all rows; then one write a loan.
+    // One read of the views' aliases, one read of all rows, then one write for each loan.
     assert_eq!((calls("get"), calls("write"), faults.count()), (2, 50, 52));
 }
 
@@ -264,7 +264,7 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     let projector = bench.projector(&Faults::none(), older(), vec![Bench::view()]);
     let outcome = block_on(projector.consumer().consume(&records));
     assert_eq!((outcome.parked, outcome.failed), (1, None));
-    // The record of the unknown type, and the stream from there on.
+    // The record of the unknown type is parked, and its stream from there on.
     let parked = bench.parked();
     let reasons: Vec<_> = parked
         .iter()
@@ -282,7 +282,7 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
         let redriven = block_on(projector.redrive(thing)).unwrap();
         assert!(matches!(redriven, Redriven::StillParked(_)), "{redriven:?}");
     }
-    // The older build does not try again by itself what it cannot know.
+    // The older build does not retry events of types that it does not know.
     let faults = Faults::none();
     let again = bench.projector(&faults, older(), vec![Bench::view()]);
     let waiting = Redriving {
@@ -291,7 +291,7 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     };
     assert_eq!(block_on(due(&bench, &again)).unwrap(), waiting);
     assert_eq!(faults.count(), 1, "{:?}", faults.trace());
-    // One that knows other things, but not this, tries once.
+    // Another build that does not know the type either tries once.
     let other = older().without("LoanCancelled");
     let third = bench.projector(&Faults::none(), other, vec![Bench::view()]);
     let is_due = |thing: &Parked| third.parking().is_due(thing);
@@ -314,7 +314,7 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
 
 #[test]
 fn a_record_redriven_by_itself_brings_in_what_came_after_it() {
-    // Version 2 is parked as a record, and from there on the stream. Then the record alone is tried again.
+    // Version 2 is parked as a record, and the stream from there on. Then only the record is retried.
     let bench = Bench::new();
     let records = approved(&bench);
     let older = toy::catalogue().without("ReminderSent");
@@ -345,7 +345,7 @@ fn whatever_fails_while_trying_again_nothing_is_lost() {
             let faults = Faults::once(at, fault);
             let failing = bench.projector(&faults, current.clone(), vec![Bench::view()]);
             let _ = due(&bench, &failing).now_or_never();
-            // Nobody is needed to end it: not after a fault, and not after a death.
+            // No person is needed afterwards, whether an effect failed or the process died.
             let healthy = bench.projector(&Faults::none(), current.clone(), vec![Bench::view()]);
             block_on(bench.world.tasks.sleep(Duration::from_mins(1)));
             block_on(due(&bench, &healthy)).unwrap();
@@ -388,12 +388,12 @@ fn what_is_discarded_stays_on_record_and_is_tried_no_more() {
         block_on(due(&bench, &projector)).unwrap(),
         Redriving::default()
     );
-    // Delivered again, it is not parked anew.
+    // A redelivered record is not parked again.
     bench.settle(&[record("k", unknown.as_bytes())]);
     assert!(bench.parked()[0].discarded.is_some());
 }
 
-/// `loans`, but it cannot fold a deposit of this loan.
+/// The view `loans`, except that it cannot fold a deposit of this loan.
 struct PickyAbout(SubjectId);
 
 impl View<Fact> for PickyAbout {
@@ -441,7 +441,7 @@ fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
         block_on(picky.redrive(&parked[0])).unwrap(),
         Redriven::StillParked(_)
     ));
-    // A build that can: the next event of the stream brings in what is missing, and frees it.
+    // A build that can fold it: the next event of the stream adds the missing ones and unblocks the stream.
     let more = bench.happen(id(1), &[(Helped, 8)]);
     bench.settle(&more);
     assert_eq!(bench.parked(), []);
@@ -451,7 +451,7 @@ fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
     );
 }
 
-/// Tables that refuse whatever would write this row, as one that is too large, or read it, as one that holds what no JSON is.
+/// Tables that refuse each write of this row, as if it were too large, and each read, as if it were no JSON.
 struct Refusing {
     tables: Arc<MemoryTables>,
     row: Mutex<Option<Key>>,
@@ -587,7 +587,7 @@ fn the_first_record_that_failed_is_told() {
     let mut records = bench.happen(id(1), &[(Opened, 0)]);
     records.extend(bench.happen(id(2), &[(Opened, 0), (Done, 1)]));
     records.extend(bench.happen(id(3), &[(Opened, 0)]));
-    // Effects: the aliases, the rows, then a write for each loan.
+    // The effects are the read of the aliases, the read of the rows, then a write for each loan.
     for (at, expected) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 3)] {
         let bench = Bench::over(Arc::new(MemoryTables::new()), bench.world.clone());
         let outcome = bench
@@ -608,7 +608,7 @@ fn every_fault_at_every_effect_and_redelivery_gives_the_same_view() {
         let mut records = approved(&bench);
         records.insert(2, record("k", b"not an event"));
         records.extend(bench.happen(id(2), &[(Opened, 5), (Undone, 6)]));
-        // The deposit never arrives by itself: a gap in its stream.
+        // The deposit never arrives: there is a gap in its stream.
         let deposits = bench.happen(id(2), &[(Helped, 7), (Helped, 8)]);
         records.push(deposits[1].clone());
         (bench, records)
@@ -632,7 +632,7 @@ fn every_fault_at_every_effect_and_redelivery_gives_the_same_view() {
                         .unwrap()
                 }),
             };
-            // What comes before the record that failed is done, and is not delivered again.
+            // Records before the one that failed are done, and are not delivered again.
             bench.settle(&records[from..]);
             assert_eq!(bench.rows("loans.1"), expected, "{context}");
             assert_eq!(bench.parked().len(), 1, "{context}");
@@ -680,7 +680,7 @@ fn another_invocation_at_every_effect() {
 #[test]
 fn a_batch_of_500_with_every_kind_of_trouble() {
     let bench = Bench::new();
-    // 124 loans of four events, and four records of trouble.
+    // 124 loans of four events each, and four records of trouble.
     let mut records = vec![];
     for number in 1..=124 {
         let subject = id(number);
@@ -688,9 +688,9 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
         records.extend(bench.happen(subject, &made));
         records.extend(bench.happen(subject, &[(Helped, 3)]));
     }
-    // A gap: two of one stream never arrive.
+    // A gap: two events of one stream never arrive.
     let gap = bench.happen(id(200), &[(Opened, 0), (Noted, 1), (Undone, 2)]);
-    // A permanent failure, by a view that cannot fold deposits of this one.
+    // A permanent failure: the view cannot fold deposits of this loan.
     let refused = bench.happen(id(201), &[(Helped, 1)]);
     let unknown = String::from_utf8(refused[0].data.clone())
         .unwrap()
@@ -739,7 +739,7 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
         expected.map(|(owner, reason)| (owner.to_owned(), reason))
     );
 
-    // A build that can fold it redrives the stream, and no more than that.
+    // A build that can fold it redrives only this stream.
     let able = bench.projector(&Faults::none(), toy::catalogue(), vec![Bench::view()]);
     let redriven: Vec<_> = bench
         .parked()

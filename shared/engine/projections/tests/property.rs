@@ -1,4 +1,4 @@
-//! Whatever way the log is delivered, the library's views equal the fold of its streams.
+//! However the log is delivered, the library's views equal the fold of its streams.
 
 mod common;
 

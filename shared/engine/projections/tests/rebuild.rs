@@ -1,4 +1,4 @@
-//! Rebuilding a view while it is written and read, whatever fails meanwhile.
+//! Rebuilding a view during writes and reads, with faults everywhere.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,7 +40,7 @@ type System = rebuilding::System<Library>;
 const LENT: &str = "loans";
 const COUNTED: &str = "days";
 
-/// Runs it until it is done, and lets the time pass that it asks for. Gives each phase that it was seen in.
+/// Runs the rebuild until it is done, and waits whenever it asks. Returns the phase after each run.
 fn to_the_end(system: &System, view: &str) -> Vec<Option<Phase>> {
     let mut phases = vec![];
     for _ in 0..100 {
@@ -57,7 +57,7 @@ fn to_the_end(system: &System, view: &str) -> Vec<Option<Phase>> {
     panic!("it does not end: {phases:?}");
 }
 
-/// Some loans, in every state, known to the views.
+/// Creates loans in every state, and folds them into the views.
 fn some(system: &System) {
     for number in 1..=12 {
         system.history(number, u64::try_from(number).unwrap());
@@ -87,7 +87,7 @@ fn what_was_built_takes_the_place_of_what_was_there() {
         assert_eq!(system.rows(view, 2), before);
         assert!(system.rows(view, 1).is_empty());
         system.check(2).unwrap();
-        // And once more, from what now lives.
+        // Rebuilds once more, from the generation that is live now.
         to_the_end(&system, view);
         assert_eq!(system.rows(view, 3), before);
         assert!(system.rows(view, 2).is_empty());
@@ -132,7 +132,7 @@ fn the_archive_alone_rebuilds_the_views() {
         some(&system);
         system.archive_all();
         let before = system.rows(view, 1);
-        // A new stream, that knows none of the old records, and no table.
+        // A new log without the old records, and empty tables.
         system.log = Arc::new(MemoryLog::new(3, system.bench.world.clock.clone()));
         for (key, _) in system.bench.tables.all(alpes_event_store::TABLE) {
             system.delete(key);
@@ -184,7 +184,7 @@ fn it_is_the_same_whatever_fails_and_wherever_it_is_stopped() {
                 match progress {
                     Some(Ok(Progress { phase: None, .. })) => break,
                     Some(Ok(_)) => system.clock.advance(Duration::from_mins(1)),
-                    // It failed, or died: its claim is void after a minute.
+                    // The run failed or died: its claim expires after a minute.
                     Some(Err(_)) | None => system.clock.advance(Duration::from_secs(61)),
                 }
             }
@@ -197,7 +197,7 @@ fn it_is_the_same_whatever_fails_and_wherever_it_is_stopped() {
     }
 }
 
-/// The rebuilds that nobody has gone on with for a minute.
+/// The rebuilds whose progress no run has saved for a minute.
 fn left_alone(system: &System) -> Vec<&'static str> {
     let rebuilder = system.rebuilder(&Faults::none());
     block_on(alpes_projections::left_alone(&rebuilder.projector)).unwrap()
@@ -231,7 +231,7 @@ fn it_can_be_given_up_until_readers_see_it() {
     assert!(system.rows(LENT, 2).is_empty());
     assert!(left_alone(&system).is_empty());
 
-    // A number is never used again.
+    // A generation's number is never used again.
     assert_eq!(run(Duration::ZERO).unwrap().generation.number, 3);
     system.clock.advance(Duration::from_secs(20));
     assert_eq!(run(BUDGET).unwrap().phase, Some(Phase::Retire));
@@ -244,7 +244,7 @@ fn it_can_be_given_up_until_readers_see_it() {
     assert_eq!(left_alone(&system), [LENT]);
 }
 
-/// The archive goes on while it is read: what it takes in late may belong before the page that was read last.
+/// The archive grows while it is read: late objects may sort before the page that was read last.
 #[test]
 fn what_is_archived_behind_its_back_is_replayed_from_the_log() {
     let system = System::new(2);
@@ -259,7 +259,7 @@ fn what_is_archived_behind_its_back_is_replayed_from_the_log() {
     let store = |records: &[LogRecord]| block_on(archive.store(records)).unwrap();
     let (ours, others) = (system.shard(first), system.shard(second));
     let (early, late) = ours.split_at(ours.len() / 2);
-    // More objects than one page has, the last of them of the second shard.
+    // More objects than fit on one page, the last of them of the second shard.
     for record in early.iter().chain(&others) {
         store(std::slice::from_ref(record));
     }
@@ -269,7 +269,7 @@ fn what_is_archived_behind_its_back_is_replayed_from_the_log() {
         .events
         == 0
     {}
-    // What was late, of today and of the first shard; and after it something of tomorrow.
+    // Late records of the first shard, of today and then of tomorrow.
     store(late);
     system.clock.advance(Duration::from_hours(24));
     for number in 31..=36 {
@@ -278,7 +278,7 @@ fn what_is_archived_behind_its_back_is_replayed_from_the_log() {
     assert!(system.shard(first).len() > ours.len());
     store(&system.shard(first)[ours.len()..]);
     store(&system.shard(second)[others.len()..]);
-    // The projector has none of it: what is not replayed is missing.
+    // The projector has folded none of these records, so a record that is not replayed would be missing.
     to_the_end(&system, LENT);
     assert_eq!(system.rows(LENT, 2).len(), 36);
     system.check(2).unwrap();
@@ -296,7 +296,7 @@ fn a_view_that_is_not_there_is_named() {
 
 #[test]
 fn of_two_runs_at_once_one_works_and_the_other_stops() {
-    // Another run comes before each effect of this one in turn.
+    // Another run comes before each effect of this run in turn.
     let prepared = || {
         let system = System::new(1);
         some(&system);
@@ -348,7 +348,7 @@ fn of_two_runs_at_once_one_works_and_the_other_stops() {
     assert!(stopped[0] > 0 && stopped[1] > stopped[0], "{stopped:?}");
 }
 
-/// Objects whose keys are listed slowly, and how many lists there were.
+/// An object store that lists keys slowly, and counts the lists.
 struct SlowList {
     objects: Arc<MemoryObjects>,
     clock: Arc<ManualClock>,
@@ -400,13 +400,13 @@ fn a_rebuild_that_lists_for_long_keeps_where_it_was() {
         clock: system.clock.clone(),
         lists: AtomicUsize::new(0),
     });
-    // A stretch is over long before all keys are listed.
+    // A run's time is over long before all keys are listed.
     let stretch = Duration::from_mins(2);
     let mut stretches = 0;
     loop {
         let mut rebuilder = system.rebuilder(&Faults::none());
         rebuilder.archive = Archive::new(slow.clone());
-        // While it works, nobody begins another run.
+        // While a run works, no other run begins.
         let progress = block_on(rebuilder.run(LENT, stretch)).unwrap();
         assert!(left_alone(&system).is_empty());
         stretches += 1;
@@ -418,7 +418,7 @@ fn a_rebuild_that_lists_for_long_keeps_where_it_was() {
     }
     assert_eq!(system.rows(LENT, 2), before);
     let lists = slow.lists.load(Ordering::SeqCst);
-    // All of it to survey it, and two for each page at most that is replayed; each key once.
+    // The lists of the survey, and at most two for each page that is replayed. Each key is listed once.
     assert!(
         lists <= 3 * objects.div_ceil(4),
         "{lists} lists of {objects} objects"
@@ -555,7 +555,8 @@ fn a_rebuild_amid_writes_and_reads_ends_as_the_fold() {
 
 #[test]
 fn a_lost_answer_costs_no_claim() {
-    // Where each lost answer left a claim that nobody had, this one did not end while faults went on: a minute passed for each.
+    // A regression: each lost answer left a claim that no run held, and each cost a minute. This rebuild did not end
+    // while faults went on.
     let setup = Setup {
         seed: 5_748_903_951_849_832_646,
         fault_one_in: 6,
@@ -567,7 +568,7 @@ fn a_lost_answer_costs_no_claim() {
 
 #[test]
 fn it_ends_once_faults_have_ceased() {
-    // One write in six fails, and some runs are killed: this one was not done after 60,000 steps.
+    // A regression: one write in six fails, and some runs are killed. This rebuild was not done after 60,000 steps.
     let setup = Setup {
         seed: 15_100_834_837_104_404_936,
         fault_one_in: 6,

@@ -1,4 +1,4 @@
-//! Runs sagas: takes in what happened, stores what follows, sends what is due.
+//! The coordinator runs sagas: it applies inputs, stores the result, and sends the commands that are due.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,10 +23,10 @@ use crate::{
 #[error("{0}")]
 pub struct NoAnswer(pub String);
 
-/// Those who do the steps.
+/// The participants of a saga, which do its steps.
 #[async_trait]
 pub trait Participants: Send + Sync {
-    /// Sends a command and waits for its answer. A participant takes a command twice for once, by its id.
+    /// Sends a command and waits for its answer. A participant deduplicates on the command's id.
     ///
     /// # Errors
     ///
@@ -34,25 +34,25 @@ pub trait Participants: Send + Sync {
     async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer>;
 }
 
-/// A saga could not be moved on now. Nothing is lost, and repeating is safe.
+/// A saga could not be advanced now. Nothing is lost, and repeating the call is safe.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Trouble {
-    /// It cannot be read.
+    /// The saga could not be read.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// It cannot be written.
+    /// The saga could not be written.
     #[error(transparent)]
     Save(#[from] SaveError),
 }
 
 impl Trouble {
-    /// True if the saga is another build's: there is nothing to repeat, that build goes on with it.
+    /// True if the saga belongs to another build. Do not repeat the call: that build continues the saga.
     #[must_use]
     pub fn is_another_builds(&self) -> bool {
         matches!(self, Self::Load(LoadError::UnknownDefinition(..)))
     }
 
-    /// True if repeating will not help: the item is no saga, or the table refuses it.
+    /// True if repeating the call will fail too: the item is no saga, or the table refuses the request.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
@@ -67,16 +67,16 @@ impl Trouble {
     }
 }
 
-/// How often a write is tried that is overtaken by others.
+/// The number of times a write is tried that other writers overtake.
 const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What a saga makes of an input: [`transition`], but for tests that plant mistakes.
+/// The function that applies an input to a saga: [`transition`], except in tests that plant mistakes.
 pub type Rules =
     dyn Fn(&Definition, &Saga, &Input, Timestamp) -> (Saga, Option<Dispatch>) + Send + Sync;
 
-/// Runs sagas.
+/// Runs sagas of any definition over a table and their participants.
 #[derive(Clone)]
 pub struct Coordinator {
     sagas: Sagas,
@@ -86,7 +86,7 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    /// Runs `sagas` with these participants.
+    /// A coordinator of `sagas` with these participants.
     #[must_use]
     pub fn new(sagas: Sagas, participants: Arc<dyn Participants>) -> Self {
         Self {
@@ -97,33 +97,35 @@ impl Coordinator {
         }
     }
 
-    /// The same with a [state machine](crate::state_machine), for sagas that are to be run by it. Without one they begin with this
-    /// engine; either way a saga keeps the engine that it began with, unless it is [taken over](crate::What::TakenOver).
+    /// The same coordinator with a [state machine](crate::state_machine), for sagas in that mode. Without a state
+    /// machine, the coordinator itself runs these sagas. A saga keeps the engine with which it began, unless it is
+    /// [taken over](crate::What::TakenOver).
     #[must_use]
     pub fn with_machine(mut self, machine: Arc<dyn Executions>, wire: Wire) -> Self {
         self.machine = Some((machine, wire));
         self
     }
 
-    /// The same with other rules than [`transition`]: for tests of tests.
+    /// The same coordinator with other rules than [`transition`], for tests that plant mistakes.
     #[must_use]
     pub fn with_rules(mut self, rules: Arc<Rules>) -> Self {
         self.rules = rules;
         self
     }
 
-    /// The sagas.
+    /// The stored sagas.
     #[must_use]
     pub fn sagas(&self) -> &Sagas {
         &self.sagas
     }
 
-    /// Takes in events of one saga, in the order they came, and moves it on until `until`: what is not done then is stored, and is
-    /// done by whoever wakes it. An event that opens the saga begins it; those of a saga that has not begun are passed over.
+    /// Receives events of one saga, in their order, and advances the saga until `until`. Unfinished work is stored and
+    /// continues at the next wake. The saga begins with its opening event; events of a saga that has not begun are
+    /// ignored.
     ///
     /// # Errors
     ///
-    /// See [`Trouble`]: the events are to be delivered again.
+    /// See [`Trouble`]: the events must be delivered again.
     pub async fn observe(
         &self,
         id: SagaId,
@@ -134,16 +136,16 @@ impl Coordinator {
         self.drive(id, inputs, until).await
     }
 
-    /// Moves a saga on that has something due, until `until`.
+    /// Advances a saga that is due, until `until`.
     ///
     /// # Errors
     ///
-    /// See [`Trouble`]: it stays due.
+    /// See [`Trouble`]: the saga stays due.
     pub async fn wake(&self, id: SagaId, until: Timestamp) -> Result<(), Trouble> {
         self.drive(id, vec![], until).await
     }
 
-    /// Tells in the log how a saga stands that was moved on.
+    /// Runs a saga, and logs its new status.
     async fn drive(&self, id: SagaId, inputs: Vec<Input>, until: Timestamp) -> Result<(), Trouble> {
         let mut written = None;
         let driven = self.run(id, inputs, until, &mut written).await;
@@ -153,7 +155,8 @@ impl Coordinator {
         driven
     }
 
-    /// Notes in `written` the state of the saga that was stored last, and how many lines its log has.
+    /// Runs a saga. Returns through `written` the status that was stored last, and the number of lines in the saga's
+    /// log.
     async fn run(
         &self,
         id: SagaId,
@@ -211,11 +214,12 @@ impl Coordinator {
                 };
                 inputs.push(input);
             } else {
-                // What others move on is not waited for, but for the moment when an execution can be started.
+                // A saga that is only watched needs no waiting here, except for the moment when its execution can be
+                // started.
                 let waiting = saga.filter(|saga| !saga.is_watched() || saga.wanted.is_some());
                 let due = waiting.and_then(Saga::wake);
                 let now = self.sagas.now();
-                // A short pause is waited for here; a long one is for whoever wakes it.
+                // A short pause is spent here; a long one is left to the timers.
                 let Some(due) = due.filter(|due| now < *due && *due < until) else {
                     leave(definition, saga);
                     return Ok(());
@@ -235,13 +239,14 @@ impl Coordinator {
         }
     }
 
-    /// True for one that a state machine runs, when the time of its next look has come.
+    /// True for a saga that a state machine runs, when its next look is due.
     fn is_to_be_looked_at(&self, saga: &Saga) -> bool {
         let due = saga.next_look.is_some_and(|look| look <= self.sagas.now());
         due && saga.mode == SagaMode::StepFunctions
     }
 
-    /// Has the execution started that a saga wants, or asks how it stands; `None` if there is no time or no answer: it stays due.
+    /// Starts the execution that a saga wants, or asks for its progress. `None` without time or an answer: the saga
+    /// stays due.
     async fn look(&self, definition: &Definition, saga: &Saga, until: Timestamp) -> Option<Input> {
         if self.sagas.now() >= until {
             return None;
@@ -256,15 +261,16 @@ impl Coordinator {
         match looked {
             Ok(input) => input,
             Err(error) => {
-                tracing::warn!(saga = %saga.id, error, "no word of its execution");
-                // One that nobody waits for any more needs a person; any other stays due.
+                tracing::warn!(saga = %saga.id, error, "the state of its execution is unknown");
+                // If nobody waits for the saga any more, a person is needed; otherwise it stays due.
                 let given_up = is_given_up(definition, saga, self.sagas.now());
                 given_up.then_some(Input::NoWord(error))
             }
         }
     }
 
-    /// Asks how the execution stands that was started last, and starts the next one that is wanted, where that one is not in its way.
+    /// Asks for the progress of the execution that was started last. If another execution is wanted and this one is not
+    /// in its way, starts that instead.
     async fn ask_machine(
         &self,
         definition: &Definition,
@@ -289,7 +295,7 @@ impl Coordinator {
         Ok(Some(Input::Started(wanted)))
     }
 
-    /// Sends a command, and gives its answer as an input; `None` when there is no more time to wait for it.
+    /// Sends a command and returns its answer as an input; `None` when the time to wait is over.
     async fn ask(&self, dispatch: &Dispatch, until: Timestamp) -> Option<Input> {
         let world = self.sagas.world();
         let left = until.duration_since(world.clock.now());
@@ -317,7 +323,7 @@ impl Coordinator {
     }
 }
 
-/// Says of a saga that is left to whoever wakes it what it waits for, and from when on it goes on.
+/// Logs what a saga waits for, and until when, before it is left to the timers.
 fn leave(definition: &Definition, saga: Option<&Saga>) {
     let waits = |saga: &Saga| Some((saga.outstanding.clone()?, saga.wake()?));
     let Some((saga, (out, due))) = saga.and_then(|saga| Some((saga, waits(saga)?))) else {
@@ -326,12 +332,12 @@ fn leave(definition: &Definition, saga: Option<&Saga>) {
     let (kind, attempt) = (saga.awaited(), out.attempts);
     let attempts = definition.attempts(out.step, out.direction);
     let again = Moment::from(due);
-    tracing::info!(saga = %saga.id, kind, attempt, attempts, %again, "left to the timers: they go on at their first run from then on");
+    tracing::info!(saga = %saga.id, kind, attempt, attempts, %again, "left to the timers: they retry it at their first run after `again`");
 }
 
 type Begun<'a> = Result<(&'a Definition, Saga), LoadError>;
 
-/// The saga as it was read, or as one of the inputs opens it; `None` if it has not begun and nothing opens it.
+/// The saga as it was read, or as one of the inputs opens it; `None` if it has not begun and no input opens it.
 fn begun<'a>(
     sagas: &'a Sagas,
     id: SagaId,
@@ -363,44 +369,46 @@ fn begun<'a>(
     })
 }
 
-/// What a person can ask of a saga.
+/// A person's request about a saga.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Undo it, why.
+    /// Undo the saga, for this reason.
     Cancel(String),
-    /// Go on, where it requires a person; what they say about it.
+    /// Resume a saga that waits for a person, with an optional note.
     Resume(Option<String>),
-    /// Go on, since the step that could not be undone is undone now; what they did.
+    /// Resume the saga, since the step that could not be undone has been undone by hand.
     MarkDone {
-        /// The step that it is about.
+        /// The number of that step.
         step: StepNumber,
-        /// What they did.
+        /// The person's account of how it was undone.
         note: String,
     },
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Requested {
-    /// It is stored, and wants to be woken.
+    /// The request is stored, and the saga is due.
     Taken(Saga),
-    /// It changes nothing as the saga stands.
+    /// The request changes nothing in the saga's present status.
     NotNow(Saga),
-    /// It was had go on so often that its log has no room for more. That a step is undone by hand can still be said.
+    /// The saga was resumed so often that its log has no room for more. The person can still state that the step was
+    /// undone by hand.
     TooOften(Saga),
-    /// There is no such saga.
+    /// No saga has this id.
     Unknown,
 }
 
 impl Sagas {
-    /// Stores what a person asks of a saga. It is acted on by whoever wakes it: who asks may have no participants at hand.
+    /// Stores a person's request about a saga. The next wake carries it out, since the calling process may have no
+    /// participants.
     ///
-    /// `opening` is the event that opens the saga, where it is known: a saga that has not begun begins with it, so that a request
-    /// can come before everything else.
+    /// `opening` is the event that opens the saga, if the caller knows it. A saga that has not begun yet then begins
+    /// with it, so that a request can come before all events.
     ///
     /// # Errors
     ///
-    /// See [`Trouble`]; it may be stored all the same, and repeating is safe.
+    /// See [`Trouble`]. The request may be stored nevertheless, and repeating the call is safe.
     pub async fn request(
         &self,
         id: SagaId,
@@ -421,20 +429,20 @@ impl Sagas {
         let mut attempt = 0;
         loop {
             let stored = self.load(id).await?;
-            // One that begins with the request has nothing to do but to be undone: that needs no state machine.
+            // A saga that begins with the request is only undone, which needs no state machine.
             let Some(begun) = begun(self, id, stored.as_ref(), &inputs, false) else {
                 return Ok(Requested::Unknown);
             };
             let (definition, before) = begun?;
             let (saga, _) = transition(definition, &before, &input, self.now());
-            // One that begins with the request is stored all the same: nobody else may ever begin it.
+            // A saga that begins with the request is stored in any case, since no other process may ever begin it.
             if saga == before && stored.is_some() {
                 let stuck = saga.status == Status::NeedsIntervention;
                 let undone = stuck || saga.status == Status::Compensating;
                 return Ok(match request {
-                    // It is undone already, whoever asked for that.
+                    // The saga is being undone already, at whosever request.
                     Request::Cancel(_) if undone => Requested::Taken(saga),
-                    // Nothing else keeps one from going on.
+                    // A lack of room is the only reason why such a saga does not resume.
                     Request::Resume(_) if stuck => Requested::TooOften(saga),
                     _ => Requested::NotNow(saga),
                 });

@@ -1,4 +1,5 @@
-//! What a saga is: its steps, what each asks of whom, and how it is undone. Data, so that it can be checked, printed and exported.
+//! The definition of a saga: its steps, their participants, and the commands that undo them. A definition is data, so
+//! that it can be checked, printed and exported.
 
 use std::time::Duration;
 
@@ -6,62 +7,64 @@ use crate::{Direction, Mapping, StepNumber};
 
 /// A kind of saga, in one version.
 ///
-/// A saga is pinned to the version it began with: a version that sagas in flight may have is never changed, but followed by a
-/// newer one.
+/// A saga keeps the version with which it began. Never change a version that sagas in flight may have; add a newer one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
-    /// Its name.
+    /// The name of the definition.
     pub name: &'static str,
     /// Its version, from 1.
     pub version: u32,
-    /// How old the event that opens a saga may be.
+    /// The age limit of the event that opens a saga.
     pub expiry: Expiry,
-    /// How long one takes at most when all is well: what others move on, and takes longer, is noted to be late.
+    /// The time within which a saga ends when nothing fails. A saga that the coordinator only watches is marked as late
+    /// after it.
     pub patience: Duration,
-    /// What is said of its sagas, in the language of those who read it.
+    /// The texts of its sagas' reasons and problems.
     pub texts: Texts,
-    /// Its steps, in order. The first is done before the saga begins: its success is what opens the saga.
+    /// The steps, in order. The first step is done before the saga begins: its success event opens the saga.
     pub steps: Vec<Step>,
 }
 
-/// What becomes of a saga that would begin too late.
+/// The rule for a saga that would begin too late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiry {
-    /// Nothing new is asked for an opening event older than this: what it made is undone.
+    /// If the opening event is older than this, the saga only undoes the first step.
     pub after: Duration,
-    /// The reason that is given then, as `saga.reason`.
+    /// The reason given in that case, as `saga.reason`.
     pub reason: &'static str,
 }
 
-/// The texts that a saga gives as reasons and problems. Participants are sent them and people read them, so they are the domain's.
+/// The texts that a saga uses in reasons and problems. Participants receive them and people read them, so the domain
+/// supplies them in its own language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Texts {
-    /// Of a command: no attempt at it was answered.
+    /// About a command: no attempt was answered.
     pub no_answer: &'static str,
-    /// Of a command that a state machine sent: it was refused.
+    /// About a command that a state machine sent: the participant refused it.
     pub rejected: &'static str,
-    /// Of a command: its answer has another event than the definition says.
+    /// About a command: its answer has an event that the definition does not expect.
     pub unexpected_answer: &'static str,
-    /// Of a field of an event, which follows: a command needs it, and the event does not have it.
+    /// About a field of an event: a command needs the field, and the event does not have it. The path of the field
+    /// follows the text.
     pub unknown_field: &'static str,
-    /// The number of a step follows.
+    /// The word for a step. The number of the step follows.
     pub step: &'static str,
-    /// Of a command: what it did could not be undone.
+    /// About a command: its effect could not be undone.
     pub not_undone: &'static str,
-    /// Of a saga: its execution ended before every step was done.
+    /// About a saga: its execution ended before every step was done.
     pub cut_short: &'static str,
-    /// Of a saga: its execution is not there any more.
+    /// About a saga: its execution no longer exists.
     pub execution_gone: &'static str,
-    /// Of a saga: nobody could start an execution for it.
+    /// About a saga: no execution could be started for it.
     pub no_execution: &'static str,
-    /// Of an orchestrator: it has no state machine to ask.
+    /// About an orchestrator: it has no state machine to ask.
     pub no_machine: &'static str,
-    /// Of an execution: its machine does not have the version of the saga's definition.
+    /// About an execution: its machine does not have the version of the saga's definition.
     pub other_version: &'static str,
 }
 
 impl Texts {
-    /// In English.
+    /// The texts in English.
     pub const ENGLISH: Self = Self {
         no_answer: "no answer",
         rejected: "rejected",
@@ -77,58 +80,59 @@ impl Texts {
     };
 }
 
-/// One step.
+/// A step of a saga.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The command that does it.
+    /// The command that does the step.
     pub command: &'static str,
-    /// Who is asked, and how; `None` for the first step, which somebody else has done.
+    /// The participant and the retries of the command; `None` for the first step, which is done before the saga begins.
     pub call: Option<Call>,
-    /// The event that says it is done.
+    /// The event of its success.
     pub success: &'static str,
-    /// The event that says it cannot be done.
+    /// The event of its failure, if it has one.
     pub failure: Option<&'static str>,
-    /// How it is undone; `None` where there is nothing to undo.
+    /// The undoing of the step; `None` if there is nothing to undo.
     pub compensation: Option<Compensation>,
 }
 
 /// How a command is sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// To whom.
+    /// The participant.
     pub participant: &'static str,
-    /// Its data, from what the saga has heard.
+    /// The command's data, copied from events that the saga has received.
     pub data: Mapping,
-    /// How often.
+    /// The retries.
     pub retry: Retry,
 }
 
-/// How a step is undone.
+/// The undoing of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compensation {
-    /// The command. The participant must take it before, after and instead of the step's own, and twice.
+    /// The command that undoes. The participant must accept it before, after and instead of the step's own command, and
+    /// twice.
     pub command: &'static str,
     /// How it is sent.
     pub call: Call,
-    /// The event that says it is undone.
+    /// The event of the undoing.
     pub success: &'static str,
 }
 
-/// How often a command is sent, and how long is waited.
+/// The retries of a command, and the timeout of each attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// How often it is sent at most, the first time included.
+    /// The largest number of attempts, including the first.
     pub attempts: u32,
-    /// How long an attempt may go without an answer before there is another.
+    /// The timeout of an attempt.
     pub patience: Duration,
-    /// The pause after the first attempt that failed; it doubles for each one after, with full jitter.
+    /// The pause after the first failed attempt. The pause doubles after each further attempt, with full jitter.
     pub pause: Duration,
     /// The longest pause.
     pub longest_pause: Duration,
 }
 
 impl Step {
-    /// The first step of a saga: somebody else does it, and its success opens the saga.
+    /// The first step of a saga. The step is done before the saga begins, and its success event opens the saga.
     ///
     /// ```
     /// use alpes_saga::{Mapping, Step};
@@ -158,7 +162,7 @@ impl Step {
         }
     }
 
-    /// A step that a participant does: the command, its data, and the event that says it is done.
+    /// A step that a participant does: the participant, the command, its data, and the event of its success.
     #[must_use]
     pub fn asking(
         participant: &'static str,
@@ -177,14 +181,14 @@ impl Step {
         }
     }
 
-    /// The same, where this event says that it cannot be done.
+    /// The same step with an event of its failure.
     #[must_use]
     pub fn failing_with(mut self, failure: &'static str) -> Self {
         self.failure = Some(failure);
         self
     }
 
-    /// The same, which this command undoes, and this event says so.
+    /// The same step with a command that undoes it, and the event of the undoing.
     #[must_use]
     pub fn undone_by(
         mut self,
@@ -208,7 +212,8 @@ impl Step {
 }
 
 impl Retry {
-    /// For doing. Soon given up: what is in doubt is undone, and the client knows where it stands.
+    /// The retries of doing a step. The saga gives up early, so that a step in doubt is undone and the client learns
+    /// the outcome soon.
     pub const DOING: Self = Self {
         attempts: 4,
         patience: Duration::from_secs(5),
@@ -216,7 +221,7 @@ impl Retry {
         longest_pause: Duration::from_secs(10),
     };
 
-    /// For undoing. Patient: what is given up here needs a person.
+    /// The retries of undoing a step. The saga gives up late, since it then needs a person.
     pub const UNDOING: Self = Self {
         attempts: 8,
         longest_pause: Duration::from_mins(1),
@@ -224,43 +229,43 @@ impl Retry {
     };
 }
 
-/// What an event means to a definition.
+/// The role of an event type in a definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EventRole {
-    /// The step is done.
+    /// The step has succeeded.
     Success(StepNumber),
-    /// The step cannot be done.
+    /// The step has failed.
     Failure(StepNumber),
-    /// A step is undone; of which steps it is said, may be several.
+    /// One step or several are undone: several steps may have the same event for it.
     Undone,
 }
 
 impl Definition {
-    /// The event that opens such a saga.
+    /// The event type that opens a saga of this definition.
     #[must_use]
     pub fn opening(&self) -> Option<&'static str> {
         self.steps.first().map(|step| step.success)
     }
 
-    /// One of its steps; `None` where it has fewer.
+    /// The step of this number; `None` if the definition has fewer.
     #[must_use]
     pub fn step(&self, number: StepNumber) -> Option<&Step> {
         self.steps.get(number.index())
     }
 
-    /// Its steps with their numbers, in order.
+    /// The steps with their numbers, in order.
     pub fn numbered(&self) -> impl Iterator<Item = (StepNumber, &Step)> {
         StepNumber::all().zip(&self.steps)
     }
 
-    /// How often a step's command is sent at most; `None` where there is no such command.
+    /// The largest number of attempts at a step's command; `None` if there is no such command.
     #[must_use]
     pub fn attempts(&self, step: StepNumber, direction: Direction) -> Option<u32> {
         self.call(step, direction)
             .map(|(_, call)| call.retry.attempts)
     }
 
-    /// The command that does a step, or undoes it, and how it is sent.
+    /// The command that does or undoes a step, with its participant and retries.
     pub(crate) fn call(
         &self,
         step: StepNumber,
@@ -276,7 +281,7 @@ impl Definition {
         }
     }
 
-    /// What `kind` of event means here; `None` for one that means nothing.
+    /// The role of the event type `kind`; `None` if it has none.
     pub(crate) fn role(&self, kind: &str) -> Option<EventRole> {
         let first = |such: &dyn Fn(&Step) -> bool| {
             let mut steps = self.numbered();
@@ -296,7 +301,7 @@ impl Definition {
         .map(|_| EventRole::Undone)
     }
 
-    /// Every mapping that a saga of this kind may need.
+    /// Every mapping that a saga of this definition may use.
     pub(crate) fn mappings(&self) -> impl Iterator<Item = &Mapping> {
         self.steps.iter().flat_map(|step| {
             let undo = step.compensation.as_ref().map(|undo| &undo.call);
@@ -308,7 +313,7 @@ impl Definition {
         })
     }
 
-    /// What is wrong with it, in words; nothing for a definition that can be run. For a test of each definition.
+    /// The faults of the definition, in words; empty if it can be run. Assert in a test that it is empty.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let mut faults = vec![];
@@ -318,13 +323,13 @@ impl Definition {
         for (number, step) in self.numbered() {
             let mut fault = |text: String| faults.push(format!("{}: {text}", step.command));
             if (number == StepNumber::FIRST) != step.call.is_none() {
-                fault("the first step is called by others, and no other is".into());
+                fault("only the first step, and always the first, has no call".into());
             }
             let earlier = self.numbered().take_while(|(other, _)| *other < number);
             let known: Vec<_> = earlier.map(|(_, step)| step.success).collect();
             for path in step.call.iter().flat_map(|call| call.data.paths()) {
                 if !path.begins_with_one_of(&known) {
-                    fault(format!("{path} is of no event before it"));
+                    fault(format!("{path} is not a field of an earlier event"));
                 }
             }
             if self.role(step.success) != Some(EventRole::Success(number)) {
@@ -333,46 +338,46 @@ impl Definition {
             if let Some(failure) = step.failure
                 && self.role(failure) != Some(EventRole::Failure(number))
             {
-                fault(format!("{failure} means two things"));
+                fault(format!("{failure} has two roles"));
             }
             let Some(undo) = &step.compensation else {
                 continue;
             };
             if self.role(undo.success) != Some(EventRole::Undone) {
-                fault(format!("{} means two things", undo.success));
+                fault(format!("{} has two roles", undo.success));
             }
-            // A step may have to be undone though its own event was never heard.
+            // The saga may have to undo a step without having received the step's own event.
             for path in undo.call.data.paths() {
                 if !path.begins_with_one_of(&known) && number > StepNumber::FIRST {
-                    fault(format!("{path} may not be known when it is undone"));
+                    fault(format!("{path} may be missing when the step is undone"));
                 }
             }
             let retries = step.call.iter().chain([&undo.call]);
             if retries.into_iter().any(|call| call.retry.attempts == 0) {
-                fault("it is never sent".into());
+                fault("a command has no attempts".into());
             }
         }
         faults
     }
 }
 
-/// The definitions that a build can run: every version that sagas in flight may have.
+/// The definitions that a build can run. The set must include every version that sagas in flight may have.
 #[derive(Clone, Debug, Default)]
 pub struct Definitions(Vec<Definition>);
 
 impl Definitions {
-    /// These.
+    /// A set of definitions.
     #[must_use]
     pub fn new(definitions: Vec<Definition>) -> Self {
         Self(definitions)
     }
 
-    /// All of them.
+    /// Every definition of the set.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Definition> {
         self.0.iter()
     }
 
-    /// The one that a saga is pinned to; `None` where another build began it.
+    /// The definition that a saga began with; `None` if this build does not have it.
     #[must_use]
     pub fn find(&self, name: &str, version: u32) -> Option<&Definition> {
         self.0
@@ -380,7 +385,7 @@ impl Definitions {
             .find(|known| known.name == name && known.version == version)
     }
 
-    /// The one that an event opens a saga of: the newest version.
+    /// The newest definition that this event type opens.
     #[must_use]
     pub fn opened_by(&self, kind: &str) -> Option<&Definition> {
         let opened = self.0.iter().filter(|known| known.opening() == Some(kind));

@@ -1,4 +1,4 @@
-//! A saga as the history of its executions tells it.
+//! A saga that a state machine ran, rebuilt from the history of its executions.
 
 use alpes_ports::{Ending, Happened, HistoryEvent};
 use jiff::Timestamp;
@@ -8,11 +8,13 @@ use crate::{
     What, Wire, machine::CallState, transition, transition::begun,
 };
 
-/// The saga that a state machine ran, told by what its executions did: `histories` has those of [`Saga::executions`], in their order.
+/// Rebuilds a saga from the histories of its executions. `histories` has one history for each of [`Saga::executions`],
+/// in their order.
 ///
-/// What the participants answered goes through [`transition`], as if the coordinator had asked them: so the log has the same lines, and
-/// means the same, whoever runs the saga. `watched` is the saga as it is stored; how it stands is said of both: it has ended when both
-/// say so, and needs a person when either does, until it is seen that somebody acted.
+/// The participants' answers go through [`transition`], as if the coordinator had sent the commands. So the log has the
+/// same lines with the same meaning, whichever engine runs the saga. `watched` is the stored saga. The status combines
+/// both: the saga has ended when both say so, and needs a person when either does, until an event shows that a person
+/// acted.
 #[must_use]
 pub fn executed(
     definition: &Definition,
@@ -63,7 +65,7 @@ pub fn executed(
     saga.mode = SagaMode::StepFunctions;
     let ended = saga.status.has_ended();
     let stuck = watched.status == Status::NeedsIntervention && !ended;
-    // Somebody has done by hand what the execution could not.
+    // A person has done by hand what the execution could not do.
     let seen_to = saga.status == Status::NeedsIntervention && watched.status.has_ended();
     if stuck || seen_to || ended && saga.status != watched.status {
         saga.status = watched.status;
@@ -71,7 +73,7 @@ pub fn executed(
     saga
 }
 
-/// The line that begins a saga, with another mode.
+/// The first line of a saga's log, with another mode.
 fn directed(entry: &Entry, mode: SagaMode) -> Option<Entry> {
     let mut entry = entry.clone();
     let What::Started { mode: own, .. } = &mut entry.what else {
@@ -104,7 +106,7 @@ impl Reader<'_> {
                 if answer.as_ref().is_some_and(|told| self.is_late(told, &out)) {
                     return;
                 }
-                // A person had it go on that had failed.
+                // The execution had failed, and a person resumed it.
                 if out.due.is_none() {
                     self.input(&Input::Resume { note: None }, when);
                     self.call(when);
@@ -124,7 +126,7 @@ impl Reader<'_> {
                     },
                     when,
                 );
-                // What it is turned to where it is given up is another state's call.
+                // If the saga has given up this command, its next command is called by another state.
                 let next = self.saga.outstanding.as_ref();
                 if next.is_some_and(|next| next.command == command) {
                     self.call(when);
@@ -139,7 +141,8 @@ impl Reader<'_> {
         }
     }
 
-    /// True for the answer to a call that was given up and sent again, told though nobody waits for it any more: LocalStack does.
+    /// True for a late answer to a call that was given up and sent again. LocalStack reports it although the saga no
+    /// longer waits for it.
     fn is_late(&self, answer: &Answer, out: &Outstanding) -> bool {
         let Answer::Events(facts) = answer else {
             return false;
@@ -158,7 +161,7 @@ impl Reader<'_> {
         })
     }
 
-    /// True for the state that is the first call of the command that is waited for.
+    /// True for the state that is the first call of the command that the saga waits for.
     fn calls(&self, state: &str, out: &Outstanding) -> bool {
         let called = match out.direction {
             Direction::Do => CallState::First,
@@ -168,7 +171,7 @@ impl Reader<'_> {
         step.is_some_and(|step| called.name(self.definition.version, out.step, step) == state)
     }
 
-    /// The command is sent: again, if it was before.
+    /// The state machine sends the command, for the first time or again.
     fn call(&mut self, when: Timestamp) {
         if let Some(out) = &mut self.saga.outstanding
             && let Some(due) = &mut out.due

@@ -1,4 +1,5 @@
-//! Sagas: long transactions over participants that each commit by themselves, undone step by step where one fails.
+//! Sagas: long transactions over participants that each commit on their own. When a step fails, the saga undoes the
+//! finished steps, the last one first.
 //!
 //! ```text
 //!  events ─┐                                                    ┌─► Participants: one command at a time
@@ -9,9 +10,11 @@
 //!
 //! A domain uses this crate in three steps:
 //!
-//! 1. a [`Definition`]: the steps, the participant that each asks, and how each is undone. A test holds [`Definition::faults`] empty;
-//! 2. its [`Participants`]: how a command reaches a function, and what it answers;
-//! 3. a [`Coordinator`] over [`Sagas`]: [`Coordinator::observe`] for each batch of the log, [`Coordinator::wake`] for what is due.
+//! 1. Write a [`Definition`]: its steps, the participant of each, and the command that undoes it. A test keeps
+//!    [`Definition::faults`] empty.
+//! 2. Implement [`Participants`]: send a command to a function, and return its answer.
+//! 3. Build a [`Coordinator`] over [`Sagas`]. Call [`Coordinator::observe`] for each batch of the log, and
+//!    [`Coordinator::wake`] for each saga that is due.
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
@@ -105,17 +108,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - A [`Saga`] is the fold of its log ([`Entry`]). [`transition`] says what an input makes of it; nothing else does.
-//! - [`Sagas`] keeps them: one conditional write a transition. Whoever sees one with something due sends it again, under the same id.
-//! - A saga has a [`SagaMode`]: the coordinator sends its commands, or only watches what the participants of a choreography or an
-//!   execution of a [`state_machine`] do. [`executed`] reads the history of an execution; [`Streams`] what a choreography missed.
-//! - [`LocalParticipants`] and [`Listener`] join it with event store and log in one process.
+//! - A [`Saga`] is the fold of its log ([`Entry`]). Only [`transition`] decides which lines an input adds to it.
+//! - [`Sagas`] stores them, with one conditional write for each transition. Any process may send a command that is due
+//!   again, since it has the same id.
+//! - A saga has a [`SagaMode`]. The coordinator sends its commands, or only watches a choreography or an execution of a
+//!   [`state_machine`]. [`executed`] reads the history of an execution; [`Streams`] finds events that a choreography
+//!   missed.
+//! - [`LocalParticipants`] and [`Listener`] connect a coordinator with an event store and a log in one process.
 //!
-//! What is asked of participants: a command takes effect once by its id; undoing is possible before, after and instead of doing; and
-//! after it, doing is refused. Then every saga ends: completed, undone, or waiting for a person.
+//! Participants must keep three rules: they deduplicate commands on the id; they accept an undoing command before,
+//! after and instead of the command that it undoes; after the undoing they refuse the command. Then every saga ends:
+//! completed, compensated, or waiting for a person.
 //!
-//! The engine has words of its own, [`Fact`], [`Answer`] and [`Dispatch`], so that [`transition`] needs no envelope. [`fact`],
-//! [`answer`] and [`command`] make them from messages, and messages from them.
+//! The engine has types of its own, [`Fact`], [`Answer`] and [`Dispatch`], so that [`transition`] does not depend on
+//! the envelope. [`fact`] and [`answer`] convert from messages, and [`command`] converts to one.
 
 #![deny(missing_docs)]
 

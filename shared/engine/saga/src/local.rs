@@ -1,4 +1,4 @@
-//! A coordinator in one process with its participants and its consumer: for systems that need no function for each.
+//! A coordinator in one process with its participants and its consumer, for systems without a function for each.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,14 +13,14 @@ use crate::{
     saga_id,
 };
 
-/// Participants in this process: all contexts decide by these rules, on one event store.
+/// Participants in this process. All contexts decide by these rules and commit to one event store.
 pub struct LocalParticipants<P> {
     store: EventStore<P>,
     rules: Arc<dyn Decider<P>>,
 }
 
 impl<P: DomainEvent> LocalParticipants<P> {
-    /// Contexts that commit to `store`. `rules` are those of all of them: the stream of a command tells its context.
+    /// Participants that commit to `store`. `rules` covers all contexts: the stream of a command names its context.
     #[must_use]
     pub fn new(store: EventStore<P>, rules: Arc<dyn Decider<P>>) -> Self {
         Self { store, rules }
@@ -38,13 +38,15 @@ impl<P: DomainEvent> Participants for LocalParticipants<P> {
     }
 }
 
-/// Hands a coordinator the events of its sagas: the handler of a [`Consumer`](alpes_consumer::Consumer) of the log.
+/// Passes the events of sagas to a coordinator. A listener is the handler of a [`Consumer`](alpes_consumer::Consumer)
+/// of the log.
 ///
-/// It is for sagas that the coordinator runs itself. Nobody looks here for events that a choreography has missed.
+/// Use it for sagas that the coordinator runs itself. A listener does not look for events that a choreography has
+/// missed.
 pub struct Listener<'a> {
-    /// Runs the sagas.
+    /// The coordinator of the sagas.
     pub coordinator: &'a Coordinator,
-    /// Until when it may run them.
+    /// The time until which the coordinator may run them.
     pub until: Timestamp,
 }
 

@@ -1,20 +1,22 @@
-//! A saga's definition as a state machine of Amazon States Language, for whoever runs such: `JSONPath`, Standard workflows.
+//! A saga's definition as a state machine of Amazon States Language, with `JSONPath`, for Standard workflows.
 //!
-//! One machine has the states of every version that sagas in flight may have, so that each goes on in its own, and is undone in its own
-//! long after it was done. It is deployed before the coordinator that begins sagas of its newest version.
+//! One machine has the states of every version that sagas in flight may have. So each saga continues in its own
+//! version, and can be undone in it long after it ended. Deploy the machine before the coordinator that begins sagas of
+//! its newest version.
 //!
 //! The data of an execution, in and between its states:
 //!
-//! | path | what |
+//! | path | content |
 //! | --- | --- |
-//! | `$.saga` | `id`, `subject`, `trace`; `cause`, the event that led to the next command that undoes; `reason`, once it is undone |
-//! | `$.definition`, `$.version` | what the saga is pinned to; a machine that does not have it refuses it |
+//! | `$.saga` | `id`, `subject`, `trace`; `cause`, the event that led to the next undoing command; `reason`, once the saga is being undone |
+//! | `$.definition`, `$.version` | the definition with which the saga began; a machine without it fails the execution |
 //! | `$.undo` | true in an execution that only undoes |
-//! | `$.commands.{command of the step}.do`, `.undo` | the identity of each command: the same that the coordinator gives it |
+//! | `$.commands.{command of the step}.do`, `.undo` | the id of each command: the same that the coordinator uses |
 //! | `$.steps.{command of the step}.answer` | the answer of each step that was done |
 //!
-//! A step is called once, and its answer is taken at its word. Where there is no answer it is called again, by another state with
-//! retries: what that one is told of a failure is in doubt, since a call before it may have done something, so the step is undone too.
+//! The first state of a step calls the participant once, and its answer is certain. If there is no answer, another
+//! state calls again, with retries. A failure that this state receives is in doubt, since an earlier call may have had
+//! an effect. So a step that fails in doubt is undone too.
 
 use std::time::Duration;
 
@@ -26,45 +28,45 @@ use crate::{
     Step, StepNumber, Texts, command_id,
 };
 
-/// How a state machine speaks with participants: the form of this system's messages in JSON.
+/// The form of the messages between a state machine and the participants, as JSON.
 #[derive(Clone, Copy, Debug)]
 pub struct Wire {
-    /// What names the function of a participant; a placeholder where that is known only when the machine is deployed.
+    /// The name of a participant's function; a placeholder if the name is known only at deployment.
     pub function: fn(&str) -> String,
-    /// The payload that is a command. Keys that end in `.$` have paths for values.
+    /// The payload of a command. Keys that end in `.$` have paths as values.
     pub request: fn(&Ask<'_>) -> Value,
-    /// Where the type of the event is, in an answer that has one.
+    /// The path of the event's type, in an answer that has an event.
     pub event_type: &'static str,
-    /// Where its identity is.
+    /// The path of the event's id.
     pub event_id: &'static str,
-    /// Where its data are.
+    /// The path of the event's data.
     pub event_data: &'static str,
-    /// The answer that tells of this event, as far as the three paths go.
+    /// An answer with this event, as far as the three paths reach.
     pub answer_of: fn(&Heard) -> Value,
-    /// What an answer says; `None` for what is no answer.
+    /// Reads an answer; `None` if the payload is none.
     pub answer: fn(&Value) -> Option<Answer>,
 }
 
-/// A command, as a state machine builds it: all but `kind` and the texts in `data` are paths.
+/// A command, as a state machine builds it. Everything except `kind` and the texts in `data` is a path.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ask<'a> {
-    /// The command.
+    /// The type of the command.
     pub kind: &'a str,
-    /// Its identity.
+    /// The path of the command's id.
     pub id: String,
-    /// What it is about.
+    /// The path of the saga's subject.
     pub subject: &'static str,
-    /// The saga.
+    /// The path of the saga's id.
     pub saga: &'static str,
-    /// The event that led to it.
+    /// The path of the event that led to the command.
     pub cause: String,
-    /// What goes along.
+    /// The path of the trace context.
     pub trace: &'static str,
-    /// Its data, as a payload.
+    /// The data of the command, as a payload.
     pub data: Value,
 }
 
-/// The name of a saga's execution: it is used once, so that a saga is done once and undone once.
+/// The name of a saga's execution. A name is used once, so that a saga is done once and undone once.
 #[must_use]
 pub fn execution_name(saga: SagaId, direction: Direction) -> String {
     match direction {
@@ -73,7 +75,7 @@ pub fn execution_name(saga: SagaId, direction: Direction) -> String {
     }
 }
 
-/// What the execution of a saga begins with.
+/// The input of a saga's execution.
 #[must_use]
 pub fn execution_input(
     definition: &Definition,
@@ -108,7 +110,7 @@ pub fn execution_input(
     })
 }
 
-/// The state machine of a saga: `definitions` are the versions of its definition.
+/// The state machine for all versions of a saga's definition.
 #[must_use]
 pub fn state_machine(definitions: &Definitions, wire: &Wire) -> Value {
     let (mut begin, mut states) = (vec![], Map::new());
@@ -148,21 +150,22 @@ const OTHER: &str = "OtherVersion";
 /// The error of an execution that could not undo a step.
 const NOT_UNDONE: &str = "NeedsIntervention";
 
-/// What a state is for, of those that call a participant.
+/// The purpose of a state that calls a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallState {
     /// The first call that does a step.
     First,
-    /// All others.
+    /// All further calls that do it.
     Again,
-    /// Those that undo it.
+    /// The calls that undo it.
     Undo,
 }
 
 impl CallState {
     /// The name of the state, for a version of the definition.
     pub(crate) fn name(self, version: u32, number: StepNumber, step: &Step) -> String {
-        // The histories of executions have these names: a version's are the same whatever follows it.
+        // The histories of executions contain these names, so those of a version must not change when a newer version
+        // is added.
         let of = match version {
             1 => String::new(),
             version => format!("v{version}, "),
@@ -186,7 +189,7 @@ struct Machine<'a> {
 type States = Vec<(String, Value)>;
 
 impl Machine<'_> {
-    /// Where its sagas begin, and where they are undone.
+    /// The choices for the beginning of a saga of this version, and for its undoing.
     fn begin(&self) -> [Value; 2] {
         let Definition { name, version, .. } = self.definition;
         let place = |undone: bool, next: String| {
@@ -209,7 +212,7 @@ impl Machine<'_> {
         call.name(self.definition.version, number, step)
     }
 
-    /// The state that does what comes after a step.
+    /// The first state after a step.
     fn next(&self, number: StepNumber) -> String {
         let next = number.next();
         self.definition.step(next).map_or_else(
@@ -218,7 +221,7 @@ impl Machine<'_> {
         )
     }
 
-    /// The state that undoes the last of the steps that `stands` is true of.
+    /// The state that undoes the last of the steps for which `stands` is true.
     fn undo_last(&self, stands: impl Fn(StepNumber) -> bool) -> String {
         let steps = self.definition.numbered();
         let undone = steps.filter(|(number, step)| stands(*number) && step.compensation.is_some());
@@ -275,7 +278,7 @@ impl Machine<'_> {
         states
     }
 
-    /// What follows from an answer: the next step, or `undo`.
+    /// The states after an answer: they lead to the next step, or to `undo`.
     fn outcomes(
         &self,
         number: StepNumber,
@@ -306,7 +309,7 @@ impl Machine<'_> {
         let reason = |what: &str| format!("{}: {what}", step.command);
         let cause = "$.saga.cause";
         states.push((refused, turn(&reason(texts.rejected), cause, undo)));
-        // It did something, and not what the definition says: whatever it was is undone too.
+        // The command had an effect, but not the one that the definition expects. The step is undone too.
         let too = self.undo_last(|other| other <= number);
         if doubt.is_empty() {
             let text = reason(texts.unexpected_answer);
@@ -315,7 +318,8 @@ impl Machine<'_> {
         states
     }
 
-    /// The states that undo a step. A call that keeps failing fails the execution right there, so that it can be gone on with there.
+    /// The states that undo a step. A call that keeps failing fails the execution at that state, so that a person can
+    /// resume it there.
     fn undoing(&self, number: StepNumber, step: &Step, undo: &Compensation) -> States {
         let name = self.state(CallState::Undo, number, step);
         let (told, refused) = (format!("{name}, answer"), format!("{name}, refusal"));
@@ -416,7 +420,7 @@ impl Machine<'_> {
     }
 }
 
-/// From here on it is undone.
+/// The state that records the reason and turns to undoing.
 fn turn(reason: &str, cause: &str, next: &str) -> Value {
     json!({
         "Type": "Pass",
@@ -448,7 +452,7 @@ fn retry(retry: Retry) -> Value {
     }])
 }
 
-/// Whole seconds, at least one: the language has no less.
+/// The duration in whole seconds, at least 1: the language has no fractions.
 fn seconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis().div_ceil(1_000))
         .unwrap_or(u64::MAX)

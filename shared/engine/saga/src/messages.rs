@@ -1,4 +1,4 @@
-//! Messages of [`alpes_messages`] and the words of this engine: how each becomes the other.
+//! Conversions between messages of [`alpes_messages`] and the types of this engine.
 
 use alpes_messages::{
     Command, CommandId, CorrelationId, Event, Problem, Reply, SagaMode, SubjectId, Violation,
@@ -6,13 +6,13 @@ use alpes_messages::{
 
 use crate::{Answer, Dispatch, Fact, SagaId};
 
-/// The saga that an event belongs to, whoever moves it on.
+/// The saga to which an event belongs, in every mode.
 #[must_use]
 pub fn saga_id(event: &Event) -> SagaId {
     SagaId(event.correlationid.0)
 }
 
-/// An event, as the engine sees it.
+/// An event, converted for the engine.
 ///
 /// ```
 /// use alpes_messages::Event;
@@ -53,7 +53,7 @@ pub fn fact(event: &Event) -> Fact {
     }
 }
 
-/// The command that the engine has sent.
+/// The message of a command that the engine sends.
 #[must_use]
 pub fn command(dispatch: &Dispatch) -> Command {
     Command {
@@ -69,7 +69,7 @@ pub fn command(dispatch: &Dispatch) -> Command {
     }
 }
 
-/// A participant's reply, as the engine sees it.
+/// A participant's reply, converted for the engine.
 #[must_use]
 pub fn answer(reply: &Reply) -> Answer {
     match reply {
@@ -78,7 +78,7 @@ pub fn answer(reply: &Reply) -> Answer {
     }
 }
 
-/// A refusal in a line: what is wrong, and the first field at fault.
+/// A refusal in one line: the detail, and the first field at fault.
 fn words(problem: &Problem) -> String {
     let detail = problem.detail.as_deref().unwrap_or(&problem.title);
     match problem.errores.first() {

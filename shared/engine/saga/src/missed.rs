@@ -1,7 +1,8 @@
-//! What a choreography was not given of its events, read from their streams.
+//! Finds the events that a choreography missed, in their streams.
 //!
-//! Nobody sends anything for a choreography, so an event that it misses leaves it where it is. It can miss one: events that come before
-//! the one that opens it are passed over, and that one comes late where its record was parked and redriven.
+//! A choreography has no coordinator that sends commands, so its saga stops if it misses an event. A choreography can
+//! miss events: those before the opening event are ignored, and the opening event comes late if its record was parked
+//! and redriven.
 
 use alpes_event_store::{StreamError, StreamReader};
 use alpes_messages::{Context, DomainEvent, StreamId, SubjectId};
@@ -9,18 +10,18 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{Definitions, Fact, Saga, SagaId, SagaMode, fact, saga_id};
 
-/// An opening event that is older than this when it is heard may come after what follows it. Batches wait for less.
+/// The age of an opening event from which later events may have come before it. Batches wait for less.
 const LATE: SignedDuration = SignedDuration::from_secs(10);
 
-/// Where the events of sagas are: the streams of these contexts.
+/// Finds events of sagas in the streams of these contexts.
 ///
-/// An orchestrator asks it for missed events before it gives a saga what it heard ([`Streams::before`]), and before it wakes one
-/// ([`Streams::missed`]).
+/// An orchestrator calls [`Streams::before`] before it passes events to a saga, and [`Streams::missed`] before it wakes
+/// one.
 #[derive(Clone, Copy)]
 pub struct Streams<'a, P> {
-    /// Reads streams.
+    /// The reader of the streams.
     pub reader: &'a StreamReader<P>,
-    /// Every context whose events a saga hears.
+    /// Every context with events that a saga needs.
     pub contexts: &'a [Context],
 }
 
@@ -29,7 +30,7 @@ impl<P: DomainEvent> Streams<'_, P> {
     ///
     /// # Errors
     ///
-    /// See [`StreamError`]: one stream that cannot be read is not taken for one without events.
+    /// See [`StreamError`]. A stream that cannot be read is an error, and does not count as empty.
     pub async fn history(&self, id: SagaId, subject: SubjectId) -> Result<Vec<Fact>, StreamError> {
         let ids: Vec<_> = self
             .contexts
@@ -46,7 +47,7 @@ impl<P: DomainEvent> Streams<'_, P> {
         Ok(own.map(fact).collect())
     }
 
-    /// What a saga may have missed: the events of a choreography whose time to be looked at has come. Nothing for any other.
+    /// The events of a choreography that is due for a look; none for any other saga.
     ///
     /// # Errors
     ///
@@ -60,7 +61,7 @@ impl<P: DomainEvent> Streams<'_, P> {
         }
     }
 
-    /// What came before these events of a saga and was passed over: its events, if they open a choreography and are heard late.
+    /// All events of the choreography that these events open, if they arrive late; otherwise none.
     ///
     /// # Errors
     ///

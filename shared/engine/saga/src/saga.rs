@@ -10,39 +10,40 @@ use uuid::Uuid;
 
 use crate::{Definition, SagaMode, StepNumber};
 
-/// The longest reason that a saga gives for being undone, in characters; a longer one is cut. Commands carry it, and a participant
-/// must not refuse to undo for what another had to say.
+/// The longest reason of a saga for being undone, in characters; longer reasons are cut. Undoing commands carry the
+/// reason, and a participant must not refuse them for its length.
 pub const LONGEST_REASON: usize = 200;
 
-/// The longest text of a line, in characters; a longer one is cut.
+/// The longest text of a log line, in characters; longer texts are cut.
 pub const LONGEST_TEXT: usize = 500;
 
-/// The longest text on an attempt that was not answered, in characters.
+/// The longest text about an attempt without an answer, in characters.
 const LONGEST_FAILURE: usize = 80;
 
-/// How many attempts at a command are logged, each with a line. A definition may have more.
+/// The number of attempts at a command that are logged, each with a line. A definition may allow more attempts.
 pub const TOLD_ATTEMPTS: u32 = 8;
 
-/// The longest trace, in bytes: a longer one is none, and is left out.
+/// The longest trace, in bytes; a longer one is invalid and is left out.
 const LONGEST_TRACE: usize = 512;
 
-/// How large a saga's item may get, in bytes. `DynamoDB`'s own limit is 409,600.
+/// The size limit of a saga's item, in bytes. `DynamoDB`'s own limit is 409,600.
 const ITEM_BYTES: usize = 384 * 1024;
 
-/// The bytes of an item without its log.
+/// The size in bytes of an item without its log.
 const BARE_BYTES: usize = 1024;
 
-/// Up to this size everything is logged that is heard. Above it, what changes nothing is passed over.
+/// The size in bytes up to which every received event is logged. Above it, events that change nothing are left out.
 const NOTES_BYTES: usize = 128 * 1024;
 
-/// What a step may still log after a person had the saga go on, until it is undone or marked as that: two lines with a text in them,
-/// of at most 4 KB, [`TOLD_ATTEMPTS`] with a short one, of at most 800 bytes, and a handful without.
+/// The room in bytes for one step's lines after a person resumed the saga, until the step is undone or marked as
+/// undone. The lines are two with a text of at most 4 KB, [`TOLD_ATTEMPTS`] with a text of at most 800 bytes, and a few
+/// without text.
 const STEP_BYTES: usize = 16 * 1024;
 
-/// How long an execution may take to end once its last event is heard.
+/// The time that an execution may take to end after its last event.
 pub(crate) const SOON: Duration = Duration::from_secs(1);
 
-/// A saga's identity: what ties together all that happens for one thing.
+/// The id of a saga, which is the correlation id of its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SagaId(pub Uuid);
@@ -61,23 +62,23 @@ impl FromStr for SagaId {
     }
 }
 
-/// How a saga stands.
+/// The status of a saga.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Status {
-    /// Its steps are being done.
+    /// The saga is doing its steps.
     Running,
-    /// What was done is being undone, last step first.
+    /// The saga is undoing its steps, the last one first.
     Compensating,
-    /// Every step is done. It ends so, unless somebody cancels it.
+    /// Every step is done. The status is final, unless the saga is cancelled.
     Completed,
-    /// All that was done is undone. It ends so.
+    /// Everything that was done is undone. The status is final.
     Compensated,
-    /// Something could not be undone, and a person has to see to it.
+    /// A step could not be undone, and the saga waits for a person.
     NeedsIntervention,
 }
 
 impl Status {
-    /// Every one of them.
+    /// Every status.
     pub const ALL: [Self; 5] = [
         Self::Running,
         Self::Compensating,
@@ -98,7 +99,7 @@ impl Status {
         }
     }
 
-    /// True if nothing more happens by itself.
+    /// True if the saga has ended: it takes no further step on its own.
     #[must_use]
     pub fn has_ended(self) -> bool {
         matches!(self, Self::Completed | Self::Compensated)
@@ -111,47 +112,47 @@ impl fmt::Display for Status {
     }
 }
 
-/// An event, as far as a saga cares.
+/// An event, with the properties that a saga uses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
-    /// Who moves the saga on that it opens.
+    /// The mode of the saga that it opens.
     pub mode: SagaMode,
-    /// Its type.
+    /// The type of the event.
     pub kind: String,
-    /// Its identity.
+    /// The id of the event.
     pub id: Uuid,
-    /// Its stream.
+    /// The id of its stream.
     pub stream: String,
-    /// Its place there. With `stream` it tells duplicates.
+    /// Its version in the stream. Deduplicate on `stream` and `version`.
     pub version: u32,
-    /// What it is about.
+    /// The subject of the event.
     pub subject: Uuid,
-    /// When it happened.
+    /// The time at which the event was committed.
     pub time: Timestamp,
-    /// Opaque to the engine: goes along with every command that follows.
+    /// The trace context, which the engine copies to every command that follows.
     pub trace: Option<String>,
-    /// Its particulars.
+    /// The data of the event.
     pub data: Value,
 }
 
-/// An event, as the log keeps it.
+/// An event, as the saga's log keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Heard {
-    /// Its type.
+    /// The type of the event.
     #[serde(rename = "event")]
     pub kind: String,
-    /// Its identity.
+    /// The id of the event.
     #[serde(rename = "event_id")]
     pub id: Uuid,
-    /// Its stream.
+    /// The id of its stream.
     pub stream: String,
-    /// Its place there.
+    /// Its version in the stream.
     #[serde(rename = "streamversion")]
     pub version: u32,
-    /// When it happened, as it says itself. Whoever logs it may hear of it much later.
+    /// The time of the event itself. The saga may have received it much later.
     #[serde(rename = "event_time", with = "alpes_messages::moment::text")]
     pub time: Timestamp,
-    /// What commands to come need of its data.
+    /// The part of its data that later commands need.
     #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
     pub data: Value,
 }
@@ -169,174 +170,175 @@ fn is_nothing(data: &Value) -> bool {
     data.as_object().is_some_and(Map::is_empty)
 }
 
-/// How an event came to be known.
+/// The way in which an event reached the saga.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Via {
     /// As the answer to a command.
     Answer,
-    /// From the stream.
+    /// Through the log of events.
     Stream,
 }
 
-/// Which way a command goes.
+/// The direction of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
-    /// It does its step.
+    /// The command does its step.
     Do,
-    /// It undoes its step.
+    /// The command undoes its step.
     Undo,
 }
 
-/// What a line of the log says.
+/// The content of a log line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum What {
     /// The saga begins, since its first step is done.
     Started {
-        /// Its definition.
+        /// The name of its definition.
         definition: String,
-        /// The version it is pinned to.
+        /// The version of the definition.
         version: u32,
-        /// What it is about.
+        /// The subject of the saga.
         subject: Uuid,
-        /// Who moves it on.
+        /// The mode of the saga.
         #[serde(default, skip_serializing_if = "usual")]
         mode: SagaMode,
-        /// Goes along with every command.
+        /// The trace context, which every command carries.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         trace: Option<String>,
-        /// The event that says so.
+        /// The opening event.
         #[serde(flatten)]
         event: Heard,
     },
-    /// A step's command is about to be sent.
+    /// A step's command will be sent next.
     CommandSent {
-        /// The step.
+        /// The number of the step.
         step: StepNumber,
-        /// The command.
+        /// The type of the command.
         command: String,
-        /// Its identity: the same for every attempt.
+        /// The id of the command, the same for every attempt.
         command_id: Uuid,
     },
-    /// An event was heard.
+    /// The saga received an event.
     EventReceived {
-        /// The step that it is about.
+        /// The step that the event is about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<StepNumber>,
-        /// What it means.
+        /// The meaning of the event for the saga.
         meaning: Meaning,
-        /// How it came.
+        /// The way in which the event arrived.
         via: Via,
-        /// After how many attempts.
+        /// The number of attempts that the answer took.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attempts: Option<u32>,
-        /// The event.
+        /// The event that arrived.
         #[serde(flatten)]
         event: Heard,
     },
-    /// A step's command was refused.
+    /// A participant refused a step's command.
     CommandRejected {
-        /// The step.
+        /// The number of the step.
         step: StepNumber,
-        /// Why.
+        /// The problem, as the participant states it.
         problem: String,
-        /// True if an earlier attempt was never answered, and may have taken effect.
+        /// True if an earlier attempt had no answer and may have taken effect.
         in_doubt: bool,
     },
-    /// A step's command cannot be built: the definition asks for what nobody told.
+    /// A step's command cannot be built, since a field that it needs is missing from the events.
     CommandImpossible {
-        /// The step.
+        /// The number of the step.
         step: StepNumber,
-        /// Why.
+        /// The missing field.
         problem: String,
     },
-    /// Nobody answered an attempt at a step's command. Of one command no more than [`TOLD_ATTEMPTS`] are logged.
+    /// An attempt at a step's command had no answer. At most [`TOLD_ATTEMPTS`] attempts are logged for one command.
     NoAnswer {
-        /// The step.
+        /// The number of the step.
         step: StepNumber,
-        /// Which way it went.
+        /// The direction of the command.
         direction: Direction,
-        /// Which attempt, from 1.
+        /// The number of the attempt, from 1.
         attempt: u32,
-        /// When it was sent.
+        /// The time at which it was sent.
         #[serde(with = "alpes_messages::moment::text")]
         sent: Timestamp,
-        /// What came instead of an answer; none of one that nothing was heard of until it was due again.
+        /// The error that came instead of an answer; `None` if nothing came before the next attempt was due.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<String>,
-        /// From when on it is sent again; `None` of the last attempt.
+        /// The time from which it is sent again; `None` after the last attempt.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<Moment>,
     },
-    /// Nobody answered a command, and all attempts are spent.
+    /// All attempts at a command went without an answer.
     TimedOut {
-        /// The step.
+        /// The number of the step.
         step: StepNumber,
-        /// Which way it went.
+        /// The direction of the command.
         direction: Direction,
-        /// How many attempts.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// An execution of the state machine runs from now on, or did before.
+    /// An execution of the state machine was started, now or earlier.
     ExecutionStarted {
-        /// Whether it does the steps, or undoes them.
+        /// The direction of the execution: it does the steps, or undoes them.
         direction: Direction,
-        /// Its name.
+        /// The name of the execution.
         name: String,
     },
-    /// Somebody asked for the saga to be undone.
+    /// A user or an operator asked for the saga to be undone.
     CancellationRequested {
-        /// Why.
+        /// The reason given.
         reason: String,
-        /// The step whose command was logged and never sent, if there is one: it needs no undoing.
+        /// The step whose command was logged but not sent yet, if there is one. It needs no undoing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unsent: Option<StepNumber>,
     },
-    /// The command that undoes a step is about to be sent.
+    /// The command that undoes a step will be sent next.
     CompensationSent {
-        /// The step.
+        /// The number of the step.
         step: StepNumber,
-        /// The command.
+        /// The type of the command.
         command: String,
-        /// Its identity: the same for every attempt.
+        /// The id of the command, the same for every attempt.
         command_id: Uuid,
     },
-    /// A step cannot be undone without a person.
+    /// A step could not be undone, and the saga waits for a person.
     NeedsIntervention {
-        /// The step.
+        /// The number of the step.
         step: StepNumber,
-        /// Why.
+        /// The problem in words.
         problem: String,
     },
-    /// A person has the saga go on.
+    /// A person resumed the saga.
     Resumed {
-        /// What they say about it.
+        /// The person's note.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
-    /// A person says that a step is undone.
+    /// A person stated that a step is undone.
     StepMarked {
-        /// The step.
+        /// The number of the step.
         step: StepNumber,
-        /// What they did.
+        /// The person's account of how it was undone.
         note: String,
     },
-    /// The coordinator moves it on from here, since its state machine has failed. It undoes every step that can be undone: one that was
-    /// not heard of may have been begun, and one that was not begun must not be any more.
+    /// The coordinator takes the saga over, since its state machine has failed. The coordinator undoes every step that
+    /// can be undone: the state machine may have begun a step whose event never arrived, and a step that was not begun
+    /// must be kept from beginning.
     TakenOver {},
-    /// It has not ended in the time that it should take, and nobody here can move it on.
+    /// The saga has not ended within its usual time, and the coordinator cannot advance it.
     Delayed {},
     /// The saga has ended.
     Ended {
-        /// As what.
+        /// The final status.
         status: Status,
     },
 }
 
 impl What {
-    /// Cuts the text that somebody else wrote, so that what a saga logs is bounded.
+    /// Cuts the texts that come from outside, so that the size of a line is bounded.
     pub(crate) fn shorten(&mut self) {
         let text = match self {
             Self::CancellationRequested { reason, .. } => reason,
@@ -354,7 +356,7 @@ impl What {
     }
 }
 
-/// Cuts a text that has more characters, so that it ends with `…`.
+/// Cuts a text that has more than `longest` characters, and ends it with `…`.
 fn cut(text: &mut String, longest: usize) {
     if text.chars().count() > longest
         && let Some((end, _)) = text.char_indices().nth(longest.saturating_sub(1))
@@ -364,35 +366,35 @@ fn cut(text: &mut String, longest: usize) {
     }
 }
 
-/// What an event means to the saga that heard it.
+/// The meaning of an event for the saga that received it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Meaning {
-    /// The step is done.
+    /// The step has succeeded.
     Success,
-    /// The step cannot be done, and nothing of it was.
+    /// The step has failed without any effect.
     Failure,
-    /// The step cannot be done, and an attempt that was never answered may have done some of it.
+    /// The step has failed, but an earlier attempt without an answer may have had an effect.
     Doubt,
     /// The step is undone.
     Reversal,
-    /// Nothing now: it is noted.
+    /// The event changes nothing now; it is only noted.
     Note,
 }
 
-/// A line of the log.
+/// A line of a saga's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// When it was logged.
+    /// The time at which it was logged.
     #[serde(with = "alpes_messages::moment::text")]
     pub when: Timestamp,
-    /// What.
+    /// The content of the line.
     #[serde(flatten)]
     pub what: What,
 }
 
 impl Entry {
-    /// The event that it tells of, if it tells of one.
+    /// The event of the line, if it has one.
     #[must_use]
     pub fn heard(&self) -> Option<&Heard> {
         match &self.what {
@@ -402,87 +404,90 @@ impl Entry {
     }
 }
 
-/// How a step stands.
+/// The status of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepStatus {
-    /// Nothing was asked yet.
+    /// The step has not begun.
     Pending,
-    /// It may have been done: its command is out, or was never answered.
+    /// The step may have been done: its command is in flight, or had no answer.
     Sent,
-    /// It was done.
+    /// The step was done.
     Done,
-    /// It was not done, and no attempt at it is open.
+    /// The step was not done, and no attempt at it is in flight.
     Refused,
-    /// It was undone, or can no longer be done.
+    /// The step was undone, or can no longer be done.
     Undone,
 }
 
 impl StepStatus {
-    /// True if something of the step may still stand.
+    /// True if effects of the step may remain.
     #[must_use]
     pub fn may_stand(self) -> bool {
         matches!(self, Self::Sent | Self::Done)
     }
 }
 
-/// The command whose answer is waited for. There is never more than one.
+/// The command whose answer the saga waits for. A saga never waits for more than one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outstanding {
-    /// Its step.
+    /// The number of its step.
     pub step: StepNumber,
-    /// Which way it goes.
+    /// The direction of the command.
     pub direction: Direction,
-    /// Its identity.
+    /// The id of the command.
     pub command: Uuid,
-    /// How often it was sent. A count, not lines of the log: those tell what was not answered.
+    /// The number of attempts so far. The number is a counter, since log lines exist only for attempts without an
+    /// answer.
     pub attempts: u32,
-    /// True if an attempt before the last was not answered.
+    /// True if an attempt before the last had no answer.
     pub unanswered: bool,
-    /// When it is to be sent again; `None` while a person is waited for.
+    /// The time at which it is sent again; `None` while the saga waits for a person.
     pub due: Option<Timestamp>,
 }
 
-/// A saga.
+/// A saga: its log, and the state that follows from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Saga {
-    /// Its identity.
+    /// The id of the saga.
     pub id: SagaId,
     /// The name of its definition.
     pub definition: String,
-    /// The version of it.
+    /// The version of its definition.
     pub version: u32,
-    /// Who moves it on.
+    /// The mode of the saga.
     pub mode: SagaMode,
-    /// What it is about.
+    /// The subject of the saga.
     pub subject: Uuid,
-    /// Goes along with every command.
+    /// The trace context, which every command carries.
     pub trace: Option<String>,
-    /// How it stands.
+    /// The status of the saga.
     pub status: Status,
-    /// Why it is undone, if it is.
+    /// The reason for which it is undone, if it is.
     pub reason: Option<String>,
-    /// What was heard, as far as commands need it: type of event -> data.
+    /// The event data that commands need: type of event -> data.
     pub context: Map<String, Value>,
-    /// Each step.
+    /// The status of each step.
     pub steps: Vec<StepStatus>,
-    /// What is waited for.
+    /// The command whose answer the saga waits for.
     pub outstanding: Option<Outstanding>,
-    /// Of one that others move on: when to look at it next; `None` once it has ended, or nothing is to be seen any more.
+    /// For a saga that the coordinator only watches: the time of its next look. `None` once the saga has ended, or no
+    /// look can find anything new.
     pub next_look: Option<Timestamp>,
-    /// Of one that a state machine runs: the execution that is still to be started.
+    /// For a saga that a state machine runs: the execution that is still to be started.
     pub wanted: Option<Direction>,
-    /// The events it has heard, by stream and version.
+    /// The events that it has received, by stream and version.
     pub seen: BTreeSet<(String, u32)>,
-    /// The last of them: what causes the next command.
+    /// The id of the last event received, which causes the next command.
     pub cause: Uuid,
-    /// Its log.
+    /// The lines of its log.
     pub log: Vec<Entry>,
 }
 
 impl Saga {
-    /// The saga that a log tells of; `None` for a log that does not begin with [`What::Started`].
+    /// The saga that a log describes; `None` if the log does not begin with [`What::Started`].
     ///
-    /// What is no line of the log (how often the outstanding command was sent, and when it is due) is as if it were just logged.
+    /// The outstanding command's number of attempts and due time are not in the log. The result has them as if the
+    /// command had just been logged.
     #[must_use]
     pub fn replay(id: SagaId, definition: &Definition, log: Vec<Entry>) -> Option<Self> {
         let mut entries = log.into_iter();
@@ -493,7 +498,7 @@ impl Saga {
         Some(saga)
     }
 
-    /// The saga that the first line of a log tells of.
+    /// The saga after the first line of its log.
     pub(crate) fn opened(id: SagaId, definition: &Definition, entry: Entry) -> Option<Self> {
         let What::Started {
             definition: name,
@@ -542,7 +547,7 @@ impl Saga {
         Some(saga)
     }
 
-    /// The first event of a type that it has heard.
+    /// The first event of this type that it has received.
     #[must_use]
     pub fn heard(&self, kind: &str) -> Option<Heard> {
         self.log.iter().find_map(|entry| match &entry.what {
@@ -563,14 +568,15 @@ impl Saga {
         })
     }
 
-    /// When it began: when the event happened that opens it. Its log begins when that was heard.
+    /// The time at which it began, which is the time of its opening event. The log of the saga begins when the event
+    /// was received.
     #[must_use]
     pub fn started(&self) -> Timestamp {
         let event = self.log.first().and_then(Entry::heard);
         event.map_or_else(Timestamp::default, |event| event.time)
     }
 
-    /// When something was last logged.
+    /// The time of the last log line.
     #[must_use]
     pub fn updated(&self) -> Timestamp {
         self.log
@@ -578,52 +584,53 @@ impl Saga {
             .map_or_else(Timestamp::default, |entry| entry.when)
     }
 
-    /// When it wants to be looked at; `None` if nothing happens by itself.
+    /// The time at which it is due; `None` if it waits for an event or a person.
     #[must_use]
     pub fn wake(&self) -> Option<Timestamp> {
         let due = self.outstanding.as_ref().and_then(|out| out.due);
         due.or(self.next_look)
     }
 
-    /// True if others move it on: the coordinator sends nothing for it.
+    /// True if the coordinator only watches it and sends no commands.
     #[must_use]
     pub fn is_watched(&self) -> bool {
         self.mode != SagaMode::Orchestration
     }
 
-    /// True if it takes longer than it should, and others move it on.
+    /// True if it takes longer than usual, and the coordinator only watches it.
     #[must_use]
     pub fn is_late(&self) -> bool {
         let noted = |entry: &Entry| matches!(entry.what, What::Delayed {});
         !self.status.has_ended() && self.is_watched() && self.log.iter().any(noted)
     }
 
-    /// True if the coordinator moves on what a state machine began.
+    /// True if the coordinator has taken it over from a state machine.
     #[must_use]
     pub fn is_taken_over(&self) -> bool {
         let taken = |entry: &Entry| matches!(entry.what, What::TakenOver {});
         self.log.iter().any(taken)
     }
 
-    /// The bytes that its item takes in the table: never less than they are.
+    /// An upper bound of the size of its item in the table, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         let lines = self.log.iter().map(bytes_of_line);
         lines.fold(BARE_BYTES, usize::saturating_add)
     }
 
-    /// True if a line can be added by a person's will, and all that may follow from it.
+    /// True if a person may add this line: the item then still has room for everything that may follow.
     pub(crate) fn has_room_for(&self, definition: &Definition, line: &Entry) -> bool {
         let follows = definition.steps.len().saturating_add(1) * STEP_BYTES;
         self.size() + bytes_of_line(line) + follows <= ITEM_BYTES
     }
 
-    /// True if it logs no more notes: of an event of a type that it has heard before, it logs no other that changes nothing.
+    /// True if it logs no more notes: it then leaves out an event that changes nothing, if it has received one of this
+    /// type before.
     pub(crate) fn passes_over(&self, kind: &str) -> bool {
         self.context.contains_key(kind) && self.size() > NOTES_BYTES
     }
 
-    /// True if nothing came of what happened since, but for the log.
+    /// True if nothing but the log has changed from this saga to `since`.
     pub(crate) fn stands_as(&self, since: &Self) -> bool {
         let stuck = self.status == Status::NeedsIntervention
             && since.status == Status::Compensating
@@ -635,7 +642,8 @@ impl Saga {
             && self.wanted == since.wanted
     }
 
-    /// The type of the command whose answer is waited for: the log says it, since a command is logged before it is sent.
+    /// The type of the command whose answer the saga waits for. The log has it, since a command is logged before it is
+    /// sent.
     #[must_use]
     pub fn awaited(&self) -> Option<&str> {
         let awaited = self.outstanding.as_ref()?.command;
@@ -654,7 +662,7 @@ impl Saga {
         })
     }
 
-    /// True if the log tells of the last attempt at the outstanding command that it was not answered.
+    /// True if the log has a line that the last attempt at the outstanding command had no answer.
     #[must_use]
     pub fn is_known_unanswered(&self) -> bool {
         let Some(out) = &self.outstanding else {
@@ -670,20 +678,20 @@ impl Saga {
         last == Some(out.attempts)
     }
 
-    /// How one of its steps stands; `None` where it has fewer.
+    /// The status of the step of this number; `None` if the saga has fewer steps.
     #[must_use]
     pub fn step(&self, number: StepNumber) -> Option<StepStatus> {
         self.steps.get(number.index()).copied()
     }
 
-    /// The step that requires a person; `None` if none does.
+    /// The step that waits for a person; `None` if no step does.
     pub(crate) fn stuck_at(&self, definition: &Definition) -> Option<StepNumber> {
         let out = self.outstanding.as_ref().map(|out| out.step);
         let step = out.or_else(|| self.next_to_undo(definition));
         step.filter(|_| self.status == Status::NeedsIntervention)
     }
 
-    /// The step that is to be undone next: the last of those that were done, or may have been.
+    /// The step to undo next: the last one that was done or may have been done.
     pub(crate) fn next_to_undo(&self, definition: &Definition) -> Option<StepNumber> {
         let steps = definition.numbered().zip(&self.steps);
         let stands =
@@ -691,7 +699,7 @@ impl Saga {
         stands.last().map(|((number, _), _)| number)
     }
 
-    /// The step that is to be done next.
+    /// The step to do next.
     pub(crate) fn next_to_do(&self) -> Option<StepNumber> {
         let mut steps = StepNumber::all().zip(&self.steps);
         let next = steps.find(|(_, status)| **status == StepStatus::Pending);
@@ -701,7 +709,7 @@ impl Saga {
     fn hear(&mut self, heard: &Heard) {
         self.seen.insert((heard.stream.clone(), heard.version));
         self.cause = heard.id;
-        // The first stands: a command is built from the same data however often it is sent.
+        // The first data stays, since a command must have the same data however often it is sent.
         if !self.context.contains_key(&heard.kind) {
             self.context.insert(heard.kind.clone(), heard.data.clone());
         }
@@ -713,7 +721,7 @@ impl Saga {
         }
     }
 
-    /// From now on it is undone. The first reason stands.
+    /// The saga turns to undoing. The first reason stays.
     fn turn(&mut self, reason: &str) {
         self.status = Status::Compensating;
         self.outstanding = None;
@@ -737,7 +745,7 @@ impl Saga {
         });
     }
 
-    /// Takes in one line of the log. This, and nothing else, is what a saga is.
+    /// Applies a line of the log. A saga is nothing but the result of applying its lines.
     pub(crate) fn apply(&mut self, definition: &Definition, entry: Entry) {
         let now = entry.when;
         let texts = definition.texts;
@@ -819,7 +827,7 @@ impl Saga {
             }
             What::TakenOver {} => self.taken_over(definition),
             What::Delayed {} => {
-                // Of the participants there is nobody to ask; an execution is looked at again.
+                // A choreography has no participant to ask. An execution is looked at again.
                 let again = later(now, definition.patience);
                 self.next_look = (self.mode == SagaMode::StepFunctions).then_some(again);
             }
@@ -851,7 +859,7 @@ impl Saga {
         self.look_again(definition, before, now);
     }
 
-    /// Whatever can be undone may stand: what was not heard of, and what was not begun.
+    /// Every step that can be undone may have effects, even if its event never arrived or it was never begun.
     fn taken_over(&mut self, definition: &Definition) {
         self.mode = SagaMode::Orchestration;
         self.wanted = None;
@@ -864,25 +872,25 @@ impl Saga {
         }
     }
 
-    /// When to look again at one that a state machine runs, once an event has turned it.
+    /// Sets the next look at a saga that a state machine runs, after an event turned it to undoing.
     fn look_again(&mut self, definition: &Definition, before: Status, now: Timestamp) {
         if self.mode != SagaMode::StepFunctions || self.status != Status::Compensating {
             return;
         }
         match before {
-            // Nothing more is to be undone, as it seems: whether that is so, the execution tells when it has ended.
+            // Apparently nothing is left to undo. The execution confirms that when it ends.
             Status::Running if self.next_to_undo(definition).is_none() => {
                 self.next_look = Some(later(now, SOON));
             }
-            // Nothing more is heard of an execution that has ended.
+            // The execution has ended and sends no further events.
             Status::Completed => self.next_look = Some(now),
-            // A person had the execution go on.
+            // A person resumed the execution.
             Status::NeedsIntervention => self.next_look = Some(later(now, definition.patience)),
             _ => {}
         }
     }
 
-    /// Participants have undone what this event is said of.
+    /// Marks the steps as undone whose undoing has this event.
     fn undone(&mut self, definition: &Definition, kind: &str) {
         for (status, step) in self.steps.iter_mut().zip(&definition.steps) {
             let undo = step.compensation.as_ref();
@@ -903,7 +911,7 @@ impl Saga {
                 if answers(Direction::Do) {
                     self.outstanding = None;
                 }
-                // What is undone stays so: its participant keeps it from being done after.
+                // An undone step stays undone, since its participant refuses to do it afterwards.
                 if self.step(step) != Some(StepStatus::Undone) {
                     self.set(step, StepStatus::Done);
                 }
@@ -923,21 +931,22 @@ impl Saga {
     }
 }
 
-/// The moment a while after, in whole milliseconds as all that is stored; the last there is, where that is beyond it.
+/// The time `by` after `now`, in whole milliseconds, as all stored times. If that overflows, the largest timestamp.
 pub(crate) fn later(now: Timestamp, by: Duration) -> Timestamp {
     let milliseconds = by.as_micros().div_ceil(1_000);
     let by = SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
     now.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// The bytes that a line takes in the table, or as JSON if that is more.
+/// An upper bound of the size of a line in the table, in bytes. If its JSON form is longer, the length of that.
 fn bytes_of_line(entry: &Entry) -> usize {
-    // A line has text, numbers and objects alone: it always has a JSON form.
+    // A line has only text, numbers and objects, so it always has a JSON form.
     let line = serde_json::to_value(entry).unwrap_or_default();
     bytes(&line).max(line.to_string().len()) + 1
 }
 
-/// The bytes of a value in `DynamoDB`: a number takes 21 at most, each entry of a list or map one more, and each list or map three.
+/// The size of a value in `DynamoDB`, in bytes: at most 21 for a number, one more for each entry of a list or map, and
+/// three more for each list or map.
 fn bytes(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 1,
@@ -951,7 +960,7 @@ fn bytes(value: &Value) -> usize {
     }
 }
 
-/// A trace as it is kept: what is longer than any is none.
+/// The trace context to keep; `None` if it is too long to be valid.
 pub(crate) fn trace(fact: &Fact) -> Option<String> {
     let trace = fact.trace.as_ref();
     trace.filter(|it| it.len() <= LONGEST_TRACE).cloned()

@@ -1,10 +1,10 @@
-//! Which step: counted from 1, as people count.
+//! The number of a step, counted from 1.
 
 use std::{fmt, num::NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 
-/// Which step of a definition, counted from 1. Everything that names a step has this type: lines of the log, commands, requests.
+/// The number of a step of a definition, counted from 1. Log lines, commands and requests all use this type.
 ///
 /// ```
 /// use alpes_saga::StepNumber;
@@ -23,7 +23,7 @@ impl StepNumber {
     /// The step that opens a saga.
     pub const FIRST: Self = Self(NonZeroU32::MIN);
 
-    /// The step of that number; `None` for 0.
+    /// The step of this number; `None` for 0.
     #[must_use]
     pub const fn new(number: u32) -> Option<Self> {
         match NonZeroU32::new(number) {
@@ -50,12 +50,12 @@ impl StepNumber {
         Self::new(self.get() - 1)
     }
 
-    /// All of them, in order, without end.
+    /// All step numbers in order, without end.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         std::iter::successors(Some(Self::FIRST), |step| Some(step.next()))
     }
 
-    /// Its place in a list of steps, which is counted from 0. Nothing else converts one into the other.
+    /// The index of the step in a list, counted from 0. Convert only with this function.
     pub(crate) fn index(self) -> usize {
         usize::try_from(self.get() - 1).unwrap_or(usize::MAX)
     }

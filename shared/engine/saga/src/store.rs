@@ -1,15 +1,15 @@
-//! Sagas in their table.
+//! The table of sagas.
 //!
-//! | attribute | what |
+//! | attribute | content |
 //! | --- | --- |
 //! | `pk`, `sk` | the saga's id; `saga` |
-//! | `definition`, `version` | what it is pinned to |
-//! | `subject`, `status` | of the log, for whoever reads the item alone |
-//! | `log` | the log: each line with `when`, when it was written; one of an event also with `event_time`, when that happened |
-//! | `attempts`, `unanswered`, `due` | of the outstanding command: how often sent, whether an attempt was left unanswered, when it is due |
-//! | `rev`, `author` | counts the writes; who made the last |
-//! | `gsi1pk`, `gsi1sk` | only while something is to happen by itself: a bucket `wake-NN`, and when to look; never later than what is due, unless it was [put off](Sagas::put_off) |
-//! | `gsi2pk`, `gsi2sk` | `status:{status}`, and when its opening event happened with its id |
+//! | `definition`, `version` | the definition with which it began |
+//! | `subject`, `status` | copies from the log, for readers of the item alone |
+//! | `log` | the log. Each line has `when`, the time of writing; a line with an event also has `event_time`, the time of the event |
+//! | `attempts`, `unanswered`, `due` | of the outstanding command: its attempts so far, whether an attempt before the last had no answer, the time of the next one |
+//! | `rev`, `author` | the number of writes, and the id of the last writer |
+//! | `gsi1pk`, `gsi1sk` | only while the saga has a next time: a bucket `wake-NN`, and the time. It is never later than `due`, unless the saga was [put off](Sagas::put_off) |
+//! | `gsi2pk`, `gsi2sk` | `status:{status}`, and the time of its opening event with its id |
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,10 +26,10 @@ use thiserror::Error;
 
 use crate::{Definitions, Entry, Saga, SagaId, SagaMode, Status, What};
 
-/// The table of sagas.
+/// The table in which sagas are stored.
 pub const TABLE: TableName = TableName("sagas");
 
-/// The index of what is to be woken.
+/// The index of the sagas that the timers will wake.
 fn to_be_woken() -> DueIndex {
     DueIndex::new(TABLE, "wake", 16)
 }
@@ -40,21 +40,21 @@ pub struct Stored {
     /// The saga.
     pub saga: Saga,
     rev: i64,
-    /// Where it is in the index of what is to be woken.
+    /// Its time in the index of sagas to wake.
     wake: Option<Timestamp>,
 }
 
-/// A saga that cannot be read.
+/// A saga that could not be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum LoadError {
     /// The table failed.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// It is of a definition that this build does not have, or its log says what this build has no word for: another build runs it,
-    /// and will go on with it.
-    #[error("saga {0}, of {1} version {2}, is another build's")]
+    /// The saga's definition, or a line of its log, is unknown to this build. Another build runs the saga and will
+    /// continue it.
+    #[error("saga {0}, of definition {1} version {2}, is another build's")]
     UnknownDefinition(SagaId, String, u32),
-    /// The item is no saga: a defect, or a hand-made change.
+    /// The item is not a saga, because of a defect or a manual change.
     #[error("the item of saga {0} is malformed: {1}")]
     Malformed(SagaId, String),
 }
@@ -62,10 +62,10 @@ pub enum LoadError {
 /// A saga that could not be written.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SaveError {
-    /// Somebody else wrote it meanwhile, or nobody knows: read it again.
-    #[error("the saga was written by somebody else")]
+    /// Another writer changed it meanwhile, or the outcome is unknown: read it again.
+    #[error("another writer changed the saga")]
     Overtaken,
-    /// The table failed for good.
+    /// The table refused the write.
     #[error(transparent)]
     Table(TableError),
 }
@@ -75,16 +75,16 @@ pub enum SaveError {
 pub struct Page {
     /// The sagas, newest first.
     pub sagas: Vec<Saga>,
-    /// Where to go on; `None` at the end.
+    /// The value of `after` for the next page; `None` at the end.
     pub next: Option<String>,
 }
 
-/// What is to be woken.
+/// The sagas that are due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
-    /// Sagas to be looked at, those that wait longest first.
+    /// The sagas, those that have waited longest first.
     pub sagas: Vec<SagaId>,
-    /// Since when the one that waits longest does.
+    /// The time since which the oldest has waited.
     pub oldest: Option<Timestamp>,
 }
 
@@ -104,7 +104,7 @@ struct Form {
     due: Option<Timestamp>,
 }
 
-/// The sagas.
+/// The stored sagas.
 #[derive(Clone)]
 pub struct Sagas {
     tables: Arc<dyn Tables>,
@@ -116,7 +116,7 @@ fn key(id: SagaId) -> Key {
     Key::new(TABLE, id.to_string(), "saga")
 }
 
-/// A time as text that sorts as times do.
+/// A time as text whose order is the order of time.
 fn text(time: Timestamp) -> String {
     Moment::from(time).to_string()
 }
@@ -130,7 +130,7 @@ fn order(saga: &Saga) -> String {
 }
 
 impl Sagas {
-    /// Those in `tables`, of these definitions.
+    /// The sagas in `tables`, of these definitions.
     #[must_use]
     pub fn new(tables: Arc<dyn Tables>, definitions: Definitions, world: World) -> Self {
         Self {
@@ -140,13 +140,13 @@ impl Sagas {
         }
     }
 
-    /// What they are pinned to.
+    /// The definitions of the sagas.
     #[must_use]
     pub fn definitions(&self) -> &Definitions {
         &self.definitions
     }
 
-    /// The present, as sagas are told it: in whole milliseconds, since what is stored has no more.
+    /// The current time in whole milliseconds, as all times of sagas are stored.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Moment::from(self.world.clock.now()).timestamp()
@@ -156,7 +156,7 @@ impl Sagas {
         &self.world
     }
 
-    /// Reads one, strongly consistent; `None` if it has not begun.
+    /// Reads a saga with strong consistency; `None` if it has not begun.
     ///
     /// # Errors
     ///
@@ -166,7 +166,7 @@ impl Sagas {
         item.map(|item| self.read(id, &item)).transpose()
     }
 
-    /// Reads several, each in the place of its id.
+    /// Reads several sagas, each in the position of its id.
     pub async fn load_each(&self, ids: &[SagaId]) -> Vec<Result<Option<Stored>, LoadError>> {
         let keys: Vec<_> = ids.iter().map(|id| key(*id)).collect();
         let items = self.tables.get_each(&keys, Consistency::Strong).await;
@@ -190,7 +190,7 @@ impl Sagas {
         };
         let entries = form.log.into_iter().map(Entry::deserialize);
         let Ok(entries) = entries.collect() else {
-            // Most likely a newer build logs what this one has no word for.
+            // Most likely a newer build logged a line that this one does not know.
             return Err(LoadError::UnknownDefinition(
                 id,
                 form.definition,
@@ -198,7 +198,7 @@ impl Sagas {
             ));
         };
         let mut saga = Saga::replay(id, definition, entries)
-            .ok_or_else(|| malformed("its log has no beginning".to_owned()))?;
+            .ok_or_else(|| malformed("its log does not begin with `Started`".to_owned()))?;
         if let Some(outstanding) = &mut saga.outstanding {
             outstanding.attempts = form.attempts;
             outstanding.unanswered = form.unanswered;
@@ -213,9 +213,9 @@ impl Sagas {
         })
     }
 
-    /// Writes what became of a saga, if nobody else has written it since it was read: `before`, `None` for one that is new.
+    /// Writes a saga, if it has not changed since it was read as `before`; `None` for a new saga.
     ///
-    /// One call, and one more where its answer was lost.
+    /// Saving makes one call, and one more if the answer was lost.
     ///
     /// # Errors
     ///
@@ -227,7 +227,7 @@ impl Sagas {
         let update = update(before, &saga, rev, &author, wake);
         match self.tables.write(&update.into()).await {
             Ok(()) => {}
-            // It may have been us: a client that repeats by itself can lose the first answer.
+            // The conflicting write may be this one: a client that retries can lose the first answer.
             Err(WriteError::ConditionFailed | WriteError::Table(TableError::Unavailable(_))) => {
                 if !self.was_written_by(saga.id, rev, &author).await {
                     return Err(SaveError::Overtaken);
@@ -247,8 +247,9 @@ impl Sagas {
         form.is_some_and(|form| form.rev == rev && form.author == author)
     }
 
-    /// When it is to be woken. A place in the index that is early costs one look in vain; moving it at each step would cost two
-    /// writes of the index each time. So it stays where it is while that is in the future, and not too late.
+    /// The time at which the saga is to be woken. An index entry that is too early costs one look in vain. Moving the
+    /// entry at each step would cost two writes of the index each time. So the index entry stays while its time is in
+    /// the future and not too late.
     fn wake(&self, before: Option<&Stored>, saga: &Saga) -> Option<Timestamp> {
         let due = saga.wake()?;
         let now = self.now();
@@ -258,7 +259,7 @@ impl Sagas {
         Some(stays.unwrap_or(due))
     }
 
-    /// True if it stands in the index at a time that has come, though nothing is due: to be written once more.
+    /// True if its index entry has come due although the saga itself is not due: the saga must be written once more.
     #[must_use]
     pub(crate) fn is_woken_too_early(&self, stored: &Stored) -> bool {
         let now = self.now();
@@ -266,7 +267,7 @@ impl Sagas {
         early && stored.saga.wake().is_none_or(|due| due > now)
     }
 
-    /// Sagas that want to be looked at now, at most `limit`.
+    /// At most `limit` sagas that are due.
     ///
     /// # Errors
     ///
@@ -279,16 +280,17 @@ impl Sagas {
         Ok(Due { sagas, oldest })
     }
 
-    /// The same, to be read to the end: `page` of each partition at a time. What is no saga's is for whoever reads it to tell of.
+    /// All sagas that are due, in pages of `page` items of each partition. The caller must report items that are no
+    /// sagas.
     #[must_use]
     pub fn waiting(&self, page: usize) -> due::Due {
         due::Due::of(self.tables.clone(), [to_be_woken()], self.now(), page)
     }
 
-    /// Puts off a saga that is due, and that nobody here can move on now: it is looked at again `pause` later, whatever its item says, so
-    /// that it stands before no other for ever. Who can move it on finds it then, or when it hears of it.
+    /// Puts off a saga that is due and that this process cannot advance: it is due again `pause` later, whatever its
+    /// item says. So the saga does not block others. A process that can advance it finds it then, or at its next event.
     ///
-    /// False if it is not due any more.
+    /// False if it is no longer due.
     ///
     /// # Errors
     ///
@@ -297,7 +299,7 @@ impl Sagas {
         due::put_off(&*self.tables, &key(id), self.now(), pause).await
     }
 
-    /// Sagas of one state, newest first. `after` is the `next` of the page before.
+    /// Sagas of one status, newest first. `after` is the `next` of the previous page.
     ///
     /// # Errors
     ///
@@ -330,18 +332,18 @@ impl Sagas {
         let mut sagas = vec![];
         for found in self.load_each(&ids).await {
             let found = match found {
-                // One that cannot be read hides no other.
+                // A saga that cannot be read does not hide the others.
                 Err(
                     error @ (LoadError::UnknownDefinition(..)
                     | LoadError::Malformed(..)
                     | LoadError::Table(TableError::Refused(_))),
                 ) => {
-                    tracing::warn!(%error, "a saga is left out of a list");
+                    tracing::warn!(%error, "left a saga out of a list");
                     continue;
                 }
                 found => found?,
             };
-            // The index lags: what is in another state by now is listed there.
+            // The index lags: it may list a saga whose status has changed.
             let found = found.map(|stored| stored.saga);
             sagas.extend(found.filter(|saga| saga.status == status));
         }
@@ -351,7 +353,7 @@ impl Sagas {
         })
     }
 
-    /// How many sagas are in a state, counted up to `limit`.
+    /// The number of sagas in a status, counted up to `limit`.
     ///
     /// # Errors
     ///
@@ -410,7 +412,7 @@ fn update(
             .remove(Path::of("attempts"))
             .remove(Path::of("unanswered")),
     };
-    // The log does not tell how often an execution was looked at.
+    // The log does not contain the looks at an execution.
     let looked = saga
         .next_look
         .filter(|_| saga.mode == SagaMode::StepFunctions);
@@ -425,13 +427,13 @@ fn update(
     }
 }
 
-/// A line of the log has text, numbers and objects alone: it always has a JSON form.
+/// A line of the log has only text, numbers and objects, so it always has a JSON form.
 fn json(entry: &Entry) -> Value {
     serde_json::to_value(entry).unwrap_or_default()
 }
 
 impl Saga {
-    /// How often the commands that were answered, and the outstanding one, were sent again.
+    /// The number of retries: of the commands that were answered, and of the outstanding one.
     #[must_use]
     pub fn repeats(&self) -> u32 {
         let answered = self.log.iter().map(|entry| match &entry.what {

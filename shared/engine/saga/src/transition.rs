@@ -1,4 +1,4 @@
-//! What a saga does next: a function of its definition, its state and one input. No clock, no I/O, no chance.
+//! The transition of a saga: a function of its definition, its state and one input, without clock, I/O or randomness.
 
 use std::time::Duration;
 
@@ -14,50 +14,50 @@ use crate::{
     saga::{later, nothing, trace},
 };
 
-/// What can happen to a saga.
+/// An input of a saga.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// An event came from the stream.
+    /// An event from the log.
     Event(Fact),
     /// A participant answered a command.
     Reply {
-        /// The command.
+        /// The id of the command.
         command: Uuid,
-        /// The answer.
+        /// The participant's answer.
         answer: Answer,
     },
-    /// A participant did not answer a command, or not with an answer. It may have taken effect.
+    /// A participant did not answer a command, or answered with an error. The command may have taken effect.
     NoAnswer {
-        /// The command.
+        /// The id of the command.
         command: Uuid,
-        /// What came instead, in words.
+        /// The error in words.
         why: String,
-        /// A number from 0 to 1, for the jitter of the pause that follows.
+        /// A number from 0 to 1, for the jitter of the pause before the next attempt.
         chance: f64,
     },
-    /// The execution that a saga wants runs.
+    /// The wanted execution was started.
     Started(Direction),
-    /// How the execution that was started last stands.
+    /// The progress of the execution that was started last.
     Execution(Direction, Progress),
-    /// Nobody tells how the execution stands, or starts the one that is wanted, and why.
+    /// The state machine could not be asked, for this reason. No progress was returned and no execution was started.
     NoWord(String),
-    /// Time has passed: what is due is sent, and what was sent too often is given up.
+    /// Time has passed: a command that is due is sent, or given up after its last attempt.
     Time,
-    /// Somebody wants it undone.
+    /// A request to undo the saga.
     Cancel {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// A person has a saga go on that requires one.
+    /// A person resumes a saga that waits for one.
     Resume {
-        /// What they say about it.
+        /// The person's note.
         note: Option<String>,
     },
-    /// A person says that the step which could not be undone is undone now.
+    /// A person states that the step which could not be undone is now undone.
     MarkDone {
-        /// Which step: it counts only for the one that the saga is stuck at.
+        /// The step. The input is ignored unless the saga is stuck at this step.
         step: StepNumber,
-        /// What they did.
+        /// The person's account of how it was undone.
         note: String,
     },
 }
@@ -65,40 +65,40 @@ pub enum Input {
 /// A participant's answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// The events that the command led to, now or before.
+    /// The events of the command, committed now or earlier.
     Events(Vec<Fact>),
-    /// It was refused, and nothing happened. In words.
+    /// A refusal in words. The command had no effect.
     Rejected(String),
 }
 
-/// A command to be sent: the only effect there is.
+/// A command to send: the only effect of a transition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dispatch {
-    /// The saga.
+    /// The id of the saga.
     pub saga: SagaId,
-    /// What it is about.
+    /// The subject of the saga.
     pub subject: Uuid,
-    /// To whom.
+    /// The participant that receives it.
     pub participant: &'static str,
-    /// The command's identity, the same for every attempt.
+    /// The id of the command, the same for every attempt.
     pub command: Uuid,
-    /// The command.
+    /// The type of the command.
     pub kind: &'static str,
-    /// Its data.
+    /// The data of the command.
     pub data: Value,
-    /// The event that led to it.
+    /// The id of the event that led to it.
     pub cause: Uuid,
-    /// Goes along.
+    /// The trace context.
     pub trace: Option<String>,
-    /// Its step.
+    /// The number of its step.
     pub step: StepNumber,
-    /// Which attempt this is, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// How long its answer may take.
+    /// The timeout of its answer.
     pub patience: Duration,
 }
 
-/// The identity of a step's command: the same for every attempt, whoever sends it.
+/// The id of a step's command. The id is the same for every attempt and every sender.
 #[must_use]
 pub fn command_id(saga: SagaId, step: StepNumber, direction: Direction) -> Uuid {
     let way = match direction {
@@ -108,14 +108,14 @@ pub fn command_id(saga: SagaId, step: StepNumber, direction: Direction) -> Uuid 
     Uuid::new_v5(&saga.0, format!("{step}:{way}").as_bytes())
 }
 
-/// The identity of the command that undoes a step of a saga that the coordinator has taken over: one of its own, since the state
-/// machine may have sent, or yet send, the same command for another reason.
+/// The id of the command that undoes a step after the coordinator took the saga over. The id differs from
+/// [`command_id`], since the state machine may have sent that command with another reason, or may still send it.
 #[must_use]
 pub fn taken_over_id(saga: SagaId, step: StepNumber) -> Uuid {
     Uuid::new_v5(&saga.0, format!("{step}:undo:taken over").as_bytes())
 }
 
-/// The saga that an event opens; `None` for an event that opens none of this definition.
+/// The saga that an event opens; `None` if the event does not open this definition.
 #[must_use]
 pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -> Option<Saga> {
     if definition.opening() != Some(fact.kind.as_str()) {
@@ -123,7 +123,7 @@ pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -
     }
     let expired = now.duration_since(fact.time) > signed(definition.expiry.after);
     let mode = match fact.mode {
-        // What is only to be undone needs no other engine.
+        // A saga that is only undone does not need a state machine.
         SagaMode::StepFunctions if expired => SagaMode::Orchestration,
         mode => mode,
     };
@@ -139,7 +139,7 @@ pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -
     begun(definition, id, Entry { when: now, what }, reason)
 }
 
-/// The saga that the first line of a log begins, to be undone at once if there is a reason.
+/// The saga that begins with the first line of a log. If `undone` gives a reason, it is undone at once.
 pub(crate) fn begun(
     definition: &Definition,
     id: SagaId,
@@ -165,9 +165,10 @@ pub(crate) fn begun(
     Some(work.saga)
 }
 
-/// What an input makes of a saga, and the command to send once that is stored.
+/// Applies an input to a saga. Returns the new saga, and the command to send after the saga is stored.
 ///
-/// Only [`Input::Time`] sends. Whoever cannot send stores what the other inputs made, and somebody else does.
+/// Only [`Input::Time`] returns a command. A process without participants applies the other inputs and stores the saga;
+/// another process sends the command.
 #[must_use]
 pub fn transition(
     definition: &Definition,
@@ -202,7 +203,7 @@ pub fn transition(
     (work.saga, effect)
 }
 
-/// A saga at work: as it becomes, line by line.
+/// A saga during a transition, with the lines logged so far.
 pub(crate) struct Work<'a> {
     pub(crate) definition: &'a Definition,
     pub(crate) saga: Saga,
@@ -228,7 +229,7 @@ impl Work<'_> {
     ) {
         let attempts = self.saga.outstanding.as_ref().map(|out| out.attempts);
         let mut event = Heard::of(fact, self.definition);
-        // The first stands: of another of its type no data are needed.
+        // The first data stays, so another event of the type needs none.
         if self.saga.context.contains_key(&fact.kind) {
             event.data = nothing();
         }
@@ -236,13 +237,13 @@ impl Work<'_> {
             step,
             meaning,
             via,
-            // Only of the answer to something sent more than once is it worth a word.
+            // The number of attempts is logged only for an answer, and only above 1.
             attempts: attempts.filter(|count| via == Via::Answer && *count > 1),
             event,
         });
     }
 
-    /// Turns to the next step, or the next to undo, or ends.
+    /// Logs the next step, the next undoing, or the end.
     pub(crate) fn proceed(&mut self) {
         loop {
             match self.saga.status {
@@ -296,7 +297,7 @@ impl Work<'_> {
         command_id(self.saga.id, step, direction)
     }
 
-    /// The command of a step, or why it cannot be built.
+    /// The command of a step. The error says why it cannot be built.
     fn data(&self, step: StepNumber, direction: Direction) -> Result<String, String> {
         let Some((command, call)) = self.definition.call(step, direction) else {
             return Err("the definition has no such command".to_owned());
@@ -307,13 +308,13 @@ impl Work<'_> {
             .map_err(|Unknown(path)| format!("{} {path}", self.definition.texts.unknown_field))
     }
 
-    /// True if the command that does this step is waited for.
+    /// True if the saga waits for the answer to this step's command.
     fn is_out(&self, step: StepNumber, direction: Direction) -> bool {
         let outstanding = self.saga.outstanding.as_ref();
         outstanding.is_some_and(|out| out.step == step && out.direction == direction)
     }
 
-    /// An event was heard. A saga that has logged much logs no more of those that change nothing.
+    /// Receives an event. A saga with a long log no longer logs events that change nothing.
     pub(crate) fn event(&mut self, fact: &Fact) {
         let known = (fact.stream.clone(), fact.version);
         if self.saga.seen.contains(&known) {
@@ -336,7 +337,7 @@ impl Work<'_> {
         let (status, via) = (self.saga.status, Via::Stream);
         match self.definition.role(&fact.kind) {
             None => {}
-            // Once it has ended, an event is noted and changes nothing, but for one that undoes what stands.
+            // After the end, an event is noted and changes nothing, except an event that undoes a step.
             Some(EventRole::Success(step) | EventRole::Failure(step)) if status.has_ended() => {
                 self.hear(fact, Some(step), Meaning::Note, via);
             }
@@ -347,7 +348,7 @@ impl Work<'_> {
                 }
             }
             Some(EventRole::Failure(step)) => {
-                // The attempt that is out has not answered: it may have done more than this event tells.
+                // The attempt in flight has not answered yet, so it may have had an effect beyond this event.
                 let fails = status == Status::Running && self.is_out(step, Direction::Do);
                 let meaning = if fails { Meaning::Doubt } else { Meaning::Note };
                 self.hear(fact, Some(step), meaning, via);
@@ -359,7 +360,7 @@ impl Work<'_> {
         }
     }
 
-    /// Something was undone: what we wait for, or behind our back.
+    /// A step was undone: by the command that the saga waits for, or by another sender.
     fn undone(&mut self, fact: &Fact, via: Via) {
         let awaited = self.saga.outstanding.as_ref().and_then(|out| {
             let undo = self.definition.step(out.step)?.compensation.as_ref()?;
@@ -383,7 +384,7 @@ impl Work<'_> {
             .clone()
             .filter(|out| out.command == command)
         else {
-            // An answer that is late. What it tells of is in the stream too.
+            // A late answer. Its events also arrive through the log.
             if let Answer::Events(facts) = answer {
                 for fact in facts {
                     self.event(fact);
@@ -394,7 +395,7 @@ impl Work<'_> {
         let step = out.step;
         match (out.direction, answer) {
             (Direction::Do, Answer::Events(facts)) => {
-                // An attempt that was not answered may have done more than this answer tells.
+                // An earlier attempt without an answer may have had an effect beyond this answer.
                 let failed = if out.unanswered {
                     Meaning::Doubt
                 } else {
@@ -413,7 +414,7 @@ impl Work<'_> {
                     Some((fact, meaning)) => {
                         self.hear(fact, Some(step), meaning, Via::Answer);
                     }
-                    // It did something, and not what the definition says.
+                    // The command had an effect, but not the one that the definition expects.
                     None => self.log(What::CommandRejected {
                         step,
                         problem: self.unexpected(facts),
@@ -452,7 +453,7 @@ impl Work<'_> {
         self.proceed();
     }
 
-    /// Of an answer with other events than were asked for.
+    /// The problem text for an answer with unexpected events.
     fn unexpected(&self, facts: &[Fact]) -> String {
         let kinds: Vec<_> = facts.iter().map(|fact| fact.kind.as_str()).collect();
         let text = self.definition.texts.unexpected_answer;
@@ -492,7 +493,8 @@ impl Work<'_> {
         }
     }
 
-    /// Logs that the last attempt was not answered, unless it is logged already: until now it was due when its answer was given up.
+    /// Logs that the last attempt had no answer, unless the log says so already. The outstanding command's due time is
+    /// the timeout of that attempt.
     fn unanswered(&mut self, retry: Retry, why: Option<&str>, again: Timestamp) {
         let Some(out) = self.saga.outstanding.clone() else {
             return;
@@ -553,7 +555,7 @@ impl Work<'_> {
         Some(dispatch)
     }
 
-    /// All attempts are spent. The step is in doubt, so it is undone too; an undoing goes to a person.
+    /// All attempts are used up. A step that is in doubt is undone too; an undoing then waits for a person.
     fn give_up(&mut self) {
         let Some(out) = self.saga.outstanding.clone() else {
             return;
@@ -587,7 +589,8 @@ impl Work<'_> {
         }
     }
 
-    /// A person has it go on, as long as there is room for what may follow. What ends it always has room.
+    /// A person resumes the saga, as long as its item has room for what may follow. A saga's item always has room for
+    /// its end.
     pub(crate) fn resume(&mut self, note: Option<&str>) {
         let resumed = Entry {
             when: self.now,

@@ -1,4 +1,4 @@
-//! What a saga makes of an input that others move on: the participants of a choreography, or an execution of a state machine.
+//! The transition of a saga that the coordinator only watches: a choreography, or an execution of a state machine.
 
 use alpes_ports::{Ending, Progress};
 use jiff::Timestamp;
@@ -13,8 +13,9 @@ use crate::{
     transition::{Work, earlier},
 };
 
-/// True if the next execution that a saga wants can be started, as the one before it stands. While that one runs it may yet turn and undo
-/// everything, if it is not told that the last step is done; and what two undo, each for a reason of its own, is refused to one of them.
+/// True if the next execution that a saga wants can be started, given the progress of the one before it. While that one
+/// runs, it may still turn and undo everything itself. Two executions that undo for different reasons would conflict:
+/// the participants refuse one of them.
 pub(crate) fn makes_way(
     definition: &Definition,
     saga: &Saga,
@@ -25,25 +26,25 @@ pub(crate) fn makes_way(
         Progress::Running => false,
         Progress::Unknown => !is_news(definition, saga, now),
         Progress::Ended(Ending::Succeeded { output }) => !has_undone(output),
-        // What it began to undo is its own to go on with.
+        // An execution that has begun to undo must finish the undoing itself.
         Progress::Ended(Ending::Failed { .. }) => !saga.steps.contains(&StepStatus::Undone),
     }
 }
 
-/// True if what was begun may not be told yet: asking after an execution is not strongly consistent.
+/// True if a new execution may not be visible yet: reading its progress is not strongly consistent.
 fn is_news(definition: &Definition, saga: &Saga, now: Timestamp) -> bool {
     saga.updated() > earlier(now, definition.patience)
 }
 
-/// True if nothing has happened to one that a state machine runs for so long that nobody waits for it any more.
+/// True if nothing has happened for so long to a saga that a state machine runs that nobody waits for it any more.
 pub(crate) fn is_given_up(definition: &Definition, saga: &Saga, now: Timestamp) -> bool {
     let waits = saga.next_look.is_some_and(|look| look <= now);
     let since = earlier(now, definition.expiry.after);
     waits && saga.mode == SagaMode::StepFunctions && saga.updated() < since
 }
 
-/// True of one that a state machine runs and is to look at, if it has no execution and wants none: nobody could start it, and somebody
-/// else has undone something since.
+/// True for a saga of a state machine that is due for a look, but has no execution and wants none: none could be
+/// started, and another sender has undone a step since.
 pub(crate) fn has_no_execution(saga: &Saga) -> bool {
     saga.mode == SagaMode::StepFunctions
         && saga.next_look.is_some()
@@ -51,15 +52,15 @@ pub(crate) fn has_no_execution(saga: &Saga) -> bool {
         && saga.executions().next().is_none()
 }
 
-/// True if this is the output of an execution that undid what it had done.
+/// True if this is the output of an execution that undid its steps.
 fn has_undone(output: &Value) -> bool {
     output.pointer("/saga/reason").is_some()
 }
 
 impl Work<'_> {
-    /// What a saga makes of an input that others move on: it takes note, of events and of time. One that a state machine runs can be
-    /// asked to be undone once it is completed, and is taken over from one that has failed: by a person, or by whoever asks for it to be
-    /// undone where it was not turned yet. What else is asked changes nothing.
+    /// Applies an input to a watched saga. The saga notes events and the passing of time. If a state machine runs it,
+    /// two requests also count. A completed saga can be undone. A failed execution can be taken over: by a person who
+    /// resumes it, or by a request to undo a saga that has not turned yet. Other requests change nothing.
     pub(crate) fn watch(&mut self, input: &Input) {
         let by_machine = self.saga.mode == SagaMode::StepFunctions;
         match input {
@@ -94,12 +95,12 @@ impl Work<'_> {
         }
     }
 
-    /// True if its state machine has failed: what it left, the coordinator can undo.
+    /// True if its state machine has failed: the coordinator can undo the steps that remain.
     pub(crate) fn can_be_taken_over(&self) -> bool {
         self.saga.mode == SagaMode::StepFunctions && self.saga.status == Status::NeedsIntervention
     }
 
-    /// True if a step is to be undone once its saga is taken over.
+    /// True if a step must be undone after the saga is taken over.
     fn is_left(&self, number: StepNumber) -> bool {
         let (step, status) = (self.definition.step(number), self.saga.step(number));
         step.is_some_and(|step| step.compensation.is_some())
@@ -112,22 +113,25 @@ impl Work<'_> {
             return;
         };
         let by_machine = self.saga.mode == SagaMode::StepFunctions;
-        // A person may have an execution go on that had failed.
+        // A person may have resumed a failed execution.
         let forward = status == Status::Running
             || by_machine && status == Status::NeedsIntervention && self.saga.reason.is_none();
-        // A state machine that is not the one who undid something goes on, and what it does has to be undone after.
+        // If another sender undid a step, the state machine still goes on, and its further steps must be undone
+        // afterwards.
         let goes_on = forward || by_machine && !status.has_ended();
         let (step, meaning) = match role {
             EventRole::Success(step) if goes_on => (Some(step), Meaning::Success),
             EventRole::Failure(step) if forward => (Some(step), Meaning::Failure),
-            // What was begun before it was turned, or is refused from now on: its participant undoes it in any case.
+            // The step was begun before the saga turned, or is refused from now on. Its participant undoes it in any
+            // case.
             EventRole::Success(step) | EventRole::Failure(step) => (Some(step), Meaning::Note),
             EventRole::Undone if status == Status::Compensated => (None, Meaning::Note),
             EventRole::Undone => (None, Meaning::Reversal),
         };
         self.hear(fact, step, meaning, Via::Stream);
-        // Was it the state machine that undid this, or somebody else? It has to be looked at: though every step is done, it may not have
-        // been told so, and undo them. What nobody undoes is asked of another execution.
+        // It is unclear whether the state machine or another sender undid the step. The execution must be looked at: it
+        // may not know that all its steps are done, and undo them. Steps that it leaves are undone by another
+        // execution.
         let stood = forward || status == Status::Completed;
         let unclear = by_machine && stood && meaning == Meaning::Reversal;
         if !unclear {
@@ -141,7 +145,7 @@ impl Work<'_> {
                 direction,
                 name: execution_name(self.saga.id, direction),
             });
-            // Where it was started before and nobody took note, all of its events may have been heard.
+            // If the execution was started earlier without a log line, all of its events may already have arrived.
             self.end_if_it_has(false);
         }
     }
@@ -161,10 +165,10 @@ impl Work<'_> {
         });
     }
 
-    /// What is learned of an execution: mostly nothing, since its events tell it sooner.
+    /// Applies the progress of an execution. The progress is mostly known already, since events arrive sooner.
     fn execution(&mut self, direction: Direction, progress: &Progress) {
         let asked_about = self.saga.executions().last() == Some(direction);
-        // Others may have been told more, and gone on, since it was asked for.
+        // The saga may have received more, and continued, since the question was asked.
         if !asked_about || self.saga.next_look.is_none() {
             return;
         }
@@ -176,7 +180,7 @@ impl Work<'_> {
         let failed = match progress {
             Progress::Running => None,
             Progress::Unknown if news => None,
-            // It has undone everything itself: no other has to.
+            // The execution has undone everything itself, so no other execution is needed.
             Progress::Ended(ending)
                 if next_wanted
                     && self.nothing_stands(matches!(ending, Ending::Succeeded { .. })) =>
@@ -187,7 +191,7 @@ impl Work<'_> {
             }
             Progress::Ended(Ending::Succeeded { .. }) if next_wanted => None,
             Progress::Ended(Ending::Succeeded { output }) => {
-                // It did every step while somebody undid one: nobody else undoes the others.
+                // The execution did every step while another sender undid one. The other steps still have to be undone.
                 if let Some(reason) = self.saga.reason.clone()
                     && direction == Direction::Do
                     && !has_undone(output)
@@ -213,10 +217,11 @@ impl Work<'_> {
         }
     }
 
-    /// What a saga that others move on has come to, if it has: every step is done, or everything is undone that they undo. Participants
-    /// undo whatever can be; a state machine undoes what was done, and `told` says that it has.
+    /// The final status of a watched saga, if it has reached one: every step is done, or all steps are undone. In a
+    /// choreography, participants undo every step that can be undone. A state machine undoes only the steps that were
+    /// done, and `told` is true if its output says so.
     fn come_to_its_end(&self, told: bool) -> Option<Status> {
-        // What a saga log says of the executions is what they are found by: none may be missing.
+        // Executions are found by the lines of the saga's log, so the line of a wanted execution must not be left out.
         if self.saga.wanted.is_some() {
             return None;
         }
@@ -229,7 +234,7 @@ impl Work<'_> {
             (Status::Compensating, _) => steps
                 .all(|(status, step)| step.compensation.is_none() || *status == StepStatus::Undone)
                 .then_some(Status::Compensated),
-            // What somebody has asked to be undone is not done, though nothing of it is undone yet.
+            // A saga with a request to undo it is not completed, even if no step is undone yet.
             (Status::NeedsIntervention, SagaMode::StepFunctions) => {
                 let done = self.saga.reason.is_none() && self.all_done();
                 done.then_some(Status::Completed)
@@ -238,14 +243,14 @@ impl Work<'_> {
         }
     }
 
-    /// True if nothing is left to undo, as far as was heard, or as the execution `told`.
+    /// True if nothing is left to undo, as far as events show, or as the execution has `told`.
     fn nothing_stands(&self, told: bool) -> bool {
         let stands = self.saga.next_to_undo(self.definition).is_some();
         !stands && (told || !self.lacks_a_step())
     }
 
-    /// True if nothing is heard yet of a step that was done for certain, since a later one was begun: what is published late is heard late,
-    /// and until then that step may stand.
+    /// True if the event of a step is missing although a later step was begun. The step was certainly done. The step's
+    /// event may be published late, and until it arrives, the step may need undoing.
     fn lacks_a_step(&self) -> bool {
         let undoes = |step: &Step| step.compensation.as_ref().map(|undo| undo.success);
         let heard = self.saga.log.iter().filter_map(|entry| match entry.what {
@@ -254,7 +259,7 @@ impl Work<'_> {
         });
         let steps = || self.definition.numbered().zip(&self.saga.steps);
         let undone = steps().filter_map(|((number, step), status)| {
-            // What undoes several steps tells of the first of them alone.
+            // An event that undoes several steps stands here for the first of them only.
             let mut same = self.definition.numbered();
             let first = same.find(|(_, other)| undoes(other) == undoes(step))?.0;
             (*status == StepStatus::Undone && first == number).then_some(number)
@@ -266,13 +271,13 @@ impl Work<'_> {
         })
     }
 
-    /// Nobody tells how its execution stands, and whoever waited for it has given it up; or there is none, and none is wanted.
+    /// The execution's progress is unknown and nobody waits for it any more, or no execution exists and none is wanted.
     fn no_word(&mut self, problem: &str) {
         if !has_no_execution(&self.saga) && !is_given_up(self.definition, &self.saga, self.now) {
             return;
         }
         if self.saga.reason.is_none() && self.all_done() {
-            // It was started, and nobody could take note.
+            // The execution was started, but its start was not logged.
             let status = Status::Completed;
             self.log(What::Ended { status });
         } else {
@@ -280,7 +285,7 @@ impl Work<'_> {
         }
     }
 
-    /// What an execution left undone is for a person.
+    /// A person must undo the steps that an execution left.
     fn require_a_person(&mut self, problem: String) {
         let step = self.saga.next_to_undo(self.definition);
         let step = step.unwrap_or(StepNumber::FIRST);

@@ -1,4 +1,4 @@
-//! What a run is made of: settings, and what happens.
+//! A case of the property test: settings, and a list of events.
 
 use std::time::Duration;
 
@@ -9,36 +9,36 @@ use source_mapping::{Destination, Reads, Settings, StartingPosition};
 
 use crate::model::BEGIN;
 
-/// A run.
+/// A random case.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub settings: Settings,
-    /// How many of the events happen before the mapping begins to read.
+    /// The number of events before the mapping begins to read.
     pub early: usize,
     pub events: Vec<Event>,
-    /// All that is chosen comes of this.
+    /// The seed of all choices.
     pub seed: u64,
 }
 
-/// What may happen.
+/// An event of a case.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Records arrive in an open shard; each is a key, and whether the filter takes it.
+    /// Records arrive in an open shard. Each has a key, and a flag that says whether it passes the filter.
     Put(Index, Vec<(u8, bool)>),
     Wait(Duration),
-    /// An invocation that is out ends.
+    /// An invocation in flight ends.
     End(Index, How),
     Lose(Index, bool),
     Split(Index),
     Merge(Index, Index),
     Others(Index, u64),
-    /// What was asked for takes effect; or the mapping is disabled, or enabled.
+    /// The requested change takes effect. If no change is requested, the mapping is disabled or enabled.
     Pause,
-    /// As [`Event::Pause`], or it is given other settings.
+    /// The requested change takes effect. If no change is requested, the mapping gets new settings.
     Update(Box<Settings>),
 }
 
-/// How an invocation ends.
+/// The way in which an invocation ends.
 #[derive(Clone, Debug)]
 pub enum How {
     Done,
@@ -50,9 +50,9 @@ pub enum How {
     TimedOut,
     Killed,
     Throttled,
-    /// These records of the batch are named.
+    /// The response names these records of the batch.
     Report(Vec<Index>),
-    /// A record is named that is not of the batch.
+    /// The response names a record that is not in the batch.
     Unknown,
 }
 

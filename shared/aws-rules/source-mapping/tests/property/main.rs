@@ -1,6 +1,6 @@
-//! Whatever a stream, its functions and its owner do: no record is lost without a word, keys keep their order, lanes have one
-//! batch out, parents come before children, and no limit is exceeded. A model that knows nothing of the mapping's inside looks at
-//! each input and output. And each mistake that is planted is found by the same test.
+//! Properties of a mapping under every behaviour of its stream, function and owner: no record is lost without a report,
+//! keys keep their order, a lane has one batch in flight, parents come before children, and no limit is exceeded. A
+//! model checks each input and output without knowing the mapping's inside. The same test finds each planted mistake.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,7 +28,7 @@ use crate::{
     planted::{Bug, Subject},
 };
 
-/// The same random cases each time, unless `PROPTEST_RNG_SEED` asks for others.
+/// The same random cases each time, unless `PROPTEST_RNG_SEED` sets another seed.
 fn runner(cases: u32, max_shrink_iters: u32) -> TestRunner {
     let asked = Config::default();
     TestRunner::new(Config {
@@ -49,7 +49,7 @@ fn look(cases: u32, max_shrink_iters: u32, bug: Option<Bug>) -> Result<(), Box<T
     looked.map_err(Box::new)
 }
 
-/// Twice as many cases as `PROPTEST_CASES` asks for, or 512.
+/// Runs twice `PROPTEST_CASES` cases, or 512.
 #[test]
 fn all_that_aws_promises_holds() {
     if let Err(broken) = look(2 * Config::default().cases, 20_000, None) {
@@ -88,7 +88,7 @@ fn the_runs_come_by_nearly_every_rule() {
             fired.extend(step.rules);
         }
     }
-    // Sizes, kinds of filters and broken responses have tests of their own.
+    // Sizes, kinds of filters and malformed responses have tests of their own.
     let missing = Rule::ALL.iter().filter(|rule| !fired.contains(rule));
     let missing = missing.map(|rule| rule.id());
     let missing: Vec<_> = missing.filter(|id| !id.starts_with("filter-")).collect();

@@ -1,4 +1,4 @@
-//! What must hold of inputs and outputs, told without a look inside.
+//! A model of the rules: it checks inputs and outputs without a look inside the mapping.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use source_mapping::{
 
 use crate::case::How;
 
-/// When runs begin.
+/// The time at which runs begin.
 pub const BEGIN: Millis = Millis(1_573_691_886_000);
 
 type Number = u64;
@@ -18,10 +18,10 @@ fn number(record: &Record) -> Number {
     record.sequence.as_str().parse().unwrap()
 }
 
-/// What became of a record, as its outputs tell.
+/// The fate of a record, as the outputs report it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// The function was not done with it.
+    /// The function is not done with it.
     Waits,
     Done,
     Discarded,
@@ -33,7 +33,7 @@ enum Fate {
 struct Known {
     record: Record,
     fate: Fate,
-    /// Times that the function failed with it, since the shard was taken in hand.
+    /// The number of failures with this record since the lease was taken.
     failures: u32,
 }
 
@@ -44,7 +44,7 @@ struct Shard {
     records: BTreeMap<Number, Known>,
     checkpoint: Number,
     earlier_checkpoint: Number,
-    /// Failures of exactly these records, since the shard was taken in hand.
+    /// The number of failures with exactly these records since the lease was taken.
     failures: BTreeMap<Vec<Number>, u32>,
 }
 
@@ -54,17 +54,17 @@ impl Shard {
     }
 }
 
-/// What is known from outside.
+/// The knowledge of the mapping from outside.
 pub struct Model {
     settings: Settings,
     shards: BTreeMap<ShardId, Shard>,
-    /// What is out and heard.
+    /// Invocations in flight whose outcome counts.
     out: BTreeMap<InvocationId, Invocation>,
     began: bool,
     lost_checkpoint: bool,
-    /// The last failure of an invocation was one that splits its batch.
+    /// True if the last failure splits its batch.
     splits: bool,
-    /// Records that were discarded while there was a destination, and those that it was told of.
+    /// The number of records that were discarded while there was a destination; `told` counts those reported to it.
     discarded: usize,
     told: usize,
 }
@@ -91,7 +91,7 @@ impl Model {
         }
     }
 
-    /// Other settings take effect with the next input.
+    /// These settings take effect with the next input.
     pub fn updates_to(&mut self, settings: Settings) {
         self.settings = Settings {
             starting_position: self.settings.starting_position,
@@ -99,7 +99,7 @@ impl Model {
         };
     }
 
-    /// Hears of an input before the mapping does.
+    /// Applies an input before the mapping does.
     pub fn before(&mut self, input: &Input) {
         match input {
             Input::Opened(shard) => self.open(shard, &[]),
@@ -140,7 +140,7 @@ impl Model {
         self.shards.insert(shard.clone(), opened);
     }
 
-    /// Hears how an invocation ends, before the mapping does; `named` is the first record that it reports.
+    /// Applies the end of an invocation before the mapping does. `named` is the first record that the response names.
     pub fn ends(&mut self, ended: &Invocation, how: &How, named: Option<usize>) {
         if self.out.remove(&ended.id).is_none() {
             return;
@@ -170,7 +170,7 @@ impl Model {
         }
     }
 
-    /// Looks at an output.
+    /// Checks an output.
     pub fn sees(&mut self, output: &Output, now: Millis) -> Result<(), String> {
         match output {
             Output::Invoke(invocation) => self.invoked(invocation, now),
@@ -221,7 +221,7 @@ impl Model {
         }
     }
 
-    /// Notes what became of records, which waited till then, and of which something holds.
+    /// Records the fate of records. Each record must have been waiting until now, and `holds` must be true for it.
     fn settled(
         &mut self,
         shard: &ShardId,
@@ -298,7 +298,7 @@ impl Model {
         if self.lost_checkpoint && !finished {
             kept = shard.earlier_checkpoint;
         }
-        // It does not go back to what was never for it, or is gone.
+        // Reading does not go back to records that are gone, or were never for this mapping.
         let never = shard.records.iter().rev().find(|(_, known)| {
             let gone = known.record.arrived.plus(self.settings.retention) <= now;
             gone || known.fate == Fate::Skipped
@@ -392,7 +392,7 @@ impl Model {
         Ok(())
     }
 
-    /// After the quiet time.
+    /// Checks the end of a run, after the quiet time.
     pub fn at_the_end(&self) -> Result<(), String> {
         for (id, shard) in &self.shards {
             for (number, known) in &shard.records {

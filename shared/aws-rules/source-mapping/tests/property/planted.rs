@@ -1,4 +1,5 @@
-//! Mappings with a mistake, each made at the door: what goes in, or what comes out, is changed as the mistake would change it.
+//! Mappings with a planted mistake. Each mistake is made from outside: it changes the inputs or outputs as the mistake
+//! in the code would.
 
 use std::collections::BTreeMap;
 
@@ -9,37 +10,37 @@ use source_mapping::{
 
 use crate::model::BEGIN;
 
-/// A mistake.
+/// A planted mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// Each record takes a lane by itself.
+    /// Lanes ignore keys: each record chooses its own lane.
     LanesMixKeys,
     /// The record that is named as failed counts as done.
     CheckpointOffByOne,
-    /// `{}` is taken as failure.
+    /// An empty response `{}` counts as a failure.
     EmptyResponseFails,
-    /// Children do not wait for their parents.
+    /// Child shards do not wait for their parents.
     ChildBeforeParent,
-    /// Of a batch that is split, only the first part is delivered.
+    /// After a split, only the first part is delivered.
     SecondHalfLost,
-    /// What failed is tried again without an end.
+    /// A failed batch is retried without limit.
     RetriesNotCounted,
     /// Throttles count as attempts.
     ThrottlesCounted,
-    /// A lane is invoked again before its batch has come back.
+    /// A lane is invoked again while its batch is in flight.
     TwoBatchesALane,
     FilterIgnored,
     AgeIgnored,
     RetentionIgnored,
-    /// A batch takes one record too many.
+    /// A batch has one record too many.
     BatchTooLarge,
-    /// Records are discarded without a word.
+    /// Records are discarded without a report.
     DiscardedUntold,
-    /// A partial response is heard though nobody asked for it.
+    /// A partial batch response counts although the setting is off.
     ReportHeardUnasked,
-    /// A batch is given up where it should be split.
+    /// A batch is discarded although it should be split.
     NotSplit,
-    /// What a function was done with is delivered again.
+    /// A batch is delivered again although it succeeded.
     SuccessForgotten,
 }
 
@@ -76,14 +77,14 @@ impl Bug {
     }
 }
 
-/// A mapping, with a mistake or without.
+/// A mapping with or without a planted mistake.
 pub struct Subject {
     pub mapping: Mapping,
     bug: Option<Bug>,
     out: BTreeMap<InvocationId, Invocation>,
-    /// Batches that failed, of which only the first part will be delivered.
+    /// Failed batches of which only the first part will be delivered.
     failed: Vec<Invocation>,
-    /// Records as they came, by shard and number.
+    /// The records as they arrived, by shard and number.
     records: BTreeMap<(ShardId, String), Record>,
 }
 
@@ -113,7 +114,7 @@ impl Subject {
         step
     }
 
-    /// What the mapping is told instead of an input.
+    /// The inputs that the mapping receives instead of `input`.
     fn changed(&mut self, bug: Bug, input: Input) -> Vec<Input> {
         match (bug, input) {
             (Bug::LanesMixKeys, Input::Appended { shard, records }) => {
@@ -198,7 +199,7 @@ impl Subject {
         }
     }
 
-    /// Adds what came of a step as the mistake has it.
+    /// Adds the outputs of a step, changed by the mistake.
     fn came(&mut self, bug: Bug, came: Step, step: &mut Step, chooser: &mut dyn Chooser) {
         step.rules.extend(came.rules);
         for output in came.outputs {
@@ -233,7 +234,7 @@ impl Subject {
         }
     }
 
-    /// True for what is the end of a batch that failed, and not all of it.
+    /// True if the records are the end of a failed batch, but not all of it.
     fn is_second_half(&self, invocation: &Invocation) -> bool {
         self.failed.iter().any(|failed| {
             let ends = failed.records.ends_with(&invocation.records);

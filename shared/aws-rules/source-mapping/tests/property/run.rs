@@ -1,4 +1,4 @@
-//! Runs a case: events, then a quiet time in which every invocation succeeds.
+//! Runs a case: its events, then a quiet time in which every invocation succeeds.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ use crate::{
     planted::{Bug, Subject},
 };
 
-/// Runs a case under the eyes of the model.
+/// Runs a case, checked by the model.
 pub fn run(case: &Case, bug: Option<Bug>) -> TestCaseResult {
     let mut run = Run::new(case, bug);
     run.play(case).map_err(TestCaseError::fail)
 }
 
-/// All that a mapping does in a case.
+/// All steps of a mapping in a case.
 pub fn trace(case: &Case) -> Vec<Step> {
     let mut run = Run::new(case, None);
     run.play(case).unwrap();
@@ -134,7 +134,7 @@ impl Run {
         }
     }
 
-    /// Asks for a change, if none was asked for; else that one takes effect.
+    /// Requests a change. If one is requested already, that one takes effect.
     fn change(&mut self, change: Change) -> Result<(), String> {
         if self.subject.mapping.state() == State::Changing {
             if let Some(settings) = self.asked.take() {
@@ -197,7 +197,7 @@ impl Run {
         })
     }
 
-    /// Nothing new comes, and every invocation succeeds.
+    /// Runs without new events, while every invocation succeeds.
     fn quiet(&mut self) -> Result<(), String> {
         if self.subject.mapping.state() == State::Changing {
             self.change(Change::Enable)?;
@@ -222,7 +222,7 @@ impl Run {
     }
 }
 
-/// Numbers that look like chance.
+/// Reproducible random numbers.
 struct Chance(u64);
 
 impl Chance {

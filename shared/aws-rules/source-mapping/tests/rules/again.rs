@@ -16,7 +16,7 @@ fn who_takes_a_shard_over_begins_at_the_checkpoint() {
     world.put_all_in(SHARD, &[("a", b"{}"), ("b", b"{}"), ("b", b"{}")]);
     let first = world.invoked();
     assert_eq!(all_numbers(&first), [vec![1], vec![2, 3]]);
-    // What the second lane did lies after what the first is not done with: no checkpoint knows it.
+    // The records of the second lane come after the first lane's unfinished record, so no checkpoint covers them.
     world.end(&first[1], Outcome::done());
     assert_eq!(checkpoint(&world.outputs()), None);
     world.lose_lease(false);

@@ -98,7 +98,7 @@ fn an_event_is_no_longer_than_6_mb() {
         batching_window: seconds(300),
         ..settings()
     });
-    // 1 MiB is 1.33 MiB in base64: four fit, and five do not.
+    // 1 MiB takes 1.33 MiB in base64: four records fit, and five do not.
     let data = vec![b'x'; 1024 * 1024];
     let records = vec![("key", data.as_slice()); 5];
     world.put_all_in(crate::support::SHARD, &records);

@@ -78,7 +78,7 @@ fn a_report_splits_where_it_says() {
         world.end_one(Outcome::failed_at([&put[1]])),
         [1, 2, 3, 4, 5]
     );
-    // A split is no attempt, though there are none left.
+    // A split is possible although no attempts are left, since it does not count as one.
     assert_eq!(world.end_one(Outcome::failed_at([&put[3]])), [2, 3, 4, 5]);
     assert_eq!(world.end_one(Outcome::done()), [4, 5]);
     assert_eq!(told(&world.outputs(), "discarded"), []);

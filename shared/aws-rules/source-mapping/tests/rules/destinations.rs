@@ -21,7 +21,7 @@ fn sent(world: &mut World) -> Vec<DestinationRecord> {
     sent.collect()
 }
 
-/// Discards a batch of two records, which arrived a second apart.
+/// Discards a batch of two records that arrived a second apart.
 fn discarded(settings: Settings) -> (World, DestinationRecord) {
     let mut world = World::new(Settings {
         batching_window: seconds(5),
@@ -143,7 +143,7 @@ fn without_a_destination_nobody_is_told() {
     world.proves(Rule::DestinationNone);
 }
 
-/// A batch of four: how the parts of one record each end, after the others were split.
+/// Splits a batch of four into single records, which end as `ends` says. Returns the reports.
 fn parts(consolidate: bool, ends: [bool; 4]) -> (World, Vec<(u64, u64, usize)>) {
     let mut world = World::new(Settings {
         bisect_batch_on_function_error: true,

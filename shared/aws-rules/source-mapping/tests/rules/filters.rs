@@ -10,7 +10,7 @@ fn filtered(patterns: &[&str]) -> World {
     World::new(settings)
 }
 
-/// Fails unless of these data, those that are marked pass.
+/// Fails unless exactly the marked data pass the filters.
 fn passes(patterns: &[&str], data: &[(&str, bool)]) -> World {
     let mut world = filtered(patterns);
     let records: Vec<_> = data
@@ -112,7 +112,7 @@ fn what_is_no_json_does_not_match() {
         &[("no json", false), (r#"{"b":1}"#, true), ("", false)],
     )
     .proves(Rule::FilterNotJson);
-    // A pattern that asks nothing of the data takes anything.
+    // A pattern without conditions on the data accepts any data.
     let mut world = filtered(&["{}"]);
     world.put("key", b"no json");
     assert_eq!(numbers(&world.one()), [1]);

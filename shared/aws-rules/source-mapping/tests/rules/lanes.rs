@@ -2,7 +2,7 @@ use source_mapping::{Choice, Outcome, Rule, Settings};
 
 use crate::support::{SHARD, World, all_numbers, numbers, seconds, settings};
 
-/// Keys take lanes in turn, as they first come.
+/// A world with this many lanes. New keys take the lanes in turn.
 fn with_factor(parallelization_factor: usize) -> World {
     let mut world = World::new(Settings {
         parallelization_factor,

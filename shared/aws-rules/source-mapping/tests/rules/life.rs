@@ -6,7 +6,7 @@ use source_mapping::{
 
 use crate::support::{BEGIN, World, numbers, refused_by, seconds, settings};
 
-/// Asks for a change, and has it take effect.
+/// Requests a change and lets it take effect.
 fn change(world: &mut World, change: Change) {
     world.ask(change);
     world.take(Input::ChangeTakesEffect);

@@ -1,4 +1,4 @@
-//! The list of rules, its variants and their tests are the same.
+//! The rules of `rules.yaml`, the variants of `Rule` and their tests correspond.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -28,7 +28,7 @@ fn rules(list: &Yaml<'static>) -> Vec<Yaml<'static>> {
         .clone()
 }
 
-/// The variants that tests name as what they prove, in any file beside this one.
+/// The variants that the tests of this folder prove.
 fn proven() -> BTreeSet<String> {
     let files = fs::read_dir(folder().join("tests/rules")).unwrap();
     let mut found = BTreeSet::new();

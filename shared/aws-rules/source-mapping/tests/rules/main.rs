@@ -1,4 +1,5 @@
-//! A test at least for each rule of `rules.yaml`, which fails if the rule was not applied; and one that the two lists are one.
+//! At least one test for each rule of `rules.yaml`, which fails if the rule is not applied. One more test compares the
+//! list with the variants of `Rule`.
 
 #![allow(
     clippy::unwrap_used,

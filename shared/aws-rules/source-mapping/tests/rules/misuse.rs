@@ -1,4 +1,4 @@
-//! What cannot happen is refused, and changes nothing.
+//! Impossible inputs are refused, and change nothing.
 
 use source_mapping::{Change, Input, InvocationId, Misuse, Outcome, Prompt, Record, Settings};
 

@@ -40,7 +40,7 @@ fn the_first_record_of_the_time_is_the_first() {
     world.put("key", b"{}");
     world.wait(seconds(10));
     world.put("key", b"{}");
-    // Its time is approximate, and earlier than that of the one before.
+    // Arrival times are approximate: this one is earlier than the previous record's.
     let record = Record {
         sequence: 3.into(),
         partition_key: "key".into(),

@@ -13,7 +13,7 @@ fn a_shard_is_asked_once_a_second() {
     assert_eq!(world.mapping.wakes_at(), Some(BEGIN.plus(seconds(1))));
     world.wait(seconds(1));
     world.end_one(Outcome::done());
-    // Reads that found nothing are not told, and keep the time.
+    // Reads without records give no output, but keep their rhythm.
     world.wait(std::time::Duration::from_millis(3300));
     world.put("key", b"{}");
     assert_eq!(world.invoked(), []);
@@ -144,7 +144,7 @@ fn not_more_is_read_ahead_than_fills_the_lanes() {
         world.put(lanes[0], b"{}");
         world.wait(seconds(1));
     }
-    // Two wait for the lane that is blocked, which is as much as both lanes could take: the other is not served either.
+    // Two records wait for the blocked lane, as many as both lanes could hold. So the other lane gets no record either.
     world.put(lanes[1], b"{}");
     world.wait(seconds(10));
     assert_eq!(world.invoked(), []);

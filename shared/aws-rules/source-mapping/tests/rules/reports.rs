@@ -9,7 +9,7 @@ fn reporting() -> Settings {
     }
 }
 
-/// Delivers three records, and gives what is delivered after this response.
+/// Delivers three records and answers with this response. Returns the records that are delivered next.
 fn after(response: &str) -> (World, Vec<u64>) {
     let mut world = World::new(reporting());
     world.put_some(3);

@@ -29,7 +29,7 @@ fn what_is_gone_is_not_tried_again() {
     world.wait(seconds(DAY - 1));
     let out = world.one();
     world.wait(seconds(1));
-    // Who has it may finish; only what comes after needs the stream.
+    // The invocation in flight may finish. Only a further delivery would need the stream.
     assert_eq!(told(&world.outputs(), "expired"), []);
     world.end(&out, Outcome::FunctionError);
     let outputs = world.outputs();

@@ -1,4 +1,4 @@
-//! A mapping, its stream, and a clock that a test holds.
+//! A mapping, its stream, and a clock that the test controls.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -7,12 +7,12 @@ use source_mapping::{
     Rule, SequenceNumber, Settings, ShardId, StartingPosition, Step,
 };
 
-/// When tests begin.
+/// The time at which tests begin.
 pub const BEGIN: Millis = Millis(1_573_691_886_000);
-/// The shard that there is always.
+/// The shard that always exists.
 pub const SHARD: &str = "shardId-000000000000";
 
-/// All defaults, from the oldest record on.
+/// The default settings, from the oldest record on.
 pub fn settings() -> Settings {
     Settings::new(StartingPosition::TrimHorizon)
 }
@@ -21,7 +21,7 @@ pub fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A stream with a mapping, and all that came out of it.
+/// A stream with a mapping, and all its outputs.
 pub struct World {
     pub mapping: Mapping,
     fired: BTreeSet<Rule>,
@@ -39,7 +39,7 @@ impl World {
         world
     }
 
-    /// A mapping that does not read yet.
+    /// A mapping that is still being created.
     pub fn creating(settings: Settings) -> Self {
         let mut world = Self {
             mapping: Mapping::new(settings, BEGIN).unwrap(),
@@ -53,7 +53,7 @@ impl World {
         world
     }
 
-    /// Has one kind of choice made in this way, and all others as the first option.
+    /// Makes one kind of choice in this way. All other choices take the first option.
     pub fn choose(&mut self, what: Choice, mut chosen: impl FnMut(u64) -> u64 + 'static) {
         let choose = move |choice, options| if choice == what { chosen(options) } else { 0 };
         self.chooser = Box::new(choose);
@@ -70,7 +70,7 @@ impl World {
         }
     }
 
-    /// The next records of a shard, all at once; a record is a key and its data. Gives their numbers.
+    /// Appends the next records of a shard at once, each given by key and data. Returns their numbers.
     pub fn put_all_in(&mut self, shard: &str, records: &[(&str, &[u8])]) -> Vec<SequenceNumber> {
         let arrived = self.mapping.now();
         let mut numbers = vec![];
@@ -98,7 +98,7 @@ impl World {
         self.put_in(SHARD, key, data)
     }
 
-    /// This many records of one key, all at once.
+    /// Appends `count` records of one key at once. Returns their numbers.
     pub fn put_some(&mut self, count: usize) -> Vec<SequenceNumber> {
         self.put_all_in(SHARD, &vec![("key", b"{}".as_slice()); count])
     }
@@ -107,19 +107,19 @@ impl World {
         self.take(Input::TimePassed(self.mapping.now().plus(duration)));
     }
 
-    /// Invocations since this was asked last.
+    /// The invocations since the last call.
     pub fn invoked(&mut self) -> Vec<Invocation> {
         std::mem::take(&mut self.invoked)
     }
 
-    /// The one invocation since this was asked last.
+    /// The only invocation since the last call.
     pub fn one(&mut self) -> Invocation {
         let mut invoked = self.invoked();
         assert_eq!(invoked.len(), 1, "{invoked:?}");
         invoked.remove(0)
     }
 
-    /// Outputs since this was asked last, but for invocations.
+    /// The outputs since the last call, without invocations.
     pub fn outputs(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.outputs)
     }
@@ -132,7 +132,7 @@ impl World {
         });
     }
 
-    /// Ends the one invocation that there is.
+    /// Ends the only invocation. Returns the numbers of its records.
     pub fn end_one(&mut self, outcome: Outcome) -> Vec<u64> {
         let one = self.one();
         self.end(&one, outcome);
@@ -170,7 +170,7 @@ pub fn all_numbers(invocations: &[Invocation]) -> Vec<Vec<u64>> {
     invocations.iter().map(numbers).collect()
 }
 
-/// The numbers of the records that outputs of one kind tell of.
+/// The numbers of the records in outputs of this kind.
 pub fn told(outputs: &[Output], kind: &str) -> Vec<u64> {
     let mut found = vec![];
     for output in outputs {
@@ -191,7 +191,7 @@ pub fn told(outputs: &[Output], kind: &str) -> Vec<u64> {
     found
 }
 
-/// The checkpoint that was told last.
+/// The last checkpoint.
 pub fn checkpoint(outputs: &[Output]) -> Option<u64> {
     let mut all = outputs.iter().rev().filter_map(|output| match output {
         Output::Checkpointed { through, .. } => through.as_str().parse().ok(),

@@ -1,4 +1,4 @@
-//! What goes from state to state.
+//! The data that states pass on.
 
 use serde_json::json;
 

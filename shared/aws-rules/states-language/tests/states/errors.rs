@@ -7,7 +7,7 @@ use states_language::Step;
 
 use crate::support::{Hand, task};
 
-/// A machine of a task with this retry, and a state that its errors go to.
+/// A machine with one task that has this retry, and a state for its errors.
 fn with_retry(retry: &Value) -> Hand {
     let catch = json!([{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Caught"}]);
     let states = json!({

@@ -1,11 +1,11 @@
-//! What AWS has too much of.
+//! The limits that AWS sets.
 
 use serde_json::{Value, json};
 use states_language::{Ending, Happened};
 
 use crate::support::{Hand, output, task};
 
-/// JSON text of so many bytes.
+/// A JSON text of this many bytes.
 fn text(bytes: usize) -> Value {
     Value::String("x".repeat(bytes - 2))
 }
@@ -41,7 +41,7 @@ fn data_within_data_has_an_end() {
     assert_eq!(hand.run.transitions(), 257);
 }
 
-/// A task whose `States.ALL` leads to `All`, and the limit's own name, if it has one, to `Named`.
+/// A task whose `States.ALL` leads to `All`. If `named` is true, the limit's own error leads to `Named`.
 fn task_with_catch(named: bool) -> Value {
     let mut catch = vec![json!({"ErrorEquals": ["States.ALL"], "ResultPath": null, "Next": "All"})];
     if named {
@@ -87,7 +87,7 @@ fn an_answer_and_parameters_have_it_too() {
 fn a_history_has_a_limit() {
     let mut hand = Hand::new(&json!({"A": {"Type": "Pass", "Next": "A"}}), json!({}));
     assert_eq!(hand.error(), "States.Runtime");
-    // The start is an event as well, which is not kept here.
+    // The start counts as an event too, but the history here does not have it.
     assert_eq!(hand.run.history().len(), 24_999);
     let Happened::Ended(Ending::Failed { cause, .. }) = &hand.run.history()[24_998].what else {
         panic!("it has not ended");
@@ -101,7 +101,7 @@ fn a_call_takes_three_events() {
     let catch = json!([{"ErrorEquals": ["States.ALL"], "Next": "A"}]);
     let states = json!({"A": task(json!({"Retry": retry, "Catch": catch}))});
     let mut hand = Hand::new(&states, json!({}));
-    // The start and the state entered, three a call, and the end.
+    // Two events for the start and the first state, three for each call, and one for the end.
     for _ in 0..8_332 {
         hand.fail("E").wait();
     }

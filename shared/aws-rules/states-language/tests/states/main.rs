@@ -1,4 +1,4 @@
-//! Executions, from outside.
+//! Executions, tested from outside.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Running executions by hand.
+//! Helpers that run an execution step by step.
 
 use std::{cell::Cell, sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use states_language::{Call, Ending, Happened, Machine, Run, Start, Step};
 
-/// A task that ends the machine, with other fields in addition or instead.
+/// A task that ends the machine, with fields added or replaced.
 pub fn task(more: Value) -> Value {
     let mut task = json!({
         "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
@@ -36,7 +36,7 @@ pub fn beginning() -> Timestamp {
     Timestamp::from_second(1_769_853_600).unwrap()
 }
 
-/// An execution, and the time it is.
+/// An execution, and the current time.
 pub struct Hand {
     pub run: Run,
     pub now: Timestamp,
@@ -74,7 +74,7 @@ impl Hand {
         self.call().payload
     }
 
-    /// Waits as long as it says, and tells how long.
+    /// Waits as long as the execution asks. Returns the duration.
     pub fn wait(&mut self) -> Duration {
         let Step::Wait(until) = self.next() else {
             panic!("no wait: {:?}", self.next());
@@ -103,7 +103,7 @@ impl Hand {
         }
     }
 
-    /// The name of the error it ended with.
+    /// The name of the error with which it ended.
     pub fn error(&mut self) -> String {
         match self.next() {
             Step::Ended(Ending::Failed { error, .. }) => error,
@@ -111,7 +111,7 @@ impl Hand {
         }
     }
 
-    /// What happened, in short.
+    /// The history in short form.
     pub fn story(&self) -> Vec<String> {
         let told = self.run.history().iter().map(|event| match &event.what {
             Happened::Entered(name) => format!("> {name}"),
@@ -125,7 +125,7 @@ impl Hand {
     }
 }
 
-/// What a machine of one state makes of an input, without a call.
+/// The output of a machine with one state, which makes no call.
 pub fn output(state: &Value, input: Value) -> Result<Value, String> {
     let mut hand = Hand::new(&json!({"A": state}), input);
     match hand.next() {
@@ -135,7 +135,7 @@ pub fn output(state: &Value, input: Value) -> Result<Value, String> {
     }
 }
 
-/// Chance that repeats: `SplitMix64`.
+/// Reproducible random numbers: `SplitMix64`.
 pub struct Dice(Cell<u64>);
 
 impl Dice {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use simulation::Faults;
 use toy::{Fact, LOANS, loan, loans::Desk};
 
-/// The loan of most tests.
+/// The loan that most tests use.
 pub fn seventh() -> SubjectId {
     loan(7)
 }
@@ -46,12 +46,12 @@ impl Bench {
         Self(StoreBench::new(toy::catalogue()))
     }
 
-    /// Sends a command to a process under `faults`; `None` if the process died of it.
+    /// Sends a command to a process under `faults`; `None` if a fault killed the process.
     pub fn send(&self, faults: &Faults, command: &Command) -> Option<Result<Handled, HandleError>> {
         self.0.send(faults, &Desk, command)
     }
 
-    /// Sends a command until it is answered.
+    /// Sends a command until it gets an answer.
     pub fn insist(&self, faults: &Faults, command: &Command) -> Handled {
         insist(faults, |faults| self.send(faults, command))
     }
@@ -60,7 +60,7 @@ impl Bench {
         self.0.stream(StreamId::new(LOANS, seventh()))
     }
 
-    /// True if the sweeper has the stream on its list.
+    /// True if the stream is in the sweeper's index.
     pub fn listed(&self) -> bool {
         self.tables
             .all(alpes_event_store::TABLE)
@@ -68,7 +68,7 @@ impl Bench {
             .any(|(_, item)| item.contains_key("gsi1pk"))
     }
 
-    /// What must hold once all is quiet: nothing lost, nothing twice, nothing left over.
+    /// Checks a bench at rest: no event is lost, doubled or left unpublished.
     pub fn check(&self, committed: usize, context: &str) {
         let found = self.verify();
         assert_eq!(found.differences, [], "{context}");

@@ -1,5 +1,5 @@
-//! Mistakes made on purpose. A protocol whose effects are data can be got wrong from outside: each bug rewrites what the store asks of
-//! its tables and its log into what a store with that mistake would ask.
+//! Planted mistakes. The effects of a protocol are data, so a wrong protocol can be made from outside: each bug
+//! rewrites the store's requests to its tables and its log into the requests of a store with that bug.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Bug {
     ];
 }
 
-/// The ports of a process that has the bug.
+/// The ports of a process with the bug.
 pub fn plant(
     bug: Option<Bug>,
     tables: Arc<dyn Tables>,
@@ -57,7 +57,7 @@ struct PlantedTables {
     log: Arc<dyn Log>,
 }
 
-/// The texts that a commit adds, if the update is one.
+/// The texts that the update commits; empty if it is no commit.
 fn committed(update: &Update) -> Vec<&str> {
     let added = update
         .append
@@ -81,7 +81,7 @@ fn rewrite(bug: Bug, update: &Update) -> Update {
     let drops_key = update.remove.contains(&Path::of("gsi1pk"));
     match bug {
         Bug::PublishedSetWithoutItsCondition if notes_published(&update) => {
-            // Only the sweeper's key keeps its own.
+            // Only the sweeper's key keeps its own condition.
             update.condition = match update.condition {
                 Condition::All(parts) if drops_key => parts.last().cloned().unwrap_or_default(),
                 _ => Condition::Exists,
@@ -179,7 +179,7 @@ impl Log for PlantedLog {
                 let _ = self.tables.write(&note.into()).await;
                 self.log.append(partition_key, data, after).await
             }
-            // What was appended before the commit is not appended after it.
+            // Events that were appended before the commit are not appended again after it.
             Bug::AppendBeforeCommit => Ok(SequenceNumber("0".into())),
             _ => self.log.append(partition_key, data, after).await,
         }

@@ -1,4 +1,4 @@
-//! The library, as the kit sees it.
+//! The library, in the form that the domain kit needs.
 
 use std::sync::Arc;
 

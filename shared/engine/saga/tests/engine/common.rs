@@ -1,4 +1,4 @@
-//! A saga of four steps, as small as one can be that has all there is.
+//! A saga of four steps, the smallest with every kind of step.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ pub fn fact(kind: &str, version: u32) -> Fact {
     }
 }
 
-/// Participants whose payloads hold as little as can be. Text is the kind of an event, and anything else a refusal.
+/// Messages with the smallest possible payloads. A text is the type of an event; any other value is a refusal.
 pub fn wire() -> Wire {
     Wire {
         function: str::to_owned,

@@ -32,7 +32,8 @@ fn hears(saga: &Saga, kinds: &[&str]) -> Saga {
     })
 }
 
-/// What happened, in short: a state that was entered, `=Done2` an answer, `!` a call that failed, `.` a good end, `x` a bad one.
+/// A history in short form: the name of a state that was entered, `=Done2` for an answer, `!` for a failed call, `.`
+/// for success, `x` for failure.
 fn history(told: &[&str]) -> Vec<HistoryEvent> {
     let happened = told.iter().map(|told| match *told {
         "!" => Happened::CallFailed {
@@ -67,7 +68,7 @@ fn read(watched: &Saga, histories: &[&[&str]]) -> Saga {
     executed(&definition(), watched, &histories, &wire())
 }
 
-/// The log in short; with how often a command was sent where that is told.
+/// The log in short form, with the number of attempts where the log has it.
 fn told(saga: &Saga) -> Vec<String> {
     let line = |entry: &Entry| match &entry.what {
         What::Started { .. } => "Started".to_owned(),
@@ -222,7 +223,7 @@ fn what_is_given_up_requires_a_person_and_goes_on_when_one_has_it_go_on() {
     let went = read(&watched, &[&redriven]);
     assert_eq!(told(&went)[10..], ["resumed", "Undone1", "Compensated"]);
     assert_eq!(went.status, Status::Compensated);
-    // Or somebody did it by hand.
+    // A person undid the step by hand.
     let by_hand = read(&watched, &[&STUCK]);
     assert_eq!(by_hand.status, Status::Compensated);
 }

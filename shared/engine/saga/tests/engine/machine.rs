@@ -1,4 +1,4 @@
-//! Sagas that a state machine runs: what is made of what is heard of its executions, and who has them started.
+//! Sagas that a state machine runs: the transitions of their inputs, and the start of their executions.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -47,7 +47,8 @@ fn replayed(saga: &Saga) -> Saga {
     Saga::replay(ID, &definition(), saga.log.clone()).unwrap()
 }
 
-/// Without what the log does not tell: when an execution that runs was last looked at, and how often a command was sent.
+/// The saga without the values that the log does not have: the last look at a running execution, and the number of
+/// attempts.
 fn settled(mut saga: Saga) -> Saga {
     saga.next_look = saga.next_look.map(|_| at(0));
     if let Some(out) = &mut saga.outstanding {
@@ -56,7 +57,7 @@ fn settled(mut saga: Saga) -> Saga {
     saga
 }
 
-/// An event in its place of the stream of its step.
+/// An event with its version in the stream of its step.
 fn heard(kind: &str) -> Fact {
     let version = match kind {
         kind if kind.starts_with("Done") => 1,
@@ -80,7 +81,7 @@ fn cancel() -> Input {
     Input::Cancel { reason }
 }
 
-/// It has come to one of the ends that a definition of its own has: done, or, with a reason, undone.
+/// The execution has succeeded: every step is done or, if there is a reason, undone.
 fn succeeded(reason: Option<&str>) -> Progress {
     let mut own = json!({ "id": ID });
     if let Some(reason) = reason {
@@ -97,7 +98,7 @@ fn failed() -> Progress {
     })
 }
 
-/// The log in short: `Started`, `+Do`, `Done2` …
+/// The log in short form: `Started`, `+Do`, `Done2` …
 fn told(saga: &Saga) -> Vec<String> {
     let lines = saga.log.iter().map(|entry| match &entry.what {
         What::Started { .. } => "Started".to_owned(),
@@ -154,7 +155,7 @@ fn it_completes_by_what_is_heard_in_any_order_and_twice() {
 
 #[test]
 fn it_does_not_end_before_it_is_known_under_what_name_it_ran() {
-    // The answer to the start was lost, and the execution is done.
+    // The answer to the start was lost, and the execution has done every step.
     let complete = hears(&begun(), &["Done2", "Done3", "Done4"]);
     assert_eq!(complete.status, Status::Running);
     assert_eq!(complete.wake(), Some(at(1)), "it is started again");
@@ -187,7 +188,7 @@ fn nobody_turns_an_execution_that_runs() {
     }
     let undone = hears(&running(), &["Failed2", "Undone1"]);
     assert_eq!(step(&undone, &cancel(), 4), undone);
-    // Nor does a person have one go on that has not failed.
+    // A person cannot resume a saga whose execution has not failed.
     for saga in [running(), undone] {
         assert_eq!(step(&saga, &Input::Resume { note: None }, 6), saga);
         assert_eq!(step(&saga, &mark(1), 6), saga);
@@ -201,13 +202,13 @@ fn mark(step: u32) -> Input {
     }
 }
 
-/// One whose execution has failed after its second step.
+/// A saga whose execution failed after its second step.
 fn stuck() -> Saga {
     let going = hears(&running(), &["Done2"]);
     step(&going, &Input::Execution(Do, failed()), 62)
 }
 
-/// What is sent for a saga, each command with its data and answered as it should be, until nothing is due.
+/// Sends and answers every command of a saga until none is due. Returns the saga and its commands with their data.
 fn undoes(mut saga: Saga) -> (Saga, Vec<Dispatch>) {
     let mut sent = vec![];
     loop {
@@ -242,7 +243,7 @@ fn what_has_failed_is_taken_over_and_undone_whole() {
         assert_eq!((taken.status, taken.wanted), (Status::Compensating, None));
         let (ended, sent) = undoes(taken);
         assert_eq!(ended.status, Status::Compensated);
-        // Step 4 may have been begun, though nobody heard of it; step 3 cannot be undone.
+        // Step 4 may have been begun, although no event of it arrived. Step 3 cannot be undone.
         let kinds: Vec<_> = sent.iter().map(|it| it.kind).collect();
         assert_eq!(kinds, ["Undo4", "Undo2", "Undo1"]);
         for dispatch in sent {
@@ -265,7 +266,7 @@ fn what_a_person_undid_is_not_undone_again() {
     let kinds: Vec<_> = sent.iter().map(|it| it.kind).collect();
     assert_eq!(kinds, ["Undo4", "Undo1"]);
     assert_eq!(ended.status, Status::Compensated);
-    // What was undone before it failed needs no one.
+    // A step that was undone before the failure needs no person.
     let failed_later = hears(&running(), &["Done2", "Failed3", "Undone2"]);
     let stuck = step(&failed_later, &Input::Execution(Do, failed()), 62);
     assert_eq!(step(&stuck, &mark(2), 70), stuck);
@@ -280,7 +281,7 @@ fn what_is_undone_already_is_not_taken_over_by_who_asks_for_it_again() {
     assert_eq!(step(&stuck, &cancel(), 70), stuck);
 }
 
-/// The execution that should have undone it has failed, and somebody hears once more that all was done.
+/// The execution that should have undone the saga has failed, and then an old event arrives once more.
 #[test]
 fn one_that_is_to_be_undone_is_never_completed() {
     let saga = step(&cancelled(), &Input::Started(Undo), 5);
@@ -296,7 +297,7 @@ fn one_that_is_to_be_undone_is_never_completed() {
     assert_eq!((ended.status, sent.len()), (Status::Compensated, 3));
 }
 
-/// Somebody has the execution go on after all.
+/// A person resumes the execution nevertheless.
 #[test]
 fn what_is_heard_after_it_was_taken_over_brings_nothing_back() {
     let taken = step(&stuck(), &Input::Resume { note: None }, 70);
@@ -367,7 +368,7 @@ fn an_execution_that_was_not_told_that_all_is_done_undoes_it_and_nobody_else_doe
     assert_eq!(saga.executions().collect::<Vec<_>>(), [Do]);
 }
 
-/// Every step is done, and it is cancelled; its execution may not be told so.
+/// A saga whose steps are all done, and which is then cancelled. The execution of the saga may not have succeeded yet.
 fn cancelled() -> Saga {
     let complete = hears(&running(), &["Done2", "Done3", "Done4"]);
     step(&complete, &cancel(), 10)
@@ -380,7 +381,7 @@ fn a_second_execution_waits_for_the_first_to_end() {
         (waits.status, waits.wanted, waits.wake()),
         (Status::Compensating, Some(Undo), Some(at(11)))
     );
-    // It is not told yet that the first runs.
+    // The first execution is not visible yet.
     let unknown = step(&cancelled(), &Input::Execution(Do, Progress::Unknown), 10);
     assert_eq!(unknown, waits);
     let ends = step(&waits, &Input::Execution(Do, succeeded(None)), 11);
@@ -389,7 +390,7 @@ fn a_second_execution_waits_for_the_first_to_end() {
     assert_eq!(gone, waits, "an old one is forgotten");
     let failed = step(&waits, &Input::Execution(Do, failed()), 11);
     assert_eq!(failed, waits, "it undid nothing");
-    // One that waits for long is late, and is looked at less often.
+    // A saga that waits long is late, and is looked at less often.
     let late = step(&waits, &Input::Execution(Do, Progress::Running), 70);
     assert_eq!((late.is_late(), late.wake()), (true, Some(at(130))));
     let later = step(&late, &Input::Execution(Do, Progress::Running), 130);
@@ -428,7 +429,7 @@ fn what_the_first_execution_fails_to_undo_requires_a_person() {
         (stuck.status, stuck.wanted, stuck.wake()),
         (Status::NeedsIntervention, None, None)
     );
-    // Somebody has it go on.
+    // A person resumes the execution.
     let saga = hears(&stuck, &["Undone2", "Undone1"]);
     assert_eq!(saga.status, Status::Compensated);
     assert_eq!(saga.executions().collect::<Vec<_>>(), [Do]);
@@ -447,7 +448,7 @@ fn what_is_undone_while_it_runs_and_is_done_all_the_same_is_undone_by_a_second_e
         (saga.status, saga.wanted, saga.wake()),
         (Status::Compensating, Some(Undo), Some(at(62)))
     );
-    // Somebody else had looked too.
+    // Another process had looked too.
     let again = step(&saga, &Input::Execution(Do, succeeded(None)), 63);
     assert_eq!(again, saga);
     let saga = step(&saga, &Input::Started(Undo), 64);
@@ -457,7 +458,7 @@ fn what_is_undone_while_it_runs_and_is_done_all_the_same_is_undone_by_a_second_e
 
 #[test]
 fn an_undoing_that_leaves_nothing_is_the_end_once_the_execution_says_so() {
-    // A step was refused, which is no event: the execution undid the first, and is about to end.
+    // A step was refused, which is no event. The execution undid the first step, and is about to end.
     let saga = hears(&running(), &["Undone1"]);
     assert_eq!(
         (saga.status, saga.wake()),
@@ -466,7 +467,7 @@ fn an_undoing_that_leaves_nothing_is_the_end_once_the_execution_says_so() {
     let refused = succeeded(Some("Do2: rejected"));
     let undone = step(&saga, &Input::Execution(Do, refused), 4);
     assert_eq!((undone.status, undone.wake()), (Status::Compensated, None));
-    // Or somebody else undid it, and the execution goes on.
+    // In the other case, another sender undid the step, and the execution goes on.
     let saga = step(&saga, &Input::Execution(Do, Progress::Running), 4);
     assert_eq!(saga.status, Status::Compensating);
     let saga = hears(&saga, &["Done2", "Done3", "Done4"]);
@@ -476,7 +477,7 @@ fn an_undoing_that_leaves_nothing_is_the_end_once_the_execution_says_so() {
 
 #[test]
 fn what_is_not_heard_of_yet_may_stand() {
-    // Step 3 was done, and so step 2 was. Its event is to come, and nobody may have undone it.
+    // Step 3 was done, so step 2 was done too. Its event is still to come, and its undoing may be missing.
     for kinds in [
         &["Done3", "Failed4", "Undone1"][..],
         &["Failed4", "Undone1"],
@@ -514,7 +515,7 @@ fn one_that_fails_requires_a_person_and_what_is_heard_after_ends_it() {
     );
     let again = step(&stuck, &Input::Execution(Do, failed()), 63);
     assert_eq!(again, stuck, "it is said once");
-    // Somebody has the execution go on.
+    // A person resumes the execution.
     let going = hears(&stuck, &["Undone2"]);
     assert_eq!(going.status, Status::Compensating);
     assert_eq!(
@@ -567,7 +568,7 @@ fn one_that_runs_for_long_is_noted_as_late_once_and_looked_at_again() {
     assert_eq!(later.wake(), Some(at(190)));
     let complete = hears(&later, &["Done2", "Done3", "Done4"]);
     assert_eq!((complete.is_late(), complete.wake()), (false, None));
-    // Somebody had asked before it ended.
+    // The question was asked before the execution ended.
     assert_eq!(step(&complete, &runs, 200), complete);
 }
 
@@ -586,7 +587,7 @@ fn one_that_would_begin_too_late_is_undone_by_our_own_engine() {
     assert_eq!(saga.status, Status::Compensating);
 }
 
-/// Input by numbers: what it is, and about which step.
+/// An input from two numbers: its kind, and its step.
 fn input((what, about): (u8, u8)) -> Input {
     let place = about % 4 + 1;
     let kind = |name: &str| Input::Event(heard(&format!("{name}{place}")));
@@ -640,14 +641,15 @@ proptest! {
             }
             prop_assert!(saga.executions().count() <= 2);
         }
-        // From wherever that led, a person brings it to an end: for one that was taken over, more than once.
+        // From any state that the inputs led to, a person can end the saga. A saga that was taken over may need several
+        // attempts.
         for _ in 0..3 {
             if saga.status == Status::NeedsIntervention {
                 saga = step(&saga, &Input::Resume { note: None }, now);
             }
             saga = undoes(saga).0;
         }
-        // So does a state machine that undoes what it is asked to.
+        // A state machine that undoes the saga on request ends it too.
         for _ in 0..4 {
             if let Some(direction) = saga.wanted {
                 saga = step(&saga, &Input::Started(direction), now);
@@ -661,14 +663,14 @@ proptest! {
     }
 }
 
-/// A state machine that does nothing by itself.
+/// A state machine whose executions do nothing on their own.
 #[derive(Default)]
 struct Machine {
     /// Name -> input.
     started: Mutex<BTreeMap<String, Value>>,
-    /// What the next starts are answered; after these, that it runs.
+    /// The errors that the next starts return. Later starts succeed.
     answers: Mutex<VecDeque<ExecutionError>>,
-    /// Name -> how it ended.
+    /// Name -> its ending.
     ended: Mutex<BTreeMap<String, Progress>>,
 }
 
@@ -711,7 +713,7 @@ impl Executions for Machine {
     }
 }
 
-/// Participants that nobody asks anything.
+/// Participants that must not be called.
 struct Nobody;
 
 #[async_trait]
@@ -721,7 +723,7 @@ impl Participants for Nobody {
     }
 }
 
-/// Participants that answer nobody.
+/// Participants that never answer.
 struct Deaf;
 
 #[async_trait]
@@ -884,7 +886,7 @@ fn what_a_state_machine_runs_waits_for_it_where_there_is_none() {
     assert_eq!(told(&scene.saga()), ["Started"]);
     assert!(scene.is_due());
     scene.wake(&scene.coordinator());
-    // It is told by events, whoever hears them.
+    // The events tell that it is done, even to a coordinator without a state machine.
     let facts = ["Done2", "Done3", "Done4"].map(heard);
     scene.hear(&scene.without_machine(), &facts);
     assert_eq!(scene.saga().status, Status::Completed);
@@ -956,7 +958,8 @@ fn one_that_nobody_could_start_is_a_persons_again_when_something_of_it_is_undone
 fn what_goes_forward_again_is_looked_at_when_somebody_undoes_its_beginning() {
     let stopped = step(&running(), &Input::Execution(Do, failed()), 62);
     assert_eq!(stopped.status, Status::NeedsIntervention);
-    // A person has the execution go on, and somebody cancels: it may do more before it hears of that.
+    // A person resumes the execution while another cancels the saga. The execution may still do steps before the
+    // cancellation reaches it.
     let undone = hears(&stopped, &["Undone1"]);
     assert_eq!(undone.status, Status::Compensating);
     assert!(undone.wake().is_some());
@@ -1007,7 +1010,7 @@ fn a_request_to_undo_is_refused_while_it_runs_and_starts_an_execution_after() {
     scene.hear(&scene.coordinator(), &facts);
     assert!(matches!(ask(), Requested::Taken(_)));
     assert!(scene.is_due());
-    // It is not told yet that it is done: it may turn and undo.
+    // The execution has not received the last answer yet, so it may still turn and undo.
     scene.wake(&scene.coordinator());
     assert_eq!(scene.machine.names(), [ID.to_string()]);
     scene.machine.end(Do, succeeded(None));

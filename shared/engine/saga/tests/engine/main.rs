@@ -1,4 +1,4 @@
-//! The engine by itself: what any inputs in any order make of a saga, and how it is stored.
+//! The saga engine alone: transitions under any inputs in any order, and the stored form.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What a choreography missed, read from its streams.
+//! Finding the events that a choreography missed, in their streams.
 
 use std::{sync::Arc, time::Duration};
 
@@ -59,7 +59,7 @@ alpes_messages::catalogue! {
 
 const SUBJECT: SubjectId = SubjectId(Uuid::from_u128(9));
 
-/// An event of the saga `of`, first in its stream.
+/// The first event of its stream, with the correlation id `of`.
 fn event(new: NewEvent, of: Uuid, mode: SagaMode, second: i64) -> Event {
     let command = Command {
         id: CommandId(Uuid::from_u128(1)),
@@ -82,7 +82,7 @@ fn event(new: NewEvent, of: Uuid, mode: SagaMode, second: i64) -> Event {
     Event::placed(new, origin)
 }
 
-/// The streams of a saga: the second step happened before the first.
+/// The streams of a saga, in which the second step happened before the first.
 struct Scene {
     reader: StreamReader<Told>,
     opening: Fact,
@@ -116,7 +116,7 @@ impl Scene {
         }
     }
 
-    /// All there is, in the order in which it happened.
+    /// All events, in the order in which they happened.
     fn all(&self) -> Vec<Fact> {
         vec![self.other.clone(), self.opening.clone()]
     }

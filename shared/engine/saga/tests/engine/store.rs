@@ -1,4 +1,4 @@
-//! Sagas in their table.
+//! The table of sagas.
 
 use std::sync::Arc;
 

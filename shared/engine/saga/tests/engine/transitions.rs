@@ -1,4 +1,4 @@
-//! `transition`: by example, and whatever comes.
+//! `transition`, by examples and with random inputs.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn rejected(saga: &Saga) -> Saga {
     step(saga, &Input::Reply { command, answer }, at(2)).0
 }
 
-/// The log in short: `Started`, `>Do2`, `Done2`, `<Undo2` …
+/// The log in short form: `Started`, `>Do2`, `Done2`, `<Undo2` …
 fn told(saga: &Saga) -> Vec<String> {
     let lines = saga.log.iter().map(|entry| match &entry.what {
         What::Started { .. } => "Started".to_owned(),
@@ -88,7 +88,7 @@ fn a_definite_failure_undoes_what_was_before_it_and_a_doubtful_one_itself_too() 
         told(&rejected(&saga)),
         ["Started", ">Do2", "rejected", "<Undo1"]
     );
-    // One attempt before it was never answered.
+    // An earlier attempt had no answer.
     let (saga, _) = sent(&saga, at(10));
     assert_eq!(
         told(&answered(&saga, &["Failed2"])),
@@ -163,7 +163,7 @@ fn no_answer(saga: &Saga, why: &str, now: Timestamp) -> Saga {
 
 #[test]
 fn each_attempt_is_told_with_its_times_and_with_what_came_instead_of_an_answer() {
-    // The first fails at once; of the second nothing is heard, and whoever wakes the saga finds it due; the last fails too.
+    // The first attempt fails at once. The second gets no answer, and the saga is due again. The last one fails too.
     let (saga, _) = sent(&begun(), at(1));
     let saga = no_answer(&saga, "it fell over", at(2));
     let (saga, _) = sent(&saga, at(3));
@@ -187,7 +187,7 @@ fn each_attempt_is_told_with_its_times_and_with_what_came_instead_of_an_answer()
     wanted[0]["problem"] = "it fell over".into();
     wanted[0]["next"] = "2026-01-31T10:00:02.050Z".into();
     wanted[1]["next"] = "2026-01-31T10:01:00.000Z".into();
-    // The last is followed by no other, and what is said of it is cut.
+    // No attempt follows the last one, and its text is cut.
     wanted[2]["problem"] = format!("{}…", "x".repeat(79)).into();
     assert_eq!(attempts.collect::<Vec<_>>(), wanted);
 }
@@ -211,7 +211,7 @@ fn of_however_many_attempts_only_so_many_are_told() {
     }
     let told = told(&saga);
     let attempts = told.iter().filter(|line| line.starts_with("no answer"));
-    // Those of the command that undoes it are told too.
+    // The attempts at the undoing command are logged too.
     assert_eq!(attempts.count(), 8 + RETRY.attempts as usize, "{told:?}");
 }
 
@@ -265,10 +265,10 @@ fn what_cannot_be_undone_waits_for_a_person() {
         (stuck.status, stuck.wake()),
         (Status::NeedsIntervention, None)
     );
-    // An event still moves it on.
+    // An event still advances the saga.
     let (ended, _) = step(&stuck, &Input::Event(fact("Undone1", 2)), at(3));
     assert_eq!(ended.status, Status::Compensated);
-    // So does a person.
+    // A person can resume it too.
     let (resumed, _) = step(&stuck, &Input::Resume { note: None }, at(3));
     assert_eq!(
         sent(&resumed, at(3)).1.command,
@@ -283,7 +283,7 @@ fn what_cannot_be_undone_waits_for_a_person() {
         at(3),
     );
     assert_eq!(marked.status, Status::Compensated);
-    // But not of another step: somebody may have seen to that, and this one be stuck since.
+    // A statement about another step is ignored: that step may be undone already, and the saga stuck at this one since.
     let other = Input::MarkDone {
         step: number(2),
         note: "by hand".into(),
@@ -355,7 +355,7 @@ fn a_long_reason_is_cut_so_that_no_participant_refuses_it() {
 /// `DynamoDB`'s limit.
 const ITEM: usize = 400 * 1024;
 
-/// One that a participant refuses to undo, for a long reason.
+/// A saga that a participant refuses to undo, with a long reason.
 fn stuck() -> Saga {
     let (saga, _) = step(&begun(), &Input::Cancel { reason: "x".into() }, at(1));
     refused(&sent(&saga, at(1)).0)
@@ -372,7 +372,7 @@ fn a_person_has_it_go_on_as_often_as_there_is_room_and_can_always_end_it() {
     let notes = [
         (None, 60),
         (Some("🛫".repeat(LONGEST_TEXT)), 60),
-        // Which nobody can send.
+        // A note that no request can contain.
         (Some("\u{1}".repeat(LONGEST_TEXT)), 50),
     ];
     for (note, least) in notes {
@@ -462,7 +462,7 @@ fn what_changes_nothing_is_passed_over_once_much_is_logged() {
     assert!(saga.log.len() > 200, "{}", saga.log.len());
     hear(&mut saga, "Failed3", 9_998);
     assert_eq!(saga, full);
-    // What changes something is heard, and what is heard for the first time.
+    // Events that change something are logged, and so are events of a new type.
     for kind in ["Done2", "Undone4", "Undone1"] {
         let before = saga.log.len();
         hear(&mut saga, kind, 9_999);
@@ -507,7 +507,7 @@ fn the_log_reads_back_as_it_was_written() {
     assert_eq!(first[0]["data"], json!({"amount": 5}));
 }
 
-/// What may come, as numbers: which input, and which step or kind it is about.
+/// Inputs as numbers: the kind of input, and its step or event type.
 fn inputs() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
     prop::collection::vec((0..12_u8, 0..12_u8, 1..4_u8), 0..60)
 }
@@ -552,7 +552,7 @@ fn input((what, about, version): (u8, u8, u8), saga: &Saga) -> Input {
             step: number(place.into()),
             note: "done".into(),
         },
-        // What the participant was asked for.
+        // The answer that the saga expects.
         9 => match out {
             Some(out) => Input::Reply {
                 command: out.command,
@@ -567,7 +567,7 @@ fn input((what, about, version): (u8, u8, u8), saga: &Saga) -> Input {
     }
 }
 
-/// Without what is a count and not a line of the log.
+/// The saga without its counters, which are not in the log.
 fn settled(mut saga: Saga) -> Saga {
     if let Some(out) = &mut saga.outstanding {
         (out.attempts, out.unanswered, out.due) = (0, false, None);
@@ -597,7 +597,7 @@ proptest! {
             prop_assert!(ends || saga.status == Status::NeedsIntervention || saga.wake().is_some());
             prop_assert!(before.status != Status::Compensated || saga.status == Status::Compensated);
         }
-        // From wherever that led, participants that do as they are asked bring it to an end.
+        // From any state that the inputs led to, participants that do as they are asked bring the saga to its end.
         for _ in 0..20 {
             if saga.status == Status::NeedsIntervention {
                 saga = step(&saga, &Input::Resume { note: None }, at(now)).0;
