@@ -1,16 +1,16 @@
-//! What is played.
+//! The scenarios that the simulation plays.
 //!
 //! | what goes wrong | scenario |
 //! | --- | --- |
 //! | a record comes twice | `twice`, `publication` |
-//! | a batch comes again, some of which was handled | `deaths`, `shards`, `whole-batches` |
+//! | a batch comes again after part of it was handled | `deaths`, `shards`, `whole-batches` |
 //! | a process dies between any two effects | `deaths` |
 //! | the outcome of a `PutRecord` is unknown; a slow one lands late | `publication` |
 //! | the log has version n+1 before n | `gap` |
 //! | a condition fails, and it was our own success | `twice` |
 //! | transactions in conflict, mixed reasons, throttling | `resources` |
 //! | two orchestrators move one saga on | `two-orchestrators` |
-//! | a reply is lost, late, there twice | `replies` |
+//! | a reply is lost, late or doubled | `replies` |
 //! | a step is undone before it is done | `undone-first` |
 //! | a cancellation and the last step race | `cancellation` |
 //! | a deadline and the last step race | `deadline` |
@@ -27,102 +27,103 @@
 //! | older and newer code, in any order | `versions`, `deployment` |
 //! | records older than the stream keeps | `retention` |
 //! | an event larger than is allowed | `too-large` |
-//! | what undoes fails, for a while or for good | `compensation` |
-//! | reads that tell an older state, indexes that lag item by item | `stale-reads` |
+//! | undoing fails, for a while or for good | `compensation` |
+//! | reads give an older state, indexes lag item by item | `stale-reads` |
 //! | executions that stop, run out of time, fail forward, are forgotten | `executions` |
 //! | a state machine that lacks the version of a saga | `other-version` |
-//! | what other builds left in forms of their own | `foreign` |
+//! | other builds left items in forms of their own | `foreign` |
 //! | batches that are given up for throttling alone | `given-up` |
 //! | mappings that read the whole log again | `mappings` |
 //! | rows change while a list is read | `lists` |
-//! | a saga that is resumed in vain, again and again | `insistence` |
-//! | timers that take on two to five things at a time | every other run of each |
+//! | a saga that is resumed in vain, hundreds of times | `insistence` |
+//! | timers that take on 2 to 5 items at a time | every other run of each |
 
 use alpes_messages::SagaMode;
 use simulation::{Fate, Weather};
 
-/// A world, and what goes on in it.
+/// A world: its size, its clients and its faults. Fields named `…_one_in` give the frequency of something as one in
+/// this many; 0 means never.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     /// Its name.
     pub name: &'static str,
-    /// What it shows, in a line.
+    /// The scenario in a line.
     pub about: &'static str,
-    /// How effects fail.
+    /// The faults of effects.
     pub weather: Weather,
-    /// How functions fare.
+    /// The faults of functions.
     pub fate: Fate,
-    /// How many clients there are.
+    /// The number of clients.
     pub clients: u64,
-    /// How many reservations each makes.
+    /// The number of reservations of each client.
     pub bookings: u64,
-    /// Who moves their sagas on.
+    /// The modes of the sagas.
     pub modes: &'static [SagaMode],
-    /// A client asks for a reservation to be cancelled, once in so many; 0 is never.
+    /// How often a client cancels its reservation.
     pub cancel_one_in: u64,
-    /// A reservation wants the last seat of a flight that others want too, once in so many.
+    /// How often a reservation wants a seat on a flight that other clients want too.
     pub shared_one_in: u64,
-    /// A reservation cannot stand, or its provider behaves badly, once in so many.
+    /// How often a reservation cannot be approved, or its payment provider misbehaves.
     pub odd_one_in: u64,
-    /// A request is sent twice at once, or its key is used for another, once in so many.
+    /// How often a request is sent twice at once, or its key is used for another request.
     pub repeat_one_in: u64,
-    /// A view is rebuilt meanwhile, once in so many runs.
+    /// One run in this many rebuilds a view.
     pub rebuild_one_in: u64,
-    /// Shards are split and merged, once in so many seconds.
+    /// The average seconds between splits or merges of shards.
     pub reshard_one_in: u64,
-    /// A mapping loses a shard, once in so many seconds.
+    /// The average seconds between losses of a shard's lease by a mapping.
     pub lease_one_in: u64,
-    /// Clocks jump, once in so many seconds.
+    /// The average seconds between jumps of the clocks.
     pub clocks_one_in: u64,
-    /// The schedule is late, doubled or silent for minutes, once in so many minutes.
+    /// The average minutes between troubles of the schedule: late, doubled, or silent for minutes.
     pub schedule_one_in: u64,
-    /// The runtime ignores partial batch responses, and is told so, once in so many runs.
+    /// One run in this many has a runtime that ignores partial batch responses, with functions configured for that.
     pub whole_batches_one_in: u64,
-    /// Every function is deployed anew, once in so many seconds.
+    /// The average seconds between deployments of all functions.
     pub deploy_one_in: u64,
-    /// Some function is deployed of a build that is older or newer than what is there, once in so many seconds.
+    /// The average seconds between deployments of a function in an older or newer build.
     pub versions_one_in: u64,
-    /// There are reservations of the first builds, which wrote events of another form.
+    /// True if the tables have reservations of the first builds, whose events have another form.
     pub old_reservations: bool,
-    /// The newest build has a definition of the saga that older ones do not know.
+    /// True if the newest build has a definition of the saga that older builds do not know.
     pub new_definition: bool,
-    /// Some consumer is deployed with a mistake: it cannot bear some records. Once in so many seconds.
+    /// The average seconds between deployments of a consumer with a mistake that makes it fail on some records.
     pub mistake_one_in: u64,
-    /// What nobody can read is appended to the log, once in so many seconds.
+    /// The average seconds between unreadable records in the log.
     pub poison_one_in: u64,
-    /// A participant misbehaves for some commands, or until somebody sees to it, once in so many seconds.
+    /// The average seconds between troubles of participants: some commands fail, or all until an operator acts.
     pub misbehave_one_in: u64,
-    /// Some kind of call is throttled for seconds, once in so many seconds.
+    /// The average seconds between bursts of throttling for one kind of call.
     pub bursts_one_in: u64,
-    /// A write finds an item in the hands of another transaction, once in so many writes.
+    /// One write in this many meets an item that another transaction is changing.
     pub conflict_one_in: u64,
-    /// A read that may tell an older state does, once in so many reads.
+    /// One eventually consistent read in this many returns an older state.
     pub stale_one_in: u64,
-    /// The log has a record later than those after it, once in so many records.
+    /// One record in this many becomes visible after later records of the log.
     pub gap_one_in: u64,
-    /// A reservation is about as large as one may be, once in so many.
+    /// One reservation in this many is near the size limit.
     pub large_one_in: u64,
-    /// How many hours the stream keeps what is in it, which all pass in the end; 0 is as long as it takes.
+    /// The stream's retention in hours, which passes at the end of the run; 0 means no limit.
     pub retention: u64,
-    /// For how many seconds faults happen at least; three times as many at most.
+    /// The least number of seconds with faults; the most is three times as many.
     pub lasts: u64,
-    /// How many read lists, reports, sagas and events, for six clients each.
+    /// The number of readers for every 6 clients.
     pub readers: u64,
-    /// Timers take on a few things at a time, once in so many runs.
+    /// One run in this many has timers that take on only a few items at a time.
     pub few_at_once_one_in: u64,
-    /// Some execution is ended from outside, or one that was goes on, once in so many seconds.
+    /// The average seconds between ends of executions from outside, and resumptions of these.
     pub interfere_one_in: u64,
-    /// Step Functions forgets some execution that ended, once in so many seconds.
+    /// The average seconds until Step Functions forgets an ended execution.
     pub forget_one_in: u64,
-    /// The state machine is deployed of an older or a newer build, once in so many seconds.
+    /// The average seconds between deployments of the state machine in an older or newer build.
     pub machine_one_in: u64,
-    /// The mappings of the orchestrator and the participants are made anew, once in so many seconds.
+    /// The average seconds between replacements of the mappings of the orchestrator and the participants.
     pub remap_one_in: u64,
-    /// By how many seconds at most they begin to read later, as if they had a year to read first.
+    /// The most seconds until the new mappings begin to read, as if they had a year of records to read first.
     pub remap_by: u64,
-    /// Other builds leave things that none of ours can read, once in so many seconds.
+    /// The average seconds between items that other builds leave in the tables.
     pub foreign_one_in: u64,
-    /// What undoes is refused until a person has had a saga go on in vain hundreds of times.
+    /// True if undoing is refused until a person has resumed a saga in vain hundreds of times.
     pub insists: bool,
 }
 
@@ -144,7 +145,7 @@ const ALL_MODES: &[SagaMode] = &[
     SagaMode::StepFunctions,
 ];
 
-/// Nothing goes wrong, and everybody books once.
+/// No fault happens, and every client makes a few reservations.
 const CALM: Scenario = Scenario {
     name: "calm",
     about: "nothing fails",
@@ -188,7 +189,7 @@ const CALM: Scenario = Scenario {
     insists: false,
 };
 
-/// Clients do all that they may, and nothing fails.
+/// Clients do everything that they may, without faults.
 const BUSY: Scenario = Scenario {
     name: "clients",
     about: "cancellations, last seats, repeated and contradictory requests, payments that fail; no faults",
@@ -199,7 +200,7 @@ const BUSY: Scenario = Scenario {
     ..CALM
 };
 
-/// Everything at once.
+/// Every fault at once.
 const STORM: Scenario = Scenario {
     name: "everything",
     about: "every kind of fault, seldom enough for the system to get on",
@@ -251,7 +252,7 @@ const fn fault(name: &'static str, about: &'static str, weather: Weather) -> Sce
     }
 }
 
-/// All scenarios; the first is played where none is named.
+/// All scenarios. The first one is the default.
 pub const SCENARIOS: &[Scenario] = &[
     STORM,
     CALM,
@@ -590,19 +591,20 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 impl Scenario {
-    /// The one of this name.
+    /// The scenario of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         SCENARIOS.iter().find(|scenario| scenario.name == name)
     }
 
-    /// True if what is parked may need a person. Where nothing but calls fails, and nobody dies, it heals by itself.
+    /// True if parked records may need a person. Without deaths and mistakes, where only calls fail, they are handled
+    /// without one.
     #[must_use]
     pub fn may_need_redrive(&self) -> bool {
         let Weather {
             kill_before,
             kill_after,
-            // Who waits for seconds, again and again, runs out of time.
+            // A process that waits for seconds again and again exceeds its timeout.
             slow,
             ..
         } = self.weather;
@@ -616,8 +618,8 @@ impl Scenario {
         reasons.iter().any(|reason| *reason > 0)
     }
 
-    /// True if a saga may need a person: what undoes is refused, or is asked for in vain, eight times in minutes. Where a call fails now and
-    /// then it is not.
+    /// True if a saga may need a person, because undoing is refused, or fails 8 times in minutes. Calls that fail now
+    /// and then do not cause that.
     #[must_use]
     pub fn may_need_a_person(&self) -> bool {
         let reasons = [
@@ -631,7 +633,7 @@ impl Scenario {
         self.may_need_redrive() || reasons.iter().any(|reason| *reason > 0)
     }
 
-    /// True if nothing can go wrong but what clients do.
+    /// True if nothing fails except requests of clients.
     #[must_use]
     pub fn is_calm(&self) -> bool {
         let Fate {

@@ -1,4 +1,4 @@
-//! What each scenario is about happens in it.
+//! Each scenario reaches the situation that it is about.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use simulate::{Scenario, run};
 
-/// Scenarios, and what is counted in some of their first runs.
+/// Scenarios, each with occurrences that some of its first runs must count.
 const ABOUT: &[(&str, &[&str])] = &[
     (
         "poison",
