@@ -1,4 +1,4 @@
-//! Running other programs.
+//! Runs other programs.
 
 use std::io::ErrorKind;
 use std::process::{Command, Output, Stdio};
@@ -33,7 +33,7 @@ fn missing(command: &Command, error: &std::io::Error) -> String {
     }
 }
 
-/// Runs it with this terminal; what it prints is for the developer.
+/// Runs it on this terminal and shows its output. Fails if it fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = match command.status() {
         Ok(status) => status,
@@ -52,7 +52,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     }
 }
 
-/// Runs it with this terminal. It tells its own errors, so this program ends as it does, and says no more.
+/// Runs it on this terminal in place of this program: it prints its own errors, and its exit code becomes ours.
 pub fn stand_in(command: &mut Command) -> Result<()> {
     let status = match command.status() {
         Ok(status) => status,
@@ -68,7 +68,7 @@ pub fn stand_in(command: &mut Command) -> Result<()> {
     }
 }
 
-/// Runs it quietly and gives what it printed, whatever its exit status.
+/// Runs it quietly. Returns its output, whatever its exit status.
 pub fn output(command: &mut Command) -> Result<Output> {
     let result = command.stdin(Stdio::null()).output();
     match result {
@@ -80,7 +80,7 @@ pub fn output(command: &mut Command) -> Result<Output> {
     }
 }
 
-/// Runs it quietly and gives its standard output; fails with what it said otherwise.
+/// Runs it quietly and returns its standard output. If it fails, the error has its standard error.
 pub fn capture(command: &mut Command) -> Result<String> {
     let output = output(command)?;
     if output.status.success() {

@@ -1,115 +1,115 @@
-//! The one table of all commands. Help, the table of `docs/operating.md` and the reading of words follow from it.
+//! The one table of all commands. The help texts, the table of `docs/operating.md` and the parser are made from it.
 
-/// A command: its words, and what is told about it.
+/// A command: its words, and its help.
 #[derive(Debug)]
 pub struct Command {
     /// The word after `cargo xtask`.
     pub name: &'static str,
-    /// Commands of one group stand together.
+    /// The group under which help lists the command.
     pub group: &'static str,
-    /// Which program runs it.
+    /// The program that runs it.
     pub runner: Runner,
-    /// What it does, as one line without a full stop.
+    /// Its description, one line without a full stop.
     pub about: &'static str,
     /// Its arguments, in order.
     pub arguments: &'static [Argument],
-    /// Its options: those that commands share, and its own.
+    /// Its options, in lists that commands may share.
     pub options: &'static [&'static [Opt]],
-    /// What else must hold of its words.
+    /// Further rules about its words.
     pub rules: &'static [Rule],
-    /// What its help says below the options.
+    /// The paragraphs of its help below the options.
     pub details: &'static str,
-    /// Lines to try.
+    /// Lines to try, shown in its help.
     pub examples: &'static [&'static str],
-    /// How long it takes and what it puts on the disk, where that is worth telling.
+    /// How long it takes and how much disk it uses; empty if both are small.
     pub takes: &'static str,
 }
 
-/// Which program runs a command.
+/// The program that runs a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Runner {
     /// `xtask`, the developer's commands.
     Xtask,
-    /// `ops`, which looks into the system's data.
+    /// `ops`, which reads and changes the system's data.
     Ops,
-    /// `simulate`, the world in which the whole system runs.
+    /// `simulate`, which runs the whole system in a simulated world.
     Simulate,
 }
 
-/// A word that a command takes.
+/// An argument of a command.
 #[derive(Debug)]
 pub struct Argument {
-    /// As it stands in help.
+    /// Its name in help.
     pub name: &'static str,
-    /// What it is.
+    /// Its description.
     pub about: &'static str,
-    /// Whether it may be left out.
+    /// Whether it may be omitted.
     pub need: Need,
-    /// What it may be.
+    /// The words that it accepts.
     pub check: Check,
 }
 
-/// Whether an argument may be left out.
+/// Whether an argument may be omitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// It must be there.
+    /// It is required.
     Required,
-    /// It may be left out, with all that follow.
+    /// It may be omitted, with all that follow it.
     Optional,
-    /// It must be there if the one before it is.
+    /// It is required if the argument before it is given.
     WithThePrevious,
 }
 
 /// An option.
 #[derive(Debug)]
 pub struct Opt {
-    /// With its dashes.
+    /// Its name, with dashes.
     pub name: &'static str,
-    /// What follows it; a flag has no value.
+    /// Its value; `None` for a flag.
     pub value: Option<Value>,
-    /// What it does.
+    /// Its description.
     pub about: &'static str,
-    /// What holds without it, where that has a name.
+    /// Its default in words; empty if there is none.
     pub default: &'static str,
 }
 
 /// The value of an option.
 #[derive(Debug)]
 pub struct Value {
-    /// As it stands in help, unless its choices do.
+    /// Its name in help. Help shows the choices instead, if it has any.
     pub name: &'static str,
-    /// What it may be.
+    /// The words that it accepts.
     pub check: Check,
 }
 
-/// What a word may be.
+/// The words that an argument or a value accepts.
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
-    /// Anything; the command looks at it.
+    /// Any word. The command itself checks it.
     Any,
-    /// A number.
+    /// A number within these limits.
     Number {
-        /// The least that it may be.
+        /// The least number.
         least: u64,
-        /// The most that it may be.
+        /// The greatest number.
         most: u64,
     },
-    /// One of these.
+    /// One of these words.
     OneOf(&'static [&'static str]),
     /// A UUID.
     Id,
-    /// A length of time that counts back from now, or a time: see [`since`](crate::since).
+    /// A length of time before now, or a time: see [`since`](crate::since).
     Since,
-    /// A folder of `functions/`.
+    /// The name of a folder in `functions/`.
     Function,
 }
 
-/// What must hold of a command's options together.
+/// A rule about the options of a command.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
-    /// At most one of the two is given.
+    /// At most one of the two may be given.
     NotBoth(&'static str, &'static str),
-    /// The first is given only where the second is, with this value if it has one.
+    /// The first requires the second, with this value if there is one.
     Needs(&'static str, &'static str, Option<&'static str>),
 }
 
@@ -119,13 +119,13 @@ impl Command {
         self.options.iter().copied().flatten()
     }
 
-    /// Its option of that name.
+    /// Its option with this name.
     #[must_use]
     pub fn option(&self, name: &str) -> Option<&'static Opt> {
         self.options().find(|option| option.name == name)
     }
 
-    /// The command with its arguments.
+    /// Its name with its arguments, as in help.
     #[must_use]
     pub fn synopsis(&self) -> String {
         let mut text = self.name.to_owned();
@@ -146,7 +146,7 @@ impl Command {
 }
 
 impl Opt {
-    /// As it stands in help, with its value.
+    /// The option with its value, as in help.
     #[must_use]
     pub fn shown(&self) -> String {
         match &self.value {
@@ -161,7 +161,7 @@ impl Opt {
 }
 
 impl Value {
-    /// As it stands in help.
+    /// The argument as in help.
     #[must_use]
     pub fn shown(&self) -> String {
         match self.check {
@@ -171,13 +171,13 @@ impl Value {
     }
 }
 
-/// The command of that name.
+/// The command with this name.
 #[must_use]
 pub fn command(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
 }
 
-/// True if this option has a value. It is the same for every command that has the option.
+/// True if this option has a value. An option has a value in every command or in none.
 pub(crate) fn takes_value(name: &str) -> bool {
     let mut options = COMMANDS.iter().flat_map(Command::options);
     options.any(|option| option.name == name && option.value.is_some())
@@ -231,7 +231,7 @@ const PORTS: Check = Check::Number {
 const ARCHITECTURES: Check = Check::OneOf(&["x86_64", "arm64"]);
 const BUILDS: Check = Check::OneOf(&["host", "lambda"]);
 
-/// Which runtime is meant.
+/// The options that choose a runtime.
 pub(crate) const ON_RUNTIME: &[Opt] = &[
     option(
         "--port",
@@ -291,7 +291,7 @@ const OF_UP: &[Opt] = &[
 
 const RULES_OF_UP: &[Rule] = &[NOT_BOTH_RUNTIMES, Rule::NotBoth("--on", "--endpoint")];
 
-/// The names of kinds of sagas, as the API has them.
+/// The modes of sagas, as the API names them.
 const SAGAS: Check = Check::OneOf(&["orquestacion", "coreografia", "stepfunctions"]);
 
 /// The states of a saga, as the API names them: `api::saga::estado`.
@@ -864,7 +864,7 @@ mod tests {
         }
     }
 
-    /// So that an option may stand before the command.
+    /// This lets an option stand before the command.
     #[test]
     fn an_option_has_a_value_for_every_command_or_for_none() {
         let mut known = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! `parked`, `redrive` and `discard`: what could not be handled.
+//! The commands `parked`, `redrive` and `discard`: records that could not be handled.
 
 use alpes_consumer::{Lot, Parking, Redrive, Redriven, Redriver};
 use alpes_ports::Platform;
@@ -6,7 +6,7 @@ use parse::text::visible;
 
 use crate::{Deployed, Outcome, asked};
 
-/// Why nothing that can be seen to is parked there.
+/// Why nothing is parked under this owner and place.
 fn not_parked(lot: &Lot, owner: &str, place: &str) -> String {
     let mut unreadable = lot.unreadable.iter();
     match unreadable.find(|thing| thing.owner == owner && thing.place == place) {
@@ -20,7 +20,7 @@ fn not_parked(lot: &Lot, owner: &str, place: &str) -> String {
     }
 }
 
-/// What is parked at a runtime, as it is listed; and whether discarded things are meant.
+/// The heading of a list of parked or discarded records.
 fn describe(parking: &Parking, lot: &Lot, discarded: bool, asked: &str) -> String {
     let mut text = String::new();
     let mut line = |line: String| {
@@ -106,7 +106,7 @@ pub(crate) async fn redrive(deployed: &Deployed, only: Option<(&str, &str)>) -> 
     };
     let lot = parking.all().await?;
     let meant = lot.parked.iter().filter(|thing| match only {
-        // What was discarded is tried again only by name.
+        // A discarded record is retried only if it is named.
         None => thing.discarded.is_none(),
         Some((owner, place)) => thing.owner == owner && thing.place == place,
     });
@@ -116,7 +116,7 @@ pub(crate) async fn redrive(deployed: &Deployed, only: Option<(&str, &str)>) -> 
     }
     let mut still = 0;
     for thing in &parked {
-        // What cannot be tried now holds up no other.
+        // A record that cannot be retried does not stop the others.
         let outcome = redriver.redrive(thing).await;
         match outcome.unwrap_or_else(|error| Redriven::NotNow(error.to_string())) {
             Redriven::Done => println!("{} {}: handled", thing.owner, thing.place),

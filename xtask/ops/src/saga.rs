@@ -1,4 +1,4 @@
-//! `saga` and `sagas`: where sagas stand, and the money and the seats that one moved.
+//! The commands `saga` and `sagas`: the state of sagas, and the money and seats that one moved.
 
 use std::error::Error;
 
@@ -20,7 +20,7 @@ use crate::{
     timeline::{by_timers, entry, render, standing, time_of_day, waits},
 };
 
-/// How many sagas are listed at most.
+/// The most sagas in a list.
 const LISTED: usize = 100;
 
 pub(crate) async fn show(deployed: &Deployed, id: &str) -> Outcome {
@@ -34,7 +34,7 @@ pub(crate) async fn show(deployed: &Deployed, id: &str) -> Outcome {
     let executions = executions
         .as_deref()
         .map(|executions| executions as &dyn Executions);
-    // The histories of executions do not say when they are looked at.
+    // The histories of executions do not contain the time of the next check.
     let next_look = saga.next_look;
     let mut saga = as_it_went(saga, sagas.definitions(), executions).await?;
     saga.next_look = saga.next_look.or(next_look);
@@ -51,7 +51,7 @@ pub(crate) async fn show(deployed: &Deployed, id: &str) -> Outcome {
     Ok(true)
 }
 
-/// The saga of that id, or of the reservation of that id.
+/// The saga with this id, or the saga of the reservation with this id.
 async fn find(
     sagas: &Sagas,
     reader: &StreamReader<Payload>,
@@ -75,7 +75,7 @@ async fn find(
     }
 }
 
-/// What the contexts of a choreography have put off, and its deadline.
+/// The pending reactions of a choreography's contexts, and its deadline.
 async fn waiting(
     reactions: &Reactions,
     reader: &StreamReader<Payload>,
@@ -188,7 +188,7 @@ async fn seats(
     Ok(lines)
 }
 
-/// What a stream tells, in a line: its events, each with its motivo.
+/// A stream in one line: its events, each with its motivo.
 fn told(history: &[(Event, Payload)]) -> String {
     if history.is_empty() {
         return "nothing has happened".to_owned();
@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(lines[3], "          charged and not given back: 0.00 USD");
     }
 
-    /// Has a context hear the whole log.
+    /// The reactor of a context, after it has consumed the whole log.
     fn hears(bench: &Bench, rules: Rules<Payload>) -> Reactor<Payload> {
         let (store, world) = (bench.store.clone(), bench.world.clone());
         let tables: Arc<dyn Tables> = bench.tables.clone();
