@@ -222,7 +222,7 @@ impl Target {
         Ok(Some(target))
     }
 
-    /// The folders of all runtimes that are up.
+    /// The folders of all runtimes that were started and not ended.
     pub fn all(workspace: &Workspace) -> Result<Vec<PathBuf>> {
         children(&workspace.local().join("run"))
     }

@@ -64,7 +64,7 @@ impl Words {
         self.value(name).is_some()
     }
 
-    /// The value of an option, or its default; `None` if there is neither.
+    /// The value of an option; `None` if it was not given.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         debug_assert!(self.command.option(name).is_some(), "{name}");

@@ -20,7 +20,7 @@ fn not_parked(lot: &Lot, owner: &str, place: &str) -> String {
     }
 }
 
-/// The heading of a list of parked or discarded records.
+/// The list of parked or discarded records, as text.
 fn describe(parking: &Parking, lot: &Lot, discarded: bool, asked: &str) -> String {
     let mut text = String::new();
     let mut line = |line: String| {
