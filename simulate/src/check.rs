@@ -297,7 +297,7 @@ fn check_accepted(bookings: &[Booking], found: &[Found], broken: &mut Vec<String
     for booking in bookings {
         for text in booking.accepted() {
             if id(text).is_none_or(|id| !there.contains(&id)) {
-                broken.push(format!("{text} was accepted, and does not exist"));
+                broken.push(format!("{text} was accepted, and is not stored"));
             }
         }
         let mut accepted = booking.answers.iter().filter(|answer| answer.status == 202);
@@ -396,7 +396,7 @@ fn check_one(
         return Err(format!("{:?} was asked for", booking.mode));
     }
     if booking.cancellation == Cancellation::Accepted && stands {
-        return Err("its cancellation was accepted, and it stands".to_owned());
+        return Err("its cancellation was accepted, and it is not cancelled".to_owned());
     }
     if stands && !booking.kind.can_stand() {
         return Err(format!("{:?}, and it stands", booking.kind));
@@ -408,14 +408,14 @@ fn check_one(
         && !booking.shared
     {
         return Err(format!(
-            "nothing was wrong, and it does not stand: {:?}",
+            "nothing was wrong, and it was not approved: {:?}",
             saga.reason
         ));
     }
     let begins = |entry: &Entry| matches!(entry.what, What::Started { .. });
     let opened = saga.log.iter().any(begins);
     if !opened || fact(opening).subject != saga.subject {
-        return Err("its saga is another's".to_owned());
+        return Err("its saga belongs to another reservation".to_owned());
     }
     Ok(())
 }

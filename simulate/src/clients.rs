@@ -429,7 +429,7 @@ impl Client {
                 // A temporary refusal may be retried, and so may a conflict with other writers.
                 let outrun = answer.field("type") == Some("urn:aeroalpes:problema:conflicto");
                 if outrun && self.scenario.is_calm() {
-                    let complaint = format!("nobody was quicker: {}", answer.text);
+                    let complaint = format!("no other writer was there: {}", answer.text);
                     self.memory.complain(complaint);
                 }
                 if status != 503 && !outrun {
@@ -607,7 +607,7 @@ impl Client {
                     self.memory.complain(complaint);
                 }
                 None => {
-                    let complaint = format!("{id} cannot be seen: {}", answer.text);
+                    let complaint = format!("{id} cannot be read: {}", answer.text);
                     self.memory.complain(complaint);
                 }
             }
@@ -625,7 +625,7 @@ impl Client {
             kernel.count("reader", "saw a saga before it began");
         }
         if ![200, 503].contains(&answer.status) {
-            let complaint = format!("the saga of {id} cannot be seen: {}", answer.text);
+            let complaint = format!("the saga of {id} cannot be read: {}", answer.text);
             self.memory.complain(complaint);
         }
     }

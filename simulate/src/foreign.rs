@@ -129,7 +129,7 @@ pub fn in_the_way(system: &System) -> Option<String> {
         key.table != PARKED && found.is_some_and(|found| due(&found) == due(left))
     };
     let first = all.iter().find(stands);
-    first.map(|(key, _)| format!("{} {} is first of what is due", key.pk, key.sk))
+    first.map(|(key, _)| format!("{} {} is still first among the due work", key.pk, key.sk))
 }
 
 /// Checks that every foreign item is as it was left, except for when it is due.

@@ -145,13 +145,13 @@ impl Allergy {
         if self.works {
             drop(work.await);
         }
-        self.kernel.count("lambda", "could not bear a record");
+        self.kernel.count("lambda", "failed on a record");
         if self.dies {
             self.kernel.die().await;
         }
         Err((
             "Mistake".to_owned(),
-            "a record that I cannot bear".to_owned(),
+            "a record on which this build fails".to_owned(),
         ))
     }
 

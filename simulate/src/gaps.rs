@@ -44,7 +44,7 @@ impl Log for Gaps {
         let (key, data) = (partition_key.to_owned(), data.to_vec());
         self.kernel.spawn("gap", async move {
             kernel.sleep(pause).await;
-            kernel.note(format_args!("a record of {key} is there at last"));
+            kernel.note(format_args!("a delayed record of {key} is visible now"));
             // The log in memory accepts every record that has a key.
             let _ = inner.append(&key, &data, None).await;
         });

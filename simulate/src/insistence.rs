@@ -56,14 +56,14 @@ async fn insist(system: &System, memory: &Memory, saga: &Saga) {
     for _ in 0..TIMES {
         let note = json!({ "nota": WORD.repeat(length.max(1)) });
         match resume(system, memory, saga, Some(&note)).await {
-            Some(202) => kernel.count("operator", "had a saga go on in vain"),
+            Some(202) => kernel.count("operator", "resumed a saga in vain"),
             Some(409) => {
-                kernel.count("operator", "may not have a saga go on any more");
+                kernel.count("operator", "may not resume a saga any more");
                 return;
             }
             // A shorter note may fit where the longest did not. A later check sees that the saga ends anyway.
             _ if length > 0 => {
-                kernel.count("operator", "could not have a saga go on");
+                kernel.count("operator", "could not resume a saga");
                 length /= 2;
                 continue;
             }

@@ -161,7 +161,7 @@ fn play_one(order: &Order) -> Result<(), Failure> {
     let report = order.plan.play(seed, true).ok_or("no scenario")?;
     let file = keep(&report, order.trace.as_deref())?;
     println!(
-        "{} seed {seed}: {} lines, digest {:016x}, {} s of its own time, {} sagas, {} steps",
+        "{} seed {seed}: {} lines, digest {:016x}, {} s of virtual time, {} sagas, {} steps",
         report.scenario,
         report.trace.lines(),
         report.trace.digest(),
@@ -246,7 +246,7 @@ fn search_all(order: &Order) -> Result<(), Failure> {
         if same {
             ""
         } else {
-            " (it went otherwise than the first time!)"
+            " (the second run differed from the first!)"
         },
         first.scenario,
         first.seed,

@@ -176,8 +176,8 @@ async fn see_to_saga(system: &System, memory: &Memory, saga: &Saga) {
             }
         }
         (_, Some(_)) => kernel.count("operator", "undid a step by hand"),
-        (_, None) if saga.is_watched() => kernel.count("operator", "took a saga over"),
-        (_, None) => kernel.count("operator", "had a saga go on"),
+        (_, None) if saga.is_watched() => kernel.count("operator", "took over a saga"),
+        (_, None) => kernel.count("operator", "resumed a saga"),
     }
 }
 
@@ -267,7 +267,7 @@ async fn see_to_parked(system: &System, by_hand: bool) -> Result<(), TableError>
         if data.is_some_and(|data| system.poisons.has(&data)) {
             system
                 .kernel
-                .count("operator", "discarded what nobody can read");
+                .count("operator", "discarded unreadable records");
             parking.discard(parked, "no es un evento").await?;
         } else if by_hand && waited > PATIENCE && !parking.is_open(parked) {
             system.kernel.count("operator", "redrove a record");

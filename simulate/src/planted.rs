@@ -61,65 +61,65 @@ macro_rules! planted {
 
 planted! {
     /// Tables make a write even where its condition fails.
-    BlindTables = "blind-tables" breaks "of two who write at once, one is told",
+    BlindTables = "blind-tables" breaks "of two writers at once, one is refused",
     /// A write whose condition fails counts as made earlier.
-    FailureForSuccess = "failure-for-success" breaks "what was refused is not taken for done",
+    FailureForSuccess = "failure-for-success" breaks "a refused write does not count as done",
     /// A write whose answer is lost counts as made.
-    HopefulWrites = "hopeful-writes" breaks "what was acknowledged is stored",
+    HopefulWrites = "hopeful-writes" breaks "an acknowledged write is stored",
     /// The writes of a transaction are made one by one.
     TornTransactions = "torn-transactions" breaks "an event and what it changes are stored together",
     /// Strongly consistent reads come from a cache, now and then.
-    StaleReads = "stale-reads" breaks "a strong read tells what was written",
+    StaleReads = "stale-reads" breaks "a strong read gives the last write",
     /// The receipt of a command is not stored with its events.
     ForgottenReceipts = "forgotten-receipts" breaks "a command takes effect once",
     /// Events are appended to the log before they are committed.
-    LogFirst = "log-first" breaks "what is in the log was committed",
+    LogFirst = "log-first" breaks "every record of the log was committed",
     /// A flight's last seat is taken without checking that it is free.
     Overbooked = "overbooked" breaks "nobody flies without a seat",
     /// Seats are reported as returned, and are not.
-    KeptSeats = "kept-seats" breaks "what is compensated is undone: seats",
+    KeptSeats = "kept-seats" breaks "a compensated saga holds no seat",
     /// Money is reported as refunded, and is not.
-    KeptMoney = "kept-money" breaks "what is compensated is undone: money",
+    KeptMoney = "kept-money" breaks "a compensated saga keeps no money",
     /// Charges have no idempotency key, so a repetition charges again.
     KeylessCharges = "keyless-charges" breaks "a reservation is charged once at most",
     /// Writes of views are acknowledged, and not made.
-    DeafViews = "deaf-views" breaks "views show what the log says",
+    DeafViews = "deaf-views" breaks "views equal the fold of the log",
     /// Rows of views are written, and not counted.
-    UncountedRows = "uncounted-rows" breaks "reports count what views show",
+    UncountedRows = "uncounted-rows" breaks "reports agree with the views",
     /// The log loses records that it has acknowledged.
-    LeakyLog = "leaky-log" breaks "what was published is in the log",
+    LeakyLog = "leaky-log" breaks "every published event is in the log",
     /// Events are encoded anew when they are published.
     RewrittenEvents = "rewritten-events" breaks "events are published as they were committed, byte for byte",
     /// The archive loses objects that it has acknowledged.
     LeakyArchive = "leaky-archive" breaks "the archive has every record",
     /// The archive has one object for each shard and day, and overwrites it.
-    CrampedArchive = "cramped-archive" breaks "what is archived stays",
+    CrampedArchive = "cramped-archive" breaks "archived records stay",
     /// The topic loses messages that it has acknowledged.
     LeakyTopic = "leaky-topic" breaks "approved and cancelled reservations are announced",
     /// Consumers report a failed batch as done.
-    SwallowedFailures = "swallowed-failures" breaks "what failed is delivered again",
+    SwallowedFailures = "swallowed-failures" breaks "failed records are delivered again",
     /// Consumers skip the last record of a batch that has several.
     SkippedRecords = "skipped-records" breaks "consumers handle every record",
     /// A warm participant answers a command with its answer to the command before.
-    EarlierReplies = "earlier-replies" breaks "a reply is of its command",
+    EarlierReplies = "earlier-replies" breaks "a reply belongs to its command",
     /// The API ignores the idempotency key.
     FreshKeys = "fresh-keys" breaks "one key, one reservation",
     /// Cancellations are accepted, and never carried out.
     CancelledInVain = "cancelled-in-vain" breaks "a cancellation that was accepted happens",
     /// The sweeper never runs, so commits that were not published stay so.
-    NoSweeps = "no-sweeps" breaks "what was committed is published",
+    NoSweeps = "no-sweeps" breaks "every committed event is published",
     /// The timers never wake waiting sagas.
     NoWakes = "no-wakes" breaks "every saga ends",
     /// The timers never retry pending reactions.
-    NoReactions = "no-reactions" breaks "what was put off is done",
+    NoReactions = "no-reactions" breaks "reactions that were put off are done",
     /// A list of several states reads the states that rows move to long before those that rows leave.
-    HastyLists = "hasty-lists" breaks "what was in a list is on some page of it",
+    HastyLists = "hasty-lists" breaks "a row that stays in a list is on one of its pages",
     /// The next page of a list begins one row too late.
     LaxCursors = "lax-cursors" breaks "pages have every row between them",
     /// Lists ignore the state that was asked for.
-    LaxFilters = "lax-filters" breaks "a list has what was asked for, and nothing else",
+    LaxFilters = "lax-filters" breaks "a list has the rows that were asked for, and no other",
     /// A list shows a reservation as approved before it is, now and then.
-    HastyRows = "hasty-rows" breaks "a list is never ahead of what was committed",
+    HastyRows = "hasty-rows" breaks "a list is never ahead of the commits",
     /// Lists come from a cache, now and then.
     CachedLists = "cached-lists" breaks "a row of a list does not go back",
     /// Reports come from a cache, for ever.
@@ -127,49 +127,49 @@ planted! {
     /// Reports count one reservation twice.
     DoubleCounts = "double-counts" breaks "a report counts a reservation once",
     /// Lists of sagas omit their last saga.
-    LostSagas = "lost-sagas" breaks "a list of sagas has each that stands so",
+    LostSagas = "lost-sagas" breaks "a list of sagas has every saga in that state",
     /// The log of a saga is shown without its first line, now and then.
     ShortenedLogs = "shortened-logs" breaks "the log of a saga only grows",
     /// A compensated saga is shown as compensating, now and then.
-    RevivedSagas = "revived-sagas" breaks "what is compensated stays so",
+    RevivedSagas = "revived-sagas" breaks "a compensated saga stays compensated",
     /// A saga that has not begun is answered with 404.
     UnbegunSagas = "unbegun-sagas" breaks "the saga of a reservation that was accepted is there",
     /// A saga that has begun is shown as not begun, now and then.
-    ForgottenSagas = "forgotten-sagas" breaks "a saga that was told by its log is not told by less",
+    ForgottenSagas = "forgotten-sagas" breaks "a saga whose log was shown is never shown without it",
     /// The events of a reservation are shown without the last one, now and then.
-    LostEvents = "lost-events" breaks "events are told as soon as they are committed",
+    LostEvents = "lost-events" breaks "events can be read as soon as they are committed",
     /// Events in the tutorials' own form cannot be shown.
     UnreadForms = "unread-forms" breaks "the events of every reservation can be read",
     /// Cancellations are refused as made already, now and then.
-    FalseRefusals = "false-refusals" breaks "what is said to be cancelled is",
+    FalseRefusals = "false-refusals" breaks "a reservation that is said to be cancelled is cancelled",
     /// A refusal to resume a saga names the wrong status.
-    WrongReasons = "wrong-reasons" breaks "a refusal says how a saga stands",
+    WrongReasons = "wrong-reasons" breaks "a refusal names the saga's state",
     /// A saga's log gives each event the time at which the saga received it.
     BorrowedTimes = "borrowed-times" breaks "a saga's log has each event with its own time",
     /// The times in a saga's log have as many decimals as they need.
-    LooseDecimals = "loose-decimals" breaks "what is stored has its times with three decimals",
+    LooseDecimals = "loose-decimals" breaks "stored times have three decimals",
     /// Reservations are refused as conflicts, now and then.
-    NeedlessConflicts = "needless-conflicts" breaks "where nothing fails, nobody is quicker",
+    NeedlessConflicts = "needless-conflicts" breaks "where nothing fails, no request is refused for a conflict",
     /// Notices have their events encoded anew.
     RewrittenNotices = "rewritten-notices" breaks "events are announced as they were committed, byte for byte",
     /// Notices of cancellations have the attributes of approvals.
     MislabelledNotices = "mislabelled-notices" breaks "a notice has the attributes of its event",
     /// An event that was never committed is announced, now and then.
-    InventedNotices = "invented-notices" breaks "what is announced was committed",
+    InventedNotices = "invented-notices" breaks "every announced event was committed",
     /// Announced events are announced again.
     RepeatedNotices = "repeated-notices" breaks "where nothing fails, an event is announced once",
     /// The lines of a saga's log are stored twice in its item.
-    KeptTwice = "kept-twice" breaks "a saga's item has room for what ends it",
+    KeptTwice = "kept-twice" breaks "a saga's item has room for its end",
     /// A cancellation of a saga that waits for a person is accepted, and not stored.
     DeafWhenStuck = "deaf-when-stuck" breaks "a cancellation that was accepted happens, whoever ran the saga",
     /// A retry of a parked record counts as finished when it was cut short.
-    SpentTries = "spent-tries" breaks "what calls alone kept from being handled is handled without a person",
+    SpentTries = "spent-tries" breaks "a record that only failing calls held up is handled without a person",
     /// Work of another build stays first among the due work.
-    StubbornForeign = "stubborn-foreign" breaks "what nobody here can do is in nobody's way",
+    StubbornForeign = "stubborn-foreign" breaks "work of another build blocks no other work",
     /// A parked item in a form that this build cannot read is deleted.
-    TidiedParking = "tidied-parking" breaks "what another build parked stays as it is",
+    TidiedParking = "tidied-parking" breaks "an item that another build parked stays as it is",
     /// An execution that failed is reported as running.
-    EndlessExecutions = "endless-executions" breaks "who looks at a saga is told that its execution failed",
+    EndlessExecutions = "endless-executions" breaks "a saga shows that its execution failed",
     /// Deadlines count from the time of an event, not from its arrival.
     HastyDeadlines = "hasty-deadlines" breaks "mappings that read the log again cancel nothing",
 }

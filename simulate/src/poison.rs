@@ -142,7 +142,7 @@ pub fn check(system: &System, broken: &mut Vec<String>) {
     }
     for (owner, data) in found {
         if !data.is_some_and(|data| system.poisons.has(&data)) {
-            broken.push(format!("{owner} has parked what can be read"));
+            broken.push(format!("{owner} has parked a readable record"));
         }
     }
 }

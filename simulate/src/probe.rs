@@ -302,7 +302,7 @@ impl Probe {
         for refused in refused.into_iter().chain(unread) {
             match refused {
                 Err(error) => self.kernel.count("rule", error.rule().id()),
-                Ok(()) => return Err("settings were taken that AWS refuses".to_owned()),
+                Ok(()) => return Err("settings that AWS refuses were accepted".to_owned()),
             }
         }
         Ok(())

@@ -383,7 +383,7 @@ impl Reader {
         let rows = self.memory.known().seen.rows.len();
         let limit = self.limit(rows);
         if let Some(walk) = self.list(&filter, limit).await {
-            self.system.kernel.count("reader", "walked through a list");
+            self.system.kernel.count("reader", "read a list");
             self.look_for_what_was_there(&filter, &walk).await;
         }
     }
@@ -482,7 +482,7 @@ impl Reader {
         let Some(walk) = self.sagas(status, self.limit(rows)).await else {
             return;
         };
-        self.system.kernel.count("reader", "walked through sagas");
+        self.system.kernel.count("reader", "read a list of sagas");
         let by_then = walk.begun.saturating_sub(self.lag());
         let missing: Vec<(String, String)> = {
             let mut known = self.memory.known();
@@ -560,7 +560,9 @@ impl Reader {
                 let before = before.map(|(_, total)| *total).max().unwrap_or(0);
                 let total = totals.get(day).copied().unwrap_or(0);
                 if total < before {
-                    fallen.push(format!("GET {path}: {day} has {total}, and had {before}"));
+                    fallen.push(format!(
+                        "GET {path}: {day} has the total {total}, and had {before} before"
+                    ));
                 }
             }
             for (day, total) in &totals {
@@ -837,7 +839,7 @@ impl Reader {
                 let path = format!("/vuelos/reportes/{name}{days}");
                 let told = self.report(&path).await;
                 if told.as_ref().is_some_and(|told| *told != wanted) {
-                    self.complain(format!("GET {path} tells {told:?}, not {wanted:?}"));
+                    self.complain(format!("GET {path} shows {told:?}, not {wanted:?}"));
                 }
             }
         }
@@ -943,7 +945,9 @@ fn goes_back(before: &Value, after: &Value) -> Option<String> {
     }
     let [was, is] = [before, after].map(|saga| text(saga, "origen"));
     if was == "vista" && is != was {
-        return Some(format!("it was told by {was}, and is by {is}"));
+        return Some(format!(
+            "its answer came from {was}, and now comes from {is}"
+        ));
     }
     let [had, has] = [before, after].map(|saga| {
         let log = saga.get("log").and_then(Value::as_array);

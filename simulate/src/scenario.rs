@@ -203,7 +203,7 @@ const BUSY: Scenario = Scenario {
 /// Every fault at once.
 const STORM: Scenario = Scenario {
     name: "everything",
-    about: "every kind of fault, seldom enough for the system to get on",
+    about: "every kind of fault, seldom enough for the system to make progress",
     weather: Weather {
         fail_before: 150,
         fail_after: 150,
@@ -259,7 +259,7 @@ pub const SCENARIOS: &[Scenario] = &[
     BUSY,
     Scenario {
         name: "executions",
-        about: "executions are stopped, run out of time, fail where no state catches it, and are forgotten; a person has them go on, or undoes them",
+        about: "executions are stopped, run out of time, fail where no state catches it, and are forgotten; a person resumes or undoes them",
         interfere_one_in: 3,
         forget_one_in: 12,
         weather: Weather {
@@ -283,7 +283,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "foreign",
-        about: "other builds leave parked things, sagas and reactions in forms of their own, and all of it is due",
+        about: "other builds leave parked records, sagas and reactions in forms of their own, all of them due",
         foreign_one_in: 8,
         few_at_once_one_in: 1,
         misbehave_one_in: 40,
@@ -291,14 +291,14 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "given-up",
-        about: "so much is throttled that the runtime gives batches up: what it parks heals without a person",
+        about: "throttling makes the runtime give up batches; their records are handled without a person",
         bursts_one_in: 3,
         lasts: 150,
         ..BUSY
     },
     Scenario {
         name: "mappings",
-        about: "mappings are made anew, and read the whole log again with sagas under way",
+        about: "mappings are replaced, and read the whole log again with sagas in flight",
         remap_one_in: 40,
         remap_by: 1_200,
         few_at_once_one_in: 1,
@@ -307,7 +307,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "insistence",
-        about: "a person has sagas go on in vain, hundreds of times and with long notes, before the cause is mended",
+        about: "a person resumes sagas in vain, hundreds of times and with long notes, before the cause is mended",
         insists: true,
         cancel_one_in: 2,
         modes: &[SagaMode::Orchestration],
@@ -315,7 +315,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     fault(
         "fails-before",
-        "effects fail, and have not happened",
+        "effects fail and do not happen",
         Weather {
             fail_before: 30,
             ..NO_WEATHER
@@ -323,7 +323,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     fault(
         "lost-answer",
-        "effects happen, and their answers are lost",
+        "effects happen and their answers are lost",
         Weather {
             fail_after: 30,
             ..NO_WEATHER
@@ -339,7 +339,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     fault(
         "late",
-        "effects that were given up happen later: a slow PutRecord lands after its successors",
+        "effects that were answered with an error happen later: a slow PutRecord lands after its successors",
         Weather {
             late: 30,
             ..NO_WEATHER
@@ -356,7 +356,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     fault(
         "slow",
-        "effects take seconds, and invocations their whole time",
+        "effects take seconds, and invocations reach their timeouts",
         Weather {
             slow: 10,
             ..NO_WEATHER
@@ -375,7 +375,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "shards",
-        about: "shards are split and merged, and mappings lose them, with sagas under way",
+        about: "shards are split and merged, and mappings lose their leases, with sagas in flight",
         reshard_one_in: 6,
         lease_one_in: 5,
         ..BUSY
@@ -392,7 +392,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "schedule",
-        about: "timers come late, twice, or not for long; some commits wait for the sweep",
+        about: "timers run late, twice, or not for minutes; some commits wait for the sweeper",
         weather: Weather {
             kill_before: 60,
             ..NO_WEATHER
@@ -422,7 +422,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "last-seat",
-        about: "everybody wants the last seats of the same flights",
+        about: "every client wants the last seats of the same flights",
         shared_one_in: 1,
         clients: 6,
         ..BUSY
@@ -435,13 +435,13 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "deployment",
-        about: "every function is deployed anew again and again, with sagas under way",
+        about: "every function is redeployed again and again, with sagas in flight",
         deploy_one_in: 5,
         ..BUSY
     },
     Scenario {
         name: "two-orchestrators",
-        about: "the mapping, the timers and the nudge of a request move one saga on at once",
+        about: "the mapping, the timers and the nudge of a request run one saga at the same time",
         fate: Fate {
             twice_one_in: 1,
             ..Fate::CALM
@@ -459,7 +459,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     fault(
         "replies",
-        "replies of participants are lost, late, or there twice",
+        "replies of participants are lost, late or doubled",
         Weather {
             fail_after: 5,
             twice: 5,
@@ -471,7 +471,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     Scenario {
         name: "undone-first",
-        about: "a step is undone before it is done: commands come a minute late, and everybody cancels",
+        about: "a step is undone before it is done: commands come a minute late, and every client cancels",
         weather: Weather {
             late: 3,
             over: "call participant",
@@ -493,7 +493,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "repetitions",
-        about: "every request comes twice at once, or with another under its key",
+        about: "every request comes twice at once, or together with another request under its key",
         repeat_one_in: 1,
         ..BUSY
     },
@@ -513,7 +513,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "versions",
-        about: "older and newer builds side by side: types of events and definitions of the saga that some do not know",
+        about: "older and newer builds together, some of which do not know an event type or a definition of the saga",
         versions_one_in: 3,
         old_reservations: true,
         new_definition: true,
@@ -521,7 +521,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "retention",
-        about: "the stream forgets, and mappings that were behind with it; views are rebuilt from archive and log",
+        about: "the stream drops records that some mappings have not read; views are rebuilt from archive and log",
         retention: 24,
         old_reservations: true,
         ..BUSY
@@ -534,7 +534,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "compensation",
-        about: "what undoes fails: for a while, or until a person sees to it",
+        about: "undoing fails, for a while or until a person acts",
         misbehave_one_in: 12,
         lasts: 150,
         ..BUSY
@@ -557,7 +557,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     fault(
         "publication",
-        "PutRecord of unknown outcome: lost, doubled, minutes late, or left to the sweep",
+        "PutRecord with an unknown outcome: lost, doubled, minutes late, or left to the sweeper",
         Weather {
             fail_before: 6,
             fail_after: 6,
@@ -572,13 +572,13 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     Scenario {
         name: "stale-reads",
-        about: "eventually consistent reads, and queries, that tell a state of seconds ago",
+        about: "eventually consistent reads and queries that return a state of seconds ago",
         stale_one_in: 2,
         ..BUSY
     },
     Scenario {
         name: "lists",
-        about: "many walk through lists whose rows change meanwhile: queries of views take seconds",
+        about: "many readers page through lists whose rows change meanwhile: queries of views take seconds",
         weather: Weather {
             slow: 2,
             over: "query views",

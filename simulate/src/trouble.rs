@@ -142,8 +142,8 @@ impl Trouble {
         } = &self.system;
         let dice = kernel.dice();
         if self.one_in(self.scenario.deploy_one_in) {
-            kernel.count("operator", "deployed everything anew");
-            kernel.note("everything is deployed anew");
+            kernel.count("operator", "redeployed everything");
+            kernel.note("everything is redeployed");
             functions::deploy(runtime, ground, &builds.newest);
         }
         if self.one_in(self.scenario.versions_one_in)

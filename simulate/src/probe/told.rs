@@ -214,12 +214,14 @@ impl Told {
             let promised = fate.record.passes && known.is_begun_with(fate);
             if let Some(given) = fate.given {
                 if !promised {
-                    broken.push(format!("the probe was given what is not for it: {fate:?}"));
+                    broken.push(format!(
+                        "the probe was given a record that its filters exclude: {fate:?}"
+                    ));
                 }
                 let before = last.insert(&fate.record.key, given);
                 if before.is_some_and(|before| before > given) {
                     broken.push(format!(
-                        "the probe was given this before that of its key: {fate:?}"
+                        "the probe was given this record before an earlier one of its key: {fate:?}"
                     ));
                 }
             }

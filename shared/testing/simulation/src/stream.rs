@@ -214,8 +214,8 @@ impl Stream {
             return Ok(None);
         };
         let kernel = &self.0.kernel;
-        kernel.count("mapping", "made anew");
-        kernel.note(format_args!("the mapping of {} is made anew", function.0));
+        kernel.count("mapping", "replaced");
+        kernel.note(format_args!("the mapping of {} is replaced", function.0));
         self.take(place, Input::ChangeAsked(Change::Delete));
         self.take(place, Input::ChangeTakesEffect);
         self.attach(function, settings).map(Some)
