@@ -98,7 +98,7 @@ fn build_bench(workspace: &Workspace) -> Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| workspace.path("target"), PathBuf::from)
         .join("bench");
-    step("build what measures, and its peers", || {
+    step("build the benchmark, with its peers", || {
         let mut build = command(cargo(), &["build", "--quiet", "--release"]);
         build
             .arg("--manifest-path")

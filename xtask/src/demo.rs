@@ -53,16 +53,16 @@ pub fn demo(workspace: &Workspace, words: &Words) -> Result<()> {
     let row = demo.at_rest(&approved, "Aprobada")?;
     println!("{}", pretty(&row));
     println!(
-        "\nA line of its saga: when, the step, and -> a command that was sent, or <- an event that was heard."
+        "\nA line of its saga: when, the step, and -> a command that was sent, or <- an event that was received."
     );
     if saga == Some("coreografia") {
         println!(
-            "Nobody sends commands here: each context does its part when it hears of the others, and its saga is only watched."
+            "Nobody sends commands here: each context reacts to the events of the others, and the orchestrator only watches the saga."
         );
     }
     if saga == Some("stepfunctions") {
         println!(
-            "An execution of Step Functions sends the commands; the log is its history, told as that of any saga."
+            "An execution of Step Functions sends the commands; the log is its history, in the form of any saga's log."
         );
     }
     println!();
@@ -223,18 +223,16 @@ impl Demo<'_> {
 
     fn what_next(&self, approved: &Booked) {
         let (api, id) = (&self.api, &approved.id);
-        println!("\nIt goes on running at {api}\n");
-        println!(
-            "Cancel the first one: its money and its seat come back, and its saga tells it.\n"
-        );
+        println!("\nThe runtime keeps running at {api}\n");
+        println!("Cancel the first one: its money and its seat come back, as its saga shows.\n");
         println!("  curl -X POST {api}/vuelos/reserva/{id}/cancelacion");
         println!("  cargo xtask saga {id}\n");
         println!("And:\n");
         println!("  curl {api}/vuelos/reserva/{id}/eventos");
         println!("  curl \"{api}/vuelos/reserva?estado=Cancelada\"");
         println!("  cargo xtask sagas Completada   sagas by state");
-        println!("  cargo xtask tail               the log, live");
-        println!("  cargo xtask logs               what the functions said");
+        println!("  cargo xtask tail               the log as it grows");
+        println!("  cargo xtask logs               the log lines of functions");
         println!("  cargo xtask verify             streams against the log");
         println!("  cargo xtask down               stop it");
         note("cargo xtask help lists the rest");

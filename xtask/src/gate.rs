@@ -146,7 +146,7 @@ fn simulation(workspace: &Workspace) -> Result<()> {
         &examples,
     )?;
     step("simulation: a long search", || simulate::search(workspace))?;
-    step("simulation: the same traces by two builds", || {
+    step("simulation: the same traces from two builds", || {
         simulate::compare(workspace)
     })
 }

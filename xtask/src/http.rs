@@ -48,7 +48,7 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Re
     stream.read_to_end(&mut bytes).explain(no_answer())?;
     match parse(&bytes) {
         Some(answer) => Ok(answer),
-        None => fail(format!("{}: what came back is not HTTP", no_answer())),
+        None => fail(format!("{}: the answer is not HTTP", no_answer())),
     }
 }
 

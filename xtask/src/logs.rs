@@ -60,9 +60,7 @@ pub fn logs(workspace: &Workspace, words: &Words) -> Result<()> {
     }
     if found.is_empty() {
         let url = &service.url;
-        note(&format!(
-            "no function has logged anything of the kind yet at {url}"
-        ));
+        note(&format!("no function has logged such a line yet at {url}"));
     }
     if too_many > 0 && !words.flag("--limit") {
         note(&format!(

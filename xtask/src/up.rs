@@ -80,7 +80,7 @@ pub fn up(workspace: &Workspace, words: &Words) -> Result<Target> {
     if let Some(before) = before
         && before.folder != target.folder
     {
-        note(&format!("commands mean {} now", endpoint.url));
+        note(&format!("commands now use {} by default", endpoint.url));
         if before.is_up()? {
             let before = before.endpoint()?;
             note(&format!("for {} give them {}", before.url, before.option()));
@@ -170,7 +170,10 @@ fn mean_another(workspace: &Workspace) -> Result<()> {
         return Ok(());
     };
     other.mean(workspace)?;
-    note(&format!("commands mean {} now", other.endpoint()?.url));
+    note(&format!(
+        "commands now use {} by default",
+        other.endpoint()?.url
+    ));
     Ok(())
 }
 

@@ -167,9 +167,12 @@ fn commands_mean_the_runtime_that_was_brought_up_last_of_those_that_are_up() {
 
     let (url, err) = checkout.does(&format!("up --port {a}"));
     assert!(url.starts_with(&at_a), "{url}");
-    assert!(!err.contains("commands mean"), "{err}");
+    assert!(!err.contains("commands now use"), "{err}");
     let (_, err) = checkout.does(&format!("up --port {b}"));
-    assert!(err.contains(&format!("commands mean {at_b} now")), "{err}");
+    assert!(
+        err.contains(&format!("commands now use {at_b} by default")),
+        "{err}"
+    );
     assert!(
         err.contains(&format!("for {at_a} give them --port {a}")),
         "{err}"
@@ -178,10 +181,13 @@ fn commands_mean_the_runtime_that_was_brought_up_last_of_those_that_are_up() {
     assert_eq!(checkout.does(&format!("url --port {a}")).0, url);
     assert_eq!(checkout.does(&format!("--port {a} url")).0, url);
     let (_, err) = checkout.does(&format!("up --port {b}"));
-    assert!(!err.contains("commands mean"), "{err}");
+    assert!(!err.contains("commands now use"), "{err}");
 
     let (_, err) = checkout.does(&format!("down --port {b}"));
-    assert!(err.contains(&format!("commands mean {at_a} now")), "{err}");
+    assert!(
+        err.contains(&format!("commands now use {at_a} by default")),
+        "{err}"
+    );
     assert_eq!(checkout.does("url").0, url);
     assert!(
         checkout

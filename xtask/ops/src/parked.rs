@@ -11,7 +11,7 @@ fn not_parked(lot: &Lot, owner: &str, place: &str) -> String {
     let mut unreadable = lot.unreadable.iter();
     match unreadable.find(|thing| thing.owner == owner && thing.place == place) {
         Some(thing) => format!(
-            "this build cannot read what is parked as {owner} {place}, so it leaves it as it is: {}",
+            "this build cannot read the record parked as {owner} {place}, and leaves it as it is: {}",
             thing.cause
         ),
         None => {
@@ -69,7 +69,7 @@ fn describe(parking: &Parking, lot: &Lot, discarded: bool, asked: &str) -> Strin
         (0, 0) => line(format!("Nothing is parked at {asked}.")),
         (0, _) => {}
         (count, _) => line(format!(
-            "{count} parked. `cargo xtask redrive` tries them again."
+            "{count} parked. `cargo xtask redrive` retries them."
         )),
     }
     if !lot.unreadable.is_empty() {
@@ -128,7 +128,7 @@ pub(crate) async fn redrive(deployed: &Deployed, only: Option<(&str, &str)>) -> 
         }
     }
     match parked.len() {
-        0 => println!("Nothing is there to try at {}.", asked()),
+        0 => println!("Nothing is parked to retry at {}.", asked()),
         count => println!("{} handled, {still} still parked.", count - still),
     }
     if only.is_none() && !lot.unreadable.is_empty() {
@@ -199,7 +199,7 @@ mod tests {
             "    tried 1 times, next at 2026-01-31T10:00:33.000Z",
             "notifier record#s#1",
             "    this build cannot read it, and leaves it as it is: unknown variant `out-of-memory`, ",
-            "1 parked. `cargo xtask redrive` tries them again.",
+            "1 parked. `cargo xtask redrive` retries them.",
             "1 parked that this build cannot read.",
             "1 discarded: `cargo xtask parked --discarded` shows them.",
         ];

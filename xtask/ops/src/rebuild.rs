@@ -53,12 +53,12 @@ impl Answered {
             "survey" => format!("{view}.{generation}: lists the archive"),
             "archive" => format!("{view}.{generation}: replays the archive"),
             "log" if waits => {
-                format!("{view}.{generation}: waits until the projector surely writes it too")
+                format!("{view}.{generation}: waits until the projector writes it too")
             }
             "log" => format!("{view}.{generation}: replays the log"),
             "retire" => format!("{view}.{generation} lives: waits for readers of the old one"),
             "drop" if waits => {
-                format!("{view}: waits for what may still write the old generation")
+                format!("{view}: waits for writers of the old generation")
             }
             "drop" => format!("{view}: deletes the old generation"),
             other => other.to_owned(),
@@ -144,7 +144,7 @@ async fn drive(
         let answer = match answer {
             Ok(answer) => answer,
             Err(CallError::Failed { error_type, .. }) if error_type == "Overtaken" => {
-                let about = format!("{view}: another run works at it, the timers perhaps");
+                let about = format!("{view}: another run works on it, perhaps the timers");
                 tell(News::Goes(about, String::new()));
                 world.tasks.sleep(PAUSE).await;
                 action = "resume";
@@ -162,7 +162,7 @@ async fn drive(
             Err(error) => return Err(error),
         };
         let done: Answered = serde_json::from_slice(&answer)
-            .map_err(|error| CallError::Refused(format!("an answer is not understood: {error}")))?;
+            .map_err(|error| CallError::Refused(format!("an answer cannot be parsed: {error}")))?;
         (action, known, unanswered) = ("resume", true, 0);
         if done.is_done {
             let took = world.clock.now().duration_since(begun);
@@ -190,7 +190,7 @@ fn result(done: &Answered, took: SignedDuration, waited: u64) -> String {
     match done.skipped {
         0 => folded,
         passed_by => format!(
-            "{folded}\n{passed_by} records were passed by, that are no events of this build: cargo xtask parked"
+            "{folded}\n{passed_by} records were skipped, because they are no events of this build: cargo xtask parked"
         ),
     }
 }
@@ -275,8 +275,8 @@ mod tests {
         let mut expected = vec![
             "v.2: lists the archive, 40 objects".to_owned(),
             "v.2: replays the archive, 16 of 40 objects, 900 events, up to 2026-01-31T10:00:00.000Z".to_owned(),
-            "v.2: waits until the projector surely writes it too, 2 s left".to_owned(),
-            "v.2: waits until the projector surely writes it too, 1 s left".to_owned(),
+            "v.2: waits until the projector writes it too, 2 s left".to_owned(),
+            "v.2: waits until the projector writes it too, 1 s left".to_owned(),
             "v.2: replays the log, 900 events, up to 2026-01-31T10:00:00.000Z of 2026-01-31T10:00:10.000Z".to_owned(),
         ];
         let readers = |left| format!("v.2 lives: waits for readers of the old one, {left} s left");
@@ -286,7 +286,7 @@ mod tests {
         let seconds = (71..=90).rev().chain((49..=68).rev());
         expected.extend(seconds.map(|left| {
             let left = length(left);
-            format!("v: waits for what may still write the old generation, {left} left")
+            format!("v: waits for writers of the old generation, {left} left")
         }));
         expected.push("v: deletes the old generation".to_owned());
         assert_eq!(told, expected);
@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(told.first().unwrap(), "no answer: silence");
         assert_eq!(
             told.get(1).unwrap(),
-            "v: another run works at it, the timers perhaps"
+            "v: another run works on it, perhaps the timers"
         );
         assert_eq!(result, Ok("done, by another run".to_owned()));
         let (_, result, calls) = driven(vec![Err(silent.clone()); 11]);

@@ -124,7 +124,7 @@ fn standing(shard: &Shard, now: Timestamp) -> String {
 fn verdict(shards: &[Shard], now: Timestamp, kept: SignedDuration) -> (String, bool) {
     let Some(oldest) = shards.iter().filter_map(|shard| shard.waiting).min() else {
         return (
-            "All that the log has is archived: nothing can be lost.".into(),
+            "Every record of the log is archived: none can be lost.".into(),
             true,
         );
     };
@@ -132,11 +132,11 @@ fn verdict(shards: &[Shard], now: Timestamp, kept: SignedDuration) -> (String, b
     let left = kept - behind;
     let told = if left.is_positive() {
         format!(
-            "What waits is still in the log, which drops the first of it in {}.",
+            "The records to archive are still in the log, which drops the first of them in {}.",
             span(left)
         )
     } else {
-        "What waits is older than the log keeps: it may be DROPPED BEFORE IT IS ARCHIVED, any moment now."
+        "Records to archive are older than the log's retention: they may be DROPPED BEFORE THEY ARE ARCHIVED at any moment."
             .into()
     };
     if behind <= BEHIND {
@@ -166,7 +166,7 @@ pub(crate) async fn extend(deployed: &Deployed, hours: u64) -> Outcome {
     let before = log.retention_hours().await?;
     if hours < before {
         return Err(format!(
-            "the log keeps events for {before} hours; shortening that would lose some, so it is not done here"
+            "the log keeps events for {before} hours; shortening that would lose events, so this command does not do it"
         )
         .into());
     }
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(
             (&*told, well),
             (
-                "All that the log has is archived: nothing can be lost.",
+                "Every record of the log is archived: none can be lost.",
                 true
             )
         );
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(
             told,
             format!(
-                "What waits is still in the log, which drops the first of it in 23 h {left} min."
+                "The records to archive are still in the log, which drops the first of them in 23 h {left} min."
             )
         );
         assert!(well, "it is minutes behind");
@@ -275,7 +275,7 @@ mod tests {
         assert!(verdict(&shards, now, KEPT).1);
         let later = now + SignedDuration::from_hours(2);
         let (told, well) = verdict(&shards, later, KEPT);
-        assert!(told.contains("drops the first of it in 21 h"), "{told}");
+        assert!(told.contains("drops the first of them in 21 h"), "{told}");
         assert!(told.contains("does not keep up") && !well, "{told}");
         let (told, well) = verdict(&shards, now + KEPT, KEPT);
         assert!(told.contains("DROPPED") && !well, "{told}");

@@ -69,7 +69,7 @@ async fn find(
     match sagas.load(own).await? {
         Some(Stored { saga, .. }) => Ok(saga),
         None => Err(format!(
-            "saga {own} of reservation {id} has not begun: the orchestrator has not heard of it yet"
+            "saga {own} of reservation {id} has not begun: its first event has not reached the orchestrator yet"
         )
         .into()),
     }
@@ -112,12 +112,12 @@ fn put_off(waiting: &Waiting) -> String {
         count => format!(", tried {count} times in vain"),
     };
     let what = if *is_deadline {
-        "the deadline: unless all is done before"
+        "the deadline, unless all steps are done before"
     } else {
         "put off"
     };
     let goes_on = next.map(by_timers);
-    let goes_on = goes_on.unwrap_or_else(|| "nothing says when it goes on".to_owned());
+    let goes_on = goes_on.unwrap_or_else(|| "it has no time for a retry".to_owned());
     format!(
         "{}: {command} after {event}{tried}, {what}; {goes_on}",
         context.name
@@ -394,7 +394,7 @@ mod tests {
         let reactions = &reactor.reactions;
         bench.clock.advance(Duration::from_secs(10));
         let text = told(reactions);
-        let deadline = "waiting vuelos: CancelarReserva after ReservaCreada, the deadline: unless all is done before; the timers \
+        let deadline = "waiting vuelos: CancelarReserva after ReservaCreada, the deadline, unless all steps are done before; the timers \
                         go on at their first run from 10:05:00.000 on";
         let payment = "pagos: PagarReserva after ReservaCreada, tried once in vain, put off; the timers go on at their first run \
                        from 10:00:0";

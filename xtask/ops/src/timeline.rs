@@ -295,7 +295,7 @@ fn told(entry: &Entry) -> (Option<StepNumber>, &'static str, String) {
         What::StepMarked { step, note } => (Some(*step), note.clone()),
         What::TakenOver {} => (
             None,
-            "the coordinator goes on, and undoes every step".to_owned(),
+            "the coordinator takes over, and undoes every step".to_owned(),
         ),
         What::Delayed {} => (None, "it takes longer than it should".to_owned()),
         What::Ended { status } => (None, estado(*status).to_owned()),

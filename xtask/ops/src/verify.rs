@@ -29,7 +29,7 @@ pub(crate) async fn run(deployed: &Deployed) -> Outcome {
     println!("  not published yet        {}", found.pending);
     println!("  older than the log keeps {}", found.expired);
     println!("further copies in the log  {}", found.duplicates);
-    println!("records of another kind    {}", found.foreign);
+    println!("records that are no events {}", found.foreign);
     for difference in &found.differences {
         println!("DIFFERENCE {difference}");
     }

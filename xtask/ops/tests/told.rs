@@ -123,7 +123,7 @@ fn every_answer_about_an_absence_names_the_runtime() {
         (
             "redrive",
             0,
-            format!("Nothing is there to try at {url}.\n"),
+            format!("Nothing is parked to retry at {url}.\n"),
             String::new(),
         ),
         (
