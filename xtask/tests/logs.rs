@@ -299,7 +299,7 @@ fn lines_of_all_functions_are_in_the_order_of_their_own_times() {
     assert_eq!(out, "");
     assert!(
         err.contains(&format!(
-            "no function has logged anything of the kind yet at http://127.0.0.1:{}",
+            "no function has logged such a line yet at http://127.0.0.1:{}",
             logs.port
         )),
         "{err}"
