@@ -73,7 +73,7 @@ pub async fn count(sample: &Value) -> Result<Calls> {
     let projector = wiring(&faults).projector();
     let outcome = projector.consumer().consume(&batch).await;
     if outcome.failed.is_some() || outcome.parked > 0 {
-        bail!("the batch was not taken in: {outcome:?}");
+        bail!("the batch failed: {outcome:?}");
     }
     let trace = faults.trace();
     let reads = trace

@@ -79,7 +79,7 @@ pub fn run(shop: &Shop, requests: usize) -> Result<Vec<Load>> {
             let mut answer = agent.get(url).call()?;
             let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
             if answer.get("id_reserva").and_then(Value::as_str) != Some(id) {
-                bail!("GET /vuelos/reserva/{id} answered another: {answer}");
+                bail!("GET /vuelos/reserva/{id} answered with another reservation: {answer}");
             }
             Ok(())
         };

@@ -98,8 +98,8 @@ impl Program {
                 }
                 let why = match other {
                     Ok(Said::Failure(text)) => text,
-                    Ok(_) => "it answered what was not asked".to_owned(),
-                    Err(_) => format!("it asked for no event in {PATIENCE:?}"),
+                    Ok(_) => "it answered without an event".to_owned(),
+                    Err(_) => format!("it did not ask for an event within {PATIENCE:?}"),
                 };
                 bail!(
                     "{} did not start: {why}. It said:\n{}",
@@ -149,7 +149,7 @@ impl Process {
                 }
                 Ok(Said::Failure(text)) => bail!("{} failed: {text}", self.name),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => bail!(
-                    "{} did not answer in {PATIENCE:?}. It said:\n{}",
+                    "{} did not answer within {PATIENCE:?}. It said:\n{}",
                     self.name,
                     tail(&self.log)
                 ),

@@ -119,7 +119,7 @@ async fn replay(rebuilder: &Rebuilder<Payload>, view: &str) -> Result<(u64, Dura
         match progress.phase {
             Some(Phase::Survey | Phase::Archive) => {}
             Some(Phase::Log) => return Ok((progress.events, start.elapsed())),
-            other => bail!("{view} is at {other:?}"),
+            other => bail!("{view} is in the phase {other:?}"),
         }
     }
 }

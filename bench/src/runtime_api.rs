@@ -98,7 +98,7 @@ fn serve(stream: &TcpStream, tell: &Sender<Said>) -> Result<()> {
                 accepted()
             }
             _ => bail!(
-                "{} {} is not of the Runtime API",
+                "{} {} is not a request of the Runtime API",
                 request.method,
                 request.path
             ),

@@ -193,7 +193,7 @@ impl Stack {
             }
             assert!(
                 since.elapsed() < PATIENCE_IN_LINE,
-                "{} sagas do not come to rest, {} of them have begun: {:?}",
+                "{} sagas are not at rest, and {} of them have begun: {:?}",
                 missing.len(),
                 last.len(),
                 last.first()

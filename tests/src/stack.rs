@@ -294,7 +294,7 @@ impl Stack {
     /// Waits until every event of these streams is marked as published, and returns the streams. If a process dies
     /// between an append and its mark, the sweeper sets the mark.
     pub fn published(&self, ids: &[StreamId]) -> Vec<Stream> {
-        eventually("what is committed is published", || {
+        eventually("committed events are published", || {
             let streams = self.wait(self.streams().read(ids)).unwrap();
             let done = streams
                 .iter()

@@ -167,7 +167,7 @@ impl Contest {
     fn transitions(&self) -> Result<Saga> {
         let now = self.world.clock.now();
         let begun = start(&self.definition, SagaId(Uuid::now_v7()), &self.opening, now);
-        let mut saga = begun.context("the event opens no saga")?;
+        let mut saga = begun.context("the event does not open a saga")?;
         loop {
             let (sent, dispatch) = transition(&self.definition, &saga, &Input::Time, now);
             let Some(dispatch) = dispatch else {
@@ -188,7 +188,7 @@ impl Contest {
             .await?;
         // Check the stored saga. This costs ours a read that steno does not make.
         let stored = self.coordinator.sagas().load(id).await?;
-        completed(stored.context("it was not stored")?.saga).map(|_| ())
+        completed(stored.context("the saga was not stored")?.saga).map(|_| ())
     }
 
     async fn steno(&self) -> Result<()> {

@@ -14,7 +14,7 @@ fn by_place(records: Vec<LogRecord>) -> BTreeMap<(String, String), LogRecord> {
     for record in records {
         let place = (record.shard.clone(), record.sequence.0.clone());
         if let Some(copy) = places.insert(place, record.clone()) {
-            assert_eq!(copy, record, "what is archived twice is the same");
+            assert_eq!(copy, record, "copies in the archive are equal");
         }
     }
     places

@@ -57,7 +57,7 @@ fn the_tutorials_sample_is_booked_and_seen() {
     assert_eq!(
         as_made(at_once),
         as_made(seen),
-        "the stream and the view tell the same"
+        "the stream and the view agree"
     );
 
     let eventos = stack
@@ -96,7 +96,7 @@ fn reports_count_what_was_booked() {
         rows.first().cloned()
     };
     let number = |row: &Value, name: &str| row[name].as_u64().unwrap();
-    eventually("the pivot counts it", || {
+    eventually("the report counts it", || {
         let row = row("reservas-por-dia")?;
         assert_eq!(row["dia"], day);
         let sum: u64 = STATES.iter().map(|estado| number(&row, estado)).sum();

@@ -214,7 +214,7 @@ fn what_takes_too_long_is_cancelled_and_what_was_charged_comes_back() {
         key["pk"].as_str().unwrap(),
         key["sk"].as_str().unwrap(),
     );
-    eventually("the deadline is noted", || {
+    eventually("the deadline is stored", || {
         let item = stack
             .tables
             .get_one(&noted, alpes_ports::Consistency::Strong);
@@ -336,7 +336,7 @@ fn one_that_waits_does_not_hold_up_the_others() {
             clock.elapsed()
         })
         .collect();
-    println!("from POST to Aprobada beside one that waits: {taken:?}");
+    println!("from POST to Aprobada, next to one that waits: {taken:?}");
     assert!(
         stack.kinds(StreamId::new(PAGOS, silent.id)).is_empty(),
         "it still waits"

@@ -57,10 +57,7 @@ fn the_sweeper_publishes_what_a_crash_left() {
     let stack = Stack::from_env();
     let (id, event) = committed_only(&stack);
     let reserva = stack.api.get(&format!("/vuelos/reserva/{id}")).expect(200);
-    assert_eq!(
-        reserva["origen"], "comando",
-        "the API knows it all the same"
-    );
+    assert_eq!(reserva["origen"], "comando", "the API shows it anyway");
     let eventos = stack
         .api
         .get(&format!("/vuelos/reserva/{id}/eventos"))

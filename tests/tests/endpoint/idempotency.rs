@@ -51,7 +51,7 @@ fn one_key_makes_one_reservation_however_often_it_is_sent() {
     assert_eq!(
         (again.status, &again.body),
         (first.status, &first.body),
-        "the same request, written otherwise"
+        "the same request in another form"
     );
 
     assert_eq!(stack.outcome(Booked::from(first)), Outcome::APPROVED);

@@ -37,7 +37,7 @@ impl<'a> Listener<'a> {
     /// Waits for this many messages.
     pub(crate) fn hear(&self, count: usize) -> Vec<Notice> {
         let mut heard = vec![];
-        eventually(&format!("{count} messages are heard"), || {
+        eventually(&format!("{count} messages arrive"), || {
             heard.extend(self.stack.wait(receive(&self.sqs, &self.queue)));
             (heard.len() >= count).then_some(())
         });

@@ -34,7 +34,7 @@ impl Log for Forgetful {
 pub(crate) fn passed(stack: &Stack, id: IdReserva) {
     let marker = format!("marker {}", nobody());
     stack.append(id, marker.as_bytes());
-    eventually("what is in the log is seen by all", || {
+    eventually("every consumer has seen the log", || {
         let parked = stack.parked(id).into_iter();
         let parked: Vec<_> = parked
             .filter(|(_, data)| data == marker.as_bytes())

@@ -47,7 +47,7 @@ fn many_reservations_are_each_once_in_the_view_and_in_the_log() {
     in_the_log_once(&stack, &made);
     println!("all in the log after {:?}", clock.elapsed());
     listed(&stack, &made, &clients);
-    println!("listed every way after {:?}", clock.elapsed());
+    println!("listed with every filter after {:?}", clock.elapsed());
 }
 
 /// Posts the reservations from several threads. Reservation `n` is of client `n % CUSTOMERS`.
@@ -98,7 +98,7 @@ fn settle(stack: &Stack, booked: &[Booked], clients: &[String]) -> Made {
             (one.id, Expected { client, outcome })
         })
         .collect();
-    assert_eq!(made.len(), booked.len(), "each is another reservation");
+    assert_eq!(made.len(), booked.len(), "each is a new reservation");
     made
 }
 
@@ -126,7 +126,7 @@ fn catch_up(stack: &Stack, made: &Made, clients: &[String]) {
         }
         assert!(
             since.elapsed() < PATIENCE,
-            "the view stands still, behind for {} clients",
+            "the view makes no progress, and lacks rows of {} clients",
             behind.len()
         );
         std::thread::sleep(pause_after(look));
@@ -160,7 +160,7 @@ fn in_the_log_once(stack: &Stack, made: &Made) {
             (stream.id, (1..).zip(texts).collect())
         })
         .collect();
-    assert!(found == committed, "the log has what was committed");
+    assert!(found == committed, "the log has every committed event");
     let streams = stack.streams();
     let verification = verify(&*stack.tables, &*stack.reader, &streams, None);
     let verification = stack.wait(verification).unwrap();

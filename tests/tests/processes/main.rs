@@ -185,7 +185,7 @@ fn whatever_dies_sagas_end_and_money_seats_log_and_view_agree() {
     view_agrees(&stack, &booked, &outcomes);
     log_agrees(&stack, &booked);
     archive_agrees(&stack, &booked);
-    println!("all agrees after {:?}", clock.elapsed());
+    println!("everything agrees after {:?}", clock.elapsed());
 }
 
 /// Checks that the log has every committed event, of these reservations and of all others.
@@ -212,7 +212,7 @@ fn archive_agrees(stack: &Stack, booked: &[Booked]) {
         .iter()
         .map(|id| (id.to_string(), stack.committed(*id)))
         .collect();
-    eventually("the archive has what was committed", || {
+    eventually("the archive has every committed event", || {
         let mut archived: BTreeMap<String, BTreeSet<Vec<u8>>> = BTreeMap::new();
         for record in stack.archived(&ids) {
             let of = archived.entry(record.partition_key).or_default();

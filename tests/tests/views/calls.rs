@@ -51,7 +51,7 @@ pub fn compare(stack: &Stack, log: &[LogRecord]) {
     }
     let of_1000 = |count: usize| count * 1_000 / events;
     println!(
-        "calls of DynamoDB for 1,000 of {events} events: {} by the view analitica, in batches of {BATCH}; {} with one call an event",
+        "DynamoDB calls for 1,000 of {events} events: {} by the view analitica in batches of {BATCH}, {} with one call for each event",
         of_1000(ours.count()),
         of_1000(plain.count())
     );

@@ -68,7 +68,7 @@ pub struct Fold(pub BTreeMap<IdReserva, Value>);
 pub fn agree(stack: &Stack) -> Fold {
     // Publish what dead processes have committed.
     stack.sweep();
-    eventually("lists, totals and pivot are the fold", || {
+    eventually("lists and reports equal the fold", || {
         // Sagas of earlier tests may still run.
         stack.tick();
         let fold = Fold::of(stack);
@@ -159,7 +159,7 @@ impl Fold {
             }
         }
         let more = found.keys().find(|id| !expected.contains_key(id));
-        more.map(|id| format!("{estado}: {id} is not so by the fold"))
+        more.map(|id| format!("{estado}: {id} is in another state by the fold"))
     }
 }
 

@@ -148,7 +148,7 @@ impl Play<'_> {
                 }
             };
             failures += usize::from(wait <= PAUSE);
-            assert!(failures < FAILURES, "{view} does not get on");
+            assert!(failures < FAILURES, "{view} makes no progress");
             order["action"] = "resume".into();
             thread::sleep(wait);
         }

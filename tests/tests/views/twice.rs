@@ -60,7 +60,7 @@ fn lists_totals_and_pivot_are_the_fold_though_all_is_delivered_twice_and_shuffle
     );
     let fold = fold::agree(&stack);
     println!(
-        "lists, totals and pivot are the fold of {} reservations after {:?}",
+        "lists and reports equal the fold of {} reservations after {:?}",
         fold.0.len(),
         clock.elapsed()
     );

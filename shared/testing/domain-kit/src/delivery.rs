@@ -193,7 +193,7 @@ fn run<D: Domain>(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
         let writes = trace.iter().filter(|call| call.starts_with(&row)).count();
         let rows: usize = deliveries(&log).len();
         if writes > rows * generations.len() {
-            return Err(format!("{writes} writes of rows, where {rows} would do"));
+            return Err(format!("{writes} writes of rows, where {rows} suffice"));
         }
     }
     Ok(())
@@ -212,7 +212,7 @@ fn check<D: Domain>(bench: &ViewBench<D>, generations: &[u32]) -> Result<(), Str
         }
     }
     match bench.parked().first() {
-        Some(parked) => Err(format!("parked without need: {parked:?}")),
+        Some(parked) => Err(format!("parked without a reason: {parked:?}")),
         None => Ok(()),
     }
 }

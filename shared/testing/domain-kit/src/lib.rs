@@ -129,7 +129,7 @@ fn compare<D: Domain>(
         let own = own_attributes(item.clone());
         if own != *row {
             return Err(format!(
-                "{generation}: {subject} is {own:?}, the fold {row:?}"
+                "{generation}: the row of {subject} is {own:?}, and the fold is {row:?}"
             ));
         }
         for (index, place) in [Index::Gsi1, Index::Gsi2].iter().zip(view.places(row)) {
@@ -156,7 +156,7 @@ fn compare<D: Domain>(
     let counters = counters(bench, &generation);
     if counters != counted {
         return Err(format!(
-            "{generation}: the counters are {counters:?}, the fold {counted:?}"
+            "{generation}: the counters are {counters:?}, and the fold is {counted:?}"
         ));
     }
     Ok(())

@@ -520,11 +520,11 @@ impl<D: Domain> Play<'_, D> {
         for (key, _) in self.system.bench.tables.all(TABLE) {
             let stale = key.pk.strip_prefix(&format!("{view}."));
             if stale.is_some_and(|rest| !rest.starts_with(&format!("{live}#"))) {
-                return Err(format!("left over: {key:?}"));
+                return Err(format!("an item was left behind: {key:?}"));
             }
         }
         match self.system.bench.parked().first() {
-            Some(parked) => Err(format!("parked without need: {parked:?}")),
+            Some(parked) => Err(format!("parked without a reason: {parked:?}")),
             None => Ok(()),
         }
     }

@@ -308,7 +308,7 @@ impl System {
         let stored = stored.unwrap().expect("the saga has begun");
         let ending = Ending::Failed {
             error: "States.Aborted".into(),
-            cause: "somebody stopped it".into(),
+            cause: "a person stopped it".into(),
         };
         let failed = Input::Execution(Direction::Do, Progress::Ended(ending));
         let now = self.sagas.now();

@@ -171,7 +171,7 @@ fn watched(rules: Arc<Rules>, line: Line) -> Arc<Rules> {
         move |definition: &Definition, saga: &Saga, input: &Input, now| {
             let (next, dispatch) = rules(definition, saga, input, now);
             if !next.log.starts_with(&saga.log) {
-                line.note("the log was not only added to".to_owned());
+                line.note("the log was rewritten".to_owned());
             }
             let replayed = Saga::replay(next.id, definition, next.log.clone());
             if replayed.map(without_counts) != Some(without_counts(next.clone())) {
@@ -282,10 +282,7 @@ impl Director<'_> {
         }
         let stuck = self.stored().await.map(|stored| {
             let wake = stored.saga.wake();
-            format!(
-                "it does not come to rest: {}, wakes {wake:?}",
-                stored.saga.status
-            )
+            format!("it is not at rest: {}, wakes {wake:?}", stored.saga.status)
         });
         self.violations
             .push(stuck.unwrap_or_else(|| "it never began".to_owned()));
@@ -317,7 +314,7 @@ impl Director<'_> {
         let found = self.status().await;
         if found != Some(expected) {
             self.violations
-                .push(format!("{when} it is {found:?}, not {expected}"));
+                .push(format!("{when} its status is {found:?}, not {expected}"));
         }
     }
 
@@ -408,18 +405,19 @@ impl Director<'_> {
         }
         self.line.let_go();
         self.until_rest(false).await;
-        self.expect(expected, "after what was held back").await;
-        self.check("after what was held back").await;
+        self.expect(expected, "after the held-back messages").await;
+        self.check("after the held-back messages").await;
         self.line.repeat_all();
         self.delivered = 0;
         self.until_rest(false).await;
-        self.expect(expected, "after everything came again").await;
-        self.check("after everything came again").await;
+        self.expect(expected, "after every message was redelivered")
+            .await;
+        self.check("after every message was redelivered").await;
         let longer = self.stored().await.map(|stored| stored.saga.log.len());
         let grown = longer.zip(log).map_or(0, |(longer, log)| longer - log);
         if grown > 2 * self.play.definition().steps.len() {
             self.violations
-                .push(format!("the log grew by {grown} lines when all was over"));
+                .push(format!("the log grew by {grown} lines after the end"));
         }
         self.violations.extend(self.line.noted());
     }
@@ -443,7 +441,10 @@ pub(crate) fn log_violations(saga: &Saga) -> Vec<String> {
     }
     let ends = saga.status.has_ended() || saga.status == Status::NeedsIntervention;
     if !ends && saga.wake().is_none() {
-        found.push(format!("it is {} and nothing wakes it", saga.status));
+        found.push(format!(
+            "its status is {}, and it has no time to wake",
+            saga.status
+        ));
     }
     found
 }

@@ -87,8 +87,9 @@ impl Tables for Contended {
             .collect();
         let mut failed = self.tables.refused(writes);
         failed.retain(|place| in_conflict.get(*place) == Some(&false));
-        self.kernel
-            .note(format_args!("a conflict, and {failed:?} do not hold"));
+        self.kernel.note(format_args!(
+            "a conflict, and the conditions {failed:?} fail"
+        ));
         if failed.is_empty() {
             return Err(conflict().into());
         }

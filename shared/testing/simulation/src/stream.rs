@@ -346,7 +346,10 @@ impl Stream {
             Output::GaveUp { shard, orphans } => {
                 kernel.count("mapping", "gave up a shard");
                 let count = orphans.len();
-                kernel.note(format_args!("{} gave up {shard}, {count} are out", name.0));
+                kernel.note(format_args!(
+                    "{} gave up {shard}, with {count} invocations in flight",
+                    name.0
+                ));
             }
             Output::Filtered { .. }
             | Output::Skipped { .. }
@@ -364,7 +367,7 @@ impl Stream {
         let first = first.get(first.len().saturating_sub(4)..).unwrap_or(first);
         let shard = &invocation.shard;
         kernel.note(format_args!(
-            "{} is given {count} records of {shard} from {first}, {again} times before",
+            "{} gets {count} records of {shard} from {first}, after {again} earlier attempts",
             name.0
         ));
         let (own, id) = (self.clone(), invocation.id);
@@ -497,7 +500,7 @@ impl Stream {
         let trimmed = self.0.log.trim(kept_since.unwrap_or(Timestamp::MIN));
         if trimmed > 0 {
             kernel.count("stream", "forgot records");
-            kernel.note(format_args!("the stream forgets {trimmed} records"));
+            kernel.note(format_args!("the stream drops {trimmed} records"));
         }
     }
 

@@ -143,7 +143,7 @@ impl Course for Sky {
         self.kernel.spawn("late", async move {
             kernel.sleep(pause).await;
             work.await;
-            kernel.note("what was late has happened");
+            kernel.note("a late effect has happened");
         });
     }
 }

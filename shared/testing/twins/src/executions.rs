@@ -31,7 +31,7 @@ pub enum MachineError {
     #[error(transparent)]
     Definition(#[from] DefinitionError),
     /// A task names a function that is not known.
-    #[error("a task calls {0:?}, which is no function")]
+    #[error("a task calls {0:?}, which is not a function")]
     UnknownFunction(String),
 }
 
@@ -306,7 +306,7 @@ fn is_name(name: &str) -> bool {
 impl Executions for MemoryExecutions {
     async fn start(&self, name: &str, input: &Value) -> Result<(), ExecutionError> {
         if !is_name(name) {
-            let why = format!("{name:?} is no name of an execution");
+            let why = format!("{name:?} is not a valid name of an execution");
             return Err(ExecutionError::Refused(why));
         }
         if input.to_string().len() > DATA_LIMIT {

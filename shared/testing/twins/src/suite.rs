@@ -110,7 +110,7 @@ async fn conditions(tables: &dyn Tables, table: TableName, unique: &str) {
     assert!(!attempt(Condition::Exists).await);
     assert!(
         !attempt(Condition::Less(version(), 5)).await,
-        "a missing attribute is not less"
+        "a missing attribute is not less than a value"
     );
     assert!(!attempt(Condition::Equals(version(), json!(0))).await);
     assert!(attempt(Condition::Absent).await);
@@ -170,12 +170,12 @@ async fn transactions(tables: &dyn Tables, table: TableName, unique: &str) {
     assert_eq!(
         tables.transact(&[open("c"), open("b"), open("a")]).await,
         Err(TransactError::ConditionsFailed(vec![1, 2])),
-        "each failed condition is told by its place"
+        "each failed condition is reported by its index"
     );
     assert_eq!(
         read(tables, &key("c")).await,
         None,
-        "nothing of a failed transaction is written"
+        "a failed transaction writes nothing"
     );
     let delete = Write::Delete {
         key: key("a"),
@@ -316,7 +316,7 @@ async fn listing(tables: &dyn Tables, table: TableName, unique: &str) {
     assert_eq!(
         places,
         (0..7).chain(115..122).collect::<Vec<_>>(),
-        "each item stands in the place of its key"
+        "each item is at the index of its key"
     );
 }
 
@@ -428,7 +428,7 @@ pub async fn functions(
     assert_eq!(
         functions.start(function, bad).await,
         Ok(()),
-        "who starts a function hears nothing of its errors"
+        "an asynchronous caller gets no errors of the function"
     );
     let nobody = FunctionName("nobody");
     assert!(matches!(
@@ -498,7 +498,7 @@ pub async fn executions(
         assert_eq!(
             executions.start(&name, input).await,
             Ok(()),
-            "a name is used once, also after the end"
+            "a name cannot be used again, even after the end"
         );
     }
     tasks.sleep(Duration::from_secs(1)).await;

@@ -164,7 +164,7 @@ impl Tasks for RunsThem {
     }
 
     fn spawn(&self, _: BoxFuture<'static, ()>) {
-        unreachable!("nobody spawns here");
+        unreachable!("this test spawns nothing");
     }
 }
 
@@ -363,7 +363,7 @@ fn executions_run_side_by_side() {
     }
     orders.sort();
     orders.dedup();
-    assert!(orders.len() > 1, "the scheduler decides who goes first");
+    assert!(orders.len() > 1, "the scheduler decides which runs first");
 }
 
 #[test]
