@@ -456,7 +456,7 @@ fn records(system: &System) -> Result<Vec<LogRecord>, String> {
     Ok(all.into_values().collect())
 }
 
-/// Checks that streams, log and archive agree. Records without a commit must be those that nobody can read.
+/// Checks that streams, log and archive agree. Records without a commit must be unreadable ones.
 fn check_log(system: &System, archived: &[LogRecord], broken: &mut Vec<String>) {
     let mut archive = Readings::default();
     archive.add(archived, &events::catalogue());

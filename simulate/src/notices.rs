@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::system::System;
 
-/// The announced event types, each with the state that its notice tells.
+/// The announced event types, each with the state that its notice names.
 const NEWS: [(&str, &str); 2] = [
     ("ReservaAprobada", "Aprobada"),
     ("ReservaCancelada", "Cancelada"),

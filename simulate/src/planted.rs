@@ -162,7 +162,7 @@ planted! {
     KeptTwice = "kept-twice" breaks "a saga's item has room for its end",
     /// A cancellation of a saga that waits for a person is accepted, and not stored.
     DeafWhenStuck = "deaf-when-stuck" breaks "a cancellation that was accepted happens, whoever ran the saga",
-    /// A retry of a parked record counts as finished when it was cut short.
+    /// A retry of a parked record is noted as if it had ended.
     SpentTries = "spent-tries" breaks "a record that only failing calls held up is handled without a person",
     /// Work of another build stays first among the due work.
     StubbornForeign = "stubborn-foreign" breaks "work of another build blocks no other work",

@@ -18,10 +18,10 @@ const PLATFORM: [&str; 4] = [
 pub struct Line {
     /// The id of its log event.
     pub id: String,
-    /// The time at which `CloudWatch` Logs received it, in milliseconds of Unix time.
+    /// The time of its log event, in milliseconds of Unix time.
     pub taken_in: i64,
     pub function: String,
-    /// The time in the line itself, or else the time at which it was received.
+    /// The time in the line itself; if it has none, the time of its log event.
     time: String,
     text: String,
     /// Its fields, if it is a JSON object.

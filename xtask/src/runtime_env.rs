@@ -123,7 +123,8 @@ impl Target {
         workspace.local().join("run").join(endpoint.run_name())
     }
 
-    /// The runtime in `--port` or `--endpoint`, or else the one that was brought up last. Fails if it does not answer.
+    /// The runtime in `--port` or `--endpoint`, or otherwise the one that was brought up last. Fails if it does not
+    /// answer.
     pub fn select(workspace: &Workspace, words: &Words) -> Result<Self> {
         let endpoint = Endpoint::named(words)?;
         let found = match &endpoint {

@@ -1,5 +1,5 @@
-//! Tests `infra/deploy.sh` with a stand-in for the AWS CLI that records its calls: what the script refuses, and which
-//! settings it keeps.
+//! Tests `infra/deploy.sh` with a stand-in for the AWS CLI that records its calls: the changes that the script refuses,
+//! and the settings that it keeps.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

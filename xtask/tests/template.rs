@@ -153,7 +153,8 @@ fn the_container_mounts_only_what_is_there() {
     }
 }
 
-/// A new mapping begins anew. The mappings are replaced only by these parameters, which `deploy.sh` sets.
+/// A replaced mapping loses its position in the log. Only `FanOut` and `MappingsSince`, which `deploy.sh` sets, replace
+/// mappings.
 #[test]
 fn nothing_but_fan_out_makes_a_mapping_anew() {
     let template = file("infra/template.yaml");

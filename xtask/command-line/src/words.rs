@@ -394,7 +394,7 @@ fn distance(one: &str, other: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// The root of the checkout, from the environment that cargo sets, or else from the time of compilation.
+/// The root of the checkout, from the environment that cargo sets; without it, the root at the time of compilation.
 #[must_use]
 pub fn root() -> Option<PathBuf> {
     let package = env::var_os("CARGO_MANIFEST_DIR")

@@ -67,7 +67,7 @@ pub enum Happens {
 
 /// A domain with two contexts, as the kit needs it: events, views, and the event for each [`Happens`].
 pub trait Domain: Send + Sync + 'static {
-    /// The domain's events, an enum of all their versions.
+    /// The domain's events: an enum of every type in its newest version.
     type Payload: DomainEvent;
     /// The context that has the events of [`Happens::Opened`], [`Happens::Done`], [`Happens::Undone`] and
     /// [`Happens::Noted`].

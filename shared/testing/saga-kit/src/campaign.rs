@@ -155,7 +155,8 @@ impl<'a> Campaign<'a> {
         self.report
     }
 
-    /// For each step up to `last`, all of which are undone: every way in which its compensation can fail.
+    /// Runs the script once for each step up to `last` and each way in which that step's compensation can fail. All
+    /// these steps are undone.
     async fn undoing(&mut self, script: Script, last: Option<StepNumber>) {
         let definition = self.play.definition();
         let undone = definition

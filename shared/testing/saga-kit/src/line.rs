@@ -15,7 +15,7 @@ use serde_json::Value;
 use simulation::Faults;
 use twins::MemoryTables;
 
-/// What the line does with the commands of a step in one direction.
+/// The trouble that the line makes for the commands of a step in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// The command is held back until it is released, and is not answered.

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::{Dice, scheduler::Yield};
 
-/// What happens at an effect.
+/// A fault at an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// The effect fails and changes nothing.
@@ -125,7 +125,7 @@ impl Faults {
         faults
     }
 
-    /// Stops faults by chance.
+    /// Ends the faults by chance: from now on only planned faults happen.
     pub fn cease(&self) {
         if let Some((_, one_in)) = &mut self.lock().chance {
             *one_in = 0;

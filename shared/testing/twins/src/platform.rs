@@ -35,13 +35,13 @@ pub struct Ports {
     pub allows_tests: bool,
     /// The name of the stack.
     pub stack: String,
-    /// The log lines of the functions, for queries.
+    /// The sink for lines that functions write to their own logs, such as metrics.
     pub lines: Lines,
 }
 
 impl Ports {
     /// Twins of all ports except Step Functions, in this world. The runtime honours partial batch responses and allows
-    /// tests. Queries for log lines are not supported.
+    /// tests. Lines for the functions' own logs are dropped.
     #[must_use]
     pub fn new(world: World) -> Self {
         let log = Arc::new(MemoryLog::new(2, world.clock.clone()));
