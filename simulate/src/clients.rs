@@ -95,7 +95,7 @@ pub struct Booking {
 /// A request near the size limit.
 #[derive(Clone, Debug)]
 pub struct Large {
-    /// The client's name in the request.
+    /// The client's id in the request.
     pub id_cliente: String,
     /// The bytes of the request's body.
     pub bytes: usize,
@@ -243,7 +243,7 @@ impl Wish {
         format!("cliente-{minute}")
     }
 
-    /// A leg there or back, one every six hours.
+    /// A leg of the journey there or back. The legs are six hours apart.
     fn leg(&self, number: i64, name: Option<&str>) -> Value {
         let hours = |hours| {
             let departure = self.vuelo.fecha_salida;
@@ -496,7 +496,7 @@ impl Client {
             self.became(place, wish, both.0);
             return id;
         }
-        // It is unknown which of the two stands, if any.
+        // It is unknown which of the two was accepted, if any.
         None
     }
 

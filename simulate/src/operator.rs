@@ -117,7 +117,7 @@ impl Operator {
         });
     }
 
-    /// True if the saga's execution runs, or was resumed now. Only every other saga is tried, and each a few times at
+    /// True if the saga's execution runs, or was resumed now. Only half of the sagas are tried, and each a few times at
     /// most.
     fn by_its_execution(&self, saga: &Saga) -> bool {
         let System {
@@ -147,7 +147,7 @@ impl Operator {
     }
 }
 
-/// Resumes a saga that waits for a person. For every other saga, and where resuming is refused, the operator does the
+/// Resumes a saga that waits for a person. For half of the sagas, and where resuming is refused, the operator does the
 /// step by hand and marks it.
 async fn see_to_saga(system: &System, memory: &Memory, saga: &Saga) {
     let kernel = &system.kernel;

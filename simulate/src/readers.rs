@@ -62,7 +62,7 @@ const FACTS: [&str; 4] = [
 const PAGES: usize = 60;
 /// How many reservations are read one by one in the end.
 const SOME: usize = 6;
-/// The days on which clients make reservations, and the days of the first builds' reservations.
+/// The report queries for the days of clients' reservations, and for those of the first builds' reservations.
 const DAYS: [&str; 2] = [
     "?desde=2025-08-01&hasta=2026-07-31",
     "?desde=2023-08-01&hasta=2024-07-31",

@@ -1,4 +1,4 @@
-//! The command `demo`: from nothing to three reservations, whose sagas approve, decline and compensate them.
+//! The command `demo`: from nothing to three reservations: one is approved, one declined, one compensated.
 
 use std::fs;
 use std::thread::sleep;
