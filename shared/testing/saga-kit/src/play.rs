@@ -39,7 +39,7 @@ pub trait Play: Send + Sync {
     /// Does the first step: its event opens the saga. No fault happens here.
     async fn open(&self, setting: &Setting, fails_at: Option<StepNumber>) -> (SagaId, Fact);
 
-    /// All events that the log has so far, in its order. Duplicates are welcome.
+    /// All events that the log has so far, in its order, with or without duplicates.
     async fn facts(&self, setting: &Setting) -> Vec<Fact>;
 
     /// Work that goes on beside the saga, such as a sweeper's. No fault happens here.
