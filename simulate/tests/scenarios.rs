@@ -40,7 +40,7 @@ const ABOUT: &[(&str, &[&str])] = &[
         "compensation",
         &[
             "participant error RevertirPago",
-            "participant silencio RevertirConfirmacion",
+            "participant silence RevertirConfirmacion",
             "operator repaired participants",
             "operator resumed a saga",
             "operator redrove an execution",
@@ -64,7 +64,7 @@ const ABOUT: &[(&str, &[&str])] = &[
             "execution timed out",
             "execution failed",
             "execution cancelled where it was stuck",
-            "execution forgotten: RequiereIntervencion",
+            "execution forgotten: NeedsIntervention",
             "execution redriven at once",
             "operator took over a saga",
         ],
