@@ -1,4 +1,4 @@
-//! The events: all that the contexts know of one another.
+//! The events of the shop. The contexts know one another only by these events.
 
 use alpes_messages::{Context, DecodeError, undecodable};
 use schemars::JsonSchema;
@@ -34,7 +34,7 @@ alpes_messages::catalogue! {
     SHIPPING: events { OrderShipped [], ShippingRefused [], ShipmentRecalled [] }
 }
 
-/// Lifts `OrderPlaced` from version 1, which had one product and no country, as it is read. Stored events are never rewritten.
+/// Converts version 1 of `OrderPlaced`, which had one product and no country. Stored events are never rewritten.
 fn one_product(old: &Value) -> Result<Value, DecodeError> {
     let missing = |name: &str| undecodable(format!("{name} is missing"));
     let field = |name: &str| old.get(name).ok_or_else(|| missing(name));
@@ -46,14 +46,14 @@ fn one_product(old: &Value) -> Result<Value, DecodeError> {
     }))
 }
 
-/// So many units of a product.
+/// A number of units of a product.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     pub product: String,
     pub units: u32,
 }
 
-/// An order is placed, at the shop's prices. `total` is in cents, `card` a token of the payment provider.
+/// The order is placed at the shop's prices. `total` is in cents, and `card` is a token of the payment provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderPlaced {
     pub lines: Vec<Line>,
@@ -62,7 +62,7 @@ pub struct OrderPlaced {
     pub country: String,
 }
 
-/// The order is cancelled, by its customer or by its saga.
+/// The order is cancelled by its customer or its saga.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderCancelled {
     pub reason: String,
@@ -74,13 +74,13 @@ pub struct StockReserved {
     pub lines: Vec<Line>,
 }
 
-/// No line is reserved, since there is too little of these.
+/// No line is reserved, because these lines have too few units in stock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StockShort {
     pub lines: Vec<Line>,
 }
 
-/// These lines are back on the shelves: none, if none was reserved.
+/// These lines are back on the shelves; empty if none was reserved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StockReleased {
     pub lines: Vec<Line>,
@@ -96,7 +96,7 @@ pub struct PaymentTaken {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentDeclined {}
 
-/// A charge is given back, if there was one, and none will be made.
+/// The charge is refunded, or can no longer be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentRefunded {}
 
@@ -104,10 +104,10 @@ pub struct PaymentRefunded {}
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderShipped {}
 
-/// The shop does not ship there.
+/// The shop does not ship to the order's country.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShippingRefused {}
 
-/// The order is called back, or will never leave.
+/// The shipment is recalled, or will never leave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShipmentRecalled {}

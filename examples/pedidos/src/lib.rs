@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
-#![allow(clippy::missing_errors_doc, reason = "each error tells what to do")]
-#![allow(clippy::must_use_candidate, reason = "it would be on half the lines")]
+#![allow(clippy::missing_errors_doc, reason = "the error types say what to do")]
+#![allow(clippy::must_use_candidate, reason = "half of the lines would need it")]
 
 pub mod events;
 pub mod orders;

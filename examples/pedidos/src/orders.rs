@@ -1,4 +1,4 @@
-//! Orders: what a customer may ask for, and what it costs.
+//! Orders: the products that a customer can order, and their prices.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use crate::{
     rules::invalid,
 };
 
-/// What is sold, with the price of a unit in cents.
+/// The products of the shop, with the price of a unit in cents.
 pub const PRICES: [(&str, u64); 3] = [("chair", 12_000), ("lamp", 3_500), ("table", 45_000)];
 
-/// `PlaceOrder`, as the customer sends it.
+/// The data of `PlaceOrder`, which the customer sends.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceOrder {
@@ -34,21 +34,21 @@ pub(crate) fn place(order: PlaceOrder) -> Result<Decision, Problem> {
     Ok(Decision::commit(vec![placed.into()]))
 }
 
-/// The data of `CancelOrder` are those of its event.
+/// `CancelOrder` has the same data as its event.
 pub(crate) fn cancel(cancelled: OrderCancelled) -> Decision {
     Decision::commit(vec![cancelled.into()])
 }
 
-/// What these lines cost.
+/// The price of these lines, in cents.
 fn total(lines: &[Line]) -> Result<u64, Problem> {
     let (mut total, mut products) = (0, BTreeSet::new());
     for (place, Line { product, units }) in lines.iter().enumerate() {
         let at = |field| format!("lines[{place}].{field}");
         let Some((_, price)) = PRICES.iter().find(|(sold, _)| sold == product) else {
-            return invalid(at("product"), "unknown", "it is not sold here");
+            return invalid(at("product"), "unknown", "the shop does not sell it");
         };
         if !products.insert(product) {
-            return invalid(at("product"), "repeated", "a product has one line");
+            return invalid(at("product"), "repeated", "a product can have one line");
         }
         if !(1..=100).contains(units) {
             return invalid(at("units"), "range", "from 1 to 100");
@@ -56,7 +56,7 @@ fn total(lines: &[Line]) -> Result<u64, Problem> {
         total += price * u64::from(*units);
     }
     if lines.is_empty() {
-        return invalid("lines".into(), "empty", "an order has a line");
+        return invalid("lines".into(), "empty", "an order needs a line");
     }
     Ok(total)
 }

@@ -1,4 +1,4 @@
-//! Payments: a provider outside is asked before the commit, and remembers what a crash makes this process forget.
+//! Payments: the rules call an external provider before the commit. After a crash, the provider knows the charges.
 
 use alpes_event_store::{Decision, Unavailable};
 use async_trait::async_trait;
@@ -6,17 +6,17 @@ use serde::Deserialize;
 
 use crate::events::{PaymentDeclined, PaymentRefunded, PaymentTaken};
 
-/// A payment provider. A key is one charge, whatever calls run side by side and whichever answers are lost.
+/// A payment provider charges each key at most once, also under concurrent calls and lost answers.
 #[async_trait]
 pub trait Provider: Send + Sync {
-    /// Charges once under `key`: the first outcome stands. False if nothing is charged.
+    /// Charges once under `key`; later calls return the first outcome. False if the card is declined.
     async fn charge(&self, key: &str, card: &str, amount: u64) -> Result<bool, Unavailable>;
 
-    /// Gives back what is charged under `key`, and charges nothing under it from then on.
+    /// Refunds the charge under `key`, and charges nothing under it from then on.
     async fn void(&self, key: &str) -> Result<(), Unavailable>;
 }
 
-/// `TakePayment`.
+/// The data of `TakePayment`.
 #[derive(Deserialize)]
 pub struct TakePayment {
     amount: u64,
@@ -35,7 +35,7 @@ pub(crate) async fn take(provider: &dyn Provider, key: &str, it: TakePayment) ->
     Ok(Decision::commit(vec![event]))
 }
 
-/// Voids, whatever the stream says: a charge may have been made whose event was never committed.
+/// Voids the charge whatever the stream says, because the event of a charge may never have been committed.
 pub(crate) async fn refund(provider: &dyn Provider, key: &str) -> Decided {
     provider.void(key).await?;
     Ok(Decision::commit(vec![PaymentRefunded {}.into()]))

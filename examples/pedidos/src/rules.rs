@@ -1,4 +1,4 @@
-//! The rules: which command each context acts by, which undoes it, and who decides about it.
+//! The rules: the command with which each context acts, the command that undoes it, and the function that decides.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::{
     shipping, stock,
 };
 
-/// Fields of the command's data break rules; `errores` names each.
+/// Fields of the command's data break rules. `errores` lists them.
 pub const INVALID: Kind = Kind::new("urn:shop:problem:invalid", "Not a valid command", 400);
-/// The command cannot be taken as things stand.
+/// The state of the order does not allow the command.
 pub const REFUSED: Kind = Kind::new("urn:shop:problem:refused", "The command is refused", 409);
 
 /// The rules of all contexts.
@@ -59,7 +59,7 @@ impl PairRules<ShopEvent> for Rules {
     }
 }
 
-/// The data of a command, or the field that has not its form.
+/// Reads the data of a command. The error names the field that has the wrong form.
 fn read<T: DeserializeOwned>(command: &Command) -> Result<T, Problem> {
     let read = serde_path_to_error::deserialize(&command.data);
     read.or_else(|error| invalid(error.path().to_string(), "form", &error.inner().to_string()))

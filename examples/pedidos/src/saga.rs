@@ -1,10 +1,10 @@
-//! The saga of an order, as data: what each step asks of whom, and how it is undone.
+//! The saga of an order as data: the command of each step, and the command that undoes it.
 
 use std::time::Duration;
 
 use alpes_saga::{Definition, Expiry, Mapping, Step, Texts};
 
-/// The saga. Its first step is done when the order is placed.
+/// The saga's definition. Its first step is complete when the order is placed.
 pub fn definition() -> Definition {
     let nothing = Mapping::empty;
     let reason = nothing().field("reason", "saga.reason");
@@ -16,7 +16,7 @@ pub fn definition() -> Definition {
     Definition {
         name: "order",
         version: 1,
-        // An order that waited for so long is cancelled instead of charged.
+        // An order that waited this long for its saga is cancelled and not charged.
         expiry: Expiry {
             after: Duration::from_hours(24),
             reason: "expired",

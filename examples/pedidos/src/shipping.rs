@@ -1,14 +1,14 @@
-//! Shipping: an order leaves, or is called back.
+//! Shipping: a shipment leaves, or is recalled.
 
 use alpes_event_store::Decision;
 use serde::Deserialize;
 
 use crate::events::{OrderShipped, ShipmentRecalled, ShippingRefused};
 
-/// Where the shop ships to.
+/// The countries to which the shop ships.
 pub const COUNTRIES: [&str; 3] = ["CO", "EC", "PE"];
 
-/// `ShipOrder`.
+/// The data of `ShipOrder`.
 #[derive(Deserialize)]
 pub struct ShipOrder {
     country: String,

@@ -1,4 +1,4 @@
-//! The shop, put together over the ports. Somebody calls each method: functions on AWS, a simulation in the tests.
+//! The shop, put together over the ports. Functions call its methods on AWS, and a simulation calls them in tests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,19 +42,19 @@ impl Shop {
         }
     }
 
-    /// Places an order. It is one order, however often it is sent.
+    /// Places an order. A repeated call with the same `order` makes no second order.
     pub async fn place(&self, order: SubjectId, data: Value) -> Result<Handled, HandleError> {
         let command = Command::opening("PlaceOrder", order, data);
         self.store.handle(&*self.rules, &command).await
     }
 
-    /// Asks the saga of an order for something, such as to be undone; [`Shop::tick`] sees to it.
+    /// Asks the saga of an order for something, for example to undo it. [`Shop::tick`] executes the request.
     pub async fn ask(&self, order: SubjectId, request: &Request) -> Result<Requested, Trouble> {
         let sagas = self.coordinator.sagas();
         sagas.request(SagaId(order.0), None, request).await
     }
 
-    /// Moves sagas on by a batch of the log, until `until`.
+    /// Passes a batch of the log to the sagas. No saga is begun after `until`.
     pub async fn move_on(&self, batch: &[LogRecord], until: Timestamp) -> Outcome {
         let coordinator = &self.coordinator;
         let consumer = Consumer {
@@ -71,7 +71,7 @@ impl Shop {
         self.projector.consumer().consume(batch).await
     }
 
-    /// To be done every minute: publishes what was committed and is not in the log yet, and moves on the sagas that wait.
+    /// Publishes events that are not in the log, and moves on the sagas that are due. Call this every minute.
     pub async fn tick(&self, until: Timestamp) -> Result<(), TableError> {
         let sweeper = Sweeper {
             store: &self.store,
@@ -82,7 +82,7 @@ impl Shop {
         };
         sweeper.sweep().await?;
         for saga in self.coordinator.sagas().due(100).await?.sagas {
-            // One that cannot be moved on now stays due.
+            // A saga that cannot move on now stays due.
             let _ = self.coordinator.wake(saga, until).await;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Stock: units are taken in the transaction that commits the event, so no two orders get the last one.
+//! Stock: the transaction that commits the event takes the units, so no two orders get the last one.
 
 use alpes_event_store::Decision;
 use alpes_ports::{Condition, Key, Path, TableName, Update};
@@ -6,17 +6,17 @@ use serde::Deserialize;
 
 use crate::events::{Line, ShopEvent, StockReleased, StockReserved, StockShort};
 
-/// The table of the shelves. The item of a product counts in [`LEFT`] the units that nobody has reserved.
+/// The table of the shelves, one item for each product. [`LEFT`] is the number of units that no order has reserved.
 pub const SHELVES: TableName = TableName("shelves");
 pub const LEFT: &str = "left";
 
-/// `ReserveStock`.
+/// The data of `ReserveStock`.
 #[derive(Deserialize)]
 pub struct ReserveStock {
     lines: Vec<Line>,
 }
 
-/// `refused` are the lines whose writes did not go through the last time: the store asks again then.
+/// `refused` lists the lines with too few units, if the event store asks for a second decision.
 pub(crate) fn reserve(ReserveStock { lines }: ReserveStock, refused: &[usize]) -> Decision {
     if !refused.is_empty() {
         let short = refused.iter().filter_map(|line| lines.get(*line));
@@ -33,7 +33,7 @@ pub(crate) fn reserve(ReserveStock { lines }: ReserveStock, refused: &[usize]) -
     }
 }
 
-/// `done` is the event that the reservation came to, if it came to any.
+/// `done` is the outcome of the order's `ReserveStock`, if there is one.
 pub(crate) fn release(done: Option<&ShopEvent>) -> Decision {
     let lines = match done {
         Some(ShopEvent::StockReserved(reserved)) => reserved.lines.clone(),

@@ -1,4 +1,4 @@
-//! The view: a row for each order, as its customer sees it.
+//! The view: one row for each order, as its customer sees it.
 
 use alpes_messages::{Event, Moment};
 use alpes_ports::Item;
@@ -10,7 +10,7 @@ use crate::events::{Line, ShopEvent};
 /// The view.
 pub struct Orders;
 
-/// A row. Events of several streams come in any order, so each sets what is its own, and none takes anything back.
+/// A row. Events of several streams arrive in any order, so each sets only its own fields and resets none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Row {
@@ -41,7 +41,7 @@ impl View<ShopEvent> for Orders {
         })
     }
 
-    /// Orders are listed by how they stand, in the order in which they were placed.
+    /// Orders are listed by status, in the order in which they were placed.
     fn places(&self, row: &Item) -> [Option<Place>; 2] {
         let place = Row::deserialize(row).ok().and_then(|row| {
             let status = match (row.cancelled, row.shipped, row.paid) {

@@ -1,4 +1,4 @@
-//! Keeps what the log will forget.
+//! Archives the log in S3, beyond the retention of Kinesis.
 
 use alpes_archive::Archive;
 use alpes_consumer::Outcome;
@@ -7,20 +7,20 @@ use alpes_ports::{LogRecord, Platform};
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use wiring::Wiring;
 
-/// What the function works with.
+/// The parts that the function needs, made once for each process.
 pub struct App {
-    /// Where records go.
+    /// Stores records in S3.
     archive: Archive,
-    /// True where the runtime honours a partial batch response.
+    /// True if the runtime honours a partial batch response.
     partial_batch: bool,
 }
 
 impl App {
-    /// The function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///
-    /// The platform lacks what the function needs.
+    /// The platform lacks a port that the function needs.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
         Ok(Self {
             archive: wiring.archive()?,
@@ -28,11 +28,11 @@ impl App {
         })
     }
 
-    /// Archives a batch of records, whatever is in them: all of it, or it is delivered again.
+    /// Archives a batch of records, whatever their content. A record that is not archived is redelivered.
     ///
     /// # Errors
     ///
-    /// [`RetryBatch`] if it is not archived and the runtime has no other way to be told.
+    /// [`RetryBatch`] if records must be redelivered and the runtime does not honour partial batch responses.
     pub async fn handle(&self, event: KinesisEvent) -> Result<KinesisEventResponse, RetryBatch> {
         let records = kinesis::records(event);
         kinesis::respond(self.archive(&records).await, self.partial_batch)

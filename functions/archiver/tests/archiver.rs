@@ -1,4 +1,4 @@
-//! The function at its boundary: batches of Kinesis in, objects out, over objects in memory.
+//! The function at its boundary: batches of Kinesis in, objects out, with objects in memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ use wiring::Wiring;
 
 const BATCH: &str = include_str!("../events/lote.json");
 const SHARD: &str = "shardId-000000000001";
-/// 2026-01-31, midnight.
+/// 2026-01-31 at midnight, in seconds since 1970.
 const MIDNIGHT: f64 = 1_769_904_000.0;
 
 struct Fixture {
@@ -54,7 +54,7 @@ impl Fixture {
         block_on(app.handle(event))
     }
 
-    /// What the runtime is told, where it honours partial batch responses.
+    /// The answer to the runtime, with partial batch responses.
     fn told(&self, batch: &Value, faults: &Faults) -> Value {
         serde_json::to_value(self.handle(batch, true, faults).unwrap()).unwrap()
     }
@@ -77,7 +77,7 @@ fn sequence(number: u32) -> String {
     format!("49671234567890123456789012345678901234567890123456789{number:03}")
 }
 
-/// Records that arrived so many seconds after midnight.
+/// Records that arrived these numbers of seconds after midnight.
 fn records(arrivals: &[f64]) -> Value {
     let record = |(number, seconds): (u32, &f64)| {
         let sequence = sequence(number);
@@ -97,7 +97,7 @@ fn records(arrivals: &[f64]) -> Value {
 #[test]
 fn the_sample_batch_is_archived_byte_for_byte_events_or_not() {
     let fixture = Fixture::new();
-    // A batch may be delivered again.
+    // A batch may be redelivered.
     for _ in 0..2 {
         let told = fixture.told(&batch(), &Faults::none());
         assert_eq!(told, json!({"batchItemFailures": []}));
@@ -129,7 +129,7 @@ fn the_sample_batch_is_archived_byte_for_byte_events_or_not() {
 #[test]
 fn a_batch_is_taken_whole_or_delivered_again_whole() {
     let batch = records(&[-2.0, -1.0, 0.0, 1.0]);
-    // An object a day: the first is stored, the second is not, or is not known to be.
+    // There is one object for each day. The first is stored; the second is not, or its answer is lost.
     for fault in [Fault::FailBefore, Fault::FailAfter] {
         let fixture = Fixture::new();
         assert_eq!(

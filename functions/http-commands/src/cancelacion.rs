@@ -17,10 +17,10 @@ use vuelos::{
 
 use crate::App;
 
-/// The motivo of a client that gives none.
+/// The `motivo` of a cancellation for which the client gives none.
 pub const MOTIVO: &str = "cancelada por el cliente";
 
-/// What is known of the reservation.
+/// The events of the reservation that a cancellation needs.
 struct Stream {
     creada: Event,
     cancelada: Option<Event>,
@@ -62,7 +62,7 @@ impl App {
         })
     }
 
-    /// Asks the saga to undo all it has done, the reservation last.
+    /// Asks the saga to undo all its steps, the reservation last.
     async fn cancel_saga(
         &self,
         id: SagaId,
@@ -80,12 +80,13 @@ impl App {
             Requested::Taken(_) | Requested::NotNow(_) | Requested::TooOften(_) => {
                 Err(already_cancelled())
             }
-            // The opening event is at hand, so a saga that has not begun begins.
+            // The opening event is passed to `request`, so the request begins a saga that has not begun. This case
+            // cannot occur.
             Requested::Unknown => Err(Problem::of(kinds::INTERNAL).into()),
         }
     }
 
-    /// Where there is no coordinator to ask, the command itself.
+    /// The command that cancels the reservation of a choreography, which has no coordinator.
     fn command(
         &self,
         request: &Request,
@@ -98,7 +99,7 @@ impl App {
                 let operation = format!("POST /vuelos/reserva/{}/cancelacion", creada.subject);
                 api::command_id(&operation, key, &*self.world.ids)
             }
-            // A repetition is the same command without a key too: a reservation is cancelled once.
+            // Without a key, too, a repetition gets the same command id, because a reservation is cancelled only once.
             None => CommandId(Uuid::new_v5(&creada.id.0, b"cancelacion")),
         };
         Command {
@@ -122,12 +123,13 @@ impl App {
                 }
                 if !appended {
                     let correlation = command.correlationid;
-                    tracing::warn!(subject = %command.subject, %correlation, "committed, to be published by the sweeper");
+                    tracing::warn!(subject = %command.subject, %correlation, "the events are committed, and the sweeper will publish them");
                 }
-                // The other contexts undo what is theirs as they hear of it.
+                // The other contexts undo their parts when they receive the event.
                 Ok(Status::Compensating)
             }
-            // Without a key, what was used before is our own id: somebody cancelled for another reason.
+            // Without a key the command id is our own. A reused id then means an earlier cancellation with another
+            // reason.
             Handled::Rejected(problem) if key.is_none() && problem.is(kinds::KEY_REUSED) => {
                 Err(already_cancelled())
             }
@@ -151,7 +153,8 @@ fn read(body: &Value) -> Result<String, Vec<Violation>> {
     })
 }
 
-/// True if the saga has heard that the reservation is cancelled. What is cancelled behind its back is undone when it is asked to.
+/// True if the saga has received the event that cancelled the reservation. If it has not, the cancellation can still be
+/// requested, and the saga then undoes all its steps.
 fn knows(saga: &Saga, cancelada: Option<&Event>) -> bool {
     cancelada.is_some_and(|event| {
         let place = (event.stream.to_string(), event.streamversion);
@@ -159,7 +162,8 @@ fn knows(saga: &Saga, cancelada: Option<&Event>) -> bool {
     })
 }
 
-/// An execution cannot be turned while it runs, nor while nobody knows whether it was started.
+/// The refusal while an execution runs, or while it is unknown whether it was started. An execution cannot be reversed
+/// at that time.
 fn running(saga: &Saga) -> Refusal {
     let detail = if saga.executions().next().is_some() {
         "La saga corre en Step Functions y no se puede detener; se puede cancelar cuando termine o falle"

@@ -11,7 +11,7 @@ use vuelos::{CREAR_RESERVA, Vuelos, crear_reserva};
 
 use crate::App;
 
-/// Names the operation in the identity of its commands.
+/// The name of the operation, from which the ids of its commands follow.
 const OPERATION: &str = "POST /vuelos/reserva";
 
 impl App {
@@ -19,7 +19,7 @@ impl App {
         let data = crear_reserva::parse(&api::json_body(request)?);
         let (key, mut data) = api::with_key(request, data)?;
         let id = api::command_id(OPERATION, key, &*self.world.ids);
-        // Left out or written out, the default is the same request.
+        // A request with the default written out is the same request as one without it.
         let sagamode = *data.saga.get_or_insert_default();
         self.offers(sagamode)?;
         let subject = api::reservation_of(id);
@@ -27,7 +27,8 @@ impl App {
             id,
             kind: CREAR_RESERVA.to_owned(),
             subject,
-            // One id for both: whoever knows the saga finds the reservation, and its stream before the saga has begun.
+            // Saga and reservation have one id: a client that knows the saga's id finds the reservation, and its stream
+            // before the saga begins.
             correlationid: CorrelationId(subject.0),
             causationid: None,
             prueba: false,
@@ -39,9 +40,9 @@ impl App {
             Handled::Committed { events, appended } => {
                 if !appended {
                     let correlation = command.correlationid;
-                    tracing::warn!(subject = %command.subject, %correlation, "committed, to be published by the sweeper");
+                    tracing::warn!(subject = %command.subject, %correlation, "the events are committed, and the sweeper will publish them");
                 }
-                // A repetition answers with what the first one made, its correlation id included.
+                // A repetition gets the answer of the first request, with its correlation id.
                 let made = events.first().map(accepted);
                 made.ok_or_else(|| Problem::of(kinds::INTERNAL).into())
             }
@@ -51,7 +52,7 @@ impl App {
 }
 
 impl App {
-    /// Refuses a reservation whose saga nobody here would run as it asks.
+    /// Refuses the mode `stepfunctions` if this installation has no state machine.
     fn offers(&self, sagamode: SagaMode) -> Result<(), Problem> {
         if sagamode != SagaMode::StepFunctions || self.step_functions {
             return Ok(());
@@ -69,7 +70,7 @@ fn accepted(event: &Event) -> Response<Body> {
         "estado": event.data.get("estado"),
     });
     let response = api::accepted(event.correlationid, &body);
-    // Relative to the URL of the request, so that it holds under every stage, domain and proxy.
+    // The location is relative to the request's URL, so it is right under every stage, domain and proxy.
     let location = format!("reserva/{}", event.subject);
     api::with_header(response, header::LOCATION, &location)
 }

@@ -1,4 +1,4 @@
-//! The HTTP API's commands: what changes something.
+//! The HTTP API's commands: the requests that change something.
 
 mod cancelacion;
 mod crear_reserva;
@@ -17,26 +17,26 @@ use wiring::Wiring;
 pub use cancelacion::MOTIVO;
 pub use reanudacion::MAX_NOTA;
 
-/// What the function works with.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Commits events.
     store: EventStore<Payload>,
-    /// The sagas, to ask something of.
+    /// Stores what clients ask of sagas.
     sagas: Sagas,
-    /// Has the orchestrator act on what was asked.
+    /// Calls the orchestrator after a request to a saga.
     functions: Arc<dyn Functions>,
     /// Time and identifiers.
     world: World,
-    /// True where Step Functions may run a saga.
+    /// True if Step Functions may run a saga.
     step_functions: bool,
 }
 
 impl App {
-    /// The function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///
-    /// The platform lacks what the function needs.
+    /// The platform lacks a port that the function needs.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
         Ok(Self {
             store: wiring.store()?,
@@ -61,10 +61,10 @@ impl App {
         }
     }
 
-    /// Has the orchestrator look at a saga now. The timers would, later.
+    /// Asks the orchestrator to process a saga now. If the call fails, the timers wake the saga later.
     async fn nudge(&self, saga: SagaId) {
         if let Err(error) = reserva_saga::nudge(&*self.functions, saga).await {
-            tracing::warn!(%saga, %error, "the timers will wake it");
+            tracing::warn!(%saga, %error, "the orchestrator was not called, and the timers will wake the saga");
         }
     }
 }

@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use crate::App;
 
-/// More steps than any saga has.
+/// Largest `paso`. No saga has as many steps.
 const MAX_PASO: u32 = 100;
-/// Longest nota, in characters.
+/// Longest `nota`, in characters.
 pub const MAX_NOTA: usize = 500;
 
-/// A saga's item has no room for another attempt.
+/// The refusal for a saga whose item has no room for another attempt.
 const TOO_OFTEN: &str = "La saga se reanudó demasiadas veces y no se reanuda más. Deshaga el paso a mano y márquelo: \
                          «hecho», con su «paso» y una «nota»";
 
@@ -41,7 +41,8 @@ impl App {
             Requested::TooOften(_) => Err(Problem::of(kinds::STATE).because(TOO_OFTEN).into()),
             Requested::Unknown => {
                 let history = self.store.reader().history(stream_of(id)).await?;
-                // The reservation is made and its saga has not begun. The query says that it is under way, and so does this.
+                // The reservation is made and its saga has not begun. The query shows such a saga as running, so this
+                // answer does too.
                 if opening(&history, id).is_some() {
                     return Err(not_now(Status::Running).into());
                 }
@@ -52,7 +53,7 @@ impl App {
     }
 }
 
-/// Why a saga that stands so cannot be resumed.
+/// The problem for a saga that cannot be resumed in this status.
 fn not_now(status: Status) -> Problem {
     let detail = match status {
         Status::NeedsIntervention => "La saga requiere intervención en otro paso".to_owned(),

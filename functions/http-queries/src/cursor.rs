@@ -1,22 +1,22 @@
-//! Where a list goes on.
+//! The position at which a list continues.
 
 use alpes_messages::Moment;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
-/// The place of a row in its list: when it began, and its id. Opaque to clients; it names no index and no generation, so it outlives
-/// both.
+/// The position of a row in its list: the time at which it began, and its id. A cursor is opaque to clients. It names
+/// no index and no generation of a view, so it stays valid across rebuilds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub String);
 
 impl Cursor {
-    /// As text for a client.
+    /// The cursor as text for a client.
     #[must_use]
     pub fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(&self.0)
     }
 
-    /// From a client's text; `None` if it is not one of ours.
+    /// Reads a client's text; `None` if it is not a cursor of this API.
     #[must_use]
     pub fn decode(text: &str) -> Option<Self> {
         let order = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;

@@ -10,16 +10,16 @@ use serde_json::value::RawValue;
 
 use crate::{App, no_such_reservation};
 
-/// Events, each in the text it was committed as.
+/// Events, each in the text in which it was committed.
 #[derive(Serialize)]
 struct Eventos<'a> {
     eventos: Vec<&'a RawValue>,
 }
 
 impl App {
-    /// The events of a reservation, from its three streams, by time, then version, then in the order of [`CONTEXTS`]. Each is
-    /// exactly as it was committed, those of the tutorials' code in that code's own envelope. An event whose time cannot be read
-    /// comes first.
+    /// Lists the events of a reservation from its three streams, by time, then by version, then in the order of
+    /// [`CONTEXTS`]. Each event has the exact text that was committed; events of the tutorials' own code keep that
+    /// code's envelope. An event without a readable time comes first.
     pub(crate) async fn eventos(&self, id: &str) -> Result<Response<Body>, Refusal> {
         let id = api::id(id)?;
         let streams = self

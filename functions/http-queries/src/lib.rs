@@ -1,4 +1,4 @@
-//! The HTTP API's queries: what changes nothing.
+//! The HTTP API's queries: the requests that change nothing.
 
 mod cursor;
 mod eventos;
@@ -39,27 +39,27 @@ pub use saga::{Direccion, EntradaSaga, EstadoSaga, ModoSaga, PendienteSaga, Resu
 pub use sagas::ListaSagas;
 pub use size::MAX_PAGE;
 
-/// The API, described.
+/// The API's description.
 pub const OPENAPI: &str = include_str!("../../../infra/openapi.json");
 
-/// What the function works with.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// The views.
     tables: Arc<dyn Tables>,
-    /// The streams, for what the views do not have yet.
+    /// Reads the streams, for reservations that the views do not have yet.
     reader: StreamReader<Payload>,
-    /// Which generation of a view answers.
+    /// Says which generation of a view answers queries.
     generations: Generations,
-    /// The saga log.
+    /// Reads the stored sagas.
     sagas: Sagas,
-    /// Where Step Functions may run a saga: what it did.
+    /// Reads the histories of Step Functions, if it may run sagas.
     executions: Option<Arc<dyn Executions>>,
-    /// What day it is.
+    /// Says today's date.
     clock: Arc<dyn Clock>,
 }
 
 impl App {
-    /// The function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Self {
         Self {
             tables: wiring.platform.tables(),

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use alpes_lambda::Environment;
 use http_queries::App;
 use wiring::Wiring;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    alpes_lambda::start_logging();
-    let app = App::new(&Wiring::new(Environment::of_function()));
+    let app = App::new(&Wiring::new(alpes_lambda::start()));
     api::serve(app, |app: Arc<App>, request| async move {
         app.handle(&request).await
     })

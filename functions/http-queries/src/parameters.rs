@@ -6,28 +6,28 @@ use parse::{Path, Regla, Violations, invalid};
 
 use crate::Cursor;
 
-/// Rows of one page, when nothing else is asked.
+/// Default number of rows of one page.
 pub const DEFAULT_LIMIT: usize = 20;
-/// Rows of one page at most.
+/// Largest number of rows of one page.
 pub const MAX_LIMIT: usize = 100;
 
-/// Which page of a list.
+/// The page that a query asks for.
 pub(crate) struct Page {
-    /// How many rows.
+    /// Largest number of rows of the page.
     pub(crate) limit: usize,
     /// The last row of the page before.
     pub(crate) after: Option<Cursor>,
 }
 
-/// The parameters of a request, as they are read, with what is wrong so far.
+/// The parameters of a request, and the faults found while they are read.
 pub(crate) struct Parameters {
     given: Vec<(&'static str, String)>,
     violations: Violations,
 }
 
 impl Parameters {
-    /// Those of these names. One that is not known would else be a filter that does nothing, and one given twice a filter that does
-    /// half.
+    /// Reads the query string. A parameter with another name is a fault, because it would be a filter without effect. A
+    /// parameter that occurs twice is a fault too, because only one of its values would take effect.
     pub(crate) fn of(request: &Request, names: &[&'static str]) -> Self {
         let given = request.query_string_parameters();
         let mut violations = Violations::default();
@@ -58,7 +58,7 @@ impl Parameters {
         }
     }
 
-    /// Reads a parameter that may be left out; `text` says the rule that it must keep in words.
+    /// Reads an optional parameter. `text` explains the parameter's rule in words.
     pub(crate) fn optional<T>(
         &mut self,
         name: &'static str,
@@ -74,7 +74,7 @@ impl Parameters {
         read
     }
 
-    /// Reads a parameter that is `default` if it is left out: `None` says that it is wrong.
+    /// Reads a parameter that has a `default`. The result is `None` if the parameter is invalid.
     pub(crate) fn optional_or<T>(
         &mut self,
         default: T,
@@ -90,7 +90,7 @@ impl Parameters {
         }
     }
 
-    /// Reads a parameter that must be there.
+    /// Reads a required parameter.
     pub(crate) fn required<T>(
         &mut self,
         name: &'static str,
@@ -106,7 +106,7 @@ impl Parameters {
         None
     }
 
-    /// Says that a parameter breaks a rule, as one may that is well read and does not go with another.
+    /// Records that a parameter breaks a rule. Use it for a parameter that is readable and conflicts with another.
     pub(crate) fn refuse(&mut self, name: &'static str, rule: Regla, text: impl Into<String>) {
         self.violations.add(Path::Body.field(name), rule, text);
     }
@@ -129,11 +129,11 @@ impl Parameters {
         }
     }
 
-    /// What was read, if nothing is wrong.
+    /// Returns the value if there are no faults.
     ///
     /// # Errors
     ///
-    /// The [`Problem`] with every violation, up to the number that a body's answer has.
+    /// A [`Problem`] with every violation, up to the number that the answer to a body has.
     pub(crate) fn check<T>(self, read: Option<T>) -> Result<T, Problem> {
         self.violations.check(read).map_err(invalid)
     }

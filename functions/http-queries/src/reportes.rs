@@ -15,47 +15,47 @@ use views::analitica::{self, Dia};
 
 use crate::{App, parameters::Parameters};
 
-/// Days of a report, when nothing else is asked.
+/// Default number of days of a report.
 pub const DEFAULT_DAYS: i32 = 30;
-/// Days of a report at most: a leap year.
+/// Largest number of days of a report: a leap year.
 pub const MAX_DAYS: i32 = 366;
 
-/// How many reservations were made on each day.
+/// Number of reservations made on each day.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Totales {
-    /// The days on which any were, in order.
+    /// The days with reservations, in order.
     pub filas: Vec<FilaTotales>,
 }
 
-/// How many reservations were made on a day.
+/// Number of reservations made on one day.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct FilaTotales {
     /// The day, in UTC.
     pub dia: Date,
-    /// How many.
+    /// Number of reservations.
     pub total: u64,
 }
 
-/// How many of the reservations made on each day are in each state now.
+/// Number of reservations made on each day, by their current state.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ReservasPorDia {
-    /// The days on which any were made, in order.
+    /// The days with reservations, in order.
     pub filas: Vec<FilaReservasPorDia>,
 }
 
-/// How many of the reservations made on a day are in each state now.
+/// Number of reservations made on one day, by their current state.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct FilaReservasPorDia {
     /// The day, in UTC.
     pub dia: Date,
-    /// How many are in each state, a column each.
+    /// Number of reservations in each state, one column for each state.
     #[serde(flatten)]
     pub cuentas: Cuentas,
-    /// How many were made.
+    /// Number of reservations made on the day.
     pub total: u64,
 }
 
-/// A number for each state, and for all of them.
+/// One number for each state. A state without reservations has 0.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Cuentas(BTreeMap<EstadoReserva, u64>);
@@ -112,7 +112,7 @@ impl App {
         Ok(api::json(StatusCode::OK, &ReservasPorDia { filas }))
     }
 
-    /// A row of a report for each day that is asked for and has reservations.
+    /// The rows of a report: one for each requested day that has reservations.
     async fn rows<T: From<Dia>>(&self, request: &Request) -> Result<Vec<T>, Refusal> {
         let today = TimeZone::UTC.to_datetime(self.clock.now()).date();
         let (from, to) = parse(request, today)?;
@@ -122,7 +122,7 @@ impl App {
     }
 }
 
-/// The first day and the last.
+/// The first and the last day of the report.
 fn parse(request: &Request, today: Date) -> Result<(Date, Date), Problem> {
     let mut parameters = Parameters::of(request, &["desde", "hasta"]);
     let text = "Debe ser un día, como 2026-01-31";
@@ -143,13 +143,14 @@ fn parse(request: &Request, today: Date) -> Result<(Date, Date), Problem> {
     parameters.check(days)
 }
 
-/// A day in the one form that is told. Years before our era are left out: as text they do not come in the order of time.
+/// Reads a day in the form `2026-01-31`, the only accepted form. Years before our era are refused, because their texts
+/// do not sort by time.
 fn day(text: &str) -> Option<Date> {
     let day: Date = text.parse().ok()?;
     (day.year() >= 0 && day.to_string() == text).then_some(day)
 }
 
-/// The first of so many days that end with this one.
+/// The first of `days` days that end with `last`.
 fn first_of(days: i32, last: Date) -> Date {
     last.saturating_sub((days - 1).days())
 }

@@ -14,31 +14,31 @@ use vuelos::{Detalle, Reserva};
 
 use crate::{App, Origen, no_such_reservation};
 
-/// A reservation, as the API tells it.
+/// A reservation, as the API shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReservaDto {
-    /// Which.
+    /// The reservation.
     pub id_reserva: IdReserva,
-    /// Whose.
+    /// The client.
     pub id_cliente: Option<String>,
-    /// Its saga.
+    /// The correlation id, which is the id of the reservation's saga.
     pub id_correlacion: CorrelationId,
     /// Its state.
     pub estado: EstadoReserva,
-    /// When it was made.
+    /// Time at which the reservation was made.
     pub fecha_creacion: Moment,
-    /// When something last happened to it.
+    /// Time of the reservation's last event.
     pub fecha_actualizacion: Moment,
     /// The journey.
     pub itinerarios: Vec<Itinerario>,
-    /// The price and how it is paid; null where an old event did not tell it.
+    /// The price and its payment token; null if an old event did not have them.
     pub pago: Option<Pago>,
-    /// Where this answer comes from.
+    /// The source of this answer.
     pub origen: Origen,
 }
 
 impl ReservaDto {
-    /// A row of the view; `None` if the view has not heard of its making.
+    /// Converts a row of the view; `None` if the view does not have its `ReservaCreada` yet.
     #[must_use]
     pub fn from_view(fila: Fila) -> Option<Self> {
         let fecha_creacion = fila.fecha_creacion?;
@@ -98,8 +98,8 @@ impl App {
     async fn reserva_of_stream(&self, id: IdReserva) -> Result<Option<ReservaDto>, Refusal> {
         let id = StreamId::new(VUELOS, id);
         let history = self.reader.history(id).await?;
-        // As it was made, whatever the stream has beyond that: the view hears of its making first, and who was told more would
-        // see it go back.
+        // The answer shows the reservation as it was made, even if the stream has later events. The view receives its
+        // creation first, so with later events in this answer the next answer would show an older state.
         let made = history
             .iter()
             .position(|(_, payload)| matches!(payload, Payload::ReservaCreada(_)));

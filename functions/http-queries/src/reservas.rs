@@ -18,9 +18,10 @@ use crate::{
 /// A page of reservations, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Lista {
-    /// The reservations. May be fewer than were asked for while there are more: an answer has a largest size.
+    /// The reservations. A page can have fewer rows than `limite` although more rows follow, because an answer has a
+    /// largest size.
     pub reservas: Vec<ReservaDto>,
-    /// Where the next page begins, for the parameter of this name; null at the end.
+    /// The value of the parameter `siguiente` for the next page; null at the end.
     pub siguiente: Option<String>,
 }
 
@@ -36,7 +37,7 @@ impl App {
 }
 
 impl Lista {
-    /// As many of the rows as fit into one answer. The page after begins with the others.
+    /// Keeps the first rows that fit into one answer. The next page begins with the other rows.
     fn of(filas: Vec<Fila>, next: Option<String>) -> Self {
         let rows = filas.into_iter().filter_map(|fila| {
             let order = fila.order()?;

@@ -16,7 +16,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{App, Origen};
 
-/// How a saga stands.
+/// The status of a saga, in the API's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EstadoSaga(pub Status);
 
@@ -36,7 +36,7 @@ impl JsonSchema for EstadoSaga {
     }
 }
 
-/// Which way a command goes.
+/// The direction of a command, in the API's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Direccion(pub Direction);
 
@@ -57,7 +57,7 @@ impl JsonSchema for Direccion {
     }
 }
 
-/// Who moves a saga on.
+/// The way in which a saga runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct ModoSaga(pub SagaMode);
@@ -72,7 +72,7 @@ impl JsonSchema for ModoSaga {
     }
 }
 
-/// A line of the log. Its type says which fields it has.
+/// A line of the log. The type of a line decides which fields it has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntradaSaga(pub Entry);
 
@@ -136,60 +136,61 @@ impl JsonSchema for EntradaSaga {
     }
 }
 
-/// The command whose answer is waited for.
+/// The command whose answer the saga waits for.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PendienteSaga {
-    /// Its step, from 1.
+    /// The command's step, counted from 1.
     #[schemars(with = "usize", range(min = 1))]
     pub paso: StepNumber,
-    /// Its type.
+    /// The type of the command.
     pub comando: String,
-    /// Which way it goes.
+    /// Its direction.
     pub direccion: Direccion,
-    /// How often it was sent.
+    /// Number of times that the command was sent.
     pub intentos: u32,
 }
 
 /// A saga without its log.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ResumenSaga {
-    /// Its identity.
+    /// The id of the saga.
     pub id_correlacion: CorrelationId,
-    /// Its reservation.
+    /// The saga's reservation.
     pub id_reserva: IdReserva,
-    /// Its definition.
+    /// Name of the saga's definition.
     pub definicion: String,
-    /// The version of it that it is pinned to; one that has not begun is to none yet.
+    /// The version of the definition. A saga keeps the version with which it began; the field is null before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
-    /// Who moves it on: the coordinator, the participants themselves, or an execution of Step Functions.
+    /// The way in which the saga runs: by the coordinator, by the participants themselves, or by an execution of Step
+    /// Functions.
     pub modo: ModoSaga,
-    /// How it stands.
+    /// The saga's status.
     pub estado: EstadoSaga,
-    /// True if others than the coordinator move it on, and take longer than they should.
+    /// True if the saga is not run by the coordinator and takes longer than it should.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub retrasada: bool,
-    /// Why it is undone, if it is.
+    /// The reason for which the saga is undone; null if it is not undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub motivo: Option<String>,
-    /// When it began: when the event happened that opens it.
+    /// The time of the event that opens the saga.
     pub inicio: Moment,
-    /// When something was last logged.
+    /// Time of the last log line.
     pub actualizacion: Moment,
-    /// When it goes on by itself, if it does.
+    /// Time at which the saga next continues by itself; null if it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proximo_intento: Option<Moment>,
-    /// What it waits for, if it does.
+    /// The command in flight; null if the saga waits for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pendiente: Option<PendienteSaga>,
-    /// Where this answer comes from.
+    /// The source of this answer.
     pub origen: Origen,
 }
 
-/// A saga.
+/// A saga with its log.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct SagaDto {
-    /// All but its log.
+    /// The saga's fields besides its log.
     #[serde(flatten)]
     pub resumen: ResumenSaga,
     /// Its log.
@@ -221,7 +222,7 @@ impl From<&Saga> for ResumenSaga {
 }
 
 impl SagaDto {
-    /// The saga of this definition that an event opens and that has not begun yet, as far as the event tells.
+    /// A saga that has not begun yet, with the fields that its opening event fixes.
     fn from_stream(opening: &Event, definicion: &str) -> Self {
         let resumen = ResumenSaga {
             id_correlacion: opening.correlationid,
@@ -254,7 +255,7 @@ impl From<Saga> for SagaDto {
     }
 }
 
-/// What is waited for.
+/// The command in flight, if the saga waits for one.
 fn pending(saga: &Saga) -> Option<PendienteSaga> {
     let out = saga.outstanding.as_ref()?;
     Some(PendienteSaga {
@@ -268,7 +269,8 @@ fn pending(saga: &Saga) -> Option<PendienteSaga> {
 impl App {
     pub(crate) async fn saga(&self, id: &str) -> Result<Response<Body>, Refusal> {
         let id: SagaId = api::id(id)?;
-        // The item is read strongly consistent and never deleted: a client that has seen it once sees it from then on.
+        // The read is strongly consistent and the item is never deleted, so a client that has seen the saga once always
+        // sees it.
         let dto = match self.sagas.load(id).await? {
             Some(stored) => {
                 let (definitions, executions) = (self.sagas.definitions(), &self.executions);
@@ -282,7 +284,7 @@ impl App {
         Ok(api::json(StatusCode::OK, &dto))
     }
 
-    /// The saga that the orchestrator has not heard of yet.
+    /// The saga of a reservation whose opening event has not reached the orchestrator yet.
     async fn saga_of_stream(&self, id: SagaId) -> Result<Option<SagaDto>, Refusal> {
         let history = self.reader.history(stream_of(id)).await?;
         let definitions = self.sagas.definitions();

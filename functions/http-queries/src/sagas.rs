@@ -17,9 +17,10 @@ use crate::{
 /// A page of sagas, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ListaSagas {
-    /// The sagas. May be fewer than fit while there are more: some may have left the state meanwhile.
+    /// The sagas. A page can have fewer rows than `limite` although more rows follow, because some sagas may have left
+    /// the state meanwhile.
     pub sagas: Vec<ResumenSaga>,
-    /// Where the next page begins, for the parameter of this name; null at the end.
+    /// The value of the parameter `siguiente` for the next page; null at the end.
     pub siguiente: Option<String>,
 }
 

@@ -1,15 +1,15 @@
-//! How much of a list fits into one answer.
+//! The number of a list's rows that fit into one answer.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// Most bytes of the rows of a page. Lambda takes answers of up to 6 MB, and refuses larger ones; what the answer has besides its rows is
+/// Largest size of the rows of a page, in bytes. Lambda refuses answers of more than 6 MB. The rest of an answer takes
 /// a few hundred bytes.
 pub const MAX_PAGE: usize = 4 * 1024 * 1024;
 
-/// Counts the bytes that JSON has as a text within JSON, as the body of an answer is sent to API Gateway: quotes and backslashes take
-/// two. JSON without spaces has no other character that would.
+/// Counts the bytes of JSON that is sent as a string inside JSON, as API Gateway receives a body. Quotes and
+/// backslashes take two bytes. JSON without spaces has no other character that is escaped.
 #[derive(Default)]
 struct Counter(usize);
 
@@ -25,8 +25,8 @@ impl Write for Counter {
     }
 }
 
-/// The bytes that a row takes in an answer, with the comma after it. A row without a JSON form counts as
-/// none: writing the answer fails then, and says so.
+/// The bytes that a row takes in an answer, with the comma after it. A row without a JSON form counts 0 bytes; writing
+/// the answer then fails and reports it.
 fn size(row: &impl Serialize) -> usize {
     let mut counter = Counter::default();
     match serde_json::to_writer(&mut counter, row) {
@@ -35,7 +35,7 @@ fn size(row: &impl Serialize) -> usize {
     }
 }
 
-/// How many of the first rows fit into so many bytes: one at least, so that a list goes on.
+/// The number of first rows that fit into `bytes`. The number is at least one, so that a list always continues.
 pub(crate) fn fitting(rows: &[impl Serialize], bytes: usize) -> usize {
     let mut left = bytes;
     let fit = rows.iter().take_while(|row| {
@@ -53,13 +53,13 @@ mod tests {
 
     use super::*;
 
-    /// The bytes of these rows in the event that API Gateway is answered with.
+    /// The bytes of these rows in the event that is returned to API Gateway.
     fn sent(rows: &[String]) -> usize {
         let text = serde_json::to_string(rows).unwrap();
         serde_json::to_string(&text).unwrap().len()
     }
 
-    /// A list without rows, and the quotes around its text.
+    /// Bytes of a list without rows, and of the quotes around its text.
     const AROUND: usize = 4;
 
     proptest! {

@@ -65,13 +65,14 @@ impl App {
     }
 }
 
-/// Who is to drive the saga of a reservation that is made: the same as its data say.
+/// The way in which a new reservation's saga runs, as the command's data say.
 fn chosen_mode(kind: &str, asked: &Solicitud) -> Option<SagaMode> {
     let saga = asked.data.get("saga").filter(|_| kind == CREAR_RESERVA)?;
     SagaMode::deserialize(saga).ok()
 }
 
-/// The saga of what happened, which may be another's where it had happened before.
+/// The saga of the reply's events. This saga differs from the command's saga if an earlier command committed the
+/// events.
 fn saga_of(reply: &Reply, command: &Command) -> CorrelationId {
     let first = match reply {
         Reply::Eventos { eventos } => eventos.first(),
@@ -80,7 +81,7 @@ fn saga_of(reply: &Reply, command: &Command) -> CorrelationId {
     first.map_or(command.correlationid, |event| event.correlationid)
 }
 
-/// A participant names fields of the command's data, which in the request are below `data`.
+/// Prefixes the fields of a participant's problem: fields of the command's data are below `data` in the request.
 fn of_data(mut problem: Problem) -> Problem {
     if problem.is(kinds::INVALID) {
         for error in &mut problem.errores {
@@ -93,7 +94,8 @@ fn of_data(mut problem: Problem) -> Problem {
     problem
 }
 
-/// What a participant's own errors mean: all but two of them, that the command is to be sent again.
+/// Converts a participant's error. After most errors the command can be retried; `Broken` and `InvalidCommand` are
+/// final.
 fn no_reply(context: Context, command: &Command, error: CallError) -> Refusal {
     match error {
         CallError::Failed { ref error_type, .. }
@@ -103,7 +105,7 @@ fn no_reply(context: Context, command: &Command, error: CallError) -> Refusal {
         }
         CallError::Failed { ref error_type, .. } => {
             let correlation = command.correlationid;
-            tracing::warn!(subject = %command.subject, %correlation, %error, "the participant gave no reply");
+            tracing::warn!(subject = %command.subject, %correlation, %error, "the participant did not reply");
             let told = in_words_of_the_api(error_type);
             let detail = format!("{} no dio respuesta: {told}", context.name);
             Problem::of(kinds::UNAVAILABLE).because(detail).into()
@@ -113,7 +115,7 @@ fn no_reply(context: Context, command: &Command, error: CallError) -> Refusal {
     }
 }
 
-/// The faults that this API sets have names of its own.
+/// The Spanish names of the faults that this API sets.
 fn in_words_of_the_api(error_type: &str) -> &str {
     match error_type {
         "InducedError" => "FallaInducida",

@@ -1,4 +1,4 @@
-//! What there is to be tested.
+//! The commands and events that the test endpoints accept.
 
 use alpes_messages::{Context, EventType, Problem};
 use events::{Catalogue, GDS, PAGOS, Payload, VUELOS, kinds};
@@ -25,11 +25,11 @@ pub(crate) fn commands() -> impl Iterator<Item = (Context, &'static str)> {
     COMANDOS.into_iter().flat_map(of_context)
 }
 
-/// A command of a path.
+/// The command in a path.
 ///
 /// # Errors
 ///
-/// The [`Problem`] of one that is not there, with those that are.
+/// A [`Problem`] that lists the known commands, if this one is unknown.
 pub(crate) fn command(contexto: &str, comando: &str) -> Result<(Context, &'static str), Problem> {
     let found = commands().find(|(context, name)| context.name == contexto && *name == comando);
     found.ok_or_else(|| {
@@ -38,11 +38,11 @@ pub(crate) fn command(contexto: &str, comando: &str) -> Result<(Context, &'stati
     })
 }
 
-/// An event of a path.
+/// The event in a path.
 ///
 /// # Errors
 ///
-/// As [`command`].
+/// The errors of [`command`], for events.
 pub(crate) fn event<'a>(
     catalogue: &'a Catalogue,
     contexto: &str,

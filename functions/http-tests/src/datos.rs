@@ -1,20 +1,14 @@
-//! The data of an event that somebody wrote by hand, held against its schema.
+//! The data of an event that a test wrote by hand, checked against its schema.
 
 use alpes_messages::{
     Command, CommandId, CorrelationId, DecodeError, Event, EventId, EventType, Moment, NewEvent,
     Origin, SagaMode, StreamId, Violation, moment::rfc3339,
 };
 use events::{Catalogue, IdReserva, Payload};
-use jsonschema::{
-    JsonType, ValidationError,
-    error::{TypeKind, ValidationErrorKind as Kind},
-    paths::{Location, LocationSegment},
-};
 use parse::Regla;
 use serde_json::{Map, Value};
 
-/// Longest name of a field that is repeated to its sender, in characters.
-const MAX_ECHO: usize = 64;
+use crate::esquema::{self, violation};
 
 /// The data of an event.
 pub(crate) struct Datos<'a> {
@@ -22,12 +16,12 @@ pub(crate) struct Datos<'a> {
     pub(crate) known: &'a EventType<Payload>,
     /// Its stream.
     pub(crate) stream: StreamId,
-    /// What was told of them.
+    /// The fields in the request.
     pub(crate) told: &'a Map<String, Value>,
 }
 
 impl Datos<'_> {
-    /// The event of the moment `now`: the reservation and dates that were not told are those of the event.
+    /// The event at the time `now`. A reservation id or date that the request omits gets the event's own value.
     pub(crate) fn event(&self, now: Moment) -> NewEvent {
         let mut data = self.told.clone();
         let schema = self.known.schema();
@@ -46,7 +40,7 @@ impl Datos<'_> {
         }
     }
 
-    /// What a field is when nobody says it.
+    /// The value of a field that the request omits.
     fn own(&self, field: &str, now: Moment) -> Option<String> {
         match field {
             "id_reserva" => Some(self.stream.id.to_string()),
@@ -55,14 +49,14 @@ impl Datos<'_> {
         }
     }
 
-    /// Checks that whoever reads the event will be able to.
+    /// Checks that consumers will be able to read the event.
     ///
     /// # Errors
     ///
     /// Every [`Violation`].
     pub(crate) fn check(&self, now: Moment, catalogue: &Catalogue) -> Result<(), Vec<Violation>> {
         let event = self.event(now);
-        let mut violations = self.against_schema(&event.data);
+        let mut violations = esquema::faults(&self.known.schema().to_value(), &event.data);
         violations.extend(airports(&event.data));
         let told = event.data.get("id_reserva").and_then(Value::as_str);
         let told: Option<IdReserva> = told.and_then(|told| told.parse().ok());
@@ -78,23 +72,6 @@ impl Datos<'_> {
             Ok(())
         } else {
             Err(violations)
-        }
-    }
-
-    fn against_schema(&self, data: &Value) -> Vec<Violation> {
-        let mut schema = Value::from(self.known.schema());
-        close(&mut schema);
-        let validator = jsonschema::draft202012::options()
-            .should_validate_formats(true)
-            .with_format("date-time", |text: &str| rfc3339(text).is_ok())
-            .build(&schema);
-        match validator {
-            Ok(validator) => {
-                let errors = validator.iter_errors(data);
-                errors.flat_map(|error| violations(&error)).collect()
-            }
-            // The schemas are our own: what cannot be checked here is by decoding.
-            Err(_) => vec![],
         }
     }
 
@@ -128,7 +105,7 @@ impl Datos<'_> {
     }
 }
 
-/// What is wrong with the airports of flights. They are keys of the inventory, which are short.
+/// The violations of airport codes in flights. The codes are keys of the inventory, and keys are short.
 fn airports(data: &Value) -> Vec<Violation> {
     let flights = data.get("sillas").and_then(Value::as_array);
     let flights = flights.into_iter().flatten().enumerate();
@@ -144,102 +121,4 @@ fn airports(data: &Value) -> Vec<Violation> {
             violation(place, Regla::Formato, "Debe ser tres letras mayúsculas")
         })
         .collect()
-}
-
-/// Allows no field that a schema does not name: a misspelt one would else be one that is left out.
-fn close(schema: &mut Value) {
-    match schema {
-        Value::Object(object) => {
-            if object.contains_key("properties") {
-                object.insert("additionalProperties".to_owned(), false.into());
-            }
-            object.values_mut().for_each(close);
-        }
-        Value::Array(list) => list.iter_mut().for_each(close),
-        _ => {}
-    }
-}
-
-fn violation(campo: impl Into<String>, regla: Regla, detalle: impl Into<String>) -> Violation {
-    Violation::new(campo, regla.name(), detalle)
-}
-
-/// What is wrong at one place, field by field.
-fn violations(error: &ValidationError<'_>) -> Vec<Violation> {
-    let place = place(error.instance_path());
-    let below = |name: &str| format!("{place}.{name}");
-    match error.kind() {
-        Kind::Required { property } => {
-            let name = property.as_str().unwrap_or_default();
-            vec![violation(below(name), Regla::Requerido, "Es obligatorio")]
-        }
-        Kind::AdditionalProperties { unexpected } => {
-            let unknown = |name: &String| {
-                let name: String = name.chars().take(MAX_ECHO).collect();
-                violation(below(&name), Regla::CampoDesconocido, "Campo desconocido")
-            };
-            unexpected.iter().map(unknown).collect()
-        }
-        // A choice is between something and null: what is not null is to be something.
-        Kind::AnyOf { context } => {
-            let something = context.iter().take(1).flatten();
-            something.flat_map(violations).collect()
-        }
-        Kind::Type { kind } => {
-            let detalle = format!("Debe ser {}", words(kind));
-            vec![violation(place, Regla::Tipo, detalle)]
-        }
-        Kind::OneOfNotValid { .. } => {
-            vec![violation(place, Regla::Opcion, "No es una de las opciones")]
-        }
-        Kind::Format { format } if format == "date-time" => {
-            let detalle = "Debe ser una fecha RFC 3339 con zona, por ejemplo 2022-11-22T13:10:00Z";
-            vec![violation(place, Regla::Fecha, detalle)]
-        }
-        Kind::Format { format } if format == "uuid" => {
-            vec![violation(place, Regla::Formato, "Debe ser un UUID")]
-        }
-        Kind::Pattern { pattern } => {
-            let detalle = format!("Debe tener la forma {pattern}");
-            vec![violation(place, Regla::Formato, detalle)]
-        }
-        Kind::Minimum { limit } => {
-            let detalle = format!("Debe ser {limit} como mínimo");
-            vec![violation(place, Regla::Limite, detalle)]
-        }
-        other => {
-            let detalle = format!("No cumple su esquema: {}", other.keyword());
-            vec![violation(place, Regla::Formato, detalle)]
-        }
-    }
-}
-
-/// A place as violations tell it: `data.itinerarios[0].odos`.
-fn place(location: &Location) -> String {
-    location
-        .iter()
-        .fold("data".to_owned(), |place, segment| match segment {
-            LocationSegment::Property(name) => {
-                let name: String = name.chars().take(MAX_ECHO).collect();
-                format!("{place}.{name}")
-            }
-            LocationSegment::Index(index) => format!("{place}[{index}]"),
-        })
-}
-
-fn words(kind: &TypeKind) -> String {
-    let types: Vec<_> = match kind {
-        TypeKind::Single(one) => vec![*one],
-        TypeKind::Multiple(some) => some.iter().collect(),
-    };
-    let words = types.into_iter().map(|of| match of {
-        JsonType::String => "un texto",
-        JsonType::Object => "un objeto",
-        JsonType::Array => "una lista",
-        JsonType::Integer => "un entero",
-        JsonType::Number => "un número",
-        JsonType::Boolean => "true o false",
-        JsonType::Null => "nulo",
-    });
-    words.collect::<Vec<_>>().join(" o ")
 }

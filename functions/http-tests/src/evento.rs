@@ -15,7 +15,7 @@ use crate::{
     solicitud::{Solicitud, named},
 };
 
-/// Rules that commit one event, whatever was before.
+/// Rules that commit exactly this event, whatever the history.
 struct Exactly<'a>(Datos<'a>);
 
 #[async_trait]
@@ -43,7 +43,8 @@ impl Decider<Payload> for Exactly<'_> {
         circumstances: &Circumstances,
     ) -> Result<Decision, Unavailable> {
         let event = self.0.event(circumstances.now);
-        // What says that seats are held holds them, so that giving them back is right.
+        // An event that says that seats are held must also take them, so that a later reversal gives back the right
+        // number.
         let with = inventory::moved_by(&event);
         if with.len() > MAX_FLIGHTS {
             let detalle = format!("Debe tener {MAX_FLIGHTS} vuelos distintos como máximo");
@@ -90,7 +91,7 @@ impl App {
         match self.store.handle(&Exactly(datos), &command).await? {
             Handled::Committed { events, appended } => {
                 if !appended {
-                    tracing::warn!(%subject, correlation = %command.correlationid, "committed, to be published by the sweeper");
+                    tracing::warn!(%subject, correlation = %command.correlationid, "the events are committed, and the sweeper will publish them");
                 }
                 let told = events
                     .first()

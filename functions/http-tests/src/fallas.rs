@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{App, contextos, solicitud::id};
 
-/// Most commands that misbehave, one after the other.
+/// Largest number of consecutive commands that a fault affects.
 pub const MAX_VECES: u32 = 1_000;
 
-/// The ways to misbehave, as requests name them.
+/// The kinds of faults, by their names in requests.
 pub const MODOS: [(&str, FaultMode); 3] = [
     ("silencio", FaultMode::Silence),
     ("falla", FaultMode::Failure),
@@ -58,7 +58,7 @@ fn read(body: &Value) -> Result<Falla, Vec<Violation>> {
         let contexto = body.required("contexto", violations, |node, violations| {
             node.one_of(&CONTEXTS.map(|one| (one.name, one)), violations)
         });
-        // Where it is not known whose command it is, any may be meant.
+        // If the context is invalid, the commands of all contexts are accepted here.
         let commands: Vec<_> = contextos::commands()
             .filter(|(of, _)| contexto.is_none_or(|contexto| contexto == *of))
             .map(|(_, name)| (name, name))

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::App;
 
-/// Most seats that a flight is given.
+/// Largest number of free seats that a request can set.
 pub const MAX_SILLAS: u32 = 1_000;
 
 impl App {

@@ -1,9 +1,10 @@
-//! The test endpoints: any command to its participant, any event into its stream, participants that misbehave, and the seats of a
-//! flight. Deployed where tests are allowed, and nowhere else.
+//! The test endpoints. A client can send any command to its participant, commit any event to its stream, make
+//! participants fail, and set the free seats of a flight. The endpoints are deployed only where tests are allowed.
 
 mod comando;
 mod contextos;
 mod datos;
+mod esquema;
 mod evento;
 mod fallas;
 mod inventario;
@@ -22,11 +23,11 @@ pub use contextos::COMANDOS;
 pub use fallas::{MAX_VECES, MODOS};
 pub use inventario::MAX_SILLAS;
 
-/// What the function works with.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Commits events.
     store: EventStore<Payload>,
-    /// Faults and seats.
+    /// Stores faults and seats.
     tables: Arc<dyn Tables>,
     /// The participants.
     functions: Arc<dyn Functions>,
@@ -35,11 +36,11 @@ pub struct App {
 }
 
 impl App {
-    /// The function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///
-    /// The platform lacks what the function needs.
+    /// The platform lacks a port that the function needs.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
         Ok(Self {
             store: wiring.store()?,

@@ -1,4 +1,4 @@
-//! What a command and an event are asked for with: a reservation, a saga, and data.
+//! The request body for a command or an event: a reservation, a saga, and data.
 
 use std::str::FromStr;
 
@@ -10,15 +10,15 @@ use serde_json::{Map, Value};
 
 use crate::App;
 
-/// The body of a request, but for the reservation.
+/// The body of a request, without the reservation.
 pub(crate) struct Solicitud {
     id_correlacion: Option<CorrelationId>,
     pub(crate) data: Map<String, Value>,
 }
 
 impl Solicitud {
-    /// Reads a body; `which` reads the reservation, by [`named`] or [`perhaps_named`]. `data` is read by those who know what belongs
-    /// there.
+    /// Reads a body. `which` reads the reservation: [`named`] if it is required, [`perhaps_named`] if it is optional.
+    /// The caller checks `data`.
     ///
     /// # Errors
     ///
@@ -43,16 +43,16 @@ impl Solicitud {
     }
 }
 
-/// The reservation that a body must name.
+/// Reads the required id of a reservation.
 pub(crate) fn named(body: &Object<'_>, violations: &mut Violations) -> Option<IdReserva> {
     body.required("id_reserva", violations, id)
 }
 
-/// The reservation that a body may name.
+/// Reads the optional id of a reservation.
 #[expect(
     clippy::option_option,
     clippy::unnecessary_wraps,
-    reason = "readers answer with what was read, or nothing"
+    reason = "a reader returns `None` for an invalid value"
 )]
 pub(crate) fn perhaps_named(
     body: &Object<'_>,
@@ -67,8 +67,8 @@ pub(crate) fn id<T: FromStr>(node: Node<'_>, violations: &mut Violations) -> Opt
 }
 
 impl App {
-    /// The saga of a reservation and who drives it: as its stream says. Where nothing has happened yet, the one that was asked for, or
-    /// the one of the same id, as the API makes it.
+    /// The saga of a reservation, and the way in which it runs, according to the reservation's stream. For an empty
+    /// stream, the saga is that of the request, or the one with the reservation's id, as the API makes it.
     pub(crate) async fn saga(
         &self,
         id: IdReserva,

@@ -1,4 +1,4 @@
-//! Announces to others what became of reservations.
+//! Announces on a topic that reservations were approved or cancelled.
 
 use alpes_lambda::kinesis::{self, RetryBatch};
 use alpes_ports::Platform;
@@ -6,20 +6,20 @@ use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use notices::Announcer;
 use wiring::Wiring;
 
-/// What the function works with.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Announces events.
     announcer: Announcer,
-    /// True where the runtime honours a partial batch response.
+    /// True if the runtime honours a partial batch response.
     partial_batch: bool,
 }
 
 impl App {
-    /// The function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///
-    /// The platform lacks what the function needs.
+    /// The platform lacks a port that the function needs.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
         Ok(Self {
             announcer: wiring.announcer()?,
@@ -27,11 +27,11 @@ impl App {
         })
     }
 
-    /// Takes in a batch of records.
+    /// Processes a batch of records.
     ///
     /// # Errors
     ///
-    /// [`RetryBatch`] if something must be delivered again and the runtime has no other way to be told.
+    /// [`RetryBatch`] if records must be redelivered and the runtime does not honour partial batch responses.
     pub async fn handle(&self, event: KinesisEvent) -> Result<KinesisEventResponse, RetryBatch> {
         let records = kinesis::records(event);
         let outcome = self.announcer.consumer().consume(&records).await;

@@ -1,4 +1,4 @@
-//! The function at its boundary: batches of Kinesis in, notices and parked records out, over memory.
+//! The function at its boundary: batches of Kinesis in, notices and parked records out, in memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -97,7 +97,7 @@ fn a_sample_of_events_alone_is_announced_and_parks_nothing() {
 fn the_sample_batch_is_announced_but_for_what_is_no_event() {
     for partial_batch in [true, false] {
         let fixture = Fixture::new(&Faults::none(), partial_batch);
-        // A batch may be delivered again.
+        // A batch may be redelivered.
         for _ in 0..2 {
             assert_eq!(fixture.told(&batch()), all_taken());
             assert_eq!(fixture.bodies(), [text(2), text(3)]);
@@ -114,7 +114,7 @@ fn the_sample_batch_is_announced_but_for_what_is_no_event() {
 #[test]
 fn what_could_not_be_announced_comes_again() {
     for partial_batch in [true, false] {
-        // What is no event is parked by one effect, then comes the read, then the first message.
+        // The effects are: parking the record that is no event, then the read, then the first message.
         let faults = Faults::once(2, Fault::FailBefore);
         let fixture = Fixture::new(&faults, partial_batch);
         if partial_batch {

@@ -1,4 +1,4 @@
-//! A batch of the log: each saga of it hears its events, many sagas side by side.
+//! Processes a batch of the log: passes each event to its saga, many sagas concurrently.
 
 use alpes_consumer::{Group, Handler, Reason, Stop, Then};
 use alpes_event_store::StreamError;
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::{AT_ONCE, App, passed_by};
 
-/// Gives sagas their events.
+/// Passes the events of a batch to their sagas.
 pub(crate) struct Observer<'a> {
     pub(crate) app: &'a App,
     pub(crate) deadline: Timestamp,
@@ -33,7 +33,8 @@ impl Observer<'_> {
             let now = self.app.world.clock.now();
             let missed = streams.before(definitions, id, &facts, now).await;
             facts.extend(missed.map_err(|error| stop(group, &error, of_stream(&error)))?);
-            // Whether a choreography is late is for those to say who wake it: they look what it has missed.
+            // A batch does not check whether a choreography is late. The wake-ups check it, because they also read the
+            // events that the saga missed.
             let is_choreography = facts.iter().any(|fact| fact.mode == SagaMode::Choreography);
             let until = if is_choreography {
                 Timestamp::MIN
@@ -41,7 +42,8 @@ impl Observer<'_> {
                 self.app.until(self.deadline)
             };
             let observed = self.app.coordinator.observe(id, &facts, until).await;
-            // One that others move on goes on by what is heard alone: another build's must not miss it.
+            // A saga that the coordinator does not run moves on only by its events. If another build began it, the
+            // events must not be skipped.
             let is_watched = facts
                 .iter()
                 .any(|fact| fact.mode != SagaMode::Orchestration);
@@ -56,7 +58,7 @@ impl Observer<'_> {
     }
 }
 
-/// The events of a group could not be taken in.
+/// The stop for a group whose events could not be processed.
 fn stop(group: &Group<Payload>, cause: &impl ToString, then: Then) -> Stop {
     Stop {
         place: group.events.first().map_or(0, |first| first.place),
@@ -81,7 +83,8 @@ fn of_stream(error: &StreamError) -> Then {
     }
 }
 
-/// The events of a reservation by saga, in the order they came. It has one saga, but what comes from test endpoints may say otherwise.
+/// The events of a reservation, grouped by saga, in the order of the batch. A reservation has one saga, but events of
+/// test endpoints may name another.
 fn of_sagas(group: &Group<Payload>) -> Vec<(SagaId, Vec<Fact>)> {
     let mut sagas: Vec<(SagaId, Vec<Fact>)> = vec![];
     for event in group.events.iter().map(|incoming| &incoming.event) {

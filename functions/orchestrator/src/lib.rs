@@ -1,4 +1,4 @@
-//! Drives the sagas: hears the log, sends commands to the participants, keeps the saga log.
+//! Runs the sagas: it reads the log, sends commands to the participants, and writes the saga log.
 
 mod batch;
 
@@ -17,80 +17,82 @@ use reserva_saga::ORCHESTRATOR;
 use serde::{Deserialize, Serialize};
 use wiring::Wiring;
 
-/// Records that cannot be decoded are parked under this name.
+/// The name under which records that cannot be decoded are parked.
 pub const CONSUMER: &str = ORCHESTRATOR.0;
 
-/// How long one saga is run at a time. Most take a fraction of it; one that waits for somebody slow does not hold up the batch.
+/// Longest time for which one invocation works on one saga. Most sagas take a fraction of this time. The limit keeps a
+/// saga with a slow participant from delaying the batch.
 const BUDGET: Duration = Duration::from_secs(2);
-/// How long before its own deadline the function stops sending: enough to store how things stand.
+/// Time before the invocation's deadline at which the function stops sending commands. This time suffices to store the
+/// sagas.
 const RESERVE: Duration = Duration::from_secs(5);
-/// How many sagas are run side by side.
+/// Sagas that are processed concurrently.
 const AT_ONCE: usize = 16;
-/// After how long a saga is looked at again that cannot be moved on here and now. The alarm on late sagas looks at five minutes: each of
-/// them is seen in that time.
+/// Pause before the next attempt on a saga that cannot move on now. The alarm on late sagas looks at periods of five
+/// minutes, so each period contains an attempt.
 const PAUSE: Duration = Duration::from_mins(3);
 
-/// What became of a saga that was to be moved on.
+/// The result of waking a saga.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Woken {
-    /// It was looked at.
+    /// The saga was processed.
     Moved,
-    /// It is looked at again later.
+    /// The saga is retried after a pause.
     PutOff,
-    /// It stays due.
+    /// The saga stays due.
     Due,
 }
 
-/// What the function is invoked with.
+/// The payload of an invocation.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub enum Invocation {
-    /// Sagas to be moved on: `{"wake": ["<id_correlacion>"]}`.
+    /// Sagas to wake: `{"wake": ["<id_correlacion>"]}`.
     Wake {
-        /// Which.
+        /// The ids of the sagas.
         wake: Vec<SagaId>,
     },
     /// A batch of the log.
     Batch(KinesisEvent),
 }
 
-/// What it answers.
+/// The answer of an invocation.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Done {
-    /// Of a batch.
+    /// The answer to a batch.
     Batch(KinesisEventResponse),
-    /// Of sagas that were to be moved on.
+    /// The answer to a wake-up.
     Woken {
-        /// How many could be looked at.
+        /// Number of sagas that were processed.
         woken: usize,
-        /// How many cannot be moved on here and now, and are looked at again later.
+        /// Number of sagas that cannot move on now, and are retried after a pause.
         put_off: usize,
-        /// How many stay due.
+        /// Number of sagas that stay due.
         failed: usize,
     },
 }
 
-/// What the function works with.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Runs sagas.
     coordinator: Coordinator,
-    /// Reads streams, and knows what can be decoded.
+    /// Reads streams and decodes events.
     reader: StreamReader<Payload>,
-    /// Where bad records go.
+    /// Stores bad records.
     parking: Parking,
     /// Time.
     world: World,
-    /// True where the runtime honours a partial batch response.
+    /// True if the runtime honours a partial batch response.
     partial_batch: bool,
 }
 
 impl App {
-    /// The function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///
-    /// The platform lacks what the function needs.
+    /// The platform lacks a port that the function needs.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
         Ok(Self {
             coordinator: wiring.coordinator(),
@@ -101,11 +103,11 @@ impl App {
         })
     }
 
-    /// Takes in a batch, or moves sagas on. `deadline` is when the runtime ends this invocation.
+    /// Processes a batch, or wakes sagas. The runtime ends this invocation at `deadline`.
     ///
     /// # Errors
     ///
-    /// [`RetryBatch`] if something must be delivered again and the runtime has no other way to be told.
+    /// [`RetryBatch`] if records must be redelivered and the runtime does not honour partial batch responses.
     pub async fn handle(
         &self,
         invocation: Invocation,
@@ -143,8 +145,9 @@ impl App {
         }
     }
 
-    /// Moves a saga on. One that cannot be moved on now (another build's, one of a state machine that is not here or does not answer, one
-    /// that cannot be read or written) makes room for the others.
+    /// Wakes a saga. A saga that cannot move on now is put off, so that it does not delay others. A saga that cannot
+    /// move on belongs to another build, waits for a state machine that is missing or does not answer, or cannot be
+    /// read or written.
     async fn wake_one(&self, id: SagaId, deadline: Timestamp) -> Woken {
         let until = self.until(deadline);
         let why = match self.move_on(id, until).await {
@@ -152,27 +155,27 @@ impl App {
             Ok(true) => None,
             Err(why) => Some(why),
         };
-        // Without time nothing is known of it.
+        // The invocation has no time left, so it is unknown whether the saga could move on.
         if self.world.clock.now() >= deadline {
             return Woken::Due;
         }
         match self.coordinator.sagas().put_off(id, PAUSE).await {
             Ok(true) => {
-                let why = why.as_deref().unwrap_or("no word of its execution");
+                let why = why.as_deref().unwrap_or("its execution did not report");
                 let pause_s = PAUSE.as_secs();
-                tracing::warn!(saga = %id, why, pause_s, "saga put off: the timers go on at their first run after that");
+                tracing::warn!(saga = %id, why, pause_s, "the saga is put off, and the timers retry it after the pause");
                 Woken::PutOff
             }
-            // Somebody else has moved it on.
+            // Another invocation has moved it on.
             Ok(false) => Woken::Moved,
             Err(error) => {
-                tracing::error!(saga = %id, why, %error, "saga neither moved on nor put off");
+                tracing::error!(saga = %id, why, %error, "the saga could be neither moved on nor put off");
                 Woken::Due
             }
         }
     }
 
-    /// Moves a saga on; true if it may be due all the same, since others are to move it on.
+    /// Moves a saga on. The result is true if the saga may still be due, because the coordinator does not run it.
     async fn move_on(&self, id: SagaId, until: Timestamp) -> Result<bool, String> {
         let stored = self.coordinator.sagas().load(id).await;
         let Some(stored) = stored.map_err(|error| error.to_string())? else {
@@ -186,7 +189,7 @@ impl App {
         Ok(stored.saga.is_watched())
     }
 
-    /// Where the events of sagas are.
+    /// The streams that hold the events of sagas.
     fn streams(&self) -> Streams<'_, Payload> {
         Streams {
             reader: &self.reader,
@@ -194,7 +197,7 @@ impl App {
         }
     }
 
-    /// Until when a saga is run that is begun with now.
+    /// The time until which this invocation works on a saga that it begins now.
     fn until(&self, deadline: Timestamp) -> Timestamp {
         let signed = |duration| SignedDuration::try_from(duration).unwrap_or_default();
         let now = self.world.clock.now();
@@ -204,9 +207,9 @@ impl App {
     }
 }
 
-/// Another build's saga is none of our trouble: that build goes on with it.
+/// Ignores the trouble of a saga that another build began, because that build continues it.
 fn passed_by(id: SagaId, trouble: Trouble) -> Result<(), Trouble> {
-    tracing::warn!(saga = %id, %trouble, "saga not moved on");
+    tracing::warn!(saga = %id, %trouble, "the saga was not moved on");
     if trouble.is_another_builds() {
         Ok(())
     } else {

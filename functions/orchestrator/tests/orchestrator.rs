@@ -1,4 +1,5 @@
-//! The function at its boundary: batches of Kinesis and wake-ups in, sagas moved on, over participants and tables in memory.
+//! The function at its boundary: batches of Kinesis and wake-ups in, sagas moved on, with participants and tables in
+//! memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,7 +35,7 @@ const UNREADABLE: &str = include_str!("../events/lote_con_ilegible.json");
 const WAKE: &str = include_str!("../events/wake.json");
 const SAMPLE_SAGA: SagaId = SagaId(Uuid::from_u128(0x019c_1350_4b81_7b22_9d02_6e7f_8091_a2b3));
 
-/// The function over a system.
+/// The function over a system in memory.
 struct Fixture {
     system: System,
     wiring: Wiring<Ports>,
@@ -42,7 +43,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// Has a context's participant answer nothing any more.
+    /// From now on the participant of a context does not answer.
     fn take_down(&self, context: Context) {
         let functions = &self.system.functions;
         functions.deploy(function_of(context), |_| {
@@ -90,7 +91,7 @@ impl Fixture {
         self.invoke(payload, Timestamp::MAX).unwrap()
     }
 
-    /// All of the log, as one batch.
+    /// The whole log as one batch.
     fn log(&self) -> Value {
         batch_of(&self.system.log.records())
     }
@@ -142,7 +143,7 @@ fn one_batch_takes_a_reservation_from_made_to_approved() {
         ];
         assert_eq!(fixture.system.events_of(id), expected);
     }
-    // What it led to comes back in the log, and all of it may come again.
+    // The resulting events come back in the log, and the whole log may be redelivered.
     let before: Vec<_> = ids.iter().map(|id| fixture.system.saga(*id)).collect();
     for _ in 0..2 {
         assert_eq!(fixture.in_time(&fixture.log()), all_taken());
@@ -167,7 +168,7 @@ fn the_log_tells_of_each_saga_how_it_stands_with_its_id() {
             .filter(|line| line["saga"] == saga.id.to_string())
             .map(|line| [&line["message"], &line["status"], &line["lines"]])
             .collect();
-        // What comes again changes nothing, and no line tells of it.
+        // Redelivered events change nothing and log nothing.
         let expected = [
             json!("saga moved on"),
             json!("Completed"),
@@ -225,7 +226,7 @@ fn a_reservation_from_before_there_were_sagas_is_carried_on_or_cancelled_by_its_
     }
 }
 
-/// Version 1 of ReservaCreada told neither journey nor price: there is nothing to charge.
+/// Version 1 of `ReservaCreada` has neither journey nor price, so nothing can be charged.
 #[test]
 fn a_reservation_whose_price_nobody_told_is_cancelled() {
     let fixture = Fixture::new();
@@ -286,7 +287,7 @@ fn a_participant_that_never_answers_does_not_hold_up_the_batch() {
     );
 }
 
-/// Fields of a line of the log.
+/// The values of some fields of a log line.
 fn fields<'a, const N: usize>(line: &'a Value, names: [&str; N]) -> [&'a Value; N] {
     names.map(|name| &line[name])
 }
@@ -311,7 +312,7 @@ fn each_attempt_is_logged_with_the_pause_after_it_and_when_the_timers_go_on() {
         lines.retain(|line| line["kind"] == kind && line["saga"] == saga);
         lines
     };
-    // Four attempts to pay fit into the two seconds that a saga is run, with a pause after each but the last.
+    // The four attempts to pay, with a pause after each but the last, fit into the two seconds of one run.
     let failed = of("no answer", "PagarReserva");
     let attempts: Vec<_> = failed.iter().map(|line| &line["attempt"]).collect();
     assert_eq!(attempts, [1, 2, 3, 4]);
@@ -333,7 +334,7 @@ fn each_attempt_is_logged_with_the_pause_after_it_and_when_the_timers_go_on() {
         );
         due = again;
     }
-    // The rest of undoing it is the timers'.
+    // The timers continue the compensation.
     let out = fixture.system.saga(id).outstanding.unwrap();
     let left = of("left to the timers", "RevertirPago");
     assert_eq!(left.len(), 1, "{left:?}");
@@ -348,7 +349,7 @@ fn each_attempt_is_logged_with_the_pause_after_it_and_when_the_timers_go_on() {
     assert!(out.attempts < 8, "{out:?}");
 }
 
-/// As the test card `tok_timeout` does, and tutorial 8's `silencio`.
+/// The test card `tok_timeout` and the fault `silencio` of tutorial 8 both have this effect.
 #[test]
 fn a_payment_that_nobody_confirms_is_told_attempt_by_attempt() {
     for (medio, silent) in [("tok_timeout", 0), ("tok_visa", 4)] {
@@ -432,7 +433,7 @@ fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
         let due = block_on(fixture.system.sagas.due(10)).unwrap();
         fixture.in_time(&json!({"wake": due.sagas}));
     }
-    // Gds is asked to undo too, and does not answer: somebody has to look into it.
+    // `gds` is asked to undo too, and does not answer, so the saga waits for a person.
     let saga = fixture.system.saga(id);
     assert_eq!(saga.status, Status::NeedsIntervention);
     let gave_up = |entry: &alpes_saga::Entry| match entry.what {
@@ -453,7 +454,7 @@ fn a_participant_that_fails_is_asked_again_and_then_what_was_done_is_undone() {
 
 #[test]
 fn what_cannot_be_stored_is_delivered_again() {
-    // The read of the first saga.
+    // The fault hits the read of the first saga.
     for partial_batch in [true, false] {
         let faults = Faults::once(0, Fault::FailBefore);
         let fixture = Fixture::over(definitions(), &faults, partial_batch);
@@ -472,7 +473,7 @@ fn what_cannot_be_stored_is_delivered_again() {
     }
 }
 
-/// Puts the item of a saga in the table, with so much in it that there is no room for another line; what it was before.
+/// Fills the item of a saga so that no further log line fits. Returns the item before.
 fn fill(fixture: &Fixture, id: SagaId) -> Item {
     let key = Key::new(alpes_saga::TABLE, id.to_string(), "saga");
     let before = fixture.system.tables.item(&key).unwrap();
@@ -495,7 +496,8 @@ fn put(fixture: &Fixture, id: SagaId, item: Item) {
     block_on(fixture.system.tables.write(&put)).unwrap();
 }
 
-/// One item that is full, or is no saga, holds up no other of its shard, and misses nothing once it is mended.
+/// An item that is full, or is not a saga, delays no other saga of its shard. Once the item is repaired, its saga has
+/// missed no event.
 #[test]
 fn an_event_whose_saga_the_table_refuses_is_parked_and_holds_up_nothing() {
     for broken in [false, true] {
@@ -551,7 +553,8 @@ fn a_choreography_whose_beginning_is_heard_last_is_known_to_its_end() {
     assert_eq!(fixture.estado(id), Status::Completed);
 }
 
-/// Effects of the wake-up that looks what a choreography has missed, with these faults. It is told of until it is not due any more.
+/// The effects of a wake-up that reads the events which a choreography has missed, under these faults. The wake-up is
+/// repeated until the saga is not due.
 fn told_what_it_missed(faults: &Faults) -> std::ops::Range<usize> {
     let fixture = Fixture::over(definitions(), faults, true);
     let id = fixture.system.create_by_choreography();
@@ -585,7 +588,7 @@ fn a_choreography_whose_beginning_is_heard_long_after_brings_along_what_was_pass
     let id = fixture.system.create_by_choreography();
     fixture.system.run_choreography();
     let records = fixture.system.log.records();
-    // Those before the end are heard in their turn, and the end before the beginning.
+    // The events before the last arrive in order, and the last event arrives before the first.
     let (end, rest) = records.split_last().unwrap();
     assert_eq!(
         fixture.in_time(&batch_of(std::slice::from_ref(end))),
@@ -596,7 +599,7 @@ fn a_choreography_whose_beginning_is_heard_long_after_brings_along_what_was_pass
     assert_eq!(fixture.estado(id), Status::Completed);
 }
 
-/// A function of a build that has none of the definitions of the system's sagas.
+/// The function of a build that has none of the definitions of the system's sagas.
 fn older(newer: Fixture) -> Fixture {
     let ports = newer.wiring.platform.clone();
     Fixture::of(newer.system, ports, Definitions::default())
@@ -618,7 +621,8 @@ fn a_choreography_of_another_build_is_delivered_again() {
     assert_eq!(fixture.estado(id), Status::Running);
 }
 
-/// Whoever cannot move a saga on makes room for the sagas that it can, and those who can find it still.
+/// A function that cannot move on some sagas does not delay the others, and does not hide the sagas from their own
+/// build.
 #[test]
 fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {
     let newer = Fixture::new();
@@ -644,7 +648,7 @@ fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {
             "how long it has waited is not forgotten"
         );
     }
-    // Its own build is as it was, and goes on.
+    // The saga's own build finds it unchanged, and continues it.
     let ports = fixture.wiring.platform.clone();
     let newer = Fixture::of(fixture.system, ports, definitions());
     let woken = json!({"woken": 1, "put_off": 0, "failed": 0});
@@ -653,7 +657,7 @@ fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {
     assert_eq!(block_on(newer.system.sagas.due(10)).unwrap().sagas, []);
 }
 
-/// What others change about a saga's item while it is put off stands.
+/// Changes that others make to a saga's item while it is put off are kept.
 #[test]
 fn a_saga_whose_item_cannot_be_read_is_looked_at_again_later() {
     let fixture = Fixture::new();

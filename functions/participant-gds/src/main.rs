@@ -1,12 +1,10 @@
-//! Takes the commands of gds, and hears of the other contexts for it.
+//! Starts the participant of `gds`: it executes commands, and reacts to events in a choreography.
 
-use alpes_lambda::{Environment, participant};
 use events::GDS;
 use wiring::Wiring;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    alpes_lambda::start_logging();
-    let app = Wiring::new(Environment::of_function()).participant(GDS)?;
-    participant::serve(&app).await
+    let app = &Wiring::new(alpes_lambda::start()).participant(GDS)?;
+    alpes_lambda::serve(|payload, deadline| app.answer(payload, deadline)).await
 }

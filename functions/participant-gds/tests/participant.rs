@@ -1,4 +1,4 @@
-//! The function at its boundary: commands in, replies out, over tables and a log in memory.
+//! The function at its boundary: commands in, replies out, with tables and a log in memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -59,7 +59,7 @@ impl Bench {
         serde_json::to_value(answer.unwrap()).unwrap()
     }
 
-    /// The one event of the reply.
+    /// The only event of the reply.
     fn event(&self, payload: &Value) -> Event {
         match self.answer(payload) {
             Ok(Reply::Eventos { mut eventos }) if eventos.len() == 1 => eventos.remove(0),
@@ -67,7 +67,7 @@ impl Bench {
         }
     }
 
-    /// Free and held seats of the flight of the sample.
+    /// Free and held seats of the flight in the sample.
     fn seats(&self) -> (i64, i64) {
         let found = block_on(inventory::read(&*self.tables, &vuelo())).unwrap();
         (found.free, found.held)
@@ -204,7 +204,7 @@ fn elsewhere_it_does_not_look() {
     assert_eq!(bench.event(&confirm()).kind, "ReservaGDSConfirmada");
 }
 
-/// The legs come from one event, and the word to seat them from another.
+/// One event has the legs, and another event causes the confirmation.
 #[test]
 fn a_reservation_that_is_heard_of_and_paid_gets_its_seats_once() {
     let bench = Bench::new(true);

@@ -1,4 +1,4 @@
-//! The function at its boundary: commands in, replies or errors out, over tables and a log in memory.
+//! The function at its boundary: commands in, replies or errors out, with tables and a log in memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use twins::{MemoryTables, Ports, world};
 use wiring::Wiring;
 
-/// In the order in which they make a story: what comes of each, and what then stands charged.
+/// The samples in an order that makes a story: the file, the outcome, and the amount that is charged afterwards.
 const SAMPLES: [(&str, &str, &str); 5] = [
     ("pagar_reserva", "ReservaPagada", "119.00"),
     ("pagar_reserva_rechazada", "PagoFallido", "0"),
@@ -35,7 +35,7 @@ const SAMPLES: [(&str, &str, &str); 5] = [
     ("pagar_reserva", "ReservaPagada", "0.00"),
 ];
 
-/// What it hears, and what it is to go on with.
+/// The samples of batches and of retried reactions.
 const HEARD: [&str; 3] = ["lote", "lote_con_ilegible", "reactions"];
 
 struct Fixture {
@@ -56,7 +56,7 @@ impl Fixture {
         Self { tables, app }
     }
 
-    /// What the runtime is told.
+    /// The answer to the runtime.
     fn invoke(&self, payload: Value) -> Result<Value, Diagnostic> {
         let reply = block_on(self.app.answer(payload, Timestamp::MAX));
         Ok(serde_json::to_value(reply?).unwrap())
@@ -77,7 +77,7 @@ fn sample(name: &str) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// The type of the one event or of the problem.
+/// The type of the only event, or of the problem.
 fn told(reply: &Value) -> &str {
     let eventos = reply["eventos"].as_array();
     assert!(eventos.is_none_or(|eventos| eventos.len() == 1), "{reply}");

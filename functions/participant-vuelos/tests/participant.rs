@@ -1,4 +1,4 @@
-//! The function at its boundary: commands in, replies or errors out, over tables and a log in memory.
+//! The function at its boundary: commands in, replies or errors out, with tables and a log in memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use twins::{ManualClock, MemoryLog, MemoryTables, Ports, world};
 use wiring::Wiring;
 
-/// In the order in which they make a story, with what comes of each.
+/// The samples in an order that makes a story, each with its outcome.
 const SAMPLES: [(&str, &str); 5] = [
     ("aprobar_reserva", "urn:aeroalpes:problema:no-existe"),
     ("crear_reserva", "ReservaCreada"),
@@ -38,7 +38,7 @@ const SAMPLES: [(&str, &str); 5] = [
     ("aprobar_reserva", "ReservaAprobada"),
 ];
 
-/// What it hears, and what it is to go on with.
+/// The samples of batches and of retried reactions.
 const HEARD: [&str; 3] = ["lote", "lote_con_ilegible", "reactions"];
 
 struct Fixture {
@@ -71,7 +71,7 @@ impl Fixture {
         }
     }
 
-    /// What the runtime is told.
+    /// The answer to the runtime.
     fn invoke(&self, payload: Value) -> Result<Value, Diagnostic> {
         let reply = block_on(self.app.answer(payload, Timestamp::MAX));
         Ok(serde_json::to_value(reply?).unwrap())
@@ -99,14 +99,14 @@ fn sample(name: &str) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// The sample as another command.
+/// The sample with the id of another command.
 fn another(name: &str) -> Value {
     let mut command = sample(name);
     command["id"] = "019c1350-60ff-5e55-8f05-91a2b3c4d5e6".into();
     command
 }
 
-/// The type of the one event or of the problem.
+/// The type of the only event, or of the problem.
 fn told(reply: &Value) -> &str {
     let eventos = reply["eventos"].as_array();
     assert!(eventos.is_none_or(|eventos| eventos.len() == 1), "{reply}");
@@ -121,10 +121,10 @@ fn the_samples_tell_a_story() {
         let reply = fixture.invoke(sample(name)).unwrap();
         assert_eq!(told(&reply), outcome, "{name}");
     }
-    // Another command to approve hears of the cancellation.
+    // Another approval fails, because the reservation is cancelled.
     let late = fixture.invoke(another("aprobar_reserva")).unwrap();
     assert_eq!(told(&late), "AprobacionReservaFallida");
-    // What the others did is heard, and there is a deadline for it.
+    // The events of other contexts cause reactions, and the deadline is stored.
     assert_eq!(
         fixture.invoke(sample("lote")).unwrap(),
         json!({"batchItemFailures": []})
@@ -154,7 +154,7 @@ fn an_approval_fails_as_an_event_when_a_test_wants_it_to() {
     );
     assert_eq!(fixture.invoke(sample("aprobar_reserva")).unwrap(), failed);
 
-    // What is approved stays so.
+    // An approved reservation stays approved.
     let approved = fixture.invoke(another("aprobar_reserva")).unwrap();
     assert_eq!(told(&approved), "ReservaAprobada");
     fixture.misbehave(vuelos::APROBAR_RESERVA, FaultMode::Failure);
@@ -186,7 +186,7 @@ fn an_error_has_the_type_that_callers_know() {
 fn a_reservation_that_has_its_seats_is_approved_and_one_that_waits_too_long_cancelled() {
     for (heard, kinds) in [
         (&["lote"][..], ["ReservaCreada", "ReservaAprobada"]),
-        // The deadline that was noted, which has passed before anybody had seats.
+        // The deadline that was stored has passed before the reservation got seats.
         (
             &["plazo", "reactions"],
             ["ReservaCreada", "ReservaCancelada"],
@@ -221,7 +221,7 @@ fn a_bad_record_is_parked_under_the_name_of_the_function() {
     assert_eq!(owners, ["participant-vuelos"]);
 }
 
-/// The command that an approval fails with is tried again when its time has come, and not before.
+/// A reaction whose command fails is retried when it is due, and not before.
 #[test]
 fn what_fails_is_put_off_and_resumed() {
     let fixture = Fixture::new(true);

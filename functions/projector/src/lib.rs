@@ -7,20 +7,20 @@ use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use events::Payload;
 use wiring::Wiring;
 
-/// What the function works with.
+/// The parts that the function needs, made once for each process.
 pub struct App {
     /// Folds events into views.
     projector: Projector<Payload>,
-    /// True where the runtime honours a partial batch response.
+    /// True if the runtime honours a partial batch response.
     partial_batch: bool,
 }
 
 impl App {
-    /// The function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///
-    /// The platform lacks what the function needs.
+    /// The platform lacks a port that the function needs.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
         Ok(Self {
             projector: wiring.projector(),
@@ -28,11 +28,11 @@ impl App {
         })
     }
 
-    /// Takes in a batch of records.
+    /// Processes a batch of records.
     ///
     /// # Errors
     ///
-    /// [`RetryBatch`] if something must be delivered again and the runtime has no other way to be told.
+    /// [`RetryBatch`] if records must be redelivered and the runtime does not honour partial batch responses.
     pub async fn handle(&self, event: KinesisEvent) -> Result<KinesisEventResponse, RetryBatch> {
         let records = kinesis::records(event);
         let outcome = self.projector.consumer().consume(&records).await;

@@ -1,4 +1,4 @@
-//! The function at its boundary: batches of Kinesis in, rows and parked records out, over tables in memory.
+//! The function at its boundary: batches of Kinesis in, rows and parked records out, with tables in memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,11 +36,11 @@ const CREATED: &str =
     include_str!("../../../shared/airline/events/samples/vuelos/ReservaCreada.v2.json");
 const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
 
-/// Tables in memory of which one refuses writes to some keys.
+/// Tables in memory that refuse writes to some keys.
 #[derive(Default)]
 struct Failing {
     tables: MemoryTables,
-    /// Part of the keys that cannot be written.
+    /// Writes to keys with this part fail.
     broken: Mutex<Option<String>>,
 }
 
@@ -113,7 +113,7 @@ impl Fixture {
         block_on(self.app.handle(event))
     }
 
-    /// What the runtime is told by a batch that is taken in.
+    /// The answer to the runtime for a batch that was processed.
     fn told(&self, batch: &Value) -> Value {
         serde_json::to_value(self.handle(batch).unwrap()).unwrap()
     }
@@ -147,7 +147,7 @@ fn sequence(number: u128) -> String {
     format!("49671234567890123456789012345678901234567890123456789{number:03}")
 }
 
-/// A record that a reservation was made.
+/// A record of a `ReservaCreada`.
 fn made(number: u128) -> Value {
     let id = nth(number).to_string();
     record(number, &id, CREATED.replace(ID, &id).as_bytes())
@@ -184,7 +184,7 @@ fn a_sample_of_events_alone_is_applied_and_parks_nothing() {
 fn the_sample_batch_is_applied_but_for_what_is_no_event() {
     for partial_batch in [true, false] {
         let fixture = Fixture::new(partial_batch);
-        // A batch may be delivered again.
+        // A batch may be redelivered.
         for _ in 0..2 {
             assert_eq!(fixture.told(&batch()), json!({"batchItemFailures": []}));
             assert_eq!(
@@ -232,7 +232,7 @@ fn an_event_of_an_unknown_type_waits_for_a_build_that_knows_it() {
 #[test]
 fn a_partial_response_names_the_first_record_that_failed() {
     let fixture = Fixture::new(true);
-    // Groups are worked on in the order of their ids, so the first to fail is not the first in the batch.
+    // Groups are processed in the order of their ids, so the first group to fail is not the first in the batch.
     let batch = records([made(9), made(7), made(2), made(8)]);
     fixture.tables.break_writes(Some("00000000000".into()));
     assert_eq!(
@@ -247,7 +247,7 @@ fn a_partial_response_names_the_first_record_that_failed() {
     assert_eq!(fixture.estado(nth(7)), None);
     assert_eq!(fixture.estado(nth(2)), Some(EstadoReserva::Pendiente));
 
-    // What is delivered again is the rest of the batch.
+    // The runtime redelivers the rest of the batch.
     fixture.tables.break_writes(None);
     let rest = records([made(7), made(2), made(8)]);
     assert_eq!(fixture.told(&rest), json!({"batchItemFailures": []}));

@@ -1,4 +1,4 @@
-//! Rebuilds a view from the archive and the log while it serves.
+//! Rebuilds a view from archive and log while the view answers queries.
 
 use std::time::Duration;
 
@@ -11,60 +11,60 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use wiring::Wiring;
 
-/// How long before its own deadline the function begins nothing more: as long as a page may take.
+/// Time before the invocation's deadline at which the function begins no further page. One page may take this long.
 const RESERVE: SignedDuration = SignedDuration::from_secs(60);
 
-/// What to do.
+/// The payload of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
-    /// Which view.
+    /// Name of the view.
     pub view: String,
-    /// What of it.
+    /// The action.
     #[serde(default)]
     pub action: Action,
-    /// For so many seconds at most; for as long as the function may run, if left out.
+    /// Longest run, in seconds. Without this limit, the function runs as long as the runtime allows.
     #[serde(default)]
     pub seconds: Option<u32>,
 }
 
-/// What to do with a view.
+/// An action on a view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Rebuild it: begin, or go on if that was begun.
+    /// Begin a rebuild, or continue the one that was begun.
     #[default]
     Rebuild,
-    /// Go on with what was begun, and begin nothing.
+    /// Continue a rebuild that was begun, and begin none.
     Resume,
-    /// Give up what was begun.
+    /// Abandon the rebuild that was begun.
     Abandon,
 }
 
-/// How far it is.
+/// The progress of a rebuild.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
-    /// Which view.
+    /// Name of the view.
     pub view: String,
-    /// The generation that is built, or was.
+    /// The generation that is or was built.
     pub generation: u32,
-    /// `survey`, `archive`, `log`, `retire`, `drop`; or `done`.
+    /// The phase: `survey`, `archive`, `log`, `retire`, `drop` or `done`.
     pub phase: String,
-    /// Objects of the archive that are replayed.
+    /// Objects of the archive that were replayed.
     pub objects: u64,
-    /// Objects of the archive that are listed.
+    /// Objects of the archive that were listed.
     pub listed: u64,
-    /// Events folded so far, each as often as it was read.
+    /// Events folded so far. An event that was read twice counts twice.
     pub events: u64,
-    /// Records passed by, that are no events.
+    /// Skipped records that are not events.
     pub skipped: u64,
-    /// When the last record that was replayed arrived.
+    /// Arrival time of the last replayed record.
     pub reached: Option<String>,
-    /// The log is replayed up to what arrived by then.
+    /// The log is replayed up to records that arrived at this time.
     pub goal: String,
-    /// Invoke again after so many seconds, if it is not done.
+    /// Seconds after which the function should be invoked again, if it is not done.
     pub wait_seconds: u64,
-    /// True once there is nothing left to do.
+    /// True once nothing is left to do.
     pub is_done: bool,
 }
 
@@ -99,7 +99,7 @@ impl From<Progress> for Done {
     }
 }
 
-/// It could not go on. Invoking it again does.
+/// The rebuild stopped. Invoking the function again continues the rebuild.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the view could not be rebuilt: {0}")]
 pub struct RebuildFailed(#[from] RebuildError);
@@ -118,20 +118,20 @@ impl From<RebuildFailed> for Diagnostic {
     }
 }
 
-/// What the function works with.
+/// The parts that the function needs, made once for each process.
 pub struct App {
-    /// Does it.
+    /// Rebuilds views.
     rebuilder: Rebuilder<Payload>,
     /// Time.
     world: World,
 }
 
 impl App {
-    /// The function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///
-    /// The platform lacks what the function needs.
+    /// The platform lacks a port that the function needs.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
         Ok(Self {
             rebuilder: wiring.rebuilder()?,
@@ -139,11 +139,11 @@ impl App {
         })
     }
 
-    /// Rebuilds a view, as far as time allows. `deadline` is when the runtime ends this invocation.
+    /// Rebuilds a view as far as time allows. The runtime ends this invocation at `deadline`.
     ///
     /// # Errors
     ///
-    /// [`RebuildFailed`]; what was done is noted, and invoking it again goes on.
+    /// [`RebuildFailed`]. The progress is stored, and another invocation continues it.
     pub async fn handle(&self, order: Order, deadline: Timestamp) -> Result<Done, RebuildFailed> {
         let Order {
             view,

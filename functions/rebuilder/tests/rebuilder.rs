@@ -1,4 +1,4 @@
-//! The function at its boundary: orders in, how far it is out.
+//! The function at its boundary: orders in, progress out.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! Calls for what is due: small groups, few at a time, as long as there is time; and what a group stumbles over is found out.
+//! Calls functions for due items, in small groups with a few calls at a time, until the time is over. If the call for a
+//! group fails, each item is tried alone.
 
 use std::{slice, time::Duration};
 
@@ -16,25 +17,27 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{App, TaskFailed};
 
-/// What one call asks for: as much as a function does side by side, so that it answers soon.
+/// Largest number of items of one call. A function processes this many concurrently, so it answers soon.
 const AT_A_CALL: usize = 16;
-/// Calls of one lane at a time.
+/// Concurrent calls of one lane.
 const CALLS: usize = 4;
-/// A call that ends without an answer sooner than this was refused at the door, which says nothing about what it asked for.
+/// A call that fails without an answer sooner than this did not reach the function, so the failure says nothing about
+/// the items.
 const AT_THE_DOOR: SignedDuration = SignedDuration::from_secs(5);
-/// After how long is looked again at what a call fails for. The alarms look at five minutes: it is seen in each of them.
+/// Pause before the next attempt on an item whose call fails. The alarms look at periods of five minutes, so each
+/// period contains an attempt.
 const PAUSE: Duration = Duration::from_mins(3);
 
-/// What came of things that were due.
+/// The counts of due items in one run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
-    /// Things found.
+    /// Items found.
     pub(crate) found: usize,
-    /// Things done.
+    /// Items done.
     pub(crate) done: usize,
-    /// Things that cannot be done now, and are put off.
+    /// Items that cannot be done now, and are put off.
     pub(crate) put_off: usize,
-    /// Since when the one that waits longest does.
+    /// Due time of the item that has waited longest.
     pub(crate) oldest: Option<Timestamp>,
 }
 
@@ -56,12 +59,12 @@ impl Tally {
         }
     }
 
-    /// Things that stay due.
+    /// Number of items that stay due.
     pub(crate) fn left(self) -> usize {
         self.found.saturating_sub(self.done + self.put_off)
     }
 
-    /// For how many seconds the one that waits longest has waited.
+    /// Seconds for which the oldest item has waited.
     pub(crate) fn age(self, now: Timestamp) -> u64 {
         let age = self
             .oldest
@@ -70,24 +73,24 @@ impl Tally {
     }
 }
 
-/// A kind of thing that is due.
+/// A kind of due items.
 #[async_trait]
 pub(crate) trait Lane: Send + Sync {
-    /// Who does it.
+    /// The function that processes the items.
     fn function(&self) -> FunctionName;
 
-    /// What it is asked.
+    /// The payload for these items.
     fn payload(&self, items: &[DueItem]) -> Vec<u8>;
 
-    /// What it answers: how many are done, and how many put off. Otherwise why that cannot be read.
+    /// Reads the function's answer: the number of items done, and the number put off.
     fn answer(&self, answer: &[u8]) -> Result<(usize, usize), serde_json::Error>;
 
-    /// Puts one off that whoever does it fails at.
+    /// Puts off an item at which the function fails.
     async fn put_off(&self, item: &DueItem, pause: Duration) -> Result<(), TableError>;
 }
 
 impl App {
-    /// Has all be done that is due, until the time is over: what is in the first of `due` before what is in the next.
+    /// Processes all due items until the time is over. Items of the first entry of `due` come before those of the next.
     pub(crate) async fn drive(
         &self,
         lane: &dyn Lane,
@@ -130,7 +133,8 @@ impl App {
         })
     }
 
-    /// Asks for some. Where the call fails, for each by itself; what fails by itself is put off, and stands before no other for ever.
+    /// Calls the function for a group of items. If the call fails, it tries each item alone. An item that fails alone
+    /// is put off, so that it never blocks others.
     fn ask<'a>(
         &'a self,
         lane: &'a dyn Lane,
@@ -159,7 +163,7 @@ impl App {
                 Err(error @ CallError::Failed { .. }) => error.to_string(),
                 Err(error) if took >= AT_THE_DOOR => error.to_string(),
                 Err(error) => {
-                    tracing::error!(function = function.0, %error, "what is due stays due");
+                    tracing::error!(function = function.0, %error, "the function could not be called, and the items stay due");
                     return Tally::default();
                 }
             };
@@ -167,7 +171,7 @@ impl App {
                 function = function.0,
                 failed,
                 asked = items.len(),
-                "what is due was not done"
+                "the call for due items failed"
             );
             if items.len() > 1 && self.world.clock.now() < until {
                 let alone = items
@@ -190,9 +194,14 @@ impl App {
         let function = lane.function().0;
         let put_off = lane.put_off(item, PAUSE).await;
         match &put_off {
-            Ok(()) => tracing::error!(function, pk, sk, "it fails at this, which is put off"),
+            Ok(()) => tracing::error!(
+                function,
+                pk,
+                sk,
+                "the function fails at this item, which is put off"
+            ),
             Err(error) => {
-                tracing::error!(function, pk, sk, %error, "this stays due: it cannot be put off");
+                tracing::error!(function, pk, sk, %error, "the item could not be put off, and stays due");
             }
         }
         put_off.is_ok()

@@ -1,4 +1,4 @@
-//! What must happen though nobody asks: run by a schedule, a task at a time.
+//! The tasks that run by schedule. Each invocation runs one task.
 
 mod calls;
 mod parked;
@@ -22,93 +22,94 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use wiring::Wiring;
 
-/// What to do.
+/// The payload of an invocation: a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "task", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Task {
-    /// Publish what was committed and not published.
+    /// Publish committed events that are not in the log.
     Sweep {
-        /// Only what has waited for so many seconds; 10 if left out.
+        /// Only events older than this, in seconds. The default is 10.
         #[serde(default)]
         age_seconds: Option<u64>,
     },
-    /// Take in what the runtime gave up delivering, and try again what an older build did not know.
+    /// Park the records of batches that Lambda gave up, and retry the parked records that are due.
     Parked {},
-    /// Move on the sagas whose time has come.
+    /// Move on the sagas that are due.
     Wake {},
-    /// Have the contexts do what they put off, and see to deadlines.
+    /// Retry the pending reactions of the contexts, and apply deadlines.
     Reactions {},
-    /// Have the rebuilds of views go on that nobody goes on with.
+    /// Continue the rebuilds of views that were left unfinished.
     Rebuilds {},
 }
 
-/// What was done.
+/// The answer of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "task", rename_all = "lowercase")]
 pub enum Done {
-    /// Of a sweep.
+    /// The answer to a sweep.
     Sweep {
-        /// Streams found that waited to be published.
+        /// Streams found with unpublished events.
         found: usize,
-        /// Streams published.
+        /// Streams whose events were published.
         published: usize,
-        /// Streams that could not be published, and wait on.
+        /// Streams whose events could not be published. The next sweep retries these streams.
         failed: usize,
-        /// Since when the longest waiting one waited.
+        /// Commit time of the oldest unpublished event.
         oldest: Option<String>,
     },
-    /// Of a look at the parking lot.
+    /// The answer to the task of the parking lot.
     Parked {
-        /// Records that the runtime gave up delivering, parked now.
+        /// Records that the runtime gave up and this run parked.
         records: usize,
-        /// Things parked, and handled now.
+        /// Parked entries that this run processed.
         redriven: usize,
-        /// Things that stay parked.
+        /// Entries that stay parked.
         still_parked: usize,
-        /// Objects in the bucket of undelivered batches that cannot be read or taken in, and parked things that this build cannot read.
-        /// They stay as they are.
+        /// Objects in the bucket of undelivered batches that cannot be read or parked, and parked entries that this
+        /// build cannot read. They stay unchanged.
         unreadable: usize,
-        /// True if time ended before all was seen: the numbers are of a part, and the next run goes on.
+        /// True if the time was over before all entries were seen. The numbers then cover only a part of the entries,
+        /// and the next run continues.
         unfinished: bool,
     },
-    /// Of waking sagas.
+    /// The answer to waking sagas.
     Wake {
-        /// Sagas whose time had come.
+        /// Sagas that were due.
         found: usize,
-        /// Sagas that were looked at.
+        /// Sagas that were processed.
         woken: usize,
-        /// Sagas that could not be moved on, and are put off.
+        /// Sagas that could not move on, and are put off.
         put_off: usize,
-        /// Sagas that could not be looked at, and stay due.
+        /// Sagas that could not be processed, and stay due.
         failed: usize,
-        /// Since when the longest waiting one waited.
+        /// Due time of the saga that has waited longest.
         oldest: Option<String>,
         /// Sagas that wait for a person.
         stuck: usize,
     },
-    /// Of what the contexts put off.
+    /// The answer to the task of the reactions.
     Reactions {
-        /// Reactions whose time had come.
+        /// Reactions that were due.
         found: usize,
         /// Reactions that are done.
         done: usize,
-        /// Reactions that were tried in vain, and are put off once more.
+        /// Reactions that failed, and are put off again.
         put_off: usize,
-        /// Reactions that nobody could be asked to do, and stay due.
+        /// Reactions whose function could not be called. They stay due.
         failed: usize,
-        /// Since when the longest waiting one waited.
+        /// Due time of the reaction that has waited longest.
         oldest: Option<String>,
     },
-    /// Of going on with rebuilds.
+    /// The answer to continuing rebuilds.
     Rebuilds {
-        /// The views whose rebuild was begun, and goes on now.
+        /// The views whose unfinished rebuild was continued.
         views: Vec<&'static str>,
     },
 }
 
-/// A task could not be done to its end. Running it again is safe, and goes on.
+/// A task stopped before its end. Running the task again is safe, and continues the work.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("the task could not be done: {0}")]
+#[error("the task failed: {0}")]
 pub struct TaskFailed(String);
 
 impl TaskFailed {
@@ -126,11 +127,11 @@ impl From<TaskFailed> for Diagnostic {
     }
 }
 
-/// How long before its own deadline a run begins nothing more: longer than what it has begun may take. A call of a function waits for
-/// 15 seconds, and nothing that a run begins makes two of them.
+/// Time before the invocation's deadline at which a run begins nothing more. This time exceeds the longest unit of
+/// work: one call of a function takes up to 15 seconds, and no unit makes two calls.
 const RESERVE: SignedDuration = SignedDuration::from_secs(20);
 
-/// How much one run takes on.
+/// The sizes of the pages that a run reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Streams that a sweep reads from its index at once.
@@ -144,7 +145,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Few reads where there is much to do. A run goes on as long as its time lasts.
+    /// Large pages, so that a run with much work makes few reads. A run continues with further pages until its time is
+    /// over.
     fn default() -> Self {
         Self {
             streams: alpes_event_store::PAGE,
@@ -155,38 +157,38 @@ impl Default for Limits {
     }
 }
 
-/// What the function works with.
+/// The parts that the function needs, made once for each process.
 pub struct App {
-    /// The store.
+    /// Publishes events.
     store: EventStore<Payload>,
     /// Time.
     world: World,
-    /// The views, to try again what is parked for them.
+    /// Folds events into views, to retry the records that are parked for them.
     projector: Projector<Payload>,
-    /// The other consumers, to try again what is parked for them.
+    /// Calls the other consumers, to retry the records that are parked for them.
     remote: Vec<RemoteConsumer<Payload>>,
-    /// The functions, to have sagas, contexts and rebuilds go on.
+    /// Calls the functions that continue sagas, reactions and rebuilds.
     functions: Arc<dyn Functions>,
-    /// The sagas.
+    /// Reads the stored sagas.
     sagas: Sagas,
-    /// What the contexts put off.
+    /// Reads the pending reactions of the contexts.
     reactions: Reactions,
-    /// Name of the stack, which begins the functions' names.
+    /// Name of the stack, with which the functions' names begin.
     stack: String,
-    /// What operators look at.
+    /// Emits the metrics for operators.
     metrics: Metrics,
-    /// Where the runtime leaves what it gave up delivering.
+    /// The bucket of batches that the runtime gave up.
     undelivered: Arc<dyn Objects>,
-    /// How much one run takes on.
+    /// The sizes of the pages that a run reads.
     limits: Limits,
 }
 
 impl App {
-    /// The function over a platform.
+    /// Makes the function's parts from the wiring of a platform.
     ///
     /// # Errors
     ///
-    /// The platform lacks what the function needs.
+    /// The platform lacks a port that the function needs.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Result<Self, P::Error> {
         Ok(Self {
             store: wiring.store()?,
@@ -203,18 +205,18 @@ impl App {
         })
     }
 
-    /// The same, taking on no more than this in one run.
+    /// The same function with these page sizes.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// Does a task. `deadline` is when the runtime ends this invocation.
+    /// Runs a task. The runtime ends this invocation at `deadline`.
     ///
     /// # Errors
     ///
-    /// [`TaskFailed`] if tables or objects cannot be read. What fails for one stream or record alone is counted and logged, and holds
-    /// up no other.
+    /// [`TaskFailed`] if tables or objects cannot be read. A failure of one stream or record is counted and logged, and
+    /// does not stop the others.
     pub async fn handle(&self, task: Task, deadline: Timestamp) -> Result<Done, TaskFailed> {
         let until = deadline.checked_sub(RESERVE).unwrap_or(deadline);
         match task {

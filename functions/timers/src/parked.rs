@@ -1,7 +1,7 @@
-//! `parked`: the parking lot.
+//! The task `parked`: the parking lot.
 //!
-//! When a batch has failed too often, Lambda gives it up and writes it to a bucket as an object: a note on what went wrong, and the
-//! batch itself as `payload`. Its records are parked here, and the object is removed.
+//! When a batch has failed too often, Lambda gives it up and writes it to a bucket as an object: a note on the failure,
+//! with the batch as its `payload`. This task parks the records of the batch and deletes the object.
 
 use alpes_consumer::{Reason, Redrive, Redriver, Trouble};
 use alpes_lambda::{kinesis, metrics::Unit};
@@ -14,17 +14,17 @@ use serde_json::Value;
 
 use crate::{App, Done, TaskFailed};
 
-/// Lambda's own beginning of the keys of such objects.
+/// The prefix of the keys that Lambda gives these objects.
 const PREFIX: &str = "aws/lambda/";
-/// Records parked side by side.
+/// Records that are parked concurrently.
 const SIDE_BY_SIDE: usize = 8;
 
-/// The part of Lambda's note that matters here.
+/// The fields of Lambda's note that this task reads.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Note {
     request_context: RequestContext,
-    /// The batch: JSON as text.
+    /// The batch, as JSON text.
     payload: Value,
 }
 
@@ -36,17 +36,17 @@ struct RequestContext {
     condition: String,
 }
 
-/// A batch that was given up.
+/// A batch that Lambda gave up.
 struct Undelivered {
-    /// The consumer it was meant for.
+    /// The consumer of the batch.
     consumer: String,
-    /// Why it was given up.
+    /// The reason for which Lambda gave up.
     detail: String,
     records: Vec<LogRecord>,
 }
 
 impl Undelivered {
-    /// Reads an object; `stack` begins the names of our functions.
+    /// Reads an object. The names of our functions begin with `stack`.
     fn parse(object: &[u8], stack: &str) -> Result<Self, String> {
         let note: Note = serde_json::from_slice(object).map_err(|error| error.to_string())?;
         let batch = match &note.payload {
@@ -57,14 +57,14 @@ impl Undelivered {
             function_arn,
             condition,
         } = note.request_context;
-        // arn:aws:lambda:REGION:ACCOUNT:function:NAME, with a version after it or not.
+        // arn:aws:lambda:REGION:ACCOUNT:function:NAME, optionally with a version after it.
         let name = function_arn.split(':').nth(6).unwrap_or_default();
         let consumer = name
             .strip_prefix(stack)
             .and_then(|name| name.strip_prefix('-'));
         Ok(Self {
             consumer: consumer
-                .ok_or_else(|| format!("{function_arn} is no function of {stack}"))?
+                .ok_or_else(|| format!("{function_arn} is not a function of {stack}"))?
                 .to_owned(),
             detail: format!("given up by the runtime: {condition}"),
             records: kinesis::records(batch.map_err(|error| error.to_string())?),
@@ -72,20 +72,20 @@ impl Undelivered {
     }
 }
 
-/// What was taken in.
+/// The result of reading the bucket.
 #[derive(Default)]
 struct Taken {
     records: usize,
-    /// Objects that cannot be read or taken in, and stay.
+    /// Objects that cannot be read or parked. These objects stay in the bucket.
     unreadable: usize,
-    /// True if time ended before all objects were seen.
+    /// True if the time was over before all objects were seen.
     more: bool,
 }
 
 impl App {
     pub(crate) async fn parked(&self, until: Timestamp) -> Result<Done, TaskFailed> {
         let now = self.world.clock.now();
-        // The other half is for what is parked: neither keeps the other from getting on.
+        // The other half of the time is for parked records, so that neither task starves the other.
         let half = now.saturating_add(until.duration_since(now) / 2);
         let taken = self.take_in(half.unwrap_or(until)).await;
         let mut consumers: Vec<&dyn Redrive> = vec![&self.projector];
@@ -97,13 +97,13 @@ impl App {
         };
         let look = lot.look_through(until).await;
         let look = look.map_err(TaskFailed::because)?;
-        // A bucket that does not answer keeps nothing that is parked from being tried.
+        // A bucket that does not answer fails the task only now, after the parked records were retried.
         let taken = taken?;
         let (records, redriven, still_parked) = (taken.records, look.redriven, look.parked);
         let unreadable = taken.unreadable + look.unreadable;
         let unfinished = taken.more || look.more;
         if !unfinished {
-            // The count of a part would be too low. No count for minutes is an alarm as well.
+            // The count of a part would be too low. The alarm also reacts to minutes without a count.
             let waiting = u64::try_from(still_parked + unreadable).unwrap_or(u64::MAX);
             self.metrics
                 .emit(self.world.clock.now(), &[("Parked", Unit::Count, waiting)]);
@@ -114,7 +114,7 @@ impl App {
             still_parked,
             unreadable,
             unfinished,
-            "parking lot looked at"
+            "the parked records were retried"
         );
         Ok(Done::Parked {
             records,
@@ -125,7 +125,7 @@ impl App {
         })
     }
 
-    /// Parks the records of batches that were given up. Begins nothing more from `until` on.
+    /// Parks the records of batches that Lambda gave up. The function begins no further object after `until`.
     async fn take_in(&self, until: Timestamp) -> Result<Taken, TaskFailed> {
         let mut taken = Taken::default();
         let mut after: Option<String> = None;
@@ -147,8 +147,12 @@ impl App {
                         return Ok(taken);
                     }
                     Err(cause) => {
-                        // It stays in the bucket, and in the count that an alarm looks at, for a person to see to.
-                        tracing::error!(key, cause, "an undelivered batch stays where it is");
+                        // The object stays in the bucket for a person, and an alarm counts it.
+                        tracing::error!(
+                            key,
+                            cause,
+                            "an undelivered batch could not be parked, and stays in the bucket"
+                        );
                         taken.unreadable += 1;
                     }
                 }
@@ -160,8 +164,9 @@ impl App {
         }
     }
 
-    /// False if time ended before all of the object was parked: it stays, and is taken in again. Otherwise why it stays: that keeps no
-    /// other from being taken in.
+    /// Parks the records of one object and deletes it. The result is false if the time was over first: the object
+    /// stays, and the next run parks it again. An error is the reason for which the object stays; it does not stop the
+    /// other objects.
     async fn take_in_one(
         &self,
         key: &str,
@@ -191,11 +196,11 @@ impl App {
             return Ok(false);
         }
         let deleted = self.undelivered.delete(key).await;
-        deleted.map_err(|error| format!("it is parked, and cannot be removed: {error}"))?;
+        deleted.map_err(|error| format!("it is parked, but cannot be removed: {error}"))?;
         Ok(true)
     }
 
-    /// Parks a record; false if time has ended.
+    /// Parks a record. The result is false if the time was over first.
     async fn park_until(
         &self,
         until: Timestamp,

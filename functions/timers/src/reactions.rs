@@ -1,7 +1,8 @@
-//! `reactions`: what the contexts put off, and deadlines.
+//! The task `reactions`: pending reactions of the contexts, and deadlines.
 //!
-//! Where nobody coordinates, a context notes with a time what it could not do at once. It does it itself; this finds it. Each context has
-//! a lane of its own, so that one that hangs holds up no other; in it, what undoes comes first, and deadlines last.
+//! In a choreography, a context stores each reaction that it could not complete at once, with the time of the next
+//! attempt. This task finds the due reactions and calls the context, which retries them. Each context has a lane of its
+//! own, so a context that hangs does not delay the others. Within a lane, compensations come first and deadlines last.
 
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ impl Lane for Reacting<'_> {
     fn payload(&self, items: &[DueItem]) -> Vec<u8> {
         let keys = items.iter().cloned().map(ReactionKey::from);
         let reactions = keys.collect();
-        // Text alone: it always has a JSON form.
+        // The payload holds only text, so it always has a JSON form.
         serde_json::to_vec(&Resume { reactions }).unwrap_or_default()
     }
 
@@ -82,7 +83,7 @@ impl App {
         })
     }
 
-    /// What one context has to do.
+    /// Retries the due reactions of one context.
     async fn lane(&self, context: Context, until: Timestamp) -> Result<Tally, TaskFailed> {
         let reactions = &self.reactions;
         let page = self.limits.reactions;

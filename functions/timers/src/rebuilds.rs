@@ -1,6 +1,7 @@
-//! `rebuilds`: rebuilds of views that whoever began them has left.
+//! The task `rebuilds`: rebuilds of views whose caller stopped.
 //!
-//! Until a rebuild has ended, the projector writes two generations, and an old one is kept. So one that was begun goes on.
+//! Until a rebuild has ended, the projector writes two generations, and an old generation is kept. So this task
+//! continues a rebuild that was begun.
 
 use alpes_projections::{REBUILDER, left_alone, rebuild_on};
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ impl App {
             }
             match self.functions.start(REBUILDER, &rebuild_on(view)).await {
                 Ok(()) => {
-                    tracing::info!(view, "the rebuild goes on");
+                    tracing::info!(view, "the rebuild is continued");
                     views.push(view);
                 }
                 Err(error) => failed = Some(TaskFailed::because(error)),

@@ -1,4 +1,4 @@
-//! `sweep`: the sweeper.
+//! The task `sweep`: publishes committed events that are not in the log.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::{App, Done, TaskFailed};
 
-/// Events younger than this are most likely being published by whoever committed them.
+/// Minimal age of an event, in seconds. The process that committed a younger event is most likely still publishing it.
 const USUAL_AGE: u64 = 10;
 
 impl App {
@@ -27,7 +27,7 @@ impl App {
         };
         let swept = sweeper.sweep().await.map_err(TaskFailed::because)?;
         for (stream, error) in &swept.failed {
-            tracing::error!(%stream, %error, "could not publish");
+            tracing::error!(%stream, %error, "the stream's events could not be published");
         }
         let age = swept.oldest.map_or(0, |oldest| {
             self.world

@@ -1,7 +1,8 @@
-//! `wake`: sagas whose time has come.
+//! The task `wake`: sagas that are due.
 //!
-//! What a saga waits for is a time in an index: to send a command again, to give up waiting, to begin at all where nobody has heard of
-//! it. The orchestrator moves it on, or puts it off where it cannot; this finds it.
+//! A saga that waits has its due time in an index: to send a command again, to give up waiting, or to begin although
+//! its opening event was missed. This task finds the due sagas and calls the orchestrator, which moves each saga on or
+//! puts it off.
 
 use std::time::Duration;
 
@@ -15,10 +16,10 @@ use serde::Deserialize;
 
 use crate::{App, Done, TaskFailed, calls::Lane};
 
-/// So many sagas that wait for a person are counted.
+/// Largest number of sagas in need of a person that are counted.
 const STUCK: usize = 1_000;
 
-/// What the orchestrator answers.
+/// The answer of the orchestrator.
 #[derive(Deserialize)]
 struct Woken {
     woken: usize,
@@ -38,7 +39,7 @@ impl Lane for Waking<'_> {
         let named = |item: &DueItem| {
             let named = item.pk.parse::<SagaId>();
             named
-                .inspect_err(|_| tracing::error!(pk = item.pk, "due, and no saga's key"))
+                .inspect_err(|_| tracing::error!(pk = item.pk, "a due key is not the id of a saga"))
                 .ok()
         };
         let sagas: Vec<_> = items.iter().filter_map(named).collect();

@@ -1,4 +1,4 @@
-//! Packs the capacities of real flights into a table that is searched as it lies in the binary.
+//! Packs the seat capacities of real flights into a sorted table. The binary embeds the table and searches it in place.
 
 use std::{collections::BTreeMap, env, error::Error, fs, io::Read, path::Path};
 
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The records of a CSV of flights, in the order of their keys; rows of one flight add up.
+/// The packed records of a CSV of flights, sorted by key. Rows of one flight are added up.
 fn pack(csv: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut flights: BTreeMap<[u8; record::KEY], u16> = BTreeMap::new();
     for row in csv.lines().skip(1) {

@@ -13,7 +13,7 @@ use alpes_saga::TABLE as SAGAS;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
-use twins::Ports;
+use twins::{Over, Ports, TablesOver};
 
 use super::{Planted, Seed};
 
@@ -42,7 +42,7 @@ pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
         return ports;
     }
     Ports {
-        tables: Arc::new(BadLines(ports.tables.clone(), seed.what)),
+        tables: Arc::new(Over(BadLines(ports.tables.clone(), seed.what))),
         ..ports
     }
 }
@@ -138,13 +138,9 @@ impl BadLines {
 }
 
 #[async_trait]
-impl Tables for BadLines {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
-        self.0.get(keys, consistency).await
+impl TablesOver for BadLines {
+    fn inner(&self) -> &dyn Tables {
+        &*self.0
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
@@ -155,14 +151,6 @@ impl Tables for BadLines {
             Some(made) => self.0.write(&made.into()).await,
             None => Ok(()),
         }
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.0.transact(writes).await
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.0.query(query).await
     }
 
     async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {

@@ -12,7 +12,7 @@ use alpes_ports::{
 use alpes_projections::TABLE as VIEWS;
 use async_trait::async_trait;
 use events::vuelos::EstadoReserva;
-use twins::Ports;
+use twins::{Over, Ports, TablesOver};
 
 use super::{Planted, Seed};
 
@@ -22,11 +22,11 @@ pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
         return ports;
     }
     Ports {
-        tables: Arc::new(BadQueries {
+        tables: Arc::new(Over(BadQueries {
             inner: ports.tables.clone(),
             seed: seed.clone(),
             kept: Mutex::default(),
-        }),
+        })),
         ..ports
     }
 }
@@ -95,21 +95,9 @@ impl BadQueries {
 }
 
 #[async_trait]
-impl Tables for BadQueries {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
-        self.inner.get(keys, consistency).await
-    }
-
-    async fn write(&self, write: &Write) -> Result<(), WriteError> {
-        self.inner.write(write).await
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.inner.transact(writes).await
+impl TablesOver for BadQueries {
+    fn inner(&self) -> &dyn Tables {
+        &*self.inner
     }
 
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
@@ -121,9 +109,5 @@ impl Tables for BadQueries {
             Planted::CachedReports if is_report => self.cached(query).await,
             _ => self.inner.query(query).await,
         }
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.inner.scan(table, after).await
     }
 }

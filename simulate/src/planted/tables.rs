@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use gds::inventory::TABLE as SEATS;
 use pagos::simulador::TABLE as LEDGER;
 use serde_json::{Value, json};
-use twins::Ports;
+use twins::{Over, Ports, TablesOver};
 
 use super::{Planted, Seed};
 
@@ -46,12 +46,12 @@ pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
         return ports;
     }
     Ports {
-        tables: Arc::new(BadTables {
+        tables: Arc::new(Over(BadTables {
             inner: ports.tables.clone(),
             log: ports.log.clone(),
             seed: seed.clone(),
             cache: Mutex::default(),
-        }),
+        })),
         ..ports
     }
 }
@@ -174,7 +174,11 @@ impl BadTables {
 }
 
 #[async_trait]
-impl Tables for BadTables {
+impl TablesOver for BadTables {
+    fn inner(&self) -> &dyn Tables {
+        &*self.inner
+    }
+
     async fn get(
         &self,
         keys: &[Key],
@@ -246,13 +250,5 @@ impl Tables for BadTables {
             }
             (_, written) => written,
         }
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.inner.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.inner.scan(table, after).await
     }
 }

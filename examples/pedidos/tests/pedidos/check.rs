@@ -1,4 +1,4 @@
-//! What must hold of the shop when nothing moves any more.
+//! The promises that must hold once the shop is at rest.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,10 +19,10 @@ use twins::{MemoryLog, MemoryTables};
 
 use crate::provider::balance;
 
-/// So many units of each product there are in the beginning.
+/// Units of each product at the beginning.
 pub const SHELVED: i64 = 12;
 
-/// What outlives every process.
+/// The data that outlive every process.
 #[derive(Clone, Copy)]
 pub struct Remains<'a> {
     pub tables: &'a Arc<MemoryTables>,
@@ -47,7 +47,7 @@ impl Remains<'_> {
         StreamReader::new(self.tables.clone(), catalogue())
     }
 
-    /// Every order, with what was ordered.
+    /// Every order with its `OrderPlaced`.
     pub async fn orders(&self) -> BTreeMap<SubjectId, OrderPlaced> {
         let streams = self.tables.find(STREAMS, |key, _| {
             let stream: StreamId = key.pk.parse().ok()?;
@@ -64,7 +64,7 @@ impl Remains<'_> {
         orders
     }
 
-    /// What does not hold, in words. `saga` tells how the saga of an order ended.
+    /// Lists the broken promises in words. `saga` returns the saga of an order.
     pub async fn broken(&self, saga: impl Fn(SagaId) -> Option<Saga>) -> Vec<String> {
         let mut broken = vec![];
         let mut left: BTreeMap<_, _> = PRICES.map(|(product, _)| (product, SHELVED)).into();
@@ -106,7 +106,7 @@ impl Remains<'_> {
         item.get(LEFT).and_then(Value::as_i64).unwrap_or(0)
     }
 
-    /// Rows that are not the fold of the log, in the order in which it has the events of each stream.
+    /// Rows that differ from the fold of the log, in which each stream's events are in order.
     pub fn views(&self) -> Vec<String> {
         let mut events = BTreeMap::new();
         for record in self.log.records() {

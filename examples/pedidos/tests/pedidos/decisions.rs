@@ -1,4 +1,4 @@
-//! What the rules decide, and what they read of older events.
+//! The decisions of the rules, and the conversion of older events.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! The saga of an order by the saga kit: a fault at every effect, each step failing, silent or lost, each compensation refused.
+//! The saga kit runs the saga of an order with a fault at every effect, each step failing, silent or lost, and each
+//! compensation refused.
 
 use std::{sync::Arc, time::Duration};
 
@@ -107,7 +108,7 @@ fn the_definition_can_be_run() {
 }
 
 #[test]
-#[ignore = "it is for an optimised build, as the gate has one"]
+#[ignore = "it needs the optimised build of the gate"]
 fn the_saga_ends_as_it_must_whatever_happens() {
     let report = block_on(campaign(&Order::default()));
     println!("{} runs", report.runs);

@@ -1,4 +1,4 @@
-//! The shop under all that can happen to it: by the saga kit, a fault at a time, and by the simulation, a seed at a time.
+//! The shop under faults: the saga kit plans one fault at a time, and the simulation draws faults from a seed.
 
 #![allow(
     clippy::unwrap_used,

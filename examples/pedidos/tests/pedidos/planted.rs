@@ -1,4 +1,4 @@
-//! Mistakes, planted in the tables that the shop stands on. The kit or the seeds find each of them.
+//! Mistakes planted in the tables that the shop uses. The kit or the seeds must find each of them.
 
 use std::sync::Arc;
 
@@ -9,22 +9,23 @@ use alpes_ports::{
 use alpes_projections::TABLE as VIEWS;
 use async_trait::async_trait;
 use pedidos::stock::SHELVES;
+use twins::{Over, TablesOver};
 
 use crate::provider::CHARGES;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planted {
-    /// Stock is taken beside the commit, not with it.
+    /// Stock is taken before or after the commit, not in its transaction.
     StockBeside,
-    /// Stock is taken without a look at what is left.
+    /// Stock is taken without checking how many units are left.
     StockUnseen,
     /// The provider forgets that a charge is voided.
     RefundsNothing,
-    /// The provider charges as often as it is asked.
+    /// The provider charges on every call.
     ChargesAgain,
     /// The second write of each row of the view is lost.
     ViewLosesWrites,
-    /// No schedule runs: what waits is never moved on.
+    /// No schedule runs, so waiting sagas never move on.
     NobodyWakes,
 }
 
@@ -37,7 +38,7 @@ impl Planted {
         Self::ViewLosesWrites,
         Self::NobodyWakes,
     ];
-    /// Those that one saga by itself can come by.
+    /// The mistakes that a single saga can run into.
     pub const OF_THE_SAGA: [Self; 4] = [
         Self::StockBeside,
         Self::StockUnseen,
@@ -45,7 +46,7 @@ impl Planted {
         Self::ChargesAgain,
     ];
 
-    /// The words of the promise that it breaks.
+    /// A part of the text of the promise that the mistake breaks.
     pub fn breaks(self) -> &'static str {
         match self {
             Self::StockBeside | Self::StockUnseen => "are left, not",
@@ -58,7 +59,7 @@ impl Planted {
     pub fn plant(planted: Option<Self>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
         match planted {
             None => tables,
-            Some(planted) => Arc::new(Mistaken { planted, tables }),
+            Some(planted) => Arc::new(Over(Mistaken { planted, tables })),
         }
     }
 }
@@ -69,7 +70,7 @@ struct Mistaken {
 }
 
 impl Mistaken {
-    /// The write that is made in the place of another; `None` if none is.
+    /// The write that replaces this one; `None` if the write is lost.
     fn instead(&self, write: &Write) -> Option<Write> {
         let (table, Write::Update(update)) = (write.key().table, write) else {
             return Some(write.clone());
@@ -96,13 +97,9 @@ impl Mistaken {
 }
 
 #[async_trait]
-impl Tables for Mistaken {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
-        self.tables.get(keys, consistency).await
+impl TablesOver for Mistaken {
+    fn inner(&self) -> &dyn Tables {
+        &*self.tables
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
@@ -114,21 +111,13 @@ impl Tables for Mistaken {
 
     async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
         if self.planted == Planted::StockBeside && writes.len() > 1 {
-            // The commit comes first, as the store has it.
+            // The commit is the first write, in the event store's order.
             let (commit, stock) = writes.split_at(1);
             self.tables.transact(stock).await.map_err(one_further)?;
             return self.tables.transact(commit).await;
         }
         let writes: Vec<_> = writes.iter().filter_map(|it| self.instead(it)).collect();
         self.tables.transact(&writes).await
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.tables.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.tables.scan(table, after).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! A payment provider in a table, which fails as the tables do.
+//! A payment provider that keeps its charges in a table and fails when the table fails.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ fn charged(item: &Item) -> u64 {
     charged.unwrap_or(0)
 }
 
-/// What is charged for an order, and not given back.
+/// The amount charged for an order and not refunded.
 pub fn balance(tables: &MemoryTables, order: SubjectId) -> u64 {
     let item = tables.item(&charge(&order.to_string())).unwrap_or_default();
     if is_charged(&item) { charged(&item) } else { 0 }

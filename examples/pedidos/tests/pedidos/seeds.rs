@@ -1,4 +1,4 @@
-//! Many seeds keep every promise, and find every mistake.
+//! Many seeds keep every promise, and together find every planted mistake.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -8,10 +8,10 @@ use simulation::play_seeds;
 use crate::{planted::Planted, world::play};
 
 const SEEDS: u64 = 1_000;
-/// So many where they are not optimised.
+/// Number of seeds in a build that is not optimised.
 const A_FEW: u64 = 10;
 
-/// Plays so many seeds, which all hold; what they came by, and how often.
+/// Runs this many seeds, each of which must keep all promises. Returns how often each event and fault occurred.
 fn search(seeds: u64) -> BTreeMap<String, u64> {
     let (counts, broken) = (Mutex::new(BTreeMap::new()), Mutex::new(vec![]));
     play_seeds(0, seeds, |seed| {
@@ -36,10 +36,10 @@ fn every_promise_holds_under_a_few_seeds() {
 }
 
 #[test]
-#[ignore = "it is for an optimised build, as the gate has one"]
+#[ignore = "it needs the optimised build of the gate"]
 fn every_promise_holds_under_a_thousand_seeds() {
     let counts = search(SEEDS);
-    // What a search does not come by, it says nothing of.
+    // A search proves nothing about an event that never occurred in it.
     let events = catalogue();
     let events = events.types().map(|known| format!("event {}", known.name));
     let faults = [

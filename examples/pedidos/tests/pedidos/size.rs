@@ -1,8 +1,8 @@
-//! The example stays as small as its first page says.
+//! The example stays as small as its README says.
 
 use std::{fs, path::Path};
 
-/// Lines that are not empty, comments among them, of all sources that are no tests.
+/// Counts the lines of all sources, without tests. Comments count, and empty lines do not.
 #[test]
 fn it_has_500_lines_at_most() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

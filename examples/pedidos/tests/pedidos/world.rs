@@ -1,4 +1,4 @@
-//! The shop as functions on Lambda, with a stream, a schedule and customers, in a world that fails.
+//! The shop as functions on Lambda, with a stream, a schedule and customers, in a simulated world with faults.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,10 +53,10 @@ const FATE: Fate = Fate {
     twice_one_in: 10,
     skew: 500,
 };
-/// As long as sagas are moved on at a time.
+/// Longest time for which one invocation works on sagas.
 const BUDGET: SignedDuration = SignedDuration::from_secs(5);
 
-/// What came of a seed.
+/// The result of one seed.
 pub struct Report {
     pub seed: u64,
     pub broken: Vec<String>,
@@ -76,7 +76,7 @@ impl App {
         self.world.clock.now() + BUDGET
     }
 
-    /// What a customer asks for: `{"order": …, "place": …}` or `{"order": …, "cancel": …}`.
+    /// A customer's request: `{"order": …, "place": …}` or `{"order": …, "cancel": …}`.
     async fn serve(&self, payload: &[u8]) -> Answer {
         let asked: Value = serde_json::from_slice(payload).unwrap();
         let order: SubjectId = asked["order"].as_str().unwrap().parse().unwrap();
@@ -127,12 +127,12 @@ struct System {
     conflicts: Arc<AtomicU64>,
     tables: Arc<MemoryTables>,
     log: Arc<MemoryLog>,
-    /// What customers call.
+    /// The functions that customers call.
     functions: Arc<dyn Functions>,
     deployed: Vec<(FunctionName, Function)>,
     /// Customers that wait for an answer.
     busy: Arc<AtomicUsize>,
-    /// Orders that were accepted, and those that were refused.
+    /// Orders that were accepted. `refused` has the others.
     accepted: Arc<Mutex<BTreeSet<SubjectId>>>,
     refused: Arc<Mutex<BTreeSet<SubjectId>>>,
     calm: Arc<AtomicBool>,
@@ -222,7 +222,7 @@ impl System {
         }
     }
 
-    /// Asks until there is an answer.
+    /// Repeats a request until it is answered.
     async fn ask(&self, payload: &Value) -> bool {
         loop {
             let payload = payload.to_string();
@@ -233,7 +233,7 @@ impl System {
         }
     }
 
-    /// A customer places an order, and may want it no more a while later.
+    /// A customer places an order, and may cancel it a while later.
     async fn shop(self, order: SubjectId) {
         let (kernel, dice) = (&self.kernel, self.kernel.dice());
         let pause = || Duration::from_millis(dice.below(30_000));
@@ -250,7 +250,7 @@ impl System {
         if placed && dice.one_in(4) {
             kernel.sleep(pause()).await;
             let cancel = json!({ "order": order, "cancel": "I want it no more" });
-            // A saga that has not begun cannot be asked yet.
+            // A saga that has not begun cannot be cancelled yet.
             while !self.ask(&cancel).await {
                 kernel.sleep(Duration::from_secs(5)).await;
             }
@@ -285,7 +285,7 @@ impl System {
         });
     }
 
-    /// What goes wrong beside effects and invocations.
+    /// Faults of the world besides those at effects and invocations.
     fn trouble(&self) {
         let dice = self.kernel.dice();
         if dice.one_in(60) {
@@ -303,7 +303,7 @@ impl System {
             self.deploy();
         }
         if dice.one_in(200) {
-            // For longer than a saga has patience with what undoes.
+            // The provider is down for longer than a saga waits for a compensation.
             self.kernel.note("the payment provider is down");
             self.sky.throttle(Some("write charges"));
         }
@@ -359,7 +359,7 @@ impl System {
         unpublished.into_iter().next().or(under_way)
     }
 
-    /// Has sagas go on that wait for a person.
+    /// Resumes the sagas that wait for a person.
     fn operate(&self) {
         for order in self.orders() {
             let id = SagaId(order.0);
@@ -372,7 +372,7 @@ impl System {
         }
     }
 
-    /// What does not hold.
+    /// Lists the broken promises in words.
     fn broken(&self) -> Vec<String> {
         let sagas = self.orders().into_iter().map(|order| SagaId(order.0));
         let sagas: BTreeMap<_, _> = sagas.map(|id| (id, self.saga(id))).collect();
@@ -394,7 +394,8 @@ impl System {
     }
 }
 
-/// What a customer wants: often more than there is, from somewhere we do not ship to, or on a card without money.
+/// A customer's order. The order often has more units than are left, a country without shipping, or a card that is
+/// declined.
 fn wishes(dice: &Dice) -> Value {
     let mut products = PRICES.map(|(product, _)| product);
     dice.shuffle(&mut products);
@@ -404,7 +405,7 @@ fn wishes(dice: &Dice) -> Value {
         .map(|product| json!({ "product": product, "units": 1 + dice.below(8) }))
         .collect();
     if dice.one_in(12) {
-        // Refused.
+        // This line is refused.
         lines.push(json!({ "product": "unicorn", "units": 1 }));
     }
     json!({
@@ -414,7 +415,8 @@ fn wishes(dice: &Dice) -> Value {
     })
 }
 
-/// Plays a seed: the shop is used while everything may fail, then faults cease, and when it has settled its promises are looked at.
+/// Runs one seed. Customers use the shop under faults; then the faults cease, the shop settles, and its promises are
+/// checked.
 pub fn play(seed: u64, planted: Option<Planted>) -> Report {
     let kernel = Kernel::of_seed(seed, Trace::default());
     let system = System::new(&kernel, planted);
@@ -423,7 +425,7 @@ pub fn play(seed: u64, planted: Option<Planted>) -> Report {
     system.cease();
     let settled = kernel.settle(|| system.restless(), || system.operate());
     let broken = settled.map_or_else(|why| vec![why], |()| system.broken());
-    // What is deployed holds the runtime that it runs on.
+    // The deployed functions hold the runtime that they run on.
     system.runtime.shut_down();
     kernel.shut_down();
     Report {

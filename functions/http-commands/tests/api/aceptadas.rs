@@ -68,7 +68,7 @@ fn what_the_client_adds_is_taken_over() {
     );
 }
 
-/// A body of one flight.
+/// A body with one flight.
 fn flight(origen: &str, destino: &str, salida: &str, llegada: &str) -> String {
     let leg = json!({
         "fecha_salida": salida,
@@ -81,7 +81,8 @@ fn flight(origen: &str, destino: &str, salida: &str, llegada: &str) -> String {
 
 #[test]
 fn the_fare_is_that_of_where_the_airports_are() {
-    // The degrees, minutes and seconds of Antwerp, Brussels and Navi Mumbai were once read as decimals.
+    // The source had degrees, minutes and seconds for Antwerp, Brussels and Navi Mumbai, which were once read as
+    // decimals.
     for (origen, destino, monto) in [("ANR", "BRU", "43.52"), ("NMI", "BOM", "42.64")] {
         let (salida, llegada) = ("2027-11-22T13:10:00Z", "2027-11-22T15:10:00Z");
         let fixture = Fixture::new();
@@ -151,7 +152,7 @@ fn a_repetition_has_the_same_answer_and_no_second_effect() {
     let first = fixture.post_with_key("clave-1", SAMPLE);
     assert_eq!(first.status, 202);
 
-    // The same request, however it is written.
+    // The body is the same JSON in another notation.
     let keys_reversed = |value: &Value| -> String {
         fn write(value: &Value) -> String {
             match value {
@@ -206,7 +207,7 @@ fn a_key_with_another_body_is_refused() {
     assert_eq!(fixture.post_with_key("clave-1", SAMPLE).text, first.text);
 }
 
-/// A key that is in use when a new build is deployed must go on meaning the same reservation.
+/// A client may use a key before and after a deployment, and the key must stand for the same reservation.
 #[test]
 fn the_reservation_of_a_key_never_changes() {
     let answer = Fixture::new().post_with_key("clave-1", SAMPLE);
@@ -227,8 +228,8 @@ fn keys_are_taken_up_to_their_limits() {
     }
 }
 
-/// Two keys are no key, in each form in which API Gateway tells them: a REST API all values of a name, and names as the client wrote
-/// them; an HTTP API all values in one, with commas between them.
+/// A request with two keys is refused, in both forms of API Gateway. A REST API lists all values of a header, and keeps
+/// the client's spelling of its name. An HTTP API joins the values with commas.
 #[test]
 fn a_key_that_comes_twice_is_refused() {
     let once = with_header(post(RESERVA, SAMPLE), "Idempotency-Key", "a");
@@ -253,7 +254,7 @@ fn a_key_that_comes_twice_is_refused() {
     assert_eq!(Fixture::new().answer(&read(of_http).unwrap()).status, 202);
 }
 
-/// The sample that API Gateway sent, with a second value of a header.
+/// The sample event of API Gateway with a second value of a header.
 fn sample_with(name: &str, value: &str) -> Request {
     let event = include_str!("../../events/crear_reserva_con_clave.json");
     let mut event: Value = serde_json::from_str(event).unwrap();
@@ -291,7 +292,8 @@ fn the_trace_of_the_caller_goes_with_the_event() {
         (format!("00-{ids}-01-"), None),
         (format!("00-{ids}-01").to_uppercase(), None),
         (format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)), None),
-        // A later version is read by the form of this one, and goes on as this one: of its flags, "sampled" is known.
+        // A later version is read by the form of version 00 and passed on as version 00. Only its flag "sampled"
+        // counts.
         (format!("01-{ids}-01"), ours("01")),
         (format!("01-{ids}-00"), ours("00")),
         (format!("cc-{ids}-03"), ours("01")),
@@ -321,7 +323,7 @@ fn the_trace_of_the_caller_goes_with_the_event() {
         let expected = expected.map(Value::from);
         assert_eq!(event.get("traceparent"), expected.as_ref(), "{traceparent}");
     }
-    // Of two, neither is meant.
+    // Of two traces, neither is used.
     let fixture = Fixture::new();
     let trace = format!("00-{ids}-01");
     let once = with_header(post(RESERVA, SAMPLE), "traceparent", &trace);

@@ -15,7 +15,7 @@ use twins::MemoryFunctions;
 
 use crate::support::Fixture;
 
-/// Of a reservation that went all the way, and all the way back.
+/// The events of a reservation whose saga completed and was then undone.
 const ALL_UNDONE: [&str; 7] = [
     "ReservaCreada",
     "ReservaPagada",
@@ -34,7 +34,7 @@ fn cancel(fixture: &Fixture, id: IdReserva, motivo: &str) -> Answer {
     fixture.post_to(&path(id), json!({ "motivo": motivo }).to_string())
 }
 
-/// It is accepted, and says what it must.
+/// The answer is 202 with this status.
 #[track_caller]
 fn assert_accepted(fixture: &Fixture, id: IdReserva, answer: Answer, status: Status) {
     let saga = fixture.saga_of(id).to_string();
@@ -50,7 +50,7 @@ fn assert_cancelled_before(answer: &Answer) {
     assert_eq!(answer.body["detail"], "La reserva ya está cancelada");
 }
 
-/// What the reservation's event says.
+/// The `motivo` in the reservation's event.
 fn motivo(fixture: &Fixture, id: IdReserva) -> Value {
     let logged = fixture.logged();
     let found = logged
@@ -67,7 +67,7 @@ fn what_is_complete_is_undone_step_by_step() {
     assert_accepted(&fixture, id, answer, Status::Compensating);
     assert_eq!(fixture.events_of(id), ALL_UNDONE[..4]);
 
-    assert_eq!(fixture.run_started(), 1, "the orchestrator is told");
+    assert_eq!(fixture.run_started(), 1, "the orchestrator is called");
     assert_eq!(fixture.saga(id).status, Status::Compensated);
     assert_eq!(fixture.events_of(id), ALL_UNDONE);
     assert_eq!(motivo(&fixture, id), "cambio de planes");
@@ -113,7 +113,7 @@ fn while_it_is_undone_the_answer_is_the_same_and_the_first_reason_stands() {
         assert_eq!(answer.headers, first.headers);
         assert_eq!(fixture.saga(id), saga);
     }
-    assert_eq!(fixture.run_started(), 3, "each tells the orchestrator");
+    assert_eq!(fixture.run_started(), 3, "each calls the orchestrator");
     assert_eq!(fixture.events_of(id), ALL_UNDONE);
     assert_eq!(motivo(&fixture, id), "primero");
 }
@@ -138,7 +138,7 @@ fn what_waits_for_a_person_goes_on_waiting() {
     let answer = cancel(&fixture, id, "otra vez");
     assert_accepted(&fixture, id, answer, Status::NeedsIntervention);
 
-    // Once the reservation itself is cancelled, there is nothing more to ask for.
+    // Once the reservation itself is cancelled, nothing is left to cancel.
     let id = fixture.create_in(Status::NeedsIntervention);
     assert_eq!(motivo(&fixture, id), "la prueba lo pide");
     assert_cancelled_before(&cancel(&fixture, id, "otra vez"));
@@ -266,7 +266,7 @@ fn a_bad_body_is_refused_and_changes_nothing() {
     fixture.post_to(&path(id), longest).accepted();
 }
 
-/// A saga that a newer build began is for that build to cancel.
+/// Only the newer build that began a saga may cancel it.
 #[test]
 fn another_builds_saga_is_left_alone() {
     let fixture = Fixture::new().without_definitions();
@@ -278,7 +278,7 @@ fn another_builds_saga_is_left_alone() {
     assert_eq!(fixture.run_started(), 0);
 }
 
-/// The saga log says who asked, and why.
+/// The saga log has the request and its reason.
 #[test]
 fn the_request_is_in_the_log_of_the_saga() {
     let fixture = Fixture::new();
@@ -367,7 +367,7 @@ mod without_a_coordinator {
         assert_eq!(held(), 0);
     }
 
-    /// Who is to be paid does not answer, until the client has cancelled.
+    /// The payment provider does not answer until the client has cancelled.
     #[test]
     fn a_payment_that_is_put_off_is_not_made_any_more() {
         let fixture = Fixture::new();
@@ -472,7 +472,8 @@ fn what_step_functions_runs_is_cancelled_once_it_has_ended() {
     assert_cancelled_before(&cancel(&fixture, id, "otra vez"));
 }
 
-/// The request comes before the orchestrator has heard of it: what is only to be undone, the coordinator undoes.
+/// The request comes before the orchestrator has received the reservation. The coordinator itself undoes it, without an
+/// execution.
 #[test]
 fn what_step_functions_has_not_begun_is_cancelled_at_once() {
     let fixture = Fixture::new();
@@ -485,7 +486,8 @@ fn what_step_functions_has_not_begun_is_cancelled_at_once() {
     assert!(fixture.executions.take_started().is_empty());
 }
 
-/// An execution that has failed does nothing more by itself, and AWS lets it go on for 14 days alone. What is accepted is done.
+/// A failed execution does nothing more by itself, and AWS redrives it for only 14 days. The accepted cancellation is
+/// carried out nevertheless.
 #[test]
 fn what_step_functions_could_not_end_is_cancelled_by_the_coordinator() {
     let fixture = Fixture::new();
@@ -495,7 +497,7 @@ fn what_step_functions_could_not_end_is_cancelled_by_the_coordinator() {
     assert_eq!(fixture.saga(id).status, Status::NeedsIntervention);
     let answer = cancel(&fixture, id, "cambio de planes");
     assert_accepted(&fixture, id, answer, Status::Compensating);
-    // Somebody has the execution go on all the same.
+    // An operator redrives the execution nevertheless.
     fixture.run_executions();
     fixture.run_started();
     fixture.run_sagas();

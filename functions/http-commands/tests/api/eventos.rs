@@ -1,4 +1,4 @@
-//! The sample events of `events/`, as API Gateway REST and, `_v2`, `cargo lambda watch` send them.
+//! The sample events of `events/`. API Gateway REST sends this form, and `cargo lambda watch` sends the form of `_v2`.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use lambda_http::Request;
 
 use crate::support::Fixture;
 
-/// The reservation and the saga that the sample events ask something of.
+/// The reservation, and the id of its saga, in the sample events.
 const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
 const SAGA: &str = "019c1350-4b81-7b22-9d02-6e7f8091a2b3";
 
@@ -57,7 +57,7 @@ fn every_sample_event_is_answered_as_its_name_says() {
                 );
                 fixture.assert_nothing_happened(name);
             }
-            other => panic!("what comes of {other} is not said here"),
+            other => panic!("the test expects nothing of {other}"),
         }
     }
 }
@@ -80,7 +80,7 @@ fn asks_something_of_a_saga(fixture: &Fixture, name: &str, request: &Request) {
         "cancelacion" => "cambio de planes",
         "cancelacion_sin_cuerpo" => MOTIVO,
         "reanudacion" => "la prueba lo pide",
-        other => panic!("what comes of {other} is not said here"),
+        other => panic!("the test expects nothing of {other}"),
     };
     assert_eq!(saga.reason.as_deref(), Some(motivo));
 }

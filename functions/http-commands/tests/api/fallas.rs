@@ -1,4 +1,4 @@
-//! When infrastructure fails.
+//! The answers when the infrastructure fails.
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,7 +42,7 @@ fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
         budget: Duration::MAX,
         page: alpes_event_store::PAGE,
     };
-    // Only what is older than now is swept.
+    // The sweeper publishes only events that are older than the current time.
     block_on(fixture.world.tasks.sleep(Duration::from_millis(1)));
     let swept = block_on(sweeper.sweep()).unwrap();
     assert_eq!((swept.found, swept.published), (1, 1));

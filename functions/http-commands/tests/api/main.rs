@@ -1,4 +1,4 @@
-//! The function at its boundary: requests in, answers out, over tables and a log in memory.
+//! The function at its boundary: requests in, answers out, with tables and a log in memory.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What the API's description says of commands is so.
+//! The function behaves as the API's description says of its commands.
 
 use alpes_saga::{SagaId, Status};
 use events::IdReserva;
@@ -7,14 +7,14 @@ use http_testing::{Answer, Description, Operation, ask, post};
 
 use crate::support::Fixture;
 
-/// The operations that this function answers.
+/// The operations of this function.
 fn operations(description: &Description) -> Vec<Operation> {
     let all = description.operations().into_iter();
     let ours = all.filter(|(path, method)| method != "get" && !path.starts_with("/pruebas/"));
     ours.collect()
 }
 
-/// Sends a body to an operation on this reservation, or its saga.
+/// Sends a body to an operation on this reservation or its saga.
 fn send(fixture: &Fixture, path: &str, (id, saga): (IdReserva, SagaId), body: &str) -> Answer {
     let id = if path.starts_with("/sagas/") {
         saga.to_string()

@@ -1,4 +1,4 @@
-//! Requests that have a saga go on which waits for a person.
+//! Requests that resume a saga that waits for a person.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ fn assert_accepted(fixture: &Fixture, id: IdReserva, answer: Answer) {
     assert_eq!(answer.accepted(), expected);
 }
 
-/// What people said in the log of the saga.
+/// The log lines of the saga that persons caused.
 fn said(fixture: &Fixture, id: IdReserva) -> Vec<What> {
     let log = fixture.saga(id).log.into_iter();
     let said = log
@@ -57,7 +57,7 @@ fn it_goes_on_where_it_stood() {
         let note = nota.map(str::to_owned);
         assert_eq!(said(&fixture, id), [What::Resumed { note }]);
 
-        assert_eq!(fixture.run_started(), 1, "the orchestrator is told");
+        assert_eq!(fixture.run_started(), 1, "the orchestrator is called");
         assert_eq!(fixture.saga(id).status, Status::Compensated);
         let events = fixture.events_of(id);
         assert_eq!(events.last().unwrap(), "PagoRevertido");
@@ -83,7 +83,7 @@ fn what_was_done_by_hand_is_not_done_again() {
     assert!(!events.contains(&"PagoRevertido".to_owned()), "{events:?}");
 }
 
-/// Somebody else may have had the saga go on, and another step be stuck since.
+/// Another person may have resumed the saga, and another step may be stuck since.
 #[test]
 fn only_the_step_that_is_stuck_is_marked() {
     let fixture = Fixture::new();
@@ -136,7 +136,7 @@ fn a_saga_that_has_not_begun_needs_nobody() {
     let detail = "La saga está en EnCurso; no requiere intervención";
     assert_eq!(answer.body["detail"], detail);
 
-    // Of another id than its reservation, nobody knows of it before it has begun.
+    // A saga whose id is not that of its reservation cannot be found before it has begun.
     let mut command = fixture.creation();
     command.correlationid = CorrelationId(fixture.world.ids.fresh());
     fixture.take(VUELOS, &command);
@@ -215,7 +215,7 @@ fn when_the_orchestrator_cannot_be_told_the_timers_will() {
     assert_eq!(due(), [fixture.saga_of(id)]);
 }
 
-/// An item that is no saga is a fault of ours, and another build's saga is for that build.
+/// An item that is not a saga is a defect of this system. A saga of another build must wait for that build.
 #[test]
 fn what_cannot_be_read_is_not_missing() {
     let fixture = Fixture::new().without_definitions();
@@ -236,13 +236,13 @@ fn what_cannot_be_read_is_not_missing() {
     assert_eq!(answer.body.get("detail"), None);
 }
 
-/// It is charged, and nobody gives it back: somebody has it go on until there is no room for more.
+/// A charge cannot be refunded, and operators resume the saga until its item has no room for another attempt.
 #[test]
 fn one_that_went_on_too_often_can_still_be_ended_by_hand() {
     let fixture = Fixture::new();
     let id = fixture.create_in(Status::NeedsIntervention);
     let mut resumed = 0;
-    // Once there is no room for a long note, there may be some for none.
+    // Once a long note does not fit, a request without a note may still fit.
     for body in [
         json!({ "nota": "🧾".repeat(MAX_NOTA) }).to_string(),
         String::new(),
@@ -263,7 +263,7 @@ fn one_that_went_on_too_often_can_still_be_ended_by_hand() {
         assert!(detail.contains("hecho"), "{detail}");
     }
     assert!(resumed > 60, "{resumed}");
-    // What is heard of it meanwhile is none the worse.
+    // Events that arrive meanwhile are still processed.
     fixture.run_sagas();
 
     let nota = "🧾".repeat(MAX_NOTA);

@@ -1,9 +1,9 @@
-//! Requests that are refused: each tells every fault with its place, and changes nothing.
+//! Requests that are refused. Each answer lists every fault with its place, and no request changes anything.
 //!
-//! They lie in `../bad_requests.json`, for whoever else wants to send them. An entry has `nombre`; `body`, a text, or `base64`
-//! for bytes that are none; `headers`, besides a Content-Type of JSON; the `status` and all `errores` expected. `expand` keeps
-//! the file short: each `[marker, text, times]`, in turn, puts `text` so many times in the place of every `marker`, in the
-//! body and in the headers.
+//! The requests are in `../bad_requests.json`, so that other tests can send them too. An entry has `nombre`; `body`, a
+//! text, or `base64` for bytes that are not text; `headers`, besides a Content-Type of JSON; and the expected `status`
+//! and `errores`. `expand` keeps the file short: each `[marker, text, times]`, in turn, replaces every `marker` in body
+//! and headers by `text`, repeated `times` times.
 
 use std::collections::BTreeSet;
 
@@ -74,7 +74,7 @@ fn every_bad_request_is_refused_by_its_rule_and_changes_nothing() {
         };
         answer.assert_problem(status, kind, name);
         assert_eq!(answer.errores(), expected(&entry), "{name}");
-        // The header tells a client which of the two is wrong: type or coding (RFC 9110, 15.5.16).
+        // The header tells a client whether its content type or its content coding is at fault (RFC 9110, 15.5.16).
         let taken = answer.header("Accept-Encoding");
         assert_eq!(taken, is_coded.then_some("identity"), "{name}");
         assert!(
@@ -139,7 +139,7 @@ fn every_body_is_taken_as_it_is_and_in_no_other_coding() {
     }
 }
 
-/// RFC 8259, section 11: the media type has no such parameter, and one that is there changes nothing. JSON is UTF-8.
+/// The media type has no parameter `charset`, and a `charset` has no effect (RFC 8259, section 11). JSON is UTF-8.
 #[test]
 fn a_charset_changes_nothing_of_json() {
     for charset in ["utf-8", "UTF-8", "iso-8859-1", "utf-16"] {
@@ -160,7 +160,7 @@ fn the_list_has_every_rule_that_a_request_can_break() {
         .flat_map(|entry| entry["errores"].as_array().unwrap().clone())
         .map(|error| error["regla"].as_str().unwrap().to_owned())
         .collect();
-    // All but those of other requests: this one names no command, and keeps no word.
+    // All rules except those of other requests: this request names no command and has no reserved word.
     let rules = [
         Regla::Requerido,
         Regla::Tipo,
@@ -219,7 +219,7 @@ fn a_great_many_faults_make_a_bounded_answer() {
     answer.assert_problem(400, "solicitud-invalida", "a great many");
     assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS);
 
-    // The header's own fault is one of them.
+    // The fault of the header counts as one of them.
     let many = format!(r#"{{"itinerarios":[{legs}]}}"#);
     let answer = Fixture::new().post_with_key("a\tb", many);
     answer.assert_problem(400, "solicitud-invalida", "a great many, and a key");

@@ -1,4 +1,4 @@
-//! The function over memory, and requests to it.
+//! The function over ports in memory, and requests to it.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -13,14 +13,14 @@ use wiring::{Build, Wiring};
 /// The path of reservations.
 pub(crate) const RESERVA: &str = "/vuelos/reserva";
 
-/// The function, and what is behind it.
+/// The function under test, with the system behind it.
 pub(crate) struct Fixture {
     system: System,
     pub(crate) ports: Ports,
     app: App,
 }
 
-/// What happens to the system is said of the fixture.
+/// A fixture has the methods of its system.
 impl Deref for Fixture {
     type Target = System;
 
@@ -48,19 +48,19 @@ impl Fixture {
         self.over(|ports| ports.functions = functions)
     }
 
-    /// From now on the function has other tables than what is behind it.
+    /// Gives the function other tables than the system has.
     pub(crate) fn with_tables(self, tables: Arc<dyn Tables>) -> Self {
         self.over(|ports| ports.tables = tables)
     }
 
-    /// From now on the function has other ports than what is behind it.
+    /// Gives the function other ports than the system has.
     pub(crate) fn over(mut self, change: impl FnOnce(&mut Ports)) -> Self {
         change(&mut self.ports);
         self.app = over(self.ports.clone(), Build::current());
         self
     }
 
-    /// The same over sagas of which this build knows no definition.
+    /// The same fixture in a build that has no definition of the sagas.
     pub(crate) fn without_definitions(mut self) -> Self {
         let build = Build {
             definitions: alpes_saga::Definitions::default(),
@@ -74,12 +74,12 @@ impl Fixture {
         Answer::of(block_on(self.app.handle(request)))
     }
 
-    /// Asks for a reservation.
+    /// Sends a request for a reservation.
     pub(crate) fn post(&self, body: impl Into<Body>) -> Answer {
         self.post_to(RESERVA, body)
     }
 
-    /// Asks for a reservation with an Idempotency-Key.
+    /// Sends a request for a reservation with an Idempotency-Key.
     pub(crate) fn post_with_key(&self, key: &str, body: impl Into<Body>) -> Answer {
         self.answer(&with_header(post(RESERVA, body), "Idempotency-Key", key))
     }

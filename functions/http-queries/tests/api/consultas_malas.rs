@@ -1,7 +1,7 @@
-//! Queries that are refused: each tells every fault with its place.
+//! Queries that are refused. Each answer lists every fault with its place.
 //!
-//! They lie in `../bad_queries.json`, for whoever else wants to send them: `nombre`, `path`, and the `status` and all
-//! `errores` expected.
+//! The queries are in `../bad_queries.json`, so that other tests can send them too: `nombre`, `path`, and the expected
+//! `status` and `errores`.
 
 use std::collections::BTreeSet;
 
@@ -44,16 +44,16 @@ fn every_bad_query_is_refused_by_its_rule() {
     }
 }
 
-/// Names of two letters, each of them once.
+/// All names of two letters, each once.
 fn two_letters() -> impl Iterator<Item = String> {
     let letters = || ('a'..='z').chain('A'..='Z');
     letters().flat_map(move |first| letters().map(move |second| format!("{first}{second}")))
 }
 
-/// The answer has as many violations as that about a body: it does not grow with the query.
+/// The answer lists at most as many violations as the answer to a body, so it does not grow with the query.
 #[test]
 fn a_great_many_faults_make_a_bounded_answer() {
-    // Queries of 7.8 KB: of as many names as there is room for, and of as long ones as 300 can be.
+    // Queries of 7.8 KB: one with as many names as possible, and one with 300 names as long as possible.
     let short = two_letters().take(2_600);
     let long = (0..300).map(|number| format!("%E2%80%AE{number:05}%1B%1B%1B=1"));
     let queries = [short.collect::<Vec<_>>(), long.collect()];
@@ -69,7 +69,7 @@ fn a_great_many_faults_make_a_bounded_answer() {
             assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS, "{told}");
         }
     }
-    // Of a name no more than of a field's.
+    // A long name is cut like the name of a field.
     let answer = Fixture::new().get(&format!("/vuelos/reserva?{}=1", "x".repeat(1_000)));
     assert_eq!(
         answer.errores(),

@@ -1,4 +1,4 @@
-//! The events of a reservation.
+//! Tests of the events of a reservation.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ fn path(id: IdReserva) -> String {
     format!("/vuelos/reserva/{id}/eventos")
 }
 
-/// Their types, and how they lie in the log.
+/// The types of a reservation's events, and the events in the log.
 fn events(fixture: &Fixture, id: IdReserva) -> (Vec<String>, Vec<Value>) {
     let body = fixture.get(&path(id)).ok();
     let events = body["eventos"].as_array().unwrap().clone();
@@ -85,7 +85,7 @@ fn tell_what_was_undone_in_every_context() {
     let fixture = Fixture::new();
     let id = fixture.create_in(Status::Compensated);
     let (types, told) = events(&fixture, id);
-    // At one time, by their versions; of one version, in the order of the contexts.
+    // Events with one time are sorted by version; events with one version are in the order of the contexts.
     assert_eq!(
         types,
         [
@@ -107,7 +107,7 @@ fn tell_what_was_undone_in_every_context() {
     assert_eq!(sagas.len(), 1);
 }
 
-/// A reservation that was cancelled before it was made has an event, though it is no reservation.
+/// A reservation that was cancelled before it was made has an event, although it is no reservation.
 #[test]
 fn of_a_tombstone_are_there_and_of_nothing_are_not() {
     let fixture = Fixture::new();
@@ -119,7 +119,7 @@ fn of_a_tombstone_are_there_and_of_nothing_are_not() {
     answer.assert_problem(404, "no-existe", "unknown");
 }
 
-/// An event of the tutorials' own code is in its stream as that code wrote it, and is told so.
+/// An event of the tutorials' own code is stored in that code's envelope, and returned in it.
 #[test]
 fn of_the_tutorials_code_are_told_as_they_were_committed() {
     const OLD: &str =

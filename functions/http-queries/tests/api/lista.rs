@@ -1,4 +1,4 @@
-//! Lists of reservations: filters and pages.
+//! Tests of the lists of reservations: filters and pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::Fixture;
 
-/// A reservation that was made, as it must be listed.
+/// A reservation that was made, as the list must show it.
 struct Made {
     id: IdReserva,
     cliente: Option<&'static str>,
@@ -18,7 +18,7 @@ struct Made {
     fecha: String,
 }
 
-/// Reservations of every state of several clients, some made at the same instant.
+/// Reservations in every state, of several clients. Some reservations have the same time of creation.
 fn many(fixture: &Fixture) -> Vec<Made> {
     let mut made = vec![];
     for round in 0..11 {
@@ -42,7 +42,7 @@ fn many(fixture: &Fixture) -> Vec<Made> {
     made
 }
 
-/// The ids of every page, in order, with what each page held.
+/// The ids of every page, in order, page by page.
 fn walk(fixture: &Fixture, filter: &str, limit: usize) -> Vec<Vec<Value>> {
     let mut pages = vec![];
     let mut next = Some(String::new());
@@ -123,7 +123,7 @@ fn a_page_has_twenty_unless_asked() {
     let all = fixture.get("/vuelos/reserva?limite=100").ok();
     assert_eq!(all["reservas"].as_array().unwrap().len(), made.len());
     assert_eq!(all["siguiente"], Value::Null);
-    // As many as there are leave nothing for another page.
+    // A page that holds all the rows has no next page.
     let exactly = fixture
         .get(&format!("/vuelos/reserva?limite={}", made.len()))
         .ok();
@@ -136,7 +136,8 @@ fn a_view_without_rows_has_one_empty_page() {
     assert_eq!(body.to_string(), r#"{"reservas":[],"siguiente":null}"#);
 }
 
-/// What is made while a client pages comes before what it has seen, so no page shows a reservation twice or skips one.
+/// A reservation that is made while a client pages sorts before the pages that the client has seen. So no page repeats
+/// or skips a reservation.
 #[test]
 fn paging_is_steady_while_reservations_are_made_and_change() {
     let fixture = Fixture::new();
@@ -191,7 +192,8 @@ fn a_cursor_is_opaque_and_says_nothing_of_the_filter() {
     }
 }
 
-/// A reservation that takes about as much room in an answer as any may: its names are quotes, which are escaped twice.
+/// A reservation that takes nearly as much room in an answer as possible: its names are quotes, which are escaped
+/// twice.
 fn large(fixture: &Fixture) -> IdReserva {
     let leg = |hour: i64, (origen, destino): (&str, &str)| {
         let at = |hour: i64| Timestamp::from_second(1_800_000_000 + hour * 3_600).unwrap();
@@ -217,7 +219,7 @@ fn large(fixture: &Fixture) -> IdReserva {
     command.subject
 }
 
-/// A page of the largest reservations alone, which would be nearly all that Lambda may answer.
+/// A page of only the largest reservations is nearly as large as Lambda allows.
 #[test]
 fn a_page_of_a_hundred_of_the_largest_has_room_left() {
     let fixture = Fixture::new();
@@ -235,7 +237,7 @@ fn a_page_of_a_hundred_of_the_largest_has_room_left() {
     assert!(body["siguiente"].is_string(), "{told}");
 }
 
-/// What Lambda answers with may have 6 MB: a page ends before it is larger, and the next one has the rest.
+/// Lambda allows answers of 6 MB. A page ends before that size, and the next page has the rest.
 #[test]
 fn a_page_of_large_reservations_ends_early_and_loses_none() {
     let fixture = Fixture::new();

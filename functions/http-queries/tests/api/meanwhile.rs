@@ -1,4 +1,4 @@
-//! Lists that are read while a reservation changes.
+//! Tests of lists that are read while a reservation changes.
 
 use std::{
     collections::BTreeMap,
@@ -18,23 +18,24 @@ use async_trait::async_trait;
 use events::{IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::{Answer, ask};
-use twins::MemoryTables;
+use twins::{MemoryTables, Over, TablesOver};
 
 use crate::support::Fixture;
 
-/// How often a query may be polled until it is answered at the latest: whoever asks one after the other waits for no other.
+/// Number of polls after which a query is answered. All queries of a concurrent read are pending by then; a sequential
+/// reader only waits.
 const PATIENCE: usize = 8;
 
-/// Tables in which something happens once so many queries are answered. Queries that are asked side by side are answered in an order
-/// of the test's.
+/// Tables that change once a number of queries is answered. Concurrent queries are answered in an order that the test
+/// chooses.
 struct Meanwhile {
     before: Arc<MemoryTables>,
     after: Arc<MemoryTables>,
     happens_at: usize,
-    /// States, first the one whose query is answered first.
+    /// The states, in the order in which their queries are answered.
     order: Vec<EstadoReserva>,
     answered: AtomicUsize,
-    /// Queries that wait, by their places in the order.
+    /// Pending queries with their numbers of polls, by their places in the order.
     waiting: Mutex<BTreeMap<usize, usize>>,
 }
 
@@ -44,7 +45,7 @@ impl Meanwhile {
         self.order.iter().position(of).unwrap()
     }
 
-    /// Waits while a query that comes earlier in the order waits too.
+    /// Waits while a query that comes earlier in the order is pending.
     async fn turn(&self, place: usize) {
         let waiting = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting().insert(place, 0);
@@ -66,21 +67,9 @@ impl Meanwhile {
 }
 
 #[async_trait]
-impl Tables for Meanwhile {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
-        self.before.get(keys, consistency).await
-    }
-
-    async fn write(&self, write: &Write) -> Result<(), WriteError> {
-        self.before.write(write).await
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.before.transact(writes).await
+impl TablesOver for Meanwhile {
+    fn inner(&self) -> &dyn Tables {
+        &*self.before
     }
 
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
@@ -93,13 +82,9 @@ impl Tables for Meanwhile {
         };
         tables.query(query).await
     }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.before.scan(table, after).await
-    }
 }
 
-/// Six reservations in two states of the four, the third of which goes on to another state, if `later`.
+/// Six reservations in two of the four states. If `later`, the third reservation is in another state.
 fn world(from: EstadoReserva, to: EstadoReserva, later: bool) -> (Fixture, Vec<IdReserva>) {
     let fixture = Fixture::new();
     let made = [from, to, from, to, from, to].map(|estado| {
@@ -131,7 +116,7 @@ fn orders() -> Vec<Vec<EstadoReserva>> {
     orders
 }
 
-/// The reservations of all pages, in their order.
+/// The reservations of all pages, in order.
 fn pages(tables: &Arc<Meanwhile>, fixture: &Fixture, filter: &str) -> Vec<String> {
     let app = fixture.over(tables.clone());
     let (mut seen, mut after) = (vec![], String::new());
@@ -148,8 +133,8 @@ fn pages(tables: &Arc<Meanwhile>, fixture: &Fixture, filter: &str) -> Vec<String
     }
 }
 
-/// A reservation that changes while its list is read is on one page, whenever it changes, and in whatever order queries are
-/// answered.
+/// A reservation that changes while its list is read is on exactly one page, at any time of the change and in any order
+/// of the answers.
 #[test]
 fn a_reservation_that_changes_is_on_a_page() {
     let all = EstadoReserva::ALL;
@@ -166,14 +151,14 @@ fn a_reservation_that_changes_is_on_a_page() {
         let filters = ["", "&id_cliente=ana"].into_iter().cycle();
         for (order, filter) in orders().into_iter().zip(filters) {
             for happens_at in 0..=8 {
-                let tables = Arc::new(Meanwhile {
+                let tables = Arc::new(Over(Meanwhile {
                     before: before.tables.clone(),
                     after: after.tables.clone(),
                     happens_at,
                     order: order.clone(),
                     answered: AtomicUsize::new(0),
                     waiting: Mutex::default(),
-                });
+                }));
                 let seen = pages(&tables, &before, filter);
                 let case = format!("{from} to {to} at {happens_at}, {order:?}, {filter}");
                 assert_eq!(seen, expected, "{case}");

@@ -1,4 +1,4 @@
-//! The sample events of `events/`, as API Gateway REST and, `_v2`, `cargo lambda watch` send them.
+//! The sample events of `events/`. API Gateway REST sends this form, and `cargo lambda watch` sends the form of `_v2`.
 
 use events::VUELOS;
 use lambda_http::request;
@@ -61,12 +61,12 @@ fn every_sample_event_is_answered_as_its_name_says() {
             }
             "health" => assert_eq!(body["estado"], "ok", "{name}"),
             "openapi" => assert_eq!(body["info"]["title"], "AeroAlpes", "{name}"),
-            other => panic!("what comes of {other} is not said here"),
+            other => panic!("the test expects nothing of {other}"),
         }
     }
 }
 
-/// API Gateway REST gives the values of a repeated parameter beside the last of them.
+/// API Gateway REST sends all values of a repeated parameter, and separately its last value.
 #[test]
 fn a_parameter_given_twice_is_seen_in_both_forms() {
     let text = include_str!("../../events/reservas.json");

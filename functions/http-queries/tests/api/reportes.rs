@@ -1,4 +1,4 @@
-//! Reports: reservations counted by the day they were made and the state they are in.
+//! Tests of the reports: reservations counted by day of creation and by current state.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,7 +20,7 @@ fn rows(fixture: &Fixture, path: &str) -> Vec<Value> {
     fixture.get(path).ok()["filas"].as_array().unwrap().clone()
 }
 
-/// The days of a report, each with its total.
+/// The days of a report with their totals.
 fn totals(fixture: &Fixture, path: &str) -> Vec<(String, u64)> {
     let rows = rows(fixture, path).into_iter();
     rows.map(|row| {
@@ -35,7 +35,7 @@ fn days_after(days: i32) -> String {
     first.checked_add(days.days()).unwrap().to_string()
 }
 
-/// Reservations of three days, of no two days and states equally many; a day without any is between.
+/// Reservations of three days. No two days and no two states have the same count, and one day in between has none.
 fn many(fixture: &Fixture) {
     let mut count = 0;
     for _ in 0..3 {
@@ -125,7 +125,7 @@ fn a_reservation_is_of_the_day_it_was_made_on_and_counted_once_in_the_state_it_i
 #[test]
 fn a_day_is_one_of_utc() {
     let fixture = Fixture::new();
-    // To the last millisecond of the day, and to the first of the next.
+    // The clock advances to the last millisecond of the day, and later to the first of the next.
     fixture.clock.advance(Duration::from_millis(50_399_999));
     fixture.create(None);
     fixture.clock.advance(Duration::from_millis(1));
@@ -154,7 +154,7 @@ fn both_ends_belong_to_it_and_days_without_reservations_do_not() {
             ("2026-02-03", "2026-02-03", &[]),
             ("2026-01-31", "2026-02-02", &made[..2]),
             ("2026-02-05", "2026-12-31", &[]),
-            // Later than today, and as late as there are days.
+            // Days later than today are allowed, up to the last day that exists.
             ("9999-01-01", "9999-12-31", &[]),
             ("0000-01-01", "0000-12-31", &[]),
         ] {
@@ -165,7 +165,7 @@ fn both_ends_belong_to_it_and_days_without_reservations_do_not() {
     }
 }
 
-/// One reservation a day, up to today.
+/// One reservation on each day, up to today.
 #[test]
 fn thirty_days_until_today_unless_asked() {
     let fixture = Fixture::new();
@@ -200,7 +200,7 @@ fn thirty_days_until_today_unless_asked() {
         let rows = totals(&fixture, path);
         assert_eq!(rows.len(), usize::try_from(DEFAULT_DAYS).unwrap());
     }
-    // What is the last day by itself moves with the time.
+    // The default of the last day moves with the time.
     fixture.clock.advance(DAY);
     assert_eq!(rows(&fixture, TOTALES).len(), 29);
 }
@@ -214,7 +214,7 @@ fn a_whole_leap_year_fits_and_not_a_day_more() {
     fixture.project();
     assert_eq!(MAX_DAYS, 366);
     for path in [PIVOT, TOTALES] {
-        // Both days, the first and the last of them.
+        // The range includes its first and its last day.
         let widest = format!("{path}?desde={FIRST}");
         assert_eq!(totals(&fixture, &widest).len(), 2);
         let earliest = format!("{path}?hasta=0000-01-01");
@@ -235,7 +235,7 @@ fn without_reservations_there_are_no_rows() {
     for path in [PIVOT, TOTALES] {
         assert_eq!(fixture.get(path).text, r#"{"filas":[]}"#);
     }
-    // One that was never made is cancelled, and is no reservation of any day.
+    // A reservation that was cancelled before it was made counts on no day.
     fixture.cancel(IdReserva(fixture.world.ids.fresh()));
     fixture.project();
     for path in [PIVOT, TOTALES] {

@@ -1,4 +1,4 @@
-//! One reservation.
+//! Tests of the query for one reservation.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn path(id: IdReserva) -> String {
     format!("/vuelos/reserva/{id}")
 }
 
-/// Without where it comes from, which it must be.
+/// Checks the `origen` of an answer, and returns the answer without it.
 #[track_caller]
 fn from(origen: &str, mut reserva: Value) -> Value {
     let told = reserva.as_object_mut().unwrap().remove("origen");
@@ -65,7 +65,7 @@ fn what_the_stream_tells_is_never_ahead_of_what_the_view_tells_next() {
         assert_eq!(early["fecha_actualizacion"], early["fecha_creacion"]);
     }
 
-    // The view hears of the making first, and of the rest in another batch.
+    // The view receives the creation first, and the other events in another batch.
     let is_making = |record: &alpes_ports::LogRecord| {
         String::from_utf8_lossy(&record.data).contains("ReservaCreada")
     };
@@ -101,7 +101,7 @@ fn a_row_that_never_heard_of_the_making_does_not_hide_the_reservation() {
     let fixture = Fixture::new();
     let id = fixture.create(None);
     fixture.pay(id);
-    // The view hears of the payment, and not yet of the reservation.
+    // The view receives the payment before the reservation.
     fixture.project_such(|record| String::from_utf8_lossy(&record.data).contains("ReservaPagada"));
 
     from("comando", fixture.get(&path(id)).ok());
@@ -153,7 +153,7 @@ fn health_and_description() {
     assert_eq!(description.ok()["openapi"], "3.1.0");
 }
 
-/// The server before the function takes the body out, and tells its length.
+/// The HTTP server before the function removes the body and sends its length.
 #[test]
 fn a_head_is_answered_as_a_get() {
     let fixture = Fixture::new();
@@ -171,7 +171,7 @@ fn a_head_is_answered_as_a_get() {
         "/vuelos/reportes/reservas-por-dia".into(),
         "/sagas?estado=EnCurso".into(),
         format!("/sagas/{saga}"),
-        // As they are refused, too.
+        // These queries are refused.
         "/sagas".into(),
         "/vuelos/reserva?limite=0".into(),
         format!("/vuelos/reserva/{unknown}"),
@@ -269,7 +269,7 @@ fn when_the_tables_fail_the_answer_tells_no_more_than_that() {
     }
 }
 
-/// A stream that this build cannot read is a fault of ours, and never a 404.
+/// A stream that this build cannot read is a defect of this system, and never a 404.
 #[test]
 fn a_stream_that_cannot_be_read_is_not_missing() {
     let fixture = Fixture::new();

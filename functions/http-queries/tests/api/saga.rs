@@ -1,4 +1,4 @@
-//! One saga.
+//! Tests of the query for one saga.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn get(fixture: &Fixture, id: IdReserva) -> Answer {
     fixture.get(&format!("/sagas/{}", fixture.saga_of(id)))
 }
 
-/// The types of the lines of its log.
+/// The types of the lines of a saga's log.
 fn log(saga: &Value) -> Vec<&str> {
     let log = saga["log"].as_array().unwrap();
     log.iter()
@@ -31,7 +31,7 @@ fn fields(saga: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// What every saga tells.
+/// The fields that every saga has.
 const ALWAYS: [&str; 10] = [
     "actualizacion",
     "definicion",
@@ -68,10 +68,10 @@ fn one_that_is_complete_waits_for_nothing() {
             "ComandoEnviado",
             "EventoRecibido",
             "Fin",
-            // What it heard in an answer comes from the log too, and is not noted twice.
+            // An event that came with a reply also comes from the log, and is not logged twice.
         ]
     );
-    // Each line is told as it is stored, in the words of the API.
+    // The API shows each stored line in Spanish words.
     let stored = &fixture.tables.all(alpes_saga::TABLE)[0].1["log"];
     let stored: Vec<Entry> = serde_json::from_value(stored.clone()).unwrap();
     let told: Vec<_> = stored.iter().map(Linea::from).collect();
@@ -131,14 +131,14 @@ fn a_choreography_tells_when_its_events_happened_and_when_each_was_noted() {
     let id = fixture.create_by_choreography();
     fixture.clock.advance(Duration::from_secs(55));
     fixture.run_choreography();
-    // The observer notes the events two seconds later, at a time that ends in a zero.
+    // The observer receives the events two seconds later, at a time whose last decimal is 0.
     let noted: Moment = "2026-01-31T10:00:57.120Z".parse().unwrap();
     let left = noted.timestamp().duration_since(fixture.world.clock.now());
     fixture.clock.advance(left.unsigned_abs());
     fixture.run_sagas();
     let saga = get(&fixture, id).ok();
     assert_eq!(saga["inicio"], "2026-01-31T10:00:00.000Z");
-    // Three decimals, whether the second is whole or the last of them is a zero.
+    // A time has three decimals, even if the second is whole or the last decimal is 0.
     let noted = "2026-01-31T10:00:57.120Z";
     assert_eq!(saga["actualizacion"], noted);
     let committed = fixture.logged();
@@ -187,7 +187,7 @@ fn one_that_has_not_begun_is_told_by_the_stream() {
             "origen": "comando",
         });
         assert_eq!(get(&fixture, id).ok(), expected);
-        // As it was made, whatever happens to the reservation: the saga tells it once it has heard of it.
+        // The saga is shown as it began, whatever happens to the reservation, until it has received the events.
         fixture.pay(id);
         fixture.cancel(id);
         assert_eq!(get(&fixture, id).ok(), expected);
@@ -203,14 +203,14 @@ fn one_that_has_not_begun_is_told_by_the_stream() {
     }
 }
 
-/// Old events, and those that tests commit by hand, may be of a saga that has another id than the reservation.
+/// Old events, and events that tests commit by hand, may have another correlation id than the reservation's id.
 #[test]
 fn one_of_another_id_that_has_not_begun_is_not_there() {
     let fixture = Fixture::new();
     let mut command = fixture.creation();
     command.correlationid = CorrelationId(fixture.world.ids.fresh());
     fixture.take(VUELOS, &command);
-    // Nothing was made of this one.
+    // This reservation was never made.
     let tombstone = IdReserva(fixture.world.ids.fresh());
     fixture.cancel(tombstone);
     let unknown = fixture.world.ids.fresh();
@@ -236,7 +236,7 @@ fn an_id_may_be_written_in_any_form_of_a_uuid() {
     assert_eq!(answer.ok()["id_correlacion"], saga);
 }
 
-/// It is there, but only the build that began it can tell.
+/// The saga exists, but only the build that began it can show it.
 #[test]
 fn another_builds_saga_is_not_missing() {
     let fixture = Fixture::new().without_definitions();
@@ -246,7 +246,7 @@ fn another_builds_saga_is_not_missing() {
     assert_eq!(answer.header("Retry-After"), Some("1"));
 }
 
-/// It is told by the history of its execution, as if the coordinator had asked the participants.
+/// The log comes from the history of the execution, in the form of a saga that the coordinator runs.
 #[test]
 fn one_that_step_functions_ran_reads_as_one_of_our_own() {
     let fixture = Fixture::new();

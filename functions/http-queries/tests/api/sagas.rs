@@ -1,4 +1,4 @@
-//! Lists of sagas.
+//! Tests of the lists of sagas.
 
 use alpes_saga::Status;
 use api::saga::estado;

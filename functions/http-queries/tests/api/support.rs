@@ -1,4 +1,4 @@
-//! The function over memory, and requests to it.
+//! The function over ports in memory, and requests to it.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -12,13 +12,13 @@ use lambda_http::Request;
 use twins::Ports;
 use wiring::{Build, Wiring};
 
-/// The function, and what is behind it.
+/// The function under test, with the system behind it.
 pub(crate) struct Fixture {
     system: System,
     app: App,
 }
 
-/// What happens to the system is said of the fixture.
+/// A fixture has the methods of its system.
 impl Deref for Fixture {
     type Target = System;
 
@@ -44,7 +44,7 @@ impl Fixture {
         }))
     }
 
-    /// The same over sagas of which this build knows no definition.
+    /// The same fixture in a build that has no definition of the sagas.
     pub(crate) fn without_definitions(mut self) -> Self {
         let build = Build {
             definitions: Definitions::default(),
@@ -54,7 +54,7 @@ impl Fixture {
         self
     }
 
-    /// Makes a reservation of this client that is in this state.
+    /// Makes a reservation of this client and brings it into this state.
     pub(crate) fn create_as(&self, cliente: Option<&str>, estado: EstadoReserva) -> IdReserva {
         let id = self.create(cliente);
         match estado {
@@ -73,7 +73,7 @@ impl Fixture {
         Answer::of(block_on(self.app.handle(request)))
     }
 
-    /// Asks for a path with its query.
+    /// Sends a GET for a path with its query.
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.answer(&ask("GET", path))
     }

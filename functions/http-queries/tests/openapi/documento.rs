@@ -1,4 +1,4 @@
-//! The document: OpenAPI 3.1.
+//! The document in the form of OpenAPI 3.1.
 
 use alpes_messages::Problem;
 use http_queries::{DEFAULT_LIMIT, MAX_LIMIT};
@@ -9,10 +9,10 @@ use crate::{esquemas::esquemas, pruebas, reportes, reservas, sagas};
 const JSON: &str = "application/json";
 /// The reservation of the examples.
 pub(crate) const ID: &str = "5f2c1a9e-7c3b-5d4e-8f60-9a1b2c3d4e5f";
-/// Its saga, which has the same id.
+/// The saga of that reservation, which has the same id.
 pub(crate) const CORRELATION: &str = ID;
 
-/// The API, described for its users.
+/// The description of the API for its users.
 pub(crate) fn documento() -> Value {
     json!({
         "openapi": "3.1.0",
@@ -90,7 +90,7 @@ pub(crate) fn documento() -> Value {
     })
 }
 
-/// A schema by its name.
+/// A reference to a schema by name.
 pub(crate) fn schema(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
@@ -107,7 +107,7 @@ pub(crate) fn answer(description: &str, schema: &Value, examples: &[(&str, Value
     json!({"description": description, "content": {JSON: media}})
 }
 
-/// Answers that refuse, each a status and the name of what it says.
+/// Answers that refuse: the status, and the name of the response.
 pub(crate) fn refusals(refusals: &[(&str, &str)]) -> Map<String, Value> {
     let of = |name: &str| json!({"$ref": format!("#/components/responses/{name}")});
     refusals
@@ -116,7 +116,7 @@ pub(crate) fn refusals(refusals: &[(&str, &str)]) -> Map<String, Value> {
         .collect()
 }
 
-/// The answer that something is accepted, whose header names its saga.
+/// The 202 answer, whose header names the saga.
 pub(crate) fn accepted(description: &str, schema_name: &str, example: &Value) -> Value {
     let mut accepted = answer(
         description,
@@ -131,7 +131,7 @@ pub(crate) fn accepted(description: &str, schema_name: &str, example: &Value) ->
     accepted
 }
 
-/// A body with examples.
+/// A request body with examples.
 pub(crate) fn body(
     required: bool,
     description: &str,
@@ -148,7 +148,7 @@ pub(crate) fn body(
     })
 }
 
-/// The header Idempotency-Key; what it does here.
+/// The header `Idempotency-Key`; the description says its effect on this operation.
 pub(crate) fn key(description: &str) -> Value {
     json!({
         "name": "Idempotency-Key",
@@ -169,7 +169,7 @@ pub(crate) fn trace() -> Value {
     })
 }
 
-/// The parameters of every list.
+/// The parameters of every list: `limite` and `siguiente`.
 pub(crate) fn page() -> [Value; 2] {
     [
         json!({
@@ -189,7 +189,7 @@ pub(crate) fn page() -> [Value; 2] {
     ]
 }
 
-/// The answers that refuse, as the functions write them.
+/// The refusals, as the functions write them.
 fn problemas() -> Value {
     use alpes_messages::Violation;
     use events::kinds;

@@ -1,4 +1,5 @@
-//! The schemas of what is sent and received: their form from the types, their words, in Spanish, from here.
+//! The schemas of requests and answers. Their form comes from the Rust types, and their Spanish descriptions come from
+//! this file.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use vuelos::{
     crear_reserva::{MAX_LEGS, MAX_LIST, MAX_NOMBRE, MAX_OPENING_EVENT, MAX_TOKEN},
 };
 
-/// What each schema and each of its fields is.
+/// The description of each schema and of each of its fields.
 const TEXTOS: &[(&str, &str)] = &[
     ("Aeropuerto", "Un aeropuerto."),
     (
@@ -561,7 +562,7 @@ pub(crate) fn esquemas() -> Value {
     properties["itinerarios"]["maxItems"] = MAX_LIST.into();
     properties["id_cliente"]["pattern"] = "^[A-Za-z0-9._-]{1,64}$".into();
 
-    // The engine takes the streams of any domain; here there are those of the three contexts.
+    // The engine accepts streams of any domain; the API has only those of the three contexts.
     let categories = CONTEXTS.map(|context| context.category).join("|");
     esquemas["StreamId"]["pattern"] = format!("^({categories})-[0-9a-f-]{{36}}$").into();
 
@@ -569,13 +570,13 @@ pub(crate) fn esquemas() -> Value {
     esquemas.into()
 }
 
-/// Types of the engine whose schemas have names of the airline's in the API.
+/// Types of the engine whose schemas have Spanish names in the API.
 const WORDS: [(&str, &str); 2] = [
     ("SubjectId", "IdReserva"),
     ("CorrelationId", "IdCorrelacion"),
 ];
 
-/// A schema of this name, and those that it refers to, by the names that the API has for them.
+/// The schema of this name, with references to the API's names.
 fn in_words_of_the_api(name: &str, schema: &Value) -> (String, Value) {
     let mut named = (name.to_owned(), schema.to_string());
     for (word, ours) in WORDS {
@@ -588,7 +589,7 @@ fn in_words_of_the_api(name: &str, schema: &Value) -> (String, Value) {
     (named.0, serde_json::from_str(&named.1).unwrap())
 }
 
-/// What is sent and received that is no type of its own.
+/// The schemas of requests and answers that have no Rust type.
 fn made_by_hand() -> Map<String, Value> {
     let of = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     let events = || json!({"type": "array", "items": of("Event")});
@@ -647,7 +648,7 @@ fn made_by_hand() -> Map<String, Value> {
     schemas
 }
 
-/// The bodies that are no types of their own.
+/// The schemas of request bodies that have no Rust type.
 fn asked_by_hand() -> Map<String, Value> {
     let of = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     let or_null = |schema: Value| json!({"anyOf": [schema, {"type": "null"}]});
@@ -659,7 +660,7 @@ fn asked_by_hand() -> Map<String, Value> {
             "additionalProperties": false,
         })
     };
-    // Something is said: a text that is not all blanks.
+    // The text must have a character that is not blank.
     let words = |most: usize| json!({"type": ["string", "null"], "minLength": 1, "maxLength": most, "pattern": "\\S"});
     let mut motivo = words(MAX_MOTIVO);
     motivo["default"] = "cancelada por el cliente".into();
@@ -724,7 +725,7 @@ fn asked_by_hand() -> Map<String, Value> {
     ])
 }
 
-/// What tells a flight apart.
+/// The fields that identify a flight.
 fn vuelo() -> Value {
     let code = json!({"type": "string", "pattern": "^[A-Z]{3}$"});
     json!({
@@ -734,7 +735,8 @@ fn vuelo() -> Value {
     })
 }
 
-/// Takes the words of the types out, which are for developers, and writes a choice of words as an enum.
+/// Removes the English descriptions of the Rust types, which are for developers, and writes a choice of constants as an
+/// enum.
 fn strip(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
@@ -759,17 +761,17 @@ fn strip(schema: &mut Value) {
     }
 }
 
-/// Puts the words of [`TEXTOS`] in: for everything there is one, and for every one there is something.
+/// Inserts the texts of [`TEXTOS`]. Each schema and field must have a text, and each text must have a schema or field.
 fn describe(esquemas: &mut Map<String, Value>) {
     let mut unused: BTreeSet<_> = TEXTOS.iter().map(|(place, _)| *place).collect();
     let mut describe = |place: &str, schema: &mut Value| {
         let found = TEXTOS.iter().find(|(known, _)| *known == place);
         let (place, text) =
-            found.unwrap_or_else(|| panic!("esquemas.rs does not say what {place} is"));
+            found.unwrap_or_else(|| panic!("TEXTOS in esquemas.rs has no text for {place}"));
         unused.remove(place);
         match schema {
             Value::Object(object) => object.insert("description".into(), (*text).into()),
-            // The schema that takes anything.
+            // This schema accepts any value.
             other => std::mem::replace(other, json!({"description": text})).into(),
         };
     };

@@ -1,7 +1,7 @@
-//! The description of the API: written by [`documento`] from the types that the functions read and write, checked in as
-//! `infra/openapi.json`, and served at `/openapi.json`.
+//! The description of the API. [`documento`] writes it from the types that the functions read and write. The document
+//! is checked in as `infra/openapi.json` and served at `/openapi.json`.
 //!
-//! `ALPES_BLESS=1 cargo test -p http-queries --test openapi` writes it anew.
+//! `ALPES_BLESS=1 cargo test -p http-queries --test openapi` rewrites it.
 
 #![allow(
     clippy::unwrap_used,
@@ -56,8 +56,9 @@ fn description() -> Description {
     Description(documento::documento())
 }
 
-/// Every operation of the template's API, with the YAML anchor of the function that answers it. It reads as much of YAML as stands
-/// there: a path, a method, or an integration a line, each with an anchor or as an alias of one before.
+/// Every operation of the template's API, with the YAML anchor of the function that answers it. The reader knows only
+/// the YAML of this file: each line is a path, a method or an integration, and has an anchor or an alias of an earlier
+/// anchor.
 fn template() -> BTreeMap<Operation, String> {
     let template = fs::read_to_string(infra("template.yaml")).unwrap();
     let mut lines = template
@@ -66,7 +67,7 @@ fn template() -> BTreeMap<Operation, String> {
     lines.next().expect("the API's paths");
     let mut found = BTreeMap::new();
     let (mut path, mut method) = (String::new(), String::new());
-    // By their anchors: paths by the first that had them, methods by what answers them.
+    // Anchors: a path's anchor stands for the first path that has it, and a method's anchor for its function.
     let (mut paths, mut methods) = (BTreeMap::new(), BTreeMap::new());
     let mut anchored = None;
     for line in lines.filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#')) {
@@ -89,7 +90,7 @@ fn template() -> BTreeMap<Operation, String> {
                     found.extend(same);
                 }
             }
-            // Where a path is there on a condition, its methods are in an item of a list.
+            // The methods of a conditional path are in a list item.
             12 | 14 if ALL.contains(&name.as_str()) => {
                 method = name;
                 anchored = value.strip_prefix('&');
@@ -112,11 +113,11 @@ fn template() -> BTreeMap<Operation, String> {
     found
 }
 
-/// Every method that API Gateway knows.
+/// Every method of API Gateway.
 const ALL: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
 
-/// A path has the same methods wherever it stands: in the description, in the functions, and in the template, which sends all methods to
-/// one that answers them or says which there are.
+/// A path has the same methods in the description, in the functions, and in the template. For every other method, the
+/// template calls a function that answers with the allowed methods.
 #[test]
 fn the_template_the_functions_and_the_description_have_the_same_routes() {
     let described = description().operations();
@@ -204,7 +205,8 @@ fn every_query_is_routed_and_answers_as_described() {
             }
         }
     }
-    // For each time: one for each query, of each state for sagas and their lists; three that are missing; four that are wrong.
+    // For each of the two times: one of each query, one of each state for sagas and for lists, three missing ids, and
+    // four faulty queries.
     assert_eq!(seen, 2 * (7 + 5 + 5 + 3 + 4));
 }
 

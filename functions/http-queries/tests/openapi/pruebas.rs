@@ -118,7 +118,7 @@ pub(crate) fn evento() -> Value {
     })
 }
 
-/// What all of them answer, with some more refusals and this.
+/// The responses of every test endpoint: these refusals and this 202 answer.
 fn responses(more: &[&str], accepted: Value) -> Value {
     let mut responses = refusals(&[
         ("400", "SolicitudInvalida"),

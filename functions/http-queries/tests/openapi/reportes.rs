@@ -1,4 +1,4 @@
-//! Reports.
+//! The operations of reports.
 
 use http_queries::{DEFAULT_DAYS, MAX_DAYS};
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ fn responses(schema_name: &str, example: Value) -> Value {
     responses.into()
 }
 
-/// The parameters of every report.
+/// The parameters of every report: `desde` and `hasta`.
 fn days() -> Value {
     let day = |name: &str, description: String| {
         json!({

@@ -1,4 +1,4 @@
-//! Reservations.
+//! The operations of reservations.
 
 use events::vuelos::EstadoReserva;
 use http_testing::sample;
@@ -195,7 +195,7 @@ pub(crate) fn ver_eventos() -> Value {
     })
 }
 
-/// The reservation of a path.
+/// The parameter with the id of a reservation.
 pub(crate) fn id() -> Value {
     json!({
         "name": "id",

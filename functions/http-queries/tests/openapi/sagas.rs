@@ -1,4 +1,4 @@
-//! Sagas.
+//! The operations of sagas.
 
 use alpes_saga::Status;
 use futures::executor::block_on;
@@ -115,7 +115,7 @@ pub(crate) fn reanudar() -> Value {
     })
 }
 
-/// The saga of a path.
+/// The parameter with the id of a saga.
 pub(crate) fn id() -> Value {
     json!({
         "name": "id",
@@ -126,14 +126,14 @@ pub(crate) fn id() -> Value {
     })
 }
 
-/// A saga as it is told before it has begun.
+/// The example of a saga that has not begun.
 fn unbegun() -> Value {
     let fixture = Fixture::new();
     let id = fixture.create(None);
     fixture.get(&format!("/sagas/{id}")).ok()
 }
 
-/// A saga as it is told, once it has come to this.
+/// The example of a saga with this status.
 fn example(status: Status) -> Value {
     let system = System::new();
     let id = system.create_in(status);

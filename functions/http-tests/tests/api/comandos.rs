@@ -1,4 +1,4 @@
-//! Commands that are sent to their participants.
+//! Tests of commands that are sent to their participants.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -100,12 +100,12 @@ fn a_command_belongs_to_the_saga_of_its_reservation() {
     let own = fixture.fresh();
     let mut asked = about(fixture.create(None), pago());
     asked["id_correlacion"] = own.to_string().into();
-    // That of the stream stands.
+    // The saga of the stream is used.
     let id: IdReserva = asked["id_reserva"].as_str().unwrap().parse().unwrap();
     let paid = fixture.post("pagos/PagarReserva", &asked).accepted();
     let saga = fixture.saga_of(id).to_string();
     assert_eq!(paid["eventos"][0]["correlationid"], saga);
-    // Where there is none, the one that is given does; else one is made.
+    // Without a stream, the given saga is used; otherwise a new one is made.
     asked["id_reserva"] = fixture.fresh().to_string().into();
     let paid = fixture.post("pagos/PagarReserva", &asked).accepted();
     assert_eq!(paid["eventos"][0]["correlationid"], own.to_string());
@@ -173,7 +173,7 @@ fn with_a_key_a_repetition_has_the_same_answer() {
     other["id_cliente"] = "otro".into();
     let answer = fixture.post_with_key("vuelos/CrearReserva", "clave-1", &json!({"data": other}));
     answer.assert_problem(422, "clave-de-idempotencia-reutilizada", "other");
-    // The same key is another command elsewhere.
+    // The same key stands for another command at another path.
     let subject = first.body["eventos"][0]["subject"].as_str().unwrap();
     let cancel = about(subject.parse().unwrap(), json!({"motivo": "x"}));
     fixture

@@ -1,4 +1,4 @@
-//! What is wrong with a request whatever it asks for.
+//! Faults of requests that every test endpoint refuses.
 
 use http_testing::{ask, post, with_header, with_other_header};
 use serde_json::json;
@@ -102,7 +102,7 @@ fn other_methods_and_paths_are_not_there() {
     }
 }
 
-/// Whatever a test commits or sends is text as clients may send it.
+/// Texts in events and commands of tests obey the rule for clients' texts.
 #[test]
 fn texts_are_held_to_the_rule_of_all_texts() {
     let fixture = Fixture::new();

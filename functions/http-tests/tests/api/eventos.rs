@@ -1,4 +1,4 @@
-//! Events that are committed as they are told.
+//! Tests of events that are committed as given.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -17,7 +17,7 @@ fn path(context: &str, kind: &str) -> String {
     format!("{context}/eventos/{kind}")
 }
 
-/// The golden samples of every type, in its newest version: context, type, reservation, data.
+/// The golden samples of every type in its newest version: context, type, reservation, data.
 fn samples() -> Vec<(Context, String, IdReserva, Value)> {
     let mut found = vec![];
     for context in CONTEXTS {
@@ -56,7 +56,7 @@ fn every_type_is_committed_as_it_is_told() {
         assert_eq!(event["stream"], stream, "{kind}");
         assert_eq!(event["streamversion"], 1, "{kind}");
         assert_eq!(fixture.logged(), [event]);
-        // And whoever reads it can.
+        // A consumer can read the event.
         let record = &fixture.log.records()[0];
         Event::decode(&record.data, &events::catalogue()).unwrap();
         assert_eq!(record.partition_key, id.to_string());
@@ -94,7 +94,7 @@ fn an_event_that_says_seats_are_held_holds_them_and_they_are_given_back_once() {
     }
 }
 
-/// Airports are keys of the inventory: a table refuses those that are too long.
+/// Airport codes are keys of the inventory, and tables refuse keys that are too long.
 #[test]
 fn the_airports_of_seats_are_codes() {
     let fixture = Fixture::new();
@@ -176,7 +176,7 @@ fn events_go_on_in_their_stream_and_its_saga() {
     assert_eq!(alone["correlationid"], asked["id_correlacion"]);
 }
 
-/// The tutorial's way: no command at all, and a saga all the same.
+/// Tutorial 8 does this: the events come without a command, and the saga still continues.
 #[test]
 fn a_saga_hears_of_them_as_of_any_other() {
     let fixture = Fixture::new();
@@ -213,7 +213,7 @@ fn with_a_key_a_repetition_has_the_same_answer() {
     ask("dos").assert_problem(422, "clave-de-idempotencia-reutilizada", "other");
 }
 
-/// Each is refused with its faults, in order of their texts, and nothing is committed.
+/// Each request is refused with these faults, sorted by their texts, and commits nothing.
 fn assert_refused(fixture: &Fixture, cases: Vec<(&str, Value, Vec<&str>)>) {
     let id = fixture.fresh();
     for (path, data, errores) in cases {
@@ -353,7 +353,7 @@ fn nor_what_other_contexts_could_not_read() {
             sillas("una".into()),
             vec!["data.sillas[0].sillas: tipo"],
         ),
-        // Beyond what schemas tell, and still told from what can be read.
+        // These faults are beyond the schemas. They are found if the data can be read.
         (
             "gds/eventos/ReservaGDSConfirmada",
             sillas(4_294_967_296_u64.into()),

@@ -1,4 +1,4 @@
-//! Faults that are set.
+//! Tests of setting faults.
 
 use alpes_messages::Context;
 use alpes_participant::FaultMode;
@@ -126,7 +126,7 @@ fn a_bad_body_is_refused_and_sets_nothing() {
         assert_eq!(answer.errores(), errores, "{name}");
     }
     assert!(fixture.tables.all(alpes_participant::TABLE).is_empty());
-    // A command of nobody's is refused with those there are.
+    // For an unknown context, the answer lists the commands of all contexts.
     let answer = fixture.post(
         "fallas",
         &falla("pagos", "CrearReserva", "error", &json!(1)),

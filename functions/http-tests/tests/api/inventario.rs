@@ -1,4 +1,4 @@
-//! Seats that are set.
+//! Tests of setting free seats.
 
 use events::GDS;
 use http_testing::sample;
@@ -41,7 +41,7 @@ fn a_flight_has_as_many_seats_as_it_is_given() {
     );
     assert_eq!(confirm(&fixture), "ReservaGDSConfirmada");
     assert_eq!(confirm(&fixture), "ConfirmacionFallida");
-    // What is held stays so, whatever is given.
+    // Reservations keep the seats that they hold, whatever number is set.
     let flight = set(&fixture, 0);
     assert_eq!(
         (&flight["libres"], &flight["reservadas"]),

@@ -1,4 +1,4 @@
-//! The function at its boundary: requests in, answers out, over tables, a log and participants in memory.
+//! The function at its boundary: requests in, answers out, with tables, a log and participants in memory.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The sample events of `events/`, as API Gateway REST and, `_v2`, `cargo lambda watch` send them.
+//! The sample events of `events/`. API Gateway REST sends this form, and `cargo lambda watch` sends the form of `_v2`.
 
 use crate::support::Fixture;
 
@@ -25,7 +25,7 @@ fn every_sample_event_is_answered_as_its_name_says() {
             }
             "fallas" => assert_eq!(body["modo"], "falla", "{name}"),
             "inventario" => assert_eq!(body["libres"], 1, "{name}"),
-            other => panic!("what comes of {other} is not said here"),
+            other => panic!("the test expects nothing of {other}"),
         }
     }
 }

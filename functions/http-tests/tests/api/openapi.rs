@@ -1,4 +1,4 @@
-//! What the API's description says of the test endpoints is so.
+//! The function behaves as the API's description says of the test endpoints.
 
 use http_testing::{Description, Operation, post};
 use http_tests::{COMANDOS, MAX_SILLAS, MAX_VECES};
@@ -12,7 +12,7 @@ fn operations(description: &Description) -> Vec<Operation> {
         .collect()
 }
 
-/// A path with its parameters filled in, by the example of each.
+/// A path with the example of each of its parameters.
 fn filled(description: &Description, path: &str) -> String {
     let parameters = description.0["paths"][path]["parameters"].as_array();
     parameters

@@ -1,4 +1,4 @@
-//! The function over memory, and requests to it.
+//! The function over ports in memory, and requests to it.
 
 use std::{fs, ops::Deref, path::Path, sync::Arc};
 
@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use twins::Ports;
 use wiring::Wiring;
 
-/// The function, and what is behind it.
+/// The function under test, with the system behind it.
 pub(crate) struct Fixture {
     system: System,
     app: App,
 }
 
-/// What happens to the system is said of the fixture.
+/// A fixture has the methods of its system.
 impl Deref for Fixture {
     type Target = System;
 
@@ -69,7 +69,7 @@ impl Fixture {
         self.answer(&post(&format!("/pruebas/{path}"), body.to_string()))
     }
 
-    /// The same with an Idempotency-Key.
+    /// Posts to a path below `/pruebas/` with an Idempotency-Key.
     pub(crate) fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Answer {
         let request = post(&format!("/pruebas/{path}"), body.to_string());
         self.answer(&with_header(request, "Idempotency-Key", key))
@@ -85,7 +85,7 @@ fn over(ports: Ports) -> App {
     app
 }
 
-/// A body about a reservation.
+/// A body that names this reservation.
 pub(crate) fn about(id: IdReserva, data: Value) -> Value {
     let mut body = json!({ "id_reserva": id });
     body["data"] = data;

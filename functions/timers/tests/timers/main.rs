@@ -1,4 +1,4 @@
-//! The function at its boundary: tasks in, what was done out, over tables, a log and functions in memory.
+//! The function at its boundary: tasks in, results out, with tables, a log and functions in memory.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! `parked`: the parking lot, and what the runtime gave up delivering.
+//! Tests of the task `parked`: the parking lot, and the batches that Lambda gave up.
 
 use std::collections::BTreeSet;
 use std::sync::{
@@ -22,11 +22,11 @@ use reserva_saga::ORCHESTRATOR;
 use serde_json::{Value, json};
 use simulation::{Dice, Faults};
 use timers::Done;
-use twins::{ManualClock, MemoryObjects, MemoryTables};
+use twins::{ManualClock, MemoryObjects, MemoryTables, Over, TablesOver};
 
 use crate::{support::Fixture, sweep::TASK};
 
-/// What Lambda writes to the bucket when it gives a batch up.
+/// The object that Lambda writes to the bucket when it gives up a batch.
 fn given_up(function: &str) -> String {
     let batch = include_str!("../../../projector/events/lote_con_ilegible.json");
     json!({
@@ -70,11 +70,11 @@ fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
         unreadable: 2,
         unfinished: false,
     };
-    // Two of the three records are good, and it was a bad hour that they failed in.
+    // Two of the three records are good, and had failed only for a while.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(6, 2));
     assert_eq!(block_on(fixture.objects.get(key)).unwrap(), None);
     let left = block_on(fixture.objects.list("", None, 10)).unwrap();
-    assert_eq!(left.len(), 3, "what cannot be read stays: {left:?}");
+    assert_eq!(left.len(), 3, "unreadable objects stay: {left:?}");
     assert_eq!(fixture.told(["Parked"]), [3]);
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(0, 0));
     assert_eq!(fixture.told(["Parked"]), [3]);
@@ -84,7 +84,7 @@ fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
     assert!(!parking.is_open(&parked[0]), "tried once, and not again");
 }
 
-/// Tables, objects and functions on which every call takes its time.
+/// Tables, objects and functions on which every call takes time.
 #[derive(Default)]
 struct Slow {
     tables: MemoryTables,
@@ -162,7 +162,7 @@ impl Objects for Slow {
 const EVENT: &str =
     include_str!("../../../../shared/airline/events/samples/vuelos/ReservaAprobada.v1.json");
 
-/// A batch of so many records that nobody took.
+/// A batch of `records` records that no consumer processed.
 fn batch(number: usize, records: usize) -> String {
     let records: Vec<Value> = (0..records)
         .map(|place| {
@@ -191,7 +191,7 @@ fn slow() -> (Arc<Slow>, Fixture) {
     (slow, fixture)
 }
 
-/// A run as the schedule has it, once a minute. It ends before the runtime would end it.
+/// A run of the task, as the schedule starts it once a minute. The run ends before its deadline.
 fn timely(fixture: &Fixture) -> Done {
     let (begun, deadline) = (fixture.world.clock.now(), fixture.deadline());
     let done = fixture.handle(PARKING_TASK).unwrap();
@@ -315,7 +315,8 @@ fn one_thing_that_cannot_be_read_stops_nothing_and_stays_as_it_is() {
             format!("record#shardId-000000000001#1{place:05}"),
         )
     };
-    // Of a newer build: a reason, a kind of thing, and an item that lacks what ours have.
+    // These entries come from a newer build: an unknown reason, an unknown kind, and an item without a field that ours
+    // have.
     for update in [
         Update::of(key(0)).set(Path::of("reason"), "out-of-memory"),
         Update::of(key(2)).set(Path::of("what"), "object"),
@@ -351,7 +352,7 @@ fn one_thing_that_cannot_be_read_stops_nothing_and_stays_as_it_is() {
     assert_eq!(theirs(), before);
 }
 
-/// A bucket that refuses to give one object, or everything, and to remove another.
+/// A bucket that refuses to return one object, or all, and to delete another.
 struct Refusing(Arc<MemoryObjects>, &'static str, &'static str);
 
 fn refuse(key: &str, refused: &str) -> Result<(), ObjectError> {
@@ -405,7 +406,7 @@ fn an_object_or_a_bucket_that_is_refused_keeps_nothing_from_being_tried() {
         unreadable: 2,
         unfinished: false,
     };
-    // Nobody answers yet.
+    // The consumer does not answer yet.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(3, 0, 3));
     assert_eq!(fixture.told(["Parked"]), [5]);
     fixture.functions.deploy(NOTIFIER, |_| async {
@@ -433,7 +434,7 @@ fn whatever_fails_the_timers_alone_free_what_is_parked() {
         fixture.functions.deploy(NOTIFIER, |_| async {
             Ok(br#"{"batchItemFailures":[]}"#.to_vec())
         });
-        // For a while every third effect fails, is lost, or kills.
+        // For a while one effect in three fails, loses its answer, or kills the process.
         let faults = Faults::by_chance(Dice::new(seed), 3);
         let sound = fixture.wire(|_| ());
         let flaky = fixture.wire(|ports| {
@@ -462,7 +463,7 @@ fn whatever_fails_the_timers_alone_free_what_is_parked() {
     }
 }
 
-/// Tables of a process that dies as soon as it touches one reservation.
+/// Tables that kill the process once it touches one reservation.
 struct Deadly(Arc<MemoryTables>, String);
 
 impl Deadly {
@@ -474,7 +475,11 @@ impl Deadly {
 }
 
 #[async_trait]
-impl Tables for Deadly {
+impl TablesOver for Deadly {
+    fn inner(&self) -> &dyn Tables {
+        &*self.0
+    }
+
     async fn get(
         &self,
         keys: &[Key],
@@ -485,26 +490,11 @@ impl Tables for Deadly {
         }
         self.0.get(keys, consistency).await
     }
-
-    async fn write(&self, write: &Write) -> Result<(), WriteError> {
-        self.0.write(write).await
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.0.transact(writes).await
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.0.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.0.scan(table, after).await
-    }
 }
 
-/// What a Kinesis mapping does with a batch, as the template sets it up and AWS documents it: a batch whose function dies is split
-/// in two, which uses up no retries; one record alone is tried again so often, then given up to the bucket. Counts invocations.
+/// A Kinesis mapping, with the settings of the template and the behaviour that AWS documents. When the function dies,
+/// the mapping splits the batch in two, without using up a retry. It retries a single record, and then gives the record
+/// up to the bucket. The mapping counts invocations.
 struct Mapping<'a> {
     tables: Arc<dyn Tables>,
     fixture: &'a Fixture,
@@ -540,7 +530,7 @@ impl Mapping<'_> {
     }
 }
 
-/// How many reservations the view has.
+/// Number of reservations in the view.
 fn listed(tables: &MemoryTables) -> usize {
     let rows = tables.all(alpes_projections::TABLE).into_iter();
     rows.filter(|(key, _)| key.pk.starts_with("reservas.1#"))
@@ -571,7 +561,7 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
         .collect();
     let deadly = ids[41].clone();
     let mapping = Mapping {
-        tables: Arc::new(Deadly(tables.clone(), deadly.clone())),
+        tables: Arc::new(Over(Deadly(tables.clone(), deadly.clone()))),
         fixture: &fixture,
         retries: 3,
         invocations: Mutex::default(),
@@ -581,7 +571,7 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
     assert_eq!(*mapping.invocations.lock().unwrap(), 1 + 2 * 6 + 3);
     assert_eq!(listed(&tables), 63, "all but one are in the view");
 
-    // The timers take it in, try it, and die of it as well; but not again at once.
+    // The timers park the record, retry it, and die too. They do not retry it again at once.
     let deadly_tables = mapping.tables;
     fixture.app = fixture.wire(|ports| ports.tables = deadly_tables);
     let healthy = fixture.wiring.projector();
@@ -601,7 +591,7 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
         &parked[0].what,
         ParkedWhat::Record { partition_key, .. } if *partition_key == deadly
     ));
-    // A build that does not die of it.
+    // A build that does not die of the record processes it.
     let redriven = block_on(healthy.redrive(&parked[0])).unwrap();
     assert_eq!(redriven, Redriven::Done);
     assert_eq!(listed(&tables), 64);
@@ -626,7 +616,7 @@ fn handed_over(function: FunctionName) {
         unreadable: 0,
         unfinished: false,
     };
-    // It does not answer yet.
+    // The consumer does not answer yet.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(3, 0, 3));
     let (heard, calls) = std::sync::mpsc::channel();
     fixture.functions.deploy(function, move |payload| {
@@ -634,7 +624,7 @@ fn handed_over(function: FunctionName) {
         async { Ok(br#"{"batchItemFailures":[]}"#.to_vec()) }
     });
     fixture.clock.advance(Duration::from_mins(1));
-    // Two of its three records are good, and are handed over one by one.
+    // Two of the three records are good, and are redelivered one by one.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(0, 2, 1));
     let batches = calls.try_iter().map(|payload| {
         let event = serde_json::from_slice(&payload).unwrap();

@@ -1,4 +1,4 @@
-//! `reactions`: what the contexts put off, and deadlines.
+//! Tests of the task `reactions`: pending reactions of the contexts, and deadlines.
 
 use std::{
     sync::{
@@ -26,7 +26,7 @@ const TASK: &str = include_str!("../../events/reactions.json");
 const METRICS: [&str; 2] = ["ReactionsWaiting", "ReactionLate"];
 const SINCE: Option<&str> = Some("2026-01-31T10:05:00Z");
 
-/// Vuelos, which notes a deadline for each reservation that it hears of.
+/// The function of `vuelos`, which stores a deadline for each reservation that it receives.
 fn vuelos_of(fixture: &Fixture) -> App<Payload> {
     let Ok(app) = fixture.wiring.participant(VUELOS);
     app
@@ -37,7 +37,7 @@ fn pagos_of(fixture: &Fixture) -> App<Payload> {
     app
 }
 
-/// Makes so many reservations by choreography, of which vuelos has heard.
+/// Makes reservations by choreography, which `vuelos` has received.
 fn made(fixture: &Fixture, count: usize) -> Vec<IdReserva> {
     let app = vuelos_of(fixture);
     let ids: Vec<_> = (0..count).map(|_| fixture.choreographed()).collect();
@@ -46,7 +46,7 @@ fn made(fixture: &Fixture, count: usize) -> Vec<IdReserva> {
     ids
 }
 
-/// Deploys vuelos; the sizes of the calls that it gets.
+/// Deploys a function for `vuelos` that records the size of each call.
 fn deploy(fixture: &Fixture) -> Arc<Mutex<Vec<usize>>> {
     let app = Arc::new(vuelos_of(fixture));
     let sizes: Arc<Mutex<Vec<usize>>> = Arc::default();
@@ -81,7 +81,7 @@ fn done(counts: [usize; 3], since: Option<&str>) -> Done {
     }
 }
 
-/// The types of the events of a reservation, in the log.
+/// The types of a reservation's events in the log.
 fn kinds(fixture: &Fixture, id: IdReserva) -> Vec<String> {
     let records = fixture.log.log.records().into_iter();
     let events = records.map(|record| {
@@ -137,7 +137,7 @@ fn a_participant_that_is_gone_is_told_by_how_late_reactions_are() {
     fixture.clock.advance(late);
     assert_eq!(fixture.handle(TASK).unwrap(), done([0, 0, 20], SINCE));
     assert_eq!(fixture.told(METRICS), [20, 301]);
-    // One call fails, and holds up no other.
+    // One call fails, and delays no other.
     let calls = AtomicUsize::new(0);
     fixture
         .functions
@@ -154,7 +154,7 @@ fn a_participant_that_is_gone_is_told_by_how_late_reactions_are() {
     assert_eq!(fixture.handle(TASK).unwrap(), done([4, 0, 16], SINCE));
 }
 
-/// A reservation that gets its seats is approved; its deadline is met, and costs nothing later.
+/// A reservation with its seats is approved. Its deadline is met, and causes no work later.
 #[test]
 fn a_deadline_that_is_met_is_taken_out() {
     let fixture = Fixture::new();
@@ -172,13 +172,13 @@ fn a_deadline_that_is_met_is_taken_out() {
     let app = vuelos_of(&fixture);
     let records = fixture.log.log.records();
     assert_eq!(kinds(&fixture, id), ["ReservaCreada", "ReservaAprobada"]);
-    // The end may be heard alone, with what went before, and first.
+    // The last event may arrive alone, in order, or first.
     for heard in [&records[1..], &records[..], &records[..1]] {
         block_on(app.answer(kinesis::batch_of(heard), Timestamp::MAX)).unwrap();
         let left = usize::from(heard.len() == 1 && heard[0] == records[0]);
         assert_eq!(block_on(noted()).unwrap().items.len(), left);
     }
-    // One that was noted after the end comes to nothing.
+    // A deadline that was stored after the end has no effect.
     fixture.clock.advance(vuelos::DEADLINE);
     assert_eq!(fixture.handle(TASK).unwrap(), done([1, 0, 0], SINCE));
     assert_eq!(kinds(&fixture, id), ["ReservaCreada", "ReservaAprobada"]);
@@ -196,7 +196,7 @@ fn records(fixture: &Fixture, kind: &str) -> Vec<LogRecord> {
     records
 }
 
-/// Lets others have their turn.
+/// Yields to other tasks once.
 async fn yielding() {
     let mut yielded = false;
     let once = poll_fn(|context| {
@@ -209,10 +209,11 @@ async fn yielding() {
     once.await;
 }
 
-/// What contexts were called for, one after the other: how much, and whether it was deadlines.
+/// The calls of the contexts, in order: context, number of reactions, and whether they were deadlines.
 type Calls = Arc<Mutex<Vec<(Context, usize, bool)>>>;
 
-/// Of vuelos and of pagos one reservation each is to be undone, after many deadlines that are due for longer. Vuelos hangs.
+/// One reservation in `vuelos` and one in `pagos` must be undone. Many deadlines have been due for longer. `vuelos`
+/// hangs.
 #[test]
 fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
     let fixture = Fixture::new().with_limits(|limits| limits.reactions = 2);
@@ -274,7 +275,7 @@ fn what_undoes_goes_before_deadlines_and_one_context_never_waits_for_another() {
     assert!(called.is_some() && called < gave_up, "{calls:?}");
 }
 
-/// What a context cannot read, or dies of, is in nobody's way.
+/// A reaction that a context cannot read, or that kills it, delays no other.
 #[test]
 fn a_reaction_that_cannot_be_read_is_put_off_and_holds_up_no_other() {
     let fixture = Fixture::new();
@@ -294,10 +295,10 @@ fn a_reaction_that_cannot_be_read_is_put_off_and_holds_up_no_other() {
     assert_eq!(fixture.handle(TASK).unwrap(), done([0, 0, 0], None));
     fixture.clock.advance(Duration::from_mins(4));
     assert_eq!(fixture.handle(TASK).unwrap(), done([0, 1, 0], SINCE));
-    assert_eq!(fixture.told(METRICS), [1, 240], "somebody is told");
+    assert_eq!(fixture.told(METRICS), [1, 240], "operators see it");
 }
 
-/// A mapping that is made anew hears of all that ever was, and of what is going on last.
+/// A new mapping reads the whole log, and the open reservations come last in it.
 #[test]
 fn a_log_that_is_heard_again_leaves_no_deadlines_and_cancels_nothing_that_goes_on() {
     let fixture = Fixture::new();
@@ -312,7 +313,7 @@ fn a_log_that_is_heard_again_leaves_no_deadlines_and_cancels_nothing_that_goes_o
     block_on(fixture.store().handle(&vuelos::Vuelos, &approve)).unwrap();
     fixture.clock.advance(Duration::from_hours(25));
     let live = fixture.choreographed();
-    // Vuelos comes to it long after its deadline would have been.
+    // `vuelos` receives the reservation long after its deadline has passed.
     fixture.clock.advance(Duration::from_mins(30));
     let app = vuelos_of(&fixture);
     let records = fixture.log.log.records();

@@ -1,4 +1,4 @@
-//! `rebuilds`: rebuilds that whoever began them has left.
+//! Tests of the task `rebuilds`: rebuilds whose caller stopped.
 
 use std::{
     sync::{Arc, Mutex},

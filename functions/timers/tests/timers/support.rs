@@ -23,11 +23,11 @@ use wiring::Wiring;
 const SAMPLE: &str =
     include_str!("../../../../shared/airline/vuelos/tests/data/crear_reserva.json");
 
-/// A log that takes nothing of some reservations.
+/// A log that refuses the records of some reservations.
 pub(crate) struct Failing {
     pub(crate) log: MemoryLog,
     refused: Mutex<BTreeSet<String>>,
-    /// Moves on by a second with each append, if it is there.
+    /// If set, each append advances this clock by one second.
     pub(crate) slow: Mutex<Option<Arc<ManualClock>>>,
 }
 
@@ -104,7 +104,7 @@ impl Fixture {
         }
     }
 
-    /// The function over other ports, in the same world.
+    /// The function over changed ports, in the same world.
     pub(crate) fn wire(&self, change: impl FnOnce(&mut Ports)) -> App {
         let mut ports = self.wiring.platform.clone();
         change(&mut ports);
@@ -112,7 +112,7 @@ impl Fixture {
         app
     }
 
-    /// The same function, taking on less in one run.
+    /// The same function with smaller limits.
     pub(crate) fn with_limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         let mut limits = Limits::default();
         change(&mut limits);
@@ -129,7 +129,7 @@ impl Fixture {
         store
     }
 
-    /// Makes a reservation whose event is committed, and not in the log.
+    /// Makes a reservation whose event is committed and not in the log.
     pub(crate) fn pending(&self) -> String {
         let command = self.creation(SagaMode::Orchestration);
         let id = command.subject;
@@ -139,14 +139,14 @@ impl Fixture {
         id.to_string()
     }
 
-    /// Makes a reservation that nobody coordinates.
+    /// Makes a reservation by choreography.
     pub(crate) fn choreographed(&self) -> IdReserva {
         let command = self.creation(SagaMode::Choreography);
         assert!(self.make(&command), "it is published");
         command.subject
     }
 
-    /// A command for a reservation that nobody coordinates; its kind and data are for the test to say.
+    /// A command for a reservation by choreography. The test sets its kind and data.
     pub(crate) fn command(&self, subject: IdReserva) -> Command {
         Command {
             subject,
@@ -168,7 +168,7 @@ impl Fixture {
         }
     }
 
-    /// Makes a reservation; whether its event is in the log.
+    /// Makes a reservation. The result is true if the reservation's event is in the log.
     fn make(&self, command: &Command) -> bool {
         match block_on(self.store().handle(&Vuelos, command)).unwrap() {
             Handled::Committed { appended, .. } => appended,
@@ -190,7 +190,7 @@ impl Fixture {
         block_on(self.app.handle(task, self.deadline()))
     }
 
-    /// When the runtime ends an invocation that begins now.
+    /// The deadline of an invocation that begins now.
     pub(crate) fn deadline(&self) -> Timestamp {
         self.world.clock.now() + SignedDuration::from_mins(1)
     }
@@ -203,7 +203,7 @@ impl Fixture {
             .collect()
     }
 
-    /// What operators were last told of each of these.
+    /// The last values of these metrics.
     pub(crate) fn told<const N: usize>(&self, names: [&str; N]) -> [Value; N] {
         let metrics = self.metrics.lock().unwrap();
         let line = metrics.last().expect("metrics were emitted");

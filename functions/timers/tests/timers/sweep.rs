@@ -1,4 +1,4 @@
-//! `sweep`: what is committed and not in the log.
+//! Tests of the task `sweep`: committed events that are not in the log.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ fn what_was_committed_and_not_published_is_published() {
     let second = fixture.pending();
     assert!(fixture.logged().is_empty());
 
-    // Whoever committed it is most likely publishing it right now.
+    // The process that committed the event is most likely publishing it now.
     fixture.clock.advance(Duration::from_secs(9));
     assert_eq!(fixture.handle(TASK).unwrap(), done(0, 0, 0, None));
 
@@ -73,7 +73,7 @@ fn one_that_cannot_be_published_is_counted_and_holds_up_no_other() {
     let told = fixture.told(["SweeperWaiting", "SweeperFailed", "SweeperAge"]);
     assert_eq!(told, [json!(5), json!(1), json!(11)]);
     assert_eq!(fixture.logged().len(), 4);
-    // The others have their turn before it.
+    // The other streams are swept before it.
     assert_eq!(fixture.handle(TASK).unwrap(), done(0, 0, 0, None));
     fixture.clock.advance(Duration::from_mins(1));
     assert_eq!(fixture.handle(TASK).unwrap(), done(1, 0, 1, since));
@@ -86,7 +86,7 @@ fn one_that_cannot_be_published_is_counted_and_holds_up_no_other() {
 #[test]
 fn more_than_one_page_is_swept_in_one_run() {
     let fixture = Fixture::new();
-    // More than a page of each of the sixteen buckets, all of one moment.
+    // More than a page for each of the sixteen buckets, all committed at one moment.
     let count = 16 * 100 + 160;
     for _ in 0..count {
         fixture.pending();
@@ -118,7 +118,7 @@ fn a_sweep_stops_between_two_streams_and_the_next_ones_go_on() {
         fixture.pending();
     }
     fixture.clock.advance(Duration::from_secs(11));
-    // An append takes a second.
+    // An append takes one second.
     *fixture.log.slow.lock().unwrap() = Some(fixture.clock.clone());
     let mut published = 0;
     while published < count {

@@ -1,4 +1,4 @@
-//! `wake`: sagas whose time has come.
+//! Tests of the task `wake`: sagas that are due.
 
 use std::{
     sync::{
@@ -25,12 +25,12 @@ const TASK: &str = include_str!("../../events/wake.json");
 const CREATED: &str =
     include_str!("../../../../shared/airline/events/samples/vuelos/ReservaCreada.v2.json");
 
-/// What participants do about a reservation that cannot be paid.
+/// The reaction of participants to a reservation that cannot be paid.
 #[derive(Clone, Copy)]
 enum Undoing {
-    /// It is cancelled.
+    /// The cancellation succeeds.
     Works,
-    /// It cannot be cancelled.
+    /// The cancellation fails.
     Fails,
 }
 
@@ -51,7 +51,7 @@ fn created() -> Fact {
     fact(&serde_json::from_str(CREATED).unwrap())
 }
 
-/// Begins sagas that nobody has moved on since.
+/// Begins sagas that no function has moved on since.
 fn begin(fixture: &Fixture, count: usize) -> Vec<SagaId> {
     let sagas = &fixture.sagas();
     let begun = (0..count).map(|_| {
@@ -117,7 +117,7 @@ fn sagas_whose_time_has_come_are_moved_on() {
     deploy(&fixture, Undoing::Works);
     assert_eq!(fixture.handle(TASK).unwrap(), done(0, 0, None, 0));
     assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 0]);
-    // More than one call takes.
+    // More sagas than one call takes.
     let ids = begin(&fixture, 40);
     fixture.clock.advance(Duration::from_secs(61));
     assert_eq!(fixture.handle(TASK).unwrap(), done(40, 0, SINCE, 0));
@@ -159,11 +159,11 @@ fn a_call_that_fails_holds_up_no_other() {
             Ok(woken(ids.len() - 1, 1))
         }
     });
-    // Calls of 16, 16 and 8: the second fails, the others do not see to one each.
+    // Calls of 16, 16 and 8: the second fails, and the others wake all their sagas but one.
     assert_eq!(fixture.handle(TASK).unwrap(), done(22, 18, SINCE, 0));
 }
 
-/// Deploys an orchestrator that puts off what it cannot move on.
+/// Deploys an orchestrator that puts off sagas that it cannot move on.
 fn deploy_patient(fixture: &Fixture) {
     let sagas = fixture.sagas();
     let coordinator = Coordinator::new(sagas.clone(), Arc::new(Undoing::Works));
@@ -199,7 +199,7 @@ fn woken_of(done: &Done) -> [usize; 4] {
     [*found, *woken, *put_off, *failed]
 }
 
-/// Sagas of another build come first, more of them than a run with little time can look at.
+/// Sagas of another build come first. There are more of these sagas than a run with little time can process.
 #[test]
 fn sagas_that_this_build_cannot_move_starve_no_others() {
     let fixture = Fixture::new().with_limits(|limits| limits.sagas = 1);
@@ -217,14 +217,14 @@ fn sagas_that_this_build_cannot_move_starve_no_others() {
     for id in own {
         assert_eq!(estado(&fixture, id), Status::Compensated);
     }
-    // They are not in the way, and not forgotten.
+    // They delay no other saga, and are not forgotten.
     assert_eq!(woken_of(&fixture.handle(TASK).unwrap()), [0, 0, 0, 0]);
     fixture.clock.advance(Duration::from_mins(4));
     assert_eq!(woken_of(&fixture.handle(TASK).unwrap()), [40, 0, 40, 0]);
     assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 241]);
 }
 
-/// A saga that kills the function that is to move it on.
+/// A saga that kills the function that moves it on.
 #[test]
 fn a_saga_that_kills_its_call_holds_up_its_neighbours_once() {
     let fixture = Fixture::new();
@@ -255,7 +255,7 @@ fn a_saga_that_kills_its_call_holds_up_its_neighbours_once() {
     assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 240]);
 }
 
-/// Keys that are no saga's, and more sagas of one moment than a page has.
+/// The index has keys that are not ids of sagas, and more sagas of one moment than a page holds.
 #[test]
 fn a_run_reads_on_to_the_end() {
     let fixture = Fixture::new().with_limits(|limits| limits.sagas = 2);
@@ -274,7 +274,7 @@ fn a_run_reads_on_to_the_end() {
         assert_eq!(estado(&fixture, id), Status::Compensated);
     }
     let hour = 60 * 60;
-    assert_eq!(fixture.told(["SagaLate"]), [hour], "somebody is told");
+    assert_eq!(fixture.told(["SagaLate"]), [hour], "operators see it");
 }
 
 #[test]

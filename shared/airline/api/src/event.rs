@@ -1,4 +1,4 @@
-//! Requests as API Gateway tells them.
+//! Requests in the form in which API Gateway sends them.
 
 use std::mem;
 
@@ -9,14 +9,16 @@ use lambda_http::{
 };
 use serde::{Deserialize, Deserializer};
 
-/// The event of a request, of a REST API or an HTTP API. Production and tests make their requests of it.
+/// An event of API Gateway that holds a request, from a REST API or an HTTP API. Production and tests build their
+/// requests from this event.
 ///
-/// A REST API tells each header twice: by its last value in `headers`, and by all of them in `multiValueHeaders`. `lambda_http` puts
-/// the one in the place of the others, and a header that came twice would look as if it had come once.
+/// A REST API sends each header twice: its last value in `headers`, and all its values in `multiValueHeaders`.
+/// `lambda_http` replaces the second map by the first, which would hide that a header came twice. This type keeps all
+/// values.
 pub struct Event(LambdaRequest);
 
 impl Event {
-    /// As the runtime adapter takes it.
+    /// The event in the form that `lambda_http` takes.
     pub(super) fn into_inner(self) -> LambdaRequest {
         self.0
     }
@@ -39,7 +41,7 @@ impl From<Event> for Request {
     }
 }
 
-/// Every value of every header, and those headers that are only in the other map.
+/// All values of every header, from both maps.
 fn merged(mut all: HeaderMap, last: &HeaderMap) -> HeaderMap {
     let missing: Vec<(HeaderName, HeaderValue)> = last
         .iter()

@@ -1,4 +1,4 @@
-//! The identity of a command that came over HTTP.
+//! Command ids of HTTP requests.
 
 use alpes_messages::{CommandId, Problem, Violation};
 use alpes_ports::Ids;
@@ -8,18 +8,18 @@ use uuid::{Uuid, uuid};
 
 use crate::Header;
 
-/// The header.
+/// Name of the header.
 const HEADER: &str = "idempotency-key";
 const MAX_KEY: usize = 255;
 
-/// Names of this system's version 5 UUIDs. Never changes: keys in use would lose their meaning.
+/// Namespace of this system's version 5 UUIDs. The namespace never changes, because keys in use would then get new ids.
 const NAMESPACE: Uuid = uuid!("6f0a6a57-6d0e-5c52-9c5e-0d5f5b3c2a11");
 
-/// The Idempotency-Key of a request, if it has one, beside what was read of its body.
+/// Reads the Idempotency-Key of a request, if it has one, and returns it with the body that was read.
 ///
 /// # Errors
 ///
-/// The [`Problem`] with every fault of both.
+/// A [`Problem`] that lists the violations of the header and of the body together.
 pub fn with_key<T>(
     request: &Request,
     read: Result<T, Vec<Violation>>,
@@ -33,8 +33,8 @@ pub fn with_key<T>(
     }
 }
 
-/// A comma is refused: whoever passes a request on may join headers of one name with it (RFC 9110, 5.3), as HTTP APIs of API Gateway
-/// do, so a key with a comma cannot be told from two.
+/// A key may not hold a comma. A proxy may join two headers of one name with a comma (RFC 9110, 5.3), and HTTP APIs of
+/// API Gateway do, so one key with a comma would look like two keys.
 fn key(request: &Request) -> Result<Option<&str>, Violation> {
     let printable = |key: &str| {
         (1..=MAX_KEY).contains(&key.len())
@@ -54,8 +54,8 @@ fn key(request: &Request) -> Result<Option<&str>, Violation> {
     }
 }
 
-/// The command that a key stands for in an operation: the same for every repetition of the request. Without a key, one of its
-/// own.
+/// The id of the command that a request sends. Every repetition of an operation with the same key gets the same id. A
+/// request without a key gets a new id.
 #[must_use]
 pub fn command_id(operation: &str, key: Option<&str>, ids: &dyn Ids) -> CommandId {
     CommandId(match key {
@@ -67,7 +67,7 @@ pub fn command_id(operation: &str, key: Option<&str>, ids: &dyn Ids) -> CommandI
     })
 }
 
-/// The reservation that a command makes.
+/// The id of the reservation that a command makes.
 #[must_use]
 pub fn reservation_of(command: CommandId) -> IdReserva {
     IdReserva(Uuid::new_v5(&command.0, b"reserva"))

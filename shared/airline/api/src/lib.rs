@@ -1,4 +1,5 @@
-//! What the functions behind the HTTP API share: reading requests, writing answers, one log line each.
+//! Code shared by the functions behind the HTTP API: they read requests, write answers, and log one line for each
+//! request.
 
 #![deny(missing_docs)]
 
@@ -33,21 +34,21 @@ pub use trace::traceparent;
 /// The header that carries the correlation id back to the caller.
 const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlacion");
 
-/// The content coding of a body that is as it is.
+/// The content coding of a body that is not compressed.
 const IDENTITY: &str = "identity";
 
-/// A path split at its slashes, as `["vuelos", "reserva", "…"]`, for matching. A slash at the end makes another path: a `Location`
-/// relative to it would lead elsewhere.
+/// Splits a path at its slashes for matching, as `["vuelos", "reserva", "…"]`. A path with a slash at its end is
+/// another path, because a relative `Location` would resolve differently.
 #[must_use]
 pub fn segments(request: &Request) -> Vec<&str> {
     request.raw_http_path().split('/').skip(1).collect()
 }
 
-/// An id in a path.
+/// Reads an id in a path.
 ///
 /// # Errors
 ///
-/// The [`Problem`] of a text that is none: there can be nothing of that name.
+/// A [`Problem`] (404) for a text that is no id: nothing can have that name.
 pub fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| {
         let errores = vec![Violation::new("id", "formato", "Debe ser un UUID")];
@@ -55,20 +56,20 @@ pub fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
     })
 }
 
-/// An answer in JSON.
+/// A JSON answer.
 #[must_use]
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     answer(status, "application/json", serde_json::to_string(body))
 }
 
-/// The answer that something is accepted, in the saga of this correlation id.
+/// A 202 answer that carries the correlation id of its saga.
 #[must_use]
 pub fn accepted(saga: CorrelationId, body: &impl Serialize) -> Response<Body> {
     let response = json(StatusCode::ACCEPTED, body);
     with_header(response, CORRELATION_HEADER, &saga.to_string())
 }
 
-/// The answer with a header. A text that no header can have is left out.
+/// Adds a header to an answer. A text that HTTP headers cannot hold is left out.
 #[must_use]
 pub fn with_header(mut response: Response<Body>, name: HeaderName, text: &str) -> Response<Body> {
     if let Ok(value) = HeaderValue::from_str(text) {
@@ -77,7 +78,7 @@ pub fn with_header(mut response: Response<Body>, name: HeaderName, text: &str) -
     response
 }
 
-/// An answer that refuses.
+/// The answer that carries a problem.
 #[must_use]
 pub fn problem(problem: &Problem) -> Response<Body> {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -89,7 +90,8 @@ pub fn problem(problem: &Problem) -> Response<Body> {
     let header = if problem.is(kinds::UNAVAILABLE) {
         Some((header::RETRY_AFTER, "1"))
     } else if problem.is(kinds::CODING) {
-        // Of all that are 415 this one alone: who gets it tells by it what is wrong (RFC 9110, 15.5.16).
+        // Only this 415 answer has the header, which tells the client that the content coding is at fault (RFC 9110,
+        // 15.5.16).
         Some((header::ACCEPT_ENCODING, IDENTITY))
     } else {
         None
@@ -102,7 +104,7 @@ pub fn problem(problem: &Problem) -> Response<Body> {
     response
 }
 
-/// There is nothing at this path.
+/// The 404 answer of a path that does not exist.
 #[must_use]
 pub fn no_such_path(request: &Request) -> Response<Body> {
     problem(
@@ -119,7 +121,7 @@ fn answer(
     let (status, body) = match body {
         Ok(body) => (status, body),
         Err(error) => {
-            tracing::error!(%error, "an answer has no JSON form");
+            tracing::error!(%error, "an answer could not be written as JSON");
             (StatusCode::INTERNAL_SERVER_ERROR, String::new())
         }
     };
@@ -131,13 +133,13 @@ fn answer(
     response
 }
 
-/// A header that may come once.
+/// A header that may come at most once.
 enum Header<'a> {
-    /// It is not there.
+    /// The request lacks the header.
     Absent,
-    /// Its text.
+    /// The text of the header.
     Text(&'a str),
-    /// It is there more than once, or is no text.
+    /// The header comes more than once, or is not text.
     Unreadable,
 }
 
@@ -152,11 +154,11 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Serves requests until the runtime ends the process, logging a line for each.
+/// Serves requests until the runtime ends the process, and logs one line for each request.
 ///
 /// # Errors
 ///
-/// Whatever the Lambda runtime fails with.
+/// Any error of the Lambda runtime.
 pub async fn serve<A, F, Fut>(app: A, handle: F) -> Result<(), Error>
 where
     A: Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! Why a request is not answered as asked.
+//! The reasons for which a request fails.
 
 use alpes_event_store::{HandleError, StreamError};
 use alpes_messages::Problem;
@@ -7,23 +7,23 @@ use alpes_saga::{LoadError, SaveError, Trouble};
 use events::kinds;
 use lambda_http::{Body, Response};
 
-/// Why there is no other answer.
+/// The reason for which a request fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The request is at fault, or things stand against it.
+    /// The request is at fault, or the state of its resource does not allow it.
     Problem(Problem),
-    /// Infrastructure failed.
+    /// The infrastructure failed.
     Failure(HandleError),
 }
 
 impl Refusal {
-    /// The answer that says so. What infrastructure said is logged, and not told.
+    /// The HTTP answer. The error text of the infrastructure goes to the log and not to the client.
     #[must_use]
     pub fn answer(&self) -> Response<Body> {
         match self {
             Self::Problem(problem) => super::problem(problem),
             Self::Failure(error) => {
-                tracing::error!(%error, "request failed");
+                tracing::error!(%error, "the request failed");
                 let kind = match error {
                     HandleError::Contention(_) => kinds::CONTENTION,
                     HandleError::Unavailable(_) | HandleError::NotAppended => kinds::UNAVAILABLE,
@@ -72,7 +72,8 @@ impl From<LoadError> for Refusal {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Table(error) => error.into(),
-            // The build that began the saga is at work, and may have ended it when the request is repeated.
+            // A newer build that is being deployed began the saga. It may have ended the saga when the client repeats
+            // the request.
             LoadError::UnknownDefinition(..) => HandleError::Unavailable(error.to_string()).into(),
             LoadError::Malformed(..) => HandleError::Broken(error.to_string()).into(),
         }

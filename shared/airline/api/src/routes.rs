@@ -1,4 +1,4 @@
-//! The API's paths, and the methods of each.
+//! The API's paths, and the methods of each path.
 
 use std::future::Future;
 
@@ -14,18 +14,18 @@ use crate::{Refusal, no_such_path, problem, segments};
 /// A path of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The path, as the API's description has it: a segment in braces stands for any but an empty one.
+    /// The path as in the API's description. A segment in braces stands for any segment that is not empty.
     pub path: &'static str,
-    /// The methods that it has, as `Allow` tells them.
+    /// The methods of the path, as the `Allow` header lists them.
     pub allow: &'static str,
 }
 
-/// The methods of what can be read.
+/// The methods of a path that is read.
 const READ: &str = "GET, HEAD";
-/// The method of what can be done.
+/// The method of a path that changes something.
 const DO: &str = "POST";
 
-/// Every path of the API. Each function behind it knows them all, so whichever one is asked tells the methods of a path.
+/// Every path of the API. Each function knows all paths, so each can answer with the methods of any path.
 pub const ROUTES: &[Route] = &[
     route("/vuelos/reserva", "GET, HEAD, POST"),
     route("/vuelos/reserva/{id}", READ),
@@ -49,7 +49,7 @@ const fn route(path: &'static str, allow: &'static str) -> Route {
 }
 
 impl Route {
-    /// The one that a request is for; `None` if the API has no such path.
+    /// The route of a request; `None` if the API has no path of that form.
     fn of(request: &Request) -> Option<&'static Self> {
         let asked = segments(request);
         ROUTES.iter().find(|route| route.is(&asked))
@@ -73,9 +73,11 @@ impl Route {
     }
 }
 
-/// Answers a request by `answer`, if its path has its method and the function answers that one; otherwise says that there is no such
-/// path, or which methods it has. HEAD is answered as GET, with the body: the server before the function leaves that out, and tells its
-/// length. Of an answer without one it would tell that it is 0, which RFC 9110 (8.6) forbids.
+/// Answers a request with `answer`, if the route of its path has its method and this function serves it. Otherwise the
+/// answer is 404, or 405 with the methods of the path.
+///
+/// HEAD is answered like GET, with the body: the HTTP server removes the body and sends its length. For an empty body
+/// the server would send the length 0, which RFC 9110 (8.6) forbids.
 pub async fn routed(
     request: &Request,
     answered: &[Method],
@@ -90,7 +92,7 @@ pub async fn routed(
     }
 }
 
-/// The path has other methods only.
+/// The 405 answer of a path that lacks the method.
 fn no_such_method(route: &Route) -> Response<Body> {
     let detail = format!("Métodos permitidos: {}", route.allow);
     let mut response = problem(&Problem::of(kinds::METHOD).because(detail));

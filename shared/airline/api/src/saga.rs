@@ -1,4 +1,4 @@
-//! The words by which the API tells of sagas. The engine stores and logs English; whoever reads the API reads these.
+//! The API's Spanish words for sagas. The engine stores and logs English words.
 
 use alpes_messages::Moment;
 use alpes_saga::{Direction, Entry, Heard, Meaning, SagaMode, Status, StepNumber, Via, What};
@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The type of each line of a log.
+/// The `tipo` of each kind of log line.
 pub const TIPOS: [&str; 16] = [
     "Inicio",
     "ComandoEnviado",
@@ -26,7 +26,7 @@ pub const TIPOS: [&str; 16] = [
     "Fin",
 ];
 
-/// How a saga stands.
+/// The word for a saga's status.
 #[must_use]
 pub const fn estado(status: Status) -> &'static str {
     match status {
@@ -38,13 +38,13 @@ pub const fn estado(status: Status) -> &'static str {
     }
 }
 
-/// The status of that name; `None` for a text that names none.
+/// The status with this Spanish name; `None` if no status has it.
 #[must_use]
 pub fn status(name: &str) -> Option<Status> {
     Status::ALL.into_iter().find(|one| estado(*one) == name)
 }
 
-/// Which way a command goes.
+/// The word for a command's direction: forward, or undoing.
 #[must_use]
 pub const fn direccion(direction: Direction) -> &'static str {
     match direction {
@@ -53,7 +53,7 @@ pub const fn direccion(direction: Direction) -> &'static str {
     }
 }
 
-/// What an event means to the saga that heard it.
+/// The word for an event's meaning to the saga that received it.
 #[must_use]
 pub const fn sentido(meaning: Meaning) -> &'static str {
     match meaning {
@@ -65,7 +65,7 @@ pub const fn sentido(meaning: Meaning) -> &'static str {
     }
 }
 
-/// How an event came to be known.
+/// The word for the way by which the saga received an event.
 #[must_use]
 pub const fn via(via: Via) -> &'static str {
     match via {
@@ -74,7 +74,7 @@ pub const fn via(via: Via) -> &'static str {
     }
 }
 
-/// The type of a line of the log: one of [`TIPOS`].
+/// The `tipo` of a log line: one of [`TIPOS`].
 #[must_use]
 pub const fn tipo(what: &What) -> &'static str {
     match what {
@@ -97,7 +97,7 @@ pub const fn tipo(what: &What) -> &'static str {
     }
 }
 
-/// A line of the log. Its type says which fields it has.
+/// A log line as the API shows it. Its `tipo` decides which fields it has.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Linea<'a> {
     cuando: Moment,
@@ -108,7 +108,7 @@ pub struct Linea<'a> {
     oido: Option<Oido<'a>>,
 }
 
-/// What a line says of its own.
+/// The fields of a line besides its time and type.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 struct Campos<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,7 +157,7 @@ struct Campos<'a> {
     estado: Option<&'static str>,
 }
 
-/// The event that a line tells of.
+/// The event that a line names.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Oido<'a> {
     evento: &'a str,
@@ -197,7 +197,7 @@ impl<'a> From<&'a Entry> for Linea<'a> {
 impl<'a> From<&'a What> for Campos<'a> {
     #[expect(
         clippy::too_many_lines,
-        reason = "each kind of line has an arm, and no arm does anything else"
+        reason = "each kind of line has an arm, and no arm does more than that"
     )]
     fn from(what: &'a What) -> Self {
         let none = Self::default();
@@ -324,7 +324,8 @@ mod tests {
     const ID: &str = "00000000-0000-0000-0000-000000000001";
     const WHEN: &str = "2026-01-31T10:00:00.000Z";
 
-    /// A line as it is stored, and as the API tells it: each with when it was logged, and with its event if it tells of one.
+    /// Pairs of a stored line and the API's line. Each line has the time at which it was logged, and the event that it
+    /// names, if any.
     fn lines() -> Vec<(Value, Value)> {
         let lines = [
             (

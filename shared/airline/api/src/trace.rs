@@ -4,12 +4,12 @@ use lambda_http::Request;
 
 use crate::Header;
 
-/// The bit of the flags that version 00 knows.
+/// The flag bit that version 00 defines.
 const SAMPLED: u8 = 1;
 
-/// The caller's trace, if it is the only one, in the form of version 00. A later version is read by that form, as the specification
-/// asks: it may go on after another dash, and of its flags only "sampled" is known. What is no trace is left out, not refused: it is not
-/// part of what is asked.
+/// The caller's trace, if the request has exactly one `traceparent` of the form of version 00. A later version is read
+/// by the same form, as the specification asks: it may continue after another dash, and only its flag "sampled" counts.
+/// An invalid trace is ignored and not refused, because it is no part of the request.
 #[must_use]
 pub fn traceparent(request: &Request) -> Option<String> {
     let Header::Text(text) = Header::of(request, "traceparent") else {

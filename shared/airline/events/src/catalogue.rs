@@ -1,9 +1,9 @@
-//! Every event type, with its versions.
+//! Every event type with its versions.
 
 use crate::{GDS, PAGOS, VUELOS, gds, pagos, upcast, vuelos};
 
 alpes_messages::catalogue! {
-    /// The data of an event, in its newest version: the domain event.
+    /// The data of an event in its newest version: the domain event.
     pub enum Payload;
     VUELOS: vuelos {
         ReservaCreada [upcast::reserva_creada_v1],

@@ -2,7 +2,7 @@
 
 use alpes_messages::Context;
 
-/// Reservations.
+/// The context of reservations.
 pub const VUELOS: Context = Context {
     name: "vuelos",
     category: "reserva",
@@ -12,7 +12,7 @@ pub const VUELOS: Context = Context {
 }
 .checked();
 
-/// Payments.
+/// The context of payments.
 pub const PAGOS: Context = Context {
     name: "pagos",
     category: "pago",
@@ -22,7 +22,7 @@ pub const PAGOS: Context = Context {
 }
 .checked();
 
-/// Seat inventory of the global distribution system.
+/// The context of seats: the inventory of the global distribution system.
 pub const GDS: Context = Context {
     name: "gds",
     category: "gds",

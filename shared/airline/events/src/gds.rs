@@ -1,4 +1,4 @@
-//! What the seat inventory tells the others, and how it is asked.
+//! The events and commands of the seat inventory.
 
 use alpes_messages::{Moment, moment::date};
 use jiff::Timestamp;
@@ -7,52 +7,52 @@ use serde::{Deserialize, Serialize};
 
 use crate::{IdReserva, vuelos::Itinerario};
 
-/// A flight, as the inventory tells flights apart, with a number of its seats.
+/// A number of seats on one flight. A flight is identified by origin, destination and departure.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Sillas {
     /// IATA code of the airport of departure.
     pub origen: String,
     /// IATA code of the airport of arrival.
     pub destino: String,
-    /// Departure.
+    /// Time of departure.
     #[serde(deserialize_with = "date")]
     pub fecha_salida: Timestamp,
-    /// How many seats.
+    /// Number of seats.
     pub sillas: u32,
 }
 
-/// A seat is held on every leg.
+/// The reservation holds a seat on every leg.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReservaGDSConfirmada {
-    /// Which reservation.
+    /// The reservation.
     pub id_reserva: IdReserva,
-    /// What it holds: a flight once, with as many seats as it has legs on it.
+    /// The seats that it holds. Each flight is listed once, with one seat for each leg on it.
     pub sillas: Vec<Sillas>,
-    /// When.
+    /// Time of the confirmation.
     pub fecha_actualizacion: Moment,
 }
 
-/// No seat is held.
+/// The reservation got no seats.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfirmacionFallida {
-    /// Which reservation.
+    /// The reservation.
     pub id_reserva: IdReserva,
-    /// Why.
+    /// The reason.
     pub motivo: String,
-    /// The flights without enough seats, with what was asked of each.
+    /// The flights without enough seats, with the number of seats that were needed on each.
     pub sin_sillas: Vec<Sillas>,
-    /// When.
+    /// Time of the failure.
     pub fecha_actualizacion: Moment,
 }
 
-/// The seats were given back, or can no longer be taken.
+/// The reservation holds no seats any more, and can get none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfirmacionGDSRevertida {
-    /// Which reservation.
+    /// The reservation.
     pub id_reserva: IdReserva,
-    /// What it held; empty if it held nothing.
+    /// The seats that it held; empty if it held none.
     pub sillas: Vec<Sillas>,
-    /// When.
+    /// Time of the reversal.
     pub fecha_actualizacion: Moment,
 }
 
@@ -63,6 +63,7 @@ pub struct ConfirmarReserva {
     pub itinerarios: Vec<Itinerario>,
 }
 
-/// `RevertirConfirmacion`: give back what is held, and take nothing from now on. The reservation is the command's subject.
+/// `RevertirConfirmacion`: give back the seats of the reservation, and take none for it from then on. The reservation
+/// is the command's subject.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RevertirConfirmacion {}

@@ -1,8 +1,8 @@
-//! The messages of the airline: all that its contexts know of one another.
+//! The messages of the airline. The contexts know one another only by these messages.
 //!
-//! [`Payload`] is the data of an event in its newest version, the domain event; [`catalogue`] knows every event type with its
-//! versions. A JSON Schema and a golden sample of each lie in `schemas/` and `samples/`; a test refuses a changed schema without a new
-//! version. What a message is made of besides its data is `alpes-messages`.
+//! [`Payload`] is the data of an event in its newest version, the domain event. [`catalogue`] lists every event type
+//! with its versions. `schemas/` and `samples/` hold a JSON Schema and a golden sample of each; a test refuses a
+//! changed schema without a new version. `alpes-messages` defines the envelope around the data.
 
 #![deny(missing_docs)]
 
@@ -17,13 +17,13 @@ pub mod vuelos;
 pub use catalogue::Payload;
 pub use contexts::{CONTEXTS, GDS, PAGOS, VUELOS};
 
-/// A reservation: what every message of the airline is about.
+/// The id of a reservation. Every message of the airline is about one reservation.
 pub use alpes_messages::SubjectId as IdReserva;
 
-/// Events as this build knows them, those of the tutorials' own code among them.
+/// The events that this build can decode, also those that the tutorials' own code published.
 pub type Catalogue = alpes_messages::Catalogue<Payload>;
 
-/// Every event type that this build knows, and the envelope of the tutorials' own code.
+/// The catalogue of this build: every event type, and the envelope of the tutorials' own code.
 #[must_use]
 pub fn catalogue() -> Catalogue {
     catalogue::catalogue().with_older_envelope(upcast::older_envelope)

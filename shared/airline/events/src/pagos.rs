@@ -1,4 +1,4 @@
-//! What payments tell the others, and how they are asked for.
+//! The events and commands of payments.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,45 +10,46 @@ use crate::{IdReserva, vuelos::Pago};
 /// The reservation was charged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReservaPagada {
-    /// Which reservation.
+    /// The reservation.
     pub id_reserva: IdReserva,
-    /// What was charged, and to what.
+    /// The amount charged, and the payment token.
     #[serde(flatten)]
     pub pago: Pago,
-    /// When.
+    /// Time of the charge.
     pub fecha_actualizacion: Moment,
 }
 
-/// The reservation could not be charged, and will not be.
+/// The reservation could not be charged, and never will be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PagoFallido {
-    /// Which reservation.
+    /// The reservation.
     pub id_reserva: IdReserva,
-    /// Why: the provider's word.
+    /// The reason, as the payment provider gave it.
     pub motivo: String,
-    /// When.
+    /// Time of the failure.
     pub fecha_actualizacion: Moment,
 }
 
-/// The charge was given back, or can no longer be made.
+/// The charge was refunded, or can no longer be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PagoRevertido {
-    /// Which reservation.
+    /// The reservation.
     pub id_reserva: IdReserva,
-    /// True if there was a charge to give back.
+    /// True if a charge was refunded.
     pub devuelto: bool,
-    /// When.
+    /// Time of the reversal.
     pub fecha_actualizacion: Moment,
 }
 
-/// `PagarReserva`: charge the reservation, once.
+/// `PagarReserva`: charge the reservation once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PagarReserva {
-    /// How much, and to what.
+    /// The amount to charge, and the payment token.
     #[serde(flatten)]
     pub pago: Pago,
 }
 
-/// `RevertirPago`: give back what was charged, and charge nothing from now on. The reservation is the command's subject.
+/// `RevertirPago`: refund the charge of the reservation, and allow none from then on. The reservation is the command's
+/// subject.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RevertirPago {}

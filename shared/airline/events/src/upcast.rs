@@ -1,4 +1,4 @@
-//! Lifting old events to the newest version as they are read. Stored events are never rewritten.
+//! Upcasters: they convert an old event to the newest version when it is read. Stored events are never rewritten.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,16 +8,18 @@ use alpes_messages::{DecodeError, Moment, StreamId, undecodable};
 
 use crate::{IdReserva, VUELOS};
 
-/// The event of today that an event of the tutorials' own code is, whose envelope calls itself version `v1`; `None` for every other.
+/// Converts an event that the tutorials' own code published, whose `specversion` is `v1`, to today's envelope; `None`
+/// for every other event.
 pub(crate) fn older_envelope(value: &Value) -> Option<Result<Value, DecodeError>> {
     let specversion = value.get("specversion").and_then(Value::as_str);
     (specversion == Some("v1")).then(|| envelope(value))
 }
 
-/// The tutorials' envelope as CloudEvents. Its data stays as it is, in version 1.
+/// Converts the tutorials' envelope to CloudEvents. The data stays as it is, in version 1.
 ///
-/// That code published `ReservaCreada` alone, one a reservation, so it is the first of its stream. It knew no sagas: the
-/// reservation's own id stands in for the correlation id, and the event's own for its cause.
+/// The tutorials' code published only `ReservaCreada`, once for each reservation, so the event is the first of its
+/// stream. That code had no sagas: the reservation's id becomes the correlation id, and the event's own id becomes its
+/// cause.
 fn envelope(old: &Value) -> Result<Value, DecodeError> {
     let text = |name: &str| {
         let found = old.get(name).and_then(Value::as_str);
@@ -53,8 +55,9 @@ fn envelope(old: &Value) -> Result<Value, DecodeError> {
     }))
 }
 
-/// `ReservaCreada` from version 1, the tutorials', to version 2: a client that is the text "None" is none, the state is
-/// written as the users see it, times are RFC 3339. What version 1 did not tell stays unknown.
+/// Converts version 1 of `ReservaCreada`, written by the tutorials' code, to version 2. A client "None" becomes null,
+/// the state gets the spelling of the API, and times become RFC 3339. Journey and price are absent from version 1 and
+/// stay unknown.
 pub(crate) fn reserva_creada_v1(old: &Value) -> Result<Value, DecodeError> {
     let client = old
         .get("id_cliente")
@@ -63,7 +66,7 @@ pub(crate) fn reserva_creada_v1(old: &Value) -> Result<Value, DecodeError> {
     let state = old.get("estado").and_then(Value::as_str);
     if state.is_none_or(|state| !state.eq_ignore_ascii_case("PENDIENTE")) {
         return Err(undecodable(
-            "the estado of a ReservaCreada of version 1 is PENDIENTE",
+            "the estado of a ReservaCreada of version 1 must be PENDIENTE",
         ));
     }
     Ok(json!({
@@ -82,7 +85,7 @@ fn milliseconds(value: &Value, name: &str) -> Result<Moment, DecodeError> {
     moment(number).map_err(undecodable)
 }
 
-/// A moment as the tutorials' code writes it, in milliseconds since 1970.
+/// Reads a time of the tutorials' code, in milliseconds since 1970.
 fn moment(milliseconds: i64) -> Result<Moment, jiff::Error> {
     Timestamp::from_millisecond(milliseconds).map(Moment::from)
 }

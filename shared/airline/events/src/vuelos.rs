@@ -1,6 +1,6 @@
-//! What reservations tell the others, and how they are asked for.
+//! The events and commands of reservations.
 //!
-//! Plain data: it says what was said, valid or not. The rules are those of the context, and hold for commands alone.
+//! These types are plain data and may hold invalid values. The context `vuelos` checks the rules, for commands only.
 
 use std::{borrow::Cow, fmt};
 
@@ -12,23 +12,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::IdReserva;
 
-/// State of a reservation, as users see it.
+/// State of a reservation, as its client sees it.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 pub enum EstadoReserva {
-    /// Made, not yet paid.
+    /// Made, and not yet paid.
     Pendiente,
-    /// Paid. Known to the view alone: vuelos itself does not hear of payments.
+    /// Paid. Only the view knows this state, because the context `vuelos` receives no payment events.
     Pagada,
-    /// Paid, confirmed and approved.
+    /// Paid, with seats, and approved.
     Aprobada,
-    /// Cancelled, by whomever.
+    /// Cancelled by the client, by the saga or by a deadline.
     Cancelada,
 }
 
 impl EstadoReserva {
-    /// Every state, in the order a reservation goes through them.
+    /// Every state, in the order in which a reservation goes through them.
     pub const ALL: [Self; 4] = [
         Self::Pendiente,
         Self::Pagada,
@@ -36,7 +36,7 @@ impl EstadoReserva {
         Self::Cancelada,
     ];
 
-    /// The state as it is written.
+    /// The state's name in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -54,53 +54,53 @@ impl fmt::Display for EstadoReserva {
     }
 }
 
-/// A journey: one or more odos.
+/// A journey of one or more odos.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Itinerario {
-    /// Its directions, as out and back.
+    /// The directions of the journey, for example out and back.
     pub odos: Vec<Odo>,
 }
 
 /// One direction of a journey, from its origin to its destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Odo {
-    /// Its parts, each connecting to the next.
+    /// The parts of the direction. Each part connects to the next.
     pub segmentos: Vec<Segmento>,
 }
 
 /// One or more legs flown under one ticket coupon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Segmento {
-    /// Its flights, each connecting to the next.
+    /// The flights under the coupon. Each flight connects to the next.
     pub legs: Vec<Leg>,
 }
 
-/// One flight, from a take-off to the next landing.
+/// One flight, from take-off to the next landing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Leg {
-    /// Departure.
+    /// Time of departure.
     #[serde(deserialize_with = "date")]
     pub fecha_salida: Timestamp,
-    /// Arrival.
+    /// Time of arrival.
     #[serde(deserialize_with = "date")]
     pub fecha_llegada: Timestamp,
-    /// From where.
+    /// Airport of departure.
     pub origen: Aeropuerto,
-    /// To where.
+    /// Airport of arrival.
     pub destino: Aeropuerto,
 }
 
-/// An airport, as the client names it.
+/// An airport in a client's request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Aeropuerto {
-    /// IATA code, three letters.
+    /// IATA code of three letters.
     pub codigo: String,
-    /// Its name.
+    /// Name of the airport.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nombre: Option<String>,
 }
 
-/// A decimal amount, as text: `"100.00"`.
+/// A decimal amount as text, for example `"100.00"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Monto(#[serde(with = "rust_decimal::serde::str")] pub Decimal);
@@ -115,90 +115,92 @@ impl JsonSchema for Monto {
     }
 }
 
-/// What a reservation costs and how it is paid.
+/// The price of a reservation and its payment token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pago {
-    /// The fare, without tax.
+    /// The fare without tax.
     pub monto: Monto,
-    /// The tax on it.
+    /// The tax on the fare.
     pub monto_vat: Monto,
-    /// ISO 4217 code of the currency of both.
+    /// ISO 4217 code of the currency of both amounts.
     pub moneda: String,
-    /// The payment token, as `tok_visa`.
+    /// The payment token, for example `tok_visa`.
     pub medio: String,
 }
 
-/// A reservation was made. Version 2; version 1 is that of the tutorials' own code, which told neither journey nor price.
+/// A reservation was made. This is version 2. Version 1 comes from the tutorials' own code and has neither journey nor
+/// price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReservaCreada {
-    /// Which.
+    /// The reservation.
     pub id_reserva: IdReserva,
-    /// Whose.
+    /// The client.
     pub id_cliente: Option<String>,
     /// Always `Pendiente`.
     pub estado: EstadoReserva,
-    /// When.
+    /// Time at which the reservation was made.
     pub fecha_creacion: Moment,
-    /// The journey; empty where version 1 did not tell it.
+    /// The journey; empty if the event was stored in version 1.
     pub itinerarios: Vec<Itinerario>,
-    /// The price; null where version 1 did not tell it.
+    /// The price; null if the event was stored in version 1.
     pub pago: Option<Pago>,
 }
 
 /// A reservation was approved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReservaAprobada {
-    /// Which.
+    /// The reservation.
     pub id_reserva: IdReserva,
-    /// When.
+    /// Time of the approval.
     pub fecha_actualizacion: Moment,
 }
 
 /// A reservation could not be approved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AprobacionReservaFallida {
-    /// Which.
+    /// The reservation.
     pub id_reserva: IdReserva,
-    /// When.
+    /// Time of the failure.
     pub fecha_actualizacion: Moment,
-    /// Why.
+    /// The reason.
     pub motivo: String,
 }
 
 /// A reservation was cancelled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReservaCancelada {
-    /// Which; it may never have been made.
+    /// The reservation, which may never have been made.
     pub id_reserva: IdReserva,
-    /// When.
+    /// Time of the cancellation.
     pub fecha_actualizacion: Moment,
-    /// Why.
+    /// The reason.
     pub motivo: String,
 }
 
-/// `CrearReserva`: what a client sends to make a reservation.
+/// `CrearReserva`: make a reservation. A client sends it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CrearReserva {
     /// The journey.
     pub itinerarios: Vec<Itinerario>,
-    /// Whose: 1 to 64 letters, digits, `.`, `_` or `-`.
+    /// The client's id: 1 to 64 letters, digits, `.`, `_` or `-`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_cliente: Option<String>,
-    /// The price and how it is paid. Left out: a fare by distance, paid with `tok_visa`.
+    /// The price and its payment token. Without a price, the fare follows from the distance and is paid with
+    /// `tok_visa`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pago: Option<Pago>,
-    /// Who drives the saga. Left out: `orquestacion`.
+    /// The way in which the saga runs. The default is `orquestacion`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saga: Option<SagaMode>,
 }
 
-/// `AprobarReserva`: nothing but the reservation, which is the command's subject.
+/// `AprobarReserva`: approve the reservation, which is the command's subject.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AprobarReserva {}
 
-/// `CancelarReserva`.
+/// `CancelarReserva`: cancel the reservation, which is the command's subject.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CancelarReserva {
-    /// Why; `plazo` when a deadline passed, which no longer cancels what is approved.
+    /// The reason. The reason `plazo` stands for a deadline that passed, which does not cancel an approved reservation.
     pub motivo: String,
 }

@@ -1,6 +1,6 @@
-//! What becomes of bytes that may or may not be an event: always a value, never a panic.
+//! Decoding of bytes that may or may not be an event. The result is always a value, never a panic.
 //!
-//! The two refusals lead different ways. [`DecodeError::UnknownType`] waits for a build that knows the type;
+//! The two refusals have different consequences. [`DecodeError::UnknownType`] waits for a build that knows the type;
 //! [`DecodeError::Undecodable`] waits for a person.
 
 #![allow(
@@ -95,7 +95,7 @@ fn bytes_that_are_no_event_are_undecodable() {
     }
 }
 
-/// The fields in the order of the type: serde reads a struct from such an array, which is no event all the same.
+/// The fields in the order of the type. Serde can read a struct from this array, but the array is not an event.
 #[test]
 fn fields_without_names_are_undecodable() {
     let mut event = sample(PAID);
@@ -178,7 +178,7 @@ fn an_envelope_at_odds_with_itself_is_undecodable() {
         ("/time", json!(1_669_122_600_123_i64)),
         ("/sagamode", json!("azar")),
         ("/dataschema", json!(null)),
-        // A known schema of another context than the stream and source.
+        // The schema belongs to another context than stream and source.
         (
             "/dataschema",
             json!("urn:aeroalpes:esquema:pagos:ReservaPagada:v1"),
@@ -203,7 +203,7 @@ fn data_that_does_not_fit_its_schema_is_undecodable() {
         (CREATED, "/data/itinerarios", json!(null)),
         (CREATED, "/data/pago/monto", json!(100.0)),
         (CREATED, "/data/pago/monto", json!("cien")),
-        // What is of version 2 is not of version 1, and the other way round.
+        // Data of version 2 is invalid in version 1, and the reverse.
         (
             CREATED,
             "/dataschema",
@@ -249,7 +249,8 @@ fn what_a_newer_build_may_know_is_unknown_not_undecodable() {
     assert_unknown(&decode(&with(CREATED_V1, "/type", "ReservaPagada")));
 }
 
-/// Its stream id means nothing to us yet; it is parked as unknown and taken up once we know its context.
+/// This build does not know the stream's context. The event is parked as unknown, and retried by a build that knows the
+/// context.
 #[test]
 fn an_event_of_a_context_to_come_is_unknown() {
     let mut event = sample(CREATED);
@@ -296,7 +297,7 @@ fn context() -> impl Strategy<Value = Context> {
 }
 
 fn timestamp() -> impl Strategy<Value = Timestamp> {
-    // From the year -9999 to 9999, in nanoseconds.
+    // Years from -9999 to 9999, in nanoseconds.
     (
         Timestamp::MIN.as_nanosecond()..=Timestamp::MAX.as_nanosecond(),
         any::<bool>(),
@@ -527,7 +528,7 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Every place within a value.
+/// Collects the pointer of every place within a value.
 fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
@@ -545,7 +546,7 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Decodes; what decodes is written and read again as the same.
+/// Decodes bytes. An event that decodes must be the same after it was written and read again.
 fn decode_and_again(bytes: &[u8]) -> Result<(), TestCaseError> {
     let catalogue = events::catalogue();
     if let Ok(read) = Event::decode(bytes, &catalogue) {
@@ -604,7 +605,7 @@ proptest! {
             let mut places = vec![];
             pointers(&event, "", &mut places);
             let place: &String = index.get(&places);
-            // A name with a slash in it, from an earlier change, is no place.
+            // A name that got a slash by an earlier change is not a place.
             if let Some(found) = event.pointer_mut(place) {
                 *found = value;
             }

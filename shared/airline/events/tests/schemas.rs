@@ -1,21 +1,22 @@
-//! The forms of the messages, against what was agreed on: `schemas/` and `samples/`.
+//! Compares the forms of the messages with the published files in `schemas/` and `samples/`.
 //!
-//! What is stored must stay readable for ever, so the form of an event's data never changes within a version. Three things
-//! hold that: the schema of the newest version, made from the types, equals its file; the files equal the hashes in
-//! `versions.lock`; and the golden samples of every version that ever was still decode.
+//! Stored events must stay readable for ever, so the form of an event's data never changes within a version. Three
+//! checks hold that. The schema of the newest version, made from the types, equals its file. The files equal the hashes
+//! in `versions.lock`. The golden samples of every version still decode.
 //!
 //! # Blessing
 //!
-//! `ALPES_BLESS=1 cargo test -p events` writes what does not exist yet: the schemas of new types and versions, and the
-//! lines of `versions.lock` for new files. It never changes a file or a line that exists, and so cannot bless a change.
+//! `ALPES_BLESS=1 cargo test -p events` writes missing files: the schemas of new types and versions, and the lines of
+//! `versions.lock` for new files. `ALPES_BLESS=1` never changes a file or line that exists, so it cannot bless a
+//! change.
 //!
-//! Envelopes, commands and replies have no version in their names. They may change by `ALPES_BLESS=envelopes`, which
-//! rewrites their schemas and lines, and only theirs. What makes that safe is that the samples of events stay locked: an
-//! envelope that no longer reads, or no longer admits, an event that was committed before fails all the same. A new field of
-//! the envelope is therefore optional, and not written where it is absent. Commands and replies are not kept: at most, those
-//! in flight during a deploy meet the other form.
+//! Envelopes, commands and replies have no version in their names. `ALPES_BLESS=envelopes` rewrites only their schemas
+//! and lines. This rewriting is safe because the samples of events stay locked: a changed envelope that no longer reads
+//! or admits an earlier event still fails. A new field of the envelope must therefore be optional, and is not written
+//! if it is absent. Commands and replies are not stored: only those in flight during a deployment meet the other form.
 //!
-//! Samples are written by hand. A sample is `Type.vN.json` or `Type.vN.anything.json`: several show more than one can.
+//! Samples are written by hand. A sample is `Type.vN.json` or `Type.vN.anything.json`, so a version can have several
+//! samples.
 
 #![allow(
     clippy::unwrap_used,
@@ -45,9 +46,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-// What there is to be held.
+// The forms to check.
 
-/// A form without a version in its name: where its schema lies, the schema, and data read and written again.
+/// A form without a version in its name: the path of its schema, the schema, and a function that reads and writes data.
 struct Unversioned {
     path: String,
     schema: Value,
@@ -79,7 +80,7 @@ fn all_unversioned() -> Vec<Unversioned> {
     ]
 }
 
-/// Every schema that can be made from the types of today, by its path.
+/// Every schema that follows from today's types, by its path.
 fn generated() -> BTreeMap<String, Value> {
     let events = events::catalogue();
     let events = events.types().map(|known| {
@@ -96,16 +97,16 @@ fn versioned_path(context: Context, name: &str, version: u32) -> String {
     format!("{}/{name}.v{version}.json", context.name)
 }
 
-/// The version in the name of a file, `vuelos/ReservaCreada.v2.json`.
+/// The version in the name of a file, for example `vuelos/ReservaCreada.v2.json`.
 fn version_in(path: &str) -> Option<u32> {
     let (_, name) = path.rsplit_once('/')?;
     name.split('.').nth(1)?.strip_prefix('v')?.parse().ok()
 }
 
-// The guard, as functions of data.
+// The checks, as functions of data.
 
-/// Where two schemas differ in what they admit. What they say in words may differ, and what they call their parts: a better
-/// description or name needs no new version.
+/// The differences between two schemas in the data that they admit. Descriptions and names of parts may differ, so a
+/// better description needs no new version.
 fn differences(stored: &Value, made: &Value) -> Vec<String> {
     fn walk(at: &str, stored: &Value, made: &Value, found: &mut Vec<String>) {
         match (stored, made) {
@@ -128,7 +129,7 @@ fn differences(stored: &Value, made: &Value) -> Vec<String> {
     found
 }
 
-/// A schema with each reference to a part replaced by the part.
+/// The schema with each reference to a part replaced by the part.
 fn whole(schema: &Value) -> Value {
     fn put_in(schema: &Value, parts: &Value) -> Value {
         match schema {
@@ -150,7 +151,7 @@ fn whole(schema: &Value) -> Value {
     put_in(schema, &schema["$defs"])
 }
 
-/// A schema without its words, the names of what is required in order.
+/// The schema without its annotations, with the required names sorted.
 fn bare(schema: &Value) -> Value {
     match schema {
         Value::Object(keywords) => keywords
@@ -163,7 +164,7 @@ fn bare(schema: &Value) -> Value {
             })
             .map(|(keyword, value)| {
                 let value = match (keyword.as_str(), value) {
-                    // Their keys are names, which may be words too: a problem has a property `title`.
+                    // The keys of these objects are names and may equal annotations: a problem has a property `title`.
                     ("properties" | "patternProperties" | "$defs", Value::Object(named)) => named
                         .iter()
                         .map(|(name, schema)| (name.clone(), bare(schema)))
@@ -186,7 +187,7 @@ fn bare(schema: &Value) -> Value {
     }
 }
 
-/// What to do about a form that changed.
+/// The advice for a form that changed.
 fn advice(path: &str) -> String {
     let form = path.trim_end_matches(".json");
     match (form.rsplit_once(".v"), version_in(path)) {
@@ -196,12 +197,12 @@ fn advice(path: &str) -> String {
             version + 1
         ),
         _ => format!(
-            "{form} changed: if whoever still sends or has stored the old form can be read, run with ALPES_BLESS=envelopes"
+            "{form} changed: if messages of the old form can still be read, run with ALPES_BLESS=envelopes"
         ),
     }
 }
 
-/// How the files (path and hash) are at odds with the lock.
+/// The differences between the files (path and hash) and the lock.
 fn lock_faults(
     files: &BTreeMap<String, String>,
     lock: &BTreeMap<String, String>,
@@ -209,7 +210,7 @@ fn lock_faults(
     let files_at_fault = files.iter().filter_map(|(path, hash)| {
         let fault = match lock.get(path) {
             None => "is not in versions.lock",
-            Some(locked) if locked != hash => "is not what versions.lock has",
+            Some(locked) if locked != hash => "differs from versions.lock",
             Some(_) => return None,
         };
         Some((path.clone(), fault))
@@ -277,7 +278,7 @@ fn hashes(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Lines as those of `sha256sum`.
+/// Reads lines in the format of `sha256sum`.
 fn read_lock(folder: &Path) -> BTreeMap<String, String> {
     let text = fs::read_to_string(folder.join(LOCK)).unwrap_or_default();
     let line = |line: &str| {
@@ -291,13 +292,13 @@ fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
-/// The schemas as they lie there, blessed before the first look if so asked.
+/// The stored schemas. Blessing, if asked for, comes before the first read.
 static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     bless_if_asked();
     parse(&files(&folder("schemas")))
 });
 
-/// The samples as they lie there.
+/// The stored samples. Blessing, if asked for, comes before the first read.
 static SAMPLES: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     bless_if_asked();
     parse(&files(&folder("samples")))
@@ -344,7 +345,7 @@ fn bless_if_asked() {
     LazyLock::force(&ONCE);
 }
 
-// What holds.
+// The promises.
 
 #[test]
 fn the_types_have_the_schemas_that_were_agreed_on() {
@@ -394,7 +395,7 @@ fn every_type_and_version_has_a_schema_and_a_sample_and_nothing_else_has() {
     let schemas: BTreeSet<_> = SCHEMAS.keys().cloned().collect();
     assert_eq!(schemas, expected, "left: schemas/, right: the catalogue");
 
-    // A sample of an event or a command shows its envelope too.
+    // The sample of an event or a command also shows its envelope.
     let mut sampled: BTreeSet<_> = SAMPLES.keys().map(|path| schema_of(path)).collect();
     sampled.extend(["event.json", "command.json"].map(String::from));
     assert_eq!(sampled, expected, "left: samples/, right: the catalogue");
@@ -403,7 +404,8 @@ fn every_type_and_version_has_a_schema_and_a_sample_and_nothing_else_has() {
     assert!(reply("eventos") && reply("rechazado"));
 }
 
-/// The schema that a sample shows: `vuelos/ReservaCreada.v2.sin-pago.json` that of version 2, `reply.eventos.json` the reply's.
+/// The schema of a sample: `vuelos/ReservaCreada.v2.sin-pago.json` belongs to version 2, and `reply.eventos.json` to
+/// the reply.
 fn schema_of(sample: &str) -> String {
     let (folder, name) = sample
         .rsplit_once('/')
@@ -442,7 +444,7 @@ fn samples_of_events_fit_their_schemas_and_decode() {
         };
         let schema = schema_of(path);
         assert_valid(&schema, &sample["data"], path);
-        // The tutorials' own envelope came before the schemas.
+        // The tutorials' own envelope is older than the schemas, so it has none.
         if sample["specversion"] != "v1" {
             assert_valid("event.json", sample, path);
             let named = schema.trim_end_matches(".json").replace(['/', '.'], ":");
@@ -464,7 +466,7 @@ fn samples_of_events_fit_their_schemas_and_decode() {
         if version == newest {
             assert_eq!(&written, sample, "{path}");
         }
-        // What an old version is lifted to is an event of the newest.
+        // The upcast data of an old version is valid data of the newest version.
         let lifted = versioned_path(context, &event.kind, newest);
         assert_valid("event.json", &written, path);
         assert_valid(&lifted, &written["data"], path);
@@ -541,7 +543,7 @@ fn the_first_version_is_lifted_field_by_field() {
     assert_eq!(created.itinerarios, []);
     assert_eq!(created.pago, None);
 
-    // A client that was known is kept.
+    // A known client is kept.
     let mut named = sample.clone();
     named["data"]["id_cliente"] = "cliente-42".into();
     let (_, payload) = Event::decode(named.to_string().as_bytes(), &events::catalogue()).unwrap();
@@ -551,7 +553,7 @@ fn the_first_version_is_lifted_field_by_field() {
     assert_eq!(created.id_cliente.as_deref(), Some("cliente-42"));
 }
 
-// That the guard can fail.
+// The checks can fail.
 
 #[test]
 fn a_changed_schema_is_reported() {
@@ -585,7 +587,7 @@ fn a_changed_schema_is_reported() {
         |schema| drop(schema["required"].as_array_mut().unwrap().pop()),
         |schema| drop(schema["properties"].as_object_mut().unwrap().remove("pago")),
         |schema| schema["$defs"]["Monto"]["pattern"] = "^[0-9]+$".into(),
-        // The name of a property is no annotation.
+        // `title` is the name of a property here, and not an annotation.
         |schema| schema["properties"]["title"] = json!({ "type": "string" }),
     ];
     for change in breaking {
@@ -626,7 +628,7 @@ fn a_rewritten_file_is_reported_and_never_blessed() {
         ("vuelos/A.v2.json", "4"),
     ]);
     assert_eq!(lock_faults(&lock, &lock), BTreeMap::new());
-    let rewritten = "is not what versions.lock has";
+    let rewritten = "differs from versions.lock";
     let faults = BTreeMap::from([
         ("event.json".to_owned(), rewritten),
         ("vuelos/A.v1.json".to_owned(), rewritten),

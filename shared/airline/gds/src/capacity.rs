@@ -1,20 +1,20 @@
-//! How many seats a flight has.
+//! The number of seats of a flight.
 //!
-//! The capacities of real flights are packed when this crate is built, into records of one width, sorted, so that a lookup is a
-//! binary search in the bytes and a process that starts has nothing to build.
+//! The build script packs the capacities of real flights into sorted records of one width. A lookup is a binary search
+//! in these bytes, so a starting process builds no table.
 
 use jiff::Timestamp;
 
 use crate::record::{self, KEY, SEATS};
 
-/// Seats of a flight that the reference data do not know.
+/// Seats of a flight that the reference data lack.
 pub const DEFAULT_SEATS: u32 = 180;
 
 const WIDTH: usize = KEY + SEATS;
 
 const DATA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/capacities.bin"));
 
-/// The seats of a flight: those of the aircraft that flew it, or [`DEFAULT_SEATS`].
+/// The seats of a flight: those of the aircraft that flew it, or [`DEFAULT_SEATS`] for an unknown flight.
 #[must_use]
 pub fn capacity(origen: &str, destino: &str, fecha_salida: Timestamp) -> u32 {
     known(origen, destino, fecha_salida).unwrap_or(DEFAULT_SEATS)
@@ -43,7 +43,7 @@ mod tests {
 
     use super::*;
 
-    /// The flights of the source, read the plain way.
+    /// The flights of the source, read row by row without packing.
     fn source() -> BTreeMap<(String, String, Timestamp), u32> {
         let mut text = String::new();
         GzDecoder::new(&include_bytes!("../data/flights_h1.csv.gz")[..])
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn rows_of_one_flight_add_up() {
-        // Two rows: aircraft of 149 and of 55 seats.
+        // The source has two rows for this flight: aircraft of 149 and of 55 seats.
         let departure = "2013-01-05T14:00:00Z".parse().unwrap();
         assert_eq!(capacity("EWR", "ATL", departure), 149 + 55);
     }

@@ -18,13 +18,15 @@ use crate::inventory::{self, Vuelo};
 
 /// Longest list of itinerarios, odos, segmentos or legs.
 pub const MAX_LIST: usize = 99;
-/// Most flights of one confirmation: a transaction has room for 100 writes, and the commit is one.
+/// Largest number of distinct flights of one confirmation. A transaction has room for 100 writes, and the commit takes
+/// one of them.
 pub const MAX_FLIGHTS: usize = 99;
 
-/// Why there is no confirmation where a flight has too few seats left.
+/// The reason of a failure for lack of seats.
 const SIN_SILLAS: &str = "No hay sillas";
 
-/// Its data, from the command: their shape alone, for whether such a journey can be flown is for vuelos to say.
+/// Reads the command's data. This context checks only the shape of the data, and `vuelos` checks whether the journey
+/// can be flown.
 fn parse(data: &Value) -> Result<ConfirmarReserva, Vec<Violation>> {
     parse::read(data, |data, violations| {
         let data = data.object(&["itinerarios"], violations)?;
@@ -85,10 +87,11 @@ fn read_aeropuerto(node: Node<'_>, violations: &mut Violations) -> Option<Aeropu
     })
 }
 
-/// Its rules: what is decided stands, and after the seats were given back, or kept from being taken, none is taken any more.
+/// Decides a confirmation. A reservation with an outcome keeps it, and a reservation whose confirmation was reverted
+/// gets no seats any more.
 ///
-/// Its events: `ReservaGDSConfirmada`, with the writes that take the seats, or `ConfirmacionFallida`, once some of those writes
-/// were refused.
+/// The outcome is `ReservaGDSConfirmada`, with the writes that take the seats, or `ConfirmacionFallida` after some of
+/// those writes were refused.
 pub(crate) fn decide(
     history: &[(Event, Payload)],
     command: &Command,
@@ -133,7 +136,7 @@ pub(crate) fn decide(
     })
 }
 
-/// The failure that a test asks for: whatever the stream has decides already.
+/// The failure that a test asked for; `None` if the stream already has an outcome.
 pub(crate) fn failure(
     history: &[(Event, Payload)],
     command: &Command,
@@ -153,7 +156,7 @@ fn failed(command: &Command, now: Moment, motivo: &str, sin_sillas: Vec<Sillas>)
     .into()
 }
 
-/// What a journey needs: each of its flights once, in order, with as many seats as it has legs on it.
+/// The seats that a journey needs: each flight once, in order, with one seat for each leg on it.
 fn seats(itinerarios: &[Itinerario]) -> Vec<Sillas> {
     let legs = itinerarios
         .iter()

@@ -1,13 +1,14 @@
-//! The seats that are taken, one item a flight.
+//! The taken seats, one item for each flight.
 //!
-//! | attribute | what |
+//! | attribute | content |
 //! | --- | --- |
-//! | `pk`, `sk` | `{origen}-{destino}#{fecha_salida}`, in UTC, one text an instant; `vuelo` |
-//! | `ocupadas` | how many of the capacity cannot be taken: what a confirmation looks at |
-//! | `reservadas` | how many of those are held by reservations |
+//! | `pk`, `sk` | `{origen}-{destino}#{fecha_salida}`, in UTC, one text for each instant; `vuelo` |
+//! | `ocupadas` | seats of the capacity that cannot be taken; a confirmation checks this number |
+//! | `reservadas` | seats that reservations hold |
 //!
-//! Both move together, in the transaction that commits the event of it. They differ only where someone has said how many seats
-//! are free: then `ocupadas` is what makes it so, and can be negative. A flight without an item has all of its seats.
+//! Both numbers change together, in the transaction that commits the event. `ocupadas` and `reservadas` differ only on
+//! a flight whose free seats were set by a test. Setting the free seats changes `ocupadas`, which can then be negative.
+//! A flight without an item has all of its seats free.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -28,36 +29,36 @@ pub const TABLE: TableName = TableName("seats");
 const OCUPADAS: &str = "ocupadas";
 const RESERVADAS: &str = "reservadas";
 
-/// A flight, as the inventory tells flights apart.
+/// A flight, identified by origin, destination and departure.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vuelo {
     /// IATA code of the airport of departure.
     pub origen: String,
     /// IATA code of the airport of arrival.
     pub destino: String,
-    /// Departure.
+    /// Time of departure.
     pub fecha_salida: Timestamp,
 }
 
 /// The seats of a flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inventory {
-    /// How many the aircraft has.
+    /// Seats of the aircraft.
     pub capacity: u32,
-    /// How many can still be taken; negative where fewer are left than none.
+    /// Seats that can still be taken. Negative if more seats are taken than exist.
     pub free: i64,
-    /// How many reservations hold.
+    /// Seats that reservations hold.
     pub held: i64,
 }
 
 impl Vuelo {
-    /// How many seats it has.
+    /// The number of seats of the flight.
     #[must_use]
     pub fn capacity(&self) -> u32 {
         capacity(&self.origen, &self.destino, self.fecha_salida)
     }
 
-    /// This many seats of it, as events tell it.
+    /// A number of seats on this flight, in the form of the events.
     pub(crate) fn seats(self, sillas: u32) -> Sillas {
         Sillas {
             origen: self.origen,
@@ -93,7 +94,7 @@ impl fmt::Display for Vuelo {
     }
 }
 
-/// The write that takes these seats, if there are so many.
+/// The write that takes these seats, on condition that the flight has enough free seats.
 pub(crate) fn take(sillas: &Sillas) -> Update {
     let vuelo = Vuelo::from(sillas);
     let (capacity, wanted) = (i64::from(vuelo.capacity()), i64::from(sillas.sillas));
@@ -111,8 +112,8 @@ pub(crate) fn give_back(sillas: &[Sillas]) -> Vec<Write> {
     moves(sillas, -1)
 }
 
-/// The writes that keep the inventory in step with an event of this context that nobody decided, but that a test commits as told.
-/// Whether the seats are free is not asked: the event says that they are held, or given back.
+/// The writes that keep the inventory in step with an event that a test commits without a decision. These writes do not
+/// check for free seats, because the event says that the seats are held or given back.
 #[must_use]
 pub fn moved_by(event: &NewEvent) -> Vec<Write> {
     let data = &event.data;
@@ -128,7 +129,7 @@ pub fn moved_by(event: &NewEvent) -> Vec<Write> {
     moved.unwrap_or_default()
 }
 
-/// A write a flight, however often it is told.
+/// One write for each flight, even if the list has the flight more than once.
 fn moves(sillas: &[Sillas], way: i64) -> Vec<Write> {
     let mut flights: BTreeMap<Vuelo, i64> = BTreeMap::new();
     for told in sillas {
@@ -166,8 +167,8 @@ fn number(item: &Item, attribute: &str) -> i64 {
         .unwrap_or(0)
 }
 
-/// Makes so many seats of a flight free, whatever is held of it. For tests: what reservations hold stays theirs, and is given
-/// back as ever.
+/// Sets the number of free seats of a flight, however many seats reservations hold. Only tests use it. Reservations
+/// keep the seats that they hold, and can give them back as before.
 ///
 /// # Errors
 ///

@@ -1,20 +1,21 @@
 //! The seat inventory: the bounded context gds.
 //!
 //! ```text
-//! ConfirmarReserva ──► a write a flight, each on condition that there are seats ─┐
-//!                                                                                ├─► one transaction with the event
-//! RevertirConfirmacion ──► a write a flight that gives back what the event says ─┘
+//! ConfirmarReserva     ──► a write for each flight, on condition that it has seats ─┐
+//!                                                                                   ├─► one transaction with the event
+//! RevertirConfirmacion ──► a write for each flight that gives its seats back ───────┘
 //! ```
 //!
-//! | module | what |
+//! | module | content |
 //! | --- | --- |
-//! | `confirmar_reserva`, `revertir_confirmacion` | a command each: its data, its rules, its events |
-//! | [`inventory`] | the seats that are taken, one item a flight |
-//! | [`capacity()`] | how many seats a flight has |
+//! | `confirmar_reserva`, `revertir_confirmacion` | one command each: its data, rules and events |
+//! | [`inventory`] | the taken seats, one item for each flight |
+//! | [`capacity()`] | the number of seats of a flight |
 //!
-//! Seats are taken without reading the inventory first: the conditions of the transaction are the only look at it. If some do not
-//! hold, the store asks again and names them, and the decision is the failure. So a seat is taken exactly when the event is
-//! committed, and no two reservations get the last one.
+//! The decision takes seats without reading the inventory first: only the conditions of the transaction check it. If
+//! some conditions fail, the event store asks for a second decision and names the refused writes, and that decision is
+//! the failure. So the reservation has its seats exactly when the event is committed, and no two reservations get the
+//! last seat.
 
 #![deny(missing_docs)]
 
@@ -38,18 +39,18 @@ pub use confirmar_reserva::{MAX_FLIGHTS, MAX_LIST};
 pub use inventory::TABLE;
 pub use politicas::policies;
 
-/// Takes a seat on every leg, or on none; data as [`events::gds::ConfirmarReserva`].
+/// Takes a seat on every leg, or on none. Its data is [`events::gds::ConfirmarReserva`].
 pub const CONFIRMAR_RESERVA: &str = "ConfirmarReserva";
-/// Gives back what is held; data as [`events::gds::RevertirConfirmacion`].
+/// Gives back the seats of a reservation. Its data is [`events::gds::RevertirConfirmacion`].
 pub const REVERTIR_CONFIRMACION: &str = "RevertirConfirmacion";
 
-/// How this context fails when a test wants it to.
+/// The way in which this context fails when a test asks for a failure.
 pub const FAILURE: Failure<Payload> = Failure {
     command: CONFIRMAR_RESERVA,
     event: confirmar_reserva::failure,
 };
 
-/// This context.
+/// The rules and policies of this context.
 #[must_use]
 pub fn rules() -> Rules<Payload> {
     Rules {
@@ -60,7 +61,7 @@ pub fn rules() -> Rules<Payload> {
     }
 }
 
-/// The rules of this context, as the event store asks for them.
+/// The decider of this context, for the event store.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gds;
 
@@ -92,9 +93,9 @@ impl Decider<Payload> for Gds {
     }
 }
 
-/// What comes of a command, given every event of its stream in order.
+/// Decides a command, given every event of its stream in order.
 ///
-/// A command whose data break rules is refused with `kinds::INVALID`, and so is one of a type that is not ours.
+/// A command with invalid data or an unknown type is refused with `kinds::INVALID`.
 #[must_use]
 pub fn decide(
     history: &[(Event, Payload)],

@@ -1,4 +1,4 @@
-//! `RevertirConfirmacion`: undoes `ConfirmarReserva`, whatever became of it.
+//! `RevertirConfirmacion`: undoes `ConfirmarReserva`, whatever its outcome.
 
 use alpes_event_store::{Decision, latest};
 use alpes_messages::{Command, Event, Moment, Problem, Violation};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::inventory;
 
-/// Its data: an empty object.
+/// Reads the command's data: an empty object.
 fn parse(data: &Value) -> Result<RevertirConfirmacion, Vec<Violation>> {
     parse::read(data, |data, violations| {
         data.object(&[], violations)?;
@@ -19,9 +19,10 @@ fn parse(data: &Value) -> Result<RevertirConfirmacion, Vec<Violation>> {
     })
 }
 
-/// Its rules: what the confirmation took is given back, once. Where none was taken, from now on none can be.
+/// Decides a reversal. A reversal gives back the seats of the reservation once. A reservation without seats can get
+/// none from then on.
 ///
-/// Its event: `ConfirmacionGDSRevertida`, with the writes that give the seats back.
+/// The outcome is `ConfirmacionGDSRevertida`, with the writes that give the seats back.
 pub(crate) fn decide(
     history: &[(Event, Payload)],
     command: &Command,
@@ -46,7 +47,7 @@ pub(crate) fn decide(
     })
 }
 
-/// What the stream says is held: an event of this stream took it.
+/// The seats that the reservation holds, according to the events of its stream.
 fn held(history: &[(Event, Payload)]) -> Vec<Sillas> {
     let confirmed = history.iter().rev().find_map(|(_, payload)| match payload {
         Payload::ReservaGDSConfirmada(confirmed) => Some(confirmed.sillas.clone()),

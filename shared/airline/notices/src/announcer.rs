@@ -1,7 +1,8 @@
-//! Announcing the events of a batch.
+//! Announces the events of a batch.
 //!
-//! An item for each event that was announced, `pk` its reservation, `sk` its id, `enviado` when. Items stay: they are small, and tell
-//! what others were told.
+//! The table has one item for each announced event: `pk` is the reservation, `sk` is the event's id, and `enviado` is
+//! the time of the announcement. Items are never deleted: they are small, and they record the announcements that
+//! subscribers got.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,16 +22,17 @@ use jiff::SignedDuration;
 
 use crate::NOTIFIER;
 
-/// The table of what was announced.
+/// The table of announced events.
 pub const TABLE: TableName = TableName("notices");
 
-/// How long an event is news. Whoever begins to read the log reads a year of it, and nobody wants to hear all that.
+/// The age up to which an event is announced. A consumer that begins at the start of the log reads up to a year of old
+/// events, and subscribers do not want those.
 pub const NEWS: SignedDuration = SignedDuration::from_hours(24);
 
-/// Items written side by side.
+/// Items written concurrently.
 const AT_ONCE: usize = 16;
 
-/// Announces what became of reservations.
+/// Announces the approvals and cancellations of reservations.
 pub struct Announcer {
     tables: Arc<dyn Tables>,
     topic: Arc<dyn Topic>,
@@ -39,14 +41,14 @@ pub struct Announcer {
     parking: Parking,
 }
 
-/// An event to be announced.
+/// An event to announce.
 struct News<'a> {
     incoming: &'a Incoming<Payload>,
     estado: EstadoReserva,
 }
 
 impl Announcer {
-    /// One that announces to `topic` what a build with `catalogue` can read.
+    /// Makes an announcer that publishes to `topic` and decodes with `catalogue`.
     #[must_use]
     pub fn new(
         tables: Arc<dyn Tables>,
@@ -63,7 +65,7 @@ impl Announcer {
         }
     }
 
-    /// The consumer that feeds it.
+    /// The consumer that passes batches to this announcer.
     #[must_use]
     pub fn consumer(&self) -> Consumer<'_, Payload> {
         Consumer {
@@ -74,7 +76,7 @@ impl Announcer {
         }
     }
 
-    /// What is to be announced of a batch: each event once, however many copies of it there are.
+    /// The events of a batch to announce. Each event is listed once, even if the batch has copies of it.
     fn news<'a>(&self, groups: &'a [Group<Payload>]) -> Vec<News<'a>> {
         let mut seen = BTreeSet::new();
         let all = groups.iter().flat_map(|group| &group.events);
@@ -93,12 +95,13 @@ impl Announcer {
         let age = self.clock.now().duration_since(event.time.timestamp());
         if age > NEWS {
             let (id, time, correlation) = (event.id, event.time, event.correlationid);
-            tracing::warn!(%id, kind = event.kind, %time, %correlation, "too old to be announced: passed by");
+            tracing::warn!(%id, kind = event.kind, %time, %correlation, "the event is too old to be announced");
         }
         age <= NEWS
     }
 
-    /// Announces what has not been; the first event of each reservation that could not be.
+    /// Announces the events that were not announced before. Returns, for each reservation with a failure, the first
+    /// event that failed.
     async fn announce(&self, news: &[News<'_>]) -> BTreeMap<IdReserva, Stop> {
         let keys: Vec<_> = news.iter().map(News::key).collect();
         let noted = self.tables.get_each(&keys, Consistency::Strong).await;
@@ -127,7 +130,7 @@ impl Announcer {
         )
     }
 
-    /// Keeps what came of publishing.
+    /// Handles the result of publishing one event.
     async fn settle(
         &self,
         news: &News<'_>,
@@ -141,7 +144,7 @@ impl Announcer {
             Err(TopicError::Refused(why)) => {
                 let record = &news.incoming.record;
                 let event = &news.incoming.event;
-                tracing::warn!(id = %event.id, correlation = %event.correlationid, why, "notice parked");
+                tracing::warn!(id = %event.id, correlation = %event.correlationid, why, "the notice is parked");
                 let trouble = Trouble::with_record(record, Reason::Permanent, &why);
                 let parked = self.parking.park(NOTIFIER.0, trouble).await;
                 parked.map_err(|error| news.again(&error))
@@ -150,8 +153,8 @@ impl Announcer {
         }
     }
 
-    /// Notes that it was announced. If that fails the event is done all the same: to have it delivered again would announce it
-    /// again for certain, which so only a copy of its record may.
+    /// Records that the event was announced. A failure here still counts as success: a redelivery would certainly
+    /// announce the event again, whereas now only a copy of its record can.
     async fn note(&self, news: &News<'_>) {
         let now: Moment = self.clock.now().into();
         let write = Write::Put {
@@ -161,12 +164,12 @@ impl Announcer {
         };
         if let Err(error) = self.tables.write(&write).await {
             let event = &news.incoming.event;
-            tracing::error!(id = %event.id, correlation = %event.correlationid, %error, "announced, and not noted");
+            tracing::error!(id = %event.id, correlation = %event.correlationid, %error, "the event was announced, but the table of notices was not updated");
         }
     }
 }
 
-/// How a reservation stands by an event that is announced; `None` for one that is not.
+/// The state that an event announces; `None` if the event is not announced.
 fn estado(payload: &Payload) -> Option<EstadoReserva> {
     match payload {
         Payload::ReservaAprobada(_) => Some(EstadoReserva::Aprobada),
@@ -175,8 +178,8 @@ fn estado(payload: &Payload) -> Option<EstadoReserva> {
     }
 }
 
-/// A text of JSON as a topic carries it: a character that it does not carry is written as JSON's escape of it. Outside of its strings
-/// JSON has no such character, so the text says the same.
+/// The JSON text in a form that a topic accepts: each character that SNS refuses is replaced by its JSON escape. These
+/// characters occur only inside strings of JSON, so the meaning stays the same.
 fn carried(text: &str) -> String {
     let mut carried = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -184,7 +187,7 @@ fn carried(text: &str) -> String {
             carried.push(letter);
         } else {
             for unit in letter.encode_utf16(&mut [0; 2]) {
-                // Writing to a text does not fail.
+                // Writing to a string does not fail.
                 let _ = write!(carried, "\\u{unit:04x}");
             }
         }
@@ -223,7 +226,7 @@ impl News<'_> {
             attributes: attributes
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
-            // JSON that was read is UTF-8.
+            // The record was decoded as JSON, so it is UTF-8.
             body: carried(&String::from_utf8_lossy(&self.incoming.record.data)),
             group: subject,
             id,

@@ -1,4 +1,4 @@
-//! Telling others what became of a reservation: it was approved, or it was cancelled.
+//! Announces on a topic that a reservation was approved or cancelled.
 //!
 //! ```text
 //! log ─► events of interest ─► news? ─► not noted yet? ─► Topic ─► noted, in the table of notices
@@ -6,8 +6,9 @@
 //!                               └─ too old: passed by       └─ refused for good: parked
 //! ```
 //!
-//! Every such event is announced at least once, and normally once. What was announced is noted after it was, so only who dies between
-//! the two announces it again; its message has the event's id, by which a listener knows it.
+//! Every approval and cancellation is announced at least once, and normally once. The announcement is recorded after it
+//! was published. A process that dies in between therefore announces the event again, and the listener deduplicates on
+//! the event's id in the message.
 
 #![deny(missing_docs)]
 
@@ -17,5 +18,5 @@ pub use announcer::{Announcer, NEWS, TABLE};
 
 use alpes_ports::FunctionName;
 
-/// The function that announces, and the name that it parks records under.
+/// Name of the function that announces events. Its parked records have this name too.
 pub const NOTIFIER: FunctionName = FunctionName("notifier");

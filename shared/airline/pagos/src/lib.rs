@@ -5,14 +5,15 @@
 //! RevertirPago ──► anular at the gateway ──► PagoRevertido
 //! ```
 //!
-//! A reservation is charged once at most, under one key. The gateway is asked before the commit, and is the one that remembers:
-//! a command that was interrupted is sent again, asks the same under the same key, and hears the same.
+//! A reservation is charged at most once, under one key. The context calls the gateway before the commit, and the
+//! gateway deduplicates: a command that was interrupted is retried, makes the same call under the same key, and gets
+//! the same answer.
 //!
-//! | module | what |
+//! | module | content |
 //! | --- | --- |
-//! | `pagar_reserva`, `revertir_pago` | a command each: its data, its rules, its events |
-//! | [`gateway`] | what this context asks of a payment provider, and what an adapter of a real one has to do |
-//! | [`simulador`] | the adapter shipped: a provider of test tokens, with a ledger |
+//! | `pagar_reserva`, `revertir_pago` | one command each: its data, rules and events |
+//! | [`gateway`] | the port to a payment provider, and the duties of an adapter |
+//! | [`simulador`] | the adapter that is included: a simulated provider with test tokens and a ledger |
 
 #![deny(missing_docs)]
 
@@ -35,12 +36,12 @@ pub use gateway::Gateway;
 pub use pagar_reserva::MAX_MEDIO;
 pub use politicas::policies;
 
-/// Charges a reservation; data as [`events::pagos::PagarReserva`].
+/// Charges a reservation. Its data is [`events::pagos::PagarReserva`].
 pub const PAGAR_RESERVA: &str = "PagarReserva";
-/// Gives back the charge, and allows none from then on; data as [`events::pagos::RevertirPago`].
+/// Refunds the charge, and allows none from then on. Its data is [`events::pagos::RevertirPago`].
 pub const REVERTIR_PAGO: &str = "RevertirPago";
 
-/// How this context fails when a test wants it to.
+/// The way in which this context fails when a test asks for a failure.
 pub const FAILURE: Failure<Payload> = Failure {
     command: PAGAR_RESERVA,
     event: pagar_reserva::failure,
@@ -52,7 +53,7 @@ pub fn key(id: IdReserva) -> String {
     StreamId::new(PAGOS, id).to_string()
 }
 
-/// This context, with the simulated provider, which has its ledger in `tables`.
+/// The rules and policies of this context, with the simulated provider. The provider keeps its ledger in `tables`.
 #[must_use]
 pub fn rules(tables: Arc<dyn Tables>, world: World) -> Rules<Payload> {
     let gateway = Arc::new(simulador::Simulador::new(tables, world));
@@ -64,7 +65,7 @@ pub fn rules(tables: Arc<dyn Tables>, world: World) -> Rules<Payload> {
     }
 }
 
-/// The rules of this context, as the event store asks for them.
+/// The decider of this context, for the event store.
 #[derive(Clone)]
 pub struct Pagos {
     /// The payment provider.
@@ -78,8 +79,8 @@ impl Decider<Payload> for Pagos {
     }
 
     fn opens(&self, _: &Command) -> bool {
-        // PagarReserva nearly always does. Still the stream is read first: a decision costs a call of the provider here, which
-        // is not to be asked to charge what was reverted.
+        // `PagarReserva` nearly always opens the stream. The stream is read first nevertheless: a decision calls the
+        // provider, which must not charge a reverted payment.
         false
     }
 

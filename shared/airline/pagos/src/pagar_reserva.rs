@@ -15,12 +15,13 @@ use crate::{
     key,
 };
 
-/// Longest token of payment, in characters.
+/// Longest payment token, in characters.
 pub const MAX_MEDIO: usize = 64;
 
-/// Its data.
+/// Reads the command's data.
 ///
-/// The currency is not looked up here: whether one is in use is for whoever sets the price, and for the provider.
+/// This context does not check that the currency is in use: the context that sets the price checks that, and so does
+/// the provider.
 fn parse(data: &Value) -> Result<PagarReserva, Vec<Violation>> {
     parse::read(data, |data, violations| {
         let data = data.object(&["monto", "monto_vat", "moneda", "medio"], violations)?;
@@ -46,9 +47,9 @@ fn parse(data: &Value) -> Result<PagarReserva, Vec<Violation>> {
     })
 }
 
-/// Its rules: what was paid or failed stays so, and what was reverted is not charged any more.
+/// Decides a payment. A reservation with an outcome keeps it, and a reverted payment is not charged any more.
 ///
-/// Its events: `ReservaPagada` or `PagoFallido`, as the provider says.
+/// The outcome is `ReservaPagada` or `PagoFallido`, as the provider answers.
 pub(crate) async fn decide(
     gateway: &dyn Gateway,
     history: &[(Event, Payload)],
@@ -71,8 +72,8 @@ pub(crate) async fn decide(
     }
     let failed = |payload: &_| matches!(payload, Payload::PagoFallido(_));
     if let Some(event) = latest(history, failed) {
-        // Whoever hears of the failure takes nothing to be charged. A charge may have come before it all the same: one whose
-        // answer was lost, where a test then had the payment fail.
+        // A reservation with this event must have no charge. It can have one: the answer of a charge was lost, and then
+        // a test forced the payment to fail.
         gateway.anular(&key(command.subject)).await?;
         return Ok(Decision::Already(vec![event.clone()]));
     }
@@ -88,7 +89,7 @@ pub(crate) async fn decide(
     Ok(Decision::commit(vec![event]))
 }
 
-/// The failure that a test asks for: whatever the stream has decides already.
+/// The failure that a test asked for; `None` if the stream already has an outcome.
 pub(crate) fn failure(
     history: &[(Event, Payload)],
     command: &Command,

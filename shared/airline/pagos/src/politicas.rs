@@ -1,11 +1,11 @@
-//! What pagos does by itself in a choreography.
+//! The policies of `pagos` in a choreography.
 
 use alpes_messages::mapping::Mapping;
 use alpes_participant::Policy;
 
 use crate::{PAGAR_RESERVA, REVERTIR_PAGO};
 
-/// A reservation that is made is paid; one that is cancelled gets its money back, whatever had become of the payment.
+/// A new reservation is charged. A cancelled reservation gets its money back, whatever the outcome of its payment.
 #[must_use]
 pub fn policies() -> Vec<Policy> {
     let pago = Mapping::empty()

@@ -14,7 +14,7 @@ use crate::{
     key,
 };
 
-/// Its data: an empty object.
+/// Reads the command's data: an empty object.
 fn parse(data: &Value) -> Result<RevertirPago, Vec<Violation>> {
     parse::read(data, |data, violations| {
         data.object(&[], violations)?;
@@ -22,10 +22,11 @@ fn parse(data: &Value) -> Result<RevertirPago, Vec<Violation>> {
     })
 }
 
-/// Its rules: from any state. The charge is voided before the commit whatever the stream says, for a `PagarReserva` may be on its
-/// way whose outcome is not there yet, or a test may have said that it is reverted. What was never paid is reverted too, and can then no longer be paid.
+/// Decides a reversal, which is possible in every state. The provider voids the charge before the commit, whatever the
+/// stream says: a `PagarReserva` may be in flight, or a test may have forced the reversal. A payment that was never
+/// made is reverted too, and can then no longer be made.
 ///
-/// Its event: `PagoRevertido`.
+/// The outcome is `PagoRevertido`.
 pub(crate) async fn decide(
     gateway: &dyn Gateway,
     history: &[(Event, Payload)],

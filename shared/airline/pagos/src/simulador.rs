@@ -1,17 +1,18 @@
-//! A payment provider that is none: it moves no money, and keeps a ledger of what it would have moved.
+//! A simulated payment provider. The simulator moves no money, and keeps a ledger of the movements that it would have
+//! made.
 //!
-//! What happens is told by the token of payment:
+//! The payment token decides the outcome:
 //!
-//! | token | what |
+//! | token | outcome |
 //! | --- | --- |
 //! | [`VISA`] | pays |
 //! | [`RECHAZADA`], [`FONDOS_INSUFICIENTES`] | decline |
-//! | [`TIMEOUT`] | charges, but never says so: each call ends without an answer after [`WAIT`] |
+//! | [`TIMEOUT`] | charges without an answer: each call fails after [`WAIT`] |
 //! | [`INTERMITENTE`] | fails twice with nothing charged, then pays |
-//! | any other | declines: it is unknown |
+//! | any other | declines, because the token is unknown |
 //!
-//! Each key is one item of the ledger, and each call one conditional write of it, so calls at the same time take turns. A
-//! call whose answer was lost left either nothing or all of it, and finds that when it is repeated.
+//! Each key is one item of the ledger, and each call is one conditional write of it, so concurrent calls take turns. A
+//! call whose answer was lost has written all of its change or nothing, and the repeated call finds it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,32 +29,32 @@ use serde_json::Value;
 
 use crate::gateway::{Anulacion, Cobro, Gateway, NoAnswer};
 
-/// The ledger: an item a key, sort key `cargo`.
+/// The ledger: one item for each key, with the sort key `cargo`.
 pub const TABLE: TableName = TableName("ledger");
 
-/// Pays.
+/// The token that pays.
 pub const VISA: &str = "tok_visa";
-/// Declines.
+/// The token that declines.
 pub const RECHAZADA: &str = "tok_rechazada";
-/// Declines for lack of funds.
+/// The token that declines for lack of funds.
 pub const FONDOS_INSUFICIENTES: &str = "tok_fondos_insuficientes";
-/// Charges, but never says so.
+/// The token that charges without an answer.
 pub const TIMEOUT: &str = "tok_timeout";
-/// Fails twice, then pays.
+/// The token that fails twice and then pays.
 pub const INTERMITENTE: &str = "tok_intermitente";
 
-/// How long the caller is left waiting for the answer that does not come.
+/// Time for which the caller waits for the missing answer.
 pub const WAIT: Duration = Duration::from_secs(1);
 
-/// How often [`INTERMITENTE`] fails.
+/// Number of times that [`INTERMITENTE`] fails.
 const FAILURES: u32 = 2;
 
-/// Tries to write an item that others write at the same time.
+/// Attempts to write an item that others write at the same time.
 const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Which way money went.
+/// The direction of a movement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tipo {
@@ -66,16 +67,16 @@ pub enum Tipo {
 /// A movement of money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Movimiento {
-    /// Which way.
+    /// The direction.
     pub tipo: Tipo,
-    /// How much, and from or to what.
+    /// The amount, and the payment token.
     #[serde(flatten)]
     pub pago: Pago,
-    /// When.
+    /// Time of the movement.
     pub cuando: Moment,
 }
 
-/// The movements under a key, in order; none if nothing was charged.
+/// Reads the movements under a key, in order. The list is empty if nothing was charged.
 ///
 /// # Errors
 ///
@@ -84,7 +85,7 @@ pub async fn ledger(tables: &dyn Tables, key: &str) -> Result<Vec<Movimiento>, T
     Ok(read(tables, &item_key(key)).await?.movimientos)
 }
 
-/// What was charged and not given back, tax included.
+/// The sum charged and not refunded, tax included.
 #[must_use]
 pub fn balance(movimientos: &[Movimiento]) -> Decimal {
     let signed = movimientos.iter().map(|movimiento| {
@@ -115,10 +116,10 @@ impl Gateway for Simulador {
             .await?
         {
             Answer::Cobro(cobro) => Ok(cobro),
-            Answer::Failure => Err(NoAnswer("a transient failure".into())),
+            Answer::Failure => Err(NoAnswer("the provider failed transiently".into())),
             Answer::Silence => {
                 self.world.tasks.sleep(WAIT).await;
-                Err(NoAnswer(format!("nothing for {} s", WAIT.as_secs())))
+                Err(NoAnswer(format!("no answer within {} s", WAIT.as_secs())))
             }
         }
     }
@@ -135,13 +136,13 @@ impl From<TableError> for NoAnswer {
 }
 
 impl Simulador {
-    /// A provider with its ledger in `tables`.
+    /// Makes a provider that keeps its ledger in `tables`.
     #[must_use]
     pub fn new(tables: Arc<dyn Tables>, world: World) -> Self {
         Self { tables, world }
     }
 
-    /// Applies a change to what is under `key`, undisturbed by others.
+    /// Applies a change to the item under `key`, without losing concurrent changes.
     async fn change<T>(
         &self,
         key: &str,
@@ -157,12 +158,13 @@ impl Simulador {
             }
             match self.tables.write(&after.write(&key, before.rev)?).await {
                 Ok(()) => return Ok(answer),
-                // Overtaken, or our own earlier success whose answer was lost: the item tells.
+                // Another writer was faster, or our own earlier write succeeded and its answer was lost. Reading the
+                // item shows which.
                 Err(WriteError::ConditionFailed) => self.pause(attempt).await,
                 Err(WriteError::Table(error)) => return Err(error),
             }
         }
-        let text = format!("{} is too busy", key.pk);
+        let text = format!("ledger item {} is too busy", key.pk);
         Err(TableError::Unavailable(text))
     }
 
@@ -173,28 +175,28 @@ impl Simulador {
     }
 }
 
-/// What the provider does about a request for a charge.
+/// The provider's reaction to a charge.
 enum Answer {
     /// It answers.
     Cobro(Cobro),
     /// It fails.
     Failure,
-    /// It says nothing.
+    /// It does not answer.
     Silence,
 }
 
-/// What is under a key.
+/// The item under a key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Cuenta {
-    /// How often it was written.
+    /// Number of writes of the item.
     rev: u64,
     movimientos: Vec<Movimiento>,
-    /// How often it failed, as tokens want it.
+    /// Number of failures so far, for [`INTERMITENTE`].
     fallas: u32,
-    /// Why it was declined.
+    /// The reason for which it was declined.
     #[serde(skip_serializing_if = "Option::is_none")]
     rechazo: Option<String>,
-    /// True once it is void: no charge is made any more.
+    /// True once the key is void. A void key is never charged.
     anulada: bool,
 }
 
@@ -248,12 +250,12 @@ impl Cuenta {
         self.movimientos.push(Movimiento { tipo, pago, cuando });
     }
 
-    /// The write of it, if it is still what it was at `rev`.
+    /// The write of the item, on condition that its `rev` is unchanged.
     fn write(mut self, key: &Key, rev: u64) -> Result<Write, TableError> {
         self.rev = rev + 1;
         let item = match serde_json::to_value(&self) {
             Ok(Value::Object(item)) => item,
-            other => return Err(TableError::Refused(format!("no item: {other:?}"))),
+            other => return Err(TableError::Refused(format!("not an item: {other:?}"))),
         };
         let condition = match rev {
             0 => Condition::Absent,
@@ -288,7 +290,7 @@ fn declined(motivo: &str) -> Answer {
     Answer::Cobro(Cobro::Rechazado { motivo })
 }
 
-/// Why a token declines.
+/// The reason for which a token declines.
 fn motivo(medio: &str) -> &'static str {
     match medio {
         RECHAZADA => "tarjeta rechazada",

@@ -1,4 +1,4 @@
-//! Forms of text that more than one context reads.
+//! Forms of text that several contexts read.
 
 use std::{ops::RangeInclusive, str::FromStr};
 
@@ -19,7 +19,7 @@ impl<'a> Node<'a> {
         Some(text)
     }
 
-    /// The value as a text that says something, in at most `limit` characters.
+    /// The value as a text of at most `limit` characters that is not blank.
     pub fn words(self, limit: usize, violations: &mut Violations) -> Option<&'a str> {
         if self.text(violations)?.trim().is_empty() {
             return self.fault(violations, Regla::Vacio, "Debe decir algo");
@@ -27,7 +27,7 @@ impl<'a> Node<'a> {
         self.text_up_to(limit, violations)
     }
 
-    /// The value as one of these words, for what each stands for.
+    /// The value as one of these words. Returns the item that the word stands for.
     pub fn one_of<T: Copy>(self, choices: &[(&str, T)], violations: &mut Violations) -> Option<T> {
         let text = self.text(violations)?;
         let found = choices.iter().find(|(word, _)| *word == text);
@@ -38,13 +38,13 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// The value as an identifier, each of which is a UUID.
+    /// The value as an id. Every id is a UUID.
     pub fn id<T: FromStr>(self, violations: &mut Violations) -> Option<T> {
         let id = self.text(violations)?.parse().ok();
         id.or_else(|| self.fault(violations, Regla::Formato, "Debe ser un UUID"))
     }
 
-    /// The value as a whole number in a range.
+    /// The value as a whole number within a range.
     pub fn whole(self, range: RangeInclusive<u32>, violations: &mut Violations) -> Option<u32> {
         let (least, most) = (range.start(), range.end());
         let detalle = format!("Debe ser un entero de {least} a {most}");
@@ -56,7 +56,7 @@ impl<'a> Node<'a> {
         number.or_else(|| self.fault(violations, Regla::Limite, detalle))
     }
 
-    /// The value as three capital letters: the form of both IATA codes and currencies.
+    /// The value as three capital letters, the form of IATA codes and of currencies.
     pub fn code(self, violations: &mut Violations) -> Option<&'a str> {
         let code = self.text(violations)?;
         if code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase()) {
@@ -70,7 +70,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The value as an amount of money, which has no sign, so is never negative.
+    /// The value as an amount of money. An amount has no sign, so it is never negative.
     pub fn amount(self, violations: &mut Violations) -> Option<Decimal> {
         let amount = plain_decimal(self.decimal(violations)?);
         amount.or_else(|| self.fault(
@@ -89,7 +89,7 @@ impl<'a> Node<'a> {
         Some(amount)
     }
 
-    /// The value as a moment with its offset.
+    /// The value as a time with an offset.
     pub fn date(self, violations: &mut Violations) -> Option<Timestamp> {
         let date = rfc3339(self.text(violations)?).ok();
         date.or_else(|| {

@@ -1,6 +1,6 @@
-//! Reading JSON in which no field is there twice (RFC 7493, 2.3).
+//! Reads JSON in which each field occurs at most once (RFC 7493, 2.3).
 //!
-//! The parser is `serde_json`'s. Alone, it would keep the last of two fields of one name, and nobody would hear of the first.
+//! The parser is that of `serde_json`. By itself, it would silently keep the last of two fields with one name.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -13,11 +13,11 @@ use serde_json::{Map, Value};
 
 use crate::{Path, Regla, Violations};
 
-/// The JSON of a text, or what is there more than once.
+/// Reads the JSON of a text, or returns the fields that occur more than once.
 ///
 /// # Errors
 ///
-/// The parser's, of a text that is no JSON.
+/// The parser's error, if the text is not JSON.
 pub fn json(text: &str) -> serde_json::Result<Result<Value, Vec<Violation>>> {
     let mut violations = Violations::default();
     let mut parser = serde_json::Deserializer::from_str(text);
@@ -30,7 +30,7 @@ pub fn json(text: &str) -> serde_json::Result<Result<Value, Vec<Violation>>> {
     Ok(violations.none_or(value))
 }
 
-/// Where the next value is.
+/// The place of the next value.
 struct Place<'a> {
     path: Path<'a>,
     violations: &'a mut Violations,

@@ -1,7 +1,9 @@
-//! Reading the data of commands: a walk over JSON that goes on after a fault, and gathers every one with its path.
+//! Reads the data of commands. The reader walks through the JSON, continues after a fault, and collects every fault
+//! with its path.
 //!
-//! [`json()`] makes a body of a text, [`read`] starts at it; a [`Node`] is a value at its place, an [`Object`] one with fields. A reader
-//! returns `None` for what it could not read, having said why by a [`Regla`]. Every text of a body is held to one rule, that of [`text`].
+//! [`json()`] parses a text and [`read`] begins the walk. A [`Node`] is a value with its path, and an [`Object`] is a
+//! node with fields. A reader returns `None` for a value that it could not read, and records the broken [`Regla`].
+//! Every text must obey the rule of [`text`].
 
 #![deny(missing_docs)]
 
@@ -19,17 +21,17 @@ pub use json::json;
 pub use node::{MAX_VIOLATIONS, Node, Object, Path, Violations, read};
 pub use reglas::Regla;
 
-/// The motivo of every failure that a test asked for.
+/// The `motivo` of every failure that a test asked for.
 pub const FALLA_INDUCIDA: &str = "falla inducida";
 
-/// The refusal of data that break rules; it tells the first [`MAX_VIOLATIONS`].
+/// The problem for invalid data. The problem lists at most [`MAX_VIOLATIONS`] violations.
 #[must_use]
 pub fn invalid(violations: impl IntoIterator<Item = Violation>) -> Problem {
     let told = violations.into_iter().take(MAX_VIOLATIONS);
     Problem::of(kinds::INVALID).at(told.collect())
 }
 
-/// The words of a refusal that the event store makes.
+/// The problem for a refusal by the event store.
 #[must_use]
 pub fn refusal(refusal: StoreRefusal) -> Problem {
     match refusal {
@@ -42,7 +44,7 @@ pub fn refusal(refusal: StoreRefusal) -> Problem {
     }
 }
 
-/// The refusal of a command that is none of these.
+/// The problem for a command of an unknown type.
 #[must_use]
 pub fn unknown_command(known: &[&str]) -> Problem {
     let regla = Regla::ComandoDesconocido.name();

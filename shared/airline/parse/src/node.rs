@@ -1,4 +1,4 @@
-//! The walk. Paths are chains of borrowed steps, written out only for a fault.
+//! The walk. A path is a chain of borrowed steps, and becomes text only for a fault.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use serde_json::{Map, Value};
 
 use crate::{Regla, text};
 
-/// How many violations are reported at most; those beyond are left out.
+/// Largest number of violations that an answer reports. Further violations are left out.
 pub const MAX_VIOLATIONS: usize = 100;
 
-/// Longest name of an unknown field that is repeated to its sender, in characters.
+/// Longest name of an unknown field that the answer repeats, in characters.
 const MAX_ECHO: usize = 64;
 
-/// The name of a field as it is told to its sender.
+/// The name of a field as the answer shows it.
 fn echo(name: &str) -> String {
     text::visible(&name.chars().take(MAX_ECHO).collect::<String>())
 }
 
-/// Reads a body, or tells all that is wrong with it.
+/// Reads a body, or returns all faults of it.
 ///
 /// # Errors
 ///
@@ -37,12 +37,12 @@ pub fn read<T>(
     violations.check(read)
 }
 
-/// What is wrong so far.
+/// The faults found so far.
 #[derive(Default)]
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
-    /// What was read, if nothing is wrong.
+    /// Returns `read` if there are no faults.
     pub(crate) fn none_or<T>(self, read: T) -> Result<T, Vec<Violation>> {
         if self.0.is_empty() {
             Ok(read)
@@ -51,7 +51,7 @@ impl Violations {
         }
     }
 
-    /// What was read, if it could be and nothing is wrong.
+    /// Returns the value if it could be read and there are no faults.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Violations {
         }
     }
 
-    /// What is at `path` breaks `regla`, which `detalle` says in words.
+    /// Records that the value at `path` breaks `regla`. `detalle` explains the fault in words.
     pub fn add(&mut self, path: Path<'_>, regla: Regla, detalle: impl Into<String>) {
         if self.0.len() < MAX_VIOLATIONS {
             self.0
@@ -72,7 +72,7 @@ impl Violations {
     }
 }
 
-/// Where something is in a body.
+/// The path of a value in a body.
 #[derive(Clone, Copy)]
 pub enum Path<'a> {
     /// The body itself.
@@ -84,7 +84,7 @@ pub enum Path<'a> {
 }
 
 impl<'a> Path<'a> {
-    /// A field of what is here.
+    /// The path of a field of this value.
     #[must_use]
     pub fn field(&'a self, name: &'a str) -> Self {
         Self::Field(self, name)
@@ -102,7 +102,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// A value at its place.
+/// A value with its path.
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
     value: &'a Value,
@@ -110,7 +110,7 @@ pub struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Says that the value breaks a rule. Always `None`, so that a reader can end with it.
+    /// Records that the value breaks a rule. The result is always `None`, so that a reader can end with this call.
     pub fn fault<T>(
         &self,
         violations: &mut Violations,
@@ -139,7 +139,7 @@ impl<'a> Node<'a> {
         Some(object)
     }
 
-    /// The value as an object with whatever fields: for others to read.
+    /// The value as an object with any fields, for other code to read.
     pub fn any_object(self, violations: &mut Violations) -> Option<&'a Map<String, Value>> {
         let object = self.value.as_object();
         object.or_else(|| self.fault(violations, Regla::Tipo, "Debe ser un objeto"))
@@ -164,7 +164,7 @@ impl<'a> Node<'a> {
         self.text_or(violations, "Debe ser un texto")
     }
 
-    /// The value as the text of a decimal. A JSON number is none: whoever reads one is free to round it.
+    /// The value as the text of a decimal. A JSON number is refused, because a reader of JSON numbers may round it.
     pub(crate) fn decimal(self, violations: &mut Violations) -> Option<&'a str> {
         let detalle = "Debe ser un decimal como texto, por ejemplo \"100.00\"";
         self.text_or(violations, detalle)
@@ -178,16 +178,16 @@ impl<'a> Node<'a> {
     }
 }
 
-/// An object at its place.
+/// An object with its path.
 #[derive(Clone, Copy)]
 pub struct Object<'a> {
     fields: &'a Map<String, Value>,
-    /// Where.
+    /// The path.
     pub path: Path<'a>,
 }
 
 impl Object<'_> {
-    /// Reads a field that must be there.
+    /// Reads a required field.
     pub fn required<T>(
         &self,
         name: &str,
@@ -204,7 +204,7 @@ impl Object<'_> {
         }
     }
 
-    /// Reads a field that may be absent or null. `None` also when it is wrong: then [`read`] fails as a whole.
+    /// Reads a field that may be absent or null. An invalid field also gives `None`; [`read`] then fails as a whole.
     pub fn optional<T>(
         &self,
         name: &str,
@@ -216,7 +216,7 @@ impl Object<'_> {
         reader(Node { value, path }, violations)
     }
 
-    /// Reads a field that must be a list of one to `limit` items, each of them by `reader`.
+    /// Reads a field that must be a list of one to `limit` items. `reader` reads each item.
     pub fn list<T>(
         &self,
         name: &str,
@@ -235,7 +235,7 @@ impl Object<'_> {
                 let detalle = format!("Debe tener {limit} elementos como máximo");
                 violations.add(node.path, Regla::Limite, detalle);
             }
-            // Every item is read before the first fault ends the list.
+            // All items are read before the first fault ends the list.
             let read: Vec<_> = items
                 .iter()
                 .enumerate()

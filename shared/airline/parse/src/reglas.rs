@@ -1,36 +1,36 @@
 //! The rules of every context, by name.
 
-/// A rule that input can break. Its [`name`](Self::name) is what a `Violation` carries as `regla`: clients program against it,
+/// A rule that input can break. Its [`name`](Self::name) is the `regla` of a `Violation`. Clients depend on the name,
 /// so it never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Regla {
-    /// The field must be there, and not null.
+    /// The field must be present and not null.
     Requerido,
-    /// The field has another JSON type.
+    /// The field has the wrong JSON type.
     Tipo,
-    /// No such field is known here.
+    /// The field is unknown here.
     CampoDesconocido,
-    /// The field is there more than once.
+    /// The field occurs more than once.
     Repetido,
-    /// The list or text must hold something.
+    /// The list or text is empty.
     Vacio,
     /// The list or text is too long.
     Limite,
-    /// All together is too large.
+    /// The whole input is too large.
     Tamano,
-    /// The text has characters that no text may have.
+    /// The text has characters that are not allowed.
     Caracteres,
-    /// The text has another form.
+    /// The text has the wrong form.
     Formato,
     /// The text is none of the known choices.
     Opcion,
-    /// The word is kept for another use.
+    /// The word is reserved for another use.
     Reservado,
-    /// Not a date of RFC 3339 with an offset.
+    /// The text is not a date of RFC 3339 with an offset.
     Fecha,
-    /// A date outside the years that are accepted.
+    /// The date is outside the accepted years.
     FechaFueraDeRango,
-    /// The first of two that bound something comes after the last.
+    /// The first bound of a range is greater than the last.
     Orden,
     /// No airport has this IATA code.
     AeropuertoDesconocido,
@@ -40,11 +40,11 @@ pub enum Regla {
     MismoAeropuerto,
     /// A leg does not arrive after it departs.
     LlegadaAntesDeSalida,
-    /// A leg departs from another airport than where the one before it arrived.
+    /// A leg departs from another airport than the one where the leg before it arrived.
     ConexionLugar,
-    /// A leg departs before the one before it has arrived.
+    /// A leg departs before the arrival of the leg before it.
     ConexionTiempo,
-    /// The amount must be more than zero.
+    /// The amount must be greater than zero.
     MontoPositivo,
     /// The amount has more decimals than its currency.
     Decimales,
@@ -55,7 +55,7 @@ pub enum Regla {
 }
 
 impl Regla {
-    /// The stable word.
+    /// The stable name of the rule.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

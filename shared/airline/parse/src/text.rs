@@ -1,18 +1,19 @@
-//! The characters that a text may have: one rule for every text that a client sends.
+//! The allowed characters of a text: one rule for every text that a client sends.
 //!
-//! A text is one line of printable characters. What is not is refused where it comes in, since it would be trouble wherever it goes: a
-//! terminal obeys it, a reader sees something else than is there, or a service does not carry it, as SQS does U+FFFF.
+//! A text is one line of printable characters. The API refuses other characters at its border, because they cause
+//! trouble later: a terminal executes them, a person sees another text than the stored one, or a service does not carry
+//! them, as SQS does not carry U+FFFF.
 
 use serde_json::Value;
 
 use crate::{Path, Regla, Violations};
 
-/// What a text may have, in words for who sent it.
+/// The rule in words, for the client.
 pub const RULE: &str = "Debe ser una sola línea de texto, sin caracteres de control (U+0000 a U+001F, U+007F a U+009F, U+2028, \
                         U+2029), sin marcas de dirección (U+202A a U+202E, U+2066 a U+2069) y sin los que Unicode no asigna a nada \
                         (U+FDD0 a U+FDEF y los que terminan en FFFE o FFFF)";
 
-/// True for a character that a text may have.
+/// True for a character that is allowed in a text.
 #[must_use]
 pub fn is_allowed(letter: char) -> bool {
     let noncharacter =
@@ -22,7 +23,7 @@ pub fn is_allowed(letter: char) -> bool {
     !(letter.is_control() || noncharacter || line_end || direction)
 }
 
-/// The text with what it may not have written as `\u{1b}`: for showing a text that nobody has checked.
+/// The text with its forbidden characters escaped as `\u{1b}`. Use it to show a text that was never checked.
 #[must_use]
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -36,8 +37,8 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// Puts U+FFFD in the place of every character that a text may not have, in all texts of a value: for what was said by somebody who is not
-/// held to the rule, as AWS is in an error that a saga gives as its reason. A text stays as long as it was.
+/// Replaces every forbidden character in all texts of a value by U+FFFD. Use it for texts that were not checked, for
+/// example an error of AWS that becomes a saga's reason. The number of characters stays the same.
 pub fn clean(value: &mut Value) {
     match value {
         Value::String(text) if !text.chars().all(is_allowed) => {
@@ -56,7 +57,7 @@ pub fn clean(value: &mut Value) {
     }
 }
 
-/// Finds every text in a body that has what it may not, and every name of a field.
+/// Finds every text and every field name in a body that has forbidden characters.
 pub(crate) fn check(value: &Value, path: Path<'_>, violations: &mut Violations) {
     match value {
         Value::String(text) if !text.chars().all(is_allowed) => {
@@ -88,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether SQS carries a character, and so SNS, whose messages end there. From the reference of `SendMessage`.
+    /// True for a character that SQS carries, according to the reference of `SendMessage`. Messages of SNS end in SQS.
     fn is_carried(letter: char) -> bool {
         matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
     }

@@ -1,19 +1,22 @@
-//! The table of steps.
+//! The saga's steps as a table.
 
 use std::time::Duration;
 
 use alpes_saga::{Definition, Definitions, Expiry, Mapping, Step, Texts};
 
-/// The motivo of a reservation that nobody acted on in time. As that of every deadline, it does not cancel what is approved.
+/// The `motivo` of a reservation whose saga began too late. A cancellation for a deadline does not cancel an approved
+/// reservation.
 pub const VENCIDA: &str = "plazo";
 
-/// A reservation that waited this long for its saga is cancelled instead of charged: its client has given it up.
+/// A reservation that waited longer than this for its saga is cancelled and not charged: its client no longer expects
+/// it.
 const EXPIRES_AFTER: Duration = Duration::from_hours(24);
 
-/// When all is well a reservation takes seconds, and no more than this.
+/// Longest duration of a saga without trouble, which normally takes seconds. A longer saga is logged as late if the
+/// coordinator does not run it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The reasons that its commands carry and the problems in its log: clients and operators read them.
+/// The Spanish texts in the saga's commands and log, for clients and operators.
 const TEXTS: Texts = Texts {
     no_answer: "sin respuesta",
     rejected: "rechazado",
@@ -28,13 +31,13 @@ const TEXTS: Texts = Texts {
     other_version: "la saga es de otra versión de la definición",
 };
 
-/// Every version that sagas in flight may have.
+/// Every version of the definition that a saga in flight may have.
 #[must_use]
 pub fn definitions() -> Definitions {
     Definitions::new(vec![current()])
 }
 
-/// The version that new sagas begin with.
+/// The version with which new sagas begin.
 #[must_use]
 pub fn current() -> Definition {
     let nothing = Mapping::empty;

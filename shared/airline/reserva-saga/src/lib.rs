@@ -1,4 +1,4 @@
-//! The saga of a reservation: the one place that knows all three contexts.
+//! The saga of a reservation. Only this crate knows all three contexts.
 //!
 //! | step | command | success | failure | compensation |
 //! | --- | --- | --- | --- | --- |
@@ -7,8 +7,8 @@
 //! | 3 | ConfirmarReserva | ReservaGDSConfirmada | ConfirmacionFallida | RevertirConfirmacion -> ConfirmacionGDSRevertida |
 //! | 4 | AprobarReserva | ReservaAprobada | AprobacionReservaFallida | CancelarReserva -> ReservaCancelada |
 //!
-//! [`definitions`] is that table as data. The rest says how the system's messages and the engine's become one another:
-//! [`fact`], [`FunctionParticipants`], [`wake_up`]; and [`wire`], by which a state machine of that table speaks with the participants.
+//! [`definitions`] is that table as data. [`fact`], [`FunctionParticipants`] and [`wake_up`] convert between the
+//! system's messages and the engine's. [`wire`] says how a state machine of that table talks to the participants.
 
 #![deny(missing_docs)]
 

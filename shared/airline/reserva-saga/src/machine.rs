@@ -1,4 +1,4 @@
-//! The saga as a state machine: what its states send and are told.
+//! The saga as a state machine of AWS Step Functions, and the messages of its states.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,15 @@ use serde_json::{Value, json};
 
 use crate::{answer, function_of};
 
-/// The state machine of the saga, in Amazon States Language; that of [`definitions`](crate::definitions) is
-/// `infra/saga-reserva.asl.json`. Functions are placeholders that the template fills in, as `${ParticipantPagos}`.
+/// The state machine of the saga, in Amazon States Language. `infra/saga-reserva.asl.json` is the state machine of
+/// [`definitions`](crate::definitions). Functions are placeholders that the template fills in, as
+/// `${ParticipantPagos}`.
 #[must_use]
 pub fn state_machine(definitions: &Definitions) -> Value {
     alpes_saga::state_machine(definitions, &wire())
 }
 
-/// How a state machine speaks with the participants: [`alpes_messages::Command`] and [`Reply`] in JSON.
+/// The messages between a state machine and the participants: [`alpes_messages::Command`] and [`Reply`] in JSON.
 #[must_use]
 pub fn wire() -> Wire {
     Wire {
@@ -32,9 +33,10 @@ pub fn wire() -> Wire {
     }
 }
 
-/// The saga as it went: as it is stored, or, where a state machine runs it, as the history of its executions has it.
+/// The full log of a saga. A saga on Step Functions has the rest of its log in the history of its executions; every
+/// other saga is complete as stored.
 ///
-/// A history is forgotten in time. Then what is stored is all there is.
+/// Step Functions deletes old histories. After that, the result is only the stored part.
 ///
 /// # Errors
 ///
@@ -62,7 +64,7 @@ pub async fn as_it_went(
     Ok(executed(definition, &saga, &histories, &wire()))
 }
 
-/// What the tasks of the state machine name the participants by, and the functions that the template fills in.
+/// The names of the functions in the tasks of the state machine. The template replaces them by real functions.
 #[must_use]
 pub fn placeholders() -> BTreeMap<String, FunctionName> {
     let named = |context: Context| (placeholder(context.name), function_of(context));
@@ -81,7 +83,7 @@ fn placeholder(participant: &str) -> String {
     format!("${{{name}}}")
 }
 
-/// [`alpes_messages::Command`], as a payload.
+/// A payload in the form of [`alpes_messages::Command`].
 fn request(ask: &Ask<'_>) -> Value {
     json!({
         "id.$": ask.id,
@@ -95,7 +97,7 @@ fn request(ask: &Ask<'_>) -> Value {
     })
 }
 
-/// [`Reply::Eventos`] of one event, as far as a state machine reads it.
+/// The fields of a [`Reply::Eventos`] with one event that a state machine reads.
 fn answer_of(heard: &Heard) -> Value {
     json!({
         "eventos": [{"type": heard.kind, "id": heard.id, "data": heard.data}],
@@ -108,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    /// A payload as a state machine fills it in: what each path names, from `data`.
+    /// Fills in a payload as a state machine does: each path is replaced by its value in `data`.
     fn filled(template: &Value, data: &Value) -> Value {
         let Value::Object(template) = template else {
             return template.clone();

@@ -1,22 +1,23 @@
-//! What a saga is to a reservation, and the commands that it sends.
+//! Conversions between sagas and reservations, and the commands of a saga.
 
 use alpes_messages::{Command, Event, SagaMode, StreamId};
 use alpes_saga::{Dispatch, SagaId, saga_id};
 use events::{IdReserva, Payload, VUELOS};
 
-/// The saga that an event belongs to, if somebody directs it who can be asked to undo it; `None` if the participants move it on.
+/// The saga of an event, if an orchestrator or a state machine runs it and can undo it; `None` in a choreography.
 #[must_use]
 pub fn saga_of(event: &Event) -> Option<SagaId> {
     (event.sagamode != SagaMode::Choreography).then(|| saga_id(event))
 }
 
-/// The stream that a saga begins with, if saga and reservation have one id, as those have that the API makes.
+/// The stream in which a saga begins. The saga must have the id of its reservation, as sagas made by the API do.
 #[must_use]
 pub fn stream_of(saga: SagaId) -> StreamId {
     StreamId::new(VUELOS, IdReserva(saga.0))
 }
 
-/// The event of that stream which opens the saga; `None` if there is no such reservation, or its saga has another id.
+/// The event of a reservation's stream that opened the saga; `None` if there is no reservation, or its saga has another
+/// id.
 #[must_use]
 pub fn opening(history: &[(Event, Payload)], saga: SagaId) -> Option<&Event> {
     let made = |payload: &Payload| matches!(payload, Payload::ReservaCreada(_));
@@ -24,8 +25,8 @@ pub fn opening(history: &[(Event, Payload)], saga: SagaId) -> Option<&Event> {
     (saga_id(event) == saga).then_some(event)
 }
 
-/// The command that the engine has sent. Its texts are held to the rule of what clients send: a reason may be an error of AWS, and what
-/// undoes must not be refused for that.
+/// Makes the command that the engine dispatched. Characters that clients may not send are replaced: a reason can be an
+/// error text of AWS, and a participant must not refuse a compensation because of it.
 #[must_use]
 pub fn command(dispatch: &Dispatch) -> Command {
     let mut command = alpes_saga::command(dispatch);

@@ -1,19 +1,19 @@
-//! Waking sagas from elsewhere.
+//! Wakes sagas from other functions.
 
 use alpes_ports::{CallError, FunctionName, Functions};
 use alpes_saga::SagaId;
 use serde_json::json;
 
-/// The function that drives the sagas.
+/// The function that runs the sagas.
 pub const ORCHESTRATOR: FunctionName = FunctionName("orchestrator");
 
-/// What [`ORCHESTRATOR`] is invoked with to look at these sagas.
+/// The payload with which [`ORCHESTRATOR`] is invoked to process these sagas.
 #[must_use]
 pub fn wake_up(sagas: &[SagaId]) -> Vec<u8> {
     json!({ "wake": sagas }).to_string().into_bytes()
 }
 
-/// Has a saga looked at soon, without waiting for it. One that is not is woken by the timers.
+/// Asks the orchestrator to process a saga soon, and does not wait. If the call is lost, the timers wake the saga.
 ///
 /// # Errors
 ///

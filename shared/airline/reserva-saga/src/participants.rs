@@ -1,4 +1,4 @@
-//! The participants, each a function.
+//! The participants. Each is a function.
 
 use std::sync::Arc;
 
@@ -10,14 +10,15 @@ use events::{CONTEXTS, GDS, PAGOS, VUELOS};
 
 use crate::{answer, command};
 
-/// The function of vuelos.
+/// The participant function of `vuelos`.
 pub const PARTICIPANT_VUELOS: FunctionName = function_of(VUELOS);
-/// The function of pagos.
+/// The participant function of `pagos`.
 pub const PARTICIPANT_PAGOS: FunctionName = function_of(PAGOS);
-/// The function of gds.
+/// The participant function of `gds`.
 pub const PARTICIPANT_GDS: FunctionName = function_of(GDS);
 
-/// The function of a context: it takes its commands, and hears of the others for it.
+/// The participant function of a context. This function executes the context's commands, and reacts to events in a
+/// choreography.
 #[must_use]
 pub const fn function_of(context: Context) -> FunctionName {
     FunctionName(context.participant)
@@ -33,11 +34,11 @@ impl Participants for FunctionParticipants {
         let mut contexts = CONTEXTS.into_iter();
         let context = contexts
             .find(|context| context.name == dispatch.participant)
-            .ok_or_else(|| no_answer(format!("{} is no context", dispatch.participant)))?;
+            .ok_or_else(|| no_answer(format!("{} is not a context", dispatch.participant)))?;
         let payload =
             serde_json::to_vec(&command(dispatch)).map_err(|error| no_answer(error.to_string()))?;
         let called = self.0.call(function_of(context), &payload).await;
-        // Whatever it is, it is no answer: the command is sent again, and undone if that does not help.
+        // Any error of the call counts as no answer: the command is sent again, and undone if that does not help.
         let text = called.map_err(|error: CallError| no_answer(error.to_string()))?;
         let reply: Reply =
             serde_json::from_slice(&text).map_err(|error| no_answer(error.to_string()))?;

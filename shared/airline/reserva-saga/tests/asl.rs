@@ -1,6 +1,6 @@
-//! The state machine of the saga, against `infra/saga-reserva.asl.json`, which is what is deployed.
+//! Compares the state machine of the saga with the deployed file, `infra/saga-reserva.asl.json`.
 //!
-//! `ALPES_BLESS=1 cargo test -p reserva-saga --test asl` writes it anew.
+//! `ALPES_BLESS=1 cargo test -p reserva-saga --test asl` rewrites the file.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,7 +34,7 @@ fn the_file_is_what_the_definition_says() {
     );
 }
 
-/// Whatever is changed about the definition changes the file.
+/// Every change of the definition changes the file.
 #[test]
 fn no_change_of_the_definition_leaves_the_file_as_it_is() {
     type Change = fn(&mut Definition);
@@ -65,7 +65,7 @@ fn call(step: &mut Step) -> &mut alpes_saga::Call {
     step.call.as_mut().unwrap()
 }
 
-/// The rules of the states language take it as it is, and its tasks call the three participants.
+/// The interpreter of the states language accepts the file, and its tasks call the three participants.
 #[test]
 fn the_machine_that_is_deployed_is_understood() {
     let definition = serde_json::from_str(&fs::read_to_string(file()).unwrap()).unwrap();

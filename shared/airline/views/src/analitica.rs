@@ -1,7 +1,7 @@
-//! `analitica`: how many reservations were made on each day, by the state they are in now.
+//! The view `analitica`: the number of reservations made on each day, by their current state.
 //!
-//! A row tells of one reservation when it was made and what it is counted as; the counters are what is read. The day is that of its
-//! creation, in UTC. A row whose ReservaCreada is missing is kept, and not counted.
+//! Each row stores the day and the counted state of one reservation. Queries read only the counters. The day is that of
+//! the reservation's creation, in UTC. A row without its `ReservaCreada` is kept, and not counted.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub struct Analitica;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct Fila {
-    /// The day it was made; `None` until ReservaCreada is heard.
+    /// The day on which the reservation was made; `None` until `ReservaCreada` arrives.
     #[serde(skip_serializing_if = "Option::is_none")]
     dia: Option<Date>,
     hechos: Hechos,
@@ -56,24 +56,24 @@ impl View<Payload> for Analitica {
     }
 }
 
-/// The reservations made on one day, by the state they are in now.
+/// The reservations made on one day, by their current state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dia {
     /// The day, in UTC.
     pub dia: Date,
-    /// How many of them are in each state; one that none is in may be missing.
+    /// Number of reservations in each state. A state without reservations may be missing.
     pub cuentas: BTreeMap<EstadoReserva, u64>,
 }
 
 impl Dia {
-    /// How many were made.
+    /// Number of reservations made on the day.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.cuentas.values().sum()
     }
 }
 
-/// The days from `from` to `to`, both included, on which reservations were made, in order.
+/// The days from `from` to `to`, both included, on which reservations were made. They are in order.
 ///
 /// # Errors
 ///
@@ -84,7 +84,7 @@ pub async fn pivot(
     from: Date,
     to: Date,
 ) -> Result<Vec<Dia>, TableError> {
-    // After every key of that day, and before those of the next.
+    // A key that sorts after all keys of that day and before those of the next day.
     let end = format!("{to}~");
     let groups = read_counters(tables, generation, &from.to_string(), &end).await?;
     let days = groups.into_iter().filter_map(|(group, numbers)| {
@@ -97,8 +97,9 @@ pub async fn pivot(
     Ok(days.collect())
 }
 
-/// Lanes are not read at one moment: a reservation may be seen to leave a state that it was not yet seen to come to, and that state's
-/// number be less than nothing. Then it is counted nowhere, so that the total is never too high, and later falls.
+/// Converts counters to counts. The parts of a counter are not read at one moment: a read may see that a reservation
+/// left a state, and not see that it entered that state, so a number may be negative. A negative number is subtracted
+/// from the numbers of the later states. The reservation is then counted nowhere, and the total is never too high.
 fn cuentas(numbers: &BTreeMap<String, i64>) -> BTreeMap<EstadoReserva, u64> {
     let number = |estado: EstadoReserva| numbers.get(estado.name()).copied().unwrap_or(0);
     let states = EstadoReserva::ALL.into_iter();

@@ -1,11 +1,11 @@
-//! What has happened to a reservation, and the state that follows.
+//! The facts known about a reservation, and the state that follows from them.
 
 use std::collections::BTreeSet;
 
 use events::{Payload, vuelos::EstadoReserva};
 use serde::{Deserialize, Serialize};
 
-/// What has happened, in whatever order it was heard: `creada`, `pagada`, `aprobada`, `cancelada`.
+/// The facts received so far, in any order: `creada`, `pagada`, `aprobada`, `cancelada`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Hechos(BTreeSet<String>);
@@ -27,8 +27,8 @@ impl Hechos {
         self.0.insert(fact.to_owned());
     }
 
-    /// Cancelled over approved over paid over pending; `None` while nothing is known. Facts are added and none is taken away, so it only goes
-    /// forward.
+    /// The state: cancelled over approved over paid over pending; `None` while no fact is known. Facts are added and
+    /// never removed, so the state only moves forward.
     pub(crate) fn estado(&self) -> Option<EstadoReserva> {
         [
             ("cancelada", EstadoReserva::Cancelada),

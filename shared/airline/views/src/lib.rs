@@ -1,4 +1,4 @@
-//! The airline's views, a file each.
+//! The airline's views, one file each.
 
 #![deny(missing_docs)]
 

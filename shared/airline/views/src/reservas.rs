@@ -1,6 +1,7 @@
-//! `reservas`: one row a reservation, as its users see it.
+//! The view `reservas`: one row for each reservation, as its clients see it.
 //!
-//! `estado` follows from what has happened, in whatever order it was heard. A row whose ReservaCreada is missing is kept, and not listed.
+//! `estado` follows from the events received so far, in any order. A row without its `ReservaCreada` is kept, and not
+//! listed.
 
 use alpes_messages::{CorrelationId, Event, Moment};
 use alpes_ports::{Consistency, Direction, Index, IndexQuery, Item, TableError, Tables};
@@ -16,8 +17,8 @@ use crate::hechos::Hechos;
 /// The view's name.
 pub const NAME: &str = "reservas";
 
-/// Longest id of a client that can be asked for, in bytes. An old event, or one of a test, may have a longer one, and DynamoDB refuses
-/// rows with keys of more than 2,048 bytes.
+/// Longest client id that can be queried, in bytes. An old event, or an event of a test, may have a longer one, and
+/// DynamoDB refuses rows with keys of more than 2,048 bytes.
 const MAX_CLIENT: usize = 64;
 
 /// The view.
@@ -27,23 +28,23 @@ pub struct Reservas;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Fila {
-    /// Which; `None` until ReservaCreada is heard.
+    /// The reservation; `None` until `ReservaCreada` arrives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_reserva: Option<IdReserva>,
-    /// Whose.
+    /// The client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_cliente: Option<String>,
-    /// Its saga.
+    /// The correlation id, which is the id of the reservation's saga.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_correlacion: Option<CorrelationId>,
     hechos: Hechos,
-    /// The state that follows.
+    /// The state that follows from the facts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estado: Option<EstadoReserva>,
-    /// When it was made.
+    /// Time at which the reservation was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fecha_creacion: Option<Moment>,
-    /// When it last changed.
+    /// Time of the reservation's last event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fecha_actualizacion: Option<Moment>,
     /// The journey.
@@ -69,7 +70,8 @@ impl Fila {
         self.fecha_actualizacion = self.fecha_actualizacion.max(Some(event.time));
     }
 
-    /// Place among all, by time of creation: where a list goes on after it. `None` if it is not to be listed.
+    /// The row's position in lists, by time of creation. A list continues after this position. `None` if the row is not
+    /// listed.
     #[must_use]
     pub fn order(&self) -> Option<String> {
         Some(format!("{}#{}", self.fecha_creacion?, self.id_reserva?))
@@ -85,7 +87,8 @@ impl View<Payload> for Reservas {
         fold_as(row, |fila: &mut Fila| fila.fold(event, payload))
     }
 
-    /// First index: by state. Second: by client and state. Either alone, or neither, is a merge of the states.
+    /// The first index is by state, the second by client and state. A list without a state merges the lists of all
+    /// states.
     fn places(&self, row: &Item) -> [Option<Place>; 2] {
         let Ok(fila) = Fila::deserialize(row) else {
             return [None, None];
@@ -112,20 +115,21 @@ fn by_client(id_cliente: &str, estado: EstadoReserva) -> String {
     format!("cliente:{id_cliente}:{estado}")
 }
 
-/// The states in the order in which a reservation goes through them. It may pass by some, and goes back to none: see
-/// [`Hechos::estado`].
+/// The states in the order in which a reservation goes through them. A reservation may skip states, and never goes
+/// back: see [`Hechos::estado`].
 const IN_ORDER: [EstadoReserva; 4] = EstadoReserva::ALL;
 
-/// Which reservations to list.
+/// A choice of reservations to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Only those in this state.
+    /// Only the reservations in this state.
     pub estado: Option<EstadoReserva>,
-    /// Only those of this client.
+    /// Only the reservations of this client.
     pub id_cliente: Option<String>,
 }
 
-/// Reads one reservation; `None` if the view has not heard of its making. Strongly consistent: who asks twice sees nothing go back.
+/// Reads one reservation; `None` if its `ReservaCreada` has not arrived. The read is strongly consistent, so a later
+/// read never shows an older state.
 ///
 /// # Errors
 ///
@@ -142,15 +146,17 @@ pub async fn one(
     Ok(fila.filter(|fila| fila.id_reserva.is_some()))
 }
 
-/// Lists reservations, newest first, at most `limit`, and where to go on if there are more: `after`, for the next page. It says
-/// nothing of generations, so it outlives them.
+/// Lists at most `limit` reservations, newest first. The second result is the position after which the next page
+/// begins; pass it as `after`. This position does not depend on the view's generation, so it stays valid across
+/// rebuilds.
 ///
-/// The partitions of the states are read one after the other, in the order in which reservations go through them. A reservation that
-/// changes meanwhile moves to a partition that is still to be read: it is found there, or in both, or was found before it moved. Read
-/// at once, or in another order, it could be missed in both, and the page would lead past it.
+/// The partitions of the states are read one after the other, in the order in which reservations go through the states.
+/// A reservation that changes during the reading moves to a partition that is read later, so the list finds it before
+/// it moved, after it moved, or twice. With concurrent reads, or in another order, the list could miss it in both
+/// partitions.
 ///
-/// An index is behind its table by some milliseconds, each partition for itself. A reservation that changes within that time can
-/// still be missing from a page: it is gone from one partition and not yet told of by the next. The same list read anew has it.
+/// An index is some milliseconds behind its table, in each partition separately. A page can therefore miss a
+/// reservation that changes within that time. A repeated query finds the reservation.
 ///
 /// # Errors
 ///
@@ -184,7 +190,7 @@ pub async fn list(
             found.push(read(item)?);
         }
     }
-    // A row that was seen in two partitions is told as the later state has it.
+    // A row found in two partitions is listed with the later state.
     found.sort_by_key(|fila| std::cmp::Reverse((fila.order(), fila.estado)));
     found.dedup_by_key(|fila| fila.id_reserva);
     let more = found.len() > limit;

@@ -1,4 +1,4 @@
-//! Reservations counted by day and state: many at once, and what that costs.
+//! Tests of the view `analitica`: many reservations at once, and the number of calls.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,7 +24,7 @@ use simulation::Faults;
 use views::analitica::{self, Analitica, Dia};
 
 const DAY: i64 = 86_400;
-/// A report of a leap year, the longest there is, and the items that a day's numbers are spread over.
+/// Days of the longest report, which is a leap year.
 const DAYS: u32 = 366;
 const LANES: u32 = 8;
 const LIVE: Generation = Generation {
@@ -51,7 +51,8 @@ fn deliver(bench: &Bench, faults: &Faults, records: &[LogRecord]) {
     assert_eq!(outcome.unwrap().failed, None);
 }
 
-/// Reservations of three days that go on as their number says, and the log of them: all made, then all paid, and so on.
+/// Makes reservations of three days. The number of a reservation decides the state that it reaches. Returns the log, in
+/// which all are made, then all are paid, and so on.
 fn reservations(bench: &Bench, count: u128) -> Vec<LogRecord> {
     let (mut made, mut paid, mut ended) = (vec![], vec![], vec![]);
     for number in 0..count {
@@ -94,7 +95,7 @@ fn a_day_tells_how_many_are_in_each_state() {
 #[test]
 fn a_report_reads_on_past_the_counters_of_one_read() {
     let bench = Bench::new();
-    // Reservations whose numbers leave the same rest are counted in one lane, where they come in a batch of their own.
+    // Reservations whose numbers have the same remainder are counted in one lane if each comes in its own batch.
     for lane in 0..LANES {
         let records = (0..DAYS).flat_map(|day| {
             let subject = id(u128::from(day) * u128::from(LANES) + u128::from(lane) + 1);
@@ -141,7 +142,7 @@ fn counters_that_are_read_at_different_moments_count_nobody_twice() {
         });
         block_on(bench.tables.write(&update.into())).unwrap();
     };
-    // Two were approved, one of which was made in a lane that was read too early.
+    // Two reservations were approved. One of them was made in a lane that was read before.
     add("0", &[("Pendiente", 1)]);
     add("1", &[("Pendiente", -2), ("Aprobada", 2)]);
     let seen = || pivot(&bench, "2026-01-31", "2026-01-31").remove(0);
@@ -162,7 +163,7 @@ fn one_batch_of_more_than_a_transaction_holds_counts_each_once() {
         .map(Dia::total)
         .sum();
     assert_eq!(total, 600);
-    // 97 rows and 3 days fill one.
+    // 97 rows and 3 days fill one transaction.
     let transactions = faults
         .trace()
         .iter()
@@ -205,7 +206,7 @@ fn a_thousand_events_take_a_fifth_of_the_calls_of_one_call_an_event() {
         for records in records.chunks(batch) {
             deliver(&bench, &faults, records);
         }
-        // A read of more than a hundred rows is a call for each hundred.
+        // A read of more than a hundred rows takes one call for each hundred.
         let further_reads: usize = records
             .chunks(batch)
             .map(|batch| (batch.len() - 1) / 100)

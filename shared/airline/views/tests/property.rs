@@ -1,4 +1,4 @@
-//! However the log is delivered, and amid a rebuild, the airline's views equal the fold of its streams.
+//! The airline's views equal the fold of its streams, under any deliveries and during a rebuild.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -40,7 +40,7 @@ fn each_planted_bug_of_rebuilding_is_found() {
 
 #[test]
 fn a_lost_answer_costs_no_claim() {
-    // Where each lost answer left a claim that nobody had, this one did not end while faults went on: a minute passed for each.
+    // When each lost answer left a claim without an owner, this run did not end under faults: each claim cost a minute.
     let setup = Setup {
         seed: 5_748_903_951_849_832_646,
         fault_one_in: 6,
@@ -52,7 +52,7 @@ fn a_lost_answer_costs_no_claim() {
 
 #[test]
 fn it_ends_once_faults_have_ceased() {
-    // One write in six fails, and some runs are killed: this one was not done after 60,000 steps.
+    // One write in six fails, and some runs are killed. This run once was not done after 60,000 steps.
     let setup = Setup {
         seed: 15_100_834_837_104_404_936,
         fault_one_in: 6,
@@ -63,7 +63,7 @@ fn it_ends_once_faults_have_ceased() {
 
 #[test]
 fn a_stream_in_the_log_alone_is_folded_too() {
-    // Events of the tutorials' own code are in the log, and in no item of ours.
+    // Events of the tutorials' own code are in the log, and in no stream item.
     let bench = Bench::new();
     let reservation = id(77).to_string();
     let event = json!({

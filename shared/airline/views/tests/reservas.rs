@@ -1,4 +1,4 @@
-//! Reading the view `reservas`: filters and pages.
+//! Tests of reading the view `reservas`: filters and pages.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,7 +23,7 @@ use views::reservas::{self, Filter};
 
 const CLIENTS: [&str; 4] = ["", "ana", "luz", "ana:Pendiente"];
 
-/// A reservation of the model: its client, when it was made, and its state.
+/// A reservation of the model: its client, its time of creation, and its state.
 type Made = (usize, i64, EstadoReserva);
 
 fn build(made: &[Made]) -> Bench {
@@ -154,7 +154,7 @@ fn a_reservation_is_read_once_its_making_was_heard() {
     assert_eq!(read(id(3)), None);
 }
 
-/// An old event may name a client by any text. Nobody can ask for one that is longer than ids are, and no key has room for it.
+/// An old event may have any text as its client. A text longer than an id cannot be queried, and does not fit a key.
 #[test]
 fn a_client_that_nobody_can_ask_for_is_in_no_index() {
     let bench = Bench::new();

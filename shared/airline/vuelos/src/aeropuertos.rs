@@ -1,11 +1,10 @@
-//! Airports: which IATA codes exist, where on Earth they are, and which are closed.
+//! Airports: the IATA codes, the position of each airport, and which airports are closed.
 //!
-//! The data, from airportsdata (MIT) and `OurAirports` (public domain), are embedded as text: records of one width, sorted by code,
-//! so that a lookup is a binary search in the text and a process that starts has nothing to build.
-//!
-//! They are as current as their sources: airportsdata of September 2026, `OurAirports` of February 2026.
+//! The data come from airportsdata (MIT, September 2026) and `OurAirports` (public domain, February 2026). The data are
+//! embedded as text: records of one width, sorted by code. A lookup is a binary search in the text, so a starting
+//! process builds no table.
 
-/// A header, an empty line, then the records. `data/generate.py` writes it, having compared its two sources.
+/// A header, an empty line, then the records. `data/generate.py` compares its two sources and writes this file.
 const DATA: &str = include_str!("../data/aeropuertos.txt");
 
 /// Code, latitude, longitude, open or closed, end of line.
@@ -23,16 +22,16 @@ pub struct Ubicacion {
     pub longitud: f64,
 }
 
-/// Whether flights to an airport are sold.
+/// Says whether flights to the airport are sold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Servicio {
-    /// They are.
+    /// Flights are sold.
     Abierto,
-    /// It was closed, or is not yet open.
+    /// The airport is closed, or not yet open.
     Cerrado,
 }
 
-/// Whether flights to the airport with this IATA code are sold; `None` if there is none.
+/// The service of the airport with this IATA code; `None` if no airport has it.
 #[must_use]
 pub fn service(codigo: &str) -> Option<Servicio> {
     Some(match record(codigo)?.get(20)? {
@@ -41,7 +40,7 @@ pub fn service(codigo: &str) -> Option<Servicio> {
     })
 }
 
-/// Where the airport with this IATA code is; `None` if there is none.
+/// The position of the airport with this IATA code; `None` if no airport has it.
 #[must_use]
 pub fn locate(codigo: &str) -> Option<Ubicacion> {
     let record = str::from_utf8(record(codigo)?).ok()?;
@@ -81,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// Where the second source has each airport.
+    /// The positions of the airports in the second source.
     const SECOND: &str = include_str!("../data/ourairports.txt");
     /// `code,decision,km,reason`.
     const DECISIONS: &str = include_str!("../data/decisiones.csv");
@@ -106,7 +105,7 @@ mod tests {
         rows.lines().map(place).collect()
     }
 
-    /// What was decided of each code, of those decisions.
+    /// The decision for each airport code, as far as the decision is of one of these kinds.
     fn decided(decisions: &[&str]) -> BTreeMap<&'static str, &'static str> {
         let rows = DECISIONS.lines().skip(1).map(|row| {
             let mut fields = row.splitn(4, ',');
@@ -160,7 +159,8 @@ mod tests {
     fn what_is_closed_sells_nothing_and_what_is_open_does() {
         let closed = codes().filter(|code| service(code) == Some(Servicio::Cerrado));
         assert_eq!(closed.count(), 87);
-        // Tegel, Phnom Penh's and Dazhou's former airports, Tripoli, Donetsk; Vlora is being built.
+        // Former airports of Berlin (Tegel), Phnom Penh and Dazhou; Tripoli and Donetsk; and Vlora, which is being
+        // built.
         for code in ["TXL", "PNH", "DAX", "TIP", "DOK", "VLO"] {
             assert_eq!(service(code), Some(Servicio::Cerrado), "{code}");
         }
@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn distances_are_those_of_the_globe() {
         let km = |from, to| distance(locate(from).unwrap(), locate(to).unwrap()).round();
-        // On the ellipsoid of WGS 84, by Vincenty's formula: the sphere is within half a percent of it.
+        // The known distances are on the ellipsoid WGS 84, by Vincenty's formula. The sphere is within half a percent
+        // of it.
         for (from, to, known) in [
             ("BOG", "JFK", 3_981.0),
             ("LHR", "JFK", 5_555.0),

@@ -1,4 +1,4 @@
-//! `AprobarReserva`: the reservation is paid and confirmed.
+//! `AprobarReserva`: approves a reservation that is paid and has its seats.
 
 use alpes_event_store::{Decision, latest};
 use alpes_messages::{Command, Event, Moment, NewEvent, Problem, Violation};
@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::Reserva;
 
-/// Why the approval of a cancelled reservation fails.
+/// The reason for which a cancelled reservation is not approved.
 const CANCELADA: &str = "La reserva está cancelada";
 
-/// Its data: an empty object.
+/// Reads the command's data: an empty object.
 fn parse(data: &Value) -> Result<AprobarReserva, Vec<Violation>> {
     parse::read(data, |data, violations| {
         data.object(&[], violations)?;
@@ -22,9 +22,10 @@ fn parse(data: &Value) -> Result<AprobarReserva, Vec<Violation>> {
     })
 }
 
-/// Its rules: only what is pending is approved. That a cancelled one is not is an outcome the saga goes on from, so it is an event.
+/// Decides an approval. Only a pending reservation is approved. For a cancelled reservation the outcome is an event and
+/// not a refusal, because the saga continues from it.
 ///
-/// Its events: `ReservaAprobada` or `AprobacionReservaFallida`.
+/// The outcome is `ReservaAprobada` or `AprobacionReservaFallida`.
 pub(crate) fn decide(
     history: &[(Event, Payload)],
     command: &Command,
@@ -53,7 +54,7 @@ pub(crate) fn decide(
     })
 }
 
-/// The failure that a test asks for: of what is pending, which else would be approved.
+/// The failure that a test asked for; `None` if the reservation is not pending.
 pub(crate) fn failure(
     history: &[(Event, Payload)],
     command: &Command,

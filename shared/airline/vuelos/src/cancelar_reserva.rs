@@ -1,4 +1,4 @@
-//! `CancelarReserva`: undoes `CrearReserva` and `AprobarReserva`, and is what a client or a deadline asks for.
+//! `CancelarReserva`: undoes `CrearReserva` and `AprobarReserva`. Clients and deadlines also send this command.
 
 use alpes_event_store::{Decision, latest};
 use alpes_messages::{Command, Event, Moment, Problem, Violation};
@@ -11,13 +11,14 @@ use serde_json::Value;
 
 use crate::Reserva;
 
-/// The motivo of a deadline that has passed: it no longer cancels what is approved.
+/// The `motivo` of a deadline that has passed. A cancellation with this `motivo` does not cancel an approved
+/// reservation.
 pub const PLAZO: &str = "plazo";
 
-/// Longest motivo, in characters.
+/// Longest `motivo`, in characters.
 pub const MAX_MOTIVO: usize = 200;
 
-/// Its data, from the command.
+/// Reads the command's data.
 ///
 /// # Errors
 ///
@@ -33,10 +34,10 @@ pub fn parse(data: &Value) -> Result<CancelarReserva, Vec<Violation>> {
     })
 }
 
-/// Its rules: from any state, with one exception: a deadline does not cancel what is approved. What was never made is cancelled
-/// too, and can then no longer be made.
+/// Decides a cancellation. Every state allows a cancellation, with one exception: a deadline does not cancel an
+/// approved reservation. A reservation that was never made is cancelled too, and can then no longer be made.
 ///
-/// Its event: `ReservaCancelada`.
+/// The outcome is `ReservaCancelada`.
 pub(crate) fn decide(
     history: &[(Event, Payload)],
     command: &Command,

@@ -1,4 +1,4 @@
-//! `CrearReserva`: a client asks for a reservation.
+//! `CrearReserva`: makes a reservation for a client.
 
 use alpes_event_store::Decision;
 use alpes_messages::{
@@ -25,24 +25,24 @@ use crate::{
 
 /// Longest list of itinerarios, odos, segmentos or legs.
 pub const MAX_LIST: usize = 10;
-/// Most legs in all.
+/// Largest number of legs of a reservation.
 pub const MAX_LEGS: usize = 50;
 /// Longest name of an airport, in characters.
 pub const MAX_NOMBRE: usize = 200;
-/// Longest id of a client or token of payment, in characters.
+/// Longest client id or payment token, in characters.
 pub const MAX_TOKEN: usize = 64;
-/// Largest event that opens a stream, in bytes of its JSON. The stream's item keeps the rest of its room for what follows.
+/// Largest event that opens a stream, in bytes of its JSON. The rest of the stream's item is kept for later events.
 pub const MAX_OPENING_EVENT: usize = 32 * 1024;
 
 /// 1900-01-01T00:00:00Z.
 const EARLIEST: i64 = -2_208_988_800;
-/// 2201-01-01T00:00:00Z, which is too late by one.
+/// 2201-01-01T00:00:00Z, the first second that is too late.
 const TOO_LATE: i64 = 7_289_654_400;
 
-/// Its data, from the body of a request or from a command.
+/// Reads the command's data, from the body of a request or from a command.
 ///
-/// What comes out is in normal form: times in UTC, amounts with the decimals of their currency. So equal requests are equal
-/// values, and parsing what is serialised again changes nothing.
+/// The result is in normal form: times in UTC, amounts with the decimals of their currency. Equal requests therefore
+/// give equal values, and parsing a serialised result gives the same result.
 ///
 /// # Errors
 ///
@@ -89,14 +89,14 @@ fn read_itinerario(
     let itinerario = node.object(&["odos"], violations)?;
     let mut before = Arrival::default();
     let odos = itinerario.list("odos", MAX_LIST, violations, |odo, violations| {
-        // An odo may set out from anywhere, but not before the one before it has arrived.
+        // An odo may depart from any airport, but not before the arrival of the odo before it.
         before.codigo = None;
         read_odo(odo, &mut before, legs, violations)
     })?;
     Some(Itinerario { odos })
 }
 
-/// `before` is the arrival of the odo before, and then of this one.
+/// `before` is the arrival of the odo before. The function sets it to the arrival of this odo.
 fn read_odo(
     node: Node<'_>,
     before: &mut Arrival,
@@ -115,7 +115,7 @@ fn read_odo(
             last = arrival;
             leg
         });
-        // What follows a segmento without legs connects to nothing that is known.
+        // After a segmento without legs the place of arrival is unknown, so the next leg is not checked against it.
         if *legs > seen {
             arrival = last;
         }
@@ -127,7 +127,7 @@ fn read_odo(
     })
 }
 
-/// Where and when the leg before arrived, as far as it could be read.
+/// The place and time at which the leg before arrived, as far as they could be read.
 #[derive(Default)]
 struct Arrival {
     codigo: Option<String>,
@@ -237,7 +237,7 @@ fn read_aeropuerto(node: Node<'_>, violations: &mut Violations) -> Option<Aeropu
     })
 }
 
-/// True for a text that can be an `id_cliente`.
+/// True if the text can be an `id_cliente`.
 #[must_use]
 pub fn is_client(text: &str) -> bool {
     is_token(text, client_byte)
@@ -315,7 +315,7 @@ fn read_pago(node: Node<'_>, violations: &mut Violations) -> Option<Pago> {
     })
 }
 
-/// `decimals` are those of the currency, unless that is not known.
+/// `decimals` are those of the currency; `None` if the currency is unknown.
 fn read_monto(
     node: Node<'_>,
     decimals: Option<u32>,
@@ -346,15 +346,16 @@ fn read_saga(node: Node<'_>, violations: &mut Violations) -> Option<SagaMode> {
     node.one_of(&modes, violations)
 }
 
-/// Its rules: those of its data, and that the reservation was neither made nor cancelled before.
+/// Decides a new reservation. The data must be valid, and the reservation must not have been made or cancelled before.
 ///
-/// Its event: `ReservaCreada`, with a computed fare where the client brings no price.
+/// The outcome is `ReservaCreada`, with a computed fare if the client sends no price.
 pub(crate) fn decide(
     history: &[(Event, Payload)],
     command: &Command,
     now: Moment,
 ) -> Result<Decision, Problem> {
-    // Before the state: a command that opens a stream may be decided without history, and its answer is to be the same.
+    // The data are checked before the state: a command that opens a stream may be decided without history, and must get
+    // the same answer as with it.
     let data = parse(&command.data).map_err(invalid)?;
     let reserva = Reserva::fold(history);
     if reserva.exists() {
@@ -381,7 +382,8 @@ fn reserva_creada(id_reserva: IdReserva, data: CrearReserva, now: Moment) -> Res
     }
 }
 
-/// Size of the event that opens the reservation. What a request does not tell has one width, or here its widest.
+/// Size of the event that opens the reservation. Values that the request does not fix have a constant width, or count
+/// here with their largest width.
 fn opening_size(data: &CrearReserva) -> usize {
     let id_reserva = IdReserva(Uuid::nil());
     let now = Moment::from(Timestamp::UNIX_EPOCH);

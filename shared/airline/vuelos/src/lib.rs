@@ -6,14 +6,14 @@
 //! history ──► Reserva::fold ──────────────────────┘
 //! ```
 //!
-//! | module | what |
+//! | module | content |
 //! | --- | --- |
-//! | [`crear_reserva`], [`cancelar_reserva`], `aprobar_reserva` | a command each: its data, its rules, its events |
-//! | [`Reserva`] | what the events of a stream amount to, and what readers see of it |
+//! | [`crear_reserva`], [`cancelar_reserva`], `aprobar_reserva` | one command each: its data, rules and events |
+//! | [`Reserva`] | the fold of a stream's events, and the form that readers get |
 //! | [`aeropuertos`], [`monedas`], [`tarifa`] | reference data, and the fare computed from it |
 //!
-//! All of it is a function of its arguments: no clock, no I/O, no randomness. Rules hold for commands; the fold never
-//! validates, so a rule can be tightened without breaking history.
+//! Everything here is a function of its arguments, without clock, I/O or randomness. The rules hold for commands. The
+//! fold never validates, so a rule can be tightened without breaking history.
 
 #![deny(missing_docs)]
 
@@ -38,20 +38,20 @@ use parse::unknown_command;
 pub use politicas::{DEADLINE, policies};
 pub use reserva::{Detalle, Reserva};
 
-/// Makes a reservation; data as [`events::vuelos::CrearReserva`].
+/// Makes a reservation. Its data is [`events::vuelos::CrearReserva`].
 pub const CREAR_RESERVA: &str = "CrearReserva";
-/// Approves one that is paid and confirmed; data as [`events::vuelos::AprobarReserva`].
+/// Approves a reservation that is paid and has its seats. Its data is [`events::vuelos::AprobarReserva`].
 pub const APROBAR_RESERVA: &str = "AprobarReserva";
-/// Cancels one; data as [`events::vuelos::CancelarReserva`].
+/// Cancels a reservation. Its data is [`events::vuelos::CancelarReserva`].
 pub const CANCELAR_RESERVA: &str = "CancelarReserva";
 
-/// How this context fails when a test wants it to.
+/// The way in which this context fails when a test asks for a failure.
 pub const FAILURE: Failure<Payload> = Failure {
     command: APROBAR_RESERVA,
     event: aprobar_reserva::failure,
 };
 
-/// This context.
+/// The rules and policies of this context.
 #[must_use]
 pub fn rules() -> Rules<Payload> {
     Rules {
@@ -62,7 +62,7 @@ pub fn rules() -> Rules<Payload> {
     }
 }
 
-/// The rules of this context, as the event store asks for them.
+/// The decider of this context, for the event store.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Vuelos;
 
@@ -94,9 +94,9 @@ impl Decider<Payload> for Vuelos {
     }
 }
 
-/// What comes of a command, given every event of its stream in order. `now` is the time of the events decided.
+/// Decides a command, given every event of its stream in order. `now` becomes the time of the decided events.
 ///
-/// A command whose data break rules is refused with `kinds::INVALID`, and so is one of a type that is not ours.
+/// A command with invalid data or an unknown type is refused with `kinds::INVALID`.
 #[must_use]
 pub fn decide(history: &[(Event, Payload)], command: &Command, now: Moment) -> Decision {
     let decided = match command.kind.as_str() {

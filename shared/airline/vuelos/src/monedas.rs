@@ -1,7 +1,7 @@
-//! Currencies: ISO 4217 as published on 2026-01-01, list one. Every active code that has a minor unit; those that have none
-//! (metals, bond units, special drawing rights, tests) are no money that a fare can be paid in.
+//! Currencies of ISO 4217, list one, as published on 2026-01-01: every active code that has a minor unit. Codes without
+//! one (metals, bond units, special drawing rights, tests) are not money with which a fare can be paid.
 
-/// Codes, by how many decimals their minor unit has.
+/// The codes, grouped by the number of decimals of their minor unit.
 const BY_DECIMALS: [(u32, &str); 4] = [
     (
         2,
@@ -19,7 +19,7 @@ const BY_DECIMALS: [(u32, &str); 4] = [
     (4, "CLF UYW"),
 ];
 
-/// How many decimals an amount of this currency has; `None` if there is no such currency.
+/// Number of decimals of an amount in this currency; `None` for an unknown currency.
 #[must_use]
 pub fn decimals(moneda: &str) -> Option<u32> {
     let found = BY_DECIMALS

@@ -1,4 +1,4 @@
-//! What vuelos does by itself in a choreography.
+//! The policies of `vuelos` in a choreography.
 
 use std::time::Duration;
 
@@ -7,10 +7,11 @@ use alpes_participant::Policy;
 
 use crate::{APROBAR_RESERVA, CANCELAR_RESERVA, cancelar_reserva::PLAZO};
 
-/// A reservation by choreography that is not approved by then is cancelled: somebody did not do their part.
+/// Time after which a reservation by choreography that is not approved is cancelled, because a context did not do its
+/// part.
 pub const DEADLINE: Duration = Duration::from_mins(5);
 
-/// A reservation that has its seats is approved; one that fails anywhere is cancelled, and so is one that takes too long.
+/// A reservation with its seats is approved. A reservation is cancelled if any step fails or its deadline passes.
 #[must_use]
 pub fn policies() -> Vec<Policy> {
     let because = |motivo| Mapping::empty().text("motivo", motivo);

@@ -1,4 +1,4 @@
-//! What the events of a reservation amount to.
+//! The fold of a reservation's events.
 
 use alpes_messages::{CorrelationId, Event, Moment};
 use events::{
@@ -9,8 +9,8 @@ use serde::Serialize;
 
 /// A reservation: the fold of its stream.
 ///
-/// It keeps what has happened, and derives its state from that, as the views do (cancelled over approved over pending). So every
-/// history has a meaning, in whatever order and by whichever rules it came about.
+/// A `Reserva` keeps the facts and derives the state from them, as the views do (cancelled over approved over pending).
+/// So every history has a meaning, in any order and under any rules.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reserva {
     creada: Option<(CorrelationId, ReservaCreada)>,
@@ -19,29 +19,29 @@ pub struct Reserva {
     fecha_actualizacion: Option<Moment>,
 }
 
-/// A reservation as readers see it: what the view will hold once it has these events.
+/// A reservation as readers see it. The view has the same content once it has folded these events.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Detalle {
-    /// Which.
+    /// The reservation.
     pub id_reserva: IdReserva,
-    /// Whose.
+    /// The client.
     pub id_cliente: Option<String>,
-    /// Its saga.
+    /// The correlation id, which is the id of the reservation's saga.
     pub id_correlacion: CorrelationId,
-    /// Its state; never Pagada, which this context does not hear of.
+    /// The state, which is never `Pagada`, because this context receives no payment events.
     pub estado: EstadoReserva,
-    /// When it was made.
+    /// Time at which the reservation was made.
     pub fecha_creacion: Moment,
-    /// When something last happened to it.
+    /// Time of the reservation's last event.
     pub fecha_actualizacion: Moment,
     /// The journey.
     pub itinerarios: Vec<Itinerario>,
-    /// The price and how it is paid; none where an old event did not tell it.
+    /// The price and its payment token; `None` if an old event did not have them.
     pub pago: Option<Pago>,
 }
 
 impl Reserva {
-    /// Everything that happened, in order.
+    /// Folds all events of a stream, in order.
     #[must_use]
     pub fn fold(history: &[(Event, Payload)]) -> Self {
         history
@@ -51,7 +51,8 @@ impl Reserva {
             })
     }
 
-    /// One more event. Nothing is refused: it has happened. Events of other contexts pass by.
+    /// Folds one more event. No event is refused, because events have already happened. Events of other contexts are
+    /// ignored.
     #[must_use]
     pub fn evolve(mut self, event: &Event, payload: &Payload) -> Self {
         let moment = match payload {
@@ -68,7 +69,7 @@ impl Reserva {
                 self.cancelada = true;
                 cancelada.fecha_actualizacion
             }
-            // Other contexts' events pass by.
+            // Events of other contexts are ignored.
             Payload::ReservaPagada(_)
             | Payload::PagoFallido(_)
             | Payload::PagoRevertido(_)
@@ -80,8 +81,8 @@ impl Reserva {
         self
     }
 
-    /// Its state; `None` if it was neither made nor cancelled. One that was cancelled without having been made is Cancelada:
-    /// its tombstone keeps a late CrearReserva out.
+    /// The state; `None` if it was neither made nor cancelled. A reservation that was cancelled before it was made is
+    /// `Cancelada`: this tombstone refuses a late `CrearReserva`.
     #[must_use]
     pub fn estado(&self) -> Option<EstadoReserva> {
         if self.cancelada {
@@ -93,13 +94,13 @@ impl Reserva {
         }
     }
 
-    /// True if it was ever made.
+    /// True if the reservation was made.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.creada.is_some()
     }
 
-    /// What readers see of it; `None` if it was never made.
+    /// The form that readers get; `None` if it was never made.
     #[must_use]
     pub fn detalle(&self) -> Option<Detalle> {
         let (id_correlacion, creada) = self.creada.as_ref()?;

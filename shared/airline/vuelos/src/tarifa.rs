@@ -1,4 +1,4 @@
-//! The fare of a journey whose client brings no price.
+//! The fare of a journey for which the client sends no price.
 //!
 //! ```text
 //! monto     = sum over all legs of (40.00 + 0.11 x km)     km: great-circle distance of the leg, in whole km
@@ -7,8 +7,8 @@
 //! medio     = tok_visa
 //! ```
 //!
-//! The distance is rounded to whole km before money is made of it: platforms differ in the last bit of a sine, and a fare must
-//! not.
+//! The distance is rounded to whole km before it becomes money: platforms differ in the last bit of a sine, and fares
+//! must not differ.
 
 use events::vuelos::{Itinerario, Leg, Monto, Pago};
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -17,10 +17,10 @@ use crate::aeropuertos;
 
 /// The currency of a computed fare.
 pub const MONEDA: &str = "USD";
-/// How a computed fare is paid.
+/// The payment token of a computed fare.
 pub const MEDIO: &str = "tok_visa";
 
-/// The fare. A leg between airports that are not known costs its fixed part alone.
+/// The fare. A leg between unknown airports costs only its fixed part.
 #[must_use]
 pub fn fare(itinerarios: &[Itinerario]) -> Pago {
     let legs = itinerarios
@@ -49,7 +49,7 @@ fn whole_km(leg: &Leg) -> Decimal {
     Decimal::try_from(km.round()).unwrap_or_default()
 }
 
-/// With exactly two decimals.
+/// The amount with exactly two decimals.
 fn cents(amount: Decimal) -> Decimal {
     let mut cents = amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
     cents.rescale(2);

@@ -1,7 +1,7 @@
-//! Puts the airline's parts together over a platform, for its functions, its tools, the simulation and the tests alike.
+//! Puts the airline's parts together over a platform, for functions, tools, simulation and tests.
 //!
-//! A function is wired in two places that lie side by side: its parts here, and its `App::new` in its own crate, which takes a
-//! [`Wiring`]. `main.rs` gives it the environment of the deployed function, simulation and tests give it twins.
+//! A function is wired in two places: its parts here, and its `App::new` in its own crate, which takes a [`Wiring`].
+//! `main.rs` passes the environment of the deployed function; simulation and tests pass twins.
 
 #![deny(missing_docs)]
 
@@ -20,10 +20,10 @@ use events::{CONTEXTS, Catalogue, GDS, PAGOS, Payload, VUELOS};
 use notices::{Announcer, NOTIFIER};
 use reserva_saga::{FunctionParticipants, ORCHESTRATOR, function_of, wire};
 
-/// What all metrics are under.
+/// The namespace of all metrics.
 const METRICS: &str = "AeroAlpes";
 
-/// The knowledge of a build: what it can decode, and the sagas that it can run.
+/// A build of the system: the events that it can decode, and the sagas that it can run.
 #[derive(Clone)]
 pub struct Build {
     /// The events.
@@ -33,7 +33,7 @@ pub struct Build {
 }
 
 impl Build {
-    /// That of this source code.
+    /// The build of this source code.
     #[must_use]
     pub fn current() -> Self {
         Self {
@@ -43,10 +43,10 @@ impl Build {
     }
 }
 
-/// The parts of the system over a platform. Each is made when it is asked for.
+/// The parts of the system, built from the ports of a platform. Each method makes a new part.
 #[derive(Clone)]
 pub struct Wiring<P> {
-    /// What the parts stand on.
+    /// The ports that the parts use.
     pub platform: P,
     build: Build,
 }
@@ -57,7 +57,7 @@ impl<P: Platform> Wiring<P> {
         Self::of(platform, Build::current())
     }
 
-    /// The system as another build has it.
+    /// The system of another build.
     pub fn of(platform: P, build: Build) -> Self {
         Self { platform, build }
     }
@@ -81,7 +81,7 @@ impl<P: Platform> Wiring<P> {
         ))
     }
 
-    /// The log of sagas.
+    /// Stores the logs of sagas.
     pub fn sagas(&self) -> Sagas {
         Sagas::new(
             self.platform.tables(),
@@ -90,7 +90,7 @@ impl<P: Platform> Wiring<P> {
         )
     }
 
-    /// Moves sagas on, and has Step Functions run them where it does.
+    /// Moves sagas on. On a platform with Step Functions, the coordinator also starts executions.
     pub fn coordinator(&self) -> Coordinator {
         let participants = Arc::new(FunctionParticipants(self.platform.functions()));
         let coordinator = Coordinator::new(self.sagas(), participants);
@@ -110,7 +110,7 @@ impl<P: Platform> Wiring<P> {
         )
     }
 
-    /// Tells which generation of a view answers.
+    /// Says which generation of a view answers queries.
     pub fn generations(&self) -> Generations {
         Generations::new(self.platform.tables(), self.platform.world().clock)
     }
@@ -128,7 +128,7 @@ impl<P: Platform> Wiring<P> {
         })
     }
 
-    /// Keeps what the log will forget.
+    /// Archives the log in S3, beyond the retention of Kinesis.
     ///
     /// # Errors
     ///
@@ -137,7 +137,7 @@ impl<P: Platform> Wiring<P> {
         Ok(Archive::new(self.platform.archive()?))
     }
 
-    /// Announces what was approved and what was cancelled.
+    /// Announces approvals and cancellations.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl<P: Platform> Wiring<P> {
         ))
     }
 
-    /// Where records lie that a consumer could not take.
+    /// The parking lot: the records that a consumer could not process.
     pub fn parking(&self) -> Parking {
         Parking::new(
             self.platform.tables(),
@@ -160,12 +160,12 @@ impl<P: Platform> Wiring<P> {
         )
     }
 
-    /// The reactions that contexts put off.
+    /// The pending reactions of the contexts.
     pub fn reactions(&self) -> Reactions {
         Reactions::new(self.platform.tables(), self.platform.world())
     }
 
-    /// The functions that consume the log and park records under their own names.
+    /// Clients of the functions that consume the log and park records under their own names.
     pub fn consumers(&self) -> Vec<RemoteConsumer<Payload>> {
         RemoteConsumer::of(
             consumers(),
@@ -175,11 +175,11 @@ impl<P: Platform> Wiring<P> {
         )
     }
 
-    /// The function of a context.
+    /// The participant function of a context.
     ///
     /// # Errors
     ///
-    /// The platform lacks what a participant needs.
+    /// The platform lacks a port that a participant needs.
     pub fn participant(&self, context: Context) -> Result<participant::App<Payload>, P::Error> {
         let (tables, world) = (self.platform.tables(), self.platform.world());
         let rules = rules(context, &tables, &world);
@@ -196,14 +196,14 @@ impl<P: Platform> Wiring<P> {
     }
 }
 
-/// The functions that consume the log and park records under their own names.
+/// The names of the functions that consume the log and park records under their own names.
 pub fn consumers() -> impl Iterator<Item = FunctionName> {
     [ORCHESTRATOR, NOTIFIER]
         .into_iter()
         .chain(CONTEXTS.map(function_of))
 }
 
-/// The rules of a context. Payments have their ledger in `tables`.
+/// The rules of a context. `pagos` keeps its ledger in `tables`.
 #[must_use]
 pub fn rules(context: Context, tables: &Arc<dyn Tables>, world: &World) -> Rules<Payload> {
     if context == PAGOS {
@@ -215,7 +215,7 @@ pub fn rules(context: Context, tables: &Arc<dyn Tables>, world: &World) -> Rules
     }
 }
 
-/// What each context does about what it hears of the others.
+/// The policies of each context: its reactions to events of other contexts.
 #[must_use]
 pub fn policies() -> [(Context, Vec<Policy>); 3] {
     [

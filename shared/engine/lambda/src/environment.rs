@@ -52,8 +52,7 @@ pub struct Environment {
 
 impl Environment {
     /// What a function is given: region, credentials and endpoint from variables alone.
-    #[must_use]
-    pub fn of_function() -> Self {
+    pub(crate) fn of_function() -> Self {
         Self {
             config: alpes_aws::function_config(),
         }

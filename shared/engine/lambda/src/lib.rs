@@ -10,12 +10,50 @@ pub mod participant;
 mod remote;
 
 pub use environment::{Environment, StartError};
-pub use logging::start as start_logging;
 pub use remote::RemoteConsumer;
 
-/// When the runtime ends an invocation.
+use std::fmt::Debug;
+
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Starts a function: it logs from now on, and its platform is the one that its environment names.
+///
+/// ```no_run
+/// # use std::convert::Infallible;
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), lambda_runtime::Error> {
+/// let environment = alpes_lambda::start();
+/// alpes_lambda::serve(|name: String, _deadline| async move { Ok::<_, Infallible>(format!("Hello, {name}")) }).await
+/// # }
+/// ```
 #[must_use]
-pub fn deadline(context: &lambda_runtime::Context) -> jiff::Timestamp {
+pub fn start() -> Environment {
+    logging::start();
+    Environment::of_function()
+}
+
+/// Answers invocations until the runtime ends the process. `handle` is given the payload, and when the runtime ends the invocation.
+///
+/// # Errors
+///
+/// Whatever the Lambda runtime fails with.
+pub async fn serve<I, O, E, F>(handle: impl Fn(I, Timestamp) -> F) -> Result<(), Error>
+where
+    I: DeserializeOwned,
+    O: Serialize,
+    E: Into<Diagnostic> + Debug,
+    F: Future<Output = Result<O, E>>,
+{
+    lambda_runtime::run(service_fn(|event: LambdaEvent<I>| {
+        handle(event.payload, deadline(&event.context))
+    }))
+    .await
+}
+
+/// When the runtime ends an invocation.
+fn deadline(context: &lambda_runtime::Context) -> Timestamp {
     let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(deadline).unwrap_or(jiff::Timestamp::MAX)
+    Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX)
 }

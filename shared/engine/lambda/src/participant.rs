@@ -7,14 +7,13 @@ use alpes_participant::{ParticipantError, ReactionKey, Reactor, Rules};
 use alpes_ports::Platform;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use jiff::{SignedDuration, Timestamp};
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use thiserror::Error;
 use tracing::{info, warn};
 
 use crate::{
-    deadline,
     kinesis::{self, RetryBatch},
 };
 
@@ -177,18 +176,6 @@ impl<P: DomainEvent> App<P> {
         info!(done, put_off, "reactions resumed");
         Answer::Resumed(Resumed { done, put_off })
     }
-}
-
-/// Answers until the runtime ends the process.
-///
-/// # Errors
-///
-/// Whatever the Lambda runtime fails with.
-pub async fn serve<P: DomainEvent>(app: &App<P>) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-        app.answer(event.payload, deadline(&event.context))
-    }))
-    .await
 }
 
 fn read<T: DeserializeOwned>(payload: Value, expected: &'static str) -> Result<T, InvocationError> {

@@ -16,6 +16,7 @@ use alpes_ports::{
 use async_trait::async_trait;
 use futures::future::join_all;
 use serde_json::Value;
+use twins::{Over, TablesOver};
 
 use crate::{Domain, Happens, moment};
 
@@ -47,12 +48,12 @@ impl Bug {
 /// The tables of a projector with the mistake `bug`.
 pub fn plant<D: Domain>(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     match bug {
-        Some(bug) => Arc::new(Planted::<D> {
+        Some(bug) => Arc::new(Over(Planted::<D> {
             bug,
             tables,
             read: Mutex::default(),
             domain: PhantomData,
-        }),
+        })),
         None => tables,
     }
 }
@@ -130,7 +131,11 @@ fn without_history<D: Domain>(item: &mut Item) {
 }
 
 #[async_trait]
-impl<D: Domain> Tables for Planted<D> {
+impl<D: Domain> TablesOver for Planted<D> {
+    fn inner(&self) -> &dyn Tables {
+        &*self.tables
+    }
+
     async fn get(
         &self,
         keys: &[Key],
@@ -176,14 +181,6 @@ impl<D: Domain> Tables for Planted<D> {
             }
             _ => self.tables.transact(&changed).await,
         }
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.tables.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.tables.scan(table, after).await
     }
 }
 

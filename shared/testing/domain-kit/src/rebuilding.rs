@@ -27,7 +27,7 @@ use futures::{executor::block_on, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
 use proptest::{prelude::*, test_runner::TestRunner};
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step};
-use twins::{ManualClock, MemoryLog, MemoryObjects, MemoryTables};
+use twins::{ManualClock, MemoryLog, MemoryObjects, MemoryTables, Over, TablesOver};
 
 use crate::{Domain, Happens, START, ViewBench, compare, counters, id, rows};
 
@@ -298,7 +298,11 @@ impl LogReader for Reader {
 struct Blind(&'static str, Arc<dyn Tables>);
 
 #[async_trait]
-impl Tables for Blind {
+impl TablesOver for Blind {
+    fn inner(&self) -> &dyn Tables {
+        &*self.1
+    }
+
     async fn get(
         &self,
         keys: &[Key],
@@ -309,22 +313,6 @@ impl Tables for Blind {
             item.remove(self.0);
         }
         Ok(items)
-    }
-
-    async fn write(&self, write: &Write) -> Result<(), WriteError> {
-        self.1.write(write).await
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.1.transact(writes).await
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.1.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.1.scan(table, after).await
     }
 }
 
@@ -342,7 +330,7 @@ impl Watcher {
         let process = || {
             let mut tables: Arc<dyn Tables> = system.bench.tables.clone();
             if system.bug == Some(Bug::EachAtItsOwnTime) {
-                tables = Arc::new(Blind("since", tables));
+                tables = Arc::new(Over(Blind("since", tables)));
             }
             Generations::new(tables, system.bench.world.clock.clone())
         };
@@ -561,7 +549,7 @@ impl<D: Domain> Play<'_, D> {
             let mut tables: Arc<dyn Tables> =
                 Arc::new(self.faults.tables(self.system.bench.tables.clone()));
             if self.system.bug == Some(Bug::OnlyTheLiveIsWritten) {
-                tables = Arc::new(Blind("building", tables));
+                tables = Arc::new(Over(Blind("building", tables)));
             }
             let projector = projector::<D>(tables, self.system.bench.world.clone());
             let records = batch.clone();

@@ -1,4 +1,4 @@
-//! The context on the event store, over the in-memory twins.
+//! The context on the event store, over the twins in memory.
 
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
     planted::{self, Bug},
 };
 
-/// What outlives a process, and the mistake that processes make.
+/// The data that outlive a process, and the mistake that its processes make.
 #[derive(Clone)]
 pub struct Bench {
     bench: StoreBench<Payload>,
@@ -42,19 +42,19 @@ impl Bench {
         Self::with(None)
     }
 
-    /// One whose processes have the bug.
+    /// A bench whose processes have the bug.
     pub fn with(bug: Option<Bug>) -> Self {
         let bench = StoreBench::new(events::catalogue());
         Self { bench, bug }
     }
 
-    /// A process that works under `faults`.
+    /// The event store of a process that works under `faults`.
     pub fn store(&self, faults: &Faults) -> EventStore<Payload> {
         let tables = planted::plant(self.bug, Arc::new(faults.tables(self.tables.clone())));
         self.store_over(tables, Arc::new(faults.log(self.log.clone())))
     }
 
-    /// Sends a command to a process under `faults`; `None` if the process died of it.
+    /// Sends a command to a process under `faults`; `None` if the fault killed the process.
     pub fn send(&self, faults: &Faults, command: &Command) -> Option<Result<Handled, HandleError>> {
         self.store(faults).handle(&Gds, command).now_or_never()
     }
@@ -64,7 +64,7 @@ impl Bench {
         insist(faults, |faults| self.send(faults, command))
     }
 
-    /// The one event that comes of a command when nothing is in the way.
+    /// The only event of a command, sent without faults.
     pub fn event(&self, command: &Command) -> Event {
         event_of(&self.insist(&Faults::none(), command))
     }
@@ -83,7 +83,7 @@ impl Bench {
         (free, held)
     }
 
-    /// What must hold once all is quiet. `capacities` are those of the flights that there are, as they were at the start.
+    /// Checks the promises once no command is in flight. `capacities` lists the flights with their seats at the start.
     pub fn check(&self, capacities: &[(Flight, i64)]) -> Result<(), String> {
         self.settle()?;
         let mut active: BTreeMap<Vuelo, i64> = BTreeMap::new();
@@ -112,7 +112,7 @@ impl Bench {
     }
 }
 
-/// The seats that a stream holds; `None` for one that no commands lead to.
+/// The seats that a stream holds; `None` if no sequence of commands leads to this stream.
 fn legal(history: &[Payload]) -> Option<Vec<Sillas>> {
     use Payload::{
         ConfirmacionFallida as Fallida, ConfirmacionGDSRevertida as Revertida,

@@ -1,4 +1,4 @@
-//! Processes that run side by side, in an order that a seed decides, with faults at any effect.
+//! Concurrent processes, in an order that a seed decides, with faults at any effect.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,20 +18,21 @@ use crate::{
     planted::Bug,
 };
 
-/// What can go wrong, and how often.
+/// The faults of a run and their rates.
 #[derive(Clone, Copy, Debug)]
 pub struct Trouble {
     pub seed: u64,
-    /// Once in how many effects something fails; 0 for never.
+    /// One effect in this many fails; 0 means that none fails.
     pub fault_one_in: u64,
-    /// Once in how many steps a process is killed; 0 for never.
+    /// One step in this many kills its process; 0 means that none does.
     pub kill_one_in: u64,
 }
 
-/// An answer, or none where what ran was an effect that came late.
+/// An answer, or none if the step executed a late effect.
 type Answer = Option<Result<Handled, HandleError>>;
 
-/// Clients send their commands one after the other, each until it is answered, and all side by side. Gives every answer.
+/// Runs clients concurrently. Each client sends its commands in order, and repeats each command until it is answered.
+/// Returns every answer.
 pub fn run(
     bench: &Bench,
     trouble: Trouble,
@@ -81,7 +82,8 @@ pub fn run(
 
 const RACERS: u128 = 7;
 
-/// Many reservations want the last seat of a flight; every second wants a seat of another flight too, of which there are enough.
+/// Many reservations compete for the last seat of a flight. Every second one also wants a seat of another flight, which
+/// has enough.
 fn last_seat(trouble: Trouble, bug: Option<Bug>) -> Result<(), String> {
     let bench = Bench::with(bug);
     bench.set_free(BOG_MIA, 1);
@@ -166,7 +168,7 @@ fn the_winner_is_not_always_the_same() {
     assert!(winners.len() > 3, "{winners:?}");
 }
 
-/// Two reservations, made and undone side by side, and one that is made and stays, with two legs on one flight.
+/// Two reservations are made and undone concurrently. A third is made and stays, with two legs on one flight.
 fn back_and_forth(trouble: Trouble, bug: Option<Bug>) -> Result<(), String> {
     let bench = Bench::with(bug);
     let capacities = [(BOG_MIA, 3), (MIA_JFK, 3)];

@@ -1,4 +1,4 @@
-//! What is wrong with the data of a confirmation, and where.
+//! The faults in the data of a confirmation, with their places.
 
 use events::{IdReserva, kinds};
 use gds::{CONFIRMAR_RESERVA, MAX_FLIGHTS, MAX_LIST};
@@ -26,7 +26,7 @@ fn faults(data: &Value) -> Vec<String> {
         .collect()
 }
 
-/// A confirmation with something else at a place of its leg.
+/// A confirmation with another value at a place of its leg.
 fn with(pointer: &str, value: Value) -> Value {
     let mut data = journey(&[BOG_MIA]);
     let place = format!("/itinerarios/0/odos/0/segmentos/0/legs/0{pointer}");
@@ -132,7 +132,7 @@ fn what_vuelos_would_refuse_is_for_vuelos_to_refuse() {
     assert_eq!(Bench::new().event(&command).kind, "ReservaGDSConfirmada");
 }
 
-/// A journey of so many flights, an hour between two.
+/// A journey with this many flights, one hour apart.
 fn flights(count: usize) -> Value {
     let legs: Vec<_> = (0..count)
         .map(|number| {

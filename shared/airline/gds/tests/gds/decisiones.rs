@@ -1,4 +1,4 @@
-//! What each command comes to, by what has happened.
+//! The decision on each command, for each history.
 
 use alpes_event_store::{Circumstances, Decider};
 use alpes_messages::{NewEvent, Problem, StreamId};
@@ -93,7 +93,7 @@ fn confirmar_again_returns_what_was_decided() {
         given([decided.clone()])
             .when(&confirm(1, RESERVA, &[BOG_MIA]))
             .then_already(1);
-        // Writes of a decision that was overtaken say nothing of this one.
+        // Refused writes of a decision that was overtaken do not affect this decision.
         given([decided])
             .refused(&[0])
             .when(&confirm(1, RESERVA, &[BOG_MIA]))

@@ -107,7 +107,7 @@ pub fn revertida(sillas: Vec<Sillas>, fecha_actualizacion: Moment) -> NewEvent {
     .into()
 }
 
-/// The history, as it comes out of the store.
+/// The history in the form of the event store.
 pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payload)> {
     let command = command(9, RESERVA, "Cualquiera", Value::Null);
     let placed = (1..).zip(events).map(|(version, new)| {
@@ -137,7 +137,7 @@ pub fn given(events: impl IntoIterator<Item = NewEvent>) -> Escenario {
 }
 
 impl Escenario {
-    /// The writes at these places of the decision before were refused.
+    /// The transaction of the previous decision refused the writes at these places.
     pub fn refused(mut self, places: &[usize]) -> Self {
         self.refused = places.to_vec();
         self
@@ -161,7 +161,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The events, and the writes that come with them: key and what is added to each number.
+    /// The decision commits these events, with these writes: the key, and the number that is added.
     pub fn then(self, events: impl IntoIterator<Item = NewEvent>, writes: &[(&str, i64)]) {
         let Decision::Commit { events: new, with } = self.decision else {
             panic!("no commit: {:?}", self.decision)
@@ -172,7 +172,7 @@ impl Outcome {
         assert_eq!(moved, writes);
     }
 
-    /// It was so already, by the event of this version.
+    /// The command is done already, by the event of this version.
     pub fn then_already(self, version: usize) {
         let event = self.history[version - 1].0.clone();
         assert_eq!(self.decision, Decision::Already(vec![event]));
@@ -181,12 +181,12 @@ impl Outcome {
     pub fn then_refused(self, is: impl Fn(&Problem) -> bool) -> Problem {
         match self.decision {
             Decision::Reject(problem) if is(&problem) => problem,
-            other => panic!("not so refused: {other:?}"),
+            other => panic!("not the expected refusal: {other:?}"),
         }
     }
 }
 
-/// The flight that a write moves seats of, and by how many.
+/// The flight of a write, and the number of seats that it adds.
 fn moved(write: &Write) -> (String, i64) {
     let Write::Update(update) = write else {
         panic!("not an update: {write:?}")

@@ -1,4 +1,4 @@
-//! Every fault at every effect, and then the command again: seats and streams agree.
+//! Every fault at every effect, followed by the command again. Seats and streams must agree.
 
 use alpes_messages::Command;
 use domain_kit::event_of;
@@ -16,7 +16,7 @@ const MINE: IdReserva = IdReserva(Uuid::from_u128(51));
 
 const CAPACITIES: [(Flight, i64); 2] = [(BOG_MIA, 3), (MIA_JFK, 3)];
 
-/// A command, what was done before it, and the event that comes of it.
+/// A command, the commands before it, and its event.
 struct Case {
     name: &'static str,
     before: Vec<Command>,
@@ -28,7 +28,7 @@ struct Case {
 
 fn cases() -> [Case; 5] {
     let mine = || confirm(1, MINE, &[BOG_MIA, MIA_JFK, BOG_MIA]);
-    // Leaves one seat of the first flight.
+    // This leaves one seat of the first flight.
     let other = || confirm(2, OTHER, &[BOG_MIA, BOG_MIA]);
     [
         Case {
@@ -101,7 +101,7 @@ fn every_fault_at_every_effect() {
             }
         }
     }
-    // Taking and being refused is read and decided once more.
+    // A confirmation whose writes are refused is read and decided a second time.
     assert_eq!(effects, [3, 5, 4, 4, 4]);
 }
 

@@ -1,4 +1,4 @@
-//! Seats, as they are taken and given back.
+//! Seats that are taken and given back.
 
 use alpes_event_store::Handled;
 use events::{IdReserva, kinds};
@@ -12,9 +12,9 @@ use crate::{
     escenario::{BOG_MIA, Flight, JFK_BOG, MIA_JFK, confirm, revert, sillas},
 };
 
-/// A real aircraft of 149 seats.
+/// A real flight with an aircraft of 149 seats.
 const EWR_IAH: Flight = ("EWR", "IAH", "2013-01-01T10:15:00Z");
-/// A real aircraft of 2.
+/// A real flight with an aircraft of 2 seats.
 const EWR_DFW: Flight = ("EWR", "DFW", "2013-01-01T14:20:00Z");
 
 fn reserva(number: u128) -> IdReserva {
@@ -69,7 +69,7 @@ fn a_seat_on_every_leg_or_on_none() {
     );
     assert_eq!(bench.seats(MIA_JFK), (DEFAULT_SEATS.into(), 0));
     assert_eq!(bench.tables.all(gds::TABLE).len(), 2);
-    // It stays failed, though there are seats now.
+    // The confirmation stays failed, although there are seats now.
     bench.set_free(BOG_MIA, 5);
     bench.set_free(JFK_BOG, 5);
     assert_eq!(bench.event(&confirm(1, reserva(1), &legs)), event);
@@ -100,7 +100,7 @@ fn more_legs_on_a_flight_than_it_has_seats_fail_though_nobody_is_on_it() {
     let event = bench.event(&confirm(2, reserva(2), &[EWR_DFW; 2]));
     assert_eq!(event.kind, "ReservaGDSConfirmada");
     bench.check(&[(EWR_DFW, 2)]).unwrap();
-    // Someone has said that there are more.
+    // A test has set a larger number of free seats.
     bench.set_free(EWR_DFW, 5);
     let event = bench.event(&confirm(3, reserva(3), &[EWR_DFW; 3]));
     assert_eq!(event.kind, "ReservaGDSConfirmada");
@@ -129,7 +129,7 @@ fn what_is_free_can_be_set_and_what_is_held_stays_held() {
     bench.event(&confirm(1, reserva(1), &[BOG_MIA, BOG_MIA]));
     bench.set_free(BOG_MIA, 0);
     assert_eq!(bench.seats(BOG_MIA), (0, 2));
-    // More than the aircraft has.
+    // This is more than the seats of the aircraft.
     bench.set_free(BOG_MIA, DEFAULT_SEATS + 20);
     assert_eq!(bench.seats(BOG_MIA), (i64::from(DEFAULT_SEATS) + 20, 2));
     bench.event(&confirm(2, reserva(2), &[BOG_MIA]));

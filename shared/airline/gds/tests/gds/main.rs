@@ -1,4 +1,4 @@
-//! The context at its boundary: history and a command in, a decision out; and on the event store, where seats are taken.
+//! The context at its boundary (history and command in, decision out), and on the event store, where it takes seats.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Mistakes made on purpose: each rewrites the transactions of a process into those of one that has the mistake.
+//! Planted mistakes. Each rewrites the transactions of a process as a process with the mistake would write them.
 
 use std::sync::Arc;
 
@@ -7,18 +7,19 @@ use alpes_ports::{
     Tables, TransactError, Update, Write, WriteError,
 };
 use async_trait::async_trait;
+use twins::{Over, TablesOver};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// Seats are taken whether there are any or not.
+    /// Seats are taken without checking that they are free.
     TakenWithoutCondition,
-    /// One seat more can be taken than there is.
+    /// One seat too many can be taken.
     OneSeatTooMany,
-    /// Seats are moved before the commit, not with it.
+    /// Seats are taken before the commit, not in its transaction.
     MovedBeforeTheCommit,
-    /// Seats are moved after the commit, not with it.
+    /// Seats are taken after the commit, not in its transaction.
     MovedAfterTheCommit,
-    /// Every leg takes one seat, whatever flight it is on.
+    /// Each flight loses one seat, even if several legs are on it.
     OneSeatAFlight,
 }
 
@@ -35,7 +36,7 @@ impl Bug {
 /// The tables of a process that has the bug.
 pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     match bug {
-        Some(bug) => Arc::new(Planted { bug, tables }),
+        Some(bug) => Arc::new(Over(Planted { bug, tables })),
         None => tables,
     }
 }
@@ -46,7 +47,7 @@ struct Planted {
 }
 
 impl Planted {
-    /// One after the other, each of them by itself; the first has this place.
+    /// Writes these one after the other, each by itself. The first write has the place `first`.
     async fn apart(&self, first: usize, writes: &[Write]) -> Result<(), TransactError> {
         for (place, write) in (first..).zip(writes) {
             match self.tables.write(write).await {
@@ -84,17 +85,9 @@ fn rewrite(bug: Bug, update: &mut Update) {
 }
 
 #[async_trait]
-impl Tables for Planted {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
-        self.tables.get(keys, consistency).await
-    }
-
-    async fn write(&self, write: &Write) -> Result<(), WriteError> {
-        self.tables.write(write).await
+impl TablesOver for Planted {
+    fn inner(&self) -> &dyn Tables {
+        &*self.tables
     }
 
     async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
@@ -119,13 +112,5 @@ impl Tables for Planted {
                 self.tables.transact(&writes).await
             }
         }
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.tables.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.tables.scan(table, after).await
     }
 }

@@ -1,4 +1,4 @@
-//! Laws, over random sequences of commands on several reservations that share flights.
+//! Laws, checked over random sequences of commands on several reservations that share flights.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::{
 
 const FLIGHTS: [Flight; 3] = [BOG_MIA, JFK_BOG, MIA_JFK];
 
-/// Which reservation, and the legs to confirm; without legs it is the undo.
+/// A reservation and the legs to confirm. Without legs, the step is the reversal.
 type Step = (u128, Vec<Flight>);
 
 fn step() -> impl Strategy<Value = Step> {
@@ -52,7 +52,7 @@ fn with_free(free: [u32; 3]) -> Bench {
     bench
 }
 
-/// What a reservation has come to, in the simplest words.
+/// The state of a reservation in the model.
 #[derive(Clone)]
 enum Reserva {
     Holds(BTreeMap<Flight, u32>),
@@ -60,14 +60,14 @@ enum Reserva {
     Undone,
 }
 
-/// The inventory in the simplest words: one command after the other.
+/// A model of the inventory that executes one command after the other.
 struct Model {
     free: BTreeMap<Flight, u32>,
     reservations: BTreeMap<u128, Reserva>,
 }
 
 impl Model {
-    /// Type and list of seats of the new event; `None` where there is no new one.
+    /// Type and seats of the new event; `None` if the command has no new event.
     fn apply(&mut self, (reservation, legs): &Step) -> Option<(&'static str, Value)> {
         let before = self.reservations.get(reservation).cloned();
         let (after, kind, told) = if legs.is_empty() {
@@ -183,7 +183,7 @@ proptest! {
                 }
             }
         }
-        // However often it is asked for, it is decided once.
+        // A repeated command is decided once.
         for events in of_kind.values() {
             prop_assert!(events.iter().all(|event| event == &events[0]), "{:?}", of_kind);
         }

@@ -1,4 +1,4 @@
-//! A log to announce, and who listens.
+//! A log to announce, and the topic that receives the notices.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,8 @@ use simulation::Faults;
 use twins::{ManualClock, MemoryTables, MemoryTopic, world};
 use uuid::Uuid;
 
-/// Golden samples: not as this code would write them, so that what is passed on shows whose text it is.
+/// The golden samples are not formatted as this code would write them, so a notice shows whether its text is the
+/// committed one.
 const CREADA: &str = include_str!("../../../events/samples/vuelos/ReservaCreada.v2.json");
 const APROBADA: &str = include_str!("../../../events/samples/vuelos/ReservaAprobada.v1.json");
 const CANCELADA: &str = include_str!("../../../events/samples/vuelos/ReservaCancelada.v1.json");
@@ -48,18 +49,18 @@ pub fn value<'a>(sample: &'a str, name: &str) -> &'a str {
     rest.split('"').next().unwrap()
 }
 
-/// The reservation of this number.
+/// The id of the reservation with this number.
 pub fn reserva(number: u64) -> String {
     Uuid::from_u128((7 << 76) | (2 << 62) | (u128::from(number) << 8)).to_string()
 }
 
-/// The event of this type of a reservation.
+/// The id of the reservation's event of this type.
 pub fn id(number: u64, tipo: Tipo) -> String {
     let last = tipo as u128 + 1;
     Uuid::from_u128((7 << 76) | (2 << 62) | (u128::from(number) << 8) | last).to_string()
 }
 
-/// The text of an event, as old as this.
+/// The text of an event of this age.
 pub fn text(number: u64, tipo: Tipo, age: SignedDuration) -> String {
     let sample = tipo.sample();
     let time = start().checked_sub(age).unwrap();
@@ -72,7 +73,7 @@ fn start() -> Timestamp {
     world(1).0.clock.now()
 }
 
-/// The record at a place of the log.
+/// The record at this place of the log.
 pub fn record(place: usize, key: &str, text: &str) -> LogRecord {
     LogRecord {
         shard: "shardId-000000000000".into(),
@@ -94,7 +95,7 @@ pub fn log(events: &[(u64, Tipo)]) -> Vec<LogRecord> {
         .collect()
 }
 
-/// A topic that refuses everything while it is told to.
+/// A topic that refuses everything while its switch is set.
 pub struct Moody {
     pub topic: Arc<MemoryTopic>,
     pub refuses: AtomicBool,
@@ -143,7 +144,7 @@ impl Bench {
         self.announcer_over(tables, Arc::new(faults.topic(self.topic.clone())))
     }
 
-    /// Delivers a batch, and nothing fails.
+    /// Delivers a batch without faults.
     #[track_caller]
     pub fn deliver(&self, batch: &[LogRecord]) -> Outcome {
         let outcome = block_on(self.announcer(&Faults::none()).consumer().consume(batch));
@@ -151,8 +152,8 @@ impl Bench {
         outcome
     }
 
-    /// Delivers a batch until it is taken in, as a mapping does: again from the first record that failed, and again whole if the
-    /// process dies.
+    /// Delivers a batch until it is processed, as a mapping does: from the first record that failed, or whole if the
+    /// process died.
     pub fn deliver_to_the_end(&self, mut batch: &[LogRecord], faults: &Faults) {
         for _ in 0..20 {
             let announcer = self.announcer(faults);
@@ -165,14 +166,14 @@ impl Bench {
             let place = batch.iter().position(|one| one.sequence == sequence);
             batch = &batch[place.unwrap()..];
         }
-        panic!("it does not come to an end");
+        panic!("the delivery does not end");
     }
 
     pub fn published(&self) -> Vec<Notice> {
         self.topic.topic.published()
     }
 
-    /// The texts that were published, with how often.
+    /// The published texts, with the number of times that each was published.
     pub fn heard(&self) -> BTreeMap<String, usize> {
         let mut heard = BTreeMap::new();
         for notice in self.published() {
@@ -191,7 +192,7 @@ impl Bench {
     }
 }
 
-/// The texts that are to be announced of a log, each once.
+/// The texts of a log that must be announced, each once.
 pub fn expected(log: &[LogRecord]) -> BTreeMap<String, usize> {
     let texts = log
         .iter()

@@ -1,4 +1,4 @@
-//! Each fault at each effect, in turn.
+//! Every fault at every effect.
 
 use simulation::{Fault, Faults};
 
@@ -30,13 +30,13 @@ fn whatever_fails_everything_is_announced_and_at_most_twice() {
         for fault in Fault::ALL {
             let (bench, faults) = (Bench::new(), Faults::once(at, fault));
             bench.deliver_to_the_end(&log, &faults);
-            // And once more, as the log's own copies are.
+            // The log is delivered once more, because it can have copies of records.
             bench.deliver(&log);
             let (heard, expected) = (bench.heard(), expected(&log));
             let of = format!("{fault:?} at effect {at}, {step}: {heard:?}");
             assert!(heard.keys().eq(expected.keys()), "{of}");
             assert!(heard.values().all(|times| *times <= 2), "{of}");
-            // Only what hits publishing or noting can be heard: before them, nothing was said.
+            // Only a fault at publishing or recording can repeat a notice. Earlier faults come before any notice.
             let unheard = step.starts_with("get")
                 || (step.starts_with("publish") && fault == Fault::FailBefore);
             assert!(!unheard || heard == expected, "{of}");

@@ -1,4 +1,4 @@
-//! Given what is in the log, when batches of it are delivered, then these notices.
+//! Given a log, when its batches are delivered, then these notices.
 
 #![allow(
     clippy::unwrap_used,

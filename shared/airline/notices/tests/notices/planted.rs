@@ -1,4 +1,4 @@
-//! Mistakes made on purpose, from outside: in what is asked of tables and topic.
+//! Planted mistakes, in the calls of tables and topic.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use alpes_ports::{
 };
 use async_trait::async_trait;
 use notices::TABLE;
+use twins::{Over, TablesOver};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
@@ -38,7 +39,7 @@ pub fn plant(
         tables: tables.clone(),
         topic,
     });
-    (Arc::new(PlantedTables { bug, tables }), topic)
+    (Arc::new(Over(PlantedTables { bug, tables })), topic)
 }
 
 struct PlantedTopic {
@@ -74,13 +75,9 @@ struct PlantedTables {
 }
 
 #[async_trait]
-impl Tables for PlantedTables {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
-        self.tables.get(keys, consistency).await
+impl TablesOver for PlantedTables {
+    fn inner(&self) -> &dyn Tables {
+        &*self.tables
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
@@ -88,17 +85,5 @@ impl Tables for PlantedTables {
             return Ok(());
         }
         self.tables.write(write).await
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.tables.transact(writes).await
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.tables.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.tables.scan(table, after).await
     }
 }

@@ -1,5 +1,5 @@
-//! However the log is delivered, and whatever fails meanwhile, everything is announced; and once, where nothing fails. Each mistake
-//! that this guards against, made on purpose, is found by the same test.
+//! Every event is announced, under any deliveries and faults, and exactly once without faults. The same test finds each
+//! planted mistake.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ fn below(dice: &Dice, bound: usize) -> usize {
     usize::try_from(dice.below(u64::try_from(bound).unwrap())).unwrap()
 }
 
-/// Reservations, some that come to an end, in some order, with copies.
+/// A random log: reservations, some of them approved or cancelled, with copies of records.
 fn history(dice: &Dice) -> Vec<LogRecord> {
     let mut events = vec![];
     for number in 1..=1 + dice.below(6) {
@@ -68,7 +68,7 @@ fn invocation(
     Box::pin(async move { announcer.consumer().consume(&batch).await })
 }
 
-/// Delivers a batch until it is taken in. What happens late happens now and then.
+/// Delivers a batch until it is processed. Late effects are executed from time to time.
 fn deliver(
     bench: &Bench,
     dice: &Dice,
@@ -94,14 +94,14 @@ fn deliver(
             return;
         };
         let place = batch.iter().position(|one| one.sequence == sequence);
-        // Where a partial response is not honoured, all of it comes again.
+        // Without partial batch responses, the whole batch is redelivered.
         if dice.one_in(2) {
             batch = &batch[place.unwrap()..];
         }
     }
 }
 
-/// Delivers the log as a runtime does, some of it more than once. `Err` tells what is wrong.
+/// Delivers the log as a runtime does, parts of it more than once. An error says which promise broke.
 fn run(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
     let (bench, dice) = (Bench::new(), Dice::new(setup.seed));
     let log = history(&dice);
@@ -111,7 +111,7 @@ fn run(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
         let end = (start + 1 + below(&dice, 6)).min(log.len());
         let work = (setup, &faults);
         deliver(&bench, &dice, work, bug, &log[start..end]);
-        // Now and then it goes back, and cuts anew.
+        // From time to time the mapping goes back, and cuts new batches.
         start = if dice.one_in(6) {
             below(&dice, end)
         } else {

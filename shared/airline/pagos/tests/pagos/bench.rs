@@ -1,4 +1,4 @@
-//! The context on the event store, with the simulated provider, over the in-memory twins.
+//! The context on the event store, with the simulated provider, over the twins in memory.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
     planted::{self, Bug},
 };
 
-/// What outlives a process, and the mistake that processes make.
+/// The data that outlive a process, and the mistake that its processes make.
 #[derive(Clone)]
 pub struct Bench {
     bench: StoreBench<Payload>,
@@ -38,13 +38,13 @@ impl Bench {
         Self::with(None)
     }
 
-    /// One whose processes have the bug.
+    /// A bench whose processes have the bug.
     pub fn with(bug: Option<Bug>) -> Self {
         let bench = StoreBench::new(events::catalogue());
         Self { bench, bug }
     }
 
-    /// The provider, as a process under `faults` reaches it.
+    /// The provider of a process under `faults`.
     pub fn provider(&self, faults: &Faults) -> Simulador {
         let tables = planted::plant(self.bug, Arc::new(faults.tables(self.tables.clone())));
         Simulador::new(tables, self.world.clone())
@@ -65,7 +65,8 @@ impl Bench {
         handle(self.store(faults), self.pagos(faults), command)
     }
 
-    /// A process that waits before each call of a table. Nobody reads the log here, so appends need no step of their own.
+    /// A process that waits before each call of a table. No part reads the log here, so appends are not steps of their
+    /// own.
     pub fn in_steps(&self, command: &Command) -> BoxFuture<'static, Result<Handled, HandleError>> {
         let faults = Faults::in_steps();
         let tables = Arc::new(faults.tables(self.tables.clone()));
@@ -73,7 +74,7 @@ impl Bench {
         handle(store, self.pagos(&faults), command)
     }
 
-    /// Sends a command to a process under `faults`; `None` if the process died of it.
+    /// Sends a command to a process under `faults`; `None` if the fault killed the process.
     pub fn send(&self, faults: &Faults, command: &Command) -> Option<Result<Handled, HandleError>> {
         self.process(faults, command).now_or_never()
     }
@@ -83,7 +84,7 @@ impl Bench {
         insist(faults, |faults| self.send(faults, command))
     }
 
-    /// The one event that comes of a command when nothing is in the way.
+    /// The only event of a command, sent without faults.
     pub fn event(&self, command: &Command) -> Event {
         event_of(&self.insist(&Faults::none(), command))
     }
@@ -96,7 +97,7 @@ impl Bench {
         self.bench.history(StreamId::new(PAGOS, id))
     }
 
-    /// What must hold once every command has been answered: money and streams agree.
+    /// Checks that money and streams agree, once every command has been answered.
     pub fn check(&self, reservas: &[IdReserva]) -> Result<(), String> {
         self.settle()?;
         for id in reservas {
@@ -105,12 +106,12 @@ impl Bench {
         Ok(())
     }
 
-    /// What must hold of one reservation.
+    /// Checks that money and stream of one reservation agree.
     pub fn agrees(&self, id: IdReserva) -> Result<(), String> {
         agree(&self.history(id), &self.ledger(id))
     }
 
-    /// As [`Bench::check`], of the one reservation of most tests.
+    /// The check of [`Bench::check`] for the reservation that most tests use.
     pub fn check_one(&self, context: &str) {
         self.check(&[RESERVA]).expect(context);
     }
@@ -125,7 +126,8 @@ fn handle(
     async move { store.handle(&pagos, &command).await }.boxed()
 }
 
-/// The movements that a stream stands for; an error for a stream that no commands lead to.
+/// Checks that the movements are those of the stream. An error also means that no sequence of commands leads to this
+/// stream.
 fn agree(history: &[Payload], movements: &[Movimiento]) -> Result<(), String> {
     use Payload::{PagoFallido as Fallido, PagoRevertido as Revertido, ReservaPagada as Pagada};
     let moved: Vec<_> = movements
@@ -140,7 +142,7 @@ fn agree(history: &[Payload], movements: &[Movimiento]) -> Result<(), String> {
             [Pagada(ReservaPagada { pago, .. }), Revertido(end)],
             [(Tipo::Cargo, charged), (Tipo::Devolucion, back)],
         ) => end.devuelto && pago == *charged && charged == back,
-        // Charged by a command that heard no answer, or only that it was void by then.
+        // A command charged whose answer was lost, or which was voided before its commit.
         (
             [Fallido(_), Revertido(end)] | [Revertido(end)],
             [(Tipo::Cargo, charged), (Tipo::Devolucion, back)],

@@ -1,4 +1,5 @@
-//! Commands side by side: in every order of their calls of tables, and in the order that a seed decides, with faults at any effect.
+//! Concurrent commands, in every order of their calls of tables, and in an order that a seed decides with faults at any
+//! effect.
 
 use std::{
     cell::RefCell,
@@ -18,30 +19,30 @@ use crate::{
     escenario::{RESERVA, pagar, revertir},
 };
 
-/// What can go wrong, and how often.
+/// The faults of a run and their rates.
 #[derive(Clone, Copy, Debug)]
 pub struct Trouble {
     pub seed: u64,
-    /// Once in how many effects something fails; 0 for never.
+    /// One effect in this many fails; 0 means that none fails.
     pub fault_one_in: u64,
-    /// Once in how many steps a process is killed; 0 for never.
+    /// One step in this many kills its process; 0 means that none does.
     pub kill_one_in: u64,
 }
 
-/// How often a client sends a command before it gives up.
+/// Number of times that a client sends a command before it gives up.
 const PATIENCE: usize = 8;
 
-/// What clients heard.
+/// The answers that clients got.
 #[derive(Default)]
 pub struct Heard {
     pub answers: Vec<(Command, Handled)>,
     pub unanswered: Vec<Command>,
 }
 
-/// An answer, or none where what ran was an effect that came late.
+/// An answer, or none if the step executed a late effect.
 type Answer = Option<Result<Handled, HandleError>>;
 
-/// A client: the commands it has still to send, and how often it has sent the first of them.
+/// A client: the commands that it has yet to send, and the number of times that it sent the first.
 struct Client {
     commands: VecDeque<Command>,
     sent: usize,
@@ -59,7 +60,8 @@ impl Client {
     }
 }
 
-/// Clients send their commands one after the other, each until it is answered or they give up, and all side by side.
+/// Runs clients concurrently. Each client sends its commands in order, and repeats each command until it is answered or
+/// the client gives up.
 pub fn run(bench: &Bench, trouble: Trouble, clients: Vec<Vec<Command>>) -> Heard {
     let dice = Dice::new(trouble.seed);
     let faults = Faults::by_chance(dice.clone(), trouble.fault_one_in);
@@ -110,8 +112,8 @@ pub fn run(bench: &Bench, trouble: Trouble, clients: Vec<Vec<Command>>) -> Heard
     }
 }
 
-/// Two commands in every order of their calls of tables, after others. Once both have been repeated until they were answered, money and
-/// stream agree; `check` looks at the rest. Returns how many orders there were.
+/// Runs two commands in every order of their calls of tables, after other commands. Once both have been repeated until
+/// they were answered, money and stream must agree. `check` checks the rest. Returns the number of orders.
 fn in_every_order(
     before: &[Command],
     commands: [&Command; 2],
@@ -132,7 +134,7 @@ fn in_every_order(
             let bench = bench.borrow();
             for (command, answer) in commands.iter().zip(answers) {
                 let again = bench.insist(&Faults::none(), command);
-                // What was answered stays so; only a command that was not decided may hear something else later.
+                // An answer never changes. Only a command that was not decided may get another answer later.
                 if let Ok(Handled::Committed { events, .. }) = answer {
                     let Handled::Committed { events: same, .. } = again else {
                         panic!("{order:?}: taken back")
@@ -167,7 +169,7 @@ fn a_payment_and_its_reversal_in_every_order_leave_nothing_charged() {
         println!("{medio}: {orders} orders, events and movements: {outcomes:?}");
         assert!(orders > 50, "{medio}: {orders}");
         if medio == "tok_visa" {
-            // Reverted before it was charged, between charge and commit, and after it was paid.
+            // The reversal came before the charge, between charge and commit, and after the payment.
             assert!(outcomes.contains_key(&(1, 0)) && outcomes.contains_key(&(1, 2)));
             assert!(outcomes.contains_key(&(2, 2)));
         }

@@ -1,4 +1,4 @@
-//! What each command comes to, by what has happened and what the gateway says.
+//! The decision on each command, for each history and each answer of the gateway.
 
 use alpes_event_store::Decider;
 use alpes_messages::{Problem, StreamId};
@@ -42,7 +42,7 @@ fn pagar_charges_and_tells_what_was_charged() {
     given([])
         .when(&pagar(1, "tok_visa"))
         .then(CHARGE, [pagada(visa(), now())]);
-    // An earlier command that was cut off had charged something else: that is what was paid.
+    // An earlier command that was interrupted charged another payment, which is the one in the event.
     let first = pago("70.00", "tok_otra");
     given([])
         .whose_charge(Ok(Cobro::Cobrado(first.clone())))
@@ -64,7 +64,7 @@ fn pagar_again_returns_what_came_of_it() {
     given([pagada(visa(), before())])
         .when(&pagar(2, "tok_visa"))
         .then_already(1);
-    // A charge may have come before a failure that a test asked for.
+    // A charge may precede a failure that a test asked for.
     given([fallido("sin fondos", before())])
         .when(&pagar(2, "tok_visa"))
         .then_voided_and_already(1);
@@ -92,7 +92,7 @@ fn revertir_voids_whatever_has_happened() {
         (vec![pagada(visa(), before())], Anulacion::Devuelto, true),
         (vec![fallido("x", before())], Anulacion::SinCargo, false),
         (vec![], Anulacion::SinCargo, false),
-        // Charged by a command that never came to its commit.
+        // The charge is of a command that never reached its commit.
         (vec![], Anulacion::Devuelto, true),
     ] {
         given(history)
@@ -107,7 +107,7 @@ fn revertir_again_returns_the_reversal_that_was() {
     given([pagada(visa(), before()), revertido(true, before())])
         .when(&revertir(3))
         .then_voided_and_already(2);
-    // By a test, for one, which gave nothing back.
+    // A test committed the reversal without a refund.
     given([revertido(false, before())])
         .when(&revertir(3))
         .then_voided_and_already(1);

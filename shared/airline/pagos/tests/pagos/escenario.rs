@@ -1,4 +1,4 @@
-//! Given events, when a command, then events or a refusal, and what the gateway was asked.
+//! Given events, when a command, then events or a refusal, and the calls of the gateway.
 
 use std::sync::{Arc, Mutex};
 
@@ -56,7 +56,7 @@ pub fn command(id: u128, subject: IdReserva, kind: &str, data: Value) -> Command
     }
 }
 
-/// To pay 100.00 and tax.
+/// A command to pay 100.00 and tax.
 pub fn pagar(id: u128, medio: &str) -> Command {
     command(id, RESERVA, PAGAR_RESERVA, json!(pago("100.00", medio)))
 }
@@ -92,7 +92,7 @@ pub fn revertido(devuelto: bool, fecha_actualizacion: Moment) -> NewEvent {
     .into()
 }
 
-/// The history, as it comes out of the store.
+/// The history in the form of the event store.
 pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payload)> {
     let command = command(9, RESERVA, "Cualquiera", Value::Null);
     let placed = (1..).zip(events).map(|(version, new)| {
@@ -109,7 +109,7 @@ pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payloa
     placed.collect()
 }
 
-/// A gateway that gives one answer to everything, and notes what it is asked.
+/// A gateway that gives one answer to every call, and records the calls.
 struct Noting {
     cobro: Result<Cobro, NoAnswer>,
     anulacion: Result<Anulacion, NoAnswer>,
@@ -136,7 +136,7 @@ pub struct Escenario {
     anulacion: Result<Anulacion, NoAnswer>,
 }
 
-/// Where the gateway would charge what it is asked for with `tok_visa`, and give it back.
+/// A gateway that charges the payment with `tok_visa`, and refunds it.
 pub fn given(events: impl IntoIterator<Item = NewEvent>) -> Escenario {
     Escenario {
         history: history(events),
@@ -184,20 +184,20 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The gateway was asked this, once, and these are the events.
+    /// The gateway got only this call, and the decision commits these events.
     pub fn then(self, asked: &str, events: impl IntoIterator<Item = NewEvent>) {
         let events = events.into_iter().collect();
         assert_eq!(self.decision, Ok(Decision::commit(events)));
         assert_eq!(self.asked, [asked]);
     }
 
-    /// It was so already, by the event of this version, and the gateway was not asked.
+    /// The command is done already, by the event of this version. The gateway got no call.
     pub fn then_already(self, version: usize) {
         assert_eq!(self.asked, [""; 0]);
         self.assert_already(version);
     }
 
-    /// It was so already, by the event of this version, and the charge was voided all the same.
+    /// The command is done already, by the event of this version. The charge was voided nevertheless.
     pub fn then_voided_and_already(self, version: usize) {
         let subject = self.history[0].0.subject;
         assert_eq!(self.asked, [format!("anular {}", pagos::key(subject))]);
@@ -209,12 +209,12 @@ impl Outcome {
         assert_eq!(self.decision, Ok(Decision::Already(vec![event])));
     }
 
-    /// The gateway was not asked.
+    /// The command is refused. The gateway got no call.
     pub fn then_refused(self, is: impl Fn(&Problem) -> bool) -> Problem {
         assert_eq!(self.asked, [""; 0]);
         match self.decision {
             Ok(Decision::Reject(problem)) if is(&problem) => problem,
-            other => panic!("not so refused: {other:?}"),
+            other => panic!("not the expected refusal: {other:?}"),
         }
     }
 

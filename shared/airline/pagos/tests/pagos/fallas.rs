@@ -1,4 +1,4 @@
-//! Every fault at every effect, and then the command again: money and stream agree.
+//! Every fault at every effect, followed by the command again. Money and stream must agree.
 
 use alpes_event_store::Handled;
 use alpes_messages::Command;
@@ -12,15 +12,15 @@ use crate::{
     escenario::{RESERVA, pagar, revertir},
 };
 
-/// A command, and what was done before it.
+/// A command, and the commands before it.
 struct Case {
     name: &'static str,
     before: Vec<Command>,
-    /// Sends of the command that went before without an answer.
+    /// Number of earlier sends of the command that get no answer.
     tries: usize,
     command: Command,
     event: &'static str,
-    /// What stands charged afterwards.
+    /// The amount charged afterwards.
     charged: &'static str,
 }
 
@@ -107,7 +107,7 @@ fn every_fault_at_every_effect() {
             }
         }
     }
-    // Read the stream; read and write the ledger; commit, append, note.
+    // The effects: read the stream; read and write the ledger; commit, append, mark as published.
     assert_eq!(effects, [6, 6, 6, 3, 6, 6, 6]);
 }
 

@@ -1,4 +1,4 @@
-//! The context at its boundary: history and a command in, a decision out; and on the event store, where money is moved.
+//! The context at its boundary (history and command in, decision out), and on the event store, where it moves money.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Mistakes made on purpose, which the tests must find.
+//! Planted mistakes, which the tests must find.
 
 use std::sync::Arc;
 
@@ -13,14 +13,15 @@ use pagos::{
     gateway::{Anulacion, Cobro, NoAnswer},
     simulador::Simulador,
 };
+use twins::{Over, TablesOver};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// The ledger is written whatever others have written meanwhile.
+    /// The ledger is written without a condition, over concurrent changes.
     LedgerWithoutCondition,
-    /// The void of what was not charged is not noted, so that it can be charged later.
+    /// A void without a charge is not recorded, so a later charge succeeds.
     VoidOfNothingForgotten,
-    /// A void that hears no answer is taken for done.
+    /// A void without an answer counts as done.
     VoidNotWaitedFor,
 }
 
@@ -32,15 +33,15 @@ impl Bug {
     ];
 }
 
-/// The ledger as a provider with the bug writes it.
+/// The ledger with the bug of the provider.
 pub fn plant(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     match bug {
-        Some(bug) => Arc::new(PlantedTables { bug, tables }),
+        Some(bug) => Arc::new(Over(PlantedTables { bug, tables })),
         None => tables,
     }
 }
 
-/// The provider as rules with the bug ask it.
+/// The gateway of rules with the bug.
 pub fn gateway(bug: Option<Bug>, provider: Simulador) -> Arc<dyn Gateway> {
     match bug {
         Some(Bug::VoidNotWaitedFor) => Arc::new(NotWaiting(provider)),
@@ -67,13 +68,9 @@ struct PlantedTables {
 }
 
 #[async_trait]
-impl Tables for PlantedTables {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
-        self.tables.get(keys, consistency).await
+impl TablesOver for PlantedTables {
+    fn inner(&self) -> &dyn Tables {
+        &*self.tables
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
@@ -92,17 +89,5 @@ impl Tables for PlantedTables {
             }
         }
         self.tables.write(&write).await
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.tables.transact(writes).await
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.tables.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.tables.scan(table, after).await
     }
 }

@@ -1,4 +1,4 @@
-//! Laws, over random sequences of commands on several reservations; and mistakes that break them.
+//! Laws, checked over random sequences of commands on several reservations, and the mistakes that break them.
 
 use alpes_event_store::Handled;
 use alpes_messages::Command;
@@ -18,7 +18,7 @@ use crate::{
 
 const RESERVAS: u128 = 3;
 
-/// Which reservation, and what to pay it with; without that it is the reversal.
+/// A reservation and a payment token. Without a token, the step is the reversal.
 type Paso = (u128, Option<&'static str>);
 
 fn paso() -> impl Strategy<Value = Paso> {
@@ -36,7 +36,7 @@ fn paso() -> impl Strategy<Value = Paso> {
     (0..RESERVAS, medio)
 }
 
-/// Each command asks for an amount of its own, so that it shows whose charge it was.
+/// Each command has its own amount, which identifies its charge.
 fn numbered(id: u128, (reserva, medio): Paso) -> Command {
     let subject = IdReserva(Uuid::from_u128(reserva));
     match medio {
@@ -54,8 +54,8 @@ fn reversal(id: u128, subject: IdReserva) -> Command {
     command
 }
 
-/// What is left without an answer is repeated where nothing fails; what has none even then is reverted, as a saga would. Then money
-/// and streams agree, and what was answered is answered the same.
+/// Repeats the unanswered commands without faults, and reverts payments that still have no answer, as a saga would.
+/// Then money and streams agree, and every repeated command gets its earlier answer.
 fn settle(
     bench: &Bench,
     Heard {
@@ -83,7 +83,7 @@ fn settle(
         match (answer, &again) {
             (Handled::Committed { events, .. }, Handled::Committed { events: same, .. })
                 if events == same => {}
-            // A repetition may come after a reversal that came after the outcome it heard of.
+            // A repetition may follow a reversal that came after the command's outcome.
             (Handled::Committed { .. }, Handled::Rejected(_)) if command.kind == PAGAR_RESERVA => {}
             (Handled::Rejected(_), Handled::Rejected(_)) => {}
             (answer, again) => return Err(format!("{command:?}: {answer:?}, then {again:?}")),
@@ -112,7 +112,7 @@ proptest! {
         pasos in vec(paso(), 1..25),
     ) {
         let bench = Bench::new();
-        // What is charged, and whether it is closed: declined, or reverted.
+        // For each reservation: the charge, whether it is closed (declined or reverted), and the number of failures.
         let mut model = vec![(0_u128, false, 0); 3];
         for (id, paso) in (1..).zip(&pasos) {
             let command = numbered(id, *paso);
@@ -150,7 +150,7 @@ proptest! {
 
 #[test]
 fn each_planted_bug_is_found() {
-    // A payment and a reversal of one reservation, side by side.
+    // A payment and a reversal of one reservation, concurrently.
     let clients = || commands(&[vec![(0, Some("tok_visa"))], vec![(0, None)]]);
     for bug in Bug::ALL {
         let found = (0..2_000).find_map(|seed| {

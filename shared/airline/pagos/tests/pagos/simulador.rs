@@ -44,7 +44,7 @@ fn a_card_is_charged_once_however_often_it_is_asked() {
         cobrar(&bench, "tok_visa"),
         Ok(Cobro::Cobrado(first.clone()))
     );
-    // What is asked for later does not matter.
+    // The payment of a later call does not matter.
     for medio in [
         "tok_visa",
         "tok_rechazada",
@@ -153,7 +153,7 @@ fn a_ledger_that_cannot_be_read_is_no_answer() {
     assert!(error.0.contains("cannot be read"), "{error}");
 }
 
-/// What one of many callers hears.
+/// The answer to one of many callers.
 #[derive(Debug)]
 enum Heard {
     Cobro(Result<Cobro, NoAnswer>),

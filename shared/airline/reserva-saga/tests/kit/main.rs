@@ -1,5 +1,5 @@
-//! The saga of a reservation under all that can happen to it, with the real participants over twins in memory; and that the kit
-//! finds mistakes.
+//! The saga kit runs the saga of a reservation, with the real participants over twins in memory. Planted mistakes show
+//! that the kit finds mistakes.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,7 +30,7 @@ fn it_ends_as_it_must_whatever_happens() {
     assert!(report.runs > 1_000, "{report}");
 }
 
-/// Charged, but never told so: the stream of the payment is empty when the charge is to be undone.
+/// The provider charges without an answer: the payment's stream is empty when the charge must be undone.
 #[test]
 fn a_charge_that_nobody_told_of_is_refunded() {
     let play = Reserva {

@@ -1,4 +1,4 @@
-//! Mistakes, each planted from outside of the code it concerns. The kit must find every one.
+//! Planted mistakes, each from outside of its code. The kit must find every one.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,28 +17,29 @@ use events::{GDS, PAGOS, Payload, VUELOS, gds, pagos::PagoRevertido};
 use futures::executor::block_on;
 use jiff::Timestamp;
 use saga_kit::{Script, hunt, run};
+use twins::{Over, TablesOver};
 use uuid::Uuid;
 
 use crate::play::Reserva;
 
-/// Which mistake.
+/// The mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planted {
     /// Only the last step is undone.
     OnlyTheLast,
     /// A command is sent before it is logged.
     SendBeforeLog,
-    /// A step that nobody answered for is taken for not done.
+    /// A step without an answer counts as not done.
     DropDoubt,
-    /// Undoing what never happened leaves nothing behind.
+    /// Undoing a step that never happened stores no event.
     NoTombstone,
-    /// The provider is not told to void where the stream knows of no charge.
+    /// The provider gets no void if the stream has no charge.
     NoVoidWhereEmpty,
-    /// An event that comes again sends nothing again.
+    /// A redelivered event does not send its command again.
     NoResend,
-    /// A success that comes late opens an ended saga again.
+    /// A late success reopens a saga that has ended.
     Reopens,
-    /// Seats are taken beside the commit, not with it.
+    /// Seats are taken before or after the commit, not in its transaction.
     SeatsBeside,
     /// The saga changes without a line in its log.
     Unlogged,
@@ -46,7 +47,7 @@ pub enum Planted {
 
 type Next = (Saga, Option<Dispatch>);
 
-/// The saga of another log.
+/// The saga that is the fold of another log.
 fn relogged(definition: &Definition, saga: &Saga, log: Vec<Entry>) -> Saga {
     Saga::replay(saga.id, definition, log).unwrap()
 }
@@ -122,7 +123,7 @@ fn reopens(definition: &Definition, saga: &Saga, input: &Input, now: Timestamp) 
 fn unlogged(definition: &Definition, saga: &Saga, input: &Input, now: Timestamp) -> Next {
     let (mut next, effect) = transition(definition, saga, input, now);
     next.reason
-        .get_or_insert_with(|| "nobody logged it".to_owned());
+        .get_or_insert_with(|| "it was not logged".to_owned());
     (next, effect)
 }
 
@@ -164,10 +165,10 @@ impl Planted {
         if self != Self::SendBeforeLog {
             return (tables, line);
         }
-        let later = Arc::new(LogsLater {
+        let later = Arc::new(Over(LogsLater {
             tables,
             waiting: Mutex::new(vec![]),
-        });
+        }));
         let line = Arc::new(SendsFirst {
             line,
             later: later.clone(),
@@ -194,7 +195,7 @@ struct PlantedDecider {
     tables: Arc<dyn Tables>,
 }
 
-/// The events that say that nothing is undone, without having been committed.
+/// An event of a reversal that is not committed.
 fn as_if(command: &Command, circumstances: &Circumstances, stream: StreamId) -> Event {
     let now = circumstances.now;
     let new = if stream.is_of(PAGOS) {
@@ -250,7 +251,7 @@ impl Decider<Payload> for PlantedDecider {
         let in_vain = self.undoes(command) && history.is_empty();
         match self.planted {
             Planted::NoTombstone if in_vain && !stream.is_of(VUELOS) => {
-                // The provider is told all the same.
+                // The provider gets the void nevertheless.
                 self.inner.decide(history, command, circumstances).await?;
                 Ok(Decision::Already(vec![as_if(
                     command,
@@ -281,7 +282,7 @@ impl Decider<Payload> for PlantedDecider {
     }
 }
 
-/// Tables that write a saga only when something has been sent for it.
+/// Tables that delay a write of a saga until a command was sent.
 struct LogsLater {
     tables: Arc<dyn Tables>,
     waiting: Mutex<Vec<Write>>,
@@ -311,7 +312,11 @@ impl Participants for SendsFirst {
 }
 
 #[async_trait]
-impl Tables for LogsLater {
+impl TablesOver for LogsLater {
+    fn inner(&self) -> &dyn Tables {
+        &*self.tables
+    }
+
     async fn get(
         &self,
         keys: &[Key],
@@ -330,21 +335,13 @@ impl Tables for LogsLater {
         Ok(())
     }
 
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.tables.transact(writes).await
-    }
-
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
         self.flush().await;
         self.tables.query(query).await
     }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.tables.scan(table, after).await
-    }
 }
 
-/// Plays scripts until one finds it.
+/// Runs scripts until one finds the mistake.
 #[track_caller]
 fn assert_found(planted: Planted) {
     let planted_in = |declined_by| Reserva {
@@ -356,7 +353,7 @@ fn assert_found(planted: Planted) {
     let fails_at = StepNumber::new(2);
     for (play, script) in [
         (planted_in("tok_rechazada"), plain),
-        // Charged and never told of.
+        // The provider charges without an answer.
         (planted_in("tok_timeout"), Script { fails_at, ..plain }),
     ] {
         let violations = block_on(run(&play, script)).violations;

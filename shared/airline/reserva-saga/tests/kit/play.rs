@@ -1,4 +1,4 @@
-//! The system that the kit plays: the three contexts on the event store, with seats and a payment provider.
+//! The system under the kit: the three contexts on the event store, with seats and a payment provider.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,13 +28,13 @@ use vuelos::{Reserva as Fold, Vuelos};
 
 use crate::planted::Planted;
 
-/// The play.
+/// The saga and its world, for the kit.
 pub struct Reserva {
-    /// How it is paid.
+    /// The payment token.
     pub paid_by: &'static str,
-    /// How it is paid where the payment is to fail.
+    /// The payment token if the payment is to fail.
     pub declined_by: &'static str,
-    /// A mistake.
+    /// The planted mistake.
     pub planted: Option<Planted>,
 }
 
@@ -69,7 +69,7 @@ fn body(medio: &str) -> Value {
     })
 }
 
-/// Rules that never approve.
+/// Rules that never approve a reservation.
 struct NeverApproves(Arc<dyn Decider<Payload>>);
 
 #[async_trait]
@@ -134,7 +134,7 @@ fn store(tables: Arc<dyn Tables>, log: Arc<dyn Log>, world: &World) -> EventStor
     EventStore::new(tables, log, world.clone(), events::catalogue())
 }
 
-/// A store where nothing fails.
+/// An event store without faults.
 fn calm_store(setting: &Setting) -> EventStore<Payload> {
     store(setting.tables.clone(), setting.log.clone(), &setting.world)
 }

@@ -1,4 +1,4 @@
-//! Reservations of all modes beside one another.
+//! Reservations of all modes, concurrently.
 
 use std::panic::AssertUnwindSafe;
 
@@ -20,8 +20,8 @@ struct Chaos {
     reservations: u64,
 }
 
-/// Reservations of all modes and kinds, cancelled by chance, under faults, kills, copies and delays, by an orchestrator that has a state
-/// machine or none.
+/// Runs reservations of all modes and kinds, some of them cancelled, under faults, kills, copies and delays. The
+/// orchestrator may or may not have a state machine.
 fn chaos(chaos: Chaos) -> Result<(), String> {
     let dice = Dice::new(chaos.setup.seed);
     let faults = Faults::by_chance(dice.clone(), chaos.fault_one_in);

@@ -1,4 +1,4 @@
-//! Reservations by choreography alone.
+//! Reservations by choreography.
 
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ fn the_watched_log_tells_what_happened() {
     );
 }
 
-/// One fault at every effect of every kind of reservation, and of one that its client cancels.
+/// One fault at every effect, for every kind of reservation, and for one that its client cancels.
 #[test]
 fn a_fault_at_every_effect_changes_nothing_in_the_end() {
     for kind in [
@@ -105,7 +105,7 @@ fn one_that_is_cancelled_at_any_moment_is_undone_whole() {
     assert_eq!(moments, 400);
 }
 
-/// The last seat of a flight goes to one of two.
+/// The last seat of a flight goes to one of two reservations.
 #[test]
 fn two_that_want_the_last_seat_never_both_get_it() {
     let mut first = 0;
@@ -133,7 +133,7 @@ fn two_that_want_the_last_seat_never_both_get_it() {
     assert!((1..200).contains(&first));
 }
 
-/// The calls of one reservation, from its making until all is quiet, without those that look for work in vain.
+/// The calls for one reservation, from its creation to the end, without reads that find no work.
 fn calls(mode: SagaMode, kind: Kind) -> BTreeMap<String, usize> {
     let faults = Faults::none();
     let mut sim = Sim::new(Setup::default(), faults.clone(), Dice::new(3));
@@ -167,13 +167,14 @@ fn a_choreography_does_not_ask_the_coordinators_questions() {
         );
         assert!(!orchestrated.keys().any(|call| call.contains("reactions")));
         let commits = |calls: &BTreeMap<String, usize>| calls["append"];
-        // The undo of a step that was never done is the only event more: everybody undoes, whatever had become of their part.
+        // A choreography has one more event: the reversal of a step that was never done. Every context undoes its part,
+        // whatever its outcome.
         assert!(commits(&choreographed) >= commits(&orchestrated));
         assert!(commits(&choreographed) <= commits(&orchestrated) + 1);
     }
 }
 
-/// A context that never reacts to what it should.
+/// A context that lacks one of its policies.
 #[test]
 fn a_policy_that_is_missing_shows_and_the_deadline_undoes() {
     let mut sim = calm(Setup::default());

@@ -1,4 +1,4 @@
-//! Reservations in each of the three modes, alone and side by side, under all that can happen to them.
+//! Reservations in each of the three modes, alone and concurrent, under faults.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ const ORQUESTACION: SagaMode = SagaMode::Orchestration;
 const COREOGRAFIA: SagaMode = SagaMode::Choreography;
 const STEP_FUNCTIONS: SagaMode = SagaMode::StepFunctions;
 
-/// A run where nothing fails.
+/// A run without faults.
 fn calm(setup: Setup) -> Sim {
     let dice = Dice::new(setup.seed);
     Sim::new(setup, Faults::in_steps(), dice)
@@ -36,7 +36,7 @@ fn estado(sim: &Sim, place: usize) -> Status {
     sim.saga(place).unwrap().status
 }
 
-/// How a reservation of a kind ends.
+/// The final status of a reservation of this kind.
 fn expected(kind: Kind) -> Status {
     if kind.stands() {
         Status::Completed
@@ -45,12 +45,12 @@ fn expected(kind: Kind) -> Status {
     }
 }
 
-/// When its client cancels a reservation.
+/// The time at which its client cancels a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cancel {
     Never,
     Meanwhile,
-    /// As soon as it is heard that every step is done, whoever was told so or was not.
+    /// Once the saga has received the last event, even if the execution has not received the answer.
     OnceCompleted,
     AtTheEnd,
 }
@@ -85,20 +85,20 @@ fn play(
     (broken, estado(&sim, 0))
 }
 
-/// Goes on until the saga of the first reservation has heard of an event.
+/// Runs until the saga of the first reservation has received this event.
 fn until_heard(sim: &mut Sim, kind: &str) {
     while sim.saga(0).is_none_or(|saga| saga.heard(kind).is_none()) {
         sim.step();
     }
 }
 
-/// Plays it with each of the faults at each effect in turn.
+/// Runs the reservation with each fault at each effect.
 fn at_every_effect(mode: SagaMode, kind: Kind, cancel: Cancel, each: &[Fault]) {
     let faults = Faults::none();
     let (broken, ended) = play(mode, kind, cancel, &faults);
     broken.unwrap();
     let effects = faults.trace();
-    // The timers look for work in vain most of the time: what fails then is looked for again a minute later.
+    // Most reads of the timers find no work. If a read fails, the next run, a minute later, repeats it.
     let places = (0..effects.len()).filter(|at| !effects[*at].starts_with("query"));
     assert!(places.clone().count() > 10);
     for at in places {
@@ -108,7 +108,7 @@ fn at_every_effect(mode: SagaMode, kind: Kind, cancel: Cancel, each: &[Fault]) {
             if let Err(broken) = broken {
                 panic!("{}: {broken}", what());
             }
-            // One that is cancelled meanwhile may be approved first.
+            // A reservation that is cancelled meanwhile may be approved first.
             assert!(
                 cancel == Cancel::Meanwhile || found == ended,
                 "{}: {found}",

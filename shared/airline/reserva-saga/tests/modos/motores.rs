@@ -1,4 +1,5 @@
-//! The two engines that direct a saga, our own and a state machine: the same script for both, and the same end.
+//! The two engines that run a saga, the coordinator and a state machine. Both get the same script and must reach the
+//! same end.
 
 use alpes_messages::{Context, SagaMode};
 use alpes_saga::{Saga, Status, What};
@@ -12,15 +13,15 @@ use crate::{
     sim::{Booking, Setup, Sim, vuelo},
 };
 
-/// What happens to one reservation.
+/// The script for one reservation.
 struct Script {
     medio: &'static str,
     /// Free seats of each flight.
     seats: &'static [u32],
     approved: bool,
-    /// A context answers a command with an error, so many times.
+    /// A context answers a command with an error this many times.
     breaks: Option<(Context, &'static str, u32)>,
-    /// It is cancelled once it is approved.
+    /// The client cancels the reservation once it is approved.
     cancelled: bool,
 }
 
@@ -32,7 +33,7 @@ const GOOD: Script = Script {
     cancelled: false,
 };
 
-/// How it ended, as far as both engines must agree.
+/// The end of a reservation, as far as both engines must agree.
 #[derive(Debug, PartialEq)]
 struct End {
     saga: Status,
@@ -59,7 +60,7 @@ fn booking(script: &Script) -> Booking {
     }
 }
 
-/// The log in short, without who ran it and when.
+/// The log in short, without engine and times.
 pub fn lines(saga: &Saga) -> Vec<String> {
     let own = |what: &What| !matches!(what, What::ExecutionStarted { .. });
     let lines = saga.log.iter().filter(|entry| own(&entry.what));
@@ -110,7 +111,7 @@ fn play(script: &Script, mode: SagaMode) -> (Sim, End) {
     (sim, end)
 }
 
-/// Plays it with both engines; what both come to.
+/// Runs the script with both engines, and returns their common end.
 fn both(what: &str, script: &Script) -> End {
     let (_, ours) = play(script, ORQUESTACION);
     let (_, theirs) = play(script, STEP_FUNCTIONS);

@@ -1,4 +1,4 @@
-//! The three contexts, as those call them who direct sagas.
+//! The three contexts, with the interfaces of the coordinator and of the state machine.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,10 +21,10 @@ use twins::{MemoryLog, MemoryTables};
 use uuid::Uuid;
 use vuelos::Vuelos;
 
-/// Saga -> type and identity of the commands that contexts were sent for it.
+/// For each saga, the types and ids of the commands that contexts received.
 pub type Received = BTreeMap<SagaId, BTreeSet<(String, Uuid)>>;
 
-/// Where the contexts run.
+/// The tables and the log of the contexts.
 #[derive(Clone)]
 pub struct Site {
     pub tables: Arc<MemoryTables>,
@@ -51,7 +51,7 @@ impl Site {
                 store: self.store(),
                 decider,
                 failure,
-                // What tests want is no effect of the system: it is read past the faults.
+                // Faults that tests set are read without faults, because these reads are no effects of the system.
                 faults: Some(alpes_participant::Faults::new(self.tables.clone())),
                 world: self.world.clone(),
             };
@@ -73,7 +73,7 @@ pub struct Contexts {
 }
 
 impl Contexts {
-    /// One of them.
+    /// The participant of a context.
     pub fn of(self, context: Context) -> Participant<Payload> {
         let all = [self.vuelos, self.pagos, self.gds].into_iter();
         let mut found = all.filter(|participant| participant.context == context);
@@ -95,7 +95,7 @@ impl Contexts {
     }
 }
 
-/// As the coordinator calls them.
+/// The interface of the coordinator.
 #[async_trait]
 impl Participants for Contexts {
     async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer> {
@@ -110,7 +110,7 @@ impl Participants for Contexts {
     }
 }
 
-/// As the state machine calls them.
+/// The interface of the state machine.
 #[async_trait]
 impl Functions for Contexts {
     async fn call(&self, function: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError> {
@@ -132,7 +132,7 @@ impl Functions for Contexts {
     }
 }
 
-/// Functions whose invocations are processes of their own: one may be killed while whoever called it goes on.
+/// Functions whose invocations are separate processes. A kill of the invocation does not stop its caller.
 pub struct Lambda {
     functions: Arc<dyn Functions>,
     called: Mutex<Vec<BoxFuture<'static, ()>>>,
@@ -148,7 +148,7 @@ impl Lambda {
         }
     }
 
-    /// The answers to a command do not arrive, so many times.
+    /// The answers to a command are lost this many times.
     pub fn lose(&self, command: Uuid, times: u32) {
         self.lost.lock().unwrap().insert(command, times);
     }
@@ -172,7 +172,7 @@ impl Functions for Lambda {
         let (answer, answered) = oneshot::channel();
         let (functions, sent) = (self.functions.clone(), payload.to_vec());
         let invocation = Box::pin(async move {
-            // Whoever called may have stopped waiting.
+            // The caller may have stopped waiting.
             let _ = answer.send(functions.call(function, &sent).await);
         });
         self.called.lock().unwrap().push(invocation);

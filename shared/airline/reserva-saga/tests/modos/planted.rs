@@ -1,4 +1,4 @@
-//! Mistakes in what runs sagas by a state machine, each planted from outside. They must be found.
+//! Planted mistakes in the code that runs sagas by a state machine. The tests must find them.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ fn runs_by(machine: &Value, kind: Kind) -> Result<(), String> {
     sim.check()
 }
 
-/// The state of the machine that is deployed, where the mistake is to go.
+/// The state of the deployed machine that gets the mistake.
 fn state<'a>(machine: &'a mut Value, name: &str) -> &'a mut Value {
     machine["States"].get_mut(name).unwrap()
 }
@@ -52,7 +52,7 @@ fn a_machine_that_sends_again_under_another_identity() {
     assert!(found.contains("a command of no step"), "{found}");
 }
 
-/// An orchestrator that has the execution started before it stores the saga.
+/// An orchestrator that starts the execution before it stores the saga.
 fn starts_first(sim: &mut Sim) {
     sim.first = Some(Arc::new(|id, facts, executions| {
         Box::pin(async move {
@@ -95,10 +95,10 @@ fn an_orchestrator_that_starts_before_it_stores() {
     assert_eq!(found(false), 0);
     let found = found(true);
     println!("found {found} times");
-    assert!(found > 0, "two engines ran one saga, and nobody saw it");
+    assert!(found > 0, "two engines ran one saga, and no check found it");
 }
 
-/// A watcher that takes a reservation for good as soon as it is approved.
+/// An observer that completes a saga as soon as its reservation is approved.
 fn believes_the_approval(
     definition: &Definition,
     saga: &Saga,

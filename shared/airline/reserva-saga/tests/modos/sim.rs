@@ -1,5 +1,5 @@
-//! The whole system without its edges, in virtual time: the three contexts and the coordinator as consumers of one log, each with its
-//! own place in it, the timers, and the state machine, which calls the contexts as functions.
+//! The whole system without HTTP and views, in virtual time. The three contexts and the coordinator each consume one
+//! log at their own positions. The timers run, and the state machine calls the contexts as functions.
 
 use std::{
     collections::BTreeMap,
@@ -33,23 +33,23 @@ use vuelos::Vuelos;
 
 use crate::participants::{Contexts, Lambda, Site};
 
-/// As long as an invocation may take.
+/// Longest invocation.
 const TIMEOUT: Duration = Duration::from_mins(1);
-/// As long as an invocation of a participant may take.
+/// Longest invocation of a participant.
 const CALL: SignedDuration = SignedDuration::from_secs(10);
-/// As long as an invocation goes on beginning things.
+/// Time for which an invocation begins further work.
 const UNTIL: SignedDuration = SignedDuration::from_secs(40);
 
-/// How a reservation is to go.
+/// The course that a reservation is to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Approved,
     Declined,
     NoSeat,
     NotApproved,
-    /// Paid by a token that charges and never answers.
+    /// Paid with a token that charges without an answer.
     Mute,
-    /// Paid by a token that fails twice.
+    /// Paid with a token that fails twice.
     Flaky,
 }
 
@@ -68,11 +68,11 @@ impl Kind {
     }
 }
 
-/// What is booked.
+/// The journey and payment of a reservation.
 #[derive(Clone, Debug)]
 pub struct Booking {
     pub medio: &'static str,
-    /// The flights, and how many seats are free.
+    /// The flights with their free seats.
     pub flights: Vec<(inventory::Vuelo, u32)>,
     pub approved: bool,
 }
@@ -83,7 +83,7 @@ pub struct Reservation {
     pub id: IdReserva,
     pub mode: SagaMode,
     pub flights: Vec<inventory::Vuelo>,
-    /// True once its client has asked for it to be cancelled.
+    /// True once its client has asked to cancel it.
     pub cancelled: bool,
 }
 
@@ -100,18 +100,18 @@ const EVERYBODY: [Who; 4] = [
     Who::Context(VUELOS),
 ];
 
-/// What goes on: everything that a run may vary.
+/// The parameters of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setup {
     pub seed: u64,
     pub kill_one_in: u64,
-    /// Each event is delivered again, once in so many deliveries.
+    /// One delivery in this many is repeated.
     pub twice_one_in: u64,
-    /// A consumer hears nothing for a while, once in so many chances.
+    /// A consumer stops for a while in one of this many chances.
     pub held_one_in: u64,
 }
 
-/// The state machine that is deployed.
+/// The deployed state machine.
 pub fn machine() -> &'static Value {
     static MACHINE: LazyLock<Value> = LazyLock::new(|| {
         let file = include_str!("../../../../../infra/saga-reserva.asl.json");
@@ -120,15 +120,15 @@ pub fn machine() -> &'static Value {
     &MACHINE
 }
 
-/// One consumer's place in the log.
+/// One consumer's position in the log.
 #[derive(Default)]
 struct Mapping {
-    /// Shard -> how many of its records are done.
+    /// For each shard, the number of records that are done.
     done: BTreeMap<String, usize>,
-    /// The shard that has its turn, counted on without end.
+    /// Counter of turns. Its remainder by the number of shards selects the next shard.
     turn: usize,
     working: Option<(ProcessId, Timestamp, Vec<LogRecord>)>,
-    /// Nothing is delivered before.
+    /// Nothing is delivered before this time.
     held: Timestamp,
 }
 
@@ -146,20 +146,20 @@ pub struct Sim {
     pub dice: Dice,
     pub faults: Faults,
     pub reservations: Vec<Reservation>,
-    /// The policies of each context; a test may take some out.
+    /// The policies of each context, without those that a test removes.
     pub policies: BTreeMap<Context, Vec<Policy>>,
-    /// What the orchestrator knows.
+    /// The definitions of the orchestrator.
     pub definitions: Definitions,
     /// False while the orchestrator has no state machine.
     pub has_machine: bool,
-    /// What the orchestrator makes of inputs.
+    /// The transition function of the orchestrator.
     pub rules: Arc<Rules>,
-    /// What the orchestrator does before it takes in events.
+    /// A hook that runs before the orchestrator processes events.
     pub first: Option<First>,
     site: Site,
     lambda: Arc<Lambda>,
     executions: MemoryExecutions,
-    /// Participants at work, each until when.
+    /// Participants that are running, with their deadlines.
     invoked: Vec<(ProcessId, Timestamp)>,
     scheduler: Scheduler<Ended>,
     mappings: BTreeMap<Who, Mapping>,
@@ -191,7 +191,7 @@ pub fn vuelo(flight: &str) -> inventory::Vuelo {
     }
 }
 
-/// Something that the orchestrator does with events, and how.
+/// A hook of the orchestrator for the events of a saga.
 pub type First =
     Arc<dyn Fn(SagaId, Vec<Fact>, Arc<dyn Executions>) -> BoxFuture<'static, ()> + Send + Sync>;
 
@@ -246,7 +246,7 @@ impl Sim {
         }
     }
 
-    /// Another state machine is deployed.
+    /// Deploys another state machine.
     pub fn deploy(&self, machine: &Value) {
         self.executions.update(machine).unwrap();
     }
@@ -273,31 +273,31 @@ impl Sim {
         block_on(faults.set(context, command, Some(id), modo, times)).unwrap();
     }
 
-    /// A context is silent towards one reservation, so many times.
+    /// A context is silent for one reservation this many times.
     pub fn silence(&self, context: Context, command: &str, place: usize, times: u32) {
         let id = self.reservations[place].id;
         self.set_fault(context, command, id, FaultMode::Silence, times);
     }
 
-    /// The state machine is not told what came of a step, so many times.
+    /// The state machine gets no answer for a step this many times.
     pub fn lose_answers(&self, place: usize, step: StepNumber, times: u32) {
         let command = command_id(self.saga_id(place), step, Direction::Do);
         self.lambda.lose(command, times);
     }
 
-    /// A context refuses a command that undoes, so many times.
+    /// A context refuses a compensation this many times.
     pub fn refuse(&self, context: Context, command: &str, place: usize, times: u32) {
         let id = self.reservations[place].id;
         self.set_fault(context, command, id, FaultMode::Failure, times);
     }
 
-    /// A context answers a command of one reservation with an error, so many times.
+    /// A context answers a command of one reservation with an error this many times.
     pub fn break_down(&self, context: Context, command: &str, place: usize, times: u32) {
         let id = self.reservations[place].id;
         self.set_fault(context, command, id, FaultMode::Error, times);
     }
 
-    /// Somebody books; the reservation has a flight of its own unless one is given.
+    /// Makes a reservation. The reservation gets a flight of its own unless one is given.
     pub fn book(&mut self, kind: Kind, mode: SagaMode, flight: Option<(&str, u32)>) -> usize {
         let place = self.reservations.len();
         let own = format!("2026-12-30T{:02}:{:02}:00Z", place / 60 % 13, place % 60);
@@ -317,10 +317,10 @@ impl Sim {
         self.book_so(&booking, mode)
     }
 
-    /// Somebody books just this.
+    /// Makes a reservation from this booking.
     pub fn book_so(&mut self, booking: &Booking, mode: SagaMode) -> usize {
         let place = self.reservations.len();
-        // Another seed, other ids: which shard they are in, and so who is heard first, is chance too.
+        // Another seed gives other ids. They decide the shard, and so the order of processing.
         let number = u128::from(self.setup.seed) * 1_000 + u128::try_from(place).unwrap() + 1;
         let id = IdReserva(Uuid::from_u128(
             0x0001_7000_8000_0000_0000_0000 + number % (1 << 40),
@@ -360,7 +360,7 @@ impl Sim {
         place
     }
 
-    /// Its client cancels a reservation, as the API does. False if it cannot be cancelled now.
+    /// The client cancels a reservation, as the API does. False if it cannot be cancelled now.
     pub fn cancel(&mut self, place: usize) -> bool {
         let reservation = self.reservations[place].clone();
         let stream = StreamId::new(VUELOS, reservation.id);
@@ -394,13 +394,13 @@ impl Sim {
         true
     }
 
-    /// A person asks something of the saga of a reservation; true if it is taken.
+    /// A person requests something of a reservation's saga; true if the request is accepted.
     pub fn ask(&self, place: usize, request: &alpes_saga::Request) -> bool {
         let asked = block_on(self.sagas().request(self.saga_id(place), None, request)).unwrap();
         matches!(asked, Requested::Taken(_))
     }
 
-    /// The orchestrator is told that an execution has failed, which may or may not be so.
+    /// The orchestrator gets an event that an execution has failed, which may be true or false.
     pub fn tell_that_it_failed(&self, place: usize, direction: Direction) {
         let sagas = self.sagas();
         let stored = block_on(sagas.load(self.saga_id(place))).unwrap().unwrap();
@@ -409,20 +409,20 @@ impl Sim {
             .find(&stored.saga.definition, stored.saga.version);
         let ending = Ending::Failed {
             error: "States.Aborted".into(),
-            cause: "somebody stopped it".into(),
+            cause: "an operator stopped it".into(),
         };
         let input = Input::Execution(direction, Progress::Ended(ending));
         let (saga, _) = transition(definition.unwrap(), &stored.saga, &input, sagas.now());
         block_on(sagas.save(Some(&stored), saga)).unwrap();
     }
 
-    /// A person has an execution go on that has failed; false if there is none.
+    /// A person redrives a failed execution; false if there is none.
     pub fn redrive(&self, place: usize, direction: Direction) -> bool {
         let name = execution_name(self.saga_id(place), direction);
         self.executions.redrive(&name)
     }
 
-    /// Somebody sends a context a command by hand.
+    /// A person sends a command to a context.
     pub fn by_hand(&self, place: usize, context: Context, kind: &str, data: Value) {
         let id = self.reservations[place].id;
         let command = Command {
@@ -504,7 +504,7 @@ impl Sim {
         })
     }
 
-    /// What the timers do once a minute.
+    /// The timers' work, once a minute.
     fn timers(&self) -> BoxFuture<'static, Ended> {
         let store = self.site.store();
         let (world, until) = (self.world.clone(), self.clock.now() + UNTIL);
@@ -520,7 +520,7 @@ impl Sim {
             };
             let _ = sweeper.sweep().await;
             for reactor in &reactors {
-                // Each class by itself, as the timers do: reads of one that fail keep no other from being done.
+                // The timers process each class separately, so a failed read of one class does not stop the others.
                 for class in Class::ALL {
                     let mut due = reactor.reactions.waiting(reactor.context, class, 100);
                     if let Ok(due) = due.next().await {
@@ -605,7 +605,7 @@ impl Sim {
         }
     }
 
-    /// Ends what took too long, as Lambda does.
+    /// Ends the invocations that took too long, as Lambda does.
     fn time_out(&mut self) {
         let now = self.clock.now();
         for mapping in self.mappings.values_mut() {
@@ -621,7 +621,7 @@ impl Sim {
         }
     }
 
-    /// What the state machine has to do, and what it has called.
+    /// Runs the state machine and the functions that it has called.
     fn execute(&mut self) {
         let other = |work: BoxFuture<'static, ()>| -> BoxFuture<'static, Ended> {
             Box::pin(async move {
@@ -638,7 +638,7 @@ impl Sim {
         }
     }
 
-    /// One step of whoever has the turn.
+    /// Runs one step of one process. The result is true if no process could run.
     pub fn step(&mut self) -> bool {
         let now = self.clock.now();
         self.deliver();
@@ -685,7 +685,7 @@ impl Sim {
         stored.map(|Stored { saga, .. }| saga)
     }
 
-    /// The saga with what its executions did.
+    /// The saga with the histories of its executions.
     pub fn as_it_went(&self, place: usize) -> Saga {
         let saga = self.saga(place).unwrap();
         let executions: Option<&dyn Executions> = Some(&self.executions);
@@ -707,7 +707,7 @@ impl Sim {
         vuelos::Reserva::fold(&history).estado()
     }
 
-    /// Goes on until nothing happens any more, for longer than any deadline.
+    /// Runs until nothing happens for longer than any deadline.
     pub fn run(&mut self) -> Result<(), String> {
         let mut quiet_since = self.clock.now();
         for _ in 0..400_000 {
@@ -722,7 +722,7 @@ impl Sim {
             }
         }
         Err(format!(
-            "it does not come to rest: {:?}; {:?}",
+            "the run does not come to rest: {:?}; {:?}",
             (0..self.reservations.len())
                 .map(|place| self.saga(place).map(|saga| saga.status))
                 .collect::<Vec<_>>(),
@@ -742,13 +742,13 @@ impl Sim {
             .all(|place| self.saga(place).is_some_and(|saga| saga.status.has_ended()))
     }
 
-    /// How the execution of a reservation stands.
+    /// The progress of a reservation's execution.
     pub fn progress(&self, place: usize, direction: Direction) -> Progress {
         let name = execution_name(self.saga_id(place), direction);
         block_on(self.executions.progress(&name)).unwrap()
     }
 
-    /// What must hold of every reservation, whatever happened to it. `Err` tells what does not.
+    /// Checks the promises for every reservation. An error names the broken promise.
     pub fn check(&self) -> Result<(), String> {
         let mut held: BTreeMap<&inventory::Vuelo, i64> = BTreeMap::new();
         for (place, reservation) in self.reservations.iter().enumerate() {
@@ -806,7 +806,7 @@ impl Sim {
         self.check_engine(place, saga)
     }
 
-    /// Nobody of another kind had a hand in it.
+    /// Checks that only the engine of the saga's mode worked on it.
     fn check_engine(&self, place: usize, saga: &Saga) -> Result<(), String> {
         let mode = self.reservations[place].mode;
         let lines = saga.log.iter().map(|entry| format!("{:?}", entry.what));
@@ -833,7 +833,7 @@ impl Sim {
         if mode == SagaMode::Choreography {
             return Ok(());
         }
-        // One command, one identity, however often and by whomever it is sent.
+        // A command has one id, for every sender and every attempt.
         let definition = current();
         let ours = definition.numbered().flat_map(|(number, step)| {
             let id = |way| command_id(saga.id, number, way);

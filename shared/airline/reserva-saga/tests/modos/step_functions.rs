@@ -1,4 +1,4 @@
-//! Reservations whose sagas a state machine runs, under all that can happen to them.
+//! Reservations whose sagas a state machine runs, under faults.
 
 use std::collections::BTreeMap;
 
@@ -61,10 +61,10 @@ fn a_fault_at_every_effect_changes_nothing_in_the_end() {
     }
 }
 
-/// The step that approves, the last.
+/// The last step, which approves.
 const APPROVED: StepNumber = StepNumber::FIRST.next().next().next();
 
-/// Nobody answers the execution when it approves, whatever was done.
+/// The execution gets no answer to its approval, whether or not it was done.
 #[test]
 fn one_that_is_not_told_that_it_is_approved_is_not_undone_by_two_at_once() {
     let mut executions = BTreeMap::<_, usize>::new();
@@ -86,10 +86,10 @@ fn one_that_is_not_told_that_it_is_approved_is_not_undone_by_two_at_once() {
         assert_eq!(saga.status, Status::Compensated);
         *executions.entry(saga.executions().count()).or_default() += 1;
     }
-    assert_eq!(executions.len(), 2, "it undid itself, or was undone");
+    assert_eq!(executions.len(), 2, "undone by itself, or by another");
 }
 
-/// The saga as it is, and a version that follows it and is more patient.
+/// The current definition, and a newer version with more attempts.
 fn with_a_newer_version() -> Definitions {
     let mut next = current();
     next.version += 1;
@@ -99,7 +99,8 @@ fn with_a_newer_version() -> Definitions {
     Definitions::new(vec![current(), next])
 }
 
-/// Deployed first, the machine of a newer version has what runs under the older one, and what is undone long after.
+/// The machine of a newer version, if it is deployed first, also runs the sagas of the older version, and undoes them
+/// long after.
 #[test]
 fn each_saga_is_done_and_undone_in_the_version_that_it_began_with() {
     for moment in (0..250).step_by(5) {
@@ -216,7 +217,7 @@ fn one_that_cannot_be_undone_requires_a_person_before_long() {
     }
     let took = sim.clock_now().duration_since(ended);
     println!("it was seen after {took:#}");
-    // As long as a saga is waited for, and until the timers look.
+    // The saga's patience, and the time until the timers run.
     assert!(took < SignedDuration::from_secs(130), "{took:#}");
     let listed = block_on(sim.sagas().list(Status::NeedsIntervention, None, 10)).unwrap();
     assert_eq!(listed.sagas, [sim.saga(place).unwrap()]);
@@ -237,7 +238,7 @@ fn one_that_cannot_be_undone_requires_a_person_before_long() {
         "{:?}",
         went.log
     );
-    // Somebody does what is left.
+    // A person repairs the rest.
     sim.break_down(PAGOS, pagos::REVERTIR_PAGO, place, 0);
     sim.by_hand(place, PAGOS, pagos::REVERTIR_PAGO, json!({}));
     let why = json!({"motivo": "a mano"});
@@ -296,7 +297,7 @@ fn one_that_is_paid_back_while_it_runs_is_undone_once_it_is_approved() {
     assert_eq!(estado(&sim, 0), Status::Compensated);
 }
 
-/// Until its saga requires a person.
+/// Runs until the saga waits for a person.
 fn until_stuck(sim: &mut Sim, place: usize) {
     let stuck = |sim: &Sim| {
         let saga = sim.saga(place);
@@ -318,7 +319,8 @@ fn one_that_failed_is_undone_whole_by_the_coordinator_whatever_its_execution_doe
         note: "devuelto en la taquilla".into(),
     };
     for request in [resume(), done] {
-        // The execution goes on at this moment after it was taken over; before it in the first, and never in the last.
+        // After the coordinator took over, the execution continues at this moment: at once in the first case, and never
+        // in the last.
         for moment in [Some(0), Some(1), Some(7), Some(20), Some(50), None] {
             let mut sim = seeded(moment.unwrap_or(1));
             let place = sim.book(Kind::NotApproved, STEP_FUNCTIONS, None);
@@ -346,7 +348,7 @@ fn one_that_failed_is_undone_whole_by_the_coordinator_whatever_its_execution_doe
     }
 }
 
-/// The execution still runs, and does what it can, while the coordinator undoes everything.
+/// The execution is still running and does its steps, while the coordinator undoes everything.
 #[test]
 fn one_that_goes_on_while_it_is_undone_ends_undone() {
     let mut met = BTreeMap::<_, usize>::new();
@@ -381,7 +383,7 @@ fn one_that_goes_on_while_it_is_undone_ends_undone() {
     );
 }
 
-/// Neither a redrive nor another machine helps an execution of a version that its own machine lacks.
+/// Neither a redrive nor another machine helps an execution whose version its machine lacks.
 #[test]
 fn one_of_a_version_that_the_machine_lacks_is_ended_by_its_client_or_a_person() {
     for by_client in [true, false] {

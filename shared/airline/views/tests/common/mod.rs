@@ -1,4 +1,4 @@
-//! The airline, as the kit sees it.
+//! The airline as a domain of the domain kit.
 
 use std::sync::Arc;
 

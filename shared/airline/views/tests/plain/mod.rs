@@ -1,10 +1,10 @@
-//! What a view costs that is kept in the plain way.
+//! The cost of a view that is updated without any protection.
 
 use alpes_messages::Event;
 use alpes_ports::{Key, LogRecord, Path, Tables, Update};
 use events::Payload;
 
-/// One call for each event: adds it to its day, and guards against nothing.
+/// Adds each event to its day with one call. The function has no protection against duplicates or faults.
 pub async fn plainly(tables: &dyn Tables, records: &[LogRecord]) {
     for record in records {
         let (event, payload) = Event::decode(&record.data, &events::catalogue()).unwrap();

@@ -1,4 +1,4 @@
-//! What is wrong with a body, and where.
+//! The faults in a body, with their places.
 
 use serde_json::{Value, json};
 use vuelos::crear_reserva::parse;
@@ -17,7 +17,7 @@ fn faults(body: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The sample with something else at a place.
+/// The sample with another value at a place.
 fn with(pointer: &str, value: Value) -> Value {
     let mut body = sample();
     *body.pointer_mut(pointer).expect(pointer) = value;
@@ -132,11 +132,11 @@ fn dates_are_those_of_rfc_3339() {
         ("2022-11-22T13:10:00.000z", "2022-11-22T13:10:00Z"),
         ("2022-11-22T13:10:00-00:00", "2022-11-22T13:10:00Z"),
         ("1900-01-01T00:00:00Z", "1900-01-01T00:00:00Z"),
-        // A leap second is the last of its day in UTC, wherever it is written.
+        // A leap second is the last second of its day in UTC, in any offset.
         ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
         ("2016-12-31T18:59:60-05:00", "2016-12-31T23:59:59Z"),
         ("2017-01-01T05:44:60+05:45", "2016-12-31T23:59:59Z"),
-        // Decimals of a second without end: what is beyond nanoseconds is cut.
+        // Fractions of a second are cut after nanoseconds.
         ("2022-11-22T13:10:00.0000000000Z", "2022-11-22T13:10:00Z"),
         (
             "2022-11-22T08:10:00.1234567899-05:00",
@@ -334,7 +334,7 @@ fn an_odo_sets_out_when_the_one_before_has_arrived() {
             ]),
             vec![early(2)],
         ),
-        // Nothing is before what cannot be read.
+        // After an unreadable value, the next value is not checked against it.
         (
             json!([
                 out(),
@@ -472,7 +472,7 @@ fn a_price_is_written_with_the_decimals_of_its_currency() {
     }
 }
 
-/// The sample's odo on so many days, one after the other.
+/// The sample's odo, repeated on consecutive days.
 fn daily(odo: &Value, days: usize) -> Value {
     let text = odo.to_string();
     let day = |day| text.replace("2022-11-22", &format!("2022-11-{day:02}"));

@@ -1,4 +1,4 @@
-//! What each command comes to, by what has happened.
+//! The decision on each command, for each history.
 
 use alpes_event_store::{Circumstances, Decider};
 use alpes_messages::{Problem, StreamId};
@@ -295,7 +295,7 @@ fn history_that_the_rules_would_refuse_still_folds() {
     assert_eq!(json!(detalle.itinerarios), data["itinerarios"]);
     assert_eq!(json!(detalle.pago), data["pago"]);
 
-    // Approved after it was cancelled, made after its tombstone, approved without having been made.
+    // The histories: approved after it was cancelled, made after its tombstone, and approved without having been made.
     let estado = |events: Vec<_>| Reserva::fold(&history(events)).estado();
     assert_eq!(
         estado(vec![creada(), cancelada(at(2), "x"), aprobada(at(3))]),

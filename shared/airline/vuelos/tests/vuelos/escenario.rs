@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub const RESERVA: IdReserva = IdReserva(Uuid::from_u128(1));
 pub const CORRELACION: CorrelationId = CorrelationId(Uuid::from_u128(2));
 
-/// The time of the command; event `n` of the history happened `n` seconds after noon.
+/// The time of the command. Event `n` of the history happened `n` seconds after noon.
 pub fn now() -> Moment {
     "2026-01-31T13:00:00.000Z".parse().unwrap()
 }
@@ -40,7 +40,7 @@ pub fn command(kind: &str, data: Value) -> Command {
     }
 }
 
-/// The history, as it comes out of the store.
+/// The history in the form of the event store.
 pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payload)> {
     let command = command("Cualquiera", Value::Null);
     let placed = (1..).zip(events).map(|(version, new)| {
@@ -84,7 +84,7 @@ impl Outcome {
         assert_eq!(self.decision, Decision::commit(events));
     }
 
-    /// It was so already, by the event of this version.
+    /// The command is done already, by the event of this version.
     pub fn then_already(self, version: usize) {
         let event = self.history[version - 1].0.clone();
         assert_eq!(self.decision, Decision::Already(vec![event]));
@@ -93,7 +93,7 @@ impl Outcome {
     pub fn then_refused(self, is: impl Fn(&Problem) -> bool) -> Problem {
         match self.decision {
             Decision::Reject(problem) if is(&problem) => problem,
-            other => panic!("not so refused: {other:?}"),
+            other => panic!("not the expected refusal: {other:?}"),
         }
     }
 }
@@ -107,7 +107,7 @@ pub fn creada() -> NewEvent {
     events.remove(0)
 }
 
-/// As the tutorials' own code told it: neither journey nor price.
+/// The event of the tutorials' own code, which has neither journey nor price.
 pub fn creada_sin_viaje() -> NewEvent {
     ReservaCreada {
         id_reserva: RESERVA,
@@ -146,7 +146,7 @@ pub fn cancelada(moment: Moment, motivo: &str) -> NewEvent {
     .into()
 }
 
-/// The tutorial's own request.
+/// The request of the tutorial.
 pub fn sample() -> Value {
     serde_json::from_str(include_str!("../data/crear_reserva.json")).unwrap()
 }

@@ -1,4 +1,4 @@
-//! The context at its boundary: bodies in, violations out; history and a command in, a decision out.
+//! The context at its boundary: bodies in, violations out; history and command in, decision out.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

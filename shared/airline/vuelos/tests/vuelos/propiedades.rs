@@ -1,4 +1,4 @@
-//! Laws.
+//! Laws of the context.
 
 use alpes_messages::NewEvent;
 use jiff::{Timestamp, tz::Offset};
@@ -8,18 +8,18 @@ use vuelos::{Reserva, crear_reserva::parse};
 
 use crate::escenario::{aprobada, at, cancelada, creada, creada_sin_viaje, fallida, history};
 
-/// How a leg continues the journey: to the next airport by this many steps, after waiting, flying so long (seconds).
+/// The next leg: the number of airports to skip, the seconds of waiting, and the seconds of flight.
 type Hop = (usize, i64, i64);
 
 const AIRPORTS: [&str; 7] = ["BOG", "JFK", "LHR", "MIA", "EZE", "SYD", "CDG"];
 
-/// The odos of an itinerario: segmentos of hops.
+/// The odos of an itinerario, as segmentos of hops.
 fn journey() -> impl Strategy<Value = Vec<Vec<Vec<Hop>>>> {
     let hop = (1..AIRPORTS.len(), 0..200_000_i64, 1..100_000_i64);
     vec(vec(vec(hop, 1..3), 1..4), 1..4)
 }
 
-/// A valid body, its times written with an offset of so many minutes.
+/// A valid body whose times have this offset in minutes.
 fn written(
     itinerarios: &[Vec<Vec<Vec<Hop>>>],
     start: i64,
@@ -82,7 +82,7 @@ fn pago() -> impl Strategy<Value = Value> {
         })
 }
 
-/// JSON of any shape that uses our field names.
+/// JSON of any shape that uses field names of the API.
 fn any_body() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -153,7 +153,7 @@ proptest! {
         let again = parse(&normal).unwrap();
         prop_assert_eq!(&again, &parsed);
         prop_assert_eq!(serde_json::to_value(&again).unwrap(), normal);
-        // The same request, written elsewhere.
+        // The same request with another offset.
         prop_assert_eq!(parse(&written(&itinerarios, start, &rest, 0)).unwrap(), parsed);
     }
 
@@ -180,7 +180,7 @@ proptest! {
         let mut before = None;
         for (event, payload) in &history {
             reserva = reserva.evolve(event, payload);
-            // States are in the order of a reservation's life: it never goes back.
+            // The states are in the order of a reservation's life, so a reservation never goes back.
             prop_assert!(reserva.estado() >= before);
             before = reserva.estado();
             prop_assert_eq!(reserva.exists(), reserva.detalle().is_some());

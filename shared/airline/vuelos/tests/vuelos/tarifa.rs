@@ -1,4 +1,4 @@
-//! The fare.
+//! Tests of the fare.
 
 use serde_json::json;
 use vuelos::{crear_reserva::parse, tarifa};
@@ -8,7 +8,7 @@ use crate::escenario::{body, leg, sample};
 #[test]
 fn the_sample_costs_what_its_distance_says() {
     let fare = tarifa::fare(&parse(&sample()).unwrap().itinerarios);
-    // BOG-JFK is 3,996 km on the sphere: 40.00 + 0.11 x 3,996, and 19 % of it, 91.1164.
+    // BOG-JFK is 3,996 km on the sphere. The fare is 40.00 + 0.11 x 3,996, and the tax is 19 % of it, 91.1164.
     assert_eq!(
         json!(fare),
         json!({"monto": "479.56", "monto_vat": "91.12", "moneda": "USD", "medio": "tok_visa"})
@@ -17,8 +17,9 @@ fn the_sample_costs_what_its_distance_says() {
 
 #[test]
 fn a_fare_is_for_where_the_airports_are_today() {
-    // Great-circle km between the positions of OurAirports, 40.00 + 0.11 x km: airports whose degrees, minutes and seconds were
-    // once read as decimals, airports that have moved, and a code that another airport has.
+    // The fares are 40.00 + 0.11 x km, with the distance between the positions of OurAirports. The airports are some
+    // whose degrees, minutes and seconds were once read as decimals, some that have moved, and one whose code another
+    // airport has.
     for (from, to, monto) in [
         ("ANR", "BRU", "43.52"),
         ("NMI", "BOM", "42.64"),

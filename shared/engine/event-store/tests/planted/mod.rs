@@ -10,6 +10,7 @@ use alpes_ports::{
 };
 use async_trait::async_trait;
 use serde_json::Value;
+use twins::{Over, TablesOver};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
@@ -44,7 +45,10 @@ pub fn plant(
         tables: tables.clone(),
         log: log.clone(),
     };
-    (Arc::new(planted), Arc::new(PlantedLog { bug, tables, log }))
+    (
+        Arc::new(Over(planted)),
+        Arc::new(PlantedLog { bug, tables, log }),
+    )
 }
 
 struct PlantedTables {
@@ -104,7 +108,11 @@ fn rewrite(bug: Bug, update: &Update) -> Update {
 }
 
 #[async_trait]
-impl Tables for PlantedTables {
+impl TablesOver for PlantedTables {
+    fn inner(&self) -> &dyn Tables {
+        &*self.tables
+    }
+
     async fn get(
         &self,
         keys: &[Key],
@@ -135,18 +143,6 @@ impl Tables for PlantedTables {
             }
         }
         self.tables.write(&rewrite(self.bug, update).into()).await
-    }
-
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.tables.transact(writes).await
-    }
-
-    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
-        self.tables.query(query).await
-    }
-
-    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
-        self.tables.scan(table, after).await
     }
 }
 

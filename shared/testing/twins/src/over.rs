@@ -1,0 +1,95 @@
+//! Tables around other tables.
+
+use alpes_ports::{
+    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
+    TransactError, Write, WriteError,
+};
+use async_trait::async_trait;
+
+/// Tables that change some calls on their way to others. Each call goes to [`TablesOver::inner`] unless an implementation has its own.
+/// [`Over`] makes [`Tables`] of them.
+#[async_trait]
+pub trait TablesOver: Send + Sync {
+    /// The tables behind these.
+    fn inner(&self) -> &dyn Tables;
+
+    /// See [`Tables::get`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Tables::get`].
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError> {
+        self.inner().get(keys, consistency).await
+    }
+
+    /// See [`Tables::write`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Tables::write`].
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        self.inner().write(write).await
+    }
+
+    /// See [`Tables::transact`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Tables::transact`].
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        self.inner().transact(writes).await
+    }
+
+    /// See [`Tables::query`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Tables::query`].
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        self.inner().query(query).await
+    }
+
+    /// See [`Tables::scan`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Tables::scan`].
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
+        self.inner().scan(table, after).await
+    }
+}
+
+/// [`Tables`] of a [`TablesOver`].
+#[derive(Clone, Debug, Default)]
+pub struct Over<T>(pub T);
+
+#[async_trait]
+impl<T: TablesOver> Tables for Over<T> {
+    async fn get(
+        &self,
+        keys: &[Key],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Item>>, TableError> {
+        self.0.get(keys, consistency).await
+    }
+
+    async fn write(&self, write: &Write) -> Result<(), WriteError> {
+        self.0.write(write).await
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        self.0.transact(writes).await
+    }
+
+    async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
+        self.0.query(query).await
+    }
+
+    async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
+        self.0.scan(table, after).await
+    }
+}
