@@ -40,7 +40,7 @@ const ENGINE: &str = "shared/engine/";
 const AWS_RULES: &str = "shared/aws-rules/";
 const TESTING: &str = "shared/testing/";
 const AIRLINE: &str = "shared/airline/";
-/// What tests of the functions use, and nothing else does.
+/// The crates that only tests of the functions may use.
 const AIRLINE_TESTING: &str = "shared/airline/http-testing";
 const FUNCTIONS: &str = "functions/";
 const EXAMPLES: &str = "examples/";
