@@ -35,11 +35,11 @@ const ODD: &str = "cambio\u{ffff}";
 pub enum Kind {
     /// It is approved.
     Good,
-    /// Its payment provider fails twice, and then charges.
+    /// The payment provider fails twice, and then charges.
     Flaky,
     /// Its card is declined.
     Declined,
-    /// Its provider charges and never answers.
+    /// The payment provider charges and never answers.
     Mute,
     /// Its flight is full.
     Full,

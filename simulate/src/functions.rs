@@ -119,7 +119,7 @@ pub const ALL: [FunctionName; 11] = [
 #[derive(Clone)]
 pub struct Allergy {
     pub kernel: Kernel,
-    /// One record in this many triggers it.
+    /// On average one record in `one_in` triggers the mistake.
     pub one_in: u64,
     /// Selects the records that trigger it.
     pub which: u64,

@@ -16,7 +16,7 @@ use simulate::{Plan, Planted, Report, SCENARIOS, Scenario, exercised, search};
 
 /// The number of seeds where the command names none.
 const SEEDS: u64 = 1_000;
-/// A search of this many seeds must reach everything that [`exercised`] lists.
+/// A search with at least `MANY` seeds must reach everything that [`exercised`] lists.
 const MANY: u64 = 10_000;
 /// How often a search reports its progress, in seconds.
 const OFTEN: u64 = 20;
@@ -25,7 +25,7 @@ const OFTEN: u64 = 20;
 enum Told {
     /// The result of a search.
     Search,
-    /// One seed, with its trace.
+    /// The outcome of one seed, and a file with its trace.
     One,
     /// Only the digest of each trace.
     Digests,

@@ -11,7 +11,7 @@ use crate::{check, system::System};
 /// By how many milliseconds one mapping may begin to read after another: less than the deadline of a choreography.
 const APART: u64 = 120_000;
 
-/// While a saga is in flight, new mappings read within this many seconds: a context that stops for longer than a
+/// While a saga is in flight, new mappings read within `SOON` seconds: a context that stops for longer than a
 /// choreography's deadline misses it.
 const SOON: u64 = 20;
 

@@ -27,7 +27,7 @@ use crate::{
 
 /// How long readers may take to finish, in milliseconds.
 const BOUND: u64 = 60 * 60_000;
-/// One run in this many has a [probe](Probe).
+/// On average one run in `PROBE_ONE_IN` has a [probe](Probe).
 const PROBE_ONE_IN: u64 = 4;
 
 /// The outcome of a run.

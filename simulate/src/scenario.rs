@@ -67,7 +67,7 @@ pub struct Scenario {
     pub odd_one_in: u64,
     /// How often a request is sent twice at once, or its key is used for another request.
     pub repeat_one_in: u64,
-    /// One run in this many rebuilds a view.
+    /// On average one run in `rebuild_one_in` rebuilds a view.
     pub rebuild_one_in: u64,
     /// The average seconds between splits or merges of shards.
     pub reshard_one_in: u64,
@@ -77,7 +77,8 @@ pub struct Scenario {
     pub clocks_one_in: u64,
     /// The average minutes between troubles of the schedule: late, doubled, or silent for minutes.
     pub schedule_one_in: u64,
-    /// One run in this many has a runtime that ignores partial batch responses, with functions configured for that.
+    /// On average one run in `whole_batches_one_in` has a runtime that ignores partial batch responses, with functions
+    /// configured for that.
     pub whole_batches_one_in: u64,
     /// The average seconds between deployments of all functions.
     pub deploy_one_in: u64,
@@ -95,13 +96,13 @@ pub struct Scenario {
     pub misbehave_one_in: u64,
     /// The average seconds between bursts of throttling for one kind of call.
     pub bursts_one_in: u64,
-    /// One write in this many meets an item that another transaction is changing.
+    /// On average one write in `conflict_one_in` meets an item that another transaction is changing.
     pub conflict_one_in: u64,
-    /// One eventually consistent read in this many returns an older state.
+    /// On average one eventually consistent read in `stale_one_in` returns an older state.
     pub stale_one_in: u64,
-    /// One record in this many becomes visible after later records of the log.
+    /// On average one record in `gap_one_in` becomes visible after later records of the log.
     pub gap_one_in: u64,
-    /// One reservation in this many is near the size limit.
+    /// On average one reservation in `large_one_in` is near the size limit.
     pub large_one_in: u64,
     /// The stream's retention in hours, which passes at the end of the run; 0 means no limit.
     pub retention: u64,
@@ -109,7 +110,7 @@ pub struct Scenario {
     pub lasts: u64,
     /// The number of readers for every 6 clients.
     pub readers: u64,
-    /// One run in this many has timers that take on only a few items at a time.
+    /// On average one run in `few_at_once_one_in` has timers that take on only a few items at a time.
     pub few_at_once_one_in: u64,
     /// The average seconds between ends of executions from outside, and resumptions of these.
     pub interfere_one_in: u64,

@@ -6,7 +6,7 @@ use simulation::play_seeds;
 
 use crate::{Planted, Report, Scenario, exercised::Counts, run_with};
 
-/// A search ends after this many failed seeds.
+/// The number of failed seeds that ends a search.
 const ENOUGH: usize = 10;
 
 /// The runs of a search.

@@ -57,7 +57,7 @@ pub struct System {
     pub promised: Arc<Mutex<Vec<SagaId>>>,
     /// The items that other builds left in the tables.
     pub foreign: Foreign,
-    /// One write in this many meets an item that another transaction is changing.
+    /// On average one write in this number meets an item that another transaction is changing.
     pub conflicts: Arc<AtomicU64>,
     /// True while the log shows some records after later ones.
     pub gaps: Arc<AtomicBool>,

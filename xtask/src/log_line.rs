@@ -24,7 +24,7 @@ pub struct Line {
     /// The time in the line itself; if it has none, the time of its log event.
     time: String,
     text: String,
-    /// Its fields, if it is a JSON object.
+    /// The fields of the line, if it is a JSON object.
     fields: Option<Map<String, Value>>,
 }
 

@@ -19,7 +19,7 @@ const PAGE: usize = 10_000;
 /// A log event.
 pub struct Event {
     pub id: String,
-    /// Its time, in milliseconds of Unix time.
+    /// The event's time, in milliseconds of Unix time.
     pub timestamp: i64,
     pub message: String,
 }

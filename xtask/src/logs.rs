@@ -24,7 +24,7 @@ const USUAL: usize = 1_000;
 const BEFORE_FOLLOWING: usize = 10;
 /// The length of the first window back from now, in milliseconds.
 const WINDOW: i64 = 60_000;
-/// Each further window is this many times as long as the one before it.
+/// Each further window is `LONGER` times as long as the one before it.
 const LONGER: i64 = 4;
 /// The time between two reads while following.
 const LOOKS: Duration = Duration::from_secs(1);

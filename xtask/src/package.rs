@@ -21,7 +21,8 @@ const A_WHILE: Duration = Duration::from_secs(2);
 /// The target of a build of the functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Build {
-    /// This machine, with plain cargo in the dev profile. For runtimes that start functions as processes here.
+    /// A build for this machine, with plain cargo in the dev profile, for runtimes that start functions as processes
+    /// here.
     Host,
     /// Amazon Linux, by `cargo lambda build --release`.
     Lambda(Arch),

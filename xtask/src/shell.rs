@@ -33,7 +33,7 @@ fn missing(command: &Command, error: &std::io::Error) -> String {
     }
 }
 
-/// Runs it on this terminal and shows its output. Fails if it fails.
+/// Runs a command on this terminal. Fails if the command fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = match command.status() {
         Ok(status) => status,
@@ -52,7 +52,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     }
 }
 
-/// Runs it on this terminal in place of this program: it prints its own errors, and its exit code becomes ours.
+/// Runs a command on this terminal in place of this program: it prints its own errors, and its exit code becomes ours.
 pub fn stand_in(command: &mut Command) -> Result<()> {
     let status = match command.status() {
         Ok(status) => status,
@@ -68,7 +68,7 @@ pub fn stand_in(command: &mut Command) -> Result<()> {
     }
 }
 
-/// Runs it quietly. Returns its output, whatever its exit status.
+/// Runs a command quietly. Returns its output, whatever its exit status.
 pub fn output(command: &mut Command) -> Result<Output> {
     let result = command.stdin(Stdio::null()).output();
     match result {
@@ -80,7 +80,7 @@ pub fn output(command: &mut Command) -> Result<Output> {
     }
 }
 
-/// Runs it quietly and returns its standard output. If it fails, the error has its standard error.
+/// Runs a command quietly and returns its standard output. If the command fails, the error has its standard error.
 pub fn capture(command: &mut Command) -> Result<String> {
     let output = output(command)?;
     if output.status.success() {

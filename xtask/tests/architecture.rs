@@ -45,8 +45,8 @@ const AIRLINE_TESTING: &str = "shared/airline/http-testing";
 const FUNCTIONS: &str = "functions/";
 const EXAMPLES: &str = "examples/";
 
-/// The allowed directions of dependencies. A folder belongs to the first wing whose name begins its path. Folders without a
-/// wing, such as `simulate`, may depend on all of these.
+/// The allowed directions of dependencies. A folder belongs to the first wing whose name begins its path. Folders
+/// without a wing, such as `simulate`, may depend on all of these.
 const WINGS: [Wing; 7] = [
     Wing {
         folder: ENGINE,
@@ -229,9 +229,9 @@ const FIELDS_OF_BOTH: [&str; 2] = ["legs", "saga"];
 /// A package, from `cargo metadata`.
 struct Package {
     name: String,
-    /// Its folder relative to the root, such as `shared/airline/events`.
+    /// The package's folder relative to the root, such as `shared/airline/events`.
     folder: String,
-    /// Its dependencies outside of tests.
+    /// The package's dependencies outside of tests.
     dependencies: BTreeSet<String>,
     /// The further dependencies of its tests.
     dev_dependencies: BTreeSet<String>,

@@ -31,7 +31,7 @@ pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
     }
 }
 
-/// This many queries take about two seconds.
+/// The number of queries that take about two seconds.
 const LONG: usize = 150;
 
 struct BadQueries {

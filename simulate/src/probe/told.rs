@@ -12,7 +12,7 @@ use serde::Deserialize;
 use source_mapping::{PAYLOAD_LIMIT, Settings, StartingPosition};
 use twins::MemoryObjects;
 
-/// An invocation may begin this many milliseconds before its function sees the payload.
+/// How many milliseconds an invocation may begin before its function sees the payload.
 const ON_ITS_WAY: u64 = 1_000;
 
 /// A record that was appended.
@@ -33,7 +33,7 @@ struct Fate {
     record: Appended,
     /// True if the mapping had begun when it was appended.
     after_begin: bool,
-    /// Its place in the order of first deliveries; `None` if it was not delivered.
+    /// The record's place in the order of first deliveries; `None` if it was not delivered.
     given: Option<u64>,
     done: bool,
     /// True if its batch was answered in a way that counts as success without partial batch responses.
@@ -140,7 +140,7 @@ impl Told {
         });
     }
 
-    /// Notes a batch that the function was given in an event of this many bytes.
+    /// Notes a batch that the function was given in an event of `bytes` bytes.
     pub fn are_given(&self, ids: &[&str], bytes: usize, now: u64) {
         let mut known = self.known();
         if bytes > PAYLOAD_LIMIT {

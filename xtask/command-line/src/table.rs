@@ -9,11 +9,11 @@ pub struct Command {
     pub group: &'static str,
     /// The program that runs it.
     pub runner: Runner,
-    /// Its description, one line without a full stop.
+    /// The description of the command, one line without a full stop.
     pub about: &'static str,
     /// Its arguments, in order.
     pub arguments: &'static [Argument],
-    /// Its options, in lists that commands may share.
+    /// The command's options, in lists that commands may share.
     pub options: &'static [&'static [Opt]],
     /// Further rules about its words.
     pub rules: &'static [Rule],
@@ -54,9 +54,9 @@ pub struct Argument {
 pub enum Need {
     /// It is required.
     Required,
-    /// It may be omitted, with all that follow it.
+    /// The argument may be omitted, with all that follow it.
     Optional,
-    /// It is required if the argument before it is given.
+    /// The argument is required if the one before it is given.
     WithThePrevious,
 }
 
@@ -65,18 +65,18 @@ pub enum Need {
 pub struct Opt {
     /// Its name, with dashes.
     pub name: &'static str,
-    /// Its value; `None` for a flag.
+    /// The option's value; `None` for a flag.
     pub value: Option<Value>,
     /// Its description.
     pub about: &'static str,
-    /// Its default in words; empty if there is none.
+    /// The option's default in words; empty if there is none.
     pub default: &'static str,
 }
 
 /// The value of an option.
 #[derive(Debug)]
 pub struct Value {
-    /// Its name in help. Help shows the choices instead, if it has any.
+    /// The value's name in help. Help shows its choices instead, if it has any.
     pub name: &'static str,
     /// The words that it accepts.
     pub check: Check,
@@ -119,13 +119,13 @@ impl Command {
         self.options.iter().copied().flatten()
     }
 
-    /// Its option with this name.
+    /// The command's option with this name.
     #[must_use]
     pub fn option(&self, name: &str) -> Option<&'static Opt> {
         self.options().find(|option| option.name == name)
     }
 
-    /// Its name with its arguments, as in help.
+    /// The command's name with its arguments, as in help.
     #[must_use]
     pub fn synopsis(&self) -> String {
         let mut text = self.name.to_owned();

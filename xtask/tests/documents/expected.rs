@@ -16,7 +16,7 @@ const KINDS: [(&str, &str); 8] = [
     ("<clock>", "99:99:99"),
 ];
 
-/// A word of at least this many characters is a page token or a position in the log.
+/// A word of at least `LONG` characters is a page token or a position in the log.
 const LONG: usize = 40;
 
 const ANYTHING: char = '…';

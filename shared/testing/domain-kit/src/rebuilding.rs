@@ -68,9 +68,9 @@ impl Bug {
 pub struct Setup {
     /// The seed of the dice.
     pub seed: u64,
-    /// One effect in this many fails; 0 means none.
+    /// On average one effect in `fault_one_in` fails; 0 means none.
     pub fault_one_in: u64,
-    /// A process dies at one step in this many; 0 means never.
+    /// On average one step in `kill_one_in` kills a process; 0 means none.
     pub kill_one_in: u64,
 }
 
@@ -407,10 +407,10 @@ struct Play<'a, D: Domain> {
     rebuilt: bool,
 }
 
-/// After this many steps nothing is written any more.
+/// The number of steps after which nothing is written any more.
 const QUIET: u32 = 20_000;
-/// After this many steps no effect fails and no process dies any more. Each fault may cost a minute, so a run with
-/// faults has no bound.
+/// The number of steps after which no effect fails and no process dies any more. Each fault may cost a minute, so a run
+/// with faults has no bound.
 const CALM: u32 = 40_000;
 
 /// Runs a rebuild amid writes, reads, faults and crashes. Returns the number of steps.

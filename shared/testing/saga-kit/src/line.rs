@@ -22,7 +22,7 @@ pub(crate) enum Trouble {
     Held,
     /// The participant does the command each time, and every answer is lost.
     Mute,
-    /// The first commands are lost, this many; the participant does not see them.
+    /// The first commands are lost, in this number; the participant does not see them.
     Lost(u32),
     /// The command is refused for good.
     Refused,

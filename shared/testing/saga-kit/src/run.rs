@@ -31,13 +31,13 @@ pub enum Stream {
 /// How a step's compensation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undo {
-    /// The first attempts get no answer, this many.
+    /// The first attempts get no answer, in this number.
     Lost(u32),
     /// No attempt is answered until a person looks into it and resumes the saga.
     Silent,
-    /// It is refused until a person looks into it and resumes the saga.
+    /// The compensation is refused until a person looks into it and resumes the saga.
     Refused,
-    /// It is refused. A person then has the command done by hand, and records that in the saga.
+    /// The compensation is refused. A person then has the command done by hand, and records that in the saga.
     ByHand,
 }
 
@@ -87,7 +87,7 @@ pub struct Run {
     pub saga: Option<Saga>,
     /// The number of effects until the saga was at rest.
     pub effects: usize,
-    /// These effects, and later ones.
+    /// The effects in words, also those after the saga was at rest.
     pub trace: Vec<String>,
     /// The violations, in words.
     pub violations: Vec<String>,

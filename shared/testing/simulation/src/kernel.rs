@@ -301,7 +301,7 @@ impl Kernel {
         drop(cancelled);
     }
 
-    /// Runs everything until this many milliseconds after the start.
+    /// Runs everything until `elapsed` milliseconds after the start.
     pub fn run_until(&self, elapsed: u64) {
         loop {
             let next = self.next_ready();

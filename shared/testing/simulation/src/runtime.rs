@@ -59,13 +59,13 @@ pub fn function<A: Send + Sync + 'static>(
 pub enum Ended {
     /// It returned this answer.
     Returned(Vec<u8>),
-    /// It failed with an error of this type and text.
+    /// The function failed with an error of this type and text.
     Failed(String, String),
     /// It exceeded its timeout.
     TimedOut,
     /// Its process died.
     Died,
-    /// It did not start, because too many invocations were running.
+    /// The invocation did not start, because too many were running.
     Throttled,
     /// There is no such function.
     Unknown,
@@ -74,11 +74,11 @@ pub enum Ended {
 /// How often invocations go wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Fate {
-    /// One invocation in this many is throttled; 0 means none.
+    /// On average one invocation in `throttle_one_in` is throttled; 0 means none.
     pub throttle_one_in: u64,
-    /// One reusable sandbox in this many is discarded; 0 means none.
+    /// On average one reusable sandbox in `forget_one_in` is discarded; 0 means none.
     pub forget_one_in: u64,
-    /// One asynchronous invocation in this many runs twice; 0 means none.
+    /// On average one asynchronous invocation in `twice_one_in` runs twice; 0 means none.
     pub twice_one_in: u64,
     /// By how many milliseconds a sandbox's clock may be off.
     pub skew: u64,

@@ -231,7 +231,7 @@ impl Stream {
         self.take(mapping.0, Input::ChangeTakesEffect);
     }
 
-    /// Another reader reads this many bytes of every open shard, which counts against the shard's limit.
+    /// Another reader reads `bytes` bytes of every open shard, which counts against the shard's limit.
     pub fn read_by_others(&self, bytes: u64) {
         for shard in self.0.log.open_shards() {
             let shard = shard.as_str().into();

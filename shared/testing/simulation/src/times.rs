@@ -32,7 +32,7 @@ pub fn uneven_times(value: &Value, except: &[&str]) -> Vec<String> {
     }
 }
 
-/// The same search in plain text.
+/// The RFC 3339 times in a text that [`uneven_times`] would report.
 #[must_use]
 pub fn uneven_times_in(text: &str) -> Vec<String> {
     let mut found = vec![];

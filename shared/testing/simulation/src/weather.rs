@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 
 use crate::{Course, Fault, Kernel};
 
-/// The frequency of each fault: one in this many effects meets it; 0 means none.
+/// The frequency of each fault: the value `n` means one effect in `n` on average, and 0 means none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weather {
     /// [`Fault::FailBefore`].
@@ -25,7 +25,7 @@ pub struct Weather {
     pub kill_before: u64,
     /// [`Fault::KillAfter`].
     pub kill_after: u64,
-    /// One effect in this many takes seconds, up to 20.
+    /// On average one effect in `slow` takes seconds, up to 20.
     pub slow: u64,
     /// The prefix of the effects that meet faults; an empty prefix covers all effects.
     pub over: &'static str,
