@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Deploys AeroAlpes to AWS, LocalStack or the local runtime: one script, one template. See --help.
+# Deploys AeroAlpes to AWS, LocalStack or the local runtime, with one script and one template. See --help.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -12,7 +12,7 @@ Deploys AeroAlpes, or removes it, at any AWS endpoint.
   deploy.sh --teardown [--delete-data] [options]
 
 What to deploy
-  --artifacts DIR         folder with one zip a function: DIR/http-commands.zip, ... each with its `bootstrap` inside
+  --artifacts DIR         folder with a zip for each function: DIR/http-commands.zip, ... each with its `bootstrap` inside
   --stack NAME            name of the stack, and first part of every name in it   (default aeroalpes)
   --template FILE         (default template.yaml beside this script)
 
@@ -23,24 +23,24 @@ Where
   Region and credentials are those of the AWS CLI. An emulator gets us-east-1 and test/test where none are set.
 
 How (each has a default that fits --environment)
-  --access abierto|iam    who may call the API               (aws: iam, else abierto)
-  --arch x86_64|arm64     what the functions were built for  (default x86_64)
-  --partial-batch true|false   whether the runtime honours partial batch responses   (local: false, else true)
-  --stream-mode ON_DEMAND|PROVISIONED   (aws: ON_DEMAND, else PROVISIONED)
+  --access abierto|iam    access to the API                  (aws: iam, otherwise abierto)
+  --arch x86_64|arm64     architecture of the functions      (default x86_64)
+  --partial-batch true|false   whether the runtime honours partial batch responses   (local: false, otherwise true)
+  --stream-mode ON_DEMAND|PROVISIONED   (aws: ON_DEMAND, otherwise PROVISIONED)
   --shards N              shards when PROVISIONED            (default 2)
-  --batch-window SECONDS  how long a consumer waits to fill a batch   (aws: 1, else 0)
-  --archive-window SECONDS   the same of the archiver, which pays by batch   (aws: 60, else 1)
-  --tests true|false      whether it takes tests: commands by hand, participants made to fail   (aws: false, else true)
-  --step-functions true|false   whether Step Functions can run sagas too   (aws: false, else true)
+  --batch-window SECONDS  how long a consumer waits to fill a batch   (aws: 1, otherwise 0)
+  --archive-window SECONDS   the same for the archiver, which pays for each batch   (aws: 60, otherwise 1)
+  --tests true|false      whether test endpoints are deployed: commands by hand, faults   (aws: false, otherwise true)
+  --step-functions true|false   whether Step Functions can run sagas too   (aws: false, otherwise true)
   --log-level LEVEL       RUST_LOG of the functions          (default info)
   --parameter NAME=VALUE  any other parameter of the template; may be repeated
-  --overlap MINUTES       with another FanOut than the stack has: how far back its new mappings begin to read the log. More than
-                          orchestrator and participants are behind (their IteratorAge), or what lies between is never heard
+  --overlap MINUTES       when FanOut changes: how far back the new mappings begin to read the log. It must be more than the
+                          IteratorAge of orchestrator and participants, or the records in between are never read
   --outputs FILE          also write the outputs there, as NAME=VALUE lines
 
 Removing
   --teardown              delete the stack. Keeps the event log, the archive, the failures bucket, and all tables but the views
-  --delete-data           with --teardown: delete those too. There is no way back
+  --delete-data           with --teardown: delete these too. This cannot be undone
 
 Needs bash and the AWS CLI (version 1 or 2; set AWS_CLI to use one that is not on the PATH).
 HELP
@@ -125,7 +125,7 @@ command -v "$cli" >/dev/null || fail "the AWS CLI was not found. Install it (pip
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
-# Runs the AWS CLI; what it says goes to $work/error, for the caller to judge.
+# Runs the AWS CLI. Its errors go to $work/error, for the caller to read.
 aws_try() { "$cli" "$@" 2>"$work/error"; }
 aws_do() { aws_try "$@" || fail "aws $1 $2 failed:$(tr '\n' ' ' <"$work/error")"; }
 
@@ -135,7 +135,7 @@ stack_status() {
   fail "cannot reach CloudFormation at ${endpoint:-AWS}:$(tr '\n' ' ' <"$work/error")"
 }
 
-# Waits until nothing is in progress, and leaves the status in $status.
+# Waits until the stack is not in progress any more, and sets $status.
 settle() {
   local waited=0
   while status="$(stack_status)"; do
@@ -160,7 +160,7 @@ account_and_region() {
 
 # ---- Removing -------------------------------------------------------------------------------------------------------
 
-drop() { # drop LABEL command…: deletes one thing, and takes "there is none" for done
+drop() { # drop LABEL command…: deletes one thing; succeeds if it does not exist
   local label="$1"
   shift
   if aws_try "$@" >/dev/null; then
@@ -170,7 +170,7 @@ drop() { # drop LABEL command…: deletes one thing, and takes "there is none" f
   fi
 }
 
-# The tables that outlive the stack, as the template has them.
+# The tables that outlive the stack, by the template's DeletionPolicy.
 kept_tables=(streams parked sagas seats ledger reactions notices)
 
 if [ -n "$teardown" ]; then
@@ -223,12 +223,13 @@ esac
 account_and_region
 : "${bucket:=$stack-artefactos-$account-$region}"
 
-# Where a mapping reads from cannot be changed: CloudFormation makes a new one, which begins where the template says. From its beginning the
-# log is a year, and nothing new is heard until all of it was read. So FanOut stays as it is unless --overlap says where to begin.
+# The source of a mapping cannot be changed: CloudFormation makes a new mapping, which begins where the template says.
+# From the log's beginning it would read a year of records before any new one. So FanOut changes only with --overlap,
+# which says where the new mapping begins.
 since=0
 case "$status" in
   NONE | DELETE_COMPLETE)
-    [ -z "$overlap" ] || fail "--overlap is for a stack that exists, and $stack does not: its mappings begin with the log."
+    [ -z "$overlap" ] || fail "--overlap is for a stack that exists, and $stack does not: its mappings begin at the log's beginning."
     : "${fan_out:=false}"
     ;;
   *)
@@ -242,14 +243,14 @@ case "$status" in
     if [ "$fan_out" = "$had" ]; then
       [ -z "$overlap" ] || fail "--overlap is for a change of FanOut, which stack $stack has as '$had' already."
     elif [ -z "$overlap" ]; then
-      fail "stack $stack has FanOut=$had, and FanOut=$fan_out would make new mappings for orchestrator and participants. From the beginning of the log they would read all that it keeps before anything new: no saga would go on meanwhile, and what waits longer than a day would be cancelled. Leave FanOut out to keep it, or say how many minutes back the new mappings begin: --overlap 60, if the IteratorAge of these functions is well below an hour. What is heard twice is done once."
+      fail "stack $stack has FanOut=$had, and FanOut=$fan_out would make new mappings for orchestrator and participants. From the beginning of the log they would read the whole log before any new record: no saga would continue meanwhile, and a reservation that waits for longer than a day would be cancelled. Leave FanOut out to keep it, or say how many minutes back the new mappings begin: --overlap 60, if the IteratorAge of these functions is well below an hour. Records that are read twice take effect once."
     else
       since=$(($(date +%s) - overlap * 60))
     fi
     ;;
 esac
 
-# Names left behind by --teardown without --delete-data would fail a new stack half way: look before starting.
+# Data that --teardown without --delete-data left behind would make a new stack fail half-way, so look for it first.
 case "$status" in
   NONE | DELETE_COMPLETE)
     verb=create-stack
@@ -266,10 +267,10 @@ aws_do cloudformation package --template-file "$work/template.yaml" --s3-bucket 
   --output-template-file "$work/packaged.yaml" >/dev/null
 
 if [ -n "$look_for_data" ] && wait "$look_for_data"; then
-  fail "there is no stack $stack, but the data of an earlier one is still here: stream $stack-eventos, and tables beside it. Deploy under another name (--stack), or import them into a stack with CloudFormation's resource import, or delete them for good: deploy.sh --teardown --delete-data --stack $stack"
+  fail "there is no stack $stack, but the data of an earlier one still exists: the stream $stack-eventos, and tables. Deploy under another name (--stack), or import them into a stack with CloudFormation's resource import, or delete them for good: deploy.sh --teardown --delete-data --stack $stack"
 fi
 
-# A template is passed as it is up to 51,200 bytes; a larger one CloudFormation reads from the bucket.
+# CloudFormation accepts a template of up to 51,200 bytes directly, and reads a larger one from the bucket.
 if [ "$(wc -c <"$work/packaged.yaml")" -le 51200 ]; then
   source=(--template-body "file://$work/packaged.yaml")
 else

@@ -1,4 +1,4 @@
-//! How many calls of AWS a command and a batch cost. Counted, not timed: over tables and a log in memory.
+//! Counts the AWS calls of a command and of a batch, over tables and a log in memory.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::commands;
 
 #[derive(Debug, Serialize)]
 pub struct Calls {
-    /// A command that opens a stream, and one on a stream that exists.
+    /// The calls of a command that opens a stream, and of a command on an existing stream.
     pub opening: usize,
     pub existing: usize,
-    /// Events and reservations of the batch, and what the view reads and writes for them.
+    /// The events and reservations of the batch, and the reads and writes of the view for them.
     pub batch_events: usize,
     pub batch_reservations: usize,
     pub batch_reads: usize,
@@ -73,7 +73,7 @@ pub async fn count(sample: &Value) -> Result<Calls> {
     let projector = wiring(&faults).projector();
     let outcome = projector.consumer().consume(&batch).await;
     if outcome.failed.is_some() || outcome.parked > 0 {
-        bail!("the batch was not taken in: {outcome:?}");
+        bail!("the batch failed: {outcome:?}");
     }
     let trace = faults.trace();
     let reads = trace
@@ -101,7 +101,7 @@ fn committed(handled: &Handled) -> Result<()> {
     }
 }
 
-/// Commits all events of a made-up reservation at once.
+/// A decider that commits all events of a made-up reservation at once.
 struct Synthetic;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Commands to measure with, as http-commands makes them of a request.
+//! The commands of the measurements, in the form in which http-commands makes them from a request.
 
 use alpes_messages::{Command, CommandId, CorrelationId, SagaMode};
 use anyhow::{Result, anyhow};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use vuelos::{CREAR_RESERVA, crear_reserva};
 
-/// A command that makes another reservation of the body of a request.
+/// A command that makes another reservation from a request's body.
 pub fn create(body: &Value) -> Result<Command> {
     let data = crear_reserva::parse(body)
         .map_err(|errors| anyhow!("the sample reservation is refused: {errors:?}"))?;

@@ -1,4 +1,4 @@
-//! Tables and a stream for the measurements alone, so that nothing reads along while they run.
+//! Tables and a stream for the measurements alone, so that no function reads them meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
 };
 use uuid::Uuid;
 
-/// Where everything is, under names of this run's own.
+/// The names of this run's tables and stream.
 pub struct Endpoint {
     pub config: aws_config::SdkConfig,
     pub streams: String,
@@ -60,7 +60,7 @@ impl Endpoint {
             self.table(table, [("pk", &text), ("sk", &text)], &[])
                 .await?;
         }
-        // As dynamo-es wants it.
+        // dynamo-es needs a number here.
         let number = ScalarAttributeType::N;
         let key = [
             ("AggregateTypeAndId", &text),
@@ -103,7 +103,7 @@ impl Endpoint {
         Ok(())
     }
 
-    /// What tells a function of them: `infra/template.yaml` sets the same variables.
+    /// The variables that name them for a function, as in `infra/template.yaml`.
     pub fn names(&self) -> BTreeMap<String, String> {
         let names = [
             ("ALPES_STREAMS_TABLE", &*self.streams),
@@ -118,7 +118,7 @@ impl Endpoint {
         strings(names)
     }
 
-    /// What sends its calls here instead of to AWS.
+    /// The variables that send a function's calls here instead of to AWS.
     pub fn address(&self) -> BTreeMap<String, String> {
         strings([("AWS_ENDPOINT_URL", &*self.url)])
     }

@@ -1,6 +1,7 @@
-//! The API of the whole system on the local runtime, under a bounded load.
+//! Measures the API of the whole system on the local runtime under a bounded load.
 //!
-//! Each reservation that is made has a saga, which runs beside the next requests. Before anything else is measured all have ended.
+//! Each new reservation starts a saga, which runs beside the next requests. The next measurement begins when all sagas
+//! have ended.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -33,13 +34,13 @@ pub struct Load {
 
 pub const CLIENTS: [usize; 2] = [1, 8];
 
-/// The API, and reservations to make there.
+/// The API, with requests for reservations.
 pub struct Shop {
     pub api: String,
     pub flights: Flights,
 }
 
-/// What the API answered.
+/// The API's answer.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Made {
     pub id_reserva: String,
@@ -78,7 +79,7 @@ pub fn run(shop: &Shop, requests: usize) -> Result<Vec<Load>> {
             let mut answer = agent.get(url).call()?;
             let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
             if answer.get("id_reserva").and_then(Value::as_str) != Some(id) {
-                bail!("GET /vuelos/reserva/{id} answered another: {answer}");
+                bail!("GET /vuelos/reserva/{id} answered with another reservation: {answer}");
             }
             Ok(())
         };
@@ -89,7 +90,7 @@ pub fn run(shop: &Shop, requests: usize) -> Result<Vec<Load>> {
 
 type Outcome<T> = Result<(Samples, Vec<T>)>;
 
-/// `clients` threads share `requests`; each sends its next when its last is answered.
+/// `clients` threads share `requests`. Each sends its next request when its last one is answered.
 pub fn run_one<T: Send>(
     request: &'static str,
     clients: usize,
@@ -113,7 +114,7 @@ pub fn run_one<T: Send>(
             samples.push(before.elapsed());
         }
     };
-    // Warm: each client's function is started, and is not what is measured.
+    // Warm up: the start of each client's function is not measured.
     let agent = Agent::new_with_defaults();
     thread::scope(|scope| -> Result<()> {
         let warm: Vec<_> = (0..clients)

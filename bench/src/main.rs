@@ -1,6 +1,6 @@
-//! Measures the functions and their peers by the plan that `cargo xtask bench` writes: see `docs/benchmarks.md`.
+//! Measures the functions and their peers, by the plan that `cargo xtask bench` writes: see `docs/benchmarks.md`.
 
-/// Its `println!` and `eprintln!` take the place of std's, which panic when nobody reads them.
+/// Its `println!` and `eprintln!` replace those of std, which panic when the reader has closed the pipe.
 #[macro_use]
 extern crate command_line;
 
@@ -127,7 +127,7 @@ fn measure(plan: &Plan) -> Result<Report> {
     })
 }
 
-/// Of sagas that have the system to themselves.
+/// The durations of sagas that run alone in the system.
 fn durations(starts: &[Start], warm: &[Warm], sagas: &[SagaLoad]) -> Result<Durations> {
     let alone = sagas.first().context("no sagas were measured")?;
     let idle = starts.iter().find(|start| start.name == ORCHESTRATOR);
@@ -147,7 +147,7 @@ fn part<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(done)
 }
 
-/// The sample event of `http-commands`, and the request in it.
+/// The sample event of `http-commands`, and the body of its request.
 fn request(plan: &Plan) -> Result<(String, Value)> {
     let event = &plan.function(starts::PEER_OF_PYTHON)?.event;
     let text =

@@ -1,4 +1,5 @@
-//! Event stores on `DynamoDB`: ours and dynamo-es, which commit the same event to the same endpoint, in turns.
+//! Compares two event stores on `DynamoDB`, ours and dynamo-es. They commit the same event to the same endpoint, in
+//! turns.
 
 use std::{
     sync::Arc,
@@ -30,7 +31,7 @@ use crate::{
     stats::{Samples, per_second},
 };
 
-/// Who takes part, and the calls that each makes.
+/// The event stores, and the calls that each makes.
 #[derive(Clone, Copy, Debug)]
 enum Contender {
     Append,
@@ -78,7 +79,7 @@ pub struct Standing {
 
 #[derive(Debug, Serialize)]
 pub struct Peers {
-    /// The event of each, in bytes of JSON.
+    /// The size of each store's event, in bytes of JSON.
     pub event_bytes: usize,
     pub standings: Vec<Standing>,
 }
@@ -93,7 +94,7 @@ impl Peers {
 pub const PEER: &str = "dynamo-es, a command";
 pub const OURS: &str = "ours, a command";
 
-/// An aggregate of dynamo-es that opens with an event given to it.
+/// An aggregate of dynamo-es that opens with a given event.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Reservation {
     event: Option<Value>,
@@ -174,7 +175,7 @@ pub async fn compare(endpoint: &Endpoint, sample: &Value, rounds: Rounds) -> Res
         event: serde_json::to_value(&event)?,
     };
 
-    // Once each before anything counts: connections are made, caches filled.
+    // One uncounted command each, to open connections and fill caches.
     for contender in CONTENDERS {
         contest.turn(contender, 5).await?;
     }
@@ -208,7 +209,7 @@ async fn first_event(store: &EventStore<Payload>, sample: &Value) -> Result<Even
 }
 
 impl Contest {
-    /// Does so many commands, one after the other.
+    /// Sends `count` commands, one after the other.
     async fn turn(&self, contender: Contender, count: usize) -> Result<(Samples, Duration)> {
         let mut samples = Samples::default();
         let start = Instant::now();

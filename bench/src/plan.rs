@@ -1,4 +1,4 @@
-//! What to measure: written by `cargo xtask bench`, which builds and starts it all.
+//! The plan of the measurements. `cargo xtask bench` writes it, and builds and starts everything in it.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -7,21 +7,21 @@ use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 pub struct Plan {
-    /// The checkout.
+    /// The root of the checkout.
     pub root: PathBuf,
-    /// A folder for logs of what is measured.
+    /// The folder for logs of the measured programs.
     pub scratch: PathBuf,
-    /// Fewer rounds.
+    /// True for fewer rounds.
     pub quick: bool,
-    /// The emulator's address.
+    /// The address of the emulator.
     pub endpoint: String,
-    /// The API deployed on it.
+    /// The URL of the API on the emulator.
     pub api: String,
-    /// Region and credentials for it.
+    /// The emulator's region and credentials, as environment variables.
     pub environment: BTreeMap<String, String>,
-    /// Python with boto3.
+    /// The path of a Python with boto3.
     pub python: PathBuf,
-    /// What the emulator is, with its version.
+    /// The name and version of the emulator.
     pub emulator: String,
     pub functions: Vec<Function>,
 }
@@ -29,30 +29,30 @@ pub struct Plan {
 #[derive(Debug, Deserialize)]
 pub struct Function {
     pub name: String,
-    /// As `cargo build --release` made it.
+    /// The binary of `cargo build --release`.
     pub binary: PathBuf,
     pub zip: PathBuf,
     /// The sample event to invoke it with.
     pub event: PathBuf,
 }
 
-/// How often.
+/// The number of repetitions.
 #[derive(Clone, Copy, Debug)]
 pub struct Rounds {
-    /// Starts of each function.
+    /// How often each function is started.
     pub starts: usize,
-    /// Invocations of each function in one process.
+    /// How often each function is invoked in one process.
     pub invocations: usize,
-    /// Rounds in which peers take turns, and what each does in one.
+    /// How many rounds the peers take turns in, and how many commands each sends in one.
     pub turns: usize,
     pub per_turn: usize,
-    /// Requests over HTTP.
+    /// How many HTTP requests are sent.
     pub requests: usize,
-    /// Sagas on the local runtime, of one client and of several.
+    /// How many sagas run on the local runtime, for one client and for several.
     pub sagas: [usize; 2],
-    /// Sagas of an engine in memory in one turn.
+    /// How many sagas an in-memory engine runs in one turn.
     pub sagas_per_turn: usize,
-    /// Reservations whose events are replayed in memory.
+    /// How many reservations' events are replayed in memory.
     pub replayed: usize,
 }
 

@@ -1,4 +1,4 @@
-//! A function as a process, and what the kernel knows of it.
+//! A function as a process, with the kernel's numbers about it.
 
 use std::{
     collections::BTreeMap,
@@ -19,29 +19,29 @@ use crate::runtime_api::{RuntimeApi, Said};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How to start it.
+/// How to start a function.
 #[derive(Clone, Debug)]
 pub struct Program {
     pub name: String,
     pub command: Vec<PathBuf>,
     pub environment: BTreeMap<String, String>,
-    /// What it says goes in here.
+    /// The folder for its output.
     pub scratch: PathBuf,
 }
 
-/// It runs, and waits for an event.
+/// A running function that waits for an event.
 pub struct Process {
     name: String,
     log: PathBuf,
     child: Child,
     api: RuntimeApi,
     waiting: Sender<Arc<str>>,
-    /// From before it was spawned until it asked for its first event.
+    /// The time from just before the process was spawned until it asked for its first event.
     pub to_next: Duration,
 }
 
 impl Program {
-    /// The same, with other variables besides.
+    /// The same program with further variables.
     pub fn with(&self, variables: &BTreeMap<String, String>) -> Self {
         let mut program = self.clone();
         let variables = variables.iter();
@@ -51,7 +51,7 @@ impl Program {
         program
     }
 
-    /// Starts it, with the variables that Lambda sets and its own, and none of ours.
+    /// Starts it with the variables that Lambda sets and its own, and with none of this process.
     pub fn start(&self) -> Result<Process> {
         let (program, arguments) = self.command.split_first().context("nothing to start")?;
         let api = RuntimeApi::start()?;
@@ -98,8 +98,8 @@ impl Program {
                 }
                 let why = match other {
                     Ok(Said::Failure(text)) => text,
-                    Ok(_) => "it answered what was not asked".to_owned(),
-                    Err(_) => format!("it asked for no event in {PATIENCE:?}"),
+                    Ok(_) => "it answered without an event".to_owned(),
+                    Err(_) => format!("it did not ask for an event within {PATIENCE:?}"),
                 };
                 bail!(
                     "{} did not start: {why}. It said:\n{}",
@@ -130,7 +130,7 @@ impl Drop for Process {
 }
 
 impl Process {
-    /// Sends it an event; gives the time until it answered.
+    /// Sends an event, and returns the time until its answer.
     pub fn invoke(&mut self, event: &Arc<str>) -> Result<Duration> {
         let before = Instant::now();
         self.waiting
@@ -149,7 +149,7 @@ impl Process {
                 }
                 Ok(Said::Failure(text)) => bail!("{} failed: {text}", self.name),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => bail!(
-                    "{} did not answer in {PATIENCE:?}. It said:\n{}",
+                    "{} did not answer within {PATIENCE:?}. It said:\n{}",
                     self.name,
                     tail(&self.log)
                 ),
@@ -157,14 +157,14 @@ impl Process {
         }
     }
 
-    /// Its resident memory now, in MB of 1,048,576 bytes.
+    /// Its current resident memory, in MB of 1,048,576 bytes.
     pub fn resident(&self) -> Result<f64> {
         let file = format!("/proc/{}/status", self.child.id());
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
         resident(&text).with_context(|| format!("{file} has no VmRSS"))
     }
 
-    /// The time it has been on a processor since it was started, all of its threads together.
+    /// The processor time of all its threads since its start.
     pub fn on_cpu(&self) -> Result<Duration> {
         let folder = format!("/proc/{}/task", self.child.id());
         let mut nanoseconds = 0;
@@ -185,7 +185,7 @@ fn resident(status: &str) -> Option<f64> {
     Some(f64::from(kilobytes) / 1024.0)
 }
 
-/// An answer of the HTTP API says in its status what went wrong.
+/// Fails if the status of an HTTP answer is an error.
 fn refuse_errors(name: &str, body: &str) -> Result<()> {
     let answer: Value = serde_json::from_str(body).unwrap_or_default();
     match answer.get("statusCode").and_then(Value::as_u64) {

@@ -1,4 +1,5 @@
-//! How fast a view is built anew: folding alone, over twins in memory, and from the archive to tables at the endpoint.
+//! Measures how fast a view is rebuilt: folding alone, over twins in memory, and from the archive to tables at the
+//! endpoint.
 
 use std::{
     collections::BTreeMap,
@@ -25,12 +26,12 @@ use crate::{
     stats::{Samples, per_second},
 };
 
-/// As many records as the archiver puts in one object, about.
+/// About as many records as the archiver puts into one object.
 const BATCH: usize = 500;
 
 #[derive(Debug, Serialize)]
 pub struct Replay {
-    /// What was made up: its reservations, and the events of them.
+    /// The number of made-up reservations, and of their events.
     pub reservations: usize,
     pub events: usize,
     pub views: Vec<ViewReplay>,
@@ -39,17 +40,18 @@ pub struct Replay {
 #[derive(Debug, Serialize)]
 pub struct ViewReplay {
     pub view: &'static str,
-    /// Events a second that are decoded and folded, and nothing else.
+    /// Events decoded and folded in a second, without storing.
     pub folded: f64,
-    /// Events a second from an archive to a table, both in memory.
+    /// Events replayed in a second from an archive to a table, both in memory.
     pub in_memory: f64,
-    /// Events that the archive of the local runtime had, and how many of them a second were replayed to its tables.
+    /// The number of events in the local runtime's archive, and how many of them were replayed to its tables in a
+    /// second.
     pub archived: u64,
     pub at_endpoint: f64,
 }
 
 impl Replay {
-    /// What it comes to, in rows of the summary.
+    /// The results, as rows of the summary.
     pub fn rows(&self) -> impl Iterator<Item = (String, String, &'static str)> {
         self.views.iter().map(|of| {
             (
@@ -109,7 +111,7 @@ pub async fn measure(sample: &Value, rounds: Rounds) -> Result<Replay> {
     })
 }
 
-/// Replays the archive, and leaves off where the log would come next.
+/// Replays the archive, and stops where the log would follow.
 async fn replay(rebuilder: &Rebuilder<Payload>, view: &str) -> Result<(u64, Duration)> {
     let start = Instant::now();
     loop {
@@ -117,12 +119,12 @@ async fn replay(rebuilder: &Rebuilder<Payload>, view: &str) -> Result<(u64, Dura
         match progress.phase {
             Some(Phase::Survey | Phase::Archive) => {}
             Some(Phase::Log) => return Ok((progress.events, start.elapsed())),
-            other => bail!("{view} is at {other:?}"),
+            other => bail!("{view} is in the phase {other:?}"),
         }
     }
 }
 
-/// Decodes and folds, a reservation after the other as they come.
+/// Decodes and folds the records, one reservation after the other.
 fn fold(view: &dyn View<Payload>, records: &[LogRecord]) -> Result<Duration> {
     let catalogue = events::catalogue();
     let start = Instant::now();
@@ -136,7 +138,7 @@ fn fold(view: &dyn View<Payload>, records: &[LogRecord]) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// Reservations that are made, approved and cancelled, with the log of them.
+/// Reservations that are made, approved and cancelled, with their log.
 async fn history(sample: &Value, reservations: usize) -> Result<Arc<MemoryLog>> {
     let (world, _) = twins::world(1);
     let log = Arc::new(MemoryLog::new(2, world.clock.clone()));

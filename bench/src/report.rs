@@ -1,4 +1,4 @@
-//! The report: one table for a README, a document with all of it, and the same as JSON.
+//! The report: a table for a README, a document with all results, and the results as JSON.
 
 use std::{fmt::Write, fs};
 
@@ -14,7 +14,7 @@ use crate::{
     stats::ratio,
 };
 
-/// What is aimed at, for every function.
+/// The goals for every function.
 const TARGET_START: f64 = 15.0;
 const TARGET_RESIDENT: f64 = 16.0;
 const TARGET_BINARY: f64 = 7.0;
@@ -39,7 +39,7 @@ pub struct Machine {
     pub processor: String,
     pub processors: usize,
     pub kernel: String,
-    /// Load average of the last minute, before the run: what else the machine did.
+    /// The load average of the last minute before the run, which shows how busy the machine was otherwise.
     pub load: String,
 }
 
@@ -76,7 +76,7 @@ impl Report {
         self.starts.iter().filter(|start| start.name != PYTHON)
     }
 
-    /// The slowest, the largest: what holds for every function.
+    /// The largest value of all functions.
     fn worst(&self, of: impl Fn(&Start) -> f64) -> f64 {
         self.functions().map(of).fold(0.0, f64::max)
     }
@@ -231,7 +231,7 @@ impl Report {
             self.starts.first().map_or(0, |start| start.invocations)
         );
         for start in &self.starts {
-            // Python is a peer: it has no aims to miss.
+            // Python is a peer, so it has no goals.
             let mark = |value: f64, target: f64| {
                 if start.name != PYTHON && value > target {
                     format!("**{value:.1}**")
@@ -357,7 +357,7 @@ impl Report {
     }
 }
 
-/// With lines of prose that fit into 120 letters. Rows of tables stay whole.
+/// Wraps prose at 120 characters, and leaves rows of tables whole.
 fn wrapped(text: &str) -> String {
     const WIDTH: usize = 120;
     let mut fitting = String::new();

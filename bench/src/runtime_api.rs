@@ -1,7 +1,7 @@
-//! The Lambda Runtime API, as far as a function needs it: it asks for the next event, and posts its answer.
+//! The part of the Lambda Runtime API that a function needs: it asks for the next event and posts its answer.
 //!
-//! Plain blocking HTTP on one port a process, and the moment of each request is taken as its head is read, so that what is
-//! measured is the function and not this.
+//! It is plain blocking HTTP on one port for each process. The time of a request is taken when its head is read, so the
+//! measured time is the function's.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -17,17 +17,17 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// What a function said.
+/// A request of the function.
 pub enum Said {
-    /// It waits for an event, to be sent by this channel.
+    /// It asks for an event, which is sent through this channel.
     Next(Instant, Sender<Arc<str>>),
-    /// It answered.
+    /// It posts an answer.
     Answer(Instant, String),
-    /// It failed.
+    /// It posts an error.
     Failure(String),
 }
 
-/// A runtime for one process.
+/// The runtime of one process.
 pub struct RuntimeApi {
     pub address: SocketAddr,
     pub said: Receiver<Said>,
@@ -50,7 +50,7 @@ impl RuntimeApi {
                 }
                 let tell = tell.clone();
                 if let Ok(stream) = stream {
-                    // A connection that breaks belongs to a process that ended: whoever waits for it notices.
+                    // If a connection breaks, the process has ended, and the waiting receiver gets an error.
                     thread::spawn(move || serve(&stream, &tell));
                 }
             }
@@ -98,7 +98,7 @@ fn serve(stream: &TcpStream, tell: &Sender<Said>) -> Result<()> {
                 accepted()
             }
             _ => bail!(
-                "{} {} is not of the Runtime API",
+                "{} {} is not a request of the Runtime API",
                 request.method,
                 request.path
             ),
@@ -131,7 +131,7 @@ fn accepted() -> String {
     )
 }
 
-/// A request; `None` at the end of the connection.
+/// Reads a request; `None` at the end of the connection.
 fn read(reader: &mut impl BufRead) -> Result<Option<Request>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {

@@ -1,4 +1,4 @@
-//! How fast each function starts, how much memory it takes, and how large it is; and how it fares against plain Python.
+//! Measures each function's start time, memory and size, and compares them with plain Python.
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
@@ -12,42 +12,43 @@ use crate::{
     stats::{Samples, milliseconds},
 };
 
-/// The name of the Python handler among the programs.
+/// The name of the Python handler among the measured programs.
 pub const PYTHON: &str = "python";
-/// The function that it is the peer of.
+/// The function that the Python handler is compared with.
 pub const PEER_OF_PYTHON: &str = "http-commands";
 const PROJECTOR: &str = "projector";
 
-/// Sizes are in MB of 1,048,576 bytes, times in milliseconds.
+/// A program's start. Sizes are in MB of 1,048,576 bytes, times in milliseconds.
 #[derive(Debug, Serialize)]
 pub struct Start {
     pub name: String,
     pub starts: usize,
     pub median: f64,
     pub p95: f64,
-    /// Time on a processor until the first event was asked for, median. Less moved by what else the machine does.
+    /// Median processor time until it asked for its first event. Other load on the machine affects it less than wall
+    /// time.
     pub cpu: f64,
-    /// Median start with an endpoint over plain HTTP: on an emulator no TLS is set up.
+    /// Median start with an emulator as endpoint, over plain HTTP and so without TLS.
     pub median_at_endpoint: f64,
     pub resident: f64,
-    /// After so many invocations.
+    /// The number of invocations.
     pub invocations: usize,
-    /// Median of them.
+    /// Their median time.
     pub invocation: f64,
     pub resident_after: f64,
-    /// Nothing for Python, which is not compiled.
+    /// The size of the binary; `None` for Python, which is not compiled.
     pub binary: Option<f64>,
     pub zip: Option<f64>,
 }
 
-/// Invocations of one program, against the emulator.
+/// Invocations of one program, on the emulator.
 #[derive(Debug, Serialize)]
 pub struct Warm {
     pub name: String,
     pub invocations: usize,
     pub p50: f64,
     pub p99: f64,
-    /// Time on a processor of one invocation, mean, in milliseconds.
+    /// Mean processor time of one invocation, in milliseconds.
     pub cpu: f64,
 }
 
@@ -61,9 +62,9 @@ pub struct Candidate {
 pub fn candidates(plan: &Plan, endpoint: &Endpoint) -> Result<Vec<Candidate>> {
     let mut environment = plan.environment.clone();
     environment.extend(endpoint.names());
-    // As on AWS: a session's credentials, and no endpoint of one's own.
+    // As on AWS: session credentials, and no endpoint variable.
     environment.remove("AWS_ENDPOINT_URL");
-    // And where it serves, nobody tests.
+    // As in production, without test faults.
     environment.remove("ALPES_FAULTS_TABLE");
     environment.extend(strings([
         ("AWS_SESSION_TOKEN", "test"),
@@ -112,7 +113,7 @@ struct Seen {
     resident: Vec<f64>,
 }
 
-/// Starts all of them in turns.
+/// Starts all programs in turns.
 pub fn measure(
     candidates: &[Candidate],
     endpoint: &Endpoint,
@@ -120,7 +121,7 @@ pub fn measure(
 ) -> Result<Vec<Start>> {
     let address = endpoint.address();
     let mut seen: Vec<Seen> = candidates.iter().map(|_| Seen::default()).collect();
-    // The first round fills the page cache, and does not count.
+    // The first round fills the page cache, and is not counted.
     for round in 0..=rounds.starts {
         for (candidate, seen) in candidates.iter().zip(&mut seen) {
             let process = candidate.program.start()?;
@@ -133,7 +134,7 @@ pub fn measure(
             }
         }
     }
-    // What the sample events of queries ask for is what the projector's tells of.
+    // The sample events of queries ask for the data that the projector's events create.
     if let Ok(projector) = find(candidates, PROJECTOR) {
         projector.at(&address)?.invoke(&projector.event)?;
     }
@@ -179,7 +180,7 @@ impl Candidate {
     }
 }
 
-/// The Python handler and ours, in turns, on the same event.
+/// Invokes the Python handler and ours in turns, with the same event.
 pub fn against_python(
     candidates: &[Candidate],
     endpoint: &Endpoint,

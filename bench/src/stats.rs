@@ -1,8 +1,8 @@
-//! What many measurements amount to.
+//! Statistics of repeated measurements.
 
 use std::time::Duration;
 
-/// Durations of one thing, measured again and again.
+/// The durations of one thing, measured repeatedly.
 #[derive(Clone, Debug, Default)]
 pub struct Samples(Vec<Duration>);
 
@@ -19,7 +19,8 @@ impl Samples {
         self.0.len()
     }
 
-    /// The sample below or at which `percent` of all lie (nearest rank), in milliseconds; 0 without samples.
+    /// The percentile by nearest rank, in milliseconds: the smallest sample that `percent` of all do not exceed; 0
+    /// without samples.
     pub fn percentile(&self, percent: usize) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -45,7 +46,7 @@ pub fn per_second(count: usize, elapsed: Duration) -> f64 {
     f64::from(count) / elapsed.as_secs_f64()
 }
 
-/// How many times `one` is in `other`; 0 if `one` is nothing.
+/// How many times as large `other` is than `one`; 0 if `one` is 0.
 pub fn ratio(other: f64, one: f64) -> f64 {
     if one > 0.0 { other / one } else { 0.0 }
 }

@@ -22,7 +22,7 @@ def settings(port: int, folder: pathlib.Path) -> dict[str, str]:
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": "us-east-1",
-        # Functions are handed this as their own AWS_ENDPOINT_URL: without it they would call AWS itself.
+        # Functions get this address as their AWS_ENDPOINT_URL. Without it they would call AWS itself.
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -35,7 +35,7 @@ def settings(port: int, folder: pathlib.Path) -> dict[str, str]:
         "PERSIST_STATE": "0",
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
-        # No Docker, even where there is one: functions run as child processes.
+        # Functions run as child processes, even where Docker is installed.
         "DOCKER_HOST": "unix:///nonexistent",
     }
 
@@ -48,7 +48,7 @@ def stop_when_stdin_ends() -> None:
 def main() -> None:
     port, folder = int(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    # What the user has set for a real AWS must not reach the functions.
+    # The user's settings for AWS itself must not reach the functions.
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         os.environ.pop(name, None)
     os.environ.update(settings(port, folder))

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# LocalStack runs this once it is ready: deploys the functions built before, or fails and says what to do.
+# LocalStack runs this once it is ready. It deploys the functions that were built before, or fails and says what to do.
 set -euo pipefail
 
 root="${ALPES_ROOT:-/aeroalpes}"
 arch="${ALPES_ARCH:-x86_64}"
 
 if [ "${ALPES_DEPLOY_ON_START:-yes}" = no ]; then
-  echo "AeroAlpes: deployed from outside, not by this hook."
+  echo "AeroAlpes: this hook does not deploy, because ALPES_DEPLOY_ON_START is no."
   exit 0
 fi
 
 if ! ls "$root/build/lambda-$arch"/*.zip >/dev/null 2>&1; then
   cat >&2 <<TEXT
-AeroAlpes was NOT deployed: there are no functions built for $arch in .local/build/lambda-$arch.
+AeroAlpes was NOT deployed: .local/build/lambda-$arch has no functions built for $arch.
 On your machine, in the project's folder, run
 
     cargo xtask up --on localstack

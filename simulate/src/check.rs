@@ -1,4 +1,4 @@
-//! What must hold, whatever happened.
+//! The invariants: what every run must satisfy at its end, whatever went wrong in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,13 +30,13 @@ use crate::{
     system::System,
 };
 
-/// Dates that clients send. They are kept in UTC, with the decimals that they have.
+/// Fields with dates from clients. They are stored in UTC, with the decimals that the client sent.
 pub(crate) const DATES_OF_CLIENTS: &[&str] = &["fecha_salida", "fecha_llegada"];
 
-/// How many seats of a flight are used.
+/// The number of seats taken on each flight.
 type Held = BTreeMap<Vuelo, i64>;
 
-/// A reservation that there is.
+/// A stored reservation.
 struct Found {
     id: IdReserva,
     history: Vec<(Event, Payload)>,
@@ -48,7 +48,7 @@ impl Found {
     }
 }
 
-/// Every reservation, by its stream.
+/// Every reservation, from its stream.
 fn reservations(system: &System) -> Result<Vec<Found>, String> {
     let streams = system.tables.all(STREAMS);
     let ids = streams.iter().filter_map(|(key, _)| {
@@ -71,13 +71,13 @@ pub(crate) fn load(system: &System, id: SagaId) -> Option<Saga> {
     stored.map(|stored| stored.saga)
 }
 
-/// The events that reservations begin with.
+/// The event with which each reservation begins.
 pub(crate) fn openings(system: &System) -> Vec<Event> {
     let found = reservations(system).unwrap_or_default();
     found.iter().filter_map(Found::opening).cloned().collect()
 }
 
-/// Sagas that stand so, as their items say: this is looked at often, and reading all there is takes as long as all the rest.
+/// The sagas whose items have a status that `such` accepts. It runs often, so it reads only the items and not all data.
 fn standing(system: &System, such: impl Fn(Status) -> bool) -> Vec<SagaId> {
     let asked = Status::ALL.into_iter().filter(|status| such(*status));
     let names: Vec<_> = asked.map(Status::name).collect();
@@ -94,7 +94,7 @@ pub(crate) fn stuck(system: &System) -> Vec<Saga> {
     sagas.collect()
 }
 
-/// The sagas of all reservations.
+/// The ids of all reservations' sagas.
 fn begun(system: &System) -> Vec<SagaId> {
     #[derive(Deserialize)]
     struct Opening {
@@ -105,7 +105,7 @@ fn begun(system: &System) -> Vec<SagaId> {
         let opening = item.get("events")?.as_array()?.first()?.as_str()?;
         let known = serde_json::from_str(opening).ok();
         let saga = known.map(|Opening { correlationid }| correlationid);
-        // An event of the tutorials' own code has another form.
+        // Events in the tutorials' original form have another envelope.
         let of_old = || {
             let (event, _) = Event::decode(opening.as_bytes(), &events::catalogue()).ok()?;
             Some(saga_id(&event))
@@ -116,14 +116,14 @@ fn begun(system: &System) -> Vec<SagaId> {
     })
 }
 
-/// A saga that has not ended, of a reservation that there is.
+/// A saga that has not ended and whose reservation is stored.
 pub(crate) fn under_way(system: &System) -> Option<SagaId> {
     let ended: BTreeSet<_> = standing(system, Status::has_ended).into_iter().collect();
     let mut begun = begun(system).into_iter();
     begun.find(|id| !ended.contains(id))
 }
 
-/// Why the system is not at rest yet; `None` if it is.
+/// Why the system is not at rest; `None` if it is at rest.
 pub(crate) fn restless(system: &System) -> Option<String> {
     if !system.stream.is_settled() {
         return Some(format!("{:?} are behind", system.stream.unsettled()));
@@ -153,14 +153,14 @@ pub(crate) fn restless(system: &System) -> Option<String> {
     foreign::in_the_way(system).or_else(|| rebuilding(system))
 }
 
-/// What is parked, and nobody has decided about.
+/// A parked record on which nobody has decided yet.
 fn waiting_to_be_handled(system: &System) -> Option<String> {
     let mut all = system.tables.all(PARKED);
     all.retain(|(key, _)| !system.foreign.has(key));
     let discarded: BTreeSet<String> = all
         .iter()
         .filter(|(_, item)| item.contains_key("discarded"))
-        // Its bytes lie beside it.
+        // Its bytes are in an item next to it.
         .flat_map(|(key, _)| {
             let pieces = format!("{}#pieces#{}", key.pk, key.sk);
             [format!("{} {}", key.pk, key.sk), pieces]
@@ -174,7 +174,7 @@ fn waiting_to_be_handled(system: &System) -> Option<String> {
         .map(|(place, _)| place)
 }
 
-/// A rebuild that is under way.
+/// A rebuild in progress.
 fn rebuilding(system: &System) -> Option<String> {
     let busy = system.tables.find(VIEWS, |key, item| {
         let busy = key.sk == "alias" && item.contains_key("rebuild");
@@ -183,7 +183,7 @@ fn rebuilding(system: &System) -> Option<String> {
     busy.into_iter().next()
 }
 
-/// Looks at everything; what does not hold, in words.
+/// Checks every invariant, and returns the violations in words.
 pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<String> {
     let mut broken = vec![];
     let found = match reservations(system) {
@@ -227,7 +227,7 @@ pub(crate) fn check(system: &System, bookings: &[Booking], calm: bool) -> Vec<St
     broken
 }
 
-/// What is stored has its times with three decimals; dates of clients are as they sent them.
+/// Checks that stored times have three decimals, except for dates from clients.
 fn check_times(system: &System, broken: &mut Vec<String>) {
     for table in [
         STREAMS,
@@ -242,7 +242,7 @@ fn check_times(system: &System, broken: &mut Vec<String>) {
         for (key, item) in system.tables.all(table) {
             let keys = format!("{} {}", key.pk, key.sk);
             let of_keys = match table {
-                // A flight is told by its departure.
+                // A flight's id contains its departure.
                 inventory::TABLE => vec![],
                 _ => uneven_times_in(&keys),
             };
@@ -254,8 +254,8 @@ fn check_times(system: &System, broken: &mut Vec<String>) {
     }
 }
 
-/// The saga's log has each event with the event's own time, and began with the first of them. `in_step` is whether all clocks go alike:
-/// then nothing was before that.
+/// Checks that the saga's log has each event with the event's own time, and that the saga began with its first event.
+/// `in_step` is true if all clocks agree; then no event may be earlier than that.
 fn check_heard(system: &System, found: &Found, saga: &Saga, in_step: bool) -> Result<(), String> {
     let mut times = BTreeMap::new();
     for context in CONTEXTS {
@@ -291,13 +291,13 @@ fn check_heard(system: &System, found: &Found, saga: &Saga, in_step: bool) -> Re
     }
 }
 
-/// What was accepted is there, and who asked twice was told the same.
+/// Checks that every accepted reservation is stored, and that repeated requests got the same answer.
 fn check_accepted(bookings: &[Booking], found: &[Found], broken: &mut Vec<String>) {
     let there: BTreeSet<IdReserva> = found.iter().map(|one| one.id).collect();
     for booking in bookings {
         for text in booking.accepted() {
             if id(text).is_none_or(|id| !there.contains(&id)) {
-                broken.push(format!("{text} was accepted, and does not exist"));
+                broken.push(format!("{text} was accepted, and is not stored"));
             }
         }
         let mut accepted = booking.answers.iter().filter(|answer| answer.status == 202);
@@ -309,9 +309,9 @@ fn check_accepted(bookings: &[Booking], found: &[Found], broken: &mut Vec<String
     }
 }
 
-/// What is as large as it may be is accepted, and what is larger leaves nothing behind.
+/// Checks that the largest allowed reservations are accepted, and that larger ones leave nothing behind.
 fn check_large(system: &System, bookings: &[Booking], found: &[Found], broken: &mut Vec<String>) {
-    /// As large as an event that opens a stream may be, with its envelope.
+    /// The most bytes of an event that opens a stream, with its envelope.
     const LIMIT: usize = 34 * 1024;
     for large in bookings.iter().filter_map(|booking| booking.large.as_ref()) {
         let is_its = |one: &&Found| {
@@ -396,7 +396,7 @@ fn check_one(
         return Err(format!("{:?} was asked for", booking.mode));
     }
     if booking.cancellation == Cancellation::Accepted && stands {
-        return Err("its cancellation was accepted, and it stands".to_owned());
+        return Err("its cancellation was accepted, and it is not cancelled".to_owned());
     }
     if stands && !booking.kind.can_stand() {
         return Err(format!("{:?}, and it stands", booking.kind));
@@ -408,14 +408,14 @@ fn check_one(
         && !booking.shared
     {
         return Err(format!(
-            "nothing was wrong, and it does not stand: {:?}",
+            "nothing was wrong, and it was not approved: {:?}",
             saga.reason
         ));
     }
     let begins = |entry: &Entry| matches!(entry.what, What::Started { .. });
     let opened = saga.log.iter().any(begins);
     if !opened || fact(opening).subject != saga.subject {
-        return Err("its saga is another's".to_owned());
+        return Err("its saga belongs to another reservation".to_owned());
     }
     Ok(())
 }
@@ -424,11 +424,11 @@ fn mode_of(opening: &Event) -> SagaMode {
     opening.sagamode
 }
 
-/// Every record that there ever was: what is archived, and what of the log is not.
+/// Every record that was ever appended: the archived ones, and those of the log that are not archived.
 ///
 /// # Errors
 ///
-/// Words on a record that is archived otherwise than it is.
+/// A record whose archived form differs from the one in the log.
 fn records(system: &System) -> Result<Vec<LogRecord>, String> {
     let Ok(archive) = system.undisturbed().archive();
     let mut all = BTreeMap::new();
@@ -456,7 +456,7 @@ fn records(system: &System) -> Result<Vec<LogRecord>, String> {
     Ok(all.into_values().collect())
 }
 
-/// Streams, log and archive tell the same; what nobody committed is what nobody can read.
+/// Checks that streams, log and archive agree. Records without a commit must be unreadable ones.
 fn check_log(system: &System, archived: &[LogRecord], broken: &mut Vec<String>) {
     let mut archive = Readings::default();
     archive.add(archived, &events::catalogue());
@@ -464,7 +464,7 @@ fn check_log(system: &System, archived: &[LogRecord], broken: &mut Vec<String>) 
         .kernel
         .now()
         .saturating_sub(SignedDuration::try_from(system.retention).unwrap_or(SignedDuration::MAX));
-    // What is as old as that may have come later to the log.
+    // A record this old may have reached the log later than its commit.
     let kept_since = kept_since.and_then(|since| since.checked_add(SignedDuration::from_hours(1)));
     let beyond = Beyond {
         kept_since: kept_since.unwrap_or(Timestamp::MIN).into(),
@@ -488,7 +488,7 @@ fn check_log(system: &System, archived: &[LogRecord], broken: &mut Vec<String>) 
     broken.extend(unexpected.map(|difference| format!("verify: {difference}")));
 }
 
-/// Every view is what its events make of it.
+/// Checks that every view is the fold of its events.
 fn check_views(system: &System, records: &[LogRecord]) -> Result<(), String> {
     let (world, _) = twins::world(1);
     let tables = std::sync::Arc::new(MemoryTables::new());
@@ -544,7 +544,7 @@ fn text(row: Option<&Value>) -> String {
     row.map_or_else(|| "nothing".to_owned(), Value::to_string)
 }
 
-/// The rows of a generation, without what tells generations apart and how often they were written.
+/// The rows of a generation, without the generation's name and without `rev`.
 fn rows(tables: &MemoryTables, generation: &str) -> BTreeMap<String, Value> {
     let prefix = format!("{generation}#");
     let rows = tables.all(VIEWS).into_iter().filter_map(|(key, mut item)| {

@@ -1,4 +1,4 @@
-//! Those who use the API, and what they were told.
+//! Clients of the API, with a memory of the answers that they got.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -23,23 +23,23 @@ use crate::{
     system::System,
 };
 
-/// Why clients cancel.
+/// The reasons that clients give for cancelling.
 const MOTIVOS: [&str; 3] = [PLAIN, "«aplazado» a mañana: \"ya\" \\ 🛫", ODD];
-/// In letters that everybody has.
+/// A reason in ASCII.
 const PLAIN: &str = "cambio de planes";
-/// With a letter that is none, which is refused, or announced so that a queue carries it.
+/// A reason with a noncharacter. The API either refuses it, or announces it in a form that a queue accepts.
 const ODD: &str = "cambio\u{ffff}";
 
-/// How a reservation fares if nobody disturbs it.
+/// The course of a reservation if no fault happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It stands.
+    /// It is approved.
     Good,
-    /// Its provider fails twice, and then charges.
+    /// The payment provider fails twice, and then charges.
     Flaky,
     /// Its card is declined.
     Declined,
-    /// Its provider charges, and never says so.
+    /// The payment provider charges and never answers.
     Mute,
     /// Its flight is full.
     Full,
@@ -58,72 +58,72 @@ impl Kind {
         }
     }
 
-    /// True if it can end as approved.
+    /// True if the reservation can end as approved.
     pub fn can_stand(self) -> bool {
         matches!(self, Self::Good | Self::Flaky)
     }
 }
 
-/// What its client wanted of a reservation later.
+/// A client's cancellation of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancellation {
-    /// Nothing.
+    /// The client did not cancel.
     Unasked,
-    /// That it is cancelled; nobody knows what came of that.
+    /// The client asked for it, and its outcome is unknown.
     Asked,
-    /// That it is cancelled, and was told that it will be.
+    /// The client got the answer that it is accepted.
     Accepted,
 }
 
-/// A request for a reservation, and what its client was told.
+/// A request for a reservation, with the answers that its client got.
 #[derive(Clone, Debug)]
 pub struct Booking {
     pub kind: Kind,
     pub mode: SagaMode,
     pub vuelo: Vuelo,
-    /// Every answer that came, from whichever attempt.
+    /// The answers to all of its attempts.
     pub answers: Vec<Answer>,
-    /// True if its attempts had one key, and so one identity.
+    /// True if its attempts share an idempotency key, and so one identity.
     pub keyed: bool,
     pub cancellation: Cancellation,
-    /// True if others want the seats of its flight.
+    /// True if other clients want seats on the same flight.
     pub shared: bool,
-    /// What became of one that is about as large as it may be.
+    /// For a request near the size limit: its size and outcome.
     pub large: Option<Large>,
 }
 
-/// A request about as large as one may be.
+/// A request near the size limit.
 #[derive(Clone, Debug)]
 pub struct Large {
-    /// The client that it names.
+    /// The client's id in the request.
     pub id_cliente: String,
-    /// The bytes of its body.
+    /// The bytes of the request's body.
     pub bytes: usize,
     /// True if it was refused as too large.
     pub refused: bool,
 }
 
 impl Booking {
-    /// The reservations that its client was told of.
+    /// The ids of the reservations that the API accepted for this request.
     pub fn accepted(&self) -> impl Iterator<Item = &str> {
         let accepted = self.answers.iter().filter(|answer| answer.status == 202);
         accepted.filter_map(|answer| answer.field("id_reserva"))
     }
 }
 
-/// What clients know, and what they complain of.
+/// The knowledge of the clients, and their complaints.
 #[derive(Clone, Default)]
 pub struct Memory(Arc<Mutex<Known>>);
 
 #[derive(Default)]
 pub struct Known {
-    /// How many clients there have been.
+    /// The number of clients so far.
     clients: u64,
     pub bookings: Vec<Booking>,
     pub complaints: Vec<String>,
-    /// What was seen in lists and reports.
+    /// The content of the lists and reports that readers saw.
     pub seen: Seen,
-    /// Clients that are still at it.
+    /// The number of clients still at work.
     pub busy: usize,
 }
 
@@ -147,7 +147,7 @@ struct Client {
     number: u64,
 }
 
-/// Sets the clients to work.
+/// Starts the clients.
 pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
     let first = {
         let mut known = memory.known();
@@ -181,7 +181,7 @@ pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
     }
 }
 
-/// Has an operator rebuild a view.
+/// Lets an operator rebuild a view.
 pub fn rebuild(system: &System, scenario: &Scenario, memory: &Memory, view: &'static str) {
     let operator = Client {
         system: system.clone(),
@@ -192,18 +192,18 @@ pub fn rebuild(system: &System, scenario: &Scenario, memory: &Memory, view: &'st
     operator.spawn("operator", operator.clone().rebuild(view));
 }
 
-/// What a client asks for.
+/// The content of a client's request.
 #[derive(Clone)]
 struct Wish {
     kind: Kind,
     mode: SagaMode,
     vuelo: Vuelo,
     key: Option<String>,
-    /// Whose it is to be; a few are some client's, as one can list them by.
+    /// The client's id in the request. Some requests share an id, so that lists by client have several rows.
     id_cliente: Option<String>,
-    /// True if others want the seats of its flight.
+    /// True if other clients want seats on the same flight.
     shared: bool,
-    /// The name of its airports, where it is about as large as it may be.
+    /// For a request near the size limit: the long name of its airports.
     large: Option<String>,
 }
 
@@ -237,13 +237,13 @@ impl Wish {
         })
     }
 
-    /// A client of its own, as one can tell reservations by.
+    /// An id that no other client uses, so a list by client has only this reservation.
     fn own_client(&self) -> String {
         let minute = self.vuelo.fecha_salida.as_second() / 60;
         format!("cliente-{minute}")
     }
 
-    /// There and back, every six hours.
+    /// A leg of the journey there or back. The legs are six hours apart.
     fn leg(&self, number: i64, name: Option<&str>) -> Value {
         let hours = |hours| {
             let departure = self.vuelo.fecha_salida;
@@ -292,7 +292,7 @@ impl Client {
         self.system.kernel.sleep(pause).await;
     }
 
-    /// Starts a process that everybody waits for in the end.
+    /// Starts a process that the run waits for at its end.
     fn spawn(&self, name: &str, work: impl Future<Output = ()> + Send + 'static) {
         self.memory.known().busy += 1;
         let memory = self.memory.clone();
@@ -345,14 +345,14 @@ impl Client {
         };
         let modes = self.system.kernel.dice().pick(self.scenario.modes);
         let mode = modes.copied().unwrap_or_default();
-        // Flights that are wanted by many have few seats; the others are somebody's own.
+        // Flights that many clients want have few seats. Every other flight has one client.
         let shared = self.one_in(self.scenario.shared_one_in) && kind == Kind::Good;
         let place = self.number * self.scenario.bookings + number;
         let large = self.one_in(self.scenario.large_one_in) && !shared && kind != Kind::Full;
         let vuelo = vuelo(if shared {
             self.below(shared_flights(&self.scenario))
         } else if large {
-            // Weeks of its own, since it flies for weeks.
+            // The leg takes weeks to fly, so it gets weeks of its own.
             80_000 * (1 + place)
         } else {
             12_000 + place
@@ -374,7 +374,7 @@ impl Client {
         }
     }
 
-    /// A name that makes a reservation about as large as it may be, or one that makes it too large by far.
+    /// A name that makes a reservation about as large as allowed, or far too large.
     fn long_name(&self) -> String {
         if self.one_in(6) {
             return "飛".repeat(200);
@@ -406,7 +406,7 @@ impl Client {
         }
     }
 
-    /// Posts until somebody answers; the reservation that was accepted.
+    /// Posts until an answer arrives. Returns the accepted reservation.
     async fn post(&self, place: usize, wish: &Wish) -> Option<String> {
         let key = wish.key.as_deref();
         let key = key.map(|key| ("idempotency-key", key));
@@ -426,10 +426,10 @@ impl Client {
                 if self.is_too_large(place, wish, status) {
                     return None;
                 }
-                // What is refused for now may be asked for again; so may what others were quicker with, again and again.
+                // A temporary refusal may be retried, and so may a conflict with other writers.
                 let outrun = answer.field("type") == Some("urn:aeroalpes:problema:conflicto");
                 if outrun && self.scenario.is_calm() {
-                    let complaint = format!("nobody was quicker: {}", answer.text);
+                    let complaint = format!("no other writer was there: {}", answer.text);
                     self.memory.complain(complaint);
                 }
                 if status != 503 && !outrun {
@@ -443,7 +443,7 @@ impl Client {
         None
     }
 
-    /// True for a request that is large, and refused for it, as one may be that is not well below what is allowed.
+    /// True for a large request that was refused for its size. Requests well below the limit must be accepted.
     fn is_too_large(&self, place: usize, wish: &Wish, status: u64) -> bool {
         const WELL_BELOW: usize = 28 * 1024;
         if wish.large.is_none() || ![400, 413, 422].contains(&status) {
@@ -458,13 +458,13 @@ impl Client {
         })
     }
 
-    /// Uses one key for two requests at once: one of them is refused.
+    /// Sends two requests with one key at the same time. One of them must be refused.
     async fn contradict(&self, place: usize, wish: &Wish) -> Option<String> {
         let headers = wish.key.as_deref().map(|key| ("idempotency-key", key));
         let headers = headers.as_slice();
         let other = Wish {
             vuelo: vuelo(10_000 + self.number),
-            // That flight is not full.
+            // The other request is for a flight that is not full.
             kind: if wish.kind == Kind::Full {
                 Kind::Good
             } else {
@@ -483,7 +483,7 @@ impl Client {
             self.memory.complain(complaint);
         }
         if answers[1] == Some(202) {
-            // The other was first: it is what stands.
+            // The other request won, so its reservation stands.
             self.became(place, &other, both.1);
             return None;
         }
@@ -496,7 +496,7 @@ impl Client {
             self.became(place, wish, both.0);
             return id;
         }
-        // Nobody knows which of them stands, if any.
+        // It is unknown which of the two was accepted, if any.
         None
     }
 
@@ -541,7 +541,7 @@ impl Client {
                     self.system.kernel.count("refused", "an odd letter");
                     event = asked(PLAIN);
                 }
-                // It is cancelled already, or its execution cannot be turned now.
+                // It is cancelled already, or its execution cannot be stopped now.
                 409 => return self.look_into(bracket, &answer),
                 503 => self.pause(2_000).await,
                 _ => {
@@ -552,7 +552,7 @@ impl Client {
         }
     }
 
-    /// Asks for what was accepted, once more.
+    /// Repeats an accepted cancellation.
     async fn cancel_again(&self, id: &str, event: &[u8]) {
         self.pause(10_000).await;
         let bracket = Bracket::of(&self.system, id);
@@ -566,7 +566,7 @@ impl Client {
         }
     }
 
-    /// What is refused cannot be done.
+    /// A refusal must be justified by the saga's state.
     fn look_into(&self, bracket: Option<Bracket>, refusal: &Answer) {
         self.system.kernel.count("refused", "a cancellation");
         let untrue = bracket.and_then(|bracket| bracket.cancellation(&self.system, refusal));
@@ -575,7 +575,7 @@ impl Client {
         }
     }
 
-    /// Looks at a reservation again and again: what was seen is not unseen.
+    /// Reads a reservation again and again. It must never go back to an earlier state.
     async fn watch(&self, id: &str) {
         const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
         self.see_its_saga(id).await;
@@ -598,7 +598,8 @@ impl Client {
             let rank = STATES.iter().position(|state| *state == estado);
             match rank {
                 Some(rank) if rank >= seen => seen = rank,
-                // Readers change over to a rebuilt view at one moment, by their clocks: where those are put back, so are they.
+                // Readers change over to a rebuilt view at one moment by their clocks, so clocks that are put back take
+                // readers back.
                 Some(rank) if self.handed_over_twice() => seen = rank,
                 Some(_) => {
                     let before = STATES.get(seen).unwrap_or(&"");
@@ -606,14 +607,14 @@ impl Client {
                     self.memory.complain(complaint);
                 }
                 None => {
-                    let complaint = format!("{id} cannot be seen: {}", answer.text);
+                    let complaint = format!("{id} cannot be read: {}", answer.text);
                     self.memory.complain(complaint);
                 }
             }
         }
     }
 
-    /// The saga of a reservation is there as soon as the reservation is accepted, under the same id.
+    /// The saga must be readable under the reservation's id as soon as the reservation is accepted.
     async fn see_its_saga(&self, id: &str) {
         let event = http::event("GET", &format!("/sagas/{id}"), &[], None);
         let Some(answer) = self.send(HTTP_QUERIES, &event).await else {
@@ -624,7 +625,7 @@ impl Client {
             kernel.count("reader", "saw a saga before it began");
         }
         if ![200, 503].contains(&answer.status) {
-            let complaint = format!("the saga of {id} cannot be seen: {}", answer.text);
+            let complaint = format!("the saga of {id} cannot be read: {}", answer.text);
             self.memory.complain(complaint);
         }
     }
@@ -635,11 +636,11 @@ impl Client {
         back && self.scenario.rebuild_one_in > 0
     }
 
-    /// Has a view rebuilt, and sees to it that it is.
+    /// Asks for a rebuild of a view until it is done.
     async fn rebuild(self, view: &'static str) {
         self.pause(40_000).await;
         let order = json!({ "view": view, "seconds": 20 }).to_string();
-        // Where the operator gives up, the timers go on.
+        // If the operator gives up, the timers continue.
         for _ in 0..40 {
             let answer = self.system.api.call(REBUILDER, order.as_bytes()).await;
             let done: Value = answer
@@ -657,12 +658,12 @@ impl Client {
     }
 }
 
-/// How many flights there are that many want: some more where there are more clients.
+/// The number of flights that many clients want. It grows with the number of clients.
 fn shared_flights(scenario: &Scenario) -> u64 {
     (scenario.clients * scenario.bookings / 8).clamp(2, 1_000)
 }
 
-/// Seats of the flights that many want.
+/// Stocks the seats of the flights that many clients want.
 pub async fn share_flights(system: &System, scenario: &Scenario) {
     for number in 0..shared_flights(scenario) {
         let set = set_free(&*system.tables, &vuelo(number), 2).await;
@@ -670,7 +671,7 @@ pub async fn share_flights(system: &System, scenario: &Scenario) {
     }
 }
 
-/// The identity of a reservation, as text.
+/// Parses the id of a reservation.
 pub fn id(text: &str) -> Option<IdReserva> {
     text.parse().ok()
 }

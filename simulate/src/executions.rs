@@ -1,4 +1,4 @@
-//! Step Functions, and what happens to executions beside what their states do.
+//! Step Functions in the simulation, with executions that are ended or forgotten from outside.
 
 use std::{
     collections::BTreeMap,
@@ -23,10 +23,11 @@ use crate::{
     system::System,
 };
 
-/// Step Functions forgets what ended 90 days ago. Here those pass at once, for an execution that nothing happened to for so long.
+/// Step Functions forgets executions 90 days after their end. Here it does so at once, for an execution that was quiet
+/// for this long.
 const QUIET: SignedDuration = SignedDuration::from_mins(2);
 
-/// How executions end that no state ends: what it is, and the error.
+/// The ways in which an execution ends from outside: the name in the counts, and the error.
 const ENDS: [(&str, &str); 4] = [
     ("stopped", ""),
     ("stopped", "Detenida"),
@@ -34,7 +35,7 @@ const ENDS: [(&str, &str); 4] = [
     ("failed", "States.Runtime"),
 ];
 
-/// Step Functions, which carries on by itself what is started.
+/// Step Functions. It runs started executions by itself.
 #[derive(Clone)]
 pub struct Carried {
     inner: MemoryExecutions,
@@ -42,7 +43,7 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// Of the machine that these definitions have, which calls these functions.
+    /// With the state machine of these definitions, whose tasks call these functions.
     pub fn new(
         kernel: &Kernel,
         definitions: &Definitions,
@@ -57,26 +58,26 @@ impl Carried {
         })
     }
 
-    /// Has an execution that failed go on where it did; true if it had failed.
+    /// Resumes a failed execution where it failed; true if it had failed.
     pub fn redrive(&self, name: &str) -> bool {
         let redriven = self.inner.redrive(name);
         self.carry_on();
         redriven
     }
 
-    /// True if there is an execution of this name that has not ended.
+    /// True if an execution of this name has not ended.
     pub fn runs(&self, name: &str) -> bool {
         let names = self.inner.names();
         names.contains(&(name.to_owned(), false))
     }
 
-    /// Deploys the machine of these definitions: executions that are started from now on are of it.
+    /// Deploys the state machine of these definitions for the executions that start from now on.
     pub fn deploy(&self, definitions: &Definitions) {
         let updated = self.inner.update(&state_machine(definitions));
         debug_assert!(updated.is_ok(), "{updated:?}");
     }
 
-    /// Some execution that has ended, or has not.
+    /// A random execution, among those that have ended or those that have not.
     fn some(&self, ended: bool) -> Option<String> {
         let names = self.inner.names().into_iter();
         let such = names.filter(|(_, has_ended)| *has_ended == ended);
@@ -108,7 +109,7 @@ impl Executions for Carried {
     }
 }
 
-/// Ends some execution that runs, or has one go on that somebody ended.
+/// Ends a random running execution, or resumes one that was ended this way.
 pub fn interfere(system: &System) {
     let (kernel, machine) = (&system.kernel, &system.machine);
     if kernel.dice().one_in(12) {
@@ -131,13 +132,13 @@ pub fn interfere(system: &System) {
     }
 }
 
-/// Months pass for some execution that nobody saw to: it is forgotten.
+/// Forgets a random execution that has ended, as Step Functions does after months.
 pub fn forget(system: &System) {
     let (kernel, machine) = (&system.kernel, &system.machine);
     let Some(name) = machine.some(true) else {
         return;
     };
-    // Its name begins with the saga's id.
+    // The name of an execution begins with its saga's id.
     let id: Option<SagaId> = name.get(..36).and_then(|id| id.parse().ok());
     let Some(saga) = id.and_then(|id| check::load(system, id)) else {
         return;
@@ -150,7 +151,7 @@ pub fn forget(system: &System) {
     }
 }
 
-/// Somebody cancels the reservation of a saga that its execution could not end. If that is accepted, it is a promise.
+/// Cancels a reservation whose saga is stuck because its execution failed. An accepted cancellation is a promise.
 pub fn cancel_stuck(system: &System) {
     let mut stuck = check::stuck(system);
     stuck.retain(Saga::is_watched);
@@ -173,7 +174,7 @@ pub fn cancel_stuck(system: &System) {
     });
 }
 
-/// What was promised of sagas that were stuck is done.
+/// Checks that the cancellations accepted for stuck sagas were carried out.
 pub fn check(system: &System, broken: &mut Vec<String>) {
     let promised = system.promised.lock();
     let promised = promised.unwrap_or_else(PoisonError::into_inner);
@@ -187,7 +188,8 @@ pub fn check(system: &System, broken: &mut Vec<String>) {
     }
 }
 
-/// Deploys the state machine of one build or the other, though others begin sagas that only the newest knows.
+/// Deploys the state machine of the older or the newer build, while the participants may begin sagas that only the
+/// newest build knows.
 pub fn deploy_some(system: &System) {
     let (kernel, builds) = (&system.kernel, &system.builds);
     let (build, age) = if kernel.dice().one_in(2) {

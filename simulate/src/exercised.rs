@@ -1,7 +1,7 @@
-//! What runs came by, and what they never did.
+//! Counts what happened in runs, and lists what should have happened and never did.
 //!
-//! A search that never comes by something proves nothing about it. So all that a world can do is listed here, and a long search in
-//! which some of it never happened fails.
+//! A search proves nothing about a situation that it never reached. So the expected situations are listed here, and a
+//! long search that misses one fails.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
@@ -9,17 +9,17 @@ use alpes_saga::{Direction, Meaning, Saga, SagaMode, Status, What};
 use simulation::Kernel;
 use source_mapping::Rule;
 
-/// What happened, by kind and name, and how often.
+/// Occurrences by kind and name, each with its number.
 pub type Counts = BTreeMap<(&'static str, Cow<'static, str>), u64>;
 
-/// The kind of what a saga's log says, with its mode.
+/// The kind of the lines in a saga's log. Their names begin with the saga's mode.
 const LINE: &str = "saga line";
-/// The kind of how a saga ended, with its mode.
+/// The kind of a saga's last status. The names begin with the saga's mode.
 const END: &str = "saga end";
 /// The kind of the rules of mappings.
 const RULE: &str = "rule";
 
-/// What happens to effects, functions, mappings, the schedule and clocks; and what operators do.
+/// The expected events around effects, functions, mappings, the schedule, clocks and operators.
 const HAPPENS: &[(&str, &[&str])] = &[
     ("clocks", &["back", "forward"]),
     (
@@ -58,7 +58,7 @@ const HAPPENS: &[(&str, &[&str])] = &[
         &[
             "answered",
             "cold start",
-            "could not bear a record",
+            "failed on a record",
             "died",
             "failed",
             "started twice",
@@ -76,7 +76,7 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "expired",
             "gave up a shard",
             "lease lost",
-            "made anew",
+            "replaced",
             "merge",
             "split",
         ],
@@ -89,16 +89,16 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "deployed a build: older",
             "deployed a state machine: newer",
             "deployed a state machine: older",
-            "deployed everything anew",
-            "discarded what nobody can read",
-            "had a saga go on",
-            "had a saga go on in vain",
+            "redeployed everything",
+            "discarded unreadable records",
+            "resumed a saga",
+            "resumed a saga in vain",
             "rebuilt a view",
-            "may not have a saga go on any more",
+            "may not resume a saga any more",
             "redrove an execution",
             "repaired participants",
             "the projector is down",
-            "took a saga over",
+            "took over a saga",
             "undid a step by hand",
         ],
     ),
@@ -128,8 +128,8 @@ const HAPPENS: &[(&str, &[&str])] = &[
             "read a report",
             "read everything",
             "saw a saga before it began",
-            "walked through a list",
-            "walked through sagas",
+            "read a list",
+            "read a list of sagas",
         ],
     ),
     (
@@ -141,8 +141,8 @@ const HAPPENS: &[(&str, &[&str])] = &[
     ("timers", &["a few things at once"]),
 ];
 
-/// What a saga's log says, by who moves the saga on. `CommandRejected` is never to come, and is for `shared/testing/saga-kit`: a participant
-/// refuses nothing that this definition sends.
+/// The expected lines of sagas' logs, by mode. `CommandRejected` is missing, because no participant refuses a command
+/// of this definition; `shared/testing/saga-kit` tests it.
 const LINES: &[(SagaMode, &[&str])] = &[
     (
         SagaMode::Orchestration,
@@ -198,7 +198,7 @@ const LINES: &[(SagaMode, &[&str])] = &[
     ),
 ];
 
-/// How a saga can stand in the end, by who moves it on.
+/// The expected last statuses of sagas, by mode.
 const ENDS: &[(SagaMode, &[Status])] = &[
     (
         SagaMode::Orchestration,
@@ -214,7 +214,7 @@ const ENDS: &[(SagaMode, &[Status])] = &[
     ),
 ];
 
-/// What a line of a saga's log is.
+/// The name of a line in a saga's log.
 fn line(what: &What) -> &'static str {
     match what {
         What::Started { .. } => "Started",
@@ -255,7 +255,7 @@ fn of(mode: SagaMode, what: &str) -> String {
     format!("{mode:?}: {what}")
 }
 
-/// Counts what became of a saga.
+/// Counts the lines and the last status of a saga.
 pub(crate) fn count(kernel: &Kernel, saga: &Saga) {
     for entry in &saga.log {
         kernel.count(LINE, of(saga.mode, line(&entry.what)));
@@ -263,14 +263,14 @@ pub(crate) fn count(kernel: &Kernel, saga: &Saga) {
     kernel.count(END, of(saga.mode, saga.status.name()));
 }
 
-/// How many sagas were counted.
+/// The number of sagas that were counted.
 #[must_use]
 pub fn sagas(counts: &Counts) -> u64 {
     let ends = counts.iter().filter(|((kind, _), _)| *kind == END);
     ends.map(|(_, times)| times).sum()
 }
 
-/// All that a long search must come by.
+/// Everything that a long search must reach.
 fn expected() -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
     let happens = HAPPENS.iter().flat_map(|(kind, names)| {
         let names = names.iter();
@@ -288,7 +288,7 @@ fn expected() -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
     happens.chain(lines).chain(ends).chain(rules)
 }
 
-/// What was to be expected, and never came.
+/// The expected occurrences that never came.
 #[must_use]
 pub fn never(counts: &Counts) -> Vec<String> {
     let missing = expected().filter(|what| !counts.contains_key(what));
@@ -297,7 +297,7 @@ pub fn never(counts: &Counts) -> Vec<String> {
         .collect()
 }
 
-/// Counts as text, a line each.
+/// The counts as text, one to a line.
 #[must_use]
 pub fn told(counts: &Counts) -> String {
     let mut text = String::new();
@@ -308,7 +308,7 @@ pub fn told(counts: &Counts) -> String {
             text.push('\n');
             kind = of;
         }
-        // A string takes whatever is written to it.
+        // Writing to a `String` cannot fail.
         let _ = writeln!(text, "  {times:>12}  {name}");
     }
     text

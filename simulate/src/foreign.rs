@@ -1,4 +1,4 @@
-//! What other builds leave in the tables, in forms that this one cannot read: it is in nobody's way, and stays.
+//! Items of other builds, in forms that this build cannot read. They must block nothing, and must stay in the tables.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 
 use crate::{functions::ALL, system::System};
 
-/// What places an item in an index of what is due, and counts how often it was written: what nobody can do now is looked at later.
+/// The attributes that place an item in an index of due work and count its writes. Only these may change: unreadable
+/// work is put off.
 const DUE: [&str; 3] = ["gsi1pk", "gsi1sk", "rev"];
 
-/// All that was left.
+/// The foreign items so far.
 #[derive(Clone, Default)]
 pub struct Foreign(Arc<Mutex<Vec<(Key, Item)>>>);
 
@@ -25,13 +26,13 @@ impl Foreign {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True of the place of something that was left.
+    /// True if a foreign item has this key.
     pub fn has(&self, key: &Key) -> bool {
         self.lock().iter().any(|(known, _)| known == key)
     }
 }
 
-/// Something parked that only another build can read, with its bytes.
+/// A parked record that only another build can read, with its bytes.
 fn parked(owner: &str, id: &str, since: &str, kind: u64) -> [(Key, Value); 2] {
     let place = format!("record#shardId-000000000000#{id}");
     let mut item = json!({
@@ -55,7 +56,7 @@ fn parked(owner: &str, id: &str, since: &str, kind: u64) -> [(Key, Value); 2] {
     ]
 }
 
-/// A saga that is due, of a definition that nobody here knows, or with a line in its log that nobody has a word for.
+/// A due saga whose definition, or a line of whose log, is unknown to this build.
 fn saga(id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
     let version = if kind == 0 { 90 } else { 1 };
     let item = json!({
@@ -67,7 +68,7 @@ fn saga(id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
     (Key::new(SAGAS, id, "saga"), item)
 }
 
-/// Something that is to be done, in another form or by a policy that nobody here has.
+/// A due reaction in an unknown form, or of an unknown policy.
 fn reaction(context: Context, id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
     let class = if kind == 0 { "undoing" } else { "news" };
     let item = json!({
@@ -79,7 +80,7 @@ fn reaction(context: Context, id: &str, since: &str, bucket: u64, kind: u64) -> 
     (Key::new(REACTIONS, owner, format!("{id}#Meditar")), item)
 }
 
-/// Leaves some things of other builds, each due for long.
+/// Leaves some items of other builds, all due for a long time.
 pub fn leave(system: &System) {
     let (kernel, dice) = (&system.kernel, system.kernel.dice());
     let since = Moment::from(kernel.now()).to_string();
@@ -118,7 +119,8 @@ pub fn leave(system: &System) {
     }
 }
 
-/// Something that still stands where it was left among what is due, in words: what nobody here can do is to make room for the rest.
+/// A foreign item that is still first among the due work, in words. Unreadable work must be put off to make room for
+/// the rest.
 pub fn in_the_way(system: &System) -> Option<String> {
     let all = system.foreign.lock();
     let due = |item: &Item| item.get("gsi1sk").cloned();
@@ -127,10 +129,10 @@ pub fn in_the_way(system: &System) -> Option<String> {
         key.table != PARKED && found.is_some_and(|found| due(&found) == due(left))
     };
     let first = all.iter().find(stands);
-    first.map(|(key, _)| format!("{} {} is first of what is due", key.pk, key.sk))
+    first.map(|(key, _)| format!("{} {} is still first among the due work", key.pk, key.sk))
 }
 
-/// All of it is there as it was left, but for when it is looked at.
+/// Checks that every foreign item is as it was left, except for when it is due.
 pub fn check(system: &System, broken: &mut Vec<String>) {
     for (key, left) in system.foreign.lock().iter() {
         let same = |found: &Item| {

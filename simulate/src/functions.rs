@@ -1,4 +1,4 @@
-//! The system's functions, each put together as its `main.rs` does it.
+//! The system's functions, each put together as in its `main.rs`.
 
 use std::{
     collections::BTreeMap,
@@ -29,28 +29,28 @@ use wiring::{Build, Wiring};
 
 use crate::{http, versions};
 
-/// The function behind the API's commands.
+/// The function that answers the API's commands.
 pub const HTTP_COMMANDS: FunctionName = FunctionName("http-commands");
-/// The function behind the API's queries.
+/// The function that answers the API's queries.
 pub const HTTP_QUERIES: FunctionName = FunctionName("http-queries");
-/// The function that archives.
+/// The function that writes the archive.
 pub const ARCHIVER: FunctionName = FunctionName("archiver");
-/// The function that keeps the views.
+/// The function that writes the views.
 pub const PROJECTOR: FunctionName = FunctionName(alpes_projections::CONSUMER);
-/// The function that a schedule runs.
+/// The function that the schedule invokes.
 pub const TIMERS: FunctionName = FunctionName("timers");
 
 /// The name of the stack.
 pub const STACK: &str = "aeroalpes";
 
-/// The ground that functions are deployed on: their ports, and the settings of the template.
+/// The environment of deployed functions: ports, and settings from the template.
 #[derive(Clone)]
 pub struct Ground {
     pub ports: Ports,
-    /// How much the timers take on at a time.
+    /// The most items that the timers take on in one pass.
     limits: Limits,
     template: &'static Template,
-    /// How long an invocation may take, by function.
+    /// The timeout of each function's invocations.
     timeouts: Arc<BTreeMap<&'static str, Duration>>,
 }
 
@@ -78,7 +78,7 @@ impl Ground {
         })
     }
 
-    /// Each function that the log is delivered to, with how that is set up.
+    /// Each function that consumes the log, with the settings of its mapping.
     pub fn mappings(&self) -> Result<Vec<(FunctionName, Settings)>, String> {
         let settings = |mapped: &str| {
             let found = ALL.into_iter().find(|name| deployed_as(*name) == mapped);
@@ -115,17 +115,17 @@ pub const ALL: [FunctionName; 11] = [
     REBUILDER,
 ];
 
-/// A mistake in a build: there are records that it cannot bear.
+/// A mistake in a build: its function fails on some records.
 #[derive(Clone)]
 pub struct Allergy {
     pub kernel: Kernel,
-    /// It is allergic to one record in so many.
+    /// On average one record in `one_in` triggers the mistake.
     pub one_in: u64,
-    /// Which of them.
+    /// Selects the records that trigger it.
     pub which: u64,
-    /// It dies of them; else it fails.
+    /// True if the function dies of the record; otherwise it returns an error.
     pub dies: bool,
-    /// It does its work before that; else nothing.
+    /// True if the function does its work first; otherwise it does nothing.
     pub works: bool,
 }
 
@@ -145,17 +145,17 @@ impl Allergy {
         if self.works {
             drop(work.await);
         }
-        self.kernel.count("lambda", "could not bear a record");
+        self.kernel.count("lambda", "failed on a record");
         if self.dies {
             self.kernel.die().await;
         }
         Err((
             "Mistake".to_owned(),
-            "a record that I cannot bear".to_owned(),
+            "a record on which this build fails".to_owned(),
         ))
     }
 
-    /// The function with this mistake in it.
+    /// The function with this mistake.
     pub fn in_function(self, function: &Function) -> Function {
         let start = function.start.clone();
         let start = Arc::new(move |world| {
@@ -178,7 +178,7 @@ impl Allergy {
     }
 }
 
-/// A function: how it is wired, and how it handles what it is invoked with.
+/// A function, from the code that wires it and the code that handles a payload.
 fn wired<A: Send + Sync + 'static>(
     timeout: Duration,
     (ground, build): (&Ground, Build),
@@ -217,7 +217,7 @@ fn written<T: Serialize, E: Into<Diagnostic>>(answer: Result<T, E>) -> Answer {
     }
 }
 
-/// Deploys them all, each as a build has it.
+/// Deploys all functions as a build has them.
 pub fn deploy(runtime: &Runtime, ground: &Ground, build: &Build) {
     for name in ALL {
         runtime.deploy(name, of(name, ground, build));

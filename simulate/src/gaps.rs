@@ -1,4 +1,4 @@
-//! A log that tells of one record later than of those that were appended after it.
+//! A log that shows some records later than records that were appended after them.
 
 use std::{
     sync::{
@@ -12,16 +12,16 @@ use alpes_ports::{Log, LogError, SequenceNumber};
 use async_trait::async_trait;
 use simulation::Kernel;
 
-/// How long a record may be kept back.
+/// The longest delay of a record, in milliseconds.
 const LONGEST: u64 = 180_000;
 
-/// A log that acknowledges some records and has them later, for seconds to minutes. It is worse than what a stream may do: whoever
-/// listens to it needs no order.
+/// A log that acknowledges some records at once and shows them seconds to minutes later. A real stream keeps the order
+/// of a key; consumers must work without it.
 pub struct Gaps {
     pub kernel: Kernel,
     pub inner: Arc<dyn Log>,
     pub one_in: u64,
-    /// False once every record is to be there at once.
+    /// False once every record must be visible at once.
     pub open: Arc<AtomicBool>,
 }
 
@@ -44,11 +44,11 @@ impl Log for Gaps {
         let (key, data) = (partition_key.to_owned(), data.to_vec());
         self.kernel.spawn("gap", async move {
             kernel.sleep(pause).await;
-            kernel.note(format_args!("a record of {key} is there at last"));
-            // What is in memory takes every record that has a key.
+            kernel.note(format_args!("a delayed record of {key} is visible now"));
+            // The log in memory accepts every record that has a key.
             let _ = inner.append(&key, &data, None).await;
         });
-        // Nobody can tell its place from this.
+        // A made-up sequence number, because the record has no place yet.
         Ok(SequenceNumber("49".into()))
     }
 }

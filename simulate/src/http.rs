@@ -1,4 +1,4 @@
-//! Requests and answers, as API Gateway passes them on.
+//! HTTP requests and answers, in the form in which API Gateway passes them on.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use api::Event;
 use lambda_http::{Body, Request, Response};
 use serde_json::{Value, json};
 
-/// The event of a request. `headers` are beside those that every client sends.
+/// The event of a request. `headers` are added to those that every client sends.
 pub fn event(method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Vec<u8> {
     let mut all = BTreeMap::from([("host", "localhost")]);
     if body.is_some() {
@@ -33,7 +33,7 @@ pub fn event(method: &str, path: &str, headers: &[(&str, &str)], body: Option<&V
     event.to_string().into_bytes()
 }
 
-/// Reads an event, as the function does.
+/// Parses an event, as the function does.
 pub fn request(event: &[u8]) -> Result<Request, (String, String)> {
     let event: Result<Event, _> = serde_json::from_slice(event);
     event
@@ -41,7 +41,7 @@ pub fn request(event: &[u8]) -> Result<Request, (String, String)> {
         .map_err(|error| ("Request".to_owned(), error.to_string()))
 }
 
-/// Writes an answer.
+/// Serializes an answer.
 pub fn written(response: Response<Body>) -> Vec<u8> {
     let (parts, body) = response.into_parts();
     let headers = parts.headers.iter().map(|(name, value)| {
@@ -54,10 +54,10 @@ pub fn written(response: Response<Body>) -> Vec<u8> {
     answer.to_string().into_bytes()
 }
 
-/// An answer, as a client sees it.
+/// An answer, as a client gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// All of it, byte for byte.
+    /// The whole answer, byte for byte.
     pub text: String,
     /// Its status.
     pub status: u64,
@@ -66,7 +66,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads what [`written`] wrote.
+    /// Parses the output of [`written`].
     pub fn read(bytes: &[u8]) -> Self {
         let whole: Value = serde_json::from_slice(bytes).unwrap_or_default();
         let body = whole
@@ -80,7 +80,7 @@ impl Answer {
         }
     }
 
-    /// A field of its body that is text.
+    /// A string field of its body.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.body.get(name).and_then(Value::as_str)
     }

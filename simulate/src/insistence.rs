@@ -1,4 +1,4 @@
-//! A person who has sagas go on though nothing is mended, again and again, and writes long notes about it.
+//! A person who resumes stuck sagas again and again while the cause is not mended, with long notes.
 
 use std::{
     sync::{
@@ -13,28 +13,28 @@ use serde_json::json;
 
 use crate::{check, clients::Memory, operator::resume, system::System};
 
-/// How often they try, if nobody tells them to stop: enough to fill an item with what they write.
+/// How often the person tries unless refused: enough for the notes to fill an item.
 const TIMES: u32 = 500;
-/// As many characters as a note may have.
+/// The most characters of a note.
 const LONGEST: usize = 500;
-/// A character of four bytes.
+/// A character of 4 bytes.
 const WORD: &str = "😤";
 
 const NOT_YET: u8 = 0;
 const AT_IT: u8 = 1;
 const DONE: u8 = 2;
 
-/// That person.
+/// The insistent person.
 pub struct Insistent(Arc<AtomicU8>);
 
 impl Insistent {
-    /// One who insists, or one who does not.
+    /// A person who insists, or one who does not.
     pub fn new(insists: bool) -> Self {
         let how = if insists { NOT_YET } else { DONE };
         Self(Arc::new(AtomicU8::new(how)))
     }
 
-    /// True while they are at it; they begin once a saga is stuck.
+    /// True while the person is at it. They begin once a saga is stuck.
     pub fn is_at_it(&self, system: &System, memory: &Memory, stuck: &[Saga]) -> bool {
         if let (NOT_YET, Some(saga)) = (self.0.load(Ordering::SeqCst), stuck.first()) {
             self.0.store(AT_IT, Ordering::SeqCst);
@@ -49,21 +49,21 @@ impl Insistent {
     }
 }
 
-/// Has a saga go on until that is refused, which has to happen before it cannot be written any more.
+/// Resumes a saga until it is refused. The refusal must come before the saga's item is full.
 async fn insist(system: &System, memory: &Memory, saga: &Saga) {
     let kernel = &system.kernel;
     let mut length = LONGEST;
     for _ in 0..TIMES {
         let note = json!({ "nota": WORD.repeat(length.max(1)) });
         match resume(system, memory, saga, Some(&note)).await {
-            Some(202) => kernel.count("operator", "had a saga go on in vain"),
+            Some(202) => kernel.count("operator", "resumed a saga in vain"),
             Some(409) => {
-                kernel.count("operator", "may not have a saga go on any more");
+                kernel.count("operator", "may not resume a saga any more");
                 return;
             }
-            // Something shorter may be written where that could not be. That it ends all the same is seen later.
+            // A shorter note may fit where the longest did not. A later check sees that the saga ends anyway.
             _ if length > 0 => {
-                kernel.count("operator", "could not have a saga go on");
+                kernel.count("operator", "could not resume a saga");
                 length /= 2;
                 continue;
             }

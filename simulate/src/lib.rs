@@ -1,15 +1,15 @@
-//! Runs the whole system in a world that a seed decides, and looks for broken promises.
+//! Runs the whole system in a simulated world that a seed decides, and searches for broken invariants.
 //!
 //! ```text
 //! clients ──► http-commands ──► tables ──► stream ══ mappings ══► orchestrator, participants, projector, archiver, notifier
 //!    └──────► http-queries                    schedule ──► timers        operator ──► rebuilder
 //! ```
 //!
-//! The functions are the real ones, unchanged; what they stand on is [`simulation`]'s: time that jumps, effects that take their
-//! time, get lost, come twice or late, processes that die, clocks that are off, a stream that is delivered by the rules of AWS.
-//! [`run`] plays a [`Scenario`] with a seed: clients book, cancel and look for a while, then all faults cease, and when everything
-//! has settled the [invariants](check) are looked at. The same seed is the same trace, byte for byte. [`search()`] plays many seeds, and
-//! [`exercised`] tells what they came by. That a search finds anything is seen with mistakes that are [`Planted`].
+//! The functions are the real ones. The crate [`simulation`] provides their world: time that jumps, slow, lost, doubled
+//! and late effects, processes that die, skewed clocks, and a stream that is delivered by AWS's rules. [`run`] plays a
+//! [`Scenario`] with a seed. Clients book, cancel and read for a while; then all faults cease, the system settles, and
+//! the [invariants](check) are checked. The same seed gives the same trace, byte for byte. [`search()`] plays many
+//! seeds, and [`exercised`] counts what they reached. [`Planted`] mistakes show that the search can find something.
 
 #![deny(missing_docs)]
 

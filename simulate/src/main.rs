@@ -1,6 +1,6 @@
-//! `simulate`: see `cargo xtask simulate --help`, and `docs/simulation.md`.
+//! The program `simulate`: see `cargo xtask simulate --help` and `docs/simulation.md`.
 
-/// Its `println!` and `eprintln!` take the place of std's, which panic when nobody reads them.
+/// Its `println!` and `eprintln!` replace those of std, which panic when the reader has closed the pipe.
 #[macro_use]
 extern crate command_line;
 
@@ -14,40 +14,40 @@ use std::{
 use command_line::Words;
 use simulate::{Plan, Planted, Report, SCENARIOS, Scenario, exercised, search};
 
-/// So many seeds are played where nobody says.
+/// The number of seeds where the command names none.
 const SEEDS: u64 = 1_000;
-/// A search of so many seeds comes by everything that there is.
+/// A search with at least `MANY` seeds must reach everything that [`exercised`] lists.
 const MANY: u64 = 10_000;
-/// It is told how far a search is, each time so many seconds have passed.
+/// How often a search reports its progress, in seconds.
 const OFTEN: u64 = 20;
 
-/// What is told of the runs.
+/// The kind of output.
 enum Told {
-    /// What a search found.
+    /// The result of a search.
     Search,
-    /// A seed by itself, with its trace.
+    /// The outcome of one seed, and a file with its trace.
     One,
-    /// The digest of each trace, and nothing else.
+    /// Only the digest of each trace.
     Digests,
 }
 
-/// What to do.
+/// The parsed command line.
 struct Order {
     plan: Plan,
-    /// Where the trace goes.
+    /// The file for the trace.
     trace: Option<String>,
     told: Told,
-    /// All scenarios, as they are, are played.
+    /// True if all scenarios are played at their own size.
     whole: bool,
-    /// What runs came by is told too.
+    /// True if the counts are printed too.
     counts: bool,
 }
 
-/// Why there is nothing to tell of success.
+/// Why the program fails.
 enum Failure {
-    /// The words are wrong.
+    /// The command line is wrong.
     Wrong(String),
-    /// A promise was broken, or something could not be done.
+    /// An invariant broke, or something could not be done.
     Failed(String),
 }
 
@@ -64,7 +64,7 @@ impl From<&str> for Failure {
 }
 
 fn main() -> ExitCode {
-    // What is `cargo xtask simulate …` is `simulate …` when it is run by itself.
+    // `cargo xtask simulate …` runs this program with the same arguments.
     let words = env::args_os().skip(1);
     let words = words.map(|word| word.to_string_lossy().into_owned());
     let words = match command_line::read(iter::once("simulate".to_owned()).chain(words)) {
@@ -146,7 +146,7 @@ fn play(order: &Order) -> Result<(), Failure> {
     }
 }
 
-/// A line for each seed, by which two builds can be compared.
+/// Prints a line for each seed, so that two builds can be compared.
 fn digests(plan: &Plan) -> Result<(), Failure> {
     for seed in plan.first..plan.first + plan.seeds {
         let report = plan.play(seed, false).ok_or("no scenario")?;
@@ -161,7 +161,7 @@ fn play_one(order: &Order) -> Result<(), Failure> {
     let report = order.plan.play(seed, true).ok_or("no scenario")?;
     let file = keep(&report, order.trace.as_deref())?;
     println!(
-        "{} seed {seed}: {} lines, digest {:016x}, {} s of its own time, {} sagas, {} steps",
+        "{} seed {seed}: {} lines, digest {:016x}, {} s of virtual time, {} sagas, {} steps",
         report.scenario,
         report.trace.lines(),
         report.trace.digest(),
@@ -180,7 +180,7 @@ fn play_one(order: &Order) -> Result<(), Failure> {
     Err(words(&report).into())
 }
 
-/// Writes the trace of a run where it is wanted; says where.
+/// Writes the trace of a run to `file` or to a default file, and returns its path.
 fn keep(report: &Report, file: Option<&str>) -> Result<String, String> {
     let usual = || format!("target/simulate-{}-{}.trace", report.scenario, report.seed);
     let file = file.map_or_else(usual, str::to_owned);
@@ -198,7 +198,7 @@ fn words(report: &Report) -> String {
     text
 }
 
-/// Plays seed after seed on every core.
+/// Plays the plan's seeds on every core.
 fn search_all(order: &Order) -> Result<(), Failure> {
     let (plan, begun) = (&order.plan, Instant::now());
     let told = AtomicU64::new(0);
@@ -246,7 +246,7 @@ fn search_all(order: &Order) -> Result<(), Failure> {
         if same {
             ""
         } else {
-            " (it went otherwise than the first time!)"
+            " (the second run differed from the first!)"
         },
         first.scenario,
         first.seed,
@@ -255,7 +255,7 @@ fn search_all(order: &Order) -> Result<(), Failure> {
     .into())
 }
 
-/// The options of a world that is not as large as its scenario says.
+/// The options that give the world its size, if it differs from the scenario's.
 fn size(plan: &Plan, scenario: &str) -> String {
     let mut scenarios = plan.scenarios.iter();
     let played = scenarios.find(|played| played.name == scenario);
@@ -272,7 +272,7 @@ fn size(plan: &Plan, scenario: &str) -> String {
     words.collect()
 }
 
-/// Tells that nothing was broken, last. What never happened is told with the counts; after so many seeds it is a failure.
+/// Prints the success, last. With the counts it lists what never happened; from 10,000 seeds on that is a failure.
 fn complete(order: &Order, counts: &exercised::Counts, seeds: u64) -> Result<(), Failure> {
     let never = exercised::never(counts);
     let all_must_come = order.whole && order.plan.seeds >= MANY;

@@ -1,4 +1,4 @@
-//! What was announced: what was committed, and nothing else.
+//! Checks the notices: every committed approval and cancellation is announced, and nothing more.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -9,21 +9,21 @@ use serde_json::Value;
 
 use crate::system::System;
 
-/// What is announced, and the state that it tells of.
+/// The announced event types, each with the state that its notice names.
 const NEWS: [(&str, &str); 2] = [
     ("ReservaAprobada", "Aprobada"),
     ("ReservaCancelada", "Cancelada"),
 ];
 
-/// An event that is to be announced.
+/// An event that must be announced.
 struct News {
     event: Event,
     estado: &'static str,
-    /// As it was committed.
+    /// The event's text as committed.
     text: String,
 }
 
-/// All that is committed and to be announced, by its identity.
+/// Every committed event that must be announced, by its id.
 fn news(system: &System) -> BTreeMap<String, News> {
     let catalogue = &system.builds.newest.catalogue;
     let all = system.tables.find(STREAMS, |key, item| {
@@ -48,21 +48,21 @@ fn news(system: &System) -> BTreeMap<String, News> {
     all.into_iter().flatten().collect()
 }
 
-/// As a queue takes it: what it does not take is escaped, as JSON is.
+/// The text as a queue accepts it: characters that queues refuse are escaped as in JSON.
 fn carried(text: &str) -> String {
     let mut carried = String::with_capacity(text.len());
     for letter in text.chars() {
         if Notice::carries(letter) {
             carried.push(letter);
         } else {
-            // All of those are below U+10000, and a text takes whatever is written to it.
+            // These characters are all below U+10000, so one escape suffices; writing to a `String` cannot fail.
             let _ = write!(carried, "\\u{:04x}", u32::from(letter));
         }
     }
     carried
 }
 
-/// Looks at every notice. `calm` is whether nothing could have been announced again.
+/// Checks every notice. `calm` is true if nothing failed, so that no event may have been announced twice.
 pub fn check(system: &System, calm: bool, broken: &mut Vec<String>) {
     let (news, published) = (news(system), system.topic.published());
     let mut times: BTreeMap<&str, u64> = BTreeMap::new();
@@ -85,7 +85,7 @@ pub fn check(system: &System, calm: bool, broken: &mut Vec<String>) {
     }
 }
 
-/// How a notice differs from its event, if it does.
+/// The difference between a notice and its event, if there is one.
 fn differs(notice: &Notice, news: &News) -> Option<String> {
     if notice.body != carried(&news.text) {
         return Some(format!("{:?} is announced as {:?}", news.text, notice.body));

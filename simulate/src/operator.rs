@@ -1,5 +1,5 @@
-//! Who sees to what the system cannot see to by itself, by the means that there are: the API, the commands of `xtask`, and the console
-//! of Step Functions.
+//! A person who does what the system cannot do alone, through the API, the commands of `xtask`, and the console of Step
+//! Functions.
 
 use std::{
     collections::BTreeMap,
@@ -26,32 +26,32 @@ use crate::{
     refusals::Bracket, system::System,
 };
 
-/// How long the system is left to free by itself what is parked.
+/// How long the operator waits for parked records to be handled by the system.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(4);
-/// How long participants misbehave where nobody is called for.
+/// How long participants misbehave, in milliseconds, if the scenario calls no operator.
 const UNNOTICED: u64 = 10 * 60_000;
 
-/// Why a person cancels, and what they say of what they did.
+/// The reason and the note that the operator gives.
 const BY_HAND: &str = "a mano";
 
-/// How often an execution is had go on before the saga is taken out of its hands.
+/// How often an execution is resumed before the operator resumes the saga without it.
 const PATIENT: u32 = 2;
 
-/// Somebody who looks after the system.
+/// The operator.
 pub struct Operator {
     system: System,
     memory: Memory,
     scenario: Scenario,
-    /// True while they see to what is parked.
+    /// True while the operator handles parked records.
     busy: Arc<AtomicBool>,
     came: u64,
-    /// How often they had an execution go on, by its saga.
+    /// How often each saga's execution was resumed.
     redriven: Mutex<BTreeMap<SagaId, u32>>,
     insistent: Insistent,
 }
 
 impl Operator {
-    /// Comes to look.
+    /// An operator for this run.
     pub fn new(system: &System, scenario: &Scenario, memory: &Memory) -> Self {
         Self {
             system: system.clone(),
@@ -64,7 +64,7 @@ impl Operator {
         }
     }
 
-    /// Sees to what there is, as far as it may need a person in this scenario.
+    /// Looks at the system once, and does what may need a person in this scenario.
     pub fn look(&self) {
         let stuck = check::stuck(&self.system);
         let kernel = &self.system.kernel;
@@ -93,7 +93,7 @@ impl Operator {
         }
     }
 
-    /// Participants do their work again.
+    /// Stops the faults of participants.
     fn repair(&self) {
         for (key, _) in self.system.tables.all(FAULTS) {
             let delete = Write::Delete {
@@ -105,7 +105,7 @@ impl Operator {
         }
     }
 
-    /// Has a saga go on that waits for a person, by its execution where it has one.
+    /// Resumes a saga that waits for a person, through its execution if it has one.
     fn go_on(&self, saga: &Saga) {
         let (system, kernel) = (&self.system, &self.system.kernel);
         if saga.is_watched() && self.by_its_execution(saga) {
@@ -117,7 +117,8 @@ impl Operator {
         });
     }
 
-    /// True if the saga's execution runs, or is had go on. For every other saga that is not even tried, and for none again and again.
+    /// True if the saga's execution runs, or was resumed now. Only half of the sagas are tried, and each a few times at
+    /// most.
     fn by_its_execution(&self, saga: &Saga) -> bool {
         let System {
             kernel, machine, ..
@@ -146,8 +147,8 @@ impl Operator {
     }
 }
 
-/// Has a saga go on that waits for a person. For every other one they see to the step themselves, and say so, as they do where it may not
-/// go on once more.
+/// Resumes a saga that waits for a person. For half of the sagas, and where resuming is refused, the operator does the
+/// step by hand and marks it.
 async fn see_to_saga(system: &System, memory: &Memory, saga: &Saga) {
     let kernel = &system.kernel;
     let by_hand = saga.id.0.as_u128() % 4 < 2;
@@ -175,12 +176,12 @@ async fn see_to_saga(system: &System, memory: &Memory, saga: &Saga) {
             }
         }
         (_, Some(_)) => kernel.count("operator", "undid a step by hand"),
-        (_, None) if saga.is_watched() => kernel.count("operator", "took a saga over"),
-        (_, None) => kernel.count("operator", "had a saga go on"),
+        (_, None) if saga.is_watched() => kernel.count("operator", "took over a saga"),
+        (_, None) => kernel.count("operator", "resumed a saga"),
     }
 }
 
-/// Asks for it; what the answer's status is, if there is one.
+/// Asks for a resumption; returns the answer's status, if there is an answer.
 pub(crate) async fn resume(
     system: &System,
     memory: &Memory,
@@ -202,7 +203,8 @@ pub(crate) async fn resume(
     Some(answer.status)
 }
 
-/// Has the step undone that a saga is stuck at, by a command that is not the saga's; what to tell the saga, once it is.
+/// Undoes the step at which a saga is stuck, with a command that is not the saga's. Returns the mark for the saga once
+/// that is done.
 async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
     let number = saga.log.iter().rev().find_map(|entry| match entry.what {
         What::NeedsIntervention { step, .. } => Some(step),
@@ -238,8 +240,8 @@ async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
     is_undone.then(|| json!({ "hecho": true, "paso": number, "nota": BY_HAND }))
 }
 
-/// What nobody can read is discarded; what the runtime gave up is tried again, once the timers have had their try, where a person is called
-/// for.
+/// Discards unreadable parked records. If the scenario calls for a person, it also redrives the batches that the
+/// runtime gave up, after the timers had their chance.
 async fn see_to_parked(system: &System, by_hand: bool) -> Result<(), TableError> {
     let wiring = system.undisturbed();
     let parking = wiring.parking();
@@ -265,7 +267,7 @@ async fn see_to_parked(system: &System, by_hand: bool) -> Result<(), TableError>
         if data.is_some_and(|data| system.poisons.has(&data)) {
             system
                 .kernel
-                .count("operator", "discarded what nobody can read");
+                .count("operator", "discarded unreadable records");
             parking.discard(parked, "no es un evento").await?;
         } else if by_hand && waited > PATIENCE && !parking.is_open(parked) {
             system.kernel.count("operator", "redrove a record");

@@ -1,10 +1,11 @@
-//! Mistakes that are put around what the system stands on: a search that is any good finds each of them.
+//! Planted mistakes: wrappers around ports and functions that break one promise each. A good search finds every one.
 //!
-//! Each is one that somebody could make, in one place, and breaks one promise. Some that one would think of are not here, since the
-//! system is made so that they break nothing: a log that turns the records of one key around, or has them under another key
-//! (consumers read the stream where one is missing, and a late `PutRecord` does as much, see the scenario `late`); a nudge of the
-//! orchestrator that is lost, or comes twice (timers wake what waits); an execution that is started twice, and one whose end is told
-//! too early (commands have their identity of the saga and the step, and a saga ends by what it has heard).
+//! Each is a mistake that a programmer could make in one place. Some plausible mistakes are missing, because the system
+//! tolerates them. A log that reorders the records of a key, or puts them under another key, is harmless: consumers
+//! read the stream where an event is missing, and a late `PutRecord` does the same, see the scenario `late`. A lost or
+//! doubled nudge of the orchestrator is harmless: the timers wake waiting sagas. An execution that starts twice, or
+//! whose end is reported too early, is harmless: command ids follow from saga and step, and a saga ends by the events
+//! that it received.
 
 mod answers;
 mod executions;
@@ -21,14 +22,14 @@ use crate::{SCENARIOS, Scenario};
 
 macro_rules! planted {
     ($($(#[doc = $about:literal])+ $mistake:ident = $name:literal breaks $promise:literal,)*) => {
-        /// A mistake.
+        /// A planted mistake.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Planted {
             $($(#[doc = $about])+ $mistake,)*
         }
 
         impl Planted {
-            /// All of them.
+            /// All mistakes.
             pub const ALL: &[Self] = &[$(Self::$mistake),*];
 
             /// Its name.
@@ -39,7 +40,7 @@ macro_rules! planted {
                 }
             }
 
-            /// What is done wrong.
+            /// The mistake, in one sentence.
             #[must_use]
             pub fn about(self) -> &'static str {
                 match self {
@@ -47,7 +48,7 @@ macro_rules! planted {
                 }
             }
 
-            /// The promise that it breaks.
+            /// The promise that the mistake breaks.
             #[must_use]
             pub fn promise(self) -> &'static str {
                 match self {
@@ -59,129 +60,129 @@ macro_rules! planted {
 }
 
 planted! {
-    /// Tables write whatever the condition says.
-    BlindTables = "blind-tables" breaks "of two who write at once, one is told",
-    /// A condition that fails is taken for a write that was made before.
-    FailureForSuccess = "failure-for-success" breaks "what was refused is not taken for done",
-    /// A write whose answer is lost is taken for made.
-    HopefulWrites = "hopeful-writes" breaks "what was acknowledged is stored",
-    /// A transaction is made write by write.
+    /// Tables make a write even where its condition fails.
+    BlindTables = "blind-tables" breaks "of two writers at once, one is refused",
+    /// A write whose condition fails counts as made earlier.
+    FailureForSuccess = "failure-for-success" breaks "a refused write does not count as done",
+    /// A write whose answer is lost counts as made.
+    HopefulWrites = "hopeful-writes" breaks "an acknowledged write is stored",
+    /// The writes of a transaction are made one by one.
     TornTransactions = "torn-transactions" breaks "an event and what it changes are stored together",
-    /// Reads that must be fresh come out of a cache, now and then.
-    StaleReads = "stale-reads" breaks "a strong read tells what was written",
-    /// The receipt of a command is not kept with its events.
+    /// Strongly consistent reads come from a cache, now and then.
+    StaleReads = "stale-reads" breaks "a strong read gives the last write",
+    /// The receipt of a command is not stored with its events.
     ForgottenReceipts = "forgotten-receipts" breaks "a command takes effect once",
     /// Events are appended to the log before they are committed.
-    LogFirst = "log-first" breaks "what is in the log was committed",
-    /// A flight's last seat is taken without a look whether it is free.
+    LogFirst = "log-first" breaks "every record of the log was committed",
+    /// A flight's last seat is taken without checking that it is free.
     Overbooked = "overbooked" breaks "nobody flies without a seat",
-    /// Seats are said to be given back, and are not.
-    KeptSeats = "kept-seats" breaks "what is compensated is undone: seats",
-    /// Money is said to be given back, and is not.
-    KeptMoney = "kept-money" breaks "what is compensated is undone: money",
-    /// Charges are made without the key that tells one from its repetition.
+    /// Seats are reported as returned, and are not.
+    KeptSeats = "kept-seats" breaks "a compensated saga holds no seat",
+    /// Money is reported as refunded, and is not.
+    KeptMoney = "kept-money" breaks "a compensated saga keeps no money",
+    /// Charges have no idempotency key, so a repetition charges again.
     KeylessCharges = "keyless-charges" breaks "a reservation is charged once at most",
-    /// Views are not written, and said to be.
-    DeafViews = "deaf-views" breaks "views show what the log says",
+    /// Writes of views are acknowledged, and not made.
+    DeafViews = "deaf-views" breaks "views equal the fold of the log",
     /// Rows of views are written, and not counted.
-    UncountedRows = "uncounted-rows" breaks "reports count what views show",
+    UncountedRows = "uncounted-rows" breaks "reports agree with the views",
     /// The log loses records that it has acknowledged.
-    LeakyLog = "leaky-log" breaks "what was published is in the log",
-    /// Events are written anew when they are published.
+    LeakyLog = "leaky-log" breaks "every published event is in the log",
+    /// Events are encoded anew when they are published.
     RewrittenEvents = "rewritten-events" breaks "events are published as they were committed, byte for byte",
     /// The archive loses objects that it has acknowledged.
     LeakyArchive = "leaky-archive" breaks "the archive has every record",
-    /// The archive has one object for each shard and day, and writes over it.
-    CrampedArchive = "cramped-archive" breaks "what is archived stays",
+    /// The archive has one object for each shard and day, and overwrites it.
+    CrampedArchive = "cramped-archive" breaks "archived records stay",
     /// The topic loses messages that it has acknowledged.
     LeakyTopic = "leaky-topic" breaks "approved and cancelled reservations are announced",
-    /// Consumers say of a batch that failed that it is done.
-    SwallowedFailures = "swallowed-failures" breaks "what failed is delivered again",
-    /// Consumers pass by the last record of a batch of several.
+    /// Consumers report a failed batch as done.
+    SwallowedFailures = "swallowed-failures" breaks "failed records are delivered again",
+    /// Consumers skip the last record of a batch that has several.
     SkippedRecords = "skipped-records" breaks "consumers handle every record",
-    /// A warm participant answers a command as it answered the one before.
-    EarlierReplies = "earlier-replies" breaks "a reply is of its command",
-    /// The API does not look at the idempotency key.
+    /// A warm participant answers a command with its answer to the command before.
+    EarlierReplies = "earlier-replies" breaks "a reply belongs to its command",
+    /// The API ignores the idempotency key.
     FreshKeys = "fresh-keys" breaks "one key, one reservation",
-    /// Cancellations are accepted, and nothing more.
+    /// Cancellations are accepted, and never carried out.
     CancelledInVain = "cancelled-in-vain" breaks "a cancellation that was accepted happens",
-    /// Nobody sweeps for commits that were not published.
-    NoSweeps = "no-sweeps" breaks "what was committed is published",
-    /// Nobody wakes sagas that wait.
+    /// The sweeper never runs, so commits that were not published stay so.
+    NoSweeps = "no-sweeps" breaks "every committed event is published",
+    /// The timers never wake waiting sagas.
     NoWakes = "no-wakes" breaks "every saga ends",
-    /// Nobody does what contexts put off.
-    NoReactions = "no-reactions" breaks "what was put off is done",
-    /// A list reads the states that rows come to long before those that they come out of.
-    HastyLists = "hasty-lists" breaks "what was in a list is on some page of it",
-    /// The next page of a list begins a row too late.
+    /// The timers never retry pending reactions.
+    NoReactions = "no-reactions" breaks "reactions that were put off are done",
+    /// A list of several states reads the states that rows move to long before those that rows leave.
+    HastyLists = "hasty-lists" breaks "a row that stays in a list is on one of its pages",
+    /// The next page of a list begins one row too late.
     LaxCursors = "lax-cursors" breaks "pages have every row between them",
-    /// Lists pay no heed to the state that is asked for.
-    LaxFilters = "lax-filters" breaks "a list has what was asked for, and nothing else",
-    /// Rows of lists are told as approved, now and then, before they are.
-    HastyRows = "hasty-rows" breaks "a list is never ahead of what was committed",
-    /// Lists come out of a cache, now and then.
+    /// Lists ignore the state that was asked for.
+    LaxFilters = "lax-filters" breaks "a list has the rows that were asked for, and no other",
+    /// A list shows a reservation as approved before it is, now and then.
+    HastyRows = "hasty-rows" breaks "a list is never ahead of the commits",
+    /// Lists come from a cache, now and then.
     CachedLists = "cached-lists" breaks "a row of a list does not go back",
-    /// Reports come out of a cache, for ever.
+    /// Reports come from a cache, for ever.
     CachedReports = "cached-reports" breaks "the total of a day never falls",
     /// Reports count one reservation twice.
     DoubleCounts = "double-counts" breaks "a report counts a reservation once",
-    /// Lists of sagas end before their last one.
-    LostSagas = "lost-sagas" breaks "a list of sagas has each that stands so",
-    /// The log of a saga is told without its first line, now and then.
+    /// Lists of sagas omit their last saga.
+    LostSagas = "lost-sagas" breaks "a list of sagas has every saga in that state",
+    /// The log of a saga is shown without its first line, now and then.
     ShortenedLogs = "shortened-logs" breaks "the log of a saga only grows",
-    /// A saga that is compensated is said to be still at it, now and then.
-    RevivedSagas = "revived-sagas" breaks "what is compensated stays so",
-    /// A saga that has not begun is said not to be there.
+    /// A compensated saga is shown as compensating, now and then.
+    RevivedSagas = "revived-sagas" breaks "a compensated saga stays compensated",
+    /// A saga that has not begun is answered with 404.
     UnbegunSagas = "unbegun-sagas" breaks "the saga of a reservation that was accepted is there",
-    /// A saga that has begun is told as its reservation was made, now and then.
-    ForgottenSagas = "forgotten-sagas" breaks "a saga that was told by its log is not told by less",
-    /// The events of a reservation are told without their last one, now and then.
-    LostEvents = "lost-events" breaks "events are told as soon as they are committed",
-    /// Events in the tutorials' own form cannot be told.
+    /// A saga that has begun is shown as not begun, now and then.
+    ForgottenSagas = "forgotten-sagas" breaks "a saga whose log was shown is never shown without it",
+    /// The events of a reservation are shown without the last one, now and then.
+    LostEvents = "lost-events" breaks "events can be read as soon as they are committed",
+    /// Events in the tutorials' own form cannot be shown.
     UnreadForms = "unread-forms" breaks "the events of every reservation can be read",
     /// Cancellations are refused as made already, now and then.
-    FalseRefusals = "false-refusals" breaks "what is said to be cancelled is",
-    /// A saga that needs nobody is said to stand otherwise than it does.
-    WrongReasons = "wrong-reasons" breaks "a refusal says how a saga stands",
-    /// Events are logged by a saga as if they had happened when they were heard.
+    FalseRefusals = "false-refusals" breaks "a reservation that is said to be cancelled is cancelled",
+    /// A refusal to resume a saga names the wrong status.
+    WrongReasons = "wrong-reasons" breaks "a refusal names the saga's state",
+    /// A saga's log gives each event the time at which the saga received it.
     BorrowedTimes = "borrowed-times" breaks "a saga's log has each event with its own time",
-    /// The lines of a saga's log have their times with as many decimals as need be.
-    LooseDecimals = "loose-decimals" breaks "what is stored has its times with three decimals",
-    /// Reservations are refused as if others had been quicker, now and then.
-    NeedlessConflicts = "needless-conflicts" breaks "where nothing fails, nobody is quicker",
-    /// Notices have their events written anew.
+    /// The times in a saga's log have as many decimals as they need.
+    LooseDecimals = "loose-decimals" breaks "stored times have three decimals",
+    /// Reservations are refused as conflicts, now and then.
+    NeedlessConflicts = "needless-conflicts" breaks "where nothing fails, no request is refused for a conflict",
+    /// Notices have their events encoded anew.
     RewrittenNotices = "rewritten-notices" breaks "events are announced as they were committed, byte for byte",
-    /// Notices of cancellations say that a reservation is approved.
+    /// Notices of cancellations have the attributes of approvals.
     MislabelledNotices = "mislabelled-notices" breaks "a notice has the attributes of its event",
-    /// Something is announced that nobody committed, now and then.
-    InventedNotices = "invented-notices" breaks "what is announced was committed",
-    /// What is announced is announced again.
+    /// An event that was never committed is announced, now and then.
+    InventedNotices = "invented-notices" breaks "every announced event was committed",
+    /// Announced events are announced again.
     RepeatedNotices = "repeated-notices" breaks "where nothing fails, an event is announced once",
-    /// The lines of a saga's log are kept twice in its item.
-    KeptTwice = "kept-twice" breaks "a saga's item has room for what ends it",
-    /// A cancellation of a saga that waits for a person is accepted, and not written.
+    /// The lines of a saga's log are stored twice in its item.
+    KeptTwice = "kept-twice" breaks "a saga's item has room for its end",
+    /// A cancellation of a saga that waits for a person is accepted, and not stored.
     DeafWhenStuck = "deaf-when-stuck" breaks "a cancellation that was accepted happens, whoever ran the saga",
-    /// A try of what is parked is noted as if it had come to an end.
-    SpentTries = "spent-tries" breaks "what calls alone kept from being handled is handled without a person",
-    /// What is not for this build to do stays first of what is due.
-    StubbornForeign = "stubborn-foreign" breaks "what nobody here can do is in nobody's way",
-    /// What is parked in a form that this build cannot read is taken out.
-    TidiedParking = "tidied-parking" breaks "what another build parked stays as it is",
-    /// An execution that has failed is said to run.
-    EndlessExecutions = "endless-executions" breaks "who looks at a saga is told that its execution failed",
-    /// Deadlines are counted from when an event happened, not from when it was heard.
+    /// A retry of a parked record is noted as if it had ended.
+    SpentTries = "spent-tries" breaks "a record that only failing calls held up is handled without a person",
+    /// Work of another build stays first among the due work.
+    StubbornForeign = "stubborn-foreign" breaks "work of another build blocks no other work",
+    /// A parked item in a form that this build cannot read is deleted.
+    TidiedParking = "tidied-parking" breaks "an item that another build parked stays as it is",
+    /// An execution that failed is reported as running.
+    EndlessExecutions = "endless-executions" breaks "a saga shows that its execution failed",
+    /// Deadlines count from the time of an event, not from its arrival.
     HastyDeadlines = "hasty-deadlines" breaks "mappings that read the log again cancel nothing",
 }
 
 impl Planted {
-    /// The one of this name.
+    /// The mistake with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();
         all.find(|planted| planted.name() == name)
     }
 
-    /// The scenarios that it shows in; none where that may be any.
+    /// The scenarios that show the mistake; empty if any may.
     fn shows_in(self) -> &'static [&'static str] {
         match self {
             Self::KeptTwice => &["insistence"],
@@ -194,7 +195,7 @@ impl Planted {
         }
     }
 
-    /// What is played to find it: every scenario, or those that it shows in, where most have nothing to do with it.
+    /// The scenarios to search for the mistake: those that show it, or all.
     #[must_use]
     pub fn scenarios(self) -> Vec<Scenario> {
         let names = self.shows_in();
@@ -202,7 +203,8 @@ impl Planted {
         SCENARIOS.iter().filter(shows).copied().collect()
     }
 
-    /// Puts it into a world: the ports as functions have them, and functions as they are deployed from now on.
+    /// Plants the mistake in a world: wraps the ports of the functions, and the functions that are deployed from now
+    /// on.
     pub(crate) fn plant(self, ports: Ports, runtime: &Runtime, dice: &Dice) -> Ports {
         let seed = Seed {
             what: self,
@@ -217,7 +219,7 @@ impl Planted {
     }
 }
 
-/// A mistake in a world.
+/// A mistake in a world, with dice.
 #[derive(Clone)]
 struct Seed {
     what: Planted,
@@ -225,12 +227,12 @@ struct Seed {
 }
 
 impl Seed {
-    /// True where something that happens now and then happens.
+    /// True now and then, for mistakes that happen occasionally.
     fn now_and_then(&self) -> bool {
         self.dice.one_in(10)
     }
 
-    /// The same of what is seldom looked at.
+    /// True more often, for data that is seldom read.
     fn often(&self) -> bool {
         self.dice.one_in(3)
     }

@@ -1,4 +1,4 @@
-//! Records that nobody can read.
+//! Poison records: records of the log that no build can read.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,25 +12,25 @@ use serde_json::{Value, json};
 
 use crate::{functions::PROJECTOR, system::System};
 
-/// An event as it should be.
+/// A valid event, which the poison is made from.
 const SAMPLE: &str =
     include_str!("../../shared/airline/events/samples/vuelos/ReservaAprobada.v1.json");
 
-/// Who reads every record, and parks what it cannot read.
+/// The consumers that read every record, and park the unreadable ones.
 const READERS: [FunctionName; 3] = [PROJECTOR, ORCHESTRATOR, NOTIFIER];
-/// Who reads those whose `sagamode` is coreografia.
+/// The consumers of records whose `sagamode` is coreografia.
 const PARTICIPANTS: [FunctionName; 3] = [PARTICIPANT_VUELOS, PARTICIPANT_PAGOS, PARTICIPANT_GDS];
 
-/// A record that nobody can read.
+/// A poison record.
 #[derive(Clone)]
 pub struct Poison {
     pub data: Vec<u8>,
-    /// True if the filters of the participants' mappings let it pass.
+    /// True if it passes the filters of the participants' mappings.
     choreographed: bool,
 }
 
 impl Poison {
-    /// The stream that it says it is of.
+    /// The stream that it claims to belong to.
     pub fn claims(&self) -> Option<StreamId> {
         let value: Value = serde_json::from_slice(&self.data).ok()?;
         value.get("stream")?.as_str()?.parse().ok()
@@ -42,7 +42,7 @@ impl Poison {
     }
 }
 
-/// All that were appended.
+/// The poison records that were appended.
 #[derive(Clone, Default)]
 pub struct Poisons(Arc<Mutex<Vec<Poison>>>);
 
@@ -51,12 +51,12 @@ impl Poisons {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those so far.
+    /// The poison records so far.
     pub fn all(&self) -> Vec<Poison> {
         self.lock().clone()
     }
 
-    /// True of bytes that are one of them.
+    /// True if these bytes are a poison record.
     pub fn has(&self, data: &[u8]) -> bool {
         self.lock().iter().any(|poison| poison.data == data)
     }
@@ -97,7 +97,7 @@ fn brew(number: usize, id: &str, kind: u64) -> Poison {
     }
 }
 
-/// Appends a record that nobody can read, among those of some reservation.
+/// Appends a poison record among the records of a random reservation.
 pub async fn append(system: &System) {
     let dice = system.kernel.dice();
     let records = system.log.records();
@@ -117,7 +117,7 @@ pub async fn append(system: &System) {
     debug_assert!(appended.is_ok(), "{appended:?}");
 }
 
-/// What each reader has parked of what nobody can read: all of it, with its bytes, and nothing else is parked.
+/// Checks that each consumer has parked every poison record with its bytes, and no other record.
 pub fn check(system: &System, broken: &mut Vec<String>) {
     let parking = system.undisturbed().parking();
     let parked = match block_on(parking.list()) {
@@ -142,7 +142,7 @@ pub fn check(system: &System, broken: &mut Vec<String>) {
     }
     for (owner, data) in found {
         if !data.is_some_and(|data| system.poisons.has(&data)) {
-            broken.push(format!("{owner} has parked what can be read"));
+            broken.push(format!("{owner} has parked a readable record"));
         }
     }
 }

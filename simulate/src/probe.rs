@@ -1,8 +1,9 @@
-//! A stream beside the system's, with a mapping that chance sets up: what the system's own mappings never are, this one is.
+//! The probe: a second stream with a mapping whose settings are random, to reach the rules that the system's own
+//! mappings never reach.
 //!
-//! Its function is the simulation's own. It keeps what it is given, answers in all the ways in which a function can, and fails, until
-//! faults cease. In the end every record must have been handled that the settings promise, no other may have been given, and those
-//! of a key must have come in their order.
+//! Its function belongs to the simulation. It stores its records, answers in every way in which a function can, and
+//! fails until faults cease. In the end it must have handled every record that the settings promise, no other record,
+//! and the records of a key in order.
 
 mod answers;
 mod choice;
@@ -26,14 +27,14 @@ use twins::{MemoryLog, MemoryObjects};
 use choice::{Data, Pattern};
 use told::{Appended, Told};
 
-/// Its function.
+/// The probe's function.
 const PROBE: FunctionName = FunctionName("probe");
-/// Records of this many bytes fill an event, and a read, by a dozen.
+/// The bytes of a large record: a dozen fill an event or a read.
 const HUGE: usize = 900_000;
-/// How long its stream keeps a record.
+/// How long the stream keeps a record.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// The clock of a stream that is as old as that: what is appended to it arrived so long ago.
+/// A clock that runs behind by `by`, so that new records count as having arrived that long ago.
 struct Aged {
     kernel: Kernel,
     by: SignedDuration,
@@ -46,7 +47,7 @@ impl Clock for Aged {
     }
 }
 
-/// A stream, its mapping, and what is known of both.
+/// The stream, its mapping, and what the probe knows of both.
 #[derive(Clone)]
 pub struct Probe {
     kernel: Kernel,
@@ -54,21 +55,21 @@ pub struct Probe {
     words: Arc<MemoryObjects>,
     stream: Stream,
     told: Told,
-    /// How long ago what is appended arrived.
+    /// How long ago new records count as having arrived.
     age: SignedDuration,
     pattern: Pattern,
-    /// Records are so long that few of them fill an event.
+    /// True if records are so large that a few fill an event.
     huge: bool,
     calm: Arc<AtomicBool>,
     busy: Arc<AtomicBool>,
 }
 
 impl Probe {
-    /// Sets one up beside what runs already. It goes on until `calm`.
+    /// Starts a probe in a running world. It runs until `calm`.
     pub fn begin(kernel: &Kernel, runtime: &Runtime, calm: &Arc<AtomicBool>) -> Self {
         let dice = kernel.dice();
         let age = if dice.one_in(6) {
-            // What is appended now is lost soon.
+            // Records appended now expire soon.
             let soon = i64::try_from(5 + dice.below(60)).unwrap_or(0);
             DAY - SignedDuration::from_secs(soon)
         } else {
@@ -105,7 +106,7 @@ impl Probe {
         probe
     }
 
-    /// Why it is not at rest yet; `None` if it is.
+    /// Why the probe is not at rest; `None` if it is.
     pub fn restless(&self) -> Option<String> {
         if self.busy.load(Ordering::SeqCst) {
             return Some("the probe is at work".to_owned());
@@ -113,9 +114,9 @@ impl Probe {
         (!self.stream.is_settled()).then(|| "the probe is behind".to_owned())
     }
 
-    /// What does not hold.
+    /// The violations, in words.
     pub fn check(&self) -> Vec<String> {
-        // What arrived before is kept no more.
+        // Records that arrived earlier have expired.
         let kept = self.kernel.now().saturating_sub(DAY).ok();
         let lost_before = kept.filter(|_| !self.age.is_zero());
         self.told.check(&self.words, lost_before)
@@ -162,7 +163,7 @@ impl Probe {
         Ok(())
     }
 
-    /// Splits, merges, takes shards away, and reads beside the mapping.
+    /// Splits, merges, loses leases, and reads beside the mapping.
     fn disturb(&self) {
         let dice = self.kernel.dice();
         if dice.one_in(12) {
@@ -220,7 +221,7 @@ impl Probe {
         Ok(())
     }
 
-    /// Settings by chance; those that say which records are promised are the same each time.
+    /// Random settings. Those that decide which records are promised are the same each time.
     fn settings(&self) -> Result<Settings, String> {
         let dice = self.kernel.dice();
         let start = self.told.start(|| match dice.below(4) {
@@ -239,7 +240,7 @@ impl Probe {
         Ok(settings)
     }
 
-    /// When what is appended now arrives.
+    /// The arrival time of records that are appended now.
     fn arriving(&self) -> Millis {
         let at = self.kernel.now().saturating_sub(self.age);
         let at = at.map_or(0, Timestamp::as_millisecond);
@@ -280,7 +281,7 @@ impl Probe {
         Ok(())
     }
 
-    /// What AWS refuses is refused.
+    /// Checks that settings which AWS refuses are refused.
     fn ask_for_what_is_refused(&self) -> Result<(), String> {
         let good = || Settings::new(StartingPosition::Latest);
         let now = Millis(0);
@@ -301,7 +302,7 @@ impl Probe {
         for refused in refused.into_iter().chain(unread) {
             match refused {
                 Err(error) => self.kernel.count("rule", error.rule().id()),
-                Ok(()) => return Err("settings were taken that AWS refuses".to_owned()),
+                Ok(()) => return Err("settings that AWS refuses were accepted".to_owned()),
             }
         }
         Ok(())

@@ -1,23 +1,24 @@
-//! Those who read: lists page by page, reports, sagas and events. What they were told is held against what they were told before, and
-//! against what is stored.
+//! Readers of the API: they read lists page by page, reports, sagas and events, and compare each answer with earlier
+//! answers and with the stored data.
 //!
-//! | what is read | what is promised | but for |
+//! | read | promise | exception |
 //! | --- | --- | --- |
-//! | a list of reservations | each row is as the filter says, once, the newest first | |
-//! | | no row tells more than was committed | |
-//! | | a row is not seen to go back | what indexes lag by |
-//! | | what was in the list before its first page was asked for is on some page | what left the state meanwhile; where indexes lag, what changed its state meanwhile |
-//! | a report | a day's states come to its total, which is never higher than what was made, and never falls | |
-//! | a list of sagas | each is in the state that was asked for, once, the newest first | |
-//! | | what was in the list before, and was not logged to since, is on some page | what an older build cannot read |
-//! | a saga | it is there from when its reservation is accepted on | those that have another id than the reservation |
-//! | | who was told of its log is not told again that it has not begun | |
-//! | | its log grows at its end alone, and what is compensated stays so | logs that are told by a history of Step Functions |
-//! | whatever has a time | three decimals | dates that clients send |
-//! | events of a reservation | they can be read as soon as it is accepted; none is taken away, none changes | |
+//! | a list of reservations | each row fits the filter and appears once, newest first | |
+//! | | no row is ahead of the commits | |
+//! | | no row goes back | within the lag of indexes |
+//! | | a row that was in the list before its first page was read is on some page | rows that left the state; where indexes lag, rows that changed their state |
+//! | a report | the states of a day add up to its total, which never exceeds the reservations made, and never falls | |
+//! | a list of sagas | each saga has the status that was asked for and appears once, newest first | |
+//! | | a saga that was in the list before, and whose log did not grow, is on some page | sagas that an older build cannot read |
+//! | a saga | it can be read as soon as its reservation is accepted | sagas with another id than the reservation's |
+//! | | a reader that saw its log never reads that it has not begun | |
+//! | | its log grows only at its end, and a compensated saga stays compensated | logs that include the history of an execution |
+//! | any time | it has 3 decimals | dates from clients |
+//! | events of a reservation | they can be read as soon as it is accepted; none vanishes or changes | |
 //!
-//! Where a view is rebuilt and clocks are put back, readers may go back to the generation before: then only what does not depend on
-//! earlier answers is looked at. When all has settled everything is read once more, and is what is stored.
+//! If clocks are put back during a rebuild, readers may go back to the old generation. Then only checks that do not
+//! depend on earlier answers apply. When the system has settled, everything is read once more and must equal the stored
+//! data.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -48,51 +49,51 @@ use crate::{
     system::System,
 };
 
-/// The states of a reservation, in the order in which it can come to them.
+/// The states of a reservation, in an order in which it can pass through them.
 const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
-/// The events that bring a reservation to each.
+/// The event that leads to each state.
 const FACTS: [&str; 4] = [
     "ReservaCreada",
     "ReservaPagada",
     "ReservaAprobada",
     "ReservaCancelada",
 ];
-/// As many pages as a reader has patience for.
+/// The most pages that a reader reads.
 const PAGES: usize = 60;
-/// As many reservations as are looked at one by one in the end.
+/// How many reservations are read one by one in the end.
 const SOME: usize = 6;
-/// The days on which clients make reservations, and those on which the first builds did.
+/// The report queries for the days of clients' reservations, and for those of the first builds' reservations.
 const DAYS: [&str; 2] = [
     "?desde=2025-08-01&hasta=2026-07-31",
     "?desde=2023-08-01&hasta=2024-07-31",
 ];
 
-/// What readers saw, and when.
+/// The answers that readers saw, with their times.
 #[derive(Default)]
 pub struct Seen {
     rows: BTreeMap<String, Row>,
     sagas: BTreeMap<String, Listed>,
-    /// Of each day, the totals that it was told to have.
+    /// The totals that were read for each day, each with its time.
     totals: BTreeMap<String, Vec<(u64, u64)>>,
 }
 
-/// A reservation that was seen in the view.
+/// A reservation that a reader saw in the view.
 #[derive(Default)]
 struct Row {
     id_cliente: Option<String>,
-    /// When it was first seen in each state, or in one beyond it.
+    /// When it was first seen in each state or a later one.
     since: [Option<u64>; STATES.len()],
 }
 
 impl Row {
-    /// How far it was seen to be by a moment.
+    /// The furthest state in which it was seen before a moment.
     fn rank_at(&self, moment: u64) -> Option<usize> {
         let by_then = |since: &Option<u64>| since.is_some_and(|since| since <= moment);
         self.since.iter().rposition(by_then)
     }
 }
 
-/// A saga that was seen in a list.
+/// A saga that a reader saw in a list.
 struct Listed {
     at: u64,
     estado: String,
@@ -100,14 +101,14 @@ struct Listed {
 }
 
 impl Seen {
-    /// Notes a reservation as the API tells it.
+    /// Notes a reservation from an answer of the API.
     pub fn row(&mut self, answer: &Value, at: u64) {
         if let Some(row) = answer.as_object() {
             self.item(row, at);
         }
     }
 
-    /// Notes a reservation as the view has it.
+    /// Notes a reservation from the view's row.
     fn item(&mut self, row: &Item, at: u64) {
         let text = |name| row.get(name).and_then(Value::as_str);
         let Some((id, rank)) = text("id_reserva").zip(text("estado").and_then(rank)) else {
@@ -125,7 +126,7 @@ fn rank(estado: &str) -> Option<usize> {
     STATES.iter().position(|state| *state == estado)
 }
 
-/// The reservations that a list is to have.
+/// A filter of lists of reservations.
 #[derive(Clone, Default)]
 struct Filter {
     estado: Option<&'static str>,
@@ -133,7 +134,7 @@ struct Filter {
 }
 
 impl Filter {
-    /// The parameters that ask for it, and for pages of so many.
+    /// The query parameters of this filter, with a page size.
     fn query(&self, limit: u64) -> String {
         let mut query = format!("?limite={limit}");
         if let Some(estado) = self.estado {
@@ -157,23 +158,23 @@ impl Filter {
 #[derive(Default)]
 struct Walk {
     begun: u64,
-    /// The rows, by their identities.
+    /// The rows by their ids.
     rows: BTreeMap<String, Value>,
 }
 
-/// A list, as it is paged through.
+/// A list and how to read its pages.
 struct Listing<'a> {
-    /// Its path, with its parameters.
+    /// The path with its query parameters.
     path: String,
-    /// Where its rows are.
+    /// The field of the answer that has the rows.
     rows: &'a str,
-    /// What tells them apart, and since when they are: they come in that order.
+    /// The fields with a row's id and with its time of creation, which orders the list.
     id: &'a str,
     since: &'a str,
     limit: u64,
 }
 
-/// Somebody who reads.
+/// A reader at work.
 #[derive(Clone)]
 struct Reader {
     system: System,
@@ -181,7 +182,7 @@ struct Reader {
     memory: Memory,
 }
 
-/// Sets readers to work.
+/// Starts the readers.
 pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
     let reader = Reader {
         system: system.clone(),
@@ -194,7 +195,8 @@ pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
     }
 }
 
-/// Reads everything once all has settled; every other time, since it is as much as clients read all the time.
+/// Reads everything once after the system has settled. Only every other run does so, because it costs as much as all of
+/// the clients' reads.
 pub fn read_all(system: &System, scenario: &Scenario, memory: &Memory) {
     let reader = Reader {
         system: system.clone(),
@@ -234,7 +236,7 @@ impl Reader {
         });
     }
 
-    /// By how many milliseconds an index may lag.
+    /// How many milliseconds an index may lag.
     fn lag(&self) -> u64 {
         if self.scenario.stale_one_in == 0 {
             0
@@ -243,7 +245,7 @@ impl Reader {
         }
     }
 
-    /// True where a reader may be answered by the generation that another was before.
+    /// True if a reader may get answers from the generation before.
     fn may_go_back(&self) -> bool {
         let counts = self.system.kernel.counts();
         let back = counts.contains_key(&("clocks", "back".into()));
@@ -264,7 +266,7 @@ impl Reader {
         }
     }
 
-    /// Asks until there is an answer; `None` if there is none that could be asked for again and again.
+    /// Asks until an answer comes. `None` for an error that lasts.
     async fn get(&self, path: &str) -> Option<Answer> {
         let event = http::event("GET", path, &[], None);
         for _ in 0..5 {
@@ -283,7 +285,7 @@ impl Reader {
         None
     }
 
-    /// The body of an answer that is one.
+    /// The body of a 200; `None` for any other answer.
     async fn body(&self, path: &str) -> Option<Value> {
         let answer = self.get(path).await?;
         if answer.status != 200 {
@@ -293,7 +295,7 @@ impl Reader {
         Some(answer.body)
     }
 
-    /// Notes what the view has now, as long as it was never rebuilt: a reader that asks for it from now on is not to be told less.
+    /// Notes the rows that the view has now, unless it was rebuilt. Readers that ask from now on must not read less.
     fn look_at_the_view(&self) {
         let tables = &self.system.tables;
         if tables.item(&Key::new(VIEWS, VIEW, "alias")).is_some() {
@@ -303,7 +305,7 @@ impl Reader {
         let (mut known, at) = (self.memory.known(), self.now());
         let _: Vec<()> = tables.find(VIEWS, |key, item| {
             let is_row = key.pk.starts_with(&first) && key.sk == "row";
-            // One that the view has not heard the making of is not listed.
+            // The view does not list a reservation before it has folded its creation.
             if is_row && item.contains_key("gsi1pk") {
                 known.seen.item(item, at);
             }
@@ -311,7 +313,7 @@ impl Reader {
         });
     }
 
-    /// Reads a list to its end. `look` is given each row, and when its page was asked for.
+    /// Reads a list to its end. `look` gets each row, with the time at which its page was asked for.
     async fn walk(&self, listing: &Listing<'_>, look: impl Fn(&Value, u64)) -> Option<Walk> {
         let mut walk = Walk {
             begun: self.now(),
@@ -355,7 +357,7 @@ impl Reader {
         None
     }
 
-    /// A few pages, however many there are to be.
+    /// A page size that gives a few pages, however many rows there are.
     fn limit(&self, rows: usize) -> u64 {
         let rows = u64::try_from(rows).unwrap_or(0);
         let least = rows.div_ceil(12).max(1);
@@ -381,7 +383,7 @@ impl Reader {
         let rows = self.memory.known().seen.rows.len();
         let limit = self.limit(rows);
         if let Some(walk) = self.list(&filter, limit).await {
-            self.system.kernel.count("reader", "walked through a list");
+            self.system.kernel.count("reader", "read a list");
             self.look_for_what_was_there(&filter, &walk).await;
         }
     }
@@ -399,7 +401,7 @@ impl Reader {
         self.walk(&listing, look).await
     }
 
-    /// A row of a list is one that was asked for, and neither ahead of what was committed nor behind what was seen.
+    /// Checks a row of a list: it fits the filter, and is neither ahead of the commits nor behind an earlier answer.
     fn look_at_row(&self, path: &str, filter: &Filter, row: &Value, begun: u64) {
         let text = |name| row.get(name).and_then(Value::as_str);
         let (id, estado) = (text("id_reserva"), text("estado").unwrap_or_default());
@@ -433,7 +435,7 @@ impl Reader {
         }
     }
 
-    /// What was in a list before it was walked through was on some page.
+    /// Checks that each row which was in a list before the walk was on some page.
     async fn look_for_what_was_there(&self, filter: &Filter, walk: &Walk) {
         let by_then = walk.begun.saturating_sub(self.lag());
         let missing: Vec<(String, usize)> = {
@@ -464,7 +466,7 @@ impl Reader {
         }
     }
 
-    /// True if a reservation is in this state still, and so was all the time.
+    /// True if a reservation has been in this state all the time.
     async fn is_still(&self, id: &str, rank: usize) -> bool {
         let answer = self.get(&format!("/vuelos/reserva/{id}")).await;
         let estado = answer.as_ref().and_then(|answer| answer.field("estado"));
@@ -480,7 +482,7 @@ impl Reader {
         let Some(walk) = self.sagas(status, self.limit(rows)).await else {
             return;
         };
-        self.system.kernel.count("reader", "walked through sagas");
+        self.system.kernel.count("reader", "read a list of sagas");
         let by_then = walk.begun.saturating_sub(self.lag());
         let missing: Vec<(String, String)> = {
             let mut known = self.memory.known();
@@ -558,7 +560,9 @@ impl Reader {
                 let before = before.map(|(_, total)| *total).max().unwrap_or(0);
                 let total = totals.get(day).copied().unwrap_or(0);
                 if total < before {
-                    fallen.push(format!("GET {path}: {day} has {total}, and had {before}"));
+                    fallen.push(format!(
+                        "GET {path}: {day} has the total {total}, and had {before} before"
+                    ));
                 }
             }
             for (day, total) in &totals {
@@ -581,7 +585,7 @@ impl Reader {
         }
     }
 
-    /// The totals of a report, each of which is the sum of its states where it has them.
+    /// The totals of a report. Where a day lists its states, their sum must be the total.
     async fn report(&self, path: &str) -> Option<BTreeMap<String, u64>> {
         let body = self.body(path).await?;
         let mut totals = BTreeMap::new();
@@ -598,7 +602,7 @@ impl Reader {
         Some(totals)
     }
 
-    /// A reservation that was accepted, or was seen in a list.
+    /// A random reservation that was accepted, or that a reader saw in a list.
     fn some_reservation(&self) -> Option<(String, SagaId)> {
         let all = {
             let known = self.memory.known();
@@ -612,13 +616,13 @@ impl Reader {
         Some((id, saga))
     }
 
-    /// Reads a saga again and again.
+    /// Reads a random saga several times.
     async fn some_saga(&self) {
         let Some((id, saga)) = self.some_reservation() else {
             return;
         };
         let path = format!("/sagas/{saga}");
-        // Of another id, it is known to none before it has begun.
+        // A saga with another id than its reservation can be found only after it has begun.
         let may_be_missing = saga.to_string() != id;
         let mut before: Option<Value> = None;
         for _ in 0..3 {
@@ -644,7 +648,7 @@ impl Reader {
         self.system.kernel.count("reader", "followed a saga");
     }
 
-    /// Reads the events of a reservation again and again.
+    /// Reads the events of a random reservation several times.
     async fn some_events(&self) {
         let Some((id, _)) = self.some_reservation() else {
             return;
@@ -665,8 +669,8 @@ impl Reader {
         self.system.kernel.count("reader", "followed events");
     }
 
-    /// The events of a reservation, byte for byte as they are told: all that were committed before they were asked for, and none
-    /// that was not.
+    /// The events of a reservation, byte for byte as answered. The answer must have every event that was committed
+    /// before the request, and no event without a commit.
     async fn events(&self, id: &str) -> Option<Vec<String>> {
         let path = format!("/vuelos/reserva/{id}/eventos");
         let stored = || {
@@ -692,7 +696,7 @@ impl Reader {
         Some(told)
     }
 
-    /// Has a saga go on that may need nobody.
+    /// Asks to resume a random saga that may need no person.
     async fn resume_in_vain(&self) {
         let Some((_, saga)) = self.some_reservation() else {
             return;
@@ -717,7 +721,7 @@ impl Reader {
         }
     }
 
-    /// When all has settled: every list is what the streams say, and so is every report.
+    /// After the system has settled: every list and report must equal the streams.
     async fn read_all(self) {
         let stored = self.stored_reservations();
         let clients: BTreeSet<_> = stored
@@ -763,7 +767,7 @@ impl Reader {
         }
     }
 
-    /// Each reservation as its streams have it: how far it is, and whose.
+    /// Each reservation from its streams: its state, and its client.
     fn stored_reservations(&self) -> BTreeMap<String, (usize, Option<String>)> {
         let ids = self.system.tables.find(STREAMS, |key, _| {
             let stream: StreamId = key.pk.parse().ok()?;
@@ -783,7 +787,7 @@ impl Reader {
     async fn read_all_sagas(&self, stored: &BTreeMap<String, (usize, Option<String>)>) {
         let mut standing: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         let sagas = self.system.tables.find(alpes_saga::TABLE, |key, item| {
-            // What another build has left is in no list: nobody here can read it.
+            // Items of other builds are in no list, because no build here can read them.
             if self.system.foreign.has(key) {
                 return None;
             }
@@ -835,14 +839,14 @@ impl Reader {
                 let path = format!("/vuelos/reportes/{name}{days}");
                 let told = self.report(&path).await;
                 if told.as_ref().is_some_and(|told| *told != wanted) {
-                    self.complain(format!("GET {path} tells {told:?}, not {wanted:?}"));
+                    self.complain(format!("GET {path} shows {told:?}, not {wanted:?}"));
                 }
             }
         }
     }
 }
 
-/// The events of a stream, as they are stored.
+/// The events of a stream as they are stored.
 pub fn texts(system: &System, context: Context, id: &str) -> Vec<String> {
     let Ok(id) = id.parse::<IdReserva>() else {
         return vec![];
@@ -864,7 +868,7 @@ pub fn saga_of(system: &System, id: &str) -> Option<SagaId> {
     Some(reserva_saga::saga_id(&event))
 }
 
-/// How far a reservation has come, by what is committed; `None` if it was never made.
+/// The state of a reservation by its committed events; `None` if it was never made.
 fn committed(system: &System, id: &str) -> Option<usize> {
     #[derive(Deserialize)]
     struct Named {
@@ -879,7 +883,7 @@ fn committed(system: &System, id: &str) -> Option<usize> {
     ranks.max()
 }
 
-/// How many reservations were made on each day.
+/// The number of reservations made on each day.
 fn made(system: &System) -> BTreeMap<String, u64> {
     let days = system.tables.find(STREAMS, |key, item| {
         let stream: StreamId = key.pk.parse().ok()?;
@@ -916,13 +920,13 @@ fn told(answer: &Answer) -> Vec<String> {
     told.iter().map(|text| text.get().to_owned()).collect()
 }
 
-/// True if there is all of `before` in `after`, in its order.
+/// True if `after` has every item of `before`, in the same order.
 fn is_within<T: PartialEq>(before: &[T], after: &[T]) -> bool {
     let mut after = after.iter();
     before.iter().all(|one| after.any(|other| other == one))
 }
 
-/// What is amiss where a saga was told as the one, and then as the other.
+/// The violation, if a saga was first read as `before` and then as `after`.
 fn goes_back(before: &Value, after: &Value) -> Option<String> {
     let text = |saga: &Value, name: &str| {
         let text = saga.get(name).and_then(Value::as_str);
@@ -941,13 +945,15 @@ fn goes_back(before: &Value, after: &Value) -> Option<String> {
     }
     let [was, is] = [before, after].map(|saga| text(saga, "origen"));
     if was == "vista" && is != was {
-        return Some(format!("it was told by {was}, and is by {is}"));
+        return Some(format!(
+            "its answer came from {was}, and now comes from {is}"
+        ));
     }
     let [had, has] = [before, after].map(|saga| {
         let log = saga.get("log").and_then(Value::as_array);
         log.map(Vec::as_slice).unwrap_or_default()
     });
-    // What an execution did is put in among the saga's own lines.
+    // The history of an execution is inserted among the saga's own lines.
     let grows = match text(after, "modo").as_str() {
         "stepfunctions" => had.is_empty() || has.first() == had.first(),
         _ => has.starts_with(had),

@@ -1,4 +1,4 @@
-//! What is refused since something else stands: it does.
+//! Checks refusals: a 409 must be justified by the state at some moment between request and answer.
 
 use alpes_saga::{Saga, SagaId, SagaMode, Status};
 use api::saga::estado;
@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use crate::{http::Answer, readers, system::System};
 
-/// A saga from just before something was asked of it.
+/// A saga as it was just before a request about it.
 pub struct Bracket {
     id: SagaId,
-    /// Its reservation, where that is what was asked for.
+    /// The reservation, if the request was about one.
     reservation: Option<String>,
-    /// How many lines its log had.
+    /// The number of lines in the saga's log.
     lines: usize,
 }
 
@@ -22,13 +22,13 @@ fn load(system: &System, id: SagaId) -> Option<Saga> {
     stored.map(|stored| stored.saga)
 }
 
-/// What a refusal says.
+/// The `detail` of a refusal.
 fn detail(answer: &Answer) -> &str {
     answer.field("detail").unwrap_or_default()
 }
 
 impl Bracket {
-    /// Before anything is asked.
+    /// Remembers the saga before a request about it.
     pub fn open(system: &System, id: SagaId) -> Self {
         let lines = load(system, id).map_or(0, |saga| saga.log.len());
         Self {
@@ -38,7 +38,7 @@ impl Bracket {
         }
     }
 
-    /// Before anything is asked of a reservation.
+    /// Remembers the saga before a request about its reservation.
     pub fn of(system: &System, reservation: &str) -> Option<Self> {
         let id = readers::saga_of(system, reservation)?;
         Some(Self {
@@ -47,7 +47,7 @@ impl Bracket {
         })
     }
 
-    /// The saga as it was at each moment since then.
+    /// The saga at each moment since the request.
     fn moments(&self, system: &System) -> Vec<Saga> {
         let Some(saga) = load(system, self.id) else {
             return vec![];
@@ -64,13 +64,13 @@ impl Bracket {
         moments.collect()
     }
 
-    /// Looks whether it is true that a saga cannot go on; what is not, in words.
+    /// Checks a refusal to resume a saga. Returns the violation in words.
     pub fn resumption(&self, system: &System, answer: &Answer) -> Option<String> {
         let moments = self.moments(system);
         let detail = detail(answer);
         let claimed = detail.strip_suffix("; no requiere intervención");
         let claimed = claimed.map(|claimed| claimed.trim_start_matches("La saga está en "));
-        // One that had not begun is told as under way.
+        // A saga that had not begun is shown as running.
         let had_not_begun = self.lines == 0 && claimed == Some(estado(Status::Running));
         let is_true = had_not_begun
             || moments.iter().any(|saga| match claimed {
@@ -82,7 +82,7 @@ impl Bracket {
         (!is_true).then(|| self.untrue(detail, &moments))
     }
 
-    /// Looks whether it is true that a reservation cannot be cancelled; what is not, in words.
+    /// Checks a refusal to cancel a reservation. Returns the violation in words.
     pub fn cancellation(&self, system: &System, answer: &Answer) -> Option<String> {
         let moments = self.moments(system);
         let detail = detail(answer);
@@ -111,7 +111,7 @@ impl Bracket {
     }
 }
 
-/// True if it is committed that a reservation is cancelled.
+/// True if the reservation's cancellation is committed.
 fn is_cancelled(system: &System, id: &str) -> bool {
     let texts = readers::texts(system, VUELOS, id);
     let mut events = texts

@@ -1,4 +1,5 @@
-//! Mappings that are replaced by new ones, which read the whole log again: as a change of how they read the stream does it.
+//! Replaces mappings by new ones, which read the whole log again, as a deployment does that changes how they read the
+//! stream.
 
 use std::time::Duration;
 
@@ -7,19 +8,20 @@ use reserva_saga::{ORCHESTRATOR, function_of};
 
 use crate::{check, system::System};
 
-/// By how many milliseconds one may begin to read later than another: less than a choreography has time for.
+/// By how many milliseconds one mapping may begin to read after another: less than the deadline of a choreography.
 const APART: u64 = 120_000;
 
-/// Within so many seconds new mappings read where a saga is under way: contexts that stop for longer than its deadline let it pass.
+/// While a saga is in flight, new mappings read within `SOON` seconds: a context that stops for longer than a
+/// choreography's deadline misses it.
 const SOON: u64 = 20;
 
-/// Makes those of the orchestrator and of the participants anew, all of them at once. They begin to read within so many seconds, or
-/// sooner.
+/// Replaces the mappings of the orchestrator and of the participants, all at once. They begin to read within `within`
+/// seconds, or sooner.
 pub fn make_anew(system: &System, within: u64) {
     let (kernel, stream) = (&system.kernel, &system.stream);
     let participants = CONTEXTS.map(function_of);
     let all: Vec<_> = [ORCHESTRATOR].into_iter().chain(participants).collect();
-    // One deployment follows the other.
+    // Begin the next deployment only after the last one is done.
     if !all.iter().all(|name| stream.reads(*name)) {
         return;
     }

@@ -1,4 +1,4 @@
-//! A run: one scenario, one seed.
+//! Plays one run: a scenario with a seed.
 
 use std::{
     borrow::Cow,
@@ -25,39 +25,39 @@ use crate::{
     trouble,
 };
 
-/// As long as readers may take to read to the end.
+/// How long readers may take to finish, in milliseconds.
 const BOUND: u64 = 60 * 60_000;
-/// There is a [probe](Probe) in one of so many runs.
+/// On average one run in `PROBE_ONE_IN` has a [probe](Probe).
 const PROBE_ONE_IN: u64 = 4;
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Its scenario.
+    /// The scenario's name.
     pub scenario: &'static str,
-    /// Its seed.
+    /// The seed.
     pub seed: u64,
-    /// What does not hold; nothing, if all is well.
+    /// The broken invariants, in words; empty if all hold.
     pub broken: Vec<String>,
-    /// What it came by, by kind and name, and how often.
+    /// The occurrences in the run, by kind and name.
     pub counts: BTreeMap<(&'static str, Cow<'static, str>), u64>,
-    /// What happened.
+    /// The trace of the run.
     pub trace: Trace,
-    /// How long it took in its own time.
+    /// How long the run took in virtual time.
     pub lasted: Duration,
-    /// Steps that processes took.
+    /// The number of polls.
     pub steps: u64,
-    /// Sagas that there were.
+    /// The number of sagas.
     pub sagas: u64,
 }
 
-/// Plays a scenario with a seed. `keep` is whether the lines of its trace are kept.
+/// Plays a scenario with a seed. `keep` is true if the trace must keep its lines.
 #[must_use]
 pub fn run(scenario: &Scenario, seed: u64, keep: bool) -> Report {
     run_with(scenario, seed, keep, None)
 }
 
-/// The same with a mistake, which is to be found.
+/// Like [`run`], with a planted mistake.
 #[must_use]
 pub fn run_with(scenario: &Scenario, seed: u64, keep: bool, planted: Option<Planted>) -> Report {
     let trace = if keep {
@@ -93,7 +93,7 @@ fn play(
     let whole_batches = kernel.dice().one_in(scenario.whole_batches_one_in);
     let system = System::new(kernel, scenario, !whole_batches, planted)?;
     let broken = judge(&system, scenario);
-    // What is deployed holds the runtime that it calls.
+    // Functions hold the runtime that they call, so remove them to free it.
     system.runtime.shut_down();
     broken
 }
@@ -109,7 +109,7 @@ fn judge(system: &System, scenario: &Scenario) -> Result<Vec<String>, String> {
     let probe = kernel.dice().one_in(PROBE_ONE_IN);
     let probe = probe.then(|| Probe::begin(kernel, &system.runtime, &calm));
 
-    // Who makes many reservations takes that much longer.
+    // Clients with many reservations take longer in proportion.
     let longer = scenario.bookings.div_ceil(2).max(1);
     let lasts = scenario.lasts * 1_000;
     kernel.run_until((lasts + kernel.dice().below(2 * lasts)) * longer);
@@ -137,7 +137,7 @@ fn judge(system: &System, scenario: &Scenario) -> Result<Vec<String>, String> {
     Ok(broken)
 }
 
-/// Goes on until everything has settled, and stays so.
+/// Runs until the system has settled and stays settled.
 fn settle(
     system: &System,
     scenario: &Scenario,
@@ -155,7 +155,7 @@ fn settle(
     system.kernel.settle(restless, || operator.look())
 }
 
-/// Has readers read to the end.
+/// Runs until the readers have finished.
 fn finish_reading(kernel: &Kernel, memory: &Memory) {
     let begun = kernel.elapsed();
     while memory.known().busy > 0 && kernel.elapsed() - begun < BOUND {
@@ -163,8 +163,8 @@ fn finish_reading(kernel: &Kernel, memory: &Memory) {
     }
 }
 
-/// The stream forgets, and what is in it no more is archived. Where the projector is down for longer than that, only a rebuild of the
-/// views can tell them what they missed.
+/// Lets the stream's retention pass, so that unarchived records are lost. If the projector was down for longer than
+/// that, only a rebuild brings the missed records into the views.
 fn outlast(
     system: &System,
     scenario: &Scenario,
@@ -204,7 +204,7 @@ fn outlast(
     settle(system, scenario, memory, probe)
 }
 
-/// Runs the timers once a minute, more or less.
+/// Runs the timers about once a minute.
 fn keep_schedule(system: &System, scenario: &Scenario, calm: &Arc<AtomicBool>) {
     let (system, calm) = (system.clone(), calm.clone());
     let one_in = scenario.schedule_one_in;

@@ -1,16 +1,16 @@
-//! What is played.
+//! The scenarios that the simulation plays.
 //!
 //! | what goes wrong | scenario |
 //! | --- | --- |
 //! | a record comes twice | `twice`, `publication` |
-//! | a batch comes again, some of which was handled | `deaths`, `shards`, `whole-batches` |
+//! | a batch comes again after part of it was handled | `deaths`, `shards`, `whole-batches` |
 //! | a process dies between any two effects | `deaths` |
 //! | the outcome of a `PutRecord` is unknown; a slow one lands late | `publication` |
 //! | the log has version n+1 before n | `gap` |
 //! | a condition fails, and it was our own success | `twice` |
 //! | transactions in conflict, mixed reasons, throttling | `resources` |
 //! | two orchestrators move one saga on | `two-orchestrators` |
-//! | a reply is lost, late, there twice | `replies` |
+//! | a reply is lost, late or doubled | `replies` |
 //! | a step is undone before it is done | `undone-first` |
 //! | a cancellation and the last step race | `cancellation` |
 //! | a deadline and the last step race | `deadline` |
@@ -27,102 +27,104 @@
 //! | older and newer code, in any order | `versions`, `deployment` |
 //! | records older than the stream keeps | `retention` |
 //! | an event larger than is allowed | `too-large` |
-//! | what undoes fails, for a while or for good | `compensation` |
-//! | reads that tell an older state, indexes that lag item by item | `stale-reads` |
+//! | undoing fails, for a while or for good | `compensation` |
+//! | reads give an older state, indexes lag item by item | `stale-reads` |
 //! | executions that stop, run out of time, fail forward, are forgotten | `executions` |
 //! | a state machine that lacks the version of a saga | `other-version` |
-//! | what other builds left in forms of their own | `foreign` |
+//! | other builds left items in forms of their own | `foreign` |
 //! | batches that are given up for throttling alone | `given-up` |
 //! | mappings that read the whole log again | `mappings` |
 //! | rows change while a list is read | `lists` |
-//! | a saga that is resumed in vain, again and again | `insistence` |
-//! | timers that take on two to five things at a time | every other run of each |
+//! | a saga that is resumed in vain, hundreds of times | `insistence` |
+//! | timers that take on 2 to 5 items at a time | every other run of each |
 
 use alpes_messages::SagaMode;
 use simulation::{Fate, Weather};
 
-/// A world, and what goes on in it.
+/// A world: its size, its clients and its faults. Fields named `…_one_in` give the frequency of something as one in
+/// this many; 0 means never.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     /// Its name.
     pub name: &'static str,
-    /// What it shows, in a line.
+    /// The scenario in a line.
     pub about: &'static str,
-    /// How effects fail.
+    /// The faults of effects.
     pub weather: Weather,
-    /// How functions fare.
+    /// The faults of functions.
     pub fate: Fate,
-    /// How many clients there are.
+    /// The number of clients.
     pub clients: u64,
-    /// How many reservations each makes.
+    /// The number of reservations of each client.
     pub bookings: u64,
-    /// Who moves their sagas on.
+    /// The modes of the sagas.
     pub modes: &'static [SagaMode],
-    /// A client asks for a reservation to be cancelled, once in so many; 0 is never.
+    /// How often a client cancels its reservation.
     pub cancel_one_in: u64,
-    /// A reservation wants the last seat of a flight that others want too, once in so many.
+    /// How often a reservation wants a seat on a flight that other clients want too.
     pub shared_one_in: u64,
-    /// A reservation cannot stand, or its provider behaves badly, once in so many.
+    /// How often a reservation cannot be approved, or its payment provider misbehaves.
     pub odd_one_in: u64,
-    /// A request is sent twice at once, or its key is used for another, once in so many.
+    /// How often a request is sent twice at once, or its key is used for another request.
     pub repeat_one_in: u64,
-    /// A view is rebuilt meanwhile, once in so many runs.
+    /// On average one run in `rebuild_one_in` rebuilds a view.
     pub rebuild_one_in: u64,
-    /// Shards are split and merged, once in so many seconds.
+    /// The average seconds between splits or merges of shards.
     pub reshard_one_in: u64,
-    /// A mapping loses a shard, once in so many seconds.
+    /// The average seconds between losses of a shard's lease by a mapping.
     pub lease_one_in: u64,
-    /// Clocks jump, once in so many seconds.
+    /// The average seconds between jumps of the clocks.
     pub clocks_one_in: u64,
-    /// The schedule is late, doubled or silent for minutes, once in so many minutes.
+    /// The average minutes between troubles of the schedule: late, doubled, or silent for minutes.
     pub schedule_one_in: u64,
-    /// The runtime ignores partial batch responses, and is told so, once in so many runs.
+    /// On average one run in `whole_batches_one_in` has a runtime that ignores partial batch responses, with functions
+    /// configured for that.
     pub whole_batches_one_in: u64,
-    /// Every function is deployed anew, once in so many seconds.
+    /// The average seconds between deployments of all functions.
     pub deploy_one_in: u64,
-    /// Some function is deployed of a build that is older or newer than what is there, once in so many seconds.
+    /// The average seconds between deployments of a function in an older or newer build.
     pub versions_one_in: u64,
-    /// There are reservations of the first builds, which wrote events of another form.
+    /// True if the tables have reservations of the first builds, whose events have another form.
     pub old_reservations: bool,
-    /// The newest build has a definition of the saga that older ones do not know.
+    /// True if the newest build has a definition of the saga that older builds do not know.
     pub new_definition: bool,
-    /// Some consumer is deployed with a mistake: it cannot bear some records. Once in so many seconds.
+    /// The average seconds between deployments of a consumer with a mistake that makes it fail on some records.
     pub mistake_one_in: u64,
-    /// What nobody can read is appended to the log, once in so many seconds.
+    /// The average seconds between unreadable records in the log.
     pub poison_one_in: u64,
-    /// A participant misbehaves for some commands, or until somebody sees to it, once in so many seconds.
+    /// The average seconds between troubles of participants: some commands fail, or all until an operator acts.
     pub misbehave_one_in: u64,
-    /// Some kind of call is throttled for seconds, once in so many seconds.
+    /// The average seconds between bursts of throttling for one kind of call.
     pub bursts_one_in: u64,
-    /// A write finds an item in the hands of another transaction, once in so many writes.
+    /// On average one write in `conflict_one_in` meets an item that another transaction is changing.
     pub conflict_one_in: u64,
-    /// A read that may tell an older state does, once in so many reads.
+    /// On average one eventually consistent read in `stale_one_in` returns an older state.
     pub stale_one_in: u64,
-    /// The log has a record later than those after it, once in so many records.
+    /// On average one record in `gap_one_in` becomes visible after later records of the log.
     pub gap_one_in: u64,
-    /// A reservation is about as large as one may be, once in so many.
+    /// On average one reservation in `large_one_in` is near the size limit.
     pub large_one_in: u64,
-    /// How many hours the stream keeps what is in it, which all pass in the end; 0 is as long as it takes.
+    /// The stream's retention in hours, which passes at the end of the run; 0 means no limit.
     pub retention: u64,
-    /// For how many seconds faults happen at least; three times as many at most.
+    /// The least number of seconds with faults; the most is three times as many.
     pub lasts: u64,
-    /// How many read lists, reports, sagas and events, for six clients each.
+    /// The number of readers for every 6 clients.
     pub readers: u64,
-    /// Timers take on a few things at a time, once in so many runs.
+    /// On average one run in `few_at_once_one_in` has timers that take on only a few items at a time.
     pub few_at_once_one_in: u64,
-    /// Some execution is ended from outside, or one that was goes on, once in so many seconds.
+    /// The average seconds between ends of executions from outside, and resumptions of these.
     pub interfere_one_in: u64,
-    /// Step Functions forgets some execution that ended, once in so many seconds.
+    /// The average seconds until Step Functions forgets an ended execution.
     pub forget_one_in: u64,
-    /// The state machine is deployed of an older or a newer build, once in so many seconds.
+    /// The average seconds between deployments of the state machine in an older or newer build.
     pub machine_one_in: u64,
-    /// The mappings of the orchestrator and the participants are made anew, once in so many seconds.
+    /// The average seconds between replacements of the mappings of the orchestrator and the participants.
     pub remap_one_in: u64,
-    /// By how many seconds at most they begin to read later, as if they had a year to read first.
+    /// The most seconds until the new mappings begin to read, as if they had a year of records to read first.
     pub remap_by: u64,
-    /// Other builds leave things that none of ours can read, once in so many seconds.
+    /// The average seconds between items that other builds leave in the tables.
     pub foreign_one_in: u64,
-    /// What undoes is refused until a person has had a saga go on in vain hundreds of times.
+    /// True if undoing is refused until a person has resumed a saga in vain hundreds of times.
     pub insists: bool,
 }
 
@@ -144,7 +146,7 @@ const ALL_MODES: &[SagaMode] = &[
     SagaMode::StepFunctions,
 ];
 
-/// Nothing goes wrong, and everybody books once.
+/// No fault happens, and every client makes a few reservations.
 const CALM: Scenario = Scenario {
     name: "calm",
     about: "nothing fails",
@@ -188,7 +190,7 @@ const CALM: Scenario = Scenario {
     insists: false,
 };
 
-/// Clients do all that they may, and nothing fails.
+/// Clients do everything that they may, without faults.
 const BUSY: Scenario = Scenario {
     name: "clients",
     about: "cancellations, last seats, repeated and contradictory requests, payments that fail; no faults",
@@ -199,10 +201,10 @@ const BUSY: Scenario = Scenario {
     ..CALM
 };
 
-/// Everything at once.
+/// Every fault at once.
 const STORM: Scenario = Scenario {
     name: "everything",
-    about: "every kind of fault, seldom enough for the system to get on",
+    about: "every kind of fault, seldom enough for the system to make progress",
     weather: Weather {
         fail_before: 150,
         fail_after: 150,
@@ -251,14 +253,14 @@ const fn fault(name: &'static str, about: &'static str, weather: Weather) -> Sce
     }
 }
 
-/// All scenarios; the first is played where none is named.
+/// All scenarios. The first one is the default.
 pub const SCENARIOS: &[Scenario] = &[
     STORM,
     CALM,
     BUSY,
     Scenario {
         name: "executions",
-        about: "executions are stopped, run out of time, fail where no state catches it, and are forgotten; a person has them go on, or undoes them",
+        about: "executions are stopped, run out of time, fail where no state catches it, and are forgotten; a person resumes or undoes them",
         interfere_one_in: 3,
         forget_one_in: 12,
         weather: Weather {
@@ -282,7 +284,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "foreign",
-        about: "other builds leave parked things, sagas and reactions in forms of their own, and all of it is due",
+        about: "other builds leave parked records, sagas and reactions in forms of their own, all of them due",
         foreign_one_in: 8,
         few_at_once_one_in: 1,
         misbehave_one_in: 40,
@@ -290,14 +292,14 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "given-up",
-        about: "so much is throttled that the runtime gives batches up: what it parks heals without a person",
+        about: "throttling makes the runtime give up batches; their records are handled without a person",
         bursts_one_in: 3,
         lasts: 150,
         ..BUSY
     },
     Scenario {
         name: "mappings",
-        about: "mappings are made anew, and read the whole log again with sagas under way",
+        about: "mappings are replaced, and read the whole log again with sagas in flight",
         remap_one_in: 40,
         remap_by: 1_200,
         few_at_once_one_in: 1,
@@ -306,7 +308,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "insistence",
-        about: "a person has sagas go on in vain, hundreds of times and with long notes, before the cause is mended",
+        about: "a person resumes sagas in vain, hundreds of times and with long notes, before the cause is mended",
         insists: true,
         cancel_one_in: 2,
         modes: &[SagaMode::Orchestration],
@@ -314,7 +316,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     fault(
         "fails-before",
-        "effects fail, and have not happened",
+        "effects fail and do not happen",
         Weather {
             fail_before: 30,
             ..NO_WEATHER
@@ -322,7 +324,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     fault(
         "lost-answer",
-        "effects happen, and their answers are lost",
+        "effects happen and their answers are lost",
         Weather {
             fail_after: 30,
             ..NO_WEATHER
@@ -338,7 +340,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     fault(
         "late",
-        "effects that were given up happen later: a slow PutRecord lands after its successors",
+        "effects that were answered with an error happen later: a slow PutRecord lands after its successors",
         Weather {
             late: 30,
             ..NO_WEATHER
@@ -355,7 +357,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     fault(
         "slow",
-        "effects take seconds, and invocations their whole time",
+        "effects take seconds, and invocations reach their timeouts",
         Weather {
             slow: 10,
             ..NO_WEATHER
@@ -374,7 +376,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "shards",
-        about: "shards are split and merged, and mappings lose them, with sagas under way",
+        about: "shards are split and merged, and mappings lose their leases, with sagas in flight",
         reshard_one_in: 6,
         lease_one_in: 5,
         ..BUSY
@@ -391,7 +393,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "schedule",
-        about: "timers come late, twice, or not for long; some commits wait for the sweep",
+        about: "timers run late, twice, or not for minutes; some commits wait for the sweeper",
         weather: Weather {
             kill_before: 60,
             ..NO_WEATHER
@@ -421,7 +423,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "last-seat",
-        about: "everybody wants the last seats of the same flights",
+        about: "every client wants the last seats of the same flights",
         shared_one_in: 1,
         clients: 6,
         ..BUSY
@@ -434,13 +436,13 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "deployment",
-        about: "every function is deployed anew again and again, with sagas under way",
+        about: "every function is redeployed again and again, with sagas in flight",
         deploy_one_in: 5,
         ..BUSY
     },
     Scenario {
         name: "two-orchestrators",
-        about: "the mapping, the timers and the nudge of a request move one saga on at once",
+        about: "the mapping, the timers and the nudge of a request run one saga at the same time",
         fate: Fate {
             twice_one_in: 1,
             ..Fate::CALM
@@ -458,7 +460,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     fault(
         "replies",
-        "replies of participants are lost, late, or there twice",
+        "replies of participants are lost, late or doubled",
         Weather {
             fail_after: 5,
             twice: 5,
@@ -470,7 +472,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     Scenario {
         name: "undone-first",
-        about: "a step is undone before it is done: commands come a minute late, and everybody cancels",
+        about: "a step is undone before it is done: commands come a minute late, and every client cancels",
         weather: Weather {
             late: 3,
             over: "call participant",
@@ -492,7 +494,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "repetitions",
-        about: "every request comes twice at once, or with another under its key",
+        about: "every request comes twice at once, or together with another request under its key",
         repeat_one_in: 1,
         ..BUSY
     },
@@ -512,7 +514,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "versions",
-        about: "older and newer builds side by side: types of events and definitions of the saga that some do not know",
+        about: "older and newer builds together, some of which do not know an event type or a definition of the saga",
         versions_one_in: 3,
         old_reservations: true,
         new_definition: true,
@@ -520,7 +522,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "retention",
-        about: "the stream forgets, and mappings that were behind with it; views are rebuilt from archive and log",
+        about: "the stream drops records that some mappings have not read; views are rebuilt from archive and log",
         retention: 24,
         old_reservations: true,
         ..BUSY
@@ -533,7 +535,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "compensation",
-        about: "what undoes fails: for a while, or until a person sees to it",
+        about: "undoing fails, for a while or until a person acts",
         misbehave_one_in: 12,
         lasts: 150,
         ..BUSY
@@ -556,7 +558,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     fault(
         "publication",
-        "PutRecord of unknown outcome: lost, doubled, minutes late, or left to the sweep",
+        "PutRecord with an unknown outcome: lost, doubled, minutes late, or left to the sweeper",
         Weather {
             fail_before: 6,
             fail_after: 6,
@@ -571,13 +573,13 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
     Scenario {
         name: "stale-reads",
-        about: "eventually consistent reads, and queries, that tell a state of seconds ago",
+        about: "eventually consistent reads and queries that return a state of seconds ago",
         stale_one_in: 2,
         ..BUSY
     },
     Scenario {
         name: "lists",
-        about: "many walk through lists whose rows change meanwhile: queries of views take seconds",
+        about: "many readers page through lists whose rows change meanwhile: queries of views take seconds",
         weather: Weather {
             slow: 2,
             over: "query views",
@@ -590,19 +592,20 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 impl Scenario {
-    /// The one of this name.
+    /// The scenario of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         SCENARIOS.iter().find(|scenario| scenario.name == name)
     }
 
-    /// True if what is parked may need a person. Where nothing but calls fails, and nobody dies, it heals by itself.
+    /// True if parked records may need a person. Without deaths and mistakes, where only calls fail, they are handled
+    /// without one.
     #[must_use]
     pub fn may_need_redrive(&self) -> bool {
         let Weather {
             kill_before,
             kill_after,
-            // Who waits for seconds, again and again, runs out of time.
+            // A process that waits for seconds again and again exceeds its timeout.
             slow,
             ..
         } = self.weather;
@@ -616,8 +619,8 @@ impl Scenario {
         reasons.iter().any(|reason| *reason > 0)
     }
 
-    /// True if a saga may need a person: what undoes is refused, or is asked for in vain, eight times in minutes. Where a call fails now and
-    /// then it is not.
+    /// True if a saga may need a person, because undoing is refused, or fails 8 times in minutes. Calls that fail now
+    /// and then do not cause that.
     #[must_use]
     pub fn may_need_a_person(&self) -> bool {
         let reasons = [
@@ -631,7 +634,7 @@ impl Scenario {
         self.may_need_redrive() || reasons.iter().any(|reason| *reason > 0)
     }
 
-    /// True if nothing can go wrong but what clients do.
+    /// True if nothing fails except requests of clients.
     #[must_use]
     pub fn is_calm(&self) -> bool {
         let Fate {

@@ -1,4 +1,4 @@
-//! Many runs.
+//! Plays many seeds.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,36 +6,36 @@ use simulation::play_seeds;
 
 use crate::{Planted, Report, Scenario, exercised::Counts, run_with};
 
-/// So many seeds that fail end a search.
+/// The number of failed seeds that ends a search.
 const ENOUGH: usize = 10;
 
-/// Which runs there are.
+/// The runs of a search.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The first seed.
     pub first: u64,
-    /// How many there are.
+    /// The number of seeds.
     pub seeds: u64,
-    /// What is played. Each has its turn, the first every other time.
+    /// The scenarios. They take turns, and the first has every other turn.
     pub scenarios: Vec<Scenario>,
-    /// A mistake that is to be found.
+    /// The planted mistake to find.
     pub planted: Option<Planted>,
-    /// The search ends with the first seed that fails.
+    /// True if the search ends with the first failed seed.
     pub one_is_enough: bool,
 }
 
-/// What came of a search.
+/// The outcome of a search.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// How many seeds were played.
+    /// The number of runs.
     pub played: u64,
-    /// All that they came by.
+    /// The occurrences in all runs.
     pub counts: Counts,
-    /// Those that failed, by their seeds.
+    /// The reports of the failed runs.
     pub failed: Vec<Report>,
-    /// Steps that processes took.
+    /// The number of polls.
     pub steps: u64,
-    /// Sagas that there were.
+    /// The number of sagas.
     pub sagas: u64,
 }
 
@@ -52,7 +52,7 @@ impl Plan {
         self.scenarios.get(usize::try_from(place).ok()?)
     }
 
-    /// Plays one of its seeds.
+    /// Plays one of the plan's seeds.
     #[must_use]
     pub fn play(&self, seed: u64, keep: bool) -> Option<Report> {
         let scenario = self.scenario(seed)?;
@@ -71,7 +71,8 @@ impl Tally {
     }
 }
 
-/// Plays all of a plan on every core, until too many failed. `each` hears of every run.
+/// Plays the plan on every core, until too many seeds failed. `each` is called after every run, with the number of runs
+/// so far.
 #[must_use]
 pub fn search(plan: &Plan, each: impl Fn(&Report, u64) + Sync) -> Tally {
     let tally = Mutex::new(Tally::default());

@@ -1,4 +1,4 @@
-//! The system, wired over a world.
+//! The whole system, wired over a simulated world.
 
 use std::{
     sync::{
@@ -29,7 +29,7 @@ use crate::{
     versions::Builds,
 };
 
-/// Everything there is.
+/// The whole system, with its world.
 #[derive(Clone)]
 pub struct System {
     pub kernel: Kernel,
@@ -41,33 +41,34 @@ pub struct System {
     pub archive: Arc<MemoryObjects>,
     pub failures: Arc<MemoryObjects>,
     pub topic: Arc<MemoryTopic>,
-    /// What functions stand on.
+    /// The environment of the functions.
     pub ground: Ground,
-    /// What clients call.
+    /// The functions that clients call.
     pub api: Arc<dyn Functions>,
-    /// The world of those who look on.
+    /// The world of observers, without faults.
     pub world: World,
-    /// What functions are built of.
+    /// The builds that functions are deployed from.
     pub builds: Builds,
     /// Step Functions.
     pub machine: Carried,
-    /// What was appended to the log that nobody can read.
+    /// The unreadable records that were appended.
     pub poisons: Poisons,
-    /// Sagas whose cancellation was accepted though they were stuck.
+    /// Sagas that were stuck when their cancellation was accepted.
     pub promised: Arc<Mutex<Vec<SagaId>>>,
-    /// What other builds left in the tables.
+    /// The items that other builds left in the tables.
     pub foreign: Foreign,
-    /// A write finds an item in the hands of a transaction, once in so many.
+    /// On average one write in this number meets an item that another transaction is changing.
     pub conflicts: Arc<AtomicU64>,
-    /// The log tells of some records later than of those after them.
+    /// True while the log shows some records after later ones.
     pub gaps: Arc<AtomicBool>,
-    /// Nobody is there, and the schedule runs once an hour.
+    /// True while no operator is there, and the schedule runs once an hour.
     pub night: Arc<AtomicBool>,
-    /// How long the stream keeps what is in it.
+    /// The stream's retention.
     pub retention: Duration,
 }
 
-/// How much the timers take on: a few things in some worlds, and somewhat more in larger ones, so that they come to an end.
+/// The most items that the timers take on in one pass: a few in some worlds, and more in larger worlds so that these
+/// finish.
 fn limits(kernel: &Kernel, scenario: &Scenario) -> Limits {
     let dice = kernel.dice();
     if !dice.one_in(scenario.few_at_once_one_in) {
@@ -85,7 +86,7 @@ fn limits(kernel: &Kernel, scenario: &Scenario) -> Limits {
 }
 
 impl System {
-    /// Puts it together. `partial_batch` is whether the runtime honours a partial batch response.
+    /// Builds the system. `partial_batch` is true if the runtime honours a partial batch response.
     pub fn new(
         kernel: &Kernel,
         scenario: &Scenario,
@@ -114,7 +115,7 @@ impl System {
         let sky = Sky::new(kernel.clone(), scenario.weather);
         let faults = Faults::by(Arc::new(sky.clone()));
         let lambda: Arc<dyn Functions> = Arc::new(faults.functions(Arc::new(runtime.clone())));
-        // It is deployed before the functions that refer to it.
+        // Deploy the state machine before the functions that refer to it.
         let definitions = &builds.newest.definitions;
         let machine = Carried::new(kernel, definitions, lambda.clone(), world.clone());
         let machine = machine.map_err(|error| error.to_string())?;
@@ -184,7 +185,7 @@ impl System {
         })
     }
 
-    /// The newest build over undisturbed twins, for those who look on.
+    /// The newest build, wired over ports without faults, for observers.
     pub fn undisturbed(&self) -> Wiring<Ports> {
         let ports = Ports {
             world: self.world.clone(),
@@ -201,21 +202,21 @@ impl System {
         Wiring::of(ports, self.builds.newest.clone())
     }
 
-    /// Reads streams, undisturbed.
+    /// A reader of streams, without faults.
     pub fn reader(&self) -> StreamReader<Payload> {
         self.undisturbed().reader()
     }
 
-    /// Reads sagas, undisturbed.
+    /// A reader of sagas, without faults.
     pub fn sagas(&self) -> Sagas {
         self.undisturbed().sagas()
     }
 
-    /// Runs the timers: each of their tasks, as the schedule does.
+    /// Runs each task of the timers, as the schedule does.
     pub async fn tick(&self) {
         for task in ["sweep", "parked", "wake", "reactions", "rebuilds"] {
             let payload = json!({ "task": task }).to_string();
-            // The schedule tries again by itself; what comes of it is in the trace.
+            // The schedule ignores the outcome; the trace shows it.
             let _ = self.runtime.start(TIMERS, payload.as_bytes()).await;
         }
     }

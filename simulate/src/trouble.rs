@@ -1,4 +1,4 @@
-//! What goes wrong beside effects and functions.
+//! Troubles beside effects and functions: shards, clocks, deployments, throttling, participants, executions.
 
 use std::{
     sync::{
@@ -23,7 +23,7 @@ use crate::{
     versions,
 };
 
-/// Effects that are throttled together: a table, a kind of call, the stream, a function.
+/// Effects that are throttled together: those of a table, of a kind of call, of the stream, or of a function.
 const THROTTLED: [&str; 19] = [
     "get streams",
     "write streams",
@@ -46,7 +46,7 @@ const THROTTLED: [&str; 19] = [
     "progress ",
 ];
 
-/// Those that are given records, each of which may be deployed with a mistake in it.
+/// The consumers of the log. Each may be deployed with a mistake.
 const CONSUMERS: [FunctionName; 7] = [
     PROJECTOR,
     ARCHIVER,
@@ -57,7 +57,7 @@ const CONSUMERS: [FunctionName; 7] = [
     PARTICIPANT_GDS,
 ];
 
-/// Commands that can be made to fail, those that undo first.
+/// The commands that can be made to fail; the undoing commands come first.
 const COMMANDS: [(Context, &str); 6] = [
     (PAGOS, "RevertirPago"),
     (GDS, "RevertirConfirmacion"),
@@ -71,7 +71,7 @@ const COMMANDS: [(Context, &str); 6] = [
 struct Trouble {
     system: System,
     scenario: Scenario,
-    /// When calls are throttled no more, in milliseconds.
+    /// When the throttling of calls ends, in milliseconds.
     throttled_until: u64,
 }
 
@@ -112,7 +112,7 @@ impl Trouble {
         self.system.kernel.dice().one_in(times)
     }
 
-    /// Shards and clocks.
+    /// Troubles of shards and clocks.
     fn with_machines(&self) {
         let kernel = &self.system.kernel;
         let dice = kernel.dice();
@@ -131,7 +131,7 @@ impl Trouble {
         }
     }
 
-    /// Deployments.
+    /// Troubles by deployments.
     fn with_builds(&self) {
         let System {
             kernel,
@@ -142,8 +142,8 @@ impl Trouble {
         } = &self.system;
         let dice = kernel.dice();
         if self.one_in(self.scenario.deploy_one_in) {
-            kernel.count("operator", "deployed everything anew");
-            kernel.note("everything is deployed anew");
+            kernel.count("operator", "redeployed everything");
+            kernel.note("everything is redeployed");
             functions::deploy(runtime, ground, &builds.newest);
         }
         if self.one_in(self.scenario.versions_one_in)
@@ -176,7 +176,7 @@ impl Trouble {
         }
     }
 
-    /// Bursts of throttling, longer than those who try again have patience.
+    /// Bursts of throttling that last longer than the callers' retries.
     fn with_calls(&mut self) {
         let System { kernel, sky, .. } = &self.system;
         let dice = kernel.dice();
@@ -195,7 +195,7 @@ impl Trouble {
         }
     }
 
-    /// Step Functions, mappings, and other builds.
+    /// Troubles of Step Functions, of mappings, and from other builds.
     fn with_what_runs_elsewhere(&self) {
         let (system, scenario) = (&self.system, &self.scenario);
         if self.one_in(scenario.interfere_one_in) {
@@ -218,7 +218,7 @@ impl Trouble {
         }
     }
 
-    /// Refunds are refused until somebody sees to it.
+    /// Refuses refunds until an operator acts.
     async fn with_refunds(&self) {
         let faults = Faults::new(self.system.tables.clone());
         let refused = faults.set(PAGOS, "RevertirPago", None, FaultMode::Failure, 100_000);
@@ -226,11 +226,11 @@ impl Trouble {
         debug_assert!(set.is_ok(), "{set:?}");
     }
 
-    /// Participants that fail, or are silent: some commands of a kind, or of one reservation.
+    /// Makes participants fail or stay silent: on some commands of a kind, or on those of one reservation.
     async fn with_participants(&self) {
         let System { kernel, tables, .. } = &self.system;
         let dice = kernel.dice();
-        // What undoes fails more often: then a person is called for.
+        // Undoing fails more often, so that an operator is called.
         let some = if dice.one_in(3) { COMMANDS.len() } else { 3 };
         let commands: Vec<_> = COMMANDS.into_iter().take(some).collect();
         let Some((context, command)) = dice.pick(&commands).copied() else {
@@ -238,8 +238,8 @@ impl Trouble {
         };
         let reservations = check::openings(&self.system);
         let one = dice.pick(&reservations).filter(|_| dice.one_in(2));
-        // An execution does not ask again for what was refused, as docs/motores-de-saga.md tells, and a choreography takes it for
-        // an answer that its deadline is refused.
+        // An execution does not repeat a refused command, see docs/motores-de-saga.md, and a choreography treats the
+        // refusal of its deadline as an answer.
         let refuses = one.is_some_and(|opening| match opening.sagamode {
             SagaMode::Orchestration => true,
             SagaMode::Choreography => command != "CancelarReserva",

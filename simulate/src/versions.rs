@@ -1,4 +1,4 @@
-//! Builds that are older and newer than each other, and work side by side.
+//! Older and newer builds, which work side by side.
 
 use alpes_event_store::Stream;
 use alpes_messages::StreamId;
@@ -17,7 +17,7 @@ use crate::{
     system::System,
 };
 
-/// The knowledge of a function of this build: a context knows its own events, or it would not write them.
+/// The build as far as a function knows it. A context always knows its own events, since it writes them.
 pub fn known_to(name: FunctionName, build: &Build) -> Build {
     let own = CONTEXTS
         .into_iter()
@@ -39,14 +39,14 @@ pub fn known_to(name: FunctionName, build: &Build) -> Build {
 /// The builds of a run.
 #[derive(Clone)]
 pub struct Builds {
-    /// One from before some type of event, and before the newest definition of the saga.
+    /// A build that lacks some event type, and the newest definition of the saga.
     pub older: Build,
-    /// The one that everything is of in the end.
+    /// The build that every function has in the end.
     pub newest: Build,
 }
 
 impl Builds {
-    /// Where no version changes, both are the current one.
+    /// The builds of a scenario. If it changes no versions, both are the current build.
     pub fn of(scenario: &Scenario, dice: &Dice) -> Self {
         let mut builds = Self {
             older: Build::current(),
@@ -56,7 +56,7 @@ impl Builds {
             return builds;
         }
         let known = events::catalogue();
-        // A saga begins with ReservaCreada: nobody is older than that.
+        // A saga begins with ReservaCreada, so every build knows it.
         let kinds = known.types().map(|known| known.name);
         let kinds: Vec<_> = kinds.filter(|kind| *kind != "ReservaCreada").collect();
         if let Some(kind) = dice.pick(&kinds) {
@@ -69,10 +69,10 @@ impl Builds {
     }
 }
 
-/// A reservation as the first builds wrote it.
+/// A reservation in the form of the first builds.
 const OLD: &str = include_str!("../../shared/airline/events/samples/vuelos/ReservaCreada.v1.json");
 
-/// Leaves reservations of the first builds in the tables, which are still to be published: one of a minute ago, and one of years ago.
+/// Leaves reservations of the first builds in the tables, with unpublished events: one a minute old, and one years old.
 pub async fn leave_old_reservations(system: &System) {
     let now = system.world.clock.now();
     for ago in [
@@ -107,7 +107,7 @@ pub async fn leave_old_reservations(system: &System) {
     }
 }
 
-/// A definition that follows the current one: more patient, in the same steps.
+/// A definition that follows the current one, with the same steps and more patience.
 fn next() -> Definition {
     let mut next = current();
     next.version += 1;

@@ -1,4 +1,5 @@
-//! Runs repeat, and a search finds what is wrong. What a search comes by is for one longer than a test, see `xtask`.
+//! Runs repeat exactly, and a search finds planted mistakes. A test is too short to reach everything that a search must
+//! reach; `cargo xtask test` does that.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -23,36 +24,36 @@ fn every_scenario_holds_under_some_seed() {
     }
 }
 
-/// Seeds that once broke a promise, in the code as it was then.
+/// Scenarios and seeds that once broke an invariant.
 const REGRESSIONS: &[(&str, u64)] = &[
-    // A reservation went back: its row was read from a replica that lags.
+    // A reservation went back: its row was read from a lagging replica.
     ("stale-reads", 0),
-    // A choreography whose first event is heard last never ended.
+    // A choreography whose first event arrived last never ended.
     ("gap", 1),
     ("allergy", 279),
-    // An orchestrator of an older build swallowed events of a newer one's saga.
+    // An orchestrator of an older build dropped events of a newer build's saga.
     ("versions", 19),
-    // `verify` missed what the log had forgotten, of events in the tutorials' form.
+    // `verify` missed events in the tutorials' form that the log had forgotten.
     ("retention", 0),
-    // An older rebuilder passed by events that only a newer build knows.
+    // An older rebuilder skipped events that only a newer build knows.
     ("everything", 284),
     ("everything", 290),
-    // Bytes of what had been parked were left behind.
+    // Bytes of a parked record were left behind after it was handled.
     ("resources", 51),
-    // A choreography that was cancelled stayed Completada in the saga log.
+    // A cancelled choreography stayed Completada in the saga log.
     ("resources", 6_527),
-    // Two executions undid one saga, and the second could not.
+    // Two executions undid one saga, and the second failed.
     ("everything", 3_697),
     ("everything", 8_244),
 ];
 
-/// The same of `everything`, in worlds of so many clients with ten bookings each.
+/// Seeds of `everything` that once broke an invariant, with the number of clients, each of whom makes 10 reservations.
 const LARGE_REGRESSIONS: &[(u64, u64)] = &[
-    // Bytes were left behind of what was never listed.
+    // Bytes were left behind of a record that was never listed as parked.
     (100, 6),
-    // A choreography that could not be read for a moment was taken for one that had missed nothing.
+    // A choreography that could not be read for a moment counted as one that had missed nothing.
     (50, 700),
-    // An execution could not undo a payment that nobody had heard of yet: the saga was said to have ended.
+    // An execution could not undo a payment whose event had not arrived yet, and the saga was marked as ended.
     (50, 824),
 ];
 

@@ -1,4 +1,4 @@
-//! What each scenario is about happens in it.
+//! Each scenario reaches the situation that it is about.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,17 +6,17 @@ use std::collections::BTreeSet;
 
 use simulate::{Scenario, run};
 
-/// Scenarios, and what is counted in some of their first runs.
+/// Scenarios, each with occurrences that some of its first runs must count.
 const ABOUT: &[(&str, &[&str])] = &[
     (
         "poison",
-        &["log poison", "operator discarded what nobody can read"],
+        &["log poison", "operator discarded unreadable records"],
     ),
     (
         "allergy",
         &[
             "operator deployed a build with a mistake",
-            "lambda could not bear a record",
+            "lambda failed on a record",
             "mapping discarded",
         ],
     ),
@@ -42,7 +42,7 @@ const ABOUT: &[(&str, &[&str])] = &[
             "participant error RevertirPago",
             "participant silence RevertirConfirmacion",
             "operator repaired participants",
-            "operator had a saga go on",
+            "operator resumed a saga",
             "operator redrove an execution",
         ],
     ),
@@ -66,7 +66,7 @@ const ABOUT: &[(&str, &[&str])] = &[
             "execution cancelled where it was stuck",
             "execution forgotten: NeedsIntervention",
             "execution redriven at once",
-            "operator took a saga over",
+            "operator took over a saga",
         ],
     ),
     (
@@ -74,7 +74,7 @@ const ABOUT: &[(&str, &[&str])] = &[
         &[
             "operator deployed a state machine: older",
             "operator redrove an execution",
-            "operator took a saga over",
+            "operator took over a saga",
         ],
     ),
     (
@@ -87,12 +87,12 @@ const ABOUT: &[(&str, &[&str])] = &[
         ],
     ),
     ("given-up", &["mapping discarded", "fault throttled"]),
-    ("mappings", &["mapping made anew"]),
+    ("mappings", &["mapping replaced"]),
     (
         "insistence",
         &[
-            "operator had a saga go on in vain",
-            "operator may not have a saga go on any more",
+            "operator resumed a saga in vain",
+            "operator may not resume a saga any more",
             "operator undid a step by hand",
         ],
     ),
@@ -104,8 +104,8 @@ const ABOUT: &[(&str, &[&str])] = &[
             "reader followed events",
             "reader read a report",
             "reader read everything",
-            "reader walked through a list",
-            "reader walked through sagas",
+            "reader read a list",
+            "reader read a list of sagas",
             "refused a cancellation",
             "refused a resumption",
         ],

@@ -1,10 +1,10 @@
-//! What `simulate` prints, and how it ends.
+//! The output and the exit codes of `simulate`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
 
-/// How it ended, what it printed, and what it said on stderr.
+/// The exit code, the output, and the text on stderr.
 fn says(line: &str) -> (i32, String, String) {
     let mut simulate = Command::new(env!("CARGO_BIN_EXE_simulate"));
     let output = simulate.args(line.split(' ')).output().unwrap();

@@ -1,4 +1,4 @@
-//! The API, as a client sees it.
+//! A client of the API.
 
 use std::{
     collections::BTreeSet,
@@ -11,14 +11,14 @@ use ureq::{Agent, http};
 
 use crate::{PATIENCE, setting};
 
-/// How much longer a client waits before each further attempt.
+/// The pause before the second attempt. Each further pause is longer by this much.
 const SENT_AGAIN: Duration = Duration::from_millis(500);
 
-/// A client of the API. Cheap to clone; clones share connections.
+/// A client of the API. Clones are cheap and share connections.
 ///
-/// As any client of functions does, it asks again where none answered: one that was killed, or took longer than it may. That is a 5xx of
-/// the gateway, which is no problem (RFC 9457) of ours. What it sends it also repeats where we say that it did not work just now; a
-/// read that we refuse is for the test to judge.
+/// Like any client of functions, it retries after a 5xx of the gateway without a problem document (RFC 9457): the
+/// function was killed or timed out. It also repeats a POST that the system refuses for the moment. It does not repeat
+/// a refused read, so that the test sees the refusal.
 #[derive(Clone)]
 pub struct Api {
     agent: Agent,
@@ -30,9 +30,9 @@ pub struct Api {
 pub struct Answer {
     /// Its status.
     pub status: u16,
-    /// Its body, as it came.
+    /// Its body, byte for byte.
     pub body: Vec<u8>,
-    /// How many answers to the same request were lost before this one.
+    /// The number of earlier answers to the same request that were lost.
     pub lost: u32,
     headers: http::HeaderMap,
     url: String,
@@ -52,12 +52,12 @@ impl Api {
         }
     }
 
-    /// Asks for a path of the API, with its query if it has one.
+    /// Gets a path of the API, which may have a query.
     pub fn get(&self, path: &str) -> Answer {
         self.get_url(&format!("{}{path}", self.base))
     }
 
-    /// Asks for a path of the API with any method, and without a body.
+    /// Sends a request without a body, with any method.
     pub fn ask(&self, method: &str, path: &str) -> Answer {
         let url = format!("{}{path}", self.base);
         let answered = |answer: &Answer| answer.status < 500 || answer.is_problem();
@@ -67,13 +67,13 @@ impl Api {
         })
     }
 
-    /// Asks for what the `Location` of an answer points at.
+    /// Gets the target of an answer's `Location`.
     pub fn follow(&self, answer: &Answer) -> Answer {
         let location = answer.header("location").expect("a Location");
         self.get_url(&resolve(&answer.url, location))
     }
 
-    /// `POST /vuelos/reserva`, as JSON unless `headers` say otherwise.
+    /// `POST /vuelos/reserva`, with the content type JSON unless `headers` has another.
     pub fn book(&self, body: &[u8], headers: &[(&str, &str)]) -> Answer {
         self.post(&format!("{}/vuelos/reserva", self.base), body, headers)
     }
@@ -83,8 +83,8 @@ impl Api {
         self.send(&format!("/vuelos/reserva/{id}/cancelacion"), body)
     }
 
-    /// Every reservation of a list, page after page, newest first and none twice; with `until`, no further than the last of those.
-    /// `filter` is more of the query, as `&estado=Pagada`.
+    /// Reads a list of reservations page by page, and asserts that they come newest first and without repetition. With
+    /// `until` it stops after the last of these. `filter` adds to the query, such as `&estado=Pagada`.
     pub fn list(
         &self,
         filter: &str,
@@ -158,7 +158,7 @@ impl Api {
     }
 }
 
-/// Sends until there is an answer that will do, and no longer than anything may take.
+/// Sends until an acceptable answer comes, or [`PATIENCE`] ends.
 fn insist(
     url: &str,
     will_do: impl Fn(&Answer) -> bool,
@@ -185,7 +185,7 @@ fn insist(
 }
 
 impl Answer {
-    /// The text of a header.
+    /// The value of a header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
@@ -198,14 +198,14 @@ impl Answer {
         })
     }
 
-    /// The same, if the answer has this status.
+    /// The body as JSON. Panics if the status is another.
     pub fn expect(&self, status: u16) -> Value {
         let text = String::from_utf8_lossy(&self.body);
         assert_eq!(self.status, status, "{}: {text}", self.url);
         self.json()
     }
 
-    /// The same, if what was asked for is accepted: by this answer, or by one that was lost, which this one then refuses to do again.
+    /// The body of an accepted request. If the first answer was lost, the refusal to accept it again counts too.
     pub fn accepted(&self) -> Value {
         self.expect(if self.lost > 0 && self.status == 409 {
             409
@@ -214,7 +214,7 @@ impl Answer {
         })
     }
 
-    /// The problem, if the answer has this status and is one (RFC 9457).
+    /// The problem (RFC 9457) in the body. Panics if the status is another, or the body is no problem.
     pub fn problem(&self, status: u16) -> Value {
         let problem = self.expect(status);
         assert!(self.is_problem(), "{problem}");
@@ -227,7 +227,7 @@ impl Answer {
     }
 }
 
-/// Where a reference points, from the URL it was found at (RFC 3986, section 5; as much of it as servers send).
+/// Resolves a reference against the URL at which it was found (RFC 3986, section 5, as far as servers use it).
 fn resolve(base: &str, reference: &str) -> String {
     let authority = base.find("://").map_or(0, |at| at + 3);
     let path = base[authority..]

@@ -1,4 +1,4 @@
-//! What the tests ask for.
+//! Requests for the tests.
 
 use std::io::Read;
 
@@ -8,12 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The tutorials' own sample request.
+/// The sample request of the tutorials.
 pub fn sample() -> Value {
     serde_json::from_str(include_str!("../data/crear_reserva.json")).unwrap()
 }
 
-/// So many requests for journeys on real flights, beginning anew where there are no more.
+/// `count` requests for journeys on real flights. They repeat if there are fewer journeys.
 pub fn journeys(count: usize) -> Vec<Value> {
     let mut text = String::new();
     GzDecoder::new(&include_bytes!("../data/reservas_h1.jsonl.gz")[..])
@@ -26,10 +26,11 @@ pub fn journeys(count: usize) -> Vec<Value> {
         .collect()
 }
 
-/// The same journey at a time of its own, on flights that nobody else books: each has the seats of a flight that is not known.
+/// Moves a journey to a time of its own, so that no other test books its flights. An unknown flight has the default
+/// number of seats.
 pub fn at_its_own_time(mut body: Value) -> Value {
     let (_, seconds) = Uuid::new_v4().as_u64_pair();
-    // Up to 68 years, which keeps it among the dates that are taken.
+    // Up to 68 years, so that the dates stay acceptable.
     let later = SignedDuration::from_secs(i64::try_from(seconds >> 33).unwrap());
     each_leg(&mut body["itinerarios"], &mut |leg| {
         for date in ["fecha_salida", "fecha_llegada"] {
@@ -40,26 +41,26 @@ pub fn at_its_own_time(mut body: Value) -> Value {
     body
 }
 
-/// The same, paid with a token of the test provider's.
+/// Sets the payment token, one of the test provider's.
 pub fn paid_with(mut body: Value, medio: &str) -> Value {
     body["pago"] =
         json!({ "monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": medio });
     body
 }
 
-/// The same, carried by events alone.
+/// Asks for a choreography.
 pub fn by_choreography(mut body: Value) -> Value {
     body["saga"] = "coreografia".into();
     body
 }
 
-/// The same, its saga run by Step Functions.
+/// Asks for a saga that Step Functions runs.
 pub fn by_step_functions(mut body: Value) -> Value {
     body["saga"] = "stepfunctions".into();
     body
 }
 
-/// The flights of a journey, a leg each.
+/// The flights of a journey, one for each leg.
 pub fn flights(body: &Value) -> Vec<Vuelo> {
     let mut found = vec![];
     each_leg(&mut body["itinerarios"].clone(), &mut |leg| {
@@ -84,7 +85,7 @@ fn each_leg(part: &mut Value, change: &mut impl FnMut(&mut Value)) {
     }
 }
 
-/// A text that no other test and no other run has, good as a client's id.
+/// A text that no other test and no other run uses, valid as a client's id.
 pub fn unique(name: &str) -> String {
     format!("{name}-{}", Uuid::new_v4().simple())
 }

@@ -1,26 +1,27 @@
-//! Reservations to be made, good ones and others.
+//! Reservations to make, with the outcomes that they must have.
 
 use serde_json::{Value, json};
 
 use crate::{Api, Booked, Falla, Outcome, Stack, at_its_own_time, flights, paid_with, unique};
 
-/// What is wrong with a reservation.
+/// The planned fate of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Nothing.
+    /// It is approved.
     Good,
     /// Its payment is declined.
     Declined,
-    /// There is no seat.
+    /// Its flight has no seat.
     NoSeat,
-    /// Nobody answers who is to confirm its seats.
+    /// The confirmation of its seats gets no answer.
     NoAnswer,
     /// Its client cancels it at once.
     Cancelled,
 }
 
 impl Fate {
-    /// What may become of it where functions are slow or die: whatever is not answered often enough is undone.
+    /// True if the outcome is allowed where functions are slow or die: a step that is not answered often enough is
+    /// undone.
     pub fn allows(self, outcome: Outcome) -> bool {
         match self {
             Self::Good => {
@@ -34,17 +35,17 @@ impl Fate {
     }
 }
 
-/// A reservation to be made.
+/// A reservation to make.
 pub struct Order {
-    /// What is wrong with it.
+    /// Its planned fate.
     pub fate: Fate,
-    /// The body to post.
+    /// The body of its request.
     pub body: Value,
     key: String,
 }
 
 impl Stack {
-    /// Prepares a reservation of a journey, at a time of its own, and what is to go wrong with it.
+    /// Prepares a reservation of a journey at a time of its own, and the faults that its fate needs.
     pub fn order(&self, fate: Fate, journey: Value) -> Order {
         let (mut body, key) = (at_its_own_time(journey), unique("orden"));
         match fate {
@@ -66,7 +67,7 @@ impl Stack {
 }
 
 impl Api {
-    /// Books, and has the client cancel whose fate that is; with how many answers were lost.
+    /// Makes the reservation, and cancels it if that is its fate. Also returns the number of lost answers.
     pub fn insist(&self, order: &Order) -> (Booked, u32) {
         let headers = [("Idempotency-Key", order.key.as_str())];
         let answer = self.book(order.body.to_string().as_bytes(), &headers);

@@ -1,10 +1,10 @@
-//! The processes that functions run in, where the runtime starts them on this machine.
+//! The processes of functions, if the runtime starts them on this machine.
 
 use std::{collections::BTreeMap, env, fs, process::Command};
 
 use crate::setting;
 
-/// The processes of this stack's functions, by function without the stack's name; none if they run elsewhere.
+/// The pids of this stack's functions, by function name without the stack's name. Empty if they run on another machine.
 pub fn processes() -> BTreeMap<String, Vec<String>> {
     let endpoint = env::var("AWS_ENDPOINT_URL").unwrap_or_default();
     let prefix = format!("{}-", setting("ALPES_STACK"));
@@ -31,7 +31,7 @@ pub fn processes() -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// Kills a process; false if it was gone.
+/// Kills a process; false if it had ended.
 pub fn kill(pid: &str) -> bool {
     let kill = Command::new("kill").args(["-KILL", pid]).output();
     kill.unwrap().status.success()

@@ -1,4 +1,4 @@
-//! Sagas of the stack under test: waited for, and held against what was really charged and really held.
+//! Sagas of the stack under test: waits for them, and compares them with the charges and the seats.
 
 use std::{
     collections::BTreeMap,
@@ -15,22 +15,22 @@ use serde_json::{Value, json};
 
 use crate::{Answer, PATIENCE, Stack, pause_after, reservation, unique};
 
-/// Between two wake-ups: the schedule has one a minute.
+/// The pause between wake-ups of sagas. The schedule has one a minute.
 const TICK: Duration = Duration::from_secs(1);
-/// How long no saga of those that are waited for may get on: they wait in one log with those of all other tests.
+/// How long none of the awaited sagas may make progress. They share a log with those of all other tests.
 const PATIENCE_IN_LINE: Duration = PATIENCE.saturating_mul(2);
-/// Sagas of one look.
+/// How many sagas one look reads.
 const AT_A_LOOK: usize = 100;
 
-/// When this program wakes sagas again, for all of its tests.
+/// The time of this program's next wake-up of sagas, for all of its tests.
 static NEXT_TICK: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// A reservation that was accepted.
+/// An accepted reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Booked {
-    /// The reservation.
+    /// The reservation's id.
     pub id: IdReserva,
-    /// Its saga.
+    /// The saga's id.
     pub saga: SagaId,
 }
 
@@ -44,21 +44,21 @@ impl From<&Answer> for Booked {
     }
 }
 
-/// How participants are to misbehave for one reservation.
+/// A fault of a participant for one reservation.
 #[derive(Clone, Copy)]
 pub struct Falla<'a> {
-    /// Whose command.
+    /// The context of the command.
     pub contexto: &'a str,
-    /// Its type.
+    /// The type of the command.
     pub comando: &'a str,
-    /// How.
+    /// The mode of the fault.
     pub modo: &'a str,
-    /// How often; with 0 it is taken back.
+    /// How many commands it affects; 0 removes the fault.
     pub veces: u32,
 }
 
 impl Falla<'_> {
-    /// Nobody answers who is to charge.
+    /// The command to charge gets no answer.
     pub const SILENT_PAYMENT: Self = Falla {
         contexto: "pagos",
         comando: "PagarReserva",
@@ -67,18 +67,18 @@ impl Falla<'_> {
     };
 }
 
-/// What became of a reservation.
+/// The outcome of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Outcome {
-    /// How its saga stands.
+    /// The status of its saga.
     pub saga: Status,
-    /// How the reservation stands, by its last event.
+    /// Its state, by its last event.
     pub reserva: &'static str,
-    /// How often the provider took money.
+    /// How many charges the provider made.
     pub charges: usize,
-    /// How often the provider gave money back.
+    /// How many refunds the provider made.
     pub refunds: usize,
-    /// Whether it holds seats.
+    /// True if it holds seats.
     pub seated: bool,
 }
 
@@ -91,7 +91,7 @@ impl Outcome {
         refunds: 0,
         seated: true,
     };
-    /// Cancelled before anything was charged.
+    /// Cancelled before any charge.
     pub const NOT_CHARGED: Self = Self {
         saga: Status::Compensated,
         reserva: "Cancelada",
@@ -99,7 +99,7 @@ impl Outcome {
         refunds: 0,
         seated: false,
     };
-    /// Cancelled after it was charged, which was given back.
+    /// Cancelled after a charge, which was refunded.
     pub const REFUNDED: Self = Self {
         charges: 1,
         refunds: 1,
@@ -108,12 +108,12 @@ impl Outcome {
 }
 
 impl Stack {
-    /// Books over HTTP.
+    /// Makes a reservation over HTTP.
     pub fn booked(&self, body: &Value) -> Booked {
         self.booked_as(&unique("reserva"), body)
     }
 
-    /// Books over HTTP under a key, which says beforehand which reservation it will be. See [`Self::reservation_of`].
+    /// Makes a reservation over HTTP with an idempotency key, from which its id follows. See [`Self::reservation_of`].
     pub fn booked_as(&self, key: &str, body: &Value) -> Booked {
         let body = body.to_string();
         let answer = self.api.book(body.as_bytes(), &[("Idempotency-Key", key)]);
@@ -122,13 +122,13 @@ impl Stack {
         booked
     }
 
-    /// The reservation that a key makes.
+    /// The id of the reservation that a key makes.
     pub fn reservation_of(&self, key: &str) -> IdReserva {
         let id = api::command_id("POST /vuelos/reserva", Some(key), &*self.world.ids);
         api::reservation_of(id)
     }
 
-    /// Has a participant misbehave, for this reservation alone.
+    /// Sets a fault of a participant for this reservation alone.
     pub fn misbehave(&self, id: IdReserva, falla: Falla) {
         let body = json!({
             "contexto": falla.contexto,
@@ -140,7 +140,7 @@ impl Stack {
         self.api.send("/pruebas/fallas", &body).expect(202);
     }
 
-    /// Says how many seats of a flight are free.
+    /// Sets the number of free seats of a flight.
     pub fn set_seats(&self, vuelo: &Vuelo, sillas: u32) {
         let body = json!({
             "origen": vuelo.origen,
@@ -156,17 +156,18 @@ impl Stack {
         self.wait(inventory::read(&*self.tables, vuelo)).unwrap()
     }
 
-    /// The sagas.
+    /// The saga table.
     pub fn sagas(&self) -> Sagas {
         self.wiring.sagas()
     }
 
-    /// A saga as the API tells it.
+    /// A saga as the API shows it.
     pub fn saga(&self, booked: Booked) -> Value {
         self.api.get(&format!("/sagas/{}", booked.saga)).expect(200)
     }
 
-    /// Waits until nothing more happens by itself in any of these sagas, as long as they get on; how each stands.
+    /// Waits until nothing more happens by itself in these sagas. Panics if they stop making progress earlier. Returns
+    /// their statuses.
     pub fn at_rest(&self, of: &[Booked]) -> Vec<Status> {
         let mut found: BTreeMap<SagaId, Status> = BTreeMap::new();
         let (mut last, mut since) = (vec![], Instant::now());
@@ -192,7 +193,7 @@ impl Stack {
             }
             assert!(
                 since.elapsed() < PATIENCE_IN_LINE,
-                "{} sagas do not come to rest, {} of them have begun: {:?}",
+                "{} sagas are not at rest, and {} of them have begun: {:?}",
                 missing.len(),
                 last.len(),
                 last.first()
@@ -212,14 +213,15 @@ impl Stack {
         stored.map(|stored| stored.saga).collect()
     }
 
-    /// How many of these sagas have come to rest.
+    /// How many of these sagas are at rest.
     pub fn resting(&self, of: &[Booked]) -> usize {
         let ids: Vec<_> = of.iter().map(|booked| booked.saga).collect();
         let sagas = self.look(&ids);
         sagas.iter().filter(|saga| is_at_rest(saga)).count()
     }
 
-    /// Wakes sagas and resumes reactions whose time has come, unless that was done just now. One that fails shows in sagas that do not get on.
+    /// Wakes due sagas and resumes due reactions, unless that was done less than a second ago. If this fails, sagas
+    /// stop making progress.
     pub fn tick(&self) {
         let Ok(mut next) = NEXT_TICK.try_lock() else {
             return;
@@ -233,14 +235,14 @@ impl Stack {
         }
     }
 
-    /// Waits until a reservation has come to rest, in its saga and in the view; what became of it.
+    /// Waits until a reservation is at rest in its saga and in the view, and returns its outcome.
     pub fn outcome(&self, booked: Booked) -> Outcome {
         let outcome = self.outcomes(&[booked])[0];
         self.seen_as(booked.id, outcome.reserva);
         outcome
     }
 
-    /// Waits until all of these reservations' sagas have come to rest; what became of each.
+    /// Waits until the sagas of these reservations are at rest, and returns the outcome of each.
     pub fn outcomes(&self, of: &[Booked]) -> Vec<Outcome> {
         let states = self.at_rest(of);
         let told = of.iter().zip(states);
@@ -271,7 +273,7 @@ impl Stack {
         }
     }
 
-    /// The types of the events of a stream.
+    /// The types of a stream's events.
     pub fn kinds(&self, id: StreamId) -> Vec<String> {
         let stream = self.wait(self.streams().read_one(id)).unwrap();
         let events = stream.events.iter().map(|text| {
@@ -288,8 +290,8 @@ fn is_at_rest(saga: &Saga) -> bool {
     saga.status.has_ended() || stuck
 }
 
-/// The log of a saga as the API tells it, a line each: what was sent, what was answered, what was decided. Without attempts that were
-/// not answered and what came from the stream besides, for how much of that comes before the end is a matter of speed.
+/// The log of a saga as the API shows it, one text for each line: commands, answers and decisions. Attempts without an
+/// answer and further events of the stream are left out, because their number depends on speed.
 pub fn story(saga: &Value) -> Vec<String> {
     let lines = saga["log"].as_array().unwrap().iter();
     let lines = lines.filter(|line| line["sentido"] != "nota" && line["tipo"] != "SinRespuesta");

@@ -1,4 +1,4 @@
-//! The stack under test, from inside: its log, its streams, its views, what it has parked.
+//! The stack under test from inside: its log, streams, views and parked records.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,23 +36,23 @@ pub struct Stack {
     pub tables: Arc<dyn Tables>,
     /// Its log, to append to.
     pub log: Arc<dyn Log>,
-    /// Its log, to read.
+    /// Its log, for reading.
     pub reader: Arc<dyn LogReader>,
-    /// Its functions, as they call one another.
+    /// Its functions, called as they call one another.
     pub functions: Arc<dyn Functions>,
-    /// Where the runtime leaves what it gave up delivering.
+    /// The bucket for batches that the runtime gave up.
     pub undelivered: Arc<dyn Objects>,
-    /// The log beyond its retention.
+    /// The archive, which has the log beyond its retention.
     pub archive: Archive,
-    /// Time and identifiers.
+    /// Time and ids.
     pub world: World,
-    /// The parts of the system, over the stack.
+    /// The parts of the system, wired over the stack.
     pub wiring: Wiring<Environment>,
     runtime: Runtime,
 }
 
 impl Stack {
-    /// The stack that the environment names. Says how to get one where it names none.
+    /// The stack that the environment names. If it names none, the panic says how to start one.
     pub fn from_env() -> Self {
         let api = Api::from_env();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -72,17 +72,17 @@ impl Stack {
         }
     }
 
-    /// Waits for what is asynchronous.
+    /// Blocks until a future is done.
     pub fn wait<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
 
-    /// An event store on this stack, as its functions have one.
+    /// An event store on this stack, like that of its functions.
     pub fn store(&self) -> EventStore<Payload> {
         self.wiring.store().unwrap()
     }
 
-    /// An event store on the stack's streams, but with ports of the test's own.
+    /// An event store on the stack's streams, with some ports replaced by the test.
     pub fn store_with(&self, change: impl FnOnce(&mut Ports)) -> EventStore<Payload> {
         let mut ports = Ports {
             tables: self.tables.clone(),
@@ -94,12 +94,12 @@ impl Stack {
         store
     }
 
-    /// Reads streams.
+    /// A reader of streams.
     pub fn streams(&self) -> StreamReader<Payload> {
         self.wiring.reader()
     }
 
-    /// A command that nobody has sent yet.
+    /// A new command.
     pub fn command(&self, kind: &str, subject: IdReserva, data: Value) -> Command {
         Command {
             id: CommandId(self.world.ids.fresh()),
@@ -114,12 +114,12 @@ impl Stack {
         }
     }
 
-    /// Books over HTTP; the reservation that was made.
+    /// Makes a reservation over HTTP, and returns its id.
     pub fn book(&self, body: &Value) -> IdReserva {
         reservation(&self.api.book(body.to_string().as_bytes(), &[]))
     }
 
-    /// The texts of all events of a reservation, of every context.
+    /// The texts of all events of a reservation, in every context.
     pub fn committed(&self, id: IdReserva) -> BTreeSet<Vec<u8>> {
         let streams = CONTEXTS.map(|context| StreamId::new(context, id));
         let streams = self.wait(self.streams().read(&streams)).unwrap();
@@ -133,7 +133,7 @@ impl Stack {
         self.wait(self.streams().read_one(id)).unwrap()
     }
 
-    /// Appends a record to the log by hand.
+    /// Appends a record to the log.
     pub fn append(&self, partition_key: IdReserva, data: &[u8]) {
         self.wait(self.log.append(&partition_key.to_string(), data, None))
             .unwrap();
@@ -144,7 +144,7 @@ impl Stack {
         self.log_on(&mut BTreeMap::new())
     }
 
-    /// What the log has further on than these places, one a shard, which become those of its end.
+    /// The records of the log after these positions, one for each shard. The positions move to the log's end.
     pub fn log_on(&self, places: &mut BTreeMap<String, Position>) -> Vec<LogRecord> {
         self.wait(async {
             let mut records = vec![];
@@ -166,7 +166,7 @@ impl Stack {
         })
     }
 
-    /// The records of one reservation, in their order.
+    /// The records of one reservation, in order.
     pub fn log_of(&self, id: IdReserva) -> Vec<Vec<u8>> {
         let key = id.to_string();
         let records = self.log().into_iter();
@@ -176,7 +176,7 @@ impl Stack {
             .collect()
     }
 
-    /// The whole archive, in its order, which may be some of it several times.
+    /// The whole archive in order. Some records may be there several times.
     pub fn whole_archive(&self) -> Vec<LogRecord> {
         self.wait(async {
             let (mut found, mut after) = (vec![], None);
@@ -191,7 +191,7 @@ impl Stack {
         })
     }
 
-    /// What the archive has of these reservations.
+    /// The archived records of these reservations.
     pub fn archived(&self, ids: &[IdReserva]) -> Vec<LogRecord> {
         let keys: BTreeSet<_> = ids.iter().map(ToString::to_string).collect();
         let mut found = self.whole_archive();
@@ -199,7 +199,7 @@ impl Stack {
         found
     }
 
-    /// Every item of a table, without its keys.
+    /// Every item of a table with its key. The items lack their key attributes.
     pub fn every_item(&self, table: TableName) -> Vec<(Key, Item)> {
         self.wait(async {
             let (mut found, mut after) = (vec![], None);
@@ -218,7 +218,7 @@ impl Stack {
         })
     }
 
-    /// A shard serves five reads a second to all who read it.
+    /// A shard allows 5 reads a second for all of its readers together.
     async fn read(&self, shard: &str, from: &Position) -> LogBatch {
         let mut failures = 0;
         loop {
@@ -232,7 +232,7 @@ impl Stack {
         }
     }
 
-    /// A reservation's row in the view `reservas`, with what the projector keeps beside it.
+    /// A reservation's row in the view `reservas`, with the attributes that the projector keeps in it.
     pub fn row(&self, id: IdReserva) -> Option<Item> {
         self.row_in(&self.live(reservas::NAME), id)
     }
@@ -248,13 +248,13 @@ impl Stack {
         self.wait(row).unwrap()
     }
 
-    /// The generation of a view that answers questions.
+    /// The generation of a view that answers queries.
     pub fn live(&self, view: &'static str) -> Generation {
         let generations = self.wiring.generations();
         self.wait(generations.live(view)).unwrap()
     }
 
-    /// Waits until the view has a reservation in this state; the reservation as the API tells it.
+    /// Waits until the view has a reservation in this state, and returns the API's answer about it.
     pub fn seen_as(&self, id: IdReserva, estado: &str) -> Value {
         eventually(&format!("the view has {id} as {estado}"), || {
             let reserva = self.api.get(&format!("/vuelos/reserva/{id}")).expect(200);
@@ -262,14 +262,14 @@ impl Stack {
         })
     }
 
-    /// Forgets what was parked.
+    /// Deletes parked records.
     pub fn forget(&self, parked: &[(Parked, Vec<u8>)]) {
         for (parked, _) in parked {
             self.wait(self.parking().remove(parked)).unwrap();
         }
     }
 
-    /// The records appended under a reservation's key that are parked, each with its bytes.
+    /// The parked records with a reservation's key, each with its bytes.
     pub fn parked(&self, id: IdReserva) -> Vec<(Parked, Vec<u8>)> {
         let key = id.to_string();
         let parking = self.parking();
@@ -291,10 +291,10 @@ impl Stack {
         self.wiring.parking()
     }
 
-    /// Waits until all that is committed to these streams is marked as published; the streams. Who dies between an append and its mark
-    /// leaves that to the sweeper.
+    /// Waits until every event of these streams is marked as published, and returns the streams. If a process dies
+    /// between an append and its mark, the sweeper sets the mark.
     pub fn published(&self, ids: &[StreamId]) -> Vec<Stream> {
-        eventually("what is committed is published", || {
+        eventually("committed events are published", || {
             let streams = self.wait(self.streams().read(ids)).unwrap();
             let done = streams
                 .iter()
@@ -306,13 +306,13 @@ impl Stack {
         })
     }
 
-    /// Publishes now what is committed and not published; what the function answered. See [`Self::task`].
+    /// Runs the sweeper now, and returns the function's answer. See [`Self::task`].
     pub fn sweep(&self) -> Option<Value> {
         self.task(&json!({ "task": "sweep", "age_seconds": 0 }))
     }
 
-    /// Has the timers do a task now; what they answered. See [`Self::invoke`]; elsewhere the schedule will do the same within a minute
-    /// or so.
+    /// Runs a task of the timers now, and returns the answer. Where [`Self::invoke`] is impossible, the schedule does
+    /// the same within about a minute.
     pub fn task(&self, task: &Value) -> Option<Value> {
         let answer = self.invoke("timers", task)?;
         let done = answer.expect(200);
@@ -320,8 +320,8 @@ impl Stack {
         Some(done)
     }
 
-    /// Runs a function of the stack that no other function calls; its answer, which may be an error. Only emulators take a request that
-    /// is not signed: elsewhere there is no answer.
+    /// Invokes a function that no other function calls, and returns its answer, which may be an error. `None` on AWS:
+    /// only emulators accept a request that is not signed.
     pub fn invoke(&self, function: &str, payload: &Value) -> Option<Answer> {
         let endpoint = env::var("AWS_ENDPOINT_URL").ok()?;
         let url = format!(
@@ -333,13 +333,13 @@ impl Stack {
     }
 }
 
-/// The reservation that an answer says was made.
+/// The id of the reservation that an answer says was made.
 pub fn reservation(answer: &Answer) -> IdReserva {
     let made = answer.expect(202);
     made["id_reserva"].as_str().unwrap().parse().unwrap()
 }
 
-/// A reservation that nobody has.
+/// The id of a reservation that does not exist.
 pub fn nobody() -> IdReserva {
     IdReserva(Uuid::new_v4())
 }

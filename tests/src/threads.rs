@@ -1,4 +1,4 @@
-//! Several at a time.
+//! Runs work on several threads.
 
 use std::{
     sync::{
@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-/// Does something with each of these, several at a time; what came of each, in their order.
+/// Does `work` for each item on several threads. Returns the results in the items' order.
 pub fn side_by_side<T: Sync, R: Send>(
     workers: usize,
     items: &[T],
@@ -35,7 +35,7 @@ pub fn side_by_side<T: Sync, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Tells threads to end when it is dropped, which is at the latest when its own thread fails.
+/// Tells threads to end when it is dropped, also when its own thread panics.
 pub struct Ending<'a>(pub &'a AtomicBool);
 
 impl Drop for Ending<'_> {

@@ -1,6 +1,7 @@
-//! `bench`: builds what is measured and what measures, starts a runtime of its own for it, and ends that again.
+//! The command `bench`: builds the functions and the benchmark, and runs it on a local runtime that it starts and
+//! stops.
 //!
-//! The measuring is in `bench/`, a workspace of its own: what it compares us with is no dependency of the gate.
+//! The benchmark is in `bench/`, a workspace of its own, so that the libraries of its peers do not enter the gate.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,12 +20,12 @@ use crate::shell::{capture, command, run};
 use crate::tools::{Set, install};
 use crate::workspace::{Workspace, write};
 
-/// As well as a zip is packed by cargo-lambda.
+/// The compression that cargo-lambda uses for zips.
 const DEFLATE_LEVEL: &str = "6";
-/// The samples that functions are measured with, where they have one of them; else it is their first.
+/// The sample events to measure with. A function without one of these is measured with its first sample.
 const SAMPLES: [&str; 2] = ["crear_reserva", "reserva"];
 
-/// It runs for minutes, when an operator asks for it: nobody waits for its start.
+/// The rebuilder runs for minutes, and only when an operator asks for it, so its start does not matter.
 const ON_DEMAND: &str = "rebuilder";
 
 struct Measured {
@@ -53,7 +54,7 @@ pub fn bench(workspace: &Workspace, words: &Words) -> Result<()> {
     Ok(())
 }
 
-/// The functions as they are deployed, but for this machine.
+/// Builds the functions as they are deployed, but for this machine.
 fn build(workspace: &Workspace, zips: &Path) -> Result<Vec<Measured>> {
     let mut functions = workspace.functions()?;
     functions.retain(|name| name != ON_DEMAND);
@@ -83,7 +84,7 @@ fn build(workspace: &Workspace, zips: &Path) -> Result<Vec<Measured>> {
     })
 }
 
-/// The sample that a function is measured with.
+/// The sample event for measuring a function.
 fn event(samples: &[PathBuf]) -> Option<PathBuf> {
     let named = |name: &&str| {
         let mut samples = samples.iter();
@@ -92,12 +93,12 @@ fn event(samples: &[PathBuf]) -> Option<PathBuf> {
     SAMPLES.iter().find_map(named).or(samples.first()).cloned()
 }
 
-/// Builds what measures, beside what else is built here.
+/// Builds the benchmark, in a target folder next to the others.
 fn build_bench(workspace: &Workspace) -> Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| workspace.path("target"), PathBuf::from)
         .join("bench");
-    step("build what measures, and its peers", || {
+    step("build the benchmark, with its peers", || {
         let mut build = command(cargo(), &["build", "--quiet", "--release"]);
         build
             .arg("--manifest-path")
@@ -158,7 +159,7 @@ fn measure(
     })
 }
 
-/// What answers in place of AWS, and what the Python peer is.
+/// The versions of the emulator and of the Python peer.
 fn emulator(python: &Path) -> Result<String> {
     let question = "import platform, importlib.metadata as m; print('MiniStack', m.version('ministack') + ', Python', \
                     platform.python_version() + ', boto3', m.version('boto3'))";

@@ -1,4 +1,4 @@
-//! `demo`: from nothing to three reservations, each brought to its end by its saga: approved, declined, and undone.
+//! The command `demo`: from nothing to three reservations: one is approved, one declined, one compensated.
 
 use std::fs;
 use std::thread::sleep;
@@ -17,13 +17,14 @@ use crate::up::up;
 use crate::workspace::Workspace;
 
 const SAMPLE: &str = "docs/samples/crear_reserva.json";
-/// The only leg of the sample.
+/// The path of the sample's only leg.
 const LEG: &str = "/itinerarios/0/odos/0/segmentos/0/legs/0";
-/// On a slow machine a saga may not end in one go; then the timers, once a minute, have it go on.
+/// How long to wait for a saga. On a slow machine it may not end in one invocation; then the timers resume it, once a
+/// minute.
 const PATIENCE: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A reservation that was booked.
+/// A reservation that was made.
 struct Booked {
     id: String,
     saga: String,
@@ -52,16 +53,16 @@ pub fn demo(workspace: &Workspace, words: &Words) -> Result<()> {
     let row = demo.at_rest(&approved, "Aprobada")?;
     println!("{}", pretty(&row));
     println!(
-        "\nA line of its saga: when, the step, and -> a command that was sent, or <- an event that was heard."
+        "\nA line of its saga: when, the step, and -> a command that was sent, or <- an event that was received."
     );
     if saga == Some("coreografia") {
         println!(
-            "Nobody sends commands here: each context does its part when it hears of the others, and its saga is only watched."
+            "Nobody sends commands here: each context reacts to the events of the others, and the orchestrator only watches the saga."
         );
     }
     if saga == Some("stepfunctions") {
         println!(
-            "An execution of Step Functions sends the commands; the log is its history, told as that of any saga."
+            "An execution of Step Functions sends the commands; the log is its history, in the form of any saga's log."
         );
     }
     println!();
@@ -89,7 +90,7 @@ fn sample(workspace: &Workspace) -> Result<Value> {
     serde_json::from_str(&text).explain(format!("{SAMPLE} is not JSON"))
 }
 
-/// The same with this kind of saga, or with the usual one.
+/// The request with this mode of saga; with `None`, the mode that is the default.
 fn carried_by(mut body: Value, saga: Option<&str>) -> Value {
     if let (Value::Object(body), Some(saga)) = (&mut body, saga) {
         body.insert("saga".to_owned(), saga.into());
@@ -107,7 +108,7 @@ fn paid_with(sample: &Value, token: &str) -> Value {
     body
 }
 
-/// The same on a flight of its own, so that its being full is nobody else's trouble.
+/// The request for a flight of its own, so that filling it disturbs no other reservation.
 fn the_day_after(sample: &Value) -> Value {
     let mut body = paid_with(sample, "tok_visa");
     if let Some(Value::Object(leg)) = body.pointer_mut(LEG) {
@@ -150,7 +151,7 @@ impl Demo<'_> {
         })
     }
 
-    /// Nobody can have a seat of its flight any more.
+    /// Sets the flight's free seats to 0.
     fn empty_flight(&self, body: &Value) -> Result<()> {
         let part = |pointer: &str| text(body, &format!("{LEG}{pointer}"));
         let flight = json!({
@@ -178,7 +179,7 @@ impl Demo<'_> {
         })
     }
 
-    /// Waits until the saga has ended and the view shows it, and gives the view's row.
+    /// Waits until the saga has ended and the view shows it. Returns the view's row.
     fn at_rest(&self, booked: &Booked, estado: &str) -> Result<String> {
         let saga_path = format!("/sagas/{}", booked.saga);
         let row_path = format!("/vuelos/reserva/{}", booked.id);
@@ -222,18 +223,16 @@ impl Demo<'_> {
 
     fn what_next(&self, approved: &Booked) {
         let (api, id) = (&self.api, &approved.id);
-        println!("\nIt goes on running at {api}\n");
-        println!(
-            "Cancel the first one: its money and its seat come back, and its saga tells it.\n"
-        );
+        println!("\nThe runtime keeps running at {api}\n");
+        println!("Cancel the first one: its money and its seat come back, as its saga shows.\n");
         println!("  curl -X POST {api}/vuelos/reserva/{id}/cancelacion");
         println!("  cargo xtask saga {id}\n");
         println!("And:\n");
         println!("  curl {api}/vuelos/reserva/{id}/eventos");
         println!("  curl \"{api}/vuelos/reserva?estado=Cancelada\"");
         println!("  cargo xtask sagas Completada   sagas by state");
-        println!("  cargo xtask tail               the log, live");
-        println!("  cargo xtask logs               what the functions said");
+        println!("  cargo xtask tail               the log as it grows");
+        println!("  cargo xtask logs               the log lines of functions");
         println!("  cargo xtask verify             streams against the log");
         println!("  cargo xtask down               stop it");
         note("cargo xtask help lists the rest");

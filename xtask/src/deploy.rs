@@ -1,4 +1,4 @@
-//! Deploying to a runtime by `infra/deploy.sh`, and writing down where everything is.
+//! Deploys to a runtime with `infra/deploy.sh`, and writes the addresses of the deployed parts to a file.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
@@ -13,21 +13,21 @@ use crate::runtime_env::{Endpoint, Target};
 use crate::shell::{command, run};
 use crate::workspace::{Workspace, children, write};
 
-/// What to deploy, and how.
+/// The options of a deployment.
 pub struct Deployment<'a> {
     pub endpoint: &'a Endpoint,
     pub folder: &'a Path,
     pub stack: &'a str,
-    /// `local` or `localstack`, as deploy.sh and the functions know it.
+    /// The name of the runtime in deploy.sh and in the functions: `local` or `localstack`.
     pub environment: &'a str,
-    /// How `down` is to end it: `process`, `docker` or `endpoint`.
+    /// How `down` stops the runtime: `process`, `docker` or `endpoint`.
     pub ended_by: &'a str,
     pub build: Build,
     pub zips: &'a Path,
 }
 
 impl Deployment<'_> {
-    /// Deploys. With `unless_same`, not when this very template and these zips were deployed here last.
+    /// Deploys. With `unless_same` it does nothing if the last deployment had the same template and zips.
     pub fn deploy(&self, workspace: &Workspace, unless_same: bool) -> Result<Target> {
         let record = self.folder.join("deployed");
         let outputs = self.folder.join("outputs");
@@ -118,7 +118,7 @@ impl Deployment<'_> {
                 "The stack has no output named {name}. Was it deployed by an older template?"
             )),
         };
-        // Both emulators serve an API under this path of their own address.
+        // Both emulators serve an API under this path of their address.
         let api = format!(
             "{}/_aws/execute-api/{}/{}",
             self.endpoint.url,
@@ -143,7 +143,7 @@ impl Deployment<'_> {
             ("ALPES_REACTIONS_TABLE", output("ReactionsTable")?),
             ("ALPES_NOTICES_TABLE", output("NoticesTable")?),
             ("ALPES_NOTICES_TOPIC", output("NoticesTopic")?),
-            // deploy.sh has emulators take tests.
+            // deploy.sh allows tests on emulators.
             ("ALPES_FAULTS_TABLE", output("FaultsTable")?),
             (
                 "ALPES_PARTICIPANT_VUELOS_FUNCTION",
@@ -173,7 +173,7 @@ impl Deployment<'_> {
         ] {
             variables.push((name.to_owned(), value));
         }
-        // A runtime may be deployed to without Step Functions.
+        // A runtime without Step Functions has no state machine.
         if let Some(machine) = found("StateMachine") {
             variables.push(("ALPES_STATE_MACHINE".into(), machine.to_owned()));
         }
@@ -188,7 +188,7 @@ fn build_name(build: Build) -> String {
     }
 }
 
-/// The build that a runtime's functions were deployed from.
+/// The build from which a runtime's functions were deployed.
 pub fn build_of(target: &Target) -> Result<Build> {
     let name = target.get("ALPES_BUILD")?;
     Ok(match name {
@@ -197,7 +197,7 @@ pub fn build_of(target: &Target) -> Result<Build> {
     })
 }
 
-/// Emulators take any credentials. They are set all the same, so that real ones are never sent there.
+/// Emulators accept any credentials. Fixed ones are set, so that real ones are never sent there.
 fn credentials(url: &str) -> Vec<(String, String)> {
     [
         ("AWS_ENDPOINT_URL", url),

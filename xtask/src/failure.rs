@@ -1,22 +1,22 @@
-//! What went wrong, as one paragraph that says what to do about it.
+//! Failures of this tool. Each is a paragraph for the developer that says what to do.
 
 use std::{fmt, process::ExitCode};
 
-/// An error for the developer to read. Nothing here catches one to go on, so text is all it needs to be.
+/// An error for the developer to read. No code here recovers from one, so it is only text.
 #[derive(Debug)]
 pub enum Failure {
-    /// It could not be done.
+    /// The work could not be done.
     Undone(String),
-    /// The words of the command are wrong.
+    /// The command line is wrong.
     Wrong(String),
-    /// A program that does the work ended with this code, and has told why.
+    /// Another program failed with this exit code, and has printed why.
     Told(u8),
 }
 
 pub type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
-    /// Tells it, and how this program ends for it.
+    /// Prints the failure, and returns the exit code of this program.
     pub fn end(&self) -> ExitCode {
         match self {
             Self::Wrong(text) => command_line::wrong(text),
@@ -38,17 +38,17 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A failure with this text.
+/// An error with this text.
 pub fn fail<T>(text: impl Into<String>) -> Result<T> {
     Err(Failure::Undone(text.into()))
 }
 
-/// A failure for words that are wrong.
+/// An error about the command line, with this text.
 pub fn wrong<T>(text: impl Into<String>) -> Result<T> {
     Err(Failure::Wrong(text.into()))
 }
 
-/// Puts before a lower error the sentence that makes sense of it.
+/// Puts an explaining sentence before a lower error.
 pub trait Explain<T> {
     fn explain(self, text: impl fmt::Display) -> Result<T>;
 }

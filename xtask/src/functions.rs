@@ -1,4 +1,4 @@
-//! One function at a time: `deploy`, `invoke`, `tick`.
+//! The commands for one function: `deploy`, `invoke` and `tick`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::runtime_env::Target;
 use crate::shell::{capture, command};
 use crate::workspace::{Workspace, children};
 
-/// The AWS CLI of the project, aimed at a runtime.
+/// The project's AWS CLI, with the address and credentials of a runtime.
 fn aws(workspace: &Workspace, target: &Target, arguments: &[&str]) -> Command {
     let mut aws = command(workspace.tool("aws"), arguments);
     aws.envs(target.variables.iter().cloned())
@@ -23,12 +23,12 @@ fn aws(workspace: &Workspace, target: &Target, arguments: &[&str]) -> Command {
     aws
 }
 
-/// The name that a function has on a runtime.
+/// The name of a function on a runtime.
 fn deployed_name(target: &Target, function: &str) -> Result<String> {
     Ok(format!("{}-{function}", target.get("ALPES_STACK")?))
 }
 
-/// Builds one function and puts it in place of the one that runs.
+/// Builds one function, and replaces the deployed one.
 pub fn deploy(workspace: &Workspace, words: &Words) -> Result<()> {
     let target = Target::select(workspace, words)?;
     let function = words.required("FUNCTION").to_owned();
@@ -46,7 +46,7 @@ pub fn deploy(workspace: &Workspace, words: &Words) -> Result<()> {
             &target.variables,
         )
         .explain(format!("At {}", target.get("AWS_ENDPOINT_URL")?))?;
-        // What was deployed whole is no longer what runs.
+        // The last full deployment no longer describes the running functions.
         let record = target.folder.join("deployed");
         if record.is_file() {
             fs::remove_file(&record).explain(format!("Cannot delete {}", record.display()))?;
@@ -55,7 +55,7 @@ pub fn deploy(workspace: &Workspace, words: &Words) -> Result<()> {
     })
 }
 
-/// Invokes one function with one of its sample events, and prints what it answers.
+/// Invokes a function with one of its sample events, and prints the answer.
 pub fn invoke(workspace: &Workspace, words: &Words) -> Result<()> {
     let function = words.required("FUNCTION");
     let event = event_file(workspace, function, words.argument("EVENT"))?;
@@ -63,7 +63,7 @@ pub fn invoke(workspace: &Workspace, words: &Words) -> Result<()> {
     call(workspace, &target, function, &event)
 }
 
-/// Runs the timers now.
+/// Invokes the timers now.
 pub fn tick(workspace: &Workspace, words: &Words) -> Result<()> {
     let target = Target::select(workspace, words)?;
     let tasks = [
@@ -107,7 +107,7 @@ fn call(
     }
 }
 
-/// JSON on several lines; anything else as it is.
+/// Formats JSON on several lines; leaves other text as it is.
 pub fn pretty(text: &str) -> String {
     serde_json::from_str::<Value>(text)
         .and_then(|value| serde_json::to_string_pretty(&value))
@@ -121,8 +121,8 @@ pub fn samples(workspace: &Workspace, function: &str) -> Result<Vec<PathBuf>> {
     Ok(samples)
 }
 
-/// A path, or the name of a sample with or without `.json`. It may be left out where there is one sample: of several, the first would be
-/// any of them, one that takes something back perhaps.
+/// The path of an event file, from a path or the name of a sample with or without `.json`. The name may be omitted only
+/// if there is one sample: with several, a default could pick one that cancels something.
 fn event_file(workspace: &Workspace, function: &str, wanted: Option<&str>) -> Result<PathBuf> {
     let samples = samples(workspace, function)?;
     let known: Vec<_> = samples

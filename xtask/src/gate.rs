@@ -1,4 +1,4 @@
-//! `test`: the gate. Everything that must hold before a change is kept, in the order in which it fails fastest.
+//! The command `test`, the gate: everything that a change must pass, ordered so that failures come early.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ pub fn test(workspace: &Workspace, words: &Words) -> Result<()> {
     }
     let quick = words.flag("--quick");
     if !quick {
-        // Needed after everything has been compiled: better missed now.
+        // Python is needed only after everything has been compiled, so check now that it is there.
         check_python(workspace)?;
     }
     code(workspace)?;
@@ -48,7 +48,7 @@ fn cargo_step(workspace: &Workspace, name: &str, arguments: &[&str]) -> Result<(
     })
 }
 
-/// Format, lints, tests that need no runtime.
+/// Formatting, lints, and the tests that need no runtime.
 fn code(workspace: &Workspace) -> Result<()> {
     cargo_step(workspace, "format", &["fmt", "--all", "--check"])?;
     let lints = [
@@ -88,7 +88,7 @@ fn docs(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// Licences, duplicates and sources always; advisories where their database can be fetched.
+/// Checks licences, duplicates and sources always, and advisories if their database can be fetched.
 fn dependencies(workspace: &Workspace) -> Result<()> {
     install(workspace, Set::Runtime)?;
     install(workspace, Set::Gate)?;
@@ -136,7 +136,7 @@ fn infrastructure(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// The whole system, in a world that fails on purpose.
+/// Searches with the simulation, and compares its traces between two builds.
 fn simulation(workspace: &Workspace) -> Result<()> {
     let mut examples = vec!["test", "--quiet", "--profile", simulate::OPTIMISED];
     examples.extend(["--package", "pedidos", "--", "--include-ignored"]);
@@ -146,12 +146,12 @@ fn simulation(workspace: &Workspace) -> Result<()> {
         &examples,
     )?;
     step("simulation: a long search", || simulate::search(workspace))?;
-    step("simulation: the same traces by two builds", || {
+    step("simulation: the same traces from two builds", || {
         simulate::compare(workspace)
     })
 }
 
-/// Where Node is: the validator is written in it.
+/// The validator is written in JavaScript, so this step runs only where Node is installed.
 fn state_machine(workspace: &Workspace) -> Result<()> {
     let node = npm::available();
     if node {
@@ -169,7 +169,7 @@ fn state_machine(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// Against a local runtime of its own.
+/// End-to-end tests on a local runtime of their own.
 fn end_to_end(workspace: &Workspace) -> Result<()> {
     let zips = package(workspace, Build::Host, &workspace.functions()?)?;
     on_own_runtime(workspace, "test", free_port()?, &zips, |target| {
@@ -179,7 +179,8 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
     documents(workspace)
 }
 
-/// What README, guides and tutorials say is run as it stands there, each on a local runtime that it brings up.
+/// Runs the commands of the README, the guides and the tutorials as written, each document on a local runtime that it
+/// starts.
 fn documents(workspace: &Workspace) -> Result<()> {
     let mut tests = vec!["test", "--quiet", "--package", "xtask"];
     tests.extend(["--test", "documents", "--", "--ignored"]);
@@ -190,8 +191,8 @@ fn documents(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// Starts a local runtime, deploys `zips` to it, does `work`, and stops it again; it ends with this process at the latest. Its folder,
-/// which begins with `name`, stays only if something fails.
+/// Starts a local runtime, deploys `zips` to it, does `work`, and stops it. The runtime never outlives this process.
+/// Its folder, whose name begins with `name`, is kept only if something fails.
 pub fn on_own_runtime(
     workspace: &Workspace,
     name: &str,
@@ -228,7 +229,7 @@ pub fn on_own_runtime(
     }
 }
 
-/// Against a runtime that someone else runs, in a stack that is removed again.
+/// End-to-end tests against a runtime that is not ours, in a stack that is deleted afterwards.
 fn at_endpoint(workspace: &Workspace, endpoint: &Endpoint, build: Build) -> Result<()> {
     let zips = package(workspace, build, &workspace.functions()?)?;
     let folder = workspace
@@ -259,9 +260,10 @@ fn forget(workspace: &Workspace, folder: PathBuf) -> Result<()> {
     Target { folder, variables }.remove(workspace)
 }
 
-/// End-to-end tests run so many at a time on the local runtime: they wait for sagas far more than they work.
+/// How many end-to-end tests run at a time on the local runtime. They mostly wait for sagas.
 const THREADS_HERE: &str = "8";
-/// And so many on another: LocalStack answers some hundred calls a second, and functions that wait for it run into their timeouts.
+/// How many run at a time on other runtimes. LocalStack answers about a hundred calls a second, and functions that wait
+/// for it exceed their timeouts.
 const THREADS_ELSEWHERE: &str = "4";
 
 fn e2e(workspace: &Workspace, target: &Target, name: &str, threads: &str) -> Result<()> {

@@ -1,4 +1,4 @@
-//! As much of HTTP as a demo and a health check need: one request, one answer, plain TCP.
+//! A minimal HTTP client for the demo and health checks: one request and one answer over plain TCP.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -11,7 +11,7 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Sends a request, with a JSON body when there is one.
+/// Sends a request, with a JSON body if `body` is given.
 pub fn request(method: &str, url: &str, body: Option<&str>) -> Result<Answer> {
     let json = [("Content-Type", "application/json")];
     send(method, url, &json, body.unwrap_or_default())
@@ -48,7 +48,7 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Re
     stream.read_to_end(&mut bytes).explain(no_answer())?;
     match parse(&bytes) {
         Some(answer) => Ok(answer),
-        None => fail(format!("{}: what came back is not HTTP", no_answer())),
+        None => fail(format!("{}: the answer is not HTTP", no_answer())),
     }
 }
 

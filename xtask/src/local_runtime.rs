@@ -1,4 +1,4 @@
-//! Starting and stopping the local runtime: one background process, known by its pid file.
+//! Starts and stops the local runtime: one background process, found by its pid file.
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -15,17 +15,18 @@ use crate::shell::{command, output};
 use crate::tools::{Set, install};
 use crate::workspace::{Workspace, write};
 
-/// How long it runs.
+/// The lifetime of a local runtime.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Life {
     /// Until `down`.
     Background,
-    /// As long as the handle lives, and no longer than this process however it ends: the runtime reads a pipe that
-    /// only we hold, and stops at its end. So Ctrl-C in a test leaves nothing behind, and needs no signal handler.
+    /// Until the handle is dropped, and never longer than this process. The runtime reads a pipe whose other end only
+    /// this process holds, and stops when it closes. So Ctrl-C in a test leaves no process behind, without a signal
+    /// handler.
     WithUs,
 }
 
-/// A port that nobody listens on, chosen by the system.
+/// A free port, chosen by the operating system.
 pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).explain("No free port on 127.0.0.1")?;
     Ok(listener
@@ -34,7 +35,7 @@ pub fn free_port() -> Result<u16> {
         .port())
 }
 
-/// Fails if something listens on a port of this machine.
+/// Fails if a process listens on this port of this machine.
 pub fn must_be_free(endpoint: &Endpoint) -> Result<()> {
     if !endpoint.answers() {
         return Ok(());
@@ -48,7 +49,8 @@ pub fn must_be_free(endpoint: &Endpoint) -> Result<()> {
     ))
 }
 
-/// Starts it, and gives its process, which `Life::WithUs` needs held; nothing when the one of this folder is running.
+/// Starts the runtime, and returns its process, which the caller must hold under `Life::WithUs`. Returns `None` if this
+/// folder's runtime is running already.
 pub fn start(
     workspace: &Workspace,
     endpoint: &Endpoint,
@@ -88,7 +90,8 @@ pub fn start(
                 log.try_clone()
                     .explain("Cannot write the runtime's log file")?,
             );
-            // A group of its own: Ctrl-C in this terminal is not for it, and stopping the group stops its functions too.
+            // A process group of its own: Ctrl-C in this terminal does not reach it, and stopping the group stops its
+            // functions too.
             let mut child = launcher
                 .stderr(log)
                 .process_group(0)
@@ -125,7 +128,8 @@ fn tail(log: &str) -> String {
         .join("\n")
 }
 
-/// The process of a folder's runtime, if it still runs. A pid may be another program's by now, so its command is read.
+/// The pid of a folder's runtime, if it runs. Another program may have this pid by now, so the command line is compared
+/// too.
 pub fn running_pid(folder: &Path) -> Result<Option<String>> {
     let Ok(pid) = fs::read_to_string(folder.join("pid")) else {
         return Ok(None);
@@ -134,8 +138,8 @@ pub fn running_pid(folder: &Path) -> Result<Option<String>> {
     Ok(alive.then(|| pid.trim().to_owned()))
 }
 
-/// A process's command line; empty when it has ended or is about to. Linux tells by itself: small container images
-/// have no `ps`.
+/// The command line of a process; empty if it has ended or is about to end. It comes from `/proc`, because small
+/// container images have no `ps`.
 fn command_line(pid: &str) -> Result<String> {
     if Path::new("/proc/self/cmdline").exists() {
         let read = fs::read_to_string(format!("/proc/{pid}/cmdline"));
@@ -145,8 +149,8 @@ fn command_line(pid: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&shown.stdout).into_owned())
 }
 
-/// True when a process holds nothing any more, its port least of all: it is gone, or nobody has waited for it yet. Its
-/// command line is empty a moment before its sockets are closed.
+/// True if a process holds no resource any more, in particular not its port: it is gone, or a zombie. Its command line
+/// becomes empty a moment before its sockets are closed.
 fn has_ended(pid: &str) -> Result<bool> {
     if !Path::new("/proc/self/task").exists() {
         let shown = output(&mut command("ps", &["-o", "stat=", "-p", pid]))?;
@@ -155,7 +159,7 @@ fn has_ended(pid: &str) -> Result<bool> {
     }
     let threads = fs::read_dir(format!("/proc/{pid}/task"));
     Ok(threads.into_iter().flatten().flatten().all(|thread| {
-        // PID (COMMAND) STATE …, where the command may hold anything.
+        // The file has PID (COMMAND) STATE …, and the command may contain any character.
         let read = fs::read_to_string(thread.path().join("stat"));
         let state = read
             .ok()
@@ -164,13 +168,13 @@ fn has_ended(pid: &str) -> Result<bool> {
     }))
 }
 
-/// Stops a folder's runtime and its functions. True if there was one.
+/// Stops a folder's runtime and its functions. Returns true if there was one.
 pub fn stop(folder: &Path) -> Result<bool> {
     let Some(pid) = running_pid(folder)? else {
         return Ok(false);
     };
     for (signal, patience) in [("TERM", 8), ("KILL", 4)] {
-        // bash's own kill: the program of that name is missing where ps is.
+        // Use bash's built-in `kill`, because images without `ps` also lack the program.
         output(&mut command(
             "bash",
             &["-c", &format!("kill -{signal} -- -{pid}")],

@@ -1,11 +1,11 @@
-//! Lines of logs, and how they are shown.
+//! A log line, and how it is shown.
 
 use command_line::{moment, since, visible};
 use serde_json::{Map, Value};
 
 use crate::log_service::Event;
 
-/// Lines that the platform writes around those of a function.
+/// The lines that Lambda writes around those of a function.
 const PLATFORM: [&str; 4] = [
     "START RequestId",
     "END RequestId",
@@ -16,20 +16,20 @@ const PLATFORM: [&str; 4] = [
 /// A line that a function wrote.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// Of the event that it came in.
+    /// The id of its log event.
     pub id: String,
-    /// When that event was, in milliseconds of Unix time.
+    /// The time of its log event, in milliseconds of Unix time.
     pub taken_in: i64,
     pub function: String,
-    /// When it was written, by itself; when the runtime took it in, if it does not tell.
+    /// The time in the line itself; if it has none, the time of its log event.
     time: String,
     text: String,
-    /// Its fields, if it is an object.
+    /// The fields of the line, if it is a JSON object.
     fields: Option<Map<String, Value>>,
 }
 
 impl Line {
-    /// The lines of an event that are the function's own.
+    /// The lines of a log event that the function itself wrote.
     pub fn of<'a>(function: &'a str, event: &'a Event) -> impl Iterator<Item = Self> + 'a {
         let lines = event.message.lines().map(str::trim_end);
         let own = lines.filter(|line| {
@@ -53,22 +53,22 @@ impl Line {
         })
     }
 
-    /// Lines are shown in this order; those of one moment as they came.
+    /// The sort key of lines. Lines with the same time keep their order.
     pub fn order(&self) -> &str {
         self.time.trim_end_matches('Z')
     }
 }
 
-/// A time of UTC as functions write it: `2026-11-22T19:36:14.212345Z`.
+/// True for a UTC time as functions write it: `2026-11-22T19:36:14.212345Z`.
 fn is_time(text: &str) -> bool {
     text.is_ascii() && text.ends_with('Z') && since(text, 0).is_some() && text.contains('T')
 }
 
-/// How lines are shown.
+/// The format in which lines are shown.
 pub enum Look {
-    /// As objects.
+    /// As JSON objects.
     Json,
-    /// For people.
+    /// As text for people.
     Lines { width: usize, colours: bool },
 }
 
@@ -111,13 +111,13 @@ impl Look {
         }
     }
 
-    /// Its level, and what follows it.
+    /// The line's level, and the text after it.
     fn parts<'a>(line: &'a Line, paint: &dyn Fn(&str, &str) -> String) -> (&'a str, String) {
         let Some(fields) = &line.fields else {
             return ("", visible(&line.text));
         };
         let text = |name| fields.get(name).and_then(Value::as_str);
-        // Metrics are for CloudWatch: a line of numbers, with a description of them under `_aws`.
+        // Metrics are for CloudWatch: numbers, with a description of them under `_aws`.
         let is_metrics = fields.contains_key("_aws");
         let level = if is_metrics {
             "METRIC"
@@ -145,12 +145,12 @@ impl Look {
     }
 }
 
-/// With three decimals.
+/// The time with 3 decimals.
 fn shown_time(time: &str) -> String {
     since(time, 0).map_or_else(|| time.to_owned(), moment)
 }
 
-/// A text without quotes where it is one word.
+/// The value as text. A string of one word has no quotes.
 fn shown_value(value: &Value) -> String {
     let is_word = |text: &str| {
         !text.is_empty() && !text.contains(|letter: char| letter.is_whitespace() || letter == '"')
@@ -161,7 +161,7 @@ fn shown_value(value: &Value) -> String {
     }
 }
 
-/// The object that was logged, with the function that logged it. What is no object becomes the message of one.
+/// The logged object, with the name of its function added. A line that is not an object becomes the `message` of one.
 fn as_json(line: &Line) -> String {
     let mut object = line.fields.clone().unwrap_or_else(|| {
         let fields = [("timestamp", &line.time), ("message", &line.text)];

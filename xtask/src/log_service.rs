@@ -1,5 +1,6 @@
-//! `CloudWatch` Logs of a runtime, read over HTTP in the protocol of the AWS CLI. The CLI is a Python program: it takes a second of
-//! processor time for each question. Requests are not signed: a runtime that speaks plain HTTP checks no signatures.
+//! A client for `CloudWatch` Logs of a runtime, in the HTTP protocol of the AWS CLI. The CLI itself is a Python program
+//! that takes a second of processor time for each question. Requests are not signed, because a runtime that speaks
+//! plain HTTP checks no signatures.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +13,13 @@ use crate::{
     runtime_env::Target,
 };
 
-/// As many events as one answer has at most. AWS then has a token for the next; the local runtime has none.
+/// The most events in one answer. AWS then returns a token for the rest; the local runtime returns none.
 const PAGE: usize = 10_000;
 
-/// An event of a log group.
+/// A log event.
 pub struct Event {
     pub id: String,
-    /// In milliseconds of Unix time.
+    /// The event's time, in milliseconds of Unix time.
     pub timestamp: i64,
     pub message: String,
 }
@@ -45,7 +46,7 @@ pub struct Service {
 impl Service {
     pub fn of(target: &Target) -> Result<Self> {
         let (key, region) = (target.get("AWS_ACCESS_KEY_ID")?, target.get("AWS_REGION")?);
-        // A runtime reads account and region from this.
+        // The runtime reads the account and the region from this header.
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/logs/aws4_request, SignedHeaders=host, Signature=none"
         );
@@ -55,7 +56,7 @@ impl Service {
         })
     }
 
-    /// When these groups were made, of those that are there.
+    /// The creation time of each of these log groups that exists.
     pub fn groups(&self, names: &BTreeSet<&str>) -> Result<BTreeMap<String, i64>> {
         let mut made = BTreeMap::new();
         let prefix = common(names);
@@ -83,7 +84,8 @@ impl Service {
         }
     }
 
-    /// The events of a group from one moment to another, both included, oldest first; of those only what has a text in it.
+    /// The events of a group between two times, both included, oldest first. With `about`, only events that contain
+    /// this text.
     pub fn events(
         &self,
         group: &str,
@@ -101,7 +103,7 @@ impl Service {
                 put(&mut question, "endTime", end.into());
             }
             if let Some(about) = about {
-                // A term in quotes is taken as it is.
+                // A term in quotes is matched literally.
                 put(
                     &mut question,
                     "filterPattern",
@@ -125,7 +127,7 @@ impl Service {
             }
             match (next(&answer), last) {
                 (Some(next), _) if token.as_ref() != Some(&next) => token = Some(next),
-                // A full answer without a token: it goes on at the moment of its last event.
+                // The answer is full and has no token, so continue at the time of its last event.
                 (None, Some(last)) if count >= PAGE => {
                     let is_stuck = events.len() == news;
                     start = if is_stuck {
@@ -139,7 +141,7 @@ impl Service {
         }
     }
 
-    /// What the service answers; nothing if what is asked for is not there.
+    /// The service's answer; `None` if the log group does not exist.
     fn ask(&self, action: &str, question: &Value) -> Result<Option<Value>> {
         let target = format!("Logs_20140328.{action}");
         let headers = [
@@ -161,9 +163,9 @@ impl Service {
     }
 }
 
-/// What all names begin with.
+/// The longest common prefix of all names.
 fn common(names: &BTreeSet<&str>) -> String {
-    // They are sorted: what the first and the last share, all of them do.
+    // The names are sorted, so the common prefix of the first and the last is common to all.
     let ends = names.first().zip(names.last());
     let pairs = ends.map(|(first, last)| first.chars().zip(last.chars()));
     let same = pairs

@@ -1,4 +1,5 @@
-//! `logs`: what functions logged, read from a runtime's `CloudWatch` Logs, which has the log of each function by itself.
+//! The command `logs`: reads the log lines of functions from a runtime's `CloudWatch` Logs, which has a log group for
+//! each function.
 
 use std::{
     collections::BTreeMap,
@@ -17,20 +18,20 @@ use crate::{
     workspace::Workspace,
 };
 
-/// How many lines are shown without a word about it.
+/// The most lines to show by default.
 const USUAL: usize = 1_000;
-/// The same before lines are followed.
+/// The most earlier lines to show by default before following.
 const BEFORE_FOLLOWING: usize = 10;
-/// The first window back from now.
+/// The length of the first window back from now, in milliseconds.
 const WINDOW: i64 = 60_000;
-/// Each further window is so many times as long as the one before it.
+/// Each further window is `LONGER` times as long as the one before it.
 const LONGER: i64 = 4;
-/// Between two looks for new lines.
+/// The time between two reads while following.
 const LOOKS: Duration = Duration::from_secs(1);
-/// What is looked through again at each look: a line can come later than one that has a later time.
+/// How far back each read goes while following, in milliseconds: a line may arrive after a line with a later time.
 const LATE: i64 = 10_000;
 
-/// Shows what functions logged.
+/// Shows log lines of functions.
 pub fn logs(workspace: &Workspace, words: &Words) -> Result<()> {
     let target = Target::select(workspace, words)?;
     let now = now();
@@ -59,9 +60,7 @@ pub fn logs(workspace: &Workspace, words: &Words) -> Result<()> {
     }
     if found.is_empty() {
         let url = &service.url;
-        note(&format!(
-            "no function has logged anything of the kind yet at {url}"
-        ));
+        note(&format!("no function has logged such a line yet at {url}"));
     }
     if too_many > 0 && !words.flag("--limit") {
         note(&format!(
@@ -78,7 +77,7 @@ fn show<'a>(lines: impl Iterator<Item = &'a Line>, look: &Look) {
     }
 }
 
-/// How many lines are shown at most.
+/// The most lines to show.
 fn limit(words: &Words) -> usize {
     match words.number("--limit") {
         Some(limit) => limit.try_into().unwrap_or(usize::MAX),
@@ -94,17 +93,17 @@ fn now() -> i64 {
     since_then.try_into().unwrap_or(i64::MAX)
 }
 
-/// Which lines are to be shown.
+/// The selection of lines.
 struct Wanted<'a> {
-    /// Those that have this id.
+    /// The id that lines must contain.
     about: Option<&'a str>,
-    /// Those from this moment on.
+    /// The time from which lines are shown, in milliseconds of Unix time.
     since: Option<i64>,
-    /// So many, the newest.
+    /// The most lines to show. The newest are kept.
     limit: usize,
 }
 
-/// A function, and where it logs.
+/// A function and its log group.
 struct Source {
     function: String,
     group: String,
@@ -121,7 +120,7 @@ impl Source {
     }
 }
 
-/// The newest lines that are wanted, oldest first; more than are wanted if there are more.
+/// The newest selected lines, oldest first. There may be more than the limit.
 fn newest(
     service: &Service,
     sources: &[Source],
@@ -131,7 +130,7 @@ fn newest(
     let made = service.groups(&sources.iter().map(|source| &*source.group).collect())?;
     let mut lines = vec![];
     for source in sources {
-        // One that has not run yet has none.
+        // A function that never ran has no log group.
         if let Some(&made) = made.get(&source.group) {
             let first = wanted.since.unwrap_or(made.min(now));
             lines.extend(newest_of(service, source, wanted, first, now)?);
@@ -141,13 +140,13 @@ fn newest(
     Ok(lines)
 }
 
-/// Lines of one moment stay as they came.
+/// Sorts lines by time. Lines with the same time keep their order.
 fn in_order(lines: &mut [Line]) {
     lines.sort_by(|one, other| one.order().cmp(other.order()));
 }
 
-/// The newest lines of a function from `first` on. An answer begins with the oldest, so it is asked for windows that go back from now,
-/// each longer than the one before it, until there are enough; where all are wanted, at once.
+/// The newest lines of a function since `first`. An answer begins with its oldest line, so this asks for windows that
+/// go back from now, each longer than the one before, until there are enough lines. Without a limit it asks once.
 fn newest_of(
     service: &Service,
     source: &Source,
@@ -161,7 +160,7 @@ fn newest_of(
     } else {
         WINDOW
     };
-    // What is being logged now is in the first window.
+    // The first window has no end, so that it includes lines logged meanwhile.
     let (mut start, mut end) = (now, i64::MAX);
     while end >= first && found <= wanted.limit {
         start = start.saturating_sub(length).max(first);
@@ -178,7 +177,7 @@ fn newest_of(
     Ok(windows.concat())
 }
 
-/// Shows lines as they come, for ever; those that are shown already are not shown again.
+/// Shows new lines as they arrive, for ever. Lines that were already shown are skipped.
 fn follow(
     service: &Service,
     sources: &[Source],
@@ -186,7 +185,7 @@ fn follow(
     look: &Look,
     shown: &[Line],
 ) -> Result<()> {
-    // What was seen that may come again: the functions and ids of events, and when they were.
+    // The events that may be read again: function and id, with their times.
     let seen = shown.iter().map(|line| {
         let event = (line.function.clone(), line.id.clone());
         (event, line.taken_in)

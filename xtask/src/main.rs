@@ -1,8 +1,8 @@
-//! The developer's commands: `cargo xtask help`.
+//! `xtask`, the developer's commands: see `cargo xtask help`.
 //!
-//! It starts other programs and shows what they say, and knows nothing of the system itself: `ops` does.
+//! It starts other programs and shows their output. It does not read the system's data; `ops` does.
 
-/// Its `println!` and `eprintln!` take the place of std's, which panic when nobody reads them.
+/// Its `println!` and `eprintln!` replace those of std, which panic when the reader has closed the pipe.
 #[macro_use]
 extern crate command_line;
 

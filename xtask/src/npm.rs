@@ -1,4 +1,4 @@
-//! Programs from npm that the gate checks with, in `.local/npm`, where Node is on the machine.
+//! Checkers from npm for the gate, in `.local/npm`, if the machine has Node.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,22 +8,22 @@ use crate::progress::step;
 use crate::shell::{capture, command, output};
 use crate::workspace::{Workspace, write};
 
-/// What is wanted, and of it every package with its hash.
+/// The wanted packages, and the lock file with every package's hash.
 const PINS: [&str; 2] = ["package.json", "package-lock.json"];
 
-/// True if programs from npm can be installed and run here.
+/// True if Node and npm are installed on this machine.
 pub fn available() -> bool {
     ["node", "npm"].into_iter().all(|program| {
         output(&mut command(program, &["--version"])).is_ok_and(|told| told.status.success())
     })
 }
 
-/// Where a program is, once it is [`install`]ed.
+/// The path of a program that [`install`] installs.
 pub fn tool(workspace: &Workspace, name: &str) -> PathBuf {
     folder(workspace).join("node_modules/.bin").join(name)
 }
 
-/// Installs what `infra/local` pins, unless that is what is installed. No package runs code of its own as it is installed.
+/// Installs what `infra/local` pins, unless the same is installed already. Install scripts of packages are not run.
 pub fn install(workspace: &Workspace) -> Result<()> {
     let folder = folder(workspace);
     let stamp = folder.join("installed");

@@ -1,5 +1,5 @@
-//! Commands that read or change the system's own data are the `ops` package's: it knows the AWS SDK, and takes longer
-//! to compile than this tool should. Here they are handed on, with the runtime's variables.
+//! Hands commands on to the package `ops`, with the runtime's variables. `ops` reads and changes the system's data; it
+//! links the AWS SDK, and so takes longer to compile than this tool should.
 
 use command_line::Words;
 
@@ -9,7 +9,7 @@ use crate::runtime_env::Target;
 use crate::shell::{command, stand_in};
 use crate::workspace::Workspace;
 
-/// Runs `ops COMMAND …` with what else was on the command line.
+/// Runs `ops COMMAND …` with the other words of the command line.
 pub fn hand_on(workspace: &Workspace, words: &Words) -> Result<()> {
     let target = Target::select(workspace, words)?;
     let rest = words.handed_on();
@@ -18,7 +18,7 @@ pub fn hand_on(workspace: &Workspace, words: &Words) -> Result<()> {
     ops(workspace, &target, &words)
 }
 
-/// Runs `ops COMMAND …` at a runtime.
+/// Runs `ops COMMAND …` on a runtime.
 pub fn ops(workspace: &Workspace, target: &Target, words: &[&str]) -> Result<()> {
     let mut ops = command(program(workspace, "ops", &[])?, words);
     ops.current_dir(&workspace.root);

@@ -1,4 +1,4 @@
-//! Building the functions and zipping them, each binary as the `bootstrap` that a custom runtime starts.
+//! Builds the functions and zips them. Each binary becomes the `bootstrap` that a custom runtime starts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,14 @@ use crate::shell::{capture, command, run};
 use crate::tools::{Set, install};
 use crate::workspace::Workspace;
 
-/// So long nobody wonders what a command is doing.
+/// A build that takes longer than this is announced.
 const A_WHILE: Duration = Duration::from_secs(2);
 
-/// What the functions are built for.
+/// The target of a build of the functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Build {
-    /// This machine, by plain cargo in the dev profile: for runtimes that start functions as processes here.
+    /// A build for this machine, with plain cargo in the dev profile, for runtimes that start functions as processes
+    /// here.
     Host,
     /// Amazon Linux, by `cargo lambda build --release`.
     Lambda(Arch),
@@ -42,7 +43,7 @@ impl Arch {
         }
     }
 
-    /// As Lambda and the template write it.
+    /// The name of the architecture in Lambda and in the template.
     pub fn name(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
@@ -59,7 +60,7 @@ impl Build {
         }
     }
 
-    /// The folder of its zips.
+    /// The folder of this build's zips.
     pub fn folder(self, workspace: &Workspace) -> PathBuf {
         let name = match self {
             Self::Host => "host".to_owned(),
@@ -69,7 +70,7 @@ impl Build {
     }
 }
 
-/// Builds and zips these functions, and gives the folder of the zips.
+/// Builds and zips these functions. Returns the folder of the zips.
 pub fn package(workspace: &Workspace, build: Build, functions: &[String]) -> Result<PathBuf> {
     install(workspace, Set::Runtime)?;
     let folder = build.folder(workspace);
@@ -108,7 +109,8 @@ pub fn package(workspace: &Workspace, build: Build, functions: &[String]) -> Res
     Ok(folder)
 }
 
-/// Builds a program of the workspace that commands are handed on to, and gives its binary. It says so where that takes a while.
+/// Builds a program of the workspace that runs commands, and returns its path. Prints a line if that takes longer than
+/// 2 seconds.
 pub fn program(workspace: &Workspace, package: &str, options: &[&str]) -> Result<PathBuf> {
     let (built, waits) = mpsc::channel::<()>();
     let what = format!("cargo compiles {package}: the first time that takes a while");
@@ -128,8 +130,8 @@ pub fn program(workspace: &Workspace, package: &str, options: &[&str]) -> Result
     }
 }
 
-/// The packages that cargo is to look at when it builds some. Of what these depend on, it compiles what they need together: if it
-/// looked at fewer for one command than for another, most of that would be compiled once more, with other features.
+/// The packages that cargo selects when it builds some. Cargo unifies the features of the selected packages, so with
+/// another selection it would compile most dependencies again with other features.
 fn looked_at(workspace: &Workspace, wanted: &[String]) -> Result<Vec<String>> {
     let mut usual = workspace.functions()?;
     usual.push("ops".into());
@@ -137,7 +139,7 @@ fn looked_at(workspace: &Workspace, wanted: &[String]) -> Result<Vec<String>> {
     Ok(if is_usual { usual } else { wanted.to_vec() })
 }
 
-/// Builds them for this machine, and gives each with its binary.
+/// Builds packages for this machine. Returns each with its binary.
 pub fn cargo_build(
     workspace: &Workspace,
     functions: &[String],
@@ -173,7 +175,7 @@ pub fn cargo_build(
     Ok(found)
 }
 
-/// The binaries that cargo says it made, or found made: name and path.
+/// The binaries in cargo's output, each with name and path, whether new or already built.
 fn executables(messages: &str) -> Vec<(String, PathBuf)> {
     messages
         .lines()
@@ -210,7 +212,7 @@ fn cargo_lambda_build(
     for function in functions {
         cargo.args(["--package", function, "--bin", function]);
     }
-    // cargo-lambda finds zig through `python -m ziglang`, so the environment's Python goes first.
+    // cargo-lambda finds zig through `python -m ziglang`, so the virtual environment's Python must come first.
     run(cargo
         .current_dir(&workspace.root)
         .env("PATH", tool_path(workspace)))?;
@@ -223,19 +225,19 @@ fn cargo_lambda_build(
     Ok(())
 }
 
-/// The PATH with the project's own tools first.
+/// The `PATH` with the project's own tools first.
 pub fn tool_path(workspace: &Workspace) -> String {
     let own = workspace.local().join("venv/bin");
     let rest = std::env::var("PATH").unwrap_or_default();
     format!("{}:{rest}", own.display())
 }
 
-/// The cargo that runs this, so that one toolchain builds everything.
+/// The path of the cargo that runs this program, so that one toolchain builds everything.
 pub fn cargo() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
 }
 
-/// Puts one zip in place of a function's code, at once and without CloudFormation.
+/// Replaces a function's code by a zip at once, without CloudFormation.
 pub fn replace_code(
     workspace: &Workspace,
     function: &str,

@@ -1,10 +1,10 @@
-//! Telling the developer what is going on, and how long it took.
+//! Shows the developer the current step, and how long each step took.
 
 use std::time::Instant;
 
 use crate::failure::Result;
 
-/// Does one step, with its name before and its time after.
+/// Does a step. Prints its name before and its duration after.
 pub fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let started = Instant::now();
     eprintln!("==> {name}");
@@ -17,7 +17,7 @@ pub fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     result
 }
 
-/// A remark within a step.
+/// Prints a remark within a step.
 pub fn note(text: &str) {
     eprintln!("    {text}");
 }

@@ -1,5 +1,5 @@
-//! A runtime that has been deployed to, as its env file tells: `.local/run/NAME/env`, with the one brought up last
-//! copied to `.local/env`. Lines are `NAME=VALUE`, so that a shell, cargo-lambda and this tool all read them.
+//! A deployed runtime, as its env file describes it: `.local/run/NAME/env`. The file of the runtime that was brought up
+//! last is copied to `.local/env`. Its lines are `NAME=VALUE`, which a shell, cargo-lambda and this tool can read.
 
 use std::fs;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -12,18 +12,18 @@ use crate::failure::{Explain, Result, fail, wrong};
 use crate::local_runtime::running_pid;
 use crate::workspace::{Workspace, children, write};
 
-/// Name of the stack, unless told otherwise.
+/// The default name of the stack.
 pub const STACK: &str = "aeroalpes";
 
-/// How long a runtime has to take a connection.
+/// How long a runtime may take to accept a connection.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
 
-/// The port that the words name.
+/// The port in the option `--port`.
 pub fn port(words: &Words) -> Option<u16> {
     words.number("--port")?.try_into().ok()
 }
 
-/// Where a runtime answers.
+/// The address of a runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     pub url: String,
@@ -40,7 +40,7 @@ impl Endpoint {
         }
     }
 
-    /// Emulators speak plain HTTP; real AWS is deployed to by `infra/deploy.sh` alone.
+    /// Parses a URL. It must be plain HTTP, as emulators speak it; `infra/deploy.sh` alone deploys to AWS.
     pub fn parse(url: &str) -> Result<Self> {
         let url = url.trim_end_matches('/');
         let no_address = || {
@@ -62,7 +62,7 @@ impl Endpoint {
         }
     }
 
-    /// The one that `--port` or `--endpoint` names.
+    /// The address in the option `--port` or `--endpoint`.
     pub fn named(words: &Words) -> Result<Option<Self>> {
         match (port(words), words.value("--endpoint")) {
             (Some(port), _) => Ok(Some(Self::local(port))),
@@ -71,7 +71,7 @@ impl Endpoint {
         }
     }
 
-    /// The option that names it.
+    /// The option that names this address.
     pub fn option(&self) -> String {
         if self.is_here() {
             format!("--port {}", self.port)
@@ -80,14 +80,14 @@ impl Endpoint {
         }
     }
 
-    /// True if something takes a connection there.
+    /// True if it accepts a connection.
     pub fn answers(&self) -> bool {
         let addresses = (self.host.as_str(), self.port).to_socket_addrs();
         let mut addresses = addresses.into_iter().flatten();
         addresses.any(|address| TcpStream::connect_timeout(&address, CONNECTS_WITHIN).is_ok())
     }
 
-    /// Fails if nothing takes a connection there.
+    /// Fails if it accepts no connection.
     pub fn must_answer(&self) -> Result<()> {
         if self.answers() {
             return Ok(());
@@ -102,7 +102,7 @@ impl Endpoint {
         self.host == "127.0.0.1" || self.host == "localhost"
     }
 
-    /// The name of its folder: the port alone for one on this machine.
+    /// The name of the runtime's folder. For a runtime on this machine it is the port.
     pub fn run_name(&self) -> String {
         if self.is_here() {
             self.port.to_string()
@@ -112,7 +112,7 @@ impl Endpoint {
     }
 }
 
-/// Its folder, and the variables of its env file.
+/// A runtime's folder, and the variables of its env file.
 pub struct Target {
     pub folder: PathBuf,
     pub variables: Vec<(String, String)>,
@@ -123,7 +123,8 @@ impl Target {
         workspace.local().join("run").join(endpoint.run_name())
     }
 
-    /// The one that `--port` or `--endpoint` names, or else the one brought up last. It must answer.
+    /// The runtime in `--port` or `--endpoint`, or otherwise the one that was brought up last. Fails if it does not
+    /// answer.
     pub fn select(workspace: &Workspace, words: &Words) -> Result<Self> {
         let endpoint = Endpoint::named(words)?;
         let found = match &endpoint {
@@ -151,7 +152,7 @@ impl Target {
         ))
     }
 
-    /// The answer where there is none.
+    /// The error for a runtime that does not exist.
     pub fn absent<T>(workspace: &Workspace, endpoint: Option<&Endpoint>) -> Result<T> {
         let others = others(workspace)?;
         fail(match endpoint {
@@ -165,22 +166,23 @@ impl Target {
         })
     }
 
-    /// The one that commands mean.
+    /// The runtime that commands use by default.
     pub fn meant(workspace: &Workspace) -> Result<Option<Self>> {
         Self::read(&workspace.local().join("env"))
     }
 
-    /// Makes it the one that commands mean.
+    /// Makes this the runtime that commands use by default.
     pub fn mean(&self, workspace: &Workspace) -> Result<()> {
         write(&workspace.local().join("env"), render(&self.variables))
     }
 
-    /// Those that are up, the one that was brought up last at the end.
+    /// The runtimes that are up. The one that was brought up last is at the end.
     pub fn up(workspace: &Workspace) -> Result<Vec<Self>> {
         let mut found = vec![];
         for folder in Self::all(workspace)? {
             let file = folder.join("env");
-            // One that cannot be read, written by another version perhaps, is none that can be named.
+            // A file that cannot be parsed, perhaps from another version, cannot be named by a command, so it is
+            // skipped.
             if let Ok(Some(target)) = Self::read(&file)
                 && target.is_up().unwrap_or(false)
             {
@@ -195,7 +197,7 @@ impl Target {
         Ok(found.into_iter().map(|(_, target)| target).collect())
     }
 
-    /// True if it runs. Another program may have its port by now, so the local runtime is known by its process.
+    /// True if it runs. Another program may have its port by now, so a local runtime is recognized by its process.
     pub fn is_up(&self) -> Result<bool> {
         match self.get("ALPES_ENDED_BY")? {
             "process" => Ok(running_pid(&self.folder)?.is_some()),
@@ -203,7 +205,7 @@ impl Target {
         }
     }
 
-    /// Where it answers.
+    /// Its address.
     pub fn endpoint(&self) -> Result<Endpoint> {
         Endpoint::parse(self.get("AWS_ENDPOINT_URL")?)
     }
@@ -221,18 +223,18 @@ impl Target {
         Ok(Some(target))
     }
 
-    /// All that are up, by folder.
+    /// The folders of all runtimes that were started and not ended.
     pub fn all(workspace: &Workspace) -> Result<Vec<PathBuf>> {
         children(&workspace.local().join("run"))
     }
 
-    /// Writes its env file, and makes it the one that commands mean.
+    /// Writes its env file, and makes it the default of commands.
     pub fn save(&self, workspace: &Workspace) -> Result<()> {
         write(&self.folder.join("env"), render(&self.variables))?;
         self.mean(workspace)
     }
 
-    /// Forgets it.
+    /// Deletes its folder and its entry as the default.
     pub fn remove(&self, workspace: &Workspace) -> Result<()> {
         let current = workspace.local().join("env");
         if Self::read(&current)?.is_some_and(|target| target.folder == self.folder) {
@@ -255,7 +257,7 @@ impl Target {
     }
 }
 
-/// Which are up, as the end of a message; empty if none is.
+/// The runtimes that are up, as the end of a message; empty if there are none.
 fn others(workspace: &Workspace) -> Result<String> {
     let mut up = vec![];
     for target in Target::up(workspace)? {

@@ -1,4 +1,4 @@
-//! Running other programs.
+//! Runs other programs.
 
 use std::io::ErrorKind;
 use std::process::{Command, Output, Stdio};
@@ -33,7 +33,7 @@ fn missing(command: &Command, error: &std::io::Error) -> String {
     }
 }
 
-/// Runs it with this terminal; what it prints is for the developer.
+/// Runs a command on this terminal. Fails if the command fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let status = match command.status() {
         Ok(status) => status,
@@ -52,7 +52,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     }
 }
 
-/// Runs it with this terminal. It tells its own errors, so this program ends as it does, and says no more.
+/// Runs a command on this terminal in place of this program: it prints its own errors, and its exit code becomes ours.
 pub fn stand_in(command: &mut Command) -> Result<()> {
     let status = match command.status() {
         Ok(status) => status,
@@ -68,7 +68,7 @@ pub fn stand_in(command: &mut Command) -> Result<()> {
     }
 }
 
-/// Runs it quietly and gives what it printed, whatever its exit status.
+/// Runs a command quietly. Returns its output, whatever its exit status.
 pub fn output(command: &mut Command) -> Result<Output> {
     let result = command.stdin(Stdio::null()).output();
     match result {
@@ -80,7 +80,7 @@ pub fn output(command: &mut Command) -> Result<Output> {
     }
 }
 
-/// Runs it quietly and gives its standard output; fails with what it said otherwise.
+/// Runs a command quietly and returns its standard output. If the command fails, the error has its standard error.
 pub fn capture(command: &mut Command) -> Result<String> {
     let output = output(command)?;
     if output.status.success() {

@@ -1,4 +1,4 @@
-//! `simulate`: builds the world in which the whole system runs, and hands on what it is to look for.
+//! The command `simulate`: builds the simulation and passes the command's words on to it.
 
 use std::process::Command;
 
@@ -9,17 +9,17 @@ use crate::package::program;
 use crate::shell::{capture, command, run, stand_in};
 use crate::workspace::Workspace;
 
-/// A profile of its own: fast, and quick to build.
+/// The profile of the simulation: fast to run, and quick to build.
 pub const OPTIMISED: &str = "simulate";
-/// The profile of everything else that the gate builds.
+/// The profile of everything else in the gate.
 const USUAL: &str = "dev";
 
-/// So many seeds come by everything that there is, see `simulate::exercised`.
+/// The number of seeds in the gate. That many reach everything that `simulate::exercised` lists.
 const SEEDS: &str = "10000";
-/// So many seeds are played by two builds: each scenario a few times.
+/// The number of seeds that are compared between two builds: each scenario a few times.
 const COMPARED: &str = "100";
 
-/// `simulate WORDS`, built with a profile.
+/// The command `simulate WORDS`, built in this profile.
 fn built(workspace: &Workspace, profile: &str, words: &[&str]) -> Result<Command> {
     let program = program(workspace, "simulate", &["--profile", profile])?;
     let mut simulate = command(program, words);
@@ -38,12 +38,12 @@ pub fn simulate(workspace: &Workspace, words: &Words) -> Result<()> {
     )
 }
 
-/// Searches as long as a gate may.
+/// The search of the gate.
 pub fn search(workspace: &Workspace) -> Result<()> {
     run(&mut built(workspace, OPTIMISED, &["--seeds", SEEDS])?)
 }
 
-/// A seed is one trace, whoever built what plays it.
+/// Checks that both profiles give the same trace for each seed.
 pub fn compare(workspace: &Workspace) -> Result<()> {
     let digests = |profile| capture(&mut built(workspace, profile, &["--digests", COMPARED])?);
     let (usual, optimised) = (digests(USUAL)?, digests(OPTIMISED)?);

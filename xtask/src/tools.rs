@@ -1,4 +1,4 @@
-//! The project's own virtual environment, `.local/venv`: nothing is installed on the machine itself.
+//! The project's virtual environment in `.local/venv`. Nothing is installed outside of the project.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,14 +8,14 @@ use crate::progress::{note, step};
 use crate::shell::{capture, command, output, run};
 use crate::workspace::{Workspace, write};
 
-/// What is installed together, each pinned with hashes in `infra/local/`.
+/// A set of packages that are installed together. `infra/local/` pins each with hashes.
 #[derive(Clone, Copy)]
 pub enum Set {
     /// The local runtime and the AWS CLI.
     Runtime,
-    /// cargo-lambda and zig: only for building for Amazon Linux, and by far the largest.
+    /// cargo-lambda and zig, for builds for Amazon Linux. By far the largest set.
     Lambda,
-    /// What the gate checks with.
+    /// The checkers of the gate.
     Gate,
 }
 
@@ -37,7 +37,7 @@ impl Set {
     }
 }
 
-/// Installs a set, unless what is installed is what is pinned: the stamp is a copy of the requirements.
+/// Installs a set, unless the pinned packages are installed already. The stamp file is a copy of the requirements.
 pub fn install(workspace: &Workspace, set: Set) -> Result<()> {
     check_python(workspace)?;
     let requirements = workspace.path("infra/local").join(set.file());
@@ -45,7 +45,7 @@ pub fn install(workspace: &Workspace, set: Set) -> Result<()> {
     let Ok(pins) = fs::read_to_string(&requirements) else {
         return fail(format!("Cannot read {}.", requirements.display()));
     };
-    // A virtual environment knows its own path, so one in a checkout that was moved is made anew.
+    // A virtual environment contains its own path, so it is made anew in a checkout that was moved.
     let wanted = format!("# {}\n{pins}", workspace.local().display());
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
@@ -66,7 +66,7 @@ pub fn install(workspace: &Workspace, set: Set) -> Result<()> {
     })
 }
 
-/// True if there is a virtual environment, made for this folder.
+/// True if the virtual environment exists and was made for this folder.
 fn is_made(workspace: &Workspace) -> bool {
     let made_for = fs::read_to_string(marker(workspace));
     workspace.tool("python").is_file()
@@ -77,7 +77,7 @@ fn marker(workspace: &Workspace) -> PathBuf {
     workspace.local().join("venv/made-for")
 }
 
-/// Fails where nothing can be installed, for want of a Python.
+/// Fails if there is no Python to install with.
 pub fn check_python(workspace: &Workspace) -> Result<()> {
     if cfg!(windows) {
         return fail(
@@ -90,7 +90,7 @@ pub fn check_python(workspace: &Workspace) -> Result<()> {
     python().map(drop)
 }
 
-/// The machine's Python.
+/// The path of the machine's Python.
 fn python() -> Result<String> {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
     let check = "import sys; sys.exit(sys.version_info < (3, 10))";

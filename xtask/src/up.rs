@@ -1,4 +1,4 @@
-//! `up` and `down`: a runtime with everything deployed on it.
+//! The commands `up` and `down`: start and stop a runtime with everything deployed on it.
 
 use std::path::Path;
 
@@ -16,17 +16,17 @@ use crate::workspace::Workspace;
 
 const DEFAULT_PORT: u16 = 4566;
 
-/// What kind of runtime, and who starts it.
+/// The kind of runtime.
 enum Kind {
-    /// We start the local runtime.
+    /// The local runtime, which this tool starts.
     Local,
-    /// We start LocalStack's container.
+    /// LocalStack's container, which this tool starts.
     Docker,
-    /// It runs already.
+    /// A runtime that already runs.
     Endpoint,
 }
 
-/// Brings a runtime up, and makes it the one that commands mean.
+/// Starts a runtime, deploys to it, and makes it the default of commands.
 pub fn up(workspace: &Workspace, words: &Words) -> Result<Target> {
     let here = || Endpoint::local(port(words).unwrap_or(DEFAULT_PORT));
     let (kind, endpoint) = match (words.value("--endpoint"), words.value("--on")) {
@@ -80,7 +80,7 @@ pub fn up(workspace: &Workspace, words: &Words) -> Result<Target> {
     if let Some(before) = before
         && before.folder != target.folder
     {
-        note(&format!("commands mean {} now", endpoint.url));
+        note(&format!("commands now use {} by default", endpoint.url));
         if before.is_up()? {
             let before = before.endpoint()?;
             note(&format!("for {} give them {}", before.url, before.option()));
@@ -89,14 +89,14 @@ pub fn up(workspace: &Workspace, words: &Words) -> Result<Target> {
     Ok(target)
 }
 
-/// What can be known before anything is built or installed.
+/// Checks everything that can be known before building or installing.
 fn check(workspace: &Workspace, kind: &Kind, endpoint: &Endpoint, folder: &Path) -> Result<()> {
     check_python(workspace)?;
     match kind {
         Kind::Local if local_runtime::running_pid(folder)?.is_some() => Ok(()),
         Kind::Local => local_runtime::must_be_free(endpoint),
         Kind::Docker => {
-            // Its daemon answers this, and the client alone does not.
+            // `docker info` needs the daemon, not only the client.
             if let Err(error) = capture(&mut command("docker", &["info"])) {
                 return fail(format!(
                     "LocalStack needs Docker, and none answers here. Start it, or use the local runtime, which needs \
@@ -118,7 +118,7 @@ fn check(workspace: &Workspace, kind: &Kind, endpoint: &Endpoint, folder: &Path)
     }
 }
 
-/// Starts the container, without its own deployment: the same steps follow here as anywhere else.
+/// Starts the container without its own deployment, because the steps here deploy.
 fn docker_up(workspace: &Workspace, endpoint: &Endpoint) -> Result<()> {
     step(
         &format!(
@@ -135,7 +135,7 @@ fn docker_up(workspace: &Workspace, endpoint: &Endpoint) -> Result<()> {
     )
 }
 
-/// Ends the runtime that the options name, or the current one, or with `--all` every one.
+/// Stops the runtime that the options name, or the default one, or every one with `--all`.
 pub fn down(workspace: &Workspace, words: &Words) -> Result<()> {
     let meant = Target::meant(workspace)?;
     let folders = if words.flag("--all") {
@@ -143,7 +143,7 @@ pub fn down(workspace: &Workspace, words: &Words) -> Result<()> {
     } else {
         let endpoint = Endpoint::named(words)?;
         let folder = match &endpoint {
-            // One that was started and never deployed to has a folder, too.
+            // A runtime that was started and never deployed to has a folder too.
             Some(endpoint) => Some(Target::folder(workspace, endpoint)),
             None => meant.as_ref().map(|target| target.folder.clone()),
         };
@@ -164,13 +164,16 @@ pub fn down(workspace: &Workspace, words: &Words) -> Result<()> {
     Ok(())
 }
 
-/// When the runtime that commands mean has been ended, they mean the one that was brought up before it.
+/// If the default runtime was stopped, the one that was brought up before it becomes the default.
 fn mean_another(workspace: &Workspace) -> Result<()> {
     let Some(other) = Target::up(workspace)?.pop() else {
         return Ok(());
     };
     other.mean(workspace)?;
-    note(&format!("commands mean {} now", other.endpoint()?.url));
+    note(&format!(
+        "commands now use {} by default",
+        other.endpoint()?.url
+    ));
     Ok(())
 }
 
@@ -181,7 +184,7 @@ fn end(workspace: &Workspace, folder: &Path) -> Result<()> {
         .to_string_lossy()
         .into_owned();
     let Some(target) = Target::read(&folder.join("env"))? else {
-        // Started, but never deployed to.
+        // It was started, and never deployed to.
         local_runtime::stop(folder)?;
         let variables = Vec::new();
         let folder = folder.to_owned();

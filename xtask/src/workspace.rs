@@ -1,17 +1,17 @@
-//! Where things are.
+//! The folders of the checkout.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Explain, Result, fail};
 
-/// The checkout that this tool works on.
+/// The checkout that this tool works in.
 pub struct Workspace {
     pub root: PathBuf,
 }
 
 impl Workspace {
-    /// The checkout that cargo runs this in, or was compiled in.
+    /// Finds the checkout: the one in which cargo runs this, or the one in which it was compiled.
     pub fn find() -> Result<Self> {
         match command_line::root() {
             Some(root) => Ok(Self { root }),
@@ -25,17 +25,17 @@ impl Workspace {
         self.root.join(relative)
     }
 
-    /// Everything that this tool writes is in here; deleting the folder undoes it all.
+    /// The folder `.local`, which has everything that this tool writes. To undo it all, delete the folder.
     pub fn local(&self) -> PathBuf {
         self.root.join(".local")
     }
 
-    /// A program of the project's own virtual environment.
+    /// The path of a program in the project's virtual environment.
     pub fn tool(&self, name: &str) -> PathBuf {
         self.local().join("venv/bin").join(name)
     }
 
-    /// The functions, by name. A folder in `functions/` is a package, a binary and a function at once.
+    /// The names of the functions. Each folder in `functions/` is a package, a binary and a function at once.
     pub fn functions(&self) -> Result<Vec<String>> {
         let folder = self.path("functions");
         let mut names: Vec<String> = children(&folder)?
@@ -48,7 +48,7 @@ impl Workspace {
     }
 }
 
-/// What is in a folder, sorted; nothing when there is no such folder.
+/// The entries of a folder, sorted; empty if it does not exist.
 pub fn children(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -65,7 +65,7 @@ pub fn children(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Writes a file and the folders above it.
+/// Writes a file, and makes the folders above it.
 pub fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).explain(format!("Cannot make {}", folder.display()))?;

@@ -1,7 +1,8 @@
-//! The rules of ARCHITECTURE.md that a compiler does not hold: who may know whom, where time and chance come from, and that
-//! what the documents name exists.
+//! The rules of ARCHITECTURE.md that a compiler does not check: which crates may depend on which, where time and chance
+//! come from, and that names in the documents exist.
 //!
-//! Each rule is a function of data that gives its violations, so that the last tests can plant some and see them found.
+//! Each rule is a function of data that returns violations, so the last tests can plant some and check that they are
+//! found.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,14 +25,14 @@ use serde_json::Value;
 
 // The rules, as data.
 
-/// The bounded contexts: they meet in events, and know nothing of one another.
+/// The bounded contexts. They meet in events and do not know one another.
 const CONTEXTS: [&str; 3] = ["vuelos", "pagos", "gds"];
 
-/// A folder of the workspace, and the folders whose crates its own may depend on.
+/// A folder of the workspace, with the folders whose crates it may depend on.
 struct Wing {
     folder: &'static str,
     knows: &'static [&'static str],
-    /// Folders whose crates its tests may use too.
+    /// Further folders whose crates its tests may use.
     tests_know: &'static [&'static str],
 }
 
@@ -39,12 +40,13 @@ const ENGINE: &str = "shared/engine/";
 const AWS_RULES: &str = "shared/aws-rules/";
 const TESTING: &str = "shared/testing/";
 const AIRLINE: &str = "shared/airline/";
-/// What tests of the functions use, and nothing else does.
+/// The crates that only tests of the functions may use.
 const AIRLINE_TESTING: &str = "shared/airline/http-testing";
 const FUNCTIONS: &str = "functions/";
 const EXAMPLES: &str = "examples/";
 
-/// Which way dependencies point; the first that a folder begins with is its wing. Folders that are not here, such as `simulate`, may depend on all of these.
+/// The allowed directions of dependencies. A folder belongs to the first wing whose name begins its path. Folders
+/// without a wing, such as `simulate`, may depend on all of these.
 const WINGS: [Wing; 7] = [
     Wing {
         folder: ENGINE,
@@ -86,10 +88,10 @@ const WINGS: [Wing; 7] = [
 /// The only crates of `shared/` that may know AWS, Lambda or tokio.
 const AT_THE_EDGE: [&str; 5] = ["alpes-aws", "alpes-lambda", "api", "http-testing", "wiring"];
 
-/// The package that has the table of commands. Only programs that commands run depend on it.
+/// The package with the table of commands. Only the programs that run commands depend on it.
 const COMMANDS: &str = "command-line";
 
-/// The programs that commands run, with what they print.
+/// The programs that run commands, with the files that print.
 const PROGRAMS: [&str; 4] = [
     "bench/src/main.rs",
     "xtask/src/main.rs",
@@ -97,7 +99,7 @@ const PROGRAMS: [&str; 4] = [
     "simulate/src/main.rs",
 ];
 
-/// What only those know.
+/// Dependencies that only the crates in [`AT_THE_EDGE`] may have.
 const EDGE_DEPENDENCIES: [&str; 6] = [
     "aws-*",
     "aws_*",
@@ -107,7 +109,8 @@ const EDGE_DEPENDENCIES: [&str; 6] = [
     "tokio*",
 ];
 
-/// What code reaches through a port. A word of `::` parts is found by its last two, so a `use` of the type does not hide it.
+/// Names that code must reach through a port. A path is found by its last two parts, so a `use` of the type does not
+/// hide it.
 const AMBIENT: [(&str, &str); 11] = [
     ("SystemTime::now", "Clock"),
     ("Timestamp::now", "Clock"),
@@ -122,29 +125,29 @@ const AMBIENT: [(&str, &str); 11] = [
     ("thread::spawn", "Tasks"),
 ];
 
-/// Where it is reached after all: file (or folder), and the word; `""` for every word.
+/// Exceptions: a file or folder, and the name; `""` stands for every name.
 const AMBIENT_ALLOWED: [(&str, &str); 2] = [
-    // The adapters are where time, ids, chance and tasks come from.
+    // The adapters implement time, ids, chance and tasks.
     ("shared/engine/aws/", ""),
-    // How long an answer took, for its log line.
+    // The duration of an answer, for its log line.
     ("shared/airline/api/src/lib.rs", "Instant::now"),
 ];
 
-/// Words that make a text of a time by another way than `alpes_messages::moment`, which gives every time three decimals.
+/// Names that turn a time into text without `alpes_messages::moment`, which gives every time 3 decimals.
 const TIMES_AS_TEXT: [&str; 4] = ["strftime", "to_rfc3339", "Rfc3339", "DateTimePrinter"];
 
-/// Where they stand after all.
+/// The files that may contain these names.
 const TIMES_ALLOWED: [&str; 3] = [
     "shared/engine/messages/src/moment.rs",
-    // What AWS itself writes, by a machine that depends on nothing of ours; three decimals too.
+    // AWS's own times, in a crate that depends on nothing of the workspace. They have 3 decimals too.
     "shared/aws-rules/source-mapping/",
     "shared/testing/simulation/src/stream.rs",
 ];
 
-/// Dates that clients send: they are kept in UTC, with the decimals that they have.
+/// Fields with dates from clients. They are stored in UTC, with the decimals that the client sent.
 const DATES_OF_CLIENTS: [&str; 2] = ["fecha_salida", "fecha_llegada"];
 
-/// What stands for every domain, and names nothing of this one: the folders, with the endings of the files in them.
+/// The folders that serve any domain and must not name the airline, with the endings of their files.
 const OF_NO_DOMAIN: [(&str, &str); 7] = [
     (ENGINE, ".rs"),
     (AWS_RULES, ""),
@@ -155,10 +158,10 @@ const OF_NO_DOMAIN: [(&str, &str); 7] = [
     ("shared/testing/saga-kit/", ".rs"),
 ];
 
-/// Where functions are put together: their parts in the wiring, their `App`s in their own crates.
+/// The crate that puts functions together. Their `App`s are in their own crates.
 const WIRING: &str = "shared/airline/wiring/";
 
-/// Code that gets the airline's parts from the wiring.
+/// Code that must get the airline's parts from the wiring.
 const WIRED: [&str; 5] = [
     "functions",
     "shared/airline",
@@ -167,7 +170,7 @@ const WIRED: [&str; 5] = [
     "xtask/ops/src",
 ];
 
-/// The ways to make a part.
+/// The constructors of the parts.
 const PARTS: [&str; 10] = [
     "Announcer::new(",
     "Coordinator::new(",
@@ -181,10 +184,10 @@ const PARTS: [&str; 10] = [
     "StreamReader::new(",
 ];
 
-/// The template, where alone mappings are set up.
+/// The template, the only place that sets up mappings.
 const TEMPLATE: &str = "infra/template.yaml";
 
-/// Settings of mappings, as the template and as the rules of AWS name them.
+/// The settings of mappings, in the names of the template and of `shared/aws-rules`.
 const SETTINGS: [&str; 12] = [
     "BatchSize",
     "BisectBatchOnFunctionError",
@@ -200,10 +203,10 @@ const SETTINGS: [&str; 12] = [
     "parallelization_factor =",
 ];
 
-/// The published messages of the airline: a folder for each context, a file for each version of each message.
+/// The published messages of the airline: a folder for each context, and a file for each version of a message.
 const CATALOGUE: &str = "shared/airline/events/schemas/";
 
-/// Words of the airline that its catalogue does not have by themselves.
+/// Words of the airline that are not in its catalogue.
 const AIRLINE_WORDS: [&str; 11] = [
     "reserva",
     "reservas",
@@ -218,21 +221,21 @@ const AIRLINE_WORDS: [&str; 11] = [
     "itinerarios",
 ];
 
-/// Fields of the airline's messages that are words of the engine too.
+/// Fields of the airline's messages that are also words of the engine.
 const FIELDS_OF_BOTH: [&str; 2] = ["legs", "saga"];
 
 // The workspace, as data.
 
-/// A package, as `cargo metadata` tells it.
+/// A package, from `cargo metadata`.
 struct Package {
     name: String,
-    /// Its folder from the root, as `shared/airline/events`.
+    /// The package's folder relative to the root, such as `shared/airline/events`.
     folder: String,
-    /// What it depends on, outside of tests.
+    /// The package's dependencies outside of tests.
     dependencies: BTreeSet<String>,
-    /// What its tests depend on too.
+    /// The further dependencies of its tests.
     dev_dependencies: BTreeSet<String>,
-    /// Its Cargo.toml.
+    /// The text of its Cargo.toml.
     manifest: String,
 }
 
@@ -298,7 +301,7 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Dependencies that cross a border of the wings, as package and dependency.
+/// Dependencies that cross a border of the wings, each as package and dependency.
 fn crossings(packages: &[Package]) -> BTreeSet<(&str, &str)> {
     let of_workspace = by_name(packages);
     let mut found = BTreeSet::new();
@@ -320,7 +323,7 @@ fn by_name(packages: &[Package]) -> BTreeMap<&str, &Package> {
         .collect()
 }
 
-/// True if `package` may not depend on `other`, or may do so in its tests alone and does not.
+/// True if `package` depends on `other` and may not, or may only in tests.
 fn crosses(package: &Package, other: &Package) -> bool {
     let Some(wing) = WINGS
         .iter()
@@ -335,7 +338,7 @@ fn crosses(package: &Package, other: &Package) -> bool {
         || !(is_among(wing.knows) || of_tests_alone && is_among(wing.tests_know))
 }
 
-/// Dependencies that point the wrong way.
+/// Dependencies in a forbidden direction.
 fn wrong_dependencies(packages: &[Package]) -> Vec<String> {
     let of_workspace = by_name(packages);
     let mut found = vec![];
@@ -357,7 +360,7 @@ fn wrong_dependencies(packages: &[Package]) -> Vec<String> {
                 fault(name, "only what is at the edge knows AWS, Lambda and tokio");
             }
         }
-        // Functions speak to AWS through ports: they are given adapters by lambda-kit, and name none.
+        // Functions reach AWS through ports. `alpes-lambda` gives them the adapters.
         if package.is_function() {
             for name in &package.dependencies {
                 if name == "alpes-aws" || name.starts_with("aws-") {
@@ -388,7 +391,7 @@ fn wrong_dependencies(packages: &[Package]) -> Vec<String> {
     found
 }
 
-/// Packages without the workspace's lints.
+/// Packages that do not use the workspace's lints.
 fn without_lints(packages: &[Package]) -> Vec<String> {
     let inherits = |manifest: &str| {
         let mut lines = manifest
@@ -406,7 +409,7 @@ fn without_lints(packages: &[Package]) -> Vec<String> {
     without.map(|package| package.folder.clone()).collect()
 }
 
-/// A source's lines with their numbers: no comments, and nothing from its module of unit tests on.
+/// The lines of a source with their numbers, without comments and without the module of unit tests.
 fn code(source: &str) -> impl Iterator<Item = (usize, &str)> {
     let tests = source.find("#[cfg(test)]\nmod tests {");
     let code = source.get(..tests.unwrap_or(source.len()));
@@ -414,7 +417,7 @@ fn code(source: &str) -> impl Iterator<Item = (usize, &str)> {
     lines.map(|(number, line)| (number, line.split("//").next().unwrap_or_default()))
 }
 
-/// Places that reach time, identity, chance or tasks by another way than a port.
+/// Places that use time, ids, chance or tasks without a port.
 fn ambient(sources: &BTreeMap<String, String>) -> Vec<String> {
     let mut found = vec![];
     for (path, source) in sources {
@@ -432,7 +435,7 @@ fn ambient(sources: &BTreeMap<String, String>) -> Vec<String> {
     found
 }
 
-/// Places that name one of these outside of where they belong.
+/// Places that use one of these names outside of the files where it belongs.
 fn misplaced(sources: &BTreeMap<String, String>, names: &[&str], belongs: &str) -> Vec<String> {
     let mut found = vec![];
     for (path, source) in sources {
@@ -445,7 +448,8 @@ fn misplaced(sources: &BTreeMap<String, String>, names: &[&str], belongs: &str) 
     found
 }
 
-/// The code that gets the airline's parts from the wiring, without tests, which may put parts together to break them.
+/// The sources that must get the airline's parts from the wiring. Tests are left out, because they may build broken
+/// parts.
 fn wired() -> BTreeMap<String, String> {
     let mut sources = BTreeMap::new();
     for folder in WIRED {
@@ -455,8 +459,8 @@ fn wired() -> BTreeMap<String, String> {
     sources
 }
 
-/// What might set up a mapping of ours: all that runs, deploys or simulates the functions. The simulation's probe sets up mappings by
-/// chance, of no function of ours.
+/// The sources that run, deploy or simulate functions, and so could set up a mapping. The simulation's probe is left
+/// out: its random mappings invoke no function of the system.
 fn set_up() -> BTreeMap<String, String> {
     let mut sources = BTreeMap::new();
     for folder in ["functions", "simulate", "tests", "xtask/src", "xtask/ops"] {
@@ -469,7 +473,7 @@ fn set_up() -> BTreeMap<String, String> {
     sources
 }
 
-/// Places that make a text of a time by another way than `alpes_messages::moment`.
+/// Places that turn a time into text without `alpes_messages::moment`.
 fn other_times(sources: &BTreeMap<String, String>) -> Vec<String> {
     let mut found = vec![];
     for (path, source) in sources {
@@ -508,7 +512,7 @@ fn other_times(sources: &BTreeMap<String, String>) -> Vec<String> {
     found
 }
 
-/// True if `word` is there and not the end of a longer name: `rand::` is not in `operand::`.
+/// True if the line has `word`, and not only as the end of a longer name: `rand::` is not in `operand::`.
 fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line.get(..at).and_then(|before| before.chars().next_back());
@@ -516,22 +520,22 @@ fn has_word(line: &str, word: &str) -> bool {
     })
 }
 
-/// What only the airline says.
+/// The airline's vocabulary.
 struct Airline {
-    /// Words, and names of contexts and message types, as the parts that they have in a row.
+    /// Words, contexts and message types, each split into its parts.
     names: BTreeSet<Vec<String>>,
-    /// Fields of its messages, which an identifier is as a whole.
+    /// Fields of messages, which are compared with whole identifiers.
     fields: BTreeSet<String>,
 }
 
 impl Airline {
-    /// From the schemas of its messages, by their paths below [`CATALOGUE`].
+    /// Builds the vocabulary from the schemas of messages, by their paths below [`CATALOGUE`].
     fn of(schemas: &BTreeMap<String, String>) -> Self {
         let mut names: BTreeSet<_> = AIRLINE_WORDS.map(parts).into();
         let mut fields = BTreeSet::new();
         for (path, schema) in schemas {
             let inner = path.strip_prefix(CATALOGUE).unwrap_or(path);
-            // The envelopes, beside the folders, are the engine's.
+            // The envelopes lie beside the folders of contexts, and belong to the engine.
             let Some((context, file)) = inner.split_once('/') else {
                 continue;
             };
@@ -543,7 +547,7 @@ impl Airline {
         Self { names, fields }
     }
 
-    /// The first of its words in an identifier, if there is any.
+    /// The first airline word in an identifier.
     fn word_in(&self, identifier: &str, is_engine: bool) -> Option<String> {
         let own = parts(identifier);
         let named = |name: &&Vec<String>| own.windows(name.len()).any(|some| some == &name[..]);
@@ -554,7 +558,7 @@ impl Airline {
         (is_engine && self.fields.contains(field)).then(|| field.to_owned())
     }
 
-    /// Places of these sources that say something of it: in code, comments and strings.
+    /// Places in these sources that use the vocabulary: in code, comments and strings.
     fn words_in(&self, sources: &BTreeMap<String, String>) -> Vec<String> {
         let mut found = vec![];
         for (path, source) in sources {
@@ -570,7 +574,7 @@ impl Airline {
     }
 }
 
-/// The words that an identifier is made of, in lower case: of `ReservaGDSConfirmada` and of `reserva_gds_confirmada` the same three.
+/// The words of an identifier in lower case. `ReservaGDSConfirmada` and `reserva_gds_confirmada` give the same three.
 fn parts(identifier: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let letters: Vec<char> = identifier.chars().collect();
@@ -591,7 +595,7 @@ fn parts(identifier: &str) -> Vec<String> {
     parts
 }
 
-/// The names of all fields that a schema has, at any depth.
+/// The names of all fields in a schema, at any depth.
 fn fields_of(schema: &Value, fields: &mut BTreeSet<String>) {
     match schema {
         Value::Object(object) => {
@@ -607,7 +611,7 @@ fn fields_of(schema: &Value, fields: &mut BTreeSet<String>) {
     }
 }
 
-/// Log lines that name a subject and not its correlation: `logs --correlation` would not show them.
+/// Log lines that name a subject without its correlation, so that `logs --correlation` would miss them.
 fn without_correlation(sources: &BTreeMap<String, String>) -> Vec<String> {
     let mut found = vec![];
     for (path, source) in sources {
@@ -649,7 +653,7 @@ fn undocumented(libraries: &BTreeMap<String, String>) -> Vec<String> {
     without.map(|(path, _)| path.clone()).collect()
 }
 
-/// The commands that a text names: the words after `cargo xtask`.
+/// The commands in a text: the words after `cargo xtask`.
 fn commands(text: &str) -> BTreeSet<String> {
     let word = |part: &str| -> String {
         part.chars()
@@ -657,7 +661,7 @@ fn commands(text: &str) -> BTreeSet<String> {
             .collect()
     };
     let named = text.split("cargo xtask ").skip(1).map(word);
-    // `cargo xtask --port 1` names none.
+    // An option such as in `cargo xtask --port 1` is not a command.
     let is_name = |name: &String| name.starts_with(|letter: char| letter.is_ascii_lowercase());
     named.filter(is_name).collect()
 }
@@ -667,7 +671,7 @@ fn known_commands() -> BTreeSet<String> {
     names.map(|command| command.name.to_owned()).collect()
 }
 
-/// Programs whose `println!` panics when nobody reads it, as std's does.
+/// Programs that use std's `println!`, which panics when the reader has closed the pipe.
 fn loud(programs: &BTreeMap<String, String>) -> Vec<String> {
     let quiet = "#[macro_use]\nextern crate command_line;\n";
     let loud = programs.iter().filter(|(_, main)| !main.contains(quiet));
@@ -675,8 +679,8 @@ fn loud(programs: &BTreeMap<String, String>) -> Vec<String> {
         .collect()
 }
 
-/// Paths in backticks that begin with a folder of the project: `shared/airline/events/src/lib.rs`. Those with a variable part, as
-/// `functions/FUNCTION/events`, are left out.
+/// Paths in backticks that begin with a folder of the project, such as `shared/airline/events/src/lib.rs`. Paths with a
+/// variable part, such as `functions/FUNCTION/events`, are left out.
 fn named_paths(markdown: &str) -> BTreeSet<String> {
     const FOLDERS: [&str; 6] = [
         "functions/",
@@ -703,7 +707,7 @@ fn named_paths(markdown: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Names of tests in backticks: words in lower case with three underscores or more.
+/// Names of tests in backticks: lower case, with three underscores or more.
 fn named_tests(markdown: &str) -> BTreeSet<String> {
     let is_test = |word: &&str| {
         word.matches('_').count() >= 3
@@ -719,7 +723,7 @@ fn none(violations: &[String]) {
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
 }
 
-// What holds.
+// The project keeps the rules.
 
 #[test]
 fn dependencies_point_inwards() {
@@ -751,7 +755,7 @@ fn times_become_texts_in_one_way() {
     for folder in folders {
         sources.extend(files(folder, ".rs"));
     }
-    // It names the words.
+    // This test itself contains the words.
     sources.remove("xtask/tests/architecture.rs");
     none(&other_times(&sources));
 }
@@ -912,7 +916,7 @@ fn what_commands_print_may_stay_unread() {
     none(&loud(&programs.into()));
 }
 
-// That the rules can be broken.
+// The rules find planted violations.
 
 #[test]
 fn a_program_that_prints_by_the_macros_of_std_is_found() {
@@ -979,7 +983,7 @@ fn a_dependency_that_points_the_wrong_way_is_found() {
             "{package} -> {dependency}: {found:?}"
         );
     }
-    // Tests of a context do not reach another either.
+    // The tests of a context do not depend on another context either.
     let mut packages = good();
     let context = packages.iter_mut().find(|one| one.name == "pagos").unwrap();
     context.dev_dependencies.insert("vuelos".to_owned());
@@ -1072,7 +1076,7 @@ fn a_word_of_the_airline_is_found_wherever_it_is_said() {
         airline.words_in(&BTreeMap::from([source]))
     };
     for (line, word) in [
-        // In code, as a part of an identifier of either form.
+        // In code, as a part of an identifier in either case style.
         ("struct Reserva;", "reserva"),
         ("use events::IdReserva;", "reserva"),
         ("let id_reserva = 1;", "reserva"),
@@ -1086,7 +1090,7 @@ fn a_word_of_the_airline_is_found_wherever_it_is_said() {
         // Names of contexts.
         ("call(\"participant-pagos\")", "pagos"),
         ("fn is_gds() {}", "gds"),
-        // Types of messages, in either form, and longer names that have one.
+        // Message types in either case style, and longer names that contain one.
         ("\"PagoFallido\" => {}", "pagofallido"),
         ("fn pago_fallido() {}", "pagofallido"),
         ("struct OldRevertirConfirmacion;", "revertirconfirmacion"),
@@ -1101,7 +1105,7 @@ fn a_word_of_the_airline_is_found_wherever_it_is_said() {
             format!("{ENGINE}src/lib.rs:2 {word}: what is of no domain names nothing of one");
         assert_eq!(at(ENGINE, line), [told], "{line}");
     }
-    // A field may be a word of another domain too, where that is in Spanish.
+    // In a Spanish test domain, a field may be an ordinary word.
     assert_eq!(at("shared/testing/saga-kit/", "let monto = 1;"), [""; 0]);
     assert_eq!(at("shared/testing/saga-kit/", "let vuelo = 1;").len(), 1);
     for fine in [
@@ -1111,7 +1115,7 @@ fn a_word_of_the_airline_is_found_wherever_it_is_said() {
     ] {
         assert_eq!(at("shared/aws-rules/", fine), [""; 0], "{fine}");
     }
-    // Each context and each message of the catalogue is one.
+    // Each context and each message of the catalogue is part of the vocabulary.
     assert!(schemas.len() > 15, "the catalogue was not found");
     for path in schemas
         .keys()

@@ -1,4 +1,5 @@
-//! `infra/deploy.sh` with an AWS CLI that writes down what it is asked, for what the script refuses and what it keeps.
+//! Tests `infra/deploy.sh` with a stand-in for the AWS CLI that records its calls: the changes that the script refuses,
+//! and the settings that it keeps.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -11,7 +12,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Answers as AWS would, about a stack whose status, `FanOut` and `MappingsSince` are in the environment.
+/// A stand-in that answers as AWS does for a stack whose status, `FanOut` and `MappingsSince` are in the environment.
 const CLI: &str = r#"#!/usr/bin/env bash
 echo "$*" >> "$FAKE_CALLS"
 case "$*" in
@@ -31,7 +32,7 @@ struct Deployed {
 }
 
 impl Deployed {
-    /// What a parameter was deployed as.
+    /// The deployed value of a parameter.
     fn parameter(&self, name: &str) -> &str {
         let named = format!("ParameterKey={name},ParameterValue=");
         let value = self.calls.split(&named).nth(1).unwrap();
@@ -46,7 +47,7 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Deploys an empty template to a stack of this status and these parameters.
+/// Deploys an empty template to a stack with this status and these parameters.
 fn deploy(name: &str, [status, fan_out, since]: [&str; 3], options: &[&str]) -> Deployed {
     let folder = folder(name);
     let cli = folder.join("aws");

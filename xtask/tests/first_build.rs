@@ -1,11 +1,11 @@
-//! The first `demo` compiles each dependency once: this program and the functions are built one after the other, and Cargo compiles a
-//! dependency twice if the two want it with different features.
+//! The first `demo` compiles each dependency once. It builds this program first and then the functions, and Cargo
+//! compiles a dependency again if the second build needs other features.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-/// The dependencies that are compiled for these packages, each with its version and features.
+/// The dependencies that Cargo compiles for these packages, each with its version and features.
 fn compiled(packages: &[String]) -> BTreeSet<String> {
     let mut tree = Command::new(env!("CARGO"));
     tree.args(["tree", "--offline", "--edges", "normal,build"]);
@@ -15,14 +15,14 @@ fn compiled(packages: &[String]) -> BTreeSet<String> {
     assert!(told.status.success(), "{told:?}");
     let text = String::from_utf8(told.stdout).unwrap();
     let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
-    // Packages of the workspace are told with their folders.
+    // Skip the packages of the workspace, whose lines contain their folders.
     lines
         .filter(|line| !line.is_empty() && !line.contains(" (/"))
         .map(str::to_owned)
         .collect()
 }
 
-/// The dependencies that both builds have, but not with the same features.
+/// The dependencies that both builds have with different features.
 fn twice<'a>(one: &'a BTreeSet<String>, other: &BTreeSet<String>) -> Vec<&'a str> {
     let name = |line: &str| {
         let mut words = line.split(' ');

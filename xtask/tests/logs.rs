@@ -1,4 +1,5 @@
-//! `cargo xtask logs` against a stand-in for `CloudWatch` Logs, which answers as AWS does, or as the local runtime.
+//! Tests `cargo xtask logs` with a stand-in for `CloudWatch` Logs that answers as AWS does, or as the local runtime
+//! does.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,12 +23,12 @@ use std::{
 use command_line::moment;
 use serde_json::{Value, json};
 
-/// How an answer goes on that is too long.
+/// How the stand-in answers with more events than fit in one answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Paging {
-    /// As on AWS: with a token, after as many events as it likes.
+    /// Like AWS: with a token, after any number of events.
     Tokens,
-    /// As on the local runtime: not at all.
+    /// Like the local runtime: it cuts the answer without a token.
     None,
 }
 
@@ -71,7 +72,7 @@ impl Logs {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
 
-    /// Answers a request, if one comes: who only looks whether anything listens sends none.
+    /// Answers a request, if one arrives. A check that the port is open sends none.
     fn answer(&self, mut stream: &TcpStream) {
         let mut reader = BufReader::new(stream);
         let (mut action, mut length) = (String::new(), 0);
@@ -150,7 +151,7 @@ impl Logs {
     }
 }
 
-/// A checkout that means the runtime with these logs.
+/// A checkout whose default runtime has these logs.
 struct Checkout {
     root: PathBuf,
 }
@@ -186,7 +187,7 @@ impl Checkout {
         xtask
     }
 
-    /// What it prints, and what it says on stderr.
+    /// The output, and the text on stderr.
     fn does(&self, line: &str) -> (String, String) {
         let output = self.xtask(line).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -195,7 +196,7 @@ impl Checkout {
         (out, err)
     }
 
-    /// The messages of the lines that it prints.
+    /// The messages of the printed lines.
     fn messages(&self, line: &str) -> Vec<String> {
         let (out, _) = self.does(&format!("{line} --json"));
         let message = |line: &str| {
@@ -215,7 +216,7 @@ fn numbered(numbers: impl Iterator<Item = u32>) -> Vec<String> {
     numbers.map(|number| format!("line {number}")).collect()
 }
 
-/// A line every 10 ms, so the oldest is nearly two minutes old; some share a moment.
+/// Writes a line every 10 ms. With 10,000 lines the oldest is nearly 2 minutes old. Some lines share a time.
 fn many(logs: &Logs, count: u32, now: i64) {
     for number in 0..count {
         let age = i64::from(count - number) / 4 * 40;
@@ -246,7 +247,7 @@ fn after_11_000_lines_the_newest_are_shown_and_all_can_be() {
     }
 }
 
-/// The local runtime does not tell that its answer is cut.
+/// The local runtime does not report that its answer is cut.
 #[test]
 fn more_lines_of_one_moment_than_an_answer_has_do_not_hide_what_follows() {
     let logs = Logs::start(Paging::None);
@@ -298,7 +299,7 @@ fn lines_of_all_functions_are_in_the_order_of_their_own_times() {
     assert_eq!(out, "");
     assert!(
         err.contains(&format!(
-            "no function has logged anything of the kind yet at http://127.0.0.1:{}",
+            "no function has logged such a line yet at http://127.0.0.1:{}",
             logs.port
         )),
         "{err}"
@@ -318,14 +319,14 @@ fn since_a_moment_lines_from_before_it_are_left_out() {
         checkout.messages("logs --since 1h"),
         ["the second", "the last"]
     );
-    // A moment is part of what came since then.
+    // `--since` includes lines at exactly its time.
     for (time, count) in [(now - 600_000, 2), (now - 599_999, 1), (now - 7_200_000, 3)] {
         let line = format!("logs f --since {}", moment(time));
         assert_eq!(checkout.messages(&line).len(), count, "{line}");
     }
 }
 
-/// Runs a program with a terminal as its standard output, and passes on what it prints.
+/// Runs a program with a terminal as standard output, and passes its output on.
 const TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
 
 #[test]
@@ -357,7 +358,7 @@ fn colours_are_for_terminals_and_for_those_who_want_them() {
     }
 }
 
-/// 12 functions, most of them with few lines, are no reason for hundreds of questions.
+/// 12 functions with few lines each must not take hundreds of requests.
 #[test]
 fn few_questions_are_asked() {
     let logs = Logs::start(Paging::None);
@@ -374,7 +375,7 @@ fn few_questions_are_asked() {
     assert!(logs.asked() <= 2, "all of it at once");
 }
 
-/// A command that goes on until it is dropped.
+/// A command that runs until it is dropped.
 struct Following(Child);
 
 impl Drop for Following {
@@ -416,6 +417,6 @@ fn followed_each_line_is_shown_once_however_late_it_comes() {
     assert_eq!(next(), "late, of one that had not run");
     logs.add("f", now(), "news");
     assert_eq!(next(), "news");
-    // Two looks later nothing has come again.
+    // Two reads later no line was printed again.
     assert!(told.recv_timeout(Duration::from_secs(3)).is_err());
 }

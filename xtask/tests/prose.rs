@@ -1,7 +1,8 @@
-//! How the documents are written: short enough, lines that fit, links that lead somewhere, sentences with a subject, and an
-//! ARCHITECTURE.md that names for each invariant a test that there is.
+//! The form of the documents: sizes, widths of lines, links that lead somewhere, sentences with a subject, and a test
+//! for each invariant of ARCHITECTURE.md.
 //!
-//! Each rule is a function of data that gives its violations, so that the last tests can plant some and see them found.
+//! Each rule is a function of data that returns violations, so the last tests can plant some and check that they are
+//! found.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,16 +20,16 @@ use std::{
 
 use common::{files, root};
 
-/// Documents that have a largest size, in bytes.
+/// The documents with a size limit, in bytes.
 const SIZES: [(&str, usize); 2] = [("README.md", 12 * 1024), ("ARCHITECTURE.md", 20 * 1024)];
 
-/// Letters of a line, at most.
+/// The most characters in a line.
 const WIDTH: usize = 120;
 
-/// The section of ARCHITECTURE.md whose items each name a test.
+/// The section of ARCHITECTURE.md in which each item names a test.
 const INVARIANTS: &str = "## Invariants";
 
-/// Words that no sentence has as its subject.
+/// Words with which no sentence may begin.
 const NO_SUBJECTS: [&str; 2] = ["Who", "What"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ enum Kind {
 fn lines(markdown: &str) -> Vec<(Kind, &str)> {
     let mut found = vec![];
     let mut fenced = false;
-    // An indented line is code after a blank line or more code.
+    // An indented line is code only after a blank line or other code.
     let mut before = Kind::Blank;
     for line in markdown.lines() {
         let text = line.trim_start();
@@ -75,7 +76,7 @@ fn is_item(text: &str) -> bool {
     text.starts_with("- ") || (number.len() < text.len() && number.starts_with(". "))
 }
 
-/// Without the mark of a list item.
+/// The text without the mark of a list item.
 fn without_mark(text: &str) -> &str {
     if is_item(text) {
         text.split_once(' ').map_or(text, |(_, rest)| rest)
@@ -84,7 +85,7 @@ fn without_mark(text: &str) -> &str {
     }
 }
 
-/// Paragraphs and list items, each as one line.
+/// The paragraphs and list items, each joined into one line.
 fn paragraphs(markdown: &str) -> Vec<String> {
     let mut found: Vec<String> = vec![];
     let mut open = false;
@@ -104,7 +105,7 @@ fn paragraphs(markdown: &str) -> Vec<String> {
     found
 }
 
-/// The sentences of a paragraph. A mark in code, such as `a. b`, may cut one in two, which only makes it shorter.
+/// The sentences of a paragraph. Code such as `a. b` may split one in two, which only makes it shorter.
 fn sentences(paragraph: &str) -> Vec<String> {
     let mut found = vec![String::new()];
     for word in paragraph.split(' ') {
@@ -135,7 +136,7 @@ fn too_large(documents: &BTreeMap<String, String>) -> Vec<String> {
     large.collect()
 }
 
-/// Lines that are wider than [`WIDTH`], outside of tables and fenced code.
+/// Lines wider than [`WIDTH`], except in tables and fenced code.
 fn wide(path: &str, markdown: &str) -> Vec<String> {
     let numbered = (1..).zip(lines(markdown));
     let wide = numbered.filter(|(_, (kind, line))| {
@@ -145,7 +146,7 @@ fn wide(path: &str, markdown: &str) -> Vec<String> {
         .collect()
 }
 
-/// Sentences with a subject that is none. Questions may begin so.
+/// Sentences that begin with one of [`NO_SUBJECTS`]. Questions may.
 fn without_subject(path: &str, markdown: &str) -> Vec<String> {
     let sentences = paragraphs(markdown)
         .into_iter()
@@ -161,7 +162,7 @@ fn without_subject(path: &str, markdown: &str) -> Vec<String> {
     bad.map(|sentence| format!("{path}: {sentence}")).collect()
 }
 
-/// The name that a link to a heading has.
+/// The anchor of a heading in links.
 fn anchor(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     let kept = text
@@ -178,14 +179,14 @@ fn anchors(markdown: &str) -> BTreeSet<String> {
     headings.map(|(_, line)| anchor(line)).collect()
 }
 
-/// The targets of links in prose and tables.
+/// The targets of the links in prose and tables.
 fn links(markdown: &str) -> Vec<String> {
     let mut found = vec![];
     for (kind, line) in lines(markdown) {
         if matches!(kind, Kind::Code | Kind::Fenced) {
             continue;
         }
-        // Every second part of a line is between backticks.
+        // Every second part of a line is between backticks, and is skipped.
         let spoken: Vec<&str> = line.split('`').step_by(2).collect();
         for part in spoken.join("`").split("](").skip(1) {
             let target = part.split(')').next().unwrap_or_default();
@@ -197,7 +198,7 @@ fn links(markdown: &str) -> Vec<String> {
     found
 }
 
-/// Where a link of a document leads, from the root.
+/// The target of a document's link, relative to the root.
 fn destination(path: &str, file: &str) -> String {
     if file.is_empty() {
         return path.to_owned();
@@ -214,7 +215,7 @@ fn destination(path: &str, file: &str) -> String {
     parts.join("/")
 }
 
-/// Links to documents, or to headings of them, that are not there.
+/// Links to documents or headings that do not exist.
 fn dead(documents: &BTreeMap<String, String>, exists: impl Fn(&str) -> bool) -> Vec<String> {
     let mut found = vec![];
     for (path, markdown) in documents {
@@ -233,7 +234,7 @@ fn dead(documents: &BTreeMap<String, String>, exists: impl Fn(&str) -> bool) -> 
     found
 }
 
-/// Items among the invariants that name no test, and names of tests that are none.
+/// Invariants that name no test, and names of tests that do not exist.
 fn unheld(architecture: &str, is_test: impl Fn(&str) -> bool) -> Vec<String> {
     let section = architecture
         .split_once(INVARIANTS)
@@ -261,11 +262,11 @@ fn unheld(architecture: &str, is_test: impl Fn(&str) -> bool) -> Vec<String> {
     found
 }
 
-/// The names of the functions of these sources that are tests.
+/// The names of the test functions in these sources.
 fn tests<'a>(sources: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for source in sources {
-        // Everything between the function before and a `fn` belongs to it.
+        // The lines from the function before to a `fn` belong to it.
         let mut marked = false;
         for line in source.lines().map(str::trim) {
             marked |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
@@ -285,7 +286,7 @@ fn none(violations: &[String]) {
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
 }
 
-// What holds.
+// The documents keep the rules.
 
 #[test]
 fn readme_and_architecture_are_short() {
@@ -322,7 +323,7 @@ fn every_invariant_names_a_test() {
     none(&unheld(&architecture, |name| tests.contains(name)));
 }
 
-// That the rules can be broken.
+// The rules find planted violations.
 
 #[test]
 fn a_document_that_is_too_large_is_found() {

@@ -1,5 +1,5 @@
-//! `up`, `down` and the commands between them, in a checkout of their own: a temporary folder, free ports, and stand-ins for what takes
-//! long. Python is real, since the local runtime is one of its programs.
+//! Tests `up`, `down` and the commands in between in a temporary checkout with free ports. Stand-ins replace slow
+//! programs. Python is real, because the stand-in for the local runtime is written in it.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use std::{
     process::Command,
 };
 
-/// Listens on a port until it is stopped, as the local runtime does.
+/// A stand-in for the local runtime: it listens on a port until it is stopped.
 const RUNTIME: &str = "\
 import socket, sys
 listener = socket.socket()
@@ -26,7 +26,7 @@ while True:
     listener.accept()[0].close()
 ";
 
-/// Deploys nothing, and tells outputs of every name that is asked for.
+/// A stand-in for deploy.sh: it deploys nothing, and reports every output that is asked for.
 const DEPLOY: &str = "\
 while [ $# -gt 0 ]; do
   [ \"$1\" = --outputs ] && outputs=\"$2\"
@@ -36,7 +36,7 @@ done
 cp \"$(dirname \"$0\")/outputs\" \"$outputs\"
 ";
 
-/// Builds nothing, and notes that it was asked to. Of a program it says that it is beside it.
+/// A stand-in for cargo: it builds nothing, and records that it was called. It reports a program as built next to it.
 const CARGO: &str = r#"#!/bin/sh
 here="$(dirname "$0")"
 echo "$@" >> "$here/built"
@@ -44,7 +44,7 @@ case "$*" in *"--bin ops"*) name=ops ;; *"--bin simulate"*) name=simulate ;; *) 
 printf '{"target":{"name":"%s"},"executable":"%s"}\n' "$name" "$here/$name"
 "#;
 
-/// Tells how it was run, and ends with a code of its own.
+/// A program that prints its arguments and ends with a code of its own.
 const PROGRAM: &str = "#!/bin/sh\necho \"$(basename \"$0\") $* at $AWS_ENDPOINT_URL\"\nexit 3\n";
 
 struct Checkout {
@@ -99,26 +99,26 @@ impl Checkout {
         xtask
     }
 
-    /// How it ended, what it printed, and what it said on stderr.
+    /// The exit code, the output, and the text on stderr.
     fn says(&self, line: &str) -> (i32, String, String) {
         said(&mut self.xtask(line))
     }
 
-    /// What it prints when it does what it should.
+    /// The output of a command that must succeed.
     fn does(&self, line: &str) -> (String, String) {
         let (code, out, err) = self.says(line);
         assert_eq!(code, 0, "{line}: {err}");
         (out, err)
     }
 
-    /// What it says when it does not.
+    /// The error of a command that must fail.
     fn refuses(&self, line: &str) -> String {
         let (code, out, err) = self.says(line);
         assert_eq!((code, out.as_str()), (1, ""), "{line}: {err}");
         err
     }
 
-    /// True if anything was built.
+    /// True if cargo was called to build anything.
     fn has_built(&self) -> bool {
         self.root.join("built").is_file()
     }
@@ -141,7 +141,7 @@ fn said(command: &mut Command) -> (i32, String, String) {
     (code, text(output.stdout), text(output.stderr))
 }
 
-/// A line for each output that the tool reads.
+/// A line for each stack output that the tool reads.
 fn outputs(ours: &Path) -> String {
     let deploy = fs::read_to_string(ours.join("xtask/src/deploy.rs")).unwrap();
     let names = deploy.split("output(\"").skip(1);
@@ -167,9 +167,12 @@ fn commands_mean_the_runtime_that_was_brought_up_last_of_those_that_are_up() {
 
     let (url, err) = checkout.does(&format!("up --port {a}"));
     assert!(url.starts_with(&at_a), "{url}");
-    assert!(!err.contains("commands mean"), "{err}");
+    assert!(!err.contains("commands now use"), "{err}");
     let (_, err) = checkout.does(&format!("up --port {b}"));
-    assert!(err.contains(&format!("commands mean {at_b} now")), "{err}");
+    assert!(
+        err.contains(&format!("commands now use {at_b} by default")),
+        "{err}"
+    );
     assert!(
         err.contains(&format!("for {at_a} give them --port {a}")),
         "{err}"
@@ -178,10 +181,13 @@ fn commands_mean_the_runtime_that_was_brought_up_last_of_those_that_are_up() {
     assert_eq!(checkout.does(&format!("url --port {a}")).0, url);
     assert_eq!(checkout.does(&format!("--port {a} url")).0, url);
     let (_, err) = checkout.does(&format!("up --port {b}"));
-    assert!(!err.contains("commands mean"), "{err}");
+    assert!(!err.contains("commands now use"), "{err}");
 
     let (_, err) = checkout.does(&format!("down --port {b}"));
-    assert!(err.contains(&format!("commands mean {at_a} now")), "{err}");
+    assert!(
+        err.contains(&format!("commands now use {at_a} by default")),
+        "{err}"
+    );
     assert_eq!(checkout.does("url").0, url);
     assert!(
         checkout
@@ -219,7 +225,7 @@ fn a_runtime_that_died_is_told_in_a_sentence_with_what_to_do() {
         .args(["-c", &format!("kill -KILL -- -{pid}")])
         .status();
     assert!(killed.unwrap().success());
-    // Another program on its port is not it. The port is free as soon as the killed one has ended.
+    // Another program on the port is not the runtime. The port is free once the killed process has ended.
     let other = loop {
         match TcpListener::bind(("127.0.0.1", a)) {
             Ok(listener) => break listener,
@@ -300,14 +306,14 @@ fn what_can_be_checked_is_checked_before_anything_is_built() {
         err.contains("no daemon") && !err.contains("install"),
         "{err}"
     );
-    // A daemon, and a port that another program has.
+    // Docker's daemon runs, and another program has the port.
     checkout.program("works/docker", "#!/bin/sh\nexit 0\n");
     let mut up = checkout.xtask(&format!("up --on localstack --port {port}"));
     let (code, _, err) = said(up.env("PATH", path("works")));
     assert_eq!(code, 1);
     assert!(err.contains(&format!("Port {port} is taken")), "{err}");
     assert!(!checkout.has_built());
-    // Without a Python nothing can be installed, which is known before everything is compiled.
+    // Without Python nothing can be installed. The command must say so before it compiles anything.
     fs::remove_file(checkout.root.join(".local/venv/made-for")).unwrap();
     for line in ["test".to_owned(), format!("up --port {nobody}")] {
         let mut xtask = checkout.xtask(&line);
@@ -362,7 +368,7 @@ fn words_that_only_xtask_can_judge_end_with_2_too() {
     }
 }
 
-/// The program has told what there is to tell: nothing is added to it.
+/// The program has printed its own error, and the command adds nothing.
 #[test]
 fn what_another_program_runs_is_handed_on_to_it_and_ends_as_it_does() {
     let checkout = Checkout::new("handed-on");

@@ -1,4 +1,4 @@
-//! The template names things that are elsewhere, and is named by others: they must agree.
+//! The names in the template must agree with those in the code and in other files.
 
 #![allow(
     clippy::unwrap_used,
@@ -50,7 +50,8 @@ fn the_state_machine_is_given_the_functions_that_it_names() {
     }
 }
 
-/// So it is deployed after the machine, and begins no saga of a version that the machine lacks.
+/// The reference makes CloudFormation deploy it after the machine, so it begins no saga of a version that the machine
+/// lacks.
 #[test]
 fn the_orchestrator_refers_to_the_state_machine() {
     let template = file("infra/template.yaml");
@@ -77,7 +78,7 @@ fn the_outputs_that_the_tool_reads_are_the_templates() {
     }
 }
 
-/// What LocalStack calls the services that a namespace of CloudFormation needs.
+/// The LocalStack services that each CloudFormation namespace needs.
 const SERVICES: [(&str, &[&str]); 11] = [
     ("CloudWatch", &["cloudwatch"]),
     ("DynamoDB", &["dynamodb", "dynamodbstreams"]),
@@ -92,7 +93,8 @@ const SERVICES: [(&str, &[&str]); 11] = [
     ("StepFunctions", &["stepfunctions"]),
 ];
 
-/// What of LocalStack is spoken to: by the template's resources, by the clients of functions and tests, and by the scripts.
+/// The LocalStack services that are used by the template's resources, by the clients of functions and tests, and by the
+/// scripts.
 fn needed_services() -> BTreeSet<String> {
     let template = file("infra/template.yaml");
     let resources = between(&template, "Type: AWS::", ':').flat_map(|kind| {
@@ -132,7 +134,7 @@ fn the_container_has_every_service_that_is_used() {
     assert!(missing.is_empty(), "SERVICES lacks {missing:?}");
 }
 
-/// Docker makes a folder that a short mount names and that is missing, and makes it root's.
+/// Docker creates a missing folder of a short mount, owned by root.
 #[test]
 fn the_container_mounts_only_what_is_there() {
     let compose = file("docker-compose.yml");
@@ -151,7 +153,8 @@ fn the_container_mounts_only_what_is_there() {
     }
 }
 
-/// A mapping that is replaced begins anew. What replaces one is in the hands of `deploy.sh`, by these alone.
+/// A replaced mapping loses its position in the log. Only `FanOut` and `MappingsSince`, which `deploy.sh` sets, replace
+/// mappings.
 #[test]
 fn nothing_but_fan_out_makes_a_mapping_anew() {
     let template = file("infra/template.yaml");
@@ -169,7 +172,7 @@ fn nothing_but_fan_out_makes_a_mapping_anew() {
             }
         }
     }
-    // Their names follow from the stack's.
+    // The functions' names begin with the stack's name.
     for name in between(&template, "FunctionName: !Sub \"", '"') {
         assert!(name.starts_with("${AWS::StackName}-") && name.matches('$').count() == 1);
     }

@@ -1,4 +1,5 @@
-//! The calls of AWS of one approved reservation: the functions' own code, over tables, log and functions in memory.
+//! Counts the AWS calls of one approved reservation. The functions' own code runs over tables, log and functions in
+//! memory.
 
 use std::sync::Arc;
 
@@ -24,23 +25,23 @@ use super::meter::{Metered, MeteredExecutions, Share};
 
 const MACHINE: &str = include_str!("../../../infra/saga-reserva.asl.json");
 
-/// Who makes the reservation, and who drives its saga.
+/// The functions that make the reservation and run its saga.
 pub const API: &str = "http-commands";
 pub const ORCHESTRATOR: &str = "orchestrator";
 
-/// Who runs the saga.
+/// The engine of a saga.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     /// The orchestrator.
     Own,
-    /// Step Functions: the orchestrator has it started, and watches.
+    /// Step Functions: the orchestrator starts the execution and watches it.
     StepFunctions,
-    /// Nobody: each context does its part. Its calls are counted by a test of `shared/airline/reserva-saga`.
+    /// Choreography: each context does its part. A test of `shared/airline/reserva-saga` counts its calls.
     Choreography,
 }
 
 impl Engine {
-    /// As a request asks for it.
+    /// The engine's name in a request.
     pub fn name(self) -> &'static str {
         match self {
             Self::Own => "orquestacion",
@@ -50,15 +51,16 @@ impl Engine {
     }
 }
 
-/// One approved reservation.
+/// The calls of one approved reservation.
 #[derive(Debug, Serialize)]
 pub struct SagaCalls {
     pub shares: Vec<(&'static str, Share)>,
-    /// Invocations of the orchestrator: the batch with the event that opens the saga, and the one with those that it led to.
+    /// The orchestrator's invocations: one for the batch with the event that opens the saga, and one for the batch with
+    /// the events that follow from it.
     pub batches: usize,
-    /// State transitions of its execution.
+    /// The state transitions of its execution.
     pub transitions: u64,
-    /// The reservation's events, as sagas hear them.
+    /// The reservation's events as the saga receives them.
     #[serde(skip)]
     pub facts: Vec<Fact>,
 }
@@ -69,7 +71,7 @@ impl SagaCalls {
         found.map(|(_, share)| share.clone()).unwrap_or_default()
     }
 
-    /// All that is done whoever drives the saga.
+    /// The calls that are the same in each engine.
     pub fn common(&self) -> impl Iterator<Item = &Share> {
         let others = self.shares.iter();
         others
@@ -78,7 +80,7 @@ impl SagaCalls {
     }
 }
 
-/// Everything in memory, each function with a meter of its own.
+/// The system in memory, with a meter for each function.
 struct System {
     world: World,
     tables: Arc<MemoryTables>,
@@ -102,7 +104,7 @@ impl System {
         Arc::new(Metered::new(tables, log, self.functions.clone()))
     }
 
-    /// The parts of the system, with all that they do counted by this meter.
+    /// The parts of the system, with all calls counted by this meter.
     fn wiring(&self, meter: &Arc<Metered>, executions: Option<&MemoryExecutions>) -> Wiring<Ports> {
         let executions = executions.cloned().map(|executions| {
             let meter = meter.clone();
@@ -113,7 +115,7 @@ impl System {
             log: meter.clone(),
             functions: meter.clone(),
             executions,
-            // Where it serves, nobody looks for faults.
+            // As in production.
             allows_tests: false,
             ..Ports::new(self.world.clone())
         })
@@ -138,7 +140,7 @@ impl System {
     }
 }
 
-/// The machine that is deployed.
+/// An execution twin with the deployed state machine.
 fn executions(system: &System) -> Result<MemoryExecutions> {
     let machine = serde_json::from_str(MACHINE)?;
     let (functions, world) = (system.functions.clone(), system.world.clone());
@@ -150,7 +152,7 @@ fn executions(system: &System) -> Result<MemoryExecutions> {
     )?)
 }
 
-/// The reservation, its saga run by this engine.
+/// A request for a reservation whose saga this engine runs.
 pub fn run_by(mut body: Value, engine: Engine) -> Value {
     if let Value::Object(fields) = &mut body {
         fields.insert("saga".to_owned(), engine.name().into());
@@ -158,7 +160,7 @@ pub fn run_by(mut body: Value, engine: Engine) -> Value {
     body
 }
 
-/// The sample event of `http-commands`, of a reservation whose saga this engine runs.
+/// The sample event of `http-commands`, changed to ask for this engine.
 fn asking_for(request: &str, engine: Engine) -> Result<String> {
     let mut request: Value = serde_json::from_str(request)?;
     let text = request.get("body").and_then(Value::as_str);
@@ -170,9 +172,10 @@ fn asking_for(request: &str, engine: Engine) -> Result<String> {
     Ok(request.to_string())
 }
 
-/// `request` is the sample event of `http-commands`.
+/// Counts the calls for `request`, the sample event of `http-commands`.
 ///
-/// The orchestrator hears what came while it ran in one batch; what an execution does is heard one by one, which is the dearest case.
+/// The orchestrator receives the events of its own run in one batch. The events of an execution come in one batch each,
+/// which is the most expensive case.
 pub async fn count(request: &str, engine: Engine) -> Result<SagaCalls> {
     let system = System::new();
     let executions = executions(&system)?;
@@ -235,7 +238,7 @@ pub async fn count(request: &str, engine: Engine) -> Result<SagaCalls> {
     })
 }
 
-/// The records, as Lambda hands them to a function.
+/// The records in the form in which Lambda gives them to a function.
 fn batch_of(records: &[LogRecord]) -> Value {
     let records = records.iter().map(|record| {
         json!({

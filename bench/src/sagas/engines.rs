@@ -1,4 +1,4 @@
-//! Saga engines in memory: ours and steno, which run the same four steps, in turns.
+//! Compares two saga engines in memory, ours and steno. They run the same four steps, in turns.
 
 use std::{
     sync::Arc,
@@ -67,9 +67,9 @@ pub struct Standing {
 
 #[derive(Debug, Serialize)]
 pub struct Engines {
-    /// Steps of each saga.
+    /// The number of steps in a saga.
     pub steps: usize,
-    /// Entries of our log of one saga.
+    /// The number of entries in our log of a saga.
     pub entries: usize,
     pub standings: Vec<Standing>,
 }
@@ -80,10 +80,10 @@ impl Engines {
     }
 }
 
-/// `facts` are the events of one reservation that was approved.
+/// `facts` are the events of one approved reservation.
 pub async fn compare(facts: &[Fact], rounds: Rounds) -> Result<Engines> {
     let contest = Contest::new(facts)?;
-    // Once each before anything counts.
+    // One uncounted saga each, to warm up.
     for contender in CONTENDERS {
         contest.turn(contender, 5).await?;
     }
@@ -146,7 +146,7 @@ impl Contest {
         })
     }
 
-    /// Runs so many sagas, one after the other.
+    /// Runs `count` sagas, one after the other.
     async fn turn(&self, contender: Contender, count: usize) -> Result<(Samples, Duration)> {
         let mut samples = Samples::default();
         let start = Instant::now();
@@ -163,11 +163,11 @@ impl Contest {
         Ok((samples, start.elapsed()))
     }
 
-    /// From the event that opens the saga to its end, by the pure function alone.
+    /// Runs a saga from its first event to its end with the pure function alone.
     fn transitions(&self) -> Result<Saga> {
         let now = self.world.clock.now();
         let begun = start(&self.definition, SagaId(Uuid::now_v7()), &self.opening, now);
-        let mut saga = begun.context("the event opens no saga")?;
+        let mut saga = begun.context("the event does not open a saga")?;
         loop {
             let (sent, dispatch) = transition(&self.definition, &saga, &Input::Time, now);
             let Some(dispatch) = dispatch else {
@@ -186,9 +186,9 @@ impl Contest {
         self.coordinator
             .observe(id, opening, Timestamp::MAX)
             .await?;
-        // What was stored is what counts; to look costs ours a read that steno does not make.
+        // Check the stored saga. This costs ours a read that steno does not make.
         let stored = self.coordinator.sagas().load(id).await?;
-        completed(stored.context("it was not stored")?.saga).map(|_| ())
+        completed(stored.context("the saga was not stored")?.saga).map(|_| ())
     }
 
     async fn steno(&self) -> Result<()> {
@@ -234,7 +234,7 @@ impl Participants for Answers {
     }
 }
 
-/// The saga of steno: the same steps in a line, each with an undoing.
+/// The saga in steno: the same steps in a row, each with its compensation.
 #[derive(Debug)]
 struct Reservation;
 
@@ -262,12 +262,12 @@ fn of_steno(definition: &Definition, opening: &Fact) -> Result<OfSteno> {
     Ok((Arc::new(registry), Arc::new(dag)))
 }
 
-/// The first step: its event's data are the saga's parameters.
+/// The first step, whose event's data are the saga's parameters.
 async fn open(context: ActionContext<Reservation>) -> Result<Value, ActionError> {
     context.saga_params::<Value>()
 }
 
-/// A step of `Answers`: gives its event's data.
+/// A step of `Answers`, which returns its event's data.
 async fn answer<const PLACE: usize>(
     context: ActionContext<Reservation>,
 ) -> Result<Value, ActionError> {

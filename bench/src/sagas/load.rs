@@ -1,4 +1,4 @@
-//! Sagas of the whole system on the local runtime: from the request to the approved reservation.
+//! Measures sagas of the whole system on the local runtime, from the request to the approved reservation.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -18,17 +18,17 @@ use crate::{
     stats::Samples,
 };
 
-/// Between two looks at a saga. No time is taken from them: the saga's log says when it ended.
+/// The pause between two reads of a saga. It affects no measured time, because the saga's log has the time of its end.
 const INTERVAL: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_mins(2);
 
 #[derive(Debug, Serialize)]
 pub struct SagaLoad {
-    /// Who ran them.
+    /// The name of the engine.
     pub engine: &'static str,
-    /// From before the request until the end of the saga.
+    /// The time from just before the request until the end of the saga.
     pub load: Load,
-    /// From its beginning to its end, median, ms.
+    /// The median time from the saga's first to its last log entry, in ms.
     pub saga: f64,
 }
 
@@ -44,14 +44,14 @@ struct EntryForm {
     tipo: String,
 }
 
-/// What became of one reservation.
+/// The outcome of one reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Ended {
     to_end: Duration,
     saga: Duration,
 }
 
-/// `reservations` are made by so many clients, one after another; each waits for its saga.
+/// `clients` threads make `reservations`, one after another. Each waits for its saga before the next.
 pub fn run(shop: &Shop, engine: Engine, clients: usize, reservations: usize) -> Result<SagaLoad> {
     let what = "POST /vuelos/reserva to Aprobada";
     let book = |agent: &Agent, _| {
@@ -77,7 +77,7 @@ pub fn run(shop: &Shop, engine: Engine, clients: usize, reservations: usize) -> 
     })
 }
 
-/// Waits until each of these sagas has ended, so that none disturbs what is measured next.
+/// Waits until each of these sagas has ended, so that none disturbs the next measurement.
 pub fn settle(shop: &Shop, sagas: &[String]) -> Result<()> {
     let agent = Agent::new_with_defaults();
     sagas
@@ -91,7 +91,7 @@ fn wait(shop: &Shop, agent: &Agent, id: &str) -> Result<SagaForm> {
     while since.elapsed() < PATIENCE {
         let mut answer = agent.get(&url).call().with_context(|| url.clone())?;
         let saga: SagaForm = serde_json::from_str(&answer.body_mut().read_to_string()?)?;
-        // The log of an execution may tell its end before the orchestrator has heard of it.
+        // The history of an execution may show its end before the orchestrator has processed it.
         let moves = ["EnCurso", "Compensando"].contains(&saga.estado.as_str());
         if !moves && saga.log.iter().any(|entry| entry.tipo == "Fin") {
             return Ok(saga);
@@ -117,7 +117,7 @@ fn span(from: Timestamp, to: Timestamp) -> Duration {
     to.duration_since(from).try_into().unwrap_or_default()
 }
 
-/// Gives every reservation a flight of its own, so that no flight is ever full.
+/// Gives every reservation a flight of its own, so that no flight is full.
 pub struct Flights {
     body: Value,
     made: AtomicI64,
@@ -131,7 +131,7 @@ impl Flights {
         }
     }
 
-    /// The sample request, so many days later than the last, for a saga that this engine runs.
+    /// The sample request, some days later than the last one, for a saga that this engine runs.
     pub fn next(&self, engine: Engine) -> String {
         let days = self.made.fetch_add(1, Ordering::Relaxed);
         let mut body = self.body.clone();

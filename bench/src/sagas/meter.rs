@@ -1,4 +1,4 @@
-//! Ports that note each call of AWS that a function makes through them, and what it is charged by.
+//! Ports that count each AWS call of a function and its billed units.
 
 use std::{
     collections::BTreeMap,
@@ -17,23 +17,24 @@ use twins::{MemoryExecutions, MemoryFunctions, MemoryLog, MemoryTables};
 
 use super::units::{index_units, item_bytes, put_units, read_units, write_units};
 
-/// A transaction charges each of its writes twice; the indexes follow it by themselves, as after any write.
+/// A transaction is billed for twice the units of each write to a table; index writes are billed once, as for any
+/// write.
 const IN_TRANSACTION: usize = 2;
 
-/// What a function does.
+/// The share of one function.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Share {
-    /// Calls by the API's name.
+    /// The calls, by the API's name for them.
     pub calls: BTreeMap<&'static str, usize>,
-    /// Write units of items.
+    /// The write units of items.
     pub item_writes: usize,
-    /// Write units of indexes.
+    /// The write units of indexes.
     pub index_writes: usize,
-    /// Read units.
+    /// The read units.
     pub reads: usize,
-    /// Put units of the stream.
+    /// The put units of the stream.
     pub puts: usize,
-    /// The item of each write that was no part of a transaction, in bytes, as it was left.
+    /// The size in bytes of each item after a write outside of a transaction.
     pub written: Vec<usize>,
 }
 
@@ -55,7 +56,7 @@ impl Share {
     }
 }
 
-/// What one function reaches the world through.
+/// The ports of one function, with counters.
 #[derive(Clone)]
 pub struct Metered {
     tables: Arc<MemoryTables>,
@@ -87,7 +88,7 @@ impl Metered {
         self.share.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As it is now, without anybody paying for the look.
+    /// The current item, read without counting.
     async fn look(&self, key: &Key) -> Result<Option<Item>, TableError> {
         self.tables.get_one(key, Consistency::Strong).await
     }
@@ -192,7 +193,7 @@ impl Functions for Metered {
     }
 }
 
-/// Executions that one function starts and asks after.
+/// The executions that one function starts and asks about.
 pub struct MeteredExecutions {
     pub executions: MemoryExecutions,
     pub meter: Arc<Metered>,

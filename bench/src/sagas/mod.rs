@@ -1,4 +1,4 @@
-//! What a saga costs and how fast it is: its calls and their price, on the local runtime, and the engine by itself.
+//! The cost and speed of a saga: its calls and their price, its time on the local runtime, and the engine by itself.
 
 pub mod calls;
 pub mod engines;

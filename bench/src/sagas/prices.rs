@@ -1,17 +1,17 @@
-//! What a million approved sagas cost, by AWS's list prices.
+//! The price of a million approved sagas, by AWS's list prices.
 //!
-//! us-east-1, US dollars, without free tiers and discounts, from the pricing pages of AWS Lambda, Amazon `DynamoDB` (on-demand
-//! capacity, standard tables), Amazon Kinesis Data Streams (provisioned mode) and AWS Step Functions under aws.amazon.com, as of
-//! [`AS_OF`].
+//! For us-east-1, in US dollars, without free tiers and discounts. Sources: the pricing pages of AWS Lambda, Amazon
+//! `DynamoDB` (on-demand capacity, standard tables), Amazon Kinesis Data Streams (provisioned mode) and AWS Step
+//! Functions at aws.amazon.com, as of [`AS_OF`].
 
 use serde::Serialize;
 
 use super::calls::{API, ORCHESTRATOR, SagaCalls};
 
-/// When the prices were looked up.
+/// The month of these prices.
 pub const AS_OF: &str = "November 2026";
 
-/// Of a million, or of a GB-second.
+/// Prices for a million units, or for a GB-second.
 const LAMBDA_REQUESTS: f64 = 0.20;
 const LAMBDA_GB_SECOND: f64 = 0.000_016_666_7;
 const WRITE_UNITS: f64 = 0.625;
@@ -23,20 +23,20 @@ const EXPRESS_GB_SECOND: f64 = 0.000_016_67;
 
 /// The memory of every function in the template.
 const FUNCTION_GB: f64 = 0.25;
-/// The least that an express workflow is charged for, in memory and in time.
+/// The least memory and time that an express workflow is billed for.
 const EXPRESS_GB: f64 = 0.0625;
 const EXPRESS_STEP_MS: f64 = 100.0;
 
 const MILLION: f64 = 1_000_000.0;
 
-/// What was measured of one saga.
+/// Measured durations of one saga.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Durations {
-    /// From its beginning to its end, as its log has it, ms.
+    /// From its first to its last log entry, in ms.
     pub saga: f64,
-    /// An invocation of the orchestrator that has next to nothing to do, ms.
+    /// An invocation of the orchestrator with almost nothing to do, in ms.
     pub idle: f64,
-    /// An invocation of `http-commands`, ms.
+    /// An invocation of `http-commands`, in ms.
     pub api: f64,
 }
 
@@ -44,12 +44,12 @@ pub struct Durations {
 #[derive(Debug, Serialize)]
 pub struct Line {
     pub what: String,
-    /// What is counted of one saga.
+    /// The units of one saga.
     pub quantity: f64,
     pub unit: &'static str,
-    /// Of a million of them.
+    /// The price of a million units.
     pub price: f64,
-    /// For a million sagas.
+    /// The price of a million sagas.
     pub dollars: f64,
 }
 
@@ -64,19 +64,19 @@ impl Bill {
     }
 }
 
-/// Who drives the saga, and what is the same whoever does.
+/// The bills of each engine, and the costs that all share.
 #[derive(Debug, Serialize)]
 pub struct Costs {
     pub durations: Durations,
     pub ours: Bill,
     pub standard: Bill,
     pub express: Bill,
-    /// What is in both for the orchestrator, which starts executions and watches them.
+    /// The orchestrator's part for starting and watching executions, which both bills include.
     pub watching: Bill,
     pub common: Bill,
 }
 
-/// `calls` are of a saga that the orchestrator runs, `machine` of one that Step Functions does.
+/// `calls` are those of a saga that the orchestrator runs, `machine` those of one that Step Functions runs.
 pub fn costs(calls: &SagaCalls, machine: &SagaCalls, durations: Durations) -> Costs {
     Costs {
         durations,
@@ -105,7 +105,7 @@ fn number(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
-/// Of a function, for so many ms in all.
+/// The lines of a function with this many requests and milliseconds in total.
 fn lambda(who: &str, requests: usize, milliseconds: f64) -> [Line; 2] {
     let gb_seconds = FUNCTION_GB * milliseconds / 1_000.0;
     let price = LAMBDA_GB_SECOND * MILLION;
@@ -125,8 +125,8 @@ fn lambda(who: &str, requests: usize, milliseconds: f64) -> [Line; 2] {
     ]
 }
 
-/// What the orchestrator does, `time` ms in all: of a saga of its own the first batch reads it, runs it and stores it, and each further
-/// one reads it.
+/// The orchestrator's bill for its own saga, with `time` ms in total. The first batch reads, runs and stores the saga,
+/// and each further batch reads it.
 fn driving(calls: &SagaCalls, time: f64) -> Bill {
     let share = calls.of(ORCHESTRATOR);
     let [requests, time] = lambda(ORCHESTRATOR, calls.batches, time);
@@ -160,7 +160,7 @@ fn watching(machine: &SagaCalls, durations: Durations) -> Bill {
     driving(machine, durations.idle * number(machine.batches))
 }
 
-/// The execution, and the orchestrator that starts and watches it.
+/// The bill of an execution, and of the orchestrator that starts and watches it.
 fn by_machine(
     execution: impl IntoIterator<Item = Line>,
     machine: &SagaCalls,
@@ -200,7 +200,8 @@ fn express(machine: &SagaCalls, durations: Durations) -> Bill {
 fn common(calls: &SagaCalls, durations: Durations) -> Bill {
     let sum = |of: &dyn Fn(&super::meter::Share) -> usize| number(calls.common().map(of).sum());
     let functions = calls.of(API).total().min(1) + calls.of(ORCHESTRATOR).count("Invoke");
-    // Participants run while the saga waits for them, one after another: in all at most as long as it takes.
+    // Participants run one after another while the saga waits for them, so together they take at most as long as the
+    // saga.
     let time = durations.api + durations.saga;
     let [requests, time] = lambda("http-commands and participants", functions, time);
     let writes = sum(&|share| share.write_units());
@@ -225,7 +226,7 @@ fn common(calls: &SagaCalls, durations: Durations) -> Bill {
     }
 }
 
-/// What 100 ms more of the orchestrator cost in a million sagas.
+/// The price of 100 ms more of the orchestrator, for a million sagas.
 pub fn of_100_ms() -> f64 {
     FUNCTION_GB * 0.1 * LAMBDA_GB_SECOND * MILLION
 }
@@ -271,7 +272,7 @@ mod tests {
         }
     }
 
-    /// One whose execution costs nothing to watch.
+    /// A saga whose execution costs nothing to watch.
     fn machine() -> SagaCalls {
         SagaCalls {
             shares: vec![],

@@ -1,4 +1,4 @@
-//! What was measured of sagas, in words and tables.
+//! The results about sagas, as text and tables.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::stats::ratio;
 
-/// What the orchestrator may write of one saga.
+/// The goal: the orchestrator's writes for one saga.
 const TARGET_WRITES: usize = 5;
 
 #[derive(Debug, Serialize)]
@@ -24,11 +24,11 @@ pub struct Sagas {
     pub engines: Engines,
 }
 
-/// What, measured, aim or peer.
+/// The columns: the measurement, the result, and the goal or peer.
 type Row = (&'static str, String, String);
 
 impl Sagas {
-    /// For the table of a README.
+    /// The rows for the table of a README.
     pub fn rows(&self) -> Vec<Row> {
         let saga = self.calls.of(ORCHESTRATOR);
         let costs = &self.costs;
@@ -253,7 +253,7 @@ fn bill(text: &mut String, who: &str, bill: &Bill) {
     let _ = writeln!(text, "| **{who}** | **in all** | | | **{total:.2}** |");
 }
 
-/// Whole, or with four decimals.
+/// The value as a whole number, or with four decimals.
 fn quantity(value: f64) -> String {
     if value.fract() > 0.0 {
         format!("{value:.4}")
@@ -262,7 +262,7 @@ fn quantity(value: f64) -> String {
     }
 }
 
-/// The part of a bill that is paid for this unit.
+/// The part of a bill with this unit.
 fn share_of(bill: &Bill, unit: &str) -> f64 {
     let lines = bill.lines.iter().filter(|line| line.unit == unit);
     let dollars: f64 = lines.map(|line| line.dollars).sum();

@@ -1,7 +1,7 @@
-//! What `DynamoDB` and Kinesis charge by: units of size.
+//! The units by which `DynamoDB` and Kinesis bill.
 //!
-//! From the developer guide's "`DynamoDB` item sizes and formats" and "Read and write operations". An item's attributes count with
-//! their names, whichever of them an operation changes.
+//! The rules are from the developer guide's "`DynamoDB` item sizes and formats" and "Read and write operations". An
+//! item's attributes and their names count in full, whichever of them an operation changes.
 
 use alpes_ports::Item;
 use serde_json::Value;
@@ -9,12 +9,12 @@ use serde_json::Value;
 const WRITE_UNIT: usize = 1024;
 const READ_UNIT: usize = 4 * 1024;
 const PUT_UNIT: usize = 25 * 1024;
-/// Of a list or a map, beside what is in it.
+/// The overhead of a list or a map, in bytes.
 const NESTING: usize = 3;
-/// Of each thing in a list or a map.
+/// The overhead of each element of a list or a map, in bytes.
 const ELEMENT: usize = 1;
 
-/// The bytes of an item, its key included.
+/// The bytes of an item with its key.
 pub fn item_bytes(item: &Item) -> usize {
     item.iter()
         .map(|(name, value)| name.len() + value_bytes(value))
@@ -38,24 +38,24 @@ fn value_bytes(value: &Value) -> usize {
     }
 }
 
-/// About a byte for two significant digits, one more, and one for a sign.
+/// About a byte for two significant digits, one more byte, and one for a sign.
 fn number_bytes(text: &str) -> usize {
     let digits = text.trim_start_matches('-').trim_matches('0').len();
     digits.div_ceil(2) + 1 + usize::from(text.starts_with('-'))
 }
 
-/// Of one write: by the larger of what was there and what is there then.
+/// The units of a write, by the larger of the item before and after it.
 pub fn write_units(before: Option<&Item>, after: Option<&Item>) -> usize {
     let bytes = [before, after].into_iter().flatten().map(item_bytes).max();
     units(bytes.unwrap_or_default(), WRITE_UNIT)
 }
 
-/// Of one strongly consistent read. To find nothing costs a unit too.
+/// The units of a strongly consistent read. A read that finds nothing costs one too.
 pub fn read_units(item: Option<&Item>) -> usize {
     units(item.map_or(0, item_bytes), READ_UNIT)
 }
 
-/// Of one record.
+/// The units of a record.
 pub fn put_units(bytes: usize) -> usize {
     units(bytes, PUT_UNIT)
 }
@@ -64,8 +64,8 @@ fn units(bytes: usize, unit: usize) -> usize {
     bytes.div_ceil(unit).max(1)
 }
 
-/// Writes of the indexes: an entry that comes or goes is one, one that moves is two. All indexes that sagas and streams have hold
-/// keys alone, so an entry that stays costs nothing, and none is larger than a unit.
+/// The units of the indexes for a write. A new or removed entry costs 1 unit, and a moved entry 2. The indexes of sagas
+/// and streams contain only keys, so an unchanged entry costs nothing, and no entry exceeds a unit.
 pub fn index_units(before: Option<&Item>, after: Option<&Item>) -> usize {
     let indexes = [("gsi1pk", "gsi1sk"), ("gsi2pk", "gsi2sk")];
     let writes = indexes.map(|(partition, sort)| {

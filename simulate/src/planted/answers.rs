@@ -1,4 +1,4 @@
-//! Mistakes in what the API answers.
+//! Planted mistakes in the API's answers.
 
 use events::vuelos::EstadoReserva;
 use serde::{Deserialize, Serialize};
@@ -7,20 +7,20 @@ use simulation::Answer;
 
 use super::{Planted, Seed};
 
-/// What is asked for.
+/// The parts of a request that the mistakes look at.
 pub(super) struct Asked {
     method: String,
     path: String,
 }
 
-/// Events, as they are told.
+/// The body of an answer with events.
 #[derive(Serialize, Deserialize)]
 struct Told {
     eventos: Vec<Box<RawValue>>,
 }
 
 impl Asked {
-    /// What a request asks for; `None` if it is no request.
+    /// Parses a request; `None` if the payload is not one.
     pub(super) fn of(payload: &Value) -> Option<Self> {
         let http = payload.get("requestContext")?.get("http")?;
         let text = |name| http.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -35,7 +35,7 @@ impl Asked {
     }
 }
 
-/// The request as it is read.
+/// The request after the mistake.
 pub(super) fn request(planted: Planted, asked: &Asked, payload: &mut Value) {
     if planted == Planted::LaxFilters
         && asked.is("GET", "/vuelos/reserva", "reserva")
@@ -46,7 +46,7 @@ pub(super) fn request(planted: Planted, asked: &Asked, payload: &mut Value) {
     }
 }
 
-/// The answer as it is made.
+/// The answer after the mistake.
 pub(super) fn answer(seed: &Seed, asked: &Asked, answer: Answer) -> Answer {
     let mut whole: Value = match answer.as_deref().map(serde_json::from_slice) {
         Ok(Ok(whole)) => whole,
@@ -65,7 +65,7 @@ pub(super) fn answer(seed: &Seed, asked: &Asked, answer: Answer) -> Answer {
     Ok(whole.to_string().into_bytes())
 }
 
-/// The status and the body where they are others.
+/// The changed status and body, where the mistake applies.
 fn changed(seed: &Seed, asked: &Asked, status: u64, text: &str) -> Option<(u64, String)> {
     let (is_read, is_saga) = (asked.is("GET", "", ""), asked.is("GET", "/sagas/", ""));
     let mut body: Value = serde_json::from_str(text).ok()?;

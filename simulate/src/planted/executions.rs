@@ -1,4 +1,4 @@
-//! Mistakes around Step Functions.
+//! Planted mistakes around Step Functions.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Mistakes in functions.
+//! Planted mistakes in functions.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,12 +36,12 @@ pub(super) fn around(seed: &Seed, name: FunctionName, function: Function) -> Fun
     }
 }
 
-/// A started function with a mistake in it.
+/// A started function with a mistake.
 struct BadSandbox {
     inner: Sandbox,
     seed: Seed,
     name: FunctionName,
-    /// What it answered last.
+    /// Its last answer.
     earlier: Arc<Mutex<Option<Vec<u8>>>>,
 }
 

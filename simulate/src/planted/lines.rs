@@ -1,4 +1,4 @@
-//! Mistakes in what is written of sagas, of what is parked, and of what is due.
+//! Planted mistakes in the writes of sagas, parked records and due work.
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ use twins::{Over, Ports, TablesOver};
 
 use super::{Planted, Seed};
 
-/// How long after its event a deadline is.
+/// The time from an event to its deadline.
 const DEADLINE: SignedDuration = SignedDuration::from_mins(5);
-/// What places an item in the index of what is due.
+/// The attribute that places an item in the index of due work.
 const DUE: &str = "gsi1sk";
 
 pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
@@ -64,14 +64,14 @@ fn rewrite(update: &mut Update, change: impl Fn(&mut Map<String, Value>)) {
     }
 }
 
-/// True if a write does nothing but have an item looked at later.
+/// True if a write only puts an item off to a later time.
 fn puts_off(update: &Update) -> bool {
     let mut set = update.set.iter();
     let alone = set.all(|(path, _)| *path == Path::of(DUE));
     alone && !update.set.is_empty() && update.append.is_empty() && update.remove.is_empty()
 }
 
-/// The moment of a deadline that is counted from its event.
+/// The time of a deadline, counted from its event.
 fn by_its_event(update: &Update) -> Option<Timestamp> {
     let mut set = update.set.iter();
     let (_, event) = set.find(|(path, _)| *path == Path::of("event"))?;
@@ -84,7 +84,7 @@ fn by_its_event(update: &Update) -> Option<Timestamp> {
 }
 
 impl BadLines {
-    /// The write as it is made; `None` if it is not.
+    /// The write after the mistake; `None` if it is not made.
     fn made(&self, update: &Update) -> Option<Update> {
         let mut made = update.clone();
         match (self.1, update.key.table) {
@@ -165,7 +165,7 @@ impl TablesOver for BadLines {
             let known = serde_json::from_value::<Parked>(Value::Object(item.clone()));
             if is_whole && known.is_err() {
                 let condition = Condition::Exists;
-                // It is gone another time, if not now.
+                // If the item is not deleted now, it will be another time.
                 let _ = self.0.write(&Write::Delete { key, condition }).await;
             }
         }

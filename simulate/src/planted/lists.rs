@@ -1,4 +1,4 @@
-//! Mistakes around the queries of views.
+//! Planted mistakes around the queries of views.
 
 use std::{
     collections::BTreeMap,
@@ -31,13 +31,13 @@ pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
     }
 }
 
-/// As many queries as take two seconds or so.
+/// The number of queries that take about two seconds.
 const LONG: usize = 150;
 
 struct BadQueries {
     inner: Arc<dyn Tables>,
     seed: Seed,
-    /// What was found before.
+    /// The earlier results.
     kept: Mutex<BTreeMap<String, IndexPage>>,
 }
 
@@ -46,7 +46,7 @@ impl BadQueries {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the states that rows come to long before the one that they come out of.
+    /// Queries the states that rows move to long before the state that they leave.
     async fn hasty(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
         let name = |query: &IndexQuery| format!("{query:?}");
         if let Some(first) = query.partition.strip_suffix("Pendiente") {
@@ -71,7 +71,7 @@ impl BadQueries {
         }
     }
 
-    /// Tells what was found before; of a list, now and then.
+    /// Returns an earlier result; for a list, only now and then.
     async fn cached(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
         let of_its_beginning = query.below.is_none() || query.index == Index::Primary;
         let name = match query.index {

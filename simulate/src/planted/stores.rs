@@ -1,4 +1,4 @@
-//! Mistakes around the log, the archive and the topic.
+//! Planted mistakes around the log, the archive and the topic.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Mistakes around tables.
+//! Planted mistakes around tables.
 
 use std::{
     collections::BTreeMap,
@@ -60,7 +60,7 @@ struct BadTables {
     inner: Arc<dyn Tables>,
     log: Arc<dyn Log>,
     seed: Seed,
-    /// What was read before.
+    /// The earlier results of reads.
     cache: Mutex<BTreeMap<Key, Option<Item>>>,
 }
 
@@ -71,19 +71,19 @@ fn condition(write: &mut Write) -> &mut Condition {
     }
 }
 
-/// True if a write makes seats free.
+/// True if a write frees seats.
 fn frees(update: &Update) -> bool {
     update.key.table == SEATS && update.add.iter().any(|(_, seats)| *seats < 0)
 }
 
-/// True if a write of the ledger gives money back.
+/// True if a write of the ledger refunds money.
 fn refunds(key: &Key, item: &Item) -> bool {
     let moved = item.get("movimientos").and_then(Value::as_array);
     key.table == LEDGER && moved.is_some_and(|moved| moved.len() > 1)
 }
 
 impl BadTables {
-    /// The write as it is made; `None` if it is not.
+    /// The write after the mistake; `None` if it is not made.
     fn made(&self, write: &Write) -> Option<Write> {
         let mut made = write.clone();
         let of_views = write.key().table == VIEWS;
@@ -116,7 +116,7 @@ impl BadTables {
         Some(made)
     }
 
-    /// A charge that is made beside the one that there is.
+    /// A second charge next to the existing one.
     async fn charge_again(&self, write: &Write) -> Result<Option<Write>, TableError> {
         let Write::Put { key, item, .. } = write else {
             return Ok(None);
@@ -145,7 +145,7 @@ impl BadTables {
         }))
     }
 
-    /// Appends what is about to be committed.
+    /// Appends the events that the write will commit.
     async fn publish(&self, write: &Write) {
         let Write::Update(update) = write else {
             return;
@@ -156,7 +156,7 @@ impl BadTables {
         let events = update.append.iter().flat_map(|(_, values)| values);
         for text in events.filter_map(Value::as_str) {
             let key = stream.id.to_string();
-            // What is not in the log is put there later.
+            // An append that fails is made up for later.
             let _ = self.log.append(&key, text.as_bytes(), None).await;
         }
     }

@@ -1,17 +1,17 @@
-//! How a function can answer for a batch.
+//! The ways in which a function can answer a batch.
 
 use serde_json::json;
 use simulation::Dice;
 
-/// What a function says of a batch.
+/// An answer and its meaning.
 pub struct Said {
-    /// Its answer.
+    /// The answer's bytes.
     pub answer: Vec<u8>,
-    /// So many records, from the first on, are done by it.
+    /// How many records, from the first on, the answer reports as done.
     pub done: usize,
 }
 
-/// All of it is done, in any of the ways in which that can be said.
+/// An answer that reports all records as done, in a random one of the possible forms.
 pub fn done(dice: &Dice, count: usize) -> Said {
     let ways = [
         "",
@@ -28,7 +28,7 @@ pub fn done(dice: &Dice, count: usize) -> Said {
     }
 }
 
-/// The record at this place, and some of those after it, are not done.
+/// An answer that reports the record at `place`, and some after it, as failed.
 pub fn failed_at(dice: &Dice, place: usize, numbers: &[&str]) -> Said {
     let failed = numbers.iter().skip(place).enumerate();
     let failed = failed.filter(|(after, _)| *after == 0 || dice.one_in(3));
@@ -43,7 +43,7 @@ pub fn failed_at(dice: &Dice, place: usize, numbers: &[&str]) -> Said {
     }
 }
 
-/// Something that cannot be understood, so that none of it is done.
+/// An answer that cannot be parsed, so that no record counts as done.
 pub fn nonsense(dice: &Dice) -> Said {
     let ways = [
         "[1,2]",

@@ -1,4 +1,4 @@
-//! What chance chooses: settings, filters, and what is in records.
+//! Random settings, filters and record contents.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ fn one<T: Copy>(dice: &Dice, of: &[T], other: T) -> T {
     dice.pick(of).copied().unwrap_or(other)
 }
 
-/// Settings, without filters.
+/// Random settings without filters.
 pub fn settings(dice: &Dice, start: StartingPosition) -> Settings {
     let mut settings = Settings::new(start);
     settings.batch_size = one(dice, &[1, 2, 5, 20, 100], 100);
@@ -42,7 +42,7 @@ enum Note {
     Text,
 }
 
-/// What is in a record.
+/// The content of a record.
 #[derive(Clone, Debug)]
 pub struct Data {
     json: bool,
@@ -63,12 +63,12 @@ impl Data {
         }
     }
 
-    /// Its bytes, and some more.
+    /// The content as bytes, with padding.
     pub fn written(&self, padding: usize) -> Vec<u8> {
         if !self.json {
             return b"no JSON".to_vec();
         }
-        // The digits are to stay as they are.
+        // Keep the digits as they are.
         let amount = RawValue::from_string(self.amount.to_owned());
         let amount = amount.as_deref().map_or("0", RawValue::get);
         let mut others = Map::new();
@@ -88,7 +88,7 @@ impl Data {
 
 type Known = (&'static [&'static str], fn(&Data) -> bool);
 
-/// Filters, each with what they let through.
+/// The filters, each with the records that it lets through.
 const PATTERNS: &[Known] = &[
     (&[], |_| true),
     (&[r#"{"data":{"kind":["a"]}}"#], |data| {
@@ -127,14 +127,14 @@ const PATTERNS: &[Known] = &[
     ),
 ];
 
-/// Some of the filters.
+/// A random choice of filters.
 #[derive(Clone, Copy)]
 pub struct Pattern(Known);
 
 impl Pattern {
     pub fn by_chance(dice: &Dice) -> Self {
         let pattern: Known = (&[], |_| true);
-        // As often as not there is none.
+        // Half of the choices have no filter.
         Self(if dice.one_in(2) {
             one(dice, PATTERNS, pattern)
         } else {

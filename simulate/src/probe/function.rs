@@ -1,4 +1,4 @@
-//! The function at the end of the mapping.
+//! The probe's function.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use super::{
     told::Told,
 };
 
-/// Longer than an invocation may take.
+/// Longer than the timeout of an invocation.
 const TOO_LONG: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ struct Delivered<'a> {
     id: &'a str,
 }
 
-/// The function, as it is deployed.
+/// The function, ready to deploy.
 pub fn of(kernel: &Kernel, told: &Told, calm: &Arc<AtomicBool>) -> Function {
     let concurrency = 1 + kernel.dice().below(4);
     let fails_one_in = 2 + kernel.dice().below(6);
@@ -72,7 +72,7 @@ async fn answer(kernel: &Kernel, told: &Told, payload: &[u8], fails_one_in: u64)
         Some(place) if dice.one_in(2) => answers::failed_at(dice, place, &numbers),
         _ => {
             let any = u64::try_from(ids.len()).map_or(0, |count| dice.below(count));
-            // What comes after the one that cannot be handled is not handled either.
+            // The records after one that cannot be handled are not handled either.
             let place =
                 usize::try_from(any).map_or(0, |any| poisoned.map_or(any, |at| any.min(at)));
             fail(kernel, place, &numbers).await?
@@ -82,7 +82,7 @@ async fn answer(kernel: &Kernel, told: &Told, payload: &[u8], fails_one_in: u64)
     Ok(said.answer)
 }
 
-/// Fails in some way.
+/// Fails in a random way.
 async fn fail(kernel: &Kernel, place: usize, numbers: &[&str]) -> Result<Said, (String, String)> {
     let dice = kernel.dice();
     match dice.below(8) {

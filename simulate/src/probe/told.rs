@@ -1,4 +1,4 @@
-//! What is known of the records, and whether it is as it was promised.
+//! The history of each record of the probe, and the check of what was promised.
 
 use std::{
     collections::BTreeMap,
@@ -12,16 +12,16 @@ use serde::Deserialize;
 use source_mapping::{PAYLOAD_LIMIT, Settings, StartingPosition};
 use twins::MemoryObjects;
 
-/// An invocation may begin so many milliseconds before its function sees anything.
+/// How many milliseconds an invocation may begin before its function sees the payload.
 const ON_ITS_WAY: u64 = 1_000;
 
 /// A record that was appended.
 #[derive(Clone, Debug)]
 pub struct Appended {
     pub key: String,
-    /// Whether the filters let it through.
+    /// True if the filters let it through.
     pub passes: bool,
-    /// Whether the function cannot handle it.
+    /// True if the function cannot handle it.
     pub poisonous: bool,
     pub arrived: Timestamp,
     pub shard: String,
@@ -31,20 +31,20 @@ pub struct Appended {
 #[derive(Debug)]
 struct Fate {
     record: Appended,
-    /// Whether the mapping had begun by then.
+    /// True if the mapping had begun when it was appended.
     after_begin: bool,
-    /// When it was first given, counted by what was given.
+    /// The record's place in the order of first deliveries; `None` if it was not delivered.
     given: Option<u64>,
     done: bool,
-    /// Its batch was answered in a way that is success where failures are not reported.
+    /// True if its batch was answered in a way that counts as success without partial batch responses.
     passed_by: bool,
 }
 
-/// What the settings allowed at one time or another.
+/// The settings that were in force at any time.
 #[derive(Debug, Default)]
 struct Allowed {
     batch_size: usize,
-    /// Batches may be given up, for attempts or age.
+    /// True if batches may be given up after a number of attempts or an age.
     ends: bool,
     unreported: bool,
     nowhere: bool,
@@ -56,20 +56,20 @@ struct Known {
     allowed: Allowed,
     began: bool,
     deleted: bool,
-    /// Since when nothing may be given.
+    /// The time since which nothing may be delivered.
     stopped: Option<u64>,
     order: Vec<Fate>,
-    /// By the identity that an event has for a record.
+    /// The index of each record, by the event id that AWS gives it.
     places: BTreeMap<String, usize>,
     given: u64,
     complaints: Vec<String>,
 }
 
-/// Clones know the same.
+/// The shared history. Clones are the same.
 #[derive(Clone, Default)]
 pub struct Told(Arc<Mutex<Known>>);
 
-/// What a destination is told, as far as it matters here.
+/// The relevant part of a message to a destination.
 #[derive(Deserialize)]
 struct Word {
     #[serde(rename = "KinesisBatchInfo")]
@@ -93,7 +93,7 @@ impl Told {
         self.known().complaints.extend(complaint);
     }
 
-    /// Where the mapping begins, which is said once.
+    /// Where the mapping begins. It is chosen once.
     pub fn start(&self, choose: impl FnOnce() -> StartingPosition) -> StartingPosition {
         *self.known().start.get_or_insert_with(choose)
     }
@@ -140,7 +140,7 @@ impl Told {
         });
     }
 
-    /// The function was given a batch, in an event of so many bytes.
+    /// Notes a batch that the function was given in an event of `bytes` bytes.
     pub fn are_given(&self, ids: &[&str], bytes: usize, now: u64) {
         let mut known = self.known();
         if bytes > PAYLOAD_LIMIT {
@@ -155,7 +155,7 @@ impl Told {
             let complaint = "the probe was given records of a mapping that had stopped";
             known.complaints.push(complaint.to_owned());
         }
-        // Of one shard, and in its order, which is that of these texts.
+        // The batch must be of one shard and in its order, which is the order of these ids.
         let shard = |id: &str| id.split_once(':').map(|(shard, _)| shard.to_owned());
         if !ids.is_sorted()
             || ids
@@ -179,7 +179,7 @@ impl Told {
         }
     }
 
-    /// The first of these that cannot be handled while faults last.
+    /// The first of these records that the function cannot handle while faults last.
     pub fn poisoned(&self, ids: &[&str]) -> Option<usize> {
         let known = self.known();
         ids.iter().position(|id| {
@@ -189,7 +189,7 @@ impl Told {
         })
     }
 
-    /// The function answered for a batch, of which so many are done.
+    /// Notes that the function reported the first `done` records of a batch as done.
     pub fn are_done(&self, ids: &[&str], done: usize) {
         let mut known = self.known();
         for (at, id) in ids.iter().enumerate() {
@@ -201,7 +201,7 @@ impl Told {
         }
     }
 
-    /// What does not hold. `lost_before`: the stream no longer has what arrived before.
+    /// The violations. `lost_before`: records that arrived earlier have expired in the stream.
     pub fn check(&self, words: &MemoryObjects, lost_before: Option<Timestamp>) -> Vec<String> {
         let known = self.known();
         let mut broken = known.complaints.clone();
@@ -214,12 +214,14 @@ impl Told {
             let promised = fate.record.passes && known.is_begun_with(fate);
             if let Some(given) = fate.given {
                 if !promised {
-                    broken.push(format!("the probe was given what is not for it: {fate:?}"));
+                    broken.push(format!(
+                        "the probe was given a record that its filters exclude: {fate:?}"
+                    ));
                 }
                 let before = last.insert(&fate.record.key, given);
                 if before.is_some_and(|before| before > given) {
                     broken.push(format!(
-                        "the probe was given this before that of its key: {fate:?}"
+                        "the probe was given this record before an earlier one of its key: {fate:?}"
                     ));
                 }
             }
@@ -251,7 +253,7 @@ impl Known {
         }
     }
 
-    /// True if it may have been given up, and word of that was sent if it had to be.
+    /// True if the record may have been given up, and the required message about that was sent.
     fn is_given_up(&self, fate: &Fate, words: &[Batch]) -> bool {
         let Allowed { ends, nowhere, .. } = self.allowed;
         let record = &fate.record;

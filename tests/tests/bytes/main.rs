@@ -1,7 +1,7 @@
-//! Records that are not even text, end to end.
+//! Records that are not UTF-8, from end to end.
 //!
-//! A program of its own: LocalStack's filters lose every record that they poll together with such a one, and the participants, who have
-//! filters, would miss what they are to react to. AWS and the local runtime lose nothing.
+//! This is a program of its own: LocalStack's filters lose every record that they poll together with one of these, so
+//! participants of other tests would miss events. AWS and the local runtime lose nothing.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -12,7 +12,7 @@ use alpes_consumer::Reason;
 use e2e::{Outcome, PARKING, Stack, at_its_own_time, by_choreography, eventually, sample, unique};
 use serde_json::json;
 
-/// In one, so that nothing is polled together with what is not its own.
+/// One test, so that no other test's records are polled together with these.
 #[test]
 fn bytes_are_kept_as_they_are_and_hold_up_nothing() {
     let stack = Stack::from_env();
@@ -27,7 +27,7 @@ fn bytes_are_kept_as_they_are_and_hold_up_nothing() {
 }
 
 fn bad_records_are_parked_whole_and_hold_up_nothing(stack: &Stack) {
-    // All of one key, so all in one shard, the bad between the good.
+    // All records have one key, so they are in one shard, with bad ones between good ones.
     let booked = stack.booked(&at_its_own_time(sample()));
     let id = booked.id;
     let broken = [
@@ -35,7 +35,7 @@ fn bad_records_are_parked_whole_and_hold_up_nothing(stack: &Stack) {
         id.to_string().as_bytes(),
     ]
     .concat();
-    // More than one item of a table can hold.
+    // More bytes than an item of a table can hold.
     let large = vec![0x80; 600 * 1024];
     let unknown = json!({
         "specversion": "1.0",

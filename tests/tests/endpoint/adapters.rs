@@ -1,4 +1,4 @@
-//! The AWS adapters keep what the ports promise.
+//! The AWS adapters pass the suites of the ports.
 
 use alpes_aws::SnsTopic;
 use alpes_lambda::Environment;
@@ -28,7 +28,7 @@ fn objects_are_as_the_port_says() {
 #[test]
 fn functions_are_as_the_port_says() {
     let stack = Stack::from_env();
-    // Refused each time, so that it leaves nothing behind.
+    // The command is refused each time, so it leaves nothing behind.
     let command = stack.command("AprobarReserva", nobody(), json!({}));
     let command = serde_json::to_vec(&command).unwrap();
     stack.wait(twins::suite::functions(
@@ -44,7 +44,7 @@ fn executions_are_as_the_port_says() {
     let stack = Stack::from_env();
     let environment = stack.wait(Environment::load());
     let executions = environment.executions().expect("--step-functions true");
-    // Its one command is refused, so that it leaves nothing behind: a motivo is a text.
+    // Its one command is refused, so it leaves nothing behind: a motivo must be a text.
     let id = || nobody().to_string();
     let input = json!({
         "definition": "reserva",

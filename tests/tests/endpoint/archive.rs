@@ -1,4 +1,4 @@
-//! The archive has what the log has, and will forget.
+//! The archive has every record of the log, and keeps it beyond the log's retention.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ fn by_place(records: Vec<LogRecord>) -> BTreeMap<(String, String), LogRecord> {
     for record in records {
         let place = (record.shard.clone(), record.sequence.0.clone());
         if let Some(copy) = places.insert(place, record.clone()) {
-            assert_eq!(copy, record, "what is archived twice is the same");
+            assert_eq!(copy, record, "copies in the archive are equal");
         }
     }
     places
@@ -43,7 +43,7 @@ fn every_event_is_archived_as_it_was_committed() {
         assert_eq!(outcome, expected, "{:?}", booked[number]);
     }
     let ids: Vec<_> = booked.iter().map(|booked| booked.id).collect();
-    // What is no event is archived like what is one.
+    // A record that is no event is archived like any other.
     stack.append(ids[0], b"no event");
     stack.append(ids[0], json!({ "no": "event" }).to_string().as_bytes());
 
@@ -89,7 +89,7 @@ fn coverage_tells_how_far_the_archive_is() {
     assert!(first_day <= last_day);
     let reach = &coverage.shards[&last.shard];
     assert!(reach.arrived >= last.arrived, "{reach:?}");
-    // The log goes on where the archive ends.
+    // Reading the log after the archive's last record finds the rest.
     let after = alpes_ports::Position::After(reach.sequence.clone());
     let rest = stack.wait(stack.reader.read(&last.shard, &after)).unwrap();
     let again = |record: &LogRecord| record.sequence == reach.sequence;

@@ -1,4 +1,4 @@
-//! What is refused says why, and leaves no trace.
+//! A refusal names its reason, and the refused request leaves no trace.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 const REQUESTS: &str = include_str!("../../../functions/http-commands/tests/bad_requests.json");
 const QUERIES: &str = include_str!("../../../functions/http-queries/tests/bad_queries.json");
 
-/// Cases are written short: a placeholder, and what it stands for how many times.
+/// Replaces placeholders in a case by the text that they stand for, repeated as often as the case says.
 fn expanded(case: &Value, text: &str) -> String {
     let mut text = text.to_owned();
     for rule in case["expand"].as_array().into_iter().flatten() {
@@ -40,7 +40,7 @@ fn faults(of: &Value) -> Vec<(&str, &str)> {
 #[test]
 fn bad_requests_are_refused_and_leave_nothing_behind() {
     let stack = Stack::from_env();
-    // An event tells the trace of the request that it comes from.
+    // An event has the trace id of its request.
     let trace = Uuid::new_v4().simple().to_string();
     let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
 
@@ -50,7 +50,7 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
         let name = case["nombre"].as_str().unwrap();
         let coding = case["headers"]["Content-Encoding"].as_str();
         if coding.is_some_and(|coding| coding.eq_ignore_ascii_case("gzip")) {
-            // LocalStack's gateway decodes it before the function sees it. The function's own tests have these cases.
+            // LocalStack's gateway decodes this before the function sees it. The function's own tests have these cases.
             continue;
         }
         let body = match case["base64"].as_str() {
@@ -84,7 +84,7 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
         wrong.join("\n")
     );
 
-    // One that is accepted shows that a trace would be seen.
+    // An accepted request shows that a trace would be found.
     let good = at_its_own_time(sample()).to_string();
     let good = stack
         .api
@@ -116,7 +116,7 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
         .iter()
         .map(|item| item["pk"].as_str().unwrap())
         .collect();
-    // Its trace goes along with the commands of its saga.
+    // The commands of its saga have its trace id too.
     let own = CONTEXTS.map(|context| StreamId::new(context, id).to_string());
     assert_eq!(streams, own.iter().map(String::as_str).collect());
 }

@@ -1,4 +1,4 @@
-//! Booking, and seeing what was booked.
+//! Makes reservations and reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ fn its_saga_is_there_as_soon_as_it_is_accepted() {
 #[test]
 fn the_tutorials_sample_is_booked_and_seen() {
     let stack = Stack::from_env();
-    // Everybody who tries the system out books this flight.
+    // Every user who tries the system out books this flight.
     stack.set_seats(&flights(&sample())[0], 100);
     let answer = stack.api.book(sample().to_string().as_bytes(), &[]);
     let id = reservation(&answer);
@@ -57,7 +57,7 @@ fn the_tutorials_sample_is_booked_and_seen() {
     assert_eq!(
         as_made(at_once),
         as_made(seen),
-        "the stream and the view tell the same"
+        "the stream and the view agree"
     );
 
     let eventos = stack
@@ -96,7 +96,7 @@ fn reports_count_what_was_booked() {
         rows.first().cloned()
     };
     let number = |row: &Value, name: &str| row[name].as_u64().unwrap();
-    eventually("the pivot counts it", || {
+    eventually("the report counts it", || {
         let row = row("reservas-por-dia")?;
         assert_eq!(row["dia"], day);
         let sum: u64 = STATES.iter().map(|estado| number(&row, estado)).sum();
@@ -114,7 +114,7 @@ fn reports_count_what_was_booked() {
 /// Every estado.
 const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
 
-/// The view follows a moment later; whoever looks before that is told from the stream.
+/// The view follows a moment later. A read before that is answered from the stream.
 #[test]
 fn what_was_accepted_is_found_at_once() {
     let stack = Stack::from_env();

@@ -1,4 +1,4 @@
-//! A client cancels: before, while and after the reservation is made good.
+//! A client cancels before, during and after the saga.
 
 use e2e::{
     Falla, Outcome, Stack, at_its_own_time, eventually, flights, nobody, sample, story, unique,
@@ -21,7 +21,7 @@ fn cancelled_as_soon_as_it_was_accepted_nothing_stays() {
     let mut found = vec![];
     for (body, booked) in made {
         let outcome = stack.outcome(booked);
-        // It depends on who was first.
+        // The outcome depends on which command was first.
         assert!(
             [Outcome::NOT_CHARGED, Outcome::REFUNDED].contains(&outcome),
             "{outcome:?}"
@@ -58,7 +58,7 @@ fn cancelled_while_a_participant_is_silent() {
             "Inicio ReservaCreada",
             "ComandoEnviado PagarReserva",
             "CancelacionPedida cambio de planes",
-            // It may have been charged, for all that is known.
+            // The charge may have happened, since its answer is missing.
             "CompensacionEnviada RevertirPago",
             "EventoRecibido PagoRevertido",
             "CompensacionEnviada CancelarReserva",

@@ -1,4 +1,4 @@
-//! Reservations that nobody coordinates: events alone carry them, and money and seats agree with them all the same.
+//! Reservations in a choreography, without a coordinator: money and seats still agree with them.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +16,7 @@ use events::PAGOS;
 use serde_json::{Value, json};
 
 const SENDERS: usize = 8;
-/// Each happens to two of these reservations, one with a coordinator and one without.
+/// Each fate happens to two reservations, one with a coordinator and one without.
 const FATES: [Fate; 5] = [
     Fate::Good,
     Fate::Declined,
@@ -29,7 +29,7 @@ fn journey(medio: &str) -> Value {
     by_choreography(paid_with(at_its_own_time(sample()), medio))
 }
 
-/// Books one for which a participant misbehaves, from the first command on.
+/// Makes a reservation with a fault of a participant from the first command on.
 fn with(stack: &Stack, falla: Falla) -> (Value, Booked) {
     let key = unique("coreografia");
     stack.misbehave(stack.reservation_of(&key), falla);
@@ -38,7 +38,7 @@ fn with(stack: &Stack, falla: Falla) -> (Value, Booked) {
     (body, booked)
 }
 
-/// Waits until a reservation is undone, which may have been complete before; what became of it.
+/// Waits until a reservation is undone, perhaps after it was approved, and returns its outcome.
 fn undone(stack: &Stack, booked: Booked) -> Outcome {
     eventually("the reservation is undone", || {
         stack.tick();
@@ -48,7 +48,7 @@ fn undone(stack: &Stack, booked: Booked) -> Outcome {
     stack.outcome(booked)
 }
 
-/// All events of a reservation, of every context.
+/// All events of a reservation, in every context.
 fn events(stack: &Stack, booked: Booked) -> Vec<Event> {
     let texts = stack.committed(booked.id).into_iter();
     let decoded = texts.map(|text| Event::decode(&text, &events::catalogue()).unwrap().0);
@@ -62,7 +62,7 @@ fn of_kind<'a>(events: &'a [Event], kind: &str) -> &'a Event {
     found
 }
 
-/// The types of event that a saga has heard of.
+/// The event types in a saga's log.
 fn heard(saga: &Value) -> BTreeSet<&str> {
     let lines = saga["log"].as_array().unwrap().iter();
     lines.filter_map(|line| line["evento"].as_str()).collect()
@@ -95,7 +95,7 @@ fn a_reservation_is_charged_seated_and_approved_by_events_alone() {
     ];
     assert_told(&stack, booked, "Completada", &kinds);
 
-    // Each step was caused by the event before it, through a policy.
+    // Each step follows from the event before it, by a policy.
     let carried = events(&stack, booked);
     let steps = [
         ("ReservaCreada", pagos::PAGAR_RESERVA, "ReservaPagada"),
@@ -114,7 +114,7 @@ fn a_reservation_is_charged_seated_and_approved_by_events_alone() {
         let command = reaction_id(of_kind(&carried, cause), command);
         assert_eq!(of_kind(&carried, effect).causationid, command.0, "{effect}");
     }
-    // And none of those that its coordinator moves.
+    // The other reservation has a coordinator, and none of its events follows from a policy.
     assert_eq!(stack.outcome(beside), Outcome::APPROVED);
     let moved = events(&stack, beside);
     assert_eq!(stack.saga(beside)["modo"], "orquestacion");
@@ -194,7 +194,7 @@ fn a_provider_that_fails_twice_charges_once_here_too() {
     assert_eq!(stack.outcome(booked), Outcome::APPROVED);
 }
 
-/// It charges, and never says so. The deadline is brought forward: whoever asks for a reaction is not asked when it is due.
+/// The provider charges and never answers. The test brings the deadline forward, and invokes the reaction directly.
 #[test]
 fn what_takes_too_long_is_cancelled_and_what_was_charged_comes_back() {
     let stack = Stack::from_env();
@@ -214,7 +214,7 @@ fn what_takes_too_long_is_cancelled_and_what_was_charged_comes_back() {
         key["pk"].as_str().unwrap(),
         key["sk"].as_str().unwrap(),
     );
-    eventually("the deadline is noted", || {
+    eventually("the deadline is stored", || {
         let item = stack
             .tables
             .get_one(&noted, alpes_ports::Consistency::Strong);
@@ -322,7 +322,7 @@ fn both_kinds_side_by_side_each_end_as_they_should() {
     }
 }
 
-/// Nobody answers who is to charge one of them; the others come in the same shards.
+/// The charge of one reservation gets no answer; the others are in the same shards.
 #[test]
 fn one_that_waits_does_not_hold_up_the_others() {
     let stack = Stack::from_env();
@@ -336,7 +336,7 @@ fn one_that_waits_does_not_hold_up_the_others() {
             clock.elapsed()
         })
         .collect();
-    println!("from POST to Aprobada beside one that waits: {taken:?}");
+    println!("from POST to Aprobada, next to one that waits: {taken:?}");
     assert!(
         stack.kinds(StreamId::new(PAGOS, silent.id)).is_empty(),
         "it still waits"

@@ -1,4 +1,4 @@
-//! What was committed is published, whatever died in between.
+//! Committed events are published, wherever a process died.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use events::IdReserva;
 use serde_json::{Value, json};
 use vuelos::{APROBAR_RESERVA, CREAR_RESERVA, Vuelos};
 
-/// The log as whoever dies between commit and append has it.
+/// A log that fails on every append, as if the process died between commit and append.
 struct OutOfReach;
 
 #[async_trait]
@@ -27,7 +27,7 @@ impl Log for OutOfReach {
     }
 }
 
-/// A reservation whose ReservaCreada is committed, and not in the log.
+/// A reservation whose ReservaCreada is committed and not in the log.
 fn committed_only(stack: &Stack) -> (IdReserva, Event) {
     let id = nobody();
     let command = stack.command(CREAR_RESERVA, id, at_its_own_time(sample()));
@@ -44,7 +44,7 @@ fn committed_only(stack: &Stack) -> (IdReserva, Event) {
     (id, events[0].clone())
 }
 
-/// The reservation of an event, with its saga.
+/// An event's reservation, with its saga.
 fn booked(event: &Event) -> Booked {
     Booked {
         id: event.subject,
@@ -57,10 +57,7 @@ fn the_sweeper_publishes_what_a_crash_left() {
     let stack = Stack::from_env();
     let (id, event) = committed_only(&stack);
     let reserva = stack.api.get(&format!("/vuelos/reserva/{id}")).expect(200);
-    assert_eq!(
-        reserva["origen"], "comando",
-        "the API knows it all the same"
-    );
+    assert_eq!(reserva["origen"], "comando", "the API shows it anyway");
     let eventos = stack
         .api
         .get(&format!("/vuelos/reserva/{id}/eventos"))
@@ -107,6 +104,6 @@ fn the_next_command_publishes_what_is_pending_before_it() {
         log,
         [stream.events[0].as_bytes(), stream.events[1].as_bytes()]
     );
-    // Its saga comes to an approval that is there.
+    // Its saga reaches an approval that is already committed.
     assert_eq!(stack.outcome(booked(&created)), Outcome::APPROVED);
 }

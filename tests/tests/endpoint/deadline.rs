@@ -1,4 +1,4 @@
-//! A reservation that waited too long for its saga.
+//! A reservation whose saga began too late.
 
 use std::sync::Arc;
 

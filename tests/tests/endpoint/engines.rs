@@ -1,4 +1,4 @@
-//! One definition, two engines: the coordinator, and Step Functions.
+//! One definition with two engines: the coordinator and Step Functions.
 
 use alpes_saga::Status;
 use e2e::{
@@ -8,12 +8,12 @@ use e2e::{
 use gds::inventory::Inventory;
 use serde_json::{Value, json};
 
-/// How a reservation is to go.
+/// The planned course of a reservation.
 #[derive(Clone, Copy)]
 struct Scenario {
     name: &'static str,
     medio: &'static str,
-    /// The leg, from 0, that has no seat.
+    /// The index of the leg that has no seat.
     full: Option<usize>,
     falla: Option<Falla<'static>>,
     ends: Outcome,
@@ -93,14 +93,14 @@ const SCENARIOS: [Scenario; 9] = [
     },
 ];
 
-/// A journey of two legs on flights of its own.
+/// A journey of 2 legs, on flights of its own.
 fn journey() -> Value {
     let mut known = journeys(200).into_iter();
     let two_legs = known.find(|body| flights(body).len() == 2).unwrap();
     at_its_own_time(two_legs)
 }
 
-/// One reservation of a scenario, with the journey that it is for.
+/// Makes a reservation for a scenario; also returns its journey.
 fn book(stack: &Stack, scenario: &Scenario, by: fn(Value) -> Value) -> (Booked, Value) {
     let (key, body) = (unique("motor"), by(paid_with(journey(), scenario.medio)));
     if let Some(leg) = scenario.full {
@@ -119,8 +119,7 @@ fn seats(stack: &Stack, body: &Value) -> Vec<Inventory> {
         .collect()
 }
 
-/// What the log tells, but for who tells it: the lines that an attempt too slow to be waited for adds, and those of executions, are an
-/// engine's own.
+/// The log of a saga in a form that both engines share. Repeated attempts and the lines of executions are left out.
 fn told(saga: &Value) -> Option<Vec<String>> {
     let log = saga["log"].as_array().unwrap();
     let slow = |line: &Value| line["sentido"] == "duda" || line["tipo"] == "TiempoAgotado";
@@ -206,7 +205,7 @@ fn an_execution_is_not_cancelled_while_it_runs_nor_resumed_from_here() {
         .api
         .send(&format!("/sagas/{}/reanudacion", booked.saga), &json!({}))
         .problem(409);
-    // Nobody charges, and who asked is not told: that is undone too.
+    // The charge got no answer, so its outcome is unknown, and it is undone too.
     assert_eq!(stack.outcome(booked), Outcome::NOT_CHARGED);
     assert_eq!(stack.saga(booked)["motivo"], "PagarReserva: sin respuesta");
 }
@@ -225,7 +224,7 @@ fn an_execution_that_cannot_undo_requires_a_person_and_is_taken_over() {
     assert_eq!((outcome.charges, outcome.refunds), (1, 0));
     let saga = stack.saga(booked);
     assert_eq!(saga["estado"], "RequiereIntervencion");
-    // The coordinator takes it over, once the bank answers again.
+    // The coordinator takes the saga over, once the bank answers again.
     stack.misbehave(booked.id, failing("pagos", "RevertirPago", "falla", 0));
     stack
         .api

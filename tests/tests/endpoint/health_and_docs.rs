@@ -1,4 +1,4 @@
-//! What the API says of itself.
+//! The API's health check and description.
 
 use e2e::Stack;
 

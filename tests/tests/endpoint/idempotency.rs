@@ -1,4 +1,4 @@
-//! One key, one reservation.
+//! One idempotency key makes one reservation.
 
 use std::{collections::BTreeSet, sync::Barrier};
 
@@ -51,7 +51,7 @@ fn one_key_makes_one_reservation_however_often_it_is_sent() {
     assert_eq!(
         (again.status, &again.body),
         (first.status, &first.body),
-        "the same request, written otherwise"
+        "the same request in another form"
     );
 
     assert_eq!(stack.outcome(Booked::from(first)), Outcome::APPROVED);
@@ -61,7 +61,8 @@ fn one_key_makes_one_reservation_however_often_it_is_sent() {
         (2, 2),
         "made once, and approved once by its saga"
     );
-    // A client that comes upon the first one's commit before its append appends too: copies, and nothing else.
+    // A request that finds the first one's commit before its append appends too, so the log may have copies and nothing
+    // more.
     let log: BTreeSet<_> = stack.log_of(id).into_iter().collect();
     assert_eq!(log, stack.committed(id));
 

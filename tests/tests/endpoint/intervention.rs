@@ -1,4 +1,4 @@
-//! What cannot be undone waits for a person, who sees it and has it go on.
+//! A saga whose compensation fails waits for a person, who sees it and resumes it.
 
 use alpes_saga::Status;
 use e2e::{
@@ -6,7 +6,7 @@ use e2e::{
 };
 use serde_json::{Value, json};
 
-/// Charged, without a seat, and the charge cannot be given back.
+/// Charged, without a seat, and the refund fails.
 const STUCK: Outcome = Outcome {
     saga: Status::NeedsIntervention,
     reserva: "Pendiente",
@@ -15,7 +15,7 @@ const STUCK: Outcome = Outcome {
     seated: false,
 };
 
-/// The way in which giving back fails, so often that it is for good.
+/// A fault of the refund in this mode, more often than the saga retries.
 fn failing(modo: &str) -> Falla<'_> {
     Falla {
         contexto: "pagos",
@@ -25,7 +25,7 @@ fn failing(modo: &str) -> Falla<'_> {
     }
 }
 
-/// A reservation that comes to be stuck.
+/// Makes a reservation whose saga gets stuck.
 fn stuck(stack: &Stack, modo: &str) -> Booked {
     let (key, body) = (unique("atascada"), at_its_own_time(sample()));
     stack.misbehave(stack.reservation_of(&key), failing(modo));
@@ -40,7 +40,7 @@ fn resume(stack: &Stack, booked: Booked, body: &Value) -> Answer {
     stack.api.send(&path, body)
 }
 
-/// Whether an operator sees it.
+/// True if the list of stuck sagas shows it.
 fn is_listed(stack: &Stack, booked: Booked) -> bool {
     let mut after = String::new();
     loop {

@@ -1,4 +1,4 @@
-//! One seat, two who want it: one gets it, and the other their money back.
+//! Two reservations want one seat: one gets it, and the other is refunded.
 
 use std::{sync::Barrier, time::Instant};
 
@@ -6,10 +6,11 @@ use e2e::{Booked, Outcome, Stack, amount, at_its_own_time, by_choreography, flig
 use gds::inventory::Vuelo;
 use serde_json::Value;
 
-/// Pairs that are booked at a time, and come to rest before the next: sagas of other tests wait in the same log.
+/// The number of pairs in a wave. The next wave begins when these are at rest, because sagas of other tests wait in the
+/// same log.
 const AT_ONCE: usize = 10;
 
-/// Two reservations of one flight, sent at the same moment.
+/// Sends two reservations of one flight at the same moment.
 fn race(stack: &Stack, body: &Value) -> [Booked; 2] {
     let start = Barrier::new(2);
     std::thread::scope(|scope| {
@@ -22,7 +23,7 @@ fn race(stack: &Stack, body: &Value) -> [Booked; 2] {
     })
 }
 
-/// Some races at once; how often the first of the pair won.
+/// Runs some races at once. Returns how often the first of a pair won.
 fn races(stack: &Stack, count: usize, variant: fn(Value) -> Value) -> usize {
     let made: Vec<(Vuelo, [Booked; 2])> = std::thread::scope(|scope| {
         let of_one_seat = || {

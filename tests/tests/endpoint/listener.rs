@@ -1,4 +1,4 @@
-//! Who listens to a topic: a queue of the test's own.
+//! A queue of the test's own that subscribes to a topic.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,7 @@ use aws_sdk_sqs::{
 use e2e::{Stack, eventually, unique};
 use serde_json::{Value, json};
 
-/// A queue that a topic publishes to. It goes with the value.
+/// A queue that receives a topic's notices. It is deleted on drop.
 pub(crate) struct Listener<'a> {
     stack: &'a Stack,
     sns: Sns,
@@ -21,7 +21,7 @@ pub(crate) struct Listener<'a> {
 }
 
 impl<'a> Listener<'a> {
-    /// Subscribes to the topic of this ARN, to what the filter lets through.
+    /// Subscribes to the topic with this ARN, with an optional filter.
     pub(crate) fn to(stack: &'a Stack, topic: &str, filter: Option<&Value>) -> Self {
         let (sns, sqs) = clients(stack);
         let (queue, subscription) = stack.wait(subscribe(&sns, &sqs, topic, filter));
@@ -34,17 +34,17 @@ impl<'a> Listener<'a> {
         }
     }
 
-    /// Waits for so many messages.
+    /// Waits for this many messages.
     pub(crate) fn hear(&self, count: usize) -> Vec<Notice> {
         let mut heard = vec![];
-        eventually(&format!("{count} messages are heard"), || {
+        eventually(&format!("{count} messages arrive"), || {
             heard.extend(self.stack.wait(receive(&self.sqs, &self.queue)));
             (heard.len() >= count).then_some(())
         });
         heard
     }
 
-    /// What there is to be heard now.
+    /// The messages that are in the queue now.
     pub(crate) fn rest(&self) -> Vec<Notice> {
         self.stack.wait(receive(&self.sqs, &self.queue))
     }
@@ -56,14 +56,14 @@ impl Drop for Listener<'_> {
             let unsubscribe = self.sns.unsubscribe();
             let unsubscribe = unsubscribe.subscription_arn(&self.subscription);
             let delete = self.sqs.delete_queue().queue_url(&self.queue);
-            // Nothing depends on it: what is left is an empty queue.
+            // A failure leaves only an empty queue behind.
             let _ = unsubscribe.send().await;
             let _ = delete.send().await;
         });
     }
 }
 
-/// A topic of the test's own. It goes with the value.
+/// A topic of the test's own. It is deleted on drop.
 pub(crate) struct OwnTopic<'a> {
     stack: &'a Stack,
     sns: Sns,
@@ -141,7 +141,7 @@ async fn subscribe(sns: &Sns, sqs: &Sqs, topic: &str, filter: Option<&Value>) ->
     (queue, subscribed.subscription_arn.unwrap())
 }
 
-/// Takes what is in the queue, waiting a second for something.
+/// Takes messages from the queue, waiting up to a second for one.
 async fn receive(sqs: &Sqs, queue: &str) -> Vec<Notice> {
     let receive = sqs.receive_message().queue_url(queue);
     let receive = receive
@@ -160,7 +160,7 @@ async fn receive(sqs: &Sqs, queue: &str) -> Vec<Notice> {
     heard
 }
 
-/// Identity and group are told by a topic with an order alone.
+/// Only a FIFO topic sends an id and a group.
 fn notice(message: Message) -> Notice {
     let mut told: HashMap<_, _> = message.attributes.unwrap_or_default();
     let mut told = |name| told.remove(&name).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! The system from end to end, against the stack that the environment names: the local runtime, LocalStack or AWS.
+//! The end-to-end tests, against the stack that the environment names: the local runtime, LocalStack or AWS.
 //!
-//! All in one program, which is linked once and runs its tests side by side.
+//! They are one program, which links once and runs its tests in parallel.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,12 +1,12 @@
-//! What each path answers to each method.
+//! The answer of each path to each method.
 
 use e2e::{Booked, Stack, at_its_own_time, sample};
 use serde_json::Value;
 
-/// Every method that a gateway passes on.
+/// Every method that the gateway passes on.
 const ALL: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/// The paths of the API as it describes itself, with the methods of each in the order of `Allow`.
+/// The paths in the API's own description, each with its methods in the order of `Allow`.
 fn described(stack: &Stack) -> Vec<(String, Vec<&'static str>)> {
     let openapi = stack.api.get("/openapi.json").expect(200);
     let paths = openapi["paths"].as_object().unwrap();
@@ -35,7 +35,7 @@ fn a_head_is_a_get_without_its_body() {
             continue;
         }
         let path = path.replace("{id}", &id);
-        // Without a state, sagas are refused: to HEAD as to GET.
+        // Without a state, the list of sagas is refused, to HEAD as to GET.
         let (head, got) = (stack.api.ask("HEAD", &path), stack.api.get(&path));
         assert_eq!(head.status, got.status, "HEAD {path}");
         assert_eq!(head.header("content-type"), got.header("content-type"));
@@ -43,7 +43,7 @@ fn a_head_is_a_get_without_its_body() {
         assert!(!got.body.is_empty(), "GET {path}");
         let length = head.header("content-length");
         let right = got.body.len().to_string();
-        // What is told of reservations changes meanwhile.
+        // Other tests change the answers about reservations meanwhile.
         if ["/health", "/openapi.json", "/sagas"].contains(&&*path) {
             assert!(
                 length.is_none_or(|length| length == right),

@@ -1,4 +1,4 @@
-//! Others hear what became of a reservation.
+//! Subscribers get notices of approvals and cancellations.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{listener::Listener, poison::passed};
 
-/// The notice of the last event of a reservation's own stream, as a queue hears it.
+/// The expected notice of the last event of a reservation's own stream.
 fn last(stack: &Stack, id: IdReserva, kind: &str, estado: &str) -> Notice {
     let body = stack.stream(id).events.pop().unwrap();
     let event: Event = serde_json::from_str(&body).unwrap();
@@ -44,7 +44,7 @@ fn what_was_approved_and_what_was_cancelled_is_announced_once() {
     assert_eq!(outcomes, [Outcome::APPROVED, Outcome::NOT_CHARGED]);
     let mut heard = listener.hear(2);
 
-    // The log has copies as a matter of course.
+    // Duplicates in the log are normal.
     for id in [approved, cancelled] {
         for text in stack.committed(id).iter().cycle().take(9) {
             stack.append(id, text);

@@ -1,4 +1,4 @@
-//! What the log should not have, and what it should have and has not.
+//! Records that should not be in the log, and events that are missing there.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use events::IdReserva;
 use serde_json::json;
 use vuelos::{APROBAR_RESERVA, CANCELAR_RESERVA, CREAR_RESERVA, Vuelos};
 
-/// A log that takes everything and keeps nothing.
+/// A log that acknowledges every record and stores none.
 struct Forgetful;
 
 #[async_trait]
@@ -29,11 +29,12 @@ impl Log for Forgetful {
     }
 }
 
-/// Appends what no consumer can decode, and waits until each of them has come to it: then each has seen what was there before.
+/// Appends an unreadable record, and waits until every consumer has parked it. By then each has seen the records before
+/// it.
 pub(crate) fn passed(stack: &Stack, id: IdReserva) {
     let marker = format!("marker {}", nobody());
     stack.append(id, marker.as_bytes());
-    eventually("what is in the log is seen by all", || {
+    eventually("every consumer has seen the log", || {
         let parked = stack.parked(id).into_iter();
         let parked: Vec<_> = parked
             .filter(|(_, data)| data == marker.as_bytes())
@@ -84,14 +85,14 @@ fn a_gap_in_the_log_is_healed_from_the_stream() {
     let row = stack.row(id).unwrap();
     assert_eq!(row["guard"], json!({ "reserva": 3 }));
 
-    // They come after all, late, out of order and twice: they are known by now.
+    // The missing events arrive late, out of order and twice. Consumers know them already.
     for late in [1, 2, 1] {
         stack.append(id, stream.events[late].as_bytes());
     }
     passed(&stack, id);
     assert_eq!(stack.row(id).unwrap(), row);
 
-    // The event that opens a saga opens it, late as it is; that it was cancelled long ago is found on the way.
+    // The late event opens the saga. Reading the streams then shows that the reservation was cancelled long ago.
     stack.append(id, stream.events[0].as_bytes());
     let created: Event = serde_json::from_str(&stream.events[0]).unwrap();
     let saga = SagaId(created.correlationid.0);
@@ -129,7 +130,7 @@ fn a_batch_that_the_runtime_gave_up_is_parked_and_tried_again() {
     let created = stack.stream(id).events[0].clone();
     let batch = json!({ "Records": [record(1, created.as_bytes()), record(2, b"rubbish")] });
     let name = std::env::var("ALPES_STACK").unwrap();
-    // As Lambda writes it, once its retries are used up.
+    // The message that Lambda writes when its retries are used up.
     let note = json!({
         "requestContext": {
             "requestId": "c9b8fa9f",
@@ -144,7 +145,7 @@ fn a_batch_that_the_runtime_gave_up_is_parked_and_tried_again() {
     let note = note.to_string();
     let put = stack.undelivered.put(&key, note.as_bytes());
     stack.wait(put).unwrap();
-    // Both are parked, and tried again at once: the good one was good.
+    // Both records are parked and retried at once; the good one is handled.
     let parked = eventually("one is parked", || {
         stack.task(&json!({ "task": "parked" }));
         Some(stack.parked(id)).filter(|parked| parked.len() == 1)

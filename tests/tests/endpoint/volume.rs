@@ -1,4 +1,4 @@
-//! Many reservations at once, then every way to list them.
+//! Makes many reservations at once, then reads them with every filter of lists.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,11 +20,11 @@ const DECLINED_ONE_IN: usize = 5;
 const CANCELLED_ONE_IN: usize = 7;
 const PAGE: usize = 7;
 const LARGEST_PAGE: usize = 100;
-/// For so many clients, each state is asked for too.
+/// For this many clients, lists by client and state are read too.
 const BY_BOTH: usize = 10;
 const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
 
-/// What a reservation must be found as.
+/// The expected rows.
 struct Expected {
     client: String,
     outcome: Outcome,
@@ -47,10 +47,10 @@ fn many_reservations_are_each_once_in_the_view_and_in_the_log() {
     in_the_log_once(&stack, &made);
     println!("all in the log after {:?}", clock.elapsed());
     listed(&stack, &made, &clients);
-    println!("listed every way after {:?}", clock.elapsed());
+    println!("listed with every filter after {:?}", clock.elapsed());
 }
 
-/// Posts them by several senders at once; reservation `n` is of client `n % CUSTOMERS`.
+/// Posts the reservations from several threads. Reservation `n` is of client `n % CUSTOMERS`.
 fn book(stack: &Stack, count: usize, clients: &[String]) -> Vec<Booked> {
     let bodies = journeys(count).into_iter().enumerate();
     let bodies: Vec<_> = bodies
@@ -66,7 +66,8 @@ fn book(stack: &Stack, count: usize, clients: &[String]) -> Vec<Booked> {
     side_by_side(SENDERS, &bodies, |body| stack.booked(body))
 }
 
-/// Lets every saga end: every fifth payment was declined. Then every seventh that was approved is cancelled.
+/// Waits until every saga has ended. Every fifth payment was declined. Then every seventh approved reservation is
+/// cancelled.
 fn settle(stack: &Stack, booked: &[Booked], clients: &[String]) -> Made {
     let is_declined = |number: usize| number.is_multiple_of(DECLINED_ONE_IN);
     for (number, outcome) in stack.outcomes(booked).into_iter().enumerate() {
@@ -97,11 +98,11 @@ fn settle(stack: &Stack, booked: &[Booked], clients: &[String]) -> Made {
             (one.id, Expected { client, outcome })
         })
         .collect();
-    assert_eq!(made.len(), booked.len(), "each is another reservation");
+    assert_eq!(made.len(), booked.len(), "each is a new reservation");
     made
 }
 
-/// Waits until the view has all of them as they are, as long as it gets on.
+/// Waits until the view has all of them in their states, as long as it makes progress.
 fn catch_up(stack: &Stack, made: &Made, clients: &[String]) {
     let mut behind: Vec<&String> = clients.iter().collect();
     let (mut last, mut since) = ((0, 0), Instant::now());
@@ -125,7 +126,7 @@ fn catch_up(stack: &Stack, made: &Made, clients: &[String]) {
         }
         assert!(
             since.elapsed() < PATIENCE,
-            "the view stands still, behind for {} clients",
+            "the view makes no progress, and lacks rows of {} clients",
             behind.len()
         );
         std::thread::sleep(pause_after(look));
@@ -159,7 +160,7 @@ fn in_the_log_once(stack: &Stack, made: &Made) {
             (stream.id, (1..).zip(texts).collect())
         })
         .collect();
-    assert!(found == committed, "the log has what was committed");
+    assert!(found == committed, "the log has every committed event");
     let streams = stack.streams();
     let verification = verify(&*stack.tables, &*stack.reader, &streams, None);
     let verification = stack.wait(verification).unwrap();
@@ -173,7 +174,7 @@ fn in_the_log_once(stack: &Stack, made: &Made) {
     );
 }
 
-/// Filters by client, by state and by both, and none, over small pages.
+/// Lists by client, by state, by both and by neither, with small pages.
 fn listed(stack: &Stack, made: &Made, clients: &[String]) {
     let check = |filter: &str, client: Option<&str>, estado: Option<&str>| {
         let wanted = |expected: &&Expected| {
@@ -185,8 +186,8 @@ fn listed(stack: &Stack, made: &Made, clients: &[String]) {
             .filter(|(_, expected)| wanted(expected))
             .map(|(id, _)| *id)
             .collect();
-        // Without a client it lists everyone's: as far back as ours go, which is to the end where nobody was before us, and in larger
-        // pages, since emulators read all of an index for each page.
+        // A list without a client has other tests' reservations too, so it is read only as far back as ours go. Pages
+        // are larger, because emulators read the whole index for each page.
         let only = client.is_none().then_some(&ids);
         let limit = match only {
             Some(_) => (made.len() / 20).clamp(PAGE, LARGEST_PAGE),

@@ -1,8 +1,8 @@
-//! Function processes die at random while clients book and sagas run: nothing that was accepted is lost, every saga ends, and money
-//! and seats are where the reservations say.
+//! Function processes die at random while clients make reservations and sagas run. Every accepted reservation must
+//! survive, every saga must end, and money and seats must agree with the reservations.
 //!
-//! A program of its own, since it would fail other tests' requests. It kills processes of this machine, so it needs a runtime that
-//! runs functions here; one that runs them elsewhere is told by its having none.
+//! This is a program of its own, because it would break other tests' requests. It kills processes of this machine, so
+//! it skips itself where the runtime has no function processes here.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,12 +29,13 @@ use serde_json::json;
 use twins::SeededRandomness;
 
 const CLIENTS: usize = 8;
-/// Between two deaths, on average.
+/// The average time between two deaths.
 const LIFE: Duration = Duration::from_millis(150);
-/// How long processes die at most after all has been booked: one that dies in each batch gets on slowly.
+/// How long processes die at most after the last reservation was made. A saga makes slow progress if a process dies in
+/// each batch.
 const UNDER_FIRE: Duration = Duration::from_secs(30);
 
-/// Kills one process after the other until told to stop; how many of each function.
+/// Kills one process after the other until it is stopped. Returns how many it killed of each function.
 fn killer(stop: &AtomicBool) -> BTreeMap<String, usize> {
     let dice = SeededRandomness::new(7);
     let mut killed = BTreeMap::new();
@@ -45,7 +46,7 @@ fn killer(stop: &AtomicBool) -> BTreeMap<String, usize> {
         if alive.is_empty() {
             continue;
         }
-        // Each function as often as any other, however many processes it has.
+        // Pick each function equally often, whatever its number of processes.
         let (function, processes) = &alive[pick(alive.len())];
         if kill(&processes[pick(processes.len())]) {
             *killed.entry(function.clone()).or_default() += 1;
@@ -54,7 +55,7 @@ fn killer(stop: &AtomicBool) -> BTreeMap<String, usize> {
     killed
 }
 
-/// Half of them are good.
+/// Half of the reservations are good.
 fn fate(number: usize) -> Fate {
     match number % 6 {
         1 => Fate::Declined,
@@ -64,7 +65,7 @@ fn fate(number: usize) -> Fate {
     }
 }
 
-/// Books all of them, several at a time.
+/// Makes all reservations, several at a time.
 fn book(api: &Api, orders: &[Order]) -> Vec<Booked> {
     let answered = side_by_side(CLIENTS, orders, |order| api.insist(order));
     let lost: u32 = answered.iter().map(|(_, lost)| lost).sum();
@@ -72,7 +73,7 @@ fn book(api: &Api, orders: &[Order]) -> Vec<Booked> {
     answered.into_iter().map(|(booked, _)| booked).collect()
 }
 
-/// Has sagas get on while processes die, until half of them have come to rest or have had time enough to be hit.
+/// Lets sagas run while processes die, until half of the sagas are at rest, or the time is over.
 fn under_fire(stack: &Stack, booked: &[Booked]) {
     let start = Instant::now();
     while stack.resting(booked) * 2 < booked.len() && start.elapsed() < UNDER_FIRE {
@@ -82,7 +83,7 @@ fn under_fire(stack: &Stack, booked: &[Booked]) {
     println!("{} at rest when the killing ends", stack.resting(booked));
 }
 
-/// An operator resumes what waits for one: a compensation whose participant died at every attempt.
+/// An operator resumes sagas that wait for a person: a compensation whose participant died at every attempt.
 fn settled(stack: &Stack, booked: &[Booked]) -> Vec<Outcome> {
     let mut resumed = 0;
     let outcomes = eventually("nothing waits for an operator", || {
@@ -103,7 +104,7 @@ fn settled(stack: &Stack, booked: &[Booked]) -> Vec<Outcome> {
     outcomes
 }
 
-/// Every flight has as many seats taken as those hold who were approved.
+/// Checks that every flight has as many seats taken as its approved reservations hold.
 fn seats_agree(stack: &Stack, orders: &[Order], outcomes: &[Outcome]) {
     let mut held: BTreeMap<Vuelo, i64> = BTreeMap::new();
     for (order, outcome) in orders.iter().zip(outcomes) {
@@ -116,11 +117,11 @@ fn seats_agree(stack: &Stack, orders: &[Order], outcomes: &[Outcome]) {
     }
 }
 
-/// Waits until the view has each as it is.
+/// Waits until the view has each reservation in its state.
 fn view_agrees(stack: &Stack, booked: &[Booked], outcomes: &[Outcome]) {
     let start = Instant::now();
     for (booked, outcome) in booked.iter().zip(outcomes) {
-        // Rows come in the order of shards and of retries: patience is for all of them together.
+        // Rows arrive in the order of shards and retries, so the time limit is for all of them together.
         loop {
             let look = Instant::now();
             let row = stack.row(booked.id);
@@ -184,10 +185,10 @@ fn whatever_dies_sagas_end_and_money_seats_log_and_view_agree() {
     view_agrees(&stack, &booked, &outcomes);
     log_agrees(&stack, &booked);
     archive_agrees(&stack, &booked);
-    println!("all agrees after {:?}", clock.elapsed());
+    println!("everything agrees after {:?}", clock.elapsed());
 }
 
-/// The log has all that was committed, of these reservations and of everybody else's.
+/// Checks that the log has every committed event, of these reservations and of all others.
 fn log_agrees(stack: &Stack, booked: &[Booked]) {
     stack.sweep();
     let mut logged: BTreeMap<String, BTreeSet<Vec<u8>>> = BTreeMap::new();
@@ -204,14 +205,14 @@ fn log_agrees(stack: &Stack, booked: &[Booked]) {
     assert_eq!((verified.differences, verified.pending), (vec![], 0));
 }
 
-/// The archive has it too: the archiver died with the others.
+/// Checks that the archive has every event too, although the archiver was killed as well.
 fn archive_agrees(stack: &Stack, booked: &[Booked]) {
     let ids: Vec<_> = booked.iter().map(|booked| booked.id).collect();
     let committed: BTreeMap<_, _> = ids
         .iter()
         .map(|id| (id.to_string(), stack.committed(*id)))
         .collect();
-    eventually("the archive has what was committed", || {
+    eventually("the archive has every committed event", || {
         let mut archived: BTreeMap<String, BTreeSet<Vec<u8>>> = BTreeMap::new();
         for record in stack.archived(&ids) {
             let of = archived.entry(record.partition_key).or_default();

@@ -1,4 +1,4 @@
-//! The archive alone, without log and streams, has all that the views are made of.
+//! The archive alone suffices to rebuild the views, without log and streams.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ use wiring::Wiring;
 use crate::{VIEWS, alone, book, copy, fold};
 
 const RESERVATIONS: usize = 12;
-/// Time does not pass while a phase runs, so no budget ends it.
+/// The clock stands still while a phase runs, so this budget never ends.
 const UNLIMITED: Duration = Duration::from_secs(1);
 
 #[test]
@@ -44,8 +44,8 @@ fn the_archive_alone_rebuilds_both_views() {
 
     let (world, time) = twins::world(1);
     let tables = Arc::new(MemoryTables::new());
-    // What tests have put into the log in the wrong order is so in the archive too, perhaps far apart. Such a gap is filled from the
-    // stream and from nowhere else, so those streams are left, and no others.
+    // Tests have appended events to the log in the wrong order, so the archive has them in that order too. Only the
+    // stream can fill such a gap, so only those streams are copied.
     let disordered = disordered(&archived);
     println!("{} streams are out of order in it", disordered.len());
     let streams = stack.every_item(alpes_event_store::TABLE).into_iter();
@@ -84,7 +84,7 @@ fn the_archive_alone_rebuilds_both_views() {
     }
 }
 
-/// Waits until the archive has every event there is; all of it.
+/// Waits until the archive has every event, and returns all of it.
 fn complete(stack: &Stack) -> Vec<LogRecord> {
     let streams = stack.every_item(alpes_event_store::TABLE).into_iter();
     let committed: BTreeSet<Vec<u8>> = streams
@@ -102,7 +102,7 @@ fn complete(stack: &Stack) -> Vec<LogRecord> {
     })
 }
 
-/// The streams of which a later event is read before an earlier one.
+/// The streams that have a later event before an earlier one.
 fn disordered(records: &[LogRecord]) -> BTreeSet<String> {
     let mut known: BTreeMap<StreamId, Version> = BTreeMap::new();
     let mut found = BTreeSet::new();

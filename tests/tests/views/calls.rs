@@ -1,4 +1,4 @@
-//! What the view `analitica` costs.
+//! The number of calls that the view `analitica` makes.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,13 +13,13 @@ use views::analitica::Analitica;
 
 use crate::{copy, plain::plainly};
 
-/// Records of a batch: as many keys as one read takes, so each effect is one call of DynamoDB.
+/// The records of a batch: as many as the keys of one read, so that each effect is one call to DynamoDB.
 const BATCH: usize = 100;
 
-/// Folds the events of the log in batches as they lie there, over tables in memory; asserts that it takes a fifth of the calls of one
-/// call an event, at most.
+/// Folds the events of the log in batches, over tables in memory. Asserts that this takes at most a fifth of the calls
+/// of one event at a time.
 pub fn compare(stack: &Stack, log: &[LogRecord]) {
-    // What is no event costs both the same: nothing here, and being parked there.
+    // A record that is no event would cost the same in both, since it is only parked.
     let is_event = |record: &&LogRecord| Event::decode(&record.data, &events::catalogue()).is_ok();
     let mut shards: BTreeMap<&str, Vec<LogRecord>> = BTreeMap::new();
     for record in log.iter().filter(is_event) {
@@ -29,7 +29,7 @@ pub fn compare(stack: &Stack, log: &[LogRecord]) {
             .push(record.clone());
     }
     let (plain, ours) = (Faults::none(), Faults::none());
-    // Gaps in the log are filled from streams.
+    // Gaps in the log are filled from the streams.
     let memory = Arc::new(MemoryTables::new());
     copy(stack, &memory, stack.every_item(alpes_event_store::TABLE));
     let tables: Arc<dyn Tables> = Arc::new(ours.tables(memory));
@@ -51,7 +51,7 @@ pub fn compare(stack: &Stack, log: &[LogRecord]) {
     }
     let of_1000 = |count: usize| count * 1_000 / events;
     println!(
-        "calls of DynamoDB for 1,000 of {events} events: {} by the view analitica, in batches of {BATCH}; {} with one call an event",
+        "DynamoDB calls for 1,000 of {events} events: {} by the view analitica in batches of {BATCH}, {} with one call for each event",
         of_1000(ours.count()),
         of_1000(plain.count())
     );

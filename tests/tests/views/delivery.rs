@@ -1,4 +1,4 @@
-//! Delivering the log to the projector by hand, beside its own mapping: out of order, twice, in batches of any size.
+//! Delivers the log to the projector by hand, beside its own mapping: out of order, twice, and in batches of any size.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,14 +14,15 @@ use alpes_projections::CONSUMER;
 use e2e::{Stack, eventually, side_by_side};
 use simulation::Dice;
 
-/// How many records a batch has: from one to as many as the mapping takes, and no more than a part of all.
+/// The sizes of batches: from 1 to the mapping's maximum.
 const SIZES: [usize; 6] = [1, 3, 10, 40, 150, 500];
 const PARTS: usize = 4;
-/// Batches at a time: shards of one log are delivered side by side.
+/// The number of batches at a time, since the shards of a log are delivered in parallel.
 const SIDE_BY_SIDE: usize = 4;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Delivers each record twice, all of them shuffled; how many batches that were. None where the runtime lets nobody else deliver.
+/// Delivers each record twice in random order. Returns the number of batches; `None` where the runtime does not let a
+/// test invoke the projector.
 pub fn deliver_twice(stack: &Stack, dice: &Dice, records: &[LogRecord]) -> usize {
     let mut records = [records, records].concat();
     dice.shuffle(&mut records);
@@ -38,7 +39,8 @@ pub fn deliver_twice(stack: &Stack, dice: &Dice, records: &[LogRecord]) -> usize
     taken.into_iter().filter(|taken| *taken).count()
 }
 
-/// Delivers a batch until it is taken, as a mapping does; false where that cannot be done.
+/// Delivers a batch until it succeeds, as a mapping does. False where the runtime does not let a test invoke the
+/// projector.
 fn deliver(stack: &Stack, records: &[LogRecord]) -> bool {
     let batch = kinesis::batch_of(records);
     eventually("the projector takes a batch", || {
@@ -52,7 +54,7 @@ fn deliver(stack: &Stack, records: &[LogRecord]) -> bool {
     })
 }
 
-/// Delivers what comes into the log as it comes, until told to stop; how many batches that were.
+/// Delivers new records of the log as they arrive, until it is stopped. Returns the number of batches.
 pub fn deliver_as_it_comes(stack: &Stack, dice: &Dice, stop: &AtomicBool) -> usize {
     let (mut places, mut batches) = (BTreeMap::new(), 0);
     loop {
@@ -66,7 +68,7 @@ pub fn deliver_as_it_comes(stack: &Stack, dice: &Dice, stop: &AtomicBool) -> usi
     }
 }
 
-/// The records that the projector has parked, by their places.
+/// The records that the projector has parked, by their positions.
 pub fn parked(stack: &Stack) -> BTreeSet<String> {
     let parked = stack.wait(stack.parking().list()).unwrap().into_iter();
     let parked = parked.filter(|parked| {
@@ -75,7 +77,7 @@ pub fn parked(stack: &Stack) -> BTreeSet<String> {
     parked.map(|parked| parked.place).collect()
 }
 
-/// Takes out of the parking lot what was not there before: other tests have left rubbish in the log, and cleared up after themselves.
+/// Deletes the parked records that were not there before. Other tests have appended unreadable records.
 pub fn clear_up(stack: &Stack, before: &BTreeSet<String>) {
     let parking = stack.parking();
     for parked in stack.wait(parking.list()).unwrap() {

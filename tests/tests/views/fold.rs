@@ -1,4 +1,4 @@
-//! What the views must tell: the fold of every stream there is, made here from the events alone.
+//! The expected views: the fold of every stream, computed here from the events alone.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use events::{
 use jiff::{ToSpan, civil::Date};
 use serde_json::{Value, json};
 
-/// As many days as one report takes.
+/// The most days of one report.
 const REPORT: i32 = 366;
 const PAGE: usize = 100;
 
-/// What is known of one reservation, in whatever order its streams are read.
+/// The known events of one reservation, in any order of its streams.
 #[derive(Default)]
 struct Heard {
     made: Option<(ReservaCreada, CorrelationId)>,
-    /// The furthest that an event says it came.
+    /// The furthest state that an event leads to.
     estado: Option<EstadoReserva>,
     last: Option<Moment>,
 }
@@ -44,7 +44,7 @@ impl Heard {
         }
     }
 
-    /// As a list tells it; `None` if nobody told that it was made, by which it is neither listed nor counted.
+    /// The reservation as a list shows it. `None` without its first event: then it is neither listed nor counted.
     fn listed(self) -> Option<Value> {
         let (made, id_correlacion) = self.made?;
         Some(json!({
@@ -61,15 +61,15 @@ impl Heard {
     }
 }
 
-/// Every reservation that was made, as a list tells it.
+/// Every reservation, as a list shows it.
 pub struct Fold(pub BTreeMap<IdReserva, Value>);
 
-/// Waits until every list and every report is the fold; the fold.
+/// Waits until every list and report equals the fold, and returns the fold.
 pub fn agree(stack: &Stack) -> Fold {
-    // What a process that died has committed and not published.
+    // Publish what dead processes have committed.
     stack.sweep();
-    eventually("lists, totals and pivot are the fold", || {
-        // Sagas of whoever was here before may still be on their way.
+    eventually("lists and reports equal the fold", || {
+        // Sagas of earlier tests may still run.
         stack.tick();
         let fold = Fold::of(stack);
         match fold.difference(stack) {
@@ -100,7 +100,7 @@ impl Fold {
         self.0[&id]["estado"].as_str().unwrap()
     }
 
-    /// The rows of the pivot.
+    /// The rows of the report `reservas-por-dia`.
     fn pivot(&self) -> Vec<Value> {
         let mut days: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
         for (id, reserva) in &self.0 {
@@ -119,7 +119,7 @@ impl Fold {
         rows.collect()
     }
 
-    /// What the API tells otherwise, if anything.
+    /// The first difference between the API and the fold.
     fn difference(&self, stack: &Stack) -> Option<String> {
         let pivot = self.pivot();
         let totals: Vec<_> = pivot
@@ -159,11 +159,11 @@ impl Fold {
             }
         }
         let more = found.keys().find(|id| !expected.contains_key(id));
-        more.map(|id| format!("{estado}: {id} is not so by the fold"))
+        more.map(|id| format!("{estado}: {id} is in another state by the fold"))
     }
 }
 
-/// The rows of a report from the first of these days to the last, in as many pieces as it takes.
+/// The rows of a report between two days, read in as many requests as needed.
 fn whole_report(stack: &Stack, report: &str, expected: &[Value]) -> Vec<Value> {
     let day = |row: &Value| row["dia"].as_str().unwrap().parse::<Date>().unwrap();
     let (Some(first), Some(last)) = (expected.first().map(day), expected.last().map(day)) else {

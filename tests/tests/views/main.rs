@@ -1,8 +1,7 @@
-//! The views as a whole: whatever happened to the log on its way, and however often they were built anew, they are the fold of all
-//! events.
+//! The views as a whole are the fold of all events, however the log was delivered, and however often they were rebuilt.
 //!
-//! A program of its own, since reports count everybody's reservations: while its tests look, nobody else may book. So they do not run
-//! side by side either.
+//! This is a program of its own, because reports count all reservations: no other test may make one meanwhile. Its own
+//! tests do not run in parallel either.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -31,7 +30,7 @@ use views::{analitica, reservas};
 const VIEWS: [&str; 2] = [reservas::NAME, analitica::NAME];
 const SENDERS: usize = 8;
 
-/// Held by the test that runs.
+/// The lock that the running test holds.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -43,7 +42,7 @@ fn book(stack: &Stack, orders: &[Order]) -> Vec<Booked> {
     side_by_side(SENDERS, orders, |order| stack.api.insist(order).0)
 }
 
-/// Puts items of the stack into tables in memory.
+/// Copies items of the stack into tables in memory.
 fn copy(stack: &Stack, tables: &MemoryTables, items: impl IntoIterator<Item = (Key, Item)>) {
     for (key, item) in items {
         let put = Write::Put {

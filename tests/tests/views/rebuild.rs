@@ -1,4 +1,4 @@
-//! Both views are built anew while reservations are made, cancelled and looked at, and while processes die.
+//! Both views are rebuilt while reservations are made, cancelled and read, and while processes die.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,26 +21,26 @@ use crate::{VIEWS, alone, book, fold};
 
 const CLIENTS: u64 = 2;
 const READERS: u64 = 3;
-/// Between two reservations of a client.
+/// The pause between two reservations of a client.
 const THINKS: Duration = Duration::from_millis(400);
-/// Between two looks of a reader.
+/// The pause between two reads.
 const LOOKS_AGAIN: Duration = Duration::from_millis(20);
-/// As long as one invocation goes on: a caller waits 15 seconds.
+/// How long one invocation of the rebuilder works, in seconds. Its caller waits for 15 seconds.
 const SECONDS: u64 = 8;
-/// Failures of one rebuild that are borne: for a minute nobody goes on with one whose builder died.
+/// How many failures one rebuild may have. If a rebuilder dies, no other continues its rebuild for a minute.
 const FAILURES: usize = 100;
 const PAUSE: Duration = Duration::from_secs(1);
-/// What the function tells when another run was at it, or something did not answer.
+/// The rebuilder's errors when another run took over, or a service did not answer.
 const OWN_ERRORS: [&str; 2] = ["Overtaken", "RebuildFailed"];
 
-/// What clients, readers and rebuilds share.
+/// The state that clients, readers and rebuilds share.
 struct Play<'a> {
     stack: &'a Stack,
     clock: Instant,
-    /// What there is to be looked at.
+    /// The reservations to read.
     made: Mutex<Vec<Booked>>,
     looks: AtomicUsize,
-    /// Invocations that ended without an answer.
+    /// The number of invocations that ended without an answer.
     died: AtomicUsize,
     stop: AtomicBool,
 }
@@ -54,7 +54,7 @@ impl Play<'_> {
         self.made.lock().unwrap()
     }
 
-    /// Books, and cancels some.
+    /// Makes reservations, and cancels some.
     fn client(&self, number: u64) {
         let _if_it_fails = Ending(&self.stop);
         let dice = Dice::new(number);
@@ -71,7 +71,8 @@ impl Play<'_> {
         }
     }
 
-    /// Looks at one reservation after the other. What was found stays found, and no state is taken back.
+    /// Reads one reservation after the other. A reservation that was found must stay, and must not go back to an
+    /// earlier state.
     fn reader(&self, number: u64) {
         let _if_it_fails = Ending(&self.stop);
         let dice = Dice::new(number);
@@ -82,7 +83,7 @@ impl Play<'_> {
             let reserva = self.stack.api.get(&path).expect(200);
             self.looks.fetch_add(1, Ordering::Relaxed);
             if reserva["origen"] == "comando" {
-                // The stream itself, which is ahead of the view, and is asked only until the view has the reservation.
+                // The stream is ahead of the view, and answers only until the view has the reservation.
                 assert_eq!(seen.get(&id), None, "the view has lost {reserva}");
                 continue;
             }
@@ -94,7 +95,7 @@ impl Play<'_> {
         }
     }
 
-    /// Looks at the pivot. No day's total falls.
+    /// Reads the report. The total of a day must never fall.
     fn analyst(&self) {
         let _if_it_fails = Ending(&self.stop);
         let mut seen: BTreeMap<String, u64> = BTreeMap::new();
@@ -116,7 +117,7 @@ impl Play<'_> {
         }
     }
 
-    /// Builds a view anew as an operator does: asks again and again, and goes on where it was after whatever failed.
+    /// Rebuilds a view as an operator does: calls again and again, also after failures.
     fn rebuild(&self, view: &str, action: &str) {
         let mut order = json!({ "view": view, "action": action, "seconds": SECONDS });
         let mut failures = 0;
@@ -133,7 +134,7 @@ impl Play<'_> {
                     }
                     Duration::from_secs(done["wait_seconds"].as_u64().unwrap())
                 }
-                // Where there is a schedule, it goes on with what was left alone too, and may be the one to end it.
+                // If there is a schedule, it may continue the rebuild and end it first.
                 Err(CallError::Failed { error_type, .. }) if error_type == "NotRebuilding" => {
                     return;
                 }
@@ -147,14 +148,14 @@ impl Play<'_> {
                 }
             };
             failures += usize::from(wait <= PAUSE);
-            assert!(failures < FAILURES, "{view} does not get on");
+            assert!(failures < FAILURES, "{view} makes no progress");
             order["action"] = "resume".into();
             thread::sleep(wait);
         }
     }
 
-    /// Kills who builds, half-way: some of these rows are there, and nobody reads them yet. As often as it takes until an invocation
-    /// ends of it.
+    /// Kills the rebuilder half-way, when the new generation has some of these rows and no reader uses it yet. Repeats
+    /// until an invocation dies of it.
     fn kill_half_way(&self, of: &[Booked]) -> usize {
         let mut killed = 0;
         while self.goes_on() && (killed == 0 || self.died.load(Ordering::Relaxed) == 0) {
@@ -198,7 +199,7 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
         stop: AtomicBool::new(false),
     };
     for view in VIEWS {
-        // A run of this test that was broken off leaves one behind.
+        // An interrupted run of this test leaves a rebuild behind.
         if alias(&stack, view).contains_key("rebuild") {
             play.rebuild(view, "resume");
         }
@@ -257,7 +258,7 @@ fn no_read_fails_or_goes_back_while_both_views_are_rebuilt_and_their_builder_die
     println!("{:>7.1?} all agrees", play.clock.elapsed());
 }
 
-/// The view has no item but those of its living generation, and its alias knows of no other.
+/// Asserts that the view has only items of its live generation, and that its alias names no other generation.
 fn only_the_living(stack: &Stack, live: &Generation) {
     let alias = alias(stack, live.view);
     for left in ["building", "retiring", "rebuild"] {

@@ -1,4 +1,4 @@
-//! Thousands of reservations, good ones and others, with every event delivered again and again in any order.
+//! Thousands of reservations with different fates, and every event redelivered again and again in any order.
 
 use std::{sync::atomic::AtomicBool, thread, time::Instant};
 
@@ -7,10 +7,11 @@ use simulation::Dice;
 
 use crate::{alone, book, calls, delivery, fold};
 
-/// As many as are made at a time, and come to rest before the next: sagas that wait for others are given up in the end.
+/// The number of reservations in a wave. The next wave begins when these are at rest, because sagas that wait for
+/// others are given up in the end.
 const WAVE: usize = 100;
 
-/// Every third does not come to anything, each time for another reason.
+/// Every third reservation is not approved, for changing reasons.
 fn fate(number: usize) -> Fate {
     match number % 9 {
         2 => Fate::Declined,
@@ -59,7 +60,7 @@ fn lists_totals_and_pivot_are_the_fold_though_all_is_delivered_twice_and_shuffle
     );
     let fold = fold::agree(&stack);
     println!(
-        "lists, totals and pivot are the fold of {} reservations after {:?}",
+        "lists and reports equal the fold of {} reservations after {:?}",
         fold.0.len(),
         clock.elapsed()
     );
@@ -68,7 +69,7 @@ fn lists_totals_and_pivot_are_the_fold_though_all_is_delivered_twice_and_shuffle
     calls::compare(&stack, &log);
 }
 
-/// Each came to what it was made for.
+/// Each reservation has the outcome of its fate.
 fn became(fold: &fold::Fold, orders: &[Order], booked: &[Booked]) {
     for (order, booked) in orders.iter().zip(booked) {
         let expected = match order.fate {

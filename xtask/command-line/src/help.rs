@@ -1,10 +1,10 @@
-//! The texts that follow from the table.
+//! The help texts, made from the table of commands.
 
 use std::fmt::Write;
 
 use crate::table::{COMMANDS, Command};
 
-/// Where a second column begins, unless the first is longer.
+/// The column at which the second column begins, if the first leaves room.
 const COLUMN: usize = 26;
 
 const FOOT: &str = "\
@@ -24,7 +24,7 @@ fn line(text: &mut String, left: &str, right: &str) {
     };
 }
 
-/// All commands.
+/// The list of all commands.
 pub(crate) fn all() -> String {
     let mut text = String::from("AeroAlpes on Lambda: the developer's commands.\n");
     let mut group = "";
@@ -40,7 +40,7 @@ pub(crate) fn all() -> String {
     text
 }
 
-/// One command.
+/// The help of one command.
 pub(crate) fn of(command: &Command) -> String {
     let mut text = format!("cargo xtask {}: {}\n\n", command.name, command.about);
     let options = if command.options().next().is_some() {
@@ -82,7 +82,7 @@ pub(crate) fn of(command: &Command) -> String {
     text
 }
 
-/// The table of commands of `docs/operating.md`.
+/// The table of commands in `docs/operating.md`.
 #[must_use]
 pub fn markdown() -> String {
     let mut text = String::from("| command | what | time and disk |\n| --- | --- | --- |\n");

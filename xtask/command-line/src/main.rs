@@ -1,4 +1,4 @@
-//! `cargo xtask`: answers help and words that it does not understand at once, and has `xtask` do the rest.
+//! `cargo xtask`: prints help and usage errors at once, and replaces itself by `xtask` for everything else.
 
 use std::{
     env,
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs `xtask`, in place of this process. Cargo shows how it compiles it only the first time, when that takes a while.
+/// Replaces this process by `xtask`. Cargo shows its progress only the first time, when compiling takes a while.
 fn hand_on(words: &[String]) -> ExitCode {
     let Some(root) = root() else {
         eprintln!(

@@ -1,9 +1,10 @@
-//! Times of the commands: what `--since` takes, and how a time is shown. All are UTC.
+//! Times on the command line: parsing `--since`, and printing times. All are in UTC.
 
 const SECOND: i64 = 1_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// The moment that a word means, in milliseconds of Unix time: so long before `now`, as `5m`, or a time, as `2026-11-22T19:36:14.212Z`.
+/// Parses `--since` into milliseconds of Unix time: a length of time before `now`, such as `5m`, or a time, such as
+/// `2026-11-22T19:36:14.212Z`.
 #[must_use]
 pub fn since(word: &str, now: i64) -> Option<i64> {
     match before(word) {
@@ -12,7 +13,7 @@ pub fn since(word: &str, now: i64) -> Option<i64> {
     }
 }
 
-/// A length of time, as `30s`, `5m`, `1h` or `2d`.
+/// Parses a length of time: `30s`, `5m`, `1h` or `2d`.
 fn before(word: &str) -> Option<i64> {
     let unit = word.chars().next_back()?;
     let length = match unit {
@@ -25,7 +26,7 @@ fn before(word: &str) -> Option<i64> {
     number(word.strip_suffix(unit)?)?.checked_mul(length)
 }
 
-/// `2026-11-22`, `2026-11-22T19:36`, `2026-11-22T19:36:14` or `2026-11-22T19:36:14.212`, with or without a Z.
+/// Parses `2026-11-22`, `2026-11-22T19:36`, `2026-11-22T19:36:14` or `2026-11-22T19:36:14.212`, with or without a Z.
 fn time(word: &str) -> Option<i64> {
     let word = word.strip_suffix('Z').unwrap_or(word);
     let (date, clock) = word.split_once('T').unwrap_or((word, "00:00"));
@@ -59,7 +60,7 @@ fn time(word: &str) -> Option<i64> {
     Some(days * DAY + seconds * SECOND + number(&digits)?)
 }
 
-/// The moment as `2026-11-22T19:36:14.212Z`.
+/// Formats a time as `2026-11-22T19:36:14.212Z`.
 #[must_use]
 pub fn moment(milliseconds: i64) -> String {
     let (days, left) = (milliseconds.div_euclid(DAY), milliseconds.rem_euclid(DAY));
@@ -80,13 +81,13 @@ fn three(text: &str, between: char) -> Option<(Option<i64>, Option<i64>, Option<
         .then(|| (number(one), number(two), number(three)))
 }
 
-/// Digits alone: no sign.
+/// Parses digits without a sign.
 fn number(text: &str) -> Option<i64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }
 
-/// Days since 1970-01-01. A year begins in March here, so that a leap day is its last.
+/// The number of days since 1970-01-01. The year begins in March here, so that a leap day is its last day.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month > 2 { year } else { year - 1 };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -94,7 +95,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// Year, month and day of a day since 1970-01-01.
+/// The year, month and day that is this many days after 1970-01-01.
 fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));

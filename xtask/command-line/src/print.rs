@@ -1,4 +1,4 @@
-//! Printing. std's macros panic when nobody reads what is printed.
+//! Printing that survives a closed pipe, on which std's macros panic.
 
 use std::{
     env, fmt,
@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Writes to standard output. A reader that went away has what it wanted, so that ends the program.
+/// Writes to standard output. If the reader has closed it, the program ends quietly.
 pub fn out(text: fmt::Arguments<'_>) {
     shown(io::stdout().lock().write_fmt(text));
 }
 
-/// Goes on if it was written, and ends the program if not.
+/// Returns if the text was written, and otherwise ends the program.
 pub fn shown(written: io::Result<()>) {
     match written {
         Ok(()) => {}
@@ -26,24 +26,26 @@ pub fn shown(written: io::Result<()>) {
     }
 }
 
-/// Writes to standard error, where somebody reads it.
+/// Writes to standard error, and ignores failures.
 pub fn err(text: fmt::Arguments<'_>) {
     let _ = io::stderr().lock().write_fmt(text);
 }
 
-/// True if standard output may have colours: it is a terminal, and nobody asks for none (<https://no-color.org>).
+/// True if standard output may have colours: it is a terminal, and the user did not turn colours off
+/// (<https://no-color.org>).
 #[must_use]
 pub fn colours() -> bool {
     let asked_for_none = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     io::stdout().is_terminal() && !asked_for_none && !is_dumb()
 }
 
-/// A terminal that obeys nothing.
+/// True for a terminal without escape sequences.
 fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
 }
 
-/// The text with what a terminal would obey, or what looks like another text, written as `\u{1b}`: for what others have written.
+/// Makes foreign text safe to print: writes control characters, and characters that look like others, as escapes such
+/// as `\u{1b}`.
 #[must_use]
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -61,15 +63,15 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// How often lines that only count on are printed where they cannot be rewritten.
+/// How often progress is printed again where a line cannot be rewritten.
 const SELDOM: Duration = Duration::from_secs(15);
 
-/// What a command that takes long is doing, on standard error: one line that is rewritten on a terminal, and lines for what is new
-/// elsewhere.
+/// The progress of a long command, on standard error. On a terminal it is one line that is rewritten; elsewhere it
+/// prints a line for each new task.
 #[derive(Debug)]
 pub struct Progress {
     rewrites: bool,
-    /// What the last line was about, and when it was printed, where lines stay.
+    /// Where lines cannot be rewritten: the last task printed, and when.
     last: Option<(String, Instant)>,
 }
 
@@ -83,18 +85,19 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Shows what is done (`about`), and how far it is. Where lines stay, how far it is makes a new line only seldom.
+    /// Shows the task `about` and its progress `how_far`. Where lines cannot be rewritten, progress alone is printed
+    /// only every 15 seconds.
     pub fn show(&mut self, about: &str, how_far: &str) {
         let line = format!("{about}{how_far}");
         if self.rewrites {
-            // Without wrapping: a line that is too long is cut at the terminal's edge, and so can be rewritten.
+            // Turn off wrapping, so that a long line is cut at the terminal's edge and can be rewritten.
             err(format_args!("\r\x1b[K\x1b[?7l{line}\x1b[?7h"));
         } else if self.is_due(about, Instant::now()) {
             err(format_args!("{line}\n"));
         }
     }
 
-    /// True if a line is due, which is then the last one.
+    /// True if a line must be printed now; it then counts as the last one.
     fn is_due(&mut self, about: &str, now: Instant) -> bool {
         let is_known = self.last.as_ref().is_some_and(|(last, printed)| {
             last == about && now.saturating_duration_since(*printed) < SELDOM
@@ -105,7 +108,7 @@ impl Progress {
         !is_known
     }
 
-    /// Takes the line away, for something else to be printed.
+    /// Removes the line, so that other text can be printed.
     pub fn clear(&mut self) {
         if self.rewrites {
             err(format_args!("\r\x1b[K"));

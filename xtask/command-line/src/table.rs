@@ -1,115 +1,115 @@
-//! The one table of all commands. Help, the table of `docs/operating.md` and the reading of words follow from it.
+//! The one table of all commands. The help texts, the table of `docs/operating.md` and the parser are made from it.
 
-/// A command: its words, and what is told about it.
+/// A command: its words, and its help.
 #[derive(Debug)]
 pub struct Command {
     /// The word after `cargo xtask`.
     pub name: &'static str,
-    /// Commands of one group stand together.
+    /// The group under which help lists the command.
     pub group: &'static str,
-    /// Which program runs it.
+    /// The program that runs it.
     pub runner: Runner,
-    /// What it does, as one line without a full stop.
+    /// The description of the command, one line without a full stop.
     pub about: &'static str,
     /// Its arguments, in order.
     pub arguments: &'static [Argument],
-    /// Its options: those that commands share, and its own.
+    /// The command's options, in lists that commands may share.
     pub options: &'static [&'static [Opt]],
-    /// What else must hold of its words.
+    /// Further rules about its words.
     pub rules: &'static [Rule],
-    /// What its help says below the options.
+    /// The paragraphs of its help below the options.
     pub details: &'static str,
-    /// Lines to try.
+    /// Lines to try, shown in its help.
     pub examples: &'static [&'static str],
-    /// How long it takes and what it puts on the disk, where that is worth telling.
+    /// How long it takes and how much disk it uses; empty if both are small.
     pub takes: &'static str,
 }
 
-/// Which program runs a command.
+/// The program that runs a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Runner {
     /// `xtask`, the developer's commands.
     Xtask,
-    /// `ops`, which looks into the system's data.
+    /// `ops`, which reads and changes the system's data.
     Ops,
-    /// `simulate`, the world in which the whole system runs.
+    /// `simulate`, which runs the whole system in a simulated world.
     Simulate,
 }
 
-/// A word that a command takes.
+/// An argument of a command.
 #[derive(Debug)]
 pub struct Argument {
-    /// As it stands in help.
+    /// Its name in help.
     pub name: &'static str,
-    /// What it is.
+    /// Its description.
     pub about: &'static str,
-    /// Whether it may be left out.
+    /// Whether it may be omitted.
     pub need: Need,
-    /// What it may be.
+    /// The words that it accepts.
     pub check: Check,
 }
 
-/// Whether an argument may be left out.
+/// Whether an argument may be omitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// It must be there.
+    /// It is required.
     Required,
-    /// It may be left out, with all that follow.
+    /// The argument may be omitted, with all that follow it.
     Optional,
-    /// It must be there if the one before it is.
+    /// The argument is required if the one before it is given.
     WithThePrevious,
 }
 
 /// An option.
 #[derive(Debug)]
 pub struct Opt {
-    /// With its dashes.
+    /// Its name, with dashes.
     pub name: &'static str,
-    /// What follows it; a flag has no value.
+    /// The option's value; `None` for a flag.
     pub value: Option<Value>,
-    /// What it does.
+    /// Its description.
     pub about: &'static str,
-    /// What holds without it, where that has a name.
+    /// The option's default in words; empty if there is none.
     pub default: &'static str,
 }
 
 /// The value of an option.
 #[derive(Debug)]
 pub struct Value {
-    /// As it stands in help, unless its choices do.
+    /// The value's name in help. Help shows its choices instead, if it has any.
     pub name: &'static str,
-    /// What it may be.
+    /// The words that it accepts.
     pub check: Check,
 }
 
-/// What a word may be.
+/// The words that an argument or a value accepts.
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
-    /// Anything; the command looks at it.
+    /// Any word. The command itself checks it.
     Any,
-    /// A number.
+    /// A number within these limits.
     Number {
-        /// The least that it may be.
+        /// The least number.
         least: u64,
-        /// The most that it may be.
+        /// The greatest number.
         most: u64,
     },
-    /// One of these.
+    /// One of these words.
     OneOf(&'static [&'static str]),
     /// A UUID.
     Id,
-    /// A length of time that counts back from now, or a time: see [`since`](crate::since).
+    /// A length of time before now, or a time: see [`since`](crate::since).
     Since,
-    /// A folder of `functions/`.
+    /// The name of a folder in `functions/`.
     Function,
 }
 
-/// What must hold of a command's options together.
+/// A rule about the options of a command.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
-    /// At most one of the two is given.
+    /// At most one of the two may be given.
     NotBoth(&'static str, &'static str),
-    /// The first is given only where the second is, with this value if it has one.
+    /// The first requires the second, with this value if there is one.
     Needs(&'static str, &'static str, Option<&'static str>),
 }
 
@@ -119,13 +119,13 @@ impl Command {
         self.options.iter().copied().flatten()
     }
 
-    /// Its option of that name.
+    /// The command's option with this name.
     #[must_use]
     pub fn option(&self, name: &str) -> Option<&'static Opt> {
         self.options().find(|option| option.name == name)
     }
 
-    /// The command with its arguments.
+    /// The command's name with its arguments, as in help.
     #[must_use]
     pub fn synopsis(&self) -> String {
         let mut text = self.name.to_owned();
@@ -146,7 +146,7 @@ impl Command {
 }
 
 impl Opt {
-    /// As it stands in help, with its value.
+    /// The option with its value, as in help.
     #[must_use]
     pub fn shown(&self) -> String {
         match &self.value {
@@ -161,7 +161,7 @@ impl Opt {
 }
 
 impl Value {
-    /// As it stands in help.
+    /// The argument as in help.
     #[must_use]
     pub fn shown(&self) -> String {
         match self.check {
@@ -171,13 +171,13 @@ impl Value {
     }
 }
 
-/// The command of that name.
+/// The command with this name.
 #[must_use]
 pub fn command(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
 }
 
-/// True if this option has a value. It is the same for every command that has the option.
+/// True if this option has a value. An option has a value in every command or in none.
 pub(crate) fn takes_value(name: &str) -> bool {
     let mut options = COMMANDS.iter().flat_map(Command::options);
     options.any(|option| option.name == name && option.value.is_some())
@@ -231,7 +231,7 @@ const PORTS: Check = Check::Number {
 const ARCHITECTURES: Check = Check::OneOf(&["x86_64", "arm64"]);
 const BUILDS: Check = Check::OneOf(&["host", "lambda"]);
 
-/// Which runtime is meant.
+/// The options that choose a runtime.
 pub(crate) const ON_RUNTIME: &[Opt] = &[
     option(
         "--port",
@@ -291,7 +291,7 @@ const OF_UP: &[Opt] = &[
 
 const RULES_OF_UP: &[Rule] = &[NOT_BOTH_RUNTIMES, Rule::NotBoth("--on", "--endpoint")];
 
-/// The names of kinds of sagas, as the API has them.
+/// The modes of sagas, as the API names them.
 const SAGAS: Check = Check::OneOf(&["orquestacion", "coreografia", "stepfunctions"]);
 
 /// The states of a saga, as the API names them: `api::saga::estado`.
@@ -329,7 +329,7 @@ pub const COMMANDS: &[Command] = &[
                 "--saga",
                 "",
                 SAGAS,
-                "who moves its reservations on",
+                "how its sagas run",
                 "orquestacion",
             )],
             OF_UP,
@@ -362,7 +362,7 @@ names another. Brought up again, a local runtime is only deployed to, and keeps 
         name: "down",
         group: BEGIN,
         runner: Runner::Xtask,
-        about: "end a runtime, and forget its data",
+        about: "stop a runtime, and delete its data",
         arguments: &[],
         options: &[ON_RUNTIME, &[flag("--all", "every runtime of this checkout")]],
         rules: &[
@@ -370,7 +370,7 @@ names another. Brought up again, a local runtime is only deployed to, and keeps 
             Rule::NotBoth("--all", "--port"),
             Rule::NotBoth("--all", "--endpoint"),
         ],
-        details: "If it was the one that commands mean, they mean the one that was brought up before it, and that is said.",
+        details: "If commands used it by default, they now use the one brought up before it, and the command says so.",
         examples: &["cargo xtask down", "cargo xtask down --port 4570"],
         takes: "",
     },
@@ -407,7 +407,7 @@ names another. Brought up again, a local runtime is only deployed to, and keeps 
         name: "deploy",
         group: WORK,
         runner: Runner::Xtask,
-        about: "build one function and put it in place",
+        about: "build one function and replace the deployed one",
         arguments: &[FUNCTION],
         options: &[ON_RUNTIME],
         rules: &[NOT_BOTH_RUNTIMES],
@@ -439,13 +439,12 @@ names another. Brought up again, a local runtime is only deployed to, and keeps 
         name: "tick",
         group: WORK,
         runner: Runner::Xtask,
-        about: "run the timers now, which run once a minute by themselves",
+        about: "run the timers now; they also run once a minute",
         arguments: &[],
         options: &[ON_RUNTIME],
         rules: &[NOT_BOTH_RUNTIMES],
         details: "\
-The timers publish what was committed and not published, take up what is parked, wake sagas that are due, do what contexts put
-off, and go on with rebuilds.",
+The timers publish pending events, retry parked records, wake due sagas, retry pending reactions and continue rebuilds.",
         examples: &["cargo xtask tick"],
         takes: "",
     },
@@ -453,7 +452,7 @@ off, and go on with rebuilds.",
         name: "logs",
         group: WORK,
         runner: Runner::Xtask,
-        about: "what the functions logged, or one of them, the newest lines last",
+        about: "the log lines of all functions, or of one, newest last",
         arguments: &[argument(
             "FUNCTION",
             Need::Optional,
@@ -484,7 +483,7 @@ off, and go on with rebuilds.",
                     "only the newest N lines",
                     "1000; 10 with --follow; all with --since or --correlation",
                 ),
-                flag("--follow", "go on with lines as they come, until Ctrl-C"),
+                flag("--follow", "show new lines as they come, until Ctrl-C"),
                 flag("--json", "one JSON object a line, as it was logged"),
             ],
         ],
@@ -503,7 +502,7 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
         name: "saga",
         group: OPERATE,
         runner: Runner::Ops,
-        about: "a saga as it went, with the money and the seats that it moved",
+        about: "the log of a saga, with the money and the seats that it moved",
         arguments: &[argument(
             "ID",
             Need::Required,
@@ -544,7 +543,7 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
             &[
                 flag("--from-start", "from the oldest event that the log has"),
                 flag("--once", "end at the tip of the log"),
-                option("--limit", "N", from(0), "end after so many events", ""),
+                option("--limit", "N", from(0), "end after N events", ""),
                 option(
                     "--subject",
                     "ID",
@@ -564,11 +563,11 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
         name: "parked",
         group: OPERATE,
         runner: Runner::Ops,
-        about: "what could not be handled, and why",
+        about: "parked records, and why they could not be handled",
         arguments: &[],
         options: &[
             ON_RUNTIME,
-            &[flag("--discarded", "what was discarded instead")],
+            &[flag("--discarded", "discarded records instead")],
         ],
         rules: &[NOT_BOTH_RUNTIMES],
         details: "",
@@ -579,24 +578,24 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
         name: "redrive",
         group: OPERATE,
         runner: Runner::Ops,
-        about: "try what is parked again: all of it, or one thing",
+        about: "retry parked records: all, or one",
         arguments: &[
             argument(
                 "OWNER",
                 Need::Optional,
                 Check::Any,
-                "whose it is, as cargo xtask parked shows it",
+                "its owner, as cargo xtask parked shows it",
             ),
             argument(
                 "PLACE",
                 Need::WithThePrevious,
                 Check::Any,
-                "where it is parked, as cargo xtask parked shows it",
+                "its place, as cargo xtask parked shows it",
             ),
         ],
         options: &[ON_RUNTIME],
         rules: &[NOT_BOTH_RUNTIMES],
-        details: "It ends with 1 if something is still parked.",
+        details: "It ends with 1 if a record is still parked.",
         examples: &["cargo xtask redrive"],
         takes: "",
     },
@@ -604,19 +603,19 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
         name: "discard",
         group: OPERATE,
         runner: Runner::Ops,
-        about: "note that one parked thing will never be handled; it stays on record",
+        about: "mark a parked record as never to be handled; it stays on record",
         arguments: &[
             argument(
                 "OWNER",
                 Need::Required,
                 Check::Any,
-                "whose it is, as cargo xtask parked shows it",
+                "its owner, as cargo xtask parked shows it",
             ),
             argument(
                 "PLACE",
                 Need::Required,
                 Check::Any,
-                "where it is parked, as cargo xtask parked shows it",
+                "its place, as cargo xtask parked shows it",
             ),
             argument("NOTE", Need::Required, Check::Any, "why, in quotes"),
         ],
@@ -630,7 +629,7 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
         name: "rebuild",
         group: OPERATE,
         runner: Runner::Ops,
-        about: "build a view anew from archive and log, while it serves",
+        about: "rebuild a view from archive and log, while it serves",
         arguments: &[argument(
             "VIEW",
             Need::Required,
@@ -640,12 +639,12 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
         options: &[
             ON_RUNTIME,
             &[
-                flag("--resume", "go on with what was begun, and begin nothing"),
-                flag("--abandon", "give up what was begun"),
+                flag("--resume", "continue a rebuild, and do not begin one"),
+                flag("--abandon", "give up a rebuild"),
             ],
         ],
         rules: &[NOT_BOTH_RUNTIMES, Rule::NotBoth("--resume", "--abandon")],
-        details: "It goes on with a rebuild that was begun, and begins one otherwise.",
+        details: "It continues a rebuild that was begun, and otherwise begins one.",
         examples: &["cargo xtask rebuild analitica"],
         takes: "2 min 10 s of waiting for readers and writers of the old view, and the replay",
     },
@@ -665,7 +664,7 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
         name: "retention",
         group: OPERATE,
         runner: Runner::Ops,
-        about: "how long the log keeps events, how far the archive has them, and whether any can be lost",
+        about: "how long the log keeps events, up to when they are archived, and whether any can be lost",
         arguments: &[],
         options: &[
             ON_RUNTIME,
@@ -676,7 +675,7 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
                     least: 24,
                     most: 8_760,
                 },
-                "keep them for so long; it is never shortened",
+                "keep them for N hours; it is never shortened",
                 "",
             )],
         ],
@@ -704,7 +703,7 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
                 "--build",
                 "",
                 BUILDS,
-                "with --endpoint: what is deployed there",
+                "with --endpoint: the build that is deployed there",
                 "host",
             ),
             option(
@@ -750,14 +749,14 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
                 "--clients",
                 "N",
                 from(1),
-                "a larger world: so many clients",
+                "a larger world with N clients",
                 "",
             ),
             option(
                 "--bookings",
                 "M",
                 from(1),
-                "a larger world: so many reservations of each client",
+                "a larger world with N reservations of each client",
                 "",
             ),
             option(
@@ -771,17 +770,17 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
                 "--digests",
                 "N",
                 from(1),
-                "a line for the trace of each of so many seeds, to compare builds",
+                "a line for the trace of each of N seeds, to compare builds",
                 "",
             ),
             option(
                 "--trace",
                 "FILE",
                 Check::Any,
-                "where the trace goes",
+                "the file for the trace",
                 "in target",
             ),
-            flag("--counts", "what the search came by, and how often"),
+            flag("--counts", "the occurrences in the search, and their numbers"),
         ]],
         rules: &[
             Rule::NotBoth("--digests", "--seeds"),
@@ -864,7 +863,7 @@ mod tests {
         }
     }
 
-    /// So that an option may stand before the command.
+    /// This lets an option stand before the command.
     #[test]
     fn an_option_has_a_value_for_every_command_or_for_none() {
         let mut known = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What a line of words means, by the table of commands.
+//! Parses a line of words, by the table of commands.
 
 use std::{
     env, fs,
@@ -13,20 +13,20 @@ use crate::{
     table::{COMMANDS, Check, Command, Need, ON_RUNTIME, Opt, Rule, command, takes_value},
 };
 
-/// How a program ends that was given words which it does not understand.
+/// The exit code for words that cannot be parsed.
 const WRONG: u8 = 2;
 
-/// A command with its words, all of them checked.
+/// A command with its words, all checked against the table.
 #[derive(Debug)]
 pub struct Words {
     /// The command.
     pub command: &'static Command,
     arguments: Vec<String>,
-    /// A flag's value is empty.
+    /// The given options. A flag's value is empty.
     options: Vec<(&'static Opt, String)>,
 }
 
-/// What is wanted.
+/// The result of parsing.
 #[derive(Debug)]
 enum Request {
     Help(Option<&'static Command>),
@@ -34,12 +34,11 @@ enum Request {
     Run(Words),
 }
 
-/// Reads the words after the program's name. Help, and what is wrong with the words, are printed here; then the program ends as this
-/// says.
+/// Parses the words after the program's name. Prints help and usage errors itself.
 ///
 /// # Errors
 ///
-/// How the program ends, if there is nothing to run.
+/// The exit code, if there is no command to run.
 pub fn read(words: impl IntoIterator<Item = String>) -> Result<Words, ExitCode> {
     match parse(words, &functions) {
         Ok(Request::Run(words)) => return Ok(words),
@@ -51,7 +50,7 @@ pub fn read(words: impl IntoIterator<Item = String>) -> Result<Words, ExitCode> 
     Err(ExitCode::SUCCESS)
 }
 
-/// Says what is wrong with the words, and how the program ends for that.
+/// Prints a usage error, and returns its exit code.
 #[must_use]
 pub fn wrong(why: &str) -> ExitCode {
     err(format_args!("error: {why}\n"));
@@ -59,13 +58,13 @@ pub fn wrong(why: &str) -> ExitCode {
 }
 
 impl Words {
-    /// True when this flag is there.
+    /// True if the flag was given.
     #[must_use]
     pub fn flag(&self, name: &str) -> bool {
         self.value(name).is_some()
     }
 
-    /// The value of an option.
+    /// The value of an option; `None` if it was not given.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         debug_assert!(self.command.option(name).is_some(), "{name}");
@@ -73,13 +72,13 @@ impl Words {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The value of an option that is a number.
+    /// The value of an option that takes a number.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<u64> {
         self.value(name)?.parse().ok()
     }
 
-    /// The argument of a name.
+    /// The argument with this name.
     #[must_use]
     pub fn argument(&self, name: &str) -> Option<&str> {
         let mut named = self.command.arguments.iter().zip(&self.arguments);
@@ -91,19 +90,19 @@ impl Words {
         found.map(|(_, word)| word.as_str())
     }
 
-    /// The argument of a name, which the table says must be there.
+    /// The argument with this name, which the table marks as required.
     #[must_use]
     pub fn required(&self, name: &str) -> &str {
         self.argument(name).unwrap_or_default()
     }
 
-    /// True if an option names a runtime.
+    /// True if an option chooses a runtime.
     #[must_use]
     pub fn names_a_runtime(&self) -> bool {
         self.options.iter().any(|(option, _)| is_of_runtime(option))
     }
 
-    /// The words that follow the command, for the program that runs it: all but the options that name a runtime.
+    /// The words after the command, for the program that runs it, without the options that choose a runtime.
     #[must_use]
     pub fn handed_on(&self) -> Vec<String> {
         let mut words = vec![];
@@ -128,15 +127,15 @@ fn is_of_runtime(option: &Opt) -> bool {
     ON_RUNTIME.iter().any(|one| one.name == option.name)
 }
 
-/// A word of the line.
+/// A word of the line, or an option with its value.
 enum Token {
     Word(String),
     /// `--name`, `--name VALUE` or `--name=VALUE`.
     Option(String, Option<String>),
 }
 
-/// Words and options, and whether help is asked for. Options come on both sides of the command; whether one has a value does not
-/// depend on the command.
+/// Splits the line into words and options. The flag is true if help was asked for. Options may stand before the
+/// command, because an option has a value in every command or in none.
 fn tokens(words: impl IntoIterator<Item = String>) -> (Vec<Token>, bool) {
     let (mut tokens, mut help, mut ended) = (vec![], false, false);
     let mut words = words.into_iter().peekable();
@@ -210,7 +209,7 @@ fn known(name: &str) -> Result<&'static Command, String> {
     })
 }
 
-/// Where to read more.
+/// The sentence that refers to the help of a command.
 fn see(command: &Command) -> String {
     format!("See: cargo xtask {} --help", command.name)
 }
@@ -343,7 +342,7 @@ fn check(
     }
 }
 
-/// What a command's own rules say of its words.
+/// Checks a command's own rules.
 fn keeps(words: &Words) -> Result<(), String> {
     for rule in words.command.rules {
         match *rule {
@@ -369,7 +368,7 @@ fn keeps(words: &Words) -> Result<(), String> {
     Ok(())
 }
 
-/// The word that was probably meant, as the rest of a sentence.
+/// The end of an error's sentence that suggests the known word which is nearest.
 fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let near = known
         .map(|name| (distance(word, name), name))
@@ -379,7 +378,7 @@ fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
         .unwrap_or_default()
 }
 
-/// How many letters to put in, leave out or change, until one word is the other.
+/// The number of letters to insert, remove or change to turn one word into the other.
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.chars().count()).collect();
     for (place, letter) in (1..).zip(one.chars()) {
@@ -395,7 +394,7 @@ fn distance(one: &str, other: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// The root of the checkout. Cargo says where the package is that it runs; where it does not, the place of compilation serves.
+/// The root of the checkout, from the environment that cargo sets; without it, the root at the time of compilation.
 #[must_use]
 pub fn root() -> Option<PathBuf> {
     let package = env::var_os("CARGO_MANIFEST_DIR")
@@ -405,7 +404,7 @@ pub fn root() -> Option<PathBuf> {
     root.map(Path::to_owned)
 }
 
-/// The functions by name: a folder in `functions/` is a package, a binary and a function at once.
+/// The names of the functions. Each folder in `functions/` is a package, a binary and a function at once.
 pub(crate) fn functions() -> Vec<String> {
     let folder = root().unwrap_or_default().join("functions");
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();

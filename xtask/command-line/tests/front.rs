@@ -1,4 +1,4 @@
-//! `cargo xtask`, as its users have it: help and wrong words are answered at once, and nothing is built for them.
+//! `cargo xtask` as a user runs it: help and usage errors come at once, without compiling anything else.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use std::{
 
 use command_line::{COMMANDS, Check, Need};
 
-/// A folder with a cargo that only tells how it was called.
+/// A folder with a stand-in for cargo that prints how it was called.
 struct Place {
     folder: PathBuf,
 }
@@ -35,7 +35,7 @@ impl Place {
         front
     }
 
-    /// How it ended, what it printed, and what it said on stderr.
+    /// The exit code, the output, and the text on stderr.
     fn says(&self, words: &[&str]) -> (i32, String, String) {
         let output = self.front(words).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -44,7 +44,7 @@ impl Place {
     }
 }
 
-/// Words that the command takes.
+/// Words that the command accepts.
 fn words_of(command: &command_line::Command) -> Vec<&'static str> {
     let needed = command.arguments.iter();
     let needed = needed.filter(|argument| argument.need == Need::Required);
@@ -95,7 +95,7 @@ fn every_command_has_help_of_its_own_with_an_example() {
     assert_eq!(place.says(&["--help"]).1, all);
 }
 
-/// As the first words in a clone: cargo itself reads the alias, and has compiled nothing yet.
+/// The first command in a clone: cargo itself reads the alias, and nothing is compiled yet.
 #[test]
 fn help_compiles_nothing_but_the_table_of_commands() {
     let target = Place::new("clone").folder.join("target");
@@ -170,7 +170,7 @@ fn options_stand_on_both_sides_of_the_command() {
     }
 }
 
-/// Words, and what is said of them.
+/// Lines of words, each with the error that must be printed.
 const WRONG: &[(&str, &str)] = &[
     ("nonsense", "there is no command 'nonsense'"),
     ("tial", "there is no command 'tial' (did you mean tail?)"),
@@ -310,7 +310,7 @@ fn a_reader_that_went_away_is_no_trouble() {
     assert_eq!(front.stderr(writer).status().unwrap().code(), Some(2));
 }
 
-/// As `> /dev/full` is for a disk.
+/// Writing to `/dev/full` fails as on a full disk.
 #[test]
 fn what_cannot_be_written_is_an_error() {
     let full = fs::OpenOptions::new().write(true).open("/dev/full");
@@ -325,7 +325,7 @@ fn what_cannot_be_written_is_an_error() {
     );
 }
 
-/// Nobody is to find out by waiting, or by a full disk.
+/// A user must know before waiting, or before the disk is full.
 #[test]
 fn what_takes_long_or_much_disk_is_told_beside_the_command() {
     let place = Place::new("takes");
@@ -360,7 +360,7 @@ fn what_takes_long_or_much_disk_is_told_beside_the_command() {
             .unwrap();
         assert!(row.contains(time) && row.contains(disk), "{row}");
     }
-    // Of what is in .local and in target.
+    // The sizes of `.local` and `target`.
     for size in [
         "270 MB",
         "370 MB more",

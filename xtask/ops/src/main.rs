@@ -1,7 +1,7 @@
-//! The operator's commands: what looks at the system's own data, or changes it. Run by `cargo xtask`, which sets the
-//! environment of the runtime it is meant for; works with AWS's own variables just as well.
+//! `ops`, the operator's commands, which read and change the system's own data. `cargo xtask` runs it with the
+//! environment of a runtime; with AWS's own variables it works on AWS.
 
-/// Its `println!` and `eprintln!` take the place of std's, which panic when nobody reads them.
+/// Its `println!` and `eprintln!` replace those of std, which panic when the reader has closed the pipe.
 #[macro_use]
 extern crate command_line;
 
@@ -25,10 +25,10 @@ use alpes_saga::Status;
 use command_line::{Runner, Words, read, wrong};
 use wiring::Wiring;
 
-/// How long a runtime has to take a connection.
+/// How long a runtime may take to accept a connection.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a command comes to: false if it found something wrong.
+/// The outcome of a command: false if it found a problem.
 type Outcome = Result<bool, Box<dyn Error>>;
 
 #[tokio::main(flavor = "current_thread")]
@@ -51,7 +51,7 @@ async fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             match silent() {
-                // What each layer of the SDK says of it would fill a page.
+                // Print one sentence, since the errors of all layers of the SDK fill a page.
                 Some(url) => eprintln!(
                     "error: nothing answers at {url}: the runtime does not run. See: cargo xtask up --help"
                 ),
@@ -62,7 +62,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The runtime's address, if nothing takes a connection there.
+/// The runtime's address, if it accepts no connection.
 fn silent() -> Option<String> {
     let url = std::env::var("AWS_ENDPOINT_URL").ok()?;
     let authority = url.strip_prefix("http://")?.trim_end_matches('/');
@@ -77,7 +77,7 @@ fn silent() -> Option<String> {
     (!answers).then_some(url)
 }
 
-/// The system as it is deployed where the environment says.
+/// The deployed system that the environment describes.
 type Deployed = Wiring<Environment>;
 
 async fn run(words: &Words) -> Outcome {
@@ -115,7 +115,7 @@ async fn run(words: &Words) -> Outcome {
     }
 }
 
-/// What is wrong with the name of a view that this build does not have.
+/// Checks that this build has a view of this name.
 fn is_view(name: &str) -> Result<(), String> {
     let views = views::registry();
     let names: Vec<_> = views.iter().map(|view| view.name()).collect();
@@ -126,7 +126,7 @@ fn is_view(name: &str) -> Result<(), String> {
     Err(format!("VIEW is one of {names}, not '{name}'."))
 }
 
-/// The runtime that is asked, for errors and for answers about what is not there.
+/// The runtime in use, for errors and for answers that find nothing.
 fn asked() -> String {
     let variable = |name| std::env::var(name).ok();
     match variable("AWS_ENDPOINT_URL") {

@@ -1,4 +1,4 @@
-//! `parked`, `redrive` and `discard`: what could not be handled.
+//! The commands `parked`, `redrive` and `discard`: records that could not be handled.
 
 use alpes_consumer::{Lot, Parking, Redrive, Redriven, Redriver};
 use alpes_ports::Platform;
@@ -6,12 +6,12 @@ use parse::text::visible;
 
 use crate::{Deployed, Outcome, asked};
 
-/// Why nothing that can be seen to is parked there.
+/// Why nothing is parked under this owner and place.
 fn not_parked(lot: &Lot, owner: &str, place: &str) -> String {
     let mut unreadable = lot.unreadable.iter();
     match unreadable.find(|thing| thing.owner == owner && thing.place == place) {
         Some(thing) => format!(
-            "this build cannot read what is parked as {owner} {place}, so it leaves it as it is: {}",
+            "this build cannot read the record parked as {owner} {place}, and leaves it as it is: {}",
             thing.cause
         ),
         None => {
@@ -20,7 +20,7 @@ fn not_parked(lot: &Lot, owner: &str, place: &str) -> String {
     }
 }
 
-/// What is parked at a runtime, as it is listed; and whether discarded things are meant.
+/// The list of parked or discarded records, as text.
 fn describe(parking: &Parking, lot: &Lot, discarded: bool, asked: &str) -> String {
     let mut text = String::new();
     let mut line = |line: String| {
@@ -69,7 +69,7 @@ fn describe(parking: &Parking, lot: &Lot, discarded: bool, asked: &str) -> Strin
         (0, 0) => line(format!("Nothing is parked at {asked}.")),
         (0, _) => {}
         (count, _) => line(format!(
-            "{count} parked. `cargo xtask redrive` tries them again."
+            "{count} parked. `cargo xtask redrive` retries them."
         )),
     }
     if !lot.unreadable.is_empty() {
@@ -106,7 +106,7 @@ pub(crate) async fn redrive(deployed: &Deployed, only: Option<(&str, &str)>) -> 
     };
     let lot = parking.all().await?;
     let meant = lot.parked.iter().filter(|thing| match only {
-        // What was discarded is tried again only by name.
+        // A discarded record is retried only if it is named.
         None => thing.discarded.is_none(),
         Some((owner, place)) => thing.owner == owner && thing.place == place,
     });
@@ -116,7 +116,7 @@ pub(crate) async fn redrive(deployed: &Deployed, only: Option<(&str, &str)>) -> 
     }
     let mut still = 0;
     for thing in &parked {
-        // What cannot be tried now holds up no other.
+        // A record that cannot be retried does not stop the others.
         let outcome = redriver.redrive(thing).await;
         match outcome.unwrap_or_else(|error| Redriven::NotNow(error.to_string())) {
             Redriven::Done => println!("{} {}: handled", thing.owner, thing.place),
@@ -128,7 +128,7 @@ pub(crate) async fn redrive(deployed: &Deployed, only: Option<(&str, &str)>) -> 
         }
     }
     match parked.len() {
-        0 => println!("Nothing is there to try at {}.", asked()),
+        0 => println!("Nothing is parked to retry at {}.", asked()),
         count => println!("{} handled, {still} still parked.", count - still),
     }
     if only.is_none() && !lot.unreadable.is_empty() {
@@ -199,7 +199,7 @@ mod tests {
             "    tried 1 times, next at 2026-01-31T10:00:33.000Z",
             "notifier record#s#1",
             "    this build cannot read it, and leaves it as it is: unknown variant `out-of-memory`, ",
-            "1 parked. `cargo xtask redrive` tries them again.",
+            "1 parked. `cargo xtask redrive` retries them.",
             "1 parked that this build cannot read.",
             "1 discarded: `cargo xtask parked --discarded` shows them.",
         ];

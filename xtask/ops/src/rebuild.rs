@@ -1,4 +1,4 @@
-//! `rebuild`: a view is built anew from archive and log, while it serves.
+//! The command `rebuild`: rebuilds a view from archive and log, while it serves.
 
 use std::time::Duration;
 
@@ -12,19 +12,21 @@ use serde_json::json;
 
 use crate::{Deployed, Outcome};
 
-/// How long one call works: less than a call waits for its answer, and not so long that nobody knows how far it is.
+/// How many seconds one call of the rebuilder works: less than the call's timeout, and few enough to report progress
+/// often.
 const STRETCH: u64 = 4;
-/// While there is only something to wait for it is called so often. A rebuild that nobody calls for a minute is taken over by the timers.
+/// How many seconds pass between calls while the rebuild only waits. The timers take over a rebuild that was not called
+/// for a minute.
 const WAITS: u64 = 20;
-/// Between two numbers of a countdown.
+/// The time between two numbers of a countdown.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Before asking again.
+/// The pause before the next attempt.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How often in a row no answer is borne.
+/// How many missing answers in a row end the command.
 const PATIENCE: u32 = 10;
 
-/// What the function answers.
+/// The rebuilder's answer.
 #[derive(Deserialize)]
 struct Answered {
     view: String,
@@ -41,7 +43,7 @@ struct Answered {
 }
 
 impl Answered {
-    /// What it is doing, or waits for.
+    /// The current task: the part of the work, or the wait.
     fn about(&self) -> String {
         let Self {
             view, generation, ..
@@ -51,19 +53,19 @@ impl Answered {
             "survey" => format!("{view}.{generation}: lists the archive"),
             "archive" => format!("{view}.{generation}: replays the archive"),
             "log" if waits => {
-                format!("{view}.{generation}: waits until the projector surely writes it too")
+                format!("{view}.{generation}: waits until the projector writes it too")
             }
             "log" => format!("{view}.{generation}: replays the log"),
             "retire" => format!("{view}.{generation} lives: waits for readers of the old one"),
             "drop" if waits => {
-                format!("{view}: waits for what may still write the old generation")
+                format!("{view}: waits for writers of the old generation")
             }
             "drop" => format!("{view}: deletes the old generation"),
             other => other.to_owned(),
         }
     }
 
-    /// How far it is with that.
+    /// The progress of the task.
     fn how_far(&self) -> String {
         let until = || self.reached.as_deref().unwrap_or("the beginning");
         match self.phase.as_str() {
@@ -86,7 +88,7 @@ impl Answered {
     }
 }
 
-/// A length of time, as `1 min 28 s`.
+/// Formats a length of time such as `1 min 28 s`.
 fn length(seconds: u64) -> String {
     match (seconds / 60, seconds % 60) {
         (0, seconds) => format!("{seconds} s"),
@@ -116,15 +118,15 @@ pub(crate) async fn run(deployed: &Deployed, view: &str, action: &str) -> Outcom
     }
 }
 
-/// What is told while it goes on.
+/// News during a rebuild.
 enum News {
-    /// What it does, and how far it is.
+    /// The current task, and its progress.
     Goes(String, String),
-    /// It is called again.
+    /// A call had no answer and is repeated.
     NoAnswer(String),
 }
 
-/// Calls the function until the view is rebuilt, and gives what there is to say then.
+/// Calls the rebuilder until the view is rebuilt, and returns the closing message.
 async fn drive(
     functions: &dyn Functions,
     world: &World,
@@ -142,7 +144,7 @@ async fn drive(
         let answer = match answer {
             Ok(answer) => answer,
             Err(CallError::Failed { error_type, .. }) if error_type == "Overtaken" => {
-                let about = format!("{view}: another run works at it, the timers perhaps");
+                let about = format!("{view}: another run works on it, perhaps the timers");
                 tell(News::Goes(about, String::new()));
                 world.tasks.sleep(PAUSE).await;
                 action = "resume";
@@ -160,7 +162,7 @@ async fn drive(
             Err(error) => return Err(error),
         };
         let done: Answered = serde_json::from_slice(&answer)
-            .map_err(|error| CallError::Refused(format!("an answer is not understood: {error}")))?;
+            .map_err(|error| CallError::Refused(format!("an answer cannot be parsed: {error}")))?;
         (action, known, unanswered) = ("resume", true, 0);
         if done.is_done {
             let took = world.clock.now().duration_since(begun);
@@ -188,7 +190,7 @@ fn result(done: &Answered, took: SignedDuration, waited: u64) -> String {
     match done.skipped {
         0 => folded,
         passed_by => format!(
-            "{folded}\n{passed_by} records were passed by, that are no events of this build: cargo xtask parked"
+            "{folded}\n{passed_by} records were skipped, because they are no events of this build: cargo xtask parked"
         ),
     }
 }
@@ -205,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers in turn; each call that has something to do takes two seconds.
+    /// A stand-in for the rebuilder that gives these answers in turn. A call that has work takes 2 seconds.
     struct Answers {
         world: World,
         left: Mutex<Vec<Result<Value, CallError>>>,
@@ -236,7 +238,7 @@ mod tests {
         })
     }
 
-    /// What it says while it goes on, how it ends, and what it asked for.
+    /// The messages during a rebuild, its outcome, and the calls that it made.
     fn driven(
         answers: Vec<Result<Value, CallError>>,
     ) -> (Vec<String>, Result<String, CallError>, Vec<String>) {
@@ -273,17 +275,18 @@ mod tests {
         let mut expected = vec![
             "v.2: lists the archive, 40 objects".to_owned(),
             "v.2: replays the archive, 16 of 40 objects, 900 events, up to 2026-01-31T10:00:00.000Z".to_owned(),
-            "v.2: waits until the projector surely writes it too, 2 s left".to_owned(),
-            "v.2: waits until the projector surely writes it too, 1 s left".to_owned(),
+            "v.2: waits until the projector writes it too, 2 s left".to_owned(),
+            "v.2: waits until the projector writes it too, 1 s left".to_owned(),
             "v.2: replays the log, 900 events, up to 2026-01-31T10:00:00.000Z of 2026-01-31T10:00:10.000Z".to_owned(),
         ];
         let readers = |left| format!("v.2 lives: waits for readers of the old one, {left} s left");
         expected.extend([3, 2, 1].map(readers));
-        // Nobody is to take it for left alone: it is called every 20 seconds, and the countdown goes on with what is left.
+        // The rebuilder is called every 20 seconds, so that the timers do not take over, and the countdown goes on with
+        // the time left.
         let seconds = (71..=90).rev().chain((49..=68).rev());
         expected.extend(seconds.map(|left| {
             let left = length(left);
-            format!("v: waits for what may still write the old generation, {left} left")
+            format!("v: waits for writers of the old generation, {left} left")
         }));
         expected.push("v: deletes the old generation".to_owned());
         assert_eq!(told, expected);
@@ -315,12 +318,12 @@ mod tests {
         assert_eq!(told.first().unwrap(), "no answer: silence");
         assert_eq!(
             told.get(1).unwrap(),
-            "v: another run works at it, the timers perhaps"
+            "v: another run works on it, perhaps the timers"
         );
         assert_eq!(result, Ok("done, by another run".to_owned()));
         let (_, result, calls) = driven(vec![Err(silent.clone()); 11]);
         assert_eq!((result, calls.len()), (Err(silent), 11));
-        // One that was never begun is not done.
+        // A rebuild that never began is not reported as done.
         assert_eq!(driven(vec![Err(ended.clone())]).1, Err(ended));
     }
 

@@ -1,4 +1,4 @@
-//! `retention`: how long the log keeps events, and how far the archive has them.
+//! The command `retention`: how long the log keeps events, and how much of it is archived.
 
 use alpes_archive::{Coverage, Reach};
 use alpes_messages::Moment;
@@ -8,17 +8,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{Deployed, Outcome, asked};
 
-/// The longest that Kinesis keeps records.
+/// The longest retention of Kinesis.
 const MAX_HOURS: i32 = 8_760;
-/// An archive that is further behind does not keep up: the alarm has the same limit.
+/// The longest backlog of an archive that keeps up. The alarm has the same limit.
 const BEHIND: SignedDuration = SignedDuration::from_hours(1);
 
-/// A shard of the log, and what of it is archived.
+/// A shard of the log, with its archive's progress.
 #[derive(Clone, Debug, PartialEq)]
 struct Shard {
     name: String,
     archived: Option<Reach>,
-    /// When the oldest record arrived that is in the log and not in the archive.
+    /// The arrival of the oldest record that is in the log and not in the archive.
     waiting: Option<Timestamp>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn show(deployed: &Deployed) -> Outcome {
     Ok(well)
 }
 
-/// The shards of the log, which keeps records since `kept_since`.
+/// The shards of a log that keeps records since `kept_since`.
 async fn shards(
     log: &dyn LogReader,
     coverage: &Coverage,
@@ -56,7 +56,8 @@ async fn shards(
     let mut found = vec![];
     for name in log.shards().await? {
         let archived = coverage.shards.get(&name).cloned();
-        // A record that the log has dropped is no place to read on from, and whatever it has came later.
+        // A record that the log has dropped is no position to read from. Every record that the log still has came
+        // later.
         let start = match &archived {
             Some(reach) if reach.arrived > kept_since => Position::After(reach.sequence.clone()),
             _ => Position::Oldest,
@@ -71,7 +72,7 @@ async fn shards(
     Ok(found)
 }
 
-/// When the first record arrived that is read from here on.
+/// The arrival of the first record from this position on.
 async fn first(
     log: &dyn LogReader,
     shard: &str,
@@ -119,11 +120,11 @@ fn standing(shard: &Shard, now: Timestamp) -> String {
     }
 }
 
-/// What can be lost, and whether all is well.
+/// The records that may be lost, in words, and whether all is well.
 fn verdict(shards: &[Shard], now: Timestamp, kept: SignedDuration) -> (String, bool) {
     let Some(oldest) = shards.iter().filter_map(|shard| shard.waiting).min() else {
         return (
-            "All that the log has is archived: nothing can be lost.".into(),
+            "Every record of the log is archived: none can be lost.".into(),
             true,
         );
     };
@@ -131,11 +132,11 @@ fn verdict(shards: &[Shard], now: Timestamp, kept: SignedDuration) -> (String, b
     let left = kept - behind;
     let told = if left.is_positive() {
         format!(
-            "What waits is still in the log, which drops the first of it in {}.",
+            "The records to archive are still in the log, which drops the first of them in {}.",
             span(left)
         )
     } else {
-        "What waits is older than the log keeps: it may be DROPPED BEFORE IT IS ARCHIVED, any moment now."
+        "Records to archive are older than the log's retention: they may be DROPPED BEFORE THEY ARE ARCHIVED at any moment."
             .into()
     };
     if behind <= BEHIND {
@@ -146,7 +147,7 @@ fn verdict(shards: &[Shard], now: Timestamp, kept: SignedDuration) -> (String, b
     (format!("{told}\n{advice}"), false)
 }
 
-/// A length of time in two units at most.
+/// Formats a length of time in at most two units.
 fn span(length: SignedDuration) -> String {
     let seconds = length.as_secs().max(0);
     let (days, hours) = (seconds / 86_400, seconds / 3_600);
@@ -165,7 +166,7 @@ pub(crate) async fn extend(deployed: &Deployed, hours: u64) -> Outcome {
     let before = log.retention_hours().await?;
     if hours < before {
         return Err(format!(
-            "the log keeps events for {before} hours; shortening that would lose some, so it is not done here"
+            "the log keeps events for {before} hours; shortening that would lose events, so this command does not do it"
         )
         .into());
     }
@@ -188,7 +189,8 @@ mod tests {
 
     const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-    /// A log of two shards with ten records, one a minute, of which so many of each shard are archived; and the time a minute later.
+    /// A log of 2 shards with 10 records, one a minute. The first `archived` records of each shard are archived. Also
+    /// returns the time a minute after the last record.
     fn scene(archived: usize) -> (Vec<Shard>, Timestamp, Coverage) {
         let (world, clock) = twins::world(1);
         let log = MemoryLog::new(2, world.clock.clone());
@@ -229,7 +231,7 @@ mod tests {
         assert_eq!(
             (&*told, well),
             (
-                "All that the log has is archived: nothing can be lost.",
+                "Every record of the log is archived: none can be lost.",
                 true
             )
         );
@@ -256,7 +258,7 @@ mod tests {
         assert_eq!(
             told,
             format!(
-                "What waits is still in the log, which drops the first of it in 23 h {left} min."
+                "The records to archive are still in the log, which drops the first of them in 23 h {left} min."
             )
         );
         assert!(well, "it is minutes behind");
@@ -273,7 +275,7 @@ mod tests {
         assert!(verdict(&shards, now, KEPT).1);
         let later = now + SignedDuration::from_hours(2);
         let (told, well) = verdict(&shards, later, KEPT);
-        assert!(told.contains("drops the first of it in 21 h"), "{told}");
+        assert!(told.contains("drops the first of them in 21 h"), "{told}");
         assert!(told.contains("does not keep up") && !well, "{told}");
         let (told, well) = verdict(&shards, now + KEPT, KEPT);
         assert!(told.contains("DROPPED") && !well, "{told}");
@@ -284,7 +286,7 @@ mod tests {
         let (world, clock) = twins::world(1);
         let log = MemoryLog::new(1, world.clock.clone());
         let reach = Reach {
-            // A place that this log does not know.
+            // A position that this log does not know.
             sequence: alpes_ports::SequenceNumber("1".into()),
             arrived: world.clock.now(),
         };

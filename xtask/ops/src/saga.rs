@@ -1,4 +1,4 @@
-//! `saga` and `sagas`: where sagas stand, and the money and the seats that one moved.
+//! The commands `saga` and `sagas`: the state of sagas, and the money and seats that one moved.
 
 use std::error::Error;
 
@@ -20,7 +20,7 @@ use crate::{
     timeline::{by_timers, entry, render, standing, time_of_day, waits},
 };
 
-/// How many sagas are listed at most.
+/// The most sagas in a list.
 const LISTED: usize = 100;
 
 pub(crate) async fn show(deployed: &Deployed, id: &str) -> Outcome {
@@ -34,7 +34,7 @@ pub(crate) async fn show(deployed: &Deployed, id: &str) -> Outcome {
     let executions = executions
         .as_deref()
         .map(|executions| executions as &dyn Executions);
-    // The histories of executions do not say when they are looked at.
+    // The histories of executions do not contain the time of the next check.
     let next_look = saga.next_look;
     let mut saga = as_it_went(saga, sagas.definitions(), executions).await?;
     saga.next_look = saga.next_look.or(next_look);
@@ -51,7 +51,7 @@ pub(crate) async fn show(deployed: &Deployed, id: &str) -> Outcome {
     Ok(true)
 }
 
-/// The saga of that id, or of the reservation of that id.
+/// The saga with this id, or the saga of the reservation with this id.
 async fn find(
     sagas: &Sagas,
     reader: &StreamReader<Payload>,
@@ -69,13 +69,13 @@ async fn find(
     match sagas.load(own).await? {
         Some(Stored { saga, .. }) => Ok(saga),
         None => Err(format!(
-            "saga {own} of reservation {id} has not begun: the orchestrator has not heard of it yet"
+            "saga {own} of reservation {id} has not begun: its first event has not reached the orchestrator yet"
         )
         .into()),
     }
 }
 
-/// What the contexts of a choreography have put off, and its deadline.
+/// The pending reactions of a choreography's contexts, and its deadline.
 async fn waiting(
     reactions: &Reactions,
     reader: &StreamReader<Payload>,
@@ -112,12 +112,12 @@ fn put_off(waiting: &Waiting) -> String {
         count => format!(", tried {count} times in vain"),
     };
     let what = if *is_deadline {
-        "the deadline: unless all is done before"
+        "the deadline, unless all steps are done before"
     } else {
         "put off"
     };
     let goes_on = next.map(by_timers);
-    let goes_on = goes_on.unwrap_or_else(|| "nothing says when it goes on".to_owned());
+    let goes_on = goes_on.unwrap_or_else(|| "it has no time for a retry".to_owned());
     format!(
         "{}: {command} after {event}{tried}, {what}; {goes_on}",
         context.name
@@ -188,7 +188,7 @@ async fn seats(
     Ok(lines)
 }
 
-/// What a stream tells, in a line: its events, each with its motivo.
+/// A stream in one line: its events, each with its motivo.
 fn told(history: &[(Event, Payload)]) -> String {
     if history.is_empty() {
         return "nothing has happened".to_owned();
@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(lines[3], "          charged and not given back: 0.00 USD");
     }
 
-    /// Has a context hear the whole log.
+    /// The reactor of a context, after it has consumed the whole log.
     fn hears(bench: &Bench, rules: Rules<Payload>) -> Reactor<Payload> {
         let (store, world) = (bench.store.clone(), bench.world.clone());
         let tables: Arc<dyn Tables> = bench.tables.clone();
@@ -394,7 +394,7 @@ mod tests {
         let reactions = &reactor.reactions;
         bench.clock.advance(Duration::from_secs(10));
         let text = told(reactions);
-        let deadline = "waiting vuelos: CancelarReserva after ReservaCreada, the deadline: unless all is done before; the timers \
+        let deadline = "waiting vuelos: CancelarReserva after ReservaCreada, the deadline, unless all steps are done before; the timers \
                         go on at their first run from 10:05:00.000 on";
         let payment = "pagos: PagarReserva after ReservaCreada, tried once in vain, put off; the timers go on at their first run \
                        from 10:00:0";

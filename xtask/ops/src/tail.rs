@@ -1,4 +1,4 @@
-//! `tail`: the event log.
+//! The command `tail`: prints the event log.
 
 use std::{io::Write, time::Duration};
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{Deployed, Outcome, asked};
 
-/// Kinesis lets a shard be read five times a second, by all its readers together.
+/// The pause between reads. Kinesis allows 5 reads a second on a shard, for all of its readers together.
 const PAUSE: Duration = Duration::from_secs(1);
 
 struct Options {
@@ -35,12 +35,13 @@ impl Options {
     }
 }
 
-/// The shards of a log, and how far each is read.
+/// The shards of a log, each with the position up to which it was read.
 struct Reading<'a> {
     log: &'a dyn LogReader,
-    /// Where to begin in a shard that is found.
+    /// The position at which reading of a shard begins.
     start: Position,
-    /// Parents before their children, with where to go on: nowhere once a closed shard is read to its end.
+    /// The shards, parents before children, each with the position to read from; `None` once a closed shard was read to
+    /// its end.
     shards: Vec<(String, Option<Position>)>,
 }
 
@@ -53,7 +54,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Takes in shards that are new; true if there are any. A shard that comes of a split or a merge while the log is read is read from
+    /// Adds new shards; true if there were any. A shard that a split or merge makes while the log is read is read from
     /// its beginning.
     async fn look(&mut self) -> Result<bool, LogError> {
         let known = self.shards.len();
@@ -66,10 +67,10 @@ impl<'a> Reading<'a> {
         Ok(self.shards.len() > known)
     }
 
-    /// Reads each shard to its tip, one after the other; false once `take` wants no more.
+    /// Reads each shard to its tip, one after the other. Returns false once `take` wants no more.
     ///
-    /// A shard that [`Self::look`] found has parents that are closed, and those come before it: they are read to their ends, and then
-    /// it is. So the records of a key come in the order in which they were appended.
+    /// A shard that [`Self::look`] adds has closed parents, which come before it in the list and are read to their ends
+    /// first. So the records of a key come in the order of their appends.
     async fn go_on(&mut self, take: &mut impl FnMut(&LogRecord) -> bool) -> Result<bool, LogError> {
         for (shard, place) in &mut self.shards {
             let (begun, mut last) = (place.clone(), None);
@@ -84,7 +85,7 @@ impl<'a> Reading<'a> {
                     break;
                 }
             }
-            // A cursor is good for minutes, and the other shards may take longer than that.
+            // A cursor expires after minutes, and reading the other shards may take longer.
             *place = match (place.take(), last, begun) {
                 (None, ..) => None,
                 (_, Some(last), _) => Some(Position::After(last.sequence)),
@@ -127,14 +128,14 @@ pub(crate) async fn run(deployed: &Deployed, words: &Words) -> Outcome {
             tokio::time::sleep(PAUSE).await;
         }
     }
-    // A program may read the events on stdout, so this goes to stderr.
+    // A program may read the events on stdout, so this message goes to stderr.
     if left == most {
         eprintln!("{}", none(&options, &asked()));
     }
     Ok(true)
 }
 
-/// That the log at a runtime had no event to print.
+/// The message that the log had no event to print.
 fn none(options: &Options, asked: &str) -> String {
     if options.from_start {
         format!("The log at {asked} has no such event.")
@@ -183,7 +184,7 @@ mod tests {
 
     const KEYS: u8 = 40;
 
-    /// Appends one record for each of some keys.
+    /// Appends one record for each key.
     fn append(log: &MemoryLog, round: u8) {
         for key in 0..KEYS {
             let key = format!("key-{key}");
@@ -201,7 +202,7 @@ mod tests {
         log.merge([&open[0], open.last().unwrap()]).unwrap();
     }
 
-    /// What was read of each key.
+    /// The records read, by key.
     type Read = BTreeMap<String, Vec<u8>>;
 
     fn go_on(reading: &mut Reading<'_>, read: &mut Read) {
@@ -219,7 +220,8 @@ mod tests {
         keys.map(|key| (key, (first..=last).collect())).collect()
     }
 
-    /// Splits and merges happen between any two looks, or all before the next: each record is read once, in the order of its key.
+    /// Splits and merges happen between any two reads, or all before the next one. Each record must be read once, and
+    /// the records of a key in order.
     #[test]
     fn shards_that_come_of_splits_and_merges_are_read_in_order_while_it_runs() {
         let changes = [split, merge, split, split, merge];
@@ -265,7 +267,7 @@ mod tests {
         assert_eq!(read, rounds(1, 3));
     }
 
-    /// A log whose cursors are good for the next read alone.
+    /// A log whose cursors expire after the next read.
     struct Fleeting<'a> {
         log: &'a MemoryLog,
         cursor: Mutex<Option<Position>>,

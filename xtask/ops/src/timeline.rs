@@ -1,4 +1,4 @@
-//! A saga as people read it: how it stands, and its log, a line an entry.
+//! A saga in readable form: its status, and its log with a line for each entry.
 
 use alpes_messages::Moment;
 use alpes_saga::{
@@ -9,12 +9,12 @@ use api::saga::{self as words, direccion, estado, sentido, tipo};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use parse::text::visible;
 
-/// No line is longer, in characters.
+/// The longest line, in characters.
 const WIDTH: usize = 120;
-/// Where the words beside a name begin.
+/// The column at which the text next to a name begins.
 const INDENT: usize = 10;
 
-/// How it stands, and its log.
+/// The saga's status and its log.
 pub(crate) fn render(saga: &Saga, definitions: &Definitions) -> Vec<String> {
     let mut lines = vec![
         format!("saga {} of reservation {}", saga.id, saga.subject),
@@ -38,7 +38,7 @@ pub(crate) fn render(saga: &Saga, definitions: &Definitions) -> Vec<String> {
     let began = saga.started();
     let mut day = day_of(began);
     for line in in_order(saga) {
-        // What is told is the time of day, so another day is said.
+        // Lines show the time of day, so a line with the date comes before the first entry of another day.
         if day_of(line.when) != day {
             day = day_of(line.when);
             lines.push(format!("  {day}"));
@@ -48,12 +48,12 @@ pub(crate) fn render(saga: &Saga, definitions: &Definitions) -> Vec<String> {
     lines
 }
 
-/// The day of an instant, in UTC.
+/// The UTC date of an instant.
 fn day_of(instant: Timestamp) -> Date {
     instant.to_zoned(TimeZone::UTC).date()
 }
 
-/// How long after the beginning, in a unit that leaves few digits.
+/// The time since the beginning, in a unit that leaves few digits.
 fn since(began: Timestamp, when: Timestamp) -> String {
     let millis = when.duration_since(began).as_millis();
     match millis.unsigned_abs() {
@@ -63,16 +63,16 @@ fn since(began: Timestamp, when: Timestamp) -> String {
     }
 }
 
-/// A line of the log, and the time that it is told by.
+/// A line of the log, with the time that it shows.
 struct Line<'a> {
     entry: &'a Entry,
     when: Timestamp,
-    /// Where it stands in the order.
+    /// The time by which the line is sorted.
     place: Timestamp,
 }
 
-/// The lines in the order in which they are told: those of a log that somebody wrote of what they did, as they are; those of one who
-/// only watched, by when it happened.
+/// The lines in the order in which they are shown. The log of a coordinator keeps its order. The log of a watched saga
+/// is sorted by the time at which things happened.
 fn in_order(saga: &Saga) -> Vec<Line<'_>> {
     let mut latest = Timestamp::MIN;
     let mut lines: Vec<_> = (saga.log.iter())
@@ -80,10 +80,10 @@ fn in_order(saga: &Saga) -> Vec<Line<'_>> {
             let own = own_time(saga, entry);
             let when = own.unwrap_or(entry.when);
             let place = match (&entry.what, own) {
-                // Whatever clocks say, nothing happened before it.
+                // The first line is the start, whatever the clocks say.
                 (What::Started { .. }, _) => Timestamp::MIN,
                 (_, Some(own)) => own,
-                // What was noted of itself followed from all before it.
+                // An entry without a time of its own follows all entries before it.
                 (_, None) => latest.max(when),
             };
             latest = latest.max(place);
@@ -94,7 +94,8 @@ fn in_order(saga: &Saga) -> Vec<Line<'_>> {
     lines
 }
 
-/// When what a line tells of happened, where that is not when it was noted: what others did is heard of later.
+/// The time at which an entry happened, if it differs from the time at which it was logged: a watcher learns of events
+/// later.
 fn own_time(saga: &Saga, entry: &Entry) -> Option<Timestamp> {
     match &entry.what {
         What::Started { event, .. } => Some(event.time),
@@ -107,7 +108,7 @@ fn own_time(saga: &Saga, entry: &Entry) -> Option<Timestamp> {
     }
 }
 
-/// How it stands, and why.
+/// The saga's status, and the reason for it.
 pub(crate) fn standing(saga: &Saga) -> String {
     match &saga.reason {
         Some(reason) => format!("{}, undone because of: {reason}", estado(saga.status)),
@@ -115,7 +116,7 @@ pub(crate) fn standing(saga: &Saga) -> String {
     }
 }
 
-/// What it waits for; `None` for one that has ended.
+/// The event or the time that the saga waits for; `None` if it has ended.
 pub(crate) fn waits(saga: &Saga, definitions: &Definitions) -> Option<String> {
     if saga.status.has_ended() {
         return None;
@@ -141,7 +142,7 @@ pub(crate) fn waits(saga: &Saga, definitions: &Definitions) -> Option<String> {
     ))
 }
 
-/// The step that requires a person: the log says it last.
+/// The step at which the saga waits for a person. The last such line of the log names it.
 fn stuck_at(saga: &Saga) -> StepNumber {
     let stuck = saga.log.iter().rev().find_map(|entry| match entry.what {
         What::NeedsIntervention { step, .. } => Some(step),
@@ -150,7 +151,7 @@ fn stuck_at(saga: &Saga) -> StepNumber {
     stuck.unwrap_or(StepNumber::FIRST)
 }
 
-/// The answer that it waits for: which attempt is out, of how many, and when the next follows.
+/// The answer that the saga waits for: the attempt in flight, the number of attempts, and the time of the next one.
 fn answer(saga: &Saga, command: &str, out: &Outstanding, attempts: Option<u32>) -> String {
     let (step, attempt) = (out.step, out.attempts);
     let of = attempts.map(|attempts| format!(" of {attempts}"));
@@ -168,7 +169,7 @@ fn answer(saga: &Saga, command: &str, out: &Outstanding, attempts: Option<u32>) 
     format!("the answer to {command} (step {step}): {stands}{again}")
 }
 
-/// The execution that it waits for, if a state machine runs it.
+/// The execution that the saga waits for, if a state machine runs it.
 fn execution(saga: &Saga) -> Option<String> {
     let look = saga
         .next_look
@@ -184,7 +185,7 @@ fn execution(saga: &Saga) -> Option<String> {
     ))
 }
 
-/// From when on the timers move something on.
+/// The message that the timers act from this time on.
 pub(crate) fn by_timers(from: Timestamp) -> String {
     format!(
         "the timers go on at their first run from {} on (`cargo xtask tick` runs them now)",
@@ -196,7 +197,7 @@ pub(crate) fn time_of_day(time: Timestamp) -> String {
     Moment::from(time).time_of_day().to_string()
 }
 
-/// A name, and what it names; what is too long goes on below.
+/// A name with its text. A long text continues on further lines.
 pub(crate) fn entry(name: &str, text: &str) -> Vec<String> {
     hanging(&format!("{name:<INDENT$}"), text)
 }
@@ -219,7 +220,7 @@ fn of_log(line: &Line, began: Timestamp) -> Vec<String> {
     hanging(&head, &text)
 }
 
-/// The step, the type and the words of an entry, in the API's words.
+/// The step, the type and the text of an entry, in the API's words.
 fn told(entry: &Entry) -> (Option<StepNumber>, &'static str, String) {
     let (step, text) = match &entry.what {
         What::Started { event, .. } => (Some(StepNumber::FIRST), format!("<- {}", event.kind)),
@@ -294,7 +295,7 @@ fn told(entry: &Entry) -> (Option<StepNumber>, &'static str, String) {
         What::StepMarked { step, note } => (Some(*step), note.clone()),
         What::TakenOver {} => (
             None,
-            "the coordinator goes on, and undoes every step".to_owned(),
+            "the coordinator takes over, and undoes every step".to_owned(),
         ),
         What::Delayed {} => (None, "it takes longer than it should".to_owned()),
         What::Ended { status } => (None, estado(*status).to_owned()),
@@ -302,7 +303,7 @@ fn told(entry: &Entry) -> (Option<StepNumber>, &'static str, String) {
     (step, tipo(&entry.what), text)
 }
 
-/// What is to be said of an event, in the API's words. That a step went as it should goes without saying.
+/// Remarks about an event, in the API's words. The success of a step gets no remark.
 fn remarks(meaning: Meaning, via: Via, count: Option<u32>) -> String {
     let said = !matches!(meaning, Meaning::Success | Meaning::Reversal);
     let words = [
@@ -320,8 +321,8 @@ fn attempts(count: u32) -> String {
     }
 }
 
-/// A text after a head, broken between words where it is too long, each further line as far to the right as the first. What a terminal
-/// would obey is shown, not sent.
+/// A text after a head. Long text is broken between words, and its further lines are indented like the first. Control
+/// characters are shown as escapes.
 fn hanging(head: &str, text: &str) -> Vec<String> {
     let margin = head.chars().count();
     let mut lines = vec![head.to_owned()];
@@ -350,7 +351,7 @@ fn push(lines: &mut [String], text: &str) {
     }
 }
 
-/// A word, in pieces where it alone is longer than a line.
+/// A word, cut into pieces if it is longer than a line.
 fn pieces(word: &str, width: usize) -> Vec<String> {
     let letters: Vec<char> = word.chars().collect();
     letters
@@ -367,7 +368,7 @@ mod tests {
 
     use super::*;
 
-    /// A saga, as its log in the table tells it.
+    /// A saga, parsed from its log in the table.
     fn saga(further: &[Value]) -> Saga {
         saga_by("orquestacion", further)
     }
@@ -436,7 +437,7 @@ estado    Compensada, undone because of: ConfirmacionFallida
         assert_eq!(render(&saga, &definitions()).join("\n"), expected);
     }
 
-    /// An event that whoever watches noted at one second, and that happened at another time.
+    /// The event of a watched saga that was logged at one second and happened at another time.
     fn noted(second: u32, step: u32, event: &str, happened: &str) -> Value {
         let mut line = heard(second, step, event, "success", None);
         line["via"] = "stream".into();
@@ -450,7 +451,7 @@ estado    Compensada, undone because of: ConfirmacionFallida
             "coreografia",
             &[
                 noted(8, 3, "ReservaGDSConfirmada", "10:00:01.030"),
-                // By a clock that is behind.
+                // This event has the time of a clock that is behind.
                 noted(8, 2, "ReservaPagada", "10:00:00.100"),
                 json!({"when": at(9), "type": "Delayed"}),
                 noted(10, 4, "ReservaAprobada", "10:00:01.055"),
@@ -631,12 +632,12 @@ estado    Completada
         assert_eq!(lines, ["estado    a\\u{1b}[2J b c\\u{202e}d \\u{7}"]);
     }
 
-    /// A reason that was stored before such texts were refused.
+    /// The reason was stored before the API refused control characters.
     #[test]
     fn a_saga_with_a_reason_that_a_terminal_would_obey_is_shown() {
         let asked = json!({"when": at(1), "type": "CancellationRequested", "reason": "a\u{1b}[2Jb\u{7}c\rd\u{202e}e"});
         let saga = saga(&[asked]);
-        // As `saga` tells it, and as `sagas` does.
+        // The output of `saga`, and that of `sagas`.
         for lines in [render(&saga, &definitions()), entry("", &standing(&saga))] {
             let text = lines.join("\n");
             assert!(text.contains("a\\u{1b}[2Jb\\u{7}c d\\u{202e}e"), "{text:?}");

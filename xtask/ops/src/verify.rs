@@ -1,4 +1,4 @@
-//! `verify`: streams against the log and its archive.
+//! The command `verify`: compares the streams with the log and its archive.
 
 use alpes_archive::{Archive, ArchiveError};
 use alpes_event_store::{Beyond, Readings, verify};
@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 
 use crate::{Deployed, Outcome};
 
-/// Objects that are read at once.
+/// How many objects are read at once.
 const OBJECTS: usize = 100;
-/// What the log drops while it is being read, it need not have.
+/// The log may drop records while it is read. Records within this margin of its retention are not required.
 const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
 pub(crate) async fn run(deployed: &Deployed) -> Outcome {
@@ -29,7 +29,7 @@ pub(crate) async fn run(deployed: &Deployed) -> Outcome {
     println!("  not published yet        {}", found.pending);
     println!("  older than the log keeps {}", found.expired);
     println!("further copies in the log  {}", found.duplicates);
-    println!("records of another kind    {}", found.foreign);
+    println!("records that are no events {}", found.foreign);
     for difference in &found.differences {
         println!("DIFFERENCE {difference}");
     }
@@ -44,7 +44,7 @@ pub(crate) async fn run(deployed: &Deployed) -> Outcome {
     Ok(found.differences.is_empty())
 }
 
-/// All that the archive has.
+/// The content of the whole archive.
 async fn readings(archive: &Archive) -> Result<Readings, ArchiveError> {
     let (mut readings, catalogue) = (Readings::default(), events::catalogue());
     let mut after = None;

@@ -1,4 +1,4 @@
-//! What `ops` prints, and how it ends, where there is no runtime, or nothing at a runtime.
+//! The output and exit codes of `ops` where no runtime answers, or where a runtime has no data.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// A runtime that has nothing: the tables that are there are empty, and the log has no shard. Gives its address.
+/// A runtime without data: its tables are empty, and its log has no shard. Returns its address.
 fn empty_runtime() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -30,7 +30,7 @@ fn empty_runtime() -> String {
     url
 }
 
-/// Answers one request, if one comes.
+/// Answers one request, if one arrives.
 fn answer(mut stream: &TcpStream) {
     let mut reader = BufReader::new(stream);
     let (mut action, mut length) = (String::new(), 0);
@@ -67,13 +67,13 @@ fn answer(mut stream: &TcpStream) {
     stream.write_all((head + answer).as_bytes()).unwrap();
 }
 
-/// How it ended, and what it said on stderr.
+/// The exit code, and the text on stderr.
 fn says(line: &str, url: &str) -> (i32, String) {
     let (code, _, err) = told(line, url, &[]);
     (code, err)
 }
 
-/// How it ended, what it printed, and what it said on stderr.
+/// The exit code, the output, and the text on stderr.
 fn told(line: &str, url: &str, variables: &[(&str, &str)]) -> (i32, String, String) {
     let mut ops = Command::new(env!("CARGO_BIN_EXE_ops"));
     ops.args(line.split(' ')).env("AWS_ENDPOINT_URL", url);
@@ -95,7 +95,7 @@ fn told(line: &str, url: &str, variables: &[(&str, &str)]) -> (i32, String, Stri
     (code, text(output.stdout), text(output.stderr))
 }
 
-/// Of two runtimes, which was asked is not to be guessed.
+/// With two runtimes up, an answer must name the one that was asked.
 #[test]
 fn every_answer_about_an_absence_names_the_runtime() {
     let url = &empty_runtime();
@@ -123,7 +123,7 @@ fn every_answer_about_an_absence_names_the_runtime() {
         (
             "redrive",
             0,
-            format!("Nothing is there to try at {url}.\n"),
+            format!("Nothing is parked to retry at {url}.\n"),
             String::new(),
         ),
         (
@@ -157,7 +157,7 @@ fn every_answer_about_an_absence_names_the_runtime() {
     ] {
         assert_eq!(told(line, url, &[]), (code, out, err), "{line}");
     }
-    // A runtime that was emptied since has not even the table.
+    // A runtime that was emptied lacks even the table.
     let (code, _, err) = told(&saga, url, &[("ALPES_SAGAS_TABLE", "missing")]);
     assert_eq!(code, 1);
     assert!(err.starts_with(&format!("error: at {url}: ")), "{err}");

@@ -1,4 +1,4 @@
-//! The files of the project, for tests that read them.
+//! Reads the project's files, for tests.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ pub fn root() -> PathBuf {
     folder.expect("xtask lies in the root").to_owned()
 }
 
-/// Every file below a folder with this ending, by its path from the root, with its text.
+/// Every file below a folder with this ending: its path from the root, and its text.
 pub fn files(folder: &str, ending: &str) -> BTreeMap<String, String> {
     fn collect(root: &Path, folder: &Path, ending: &str, found: &mut BTreeMap<String, String>) {
         for entry in fs::read_dir(folder).unwrap() {

@@ -1,16 +1,16 @@
-//! The commands of a document, with what it shows beneath them.
+//! Finds the commands in a document, with the output that it shows below them.
 //!
-//! An indented block has paragraphs. One that begins with a command has commands, one that does not is what they print. Commands stand
-//! also between backticks, in a list item that begins with **Pruébelo:**; nothing is shown beneath these. Pictures stand in fenced
-//! blocks of Mermaid, which have no commands.
+//! An indented block consists of paragraphs. A paragraph that begins with a command has commands; the others show the
+//! output of the commands above them. A list item that begins with **Pruébelo:** has commands in backticks, without
+//! output. Fenced blocks may only be Mermaid pictures, which have no commands.
 
-/// A paragraph begins with one of these, or with `NAME=`, where it has commands.
+/// The beginnings of a paragraph with commands. An assignment `NAME=` is one too.
 const BEGIN: [&str; 5] = ["cargo ", "curl ", "infra/", "set ", "sqs "];
-/// The commands of a list item stand after this.
+/// Marks a list item with commands.
 const TRY: &str = "**Pruébelo:**";
-/// And begin with one of these.
+/// The beginnings of commands in a list item.
 const INLINE: [&str; 2] = ["cargo xtask ", "curl "];
-/// Begins a picture.
+/// The beginning of a picture.
 const PICTURE: &str = "```mermaid";
 
 #[derive(Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Command {
     pub text: String,
 }
 
-/// Commands that stand together, and what is shown beneath them.
+/// Commands of one paragraph, with the output shown below them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Step {
     pub commands: Vec<Command>,
@@ -27,7 +27,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// Where it begins.
+    /// The line number of the step's first command.
     pub fn line(&self) -> usize {
         self.commands.first().map_or(0, |command| command.line)
     }
@@ -39,13 +39,13 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads Markdown.
+    /// Parses a Markdown document.
     pub fn parse(markdown: &str) -> Result<Self, String> {
         let mut document = Self::default();
-        // Where the steps of this section begin.
+        // The index of the section's first step.
         let mut first = 0;
         let mut lines = (1..).zip(markdown.lines()).peekable();
-        // An indented line is code only after a blank line, or after more code.
+        // An indented line is code only after a blank line or after other code.
         let mut after_blank = true;
         while let Some((number, line)) = lines.next() {
             if line == PICTURE {
@@ -109,7 +109,8 @@ fn begins_with_a_command(paragraph: &[&str]) -> bool {
     assigns || BEGIN.iter().any(|word| first.starts_with(word))
 }
 
-/// The commands of a paragraph: one goes on where a line ends with a backslash or a pipe, or within quotes.
+/// The commands of a paragraph. A command continues after a line that ends with a backslash or a pipe, and inside
+/// quotes.
 fn commands(first: usize, paragraph: &[&str]) -> Vec<Command> {
     let mut found: Vec<Command> = vec![];
     let mut open = false;
@@ -132,7 +133,7 @@ fn commands(first: usize, paragraph: &[&str]) -> Vec<Command> {
     found
 }
 
-/// True if a shell would wait for more.
+/// True if a shell would wait for the next line.
 fn is_open(text: &str) -> bool {
     let mut quote = None;
     let mut letters = text.chars();
@@ -147,12 +148,12 @@ fn is_open(text: &str) -> bool {
     quote.is_some() || text.ends_with(['\\', '|'])
 }
 
-/// Without the remark at the end of a line.
+/// The line without the comment at its end.
 fn without_remark(text: &str) -> &str {
     text.split("  # ").next().unwrap_or(text).trim_end()
 }
 
-/// The commands between the backticks of a list item.
+/// The commands in the backticks of a list item.
 fn inline(item: &[(usize, &str)]) -> Vec<Command> {
     let mut found = vec![];
     let mut open: Option<Command> = None;

@@ -1,9 +1,10 @@
-//! Whether a document shows what was printed.
+//! Compares the output in a document with the printed output.
 //!
-//! White space does not count. `…` stands for anything. Each run has ids, times and pages of its own, so that of these only the kind is
-//! compared; all else must be the same.
+//! White space is ignored, and `…` stands for any text. Ids, times and page tokens differ in each run, so only their
+//! kinds are compared. All other text must be equal.
 
-/// What differs from run to run: its kind, and its shape, where `x` is a hexadecimal digit and `9` a digit. An id may be cut: `01a2b3c4-…`.
+/// The kinds of text that differ in each run, each with its shape, where `x` stands for a hexadecimal digit and `9` for
+/// a digit. An id may be cut: `01a2b3c4-…`.
 const KINDS: [(&str, &str); 8] = [
     ("<id>", "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"),
     ("<id>", "xxxxxxxx-xxxx-xxxx-xxxx-…"),
@@ -15,12 +16,12 @@ const KINDS: [(&str, &str); 8] = [
     ("<clock>", "99:99:99"),
 ];
 
-/// A word of so many letters is where a list goes on, or a place in the log.
+/// A word of at least `LONG` characters is a page token or a position in the log.
 const LONG: usize = 40;
 
 const ANYTHING: char = '…';
 
-/// True if `shown` is what was printed.
+/// True if the document shows the printed output.
 pub fn is_shown(shown: &str, printed: &str) -> bool {
     let (shown, printed) = (compared(shown), compared(printed));
     let mut pieces = shown.split(ANYTHING);
@@ -40,7 +41,7 @@ pub fn is_shown(shown: &str, printed: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// The text without white space, with a name in place of all that differs from run to run.
+/// The text without white space, in which every part that differs in each run is replaced by its kind.
 fn compared(text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
     let mut rest = letters.as_slice();
@@ -64,10 +65,10 @@ fn compared(text: &str) -> String {
     found
 }
 
-/// What differs from run to run, if the text begins with it, and the rest.
+/// If the text begins with a part that differs in each run: its kind, and the rest.
 fn differing(text: &[char]) -> Option<(&'static str, &[char])> {
     if let Some(after) = text.strip_prefix(&['+']) {
-        // So long after the beginning.
+        // A time after the beginning, such as `+1 ms`.
         let rest = without_digits(after);
         let units = [" ms", " s ", " d "].map(|unit| unit.chars().collect::<Vec<_>>());
         if rest.len() < after.len() && units.iter().any(|unit| rest.starts_with(unit)) {
@@ -82,7 +83,7 @@ fn differing(text: &[char]) -> Option<(&'static str, &[char])> {
         let Some(rest) = after(text, shape) else {
             continue;
         };
-        // A shape that is only a part of a longer word is none.
+        // A shape inside a longer word does not count.
         if rest.first().is_some_and(char::is_ascii_hexdigit) {
             continue;
         }
@@ -98,7 +99,7 @@ fn differing(text: &[char]) -> Option<(&'static str, &[char])> {
     None
 }
 
-/// What comes after a shape.
+/// The text after a shape.
 fn after<'a>(text: &'a [char], shape: &str) -> Option<&'a [char]> {
     let mut rest = text;
     for wanted in shape.chars() {
@@ -121,7 +122,7 @@ fn without_digits(text: &[char]) -> &[char] {
     text.get(digits.count()..).unwrap_or_default()
 }
 
-/// Without the parts of a second, and the Z.
+/// The text without decimals of a second and without the Z.
 fn without_fraction(text: &[char]) -> &[char] {
     let rest = text.strip_prefix(&['.']).map_or(text, without_digits);
     rest.strip_prefix(&['Z']).unwrap_or(rest)

@@ -1,14 +1,14 @@
-//! The commands of the README, of the guides and of the tutorials, run as they stand there, in their order, with what the documents show
-//! beneath them.
+//! Runs the commands of the README, the guides and the tutorials in order, as written, and compares their output with
+//! the documents.
 //!
-//! Each document has a runtime of its own, which its first command brings up. `cargo xtask test` runs these tests after all others; by
-//! hand, once `cargo xtask up` has installed what it needs:
+//! Each document has a runtime of its own, which its first command starts. `cargo xtask test` runs these tests last. To
+//! run them by hand, after `cargo xtask up` has installed the tools:
 //!
 //! ```text
 //! cargo test -p xtask --test documents -- --ignored
 //! ```
 //!
-//! What every command printed is kept in `target/tmp/documents/NAME/printed`, for whoever brings a document up to date.
+//! The output of each command is kept in `target/tmp/documents/NAME/printed`. Use it to update a document.
 
 #![allow(
     clippy::unwrap_used,
@@ -40,7 +40,7 @@ const AWS: &str = "docs/aws.md";
 const TUTORIAL_7: &str = "docs/tutorial-7.md";
 const TUTORIAL_8: &str = "docs/tutorial-8.md";
 
-/// The documents, each with how many steps it has at the least.
+/// The documents, each with the least number of steps that must be found in it.
 const DOCUMENTS: [(&str, usize); 6] = [
     (README, 5),
     (USING_THE_API, 10),
@@ -50,7 +50,7 @@ const DOCUMENTS: [(&str, usize); 6] = [
     (TUTORIAL_8, 10),
 ];
 
-/// Commands that no test runs: document, command, and why not.
+/// Commands that no test runs: the document, the command, and the reason.
 const NOT_RUN: [(&str, &str, &str); 10] = [
     (README, "cargo xtask test", "it is what runs this"),
     (
@@ -98,7 +98,7 @@ const NOT_RUN: [(&str, &str, &str); 10] = [
     ),
 ];
 
-/// How long what a document shows may take to become true.
+/// How long the shown output may take to become true.
 const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -123,7 +123,7 @@ fn to_run<'a>(name: &str, step: &'a Step) -> Vec<&'a str> {
     commands.filter(is_run).collect()
 }
 
-/// That every other command is run follows from how they are found.
+/// All other commands are run, because the parser finds them.
 #[test]
 fn what_is_not_run_stands_in_its_document_and_nothing_is_shown_beneath_it() {
     for (name, command, _) in NOT_RUN {
@@ -146,7 +146,7 @@ fn what_is_not_run_stands_in_its_document_and_nothing_is_shown_beneath_it() {
     }
 }
 
-/// Whoever sets the seats of a flight sets another's than the one that the samples book: that one would have none left.
+/// Documents that set the seats of a flight use another flight than the samples, which would otherwise find no seat.
 #[test]
 fn no_sample_takes_the_seats_of_the_flight_that_samples_book() {
     let file = |path: &str| fs::read_to_string(root().join(path)).unwrap();
@@ -176,7 +176,7 @@ fn no_sample_takes_the_seats_of_the_flight_that_samples_book() {
     }
 }
 
-/// A payment that waits for the timers seems to stand still, and `tick` runs them.
+/// A payment that waits for the timers seems stuck, so the document must say at once that `tick` runs them.
 #[test]
 fn where_a_payment_waits_it_is_told_how_to_go_on_at_once() {
     for (name, token) in [(USING_THE_API, "`tok_timeout`"), (TUTORIAL_8, "`silencio`")] {
@@ -217,7 +217,7 @@ fn tutorial_8_shows_what_its_commands_print() {
     holds(TUTORIAL_8);
 }
 
-/// Runs all commands of a document, and tells everything in it that is not so.
+/// Runs all commands of a document, and panics with everything in it that is not true.
 fn holds(name: &str) {
     let document = read(name);
     let file = Path::new(name).file_stem().unwrap().to_str().unwrap();
@@ -248,7 +248,7 @@ fn holds(name: &str) {
     );
 }
 
-/// What was printed, without the times of flights, which are kept as clients send them.
+/// The printed text without the times of flights, which are kept as clients send them.
 fn without_flights(printed: &str) -> String {
     const BEFORE: [&str; 3] = ["fecha_salida", "fecha_llegada", "BOG-JFK#"];
     BEFORE.iter().fold(printed.to_owned(), |text, before| {
@@ -273,8 +273,8 @@ fn times_of_flights_alone_are_left_out() {
     );
 }
 
-/// What commands print. The last one is run again while it does not print what is shown and only reads: a reader takes longer from one
-/// command to the next than this does.
+/// The output of a step's commands. If the last command only reads, it is repeated until the shown output appears: a
+/// person takes longer between two commands than this test.
 fn run<'a>(
     session: &mut Session,
     commands: &[&'a str],
@@ -293,7 +293,7 @@ fn run<'a>(
     printed
 }
 
-/// True if it may be run again, and changes nothing.
+/// True if a command changes nothing, so that it may be repeated.
 fn only_reads(command: &str) -> bool {
     const READING: [&str; 6] = [
         "curl ",
@@ -306,7 +306,7 @@ fn only_reads(command: &str) -> bool {
     READING.iter().any(|start| command.starts_with(start)) && !command.contains(" -X ")
 }
 
-/// What is wrong with what was printed. A command that fails must be shown to.
+/// The difference between shown and printed output. A command that fails must be shown with its failure.
 fn fault(shown: Option<&str>, printed: &[(&str, Printed)]) -> Option<String> {
     let all: String = printed.iter().map(|(_, one)| one.text.as_str()).collect();
     let failed = printed.iter().find(|(_, one)| one.status != 0);

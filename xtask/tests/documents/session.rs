@@ -1,7 +1,7 @@
-//! A shell in a checkout of its own, with a runtime of its own.
+//! A shell in a checkout and on a runtime of its own.
 //!
-//! The checkout is a folder of links to this one, so that the user's `.local` is not touched. Its `cargo` has `cargo xtask` done by the
-//! xtask under test, and all else by the real cargo in the real checkout: nothing is compiled twice.
+//! The checkout is a folder of links to this one, so that the user's `.local` is not touched. Its `cargo` runs the
+//! xtask under test for `cargo xtask`, and otherwise the real cargo in the real checkout, so nothing is compiled twice.
 
 use std::{
     fs,
@@ -14,16 +14,16 @@ use std::{
     time::Duration,
 };
 
-/// What is a checkout's own: everything else is linked.
+/// The entries that the checkout has for itself. All others are links.
 const OWN: [&str; 3] = [".git", ".local", "target"];
 
-/// The longest that a command may take: the first one compiles.
+/// The longest that a command may take. The first one compiles.
 const AT_MOST: Duration = Duration::from_mins(20);
 
-/// Ends what a command printed, before its exit code.
+/// Marks the end of a command's output; its exit code follows.
 const END: u8 = 1;
 
-/// What a command printed, on either way, and its exit code.
+/// A command's output on both streams, and its exit code.
 #[derive(Debug)]
 pub struct Printed {
     pub text: String,
@@ -42,7 +42,7 @@ impl Session {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("documents")
             .join(name);
-        // One that was interrupted has left its runtime up.
+        // An interrupted session leaves its runtime running.
         end(&folder);
         let _ = fs::remove_dir_all(&folder);
         let checkout = folder.join("checkout");
@@ -86,12 +86,12 @@ impl Session {
         }
     }
 
-    /// Where it keeps what is its own.
+    /// The session's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Runs one command, as if it were typed.
+    /// Runs a command as if a user had typed it.
     pub fn run(&mut self, command: &str) -> Printed {
         let file = self.folder.join("command");
         fs::write(&file, command).unwrap();
@@ -116,7 +116,7 @@ impl Drop for Session {
     }
 }
 
-/// Reads what one command printed.
+/// Reads the output of one command.
 fn next(output: &mut impl BufRead) -> Option<Printed> {
     let mut text = vec![];
     output.read_until(END, &mut text).ok()?;
@@ -131,7 +131,7 @@ fn next(output: &mut impl BufRead) -> Option<Printed> {
     })
 }
 
-/// Ends the runtime of a session.
+/// Stops the runtime of a session.
 fn end(folder: &Path) {
     let cargo = folder.join("bin/cargo");
     if cargo.is_file() {
@@ -153,7 +153,8 @@ fn link(root: &Path, checkout: &Path) {
     }
 }
 
-/// A `.local` with what is installed in the real one, which its stamps say is its own, and with copies of the zips, which it may replace.
+/// Makes a `.local` with links to the installed tools, whose stamps name this checkout, and with copies of the zips,
+/// which commands may replace.
 fn environment(root: &Path, checkout: &Path) {
     let (real, own) = (root.join(".local"), checkout.join(".local"));
     fs::create_dir_all(own.join("venv")).unwrap();
@@ -179,7 +180,7 @@ fn environment(root: &Path, checkout: &Path) {
     }
 }
 
-/// The programs that commands of documents begin with.
+/// The programs with which commands in documents begin.
 fn programs(root: &Path, folder: &Path) {
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).unwrap();
@@ -189,7 +190,7 @@ fn programs(root: &Path, folder: &Path) {
         root.display()
     );
     program(&folder.join("cargo"), &build);
-    // A port of its own in place of the usual one.
+    // The session's port replaces the usual one.
     let cargo = format!(
         "#!/bin/sh
 [ \"$1\" = xtask ] || {{ echo \"cargo $* is not run here\" >&2; exit 1; }}
@@ -204,7 +205,7 @@ exec '{xtask}' \"$@\"
         xtask = env!("CARGO_BIN_EXE_xtask"),
     );
     program(&bin.join("cargo"), &cargo);
-    // As in a terminal, where it shows no progress; and an answer that refuses is a failure.
+    // As on a terminal, curl shows no progress. An error status makes it fail.
     let found = Command::new("bash").args(["-c", "type -P curl"]).output();
     let found = String::from_utf8(found.unwrap().stdout).unwrap();
     let curl = format!(

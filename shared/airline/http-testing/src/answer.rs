@@ -1,4 +1,4 @@
-//! Answers, and what is asserted of them.
+//! An HTTP answer, with assertions about it.
 
 use lambda_http::{
     Body, Response,
@@ -8,21 +8,21 @@ use serde_json::Value;
 
 use crate::SECRET;
 
-/// An answer, taken apart.
+/// An HTTP answer, split into status, headers and body.
 #[derive(Debug)]
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body as it was written.
+    /// Its body as text, byte for byte.
     pub text: String,
-    /// Its body.
+    /// Its body, parsed as JSON.
     pub body: Value,
 }
 
 impl Answer {
-    /// Takes a response apart. Every one is JSON, and none tells what infrastructure said.
+    /// Reads a response. Panics if its body is not JSON, or if it quotes an error text of the infrastructure.
     pub fn of(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
         let Body::Text(text) = body else {
@@ -37,12 +37,13 @@ impl Answer {
         }
     }
 
-    /// A header's text.
+    /// The value of a header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// It is a problem of this kind; `kind` is the last part of its `type`, `name` tells the case.
+    /// Asserts that the answer is a problem. `kind` is the last part of its `type`, and `name` names the case in the
+    /// panic's text.
     #[track_caller]
     pub fn assert_problem(&self, status: u16, kind: &str, name: &str) {
         assert_eq!(self.status, status, "{name}: {}", self.text);
@@ -55,7 +56,7 @@ impl Answer {
         assert!(title.is_some_and(|title| !title.is_empty()), "{name}");
     }
 
-    /// Its `errores`, as `campo: regla`.
+    /// The entries of its `errores`, each as `campo: regla`.
     pub fn errores(&self) -> Vec<String> {
         let errores = self.body["errores"].as_array();
         let error = |error: &Value| {
@@ -66,7 +67,7 @@ impl Answer {
         errores.map_or(vec![], |errores| errores.iter().map(error).collect())
     }
 
-    /// Its body, if it is an answer of this status and no problem.
+    /// Its body. Panics if the answer has another status or is a problem.
     #[track_caller]
     fn of_status(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
@@ -74,13 +75,13 @@ impl Answer {
         self.body
     }
 
-    /// The body of a 200.
+    /// The body of a 200. Panics on any other status.
     #[track_caller]
     pub fn ok(self) -> Value {
         self.of_status(200)
     }
 
-    /// The body of a 202.
+    /// The body of a 202. Panics on any other status.
     #[track_caller]
     pub fn accepted(self) -> Value {
         self.of_status(202)

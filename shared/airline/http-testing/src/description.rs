@@ -1,4 +1,4 @@
-//! The API's description, to hold functions against.
+//! The API's OpenAPI description, which answers are compared with.
 
 use std::collections::BTreeSet;
 
@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 
 use crate::Answer;
 
-/// A description of the API: OpenAPI 3.1.
+/// An OpenAPI 3.1 description of the API.
 pub struct Description(pub Value);
 
-/// A path with its method.
+/// A path and its method.
 pub type Operation = (String, String);
 
 impl Description {
-    /// The one that is served.
+    /// The description that the API serves.
     pub fn served() -> Self {
         let text = include_str!("../../../../infra/openapi.json");
         Self(serde_json::from_str(text).unwrap())
     }
 
-    /// Everything that can be asked.
+    /// Every operation that the description has.
     pub fn operations(&self) -> BTreeSet<Operation> {
         let paths = self.0["paths"].as_object().unwrap();
         let of_path = |(path, item): (&String, &Value)| {
@@ -31,12 +31,12 @@ impl Description {
         paths.iter().flat_map(of_path).collect()
     }
 
-    /// What is said of an operation.
+    /// The description of one operation.
     pub fn operation(&self, (path, method): &Operation) -> &Value {
         &self.0["paths"][path][method]
     }
 
-    /// What is said of its answers of a status; `None` if it has none.
+    /// The description of an operation's answer with this status; `None` if there is none.
     pub fn response(&self, operation: &Operation, status: u16) -> Option<&Value> {
         let responses = &self.operation(operation)["responses"];
         let response = responses.get(status.to_string())?;
@@ -46,7 +46,7 @@ impl Description {
         }
     }
 
-    /// The examples of its request, by name.
+    /// The examples of an operation's request, by name.
     pub fn requests(&self, operation: &Operation) -> Vec<(String, Value)> {
         let body = &self.operation(operation)["requestBody"];
         let examples = body["content"]["application/json"]["examples"].as_object();
@@ -56,13 +56,13 @@ impl Description {
             .collect()
     }
 
-    /// A schema of it, to check values with.
+    /// A validator for one of the description's schemas.
     pub fn validator(&self, schema: &Value) -> jsonschema::Validator {
         let schema = json!({ "allOf": [schema], "components": self.0["components"] });
         jsonschema::draft202012::new(&schema).unwrap()
     }
 
-    /// The answer is one that the operation is said to give.
+    /// Asserts that the description of the operation allows this answer.
     #[track_caller]
     pub fn assert_describes(&self, operation: &Operation, answer: &Answer) {
         let response = self.response(operation, answer.status.as_u16());

@@ -1,4 +1,4 @@
-//! Infrastructure that fails.
+//! Ports that fail on every call.
 
 use alpes_ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, Log, LogError, ScanPage, SequenceNumber,
@@ -6,10 +6,10 @@ use alpes_ports::{
 };
 use async_trait::async_trait;
 
-/// What infrastructure says when it fails: nothing that a client may see.
+/// The text of an infrastructure error. No answer to a client may contain it.
 pub const SECRET: &str = "arn:aws:dynamodb:us-east-1:123456789012:table/streams";
 
-/// A log that takes nothing.
+/// A log that fails on every append.
 pub struct LogDown;
 
 #[async_trait]
@@ -24,7 +24,7 @@ impl Log for LogDown {
     }
 }
 
-/// Tables that fail with this, whatever they are asked.
+/// Tables that return this error from every call.
 pub struct TablesDown(pub TableError);
 
 #[async_trait]

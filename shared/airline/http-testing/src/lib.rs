@@ -1,5 +1,5 @@
-//! For tests of the functions behind the HTTP API: requests as API Gateway sends them, answers taken apart, and everything that is
-//! behind such a function, over memory.
+//! For tests of the functions behind the HTTP API: requests in the form that API Gateway sends, answers with
+//! assertions, and all other functions over twins in memory.
 //!
 //! ```text
 //! ask, post, samples ──► the function under test ──► Answer

@@ -1,11 +1,11 @@
-//! What functions log.
+//! Captures the log lines of functions.
 
 use std::{cell::RefCell, io, sync::Once};
 
 use serde_json::Value;
 
 thread_local! {
-    /// What was logged on this thread.
+    /// The bytes that were logged on this thread.
     static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(vec![]) };
 }
 
@@ -21,8 +21,9 @@ impl io::Write for Sink {
     }
 }
 
-/// Keeps what is logged, each test's by itself. Every test of a program that uses [`logged`] begins with it, as [`crate::System::new`]
-/// does: a line of the code that is first met where nobody listens may stay unheard.
+/// Captures log lines, separately for each test. Call it first in every test of a program that uses [`logged`];
+/// [`crate::System::new`] calls it. `tracing` caches for each call site whether anybody listens, so a line that ran
+/// before may otherwise be missed.
 pub fn listen() {
     static LISTENS: Once = Once::new();
     LISTENS.call_once(|| {
@@ -32,7 +33,7 @@ pub fn listen() {
     });
 }
 
-/// Does something on this thread, and tells what is logged meanwhile, a JSON object a line.
+/// Runs `work` on this thread and returns its result with the lines that it logged, each a JSON object.
 pub fn logged<T>(work: impl FnOnce() -> T) -> (T, Vec<Value>) {
     listen();
     LOGGED.take();

@@ -1,4 +1,4 @@
-//! Requests, each made of the event that API Gateway sends for it, by the code by which the function makes them.
+//! Requests, made from the events that API Gateway sends, by the code that the functions themselves use.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -7,22 +7,22 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Map, Value, json};
 
-/// The tutorials' own request for a reservation.
+/// The request for a reservation from the tutorials.
 pub const SAMPLE: &str = include_str!("../../../airline/vuelos/tests/data/crear_reserva.json");
 
-/// The same as JSON.
+/// [`SAMPLE`] as JSON.
 pub fn sample() -> Value {
     serde_json::from_str(SAMPLE).unwrap()
 }
 
-/// The event of a REST API that a request was made of, kept beside it.
+/// The API Gateway event that a request was made from, kept as an extension of the request.
 #[derive(Clone)]
 struct Sent(Value);
 
-/// A request for a path with its query, without a body, as a REST API of API Gateway sends it.
+/// A request for a path with its query and no body, in the form in which a REST API of API Gateway sends it.
 ///
-/// The form is that of AWS: the path keeps its percent-encoding and the query is decoded; of what comes twice the single maps have the last;
-/// a map without entries is null.
+/// The event has AWS's form: the path stays percent-encoded and the query is decoded. Of a repeated name the
+/// single-value maps have the last value. A map without entries is null.
 pub fn ask(method: &str, path: &str) -> Request {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let (mut last, mut all) = (Map::new(), Map::new());
@@ -82,16 +82,16 @@ fn made_of(event: Value) -> Request {
     request
 }
 
-/// The request that the function makes of an event of API Gateway.
+/// The request that a function makes from an API Gateway event.
 ///
 /// # Errors
 ///
-/// That of a text that is no such event.
+/// A text that is not an API Gateway event.
 pub fn read(event: &str) -> serde_json::Result<Request> {
     Ok(serde_json::from_str::<Event>(event)?.into())
 }
 
-/// The same request with an event that is changed.
+/// Changes the event of a request and makes the request again from it.
 fn changed(mut request: Request, change: impl FnOnce(&mut Value)) -> Request {
     let sent = request.extensions_mut().remove::<Sent>();
     let Sent(mut event) = sent.expect("a request of `ask`");
@@ -99,14 +99,14 @@ fn changed(mut request: Request, change: impl FnOnce(&mut Value)) -> Request {
     made_of(event)
 }
 
-/// Puts one more value of a name into the two maps of an event.
+/// Adds a value of a name to the two maps of an event.
 fn add(last: &mut Map<String, Value>, all: &mut Map<String, Value>, name: &str, value: &str) {
     last.insert(name.to_owned(), value.into());
     let values = all.entry(name).or_insert_with(|| json!([]));
     values.as_array_mut().unwrap().push(value.into());
 }
 
-/// A part of a query, as API Gateway decodes it.
+/// A part of a query, decoded as API Gateway does it.
 fn decoded(text: &str) -> String {
     let (mut bytes, mut rest) = (vec![], text.as_bytes());
     while let Some((first, after)) = rest.split_first() {
@@ -126,7 +126,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A body that is posted as JSON, whatever it is.
+/// A POST with this body and the content type JSON, also where the body is not JSON.
 pub fn post(path: &str, body: impl Into<Body>) -> Request {
     let (body, encoded) = match body.into() {
         Body::Text(text) => (text.into(), false),
@@ -140,7 +140,7 @@ pub fn post(path: &str, body: impl Into<Body>) -> Request {
     })
 }
 
-/// The request with one more header, or one more of that name.
+/// The request with an additional header, which may repeat a name.
 pub fn with_header(request: Request, name: &str, value: &str) -> Request {
     changed(request, |event| {
         let mut maps = ["headers", "multiValueHeaders"].map(|map| event[map].take());
@@ -152,7 +152,7 @@ pub fn with_header(request: Request, name: &str, value: &str) -> Request {
     })
 }
 
-/// The request without a header.
+/// The request without the header `name`.
 pub fn without_header(request: Request, name: &str) -> Request {
     changed(request, |event| {
         for map in ["headers", "multiValueHeaders"] {
@@ -161,12 +161,13 @@ pub fn without_header(request: Request, name: &str) -> Request {
     })
 }
 
-/// The request with one header of this name.
+/// The request with this value as the only one of the header `name`.
 pub fn with_other_header(request: Request, name: &str, value: &str) -> Request {
     with_header(without_header(request, name), name, value)
 }
 
-/// Every sample event of a folder by its name: as API Gateway REST sends it, or, `_v2`, as `cargo lambda watch` does.
+/// Every sample event of a folder, by its name. A name that ends in `_v2` has the form that `cargo lambda watch` sends;
+/// the others have that of an API Gateway REST API.
 pub fn samples(folder: impl AsRef<Path>) -> BTreeMap<String, Request> {
     let files = fs::read_dir(folder).unwrap();
     let files = files.map(|entry| {

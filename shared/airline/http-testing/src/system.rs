@@ -1,4 +1,4 @@
-//! What is behind the API: the other functions, over memory.
+//! Everything behind the API: the other functions, over twins in memory.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,34 +24,34 @@ use wiring::Wiring;
 
 use crate::{listen, sample};
 
-/// Everything but the function under test.
+/// Everything except the function under test.
 ///
-/// Nothing happens by itself: what reads the log does so when told to, by [`System::project`], [`System::run_sagas`] and
+/// Consumers read the log only when the test calls them, with [`System::project`], [`System::run_sagas`] and
 /// [`System::run_choreography`].
 pub struct System {
     /// All tables.
     pub tables: Arc<MemoryTables>,
     /// The log.
     pub log: Arc<MemoryLog>,
-    /// Participants and orchestrator.
+    /// The participants and the orchestrator.
     pub functions: Arc<MemoryFunctions>,
-    /// The time.
+    /// The clock. Tests advance it.
     pub clock: Arc<ManualClock>,
-    /// The same, and ids.
+    /// The same clock, with ids and chance.
     pub world: World,
-    /// Commits events.
+    /// The event store.
     pub store: EventStore<Payload>,
     /// The sagas.
     pub sagas: Sagas,
-    /// How participants misbehave.
+    /// The faults of participants, which a test sets.
     pub faults: Faults,
-    /// Where sagas run that Step Functions is to run.
+    /// The twin of Step Functions, for sagas that it runs.
     pub executions: MemoryExecutions,
     coordinator: Coordinator,
     wiring: Wiring<Ports>,
 }
 
-/// Executions of the machine that is deployed.
+/// The twin of Step Functions with the deployed state machine.
 fn executions(functions: Arc<MemoryFunctions>, world: &World) -> MemoryExecutions {
     let machine = include_str!("../../../../infra/saga-reserva.asl.json");
     let machine = serde_json::from_str(machine).unwrap();
@@ -65,7 +65,7 @@ impl Default for System {
 }
 
 impl System {
-    /// One where nothing has happened.
+    /// A system without reservations.
     pub fn new() -> Self {
         listen();
         let (world, clock) = world(1);
@@ -133,7 +133,7 @@ impl System {
         });
     }
 
-    /// The system's ports: a test puts others in the place of some, and wires its function over them.
+    /// The system's ports. A test replaces some of them and wires its function over the result.
     pub fn ports(&self) -> Ports {
         self.wiring.platform.clone()
     }
@@ -142,7 +142,7 @@ impl System {
         wiring::rules(context, &self.wiring.platform.tables, &self.world)
     }
 
-    /// A command as others than the API send it, in the saga of the reservation if that exists.
+    /// A command as senders other than the API build it. If the reservation has a saga, the command belongs to it.
     pub fn command(&self, kind: &str, subject: IdReserva, data: Value) -> Command {
         let history = self.history(subject);
         let known = history
@@ -169,7 +169,7 @@ impl System {
         history.into_iter().map(|(event, _)| event).collect()
     }
 
-    /// A context takes a command, and commits something.
+    /// Has a context handle a command. Panics unless it commits an event.
     #[track_caller]
     pub fn take(&self, context: Context, command: &Command) {
         let decider = self.rules(context).decider;
@@ -180,13 +180,13 @@ impl System {
         );
     }
 
-    /// The command that makes the tutorials' reservation: a test changes of it what it wants to, and has it taken.
+    /// The command that makes the tutorials' reservation, for a test to change and to [`take`](Self::take).
     pub fn creation(&self) -> Command {
         let id = IdReserva(self.world.ids.fresh());
         self.command(vuelos::CREAR_RESERVA, id, sample())
     }
 
-    /// Makes a reservation of this client.
+    /// Makes a reservation for this client.
     pub fn create(&self, id_cliente: Option<&str>) -> IdReserva {
         let mut command = self.creation();
         command.data["id_cliente"] = id_cliente.into();
@@ -214,24 +214,24 @@ impl System {
         self.take(VUELOS, &command);
     }
 
-    /// Cancels a reservation, for the first time.
+    /// Cancels a reservation that was not cancelled before.
     pub fn cancel(&self, id: IdReserva) {
         let data = json!({"motivo": "cliente"});
         let command = self.command(vuelos::CANCELAR_RESERVA, id, data);
         self.take(VUELOS, &command);
     }
 
-    /// Time goes on.
+    /// Advances the clock.
     pub fn later(&self) {
         self.clock.advance(Duration::from_millis(7));
     }
 
-    /// Folds all of the log into the views.
+    /// Projects the whole log into the views.
     pub fn project(&self) {
         self.project_such(|_| true);
     }
 
-    /// Folds such records of the log into the views.
+    /// Projects the records of the log that `such` accepts.
     pub fn project_such(&self, such: impl Fn(&LogRecord) -> bool) {
         let mut records = self.log.records();
         records.retain(such);
@@ -242,12 +242,12 @@ impl System {
         assert_eq!(outcome.parked, 0);
     }
 
-    /// The orchestrator hears all of the log, and moves each saga on as far as it goes.
+    /// Runs the orchestrator over the whole log, and each saga as far as it goes.
     pub fn run_sagas(&self) {
         self.hear_log(|_| true, Timestamp::MAX);
     }
 
-    /// The orchestrator hears all of the log, and sends nothing yet.
+    /// Runs the orchestrator over the whole log. It begins sagas and sends no command yet.
     pub fn begin_sagas(&self) {
         self.hear_log(|_| true, Timestamp::MIN);
     }
@@ -262,7 +262,7 @@ impl System {
         }
     }
 
-    /// The contexts hear all of the log, and of what they do about it, until there is nothing new.
+    /// Delivers the log to the contexts, with the events of their own reactions, until there is no new event.
     pub fn run_choreography(&self) {
         let mut heard = 0;
         while self.log.records().len() > heard {
@@ -275,7 +275,7 @@ impl System {
         }
     }
 
-    /// What the contexts put off, and is due by now, is tried again.
+    /// Retries the reactions that are pending and due.
     pub fn run_reactions(&self) {
         let due = block_on(self.wiring.reactions().due(&CONTEXTS, 1_000)).unwrap();
         for context in CONTEXTS {
@@ -294,7 +294,7 @@ impl System {
         serde_json::from_slice(&block_on(called).unwrap()).unwrap()
     }
 
-    /// What was started at Step Functions runs, to its end, and the orchestrator hears of it.
+    /// Runs the started executions to their ends, and tells the orchestrator of each.
     pub fn run_executions(&self) {
         for execution in self.executions.take_started() {
             block_on(execution);
@@ -302,13 +302,13 @@ impl System {
         self.run_sagas();
     }
 
-    /// The orchestrator is told that the execution of a saga has failed, as one does that somebody stops.
+    /// Tells the orchestrator that a saga's execution has failed, as when a person stops it.
     pub fn tell_that_it_failed(&self, id: IdReserva) {
         let stored = block_on(self.sagas.load(self.saga_of(id)));
         let stored = stored.unwrap().expect("the saga has begun");
         let ending = Ending::Failed {
             error: "States.Aborted".into(),
-            cause: "somebody stopped it".into(),
+            cause: "a person stopped it".into(),
         };
         let failed = Input::Execution(Direction::Do, Progress::Ended(ending));
         let now = self.sagas.now();
@@ -316,13 +316,13 @@ impl System {
         block_on(self.sagas.save(Some(&stored), saga)).unwrap();
     }
 
-    /// What was started runs, to its end.
+    /// Runs the started executions to their ends, and returns their number.
     pub fn run_started(&self) -> usize {
         let started = self.functions.take_started();
         started.into_iter().map(block_on).count()
     }
 
-    /// Makes a reservation without a coordinator.
+    /// Makes a reservation in a choreography, without a coordinator.
     pub fn create_by_choreography(&self) -> IdReserva {
         self.create_by(SagaMode::Choreography)
     }
@@ -339,15 +339,14 @@ impl System {
         command.subject
     }
 
-    /// Makes a reservation and brings its saga to stand like this; see [`System::bring_to`].
+    /// Makes a reservation and brings its saga into this status; see [`System::bring_to`].
     pub fn create_in(&self, status: Status) -> IdReserva {
         let id = self.create(None);
         self.bring_to(status, id);
         id
     }
 
-    /// Brings the saga of a reservation that was just made to stand like this. For all but the first two states its client has it
-    /// undone.
+    /// Brings the saga of a new reservation into this status. For all but the first two statuses the client cancels it.
     pub fn bring_to(&self, status: Status, id: IdReserva) {
         match status {
             Status::Running => self.hear_log(|of| of == id, Timestamp::MIN),
@@ -371,7 +370,7 @@ impl System {
         assert_eq!(self.saga(id).status, status);
     }
 
-    /// The next command of this type is refused or fails.
+    /// Makes the next command of this type fail, or be refused.
     pub fn fail_once(&self, context: Context, command: &str) {
         block_on(
             self.faults
@@ -380,18 +379,18 @@ impl System {
         .unwrap();
     }
 
-    /// The orchestrator looks at the saga of a reservation, and moves it on as far as it goes.
+    /// Wakes the saga of a reservation and runs it as far as it goes.
     pub fn wake(&self, id: IdReserva) {
         block_on(self.coordinator.wake(self.saga_of(id), Timestamp::MAX)).unwrap();
     }
 
-    /// The saga of a reservation, which has begun.
+    /// The saga of a reservation. Panics if it has not begun.
     pub fn saga(&self, id: IdReserva) -> Saga {
         let found = block_on(self.sagas.load(self.saga_of(id))).unwrap();
         found.expect("the saga has begun").saga
     }
 
-    /// The identity of a reservation's saga.
+    /// The id of a reservation's saga.
     pub fn saga_of(&self, id: IdReserva) -> SagaId {
         saga_id(&self.history(id)[0])
     }
@@ -409,7 +408,7 @@ impl System {
         records.map(|record| decode(record.data)).collect()
     }
 
-    /// The events in the log, as they lie there.
+    /// The events in the log, as JSON.
     pub fn logged(&self) -> Vec<Value> {
         let records = self.log.records().into_iter();
         records
@@ -417,13 +416,13 @@ impl System {
             .collect()
     }
 
-    /// The items of the streams.
+    /// The items of the table of streams.
     pub fn stored(&self) -> Vec<Item> {
         let items = self.tables.all(alpes_event_store::TABLE);
         items.into_iter().map(|(_, item)| item).collect()
     }
 
-    /// Nothing was committed, logged, asked of a saga or started.
+    /// Asserts that nothing was committed, appended, added to a saga or started.
     #[track_caller]
     pub fn assert_nothing_happened(&self, name: &str) {
         assert!(self.stored().is_empty(), "{name}");

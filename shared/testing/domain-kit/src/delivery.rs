@@ -1,5 +1,6 @@
-//! Whatever way the log is delivered, and whatever fails meanwhile, a view equals the fold of the streams. And each mistake that the
-//! consumer and the projector guard against, made on purpose, is found by the same search.
+//! Searches by seed: a view equals the fold of the streams, in whatever order the log is delivered and whatever fails
+//! meanwhile. The same search must find each planted mistake, so each guard of the consumer and the projector is
+//! tested.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,17 +24,17 @@ use crate::{
 struct Setup {
     seed: u64,
     subjects: u64,
-    /// Events of one stream at most.
+    /// The most events of one stream.
     events: u64,
-    /// Invocations at a time: two or more overlap.
+    /// The number of invocations at a time. From 2 on they overlap.
     invocations: u64,
     fault_one_in: u64,
     kill_one_in: u64,
-    /// True while a second generation is built: the projector writes both.
+    /// True while a second generation is built, so that the projector writes both.
     rebuilding: bool,
 }
 
-/// Streams of random events, and the log of them: in the order that a log may have, with copies.
+/// Streams of random events, and a log of them in an order that a real log may have, with duplicates.
 fn history<D: Domain>(bench: &ViewBench<D>, dice: &Dice, setup: Setup) -> Vec<LogRecord> {
     let mut log = vec![];
     for number in 1..=setup.subjects {
@@ -51,7 +52,8 @@ fn history<D: Domain>(bench: &ViewBench<D>, dice: &Dice, setup: Setup) -> Vec<Lo
         all.extend(helped.map(|at| (Happens::Helped, at.cast_signed())));
         log.extend(bench.happen(id(u128::from(number)), &all));
     }
-    // Normally in order within a stream, across streams in any; now and then a record lands late or twice.
+    // Events of one stream are normally in order; streams interleave in any order; now and then a record is late or
+    // doubled.
     for _ in 0..log.len() {
         let (one, other) = (usize_below(dice, log.len()), usize_below(dice, log.len()));
         if log[one].partition_key != log[other].partition_key || dice.one_in(4) {
@@ -101,8 +103,9 @@ fn invocation<D: Domain>(
     })
 }
 
-/// Delivers the log as a runtime does: in batches, again from the first failed record, again whole when the function dies,
-/// and by chance once more though all went well; several invocations at a time. `Err` tells what is wrong.
+/// Delivers the log in batches, as Lambda does, with several invocations at a time. A batch is redelivered from its
+/// first failed record, whole when the function dies, and now and then although it succeeded. `Err` is the first
+/// violation, in words.
 fn run<D: Domain>(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
     let dice = Dice::new(setup.seed);
     let bench = ViewBench::<D>::new();
@@ -174,7 +177,7 @@ fn run<D: Domain>(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
             },
         };
         if let Some(from) = redeliver_from {
-            // Whole, or in two parts.
+            // Hand over the batch whole or in two parts.
             let middle = from + usize_below(&dice, to - from);
             waiting.extend(
                 [(middle, to), (from, middle)]
@@ -190,13 +193,14 @@ fn run<D: Domain>(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
         let writes = trace.iter().filter(|call| call.starts_with(&row)).count();
         let rows: usize = deliveries(&log).len();
         if writes > rows * generations.len() {
-            return Err(format!("{writes} writes of rows, where {rows} would do"));
+            return Err(format!("{writes} writes of rows, where {rows} suffice"));
         }
     }
     Ok(())
 }
 
-/// The most row writes that a log can need, one event at a time and each once.
+/// The log's distinct records. Their number is the most row writes that the log can need, with one write for each
+/// event.
 fn deliveries(log: &[LogRecord]) -> BTreeSet<&[u8]> {
     log.iter().map(|record| record.data.as_slice()).collect()
 }
@@ -208,7 +212,7 @@ fn check<D: Domain>(bench: &ViewBench<D>, generations: &[u32]) -> Result<(), Str
         }
     }
     match bench.parked().first() {
-        Some(parked) => Err(format!("parked without need: {parked:?}")),
+        Some(parked) => Err(format!("parked without a reason: {parked:?}")),
         None => Ok(()),
     }
 }
@@ -238,7 +242,8 @@ fn setups() -> impl Strategy<Value = Setup> {
         )
 }
 
-/// Delivers logs by chance, under faults, deaths, overlapping invocations and amid a rebuild: every view must equal the fold.
+/// Delivers logs at random, under faults, deaths and overlapping invocations, also during a rebuild. Every view must
+/// equal the fold. Panics at the first seed that shows a difference.
 pub fn views_equal_the_fold<D: Domain>() {
     let config = ProptestConfig {
         failure_persistence: None,
@@ -252,7 +257,7 @@ pub fn views_equal_the_fold<D: Domain>() {
     }
 }
 
-/// The same, with each mistake in turn: all of them must be found.
+/// Runs the search of [`views_equal_the_fold`] with each planted mistake in turn. Panics if a mistake is not found.
 pub fn each_planted_bug_is_found<D: Domain>() {
     for bug in Bug::ALL {
         let found = (0..3_000).find_map(|seed| {

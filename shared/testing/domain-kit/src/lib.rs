@@ -1,12 +1,14 @@
-//! A test kit for the rules and the views of any domain: the real engine over twins in memory, and all that can happen to it.
+//! A test kit for the rules and the views of any domain. It runs the real engine over twins in memory, under faults.
 //!
 //! - [`StoreBench`] runs the rules of a context on the event store, under faults.
 //! - [`ViewBench`] commits events and hands them to a projector, under faults.
-//! - [`delivery`] delivers a log in every way a runtime may: each view must equal the fold of the streams.
-//! - [`rebuilding`] rebuilds a view while it is written and read: nothing that was seen may be gone, and it must equal the fold.
+//! - [`delivery`] delivers a log in every order and number that a runtime may: each view must equal the fold of the
+//!   streams.
+//! - [`rebuilding`] rebuilds a view while it is written and read: no row that a reader saw may vanish, and the rebuilt
+//!   view must equal the fold.
 //!
-//! The last two are searches by seed. Each also plants mistakes, from outside, and must find every one: it shows that the search can
-//! fail. A domain tells the kit by [`Domain`] which of its events are what:
+//! The last two are searches by seed. Each also plants mistakes between the engine and its ports, and must find every
+//! one, which shows that the search can fail. A domain implements [`Domain`] to tell the kit its events and views:
 //!
 //! ```text
 //! impl Domain for Library { … }
@@ -48,49 +50,50 @@ pub use rows::rows;
 pub use store_bench::{StoreBench, event_of, events_of, insist};
 pub use view_bench::{ViewBench, record};
 
-/// What the kit has happen to a subject.
+/// The kinds of events that the kit makes for a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happens {
-    /// It begins, in its own stream.
+    /// The subject begins. The event is in its own stream.
     Opened,
-    /// It gets on, in the stream of the other context.
+    /// The other context does its part. The event is in the stream of the other context.
     Helped,
-    /// It ends well, in its own stream.
+    /// The subject ends well. The event is in its own stream.
     Done,
-    /// It ends badly, in its own stream. It may do so after it ended well.
+    /// The subject ends badly, possibly after it had ended well. The event is in its own stream.
     Undone,
-    /// Something that changes no view, in its own stream.
+    /// An event that changes no view. It is in the subject's own stream.
     Noted,
 }
 
-/// A domain with two contexts, as its views see it.
+/// A domain with two contexts, as the kit needs it: events, views, and the event for each [`Happens`].
 pub trait Domain: Send + Sync + 'static {
-    /// Its events.
+    /// The domain's events: an enum of every type in its newest version.
     type Payload: DomainEvent;
-    /// The context of [`Happens::Opened`], [`Happens::Done`], [`Happens::Undone`] and [`Happens::Noted`].
+    /// The context that has the events of [`Happens::Opened`], [`Happens::Done`], [`Happens::Undone`] and
+    /// [`Happens::Noted`].
     const OWN: Context;
-    /// The context of [`Happens::Helped`].
+    /// The context that has the events of [`Happens::Helped`].
     const OTHER: Context;
 
-    /// Every event type.
+    /// The catalogue of every event type.
     fn catalogue() -> Catalogue<Self::Payload>;
 
-    /// Its views. The first counts no rows.
+    /// The domain's views. The first must have no counters.
     fn views() -> Vec<Arc<dyn View<Self::Payload>>>;
 
-    /// The event of what happens to a subject at that time.
+    /// The event for `happens`, about `subject`, at the time `at`.
     fn event(happens: Happens, subject: SubjectId, at: Moment) -> NewEvent;
 
-    /// How far a subject has come, by its row of the first view: 0 if it is not listed yet. It never goes back.
+    /// How far the subject of this row of the first view has come; 0 without a listed row. The number never decreases.
     fn progress(row: &Item) -> usize;
 }
 
-/// A subject by its number.
+/// The id of the subject with this number.
 pub fn id(number: u128) -> SubjectId {
     SubjectId(Uuid::from_u128(number))
 }
 
-/// So many seconds after the time at which the world of the twins begins.
+/// The time `seconds` after the start of the twins' world.
 pub fn moment(seconds: i64) -> Moment {
     Timestamp::from_second(START + seconds).unwrap().into()
 }
@@ -99,7 +102,7 @@ const START: i64 = 1_769_853_600;
 
 type Counters = BTreeMap<String, BTreeMap<String, i64>>;
 
-/// Compares a generation of a view with the fold of the streams: rows, their places in the indexes, counters.
+/// Compares a generation of a view with the fold of the streams: rows, index entries and counters.
 fn compare<D: Domain>(
     bench: &ViewBench<D>,
     view: &dyn View<D::Payload>,
@@ -126,7 +129,7 @@ fn compare<D: Domain>(
         let own = own_attributes(item.clone());
         if own != *row {
             return Err(format!(
-                "{generation}: {subject} is {own:?}, the fold {row:?}"
+                "{generation}: the row of {subject} is {own:?}, and the fold is {row:?}"
             ));
         }
         for (index, place) in [Index::Gsi1, Index::Gsi2].iter().zip(view.places(row)) {
@@ -153,13 +156,13 @@ fn compare<D: Domain>(
     let counters = counters(bench, &generation);
     if counters != counted {
         return Err(format!(
-            "{generation}: the counters are {counters:?}, the fold {counted:?}"
+            "{generation}: the counters are {counters:?}, and the fold is {counted:?}"
         ));
     }
     Ok(())
 }
 
-/// What each subject's row must be: the fold of its streams, one after the other.
+/// The expected row of each subject: the fold of its streams, one stream after the other.
 fn folded<D: Domain>(bench: &ViewBench<D>, view: &dyn View<D::Payload>) -> BTreeMap<String, Item> {
     let mut rows: BTreeMap<String, Item> = BTreeMap::new();
     for (key, item) in bench.tables.all(alpes_event_store::TABLE) {

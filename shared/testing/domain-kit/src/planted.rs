@@ -1,4 +1,5 @@
-//! Mistakes made on purpose, from outside: in what a projector asks of its tables, or in how it is handed its events.
+//! Planted mistakes, outside the code under test: in a projector's calls of its tables, or in the way that it receives
+//! its events.
 
 use std::{
     collections::BTreeMap,
@@ -24,9 +25,9 @@ pub enum Bug {
     GuardOfOneStreamOnly,
     GuardNotChecked,
     GapApplied,
-    /// Made where the batch is delivered again, by the test itself.
+    /// The test itself plants this one, where it redelivers a batch.
     FailureIndexOffByOne,
-    /// The guard keeps the result right; what it costs gives it away.
+    /// The guard keeps the view right, so the number of writes is what shows this mistake.
     EventsOfOneKeyHandledConcurrently,
     CountedBeforeTheGuard,
     CountersOutsideTheTransaction,
@@ -44,7 +45,7 @@ impl Bug {
     ];
 }
 
-/// The tables of a projector that has the bug.
+/// The tables of a projector with the mistake `bug`.
 pub fn plant<D: Domain>(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Tables> {
     match bug {
         Some(bug) => Arc::new(Over(Planted::<D> {
@@ -60,7 +61,7 @@ pub fn plant<D: Domain>(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Ta
 struct Planted<D> {
     bug: Bug,
     tables: Arc<dyn Tables>,
-    /// Version of the subject's own stream in the row, as last read.
+    /// The version of the subject's own stream in the row, as last read.
     read: Mutex<BTreeMap<Key, Value>>,
     domain: PhantomData<fn() -> D>,
 }
@@ -101,8 +102,8 @@ impl<D: Domain> Planted<D> {
     }
 }
 
-/// The stream's item as a reader sees it that takes a gap for nothing: events that change nothing in the place of those it should
-/// make up for.
+/// Replaces the missed events of a stream by events that change nothing: the item as a reader sees it that does not
+/// fill gaps.
 fn without_history<D: Domain>(item: &mut Item) {
     let Some(Value::Array(events)) = item.get_mut("events") else {
         return;
@@ -183,7 +184,7 @@ impl<D: Domain> TablesOver for Planted<D> {
     }
 }
 
-/// Hands every event on by itself, all at once.
+/// Hands each event to the inner handler in a call of its own, all calls at once.
 pub struct Splitting<'a, P>(pub &'a dyn Handler<P>);
 
 #[async_trait]

@@ -1,5 +1,5 @@
-//! A view is rebuilt while it is written and read, whatever fails meanwhile: subjects go on, projectors consume the shards of a log, an
-//! archive lies behind it, readers look on.
+//! Rebuilds a view while it is written and read, under faults: subjects get events, projectors consume the shards of a
+//! log, an archive holds older records, and readers look at the views.
 
 use std::{
     collections::BTreeMap,
@@ -31,28 +31,29 @@ use twins::{ManualClock, MemoryLog, MemoryObjects, MemoryTables, Over, TablesOve
 
 use crate::{Domain, Happens, START, ViewBench, compare, counters, id, rows};
 
-/// How long a run of a rebuild may take.
+/// The time that one invocation of the rebuilder may take.
 pub const BUDGET: Duration = Duration::from_secs(5);
-/// As long as an invocation of the projector may take.
+/// The time that one invocation of the projector may take.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A mistake made on purpose.
+/// A planted mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// Readers go over to the new generation before the log's tip was passed.
+    /// Readers change over to the new generation before the projector has passed the log's tip.
     TipNotPassed,
-    /// No time is left for readers and projectors that still know the old generation.
+    /// The rebuild does not wait for readers and projectors that still know the old generation.
     WaitsForNobody,
-    /// The projector writes the live generation alone.
+    /// The projector writes only the live generation.
     OnlyTheLiveIsWritten,
-    /// Where a shard is gone on with is forgotten: what is in the log and not in the archive is not replayed.
+    /// The rebuilder forgets from which record of a shard to replay, so records that are in the log and not in the
+    /// archive are missed.
     ArchiveAlone,
-    /// Readers go over to the new generation when they hear of it, each at another time.
+    /// Each reader changes over as soon as it reads of the new generation, instead of all at one agreed moment.
     EachAtItsOwnTime,
 }
 
 impl Bug {
-    /// Every one.
+    /// Every mistake.
     pub const ALL: [Self; 5] = [
         Self::TipNotPassed,
         Self::WaitsForNobody,
@@ -62,34 +63,34 @@ impl Bug {
     ];
 }
 
-/// What a run is made of.
+/// The settings of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
-    /// Of the dice.
+    /// The seed of the dice.
     pub seed: u64,
-    /// One effect in so many fails; none if 0.
+    /// On average one effect in `fault_one_in` fails; 0 means none.
     pub fault_one_in: u64,
-    /// A process dies at one step in so many; at none if 0.
+    /// On average one step in `kill_one_in` kills a process; 0 means none.
     pub kill_one_in: u64,
 }
 
-/// What outlives a process: streams, views, log, archive, time.
+/// The state that outlives a process: streams, views, log, archive and time.
 pub struct System<D> {
-    /// Streams and views.
+    /// The streams and views.
     pub bench: ViewBench<D>,
-    /// Time.
+    /// The clock.
     pub clock: Arc<ManualClock>,
     /// The log.
     pub log: Arc<MemoryLog>,
     /// The archive.
     pub objects: Arc<MemoryObjects>,
     bug: Option<Bug>,
-    /// How far the clock of [`Bug::WaitsForNobody`] is ahead, in seconds.
+    /// How many seconds the clock of [`Bug::WaitsForNobody`] is ahead.
     ahead: Arc<AtomicI64>,
 }
 
 impl<D: Domain> System<D> {
-    /// An empty system whose log has so many shards.
+    /// An empty system whose log has `shards` shards.
     pub fn new(shards: usize) -> Self {
         let (world, clock) = twins::world(1);
         Self {
@@ -116,7 +117,7 @@ impl<D: Domain> System<D> {
         block_on(self.bench.tables.write(&delete)).unwrap();
     }
 
-    /// A subject with what happened to it, as `choice` says, in streams and log.
+    /// Gives a subject events that `choice` picks, in its streams and in the log.
     pub fn history(&self, number: u128, choice: u64) {
         let at = i64::try_from(choice % 3).unwrap() * 86_400;
         let mut all = vec![(Happens::Opened, at)];
@@ -129,14 +130,14 @@ impl<D: Domain> System<D> {
         self.happen(id(number), &all);
     }
 
-    /// Has this happen to a subject, in streams and log.
+    /// Commits these events of a subject to its streams and appends them to the log.
     pub fn happen(&self, subject: SubjectId, all: &[(Happens, i64)]) {
         for record in self.bench.happen(subject, all) {
             self.append(&record.partition_key, &record.data);
         }
     }
 
-    /// How something ends now, as `choice` says.
+    /// The kind and time of a subject's last event, picked by `choice`.
     fn end(&self, choice: u64) -> (Happens, i64) {
         let at = self.bench.world.clock.now().as_second() - START;
         let end = if choice.is_multiple_of(2) {
@@ -147,7 +148,7 @@ impl<D: Domain> System<D> {
         (end, at)
     }
 
-    /// The rebuilder of a process under `faults`.
+    /// The rebuilder of a process that runs under `faults`.
     pub fn rebuilder(&self, faults: &Faults) -> Rebuilder<D::Payload> {
         let tables: Arc<dyn Tables> = Arc::new(faults.tables(self.bench.tables.clone()));
         let mut world = self.bench.world.clone();
@@ -167,18 +168,18 @@ impl<D: Domain> System<D> {
         }
     }
 
-    /// How many objects the archive has.
+    /// The number of objects in the archive.
     pub fn objects_count(&self) -> usize {
         let archive = Archive::new(self.objects.clone());
         block_on(archive.coverage()).unwrap().objects
     }
 
-    /// All that is in the log is in the archive too.
+    /// Archives every record of the log.
     pub fn archive_all(&self) {
         self.archive_part(0);
     }
 
-    /// All of the log but the last `left_out` records of each shard.
+    /// Archives the log without the last `left_out` records of each shard.
     pub fn archive_part(&self, left_out: usize) {
         for shard in block_on(self.log.shards()).unwrap() {
             let records = self.shard(&shard);
@@ -190,14 +191,14 @@ impl<D: Domain> System<D> {
         }
     }
 
-    /// The records of a shard.
+    /// The records of the shard named `shard`.
     pub fn shard(&self, shard: &str) -> Vec<LogRecord> {
         let mut records = self.log.records();
         records.retain(|record| record.shard == shard);
         records
     }
 
-    /// Has the projector take in the whole log.
+    /// Runs the projector over the whole log.
     pub fn catch_up(&self, faults: &Faults) {
         let tables: Arc<dyn Tables> = Arc::new(faults.tables(self.bench.tables.clone()));
         let projector = projector::<D>(tables, self.bench.world.clone());
@@ -207,13 +208,13 @@ impl<D: Domain> System<D> {
         }
     }
 
-    /// What a generation of a view has.
+    /// The rows of generation `number` of a view, by key.
     pub fn rows(&self, view: &str, number: u32) -> BTreeMap<String, Item> {
         let items = self.bench.tables.all(TABLE);
         rows(items, &format!("{view}.{number}"))
     }
 
-    /// Which generation of a view lives.
+    /// The number of a view's live generation.
     pub fn live(&self, view: &str) -> u32 {
         let alias = Key::new(TABLE, view, "alias");
         let alias = block_on(self.bench.tables.get_one(&alias, Consistency::Strong)).unwrap();
@@ -222,7 +223,7 @@ impl<D: Domain> System<D> {
         })
     }
 
-    /// Compares the views of which this generation lives with the fold of the streams.
+    /// Compares all views with the fold of the streams, where generation `number` is live.
     ///
     /// # Errors
     ///
@@ -242,7 +243,7 @@ fn projector<D: Domain>(tables: Arc<dyn Tables>, world: World) -> Projector<D::P
     Projector::new(tables, reader, world, D::views())
 }
 
-/// A clock by which all waiting is over at once.
+/// A clock on which every wait ends at once.
 struct Hasty {
     clock: Arc<ManualClock>,
     ahead: Arc<AtomicI64>,
@@ -280,7 +281,7 @@ impl LogReader for Reader {
                 batch.records.clear();
                 batch.at_tip = true;
             }
-            // A page is small, so that there are several.
+            // A small page, so that a shard has several.
             (_, Position::Oldest | Position::After(_)) if batch.records.len() > 4 => {
                 batch.records.truncate(4);
                 batch.at_tip = false;
@@ -293,7 +294,7 @@ impl LogReader for Reader {
     }
 }
 
-/// The tables of somebody who does not look at this attribute.
+/// Tables that hide this attribute from their caller.
 struct Blind(&'static str, Arc<dyn Tables>);
 
 #[async_trait]
@@ -315,12 +316,12 @@ impl TablesOver for Blind {
     }
 }
 
-/// Somebody who looks at the views all the time, and remembers what was seen. Several processes answer, each with a memory of its own
-/// of which generation lives.
+/// A reader that looks at the views all the time and remembers what it saw. It stands for several processes, each of
+/// which remembers on its own which generation is live.
 struct Watcher {
     processes: [Generations; 3],
     seen: BTreeMap<SubjectId, usize>,
-    /// How many rows each view counted.
+    /// The number of rows that each view counted.
     counted: BTreeMap<&'static str, i64>,
 }
 
@@ -340,7 +341,7 @@ impl Watcher {
         }
     }
 
-    /// Looks at one subject and at all counters; nothing that was seen may be gone.
+    /// Looks at one subject and at all counters. Fails if something that was seen before has vanished.
     fn look<D: Domain>(
         &mut self,
         system: &System<D>,
@@ -380,16 +381,16 @@ enum Ended {
     Late,
 }
 
-/// A shard as its event source mapping sees it.
+/// A shard as its event source mapping keeps track of it.
 #[derive(Default)]
 struct Mapping {
-    /// After the last record that is done; `None` before the first.
+    /// The position after the last record that is done; `None` before the first.
     next: Option<Position>,
-    /// The invocation under way, until when it may take, and its records.
+    /// The invocation in flight, its deadline, and its records.
     working: Option<(ProcessId, Timestamp, Vec<LogRecord>)>,
 }
 
-/// What goes on while a view is rebuilt.
+/// The state of a run: the activity around a rebuild.
 struct Play<'a, D: Domain> {
     setup: Setup,
     system: System<D>,
@@ -397,25 +398,26 @@ struct Play<'a, D: Domain> {
     faults: Faults,
     scheduler: Scheduler<Ended>,
     mappings: Vec<Mapping>,
-    /// Subjects made so far.
+    /// The number of subjects made so far.
     made: u64,
     view: Arc<dyn View<D::Payload>>,
     rebuilding: Option<ProcessId>,
-    /// Not to be run again before.
+    /// The rebuilder does not run again before this time.
     resume: Timestamp,
     rebuilt: bool,
 }
 
-/// After so many steps nothing is written any more.
+/// The number of steps after which nothing is written any more.
 const QUIET: u32 = 20_000;
-/// After so many nothing fails and nobody is killed any more: each fault may cost a minute, so no bound holds while they go on.
+/// The number of steps after which no effect fails and no process dies any more. Each fault may cost a minute, so a run
+/// with faults has no bound.
 const CALM: u32 = 40_000;
 
-/// A rebuild amid writes, reads, faults and crashes, and how many steps it took.
+/// Runs a rebuild amid writes, reads, faults and crashes. Returns the number of steps.
 ///
 /// # Errors
 ///
-/// The first thing that is wrong, in words.
+/// The first violation, in words.
 pub fn run<D: Domain>(setup: Setup, bug: Option<Bug>) -> Result<u32, String> {
     let dice = Dice::new(setup.seed);
     let shards = 1 + usize::try_from(dice.below(3)).unwrap();
@@ -506,16 +508,16 @@ impl<D: Domain> Play<'_, D> {
         for (key, _) in self.system.bench.tables.all(TABLE) {
             let stale = key.pk.strip_prefix(&format!("{view}."));
             if stale.is_some_and(|rest| !rest.starts_with(&format!("{live}#"))) {
-                return Err(format!("left over: {key:?}"));
+                return Err(format!("an item was left behind: {key:?}"));
             }
         }
         match self.system.bench.parked().first() {
-            Some(parked) => Err(format!("parked without need: {parked:?}")),
+            Some(parked) => Err(format!("parked without a reason: {parked:?}")),
             None => Ok(()),
         }
     }
 
-    /// Something happens: a subject begins, or one goes on.
+    /// Commits an event of a new subject or of a known one.
     fn write(&mut self) {
         let choice = self.dice.below(1_000);
         if self.made == 0 || self.dice.one_in(3) {
@@ -529,7 +531,7 @@ impl<D: Domain> Play<'_, D> {
         self.system.happen(subject, &[end]);
     }
 
-    /// Begins an invocation for each shard that has something and none.
+    /// Begins an invocation for each shard that has new records and no invocation in flight.
     fn invoke(&mut self) {
         let shards = block_on(self.system.log.shards()).unwrap();
         for (shard, mapping) in shards.iter().zip(&mut self.mappings) {
@@ -558,7 +560,7 @@ impl<D: Domain> Play<'_, D> {
         }
     }
 
-    /// Ends invocations that took too long, as Lambda does.
+    /// Ends invocations that exceeded their timeout, as Lambda does.
     fn time_out(&mut self) {
         let now = self.system.clock.now();
         for mapping in &mut self.mappings {
@@ -616,7 +618,8 @@ fn setups() -> impl Strategy<Value = Setup> {
         })
 }
 
-/// Rebuilds by chance, amid writes, reads, faults and deaths: nothing that was seen may be gone, and in the end it is the fold.
+/// Rebuilds at random, amid writes, reads, faults and deaths. No row that was seen may vanish, and the rebuilt view
+/// must equal the fold. Panics at the first seed that shows a violation.
 pub fn it_ends_as_the_fold<D: Domain>() {
     let config = ProptestConfig {
         failure_persistence: None,
@@ -632,7 +635,7 @@ pub fn it_ends_as_the_fold<D: Domain>() {
     }
 }
 
-/// The same, with each mistake in turn: all of them must be found.
+/// Runs the search of [`it_ends_as_the_fold`] with each planted mistake in turn. Panics if a mistake is not found.
 pub fn each_planted_bug_is_found<D: Domain>() {
     for bug in Bug::ALL {
         let found = (0..500).find_map(|seed| {

@@ -1,11 +1,11 @@
-//! What a view has, in whichever generation.
+//! The rows of a view's generation, in a form that generations can be compared in.
 
 use std::collections::BTreeMap;
 
 use alpes_ports::{Item, Key};
 
-/// Every item of a generation but what it keeps for itself, by its keys and with its places in the indexes, all without the
-/// generation's own name.
+/// Every item of a generation except its bookkeeping, by key and with its index entries. The generation's name is cut
+/// out of all keys, so two generations can be compared.
 pub fn rows(
     items: impl IntoIterator<Item = (Key, Item)>,
     generation: &str,
@@ -18,7 +18,7 @@ pub fn rows(
             continue;
         };
         if key.sk != "row" {
-            // Which lane something was counted in is chance.
+            // The lane of a counter is random, so it is left out.
             let (group, _) = key.sk.rsplit_once('#').unwrap();
             for (name, count) in item {
                 *counters.entry(format!("{group} {name}")).or_default() += count.as_i64().unwrap();

@@ -12,15 +12,16 @@ use futures::{FutureExt, executor::block_on};
 use simulation::Faults;
 use twins::{ManualClock, MemoryLog, MemoryTables};
 
-/// What outlives a process: the tables, the log, and time.
+/// The state that outlives a process: the tables, the log, and time. Each process gets a store from
+/// [`StoreBench::store`].
 pub struct StoreBench<P> {
-    /// The streams, and tables of the context's own.
+    /// The streams, and the context's own tables.
     pub tables: Arc<MemoryTables>,
-    /// The log, of two shards.
+    /// The log, with 2 shards.
     pub log: Arc<MemoryLog>,
-    /// Time and chance.
+    /// Time, ids and chance.
     pub world: World,
-    /// Moves time.
+    /// The clock. Tests advance it.
     pub clock: Arc<ManualClock>,
     /// Every event type.
     pub catalogue: Catalogue<P>,
@@ -51,18 +52,18 @@ impl<P: DomainEvent> StoreBench<P> {
         }
     }
 
-    /// The store of a process that works under `faults`.
+    /// The store of a process that runs under `faults`.
     pub fn store(&self, faults: &Faults) -> EventStore<P> {
         let tables = Arc::new(faults.tables(self.tables.clone()));
         self.store_over(tables, Arc::new(faults.log(self.log.clone())))
     }
 
-    /// The store of a process that reaches tables and log by these.
+    /// The store of a process that uses these tables and this log.
     pub fn store_over(&self, tables: Arc<dyn Tables>, log: Arc<dyn Log>) -> EventStore<P> {
         EventStore::new(tables, log, self.world.clone(), self.catalogue.clone())
     }
 
-    /// Sends a command to a process under `faults`; `None` if the process died of it.
+    /// Sends a command to a process that runs under `faults`. `None` means that the process died.
     pub fn send(
         &self,
         faults: &Faults,
@@ -77,7 +78,7 @@ impl<P: DomainEvent> StoreBench<P> {
         StreamReader::new(self.tables.clone(), self.catalogue.clone())
     }
 
-    /// A stream.
+    /// The stream with this id.
     pub fn stream(&self, id: StreamId) -> Stream {
         block_on(self.reader().read_one(id)).unwrap()
     }
@@ -96,7 +97,7 @@ impl<P: DomainEvent> StoreBench<P> {
         ids.map(|id| (id, self.history(id))).collect()
     }
 
-    /// Publishes what waits for it, a minute later.
+    /// Advances the clock by a minute and publishes the pending events.
     pub fn sweep(&self) -> Swept {
         let store = self.store(&Faults::none());
         let sweeper = Sweeper {
@@ -110,16 +111,16 @@ impl<P: DomainEvent> StoreBench<P> {
         block_on(sweeper.sweep()).unwrap()
     }
 
-    /// Compares the streams with the log.
+    /// Compares the streams with the log, and returns the differences.
     pub fn verify(&self) -> Verification {
         block_on(verify(&*self.tables, &*self.log, &self.reader(), None)).unwrap()
     }
 
-    /// Publishes what waits for it. Then streams and log must be the same.
+    /// Publishes the pending events. Afterwards streams and log must agree.
     ///
     /// # Errors
     ///
-    /// Their differences, in words.
+    /// The differences between streams and log, in words.
     pub fn settle(&self) -> Result<(), String> {
         self.sweep();
         let found = self.verify();
@@ -131,9 +132,9 @@ impl<P: DomainEvent> StoreBench<P> {
     }
 }
 
-/// Asks a process again until it answers, as a patient client does: each time a new one, only the first of which is under `faults`.
+/// Retries until a process answers. Each attempt is a new process; only the first runs under `faults`.
 ///
-/// `ask` sends to a process under the faults given to it, and gives `None` if that died.
+/// `ask` calls a process under the faults that it gets, and returns `None` if the process died.
 pub fn insist<T, E>(faults: &Faults, mut ask: impl FnMut(&Faults) -> Option<Result<T, E>>) -> T {
     let mut answer = ask(faults);
     for _ in 0..4 {
@@ -147,7 +148,7 @@ pub fn insist<T, E>(faults: &Faults, mut ask: impl FnMut(&Faults) -> Option<Resu
         .expect("a healthy process answers")
 }
 
-/// The events of an answer that is one.
+/// The events of a command that was accepted. Panics if it was refused.
 pub fn events_of(handled: &Handled) -> &[Event] {
     match handled {
         Handled::Committed { events, .. } => events,
@@ -155,7 +156,7 @@ pub fn events_of(handled: &Handled) -> &[Event] {
     }
 }
 
-/// The one event of an answer that has one.
+/// The single event of a command that was accepted. Panics if there is not exactly one.
 pub fn event_of(handled: &Handled) -> Event {
     match events_of(handled) {
         [event] => event.clone(),

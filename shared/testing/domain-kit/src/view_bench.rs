@@ -1,4 +1,4 @@
-//! Subjects with their streams, a log to deliver from, and a projector over tables in memory.
+//! A bench for views: subjects with their streams, a log to deliver from, and a projector over tables in memory.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -18,11 +18,11 @@ use uuid::Uuid;
 
 use crate::{Domain, Happens, moment};
 
-/// What outlives a process: the tables, and time.
+/// The state that outlives a process: the tables, and time.
 pub struct ViewBench<D> {
-    /// Streams, views, and what is parked.
+    /// The streams, the views, and the parked records.
     pub tables: Arc<MemoryTables>,
-    /// Time.
+    /// Time, ids and chance.
     pub world: World,
     domain: PhantomData<fn() -> D>,
 }
@@ -40,7 +40,7 @@ impl<D: Domain> Default for ViewBench<D> {
 }
 
 impl<D> ViewBench<D> {
-    /// A bench over these tables.
+    /// A bench over existing tables.
     pub fn over(tables: Arc<MemoryTables>, world: World) -> Self {
         Self {
             tables,
@@ -56,8 +56,8 @@ impl<D: Domain> ViewBench<D> {
         Self::over(Arc::new(MemoryTables::new()), twins::world(1).0)
     }
 
-    /// Commits what happens to a subject, each at its time, and gives the records of it: as [`ViewBench::commit`], to the stream that
-    /// each belongs to.
+    /// Commits events of a subject, each at its time, and returns their log records. Like [`ViewBench::commit`], but it
+    /// picks the stream of each event.
     pub fn happen(&self, subject: SubjectId, all: &[(Happens, i64)]) -> Vec<LogRecord> {
         let records = all.iter().flat_map(|(happens, at)| {
             let new = D::event(*happens, subject, moment(*at));
@@ -66,7 +66,7 @@ impl<D: Domain> ViewBench<D> {
         records.collect()
     }
 
-    /// Commits events to their stream, each at its time, and gives the records that the log would have of them.
+    /// Commits events to a stream, each at its time, and returns the records that the log would have of them.
     pub fn commit(
         &self,
         subject: SubjectId,
@@ -121,7 +121,7 @@ impl<D: Domain> ViewBench<D> {
         records
     }
 
-    /// The projector of a process under `faults`.
+    /// The projector of a process that runs under `faults`.
     pub fn projector(
         &self,
         faults: &Faults,
@@ -137,25 +137,25 @@ impl<D: Domain> ViewBench<D> {
         )
     }
 
-    /// The view that [`ViewBench::deliver`] feeds: the first of the domain.
+    /// The view that [`ViewBench::deliver`] writes: the domain's first.
     pub fn view() -> Arc<dyn View<D::Payload>> {
         D::views().swap_remove(0)
     }
 
-    /// Delivers a batch to a process under `faults`; `None` if the process died of it.
+    /// Delivers a batch to a process that runs under `faults`. `None` means that the process died.
     pub fn deliver(&self, faults: &Faults, records: &[LogRecord]) -> Option<Outcome> {
         let projector = self.projector(faults, D::catalogue(), vec![Self::view()]);
         projector.consumer().consume(records).now_or_never()
     }
 
-    /// Delivers a batch until it is done.
+    /// Redelivers a batch until every record of it is done.
     pub fn settle(&self, records: &[LogRecord]) -> Outcome {
         let outcome = self.deliver(&Faults::none(), records).unwrap();
         assert_eq!(outcome.failed, None);
         outcome
     }
 
-    /// The rows of a generation, as `loans.1`, by subject, without `rev`.
+    /// The rows of a generation such as `loans.1`, by subject, without `rev`.
     pub fn rows(&self, generation: &str) -> Vec<(String, Item)> {
         let rows = self
             .tables
@@ -180,7 +180,7 @@ impl<D: Domain> ViewBench<D> {
             .map(|(_, item)| item)
     }
 
-    /// What is parked.
+    /// The parked records.
     pub fn parked(&self) -> Vec<Parked> {
         block_on(
             Parking::new(
@@ -198,13 +198,13 @@ impl<D: Domain> ViewBench<D> {
         StreamReader::new(self.tables.clone(), D::catalogue())
     }
 
-    /// How many streams there are.
+    /// The number of streams.
     pub fn stream_items(&self) -> usize {
         self.tables.all(STREAMS).len()
     }
 }
 
-/// A record, at a place that follows from its bytes.
+/// A record whose sequence number follows from its bytes.
 pub fn record(partition_key: &str, data: &[u8]) -> LogRecord {
     let place = data.iter().fold(7_u64, |hash, byte| {
         hash.wrapping_mul(31).wrapping_add(u64::from(*byte))

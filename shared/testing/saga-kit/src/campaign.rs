@@ -1,4 +1,4 @@
-//! Every script there is for a play.
+//! Runs every script that the kit can build for a play.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use simulation::Fault;
 
 use crate::{Cancel, Play, Run, Script, Stream, Undo, run};
 
-/// What came of many runs.
+/// The outcome of many runs.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// How many there were.
+    /// The number of runs.
     pub runs: usize,
-    /// The scripts that did not end as they must, with what was violated.
+    /// The scripts whose runs violated a rule, each with its violations.
     pub failures: Vec<(String, Vec<String>)>,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// Takes in one run.
+    /// Adds a run.
     pub fn add(&mut self, script: String, violations: Vec<String>) {
         self.runs += 1;
         if !violations.is_empty() {
@@ -43,7 +43,7 @@ impl Report {
 struct Campaign<'a> {
     play: &'a dyn Play,
     report: Report,
-    /// Whether the first script that fails is enough.
+    /// True if the campaign stops at the first script that fails.
     hunts: bool,
 }
 
@@ -66,10 +66,11 @@ impl<'a> Campaign<'a> {
         run
     }
 
-    /// The script, then again with each fault at each effect, with a rival at each, and cancelled at each.
+    /// Runs the script, then again with each fault at each effect, with a rival at each effect, and with a cancellation
+    /// at each effect.
     async fn at_every_effect(&mut self, script: Script) {
         let Run { effects, trace, .. } = self.run(script).await;
-        // The many queries of one look for what is due are one effect.
+        // The many queries of one search for due sagas count as one effect.
         let is_query = |what: Option<&String>| what.is_some_and(|what| what.starts_with("query"));
         let again = |at: &usize| {
             let before = at.checked_sub(1).and_then(|at| trace.get(at));
@@ -141,7 +142,7 @@ impl<'a> Campaign<'a> {
                 .await;
             }
         }
-        // Where a complete saga is cancelled, every compensation there is is sent.
+        // Cancelling a completed saga sends every compensation that exists.
         let cancel = Cancel::After;
         self.undoing(Script { cancel, ..plain }, numbers().last())
             .await;
@@ -154,7 +155,8 @@ impl<'a> Campaign<'a> {
         self.report
     }
 
-    /// Each way that the compensation of a step can fail, for each step up to `last`, which are all undone.
+    /// Runs the script once for each step up to `last` and each way in which that step's compensation can fail. All
+    /// these steps are undone.
     async fn undoing(&mut self, script: Script, last: Option<StepNumber>) {
         let definition = self.play.definition();
         let undone = definition
@@ -175,21 +177,26 @@ impl<'a> Campaign<'a> {
     }
 }
 
-/// A script, then again with each fault at each of its effects, with a rival at each, and cancelled at each.
+/// Runs a script, then again with each fault at each effect, with a rival at each effect, and with a cancellation at
+/// each effect.
 pub async fn at_every_effect(play: &dyn Play, script: Script) -> Report {
     let mut campaign = Campaign::of(play, false);
     campaign.at_every_effect(script).await;
     campaign.report
 }
 
-/// Fails each step, and each compensation of what is then undone; a fault at every effect of each; a rival and a cancellation at
-/// every effect; each step's command silent, and each mute, with the stream prompt and held back; losses, repetitions,
-/// cancellations before, during and after; and with nothing but repeated events to wake a saga.
+/// Runs every script. The scripts cover:
+///
+/// - each step failing, and each compensation that follows failing;
+/// - a fault, a rival orchestrator and a cancellation at every effect of these;
+/// - each step's command never arriving, and each step's answers all lost, with events arriving at once and held back;
+/// - lost commands, repeated messages, and cancellations before, during and after the saga;
+/// - sagas that no timer wakes, only redelivered events.
 pub async fn campaign(play: &dyn Play) -> Report {
     Campaign::of(play, false).all().await
 }
 
-/// The same, but ends with the first script that fails: for showing that a mistake is found.
+/// Like [`campaign`], but stops at the first script that fails. Use it to show that a planted mistake is found.
 pub async fn hunt(play: &dyn Play) -> Report {
     Campaign::of(play, true).all().await
 }

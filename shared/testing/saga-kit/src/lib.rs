@@ -1,5 +1,5 @@
-//! A test kit for any saga definition: it runs the real engine with the real participants over twins in memory, does to them all
-//! that can happen, and says what did not end as it must.
+//! A test kit for any saga definition. It runs the real engine with the real participants over twins in memory, makes
+//! everything fail that can fail, and reports each run that did not end as it must.
 //!
 //! ```text
 //! Play: definition, participants, what must hold      yours
@@ -7,9 +7,10 @@
 //!   └─► campaign(play, …) ─► every script: each step failing, each compensation failing, a fault at every effect, …
 //! ```
 //!
-//! After every run these must hold, besides what the [`Play`] asks for: the saga has ended as the script says, or waits for a
-//! person where the script says so; whatever has not ended is woken by itself; compensations went in reverse order; a command was
-//! logged before it was sent; the log replays to the state; and all of it still holds after everything came once more, late.
+//! After every run the kit checks the following, and the rules of the [`Play`]. The saga has ended as the script says,
+//! or waits for a person where the script says so. A saga that has not ended has a time at which it wakes.
+//! Compensations went in reverse order. Each command was logged before it was sent. Replaying the log gives the state.
+//! All of this still holds after every message was redelivered late.
 
 #![deny(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! The line between the engine and the participants, where commands are lost, held back, repeated and looked at.
+//! The line between the engine and the participants. It loses, holds back and repeats commands, and checks them.
 
 use std::{
     collections::BTreeMap,
@@ -15,16 +15,16 @@ use serde_json::Value;
 use simulation::Faults;
 use twins::MemoryTables;
 
-/// What happens to commands by their step and way, whatever else happens.
+/// The trouble that the line makes for the commands of a step in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// Never answered; it arrives when it is let go.
+    /// The command is held back until it is released, and is not answered.
     Held,
-    /// Done each time, and never answered.
+    /// The participant does the command each time, and every answer is lost.
     Mute,
-    /// Not answered so many times, and nothing happens.
+    /// The first commands are lost, in this number; the participant does not see them.
     Lost(u32),
-    /// Refused, for good.
+    /// The command is refused for good.
     Refused,
 }
 
@@ -36,7 +36,7 @@ struct State {
     noted: Vec<String>,
 }
 
-/// The line.
+/// The line between engine and participants.
 #[derive(Clone)]
 pub(crate) struct Line {
     inner: Arc<dyn Participants>,
@@ -72,7 +72,7 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on this happens to the commands of a step.
+    /// From now on this trouble applies to the commands of a step in one direction.
     pub(crate) fn trouble(&self, step: StepNumber, direction: Direction, trouble: Option<Trouble>) {
         let key = (step, direction == Direction::Undo);
         let troubles = &mut self.lock().troubles;
@@ -82,7 +82,7 @@ impl Line {
         };
     }
 
-    /// What was held back arrives at last.
+    /// Delivers the commands that were held back.
     pub(crate) fn let_go(&self) {
         let held = std::mem::take(&mut self.lock().held);
         for dispatch in held {
@@ -90,12 +90,12 @@ impl Line {
         }
     }
 
-    /// Nobody waits for what comes of it; the participant may die of it.
+    /// Delivers a command whose answer nobody awaits. The participant may die of it.
     fn arrive(&self, dispatch: &Dispatch) {
         let _ = self.inner.send(dispatch).now_or_never();
     }
 
-    /// Everything that was ever sent arrives once more: in the order it was sent, then in reverse.
+    /// Delivers every command that was ever sent once more: in the order of sending, then in reverse.
     pub(crate) fn repeat_all(&self) {
         let sent = self.lock().sent.clone();
         for dispatch in sent.iter().chain(sent.iter().rev()) {
@@ -103,12 +103,13 @@ impl Line {
         }
     }
 
-    /// Notes that something does not hold.
+    /// Records a violation.
     pub(crate) fn note(&self, violation: String) {
         self.lock().noted.push(violation);
     }
 
-    /// What did not hold: commands that were sent before the log had them, and what others noted.
+    /// The violations so far: commands that were sent before the log had them, and those that [`note`](Self::note)
+    /// recorded.
     pub(crate) fn noted(&self) -> Vec<String> {
         self.lock().noted.clone()
     }

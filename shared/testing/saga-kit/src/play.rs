@@ -1,4 +1,4 @@
-//! What the kit asks of a system.
+//! The trait that a system implements to be tested by the kit.
 
 use std::sync::Arc;
 
@@ -11,49 +11,50 @@ use twins::{ManualClock, MemoryLog, MemoryTables};
 /// A fresh world for one run.
 #[derive(Clone)]
 pub struct Setting {
-    /// The tables, of the sagas and of the participants.
+    /// The tables of the sagas and of the participants.
     pub tables: Arc<MemoryTables>,
     /// The log.
     pub log: Arc<MemoryLog>,
-    /// Time, chance and waiting.
+    /// Time, ids, chance and waiting.
     pub world: World,
-    /// The clock of it.
+    /// The clock of `world`. Tests advance it.
     pub clock: Arc<ManualClock>,
-    /// What fails. A participant's own effects go through it, so that they can fail too.
+    /// The planned faults. A participant's own effects go through them, so that these can fail too.
     pub faults: Faults,
 }
 
 /// A system with one kind of saga.
 #[async_trait]
 pub trait Play: Send + Sync {
-    /// What is played.
+    /// The definition of the saga under test.
     fn definition(&self) -> Definition;
 
-    /// Those who do the steps. `fails_at` is the step whose command is to come out as its failure.
+    /// The participants that do the steps. The command of the step `fails_at` must come out as that step's failure.
     fn participants(
         &self,
         setting: &Setting,
         fails_at: Option<StepNumber>,
     ) -> Arc<dyn Participants>;
 
-    /// Does the first step: its event opens the saga. Nothing fails here.
+    /// Does the first step: its event opens the saga. No fault happens here.
     async fn open(&self, setting: &Setting, fails_at: Option<StepNumber>) -> (SagaId, Fact);
 
-    /// All that has come out of the log so far, in its order; duplicates are welcome.
+    /// All events that the log has so far, in its order, with or without duplicates.
     async fn facts(&self, setting: &Setting) -> Vec<Fact>;
 
-    /// What goes on by itself beside the saga, as a sweeper does. Nothing fails here.
+    /// Work that goes on beside the saga, such as a sweeper's. No fault happens here.
     async fn tick(&self, _setting: &Setting) {}
 
-    /// What does not hold of the world though it must, in words, now that the saga has come to rest. Called with the saga ended.
+    /// The violations of the system's own rules, in words, now that the saga is at rest. The kit calls it when the saga
+    /// has ended.
     async fn check(&self, setting: &Setting, saga: &Saga) -> Vec<String>;
 
-    /// The rules of the engine; others than its own only for planting a mistake.
+    /// The rules of the engine. Override it only to plant a mistake.
     fn rules(&self) -> Arc<Rules> {
         Arc::new(alpes_saga::transition)
     }
 
-    /// The line between engine and participants, and the engine's tables; changed only for planting a mistake.
+    /// The line between engine and participants, and the engine's tables. Override it only to plant a mistake.
     fn tamper(
         &self,
         tables: Arc<dyn alpes_ports::Tables>,

@@ -1,4 +1,4 @@
-//! One run of a script.
+//! Runs one script.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,32 +16,32 @@ use crate::{
     line::{Line, Trouble},
 };
 
-/// When the events of the stream come.
+/// When the events of the stream arrive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stream {
     /// At once.
     #[default]
     Prompt,
-    /// Each three times.
+    /// At once, each three times.
     Thrice,
-    /// The first opens the saga; the others come when it has come to rest.
+    /// The first event opens the saga. The others arrive when the saga is at rest.
     Held,
 }
 
-/// What happens to a step's compensation.
+/// How a step's compensation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undo {
-    /// It is not answered so many times.
+    /// The first attempts get no answer, in this number.
     Lost(u32),
-    /// It is never answered, until a person looks into it and has the saga go on.
+    /// No attempt is answered until a person looks into it and resumes the saga.
     Silent,
-    /// It is refused, until a person looks into it and has the saga go on.
+    /// The compensation is refused until a person looks into it and resumes the saga.
     Refused,
-    /// It is refused; a person undoes the step by hand, by having the command done, and says so.
+    /// The compensation is refused. A person then has the command done by hand, and records that in the saga.
     ByHand,
 }
 
-/// When somebody cancels.
+/// When a person cancels the saga.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cancel {
     /// Never.
@@ -49,57 +49,57 @@ pub enum Cancel {
     Never,
     /// Before the saga begins.
     Before,
-    /// Just before an effect, counted from 0.
+    /// Just before this effect, counted from 0.
     AtEffect(usize),
-    /// When it has ended.
+    /// After the saga has ended.
     After,
 }
 
-/// What happens in a run.
+/// The plan of a run: everything that fails in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Script {
-    /// The step that comes out as its failure.
+    /// The step whose command comes out as its failure.
     pub fails_at: Option<StepNumber>,
-    /// The step whose command nobody answers. It arrives when the saga has come to rest.
+    /// The step whose command is not answered. The command arrives when the saga is at rest.
     pub silent: Option<StepNumber>,
-    /// The step whose command is done each time it is sent, and whose answers are all lost.
+    /// The step whose command is done each time it is sent, while every answer is lost.
     pub mute: Option<StepNumber>,
-    /// The step whose first commands are lost, and how many.
+    /// The step whose first commands are lost, and their number.
     pub lost: Option<(StepNumber, u32)>,
-    /// What happens to the compensation of a step.
+    /// A step, and how its compensation fails.
     pub undo: Option<(StepNumber, Undo)>,
-    /// The effect, counted from 0, at which something fails, and what.
+    /// The number of the effect, counted from 0, at which a fault happens, and the fault.
     pub fault: Option<(usize, Fault)>,
-    /// The effect just before which another orchestrator does all that it can.
+    /// The effect, counted from 0, just before which another orchestrator does all it can.
     pub rival: Option<usize>,
-    /// When somebody cancels.
+    /// When a person cancels the saga.
     pub cancel: Cancel,
-    /// When events come.
+    /// When events arrive.
     pub stream: Stream,
-    /// Nothing wakes sagas but events that come again.
+    /// True if no timer wakes sagas: only redelivered events do.
     pub no_timers: bool,
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// The saga, as it ended.
+    /// The saga as it ended; `None` if it never began.
     pub saga: Option<Saga>,
-    /// How many effects there were until the saga came to rest.
+    /// The number of effects until the saga was at rest.
     pub effects: usize,
-    /// What they were, and those that came after.
+    /// The effects in words, also those after the saga was at rest.
     pub trace: Vec<String>,
-    /// What does not hold though it must.
+    /// The violations, in words.
     pub violations: Vec<String>,
 }
 
 const ROUNDS: usize = 60;
-/// As long as a saga may be run at a time.
+/// The time that an orchestrator may run a saga at a stretch.
 const BUDGET: Duration = Duration::from_secs(2);
-/// Longer than any attempt is waited for.
+/// The time that passes in a round: longer than the timeout of any attempt.
 const ROUND: Duration = Duration::from_secs(61);
 
-/// Somebody who runs sagas: an orchestrator with its timers.
+/// An orchestrator with its timers.
 #[derive(Clone)]
 pub(crate) struct Runner {
     pub(crate) coordinator: Coordinator,
@@ -113,14 +113,14 @@ impl Runner {
         now.checked_add(budget).unwrap_or(now)
     }
 
-    /// Hears an event; false if it is to be delivered again.
+    /// Delivers an event. False means that the event must be redelivered.
     pub(crate) async fn observe(&self, id: SagaId, fact: &Fact) -> bool {
         let facts = std::slice::from_ref(fact);
         let observed = self.coordinator.observe(id, facts, self.until());
         observed.await.is_ok()
     }
 
-    /// Wakes what is due.
+    /// Wakes the due sagas.
     pub(crate) async fn wake(&self) {
         let Ok(due) = self.coordinator.sagas().due(10).await else {
             return;
@@ -131,7 +131,7 @@ impl Runner {
     }
 }
 
-/// A world where nothing has happened.
+/// A fresh world.
 pub(crate) fn setting(faults: Faults, seed: u64) -> Setting {
     let (world, clock) = world(seed);
     Setting {
@@ -147,12 +147,12 @@ fn definitions(play: &dyn Play) -> Definitions {
     Definitions::new(vec![play.definition()])
 }
 
-/// The sagas of a world, with nothing between.
+/// The sagas of a world, without faults.
 pub(crate) fn sagas(definitions: Definitions, setting: &Setting) -> Sagas {
     Sagas::new(setting.tables.clone(), definitions, setting.world.clone())
 }
 
-/// An orchestrator whose effects fail as planned.
+/// An orchestrator that runs under the planned faults.
 pub(crate) fn runner(play: &dyn Play, setting: &Setting, line: &Line) -> Runner {
     let tables = setting.faults.tables(setting.tables.clone());
     let (tables, tampered) = play.tamper(Arc::new(tables), Arc::new(line.clone()));
@@ -164,13 +164,14 @@ pub(crate) fn runner(play: &dyn Play, setting: &Setting, line: &Line) -> Runner 
     }
 }
 
-/// The rules, with a look at what they make: a saga that is not the fold of its log, or whose log was rewritten, is noted.
+/// The rules, with a check of every saga that they make. A saga that is not the fold of its log, or whose log was
+/// rewritten, is a violation.
 fn watched(rules: Arc<Rules>, line: Line) -> Arc<Rules> {
     Arc::new(
         move |definition: &Definition, saga: &Saga, input: &Input, now| {
             let (next, dispatch) = rules(definition, saga, input, now);
             if !next.log.starts_with(&saga.log) {
-                line.note("the log was not only added to".to_owned());
+                line.note("the log was rewritten".to_owned());
             }
             let replayed = Saga::replay(next.id, definition, next.log.clone());
             if replayed.map(without_counts) != Some(without_counts(next.clone())) {
@@ -181,7 +182,7 @@ fn watched(rules: Arc<Rules>, line: Line) -> Arc<Rules> {
     )
 }
 
-/// How often a command was sent, and when it is due, are counts and not lines.
+/// Removes the counts: how often a command was sent, and when it is due. They have no lines in the log.
 fn without_counts(mut saga: Saga) -> Saga {
     if let Some(out) = &mut saga.outstanding {
         (out.attempts, out.unanswered, out.due) = (0, false, None);
@@ -204,7 +205,7 @@ struct Director<'a> {
     id: SagaId,
     opening: Fact,
     delivered: usize,
-    /// The effects until the saga first came to rest.
+    /// The number of effects until the saga was first at rest.
     effects: usize,
     violations: Vec<String>,
 }
@@ -234,7 +235,7 @@ impl Director<'_> {
         }
     }
 
-    /// Delivers what is new, wakes what is due, lets time pass; until nothing moves any more.
+    /// Delivers new events, wakes due sagas and lets time pass until nothing moves any more.
     async fn until_rest(&mut self, held: bool) {
         for _ in 0..ROUNDS {
             self.play.tick(&self.setting).await;
@@ -252,7 +253,7 @@ impl Director<'_> {
             while let Some(fact) = facts.get(self.delivered).filter(|_| self.delivered < upto) {
                 let mut taken = true;
                 for _ in 0..times {
-                    // A process that was killed never answers: its batch is delivered again.
+                    // A killed process never answers, so its batch is redelivered.
                     taken &= self.runner().observe(self.id, fact).now_or_never() == Some(true);
                 }
                 if !taken {
@@ -281,16 +282,14 @@ impl Director<'_> {
         }
         let stuck = self.stored().await.map(|stored| {
             let wake = stored.saga.wake();
-            format!(
-                "it does not come to rest: {}, wakes {wake:?}",
-                stored.saga.status
-            )
+            format!("it is not at rest: {}, wakes {wake:?}", stored.saga.status)
         });
         self.violations
             .push(stuck.unwrap_or_else(|| "it never began".to_owned()));
     }
 
-    /// How it must end; `None` if it depends on how soon the stream tells what no answer did.
+    /// The status in which the saga must end. `None` if that depends on whether the stream reports a step before the
+    /// missing answer is timed out.
     fn expected(&self) -> Option<Status> {
         let Script {
             fails_at,
@@ -315,11 +314,11 @@ impl Director<'_> {
         let found = self.status().await;
         if found != Some(expected) {
             self.violations
-                .push(format!("{when} it is {found:?}, not {expected}"));
+                .push(format!("{when} its status is {found:?}, not {expected}"));
         }
     }
 
-    /// The person that the saga waits for.
+    /// The person for whom the saga waits.
     async fn person(&mut self, step: StepNumber, undo: Undo) {
         if let Undo::Lost(_) = undo {
             return;
@@ -399,31 +398,32 @@ impl Director<'_> {
         self.effects = self.setting.faults.count();
         self.check("at rest").await;
 
-        // All that can still come: what was held back or late, then every command and every event once more.
+        // Everything that can still arrive: late or held-back commands, then every command and every event once more.
         let log = self.stored().await.map(|stored| stored.saga.log.len());
         for (step, _) in self.play.definition().numbered() {
             self.line.trouble(step, Direction::Do, None);
         }
         self.line.let_go();
         self.until_rest(false).await;
-        self.expect(expected, "after what was held back").await;
-        self.check("after what was held back").await;
+        self.expect(expected, "after the held-back messages").await;
+        self.check("after the held-back messages").await;
         self.line.repeat_all();
         self.delivered = 0;
         self.until_rest(false).await;
-        self.expect(expected, "after everything came again").await;
-        self.check("after everything came again").await;
+        self.expect(expected, "after every message was redelivered")
+            .await;
+        self.check("after every message was redelivered").await;
         let longer = self.stored().await.map(|stored| stored.saga.log.len());
         let grown = longer.zip(log).map_or(0, |(longer, log)| longer - log);
         if grown > 2 * self.play.definition().steps.len() {
             self.violations
-                .push(format!("the log grew by {grown} lines when all was over"));
+                .push(format!("the log grew by {grown} lines after the end"));
         }
         self.violations.extend(self.line.noted());
     }
 }
 
-/// What does not hold of a saga by its log.
+/// The violations that a saga's log shows.
 pub(crate) fn log_violations(saga: &Saga) -> Vec<String> {
     let mut found = vec![];
     let undone: Vec<_> = saga
@@ -441,7 +441,10 @@ pub(crate) fn log_violations(saga: &Saga) -> Vec<String> {
     }
     let ends = saga.status.has_ended() || saga.status == Status::NeedsIntervention;
     if !ends && saga.wake().is_none() {
-        found.push(format!("it is {} and nothing wakes it", saga.status));
+        found.push(format!(
+            "its status is {}, and it has no time to wake",
+            saga.status
+        ));
     }
     found
 }
@@ -450,7 +453,7 @@ pub(crate) fn log_violations(saga: &Saga) -> Vec<String> {
 ///
 /// # Panics
 ///
-/// Never; what goes wrong is among the violations.
+/// Never. Failures are among the violations.
 pub async fn run(play: &dyn Play, script: Script) -> Run {
     let calm = setting(Faults::none(), 1);
     let (id, opening) = play.open(&calm, script.fails_at).await;

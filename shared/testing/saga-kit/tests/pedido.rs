@@ -1,5 +1,5 @@
-//! A second kind of saga, of another shape than most: many steps, some that cannot fail, some that cannot be
-//! undone, commands built from several events; its participants are as small as participants can be.
+//! A saga of an unusual shape: many steps, steps that cannot fail, steps that cannot be undone, and commands that are
+//! built from several events. Its participants are minimal.
 
 #![allow(
     clippy::unwrap_used,
@@ -127,7 +127,7 @@ fn definition() -> Definition {
     }
 }
 
-/// One thing a saga: an item with what happened to it, receipts, and the events.
+/// One item for each saga: what happened to it, its receipts, and its events.
 struct Things {
     tables: Arc<dyn Tables>,
     world: World,

@@ -1,4 +1,4 @@
-//! Time, identity, chance and waiting, as a process of a [`Kernel`] has them.
+//! Time, ids, chance and waiting for a process of a [`Kernel`].
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::Kernel;
 
-/// The clock of one machine, which is a little off.
+/// The clock of one machine, slightly off.
 struct OwnClock {
     kernel: Kernel,
     skew: SignedDuration,
@@ -23,7 +23,7 @@ impl Clock for OwnClock {
     }
 }
 
-/// UUIDs of version 7, by a clock and by chance.
+/// UUIDs of version 7, from a clock and from chance.
 struct OwnIds {
     kernel: Kernel,
     clock: OwnClock,

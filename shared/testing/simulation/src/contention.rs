@@ -1,4 +1,4 @@
-//! Transactions that are in each other's way.
+//! Transactions that conflict.
 
 use std::sync::{
     Arc,
@@ -14,11 +14,12 @@ use twins::MemoryTables;
 
 use crate::Kernel;
 
-/// Tables where a write may find an item in the hands of another transaction. Then nothing is written.
+/// Tables on which a write may meet an item that another transaction is changing. The write then fails and changes
+/// nothing.
 ///
-/// A transaction that is cancelled for that tells of each write by itself why: those in conflict were not looked at, and of the others
-/// some may fail their condition too. As whoever speaks with `DynamoDB` must, it then says which conditions do not hold, and where all
-/// that were looked at do, that it is to be tried again.
+/// A cancelled transaction reports a reason for each of its writes. Conflicting writes were not examined, and a
+/// condition of the others may fail as well. Like the `DynamoDB` adapter, this wrapper returns the failed conditions if
+/// there are any, and otherwise an error that says to retry.
 pub struct Contended {
     kernel: Kernel,
     tables: Arc<MemoryTables>,
@@ -27,7 +28,7 @@ pub struct Contended {
 }
 
 impl Contended {
-    /// `inner`, which keeps its items in `tables`. Once in `one_in` writes there is a conflict; never if that is 0.
+    /// Wraps `inner`, which keeps its items in `tables`. One write in `one_in` conflicts; 0 means none.
     #[must_use]
     pub fn new(
         kernel: Kernel,
@@ -86,8 +87,9 @@ impl Tables for Contended {
             .collect();
         let mut failed = self.tables.refused(writes);
         failed.retain(|place| in_conflict.get(*place) == Some(&false));
-        self.kernel
-            .note(format_args!("a conflict, and {failed:?} do not hold"));
+        self.kernel.note(format_args!(
+            "a conflict, and the conditions {failed:?} fail"
+        ));
         if failed.is_empty() {
             return Err(conflict().into());
         }

@@ -1,4 +1,4 @@
-//! Faults at effects.
+//! Faults at effects: calls of a process to its ports that fail, repeat or kill the process, as planned.
 
 use std::{
     collections::BTreeMap,
@@ -18,25 +18,26 @@ use serde_json::Value;
 
 use crate::{Dice, scheduler::Yield};
 
-/// What happens at an effect.
+/// A fault at an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// It fails, and nothing happened.
+    /// The effect fails and changes nothing.
     FailBefore,
-    /// It happens, and its answer is lost.
+    /// The effect happens, and the caller gets an error.
     FailAfter,
-    /// It happens twice, as when a client repeats by itself what was answered too late; the second answer is what comes back.
+    /// The effect happens twice, as when a client library retries because the first answer was late. The caller gets
+    /// the second answer.
     Twice,
-    /// The process dies before it: the call never returns.
+    /// The process dies before the effect: the call never returns.
     KillBefore,
-    /// The process dies after it: the call never returns.
+    /// The process dies after the effect: the call never returns.
     KillAfter,
-    /// It fails for the caller, and happens later, after effects that came after it.
+    /// The caller gets an error, and the effect happens later, after effects that the caller made afterwards.
     Late,
 }
 
 impl Fault {
-    /// Every fault that needs no other process; [`Fault::Late`] needs some.
+    /// Every fault that one process alone can show. [`Fault::Late`] needs other processes.
     pub const ALL: [Self; 5] = [
         Self::FailBefore,
         Self::FailAfter,
@@ -48,39 +49,39 @@ impl Fault {
 
 #[derive(Default)]
 struct State {
-    /// Effects so far, by what they were.
+    /// The effects so far, each in words.
     trace: Vec<String>,
-    /// Number of the effect, from 0 -> what happens there.
+    /// The planned faults, by the number of the effect from 0.
     plan: BTreeMap<usize, Fault>,
-    /// Number of the effect, from 0 -> what others do just before it.
+    /// The work of other processes just before an effect, by the number of the effect from 0.
     meanwhile: BTreeMap<usize, BoxFuture<'static, ()>>,
-    /// Where chance decides: the dice, and once in how many effects something fails.
+    /// For faults by chance: the dice, and one in how many effects fails.
     chance: Option<(Dice, u64)>,
-    /// True where the other processes may go first at each effect.
+    /// True if other processes may run before each effect.
     yields: bool,
-    /// Where time passes: who decides, in the place of all that.
+    /// In virtual time: the course that decides instead of all the fields above.
     course: Option<Arc<dyn Course>>,
-    /// Effects that were answered as failed, and are still to happen.
+    /// Effects that were answered with an error and still have to happen.
     late: Vec<BoxFuture<'static, ()>>,
 }
 
-/// Decides about effects where time passes.
+/// Decides about each effect, in virtual time.
 #[async_trait]
 pub trait Course: Send + Sync {
-    /// Waits until an effect happens, and tells what goes wrong with it.
+    /// Waits until the effect happens, and returns the fault that it meets.
     async fn before(&self, what: &str) -> Option<Fault>;
 
-    /// Waits until its answer is there.
+    /// Waits until the answer is there.
     async fn after(&self);
 
-    /// Ends the process that runs, if it can be ended.
+    /// Ends the running process, if it can be killed.
     async fn die(&self);
 
-    /// Has an effect happen later.
+    /// Lets an effect happen later.
     fn later(&self, work: BoxFuture<'static, ()>);
 }
 
-/// The plan of a run, and its trace.
+/// The plan of a run's faults, and the trace of its effects. Its methods wrap ports so that they fail as planned.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<Mutex<State>>);
 
@@ -91,7 +92,7 @@ impl Faults {
         Self::default()
     }
 
-    /// `fault` happens at effect number `at`, counted from 0.
+    /// Plans `fault` at effect number `at`, counted from 0.
     #[must_use]
     pub fn once(at: usize, fault: Fault) -> Self {
         let faults = Self::default();
@@ -99,7 +100,7 @@ impl Faults {
         faults
     }
 
-    /// `others` do their work just before effect number `at`, counted from 0.
+    /// Runs `others` just before effect number `at`, counted from 0.
     #[must_use]
     pub fn meanwhile(at: usize, others: BoxFuture<'static, ()>) -> Self {
         let faults = Self::default();
@@ -107,8 +108,8 @@ impl Faults {
         faults
     }
 
-    /// Nothing fails, and each effect waits until its process is run once more: whoever runs the processes decides on the order
-    /// of effects.
+    /// No faults. Each effect waits until its process is polled once more, so the caller that polls the processes
+    /// decides the order of effects.
     #[must_use]
     pub fn in_steps() -> Self {
         let faults = Self::default();
@@ -116,7 +117,7 @@ impl Faults {
         faults
     }
 
-    /// Chance decides: at one in `one_in` effects something fails (0: never), and at each the other processes may go first.
+    /// Faults by chance: one effect in `one_in` fails (0: none), and other processes may run before each effect.
     #[must_use]
     pub fn by_chance(dice: Dice, one_in: u64) -> Self {
         let faults = Self::in_steps();
@@ -124,14 +125,14 @@ impl Faults {
         faults
     }
 
-    /// Chance has nothing fail any more.
+    /// Ends the faults by chance: from now on only planned faults happen.
     pub fn cease(&self) {
         if let Some((_, one_in)) = &mut self.lock().chance {
             *one_in = 0;
         }
     }
 
-    /// Somebody decides, effect by effect. Nothing is counted, and nothing is traced.
+    /// Lets `course` decide about each effect. Effects are neither counted nor traced.
     #[must_use]
     pub fn by(course: Arc<dyn Course>) -> Self {
         let faults = Self::default();
@@ -139,25 +140,25 @@ impl Faults {
         faults
     }
 
-    /// The effects that are still to happen; each is to be run as a process of its own.
+    /// Takes the effects that still have to happen. Run each as a process of its own.
     #[must_use]
     pub fn take_late(&self) -> Vec<BoxFuture<'static, ()>> {
         std::mem::take(&mut self.lock().late)
     }
 
-    /// What was done, in order, as `update streams order-…`.
+    /// The effects so far, in order, each like `update streams order-…`.
     #[must_use]
     pub fn trace(&self) -> Vec<String> {
         self.lock().trace.clone()
     }
 
-    /// How many effects there were.
+    /// The number of effects so far.
     #[must_use]
     pub fn count(&self) -> usize {
         self.lock().trace.len()
     }
 
-    /// `tables`, failing as planned.
+    /// Wraps `tables` so that they fail as planned.
     #[must_use]
     pub fn tables(&self, inner: Arc<dyn Tables>) -> FaultyTables {
         FaultyTables {
@@ -166,7 +167,7 @@ impl Faults {
         }
     }
 
-    /// `log`, failing as planned.
+    /// Wraps `log` so that appends fail as planned.
     #[must_use]
     pub fn log(&self, inner: Arc<dyn Log>) -> FaultyLog {
         FaultyLog {
@@ -175,7 +176,7 @@ impl Faults {
         }
     }
 
-    /// `log`, failing as planned when it is read.
+    /// Wraps `log` so that reads fail as planned.
     #[must_use]
     pub fn reader(&self, inner: Arc<dyn LogReader>) -> FaultyReader {
         FaultyReader {
@@ -184,7 +185,7 @@ impl Faults {
         }
     }
 
-    /// `functions`, failing as planned.
+    /// Wraps `functions` so that calls fail as planned.
     #[must_use]
     pub fn functions(&self, inner: Arc<dyn Functions>) -> FaultyFunctions {
         FaultyFunctions {
@@ -193,7 +194,7 @@ impl Faults {
         }
     }
 
-    /// `topic`, failing as planned.
+    /// Wraps `topic` so that publishing fails as planned.
     #[must_use]
     pub fn topic(&self, inner: Arc<dyn Topic>) -> FaultyTopic {
         FaultyTopic {
@@ -202,7 +203,7 @@ impl Faults {
         }
     }
 
-    /// `executions`, failing as planned.
+    /// Wraps `executions` so that calls fail as planned.
     #[must_use]
     pub fn executions(&self, inner: Arc<dyn Executions>) -> FaultyExecutions {
         FaultyExecutions {
@@ -211,7 +212,7 @@ impl Faults {
         }
     }
 
-    /// `objects`, failing as planned.
+    /// Wraps `objects` so that they fail as planned.
     #[must_use]
     pub fn objects(&self, inner: Arc<dyn Objects>) -> FaultyObjects {
         FaultyObjects {
@@ -224,12 +225,12 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts an effect; waits for what others do before it, and tells what happens to it.
+    /// Counts an effect, runs the work of others before it, and returns its fault.
     async fn step(&self, what: String) -> Option<Fault> {
         if let Some(course) = self.course() {
             return course.before(&what).await;
         }
-        // The guard must not be held while others go first.
+        // Release the guard before other processes run.
         let yields = self.lock().yields;
         if yields {
             Yield::default().await;
@@ -243,7 +244,7 @@ impl Faults {
                 .as_ref()
                 .filter(|(dice, one_in)| dice.one_in(*one_in))
                 .and_then(|(dice, _)| {
-                    // Killing is the scheduler's.
+                    // The scheduler kills processes, so these are the faults without kills.
                     dice.pick(&[
                         Fault::FailBefore,
                         Fault::FailAfter,
@@ -263,7 +264,7 @@ impl Faults {
         fault
     }
 
-    /// Where chance decides, an answer may take its time too.
+    /// Under chance, other processes may also run before the answer arrives.
     async fn answered(&self) {
         if let Some(course) = self.course() {
             return course.after().await;
@@ -277,7 +278,7 @@ impl Faults {
         self.lock().course.clone()
     }
 
-    /// The process dies here.
+    /// The running process dies here.
     async fn die<T>(&self) -> T {
         if let Some(course) = self.course() {
             course.die().await;
@@ -293,9 +294,9 @@ impl Faults {
     }
 }
 
-/// Does `$work`, or what the plan says instead. `$work` is an expression, evaluated each time it is to happen.
+/// Does `$work` as the plan says. `$work` is an expression that is evaluated each time the effect happens.
 ///
-/// `$late` is the same work as a future of its own, for an effect that happens after the caller has gone on.
+/// `$late` is the same work as a future of its own, for an effect that happens after the caller got its answer.
 macro_rules! effect {
     ($faults:expr, $what:expr, $lost:expr, $work:expr, $late:expr) => {{
         let answer = match $faults.step($what).await {
@@ -325,12 +326,12 @@ macro_rules! effect {
 }
 
 impl Faults {
-    /// Any other effect, failing as planned: `work` makes it anew each time it is to happen, `lost` is the error of one whose answer
-    /// is lost.
+    /// Runs any other effect under the plan. `work` makes the effect anew each time it happens; `lost` is the error for
+    /// a lost answer.
     ///
     /// # Errors
     ///
-    /// Those of `work`, and `lost`.
+    /// The errors of `work`, and `lost`.
     pub async fn effect<T: Send + 'static, E: Send + 'static>(
         &self,
         what: String,
@@ -347,7 +348,7 @@ impl Faults {
     }
 }
 
-/// A read that happens late tells nobody anything.
+/// A late read has no effect.
 fn nothing() -> BoxFuture<'static, ()> {
     Box::pin(async {})
 }
@@ -542,7 +543,8 @@ impl Functions for FaultyFunctions {
     }
 }
 
-/// A topic that fails as planned: each message is an effect of its own, since a topic may take some of many.
+/// A topic that fails as planned. Each message is an effect of its own, because SNS may accept only some messages of a
+/// call.
 pub struct FaultyTopic {
     inner: Arc<dyn Topic>,
     faults: Faults,
@@ -638,7 +640,7 @@ impl Objects for FaultyObjects {
     }
 }
 
-/// Executions that fail as planned: what is asked about them, not what goes on in them.
+/// Executions on which calls fail as planned. The executions themselves run without faults.
 pub struct FaultyExecutions {
     inner: Arc<dyn Executions>,
     faults: Faults,

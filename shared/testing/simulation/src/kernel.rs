@@ -1,4 +1,4 @@
-//! Processes in virtual time.
+//! Runs processes in virtual time.
 
 use std::{
     borrow::Cow,
@@ -20,7 +20,7 @@ use crate::{Dice, ProcessId, trace::Trace};
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It came to its end.
+    /// It returned.
     Done,
     /// It was killed.
     Killed,
@@ -29,7 +29,7 @@ pub enum End {
 type AtEnd = Box<dyn FnOnce(End) + Send>;
 type Action = Box<dyn FnOnce() + Send>;
 
-/// Something that is to happen at a time.
+/// A scheduled event: its time and a number.
 pub type TimerId = (u64, u64);
 
 enum Timer {
@@ -39,7 +39,7 @@ enum Timer {
 
 struct Process {
     name: Arc<str>,
-    /// Nobody has it while it is polled.
+    /// `None` while the process is being polled.
     work: Option<BoxFuture<'static, ()>>,
     waker: Waker,
     mortal: bool,
@@ -48,15 +48,15 @@ struct Process {
 
 #[derive(Default)]
 struct State {
-    /// Milliseconds since the beginning.
+    /// Milliseconds since the start.
     now: u64,
-    /// How far the clocks of the world are off.
+    /// By how many milliseconds the clocks of the world are off.
     off: i64,
     processes: BTreeMap<ProcessId, Process>,
     next: u64,
     timers: BTreeMap<TimerId, Timer>,
     current: Option<(ProcessId, Arc<str>)>,
-    /// True once the process that is polled is to die.
+    /// True once the process that is being polled must die.
     doomed: bool,
     trace: Trace,
     line: String,
@@ -71,10 +71,10 @@ struct Inner {
     ready: Arc<Mutex<Vec<ProcessId>>>,
 }
 
-/// Runs processes side by side in virtual time, one poll at a time.
+/// Runs processes concurrently in virtual time, one poll at a time.
 ///
-/// Of those that can go on, chance picks one; when none can, time jumps to the next moment at which one will. So minutes of waiting
-/// cost nothing, and one seed is one run. Clones are the same kernel.
+/// Chance picks the next process from those that can go on. When none can, time jumps to the next moment at which one
+/// can. So minutes of waiting cost nothing, and a seed gives the same run each time. Clones are the same kernel.
 #[derive(Clone)]
 pub struct Kernel(Arc<Inner>);
 
@@ -93,7 +93,7 @@ impl Wake for Woken {
 }
 
 impl Kernel {
-    /// A kernel of this seed, whose time begins at `start`.
+    /// A kernel with this seed, whose time begins at `start`.
     #[must_use]
     pub fn new(seed: u64, start: Timestamp, trace: Trace) -> Self {
         let state = State {
@@ -113,25 +113,25 @@ impl Kernel {
         state.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The dice that decide everything.
+    /// The dice behind all of the kernel's decisions.
     #[must_use]
     pub fn dice(&self) -> &Dice {
         &self.0.dice
     }
 
-    /// Milliseconds since the beginning.
+    /// Milliseconds since the start.
     #[must_use]
     pub fn elapsed(&self) -> u64 {
         self.state().now
     }
 
-    /// The time as it is, whatever clocks say.
+    /// The true time, which skewed clocks do not change.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.after(self.elapsed(), 0)
     }
 
-    /// The time as the clocks of the world tell it.
+    /// The time that the world's clocks show.
     #[must_use]
     pub fn told(&self) -> Timestamp {
         let (now, off) = {
@@ -148,13 +148,13 @@ impl Kernel {
         now.unwrap_or(Timestamp::MAX)
     }
 
-    /// Puts the clocks of the world forward, or back. Those who sleep do not notice.
+    /// Sets the world's clocks forward or back. Sleeping processes do not notice.
     pub fn shift_clocks(&self, milliseconds: i64) {
         self.note(format_args!("clocks are shifted by {milliseconds} ms"));
         self.state().off += milliseconds;
     }
 
-    /// Writes a line of the trace: when, who, what.
+    /// Writes a line to the trace: the time, the process and the text.
     pub fn note(&self, what: impl Display) {
         let mut state = self.state();
         let mut line = mem::take(&mut state.line);
@@ -162,18 +162,18 @@ impl Kernel {
         let now = state.now;
         let (seconds, millis) = (now / 1000, now % 1000);
         let who = state.current.as_ref().map_or("world", |(_, name)| name);
-        // A string takes whatever is written to it.
+        // Writing to a `String` cannot fail.
         let _ = writeln!(line, "{seconds:>5}.{millis:03} {who} {what}");
         state.trace.add(&line);
         state.line = line;
     }
 
-    /// Counts something that a run has come by, by its kind and its name.
+    /// Counts an occurrence in the run, by kind and name.
     pub fn count(&self, kind: &'static str, name: impl Into<Cow<'static, str>>) {
         *self.state().counts.entry((kind, name.into())).or_default() += 1;
     }
 
-    /// What was counted.
+    /// The counted occurrences, by kind and name.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<(&'static str, Cow<'static, str>), u64> {
         self.state().counts.clone()
@@ -185,18 +185,18 @@ impl Kernel {
         self.state().trace.clone()
     }
 
-    /// How many steps processes took.
+    /// The number of polls so far.
     #[must_use]
     pub fn polls(&self) -> u64 {
         self.state().polls
     }
 
-    /// Starts a process that runs on something durable: chance does not kill it.
+    /// Starts a durable process: chance does not kill it.
     pub fn spawn(&self, name: &str, work: impl Future<Output = ()> + Send + 'static) -> ProcessId {
         self.start(name, Box::pin(work), false, None)
     }
 
-    /// Starts a process that may be killed; `at_end` hears how it ended.
+    /// Starts a process that may be killed. `at_end` is called with the way it ended.
     pub fn spawn_mortal(
         &self,
         name: &str,
@@ -229,7 +229,7 @@ impl Kernel {
         id
     }
 
-    /// Kills a process where it stands; one that has ended is no trouble.
+    /// Kills a process where it is. Does nothing if it has ended.
     pub fn kill(&self, id: ProcessId) {
         let killed = {
             let mut state = self.state();
@@ -245,14 +245,14 @@ impl Kernel {
     }
 
     fn end(mut process: Process, how: End) {
-        // What it held is let go before anybody hears of its end.
+        // Drop the process' state before `at_end` runs.
         drop(process.work.take());
         if let Some(at_end) = process.at_end.take() {
             at_end(how);
         }
     }
 
-    /// Kills the process that is running, if it is one that may be killed; then this never returns.
+    /// Kills the running process if it may be killed; then this call never returns.
     pub async fn die(&self) {
         let dies = {
             let mut state = self.state();
@@ -267,7 +267,7 @@ impl Kernel {
         }
     }
 
-    /// True if the process that is running is one that may be killed.
+    /// True if the running process may be killed.
     #[must_use]
     pub fn is_mortal(&self) -> bool {
         let state = self.state();
@@ -276,7 +276,7 @@ impl Kernel {
             .is_some_and(|process| process.mortal)
     }
 
-    /// Waits. What takes no time lets others go first.
+    /// Waits. With a duration of 0, other processes run first.
     #[must_use]
     pub fn sleep(&self, duration: Duration) -> Sleep {
         let millis = u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
@@ -287,7 +287,7 @@ impl Kernel {
         }
     }
 
-    /// Has something happen in a while, unless it is cancelled.
+    /// Schedules `act` after a while, unless it is cancelled.
     pub fn schedule(&self, after: Duration, act: impl FnOnce() + Send + 'static) -> TimerId {
         let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
         let mut state = self.state();
@@ -295,13 +295,13 @@ impl Kernel {
         state.insert(at, Timer::Act(Box::new(act)))
     }
 
-    /// Has something not happen; what has happened is no trouble.
+    /// Cancels a scheduled event. Does nothing if it has happened.
     pub fn cancel(&self, timer: TimerId) {
         let cancelled = self.state().timers.remove(&timer);
         drop(cancelled);
     }
 
-    /// Runs everything until so many milliseconds have passed since the beginning.
+    /// Runs everything until `elapsed` milliseconds after the start.
     pub fn run_until(&self, elapsed: u64) {
         loop {
             let next = self.next_ready();
@@ -381,7 +381,7 @@ impl Kernel {
         self.state().current = None;
     }
 
-    /// Ends all there is, and forgets it: who is told of the end of a process is not told any more.
+    /// Drops all processes and scheduled events. No `at_end` is called any more.
     pub fn shut_down(&self) {
         let (processes, timers) = {
             let mut state = self.state();
@@ -424,7 +424,7 @@ impl Future for Sleep {
                 self.timer = None;
                 return Poll::Ready(());
             };
-            // It may have come into other hands since it was asked last.
+            // Another task may poll this future now, so the waker is replaced.
             *waiting = Timer::Wake(context.waker().clone());
             return Poll::Pending;
         }

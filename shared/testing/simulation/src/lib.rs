@@ -1,15 +1,18 @@
-//! A world that fails on purpose, and the same way each time.
+//! A world with faults that can be repeated exactly.
 //!
-//! [`Faults`] stands between a process and the in-memory twins of its ports. It counts every effect, a call of a table, of the
-//! log, of the objects, of a function, of a topic or about an execution, and decides what happens there: by a plan, so that a test can repeat a run
-//! with the fault one step further until it has been at every step; or by [`Dice`], for long runs that search. The [`Scheduler`] runs processes side by side, one effect at a time, in
-//! an order that the dice decide, and kills them anywhere. One seed, one run. With [`VirtualTasks`] those who sleep wait until the
-//! clock is moved on, while others go on. Where two processes are short, [`every_order`] needs no dice.
+//! [`Faults`] stands between a process and the in-memory twins of its ports. It counts every effect (a call to a table,
+//! the log, the objects, a function, a topic or an execution) and decides whether it meets a fault. Faults follow a
+//! plan, so that a test can repeat a run with the fault one effect further on until every effect has had it; or they
+//! follow [`Dice`], for long searches. The [`Scheduler`] runs processes concurrently, one effect at a time, in an order
+//! that the dice decide, and kills them at any effect. One seed gives one run. With [`VirtualTasks`], a sleeping
+//! process waits until the clock is advanced, while others go on. For two short processes, [`every_order`] tries every
+//! order without dice.
 //!
-//! For a whole system there is a world of its own, in which time passes by itself: a [`Kernel`] runs its processes, a [`Runtime`]
-//! its functions as Lambda does, a [`Stream`] delivers what is appended to it as event source mappings do, and a [`Sky`] has
-//! effects take their time and fail. It knows nothing of the system but its ports. Once faults have ceased, [`Kernel::settle`] waits
-//! for the end, where promises are looked at; [`play_seeds`] plays many seeds on every core.
+//! A whole system runs in a world in which time passes by itself. A [`Kernel`] runs its processes. A [`Runtime`] runs
+//! its functions as Lambda does. A [`Stream`] delivers the appended records as event source mappings do. A [`Sky`]
+//! makes effects take time and fail. This world knows only the system's ports. When faults have ceased,
+//! [`Kernel::settle`] waits until the system is at rest, so that its promises can be checked. [`play_seeds`] runs many
+//! seeds on all cores.
 
 #![deny(missing_docs)]
 

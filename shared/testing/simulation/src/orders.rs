@@ -1,13 +1,13 @@
-//! Two processes side by side, in every order there is.
+//! Runs two processes concurrently, in every possible order of their steps.
 
 use std::task::{Context, Poll, Waker};
 
 use futures::future::BoxFuture;
 
-/// Runs two processes that `start` makes anew for each order of their steps, and hands what came of them to `check`, with the
-/// order: which of them took each step. Returns how many orders there are.
+/// Runs two processes, which `start` makes anew, once for each order of their steps. `check` gets their results and the
+/// order, a list of the process that took each step. Returns the number of orders.
 ///
-/// A step ends where a process waits, as at each effect under [`Faults::in_steps`](crate::Faults::in_steps).
+/// A step ends where a process waits: at each effect under [`Faults::in_steps`](crate::Faults::in_steps).
 pub fn every_order<T>(
     mut start: impl FnMut() -> [BoxFuture<'static, T>; 2],
     mut check: impl FnMut([T; 2], &[usize]),
@@ -16,7 +16,8 @@ pub fn every_order<T>(
     for count in 1.. {
         let ended = run(start(), &mut order);
         check(ended, &order);
-        // The next order: the last step of the first process at which both could go is the second's, and what follows is open.
+        // The next order: the last step of the first process at which both processes could run goes to the second, and
+        // the steps after it are open.
         while order.pop_if(|step| *step == 1).is_some() {}
         match order.last_mut() {
             Some(last) => *last = 1,
@@ -26,7 +27,8 @@ pub fn every_order<T>(
     0
 }
 
-/// Runs both to their ends in this order, which it completes with steps of the first.
+/// Runs both processes to their ends in this order. Where the order ends early, it is extended with steps of the first
+/// process.
 fn run<T>(processes: [BoxFuture<'static, T>; 2], order: &mut Vec<usize>) -> [T; 2] {
     let [mut first, mut second] = processes;
     let mut at = 0;
@@ -92,7 +94,7 @@ mod tests {
         );
         let mut traces = traces.into_inner().unwrap();
         assert_eq!(count, traces.len());
-        // Four steps each, the first of which has no effect.
+        // Each process takes 4 steps, and the first step of each has no effect.
         assert_eq!(count, 8 * 7 * 6 * 5 / (4 * 3 * 2));
         traces.sort_unstable();
         traces.dedup();

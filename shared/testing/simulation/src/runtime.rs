@@ -1,4 +1,4 @@
-//! Functions as Lambda runs them.
+//! Runs functions as Lambda does.
 
 use std::{
     collections::BTreeMap,
@@ -14,24 +14,25 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{End, Kernel, ProcessId, TimerId};
 
-/// What a function answers with, or the type and the words of its error.
+/// A function's answer, or the type and the text of its error.
 pub type Answer = Result<Vec<u8>, (String, String)>;
 
-/// A started function, with all that it keeps from one invocation to the next. It is given a payload, and when it is ended.
+/// A started function with the state that it keeps between invocations. It is called with a payload and the time at
+/// which the invocation times out.
 pub type Sandbox = Arc<dyn Fn(Vec<u8>, Timestamp) -> BoxFuture<'static, Answer> + Send + Sync>;
 
-/// A function as it is deployed.
+/// A deployed function.
 #[derive(Clone)]
 pub struct Function {
-    /// How long an invocation may take.
+    /// The timeout of an invocation.
     pub timeout: Duration,
-    /// How many may run at once.
+    /// How many invocations may run at once.
     pub concurrency: usize,
-    /// Starts it: a cold start.
+    /// Starts a sandbox: a cold start.
     pub start: Arc<dyn Fn(World) -> Sandbox + Send + Sync>,
 }
 
-/// A function that takes this long at most: how it is built when it starts, and how what is built handles a payload.
+/// A function with this timeout. `start` builds it at a cold start, and `handle` gives the built function a payload.
 pub fn function<A: Send + Sync + 'static>(
     timeout: Duration,
     build: impl Fn(World) -> A + Send + Sync + 'static,
@@ -56,35 +57,35 @@ pub fn function<A: Send + Sync + 'static>(
 /// How an invocation ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It answered.
+    /// It returned this answer.
     Returned(Vec<u8>),
-    /// It raised an error, of this type and in these words.
+    /// The function failed with an error of this type and text.
     Failed(String, String),
-    /// It was not done in time.
+    /// It exceeded its timeout.
     TimedOut,
     /// Its process died.
     Died,
-    /// It was not begun: too many run already.
+    /// The invocation did not start, because too many were running.
     Throttled,
     /// There is no such function.
     Unknown,
 }
 
-/// How functions fare.
+/// How often invocations go wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Fate {
-    /// An invocation is refused, once in so many; 0 is never.
+    /// On average one invocation in `throttle_one_in` is throttled; 0 means none.
     pub throttle_one_in: u64,
-    /// A sandbox that could be used again is not, once in so many.
+    /// On average one reusable sandbox in `forget_one_in` is discarded; 0 means none.
     pub forget_one_in: u64,
-    /// What is started without waiting runs twice, once in so many.
+    /// On average one asynchronous invocation in `twice_one_in` runs twice; 0 means none.
     pub twice_one_in: u64,
-    /// By how many milliseconds the clock of a sandbox may be off.
+    /// By how many milliseconds a sandbox's clock may be off.
     pub skew: u64,
 }
 
 impl Fate {
-    /// The best there is.
+    /// Nothing goes wrong.
     pub const CALM: Self = Self {
         throttle_one_in: 0,
         forget_one_in: 0,
@@ -93,7 +94,7 @@ impl Fate {
     };
 }
 
-/// An invocation that has begun.
+/// An invocation in flight.
 struct Running {
     process: ProcessId,
     answer: oneshot::Sender<Ended>,
@@ -117,7 +118,7 @@ struct State {
     count: u64,
 }
 
-/// What becomes of a function before it is deployed.
+/// Changes a function when it is deployed.
 type Changed = dyn Fn(FunctionName, Function) -> Function + Send + Sync;
 
 struct Inner {
@@ -127,12 +128,12 @@ struct Inner {
     changed: OnceLock<Box<Changed>>,
 }
 
-/// Runs functions, each invocation a process that may be killed. Clones are the same runtime.
+/// Runs functions. Each invocation is a process that may be killed. Clones are the same runtime.
 #[derive(Clone)]
 pub struct Runtime(Arc<Inner>);
 
 impl Runtime {
-    /// No functions.
+    /// A runtime without functions.
     #[must_use]
     pub fn new(kernel: Kernel) -> Self {
         Self(Arc::new(Inner {
@@ -153,13 +154,13 @@ impl Runtime {
         *fate.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on functions fare so.
+    /// Sets how often invocations go wrong from now on.
     pub fn set_fate(&self, fate: Fate) {
         let own = self.0.fate.lock();
         *own.unwrap_or_else(PoisonError::into_inner) = fate;
     }
 
-    /// Has every function that is deployed from now on changed so, once and for all.
+    /// Sets a change to be made to every function that is deployed from now on. It can be set once.
     pub fn change_what_is_deployed(
         &self,
         change: impl Fn(FunctionName, Function) -> Function + Send + Sync + 'static,
@@ -167,7 +168,8 @@ impl Runtime {
         self.0.changed.get_or_init(|| Box::new(change));
     }
 
-    /// Deploys a function in the place of what was there: what runs goes on, and nothing is started of it any more.
+    /// Deploys a function in place of the one with this name. Running invocations of the old one go on; no new ones
+    /// start.
     pub fn deploy(&self, name: FunctionName, function: Function) {
         let function = match self.0.changed.get() {
             Some(change) => change(name, function),
@@ -187,7 +189,7 @@ impl Runtime {
         state.functions.insert(name, deployed);
     }
 
-    /// Takes everything down that is deployed: functions that call one another would hold each other for ever.
+    /// Removes all functions. Functions that call one another would otherwise keep each other in memory for ever.
     pub fn shut_down(&self) {
         let (functions, running) = {
             let mut state = self.state();
@@ -199,20 +201,20 @@ impl Runtime {
         drop((functions, running));
     }
 
-    /// How many invocations run.
+    /// The number of running invocations.
     #[must_use]
     pub fn running(&self) -> usize {
         self.state().running.len()
     }
 
-    /// Invokes a function; what is returned waits for its end. It runs whether or not that is waited for.
+    /// Invokes a function. The returned future waits for its end; the invocation runs even if that future is dropped.
     #[must_use]
     pub fn invoke(&self, name: FunctionName, payload: Vec<u8>) -> BoxFuture<'static, Ended> {
         let (answer, ended) = oneshot::channel();
         if let Err(refused) = self.begin(name, payload, answer) {
             return Box::pin(async move { refused });
         }
-        // Whoever runs it always says how it ended.
+        // The process that runs it always sends how it ended.
         Box::pin(async move { ended.await.unwrap_or(Ended::Died) })
     }
 
@@ -337,11 +339,11 @@ impl Runtime {
         if ended == Ended::TimedOut {
             kernel.kill(process);
         }
-        // Whoever waited for it may be gone.
+        // The caller may have stopped waiting.
         let _ = answer.send(ended);
     }
 
-    /// What Lambda does with an invocation that nobody waits for: at least once, and twice more if it fails.
+    /// An asynchronous invocation, as Lambda does it: at least once, and up to 2 retries if it fails.
     async fn see_to(self, name: FunctionName, payload: Vec<u8>) {
         let kernel = self.0.kernel.clone();
         kernel

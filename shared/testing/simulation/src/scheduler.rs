@@ -1,4 +1,4 @@
-//! Running futures one poll at a time, in an order that a seed decides.
+//! Runs futures one poll at a time, in an order that a seed decides.
 
 use std::{
     collections::BTreeMap,
@@ -11,17 +11,17 @@ use futures::future::BoxFuture;
 
 use crate::Dice;
 
-/// A process of the simulation, by its number.
+/// The number of a process in the simulation.
 pub type ProcessId = usize;
 
-/// What came of a step.
+/// The outcome of a step.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step<T> {
-    /// A process went on to its next effect.
+    /// A process reached its next effect.
     Progress,
     /// A process ended.
     Done(ProcessId, T),
-    /// A process was killed where it stood.
+    /// A process was killed at an effect.
     Killed(ProcessId),
     /// There is no process.
     Idle,
@@ -32,7 +32,7 @@ struct Process<T> {
     durable: bool,
 }
 
-/// Processes that run side by side, one poll at a time.
+/// Processes that run concurrently, one poll at a time.
 pub struct Scheduler<T> {
     processes: BTreeMap<ProcessId, Process<T>>,
     next: ProcessId,
@@ -48,12 +48,12 @@ impl<T> Default for Scheduler<T> {
 }
 
 impl<T> Scheduler<T> {
-    /// Starts a process. It does nothing before its first step.
+    /// Adds a process. It does nothing before its first step.
     pub fn spawn(&mut self, process: BoxFuture<'static, T>) -> ProcessId {
         self.insert(process, false)
     }
 
-    /// Starts a process that chance does not kill: one that runs on something durable.
+    /// Adds a durable process: chance does not kill it.
     pub fn spawn_durable(&mut self, process: BoxFuture<'static, T>) -> ProcessId {
         self.insert(process, true)
     }
@@ -65,12 +65,13 @@ impl<T> Scheduler<T> {
         id
     }
 
-    /// Kills a process where it stands; one that has ended is no trouble.
+    /// Kills a process where it is. Does nothing if it has ended.
     pub fn kill(&mut self, process: ProcessId) {
         self.processes.remove(&process);
     }
 
-    /// Picks a process by chance and runs it to its next effect, or kills it, once in `kill_one_in` steps (0: never).
+    /// Picks a process at random and runs it to its next effect. One step in `kill_one_in` kills the process instead
+    /// (0: never).
     pub fn step(&mut self, dice: &Dice, kill_one_in: u64) -> Step<T> {
         let ids: Vec<_> = self.processes.keys().copied().collect();
         let Some(id) = dice.pick(&ids).copied() else {
@@ -98,7 +99,7 @@ impl<T> Scheduler<T> {
     }
 }
 
-/// Lets the other processes go first, once.
+/// Lets the other processes run first, once.
 #[derive(Default)]
 pub(crate) struct Yield(bool);
 

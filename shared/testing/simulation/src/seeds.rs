@@ -1,4 +1,4 @@
-//! A run of a seed, and many of them.
+//! Runs a seed to its end, and many seeds on all cores.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -9,15 +9,16 @@ use jiff::Timestamp;
 
 use crate::{Kernel, Trace};
 
-/// As long as everything may take to settle once faults have ceased: longer than the pauses of five retries in a row.
+/// How long the system may take to settle once faults have ceased, in milliseconds: longer than the pauses of 5 retries
+/// in a row.
 const BOUND: u64 = 60 * 60_000;
-/// How often it is looked whether it has.
+/// How often the check for settling runs, in milliseconds.
 const LOOK: u64 = 20_000;
-/// As long as it must stay settled: longer than anything that is still under way can take.
+/// How long the system must stay settled, in milliseconds: longer than anything in flight can take.
 const STAY: u64 = 100_000;
 
 impl Kernel {
-    /// The kernel of a seed. Its time begins at 2026-01-31T10:00:00Z, and neighbouring seeds have nothing in common.
+    /// The kernel of a seed. Its time begins at 2026-01-31T10:00:00Z. Neighbouring seeds give unrelated runs.
     #[must_use]
     pub fn of_seed(seed: u64, trace: Trace) -> Self {
         let start = Timestamp::from_second(1_769_853_600).unwrap_or_default();
@@ -25,12 +26,12 @@ impl Kernel {
         Self::new(mixed, start, trace)
     }
 
-    /// Goes on until everything has settled, and stays so. Every 20 seconds of the kernel's time `restless` says why it has not, and
-    /// `operate` does what an operator does about it.
+    /// Runs until everything has settled and stays settled. Every 20 seconds of the kernel's time, `restless` returns
+    /// why the system has not settled, and `operate` does what an operator would do about it.
     ///
     /// # Errors
     ///
-    /// What `restless` says after an hour.
+    /// The reason that `restless` gives after an hour.
     pub fn settle(
         &self,
         mut restless: impl FnMut() -> Option<String>,
@@ -54,7 +55,7 @@ impl Kernel {
     }
 }
 
-/// Plays `count` seeds from `first` on, on every core, until `play` says of one that it is enough.
+/// Plays `count` seeds from `first` on, on every core, until `play` returns that it has seen enough.
 pub fn play_seeds(first: u64, count: u64, play: impl Fn(u64) -> bool + Sync) {
     let (next, enough) = (AtomicU64::new(0), AtomicBool::new(false));
     let work = || {
@@ -92,7 +93,7 @@ mod tests {
         };
         assert_eq!(kernel.settle(busy, || operated += 1), Ok(()));
         assert_eq!((looks, operated), (9, 8));
-        // It has settled at the fourth look, and stays so for five more.
+        // It has settled at the fourth check, and stays settled for five more.
         assert_eq!(kernel.elapsed(), 3 * LOOK + STAY);
         let busy = kernel.settle(|| Some("busy".to_owned()), || ());
         assert_eq!(busy, Err("it does not settle: busy".to_owned()));

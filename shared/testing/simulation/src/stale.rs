@@ -1,4 +1,4 @@
-//! Reads that may tell how things were.
+//! Tables whose reads may return an older state.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,19 +15,18 @@ use twins::MemoryTables;
 
 use crate::Kernel;
 
-/// By how many milliseconds a read, and an entry of an index, lags at most.
+/// How many milliseconds a read, or an entry of an index, lags at most.
 pub const LAG: u64 = 3_000;
 /// The secondary indexes.
 const INDEXES: [Index; 2] = [Index::Gsi1, Index::Gsi2];
 
-/// An item as it was until a moment.
+/// The state of an item until the time `until`.
 struct Was {
     until: u64,
     item: Option<Item>,
 }
 
-/// When a secondary index has what a write did to its entry of an item: where it was is let go, and where it is is put, each at a moment
-/// of its own.
+/// When a secondary index shows a write of an item: the old entry goes and the new entry appears, each at its own time.
 #[derive(Clone, Copy)]
 struct Seen {
     out: u64,
@@ -40,28 +39,29 @@ impl Seen {
     }
 }
 
-/// A write of an item that some index does not have yet.
+/// A write of an item that some index does not show yet.
 struct Change {
     before: Option<Item>,
     after: Option<Item>,
-    /// By index, in the order of [`INDEXES`].
+    /// For each index, in the order of [`INDEXES`].
     seen: [Seen; 2],
 }
 
-/// Tables whose eventually consistent reads tell an older state now and then, as `DynamoDB`'s may: each item as it was at some moment of the
-/// last seconds; what was asked first may be answered by the newer one. The entries of secondary indexes lag item by item, each for a while of
-/// its own: one that moves may be in both partitions meanwhile, or in none.
+/// Tables whose eventually consistent reads now and then return an older state, as `DynamoDB`'s may. Each item is read
+/// as it was at some moment of the last 3 seconds, so a later read may return an older state than an earlier one. The
+/// entries of secondary indexes lag item by item, each for its own time: an item that moves may be in both partitions
+/// for a while, or in neither.
 pub struct Stale {
     kernel: Kernel,
     inner: Arc<MemoryTables>,
     one_in: u64,
     past: Mutex<BTreeMap<Key, Vec<Was>>>,
-    /// What indexes do not have yet, by item, in the order of the writes.
+    /// The writes that indexes do not show yet, by item, in order.
     lagging: Mutex<BTreeMap<Key, Vec<Change>>>,
 }
 
 impl Stale {
-    /// Once in `one_in` reads that may be stale, one is, and as often an entry of an index lags; none if that is 0.
+    /// One in `one_in` of the reads that may be stale is stale, and one in `one_in` index entries lags; 0 means none.
     #[must_use]
     pub fn new(kernel: Kernel, inner: Arc<MemoryTables>, one_in: u64) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Stale {
         self.lagging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The moment that a read tells of; `None` where it tells of now.
+    /// The past moment that a read shows; `None` if it shows the present.
     fn moment(&self) -> Option<u64> {
         let dice = self.kernel.dice();
         if !dice.one_in(self.one_in) {
@@ -92,7 +92,7 @@ impl Stale {
         Some(self.kernel.elapsed().saturating_sub(lag))
     }
 
-    /// Does a write, and keeps what was there before it.
+    /// Makes a write, and remembers the state before it.
     async fn keep<E>(
         &self,
         writes: &[Write],
@@ -117,7 +117,7 @@ impl Stale {
         Ok(())
     }
 
-    /// Decides when the indexes have what a write did to an item.
+    /// Decides when the indexes show a write of an item.
     fn lag(&self, key: &Key, before: Option<&Item>, now: u64) {
         let after = self.inner.item(key);
         let indexed = |item: Option<&Item>| {
@@ -133,7 +133,7 @@ impl Stale {
         }
         let earlier = lagging.get(key).and_then(|changes| changes.last());
         let is_behind = earlier.is_some();
-        // An index takes in the writes of an item in their order.
+        // An index applies the writes of an item in their order.
         let earliest = earlier.map_or([now; 2], |change| change.seen.map(Seen::last));
         let mut seen = [Seen { out: now, put: now }; 2];
         for (((seen, earliest), was), is) in seen.iter_mut().zip(earliest).zip(was).zip(is) {
@@ -157,15 +157,15 @@ impl Stale {
         }
     }
 
-    /// Now, or a while later.
+    /// Now, or up to [`LAG`] later.
     fn later(&self, now: u64) -> u64 {
         let dice = self.kernel.dice();
         let lags = dice.one_in(self.one_in);
         now + if lags { dice.below(LAG) } else { 0 }
     }
 
-    /// What a query of a secondary index finds of the items of its table that the index lags behind with: their keys, and their entries.
-    /// `None` where it has all.
+    /// The items of a query's table that its index shows late: their keys, and the entries that the index has of them.
+    /// `None` if the index shows every write.
     fn behind(&self, query: &IndexQuery) -> Option<(BTreeSet<Key>, Vec<Item>)> {
         let number = INDEXES.iter().position(|index| *index == query.index)?;
         let now = self.kernel.elapsed();
@@ -190,7 +190,7 @@ impl Stale {
         (!keys.is_empty()).then_some((keys, entries))
     }
 
-    /// What a query of a secondary index finds, as far as the index is.
+    /// The result of a query on a secondary index that lags.
     async fn query_lagging(
         &self,
         query: &IndexQuery,
@@ -218,20 +218,20 @@ impl Stale {
     }
 }
 
-/// True if every index has all of these.
+/// True if every index shows all these writes.
 fn are_over(changes: &[Change], now: u64) -> bool {
     let mut seen = changes.iter().flat_map(|change| change.seen);
     seen.all(|seen| seen.last() <= now)
 }
 
-/// Where an item stands in an index.
+/// The place of an item in an index.
 fn place(index: Index, item: &Item) -> Option<(&str, &str)> {
     let (partition, sort) = index.attributes();
     let text = |name: &str| item.get(name)?.as_str();
     Some((text(partition)?, text(sort)?))
 }
 
-/// True of an item that stands where a query looks.
+/// True if the query covers the item's place.
 fn is_in(query: &IndexQuery, item: &Item) -> bool {
     place(query.index, item).is_some_and(|(partition, sort)| {
         let from = query.from.as_deref().is_none_or(|from| sort >= from);
@@ -240,7 +240,7 @@ fn is_in(query: &IndexQuery, item: &Item) -> bool {
     })
 }
 
-/// The entries that an index has of an item with these changes.
+/// The entries that an index has of an item after these writes.
 fn entries_of(changes: &[Change], index: Index, number: usize, now: u64) -> Vec<Item> {
     let of = |item: &Option<Item>| {
         let place = item.as_ref().and_then(|item| place(index, item));
@@ -282,7 +282,7 @@ fn key_of(table: TableName, item: &Item) -> Key {
     Key::new(table, text("pk"), text("sk"))
 }
 
-/// What was at a moment, where it is not what is.
+/// The state at a past moment; `None` if it is the present state.
 fn at(was: &[Was], moment: u64) -> Option<&Was> {
     was.iter().find(|was| was.until > moment)
 }
@@ -401,7 +401,7 @@ mod tests {
             seen.insert((found(&stale, 1), found(&stale, 2)));
             kernel.run_until(kernel.elapsed() + LAG);
             assert_eq!((found(&stale, 1), found(&stale, 2)), (false, true));
-            // What is behind is taken in in its order.
+            // Writes that are behind are applied in their order.
             write(&stale, &kernel, 3);
             write(&stale, &kernel, 2);
             kernel.run_until(kernel.elapsed() + 2 * LAG);

@@ -1,4 +1,4 @@
-//! A stream, and the event source mappings that deliver it to functions.
+//! A stream, and the event source mappings that deliver its records to functions.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +26,7 @@ use crate::{Dice, Ended, Kernel, Runtime, TimerId};
 struct Source {
     name: FunctionName,
     mapping: Mapping,
-    /// When it is looked at though nothing happens.
+    /// The alarm at which the mapping is stepped even if nothing happens.
     wakes: Option<TimerId>,
 }
 
@@ -36,9 +36,9 @@ struct Inner {
     runtime: Runtime,
     failures: Arc<dyn Objects>,
     sources: Mutex<Vec<Source>>,
-    /// Splits and merges, in their order.
+    /// The splits and merges so far, in order.
     lineage: Mutex<Vec<Input>>,
-    /// True while nobody hurries.
+    /// True while mappings retry as late as they may.
     slow: AtomicBool,
 }
 
@@ -48,15 +48,16 @@ impl Source {
     }
 }
 
-/// A mapping of a stream.
+/// The number of a stream's mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MappingId(usize);
 
-/// A log that delivers itself: every mapping hears of what is appended, and invokes its function. Clones are the same stream.
+/// A log that delivers its own records: every mapping learns of each append and invokes its function. Clones are the
+/// same stream.
 #[derive(Clone)]
 pub struct Stream(Arc<Inner>);
 
-/// What a mapping leaves open, chance decides, for prompt service more often than not.
+/// Chance makes the choices that AWS leaves open, in favour of prompt service more often than not.
 fn chance(dice: &Dice, slow: bool) -> impl FnMut(Choice, u64) -> u64 {
     let dice = dice.clone();
     move |choice, options| {
@@ -71,7 +72,7 @@ fn chance(dice: &Dice, slow: bool) -> impl FnMut(Choice, u64) -> u64 {
             return 0;
         }
         match choice {
-            // Seconds, where the longest are minutes.
+            // Seconds, although AWS may take minutes.
             Choice::BackOff => dice.below(options.min(5_000)),
             _ => dice.below(options),
         }
@@ -87,7 +88,8 @@ fn sequence(number: &SequenceNumber) -> Option<source_mapping::SequenceNumber> {
 }
 
 impl Stream {
-    /// A stream of `log`, whose functions are those of `runtime`. What is given up is written to `failures`.
+    /// A stream over `log`, whose mappings invoke the functions of `runtime`. Records that a mapping gives up are
+    /// written to `failures`.
     #[must_use]
     pub fn new(
         kernel: Kernel,
@@ -111,7 +113,7 @@ impl Stream {
         sources.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a function invoked with what is in the stream, from now on.
+    /// Maps the stream to a function from now on.
     ///
     /// # Errors
     ///
@@ -122,11 +124,11 @@ impl Stream {
         Ok(())
     }
 
-    /// Creates a mapping, which reads once that [takes effect](Self::take_effect).
+    /// Creates a mapping. It reads once its creation [takes effect](Self::take_effect).
     ///
     /// # Errors
     ///
-    /// [`InvalidSettings`] if AWS would refuse them.
+    /// [`InvalidSettings`] if AWS would refuse the settings.
     pub fn attach(
         &self,
         function: FunctionName,
@@ -146,7 +148,7 @@ impl Stream {
         Ok(MappingId(place))
     }
 
-    /// Tells a mapping of the shards and of what is in them: a shard's records before it is closed.
+    /// Gives a new mapping the shards and their records. A shard's records come before its closing.
     fn tell_what_there_is(&self, place: usize) {
         let mut records: BTreeMap<ShardId, Vec<LogRecord>> = BTreeMap::new();
         for record in self.0.log.records() {
@@ -184,7 +186,7 @@ impl Stream {
         lineage.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True if the function has a mapping that reads.
+    /// True if the function has a mapping that reads the stream.
     #[must_use]
     pub fn reads(&self, function: FunctionName) -> bool {
         let sources = self.sources();
@@ -192,8 +194,9 @@ impl Stream {
         of.any(|source| source.mapping.state() == State::Enabled)
     }
 
-    /// Replaces the mapping of a function by a new one of the same settings, which begins where those say. `None` if it has none that
-    /// reads. The new one reads once that [takes effect](Self::take_effect).
+    /// Replaces the mapping of a function by a new one with the same settings, which begins at the position that they
+    /// name. `None` if the function has no mapping that reads. The new mapping reads once it [takes
+    /// effect](Self::take_effect).
     ///
     /// # Errors
     ///
@@ -211,24 +214,24 @@ impl Stream {
             return Ok(None);
         };
         let kernel = &self.0.kernel;
-        kernel.count("mapping", "made anew");
-        kernel.note(format_args!("the mapping of {} is made anew", function.0));
+        kernel.count("mapping", "replaced");
+        kernel.note(format_args!("the mapping of {} is replaced", function.0));
         self.take(place, Input::ChangeAsked(Change::Delete));
         self.take(place, Input::ChangeTakesEffect);
         self.attach(function, settings).map(Some)
     }
 
-    /// Asks for a change of a mapping, which has no other that was asked for and did not take effect.
+    /// Asks for a change of a mapping. No other change of it may be pending.
     pub fn ask(&self, mapping: MappingId, change: Change) {
         self.take(mapping.0, Input::ChangeAsked(change));
     }
 
-    /// What was asked of a mapping last, to be created first of all, takes effect.
+    /// The pending change of a mapping takes effect. The first change is its creation.
     pub fn take_effect(&self, mapping: MappingId) {
         self.take(mapping.0, Input::ChangeTakesEffect);
     }
 
-    /// Somebody else reads so many bytes of every open shard.
+    /// Another reader reads `bytes` bytes of every open shard, which counts against the shard's limit.
     pub fn read_by_others(&self, bytes: u64) {
         for shard in self.0.log.open_shards() {
             let shard = shard.as_str().into();
@@ -236,7 +239,7 @@ impl Stream {
         }
     }
 
-    /// True if every mapping that is not deleted is done with every record, and none waits for its function.
+    /// True if every mapping that is not deleted has finished every record and has no invocation in flight.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let sources = self.sources();
@@ -245,7 +248,7 @@ impl Stream {
             .all(|source| source.is_settled() && source.mapping.out().next().is_none())
     }
 
-    /// Names of those that are not done with every record.
+    /// The functions whose mappings have unfinished records.
     #[must_use]
     pub fn unsettled(&self) -> Vec<&'static str> {
         let sources = self.sources();
@@ -260,7 +263,7 @@ impl Stream {
         }
     }
 
-    /// A mapping takes an input, and what it does about it is done.
+    /// Steps a mapping with an input, and carries out its outputs.
     fn take(&self, place: usize, input: Input) {
         let kernel = &self.0.kernel;
         let now = millis(kernel.now());
@@ -313,7 +316,7 @@ impl Stream {
         let Some(at) = source.mapping.wakes_at() else {
             return;
         };
-        // Something that is overdue waits for an input, not for time.
+        // An overdue mapping waits for an input, not for time, so never wait 0.
         let pause = at.since(now).max(Duration::from_millis(1));
         let own = self.clone();
         source.wakes = Some(kernel.schedule(pause, move || {
@@ -343,7 +346,10 @@ impl Stream {
             Output::GaveUp { shard, orphans } => {
                 kernel.count("mapping", "gave up a shard");
                 let count = orphans.len();
-                kernel.note(format_args!("{} gave up {shard}, {count} are out", name.0));
+                kernel.note(format_args!(
+                    "{} gave up {shard}, with {count} invocations in flight",
+                    name.0
+                ));
             }
             Output::Filtered { .. }
             | Output::Skipped { .. }
@@ -357,11 +363,11 @@ impl Stream {
         let (count, again) = (invocation.records.len(), invocation.earlier);
         let first = invocation.records.first();
         let first = first.map_or("", |record| record.sequence.as_str());
-        // The end of a number tells one record from the next.
+        // The last 4 digits of a sequence number identify the record in the trace.
         let first = first.get(first.len().saturating_sub(4)..).unwrap_or(first);
         let shard = &invocation.shard;
         kernel.note(format_args!(
-            "{} is given {count} records of {shard} from {first}, {again} times before",
+            "{} gets {count} records of {shard} from {first}, after {again} earlier attempts",
             name.0
         ));
         let (own, id) = (self.clone(), invocation.id);
@@ -385,7 +391,7 @@ impl Stream {
         });
     }
 
-    /// Word of what is delivered no more, as an object of the bucket.
+    /// Writes the message about records that are given up, as an object of the bucket.
     fn send(&self, name: FunctionName, record: &DestinationRecord) {
         let kernel = &self.0.kernel;
         let shard = &record.shard;
@@ -403,7 +409,8 @@ impl Stream {
         });
     }
 
-    /// Whoever reads some shard for some mapping loses it to another, which may not know how far it was.
+    /// The worker of a random shard and mapping loses its lease to another worker, which may not know the last
+    /// checkpoint.
     pub fn lose_a_lease(&self) {
         let kernel = &self.0.kernel;
         let count = u64::try_from(self.sources().len()).unwrap_or(0);
@@ -420,7 +427,7 @@ impl Stream {
         self.take(place, input);
     }
 
-    /// Splits some shard, or merges some two.
+    /// Splits a random shard, or merges two.
     pub fn reshard(&self) {
         let kernel = &self.0.kernel;
         let (dice, log) = (kernel.dice(), &self.0.log);
@@ -458,9 +465,9 @@ impl Stream {
     }
 }
 
-/// A batch, for functions that are given one and do without `alpes-lambda`.
+/// Batches for functions that get them without `alpes-lambda`.
 impl Stream {
-    /// The records of the batch that a mapping gives to a function as `payload`.
+    /// The records of the batch that a mapping gave to a function as `payload`.
     #[must_use]
     pub fn records(&self, payload: &[u8]) -> Vec<LogRecord> {
         let batch: Value = serde_json::from_slice(payload).unwrap_or_default();
@@ -472,8 +479,8 @@ impl Stream {
         numbers.collect()
     }
 
-    /// What such a function answers, if the mapping reports failures of single records: the first record that is to be delivered
-    /// again, or none.
+    /// The function's answer to a batch when the mapping has partial batch responses: the first record that must be
+    /// redelivered, or none.
     #[must_use]
     pub fn report(failed: Option<&SequenceNumber>) -> Vec<u8> {
         let failed = failed.map(|SequenceNumber(number)| json!({ "itemIdentifier": number }));
@@ -485,7 +492,7 @@ impl Stream {
 }
 
 impl Stream {
-    /// Forgets what is older than the stream keeps. Mappings know by themselves, from their settings.
+    /// Drops the records older than `retention`. Mappings know the retention from their settings.
     pub fn trim(&self, retention: Duration) {
         let kernel = &self.0.kernel;
         let retention = SignedDuration::try_from(retention).unwrap_or(SignedDuration::MAX);
@@ -493,17 +500,18 @@ impl Stream {
         let trimmed = self.0.log.trim(kept_since.unwrap_or(Timestamp::MIN));
         if trimmed > 0 {
             kernel.count("stream", "forgot records");
-            kernel.note(format_args!("the stream forgets {trimmed} records"));
+            kernel.note(format_args!("the stream drops {trimmed} records"));
         }
     }
 
-    /// Whether mappings wait as long as they may before they try again: where hours are to pass in which nothing can be done.
+    /// While `slow`, mappings wait as long as they may before they retry. Use it where hours must pass without
+    /// progress.
     pub fn slow_down(&self, slow: bool) {
         self.0.slow.store(slow, Ordering::SeqCst);
     }
 }
 
-/// The shards that a split or a merge closes, and those that it opens.
+/// The shards that a split or a merge closes, and the shards that it opens.
 fn ends(change: &Input) -> (Vec<ShardId>, Vec<ShardId>) {
     match change {
         Input::Split { parent, children } => (vec![parent.clone()], children.to_vec()),
@@ -512,7 +520,7 @@ fn ends(change: &Input) -> (Vec<ShardId>, Vec<ShardId>) {
     }
 }
 
-/// What mappings are told of a record.
+/// The input by which mappings learn of a record.
 fn appended(record: &LogRecord) -> Option<Input> {
     let told = Record {
         sequence: sequence(&record.sequence)?,

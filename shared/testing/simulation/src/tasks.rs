@@ -1,4 +1,4 @@
-//! Sleeping in virtual time.
+//! Sleeping in virtual time, on a clock that the test advances.
 
 use std::{
     future::poll_fn,
@@ -13,15 +13,15 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use twins::ManualClock;
 
-/// Sleeping is waiting until the clock is there, which somebody else moves on; others go on meanwhile. What is spawned is to be
-/// taken and run.
+/// A sleeping task waits until another one advances the clock. Spawned work is not run: take it with
+/// [`take_spawned`](Self::take_spawned) and run it.
 pub struct VirtualTasks {
     clock: Arc<ManualClock>,
     spawned: Mutex<Vec<BoxFuture<'static, ()>>>,
 }
 
 impl VirtualTasks {
-    /// Tasks by this clock.
+    /// Tasks that sleep on this clock.
     #[must_use]
     pub fn new(clock: Arc<ManualClock>) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl VirtualTasks {
         }
     }
 
-    /// What was spawned and has not run yet; each is to be run as a process of its own.
+    /// Takes the spawned work that has not run yet. Run each as a process of its own.
     #[must_use]
     pub fn take_spawned(&self) -> Vec<BoxFuture<'static, ()>> {
         std::mem::take(&mut self.spawned.lock().unwrap_or_else(PoisonError::into_inner))
@@ -47,7 +47,7 @@ impl Tasks for VirtualTasks {
             if self.clock.now() >= until {
                 return Poll::Ready(());
             }
-            // Whoever waits for several at once asks only those again that want it.
+            // A future that joins several others polls only those that were woken.
             context.waker().wake_by_ref();
             Poll::Pending
         })

@@ -1,12 +1,12 @@
-//! Times in texts.
+//! Finds times in texts that are not in the one form that the engine writes.
 
 use serde_json::Value;
 
-/// The letters of a time before its decimals, a digit where this has one.
+/// The form of a time before its decimals; a 0 stands for any digit.
 const FORM: &[u8] = b"0000-00-00T00:00:00";
 
-/// Times of RFC 3339 in a value that have not exactly three decimals, or are not in UTC. Looks into texts that are JSON themselves, and
-/// passes over fields of these names.
+/// The RFC 3339 times in a value that do not have exactly 3 decimals, or are not in UTC. Also searches strings that are
+/// JSON, and skips the fields named in `except`.
 #[must_use]
 pub fn uneven_times(value: &Value, except: &[&str]) -> Vec<String> {
     match value {
@@ -32,7 +32,7 @@ pub fn uneven_times(value: &Value, except: &[&str]) -> Vec<String> {
     }
 }
 
-/// The same of a text as it is.
+/// The RFC 3339 times in a text that [`uneven_times`] would report.
 #[must_use]
 pub fn uneven_times_in(text: &str) -> Vec<String> {
     let mut found = vec![];
@@ -57,7 +57,7 @@ pub fn uneven_times_in(text: &str) -> Vec<String> {
     found
 }
 
-/// The time that a text begins with, without its decimals, and what follows.
+/// If a text begins with a time: the time without its decimals, and the rest of the text.
 fn time_at(text: &str) -> Option<(&str, &str)> {
     let (head, after) = text.split_at_checked(FORM.len())?;
     let like = head.bytes().zip(FORM).all(|(byte, form)| match form {

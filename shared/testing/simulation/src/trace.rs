@@ -1,6 +1,6 @@
-//! What happened in a run, line by line.
+//! The trace of a run: a line for each thing that happened.
 
-/// The lines of a run, or their digest alone.
+/// The lines of a run, or only their digest.
 #[derive(Clone, Debug)]
 pub struct Trace {
     digest: u64,
@@ -19,7 +19,7 @@ impl Default for Trace {
 }
 
 impl Trace {
-    /// A trace that keeps its lines. One that does not costs less.
+    /// A trace that keeps its lines. [`Trace::default`] keeps only the digest, which costs less.
     #[must_use]
     pub fn kept() -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Trace {
     }
 
     pub(crate) fn add(&mut self, line: &str) {
-        // FNV-1a: two runs that differ in a byte differ in this.
+        // FNV-1a: if the traces of two runs differ in a byte, their digests almost certainly differ.
         self.digest = line.bytes().fold(self.digest, |digest, byte| {
             (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
@@ -39,13 +39,13 @@ impl Trace {
         }
     }
 
-    /// Equal for equal traces, and for hardly any others.
+    /// The digest: equal for equal traces, and almost certainly different for different ones.
     #[must_use]
     pub fn digest(&self) -> u64 {
         self.digest
     }
 
-    /// How many lines there were.
+    /// The number of lines.
     #[must_use]
     pub fn lines(&self) -> u64 {
         self.lines

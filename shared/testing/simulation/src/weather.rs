@@ -1,4 +1,4 @@
-//! Effects that take their time, and fail as chance has it.
+//! Effects that take time and fail at random.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 
 use crate::{Course, Fault, Kernel};
 
-/// How often each fault happens: once in so many effects; 0 is never.
+/// The frequency of each fault: the value `n` means one effect in `n` on average, and 0 means none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weather {
     /// [`Fault::FailBefore`].
@@ -25,11 +25,11 @@ pub struct Weather {
     pub kill_before: u64,
     /// [`Fault::KillAfter`].
     pub kill_after: u64,
-    /// An effect takes seconds, up to twenty.
+    /// On average one effect in `slow` takes seconds, up to 20.
     pub slow: u64,
-    /// It is so over the effects whose names begin with this; over all, if it is empty.
+    /// The prefix of the effects that meet faults; an empty prefix covers all effects.
     pub over: &'static str,
-    /// What is late comes after so many seconds at most.
+    /// How many seconds a late effect comes late, at most.
     pub late_by: u64,
 }
 
@@ -46,17 +46,17 @@ impl Weather {
     }
 }
 
-/// What decides about effects in a [`Kernel`]'s world. Clones are under the same weather.
+/// The course of the effects in a [`Kernel`]'s world. Clones share one weather.
 #[derive(Clone)]
 pub struct Sky {
     kernel: Kernel,
     weather: Arc<Mutex<Weather>>,
-    /// Effects whose names begin so are refused.
+    /// The prefix of the effects that are refused.
     throttled: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Sky {
-    /// Under this weather.
+    /// A sky with this weather.
     #[must_use]
     pub fn new(kernel: Kernel, weather: Weather) -> Self {
         Self {
@@ -66,7 +66,8 @@ impl Sky {
         }
     }
 
-    /// From now on the effects whose names begin so are refused: too much is asked of whoever does them. `None` is nothing.
+    /// From now on, effects whose names begin with `effects` are refused, as by a service that throttles. `None` ends
+    /// this.
     pub fn throttle(&self, effects: Option<&'static str>) {
         let own = self.throttled.lock();
         *own.unwrap_or_else(PoisonError::into_inner) = effects;
@@ -78,7 +79,7 @@ impl Sky {
         own.is_some_and(|effects| what.starts_with(effects))
     }
 
-    /// From now on the weather is this.
+    /// Sets the weather from now on.
     pub fn set(&self, weather: Weather) {
         let own = self.weather.lock();
         *own.unwrap_or_else(PoisonError::into_inner) = weather;
@@ -100,7 +101,7 @@ impl Course for Sky {
         let slow = dice.one_in(weather.slow);
         let pause = if slow {
             self.kernel.count("fault", "slow");
-            // Most are late, and some longer than an invocation may take.
+            // The delay in milliseconds. Some are longer than an invocation's timeout.
             dice.below(if dice.one_in(4) { 20_000 } else { 3_000 })
         } else {
             dice.below(8)
@@ -142,7 +143,7 @@ impl Course for Sky {
         self.kernel.spawn("late", async move {
             kernel.sleep(pause).await;
             work.await;
-            kernel.note("what was late has happened");
+            kernel.note("a late effect has happened");
         });
     }
 }

@@ -1,4 +1,4 @@
-//! The till: deposits are paid, and returned.
+//! The till, where deposits are paid and returned.
 
 use std::sync::Arc;
 
@@ -15,37 +15,37 @@ use crate::{DEPOSITS, Fact, INDUCED, LoanId, refusal, unknown_command};
 /// The deposit of a loan was paid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DepositPaid {
-    /// Of which loan.
+    /// The loan.
     pub loan: LoanId,
-    /// How much.
+    /// The amount in cents.
     pub cents: u64,
 }
 
-/// The deposit of a loan was not paid.
+/// A reader did not pay the deposit of a loan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DepositRefused {
-    /// Of which loan.
+    /// The loan.
     pub loan: LoanId,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// Nobody owes the reader a deposit any more.
+/// The deposit of a loan was returned, or never has to be paid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DepositReturned {
-    /// Of which loan.
+    /// The loan.
     pub loan: LoanId,
-    /// How much was returned; 0 if nothing had been paid.
+    /// The amount returned in cents; 0 if nothing had been paid.
     pub cents: u64,
 }
 
-/// More than this no reader has with them.
+/// The most that any reader can pay, in cents.
 pub const MOST: u64 = 5_000;
 
-/// The rules of the till.
+/// The decider of the till.
 ///
-/// `PayDeposit` takes what a reader has, [`MOST`] at most. `ReturnDeposit` undoes it, before or after; a deposit that was returned
-/// cannot be paid any more.
+/// `PayDeposit` takes the deposit, at most [`MOST`] cents. `ReturnDeposit` undoes it, before or after the payment; a
+/// returned deposit cannot be paid any more.
 pub struct Till;
 
 #[async_trait]
@@ -110,7 +110,7 @@ fn refused(loan: LoanId, reason: &str) -> NewEvent {
     DepositRefused { loan, reason }.into()
 }
 
-/// Returns the deposit of a loan that is cancelled.
+/// The till's policies: a cancelled loan gets its deposit back.
 #[must_use]
 pub fn policies() -> Vec<Policy> {
     vec![Policy::undoes(
@@ -120,7 +120,7 @@ pub fn policies() -> Vec<Policy> {
     )]
 }
 
-/// How the till fails when a test wants it to.
+/// The failure of `PayDeposit` that a test can induce.
 pub const FAILURE: Failure<Fact> = Failure {
     command: "PayDeposit",
     event: |history, command, _| {
@@ -129,7 +129,7 @@ pub const FAILURE: Failure<Fact> = Failure {
     },
 };
 
-/// The context.
+/// The till's rules.
 #[must_use]
 pub fn rules() -> Rules<Fact> {
     Rules {

@@ -1,8 +1,8 @@
-//! Every kind of problem.
+//! The kinds of problems in the library.
 
 use alpes_messages::Kind;
 
-/// Fields of the input break rules.
+/// Fields of the input are invalid.
 pub const INVALID: Kind = Kind {
     uri: "urn:library:problem:invalid",
     title: "The request is not valid",
@@ -14,7 +14,7 @@ pub const KEY_REUSED: Kind = Kind {
     title: "The key was used with another body",
     status: 422,
 };
-/// The state of the loan does not allow it.
+/// The state of the loan does not allow the command.
 pub const STATE: Kind = Kind {
     uri: "urn:library:problem:state",
     title: "The loan does not allow it now",

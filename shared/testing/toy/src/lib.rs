@@ -1,11 +1,13 @@
-//! A small domain, for tests of the engine: a library that lends books against a deposit.
+//! A small domain for the engine's tests: a library that lends books against a deposit.
 //!
-//! It is written as any domain on the engine is, so it may be read as a model of one:
+//! Its parts are those of every domain on the engine:
 //!
-//! 1. [`LOANS`] and [`DEPOSITS`] are its contexts, each with the events and the rules of its module, [`loans`] and [`deposits`];
-//! 2. [`Fact`] and [`catalogue`] are its events; [`loans::LoanOpened`] has an older version, which is lifted as it is read;
-//! 3. [`kinds`] are the problems that its refusals name, and [`refusal`] the words of those that the store makes;
-//! 4. [`views`] are what its log is folded into.
+//! 1. [`LOANS`] and [`DEPOSITS`] are its contexts. The modules [`loans`] and [`deposits`] have the events and rules of
+//!    each.
+//! 2. [`Fact`] and [`catalogue`] are its events. [`loans::LoanOpened`] has an older version, which an upcaster lifts
+//!    when it is read.
+//! 3. [`kinds`] are the problems that its refusals name, and [`refusal`] gives the texts of the event store's refusals.
+//! 4. [`views`] are the folds of its log.
 //!
 //! ```text
 //! OpenLoan ─► LoanOpened        PayDeposit ─► DepositPaid ─► (policy) HandOver ─► BookHandedOver
@@ -13,7 +15,8 @@
 //!                                                                                 └─► (policy) ReturnDeposit ─► DepositReturned
 //! ```
 //!
-//! The contexts do not know one another: each hears of the events of the other, and does what its policies say.
+//! The contexts do not know one another. In a choreography each consumes the other's events and follows its own
+//! policies.
 
 #![deny(missing_docs)]
 
@@ -31,10 +34,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// A loan: what every message of the library is about.
+/// The id of a loan, the subject of every message of the library.
 pub use alpes_messages::SubjectId as LoanId;
 
-/// The desk where books are lent.
+/// The context of the desk, where books are lent.
 pub const LOANS: Context = Context {
     name: "loans",
     category: "loan",
@@ -44,7 +47,7 @@ pub const LOANS: Context = Context {
 }
 .checked();
 
-/// The till where deposits are paid.
+/// The context of the till, where deposits are paid.
 pub const DEPOSITS: Context = Context {
     name: "deposits",
     category: "deposit",
@@ -55,7 +58,7 @@ pub const DEPOSITS: Context = Context {
 .checked();
 
 alpes_messages::catalogue! {
-    /// What happens in the library, each event in its newest version.
+    /// The events of the library, each in its newest version.
     pub enum Fact;
     LOANS: loans {
         LoanOpened [loans::three_weeks],
@@ -70,10 +73,10 @@ alpes_messages::catalogue! {
     }
 }
 
-/// The detail of a refusal that a test asked for.
+/// The detail of a refusal that a test induced.
 pub const INDUCED: &str = "a test asked for it";
 
-/// The words of a refusal that the event store makes.
+/// The text of a refusal by the event store.
 #[must_use]
 pub fn refusal(refusal: StoreRefusal) -> Problem {
     match refusal {
@@ -86,20 +89,20 @@ pub fn refusal(refusal: StoreRefusal) -> Problem {
     }
 }
 
-/// The refusal of a command that is no command of the context.
+/// The refusal of a command that the context does not know.
 #[must_use]
 pub fn unknown_command(known: &[&str]) -> Problem {
     let rule = format!("one of {}", known.join(", "));
     Problem::of(kinds::INVALID).at(vec![Violation::new("type", "unknown-command", rule)])
 }
 
-/// A loan by its number.
+/// The id of the loan with this number.
 #[must_use]
 pub fn loan(number: u128) -> LoanId {
     SubjectId(Uuid::from_u128(number))
 }
 
-/// A command about a loan, the `id`th.
+/// A command about a loan, with the number `id`.
 #[must_use]
 pub fn command(id: u128, kind: &str, loan: LoanId, data: Value) -> Command {
     Command {
@@ -115,7 +118,7 @@ pub fn command(id: u128, kind: &str, loan: LoanId, data: Value) -> Command {
     }
 }
 
-/// What happened to a loan as the log has it, at this place of its stream.
+/// An event of a loan as the log has it, at this version of its stream.
 ///
 /// ```
 /// use toy::{Fact, loan, loans::BookHandedOver};

@@ -1,4 +1,4 @@
-//! The desk: loans are opened, books handed over, loans cancelled.
+//! The desk, where loans are opened, books handed over and loans cancelled.
 
 use std::sync::Arc;
 
@@ -15,45 +15,45 @@ use serde_json::Value;
 
 use crate::{Fact, INDUCED, LOANS, LoanId, kinds, refusal, unknown_command};
 
-/// A reader asks for a book.
+/// A reader asked for a book.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoanOpened {
-    /// Which loan.
+    /// The loan.
     pub loan: LoanId,
-    /// Whose.
+    /// The reader's name.
     pub reader: String,
-    /// When it was opened.
+    /// The time of opening.
     pub opened: Moment,
-    /// For how many days. Version 1 did not tell.
+    /// The length of the loan in days. Version 1 has no such field.
     pub days: u32,
 }
 
-/// The reader was written to. It changes nothing.
+/// The library reminded the reader. It changes no state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReminderSent {
-    /// Of which loan.
+    /// The loan.
     pub loan: LoanId,
-    /// The letter.
+    /// The text of the letter.
     pub text: String,
 }
 
-/// The reader has a copy of the book.
+/// The reader received a copy of the book.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BookHandedOver {
-    /// Of which loan.
+    /// The loan.
     pub loan: LoanId,
 }
 
-/// The loan comes to nothing.
+/// The loan was cancelled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoanCancelled {
-    /// Which loan.
+    /// The loan.
     pub loan: LoanId,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// [`LoanOpened`] from version 1 to 2: every book was lent for three weeks.
+/// Upcasts [`LoanOpened`] from version 1 to 2: every loan of version 1 was for 21 days.
 pub(crate) fn three_weeks(old: &Value) -> Result<Value, DecodeError> {
     let Value::Object(mut loan) = old.clone() else {
         return Err(undecodable("data is not an object"));
@@ -62,12 +62,12 @@ pub(crate) fn three_weeks(old: &Value) -> Result<Value, DecodeError> {
     Ok(loan.into())
 }
 
-/// The table of copies: key [`SHELF`], its number `copies` that of those which nobody has.
+/// The table of copies. Its item [`SHELF`] has the number of free copies in `copies`.
 pub const COPIES: TableName = TableName("copies");
-/// Where the copies stand.
+/// The key of the item that counts the free copies.
 pub const SHELF: &str = "shelf";
 
-/// Sets how many copies stand on the shelf.
+/// Sets the number of free copies.
 #[must_use]
 pub fn stock(copies: u32) -> Update {
     Update::of(shelf()).set(Path::of("copies"), copies)
@@ -77,10 +77,11 @@ fn shelf() -> Key {
     Key::new(COPIES, SHELF, SHELF)
 }
 
-/// The rules of the desk.
+/// The decider of the desk.
 ///
-/// `OpenLoan` opens, `Remind` adds as many reminders as it says. `HandOver` takes a copy off the shelf with its event, or cancels
-/// where there is none. `CancelLoan` undoes; undoing what is undone gives what was. `Renew` asks another branch, which never answers.
+/// `OpenLoan` opens a loan, and `Remind` adds as many reminders as it says. `HandOver` takes a copy off the shelf in
+/// the transaction that commits its event, or cancels the loan if there is no copy. `CancelLoan` undoes all that; on a
+/// cancelled loan it returns the earlier event. `Renew` asks another branch, which never answers.
 pub struct Desk;
 
 #[async_trait]
@@ -165,12 +166,12 @@ impl Decider<Fact> for Desk {
     }
 }
 
-/// True if the desk has decided about the loan. It may still be cancelled after the book was handed over.
+/// True if the desk has decided about the loan. A loan may still be cancelled after its book was handed over.
 fn is_end(fact: &Fact) -> bool {
     matches!(fact, Fact::BookHandedOver(_) | Fact::LoanCancelled(_))
 }
 
-/// Hands a book over when its deposit is paid, and cancels the loan when it is not.
+/// The desk's policies: hand the book over when the deposit is paid, and cancel the loan when it is not.
 #[must_use]
 pub fn policies() -> Vec<Policy> {
     let reason = Mapping::empty().field("reason", "DepositRefused.reason");
@@ -180,7 +181,7 @@ pub fn policies() -> Vec<Policy> {
     ]
 }
 
-/// The context.
+/// The desk's rules.
 #[must_use]
 pub fn rules() -> Rules<Fact> {
     Rules {

@@ -1,4 +1,4 @@
-//! What the library's log is folded into: `loans`, a row a loan; `days`, how many loans of each day are in which state.
+//! The library's views: `loans` has a row for each loan, and `days` counts the loans of each day by status.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Fact, LoanId};
 
-/// How a loan stands. Those that come later win over those before.
+/// The status of a loan, in order: a later status replaces an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -19,7 +19,7 @@ pub enum Status {
     Secured,
     /// The reader has the book.
     Lent,
-    /// It came to nothing.
+    /// The loan was cancelled.
     Cancelled,
 }
 
@@ -27,7 +27,7 @@ impl Status {
     /// Every status, in this order.
     pub const ALL: [Self; 4] = [Self::Open, Self::Secured, Self::Lent, Self::Cancelled];
 
-    /// Its name.
+    /// The name that rows and counters use.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -49,24 +49,24 @@ impl Status {
     }
 }
 
-/// A row of either view. What was heard is kept as a set, so the row does not depend on the order between streams.
+/// A row of either view. It keeps the received events as a set, so it does not depend on the order between streams.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Row {
-    /// Which loan; `None` until its opening is heard.
+    /// The loan; `None` until its opening is folded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loan: Option<LoanId>,
-    /// Whose.
+    /// The reader's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reader: Option<String>,
-    /// When it was opened.
+    /// The time of opening.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opened: Option<Moment>,
     heard: BTreeSet<Status>,
-    /// How it stands.
+    /// The status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// When something last happened.
+    /// The time of the latest event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<Moment>,
 }
@@ -84,7 +84,7 @@ impl Row {
     }
 }
 
-/// `loans`: by status in the first index, by reader and status in the second.
+/// The view `loans`, indexed by status, and by reader and status.
 pub struct Loans;
 
 impl View<Fact> for Loans {
@@ -119,7 +119,7 @@ impl View<Fact> for Loans {
     }
 }
 
-/// `days`: its rows are counted by the day on which a loan was opened, and its status.
+/// The view `days`, which counts rows by opening day and status.
 pub struct Days;
 
 impl View<Fact> for Days {

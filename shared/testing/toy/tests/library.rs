@@ -1,4 +1,4 @@
-//! The rules of the library: given what happened, when a command comes, then these events.
+//! The rules of the library: given these events, when a command comes, then these events follow.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ use toy::{
     loans::{Desk, stock},
 };
 
-/// Sends a command to the context that has it.
+/// Sends a command to the context that handles it.
 fn send(bench: &StoreBench<Fact>, id: u128, kind: &str, loan: LoanId, data: Value) -> Handled {
     let rules: &dyn Decider<Fact> = if kind.ends_with("Deposit") {
         &Till
@@ -42,7 +42,7 @@ fn the_last_copy_is_handed_over_once() {
     assert_eq!(kind_of(1, "OpenLoan", 7), "LoanOpened");
     assert_eq!(kind_of(2, "OpenLoan", 8), "LoanOpened");
     assert_eq!(kind_of(3, "HandOver", 7), "BookHandedOver");
-    // Another command for the same: it is so already.
+    // Another command with the same effect: the copy is already handed over.
     assert_eq!(kind_of(4, "HandOver", 7), "BookHandedOver");
     assert_eq!(kind_of(5, "HandOver", 8), "LoanCancelled");
     assert_eq!(kind_of(6, "CancelLoan", 7), "LoanCancelled");
@@ -69,7 +69,7 @@ fn a_deposit_is_returned_as_it_was_paid() {
     let refused = data_of(3, "PayDeposit", 8, json!({ "cents": MOST + 1 }));
     assert_eq!(refused["reason"], "not enough money");
     assert_eq!(data_of(4, "ReturnDeposit", 8, json!({}))["cents"], 0);
-    // Returned before it was paid: it is not paid any more.
+    // The deposit is returned before it is paid, so it cannot be paid any more.
     assert_eq!(data_of(5, "ReturnDeposit", 9, json!({}))["cents"], 0);
     assert_eq!(
         data_of(6, "PayDeposit", 9, json!({ "cents": 500 }))["cents"],

@@ -1,4 +1,4 @@
-//! Executions in memory.
+//! The twin of Step Functions, in memory.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -19,29 +19,29 @@ use serde_json::{Value, json};
 use states_language::{Call, DATA_LIMIT, DefinitionError, Failure, Machine, Run, Start, Step};
 use thiserror::Error;
 
-/// Names of executions have at most so many characters.
+/// The most characters in the name of an execution.
 const NAME_LIMIT: usize = 80;
-/// The name of the machine, of which there is one.
+/// The name of the only state machine.
 const MACHINE: &str = "memory";
 
-/// Why a machine cannot be run.
+/// Why a machine cannot run.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum MachineError {
-    /// The definition is refused.
+    /// The interpreter refuses the definition.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
-    /// A task names a function that there is not.
-    #[error("a task calls {0:?}, which is no function")]
+    /// A task names a function that is not known.
+    #[error("a task calls {0:?}, which is not a function")]
     UnknownFunction(String),
 }
 
 struct State {
-    /// What executions are started of.
+    /// The machine of new executions.
     machine: Arc<Machine>,
     runs: BTreeMap<String, Run>,
-    /// Executions that nobody carries on yet.
+    /// Started executions that no process runs yet.
     started: Vec<String>,
-    /// Calls that were waited for too long, and go on.
+    /// Calls that exceeded their timeout and still run.
     late: Vec<BoxFuture<'static, ()>>,
 }
 
@@ -52,16 +52,17 @@ struct Inner {
     state: Mutex<State>,
 }
 
-/// The twin of Step Functions: executions of one machine, over the ports.
+/// The twin of Step Functions: executions of one state machine, over the ports.
 ///
-/// An execution that was started waits until a test runs it, and then each call and each pause goes through the ports, so whoever
-/// runs it decides when it goes on. Step Functions itself never dies, so what [`take_started`](Self::take_started) gives is to be
-/// run to its end, never killed.
+/// A started execution waits until a test runs it. Each of its calls and pauses goes through the ports, so the test
+/// decides when it continues. Step Functions itself never dies, so run the futures of
+/// [`take_started`](Self::take_started) to their ends and never kill them.
 #[derive(Clone)]
 pub struct MemoryExecutions(Arc<Inner>);
 
 impl MemoryExecutions {
-    /// Executions of the machine defined by `machine`; `names` has what its tasks name functions by, such as `${Function}`.
+    /// Executions of the machine that `machine` defines. `names` maps the function names of its tasks, such as
+    /// `${Function}`, to functions.
     ///
     /// # Errors
     ///
@@ -86,7 +87,8 @@ impl MemoryExecutions {
         })))
     }
 
-    /// Has executions that are started from now on be of another machine, as `UpdateStateMachine` does. Those before stay what they are.
+    /// Changes the machine of executions that start from now on, as `UpdateStateMachine` does. Running executions keep
+    /// theirs.
     ///
     /// # Errors
     ///
@@ -97,8 +99,8 @@ impl MemoryExecutions {
         Ok(())
     }
 
-    /// What was started and has not run yet, in its order, each to be run as a process of its own: executions, and calls that an
-    /// execution has stopped waiting for, while their functions go on.
+    /// Takes the work that was started and has not run yet, in order. Run each as a process of its own. It has
+    /// executions, and calls that an execution stopped waiting for while their functions go on.
     #[must_use]
     pub fn take_started(&self) -> Vec<BoxFuture<'static, ()>> {
         let (started, mut processes) = {
@@ -119,8 +121,8 @@ impl MemoryExecutions {
         processes
     }
 
-    /// Has an execution that failed go on where it did, as `RedriveExecution` does; true if there is one of this name, and it had
-    /// failed. It is started anew, and to be run to its end.
+    /// Resumes a failed execution where it failed, as `RedriveExecution` does. Returns true if an execution of this
+    /// name had failed. The test must run it to its end again.
     pub fn redrive(&self, name: &str) -> bool {
         let mut state = self.0.lock();
         let State { runs, started, .. } = &mut *state;
@@ -131,8 +133,8 @@ impl MemoryExecutions {
         redriven
     }
 
-    /// Ends an execution that runs, as `StopExecution` does, or Step Functions itself where the execution takes too long; true if there is one
-    /// of this name, and it ran. A call that is out goes on, and its answer is for nobody.
+    /// Ends a running execution, as `StopExecution` does, and as Step Functions does on its timeout. Returns true if an
+    /// execution of this name was running. A call in flight goes on, and its answer is dropped.
     #[must_use]
     pub fn stop(&self, name: &str, error: &str, cause: &str) -> bool {
         let now = self.0.world.clock.now();
@@ -141,15 +143,15 @@ impl MemoryExecutions {
         run.is_some_and(|run| run.stop(error, cause, now))
     }
 
-    /// Knows no more of an execution that has ended, as Step Functions does 90 days later; true if there was one of this name, and it had
-    /// ended.
+    /// Forgets an execution that has ended, as Step Functions does 90 days later. Returns true if an execution of this
+    /// name had ended.
     pub fn forget(&self, name: &str) -> bool {
         let mut state = self.0.lock();
         let ended = state.runs.get(name).and_then(Run::ending).is_some();
         ended && state.runs.remove(name).is_some()
     }
 
-    /// The names of executions, and whether each has ended.
+    /// The names of the executions, each with whether it has ended.
     #[must_use]
     pub fn names(&self) -> Vec<(String, bool)> {
         let state = self.0.lock();
@@ -158,7 +160,7 @@ impl MemoryExecutions {
             .collect()
     }
 
-    /// State transitions of an execution so far, which are what AWS charges; 0 if there is none of this name.
+    /// The state transitions of an execution so far, which AWS charges for; 0 if no execution has this name.
     #[must_use]
     pub fn transitions(&self, name: &str) -> u64 {
         self.0.lock().runs.get(name).map_or(0, Run::transitions)
@@ -181,7 +183,7 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs an execution that was stopped so often to its end, or until it is stopped: whoever has it go on then carries it on anew.
+    /// Runs an execution that was stopped `stops` times, until it ends or is stopped again. A redrive starts this anew.
     async fn carry_on(self: Arc<Self>, name: String, stops: u32) {
         loop {
             let now = self.world.clock.now();
@@ -240,7 +242,7 @@ impl Inner {
     }
 }
 
-/// What is no JSON is text.
+/// Reads an answer. An answer that is not JSON becomes a string.
 fn read(answer: &[u8]) -> Value {
     let read = serde_json::from_slice(answer);
     read.unwrap_or_else(|_| Value::String(String::from_utf8_lossy(answer).into_owned()))
@@ -251,7 +253,7 @@ fn not_found(what: &str) -> Failure {
     Failure::new("Lambda.ResourceNotFoundException", cause)
 }
 
-/// What Step Functions calls the errors of a call.
+/// The name that Step Functions gives to the error of a call.
 fn failure(error: CallError) -> Failure {
     match error {
         CallError::Failed {
@@ -270,7 +272,7 @@ fn failure(error: CallError) -> Failure {
     }
 }
 
-/// An ending, as the port tells it.
+/// An ending, as the port's type.
 fn ended(ending: &states_language::Ending) -> Ending {
     use states_language::Ending as Told;
     match ending.clone() {
@@ -279,7 +281,7 @@ fn ended(ending: &states_language::Ending) -> Ending {
     }
 }
 
-/// An event of a history, as the port tells it.
+/// A history event, as the port's type.
 fn happened(event: &states_language::HistoryEvent) -> HistoryEvent {
     use states_language::Happened as Told;
     let what = match event.what.clone() {
@@ -304,7 +306,7 @@ fn is_name(name: &str) -> bool {
 impl Executions for MemoryExecutions {
     async fn start(&self, name: &str, input: &Value) -> Result<(), ExecutionError> {
         if !is_name(name) {
-            let why = format!("{name:?} is no name of an execution");
+            let why = format!("{name:?} is not a valid name of an execution");
             return Err(ExecutionError::Refused(why));
         }
         if input.to_string().len() > DATA_LIMIT {

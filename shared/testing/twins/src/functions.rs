@@ -1,4 +1,4 @@
-//! Functions in memory.
+//! Deployed functions, in memory.
 
 use std::{
     collections::BTreeMap,
@@ -19,9 +19,9 @@ struct State {
     started: Vec<BoxFuture<'static, ()>>,
 }
 
-/// The twin of deployed functions: a closure each.
+/// The twin of deployed functions: each is a closure.
 ///
-/// A call runs within its caller. What is started waits until a test runs it.
+/// A call runs inside its caller. An asynchronous invocation waits until a test runs it.
 #[derive(Default)]
 pub struct MemoryFunctions(Mutex<State>);
 
@@ -32,7 +32,7 @@ impl MemoryFunctions {
         Self::default()
     }
 
-    /// Deploys `handler` as `function`, in the place of what was there.
+    /// Deploys `handler` as `function`, in place of an earlier one.
     pub fn deploy<H, F>(&self, function: FunctionName, handler: H)
     where
         H: Fn(Vec<u8>) -> F + Send + Sync + 'static,
@@ -42,7 +42,7 @@ impl MemoryFunctions {
         self.lock().handlers.insert(function, handler);
     }
 
-    /// What was started and has not run yet, in its order; each is to be run as a process of its own.
+    /// Takes the asynchronous invocations that have not run yet, in order. Run each as a process of its own.
     #[must_use]
     pub fn take_started(&self) -> Vec<BoxFuture<'static, ()>> {
         std::mem::take(&mut self.lock().started)
@@ -69,7 +69,7 @@ impl Functions for MemoryFunctions {
     async fn start(&self, function: FunctionName, payload: &[u8]) -> Result<(), CallError> {
         let answer = self.answer(function, payload)?;
         self.lock().started.push(Box::pin(async move {
-            // Nobody waits for it, so nobody hears of its errors.
+            // An asynchronous invocation has no caller to get its error.
             let _ = answer.await;
         }));
         Ok(())

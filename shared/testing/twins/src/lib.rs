@@ -1,7 +1,8 @@
-//! The ports in memory, for tests and for the simulation of the whole system, and the suite that every implementation of a port passes.
+//! Twins: each port in memory, for tests and for the simulation of the whole system, and the suite that every
+//! implementation of a port passes.
 //!
-//! A twin does what its service on AWS does, as far as the system can see it. [`suite`] has one function for each port; the twins
-//! pass it here, and the AWS adapters pass it against a runtime.
+//! A twin does what its AWS service does, as far as the system relies on it. [`suite`] has one function for each port.
+//! The twins pass it here, and the AWS adapters pass it against a runtime.
 //!
 //! ```
 //! use alpes_ports::{Consistency, Key, TableName, Tables, Update};

@@ -1,4 +1,4 @@
-//! A log in memory, with shards and opaque sequence numbers as Kinesis has them.
+//! A log in memory, with shards and opaque sequence numbers as in Kinesis.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,28 +7,28 @@ use jiff::Timestamp;
 
 use alpes_ports::{Clock, Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
 
-/// How many records one read returns at most.
+/// The most records that one read returns.
 const READ_LIMIT: usize = 1_000;
 
 #[derive(Default)]
 struct Shard {
     records: Vec<LogRecord>,
-    /// How many records it has had that it keeps no more.
+    /// The number of records that were trimmed.
     trimmed: usize,
-    /// The places of those that took its place: none while it is open, two after a split, one after a merge.
+    /// The indexes of the shards that replaced this one: none while it is open, two after a split, one after a merge.
     children: Vec<usize>,
 }
 
 /// The twin of a Kinesis stream, whose shards can be split and merged.
 pub struct MemoryLog {
     clock: Arc<dyn Clock>,
-    /// How many shards it began with.
+    /// The number of shards at the start.
     roots: usize,
     shards: Mutex<Vec<Shard>>,
 }
 
 impl MemoryLog {
-    /// An empty log of `shards` shards, at least one.
+    /// An empty log of `shards` shards, at least 1.
     #[must_use]
     pub fn new(shards: usize, clock: Arc<dyn Clock>) -> Self {
         let roots = shards.max(1);
@@ -47,17 +47,17 @@ impl MemoryLog {
         records.cloned().collect()
     }
 
-    /// The record of this number.
+    /// The record with this sequence number.
     #[must_use]
     pub fn record(&self, number: &SequenceNumber) -> Option<LogRecord> {
         let shards = self.lock();
         let shard = number.0.get(2..14)?.parse::<usize>().ok()?;
-        // It is asked for what was appended last.
+        // Callers ask for recent records, so search from the end.
         let mut records = shards.get(shard)?.records.iter().rev();
         records.find(|record| record.sequence == *number).cloned()
     }
 
-    /// How many records there are.
+    /// The number of records.
     #[must_use]
     pub fn count(&self) -> usize {
         self.lock().iter().map(|shard| shard.records.len()).sum()
@@ -78,11 +78,11 @@ impl MemoryLog {
         open.map(|(index, _)| shard_name(index)).collect()
     }
 
-    /// Closes an open shard; two take its place, each with some of its keys.
+    /// Splits an open shard. Two new shards take its place, each with a part of its keys.
     ///
     /// # Errors
     ///
-    /// [`LogError::Refused`] if there is no such shard, or it is closed.
+    /// [`LogError::Refused`] if no shard has this name, or the shard is closed.
     pub fn split(&self, shard: &str) -> Result<[String; 2], LogError> {
         let mut shards = self.lock();
         let next = shards.len();
@@ -92,11 +92,11 @@ impl MemoryLog {
         Ok([shard_name(next), shard_name(next + 1)])
     }
 
-    /// Closes two open shards; one takes their place.
+    /// Merges two open shards into a new one.
     ///
     /// # Errors
     ///
-    /// [`LogError::Refused`] if there are no such shards, or one is closed, or they are one.
+    /// [`LogError::Refused`] if a name is unknown, a shard is closed, or both names are the same.
     pub fn merge(&self, parents: [&str; 2]) -> Result<String, LogError> {
         let mut shards = self.lock();
         let next = shards.len();
@@ -111,7 +111,8 @@ impl MemoryLog {
         Ok(shard_name(next))
     }
 
-    /// Forgets the records that arrived before `kept_since`, in each shard those before the first that did not; how many.
+    /// Drops the records that arrived before `kept_since`: in each shard those before the first record to keep. Returns
+    /// how many it dropped.
     pub fn trim(&self, kept_since: Timestamp) -> usize {
         let mut shards = self.lock();
         let trimmed = shards.iter_mut().map(|shard| {
@@ -128,17 +129,17 @@ impl MemoryLog {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The place of the open shard of a key.
+    /// The index of the open shard for a key.
     fn place(&self, shards: &[Shard], key: &str) -> usize {
         let hash = hash(key);
         let mut index = usize::try_from(hash % self.roots as u64).unwrap_or(0);
-        // The highest bits of keys that are alike are alike too, unless they are mixed.
+        // Similar keys have the same highest bits in their hashes, so mix the bits.
         let mut bits = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         loop {
             match shards.get(index).map(|shard| shard.children.as_slice()) {
                 Some([child]) => index = *child,
                 Some([left, right]) => {
-                    // Each split looks at another bit.
+                    // Each split looks at another bit of the hash.
                     bits = bits.rotate_left(1);
                     index = if bits & 1 == 0 { *left } else { *right };
                 }

@@ -1,4 +1,4 @@
-//! Objects in memory.
+//! A bucket of objects, in memory.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use alpes_ports::{ObjectError, Objects};
 
-/// The most keys that S3 lists at once.
+/// The most keys that S3 returns from one listing.
 const LIST_LIMIT: usize = 1_000;
 
 /// The twin of an S3 bucket.
@@ -18,7 +18,7 @@ const LIST_LIMIT: usize = 1_000;
 pub struct MemoryObjects(Mutex<BTreeMap<String, Vec<u8>>>);
 
 impl MemoryObjects {
-    /// No objects.
+    /// An empty bucket.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

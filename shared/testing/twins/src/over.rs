@@ -1,4 +1,4 @@
-//! Tables around other tables.
+//! Tables that wrap other tables.
 
 use alpes_ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
@@ -6,11 +6,11 @@ use alpes_ports::{
 };
 use async_trait::async_trait;
 
-/// Tables that change some calls on their way to others. Each call goes to [`TablesOver::inner`] unless an implementation has its own.
-/// [`Over`] makes [`Tables`] of them.
+/// Tables that change some calls on their way to other tables. A method that is not overridden passes its call to
+/// [`TablesOver::inner`]. [`Over`] turns an implementation into [`Tables`].
 #[async_trait]
 pub trait TablesOver: Send + Sync {
-    /// The tables behind these.
+    /// The wrapped tables.
     fn inner(&self) -> &dyn Tables;
 
     /// See [`Tables::get`].
@@ -63,7 +63,7 @@ pub trait TablesOver: Send + Sync {
     }
 }
 
-/// [`Tables`] of a [`TablesOver`].
+/// The [`Tables`] that a [`TablesOver`] implements.
 #[derive(Clone, Debug, Default)]
 pub struct Over<T>(pub T);
 

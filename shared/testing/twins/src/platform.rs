@@ -1,4 +1,4 @@
-//! A platform of any ports.
+//! A platform that is put together from any ports.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -8,40 +8,40 @@ use alpes_ports::{
 
 use crate::{MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, MemoryTopic};
 
-/// A platform whose every part is a field: twins, or what a test or a simulation puts around them.
+/// A platform with a field for each part. A test or a simulation puts twins there, or wrappers around them.
 #[derive(Clone)]
 pub struct Ports {
     /// Time, identifiers, chance and tasks.
     pub world: World,
     /// The tables.
     pub tables: Arc<dyn Tables>,
-    /// The log, to append to.
+    /// The log for appending.
     pub log: Arc<dyn Log>,
-    /// The log, to read.
+    /// The log for reading.
     pub reader: Arc<dyn LogReader>,
     /// The functions.
     pub functions: Arc<dyn Functions>,
-    /// The topic of notices.
+    /// The topic for notices.
     pub topic: Arc<dyn Topic>,
     /// The archive.
     pub archive: Arc<dyn Objects>,
-    /// Batches that the runtime gave up delivering.
+    /// The bucket for batches that the runtime gave up.
     pub undelivered: Arc<dyn Objects>,
-    /// Step Functions, where it runs sagas.
+    /// Step Functions, if it runs sagas.
     pub executions: Option<Arc<dyn Executions>>,
-    /// True where the runtime honours a partial batch response.
+    /// True if the runtime honours a partial batch response.
     pub partial_batch: bool,
-    /// True where tests may make participants misbehave.
+    /// True if tests may induce failures of participants.
     pub allows_tests: bool,
     /// The name of the stack.
     pub stack: String,
-    /// The functions' own log.
+    /// The sink for lines that functions write to their own logs, such as metrics.
     pub lines: Lines,
 }
 
 impl Ports {
-    /// Twins of all ports but Step Functions, around this world. The runtime honours partial batch responses and allows
-    /// tests, and nobody reads the functions' own log.
+    /// Twins of all ports except Step Functions, in this world. The runtime honours partial batch responses and allows
+    /// tests. Lines for the functions' own logs are dropped.
     #[must_use]
     pub fn new(world: World) -> Self {
         let log = Arc::new(MemoryLog::new(2, world.clock.clone()));

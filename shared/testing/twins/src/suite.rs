@@ -1,4 +1,4 @@
-//! What every implementation of the ports must do. Run against the twins and against the AWS adapters.
+//! The suite that every implementation of the ports passes. It runs against the twins and against the AWS adapters.
 #![allow(
     clippy::missing_panics_doc,
     clippy::unwrap_used,
@@ -31,7 +31,7 @@ async fn read(tables: &dyn Tables, key: &Key) -> Option<Item> {
     Some(item)
 }
 
-/// The suite of [`Tables`]. `table` has both indexes; `unique` sets this run's items apart from those of others.
+/// The suite of [`Tables`]. `table` has both indexes; `unique` keeps this run's items apart from those of other runs.
 pub async fn tables(tables: &dyn Tables, table: TableName, unique: &str) {
     updates(tables, table, unique).await;
     conditions(tables, table, unique).await;
@@ -110,7 +110,7 @@ async fn conditions(tables: &dyn Tables, table: TableName, unique: &str) {
     assert!(!attempt(Condition::Exists).await);
     assert!(
         !attempt(Condition::Less(version(), 5)).await,
-        "a missing attribute is not less"
+        "a missing attribute is not less than a value"
     );
     assert!(!attempt(Condition::Equals(version(), json!(0))).await);
     assert!(attempt(Condition::Absent).await);
@@ -170,12 +170,12 @@ async fn transactions(tables: &dyn Tables, table: TableName, unique: &str) {
     assert_eq!(
         tables.transact(&[open("c"), open("b"), open("a")]).await,
         Err(TransactError::ConditionsFailed(vec![1, 2])),
-        "each failed condition is told by its place"
+        "each failed condition is reported by its index"
     );
     assert_eq!(
         read(tables, &key("c")).await,
         None,
-        "nothing of a failed transaction is written"
+        "a failed transaction writes nothing"
     );
     let delete = Write::Delete {
         key: key("a"),
@@ -316,11 +316,11 @@ async fn listing(tables: &dyn Tables, table: TableName, unique: &str) {
     assert_eq!(
         places,
         (0..7).chain(115..122).collect::<Vec<_>>(),
-        "each item stands in the place of its key"
+        "each item is at the index of its key"
     );
 }
 
-/// The suite of [`Log`] and [`LogReader`]. `unique` sets this run's records apart from those of others.
+/// The suite of [`Log`] and [`LogReader`]. `unique` keeps this run's records apart from those of other runs.
 pub async fn log(log: &dyn Log, reader: &dyn LogReader, unique: &str) {
     let mut last = None;
     for number in 0..5 {
@@ -377,7 +377,7 @@ pub async fn log(log: &dyn Log, reader: &dyn LogReader, unique: &str) {
     );
 }
 
-/// The suite of [`Objects`]. `unique` sets this run's objects apart from those of others.
+/// The suite of [`Objects`]. `unique` keeps this run's objects apart from those of other runs.
 pub async fn objects(objects: &dyn Objects, unique: &str) {
     let key = |number: usize| format!("{unique}/part {number:02}+ñ");
     assert_eq!(objects.get(&key(0)).await.unwrap(), None);
@@ -428,7 +428,7 @@ pub async fn functions(
     assert_eq!(
         functions.start(function, bad).await,
         Ok(()),
-        "who starts a function hears nothing of its errors"
+        "an asynchronous caller gets no errors of the function"
     );
     let nobody = FunctionName("nobody");
     assert!(matches!(
@@ -441,8 +441,8 @@ pub async fn functions(
     ));
 }
 
-/// The suite of [`Topic`]. `unique` sets this run's messages apart from those of others. Answers with the messages that were
-/// published, each once: whoever listens must have heard them.
+/// The suite of [`Topic`]. `unique` keeps this run's messages apart from those of other runs. Returns the published
+/// messages, each once; the caller must check that every subscriber received them.
 pub async fn topic(topic: &dyn Topic, unique: &str) -> Vec<Notice> {
     let notice = |number: usize, size: usize| Notice {
         id: format!("{unique}-{number}"),
@@ -451,7 +451,7 @@ pub async fn topic(topic: &dyn Topic, unique: &str) -> Vec<Notice> {
         body: format!("{{\"á\": \"{}\"}}", "ñ".repeat(size)),
     };
     assert_eq!(topic.publish(&[]).await, []);
-    // More than SNS takes at once by their number, and by their size.
+    // More than SNS takes in one call, by number and by size.
     let mut notices: Vec<_> = (0..12).map(|number| notice(number, 1)).collect();
     notices.extend((12..18).map(|number| notice(number, 30_000)));
     let too_large = notice(18, Notice::LIMIT / 2);
@@ -469,8 +469,9 @@ pub async fn topic(topic: &dyn Topic, unique: &str) -> Vec<Notice> {
     notices
 }
 
-/// The suite of [`Executions`]. With `input_that_ends` the machine calls a function that answers, and ends within a minute of
-/// `tasks`. `unique` sets this run's executions apart from those of others: letters, digits, `-` and `_`, 40 at most.
+/// The suite of [`Executions`]. Given `input_that_ends`, the machine calls a function that answers, and ends within a
+/// minute of `tasks`. `unique` keeps this run's executions apart from those of other runs: at most 40 letters, digits,
+/// `-` and `_`.
 pub async fn executions(
     executions: &dyn Executions,
     tasks: &dyn Tasks,
@@ -497,7 +498,7 @@ pub async fn executions(
         assert_eq!(
             executions.start(&name, input).await,
             Ok(()),
-            "a name is used once, also after the end"
+            "a name cannot be used again, even after the end"
         );
     }
     tasks.sleep(Duration::from_secs(1)).await;
@@ -513,7 +514,7 @@ async fn ending(executions: &dyn Executions, tasks: &dyn Tasks, name: &str) -> E
     for _ in 0..120 {
         match executions.progress(name).await.unwrap() {
             Progress::Ended(ending) => return ending,
-            // What was just started may not be known everywhere yet.
+            // An execution that was just started may not be visible everywhere yet.
             Progress::Running | Progress::Unknown => {
                 tasks.sleep(Duration::from_millis(500)).await;
             }
@@ -522,7 +523,8 @@ async fn ending(executions: &dyn Executions, tasks: &dyn Tasks, name: &str) -> E
     unreachable!("{name} has not ended")
 }
 
-/// States are entered and left in turn, answers come in between, and the end comes last.
+/// Asserts that a history is well formed: the execution enters and leaves states in turn, answers come in between, and
+/// the end comes last.
 fn is_a_history(history: &[HistoryEvent], ending: &Ending) {
     assert!(history.is_sorted_by_key(|event| event.when), "{history:#?}");
     let (mut inside, mut answers) = (None, 0);
@@ -545,7 +547,7 @@ fn is_a_history(history: &[HistoryEvent], ending: &Ending) {
             }
             Happened::Ended(told) => {
                 assert_eq!((told, place), (ending, history.len()), "{history:#?}");
-                // The state that fails an execution is not left.
+                // The state in which an execution fails is not left.
                 let well = matches!(told, Ending::Succeeded { .. });
                 assert!(!well || inside.is_none(), "{history:#?}");
             }

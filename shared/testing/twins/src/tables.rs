@@ -1,4 +1,4 @@
-//! Tables in memory, with DynamoDB's rules where ours rely on them.
+//! Tables in memory, with the rules of DynamoDB that the system relies on.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -15,17 +15,17 @@ use alpes_ports::{
     TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
 
-/// DynamoDB's limit on one item.
+/// DynamoDB's limit on one item, in bytes.
 const ITEM_BYTES: usize = 400 * 1024;
-/// DynamoDB's limit on one transaction.
+/// DynamoDB's limit on the writes of one transaction.
 const TRANSACTION_WRITES: usize = 100;
-/// Items of one page of a scan: small, so that paging is exercised.
+/// Items on a page of a scan: few, so that tests need several pages.
 const SCAN_PAGE: usize = 100;
 
-/// Where an item stands in an index: its partition, its place there, and its key.
+/// An entry of an index: table, index, partition, sort value, and the item's key.
 type Place = (TableName, &'static str, String, String, Key);
 
-/// Items by their keys, and in the indexes.
+/// The items by key, and the entries of the indexes.
 #[derive(Default)]
 struct Items {
     by_key: BTreeMap<Key, Item>,
@@ -56,7 +56,7 @@ impl Items {
         }
     }
 
-    /// The items of a partition, in its order, each with its place.
+    /// The items that a query covers, in order, each with its key.
     fn of(&self, query: &IndexQuery) -> Vec<(&Key, &Item)> {
         let (table, partition) = (query.table, query.partition.as_str());
         let from = query.from.as_deref().unwrap_or("");
@@ -77,7 +77,7 @@ impl Items {
     }
 }
 
-/// Where an item stands in the indexes.
+/// The entries of an item in the indexes.
 fn places<'a>(key: &'a Key, item: &'a Item) -> impl Iterator<Item = Place> + 'a {
     let indexes = [Index::Gsi1, Index::Gsi2].into_iter();
     indexes.filter_map(move |index| {
@@ -101,25 +101,25 @@ impl MemoryTables {
         Self::default()
     }
 
-    /// Every item of a table, by key, without key attributes.
+    /// Every item of a table with its key. The items lack their key attributes.
     #[must_use]
     pub fn all(&self, table: TableName) -> Vec<(Key, Item)> {
         self.find(table, |key, item| Some((key.clone(), item.clone())))
     }
 
-    /// The item of a key, without key attributes.
+    /// The item of a key, without its key attributes.
     #[must_use]
     pub fn item(&self, key: &Key) -> Option<Item> {
         self.lock().get(key).cloned()
     }
 
-    /// The places of those writes whose condition does not hold.
+    /// The indexes of the writes whose conditions fail.
     #[must_use]
     pub fn refused(&self, writes: &[Write]) -> Vec<usize> {
         failed(&self.lock(), writes)
     }
 
-    /// What somebody finds in the items of a table, by key.
+    /// The values that `look` finds in the items of a table, in the order of their keys.
     #[must_use]
     pub fn find<T>(
         &self,
@@ -181,7 +181,7 @@ fn refused(text: impl Into<String>) -> TableError {
     TableError::Refused(text.into())
 }
 
-/// The object that holds the last step of `path`, where it exists.
+/// The object that contains the last step of `path`, if it exists.
 fn parent<'a>(
     item: &'a mut Item,
     path: &'a Path,
@@ -241,7 +241,7 @@ fn apply(update: &Update, mut item: Item) -> Result<Item, TableError> {
     Ok(item)
 }
 
-/// How long an item is, without writing it down anywhere.
+/// The length of an item in bytes as JSON, counted without storing the text.
 fn size(item: &Item) -> usize {
     struct Counter(usize);
     impl io::Write for Counter {
@@ -259,7 +259,7 @@ fn size(item: &Item) -> usize {
     written.map_or(usize::MAX, |()| counter.0)
 }
 
-/// The item after the write; `None` when it is gone.
+/// The item after the write; `None` if it is deleted.
 fn outcome(write: &Write, before: Option<&Item>) -> Result<Option<Item>, TableError> {
     let after = match write {
         Write::Update(update) => Some(apply(update, before.cloned().unwrap_or_default())?),

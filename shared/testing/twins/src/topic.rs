@@ -6,18 +6,18 @@ use async_trait::async_trait;
 
 use alpes_ports::{Notice, Topic, TopicError};
 
-/// The twin of an SNS topic: it keeps what was published.
+/// The twin of an SNS topic. It keeps the published notices.
 #[derive(Default)]
 pub struct MemoryTopic(Mutex<Vec<Notice>>);
 
 impl MemoryTopic {
-    /// A topic that nothing was published to.
+    /// A topic without notices.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Everything that was published, in its order.
+    /// The published notices, in order.
     #[must_use]
     pub fn published(&self) -> Vec<Notice> {
         self.lock().clone()

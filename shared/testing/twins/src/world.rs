@@ -1,4 +1,4 @@
-//! Ambient ports that repeat exactly.
+//! Time, ids, chance and tasks that repeat exactly.
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use alpes_ports::{Clock, Ids, Randomness, Tasks, World};
 
-/// A clock that moves when told to, or when someone sleeps.
+/// A clock that moves when a test advances it, or when a task sleeps.
 #[derive(Debug)]
 pub struct ManualClock {
     milliseconds: AtomicI64,
@@ -30,7 +30,7 @@ impl ManualClock {
         }
     }
 
-    /// Moves on.
+    /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.milliseconds.fetch_add(by, Ordering::SeqCst);
@@ -43,24 +43,24 @@ impl Clock for ManualClock {
     }
 }
 
-/// Identifiers 1, 2, 3 … in the form of UUIDs.
+/// The ids 1, 2, 3 … in the form of UUIDs.
 #[derive(Debug, Default)]
 pub struct SequentialIds(AtomicU64);
 
 impl Ids for SequentialIds {
     fn fresh(&self) -> Uuid {
         let count = self.0.fetch_add(1, Ordering::SeqCst) + 1;
-        // Version and variant bits of a UUID v7, so that it reads back as one.
+        // The version and variant bits of a UUID v7, so that it parses as one.
         Uuid::from_u128((7 << 76) | (2 << 62) | u128::from(count))
     }
 }
 
-/// `SplitMix64`: small, and the same numbers for the same seed everywhere.
+/// `SplitMix64`: small, and with the same numbers for a seed on every machine.
 #[derive(Debug)]
 pub struct SeededRandomness(AtomicU64);
 
 impl SeededRandomness {
-    /// The sequence that belongs to `seed`.
+    /// The sequence of `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
@@ -85,7 +85,7 @@ impl Randomness for SeededRandomness {
     }
 }
 
-/// Sleeping moves the clock on at once; spawned tasks run when they are spawned, to their end.
+/// Sleeping advances the clock at once. Spawned tasks run to their ends where they are spawned.
 struct InstantTasks(Arc<ManualClock>);
 
 #[async_trait]
@@ -99,7 +99,8 @@ impl Tasks for InstantTasks {
     }
 }
 
-/// A world that repeats: its clock stands at 2026-01-31T10:00:00Z and moves only when someone sleeps or a test says so.
+/// A world that repeats exactly. Its clock stands at 2026-01-31T10:00:00Z, and moves only when a task sleeps or a test
+/// advances it.
 #[must_use]
 pub fn world(seed: u64) -> (World, Arc<ManualClock>) {
     let start = Timestamp::from_second(1_769_853_600).unwrap_or_default();

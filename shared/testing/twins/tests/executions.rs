@@ -1,4 +1,4 @@
-//! The twin of Step Functions.
+//! Tests of the twin of Step Functions.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,7 +27,8 @@ use twins::{MachineError, ManualClock, MemoryExecutions, MemoryFunctions, suite}
 
 const F: FunctionName = FunctionName("function-f");
 
-/// A task that calls `f` with all that it is given, with other fields in addition; it ends the machine unless it has a `Next`.
+/// A task that passes its whole input to `f`. It has the fields of `more`, and ends the machine unless these have a
+/// `Next`.
 fn task(more: Value) -> Value {
     let mut task = json!({
         "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
@@ -43,7 +44,7 @@ fn task(more: Value) -> Value {
     task
 }
 
-/// A machine that begins with the state `A`.
+/// A machine that begins in the state `A`.
 fn machine(states: &Value) -> Value {
     json!({"StartAt": "A", "States": states})
 }
@@ -62,7 +63,7 @@ fn executions(
     MemoryExecutions::new(&machine(states), names, functions, world)
 }
 
-/// Executions in virtual time, with a function that remembers when it was done and with what.
+/// Executions in virtual time, with a function that records the time and payload of each call.
 struct Bench {
     executions: MemoryExecutions,
     functions: Arc<MemoryFunctions>,
@@ -108,7 +109,7 @@ impl Bench {
         block_on(self.executions.start(name, input)).unwrap();
     }
 
-    /// Lets so many seconds pass, in an order that the seed decides.
+    /// Lets `seconds` pass, in an order that the seed decides.
     fn pass(&mut self, seconds: u64, seed: u64) {
         let dice = Dice::new(seed);
         for _ in 0..seconds * 2 {
@@ -127,7 +128,7 @@ impl Bench {
         block_on(self.executions.progress(name)).unwrap()
     }
 
-    /// What happened, each with its second.
+    /// The events of an execution, each with its second.
     fn history(&self, name: &str) -> Vec<(i64, Happened)> {
         let history = block_on(self.executions.history(name)).unwrap().unwrap();
         let told = history.into_iter();
@@ -151,7 +152,7 @@ fn left(name: &str) -> Happened {
     Happened::Left(name.into())
 }
 
-/// Sleeping has what was started run to its end.
+/// Sleeping runs the started executions to their ends.
 struct RunsThem(MemoryExecutions);
 
 #[async_trait]
@@ -163,7 +164,7 @@ impl Tasks for RunsThem {
     }
 
     fn spawn(&self, _: BoxFuture<'static, ()>) {
-        unreachable!("nobody spawns here");
+        unreachable!("this test spawns nothing");
     }
 }
 
@@ -362,7 +363,7 @@ fn executions_run_side_by_side() {
     }
     orders.sort();
     orders.dedup();
-    assert!(orders.len() > 1, "the scheduler decides who goes first");
+    assert!(orders.len() > 1, "the scheduler decides which runs first");
 }
 
 #[test]

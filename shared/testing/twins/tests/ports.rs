@@ -61,7 +61,7 @@ fn functions_in_memory() {
     assert_eq!(
         runs.try_iter().collect::<Vec<_>>(),
         [b"{}", b"[]"],
-        "what was started waits"
+        "started work waits"
     );
     for started in functions.take_started() {
         block_on(started);
