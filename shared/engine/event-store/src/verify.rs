@@ -91,10 +91,11 @@ pub struct Readings {
 }
 
 impl Readings {
-    /// Takes note of records. `catalogue` tells the place of an event whose envelope is older than today's.
+    /// Takes note of records. One of a context that `catalogue` does not have is foreign. `catalogue` tells the place of an event whose envelope is older than today's.
     pub fn add<P>(&mut self, records: &[LogRecord], catalogue: &Catalogue<P>) {
         for record in records {
-            let Some(place) = place(&record.data, catalogue) else {
+            let place = place(&record.data, catalogue);
+            let Some(place) = place.filter(|(stream, _)| catalogue.knows(*stream)) else {
                 self.foreign += 1;
                 continue;
             };
@@ -211,7 +212,7 @@ pub async fn verify<P: DomainEvent>(
     reader: &StreamReader<P>,
     beyond: Option<Beyond>,
 ) -> Result<Verification, VerifyError> {
-    let mut committed = streams(tables).await?;
+    let mut committed = streams(tables, reader.catalogue()).await?;
     let mut logged = Readings::of_log(log, reader.catalogue()).await?;
     let (kept_since, mut archived) = match beyond {
         Some(beyond) => (Some(beyond.kept_since), beyond.archive),
@@ -277,8 +278,11 @@ pub async fn verify<P: DomainEvent>(
     Ok(result)
 }
 
-/// Every stream there is.
-async fn streams(tables: &dyn Tables) -> Result<HashMap<StreamId, Stream>, StreamError> {
+/// Every stream of the catalogue's contexts.
+async fn streams<P>(
+    tables: &dyn Tables,
+    catalogue: &Catalogue<P>,
+) -> Result<HashMap<StreamId, Stream>, StreamError> {
     let mut found = HashMap::new();
     let mut after = None;
     loop {
@@ -288,6 +292,7 @@ async fn streams(tables: &dyn Tables) -> Result<HashMap<StreamId, Stream>, Strea
                 .get("pk")
                 .and_then(|pk| pk.as_str())
                 .and_then(|pk| pk.parse().ok())
+                .filter(|id| catalogue.knows(*id))
             else {
                 continue;
             };

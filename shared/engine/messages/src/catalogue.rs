@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{Context, DecodeError, NewEvent, event::undecodable};
+use crate::{Context, DecodeError, NewEvent, StreamId, event::undecodable};
 
 /// The domain events of a domain: the data of its events in their newest versions, as one type. [`catalogue!`](crate::catalogue) makes
 /// one, an enum with a variant for each event type.
@@ -237,6 +237,12 @@ impl<P> Catalogue<P> {
     pub(crate) fn modern(&self, value: Value) -> Result<Value, DecodeError> {
         let lifted = self.older_envelope.and_then(|lift| lift(&value));
         lifted.unwrap_or(Ok(value))
+    }
+
+    /// True if a stream is of one of its contexts. Any category has the form of one, so the form alone does not tell.
+    #[must_use]
+    pub fn knows(&self, stream: StreamId) -> bool {
+        self.types.iter().any(|known| stream.is_of(known.context))
     }
 
     /// Every type.
