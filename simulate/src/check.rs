@@ -55,8 +55,9 @@ fn reservations(system: &System) -> Result<Vec<Found>, String> {
         let stream: StreamId = key.pk.parse().ok()?;
         (stream.is_of(VUELOS) && key.sk == "stream").then_some(stream)
     });
+    let reader = system.reader();
     let read = |stream: StreamId| {
-        let history = block_on(system.reader().history(stream));
+        let history = block_on(reader.history(stream));
         let history = history.map_err(|error| error.to_string())?;
         Ok(Found {
             id: stream.id,
