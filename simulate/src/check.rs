@@ -129,6 +129,10 @@ pub(crate) fn restless(system: &System) -> Option<String> {
     if !system.stream.is_settled() {
         return Some(format!("{:?} are behind", system.stream.unsettled()));
     }
+    let kept_back = system.gaps.kept_back();
+    if kept_back > 0 {
+        return Some(format!("{kept_back} records are not in the log yet"));
+    }
     let waiting = system.tables.find(REACTIONS, |key, _| {
         let waits = !key.sk.starts_with("heard#") && !system.foreign.has(key);
         waits.then(|| format!("{} {} is put off", key.pk, key.sk))

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -18,11 +18,34 @@ const LONGEST: u64 = 180_000;
 /// A log that acknowledges some records and has them later, for seconds to minutes. It is worse than what a stream may do: whoever
 /// listens to it needs no order.
 pub struct Gaps {
-    pub kernel: Kernel,
-    pub inner: Arc<dyn Log>,
-    pub one_in: u64,
-    /// False once every record is to be there at once.
-    pub open: Arc<AtomicBool>,
+    kernel: Kernel,
+    inner: Arc<dyn Log>,
+    one_in: u64,
+    open: AtomicBool,
+    kept_back: Arc<AtomicUsize>,
+}
+
+impl Gaps {
+    /// Keeps one record in so many back; none if that is 0.
+    pub fn new(kernel: Kernel, inner: Arc<dyn Log>, one_in: u64) -> Self {
+        Self {
+            kernel,
+            inner,
+            one_in,
+            open: AtomicBool::new(one_in > 0),
+            kept_back: Arc::default(),
+        }
+    }
+
+    /// From now on every record is there at once. Those that are kept back still come in their time.
+    pub fn close(&self) {
+        self.open.store(false, Ordering::SeqCst);
+    }
+
+    /// How many records were acknowledged and are not there yet.
+    pub fn kept_back(&self) -> usize {
+        self.kept_back.load(Ordering::SeqCst)
+    }
 }
 
 #[async_trait]
@@ -42,11 +65,14 @@ impl Log for Gaps {
         let pause = Duration::from_millis(dice.below(longest));
         let (kernel, inner) = (self.kernel.clone(), self.inner.clone());
         let (key, data) = (partition_key.to_owned(), data.to_vec());
+        self.kept_back.fetch_add(1, Ordering::SeqCst);
+        let kept_back = self.kept_back.clone();
         self.kernel.spawn("gap", async move {
             kernel.sleep(pause).await;
             kernel.note(format_args!("a record of {key} is there at last"));
             // What is in memory takes every record that has a key.
             let _ = inner.append(&key, &data, None).await;
+            kept_back.fetch_sub(1, Ordering::SeqCst);
         });
         // Nobody can tell its place from this.
         Ok(SequenceNumber("49".into()))

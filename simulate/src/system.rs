@@ -60,7 +60,7 @@ pub struct System {
     /// A write finds an item in the hands of a transaction, once in so many.
     pub conflicts: Arc<AtomicU64>,
     /// The log tells of some records later than of those after them.
-    pub gaps: Arc<AtomicBool>,
+    pub gaps: Arc<Gaps>,
     /// Nobody is there, and the schedule runs once an hour.
     pub night: Arc<AtomicBool>,
     /// How long the stream keeps what is in it.
@@ -125,17 +125,12 @@ impl System {
             scenario.stale_one_in,
         ));
         let stored = Contended::new(kernel.clone(), tables.clone(), stored, conflicts.clone());
-        let gaps = Arc::new(AtomicBool::new(scenario.gap_one_in > 0));
-        let appended = Gaps {
-            kernel: kernel.clone(),
-            inner: Arc::new(stream.clone()),
-            one_in: scenario.gap_one_in,
-            open: gaps.clone(),
-        };
+        let listened = Arc::new(stream.clone());
+        let gaps = Arc::new(Gaps::new(kernel.clone(), listened, scenario.gap_one_in));
         let ports = Ports {
             world: world.clone(),
             tables: Arc::new(faults.tables(Arc::new(stored))),
-            log: Arc::new(faults.log(Arc::new(appended))),
+            log: Arc::new(faults.log(gaps.clone())),
             reader: Arc::new(faults.reader(Arc::new(stream.clone()))),
             functions: lambda.clone(),
             topic: Arc::new(faults.topic(topic.clone())),

@@ -54,6 +54,8 @@ struct Allowed {
 struct Known {
     start: Option<StartingPosition>,
     allowed: Allowed,
+    /// The settings were changed under way.
+    changed: bool,
     began: bool,
     deleted: bool,
     /// Since when nothing may be given.
@@ -99,7 +101,9 @@ impl Told {
     }
 
     pub fn is_set_up(&self, settings: &Settings) {
-        let allowed = &mut self.known().allowed;
+        let mut known = self.known();
+        known.changed |= known.allowed.batch_size > 0;
+        let allowed = &mut known.allowed;
         allowed.batch_size = allowed.batch_size.max(settings.batch_size);
         allowed.ends |= settings.maximum_retry_attempts.is_some();
         allowed.ends |= settings.maximum_record_age.is_some();
@@ -216,11 +220,15 @@ impl Told {
                 if !promised {
                     broken.push(format!("the probe was given what is not for it: {fate:?}"));
                 }
-                let before = last.insert(&fate.record.key, given);
-                if before.is_some_and(|before| before > given) {
+                let before = last.get(fate.record.key.as_str());
+                if before.is_some_and(|before| *before > given) {
                     broken.push(format!(
                         "the probe was given this before that of its key: {fate:?}"
                     ));
+                }
+                // One that the settings gave up unseen is given after all, and late, once other settings have read its shard anew.
+                if !(known.changed && known.is_given_up(fate, &words)) {
+                    last.insert(&fate.record.key, given);
                 }
             }
             let excused = known.deleted
