@@ -55,8 +55,9 @@ fn reservations(system: &System) -> Result<Vec<Found>, String> {
         let stream: StreamId = key.pk.parse().ok()?;
         (stream.is_of(VUELOS) && key.sk == "stream").then_some(stream)
     });
+    let reader = system.reader();
     let read = |stream: StreamId| {
-        let history = block_on(system.reader().history(stream));
+        let history = block_on(reader.history(stream));
         let history = history.map_err(|error| error.to_string())?;
         Ok(Found {
             id: stream.id,
@@ -127,6 +128,10 @@ pub(crate) fn under_way(system: &System) -> Option<SagaId> {
 pub(crate) fn restless(system: &System) -> Option<String> {
     if !system.stream.is_settled() {
         return Some(format!("{:?} are behind", system.stream.unsettled()));
+    }
+    let delayed = system.gaps.delayed();
+    if delayed > 0 {
+        return Some(format!("{delayed} records are not in the log yet"));
     }
     let waiting = system.tables.find(REACTIONS, |key, _| {
         let waits = !key.sk.starts_with("heard#") && !system.foreign.has(key);

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -18,11 +18,34 @@ const LONGEST: u64 = 180_000;
 /// A log that acknowledges some records at once and shows them seconds to minutes later. A real stream keeps the order
 /// of a key; consumers must work without it.
 pub struct Gaps {
-    pub kernel: Kernel,
-    pub inner: Arc<dyn Log>,
-    pub one_in: u64,
-    /// False once every record must be visible at once.
-    pub open: Arc<AtomicBool>,
+    kernel: Kernel,
+    inner: Arc<dyn Log>,
+    one_in: u64,
+    open: AtomicBool,
+    delayed: Arc<AtomicUsize>,
+}
+
+impl Gaps {
+    /// Delays one record in `one_in` on average; none if `one_in` is 0.
+    pub fn new(kernel: Kernel, inner: Arc<dyn Log>, one_in: u64) -> Self {
+        Self {
+            kernel,
+            inner,
+            one_in,
+            open: AtomicBool::new(one_in > 0),
+            delayed: Arc::default(),
+        }
+    }
+
+    /// Makes every later record visible at once. Records that are delayed already still become visible in their time.
+    pub fn close(&self) {
+        self.open.store(false, Ordering::SeqCst);
+    }
+
+    /// The number of records that were acknowledged and are not visible yet.
+    pub fn delayed(&self) -> usize {
+        self.delayed.load(Ordering::SeqCst)
+    }
 }
 
 #[async_trait]
@@ -42,11 +65,14 @@ impl Log for Gaps {
         let pause = Duration::from_millis(dice.below(longest));
         let (kernel, inner) = (self.kernel.clone(), self.inner.clone());
         let (key, data) = (partition_key.to_owned(), data.to_vec());
+        self.delayed.fetch_add(1, Ordering::SeqCst);
+        let delayed = self.delayed.clone();
         self.kernel.spawn("gap", async move {
             kernel.sleep(pause).await;
             kernel.note(format_args!("a delayed record of {key} is visible now"));
             // The log in memory accepts every record that has a key.
             let _ = inner.append(&key, &data, None).await;
+            delayed.fetch_sub(1, Ordering::SeqCst);
         });
         // A made-up sequence number, because the record has no place yet.
         Ok(SequenceNumber("49".into()))

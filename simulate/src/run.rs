@@ -119,7 +119,7 @@ fn judge(system: &System, scenario: &Scenario) -> Result<Vec<String>, String> {
     system.sky.throttle(None);
     system.runtime.set_fate(Fate::CALM);
     system.conflicts.store(0, Ordering::SeqCst);
-    system.gaps.store(false, Ordering::SeqCst);
+    system.gaps.close();
     functions::deploy(&system.runtime, &system.ground, &system.builds.newest);
 
     system.machine.deploy(&system.builds.newest.definitions);

@@ -59,8 +59,8 @@ pub struct System {
     pub foreign: Foreign,
     /// On average one write in this number meets an item that another transaction is changing.
     pub conflicts: Arc<AtomicU64>,
-    /// True while the log shows some records after later ones.
-    pub gaps: Arc<AtomicBool>,
+    /// The log that shows some records after later ones.
+    pub gaps: Arc<Gaps>,
     /// True while no operator is there, and the schedule runs once an hour.
     pub night: Arc<AtomicBool>,
     /// The stream's retention.
@@ -126,17 +126,12 @@ impl System {
             scenario.stale_one_in,
         ));
         let stored = Contended::new(kernel.clone(), tables.clone(), stored, conflicts.clone());
-        let gaps = Arc::new(AtomicBool::new(scenario.gap_one_in > 0));
-        let appended = Gaps {
-            kernel: kernel.clone(),
-            inner: Arc::new(stream.clone()),
-            one_in: scenario.gap_one_in,
-            open: gaps.clone(),
-        };
+        let listened = Arc::new(stream.clone());
+        let gaps = Arc::new(Gaps::new(kernel.clone(), listened, scenario.gap_one_in));
         let ports = Ports {
             world: world.clone(),
             tables: Arc::new(faults.tables(Arc::new(stored))),
-            log: Arc::new(faults.log(Arc::new(appended))),
+            log: Arc::new(faults.log(gaps.clone())),
             reader: Arc::new(faults.reader(Arc::new(stream.clone()))),
             functions: lambda.clone(),
             topic: Arc::new(faults.topic(topic.clone())),

@@ -54,6 +54,8 @@ struct Allowed {
 struct Known {
     start: Option<StartingPosition>,
     allowed: Allowed,
+    /// True if the settings were changed after the mapping began.
+    changed: bool,
     began: bool,
     deleted: bool,
     /// The time since which nothing may be delivered.
@@ -99,7 +101,9 @@ impl Told {
     }
 
     pub fn is_set_up(&self, settings: &Settings) {
-        let allowed = &mut self.known().allowed;
+        let mut known = self.known();
+        known.changed |= known.allowed.batch_size > 0;
+        let allowed = &mut known.allowed;
         allowed.batch_size = allowed.batch_size.max(settings.batch_size);
         allowed.ends |= settings.maximum_retry_attempts.is_some();
         allowed.ends |= settings.maximum_record_age.is_some();
@@ -218,11 +222,16 @@ impl Told {
                         "the probe was given a record that its filters exclude: {fate:?}"
                     ));
                 }
-                let before = last.insert(&fate.record.key, given);
-                if before.is_some_and(|before| before > given) {
+                let before = last.get(fate.record.key.as_str());
+                if before.is_some_and(|before| *before > given) {
                     broken.push(format!(
                         "the probe was given this record before an earlier one of its key: {fate:?}"
                     ));
+                }
+                // A record that was given up before the function saw it may be delivered later than its successors: the shard was
+                // read again with other settings.
+                if !(known.changed && known.is_given_up(fate, &words)) {
+                    last.insert(&fate.record.key, given);
                 }
             }
             let excused = known.deleted

@@ -197,7 +197,7 @@ impl<P: Platform> Wiring<P> {
 }
 
 /// The names of the functions that consume the log and park records under their own names.
-pub fn consumers() -> impl Iterator<Item = FunctionName> {
+fn consumers() -> impl Iterator<Item = FunctionName> {
     [ORCHESTRATOR, NOTIFIER]
         .into_iter()
         .chain(CONTEXTS.map(function_of))

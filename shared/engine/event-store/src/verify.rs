@@ -91,10 +91,12 @@ pub struct Readings {
 }
 
 impl Readings {
-    /// Adds records. `catalogue` finds the place of an event whose envelope has an older format.
+    /// Adds records. A record of a context that `catalogue` does not have is foreign. `catalogue` finds the place of an event
+    /// whose envelope has an older format.
     pub fn add<P>(&mut self, records: &[LogRecord], catalogue: &Catalogue<P>) {
         for record in records {
-            let Some(place) = place(&record.data, catalogue) else {
+            let place = place(&record.data, catalogue);
+            let Some(place) = place.filter(|(stream, _)| catalogue.knows(*stream)) else {
                 self.foreign += 1;
                 continue;
             };
@@ -213,7 +215,7 @@ pub async fn verify<P: DomainEvent>(
     reader: &StreamReader<P>,
     beyond: Option<Beyond>,
 ) -> Result<Verification, VerifyError> {
-    let mut committed = streams(tables).await?;
+    let mut committed = streams(tables, reader.catalogue()).await?;
     let mut logged = Readings::of_log(log, reader.catalogue()).await?;
     let (kept_since, mut archived) = match beyond {
         Some(beyond) => (Some(beyond.kept_since), beyond.archive),
@@ -279,8 +281,11 @@ pub async fn verify<P: DomainEvent>(
     Ok(result)
 }
 
-/// Reads every stream of the table.
-async fn streams(tables: &dyn Tables) -> Result<HashMap<StreamId, Stream>, StreamError> {
+/// Reads every stream of the catalogue's contexts.
+async fn streams<P>(
+    tables: &dyn Tables,
+    catalogue: &Catalogue<P>,
+) -> Result<HashMap<StreamId, Stream>, StreamError> {
     let mut found = HashMap::new();
     let mut after = None;
     loop {
@@ -290,6 +295,7 @@ async fn streams(tables: &dyn Tables) -> Result<HashMap<StreamId, Stream>, Strea
                 .get("pk")
                 .and_then(|pk| pk.as_str())
                 .and_then(|pk| pk.parse().ok())
+                .filter(|id| catalogue.knows(*id))
             else {
                 continue;
             };

@@ -126,6 +126,15 @@ fn verify_finds_each_kind_of_difference() {
     block_on(bench.log.append("k", b"\xff", None)).unwrap();
     assert_eq!(bench.verify().foreign, 1);
 
+    // An event of a context that the catalogue does not have.
+    let others = text.replace(&stream.id.to_string(), &format!("hotel-{partition_key}"));
+    assert_ne!(others, text);
+    block_on(bench.log.append("k", others.as_bytes(), None)).unwrap();
+    let before = bench.verify().differences;
+    assert_eq!(bench.verify().foreign, 2);
+    let is_of_others = |difference: &Difference| difference.to_string().contains("hotel");
+    assert!(!before.iter().any(is_of_others), "{before:?}");
+
     // The event is marked as published but is not in the log.
     let bench = crashed();
     let lie = Update::of(alpes_event_store::Stream::key(stream.id))

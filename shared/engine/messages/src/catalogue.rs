@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{Context, DecodeError, NewEvent, event::undecodable};
+use crate::{Context, DecodeError, NewEvent, StreamId, event::undecodable};
 
 /// The payloads of a domain's events, in their newest versions, as one type. [`catalogue!`](crate::catalogue) makes an
 /// enum with a variant for each event type.
@@ -240,6 +240,12 @@ impl<P> Catalogue<P> {
     pub(crate) fn modern(&self, value: Value) -> Result<Value, DecodeError> {
         let lifted = self.older_envelope.and_then(|lift| lift(&value));
         lifted.unwrap_or(Ok(value))
+    }
+
+    /// True if the stream belongs to one of the catalogue's contexts. The form of an id does not tell: any category is well formed.
+    #[must_use]
+    pub fn knows(&self, stream: StreamId) -> bool {
+        self.types.iter().any(|known| stream.is_of(known.context))
     }
 
     /// Every type of the catalogue.
