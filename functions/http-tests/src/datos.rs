@@ -2,7 +2,7 @@
 
 use alpes_messages::{
     Command, CommandId, CorrelationId, DecodeError, Event, EventId, EventType, Moment, NewEvent,
-    Origin, SagaMode, StreamId, Violation, moment::rfc3339,
+    Origin, SagaMode, StreamId, Violation,
 };
 use events::{Catalogue, IdReserva, Payload};
 use parse::Regla;

@@ -6,8 +6,7 @@ use std::{
 };
 
 use alpes_ports::{
-    Consistency, Index, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
-    TransactError, Write, WriteError,
+    Index, IndexPage, IndexQuery, TableError, Tables,
 };
 use alpes_projections::TABLE as VIEWS;
 use async_trait::async_trait;

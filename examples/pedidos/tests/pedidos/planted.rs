@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use alpes_ports::{
-    Condition, Consistency, IndexPage, IndexQuery, Item, Key, Path, ScanPage, TableError,
-    TableName, Tables, TransactError, Update, Write, WriteError,
+    Condition, Path, Tables, TransactError, Update, Write, WriteError,
 };
 use alpes_projections::TABLE as VIEWS;
 use async_trait::async_trait;

@@ -11,8 +11,7 @@ use std::{
 };
 
 use alpes_ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
-    TransactError, Write, WriteError,
+    IndexPage, IndexQuery, TableError, Tables,
 };
 use async_trait::async_trait;
 use events::{IdReserva, vuelos::EstadoReserva};
@@ -117,7 +116,7 @@ fn orders() -> Vec<Vec<EstadoReserva>> {
 }
 
 /// The reservations of all pages, in order.
-fn pages(tables: &Arc<Meanwhile>, fixture: &Fixture, filter: &str) -> Vec<String> {
+fn pages(tables: &Arc<Over<Meanwhile>>, fixture: &Fixture, filter: &str) -> Vec<String> {
     let app = fixture.over(tables.clone());
     let (mut seen, mut after) = (vec![], String::new());
     loop {

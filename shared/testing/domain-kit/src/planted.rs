@@ -10,8 +10,7 @@ use std::{
 use alpes_consumer::{Group, Handler, Stop};
 use alpes_messages::{DomainEvent, Event};
 use alpes_ports::{
-    Condition, Consistency, IndexPage, IndexQuery, Item, Key, Path, ScanPage, TableError,
-    TableName, Tables, TransactError, Update, Write, WriteError,
+    Condition, Consistency, Item, Key, Path, TableError, Tables, TransactError, Update, Write, WriteError,
 };
 use async_trait::async_trait;
 use futures::future::join_all;

@@ -1,5 +1,7 @@
 //! Tables that wrap other tables.
 
+use std::ops::Deref;
+
 use alpes_ports::{
     Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
     TransactError, Write, WriteError,
@@ -66,6 +68,14 @@ pub trait TablesOver: Send + Sync {
 /// The [`Tables`] that a [`TablesOver`] implements.
 #[derive(Clone, Debug, Default)]
 pub struct Over<T>(pub T);
+
+impl<T> Deref for Over<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
 
 #[async_trait]
 impl<T: TablesOver> Tables for Over<T> {

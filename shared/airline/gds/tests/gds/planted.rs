@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alpes_ports::{
-    Condition, Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName,
+    Condition,
     Tables, TransactError, Update, Write, WriteError,
 };
 use async_trait::async_trait;

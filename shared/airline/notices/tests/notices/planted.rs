@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use alpes_ports::{
-    Condition, Consistency, IndexPage, IndexQuery, Item, Key, Notice, ScanPage, TableError,
-    TableName, Tables, Topic, TopicError, TransactError, Write, WriteError,
+    Condition, Item, Key, Notice, Tables, Topic, TopicError, Write, WriteError,
 };
 use async_trait::async_trait;
 use notices::TABLE;

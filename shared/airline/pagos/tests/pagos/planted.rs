@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use alpes_ports::{
-    Condition, Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName,
-    Tables, TransactError, Write, WriteError,
+    Condition,
+    Tables, Write, WriteError,
 };
 use async_trait::async_trait;
 use events::vuelos::Pago;

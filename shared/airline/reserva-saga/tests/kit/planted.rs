@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex};
 use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
 use alpes_messages::{Command, Event, EventId, Origin, Problem, StreamId};
 use alpes_ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
-    TransactError, Write, WriteError,
+    Consistency, IndexPage, IndexQuery, Item, Key, TableError, Tables, Write, WriteError,
 };
 use alpes_saga::{
     Answer, Definition, Direction, Dispatch, Entry, Input, Meaning, NoAnswer, Participants, Rules,
@@ -299,7 +298,7 @@ impl LogsLater {
 
 struct SendsFirst {
     line: Arc<dyn Participants>,
-    later: Arc<LogsLater>,
+    later: Arc<Over<LogsLater>>,
 }
 
 #[async_trait]
