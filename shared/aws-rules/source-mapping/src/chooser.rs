@@ -43,7 +43,7 @@ impl Chooser for Prompt {
     }
 }
 
-/// The choice, reduced to a number below `options`.
+/// Asks for the next choice, and returns it modulo `options`.
 pub(crate) fn choose(chooser: &mut dyn Chooser, choice: Choice, options: u64) -> u64 {
     let options = options.max(1);
     chooser.choose(choice, options) % options

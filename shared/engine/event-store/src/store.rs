@@ -82,7 +82,7 @@ impl Handled {
     ///
     /// # Errors
     ///
-    /// [`HandleError::NotAppended`] if they are not known to be.
+    /// [`HandleError::NotAppended`] if the events are committed and their append is not confirmed.
     pub fn into_reply(self) -> Result<Reply, HandleError> {
         match self {
             Self::Committed {

@@ -15,8 +15,8 @@
 //! been read up to a moment at which both generations were certainly written, the new generation is complete. The new
 //! generation is never behind the old one, since the projector writes the new one first.
 //!
-//! The state of a rebuild is one item, the view's alias. Each step is one write of it, on the condition that no other
-//! run wrote it meanwhile. So a rebuild that is interrupted anywhere continues where it was, and of two concurrent runs
+//! The state of a rebuild is stored in one item, the view's alias. Each step is one write of that item, on the condition
+//! that no other run wrote it meanwhile. So a rebuild that is interrupted anywhere continues where it was, and of two concurrent runs
 //! one fails as overtaken. A run claims the rebuild while it works, so that two runs do not do the same work. The claim
 //! of a run that died expires after a minute.
 

@@ -382,7 +382,7 @@ pub enum Meaning {
     Note,
 }
 
-/// A line of a saga's log.
+/// An entry of a saga's own log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The time at which it was logged.

@@ -23,7 +23,7 @@ pub const BOG_MIA: Flight = ("BOG", "MIA", "2026-02-20T13:10:00Z");
 pub const MIA_JFK: Flight = ("MIA", "JFK", "2026-02-20T16:30:00Z");
 pub const JFK_BOG: Flight = ("JFK", "BOG", "2026-02-28T12:00:00Z");
 
-/// The time of the command.
+/// The time at which the command is handled.
 pub fn now() -> Moment {
     "2026-01-31T13:00:00.000Z".parse().unwrap()
 }

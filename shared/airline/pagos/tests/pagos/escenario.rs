@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 pub const RESERVA: IdReserva = IdReserva(Uuid::from_u128(1));
 
-/// The time of the command.
+/// The time at which the command is handled.
 pub fn now() -> Moment {
     "2026-01-31T13:00:00.000Z".parse().unwrap()
 }

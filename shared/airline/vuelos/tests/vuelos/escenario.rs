@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub const RESERVA: IdReserva = IdReserva(Uuid::from_u128(1));
 pub const CORRELACION: CorrelationId = CorrelationId(Uuid::from_u128(2));
 
-/// The time of the command. Event `n` of the history happened `n` seconds after noon.
+/// The time at which the command is handled. Event `n` of the history happened `n` seconds after noon.
 pub fn now() -> Moment {
     "2026-01-31T13:00:00.000Z".parse().unwrap()
 }
