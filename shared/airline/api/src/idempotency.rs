@@ -12,7 +12,8 @@ use crate::Header;
 const HEADER: &str = "idempotency-key";
 const MAX_KEY: usize = 255;
 
-/// Namespace of this system's version 5 UUIDs. The namespace never changes, because keys in use would then get new ids.
+/// Namespace of this system's version 5 UUIDs. The namespace must never change: with another one, idempotency keys in
+/// use would get new command ids.
 const NAMESPACE: Uuid = uuid!("6f0a6a57-6d0e-5c52-9c5e-0d5f5b3c2a11");
 
 /// Reads the Idempotency-Key of a request, if it has one, and returns it with the body that was read.

@@ -48,7 +48,7 @@ pub fn segments(request: &Request) -> Vec<&str> {
 ///
 /// # Errors
 ///
-/// A [`Problem`] (404) for a text that is no id: nothing can have that name.
+/// A 404 [`Problem`] if the text is not an id, because no resource can have that path.
 pub fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| {
         let errores = vec![Violation::new("id", "formato", "Debe ser un UUID")];

@@ -72,8 +72,8 @@ impl From<LoadError> for Refusal {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Table(error) => error.into(),
-            // A newer build that is being deployed began the saga. It may have ended the saga when the client repeats
-            // the request.
+            // The saga was begun by a newer build that is still being deployed. That build may have ended the saga by
+            // the time the client repeats the request.
             LoadError::UnknownDefinition(..) => HandleError::Unavailable(error.to_string()).into(),
             LoadError::Malformed(..) => HandleError::Broken(error.to_string()).into(),
         }

@@ -20,9 +20,9 @@ pub struct Route {
     pub allow: &'static str,
 }
 
-/// The methods of a path that is read.
+/// The methods of a path that can only be read.
 const READ: &str = "GET, HEAD";
-/// The method of a path that changes something.
+/// The method of a path that can only change something.
 const DO: &str = "POST";
 
 /// Every path of the API. Each function knows all paths, so each can answer with the methods of any path.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The `tipo` of each kind of log line.
+/// The values of `tipo`, one for each kind of entry of a saga's log.
 pub const TIPOS: [&str; 16] = [
     "Inicio",
     "ComandoEnviado",
@@ -74,7 +74,7 @@ pub const fn via(via: Via) -> &'static str {
     }
 }
 
-/// The `tipo` of a log line: one of [`TIPOS`].
+/// The `tipo` of an entry of a saga's log: one of [`TIPOS`].
 #[must_use]
 pub const fn tipo(what: &What) -> &'static str {
     match what {
@@ -97,7 +97,7 @@ pub const fn tipo(what: &What) -> &'static str {
     }
 }
 
-/// A log line as the API shows it. Its `tipo` decides which fields it has.
+/// An entry of a saga's log as the API shows it. The `tipo` of an entry decides which fields it has.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Linea<'a> {
     cuando: Moment,
@@ -108,7 +108,7 @@ pub struct Linea<'a> {
     oido: Option<Oido<'a>>,
 }
 
-/// The fields of a line besides its time and type.
+/// The fields of an entry besides its time and type.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 struct Campos<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,7 +157,7 @@ struct Campos<'a> {
     estado: Option<&'static str>,
 }
 
-/// The event that a line names.
+/// The event that an entry names.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Oido<'a> {
     evento: &'a str,
@@ -324,8 +324,8 @@ mod tests {
     const ID: &str = "00000000-0000-0000-0000-000000000001";
     const WHEN: &str = "2026-01-31T10:00:00.000Z";
 
-    /// Pairs of a stored line and the API's line. Each line has the time at which it was logged, and the event that it
-    /// names, if any.
+    /// Pairs of a stored entry and the API's form of that entry. Each form has the time at which the entry was logged,
+    /// and the event that the entry names, if any.
     fn lines() -> Vec<(Value, Value)> {
         let lines = [
             (

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::record::{self, KEY, SEATS};
 
-/// Seats of a flight that the reference data lack.
+/// Number of seats of a flight that is not in the reference data.
 pub const DEFAULT_SEATS: u32 = 180;
 
 const WIDTH: usize = KEY + SEATS;

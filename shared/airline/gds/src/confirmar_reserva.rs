@@ -16,13 +16,13 @@ use serde_json::Value;
 
 use crate::inventory::{self, Vuelo};
 
-/// Longest list of itinerarios, odos, segmentos or legs.
+/// Largest number of items in a list of itinerarios, odos, segmentos or legs.
 pub const MAX_LIST: usize = 99;
 /// Largest number of distinct flights of one confirmation. A transaction has room for 100 writes, and the commit takes
 /// one of them.
 pub const MAX_FLIGHTS: usize = 99;
 
-/// The reason of a failure for lack of seats.
+/// The `motivo` of a failure for lack of seats.
 const SIN_SILLAS: &str = "No hay sillas";
 
 /// Reads the command's data. This context checks only the shape of the data, and `vuelos` checks whether the journey
@@ -87,8 +87,8 @@ fn read_aeropuerto(node: Node<'_>, violations: &mut Violations) -> Option<Aeropu
     })
 }
 
-/// Decides a confirmation. A reservation with an outcome keeps it, and a reservation whose confirmation was reverted
-/// gets no seats any more.
+/// Decides a confirmation. A reservation whose confirmation has an outcome keeps that outcome. A reservation whose
+/// confirmation was reverted gets no seats any more.
 ///
 /// The outcome is `ReservaGDSConfirmada`, with the writes that take the seats, or `ConfirmacionFallida` after some of
 /// those writes were refused.
@@ -136,7 +136,7 @@ pub(crate) fn decide(
     })
 }
 
-/// The failure that a test asked for; `None` if the stream already has an outcome.
+/// The event of a failure that a test asked for; `None` if the stream already has an event.
 pub(crate) fn failure(
     history: &[(Event, Payload)],
     command: &Command,

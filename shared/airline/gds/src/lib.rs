@@ -12,10 +12,10 @@
 //! | [`inventory`] | the taken seats, one item for each flight |
 //! | [`capacity()`] | the number of seats of a flight |
 //!
-//! The decision takes seats without reading the inventory first: only the conditions of the transaction check it. If
-//! some conditions fail, the event store asks for a second decision and names the refused writes, and that decision is
-//! the failure. So the reservation has its seats exactly when the event is committed, and no two reservations get the
-//! last seat.
+//! The decision takes seats without reading the inventory first: only the conditions of the transaction check the
+//! inventory. If some conditions fail, the event store asks for a second decision and names the refused writes, and
+//! that decision is the failure. So the reservation has its seats exactly when the event is committed, and no two
+//! reservations get the last seat.
 
 #![deny(missing_docs)]
 

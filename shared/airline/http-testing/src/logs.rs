@@ -22,8 +22,8 @@ impl io::Write for Sink {
 }
 
 /// Captures log lines, separately for each test. Call it first in every test of a program that uses [`logged`];
-/// [`crate::System::new`] calls it. `tracing` caches for each call site whether anybody listens, so a line that ran
-/// before may otherwise be missed.
+/// [`crate::System::new`] calls it. `tracing` remembers for each call site whether a subscriber listens. Without this
+/// call first, the lines of a call site that ran earlier in another test can be missed.
 pub fn listen() {
     static LISTENS: Once = Once::new();
     LISTENS.call_once(|| {

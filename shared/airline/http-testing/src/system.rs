@@ -37,7 +37,7 @@ pub struct System {
     pub functions: Arc<MemoryFunctions>,
     /// The clock. Tests advance it.
     pub clock: Arc<ManualClock>,
-    /// The same clock, with ids and chance.
+    /// The same clock, with ids and randomness.
     pub world: World,
     /// The event store.
     pub store: EventStore<Payload>,
@@ -142,7 +142,8 @@ impl System {
         wiring::rules(context, &self.wiring.platform.tables, &self.world)
     }
 
-    /// A command as senders other than the API build it. If the reservation has a saga, the command belongs to it.
+    /// A command as senders other than the API build it. If the reservation has a saga, the command belongs to that
+    /// saga.
     pub fn command(&self, kind: &str, subject: IdReserva, data: Value) -> Command {
         let history = self.history(subject);
         let known = history
@@ -294,7 +295,7 @@ impl System {
         serde_json::from_slice(&block_on(called).unwrap()).unwrap()
     }
 
-    /// Runs the started executions to their ends, and tells the orchestrator of each.
+    /// Runs the started executions to their ends, and then runs the orchestrator over the whole log.
     pub fn run_executions(&self) {
         for execution in self.executions.take_started() {
             block_on(execution);
@@ -302,7 +303,7 @@ impl System {
         self.run_sagas();
     }
 
-    /// Tells the orchestrator that a saga's execution has failed, as when a person stops it.
+    /// Stores in a saga that its execution has failed, as the orchestrator does after a person stops the execution.
     pub fn tell_that_it_failed(&self, id: IdReserva) {
         let stored = block_on(self.sagas.load(self.saga_of(id)));
         let stored = stored.unwrap().expect("the saga has begun");
@@ -316,7 +317,7 @@ impl System {
         block_on(self.sagas.save(Some(&stored), saga)).unwrap();
     }
 
-    /// Runs the started executions to their ends, and returns their number.
+    /// Runs the asynchronous invocations of functions to their ends, and returns their number.
     pub fn run_started(&self) -> usize {
         let started = self.functions.take_started();
         started.into_iter().map(block_on).count()
@@ -346,7 +347,8 @@ impl System {
         id
     }
 
-    /// Brings the saga of a new reservation into this status. For all but the first two statuses the client cancels it.
+    /// Brings the saga of a new reservation into this status. For all statuses except `Running` and `Completed`, the
+    /// client cancels the completed saga.
     pub fn bring_to(&self, status: Status, id: IdReserva) {
         match status {
             Status::Running => self.hear_log(|of| of == id, Timestamp::MIN),
@@ -384,7 +386,7 @@ impl System {
         block_on(self.coordinator.wake(self.saga_of(id), Timestamp::MAX)).unwrap();
     }
 
-    /// The saga of a reservation. Panics if it has not begun.
+    /// The saga of a reservation. Panics if the saga has not begun.
     pub fn saga(&self, id: IdReserva) -> Saga {
         let found = block_on(self.sagas.load(self.saga_of(id))).unwrap();
         found.expect("the saga has begun").saga

@@ -100,8 +100,7 @@ impl Announcer {
         age <= NEWS
     }
 
-    /// Announces the events that were not announced before. Returns, for each reservation with a failure, the first
-    /// event that failed.
+    /// Announces the events that were not announced before. Returns the first failure of each reservation that has one.
     async fn announce(&self, news: &[News<'_>]) -> BTreeMap<IdReserva, Stop> {
         let keys: Vec<_> = news.iter().map(News::key).collect();
         let noted = self.tables.get_each(&keys, Consistency::Strong).await;
@@ -153,8 +152,8 @@ impl Announcer {
         }
     }
 
-    /// Records that the event was announced. A failure here still counts as success: a redelivery would certainly
-    /// announce the event again, whereas now only a copy of its record can.
+    /// Records that the event was announced. A failure of this write is only logged: a redelivery of the batch would
+    /// certainly announce the event again, whereas without one, only a duplicate of the event's record can.
     async fn note(&self, news: &News<'_>) {
         let now: Moment = self.clock.now().into();
         let write = Write::Put {

@@ -6,9 +6,9 @@
 //!                               └─ too old: passed by       └─ refused for good: parked
 //! ```
 //!
-//! Every approval and cancellation is announced at least once, and normally once. The announcement is recorded after it
-//! was published. A process that dies in between therefore announces the event again, and the listener deduplicates on
-//! the event's id in the message.
+//! Every approval and cancellation is announced at least once, and normally once. The table records an announcement
+//! after its publication. If the process dies between the two, a redelivery announces the event again. Subscribers
+//! deduplicate by the event's id in the message.
 
 #![deny(missing_docs)]
 

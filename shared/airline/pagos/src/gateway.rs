@@ -7,10 +7,10 @@
 //! - Before a charge, the adapter records under the key that it will charge, unless a void is recorded. The charge uses
 //!   the key as the provider's idempotency key. Then the adapter records the id of the charge.
 //!
-//! - To void, the adapter first records the void, so that no charge begins from then on. If it had recorded that it
-//!   will charge, a charge may exist: the adapter takes the recorded id, or finds the charge at the provider by its
-//!   idempotency key or metadata, and refunds it under a separate key. If the charge may still be in flight (recorded,
-//!   not found, and younger than the longest call), the answer is [`NoAnswer`], and the command is retried.
+//! - To void, the adapter first records the void, so that no charge begins from then on. If the adapter had recorded
+//!   that it will charge, a charge may exist: the adapter takes the recorded id, or finds the charge at the provider by
+//!   its idempotency key or metadata, and refunds it under a separate key. If the charge may still be in flight
+//!   (recorded, not found, and younger than the longest call), the answer is [`NoAnswer`], and the command is retried.
 
 use alpes_event_store::Unavailable;
 use async_trait::async_trait;
@@ -20,7 +20,7 @@ use thiserror::Error;
 /// The outcome of a charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cobro {
-    /// The provider charged this payment. If the key was charged before, it is the earlier payment.
+    /// The provider charged this payment. For a key that was charged before, the payment is the earlier one.
     Cobrado(Pago),
     /// The provider declined, and will not charge under this key.
     Rechazado {

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A reservation is charged at most once, under one key. The context calls the gateway before the commit, and the
-//! gateway deduplicates: a command that was interrupted is retried, makes the same call under the same key, and gets
-//! the same answer.
+//! gateway deduplicates: the retry of an interrupted command makes the same call under the same key, and gets the same
+//! answer.
 //!
 //! | module | content |
 //! | --- | --- |

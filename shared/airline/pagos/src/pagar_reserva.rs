@@ -47,7 +47,8 @@ fn parse(data: &Value) -> Result<PagarReserva, Vec<Violation>> {
     })
 }
 
-/// Decides a payment. A reservation with an outcome keeps it, and a reverted payment is not charged any more.
+/// Decides a payment. A reservation whose payment has an outcome keeps that outcome. A reverted payment is not charged
+/// any more.
 ///
 /// The outcome is `ReservaPagada` or `PagoFallido`, as the provider answers.
 pub(crate) async fn decide(
@@ -72,8 +73,8 @@ pub(crate) async fn decide(
     }
     let failed = |payload: &_| matches!(payload, Payload::PagoFallido(_));
     if let Some(event) = latest(history, failed) {
-        // A reservation with this event must have no charge. It can have one: the answer of a charge was lost, and then
-        // a test forced the payment to fail.
+        // A reservation with a `PagoFallido` must have no charge. One can exist nevertheless: the answer of the charge
+        // was lost, and then a test forced the payment to fail.
         gateway.anular(&key(command.subject)).await?;
         return Ok(Decision::Already(vec![event.clone()]));
     }
@@ -89,7 +90,7 @@ pub(crate) async fn decide(
     Ok(Decision::commit(vec![event]))
 }
 
-/// The failure that a test asked for; `None` if the stream already has an outcome.
+/// The event of a failure that a test asked for; `None` if the stream already has an event.
 pub(crate) fn failure(
     history: &[(Event, Payload)],
     command: &Command,

@@ -12,7 +12,8 @@
 //! | any other | declines, because the token is unknown |
 //!
 //! Each key is one item of the ledger, and each call is one conditional write of it, so concurrent calls take turns. A
-//! call whose answer was lost has written all of its change or nothing, and the repeated call finds it.
+//! call whose answer was lost has written either all of its change or nothing, and the repeated call continues from
+//! what is stored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,10 +47,10 @@ pub const INTERMITENTE: &str = "tok_intermitente";
 /// Time for which the caller waits for the missing answer.
 pub const WAIT: Duration = Duration::from_secs(1);
 
-/// Number of times that [`INTERMITENTE`] fails.
+/// Number of times that [`INTERMITENTE`] fails before it pays.
 const FAILURES: u32 = 2;
 
-/// Attempts to write an item that others write at the same time.
+/// Number of attempts to write an item that concurrent calls write too.
 const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -177,11 +178,11 @@ impl Simulador {
 
 /// The provider's reaction to a charge.
 enum Answer {
-    /// It answers.
+    /// The provider answers with this outcome.
     Cobro(Cobro),
-    /// It fails.
+    /// The provider fails at once.
     Failure,
-    /// It does not answer.
+    /// The provider does not answer.
     Silence,
 }
 
@@ -193,7 +194,7 @@ struct Cuenta {
     movimientos: Vec<Movimiento>,
     /// Number of failures so far, for [`INTERMITENTE`].
     fallas: u32,
-    /// The reason for which it was declined.
+    /// The reason for which the charge was declined; `None` if it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     rechazo: Option<String>,
     /// True once the key is void. A void key is never charged.

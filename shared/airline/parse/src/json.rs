@@ -1,6 +1,6 @@
 //! Reads JSON in which each field occurs at most once (RFC 7493, 2.3).
 //!
-//! The parser is that of `serde_json`. By itself, it would silently keep the last of two fields with one name.
+//! The parser is that of `serde_json`. By itself, that parser would silently keep the last of two fields with one name.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -30,7 +30,7 @@ pub fn json(text: &str) -> serde_json::Result<Result<Value, Vec<Violation>>> {
     Ok(violations.none_or(value))
 }
 
-/// The place of the next value.
+/// The path of the value that is read next, and the faults found so far.
 struct Place<'a> {
     path: Path<'a>,
     violations: &'a mut Violations,

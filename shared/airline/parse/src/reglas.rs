@@ -1,7 +1,7 @@
 //! The rules of every context, by name.
 
 /// A rule that input can break. Its [`name`](Self::name) is the `regla` of a `Violation`. Clients depend on the name,
-/// so it never changes.
+/// so the name never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Regla {
     /// The field must be present and not null.

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use alpes_saga::{Definition, Definitions, Expiry, Mapping, Step, Texts};
 
-/// The `motivo` of a reservation whose saga began too late. A cancellation for a deadline does not cancel an approved
-/// reservation.
+/// The `motivo` with which a reservation is cancelled whose saga began too late. A cancellation for a deadline does not
+/// cancel an approved reservation.
 pub const VENCIDA: &str = "plazo";
 
-/// A reservation that waited longer than this for its saga is cancelled and not charged: its client no longer expects
-/// it.
+/// A reservation that waited longer than this for its saga is cancelled and not charged, because its client no longer
+/// expects a result.
 const EXPIRES_AFTER: Duration = Duration::from_hours(24);
 
-/// Longest duration of a saga without trouble, which normally takes seconds. A longer saga is logged as late if the
-/// coordinator does not run it.
+/// Longest duration of a saga in which nothing fails; most take seconds. After this time, a saga that the coordinator
+/// only watches is logged as late.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The Spanish texts in the saga's commands and log, for clients and operators.

@@ -33,8 +33,8 @@ pub fn wire() -> Wire {
     }
 }
 
-/// The full log of a saga. A saga on Step Functions has the rest of its log in the history of its executions; every
-/// other saga is complete as stored.
+/// The full log of a saga. For a saga on Step Functions, the stored log is a part, and the histories of its executions
+/// have the rest. For every other saga, the stored log is the full log.
 ///
 /// Step Functions deletes old histories. After that, the result is only the stored part.
 ///

@@ -4,7 +4,8 @@ use alpes_messages::{Command, Event, SagaMode, StreamId};
 use alpes_saga::{Dispatch, SagaId, saga_id};
 use events::{IdReserva, Payload, VUELOS};
 
-/// The saga of an event, if an orchestrator or a state machine runs it and can undo it; `None` in a choreography.
+/// The saga of an event, if an orchestrator or a state machine runs that saga and can undo its steps; `None` in a
+/// choreography.
 #[must_use]
 pub fn saga_of(event: &Event) -> Option<SagaId> {
     (event.sagamode != SagaMode::Choreography).then(|| saga_id(event))

@@ -82,7 +82,7 @@ mod tests {
 
     /// The positions of the airports in the second source.
     const SECOND: &str = include_str!("../data/ourairports.txt");
-    /// `code,decision,km,reason`.
+    /// Decisions about single airports, as CSV with the columns `code,decision,km,reason`.
     const DECISIONS: &str = include_str!("../data/decisiones.csv");
     /// Two positions of one airport are at most this far from each other, in km.
     const APART: f64 = 10.0;
@@ -105,7 +105,7 @@ mod tests {
         rows.lines().map(place).collect()
     }
 
-    /// The decision for each airport code, as far as the decision is of one of these kinds.
+    /// The airport codes with one of these decisions, each with its decision.
     fn decided(decisions: &[&str]) -> BTreeMap<&'static str, &'static str> {
         let rows = DECISIONS.lines().skip(1).map(|row| {
             let mut fields = row.splitn(4, ',');

@@ -23,7 +23,7 @@ use crate::{
     monedas, tarifa,
 };
 
-/// Longest list of itinerarios, odos, segmentos or legs.
+/// Largest number of items in a list of itinerarios, odos, segmentos or legs.
 pub const MAX_LIST: usize = 10;
 /// Largest number of legs of a reservation.
 pub const MAX_LEGS: usize = 50;

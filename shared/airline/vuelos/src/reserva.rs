@@ -81,8 +81,8 @@ impl Reserva {
         self
     }
 
-    /// The state; `None` if it was neither made nor cancelled. A reservation that was cancelled before it was made is
-    /// `Cancelada`: this tombstone refuses a late `CrearReserva`.
+    /// The state; `None` if the reservation was neither made nor cancelled. A reservation that was cancelled before it
+    /// was made is `Cancelada`: this tombstone refuses a late `CrearReserva`.
     #[must_use]
     pub fn estado(&self) -> Option<EstadoReserva> {
         if self.cancelada {
@@ -100,7 +100,7 @@ impl Reserva {
         self.creada.is_some()
     }
 
-    /// The form that readers get; `None` if it was never made.
+    /// The form that readers get; `None` if the reservation was never made.
     #[must_use]
     pub fn detalle(&self) -> Option<Detalle> {
         let (id_correlacion, creada) = self.creada.as_ref()?;
