@@ -3,9 +3,9 @@
 /// A kind of choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Choice {
-    /// The lane to invoke next, of those that are ready; one option for each lane.
+    /// The lane to invoke next; one option for each lane that is ready.
     NextLane,
-    /// The lane of a partition key that has none yet; one option for each lane.
+    /// The lane of a partition key that has none yet; one option for each lane of the shard.
     LaneOfKey,
     /// Milliseconds from a failed or throttled invocation to the next with the same batch.
     BackOff,
@@ -21,8 +21,8 @@ pub enum Choice {
 ///
 /// Every `FnMut(Choice, u64) -> u64` is a chooser.
 pub trait Chooser {
-    /// Chooses one of `options`: returns a number below it. Greater numbers are taken modulo `options`, which is never
-    /// 0.
+    /// Returns the number of the chosen option, from 0 to `options - 1`. The mapping takes a greater number modulo
+    /// `options`. `options` is never 0.
     fn choose(&mut self, choice: Choice, options: u64) -> u64;
 }
 
@@ -33,7 +33,8 @@ impl<F: FnMut(Choice, u64) -> u64> Chooser for F {
 }
 
 /// Always takes the first option: it reads and retries at once, leaves no record for later, and gives all keys to the
-/// first lane. A batch that always fails is therefore retried forever at one moment, so the caller must let time pass.
+/// first lane. The mapping therefore retries a batch that always fails without any pause, so the caller itself must let
+/// time pass.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Prompt;
 
@@ -43,7 +44,7 @@ impl Chooser for Prompt {
     }
 }
 
-/// Asks for the next choice, and returns it modulo `options`.
+/// Asks the chooser for a choice, and returns its answer modulo `options`.
 pub(crate) fn choose(chooser: &mut dyn Chooser, choice: Choice, options: u64) -> u64 {
     let options = options.max(1);
     chooser.choose(choice, options) % options

@@ -165,7 +165,7 @@ impl Shard {
         }
     }
 
-    /// Puts these batches before everything else in a lane.
+    /// Puts these batches before all other batches of a lane.
     fn again(&mut self, at: usize, batches: Vec<Batch>, turn: &mut Turn<'_>) {
         let wait = choose(turn.chooser, Choice::BackOff, BACK_OFF + 1);
         turn.rule(Rule::BackOff);
@@ -203,7 +203,7 @@ impl Shard {
         self.hold_or_send(at, given_up, turn);
     }
 
-    /// Sends the report on discarded records, unless it is held back for more of the same batch.
+    /// Sends the report on discarded records, or holds it back, to combine it with the next report on the same batch.
     fn hold_or_send(&mut self, at: usize, mut given_up: GivenUp, turn: &mut Turn<'_>) {
         let Some(lane) = self.lanes.get_mut(at) else {
             return;

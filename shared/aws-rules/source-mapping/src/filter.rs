@@ -190,7 +190,8 @@ fn comparisons(parts: &[Json]) -> Option<Vec<(Comparison, f64)>> {
     pairs.filter(|pairs| !pairs.is_empty())
 }
 
-/// True if an object meets all conditions. A missing field is `None`, and matches a test for absence.
+/// True if an object meets all conditions. If the object itself is missing (`None`), each of its fields counts as
+/// missing.
 fn all(conditions: &[Condition], object: Option<&Json>, rules: &mut Vec<Rule>) -> bool {
     if conditions.len() > 1 {
         rules.push(Rule::FilterAllFields);

@@ -57,7 +57,8 @@ impl Lane {
         self.queue.push_back(record);
     }
 
-    /// A window that ends without a record is followed by the next one, without a gap.
+    /// Moves the beginning of the batching window past the windows that ended without a record. Each window begins
+    /// where the one before it ended.
     fn skip_empty_windows(&mut self, now: Millis, window: Duration) {
         let window = millis(window);
         if let Some(past) = millis(now.since(self.window_from)).checked_div(window) {
@@ -65,7 +66,7 @@ impl Lane {
         }
     }
 
-    /// Begins the next window, since an invocation has ended.
+    /// Begins a batching window at the end of an invocation.
     pub(crate) fn begin_window(&mut self, now: Millis) {
         self.window_from = now;
     }
@@ -75,7 +76,8 @@ impl Lane {
         self.ready_at(settings).is_some_and(|at| at <= now)
     }
 
-    /// The time from which a batch can be delivered, if nothing else happens.
+    /// The time from which a batch can be delivered, if no further record arrives; `None` if the lane waits for a
+    /// record or for the end of an invocation.
     pub(crate) fn ready_at(&self, settings: &Settings) -> Option<Millis> {
         if self.out.is_some() {
             None
@@ -126,8 +128,8 @@ impl Lane {
         }
     }
 
-    /// Removes the records that the stream no longer has, except those in flight. Returns the positions that were never
-    /// delivered, and those that were.
+    /// Removes the records that the stream no longer has, except those in flight. Returns the positions of the removed
+    /// records: first of those that were never delivered, then of those that were.
     pub(crate) fn take_before(&mut self, trimmed: usize) -> (Vec<usize>, Vec<usize>) {
         let (mut fresh, mut retried) = (vec![], vec![]);
         let mut size = 0;

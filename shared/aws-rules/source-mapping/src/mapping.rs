@@ -22,9 +22,9 @@ pub struct Mapping {
     state: State,
     /// The requested change that has not taken effect yet.
     asked: Option<Change>,
-    /// True if it reads now.
+    /// True if the mapping reads now.
     reads: bool,
-    /// True if it has ever read.
+    /// True if the mapping has ever read.
     began: bool,
     now: Millis,
     shards: BTreeMap<ShardId, Shard>,
@@ -100,7 +100,7 @@ impl Mapping {
         self.shards.values().all(Shard::is_settled)
     }
 
-    /// The next time at which it acts without further input.
+    /// The next time at which the mapping acts without further input; `None` if there is no such time.
     #[must_use]
     pub fn wakes_at(&self) -> Option<Millis> {
         let shards = self.shards.values();

@@ -28,7 +28,7 @@ pub enum Input {
         /// The shard that replaces them.
         child: ShardId,
     },
-    /// Records arrived in a shard. Use it also for records from before the mapping was created.
+    /// Records arrived in a shard. Use this input also for records from before the mapping was created.
     Appended {
         /// The shard.
         shard: ShardId,
@@ -188,7 +188,7 @@ pub enum Output {
         /// The age.
         age: Duration,
     },
-    /// The mapping gave a shard up. The outcomes of these invocations no longer count.
+    /// The mapping gave up the lease of a shard. The outcomes of these invocations no longer count.
     GaveUp {
         /// The shard.
         shard: ShardId,
@@ -215,7 +215,7 @@ pub enum State {
     Enabled,
     /// The mapping does not read any more.
     Disabled,
-    /// A change was requested. The mapping reads meanwhile if it did before.
+    /// A change was requested. Until the change takes effect, the mapping goes on as before.
     Changing,
     /// The mapping is deleted.
     Deleted,

@@ -88,7 +88,7 @@ pub struct Settings {
     pub on_failure: Option<Destination>,
     /// `FilterCriteria`: at most five.
     pub filters: Vec<Filter>,
-    /// `Enabled`: true if it begins to read once it is created.
+    /// `Enabled`: true if the mapping begins to read once it is created.
     pub enabled: bool,
     /// The event source: the stream itself, or a consumer with enhanced fan-out.
     pub reads: Reads,

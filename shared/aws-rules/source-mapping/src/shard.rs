@@ -113,7 +113,7 @@ impl Shard {
         Ok(())
     }
 
-    /// The shard was polled once a second while it had no new records.
+    /// Moves the time of the next poll past the polls, one a second, that found no new records.
     fn skip_empty_polls(&mut self, now: Millis) {
         if self.next == self.records.len() && self.next_poll < now {
             let every = millis(POLL_EVERY);
@@ -126,12 +126,12 @@ impl Shard {
         self.limits.count(now, bytes);
     }
 
-    /// True if it is closed, and all its records are settled.
+    /// True if the shard is closed, and all its records are settled.
     pub(crate) fn is_finished(&self) -> bool {
         self.closed && self.is_settled()
     }
 
-    /// True if all its records are settled.
+    /// True if all records of the shard are settled.
     pub(crate) fn is_settled(&self) -> bool {
         self.checkpoint == self.records.len()
     }
@@ -316,7 +316,7 @@ impl Shard {
         self.leased && self.next < self.records.len() && self.next_poll <= now
     }
 
-    /// The next time at which it acts without further input.
+    /// The next time at which the mapping acts on the shard without further input.
     pub(crate) fn wakes_at(
         &self,
         may_read: impl FnOnce() -> bool,

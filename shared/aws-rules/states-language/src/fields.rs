@@ -13,7 +13,7 @@ pub struct DefinitionError {
     pub state: Option<String>,
     /// The path of the field at fault, as in `Retry[0].MaxAttempts`.
     pub field: String,
-    /// The rule that it breaks.
+    /// The rule that the field breaks.
     pub rule: String,
 }
 

@@ -242,7 +242,8 @@ fn path(value: &Value) -> Result<Path, String> {
     Path::parse(text(value)?)
 }
 
-/// Takes a filter of a state that has filters. In other states it leaves the field, which is then refused.
+/// Takes a filter of a state that may have filters. In any other state, this function leaves the field, and
+/// [`Fields::finish`] refuses it.
 fn filter(fields: &mut Fields, name: &str, has_them: bool) -> Result<Filter, DefinitionError> {
     if !has_them {
         return Ok(Filter::Path(Path::whole()));

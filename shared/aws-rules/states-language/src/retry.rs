@@ -103,7 +103,8 @@ impl Retrier {
         Ok(retrier)
     }
 
-    /// The pause before the next retry of this retrier, which has made `made`. `chance`, from 0 to 1, is for jitter.
+    /// The pause before this retrier's next retry, after `made` retries. `chance`, a random number from 0 to 1, is for
+    /// jitter.
     pub(crate) fn pause(&self, made: u32, chance: f64) -> Duration {
         let made = i32::try_from(made).unwrap_or(i32::MAX);
         let mut seconds = self.interval * self.backoff.powi(made);
@@ -138,7 +139,7 @@ impl Catcher {
     }
 }
 
-/// Fails unless a name that matches everything comes last.
+/// Fails if an entry follows the one that matches every error.
 pub(crate) fn all_comes_last<'a>(errors: impl Iterator<Item = &'a Errors>) -> Result<(), String> {
     let mut before = errors.skip_while(|errors| !errors.is_all());
     before.next();

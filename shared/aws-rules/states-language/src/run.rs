@@ -75,7 +75,7 @@ pub struct Run {
     start: Start,
     began: Timestamp,
     phase: Phase,
-    /// The state that it is in or will enter next.
+    /// The state that the execution is in or will enter next.
     at: String,
     entered: Timestamp,
     /// The input of that state.
@@ -85,10 +85,10 @@ pub struct Run {
     /// The number of retries in that state, for each retrier.
     retries_by: Vec<u32>,
     history: Vec<HistoryEvent>,
-    /// The number of events as AWS counts them, which is more than the history here has.
+    /// The number of events as AWS counts them. `history` leaves out some of these events.
     events: u32,
     transitions: u64,
-    /// The number of times it was stopped. Answers to earlier calls are ignored.
+    /// The number of times the execution was stopped. The caller ignores answers to calls from before the last stop.
     stops: u32,
 }
 
@@ -113,8 +113,8 @@ impl Run {
         }
     }
 
-    /// Advances the execution as far as possible at `now`. `chance`, from 0 to 1, is for jitter in pauses. If no
-    /// outcome was reported since the last call, this call returns the same step.
+    /// Advances the execution as far as possible at `now`. `chance`, a random number from 0 to 1, is for jitter in
+    /// pauses. If no outcome was reported since the last call, this call returns the same step.
     pub fn next(&mut self, now: Timestamp, chance: f64) -> Step {
         loop {
             match self.advance(now, chance) {
@@ -171,8 +171,8 @@ impl Run {
         true
     }
 
-    /// The number of times it was stopped. Compare it with the number at the time of a call: if it has grown, the
-    /// answer is too late.
+    /// The number of times the execution was stopped. Compare this number with the number at the time of a call: if the
+    /// number has grown, the answer is too late.
     #[must_use]
     pub fn stops(&self) -> u32 {
         self.stops
@@ -343,7 +343,8 @@ impl Run {
         })
     }
 
-    /// The output of a task after its call. The inner error is the task's, the outer one the execution's.
+    /// The output of a task after its call. The inner error is an error of the task, which the state may catch; the
+    /// outer error ends the execution.
     fn output_of(
         &mut self,
         state: &State,

@@ -37,8 +37,8 @@ pub struct Page {
     /// The records of its objects, in the order of the keys. A record may come more than once, on this page or on
     /// another.
     pub records: Vec<LogRecord>,
-    /// The key after which the next page begins: that of this page's last object, or the key that this page was asked
-    /// to begin after.
+    /// The key after which the next page begins: the key of this page's last object or, on an empty page, the key after
+    /// which this page was to begin.
     pub last: Option<String>,
     /// The number of objects on the page.
     pub objects: usize,
@@ -50,7 +50,7 @@ pub struct Page {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
     /// The sequence number of the last record in the shard's last object. The archive has every record of the shard up
-    /// to it.
+    /// to that record.
     pub sequence: SequenceNumber,
     /// Approximately when the log stored that record.
     pub arrived: Timestamp,
@@ -131,7 +131,7 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// See [`ArchiveError`]; reading it again is safe.
+    /// See [`ArchiveError`]; reading the page again is safe.
     pub async fn page(&self, after: Option<&str>, objects: usize) -> Result<Page, ArchiveError> {
         let objects = objects.clamp(1, LIST - 1);
         let mut keys = self.list(after, objects + 1).await?;
@@ -158,7 +158,8 @@ impl Archive {
     }
 
     /// The extent of the archive. The method lists all keys, 1,000 at a time, and reads one object for each shard. A
-    /// caller without time for that can take it in steps: [`Archive::survey`], then [`Archive::reach`].
+    /// caller with too little time for that calls [`Archive::survey`] until all keys are listed, and then
+    /// [`Archive::reach`].
     ///
     /// # Errors
     ///
@@ -173,7 +174,8 @@ impl Archive {
         })
     }
 
-    /// Lists the next keys, at most 1,000; false once there are no more. Keys that are not the archive's are skipped.
+    /// Lists the next keys, at most 1,000. Returns false once no more keys follow. Keys that are not the archive's are
+    /// skipped.
     ///
     /// # Errors
     ///

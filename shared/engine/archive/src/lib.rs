@@ -7,10 +7,10 @@
 //! events/2026-01-31/shardId-000000000000/00…4967…01-00…4967…03.ndjson.gz
 //! ```
 //!
-//! The key names both ends. If records are delivered again in another split, they become new objects, and no object
-//! replaces one with more records. So a record may be in several objects, and none is lost. Sequence numbers are opaque
-//! text. The keys pad them with zeros, so that keys sort by day, then shard (parents before their children), then
-//! sequence number.
+//! The key names the first and the last sequence number. Records that are delivered again in other batches become new
+//! objects, so no object replaces another one that has more records. So a record may be in several objects, and none is
+//! lost. Sequence numbers are opaque text. The keys pad them with zeros, so that keys sort by day, then shard (parents
+//! before their children), then sequence number.
 //!
 //! Each line is a record:
 //!

@@ -15,14 +15,14 @@ use aws_smithy_http_client::{
 /// The configuration for tools and tests, from every source that the SDK knows: environment, profiles, metadata
 /// services.
 ///
-/// Retries are the SDK's standard: three attempts. A retry may repeat an attempt that succeeded. Repeating is safe,
-/// since the engine's writes are conditional and its appends may be doubled.
+/// Retries are the SDK's standard: three attempts. A retry may repeat an attempt that succeeded. Repeating is safe: the
+/// engine's writes are conditional, and consumers deduplicate what is appended twice.
 pub async fn config() -> SdkConfig {
     aws_config::load_defaults(BehaviorVersion::latest()).await
 }
 
-/// The configuration of a function, from the environment variables of Lambda or a local runtime alone. Retries as with
-/// [`config`].
+/// The configuration of a function, from the environment variables of Lambda or a local runtime alone. The retries are
+/// those of [`config`].
 ///
 /// Leaving the other sources out keeps profiles, metadata services and the STS client out of the binary. One HTTP
 /// client serves all services, so root certificates are parsed once, and never for an endpoint without TLS.

@@ -116,7 +116,7 @@ impl KinesisReader {
         Ok(summary.map_or(0, |summary| summary.retention_period_hours))
     }
 
-    /// Extends the retention to this number of hours. A smaller number than the present one never shortens it.
+    /// Extends the retention to this number of hours. If the present retention is longer, it stays.
     ///
     /// # Errors
     ///
@@ -198,7 +198,8 @@ impl LogReader for KinesisReader {
             })
             .collect();
         let next = output.next_shard_iterator.map(Position::Cursor);
-        // Some emulators leave out the distance to the tip. Then an empty read counts as the tip.
+        // Some emulators leave out the distance to the tip. Then a read without records counts as having reached the
+        // tip.
         let at_tip = output
             .millis_behind_latest
             .map_or(records.is_empty(), |behind| behind == 0);

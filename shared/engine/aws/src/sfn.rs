@@ -78,7 +78,7 @@ fn json(text: Option<&str>) -> Value {
         .unwrap_or_default()
 }
 
-/// The error and the cause in a details type.
+/// The error and the cause in the details of a history event.
 macro_rules! told {
     ($details:expr) => {
         $details.map_or((None, None), |told| (told.error(), told.cause()))
@@ -152,7 +152,7 @@ fn state_change(event: &Event) -> Option<Happened> {
         .or_else(|| left.map(|state| Happened::Left(state.name().to_owned())))
 }
 
-/// The payload of the function's answer, without what the Lambda integration adds.
+/// The payload of the function's answer, without the fields that the Lambda integration adds.
 fn payload(mut output: Value) -> Value {
     match output.get_mut("Payload") {
         Some(payload) => payload.take(),

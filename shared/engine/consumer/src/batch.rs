@@ -87,8 +87,8 @@ pub trait Handler<P: DomainEvent>: Send + Sync {
     /// Handles groups, each in its order; different groups may run side by side. Returns the results in the order of
     /// the groups.
     ///
-    /// If a group is to be parked, the consumer passes each of its records once more, alone. The consumer parks only
-    /// the records that fail again.
+    /// If the result of a group is [`Then::Park`], the consumer passes each record of the group to the handler once
+    /// more, alone. The consumer parks only the records that fail again.
     async fn handle(&self, groups: &[Group<P>]) -> Vec<Result<(), Stop>>;
 }
 
@@ -139,7 +139,7 @@ pub struct Outcome {
 pub struct Consumer<'a, P> {
     /// The name of the consumer, under which it parks records.
     pub name: &'a str,
-    /// The event types that it decodes.
+    /// The event types that the consumer decodes.
     pub catalogue: &'a Catalogue<P>,
     /// The parking lot for bad records.
     pub parking: &'a Parking,

@@ -28,8 +28,8 @@ const PASS: &str = "#pass";
 /// The number of an owner's entries that are read at once.
 const OWNED: usize = 100;
 
-/// The pause from the begin of an attempt without a verdict to the next attempt: the first and the longest. The pause
-/// doubles with each attempt.
+/// The first pause and the longest one, from the beginning of an attempt that reaches no verdict to the next attempt.
+/// The pause doubles with each attempt.
 const PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
@@ -56,7 +56,7 @@ pub enum ParkedWhat {
     Record {
         /// Its shard.
         shard: String,
-        /// Its place in that shard.
+        /// The sequence number of the record in that shard.
         #[serde(with = "sequence")]
         sequence: SequenceNumber,
         /// The key with which it was appended.
@@ -64,9 +64,9 @@ pub enum ParkedWhat {
     },
     /// A stream, from one event on.
     Stream {
-        /// Which.
-        stream: StreamId,
         /// The id of the stream.
+        stream: StreamId,
+        /// The version of the first event that could not be folded.
         version: Version,
     },
 }
@@ -91,16 +91,16 @@ pub struct Parked {
     pub since: Moment,
     /// The number of pieces in which its bytes are stored.
     pub pieces: usize,
-    /// [`Catalogue::fingerprint`] of the build that last tried it.
+    /// [`Catalogue::fingerprint`] of the build that last tried the entry; empty if no build has tried it.
     pub catalogue: String,
-    /// The number of attempts that this build has begun.
+    /// The number of attempts that the build of `catalogue` has begun.
     #[serde(default)]
     pub tries: u32,
-    /// The time of that build's next attempt, while none has reached a verdict. If it is `None`, that build makes no
-    /// further attempt.
+    /// The time of that build's next attempt; `None` if that build makes no further attempt, because it cannot handle
+    /// the entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Moment>,
-    /// The number of times it was parked again after the first.
+    /// The number of times the entry was parked again after the first time.
     #[serde(default)]
     pub again: u32,
     /// Set when an operator has discarded the entry: it is never retried.
@@ -276,8 +276,8 @@ impl Parking {
         }
     }
 
-    /// Parks a record or stream. If the record or stream is parked already, its entry only gets the build and a higher
-    /// count.
+    /// Parks a record or stream. If the record or stream is parked already, the call only stores this build in its
+    /// entry and increments `again`.
     ///
     /// # Errors
     ///
@@ -352,7 +352,7 @@ impl Parking {
         writes.push(put);
         match self.tables.transact(&writes).await {
             Ok(()) => Ok(()),
-            // No build has tried an undelivered record.
+            // The record is parked already. No build has tried it now, so its entry stays unchanged.
             Err(TransactError::ConditionsFailed(_)) if reason == Reason::Undelivered => Ok(()),
             Err(TransactError::ConditionsFailed(_)) => self.note_again(&parked).await,
             Err(TransactError::Table(error)) => Err(error),
@@ -383,9 +383,9 @@ impl Parking {
         if ours { parked.tries } else { 0 }
     }
 
-    /// Stores that this build begins an attempt, and when the next is due if this one reaches no verdict. Call it
-    /// before the attempt: if the attempt fails or kills the process, the next follows after a growing pause, and other
-    /// entries are not blocked.
+    /// Stores that this build begins an attempt, and the time of the next attempt if this one reaches no verdict. Call
+    /// this method before the attempt: if the attempt fails or kills the process, the next one follows after a growing
+    /// pause, and other entries are not blocked.
     ///
     /// # Errors
     ///
@@ -503,7 +503,7 @@ impl Parking {
     ///
     /// # Errors
     ///
-    /// See [`TableError`]; calling it again continues.
+    /// See [`TableError`]; calling the method again continues.
     pub async fn remove_owned(
         &self,
         owner: &str,
@@ -615,7 +615,8 @@ impl Parking {
         }))
     }
 
-    /// Removes an entry that was handled. False if it was parked again since `parked` was read: it then stays.
+    /// Removes an entry that was handled. Returns false, and the entry stays, if the entry was parked again after
+    /// `parked` was read.
     ///
     /// # Errors
     ///

@@ -91,7 +91,7 @@ impl Redriver<'_> {
     }
 
     /// Retries the entries that are due: events of a type that an older build did not know, and records that the
-    /// runtime stopped delivering. From `until` on it begins no further attempt. Entries that are not due are skipped.
+    /// runtime stopped delivering. From `until` on, no further attempt is begun. Entries that are not due are skipped.
     pub async fn redrive_due(&self, parked: &[Parked], until: Timestamp) -> Redriving {
         let waiting = parked.iter().filter(|thing| thing.discarded.is_none());
         let mut found = Redriving {
@@ -127,8 +127,8 @@ impl Redriver<'_> {
     }
 
     /// Goes through the whole lot, a page at a time, and retries the entries that are due. The pass continues where the
-    /// last one stopped, if that did not reach the end of the lot. From `until` on it begins no further attempt, but it
-    /// always reads at least one page.
+    /// last one stopped, if the last one did not reach the end of the lot. From `until` on, the pass begins no further
+    /// attempt, but it always reads at least one page.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! The event store: it commits each event exactly once to a table with conditional writes, and publishes it to a log
-//! that has none.
+//! The event store: it commits each event exactly once to a table, by a conditional write, and publishes the event at
+//! least once to a log, which has no conditional writes.
 //!
 //! ```text
 //! handle(command)

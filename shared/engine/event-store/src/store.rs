@@ -19,7 +19,7 @@ use crate::{
 /// The limits of a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The number of times it reads, decides and tries to commit before it gives up.
+    /// The number of times the store reads, decides and tries to commit before it gives up.
     pub attempts: u32,
     /// The pause before the second attempt; it doubles for each further attempt.
     pub pause: Duration,
@@ -281,7 +281,8 @@ impl<P: DomainEvent> EventStore<P> {
             .decide(&history, asked.command, &circumstances);
         let decision = decision.await;
         match decision.map_err(|error| HandleError::Unavailable(error.to_string()))? {
-            // The rules may have changed since the command was accepted. If it has a receipt, the receipt decides.
+            // The rules may have changed since the command was accepted. If the stream has a receipt of the command,
+            // the receipt decides.
             Decision::Reject(_) if unread => {
                 Ok(Try::ReadAgain(HandleError::Contention(asked.stream)))
             }
@@ -411,7 +412,7 @@ impl<P: DomainEvent> EventStore<P> {
             Ok(Try::ReadAgain(HandleError::Contention(id)))
         };
         let table_error = |error| match error {
-            // The write may have happened: the receipt tells.
+            // The write may have happened: the receipt in the stream shows whether it did.
             TableError::Unavailable(text) => Ok(Try::ReadAgain(HandleError::Unavailable(text))),
             TableError::Refused(text) => Err(HandleError::Broken(text)),
         };
@@ -419,7 +420,7 @@ impl<P: DomainEvent> EventStore<P> {
             return match self.tables.write(&commit.into()).await {
                 Ok(()) => Ok(Try::Ended(())),
                 // Another command overtook this one, or an earlier write of this one succeeded and its answer was lost.
-                // The receipt tells.
+                // The receipts in the stream show which.
                 Err(WriteError::ConditionFailed) => overtaken(),
                 Err(WriteError::Table(error)) => table_error(error),
             };
@@ -435,7 +436,8 @@ impl<P: DomainEvent> EventStore<P> {
         }
     }
 
-    /// Appends the committed events that are not known to be in the log. If there are none, it makes no call.
+    /// Appends the committed events that are not known to be in the log. If there are no such events, the method makes
+    /// no call.
     ///
     /// # Errors
     ///

@@ -6,8 +6,8 @@
 //! | `version` | the number of its events |
 //! | `events` | their texts, exactly as published; event `n` is at position `n - 1` |
 //! | `published` | the number of events known to be in the log |
-//! | `receipts` | command id -> `hash` of its body, `from` and `to`, the versions it produced |
-//! | `gsi1pk`, `gsi1sk` | only while events may be unpublished: the sweeper's bucket, and the time since when |
+//! | `receipts` | command id -> `hash` of its body; `from` and `to`, its first and last event's version |
+//! | `gsi1pk`, `gsi1sk` | only while events may be unpublished: the sweeper's bucket, and since when they may be |
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -247,13 +247,13 @@ impl<P: DomainEvent> StreamReader<P> {
         Self { tables, catalogue }
     }
 
-    /// The event types that it decodes.
+    /// The event types that the reader decodes.
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue<P> {
         &self.catalogue
     }
 
-    /// Reads streams, each in the position of its id. A stream without events is empty.
+    /// Reads streams, and returns them in the order of `ids`. An id without events gives an empty stream.
     ///
     /// # Errors
     ///

@@ -44,15 +44,15 @@ pub struct Swept {
     pub published: usize,
     /// Streams that could not be read or published, each with its error. These streams stay in the index.
     pub failed: Vec<(StreamId, HandleError)>,
-    /// The time since which the oldest stream has waited.
+    /// The time since which the oldest stream has waited; `None` if no stream was found.
     pub oldest: Option<Moment>,
     /// True if the time limit came before the end of the index: the numbers then cover a part of it.
     pub more: bool,
 }
 
 impl<P: DomainEvent> Sweeper<'_, P> {
-    /// Sweeps the index to its end, the streams that have waited longest first. When `budget` is used up, it begins no
-    /// further stream. A stream that cannot be published is put off, so that it does not block the others.
+    /// Sweeps the index to its end, the streams that have waited longest first. When `budget` is used up, the sweep
+    /// begins no further stream. A stream that cannot be published is put off, so that it does not block the others.
     ///
     /// # Errors
     ///

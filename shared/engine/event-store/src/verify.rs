@@ -131,7 +131,8 @@ impl Readings {
         }
     }
 
-    /// The differences of the events that were not taken.
+    /// The differences that remain after every committed event was taken: events that were never committed, and events
+    /// that were read with different texts.
     fn differences(self, source: Source) -> impl Iterator<Item = Difference> {
         let unknown = self.digests.into_keys();
         let unknown = unknown.map(move |(id, version)| Difference::Unknown(source, id, version));
@@ -203,8 +204,8 @@ fn older(text: &str, kept_since: Moment) -> bool {
 }
 
 /// Compares every stream with the log, and with its archive if `beyond` is given. Without `beyond`, the log is assumed
-/// to keep everything. Commands may run meanwhile: it reads the streams first, then the log to its end, then once more
-/// the streams of which the log has more events.
+/// to keep everything. Commands may run meanwhile: the function reads all streams, then the log to its end, and then
+/// once more each stream of which log or archive has newer events.
 ///
 /// # Errors
 ///
@@ -230,7 +231,8 @@ pub async fn verify<P: DomainEvent>(
     };
     for mut stream in reader.read(&Vec::from_iter(newer)).await? {
         if stream.version() > 0 {
-            // The events that were published when the log was read. Their number has not shrunk since.
+            // Require in the log only the events that were published at the first reading, which was before the log was
+            // read.
             stream.published = committed
                 .get(&stream.id)
                 .map_or(0, |before| before.published);
@@ -308,7 +310,7 @@ async fn streams<P>(
     }
 }
 
-/// The stream and version that a record claims. An event of a type that this build does not know has them too.
+/// The stream and version that a record claims, even if this build does not know the type of its event.
 fn place<P>(data: &[u8], catalogue: &Catalogue<P>) -> Option<(StreamId, Version)> {
     #[derive(serde::Deserialize)]
     struct Place {

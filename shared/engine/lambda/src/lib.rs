@@ -35,11 +35,12 @@ pub fn start() -> Environment {
     Environment::of_function()
 }
 
-/// Answers invocations until the runtime ends the process. `handle` is given the payload, and when the runtime ends the invocation.
+/// Answers invocations until the runtime ends the process. `handle` receives the payload, and the time at which the
+/// runtime ends the invocation.
 ///
 /// # Errors
 ///
-/// Whatever the Lambda runtime fails with.
+/// Any error of the Lambda runtime.
 pub async fn serve<I, O, E, F>(handle: impl Fn(I, Timestamp) -> F) -> Result<(), Error>
 where
     I: DeserializeOwned,

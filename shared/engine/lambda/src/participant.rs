@@ -17,11 +17,11 @@ use crate::{
     kinesis::{self, RetryBatch},
 };
 
-/// The time before its deadline from which the function begins no further reaction. The time suffices to store the
-/// reactions that are put off.
+/// The time before the invocation's deadline in which the function begins no further reaction. This time suffices to
+/// store the reactions that are put off.
 const RESERVE: SignedDuration = SignedDuration::from_secs(5);
 
-/// Asks a participant to try pending reactions. The timers send it.
+/// Asks a participant to try pending reactions. The timers send this request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
     /// The keys of the reactions.

@@ -19,7 +19,7 @@ pub struct RemoteConsumer<P> {
     pub function: FunctionName,
     /// The parking lot.
     pub parking: Parking,
-    /// The event types that this build decodes. For an event that it cannot decode, the function is not called.
+    /// The event types that this build decodes. For an event that this build cannot decode, the function is not called.
     pub catalogue: Catalogue<P>,
 }
 

@@ -17,7 +17,7 @@ impl<P: Clone + Debug + PartialEq + Send + Sync + 'static> DomainEvent for P {}
 /// Lifts the data of one version to the next.
 pub type Lift = fn(&Value) -> Result<Value, DecodeError>;
 
-/// Converts an envelope of an older format to the current format; `None` if the value is no such envelope.
+/// Converts an envelope of an older format to the current format; `None` if the value is not in that format.
 pub type OlderEnvelope = fn(&Value) -> Option<Result<Value, DecodeError>>;
 
 /// One type of event.
@@ -108,7 +108,7 @@ pub fn read_data<T: DeserializeOwned>(data: Value) -> Result<T, DecodeError> {
 }
 
 impl NewEvent {
-    /// An event type of the catalogue whose data has this many lifts.
+    /// A new event of the type `kind`. The type's `lifts` determine the version of its data.
     pub fn of(
         context: Context,
         kind: &'static str,
@@ -213,8 +213,8 @@ impl<P> Catalogue<P> {
         }
     }
 
-    /// The same catalogue, which also reads envelopes of an older format. For a log that has events from before the
-    /// current format.
+    /// The same catalogue, which also reads envelopes of an older format. Use it for a log that has events from before
+    /// the current format.
     #[must_use]
     pub fn with_older_envelope(mut self, older_envelope: OlderEnvelope) -> Self {
         self.older_envelope = Some(older_envelope);
@@ -242,7 +242,8 @@ impl<P> Catalogue<P> {
         lifted.unwrap_or(Ok(value))
     }
 
-    /// True if the stream belongs to one of the catalogue's contexts. The form of an id does not tell: any category is well formed.
+    /// True if the stream belongs to one of the catalogue's contexts. The form of an id does not show this, since every
+    /// category is well formed.
     #[must_use]
     pub fn knows(&self, stream: StreamId) -> bool {
         self.types.iter().any(|known| stream.is_of(known.context))

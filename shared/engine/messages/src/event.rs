@@ -181,8 +181,8 @@ impl Event {
             return Err(undecodable(format!("specversion {spec_version:?}")));
         }
         // The schema is read before the rest of the envelope. An event of a context that this build does not know has a
-        // stream id that it cannot parse. It must count as unknown rather than undecodable, so that a newer catalogue
-        // retries it.
+        // stream id that it cannot parse. The event must count as unknown rather than undecodable, so that a newer
+        // catalogue retries it.
         let schema = text("dataschema").ok_or_else(|| missing("dataschema"))?;
         let unknown = DecodeError::UnknownType(schema.to_owned());
         let Some((known, version)) = catalogue.of_schema(schema) else {

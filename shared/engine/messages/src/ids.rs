@@ -37,7 +37,7 @@ identifier! {
     SubjectId
 }
 identifier! {
-    /// Connects all messages that follow from one request. It is also the id of their saga.
+    /// Connects all messages that follow from one request, and is also the id of their saga.
     CorrelationId
 }
 identifier! {

@@ -91,7 +91,7 @@ impl Mapping {
         self
     }
 
-    /// The paths that it reads.
+    /// The paths that the mapping reads.
     pub fn paths(&self) -> impl Iterator<Item = FieldPath> {
         self.0.iter().filter_map(|(_, source)| match source {
             Source::Path(path) => Some(*path),

@@ -61,7 +61,7 @@ fn read(text: &str) -> Option<Timestamp> {
     (last_of_day || !seconds.ends_with("60")).then_some(read)
 }
 
-/// True if the text has digits where `form` has zeros, and `form`'s characters everywhere else.
+/// True if the text has the characters of `form`, with any digit in the place of each zero.
 fn like(text: &str, form: &str) -> bool {
     text.len() == form.len()
         && text.bytes().zip(form.bytes()).all(|(byte, form)| {
@@ -73,8 +73,8 @@ fn like(text: &str, form: &str) -> bool {
         })
 }
 
-/// Reads a stored date. Years beyond 9999 are in the extended form of ISO 8601, since RFC 3339 has no form for them. No
-/// command may have one.
+/// Reads a stored date. Years beyond 9999 are in the extended form of ISO 8601, since RFC 3339 has no form for them.
+/// The dates of commands are never beyond 9999.
 fn stored(text: &str) -> Result<Timestamp, NotRfc3339> {
     if text.starts_with(['+', '-']) {
         return text.parse().map_err(|_| NotRfc3339);
@@ -82,7 +82,7 @@ fn stored(text: &str) -> Result<Timestamp, NotRfc3339> {
     rfc3339(text)
 }
 
-/// For fields that hold a client's date, with the client's decimals, instead of a [`Moment`].
+/// Deserializes a field that holds a client's date, with the client's decimals, instead of a [`Moment`].
 ///
 /// # Errors
 ///
@@ -113,7 +113,8 @@ impl Moment {
     }
 }
 
-/// For fields of another type that are written as a [`Moment`]: `#[serde(with = "alpes_messages::moment::text")]`.
+/// (De)serializes fields of another type that are written as a [`Moment`]: `#[serde(with =
+/// "alpes_messages::moment::text")]`.
 pub mod text {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -28,7 +28,7 @@ pub struct Policy {
     /// The type of the command, which is one of the context's own.
     pub command: &'static str,
     /// The command's data, copied from this event or from earlier ones. The reactor keeps the fields of earlier events
-    /// that it needs.
+    /// that the mapping reads.
     pub data: Mapping,
     /// The time of the reaction.
     pub when: When,

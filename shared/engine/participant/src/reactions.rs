@@ -122,7 +122,7 @@ pub(crate) enum ReadError {
 pub struct DueReactions {
     /// Their keys, those that have waited longest first.
     pub reactions: Vec<ReactionKey>,
-    /// The time since which the oldest has waited.
+    /// The time since which the oldest of them has waited; `None` if none is due.
     pub oldest: Option<Timestamp>,
 }
 
@@ -131,7 +131,7 @@ pub struct DueReactions {
 pub struct Waiting {
     /// The context that reacts.
     pub context: Context,
-    /// The type of the event that it follows.
+    /// The type of the event that the reaction follows.
     pub event: &'static str,
     /// The command.
     pub command: &'static str,
@@ -139,7 +139,7 @@ pub struct Waiting {
     pub is_deadline: bool,
     /// The number of failed attempts.
     pub attempts: u64,
-    /// The time from which the timers try it; `None` if the item has none.
+    /// The time from which the timers try the reaction; `None` if its item has no such time.
     pub next: Option<Timestamp>,
 }
 

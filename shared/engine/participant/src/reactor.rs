@@ -157,7 +157,7 @@ impl<P: DomainEvent> Reactor<P> {
         }
         self.keep(event).await?;
         let is_news = self.age(event) <= NEWS;
-        // If the event is older, the deadline has passed meanwhile.
+        // An older event need not remove a deadline, which has certainly passed meanwhile.
         if is_news {
             self.void_deadlines(event).await?;
         }
@@ -193,8 +193,8 @@ impl<P: DomainEvent> Reactor<P> {
         Ok(())
     }
 
-    /// Removes the deadlines that an event cancels. A deadline that is stored after this event is harmless: its command
-    /// then has no effect.
+    /// Removes the deadlines that an event cancels. A deadline that is stored later, after this event, is harmless: the
+    /// rules then give its command no effect.
     async fn void_deadlines(&self, event: &Event) -> Result<(), TableError> {
         let void = self
             .policies

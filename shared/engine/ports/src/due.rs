@@ -68,7 +68,7 @@ pub fn since(place: &str) -> Option<Timestamp> {
     place.rsplit('#').next()?.parse().ok()
 }
 
-/// The item's place in its index; `None` if it is in none.
+/// The item's place in its index; `None` if the item is in no index.
 #[must_use]
 pub fn place_of(item: &Item) -> Option<&str> {
     item.get(SORT)?.as_str()
@@ -149,7 +149,7 @@ impl DueItem {
         })
     }
 
-    /// The time since which it has waited.
+    /// The time since which the item has waited.
     #[must_use]
     pub fn since(&self) -> Option<Timestamp> {
         since(&self.place)
@@ -204,7 +204,8 @@ impl Due {
         }
     }
 
-    /// The next items of all partitions together, those due first at the front. Empty at the end.
+    /// The next items of all partitions together, those due first at the front. The result is empty once no due item is
+    /// left.
     ///
     /// # Errors
     ///

@@ -36,11 +36,12 @@ pub enum Ending {
 /// The status of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// No execution has this name, or it is forgotten: Step Functions forgets one 90 days after its end.
+    /// No execution has this name, or the service has forgotten it. Step Functions forgets an execution 90 days after
+    /// its end.
     Unknown,
-    /// It runs.
+    /// The execution runs.
     Running,
-    /// It has ended.
+    /// The execution has ended.
     Ended(Ending),
 }
 

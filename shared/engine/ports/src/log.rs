@@ -6,8 +6,8 @@ use thiserror::Error;
 
 /// The place of a record in its shard.
 ///
-/// Opaque: Kinesis uses up to 56 decimal digits, more than any integer holds, so it is kept as text, compared for
-/// equality only, and never parsed.
+/// A sequence number is opaque. Kinesis uses up to 56 decimal digits, more than any integer holds, so the number is
+/// kept as text, compared for equality only, and never parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SequenceNumber(pub String);
 

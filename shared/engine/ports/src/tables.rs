@@ -86,9 +86,9 @@ pub enum Condition {
     Less(Path, i64),
     /// The attribute exists, is a number, and is at least this.
     AtLeast(Path, i64),
-    /// Each of these holds.
+    /// All of these hold.
     All(Vec<Condition>),
-    /// One of these holds.
+    /// At least one of these holds.
     Any(Vec<Condition>),
 }
 

@@ -20,7 +20,7 @@ const CACHED: Duration = Duration::from_secs(5);
 /// again. So the delay is longer than [`CACHED`] plus the time that the naming itself may take.
 pub(crate) const HANDOVER: SignedDuration = SignedDuration::from_secs(15);
 
-/// One generation of one view. All its keys begin with it.
+/// One generation of one view. All its keys begin with the view and the number, `{view}.{number}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation {
     /// The view.
@@ -61,8 +61,8 @@ fn number(alias: &Item, name: &str) -> Option<u32> {
 }
 
 /// For each of `views`, the generations that the projector writes, the newest first: the live one, the one under
-/// construction, and the previous one while readers may still use it. The projector reads this once for each batch,
-/// with strong consistency, since a rebuild relies on it. A view without an alias has generation 1.
+/// construction, and the previous one while readers may still use it. The projector reads these generations once for
+/// each batch, with strong consistency, since a rebuild relies on that. A view without an alias has generation 1.
 pub(crate) async fn fed(
     tables: &dyn Tables,
     views: &[&'static str],
@@ -90,10 +90,11 @@ pub(crate) async fn fed(
 #[derive(Clone, Copy)]
 struct Known {
     view: &'static str,
-    /// The time when it was read.
+    /// The time at which it was read from the table.
     at: Timestamp,
     live: u32,
-    /// The previous generation, and the time until which it is the one to read.
+    /// The previous generation, and the time until which readers still use it; `None` if there is no previous
+    /// generation.
     before: Option<(u32, Timestamp)>,
 }
 

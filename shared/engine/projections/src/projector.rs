@@ -236,10 +236,10 @@ impl<P: DomainEvent> Handler<P> for Projector<P> {
         let work: Vec<_> = groups.iter().map(Work::of).collect();
         let folded = match self.fed().await {
             Ok(generations) => self.fold(&generations, &work).await,
-            // An unknown list of generations fails all records, not a single one.
+            // If the list of generations cannot be read, all groups fail.
             Err(error) => work.iter().map(|_| Err(error.to_string())).collect(),
         };
-        // A group is one write for each view, so it stops at its first record or not at all.
+        // All events of a group are one write for each view, so a group fails at its first record or not at all.
         let results = groups.iter().zip(folded).map(|(group, folded)| {
             let place = group.events.first().map_or(0, |incoming| incoming.place);
             folded.map_err(|cause| Stop::again(place, cause))

@@ -15,10 +15,10 @@
 //! been read up to a moment at which both generations were certainly written, the new generation is complete. The new
 //! generation is never behind the old one, since the projector writes the new one first.
 //!
-//! The state of a rebuild is stored in one item, the view's alias. Each step is one write of that item, on the condition
-//! that no other run wrote it meanwhile. So a rebuild that is interrupted anywhere continues where it was, and of two concurrent runs
-//! one fails as overtaken. A run claims the rebuild while it works, so that two runs do not do the same work. The claim
-//! of a run that died expires after a minute.
+//! The state of a rebuild is stored in one item, the view's alias. Each step is one write of that item, on the
+//! condition that no other run wrote it meanwhile. So a rebuild that is interrupted anywhere continues where it was,
+//! and one of two concurrent runs fails as overtaken. A run claims the rebuild while it works, so that two runs do not
+//! do the same work. The claim of a run that died expires after a minute.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -46,13 +46,13 @@ use crate::{
     projector::{CONSUMER, Work},
 };
 
-/// The time after which both generations are certainly written: clocks differ a little, and a record can be read a
-/// little after its arrival.
+/// The time from the beginning of a rebuild until the projector certainly writes both generations: clocks differ a
+/// little, and a record can be read a little after its arrival.
 const SETTLED: SignedDuration = SignedDuration::from_secs(10);
 /// The longest time for which a reader may use the old generation after the new one is named: the switch
 /// ([`HANDOVER`]), plus the duration of a request.
 const READERS: SignedDuration = SignedDuration::from_secs(30);
-/// More than the duration of any invocation of the projector.
+/// The time after which no invocation of the projector still writes the old generation: longer than any invocation.
 const WRITERS: SignedDuration = SignedDuration::from_secs(90);
 /// The number of archive objects that are replayed between two saves of the progress.
 const OBJECTS: usize = 16;
@@ -60,7 +60,7 @@ const OBJECTS: usize = 16;
 const ROWS: usize = 500;
 /// The time after which a claim expires. A run saves its progress more often than this.
 const LEFT: SignedDuration = SignedDuration::from_secs(60);
-/// The time after which a run saves again, to keep its claim, although it made no progress.
+/// The time after which a run without progress saves again, to keep its claim.
 const STILL_AT_IT: SignedDuration = SignedDuration::from_secs(15);
 /// The number of items that are deleted side by side.
 const DELETES: usize = 16;
@@ -117,7 +117,7 @@ pub enum RebuildError {
     /// The new generation is live already, so the rebuild cannot be abandoned.
     #[error("the new generation of {0} is live already, so the rebuild cannot be abandoned")]
     Switched(&'static str),
-    /// Another run works on it.
+    /// Another run works on the rebuild.
     #[error("the view {0} is being rebuilt by another run")]
     Overtaken(&'static str),
     /// Some rows could not be written. A later run may succeed.
@@ -140,7 +140,7 @@ pub enum RebuildError {
 struct Alias {
     /// The number of writes; 0 if the item does not exist.
     rev: u64,
-    /// The run that wrote it last.
+    /// The run that wrote the item last.
     #[serde(skip_serializing_if = "Option::is_none")]
     writer: Option<Uuid>,
     /// The generation that readers use, or from `since` on will use.
@@ -152,7 +152,8 @@ struct Alias {
     retiring: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Moment>,
-    /// The greatest number ever used. No number is used again, since a late write may still go to it.
+    /// The greatest number of a generation so far. No number is used again, since a late write may still go to an old
+    /// generation.
     last: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     rebuild: Option<Job>,
@@ -191,7 +192,7 @@ struct Job {
     since: Moment,
     /// The time when the progress was last saved.
     noted: Moment,
-    /// True while a run works on it. If the run died, its claim expires a minute after `noted`.
+    /// True while a run works on the rebuild. If the run died, its claim expires a minute after `noted`.
     #[serde(default)]
     working: bool,
     /// The generation under construction.
@@ -355,7 +356,8 @@ impl<P: DomainEvent> Rebuilder<P> {
         run.work().await
     }
 
-    /// Abandons a rebuild, as long as readers do not use the new generation. Further runs then delete what it built.
+    /// Abandons a rebuild, as long as readers do not use the new generation. Further runs then delete the new
+    /// generation.
     ///
     /// # Errors
     ///
@@ -513,7 +515,7 @@ impl<P: DomainEvent> Run<'_, P> {
         self.save().await
     }
 
-    /// Keeps the claim during long work.
+    /// Saves the progress during long work now and then, to keep the claim.
     async fn still_at_it(&mut self) -> Result<(), RebuildError> {
         let now = self.now().timestamp();
         let (_, job) = self.job()?;
