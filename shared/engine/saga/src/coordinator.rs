@@ -30,7 +30,7 @@ pub trait Participants: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`NoAnswer`]: the engine sends it again.
+    /// [`NoAnswer`]: the engine sends the command again.
     async fn send(&self, dispatch: &Dispatch) -> Result<Answer, NoAnswer>;
 }
 
@@ -67,7 +67,7 @@ impl Trouble {
     }
 }
 
-/// The number of times a write is tried that other writers overtake.
+/// The number of times a write is repeated after other writers overtook it.
 const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -155,7 +155,7 @@ impl Coordinator {
         driven
     }
 
-    /// Runs a saga. Returns through `written` the status that was stored last, and the number of lines in the saga's
+    /// Runs a saga. Returns through `written` the status that was stored last, and the number of entries in the saga's
     /// log.
     async fn run(
         &self,
@@ -214,8 +214,8 @@ impl Coordinator {
                 };
                 inputs.push(input);
             } else {
-                // A saga that is only watched needs no waiting here, except for the moment when its execution can be
-                // started.
+                // Of the sagas that are only watched, only one that waits to start an execution is worth waiting for
+                // here.
                 let waiting = saga.filter(|saga| !saga.is_watched() || saga.wanted.is_some());
                 let due = waiting.and_then(Saga::wake);
                 let now = self.sagas.now();
@@ -239,7 +239,7 @@ impl Coordinator {
         }
     }
 
-    /// True for a saga that a state machine runs, when its next look is due.
+    /// True if a state machine runs the saga, and it is time to ask for the progress of its execution.
     fn is_to_be_looked_at(&self, saga: &Saga) -> bool {
         let due = saga.next_look.is_some_and(|look| look <= self.sagas.now());
         due && saga.mode == SagaMode::StepFunctions
@@ -262,15 +262,16 @@ impl Coordinator {
             Ok(input) => input,
             Err(error) => {
                 tracing::warn!(saga = %saga.id, error, "the state of its execution is unknown");
-                // If nobody waits for the saga any more, a person is needed; otherwise it stays due.
+                // If no client waits for the saga any more, the saga needs a person. Otherwise the saga stays due, and
+                // the state machine is asked again.
                 let given_up = is_given_up(definition, saga, self.sagas.now());
                 given_up.then_some(Input::NoWord(error))
             }
         }
     }
 
-    /// Asks for the progress of the execution that was started last. If another execution is wanted and this one is not
-    /// in its way, starts that instead.
+    /// Asks for the progress of the execution that was started last. If the saga wants another execution, and the last
+    /// one does not prevent that, starts the wanted execution instead.
     async fn ask_machine(
         &self,
         definition: &Definition,
@@ -440,9 +441,9 @@ impl Sagas {
                 let stuck = saga.status == Status::NeedsIntervention;
                 let undone = stuck || saga.status == Status::Compensating;
                 return Ok(match request {
-                    // The saga is being undone already, at whosever request.
+                    // The saga is being undone already, for this request or for another reason.
                     Request::Cancel(_) if undone => Requested::Taken(saga),
-                    // A lack of room is the only reason why such a saga does not resume.
+                    // A saga that waits for a person does not resume only if its item lacks room.
                     Request::Resume(_) if stuck => Requested::TooOften(saga),
                     _ => Requested::NotNow(saga),
                 });

@@ -236,7 +236,7 @@ pub(crate) enum EventRole {
     Success(StepNumber),
     /// The step has failed.
     Failure(StepNumber),
-    /// One step or several are undone: several steps may have the same event for it.
+    /// One step or several are undone: several steps may share the event of their undoing.
     Undone,
 }
 

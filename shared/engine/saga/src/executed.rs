@@ -12,9 +12,9 @@ use crate::{
 /// in their order.
 ///
 /// The participants' answers go through [`transition`], as if the coordinator had sent the commands. So the log has the
-/// same lines with the same meaning, whichever engine runs the saga. `watched` is the stored saga. The status combines
-/// both: the saga has ended when both say so, and needs a person when either does, until an event shows that a person
-/// acted.
+/// same entries with the same meaning, whichever engine runs the saga. `watched` is the stored saga. The status
+/// combines the stored saga with the histories: the saga has ended when both have ended, and needs a person when one of
+/// them does, until an event shows that a person acted.
 #[must_use]
 pub fn executed(
     definition: &Definition,
@@ -73,7 +73,7 @@ pub fn executed(
     saga
 }
 
-/// The first line of a saga's log, with another mode.
+/// The first entry of a saga's log, with another mode; `None` if the entry is not [`What::Started`].
 fn directed(entry: &Entry, mode: SagaMode) -> Option<Entry> {
     let mut entry = entry.clone();
     let What::Started { mode: own, .. } = &mut entry.what else {
@@ -141,8 +141,8 @@ impl Reader<'_> {
         }
     }
 
-    /// True for a late answer to a call that was given up and sent again. LocalStack reports it although the saga no
-    /// longer waits for it.
+    /// True for a late answer to a call that was given up and sent again. LocalStack reports such an answer although
+    /// the saga no longer waits for it.
     fn is_late(&self, answer: &Answer, out: &Outstanding) -> bool {
         let Answer::Events(facts) = answer else {
             return false;
@@ -161,7 +161,7 @@ impl Reader<'_> {
         })
     }
 
-    /// True for the state that is the first call of the command that the saga waits for.
+    /// True if this state makes the first call of the command that the saga waits for.
     fn calls(&self, state: &str, out: &Outstanding) -> bool {
         let called = match out.direction {
             Direction::Do => CallState::First,

@@ -108,9 +108,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - A [`Saga`] is the fold of its log ([`Entry`]). Only [`transition`] decides which lines an input adds to it.
-//! - [`Sagas`] stores them, with one conditional write for each transition. Any process may send a command that is due
-//!   again, since it has the same id.
+//! - A [`Saga`] is the fold of its log ([`Entry`]). Only [`transition`] decides which entries an input adds to the log.
+//! - [`Sagas`] stores them, with one conditional write for each transition. Any process may repeat a command that is
+//!   due, since every attempt has the same id.
 //! - A saga has a [`SagaMode`]. The coordinator sends its commands, or only watches a choreography or an execution of a
 //!   [`state_machine`]. [`executed`] reads the history of an execution; [`Streams`] finds events that a choreography
 //!   missed.

@@ -41,9 +41,9 @@ pub struct Wire {
     pub event_id: &'static str,
     /// The path of the event's data.
     pub event_data: &'static str,
-    /// An answer with this event, as far as the three paths reach.
+    /// An answer with this event. It needs only the fields that the three paths above name.
     pub answer_of: fn(&Heard) -> Value,
-    /// Reads an answer; `None` if the payload is none.
+    /// Reads an answer; `None` if the payload is not an answer.
     pub answer: fn(&Value) -> Option<Answer>,
 }
 
@@ -155,9 +155,9 @@ const NOT_UNDONE: &str = "NeedsIntervention";
 pub(crate) enum CallState {
     /// The first call that does a step.
     First,
-    /// All further calls that do it.
+    /// All further calls that do the step.
     Again,
-    /// The calls that undo it.
+    /// The calls that undo the step.
     Undo,
 }
 
@@ -189,7 +189,8 @@ struct Machine<'a> {
 type States = Vec<(String, Value)>;
 
 impl Machine<'_> {
-    /// The choices for the beginning of a saga of this version, and for its undoing.
+    /// The rules of the first Choice state for sagas of this version: one for executions that do the steps, and one for
+    /// executions that only undo them.
     fn begin(&self) -> [Value; 2] {
         let Definition { name, version, .. } = self.definition;
         let place = |undone: bool, next: String| {

@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{Definitions, Fact, Saga, SagaId, SagaMode, fact, saga_id};
 
-/// The age of an opening event from which later events may have come before it. Batches wait for less.
+/// From this age of an opening event on, later events of its saga may have arrived before it. A batch that is not
+/// retried arrives sooner.
 const LATE: SignedDuration = SignedDuration::from_secs(10);
 
 /// Finds events of sagas in the streams of these contexts.
@@ -47,7 +48,7 @@ impl<P: DomainEvent> Streams<'_, P> {
         Ok(own.map(fact).collect())
     }
 
-    /// The events of a choreography that is due for a look; none for any other saga.
+    /// All events of a choreography whose [`Saga::next_look`] is due; none for any other saga.
     ///
     /// # Errors
     ///

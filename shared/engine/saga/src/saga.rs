@@ -14,13 +14,13 @@ use crate::{Definition, SagaMode, StepNumber};
 /// reason, and a participant must not refuse them for its length.
 pub const LONGEST_REASON: usize = 200;
 
-/// The longest text of a log line, in characters; longer texts are cut.
+/// The longest text of an entry, in characters; longer texts are cut.
 pub const LONGEST_TEXT: usize = 500;
 
 /// The longest text about an attempt without an answer, in characters.
 const LONGEST_FAILURE: usize = 80;
 
-/// The number of attempts at a command that are logged, each with a line. A definition may allow more attempts.
+/// The number of attempts at a command that are logged, each with an entry. A definition may allow more attempts.
 pub const TOLD_ATTEMPTS: u32 = 8;
 
 /// The longest trace, in bytes; a longer one is invalid and is left out.
@@ -35,9 +35,9 @@ const BARE_BYTES: usize = 1024;
 /// The size in bytes up to which every received event is logged. Above it, events that change nothing are left out.
 const NOTES_BYTES: usize = 128 * 1024;
 
-/// The room in bytes for one step's lines after a person resumed the saga, until the step is undone or marked as
-/// undone. The lines are two with a text of at most 4 KB, [`TOLD_ATTEMPTS`] with a text of at most 800 bytes, and a few
-/// without text.
+/// The room in bytes for one step's entries after a person resumed the saga, until the step is undone or marked as
+/// undone. The entries are two with a text of at most 4 KB, [`TOLD_ATTEMPTS`] with a text of at most 800 bytes, and a
+/// few without text.
 const STEP_BYTES: usize = 16 * 1024;
 
 /// The time that an execution may take to end after its last event.
@@ -115,7 +115,7 @@ impl fmt::Display for Status {
 /// An event, with the properties that a saga uses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
-    /// The mode of the saga that it opens.
+    /// The mode of the saga that the event opens.
     pub mode: SagaMode,
     /// The type of the event.
     pub kind: String,
@@ -190,7 +190,7 @@ pub enum Direction {
     Undo,
 }
 
-/// The content of a log line.
+/// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum What {
@@ -223,14 +223,14 @@ pub enum What {
     },
     /// The saga received an event.
     EventReceived {
-        /// The step that the event is about.
+        /// The step that the event is about; `None` if the event is not about a single step.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<StepNumber>,
         /// The meaning of the event for the saga.
         meaning: Meaning,
         /// The way in which the event arrived.
         via: Via,
-        /// The number of attempts that the answer took.
+        /// The number of attempts until the answer came; `None` if one was enough, or if the event is not an answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attempts: Option<u32>,
         /// The event that arrived.
@@ -261,13 +261,13 @@ pub enum What {
         direction: Direction,
         /// The number of the attempt, from 1.
         attempt: u32,
-        /// The time at which it was sent.
+        /// The time at which the attempt was sent.
         #[serde(with = "alpes_messages::moment::text")]
         sent: Timestamp,
         /// The error that came instead of an answer; `None` if nothing came before the next attempt was due.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<String>,
-        /// The time from which it is sent again; `None` after the last attempt.
+        /// The time from which the command is sent again; `None` after the last attempt.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<Moment>,
     },
@@ -291,7 +291,7 @@ pub enum What {
     CancellationRequested {
         /// The reason given.
         reason: String,
-        /// The step whose command was logged but not sent yet, if there is one. It needs no undoing.
+        /// The step whose command was logged but not sent yet, if there is one. This step needs no undoing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unsent: Option<StepNumber>,
     },
@@ -338,7 +338,7 @@ pub enum What {
 }
 
 impl What {
-    /// Cuts the texts that come from outside, so that the size of a line is bounded.
+    /// Cuts the texts that come from outside, so that the size of an entry is bounded.
     pub(crate) fn shorten(&mut self) {
         let text = match self {
             Self::CancellationRequested { reason, .. } => reason,
@@ -378,7 +378,7 @@ pub enum Meaning {
     Doubt,
     /// The step is undone.
     Reversal,
-    /// The event changes nothing now; it is only noted.
+    /// The event changes nothing now, and is only logged.
     Note,
 }
 
@@ -388,13 +388,13 @@ pub struct Entry {
     /// The time at which it was logged.
     #[serde(with = "alpes_messages::moment::text")]
     pub when: Timestamp,
-    /// The content of the line.
+    /// The content of the entry.
     #[serde(flatten)]
     pub what: What,
 }
 
 impl Entry {
-    /// The event of the line, if it has one.
+    /// The event of the entry, if it has one.
     #[must_use]
     pub fn heard(&self) -> Option<&Heard> {
         match &self.what {
@@ -436,12 +436,12 @@ pub struct Outstanding {
     pub direction: Direction,
     /// The id of the command.
     pub command: Uuid,
-    /// The number of attempts so far. The number is a counter, since log lines exist only for attempts without an
+    /// The number of attempts so far. The number is stored, since the log has entries only for attempts without an
     /// answer.
     pub attempts: u32,
     /// True if an attempt before the last had no answer.
     pub unanswered: bool,
-    /// The time at which it is sent again; `None` while the saga waits for a person.
+    /// The time at which the command is sent again; `None` while the saga waits for a person.
     pub due: Option<Timestamp>,
 }
 
@@ -462,24 +462,25 @@ pub struct Saga {
     pub trace: Option<String>,
     /// The status of the saga.
     pub status: Status,
-    /// The reason for which it is undone, if it is.
+    /// The reason for which the saga is undone; `None` if it is not undone.
     pub reason: Option<String>,
     /// The event data that commands need: type of event -> data.
     pub context: Map<String, Value>,
     /// The status of each step.
     pub steps: Vec<StepStatus>,
-    /// The command whose answer the saga waits for.
+    /// The command whose answer the saga waits for; `None` if it waits for none.
     pub outstanding: Option<Outstanding>,
-    /// For a saga that the coordinator only watches: the time of its next look. `None` once the saga has ended, or no
-    /// look can find anything new.
+    /// For a saga that the coordinator only watches: the time at which the coordinator next looks for news, which are
+    /// missed events of a choreography, or the progress of an execution. `None` once the saga has ended, or no look can
+    /// find anything new.
     pub next_look: Option<Timestamp>,
     /// For a saga that a state machine runs: the execution that is still to be started.
     pub wanted: Option<Direction>,
-    /// The events that it has received, by stream and version.
+    /// The events that the saga has received, by stream and version.
     pub seen: BTreeSet<(String, u32)>,
     /// The id of the last event received, which causes the next command.
     pub cause: Uuid,
-    /// The lines of its log.
+    /// The entries of its log.
     pub log: Vec<Entry>,
 }
 
@@ -498,7 +499,7 @@ impl Saga {
         Some(saga)
     }
 
-    /// The saga after the first line of its log.
+    /// The saga after the first entry of its log; `None` if the entry is not [`What::Started`].
     pub(crate) fn opened(id: SagaId, definition: &Definition, entry: Entry) -> Option<Self> {
         let What::Started {
             definition: name,
@@ -547,7 +548,7 @@ impl Saga {
         Some(saga)
     }
 
-    /// The first event of this type that it has received.
+    /// The first event of this type that the saga has received.
     #[must_use]
     pub fn heard(&self, kind: &str) -> Option<Heard> {
         self.log.iter().find_map(|entry| match &entry.what {
@@ -560,7 +561,7 @@ impl Saga {
         })
     }
 
-    /// The executions that were started for it, in order.
+    /// The executions that were started for the saga, in order.
     pub fn executions(&self) -> impl Iterator<Item = Direction> + '_ {
         self.log.iter().filter_map(|entry| match &entry.what {
             What::ExecutionStarted { direction, .. } => Some(*direction),
@@ -568,15 +569,15 @@ impl Saga {
         })
     }
 
-    /// The time at which it began, which is the time of its opening event. The log of the saga begins when the event
-    /// was received.
+    /// The time at which the saga began, which is the time of its opening event. The log of the saga begins when the
+    /// event was received.
     #[must_use]
     pub fn started(&self) -> Timestamp {
         let event = self.log.first().and_then(Entry::heard);
         event.map_or_else(Timestamp::default, |event| event.time)
     }
 
-    /// The time of the last log line.
+    /// The time of the last entry of the log.
     #[must_use]
     pub fn updated(&self) -> Timestamp {
         self.log
@@ -584,53 +585,54 @@ impl Saga {
             .map_or_else(Timestamp::default, |entry| entry.when)
     }
 
-    /// The time at which it is due; `None` if it waits for an event or a person.
+    /// The time at which the saga is due; `None` if the saga waits for an event or a person.
     #[must_use]
     pub fn wake(&self) -> Option<Timestamp> {
         let due = self.outstanding.as_ref().and_then(|out| out.due);
         due.or(self.next_look)
     }
 
-    /// True if the coordinator only watches it and sends no commands.
+    /// True if the coordinator only watches the saga and sends no commands.
     #[must_use]
     pub fn is_watched(&self) -> bool {
         self.mode != SagaMode::Orchestration
     }
 
-    /// True if it takes longer than usual, and the coordinator only watches it.
+    /// True if the saga takes longer than usual, and the coordinator only watches it.
     #[must_use]
     pub fn is_late(&self) -> bool {
         let noted = |entry: &Entry| matches!(entry.what, What::Delayed {});
         !self.status.has_ended() && self.is_watched() && self.log.iter().any(noted)
     }
 
-    /// True if the coordinator has taken it over from a state machine.
+    /// True if the coordinator has taken the saga over from a state machine.
     #[must_use]
     pub fn is_taken_over(&self) -> bool {
         let taken = |entry: &Entry| matches!(entry.what, What::TakenOver {});
         self.log.iter().any(taken)
     }
 
-    /// An upper bound of the size of its item in the table, in bytes.
+    /// An upper bound of the size of the saga's item in the table, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         let lines = self.log.iter().map(bytes_of_line);
         lines.fold(BARE_BYTES, usize::saturating_add)
     }
 
-    /// True if a person may add this line: the item then still has room for everything that may follow.
+    /// True if a person may add this entry: the item then still has room for everything that may follow.
     pub(crate) fn has_room_for(&self, definition: &Definition, line: &Entry) -> bool {
         let follows = definition.steps.len().saturating_add(1) * STEP_BYTES;
         self.size() + bytes_of_line(line) + follows <= ITEM_BYTES
     }
 
-    /// True if it logs no more notes: it then leaves out an event that changes nothing, if it has received one of this
-    /// type before.
+    /// True if the saga does not log an event of this type that changes nothing: its log is long, and has an event of
+    /// this type.
     pub(crate) fn passes_over(&self, kind: &str) -> bool {
         self.context.contains_key(kind) && self.size() > NOTES_BYTES
     }
 
-    /// True if nothing but the log has changed from this saga to `since`.
+    /// True if nothing but the log has changed from this saga to `since`. A change from `NeedsIntervention` to
+    /// `Compensating` without an outstanding command does not count.
     pub(crate) fn stands_as(&self, since: &Self) -> bool {
         let stuck = self.status == Status::NeedsIntervention
             && since.status == Status::Compensating
@@ -642,8 +644,8 @@ impl Saga {
             && self.wanted == since.wanted
     }
 
-    /// The type of the command whose answer the saga waits for. The log has it, since a command is logged before it is
-    /// sent.
+    /// The type of the command whose answer the saga waits for. The log has the type, since a command is logged before
+    /// it is sent.
     #[must_use]
     pub fn awaited(&self) -> Option<&str> {
         let awaited = self.outstanding.as_ref()?.command;
@@ -662,7 +664,7 @@ impl Saga {
         })
     }
 
-    /// True if the log has a line that the last attempt at the outstanding command had no answer.
+    /// True if the log says that the last attempt at the outstanding command had no answer.
     #[must_use]
     pub fn is_known_unanswered(&self) -> bool {
         let Some(out) = &self.outstanding else {
@@ -721,7 +723,7 @@ impl Saga {
         }
     }
 
-    /// The saga turns to undoing. The first reason stays.
+    /// The saga turns to undoing. A reason that it has already stays.
     fn turn(&mut self, reason: &str) {
         self.status = Status::Compensating;
         self.outstanding = None;
@@ -745,7 +747,7 @@ impl Saga {
         });
     }
 
-    /// Applies a line of the log. A saga is nothing but the result of applying its lines.
+    /// Applies an entry of the log. A saga is nothing but the result of applying its entries.
     pub(crate) fn apply(&mut self, definition: &Definition, entry: Entry) {
         let now = entry.when;
         let texts = definition.texts;
@@ -827,7 +829,8 @@ impl Saga {
             }
             What::TakenOver {} => self.taken_over(definition),
             What::Delayed {} => {
-                // A choreography has no participant to ask. An execution is looked at again.
+                // The coordinator looks again at a late execution, for its progress. A choreography has no progress to
+                // ask for.
                 let again = later(now, definition.patience);
                 self.next_look = (self.mode == SagaMode::StepFunctions).then_some(again);
             }
@@ -890,7 +893,7 @@ impl Saga {
         }
     }
 
-    /// Marks the steps as undone whose undoing has this event.
+    /// Marks every step as undone whose compensation succeeds with this event type.
     fn undone(&mut self, definition: &Definition, kind: &str) {
         for (status, step) in self.steps.iter_mut().zip(&definition.steps) {
             let undo = step.compensation.as_ref();
@@ -938,9 +941,10 @@ pub(crate) fn later(now: Timestamp, by: Duration) -> Timestamp {
     now.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// An upper bound of the size of a line in the table, in bytes. If its JSON form is longer, the length of that.
+/// An upper bound of the size of an entry in the table, in bytes: the size of its JSON form in the table or the length
+/// of that form, whichever is greater.
 fn bytes_of_line(entry: &Entry) -> usize {
-    // A line has only text, numbers and objects, so it always has a JSON form.
+    // An entry has only text, numbers and objects, so it always has a JSON form.
     let line = serde_json::to_value(entry).unwrap_or_default();
     bytes(&line).max(line.to_string().len()) + 1
 }

@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 
-/// The number of a step of a definition, counted from 1. Log lines, commands and requests all use this type.
+/// The number of a step of a definition, counted from 1. Log entries, commands and requests all use this type.
 ///
 /// ```
 /// use alpes_saga::StepNumber;

@@ -5,10 +5,10 @@
 //! | `pk`, `sk` | the saga's id; `saga` |
 //! | `definition`, `version` | the definition with which it began |
 //! | `subject`, `status` | copies from the log, for readers of the item alone |
-//! | `log` | the log. Each line has `when`, the time of writing; a line with an event also has `event_time`, the time of the event |
+//! | `log` | the log. Each entry has `when`, the time of writing; an entry with an event also has `event_time`, the time of the event |
 //! | `attempts`, `unanswered`, `due` | of the outstanding command: its attempts so far, whether an attempt before the last had no answer, the time of the next one |
 //! | `rev`, `author` | the number of writes, and the id of the last writer |
-//! | `gsi1pk`, `gsi1sk` | only while the saga has a next time: a bucket `wake-NN`, and the time. It is never later than `due`, unless the saga was [put off](Sagas::put_off) |
+//! | `gsi1pk`, `gsi1sk` | only while the saga is to be woken: a bucket `wake-NN`, and the time, which is never later than `due`, unless the saga was [put off](Sagas::put_off) |
 //! | `gsi2pk`, `gsi2sk` | `status:{status}`, and the time of its opening event with its id |
 
 use std::{sync::Arc, time::Duration};
@@ -40,7 +40,7 @@ pub struct Stored {
     /// The saga.
     pub saga: Saga,
     rev: i64,
-    /// Its time in the index of sagas to wake.
+    /// The saga's time in the index of sagas to wake; `None` if the saga is not in that index.
     wake: Option<Timestamp>,
 }
 
@@ -50,7 +50,7 @@ pub enum LoadError {
     /// The table failed.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The saga's definition, or a line of its log, is unknown to this build. Another build runs the saga and will
+    /// The saga's definition, or an entry of its log, is unknown to this build. Another build runs the saga and will
     /// continue it.
     #[error("saga {0}, of definition {1} version {2}, is another build's")]
     UnknownDefinition(SagaId, String, u32),
@@ -62,7 +62,7 @@ pub enum LoadError {
 /// A saga that could not be written.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SaveError {
-    /// Another writer changed it meanwhile, or the outcome is unknown: read it again.
+    /// Another writer changed the saga meanwhile, or the outcome is unknown: read the saga again.
     #[error("another writer changed the saga")]
     Overtaken,
     /// The table refused the write.
@@ -84,7 +84,7 @@ pub struct Page {
 pub struct Due {
     /// The sagas, those that have waited longest first.
     pub sagas: Vec<SagaId>,
-    /// The time since which the oldest has waited.
+    /// The time since which the oldest of them has waited; `None` if none is due.
     pub oldest: Option<Timestamp>,
 }
 
@@ -190,7 +190,7 @@ impl Sagas {
         };
         let entries = form.log.into_iter().map(Entry::deserialize);
         let Ok(entries) = entries.collect() else {
-            // Most likely a newer build logged a line that this one does not know.
+            // Most likely a newer build logged an entry of a kind that this build does not know.
             return Err(LoadError::UnknownDefinition(
                 id,
                 form.definition,
@@ -247,7 +247,7 @@ impl Sagas {
         form.is_some_and(|form| form.rev == rev && form.author == author)
     }
 
-    /// The time at which the saga is to be woken. An index entry that is too early costs one look in vain. Moving the
+    /// The time at which the saga is to be woken. An index entry that is too early costs one needless wake. Moving the
     /// entry at each step would cost two writes of the index each time. So the index entry stays while its time is in
     /// the future and not too late.
     fn wake(&self, before: Option<&Stored>, saga: &Saga) -> Option<Timestamp> {
@@ -259,7 +259,8 @@ impl Sagas {
         Some(stays.unwrap_or(due))
     }
 
-    /// True if its index entry has come due although the saga itself is not due: the saga must be written once more.
+    /// True if the saga's index entry has come due although the saga itself is not due: the saga must be written once
+    /// more, which moves the entry.
     #[must_use]
     pub(crate) fn is_woken_too_early(&self, stored: &Stored) -> bool {
         let now = self.now();
@@ -288,9 +289,10 @@ impl Sagas {
     }
 
     /// Puts off a saga that is due and that this process cannot advance: it is due again `pause` later, whatever its
-    /// item says. So the saga does not block others. A process that can advance it finds it then, or at its next event.
+    /// item says. So the saga does not block others. A process that can advance the saga finds it then, or at its next
+    /// event.
     ///
-    /// False if it is no longer due.
+    /// Returns false if the saga is no longer due.
     ///
     /// # Errors
     ///
@@ -412,7 +414,7 @@ fn update(
             .remove(Path::of("attempts"))
             .remove(Path::of("unanswered")),
     };
-    // The log does not contain the looks at an execution.
+    // The time of the next look at an execution is not in the log.
     let looked = saga
         .next_look
         .filter(|_| saga.mode == SagaMode::StepFunctions);
@@ -427,7 +429,7 @@ fn update(
     }
 }
 
-/// A line of the log has only text, numbers and objects, so it always has a JSON form.
+/// An entry of the log has only text, numbers and objects, so it always has a JSON form.
 fn json(entry: &Entry) -> Value {
     serde_json::to_value(entry).unwrap_or_default()
 }

@@ -139,7 +139,7 @@ pub fn start(definition: &Definition, id: SagaId, fact: &Fact, now: Timestamp) -
     begun(definition, id, Entry { when: now, what }, reason)
 }
 
-/// The saga that begins with the first line of a log. If `undone` gives a reason, it is undone at once.
+/// The saga that begins with this first entry of a log. If `undone` gives a reason, the saga is undone at once.
 pub(crate) fn begun(
     definition: &Definition,
     id: SagaId,
@@ -203,7 +203,7 @@ pub fn transition(
     (work.saga, effect)
 }
 
-/// A saga during a transition, with the lines logged so far.
+/// A saga during a transition, with the entries logged so far.
 pub(crate) struct Work<'a> {
     pub(crate) definition: &'a Definition,
     pub(crate) saga: Saga,
@@ -229,7 +229,7 @@ impl Work<'_> {
     ) {
         let attempts = self.saga.outstanding.as_ref().map(|out| out.attempts);
         let mut event = Heard::of(fact, self.definition);
-        // The first data stays, so another event of the type needs none.
+        // The saga keeps the data of the first event of a type, so another event of that type is logged without data.
         if self.saga.context.contains_key(&fact.kind) {
             event.data = nothing();
         }
@@ -297,7 +297,7 @@ impl Work<'_> {
         command_id(self.saga.id, step, direction)
     }
 
-    /// The command of a step. The error says why it cannot be built.
+    /// The type of a step's command, if the command can be built. The error says why it cannot.
     fn data(&self, step: StepNumber, direction: Direction) -> Result<String, String> {
         let Some((command, call)) = self.definition.call(step, direction) else {
             return Err("the definition has no such command".to_owned());
@@ -360,7 +360,7 @@ impl Work<'_> {
         }
     }
 
-    /// A step was undone: by the command that the saga waits for, or by another sender.
+    /// Receives the event that a step was undone, by the command that the saga waits for or by another sender.
     fn undone(&mut self, fact: &Fact, via: Via) {
         let awaited = self.saga.outstanding.as_ref().and_then(|out| {
             let undo = self.definition.step(out.step)?.compensation.as_ref()?;
@@ -555,7 +555,8 @@ impl Work<'_> {
         Some(dispatch)
     }
 
-    /// All attempts are used up. A step that is in doubt is undone too; an undoing then waits for a person.
+    /// Gives up the outstanding command after its last attempt. A step that was to be done is in doubt, and is undone
+    /// too. If a step was to be undone, the saga waits for a person.
     fn give_up(&mut self) {
         let Some(out) = self.saga.outstanding.clone() else {
             return;

@@ -13,9 +13,9 @@ use crate::{
     transition::{Work, earlier},
 };
 
-/// True if the next execution that a saga wants can be started, given the progress of the one before it. While that one
-/// runs, it may still turn and undo everything itself. Two executions that undo for different reasons would conflict:
-/// the participants refuse one of them.
+/// True if the next execution that a saga wants can be started, given the progress of the one before it. While that
+/// execution runs, it may still turn to undoing and undo everything itself. Two executions that undo for different
+/// reasons would conflict: the participants refuse one of them.
 pub(crate) fn makes_way(
     definition: &Definition,
     saga: &Saga,
@@ -36,7 +36,8 @@ fn is_news(definition: &Definition, saga: &Saga, now: Timestamp) -> bool {
     saga.updated() > earlier(now, definition.patience)
 }
 
-/// True if nothing has happened for so long to a saga that a state machine runs that nobody waits for it any more.
+/// True if a state machine runs the saga, and nothing has happened to the saga for so long that no client waits for it
+/// any more.
 pub(crate) fn is_given_up(definition: &Definition, saga: &Saga, now: Timestamp) -> bool {
     let waits = saga.next_look.is_some_and(|look| look <= now);
     let since = earlier(now, definition.expiry.after);
@@ -60,7 +61,7 @@ fn has_undone(output: &Value) -> bool {
 impl Work<'_> {
     /// Applies an input to a watched saga. The saga notes events and the passing of time. If a state machine runs it,
     /// two requests also count. A completed saga can be undone. A failed execution can be taken over: by a person who
-    /// resumes it, or by a request to undo a saga that has not turned yet. Other requests change nothing.
+    /// resumes it, or by a request to undo a saga that is not being undone yet. Other requests change nothing.
     pub(crate) fn watch(&mut self, input: &Input) {
         let by_machine = self.saga.mode == SagaMode::StepFunctions;
         match input {
@@ -145,7 +146,7 @@ impl Work<'_> {
                 direction,
                 name: execution_name(self.saga.id, direction),
             });
-            // If the execution was started earlier without a log line, all of its events may already have arrived.
+            // If the execution was started earlier and that was not logged, all of its events may already have arrived.
             self.end_if_it_has(false);
         }
     }
@@ -221,7 +222,8 @@ impl Work<'_> {
     /// choreography, participants undo every step that can be undone. A state machine undoes only the steps that were
     /// done, and `told` is true if its output says so.
     fn come_to_its_end(&self, told: bool) -> Option<Status> {
-        // Executions are found by the lines of the saga's log, so the line of a wanted execution must not be left out.
+        // Executions are found by the entries of the saga's log, so the entry of a wanted execution must not be left
+        // out.
         if self.saga.wanted.is_some() {
             return None;
         }

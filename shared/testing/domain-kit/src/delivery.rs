@@ -24,7 +24,7 @@ use crate::{
 struct Setup {
     seed: u64,
     subjects: u64,
-    /// The most events of one stream.
+    /// The largest number of events of one stream.
     events: u64,
     /// The number of invocations at a time. From 2 on they overlap.
     invocations: u64,
@@ -34,7 +34,8 @@ struct Setup {
     rebuilding: bool,
 }
 
-/// Streams of random events, and a log of them in an order that a real log may have, with duplicates.
+/// Commits streams of random events. Returns a log of these events in an order that a real log may have, with
+/// duplicates.
 fn history<D: Domain>(bench: &ViewBench<D>, dice: &Dice, setup: Setup) -> Vec<LogRecord> {
     let mut log = vec![];
     for number in 1..=setup.subjects {
@@ -199,8 +200,7 @@ fn run<D: Domain>(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
     Ok(())
 }
 
-/// The log's distinct records. Their number is the most row writes that the log can need, with one write for each
-/// event.
+/// The log's distinct records. The log needs at most one write of a row for each of them.
 fn deliveries(log: &[LogRecord]) -> BTreeSet<&[u8]> {
     log.iter().map(|record| record.data.as_slice()).collect()
 }

@@ -84,7 +84,8 @@ pub trait Domain: Send + Sync + 'static {
     /// The event for `happens`, about `subject`, at the time `at`.
     fn event(happens: Happens, subject: SubjectId, at: Moment) -> NewEvent;
 
-    /// How far the subject of this row of the first view has come; 0 without a listed row. The number never decreases.
+    /// How far the subject has come, by its row in the first view: a number that never decreases, and 0 if the view
+    /// does not list the row.
     fn progress(row: &Item) -> usize;
 }
 

@@ -24,9 +24,10 @@ pub enum Bug {
     GuardOfOneStreamOnly,
     GuardNotChecked,
     GapApplied,
-    /// The test itself plants this one, where it redelivers a batch.
+    /// A batch is redelivered from the record after the one that failed. The test itself plants this mistake, where it
+    /// redelivers a batch.
     FailureIndexOffByOne,
-    /// The guard keeps the view right, so the number of writes is what shows this mistake.
+    /// The guard keeps the view right, so only the number of writes shows this mistake.
     EventsOfOneKeyHandledConcurrently,
     CountedBeforeTheGuard,
     CountersOutsideTheTransaction,
@@ -101,8 +102,8 @@ impl<D: Domain> Planted<D> {
     }
 }
 
-/// Replaces the missed events of a stream by events that change nothing: the item as a reader sees it that does not
-/// fill gaps.
+/// Replaces all events of a stream except the last by events that change nothing. A reader then cannot fill gaps from
+/// the stream's item.
 fn without_history<D: Domain>(item: &mut Item) {
     let Some(Value::Array(events)) = item.get_mut("events") else {
         return;

@@ -19,7 +19,7 @@ pub struct StoreBench<P> {
     pub tables: Arc<MemoryTables>,
     /// The log, with 2 shards.
     pub log: Arc<MemoryLog>,
-    /// Time, ids and chance.
+    /// Time, ids and randomness.
     pub world: World,
     /// The clock. Tests advance it.
     pub clock: Arc<ManualClock>,

@@ -22,7 +22,7 @@ use crate::{Domain, Happens, moment};
 pub struct ViewBench<D> {
     /// The streams, the views, and the parked records.
     pub tables: Arc<MemoryTables>,
-    /// Time, ids and chance.
+    /// Time, ids and randomness.
     pub world: World,
     domain: PhantomData<fn() -> D>,
 }
@@ -56,8 +56,8 @@ impl<D: Domain> ViewBench<D> {
         Self::over(Arc::new(MemoryTables::new()), twins::world(1).0)
     }
 
-    /// Commits events of a subject, each at its time, and returns their log records. Like [`ViewBench::commit`], but it
-    /// picks the stream of each event.
+    /// Commits events of a subject, each at its time, and returns their log records. Like [`ViewBench::commit`], but
+    /// the stream of each event follows from its kind.
     pub fn happen(&self, subject: SubjectId, all: &[(Happens, i64)]) -> Vec<LogRecord> {
         let records = all.iter().flat_map(|(happens, at)| {
             let new = D::event(*happens, subject, moment(*at));

@@ -1,4 +1,5 @@
-//! The line between the engine and the participants. It loses, holds back and repeats commands, and checks them.
+//! The connection between the engine and the participants. The connection loses, holds back and repeats commands, and
+//! checks each one.
 
 use std::{
     collections::BTreeMap,
@@ -15,14 +16,14 @@ use serde_json::Value;
 use simulation::Faults;
 use twins::MemoryTables;
 
-/// The trouble that the line makes for the commands of a step in one direction.
+/// The trouble that the connection makes for the commands of a step in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// The command is held back until it is released, and is not answered.
     Held,
     /// The participant does the command each time, and every answer is lost.
     Mute,
-    /// The first commands are lost, in this number; the participant does not see them.
+    /// This number of first commands is lost; the participant does not see them.
     Lost(u32),
     /// The command is refused for good.
     Refused,
@@ -36,7 +37,7 @@ struct State {
     noted: Vec<String>,
 }
 
-/// The line between engine and participants.
+/// The connection between engine and participants.
 #[derive(Clone)]
 pub(crate) struct Line {
     inner: Arc<dyn Participants>,
@@ -72,7 +73,7 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on this trouble applies to the commands of a step in one direction.
+    /// From now on, this trouble applies to the commands of a step in one direction; with `None`, no trouble does.
     pub(crate) fn trouble(&self, step: StepNumber, direction: Direction, trouble: Option<Trouble>) {
         let key = (step, direction == Direction::Undo);
         let troubles = &mut self.lock().troubles;
@@ -90,7 +91,7 @@ impl Line {
         }
     }
 
-    /// Delivers a command whose answer nobody awaits. The participant may die of it.
+    /// Delivers a command whose answer nobody awaits. A fault may kill the participant while it handles the command.
     fn arrive(&self, dispatch: &Dispatch) {
         let _ = self.inner.send(dispatch).now_or_never();
     }

@@ -15,7 +15,7 @@ pub struct Setting {
     pub tables: Arc<MemoryTables>,
     /// The log.
     pub log: Arc<MemoryLog>,
-    /// Time, ids, chance and waiting.
+    /// Time, ids, randomness and waiting.
     pub world: World,
     /// The clock of `world`. Tests advance it.
     pub clock: Arc<ManualClock>,
@@ -45,16 +45,17 @@ pub trait Play: Send + Sync {
     /// Work that goes on beside the saga, such as a sweeper's. No fault happens here.
     async fn tick(&self, _setting: &Setting) {}
 
-    /// The violations of the system's own rules, in words, now that the saga is at rest. The kit calls it when the saga
-    /// has ended.
+    /// The violations of the system's own rules, in words, now that the saga is at rest. The kit calls this method when
+    /// the saga has ended.
     async fn check(&self, setting: &Setting, saga: &Saga) -> Vec<String>;
 
-    /// The rules of the engine. Override it only to plant a mistake.
+    /// The rules of the engine. Override this method only to plant a mistake.
     fn rules(&self) -> Arc<Rules> {
         Arc::new(alpes_saga::transition)
     }
 
-    /// The line between engine and participants, and the engine's tables. Override it only to plant a mistake.
+    /// The connection between engine and participants, and the engine's tables. Override this method only to plant a
+    /// mistake.
     fn tamper(
         &self,
         tables: Arc<dyn alpes_ports::Tables>,

@@ -31,7 +31,7 @@ pub enum Stream {
 /// How a step's compensation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undo {
-    /// The first attempts get no answer, in this number.
+    /// This number of first attempts gets no answer.
     Lost(u32),
     /// No attempt is answered until a person looks into it and resumes the saga.
     Silent,
@@ -182,7 +182,7 @@ fn watched(rules: Arc<Rules>, line: Line) -> Arc<Rules> {
     )
 }
 
-/// Removes the counts: how often a command was sent, and when it is due. They have no lines in the log.
+/// Removes the counts: how often a command was sent, and when it is due. The log has no entries for these counts.
 fn without_counts(mut saga: Saga) -> Saga {
     if let Some(out) = &mut saga.outstanding {
         (out.attempts, out.unanswered, out.due) = (0, false, None);
@@ -318,7 +318,7 @@ impl Director<'_> {
         }
     }
 
-    /// The person for whom the saga waits.
+    /// Does what the person does for whom the saga waits.
     async fn person(&mut self, step: StepNumber, undo: Undo) {
         if let Undo::Lost(_) = undo {
             return;

@@ -1,4 +1,4 @@
-//! Time, ids, chance and waiting for a process of a [`Kernel`].
+//! Time, ids, randomness and waiting for a process of a [`Kernel`].
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ impl Clock for OwnClock {
     }
 }
 
-/// UUIDs of version 7, from a clock and from chance.
+/// UUIDs of version 7, from a clock and from seeded randomness.
 struct OwnIds {
     kernel: Kernel,
     clock: OwnClock,
@@ -61,7 +61,7 @@ impl Randomness for OwnRandomness {
 }
 
 impl Kernel {
-    /// The world as a machine sees it whose clock is off by `skew`.
+    /// The world of a machine whose clock is off by `skew`.
     #[must_use]
     pub fn world(&self, skew: SignedDuration) -> World {
         let clock = || OwnClock {

@@ -55,11 +55,11 @@ struct State {
     plan: BTreeMap<usize, Fault>,
     /// The work of other processes just before an effect, by the number of the effect from 0.
     meanwhile: BTreeMap<usize, BoxFuture<'static, ()>>,
-    /// For faults by chance: the dice, and one in how many effects fails.
+    /// For random faults: the dice, and a number `n`, where one effect in `n` fails on average.
     chance: Option<(Dice, u64)>,
     /// True if other processes may run before each effect.
     yields: bool,
-    /// In virtual time: the course that decides instead of all the fields above.
+    /// In virtual time: the course that decides about each effect instead of the fields above.
     course: Option<Arc<dyn Course>>,
     /// Effects that were answered with an error and still have to happen.
     late: Vec<BoxFuture<'static, ()>>,
@@ -117,7 +117,8 @@ impl Faults {
         faults
     }
 
-    /// Faults by chance: one effect in `one_in` fails (0: none), and other processes may run before each effect.
+    /// Random faults: one effect in `one_in` fails on average (0: none), and other processes may run before each
+    /// effect.
     #[must_use]
     pub fn by_chance(dice: Dice, one_in: u64) -> Self {
         let faults = Self::in_steps();
@@ -125,7 +126,7 @@ impl Faults {
         faults
     }
 
-    /// Ends the faults by chance: from now on only planned faults happen.
+    /// Ends the random faults: from now on only planned faults happen.
     pub fn cease(&self) {
         if let Some((_, one_in)) = &mut self.lock().chance {
             *one_in = 0;
@@ -264,7 +265,7 @@ impl Faults {
         fault
     }
 
-    /// Under chance, other processes may also run before the answer arrives.
+    /// With random faults, other processes may also run before the answer arrives.
     async fn answered(&self) {
         if let Some(course) = self.course() {
             return course.after().await;
@@ -278,7 +279,7 @@ impl Faults {
         self.lock().course.clone()
     }
 
-    /// The running process dies here.
+    /// Kills the running process: this call never returns.
     async fn die<T>(&self) -> T {
         if let Some(course) = self.course() {
             course.die().await;

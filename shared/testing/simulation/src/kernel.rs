@@ -17,12 +17,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{Dice, ProcessId, trace::Trace};
 
-/// How a process ended.
+/// The way in which a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It returned.
+    /// The process returned.
     Done,
-    /// It was killed.
+    /// The process was killed.
     Killed,
 }
 
@@ -73,8 +73,9 @@ struct Inner {
 
 /// Runs processes concurrently in virtual time, one poll at a time.
 ///
-/// Chance picks the next process from those that can go on. When none can, time jumps to the next moment at which one
-/// can. So minutes of waiting cost nothing, and a seed gives the same run each time. Clones are the same kernel.
+/// The kernel picks the next process at random from those that can go on. When none can, time jumps to the next moment
+/// at which one can. So minutes of waiting cost nothing, and a seed gives the same run each time. Clones are the same
+/// kernel.
 #[derive(Clone)]
 pub struct Kernel(Arc<Inner>);
 
@@ -191,7 +192,7 @@ impl Kernel {
         self.state().polls
     }
 
-    /// Starts a durable process: chance does not kill it.
+    /// Starts a durable process, which random faults do not kill.
     pub fn spawn(&self, name: &str, work: impl Future<Output = ()> + Send + 'static) -> ProcessId {
         self.start(name, Box::pin(work), false, None)
     }

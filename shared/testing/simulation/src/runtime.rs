@@ -17,8 +17,8 @@ use crate::{End, Kernel, ProcessId, TimerId};
 /// A function's answer, or the type and the text of its error.
 pub type Answer = Result<Vec<u8>, (String, String)>;
 
-/// A started function with the state that it keeps between invocations. It is called with a payload and the time at
-/// which the invocation times out.
+/// A started function with the state that it keeps between invocations. Each call gets a payload, and the time at which
+/// the invocation times out.
 pub type Sandbox = Arc<dyn Fn(Vec<u8>, Timestamp) -> BoxFuture<'static, Answer> + Send + Sync>;
 
 /// A deployed function.
@@ -54,16 +54,16 @@ pub fn function<A: Send + Sync + 'static>(
     }
 }
 
-/// How an invocation ended.
+/// The way in which an invocation ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It returned this answer.
+    /// The function returned this answer.
     Returned(Vec<u8>),
     /// The function failed with an error of this type and text.
     Failed(String, String),
-    /// It exceeded its timeout.
+    /// The invocation exceeded its timeout.
     TimedOut,
-    /// Its process died.
+    /// The process of the invocation died.
     Died,
     /// The invocation did not start, because too many were running.
     Throttled,
@@ -160,7 +160,8 @@ impl Runtime {
         *own.unwrap_or_else(PoisonError::into_inner) = fate;
     }
 
-    /// Sets a change to be made to every function that is deployed from now on. It can be set once.
+    /// Sets a change to be made to every function that is deployed from now on. Only the first call of this method has
+    /// an effect.
     pub fn change_what_is_deployed(
         &self,
         change: impl Fn(FunctionName, Function) -> Function + Send + Sync + 'static,

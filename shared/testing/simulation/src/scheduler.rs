@@ -53,7 +53,7 @@ impl<T> Scheduler<T> {
         self.insert(process, false)
     }
 
-    /// Adds a durable process: chance does not kill it.
+    /// Adds a durable process, which [`Self::step`] does not kill.
     pub fn spawn_durable(&mut self, process: BoxFuture<'static, T>) -> ProcessId {
         self.insert(process, true)
     }
@@ -99,7 +99,7 @@ impl<T> Scheduler<T> {
     }
 }
 
-/// Lets the other processes run first, once.
+/// A future that lets the other processes run first, once.
 #[derive(Default)]
 pub(crate) struct Yield(bool);
 

@@ -57,7 +57,7 @@ pub struct MappingId(usize);
 #[derive(Clone)]
 pub struct Stream(Arc<Inner>);
 
-/// Chance makes the choices that AWS leaves open, in favour of prompt service more often than not.
+/// Makes the choices that AWS leaves open at random, more often than not in favour of prompt delivery.
 fn chance(dice: &Dice, slow: bool) -> impl FnMut(Choice, u64) -> u64 {
     let dice = dice.clone();
     move |choice, options| {

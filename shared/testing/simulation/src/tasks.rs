@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use twins::ManualClock;
 
-/// A sleeping task waits until another one advances the clock. Spawned work is not run: take it with
+/// A sleeping task waits until another task or the test advances the clock. Spawned work is not run: take it with
 /// [`take_spawned`](Self::take_spawned) and run it.
 pub struct VirtualTasks {
     clock: Arc<ManualClock>,

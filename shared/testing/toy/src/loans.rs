@@ -28,7 +28,7 @@ pub struct LoanOpened {
     pub days: u32,
 }
 
-/// The library reminded the reader. It changes no state.
+/// The library reminded the reader. A reminder changes no state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReminderSent {
     /// The loan.
@@ -67,7 +67,7 @@ pub const COPIES: TableName = TableName("copies");
 /// The key of the item that counts the free copies.
 pub const SHELF: &str = "shelf";
 
-/// Sets the number of free copies.
+/// The write that sets the number of free copies.
 #[must_use]
 pub fn stock(copies: u32) -> Update {
     Update::of(shelf()).set(Path::of("copies"), copies)
@@ -79,9 +79,9 @@ fn shelf() -> Key {
 
 /// The decider of the desk.
 ///
-/// `OpenLoan` opens a loan, and `Remind` adds as many reminders as it says. `HandOver` takes a copy off the shelf in
-/// the transaction that commits its event, or cancels the loan if there is no copy. `CancelLoan` undoes all that; on a
-/// cancelled loan it returns the earlier event. `Renew` asks another branch, which never answers.
+/// `OpenLoan` opens a loan, and `Remind` adds as many reminders as the command asks for. `HandOver` takes a copy off
+/// the shelf in the transaction that commits its event, or cancels the loan if there is no copy. `CancelLoan` undoes
+/// all that; on a cancelled loan it returns the earlier event. `Renew` asks another branch, which never answers.
 pub struct Desk;
 
 #[async_trait]

@@ -24,7 +24,7 @@ const NAME_LIMIT: usize = 80;
 /// The name of the only state machine.
 const MACHINE: &str = "memory";
 
-/// Why a machine cannot run.
+/// The reason why a machine cannot run.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum MachineError {
     /// The interpreter refuses the definition.
@@ -99,8 +99,8 @@ impl MemoryExecutions {
         Ok(())
     }
 
-    /// Takes the work that was started and has not run yet, in order. Run each as a process of its own. It has
-    /// executions, and calls that an execution stopped waiting for while their functions go on.
+    /// Takes the work that was started and has not run yet, in order. Run each future as a process of its own. The
+    /// futures are executions, and calls whose execution stopped waiting while the function goes on.
     #[must_use]
     pub fn take_started(&self) -> Vec<BoxFuture<'static, ()>> {
         let (started, mut processes) = {
@@ -183,7 +183,8 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs an execution that was stopped `stops` times, until it ends or is stopped again. A redrive starts this anew.
+    /// Runs an execution that was stopped `stops` times, until it ends or is stopped again. A redrive calls this method
+    /// anew.
     async fn carry_on(self: Arc<Self>, name: String, stops: u32) {
         loop {
             let now = self.world.clock.now();

@@ -11,7 +11,7 @@ use crate::{MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, MemoryTopic
 /// A platform with a field for each part. A test or a simulation puts twins there, or wrappers around them.
 #[derive(Clone)]
 pub struct Ports {
-    /// Time, identifiers, chance and tasks.
+    /// Time, identifiers, randomness and tasks.
     pub world: World,
     /// The tables.
     pub tables: Arc<dyn Tables>,

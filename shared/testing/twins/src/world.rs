@@ -1,4 +1,4 @@
-//! Time, ids, chance and tasks that repeat exactly.
+//! Time, ids, randomness and tasks that repeat exactly.
 
 use std::{
     sync::{
