@@ -25,7 +25,8 @@ const DEFLATE_LEVEL: &str = "6";
 /// The sample events to measure with. A function without one of these is measured with its first sample.
 const SAMPLES: [&str; 2] = ["crear_reserva", "reserva"];
 
-/// The rebuilder runs for minutes, and only when an operator asks for it, so its start does not matter.
+/// The function that is not measured: the rebuilder runs for minutes, and only when an operator asks for it, so the
+/// time of its start does not matter.
 const ON_DEMAND: &str = "rebuilder";
 
 struct Measured {

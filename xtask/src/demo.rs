@@ -19,8 +19,8 @@ use crate::workspace::Workspace;
 const SAMPLE: &str = "docs/samples/crear_reserva.json";
 /// The path of the sample's only leg.
 const LEG: &str = "/itinerarios/0/odos/0/segmentos/0/legs/0";
-/// How long to wait for a saga. On a slow machine it may not end in one invocation; then the timers resume it, once a
-/// minute.
+/// How long to wait for a saga. On a slow machine, the saga may not end in one invocation. The timers then resume it,
+/// once a minute.
 const PATIENCE: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -108,7 +108,8 @@ fn paid_with(sample: &Value, token: &str) -> Value {
     body
 }
 
-/// The request for a flight of its own, so that filling it disturbs no other reservation.
+/// The request for the flight of the next day. Its seats can be set to 0 without an effect on the demo's other
+/// reservations.
 fn the_day_after(sample: &Value) -> Value {
     let mut body = paid_with(sample, "tok_visa");
     if let Some(Value::Object(leg)) = body.pointer_mut(LEG) {

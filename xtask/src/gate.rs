@@ -262,8 +262,8 @@ fn forget(workspace: &Workspace, folder: PathBuf) -> Result<()> {
 
 /// How many end-to-end tests run at a time on the local runtime. They mostly wait for sagas.
 const THREADS_HERE: &str = "8";
-/// How many run at a time on other runtimes. LocalStack answers about a hundred calls a second, and functions that wait
-/// for it exceed their timeouts.
+/// How many end-to-end tests run at a time on other runtimes. LocalStack answers about a hundred calls a second, and
+/// functions that wait for it exceed their timeouts.
 const THREADS_ELSEWHERE: &str = "4";
 
 fn e2e(workspace: &Workspace, target: &Target, name: &str, threads: &str) -> Result<()> {

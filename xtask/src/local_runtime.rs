@@ -21,8 +21,8 @@ pub enum Life {
     /// Until `down`.
     Background,
     /// Until the handle is dropped, and never longer than this process. The runtime reads a pipe whose other end only
-    /// this process holds, and stops when it closes. So Ctrl-C in a test leaves no process behind, without a signal
-    /// handler.
+    /// this process holds, and stops when the pipe closes. So Ctrl-C in a test leaves no process behind, without a
+    /// signal handler.
     WithUs,
 }
 
@@ -138,7 +138,7 @@ pub fn running_pid(folder: &Path) -> Result<Option<String>> {
     Ok(alive.then(|| pid.trim().to_owned()))
 }
 
-/// The command line of a process; empty if it has ended or is about to end. It comes from `/proc`, because small
+/// The command line of a process; empty if it has ended or is about to end. The text comes from `/proc`, because small
 /// container images have no `ps`.
 fn command_line(pid: &str) -> Result<String> {
     if Path::new("/proc/self/cmdline").exists() {
@@ -168,7 +168,7 @@ fn has_ended(pid: &str) -> Result<bool> {
     }))
 }
 
-/// Stops a folder's runtime and its functions. Returns true if there was one.
+/// Stops a folder's runtime and its functions. Returns true if a runtime was running.
 pub fn stop(folder: &Path) -> Result<bool> {
     let Some(pid) = running_pid(folder)? else {
         return Ok(false);

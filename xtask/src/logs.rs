@@ -20,15 +20,15 @@ use crate::{
 
 /// The most lines to show by default.
 const USUAL: usize = 1_000;
-/// The most earlier lines to show by default before following.
+/// The most earlier lines that `--follow` shows by default before it waits for new lines.
 const BEFORE_FOLLOWING: usize = 10;
 /// The length of the first window back from now, in milliseconds.
 const WINDOW: i64 = 60_000;
 /// Each further window is `LONGER` times as long as the one before it.
 const LONGER: i64 = 4;
-/// The time between two reads while following.
+/// The time between two reads with `--follow`.
 const LOOKS: Duration = Duration::from_secs(1);
-/// How far back each read goes while following, in milliseconds: a line may arrive after a line with a later time.
+/// How far back each read goes with `--follow`, in milliseconds: a line may arrive after a line with a later time.
 const LATE: i64 = 10_000;
 
 /// Shows log lines of functions.
@@ -120,7 +120,7 @@ impl Source {
     }
 }
 
-/// The newest selected lines, oldest first. There may be more than the limit.
+/// The newest selected lines, oldest first. The result may have more lines than the limit.
 fn newest(
     service: &Service,
     sources: &[Source],
@@ -145,8 +145,9 @@ fn in_order(lines: &mut [Line]) {
     lines.sort_by(|one, other| one.order().cmp(other.order()));
 }
 
-/// The newest lines of a function since `first`. An answer begins with its oldest line, so this asks for windows that
-/// go back from now, each longer than the one before, until there are enough lines. Without a limit it asks once.
+/// The newest lines of a function since `first`. The service answers with the oldest lines of a window first. So this
+/// function asks for windows that go back from now, each longer than the one before, until there are enough lines.
+/// Without a limit, the function asks once for all lines.
 fn newest_of(
     service: &Service,
     source: &Source,

@@ -80,14 +80,14 @@ impl Endpoint {
         }
     }
 
-    /// True if it accepts a connection.
+    /// True if the runtime at this address accepts a connection.
     pub fn answers(&self) -> bool {
         let addresses = (self.host.as_str(), self.port).to_socket_addrs();
         let mut addresses = addresses.into_iter().flatten();
         addresses.any(|address| TcpStream::connect_timeout(&address, CONNECTS_WITHIN).is_ok())
     }
 
-    /// Fails if it accepts no connection.
+    /// Fails if the runtime at this address accepts no connection.
     pub fn must_answer(&self) -> Result<()> {
         if self.answers() {
             return Ok(());
@@ -123,8 +123,8 @@ impl Target {
         workspace.local().join("run").join(endpoint.run_name())
     }
 
-    /// The runtime in `--port` or `--endpoint`, or otherwise the one that was brought up last. Fails if it does not
-    /// answer.
+    /// The runtime in `--port` or `--endpoint`, or otherwise the one that was brought up last. Fails if that runtime
+    /// does not answer.
     pub fn select(workspace: &Workspace, words: &Words) -> Result<Self> {
         let endpoint = Endpoint::named(words)?;
         let found = match &endpoint {
@@ -197,7 +197,8 @@ impl Target {
         Ok(found.into_iter().map(|(_, target)| target).collect())
     }
 
-    /// True if it runs. Another program may have its port by now, so a local runtime is recognized by its process.
+    /// True if the runtime runs. Another program may have its port by now, so a local runtime is recognized by its
+    /// process.
     pub fn is_up(&self) -> Result<bool> {
         match self.get("ALPES_ENDED_BY")? {
             "process" => Ok(running_pid(&self.folder)?.is_some()),

@@ -184,7 +184,7 @@ fn end(workspace: &Workspace, folder: &Path) -> Result<()> {
         .to_string_lossy()
         .into_owned();
     let Some(target) = Target::read(&folder.join("env"))? else {
-        // It was started, and never deployed to.
+        // The runtime was started, and nothing was deployed to it.
         local_runtime::stop(folder)?;
         let variables = Vec::new();
         let folder = folder.to_owned();

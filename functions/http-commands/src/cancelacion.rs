@@ -80,8 +80,7 @@ impl App {
             Requested::Taken(_) | Requested::NotNow(_) | Requested::TooOften(_) => {
                 Err(already_cancelled())
             }
-            // The opening event is passed to `request`, so the request begins a saga that has not begun. This case
-            // cannot occur.
+            // `request` gets the opening event, and begins a saga that has not begun. So `Unknown` cannot occur.
             Requested::Unknown => Err(Problem::of(kinds::INTERNAL).into()),
         }
     }

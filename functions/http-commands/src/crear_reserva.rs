@@ -27,7 +27,7 @@ impl App {
             id,
             kind: CREAR_RESERVA.to_owned(),
             subject,
-            // Saga and reservation have one id: a client that knows the saga's id finds the reservation, and its stream
+            // Saga and reservation have the same id. So the saga's id leads to the reservation, and to its stream even
             // before the saga begins.
             correlationid: CorrelationId(subject.0),
             causationid: None,

@@ -72,7 +72,7 @@ impl JsonSchema for ModoSaga {
     }
 }
 
-/// A line of the log. The type of a line decides which fields it has.
+/// An entry of the saga's log. The `tipo` of an entry decides which fields it has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntradaSaga(pub Entry);
 
@@ -175,7 +175,7 @@ pub struct ResumenSaga {
     pub motivo: Option<String>,
     /// The time of the event that opens the saga.
     pub inicio: Moment,
-    /// Time of the last log line.
+    /// Time of the last entry of the saga's log.
     pub actualizacion: Moment,
     /// Time at which the saga next continues by itself; null if it does not.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,7 @@
 //! Data against the schema of an event's type: every fault, each with its place.
 //!
-//! The schemas are made of our own types, so this reads the few keywords that they have. A test holds that they have no other.
+//! The schemas are made of our own types, so this module reads only the few keywords that they use. A test fails if a
+//! schema uses another keyword.
 
 use alpes_messages::{Violation, moment::rfc3339};
 use events::IdReserva;
@@ -11,7 +12,8 @@ use serde_json::{Map, Value};
 /// Longest name of a field that is repeated to its sender, in characters.
 const MAX_ECHO: usize = 64;
 
-/// The faults of data under a schema. A field that the schema does not name is one: a misspelt field would otherwise count as left out.
+/// The faults of data under a schema. A field that the schema does not name is a fault: a misspelt field would
+/// otherwise count as left out.
 pub(crate) fn faults(schema: &Value, data: &Value) -> Vec<Violation> {
     let mut reading = Reading {
         parts: schema.get("$defs"),
@@ -47,7 +49,7 @@ impl Reading<'_> {
             self.look(part, data, at);
         }
         if let Some(choices) = list(schema, "anyOf") {
-            // A choice is between something and null: data that is not null must be that.
+            // One of the two alternatives is null: data that is not null must match the other.
             let mut somethings = choices.iter().filter(|choice| !is_null(choice));
             if let Some(something) = somethings.next().filter(|_| !data.is_null()) {
                 self.look(something, data, at);
@@ -172,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    /// Keywords that are read here, and those that say nothing about data.
+    /// The keywords that this module reads, and those that do not restrict the data.
     const KNOWN: [&str; 17] = [
         "$defs",
         "$ref",

@@ -28,7 +28,7 @@ use wiring::Wiring;
 pub enum Task {
     /// Publish committed events that are not in the log.
     Sweep {
-        /// Only events older than this, in seconds. The default is 10.
+        /// Only events that are older than this number of seconds. The default is 10.
         #[serde(default)]
         age_seconds: Option<u64>,
     },

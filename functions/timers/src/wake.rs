@@ -1,8 +1,8 @@
 //! The task `wake`: sagas that are due.
 //!
-//! A saga that waits has its due time in an index: to send a command again, to give up waiting, or to begin although
-//! its opening event was missed. This task finds the due sagas and calls the orchestrator, which moves each saga on or
-//! puts it off.
+//! A saga that waits has an entry with its due time in an index. At that time it sends a command again or gives it up,
+//! looks for events that it missed, or asks for the progress of its execution. This task finds the due sagas and calls
+//! the orchestrator, which moves each saga on or puts it off.
 
 use std::time::Duration;
 

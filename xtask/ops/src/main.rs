@@ -62,7 +62,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The runtime's address, if it accepts no connection.
+/// The runtime's address, if nothing there accepts a connection.
 fn silent() -> Option<String> {
     let url = std::env::var("AWS_ENDPOINT_URL").ok()?;
     let authority = url.strip_prefix("http://")?.trim_end_matches('/');

@@ -21,9 +21,9 @@ const WAITS: u64 = 20;
 /// The time between two numbers of a countdown.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The pause before the next attempt.
+/// The pause after a call without an answer, before the call is repeated.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How many missing answers in a row end the command.
+/// The number of calls in a row without an answer after which the command ends.
 const PATIENCE: u32 = 10;
 
 /// The rebuilder's answer.

@@ -67,7 +67,7 @@ impl<'a> Reading<'a> {
         Ok(self.shards.len() > known)
     }
 
-    /// Reads each shard to its tip, one after the other. Returns false once `take` wants no more.
+    /// Reads each shard to its tip, one after the other. Returns false once `take` has returned false.
     ///
     /// A shard that [`Self::look`] adds has closed parents, which come before it in the list and are read to their ends
     /// first. So the records of a key come in the order of their appends.

@@ -63,16 +63,16 @@ fn since(began: Timestamp, when: Timestamp) -> String {
     }
 }
 
-/// A line of the log, with the time that it shows.
+/// An entry of the log, with the times for its line.
 struct Line<'a> {
     entry: &'a Entry,
     when: Timestamp,
-    /// The time by which the line is sorted.
+    /// The time by which the lines are sorted.
     place: Timestamp,
 }
 
-/// The lines in the order in which they are shown. The log of a coordinator keeps its order. The log of a watched saga
-/// is sorted by the time at which things happened.
+/// The entries in the order in which their lines are shown. The log of a coordinator keeps its order. The log of a
+/// watched saga is sorted by the time at which things happened.
 fn in_order(saga: &Saga) -> Vec<Line<'_>> {
     let mut latest = Timestamp::MIN;
     let mut lines: Vec<_> = (saga.log.iter())
@@ -80,7 +80,7 @@ fn in_order(saga: &Saga) -> Vec<Line<'_>> {
             let own = own_time(saga, entry);
             let when = own.unwrap_or(entry.when);
             let place = match (&entry.what, own) {
-                // The first line is the start, whatever the clocks say.
+                // The start comes first, whatever the clocks say.
                 (What::Started { .. }, _) => Timestamp::MIN,
                 (_, Some(own)) => own,
                 // An entry without a time of its own follows all entries before it.
@@ -142,7 +142,7 @@ pub(crate) fn waits(saga: &Saga, definitions: &Definitions) -> Option<String> {
     ))
 }
 
-/// The step at which the saga waits for a person. The last such line of the log names it.
+/// The step at which the saga waits for a person. The last entry of the log that says so names the step.
 fn stuck_at(saga: &Saga) -> StepNumber {
     let stuck = saga.log.iter().rev().find_map(|entry| match entry.what {
         What::NeedsIntervention { step, .. } => Some(step),
