@@ -78,7 +78,8 @@ pub(crate) fn openings(system: &System) -> Vec<Event> {
     found.iter().filter_map(Found::opening).cloned().collect()
 }
 
-/// The sagas whose items have a status that `such` accepts. It runs often, so it reads only the items and not all data.
+/// The sagas whose items have a status that `such` accepts. This function runs often, so it reads only the status in
+/// each item and decodes no saga.
 fn standing(system: &System, such: impl Fn(Status) -> bool) -> Vec<SagaId> {
     let asked = Status::ALL.into_iter().filter(|status| such(*status));
     let names: Vec<_> = asked.map(Status::name).collect();
@@ -260,7 +261,7 @@ fn check_times(system: &System, broken: &mut Vec<String>) {
 }
 
 /// Checks that the saga's log has each event with the event's own time, and that the saga began with its first event.
-/// `in_step` is true if all clocks agree; then no event may be earlier than that.
+/// `in_step` is true if all clocks agree; then no event may be earlier than the first one.
 fn check_heard(system: &System, found: &Found, saga: &Saga, in_step: bool) -> Result<(), String> {
     let mut times = BTreeMap::new();
     for context in CONTEXTS {
@@ -461,7 +462,8 @@ fn records(system: &System) -> Result<Vec<LogRecord>, String> {
     Ok(all.into_values().collect())
 }
 
-/// Checks that streams, log and archive agree. Records without a commit must be unreadable ones.
+/// Checks that streams, log and archive agree. Records of events that were never committed must be the unreadable
+/// records that the run appended.
 fn check_log(system: &System, archived: &[LogRecord], broken: &mut Vec<String>) {
     let mut archive = Readings::default();
     archive.add(archived, &events::catalogue());
@@ -469,7 +471,8 @@ fn check_log(system: &System, archived: &[LogRecord], broken: &mut Vec<String>) 
         .kernel
         .now()
         .saturating_sub(SignedDuration::try_from(system.retention).unwrap_or(SignedDuration::MAX));
-    // A record this old may have reached the log later than its commit.
+    // The time of an event is that of its commit, and the log drops records by their arrival. So events up to an hour
+    // younger than the retention may be missing in the log too.
     let kept_since = kept_since.and_then(|since| since.checked_add(SignedDuration::from_hours(1)));
     let beyond = Beyond {
         kept_since: kept_since.unwrap_or(Timestamp::MIN).into(),

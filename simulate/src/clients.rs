@@ -33,7 +33,7 @@ const ODD: &str = "cambio\u{ffff}";
 /// The course of a reservation if no fault happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It is approved.
+    /// The reservation is approved.
     Good,
     /// The payment provider fails twice, and then charges.
     Flaky,
@@ -69,9 +69,9 @@ impl Kind {
 pub enum Cancellation {
     /// The client did not cancel.
     Unasked,
-    /// The client asked for it, and its outcome is unknown.
+    /// The client asked for the cancellation, and its outcome is unknown.
     Asked,
-    /// The client got the answer that it is accepted.
+    /// The client got the answer that the cancellation is accepted.
     Accepted,
 }
 
@@ -99,7 +99,7 @@ pub struct Large {
     pub id_cliente: String,
     /// The bytes of the request's body.
     pub bytes: usize,
-    /// True if it was refused as too large.
+    /// True if the request was refused as too large.
     pub refused: bool,
 }
 
@@ -541,7 +541,7 @@ impl Client {
                     self.system.kernel.count("refused", "an odd letter");
                     event = asked(PLAIN);
                 }
-                // It is cancelled already, or its execution cannot be stopped now.
+                // The reservation is cancelled already, or its execution cannot be stopped now.
                 409 => return self.look_into(bracket, &answer),
                 503 => self.pause(2_000).await,
                 _ => {
@@ -575,7 +575,7 @@ impl Client {
         }
     }
 
-    /// Reads a reservation again and again. It must never go back to an earlier state.
+    /// Reads a reservation again and again. The reservation must never go back to an earlier state.
     async fn watch(&self, id: &str) {
         const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
         self.see_its_saga(id).await;
@@ -636,7 +636,7 @@ impl Client {
         back && self.scenario.rebuild_one_in > 0
     }
 
-    /// Asks for a rebuild of a view until it is done.
+    /// Asks for a rebuild of a view until the rebuild is done.
     async fn rebuild(self, view: &'static str) {
         self.pause(40_000).await;
         let order = json!({ "view": view, "seconds": 20 }).to_string();
@@ -658,7 +658,7 @@ impl Client {
     }
 }
 
-/// The number of flights that many clients want. It grows with the number of clients.
+/// The number of flights that many clients want. The number grows with that of the clients.
 fn shared_flights(scenario: &Scenario) -> u64 {
     (scenario.clients * scenario.bookings / 8).clamp(2, 1_000)
 }

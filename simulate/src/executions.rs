@@ -23,8 +23,8 @@ use crate::{
     system::System,
 };
 
-/// Step Functions forgets executions 90 days after their end. Here it does so at once, for an execution that was quiet
-/// for this long.
+/// Step Functions forgets executions 90 days after their end. In the simulation, an ended execution can be forgotten
+/// once its saga has been unchanged for this long.
 const QUIET: SignedDuration = SignedDuration::from_mins(2);
 
 /// The ways in which an execution ends from outside: the name in the counts, and the error.
@@ -35,7 +35,7 @@ const ENDS: [(&str, &str); 4] = [
     ("failed", "States.Runtime"),
 ];
 
-/// Step Functions. It runs started executions by itself.
+/// The simulated Step Functions, which runs started executions by itself.
 #[derive(Clone)]
 pub struct Carried {
     inner: MemoryExecutions,
@@ -43,7 +43,7 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// With the state machine of these definitions, whose tasks call these functions.
+    /// Step Functions with the state machine of these definitions. The tasks of the state machine call these functions.
     pub fn new(
         kernel: &Kernel,
         definitions: &Definitions,
@@ -58,7 +58,7 @@ impl Carried {
         })
     }
 
-    /// Resumes a failed execution where it failed; true if it had failed.
+    /// Resumes a failed execution where it failed. Returns true if the execution had failed.
     pub fn redrive(&self, name: &str) -> bool {
         let redriven = self.inner.redrive(name);
         self.carry_on();

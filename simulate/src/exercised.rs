@@ -12,11 +12,11 @@ use source_mapping::Rule;
 /// Occurrences by kind and name, each with its number.
 pub type Counts = BTreeMap<(&'static str, Cow<'static, str>), u64>;
 
-/// The kind of the lines in a saga's log. Their names begin with the saga's mode.
+/// The kind under which the entries of sagas' logs are counted. The names begin with the saga's mode.
 const LINE: &str = "saga line";
-/// The kind of a saga's last status. The names begin with the saga's mode.
+/// The kind under which the last statuses of sagas are counted. The names begin with the saga's mode.
 const END: &str = "saga end";
-/// The kind of the rules of mappings.
+/// The kind under which the applied rules of event source mappings are counted.
 const RULE: &str = "rule";
 
 /// The expected events around effects, functions, mappings, the schedule, clocks and operators.
@@ -141,7 +141,7 @@ const HAPPENS: &[(&str, &[&str])] = &[
     ("timers", &["a few things at once"]),
 ];
 
-/// The expected lines of sagas' logs, by mode. `CommandRejected` is missing, because no participant refuses a command
+/// The expected entries of sagas' logs, by mode. `CommandRejected` is missing, because no participant refuses a command
 /// of this definition; `shared/testing/saga-kit` tests it.
 const LINES: &[(SagaMode, &[&str])] = &[
     (
@@ -214,7 +214,7 @@ const ENDS: &[(SagaMode, &[Status])] = &[
     ),
 ];
 
-/// The name of a line in a saga's log.
+/// The name of an entry of a saga's log.
 fn line(what: &What) -> &'static str {
     match what {
         What::Started { .. } => "Started",
@@ -255,7 +255,7 @@ fn of(mode: SagaMode, what: &str) -> String {
     format!("{mode:?}: {what}")
 }
 
-/// Counts the lines and the last status of a saga.
+/// Counts the log entries and the last status of a saga.
 pub(crate) fn count(kernel: &Kernel, saga: &Saga) {
     for entry in &saga.log {
         kernel.count(LINE, of(saga.mode, line(&entry.what)));
@@ -263,7 +263,7 @@ pub(crate) fn count(kernel: &Kernel, saga: &Saga) {
     kernel.count(END, of(saga.mode, saga.status.name()));
 }
 
-/// The number of sagas that were counted.
+/// The number of sagas in the counts: the sum over all last statuses.
 #[must_use]
 pub fn sagas(counts: &Counts) -> u64 {
     let ends = counts.iter().filter(|((kind, _), _)| *kind == END);

@@ -17,7 +17,7 @@ use crate::{functions::ALL, system::System};
 /// work is put off.
 const DUE: [&str; 3] = ["gsi1pk", "gsi1sk", "rev"];
 
-/// The foreign items so far.
+/// The items of other builds that were left so far.
 #[derive(Clone, Default)]
 pub struct Foreign(Arc<Mutex<Vec<(Key, Item)>>>);
 
@@ -56,7 +56,7 @@ fn parked(owner: &str, id: &str, since: &str, kind: u64) -> [(Key, Value); 2] {
     ]
 }
 
-/// A due saga whose definition, or a line of whose log, is unknown to this build.
+/// A due saga whose definition, or an entry of whose log, is unknown to this build.
 fn saga(id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
     let version = if kind == 0 { 90 } else { 1 };
     let item = json!({

@@ -115,17 +115,17 @@ pub const ALL: [FunctionName; 11] = [
     REBUILDER,
 ];
 
-/// A mistake in a build: its function fails on some records.
+/// A mistake in a build: the function fails on batches with certain records.
 #[derive(Clone)]
 pub struct Allergy {
     pub kernel: Kernel,
     /// On average one record in `one_in` triggers the mistake.
     pub one_in: u64,
-    /// Selects the records that trigger it.
+    /// Selects the records that trigger the mistake: those whose digest modulo `one_in` is this number.
     pub which: u64,
-    /// True if the function dies of the record; otherwise it returns an error.
+    /// True if the mistake kills the function's process; otherwise the function returns an error.
     pub dies: bool,
-    /// True if the function does its work first; otherwise it does nothing.
+    /// True if the function handles the batch before it fails; otherwise the batch is not handled.
     pub works: bool,
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{check, clients::Memory, operator::resume, system::System};
 
-/// How often the person tries unless refused: enough for the notes to fill an item.
+/// How often the person resumes a saga, unless refused: enough for the notes to fill an item.
 const TIMES: u32 = 500;
 /// The most characters of a note.
 const LONGEST: usize = 500;
@@ -34,7 +34,7 @@ impl Insistent {
         Self(Arc::new(AtomicU8::new(how)))
     }
 
-    /// True while the person is at it. They begin once a saga is stuck.
+    /// True while the person goes on resuming. The person begins once a saga is stuck.
     pub fn is_at_it(&self, system: &System, memory: &Memory, stuck: &[Saga]) -> bool {
         if let (NOT_YET, Some(saga)) = (self.0.load(Ordering::SeqCst), stuck.first()) {
             self.0.store(AT_IT, Ordering::SeqCst);
@@ -49,7 +49,7 @@ impl Insistent {
     }
 }
 
-/// Resumes a saga until it is refused. The refusal must come before the saga's item is full.
+/// Resumes a saga until the resumption is refused. The refusal must come before the saga's item is full.
 async fn insist(system: &System, memory: &Memory, saga: &Saga) {
     let kernel = &system.kernel;
     let mut length = LONGEST;

@@ -25,12 +25,12 @@ const PARTICIPANTS: [FunctionName; 3] = [PARTICIPANT_VUELOS, PARTICIPANT_PAGOS, 
 #[derive(Clone)]
 pub struct Poison {
     pub data: Vec<u8>,
-    /// True if it passes the filters of the participants' mappings.
+    /// True if the record passes the filters of the participants' mappings.
     choreographed: bool,
 }
 
 impl Poison {
-    /// The stream that it claims to belong to.
+    /// The stream that the record claims to belong to; `None` if it claims none.
     pub fn claims(&self) -> Option<StreamId> {
         let value: Value = serde_json::from_slice(&self.data).ok()?;
         value.get("stream")?.as_str()?.parse().ok()

@@ -81,12 +81,12 @@ pub struct Seen {
 #[derive(Default)]
 struct Row {
     id_cliente: Option<String>,
-    /// When it was first seen in each state or a later one.
+    /// The times at which the reservation was first seen in each state or a later one.
     since: [Option<u64>; STATES.len()],
 }
 
 impl Row {
-    /// The furthest state in which it was seen before a moment.
+    /// The furthest state in which the reservation was seen before a moment.
     fn rank_at(&self, moment: u64) -> Option<usize> {
         let by_then = |since: &Option<u64>| since.is_some_and(|since| since <= moment);
         self.since.iter().rposition(by_then)
@@ -953,7 +953,7 @@ fn goes_back(before: &Value, after: &Value) -> Option<String> {
         let log = saga.get("log").and_then(Value::as_array);
         log.map(Vec::as_slice).unwrap_or_default()
     });
-    // The history of an execution is inserted among the saga's own lines.
+    // The history of an execution is inserted among the saga's own entries.
     let grows = match text(after, "modo").as_str() {
         "stepfunctions" => had.is_empty() || has.first() == had.first(),
         _ => has.starts_with(had),

@@ -13,7 +13,7 @@ pub struct Bracket {
     id: SagaId,
     /// The reservation, if the request was about one.
     reservation: Option<String>,
-    /// The number of lines in the saga's log.
+    /// The number of entries in the saga's log.
     lines: usize,
 }
 

@@ -12,7 +12,7 @@ use crate::{check, system::System};
 const APART: u64 = 120_000;
 
 /// While a saga is in flight, new mappings read within `SOON` seconds: a context that stops for longer than a
-/// choreography's deadline misses it.
+/// choreography's deadline misses the deadline.
 const SOON: u64 = 20;
 
 /// Replaces the mappings of the orchestrator and of the participants, all at once. They begin to read within `within`

@@ -598,8 +598,8 @@ impl Scenario {
         SCENARIOS.iter().find(|scenario| scenario.name == name)
     }
 
-    /// True if parked records may need a person. Without deaths and mistakes, where only calls fail, they are handled
-    /// without one.
+    /// True if parked records may need a person. Without deaths and mistakes, where only calls fail, parked records are
+    /// handled without a person.
     #[must_use]
     pub fn may_need_redrive(&self) -> bool {
         let Weather {

@@ -46,7 +46,7 @@ pub struct Builds {
 }
 
 impl Builds {
-    /// The builds of a scenario. If it changes no versions, both are the current build.
+    /// The builds of a scenario. If the scenario changes no versions, both are the current build.
     pub fn of(scenario: &Scenario, dice: &Dice) -> Self {
         let mut builds = Self {
             older: Build::current(),

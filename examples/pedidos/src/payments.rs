@@ -1,4 +1,5 @@
-//! Payments: the rules call an external provider before the commit. After a crash, the provider knows the charges.
+//! Payments: the rules call an external provider before the commit. After a crash in between, the provider still knows
+//! the charge.
 
 use alpes_event_store::{Decision, Unavailable};
 use async_trait::async_trait;

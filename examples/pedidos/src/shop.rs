@@ -54,7 +54,7 @@ impl Shop {
         sagas.request(SagaId(order.0), None, request).await
     }
 
-    /// Passes a batch of the log to the sagas. No saga is begun after `until`.
+    /// Passes a batch of the log to the sagas. Sagas send no commands after `until`.
     pub async fn move_on(&self, batch: &[LogRecord], until: Timestamp) -> Outcome {
         let coordinator = &self.coordinator;
         let consumer = Consumer {
@@ -71,7 +71,7 @@ impl Shop {
         self.projector.consumer().consume(batch).await
     }
 
-    /// Publishes events that are not in the log, and moves on the sagas that are due. Call this every minute.
+    /// Publishes events that are not in the log, and moves on the sagas that are due. Call this method every minute.
     pub async fn tick(&self, until: Timestamp) -> Result<(), TableError> {
         let sweeper = Sweeper {
             store: &self.store,

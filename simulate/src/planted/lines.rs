@@ -49,14 +49,14 @@ pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
 
 struct BadLines(Arc<dyn Tables>, Planted);
 
-/// The types of the lines that a write adds to a saga's log.
+/// The types of the entries that a write adds to a saga's log.
 fn lines(update: &Update) -> Vec<&str> {
     let added = update.append.iter().flat_map(|(_, lines)| lines);
     let kinds = added.filter_map(|line| line.get("type")?.as_str());
     kinds.collect()
 }
 
-/// Changes each line that a write adds to a saga's log.
+/// Changes each entry that a write adds to a saga's log.
 fn rewrite(update: &mut Update, change: impl Fn(&mut Map<String, Value>)) {
     let added = update.append.iter_mut().flat_map(|(_, lines)| lines);
     for line in added.filter_map(Value::as_object_mut) {
@@ -84,7 +84,7 @@ fn by_its_event(update: &Update) -> Option<Timestamp> {
 }
 
 impl BadLines {
-    /// The write after the mistake; `None` if it is not made.
+    /// The write after the mistake; `None` if no write is made.
     fn made(&self, update: &Update) -> Option<Update> {
         let mut made = update.clone();
         match (self.1, update.key.table) {

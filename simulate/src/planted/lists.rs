@@ -30,7 +30,7 @@ pub(super) fn around(ports: Ports, seed: &Seed) -> Ports {
     }
 }
 
-/// The number of queries that take about two seconds.
+/// A number of queries that together take about two seconds.
 const LONG: usize = 150;
 
 struct BadQueries {

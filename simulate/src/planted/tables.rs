@@ -82,7 +82,7 @@ fn refunds(key: &Key, item: &Item) -> bool {
 }
 
 impl BadTables {
-    /// The write after the mistake; `None` if it is not made.
+    /// The write after the mistake; `None` if no write is made.
     fn made(&self, write: &Write) -> Option<Write> {
         let mut made = write.clone();
         let of_views = write.key().table == VIEWS;
@@ -155,7 +155,7 @@ impl BadTables {
         let events = update.append.iter().flat_map(|(_, values)| values);
         for text in events.filter_map(Value::as_str) {
             let key = stream.id.to_string();
-            // An append that fails is made up for later.
+            // If an append fails here, the event store appends the event after the commit.
             let _ = self.log.append(&key, text.as_bytes(), None).await;
         }
     }

@@ -19,9 +19,9 @@ const ON_ITS_WAY: u64 = 1_000;
 #[derive(Clone, Debug)]
 pub struct Appended {
     pub key: String,
-    /// True if the filters let it through.
+    /// True if the filters let the record through.
     pub passes: bool,
-    /// True if the function cannot handle it.
+    /// True if the function cannot handle the record.
     pub poisonous: bool,
     pub arrived: Timestamp,
     pub shard: String,
@@ -31,7 +31,7 @@ pub struct Appended {
 #[derive(Debug)]
 struct Fate {
     record: Appended,
-    /// True if the mapping had begun when it was appended.
+    /// True if the mapping had begun when the record was appended.
     after_begin: bool,
     /// The record's place in the order of first deliveries; `None` if it was not delivered.
     given: Option<u64>,
@@ -95,7 +95,7 @@ impl Told {
         self.known().complaints.extend(complaint);
     }
 
-    /// Where the mapping begins. It is chosen once.
+    /// The starting position of the mapping. Only the first call chooses the position.
     pub fn start(&self, choose: impl FnOnce() -> StartingPosition) -> StartingPosition {
         *self.known().start.get_or_insert_with(choose)
     }
