@@ -30,7 +30,7 @@ use crate::{
     system::System,
 };
 
-/// Fields with dates from clients. They are stored in UTC, with the decimals that the client sent.
+/// Fields with dates from clients. These dates are stored in UTC, with the decimals that the client sent.
 pub(crate) const DATES_OF_CLIENTS: &[&str] = &["fecha_salida", "fecha_llegada"];
 
 /// The number of seats taken on each flight.

@@ -496,7 +496,7 @@ impl Client {
             self.became(place, wish, both.0);
             return id;
         }
-        // It is unknown which of the two was accepted, if any.
+        // The client does not know which of the two was accepted, if any.
         None
     }
 

@@ -1,4 +1,5 @@
-//! Items of other builds, in forms that this build cannot read. They must block nothing, and must stay in the tables.
+//! Items of other builds, in forms that this build cannot read. These items must block nothing, and must stay in the
+//! tables.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,11 +1,11 @@
 //! Planted mistakes: wrappers around ports and functions that break one promise each. A good search finds every one.
 //!
-//! Each is a mistake that a programmer could make in one place. Some plausible mistakes are missing, because the system
-//! tolerates them. A log that reorders the records of a key, or puts them under another key, is harmless: consumers
-//! read the stream where an event is missing, and a late `PutRecord` does the same, see the scenario `late`. A lost or
-//! doubled nudge of the orchestrator is harmless: the timers wake waiting sagas. An execution that starts twice, or
-//! whose end is reported too early, is harmless: command ids follow from saga and step, and a saga ends by the events
-//! that it received.
+//! Each planted mistake is one that a programmer could make in one place. Some plausible mistakes are missing, because
+//! the system tolerates them. A log that reorders the records of a key, or puts them under another key, is harmless:
+//! consumers read the stream where an event is missing, and a late `PutRecord` does the same, see the scenario `late`.
+//! A lost or doubled nudge of the orchestrator is harmless: the timers wake waiting sagas. An execution that starts
+//! twice, or whose end is reported too early, is harmless: command ids follow from saga and step, and a saga ends by
+//! the events that it received.
 
 mod answers;
 mod executions;

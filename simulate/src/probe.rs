@@ -1,9 +1,9 @@
 //! The probe: a second stream with a mapping whose settings are random, to reach the rules that the system's own
 //! mappings never reach.
 //!
-//! Its function belongs to the simulation. It stores its records, answers in every way in which a function can, and
-//! fails until faults cease. In the end it must have handled every record that the settings promise, no other record,
-//! and the records of a key in order.
+//! Its function belongs to the simulation. The function stores its records, answers in every way in which a function
+//! can, and fails until faults cease. In the end the function must have handled every record that the settings promise,
+//! no other record, and the records of a key in order.
 
 mod answers;
 mod choice;
@@ -65,7 +65,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Starts a probe in a running world. It runs until `calm`.
+    /// Starts a probe in a running world. The probe runs until `calm` is true.
     pub fn begin(kernel: &Kernel, runtime: &Runtime, calm: &Arc<AtomicBool>) -> Self {
         let dice = kernel.dice();
         let age = if dice.one_in(6) {
@@ -221,7 +221,7 @@ impl Probe {
         Ok(())
     }
 
-    /// Random settings. Those that decide which records are promised are the same each time.
+    /// Random settings. The settings that decide which records are promised are the same each time.
     fn settings(&self) -> Result<Settings, String> {
         let dice = self.kernel.dice();
         let start = self.told.start(|| match dice.below(4) {

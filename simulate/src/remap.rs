@@ -11,12 +11,12 @@ use crate::{check, system::System};
 /// By how many milliseconds one mapping may begin to read after another: less than the deadline of a choreography.
 const APART: u64 = 120_000;
 
-/// While a saga is in flight, new mappings read within `SOON` seconds: a context that stops for longer than a
+/// The largest delay of new mappings, in seconds, while a saga is in flight: a context that stops for longer than a
 /// choreography's deadline misses the deadline.
 const SOON: u64 = 20;
 
-/// Replaces the mappings of the orchestrator and of the participants, all at once. They begin to read within `within`
-/// seconds, or sooner.
+/// Replaces the mappings of the orchestrator and of the participants, all at once. The new mappings begin to read after
+/// at most `within` seconds, each up to [`APART`] milliseconds later than that.
 pub fn make_anew(system: &System, within: u64) {
     let (kernel, stream) = (&system.kernel, &system.stream);
     let participants = CONTEXTS.map(function_of);

@@ -16,7 +16,7 @@ pub struct Plan {
     pub first: u64,
     /// The number of seeds.
     pub seeds: u64,
-    /// The scenarios. They take turns, and the first has every other turn.
+    /// The scenarios. The scenarios take turns, and the first one has every other turn.
     pub scenarios: Vec<Scenario>,
     /// The planted mistake to find.
     pub planted: Option<Planted>,

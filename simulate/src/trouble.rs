@@ -46,7 +46,7 @@ const THROTTLED: [&str; 19] = [
     "progress ",
 ];
 
-/// The consumers of the log. Each may be deployed with a mistake.
+/// The consumers of the log. Each consumer may be deployed with a mistake.
 const CONSUMERS: [FunctionName; 7] = [
     PROJECTOR,
     ARCHIVER,

@@ -1,4 +1,4 @@
-//! Failures of this tool. Each is a paragraph for the developer that says what to do.
+//! Failures of this tool. Each failure is a paragraph for the developer that says what to do.
 
 use std::{fmt, process::ExitCode};
 

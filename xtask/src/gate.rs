@@ -260,7 +260,7 @@ fn forget(workspace: &Workspace, folder: PathBuf) -> Result<()> {
     Target { folder, variables }.remove(workspace)
 }
 
-/// How many end-to-end tests run at a time on the local runtime. They mostly wait for sagas.
+/// How many end-to-end tests run at a time on the local runtime. The tests mostly wait for sagas.
 const THREADS_HERE: &str = "8";
 /// How many end-to-end tests run at a time on other runtimes. LocalStack answers about a hundred calls a second, and
 /// functions that wait for it exceed their timeouts.

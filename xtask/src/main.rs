@@ -1,6 +1,6 @@
 //! `xtask`, the developer's commands: see `cargo xtask help`.
 //!
-//! It starts other programs and shows their output. It does not read the system's data; `ops` does.
+//! `xtask` starts other programs and shows their output. The system's data are read by `ops` alone.
 
 /// Its `println!` and `eprintln!` replace those of std, which panic when the reader has closed the pipe.
 #[macro_use]

@@ -40,7 +40,7 @@ impl Endpoint {
         }
     }
 
-    /// Parses a URL. It must be plain HTTP, as emulators speak it; `infra/deploy.sh` alone deploys to AWS.
+    /// Parses a URL. The URL must be plain HTTP, as emulators speak it; `infra/deploy.sh` alone deploys to AWS.
     pub fn parse(url: &str) -> Result<Self> {
         let url = url.trim_end_matches('/');
         let no_address = || {

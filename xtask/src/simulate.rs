@@ -11,10 +11,10 @@ use crate::workspace::Workspace;
 
 /// The profile of the simulation: fast to run, and quick to build.
 pub const OPTIMISED: &str = "simulate";
-/// The profile of everything else in the gate.
+/// The profile of all other builds in the gate.
 const USUAL: &str = "dev";
 
-/// The number of seeds in the gate. That many reach everything that `simulate::exercised` lists.
+/// The number of seeds in the gate, which suffices to reach everything that `simulate::exercised` lists.
 const SEEDS: &str = "10000";
 /// The number of seeds that are compared between two builds: each scenario a few times.
 const COMPARED: &str = "100";

@@ -66,7 +66,7 @@ pub enum Done {
         /// Entries that stay parked.
         still_parked: usize,
         /// Objects in the bucket of undelivered batches that cannot be read or parked, and parked entries that this
-        /// build cannot read. They stay unchanged.
+        /// build cannot read. All of these stay unchanged.
         unreadable: usize,
         /// True if the time was over before all entries were seen. The numbers then cover only a part of the entries,
         /// and the next run continues.
@@ -95,7 +95,7 @@ pub enum Done {
         done: usize,
         /// Reactions that failed, and are put off again.
         put_off: usize,
-        /// Reactions whose function could not be called. They stay due.
+        /// Reactions whose function could not be called. These reactions stay due.
         failed: usize,
         /// Due time of the reaction that has waited longest.
         oldest: Option<String>,

@@ -1,4 +1,4 @@
-//! `cargo xtask`: prints help and usage errors at once, and replaces itself by `xtask` for everything else.
+//! `cargo xtask`: prints help and usage errors at once, and replaces itself by `xtask` for all other commands.
 
 use std::{
     env,

@@ -52,7 +52,7 @@ pub struct Argument {
 /// Whether an argument may be omitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// It is required.
+    /// The argument is required.
     Required,
     /// The argument may be omitted, with all that follow it.
     Optional,
@@ -863,7 +863,7 @@ mod tests {
         }
     }
 
-    /// This lets an option stand before the command.
+    /// Because of this rule, an option can be parsed before the command is known.
     #[test]
     fn an_option_has_a_value_for_every_command_or_for_none() {
         let mut known = BTreeMap::new();

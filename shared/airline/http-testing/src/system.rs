@@ -248,7 +248,7 @@ impl System {
         self.hear_log(|_| true, Timestamp::MAX);
     }
 
-    /// Runs the orchestrator over the whole log. It begins sagas and sends no command yet.
+    /// Runs the orchestrator over the whole log. The orchestrator begins sagas and sends no command yet.
     pub fn begin_sagas(&self) {
         self.hear_log(|_| true, Timestamp::MIN);
     }

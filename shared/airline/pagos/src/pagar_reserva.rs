@@ -20,8 +20,8 @@ pub const MAX_MEDIO: usize = 64;
 
 /// Reads the command's data.
 ///
-/// This context does not check that the currency is in use: the context that sets the price checks that, and so does
-/// the provider.
+/// This context does not check that the currency is in use: the context that sets the price checks the currency, and so
+/// does the provider.
 fn parse(data: &Value) -> Result<PagarReserva, Vec<Violation>> {
     parse::read(data, |data, violations| {
         let data = data.object(&["monto", "monto_vat", "moneda", "medio"], violations)?;

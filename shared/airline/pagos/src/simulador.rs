@@ -11,9 +11,9 @@
 //! | [`INTERMITENTE`] | fails twice with nothing charged, then pays |
 //! | any other | declines, because the token is unknown |
 //!
-//! Each key is one item of the ledger, and each call is one conditional write of it, so concurrent calls take turns. A
-//! call whose answer was lost has written either all of its change or nothing, and the repeated call continues from
-//! what is stored.
+//! Each key is one item of the ledger, and each call is one conditional write of that item, so concurrent calls take
+//! turns. A call whose answer was lost has written either all of its change or nothing, and the repeated call continues
+//! from what is stored.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The participants. Each is a function.
+//! The participants of the saga, each a function that the saga calls.
 
 use std::sync::Arc;
 

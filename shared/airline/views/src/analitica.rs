@@ -73,7 +73,7 @@ impl Dia {
     }
 }
 
-/// The days from `from` to `to`, both included, on which reservations were made. They are in order.
+/// The days from `from` to `to`, both included, on which reservations were made, in order.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A lane of a shard. It has the queued records of some keys, and works on one batch.
+//! A lane of a shard. A lane has the queued records of some keys, and works on one batch.
 
 use std::{collections::VecDeque, time::Duration};
 

@@ -61,7 +61,7 @@ pub enum Input {
     },
     /// The owner requests a change. The change takes effect with the next [`Input::ChangeTakesEffect`].
     ChangeAsked(Change),
-    /// The requested change takes effect. The first such input makes the mapping begin to read.
+    /// The requested change takes effect. The first input of this kind makes the mapping begin to read.
     ChangeTakesEffect,
 }
 
@@ -239,7 +239,7 @@ pub enum Misuse {
     /// A record is larger than 1 MiB.
     #[error("the record {0} is longer than 1 MiB")]
     TooLong(SequenceNumber),
-    /// No such invocation is in flight.
+    /// No invocation with this id is in flight.
     #[error("no invocation {0} is in flight")]
     UnknownInvocation(InvocationId),
     /// Time must not go back.

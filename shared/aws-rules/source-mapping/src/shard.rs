@@ -203,7 +203,7 @@ impl Shard {
             self.checkpoint = earlier;
         }
         self.earlier_checkpoint = self.checkpoint;
-        // Records in flight that the stream has lost become unsettled. They are then found to be gone, like records
+        // Records in flight that the stream has lost become unsettled. The mapping then finds them gone, like records
         // that were never read.
         self.next = self.checkpoint;
         let there = self.checkpoint.max(self.trimmed);

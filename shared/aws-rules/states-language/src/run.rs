@@ -325,7 +325,7 @@ impl Run {
         self.leave(output, next, now)
     }
 
-    /// Builds the call of a task. Each retry builds it anew, since its parameters may contain the retry count.
+    /// Builds the call of a task. Each retry builds the call anew, since its parameters may contain the retry count.
     fn call(&self, state: &State, task: &Task) -> Result<Call, Failure> {
         let context = self.context(state);
         let data = self.input(state, &context)?;

@@ -134,7 +134,8 @@ impl Topic for SnsTopic {
         for batch in batches(notices) {
             match self.request(batch).await {
                 Ok(of_each) => results.extend(of_each),
-                // One message may be the reason why SNS refuses all. Each is sent alone, to get its own result.
+                // One message may be the reason why SNS refuses all. So each message is sent alone, to get its own
+                // result.
                 Err(TopicError::Refused(_)) if batch.len() > 1 => {
                     for alone in batch.chunks(1) {
                         let result = self.request(alone).await;

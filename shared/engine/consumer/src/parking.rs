@@ -1,8 +1,8 @@
 //! The parking lot: it keeps records that could not be handled, with their bytes, until they are handled or discarded.
 //!
-//! Each entry is an item: `pk` is the consumer (or the view and generation), `sk` the place. The bytes are stored
-//! beside it in pieces, since a record may be larger than an item. One more item stores the progress of an unfinished
-//! pass through the whole lot.
+//! Each entry is an item: `pk` is the consumer (or the view and generation), `sk` the place. Further items hold the
+//! bytes in pieces, since a record may be larger than an item. One more item stores the progress of an unfinished pass
+//! through the whole lot.
 
 use std::{sync::Arc, time::Duration};
 

@@ -33,7 +33,7 @@ pub struct Redriving {
 pub struct Look {
     /// Entries that stay parked.
     pub parked: usize,
-    /// Entries that this build cannot read. They stay unchanged.
+    /// Entries that this build cannot read. These entries stay unchanged.
     pub unreadable: usize,
     /// Entries that were handled and have left the parking lot.
     pub redriven: usize,

@@ -24,7 +24,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// Commits events and nothing else.
+    /// A decision to commit events, without writes to the context's own tables.
     #[must_use]
     pub fn commit(events: Vec<NewEvent>) -> Self {
         Self::Commit {

@@ -174,7 +174,8 @@ pub struct Verification {
     pub archived: usize,
     /// Events that are committed and not yet in the log, which is normal for a moment.
     pub pending: usize,
-    /// Events older than the log's retention that are no longer in the log. Each must be in the archive.
+    /// Events older than the log's retention that are no longer in the log. Each of these events must be in the
+    /// archive.
     pub expired: usize,
     /// Records in the log that are no events of these streams.
     pub foreign: usize,

@@ -1,4 +1,4 @@
-//! Identifiers. Each has a type of its own, so that one cannot be passed for another.
+//! Identifiers. Each kind of identifier has a type of its own, so that one kind cannot be passed for another.
 
 use std::{fmt, str::FromStr};
 

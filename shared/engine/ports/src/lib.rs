@@ -1,8 +1,8 @@
 //! The ports: everything that the code may ask of the outside world.
 //!
 //! Each port is a small trait with two implementations: the AWS adapter in `alpes-aws`, and the in-memory twin that
-//! tests use, in the crate `twins`. Both pass the same suite, `twins::suite`. All code reaches time, randomness, tables
-//! and the log through these traits, so that all of it can be simulated.
+//! tests use, in the crate `twins`. Both implementations pass the same test suite, `twins::suite`. All code reaches
+//! time, randomness, tables and the log through these traits, so that all of it can be simulated.
 //!
 //! | port | AWS | twin |
 //! | --- | --- | --- |

@@ -15,7 +15,7 @@ pub struct Notice {
     /// Names and values beside the body, by which a subscriber can filter. A notice has at most 10 attributes, and none
     /// is empty. Each character of a value is one that a topic [carries](Self::carries).
     pub attributes: BTreeMap<String, String>,
-    /// The text of the message. Each character is one that a topic [carries](Self::carries).
+    /// The text of the message. Every character of the text is one that a topic [carries](Self::carries).
     pub body: String,
 }
 

@@ -1,8 +1,8 @@
 //! A saga's definition as a state machine of Amazon States Language, with `JSONPath`, for Standard workflows.
 //!
 //! One machine has the states of every version that sagas in flight may have. So each saga continues in its own
-//! version, and can be undone in it long after it ended. Deploy the machine before the coordinator that begins sagas of
-//! its newest version.
+//! version, and can be undone in that version long after its end. Deploy the machine before the coordinator that begins
+//! sagas of the newest version.
 //!
 //! The data of an execution, in and between its states:
 //!
@@ -41,7 +41,7 @@ pub struct Wire {
     pub event_id: &'static str,
     /// The path of the event's data.
     pub event_data: &'static str,
-    /// An answer with this event. It needs only the fields that the three paths above name.
+    /// An answer with this event. The answer needs only the fields that the three paths above name.
     pub answer_of: fn(&Heard) -> Value,
     /// Reads an answer; `None` if the payload is not an answer.
     pub answer: fn(&Value) -> Option<Answer>,

@@ -130,8 +130,8 @@ impl Work<'_> {
             EventRole::Undone => (None, Meaning::Reversal),
         };
         self.hear(fact, step, meaning, Via::Stream);
-        // It is unclear whether the state machine or another sender undid the step. The execution must be looked at: it
-        // may not know that all its steps are done, and undo them. Steps that it leaves are undone by another
+        // It is unclear whether the state machine or another sender undid the step. The progress of the execution must
+        // be read: the execution may end with all steps done, or undo them. Steps that it leaves are undone by another
         // execution.
         let stood = forward || status == Status::Completed;
         let unclear = by_machine && stood && meaning == Meaning::Reversal;

@@ -1,4 +1,5 @@
-//! A test kit for the rules and the views of any domain. It runs the real engine over twins in memory, under faults.
+//! A test kit for the rules and the views of any domain. The kit runs the real engine over twins in memory, under
+//! faults.
 //!
 //! - [`StoreBench`] runs the rules of a context on the event store, under faults.
 //! - [`ViewBench`] commits events and hands them to a projector, under faults.
@@ -7,8 +8,9 @@
 //! - [`rebuilding`] rebuilds a view while it is written and read: no row that a reader saw may vanish, and the rebuilt
 //!   view must equal the fold.
 //!
-//! The last two are searches by seed. Each also plants mistakes between the engine and its ports, and must find every
-//! one, which shows that the search can fail. A domain implements [`Domain`] to tell the kit its events and views:
+//! The last two modules are searches by seed. Each search also plants mistakes between the engine and its ports, and
+//! must find every one, which shows that the search can fail. A domain implements [`Domain`] to tell the kit its events
+//! and views:
 //!
 //! ```text
 //! impl Domain for Library { … }
@@ -61,7 +63,7 @@ pub enum Happens {
     Done,
     /// The subject ends badly, possibly after it had ended well. The event is in its own stream.
     Undone,
-    /// An event that changes no view. It is in the subject's own stream.
+    /// Something happens that changes no view. The event is in its own stream.
     Noted,
 }
 

@@ -316,8 +316,8 @@ impl TablesOver for Blind {
     }
 }
 
-/// A reader that looks at the views all the time and remembers what it saw. It stands for several processes, each of
-/// which remembers on its own which generation is live.
+/// A reader that looks at the views all the time and remembers what it saw. The reader stands for several processes,
+/// and each process remembers on its own which generation is live.
 struct Watcher {
     processes: [Generations; 3],
     seen: BTreeMap<SubjectId, usize>,

@@ -1,5 +1,5 @@
-//! A test kit for any saga definition. It runs the real engine with the real participants over twins in memory, makes
-//! everything fail that can fail, and reports each run that did not end as it must.
+//! A test kit for any saga definition. The kit runs the real engine with the real participants over twins in memory,
+//! makes everything fail that can fail, and reports each run that did not end as it must.
 //!
 //! ```text
 //! Play: definition, participants, what must hold      yours

@@ -1,11 +1,11 @@
 //! A world with faults that can be repeated exactly.
 //!
-//! [`Faults`] stands between a process and the in-memory twins of its ports. It counts every effect (a call to a table,
-//! the log, the objects, a function, a topic or an execution) and decides whether the effect meets a fault. Faults
-//! follow a plan, so that a test can repeat a run with the fault one effect further on until every effect has had it;
-//! or they follow [`Dice`], for long searches. The [`Scheduler`] runs processes concurrently, one effect at a time, in
-//! an order that the dice decide, and kills them at any effect. One seed gives one run. With [`VirtualTasks`], a
-//! sleeping process waits until the clock is advanced, while others go on. For two short processes, [`every_order`]
+//! [`Faults`] stands between a process and the in-memory twins of its ports. This wrapper counts every effect (a call
+//! to a table, the log, the objects, a function, a topic or an execution) and decides whether the effect meets a fault.
+//! Faults follow a plan, so that a test can repeat a run with the fault one effect further on until every effect has
+//! had it; or they follow [`Dice`], for long searches. The [`Scheduler`] runs processes concurrently, one effect at a
+//! time, in an order that the dice decide, and kills them at any effect. One seed gives one run. With [`VirtualTasks`],
+//! a sleeping process waits until the clock is advanced, while others go on. For two short processes, [`every_order`]
 //! tries every order without dice.
 //!
 //! A whole system runs in a world in which time passes by itself. A [`Kernel`] runs its processes. A [`Runtime`] runs

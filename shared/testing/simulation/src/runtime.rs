@@ -67,7 +67,7 @@ pub enum Ended {
     Died,
     /// The invocation did not start, because too many were running.
     Throttled,
-    /// There is no such function.
+    /// No function has this name.
     Unknown,
 }
 

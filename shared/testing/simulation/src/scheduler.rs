@@ -48,7 +48,7 @@ impl<T> Default for Scheduler<T> {
 }
 
 impl<T> Scheduler<T> {
-    /// Adds a process. It does nothing before its first step.
+    /// Adds a process. The process does nothing before its first step.
     pub fn spawn(&mut self, process: BoxFuture<'static, T>) -> ProcessId {
         self.insert(process, false)
     }

@@ -93,7 +93,7 @@ mod tests {
         };
         assert_eq!(kernel.settle(busy, || operated += 1), Ok(()));
         assert_eq!((looks, operated), (9, 8));
-        // It has settled at the fourth check, and stays settled for five more.
+        // The system has settled at the fourth check, and stays settled for five more.
         assert_eq!(kernel.elapsed(), 3 * LOOK + STAY);
         let busy = kernel.settle(|| Some("busy".to_owned()), || ());
         assert_eq!(busy, Err("it does not settle: busy".to_owned()));

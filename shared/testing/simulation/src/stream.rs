@@ -124,7 +124,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Creates a mapping. It reads once its creation [takes effect](Self::take_effect).
+    /// Creates a mapping, which reads once its creation [takes effect](Self::take_effect).
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! The suite that every implementation of the ports passes. It runs against the twins and against the AWS adapters.
+//! The suite that every implementation of the ports passes. The suite runs against the twins and against the AWS
+//! adapters.
 #![allow(
     clippy::missing_panics_doc,
     clippy::unwrap_used,

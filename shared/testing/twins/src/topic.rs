@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use alpes_ports::{Notice, Topic, TopicError};
 
-/// The twin of an SNS topic. It keeps the published notices.
+/// The twin of an SNS topic, which keeps the published notices.
 #[derive(Default)]
 pub struct MemoryTopic(Mutex<Vec<Notice>>);
 
