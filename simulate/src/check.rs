@@ -166,7 +166,7 @@ fn waiting_to_be_handled(system: &System) -> Option<String> {
     let discarded: BTreeSet<String> = all
         .iter()
         .filter(|(_, item)| item.contains_key("discarded"))
-        // Its bytes are in an item next to it.
+        // The record's bytes are in an item next to the entry.
         .flat_map(|(key, _)| {
             let pieces = format!("{}#pieces#{}", key.pk, key.sk);
             [format!("{} {}", key.pk, key.sk), pieces]

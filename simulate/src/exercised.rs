@@ -142,7 +142,7 @@ const HAPPENS: &[(&str, &[&str])] = &[
 ];
 
 /// The expected entries of sagas' logs, by mode. `CommandRejected` is missing, because no participant refuses a command
-/// of this definition; `shared/testing/saga-kit` tests it.
+/// of this definition; `shared/testing/saga-kit` tests that entry.
 const LINES: &[(SagaMode, &[&str])] = &[
     (
         SagaMode::Orchestration,

@@ -147,8 +147,8 @@ impl Operator {
     }
 }
 
-/// Resumes a saga that waits for a person. For half of the sagas, and where resuming is refused, the operator does the
-/// step by hand and marks it.
+/// Resumes a saga that waits for a person. For half of the sagas, and where resuming is refused, the operator undoes
+/// the step by hand and marks the step as undone.
 async fn see_to_saga(system: &System, memory: &Memory, saga: &Saga) {
     let kernel = &system.kernel;
     let by_hand = saga.id.0.as_u128() % 4 < 2;

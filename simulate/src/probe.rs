@@ -47,7 +47,7 @@ impl Clock for Aged {
     }
 }
 
-/// The stream, its mapping, and what the probe knows of both.
+/// The stream, its mapping, and what the probe knows of the two.
 #[derive(Clone)]
 pub struct Probe {
     kernel: Kernel,

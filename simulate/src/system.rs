@@ -211,7 +211,7 @@ impl System {
     pub async fn tick(&self) {
         for task in ["sweep", "parked", "wake", "reactions", "rebuilds"] {
             let payload = json!({ "task": task }).to_string();
-            // The schedule ignores the outcome; the trace shows it.
+            // The schedule ignores the outcome of a task; the trace shows the outcome.
             let _ = self.runtime.start(TIMERS, payload.as_bytes()).await;
         }
     }

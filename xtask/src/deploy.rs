@@ -27,7 +27,8 @@ pub struct Deployment<'a> {
 }
 
 impl Deployment<'_> {
-    /// Deploys. With `unless_same` it does nothing if the last deployment had the same template and zips.
+    /// Deploys the stack. With `unless_same`, the method does nothing if the last deployment had the same template and
+    /// zips.
     pub fn deploy(&self, workspace: &Workspace, unless_same: bool) -> Result<Target> {
         let record = self.folder.join("deployed");
         let outputs = self.folder.join("outputs");

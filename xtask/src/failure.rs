@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode};
 
-/// An error for the developer to read. No code here recovers from one, so it is only text.
+/// An error for the developer to read. No code here recovers from an error, so an error is only text.
 #[derive(Debug)]
 pub enum Failure {
     /// The work could not be done.

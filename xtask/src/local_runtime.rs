@@ -90,8 +90,8 @@ pub fn start(
                 log.try_clone()
                     .explain("Cannot write the runtime's log file")?,
             );
-            // A process group of its own: Ctrl-C in this terminal does not reach it, and stopping the group stops its
-            // functions too.
+            // A process group of its own: Ctrl-C in this terminal does not reach the runtime, and stopping the group
+            // stops the runtime's functions too.
             let mut child = launcher
                 .stderr(log)
                 .process_group(0)
@@ -138,8 +138,8 @@ pub fn running_pid(folder: &Path) -> Result<Option<String>> {
     Ok(alive.then(|| pid.trim().to_owned()))
 }
 
-/// The command line of a process; empty if it has ended or is about to end. The text comes from `/proc`, because small
-/// container images have no `ps`.
+/// The command line of a process; empty if the process has ended or is about to end. The text comes from `/proc`,
+/// because small container images have no `ps`.
 fn command_line(pid: &str) -> Result<String> {
     if Path::new("/proc/self/cmdline").exists() {
         let read = fs::read_to_string(format!("/proc/{pid}/cmdline"));

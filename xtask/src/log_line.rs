@@ -21,7 +21,7 @@ pub struct Line {
     /// The time of its log event, in milliseconds of Unix time.
     pub taken_in: i64,
     pub function: String,
-    /// The time in the line itself; if it has none, the time of its log event.
+    /// The time in the line itself or, if the line has none, the time of its log event.
     time: String,
     text: String,
     /// The fields of the line, if it is a JSON object.

@@ -102,7 +102,7 @@ impl Endpoint {
         self.host == "127.0.0.1" || self.host == "localhost"
     }
 
-    /// The name of the runtime's folder. For a runtime on this machine it is the port.
+    /// The name of the runtime's folder. For a runtime on this machine, the name is the port.
     pub fn run_name(&self) -> String {
         if self.is_here() {
             self.port.to_string()

@@ -48,7 +48,7 @@ impl Workspace {
     }
 }
 
-/// The entries of a folder, sorted; empty if it does not exist.
+/// The entries of a folder, sorted; empty if the folder does not exist.
 pub fn children(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());

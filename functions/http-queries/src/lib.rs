@@ -52,7 +52,7 @@ pub struct App {
     generations: Generations,
     /// Reads the stored sagas.
     sagas: Sagas,
-    /// Reads the histories of Step Functions, if it may run sagas.
+    /// Reads the histories of Step Functions; `None` where Step Functions runs no sagas.
     executions: Option<Arc<dyn Executions>>,
     /// Says today's date.
     clock: Arc<dyn Clock>,

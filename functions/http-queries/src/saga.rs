@@ -170,17 +170,17 @@ pub struct ResumenSaga {
     /// True if the saga is not run by the coordinator and takes longer than it should.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub retrasada: bool,
-    /// The reason for which the saga is undone; null if it is not undone.
+    /// The reason for which the saga is undone; null if the saga is not undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub motivo: Option<String>,
     /// The time of the event that opens the saga.
     pub inicio: Moment,
     /// Time of the last entry of the saga's log.
     pub actualizacion: Moment,
-    /// Time at which the saga next continues by itself; null if it does not.
+    /// Time at which the saga next continues by itself; null if the saga does not continue by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proximo_intento: Option<Moment>,
-    /// The command in flight; null if the saga waits for none.
+    /// The command in flight; null if the saga waits for no command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pendiente: Option<PendienteSaga>,
     /// The source of this answer.

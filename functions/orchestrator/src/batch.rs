@@ -33,8 +33,8 @@ impl Observer<'_> {
             let now = self.app.world.clock.now();
             let missed = streams.before(definitions, id, &facts, now).await;
             facts.extend(missed.map_err(|error| stop(group, &error, of_stream(&error)))?);
-            // A batch does not check whether a choreography is late. The wake-ups check it, because they also read the
-            // events that the saga missed.
+            // A batch does not check whether a choreography is late. The wake-ups check that, because they also read
+            // the events that the saga missed.
             let is_choreography = facts.iter().any(|fact| fact.mode == SagaMode::Choreography);
             let until = if is_choreography {
                 Timestamp::MIN
@@ -42,8 +42,8 @@ impl Observer<'_> {
                 self.app.until(self.deadline)
             };
             let observed = self.app.coordinator.observe(id, &facts, until).await;
-            // A saga that the coordinator does not run moves on only by its events. If another build began it, the
-            // events must not be skipped.
+            // A saga that the coordinator does not run moves on only by its events. If another build began the saga,
+            // its events must not be skipped.
             let is_watched = facts
                 .iter()
                 .any(|fact| fact.mode != SagaMode::Orchestration);

@@ -62,7 +62,7 @@ pub struct Done {
     pub reached: Option<String>,
     /// The log is replayed up to records that arrived at this time.
     pub goal: String,
-    /// Seconds after which the function should be invoked again, if it is not done.
+    /// Seconds after which the function should be invoked again, if the rebuild is not done.
     pub wait_seconds: u64,
     /// True once nothing is left to do.
     pub is_done: bool,
@@ -143,7 +143,7 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`RebuildFailed`]. The progress is stored, and another invocation continues it.
+    /// [`RebuildFailed`]. The progress is stored, and another invocation continues the rebuild.
     pub async fn handle(&self, order: Order, deadline: Timestamp) -> Result<Done, RebuildFailed> {
         let Order {
             view,

@@ -165,8 +165,8 @@ impl App {
     }
 
     /// Parks the records of one object and deletes it. The result is false if the time was over first: the object
-    /// stays, and the next run parks it again. An error is the reason for which the object stays; it does not stop the
-    /// other objects.
+    /// stays, and the next run parks it again. An error is the reason for which the object stays. The error does not
+    /// stop the work on other objects.
     async fn take_in_one(
         &self,
         key: &str,

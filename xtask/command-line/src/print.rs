@@ -66,8 +66,8 @@ pub fn visible(text: &str) -> String {
 /// How often progress is printed again where a line cannot be rewritten.
 const SELDOM: Duration = Duration::from_secs(15);
 
-/// The progress of a long command, on standard error. On a terminal it is one line that is rewritten; elsewhere it
-/// prints a line for each new task.
+/// The progress of a long command, on standard error. On a terminal, the progress is one line that is rewritten;
+/// elsewhere, each new task gets a line.
 #[derive(Debug)]
 pub struct Progress {
     rewrites: bool,

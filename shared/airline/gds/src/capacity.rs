@@ -14,7 +14,7 @@ const WIDTH: usize = KEY + SEATS;
 
 const DATA: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/capacities.bin"));
 
-/// The seats of a flight: those of the aircraft that flew it, or [`DEFAULT_SEATS`] for an unknown flight.
+/// The seats of a flight: those of the aircraft that flew the flight, or [`DEFAULT_SEATS`] for an unknown flight.
 #[must_use]
 pub fn capacity(origen: &str, destino: &str, fecha_salida: Timestamp) -> u32 {
     known(origen, destino, fecha_salida).unwrap_or(DEFAULT_SEATS)

@@ -167,8 +167,8 @@ fn number(item: &Item, attribute: &str) -> i64 {
         .unwrap_or(0)
 }
 
-/// Sets the number of free seats of a flight, however many seats reservations hold. Only tests use it. Reservations
-/// keep the seats that they hold, and can give them back as before.
+/// Sets the number of free seats of a flight, however many seats reservations hold. Only tests use this function.
+/// Reservations keep the seats that they hold, and can give them back as before.
 ///
 /// # Errors
 ///

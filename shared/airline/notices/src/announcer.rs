@@ -153,7 +153,7 @@ impl Announcer {
     }
 
     /// Records that the event was announced. A failure of this write is only logged: a redelivery of the batch would
-    /// certainly announce the event again, whereas without one, only a duplicate of the event's record can.
+    /// certainly announce the event again, whereas without a redelivery, only a duplicate of the event's record can.
     async fn note(&self, news: &News<'_>) {
         let now: Moment = self.clock.now().into();
         let write = Write::Put {

@@ -60,7 +60,7 @@ pub trait Gateway: Send + Sync {
     /// [`NoAnswer`].
     async fn cobrar(&self, key: &str, pago: &Pago) -> Result<Cobro, NoAnswer>;
 
-    /// Voids the charge under `key`. Once this has returned, the charge is refunded or will never be made.
+    /// Voids the charge under `key`. Once this call has returned, the charge is refunded or will never be made.
     ///
     /// # Errors
     ///

@@ -186,8 +186,8 @@ mod tests {
     #[test]
     fn distances_are_those_of_the_globe() {
         let km = |from, to| distance(locate(from).unwrap(), locate(to).unwrap()).round();
-        // The known distances are on the ellipsoid WGS 84, by Vincenty's formula. The sphere is within half a percent
-        // of it.
+        // The known distances are on the ellipsoid WGS 84, by Vincenty's formula. The distance on the sphere is within
+        // half a percent of the known one.
         for (from, to, known) in [
             ("BOG", "JFK", 3_981.0),
             ("LHR", "JFK", 5_555.0),

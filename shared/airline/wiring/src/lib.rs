@@ -23,7 +23,7 @@ use reserva_saga::{FunctionParticipants, ORCHESTRATOR, function_of, wire};
 /// The namespace of all metrics.
 const METRICS: &str = "AeroAlpes";
 
-/// A build of the system: the events that it can decode, and the sagas that it can run.
+/// A build of the system: the events that the build can decode, and the sagas that it can run.
 #[derive(Clone)]
 pub struct Build {
     /// The events.

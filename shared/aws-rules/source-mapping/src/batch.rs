@@ -66,7 +66,8 @@ impl Batch {
         self.retried(settings, rules)
     }
 
-    /// The action after the function named records as failed. The first of them has this position in the batch.
+    /// The action after the function named records as failed. The first of these records has this position in the
+    /// batch.
     pub(crate) fn failed_from(
         mut self,
         place: usize,

@@ -26,7 +26,7 @@ impl Json {
         reader.rest.is_empty().then_some(value)
     }
 
-    /// A field of an object. If several fields have the name, the last one.
+    /// A field of an object: the last one, if several fields have this name.
     pub(crate) fn field(&self, name: &str) -> Option<&Self> {
         let Self::Object(fields) = self else {
             return None;

@@ -24,8 +24,8 @@ pub(crate) struct Lane {
     pub queue: VecDeque<Queued>,
     /// The size of the queued records in an event, in bytes.
     queued_size: usize,
-    /// The current batch, or the parts into which it was split, in order. If `out` is set, the first of them is in
-    /// flight.
+    /// The current batch, or the parts into which it was split, in order. If `out` is set, the first of these batches
+    /// is in flight.
     pub batches: VecDeque<Batch>,
     pub out: Option<InvocationId>,
     /// The time before which a failed batch is not delivered again.

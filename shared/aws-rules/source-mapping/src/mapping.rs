@@ -379,13 +379,14 @@ impl Mapping {
             if !parent.is_finished() {
                 return false;
             }
-            // A shard that was closed while empty is done, but the shards before it may not be.
+            // A shard that was closed while empty is done, although the shards before it may still have unfinished
+            // records.
             waiting.extend(&parent.parents);
         }
         true
     }
 
-    /// Reads every shard that is due; true if there was one.
+    /// Reads every shard that is due. Returns true if a shard was due.
     fn read(&mut self, chooser: &mut dyn Chooser, step: &mut Step) -> bool {
         if !self.reads {
             return false;
@@ -414,7 +415,7 @@ impl Mapping {
         !readable.is_empty()
     }
 
-    /// Invokes the function for every lane that is ready; true if there was one.
+    /// Invokes the function for every lane that is ready. Returns true if a lane was ready.
     fn deliver(&mut self, chooser: &mut dyn Chooser, step: &mut Step) -> bool {
         let mut ready = vec![];
         for (id, shard) in &self.shards {

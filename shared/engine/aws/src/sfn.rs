@@ -120,7 +120,7 @@ fn progress(told: &DescribeExecutionOutput) -> Result<Progress, ExecutionError> 
     })
 }
 
-/// The history event in the port's form; `None` if [`Happened`] has no variant for it.
+/// The history event in the port's form; `None` if [`Happened`] has no variant for the event.
 fn happened(event: &Event) -> Option<Happened> {
     Some(match event.r#type() {
         Type::TaskSucceeded => {

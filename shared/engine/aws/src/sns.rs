@@ -256,7 +256,7 @@ mod tests {
         })
     }
 
-    /// SNS reports a throttled KMS key as the sender's fault, for a message or a request, but it is temporary.
+    /// SNS reports a throttled KMS key as the sender's fault, for a message or a request, but this error is temporary.
     #[test]
     fn what_passes_by_itself_is_no_refusal_whosever_fault_it_is() {
         let four: Vec<_> = (0..4).map(|number| notice(number, 1)).collect();

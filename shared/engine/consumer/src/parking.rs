@@ -59,7 +59,7 @@ pub enum ParkedWhat {
         /// The sequence number of the record in that shard.
         #[serde(with = "sequence")]
         sequence: SequenceNumber,
-        /// The key with which it was appended.
+        /// The key with which the record was appended.
         partition_key: String,
     },
     /// A stream, from one event on.
@@ -74,7 +74,7 @@ pub enum ParkedWhat {
 /// An entry of the parking lot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
-    /// The consumer, or the generation of a view, that parked it.
+    /// The consumer, or the generation of a view, that parked the entry.
     #[serde(rename = "pk")]
     pub owner: String,
     /// The place of the entry: the sort key of its item.
@@ -87,9 +87,9 @@ pub struct Parked {
     pub reason: Reason,
     /// The trouble in words.
     pub detail: String,
-    /// The time when it was parked.
+    /// The time at which the entry was first parked.
     pub since: Moment,
-    /// The number of pieces in which its bytes are stored.
+    /// The number of pieces in which the record's bytes are stored; 0 for a stream.
     pub pieces: usize,
     /// [`Catalogue::fingerprint`] of the build that last tried the entry; empty if no build has tried it.
     pub catalogue: String,
@@ -120,7 +120,7 @@ pub struct Discarded {
 /// An entry that this build cannot read. The entry stays unchanged, since a newer build may read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
-    /// The owner that parked it.
+    /// The owner that parked the entry.
     pub owner: String,
     /// The place of the entry.
     pub place: String,
@@ -133,7 +133,7 @@ pub struct Unreadable {
 pub struct Lot {
     /// The entries that this build can read, including discarded ones.
     pub parked: Vec<Parked>,
-    /// The entries that it cannot read.
+    /// The entries that this build cannot read.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -532,7 +532,7 @@ impl Parking {
         Ok(next.filter(|_| page.more))
     }
 
-    /// The progress of an unfinished pass; `None` if there is none, or it cannot be read.
+    /// The progress of an unfinished pass; `None` if no pass is unfinished, or if its progress cannot be read.
     pub(crate) async fn pass(&self) -> Result<Option<Pass>, TableError> {
         let item = self
             .tables

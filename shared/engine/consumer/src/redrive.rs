@@ -37,8 +37,8 @@ pub struct Look {
     pub unreadable: usize,
     /// Entries that were handled and have left the parking lot.
     pub redriven: usize,
-    /// True if the time ended before the end of the lot. The numbers then cover a part of it, and the next pass
-    /// continues there.
+    /// True if the time ended before the end of the lot. The numbers then cover only a part of the lot, and the next
+    /// pass continues behind that part.
     pub more: bool,
 }
 

@@ -8,7 +8,7 @@ use thiserror::Error;
 /// The decision of a context about a command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
-    /// The store commits these events, in this order. There is at least one.
+    /// The store commits these events, at least one, in this order.
     Commit {
         /// The events.
         events: Vec<NewEvent>,

@@ -52,7 +52,7 @@ pub enum Handled {
         /// Its events.
         events: Vec<Event>,
         /// True when all of them are known to be in the log. When false, the next command on the stream or the sweeper
-        /// will append them.
+        /// will append the others.
         appended: bool,
     },
     /// The command was refused, and nothing was stored.
@@ -249,7 +249,7 @@ impl<P: DomainEvent> EventStore<P> {
         Err(failure)
     }
 
-    /// The stream as read, or an empty one if it is left unread.
+    /// The stream as read from the table, or an empty stream if `unread`.
     async fn expected(&self, id: StreamId, unread: bool) -> Result<Stream, StreamError> {
         if unread {
             return Ok(Stream::empty(id));

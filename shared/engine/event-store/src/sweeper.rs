@@ -46,7 +46,7 @@ pub struct Swept {
     pub failed: Vec<(StreamId, HandleError)>,
     /// The time since which the oldest stream has waited; `None` if no stream was found.
     pub oldest: Option<Moment>,
-    /// True if the time limit came before the end of the index: the numbers then cover a part of it.
+    /// True if the time limit came before the end of the index: the numbers then cover only a part of the index.
     pub more: bool,
 }
 

@@ -93,7 +93,7 @@ pub enum DecodeError {
     /// The bytes are no event, or its data does not match its schema.
     #[error("not an event: {0}")]
     Undecodable(String),
-    /// An event of a type or version that this catalogue does not have. Most likely a newer build wrote it.
+    /// An event of a type or version that this catalogue does not have. Most likely a newer build wrote the event.
     #[error("unknown event type {0}")]
     UnknownType(String),
 }
@@ -180,9 +180,9 @@ impl Event {
         if spec_version != SPEC_VERSION {
             return Err(undecodable(format!("specversion {spec_version:?}")));
         }
-        // The schema is read before the rest of the envelope. An event of a context that this build does not know has a
-        // stream id that it cannot parse. The event must count as unknown rather than undecodable, so that a newer
-        // catalogue retries it.
+        // The schema is read before the rest of the envelope. An event of a context that this build does not know may
+        // have a stream id that the build cannot parse. The event must count as unknown rather than undecodable, so
+        // that a newer catalogue retries it.
         let schema = text("dataschema").ok_or_else(|| missing("dataschema"))?;
         let unknown = DecodeError::UnknownType(schema.to_owned());
         let Some((known, version)) = catalogue.of_schema(schema) else {

@@ -90,7 +90,7 @@ impl Context {
     ///
     /// # Panics
     ///
-    /// If the category is invalid. For a constant, the compiler reports it.
+    /// If the category is invalid. For a constant, the compiler reports the panic as an error.
     #[must_use]
     pub const fn checked(self) -> Self {
         assert!(

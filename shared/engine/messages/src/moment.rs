@@ -6,7 +6,7 @@
 //! | the system's own data | [`Moment`], with exactly three decimals |
 //! | a field of another type | `#[serde(with = "alpes_messages::moment::text")]` |
 //! | a line that names the date elsewhere | [`Moment::time_of_day`] |
-//! | a client's request | [`rfc3339`] reads it; it is stored in UTC with the client's decimals |
+//! | a client's request | [`rfc3339`] reads the time, which is stored in UTC with the client's decimals |
 
 use std::{borrow::Cow, fmt, str::FromStr};
 

@@ -85,7 +85,7 @@ impl Faults {
             }
         };
         match self.tables.write(&write).await {
-            // A write without a condition cannot fail by one.
+            // A write without a condition never returns `ConditionFailed`.
             Ok(()) | Err(WriteError::ConditionFailed) => Ok(()),
             Err(WriteError::Table(error)) => Err(error),
         }

@@ -76,7 +76,7 @@ pub struct Participant<P> {
     pub store: EventStore<P>,
     /// Its rules.
     pub decider: Arc<dyn Decider<P>>,
-    /// The failure that it returns when a test asks for one.
+    /// The failure with which it answers a command when a test asks for one.
     pub failure: Failure<P>,
     /// The faults that tests have set; `None` where tests are not allowed, which saves a read.
     pub faults: Option<Faults>,

@@ -23,8 +23,8 @@ use crate::{
     reactions::{Reaction, ReadError},
 };
 
-/// The time limit of a reaction before it is put off. Most take a fraction of it. With the limit, a slow participant
-/// does not block the other reactions.
+/// The time limit of a reaction before it is put off. Most reactions take a fraction of this time. With the limit, a
+/// slow participant does not block the other reactions.
 const BUDGET: Duration = Duration::from_secs(2);
 /// The number of subjects whose events are handled side by side.
 const AT_ONCE: usize = 16;
@@ -252,8 +252,8 @@ impl<P: DomainEvent> Reactor<P> {
         let (kind, command) = (&*event.kind, policy.command);
         if let Reply::Rechazado { problema } = &reply {
             let detail = problema.detail.as_deref().unwrap_or(&problema.title);
-            // Undoing must succeed, so a refused undo is tried again, and the alarm on late reactions reports it. For
-            // any other command a refusal is a final answer: its effect is no longer wanted, or another command
+            // Undoing must succeed, so a refused undo is tried again, and the alarm on late reactions reports the undo.
+            // For any other command a refusal is a final answer: its effect is no longer wanted, or another command
             // achieved it.
             if policy.when == When::Always {
                 return Err(format!("refused: {detail}"));

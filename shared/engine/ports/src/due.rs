@@ -234,7 +234,7 @@ impl Due {
                 found.extend(new.cloned());
                 let last = items.last().map(|last| last.place.clone());
                 if last == partition.from {
-                    // More items share one place than fit in a page: a larger page gets past them.
+                    // More items share one place than fit in a page: a larger page gets past that place.
                     partition.limit *= 2;
                     partition.seen.extend(items);
                 } else {

@@ -52,7 +52,7 @@ pub enum Happened {
     Entered(String),
     /// The execution left the state of this name.
     Left(String),
-    /// The function that the state called answered with this payload; null if it is unknown.
+    /// The function that the state called answered with this payload; null if the payload is unknown.
     Answered(Value),
     /// The state's call failed, or ran out of time.
     CallFailed {

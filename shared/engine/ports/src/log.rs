@@ -14,8 +14,8 @@ pub struct SequenceNumber(pub String);
 /// Errors of the log.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum LogError {
-    /// No answer, or throttled. The append **may have happened**. Repeating it is safe, since consumers deduplicate on
-    /// (stream, streamversion).
+    /// No answer, or throttled. The append **may have happened**. Repeating the append is safe, since consumers
+    /// deduplicate on (stream, streamversion).
     #[error("the event log did not answer: {0}")]
     Unavailable(String),
     /// Refused, and refused again at every repetition (too large, no such stream, not allowed).
@@ -45,15 +45,15 @@ pub trait Log: Send + Sync {
 /// A record as read from the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRecord {
-    /// The shard it was read from.
+    /// The shard that the record was read from.
     pub shard: String,
     /// Its place in that shard.
     pub sequence: SequenceNumber,
-    /// The key with which it was appended.
+    /// The key with which the record was appended.
     pub partition_key: String,
     /// The bytes, exactly as appended.
     pub data: Vec<u8>,
-    /// Approximately when the log stored it.
+    /// The time at which the log stored the record, approximately.
     pub arrived: Timestamp,
 }
 

@@ -6,7 +6,7 @@ use thiserror::Error;
 /// Errors of an object store.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ObjectError {
-    /// No answer, or throttled. A write **may have happened**; repeating it is safe.
+    /// No answer, or throttled. A write **may have happened**; repeating the write is safe.
     #[error("the object store did not answer: {0}")]
     Unavailable(String),
     /// Refused, and refused again at every repetition.

@@ -59,7 +59,7 @@ pub trait Platform {
     /// The topic is not configured.
     fn topic(&self) -> Result<Arc<dyn Topic>, Self::Error>;
 
-    /// The name of the stack: the names of its functions begin with it.
+    /// The name of the stack, with which the names of the stack's functions begin.
     ///
     /// # Errors
     ///

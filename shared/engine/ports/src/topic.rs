@@ -8,7 +8,7 @@ use thiserror::Error;
 /// A message to the subscribers of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Its identity. Subscribers deduplicate on it: two messages of one id have the same content.
+    /// Its identity. Subscribers deduplicate on this id: two messages of one id have the same content.
     pub id: String,
     /// Its group. A topic that keeps an order keeps it within a group.
     pub group: String,
@@ -45,7 +45,7 @@ impl Notice {
 /// Errors of a publication.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TopicError {
-    /// No answer, or throttled. The message **may have been published**; repeating it may publish it twice.
+    /// No answer, or throttled. The message **may have been published**; a repeated call may publish the message twice.
     #[error("the topic did not answer: {0}")]
     Unavailable(String),
     /// Refused, and refused again at every repetition (too large, malformed, no such topic, not allowed).

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// The time of day. Never assume that it is monotonic.
+/// The date and time. Never assume that this clock is monotonic.
 pub trait Clock: Send + Sync {
     /// The present instant, in UTC.
     fn now(&self) -> Timestamp;

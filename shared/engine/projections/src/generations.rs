@@ -90,7 +90,7 @@ pub(crate) async fn fed(
 #[derive(Clone, Copy)]
 struct Known {
     view: &'static str,
-    /// The time at which it was read from the table.
+    /// The time at which the alias of the view was read.
     at: Timestamp,
     live: u32,
     /// The previous generation, and the time until which readers still use it; `None` if there is no previous

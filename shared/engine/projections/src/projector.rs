@@ -560,7 +560,7 @@ impl<P: DomainEvent> Rows<'_, P> {
     /// The row after its change, with the parking lot cleared of the streams that no longer block it.
     async fn unparked(&self, change: Change) -> Result<Row, Fault> {
         // After a crash here, an entry of the parking lot stays although its stream was folded. A redrive finds nothing
-        // to do, and removes it.
+        // to do, and removes the entry.
         let unparked = self
             .unpark(change.subject, &change.before, &change.after)
             .await;

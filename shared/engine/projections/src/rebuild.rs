@@ -77,7 +77,7 @@ pub enum Phase {
     Log,
     /// The new generation is live. Waits until no reader uses the old one.
     Retire,
-    /// Waits until the projector no longer writes the old generation, and deletes it.
+    /// Waits until the projector no longer writes the old generation, and then deletes that generation.
     Drop,
 }
 
@@ -95,7 +95,8 @@ pub struct Progress {
     pub listed: u64,
     /// The number of events folded so far, where an event that was read twice counts twice.
     pub events: u64,
-    /// The number of skipped records: they are no events that this build knows, and the projector has parked them.
+    /// The number of skipped records. These records are no events that this build knows, and the projector has parked
+    /// them.
     pub foreign: u64,
     /// The arrival time of the last record that was replayed.
     pub reached: Option<Moment>,
@@ -105,7 +106,7 @@ pub struct Progress {
     pub wait: Duration,
 }
 
-/// Errors of a rebuild. Running it again continues it.
+/// Errors of a rebuild. Running the rebuild again continues it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum RebuildError {
     /// No view has this name.

@@ -22,8 +22,8 @@ pub struct Place {
 /// A count that a row adds to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Count {
-    /// The group of counts that are read together, such as a day. The keys of the counters begin with it, so they sort
-    /// by group.
+    /// The group of counts that are read together, such as a day. The keys of the counters begin with the group, so the
+    /// counters sort by group.
     pub group: String,
     /// The name of the count within the group.
     pub name: String,
@@ -31,7 +31,7 @@ pub struct Count {
 
 /// A view: plain functions of data, without I/O.
 pub trait View<P: DomainEvent>: Send + Sync {
-    /// The name of the view. All its keys begin with it.
+    /// The name of the view. All keys of its items begin with this name.
     fn name(&self) -> &'static str;
 
     /// Folds an event into the row of its subject.

@@ -405,7 +405,7 @@ impl Sagas {
     /// participants.
     ///
     /// `opening` is the event that opens the saga, if the caller knows it. A saga that has not begun yet then begins
-    /// with it, so that a request can come before all events.
+    /// with that event, so that a request can come before all events.
     ///
     /// # Errors
     ///

@@ -7,7 +7,8 @@ use crate::{Direction, Mapping, StepNumber};
 
 /// A kind of saga, in one version.
 ///
-/// A saga keeps the version with which it began. Never change a version that sagas in flight may have; add a newer one.
+/// A saga keeps the version with which it began. Never change a version that sagas in flight may have; add a newer
+/// version instead.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
     /// The name of the definition.
@@ -16,8 +17,8 @@ pub struct Definition {
     pub version: u32,
     /// The age limit of the event that opens a saga.
     pub expiry: Expiry,
-    /// The time within which a saga ends when nothing fails. A saga that the coordinator only watches is marked as late
-    /// after it.
+    /// The time within which a saga ends when nothing fails. After this time, a saga that the coordinator only watches
+    /// is logged as late.
     pub patience: Duration,
     /// The texts of its sagas' reasons and problems.
     pub texts: Texts,
@@ -34,8 +35,8 @@ pub struct Expiry {
     pub reason: &'static str,
 }
 
-/// The texts that a saga uses in reasons and problems. Participants receive them and people read them, so the domain
-/// supplies them in its own language.
+/// The texts that a saga uses in reasons and problems. Participants receive these texts and people read them, so the
+/// domain supplies the texts in its own language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Texts {
     /// About a command: no attempt was answered.
@@ -112,7 +113,7 @@ pub struct Compensation {
     /// The command that undoes. The participant must accept it before, after and instead of the step's own command, and
     /// twice.
     pub command: &'static str,
-    /// How it is sent.
+    /// How the command is sent.
     pub call: Call,
     /// The event of the undoing.
     pub success: &'static str,

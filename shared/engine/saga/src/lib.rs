@@ -121,7 +121,7 @@
 //! completed, compensated, or waiting for a person.
 //!
 //! The engine has types of its own, [`Fact`], [`Answer`] and [`Dispatch`], so that [`transition`] does not depend on
-//! the envelope. [`fact`] and [`answer`] convert from messages, and [`command`] converts to one.
+//! the envelope. [`fact`] and [`answer`] convert from messages, and [`command`] converts to a message.
 
 #![deny(missing_docs)]
 

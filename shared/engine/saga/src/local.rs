@@ -46,7 +46,7 @@ impl<P: DomainEvent> Participants for LocalParticipants<P> {
 pub struct Listener<'a> {
     /// The coordinator of the sagas.
     pub coordinator: &'a Coordinator,
-    /// The time until which the coordinator may run them.
+    /// The time until which the coordinator may run the sagas.
     pub until: Timestamp,
 }
 

@@ -32,7 +32,8 @@ const ITEM_BYTES: usize = 384 * 1024;
 /// The size in bytes of an item without its log.
 const BARE_BYTES: usize = 1024;
 
-/// The size in bytes up to which every received event is logged. Above it, events that change nothing are left out.
+/// The size in bytes up to which every received event is logged. Above this size, events that change nothing are left
+/// out.
 const NOTES_BYTES: usize = 128 * 1024;
 
 /// The room in bytes for one step's entries after a person resumed the saga, until the step is undone or marked as
@@ -123,7 +124,7 @@ pub struct Fact {
     pub id: Uuid,
     /// The id of its stream.
     pub stream: String,
-    /// Its version in the stream. Deduplicate on `stream` and `version`.
+    /// The version of the event in its stream. Deduplicate on `stream` and `version`.
     pub version: u32,
     /// The subject of the event.
     pub subject: Uuid,
@@ -723,7 +724,7 @@ impl Saga {
         }
     }
 
-    /// The saga turns to undoing. A reason that it has already stays.
+    /// The saga turns to undoing. If the saga has a reason already, that reason stays.
     fn turn(&mut self, reason: &str) {
         self.status = Status::Compensating;
         self.outstanding = None;
@@ -862,7 +863,8 @@ impl Saga {
         self.look_again(definition, before, now);
     }
 
-    /// Every step that can be undone may have effects, even if its event never arrived or it was never begun.
+    /// Takes the saga over: every step that can be undone counts as one that may have effects, even if its event never
+    /// arrived or the step was never begun.
     fn taken_over(&mut self, definition: &Definition) {
         self.mode = SagaMode::Orchestration;
         self.wanted = None;

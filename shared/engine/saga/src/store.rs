@@ -345,7 +345,7 @@ impl Sagas {
                 }
                 found => found?,
             };
-            // The index lags: it may list a saga whose status has changed.
+            // The index lags behind the table, and may list a saga whose status has changed.
             let found = found.map(|stored| stored.saga);
             sagas.extend(found.filter(|saga| saga.status == status));
         }

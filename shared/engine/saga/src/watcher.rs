@@ -59,9 +59,9 @@ fn has_undone(output: &Value) -> bool {
 }
 
 impl Work<'_> {
-    /// Applies an input to a watched saga. The saga notes events and the passing of time. If a state machine runs it,
-    /// two requests also count. A completed saga can be undone. A failed execution can be taken over: by a person who
-    /// resumes it, or by a request to undo a saga that is not being undone yet. Other requests change nothing.
+    /// Applies an input to a watched saga. The saga notes events and the passing of time. If a state machine runs the
+    /// saga, two requests also count. A completed saga can be undone. A failed execution can be taken over: by a person
+    /// who resumes it, or by a request to undo a saga that is not being undone yet. Other requests change nothing.
     pub(crate) fn watch(&mut self, input: &Input) {
         let by_machine = self.saga.mode == SagaMode::StepFunctions;
         match input {
@@ -192,7 +192,8 @@ impl Work<'_> {
             }
             Progress::Ended(Ending::Succeeded { .. }) if next_wanted => None,
             Progress::Ended(Ending::Succeeded { output }) => {
-                // The execution did every step while another sender undid one. The other steps still have to be undone.
+                // The execution did every step while another sender undid one of the steps. The other steps still have
+                // to be undone.
                 if let Some(reason) = self.saga.reason.clone()
                     && direction == Direction::Do
                     && !has_undone(output)

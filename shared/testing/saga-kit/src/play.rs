@@ -19,7 +19,7 @@ pub struct Setting {
     pub world: World,
     /// The clock of `world`. Tests advance it.
     pub clock: Arc<ManualClock>,
-    /// The planned faults. A participant's own effects go through them, so that these can fail too.
+    /// The planned faults. A participant's own effects go through these faults, so that they can fail too.
     pub faults: Faults,
 }
 

@@ -73,9 +73,9 @@ struct Inner {
 
 /// Runs processes concurrently in virtual time, one poll at a time.
 ///
-/// The kernel picks the next process at random from those that can go on. When none can, time jumps to the next moment
-/// at which one can. So minutes of waiting cost nothing, and a seed gives the same run each time. Clones are the same
-/// kernel.
+/// The kernel picks the next process at random from those that can go on. When no process can go on, time jumps to the
+/// next moment at which one can. So minutes of waiting cost nothing, and a seed gives the same run each time. Clones
+/// are the same kernel.
 #[derive(Clone)]
 pub struct Kernel(Arc<Inner>);
 
@@ -230,7 +230,7 @@ impl Kernel {
         id
     }
 
-    /// Kills a process where it is. Does nothing if it has ended.
+    /// Kills a process where it is. Does nothing if the process has ended.
     pub fn kill(&self, id: ProcessId) {
         let killed = {
             let mut state = self.state();
@@ -296,7 +296,7 @@ impl Kernel {
         state.insert(at, Timer::Act(Box::new(act)))
     }
 
-    /// Cancels a scheduled event. Does nothing if it has happened.
+    /// Cancels a scheduled event. Does nothing if the event has happened.
     pub fn cancel(&self, timer: TimerId) {
         let cancelled = self.state().timers.remove(&timer);
         drop(cancelled);

@@ -65,7 +65,7 @@ impl<T> Scheduler<T> {
         id
     }
 
-    /// Kills a process where it is. Does nothing if it has ended.
+    /// Kills a process where it is. Does nothing if the process has ended.
     pub fn kill(&mut self, process: ProcessId) {
         self.processes.remove(&process);
     }

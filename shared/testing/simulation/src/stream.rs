@@ -221,7 +221,7 @@ impl Stream {
         self.attach(function, settings).map(Some)
     }
 
-    /// Asks for a change of a mapping. No other change of it may be pending.
+    /// Asks for a change of a mapping. No other change of the mapping may be pending.
     pub fn ask(&self, mapping: MappingId, change: Change) {
         self.take(mapping.0, Input::ChangeAsked(change));
     }

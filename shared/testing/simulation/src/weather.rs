@@ -67,7 +67,7 @@ impl Sky {
     }
 
     /// From now on, effects whose names begin with `effects` are refused, as by a service that throttles. `None` ends
-    /// this.
+    /// the throttling.
     pub fn throttle(&self, effects: Option<&'static str>) {
         let own = self.throttled.lock();
         *own.unwrap_or_else(PoisonError::into_inner) = effects;

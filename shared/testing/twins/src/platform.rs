@@ -8,7 +8,7 @@ use alpes_ports::{
 
 use crate::{MemoryFunctions, MemoryLog, MemoryObjects, MemoryTables, MemoryTopic};
 
-/// A platform with a field for each part. A test or a simulation puts twins there, or wrappers around them.
+/// A platform with a field for each part. A test or a simulation puts twins into the fields, or wrappers around twins.
 #[derive(Clone)]
 pub struct Ports {
     /// Time, identifiers, randomness and tasks.
