@@ -125,7 +125,7 @@ pub(crate) fn under_way(system: &System) -> Option<SagaId> {
     begun.find(|id| !ended.contains(id))
 }
 
-/// Why the system is not at rest; `None` if it is at rest.
+/// The reason why the system is not at rest; `None` if it is at rest.
 pub(crate) fn restless(system: &System) -> Option<String> {
     if !system.stream.is_settled() {
         return Some(format!("{:?} are behind", system.stream.unsettled()));

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{check, clients::Memory, operator::resume, system::System};
 
-/// How often the person resumes a saga, unless refused: enough for the notes to fill an item.
+/// The number of times that the person resumes a saga, unless refused: enough for the notes to fill an item.
 const TIMES: u32 = 500;
 /// The most characters of a note.
 const LONGEST: usize = 500;

@@ -43,7 +43,7 @@ struct Order {
     counts: bool,
 }
 
-/// Why the program fails.
+/// The reason why the program fails.
 enum Failure {
     /// The command line is wrong.
     Wrong(String),

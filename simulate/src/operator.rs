@@ -34,7 +34,7 @@ const UNNOTICED: u64 = 10 * 60_000;
 /// The reason and the note that the operator gives.
 const BY_HAND: &str = "a mano";
 
-/// How often an execution is resumed before the operator resumes the saga without it.
+/// The number of times that the operator resumes a saga's execution before resuming the saga without the execution.
 const PATIENT: u32 = 2;
 
 /// The operator.
@@ -45,7 +45,7 @@ pub struct Operator {
     /// True while the operator handles parked records.
     busy: Arc<AtomicBool>,
     came: u64,
-    /// How often each saga's execution was resumed.
+    /// The number of times that each saga's execution was resumed.
     redriven: Mutex<BTreeMap<SagaId, u32>>,
     insistent: Insistent,
 }
@@ -240,8 +240,8 @@ async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
     is_undone.then(|| json!({ "hecho": true, "paso": number, "nota": BY_HAND }))
 }
 
-/// Discards unreadable parked records. If the scenario calls for a person, it also redrives the batches that the
-/// runtime gave up, after the timers had their chance.
+/// Discards unreadable parked records. If the scenario calls for a person, the operator also redrives the records that
+/// have waited for longer than [`PATIENCE`] and that the system does not retry by itself.
 async fn see_to_parked(system: &System, by_hand: bool) -> Result<(), TableError> {
     let wiring = system.undisturbed();
     let parking = wiring.parking();

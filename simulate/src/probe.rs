@@ -106,7 +106,7 @@ impl Probe {
         probe
     }
 
-    /// Why the probe is not at rest; `None` if it is.
+    /// The reason why the probe is not at rest; `None` if it is at rest.
     pub fn restless(&self) -> Option<String> {
         if self.busy.load(Ordering::SeqCst) {
             return Some("the probe is at work".to_owned());

@@ -59,13 +59,13 @@ pub struct Scenario {
     pub bookings: u64,
     /// The modes of the sagas.
     pub modes: &'static [SagaMode],
-    /// How often a client cancels its reservation.
+    /// On average one reservation in `cancel_one_in` is cancelled by its client.
     pub cancel_one_in: u64,
-    /// How often a reservation wants a seat on a flight that other clients want too.
+    /// On average one reservation in `shared_one_in` wants a seat on a flight that other clients want too.
     pub shared_one_in: u64,
-    /// How often a reservation cannot be approved, or its payment provider misbehaves.
+    /// On average one reservation in `odd_one_in` cannot be approved, or has a payment provider that misbehaves.
     pub odd_one_in: u64,
-    /// How often a request is sent twice at once, or its key is used for another request.
+    /// On average one request in `repeat_one_in` is sent twice at once, or its key is used for another request.
     pub repeat_one_in: u64,
     /// On average one run in `rebuild_one_in` rebuilds a view.
     pub rebuild_one_in: u64,

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use source_mapping::{PAYLOAD_LIMIT, Settings, StartingPosition};
 use twins::MemoryObjects;
 
-/// How many milliseconds an invocation may begin before its function sees the payload.
+/// The longest time, in milliseconds, from the beginning of an invocation until its function sees the payload.
 const ON_ITS_WAY: u64 = 1_000;
 
 /// A record that was appended.

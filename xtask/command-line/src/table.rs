@@ -21,7 +21,7 @@ pub struct Command {
     pub details: &'static str,
     /// Lines to try, shown in its help.
     pub examples: &'static [&'static str],
-    /// How long it takes and how much disk it uses; empty if both are small.
+    /// How long the command takes and how much disk it uses; empty if both are small.
     pub takes: &'static str,
 }
 

@@ -6,7 +6,7 @@ use parse::text::visible;
 
 use crate::{Deployed, Outcome, asked};
 
-/// Why nothing is parked under this owner and place.
+/// The message that says why nothing is parked under this owner and place.
 fn not_parked(lot: &Lot, owner: &str, place: &str) -> String {
     let mut unreadable = lot.unreadable.iter();
     match unreadable.find(|thing| thing.owner == owner && thing.place == place) {

@@ -83,9 +83,9 @@ pub struct Parked {
     /// The record or stream that is parked.
     #[serde(flatten)]
     pub what: ParkedWhat,
-    /// The kind of trouble.
+    /// The reason why the entry is parked.
     pub reason: Reason,
-    /// The trouble in words.
+    /// The fault in words.
     pub detail: String,
     /// The time at which the entry was first parked.
     pub since: Moment,
@@ -186,16 +186,16 @@ impl Pass {
 pub struct Trouble<'a> {
     /// The record or stream.
     pub what: ParkedWhat,
-    /// The kind of trouble.
+    /// The reason for parking.
     pub reason: Reason,
-    /// The trouble in words.
+    /// The fault in words.
     pub detail: &'a str,
     /// The bytes of the record; empty for a stream.
     pub data: &'a [u8],
 }
 
 impl<'a> Trouble<'a> {
-    /// Trouble with a record.
+    /// A record to park, with the reason and the fault in words.
     #[must_use]
     pub fn with_record(record: &'a LogRecord, reason: Reason, detail: &'a str) -> Self {
         let what = ParkedWhat::Record {
@@ -333,8 +333,8 @@ impl Parking {
         };
         item.remove("pk");
         item.remove("sk");
-        // If the parked stream has advanced since and fails at a later event, that is new trouble and replaces the
-        // entry.
+        // If the parked stream has advanced since and fails at a later event, that is a new fault, and its entry
+        // replaces the old one.
         let condition = match &parked.what {
             ParkedWhat::Record { .. } => Condition::Absent,
             ParkedWhat::Stream { version, .. } => Condition::Any(vec![

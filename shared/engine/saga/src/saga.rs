@@ -877,7 +877,7 @@ impl Saga {
         }
     }
 
-    /// Sets the next look at a saga that a state machine runs, after an event turned it to undoing.
+    /// Sets the time of the next look at an execution, if an event has turned its saga to undoing.
     fn look_again(&mut self, definition: &Definition, before: Status, now: Timestamp) {
         if self.mode != SagaMode::StepFunctions || self.status != Status::Compensating {
             return;

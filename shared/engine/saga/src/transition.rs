@@ -337,7 +337,7 @@ impl Work<'_> {
         let (status, via) = (self.saga.status, Via::Stream);
         match self.definition.role(&fact.kind) {
             None => {}
-            // After the end, an event is noted and changes nothing, except an event that undoes a step.
+            // After the end of the saga, an event is logged and changes nothing, except an event that undoes a step.
             Some(EventRole::Success(step) | EventRole::Failure(step)) if status.has_ended() => {
                 self.hear(fact, Some(step), Meaning::Note, via);
             }

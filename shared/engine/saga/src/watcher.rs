@@ -44,8 +44,8 @@ pub(crate) fn is_given_up(definition: &Definition, saga: &Saga, now: Timestamp) 
     waits && saga.mode == SagaMode::StepFunctions && saga.updated() < since
 }
 
-/// True for a saga of a state machine that is due for a look, but has no execution and wants none: none could be
-/// started, and another sender has undone a step since.
+/// True if a state machine runs the saga and [`Saga::next_look`] is set, but the saga has no execution and wants none:
+/// no execution could be started, and another sender has undone a step since.
 pub(crate) fn has_no_execution(saga: &Saga) -> bool {
     saga.mode == SagaMode::StepFunctions
         && saga.next_look.is_some()
@@ -59,9 +59,9 @@ fn has_undone(output: &Value) -> bool {
 }
 
 impl Work<'_> {
-    /// Applies an input to a watched saga. The saga notes events and the passing of time. If a state machine runs the
-    /// saga, two requests also count. A completed saga can be undone. A failed execution can be taken over: by a person
-    /// who resumes it, or by a request to undo a saga that is not being undone yet. Other requests change nothing.
+    /// Applies an input to a watched saga. The saga logs events, and that it is late. If a state machine runs the saga,
+    /// two requests also count. A completed saga can be undone. A failed execution can be taken over: by a person who
+    /// resumes it, or by a request to undo a saga that is not being undone yet. Other requests change nothing.
     pub(crate) fn watch(&mut self, input: &Input) {
         let by_machine = self.saga.mode == SagaMode::StepFunctions;
         match input {
@@ -262,7 +262,7 @@ impl Work<'_> {
         });
         let steps = || self.definition.numbered().zip(&self.saga.steps);
         let undone = steps().filter_map(|((number, step), status)| {
-            // An event that undoes several steps stands here for the first of them only.
+            // For an event that undoes several steps, this function counts only the first of these steps.
             let mut same = self.definition.numbered();
             let first = same.find(|(_, other)| undoes(other) == undoes(step))?.0;
             (*status == StepStatus::Undone && first == number).then_some(number)
@@ -274,7 +274,8 @@ impl Work<'_> {
         })
     }
 
-    /// The execution's progress is unknown and nobody waits for it any more, or no execution exists and none is wanted.
+    /// Handles a saga whose progress is unknown and for which no client waits any more, or a saga that has no execution
+    /// and wants none.
     fn no_word(&mut self, problem: &str) {
         if !has_no_execution(&self.saga) && !is_given_up(self.definition, &self.saga, self.now) {
             return;

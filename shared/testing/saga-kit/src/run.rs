@@ -16,7 +16,7 @@ use crate::{
     line::{Line, Trouble},
 };
 
-/// When the events of the stream arrive.
+/// The time at which the events of the log arrive at the saga.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stream {
     /// At once.
@@ -33,15 +33,15 @@ pub enum Stream {
 pub enum Undo {
     /// This number of first attempts gets no answer.
     Lost(u32),
-    /// No attempt is answered until a person looks into it and resumes the saga.
+    /// No attempt is answered until a person repairs the cause and resumes the saga.
     Silent,
-    /// The compensation is refused until a person looks into it and resumes the saga.
+    /// The compensation is refused until a person repairs the cause and resumes the saga.
     Refused,
     /// The compensation is refused. A person then has the command done by hand, and records that in the saga.
     ByHand,
 }
 
-/// When a person cancels the saga.
+/// The time at which a person cancels the saga.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cancel {
     /// Never.
@@ -72,9 +72,9 @@ pub struct Script {
     pub fault: Option<(usize, Fault)>,
     /// The effect, counted from 0, just before which another orchestrator does all it can.
     pub rival: Option<usize>,
-    /// When a person cancels the saga.
+    /// The time at which a person cancels the saga.
     pub cancel: Cancel,
-    /// When events arrive.
+    /// The time at which events arrive.
     pub stream: Stream,
     /// True if no timer wakes sagas: only redelivered events do.
     pub no_timers: bool,

@@ -1,4 +1,4 @@
-//! The trace of a run: a line for each thing that happened.
+//! The trace of a run: a line for each event of the run.
 
 /// The lines of a run, or only their digest.
 #[derive(Clone, Debug)]
