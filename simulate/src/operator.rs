@@ -241,7 +241,7 @@ async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
 }
 
 /// Discards unreadable parked records. If the scenario calls for a person, the operator also redrives the records that
-/// have waited for longer than [`PATIENCE`] and that the system does not retry by itself.
+/// have waited for longer than `PATIENCE` and that the system does not retry by itself.
 async fn see_to_parked(system: &System, by_hand: bool) -> Result<(), TableError> {
     let wiring = system.undisturbed();
     let parking = wiring.parking();

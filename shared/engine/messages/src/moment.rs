@@ -113,8 +113,8 @@ impl Moment {
     }
 }
 
-/// (De)serializes fields of another type that are written as a [`Moment`]: `#[serde(with =
-/// "alpes_messages::moment::text")]`.
+/// For serde: writes and reads a field of another type as a [`Moment`], with
+/// `#[serde(with = "alpes_messages::moment::text")]`.
 pub mod text {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
