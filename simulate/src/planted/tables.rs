@@ -8,7 +8,8 @@ use std::{
 use alpes_event_store::TABLE as STREAMS;
 use alpes_messages::StreamId;
 use alpes_ports::{
-    Condition, Consistency, Item, Key, Log, Path, TableError, Tables, TransactError, Update, Write, WriteError,
+    Condition, Consistency, Item, Key, Log, Path, TableError, Tables, TransactError, Update, Write,
+    WriteError,
 };
 use alpes_projections::TABLE as VIEWS;
 use async_trait::async_trait;

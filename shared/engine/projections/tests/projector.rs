@@ -19,8 +19,7 @@ use alpes_consumer::{Parked, Parking, Reason, Redrive, Redriven, Redriver, Redri
 use alpes_event_store::StreamReader;
 use alpes_messages::{Event, SubjectId};
 use alpes_ports::{
-    Consistency, Item, Key, LogRecord, TableError,
-    Tables, TransactError, Write, WriteError,
+    Consistency, Item, Key, LogRecord, TableError, Tables, TransactError, Write, WriteError,
 };
 use alpes_projections::{Place, Projector, Unfoldable, View};
 use async_trait::async_trait;

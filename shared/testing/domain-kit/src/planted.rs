@@ -10,7 +10,8 @@ use std::{
 use alpes_consumer::{Group, Handler, Stop};
 use alpes_messages::{DomainEvent, Event};
 use alpes_ports::{
-    Condition, Consistency, Item, Key, Path, TableError, Tables, TransactError, Update, Write, WriteError,
+    Condition, Consistency, Item, Key, Path, TableError, Tables, TransactError, Update, Write,
+    WriteError,
 };
 use async_trait::async_trait;
 use futures::future::join_all;

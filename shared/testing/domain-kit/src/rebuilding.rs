@@ -15,9 +15,8 @@ use alpes_consumer::Outcome;
 use alpes_event_store::StreamReader;
 use alpes_messages::SubjectId;
 use alpes_ports::{
-    Clock, Condition, Consistency, Item, Key, Log, LogBatch, LogError,
-    LogReader, LogRecord, Position, TableError, Tables, World,
-    Write,
+    Clock, Condition, Consistency, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord,
+    Position, TableError, Tables, World, Write,
 };
 use alpes_projections::{
     Generations, Progress, Projector, RebuildError, Rebuilder, TABLE, View, own_attributes,

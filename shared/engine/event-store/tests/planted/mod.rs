@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use alpes_event_store::{Stream, TABLE};
 use alpes_ports::{
-    Condition, Consistency, Item, Key, Log, LogError, Path,
-    SequenceNumber, TableError, Tables, Update, Write, WriteError,
+    Condition, Consistency, Item, Key, Log, LogError, Path, SequenceNumber, TableError, Tables,
+    Update, Write, WriteError,
 };
 use async_trait::async_trait;
 use serde_json::Value;
