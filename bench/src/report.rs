@@ -201,7 +201,7 @@ impl Report {
         let mut text = String::from(include_str!("method.md"));
         let _ = writeln!(
             text,
-            "\n## Results\n\nOf {} with {} processors, Linux {}, load {} before the run; {}{}.\n",
+            "\n## Results\n\nMeasured on {} with {} processors, Linux {}, load {} before the run; {}{}.\n",
             self.machine.processor,
             self.machine.processors,
             self.machine.kernel,
@@ -274,8 +274,8 @@ impl Report {
             );
         }
         text.push_str(
-            "\nReading JSON, of events and of rows, limits folding alone. In memory, packing and unpacking the archive limits it as well. On the \
-             local runtime the emulator limits it, which answers one request at a time.\n",
+            "\nReading JSON, of events and of rows, limits folding alone. In memory, packing and unpacking the archive limits a rebuild as well. On \
+             the local runtime the emulator limits a rebuild, because it answers one request at a time.\n",
         );
     }
 
@@ -283,8 +283,8 @@ impl Report {
         let calls = &self.calls;
         let _ = writeln!(
             text,
-            "\n### Calls\n\nA command that opens a stream makes {} calls, one on an existing stream {}. A batch of {} events of {} \
-             reservations costs the views {} reads and {} writes, all of them together (a read of many keys counts once; DynamoDB takes 100 a call).",
+            "\n### Calls\n\nA command that opens a stream makes {} calls, and a command on an existing stream {}. A batch of {} events of {} \
+             reservations costs all views together {} reads and {} writes (a read of many keys counts once; DynamoDB takes 100 keys a call).",
             calls.opening,
             calls.existing,
             calls.batch_events,
@@ -298,8 +298,8 @@ impl Report {
         let base = self.peers.p50(peers::OURS);
         let _ = writeln!(
             text,
-            "\n### Event stores on the same DynamoDB endpoint\n\nOne command opens one stream with one event of {} bytes, \
-             one after the other.\n\n| | calls | commands | commands/s | p50 ms | p99 ms | p50 ÷ ours |\n\
+            "\n### Event stores on the same DynamoDB endpoint\n\nEach command opens a stream with one event of {} bytes; \
+             the commands run one after the other.\n\n| | calls | commands | commands/s | p50 ms | p99 ms | p50 ÷ ours |\n\
              | --- | --- | --- | --- | --- | --- | --- |",
             self.peers.event_bytes
         );

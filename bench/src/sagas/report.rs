@@ -112,8 +112,8 @@ impl Sagas {
         ];
         let _ = writeln!(
             text,
-            "\n### Calls of one approved reservation\n\nThe sample reservation, from the request to Completada. The projector, the timers \
-             and clients that poll are not in it.\n\n| function | {} | other | write units: items · indexes | read units | put units |\n\
+            "\n### Calls of one approved reservation\n\nThe calls for the sample reservation, from the request to Completada, without the projector, \
+             the timers and clients that poll.\n\n| function | {} | other | write units: items · indexes | read units | put units |\n\
              |{}",
             apis.join(" | "),
             " --- |".repeat(apis.len() + 5)
@@ -137,7 +137,7 @@ impl Sagas {
         let _ = writeln!(
             text,
             "\nThe orchestrator is invoked {} times: with the event that opens the saga, and with the saga's own events, which it knows already. \
-             It writes the saga {} times (aim ≤ {TARGET_WRITES}); the item then has {} bytes.",
+             The orchestrator writes the saga {} times (aim ≤ {TARGET_WRITES}); after these writes the item has {} bytes.",
             self.calls.batches,
             saga.written.len(),
             sizes.join(", ")
@@ -160,8 +160,8 @@ impl Sagas {
         let costs = &self.costs;
         let _ = writeln!(
             text,
-            "\n### A million approved sagas, in US dollars\n\nList prices of AWS in us-east-1, {AS_OF}, without free tiers. Quantities are of \
-             one saga, prices of a million of the unit; so their product is for a million sagas.\n\n\
+            "\n### A million approved sagas, in US dollars\n\nList prices of AWS in us-east-1, {AS_OF}, without free tiers. Quantities are for \
+             one saga and prices for a million units, so their product is the cost of a million sagas.\n\n\
              | | | of a saga | price | a million sagas |\n| --- | --- | --- | --- | --- |"
         );
         let (standard, express) = ("Step Functions Standard", "Step Functions Express");
@@ -173,22 +173,22 @@ impl Sagas {
         let alone = costs.express.total() - watching;
         let _ = writeln!(
             text,
-            "\nThe event log does not move an execution of Step Functions on. The orchestrator starts executions and watches them, so that a saga \
-             is listed and shown; that is ${watching:.2} of their sums. By itself an execution of Express costs ${alone:.2}: for a short saga that \
-             nobody asks about, **Express is the cheapest**, {:.0} times cheaper than ours, which writes its log to a table; those writes are \
-             {:.0} % of its price. Express may run an execution more than once (asynchronous) or not to its end (synchronous), ends after five \
-             minutes at the latest, does not tell two starts under one name apart, and keeps no history; CloudWatch can log it, and bills the \
-             log by itself. Standard has none of these limits, at {:.0} times our price.",
+            "\nThe event log does not move an execution of Step Functions on. The orchestrator starts executions and watches them, so that their \
+             sagas are listed and shown; watching is ${watching:.2} of either sum. An execution of Express alone costs ${alone:.2}: for a short saga \
+             that nobody asks about, **Express is the cheapest**, {:.0} times cheaper than our saga, which writes its log to a table; these writes \
+             are {:.0} % of our price. Express may run an execution more than once (asynchronous) or not to its end (synchronous), ends after five \
+             minutes at the latest, does not recognise a second start under one name, and keeps no history; CloudWatch can log an execution, \
+             and bills the log separately. Standard has none of these limits, at {:.0} times our price.",
             ratio(ours, alone),
             100.0 * share_of(&costs.ours, "write units"),
             ratio(costs.standard.total(), ours)
         );
         let _ = writeln!(
             text,
-            "\nTimes are of the local runtime with one client: {:.0} ms from the beginning of a saga to its end, {:.1} ms for an invocation \
-             of the orchestrator that only looks, {:.1} ms for one of `{API}`. AWS has other times: each 100 ms more of a saga cost ${:.2} \
-             more for ours. The saga is alone in its batch, which is the dearest case: the sagas of a batch share invocations, and their \
-             waiting.",
+            "\nTimes are measured on the local runtime with one client: {:.0} ms from the beginning of a saga to its end, {:.1} ms for an invocation \
+             of the orchestrator that only looks at a saga, {:.1} ms for an invocation of `{API}`. Times on AWS differ: each 100 ms more of a saga \
+             costs ${:.2} more with our orchestrator. The saga is alone in its batch, which is the dearest case: the sagas of a batch share \
+             an invocation and wait at the same time.",
             costs.durations.saga,
             costs.durations.idle,
             costs.durations.api,
@@ -198,7 +198,7 @@ impl Sagas {
 
     fn write_load(&self, text: &mut String) {
         text.push_str(
-            "\n### Sagas on the local runtime\n\nFrom before the request until the saga's Fin, which comes after ReservaAprobada is \
+            "\n### Sagas on the local runtime\n\nTimes run from before the request until the saga's Fin, which comes after ReservaAprobada is \
              committed.\n\n| engine | clients | sagas | sagas/s | p50 ms | p99 ms | Inicio to Fin, p50 ms |\n\
              | --- | --- | --- | --- | --- | --- | --- |\n",
         );
@@ -216,8 +216,8 @@ impl Sagas {
         let base = base.map_or(0.0, |ours| ours.sagas_per_second);
         let _ = writeln!(
             text,
-            "\n### Saga engines in memory\n\nSagas of {} steps, one after the other, over participants that answer at once with the same events; \
-             our log of each has {} entries. Times in ms.\n\n| | sagas | sagas/s | steps/s | p50 | p99 | sagas/s ÷ ours |\n\
+            "\n### Saga engines in memory\n\nSagas of {} steps run one after the other, over participants that answer at once with the same events; \
+             our log of each saga has {} entries. Times in ms.\n\n| | sagas | sagas/s | steps/s | p50 | p99 | sagas/s ÷ ours |\n\
              | --- | --- | --- | --- | --- | --- | --- |",
             self.engines.steps, self.engines.entries
         );
