@@ -382,7 +382,7 @@ impl Kernel {
         self.state().current = None;
     }
 
-    /// Drops all processes and scheduled events. No `at_end` is called any more.
+    /// Drops all processes and scheduled events. Their `at_end` hooks are not called.
     pub fn shut_down(&self) {
         let (processes, timers) = {
             let mut state = self.state();
