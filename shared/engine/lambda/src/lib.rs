@@ -23,8 +23,7 @@ pub use remote::RemoteConsumer;
 ///
 /// ```no_run
 /// # use std::convert::Infallible;
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), lambda_runtime::Error> {
+/// # async fn main_of_function() -> Result<(), lambda_runtime::Error> {
 /// let environment = alpes_lambda::start();
 /// alpes_lambda::serve(|name: String, _deadline| async move { Ok::<_, Infallible>(format!("Hello, {name}")) }).await
 /// # }
