@@ -1,12 +1,6 @@
 //! The archive returns what was stored, whatever the records are and however batches are split, repeated and
 //! interrupted.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{collections::BTreeMap, sync::Arc};
 

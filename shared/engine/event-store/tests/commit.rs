@@ -1,11 +1,5 @@
 //! The protocol of a command, step by step, and with every fault at every step.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests fail by panicking"
-)]
+#![cfg(test)]
 
 mod common;
 

@@ -1,13 +1,7 @@
 //! Random commands by concurrent writers, with faults at every effect: no event is lost, and no command takes effect
 //! twice. The same test finds each planted mistake of the protocol.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    reason = "tests fail by panicking, and share a bench of which each uses a part"
-)]
+#![cfg(test)]
+#![allow(dead_code, reason = "tests share a bench of which each uses a part")]
 
 mod common;
 mod planted;
