@@ -6,8 +6,7 @@ use alpes_consumer::{Parked, TABLE as PARKED};
 use alpes_messages::Moment;
 use alpes_participant::REACTIONS;
 use alpes_ports::{
-    Condition, Key, Path, ScanPage, TableError,
-    TableName, Tables, Update, Write, WriteError,
+    Condition, Key, Path, ScanPage, TableError, TableName, Tables, Update, Write, WriteError,
 };
 use alpes_saga::TABLE as SAGAS;
 use async_trait::async_trait;

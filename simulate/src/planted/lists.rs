@@ -5,9 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use alpes_ports::{
-    Index, IndexPage, IndexQuery, TableError, Tables,
-};
+use alpes_ports::{Index, IndexPage, IndexQuery, TableError, Tables};
 use alpes_projections::TABLE as VIEWS;
 use async_trait::async_trait;
 use events::vuelos::EstadoReserva;

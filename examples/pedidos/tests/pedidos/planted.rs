@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use alpes_ports::{
-    Condition, Path, Tables, TransactError, Update, Write, WriteError,
-};
+use alpes_ports::{Condition, Path, Tables, TransactError, Update, Write, WriteError};
 use alpes_projections::TABLE as VIEWS;
 use async_trait::async_trait;
 use pedidos::stock::SHELVES;

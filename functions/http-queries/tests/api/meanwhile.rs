@@ -10,9 +10,7 @@ use std::{
     task::Poll,
 };
 
-use alpes_ports::{
-    IndexPage, IndexQuery, TableError, Tables,
-};
+use alpes_ports::{IndexPage, IndexQuery, TableError, Tables};
 use async_trait::async_trait;
 use events::{IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use alpes_ports::{
-    Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
-    TableError, TableName, Tables, TransactError, Update, Write, WriteError,
+    Condition, Consistency, Direction, Found, Index, IndexPage, IndexQuery, Item, Key, Path,
+    ScanPage, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
@@ -291,11 +291,7 @@ where
 
 #[async_trait]
 impl Tables for DynamoTables {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         if let [key] = keys {
             let get = self.client.get_item().table_name(self.name(key.table)?);
             let get = get

@@ -106,7 +106,7 @@ mod tests {
 
     use alpes_ports::{
         CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, Key, Log,
-        LogError, ObjectError, Objects, TableError, TableName, Tables,
+        LogError, NewRecord, ObjectError, Objects, TableError, TableName, Tables,
     };
 
     use super::*;
@@ -267,7 +267,7 @@ mod tests {
         config: aws_config::SdkConfig,
     ) -> Result<alpes_ports::SequenceNumber, LogError> {
         let log = KinesisLog::new(&config, "log".to_owned());
-        log.append("key", b"{}", None).await
+        log.append(NewRecord::new("key", b"{}")).await
     }
 
     async fn start(config: aws_config::SdkConfig) -> Result<(), ExecutionError> {

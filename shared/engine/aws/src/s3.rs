@@ -1,6 +1,6 @@
 //! Objects on S3.
 
-use alpes_ports::{ObjectError, Objects};
+use alpes_ports::{KeyRange, ObjectError, Objects};
 use async_trait::async_trait;
 use aws_sdk_s3::{
     Client, Config,
@@ -67,20 +67,15 @@ impl Objects for S3Objects {
         Ok(Some(data.to_vec()))
     }
 
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, ObjectError> {
+    async fn list(&self, range: KeyRange<'_>) -> Result<Vec<String>, ObjectError> {
         let list = self
             .client
             .list_objects_v2()
             .bucket(&self.bucket)
-            .prefix(prefix);
+            .prefix(range.prefix);
         let list = list
-            .max_keys(i32::try_from(limit).unwrap_or(i32::MAX))
-            .set_start_after(after.map(str::to_owned));
+            .max_keys(i32::try_from(range.limit).unwrap_or(i32::MAX))
+            .set_start_after(range.after.map(str::to_owned));
         let output = list.send().await.map_err(|error| object_error(&error))?;
         Ok(output
             .contents

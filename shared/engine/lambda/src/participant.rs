@@ -13,9 +13,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tracing::{info, warn};
 
-use crate::{
-    kinesis::{self, RetryBatch},
-};
+use crate::kinesis::{self, RetryBatch};
 
 /// The time before its deadline from which the function begins no further reaction. The time suffices to store the
 /// reactions that are put off.

@@ -13,8 +13,7 @@ use alpes_consumer::{Parked, Parking, Reason, Redrive, Redriven, Redriver, Redri
 use alpes_event_store::StreamReader;
 use alpes_messages::{Event, SubjectId};
 use alpes_ports::{
-    Consistency, Item, Key, LogRecord, TableError,
-    Tables, TransactError, Write, WriteError,
+    Consistency, Found, Item, Key, LogRecord, TableError, Tables, TransactError, Write, WriteError,
 };
 use alpes_projections::{Place, Projector, Unfoldable, View};
 use async_trait::async_trait;
@@ -469,11 +468,7 @@ impl TablesOver for Refusing {
         &*self.tables
     }
 
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         let row = self.row.lock().unwrap().clone();
         if self.reads && keys.iter().any(|key| row.as_ref() == Some(key)) {
             return Err(TableError::Refused("an attribute is not JSON".into()));

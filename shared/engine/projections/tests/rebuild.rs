@@ -15,7 +15,9 @@ use std::{
 use alpes_archive::Archive;
 use alpes_consumer::{ParkedWhat, Reason, Trouble};
 use alpes_messages::StreamId;
-use alpes_ports::{Key, LogReader, LogRecord, ObjectError, Objects, Path, Tables, Update};
+use alpes_ports::{
+    Key, KeyRange, LogReader, LogRecord, ObjectError, Objects, Path, Tables, Update,
+};
 use alpes_projections::{Phase, Progress, RebuildError};
 use async_trait::async_trait;
 use common::Library;
@@ -359,15 +361,11 @@ impl Objects for SlowList {
         self.objects.get(key).await
     }
 
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, ObjectError> {
+    async fn list(&self, range: KeyRange<'_>) -> Result<Vec<String>, ObjectError> {
         self.lists.fetch_add(1, Ordering::SeqCst);
         self.clock.advance(Duration::from_secs(20));
-        self.objects.list(prefix, after, limit.min(5)).await
+        let limit = range.limit.min(5);
+        self.objects.list(KeyRange { limit, ..range }).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectError> {

@@ -15,9 +15,8 @@ use alpes_consumer::Outcome;
 use alpes_event_store::StreamReader;
 use alpes_messages::SubjectId;
 use alpes_ports::{
-    Clock, Condition, Consistency, Item, Key, Log, LogBatch, LogError,
-    LogReader, LogRecord, Position, TableError, Tables, World,
-    Write,
+    Clock, Condition, Consistency, Found, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord,
+    NewRecord, Position, TableError, Tables, World, Write,
 };
 use alpes_projections::{
     Generations, Progress, Projector, RebuildError, Rebuilder, TABLE, View, own_attributes,
@@ -105,7 +104,7 @@ impl<D: Domain> System<D> {
 
     /// Appends a record to the log.
     pub fn append(&self, key: &str, data: &[u8]) {
-        block_on(self.log.append(key, data, None)).unwrap();
+        block_on(self.log.append(NewRecord::new(key, data))).unwrap();
     }
 
     /// Deletes an item.
@@ -303,11 +302,7 @@ impl TablesOver for Blind {
         &*self.1
     }
 
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         let mut items = self.1.get(keys, consistency).await?;
         for item in items.iter_mut().flatten() {
             item.remove(self.0);

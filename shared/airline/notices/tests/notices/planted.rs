@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use alpes_ports::{
-    Condition, Item, Key, Notice, Tables, Topic, TopicError, Write, WriteError,
-};
+use alpes_ports::{Condition, Item, Key, Notice, Tables, Topic, TopicError, Write, WriteError};
 use async_trait::async_trait;
 use notices::TABLE;
 use twins::{Over, TablesOver};
