@@ -528,20 +528,8 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
     fixture.clock.advance(Duration::from_secs(11));
     fixture.handle(TASK).unwrap();
     let records = fixture.log.log.records();
-    let batch: Vec<_> = records
-        .iter()
-        .map(|record| {
-            json!({
-                "eventID": format!("{}:{}", record.shard, record.sequence.0),
-                "kinesis": {
-                    "partitionKey": record.partition_key,
-                    "sequenceNumber": record.sequence.0,
-                    "data": STANDARD.encode(&record.data),
-                    "approximateArrivalTimestamp": 1_769_853_600.0,
-                },
-            })
-        })
-        .collect();
+    let batch = alpes_lambda::kinesis::batch_of(&records);
+    let batch = batch["Records"].as_array().unwrap();
     let deadly = ids[41].clone();
     let mapping = Mapping {
         tables: Arc::new(Over(Deadly(tables.clone(), deadly.clone()))),
@@ -549,7 +537,7 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
         retries: 3,
         invocations: Mutex::default(),
     };
-    mapping.deliver(&batch);
+    mapping.deliver(batch);
     // The whole batch, two halves at each of six levels, and three retries.
     assert_eq!(*mapping.invocations.lock().unwrap(), 1 + 2 * 6 + 3);
     assert_eq!(listed(&tables), 63, "all but one are in the view");

@@ -8,7 +8,7 @@ use alpes_messages::StreamId;
 use common::{Airline, Bench, id};
 use domain_kit::{
     delivery,
-    rebuilding::{self, Setup, it_ends_as_the_fold, run},
+    rebuilding::{self, it_ends_as_the_fold},
     record,
 };
 use events::VUELOS;
@@ -36,25 +36,12 @@ fn each_planted_bug_of_rebuilding_is_found() {
 
 #[test]
 fn a_lost_answer_costs_no_claim() {
-    // When each lost answer left a claim without an owner, this run did not end under faults: each claim cost a minute.
-    let setup = Setup {
-        seed: 5_748_903_951_849_832_646,
-        fault_one_in: 6,
-        kill_one_in: 107,
-    };
-    let steps = run::<Airline>(setup, None).unwrap();
-    assert!(steps < 20_000, "it took {steps} steps");
+    rebuilding::a_lost_answer_costs_no_claim::<Airline>();
 }
 
 #[test]
 fn it_ends_once_faults_have_ceased() {
-    // One write in six fails, and some runs are killed. This run once was not done after 60,000 steps.
-    let setup = Setup {
-        seed: 15_100_834_837_104_404_936,
-        fault_one_in: 6,
-        kill_one_in: 154,
-    };
-    run::<Airline>(setup, None).unwrap();
+    rebuilding::it_ends_once_faults_have_ceased::<Airline>();
 }
 
 #[test]

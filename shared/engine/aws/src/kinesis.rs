@@ -1,6 +1,6 @@
 //! The log on Kinesis.
 
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
 use alpes_ports::{
     Log, LogBatch, LogError, LogReader, LogRecord, NewRecord, Position, SequenceNumber,
@@ -8,13 +8,13 @@ use alpes_ports::{
 use async_trait::async_trait;
 use aws_sdk_kinesis::{
     Client,
-    error::{ProvideErrorMetadata, SdkError},
+    error::SdkError,
     primitives::Blob,
     types::ShardIteratorType::{self, AfterSequenceNumber, Latest, TrimHorizon},
 };
 
 use crate::{
-    error::{OF_KINESIS, sorted},
+    error::{OF_KINESIS, ServiceError, sorted},
     time::timestamp,
 };
 
@@ -39,11 +39,7 @@ impl KinesisLog {
     }
 }
 
-fn log_error<E, R>(error: &SdkError<E, R>) -> LogError
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
-{
+fn log_error<E: ServiceError, R: Debug>(error: &SdkError<E, R>) -> LogError {
     sorted(error, OF_KINESIS, LogError::Refused, LogError::Unavailable)
 }
 

@@ -1,5 +1,7 @@
 //! Objects on S3.
 
+use std::fmt::Debug;
+
 use alpes_ports::{KeyRange, ObjectError, Objects};
 use async_trait::async_trait;
 use aws_sdk_s3::{
@@ -8,7 +10,7 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 
-use crate::error::{OF_S3, sorted};
+use crate::error::{OF_S3, ServiceError, sorted};
 
 /// An S3 bucket.
 pub struct S3Objects {
@@ -33,11 +35,7 @@ impl S3Objects {
     }
 }
 
-fn object_error<E, R>(error: &SdkError<E, R>) -> ObjectError
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
-{
+fn object_error<E: ServiceError, R: Debug>(error: &SdkError<E, R>) -> ObjectError {
     sorted(error, OF_S3, ObjectError::Refused, ObjectError::Unavailable)
 }
 

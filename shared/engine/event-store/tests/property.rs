@@ -126,12 +126,7 @@ fn run(setup: Setup, bug: Option<Bug>) -> Result<Faults, String> {
     }
     let mut steps = 0;
     loop {
-        for late in run.faults.take_late() {
-            scheduler.spawn(Box::pin(async move {
-                late.await;
-                None
-            }));
-        }
+        scheduler.spawn_late(&run.faults, || None);
         steps += 1;
         if steps > 200_000 {
             return Err("the run does not end".into());

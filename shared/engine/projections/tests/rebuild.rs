@@ -24,7 +24,7 @@ use common::Library;
 use domain_kit::{
     Happens::{Helped, Opened},
     id,
-    rebuilding::{self, BUDGET, Setup, it_ends_as_the_fold, run},
+    rebuilding::{self, BUDGET, it_ends_as_the_fold},
 };
 use futures::{FutureExt, executor::block_on};
 use simulation::{Fault, Faults};
@@ -547,26 +547,12 @@ fn a_rebuild_amid_writes_and_reads_ends_as_the_fold() {
 
 #[test]
 fn a_lost_answer_costs_no_claim() {
-    // A regression: each lost answer left a claim that no run held, and each cost a minute. This rebuild did not end
-    // while faults went on.
-    let setup = Setup {
-        seed: 5_748_903_951_849_832_646,
-        fault_one_in: 6,
-        kill_one_in: 107,
-    };
-    let steps = run::<Library>(setup, None).unwrap();
-    assert!(steps < 20_000, "it took {steps} steps");
+    rebuilding::a_lost_answer_costs_no_claim::<Library>();
 }
 
 #[test]
 fn it_ends_once_faults_have_ceased() {
-    // A regression: one write in six fails, and some runs are killed. This rebuild was not done after 60,000 steps.
-    let setup = Setup {
-        seed: 15_100_834_837_104_404_936,
-        fault_one_in: 6,
-        kill_one_in: 154,
-    };
-    run::<Library>(setup, None).unwrap();
+    rebuilding::it_ends_once_faults_have_ceased::<Library>();
 }
 
 #[test]

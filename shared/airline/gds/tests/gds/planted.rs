@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use alpes_ports::{
-    Condition,
-    Tables, TransactError, Update, Write, WriteError,
-};
+use alpes_ports::{Condition, Tables, TransactError, Update, Write, WriteError};
 use async_trait::async_trait;
 use twins::{Over, TablesOver};
 
