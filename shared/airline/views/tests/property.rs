@@ -35,13 +35,8 @@ fn each_planted_bug_of_rebuilding_is_found() {
 }
 
 #[test]
-fn a_lost_answer_costs_no_claim() {
-    rebuilding::a_lost_answer_costs_no_claim::<Airline>();
-}
-
-#[test]
-fn it_ends_once_faults_have_ceased() {
-    rebuilding::it_ends_once_faults_have_ceased::<Airline>();
+fn it_ends_under_lost_answers_and_deaths() {
+    rebuilding::it_ends_under_lost_answers_and_deaths::<Airline>();
 }
 
 #[test]

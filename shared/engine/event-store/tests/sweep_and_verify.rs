@@ -23,6 +23,10 @@ fn crashed() -> Bench {
     bench
 }
 
+fn finds(bench: &Bench, difference: &Difference) -> bool {
+    bench.verify().differences.contains(difference)
+}
+
 #[test]
 fn the_sweeper_publishes_what_a_crash_left() {
     let bench = crashed();
@@ -102,22 +106,18 @@ fn verify_finds_each_kind_of_difference() {
     );
     let altered = text.replace("please", "kindly");
     append(&partition_key, altered.as_bytes());
-    assert!(
-        bench
-            .verify()
-            .differences
-            .contains(&Difference::Altered(Source::Log, stream.id, 2))
-    );
+    assert!(finds(
+        &bench,
+        &Difference::Altered(Source::Log, stream.id, 2)
+    ));
 
     // An event in the log that was never committed.
     let invented = text.replace("\"streamversion\":2", "\"streamversion\":9");
     append(&partition_key, invented.as_bytes());
-    assert!(
-        bench
-            .verify()
-            .differences
-            .contains(&Difference::Unknown(Source::Log, stream.id, 9))
-    );
+    assert!(finds(
+        &bench,
+        &Difference::Unknown(Source::Log, stream.id, 9)
+    ));
 
     // A record that is no event.
     append("k", b"\xff");

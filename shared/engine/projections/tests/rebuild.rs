@@ -546,13 +546,8 @@ fn a_rebuild_amid_writes_and_reads_ends_as_the_fold() {
 }
 
 #[test]
-fn a_lost_answer_costs_no_claim() {
-    rebuilding::a_lost_answer_costs_no_claim::<Library>();
-}
-
-#[test]
-fn it_ends_once_faults_have_ceased() {
-    rebuilding::it_ends_once_faults_have_ceased::<Library>();
+fn it_ends_under_lost_answers_and_deaths() {
+    rebuilding::it_ends_under_lost_answers_and_deaths::<Library>();
 }
 
 #[test]
