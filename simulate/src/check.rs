@@ -6,7 +6,7 @@ use alpes_consumer::TABLE as PARKED;
 use alpes_event_store::{Beyond, Difference, Readings, TABLE as STREAMS, verify};
 use alpes_messages::{Event, Moment, SagaMode, StreamId};
 use alpes_participant::REACTIONS;
-use alpes_ports::{Condition, LogRecord, Tables, Write};
+use alpes_ports::{Condition, KeyRange, LogRecord, Objects, Tables, Write};
 use alpes_projections::TABLE as VIEWS;
 use alpes_saga::{Entry, Saga, SagaId, Status, TABLE as SAGAS, What, fact, saga_id};
 use events::{CONTEXTS, IdReserva, Payload, VUELOS, vuelos::EstadoReserva};
@@ -151,9 +151,8 @@ pub(crate) fn restless(system: &System) -> Option<String> {
     if let Some(parked) = waiting_to_be_handled(system) {
         return Some(format!("{parked} is parked"));
     }
-    if !block_on(alpes_ports::Objects::list(&*system.failures, "", None, 1))
-        .is_ok_and(|left| left.is_empty())
-    {
+    let given_up = block_on(system.failures.list(KeyRange::new("", 1)));
+    if !given_up.is_ok_and(|left| left.is_empty()) {
         return Some("a batch was given up".to_owned());
     }
     foreign::in_the_way(system).or_else(|| rebuilding(system))

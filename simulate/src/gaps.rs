@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use alpes_ports::{Log, LogError, SequenceNumber};
+use alpes_ports::{Log, LogError, NewRecord, SequenceNumber};
 use async_trait::async_trait;
 use simulation::Kernel;
 
@@ -50,28 +50,23 @@ impl Gaps {
 
 #[async_trait]
 impl Log for Gaps {
-    async fn append(
-        &self,
-        partition_key: &str,
-        data: &[u8],
-        after: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
+    async fn append(&self, record: NewRecord<'_>) -> Result<SequenceNumber, LogError> {
         let dice = self.kernel.dice();
         if !self.open.load(Ordering::SeqCst) || !dice.one_in(self.one_in) {
-            return self.inner.append(partition_key, data, after).await;
+            return self.inner.append(record).await;
         }
         self.kernel.count("fault", "gap");
         let longest = if dice.one_in(3) { LONGEST } else { 5_000 };
         let pause = Duration::from_millis(dice.below(longest));
         let (kernel, inner) = (self.kernel.clone(), self.inner.clone());
-        let (key, data) = (partition_key.to_owned(), data.to_vec());
+        let (key, data) = (record.partition_key.to_owned(), record.data.to_vec());
         self.delayed.fetch_add(1, Ordering::SeqCst);
         let delayed = self.delayed.clone();
         self.kernel.spawn("gap", async move {
             kernel.sleep(pause).await;
             kernel.note(format_args!("a delayed record of {key} is visible now"));
             // The log in memory accepts every record that has a key.
-            let _ = inner.append(&key, &data, None).await;
+            let _ = inner.append(NewRecord::new(&key, &data)).await;
             delayed.fetch_sub(1, Ordering::SeqCst);
         });
         // A made-up sequence number, because the record has no place yet.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alpes_consumer::Parked;
 use alpes_messages::StreamId;
-use alpes_ports::{FunctionName, Log};
+use alpes_ports::{FunctionName, Log, NewRecord};
 use futures::executor::block_on;
 use notices::NOTIFIER;
 use reserva_saga::{ORCHESTRATOR, PARTICIPANT_GDS, PARTICIPANT_PAGOS, PARTICIPANT_VUELOS};
@@ -112,7 +112,7 @@ pub async fn append(system: &System) {
     system.kernel.note("poison is appended to the log");
     let appended = system
         .stream
-        .append(&beside.partition_key, &poison.data, None);
+        .append(NewRecord::new(&beside.partition_key, &poison.data));
     let appended = appended.await;
     debug_assert!(appended.is_ok(), "{appended:?}");
 }

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use alpes_ports::{Clock, FunctionName, Log};
+use alpes_ports::{Clock, FunctionName, Log, NewRecord};
 use jiff::{SignedDuration, Timestamp};
 use simulation::{Kernel, MappingId, Runtime, Stream};
 use source_mapping::{Change, Destination, Mapping, Millis, Settings, StartingPosition};
@@ -267,7 +267,7 @@ impl Probe {
         let key = format!("key-{}", dice.below(5));
         let data = Data::by_chance(dice);
         let bytes = data.written(padding);
-        let number = self.stream.append(&key, &bytes, None).await;
+        let number = self.stream.append(NewRecord::new(&key, &bytes)).await;
         let number = number.map_err(|error| error.to_string())?;
         let record = self.log.record(&number).ok_or("a record is gone")?;
         self.told.is_appended(Appended {

@@ -1,7 +1,7 @@
 //! Runs repeat exactly, and a search finds planted mistakes. A test is too short to reach everything that a search must
 //! reach; `cargo xtask test` does that.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![cfg(test)]
 
 use simulate::{Plan, Planted, SCENARIOS, Scenario, run, search};
 

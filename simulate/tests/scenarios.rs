@@ -1,6 +1,6 @@
 //! Each scenario reaches the situation that it is about.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![cfg(test)]
 
 use std::collections::BTreeSet;
 

@@ -14,8 +14,8 @@ use alpes_lambda::Environment;
 use alpes_messages::{Command, CommandId, CorrelationId, SagaMode, StreamId};
 use alpes_ports::Platform;
 use alpes_ports::{
-    Consistency, Functions, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord, Objects,
-    Position, TableName, Tables, World,
+    Consistency, Functions, Item, Key, Log, LogBatch, LogError, LogReader, LogRecord, NewRecord,
+    Objects, Position, TableName, Tables, World,
 };
 use alpes_projections::Generation;
 use events::{CONTEXTS, IdReserva, Payload, VUELOS};
@@ -135,7 +135,8 @@ impl Stack {
 
     /// Appends a record to the log.
     pub fn append(&self, partition_key: IdReserva, data: &[u8]) {
-        self.wait(self.log.append(&partition_key.to_string(), data, None))
+        let key = partition_key.to_string();
+        self.wait(self.log.append(NewRecord::new(&key, data)))
             .unwrap();
     }
 

@@ -1,7 +1,7 @@
 //! Runs other programs.
 
 use std::io::ErrorKind;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 use crate::failure::{Explain, Failure, Result, fail};
 
@@ -33,15 +33,17 @@ fn missing(command: &Command, error: &std::io::Error) -> String {
     }
 }
 
+/// Runs a command on this terminal.
+fn status(command: &mut Command) -> Result<ExitStatus> {
+    command.status().or_else(|error| {
+        let text = missing(command, &error);
+        Err(error).explain(text)
+    })
+}
+
 /// Runs a command on this terminal. Fails if the command fails.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = match command.status() {
-        Ok(status) => status,
-        Err(error) => {
-            let text = missing(command, &error);
-            return Err(error).explain(text);
-        }
-    };
+    let status = status(command)?;
     if status.success() {
         Ok(())
     } else {
@@ -54,13 +56,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a command on this terminal in place of this program: it prints its own errors, and its exit code becomes ours.
 pub fn stand_in(command: &mut Command) -> Result<()> {
-    let status = match command.status() {
-        Ok(status) => status,
-        Err(error) => {
-            let text = missing(command, &error);
-            return Err(error).explain(text);
-        }
-    };
+    let status = status(command)?;
     match status.code() {
         Some(0) => Ok(()),
         Some(code) => Err(Failure::Told(u8::try_from(code).unwrap_or(1))),

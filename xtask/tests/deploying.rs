@@ -2,7 +2,7 @@
 //! and the settings that it keeps.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![cfg(test)]
 
 use std::{
     fs,

@@ -4,12 +4,7 @@
 //! Each rule is a function of data that returns violations, so the last tests can plant some and check that they are
 //! found.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 mod common;
 

@@ -1,11 +1,7 @@
 //! Tests `up`, `down` and the commands in between in a temporary checkout with free ports. Stand-ins replace slow
 //! programs. Python is real, because the stand-in for the local runtime is written in it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{
     fs,

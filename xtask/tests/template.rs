@@ -1,10 +1,6 @@
 //! The names in the template must agree with those in the code and in other files.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{collections::BTreeSet, fs, path::Path};
 

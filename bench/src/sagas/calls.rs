@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
+use alpes_lambda::kinesis::batch_of;
 use alpes_messages::{Command, Context, Event};
-use alpes_ports::Executions;
-use alpes_ports::{CallError, LogRecord, World};
+use alpes_ports::{CallError, Executions, LogRecord, World};
 use alpes_saga::{Direction, Fact, SagaId, Status, execution_name};
 use anyhow::{Context as _, Result, bail};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use events::{GDS, PAGOS, VUELOS};
 use jiff::Timestamp;
 use orchestrator::Invocation;
@@ -17,7 +16,7 @@ use reserva_saga::{
     saga_of,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use twins::{MemoryExecutions, MemoryFunctions, MemoryLog, MemoryTables, Ports};
 use wiring::Wiring;
 
@@ -236,22 +235,6 @@ pub async fn count(request: &str, engine: Engine) -> Result<SagaCalls> {
         transitions: executions.transitions(&execution_name(id, Direction::Do)),
         facts,
     })
-}
-
-/// The records in the form in which Lambda gives them to a function.
-fn batch_of(records: &[LogRecord]) -> Value {
-    let records = records.iter().map(|record| {
-        json!({
-            "eventID": format!("{}:{}", record.shard, record.sequence.0),
-            "kinesis": {
-                "partitionKey": record.partition_key,
-                "sequenceNumber": record.sequence.0,
-                "data": STANDARD.encode(&record.data),
-                "approximateArrivalTimestamp": record.arrived.as_second(),
-            },
-        })
-    });
-    json!({ "Records": records.collect::<Vec<_>>() })
 }
 
 fn facts(records: &[LogRecord]) -> Result<(SagaId, Vec<Fact>)> {

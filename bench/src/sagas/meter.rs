@@ -6,9 +6,9 @@ use std::{
 };
 
 use alpes_ports::{
-    CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, HistoryEvent,
-    IndexPage, IndexQuery, Item, Key, Log, LogError, Progress, ScanPage, SequenceNumber,
-    TableError, TableName, Tables, TransactError, Write, WriteError,
+    CallError, Consistency, ExecutionError, Executions, Found, FunctionName, Functions,
+    HistoryEvent, IndexPage, IndexQuery, Item, Key, Log, LogError, NewRecord, Progress, ScanPage,
+    SequenceNumber, TableError, TableName, Tables, TransactError, Write, WriteError,
 };
 use async_trait::async_trait;
 use serde::Serialize;
@@ -103,11 +103,7 @@ impl Metered {
 
 #[async_trait]
 impl Tables for Metered {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         let found = self.tables.get(keys, consistency).await?;
         let one = found.len() == 1;
         self.read(if one { "GetItem" } else { "BatchGetItem" }, &found);
@@ -166,16 +162,11 @@ impl Tables for Metered {
 
 #[async_trait]
 impl Log for Metered {
-    async fn append(
-        &self,
-        partition_key: &str,
-        data: &[u8],
-        after: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
-        let appended = self.log.append(partition_key, data, after).await;
+    async fn append(&self, record: NewRecord<'_>) -> Result<SequenceNumber, LogError> {
+        let appended = self.log.append(record).await;
         let mut share = self.lock();
         share.call("PutRecord");
-        share.puts += put_units(data.len());
+        share.puts += put_units(record.data.len());
         appended
     }
 }
@@ -246,7 +237,7 @@ mod tests {
         block_on(metered.get_one(&key, Consistency::Strong)).unwrap();
         block_on(metered.write(&write("one", 1500))).unwrap();
         block_on(metered.transact(&[write("two", 100), write("three", 1500)])).unwrap();
-        block_on(metered.append("a", b"{}", None)).unwrap();
+        block_on(metered.append(NewRecord::new("a", b"{}"))).unwrap();
         let share = metered.share();
         let calls = [
             ("GetItem", 1),

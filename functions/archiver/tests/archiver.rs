@@ -1,18 +1,12 @@
 //! The function at its boundary: batches of Kinesis in, objects out, with objects in memory.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::sync::Arc;
 
 use alpes_archive::Archive;
 use alpes_lambda::kinesis::RetryBatch;
-use alpes_ports::{LogRecord, Objects};
+use alpes_ports::{KeyRange, LogRecord, Objects};
 use archiver::App;
 use aws_lambda_events::{kinesis::KinesisEvent, streams::KinesisEventResponse};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -65,7 +59,7 @@ impl Fixture {
     }
 
     fn keys(&self) -> Vec<String> {
-        block_on(self.objects.list("", None, 100)).unwrap()
+        block_on(self.objects.list(KeyRange::new("", 100))).unwrap()
     }
 }
 

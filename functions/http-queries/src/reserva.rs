@@ -56,25 +56,15 @@ impl ReservaDto {
     }
 
     fn from_stream(detalle: Detalle) -> Self {
-        let Detalle {
-            id_reserva,
-            id_cliente,
-            id_correlacion,
-            estado,
-            fecha_creacion,
-            fecha_actualizacion,
-            itinerarios,
-            pago,
-        } = detalle;
         Self {
-            id_reserva,
-            id_cliente,
-            id_correlacion,
-            estado,
-            fecha_creacion,
-            fecha_actualizacion,
-            itinerarios,
-            pago,
+            id_reserva: detalle.id_reserva,
+            id_cliente: detalle.id_cliente,
+            id_correlacion: detalle.id_correlacion,
+            estado: detalle.estado,
+            fecha_creacion: detalle.fecha_creacion,
+            fecha_actualizacion: detalle.fecha_actualizacion,
+            itinerarios: detalle.itinerarios,
+            pago: detalle.pago,
             origen: Origen::Comando,
         }
     }

@@ -1,23 +1,16 @@
 //! The function at its boundary: batches of Kinesis and wake-ups in, sagas moved on, with participants and tables in
 //! memory.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{sync::Arc, time::Duration};
 
 use alpes_consumer::{Parked, Reason};
-use alpes_lambda::kinesis::RetryBatch;
+use alpes_lambda::kinesis::{RetryBatch, batch_of};
 use alpes_messages::{Context, Moment};
 use alpes_participant::FaultMode;
 use alpes_ports::{CallError, Condition, Item, Key, LogRecord, Path, Tables, Update, Write};
 use alpes_saga::{Definitions, Direction, SagaId, Status, What};
-use base64::{Engine, engine::general_purpose::STANDARD};
 use events::{GDS, IdReserva, PAGOS, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use http_testing::{System, logged};
@@ -103,21 +96,6 @@ impl Fixture {
     fn parked(&self) -> Vec<Parked> {
         block_on(self.wiring.parking().list()).unwrap()
     }
-}
-
-fn batch_of(records: &[LogRecord]) -> Value {
-    let records = records.iter().map(|record| {
-        json!({
-            "eventID": format!("{}:{}", record.shard, record.sequence.0),
-            "kinesis": {
-                "partitionKey": record.partition_key,
-                "sequenceNumber": record.sequence.0,
-                "data": STANDARD.encode(&record.data),
-                "approximateArrivalTimestamp": 1_769_853_600.5,
-            },
-        })
-    });
-    json!({"Records": records.collect::<Vec<_>>()})
 }
 
 fn text(json: &str) -> Value {

@@ -1,20 +1,14 @@
 //! The function at its boundary: batches of Kinesis in, rows and parked records out, with tables in memory.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::sync::{Arc, Mutex};
 
 use alpes_consumer::{Parked, ParkedWhat, Parking, Reason};
 use alpes_lambda::kinesis::RetryBatch;
 use alpes_ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, SequenceNumber, TableError, TableName,
-    Tables, TransactError, Write, WriteError,
+    Consistency, Found, IndexPage, IndexQuery, Key, ScanPage, SequenceNumber, TableError,
+    TableName, Tables, TransactError, Write, WriteError,
 };
 use alpes_projections::{CONSUMER, Generations};
 use async_trait::async_trait;
@@ -61,11 +55,7 @@ impl Failing {
 
 #[async_trait]
 impl Tables for Failing {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         self.tables.get(keys, consistency).await
     }
 

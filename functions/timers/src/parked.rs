@@ -5,7 +5,7 @@
 
 use alpes_consumer::{Reason, Redrive, Redriver, Trouble};
 use alpes_lambda::{kinesis, metrics::Unit};
-use alpes_ports::{LogRecord, TableError};
+use alpes_ports::{KeyRange, LogRecord, TableError};
 use aws_lambda_events::kinesis::KinesisEvent;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -130,10 +130,11 @@ impl App {
         let mut taken = Taken::default();
         let mut after: Option<String> = None;
         loop {
-            let keys = self
-                .undelivered
-                .list(PREFIX, after.as_deref(), self.limits.objects)
-                .await;
+            let range = KeyRange {
+                after: after.as_deref(),
+                ..KeyRange::new(PREFIX, self.limits.objects)
+            };
+            let keys = self.undelivered.list(range).await;
             let keys = keys.map_err(TaskFailed::because)?;
             for key in &keys {
                 if self.world.clock.now() >= until {

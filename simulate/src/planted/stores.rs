@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use alpes_ports::{Log, LogError, Notice, ObjectError, Objects, SequenceNumber, Topic, TopicError};
+use alpes_ports::{
+    KeyRange, Log, LogError, NewRecord, Notice, ObjectError, Objects, SequenceNumber, Topic,
+    TopicError,
+};
 use async_trait::async_trait;
 use serde_json::Value;
 use twins::Ports;
@@ -36,23 +39,19 @@ struct BadLog(Arc<dyn Log>, Seed);
 
 #[async_trait]
 impl Log for BadLog {
-    async fn append(
-        &self,
-        partition_key: &str,
-        data: &[u8],
-        after: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
+    async fn append(&self, record: NewRecord<'_>) -> Result<SequenceNumber, LogError> {
         let Self(inner, seed) = self;
         if seed.what == Planted::LeakyLog && seed.now_and_then() {
             return Ok(SequenceNumber("49".into()));
         }
-        let read = serde_json::from_slice::<Value>(data);
+        let read = serde_json::from_slice::<Value>(record.data);
         match read {
             Ok(event) if seed.what == Planted::RewrittenEvents => {
                 let written = format!("{event:#}");
-                inner.append(partition_key, written.as_bytes(), after).await
+                let data = written.as_bytes();
+                inner.append(NewRecord { data, ..record }).await
             }
-            _ => inner.append(partition_key, data, after).await,
+            _ => inner.append(record).await,
         }
     }
 }
@@ -78,13 +77,8 @@ impl Objects for BadArchive {
         self.0.get(key).await
     }
 
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, ObjectError> {
-        self.0.list(prefix, after, limit).await
+    async fn list(&self, range: KeyRange<'_>) -> Result<Vec<String>, ObjectError> {
+        self.0.list(range).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectError> {

@@ -8,8 +8,8 @@ use std::{
 use alpes_event_store::TABLE as STREAMS;
 use alpes_messages::StreamId;
 use alpes_ports::{
-    Condition, Consistency, Item, Key, Log, Path, TableError, Tables, TransactError, Update, Write,
-    WriteError,
+    Condition, Consistency, Found, Item, Key, Log, NewRecord, Path, TableError, Tables,
+    TransactError, Update, Write, WriteError,
 };
 use alpes_projections::TABLE as VIEWS;
 use async_trait::async_trait;
@@ -157,7 +157,7 @@ impl BadTables {
         for text in events.filter_map(Value::as_str) {
             let key = stream.id.to_string();
             // If an append fails here, the event store appends the event after the commit.
-            let _ = self.log.append(&key, text.as_bytes(), None).await;
+            let _ = self.log.append(NewRecord::new(&key, text.as_bytes())).await;
         }
     }
 
@@ -179,11 +179,7 @@ impl TablesOver for BadTables {
         &*self.inner
     }
 
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         let mut found = self.inner.get(keys, consistency).await?;
         match self.seed.what {
             Planted::StaleReads => {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use alpes_ports::Objects;
+use alpes_ports::{KeyRange, Objects};
 use futures::executor::block_on;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -278,7 +278,11 @@ fn read(words: &MemoryObjects) -> Result<Vec<Batch>, String> {
     let mut read = vec![];
     let mut after: Option<String> = None;
     loop {
-        let keys = block_on(words.list("", after.as_deref(), 1_000));
+        let range = KeyRange {
+            after: after.as_deref(),
+            ..KeyRange::new("", 1_000)
+        };
+        let keys = block_on(words.list(range));
         let keys = keys.map_err(|error| error.to_string())?;
         let Some(last) = keys.last() else {
             return Ok(read);

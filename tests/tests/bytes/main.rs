@@ -2,11 +2,7 @@
 //!
 //! This is a program of its own: LocalStack's filters lose every record that they poll together with one of these, so
 //! participants of other tests would miss events. AWS and the local runtime lose nothing.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use alpes_consumer::Reason;
 use e2e::{Outcome, PARKING, Stack, at_its_own_time, by_choreography, eventually, sample, unique};

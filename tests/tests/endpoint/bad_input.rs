@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alpes_messages::StreamId;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use e2e::{Booked, Outcome, Stack, at_its_own_time, sample};
+use e2e::{Answer, Booked, Outcome, Stack, at_its_own_time, sample};
 use events::CONTEXTS;
 use serde_json::Value;
 use uuid::Uuid;
@@ -37,6 +37,22 @@ fn faults(of: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
+/// What is wrong with the answer, if it is not the refusal that the case expects.
+fn wrong_answer(name: &str, case: &Value, answer: &Answer) -> Option<String> {
+    let status = case["status"].as_u64().unwrap();
+    let refused = u64::from(answer.status) == status
+        && answer.header("content-type") == Some("application/problem+json")
+        && answer.json()["status"] == status
+        && faults(&answer.json()) == faults(case);
+    let text = String::from_utf8_lossy(&answer.body);
+    (!refused).then(|| format!("{name}: {} {text}", answer.status))
+}
+
+fn assert_all_right(wrong: &[String], cases: &[Value]) {
+    let (count, all) = (wrong.len(), cases.len());
+    assert!(wrong.is_empty(), "{count} of {all}:\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn bad_requests_are_refused_and_leave_nothing_behind() {
     let stack = Stack::from_env();
@@ -66,23 +82,9 @@ fn bad_requests_are_refused_and_leave_nothing_behind() {
             .map(|(a, b)| (a.as_str(), b.as_str()))
             .collect();
         let answer = stack.api.book(&body, &headers);
-        let status = case["status"].as_u64().unwrap();
-        if u64::from(answer.status) != status
-            || answer.header("content-type") != Some("application/problem+json")
-            || answer.json()["status"] != status
-            || faults(&answer.json()) != faults(case)
-        {
-            let text = String::from_utf8_lossy(&answer.body);
-            wrong.push(format!("{name}: {} {text}", answer.status));
-        }
+        wrong.extend(wrong_answer(name, case, &answer));
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        cases.len(),
-        wrong.join("\n")
-    );
+    assert_all_right(&wrong, &cases);
 
     // An accepted request shows that a trace would be found.
     let good = at_its_own_time(sample()).to_string();
@@ -128,21 +130,7 @@ fn bad_queries_are_refused() {
     let mut wrong = vec![];
     for case in &cases {
         let answer = stack.api.get(case["path"].as_str().unwrap());
-        let status = case["status"].as_u64().unwrap();
-        if u64::from(answer.status) != status
-            || answer.header("content-type") != Some("application/problem+json")
-            || answer.json()["status"] != status
-            || faults(&answer.json()) != faults(case)
-        {
-            let text = String::from_utf8_lossy(&answer.body);
-            wrong.push(format!("{}: {} {text}", case["nombre"], answer.status));
-        }
+        wrong.extend(wrong_answer(&case["nombre"].to_string(), case, &answer));
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        cases.len(),
-        wrong.join("\n")
-    );
+    assert_all_right(&wrong, &cases);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alpes_event_store::Handled;
 use alpes_messages::Event;
-use alpes_ports::{Log, LogError, SequenceNumber};
+use alpes_ports::{Log, LogError, NewRecord, SequenceNumber};
 use alpes_saga::SagaId;
 use async_trait::async_trait;
 use e2e::{Booked, Outcome, Stack, at_its_own_time, eventually, nobody, sample};
@@ -17,12 +17,7 @@ struct OutOfReach;
 
 #[async_trait]
 impl Log for OutOfReach {
-    async fn append(
-        &self,
-        _: &str,
-        _: &[u8],
-        _: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
+    async fn append(&self, _: NewRecord<'_>) -> Result<SequenceNumber, LogError> {
         Err(LogError::Unavailable("out of reach".into()))
     }
 }

@@ -1,13 +1,7 @@
 //! The end-to-end tests, against the stack that the environment names: the local runtime, LocalStack or AWS.
 //!
 //! They are one program, which links once and runs its tests in parallel.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 mod adapters;
 mod archive;

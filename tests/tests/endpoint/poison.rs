@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alpes_consumer::Reason;
 use alpes_event_store::Handled;
 use alpes_messages::Event;
-use alpes_ports::{Log, LogError, SequenceNumber};
+use alpes_ports::{Log, LogError, NewRecord, SequenceNumber};
 use alpes_saga::SagaId;
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -19,12 +19,7 @@ struct Forgetful;
 
 #[async_trait]
 impl Log for Forgetful {
-    async fn append(
-        &self,
-        _: &str,
-        _: &[u8],
-        _: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
+    async fn append(&self, _: NewRecord<'_>) -> Result<SequenceNumber, LogError> {
         Ok(SequenceNumber("0".into()))
     }
 }

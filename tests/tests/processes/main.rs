@@ -3,13 +3,7 @@
 //!
 //! This is a program of its own, because it would break other tests' requests. It kills processes of this machine, so
 //! it skips itself where the runtime has no function processes here.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

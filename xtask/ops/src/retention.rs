@@ -181,7 +181,7 @@ mod tests {
     use alpes_archive::Archive;
     use std::{sync::Arc, time::Duration};
 
-    use alpes_ports::Log;
+    use alpes_ports::{Log, NewRecord};
     use futures::executor::block_on;
     use twins::{MemoryLog, MemoryObjects};
 
@@ -196,7 +196,7 @@ mod tests {
         let log = MemoryLog::new(2, world.clock.clone());
         for number in 0..10 {
             let key = format!("key-{number}");
-            block_on(log.append(&key, b"{}", None)).unwrap();
+            block_on(log.append(NewRecord::new(&key, b"{}"))).unwrap();
             clock.advance(Duration::from_mins(1));
         }
         let now = world.clock.now();
@@ -300,7 +300,7 @@ mod tests {
         let since = arrived - KEPT;
         let found = block_on(shards(&log, &coverage, since)).unwrap();
         assert_eq!(found[0].waiting, None);
-        block_on(log.append("key", b"{}", None)).unwrap();
+        block_on(log.append(NewRecord::new("key", b"{}"))).unwrap();
         let found = block_on(shards(&log, &coverage, since)).unwrap();
         assert_eq!(found[0].waiting, Some(arrived));
     }

@@ -175,7 +175,7 @@ fn print(record: &LogRecord, json: bool) {
 mod tests {
     use std::{collections::BTreeMap, sync::Mutex};
 
-    use alpes_ports::{Log, LogBatch};
+    use alpes_ports::{Log, LogBatch, NewRecord};
     use async_trait::async_trait;
     use futures::executor::block_on;
     use twins::{MemoryLog, world};
@@ -188,7 +188,7 @@ mod tests {
     fn append(log: &MemoryLog, round: u8) {
         for key in 0..KEYS {
             let key = format!("key-{key}");
-            block_on(log.append(&key, &[round], None)).unwrap();
+            block_on(log.append(NewRecord::new(&key, &[round]))).unwrap();
         }
     }
 

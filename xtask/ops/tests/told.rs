@@ -1,10 +1,6 @@
 //! The output and exit codes of `ops` where no runtime answers, or where a runtime has no data.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

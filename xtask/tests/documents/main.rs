@@ -10,12 +10,7 @@
 //!
 //! The output of each command is kept in `target/tmp/documents/NAME/printed`. Use it to update a document.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 mod document;
 mod expected;

@@ -1,12 +1,6 @@
 //! The shop under faults: the saga kit plans one fault at a time, and the simulation draws faults from a seed.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 mod check;
 mod decisions;

@@ -116,6 +116,31 @@ pub(crate) fn refusals(refusals: &[(&str, &str)]) -> Map<String, Value> {
         .collect()
 }
 
+/// The responses of a query: the answer, these refusals, and those of every query.
+pub(crate) fn found(answer: Value, more: &[(&str, &str)]) -> Value {
+    let mut responses = refusals(more);
+    responses.extend(refusals(&[
+        ("500", "ErrorInterno"),
+        ("503", "NoDisponible"),
+    ]));
+    responses.insert("200".into(), answer);
+    responses.into()
+}
+
+/// The responses of an operation with a body: the 202 answer, these refusals, and those of every body.
+pub(crate) fn taken(accepted: Value, more: &[(&str, &str)]) -> Value {
+    let mut responses = refusals(more);
+    responses.extend(refusals(&[
+        ("400", "SolicitudInvalida"),
+        ("413", "CuerpoDemasiadoGrande"),
+        ("415", "TipoDeContenido"),
+        ("500", "ErrorInterno"),
+        ("503", "NoDisponible"),
+    ]));
+    responses.insert("202".into(), accepted);
+    responses.into()
+}
+
 /// The 202 answer, whose header names the saga.
 pub(crate) fn accepted(description: &str, schema_name: &str, example: &Value) -> Value {
     let mut accepted = answer(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::documento::{CORRELATION, ID, accepted, answer, body, key, refusals, schema, trace};
+use crate::documento::{CORRELATION, ID, accepted, answer, body, key, schema, taken, trace};
 
 /// `POST /pruebas/fallas`.
 pub(crate) fn fallas() -> Value {
@@ -120,22 +120,16 @@ pub(crate) fn evento() -> Value {
 
 /// The responses of every test endpoint: these refusals and this 202 answer.
 fn responses(more: &[&str], accepted: Value) -> Value {
-    let mut responses = refusals(&[
-        ("400", "SolicitudInvalida"),
-        ("413", "CuerpoDemasiadoGrande"),
-        ("415", "TipoDeContenido"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
-    let others = refusals(&[
+    let others = [
         ("404", "NoExiste"),
         ("409", "Conflicto"),
         ("422", "ClaveReutilizada"),
-    ]);
-    let others = others.into_iter();
-    responses.extend(others.filter(|(status, _)| more.contains(&status.as_str())));
-    responses.insert("202".into(), accepted);
-    responses.into()
+    ];
+    let others: Vec<_> = others
+        .into_iter()
+        .filter(|(status, _)| more.contains(status))
+        .collect();
+    taken(accepted, &others)
 }
 
 fn of_a_test(sample: &str) -> Value {

@@ -3,7 +3,7 @@
 use http_queries::{DEFAULT_DAYS, MAX_DAYS};
 use serde_json::{Value, json};
 
-use crate::documento::{answer, refusals, schema};
+use crate::documento::{answer, found, schema};
 
 /// `GET /vuelos/reportes/totales`.
 pub(crate) fn totales() -> Value {
@@ -39,16 +39,10 @@ pub(crate) fn reservas_por_dia() -> Value {
 }
 
 fn responses(schema_name: &str, example: Value) -> Value {
-    let mut responses = refusals(&[
-        ("400", "ConsultaInvalida"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
-    responses.insert(
-        "200".into(),
+    found(
         answer("El reporte.", &schema(schema_name), &[("uno", example)]),
-    );
-    responses.into()
+        &[("400", "ConsultaInvalida")],
+    )
 }
 
 /// The parameters of every report: `desde` and `hasta`.

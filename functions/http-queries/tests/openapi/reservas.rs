@@ -6,20 +6,11 @@ use serde_json::{Value, json};
 use vuelos::{crear_reserva, tarifa};
 
 use crate::documento::{
-    CORRELATION, ID, accepted, answer, body, key, page, refusals, schema, trace,
+    CORRELATION, ID, accepted, answer, body, found, key, page, schema, taken, trace,
 };
 
 /// `POST /vuelos/reserva`.
 pub(crate) fn crear() -> Value {
-    let mut responses = refusals(&[
-        ("400", "SolicitudInvalida"),
-        ("409", "Conflicto"),
-        ("413", "CuerpoDemasiadoGrande"),
-        ("415", "TipoDeContenido"),
-        ("422", "ClaveReutilizada"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
     let mut accepted = accepted(
         "La reserva quedó registrada. Una repetición con la misma clave y el mismo cuerpo responde lo mismo.",
         "ReservaAceptada",
@@ -31,7 +22,10 @@ pub(crate) fn crear() -> Value {
         "schema": {"type": "string", "format": "uri-reference"},
         "example": format!("reserva/{ID}"),
     });
-    responses.insert("202".into(), accepted);
+    let responses = taken(
+        accepted,
+        &[("409", "Conflicto"), ("422", "ClaveReutilizada")],
+    );
 
     let mut complete = sample();
     complete["id_cliente"] = "cliente-42".into();
@@ -58,21 +52,15 @@ pub(crate) fn crear() -> Value {
 
 /// `POST /vuelos/reserva/{id}/cancelacion`.
 pub(crate) fn cancelar() -> Value {
-    let mut responses = refusals(&[
-        ("400", "SolicitudInvalida"),
-        ("404", "NoExiste"),
-        ("409", "Conflicto"),
-        ("413", "CuerpoDemasiadoGrande"),
-        ("415", "TipoDeContenido"),
-        ("422", "ClaveReutilizada"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
     let example = json!({"id_reserva": ID, "id_correlacion": CORRELATION, "estado": "Compensando"});
     let description = "Se está deshaciendo lo que se hizo, o espera a una persona si `estado` es `RequiereIntervencion`.";
-    responses.insert(
-        "202".into(),
+    let responses = taken(
         accepted(description, "CancelacionAceptada", &example),
+        &[
+            ("404", "NoExiste"),
+            ("409", "Conflicto"),
+            ("422", "ClaveReutilizada"),
+        ],
     );
     let examples = json!({"motivo": {"motivo": "cambio de planes"}, "sin_motivo": {}});
     json!({
@@ -95,19 +83,14 @@ pub(crate) fn cancelar() -> Value {
 
 /// `GET /vuelos/reserva`.
 pub(crate) fn listar() -> Value {
-    let mut responses = refusals(&[
-        ("400", "ConsultaInvalida"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
     let example = json!({"reservas": [reserva("vista")], "siguiente": null});
-    responses.insert(
-        "200".into(),
+    let responses = found(
         answer(
             "Una página de reservas.",
             &schema("Lista"),
             &[("una", example)],
         ),
+        &[("400", "ConsultaInvalida")],
     );
     let [limite, siguiente] = page();
     let states = EstadoReserva::ALL.map(EstadoReserva::name);
@@ -140,15 +123,10 @@ pub(crate) fn listar() -> Value {
 
 /// `GET /vuelos/reserva/{id}`.
 pub(crate) fn ver() -> Value {
-    let mut responses = refusals(&[
-        ("404", "NoExiste"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
     let examples = [("vista", reserva("vista")), ("comando", reserva("comando"))];
-    responses.insert(
-        "200".into(),
+    let responses = found(
         answer("La reserva.", &schema("ReservaDto"), &examples),
+        &[("404", "NoExiste")],
     );
     json!({
         "operationId": "verReserva",
@@ -163,19 +141,13 @@ pub(crate) fn ver() -> Value {
 
 /// `GET /vuelos/reserva/{id}/eventos`.
 pub(crate) fn ver_eventos() -> Value {
-    let mut responses = refusals(&[
-        ("404", "NoExiste"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
     let sample =
         include_str!("../../../../shared/airline/events/samples/vuelos/ReservaAprobada.v1.json");
     let event: Value = serde_json::from_str(sample).unwrap();
     let old =
         include_str!("../../../../shared/airline/events/samples/vuelos/ReservaCreada.v1.json");
     let old: Value = serde_json::from_str(old).unwrap();
-    responses.insert(
-        "200".into(),
+    let responses = found(
         answer(
             "Los eventos.",
             &schema("Eventos"),
@@ -184,6 +156,7 @@ pub(crate) fn ver_eventos() -> Value {
                 ("tutoriales", json!({"eventos": [old]})),
             ],
         ),
+        &[("404", "NoExiste")],
     );
     json!({
         "operationId": "verEventos",

@@ -7,27 +7,22 @@ use http_testing::System;
 use serde_json::{Value, json};
 
 use crate::{
-    documento::{CORRELATION, accepted, answer, body, page, refusals, schema},
+    documento::{CORRELATION, accepted, answer, body, found, page, schema, taken},
     support::Fixture,
 };
 
 /// `GET /sagas`.
 pub(crate) fn listar() -> Value {
-    let mut responses = refusals(&[
-        ("400", "ConsultaInvalida"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
     let mut row = example(Status::NeedsIntervention);
     row.as_object_mut().unwrap().remove("log");
     let example = json!({"sagas": [row], "siguiente": null});
-    responses.insert(
-        "200".into(),
+    let responses = found(
         answer(
             "Una página de sagas.",
             &schema("ListaSagas"),
             &[("una", example)],
         ),
+        &[("400", "ConsultaInvalida")],
     );
     let [limite, siguiente] = page();
     json!({
@@ -54,19 +49,14 @@ pub(crate) fn listar() -> Value {
 
 /// `GET /sagas/{id}`.
 pub(crate) fn ver() -> Value {
-    let mut responses = refusals(&[
-        ("404", "NoExiste"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
     let examples = [
         ("recien_creada", unbegun()),
         ("completada", example(Status::Completed)),
         ("requiere_intervencion", example(Status::NeedsIntervention)),
     ];
-    responses.insert(
-        "200".into(),
+    let responses = found(
         answer("La saga.", &schema("SagaDto"), &examples),
+        &[("404", "NoExiste")],
     );
     json!({
         "operationId": "verSaga",
@@ -82,19 +72,10 @@ pub(crate) fn ver() -> Value {
 
 /// `POST /sagas/{id}/reanudacion`.
 pub(crate) fn reanudar() -> Value {
-    let mut responses = refusals(&[
-        ("400", "SolicitudInvalida"),
-        ("404", "NoExiste"),
-        ("409", "Conflicto"),
-        ("413", "CuerpoDemasiadoGrande"),
-        ("415", "TipoDeContenido"),
-        ("500", "ErrorInterno"),
-        ("503", "NoDisponible"),
-    ]);
     let example = json!({"id_correlacion": CORRELATION, "estado": "Compensando"});
-    responses.insert(
-        "202".into(),
+    let responses = taken(
         accepted("La saga sigue.", "ReanudacionAceptada", &example),
+        &[("404", "NoExiste"), ("409", "Conflicto")],
     );
     let examples = json!({
         "reintentar": {"nota": "el proveedor responde de nuevo"},

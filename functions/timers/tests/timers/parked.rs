@@ -10,8 +10,9 @@ use std::time::Duration;
 use alpes_consumer::{ParkedWhat, Reason, Redrive, Redriven};
 use alpes_event_store::StreamReader;
 use alpes_ports::{
-    CallError, Consistency, FunctionName, IndexPage, IndexQuery, Item, Key, ObjectError, Objects,
-    Path, ScanPage, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
+    CallError, Consistency, Found, FunctionName, IndexPage, IndexQuery, Key, KeyRange, ObjectError,
+    Objects, Path, ScanPage, TableError, TableName, Tables, TransactError, Update, Write,
+    WriteError,
 };
 use alpes_projections::Projector;
 use async_trait::async_trait;
@@ -73,7 +74,7 @@ fn what_the_runtime_gave_up_is_parked_and_can_be_redriven() {
     // Two of the three records are good, and had failed only for a while.
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(6, 2));
     assert_eq!(block_on(fixture.objects.get(key)).unwrap(), None);
-    let left = block_on(fixture.objects.list("", None, 10)).unwrap();
+    let left = block_on(fixture.objects.list(KeyRange::new("", 10))).unwrap();
     assert_eq!(left.len(), 3, "unreadable objects stay: {left:?}");
     assert_eq!(fixture.told(["Parked"]), [3]);
     assert_eq!(fixture.handle(PARKING_TASK).unwrap(), looked(0, 0));
@@ -102,11 +103,7 @@ impl Slow {
 
 #[async_trait]
 impl Tables for Slow {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         self.takes(20);
         self.tables.get(keys, consistency).await
     }
@@ -143,14 +140,9 @@ impl Objects for Slow {
         self.objects.get(key).await
     }
 
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, ObjectError> {
+    async fn list(&self, range: KeyRange<'_>) -> Result<Vec<String>, ObjectError> {
         self.takes(100);
-        self.objects.list(prefix, after, limit).await
+        self.objects.list(range).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectError> {
@@ -373,14 +365,9 @@ impl Objects for Refusing {
         self.0.get(key).await
     }
 
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, ObjectError> {
-        refuse(prefix, self.1)?;
-        self.0.list(prefix, after, limit).await
+    async fn list(&self, range: KeyRange<'_>) -> Result<Vec<String>, ObjectError> {
+        refuse(range.prefix, self.1)?;
+        self.0.list(range).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectError> {
@@ -480,11 +467,7 @@ impl TablesOver for Deadly {
         &*self.0
     }
 
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         for key in keys {
             self.touch(&key.pk).await;
         }
@@ -545,20 +528,8 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
     fixture.clock.advance(Duration::from_secs(11));
     fixture.handle(TASK).unwrap();
     let records = fixture.log.log.records();
-    let batch: Vec<_> = records
-        .iter()
-        .map(|record| {
-            json!({
-                "eventID": format!("{}:{}", record.shard, record.sequence.0),
-                "kinesis": {
-                    "partitionKey": record.partition_key,
-                    "sequenceNumber": record.sequence.0,
-                    "data": STANDARD.encode(&record.data),
-                    "approximateArrivalTimestamp": 1_769_853_600.0,
-                },
-            })
-        })
-        .collect();
+    let batch = alpes_lambda::kinesis::batch_of(&records);
+    let batch = batch["Records"].as_array().unwrap();
     let deadly = ids[41].clone();
     let mapping = Mapping {
         tables: Arc::new(Over(Deadly(tables.clone(), deadly.clone()))),
@@ -566,7 +537,7 @@ fn a_record_that_kills_the_process_ends_in_the_parking_lot() {
         retries: 3,
         invocations: Mutex::default(),
     };
-    mapping.deliver(&batch);
+    mapping.deliver(batch);
     // The whole batch, two halves at each of six levels, and three retries.
     assert_eq!(*mapping.invocations.lock().unwrap(), 1 + 2 * 6 + 3);
     assert_eq!(listed(&tables), 63, "all but one are in the view");

@@ -8,7 +8,7 @@ use std::{
 
 use alpes_event_store::{EventStore, Handled};
 use alpes_messages::{Command, CommandId, CorrelationId, SagaMode};
-use alpes_ports::{Log, LogError, SequenceNumber, Tables, World};
+use alpes_ports::{Log, LogError, NewRecord, SequenceNumber, Tables, World};
 use alpes_saga::Sagas;
 use async_trait::async_trait;
 use events::{IdReserva, Payload};
@@ -33,19 +33,14 @@ pub(crate) struct Failing {
 
 #[async_trait]
 impl Log for Failing {
-    async fn append(
-        &self,
-        partition_key: &str,
-        data: &[u8],
-        after: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
-        if self.refused.lock().unwrap().contains(partition_key) {
+    async fn append(&self, record: NewRecord<'_>) -> Result<SequenceNumber, LogError> {
+        if self.refused.lock().unwrap().contains(record.partition_key) {
             return Err(LogError::Unavailable("throttled".into()));
         }
         if let Some(clock) = &*self.slow.lock().unwrap() {
             clock.advance(Duration::from_secs(1));
         }
-        self.log.append(partition_key, data, after).await
+        self.log.append(record).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use alpes_ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
+    Consistency, Found, IndexPage, IndexQuery, Key, ScanPage, TableError, TableName, Tables,
     TransactError, Write, WriteError,
 };
 use async_trait::async_trait;
@@ -146,7 +146,7 @@ struct Down;
 
 #[async_trait]
 impl Tables for Down {
-    async fn get(&self, _: &[Key], _: Consistency) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, _: &[Key], _: Consistency) -> Result<Found, TableError> {
         Err(TableError::Unavailable("down".into()))
     }
 

@@ -1,8 +1,8 @@
 //! Ports that fail on every call.
 
 use alpes_ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, Log, LogError, ScanPage, SequenceNumber,
-    TableError, TableName, Tables, TransactError, Write, WriteError,
+    Consistency, Found, IndexPage, IndexQuery, Key, Log, LogError, NewRecord, ScanPage,
+    SequenceNumber, TableError, TableName, Tables, TransactError, Write, WriteError,
 };
 use async_trait::async_trait;
 
@@ -14,12 +14,7 @@ pub struct LogDown;
 
 #[async_trait]
 impl Log for LogDown {
-    async fn append(
-        &self,
-        _: &str,
-        _: &[u8],
-        _: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
+    async fn append(&self, _: NewRecord<'_>) -> Result<SequenceNumber, LogError> {
         Err(LogError::Unavailable(SECRET.into()))
     }
 }
@@ -29,7 +24,7 @@ pub struct TablesDown(pub TableError);
 
 #[async_trait]
 impl Tables for TablesDown {
-    async fn get(&self, _: &[Key], _: Consistency) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, _: &[Key], _: Consistency) -> Result<Found, TableError> {
         Err(self.0.clone())
     }
 

@@ -2,11 +2,7 @@
 //!
 //! `ALPES_BLESS=1 cargo test -p reserva-saga --test asl` rewrites the file.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -1,12 +1,6 @@
 //! Tests of the view `analitica`: many reservations at once, and the number of calls.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    reason = "tests fail by panicking, and share a bench of which each uses a part"
-)]
+#![cfg(test)]
+#![allow(dead_code, reason = "tests share a bench of which each uses a part")]
 
 mod common;
 mod plain;

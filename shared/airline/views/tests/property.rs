@@ -1,9 +1,5 @@
 //! The airline's views equal the fold of its streams, under any deliveries and during a rebuild.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests fail by panicking"
-)]
+#![cfg(test)]
 
 mod common;
 
@@ -12,7 +8,7 @@ use alpes_messages::StreamId;
 use common::{Airline, Bench, id};
 use domain_kit::{
     delivery,
-    rebuilding::{self, Setup, it_ends_as_the_fold, run},
+    rebuilding::{self, it_ends_as_the_fold},
     record,
 };
 use events::VUELOS;
@@ -39,26 +35,8 @@ fn each_planted_bug_of_rebuilding_is_found() {
 }
 
 #[test]
-fn a_lost_answer_costs_no_claim() {
-    // When each lost answer left a claim without an owner, this run did not end under faults: each claim cost a minute.
-    let setup = Setup {
-        seed: 5_748_903_951_849_832_646,
-        fault_one_in: 6,
-        kill_one_in: 107,
-    };
-    let steps = run::<Airline>(setup, None).unwrap();
-    assert!(steps < 20_000, "it took {steps} steps");
-}
-
-#[test]
-fn it_ends_once_faults_have_ceased() {
-    // One write in six fails, and some runs are killed. This run once was not done after 60,000 steps.
-    let setup = Setup {
-        seed: 15_100_834_837_104_404_936,
-        fault_one_in: 6,
-        kill_one_in: 154,
-    };
-    run::<Airline>(setup, None).unwrap();
+fn it_ends_under_lost_answers_and_deaths() {
+    rebuilding::it_ends_under_lost_answers_and_deaths::<Airline>();
 }
 
 #[test]

@@ -1,12 +1,6 @@
 //! Tests of reading the view `reservas`: filters and pages.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    reason = "tests fail by panicking, and share a bench of which each uses a part"
-)]
+#![cfg(test)]
+#![allow(dead_code, reason = "tests share a bench of which each uses a part")]
 
 mod common;
 

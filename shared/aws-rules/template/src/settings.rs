@@ -229,24 +229,27 @@ impl<'a> At<'a> {
     }
 
     fn text(&self, name: &str) -> Result<Option<&'a str>, TemplateError> {
+        self.read(name, "a text", Value::as_str)
+    }
+
+    /// Reads a setting. `rule` says in words what it must be.
+    fn read<T>(
+        &self,
+        name: &str,
+        rule: &'static str,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>, TemplateError> {
         let Some(value) = self.set.get(name) else {
             return Ok(None);
         };
-        value
-            .as_str()
-            .map(Some)
-            .ok_or_else(|| self.must(name, "a text"))
+        read(value).map(Some).ok_or_else(|| self.must(name, rule))
     }
 
     /// A whole number, or the text of one from a parameter.
     fn integer(&self, name: &str) -> Result<Option<i64>, TemplateError> {
-        let Some(value) = self.set.get(name) else {
-            return Ok(None);
-        };
-        let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());
-        number
-            .map(Some)
-            .ok_or_else(|| self.must(name, "a whole number"))
+        self.read(name, "a whole number", |value| {
+            value.as_i64().or_else(|| value.as_str()?.parse().ok())
+        })
     }
 
     fn number(&self, name: &str) -> Result<Option<u64>, TemplateError> {
@@ -266,13 +269,9 @@ impl<'a> At<'a> {
     }
 
     fn truth(&self, name: &str) -> Result<Option<bool>, TemplateError> {
-        let Some(value) = self.set.get(name) else {
-            return Ok(None);
-        };
-        let truth = value.as_bool().or_else(|| value.as_str()?.parse().ok());
-        truth
-            .map(Some)
-            .ok_or_else(|| self.must(name, "true or false"))
+        self.read(name, "true or false", |value| {
+            value.as_bool().or_else(|| value.as_str()?.parse().ok())
+        })
     }
 
     fn list(&self, name: &str) -> Result<&'a [Value], TemplateError> {

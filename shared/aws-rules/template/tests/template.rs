@@ -1,11 +1,6 @@
 //! Reading templates, and the errors for mistakes in them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use alpes_ports::{LogRecord, ObjectError, Objects, SequenceNumber};
+use alpes_ports::{KeyRange, LogRecord, ObjectError, Objects, SequenceNumber};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{Timestamp, civil::Date};
 use thiserror::Error;
@@ -86,12 +86,12 @@ pub struct Survey {
 /// use std::sync::Arc;
 ///
 /// use alpes_archive::Archive;
-/// use alpes_ports::Log;
+/// use alpes_ports::{Log, NewRecord};
 /// use futures::executor::block_on;
 /// use twins::{MemoryLog, MemoryObjects, world};
 ///
 /// let log = MemoryLog::new(1, world(1).0.clock);
-/// block_on(log.append("key", b"{}", None))?;
+/// block_on(log.append(NewRecord::new("key", b"{}")))?;
 ///
 /// let archive = Archive::new(Arc::new(MemoryObjects::new()));
 /// block_on(archive.store(&log.records()))?;
@@ -228,7 +228,14 @@ impl Archive {
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, ObjectError> {
-        self.objects.list(object::PREFIX, after, limit).await
+        let prefix = object::PREFIX;
+        self.objects
+            .list(KeyRange {
+                prefix,
+                after,
+                limit,
+            })
+            .await
     }
 
     async fn read(&self, key: String) -> Result<Vec<LogRecord>, ArchiveError> {

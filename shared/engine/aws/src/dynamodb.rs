@@ -1,10 +1,13 @@
 //! Tables on `DynamoDB`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Debug,
+};
 
 use alpes_ports::{
-    Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
-    TableError, TableName, Tables, TransactError, Update, Write, WriteError,
+    Condition, Consistency, Direction, Found, Index, IndexPage, IndexQuery, Item, Key, Path,
+    ScanPage, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
@@ -17,7 +20,7 @@ use aws_sdk_dynamodb::{
 };
 use serde_json::{Map, Number, Value};
 
-use crate::error::{OF_A_TRANSACTION, OF_DYNAMODB, sorted};
+use crate::error::{OF_A_TRANSACTION, OF_DYNAMODB, ServiceError, sorted};
 
 /// `DynamoDB`'s limit on one `BatchGetItem`.
 const BATCH: usize = 100;
@@ -100,11 +103,7 @@ fn refused(error: impl std::fmt::Display) -> TableError {
     TableError::Refused(error.to_string())
 }
 
-fn table_error<E, R>(error: &SdkError<E, R>) -> TableError
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
-{
+fn table_error<E: ServiceError, R: Debug>(error: &SdkError<E, R>) -> TableError {
     sorted(
         error,
         OF_DYNAMODB,
@@ -277,11 +276,7 @@ fn condition_failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool 
     error.code() == Some("ConditionalCheckFailedException")
 }
 
-fn write_error<E, R>(error: &SdkError<E, R>) -> WriteError
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
-{
+fn write_error<E: ServiceError, R: Debug>(error: &SdkError<E, R>) -> WriteError {
     if condition_failed(error) {
         WriteError::ConditionFailed
     } else {
@@ -291,11 +286,7 @@ where
 
 #[async_trait]
 impl Tables for DynamoTables {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         if let [key] = keys {
             let get = self.client.get_item().table_name(self.name(key.table)?);
             let get = get

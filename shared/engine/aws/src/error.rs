@@ -4,6 +4,8 @@
 //! KMS key and for expired credentials. Only codes that are known to be permanent are refusals. Every other code,
 //! including an unknown one, is retried. Each caller gives up in the end, and parks what it gave up.
 
+use std::fmt::Debug;
+
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 /// Permanent error codes of `DynamoDB`. A missing table and missing access are not among them: consumers park what a
@@ -78,6 +80,11 @@ pub(crate) const OF_SNS: &[&str] = &[
     "ValidationException",
 ];
 
+/// An error of any service, as the SDKs have it.
+pub(crate) trait ServiceError: std::error::Error + ProvideErrorMetadata + 'static {}
+
+impl<E: std::error::Error + ProvideErrorMetadata + 'static> ServiceError for E {}
+
 /// Converts an SDK error to a port's error. The result is `refused` if the service answered with one of these codes or
 /// the request could not be built, and otherwise `unavailable`.
 pub(crate) fn sorted<E, R, P>(
@@ -87,8 +94,8 @@ pub(crate) fn sorted<E, R, P>(
     unavailable: fn(String) -> P,
 ) -> P
 where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
+    E: ServiceError,
+    R: Debug,
 {
     let for_good = matches!(error, SdkError::ConstructionFailure(_))
         || error.code().is_some_and(|code| refusals.contains(&code));
@@ -106,7 +113,7 @@ mod tests {
 
     use alpes_ports::{
         CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, Key, Log,
-        LogError, ObjectError, Objects, TableError, TableName, Tables,
+        LogError, NewRecord, ObjectError, Objects, TableError, TableName, Tables,
     };
 
     use super::*;
@@ -267,7 +274,7 @@ mod tests {
         config: aws_config::SdkConfig,
     ) -> Result<alpes_ports::SequenceNumber, LogError> {
         let log = KinesisLog::new(&config, "log".to_owned());
-        log.append("key", b"{}", None).await
+        log.append(NewRecord::new("key", b"{}")).await
     }
 
     async fn start(config: aws_config::SdkConfig) -> Result<(), ExecutionError> {

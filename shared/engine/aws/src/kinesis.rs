@@ -1,18 +1,20 @@
 //! The log on Kinesis.
 
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
-use alpes_ports::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
+use alpes_ports::{
+    Log, LogBatch, LogError, LogReader, LogRecord, NewRecord, Position, SequenceNumber,
+};
 use async_trait::async_trait;
 use aws_sdk_kinesis::{
     Client,
-    error::{ProvideErrorMetadata, SdkError},
+    error::SdkError,
     primitives::Blob,
     types::ShardIteratorType::{self, AfterSequenceNumber, Latest, TrimHorizon},
 };
 
 use crate::{
-    error::{OF_KINESIS, sorted},
+    error::{OF_KINESIS, ServiceError, sorted},
     time::timestamp,
 };
 
@@ -37,29 +39,21 @@ impl KinesisLog {
     }
 }
 
-fn log_error<E, R>(error: &SdkError<E, R>) -> LogError
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
-{
+fn log_error<E: ServiceError, R: Debug>(error: &SdkError<E, R>) -> LogError {
     sorted(error, OF_KINESIS, LogError::Refused, LogError::Unavailable)
 }
 
 #[async_trait]
 impl Log for KinesisLog {
-    async fn append(
-        &self,
-        partition_key: &str,
-        data: &[u8],
-        after: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
+    async fn append(&self, record: NewRecord<'_>) -> Result<SequenceNumber, LogError> {
         let put = self
             .client
             .put_record()
             .stream_name(&self.stream)
-            .partition_key(partition_key);
-        let put = put.data(Blob::new(data));
-        let put = put.set_sequence_number_for_ordering(after.map(|after| after.0.clone()));
+            .partition_key(record.partition_key);
+        let put = put.data(Blob::new(record.data));
+        let after = record.after.map(|after| after.0.clone());
+        let put = put.set_sequence_number_for_ordering(after);
         let output = put.send().await.map_err(|error| log_error(&error))?;
         Ok(SequenceNumber(output.sequence_number))
     }

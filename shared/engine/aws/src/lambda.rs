@@ -1,20 +1,20 @@
 //! Functions on Lambda.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use alpes_ports::{CallError, FunctionName, Functions};
 use async_trait::async_trait;
 use aws_sdk_lambda::{
     Client, Config,
     config::{retry::RetryConfig, timeout::TimeoutConfig},
-    error::{ProvideErrorMetadata, SdkError},
+    error::SdkError,
     operation::invoke::InvokeOutput,
     primitives::Blob,
     types::InvocationType,
 };
 use serde::Deserialize;
 
-use crate::error::{OF_LAMBDA, sorted};
+use crate::error::{OF_LAMBDA, ServiceError, sorted};
 
 /// The timeout of a call. The timeout is longer than a participant may run, so that no call is given up while the
 /// participant still works.
@@ -62,11 +62,7 @@ impl LambdaFunctions {
     }
 }
 
-fn call_error<E, R>(error: &SdkError<E, R>) -> CallError
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
-{
+fn call_error<E: ServiceError, R: Debug>(error: &SdkError<E, R>) -> CallError {
     sorted(error, OF_LAMBDA, CallError::Refused, CallError::Unavailable)
 }
 

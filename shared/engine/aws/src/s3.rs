@@ -1,6 +1,8 @@
 //! Objects on S3.
 
-use alpes_ports::{ObjectError, Objects};
+use std::fmt::Debug;
+
+use alpes_ports::{KeyRange, ObjectError, Objects};
 use async_trait::async_trait;
 use aws_sdk_s3::{
     Client, Config,
@@ -8,7 +10,7 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 
-use crate::error::{OF_S3, sorted};
+use crate::error::{OF_S3, ServiceError, sorted};
 
 /// An S3 bucket.
 pub struct S3Objects {
@@ -33,11 +35,7 @@ impl S3Objects {
     }
 }
 
-fn object_error<E, R>(error: &SdkError<E, R>) -> ObjectError
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
-{
+fn object_error<E: ServiceError, R: Debug>(error: &SdkError<E, R>) -> ObjectError {
     sorted(error, OF_S3, ObjectError::Refused, ObjectError::Unavailable)
 }
 
@@ -67,20 +65,15 @@ impl Objects for S3Objects {
         Ok(Some(data.to_vec()))
     }
 
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, ObjectError> {
+    async fn list(&self, range: KeyRange<'_>) -> Result<Vec<String>, ObjectError> {
         let list = self
             .client
             .list_objects_v2()
             .bucket(&self.bucket)
-            .prefix(prefix);
+            .prefix(range.prefix);
         let list = list
-            .max_keys(i32::try_from(limit).unwrap_or(i32::MAX))
-            .set_start_after(after.map(str::to_owned));
+            .max_keys(i32::try_from(range.limit).unwrap_or(i32::MAX))
+            .set_start_after(range.after.map(str::to_owned));
         let output = list.send().await.map_err(|error| object_error(&error))?;
         Ok(output
             .contents

@@ -1,5 +1,7 @@
 //! Executions on Step Functions.
 
+use std::fmt::Debug;
+
 use alpes_ports::{Ending, ExecutionError, Executions, Happened, HistoryEvent, Progress};
 use async_trait::async_trait;
 use aws_sdk_sfn::{
@@ -11,7 +13,7 @@ use aws_sdk_sfn::{
 use serde_json::Value;
 
 use crate::{
-    error::{OF_STEP_FUNCTIONS, sorted},
+    error::{OF_STEP_FUNCTIONS, ServiceError, sorted},
     time::timestamp,
 };
 
@@ -46,11 +48,7 @@ fn execution_arn(state_machine_arn: &str, name: &str) -> String {
     format!("{executions}:{name}")
 }
 
-fn execution_error<E, R>(error: &SdkError<E, R>) -> ExecutionError
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
-{
+fn execution_error<E: ServiceError, R: Debug>(error: &SdkError<E, R>) -> ExecutionError {
     sorted(
         error,
         OF_STEP_FUNCTIONS,
@@ -60,11 +58,9 @@ where
 }
 
 /// `None` if the execution does not exist.
-fn unless_unknown<T, E, R>(answer: Result<T, SdkError<E, R>>) -> Result<Option<T>, ExecutionError>
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
-{
+fn unless_unknown<T, E: ServiceError, R: Debug>(
+    answer: Result<T, SdkError<E, R>>,
+) -> Result<Option<T>, ExecutionError> {
     match answer {
         Ok(output) => Ok(Some(output)),
         Err(error) if error.code() == Some("ExecutionDoesNotExist") => Ok(None),

@@ -1,17 +1,20 @@
 //! A topic on SNS.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
 
 use alpes_ports::{Notice, Topic, TopicError};
 use async_trait::async_trait;
 use aws_sdk_sns::{
     Client,
-    error::{BuildError, ProvideErrorMetadata, SdkError},
+    error::{BuildError, SdkError},
     operation::publish_batch::PublishBatchOutput,
     types::{BatchResultErrorEntry, MessageAttributeValue, PublishBatchRequestEntry},
 };
 
-use crate::error::{OF_SNS, sorted};
+use crate::error::{OF_SNS, ServiceError, sorted};
 
 /// SNS's limit on the messages of one request.
 const BATCH: usize = 10;
@@ -119,11 +122,7 @@ fn entry_error(entry: &BatchResultErrorEntry) -> TopicError {
     }
 }
 
-fn topic_error<E, R>(error: &SdkError<E, R>) -> TopicError
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
-{
+fn topic_error<E: ServiceError, R: Debug>(error: &SdkError<E, R>) -> TopicError {
     sorted(error, OF_SNS, TopicError::Refused, TopicError::Unavailable)
 }
 

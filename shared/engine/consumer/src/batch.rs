@@ -109,7 +109,7 @@ pub struct Outcome {
 /// use std::sync::Arc;
 ///
 /// use alpes_consumer::{Consumer, Group, Handler, Parking, Stop};
-/// use alpes_ports::Log;
+/// use alpes_ports::{Log, NewRecord};
 /// use async_trait::async_trait;
 /// use futures::executor::block_on;
 /// use toy::{Fact, loan, loans::BookHandedOver};
@@ -127,8 +127,8 @@ pub struct Outcome {
 /// let (world, _) = world(1);
 /// let log = MemoryLog::new(1, world.clock.clone());
 /// let given = toy::event(BookHandedOver { loan: loan(7) }, 1).encode()?;
-/// block_on(log.append("7", given.as_bytes(), None))?;
-/// block_on(log.append("7", b"no event", None))?;
+/// block_on(log.append(NewRecord::new("7", given.as_bytes())))?;
+/// block_on(log.append(NewRecord::new("7", b"no event")))?;
 ///
 /// let parking = Parking::new(Arc::new(MemoryTables::new()), world.clock, &toy::catalogue());
 /// let consumer = Consumer { name: "letters", catalogue: &toy::catalogue(), parking: &parking, handler: &Letters };

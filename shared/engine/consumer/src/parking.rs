@@ -236,13 +236,13 @@ mod sequence {
 /// use std::sync::Arc;
 ///
 /// use alpes_consumer::{Parking, Reason, Trouble};
-/// use alpes_ports::Log;
+/// use alpes_ports::{Log, NewRecord};
 /// use futures::executor::block_on;
 /// use twins::{MemoryLog, MemoryTables, world};
 ///
 /// let (world, _) = world(1);
 /// let log = MemoryLog::new(1, world.clock.clone());
-/// block_on(log.append("key", b"no event", None))?;
+/// block_on(log.append(NewRecord::new("key", b"no event")))?;
 ///
 /// let parking = Parking::new(Arc::new(MemoryTables::new()), world.clock, &toy::catalogue());
 /// let record = &log.records()[0];

@@ -1,10 +1,6 @@
 //! Batches with records that the handler always refuses.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{
     collections::BTreeSet,

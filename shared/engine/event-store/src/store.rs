@@ -7,8 +7,8 @@ use alpes_messages::{
     StreamId, Version,
 };
 use alpes_ports::{
-    Condition, Log, LogError, Path, TableError, Tables, TransactError, Update, World, Write,
-    WriteError, due, jittered,
+    Condition, Log, LogError, NewRecord, Path, TableError, Tables, TransactError, Update, World,
+    Write, WriteError, due, jittered,
 };
 use thiserror::Error;
 
@@ -457,12 +457,14 @@ impl<P: DomainEvent> EventStore<P> {
         texts: impl Iterator<Item = &str>,
         to: Version,
     ) -> Result<(), HandleError> {
-        let mut after = None;
+        let (key, mut after) = (id.id.to_string(), None);
         for text in texts {
-            let appended = self
-                .log
-                .append(&id.id.to_string(), text.as_bytes(), after.as_ref())
-                .await;
+            let record = NewRecord {
+                partition_key: &key,
+                data: text.as_bytes(),
+                after: after.as_ref(),
+            };
+            let appended = self.log.append(record).await;
             after = Some(appended.map_err(|error| match error {
                 LogError::Unavailable(text) => HandleError::Unavailable(text),
                 LogError::Refused(text) => HandleError::Broken(text),

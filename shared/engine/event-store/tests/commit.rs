@@ -1,15 +1,10 @@
 //! The protocol of a command, step by step, and with every fault at every step.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests fail by panicking"
-)]
+#![cfg(test)]
 
 mod common;
 
 use alpes_event_store::{HandleError, Handled};
+use alpes_messages::Command;
 use alpes_ports::Tables;
 use common::{Bench, add, command, open, undo};
 use domain_kit::events_of;
@@ -20,24 +15,20 @@ use toy::{
     loans::{COPIES, Desk, stock},
 };
 
+/// The kinds of the calls of a command.
+fn calls(bench: &Bench, command: &Command) -> Vec<String> {
+    let faults = Faults::none();
+    bench.send(&faults, command).unwrap().unwrap();
+    let kind = |call: &String| call.split(' ').next().unwrap().to_owned();
+    faults.trace().iter().map(kind).collect()
+}
+
 #[test]
 fn opening_takes_three_calls_and_going_on_takes_four() {
-    let (bench, faults) = (Bench::new(), Faults::none());
-    bench.send(&faults, &open(1)).unwrap().unwrap();
-    let opening = faults.trace();
-    let kinds: Vec<_> = opening
-        .iter()
-        .map(|call| call.split(' ').next().unwrap())
-        .collect();
-    assert_eq!(kinds, ["write", "append", "write"], "{opening:?}");
-    let faults = Faults::none();
-    bench.send(&faults, &add(2, 1)).unwrap().unwrap();
-    let going_on = faults.trace();
-    let kinds: Vec<_> = going_on
-        .iter()
-        .map(|call| call.split(' ').next().unwrap())
-        .collect();
-    assert_eq!(kinds, ["get", "write", "append", "write"], "{going_on:?}");
+    let bench = Bench::new();
+    assert_eq!(calls(&bench, &open(1)), ["write", "append", "write"]);
+    let going_on = ["get", "write", "append", "write"];
+    assert_eq!(calls(&bench, &add(2, 1)), going_on);
     bench.check(2, "after both");
 }
 
@@ -165,7 +156,7 @@ fn writes_of_a_decision_happen_with_the_commit_or_not_at_all() {
 }
 
 /// Commands that together use every path through the store, each with its expected number of events.
-fn commands() -> [(&'static str, alpes_messages::Command, usize); 4] {
+fn commands() -> [(&'static str, Command, usize); 4] {
     [
         ("open", open(2), 1),
         ("add", add(2, 2), 2),

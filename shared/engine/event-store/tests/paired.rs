@@ -1,10 +1,6 @@
 //! Commands that come in pairs, after every kind of history.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use alpes_event_store::{
     Circumstances, Decider, Decision, Pair, PairRules, Paired, StoreRefusal, Unavailable,

@@ -1,13 +1,7 @@
 //! Random commands by concurrent writers, with faults at every effect: no event is lost, and no command takes effect
 //! twice. The same test finds each planted mistake of the protocol.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    reason = "tests fail by panicking, and share a bench of which each uses a part"
-)]
+#![cfg(test)]
+#![allow(dead_code, reason = "tests share a bench of which each uses a part")]
 
 mod common;
 mod planted;
@@ -132,12 +126,7 @@ fn run(setup: Setup, bug: Option<Bug>) -> Result<Faults, String> {
     }
     let mut steps = 0;
     loop {
-        for late in run.faults.take_late() {
-            scheduler.spawn(Box::pin(async move {
-                late.await;
-                None
-            }));
-        }
+        scheduler.spawn_late(&run.faults, || None);
         steps += 1;
         if steps > 200_000 {
             return Err("the run does not end".into());

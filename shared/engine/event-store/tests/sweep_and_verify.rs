@@ -1,19 +1,13 @@
 //! The sweeper, and the verification that streams and log agree.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    reason = "tests fail by panicking, and share a bench of which each uses a part"
-)]
+#![cfg(test)]
+#![allow(dead_code, reason = "tests share a bench of which each uses a part")]
 
 mod common;
 
 use std::time::Duration;
 
 use alpes_event_store::{Beyond, Difference, Readings, Source, Verification, verify};
-use alpes_ports::{Condition, Log, LogRecord, Path, Tables, Update};
+use alpes_ports::{Condition, Log, LogRecord, NewRecord, Path, Tables, Update};
 use common::{Bench, add, open};
 use futures::executor::block_on;
 use simulation::{Fault, Faults};
@@ -27,6 +21,10 @@ fn crashed() -> Bench {
             .is_none()
     );
     bench
+}
+
+fn finds(bench: &Bench, difference: &Difference) -> bool {
+    bench.verify().differences.contains(difference)
 }
 
 #[test]
@@ -96,40 +94,39 @@ fn verify_finds_each_kind_of_difference() {
     assert_eq!(bench.verify().differences, []);
 
     // The event is in the log twice, one copy altered.
+    let append = |key: &str, data: &[u8]| {
+        block_on(bench.log.append(NewRecord::new(key, data))).unwrap();
+    };
     let partition_key = stream.id.id.to_string();
     let text = stream.events[1].clone();
-    block_on(bench.log.append(&partition_key, text.as_bytes(), None)).unwrap();
+    append(&partition_key, text.as_bytes());
     assert_eq!(
         (bench.verify().duplicates, bench.verify().differences.len()),
         (1, 0)
     );
     let altered = text.replace("please", "kindly");
-    block_on(bench.log.append(&partition_key, altered.as_bytes(), None)).unwrap();
-    assert!(
-        bench
-            .verify()
-            .differences
-            .contains(&Difference::Altered(Source::Log, stream.id, 2))
-    );
+    append(&partition_key, altered.as_bytes());
+    assert!(finds(
+        &bench,
+        &Difference::Altered(Source::Log, stream.id, 2)
+    ));
 
     // An event in the log that was never committed.
     let invented = text.replace("\"streamversion\":2", "\"streamversion\":9");
-    block_on(bench.log.append(&partition_key, invented.as_bytes(), None)).unwrap();
-    assert!(
-        bench
-            .verify()
-            .differences
-            .contains(&Difference::Unknown(Source::Log, stream.id, 9))
-    );
+    append(&partition_key, invented.as_bytes());
+    assert!(finds(
+        &bench,
+        &Difference::Unknown(Source::Log, stream.id, 9)
+    ));
 
     // A record that is no event.
-    block_on(bench.log.append("k", b"\xff", None)).unwrap();
+    append("k", b"\xff");
     assert_eq!(bench.verify().foreign, 1);
 
     // An event of a context that the catalogue does not have.
     let others = text.replace(&stream.id.to_string(), &format!("hotel-{partition_key}"));
     assert_ne!(others, text);
-    block_on(bench.log.append("k", others.as_bytes(), None)).unwrap();
+    append("k", others.as_bytes());
     let before = bench.verify().differences;
     assert_eq!(bench.verify().foreign, 2);
     let is_of_others = |difference: &Difference| difference.to_string().contains("hotel");
@@ -240,7 +237,7 @@ fn what_the_log_has_forgotten_may_be_an_event_of_an_older_version() {
     let log = MemoryLog::new(2, bench.world.clock.clone());
     let lost = verify_with(&bench, &log, 0, &[]);
     assert_eq!(lost.differences, [Difference::Lost(stream, 1)]);
-    block_on(log.append("k", old.as_bytes(), None)).unwrap();
+    block_on(log.append(NewRecord::new("k", old.as_bytes()))).unwrap();
     let archive = log.records();
     log.trim(jiff::Timestamp::MAX);
     let archived = verify_with(&bench, &log, 0, &archive);

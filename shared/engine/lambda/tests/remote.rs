@@ -1,11 +1,5 @@
 //! Records parked for a consumer in another function are retried by calling the function, and never lost on the way.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{
     slice,

@@ -19,7 +19,7 @@ use crate::{Failure, Faults, Participant, Policy, Reactor};
 /// use alpes_event_store::EventStore;
 /// use alpes_messages::{Event, SagaMode};
 /// use alpes_participant::reaction_id;
-/// use alpes_ports::{Log, Tables};
+/// use alpes_ports::{Log, NewRecord, Tables};
 /// use futures::executor::block_on;
 /// use jiff::Timestamp;
 /// use toy::{deposits::DepositPaid, loan, loans};
@@ -35,7 +35,7 @@ use crate::{Failure, Faults, Participant, Policy, Reactor};
 ///
 /// let paid = toy::event(DepositPaid { loan: loan(7), cents: 500 }, 1);
 /// let paid = Event { sagamode: SagaMode::Choreography, time: world.clock.now().into(), ..paid };
-/// block_on(log.append("7", paid.encode()?.as_bytes(), None))?;
+/// block_on(log.append(NewRecord::new("7", paid.encode()?.as_bytes())))?;
 ///
 /// let parking = Parking::new(tables, world.clock, &toy::catalogue());
 /// let handler = desk.handler(Timestamp::MAX);

@@ -1,11 +1,5 @@
 //! Commands in, replies or errors out, over in-memory twins, with and without injected faults.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{sync::Arc, time::Duration};
 

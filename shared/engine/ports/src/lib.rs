@@ -28,12 +28,12 @@ mod world;
 
 pub use executions::{Ending, ExecutionError, Executions, Happened, HistoryEvent, Progress};
 pub use functions::{CallError, FunctionName, Functions};
-pub use log::{Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
-pub use objects::{ObjectError, Objects};
+pub use log::{Log, LogBatch, LogError, LogReader, LogRecord, NewRecord, Position, SequenceNumber};
+pub use objects::{KeyRange, ObjectError, Objects};
 pub use platform::{Lines, Platform};
 pub use tables::{
-    Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
-    TableError, TableName, Tables, TransactError, Update, Write, WriteError,
+    Condition, Consistency, Direction, Found, Index, IndexPage, IndexQuery, Item, Key, Path,
+    ScanPage, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
 pub use topic::{Notice, Topic, TopicError};
 pub use world::{Clock, Ids, Randomness, Tasks, World, jittered};

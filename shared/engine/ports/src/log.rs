@@ -23,23 +23,39 @@ pub enum LogError {
     Refused(String),
 }
 
+/// A record to append.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRecord<'a> {
+    /// Records of one key share a shard.
+    pub partition_key: &'a str,
+    /// The bytes of the record.
+    pub data: &'a [u8],
+    /// The sequence number of this writer's previous record with the same key. The log places the new record after
+    /// that one. With `None`, two appends in a row may be stored in either order.
+    pub after: Option<&'a SequenceNumber>,
+}
+
+impl<'a> NewRecord<'a> {
+    /// A record that need not follow another one.
+    #[must_use]
+    pub fn new(partition_key: &'a str, data: &'a [u8]) -> Self {
+        Self {
+            partition_key,
+            data,
+            after: None,
+        }
+    }
+}
+
 /// Appending to the log.
 #[async_trait]
 pub trait Log: Send + Sync {
-    /// Appends one record. Records of one `partition_key` share a shard.
-    ///
-    /// `after` is the sequence number of this writer's previous record with the same key. With `after`, the log places
-    /// the new record after that one; without it, two appends in a row may be stored in either order.
+    /// Appends one record.
     ///
     /// # Errors
     ///
     /// See [`LogError`]; after [`LogError::Unavailable`] the record may be in the log.
-    async fn append(
-        &self,
-        partition_key: &str,
-        data: &[u8],
-        after: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError>;
+    async fn append(&self, record: NewRecord<'_>) -> Result<SequenceNumber, LogError>;
 }
 
 /// A record as read from the log.

@@ -14,6 +14,29 @@ pub enum ObjectError {
     Refused(String),
 }
 
+/// A range of keys.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRange<'a> {
+    /// Only keys that begin with this.
+    pub prefix: &'a str,
+    /// Only keys that sort after this.
+    pub after: Option<&'a str>,
+    /// At most this many keys.
+    pub limit: usize,
+}
+
+impl<'a> KeyRange<'a> {
+    /// The first `limit` keys that begin with `prefix`.
+    #[must_use]
+    pub fn new(prefix: &'a str, limit: usize) -> Self {
+        Self {
+            prefix,
+            after: None,
+            limit,
+        }
+    }
+}
+
 /// A store of objects.
 #[async_trait]
 pub trait Objects: Send + Sync {
@@ -31,17 +54,12 @@ pub trait Objects: Send + Sync {
     /// See [`ObjectError`].
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ObjectError>;
 
-    /// At most `limit` keys, and at most 1,000, that begin with `prefix` and sort after `after`, in ascending order.
+    /// The keys of this range in ascending order, at most 1,000.
     ///
     /// # Errors
     ///
     /// See [`ObjectError`].
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, ObjectError>;
+    async fn list(&self, range: KeyRange<'_>) -> Result<Vec<String>, ObjectError>;
 
     /// Removes an object. Removing an object that does not exist succeeds.
     ///

@@ -17,6 +17,9 @@ const AT_ONCE: usize = 16;
 /// An item maps attribute names to JSON values. Numbers are integers.
 pub type Item = Map<String, Value>;
 
+/// The items that a read of several keys found, each in the position of its key; `None` if no item has the key.
+pub type Found = Vec<Option<Item>>;
+
 /// The logical name of a table; adapters map it to a physical one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableName(pub &'static str);
@@ -335,16 +338,12 @@ pub enum TransactError {
 /// Tables of items.
 #[async_trait]
 pub trait Tables: Send + Sync {
-    /// Reads any number of items, each result in the position of its key. Duplicate keys are allowed.
+    /// Reads any number of items. Duplicate keys are allowed.
     ///
     /// # Errors
     ///
     /// See [`TableError`].
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError>;
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError>;
 
     /// Makes one write if its condition holds.
     ///

@@ -1,10 +1,6 @@
 //! Due items are read to the end, each once, and items that are put off keep their age.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{sync::Arc, time::Duration};
 

@@ -16,7 +16,7 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use simulation::{Dice, Faults, ProcessId, Scheduler, Step};
 
 use crate::{
-    Domain, Happens, ViewBench, compare, id,
+    Domain, Happens, ViewBench, compare, id, insist_on_finding,
     planted::{self, Bug, Splitting},
 };
 
@@ -139,12 +139,7 @@ fn run<D: Domain>(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
             let process = invocation(&bench, &faults, bug, (from, log[from..to].to_vec()));
             working.insert(scheduler.spawn(process), (from, to));
         }
-        for late in faults.take_late() {
-            scheduler.spawn(Box::pin(async move {
-                late.await;
-                None
-            }));
-        }
+        scheduler.spawn_late(&faults, || None);
         steps += 1;
         if steps > 300_000 {
             return Err("the run does not end".into());
@@ -260,7 +255,7 @@ pub fn views_equal_the_fold<D: Domain>() {
 /// Runs the search of [`views_equal_the_fold`] with each planted mistake in turn. Panics if a mistake is not found.
 pub fn each_planted_bug_is_found<D: Domain>() {
     for bug in Bug::ALL {
-        let found = (0..3_000).find_map(|seed| {
+        insist_on_finding(bug, 0..3_000, |seed| {
             let calm = bug == Bug::EventsOfOneKeyHandledConcurrently;
             let setup = Setup {
                 seed,
@@ -271,14 +266,7 @@ pub fn each_planted_bug_is_found<D: Domain>() {
                 kill_one_in: if calm { 0 } else { 20 + seed % 40 },
                 rebuilding: seed % 2 == 0,
             };
-            run::<D>(setup, Some(bug))
-                .err()
-                .map(|broken| (seed, broken))
+            run::<D>(setup, Some(bug)).err()
         });
-        let (seed, broken) = found.unwrap_or_else(|| panic!("{bug:?} was not found"));
-        println!(
-            "{bug:?}: seed {seed}: {}",
-            broken.chars().take(160).collect::<String>()
-        );
     }
 }

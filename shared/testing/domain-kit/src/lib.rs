@@ -2,6 +2,7 @@
 //! faults.
 //!
 //! - [`StoreBench`] runs the rules of a context on the event store, under faults.
+//! - [`scenario`] states the rules of a context as events, a command, and the decision.
 //! - [`ViewBench`] commits events and hands them to a projector, under faults.
 //! - [`delivery`] delivers a log in every order and number that a runtime may: each view must equal the fold of the
 //!   streams.
@@ -34,10 +35,11 @@ pub mod delivery;
 mod planted;
 pub mod rebuilding;
 mod rows;
+pub mod scenario;
 mod store_bench;
 mod view_bench;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt::Debug, ops::Range, sync::Arc};
 
 use alpes_messages::{
     Catalogue, Context, DomainEvent, Moment, NewEvent, StreamId, SubjectId, Version,
@@ -49,7 +51,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use rows::rows;
-pub use store_bench::{StoreBench, event_of, events_of, insist};
+pub use store_bench::{Processes, StoreBench, event_of, events_of, every_fault, insist};
 pub use view_bench::{ViewBench, record};
 
 /// The kinds of events that the kit makes for a subject.
@@ -104,6 +106,18 @@ pub fn moment(seconds: i64) -> Moment {
 const START: i64 = 1_769_853_600;
 
 type Counters = BTreeMap<String, BTreeMap<String, i64>>;
+
+/// Panics unless a seed shows that the planted mistake breaks a promise. `broken` runs a seed, and tells the promise.
+fn insist_on_finding(
+    bug: impl Debug,
+    mut seeds: Range<u64>,
+    broken: impl Fn(u64) -> Option<String>,
+) {
+    let found = seeds.find_map(|seed| Some((seed, broken(seed)?)));
+    let (seed, broken) = found.unwrap_or_else(|| panic!("{bug:?} was not found"));
+    let broken: String = broken.chars().take(160).collect();
+    println!("{bug:?}: seed {seed}: {broken}");
+}
 
 /// Compares a generation of a view with the fold of the streams: rows, index entries and counters.
 fn compare<D: Domain>(

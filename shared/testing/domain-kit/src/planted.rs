@@ -10,8 +10,8 @@ use std::{
 use alpes_consumer::{Group, Handler, Stop};
 use alpes_messages::{DomainEvent, Event};
 use alpes_ports::{
-    Condition, Consistency, Item, Key, Path, TableError, Tables, TransactError, Update, Write,
-    WriteError,
+    Condition, Consistency, Found, Item, Key, Path, TableError, Tables, TransactError, Update,
+    Write, WriteError,
 };
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -137,11 +137,7 @@ impl<D: Domain> TablesOver for Planted<D> {
         &*self.tables
     }
 
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         let mut items = self.tables.get(keys, consistency).await?;
         for (key, item) in keys.iter().zip(&mut items) {
             let Some(item) = item else { continue };

@@ -9,7 +9,7 @@ use alpes_event_store::{
 use alpes_messages::{Catalogue, Command, DomainEvent, Event, StreamId, Version};
 use alpes_ports::{Log, Tables, World};
 use futures::{FutureExt, executor::block_on};
-use simulation::Faults;
+use simulation::{Fault, Faults};
 use twins::{ManualClock, MemoryLog, MemoryTables};
 
 /// The state that outlives a process: the tables, the log, and time. Each process gets a store from
@@ -130,6 +130,46 @@ impl<P: DomainEvent> StoreBench<P> {
             Err(format!("the log and the streams differ: {found:?}"))
         }
     }
+}
+
+/// Processes that handle the commands of one context.
+pub trait Processes {
+    /// Sends a command to a process under `faults`; `None` if the fault killed the process.
+    fn send(&self, faults: &Faults, command: &Command) -> Option<Result<Handled, HandleError>>;
+
+    /// Sends a command until it is answered. Only the first process runs under `faults`.
+    fn insist(&self, faults: &Faults, command: &Command) -> Handled {
+        insist(faults, |faults| self.send(faults, command))
+    }
+
+    /// The only event of a command, sent without faults.
+    fn event(&self, command: &Command) -> Event {
+        event_of(&self.insist(&Faults::none(), command))
+    }
+}
+
+/// Plans every fault at every effect of `command`, and then sends the command again. Each time its only event must be
+/// of type `event`, and `check` must hold. Returns the number of effects.
+pub fn every_fault<B: Processes>(
+    name: &str,
+    prepared: impl Fn() -> B,
+    command: &Command,
+    event: &str,
+    check: impl Fn(&B, &str),
+) -> usize {
+    let faults = Faults::none();
+    let _ = prepared().send(&faults, command);
+    for at in 0..faults.count() {
+        for fault in Fault::ALL {
+            let context = format!("{name}, {fault:?} at effect {at}");
+            let bench = prepared();
+            let answer = event_of(&bench.insist(&Faults::once(at, fault), command));
+            assert_eq!(answer.kind, event, "{context}");
+            assert_eq!(bench.event(command), answer, "{context}, again");
+            check(&bench, &context);
+        }
+    }
+    faults.count()
 }
 
 /// Retries until a process answers. Each attempt is a new process; only the first runs under `faults`.

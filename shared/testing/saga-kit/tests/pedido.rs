@@ -1,13 +1,7 @@
 //! A saga of an unusual shape: many steps, steps that cannot fail, steps that cannot be undone, and commands that are
 //! built from several events. Its participants are minimal.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{sync::Arc, time::Duration};
 

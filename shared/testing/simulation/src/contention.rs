@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use alpes_ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
+    Consistency, Found, IndexPage, IndexQuery, Key, ScanPage, TableError, TableName, Tables,
     TransactError, Write, WriteError,
 };
 use async_trait::async_trait;
@@ -60,11 +60,7 @@ fn conflict() -> TableError {
 
 #[async_trait]
 impl Tables for Contended {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         self.inner.get(keys, consistency).await
     }
 
@@ -109,7 +105,7 @@ impl Tables for Contended {
 
 #[cfg(test)]
 mod tests {
-    use alpes_ports::Condition;
+    use alpes_ports::{Condition, Item};
     use futures::executor::block_on;
     use jiff::Timestamp;
 

@@ -7,10 +7,10 @@ use std::{
 };
 
 use alpes_ports::{
-    CallError, Consistency, ExecutionError, Executions, FunctionName, Functions, HistoryEvent,
-    IndexPage, IndexQuery, Item, Key, Log, LogBatch, LogError, LogReader, Notice, ObjectError,
-    Objects, Position, Progress, ScanPage, SequenceNumber, TableError, TableName, Tables, Topic,
-    TopicError, TransactError, Write, WriteError,
+    CallError, Consistency, ExecutionError, Executions, Found, FunctionName, Functions,
+    HistoryEvent, IndexPage, IndexQuery, Key, KeyRange, Log, LogBatch, LogError, LogReader,
+    NewRecord, Notice, ObjectError, Objects, Position, Progress, ScanPage, SequenceNumber,
+    TableError, TableName, Tables, Topic, TopicError, TransactError, Write, WriteError,
 };
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -287,7 +287,10 @@ impl Faults {
         pending().await
     }
 
-    fn later(&self, work: BoxFuture<'static, ()>) {
+    fn later<T>(&self, work: impl Future<Output = T> + Send + 'static) {
+        let work = Box::pin(async move {
+            let _ = work.await;
+        });
         if let Some(course) = self.course() {
             return course.later(work);
         }
@@ -297,9 +300,16 @@ impl Faults {
 
 /// Does `$work` as the plan says. `$work` is an expression that is evaluated each time the effect happens.
 ///
-/// `$late` is the same work as a future of its own, for an effect that happens after the caller got its answer.
+/// `$late` is the same work as a future of its own, for an effect that happens after the caller got its answer. It is
+/// missing for a read, because a late read has no effect.
 macro_rules! effect {
-    ($faults:expr, $what:expr, $lost:expr, $work:expr, $late:expr) => {{
+    ($faults:expr, $what:expr, $work:expr) => {
+        effect!($faults, $what, $work, async {})
+    };
+    ($faults:expr, $what:expr, $work:expr, $late:expr) => {
+        effect!($faults, $what, $work, $late, Lost::lost())
+    };
+    ($faults:expr, $what:expr, $work:expr, $late:expr, $lost:expr) => {{
         let answer = match $faults.step($what).await {
             None => $work.await,
             Some(Fault::FailBefore) => Err($lost),
@@ -339,23 +349,37 @@ impl Faults {
         lost: E,
         work: impl Fn() -> BoxFuture<'static, Result<T, E>> + Send,
     ) -> Result<T, E> {
-        let late = || -> BoxFuture<'static, ()> {
-            let work = work();
-            Box::pin(async move {
-                let _ = work.await;
-            })
-        };
-        effect!(self, what, lost, work(), late())
+        effect!(self, what, work(), work(), lost)
     }
 }
 
-/// A late read has no effect.
-fn nothing() -> BoxFuture<'static, ()> {
-    Box::pin(async {})
+/// The error of a port whose answer was lost.
+trait Lost {
+    fn lost() -> Self;
 }
 
-fn lost() -> TableError {
-    TableError::Unavailable("the answer was lost".into())
+macro_rules! lost {
+    ($($error:ident),*) => {
+        $(impl Lost for $error {
+            fn lost() -> Self {
+                Self::Unavailable("the answer was lost".into())
+            }
+        })*
+    };
+}
+
+lost! { TableError, LogError, CallError, TopicError, ObjectError, ExecutionError }
+
+impl Lost for WriteError {
+    fn lost() -> Self {
+        TableError::lost().into()
+    }
+}
+
+impl Lost for TransactError {
+    fn lost() -> Self {
+        TableError::lost().into()
+    }
 }
 
 /// Tables that fail as planned.
@@ -366,76 +390,42 @@ pub struct FaultyTables {
 
 #[async_trait]
 impl Tables for FaultyTables {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         let what = keys
             .first()
             .map_or_else(String::new, |key| format!("get {} {}", key.table.0, key.pk));
-        effect!(
-            self.faults,
-            what,
-            lost(),
-            self.inner.get(keys, consistency),
-            nothing()
-        )
+        effect!(self.faults, what, self.inner.get(keys, consistency))
     }
 
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
         let key = write.key();
         let what = format!("write {} {}", key.table.0, key.pk);
-        let late = || -> BoxFuture<'static, ()> {
+        let late = || {
             let (inner, write) = (self.inner.clone(), write.clone());
-            Box::pin(async move {
-                let _ = inner.write(&write).await;
-            })
+            async move { inner.write(&write).await }
         };
-        effect!(
-            self.faults,
-            what,
-            lost().into(),
-            self.inner.write(write),
-            late()
-        )
+        effect!(self.faults, what, self.inner.write(write), late())
     }
 
     async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
         let what = format!("transact {}", writes.len());
-        let late = || -> BoxFuture<'static, ()> {
+        let late = || {
             let (inner, writes) = (self.inner.clone(), writes.to_vec());
-            Box::pin(async move {
-                let _ = inner.transact(&writes).await;
-            })
+            async move { inner.transact(&writes).await }
         };
-        effect!(
-            self.faults,
-            what,
-            lost().into(),
-            self.inner.transact(writes),
-            late()
-        )
+        effect!(self.faults, what, self.inner.transact(writes), late())
     }
 
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
         let what = format!("query {} {}", query.table.0, query.partition);
-        effect!(
-            self.faults,
-            what,
-            lost(),
-            self.inner.query(query),
-            nothing()
-        )
+        effect!(self.faults, what, self.inner.query(query))
     }
 
     async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
         effect!(
             self.faults,
             format!("scan {}", table.0),
-            lost(),
-            self.inner.scan(table, after),
-            nothing()
+            self.inner.scan(table, after)
         )
     }
 }
@@ -448,47 +438,31 @@ pub struct FaultyLog {
 
 #[async_trait]
 impl Log for FaultyLog {
-    async fn append(
-        &self,
-        partition_key: &str,
-        data: &[u8],
-        after: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
-        let lost = LogError::Unavailable("the answer was lost".into());
-        let late = || -> BoxFuture<'static, ()> {
-            let (inner, key, data) = (self.inner.clone(), partition_key.to_owned(), data.to_vec());
-            Box::pin(async move {
-                let _ = inner.append(&key, &data, None).await;
-            })
+    async fn append(&self, record: NewRecord<'_>) -> Result<SequenceNumber, LogError> {
+        let late = || {
+            let (inner, key, data) = (
+                self.inner.clone(),
+                record.partition_key.to_owned(),
+                record.data.to_vec(),
+            );
+            async move { inner.append(NewRecord::new(&key, &data)).await }
         };
-        let what = format!("append {partition_key}");
-        effect!(
-            self.faults,
-            what,
-            lost,
-            self.inner.append(partition_key, data, after),
-            late()
-        )
+        let what = format!("append {}", record.partition_key);
+        effect!(self.faults, what, self.inner.append(record), late())
     }
 }
 
 #[async_trait]
 impl LogReader for FaultyReader {
     async fn shards(&self) -> Result<Vec<String>, LogError> {
-        let lost = LogError::Unavailable("the answer was lost".into());
-        let what = "shards".to_owned();
-        effect!(self.faults, what, lost, self.inner.shards(), nothing())
+        effect!(self.faults, "shards".to_owned(), self.inner.shards())
     }
 
     async fn read(&self, shard: &str, from: &Position) -> Result<LogBatch, LogError> {
-        let lost = LogError::Unavailable("the answer was lost".into());
-        let what = format!("read {shard}");
         effect!(
             self.faults,
-            what,
-            lost,
-            self.inner.read(shard, from),
-            nothing()
+            format!("read {shard}"),
+            self.inner.read(shard, from)
         )
     }
 }
@@ -508,36 +482,28 @@ pub struct FaultyFunctions {
 #[async_trait]
 impl Functions for FaultyFunctions {
     async fn call(&self, function: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError> {
-        let lost = CallError::Unavailable("the answer was lost".into());
-        let late = || -> BoxFuture<'static, ()> {
+        let late = || {
             let (inner, payload) = (self.inner.clone(), payload.to_vec());
-            Box::pin(async move {
-                let _ = inner.call(function, &payload).await;
-            })
+            async move { inner.call(function, &payload).await }
         };
         let what = format!("call {}", function.0);
         effect!(
             self.faults,
             what,
-            lost,
             self.inner.call(function, payload),
             late()
         )
     }
 
     async fn start(&self, function: FunctionName, payload: &[u8]) -> Result<(), CallError> {
-        let lost = CallError::Unavailable("the answer was lost".into());
-        let late = || -> BoxFuture<'static, ()> {
+        let late = || {
             let (inner, payload) = (self.inner.clone(), payload.to_vec());
-            Box::pin(async move {
-                let _ = inner.start(function, &payload).await;
-            })
+            async move { inner.start(function, &payload).await }
         };
         let what = format!("start {}", function.0);
         effect!(
             self.faults,
             what,
-            lost,
             self.inner.start(function, payload),
             late()
         )
@@ -556,7 +522,7 @@ impl Topic for FaultyTopic {
     async fn publish(&self, notices: &[Notice]) -> Vec<Result<(), TopicError>> {
         let mut results = Vec::with_capacity(notices.len());
         for notice in notices {
-            let lost = TopicError::Unavailable("the answer was lost".into());
+            let lost = TopicError::lost();
             let work = || -> BoxFuture<'static, Result<(), TopicError>> {
                 let (inner, notice) = (self.inner.clone(), notice.clone());
                 Box::pin(async move {
@@ -577,64 +543,41 @@ pub struct FaultyObjects {
     faults: Faults,
 }
 
-fn lost_object() -> ObjectError {
-    ObjectError::Unavailable("the answer was lost".into())
-}
-
 #[async_trait]
 impl Objects for FaultyObjects {
     async fn put(&self, key: &str, data: &[u8]) -> Result<(), ObjectError> {
-        let late = || -> BoxFuture<'static, ()> {
+        let late = || {
             let (inner, key, data) = (self.inner.clone(), key.to_owned(), data.to_vec());
-            Box::pin(async move {
-                let _ = inner.put(&key, &data).await;
-            })
+            async move { inner.put(&key, &data).await }
         };
         effect!(
             self.faults,
             format!("put {key}"),
-            lost_object(),
             self.inner.put(key, data),
             late()
         )
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ObjectError> {
-        effect!(
-            self.faults,
-            format!("get {key}"),
-            lost_object(),
-            self.inner.get(key),
-            nothing()
-        )
+        effect!(self.faults, format!("get {key}"), self.inner.get(key))
     }
 
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, ObjectError> {
+    async fn list(&self, range: KeyRange<'_>) -> Result<Vec<String>, ObjectError> {
         effect!(
             self.faults,
-            format!("list {prefix}"),
-            lost_object(),
-            self.inner.list(prefix, after, limit),
-            nothing()
+            format!("list {}", range.prefix),
+            self.inner.list(range)
         )
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectError> {
-        let late = || -> BoxFuture<'static, ()> {
+        let late = || {
             let (inner, key) = (self.inner.clone(), key.to_owned());
-            Box::pin(async move {
-                let _ = inner.delete(&key).await;
-            })
+            async move { inner.delete(&key).await }
         };
         effect!(
             self.faults,
             format!("delete {key}"),
-            lost_object(),
             self.inner.delete(key),
             late()
         )
@@ -647,23 +590,16 @@ pub struct FaultyExecutions {
     faults: Faults,
 }
 
-fn lost_execution() -> ExecutionError {
-    ExecutionError::Unavailable("the answer was lost".into())
-}
-
 #[async_trait]
 impl Executions for FaultyExecutions {
     async fn start(&self, name: &str, input: &Value) -> Result<(), ExecutionError> {
-        let late = || -> BoxFuture<'static, ()> {
+        let late = || {
             let (inner, name, input) = (self.inner.clone(), name.to_owned(), input.clone());
-            Box::pin(async move {
-                let _ = inner.start(&name, &input).await;
-            })
+            async move { inner.start(&name, &input).await }
         };
         effect!(
             self.faults,
             format!("execute {name}"),
-            lost_execution(),
             self.inner.start(name, input),
             late()
         )
@@ -673,9 +609,7 @@ impl Executions for FaultyExecutions {
         effect!(
             self.faults,
             format!("progress {name}"),
-            lost_execution(),
-            self.inner.progress(name),
-            nothing()
+            self.inner.progress(name)
         )
     }
 
@@ -683,9 +617,7 @@ impl Executions for FaultyExecutions {
         effect!(
             self.faults,
             format!("history {name}"),
-            lost_execution(),
-            self.inner.history(name),
-            nothing()
+            self.inner.history(name)
         )
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use futures::future::BoxFuture;
 
-use crate::Dice;
+use crate::{Dice, Faults};
 
 /// The number of a process in the simulation.
 pub type ProcessId = usize;
@@ -56,6 +56,20 @@ impl<T> Scheduler<T> {
     /// Adds a durable process, which [`Self::step`] does not kill.
     pub fn spawn_durable(&mut self, process: BoxFuture<'static, T>) -> ProcessId {
         self.insert(process, true)
+    }
+
+    /// Adds the effects that [`Fault::Late`](crate::Fault::Late) put off. Each process ends with what `ended` returns.
+    pub fn spawn_late(&mut self, faults: &Faults, ended: impl Fn() -> T)
+    where
+        T: Send + 'static,
+    {
+        for late in faults.take_late() {
+            let ended = ended();
+            self.spawn(Box::pin(async move {
+                late.await;
+                ended
+            }));
+        }
     }
 
     fn insert(&mut self, work: BoxFuture<'static, T>, durable: bool) -> ProcessId {

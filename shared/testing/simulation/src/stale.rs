@@ -6,7 +6,7 @@ use std::{
 };
 
 use alpes_ports::{
-    Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, ScanPage, TableError,
+    Consistency, Direction, Found, Index, IndexPage, IndexQuery, Item, Key, ScanPage, TableError,
     TableName, Tables, TransactError, Write, WriteError,
 };
 use async_trait::async_trait;
@@ -289,11 +289,7 @@ fn at(was: &[Was], moment: u64) -> Option<&Was> {
 
 #[async_trait]
 impl Tables for Stale {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         let mut found = self.inner.get(keys, consistency).await?;
         if consistency == Consistency::Strong {
             return Ok(found);

@@ -10,7 +10,8 @@ use std::{
 };
 
 use alpes_ports::{
-    FunctionName, Log, LogBatch, LogError, LogReader, LogRecord, Objects, Position, SequenceNumber,
+    FunctionName, Log, LogBatch, LogError, LogReader, LogRecord, NewRecord, Objects, Position,
+    SequenceNumber,
 };
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -536,14 +537,9 @@ fn appended(record: &LogRecord) -> Option<Input> {
 
 #[async_trait]
 impl Log for Stream {
-    async fn append(
-        &self,
-        partition_key: &str,
-        data: &[u8],
-        after: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
+    async fn append(&self, record: NewRecord<'_>) -> Result<SequenceNumber, LogError> {
         let log = &self.0.log;
-        let number = log.append(partition_key, data, after).await?;
+        let number = log.append(record).await?;
         if let Some(appended) = log.record(&number).as_ref().and_then(appended) {
             self.each(&appended);
         }

@@ -1,10 +1,6 @@
 //! The rules of the library: given these events, when a command comes, then these events follow.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use alpes_event_store::{Decider, Handled};
 use alpes_ports::Tables;

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use alpes_ports::{Clock, Log, LogBatch, LogError, LogReader, LogRecord, Position, SequenceNumber};
+use alpes_ports::{
+    Clock, Log, LogBatch, LogError, LogReader, LogRecord, NewRecord, Position, SequenceNumber,
+};
 
 /// The most records that one read returns.
 const READ_LIMIT: usize = 1_000;
@@ -170,12 +172,12 @@ fn shard_name(index: usize) -> String {
 
 #[async_trait]
 impl Log for MemoryLog {
-    async fn append(
-        &self,
-        partition_key: &str,
-        data: &[u8],
-        _after: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
+    async fn append(&self, record: NewRecord<'_>) -> Result<SequenceNumber, LogError> {
+        let NewRecord {
+            partition_key,
+            data,
+            ..
+        } = record;
         if partition_key.is_empty() || partition_key.chars().count() > 256 {
             return Err(LogError::Refused(
                 "a partition key has 1 to 256 characters".into(),
@@ -260,7 +262,7 @@ mod tests {
     fn what_is_trimmed_is_gone_and_places_stay_as_they_are() {
         let (world, clock) = world(1);
         let log = MemoryLog::new(1, world.clock.clone());
-        let append = |data: &[u8]| block_on(log.append("key", data, None)).unwrap();
+        let append = |data: &[u8]| block_on(log.append(NewRecord::new("key", data))).unwrap();
         let shard = "shardId-000000000000";
         let first = append(b"1");
         let half = block_on(log.read(shard, &Position::Oldest)).unwrap();
@@ -291,7 +293,7 @@ mod tests {
         let keys: Vec<_> = (0..50).map(|key| format!("key-{key}")).collect();
         let put = || {
             for key in &keys {
-                let number = block_on(log.append(key, b"1", None)).unwrap();
+                let number = block_on(log.append(NewRecord::new(key, b"1"))).unwrap();
                 assert_eq!(&log.record(&number).unwrap().partition_key, key);
             }
         };

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use alpes_ports::{ObjectError, Objects};
+use alpes_ports::{KeyRange, ObjectError, Objects};
 
 /// The most keys that S3 returns from one listing.
 const LIST_LIMIT: usize = 1_000;
@@ -40,20 +40,15 @@ impl Objects for MemoryObjects {
         Ok(self.lock().get(key).cloned())
     }
 
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<String>, ObjectError> {
+    async fn list(&self, range: KeyRange<'_>) -> Result<Vec<String>, ObjectError> {
         let objects = self.lock();
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let start = range.after.map_or(Bound::Unbounded, Bound::Excluded);
         let keys = objects
             .range::<str, _>((start, Bound::Unbounded))
             .map(|(key, _)| key);
         Ok(keys
-            .filter(|key| key.starts_with(prefix))
-            .take(limit.min(LIST_LIMIT))
+            .filter(|key| key.starts_with(range.prefix))
+            .take(range.limit.min(LIST_LIMIT))
             .cloned()
             .collect())
     }

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use alpes_ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, ScanPage, TableError, TableName, Tables,
+    Consistency, Found, IndexPage, IndexQuery, Key, ScanPage, TableError, TableName, Tables,
     TransactError, Write, WriteError,
 };
 use async_trait::async_trait;
@@ -20,11 +20,7 @@ pub trait TablesOver: Send + Sync {
     /// # Errors
     ///
     /// Those of [`Tables::get`].
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         self.inner().get(keys, consistency).await
     }
 
@@ -79,11 +75,7 @@ impl<T> Deref for Over<T> {
 
 #[async_trait]
 impl<T: TablesOver> Tables for Over<T> {
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         self.0.get(keys, consistency).await
     }
 

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use alpes_ports::{
     CallError, Condition, Consistency, Direction, Ending, Executions, FunctionName, Functions,
-    Happened, HistoryEvent, Index, IndexQuery, Item, Key, Log, LogReader, Notice, Objects, Path,
-    Position, Progress, TableName, Tables, Tasks, Topic, TopicError, TransactError, Update, Write,
-    WriteError,
+    Happened, HistoryEvent, Index, IndexQuery, Item, Key, KeyRange, Log, LogReader, NewRecord,
+    Notice, Objects, Path, Position, Progress, TableName, Tables, Tasks, Topic, TopicError,
+    TransactError, Update, Write, WriteError,
 };
 
 fn object(value: Value) -> Item {
@@ -323,20 +323,22 @@ async fn listing(tables: &dyn Tables, table: TableName, unique: &str) {
 
 /// The suite of [`Log`] and [`LogReader`]. `unique` keeps this run's records apart from those of other runs.
 pub async fn log(log: &dyn Log, reader: &dyn LogReader, unique: &str) {
+    let key = format!("{unique}-key");
     let mut last = None;
     for number in 0..5 {
         let data = format!("{unique}-{number} ñ");
-        let sequence = log
-            .append(&format!("{unique}-key"), data.as_bytes(), last.as_ref())
-            .await
-            .unwrap();
+        let record = NewRecord {
+            after: last.as_ref(),
+            ..NewRecord::new(&key, data.as_bytes())
+        };
+        let sequence = log.append(record).await.unwrap();
         assert_ne!(last.as_ref(), Some(&sequence));
         last = Some(sequence);
     }
-    log.append(&format!("{unique}-other"), &[0, 255, 254], None)
+    log.append(NewRecord::new(&format!("{unique}-other"), &[0, 255, 254]))
         .await
         .unwrap();
-    assert!(log.append("", b"no key", None).await.is_err());
+    assert!(log.append(NewRecord::new("", b"no key")).await.is_err());
 
     let mut found = vec![];
     for shard in reader.shards().await.unwrap() {
@@ -395,15 +397,22 @@ pub async fn objects(objects: &dyn Objects, unique: &str) {
         Some(b"once more".to_vec())
     );
     let prefix = format!("{unique}/");
-    let listed = objects.list(&prefix, None, 3).await.unwrap();
+    let all = KeyRange::new(&prefix, 100);
+    let listed = objects.list(KeyRange::new(&prefix, 3)).await.unwrap();
     assert_eq!(listed, [key(0), key(1), key(2)]);
-    let listed = objects.list(&prefix, Some(&key(2)), 100).await.unwrap();
+    let listed = objects
+        .list(KeyRange {
+            after: Some(&key(2)),
+            ..all
+        })
+        .await
+        .unwrap();
     assert_eq!(listed, [key(3), key(4)]);
     for number in 0..5 {
         objects.delete(&key(number)).await.unwrap();
     }
     objects.delete(&key(0)).await.unwrap();
-    assert!(objects.list(&prefix, None, 100).await.unwrap().is_empty());
+    assert!(objects.list(all).await.unwrap().is_empty());
 }
 
 /// The suite of [`Functions`]. `function` answers `good` with JSON, and fails with `error_type` on `bad`.

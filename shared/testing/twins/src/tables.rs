@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use alpes_ports::{
-    Condition, Consistency, Direction, Index, IndexPage, IndexQuery, Item, Key, Path, ScanPage,
-    TableError, TableName, Tables, TransactError, Update, Write, WriteError,
+    Condition, Consistency, Direction, Found, Index, IndexPage, IndexQuery, Item, Key, Path,
+    ScanPage, TableError, TableName, Tables, TransactError, Update, Write, WriteError,
 };
 
 /// DynamoDB's limit on one item, in bytes.
@@ -284,11 +284,7 @@ fn outcome(write: &Write, before: Option<&Item>) -> Result<Option<Item>, TableEr
 
 #[async_trait]
 impl Tables for MemoryTables {
-    async fn get(
-        &self,
-        keys: &[Key],
-        _consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], _consistency: Consistency) -> Result<Found, TableError> {
         let items = self.lock();
         Ok(keys
             .iter()

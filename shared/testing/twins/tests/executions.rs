@@ -1,12 +1,6 @@
 //! Tests of the twin of Step Functions.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{
     collections::BTreeMap,

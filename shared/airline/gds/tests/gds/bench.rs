@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 use alpes_event_store::{EventStore, HandleError, Handled};
-use alpes_messages::{Command, Event};
-use domain_kit::{StoreBench, event_of, insist};
+use alpes_messages::Command;
+use domain_kit::{Processes, StoreBench};
 use events::{Payload, gds::Sillas};
 use futures::{FutureExt, executor::block_on};
 use gds::{
@@ -37,6 +37,12 @@ pub fn vuelo(flight: Flight) -> Vuelo {
     Vuelo::from(&sillas(flight, 1))
 }
 
+impl Processes for Bench {
+    fn send(&self, faults: &Faults, command: &Command) -> Option<Result<Handled, HandleError>> {
+        self.store(faults).handle(&Gds, command).now_or_never()
+    }
+}
+
 impl Bench {
     pub fn new() -> Self {
         Self::with(None)
@@ -52,21 +58,6 @@ impl Bench {
     pub fn store(&self, faults: &Faults) -> EventStore<Payload> {
         let tables = planted::plant(self.bug, Arc::new(faults.tables(self.tables.clone())));
         self.store_over(tables, Arc::new(faults.log(self.log.clone())))
-    }
-
-    /// Sends a command to a process under `faults`; `None` if the fault killed the process.
-    pub fn send(&self, faults: &Faults, command: &Command) -> Option<Result<Handled, HandleError>> {
-        self.store(faults).handle(&Gds, command).now_or_never()
-    }
-
-    /// Sends a command until it is answered.
-    pub fn insist(&self, faults: &Faults, command: &Command) -> Handled {
-        insist(faults, |faults| self.send(faults, command))
-    }
-
-    /// The only event of a command, sent without faults.
-    pub fn event(&self, command: &Command) -> Event {
-        event_of(&self.insist(&Faults::none(), command))
     }
 
     pub fn set_free(&self, flight: Flight, free: u32) {

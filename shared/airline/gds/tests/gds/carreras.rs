@@ -54,12 +54,7 @@ pub fn run(
     }
     let mut answers = vec![];
     for _ in 0..200_000 {
-        for late in faults.take_late() {
-            scheduler.spawn(Box::pin(async move {
-                late.await;
-                None
-            }));
-        }
+        scheduler.spawn_late(&faults, || None);
         let (ended, answer) = match scheduler.step(&dice, trouble.kill_one_in) {
             Step::Progress => continue,
             Step::Idle => return Ok(answers),

@@ -1,5 +1,6 @@
 //! The faults in the data of a confirmation, with their places.
 
+use domain_kit::Processes;
 use events::{IdReserva, kinds};
 use gds::{CONFIRMAR_RESERVA, MAX_FLIGHTS, MAX_LIST};
 use serde_json::{Value, json};

@@ -1,11 +1,9 @@
 //! Given events, when a command, then events or a refusal.
 
 use alpes_event_store::{Circumstances, Decision};
-use alpes_messages::{
-    Command, CommandId, CorrelationId, Event, EventId, Moment, NewEvent, Origin, Problem, SagaMode,
-    StreamId,
-};
+use alpes_messages::{Command, Event, Moment, NewEvent, Problem, StreamId};
 use alpes_ports::Write;
+use domain_kit::scenario::{self, Decided};
 use events::{
     GDS, IdReserva, Payload,
     gds::{ConfirmacionFallida, ConfirmacionGDSRevertida, ReservaGDSConfirmada, Sillas},
@@ -13,6 +11,8 @@ use events::{
 use gds::{CONFIRMAR_RESERVA, REVERTIR_CONFIRMACION};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+pub use domain_kit::scenario::command;
 
 pub const RESERVA: IdReserva = IdReserva(Uuid::from_u128(1));
 
@@ -46,20 +46,6 @@ pub fn leg((origen, destino, salida): Flight) -> Value {
 pub fn journey(legs: &[Flight]) -> Value {
     let legs: Vec<_> = legs.iter().copied().map(leg).collect();
     json!({"itinerarios": [{"odos": [{"segmentos": [{"legs": legs}]}]}]})
-}
-
-pub fn command(id: u128, subject: IdReserva, kind: &str, data: Value) -> Command {
-    Command {
-        id: CommandId(Uuid::from_u128(id)),
-        kind: kind.into(),
-        subject,
-        correlationid: CorrelationId(Uuid::from_u128(2)),
-        causationid: None,
-        prueba: false,
-        sagamode: SagaMode::Orchestration,
-        traceparent: None,
-        data,
-    }
 }
 
 pub fn confirm(id: u128, subject: IdReserva, legs: &[Flight]) -> Command {
@@ -109,19 +95,8 @@ pub fn revertida(sillas: Vec<Sillas>, fecha_actualizacion: Moment) -> NewEvent {
 
 /// The history in the form of the event store.
 pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payload)> {
-    let command = command(9, RESERVA, "Cualquiera", Value::Null);
-    let placed = (1..).zip(events).map(|(version, new)| {
-        let origin = Origin {
-            command: &command,
-            stream: StreamId::new(GDS, RESERVA),
-            version,
-            id: EventId(Uuid::from_u128(version.into())),
-            time: before(),
-        };
-        let text = Event::placed(new, origin).encode().unwrap();
-        Event::decode(text.as_bytes(), &events::catalogue()).unwrap()
-    });
-    placed.collect()
+    let stream = StreamId::new(GDS, RESERVA);
+    scenario::history(&events::catalogue(), stream, before(), events)
 }
 
 pub struct Escenario {
@@ -148,23 +123,20 @@ impl Escenario {
             now: now(),
             refused: self.refused,
         };
-        Outcome {
+        Outcome(Decided {
             decision: gds::decide(&self.history, command, &circumstances),
             history: self.history,
-        }
+        })
     }
 }
 
-pub struct Outcome {
-    history: Vec<(Event, Payload)>,
-    decision: Decision,
-}
+pub struct Outcome(Decided<Payload>);
 
 impl Outcome {
     /// The decision commits these events, with these writes: the key, and the number that is added.
     pub fn then(self, events: impl IntoIterator<Item = NewEvent>, writes: &[(&str, i64)]) {
-        let Decision::Commit { events: new, with } = self.decision else {
-            panic!("no commit: {:?}", self.decision)
+        let Decision::Commit { events: new, with } = self.0.decision else {
+            panic!("no commit: {:?}", self.0.decision)
         };
         assert_eq!(new, events.into_iter().collect::<Vec<_>>());
         let moved: Vec<_> = with.iter().map(moved).collect();
@@ -174,15 +146,11 @@ impl Outcome {
 
     /// The command is done already, by the event of this version.
     pub fn then_already(self, version: usize) {
-        let event = self.history[version - 1].0.clone();
-        assert_eq!(self.decision, Decision::Already(vec![event]));
+        self.0.then_already(version);
     }
 
     pub fn then_refused(self, is: impl Fn(&Problem) -> bool) -> Problem {
-        match self.decision {
-            Decision::Reject(problem) if is(&problem) => problem,
-            other => panic!("not the expected refusal: {other:?}"),
-        }
+        self.0.then_refused(is)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Seats that are taken and given back.
 
 use alpes_event_store::Handled;
+use domain_kit::Processes;
 use events::{IdReserva, kinds};
 use gds::DEFAULT_SEATS;
 use serde_json::json;

@@ -1,11 +1,5 @@
 //! The context at its boundary (history and command in, decision out), and on the event store, where it takes seats.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests fail by panicking"
-)]
+#![cfg(test)]
 
 mod bench;
 mod carreras;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alpes_event_store::Handled;
 use alpes_messages::Command;
-use domain_kit::event_of;
+use domain_kit::{Processes, event_of};
 use events::{IdReserva, kinds};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};

@@ -1,12 +1,6 @@
 //! Given a log, when its batches are delivered, then these notices.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 mod bench;
 mod fallas;

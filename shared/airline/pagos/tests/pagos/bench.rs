@@ -3,8 +3,8 @@
 use std::{ops::Deref, sync::Arc};
 
 use alpes_event_store::{EventStore, HandleError, Handled};
-use alpes_messages::{Command, Event, StreamId};
-use domain_kit::{StoreBench, event_of, insist};
+use alpes_messages::{Command, StreamId};
+use domain_kit::{Processes, StoreBench};
 use events::{IdReserva, PAGOS, Payload, pagos::ReservaPagada};
 use futures::{FutureExt, executor::block_on, future::BoxFuture};
 use pagos::{
@@ -30,6 +30,12 @@ impl Deref for Bench {
 
     fn deref(&self) -> &StoreBench<Payload> {
         &self.bench
+    }
+}
+
+impl Processes for Bench {
+    fn send(&self, faults: &Faults, command: &Command) -> Option<Result<Handled, HandleError>> {
+        self.process(faults, command).now_or_never()
     }
 }
 
@@ -72,21 +78,6 @@ impl Bench {
         let tables = Arc::new(faults.tables(self.tables.clone()));
         let store = self.store_over(tables, self.log.clone());
         handle(store, self.pagos(&faults), command)
-    }
-
-    /// Sends a command to a process under `faults`; `None` if the fault killed the process.
-    pub fn send(&self, faults: &Faults, command: &Command) -> Option<Result<Handled, HandleError>> {
-        self.process(faults, command).now_or_never()
-    }
-
-    /// Sends a command until it is answered.
-    pub fn insist(&self, faults: &Faults, command: &Command) -> Handled {
-        insist(faults, |faults| self.send(faults, command))
-    }
-
-    /// The only event of a command, sent without faults.
-    pub fn event(&self, command: &Command) -> Event {
-        event_of(&self.insist(&Faults::none(), command))
     }
 
     pub fn ledger(&self, id: IdReserva) -> Vec<Movimiento> {

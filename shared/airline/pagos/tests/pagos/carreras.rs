@@ -8,6 +8,7 @@ use std::{
 
 use alpes_event_store::{HandleError, Handled};
 use alpes_messages::Command;
+use domain_kit::Processes;
 use events::Payload;
 use futures::future::BoxFuture;
 use pagos::simulador::balance;
@@ -85,12 +86,7 @@ pub fn run(bench: &Bench, trouble: Trouble, clients: Vec<Vec<Command>>) -> Heard
         }
     }
     loop {
-        for late in faults.take_late() {
-            scheduler.spawn(Box::pin(async move {
-                late.await;
-                None
-            }));
-        }
+        scheduler.spawn_late(&faults, || None);
         let (ended, answer) = match scheduler.step(&dice, trouble.kill_one_in) {
             Step::Progress => continue,
             Step::Idle => return heard,

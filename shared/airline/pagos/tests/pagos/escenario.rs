@@ -3,11 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
-use alpes_messages::{
-    Command, CommandId, CorrelationId, Event, EventId, Moment, NewEvent, Origin, Problem, SagaMode,
-    StreamId,
-};
+use alpes_messages::{Command, Event, Moment, NewEvent, Problem, StreamId};
 use async_trait::async_trait;
+use domain_kit::scenario::{self, Decided};
 use events::{
     IdReserva, PAGOS, Payload,
     pagos::{PagoFallido, PagoRevertido, ReservaPagada},
@@ -18,8 +16,10 @@ use pagos::{
     Gateway, PAGAR_RESERVA, Pagos, REVERTIR_PAGO,
     gateway::{Anulacion, Cobro, NoAnswer},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
+
+pub use domain_kit::scenario::command;
 
 pub const RESERVA: IdReserva = IdReserva(Uuid::from_u128(1));
 
@@ -39,20 +39,6 @@ pub fn pago(monto: &str, medio: &str) -> Pago {
         monto_vat: Monto("19.00".parse().unwrap()),
         moneda: "USD".into(),
         medio: medio.into(),
-    }
-}
-
-pub fn command(id: u128, subject: IdReserva, kind: &str, data: Value) -> Command {
-    Command {
-        id: CommandId(Uuid::from_u128(id)),
-        kind: kind.into(),
-        subject,
-        correlationid: CorrelationId(Uuid::from_u128(2)),
-        causationid: None,
-        prueba: false,
-        sagamode: SagaMode::Orchestration,
-        traceparent: None,
-        data,
     }
 }
 
@@ -94,19 +80,8 @@ pub fn revertido(devuelto: bool, fecha_actualizacion: Moment) -> NewEvent {
 
 /// The history in the form of the event store.
 pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payload)> {
-    let command = command(9, RESERVA, "Cualquiera", Value::Null);
-    let placed = (1..).zip(events).map(|(version, new)| {
-        let origin = Origin {
-            command: &command,
-            stream: StreamId::new(PAGOS, RESERVA),
-            version,
-            id: EventId(Uuid::from_u128(version.into())),
-            time: before(),
-        };
-        let text = Event::placed(new, origin).encode().unwrap();
-        Event::decode(text.as_bytes(), &events::catalogue()).unwrap()
-    });
-    placed.collect()
+    let stream = StreamId::new(PAGOS, RESERVA);
+    scenario::history(&events::catalogue(), stream, before(), events)
 }
 
 /// A gateway that gives one answer to every call, and records the calls.
@@ -205,17 +180,20 @@ impl Outcome {
     }
 
     fn assert_already(self, version: usize) {
-        let event = self.history[version - 1].0.clone();
-        assert_eq!(self.decision, Ok(Decision::Already(vec![event])));
+        self.decided().then_already(version);
+    }
+
+    fn decided(self) -> Decided<Payload> {
+        Decided {
+            history: self.history,
+            decision: self.decision.unwrap(),
+        }
     }
 
     /// The command is refused. The gateway got no call.
     pub fn then_refused(self, is: impl Fn(&Problem) -> bool) -> Problem {
         assert_eq!(self.asked, [""; 0]);
-        match self.decision {
-            Ok(Decision::Reject(problem)) if is(&problem) => problem,
-            other => panic!("not the expected refusal: {other:?}"),
-        }
+        self.decided().then_refused(is)
     }
 
     pub fn then_unavailable(self, because: &str) {

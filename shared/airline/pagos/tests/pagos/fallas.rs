@@ -2,7 +2,7 @@
 
 use alpes_event_store::Handled;
 use alpes_messages::Command;
-use domain_kit::event_of;
+use domain_kit::{Processes, event_of, every_fault};
 use events::kinds;
 use pagos::simulador::balance;
 use simulation::{Fault, Faults};
@@ -91,21 +91,19 @@ fn prepared(case: &Case) -> Bench {
 fn every_fault_at_every_effect() {
     let mut effects = vec![];
     for case in cases() {
-        let faults = Faults::none();
-        let _ = prepared(&case).send(&faults, &case.command);
-        effects.push(faults.count());
-        for at in 0..faults.count() {
-            for fault in Fault::ALL {
-                let context = format!("{}, {fault:?} at effect {at}", case.name);
-                let bench = prepared(&case);
-                let answer = event_of(&bench.insist(&Faults::once(at, fault), &case.command));
-                assert_eq!(answer.kind, case.event, "{context}");
-                assert_eq!(bench.event(&case.command), answer, "{context}, again");
-                let charged = balance(&bench.ledger(RESERVA)).to_string();
-                assert_eq!(charged, case.charged, "{context}");
-                bench.check_one(&context);
-            }
-        }
+        let charged = |bench: &Bench, context: &str| {
+            let charged = balance(&bench.ledger(RESERVA)).to_string();
+            assert_eq!(charged, case.charged, "{context}");
+            bench.check_one(context);
+        };
+        let prepared = || prepared(&case);
+        effects.push(every_fault(
+            case.name,
+            prepared,
+            &case.command,
+            case.event,
+            charged,
+        ));
     }
     // The effects: read the stream; read and write the ledger; commit, append, mark as published.
     assert_eq!(effects, [6, 6, 6, 3, 6, 6, 6]);

@@ -2,6 +2,7 @@
 
 use alpes_event_store::Handled;
 use alpes_messages::Command;
+use domain_kit::Processes;
 use events::{IdReserva, kinds};
 use pagos::{PAGAR_RESERVA, simulador::balance};
 use proptest::{collection::vec, prelude::*, sample::select};

@@ -185,12 +185,7 @@ fn of_charges_and_voids_at_once_and_whatever_fails_one_charge_is_made_at_most() 
         }
         let mut told = None;
         loop {
-            for late in faults.take_late() {
-                scheduler.spawn(Box::pin(async move {
-                    late.await;
-                    Heard::Late
-                }));
-            }
+            scheduler.spawn_late(&faults, || Heard::Late);
             match scheduler.step(&dice, 60) {
                 Step::Done(_, Heard::Anulacion(Ok(anulacion))) => {
                     let expected = match anulacion {

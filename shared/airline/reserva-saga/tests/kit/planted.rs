@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
 use alpes_messages::{Command, Event, EventId, Origin, Problem, StreamId};
 use alpes_ports::{
-    Consistency, IndexPage, IndexQuery, Item, Key, TableError, Tables, Write, WriteError,
+    Consistency, Found, IndexPage, IndexQuery, Key, TableError, Tables, Write, WriteError,
 };
 use alpes_saga::{
     Answer, Definition, Direction, Dispatch, Entry, Input, Meaning, NoAnswer, Participants, Rules,
@@ -316,11 +316,7 @@ impl TablesOver for LogsLater {
         &*self.tables
     }
 
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         self.flush().await;
         self.tables.get(keys, consistency).await
     }

@@ -1,13 +1,7 @@
 //! Reservations in each of the three modes, alone and concurrent, under faults.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::float_cmp,
-    reason = "a test fails by panicking, and amounts here are whole"
-)]
+#![cfg(test)]
+#![allow(clippy::float_cmp, reason = "amounts here are whole")]
 
 mod chaos;
 mod coreografia;

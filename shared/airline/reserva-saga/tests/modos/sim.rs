@@ -648,12 +648,7 @@ impl Sim {
             self.ticking = Some((process, now + timeout));
             self.tick = now + SignedDuration::from_mins(1);
         }
-        for late in self.faults.take_late() {
-            self.scheduler.spawn(Box::pin(async move {
-                late.await;
-                Ended::Other
-            }));
-        }
+        self.scheduler.spawn_late(&self.faults, || Ended::Other);
         self.execute();
         self.time_out();
         let stepped = self.scheduler.step(&self.dice, self.setup.kill_one_in);

@@ -2,6 +2,7 @@
 
 use alpes_event_store::{Circumstances, Decider};
 use alpes_messages::{Problem, StreamId};
+use domain_kit::scenario::CORRELATION;
 use events::{
     VUELOS, kinds,
     vuelos::{EstadoReserva, ReservaCreada},
@@ -10,8 +11,8 @@ use serde_json::{Value, json};
 use vuelos::{FAILURE, Reserva, Vuelos};
 
 use crate::escenario::{
-    CORRELACION, RESERVA, aprobada, at, cancelada, command, creada, creada_sin_viaje, fallida,
-    given, history, now, sample,
+    RESERVA, aprobada, at, cancelada, command, creada, creada_sin_viaje, fallida, given, history,
+    now, sample,
 };
 
 fn invalid(problem: &Problem) -> bool {
@@ -270,7 +271,7 @@ fn a_reader_sees_the_reservation() {
         assert_eq!(detalle.fecha_actualizacion, at(last));
         let shown = serde_json::to_value(&detalle).unwrap();
         assert_eq!(shown["id_reserva"], json!(RESERVA));
-        assert_eq!(shown["id_correlacion"], json!(CORRELACION));
+        assert_eq!(shown["id_correlacion"], json!(CORRELATION));
         assert_eq!(shown["id_cliente"], Value::Null);
         assert_eq!(shown["fecha_creacion"], "2026-01-31T12:00:01.000Z");
         assert_eq!(shown["itinerarios"], sample()["itinerarios"]);

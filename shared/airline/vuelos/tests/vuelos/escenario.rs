@@ -1,10 +1,8 @@
 //! Given events, when a command, then events or a refusal.
 
 use alpes_event_store::Decision;
-use alpes_messages::{
-    Command, CommandId, CorrelationId, Event, EventId, Moment, NewEvent, Origin, Problem, SagaMode,
-    StreamId,
-};
+use alpes_messages::{Command, Event, Moment, NewEvent, StreamId};
+use domain_kit::scenario::{self, Decided};
 use events::{
     IdReserva, Payload, VUELOS,
     vuelos::{
@@ -15,7 +13,6 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub const RESERVA: IdReserva = IdReserva(Uuid::from_u128(1));
-pub const CORRELACION: CorrelationId = CorrelationId(Uuid::from_u128(2));
 
 /// The time at which the command is handled. Event `n` of the history happened `n` seconds after noon.
 pub fn now() -> Moment {
@@ -27,34 +24,13 @@ pub fn at(second: usize) -> Moment {
 }
 
 pub fn command(kind: &str, data: Value) -> Command {
-    Command {
-        id: CommandId(Uuid::from_u128(3)),
-        kind: kind.into(),
-        subject: RESERVA,
-        correlationid: CORRELACION,
-        causationid: None,
-        prueba: false,
-        sagamode: SagaMode::Orchestration,
-        traceparent: None,
-        data,
-    }
+    scenario::command(3, RESERVA, kind, data)
 }
 
 /// The history in the form of the event store.
 pub fn history(events: impl IntoIterator<Item = NewEvent>) -> Vec<(Event, Payload)> {
-    let command = command("Cualquiera", Value::Null);
-    let placed = (1..).zip(events).map(|(version, new)| {
-        let origin = Origin {
-            command: &command,
-            stream: StreamId::new(VUELOS, RESERVA),
-            version,
-            id: EventId(Uuid::from_u128(version.into())),
-            time: now(),
-        };
-        let text = Event::placed(new, origin).encode().unwrap();
-        Event::decode(text.as_bytes(), &events::catalogue()).unwrap()
-    });
-    placed.collect()
+    let stream = StreamId::new(VUELOS, RESERVA);
+    scenario::history(&events::catalogue(), stream, now(), events)
 }
 
 pub struct Escenario(Vec<(Event, Payload)>);
@@ -64,36 +40,11 @@ pub fn given(events: impl IntoIterator<Item = NewEvent>) -> Escenario {
 }
 
 impl Escenario {
-    pub fn when(self, kind: &str, data: Value) -> Outcome {
+    pub fn when(self, kind: &str, data: Value) -> Decided<Payload> {
         let decision = vuelos::decide(&self.0, &command(kind, data), now());
-        Outcome {
+        Decided {
             history: self.0,
             decision,
-        }
-    }
-}
-
-pub struct Outcome {
-    history: Vec<(Event, Payload)>,
-    pub decision: Decision,
-}
-
-impl Outcome {
-    pub fn then(self, events: impl IntoIterator<Item = NewEvent>) {
-        let events = events.into_iter().collect();
-        assert_eq!(self.decision, Decision::commit(events));
-    }
-
-    /// The command is done already, by the event of this version.
-    pub fn then_already(self, version: usize) {
-        let event = self.history[version - 1].0.clone();
-        assert_eq!(self.decision, Decision::Already(vec![event]));
-    }
-
-    pub fn then_refused(self, is: impl Fn(&Problem) -> bool) -> Problem {
-        match self.decision {
-            Decision::Reject(problem) if is(&problem) => problem,
-            other => panic!("not the expected refusal: {other:?}"),
         }
     }
 }

@@ -1,13 +1,10 @@
-use source_mapping::{Choice, Outcome, Output, Rule, Settings};
+use source_mapping::{Choice, Outcome, Output, Rule};
 
-use crate::support::{SHARD, World, all_numbers, checkpoint, numbers, seconds, settings};
+use crate::support::{SHARD, World, all_numbers, checkpoint, numbers, seconds};
 
 #[test]
 fn who_takes_a_shard_over_begins_at_the_checkpoint() {
-    let mut world = World::new(Settings {
-        parallelization_factor: 2,
-        ..settings()
-    });
+    let mut world = World::with(|with| with.parallelization_factor = 2);
     let mut keys = 0;
     world.choose(Choice::LaneOfKey, move |options| {
         keys += 1;
@@ -29,10 +26,7 @@ fn who_takes_a_shard_over_begins_at_the_checkpoint() {
 
 #[test]
 fn how_often_something_was_tried_is_forgotten_with_the_lease() {
-    let mut world = World::new(Settings {
-        maximum_retry_attempts: Some(1),
-        ..settings()
-    });
+    let mut world = World::with(|with| with.maximum_retry_attempts = Some(1));
     world.put("key", b"{}");
     world.end_one(Outcome::FunctionError);
     world.one();
@@ -43,10 +37,7 @@ fn how_often_something_was_tried_is_forgotten_with_the_lease() {
 
 #[test]
 fn a_checkpoint_can_be_lost() {
-    let mut world = World::new(Settings {
-        batch_size: 2,
-        ..settings()
-    });
+    let mut world = World::with(|with| with.batch_size = 2);
     world.put_some(6);
     assert_eq!(world.end_one(Outcome::done()), [1, 2]);
     assert_eq!(world.end_one(Outcome::done()), [3, 4]);
@@ -61,9 +52,7 @@ fn a_checkpoint_can_be_lost() {
 
 #[test]
 fn what_comes_of_an_orphan_changes_nothing() {
-    let mut world = World::new(settings());
-    world.put("key", b"{}");
-    let first = world.one();
+    let (mut world, first) = World::delivering();
     world.lose_lease(false);
     let second = world.one();
     assert_eq!(world.mapping.out().count(), 2);

@@ -12,10 +12,7 @@ fn one_record_is_delivered_at_once() {
 
 #[test]
 fn a_batch_has_no_more_records_than_its_size() {
-    let mut world = World::new(source_mapping::Settings {
-        batch_size: 2,
-        ..settings()
-    });
+    let mut world = World::with(|with| with.batch_size = 2);
     world.put_some(5);
     assert_eq!(world.end_one(Outcome::done()), [1, 2]);
     assert_eq!(world.end_one(Outcome::done()), [3, 4]);
@@ -26,10 +23,7 @@ fn a_batch_has_no_more_records_than_its_size() {
 
 #[test]
 fn what_does_not_fill_a_batch_waits_for_the_end_of_the_window() {
-    let mut world = World::new(source_mapping::Settings {
-        batching_window: seconds(10),
-        ..settings()
-    });
+    let mut world = World::with(|with| with.batching_window = seconds(10));
     world.wait(seconds(3));
     world.put("key", b"{}");
     world.wait(seconds(3));
@@ -43,10 +37,7 @@ fn what_does_not_fill_a_batch_waits_for_the_end_of_the_window() {
 
 #[test]
 fn windows_without_records_follow_one_another() {
-    let mut world = World::new(source_mapping::Settings {
-        batching_window: seconds(10),
-        ..settings()
-    });
+    let mut world = World::with(|with| with.batching_window = seconds(10));
     world.wait(seconds(25));
     world.put("key", b"{}");
     world.wait(seconds(4));
@@ -61,10 +52,7 @@ fn windows_without_records_follow_one_another() {
 
 #[test]
 fn the_next_window_begins_when_an_invocation_ends() {
-    let mut world = World::new(source_mapping::Settings {
-        batching_window: seconds(10),
-        ..settings()
-    });
+    let mut world = World::with(|with| with.batching_window = seconds(10));
     world.put("key", b"{}");
     world.wait(seconds(10));
     let first = world.one();
@@ -81,10 +69,9 @@ fn the_next_window_begins_when_an_invocation_ends() {
 
 #[test]
 fn a_full_batch_does_not_wait() {
-    let mut world = World::new(source_mapping::Settings {
-        batching_window: seconds(300),
-        batch_size: 3,
-        ..settings()
+    let mut world = World::with(|with| {
+        with.batching_window = seconds(300);
+        with.batch_size = 3;
     });
     world.put_some(4);
     assert_eq!(world.end_one(Outcome::done()), [1, 2, 3]);
@@ -94,10 +81,7 @@ fn a_full_batch_does_not_wait() {
 
 #[test]
 fn an_event_is_no_longer_than_6_mb() {
-    let mut world = World::new(source_mapping::Settings {
-        batching_window: seconds(300),
-        ..settings()
-    });
+    let mut world = World::with(|with| with.batching_window = seconds(300));
     // 1 MiB takes 1.33 MiB in base64: four records fit, and five do not.
     let data = vec![b'x'; 1024 * 1024];
     let records = vec![("key", data.as_slice()); 5];

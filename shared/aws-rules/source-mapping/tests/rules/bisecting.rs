@@ -1,17 +1,18 @@
 use source_mapping::{Outcome, Rule, Settings};
 
-use crate::support::{World, settings, told};
+use crate::support::{World, told};
 
-fn bisecting() -> Settings {
-    Settings {
-        bisect_batch_on_function_error: true,
-        ..settings()
-    }
+/// A mapping that splits batches, with this further change.
+fn bisecting(change: impl FnOnce(&mut Settings)) -> World {
+    World::with(|with| {
+        with.bisect_batch_on_function_error = true;
+        change(with);
+    })
 }
 
 #[test]
 fn a_batch_is_split_until_it_succeeds() {
-    let mut world = World::new(bisecting());
+    let mut world = bisecting(|_| {});
     world.put_some(5);
     assert_eq!(world.end_one(Outcome::FunctionError), [1, 2, 3, 4, 5]);
     assert_eq!(world.end_one(Outcome::TimedOut), [1, 2]);
@@ -24,10 +25,7 @@ fn a_batch_is_split_until_it_succeeds() {
 
 #[test]
 fn splitting_is_free() {
-    let mut world = World::new(Settings {
-        maximum_retry_attempts: Some(0),
-        ..bisecting()
-    });
+    let mut world = bisecting(|with| with.maximum_retry_attempts = Some(0));
     world.put_some(4);
     world.end_one(Outcome::FunctionError);
     world.end_one(Outcome::FunctionError);
@@ -39,10 +37,7 @@ fn splitting_is_free() {
 
 #[test]
 fn a_record_alone_is_retried() {
-    let mut world = World::new(Settings {
-        maximum_retry_attempts: Some(2),
-        ..bisecting()
-    });
+    let mut world = bisecting(|with| with.maximum_retry_attempts = Some(2));
     world.put_some(2);
     assert_eq!(world.end_one(Outcome::FunctionError), [1, 2]);
     for _ in 0..3 {
@@ -55,10 +50,7 @@ fn a_record_alone_is_retried() {
 
 #[test]
 fn an_error_splits_though_reports_are_on() {
-    let mut world = World::new(Settings {
-        report_batch_item_failures: true,
-        ..bisecting()
-    });
+    let mut world = bisecting(|with| with.report_batch_item_failures = true);
     world.put_some(4);
     world.end_one(Outcome::FunctionError);
     assert_eq!(world.end_one(Outcome::done()), [1, 2]);
@@ -68,10 +60,9 @@ fn an_error_splits_though_reports_are_on() {
 
 #[test]
 fn a_report_splits_where_it_says() {
-    let mut world = World::new(Settings {
-        report_batch_item_failures: true,
-        maximum_retry_attempts: Some(0),
-        ..bisecting()
+    let mut world = bisecting(|with| {
+        with.report_batch_item_failures = true;
+        with.maximum_retry_attempts = Some(0);
     });
     let put = world.put_some(5);
     assert_eq!(

@@ -127,10 +127,7 @@ fn a_function_that_reported_did_not_fail() {
 
 #[test]
 fn without_a_destination_nobody_is_told() {
-    let mut world = World::new(Settings {
-        maximum_retry_attempts: Some(0),
-        ..settings()
-    });
+    let mut world = World::with(|with| with.maximum_retry_attempts = Some(0));
     world.put("key", b"{}");
     world.end_one(Outcome::FunctionError);
     let outputs = world.outputs();

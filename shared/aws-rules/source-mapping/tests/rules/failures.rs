@@ -1,4 +1,4 @@
-use source_mapping::{Choice, Outcome, Output, Rule, Settings};
+use source_mapping::{Choice, Outcome, Output, Rule};
 
 use crate::support::{SHARD, World, numbers, seconds, settings, told};
 
@@ -16,10 +16,7 @@ fn an_error_is_of_the_whole_batch() {
 #[test]
 fn who_is_late_or_dies_has_failed() {
     for outcome in [Outcome::TimedOut, Outcome::Killed] {
-        let mut world = World::new(Settings {
-            maximum_retry_attempts: Some(0),
-            ..settings()
-        });
+        let mut world = World::with(|with| with.maximum_retry_attempts = Some(0));
         world.put("key", b"{}");
         world.end_one(outcome);
         assert_eq!(told(&world.outputs(), "discarded"), [1]);
@@ -51,10 +48,7 @@ fn without_a_limit_a_batch_is_tried_again_and_again() {
 #[test]
 fn a_batch_is_delivered_once_more_often_than_it_is_retried() {
     for most in 0..4 {
-        let mut world = World::new(Settings {
-            maximum_retry_attempts: Some(most),
-            ..settings()
-        });
+        let mut world = World::with(|with| with.maximum_retry_attempts = Some(most));
         world.put_some(2);
         for _ in 0..=most {
             assert_eq!(world.end_one(Outcome::FunctionError), [1, 2]);
@@ -85,10 +79,9 @@ fn a_retry_may_wait() {
 
 #[test]
 fn throttles_do_not_count_and_do_not_split() {
-    let mut world = World::new(Settings {
-        maximum_retry_attempts: Some(0),
-        bisect_batch_on_function_error: true,
-        ..settings()
+    let mut world = World::with(|with| {
+        with.maximum_retry_attempts = Some(0);
+        with.bisect_batch_on_function_error = true;
     });
     world.put_some(2);
     for _ in 0..10 {
@@ -102,10 +95,7 @@ fn throttles_do_not_count_and_do_not_split() {
 
 #[test]
 fn throttles_end_when_records_are_too_old() {
-    let mut world = World::new(Settings {
-        maximum_record_age: Some(seconds(60)),
-        ..settings()
-    });
+    let mut world = World::with(|with| with.maximum_record_age = Some(seconds(60)));
     world.put("key", b"{}");
     world.choose(Choice::BackOff, |_| 30_000);
     world.end_one(Outcome::Throttled);
@@ -118,10 +108,7 @@ fn throttles_end_when_records_are_too_old() {
 
 #[test]
 fn what_is_too_old_is_not_delivered() {
-    let mut world = World::new(Settings {
-        maximum_record_age: Some(seconds(60)),
-        ..settings()
-    });
+    let mut world = World::with(|with| with.maximum_record_age = Some(seconds(60)));
     world.put("key", b"{}");
     let first = world.one();
     world.put("key", b"{}");
@@ -137,10 +124,7 @@ fn what_is_too_old_is_not_delivered() {
 
 #[test]
 fn what_is_exactly_as_old_as_allowed_is_delivered() {
-    let mut world = World::new(Settings {
-        maximum_record_age: Some(seconds(60)),
-        ..settings()
-    });
+    let mut world = World::with(|with| with.maximum_record_age = Some(seconds(60)));
     world.put("key", b"{}");
     let first = world.one();
     world.wait(seconds(60));
@@ -150,10 +134,9 @@ fn what_is_exactly_as_old_as_allowed_is_delivered() {
 
 #[test]
 fn after_a_discarded_batch_comes_the_next() {
-    let mut world = World::new(Settings {
-        maximum_retry_attempts: Some(0),
-        batch_size: 2,
-        ..settings()
+    let mut world = World::with(|with| {
+        with.maximum_retry_attempts = Some(0);
+        with.batch_size = 2;
     });
     world.put_some(3);
     world.end_one(Outcome::FunctionError);

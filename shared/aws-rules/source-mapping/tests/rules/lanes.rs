@@ -1,13 +1,12 @@
-use source_mapping::{Choice, Outcome, Rule, Settings};
+use source_mapping::{Choice, Outcome, Rule};
 
-use crate::support::{SHARD, World, all_numbers, numbers, seconds, settings};
+use crate::support::{SHARD, World, all_numbers, numbers, seconds};
 
 /// A world with this many lanes. New keys take the lanes in turn.
 fn with_factor(parallelization_factor: usize) -> World {
-    let mut world = World::new(Settings {
-        parallelization_factor,
-        batch_size: 2,
-        ..settings()
+    let mut world = World::with(|with| {
+        with.parallelization_factor = parallelization_factor;
+        with.batch_size = 2;
     });
     let mut keys = 0;
     world.choose(Choice::LaneOfKey, move |_| {
@@ -47,10 +46,7 @@ fn as_many_batches_are_out_as_there_are_lanes() {
 
 #[test]
 fn which_lane_goes_first_is_chosen() {
-    let mut world = World::new(Settings {
-        parallelization_factor: 2,
-        ..settings()
-    });
+    let mut world = World::with(|with| with.parallelization_factor = 2);
     let mut keys = 0;
     world.choose(Choice::LaneOfKey, move |_| {
         keys += 1;

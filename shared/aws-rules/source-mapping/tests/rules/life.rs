@@ -14,10 +14,7 @@ fn change(world: &mut World, change: Change) {
 
 #[test]
 fn what_is_disabled_rests_and_goes_on_where_it_was() {
-    let mut world = World::new(Settings {
-        batch_size: 1,
-        ..settings()
-    });
+    let mut world = World::with(|with| with.batch_size = 1);
     world.put_some(3);
     world.end_one(Outcome::done());
     let out = world.one();
@@ -44,10 +41,7 @@ fn what_is_being_disabled_works_on() {
 
 #[test]
 fn what_is_created_disabled_rests() {
-    let mut world = World::new(Settings {
-        enabled: false,
-        ..settings()
-    });
+    let mut world = World::with(|with| with.enabled = false);
     world.put("key", b"{}");
     world.wait(seconds(10));
     assert_eq!(world.invoked(), []);
@@ -78,9 +72,7 @@ fn other_settings_take_effect_later() {
 
 #[test]
 fn what_is_deleted_is_over() {
-    let mut world = World::new(settings());
-    world.put("key", b"{}");
-    let out = world.one();
+    let (mut world, out) = World::delivering();
     change(&mut world, Change::Delete);
     assert_eq!(world.mapping.state(), State::Deleted);
     world.end(&out, Outcome::FunctionError);

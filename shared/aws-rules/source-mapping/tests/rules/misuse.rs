@@ -86,9 +86,7 @@ fn records_ascend_and_are_not_too_long() {
 
 #[test]
 fn an_invocation_ends_once_and_time_goes_on() {
-    let mut world = World::new(settings());
-    world.put("key", b"{}");
-    let one = world.one();
+    let (mut world, one) = World::delivering();
     world.end(&one, Outcome::done());
     for invocation in [one.id, InvocationId(99)] {
         let finished = Input::Finished {

@@ -1,4 +1,4 @@
-use source_mapping::{Choice, Input, Outcome, Reads, Rule, Settings};
+use source_mapping::{Choice, Input, Outcome, Reads, Rule};
 
 use crate::support::{BEGIN, SHARD, World, all_numbers, numbers, seconds, settings};
 
@@ -78,20 +78,14 @@ fn a_shard_gives_2_mb_a_second() {
 
 #[test]
 fn one_read_gives_10_mb_and_10_000_records() {
-    let mut world = World::new(Settings {
-        batch_size: 10_000,
-        ..settings()
-    });
+    let mut world = World::with(|with| with.batch_size = 10_000);
     world.put_some(10_001);
     assert_eq!(world.end_one(Outcome::done()).len(), 10_000);
     world.wait(seconds(1));
     assert_eq!(world.end_one(Outcome::done()), [10_001]);
     world.proves(Rule::ReadLimitCall);
 
-    let mut world = World::new(Settings {
-        batch_size: 10_000,
-        ..settings()
-    });
+    let mut world = World::with(|with| with.batch_size = 10_000);
     let data = vec![0; MIB - 3];
     let records = vec![("key", data.as_slice()); 12];
     world.put_all_in(SHARD, &records);
@@ -111,10 +105,7 @@ fn one_read_gives_10_mb_and_10_000_records() {
 
 #[test]
 fn with_fan_out_nothing_waits_for_a_poll() {
-    let mut world = World::new(Settings {
-        reads: Reads::FanOut,
-        ..settings()
-    });
+    let mut world = World::with(|with| with.reads = Reads::FanOut);
     world.wait(std::time::Duration::from_millis(1234));
     for _ in 0..10 {
         let (shard, bytes) = (SHARD.into(), u64::try_from(10 * MIB).unwrap());
@@ -127,10 +118,9 @@ fn with_fan_out_nothing_waits_for_a_poll() {
 
 #[test]
 fn not_more_is_read_ahead_than_fills_the_lanes() {
-    let mut world = World::new(Settings {
-        parallelization_factor: 2,
-        batch_size: 1,
-        ..settings()
+    let mut world = World::with(|with| {
+        with.parallelization_factor = 2;
+        with.batch_size = 1;
     });
     let lanes = ["a", "b"];
     let mut keys = 0;

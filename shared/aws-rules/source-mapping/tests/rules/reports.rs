@@ -2,16 +2,17 @@ use source_mapping::{Outcome, Rule, SequenceNumber, Settings, Verdict, judge};
 
 use crate::support::{World, numbers, settings, told};
 
-fn reporting() -> Settings {
-    Settings {
-        report_batch_item_failures: true,
-        ..settings()
-    }
+/// A mapping that reads reports of failed records, with this further change.
+fn reporting(change: impl FnOnce(&mut Settings)) -> World {
+    World::with(|with| {
+        with.report_batch_item_failures = true;
+        change(with);
+    })
 }
 
 /// Delivers three records and answers with this response. Returns the records that are delivered next.
 fn after(response: &str) -> (World, Vec<u64>) {
-    let mut world = World::new(reporting());
+    let mut world = reporting(|_| {});
     world.put_some(3);
     world.end_one(Outcome::Returned(response.into()));
     let again = world.invoked();
@@ -133,10 +134,9 @@ fn an_identifier_of_nothing_is_failure() {
 
 #[test]
 fn at_the_first_record_nothing_is_split_off() {
-    let mut world = World::new(Settings {
-        bisect_batch_on_function_error: true,
-        maximum_retry_attempts: Some(1),
-        ..reporting()
+    let mut world = reporting(|with| {
+        with.bisect_batch_on_function_error = true;
+        with.maximum_retry_attempts = Some(1);
     });
     let put = world.put_some(4);
     assert_eq!(world.end_one(Outcome::failed_at([&put[0]])), [1, 2, 3, 4]);
@@ -147,10 +147,7 @@ fn at_the_first_record_nothing_is_split_off() {
 
 #[test]
 fn without_splitting_each_report_counts() {
-    let mut world = World::new(Settings {
-        maximum_retry_attempts: Some(1),
-        ..reporting()
-    });
+    let mut world = reporting(|with| with.maximum_retry_attempts = Some(1));
     let put = world.put_some(4);
     assert_eq!(world.end_one(Outcome::failed_at([&put[1]])), [1, 2, 3, 4]);
     assert_eq!(world.end_one(Outcome::failed_at([&put[2]])), [2, 3, 4]);
@@ -161,7 +158,7 @@ fn without_splitting_each_report_counts() {
 
 #[test]
 fn an_error_is_no_report() {
-    let mut world = World::new(reporting());
+    let mut world = reporting(|_| {});
     world.put_some(3);
     world.end_one(Outcome::FunctionError);
     assert_eq!(numbers(&world.one()), [1, 2, 3]);

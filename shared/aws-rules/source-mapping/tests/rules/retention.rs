@@ -6,9 +6,7 @@ const DAY: u64 = 24 * 3600;
 
 #[test]
 fn what_is_gone_before_it_is_delivered_is_lost() {
-    let mut world = World::new(settings());
-    world.put("key", b"{}");
-    let out = world.one();
+    let (mut world, out) = World::delivering();
     world.put("key", b"{}");
     world.wait(seconds(10));
     world.put("key", b"{}");
@@ -41,9 +39,7 @@ fn what_is_gone_is_not_tried_again() {
 
 #[test]
 fn what_was_out_when_it_was_lost_is_told_when_its_shard_is_given_up() {
-    let mut world = World::new(settings());
-    world.put("key", b"{}");
-    let out = world.one();
+    let (mut world, out) = World::delivering();
     world.wait(seconds(DAY));
     assert_eq!(told(&world.outputs(), "expired"), []);
     world.lose_lease(false);
@@ -65,9 +61,7 @@ fn a_mapping_that_rests_loses_records_too() {
 
 #[test]
 fn iterator_age_is_that_of_the_last_record_when_the_function_is_done() {
-    let mut world = World::new(settings());
-    world.put("key", b"{}");
-    let first = world.one();
+    let (mut world, first) = World::delivering();
     world.wait(seconds(7));
     world.end(&first, Outcome::FunctionError);
     let (shard, age) = (SHARD.into(), seconds(7));

@@ -11,9 +11,7 @@ fn split(world: &mut World, parent: &str, children: [&str; 2]) {
 
 #[test]
 fn a_parent_is_done_before_its_children() {
-    let mut world = World::new(settings());
-    world.put("key", b"{}");
-    let first = world.one();
+    let (mut world, first) = World::delivering();
     world.put("key", b"{}");
     split(&mut world, SHARD, ["left", "right"]);
     world.put_in("left", "key", b"{}");
@@ -62,9 +60,7 @@ fn a_merged_shard_waits_for_both() {
 
 #[test]
 fn what_was_split_and_merged_a_hundred_times_is_read_in_its_order() {
-    let mut world = World::new(settings());
-    world.put("key", b"{}");
-    let first = world.one();
+    let (mut world, first) = World::delivering();
     let mut whole = SHARD.to_owned();
     for round in 0..100 {
         let halves = ["left", "right"].map(|half| format!("{half}{round}"));

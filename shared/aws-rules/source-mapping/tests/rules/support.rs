@@ -39,6 +39,21 @@ impl World {
         world
     }
 
+    /// A mapping with the default settings, except for this change.
+    pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = settings();
+        change(&mut settings);
+        Self::new(settings)
+    }
+
+    /// A mapping with the default settings, and its invocation with one record.
+    pub fn delivering() -> (Self, Invocation) {
+        let mut world = Self::new(settings());
+        world.put("key", b"{}");
+        let invocation = world.one();
+        (world, invocation)
+    }
+
     /// A mapping that is still being created.
     pub fn creating(settings: Settings) -> Self {
         let mut world = Self {

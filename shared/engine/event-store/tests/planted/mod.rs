@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use alpes_event_store::{Stream, TABLE};
 use alpes_ports::{
-    Condition, Consistency, Item, Key, Log, LogError, Path, SequenceNumber, TableError, Tables,
-    Update, Write, WriteError,
+    Condition, Consistency, Found, Item, Key, Log, LogError, NewRecord, Path, SequenceNumber,
+    TableError, Tables, Update, Write, WriteError,
 };
 use async_trait::async_trait;
 use serde_json::Value;
@@ -113,11 +113,7 @@ impl TablesOver for PlantedTables {
         &*self.tables
     }
 
-    async fn get(
-        &self,
-        keys: &[Key],
-        consistency: Consistency,
-    ) -> Result<Vec<Option<Item>>, TableError> {
+    async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         let mut items = self.tables.get(keys, consistency).await?;
         if self.bug == Bug::PublishSkippedBeforeTheNextCommit {
             for item in items.iter_mut().flatten() {
@@ -137,7 +133,7 @@ impl TablesOver for PlantedTables {
                 let id: alpes_messages::StreamId = update.key.pk.parse().unwrap();
                 let appended = self
                     .log
-                    .append(&id.id.to_string(), text.as_bytes(), None)
+                    .append(NewRecord::new(&id.id.to_string(), text.as_bytes()))
                     .await;
                 appended.map_err(|error| TableError::Unavailable(error.to_string()))?;
             }
@@ -154,15 +150,10 @@ struct PlantedLog {
 
 #[async_trait]
 impl Log for PlantedLog {
-    async fn append(
-        &self,
-        partition_key: &str,
-        data: &[u8],
-        after: Option<&SequenceNumber>,
-    ) -> Result<SequenceNumber, LogError> {
+    async fn append(&self, record: NewRecord<'_>) -> Result<SequenceNumber, LogError> {
         match self.bug {
             Bug::PublishedSetBeforeTheAppend => {
-                let event: Value = serde_json::from_slice(data).unwrap();
+                let event: Value = serde_json::from_slice(record.data).unwrap();
                 let (stream, version) = (
                     event["stream"].as_str().unwrap(),
                     event["streamversion"].as_i64().unwrap(),
@@ -177,11 +168,11 @@ impl Log for PlantedLog {
                     .remove(Path::of("gsi1pk"))
                     .remove(Path::of("gsi1sk"));
                 let _ = self.tables.write(&note.into()).await;
-                self.log.append(partition_key, data, after).await
+                self.log.append(record).await
             }
             // Events that were appended before the commit are not appended again after it.
             Bug::AppendBeforeCommit => Ok(SequenceNumber("0".into())),
-            _ => self.log.append(partition_key, data, after).await,
+            _ => self.log.append(record).await,
         }
     }
 }

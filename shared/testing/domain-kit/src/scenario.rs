@@ -1,0 +1,79 @@
+//! The rules of a context as given events, when a command, then a decision.
+
+use alpes_event_store::Decision;
+use alpes_messages::{
+    Catalogue, Command, CommandId, CorrelationId, DomainEvent, Event, EventId, Moment, NewEvent,
+    Origin, Problem, SagaMode, StreamId, SubjectId,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// The correlation of [`command`].
+pub const CORRELATION: CorrelationId = CorrelationId(Uuid::from_u128(2));
+
+/// A command of an orchestrated saga.
+pub fn command(id: u128, subject: SubjectId, kind: &str, data: Value) -> Command {
+    Command {
+        id: CommandId(Uuid::from_u128(id)),
+        kind: kind.into(),
+        subject,
+        correlationid: CORRELATION,
+        causationid: None,
+        prueba: false,
+        sagamode: SagaMode::Orchestration,
+        traceparent: None,
+        data,
+    }
+}
+
+/// A stream with these events, all from the time `time`, in the form that a decider gets.
+pub fn history<P: DomainEvent>(
+    catalogue: &Catalogue<P>,
+    stream: StreamId,
+    time: Moment,
+    events: impl IntoIterator<Item = NewEvent>,
+) -> Vec<(Event, P)> {
+    let command = command(9, stream.id, "Any", Value::Null);
+    let placed = (1..).zip(events).map(|(version, new)| {
+        let origin = Origin {
+            command: &command,
+            stream,
+            version,
+            id: EventId(Uuid::from_u128(version.into())),
+            time,
+        };
+        let text = Event::placed(new, origin).encode().unwrap();
+        Event::decode(text.as_bytes(), catalogue).unwrap()
+    });
+    placed.collect()
+}
+
+/// A decision, and the history before it.
+pub struct Decided<P> {
+    /// The events before the command.
+    pub history: Vec<(Event, P)>,
+    /// The decision.
+    pub decision: Decision,
+}
+
+impl<P> Decided<P> {
+    /// The decision commits these events, without other writes.
+    pub fn then(self, events: impl IntoIterator<Item = NewEvent>) {
+        let events = events.into_iter().collect();
+        assert_eq!(self.decision, Decision::commit(events));
+    }
+
+    /// The command is done already, by the event of this version.
+    pub fn then_already(self, version: usize) {
+        let event = self.history[version - 1].0.clone();
+        assert_eq!(self.decision, Decision::Already(vec![event]));
+    }
+
+    /// The command is refused, with a problem that `is` recognizes.
+    pub fn then_refused(self, is: impl Fn(&Problem) -> bool) -> Problem {
+        match self.decision {
+            Decision::Reject(problem) if is(&problem) => problem,
+            other => panic!("not the expected refusal: {other:?}"),
+        }
+    }
+}
