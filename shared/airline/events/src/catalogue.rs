@@ -5,7 +5,7 @@ use crate::{GDS, PAGOS, VUELOS, gds, pagos, upcast, vuelos};
 alpes_messages::catalogue! {
     /// The data of an event in its newest version: the domain event.
     pub enum Payload;
-    VUELOS: vuelos {
+    VUELOS: vuelos as EventoVuelos {
         ReservaCreada [upcast::reserva_creada_v1],
         ReservaAprobada [],
         AprobacionReservaFallida [],

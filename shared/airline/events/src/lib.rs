@@ -14,7 +14,7 @@ pub mod pagos;
 mod upcast;
 pub mod vuelos;
 
-pub use catalogue::Payload;
+pub use catalogue::{EventoVuelos, Payload};
 pub use contexts::{CONTEXTS, GDS, PAGOS, VUELOS};
 
 /// The id of a reservation. Every message of the airline is about one reservation.
