@@ -22,7 +22,8 @@ impl App {
         contexto: &str,
         comando: &str,
     ) -> Result<Response<Body>, Refusal> {
-        let (context, kind) = contextos::command(contexto, comando)?;
+        let known = contextos::command(contexto, comando)?;
+        let (context, kind) = (known.context, known.name);
         let asked = Solicitud::read(&api::json_body(request)?, |body, violations| {
             if kind == CREAR_RESERVA {
                 perhaps_named(body, violations)

@@ -1,39 +1,19 @@
 //! The commands and events that the test endpoints accept.
 
-use alpes_messages::{Context, EventType, Problem};
-use events::{Catalogue, GDS, PAGOS, Payload, VUELOS, kinds};
-
-/// The commands of each context.
-pub const COMANDOS: [(Context, &[&str]); 3] = [
-    (
-        VUELOS,
-        &[
-            vuelos::CREAR_RESERVA,
-            vuelos::APROBAR_RESERVA,
-            vuelos::CANCELAR_RESERVA,
-        ],
-    ),
-    (PAGOS, &[pagos::PAGAR_RESERVA, pagos::REVERTIR_PAGO]),
-    (GDS, &[gds::CONFIRMAR_RESERVA, gds::REVERTIR_CONFIRMACION]),
-];
-
-/// Every command, with its context.
-pub(crate) fn commands() -> impl Iterator<Item = (Context, &'static str)> {
-    let of_context = |(context, names): (Context, &'static [&'static str])| {
-        names.iter().map(move |name| (context, *name))
-    };
-    COMANDOS.into_iter().flat_map(of_context)
-}
+use alpes_messages::{EventType, Problem};
+use events::{COMMANDS, Catalogue, CommandType, Payload, kinds};
 
 /// The command in a path.
 ///
 /// # Errors
 ///
 /// A [`Problem`] that lists the known commands, if this one is unknown.
-pub(crate) fn command(contexto: &str, comando: &str) -> Result<(Context, &'static str), Problem> {
-    let found = commands().find(|(context, name)| context.name == contexto && *name == comando);
+pub(crate) fn command(contexto: &str, comando: &str) -> Result<&'static CommandType, Problem> {
+    let mut known = COMMANDS.iter();
+    let found = known.find(|known| known.context.name == contexto && known.name == comando);
     found.ok_or_else(|| {
-        let names = commands().map(|(context, name)| format!("{}/{name}", context.name));
+        let known = COMMANDS.iter();
+        let names = known.map(|known| format!("{}/{}", known.context.name, known.name));
         no_such(&format!("{contexto}/{comando}"), names)
     })
 }

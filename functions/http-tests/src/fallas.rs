@@ -3,12 +3,12 @@
 use alpes_messages::{Context, Violation};
 use alpes_participant::{FaultMode, Faults};
 use api::Refusal;
-use events::{CONTEXTS, IdReserva};
+use events::{COMMANDS, CONTEXTS, IdReserva};
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use parse::invalid;
 use serde_json::{Map, Value, json};
 
-use crate::{App, contextos, solicitud::id};
+use crate::{App, solicitud::id};
 
 /// Largest number of consecutive commands that a fault affects.
 pub const MAX_VECES: u32 = 1_000;
@@ -59,9 +59,10 @@ fn read(body: &Value) -> Result<Falla, Vec<Violation>> {
             node.one_of(&CONTEXTS.map(|one| (one.name, one)), violations)
         });
         // If the context is invalid, the commands of all contexts are accepted here.
-        let commands: Vec<_> = contextos::commands()
-            .filter(|(of, _)| contexto.is_none_or(|contexto| contexto == *of))
-            .map(|(_, name)| (name, name))
+        let commands: Vec<_> = COMMANDS
+            .iter()
+            .filter(|known| contexto.is_none_or(|contexto| contexto == known.context))
+            .map(|known| (known.name, known.name))
             .collect();
         let comando = body.required("comando", violations, |node, violations| {
             node.one_of(&commands, violations)

@@ -19,7 +19,6 @@ use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
 use wiring::Wiring;
 
-pub use contextos::COMANDOS;
 pub use fallas::{MAX_VECES, MODOS};
 pub use inventario::MAX_SILLAS;
 

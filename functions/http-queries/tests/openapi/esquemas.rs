@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use alpes_messages::{Event, Problem};
-use events::{CONTEXTS, vuelos::CrearReserva};
+use events::{COMMANDS, CONTEXTS, vuelos::CrearReserva};
 use http_queries::{Lista, ListaSagas, ReservaDto, ReservasPorDia, SagaDto, Totales};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -673,15 +673,7 @@ fn asked_by_hand() -> Map<String, Value> {
     let mut probe_event = probe.clone();
     probe_event["id_reserva"] = of("IdReserva");
     let contexts = CONTEXTS.map(|context| context.name);
-    let commands = [
-        vuelos::CREAR_RESERVA,
-        vuelos::APROBAR_RESERVA,
-        vuelos::CANCELAR_RESERVA,
-        pagos::PAGAR_RESERVA,
-        pagos::REVERTIR_PAGO,
-        gds::CONFIRMAR_RESERVA,
-        gds::REVERTIR_CONFIRMACION,
-    ];
+    let commands: Vec<_> = COMMANDS.iter().map(|known| known.name).collect();
     let mut seats = vuelo();
     seats["sillas"] = json!({"type": "integer", "minimum": 0, "maximum": 1_000});
     Map::from_iter([

@@ -1,7 +1,8 @@
 //! The function behaves as the API's description says of the test endpoints.
 
+use events::{COMMANDS, CONTEXTS};
 use http_testing::{Description, Operation, post};
-use http_tests::{COMANDOS, MAX_SILLAS, MAX_VECES};
+use http_tests::{MAX_SILLAS, MAX_VECES};
 use serde_json::{Value, json};
 
 use crate::support::Fixture;
@@ -85,15 +86,9 @@ fn a_silent_participant_is_described() {
 fn the_choices_and_limits_are_those_that_are_kept() {
     let description = Description::served();
     let schema = &description.0["components"]["schemas"]["Falla"]["properties"];
-    let contexts: Vec<Value> = COMANDOS
-        .iter()
-        .map(|(context, _)| context.name.into())
-        .collect();
+    let contexts: Vec<Value> = CONTEXTS.iter().map(|known| known.name.into()).collect();
     assert_eq!(schema["contexto"]["enum"], Value::from(contexts));
-    let commands: Vec<Value> = COMANDOS
-        .iter()
-        .flat_map(|(_, names)| names.iter().map(|name| (*name).into()))
-        .collect();
+    let commands: Vec<Value> = COMMANDS.iter().map(|known| known.name.into()).collect();
     assert_eq!(schema["comando"]["enum"], Value::from(commands));
     assert_eq!(schema["veces"]["maximum"], MAX_VECES);
     let seats = &description.0["components"]["schemas"]["Inventario"]["properties"]["sillas"];

@@ -1,6 +1,6 @@
 //! The function over ports in memory, and requests to it.
 
-use std::{fs, ops::Deref, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fs, ops::Deref, path::Path, sync::Arc};
 
 use alpes_ports::{Functions, Log, Tables};
 use events::IdReserva;
@@ -92,18 +92,16 @@ pub(crate) fn about(id: IdReserva, data: Value) -> Value {
     body
 }
 
-/// The golden samples of a context's messages, by the names of their files.
-pub(crate) fn golden(context: &str) -> Vec<(String, Value)> {
+/// The golden samples of a context's events, and the list of those of its commands, by the names of their files.
+pub(crate) fn golden(context: &str) -> BTreeMap<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/airline/events/samples");
     let files = fs::read_dir(folder.join(context)).unwrap();
-    let mut read: Vec<_> = files
+    files
         .map(|entry| {
             let path = entry.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
             let text = fs::read_to_string(&path).unwrap();
             (name, serde_json::from_str(&text).unwrap())
         })
-        .collect();
-    read.sort_by(|(one, _), (other, _)| one.cmp(other));
-    read
+        .collect()
 }

@@ -1,11 +1,16 @@
-//! Every event type with its versions.
+//! Every event type with its versions, and every command.
+
+use alpes_messages::Context;
+use schemars::{Schema, schema_for};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{GDS, PAGOS, VUELOS, gds, pagos, upcast, vuelos};
 
 alpes_messages::catalogue! {
     /// The data of an event in its newest version: the domain event.
     pub enum Payload;
-    VUELOS: vuelos {
+    VUELOS: vuelos as EventoVuelos {
         ReservaCreada [upcast::reserva_creada_v1],
         ReservaAprobada [],
         AprobacionReservaFallida [],
@@ -21,4 +26,36 @@ alpes_messages::catalogue! {
         ConfirmacionFallida [],
         ConfirmacionGDSRevertida [],
     }
+}
+
+/// A type of command.
+#[derive(Clone, Copy)]
+pub struct CommandType {
+    /// The context that decides its commands.
+    pub context: Context,
+    /// Its name.
+    pub name: &'static str,
+    /// Makes the JSON Schema of its data.
+    pub schema: fn() -> Schema,
+    /// Reads data as this type, and writes it again.
+    pub round_trip: fn(&Value) -> serde_json::Result<Value>,
+}
+
+/// Writes [`COMMANDS`] from a list of contexts, each with the structs of its commands' data.
+macro_rules! commands {
+    ($($context:ident: $module:ident { $($name:ident),* $(,)? })*) => {
+        /// Every type of command.
+        pub const COMMANDS: &[CommandType] = &[$($(CommandType {
+            context: $context,
+            name: stringify!($name),
+            schema: || schema_for!($module::$name),
+            round_trip: |data| serde_json::to_value($module::$name::deserialize(data)?),
+        }),*),*];
+    };
+}
+
+commands! {
+    VUELOS: vuelos { CrearReserva, AprobarReserva, CancelarReserva }
+    PAGOS: pagos { PagarReserva, RevertirPago }
+    GDS: gds { ConfirmarReserva, RevertirConfirmacion }
 }

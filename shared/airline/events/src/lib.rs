@@ -1,8 +1,9 @@
 //! The messages of the airline. The contexts know one another only by these messages.
 //!
 //! [`Payload`] is the data of an event in its newest version, the domain event. [`catalogue`] lists every event type
-//! with its versions. `schemas/` and `samples/` hold a JSON Schema and a golden sample of each; a test refuses a
-//! changed schema without a new version. `alpes-messages` defines the envelope around the data.
+//! with its versions, and [`COMMANDS`] every type of command. `schemas/` and `samples/` hold a JSON Schema and a golden
+//! sample of each; a test refuses a changed schema of an event without a new version. `alpes-messages` defines the
+//! envelopes around the data.
 
 #![deny(missing_docs)]
 
@@ -14,7 +15,7 @@ pub mod pagos;
 mod upcast;
 pub mod vuelos;
 
-pub use catalogue::Payload;
+pub use catalogue::{COMMANDS, CommandType, EventoVuelos, Payload};
 pub use contexts::{CONTEXTS, GDS, PAGOS, VUELOS};
 
 /// The id of a reservation. Every message of the airline is about one reservation.

@@ -1,8 +1,8 @@
 //! Compares the forms of the messages with the published files in `schemas/` and `samples/`.
 //!
 //! Stored events must stay readable for ever, so the form of an event's data never changes within a version. Three
-//! checks hold that. The schema of the newest version, made from the types, equals its file. The files equal the hashes
-//! in `versions.lock`. The golden samples of every version still decode.
+//! checks hold that. The schema of the newest version, made from the types, equals its file. The schemas and samples of
+//! events equal the hashes in `versions.lock`. The golden samples of every version still decode.
 //!
 //! # Blessing
 //!
@@ -10,13 +10,14 @@
 //! `versions.lock` for new files. `ALPES_BLESS=1` never changes a file or line that exists, so it cannot bless a
 //! change.
 //!
-//! Envelopes, commands and replies have no version in their names. `ALPES_BLESS=envelopes` rewrites only their schemas
-//! and lines. This rewriting is safe because the samples of events stay locked: a changed envelope that no longer reads
-//! or admits an earlier event still fails. A new field of the envelope must therefore be optional, and is not written
-//! if it is absent. Commands and replies are not stored: only those in flight during a deployment meet the other form.
+//! Envelopes, commands and replies have no version in their names, and are not locked. `ALPES_BLESS=envelopes` rewrites
+//! only their schemas. This rewriting is safe because the samples of events stay locked: a changed envelope that no
+//! longer reads or admits an earlier event still fails. A new field of the envelope must therefore be optional, and is
+//! not written if it is absent. Commands and replies are not stored: only those in flight during a deployment meet the
+//! other form.
 //!
-//! Samples are written by hand. A sample is `Type.vN.json` or `Type.vN.anything.json`, so a version can have several
-//! samples.
+//! Samples are written by hand. The sample of an event is `Type.vN.json` or `Type.vN.anything.json`, so a version can
+//! have several samples. `commands.json` lists the samples of a context's commands.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,12 +35,7 @@ use std::{
 };
 
 use alpes_messages::{Command, Context, Event, Problem, Reply};
-use events::{
-    CONTEXTS, Payload,
-    gds::{ConfirmarReserva, RevertirConfirmacion},
-    pagos::{PagarReserva, RevertirPago},
-    vuelos::{AprobarReserva, CancelarReserva, CrearReserva, EstadoReserva},
-};
+use events::{COMMANDS, CONTEXTS, Payload, vuelos::EstadoReserva};
 use jsonschema::Validator;
 use schemars::{JsonSchema, schema_for};
 use serde::{Serialize, de::DeserializeOwned};
@@ -65,19 +61,18 @@ fn unversioned<T: JsonSchema + Serialize + DeserializeOwned>(path: &str) -> Unve
 
 /// The envelopes, then the data of each command.
 fn all_unversioned() -> Vec<Unversioned> {
-    vec![
+    let envelopes = [
         unversioned::<Event>("event.json"),
         unversioned::<Command>("command.json"),
         unversioned::<Reply>("reply.json"),
         unversioned::<Problem>("problem.json"),
-        unversioned::<CrearReserva>("vuelos/CrearReserva.json"),
-        unversioned::<AprobarReserva>("vuelos/AprobarReserva.json"),
-        unversioned::<CancelarReserva>("vuelos/CancelarReserva.json"),
-        unversioned::<PagarReserva>("pagos/PagarReserva.json"),
-        unversioned::<RevertirPago>("pagos/RevertirPago.json"),
-        unversioned::<ConfirmarReserva>("gds/ConfirmarReserva.json"),
-        unversioned::<RevertirConfirmacion>("gds/RevertirConfirmacion.json"),
-    ]
+    ];
+    let commands = COMMANDS.iter().map(|known| Unversioned {
+        path: format!("{}/{}.json", known.context.name, known.name),
+        schema: (known.schema)().to_value(),
+        round_trip: known.round_trip,
+    });
+    envelopes.into_iter().chain(commands).collect()
 }
 
 /// Every schema that follows from today's types, by its path.
@@ -221,22 +216,12 @@ fn lock_faults(
         .collect()
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Bless {
-    New,
-    NewAndUnversioned,
-}
-
 /// The lock after blessing.
 fn blessed(
     files: &BTreeMap<String, String>,
     lock: &BTreeMap<String, String>,
-    bless: Bless,
 ) -> BTreeMap<String, String> {
     let mut blessed = lock.clone();
-    if bless == Bless::NewAndUnversioned {
-        blessed.retain(|path, _| version_in(path).is_some());
-    }
     for (path, hash) in files {
         blessed.entry(path.clone()).or_insert(hash.clone());
     }
@@ -247,19 +232,19 @@ fn blessed(
 
 const LOCK: &str = "versions.lock";
 
-/// `schemas/` or `samples/`.
-fn folder(name: &str) -> PathBuf {
+/// `schemas/`, `samples/` or [`LOCK`].
+fn place(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Every JSON file below a folder, by its path in it.
+/// Every file below a folder, by its path in it.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 collect(root, &path, found);
-            } else if path.file_name().unwrap() != LOCK {
+            } else {
                 let name = path.strip_prefix(root).unwrap().to_str().unwrap();
                 found.insert(name.replace('\\', "/"), fs::read(&path).unwrap());
             }
@@ -270,17 +255,22 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-fn hashes(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
-    let hash = |bytes: &Vec<u8>| format!("{:x}", Sha256::digest(bytes));
-    files
-        .iter()
-        .map(|(path, bytes)| (path.clone(), hash(bytes)))
-        .collect()
+/// The hash of each file that never changes: the schemas and samples of events, which have a version in their names.
+fn hashes() -> BTreeMap<String, String> {
+    let below = |folder: &'static str| {
+        let files = files(&place(folder)).into_iter();
+        let versioned = files.filter(|(path, _)| version_in(path).is_some());
+        versioned.map(move |(path, bytes)| {
+            let hash = format!("{:x}", Sha256::digest(&bytes));
+            (format!("{folder}/{path}"), hash)
+        })
+    };
+    below("schemas").chain(below("samples")).collect()
 }
 
 /// Reads lines in the format of `sha256sum`.
-fn read_lock(folder: &Path) -> BTreeMap<String, String> {
-    let text = fs::read_to_string(folder.join(LOCK)).unwrap_or_default();
+fn read_lock() -> BTreeMap<String, String> {
+    let text = fs::read_to_string(place(LOCK)).unwrap_or_default();
     let line = |line: &str| {
         let (hash, path) = line.split_once("  ").expect("hash, two spaces, path");
         (path.to_owned(), hash.to_owned())
@@ -295,13 +285,26 @@ fn pretty(value: &Value) -> String {
 /// The stored schemas. Blessing, if asked for, comes before the first read.
 static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     bless_if_asked();
-    parse(&files(&folder("schemas")))
+    parse(&files(&place("schemas")))
 });
 
-/// The stored samples. Blessing, if asked for, comes before the first read.
+/// The stored samples, as if each sample of a command were a file of its own. Blessing, if asked for, comes before the
+/// first read.
 static SAMPLES: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     bless_if_asked();
-    parse(&files(&folder("samples")))
+    let mut samples = BTreeMap::new();
+    for (path, sample) in parse(&files(&place("samples"))) {
+        match (path.strip_suffix("commands.json"), sample) {
+            (Some(context), Value::Array(commands)) => {
+                for (index, command) in commands.into_iter().enumerate() {
+                    let kind = command["type"].as_str().unwrap();
+                    samples.insert(format!("{context}{kind}.{index}.json"), command);
+                }
+            }
+            (_, sample) => drop(samples.insert(path, sample)),
+        }
+    }
+    samples
 });
 
 fn parse(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Value> {
@@ -316,19 +319,19 @@ fn parse(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Value> {
 
 fn bless_if_asked() {
     static ONCE: LazyLock<()> = LazyLock::new(|| {
-        let bless = match std::env::var("ALPES_BLESS").as_deref() {
-            Ok("1") => Bless::New,
-            Ok("envelopes") => Bless::NewAndUnversioned,
+        let also_unversioned = match std::env::var("ALPES_BLESS").as_deref() {
+            Ok("1") => false,
+            Ok("envelopes") => true,
             Ok(other) => panic!("ALPES_BLESS is 1 or envelopes, not {other:?}"),
             Err(_) => return,
         };
-        let schemas = folder("schemas");
+        let schemas = place("schemas");
         for (path, schema) in generated() {
             let file = schemas.join(&path);
             let stored = fs::read(&file).map(|bytes| serde_json::from_slice::<Value>(&bytes));
             let write = match stored {
                 Err(_) => true,
-                Ok(_) if version_in(&path).is_some() || bless == Bless::New => false,
+                Ok(_) if version_in(&path).is_some() || !also_unversioned => false,
                 Ok(stored) => stored.map_or(true, |stored| stored != schema),
             };
             if write {
@@ -336,11 +339,9 @@ fn bless_if_asked() {
                 fs::write(file, pretty(&schema)).unwrap();
             }
         }
-        for folder in [schemas, folder("samples")] {
-            let lock = blessed(&hashes(&files(&folder)), &read_lock(&folder), bless);
-            let lines = lock.iter().map(|(path, hash)| format!("{hash}  {path}\n"));
-            fs::write(folder.join(LOCK), lines.collect::<String>()).unwrap();
-        }
+        let lock = blessed(&hashes(), &read_lock());
+        let lines = lock.iter().map(|(path, hash)| format!("{hash}  {path}\n"));
+        fs::write(place(LOCK), lines.collect::<String>()).unwrap();
     });
     LazyLock::force(&ONCE);
 }
@@ -368,15 +369,12 @@ fn the_types_have_the_schemas_that_were_agreed_on() {
 fn what_was_agreed_on_is_not_rewritten() {
     bless_if_asked();
     let mut faults = vec![];
-    for name in ["schemas", "samples"] {
-        let folder = folder(name);
-        for (path, fault) in lock_faults(&hashes(&files(&folder)), &read_lock(&folder)) {
-            let advice = match fault {
-                "is not in versions.lock" => "run with ALPES_BLESS=1".to_owned(),
-                _ => advice(&path),
-            };
-            faults.push(format!("{name}/{path} {fault}: {advice}"));
-        }
+    for (path, fault) in lock_faults(&hashes(), &read_lock()) {
+        let advice = match fault {
+            "is not in versions.lock" => "run with ALPES_BLESS=1".to_owned(),
+            _ => advice(path.split_once('/').unwrap().1),
+        };
+        faults.push(format!("{path} {fault}: {advice}"));
     }
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
@@ -617,21 +615,11 @@ fn a_rewritten_file_is_reported_and_never_blessed() {
             .map(|(path, hash)| ((*path).to_owned(), (*hash).to_owned()))
             .collect()
     };
-    let lock = of(&[
-        ("event.json", "1"),
-        ("vuelos/A.v1.json", "2"),
-        ("vuelos/B.v1.json", "3"),
-    ]);
-    let files = of(&[
-        ("event.json", "changed"),
-        ("vuelos/A.v1.json", "changed"),
-        ("vuelos/A.v2.json", "4"),
-    ]);
+    let lock = of(&[("vuelos/A.v1.json", "2"), ("vuelos/B.v1.json", "3")]);
+    let files = of(&[("vuelos/A.v1.json", "changed"), ("vuelos/A.v2.json", "4")]);
     assert_eq!(lock_faults(&lock, &lock), BTreeMap::new());
-    let rewritten = "differs from versions.lock";
     let faults = BTreeMap::from([
-        ("event.json".to_owned(), rewritten),
-        ("vuelos/A.v1.json".to_owned(), rewritten),
+        ("vuelos/A.v1.json".to_owned(), "differs from versions.lock"),
         ("vuelos/A.v2.json".to_owned(), "is not in versions.lock"),
         (
             "vuelos/B.v1.json".to_owned(),
@@ -640,16 +628,7 @@ fn a_rewritten_file_is_reported_and_never_blessed() {
     ]);
     assert_eq!(lock_faults(&files, &lock), faults);
 
-    let after = |bless| {
-        let faults = lock_faults(&files, &blessed(&files, &lock, bless));
-        faults.into_keys().collect::<Vec<_>>()
-    };
-    assert_eq!(
-        after(Bless::New),
-        ["event.json", "vuelos/A.v1.json", "vuelos/B.v1.json"]
-    );
-    assert_eq!(
-        after(Bless::NewAndUnversioned),
-        ["vuelos/A.v1.json", "vuelos/B.v1.json"]
-    );
+    let after = lock_faults(&files, &blessed(&files, &lock));
+    let after: Vec<_> = after.into_keys().collect();
+    assert_eq!(after, ["vuelos/A.v1.json", "vuelos/B.v1.json"]);
 }

@@ -1,14 +1,8 @@
 //! The saga of a reservation. Only this crate knows all three contexts.
 //!
-//! | step | command | success | failure | compensation |
-//! | --- | --- | --- | --- | --- |
-//! | 1 | CrearReserva | ReservaCreada | (refused by the API) | CancelarReserva -> ReservaCancelada |
-//! | 2 | PagarReserva | ReservaPagada | PagoFallido | RevertirPago -> PagoRevertido |
-//! | 3 | ConfirmarReserva | ReservaGDSConfirmada | ConfirmacionFallida | RevertirConfirmacion -> ConfirmacionGDSRevertida |
-//! | 4 | AprobarReserva | ReservaAprobada | AprobacionReservaFallida | CancelarReserva -> ReservaCancelada |
-//!
-//! [`definitions`] is that table as data. [`fact`], [`FunctionParticipants`] and [`wake_up`] convert between the
-//! system's messages and the engine's. [`wire`] says how a state machine of that table talks to the participants.
+//! [`definitions`] is the table of its steps as data: each with its command, the events of its success and failure, and
+//! its compensation. [`fact`], [`FunctionParticipants`] and [`wake_up`] convert between the system's messages and the
+//! engine's. [`wire`] says how a state machine of that table talks to the participants.
 
 #![deny(missing_docs)]
 

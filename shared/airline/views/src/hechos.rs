@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use events::{Payload, vuelos::EstadoReserva};
+use events::{EventoVuelos, Payload, vuelos::EstadoReserva};
 use serde::{Deserialize, Serialize};
 
 /// The facts received so far, in any order: `creada`, `pagada`, `aprobada`, `cancelada`.
@@ -12,17 +12,12 @@ pub(crate) struct Hechos(BTreeSet<String>);
 
 impl Hechos {
     pub(crate) fn hear(&mut self, payload: &Payload) {
-        let fact = match payload {
-            Payload::ReservaCreada(_) => "creada",
-            Payload::ReservaPagada(_) => "pagada",
-            Payload::ReservaAprobada(_) => "aprobada",
-            Payload::ReservaCancelada(_) => "cancelada",
-            Payload::AprobacionReservaFallida(_)
-            | Payload::PagoFallido(_)
-            | Payload::PagoRevertido(_)
-            | Payload::ReservaGDSConfirmada(_)
-            | Payload::ConfirmacionFallida(_)
-            | Payload::ConfirmacionGDSRevertida(_) => return,
+        let fact = match payload.vuelos() {
+            Some(EventoVuelos::ReservaCreada(_)) => "creada",
+            Some(EventoVuelos::ReservaAprobada(_)) => "aprobada",
+            Some(EventoVuelos::ReservaCancelada(_)) => "cancelada",
+            None if matches!(payload, Payload::ReservaPagada(_)) => "pagada",
+            Some(EventoVuelos::AprobacionReservaFallida(_)) | None => return,
         };
         self.0.insert(fact.to_owned());
     }

@@ -2,7 +2,7 @@
 
 use alpes_messages::{CorrelationId, Event, Moment};
 use events::{
-    IdReserva, Payload,
+    EventoVuelos, IdReserva, Payload,
     vuelos::{EstadoReserva, Itinerario, Pago, ReservaCreada},
 };
 use serde::Serialize;
@@ -55,27 +55,23 @@ impl Reserva {
     /// ignored.
     #[must_use]
     pub fn evolve(mut self, event: &Event, payload: &Payload) -> Self {
-        let moment = match payload {
-            Payload::ReservaCreada(creada) => {
+        let Some(own) = payload.vuelos() else {
+            return self;
+        };
+        let moment = match own {
+            EventoVuelos::ReservaCreada(creada) => {
                 self.creada = Some((event.correlationid, creada.clone()));
                 creada.fecha_creacion
             }
-            Payload::ReservaAprobada(aprobada) => {
+            EventoVuelos::ReservaAprobada(aprobada) => {
                 self.aprobada = true;
                 aprobada.fecha_actualizacion
             }
-            Payload::AprobacionReservaFallida(fallida) => fallida.fecha_actualizacion,
-            Payload::ReservaCancelada(cancelada) => {
+            EventoVuelos::AprobacionReservaFallida(fallida) => fallida.fecha_actualizacion,
+            EventoVuelos::ReservaCancelada(cancelada) => {
                 self.cancelada = true;
                 cancelada.fecha_actualizacion
             }
-            // Events of other contexts are ignored.
-            Payload::ReservaPagada(_)
-            | Payload::PagoFallido(_)
-            | Payload::PagoRevertido(_)
-            | Payload::ReservaGDSConfirmada(_)
-            | Payload::ConfirmacionFallida(_)
-            | Payload::ConfirmacionGDSRevertida(_) => return self,
         };
         self.fecha_actualizacion = Some(moment);
         self

@@ -129,6 +129,10 @@ impl NewEvent {
 /// list has the contexts, for each context the module with the structs of its events, and after each event the
 /// functions that lift its data from one version to the next.
 ///
+/// A context with a name after `as` also gets an enum of that name with its own events only, and the domain event gets
+/// a method that returns it. A fold of one context matches this enum, so that the compiler names an event of the
+/// context that the fold forgets, and events of other contexts need no line.
+///
 /// ```
 /// use alpes_messages::{Context, NewEvent};
 ///
@@ -151,12 +155,15 @@ impl NewEvent {
 /// alpes_messages::catalogue! {
 ///     /// What happens in the shop.
 ///     pub enum Fact;
-///     ORDERS: orders {
+///     ORDERS: orders as OrderFact {
 ///         OrderPlaced [],
 ///     }
 /// }
 ///
-/// let new = NewEvent::from(orders::OrderPlaced { total: 3 });
+/// let placed = orders::OrderPlaced { total: 3 };
+/// let fact = Fact::OrderPlaced(placed.clone());
+/// assert_eq!(fact.orders(), Some(OrderFact::OrderPlaced(&placed)));
+/// let new = NewEvent::from(placed);
 /// assert_eq!((new.kind, new.schema_version), ("OrderPlaced", 1));
 /// assert_eq!(catalogue().types().count(), 1);
 /// ```
@@ -164,7 +171,7 @@ impl NewEvent {
 macro_rules! catalogue {
     (
         $(#[$doc:meta])* pub enum $payload:ident;
-        $($context:path: $module:ident { $($name:ident [$($lift:path),*]),* $(,)? })*
+        $($context:path: $module:ident $(as $own:ident)? { $($name:ident [$($lift:path),*]),* $(,)? })*
     ) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
@@ -181,6 +188,8 @@ macro_rules! catalogue {
             }
         )*)*
 
+        $($crate::catalogue!(@own $payload $module [$($own)?] $($name)*);)*
+
         /// The catalogue of every event type that this build knows.
         #[must_use]
         pub fn catalogue() -> $crate::Catalogue<$payload> {
@@ -191,6 +200,27 @@ macro_rules! catalogue {
                 |data| $crate::read_data(data).map($payload::$name),
                 || schemars::schema_for!($module::$name),
             ),)*)*])
+        }
+    };
+    (@own $payload:ident $module:ident [] $($name:ident)*) => {};
+    (@own $payload:ident $module:ident [$own:ident] $($name:ident)*) => {
+        #[doc = concat!("An event of `", stringify!($module), "`.")]
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[allow(missing_docs, reason = "each variant is the event of its name, documented there")]
+        pub enum $own<'a> {
+            $($name(&'a $module::$name),)*
+        }
+
+        impl $payload {
+            #[doc = concat!("The event, if it is one of `", stringify!($module), "`.")]
+            #[must_use]
+            pub fn $module(&self) -> Option<$own<'_>> {
+                match self {
+                    $(Self::$name(event) => Some($own::$name(event)),)*
+                    #[allow(unreachable_patterns, reason = "the domain may have one context")]
+                    _ => None,
+                }
+            }
         }
     };
 }

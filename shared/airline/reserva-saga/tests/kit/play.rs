@@ -2,19 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alpes_event_store::{
-    Circumstances, Decider, Decision, EventStore, StoreRefusal, Sweeper, Unavailable, verify,
-};
-use alpes_messages::{
-    Command, CommandId, Context, CorrelationId, Event, Problem, SagaMode, StreamId,
-};
-use alpes_participant::{Failure, Participant};
+use alpes_event_store::{Decider, EventStore, Sweeper, verify};
+use alpes_messages::{Command, CommandId, Context, CorrelationId, Event, SagaMode, StreamId};
+use alpes_participant::{FaultMode, Faults, Participant};
 use alpes_ports::{Log, LogReader, Position, Tables, World};
 use alpes_saga::{
     Answer, Definition, Dispatch, Fact, NoAnswer, Participants, Saga, SagaId, StepNumber,
 };
 use async_trait::async_trait;
-use events::{GDS, IdReserva, PAGOS, Payload, VUELOS, vuelos::EstadoReserva};
+use events::{CONTEXTS, GDS, IdReserva, PAGOS, Payload, VUELOS, vuelos::EstadoReserva};
 use gds::{Gds, inventory};
 use pagos::{
     Pagos,
@@ -69,43 +65,10 @@ fn body(medio: &str) -> Value {
     })
 }
 
-/// Rules that never approve a reservation.
-struct NeverApproves(Arc<dyn Decider<Payload>>);
-
-#[async_trait]
-impl Decider<Payload> for NeverApproves {
-    fn stream(&self, command: &Command) -> StreamId {
-        self.0.stream(command)
-    }
-
-    fn opens(&self, command: &Command) -> bool {
-        self.0.opens(command)
-    }
-
-    fn undoes(&self, command: &Command) -> bool {
-        self.0.undoes(command)
-    }
-
-    fn refuse(&self, refusal: StoreRefusal) -> Problem {
-        self.0.refuse(refusal)
-    }
-
-    async fn decide(
-        &self,
-        history: &[(Event, Payload)],
-        command: &Command,
-        circumstances: &Circumstances,
-    ) -> Result<Decision, Unavailable> {
-        let Failure {
-            command: kind,
-            event,
-        } = vuelos::FAILURE;
-        let failed = (command.kind == kind).then(|| event(history, command, circumstances.now));
-        match failed.flatten() {
-            Some(failed) => Ok(Decision::commit(vec![failed])),
-            None => self.0.decide(history, command, circumstances).await,
-        }
-    }
+/// The step that is to fail: its command, and the name of its participant.
+fn failing(fails_at: Option<StepNumber>) -> Option<(&'static str, &'static str)> {
+    let step = current().step(fails_at?)?.clone();
+    Some((step.command, step.call?.participant))
 }
 
 /// The three participants.
@@ -177,30 +140,35 @@ impl Play for Reserva {
                     Some(planted) => planted.decider(decider, tables.clone()),
                 },
                 failure,
-                faults: None,
+                faults: fails_at.map(|_| Faults::new(setting.tables.clone())),
                 world: setting.world.clone(),
             };
-        let vuelos: Arc<dyn Decider<Payload>> = match fails_at.map(StepNumber::get) {
-            Some(4) => Arc::new(NeverApproves(Arc::new(Vuelos))),
-            _ => Arc::new(Vuelos),
-        };
         let gateway = Arc::new(Simulador::new(tables.clone(), setting.world.clone()));
         Arc::new(Contexts {
-            vuelos: participant(VUELOS, vuelos, vuelos::FAILURE),
+            vuelos: participant(VUELOS, Arc::new(Vuelos), vuelos::FAILURE),
             pagos: participant(PAGOS, Arc::new(Pagos { gateway }), pagos::FAILURE),
             gds: participant(GDS, Arc::new(Gds), gds::FAILURE),
         })
     }
 
     async fn open(&self, setting: &Setting, fails_at: Option<StepNumber>) -> (SagaId, Fact) {
-        let free = u32::from(fails_at != StepNumber::new(3));
+        let (mut free, mut medio) = (1, self.paid_by);
+        match failing(fails_at) {
+            Some((pagos::PAGAR_RESERVA, _)) => medio = self.declined_by,
+            Some((gds::CONFIRMAR_RESERVA, _)) => free = 0,
+            Some((command, participant)) => {
+                let mut contexts = CONTEXTS.into_iter();
+                let context = contexts.find(|one| one.name == participant).unwrap();
+                let faults = Faults::new(setting.tables.clone());
+                let always = u32::MAX;
+                let set = faults.set(context, command, None, FaultMode::Failure, always);
+                set.await.unwrap();
+            }
+            None => {}
+        }
         inventory::set_free(&*setting.tables, &flight(), free)
             .await
             .unwrap();
-        let medio = match fails_at.map(StepNumber::get) {
-            Some(2) => self.declined_by,
-            _ => self.paid_by,
-        };
         let command = Command {
             id: CommandId(Uuid::from_u128(5)),
             kind: vuelos::CREAR_RESERVA.into(),
