@@ -21,7 +21,9 @@ fn path(context: &str, kind: &str) -> String {
 fn samples() -> Vec<(Context, String, IdReserva, Value)> {
     let mut found = vec![];
     for context in CONTEXTS {
-        for (_, sample) in golden(context.name) {
+        let mut files = golden(context.name);
+        files.remove("commands");
+        for sample in files.into_values() {
             let known = events::catalogue();
             let kind = sample["type"].as_str().unwrap();
             let newest = known.find(context.name, kind).map(|known| {
