@@ -272,7 +272,8 @@ fn size(plan: &Plan, scenario: &str) -> String {
     words.collect()
 }
 
-/// Prints the success, last. With the counts it lists what never happened; from 10,000 seeds on that is a failure.
+/// Prints the success, as the last line. With the counts it lists the kinds of events that never occurred; in a search
+/// of at least 10,000 seeds, a kind that never occurred is a failure.
 fn complete(order: &Order, counts: &exercised::Counts, seeds: u64) -> Result<(), Failure> {
     let never = exercised::never(counts);
     let all_must_come = order.whole && order.plan.seeds >= MANY;

@@ -87,8 +87,8 @@ impl View<Payload> for Reservas {
         fold_as(row, |fila: &mut Fila| fila.fold(event, payload))
     }
 
-    /// The first index is by state, the second by client and state. A list without a state merges the lists of all
-    /// states.
+    /// The first index is by state, the second by client and state. A query without a state merges the lists of
+    /// all states.
     fn places(&self, row: &Item) -> [Option<Place>; 2] {
         let Ok(fila) = Fila::deserialize(row) else {
             return [None, None];

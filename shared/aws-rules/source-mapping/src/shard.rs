@@ -14,7 +14,7 @@ use crate::{
 /// The size limit of a record's data, in bytes.
 const RECORD_LIMIT: usize = 1024 * 1024;
 
-/// The context of every action on a shard.
+/// The arguments that all operations on a shard share.
 pub(crate) struct Turn<'a> {
     pub now: Millis,
     pub settings: &'a Settings,

@@ -56,7 +56,7 @@ pub struct Reacted {
     pub put_off: usize,
 }
 
-/// The id of the command that follows an event by a policy. A redelivered event gives the same id.
+/// The id of the command that a policy sends in response to an event. A redelivered event gives the same id.
 #[must_use]
 pub fn reaction_id(event: &Event, command: &str) -> CommandId {
     CommandId(Uuid::new_v5(&event.id.0, command.as_bytes()))

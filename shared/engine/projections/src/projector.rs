@@ -375,7 +375,7 @@ impl<'a, P: DomainEvent> Piece<'a, P> {
     }
 }
 
-/// A piece of work with its pending change.
+/// A row of the batch, and the change of it that is not yet written.
 type Pending<'p, 'a, P> = (&'p mut Piece<'a, P>, Change);
 
 /// Packs changes into transactions: each has at most `most` rows, and no more rows and counters than DynamoDB allows.

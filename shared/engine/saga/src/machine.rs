@@ -153,11 +153,11 @@ const NOT_UNDONE: &str = "NeedsIntervention";
 /// The purpose of a state that calls a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallState {
-    /// The first call that does a step.
+    /// The first call of a step's command.
     First,
-    /// All further calls that do the step.
+    /// The calls that repeat the command when it is retried.
     Again,
-    /// The calls that undo the step.
+    /// The calls of the step's compensation.
     Undo,
 }
 
