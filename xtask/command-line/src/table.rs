@@ -401,7 +401,7 @@ names another. Brought up again, a local runtime is only deployed to, and keeps 
         rules: &[],
         details: "Each command has --help too.",
         examples: &["cargo xtask help up"],
-        takes: "the first time 1.6 s of processor time, 18 MB in target",
+        takes: "the first time 1.4 s of processor time, 18 MB in target",
     },
     Command {
         name: "deploy",
