@@ -295,8 +295,8 @@ impl Reader {
         Some(answer.body)
     }
 
-    /// Notes the rows that the view has now, unless the view was rebuilt. Readers that ask from now on must not read
-    /// less.
+    /// Notes the rows that the view has now, unless the view was rebuilt. A reader that asks from now on must see
+    /// at least these rows.
     fn look_at_the_view(&self) {
         let tables = &self.system.tables;
         if tables.item(&Key::new(VIEWS, VIEW, "alias")).is_some() {

@@ -1,4 +1,4 @@
-//! A client for `CloudWatch` Logs of a runtime, in the HTTP protocol of the AWS CLI. The CLI itself is a Python program
+//! A client for the `CloudWatch` Logs API of a local runtime or LocalStack, over HTTP. The AWS CLI is a Python program
 //! that takes a second of processor time for each question. Requests are not signed, because a runtime that speaks
 //! plain HTTP checks no signatures.
 

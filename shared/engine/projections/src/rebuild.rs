@@ -616,8 +616,9 @@ impl<P: DomainEvent> Run<'_, P> {
     }
 
     /// Lists the archive; false if the time ended first. A shard is replayed from the archive up to its last listed
-    /// object, and from the log after that. The listing is completed before the first object is replayed: objects
-    /// archived meanwhile may sort before the replayed ones, and their records are then replayed from the log.
+    /// object, and from the log after that. The listing ends before the first object is replayed, because an
+    /// object that is archived during the replay may sort before replayed ones. The records of late objects are
+    /// replayed from the log.
     async fn survey(&mut self) -> Result<bool, RebuildError> {
         let rebuilder = self.rebuilder;
         // A shard that the log no longer has is in the archive completely.
