@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::failure::{Explain, Result};
-use crate::progress::step;
+use crate::progress::quiet_step;
 use crate::shell::{capture, command, output};
 use crate::workspace::{Workspace, write};
 
@@ -32,7 +32,7 @@ pub fn install(workspace: &Workspace) -> Result<()> {
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    step("install the checkers from npm, into .local/npm", || {
+    quiet_step("install the checkers from npm, into .local/npm", || {
         for (file, text) in PINS.into_iter().zip(&pins) {
             write(&folder.join(file), text)?;
         }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::failure::{Result, fail};
-use crate::progress::{note, step};
+use crate::progress::{note, quiet_step};
 use crate::shell::{capture, command, output, run};
 use crate::workspace::{Workspace, write};
 
@@ -50,7 +50,7 @@ pub fn install(workspace: &Workspace, set: Set) -> Result<()> {
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    step(&format!("install {}, into .local/venv", set.what()), || {
+    quiet_step(&format!("install {}, into .local/venv", set.what()), || {
         environment(workspace)?;
         run(command(
             workspace.tool("python"),
