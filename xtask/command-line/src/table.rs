@@ -339,7 +339,7 @@ pub const COMMANDS: &[Command] = &[
 It installs what is missing into .local, builds, starts the local runtime and deploys. Then it books a reservation that is
 approved, one that the bank declines, and one that is paid and finds no seat. The runtime goes on running until cargo xtask down.",
         examples: &["cargo xtask demo", "cargo xtask demo --saga coreografia"],
-        takes: "first time: 9 minutes of processor time, 3 GB in target, 700 MB in .local; then 4 s",
+        takes: "first time: 7 minutes of processor time, 3 GB in target, 700 MB in .local; then 4 s",
     },
     Command {
         name: "up",
