@@ -51,7 +51,7 @@ const REGRESSIONS: &[(&str, u64)] = &[
     ("given-up", 8893),
 ];
 
-/// Seeds of `everything` that once broke an invariant, with the number of clients, each of whom makes 10 reservations.
+/// Seeds of `everything` that once broke an invariant, with the number of clients. Each client makes 10 reservations.
 const LARGE_REGRESSIONS: &[(u64, u64)] = &[
     // Bytes were left behind of a record that was never listed as parked.
     (100, 6),

@@ -54,8 +54,8 @@ struct Allowed {
 struct Known {
     start: Option<StartingPosition>,
     allowed: Allowed,
-    /// True if the settings were changed after the mapping began.
-    changed: bool,
+    /// How often settings were given: more than once if they were changed.
+    set_ups: usize,
     began: bool,
     deleted: bool,
     /// The time since which nothing may be delivered.
@@ -102,7 +102,7 @@ impl Told {
 
     pub fn is_set_up(&self, settings: &Settings) {
         let mut known = self.known();
-        known.changed |= known.allowed.batch_size > 0;
+        known.set_ups += 1;
         let allowed = &mut known.allowed;
         allowed.batch_size = allowed.batch_size.max(settings.batch_size);
         allowed.ends |= settings.maximum_retry_attempts.is_some();
@@ -230,7 +230,7 @@ impl Told {
                 }
                 // A record that was given up before the function saw it may be delivered later than its successors: the shard was
                 // read again with other settings.
-                if !(known.changed && known.is_given_up(fate, &words)) {
+                if !(known.set_ups > 1 && known.is_given_up(fate, &words)) {
                     last.insert(&fate.record.key, given);
                 }
             }

@@ -37,7 +37,7 @@ fn faults(of: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// What is wrong with the answer, if it is not the refusal that the case expects.
+/// The fault of the answer; `None` if it is the refusal that the case expects.
 fn wrong_answer(name: &str, case: &Value, answer: &Answer) -> Option<String> {
     let status = case["status"].as_u64().unwrap();
     let refused = u64::from(answer.status) == status

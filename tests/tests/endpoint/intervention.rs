@@ -1,4 +1,4 @@
-//! A saga whose compensation fails waits for a person, who sees it and resumes it.
+//! A saga whose compensation fails waits for a person. The person sees the saga and resumes it.
 
 use alpes_saga::Status;
 use e2e::{

@@ -1,6 +1,6 @@
 //! Tests of the view `analitica`: many reservations at once, and the number of calls.
 #![cfg(test)]
-#![allow(dead_code, reason = "tests share a bench of which each uses a part")]
+#![allow(dead_code, reason = "each test uses a part of the bench")]
 
 mod common;
 mod plain;

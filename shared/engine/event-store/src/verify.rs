@@ -206,7 +206,7 @@ fn older(text: &str, kept_since: Moment) -> bool {
 
 /// Compares every stream with the log, and with its archive if `beyond` is given. Without `beyond`, the log is assumed
 /// to keep everything. Commands may run meanwhile: the function reads all streams, then the log to its end, and then
-/// once more each stream of which log or archive has newer events.
+/// once more each stream that has newer events in the log or in the archive.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! Random commands by concurrent writers, with faults at every effect: no event is lost, and no command takes effect
 //! twice. The same test finds each planted mistake of the protocol.
 #![cfg(test)]
-#![allow(dead_code, reason = "tests share a bench of which each uses a part")]
+#![allow(dead_code, reason = "each test uses a part of the bench")]
 
 mod common;
 mod planted;

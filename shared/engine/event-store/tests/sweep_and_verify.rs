@@ -1,6 +1,6 @@
 //! The sweeper, and the verification that streams and log agree.
 #![cfg(test)]
-#![allow(dead_code, reason = "tests share a bench of which each uses a part")]
+#![allow(dead_code, reason = "each test uses a part of the bench")]
 
 mod common;
 

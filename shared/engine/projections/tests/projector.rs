@@ -1,6 +1,6 @@
 //! The projector with good events, bad records, gaps, and a fault at every effect.
 #![cfg(test)]
-#![allow(dead_code, reason = "tests share a bench of which each uses a part")]
+#![allow(dead_code, reason = "each test uses a part of the bench")]
 
 mod common;
 

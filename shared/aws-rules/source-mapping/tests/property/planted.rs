@@ -82,7 +82,7 @@ pub struct Subject {
     pub mapping: Mapping,
     bug: Option<Bug>,
     out: BTreeMap<InvocationId, Invocation>,
-    /// Failed batches of which only the first part will be delivered.
+    /// Failed batches. Only the first part of each will be delivered.
     failed: Vec<Invocation>,
     /// The records as they arrived, by shard and number.
     records: BTreeMap<(ShardId, String), Record>,
