@@ -10,10 +10,10 @@ use std::{
 use alpes_lambda::kinesis;
 use alpes_ports::{FunctionName, World};
 use alpes_projections::REBUILDER;
+use api::HttpApp;
 use aws_lambda_events::kinesis::KinesisEvent;
 use events::{CONTEXTS, VUELOS};
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use notices::NOTIFIER;
 use reserva_saga::{
@@ -178,27 +178,33 @@ impl Allergy {
     }
 }
 
-/// A function, from the code that wires it and the code that handles a payload.
-fn wired<A: Send + Sync + 'static>(
-    timeout: Duration,
+/// The code that makes a function's parts in a world, from the code that wires it.
+fn wired<A: 'static>(
     (ground, build): (&Ground, Build),
     app: impl Fn(&Wiring<Ports>) -> Result<A, Infallible> + Send + Sync + 'static,
-    handle: impl Fn(Arc<A>, Vec<u8>, Timestamp) -> BoxFuture<'static, Answer>
-    + Copy
-    + Send
-    + Sync
-    + 'static,
-) -> Function {
+) -> impl Fn(World) -> A + Send + Sync + 'static {
     let ports = ground.ports.clone();
-    let build = move |world: World| {
+    move |world: World| {
         let ports = Ports {
             world,
             ..ports.clone()
         };
         let Ok(app) = app(&Wiring::of(ports, build.clone()));
         app
-    };
-    function(timeout, build, handle)
+    }
+}
+
+/// A function behind the HTTP API.
+fn behind_api<A: HttpApp>(
+    timeout: Duration,
+    made: impl Fn(World) -> A + Send + Sync + 'static,
+) -> Function {
+    function(timeout, made, |app: Arc<A>, payload, _| {
+        Box::pin(async move {
+            let request = http::request(&payload)?;
+            Ok(http::written(app.handle(&request).await))
+        })
+    })
 }
 
 fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, (String, String)> {
@@ -229,51 +235,39 @@ pub fn of(name: FunctionName, ground: &Ground, build: &Build) -> Function {
     let timeout = ground.timeouts.get(name.0).copied().unwrap_or_default();
     let on = (ground, versions::known_to(name, build));
     match name {
-        HTTP_COMMANDS => wired(timeout, on, http_commands::App::new, |app, payload, _| {
-            Box::pin(async move {
-                let request = http::request(&payload)?;
-                Ok(http::written(app.handle(&request).await))
-            })
-        }),
-        HTTP_QUERIES => wired(
+        HTTP_COMMANDS => behind_api(timeout, wired(on, http_commands::App::new)),
+        HTTP_QUERIES => behind_api(
             timeout,
-            on,
-            |wiring| Ok(http_queries::App::new(wiring)),
-            |app, payload, _| {
-                Box::pin(async move {
-                    let request = http::request(&payload)?;
-                    Ok(http::written(app.handle(&request).await))
-                })
-            },
+            wired(on, |wiring| Ok(http_queries::App::new(wiring))),
         ),
-        ORCHESTRATOR => wired(
+        ORCHESTRATOR => function(
             timeout,
-            on,
-            orchestrator::App::new,
+            wired(on, orchestrator::App::new),
             |app, payload, deadline| {
                 Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
             },
         ),
-        PROJECTOR => wired(timeout, on, projector::App::new, |app, payload, _| {
+        PROJECTOR => function(
+            timeout,
+            wired(on, projector::App::new),
+            |app, payload, _| Box::pin(async move { written(app.handle(read(&payload)?).await) }),
+        ),
+        ARCHIVER => function(timeout, wired(on, archiver::App::new), |app, payload, _| {
             Box::pin(async move { written(app.handle(read(&payload)?).await) })
         }),
-        ARCHIVER => wired(timeout, on, archiver::App::new, |app, payload, _| {
-            Box::pin(async move { written(app.handle(read(&payload)?).await) })
-        }),
-        NOTIFIER => wired(timeout, on, notifier::App::new, |app, payload, _| {
+        NOTIFIER => function(timeout, wired(on, notifier::App::new), |app, payload, _| {
             Box::pin(async move { written(app.handle(read(&payload)?).await) })
         }),
         TIMERS => {
             let limits = ground.limits;
             let app = move |wiring: &_| Ok(timers::App::new(wiring)?.with_limits(limits));
-            wired(timeout, on, app, |app, payload, deadline| {
+            function(timeout, wired(on, app), |app, payload, deadline| {
                 Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
             })
         }
-        REBUILDER => wired(
+        REBUILDER => function(
             timeout,
-            on,
-            rebuilder::App::new,
+            wired(on, rebuilder::App::new),
             |app, payload, deadline| {
                 Box::pin(async move { written(app.handle(read(&payload)?, deadline).await) })
             },
@@ -282,7 +276,7 @@ pub fn of(name: FunctionName, ground: &Ground, build: &Build) -> Function {
             let own = |context: &_| function_of(*context) == name;
             let context = CONTEXTS.into_iter().find(own).unwrap_or(VUELOS);
             let app = move |wiring: &Wiring<Ports>| wiring.participant(context);
-            wired(timeout, on, app, |app, payload, deadline| {
+            function(timeout, wired(on, app), |app, payload, deadline| {
                 Box::pin(async move { written(app.answer(read(&payload)?, deadline).await) })
             })
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use alpes_event_store::EventStore;
 use alpes_ports::{Functions, Platform, World};
 use alpes_saga::{SagaId, Sagas};
-use api::Refusal;
+use api::{HttpApp, Refusal};
 use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
 use wiring::Wiring;
@@ -31,6 +31,12 @@ pub struct App {
     step_functions: bool,
 }
 
+impl HttpApp for App {
+    async fn handle(&self, request: &Request) -> Response<Body> {
+        api::routed(request, &[Method::POST], self.answer(request)).await
+    }
+}
+
 impl App {
     /// Makes the function's parts from the wiring of a platform.
     ///
@@ -45,11 +51,6 @@ impl App {
             world: wiring.platform.world(),
             step_functions: wiring.platform.offers_executions(),
         })
-    }
-
-    /// Answers a request.
-    pub async fn handle(&self, request: &Request) -> Response<Body> {
-        api::routed(request, &[Method::POST], self.answer(request)).await
     }
 
     async fn answer(&self, request: &Request) -> Result<Response<Body>, Refusal> {

@@ -18,7 +18,7 @@ use alpes_messages::Problem;
 use alpes_ports::{Clock, Executions, Platform, Tables};
 use alpes_projections::Generations;
 use alpes_saga::Sagas;
-use api::Refusal;
+use api::{HttpApp, Refusal};
 use events::{IdReserva, Payload, kinds};
 use lambda_http::{
     Body, Request, Response,
@@ -58,6 +58,13 @@ pub struct App {
     clock: Arc<dyn Clock>,
 }
 
+impl HttpApp for App {
+    async fn handle(&self, request: &Request) -> Response<Body> {
+        let answered = [Method::GET, Method::HEAD];
+        api::routed(request, &answered, self.query(request)).await
+    }
+}
+
 impl App {
     /// Makes the function's parts from the wiring of a platform.
     pub fn new<P: Platform>(wiring: &Wiring<P>) -> Self {
@@ -69,12 +76,6 @@ impl App {
             executions: wiring.platform.executions(),
             clock: wiring.platform.world().clock,
         }
-    }
-
-    /// Answers a request.
-    pub async fn handle(&self, request: &Request) -> Response<Body> {
-        let answered = [Method::GET, Method::HEAD];
-        api::routed(request, &answered, self.query(request)).await
     }
 
     async fn query(&self, request: &Request) -> Result<Response<Body>, Refusal> {

@@ -1,11 +1,8 @@
 //! `GET /vuelos/reserva/{id}`.
 
-use alpes_messages::{CorrelationId, Moment, StreamId};
+use alpes_messages::StreamId;
 use api::Refusal;
-use events::{
-    IdReserva, Payload, VUELOS,
-    vuelos::{EstadoReserva, Itinerario, Pago},
-};
+use events::{IdReserva, Payload, VUELOS};
 use lambda_http::{Body, Response, http::StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,21 +15,8 @@ use crate::{App, Origen, no_such_reservation};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReservaDto {
     /// The reservation.
-    pub id_reserva: IdReserva,
-    /// The client.
-    pub id_cliente: Option<String>,
-    /// The correlation id, which is the id of the reservation's saga.
-    pub id_correlacion: CorrelationId,
-    /// Its state.
-    pub estado: EstadoReserva,
-    /// Time at which the reservation was made.
-    pub fecha_creacion: Moment,
-    /// Time of the reservation's last event.
-    pub fecha_actualizacion: Moment,
-    /// The journey.
-    pub itinerarios: Vec<Itinerario>,
-    /// The price and its payment token; null if an old event did not have them.
-    pub pago: Option<Pago>,
+    #[serde(flatten)]
+    pub detalle: Detalle,
     /// The source of this answer.
     pub origen: Origen,
 }
@@ -42,7 +26,7 @@ impl ReservaDto {
     #[must_use]
     pub fn from_view(fila: Fila) -> Option<Self> {
         let fecha_creacion = fila.fecha_creacion?;
-        Some(Self {
+        let detalle = Detalle {
             id_reserva: fila.id_reserva?,
             id_cliente: fila.id_cliente,
             id_correlacion: fila.id_correlacion?,
@@ -51,22 +35,9 @@ impl ReservaDto {
             fecha_actualizacion: fila.fecha_actualizacion.unwrap_or(fecha_creacion),
             itinerarios: fila.itinerarios,
             pago: fila.pago,
-            origen: Origen::Vista,
-        })
-    }
-
-    fn from_stream(detalle: Detalle) -> Self {
-        Self {
-            id_reserva: detalle.id_reserva,
-            id_cliente: detalle.id_cliente,
-            id_correlacion: detalle.id_correlacion,
-            estado: detalle.estado,
-            fecha_creacion: detalle.fecha_creacion,
-            fecha_actualizacion: detalle.fecha_actualizacion,
-            itinerarios: detalle.itinerarios,
-            pago: detalle.pago,
-            origen: Origen::Comando,
-        }
+        };
+        let origen = Origen::Vista;
+        Some(Self { detalle, origen })
     }
 }
 
@@ -96,6 +67,7 @@ impl App {
             .position(|(_, payload)| matches!(payload, Payload::ReservaCreada(_)));
         let told = made.and_then(|made| history.get(..=made));
         let detalle = told.and_then(|told| Reserva::fold(told).detalle());
-        Ok(detalle.map(ReservaDto::from_stream))
+        let origen = Origen::Comando;
+        Ok(detalle.map(|detalle| ReservaDto { detalle, origen }))
     }
 }

@@ -47,7 +47,6 @@ pub(crate) fn fitting(rows: &[impl Serialize], bytes: usize) -> usize {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use proptest::{collection::vec, prelude::*};
 

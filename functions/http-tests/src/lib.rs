@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use alpes_event_store::EventStore;
 use alpes_ports::{Functions, Platform, Tables, World};
-use api::Refusal;
+use api::{HttpApp, Refusal};
 use events::Payload;
 use lambda_http::{Body, Request, Response, http::Method};
 use wiring::Wiring;
@@ -34,6 +34,12 @@ pub struct App {
     world: World,
 }
 
+impl HttpApp for App {
+    async fn handle(&self, request: &Request) -> Response<Body> {
+        api::routed(request, &[Method::POST], self.answer(request)).await
+    }
+}
+
 impl App {
     /// Makes the function's parts from the wiring of a platform.
     ///
@@ -47,11 +53,6 @@ impl App {
             functions: wiring.platform.functions(),
             world: wiring.platform.world(),
         })
-    }
-
-    /// Answers a request.
-    pub async fn handle(&self, request: &Request) -> Response<Body> {
-        api::routed(request, &[Method::POST], self.answer(request)).await
     }
 
     async fn answer(&self, request: &Request) -> Result<Response<Body>, Refusal> {

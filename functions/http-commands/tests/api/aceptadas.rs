@@ -6,12 +6,12 @@ use http_testing::{
 use lambda_http::Request;
 use serde_json::{Value, json};
 
-use crate::support::{Fixture, RESERVA};
+use crate::support::{RESERVA, fixture};
 
 #[test]
 fn an_accepted_request_is_committed_and_logged() {
-    let fixture = Fixture::new();
-    let answer = fixture.post(SAMPLE);
+    let fixture = fixture();
+    let answer = fixture.post(RESERVA, SAMPLE);
 
     assert_eq!(answer.status, 202, "{}", answer.text);
     assert_eq!(answer.header("Content-Type"), Some("application/json"));
@@ -52,13 +52,13 @@ fn an_accepted_request_is_committed_and_logged() {
 
 #[test]
 fn what_the_client_adds_is_taken_over() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let mut body = sample();
     body["id_cliente"] = "cliente-42".into();
     body["pago"] =
         json!({"monto": "100", "monto_vat": "19.0", "moneda": "USD", "medio": "tok_rechazada"});
     body["saga"] = "coreografia".into();
-    assert_eq!(fixture.post(body.to_string()).status, 202);
+    assert_eq!(fixture.post(RESERVA, body.to_string()).status, 202);
     let event = &fixture.logged()[0];
     assert_eq!(event["sagamode"], "coreografia");
     assert_eq!(event["data"]["id_cliente"], "cliente-42");
@@ -85,9 +85,9 @@ fn the_fare_is_that_of_where_the_airports_are() {
     // decimals.
     for (origen, destino, monto) in [("ANR", "BRU", "43.52"), ("NMI", "BOM", "42.64")] {
         let (salida, llegada) = ("2027-11-22T13:10:00Z", "2027-11-22T15:10:00Z");
-        let fixture = Fixture::new();
+        let fixture = fixture();
         fixture
-            .post(flight(origen, destino, salida, llegada))
+            .post(RESERVA, flight(origen, destino, salida, llegada))
             .accepted();
         let pago = &fixture.logged()[0]["data"]["pago"];
         assert_eq!(pago["monto"], monto, "{origen}-{destino}");
@@ -98,7 +98,7 @@ fn the_fare_is_that_of_where_the_airports_are() {
 fn airports_that_have_flights_sell_them() {
     for codigo in ["ULH", "SPR", "LCR"] {
         let (salida, llegada) = ("2027-11-22T13:10:00Z", "2027-11-23T08:10:00Z");
-        let answer = Fixture::new().post(flight(codigo, "JFK", salida, llegada));
+        let answer = fixture().post(RESERVA, flight(codigo, "JFK", salida, llegada));
         assert_eq!(answer.status, 202, "{codigo}: {}", answer.text);
     }
 }
@@ -114,8 +114,8 @@ fn every_date_of_rfc_3339_is_taken() {
         ("2027-11-21T23:59:60Z", "2027-11-21T23:59:59Z"),
         ("2027-11-21T18:59:60-05:00", "2027-11-21T23:59:59Z"),
     ] {
-        let fixture = Fixture::new();
-        let answer = fixture.post(flight("BOG", "JFK", given, "2027-11-22T15:10:00Z"));
+        let fixture = fixture();
+        let answer = fixture.post(RESERVA, flight("BOG", "JFK", given, "2027-11-22T15:10:00Z"));
         assert_eq!(answer.status, 202, "{given}: {}", answer.text);
         let leg = "/data/itinerarios/0/odos/0/segmentos/0/legs/0/fecha_salida";
         assert_eq!(fixture.logged()[0].pointer(leg).unwrap(), stored, "{given}");
@@ -130,26 +130,26 @@ fn every_content_type_of_json_is_taken() {
         "application/vnd.aeroalpes+json",
     ] {
         let request = with_other_header(post(RESERVA, SAMPLE), "Content-Type", media);
-        assert_eq!(Fixture::new().answer(&request).status, 202, "{media}");
+        assert_eq!(fixture().answer(&request).status, 202, "{media}");
         let request = without_header(request, "Content-Type");
-        assert_eq!(Fixture::new().answer(&request).status, 202, "none");
+        assert_eq!(fixture().answer(&request).status, 202, "none");
     }
     let bytes = SAMPLE.as_bytes();
-    assert_eq!(Fixture::new().post(bytes).status, 202, "bytes");
+    assert_eq!(fixture().post(RESERVA, bytes).status, 202, "bytes");
 }
 
 #[test]
 fn requests_without_a_key_are_as_many_reservations() {
-    let fixture = Fixture::new();
-    let ids = [(); 2].map(|()| fixture.post(SAMPLE).body["id_reserva"].clone());
+    let fixture = fixture();
+    let ids = [(); 2].map(|()| fixture.post(RESERVA, SAMPLE).body["id_reserva"].clone());
     assert_ne!(ids[0], ids[1]);
     assert_eq!(fixture.logged().len(), 2);
 }
 
 #[test]
 fn a_repetition_has_the_same_answer_and_no_second_effect() {
-    let fixture = Fixture::new();
-    let first = fixture.post_with_key("clave-1", SAMPLE);
+    let fixture = fixture();
+    let first = fixture.post_with_key(RESERVA, "clave-1", SAMPLE);
     assert_eq!(first.status, 202);
 
     // The body is the same JSON in another notation.
@@ -182,7 +182,7 @@ fn a_repetition_has_the_same_answer_and_no_second_effect() {
         with_nulls.to_string(),
         other_zone,
     ] {
-        let again = fixture.post_with_key("clave-1", body);
+        let again = fixture.post_with_key(RESERVA, "clave-1", body);
         assert_eq!(again.status, 202, "{}", again.text);
         assert_eq!(again.text, first.text);
         assert_eq!(again.headers, first.headers);
@@ -190,27 +190,30 @@ fn a_repetition_has_the_same_answer_and_no_second_effect() {
     assert_eq!(fixture.logged().len(), 1);
     assert_eq!(fixture.stored().len(), 1);
 
-    let other = fixture.post_with_key("clave-2", SAMPLE);
+    let other = fixture.post_with_key(RESERVA, "clave-2", SAMPLE);
     assert_ne!(other.body["id_reserva"], first.body["id_reserva"]);
     assert_eq!(fixture.logged().len(), 2);
 }
 
 #[test]
 fn a_key_with_another_body_is_refused() {
-    let fixture = Fixture::new();
-    let first = fixture.post_with_key("clave-1", SAMPLE);
+    let fixture = fixture();
+    let first = fixture.post_with_key(RESERVA, "clave-1", SAMPLE);
     let mut body = sample();
     body["id_cliente"] = "otro".into();
-    let second = fixture.post_with_key("clave-1", body.to_string());
+    let second = fixture.post_with_key(RESERVA, "clave-1", body.to_string());
     second.assert_problem(422, "clave-de-idempotencia-reutilizada", "another body");
     assert_eq!(fixture.logged().len(), 1);
-    assert_eq!(fixture.post_with_key("clave-1", SAMPLE).text, first.text);
+    assert_eq!(
+        fixture.post_with_key(RESERVA, "clave-1", SAMPLE).text,
+        first.text
+    );
 }
 
 /// A client may use a key before and after a deployment, and the key must stand for the same reservation.
 #[test]
 fn the_reservation_of_a_key_never_changes() {
-    let answer = Fixture::new().post_with_key("clave-1", SAMPLE);
+    let answer = fixture().post_with_key(RESERVA, "clave-1", SAMPLE);
     assert_eq!(
         answer.body["id_reserva"],
         "a4eba0c0-45ed-5615-a5d8-b29eb5f1fc8b"
@@ -221,7 +224,7 @@ fn the_reservation_of_a_key_never_changes() {
 fn keys_are_taken_up_to_their_limits() {
     for key in ["k", "una clave con espacios ~!", &"k".repeat(255)] {
         assert_eq!(
-            Fixture::new().post_with_key(key, SAMPLE).status,
+            fixture().post_with_key(RESERVA, key, SAMPLE).status,
             202,
             "{key}"
         );
@@ -245,13 +248,13 @@ fn a_key_that_comes_twice_is_refused() {
     let twice = of_http.replace("3b6f8a52-reserva-1", "a,b");
     assert_ne!(of_http, twice);
     for request in of_rest.into_iter().chain([read(&twice).unwrap()]) {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let answer = fixture.answer(&request);
         answer.assert_problem(400, "solicitud-invalida", "twice");
         assert_eq!(answer.errores(), ["Idempotency-Key: formato"]);
         fixture.assert_nothing_happened("twice");
     }
-    assert_eq!(Fixture::new().answer(&read(of_http).unwrap()).status, 202);
+    assert_eq!(fixture().answer(&read(of_http).unwrap()).status, 202);
 }
 
 /// The sample event of API Gateway with a second value of a header.
@@ -266,7 +269,7 @@ fn sample_with(name: &str, value: &str) -> Request {
 
 #[test]
 fn headers_that_come_twice_are_not_taken_under_the_last() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let answer = fixture.answer(&sample_with("Idempotency-Key", "b"));
     answer.assert_problem(400, "solicitud-invalida", "key");
     assert_eq!(answer.errores(), ["Idempotency-Key: formato"]);
@@ -315,7 +318,7 @@ fn the_trace_of_the_caller_goes_with_the_event() {
         ("hola".to_owned(), None),
         (String::new(), None),
     ] {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let request = with_header(post(RESERVA, SAMPLE), "traceparent", &traceparent);
         let answer = fixture.answer(&request);
         assert_eq!(answer.status, 202, "{traceparent}");
@@ -324,7 +327,7 @@ fn the_trace_of_the_caller_goes_with_the_event() {
         assert_eq!(event.get("traceparent"), expected.as_ref(), "{traceparent}");
     }
     // Of two traces, neither is used.
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let trace = format!("00-{ids}-01");
     let once = with_header(post(RESERVA, SAMPLE), "traceparent", &trace);
     fixture
@@ -335,7 +338,7 @@ fn the_trace_of_the_caller_goes_with_the_event() {
 
 #[test]
 fn other_methods_and_paths_are_not_there() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for (path, allow) in [
         (RESERVA, "GET, HEAD, POST"),
         ("/vuelos/reserva/x/cancelacion", "POST"),
@@ -356,17 +359,17 @@ fn other_methods_and_paths_are_not_there() {
         "/vuelos/reserva/x/aprobacion",
         "/sagas/x/y",
     ] {
-        let answer = fixture.post_to(path, SAMPLE);
+        let answer = fixture.post(path, SAMPLE);
         answer.assert_problem(404, "no-existe", path);
     }
     // Other functions answer these paths.
     for path in ["/vuelos/reserva/x", "/sagas", "/sagas/x"] {
-        let answer = fixture.post_to(path, SAMPLE);
+        let answer = fixture.post(path, SAMPLE);
         answer.assert_problem(405, "metodo-no-permitido", path);
         assert_eq!(answer.header("Allow"), Some("GET, HEAD"));
     }
     fixture
-        .post_to("/pruebas/fallas", "{}")
+        .post("/pruebas/fallas", "{}")
         .assert_problem(404, "no-existe", "of tests");
     fixture.assert_nothing_happened("other methods and paths");
 }

@@ -13,7 +13,7 @@ use pagos::simulador::{balance, ledger};
 use serde_json::{Value, json};
 use twins::MemoryFunctions;
 
-use crate::support::Fixture;
+use crate::support::{Fixture, fixture};
 
 /// The events of a reservation whose saga completed and was then undone.
 const ALL_UNDONE: [&str; 7] = [
@@ -31,7 +31,7 @@ fn path(id: IdReserva) -> String {
 }
 
 fn cancel(fixture: &Fixture, id: IdReserva, motivo: &str) -> Answer {
-    fixture.post_to(&path(id), json!({ "motivo": motivo }).to_string())
+    fixture.post(&path(id), json!({ "motivo": motivo }).to_string())
 }
 
 /// The answer is 202 with this status.
@@ -61,7 +61,7 @@ fn motivo(fixture: &Fixture, id: IdReserva) -> Value {
 
 #[test]
 fn what_is_complete_is_undone_step_by_step() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Completed);
     let answer = cancel(&fixture, id, "cambio de planes");
     assert_accepted(&fixture, id, answer, Status::Compensating);
@@ -80,7 +80,7 @@ fn what_is_complete_is_undone_step_by_step() {
 
 #[test]
 fn before_its_saga_begins_nothing_is_done_that_would_be_undone() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     let answer = cancel(&fixture, id, "me arrepentí");
     assert_accepted(&fixture, id, answer, Status::Compensating);
@@ -93,7 +93,7 @@ fn before_its_saga_begins_nothing_is_done_that_would_be_undone() {
 
 #[test]
 fn under_way_it_turns_back() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Running);
     let answer = cancel(&fixture, id, "me arrepentí");
     assert_accepted(&fixture, id, answer, Status::Compensating);
@@ -103,7 +103,7 @@ fn under_way_it_turns_back() {
 
 #[test]
 fn while_it_is_undone_the_answer_is_the_same_and_the_first_reason_stands() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Completed);
     let first = cancel(&fixture, id, "primero");
     let saga = fixture.saga(id);
@@ -121,9 +121,9 @@ fn while_it_is_undone_the_answer_is_the_same_and_the_first_reason_stands() {
 #[test]
 fn without_a_reason_there_is_one() {
     for body in ["", "{}", r#"{"motivo": null}"#] {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let id = fixture.create_in(Status::Running);
-        fixture.post_to(&path(id), body).accepted();
+        fixture.post(&path(id), body).accepted();
         fixture.run_started();
         assert_eq!(motivo(&fixture, id), MOTIVO, "{body}");
     }
@@ -131,7 +131,7 @@ fn without_a_reason_there_is_one() {
 
 #[test]
 fn what_waits_for_a_person_goes_on_waiting() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Compensating);
     fixture.fail_once(VUELOS, vuelos::CANCELAR_RESERVA);
     fixture.wake(id);
@@ -146,7 +146,7 @@ fn what_waits_for_a_person_goes_on_waiting() {
 
 #[test]
 fn what_was_cancelled_behind_the_back_of_its_saga_is_undone() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Completed);
     fixture.cancel(id);
     let answer = cancel(&fixture, id, "del todo");
@@ -159,7 +159,7 @@ fn what_was_cancelled_behind_the_back_of_its_saga_is_undone() {
 
 #[test]
 fn a_saga_that_knows_undoes_by_itself() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Completed);
     fixture.cancel(id);
     fixture.begin_sagas();
@@ -169,7 +169,7 @@ fn a_saga_that_knows_undoes_by_itself() {
 
 #[test]
 fn a_reservation_that_was_forgotten_is_cancelled_too() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     fixture.clock.advance(Duration::from_hours(25));
     let answer = cancel(&fixture, id, "ya no");
@@ -181,7 +181,7 @@ fn a_reservation_that_was_forgotten_is_cancelled_too() {
 #[test]
 fn when_the_orchestrator_cannot_be_told_the_timers_will() {
     let nowhere = Arc::new(MemoryFunctions::new());
-    let fixture = Fixture::new().with_functions(nowhere);
+    let fixture = fixture().with_functions(nowhere);
     let id = fixture.create_in(Status::Completed);
     let answer = cancel(&fixture, id, "cambio de planes");
     assert_accepted(&fixture, id, answer, Status::Compensating);
@@ -191,23 +191,23 @@ fn when_the_orchestrator_cannot_be_told_the_timers_will() {
 
 #[test]
 fn what_was_never_made_is_not_there() {
-    let fixture = Fixture::new();
-    let unknown = IdReserva(fixture.world.ids.fresh());
-    let tombstone = IdReserva(fixture.world.ids.fresh());
+    let fixture = fixture();
+    let unknown = fixture.fresh();
+    let tombstone = fixture.fresh();
     fixture.cancel(tombstone);
     for id in [unknown, tombstone] {
         let answer = cancel(&fixture, id, "no está");
         answer.assert_problem(404, "no-existe", "never made");
         assert_eq!(answer.body["detail"], format!("No hay una reserva {id}"));
     }
-    let answer = fixture.post_to("/vuelos/reserva/no-es-un-uuid/cancelacion", "{}");
+    let answer = fixture.post("/vuelos/reserva/no-es-un-uuid/cancelacion", "{}");
     answer.assert_problem(404, "no-existe", "no id");
     assert_eq!(answer.errores(), ["id: formato"]);
 }
 
 #[test]
 fn a_bad_body_is_refused_and_changes_nothing() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Completed);
     let before = fixture.saga(id);
     let long = json!({"motivo": "x".repeat(201)}).to_string();
@@ -239,11 +239,11 @@ fn a_bad_body_is_refused_and_changes_nothing() {
         (" ", vec!["cuerpo: json"]),
         ("\u{fffd}", vec!["cuerpo: utf-8"]),
     ] {
-        let answer = fixture.post_to(&path(id), body);
+        let answer = fixture.post(&path(id), body);
         answer.assert_problem(400, "solicitud-invalida", body);
         assert_eq!(answer.errores(), errores, "{body}");
     }
-    let huge = fixture.post_to(&path(id), " ".repeat(64 * 1024 + 1));
+    let huge = fixture.post(&path(id), " ".repeat(64 * 1024 + 1));
     huge.assert_problem(413, "cuerpo-demasiado-grande", "huge");
     let text = with_other_header(post(&path(id), "{}"), "Content-Type", "text/plain");
     let answer = fixture.answer(&text);
@@ -263,13 +263,13 @@ fn a_bad_body_is_refused_and_changes_nothing() {
     assert_eq!(fixture.run_started(), 0);
 
     let longest = json!({"motivo": "ñ".repeat(200)}).to_string();
-    fixture.post_to(&path(id), longest).accepted();
+    fixture.post(&path(id), longest).accepted();
 }
 
 /// Only the newer build that began a saga may cancel it.
 #[test]
 fn another_builds_saga_is_left_alone() {
-    let fixture = Fixture::new().without_definitions();
+    let fixture = fixture().without_definitions();
     let id = fixture.create_in(Status::Completed);
     let answer = cancel(&fixture, id, "cambio de planes");
     answer.assert_problem(503, "no-disponible", "another build's");
@@ -281,7 +281,7 @@ fn another_builds_saga_is_left_alone() {
 /// The saga log has the request and its reason.
 #[test]
 fn the_request_is_in_the_log_of_the_saga() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Completed);
     cancel(&fixture, id, "cambio de planes").accepted();
     let log = fixture.saga(id).log;
@@ -307,7 +307,7 @@ mod without_a_coordinator {
 
     #[test]
     fn the_reservation_is_cancelled_at_once() {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let id = create(&fixture);
         let answer = cancel(&fixture, id, "cambio de planes");
         assert_eq!(answer.status, 202, "{}", answer.text);
@@ -334,7 +334,7 @@ mod without_a_coordinator {
 
     #[test]
     fn money_and_seats_are_given_back_wherever_it_is() {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let approved = create(&fixture);
         fixture.run_choreography();
         assert_eq!(fixture.events_of(approved), ALL_UNDONE[..4]);
@@ -370,7 +370,7 @@ mod without_a_coordinator {
     /// The payment provider does not answer until the client has cancelled.
     #[test]
     fn a_payment_that_is_put_off_is_not_made_any_more() {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let id = create(&fixture);
         let faults = &fixture.faults;
         block_on(faults.set(PAGOS, pagos::PAGAR_RESERVA, None, FaultMode::Error, 1)).unwrap();
@@ -389,10 +389,10 @@ mod without_a_coordinator {
     #[test]
     fn a_repetition_has_the_same_answer_with_a_key_or_without() {
         for key in [None, Some("clave-1")] {
-            let fixture = Fixture::new();
+            let fixture = fixture();
             let id = create(&fixture);
             let ask = |body: &str| match key {
-                None => fixture.post_to(&path(id), body),
+                None => fixture.post(&path(id), body),
                 Some(key) => with_key(&fixture, id, key, body),
             };
             let first = ask(r#"{"motivo": "cambio de planes"}"#);
@@ -414,7 +414,7 @@ mod without_a_coordinator {
 
     #[test]
     fn what_somebody_else_cancelled_is_cancelled() {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let id = create(&fixture);
         fixture.cancel(id);
         assert_cancelled_before(&cancel(&fixture, id, "tarde"));
@@ -424,7 +424,7 @@ mod without_a_coordinator {
 
     #[test]
     fn a_key_is_of_one_reservation() {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         for id in [create(&fixture), create(&fixture)] {
             with_key(&fixture, id, "clave-1", "{}").accepted();
             assert_eq!(fixture.events_of(id), BOTH);
@@ -436,7 +436,7 @@ mod without_a_coordinator {
 
     #[test]
     fn with_the_log_down_it_waits_for_the_sweeper() {
-        let fixture = Fixture::with_log(Arc::new(LogDown));
+        let fixture = fixture().with_log(Arc::new(LogDown));
         let id = create(&fixture);
         cancel(&fixture, id, "cambio de planes").accepted();
         let stored = &fixture.stored()[0];
@@ -448,7 +448,7 @@ mod without_a_coordinator {
 
 #[test]
 fn what_step_functions_runs_is_cancelled_once_it_has_ended() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_by_step_functions();
     fixture.run_sagas();
     let answer = cancel(&fixture, id, "cambio de planes");
@@ -476,7 +476,7 @@ fn what_step_functions_runs_is_cancelled_once_it_has_ended() {
 /// execution.
 #[test]
 fn what_step_functions_has_not_begun_is_cancelled_at_once() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_by_step_functions();
     let answer = cancel(&fixture, id, "cambio de planes");
     assert_accepted(&fixture, id, answer, Status::Compensating);
@@ -490,7 +490,7 @@ fn what_step_functions_has_not_begun_is_cancelled_at_once() {
 /// carried out nevertheless.
 #[test]
 fn what_step_functions_could_not_end_is_cancelled_by_the_coordinator() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_by_step_functions();
     fixture.run_sagas();
     fixture.tell_that_it_failed(id);

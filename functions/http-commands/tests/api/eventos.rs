@@ -8,7 +8,7 @@ use http_commands::MOTIVO;
 use http_testing::sample;
 use lambda_http::Request;
 
-use crate::support::Fixture;
+use crate::support::{Fixture, fixture};
 
 /// The reservation, and the id of its saga, in the sample events.
 const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
@@ -23,7 +23,7 @@ fn every_sample_event_is_answered_as_its_name_says() {
     let samples = samples();
     assert!(samples.len() >= 12);
     for (name, request) in &samples {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let name = name.as_str();
         if name.starts_with("cancelacion") || name.starts_with("reanudacion") {
             asks_something_of_a_saga(&fixture, name, request);
@@ -88,7 +88,7 @@ fn asks_something_of_a_saga(fixture: &Fixture, name: &str, request: &Request) {
 #[test]
 fn a_key_means_the_same_in_both_forms() {
     let samples = samples();
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let [rest, url] = ["crear_reserva_con_clave", "crear_reserva_con_clave_v2"]
         .map(|name| fixture.answer(&samples[name]).text);
     assert_eq!(rest, url);

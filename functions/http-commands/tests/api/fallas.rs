@@ -8,12 +8,12 @@ use alpes_saga::Status;
 use futures::executor::block_on;
 use http_testing::{LogDown, SAMPLE, SECRET, TablesDown};
 
-use crate::support::Fixture;
+use crate::support::{RESERVA, fixture};
 
 #[test]
 fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
-    let fixture = Fixture::with_log(Arc::new(LogDown));
-    let answer = fixture.post_with_key("clave-1", SAMPLE);
+    let fixture = fixture().with_log(Arc::new(LogDown));
+    let answer = fixture.post_with_key(RESERVA, "clave-1", SAMPLE);
     assert_eq!(answer.status, 202, "{}", answer.text);
 
     let stored = fixture.stored();
@@ -26,7 +26,7 @@ fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
             .is_some_and(|partition| partition.starts_with("sweep-")),
         "{stored:?}"
     );
-    let again = fixture.post_with_key("clave-1", SAMPLE);
+    let again = fixture.post_with_key(RESERVA, "clave-1", SAMPLE);
     assert_eq!((again.status, again.text), (answer.status, answer.text));
 
     let store = EventStore::new(
@@ -35,13 +35,7 @@ fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
         fixture.world.clone(),
         events::catalogue(),
     );
-    let sweeper = Sweeper {
-        store: &store,
-        world: &fixture.world,
-        older_than: Duration::ZERO,
-        budget: Duration::MAX,
-        page: alpes_event_store::PAGE,
-    };
+    let sweeper = Sweeper::new(&store);
     // The sweeper publishes only events that are older than the current time.
     block_on(fixture.world.tasks.sleep(Duration::from_millis(1)));
     let swept = block_on(sweeper.sweep()).unwrap();
@@ -53,8 +47,8 @@ fn with_the_log_down_a_request_is_accepted_and_waits_for_the_sweeper() {
 #[test]
 fn with_the_tables_down_the_client_is_told_to_try_again() {
     let down = TablesDown(TableError::Unavailable(SECRET.into()));
-    let fixture = Fixture::new().with_tables(Arc::new(down));
-    let answer = fixture.post(SAMPLE);
+    let fixture = fixture().with_tables(Arc::new(down));
+    let answer = fixture.post(RESERVA, SAMPLE);
     answer.assert_problem(503, "no-disponible", "down");
     assert_eq!(answer.header("Retry-After"), Some("1"));
     assert_eq!(answer.body.get("detail"), None);
@@ -64,8 +58,8 @@ fn with_the_tables_down_the_client_is_told_to_try_again() {
 #[test]
 fn what_will_not_pass_by_itself_is_an_error_of_ours() {
     let refused = TablesDown(TableError::Refused(SECRET.into()));
-    let fixture = Fixture::new().with_tables(Arc::new(refused));
-    let answer = fixture.post(SAMPLE);
+    let fixture = fixture().with_tables(Arc::new(refused));
+    let answer = fixture.post(RESERVA, SAMPLE);
     answer.assert_problem(500, "error-interno", "refused");
     assert_eq!(answer.header("Retry-After"), None);
     assert_eq!(answer.body.get("detail"), None);
@@ -77,7 +71,7 @@ fn sagas_and_streams_fail_alike() {
         (TableError::Unavailable(SECRET.into()), 503, "no-disponible"),
         (TableError::Refused(SECRET.into()), 500, "error-interno"),
     ] {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let id = fixture.create_in(Status::NeedsIntervention);
         let saga = fixture.saga_of(id);
         let fixture = fixture.with_tables(Arc::new(TablesDown(error)));
@@ -85,7 +79,7 @@ fn sagas_and_streams_fail_alike() {
             format!("/vuelos/reserva/{id}/cancelacion"),
             format!("/sagas/{saga}/reanudacion"),
         ] {
-            let answer = fixture.post_to(&path, "");
+            let answer = fixture.post(&path, "");
             answer.assert_problem(status, kind, &path);
             assert_eq!(answer.body.get("detail"), None);
             assert_eq!(fixture.run_started(), 0);

@@ -5,7 +5,7 @@ use events::IdReserva;
 use http_commands::{MAX_NOTA, MOTIVO};
 use http_testing::{Answer, Description, Operation, ask, post};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, fixture};
 
 /// The operations of this function.
 fn operations(description: &Description) -> Vec<Operation> {
@@ -32,7 +32,7 @@ fn every_operation_that_changes_something_is_routed_here() {
     for operation in operations {
         let (path, method) = &operation;
         assert_eq!(method, "post");
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let id = fixture.world.ids.fresh();
         let refused = send(&fixture, path, (IdReserva(id), SagaId(id)), "[]");
         refused.assert_problem(400, "solicitud-invalida", path);
@@ -50,7 +50,7 @@ fn the_examples_are_accepted_and_answered_as_described() {
         let examples = description.requests(&operation);
         assert!(examples.len() >= 2, "{path}");
         for (name, example) in examples {
-            let fixture = Fixture::new();
+            let fixture = fixture();
             let id = fixture.create_in(if path.starts_with("/sagas/") {
                 Status::NeedsIntervention
             } else {
@@ -72,7 +72,7 @@ fn what_cannot_be_done_is_answered_as_described() {
         if !path.contains("{id}") {
             continue;
         }
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let unknown = fixture.world.ids.fresh();
         let missing = send(&fixture, path, (IdReserva(unknown), SagaId(unknown)), "");
         assert_eq!(missing.status, 404, "{path}");

@@ -11,14 +11,14 @@ use http_testing::{Answer, post, with_other_header};
 use serde_json::{Value, json};
 use twins::MemoryFunctions;
 
-use crate::support::Fixture;
+use crate::support::{Fixture, fixture};
 
 fn path(id: SagaId) -> String {
     format!("/sagas/{id}/reanudacion")
 }
 
 fn resume(fixture: &Fixture, id: IdReserva, body: &str) -> Answer {
-    fixture.post_to(&path(fixture.saga_of(id)), body)
+    fixture.post(&path(fixture.saga_of(id)), body)
 }
 
 #[track_caller]
@@ -50,7 +50,7 @@ fn it_goes_on_where_it_stood() {
             Some("el proveedor responde"),
         ),
     ] {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let id = fixture.create_in(Status::NeedsIntervention);
         let answer = resume(&fixture, id, body);
         assert_accepted(&fixture, id, answer);
@@ -66,7 +66,7 @@ fn it_goes_on_where_it_stood() {
 
 #[test]
 fn what_was_done_by_hand_is_not_done_again() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::NeedsIntervention);
     let body = r#"{"nota": "devuelto a mano", "hecho": true, "paso": 2}"#;
     let answer = resume(&fixture, id, body);
@@ -86,7 +86,7 @@ fn what_was_done_by_hand_is_not_done_again() {
 /// Another person may have resumed the saga, and another step may be stuck since.
 #[test]
 fn only_the_step_that_is_stuck_is_marked() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::NeedsIntervention);
     let before = fixture.saga(id);
     for paso in [1, 3, 4] {
@@ -103,7 +103,7 @@ fn what_waits_for_nobody_is_left_alone() {
         if status == Status::NeedsIntervention {
             continue;
         }
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let id = fixture.create_in(status);
         let estado = api::saga::estado(status);
         let before = fixture.saga(id);
@@ -120,7 +120,7 @@ fn what_waits_for_nobody_is_left_alone() {
 
 #[test]
 fn once_it_goes_on_it_waits_for_nobody() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::NeedsIntervention);
     resume(&fixture, id, "").accepted();
     let again = resume(&fixture, id, "");
@@ -129,7 +129,7 @@ fn once_it_goes_on_it_waits_for_nobody() {
 
 #[test]
 fn a_saga_that_has_not_begun_needs_nobody() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     let answer = resume(&fixture, id, "");
     answer.assert_problem(409, "estado-no-lo-permite", "not begun");
@@ -142,20 +142,20 @@ fn a_saga_that_has_not_begun_needs_nobody() {
     fixture.take(VUELOS, &command);
     let (saga, reservation) = (SagaId(command.correlationid.0), SagaId(command.subject.0));
     for id in [saga, reservation, SagaId(fixture.world.ids.fresh())] {
-        let answer = fixture.post_to(&path(id), "");
+        let answer = fixture.post(&path(id), "");
         answer.assert_problem(404, "no-existe", "not there");
         assert_eq!(answer.body["detail"], format!("No hay una saga {id}"));
     }
     assert!(fixture.tables.all(alpes_saga::TABLE).is_empty());
 
-    let answer = fixture.post_to("/sagas/no-es-un-uuid/reanudacion", "");
+    let answer = fixture.post("/sagas/no-es-un-uuid/reanudacion", "");
     answer.assert_problem(404, "no-existe", "no id");
     assert_eq!(answer.errores(), ["id: formato"]);
 }
 
 #[test]
 fn a_bad_body_is_refused_and_changes_nothing() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::NeedsIntervention);
     let before = fixture.saga(id);
     let long = json!({"nota": "x".repeat(MAX_NOTA + 1)}).to_string();
@@ -206,7 +206,7 @@ fn a_bad_body_is_refused_and_changes_nothing() {
 #[test]
 fn when_the_orchestrator_cannot_be_told_the_timers_will() {
     let nowhere = Arc::new(MemoryFunctions::new());
-    let fixture = Fixture::new().with_functions(nowhere);
+    let fixture = fixture().with_functions(nowhere);
     let id = fixture.create_in(Status::NeedsIntervention);
     let due = || block_on(fixture.sagas.due(10)).unwrap().sagas;
     assert_eq!(due(), []);
@@ -218,7 +218,7 @@ fn when_the_orchestrator_cannot_be_told_the_timers_will() {
 /// An item that is not a saga is a defect of this system. A saga of another build must wait for that build.
 #[test]
 fn what_cannot_be_read_is_not_missing() {
-    let fixture = Fixture::new().without_definitions();
+    let fixture = fixture().without_definitions();
     let id = fixture.create_in(Status::NeedsIntervention);
     let answer = resume(&fixture, id, "");
     answer.assert_problem(503, "no-disponible", "another build's");
@@ -231,7 +231,7 @@ fn what_cannot_be_read_is_not_missing() {
         condition: alpes_ports::Condition::Always,
     };
     block_on(alpes_ports::Tables::write(&*fixture.tables, &put)).unwrap();
-    let answer = fixture.post_to(&path(id), "");
+    let answer = fixture.post(&path(id), "");
     answer.assert_problem(500, "error-interno", "malformed");
     assert_eq!(answer.body.get("detail"), None);
 }
@@ -239,7 +239,7 @@ fn what_cannot_be_read_is_not_missing() {
 /// A charge cannot be refunded, and operators resume the saga until its item has no room for another attempt.
 #[test]
 fn one_that_went_on_too_often_can_still_be_ended_by_hand() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::NeedsIntervention);
     let mut resumed = 0;
     // Once a long note does not fit, a request without a note may still fit.
@@ -288,7 +288,7 @@ fn what_step_functions_could_not_end_is_ended_here() {
         (json!({ "nota": nota }), resumed),
         (json!({ "nota": nota, "hecho": true, "paso": 2 }), marked),
     ] {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let id = fixture.create_by_step_functions();
         fixture.run_sagas();
         let early = resume(&fixture, id, &body.to_string());

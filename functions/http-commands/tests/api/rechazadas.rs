@@ -13,7 +13,7 @@ use lambda_http::{Body, Request};
 use parse::Regla;
 use serde_json::Value;
 
-use crate::support::{Fixture, RESERVA};
+use crate::support::{RESERVA, fixture};
 
 fn bad_requests() -> Vec<Value> {
     serde_json::from_str(include_str!("../bad_requests.json")).unwrap()
@@ -60,7 +60,7 @@ fn expected(entry: &Value) -> Vec<String> {
 
 #[test]
 fn every_bad_request_is_refused_by_its_rule_and_changes_nothing() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for entry in bad_requests() {
         let name = name(&entry);
         let answer = fixture.answer(&request(&entry));
@@ -87,29 +87,29 @@ fn every_bad_request_is_refused_by_its_rule_and_changes_nothing() {
 
 #[test]
 fn step_functions_is_refused_where_it_is_not_offered() {
-    let fixture = Fixture::new().over(|ports| ports.executions = None);
+    let without = fixture().over(|ports| ports.executions = None);
     let mut body = sample();
     body["saga"] = "stepfunctions".into();
-    let answer = fixture.post(body.to_string());
+    let answer = without.post(RESERVA, body.to_string());
     answer.assert_problem(400, "solicitud-invalida", "not offered");
     assert_eq!(answer.errores(), ["saga: opcion"]);
-    fixture.assert_nothing_happened("not offered");
+    without.assert_nothing_happened("not offered");
 
-    let fixture = Fixture::new();
-    fixture.post(body.to_string()).accepted();
+    let fixture = fixture();
+    fixture.post(RESERVA, body.to_string()).accepted();
     assert_eq!(fixture.logged()[0]["sagamode"], "stepfunctions");
 }
 
 #[test]
 fn every_body_is_taken_as_it_is_and_in_no_other_coding() {
-    let (id, body) = (Fixture::new().world.ids.fresh(), "{}");
+    let (id, body) = (fixture().world.ids.fresh(), "{}");
     for path in [
         RESERVA.to_owned(),
         format!("/vuelos/reserva/{id}/cancelacion"),
         format!("/sagas/{id}/reanudacion"),
     ] {
-        let fixture = Fixture::new();
-        let plain = fixture.post_to(&path, body);
+        let fixture = fixture();
+        let plain = fixture.post(&path, body);
         let sent = |coding: &[&str]| {
             let header = |request, value: &&str| with_header(request, "Content-Encoding", value);
             fixture.answer(&coding.iter().fold(post(&path, body), header))
@@ -145,7 +145,7 @@ fn a_charset_changes_nothing_of_json() {
     for charset in ["utf-8", "UTF-8", "iso-8859-1", "utf-16"] {
         let media = format!("application/json; charset={charset}");
         let said = |body: &[u8]| with_other_header(post(RESERVA, body), "Content-Type", &media);
-        let fixture = Fixture::new();
+        let fixture = fixture();
         fixture.answer(&said(SAMPLE.as_bytes())).accepted();
         let latin = fixture.answer(&said(b"{\"id_cliente\": \"ni\xf1a\"}"));
         latin.assert_problem(400, "solicitud-invalida", charset);
@@ -204,7 +204,7 @@ fn what_is_not_json_is_pointed_to() {
         ("{} {}", "línea 1, columna 4"),
         ("", "línea 1, columna 0"),
     ] {
-        let answer = Fixture::new().post(body);
+        let answer = fixture().post(RESERVA, body);
         let detail = answer.body["errores"][0]["detalle"].as_str().unwrap();
         assert!(detail.ends_with(place), "{detail}");
     }
@@ -213,15 +213,16 @@ fn what_is_not_json_is_pointed_to() {
 #[test]
 fn a_great_many_faults_make_a_bounded_answer() {
     let legs = vec!["1"; 20_000].join(",");
-    let answer = Fixture::new().post(format!(
-        r#"{{"itinerarios":[{{"odos":[{{"segmentos":[{{"legs":[{legs}]}}]}}]}}]}}"#
-    ));
+    let answer = fixture().post(
+        RESERVA,
+        format!(r#"{{"itinerarios":[{{"odos":[{{"segmentos":[{{"legs":[{legs}]}}]}}]}}]}}"#),
+    );
     answer.assert_problem(400, "solicitud-invalida", "a great many");
     assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS);
 
     // The fault of the header counts as one of them.
     let many = format!(r#"{{"itinerarios":[{legs}]}}"#);
-    let answer = Fixture::new().post_with_key("a\tb", many);
+    let answer = fixture().post_with_key(RESERVA, "a\tb", many);
     answer.assert_problem(400, "solicitud-invalida", "a great many, and a key");
     assert_eq!(answer.errores().len(), parse::MAX_VIOLATIONS);
     assert_eq!(answer.errores()[0], "Idempotency-Key: formato");

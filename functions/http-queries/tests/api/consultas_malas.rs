@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::Fixture;
+use crate::support::fixture;
 
 fn bad_queries() -> Vec<Value> {
     serde_json::from_str(include_str!("../bad_queries.json")).unwrap()
@@ -15,7 +15,7 @@ fn bad_queries() -> Vec<Value> {
 
 #[test]
 fn every_bad_query_is_refused_by_its_rule() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     fixture.create(None);
     fixture.project();
     for entry in bad_queries() {
@@ -61,7 +61,7 @@ fn a_great_many_faults_make_a_bounded_answer() {
         for query in &queries {
             let (count, query) = (query.len(), query.join("&"));
             assert_eq!(query.len(), 7_799);
-            let answer = Fixture::new().get(&format!("{path}?{query}"));
+            let answer = fixture().get(&format!("{path}?{query}"));
             answer.assert_problem(400, "solicitud-invalida", path);
             let size = answer.text.len();
             let told = format!("{path}: {count} parameters, an answer of {size} bytes");
@@ -70,7 +70,7 @@ fn a_great_many_faults_make_a_bounded_answer() {
         }
     }
     // A long name is cut like the name of a field.
-    let answer = Fixture::new().get(&format!("/vuelos/reserva?{}=1", "x".repeat(1_000)));
+    let answer = fixture().get(&format!("/vuelos/reserva?{}=1", "x".repeat(1_000)));
     assert_eq!(
         answer.errores(),
         [format!("{}: campo-desconocido", "x".repeat(64))]

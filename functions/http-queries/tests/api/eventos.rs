@@ -9,7 +9,7 @@ use events::{IdReserva, VUELOS};
 use futures::executor::block_on;
 use serde_json::{Value, json};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, fixture};
 
 fn path(id: IdReserva) -> String {
     format!("/vuelos/reserva/{id}/eventos")
@@ -25,7 +25,7 @@ fn events(fixture: &Fixture, id: IdReserva) -> (Vec<String>, Vec<Value>) {
 
 #[test]
 fn are_those_of_all_streams_by_time_as_they_were_committed() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let other = fixture.create(None);
     let id = fixture.create(None);
     fixture.later();
@@ -61,7 +61,7 @@ fn are_those_of_all_streams_by_time_as_they_were_committed() {
 
 #[test]
 fn of_one_time_are_in_the_order_of_their_versions() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     fixture.approve(id);
     fixture.cancel(id);
@@ -82,7 +82,7 @@ fn of_one_time_are_in_the_order_of_their_versions() {
 
 #[test]
 fn tell_what_was_undone_in_every_context() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Compensated);
     let (types, told) = events(&fixture, id);
     // Events with one time are sorted by version; events with one version are in the order of the contexts.
@@ -110,11 +110,11 @@ fn tell_what_was_undone_in_every_context() {
 /// A reservation that was cancelled before it was made has an event, although it is no reservation.
 #[test]
 fn of_a_tombstone_are_there_and_of_nothing_are_not() {
-    let fixture = Fixture::new();
-    let tombstone = IdReserva(fixture.world.ids.fresh());
+    let fixture = fixture();
+    let tombstone = fixture.fresh();
     fixture.cancel(tombstone);
     assert_eq!(events(&fixture, tombstone).0, ["ReservaCancelada"]);
-    let unknown = IdReserva(fixture.world.ids.fresh());
+    let unknown = fixture.fresh();
     let answer = fixture.get(&path(unknown));
     answer.assert_problem(404, "no-existe", "unknown");
 }
@@ -125,7 +125,7 @@ fn of_the_tutorials_code_are_told_as_they_were_committed() {
     const OLD: &str =
         include_str!("../../../../shared/airline/events/samples/vuelos/ReservaCreada.v1.json");
     let old: Value = serde_json::from_str(OLD).unwrap();
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id: IdReserva = old["data"]["id_reserva"].as_str().unwrap().parse().unwrap();
     let leave = Update::of(alpes_event_store::Stream::key(StreamId::new(VUELOS, id)))
         .set(Path::of("version"), 1)

@@ -8,7 +8,7 @@ use http_testing::ask;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, fixture};
 
 /// A reservation that was made, as the list must show it.
 struct Made {
@@ -67,7 +67,7 @@ fn ids(rows: &[Value]) -> Vec<&str> {
 
 #[test]
 fn filters_alone_and_together_list_exactly_what_they_say_newest_first() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let made = many(&fixture);
     let estados = EstadoReserva::ALL.into_iter().map(Some).chain([None]);
     for estado in estados {
@@ -105,7 +105,7 @@ fn filters_alone_and_together_list_exactly_what_they_say_newest_first() {
 
 #[test]
 fn a_row_reads_as_the_reservation_alone_does() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     many(&fixture);
     for row in walk(&fixture, "", 100).concat() {
         let id = row["id_reserva"].as_str().unwrap();
@@ -115,7 +115,7 @@ fn a_row_reads_as_the_reservation_alone_does() {
 
 #[test]
 fn a_page_has_twenty_unless_asked() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let made = many(&fixture);
     let body = fixture.get("/vuelos/reserva").ok();
     assert_eq!(body["reservas"].as_array().unwrap().len(), 20);
@@ -132,7 +132,7 @@ fn a_page_has_twenty_unless_asked() {
 
 #[test]
 fn a_view_without_rows_has_one_empty_page() {
-    let body = Fixture::new().get("/vuelos/reserva").ok();
+    let body = fixture().get("/vuelos/reserva").ok();
     assert_eq!(body.to_string(), r#"{"reservas":[],"siguiente":null}"#);
 }
 
@@ -140,7 +140,7 @@ fn a_view_without_rows_has_one_empty_page() {
 /// or skips a reservation.
 #[test]
 fn paging_is_steady_while_reservations_are_made_and_change() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let before: Vec<_> = (0..9)
         .map(|_| {
             fixture.later();
@@ -172,7 +172,7 @@ fn paging_is_steady_while_reservations_are_made_and_change() {
 
 #[test]
 fn a_cursor_is_opaque_and_says_nothing_of_the_filter() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     many(&fixture);
     let body = fixture.get("/vuelos/reserva?limite=3").ok();
     let cursor = body["siguiente"].as_str().unwrap();
@@ -222,7 +222,7 @@ fn large(fixture: &Fixture) -> IdReserva {
 /// A page of only the largest reservations is nearly as large as Lambda allows.
 #[test]
 fn a_page_of_a_hundred_of_the_largest_has_room_left() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for _ in 0..100 {
         large(&fixture);
     }
@@ -240,7 +240,7 @@ fn a_page_of_a_hundred_of_the_largest_has_room_left() {
 /// Lambda allows answers of 6 MB. A page ends before that size, and the next page has the rest.
 #[test]
 fn a_page_of_large_reservations_ends_early_and_loses_none() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let made: BTreeSet<_> = (0..130)
         .map(|number| {
             if number % 2 == 0 {

@@ -11,13 +11,16 @@ use std::{
 };
 
 use alpes_ports::{IndexPage, IndexQuery, TableError, Tables};
+use api::HttpApp;
 use async_trait::async_trait;
 use events::{IdReserva, vuelos::EstadoReserva};
 use futures::executor::block_on;
+use http_queries::App;
 use http_testing::{Answer, ask};
-use twins::{MemoryTables, Over, TablesOver};
+use twins::{MemoryTables, Over, Ports, TablesOver};
+use wiring::Wiring;
 
-use crate::support::Fixture;
+use crate::support::{Fixture, fixture};
 
 /// Number of polls after which a query is answered. All queries of a concurrent read are pending by then; a sequential
 /// reader only waits.
@@ -83,7 +86,7 @@ impl TablesOver for Meanwhile {
 
 /// Six reservations in two of the four states. If `later`, the third reservation is in another state.
 fn world(from: EstadoReserva, to: EstadoReserva, later: bool) -> (Fixture, Vec<IdReserva>) {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let made = [from, to, from, to, from, to].map(|estado| {
         fixture.later();
         fixture.create_as(Some("ana"), estado)
@@ -115,7 +118,10 @@ fn orders() -> Vec<Vec<EstadoReserva>> {
 
 /// The reservations of all pages, in order.
 fn pages(tables: &Arc<Over<Meanwhile>>, fixture: &Fixture, filter: &str) -> Vec<String> {
-    let app = fixture.over(tables.clone());
+    let app = App::new(&Wiring::new(Ports {
+        tables: tables.clone(),
+        ..fixture.ports()
+    }));
     let (mut seen, mut after) = (vec![], String::new());
     loop {
         let path = format!("/vuelos/reserva?limite=3{filter}{after}");

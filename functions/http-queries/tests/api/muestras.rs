@@ -4,14 +4,14 @@ use events::VUELOS;
 use lambda_http::request;
 use serde_json::{Value, json};
 
-use crate::support::Fixture;
+use crate::support::fixture;
 
 const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
 const SAGA: &str = "019c1350-4b81-7b22-9d02-6e7f8091a2b3";
 
 #[test]
 fn every_sample_event_is_answered_as_its_name_says() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let mut command = fixture.creation();
     command.subject = ID.parse().unwrap();
     command.correlationid = SAGA.parse().unwrap();
@@ -72,7 +72,7 @@ fn a_parameter_given_twice_is_seen_in_both_forms() {
     let text = include_str!("../../events/reservas.json");
     let mut event: Value = serde_json::from_str(text).unwrap();
     event["multiValueQueryStringParameters"]["estado"] = json!(["Pendiente", "Aprobada"]);
-    let answer = Fixture::new().answer(&request::from_str(&event.to_string()).unwrap());
+    let answer = fixture().answer(&request::from_str(&event.to_string()).unwrap());
     answer.assert_problem(400, "solicitud-invalida", "twice");
     assert_eq!(answer.body["errores"][0]["campo"], "estado");
     assert_eq!(answer.body["errores"][0]["regla"], "repetido");

@@ -8,7 +8,7 @@ use http_testing::System;
 use jiff::{ToSpan, civil::Date};
 use serde_json::{Value, json};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, fixture};
 
 const TOTALES: &str = "/vuelos/reportes/totales";
 const PIVOT: &str = "/vuelos/reportes/reservas-por-dia";
@@ -52,7 +52,7 @@ fn many(fixture: &Fixture) {
 
 #[test]
 fn a_row_has_a_column_for_each_state_and_their_total() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for estado in [
         EstadoReserva::Pagada,
         EstadoReserva::Cancelada,
@@ -75,7 +75,7 @@ fn a_row_has_a_column_for_each_state_and_their_total() {
 
 #[test]
 fn reports_count_what_the_list_shows() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     many(&fixture);
     let list = fixture.get("/vuelos/reserva?limite=100").ok();
     assert_eq!(list["siguiente"], Value::Null);
@@ -98,7 +98,7 @@ fn reports_count_what_the_list_shows() {
 
 #[test]
 fn a_reservation_is_of_the_day_it_was_made_on_and_counted_once_in_the_state_it_is_in() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     let mut expected = json!({
         "dia": FIRST, "Pendiente": 1, "Pagada": 0, "Aprobada": 0, "Cancelada": 0, "total": 1,
@@ -124,7 +124,7 @@ fn a_reservation_is_of_the_day_it_was_made_on_and_counted_once_in_the_state_it_i
 
 #[test]
 fn a_day_is_one_of_utc() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     // The clock advances to the last millisecond of the day, and later to the first of the next.
     fixture.clock.advance(Duration::from_millis(50_399_999));
     fixture.create(None);
@@ -142,7 +142,7 @@ fn a_day_is_one_of_utc() {
 
 #[test]
 fn both_ends_belong_to_it_and_days_without_reservations_do_not() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     many(&fixture);
     let made = ["2026-01-31", "2026-02-02", "2026-02-04"];
     for path in [PIVOT, TOTALES] {
@@ -168,7 +168,7 @@ fn both_ends_belong_to_it_and_days_without_reservations_do_not() {
 /// One reservation on each day, up to today.
 #[test]
 fn thirty_days_until_today_unless_asked() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for _ in 0..39 {
         fixture.create(None);
         fixture.clock.advance(DAY);
@@ -207,7 +207,7 @@ fn thirty_days_until_today_unless_asked() {
 
 #[test]
 fn a_whole_leap_year_fits_and_not_a_day_more() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     fixture.create(None);
     fixture.clock.advance(DAY * 365);
     fixture.create(None);
@@ -231,12 +231,12 @@ fn a_whole_leap_year_fits_and_not_a_day_more() {
 
 #[test]
 fn without_reservations_there_are_no_rows() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for path in [PIVOT, TOTALES] {
         assert_eq!(fixture.get(path).text, r#"{"filas":[]}"#);
     }
     // A reservation that was cancelled before it was made counts on no day.
-    fixture.cancel(IdReserva(fixture.world.ids.fresh()));
+    fixture.cancel(fixture.fresh());
     fixture.project();
     for path in [PIVOT, TOTALES] {
         assert_eq!(fixture.get(path).text, r#"{"filas":[]}"#);

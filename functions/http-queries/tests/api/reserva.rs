@@ -8,10 +8,10 @@ use alpes_saga::Status;
 use api::ROUTES;
 use events::{IdReserva, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
-use http_testing::{Answer, SECRET, TablesDown, ask, sample};
+use http_testing::{SECRET, TablesDown, ask, sample};
 use serde_json::Value;
 
-use crate::support::Fixture;
+use crate::support::fixture;
 
 fn path(id: IdReserva) -> String {
     format!("/vuelos/reserva/{id}")
@@ -27,7 +27,7 @@ fn from(origen: &str, mut reserva: Value) -> Value {
 
 #[test]
 fn the_stream_answers_until_the_view_does_and_both_say_the_same() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(Some("cliente-42"));
     let anonymous = fixture.create(None);
     let ids = [id, anonymous];
@@ -52,7 +52,7 @@ fn the_stream_answers_until_the_view_does_and_both_say_the_same() {
 
 #[test]
 fn what_the_stream_tells_is_never_ahead_of_what_the_view_tells_next() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let cancelled = fixture.create(None);
     fixture.later();
     fixture.cancel(cancelled);
@@ -85,7 +85,7 @@ fn what_the_stream_tells_is_never_ahead_of_what_the_view_tells_next() {
 
 #[test]
 fn only_the_view_hears_of_payments() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     fixture.later();
     fixture.pay(id);
@@ -98,7 +98,7 @@ fn only_the_view_hears_of_payments() {
 
 #[test]
 fn a_row_that_never_heard_of_the_making_does_not_hide_the_reservation() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     fixture.pay(id);
     // The view receives the payment before the reservation.
@@ -111,9 +111,9 @@ fn a_row_that_never_heard_of_the_making_does_not_hide_the_reservation() {
 
 #[test]
 fn what_was_never_made_is_not_there() {
-    let fixture = Fixture::new();
-    let unknown = IdReserva(fixture.world.ids.fresh());
-    let tombstone = IdReserva(fixture.world.ids.fresh());
+    let fixture = fixture();
+    let unknown = fixture.fresh();
+    let tombstone = fixture.fresh();
     fixture.cancel(tombstone);
     for _ in 0..2 {
         for id in [unknown, tombstone] {
@@ -132,7 +132,7 @@ fn what_was_never_made_is_not_there() {
 
 #[test]
 fn an_id_may_be_written_in_any_form_of_a_uuid() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     let answer = fixture.get(
         &path(id)
@@ -144,7 +144,7 @@ fn an_id_may_be_written_in_any_form_of_a_uuid() {
 
 #[test]
 fn health_and_description() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let health = fixture.get("/health");
     assert_eq!(health.text, r#"{"estado":"ok"}"#);
     health.ok();
@@ -156,7 +156,7 @@ fn health_and_description() {
 /// The HTTP server before the function removes the body and sends its length.
 #[test]
 fn a_head_is_answered_as_a_get() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_as(Some("ana"), EstadoReserva::Pagada);
     let saga = fixture.saga_of(fixture.create_in(Status::Completed));
     let unknown = fixture.world.ids.fresh();
@@ -187,7 +187,7 @@ fn a_head_is_answered_as_a_get() {
 
 #[test]
 fn other_methods_are_refused_with_those_that_there_are() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     let before = fixture.stored();
     for route in ROUTES {
@@ -210,7 +210,7 @@ fn other_methods_are_refused_with_those_that_there_are() {
 
 #[test]
 fn other_paths_are_not_there() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     for path in [
         "/".to_owned(),
@@ -234,8 +234,6 @@ fn other_paths_are_not_there() {
 
 #[test]
 fn when_the_tables_fail_the_answer_tells_no_more_than_that() {
-    let fixture = Fixture::new();
-    let id = fixture.create(None);
     for (error, status, kind, retry) in [
         (
             TableError::Unavailable(SECRET.into()),
@@ -250,7 +248,9 @@ fn when_the_tables_fail_the_answer_tells_no_more_than_that() {
             None,
         ),
     ] {
-        let app = fixture.over(Arc::new(TablesDown(error)));
+        let fixture = fixture();
+        let id = fixture.create(None);
+        let fixture = fixture.with_tables(Arc::new(TablesDown(error)));
         for path in [
             "/vuelos/reserva".to_owned(),
             path(id),
@@ -260,20 +260,19 @@ fn when_the_tables_fail_the_answer_tells_no_more_than_that() {
             "/sagas?estado=EnCurso".into(),
             format!("/sagas/{}", fixture.saga_of(id)),
         ] {
-            let answer = Answer::of(block_on(app.handle(&ask("GET", &path))));
+            let answer = fixture.get(&path);
             answer.assert_problem(status, kind, &path);
             assert_eq!(answer.header("Retry-After"), retry);
         }
-        let health = Answer::of(block_on(app.handle(&ask("GET", "/health"))));
-        assert_eq!(health.status, 200);
+        assert_eq!(fixture.get("/health").status, 200);
     }
 }
 
 /// A stream that this build cannot read is a defect of this system, and never a 404.
 #[test]
 fn a_stream_that_cannot_be_read_is_not_missing() {
-    let fixture = Fixture::new();
-    let id = IdReserva(fixture.world.ids.fresh());
+    let fixture = fixture();
+    let id = fixture.fresh();
     let key = alpes_event_store::Stream::key(StreamId::new(VUELOS, id));
     let item = Item::from_iter([("version".to_owned(), Value::from(1))]);
     let put = Write::Put {

@@ -9,7 +9,7 @@ use events::{GDS, IdReserva, VUELOS};
 use http_testing::Answer;
 use serde_json::{Value, json};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, fixture};
 
 fn get(fixture: &Fixture, id: IdReserva) -> Answer {
     fixture.get(&format!("/sagas/{}", fixture.saga_of(id)))
@@ -47,7 +47,7 @@ const ALWAYS: [&str; 10] = [
 
 #[test]
 fn one_that_is_complete_waits_for_nothing() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Completed);
     let saga = get(&fixture, id).ok();
     assert_eq!(fields(&saga), ALWAYS);
@@ -81,7 +81,7 @@ fn one_that_is_complete_waits_for_nothing() {
 
 #[test]
 fn one_under_way_tells_what_it_waits_for() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Running);
     let saga = get(&fixture, id).ok();
     assert_eq!(saga["estado"], "EnCurso");
@@ -94,7 +94,7 @@ fn one_under_way_tells_what_it_waits_for() {
 
 #[test]
 fn one_that_is_undone_tells_why() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Compensating);
     let saga = get(&fixture, id).ok();
     assert_eq!(saga["estado"], "Compensando");
@@ -114,7 +114,7 @@ fn one_that_is_undone_tells_why() {
 
 #[test]
 fn one_that_waits_for_a_person_does_nothing_by_itself() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::NeedsIntervention);
     let saga = get(&fixture, id).ok();
     assert_eq!(saga["estado"], "RequiereIntervencion");
@@ -127,7 +127,7 @@ fn one_that_waits_for_a_person_does_nothing_by_itself() {
 
 #[test]
 fn a_choreography_tells_when_its_events_happened_and_when_each_was_noted() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_by_choreography();
     fixture.clock.advance(Duration::from_secs(55));
     fixture.run_choreography();
@@ -156,7 +156,7 @@ fn a_choreography_tells_when_its_events_happened_and_when_each_was_noted() {
 
 #[test]
 fn a_step_that_fails_is_the_reason() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     fixture.fail_once(GDS, gds::CONFIRMAR_RESERVA);
     let id = fixture.create(None);
     fixture.run_sagas();
@@ -167,7 +167,7 @@ fn a_step_that_fails_is_the_reason() {
 
 #[test]
 fn one_that_has_not_begun_is_told_by_the_stream() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let made = [
         (fixture.create(None), "orquestacion"),
         (fixture.create_by_choreography(), "coreografia"),
@@ -206,12 +206,12 @@ fn one_that_has_not_begun_is_told_by_the_stream() {
 /// Old events, and events that tests commit by hand, may have another correlation id than the reservation's id.
 #[test]
 fn one_of_another_id_that_has_not_begun_is_not_there() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let mut command = fixture.creation();
     command.correlationid = CorrelationId(fixture.world.ids.fresh());
     fixture.take(VUELOS, &command);
     // This reservation was never made.
-    let tombstone = IdReserva(fixture.world.ids.fresh());
+    let tombstone = fixture.fresh();
     fixture.cancel(tombstone);
     let unknown = fixture.world.ids.fresh();
     let (reservation, saga) = (command.subject.0, command.correlationid.0);
@@ -229,7 +229,7 @@ fn one_of_another_id_that_has_not_begun_is_not_there() {
 
 #[test]
 fn an_id_may_be_written_in_any_form_of_a_uuid() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create_in(Status::Running);
     let saga = fixture.saga_of(id).to_string();
     let answer = fixture.get(&format!("/sagas/{}", saga.to_uppercase()));
@@ -239,7 +239,7 @@ fn an_id_may_be_written_in_any_form_of_a_uuid() {
 /// The saga exists, but only the build that began it can show it.
 #[test]
 fn another_builds_saga_is_not_missing() {
-    let fixture = Fixture::new().without_definitions();
+    let fixture = fixture().without_definitions();
     let id = fixture.create_in(Status::Running);
     let answer = get(&fixture, id);
     answer.assert_problem(503, "no-disponible", "another build's");
@@ -249,7 +249,7 @@ fn another_builds_saga_is_not_missing() {
 /// The log comes from the history of the execution, in the form of a saga that the coordinator runs.
 #[test]
 fn one_that_step_functions_ran_reads_as_one_of_our_own() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let own = fixture.create_in(Status::Completed);
     let id = fixture.create_by_step_functions();
     fixture.run_sagas();

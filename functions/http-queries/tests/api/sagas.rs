@@ -4,7 +4,7 @@ use alpes_saga::Status;
 use api::saga::estado;
 use serde_json::Value;
 
-use crate::support::Fixture;
+use crate::support::{Fixture, fixture};
 
 /// The ids of every page, in order.
 fn walk(fixture: &Fixture, status: Status, limit: usize) -> Vec<String> {
@@ -30,7 +30,7 @@ fn walk(fixture: &Fixture, status: Status, limit: usize) -> Vec<String> {
 
 #[test]
 fn are_those_of_one_state_newest_first() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let mut made = vec![];
     for round in 0..4 {
         for status in Status::ALL {
@@ -54,7 +54,7 @@ fn are_those_of_one_state_newest_first() {
 #[test]
 fn a_row_reads_as_the_saga_alone_does_but_for_its_log() {
     for status in Status::ALL {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let id = fixture.create_in(status);
         let estado = estado(status);
         let body = fixture.get(&format!("/sagas?estado={estado}")).ok();
@@ -69,7 +69,7 @@ fn a_row_reads_as_the_saga_alone_does_but_for_its_log() {
 
 #[test]
 fn a_page_has_twenty_unless_asked() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for _ in 0..21 {
         fixture.create(None);
         fixture.later();
@@ -85,15 +85,13 @@ fn a_page_has_twenty_unless_asked() {
 
 #[test]
 fn none_is_one_empty_page() {
-    let body = Fixture::new()
-        .get("/sagas?estado=RequiereIntervencion")
-        .ok();
+    let body = fixture().get("/sagas?estado=RequiereIntervencion").ok();
     assert_eq!(body.to_string(), r#"{"sagas":[],"siguiente":null}"#);
 }
 
 #[test]
 fn without_a_state_all_states_are_named() {
-    let answer = Fixture::new().get("/sagas");
+    let answer = fixture().get("/sagas");
     answer.assert_problem(400, "solicitud-invalida", "no state");
     let detail = answer.body["errores"][0]["detalle"].as_str().unwrap();
     for status in Status::ALL {

@@ -95,6 +95,17 @@ pub(crate) fn schema(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
+/// The parameter with an id in the path.
+pub(crate) fn id_in_path(description: &str, schema_name: &str) -> Value {
+    json!({
+        "name": "id",
+        "in": "path",
+        "required": true,
+        "description": description,
+        "schema": schema(schema_name),
+    })
+}
+
 /// An answer with examples.
 pub(crate) fn answer(description: &str, schema: &Value, examples: &[(&str, Value)]) -> Value {
     let mut media = json!({"schema": schema});

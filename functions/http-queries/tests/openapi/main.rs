@@ -25,7 +25,7 @@ use alpes_saga::Status;
 use api::ROUTES;
 use http_testing::{Description, Operation, sample};
 use serde_json::{Value, json};
-use support::Fixture;
+use support::fixture;
 
 fn infra(file: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -155,7 +155,7 @@ fn the_template_the_functions_and_the_description_have_the_same_routes() {
 #[test]
 fn every_query_is_routed_and_answers_as_described() {
     let description = description();
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(Some("cliente-42"));
     fixture.pay(id);
     fixture.create(None);
@@ -219,7 +219,7 @@ fn parameters_are_those_that_are_known() {
             .iter()
             .map(|parameter| parameter["name"].as_str().unwrap())
             .collect();
-        let answer = Fixture::new().get(&format!("{path}?otro=1"));
+        let answer = fixture().get(&format!("{path}?otro=1"));
         let detail = answer.body["errores"][0]["detalle"].as_str().unwrap();
         assert!(detail.ends_with(&names.join(", ")), "{detail}");
     }

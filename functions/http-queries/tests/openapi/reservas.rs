@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vuelos::{crear_reserva, tarifa};
 
 use crate::documento::{
-    CORRELATION, ID, accepted, answer, body, found, key, page, schema, taken, trace,
+    CORRELATION, ID, accepted, answer, body, found, id_in_path, key, page, schema, taken, trace,
 };
 
 /// `POST /vuelos/reserva`.
@@ -170,13 +170,7 @@ pub(crate) fn ver_eventos() -> Value {
 
 /// The parameter with the id of a reservation.
 pub(crate) fn id() -> Value {
-    json!({
-        "name": "id",
-        "in": "path",
-        "required": true,
-        "description": "El `id_reserva` que respondió la creación.",
-        "schema": schema("IdReserva"),
-    })
+    id_in_path("El `id_reserva` que respondió la creación.", "IdReserva")
 }
 
 fn reserva(origen: &str) -> Value {

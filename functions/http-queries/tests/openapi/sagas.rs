@@ -7,8 +7,8 @@ use http_testing::System;
 use serde_json::{Value, json};
 
 use crate::{
-    documento::{CORRELATION, accepted, answer, body, found, page, schema, taken},
-    support::Fixture,
+    documento::{CORRELATION, accepted, answer, body, found, id_in_path, page, schema, taken},
+    support::fixture,
 };
 
 /// `GET /sagas`.
@@ -98,18 +98,15 @@ pub(crate) fn reanudar() -> Value {
 
 /// The parameter with the id of a saga.
 pub(crate) fn id() -> Value {
-    json!({
-        "name": "id",
-        "in": "path",
-        "required": true,
-        "description": "El `id_correlacion` que respondió la creación de la reserva.",
-        "schema": schema("IdCorrelacion"),
-    })
+    id_in_path(
+        "El `id_correlacion` que respondió la creación de la reserva.",
+        "IdCorrelacion",
+    )
 }
 
 /// The example of a saga that has not begun.
 fn unbegun() -> Value {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     fixture.get(&format!("/sagas/{id}")).ok()
 }

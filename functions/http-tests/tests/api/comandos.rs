@@ -11,7 +11,7 @@ use http_testing::{SECRET, sample};
 use serde_json::{Value, json};
 use twins::MemoryFunctions;
 
-use crate::support::{Fixture, about, golden};
+use crate::support::{Pruebas, about, fixture, golden};
 
 fn pago() -> Value {
     json!({"monto": "100.00", "monto_vat": "19.00", "moneda": "USD", "medio": "tok_visa"})
@@ -25,7 +25,7 @@ fn every_command_there_is_a_sample_of_can_be_sent() {
             let kind = sample["type"].as_str().unwrap();
             seen.insert((context, kind.to_owned()));
 
-            let fixture = Fixture::new();
+            let fixture = fixture();
             let id: IdReserva = sample["subject"].as_str().unwrap().parse().unwrap();
             if kind == vuelos::APROBAR_RESERVA {
                 let mut command = fixture.creation();
@@ -34,7 +34,7 @@ fn every_command_there_is_a_sample_of_can_be_sent() {
             }
             let path = format!("{}/{kind}", context.name);
             let reply = fixture
-                .post(&path, &about(id, sample["data"].clone()))
+                .prueba(&path, &about(id, sample["data"].clone()))
                 .accepted();
             assert_eq!(reply["resultado"], "eventos", "{kind}");
             let event = &reply["eventos"][0];
@@ -50,8 +50,8 @@ fn every_command_there_is_a_sample_of_can_be_sent() {
 
 #[test]
 fn a_reservation_goes_all_the_way_by_hand() {
-    let fixture = Fixture::new();
-    let made = fixture.post("vuelos/CrearReserva", &json!({"data": sample()}));
+    let fixture = fixture();
+    let made = fixture.prueba("vuelos/CrearReserva", &json!({"data": sample()}));
     let saga = made.header("X-Correlacion").unwrap().to_owned();
     let made = made.accepted();
     let event = &made["eventos"][0];
@@ -68,7 +68,7 @@ fn a_reservation_goes_all_the_way_by_hand() {
         ("gds/RevertirConfirmacion", json!({})),
         ("pagos/RevertirPago", json!({})),
     ] {
-        let answer = fixture.post(path, &about(id, data));
+        let answer = fixture.prueba(path, &about(id, data));
         assert_eq!(answer.header("X-Correlacion"), Some(&*saga), "{path}");
         let reply = answer.accepted();
         assert_eq!(reply["eventos"][0]["correlationid"], saga, "{path}");
@@ -90,31 +90,31 @@ fn a_reservation_goes_all_the_way_by_hand() {
 
 #[test]
 fn a_command_belongs_to_the_saga_of_its_reservation() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let own = fixture.fresh();
     let mut asked = about(fixture.create(None), pago());
     asked["id_correlacion"] = own.to_string().into();
     // The saga of the stream is used.
     let id: IdReserva = asked["id_reserva"].as_str().unwrap().parse().unwrap();
-    let paid = fixture.post("pagos/PagarReserva", &asked).accepted();
+    let paid = fixture.prueba("pagos/PagarReserva", &asked).accepted();
     let saga = fixture.saga_of(id).to_string();
     assert_eq!(paid["eventos"][0]["correlationid"], saga);
     // Without a stream, the given saga is used; otherwise a new one is made.
     asked["id_reserva"] = fixture.fresh().to_string().into();
-    let paid = fixture.post("pagos/PagarReserva", &asked).accepted();
+    let paid = fixture.prueba("pagos/PagarReserva", &asked).accepted();
     assert_eq!(paid["eventos"][0]["correlationid"], own.to_string());
     let alone = about(fixture.fresh(), pago());
-    let paid = fixture.post("pagos/PagarReserva", &alone).accepted();
+    let paid = fixture.prueba("pagos/PagarReserva", &alone).accepted();
     assert_ne!(paid["eventos"][0]["correlationid"], own.to_string());
 }
 
 #[test]
 fn a_command_has_the_mode_of_its_reservation() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let mut data = sample();
     data["saga"] = "coreografia".into();
     let made = fixture
-        .post("vuelos/CrearReserva", &json!({"data": data}))
+        .prueba("vuelos/CrearReserva", &json!({"data": data}))
         .accepted();
     assert_eq!(made["eventos"][0]["sagamode"], "coreografia");
     let id: IdReserva = made["eventos"][0]["subject"]
@@ -123,7 +123,7 @@ fn a_command_has_the_mode_of_its_reservation() {
         .parse()
         .unwrap();
     let paid = fixture
-        .post("pagos/PagarReserva", &about(id, pago()))
+        .prueba("pagos/PagarReserva", &about(id, pago()))
         .accepted();
     assert_eq!(paid["eventos"][0]["sagamode"], "coreografia");
 
@@ -131,22 +131,22 @@ fn a_command_has_the_mode_of_its_reservation() {
     command.sagamode = SagaMode::Orchestration;
     fixture.take(VUELOS, &command);
     let paid = fixture
-        .post("pagos/PagarReserva", &about(command.subject, pago()))
+        .prueba("pagos/PagarReserva", &about(command.subject, pago()))
         .accepted();
     assert_eq!(paid["eventos"][0]["sagamode"], "orquestacion");
 }
 
 #[test]
 fn an_id_is_made_for_a_reservation_that_brings_none() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.fresh();
     let body = about(id, sample());
-    let made = fixture.post("vuelos/CrearReserva", &body).accepted();
+    let made = fixture.prueba("vuelos/CrearReserva", &body).accepted();
     assert_eq!(made["eventos"][0]["subject"], id.to_string());
     let subjects: BTreeSet<_> = (0..2)
         .map(|_| {
             let made = fixture
-                .post("vuelos/CrearReserva", &json!({"data": sample()}))
+                .prueba("vuelos/CrearReserva", &json!({"data": sample()}))
                 .accepted();
             made["eventos"][0]["subject"].to_string()
         })
@@ -156,28 +156,28 @@ fn an_id_is_made_for_a_reservation_that_brings_none() {
 
 #[test]
 fn with_a_key_a_repetition_has_the_same_answer() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let body = json!({"data": sample()});
-    let first = fixture.post_with_key("vuelos/CrearReserva", "clave-1", &body);
-    let again = fixture.post_with_key("vuelos/CrearReserva", "clave-1", &body);
+    let first = fixture.prueba_with_key("vuelos/CrearReserva", "clave-1", &body);
+    let again = fixture.prueba_with_key("vuelos/CrearReserva", "clave-1", &body);
     assert_eq!((first.status.as_u16(), &first.text), (202, &again.text));
     assert_eq!(fixture.logged().len(), 1);
 
     let mut other = sample();
     other["id_cliente"] = "otro".into();
-    let answer = fixture.post_with_key("vuelos/CrearReserva", "clave-1", &json!({"data": other}));
+    let answer = fixture.prueba_with_key("vuelos/CrearReserva", "clave-1", &json!({"data": other}));
     answer.assert_problem(422, "clave-de-idempotencia-reutilizada", "other");
     // The same key stands for another command at another path.
     let subject = first.body["eventos"][0]["subject"].as_str().unwrap();
     let cancel = about(subject.parse().unwrap(), json!({"motivo": "x"}));
     fixture
-        .post_with_key("vuelos/CancelarReserva", "clave-1", &cancel)
+        .prueba_with_key("vuelos/CancelarReserva", "clave-1", &cancel)
         .accepted();
 }
 
 #[test]
 fn a_refusal_is_the_participants_and_its_fields_are_below_data() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.fresh();
     for (path, data, errores) in [
         (
@@ -206,7 +206,7 @@ fn a_refusal_is_the_participants_and_its_fields_are_below_data() {
             vec!["data.itinerarios: requerido"],
         ),
     ] {
-        let answer = fixture.post(path, &about(id, data));
+        let answer = fixture.prueba(path, &about(id, data));
         answer.assert_problem(400, "solicitud-invalida", path);
         let told: BTreeSet<_> = answer.errores().into_iter().collect();
         let errores = errores.into_iter().map(str::to_owned).collect();
@@ -214,37 +214,37 @@ fn a_refusal_is_the_participants_and_its_fields_are_below_data() {
     }
     fixture.assert_nothing_happened("refused");
 
-    let answer = fixture.post("vuelos/AprobarReserva", &about(id, json!({})));
+    let answer = fixture.prueba("vuelos/AprobarReserva", &about(id, json!({})));
     answer.assert_problem(404, "no-existe", "never made");
     let id = fixture.create(None);
-    let answer = fixture.post("vuelos/CrearReserva", &about(id, sample()));
+    let answer = fixture.prueba("vuelos/CrearReserva", &about(id, sample()));
     answer.assert_problem(409, "estado-no-lo-permite", "made before");
 }
 
 #[test]
 fn data_may_be_left_out_where_there_are_none() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     fixture
-        .post("vuelos/AprobarReserva", &json!({"id_reserva": id}))
+        .prueba("vuelos/AprobarReserva", &json!({"id_reserva": id}))
         .accepted();
-    let missing = fixture.post("vuelos/CancelarReserva", &json!({"id_reserva": id}));
+    let missing = fixture.prueba("vuelos/CancelarReserva", &json!({"id_reserva": id}));
     missing.assert_problem(400, "solicitud-invalida", "no data");
     assert_eq!(missing.errores(), ["data.motivo: requerido"]);
 }
 
 #[test]
 fn a_participant_that_misbehaves_does_so_here_too() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     let set = |modo: &str| {
         let falla =
             json!({"contexto": "pagos", "comando": "PagarReserva", "modo": modo, "veces": 1});
-        fixture.post("fallas", &falla).accepted();
+        fixture.prueba("fallas", &falla).accepted();
     };
     for (modo, word) in [("error", "FallaInducida"), ("silencio", "Silencio")] {
         set(modo);
-        let answer = fixture.post("pagos/PagarReserva", &about(id, pago()));
+        let answer = fixture.prueba("pagos/PagarReserva", &about(id, pago()));
         answer.assert_problem(503, "no-disponible", word);
         assert_eq!(answer.header("Retry-After"), Some("1"));
         let detail = answer.body["detail"].as_str().unwrap();
@@ -253,7 +253,7 @@ fn a_participant_that_misbehaves_does_so_here_too() {
     assert_eq!(fixture.events_of(id), ["ReservaCreada"]);
     set("falla");
     let failed = fixture
-        .post("pagos/PagarReserva", &about(id, pago()))
+        .prueba("pagos/PagarReserva", &about(id, pago()))
         .accepted();
     assert_eq!(failed["eventos"][0]["type"], "PagoFallido");
 }
@@ -287,9 +287,9 @@ fn when_there_is_no_reply_it_is_said_whether_to_try_again() {
             let error = error.clone();
             async move { Err(error) }
         });
-        let fixture = Fixture::new().with_functions(Arc::new(functions));
+        let fixture = fixture().with_functions(Arc::new(functions));
         let id = fixture.create(None);
-        let answer = fixture.post("pagos/PagarReserva", &about(id, pago()));
+        let answer = fixture.prueba("pagos/PagarReserva", &about(id, pago()));
         let kind = if status == 503 {
             "no-disponible"
         } else {
@@ -304,21 +304,21 @@ fn a_reply_that_cannot_be_read_is_a_fault_of_ours() {
     let functions = MemoryFunctions::new();
     let reply = |_| async { Ok(b"{}".to_vec()) };
     functions.deploy(FunctionName("participant-pagos"), reply);
-    let fixture = Fixture::new().with_functions(Arc::new(functions));
-    let answer = fixture.post("pagos/PagarReserva", &about(fixture.fresh(), pago()));
+    let fixture = fixture().with_functions(Arc::new(functions));
+    let answer = fixture.prueba("pagos/PagarReserva", &about(fixture.fresh(), pago()));
     answer.assert_problem(500, "error-interno", "no reply");
 }
 
 #[test]
 fn what_is_not_there_is_answered_with_what_is() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for path in [
         "vuelos/PagarReserva",
         "pagos/pagarreserva",
         "hoteles/CrearReserva",
         "vuelos/ReservaCreada",
     ] {
-        let answer = fixture.post(path, &about(fixture.fresh(), json!({})));
+        let answer = fixture.prueba(path, &about(fixture.fresh(), json!({})));
         answer.assert_problem(404, "no-existe", path);
         let detail = answer.body["detail"].as_str().unwrap();
         assert!(detail.contains(path), "{detail}");

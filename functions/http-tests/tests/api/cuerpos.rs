@@ -3,7 +3,7 @@
 use http_testing::{ask, post, with_header, with_other_header};
 use serde_json::json;
 
-use crate::support::Fixture;
+use crate::support::fixture;
 
 const PATHS: [&str; 4] = [
     "/pruebas/vuelos/CancelarReserva",
@@ -14,7 +14,7 @@ const PATHS: [&str; 4] = [
 
 #[test]
 fn every_body_is_json_of_a_bounded_size() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for path in PATHS {
         for (body, errores) in [
             ("", ["cuerpo: json"]),
@@ -49,7 +49,7 @@ fn every_body_is_json_of_a_bounded_size() {
 
 #[test]
 fn a_command_and_an_event_say_of_what() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for path in &PATHS[..2] {
         for (body, errores) in [
             (json!({}), vec!["id_reserva: requerido"]),
@@ -80,7 +80,7 @@ fn a_command_and_an_event_say_of_what() {
 
 #[test]
 fn other_methods_and_paths_are_not_there() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for path in PATHS {
         for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let answer = fixture.answer(&ask(method, path));
@@ -105,7 +105,7 @@ fn other_methods_and_paths_are_not_there() {
 /// Texts in events and commands of tests obey the rule for clients' texts.
 #[test]
 fn texts_are_held_to_the_rule_of_all_texts() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.world.ids.fresh();
     for path in &PATHS[..2] {
         let body = json!({"id_reserva": id, "data": {"motivo": "a\u{ffff}b", "x": ["\u{7}"]}});

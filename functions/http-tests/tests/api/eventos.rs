@@ -11,7 +11,7 @@ use gds::inventory::{self, Vuelo};
 use http_testing::{LogDown, SECRET, TablesDown};
 use serde_json::{Value, json};
 
-use crate::support::{Fixture, about, golden};
+use crate::support::{Fixture, Pruebas, about, fixture, golden};
 
 fn path(context: &str, kind: &str) -> String {
     format!("{context}/eventos/{kind}")
@@ -46,8 +46,8 @@ fn samples() -> Vec<(Context, String, IdReserva, Value)> {
 fn every_type_is_committed_as_it_is_told() {
     let mut seen = BTreeSet::new();
     for (context, kind, id, data) in samples() {
-        let fixture = Fixture::new();
-        let answer = fixture.post(&path(context.name, &kind), &about(id, data.clone()));
+        let fixture = fixture();
+        let answer = fixture.prueba(&path(context.name, &kind), &about(id, data.clone()));
         let saga = answer.header("X-Correlacion").unwrap().to_owned();
         let event = answer.accepted();
         assert_eq!(event["type"], kind);
@@ -73,7 +73,7 @@ fn every_type_is_committed_as_it_is_told() {
 
 #[test]
 fn an_event_that_says_seats_are_held_holds_them_and_they_are_given_back_once() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     let vuelo = Vuelo {
         origen: "BOG".into(),
@@ -85,12 +85,12 @@ fn an_event_that_says_seats_are_held_holds_them_and_they_are_given_back_once() {
     let silla = json!({"origen": "BOG", "destino": "JFK", "fecha_salida": "2026-03-01T10:00:00Z", "sillas": 2});
     let held = json!({"sillas": [silla, silla]});
     fixture
-        .post("gds/eventos/ReservaGDSConfirmada", &about(id, held))
+        .prueba("gds/eventos/ReservaGDSConfirmada", &about(id, held))
         .accepted();
     assert_eq!((seats().held, seats().free), (4, before.free - 4));
     for _ in 0..2 {
         fixture
-            .post("gds/RevertirConfirmacion", &about(id, json!({})))
+            .prueba("gds/RevertirConfirmacion", &about(id, json!({})))
             .accepted();
         assert_eq!(seats(), before);
     }
@@ -99,13 +99,13 @@ fn an_event_that_says_seats_are_held_holds_them_and_they_are_given_back_once() {
 /// Airport codes are keys of the inventory, and tables refuse keys that are too long.
 #[test]
 fn the_airports_of_seats_are_codes() {
-    let fixture = Fixture::new();
-    let id = IdReserva(fixture.world.ids.fresh());
+    let fixture = fixture();
+    let id = fixture.fresh();
     let silla = json!({
         "origen": "B".repeat(3_000), "destino": "jfk", "fecha_salida": "2026-03-01T10:00:00Z", "sillas": 2,
     });
     let held = json!({"sillas": [silla]});
-    let answer = fixture.post("gds/eventos/ReservaGDSConfirmada", &about(id, held));
+    let answer = fixture.prueba("gds/eventos/ReservaGDSConfirmada", &about(id, held));
     answer.assert_problem(400, "solicitud-invalida", "no codes");
     let errores = [
         "data.sillas[0].origen: formato",
@@ -118,7 +118,7 @@ fn the_airports_of_seats_are_codes() {
 #[test]
 fn reservation_and_dates_are_filled_in() {
     for (context, kind, id, data) in samples() {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let mut short = data.clone();
         let fields = short.as_object_mut().unwrap();
         fields.retain(|name, _| name != "id_reserva" && !name.starts_with("fecha_"));
@@ -127,7 +127,7 @@ fn reservation_and_dates_are_filled_in() {
             "{kind}"
         );
         let event = fixture
-            .post(&path(context.name, &kind), &about(id, short))
+            .prueba(&path(context.name, &kind), &about(id, short))
             .accepted();
         assert_eq!(event["data"]["id_reserva"], id.to_string(), "{kind}");
         let now = "2026-01-31T10:00:00.000Z";
@@ -144,10 +144,10 @@ fn reservation_and_dates_are_filled_in() {
 
 #[test]
 fn a_date_may_have_more_decimals_than_are_kept() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     let data = json!({"fecha_actualizacion": "2026-01-31T13:10:00.12345678999999Z"});
-    let event = fixture.post("vuelos/eventos/ReservaAprobada", &about(id, data.clone()));
+    let event = fixture.prueba("vuelos/eventos/ReservaAprobada", &about(id, data.clone()));
     assert_eq!(
         event.accepted()["data"]["fecha_actualizacion"],
         data["fecha_actualizacion"]
@@ -156,7 +156,7 @@ fn a_date_may_have_more_decimals_than_are_kept() {
 
 #[test]
 fn events_go_on_in_their_stream_and_its_saga() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let mut command = fixture.creation();
     command.sagamode = SagaMode::Choreography;
     fixture.take(VUELOS, &command);
@@ -164,7 +164,7 @@ fn events_go_on_in_their_stream_and_its_saga() {
     asked["id_correlacion"] = fixture.fresh().to_string().into();
     for version in [2, 3] {
         let event = fixture
-            .post("vuelos/eventos/ReservaAprobada", &asked)
+            .prueba("vuelos/eventos/ReservaAprobada", &asked)
             .accepted();
         assert_eq!(event["streamversion"], version);
         assert_eq!(event["sagamode"], "coreografia");
@@ -172,7 +172,7 @@ fn events_go_on_in_their_stream_and_its_saga() {
     }
     asked["id_reserva"] = fixture.fresh().to_string().into();
     let alone = fixture
-        .post("vuelos/eventos/ReservaAprobada", &asked)
+        .prueba("vuelos/eventos/ReservaAprobada", &asked)
         .accepted();
     assert_eq!(alone["sagamode"], "orquestacion");
     assert_eq!(alone["correlationid"], asked["id_correlacion"]);
@@ -181,19 +181,19 @@ fn events_go_on_in_their_stream_and_its_saga() {
 /// Tutorial 8 does this: the events come without a command, and the saga still continues.
 #[test]
 fn a_saga_hears_of_them_as_of_any_other() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let (_, kind, id, data) = samples()
         .into_iter()
         .find(|(_, kind, _, data)| kind == "ReservaCreada" && !data["pago"].is_null())
         .unwrap();
     fixture
-        .post(&path("vuelos", &kind), &about(id, data))
+        .prueba(&path("vuelos", &kind), &about(id, data))
         .accepted();
     fixture.run_sagas();
     assert_eq!(fixture.saga(id).status, Status::Completed);
     let cancelled = about(id, json!({"motivo": "a mano"}));
     fixture
-        .post("vuelos/eventos/ReservaCancelada", &cancelled)
+        .prueba("vuelos/eventos/ReservaCancelada", &cancelled)
         .accepted();
     fixture.run_sagas();
     assert_eq!(fixture.saga(id).status, Status::Compensated);
@@ -201,11 +201,11 @@ fn a_saga_hears_of_them_as_of_any_other() {
 
 #[test]
 fn with_a_key_a_repetition_has_the_same_answer() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let id = fixture.create(None);
     let ask = |motivo: &str| {
         let body = about(id, json!({ "motivo": motivo }));
-        fixture.post_with_key("vuelos/eventos/ReservaCancelada", "clave-1", &body)
+        fixture.prueba_with_key("vuelos/eventos/ReservaCancelada", "clave-1", &body)
     };
     let first = ask("uno");
     fixture.later();
@@ -220,7 +220,7 @@ fn assert_refused(fixture: &Fixture, cases: Vec<(&str, Value, Vec<&str>)>) {
     let id = fixture.fresh();
     for (path, data, errores) in cases {
         let name = data.to_string();
-        let answer = fixture.post(path, &about(id, data));
+        let answer = fixture.prueba(path, &about(id, data));
         answer.assert_problem(400, "solicitud-invalida", &name);
         let mut told = answer.errores();
         told.sort_unstable();
@@ -231,7 +231,7 @@ fn assert_refused(fixture: &Fixture, cases: Vec<(&str, Value, Vec<&str>)>) {
 
 #[test]
 fn what_could_not_be_read_is_not_committed() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let other = fixture.fresh().to_string();
     let creada = |field: &str, value: Value| {
         let mut data = json!({"estado": "Pendiente", "itinerarios": [], "pago": null});
@@ -362,21 +362,21 @@ fn nor_what_other_contexts_could_not_read() {
             vec!["data: formato"],
         ),
     ];
-    assert_refused(&Fixture::new(), cases);
+    assert_refused(&fixture(), cases);
 }
 
 #[test]
 fn a_great_many_faults_make_a_bounded_answer() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let data = json!({"sillas": vec![json!("x".repeat(10)); 2_000]});
-    let answer = fixture.post(
+    let answer = fixture.prueba(
         "gds/eventos/ConfirmacionGDSRevertida",
         &about(fixture.fresh(), data),
     );
     answer.assert_problem(400, "solicitud-invalida", "a great many");
     assert_eq!(answer.errores().len(), 100);
     let long = json!({"x".repeat(20_000): 1, "motivo": "x"});
-    let answer = fixture.post(
+    let answer = fixture.prueba(
         "vuelos/eventos/ReservaCancelada",
         &about(fixture.fresh(), long),
     );
@@ -388,13 +388,13 @@ fn a_great_many_faults_make_a_bounded_answer() {
 
 #[test]
 fn what_is_not_there_is_answered_with_what_is() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for path in [
         "vuelos/eventos/ReservaPagada",
         "vuelos/eventos/CrearReserva",
         "hoteles/eventos/ReservaCreada",
     ] {
-        let answer = fixture.post(path, &about(fixture.fresh(), json!({})));
+        let answer = fixture.prueba(path, &about(fixture.fresh(), json!({})));
         answer.assert_problem(404, "no-existe", path);
         let detail = answer.body["detail"].as_str().unwrap();
         for known in events::catalogue().types() {
@@ -407,10 +407,10 @@ fn what_is_not_there_is_answered_with_what_is() {
 
 #[test]
 fn with_the_log_down_it_waits_for_the_sweeper() {
-    let fixture = Fixture::new().with_log(Arc::new(LogDown));
+    let fixture = fixture().with_log(Arc::new(LogDown));
     let id = fixture.fresh();
     let event = fixture
-        .post("vuelos/eventos/ReservaAprobada", &about(id, json!({})))
+        .prueba("vuelos/eventos/ReservaAprobada", &about(id, json!({})))
         .accepted();
     let stored = &fixture.stored()[0];
     assert_eq!(stored["published"], 0);
@@ -424,7 +424,7 @@ fn with_the_tables_down_nothing_is_told_of_them() {
         (TableError::Unavailable(SECRET.into()), 503, "no-disponible"),
         (TableError::Refused(SECRET.into()), 500, "error-interno"),
     ] {
-        let fixture = Fixture::new().with_tables(Arc::new(TablesDown(error)));
+        let fixture = fixture().with_tables(Arc::new(TablesDown(error)));
         let vuelo = json!({"origen": "BOG", "destino": "JFK", "fecha_salida": "2022-11-22T13:10:00Z", "sillas": 1});
         let falla =
             json!({"contexto": "pagos", "comando": "PagarReserva", "modo": "error", "veces": 1});
@@ -435,7 +435,7 @@ fn with_the_tables_down_nothing_is_told_of_them() {
             ("inventario", vuelo),
             ("fallas", falla),
         ] {
-            let answer = fixture.post(path, &body);
+            let answer = fixture.prueba(path, &body);
             answer.assert_problem(status, kind, path);
             assert_eq!(answer.body.get("detail"), None);
         }

@@ -7,7 +7,7 @@ use futures::executor::block_on;
 use http_tests::{MAX_VECES, MODOS};
 use serde_json::{Value, json};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, Pruebas, fixture};
 
 fn falla(contexto: &str, comando: &str, modo: &str, veces: &Value) -> Value {
     json!({"contexto": contexto, "comando": comando, "modo": modo, "veces": veces})
@@ -20,11 +20,11 @@ fn take(fixture: &Fixture, context: Context, comando: &str) -> Option<FaultMode>
 
 #[test]
 fn every_command_can_be_made_to_misbehave_in_every_way_so_often() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for known in COMMANDS {
         for (modo, mode) in MODOS {
             let body = falla(known.context.name, known.name, modo, &json!(2));
-            assert_eq!(fixture.post("fallas", &body).accepted(), body);
+            assert_eq!(fixture.prueba("fallas", &body).accepted(), body);
             for expected in [Some(mode), Some(mode), None] {
                 assert_eq!(take(&fixture, known.context, known.name), expected);
             }
@@ -34,10 +34,10 @@ fn every_command_can_be_made_to_misbehave_in_every_way_so_often() {
 
 #[test]
 fn what_is_set_replaces_what_was() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let set = |modo, veces: u32| {
         let body = falla("gds", "ConfirmarReserva", modo, &veces.into());
-        fixture.post("fallas", &body).accepted();
+        fixture.prueba("fallas", &body).accepted();
     };
     set("error", MAX_VECES);
     set("falla", 1);
@@ -53,11 +53,11 @@ fn what_is_set_replaces_what_was() {
 
 #[test]
 fn a_fault_can_be_of_one_reservation_alone() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let mut body = falla("pagos", "PagarReserva", "silencio", &json!(2));
     let id = fixture.fresh();
     body["id_reserva"] = json!(id);
-    assert_eq!(fixture.post("fallas", &body).accepted(), body);
+    assert_eq!(fixture.prueba("fallas", &body).accepted(), body);
     assert_eq!(take(&fixture, PAGOS, "PagarReserva"), None);
     let take = fixture.faults.take(PAGOS, "PagarReserva", id);
     assert_eq!(block_on(take).unwrap(), Some(FaultMode::Silence));
@@ -65,7 +65,7 @@ fn a_fault_can_be_of_one_reservation_alone() {
 
 #[test]
 fn a_bad_body_is_refused_and_sets_nothing() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     for (body, errores) in [
         (
             json!({}),
@@ -119,13 +119,13 @@ fn a_bad_body_is_refused_and_sets_nothing() {
         (json!([]), vec!["cuerpo: tipo"]),
     ] {
         let name = body.to_string();
-        let answer = fixture.post("fallas", &body);
+        let answer = fixture.prueba("fallas", &body);
         answer.assert_problem(400, "solicitud-invalida", &name);
         assert_eq!(answer.errores(), errores, "{name}");
     }
     assert!(fixture.tables.all(alpes_participant::TABLE).is_empty());
     // For an unknown context, the answer lists the commands of all contexts.
-    let answer = fixture.post(
+    let answer = fixture.prueba(
         "fallas",
         &falla("pagos", "CrearReserva", "error", &json!(1)),
     );

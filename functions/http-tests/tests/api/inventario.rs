@@ -4,7 +4,7 @@ use events::GDS;
 use http_testing::sample;
 use serde_json::{Value, json};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, Pruebas, fixture};
 
 /// The flight of the tutorials' reservation.
 fn vuelo(sillas: &Value) -> Value {
@@ -13,20 +13,20 @@ fn vuelo(sillas: &Value) -> Value {
 
 fn set(fixture: &Fixture, sillas: u32) -> Value {
     fixture
-        .post("inventario", &vuelo(&sillas.into()))
+        .prueba("inventario", &vuelo(&sillas.into()))
         .accepted()
 }
 
 fn confirm(fixture: &Fixture) -> String {
     let data = json!({"itinerarios": sample()["itinerarios"]});
     let body = json!({"id_reserva": fixture.fresh(), "data": data});
-    let reply = fixture.post("gds/ConfirmarReserva", &body).accepted();
+    let reply = fixture.prueba("gds/ConfirmarReserva", &body).accepted();
     reply["eventos"][0]["type"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn a_flight_has_as_many_seats_as_it_is_given() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let flight = set(&fixture, 1);
     assert_eq!(
         flight,
@@ -58,10 +58,10 @@ fn a_flight_has_as_many_seats_as_it_is_given() {
 
 #[test]
 fn a_time_is_one_flight_in_whatever_zone() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let mut body = vuelo(&json!(0));
     body["fecha_salida"] = "2022-11-22T08:10:00-05:00".into();
-    let flight = fixture.post("inventario", &body).accepted();
+    let flight = fixture.prueba("inventario", &body).accepted();
     assert_eq!(flight["fecha_salida"], "2022-11-22T13:10:00Z");
     let id = fixture.create(None);
     let data = json!({"itinerarios": sample()["itinerarios"]});
@@ -74,7 +74,7 @@ fn a_time_is_one_flight_in_whatever_zone() {
 
 #[test]
 fn a_bad_body_is_refused_and_sets_nothing() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let with = |field: &str, value: Value| {
         let mut body = vuelo(&json!(1));
         body[field] = value;
@@ -102,7 +102,7 @@ fn a_bad_body_is_refused_and_sets_nothing() {
         (with("vuelo", 1.into()), vec!["vuelo: campo-desconocido"]),
     ] {
         let name = body.to_string();
-        let answer = fixture.post("inventario", &body);
+        let answer = fixture.prueba("inventario", &body);
         answer.assert_problem(400, "solicitud-invalida", &name);
         assert_eq!(answer.errores(), errores, "{name}");
     }

@@ -1,6 +1,6 @@
 //! The sample events of `events/`. API Gateway REST sends this form, and `cargo lambda watch` sends the form of `_v2`.
 
-use crate::support::Fixture;
+use crate::support::fixture;
 
 const ID: &str = "019c1350-4b80-7a11-8c01-5d6e7f8091a2";
 
@@ -9,7 +9,7 @@ fn every_sample_event_is_answered_as_its_name_says() {
     let samples = http_testing::samples(concat!(env!("CARGO_MANIFEST_DIR"), "/events"));
     assert_eq!(samples.len(), 10);
     for (name, request) in samples {
-        let fixture = Fixture::new();
+        let fixture = fixture();
         let body = fixture.answer(&request).accepted();
         match name.trim_end_matches("_v2") {
             "comando_crear_reserva" => {

@@ -5,7 +5,7 @@ use http_testing::{Description, Operation, post};
 use http_tests::{MAX_SILLAS, MAX_VECES};
 use serde_json::{Value, json};
 
-use crate::support::Fixture;
+use crate::support::{Pruebas, fixture};
 
 fn operations(description: &Description) -> Vec<Operation> {
     let all = description.operations().into_iter();
@@ -38,7 +38,7 @@ fn every_operation_is_answered_as_described() {
         assert_eq!(method, "post", "{path}");
         let tags = &description.operation(&operation)["tags"];
         assert_eq!(*tags, json!(["pruebas"]));
-        let refused = Fixture::new().answer(&post(&filled(&description, path), "[]"));
+        let refused = fixture().answer(&post(&filled(&description, path), "[]"));
         refused.assert_problem(400, "solicitud-invalida", path);
         description.assert_describes(&operation, &refused);
 
@@ -46,13 +46,13 @@ fn every_operation_is_answered_as_described() {
         assert!(!examples.is_empty(), "{path}");
         for (name, example) in examples {
             let path = filled(&description, path);
-            let answer = Fixture::new().answer(&post(&path, example.to_string()));
+            let answer = fixture().answer(&post(&path, example.to_string()));
             assert_eq!(answer.status, 202, "{path}, {name}: {}", answer.text);
             description.assert_describes(&operation, &answer);
         }
         if path.contains("{contexto}") {
             let nowhere = filled(&description, path).replace("/pagos/", "/hoteles/");
-            let answer = Fixture::new().answer(&post(&nowhere, "{}"));
+            let answer = fixture().answer(&post(&nowhere, "{}"));
             assert_eq!(answer.status, 404);
             description.assert_describes(&operation, &answer);
         }
@@ -66,15 +66,15 @@ fn a_silent_participant_is_described() {
         "/pruebas/{contexto}/{comando}".to_owned(),
         "post".to_owned(),
     );
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let falla =
         json!({"contexto": "vuelos", "comando": "CrearReserva", "modo": "silencio", "veces": 1});
-    fixture.post("fallas", &falla).accepted();
+    fixture.prueba("fallas", &falla).accepted();
     let body = json!({"data": http_testing::sample()});
-    let answer = fixture.post("vuelos/CrearReserva", &body);
+    let answer = fixture.prueba("vuelos/CrearReserva", &body);
     assert_eq!(answer.status, 503);
     description.assert_describes(&operation, &answer);
-    let answer = fixture.post(
+    let answer = fixture.prueba(
         "vuelos/AprobarReserva",
         &json!({"id_reserva": fixture.fresh()}),
     );

@@ -1,88 +1,36 @@
-//! The function over ports in memory, and requests to it.
+//! The function under test, and requests to it.
 
-use std::{collections::BTreeMap, fs, ops::Deref, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fs, path::Path};
 
-use alpes_ports::{Functions, Log, Tables};
 use events::IdReserva;
-use futures::executor::block_on;
-use http_testing::{Answer, System, post, with_header};
+use http_testing::Answer;
 use http_tests::App;
-use lambda_http::Request;
 use serde_json::{Value, json};
-use twins::Ports;
-use wiring::Wiring;
 
-/// The function under test, with the system behind it.
-pub(crate) struct Fixture {
-    system: System,
-    app: App,
+pub(crate) type Fixture = http_testing::Fixture<App>;
+
+/// The function over ports in memory.
+pub(crate) fn fixture() -> Fixture {
+    Fixture::new(|wiring| {
+        let Ok(app) = App::new(wiring);
+        app
+    })
 }
 
-/// A fixture has the methods of its system.
-impl Deref for Fixture {
-    type Target = System;
-
-    fn deref(&self) -> &System {
-        &self.system
-    }
+/// Requests to the test endpoints, with paths below `/pruebas/`.
+pub(crate) trait Pruebas {
+    fn prueba(&self, path: &str, body: &Value) -> Answer;
+    fn prueba_with_key(&self, path: &str, key: &str, body: &Value) -> Answer;
 }
 
-impl Fixture {
-    pub(crate) fn new() -> Self {
-        let system = System::new();
-        Self {
-            app: over(system.ports()),
-            system,
-        }
+impl Pruebas for Fixture {
+    fn prueba(&self, path: &str, body: &Value) -> Answer {
+        self.post(&format!("/pruebas/{path}"), body.to_string())
     }
 
-    pub(crate) fn with_log(mut self, log: Arc<dyn Log>) -> Self {
-        self.app = over(Ports {
-            log,
-            ..self.ports()
-        });
-        self
+    fn prueba_with_key(&self, path: &str, key: &str, body: &Value) -> Answer {
+        self.post_with_key(&format!("/pruebas/{path}"), key, body.to_string())
     }
-
-    pub(crate) fn with_tables(mut self, tables: Arc<dyn Tables>) -> Self {
-        self.app = over(Ports {
-            tables,
-            ..self.ports()
-        });
-        self
-    }
-
-    pub(crate) fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
-        self.app = over(Ports {
-            functions,
-            ..self.ports()
-        });
-        self
-    }
-
-    pub(crate) fn answer(&self, request: &Request) -> Answer {
-        Answer::of(block_on(self.app.handle(request)))
-    }
-
-    /// Posts to a path below `/pruebas/`.
-    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
-        self.answer(&post(&format!("/pruebas/{path}"), body.to_string()))
-    }
-
-    /// Posts to a path below `/pruebas/` with an Idempotency-Key.
-    pub(crate) fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Answer {
-        let request = post(&format!("/pruebas/{path}"), body.to_string());
-        self.answer(&with_header(request, "Idempotency-Key", key))
-    }
-
-    pub(crate) fn fresh(&self) -> IdReserva {
-        IdReserva(self.world.ids.fresh())
-    }
-}
-
-fn over(ports: Ports) -> App {
-    let Ok(app) = App::new(&Wiring::new(ports));
-    app
 }
 
 /// A body that names this reservation.

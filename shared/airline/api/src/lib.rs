@@ -154,17 +154,18 @@ impl<'a> Header<'a> {
     }
 }
 
+/// A function behind the HTTP API.
+pub trait HttpApp: Send + Sync + 'static {
+    /// Answers a request.
+    fn handle(&self, request: &Request) -> impl Future<Output = Response<Body>> + Send;
+}
+
 /// Serves requests until the runtime ends the process, and logs one line for each request.
 ///
 /// # Errors
 ///
 /// Any error of the Lambda runtime.
-pub async fn serve<A, F, Fut>(app: A, handle: F) -> Result<(), Error>
-where
-    A: Send + Sync + 'static,
-    F: Fn(Arc<A>, Request) -> Fut + Copy + Send + Sync,
-    Fut: Future<Output = Response<Body>> + Send,
-{
+pub async fn serve(app: impl HttpApp) -> Result<(), Error> {
     let app = Arc::new(app);
     let answered = service_fn(move |request: Request| {
         let app = app.clone();
@@ -173,7 +174,7 @@ where
         let span = info_span!("request", %method, path);
         let work = async move {
             let start = Instant::now();
-            let response = handle(app, request).await;
+            let response = app.handle(&request).await;
             let correlation = response
                 .headers()
                 .get(CORRELATION_HEADER)

@@ -108,53 +108,77 @@ pub struct Linea<'a> {
     oido: Option<Oido<'a>>,
 }
 
-/// The fields of an entry besides its time and type.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-struct Campos<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    definicion: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    asunto: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    modo: Option<SagaMode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    traza: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    paso: Option<StepNumber>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    comando: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id_comando: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sentido: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    via: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    direccion: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    intento: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    intentos: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    enviado: Option<Moment>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nombre: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problema: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    proximo: Option<Moment>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    en_duda: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    motivo: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sin_enviar: Option<StepNumber>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nota: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    estado: Option<&'static str>,
+/// The fields of an entry besides its time, its type and its event.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Campos<'a> {
+    Inicio {
+        definicion: &'a str,
+        version: u32,
+        asunto: Uuid,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        modo: Option<SagaMode>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        traza: Option<&'a str>,
+    },
+    Enviado {
+        paso: StepNumber,
+        comando: &'a str,
+        id_comando: Uuid,
+    },
+    Recibido {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        paso: Option<StepNumber>,
+        sentido: &'static str,
+        via: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        intentos: Option<u32>,
+    },
+    Rechazado {
+        paso: StepNumber,
+        problema: &'a str,
+        en_duda: bool,
+    },
+    Problema {
+        paso: StepNumber,
+        problema: &'a str,
+    },
+    SinRespuesta {
+        paso: StepNumber,
+        direccion: &'static str,
+        intento: u32,
+        enviado: Moment,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problema: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        proximo: Option<Moment>,
+    },
+    Agotado {
+        paso: StepNumber,
+        direccion: &'static str,
+        intentos: u32,
+    },
+    Ejecucion {
+        direccion: &'static str,
+        nombre: &'a str,
+    },
+    Cancelacion {
+        motivo: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sin_enviar: Option<StepNumber>,
+    },
+    Reanudada {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        nota: Option<&'a str>,
+    },
+    Marcado {
+        paso: StepNumber,
+        nota: &'a str,
+    },
+    Fin {
+        estado: &'static str,
+    },
+    Nada {},
 }
 
 /// The event that an entry names.
@@ -200,7 +224,6 @@ impl<'a> From<&'a What> for Campos<'a> {
         reason = "each kind of line has an arm, and no arm does more than that"
     )]
     fn from(what: &'a What) -> Self {
-        let none = Self::default();
         match what {
             What::Started {
                 definition,
@@ -209,13 +232,12 @@ impl<'a> From<&'a What> for Campos<'a> {
                 mode,
                 trace,
                 event: _,
-            } => Self {
-                definicion: Some(definition),
-                version: Some(*version),
-                asunto: Some(*subject),
+            } => Self::Inicio {
+                definicion: definition,
+                version: *version,
+                asunto: *subject,
                 modo: Some(*mode).filter(|mode| *mode != SagaMode::Orchestration),
                 traza: trace.as_deref(),
-                ..none
             },
             What::CommandSent {
                 step,
@@ -226,11 +248,10 @@ impl<'a> From<&'a What> for Campos<'a> {
                 step,
                 command,
                 command_id,
-            } => Self {
-                paso: Some(*step),
-                comando: Some(command),
-                id_comando: Some(*command_id),
-                ..none
+            } => Self::Enviado {
+                paso: *step,
+                comando: command,
+                id_comando: *command_id,
             },
             What::EventReceived {
                 step,
@@ -238,28 +259,25 @@ impl<'a> From<&'a What> for Campos<'a> {
                 via: came,
                 attempts,
                 event: _,
-            } => Self {
+            } => Self::Recibido {
                 paso: *step,
-                sentido: Some(sentido(*meaning)),
-                via: Some(via(*came)),
+                sentido: sentido(*meaning),
+                via: via(*came),
                 intentos: *attempts,
-                ..none
             },
             What::CommandRejected {
                 step,
                 problem,
                 in_doubt,
-            } => Self {
-                paso: Some(*step),
-                problema: Some(problem),
-                en_duda: Some(*in_doubt),
-                ..none
+            } => Self::Rechazado {
+                paso: *step,
+                problema: problem,
+                en_duda: *in_doubt,
             },
             What::CommandImpossible { step, problem }
-            | What::NeedsIntervention { step, problem } => Self {
-                paso: Some(*step),
-                problema: Some(problem),
-                ..none
+            | What::NeedsIntervention { step, problem } => Self::Problema {
+                paso: *step,
+                problema: problem,
             },
             What::NoAnswer {
                 step,
@@ -268,48 +286,41 @@ impl<'a> From<&'a What> for Campos<'a> {
                 sent,
                 problem,
                 next,
-            } => Self {
-                paso: Some(*step),
-                direccion: Some(direccion(*direction)),
-                intento: Some(*attempt),
-                enviado: Some((*sent).into()),
+            } => Self::SinRespuesta {
+                paso: *step,
+                direccion: direccion(*direction),
+                intento: *attempt,
+                enviado: (*sent).into(),
                 problema: problem.as_deref(),
                 proximo: *next,
-                ..none
             },
             What::TimedOut {
                 step,
                 direction,
                 attempts,
-            } => Self {
-                paso: Some(*step),
-                direccion: Some(direccion(*direction)),
-                intentos: Some(*attempts),
-                ..none
+            } => Self::Agotado {
+                paso: *step,
+                direccion: direccion(*direction),
+                intentos: *attempts,
             },
-            What::ExecutionStarted { direction, name } => Self {
-                direccion: Some(direccion(*direction)),
-                nombre: Some(name),
-                ..none
+            What::ExecutionStarted { direction, name } => Self::Ejecucion {
+                direccion: direccion(*direction),
+                nombre: name,
             },
-            What::CancellationRequested { reason, unsent } => Self {
-                motivo: Some(reason),
+            What::CancellationRequested { reason, unsent } => Self::Cancelacion {
+                motivo: reason,
                 sin_enviar: *unsent,
-                ..none
             },
-            What::Resumed { note } => Self {
+            What::Resumed { note } => Self::Reanudada {
                 nota: note.as_deref(),
-                ..none
             },
-            What::StepMarked { step, note } => Self {
-                paso: Some(*step),
-                nota: Some(note),
-                ..none
+            What::StepMarked { step, note } => Self::Marcado {
+                paso: *step,
+                nota: note,
             },
-            What::TakenOver {} | What::Delayed {} => none,
-            What::Ended { status } => Self {
-                estado: Some(estado(*status)),
-                ..none
+            What::TakenOver {} | What::Delayed {} => Self::Nada {},
+            What::Ended { status } => Self::Fin {
+                estado: estado(*status),
             },
         }
     }

@@ -21,6 +21,7 @@
 mod answer;
 mod description;
 mod down;
+mod fixture;
 mod logs;
 mod requests;
 mod system;
@@ -28,6 +29,7 @@ mod system;
 pub use answer::Answer;
 pub use description::{Description, Operation};
 pub use down::{LogDown, SECRET, TablesDown};
+pub use fixture::Fixture;
 pub use logs::{listen, logged};
 pub use requests::{
     SAMPLE, ask, post, read, sample, samples, with_header, with_other_header, without_header,

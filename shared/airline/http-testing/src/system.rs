@@ -10,7 +10,7 @@ use alpes_ports::{CallError, Ending, Functions, Item, LogRecord, Progress, World
 use alpes_saga::{
     Coordinator, Direction, Input, Request, Requested, Saga, SagaId, Sagas, Status, transition,
 };
-use events::{CONTEXTS, GDS, IdReserva, PAGOS, Payload, VUELOS};
+use events::{CONTEXTS, GDS, IdReserva, PAGOS, Payload, VUELOS, vuelos::EstadoReserva};
 use futures::executor::block_on;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
@@ -181,10 +181,14 @@ impl System {
         );
     }
 
+    /// An id that no reservation has.
+    pub fn fresh(&self) -> IdReserva {
+        IdReserva(self.world.ids.fresh())
+    }
+
     /// The command that makes the tutorials' reservation, for a test to change and to [`take`](Self::take).
     pub fn creation(&self) -> Command {
-        let id = IdReserva(self.world.ids.fresh());
-        self.command(vuelos::CREAR_RESERVA, id, sample())
+        self.command(vuelos::CREAR_RESERVA, self.fresh(), sample())
     }
 
     /// Makes a reservation for this client.
@@ -193,6 +197,21 @@ impl System {
         command.data["id_cliente"] = id_cliente.into();
         self.take(VUELOS, &command);
         command.subject
+    }
+
+    /// Makes a reservation for this client and brings it into this state.
+    pub fn create_as(&self, id_cliente: Option<&str>, estado: EstadoReserva) -> IdReserva {
+        let id = self.create(id_cliente);
+        match estado {
+            EstadoReserva::Pendiente => {}
+            EstadoReserva::Pagada => self.pay(id),
+            EstadoReserva::Aprobada => {
+                self.pay(id);
+                self.approve(id);
+            }
+            EstadoReserva::Cancelada => self.cancel(id),
+        }
+        id
     }
 
     /// Pays a reservation.

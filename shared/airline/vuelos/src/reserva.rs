@@ -5,7 +5,8 @@ use events::{
     EventoVuelos, IdReserva, Payload,
     vuelos::{EstadoReserva, Itinerario, Pago, ReservaCreada},
 };
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A reservation: the fold of its stream.
 ///
@@ -20,7 +21,7 @@ pub struct Reserva {
 }
 
 /// A reservation as readers see it. The view has the same content once it has folded these events.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Detalle {
     /// The reservation.
     pub id_reserva: IdReserva,
@@ -28,7 +29,7 @@ pub struct Detalle {
     pub id_cliente: Option<String>,
     /// The correlation id, which is the id of the reservation's saga.
     pub id_correlacion: CorrelationId,
-    /// The state, which is never `Pagada`, because this context receives no payment events.
+    /// The state. The fold of this context's events is never `Pagada`, because the context receives no payment events.
     pub estado: EstadoReserva,
     /// Time at which the reservation was made.
     pub fecha_creacion: Moment,
@@ -36,7 +37,7 @@ pub struct Detalle {
     pub fecha_actualizacion: Moment,
     /// The journey.
     pub itinerarios: Vec<Itinerario>,
-    /// The price and its payment token; `None` if an old event did not have them.
+    /// The price and its payment token; null if an old event did not have them.
     pub pago: Option<Pago>,
 }
 
