@@ -203,8 +203,8 @@ pub(crate) async fn resume(
     Some(answer.status)
 }
 
-/// Undoes the step at which a saga is stuck, with a command that is not the saga's. Returns the mark for the saga once
-/// that is done.
+/// Undoes the step at which a saga is stuck, with a command that is not the saga's. Returns the body of the request that
+/// marks the step as done; `None` if the step could not be undone.
 async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
     let number = saga.log.iter().rev().find_map(|entry| match entry.what {
         What::NeedsIntervention { step, .. } => Some(step),

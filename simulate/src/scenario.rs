@@ -9,7 +9,7 @@
 //! | the log has version n+1 before n | `gap` |
 //! | a condition fails, and it was our own success | `twice` |
 //! | transactions in conflict, mixed reasons, throttling | `resources` |
-//! | two orchestrators move one saga on | `two-orchestrators` |
+//! | two orchestrators advance one saga | `two-orchestrators` |
 //! | a reply is lost, late or doubled | `replies` |
 //! | a step is undone before it is done | `undone-first` |
 //! | a cancellation and the last step race | `cancellation` |

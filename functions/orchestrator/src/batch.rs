@@ -42,7 +42,7 @@ impl Observer<'_> {
                 self.app.until(self.deadline)
             };
             let observed = self.app.coordinator.observe(id, &facts, until).await;
-            // A saga that the coordinator does not run moves on only by its events. If another build began the saga,
+            // A saga that the coordinator does not run advances only by its events. If another build began the saga,
             // its events must not be skipped.
             let is_watched = facts
                 .iter()

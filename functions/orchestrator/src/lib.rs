@@ -28,7 +28,7 @@ const BUDGET: Duration = Duration::from_secs(2);
 const RESERVE: Duration = Duration::from_secs(5);
 /// Sagas that are processed concurrently.
 const AT_ONCE: usize = 16;
-/// Pause before the next attempt on a saga that cannot move on now. The alarm on late sagas looks at periods of five
+/// Pause before the next attempt on a saga that cannot advance now. The alarm on late sagas looks at periods of five
 /// minutes, so each period contains an attempt.
 const PAUSE: Duration = Duration::from_mins(3);
 
@@ -66,7 +66,7 @@ pub enum Done {
     Woken {
         /// Number of sagas that were processed.
         woken: usize,
-        /// Number of sagas that cannot move on now, and are retried after a pause.
+        /// Number of sagas that cannot advance now, and are retried after a pause.
         put_off: usize,
         /// Number of sagas that stay due.
         failed: usize,
@@ -145,8 +145,8 @@ impl App {
         }
     }
 
-    /// Wakes a saga. A saga that cannot move on now is put off, so that it does not delay others. A saga that cannot
-    /// move on belongs to another build, waits for a state machine that is missing or does not answer, or cannot be
+    /// Wakes a saga. A saga that cannot advance now is put off, so that it does not delay others. A saga that cannot
+    /// advance belongs to another build, waits for a state machine that is missing or does not answer, or cannot be
     /// read or written.
     async fn wake_one(&self, id: SagaId, deadline: Timestamp) -> Woken {
         let until = self.until(deadline);
@@ -155,7 +155,7 @@ impl App {
             Ok(true) => None,
             Err(why) => Some(why),
         };
-        // The invocation has no time left, so it is unknown whether the saga could move on.
+        // The invocation has no time left, so it is unknown whether the saga could advance.
         if self.world.clock.now() >= deadline {
             return Woken::Due;
         }
@@ -166,10 +166,10 @@ impl App {
                 tracing::warn!(saga = %id, why, pause_s, "the saga is put off, and the timers retry it after the pause");
                 Woken::PutOff
             }
-            // Another invocation has moved it on.
+            // Another invocation has advanced it.
             Ok(false) => Woken::Moved,
             Err(error) => {
-                tracing::error!(saga = %id, why, %error, "the saga could be neither moved on nor put off");
+                tracing::error!(saga = %id, why, %error, "the saga could be neither advanced nor put off");
                 Woken::Due
             }
         }
@@ -209,7 +209,7 @@ impl App {
 
 /// Ignores the trouble of a saga that another build began, because that build continues it.
 fn passed_by(id: SagaId, trouble: Trouble) -> Result<(), Trouble> {
-    tracing::warn!(saga = %id, %trouble, "the saga was not moved on");
+    tracing::warn!(saga = %id, %trouble, "the saga was not advanced");
     if trouble.is_another_builds() {
         Ok(())
     } else {

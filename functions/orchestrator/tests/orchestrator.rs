@@ -1,4 +1,4 @@
-//! The function at its boundary: batches of Kinesis and wake-ups in, sagas moved on, with participants and tables in
+//! The function at its boundary: batches of Kinesis and wake-ups in, sagas advanced, with participants and tables in
 //! memory.
 
 #![cfg(test)]
@@ -148,7 +148,7 @@ fn the_log_tells_of_each_saga_how_it_stands_with_its_id() {
             .collect();
         // Redelivered events change nothing and log nothing.
         let expected = [
-            json!("saga moved on"),
+            json!("saga advanced"),
             json!("Completed"),
             json!(saga.log.len()),
         ];
@@ -599,7 +599,7 @@ fn a_choreography_of_another_build_is_delivered_again() {
     assert_eq!(fixture.estado(id), Status::Running);
 }
 
-/// A function that cannot move on some sagas does not delay the others, and does not hide the sagas from their own
+/// A function that cannot advance some sagas does not delay the others, and does not hide the sagas from their own
 /// build.
 #[test]
 fn a_saga_of_another_build_is_passed_by_and_looked_at_again_later() {

@@ -34,7 +34,7 @@ pub enum Task {
     },
     /// Park the records of batches that Lambda gave up, and retry the parked records that are due.
     Parked {},
-    /// Move on the sagas that are due.
+    /// Advance the sagas that are due.
     Wake {},
     /// Retry the pending reactions of the contexts, and apply deadlines.
     Reactions {},
@@ -78,7 +78,7 @@ pub enum Done {
         found: usize,
         /// Sagas that were processed.
         woken: usize,
-        /// Sagas that could not move on, and are put off.
+        /// Sagas that could not advance, and are put off.
         put_off: usize,
         /// Sagas that could not be processed, and stay due.
         failed: usize,

@@ -25,7 +25,7 @@ pub(crate) fn render(saga: &Saga, definitions: &Definitions) -> Vec<String> {
             saga.version,
             match saga.mode {
                 SagaMode::Orchestration => "",
-                SagaMode::Choreography => ", moved on by its participants",
+                SagaMode::Choreography => ", advanced by its participants",
                 SagaMode::StepFunctions => ", run by Step Functions",
             }
         ),
@@ -460,7 +460,7 @@ estado    Compensada, undone because of: ConfirmacionFallida
         );
         let expected = "\
 saga 00000000-0000-0000-0000-000000000009 of reservation 00000000-0000-0000-0000-000000000007
-begun 2026-01-31T10:00:00.120Z, by definition reserva version 1, moved on by its participants
+begun 2026-01-31T10:00:00.120Z, by definition reserva version 1, advanced by its participants
 estado    Completada
 
   10:00:00.120        +0 ms   1  Inicio                <- ReservaCreada, noted 10:00:00.500

@@ -22,7 +22,7 @@ pub enum Planted {
     ChargesAgain,
     /// The second write of each row of the view is lost.
     ViewLosesWrites,
-    /// No schedule runs, so waiting sagas never move on.
+    /// No schedule runs, so waiting sagas never advance.
     NobodyWakes,
 }
 

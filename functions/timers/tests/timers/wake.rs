@@ -51,7 +51,7 @@ fn created() -> Fact {
     fact(&serde_json::from_str(CREATED).unwrap())
 }
 
-/// Begins sagas that no function has moved on since.
+/// Begins sagas that no function has advanced since.
 fn begin(fixture: &Fixture, count: usize) -> Vec<SagaId> {
     let sagas = &fixture.sagas();
     let begun = (0..count).map(|_| {
@@ -163,7 +163,7 @@ fn a_call_that_fails_holds_up_no_other() {
     assert_eq!(fixture.handle(TASK).unwrap(), done(22, 18, SINCE, 0));
 }
 
-/// Deploys an orchestrator that puts off sagas that it cannot move on.
+/// Deploys an orchestrator that puts off sagas that it cannot advance.
 fn deploy_patient(fixture: &Fixture) {
     let sagas = fixture.sagas();
     let coordinator = Coordinator::new(sagas.clone(), Arc::new(Undoing::Works));
@@ -224,7 +224,7 @@ fn sagas_that_this_build_cannot_move_starve_no_others() {
     assert_eq!(fixture.told(["SagasStuck", "SagaLate"]), [0, 241]);
 }
 
-/// A saga that kills the function that moves it on.
+/// A saga that kills the function that advances it.
 #[test]
 fn a_saga_that_kills_its_call_holds_up_its_neighbours_once() {
     let fixture = Fixture::new();

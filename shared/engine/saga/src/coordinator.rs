@@ -150,7 +150,7 @@ impl Coordinator {
         let mut written = None;
         let driven = self.run(id, inputs, until, &mut written).await;
         if let Some((status, lines)) = written {
-            tracing::info!(saga = %id, status, lines, "saga moved on");
+            tracing::info!(saga = %id, status, lines, "saga advanced");
         }
         driven
     }

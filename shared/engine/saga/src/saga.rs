@@ -175,9 +175,9 @@ fn is_nothing(data: &Value) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Via {
-    /// As the answer to a command.
+    /// The event was the answer to a command.
     Answer,
-    /// Through the log of events.
+    /// The event came through the log.
     Stream,
 }
 

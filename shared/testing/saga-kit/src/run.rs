@@ -37,7 +37,7 @@ pub enum Undo {
     Silent,
     /// The compensation is refused until a person repairs the cause and resumes the saga.
     Refused,
-    /// The compensation is refused. A person then has the command done by hand, and records that in the saga.
+    /// The compensation is refused. A person then does by hand what the command asked for, and marks the step as done.
     ByHand,
 }
 
