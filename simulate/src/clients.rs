@@ -13,6 +13,7 @@ use futures::future::join;
 use gds::inventory::{Vuelo, set_free};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use simulation::Kernel;
 
 use crate::{
     Scenario,
@@ -136,6 +137,21 @@ impl Memory {
     pub fn complain(&self, complaint: String) {
         self.known().complaints.push(complaint);
     }
+
+    /// Starts a process that the run waits for at its end.
+    pub fn spawn(
+        &self,
+        kernel: &Kernel,
+        name: &str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.known().busy += 1;
+        let memory = self.clone();
+        kernel.spawn(name, async move {
+            work.await;
+            memory.known().busy -= 1;
+        });
+    }
 }
 
 /// A client at work.
@@ -161,7 +177,11 @@ pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
             memory: memory.clone(),
             number,
         };
-        client.spawn(&format!("client {number}"), client.clone().work());
+        client.memory.spawn(
+            &client.system.kernel,
+            &format!("client {number}"),
+            client.clone().work(),
+        );
     }
     readers::begin(system, scenario, memory);
     let dice = system.kernel.dice();
@@ -177,7 +197,11 @@ pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
         } else {
             "analitica"
         };
-        operator.spawn("operator", operator.clone().rebuild(view));
+        operator.memory.spawn(
+            &operator.system.kernel,
+            "operator",
+            operator.clone().rebuild(view),
+        );
     }
 }
 
@@ -189,7 +213,11 @@ pub fn rebuild(system: &System, scenario: &Scenario, memory: &Memory, view: &'st
         memory: memory.clone(),
         number: scenario.clients,
     };
-    operator.spawn("operator", operator.clone().rebuild(view));
+    operator.memory.spawn(
+        &operator.system.kernel,
+        "operator",
+        operator.clone().rebuild(view),
+    );
 }
 
 /// The content of a client's request.
@@ -292,16 +320,6 @@ impl Client {
         self.system.kernel.sleep(pause).await;
     }
 
-    /// Starts a process that the run waits for at its end.
-    fn spawn(&self, name: &str, work: impl Future<Output = ()> + Send + 'static) {
-        self.memory.known().busy += 1;
-        let memory = self.memory.clone();
-        self.system.kernel.spawn(name, async move {
-            work.await;
-            memory.known().busy -= 1;
-        });
-    }
-
     async fn send(&self, to: FunctionName, event: &[u8]) -> Option<Answer> {
         let answered = self.system.api.call(to, event).await;
         answered.ok().map(|answer| Answer::read(&answer))
@@ -332,7 +350,9 @@ impl Client {
             };
             let label = format!("client {}.{number}", self.number);
             let client = self.clone();
-            self.spawn(&label, async move { client.book(place, &wish).await });
+            self.memory.spawn(&self.system.kernel, &label, async move {
+                client.book(place, &wish).await
+            });
         }
     }
 
@@ -400,7 +420,9 @@ impl Client {
         let reader = self.clone();
         let watched = id.clone();
         let label = format!("reader {}", self.number);
-        self.spawn(&label, async move { reader.watch(&watched).await });
+        self.memory.spawn(&self.system.kernel, &label, async move {
+            reader.watch(&watched).await
+        });
         if self.one_in(self.scenario.cancel_one_in) {
             self.cancel(place, &id).await;
         }

@@ -191,7 +191,11 @@ pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
     };
     for number in 0..scenario.readers * scenario.clients.div_ceil(6).min(6) {
         let rounds = 3 + scenario.bookings.min(10) / 2;
-        reader.spawn(&format!("reading {number}"), reader.clone().work(rounds));
+        reader.memory.spawn(
+            &reader.system.kernel,
+            &format!("reading {number}"),
+            reader.clone().work(rounds),
+        );
     }
 }
 
@@ -205,7 +209,11 @@ pub fn read_all(system: &System, scenario: &Scenario, memory: &Memory) {
     };
     if system.kernel.dice().one_in(2) {
         system.kernel.count("reader", "read everything");
-        reader.spawn("reading all", reader.clone().read_all());
+        reader.memory.spawn(
+            &reader.system.kernel,
+            "reading all",
+            reader.clone().read_all(),
+        );
     }
 }
 
@@ -225,15 +233,6 @@ impl Reader {
 
     fn complain(&self, complaint: String) {
         self.memory.complain(complaint);
-    }
-
-    fn spawn(&self, name: &str, work: impl Future<Output = ()> + Send + 'static) {
-        self.memory.known().busy += 1;
-        let memory = self.memory.clone();
-        self.system.kernel.spawn(name, async move {
-            work.await;
-            memory.known().busy -= 1;
-        });
     }
 
     /// How many milliseconds an index may lag.

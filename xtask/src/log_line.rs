@@ -72,12 +72,15 @@ pub enum Look {
     Lines { width: usize, colours: bool },
 }
 
-const RESET: &str = "\x1b[0m";
-const DIM: &str = "\x1b[2m";
-const RED: &str = "\x1b[31m";
-const GREEN: &str = "\x1b[32m";
-const YELLOW: &str = "\x1b[33m";
-const CYAN: &str = "\x1b[36m";
+/// A colour, by its ANSI code.
+#[derive(Clone, Copy)]
+enum Colour {
+    Dim = 2,
+    Red = 31,
+    Green = 32,
+    Yellow = 33,
+    Cyan = 36,
+}
 
 impl Look {
     pub fn lines<'a>(functions: impl Iterator<Item = &'a str>, colours: bool) -> Self {
@@ -92,19 +95,21 @@ impl Look {
         match self {
             Self::Json => as_json(line),
             Self::Lines { width, colours } => {
-                let paint = |colour: &str, text: &str| match (colours, text) {
-                    (true, text) if !text.is_empty() => format!("{colour}{text}{RESET}"),
+                let paint = |colour: Colour, text: &str| match (colours, text) {
+                    (true, text) if !text.is_empty() => {
+                        format!("\x1b[{}m{text}\x1b[0m", colour as u8)
+                    }
                     _ => text.to_owned(),
                 };
                 let (level, rest) = Self::parts(line, &paint);
                 let colour = match level {
-                    "ERROR" => RED,
-                    "WARN" => YELLOW,
-                    "INFO" => GREEN,
-                    _ => DIM,
+                    "ERROR" => Colour::Red,
+                    "WARN" => Colour::Yellow,
+                    "INFO" => Colour::Green,
+                    _ => Colour::Dim,
                 };
-                let time = paint(DIM, &shown_time(&line.time));
-                let function = paint(CYAN, &format!("{:<width$}", line.function));
+                let time = paint(Colour::Dim, &shown_time(&line.time));
+                let function = paint(Colour::Cyan, &format!("{:<width$}", line.function));
                 let level = paint(colour, &format!("{level:<6}"));
                 format!("{time} {function} {level} {rest}")
             }
@@ -112,7 +117,7 @@ impl Look {
     }
 
     /// The line's level, and the text after it.
-    fn parts<'a>(line: &'a Line, paint: &dyn Fn(&str, &str) -> String) -> (&'a str, String) {
+    fn parts<'a>(line: &'a Line, paint: &dyn Fn(Colour, &str) -> String) -> (&'a str, String) {
         let Some(fields) = &line.fields else {
             return ("", visible(&line.text));
         };
@@ -138,7 +143,7 @@ impl Look {
             !matches!(name.as_str(), "name" | "requestId") && !fields.contains_key(*name)
         });
         for (name, value) in told.chain(around) {
-            let name = paint(DIM, &format!("{}=", visible(name)));
+            let name = paint(Colour::Dim, &format!("{}=", visible(name)));
             parts.push(format!("{name}{}", shown_value(value)));
         }
         (level, parts.join(" "))

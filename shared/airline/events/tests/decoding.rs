@@ -3,13 +3,7 @@
 //! The two refusals have different consequences. [`DecodeError::UnknownType`] waits for a build that knows the type;
 //! [`DecodeError::Undecodable`] waits for a person.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use alpes_messages::{
     Command, CommandId, Context, CorrelationId, DecodeError, Event, EventId, Moment, NewEvent,

@@ -19,13 +19,7 @@
 //! Samples are written by hand. The sample of an event is `Type.vN.json` or `Type.vN.anything.json`, so a version can
 //! have several samples. `commands.json` lists the samples of a context's commands.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -82,7 +82,6 @@ pub(crate) fn check(value: &Value, path: Path<'_>, violations: &mut Violations) 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use proptest::prelude::*;
     use serde_json::json;

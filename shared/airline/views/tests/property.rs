@@ -6,38 +6,11 @@ mod common;
 use alpes_event_store::Stream;
 use alpes_messages::StreamId;
 use common::{Airline, Bench, id};
-use domain_kit::{
-    delivery,
-    rebuilding::{self, it_ends_as_the_fold},
-    record,
-};
+use domain_kit::record;
 use events::VUELOS;
 use serde_json::json;
 
-#[test]
-fn however_the_log_is_delivered_the_view_equals_the_fold() {
-    delivery::views_equal_the_fold::<Airline>();
-}
-
-#[test]
-fn each_planted_bug_of_delivery_is_found() {
-    delivery::each_planted_bug_is_found::<Airline>();
-}
-
-#[test]
-fn a_rebuild_amid_writes_and_reads_ends_as_the_fold() {
-    it_ends_as_the_fold::<Airline>();
-}
-
-#[test]
-fn each_planted_bug_of_rebuilding_is_found() {
-    rebuilding::each_planted_bug_is_found::<Airline>();
-}
-
-#[test]
-fn it_ends_under_lost_answers_and_deaths() {
-    rebuilding::it_ends_under_lost_answers_and_deaths::<Airline>();
-}
+domain_kit::views_equal_the_fold!(Airline);
 
 #[test]
 fn a_stream_in_the_log_alone_is_folded_too() {

@@ -9,11 +9,6 @@ mod error;
 mod kinesis;
 mod lambda;
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
 mod recorded;
 mod s3;
 mod sfn;

@@ -24,7 +24,7 @@ use common::Library;
 use domain_kit::{
     Happens::{Helped, Opened},
     id,
-    rebuilding::{self, BUDGET, it_ends_as_the_fold},
+    rebuilding::{self, BUDGET},
 };
 use futures::{FutureExt, executor::block_on};
 use simulation::{Fault, Faults};
@@ -538,19 +538,4 @@ fn an_event_that_lands_while_both_are_written_is_in_both() {
             .get_one(&alias, alpes_ports::Consistency::Strong),
     );
     assert_eq!(alias.unwrap().unwrap()["building"], 2);
-}
-
-#[test]
-fn a_rebuild_amid_writes_and_reads_ends_as_the_fold() {
-    it_ends_as_the_fold::<Library>();
-}
-
-#[test]
-fn it_ends_under_lost_answers_and_deaths() {
-    rebuilding::it_ends_under_lost_answers_and_deaths::<Library>();
-}
-
-#[test]
-fn each_planted_bug_is_found() {
-    rebuilding::each_planted_bug_is_found::<Library>();
 }

@@ -51,7 +51,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use rows::rows;
-pub use store_bench::{Processes, StoreBench, event_of, events_of, every_fault, insist};
+pub use store_bench::{FaultCase, Processes, StoreBench, event_of, events_of, every_fault, insist};
 pub use view_bench::{ViewBench, record};
 
 /// The kinds of events that the kit makes for a subject.
@@ -202,4 +202,36 @@ fn counters<D: Domain>(bench: &ViewBench<D>, generation: &Generation) -> Counter
     }
     groups.retain(|_, numbers| !numbers.is_empty());
     groups
+}
+
+/// The tests that the views of a [`delivery::Domain`] equal the fold of its streams, however the log is delivered and
+/// during a rebuild.
+#[macro_export]
+macro_rules! views_equal_the_fold {
+    ($domain:ty) => {
+        #[test]
+        fn however_the_log_is_delivered_the_view_equals_the_fold() {
+            $crate::delivery::views_equal_the_fold::<$domain>();
+        }
+
+        #[test]
+        fn each_planted_bug_of_delivery_is_found() {
+            $crate::delivery::each_planted_bug_is_found::<$domain>();
+        }
+
+        #[test]
+        fn a_rebuild_amid_writes_and_reads_ends_as_the_fold() {
+            $crate::rebuilding::it_ends_as_the_fold::<$domain>();
+        }
+
+        #[test]
+        fn each_planted_bug_of_rebuilding_is_found() {
+            $crate::rebuilding::each_planted_bug_is_found::<$domain>();
+        }
+
+        #[test]
+        fn a_rebuild_ends_under_lost_answers_and_deaths() {
+            $crate::rebuilding::it_ends_under_lost_answers_and_deaths::<$domain>();
+        }
+    };
 }

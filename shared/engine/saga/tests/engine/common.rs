@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use alpes_saga::{
-    Answer, Call, Compensation, Definition, Expiry, Fact, Mapping, Retry, SagaId, SagaMode, Step,
-    StepNumber, Texts, Wire,
+    Answer, Call, Compensation, Definition, Entry, Expiry, Fact, Mapping, Retry, Saga, SagaId,
+    SagaMode, Step, StepNumber, Texts, What, Wire,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -116,4 +116,33 @@ pub fn wire() -> Wire {
             })
         },
     }
+}
+
+/// The log in short form: `Started`, `>Do2`, `Done2`, `<Undo2` …
+pub(crate) fn told(saga: &Saga) -> Vec<String> {
+    let line = |entry: &Entry| match &entry.what {
+        What::Started { .. } => "Started".to_owned(),
+        What::CommandSent { command, .. } => format!(">{command}"),
+        What::CompensationSent { command, .. } => format!("<{command}"),
+        What::EventReceived {
+            event,
+            attempts: Some(count),
+            ..
+        } => format!("{} x{count}", event.kind),
+        What::EventReceived { event, .. } => event.kind.clone(),
+        What::CommandRejected { in_doubt, .. } if *in_doubt => "rejected?".to_owned(),
+        What::CommandRejected { .. } => "rejected".to_owned(),
+        What::NoAnswer { attempt, .. } => format!("no answer {attempt}"),
+        What::TimedOut { attempts, .. } => format!("timed out x{attempts}"),
+        What::ExecutionStarted { direction, .. } => format!("+{direction:?}"),
+        What::CancellationRequested { .. } => "cancelled".to_owned(),
+        What::NeedsIntervention { .. } => "person".to_owned(),
+        What::Delayed {} => "delayed".to_owned(),
+        What::TakenOver {} => "taken over".to_owned(),
+        What::Resumed { .. } => "resumed".to_owned(),
+        What::StepMarked { step, .. } => format!("by hand {step}"),
+        What::Ended { status } => status.to_string(),
+        What::CommandImpossible { .. } => "impossible".to_owned(),
+    };
+    saga.log.iter().map(line).collect()
 }

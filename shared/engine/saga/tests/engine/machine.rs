@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use simulation::{Fault, Faults};
 use twins::{ManualClock, MemoryTables, world};
 
-use crate::common::{ID, at, definition, fact, number, wire};
+use crate::common::{ID, at, definition, fact, number, told, wire};
 
 use Direction::{Do, Undo};
 
@@ -96,25 +96,6 @@ fn failed() -> Progress {
         error: "States.TaskFailed".into(),
         cause: "nobody answers".into(),
     })
-}
-
-/// The log in short form: `Started`, `+Do`, `Done2` …
-fn told(saga: &Saga) -> Vec<String> {
-    let lines = saga.log.iter().map(|entry| match &entry.what {
-        What::Started { .. } => "Started".to_owned(),
-        What::ExecutionStarted { direction, .. } => format!("+{direction:?}"),
-        What::EventReceived { event, .. } => event.kind.clone(),
-        What::CancellationRequested { .. } => "cancelled".to_owned(),
-        What::NeedsIntervention { .. } => "person".to_owned(),
-        What::Delayed {} => "delayed".to_owned(),
-        What::TakenOver {} => "taken over".to_owned(),
-        What::Resumed { .. } => "resumed".to_owned(),
-        What::StepMarked { step, .. } => format!("by hand {step}"),
-        What::CompensationSent { command, .. } => format!("<{command}"),
-        What::Ended { status } => status.to_string(),
-        other => format!("{other:?}"),
-    });
-    lines.collect()
 }
 
 #[test]
