@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alpes_event_store::{Circumstances, Decider, Decision, Handled, StoreRefusal, Unavailable};
+use alpes_event_store::{Case, Decider, Decision, Handled, Route, StoreRefusal, Unavailable};
 use alpes_messages::{Command, Event, Moment, NewEvent, Problem, StreamId};
 use anyhow::{Result, bail};
 use async_trait::async_trait;
@@ -106,29 +106,20 @@ struct Synthetic;
 
 #[async_trait]
 impl Decider<Payload> for Synthetic {
-    fn stream(&self, command: &Command) -> StreamId {
-        StreamId::new(VUELOS, command.subject)
-    }
-
-    fn opens(&self, _: &Command) -> bool {
-        true
-    }
-
-    fn undoes(&self, _: &Command) -> bool {
-        false
+    fn route(&self, command: &Command) -> Route {
+        Route {
+            stream: StreamId::new(VUELOS, command.subject),
+            opens: true,
+            undoes: false,
+        }
     }
 
     fn refuse(&self, refusal: StoreRefusal) -> Problem {
         parse::refusal(refusal)
     }
 
-    async fn decide(
-        &self,
-        _: &[(Event, Payload)],
-        command: &Command,
-        circumstances: &Circumstances,
-    ) -> Result<Decision, Unavailable> {
-        let (id_reserva, now) = (command.subject, circumstances.now);
+    async fn decide(&self, case: &Case<'_, Payload>) -> Result<Decision, Unavailable> {
+        let (id_reserva, now) = (case.command.subject, case.now);
         let failed = (1..EVENTS_EACH).map(|_| failed(id_reserva, now));
         let events = std::iter::once(created(id_reserva, now)).chain(failed);
         Ok(Decision::commit(events.collect()))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alpes_event_store::{Circumstances, Decision, Pair, PairRules, Unavailable};
+use alpes_event_store::{Case, Decision, Pair, PairRules, Unavailable};
 use alpes_messages::{Command, Kind, Problem, Violation};
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -37,15 +37,15 @@ impl PairRules<ShopEvent> for Rules {
 
     async fn decide(
         &self,
-        command: &Command,
+        case: &Case<'_, ShopEvent>,
         done: Option<&ShopEvent>,
-        circumstances: &Circumstances,
     ) -> Result<Decision, Unavailable> {
-        let (provider, key) = (&*self.0, command.subject.to_string());
+        let (provider, command) = (&*self.0, case.command);
+        let key = command.subject.to_string();
         let decided = match command.kind.as_str() {
             "PlaceOrder" => read(command).and_then(orders::place),
             "CancelOrder" => read(command).map(orders::cancel),
-            "ReserveStock" => read(command).map(|it| stock::reserve(it, &circumstances.refused)),
+            "ReserveStock" => read(command).map(|it| stock::reserve(it, case.refused)),
             "ReleaseStock" => Ok(stock::release(done)),
             "TakePayment" => match read(command) {
                 Ok(it) => Ok(payments::take(provider, &key, it).await?),

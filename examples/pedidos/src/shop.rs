@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alpes_consumer::{Consumer, Outcome};
-use alpes_event_store::{EventStore, HandleError, Handled, PAGE, Paired, Sweeper};
+use alpes_event_store::{EventStore, HandleError, Handled, Paired, Sweeper};
 use alpes_messages::{Command, SubjectId};
 use alpes_ports::{Log, LogRecord, TableError, Tables, World};
 use alpes_projections::Projector;
@@ -22,7 +22,6 @@ pub struct Shop {
     rules: Arc<Paired<Rules>>,
     coordinator: Coordinator,
     projector: Projector<ShopEvent>,
-    world: World,
 }
 
 impl Shop {
@@ -35,10 +34,9 @@ impl Shop {
         let (reader, views) = (store.reader().clone(), vec![Arc::new(Orders) as _]);
         Self {
             coordinator: Coordinator::new(sagas, Arc::new(contexts)),
-            projector: Projector::new(tables, reader, world.clone(), views),
+            projector: Projector::new(tables, reader, world, views),
             store,
             rules,
-            world,
         }
     }
 
@@ -71,18 +69,16 @@ impl Shop {
         self.projector.consumer().consume(batch).await
     }
 
-    /// Publishes events that are not in the log, and moves on the sagas that are due. Call this method every minute.
+    /// Publishes events that are not in the log, and advances the sagas that are due. Call this method every minute.
     pub async fn tick(&self, until: Timestamp) -> Result<(), TableError> {
         let sweeper = Sweeper {
-            store: &self.store,
-            world: &self.world,
             older_than: Duration::from_secs(10),
             budget: Duration::from_secs(20),
-            page: PAGE,
+            ..Sweeper::new(&self.store)
         };
         sweeper.sweep().await?;
         for saga in self.coordinator.sagas().due(100).await?.sagas {
-            // A saga that cannot move on now stays due.
+            // A saga that cannot advance now stays due.
             let _ = self.coordinator.wake(saga, until).await;
         }
         Ok(())

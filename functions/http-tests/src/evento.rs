@@ -1,7 +1,7 @@
 //! `POST /pruebas/{contexto}/eventos/{evento}`.
 
-use alpes_event_store::{Circumstances, Decider, Decision, Handled, StoreRefusal, Unavailable};
-use alpes_messages::{Command, Event, Problem, StreamId, Violation};
+use alpes_event_store::{Case, Decider, Decision, Handled, Route, StoreRefusal, Unavailable};
+use alpes_messages::{Command, Problem, StreamId, Violation};
 use api::Refusal;
 use async_trait::async_trait;
 use events::{Payload, kinds};
@@ -20,29 +20,20 @@ struct Exactly<'a>(Datos<'a>);
 
 #[async_trait]
 impl Decider<Payload> for Exactly<'_> {
-    fn stream(&self, _: &Command) -> StreamId {
-        self.0.stream
-    }
-
-    fn opens(&self, _: &Command) -> bool {
-        false
-    }
-
-    fn undoes(&self, _: &Command) -> bool {
-        false
+    fn route(&self, _: &Command) -> Route {
+        Route {
+            stream: self.0.stream,
+            opens: false,
+            undoes: false,
+        }
     }
 
     fn refuse(&self, refusal: StoreRefusal) -> Problem {
         parse::refusal(refusal)
     }
 
-    async fn decide(
-        &self,
-        _: &[(Event, Payload)],
-        _: &Command,
-        circumstances: &Circumstances,
-    ) -> Result<Decision, Unavailable> {
-        let event = self.0.event(circumstances.now);
+    async fn decide(&self, case: &Case<'_, Payload>) -> Result<Decision, Unavailable> {
+        let event = self.0.event(case.now);
         // An event that says that seats are held must also take them, so that a later reversal gives back the right
         // number.
         let with = inventory::moved_by(&event);

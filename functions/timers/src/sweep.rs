@@ -20,7 +20,6 @@ impl App {
         let left = until.duration_since(self.world.clock.now());
         let sweeper = Sweeper {
             store: &self.store,
-            world: &self.world,
             older_than: Duration::from_secs(age_seconds.unwrap_or(USUAL_AGE)),
             budget: Duration::try_from(left).unwrap_or_default(),
             page: self.limits.streams,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alpes_event_store::{Circumstances, Decider, Decision, Paired};
+use alpes_event_store::{Case, Decider, Decision, Paired};
 use alpes_messages::{Command, CommandId, Event, Problem, SubjectId};
 use futures::executor::block_on;
 use pedidos::{ShopEvent, catalogue, events::Line, rules::Rules};
@@ -20,11 +20,8 @@ fn decide(kind: &str, data: Value) -> Decision {
         id: CommandId(Uuid::from_u128(1)),
         ..Command::opening(kind, ORDER, data)
     };
-    let circumstances = Circumstances {
-        now: jiff::Timestamp::UNIX_EPOCH.into(),
-        refused: vec![],
-    };
-    block_on(rules.decide(&[], &command, &circumstances)).unwrap()
+    let now = jiff::Timestamp::UNIX_EPOCH.into();
+    block_on(rules.decide(&Case::first(&[], &command, now))).unwrap()
 }
 
 fn refused(kind: &str, data: Value) -> Problem {

@@ -1,9 +1,9 @@
 //! The saga kit runs the saga of an order with a fault at every effect, each step failing, silent or lost, and each
 //! compensation refused.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use alpes_event_store::{EventStore, Handled, PAGE, Paired, Sweeper};
+use alpes_event_store::{EventStore, Handled, Paired, Sweeper};
 use alpes_messages::{Command, Event, SubjectId};
 use alpes_saga::{
     Definition, Fact, LocalParticipants, Participants, Saga, SagaId, StepNumber, fact,
@@ -82,13 +82,7 @@ impl Play for Order {
 
     async fn tick(&self, setting: &Setting) {
         let (store, _) = self.process(setting, &Faults::none());
-        let sweeper = Sweeper {
-            store: &store,
-            world: &setting.world,
-            older_than: Duration::ZERO,
-            budget: Duration::from_mins(1),
-            page: PAGE,
-        };
+        let sweeper = Sweeper::new(&store);
         sweeper.sweep().await.unwrap();
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use alpes_event_store::{Circumstances, Decision, latest};
-use alpes_messages::{Command, Event, Moment, NewEvent, Problem, Violation};
+use alpes_event_store::{Case, Decision};
+use alpes_messages::{NewEvent, Problem, Violation};
 use alpes_ports::Write;
 use events::{
     Payload,
@@ -92,14 +92,10 @@ fn read_aeropuerto(node: Node<'_>, violations: &mut Violations) -> Option<Aeropu
 ///
 /// The outcome is `ReservaGDSConfirmada`, with the writes that take the seats, or `ConfirmacionFallida` after some of
 /// those writes were refused.
-pub(crate) fn decide(
-    history: &[(Event, Payload)],
-    command: &Command,
-    circumstances: &Circumstances,
-) -> Result<Decision, Problem> {
-    let ConfirmarReserva { itinerarios } = parse(&command.data).map_err(invalid)?;
+pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
+    let ConfirmarReserva { itinerarios } = parse(&case.command.data).map_err(invalid)?;
     let reverted = |payload: &Payload| matches!(payload, Payload::ConfirmacionGDSRevertida(_));
-    if latest(history, reverted).is_some() {
+    if case.latest(reverted).is_some() {
         return Err(Problem::of(kinds::STATE)
             .because("La confirmación se revirtió; ya no se toman sillas para esta reserva"));
     }
@@ -109,14 +105,14 @@ pub(crate) fn decide(
             Payload::ReservaGDSConfirmada(_) | Payload::ConfirmacionFallida(_)
         )
     };
-    if let Some(event) = latest(history, decided) {
-        return Ok(Decision::Already(vec![event.clone()]));
+    if let Some(already) = case.already(decided) {
+        return Ok(already);
     }
     let sillas = seats(&itinerarios);
-    if !circumstances.refused.is_empty() {
-        let refused = circumstances.refused.iter();
+    if !case.refused.is_empty() {
+        let refused = case.refused.iter();
         let without = refused.filter_map(|place| sillas.get(*place).cloned());
-        let failed = failed(command, circumstances.now, SIN_SILLAS, without.collect());
+        let failed = failed(case, SIN_SILLAS, without.collect());
         return Ok(Decision::commit(vec![failed]));
     }
     Ok(Decision::Commit {
@@ -127,9 +123,9 @@ pub(crate) fn decide(
             .collect(),
         events: vec![
             ReservaGDSConfirmada {
-                id_reserva: command.subject,
+                id_reserva: case.command.subject,
                 sillas,
-                fecha_actualizacion: circumstances.now,
+                fecha_actualizacion: case.now,
             }
             .into(),
         ],
@@ -137,21 +133,17 @@ pub(crate) fn decide(
 }
 
 /// The event of a failure that a test asked for; `None` if the stream already has an event.
-pub(crate) fn failure(
-    history: &[(Event, Payload)],
-    command: &Command,
-    now: Moment,
-) -> Option<NewEvent> {
-    let undecided = history.is_empty();
-    undecided.then(|| failed(command, now, parse::FALLA_INDUCIDA, vec![]))
+pub(crate) fn failure(case: &Case<'_, Payload>) -> Option<NewEvent> {
+    let undecided = case.history.is_empty();
+    undecided.then(|| failed(case, parse::FALLA_INDUCIDA, vec![]))
 }
 
-fn failed(command: &Command, now: Moment, motivo: &str, sin_sillas: Vec<Sillas>) -> NewEvent {
+fn failed(case: &Case<'_, Payload>, motivo: &str, sin_sillas: Vec<Sillas>) -> NewEvent {
     ConfirmacionFallida {
-        id_reserva: command.subject,
+        id_reserva: case.command.subject,
         motivo: motivo.into(),
         sin_sillas,
-        fecha_actualizacion: now,
+        fecha_actualizacion: case.now,
     }
     .into()
 }

@@ -28,8 +28,8 @@ mod revertir_confirmacion;
 
 use std::sync::Arc;
 
-use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
-use alpes_messages::{Command, Event, Problem, StreamId};
+use alpes_event_store::{Case, Decider, Decision, Route, StoreRefusal, Unavailable};
+use alpes_messages::{Command, Problem, StreamId};
 use alpes_participant::{Failure, Rules};
 use async_trait::async_trait;
 use events::{GDS, Payload};
@@ -67,44 +67,31 @@ pub struct Gds;
 
 #[async_trait]
 impl Decider<Payload> for Gds {
-    fn stream(&self, command: &Command) -> StreamId {
-        StreamId::new(GDS, command.subject)
-    }
-
-    fn opens(&self, command: &Command) -> bool {
-        command.kind == CONFIRMAR_RESERVA
-    }
-
-    fn undoes(&self, command: &Command) -> bool {
-        command.kind == REVERTIR_CONFIRMACION
+    fn route(&self, command: &Command) -> Route {
+        Route {
+            stream: StreamId::new(GDS, command.subject),
+            opens: command.kind == CONFIRMAR_RESERVA,
+            undoes: command.kind == REVERTIR_CONFIRMACION,
+        }
     }
 
     fn refuse(&self, refusal: StoreRefusal) -> Problem {
         parse::refusal(refusal)
     }
 
-    async fn decide(
-        &self,
-        history: &[(Event, Payload)],
-        command: &Command,
-        circumstances: &Circumstances,
-    ) -> Result<Decision, Unavailable> {
-        Ok(decide(history, command, circumstances))
+    async fn decide(&self, case: &Case<'_, Payload>) -> Result<Decision, Unavailable> {
+        Ok(decide(case))
     }
 }
 
-/// Decides a command, given every event of its stream in order.
+/// Decides the command of the case.
 ///
 /// A command with invalid data or an unknown type is refused with `kinds::INVALID`.
 #[must_use]
-pub fn decide(
-    history: &[(Event, Payload)],
-    command: &Command,
-    circumstances: &Circumstances,
-) -> Decision {
-    let decided = match command.kind.as_str() {
-        CONFIRMAR_RESERVA => confirmar_reserva::decide(history, command, circumstances),
-        REVERTIR_CONFIRMACION => revertir_confirmacion::decide(history, command, circumstances.now),
+pub fn decide(case: &Case<'_, Payload>) -> Decision {
+    let decided = match case.command.kind.as_str() {
+        CONFIRMAR_RESERVA => confirmar_reserva::decide(case),
+        REVERTIR_CONFIRMACION => revertir_confirmacion::decide(case),
         _ => Err(parse::unknown_command(&[
             CONFIRMAR_RESERVA,
             REVERTIR_CONFIRMACION,

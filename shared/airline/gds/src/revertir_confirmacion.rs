@@ -1,46 +1,32 @@
 //! `RevertirConfirmacion`: undoes `ConfirmarReserva`, whatever its outcome.
 
-use alpes_event_store::{Decision, latest};
-use alpes_messages::{Command, Event, Moment, Problem, Violation};
+use alpes_event_store::{Case, Decision};
+use alpes_messages::{Event, Problem};
 use events::{
     Payload,
-    gds::{ConfirmacionGDSRevertida, RevertirConfirmacion, Sillas},
+    gds::{ConfirmacionGDSRevertida, Sillas},
 };
-use parse::invalid;
-use serde_json::Value;
 
 use crate::inventory;
-
-/// Reads the command's data: an empty object.
-fn parse(data: &Value) -> Result<RevertirConfirmacion, Vec<Violation>> {
-    parse::read(data, |data, violations| {
-        data.object(&[], violations)?;
-        Some(RevertirConfirmacion {})
-    })
-}
 
 /// Decides a reversal. A reversal gives back the seats of the reservation once. A reservation without seats can get
 /// none from then on.
 ///
 /// The outcome is `ConfirmacionGDSRevertida`, with the writes that give the seats back.
-pub(crate) fn decide(
-    history: &[(Event, Payload)],
-    command: &Command,
-    now: Moment,
-) -> Result<Decision, Problem> {
-    let RevertirConfirmacion {} = parse(&command.data).map_err(invalid)?;
+pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
+    parse::empty(&case.command.data)?;
     let reverted = |payload: &Payload| matches!(payload, Payload::ConfirmacionGDSRevertida(_));
-    if let Some(event) = latest(history, reverted) {
-        return Ok(Decision::Already(vec![event.clone()]));
+    if let Some(already) = case.already(reverted) {
+        return Ok(already);
     }
-    let sillas = held(history);
+    let sillas = held(case.history);
     Ok(Decision::Commit {
         with: inventory::give_back(&sillas),
         events: vec![
             ConfirmacionGDSRevertida {
-                id_reserva: command.subject,
+                id_reserva: case.command.subject,
                 sillas,
-                fecha_actualizacion: now,
+                fecha_actualizacion: case.now,
             }
             .into(),
         ],

@@ -25,8 +25,8 @@ pub mod simulador;
 
 use std::sync::Arc;
 
-use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
-use alpes_messages::{Command, Event, Problem, StreamId};
+use alpes_event_store::{Case, Decider, Decision, Route, StoreRefusal, Unavailable};
+use alpes_messages::{Command, Problem, StreamId};
 use alpes_participant::{Failure, Rules};
 use alpes_ports::{Tables, World};
 use async_trait::async_trait;
@@ -74,34 +74,25 @@ pub struct Pagos {
 
 #[async_trait]
 impl Decider<Payload> for Pagos {
-    fn stream(&self, command: &Command) -> StreamId {
-        StreamId::new(PAGOS, command.subject)
-    }
-
-    fn opens(&self, _: &Command) -> bool {
-        // `PagarReserva` nearly always opens the stream. The stream is read first nevertheless: a decision calls the
-        // provider, which must not charge a reverted payment.
-        false
-    }
-
-    fn undoes(&self, command: &Command) -> bool {
-        command.kind == REVERTIR_PAGO
+    fn route(&self, command: &Command) -> Route {
+        Route {
+            stream: StreamId::new(PAGOS, command.subject),
+            // `PagarReserva` nearly always opens the stream. The stream is read first nevertheless: a decision calls
+            // the provider, which must not charge a reverted payment.
+            opens: false,
+            undoes: command.kind == REVERTIR_PAGO,
+        }
     }
 
     fn refuse(&self, refusal: StoreRefusal) -> Problem {
         parse::refusal(refusal)
     }
 
-    async fn decide(
-        &self,
-        history: &[(Event, Payload)],
-        command: &Command,
-        circumstances: &Circumstances,
-    ) -> Result<Decision, Unavailable> {
-        let (gateway, now) = (&*self.gateway, circumstances.now);
-        match command.kind.as_str() {
-            PAGAR_RESERVA => pagar_reserva::decide(gateway, history, command, now).await,
-            REVERTIR_PAGO => revertir_pago::decide(gateway, history, command, now).await,
+    async fn decide(&self, case: &Case<'_, Payload>) -> Result<Decision, Unavailable> {
+        let gateway = &*self.gateway;
+        match case.command.kind.as_str() {
+            PAGAR_RESERVA => pagar_reserva::decide(gateway, case).await,
+            REVERTIR_PAGO => revertir_pago::decide(gateway, case).await,
             _ => Ok(Decision::Reject(parse::unknown_command(&[
                 PAGAR_RESERVA,
                 REVERTIR_PAGO,

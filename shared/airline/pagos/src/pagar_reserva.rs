@@ -1,9 +1,9 @@
 //! `PagarReserva`: charges the reservation.
 
-use alpes_event_store::{Decision, Unavailable, latest};
-use alpes_messages::{Command, Event, Moment, NewEvent, Problem, Violation};
+use alpes_event_store::{Case, Decision, Unavailable};
+use alpes_messages::{NewEvent, Problem, Violation};
 use events::{
-    IdReserva, Payload, kinds,
+    Payload, kinds,
     pagos::{PagarReserva, PagoFallido, ReservaPagada},
     vuelos::{Monto, Pago},
 };
@@ -53,58 +53,52 @@ fn parse(data: &Value) -> Result<PagarReserva, Vec<Violation>> {
 /// The outcome is `ReservaPagada` or `PagoFallido`, as the provider answers.
 pub(crate) async fn decide(
     gateway: &dyn Gateway,
-    history: &[(Event, Payload)],
-    command: &Command,
-    now: Moment,
+    case: &Case<'_, Payload>,
 ) -> Result<Decision, Unavailable> {
-    let pago = match parse(&command.data) {
+    let pago = match parse(&case.command.data) {
         Ok(PagarReserva { pago }) => pago,
         Err(violations) => return Ok(Decision::Reject(invalid(violations))),
     };
     let reverted = |payload: &_| matches!(payload, Payload::PagoRevertido(_));
-    if latest(history, reverted).is_some() {
+    if case.latest(reverted).is_some() {
         return Ok(Decision::Reject(
             Problem::of(kinds::STATE).because("El pago se revirtió; ya no se puede pagar"),
         ));
     }
     let paid = |payload: &_| matches!(payload, Payload::ReservaPagada(_));
-    if let Some(event) = latest(history, paid) {
-        return Ok(Decision::Already(vec![event.clone()]));
+    if let Some(already) = case.already(paid) {
+        return Ok(already);
     }
     let failed = |payload: &_| matches!(payload, Payload::PagoFallido(_));
-    if let Some(event) = latest(history, failed) {
+    if let Some(already) = case.already(failed) {
         // A reservation with a `PagoFallido` must have no charge. One can exist nevertheless: the answer of the charge
         // was lost, and then a test forced the payment to fail.
-        gateway.anular(&key(command.subject)).await?;
-        return Ok(Decision::Already(vec![event.clone()]));
+        gateway.anular(&key(case.command.subject)).await?;
+        return Ok(already);
     }
-    let event = match gateway.cobrar(&key(command.subject), &pago).await? {
+    let event = match gateway.cobrar(&key(case.command.subject), &pago).await? {
         Cobro::Cobrado(pago) => ReservaPagada {
-            id_reserva: command.subject,
+            id_reserva: case.command.subject,
             pago,
-            fecha_actualizacion: now,
+            fecha_actualizacion: case.now,
         }
         .into(),
-        Cobro::Rechazado { motivo } => pago_fallido(command.subject, motivo, now),
+        Cobro::Rechazado { motivo } => pago_fallido(case, motivo),
     };
     Ok(Decision::commit(vec![event]))
 }
 
 /// The event of a failure that a test asked for; `None` if the stream already has an event.
-pub(crate) fn failure(
-    history: &[(Event, Payload)],
-    command: &Command,
-    now: Moment,
-) -> Option<NewEvent> {
-    let failed = || pago_fallido(command.subject, parse::FALLA_INDUCIDA.into(), now);
-    history.is_empty().then(failed)
+pub(crate) fn failure(case: &Case<'_, Payload>) -> Option<NewEvent> {
+    let failed = || pago_fallido(case, parse::FALLA_INDUCIDA.into());
+    case.history.is_empty().then(failed)
 }
 
-fn pago_fallido(id_reserva: IdReserva, motivo: String, now: Moment) -> NewEvent {
+fn pago_fallido(case: &Case<'_, Payload>, motivo: String) -> NewEvent {
     PagoFallido {
-        id_reserva,
+        id_reserva: case.command.subject,
         motivo,
-        fecha_actualizacion: now,
+        fecha_actualizacion: case.now,
     }
     .into()
 }

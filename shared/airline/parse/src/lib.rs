@@ -16,6 +16,7 @@ pub mod text;
 use alpes_event_store::StoreRefusal;
 use alpes_messages::{Problem, Violation};
 use events::kinds;
+use serde_json::Value;
 
 pub use json::json;
 pub use node::{MAX_VIOLATIONS, Node, Object, Path, Violations, read};
@@ -23,6 +24,17 @@ pub use reglas::Regla;
 
 /// The `motivo` of every failure that a test asked for.
 pub const FALLA_INDUCIDA: &str = "falla inducida";
+
+/// Checks that the data of a command is an empty object.
+///
+/// # Errors
+///
+/// The problem for invalid data.
+pub fn empty(data: &Value) -> Result<(), Problem> {
+    let empty =
+        |data: Node<'_>, violations: &mut Violations| data.object(&[], violations).map(drop);
+    read(data, empty).map_err(invalid)
+}
 
 /// The problem for invalid data. The problem lists at most [`MAX_VIOLATIONS`] violations.
 #[must_use]

@@ -1,7 +1,7 @@
 //! `CancelarReserva`: undoes `CrearReserva` and `AprobarReserva`. Clients and deadlines also send this command.
 
-use alpes_event_store::{Decision, latest};
-use alpes_messages::{Command, Event, Moment, Problem, Violation};
+use alpes_event_store::{Case, Decision};
+use alpes_messages::{Problem, Violation};
 use events::{
     Payload, kinds,
     vuelos::{CancelarReserva, EstadoReserva, ReservaCancelada},
@@ -38,27 +38,21 @@ pub fn parse(data: &Value) -> Result<CancelarReserva, Vec<Violation>> {
 /// approved reservation. A reservation that was never made is cancelled too, and can then no longer be made.
 ///
 /// The outcome is `ReservaCancelada`.
-pub(crate) fn decide(
-    history: &[(Event, Payload)],
-    command: &Command,
-    now: Moment,
-) -> Result<Decision, Problem> {
-    let CancelarReserva { motivo } = parse(&command.data).map_err(invalid)?;
-    let earlier = latest(history, |payload| {
-        matches!(payload, Payload::ReservaCancelada(_))
-    });
-    if let Some(event) = earlier {
-        return Ok(Decision::Already(vec![event.clone()]));
+pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
+    let CancelarReserva { motivo } = parse(&case.command.data).map_err(invalid)?;
+    let cancelled = |payload: &Payload| matches!(payload, Payload::ReservaCancelada(_));
+    if let Some(already) = case.already(cancelled) {
+        return Ok(already);
     }
-    let aprobada = Reserva::fold(history).estado() == Some(EstadoReserva::Aprobada);
+    let aprobada = Reserva::fold(case.history).estado() == Some(EstadoReserva::Aprobada);
     if aprobada && motivo == PLAZO {
         return Err(Problem::of(kinds::STATE)
             .because("La reserva ya está aprobada; un plazo vencido no la cancela"));
     }
     Ok(Decision::commit(vec![
         ReservaCancelada {
-            id_reserva: command.subject,
-            fecha_actualizacion: now,
+            id_reserva: case.command.subject,
+            fecha_actualizacion: case.now,
             motivo,
         }
         .into(),

@@ -1,6 +1,6 @@
 //! `CrearReserva`: makes a reservation for a client.
 
-use alpes_event_store::Decision;
+use alpes_event_store::{Case, Decision};
 use alpes_messages::{
     Command, CommandId, CorrelationId, Event, EventId, Moment, Origin, Problem, SagaMode, StreamId,
     Violation,
@@ -349,15 +349,11 @@ fn read_saga(node: Node<'_>, violations: &mut Violations) -> Option<SagaMode> {
 /// Decides a new reservation. The data must be valid, and the reservation must not have been made or cancelled before.
 ///
 /// The outcome is `ReservaCreada`, with a computed fare if the client sends no price.
-pub(crate) fn decide(
-    history: &[(Event, Payload)],
-    command: &Command,
-    now: Moment,
-) -> Result<Decision, Problem> {
+pub(crate) fn decide(case: &Case<'_, Payload>) -> Result<Decision, Problem> {
     // The data are checked before the state: a command that opens a stream may be decided without history, and must get
     // the same answer as with it.
-    let data = parse(&command.data).map_err(invalid)?;
-    let reserva = Reserva::fold(history);
+    let data = parse(&case.command.data).map_err(invalid)?;
+    let reserva = Reserva::fold(case.history);
     if reserva.exists() {
         return Err(Problem::of(kinds::STATE).because("La reserva ya existe"));
     }
@@ -366,7 +362,7 @@ pub(crate) fn decide(
             .because("La reserva se canceló antes de crearse; ya no se puede crear"));
     }
     Ok(Decision::commit(vec![
-        reserva_creada(command.subject, data, now).into(),
+        reserva_creada(case.command.subject, data, case.now).into(),
     ]))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! body ──► crear_reserva::parse ──► CrearReserva ─┐
-//!                                                 ├─► decide(history, command, now) ──► events | already | rejection
+//!                                                 ├─► decide(case) ──► events | already | rejection
 //! history ──► Reserva::fold ──────────────────────┘
 //! ```
 //!
@@ -28,8 +28,8 @@ pub mod tarifa;
 
 use std::sync::Arc;
 
-use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
-use alpes_messages::{Command, Event, Moment, Problem, StreamId};
+use alpes_event_store::{Case, Decider, Decision, Route, StoreRefusal, Unavailable};
+use alpes_messages::{Command, Problem, StreamId};
 use alpes_participant::{Failure, Rules};
 use async_trait::async_trait;
 use events::{Payload, VUELOS};
@@ -68,41 +68,32 @@ pub struct Vuelos;
 
 #[async_trait]
 impl Decider<Payload> for Vuelos {
-    fn stream(&self, command: &Command) -> StreamId {
-        StreamId::new(VUELOS, command.subject)
-    }
-
-    fn opens(&self, command: &Command) -> bool {
-        command.kind == CREAR_RESERVA
-    }
-
-    fn undoes(&self, command: &Command) -> bool {
-        command.kind == CANCELAR_RESERVA
+    fn route(&self, command: &Command) -> Route {
+        Route {
+            stream: StreamId::new(VUELOS, command.subject),
+            opens: command.kind == CREAR_RESERVA,
+            undoes: command.kind == CANCELAR_RESERVA,
+        }
     }
 
     fn refuse(&self, refusal: StoreRefusal) -> Problem {
         parse::refusal(refusal)
     }
 
-    async fn decide(
-        &self,
-        history: &[(Event, Payload)],
-        command: &Command,
-        circumstances: &Circumstances,
-    ) -> Result<Decision, Unavailable> {
-        Ok(decide(history, command, circumstances.now))
+    async fn decide(&self, case: &Case<'_, Payload>) -> Result<Decision, Unavailable> {
+        Ok(decide(case))
     }
 }
 
-/// Decides a command, given every event of its stream in order. `now` becomes the time of the decided events.
+/// Decides the command of the case.
 ///
 /// A command with invalid data or an unknown type is refused with `kinds::INVALID`.
 #[must_use]
-pub fn decide(history: &[(Event, Payload)], command: &Command, now: Moment) -> Decision {
-    let decided = match command.kind.as_str() {
-        CREAR_RESERVA => crear_reserva::decide(history, command, now),
-        APROBAR_RESERVA => aprobar_reserva::decide(history, command, now),
-        CANCELAR_RESERVA => cancelar_reserva::decide(history, command, now),
+pub fn decide(case: &Case<'_, Payload>) -> Decision {
+    let decided = match case.command.kind.as_str() {
+        CREAR_RESERVA => crear_reserva::decide(case),
+        APROBAR_RESERVA => aprobar_reserva::decide(case),
+        CANCELAR_RESERVA => cancelar_reserva::decide(case),
         _ => Err(unknown_command(&[
             CREAR_RESERVA,
             APROBAR_RESERVA,

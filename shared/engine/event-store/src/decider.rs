@@ -34,14 +34,54 @@ impl Decision {
     }
 }
 
-/// The inputs of a decision besides history and command.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Circumstances {
+/// The way of a command through the store, which depends on the command alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The stream of the command.
+    pub stream: StreamId,
+    /// True if the command normally finds its stream empty: the store then tries to commit without reading it first.
+    pub opens: bool,
+    /// True for a command that undoes another: it may use the room in the stream's item that is reserved for undoing.
+    pub undoes: bool,
+}
+
+/// A command, and everything that a decision about it may depend on.
+#[derive(Debug)]
+pub struct Case<'a, P> {
+    /// Every event of the command's stream, in order.
+    pub history: &'a [(Event, P)],
+    /// The command.
+    pub command: &'a Command,
     /// The time of the decision, which becomes the time of its events.
     pub now: Moment,
     /// Positions (from 0) in the previous decision's `with` of the writes whose conditions did not hold. Empty at the
     /// first attempt.
-    pub refused: Vec<usize>,
+    pub refused: &'a [usize],
+}
+
+impl<'a, P> Case<'a, P> {
+    /// The case at the first attempt to commit.
+    #[must_use]
+    pub fn first(history: &'a [(Event, P)], command: &'a Command, now: Moment) -> Self {
+        Self {
+            history,
+            command,
+            now,
+            refused: &[],
+        }
+    }
+
+    /// The latest event of the history whose payload satisfies `such`.
+    pub fn latest(&self, such: impl Fn(&P) -> bool) -> Option<&'a Event> {
+        let found = self.history.iter().rev().find(|(_, payload)| such(payload));
+        found.map(|(event, _)| event)
+    }
+
+    /// The decision that the latest event with such a payload is the outcome; `None` if there is no such event.
+    pub fn already(&self, such: impl Fn(&P) -> bool) -> Option<Decision> {
+        let found = self.latest(such);
+        found.map(|event| Decision::Already(vec![event.clone()]))
+    }
 }
 
 /// A refusal by the store, before the rules decide or after they accepted. Nothing is stored.
@@ -71,33 +111,16 @@ pub struct Unavailable(pub String);
 /// Rules that need only history decide without I/O, and their `decide` never waits.
 #[async_trait]
 pub trait Decider<P: DomainEvent>: Send + Sync {
-    /// The stream of the command.
-    fn stream(&self, command: &Command) -> StreamId;
-
-    /// True if the command normally finds its stream empty: the store then tries to commit without reading it first.
-    fn opens(&self, command: &Command) -> bool;
-
-    /// True for a command that undoes another: it may use the room in the stream's item that is reserved for undoing.
-    fn undoes(&self, command: &Command) -> bool;
+    /// The way of the command through the store.
+    fn route(&self, command: &Command) -> Route;
 
     /// The domain's problem for a refusal by the store.
     fn refuse(&self, refusal: StoreRefusal) -> Problem;
 
-    /// Decides about the command. `history` is every event of the stream, in order.
+    /// Decides about the command of the case.
     ///
     /// # Errors
     ///
     /// [`Unavailable`] when the decision is not possible now.
-    async fn decide(
-        &self,
-        history: &[(Event, P)],
-        command: &Command,
-        circumstances: &Circumstances,
-    ) -> Result<Decision, Unavailable>;
-}
-
-/// The latest event of the history whose payload satisfies `such`.
-pub fn latest<P>(history: &[(Event, P)], such: impl Fn(&P) -> bool) -> Option<&Event> {
-    let found = history.iter().rev().find(|(_, payload)| such(payload));
-    found.map(|(event, _)| event)
+    async fn decide(&self, case: &Case<'_, P>) -> Result<Decision, Unavailable>;
 }

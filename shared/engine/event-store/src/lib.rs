@@ -21,7 +21,7 @@ mod stream;
 mod sweeper;
 mod verify;
 
-pub use decider::{Circumstances, Decider, Decision, StoreRefusal, Unavailable, latest};
+pub use decider::{Case, Decider, Decision, Route, StoreRefusal, Unavailable};
 pub use paired::{Pair, PairRules, Paired};
 pub use store::{EventStore, HandleError, Handled, Limits};
 pub use stream::{Receipt, StoredEvent, Stream, StreamError, StreamReader, TABLE};

@@ -1,9 +1,9 @@
 //! Rules whose commands come in pairs, one that acts and one that undoes it, as sagas require of participants.
 
-use alpes_messages::{Command, Context, DomainEvent, Event, Problem, StreamId};
+use alpes_messages::{Command, Context, DomainEvent, Problem, StreamId};
 use async_trait::async_trait;
 
-use crate::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
+use crate::{Case, Decider, Decision, Route, StoreRefusal, Unavailable};
 
 /// A command that acts, and the command that undoes it. The pair has a stream of its own, and no other command writes
 /// to it.
@@ -41,7 +41,7 @@ impl Pair {
 /// and order.
 ///
 /// ```
-/// use alpes_event_store::{Circumstances, Decider, Decision, Pair, PairRules, Paired, Unavailable};
+/// use alpes_event_store::{Case, Decider, Decision, Pair, PairRules, Paired, Unavailable};
 /// use alpes_messages::{Command, Context, Kind, NewEvent, Problem, SubjectId};
 /// use serde_json::json;
 ///
@@ -67,17 +67,16 @@ impl Pair {
 ///
 ///     async fn decide(
 ///         &self,
-///         command: &Command,
+///         case: &Case<'_, String>,
 ///         _done: Option<&String>,
-///         _: &Circumstances,
 ///     ) -> Result<Decision, Unavailable> {
-///         let kind = if command.kind == "Light" { "Lit" } else { "Dimmed" };
+///         let kind = if case.command.kind == "Light" { "Lit" } else { "Dimmed" };
 ///         Ok(Decision::commit(vec![NewEvent::of(LAMPS, kind, &[], &json!({}))]))
 ///     }
 /// }
 ///
 /// let dim = Command::opening("Dim", SubjectId(uuid::Uuid::from_u128(7)), json!({}));
-/// assert!(Paired(House).undoes(&dim));
+/// assert!(Paired(House).route(&dim).undoes);
 /// ```
 #[async_trait]
 pub trait PairRules<P: DomainEvent>: Send + Sync {
@@ -87,19 +86,14 @@ pub trait PairRules<P: DomainEvent>: Send + Sync {
     /// The domain's problem for a refusal, given its reason.
     fn refuse(&self, why: &str) -> Problem;
 
-    /// Decides about a command. An acting command comes here only if the stream is empty. For an undoing command,
+    /// Decides about the command of the case. An acting command comes here only if the stream is empty. For an undoing command,
     /// `done` is the event of acting, or `None` if the action never happened. Undoing commits [`Pair::undone`] in
     /// either case.
     ///
     /// # Errors
     ///
     /// [`Unavailable`] when the decision is not possible now.
-    async fn decide(
-        &self,
-        command: &Command,
-        done: Option<&P>,
-        circumstances: &Circumstances,
-    ) -> Result<Decision, Unavailable>;
+    async fn decide(&self, case: &Case<'_, P>, done: Option<&P>) -> Result<Decision, Unavailable>;
 }
 
 /// The context of the stream for unknown commands.
@@ -134,35 +128,27 @@ impl<R> Paired<R> {
 
 #[async_trait]
 impl<P: DomainEvent, R: PairRules<P>> Decider<P> for Paired<R> {
-    fn stream(&self, command: &Command) -> StreamId {
-        // An unknown command is refused, and stores nothing in any stream.
-        let context = Self::pair(command).map_or(UNKNOWN, |pair| pair.context);
-        StreamId::new(context, command.subject)
-    }
-
-    fn opens(&self, command: &Command) -> bool {
-        Self::pair(command).is_some_and(|pair| command.kind == pair.acts)
-    }
-
-    fn undoes(&self, command: &Command) -> bool {
-        Self::pair(command).is_some_and(|pair| command.kind == pair.undoes)
+    fn route(&self, command: &Command) -> Route {
+        let pair = Self::pair(command);
+        Route {
+            // An unknown command is refused, and stores nothing in any stream.
+            stream: StreamId::new(pair.map_or(UNKNOWN, |pair| pair.context), command.subject),
+            opens: pair.is_some_and(|pair| command.kind == pair.acts),
+            undoes: pair.is_some_and(|pair| command.kind == pair.undoes),
+        }
     }
 
     fn refuse(&self, refusal: StoreRefusal) -> Problem {
         self.0.refuse(&refusal.to_string())
     }
 
-    async fn decide(
-        &self,
-        history: &[(Event, P)],
-        command: &Command,
-        circumstances: &Circumstances,
-    ) -> Result<Decision, Unavailable> {
-        let Some(pair) = Self::pair(command) else {
-            let why = format!("there is no command {}", command.kind);
+    async fn decide(&self, case: &Case<'_, P>) -> Result<Decision, Unavailable> {
+        let kind = &case.command.kind;
+        let Some(pair) = Self::pair(case.command) else {
+            let why = format!("there is no command {kind}");
             return Ok(Decision::Reject(self.0.refuse(&why)));
         };
-        let (acts, last) = (command.kind == pair.acts, history.last());
+        let (acts, last) = (*kind == pair.acts, case.history.last());
         match last {
             Some((event, _)) if event.kind == pair.undone && acts => {
                 let why = format!("{} came before it", pair.undoes);
@@ -173,7 +159,7 @@ impl<P: DomainEvent, R: PairRules<P>> Decider<P> for Paired<R> {
             }
             _ => {
                 let done = last.map(|(_, done)| done);
-                self.0.decide(command, done, circumstances).await
+                self.0.decide(case, done).await
             }
         }
     }

@@ -13,7 +13,7 @@ use alpes_ports::{
 use thiserror::Error;
 
 use crate::{
-    Circumstances, Decider, Decision, Receipt, StoreRefusal, Stream, StreamError, StreamReader,
+    Case, Decider, Decision, Receipt, Route, StoreRefusal, Stream, StreamError, StreamReader,
 };
 
 /// The limits of a store.
@@ -145,11 +145,11 @@ pub struct EventStore<P> {
     limits: Limits,
 }
 
-/// A command with its stream and the hash of its body.
+/// A command with its route and the hash of its body.
 struct Asked<'a, P: DomainEvent> {
     decider: &'a dyn Decider<P>,
     command: &'a Command,
-    stream: StreamId,
+    route: Route,
     hash: String,
 }
 
@@ -217,20 +217,19 @@ impl<P: DomainEvent> EventStore<P> {
         let asked = Asked {
             decider,
             command,
-            stream: decider.stream(command),
+            route: decider.route(command),
             hash: command.body_hash(),
         };
-        let opens = decider.opens(command);
         let mut refused = vec![];
-        let mut failure = HandleError::Contention(asked.stream);
+        let mut failure = HandleError::Contention(asked.route.stream);
         for attempt in 0..self.limits.attempts {
             if attempt > 0 {
                 self.pause(attempt - 1).await;
             }
             // A command that opens its stream is tried first without reading: the condition of its write expects an
             // empty stream.
-            let unread = attempt == 0 && opens;
-            let stream = match self.expected(asked.stream, unread).await {
+            let unread = attempt == 0 && asked.route.opens;
+            let stream = match self.expected(asked.route.stream, unread).await {
                 Err(StreamError::Table(TableError::Unavailable(text))) => {
                     failure = HandleError::Unavailable(text);
                     continue;
@@ -272,19 +271,18 @@ impl<P: DomainEvent> EventStore<P> {
         // Pending events go to the log before the next commit, so that the log keeps their order.
         self.publish_pending(stream).await?;
         let history = stream.history(self.reader.catalogue())?;
-        let circumstances = Circumstances {
+        let case = Case {
+            history: &history,
+            command: asked.command,
             now: self.now(),
-            refused: refused.to_vec(),
+            refused,
         };
-        let decision = asked
-            .decider
-            .decide(&history, asked.command, &circumstances);
-        let decision = decision.await;
+        let decision = asked.decider.decide(&case).await;
         match decision.map_err(|error| HandleError::Unavailable(error.to_string()))? {
             // The rules may have changed since the command was accepted. If the stream has a receipt of the command,
             // the receipt decides.
             Decision::Reject(_) if unread => {
-                Ok(Try::ReadAgain(HandleError::Contention(asked.stream)))
+                Ok(Try::ReadAgain(HandleError::Contention(asked.route.stream)))
             }
             Decision::Reject(problem) => Ok(Try::Ended(Handled::Rejected(problem))),
             Decision::Already(events) => Ok(Try::Ended(Handled::Committed {
@@ -292,9 +290,8 @@ impl<P: DomainEvent> EventStore<P> {
                 appended: true,
             })),
             Decision::Commit { events, with } => {
-                let events = self.place(stream, asked.command, events, circumstances.now);
-                self.commit(asked, stream, events, with, circumstances.now)
-                    .await
+                let events = self.place(stream, asked.command, events, case.now);
+                self.commit(asked, stream, events, with, case.now).await
             }
         }
     }
@@ -343,17 +340,21 @@ impl<P: DomainEvent> EventStore<P> {
         let added = Version::try_from(texts.len()).unwrap_or(Version::MAX);
         let to = stream.version().saturating_add(added);
         let texts = texts.iter().map(String::as_str);
-        let appended = self.publish(asked.stream, texts, to).await.is_ok();
+        let appended = self.publish(asked.route.stream, texts, to).await.is_ok();
         Ok(Try::Ended(Handled::Committed { events, appended }))
     }
 
     /// The size limit of the stream's item for this command, in bytes.
     fn room(&self, asked: &Asked<'_, P>) -> usize {
-        if asked.decider.undoes(asked.command) {
+        if asked.route.undoes {
             self.limits.stream_bytes_undoing
         } else {
             self.limits.stream_bytes
         }
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.world
     }
 
     pub(crate) fn tables(&self) -> &Arc<dyn Tables> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alpes_messages::{DomainEvent, Moment, StreamId};
 use alpes_ports::{
-    TableError, World,
+    TableError,
     due::{self, Due, DueItem},
 };
 use futures::{StreamExt, stream};
@@ -24,14 +24,12 @@ const PAUSE: Duration = Duration::from_secs(30);
 pub struct Sweeper<'a, P> {
     /// The store whose streams to sweep.
     pub store: &'a EventStore<P>,
-    /// The clock.
-    pub world: &'a World,
     /// The minimum time for which a stream has been unpublished. Younger streams are most likely being published right
     /// now.
     pub older_than: Duration,
     /// The approximate time limit of a sweep.
     pub budget: Duration,
-    /// The number of streams read at once from a partition of the index: [`PAGE`], except in tests.
+    /// The number of streams read at once from a partition of the index.
     pub page: usize,
 }
 
@@ -50,7 +48,18 @@ pub struct Swept {
     pub more: bool,
 }
 
-impl<P: DomainEvent> Sweeper<'_, P> {
+impl<'a, P: DomainEvent> Sweeper<'a, P> {
+    /// A sweeper that publishes everything unpublished, without a time limit.
+    #[must_use]
+    pub fn new(store: &'a EventStore<P>) -> Self {
+        Self {
+            store,
+            older_than: Duration::ZERO,
+            budget: Duration::MAX,
+            page: PAGE,
+        }
+    }
+
     /// Sweeps the index to its end, the streams that have waited longest first. When `budget` is used up, the sweep
     /// begins no further stream. A stream that cannot be published is put off, so that it does not block the others.
     ///
@@ -58,7 +67,7 @@ impl<P: DomainEvent> Sweeper<'_, P> {
     ///
     /// [`TableError`] if the index cannot be read. The failures of single streams are in the result.
     pub async fn sweep(&self) -> Result<Swept, TableError> {
-        let start = self.world.clock.now();
+        let start = self.store.world().clock.now();
         let age = SignedDuration::try_from(self.older_than).unwrap_or(SignedDuration::MAX);
         let budget = SignedDuration::try_from(self.budget).unwrap_or(SignedDuration::MAX);
         let until = start.saturating_add(budget).unwrap_or(Timestamp::MAX);
@@ -67,7 +76,7 @@ impl<P: DomainEvent> Sweeper<'_, P> {
         let mut due = Due::of(tables, [unpublished()], before, self.page);
         let mut swept = Swept::default();
         loop {
-            if self.world.clock.now() > until {
+            if self.store.world().clock.now() > until {
                 swept.more = true;
                 return Ok(swept);
             }
@@ -88,7 +97,7 @@ impl<P: DomainEvent> Sweeper<'_, P> {
     async fn publish_all(&self, waiting: Vec<StreamId>, until: Timestamp, swept: &mut Swept) {
         swept.found += waiting.len();
         let results = stream::iter(waiting).map(|id| async move {
-            if self.world.clock.now() > until {
+            if self.store.world().clock.now() > until {
                 return (id, None);
             }
             (id, Some(self.publish(id).await))
@@ -108,7 +117,7 @@ impl<P: DomainEvent> Sweeper<'_, P> {
     }
 
     async fn put_off(&self, id: StreamId) {
-        let (tables, now) = (self.store.tables(), self.world.clock.now());
+        let (tables, now) = (self.store.tables(), self.store.world().clock.now());
         if let Err(error) = due::put_off(&**tables, &Stream::key(id), now, PAUSE).await {
             // The stream keeps its place at the front of the index.
             tracing::warn!(stream = %id, %error, "could not put off a stream");

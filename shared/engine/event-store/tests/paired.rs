@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use alpes_event_store::{
-    Circumstances, Decider, Decision, Pair, PairRules, Paired, StoreRefusal, Unavailable,
+    Case, Decider, Decision, Pair, PairRules, Paired, StoreRefusal, Unavailable,
 };
 use alpes_messages::{
     Command, Context, Event, EventId, Kind, NewEvent, Origin, Problem, StreamId, SubjectId,
@@ -48,12 +48,11 @@ impl PairRules<String> for House {
 
     async fn decide(
         &self,
-        command: &Command,
+        case: &Case<'_, String>,
         done: Option<&String>,
-        _: &Circumstances,
     ) -> Result<Decision, Unavailable> {
         Ok(Decision::commit(vec![event(
-            match (command.kind.as_str(), done.map(String::as_str)) {
+            match (case.command.kind.as_str(), done.map(String::as_str)) {
                 ("Light", None) => "Lit",
                 ("Dim", None) => "Dimmed in vain",
                 ("Dim", Some("Lit")) => "Dimmed what was lit",
@@ -83,11 +82,8 @@ fn decide(history: &[&'static str], kind: &str) -> String {
         (Event::placed(event(kind), origin), (*kind).to_owned())
     };
     let history: Vec<_> = (1..).zip(history).map(placed).collect();
-    let circumstances = Circumstances {
-        now,
-        refused: vec![],
-    };
-    let decided = Paired(House).decide(&history, &command, &circumstances);
+    let case = Case::first(&history, &command, now);
+    let decided = Paired(House).decide(&case);
     match block_on(decided).unwrap() {
         Decision::Commit { events, .. } => events.first().unwrap().kind.to_owned(),
         Decision::Already(events) => format!("already {}", events.first().unwrap().kind),
@@ -121,14 +117,9 @@ fn a_pair_has_its_context_s_stream_and_its_second_command_undoes() {
         ("Break", "unknown", false, false),
     ] {
         let command = command(kind);
-        let found = (
-            Decider::<String>::stream(&Paired(House), &command)
-                .category()
-                .to_owned(),
-            Paired(House).opens(&command),
-            Paired(House).undoes(&command),
-        );
-        assert_eq!(found, (category.to_owned(), opens, undoes), "{kind}");
+        let route = Decider::<String>::route(&Paired(House), &command);
+        let found = (route.stream.category(), route.opens, route.undoes);
+        assert_eq!(found, (category, opens, undoes), "{kind}");
     }
     let full = StoreRefusal::StreamFull { bytes: 8 };
     assert!(Paired(House).refuse(full).is(REFUSED));

@@ -47,7 +47,16 @@ struct Run {
     dice: Dice,
     faults: Faults,
     bug: Option<Bug>,
+    /// The number of streams.
+    streams: u64,
+    scheduler: Scheduler<Option<Answer>>,
+    /// The writer and the command of each process.
+    working: BTreeMap<ProcessId, (u64, CommandId)>,
+    /// The number of commands that each writer has yet to send.
+    left: BTreeMap<u64, u64>,
     sent: BTreeMap<CommandId, Sent>,
+    /// The number of the last command.
+    last: u128,
 }
 
 type Answer = (CommandId, Result<Handled, HandleError>);
@@ -64,7 +73,7 @@ impl Run {
     }
 
     /// A random command on a random stream. Sometimes it has an id that was used before, as from a client that retries.
-    fn command(&self, id: u128, streams: u64) -> Command {
+    fn command(&self, id: u128) -> Command {
         let earlier: Vec<_> = self.sent.keys().copied().collect();
         if self.dice.one_in(6)
             && let Some(earlier) = self.dice.pick(&earlier)
@@ -76,8 +85,32 @@ impl Run {
             4 => undo(id),
             _ => add(id, u32::try_from(self.dice.below(3)).unwrap() + 1),
         };
-        command.subject = subject(self.dice.below(streams));
+        command.subject = subject(self.dice.below(self.streams));
         command
+    }
+
+    /// The writer sends its next command, if it has one left.
+    fn start(&mut self, writer: u64) {
+        let left = self.left.get_mut(&writer).unwrap();
+        if *left == 0 {
+            return;
+        }
+        *left -= 1;
+        self.last += 1;
+        let command = self.command(self.last);
+        let id = command.id;
+        self.sent.entry(id).or_insert_with(|| Sent {
+            command,
+            answers: vec![],
+            rejected: false,
+        });
+        self.send(writer, id);
+    }
+
+    fn send(&mut self, writer: u64, id: CommandId) {
+        let process = self.process(&self.sent[&id].command);
+        self.working
+            .insert(self.scheduler.spawn(process), (writer, id));
     }
 
     fn note(&mut self, answer: Answer) {
@@ -100,44 +133,39 @@ fn subject(stream: u64) -> SubjectId {
 fn run(setup: Setup, bug: Option<Bug>) -> Result<Faults, String> {
     let dice = Dice::new(setup.seed);
     let faults = Faults::by_chance(dice.clone(), setup.fault_one_in);
+    let writers = 0..setup.writers;
     let mut run = Run {
         bench: Bench::new(),
         dice,
         faults,
         bug,
+        streams: setup.streams,
+        scheduler: Scheduler::default(),
+        working: BTreeMap::new(),
+        left: writers
+            .clone()
+            .map(|writer| (writer, setup.commands))
+            .collect(),
         sent: BTreeMap::new(),
+        last: 0,
     };
-    let mut scheduler: Scheduler<Option<Answer>> = Scheduler::default();
-    let mut working: BTreeMap<ProcessId, (u64, CommandId)> = BTreeMap::new();
-    let mut left: BTreeMap<u64, u64> = (0..setup.writers)
-        .map(|writer| (writer, setup.commands))
-        .collect();
-    let mut next_id = 1;
-    for writer in 0..setup.writers {
-        start(
-            &mut run,
-            &mut scheduler,
-            &mut working,
-            &mut left,
-            &mut next_id,
-            writer,
-            setup.streams,
-        );
+    for writer in writers {
+        run.start(writer);
     }
     let mut steps = 0;
     loop {
-        scheduler.spawn_late(&run.faults, || None);
+        run.scheduler.spawn_late(&run.faults, || None);
         steps += 1;
         if steps > 200_000 {
             return Err("the run does not end".into());
         }
-        let (ended, answer) = match scheduler.step(&run.dice, setup.kill_one_in) {
+        let (ended, answer) = match run.scheduler.step(&run.dice, setup.kill_one_in) {
             Step::Progress => continue,
             Step::Idle => break,
             Step::Done(process, answer) => (process, answer),
             Step::Killed(process) => (process, None),
         };
-        let Some((writer, id)) = working.remove(&ended) else {
+        let Some((writer, id)) = run.working.remove(&ended) else {
             continue;
         };
         let answered = answer.as_ref().is_some_and(|(_, result)| result.is_ok());
@@ -146,60 +174,20 @@ fn run(setup: Setup, bug: Option<Bug>) -> Result<Faults, String> {
         }
         // A client without an answer retries or gives up.
         if !answered && !run.dice.one_in(setup.give_up_one_in) {
-            let process = run.process(&run.sent[&id].command);
-            working.insert(scheduler.spawn(process), (writer, id));
+            run.send(writer, id);
         } else {
-            start(
-                &mut run,
-                &mut scheduler,
-                &mut working,
-                &mut left,
-                &mut next_id,
-                writer,
-                setup.streams,
-            );
+            run.start(writer);
         }
     }
     check(&run)?;
     Ok(run.faults)
 }
 
-fn start(
-    run: &mut Run,
-    scheduler: &mut Scheduler<Option<Answer>>,
-    working: &mut BTreeMap<ProcessId, (u64, CommandId)>,
-    left: &mut BTreeMap<u64, u64>,
-    next_id: &mut u128,
-    writer: u64,
-    streams: u64,
-) {
-    let left = left.get_mut(&writer).unwrap();
-    if *left == 0 {
-        return;
-    }
-    *left -= 1;
-    let command = run.command(*next_id, streams);
-    *next_id += 1;
-    let id = command.id;
-    run.sent.entry(id).or_insert_with(|| Sent {
-        command: command.clone(),
-        answers: vec![],
-        rejected: false,
-    });
-    working.insert(scheduler.spawn(run.process(&command)), (writer, id));
-}
-
 /// Checks the promises after the sweeper has run, without further commands.
 fn check(run: &Run) -> Result<(), String> {
     let bench = &run.bench;
     let store = bench.store(&Faults::none());
-    let sweeper = Sweeper {
-        store: &store,
-        world: &bench.world,
-        older_than: Duration::ZERO,
-        budget: Duration::MAX,
-        page: alpes_event_store::PAGE,
-    };
+    let sweeper = Sweeper::new(&store);
     bench.clock.advance(Duration::from_hours(1));
     block_on(sweeper.sweep()).map_err(|error| error.to_string())?;
     let found = bench.verify();

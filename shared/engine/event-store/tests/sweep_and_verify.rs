@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use alpes_event_store::{Beyond, Difference, Readings, Source, Verification, verify};
+use alpes_event_store::{Beyond, Difference, Readings, Source, Sweeper, Verification, verify};
 use alpes_ports::{Condition, Log, LogRecord, NewRecord, Path, Tables, Update};
 use common::{Bench, add, open};
 use futures::executor::block_on;
@@ -49,12 +49,9 @@ fn the_sweeper_leaves_the_young_alone() {
     let bench = crashed();
     let store = bench.store(&Faults::none());
     let older_than = Duration::from_secs(10);
-    let sweeper = alpes_event_store::Sweeper {
-        store: &store,
-        world: &bench.world,
+    let sweeper = Sweeper {
         older_than,
-        budget: Duration::MAX,
-        page: alpes_event_store::PAGE,
+        ..Sweeper::new(&store)
     };
     assert_eq!(block_on(sweeper.sweep()).unwrap().found, 0);
     bench.clock.advance(Duration::from_secs(11));
@@ -68,12 +65,9 @@ fn a_stream_that_cannot_be_published_is_told_and_stays_on_the_list() {
     let faults = Faults::once(17, Fault::FailBefore);
     let store = bench.store(&faults);
     let older_than = Duration::ZERO;
-    let sweeper = alpes_event_store::Sweeper {
-        store: &store,
-        world: &bench.world,
+    let sweeper = Sweeper {
         older_than,
-        budget: Duration::MAX,
-        page: alpes_event_store::PAGE,
+        ..Sweeper::new(&store)
     };
     bench.clock.advance(Duration::from_secs(1));
     let swept = block_on(sweeper.sweep()).unwrap();

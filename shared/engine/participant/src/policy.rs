@@ -53,27 +53,13 @@ impl Policy {
     /// A policy that does something new, at once. The command is skipped if the event is more than 24 hours old.
     #[must_use]
     pub fn does(event: &'static str, command: &'static str, data: Mapping) -> Self {
-        let when = When::News;
-        Self {
-            event,
-            command,
-            data,
-            when,
-            unless: &[],
-        }
+        Self::at(When::News, event, command, data)
     }
 
     /// A policy that undoes something, at once and however old the event is.
     #[must_use]
     pub fn undoes(event: &'static str, command: &'static str, data: Mapping) -> Self {
-        let when = When::Always;
-        Self {
-            event,
-            command,
-            data,
-            when,
-            unless: &[],
-        }
+        Self::at(When::Always, event, command, data)
     }
 
     /// A policy with a deadline: the command follows `delay` after the event, unless one of the events in `unless`
@@ -86,13 +72,19 @@ impl Policy {
         data: Mapping,
         unless: &'static [&'static str],
     ) -> Self {
-        let when = When::After(delay);
+        Self {
+            unless,
+            ..Self::at(When::After(delay), event, command, data)
+        }
+    }
+
+    fn at(when: When, event: &'static str, command: &'static str, data: Mapping) -> Self {
         Self {
             event,
             command,
             data,
             when,
-            unless,
+            unless: &[],
         }
     }
 }

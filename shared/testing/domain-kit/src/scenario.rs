@@ -1,9 +1,9 @@
 //! The rules of a context as given events, when a command, then a decision.
 
-use alpes_event_store::Decision;
+use alpes_event_store::{Decider, Decision, Route};
 use alpes_messages::{
     Catalogue, Command, CommandId, CorrelationId, DomainEvent, Event, EventId, Moment, NewEvent,
-    Origin, Problem, SagaMode, StreamId, SubjectId,
+    Origin, Problem, StreamId, SubjectId,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,14 +15,8 @@ pub const CORRELATION: CorrelationId = CorrelationId(Uuid::from_u128(2));
 pub fn command(id: u128, subject: SubjectId, kind: &str, data: Value) -> Command {
     Command {
         id: CommandId(Uuid::from_u128(id)),
-        kind: kind.into(),
-        subject,
         correlationid: CORRELATION,
-        causationid: None,
-        prueba: false,
-        sagamode: SagaMode::Orchestration,
-        traceparent: None,
-        data,
+        ..Command::opening(kind, subject, data)
     }
 }
 
@@ -75,5 +69,22 @@ impl<P> Decided<P> {
             Decision::Reject(problem) if is(&problem) => problem,
             other => panic!("not the expected refusal: {other:?}"),
         }
+    }
+}
+
+/// The decider sends each command to this stream, as one that opens it (the first flag) or that undoes another (the
+/// second).
+pub fn routed<P: DomainEvent>(
+    decider: &impl Decider<P>,
+    stream: StreamId,
+    commands: impl IntoIterator<Item = (Command, bool, bool)>,
+) {
+    for (command, opens, undoes) in commands {
+        let route = Route {
+            stream,
+            opens,
+            undoes,
+        };
+        assert_eq!(decider.route(&command), route, "{}", command.kind);
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alpes_event_store::{
-    Decider, EventStore, HandleError, Handled, PAGE, Stream, StreamReader, Sweeper, Swept, TABLE,
+    Decider, EventStore, HandleError, Handled, Stream, StreamReader, Sweeper, Swept, TABLE,
     Verification, verify,
 };
 use alpes_messages::{Catalogue, Command, DomainEvent, Event, StreamId, Version};
@@ -100,13 +100,7 @@ impl<P: DomainEvent> StoreBench<P> {
     /// Advances the clock by a minute and publishes the pending events.
     pub fn sweep(&self) -> Swept {
         let store = self.store(&Faults::none());
-        let sweeper = Sweeper {
-            store: &store,
-            world: &self.world,
-            older_than: Duration::ZERO,
-            budget: Duration::MAX,
-            page: PAGE,
-        };
+        let sweeper = Sweeper::new(&store);
         self.clock.advance(Duration::from_mins(1));
         block_on(sweeper.sweep()).unwrap()
     }
@@ -148,28 +142,50 @@ pub trait Processes {
     }
 }
 
-/// Plans every fault at every effect of `command`, and then sends the command again. Each time its only event must be
-/// of type `event`, and `check` must hold. Returns the number of effects.
-pub fn every_fault<B: Processes>(
-    name: &str,
-    prepared: impl Fn() -> B,
-    command: &Command,
-    event: &str,
-    check: impl Fn(&B, &str),
-) -> usize {
-    let faults = Faults::none();
-    let _ = prepared().send(&faults, command);
-    for at in 0..faults.count() {
-        for fault in Fault::ALL {
-            let context = format!("{name}, {fault:?} at effect {at}");
-            let bench = prepared();
-            let answer = event_of(&bench.insist(&Faults::once(at, fault), command));
-            assert_eq!(answer.kind, event, "{context}");
-            assert_eq!(bench.event(command), answer, "{context}, again");
-            check(&bench, &context);
+/// A command under faults, after other commands.
+pub struct FaultCase<E> {
+    /// Its name, for messages.
+    pub name: &'static str,
+    /// The commands before it, each sent once without faults, whether or not it is answered.
+    pub before: Vec<Command>,
+    /// The command.
+    pub command: Command,
+    /// The type of its only event.
+    pub event: &'static str,
+    /// What `check` expects afterwards.
+    pub expected: E,
+}
+
+/// Plans every fault at every effect of each case's command, and then sends the command again. Each time its only
+/// event must be of the case's type, and `check` must hold. Returns the number of effects of each case.
+pub fn every_fault<B: Processes, E>(
+    empty: impl Fn() -> B,
+    cases: impl IntoIterator<Item = FaultCase<E>>,
+    check: impl Fn(&B, &E, &str),
+) -> Vec<usize> {
+    let effects = |case: FaultCase<E>| {
+        let prepared = || {
+            let bench = empty();
+            for command in &case.before {
+                let _ = bench.send(&Faults::none(), command);
+            }
+            bench
+        };
+        let faults = Faults::none();
+        let _ = prepared().send(&faults, &case.command);
+        for at in 0..faults.count() {
+            for fault in Fault::ALL {
+                let context = format!("{}, {fault:?} at effect {at}", case.name);
+                let bench = prepared();
+                let answer = event_of(&bench.insist(&Faults::once(at, fault), &case.command));
+                assert_eq!(answer.kind, case.event, "{context}");
+                assert_eq!(bench.event(&case.command), answer, "{context}, again");
+                check(&bench, &case.expected, &context);
+            }
         }
-    }
-    faults.count()
+        faults.count()
+    };
+    cases.into_iter().map(effects).collect()
 }
 
 /// Retries until a process answers. Each attempt is a new process; only the first runs under `faults`.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable, latest};
-use alpes_messages::{Command, Event, NewEvent, Problem, StreamId, mapping::Mapping};
+use alpes_event_store::{Case, Decider, Decision, Route, StoreRefusal, Unavailable};
+use alpes_messages::{Command, NewEvent, Problem, StreamId, mapping::Mapping};
 use alpes_participant::{Failure, Policy, Rules};
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -50,31 +50,23 @@ pub struct Till;
 
 #[async_trait]
 impl Decider<Fact> for Till {
-    fn stream(&self, command: &Command) -> StreamId {
-        StreamId::new(DEPOSITS, command.subject)
-    }
-
-    fn opens(&self, command: &Command) -> bool {
-        command.kind == "PayDeposit"
-    }
-
-    fn undoes(&self, command: &Command) -> bool {
-        command.kind == "ReturnDeposit"
+    fn route(&self, command: &Command) -> Route {
+        Route {
+            stream: StreamId::new(DEPOSITS, command.subject),
+            opens: command.kind == "PayDeposit",
+            undoes: command.kind == "ReturnDeposit",
+        }
     }
 
     fn refuse(&self, because: StoreRefusal) -> Problem {
         refusal(because)
     }
 
-    async fn decide(
-        &self,
-        history: &[(Event, Fact)],
-        command: &Command,
-        _circumstances: &Circumstances,
-    ) -> Result<Decision, Unavailable> {
+    async fn decide(&self, case: &Case<'_, Fact>) -> Result<Decision, Unavailable> {
+        let (command, history) = (case.command, case.history);
         let loan = command.subject;
         let last = history.last().map(|(event, _)| event.clone());
-        let returned = latest(history, |fact| matches!(fact, Fact::DepositReturned(_)));
+        let returned = case.latest(|fact| matches!(fact, Fact::DepositReturned(_)));
         Ok(match (command.kind.as_str(), last) {
             ("PayDeposit", Some(event)) => Decision::Already(vec![event]),
             ("PayDeposit", None) => {
@@ -123,9 +115,9 @@ pub fn policies() -> Vec<Policy> {
 /// The failure of `PayDeposit` that a test can induce.
 pub const FAILURE: Failure<Fact> = Failure {
     command: "PayDeposit",
-    event: |history, command, _| {
-        let fails = history.is_empty();
-        fails.then(|| refused(command.subject, INDUCED))
+    event: |case| {
+        let fails = case.history.is_empty();
+        fails.then(|| refused(case.command.subject, INDUCED))
     },
 };
 

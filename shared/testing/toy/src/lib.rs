@@ -28,7 +28,7 @@ pub mod views;
 use alpes_event_store::StoreRefusal;
 use alpes_messages::{
     Command, CommandId, Context, CorrelationId, Event, EventId, NewEvent, Origin, Problem,
-    SagaMode, StreamId, SubjectId, Version, Violation,
+    StreamId, SubjectId, Version, Violation,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -107,14 +107,8 @@ pub fn loan(number: u128) -> LoanId {
 pub fn command(id: u128, kind: &str, loan: LoanId, data: Value) -> Command {
     Command {
         id: CommandId(Uuid::from_u128(id)),
-        kind: kind.to_owned(),
-        subject: loan,
         correlationid: CorrelationId(loan.0),
-        causationid: None,
-        sagamode: SagaMode::default(),
-        traceparent: None,
-        prueba: false,
-        data,
+        ..Command::opening(kind, loan, data)
     }
 }
 

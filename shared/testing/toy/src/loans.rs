@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable, latest};
+use alpes_event_store::{Case, Decider, Decision, Route, StoreRefusal, Unavailable};
 use alpes_messages::{
-    Command, DecodeError, Event, Moment, NewEvent, Problem, StreamId, mapping::Mapping, undecodable,
+    Command, DecodeError, Moment, NewEvent, Problem, StreamId, mapping::Mapping, undecodable,
 };
 use alpes_participant::{Failure, Policy, Rules};
 use alpes_ports::{Condition, Key, Path, TableName, Update};
@@ -86,32 +86,24 @@ pub struct Desk;
 
 #[async_trait]
 impl Decider<Fact> for Desk {
-    fn stream(&self, command: &Command) -> StreamId {
-        StreamId::new(LOANS, command.subject)
-    }
-
-    fn opens(&self, command: &Command) -> bool {
-        command.kind == "OpenLoan"
-    }
-
-    fn undoes(&self, command: &Command) -> bool {
-        command.kind == "CancelLoan"
+    fn route(&self, command: &Command) -> Route {
+        Route {
+            stream: StreamId::new(LOANS, command.subject),
+            opens: command.kind == "OpenLoan",
+            undoes: command.kind == "CancelLoan",
+        }
     }
 
     fn refuse(&self, because: StoreRefusal) -> Problem {
         refusal(because)
     }
 
-    async fn decide(
-        &self,
-        history: &[(Event, Fact)],
-        command: &Command,
-        circumstances: &Circumstances,
-    ) -> Result<Decision, Unavailable> {
+    async fn decide(&self, case: &Case<'_, Fact>) -> Result<Decision, Unavailable> {
+        let (command, history) = (case.command, case.history);
         let loan = command.subject;
         let text = |field: &str| command.data.get(field).and_then(Value::as_str);
         let number = |field: &str| command.data.get(field).and_then(Value::as_u64);
-        let ended = latest(history, is_end);
+        let ended = case.latest(is_end);
         let cancel = |reason: &str| {
             let reason = reason.to_owned();
             Decision::commit(vec![LoanCancelled { loan, reason }.into()])
@@ -121,7 +113,7 @@ impl Decider<Fact> for Desk {
                 LoanOpened {
                     loan,
                     reader: text("reader").unwrap_or("somebody").to_owned(),
-                    opened: circumstances.now,
+                    opened: case.now,
                     days: number("days")
                         .and_then(|days| days.try_into().ok())
                         .unwrap_or(21),
@@ -139,7 +131,7 @@ impl Decider<Fact> for Desk {
                 });
                 Decision::commit(reminders.collect())
             }
-            ("HandOver", None) if circumstances.refused.is_empty() => Decision::Commit {
+            ("HandOver", None) if case.refused.is_empty() => Decision::Commit {
                 events: vec![BookHandedOver { loan }.into()],
                 with: vec![
                     Update::of(shelf())
@@ -189,9 +181,9 @@ pub fn rules() -> Rules<Fact> {
         decider: Arc::new(Desk),
         failure: Failure {
             command: "HandOver",
-            event: |history, command, _| {
-                let (loan, reason) = (command.subject, INDUCED.to_owned());
-                let fails = latest(history, is_end).is_none();
+            event: |case| {
+                let (loan, reason) = (case.command.subject, INDUCED.to_owned());
+                let fails = case.latest(is_end).is_none();
                 fails.then(|| NewEvent::from(LoanCancelled { loan, reason }))
             },
         },

@@ -1,8 +1,9 @@
 //! The decision on each command, for each history.
 
-use alpes_event_store::{Circumstances, Decider};
+use alpes_event_store::{Case, Decider};
 use alpes_messages::{NewEvent, Problem, StreamId};
 use alpes_participant::Failure;
+use domain_kit::scenario;
 use events::{GDS, kinds};
 use gds::{CONFIRMAR_RESERVA, Gds, REVERTIR_CONFIRMACION};
 use serde_json::{Value, json};
@@ -181,24 +182,26 @@ fn an_induced_failure_is_one_of_a_confirmation_that_nothing_decides_yet() {
     assert_eq!(command, CONFIRMAR_RESERVA);
     let confirm = confirm(1, RESERVA, &[BOG_MIA]);
     let failed = fallida("falla inducida", vec![], now());
-    assert_eq!(event(&[], &confirm, now()), Some(failed.clone()));
+    let undecided = Case::first(&[], &confirm, now());
+    assert_eq!(event(&undecided), Some(failed.clone()));
     for decided in [held(), failed, revertida(vec![], before())] {
-        assert_eq!(event(&history([decided]), &confirm, now()), None);
+        let history = history([decided]);
+        assert_eq!(event(&Case::first(&history, &confirm, now())), None);
     }
 }
 
 #[test]
 fn the_store_is_told_the_same() {
     let (confirm, revert) = (confirm(1, RESERVA, &[BOG_MIA]), revert(1, RESERVA));
-    assert_eq!(Gds.stream(&confirm), StreamId::new(GDS, RESERVA));
-    assert!(Gds.opens(&confirm) && !Gds.opens(&revert));
-    assert!(Gds.undoes(&revert) && !Gds.undoes(&confirm));
-    let circumstances = Circumstances {
-        now: now(),
-        refused: vec![],
-    };
+    let stream = StreamId::new(GDS, RESERVA);
+    let commands = [
+        (confirm.clone(), true, false),
+        (revert.clone(), false, true),
+    ];
+    scenario::routed(&Gds, stream, commands);
     for command in [confirm, revert, command(1, RESERVA, "Otro", Value::Null)] {
-        let decided = futures::executor::block_on(Gds.decide(&[], &command, &circumstances));
-        assert_eq!(decided, Ok(gds::decide(&[], &command, &circumstances)));
+        let case = Case::first(&[], &command, now());
+        let decided = futures::executor::block_on(Gds.decide(&case));
+        assert_eq!(decided, Ok(gds::decide(&case)));
     }
 }

@@ -1,6 +1,6 @@
 //! Given events, when a command, then events or a refusal.
 
-use alpes_event_store::{Circumstances, Decision};
+use alpes_event_store::{Case, Decision};
 use alpes_messages::{Command, Event, Moment, NewEvent, Problem, StreamId};
 use alpes_ports::Write;
 use domain_kit::scenario::{self, Decided};
@@ -119,12 +119,12 @@ impl Escenario {
     }
 
     pub fn when(self, command: &Command) -> Outcome {
-        let circumstances = Circumstances {
-            now: now(),
-            refused: self.refused,
+        let case = Case {
+            refused: &self.refused,
+            ..Case::first(&self.history, command, now())
         };
         Outcome(Decided {
-            decision: gds::decide(&self.history, command, &circumstances),
+            decision: gds::decide(&case),
             history: self.history,
         })
     }

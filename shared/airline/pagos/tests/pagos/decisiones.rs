@@ -1,7 +1,8 @@
 //! The decision on each command, for each history and each answer of the gateway.
 
-use alpes_event_store::Decider;
+use alpes_event_store::Case;
 use alpes_messages::{Problem, StreamId};
+use domain_kit::scenario;
 use events::{PAGOS, kinds};
 use pagos::{
     FAILURE, MAX_MEDIO, PAGAR_RESERVA, Pagos,
@@ -210,13 +211,19 @@ fn the_store_is_told_whose_stream_it_is_and_what_undoes() {
     let bench = Bench::new();
     let pagos: Pagos = bench.pagos(&simulation::Faults::none());
     let stream = StreamId::new(PAGOS, RESERVA);
-    assert_eq!(pagos.stream(&pagar(1, "tok_visa")), stream);
-    assert!(pagos.undoes(&revertir(2)) && !pagos.undoes(&pagar(1, "tok_visa")));
+    let commands = [
+        (pagar(1, "tok_visa"), false, false),
+        (revertir(2), false, true),
+    ];
+    scenario::routed(&pagos, stream, commands);
 }
 
 #[test]
 fn a_failure_that_a_test_asks_for_is_of_what_is_undecided() {
-    let failure = |events| (FAILURE.event)(&history(events), &pagar(1, "tok_visa"), now());
+    let failure = |events| {
+        let (history, pagar) = (history(events), pagar(1, "tok_visa"));
+        (FAILURE.event)(&Case::first(&history, &pagar, now()))
+    };
     assert_eq!(FAILURE.command, PAGAR_RESERVA);
     assert_eq!(failure(vec![]), Some(fallido(FALLA_INDUCIDA, now())));
     for decided in [

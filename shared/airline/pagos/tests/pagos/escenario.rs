@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use alpes_event_store::{Circumstances, Decider, Decision, Unavailable};
+use alpes_event_store::{Case, Decider, Decision, Unavailable};
 use alpes_messages::{Command, Event, Moment, NewEvent, Problem, StreamId};
 use async_trait::async_trait;
 use domain_kit::scenario::{self, Decided};
@@ -140,12 +140,9 @@ impl Escenario {
         let pagos = Pagos {
             gateway: gateway.clone(),
         };
-        let circumstances = Circumstances {
-            now: now(),
-            refused: vec![],
-        };
+        let case = Case::first(&self.history, command, now());
         Outcome {
-            decision: block_on(pagos.decide(&self.history, command, &circumstances)),
+            decision: block_on(pagos.decide(&case)),
             asked: gateway.asked.lock().unwrap().clone(),
             history: self.history,
         }

@@ -2,7 +2,7 @@
 
 use alpes_event_store::Handled;
 use alpes_messages::Command;
-use domain_kit::{Processes, event_of, every_fault};
+use domain_kit::{FaultCase, Processes, event_of, every_fault};
 use events::kinds;
 use pagos::simulador::balance;
 use simulation::{Fault, Faults};
@@ -12,99 +12,52 @@ use crate::{
     escenario::{RESERVA, pagar, revertir},
 };
 
-/// A command, and the commands before it.
-struct Case {
-    name: &'static str,
-    before: Vec<Command>,
-    /// Number of earlier sends of the command that get no answer.
-    tries: usize,
-    command: Command,
-    event: &'static str,
-    /// The amount charged afterwards.
-    charged: &'static str,
-}
-
-fn cases() -> [Case; 7] {
-    let case = |name, before: &[Command], command, event, charged| Case {
+/// Cases, each with the amount that is charged afterwards.
+fn cases() -> [FaultCase<&'static str>; 7] {
+    let case = |name, before: &[Command], command: &Command, event, expected| FaultCase {
         name,
         before: before.to_vec(),
-        tries: 0,
-        command,
+        command: command.clone(),
         event,
-        charged,
+        expected,
     };
     let (visa, declined) = (pagar(1, "tok_visa"), pagar(1, "tok_rechazada"));
-    let intermittent = pagar(1, "tok_intermitente");
+    // The provider answers the third attempt.
+    let third = pagar(1, "tok_intermitente");
+    let tries = [third.clone(), third.clone()];
     let paid = std::slice::from_ref(&visa);
     let failed = std::slice::from_ref(&declined);
+    let revert = revertir(2);
     [
-        case("pay", &[], visa.clone(), "ReservaPagada", "119.00"),
+        case("pay", &[], &visa, "ReservaPagada", "119.00"),
+        case("pay without funds", &[], &declined, "PagoFallido", "0"),
         case(
-            "pay without funds",
-            &[],
-            declined.clone(),
-            "PagoFallido",
-            "0",
-        ),
-        Case {
-            tries: 2,
-            ..case(
-                "pay at the third try",
-                &[],
-                intermittent.clone(),
-                "ReservaPagada",
-                "119.00",
-            )
-        },
-        case(
-            "pay at the first of three tries",
-            &[],
-            intermittent,
+            "pay at the third try",
+            &tries,
+            &third,
             "ReservaPagada",
             "119.00",
         ),
-        case("revert", paid, revertir(2), "PagoRevertido", "0.00"),
         case(
-            "revert a failure",
-            failed,
-            revertir(2),
-            "PagoRevertido",
-            "0",
+            "pay at the first of three tries",
+            &[],
+            &third,
+            "ReservaPagada",
+            "119.00",
         ),
-        case("revert nothing", &[], revertir(2), "PagoRevertido", "0"),
+        case("revert", paid, &revert, "PagoRevertido", "0.00"),
+        case("revert a failure", failed, &revert, "PagoRevertido", "0"),
+        case("revert nothing", &[], &revert, "PagoRevertido", "0"),
     ]
-}
-
-fn prepared(case: &Case) -> Bench {
-    let bench = Bench::new();
-    for command in &case.before {
-        bench.event(command);
-    }
-    for _ in 0..case.tries {
-        let answer = bench.send(&Faults::none(), &case.command).unwrap();
-        assert!(answer.is_err());
-    }
-    bench
 }
 
 #[test]
 fn every_fault_at_every_effect() {
-    let mut effects = vec![];
-    for case in cases() {
-        let charged = |bench: &Bench, context: &str| {
-            let charged = balance(&bench.ledger(RESERVA)).to_string();
-            assert_eq!(charged, case.charged, "{context}");
-            bench.check_one(context);
-        };
-        let prepared = || prepared(&case);
-        effects.push(every_fault(
-            case.name,
-            prepared,
-            &case.command,
-            case.event,
-            charged,
-        ));
-    }
+    let effects = every_fault(Bench::new, cases(), |bench, charged, context| {
+        let balance = balance(&bench.ledger(RESERVA)).to_string();
+        assert_eq!(balance, *charged, "{context}");
+        bench.check_one(context);
+    });
     // The effects: read the stream; read and write the ledger; commit, append, mark as published.
     assert_eq!(effects, [6, 6, 6, 3, 6, 6, 6]);
 }

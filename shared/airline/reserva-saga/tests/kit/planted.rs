@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use alpes_event_store::{Circumstances, Decider, Decision, StoreRefusal, Unavailable};
+use alpes_event_store::{Case, Decider, Decision, Route, StoreRefusal, Unavailable};
 use alpes_messages::{Command, Event, EventId, Origin, Problem, StreamId};
 use alpes_ports::{
     Consistency, Found, IndexPage, IndexQuery, Key, TableError, Tables, Write, WriteError,
@@ -195,8 +195,8 @@ struct PlantedDecider {
 }
 
 /// An event of a reversal that is not committed.
-fn as_if(command: &Command, circumstances: &Circumstances, stream: StreamId) -> Event {
-    let now = circumstances.now;
+fn as_if(case: &Case<'_, Payload>, stream: StreamId) -> Event {
+    let (command, now) = (case.command, case.now);
     let new = if stream.is_of(PAGOS) {
         PagoRevertido {
             id_reserva: command.subject,
@@ -224,59 +224,40 @@ fn as_if(command: &Command, circumstances: &Circumstances, stream: StreamId) -> 
 
 #[async_trait]
 impl Decider<Payload> for PlantedDecider {
-    fn stream(&self, command: &Command) -> StreamId {
-        self.inner.stream(command)
-    }
-
-    fn opens(&self, command: &Command) -> bool {
-        self.inner.opens(command)
-    }
-
-    fn undoes(&self, command: &Command) -> bool {
-        self.inner.undoes(command)
+    fn route(&self, command: &Command) -> Route {
+        self.inner.route(command)
     }
 
     fn refuse(&self, refusal: StoreRefusal) -> Problem {
         self.inner.refuse(refusal)
     }
 
-    async fn decide(
-        &self,
-        history: &[(Event, Payload)],
-        command: &Command,
-        circumstances: &Circumstances,
-    ) -> Result<Decision, Unavailable> {
-        let stream = self.stream(command);
-        let in_vain = self.undoes(command) && history.is_empty();
+    async fn decide(&self, case: &Case<'_, Payload>) -> Result<Decision, Unavailable> {
+        let Route { stream, undoes, .. } = self.route(case.command);
+        let in_vain = undoes && case.history.is_empty();
         match self.planted {
             Planted::NoTombstone if in_vain && !stream.is_of(VUELOS) => {
                 // The provider gets the void nevertheless.
-                self.inner.decide(history, command, circumstances).await?;
-                Ok(Decision::Already(vec![as_if(
-                    command,
-                    circumstances,
-                    stream,
-                )]))
+                self.inner.decide(case).await?;
+                Ok(Decision::Already(vec![as_if(case, stream)]))
             }
             Planted::NoVoidWhereEmpty if in_vain && stream.is_of(PAGOS) => {
                 let event = PagoRevertido {
-                    id_reserva: command.subject,
+                    id_reserva: case.command.subject,
                     devuelto: false,
-                    fecha_actualizacion: circumstances.now,
+                    fecha_actualizacion: case.now,
                 };
                 Ok(Decision::commit(vec![event.into()]))
             }
-            Planted::SeatsBeside if stream.is_of(GDS) => {
-                match self.inner.decide(history, command, circumstances).await? {
-                    Decision::Commit { events, with } if !with.is_empty() => {
-                        let taken = self.tables.transact(&with).await;
-                        taken.map_err(|error| Unavailable(error.to_string()))?;
-                        Ok(Decision::commit(events))
-                    }
-                    other => Ok(other),
+            Planted::SeatsBeside if stream.is_of(GDS) => match self.inner.decide(case).await? {
+                Decision::Commit { events, with } if !with.is_empty() => {
+                    let taken = self.tables.transact(&with).await;
+                    taken.map_err(|error| Unavailable(error.to_string()))?;
+                    Ok(Decision::commit(events))
                 }
-            }
-            _ => self.inner.decide(history, command, circumstances).await,
+                other => Ok(other),
+            },
+            _ => self.inner.decide(case).await,
         }
     }
 }
@@ -362,47 +343,26 @@ fn assert_found(planted: Planted) {
     println!("{planted:?} is found by {:?}", failures[0]);
 }
 
-#[test]
-fn compensating_only_the_last_step_is_found() {
-    assert_found(Planted::OnlyTheLast);
+/// A test for each mistake.
+macro_rules! found {
+    ($(fn $test:ident => $planted:ident;)*) => {
+        $(
+            #[test]
+            fn $test() {
+                assert_found(Planted::$planted);
+            }
+        )*
+    };
 }
 
-#[test]
-fn sending_before_logging_is_found() {
-    assert_found(Planted::SendBeforeLog);
-}
-
-#[test]
-fn dropping_what_is_in_doubt_is_found() {
-    assert_found(Planted::DropDoubt);
-}
-
-#[test]
-fn leaving_no_tombstone_is_found() {
-    assert_found(Planted::NoTombstone);
-}
-
-#[test]
-fn not_voiding_where_the_stream_is_empty_is_found() {
-    assert_found(Planted::NoVoidWhereEmpty);
-}
-
-#[test]
-fn not_sending_again_for_an_event_that_comes_again_is_found() {
-    assert_found(Planted::NoResend);
-}
-
-#[test]
-fn opening_an_ended_saga_again_is_found() {
-    assert_found(Planted::Reopens);
-}
-
-#[test]
-fn taking_seats_beside_the_commit_is_found() {
-    assert_found(Planted::SeatsBeside);
-}
-
-#[test]
-fn a_saga_that_changes_without_its_log_is_found() {
-    assert_found(Planted::Unlogged);
+found! {
+    fn compensating_only_the_last_step_is_found => OnlyTheLast;
+    fn sending_before_logging_is_found => SendBeforeLog;
+    fn dropping_what_is_in_doubt_is_found => DropDoubt;
+    fn leaving_no_tombstone_is_found => NoTombstone;
+    fn not_voiding_where_the_stream_is_empty_is_found => NoVoidWhereEmpty;
+    fn not_sending_again_for_an_event_that_comes_again_is_found => NoResend;
+    fn opening_an_ended_saga_again_is_found => Reopens;
+    fn taking_seats_beside_the_commit_is_found => SeatsBeside;
+    fn a_saga_that_changes_without_its_log_is_found => Unlogged;
 }

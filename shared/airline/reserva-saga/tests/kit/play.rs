@@ -1,6 +1,6 @@
 //! The system under the kit: the three contexts on the event store, with seats and a payment provider.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use alpes_event_store::{Decider, EventStore, Sweeper, verify};
 use alpes_messages::{Command, CommandId, Context, CorrelationId, Event, SagaMode, StreamId};
@@ -193,13 +193,7 @@ impl Play for Reserva {
 
     async fn tick(&self, setting: &Setting) {
         let store = calm_store(setting);
-        let sweeper = Sweeper {
-            store: &store,
-            world: &setting.world,
-            older_than: Duration::ZERO,
-            budget: Duration::from_mins(1),
-            page: alpes_event_store::PAGE,
-        };
+        let sweeper = Sweeper::new(&store);
         sweeper.sweep().await.unwrap();
     }
 

@@ -512,11 +512,9 @@ impl Sim {
         let reactors = CONTEXTS.map(|context| self.reactor(context));
         Box::pin(async move {
             let sweeper = Sweeper {
-                store: &store,
-                world: &world,
                 older_than: Duration::from_secs(10),
                 budget: Duration::from_secs(40),
-                page: alpes_event_store::PAGE,
+                ..Sweeper::new(&store)
             };
             let _ = sweeper.sweep().await;
             for reactor in &reactors {

@@ -1,7 +1,8 @@
 //! The decision on each command, for each history.
 
-use alpes_event_store::{Circumstances, Decider};
+use alpes_event_store::{Case, Decider};
 use alpes_messages::{Problem, StreamId};
+use domain_kit::scenario;
 use domain_kit::scenario::CORRELATION;
 use events::{
     VUELOS, kinds,
@@ -169,11 +170,8 @@ fn a_deadline_cancels_only_what_is_not_approved() {
 #[test]
 fn a_failure_that_a_test_asks_for_is_of_what_is_pending() {
     let failure = |events| {
-        (FAILURE.event)(
-            &history(events),
-            &command("AprobarReserva", json!({})),
-            now(),
-        )
+        let (history, aprobar) = (history(events), command("AprobarReserva", json!({})));
+        (FAILURE.event)(&Case::first(&history, &aprobar, now()))
     };
     assert_eq!(FAILURE.command, "AprobarReserva");
     for pending in [vec![creada()], vec![creada(), fallida(at(2))]] {
@@ -237,15 +235,12 @@ fn the_data_of_each_command_is_checked() {
 fn the_store_is_told_the_same() {
     let crear = command("CrearReserva", sample());
     let cancelar = command("CancelarReserva", motivo("cliente"));
-    assert_eq!(Vuelos.stream(&crear), StreamId::new(VUELOS, RESERVA));
-    assert!(Vuelos.opens(&crear) && !Vuelos.opens(&cancelar));
-    assert!(Vuelos.undoes(&cancelar) && !Vuelos.undoes(&crear));
-    let circumstances = Circumstances {
-        now: now(),
-        refused: vec![],
-    };
-    let decided = futures::executor::block_on(Vuelos.decide(&[], &crear, &circumstances));
-    assert_eq!(decided, Ok(vuelos::decide(&[], &crear, now())));
+    let stream = StreamId::new(VUELOS, RESERVA);
+    let commands = [(crear.clone(), true, false), (cancelar, false, true)];
+    scenario::routed(&Vuelos, stream, commands);
+    let case = Case::first(&[], &crear, now());
+    let decided = futures::executor::block_on(Vuelos.decide(&case));
+    assert_eq!(decided, Ok(vuelos::decide(&case)));
 }
 
 #[test]

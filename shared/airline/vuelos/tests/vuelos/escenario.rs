@@ -1,6 +1,6 @@
 //! Given events, when a command, then events or a refusal.
 
-use alpes_event_store::Decision;
+use alpes_event_store::{Case, Decision};
 use alpes_messages::{Command, Event, Moment, NewEvent, StreamId};
 use domain_kit::scenario::{self, Decided};
 use events::{
@@ -41,7 +41,7 @@ pub fn given(events: impl IntoIterator<Item = NewEvent>) -> Escenario {
 
 impl Escenario {
     pub fn when(self, kind: &str, data: Value) -> Decided<Payload> {
-        let decision = vuelos::decide(&self.0, &command(kind, data), now());
+        let decision = vuelos::decide(&Case::first(&self.0, &command(kind, data), now()));
         Decided {
             history: self.0,
             decision,
@@ -50,9 +50,9 @@ impl Escenario {
 }
 
 pub fn creada() -> NewEvent {
-    let Decision::Commit { mut events, .. } =
-        vuelos::decide(&[], &command("CrearReserva", sample()), at(1))
-    else {
+    let crear = command("CrearReserva", sample());
+    let case = Case::first(&[], &crear, at(1));
+    let Decision::Commit { mut events, .. } = vuelos::decide(&case) else {
         panic!("the sample makes a reservation")
     };
     events.remove(0)
