@@ -343,26 +343,47 @@ fn assert_found(planted: Planted) {
     println!("{planted:?} is found by {:?}", failures[0]);
 }
 
-/// A test for each mistake.
-macro_rules! found {
-    ($(fn $test:ident => $planted:ident;)*) => {
-        $(
-            #[test]
-            fn $test() {
-                assert_found(Planted::$planted);
-            }
-        )*
-    };
+#[test]
+fn compensating_only_the_last_step_is_found() {
+    assert_found(Planted::OnlyTheLast);
 }
 
-found! {
-    fn compensating_only_the_last_step_is_found => OnlyTheLast;
-    fn sending_before_logging_is_found => SendBeforeLog;
-    fn dropping_what_is_in_doubt_is_found => DropDoubt;
-    fn leaving_no_tombstone_is_found => NoTombstone;
-    fn not_voiding_where_the_stream_is_empty_is_found => NoVoidWhereEmpty;
-    fn not_sending_again_for_an_event_that_comes_again_is_found => NoResend;
-    fn opening_an_ended_saga_again_is_found => Reopens;
-    fn taking_seats_beside_the_commit_is_found => SeatsBeside;
-    fn a_saga_that_changes_without_its_log_is_found => Unlogged;
+#[test]
+fn sending_before_logging_is_found() {
+    assert_found(Planted::SendBeforeLog);
+}
+
+#[test]
+fn dropping_what_is_in_doubt_is_found() {
+    assert_found(Planted::DropDoubt);
+}
+
+#[test]
+fn leaving_no_tombstone_is_found() {
+    assert_found(Planted::NoTombstone);
+}
+
+#[test]
+fn not_voiding_where_the_stream_is_empty_is_found() {
+    assert_found(Planted::NoVoidWhereEmpty);
+}
+
+#[test]
+fn not_sending_again_for_an_event_that_comes_again_is_found() {
+    assert_found(Planted::NoResend);
+}
+
+#[test]
+fn opening_an_ended_saga_again_is_found() {
+    assert_found(Planted::Reopens);
+}
+
+#[test]
+fn taking_seats_beside_the_commit_is_found() {
+    assert_found(Planted::SeatsBeside);
+}
+
+#[test]
+fn a_saga_that_changes_without_its_log_is_found() {
+    assert_found(Planted::Unlogged);
 }

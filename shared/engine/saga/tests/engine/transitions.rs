@@ -73,7 +73,7 @@ fn a_definite_failure_undoes_what_was_before_it_and_a_doubtful_one_itself_too() 
     let (saga, _) = sent(&saga, at(10));
     assert_eq!(
         told(&answered(&saga, &["Failed2"])),
-        ["Started", ">Do2", "no answer 1", "Failed2", "<Undo2"]
+        ["Started", ">Do2", "no answer 1", "Failed2 x2", "<Undo2"]
     );
     assert_eq!(
         told(&rejected(&saga)),
