@@ -24,18 +24,18 @@ pub enum ArchiveError {
     /// object's records.
     #[error("the object {key} of the archive cannot be read: {cause}")]
     Unreadable {
-        /// Its key.
+        /// The key of the object.
         key: String,
         /// The fault of the object.
         cause: String,
     },
 }
 
-/// A part of the archive.
+/// A page of the archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The records of its objects, in the order of the keys. A record may come more than once, on this page or on
-    /// another.
+    /// The records of the page's objects, in the order of the objects' keys. A record may come more than once, on one
+    /// page or on several.
     pub records: Vec<LogRecord>,
     /// The key after which the next page begins: the key of this page's last object or, on an empty page, the key after
     /// which this page was to begin.
@@ -127,7 +127,8 @@ impl Archive {
         Ok(())
     }
 
-    /// Reads up to `objects` objects (1 to 999), in the order of their keys, after the key `after`: see [`Page::last`].
+    /// Reads up to `objects` objects (1 to 999), in the order of their keys. The page begins after the key `after`,
+    /// which is [`Page::last`] of the previous page.
     ///
     /// # Errors
     ///
@@ -158,8 +159,7 @@ impl Archive {
     }
 
     /// The extent of the archive. The method lists all keys, 1,000 at a time, and reads one object for each shard. A
-    /// caller with too little time for that calls [`Archive::survey`] until all keys are listed, and then
-    /// [`Archive::reach`].
+    /// caller with less time calls [`Archive::survey`] until all keys are listed, and then [`Archive::reach`].
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// See [`ArchiveError`]. The survey is unchanged, and the next call continues it.
+    /// See [`ArchiveError`]. After an error, the survey is unchanged and the next call continues it.
     pub async fn survey(&self, survey: &mut Survey) -> Result<bool, ArchiveError> {
         let keys = self.list(survey.after.as_deref(), LIST).await?;
         let Some(last) = keys.last() else {
@@ -247,7 +247,7 @@ impl Archive {
     }
 }
 
-/// True for a key of the archive. Other keys in the bucket are skipped, with a warning in the log.
+/// True for a key of the archive. Other keys in the bucket are skipped, with a warning in the function's own log.
 fn is_ours(key: &str) -> bool {
     let ours = object::place(key).is_some();
     if !ours {

@@ -17,15 +17,16 @@ const CONCURRENCY: usize = 8;
 /// The usual number of streams that a sweep reads at once from a partition of its index.
 pub const PAGE: usize = 100;
 
-/// The pause before a stream that could not be published is tried again. The other streams get their turn first.
+/// The pause before the sweeper retries a stream that it could not publish. Meanwhile the sweeper publishes other
+/// streams.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// Finds streams with unpublished events and publishes them. Run it on a schedule; running it more often does no harm.
 pub struct Sweeper<'a, P> {
     /// The store whose streams to sweep.
     pub store: &'a EventStore<P>,
-    /// The minimum time for which a stream has been unpublished. Younger streams are most likely being published right
-    /// now.
+    /// The sweeper skips streams whose events have been unpublished for a shorter time than this. Most likely the store
+    /// is publishing these events right now.
     pub older_than: Duration,
     /// The approximate time limit of a sweep.
     pub budget: Duration,
@@ -36,9 +37,9 @@ pub struct Sweeper<'a, P> {
 /// The result of a sweep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Streams in the index that were old enough.
+    /// The number of streams that the sweep found in the index, each unpublished for at least [`Sweeper::older_than`].
     pub found: usize,
-    /// Streams whose unpublished events the sweep published.
+    /// The number of streams whose unpublished events the sweep published.
     pub published: usize,
     /// Streams that could not be read or published, each with its error. These streams stay in the index.
     pub failed: Vec<(StreamId, HandleError)>,
@@ -60,7 +61,7 @@ impl<'a, P: DomainEvent> Sweeper<'a, P> {
         }
     }
 
-    /// Sweeps the index to its end, the streams that have waited longest first. When `budget` is used up, the sweep
+    /// Sweeps the index to its end, in the order in which the streams are due. When `budget` is used up, the sweep
     /// begins no further stream. A stream that cannot be published is put off, so that it does not block the others.
     ///
     /// # Errors
@@ -124,7 +125,8 @@ impl<'a, P: DomainEvent> Sweeper<'a, P> {
         }
     }
 
-    /// True if events were published. The index lags behind, so the stream may have none to publish.
+    /// True if events were published. The index may be older than the table, so the stream may have no unpublished
+    /// events.
     async fn publish(&self, id: StreamId) -> Result<bool, HandleError> {
         let stream = self.store.reader().read_one(id).await?;
         self.store.publish_pending(&stream).await?;

@@ -170,7 +170,7 @@ impl Bench {
         Ok(redriver.redrive_due(&parked, Timestamp::MAX).await)
     }
 
-    /// Lets time pass. Choose it longer than any pause between two attempts.
+    /// Lets time pass.
     fn pass(&self, time: Duration) {
         block_on(self.world.tasks.sleep(time));
     }
@@ -219,7 +219,8 @@ fn a_function_that_is_not_deployed_yet_does_not_make_it_lost() {
     let bench = Bench::new();
     bench.deploy(&older(), true);
     bench.call(&record(&event()));
-    // The timers have the new build, and the function still the old one. It parks the record and reports success.
+    // The timers have the new build, and the function still the old one. The function parks the record again and
+    // reports success.
     for _ in 0..2 {
         assert_eq!(bench.settle(&toy::catalogue()), redriving(1, 0));
         let left = bench.parked();
@@ -293,7 +294,7 @@ fn what_kills_the_function_is_tried_again_after_pauses_that_grow() {
     }
     assert_eq!(minutes, [0, 1, 2, 4, 8, 16, 31, 46]);
     assert_eq!(calls.load(Ordering::SeqCst), minutes.len(), "each once");
-    // A function that no longer dies of the record, in a build that knows the same events.
+    // A new build of the function no longer dies of the record. It knows the same event types as the old build.
     bench.deploy(&toy::catalogue(), true);
     bench.pass(Duration::from_mins(15));
     assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
@@ -392,7 +393,7 @@ fn however_much_fails_it_heals_without_a_person() {
         let bench = Bench::new();
         bench.deploy(&current, true);
         give_up(&bench, &event());
-        // For an hour, every other effect fails.
+        // For an hour, each effect fails with a chance of one half.
         let faults = Faults::by_chance(Dice::new(seed), 2);
         for _ in 0..60 {
             let _ = bench.due(&faults, &current).now_or_never();
