@@ -1,4 +1,4 @@
-//! Writing and reading the archive.
+//! Writes and reads the archive.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -26,7 +26,7 @@ pub enum ArchiveError {
     Unreadable {
         /// The key of the object.
         key: String,
-        /// The fault of the object.
+        /// The reason why the object cannot be read.
         cause: String,
     },
 }
@@ -56,12 +56,12 @@ pub struct Reach {
     pub arrived: Timestamp,
 }
 
-/// The extent of the archive.
+/// The days, objects and shards of the archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// The first and the last day (UTC) with records; `None` if the archive is empty.
     pub days: Option<(Date, Date)>,
-    /// The number of objects.
+    /// The number of objects in the archive.
     pub objects: usize,
     /// How far each shard is archived, by shard id. Shards that the log has forgotten are included.
     pub shards: BTreeMap<String, Reach>,
@@ -72,11 +72,11 @@ pub struct Coverage {
 pub struct Survey {
     /// The last key that was listed.
     pub after: Option<String>,
-    /// The first and the last day (UTC) so far.
+    /// The first and the last day (UTC) of the keys listed so far.
     pub days: Option<(Date, Date)>,
-    /// The number of objects so far.
+    /// The number of objects listed so far.
     pub objects: usize,
-    /// The key of each shard's last object so far.
+    /// For each shard, the key of the last object listed so far.
     pub last: BTreeMap<String, String>,
 }
 
@@ -105,13 +105,14 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// An archive in `objects`.
+    /// An archive whose objects are stored in `objects`.
     #[must_use]
     pub fn new(objects: Arc<dyn Objects>) -> Self {
         Self { objects }
     }
 
-    /// Stores a batch of the log, in its order. Storing a batch again, in the same or another split, loses nothing.
+    /// Stores a batch of the log, in its order. Storing the records again, in the same batches or in others, loses no
+    /// record.
     ///
     /// # Errors
     ///
@@ -158,8 +159,9 @@ impl Archive {
         })
     }
 
-    /// The extent of the archive. The method lists all keys, 1,000 at a time, and reads one object for each shard. A
-    /// caller with less time calls [`Archive::survey`] until all keys are listed, and then [`Archive::reach`].
+    /// Finds the days, objects and shards of the archive. The method lists all keys, 1,000 at a time, and reads one
+    /// object for each shard. A caller with less time calls [`Archive::survey`] until all keys are listed, and then
+    /// [`Archive::reach`].
     ///
     /// # Errors
     ///

@@ -37,7 +37,8 @@ struct Line<'a> {
     base64: Option<String>,
 }
 
-/// A record may be the JSON text `null`, which is a value and not a missing field.
+/// Reads the field `event` when it is present. A record may be the JSON text `null`, which is a value and not a missing
+/// field.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }

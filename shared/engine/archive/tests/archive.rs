@@ -1,4 +1,4 @@
-//! The archive returns what was stored, whatever the records are and however batches are split, repeated and
+//! The archive returns every stored record, for all kinds of records, and also if batches are split, repeated or
 //! interrupted.
 #![cfg(test)]
 
@@ -163,7 +163,7 @@ fn pages_go_on_where_the_last_one_ended() {
         assert_eq!(pages.last().unwrap().last.as_ref(), keys.last());
         assert_eq!(bench.all(size), batch);
     }
-    // A reader at the end finds the records that are stored later.
+    // A reader that has reached the end finds the records that are stored later.
     let end = block_on(bench.archive.page(Some(&keys[6]), 3)).unwrap();
     let nothing = Page {
         last: Some(keys[6].clone()),

@@ -25,7 +25,7 @@ pub async fn config() -> SdkConfig {
 /// retries is the same as in [`config`].
 ///
 /// Leaving the other sources out keeps profiles, metadata services and the STS client out of the binary. One HTTP
-/// client serves all services, so root certificates are parsed once, and never for an endpoint without TLS.
+/// client serves all services, so root certificates are parsed only once, and not at all for an endpoint without TLS.
 #[must_use]
 pub fn function_config() -> SdkConfig {
     let endpoint = variable("AWS_ENDPOINT_URL");

@@ -1,4 +1,4 @@
-//! Consuming a batch: decode, group, handle, park, and report the first record that failed.
+//! The steps of consuming a batch: decode, group, handle, park, and report the first record that failed.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Incoming<P> {
     /// The record, with the text as it was committed. The data in `event` and `payload` may be lifted to a newer
     /// version.
     pub record: LogRecord,
-    /// The envelope.
+    /// The envelope of the event.
     pub event: Event,
     /// The payload of the event.
     pub payload: P,
@@ -38,11 +38,11 @@ pub struct Stop {
     pub place: usize,
     /// The cause in words.
     pub cause: String,
-    /// The action that follows.
+    /// The action that the consumer takes.
     pub then: Then,
 }
 
-/// The action that follows a failure.
+/// The action that a consumer takes after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     /// Deliver the record again: a later attempt may succeed.
@@ -207,7 +207,7 @@ impl<P: DomainEvent> Consumer<'_, P> {
         outcome
     }
 
-    /// Tries a parked record again, as if it had just arrived.
+    /// Retries a parked record, as if the record had just arrived.
     ///
     /// # Errors
     ///

@@ -125,7 +125,7 @@ pub struct Unreadable {
     pub owner: String,
     /// The place of the entry.
     pub place: String,
-    /// The fault of the entry.
+    /// The reason why the entry cannot be read.
     pub cause: String,
 }
 
@@ -185,7 +185,7 @@ impl Pass {
 /// A record or an event stream to park, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble<'a> {
-    /// The record or stream.
+    /// The record or event stream to park.
     pub what: ParkedWhat,
     /// The reason for parking.
     pub reason: Reason,
@@ -556,7 +556,7 @@ impl Parking {
         .await
     }
 
-    /// Deletes the progress after the end of a pass.
+    /// Deletes the stored progress of a pass that has ended.
     pub(crate) async fn end_pass(&self) -> Result<(), TableError> {
         self.write(Write::Delete {
             key: pass_key(),
@@ -626,8 +626,9 @@ impl Parking {
         self.take_out(parked, vec![]).await
     }
 
-    /// Removes a record that this build has tried and another process has handled since. The entry stays if another
-    /// build has tried it since: an older build parks the events that it does not know again, and reports success.
+    /// Removes a record that another process has handled after this build stored its attempt. The entry stays if
+    /// another build has tried it meanwhile: an older build parks the events that it does not know again, and reports
+    /// success.
     ///
     /// # Errors
     ///

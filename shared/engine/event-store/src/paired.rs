@@ -88,8 +88,8 @@ pub trait PairRules<P: DomainEvent>: Send + Sync {
     fn refuse(&self, why: &str) -> Problem;
 
     /// Decides about the command of the case. An acting command comes here only if the stream is empty. For an undoing
-    /// command, `done` is the event of acting, or `None` if the action never happened. In either case an undoing
-    /// command must commit [`Pair::undone`].
+    /// command, `done` is the event of acting, or `None` if the action never happened. With or without an earlier
+    /// action, an undoing command must commit [`Pair::undone`].
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ const UNKNOWN: Context = Context {
 }
 .checked();
 
-/// [`PairRules`] as a [`Decider`]. A command may come twice, late, or after the command that undoes it. So the answer
+/// [`PairRules`] as a [`Decider`]. A command may arrive twice, late, or after the command that undoes it. So the answer
 /// to a command depends on the last event of the stream:
 ///
 /// | last event | the command that acts | the command that undoes |

@@ -203,7 +203,7 @@ impl<P: DomainEvent> EventStore<P> {
         &self.reader
     }
 
-    /// Handles a command. The command takes effect once, whatever fails and however often it is sent.
+    /// Handles a command. The command takes effect once, even if calls fail and the command is sent several times.
     ///
     /// Without failures, a command with one event costs three calls on a new stream and four on an existing one.
     ///

@@ -65,10 +65,10 @@ pub struct Stream {
     pub receipts: BTreeMap<CommandId, Receipt>,
 }
 
-/// A stream that cannot be read.
+/// The reason why a stream cannot be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum StreamError {
-    /// The table failed.
+    /// The table did not answer, or refused the request.
     #[error(transparent)]
     Table(#[from] TableError),
     /// The item is not a stream, because of a defect or a manual change.
@@ -101,7 +101,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// [`StreamError::Malformed`].
+    /// [`StreamError::Malformed`] if the item is not a stream.
     pub fn from_item(id: StreamId, item: &Item) -> Result<Self, StreamError> {
         #[derive(Deserialize)]
         struct Form {
@@ -175,7 +175,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// As [`Stream::decode`].
+    /// [`StreamError::Event`] for the first event that the catalogue cannot decode.
     pub fn history<P>(&self, catalogue: &Catalogue<P>) -> Result<Vec<(Event, P)>, StreamError> {
         let decoded = self.decode(catalogue, 1, Version::MAX)?.into_iter();
         Ok(decoded

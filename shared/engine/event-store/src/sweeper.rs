@@ -1,4 +1,4 @@
-//! The sweeper: it publishes events that a crash left unpublished.
+//! The sweeper: it publishes committed events whose publication failed or was interrupted by a crash.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ pub const PAGE: usize = 100;
 /// streams.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Finds streams with unpublished events and publishes them. Run it on a schedule; running it more often does no harm.
+/// Finds streams with unpublished events and publishes them. Run the sweeper on a schedule; running it more often does
+/// no harm.
 pub struct Sweeper<'a, P> {
     /// The store whose streams to sweep.
     pub store: &'a EventStore<P>,
@@ -45,12 +46,13 @@ pub struct Swept {
     pub failed: Vec<(StreamId, HandleError)>,
     /// The time since which the oldest stream has waited; `None` if no stream was found.
     pub oldest: Option<Moment>,
-    /// True if the time limit came before the end of the index: the numbers then cover only a part of the index.
+    /// True if the sweep reached its time limit before the end of the index. The numbers then cover only a part of the
+    /// index.
     pub more: bool,
 }
 
 impl<'a, P: DomainEvent> Sweeper<'a, P> {
-    /// A sweeper that publishes everything unpublished, without a time limit.
+    /// A sweeper that publishes all unpublished events, without a time limit.
     #[must_use]
     pub fn new(store: &'a EventStore<P>) -> Self {
         Self {
@@ -120,7 +122,7 @@ impl<'a, P: DomainEvent> Sweeper<'a, P> {
     async fn put_off(&self, id: StreamId) {
         let (tables, now) = (self.store.tables(), self.store.world().clock.now());
         if let Err(error) = due::put_off(&**tables, &Stream::key(id), now, PAUSE).await {
-            // The stream keeps its place at the front of the index.
+            // The stream keeps its place in the index, so the next sweep retries it.
             tracing::warn!(stream = %id, %error, "could not put off a stream");
         }
     }

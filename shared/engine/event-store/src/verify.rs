@@ -15,9 +15,9 @@ use crate::{Stream, StreamError, StreamReader, stream::TABLE};
 /// The place from which an event was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The log.
+    /// The event was read from the log.
     Log,
-    /// The archive of the log.
+    /// The event was read from the archive of the log.
     Archive,
 }
 
@@ -180,7 +180,7 @@ pub struct Verification {
     pub expired: usize,
     /// The number of records in the log that are no events of the catalogue's contexts.
     pub foreign: usize,
-    /// The differences found.
+    /// The differences between streams, log and archive.
     pub differences: Vec<Difference>,
 }
 

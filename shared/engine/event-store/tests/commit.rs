@@ -15,7 +15,7 @@ use toy::{
     loans::{COPIES, Desk, stock},
 };
 
-/// The kinds of the calls of a command.
+/// Sends a command, and returns the kind of each call that the store made.
 fn calls(bench: &Bench, command: &Command) -> Vec<String> {
     let faults = Faults::none();
     bench.send(&faults, command).unwrap().unwrap();
@@ -131,7 +131,7 @@ fn a_full_stream_refuses_events_but_not_their_undo() {
     ));
 }
 
-/// A desk with one open loan and one copy on the shelf.
+/// A bench with one open loan, and one copy of the book on the shelf.
 fn prepared() -> Bench {
     let bench = Bench::new();
     futures::executor::block_on(bench.tables.write(&stock(1).into())).unwrap();

@@ -42,7 +42,7 @@ struct Sent {
     rejected: bool,
 }
 
-/// The parts of a run.
+/// The state of a run.
 struct Run {
     bench: Bench,
     dice: Dice,

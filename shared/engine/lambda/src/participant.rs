@@ -1,4 +1,5 @@
-//! A participant's function: it answers commands, each with one log line, and handles the events of the other contexts.
+//! A participant's function: it answers commands, writes one log line for each, and handles the events of the other
+//! contexts.
 
 use alpes_consumer::{Consumer, Parking};
 use alpes_event_store::EventStore;

@@ -77,7 +77,7 @@ struct Bench {
     functions: Arc<MemoryFunctions>,
 }
 
-/// An event of the unknown type, as the log has it.
+/// The bytes of an event whose type an older build does not know.
 fn event() -> Vec<u8> {
     let event = toy::event(BookHandedOver { loan: loan(1) }, 1);
     event.encode().unwrap().into_bytes()
@@ -294,7 +294,8 @@ fn what_kills_the_function_is_tried_again_after_pauses_that_grow() {
     }
     assert_eq!(minutes, [0, 1, 2, 4, 8, 16, 31, 46]);
     assert_eq!(calls.load(Ordering::SeqCst), minutes.len(), "each once");
-    // A new build of the function no longer dies of the record. It knows the same event types as the old build.
+    // A new build of the function no longer dies of the record. The new build knows the same event types as the old
+    // one.
     bench.deploy(&toy::catalogue(), true);
     bench.pass(Duration::from_mins(15));
     assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
@@ -377,7 +378,7 @@ fn whatever_fails_on_the_way_nothing_is_lost_and_nothing_needs_a_person() {
             bench.deploy(&current, true);
             give_up(&bench, &event());
             let _ = bench.due(&Faults::once(at, fault), &current).now_or_never();
-            // No person is needed afterwards, whether an effect failed or the process died.
+            // After the fault, the timers alone retry the record until it is handled, without a person.
             bench.pass(Duration::from_mins(1));
             bench.settle(&current);
             assert_eq!(bench.parked(), [], "{fault:?} at effect {at}");

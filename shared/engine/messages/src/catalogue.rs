@@ -99,7 +99,7 @@ fn newest(lifts: &[Lift]) -> u32 {
 ///
 /// # Errors
 ///
-/// [`DecodeError::Undecodable`].
+/// [`DecodeError::Undecodable`] if the data does not fit the struct.
 pub fn read_data<T: DeserializeOwned>(data: Value) -> Result<T, DecodeError> {
     // serde would also accept an array of the fields' values.
     if !data.is_object() {

@@ -87,7 +87,8 @@ impl Command {
 
     /// A hash of the command's request: two commands with one id must have the same hash.
     ///
-    /// The hash leaves out the correlation id, since the server makes a new one each time a client repeats a request.
+    /// The hash covers only the type, subject and data. The correlation id and the trace context may differ when a
+    /// client repeats its request.
     #[must_use]
     pub fn body_hash(&self) -> String {
         let body = serde_json::json!([self.kind, self.subject, self.data]);

@@ -49,7 +49,7 @@ identifier! {
     EventId
 }
 
-/// Place of an event in its stream, from 1.
+/// The position of an event in its stream, from 1.
 ///
 /// u32 is enough, since a stream is one item of limited size.
 pub type Version = u32;

@@ -31,7 +31,7 @@ pub struct NotRfc3339;
 ///
 /// # Errors
 ///
-/// [`NotRfc3339`].
+/// [`NotRfc3339`] if the text is no date of RFC 3339.
 pub fn rfc3339(text: &str) -> Result<Timestamp, NotRfc3339> {
     read(text).ok_or(NotRfc3339)
 }
@@ -94,13 +94,13 @@ pub fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
 
 /// An instant in UTC with exactly three decimals, `2026-01-31T10:00:00.000Z`.
 ///
-/// The fixed width makes the order of the texts the order of the instants, so a moment can be a sort key.
+/// The texts have a fixed width, so they sort in the order of the instants, and a moment can be a sort key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Moment(Timestamp);
 
 impl Moment {
-    /// The instant.
+    /// The moment as a jiff timestamp.
     #[must_use]
     pub fn timestamp(self) -> Timestamp {
         self.0

@@ -158,7 +158,7 @@ impl DueItem {
     }
 }
 
-/// How far one partition has been read.
+/// A partition, and the place up to which it has been read.
 struct Partition {
     table: TableName,
     name: String,

@@ -10,7 +10,7 @@ pub struct FunctionName(pub &'static str);
 /// Errors of a call of a function.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CallError {
-    /// The function ran, or began to, and answered with an error, died, or ran out of time. The function's effects
+    /// The function began to run, and then answered with an error, died, or ran out of time. The function's effects
     /// **may have happened**.
     #[error("the function failed, {error_type}: {message}")]
     Failed {

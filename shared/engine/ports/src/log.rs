@@ -7,7 +7,7 @@ use thiserror::Error;
 /// The place of a record in its shard.
 ///
 /// A sequence number is opaque. Kinesis uses up to 56 decimal digits, more than any integer holds, so the number is
-/// kept as text, compared for equality only, and never parsed.
+/// kept as text and never parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SequenceNumber(pub String);
 

@@ -171,7 +171,7 @@ pub enum Write {
     Put {
         /// The item to replace.
         key: Key,
-        /// Its new content, without `pk` and `sk`.
+        /// The new content of the item, without `pk` and `sk`.
         item: Item,
         /// The condition on the old item.
         condition: Condition,

@@ -13,14 +13,15 @@ pub struct Notice {
     /// The group of the notice. An ordered topic (FIFO) keeps the order of the notices of each group.
     pub group: String,
     /// Names and values beside the body. A subscriber can filter notices by these attributes. A notice has at most 10
-    /// attributes, and none is empty. Each character of a value is one that a topic [carries](Self::carries).
+    /// attributes, and no attribute is empty. Each character of a value is one that a topic [carries](Self::carries).
     pub attributes: BTreeMap<String, String>,
     /// The text of the message. Every character of the text is one that a topic [carries](Self::carries).
     pub body: String,
 }
 
 impl Notice {
-    /// SNS's limit in bytes. It holds for a message with its attributes, and for all messages of one request together.
+    /// SNS's limit in bytes. The limit holds for a message with its attributes, and for all messages of one request
+    /// together.
     pub const LIMIT: usize = 256 * 1024;
 
     /// True if a topic carries this character. SNS can deliver messages to SQS, which refuses all other characters.
