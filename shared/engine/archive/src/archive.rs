@@ -1,4 +1,4 @@
-//! Writing and reading the archive.
+//! Writes and reads the archive.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -24,18 +24,18 @@ pub enum ArchiveError {
     /// object's records.
     #[error("the object {key} of the archive cannot be read: {cause}")]
     Unreadable {
-        /// Its key.
+        /// The key of the object.
         key: String,
-        /// The fault of the object.
+        /// The reason why the object cannot be read.
         cause: String,
     },
 }
 
-/// A part of the archive.
+/// A page of the archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The records of its objects, in the order of the keys. A record may come more than once, on this page or on
-    /// another.
+    /// The records of the page's objects, in the order of the objects' keys. A record may come more than once, on one
+    /// page or on several.
     pub records: Vec<LogRecord>,
     /// The key after which the next page begins: the key of this page's last object or, on an empty page, the key after
     /// which this page was to begin.
@@ -56,12 +56,12 @@ pub struct Reach {
     pub arrived: Timestamp,
 }
 
-/// The extent of the archive.
+/// The days, objects and shards of the archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// The first and the last day (UTC) with records; `None` if the archive is empty.
     pub days: Option<(Date, Date)>,
-    /// The number of objects.
+    /// The number of objects in the archive.
     pub objects: usize,
     /// How far each shard is archived, by shard id. Shards that the log has forgotten are included.
     pub shards: BTreeMap<String, Reach>,
@@ -72,11 +72,11 @@ pub struct Coverage {
 pub struct Survey {
     /// The last key that was listed.
     pub after: Option<String>,
-    /// The first and the last day (UTC) so far.
+    /// The first and the last day (UTC) of the keys listed so far.
     pub days: Option<(Date, Date)>,
-    /// The number of objects so far.
+    /// The number of objects listed so far.
     pub objects: usize,
-    /// The key of each shard's last object so far.
+    /// For each shard, the key of the last object listed so far.
     pub last: BTreeMap<String, String>,
 }
 
@@ -105,13 +105,14 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// An archive in `objects`.
+    /// An archive whose objects are stored in `objects`.
     #[must_use]
     pub fn new(objects: Arc<dyn Objects>) -> Self {
         Self { objects }
     }
 
-    /// Stores a batch of the log, in its order. Storing a batch again, in the same or another split, loses nothing.
+    /// Stores a batch of the log, in its order. Storing the records again, in the same batches or in others, loses no
+    /// record.
     ///
     /// # Errors
     ///
@@ -127,7 +128,8 @@ impl Archive {
         Ok(())
     }
 
-    /// Reads up to `objects` objects (1 to 999), in the order of their keys, after the key `after`: see [`Page::last`].
+    /// Reads up to `objects` objects (1 to 999), in the order of their keys. The page begins after the key `after`,
+    /// which is [`Page::last`] of the previous page.
     ///
     /// # Errors
     ///
@@ -157,8 +159,8 @@ impl Archive {
         })
     }
 
-    /// The extent of the archive. The method lists all keys, 1,000 at a time, and reads one object for each shard. A
-    /// caller with too little time for that calls [`Archive::survey`] until all keys are listed, and then
+    /// Finds the days, objects and shards of the archive. The method lists all keys, 1,000 at a time, and reads one
+    /// object for each shard. A caller with less time calls [`Archive::survey`] until all keys are listed, and then
     /// [`Archive::reach`].
     ///
     /// # Errors
@@ -179,7 +181,7 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// See [`ArchiveError`]. The survey is unchanged, and the next call continues it.
+    /// See [`ArchiveError`]. After an error, the survey is unchanged and the next call continues it.
     pub async fn survey(&self, survey: &mut Survey) -> Result<bool, ArchiveError> {
         let keys = self.list(survey.after.as_deref(), LIST).await?;
         let Some(last) = keys.last() else {
@@ -247,7 +249,7 @@ impl Archive {
     }
 }
 
-/// True for a key of the archive. Other keys in the bucket are skipped, with a warning in the log.
+/// True for a key of the archive. Other keys in the bucket are skipped, with a warning in the function's own log.
 fn is_ours(key: &str) -> bool {
     let ours = object::place(key).is_some();
     if !ours {

@@ -8,9 +8,9 @@
 //! ```
 //!
 //! The key names the first and the last sequence number. Records that are delivered again in other batches become new
-//! objects, so no object replaces another one that has more records. So a record may be in several objects, and none is
-//! lost. Sequence numbers are opaque text. The keys pad them with zeros, so that keys sort by day, then shard (parents
-//! before their children), then sequence number.
+//! objects, so no object replaces another one that has more records. So a record may be in several objects, and no
+//! record is lost. Sequence numbers are opaque text. The keys pad them with zeros, so that keys sort by day, then shard
+//! (parents before their children), then sequence number.
 //!
 //! Each line is a record:
 //!
@@ -23,12 +23,13 @@
 //!
 //! # Replaying
 //!
-//! [`Archive::page`] returns every record, some more than once. The records of one partition key may be out of order,
-//! since a split of a shard moves a key to another shard. Order each key by version, as any consumer does.
+//! The pages of [`Archive::page`] together have every record, some records more than once. The records of one partition
+//! key may be out of order, since a split of a shard moves a key to another shard. Order the events of each key by
+//! version, as any consumer does.
 //!
 //! To continue with the log itself, ask for [`Archive::coverage`] **first**, then read the pages, then read the log
 //! after the last archived record of each shard. Records archived meanwhile may sort before the last page, but the log
-//! still has them. [`Archive::survey`] and [`Archive::reach`] do the same in steps, for a caller that may be
+//! still has them. [`Archive::survey`] and [`Archive::reach`] find the coverage in steps, for a caller that may be
 //! interrupted.
 
 #![deny(missing_docs)]

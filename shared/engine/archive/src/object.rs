@@ -37,19 +37,20 @@ struct Line<'a> {
     base64: Option<String>,
 }
 
-/// A record may be the JSON text `null`, which is a value and not a missing field.
+/// Reads the field `event` when it is present. A record may be the JSON text `null`, which is a value and not a missing
+/// field.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// The bytes as JSON that fits on a line unchanged.
+/// The bytes as JSON text; `None` if they are not JSON, or do not fit on one line unchanged.
 fn in_one_line(data: &[u8]) -> Option<&RawValue> {
     if data.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
         return None;
     }
     let text = str::from_utf8(data).ok()?;
     let raw: &RawValue = serde_json::from_str(text).ok()?;
-    // Blanks around a value are not part of it.
+    // Blanks around a JSON value are not part of `raw`, so bytes with these blanks would not stay unchanged.
     (raw.get() == text).then_some(raw)
 }
 
@@ -93,7 +94,7 @@ fn day(record: &LogRecord) -> Date {
     record.arrived.to_zoned(TimeZone::UTC).date()
 }
 
-/// Splits a batch into parts. The parts of one shard keep its order.
+/// Splits a batch into parts. The parts of a shard keep the order of the shard.
 pub(crate) fn split(records: &[LogRecord]) -> Vec<Part<'_>> {
     let mut shards: BTreeMap<&str, Vec<&LogRecord>> = BTreeMap::new();
     for record in records {

@@ -1,4 +1,4 @@
-//! The archive returns what was stored, whatever the records are and however batches are split, repeated and
+//! The archive returns every stored record, for all kinds of records, and also if batches are split, repeated or
 //! interrupted.
 #![cfg(test)]
 
@@ -24,7 +24,7 @@ fn record(shard: &str, place: usize, data: &[u8]) -> LogRecord {
     let seconds = i64::try_from(place).unwrap();
     LogRecord {
         shard: shard.into(),
-        // Sequence numbers as of Kinesis, but of different lengths.
+        // Sequence numbers like those of Kinesis, but with different numbers of digits.
         sequence: SequenceNumber((98 + place).to_string()),
         partition_key: format!("key-{}", place % 3),
         data: data.to_vec(),
@@ -163,7 +163,7 @@ fn pages_go_on_where_the_last_one_ended() {
         assert_eq!(pages.last().unwrap().last.as_ref(), keys.last());
         assert_eq!(bench.all(size), batch);
     }
-    // A reader at the end finds the records that are stored later.
+    // A reader that has reached the end finds the records that are stored later.
     let end = block_on(bench.archive.page(Some(&keys[6]), 3)).unwrap();
     let nothing = Page {
         last: Some(keys[6].clone()),
@@ -269,7 +269,7 @@ fn an_object_that_cannot_be_read_is_named() {
     };
     let error = block_on(bench.archive.page(None, 10)).unwrap_err();
     assert!(names(&error, &keys[1]), "{error}");
-    // The objects before and after it can still be read.
+    // The objects before and after the unreadable one can still be read.
     assert_eq!(
         block_on(bench.archive.page(None, 1)).unwrap().records.len(),
         1
@@ -318,7 +318,7 @@ fn a_survey_goes_on_where_it_was() {
     let mut lists = 0;
     while block_on(bench.archive.survey(&mut survey)).unwrap() {
         lists += 1;
-        // The survey already has every key of the shard.
+        // A caller that stored the survey continues with a copy of it.
         survey = Survey {
             after: survey.after.clone(),
             last: survey.last.clone(),
@@ -373,7 +373,7 @@ fn nothing_is_lost_whatever_fails_and_however_it_is_delivered_again() {
 #[test]
 fn what_is_told_as_archived_is_so_with_all_before_it() {
     let all = records(SHARDS[0], 9);
-    // The store fails for good, at each effect in turn.
+    // A fault hits each effect in turn, and no batch is stored after the fault.
     for (at, fault) in (0..5).flat_map(|at| Fault::ALL.map(|fault| (at, fault))) {
         let bench = Bench::new();
         let faults = Faults::once(at, fault);

@@ -16,16 +16,16 @@ use aws_smithy_http_client::{
 /// services.
 ///
 /// Retries are the SDK's standard: three attempts. A retry may repeat an attempt that succeeded. Repeating is safe: the
-/// engine's writes are conditional, and consumers deduplicate what is appended twice.
+/// engine's writes are conditional, and consumers deduplicate records that are appended twice.
 pub async fn config() -> SdkConfig {
     aws_config::load_defaults(BehaviorVersion::latest()).await
 }
 
-/// The configuration of a function, from the environment variables of Lambda or a local runtime alone. The retries are
-/// those of [`config`].
+/// The configuration of a function, from the environment variables of Lambda or a local runtime alone. The number of
+/// retries is the same as in [`config`].
 ///
 /// Leaving the other sources out keeps profiles, metadata services and the STS client out of the binary. One HTTP
-/// client serves all services, so root certificates are parsed once, and never for an endpoint without TLS.
+/// client serves all services, so root certificates are parsed only once, and not at all for an endpoint without TLS.
 #[must_use]
 pub fn function_config() -> SdkConfig {
     let endpoint = variable("AWS_ENDPOINT_URL");
@@ -45,7 +45,7 @@ pub fn function_config() -> SdkConfig {
     if plain {
         config.set_http_client(Some(Builder::new().build_http()));
     } else {
-        // This is the SDK's own default client, which it would otherwise build once for each service.
+        // This is the SDK's own default client, which the SDK would otherwise build once for each service.
         let client = Builder::new().build_with_connector_fn(|settings, components| {
             let mut connector =
                 ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));

@@ -24,7 +24,8 @@ use crate::error::{OF_A_TRANSACTION, OF_DYNAMODB, ServiceError, sorted};
 
 /// `DynamoDB`'s limit on one `BatchGetItem`.
 const BATCH: usize = 100;
-/// The number of times that keys left out by a `BatchGetItem` are requested again.
+/// The largest number of requests for one batch of keys. `BatchGetItem` may leave keys unprocessed, and the next
+/// request asks for them again.
 const BATCH_ATTEMPTS: u32 = 8;
 
 type Attributes = HashMap<String, AttributeValue>;
@@ -171,7 +172,7 @@ fn key_of(table: TableName, item: &Item) -> Result<Key, TableError> {
     }
 }
 
-/// An expression with its names and values, each behind a placeholder.
+/// The names and values of an expression, each with its placeholder.
 #[derive(Default)]
 struct Expression {
     names: HashMap<String, String>,
@@ -392,7 +393,8 @@ impl Tables for DynamoTables {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let sort = Path::of(sort);
         let mut condition = expression.compare(&Path::of(partition), "=", text(&query.partition));
-        // A key condition has at most one range, and BETWEEN includes its end. The loop below removes the end again.
+        // A key condition has at most one range, and `BETWEEN` includes the end of the range. The loop below removes
+        // the items at this end.
         let range = match (&query.from, &query.below) {
             (None, None) => None,
             (Some(from), None) => Some(expression.compare(&sort, ">=", text(from))),

@@ -1,15 +1,15 @@
-//! Classifies errors of AWS services: refused for good, or worth a retry.
+//! Classifies errors of AWS services as permanent or worth a retry.
 //!
 //! The error code decides, never the HTTP status or the side at fault: AWS answers 400 for throttling, for a throttled
 //! KMS key and for expired credentials. Only codes that are known to be permanent are refusals. Every other code,
-//! including an unknown one, is retried. Each caller gives up in the end, and parks what it gave up.
+//! including an unknown one, is retried. Each caller limits the number of its retries, or retries after growing pauses.
 
 use std::fmt::Debug;
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
-/// Permanent error codes of `DynamoDB`. A missing table and missing access are not among them: consumers park what a
-/// table refuses, and would park everything until the table is fixed.
+/// Permanent error codes of `DynamoDB`. The codes for a missing table and for missing access are not in this list.
+/// Consumers park the records that a table refuses, and would park every record until the table is fixed.
 pub(crate) const OF_DYNAMODB: &[&str] = &[
     "ItemCollectionSizeLimitExceededException",
     "ValidationException",
@@ -28,8 +28,8 @@ pub(crate) const OF_KINESIS: &[&str] = &[
     "ResourceNotFoundException",
     "ValidationException",
 ];
-/// Permanent error codes of Lambda. Faults of a function's key or network are not among them: the function may be fixed
-/// while a saga waits.
+/// Permanent error codes of Lambda. The codes for faults of a function's KMS key or network are not in this list: the
+/// function may be fixed while a saga waits.
 pub(crate) const OF_LAMBDA: &[&str] = &[
     "AccessDeniedException",
     "InvalidParameterValueException",
@@ -80,7 +80,7 @@ pub(crate) const OF_SNS: &[&str] = &[
     "ValidationException",
 ];
 
-/// An error of any service, as the SDKs have it.
+/// An error of any AWS service, as the SDK of the service defines it.
 pub(crate) trait ServiceError: std::error::Error + ProvideErrorMetadata + 'static {}
 
 impl<E: std::error::Error + ProvideErrorMetadata + 'static> ServiceError for E {}

@@ -18,18 +18,18 @@ use crate::{
     time::timestamp,
 };
 
-/// The number of retries of a read, beyond the SDK's own.
+/// The number of retries of a read, besides the SDK's own retries.
 const READ_ATTEMPTS: u32 = 10;
 const READ_PAUSE: Duration = Duration::from_millis(500);
 
-/// Appending to a Kinesis data stream.
+/// Appends records to a Kinesis data stream.
 pub struct KinesisLog {
     client: Client,
     stream: String,
 }
 
 impl KinesisLog {
-    /// A log that appends to the stream named `stream`.
+    /// A log that appends to the Kinesis stream named `stream`.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, stream: String) -> Self {
         Self {
@@ -59,14 +59,14 @@ impl Log for KinesisLog {
     }
 }
 
-/// Reading a Kinesis data stream directly, without an event source mapping.
+/// Reads a Kinesis data stream directly, without an event source mapping.
 pub struct KinesisReader {
     client: Client,
     stream: String,
 }
 
 impl KinesisReader {
-    /// A reader of the stream named `stream`.
+    /// A reader of the Kinesis stream named `stream`.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, stream: String) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl KinesisReader {
         Ok(output.shard_iterator.unwrap_or_default())
     }
 
-    /// The retention of the stream, in hours.
+    /// The retention of the Kinesis stream, in hours.
     ///
     /// # Errors
     ///
@@ -110,7 +110,8 @@ impl KinesisReader {
         Ok(summary.map_or(0, |summary| summary.retention_period_hours))
     }
 
-    /// Extends the retention to this number of hours. If the present retention is longer, it stays.
+    /// Extends the retention of the Kinesis stream to this number of hours. The number must be greater than the present
+    /// one.
     ///
     /// # Errors
     ///
@@ -135,7 +136,7 @@ impl LogReader for KinesisReader {
         let (mut found, mut next): (Vec<String>, _) = (vec![], None);
         loop {
             let list = match next.take() {
-                // A token already names the stream, and AWS accepts only one of the two.
+                // A page token already names the Kinesis stream, and AWS accepts only one of the two parameters.
                 Some(token) => self.client.list_shards().next_token(token),
                 None => self.client.list_shards().stream_name(&self.stream),
             };
@@ -171,8 +172,8 @@ impl LogReader for KinesisReader {
             let get = self.client.get_records().shard_iterator(&iterator);
             match get.send().await.map_err(|error| log_error(&error)) {
                 Ok(output) => break output,
-                // A shard allows five reads a second for all readers together. The event source mappings need them more
-                // than this reader.
+                // A shard allows five reads a second for all readers together. The event source mappings need these
+                // reads more than this reader does, so this reader waits.
                 Err(LogError::Unavailable(_)) if attempts < READ_ATTEMPTS => {
                     attempts += 1;
                     tokio::time::sleep(READ_PAUSE).await;
@@ -192,8 +193,7 @@ impl LogReader for KinesisReader {
             })
             .collect();
         let next = output.next_shard_iterator.map(Position::Cursor);
-        // Some emulators leave out the distance to the tip. Then a read without records counts as having reached the
-        // tip.
+        // Some emulators omit `millis_behind_latest`. Then a read without records counts as having reached the tip.
         let at_tip = output
             .millis_behind_latest
             .map_or(records.is_empty(), |behind| behind == 0);

@@ -1,4 +1,4 @@
-//! Functions on Lambda.
+//! Calls of functions on AWS Lambda.
 
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::error::{OF_LAMBDA, ServiceError, sorted};
 
-/// The timeout of a call. The timeout is longer than a participant may run, so that no call is given up while the
+/// The timeout of a call. The timeout is longer than a participant may run, so that no call is abandoned while the
 /// participant still works.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -30,7 +30,7 @@ impl LambdaFunctions {
     /// `names` maps logical names to physical ones. A function without an entry cannot be called.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, names: BTreeMap<String, String>) -> Self {
-        // The limit covers the whole attempt. A limit on the connection would keep clients from sharing connections.
+        // This timeout limits a whole attempt. A timeout of the connection would keep clients from sharing connections.
         let patience = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE);
         let config = Config::from(config)
             .to_builder()
@@ -66,7 +66,8 @@ fn call_error<E: ServiceError, R: Debug>(error: &SdkError<E, R>) -> CallError {
     sorted(error, OF_LAMBDA, CallError::Refused, CallError::Unavailable)
 }
 
-/// The payload that Lambda returns when a function fails. A function that ran out of time or died may have no type.
+/// The payload that Lambda returns when a function fails. If the function ran out of time or died, `errorType` may be
+/// missing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Failure {

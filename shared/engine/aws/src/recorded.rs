@@ -10,10 +10,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
 
-/// The parts of a recorded answer that matter.
+/// The status, headers and body of a recorded answer.
 pub(crate) struct Recorded {
     pub(crate) status: u16,
-    /// Names and values.
+    /// The names and values of the headers.
     pub(crate) headers: &'static [(&'static str, &'static str)],
     pub(crate) body: &'static str,
 }
@@ -80,7 +80,7 @@ fn run<T>(work: impl Future<Output = T>) -> T {
     runtime.enable_all().build().unwrap().block_on(work)
 }
 
-/// True once the head of a request has arrived, and as much of the body as the head announces.
+/// True once the head of a request has arrived, and its body with as many bytes as `content-length` says.
 fn is_whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request);
     let Some((head, body)) = text.split_once("\r\n\r\n") else {

@@ -22,7 +22,7 @@ impl S3Objects {
     /// The bucket named `bucket`.
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, bucket: String) -> Self {
-        // An emulator has one address for all buckets.
+        // An emulator has one address for all buckets, so the bucket's name is in the path.
         let emulated = config.endpoint_url().is_some();
         let config = Config::from(config)
             .to_builder()

@@ -57,7 +57,7 @@ fn execution_error<E: ServiceError, R: Debug>(error: &SdkError<E, R>) -> Executi
     )
 }
 
-/// `None` if the execution does not exist.
+/// The answer; `None` if Step Functions answers that the execution does not exist.
 fn unless_unknown<T, E: ServiceError, R: Debug>(
     answer: Result<T, SdkError<E, R>>,
 ) -> Result<Option<T>, ExecutionError> {
@@ -68,7 +68,7 @@ fn unless_unknown<T, E: ServiceError, R: Debug>(
     }
 }
 
-/// JSON data in a text field. Step Functions leaves the field out if the data are too large: the result is then null.
+/// JSON data in a text field. If the data are too large, Step Functions omits the field, and the result is null.
 fn json(text: Option<&str>) -> Value {
     text.and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default()
@@ -101,7 +101,7 @@ fn call_failed((error, cause): (String, String)) -> Happened {
 fn progress(told: &DescribeExecutionOutput) -> Result<Progress, ExecutionError> {
     let error = (told.error(), told.cause());
     Ok(match told.status() {
-        // A redrive starts a failed execution again.
+        // A redrive starts a failed execution again, so an execution with a pending redrive counts as running.
         ExecutionStatus::Running | ExecutionStatus::PendingRedrive => Progress::Running,
         ExecutionStatus::Succeeded => Progress::Ended(Ending::Succeeded {
             output: json(told.output()),

@@ -38,7 +38,7 @@ impl SnsTopic {
         }
     }
 
-    /// Publishes one batch of messages; an error if SNS accepts none of them.
+    /// Publishes one batch of messages and returns one result for each; an error if SNS refuses the request as a whole.
     async fn request(&self, batch: &[Notice]) -> Result<Vec<Result<(), TopicError>>, TopicError> {
         let entries = (0..).zip(batch);
         let entries: Result<Vec<_>, _> = entries
@@ -56,8 +56,8 @@ fn is_ordered(arn: &str) -> bool {
     arn.strip_suffix(".fifo").is_some()
 }
 
-/// Splits messages into requests. A message that is too large for any request gets its own, so that SNS refuses it
-/// alone.
+/// Splits messages into requests. A message that is too large for any request gets a request of its own, so that SNS
+/// refuses only this message.
 fn batches(notices: &[Notice]) -> Vec<&[Notice]> {
     let (mut batches, mut rest) = (vec![], notices);
     while !rest.is_empty() {
@@ -133,8 +133,8 @@ impl Topic for SnsTopic {
         for batch in batches(notices) {
             match self.request(batch).await {
                 Ok(of_each) => results.extend(of_each),
-                // One message may be the reason why SNS refuses all. So each message is sent alone, to get its own
-                // result.
+                // One message may be the reason why SNS refuses the whole request. So each message is sent alone, to
+                // get its own result.
                 Err(TopicError::Refused(_)) if batch.len() > 1 => {
                     for alone in batch.chunks(1) {
                         let result = self.request(alone).await;
@@ -255,7 +255,8 @@ mod tests {
         })
     }
 
-    /// SNS reports a throttled KMS key as the sender's fault, for a message or a request, but this error is temporary.
+    /// SNS reports a throttled KMS key as the sender's fault, but this error is temporary. The test covers an error of
+    /// one message and an error of a request.
     #[test]
     fn what_passes_by_itself_is_no_refusal_whosever_fault_it_is() {
         let four: Vec<_> = (0..4).map(|number| notice(number, 1)).collect();

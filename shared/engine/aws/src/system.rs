@@ -1,4 +1,4 @@
-//! The ambient ports of a running process: clock, ids, randomness and tasks.
+//! The ports of a running process for the clock, ids, randomness and tasks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,7 +41,7 @@ impl Tasks for System {
     }
 }
 
-/// The ambient ports of this process. Sleeping and spawning need a tokio runtime.
+/// The clock, ids, randomness and tasks of this process. Sleeping and spawning need a tokio runtime.
 #[must_use]
 pub fn world() -> World {
     let system = Arc::new(System);

@@ -1,4 +1,4 @@
-//! Conversion of the SDKs' times.
+//! Converts the times of the AWS SDKs.
 
 use aws_sdk_kinesis::primitives::DateTime;
 use jiff::Timestamp;

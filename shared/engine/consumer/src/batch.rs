@@ -1,4 +1,4 @@
-//! Consuming a batch: decode, group, handle, park, and report the first record that failed.
+//! The steps of consuming a batch: decode, group, handle, park, and report the first record that failed.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,10 @@ use crate::{Parked, Parking, Reason, Redriven, Trouble};
 pub struct Incoming<P> {
     /// The position of its record in the batch, from 0.
     pub place: usize,
-    /// The record, with the text as it was committed. The envelope below may have been lifted.
+    /// The record, with the text as it was committed. The data in `event` and `payload` may be lifted to a newer
+    /// version.
     pub record: LogRecord,
-    /// The envelope.
+    /// The envelope of the event.
     pub event: Event,
     /// The payload of the event.
     pub payload: P,
@@ -26,7 +27,7 @@ pub struct Incoming<P> {
 pub struct Group<P> {
     /// The subject of the events.
     pub subject: SubjectId,
-    /// Its events.
+    /// The events, in their order in the batch.
     pub events: Vec<Incoming<P>>,
 }
 
@@ -37,11 +38,11 @@ pub struct Stop {
     pub place: usize,
     /// The cause in words.
     pub cause: String,
-    /// The action that follows.
+    /// The action that the consumer takes.
     pub then: Then,
 }
 
-/// The action that follows a failure.
+/// The action that a consumer takes after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     /// Deliver the record again: a later attempt may succeed.
@@ -60,7 +61,7 @@ impl From<&TableError> for Then {
 }
 
 impl Stop {
-    /// A failure because something did not answer: the record is delivered again.
+    /// A temporary failure: the record is delivered again.
     #[must_use]
     pub fn again(place: usize, cause: impl Into<String>) -> Self {
         Self {
@@ -70,7 +71,7 @@ impl Stop {
         }
     }
 
-    /// A failure of a table: a record is parked if the table refuses the request, and otherwise delivered again.
+    /// A failure of a table. The record is parked if the table refuses the request, and otherwise delivered again.
     #[must_use]
     pub fn of(place: usize, error: &TableError) -> Self {
         Self {
@@ -84,8 +85,8 @@ impl Stop {
 /// Handles the events of a consumer. A handler must be idempotent, since every event is delivered at least once.
 #[async_trait]
 pub trait Handler<P: DomainEvent>: Send + Sync {
-    /// Handles groups, each in its order; different groups may run side by side. Returns the results in the order of
-    /// the groups.
+    /// Handles the events of each group in their order; different groups may run side by side. Returns one result for
+    /// each group, in the order of the groups.
     ///
     /// If the result of a group is [`Then::Park`], the consumer passes each record of the group to the handler once
     /// more, alone. The consumer parks only the records that fail again.
@@ -97,7 +98,7 @@ pub trait Handler<P: DomainEvent>: Send + Sync {
 pub struct Outcome {
     /// The number of records in the batch.
     pub records: usize,
-    /// Records parked, now or at an earlier delivery.
+    /// The number of records parked, now or at an earlier delivery.
     pub parked: usize,
     /// The first record that must be delivered again, with the cause. All records before it are done.
     pub failed: Option<(SequenceNumber, String)>,
@@ -206,7 +207,7 @@ impl<P: DomainEvent> Consumer<'_, P> {
         outcome
     }
 
-    /// Tries a parked record again, as if it had just arrived.
+    /// Retries a parked record, as if the record had just arrived.
     ///
     /// # Errors
     ///
@@ -240,8 +241,9 @@ impl<P: DomainEvent> Consumer<'_, P> {
         Ok(Redriven::StillParked("it was parked again".into()))
     }
 
-    /// Parks the records of a group that also fail alone, and returns their number. A parked record does not block the
-    /// others of its subject: its event is also in the stream's item, and a redrive may come in any order.
+    /// Passes each record of a group to the handler alone, parks each record that fails again, and returns the number
+    /// of parked records. A parked record does not block later records of its subject: a handler can read the missing
+    /// event from the stream's item, and accepts the redriven record later.
     async fn one_by_one(&self, group: &Group<P>, stopped: Stop) -> Result<usize, Stop> {
         let (mut parked, subject) = (0, group.subject);
         for incoming in &group.events {

@@ -1,5 +1,5 @@
-//! Consuming the log. A [`Consumer`] passes batches of records to a [`Handler`], and parks the records that cannot be
-//! handled.
+//! Consumers of the log. A [`Consumer`] passes batches of records to a [`Handler`], and parks the records that cannot
+//! be handled.
 //!
 //! ```text
 //! batch ─► decode ─► group by subject, in order ─► Handler ─► first failed record, or none

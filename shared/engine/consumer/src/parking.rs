@@ -1,8 +1,8 @@
 //! The parking lot: it keeps records that could not be handled, with their bytes, until they are handled or discarded.
 //!
-//! Each entry is an item: `pk` is the consumer (or the view and generation), `sk` the place. Further items hold the
-//! bytes in pieces, since a record may be larger than an item. One more item stores the progress of an unfinished pass
-//! through the whole lot.
+//! Each entry is an item: `pk` is the consumer (or the view and generation), and `sk` is the entry's place, which names
+//! the record or stream. Further items hold the bytes in pieces, since a record may be larger than an item. One more
+//! item stores the progress of an unfinished pass through the whole lot.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,8 @@ use serde_json::Value;
 /// The table of parked entries.
 pub const TABLE: TableName = TableName("parked");
 
-/// Bytes of a record in one item: with a third more for base64, well below DynamoDB's 400 KB.
+/// The largest number of a record's bytes in one item. Base64 adds a third, so the item stays well below DynamoDB's
+/// limit of 400 KB.
 const PIECE: usize = 192 * 1024;
 /// Marks the partition keys of the pieces of a record.
 const PIECES: &str = "#pieces#";
@@ -28,8 +29,8 @@ const PASS: &str = "#pass";
 /// The number of an owner's entries that are read at once.
 const OWNED: usize = 100;
 
-/// The first pause and the longest one, from the beginning of an attempt that reaches no verdict to the next attempt.
-/// The pause doubles with each attempt.
+/// The pause from the beginning of an attempt that reaches no verdict to the next attempt. The first pause is `PAUSE`;
+/// the pause doubles with each attempt, up to `LONGEST_PAUSE`.
 const PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
@@ -54,7 +55,7 @@ pub enum Reason {
 pub enum ParkedWhat {
     /// A record of the log.
     Record {
-        /// Its shard.
+        /// The shard of the record.
         shard: String,
         /// The sequence number of the record in that shard.
         #[serde(with = "sequence")]
@@ -62,7 +63,7 @@ pub enum ParkedWhat {
         /// The key with which the record was appended.
         partition_key: String,
     },
-    /// A stream, from one event on.
+    /// An event stream, from one event on.
     Stream {
         /// The id of the stream.
         stream: StreamId,
@@ -80,7 +81,7 @@ pub struct Parked {
     /// The place of the entry: the sort key of its item.
     #[serde(rename = "sk")]
     pub place: String,
-    /// The record or stream that is parked.
+    /// The parked record or event stream.
     #[serde(flatten)]
     pub what: ParkedWhat,
     /// The reason why the entry is parked.
@@ -103,12 +104,12 @@ pub struct Parked {
     /// The number of times the entry was parked again after the first time.
     #[serde(default)]
     pub again: u32,
-    /// Set when an operator has discarded the entry: it is never retried.
+    /// Set when an operator has discarded the entry, which is then never retried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discarded: Option<Discarded>,
 }
 
-/// An operator's decision.
+/// An operator's decision to discard an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discarded {
     /// The time of the decision.
@@ -124,7 +125,7 @@ pub struct Unreadable {
     pub owner: String,
     /// The place of the entry.
     pub place: String,
-    /// The fault of the entry.
+    /// The reason why the entry cannot be read.
     pub cause: String,
 }
 
@@ -164,9 +165,9 @@ impl Lot {
 pub(crate) struct Pass {
     /// The key of the last item that the pass read.
     after: Option<(String, String)>,
-    /// Entries that stay parked.
+    /// The number of entries read so far that stay parked.
     pub(crate) parked: usize,
-    /// Entries that cannot be read.
+    /// The number of entries so far that this build cannot read.
     pub(crate) unreadable: usize,
 }
 
@@ -181,10 +182,10 @@ impl Pass {
     }
 }
 
-/// A record or stream to park, with the reason.
+/// A record or an event stream to park, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble<'a> {
-    /// The record or stream.
+    /// The record or event stream to park.
     pub what: ParkedWhat,
     /// The reason for parking.
     pub reason: Reason,
@@ -333,8 +334,8 @@ impl Parking {
         };
         item.remove("pk");
         item.remove("sk");
-        // If the parked stream has advanced since and fails at a later event, that is a new fault, and its entry
-        // replaces the old one.
+        // If a parked stream now fails at a later event than before, this is a new fault, and the new entry replaces
+        // the old one.
         let condition = match &parked.what {
             ParkedWhat::Record { .. } => Condition::Absent,
             ParkedWhat::Stream { version, .. } => Condition::Any(vec![
@@ -347,8 +348,8 @@ impl Parking {
             item,
             condition,
         };
-        // The entry and its bytes are one transaction: a listed entry must be whole, and nobody would find bytes
-        // without their entry.
+        // One transaction writes the entry and its bytes: a listed entry must have all its bytes, and bytes without an
+        // entry would never be found.
         writes.push(put);
         match self.tables.transact(&writes).await {
             Ok(()) => Ok(()),
@@ -359,9 +360,9 @@ impl Parking {
         }
     }
 
-    /// True if this build will retry the entry by itself, now or later. An entry is retried if its reason may pass
-    /// (another build, an outage), and this build has not tried it yet or has reached no verdict. All other entries
-    /// wait for a person.
+    /// True if this build will retry the entry by itself, now or later. An entry is retried if its reason may be
+    /// temporary (an older build, an outage), and this build has not tried the entry yet or has reached no verdict. All
+    /// other entries wait for a person.
     #[must_use]
     pub fn is_open(&self, parked: &Parked) -> bool {
         matches!(parked.reason, Reason::UnknownType | Reason::Undelivered)
@@ -384,8 +385,8 @@ impl Parking {
     }
 
     /// Stores that this build begins an attempt, and the time of the next attempt if this one reaches no verdict. Call
-    /// this method before the attempt: if the attempt fails or kills the process, the next one follows after a growing
-    /// pause, and other entries are not blocked.
+    /// this method before the attempt: if the attempt fails or kills the process, the next attempt follows after a
+    /// growing pause, and the entry does not block others.
     ///
     /// # Errors
     ///
@@ -397,7 +398,7 @@ impl Parking {
         let now = self.clock.now();
         let next = Moment::from(now.saturating_add(pause).unwrap_or(now));
         self.change(parked, |update| {
-            // Adding 0 gives an item of an older build the count that it lacks.
+            // Adding 0 gives the item of an older build the attribute `again`, which it lacks.
             update
                 .add(Path::of("again"), 0)
                 .set(Path::of("catalogue"), self.catalogue.clone())
@@ -503,7 +504,7 @@ impl Parking {
     ///
     /// # Errors
     ///
-    /// See [`TableError`]; calling the method again continues.
+    /// See [`TableError`]; calling the method again with the same `from` continues the removal.
     pub async fn remove_owned(
         &self,
         owner: &str,
@@ -520,7 +521,7 @@ impl Parking {
         };
         let page = self.tables.query(&query).await?;
         let last = page.items.last().and_then(|item| item.get("sk"));
-        // The first place after the last one of this page.
+        // The first possible place after the last place of this page.
         let next = last.and_then(Value::as_str).map(|last| format!("{last} "));
         let mut lot = Lot::default();
         for item in page.items {
@@ -555,7 +556,7 @@ impl Parking {
         .await
     }
 
-    /// Deletes the progress after the end of a pass.
+    /// Deletes the stored progress of a pass that has ended.
     pub(crate) async fn end_pass(&self) -> Result<(), TableError> {
         self.write(Write::Delete {
             key: pass_key(),
@@ -610,7 +611,7 @@ impl Parking {
             sequence: sequence.clone(),
             partition_key: partition_key.clone(),
             data,
-            // An approximation: the record was parked as soon as it was seen.
+            // An approximation: the time at which the record was parked.
             arrived: parked.since.timestamp(),
         }))
     }
@@ -625,8 +626,9 @@ impl Parking {
         self.take_out(parked, vec![]).await
     }
 
-    /// Removes a record that this build has tried and another process has handled since. The entry stays if another
-    /// build has tried it: an older build parks records that it does not know, and reports success.
+    /// Removes a record that another process has handled after this build stored its attempt. The entry stays if
+    /// another build has tried it meanwhile: an older build parks the events that it does not know again, and reports
+    /// success.
     ///
     /// # Errors
     ///
@@ -652,13 +654,13 @@ impl Parking {
             let piece = piece_key(&parked.owner, &parked.place, number);
             delete(piece, Condition::Always)
         });
-        // The entry and its bytes are one transaction: nobody would find bytes that were left behind.
+        // One transaction deletes the entry and its bytes, since bytes without an entry would never be found.
         let writes: Vec<_> = std::iter::once(whole).chain(pieces).collect();
         match self.tables.transact(&writes).await {
             Ok(()) => Ok(true),
             Err(TransactError::ConditionsFailed(_)) => {
-                // The entry was parked again, or is gone: a first transaction of ours may have succeeded without an
-                // answer.
+                // The entry was parked again, or no longer exists: an earlier attempt of this transaction may have
+                // succeeded without an answer.
                 let left = self.tables.get_one(&key, Consistency::Strong).await?;
                 Ok(left.is_none())
             }

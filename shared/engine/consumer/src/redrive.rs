@@ -1,4 +1,4 @@
-//! Redriving parked entries: each is retried by its consumer.
+//! Redrives parked entries: the consumer that parked an entry retries it.
 
 use alpes_ports::{TableError, World};
 use async_trait::async_trait;
@@ -9,36 +9,36 @@ use crate::{Parked, Parking};
 /// The outcome of a redrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Redriven {
-    /// The entry was handled, and has left the parking lot.
+    /// The entry was handled, and was removed from the parking lot.
     Done,
     /// The entry stays parked, since this build cannot handle it.
     StillParked(String),
-    /// The entry stays parked, since something failed or did not answer. A later attempt may succeed.
+    /// The entry stays parked, since the attempt failed or got no answer. A later attempt may succeed.
     NotNow(String),
 }
 
-/// The numbers of a redrive of several entries.
+/// The result of a redrive of several entries, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Redriving {
-    /// Entries that stay parked.
+    /// The number of entries that stay parked.
     pub parked: usize,
-    /// Entries that were handled and have left the parking lot.
+    /// The number of entries that were handled and removed from the parking lot.
     pub redriven: usize,
     /// True if the time ended before all due entries were tried.
     pub more: bool,
 }
 
-/// The numbers of a pass through the parking lot.
+/// The result of a pass through the parking lot, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
-    /// Entries that stay parked.
+    /// The number of entries that stay parked.
     pub parked: usize,
-    /// Entries that this build cannot read. These entries stay unchanged.
+    /// The number of entries that this build cannot read. These entries stay unchanged.
     pub unreadable: usize,
-    /// Entries that were handled and have left the parking lot.
+    /// The number of entries that were handled and removed from the parking lot.
     pub redriven: usize,
     /// True if the time ended before the end of the lot. The numbers then cover only a part of the lot, and the next
-    /// pass continues behind that part.
+    /// pass continues after that part.
     pub more: bool,
 }
 
@@ -56,23 +56,24 @@ pub trait Redrive: Send + Sync {
     async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError>;
 }
 
-/// Retries parked entries, each by its consumer.
+/// Retries parked entries, each with the consumer that parked it.
 pub struct Redriver<'a> {
     /// The parking lot.
     pub parking: &'a Parking,
-    /// The clock.
+    /// The source of the present time.
     pub world: &'a World,
     /// The consumers of this function.
     pub consumers: &'a [&'a dyn Redrive],
 }
 
 impl Redriver<'_> {
-    /// Retries an entry. The attempt is stored before it begins. Only a verdict ends the attempts: if an attempt fails
-    /// or the process dies, the stored time says when the next attempt is due.
+    /// Retries an entry. The attempt is stored before it begins. Only a verdict ends the attempts: the entry was
+    /// handled, or this build cannot handle it. If an attempt fails or the process dies, the next attempt is due at the
+    /// stored time.
     ///
     /// # Errors
     ///
-    /// [`TableError`] if the attempt could not be stored. The attempt was not made then, and the entry stays parked.
+    /// [`TableError`] if the attempt could not be stored. In this case no attempt was made, and the entry stays parked.
     pub async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
         let Some(consumer) = self.consumers.iter().find(|one| one.owns(parked)) else {
             let nobody = format!("this build has no consumer {}", parked.owner);
@@ -84,7 +85,7 @@ impl Redriver<'_> {
         if matches!(redriven, Redriven::StillParked(_))
             && let Err(error) = self.parking.note_verdict(parked).await
         {
-            // The entry will be tried once more, in vain.
+            // This build will retry the entry once more, in vain.
             tracing::warn!(owner = parked.owner, place = parked.place, %error, "the verdict was not stored");
         }
         Ok(redriven)
@@ -126,9 +127,9 @@ impl Redriver<'_> {
         found
     }
 
-    /// Goes through the whole lot, a page at a time, and retries the entries that are due. The pass continues where the
-    /// last one stopped, if the last one did not reach the end of the lot. From `until` on, the pass begins no further
-    /// attempt, but it always reads at least one page.
+    /// Goes through the whole lot, a page at a time, and retries the entries that are due. If the previous pass stopped
+    /// before the end of the lot, this pass continues from there. From `until` on, the pass begins no further attempt,
+    /// but it always reads at least one page.
     ///
     /// # Errors
     ///

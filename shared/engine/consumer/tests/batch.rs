@@ -17,7 +17,8 @@ use simulation::{Fault, Faults};
 use toy::{Fact, loan, loans::LoanCancelled};
 use twins::{MemoryTables, world};
 
-/// Handles whole groups, except for versions that it refuses or cannot handle yet.
+/// Handles a group as a whole. The handler fails for a group with a version that it refuses (`refused`) or cannot
+/// handle yet (`down`).
 #[derive(Default)]
 struct Whole {
     refused: Mutex<BTreeSet<u32>>,
@@ -141,7 +142,7 @@ fn what_is_refused_for_good_is_parked_alone_and_what_comes_after_it_is_handled()
     let parked = bench.parked();
     let reasons: Vec<_> = parked.iter().map(|thing| thing.reason).collect();
     assert_eq!(reasons, [Reason::Permanent; 2]);
-    // Nothing fails, so a delivery changes nothing.
+    // Another delivery parks no further record.
     assert_eq!(bench.consume(&Faults::none()).failed, None);
     assert_eq!(bench.parked().len(), 2);
     let refused = bench.redrive(&parked[0]);
@@ -160,7 +161,7 @@ fn what_does_not_answer_is_delivered_again_and_parks_nothing() {
     assert_eq!(outcome.parked, 0);
     assert_eq!(outcome.failed.unwrap().0, batch()[0].sequence);
     assert_eq!(bench.parked(), []);
-    // A record that cannot be handled yet beside refused ones; the other loan has a refused one too.
+    // The handler refuses version 1 of both loans, and cannot handle version 4 of the first loan yet.
     let bench = Bench::new(&[1], &[4]);
     let outcome = bench.consume(&Faults::none());
     assert_eq!(outcome.failed.unwrap().0, batch()[0].sequence);
@@ -176,7 +177,7 @@ fn what_cannot_be_parked_is_delivered_again() {
         let bench = Bench::new(&[version], &[]);
         let outcome = bench.consume(&Faults::once(0, Fault::FailBefore));
         let failed = outcome.failed.unwrap().0;
-        // Both loans have a version 1, and either may be tried first.
+        // Both loans have a version 1, and the consumer may handle either loan first.
         assert!(failed == batch()[first].sequence || failed == batch()[2].sequence);
         let outcome = bench.consume(&Faults::none());
         assert_eq!(outcome.failed, None);

@@ -13,11 +13,11 @@ pub enum Decision {
         /// The events.
         events: Vec<NewEvent>,
         /// Writes to the context's own tables, made in the transaction of the commit. A decision has at most 99 of
-        /// these writes, and most have none.
+        /// these writes, and most decisions have none.
         with: Vec<Write>,
     },
-    /// The command has nothing left to do. The reply is the events of this stream that did it earlier, and nothing is
-    /// stored.
+    /// The command has nothing left to do, since earlier events of the stream already have its effect. The reply
+    /// returns these events, and nothing is stored.
     Already(Vec<Event>),
     /// The command is refused, and nothing is stored.
     Reject(Problem),
@@ -34,14 +34,15 @@ impl Decision {
     }
 }
 
-/// The way of a command through the store, which depends on the command alone.
+/// The stream of a command, and the way in which the store treats the command. The route depends on the command alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The stream of the command.
     pub stream: StreamId,
     /// True if the command normally finds its stream empty: the store then tries to commit without reading it first.
     pub opens: bool,
-    /// True for a command that undoes another: it may use the room in the stream's item that is reserved for undoing.
+    /// True if the command undoes another one. The command may then use the room in the stream's item that is reserved
+    /// for undoing.
     pub undoes: bool,
 }
 
@@ -54,8 +55,8 @@ pub struct Case<'a, P> {
     pub command: &'a Command,
     /// The time of the decision, which becomes the time of its events.
     pub now: Moment,
-    /// Positions (from 0) in the previous decision's `with` of the writes whose conditions did not hold. Empty at the
-    /// first attempt.
+    /// The writes of the previous decision whose conditions did not hold, as positions (from 0) in `with` of
+    /// [`Decision::Commit`]. Empty at the first attempt.
     pub refused: &'a [usize],
 }
 
@@ -77,7 +78,8 @@ impl<'a, P> Case<'a, P> {
         found.map(|(event, _)| event)
     }
 
-    /// The decision that the latest event with such a payload is the outcome; `None` if there is no such event.
+    /// [`Decision::Already`] with the latest event whose payload satisfies `such`; `None` if no payload satisfies
+    /// `such`.
     pub fn already(&self, such: impl Fn(&P) -> bool) -> Option<Decision> {
         let found = self.latest(such);
         found.map(|event| Decision::Already(vec![event.clone()]))
@@ -90,13 +92,13 @@ pub enum StoreRefusal {
     /// An earlier command had the same id and another body.
     #[error("a command of the same id was handled before, with another body")]
     KeyReused,
-    /// The stream's item has no room for its events.
+    /// The stream's item has no room for the events of the command.
     #[error("its events would make the stream larger than {bytes} bytes")]
     StreamFull {
         /// The limit in bytes.
         bytes: usize,
     },
-    /// A test asked for the refusal.
+    /// A test requested this refusal.
     #[error("a test asked for this refusal")]
     Induced,
 }
@@ -111,10 +113,10 @@ pub struct Unavailable(pub String);
 /// Rules that need only history decide without I/O, and their `decide` never waits.
 #[async_trait]
 pub trait Decider<P: DomainEvent>: Send + Sync {
-    /// The way of the command through the store.
+    /// The route of the command: its stream, and the way in which the store treats the command.
     fn route(&self, command: &Command) -> Route;
 
-    /// The domain's problem for a refusal by the store.
+    /// Converts a refusal by the store into a problem of the domain.
     fn refuse(&self, refusal: StoreRefusal) -> Problem;
 
     /// Decides about the command of the case.

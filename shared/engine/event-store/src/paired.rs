@@ -1,19 +1,20 @@
-//! Rules whose commands come in pairs, one that acts and one that undoes it, as sagas require of participants.
+//! Rules whose commands come in pairs: one command acts, and the other undoes the action. Sagas require these pairs of
+//! their participants.
 
 use alpes_messages::{Command, Context, DomainEvent, Problem, StreamId};
 use async_trait::async_trait;
 
 use crate::{Case, Decider, Decision, Route, StoreRefusal, Unavailable};
 
-/// A command that acts, and the command that undoes it. The pair has a stream of its own, and no other command writes
-/// to it.
+/// A command that acts, and the command that undoes it. For each subject the pair has a stream of its own, to which no
+/// other command writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair {
     /// The context of the stream.
     pub context: Context,
     /// The command that acts.
     pub acts: &'static str,
-    /// The command that undoes it.
+    /// The command that undoes the action.
     pub undoes: &'static str,
     /// The event that records the undoing.
     pub undone: &'static str,
@@ -80,15 +81,15 @@ impl Pair {
 /// ```
 #[async_trait]
 pub trait PairRules<P: DomainEvent>: Send + Sync {
-    /// The pairs.
+    /// The pairs of commands.
     const PAIRS: &'static [Pair];
 
-    /// The domain's problem for a refusal, given its reason.
+    /// The domain's problem for a refusal with the reason `why`.
     fn refuse(&self, why: &str) -> Problem;
 
-    /// Decides about the command of the case. An acting command comes here only if the stream is empty. For an undoing command,
-    /// `done` is the event of acting, or `None` if the action never happened. Undoing commits [`Pair::undone`] in
-    /// either case.
+    /// Decides about the command of the case. An acting command comes here only if the stream is empty. For an undoing
+    /// command, `done` is the event of acting, or `None` if the action never happened. With or without an earlier
+    /// action, an undoing command must commit [`Pair::undone`].
     ///
     /// # Errors
     ///
@@ -106,8 +107,8 @@ const UNKNOWN: Context = Context {
 }
 .checked();
 
-/// [`PairRules`] as a [`Decider`]. A command may come twice, late, or after the command that undoes it. So the answer
-/// depends on the last event of the stream:
+/// [`PairRules`] as a [`Decider`]. A command may arrive twice, late, or after the command that undoes it. So the answer
+/// to a command depends on the last event of the stream:
 ///
 /// | last event | the command that acts | the command that undoes |
 /// | --- | --- | --- |

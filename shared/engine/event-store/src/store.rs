@@ -19,11 +19,12 @@ use crate::{
 /// The limits of a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The number of times the store reads, decides and tries to commit before it gives up.
+    /// The number of attempts (read, decide, commit) before the store returns an error.
     pub attempts: u32,
-    /// The pause before the second attempt; it doubles for each further attempt.
+    /// The longest pause before the second attempt. This limit doubles for each further attempt, and each pause is a
+    /// random part of its limit.
     pub pause: Duration,
-    /// The longest pause.
+    /// The longest pause before any attempt.
     pub longest_pause: Duration,
     /// The size limit of a stream's item, in bytes. DynamoDB's own limit is 409,600.
     pub stream_bytes: usize,
@@ -49,10 +50,10 @@ impl Default for Limits {
 pub enum Handled {
     /// The command took effect, now or at an earlier delivery.
     Committed {
-        /// Its events.
+        /// The events of the command.
         events: Vec<Event>,
-        /// True when all of them are known to be in the log. When false, the next command on the stream or the sweeper
-        /// will append the others.
+        /// True if all these events are known to be in the log. If false, the next command on the stream or the sweeper
+        /// appends the missing events.
         appended: bool,
     },
     /// The command was refused, and nothing was stored.
@@ -161,12 +162,12 @@ impl<P: DomainEvent> Asked<'_, P> {
 
 /// The outcome of one attempt.
 enum Try<T> {
-    /// The attempt is final.
+    /// The attempt is final, with this result.
     Ended(T),
     /// The write failed, or its outcome is unknown: read the stream again to find out.
     ReadAgain(HandleError),
-    /// The stream was as expected, but the conditions of these writes of the decision's own (positions from 0) did not
-    /// hold.
+    /// The stream was as expected, but some of the decision's own writes had conditions that did not hold. The
+    /// positions of these writes count from 0.
     Refused(Vec<usize>),
 }
 
@@ -202,9 +203,9 @@ impl<P: DomainEvent> EventStore<P> {
         &self.reader
     }
 
-    /// Handles a command. The command takes effect once, whatever fails and however often it is sent.
+    /// Handles a command. The command takes effect once, even if calls fail and the command is sent several times.
     ///
-    /// Without failures, a command costs three calls on a new stream and four on an existing one.
+    /// Without failures, a command with one event costs three calls on a new stream and four on an existing one.
     ///
     /// # Errors
     ///
@@ -279,8 +280,8 @@ impl<P: DomainEvent> EventStore<P> {
         };
         let decision = asked.decider.decide(&case).await;
         match decision.map_err(|error| HandleError::Unavailable(error.to_string()))? {
-            // The rules may have changed since the command was accepted. If the stream has a receipt of the command,
-            // the receipt decides.
+            // This attempt did not read the stream, which may have a receipt of the command. A receipt decides, even if
+            // the rules have changed since the command was accepted. So read the stream.
             Decision::Reject(_) if unread => {
                 Ok(Try::ReadAgain(HandleError::Contention(asked.route.stream)))
             }
@@ -314,7 +315,7 @@ impl<P: DomainEvent> EventStore<P> {
         })
     }
 
-    /// Commits placed events together with the decision's own writes, and publishes the events.
+    /// Commits these events together with the decision's own writes, and then publishes the events.
     async fn commit(
         &self,
         asked: &Asked<'_, P>,
@@ -421,7 +422,7 @@ impl<P: DomainEvent> EventStore<P> {
             return match self.tables.write(&commit.into()).await {
                 Ok(()) => Ok(Try::Ended(())),
                 // Another command overtook this one, or an earlier write of this one succeeded and its answer was lost.
-                // The receipts in the stream show which.
+                // The receipts in the stream show which of the two happened.
                 Err(WriteError::ConditionFailed) => overtaken(),
                 Err(WriteError::Table(error)) => table_error(error),
             };
@@ -437,8 +438,8 @@ impl<P: DomainEvent> EventStore<P> {
         }
     }
 
-    /// Appends the committed events that are not known to be in the log. If there are no such events, the method makes
-    /// no call.
+    /// Appends the committed events that are not known to be in the log. If all events are known to be in the log, the
+    /// method makes no call.
     ///
     /// # Errors
     ///
@@ -451,7 +452,7 @@ impl<P: DomainEvent> EventStore<P> {
             .await
     }
 
-    /// Appends `texts`, which end with event `to`, and then marks them as published.
+    /// Appends `texts`, the texts of events up to version `to`, and then marks these events as published.
     async fn publish(
         &self,
         id: StreamId,
@@ -472,8 +473,8 @@ impl<P: DomainEvent> EventStore<P> {
             })?);
         }
         if let Err(error) = self.note_published(id, to).await {
-            // The events are in the log. If the mark is missing, a later publication appends them once more, which is
-            // harmless.
+            // The events are in the log, but `published` does not count them. So a later publication appends them once
+            // more, which is harmless.
             tracing::warn!(stream = %id, version = to, %error, "could not mark events as published");
         }
         Ok(())
@@ -484,7 +485,8 @@ impl<P: DomainEvent> EventStore<P> {
         let behind = || Condition::Less(Path::of("published"), i64::from(to));
         let newest = Condition::Equals(Path::of("version"), to.into());
         let and_done = due::leave(update().when(Condition::All(vec![behind(), newest])));
-        // If a newer commit follows meanwhile, the stream stays in the sweeper's index.
+        // The first write also removes the stream from the sweeper's index. If a newer commit came meanwhile, the
+        // second write leaves the stream in the index.
         for attempt in [and_done, update().when(behind())] {
             match self.tables.write(&attempt.into()).await {
                 Ok(()) => return Ok(()),

@@ -1,13 +1,13 @@
-//! A stream, as its item stores it.
+//! A stream of events, in the form of its item in the table.
 //!
 //! | attribute | content |
 //! | --- | --- |
 //! | `pk`, `sk` | the stream id; `stream` |
-//! | `version` | the number of its events |
-//! | `events` | their texts, exactly as published; event `n` is at position `n - 1` |
+//! | `version` | the number of the stream's events |
+//! | `events` | the texts of the events, exactly as published; event `n` is at position `n - 1` |
 //! | `published` | the number of events known to be in the log |
-//! | `receipts` | command id -> `hash` of its body; `from` and `to`, its first and last event's version |
-//! | `gsi1pk`, `gsi1sk` | only while events may be unpublished: the sweeper's bucket, and since when they may be |
+//! | `receipts` | for each command id: the `hash` of the command's body, and its events' versions `from` and `to` |
+//! | `gsi1pk`, `gsi1sk` | the place in the sweeper's index, only while events may be unpublished |
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -35,9 +35,9 @@ pub(crate) fn unpublished() -> DueIndex {
 pub struct Receipt {
     /// [`alpes_messages::Command::body_hash`] of the command.
     pub hash: String,
-    /// Version of its first event.
+    /// The version of the command's first event.
     pub from: Version,
-    /// Version of its last event.
+    /// The version of the command's last event.
     pub to: Version,
 }
 
@@ -52,12 +52,12 @@ pub struct StoredEvent<P> {
     pub payload: P,
 }
 
-/// A stream, as read.
+/// A stream, as read from its item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
     /// The id of the stream.
     pub id: StreamId,
-    /// The texts of its events, in order.
+    /// The texts of the stream's events, in order.
     pub events: Vec<String>,
     /// The number of events known to be in the log.
     pub published: Version,
@@ -65,16 +65,16 @@ pub struct Stream {
     pub receipts: BTreeMap<CommandId, Receipt>,
 }
 
-/// A stream that cannot be read.
+/// The reason why a stream cannot be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum StreamError {
-    /// The table failed.
+    /// The table did not answer, or refused the request.
     #[error(transparent)]
     Table(#[from] TableError),
     /// The item is not a stream, because of a defect or a manual change.
     #[error("the item of stream {0} is malformed: {1}")]
     Malformed(StreamId, String),
-    /// One of its events cannot be decoded by this build.
+    /// This build cannot decode an event of the stream.
     #[error("event {1} of stream {0}: {2}")]
     Event(StreamId, Version, DecodeError),
 }
@@ -101,7 +101,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// [`StreamError::Malformed`].
+    /// [`StreamError::Malformed`] if the item is not a stream.
     pub fn from_item(id: StreamId, item: &Item) -> Result<Self, StreamError> {
         #[derive(Deserialize)]
         struct Form {
@@ -171,11 +171,11 @@ impl Stream {
             .collect()
     }
 
-    /// Decodes every event, in the form that decisions take.
+    /// Decodes every event of the stream. The result has the form of [`Case::history`](crate::Case::history).
     ///
     /// # Errors
     ///
-    /// As [`Stream::decode`].
+    /// [`StreamError::Event`] for the first event that the catalogue cannot decode.
     pub fn history<P>(&self, catalogue: &Catalogue<P>) -> Result<Vec<(Event, P)>, StreamError> {
         let decoded = self.decode(catalogue, 1, Version::MAX)?.into_iter();
         Ok(decoded

@@ -1,4 +1,4 @@
-//! The sweeper: it publishes events that a crash left unpublished.
+//! The sweeper: it publishes committed events whose publication failed or was interrupted by a crash.
 
 use std::time::Duration;
 
@@ -17,15 +17,17 @@ const CONCURRENCY: usize = 8;
 /// The usual number of streams that a sweep reads at once from a partition of its index.
 pub const PAGE: usize = 100;
 
-/// The pause before a stream that could not be published is tried again. The other streams get their turn first.
+/// The pause before the sweeper retries a stream that it could not publish. Meanwhile the sweeper publishes other
+/// streams.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Finds streams with unpublished events and publishes them. Run it on a schedule; running it more often does no harm.
+/// Finds streams with unpublished events and publishes them. Run the sweeper on a schedule; running it more often does
+/// no harm.
 pub struct Sweeper<'a, P> {
     /// The store whose streams to sweep.
     pub store: &'a EventStore<P>,
-    /// The minimum time for which a stream has been unpublished. Younger streams are most likely being published right
-    /// now.
+    /// The sweeper skips streams whose events have been unpublished for a shorter time than this. Most likely the store
+    /// is publishing these events right now.
     pub older_than: Duration,
     /// The approximate time limit of a sweep.
     pub budget: Duration,
@@ -36,20 +38,21 @@ pub struct Sweeper<'a, P> {
 /// The result of a sweep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Streams in the index that were old enough.
+    /// The number of streams that the sweep found in the index, each unpublished for at least [`Sweeper::older_than`].
     pub found: usize,
-    /// Streams whose unpublished events the sweep published.
+    /// The number of streams whose unpublished events the sweep published.
     pub published: usize,
     /// Streams that could not be read or published, each with its error. These streams stay in the index.
     pub failed: Vec<(StreamId, HandleError)>,
     /// The time since which the oldest stream has waited; `None` if no stream was found.
     pub oldest: Option<Moment>,
-    /// True if the time limit came before the end of the index: the numbers then cover only a part of the index.
+    /// True if the sweep reached its time limit before the end of the index. The numbers then cover only a part of the
+    /// index.
     pub more: bool,
 }
 
 impl<'a, P: DomainEvent> Sweeper<'a, P> {
-    /// A sweeper that publishes everything unpublished, without a time limit.
+    /// A sweeper that publishes all unpublished events, without a time limit.
     #[must_use]
     pub fn new(store: &'a EventStore<P>) -> Self {
         Self {
@@ -60,7 +63,7 @@ impl<'a, P: DomainEvent> Sweeper<'a, P> {
         }
     }
 
-    /// Sweeps the index to its end, the streams that have waited longest first. When `budget` is used up, the sweep
+    /// Sweeps the index to its end, in the order in which the streams are due. When `budget` is used up, the sweep
     /// begins no further stream. A stream that cannot be published is put off, so that it does not block the others.
     ///
     /// # Errors
@@ -119,12 +122,13 @@ impl<'a, P: DomainEvent> Sweeper<'a, P> {
     async fn put_off(&self, id: StreamId) {
         let (tables, now) = (self.store.tables(), self.store.world().clock.now());
         if let Err(error) = due::put_off(&**tables, &Stream::key(id), now, PAUSE).await {
-            // The stream keeps its place at the front of the index.
+            // The stream keeps its place in the index, so the next sweep retries it.
             tracing::warn!(stream = %id, %error, "could not put off a stream");
         }
     }
 
-    /// True if events were published. The index lags behind, so the stream may have none to publish.
+    /// True if events were published. The index may be older than the table, so the stream may have no unpublished
+    /// events.
     async fn publish(&self, id: StreamId) -> Result<bool, HandleError> {
         let stream = self.store.reader().read_one(id).await?;
         self.store.publish_pending(&stream).await?;

@@ -12,12 +12,12 @@ use thiserror::Error;
 
 use crate::{Stream, StreamError, StreamReader, stream::TABLE};
 
-/// The source of an event that was read.
+/// The place from which an event was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The log.
+    /// The event was read from the log.
     Log,
-    /// The archive of the log.
+    /// The event was read from the archive of the log.
     Archive,
 }
 
@@ -33,13 +33,13 @@ impl fmt::Display for Source {
 /// A disagreement of streams, log and archive about one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// Marked as published, but not in the log.
+    /// The event is marked as published, but the log does not have it.
     Missing(StreamId, Version),
-    /// Older than the log's retention, and not in the archive.
+    /// The event is older than the log's retention, and the archive does not have it.
     Lost(StreamId, Version),
-    /// In the log or in the archive, but never committed.
+    /// The log or the archive has the event, but it was never committed.
     Unknown(Source, StreamId, Version),
-    /// In the log or in the archive, with another text than was committed.
+    /// The log or the archive has the event with another text than the committed one.
     Altered(Source, StreamId, Version),
 }
 
@@ -82,17 +82,17 @@ impl fmt::Display for Difference {
 /// The events that were read from the log or from its archive.
 #[derive(Clone, Debug, Default)]
 pub struct Readings {
-    /// A digest of each event's text.
+    /// For each event that was read, a digest of its text.
     digests: HashMap<(StreamId, Version), u64>,
-    /// Events that were read with different texts.
+    /// Events that were read twice, with different texts.
     altered: Vec<(StreamId, Version)>,
     duplicates: usize,
     foreign: usize,
 }
 
 impl Readings {
-    /// Adds records. A record of a context that `catalogue` does not have is foreign. `catalogue` finds the place of an event
-    /// whose envelope has an older format.
+    /// Adds records. A record counts as foreign if it is no event, or is an event of a context that `catalogue` does
+    /// not have. The catalogue also reads an envelope of an older format.
     pub fn add<P>(&mut self, records: &[LogRecord], catalogue: &Catalogue<P>) {
         for record in records {
             let place = place(&record.data, catalogue);
@@ -122,7 +122,7 @@ impl Readings {
         Ok(readings)
     }
 
-    /// Compares an event that was read with `text`, and removes it from the readings.
+    /// Compares the text of an event in the readings with `text`, and removes the event from the readings.
     fn take(&mut self, place: (StreamId, Version), text: &str) -> Reading {
         match self.digests.remove(&place) {
             None => Reading::Nowhere,
@@ -131,8 +131,8 @@ impl Readings {
         }
     }
 
-    /// The differences that remain after every committed event was taken: events that were never committed, and events
-    /// that were read with different texts.
+    /// The differences that remain after `take` has removed every committed event: events that were never committed,
+    /// and events that were read with different texts.
     fn differences(self, source: Source) -> impl Iterator<Item = Difference> {
         let unknown = self.digests.into_keys();
         let unknown = unknown.map(move |(id, version)| Difference::Unknown(source, id, version));
@@ -141,7 +141,7 @@ impl Readings {
     }
 }
 
-/// The result of comparing an event that was read.
+/// The result of comparing an event in the readings with its committed text.
 #[derive(PartialEq)]
 enum Reading {
     Nowhere,
@@ -149,37 +149,38 @@ enum Reading {
     Altered,
 }
 
-/// Knowledge of the log beyond its retention.
+/// The events that are older than the log's retention.
 #[derive(Clone, Debug)]
 pub struct Beyond {
     /// Events since this time are still in the log.
     pub kept_since: Moment,
-    /// The events of the archive. Read them **before** the verification begins, so that all of them are committed by
-    /// then.
+    /// The events of the archive. Read the archive **before** the verification begins: then the verification finds all
+    /// of these events committed.
     pub archive: Readings,
 }
 
 /// The result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
-    /// Streams in the table.
+    /// The number of streams in the table.
     pub streams: usize,
-    /// Events in those streams.
+    /// The number of events in these streams.
     pub committed: usize,
-    /// Distinct events of those streams in the log.
+    /// The number of these events that the log has with their committed text.
     pub in_log: usize,
-    /// Further copies of those events, which are normal after a retry.
+    /// The number of further copies of events in the log. Copies are normal after a retry.
     pub duplicates: usize,
-    /// Distinct events of those streams in the archive.
+    /// The number of these events that the archive has with their committed text.
     pub archived: usize,
-    /// Events that are committed and not yet in the log, which is normal for a moment.
+    /// The number of committed events that are not yet published to the log. Some are normal, for a moment after each
+    /// commit.
     pub pending: usize,
-    /// Events older than the log's retention that are no longer in the log. Each of these events must be in the
-    /// archive.
+    /// The number of published events that are older than the log's retention and no longer in the log. Each of these
+    /// events must be in the archive.
     pub expired: usize,
-    /// Records in the log that are no events of these streams.
+    /// The number of records in the log that are no events of the catalogue's contexts.
     pub foreign: usize,
-    /// The differences found.
+    /// The differences between streams, log and archive.
     pub differences: Vec<Difference>,
 }
 
@@ -232,8 +233,8 @@ pub async fn verify<P: DomainEvent>(
     };
     for mut stream in reader.read(&Vec::from_iter(newer)).await? {
         if stream.version() > 0 {
-            // Require in the log only the events that were published at the first reading, which was before the log was
-            // read.
+            // The log was read after the first reading of this stream. So the log must have only the events that the
+            // first reading showed as published.
             stream.published = committed
                 .get(&stream.id)
                 .map_or(0, |before| before.published);

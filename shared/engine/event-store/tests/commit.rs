@@ -15,7 +15,7 @@ use toy::{
     loans::{COPIES, Desk, stock},
 };
 
-/// The kinds of the calls of a command.
+/// Sends a command, and returns the kind of each call that the store made.
 fn calls(bench: &Bench, command: &Command) -> Vec<String> {
     let faults = Faults::none();
     bench.send(&faults, command).unwrap().unwrap();
@@ -131,7 +131,7 @@ fn a_full_stream_refuses_events_but_not_their_undo() {
     ));
 }
 
-/// A desk with one open loan and one copy on the shelf.
+/// A bench with one open loan, and one copy of the book on the shelf.
 fn prepared() -> Bench {
     let bench = Bench::new();
     futures::executor::block_on(bench.tables.write(&stock(1).into())).unwrap();
@@ -236,7 +236,7 @@ fn another_command_at_every_effect() {
         for at in 0..8 {
             for (others, added) in [(add(9, 3), 3), (undo(9), 1)] {
                 if name == "open" {
-                    continue; // The race of openings tests this command.
+                    continue; // `two_openings_at_every_effect_make_one_stream` tests this command.
                 }
                 let context = format!("{name}, overtaken by {} at effect {at}", others.kind);
                 let (bench, before) = start(name);
@@ -250,7 +250,7 @@ fn another_command_at_every_effect() {
                 };
                 let answer = bench.insist(&Faults::meanwhile(at, Box::pin(work)), &command);
                 bench.insist(&Faults::none(), &others);
-                // The other command undid it first, or it was undone twice.
+                // The other command cancelled the loan first, or both commands cancelled it.
                 let undone =
                     others.kind == "CancelLoan" && events_of(&answer)[0].kind == "LoanCancelled";
                 let expected = if undone {
@@ -306,7 +306,7 @@ fn a_stream_that_is_always_overtaken_gives_up_with_a_clear_error() {
 #[test]
 fn pending_events_go_to_the_log_before_the_next_commit() {
     let bench = prepared();
-    // The process dies before the append.
+    // The process dies after the commit and before the append.
     assert!(
         bench
             .send(&Faults::once(2, Fault::KillBefore), &add(2, 1))

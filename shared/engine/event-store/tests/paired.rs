@@ -28,7 +28,7 @@ const DOORS: Context = Context {
 .checked();
 const REFUSED: Kind = Kind::new("urn:house:refused", "Refused", 409);
 
-/// Rules that answer with the command that they were asked about.
+/// Rules whose event shows which command, and which event of acting, they received.
 struct House;
 
 fn event(kind: &'static str) -> NewEvent {

@@ -29,7 +29,8 @@ struct Setup {
     fault_one_in: u64,
     /// One in this many steps kills a process; 0 for none.
     kill_one_in: u64,
-    /// After one in this many failures a client gives up, and leaves the rest to the sweeper.
+    /// After one in this many failures, a client stops retrying its command. The sweeper then publishes the command's
+    /// events, if they are committed.
     give_up_one_in: u64,
 }
 
@@ -41,7 +42,7 @@ struct Sent {
     rejected: bool,
 }
 
-/// The parts of a run.
+/// The state of a run.
 struct Run {
     bench: Bench,
     dice: Dice,
@@ -72,7 +73,8 @@ impl Run {
         Box::pin(async move { Some((command.id, store.handle(&Desk, &command).await)) })
     }
 
-    /// A random command on a random stream. Sometimes it has an id that was used before, as from a client that retries.
+    /// A random command on a random stream. Sometimes the command has the id of an earlier command, as from a client
+    /// that retries.
     fn command(&self, id: u128) -> Command {
         let earlier: Vec<_> = self.sent.keys().copied().collect();
         if self.dice.one_in(6)
@@ -129,7 +131,7 @@ fn subject(stream: u64) -> SubjectId {
     SubjectId(Uuid::from_u128(1_000 + u128::from(stream)))
 }
 
-/// Runs until everything is at rest, then checks. `Err` names the broken promise.
+/// Runs until no process has work left, then checks the promises. An error names the broken promise.
 fn run(setup: Setup, bug: Option<Bug>) -> Result<Faults, String> {
     let dice = Dice::new(setup.seed);
     let faults = Faults::by_chance(dice.clone(), setup.fault_one_in);
@@ -172,7 +174,7 @@ fn run(setup: Setup, bug: Option<Bug>) -> Result<Faults, String> {
         if let Some(answer) = answer {
             run.note(answer);
         }
-        // A client without an answer retries or gives up.
+        // A client without an answer retries its command or abandons it.
         if !answered && !run.dice.one_in(setup.give_up_one_in) {
             run.send(writer, id);
         } else {

@@ -61,7 +61,7 @@ fn the_sweeper_leaves_the_young_alone() {
 #[test]
 fn a_stream_that_cannot_be_published_is_told_and_stays_on_the_list() {
     let bench = crashed();
-    // Sixteen reads of the index, one of the stream, then the append.
+    // Effects 0 to 15 read the index, effect 16 reads the stream, and effect 17 is the append that fails.
     let faults = Faults::once(17, Fault::FailBefore);
     let store = bench.store(&faults);
     let older_than = Duration::ZERO;
@@ -87,7 +87,7 @@ fn verify_finds_each_kind_of_difference() {
     let stream = bench.stream();
     assert_eq!(bench.verify().differences, []);
 
-    // The event is in the log twice, one copy altered.
+    // The log gets a second copy of the event, and then an altered copy.
     let append = |key: &str, data: &[u8]| {
         block_on(bench.log.append(NewRecord::new(key, data))).unwrap();
     };
@@ -105,7 +105,7 @@ fn verify_finds_each_kind_of_difference() {
         &Difference::Altered(Source::Log, stream.id, 2)
     ));
 
-    // An event in the log that was never committed.
+    // The log has an event that was never committed.
     let invented = text.replace("\"streamversion\":2", "\"streamversion\":9");
     append(&partition_key, invented.as_bytes());
     assert!(finds(
@@ -113,11 +113,11 @@ fn verify_finds_each_kind_of_difference() {
         &Difference::Unknown(Source::Log, stream.id, 9)
     ));
 
-    // A record that is no event.
+    // The log has a record that is no event.
     append("k", b"\xff");
     assert_eq!(bench.verify().foreign, 1);
 
-    // An event of a context that the catalogue does not have.
+    // The log has an event of a context that the catalogue does not have.
     let others = text.replace(&stream.id.to_string(), &format!("hotel-{partition_key}"));
     assert_ne!(others, text);
     append("k", others.as_bytes());
@@ -184,7 +184,7 @@ fn what_the_log_has_forgotten_must_be_in_the_archive() {
     let archive = [records[0].clone(), records[2].clone()];
     assert_eq!(found(0, &archive), (3, 2, lost));
 
-    // These events must still be in the log. Copies in the archive do not excuse a gap.
+    // With a retention of 60 minutes, the log must still have these events, even if the archive has copies of them.
     let missing: Vec<_> = (1..=3)
         .map(|version| Difference::Missing(id, version))
         .collect();

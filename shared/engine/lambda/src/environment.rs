@@ -34,7 +34,7 @@ pub enum StartError {
     Invalid(&'static str, String, &'static str),
 }
 
-/// The common beginning of the engine's variables.
+/// The common beginning of the names of the engine's variables.
 const PREFIX: &str = "ALPES_";
 const FAULTS: &str = "ALPES_FAULTS_TABLE";
 const EVENTS_STREAM: &str = "ALPES_EVENTS_STREAM";
@@ -65,7 +65,7 @@ impl Environment {
         }
     }
 
-    /// The log as a Kinesis reader, which also knows the retention.
+    /// The log as a Kinesis reader, which can also read and extend the log's retention.
     ///
     /// # Errors
     ///
@@ -92,7 +92,8 @@ impl Platform for Environment {
         Arc::new(DynamoTables::new(&self.config, named("_TABLE")))
     }
 
-    /// Only the functions that are named in the environment, as with the tables.
+    /// Only the functions that are named in the environment: a function gets the variables of the functions that it may
+    /// call.
     fn functions(&self) -> Arc<dyn Functions> {
         Arc::new(LambdaFunctions::new(&self.config, named("_FUNCTION")))
     }

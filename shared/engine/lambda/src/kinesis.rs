@@ -35,7 +35,8 @@ impl From<RetryBatch> for Diagnostic {
     }
 }
 
-/// The answer to the runtime: the record from which to deliver the batch again, if any.
+/// The answer to the runtime. If a record failed, the answer names this record, and the runtime delivers the batch
+/// again from there.
 ///
 /// # Errors
 ///

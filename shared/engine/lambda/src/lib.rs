@@ -19,7 +19,7 @@ mod remote;
 pub use environment::{Environment, StartError};
 pub use remote::RemoteConsumer;
 
-/// Starts a function: it logs from now on, and its platform is the one that its environment names.
+/// Starts logging, and returns the platform that the function's environment variables describe.
 ///
 /// ```no_run
 /// # use std::convert::Infallible;

@@ -14,12 +14,12 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// Starts logging. `RUST_LOG` chooses the lines, as in `debug` or `warn,alpes_projections=debug`; without it, the level
-/// is info. Directives for spans or fields are not supported, since they need a regex engine, a tenth of a function's
-/// binary.
+/// Starts logging. `RUST_LOG` chooses the lines that are logged, as in `debug` or `warn,alpes_projections=debug`;
+/// without it, the level is info. Directives for spans or fields are not supported, since they need a regex engine,
+/// which would be a tenth of a function's binary.
 pub fn start() {
-    // Local runtimes wait a moment for a function's first line on stderr. The line that a function logs for each
-    // invocation ends that wait.
+    // Logs go to stderr: local runtimes wait a moment for a function's first line there. The line that a function logs
+    // for each invocation ends this wait.
     let logs = lines(alpes_aws::world().clock, std::io::stderr);
     let asked = std::env::var("RUST_LOG").unwrap_or_default();
     let _ = tracing_subscriber::registry()
@@ -44,7 +44,7 @@ where
         .with_writer(to)
 }
 
-/// Writes the time of a line in the form of all times of the system.
+/// Writes the time of a log line as a [`Moment`], like every time of the system.
 struct Times(Arc<dyn Clock>);
 
 impl FormatTime for Times {

@@ -1,4 +1,5 @@
-//! A participant's function: it answers commands, each with one log line, and handles the events of the other contexts.
+//! A participant's function: it answers commands, writes one log line for each, and handles the events of the other
+//! contexts.
 
 use alpes_consumer::{Consumer, Parking};
 use alpes_event_store::EventStore;
@@ -15,8 +16,8 @@ use tracing::{info, warn};
 
 use crate::kinesis::{self, RetryBatch};
 
-/// The time before the invocation's deadline in which the function begins no further reaction. This time suffices to
-/// store the reactions that are put off.
+/// In this time before the invocation's deadline, the function begins no further reaction. The time suffices to store
+/// the reactions that are put off.
 const RESERVE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Asks a participant to try pending reactions. The timers send this request.
@@ -47,10 +48,10 @@ pub enum Answer {
     Resumed(Resumed),
 }
 
-/// The input has no answer.
+/// The function cannot answer the input.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum InvocationError {
-    /// The input is invalid: the field at fault, and its fault.
+    /// The input is invalid. The error names the field at fault, and its fault.
     #[error("not {expected}: {field}: {cause}")]
     Invalid {
         /// The kind of input that was expected.
@@ -82,7 +83,7 @@ impl From<InvocationError> for Diagnostic {
     }
 }
 
-/// The parts of the function.
+/// The parts of a participant's function.
 pub struct App<P> {
     /// Handles commands, and events of the other contexts.
     pub reactor: Reactor<P>,
@@ -97,7 +98,7 @@ impl<P: DomainEvent> App<P> {
     ///
     /// # Errors
     ///
-    /// The platform lacks a part that a participant needs.
+    /// The platform lacks the configuration of an adapter that a participant needs.
     pub fn new<T: Platform>(
         platform: &T,
         catalogue: Catalogue<P>,

@@ -10,8 +10,8 @@ use aws_lambda_events::streams::KinesisEventResponse;
 
 use crate::kinesis::{self, RetryBatch};
 
-/// A consumer that is another function. A record that it parked is retried by calling the function with a batch of that
-/// record alone, as its event source mapping does.
+/// A consumer that runs in another function. To retry a record that this consumer parked, `redrive` calls the function
+/// with a batch of this record alone, in the form in which the event source mapping delivers batches.
 pub struct RemoteConsumer<P> {
     /// Calls the function.
     pub functions: Arc<dyn Functions>,
@@ -49,8 +49,8 @@ impl<P: DomainEvent> RemoteConsumer<P> {
                 error_type,
                 message,
             }) if error_type == RetryBatch::ERROR_TYPE => return Err(Redriven::NotNow(message)),
-            // A failure, a timeout or a crash is no verdict, since the cause may be temporary. If the record is the
-            // cause, the pauses grow.
+            // A failure, a timeout or a crash is no verdict, since the cause may be temporary. If the record itself is
+            // the cause, every attempt fails, and the pauses between attempts grow.
             Err(error) => return Err(Redriven::NotNow(error.to_string())),
         };
         match serde_json::from_slice::<KinesisEventResponse>(&answer) {
@@ -77,8 +77,8 @@ impl<P: DomainEvent> Redrive for RemoteConsumer<P> {
         if let Err(not_done) = self.call(&record).await {
             return Ok(not_done);
         }
-        // The function reports success for a record that it parked again, because its build does not know it or cannot
-        // handle it.
+        // The function also reports success for a record that it parked again, because its build does not know the
+        // event or cannot handle it.
         if self.parking.remove_tried(parked).await? {
             return Ok(Redriven::Done);
         }

@@ -77,7 +77,7 @@ struct Bench {
     functions: Arc<MemoryFunctions>,
 }
 
-/// An event of the unknown type, as the log has it.
+/// The bytes of an event whose type an older build does not know.
 fn event() -> Vec<u8> {
     let event = toy::event(BookHandedOver { loan: loan(1) }, 1);
     event.encode().unwrap().into_bytes()
@@ -170,7 +170,7 @@ impl Bench {
         Ok(redriver.redrive_due(&parked, Timestamp::MAX).await)
     }
 
-    /// Lets time pass. Choose it longer than any pause between two attempts.
+    /// Lets time pass.
     fn pass(&self, time: Duration) {
         block_on(self.world.tasks.sleep(time));
     }
@@ -219,7 +219,8 @@ fn a_function_that_is_not_deployed_yet_does_not_make_it_lost() {
     let bench = Bench::new();
     bench.deploy(&older(), true);
     bench.call(&record(&event()));
-    // The timers have the new build, and the function still the old one. It parks the record and reports success.
+    // The timers have the new build, and the function still the old one. The function parks the record again and
+    // reports success.
     for _ in 0..2 {
         assert_eq!(bench.settle(&toy::catalogue()), redriving(1, 0));
         let left = bench.parked();
@@ -293,7 +294,8 @@ fn what_kills_the_function_is_tried_again_after_pauses_that_grow() {
     }
     assert_eq!(minutes, [0, 1, 2, 4, 8, 16, 31, 46]);
     assert_eq!(calls.load(Ordering::SeqCst), minutes.len(), "each once");
-    // A function that no longer dies of the record, in a build that knows the same events.
+    // A new build of the function no longer dies of the record. The new build knows the same event types as the old
+    // one.
     bench.deploy(&toy::catalogue(), true);
     bench.pass(Duration::from_mins(15));
     assert_eq!(bench.settle(&toy::catalogue()), redriving(0, 1));
@@ -376,7 +378,7 @@ fn whatever_fails_on_the_way_nothing_is_lost_and_nothing_needs_a_person() {
             bench.deploy(&current, true);
             give_up(&bench, &event());
             let _ = bench.due(&Faults::once(at, fault), &current).now_or_never();
-            // No person is needed afterwards, whether an effect failed or the process died.
+            // After the fault, the timers alone retry the record until it is handled, without a person.
             bench.pass(Duration::from_mins(1));
             bench.settle(&current);
             assert_eq!(bench.parked(), [], "{fault:?} at effect {at}");
@@ -392,7 +394,7 @@ fn however_much_fails_it_heals_without_a_person() {
         let bench = Bench::new();
         bench.deploy(&current, true);
         give_up(&bench, &event());
-        // For an hour, every other effect fails.
+        // For an hour, each effect fails with a chance of one half.
         let faults = Faults::by_chance(Dice::new(seed), 2);
         for _ in 0..60 {
             let _ = bench.due(&faults, &current).now_or_never();

@@ -14,20 +14,21 @@ pub trait DomainEvent: Clone + Debug + PartialEq + Send + Sync + 'static {}
 
 impl<P: Clone + Debug + PartialEq + Send + Sync + 'static> DomainEvent for P {}
 
-/// Lifts the data of one version to the next.
+/// A function that lifts data from one version to the next.
 pub type Lift = fn(&Value) -> Result<Value, DecodeError>;
 
-/// Converts an envelope of an older format to the current format; `None` if the value is not in that format.
+/// Converts an envelope of an older format to the current format; `None` if the value is not in the older format.
 pub type OlderEnvelope = fn(&Value) -> Option<Result<Value, DecodeError>>;
 
 /// One type of event.
 #[derive(Clone, Copy)]
 pub struct EventType<P> {
-    /// The context of its events.
+    /// The context of the type's events.
     pub context: Context,
-    /// Its name.
+    /// The name of the type, as in `OrderPlaced`.
     pub name: &'static str,
-    /// The functions from version 1 to 2, from 2 to 3, and so on. The newest version is their number plus 1.
+    /// The functions that lift data from version 1 to 2, from 2 to 3, and so on. The newest version is the number of
+    /// these functions plus 1.
     lifts: &'static [Lift],
     parse: fn(Value) -> Result<P, DecodeError>,
     schema: fn() -> schemars::Schema,
@@ -52,13 +53,13 @@ impl<P> EventType<P> {
         }
     }
 
-    /// The newest version of its data, from 1.
+    /// The newest version of the type's data, from 1.
     #[must_use]
     pub fn newest(&self) -> u32 {
         newest(self.lifts)
     }
 
-    /// The JSON Schema of the newest version of its data.
+    /// The JSON Schema of the newest version of the type's data.
     #[must_use]
     pub fn schema(&self) -> schemars::Schema {
         (self.schema)()
@@ -98,7 +99,7 @@ fn newest(lifts: &[Lift]) -> u32 {
 ///
 /// # Errors
 ///
-/// [`DecodeError::Undecodable`].
+/// [`DecodeError::Undecodable`] if the data does not fit the struct.
 pub fn read_data<T: DeserializeOwned>(data: Value) -> Result<T, DecodeError> {
     // serde would also accept an array of the fields' values.
     if !data.is_object() {
@@ -108,7 +109,7 @@ pub fn read_data<T: DeserializeOwned>(data: Value) -> Result<T, DecodeError> {
 }
 
 impl NewEvent {
-    /// A new event of the type `kind`. The type's `lifts` determine the version of its data.
+    /// A new event of the type `kind`. The type's `lifts` determine the version of the event's data.
     pub fn of(
         context: Context,
         kind: &'static str,
@@ -126,12 +127,12 @@ impl NewEvent {
 }
 
 /// Writes a domain's [`DomainEvent`] and the function `catalogue`, which returns its [`Catalogue`], from one list. The
-/// list has the contexts, for each context the module with the structs of its events, and after each event the
+/// list has the contexts. Each context names the module with the structs of its events, and each event names the
 /// functions that lift its data from one version to the next.
 ///
-/// A context with a name after `as` also gets an enum of that name with its own events only, and the domain event gets
-/// a method that returns it. A fold of one context matches this enum, so that the compiler names an event of the
-/// context that the fold forgets, and events of other contexts need no line.
+/// A name after `as` gives the context an enum of this name, with the context's own events only, and gives the domain
+/// event a method that returns this enum. A fold of one context matches this enum. The compiler then reports an event
+/// of the context that the fold does not handle, and the fold needs no line for events of other contexts.
 ///
 /// ```
 /// use alpes_messages::{Context, NewEvent};
@@ -225,8 +226,8 @@ macro_rules! catalogue {
     };
 }
 
-/// The event types that a reader knows. A catalogue is a value, so that a test or a simulation can use a reader that is
-/// older than the writer.
+/// The event types that a reader knows. A catalogue is a value, so a test or a simulation can give the reader an older
+/// catalogue than the writer.
 #[derive(Clone)]
 pub struct Catalogue<P> {
     types: Vec<EventType<P>>,
@@ -243,8 +244,8 @@ impl<P> Catalogue<P> {
         }
     }
 
-    /// The same catalogue, which also reads envelopes of an older format. Use it for a log that has events from before
-    /// the current format.
+    /// The same catalogue, which also reads envelopes of an older format. Use this catalogue for a log that has events
+    /// in the older format.
     #[must_use]
     pub fn with_older_envelope(mut self, older_envelope: OlderEnvelope) -> Self {
         self.older_envelope = Some(older_envelope);
@@ -272,8 +273,8 @@ impl<P> Catalogue<P> {
         lifted.unwrap_or(Ok(value))
     }
 
-    /// True if the stream belongs to one of the catalogue's contexts. The form of an id does not show this, since every
-    /// category is well formed.
+    /// True if the stream belongs to one of the catalogue's contexts. A well-formed stream id may belong to a context
+    /// that the catalogue does not have.
     #[must_use]
     pub fn knows(&self, stream: StreamId) -> bool {
         self.types.iter().any(|known| stream.is_of(known.context))
@@ -284,8 +285,8 @@ impl<P> Catalogue<P> {
         self.types.iter()
     }
 
-    /// A text that differs between two catalogues with different types or versions. After it changes, retry the events
-    /// that could not be decoded.
+    /// A hash of the catalogue's types and their newest versions. After the hash changes, retry the events that could
+    /// not be decoded.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let types = self

@@ -1,4 +1,4 @@
-//! Commands: requests to one participant.
+//! Commands. A command is a request to one participant.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub enum SagaMode {
     /// Each context reacts to the events of the others, without a coordinator.
     #[serde(rename = "coreografia")]
     Choreography,
-    /// AWS Step Functions runs the definition that a coordinator would run.
+    /// AWS Step Functions runs the saga's definition, in place of a coordinator.
     StepFunctions,
 }
 
@@ -43,7 +43,7 @@ pub struct Command {
     pub subject: SubjectId,
     /// The correlation id, which is also the id of the saga.
     pub correlationid: CorrelationId,
-    /// The id of the command or event that caused it.
+    /// The id of the command or event that caused this command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causationid: Option<Uuid>,
     /// The engine that drives the saga.
@@ -60,8 +60,8 @@ pub struct Command {
 }
 
 impl Command {
-    /// A command that opens a saga. Its own id and the saga's id are the subject's id, so a subject is opened once,
-    /// however often the command is sent.
+    /// A command that opens a saga. Its own id and the saga's id are the subject's id, so the command takes effect once
+    /// for a subject, however often it is sent.
     ///
     /// ```
     /// use alpes_messages::{Command, SubjectId};
@@ -87,7 +87,8 @@ impl Command {
 
     /// A hash of the command's request: two commands with one id must have the same hash.
     ///
-    /// The hash leaves out the correlation id, since the server makes a new one each time a client repeats a request.
+    /// The hash covers only the type, subject and data. The correlation id and the trace context may differ when a
+    /// client repeats its request.
     #[must_use]
     pub fn body_hash(&self) -> String {
         let body = serde_json::json!([self.kind, self.subject, self.data]);
@@ -95,7 +96,7 @@ impl Command {
     }
 }
 
-/// JSON with sorted keys in every object: equal values have equal text.
+/// The value as JSON text, with sorted keys in every object. Equal values have equal texts.
 fn canonical(value: &Value) -> String {
     match value {
         Value::Object(object) => {

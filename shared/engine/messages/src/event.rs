@@ -37,14 +37,14 @@ pub struct Event {
     pub datacontenttype: String,
     /// The context, type and version of `data`: `urn:shop:schema:orders:OrderPlaced:v2`.
     pub dataschema: String,
-    /// The id of its stream.
+    /// The id of the event's stream.
     pub stream: StreamId,
     /// The version of the event in its stream, from 1 without gaps. Deduplicate and order events by `stream` and
     /// `streamversion` only.
     pub streamversion: Version,
-    /// The correlation id, which is also the id of its saga.
+    /// The correlation id, which is also the id of the event's saga.
     pub correlationid: CorrelationId,
-    /// The id of the command or event that caused it.
+    /// The id of the command or event that caused this event.
     pub causationid: Uuid,
     /// The engine that drives the saga.
     #[serde(default)]
@@ -62,26 +62,26 @@ pub struct Event {
 /// An event that a decision returns, before it has a place in a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEvent {
-    /// Its context.
+    /// The context of the event.
     pub context: Context,
-    /// Its type.
+    /// The type of the event.
     pub kind: &'static str,
-    /// Version of its data.
+    /// The version of the event's data.
     pub schema_version: u32,
-    /// Its data.
+    /// The data of the event.
     pub data: Value,
 }
 
-/// The properties of an event that its commit sets, not its decision.
+/// The properties of an event that the commit sets. The decision sets the others.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {
     /// The command that led to the decision.
     pub command: &'a Command,
     /// The stream of the commit.
     pub stream: StreamId,
-    /// Its version in that stream.
+    /// The version of the event in the stream.
     pub version: Version,
-    /// Its identity.
+    /// The id of the event.
     pub id: EventId,
     /// The time of the commit.
     pub time: Moment,
@@ -93,7 +93,7 @@ pub enum DecodeError {
     /// The bytes are no event, or its data does not match its schema.
     #[error("not an event: {0}")]
     Undecodable(String),
-    /// An event of a type or version that this catalogue does not have. Most likely a newer build wrote the event.
+    /// The event has a type or version that this catalogue does not have. Most likely a newer build wrote the event.
     #[error("unknown event type {0}")]
     UnknownType(String),
 }
@@ -138,8 +138,8 @@ impl Event {
         serde_json::to_string(self)
     }
 
-    /// The time of an event, read from its text in any format of the envelope, whether or not this build knows its
-    /// type; `None` if the text has no time.
+    /// The time of an event, read from its text in any format of the envelope, whether or not this build knows the
+    /// event's type; `None` if the text has no time.
     #[must_use]
     pub fn time_of(text: &str) -> Option<Moment> {
         #[derive(Deserialize)]
@@ -162,7 +162,8 @@ impl Event {
         }
     }
 
-    /// Reads an event. Lifts its data, and the version in its `dataschema`, to the newest version of `catalogue`.
+    /// Reads an event. The result has the event's data lifted to the newest version in `catalogue`, and a `dataschema`
+    /// that names this version.
     ///
     /// # Errors
     ///

@@ -37,7 +37,7 @@ identifier! {
     SubjectId
 }
 identifier! {
-    /// Connects all messages that follow from one request, and is also the id of their saga.
+    /// The id that all messages of one request share, which is also the id of their saga.
     CorrelationId
 }
 identifier! {
@@ -49,7 +49,7 @@ identifier! {
     EventId
 }
 
-/// Place of an event in its stream, from 1.
+/// The position of an event in its stream, from 1.
 ///
 /// u32 is enough, since a stream is one item of limited size.
 pub type Version = u32;
@@ -73,15 +73,15 @@ pub type Version = u32;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Context {
-    /// Its name.
+    /// The name of the context.
     pub name: &'static str,
-    /// The beginning of its streams' ids: 1 to 24 lowercase ASCII letters and digits.
+    /// The beginning of the ids of the context's streams: 1 to 24 lowercase ASCII letters and digits.
     pub category: &'static str,
-    /// The function that handles its commands.
+    /// The function that handles the context's commands.
     pub participant: &'static str,
-    /// The `source` of its events (CloudEvents).
+    /// The `source` (CloudEvents) of the context's events.
     pub source: &'static str,
-    /// The beginning of its events' schema names. Type and version follow: `{schemas}:OrderPlaced:v1`.
+    /// The beginning of the schema names of the context's events. Type and version follow: `{schemas}:OrderPlaced:v1`.
     pub schemas: &'static str,
 }
 
@@ -130,7 +130,7 @@ impl StreamId {
     /// The stream of a subject in a context.
     #[must_use]
     pub fn new(context: Context, id: SubjectId) -> Self {
-        // A checked category always fits.
+        // A checked category always fits into the array.
         let category = ArrayString::from(context.category).unwrap_or_default();
         Self { category, id }
     }

@@ -1,7 +1,8 @@
 //! Messages: the events, commands and replies that the parts of a system exchange.
 //!
 //! - An [`Event`] is a fact, committed to a stream and published to the log: `CloudEvents` 1.0.
-//! - Its payload is a type of the domain ([`DomainEvent`]). Reading an event lifts its data to the newest version.
+//! - The payload of an event is a type of the domain ([`DomainEvent`]). Reading an event lifts its data to the newest
+//!   version.
 //! - A [`Command`] asks a participant to do something. A [`Reply`] carries the events of the command, or the
 //!   [`Problem`] that refused it.
 //!

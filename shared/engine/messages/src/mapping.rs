@@ -1,12 +1,13 @@
-//! Mappings from events to commands, as data rather than code. The coordinator of a saga, the policies of a
-//! choreography and any other engine can use the same mapping.
+//! Field mappings from events to commands, as data rather than code. The coordinator of a saga, the policies of a
+//! choreography and any other saga engine can use the same field mapping.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// The entry of a saga's context that describes the saga itself: `saga.id`, `saga.subject`, `saga.reason`.
+/// The name under which a saga's context (the values from which its commands are built) describes the saga itself:
+/// `saga.id`, `saga.subject`, `saga.reason`.
 pub const OF_THE_SAGA: &str = "saga";
 
 /// A path to a field of an event that the saga received: the event's type, then names of fields, as in
@@ -31,7 +32,7 @@ impl FieldPath {
         self.0.get(self.root().len()..).unwrap_or_default()
     }
 
-    /// True if its root is one of these events, or the saga itself.
+    /// True if the path begins with one of these events, or with the saga itself.
     #[must_use]
     pub fn begins_with_one_of(self, events: &[&str]) -> bool {
         self.root() == OF_THE_SAGA || events.contains(&self.root())
@@ -57,21 +58,21 @@ impl fmt::Display for FieldPath {
 pub enum Source {
     /// A field of a received event.
     Path(FieldPath),
-    /// Always the same text.
+    /// A constant text.
     Text(&'static str),
 }
 
-/// The context has no value at this path, so the command cannot be built.
+/// The saga's context has no value at this path, so the command cannot be built.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0} has no value")]
 pub struct Unknown(pub String);
 
-/// A mapping: the fields of a command's data, each with its source.
+/// A field mapping: the fields of a command's data, each with its source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping(pub Vec<(&'static str, Source)>);
 
 impl Mapping {
-    /// A mapping without fields.
+    /// A field mapping without fields.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
@@ -91,7 +92,7 @@ impl Mapping {
         self
     }
 
-    /// The paths that the mapping reads.
+    /// The paths that the field mapping reads.
     pub fn paths(&self) -> impl Iterator<Item = FieldPath> {
         self.0.iter().filter_map(|(_, source)| match source {
             Source::Path(path) => Some(*path),
@@ -119,7 +120,7 @@ impl Mapping {
     }
 }
 
-/// The parts of an event's data that these mappings read. A saga keeps only these parts for its later commands.
+/// The parts of an event's data that these field mappings read. A saga keeps only these parts for its later commands.
 pub fn needed<'a>(mappings: impl Iterator<Item = &'a Mapping>, kind: &str, data: &Value) -> Value {
     let mut kept = Value::Object(Map::new());
     for path in mappings.flat_map(Mapping::paths) {

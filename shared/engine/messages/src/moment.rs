@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | the system's own data | [`Moment`], with exactly three decimals |
 //! | a field of another type | `#[serde(with = "alpes_messages::moment::text")]` |
-//! | a line that names the date elsewhere | [`Moment::time_of_day`] |
+//! | a printed line whose date is printed elsewhere | [`Moment::time_of_day`] |
 //! | a client's request | [`rfc3339`] reads the time, which is stored in UTC with the client's decimals |
 
 use std::{borrow::Cow, fmt, str::FromStr};
@@ -15,7 +15,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use thiserror::Error;
 
-/// The number of decimals of a second that are kept; further decimals are cut.
+/// The number of decimals of a second that a read time keeps. Further decimals are cut.
 const NANOSECONDS: usize = 9;
 
 /// The text is no date of RFC 3339.
@@ -31,7 +31,7 @@ pub struct NotRfc3339;
 ///
 /// # Errors
 ///
-/// [`NotRfc3339`].
+/// [`NotRfc3339`] if the text is no date of RFC 3339.
 pub fn rfc3339(text: &str) -> Result<Timestamp, NotRfc3339> {
     read(text).ok_or(NotRfc3339)
 }
@@ -94,13 +94,13 @@ pub fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
 
 /// An instant in UTC with exactly three decimals, `2026-01-31T10:00:00.000Z`.
 ///
-/// The fixed width makes the order of the texts the order of the instants, so a moment can be a sort key.
+/// The texts have a fixed width, so they sort in the order of the instants, and a moment can be a sort key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Moment(Timestamp);
 
 impl Moment {
-    /// The instant.
+    /// The moment as a jiff timestamp.
     #[must_use]
     pub fn timestamp(self) -> Timestamp {
         self.0
@@ -113,7 +113,7 @@ impl Moment {
     }
 }
 
-/// For serde: writes and reads a field of another type as a [`Moment`], with
+/// For serde: writes and reads a field of the type `Timestamp` as a [`Moment`], with
 /// `#[serde(with = "alpes_messages::moment::text")]`.
 pub mod text {
     use jiff::Timestamp;

@@ -50,9 +50,9 @@ impl Violation {
 pub struct Kind {
     /// A stable URI that clients can test for.
     pub uri: &'static str,
-    /// Its title, for users.
+    /// The title of the kind, for users.
     pub title: &'static str,
-    /// Its HTTP status.
+    /// The HTTP status of the kind.
     pub status: u16,
 }
 

@@ -15,7 +15,7 @@ fn opened() -> LoanOpened {
     }
 }
 
-/// Decodes a valid event after a change of its JSON.
+/// Applies `change` to the JSON of a valid event, and decodes the result.
 fn changed(change: impl FnOnce(&mut Value)) -> Result<(Event, Fact), DecodeError> {
     let text = toy::event(opened(), 1).encode().unwrap();
     let mut event = serde_json::from_str(&text).unwrap();

@@ -1,9 +1,10 @@
-//! An index of work by the time at which it is due, spread over partitions.
+//! An index of pending work by the time at which the work is due, spread over partitions.
 //!
-//! An item enters a [`DueIndex`] with a [`place`], in the same write that creates the work. The item leaves the index
-//! by [`leave`], in the write that marks the work as done. A run reads the partitions from their beginnings with
-//! [`Due`], a page of each at a time, until its time is over. Work that cannot be done yet is put off by [`put_off`],
-//! so that no item blocks the others. The place keeps how long the item has waited.
+//! An item enters a [`DueIndex`] in the same write that creates the work. Its sort key in the index is its [`place`],
+//! which begins with the time at which the item is due. The item leaves the index by [`leave`], in the write that marks
+//! the work as done. A run of the timers reads each partition from its beginning with [`Due`], a page at a time, until
+//! the time of the run is over. [`put_off`] gives an item that cannot be handled yet a later place, so that no item
+//! blocks the others. The later place also has the time since which the item has waited.
 //!
 //! ```
 //! use alpes_ports::{Key, Path, TableName, Update, due::{self, DueIndex}};
@@ -33,13 +34,13 @@ use crate::{
 
 /// The attribute that holds the partition key of the index.
 const PARTITION: &str = Index::Gsi1.attributes().0;
-/// The attribute that holds the place.
+/// The attribute that holds an item's place.
 const SORT: &str = Index::Gsi1.attributes().1;
 
-/// Sorts after every place of one time.
+/// A suffix: a time with this suffix sorts after every place of the same time.
 const AFTER: &str = "~";
 
-/// A time as text whose order is the order of time.
+/// A time as text. The order of the texts is the order of the times.
 fn text(time: Timestamp) -> String {
     Moment::from(time).to_string()
 }
@@ -80,7 +81,7 @@ pub fn move_to(update: Update, place: String) -> Update {
     update.set(Path::of(SORT), place)
 }
 
-/// The same write, which also takes the item out of its index.
+/// The same write, which also removes the item from its index.
 #[must_use]
 pub fn leave(update: Update) -> Update {
     update.remove(Path::of(PARTITION)).remove(Path::of(SORT))
@@ -95,9 +96,9 @@ pub struct DueIndex {
 }
 
 impl DueIndex {
-    /// An index with this name in a table, spread over `buckets` partitions named `{name}-00` and so on. A partition
-    /// takes 1,000 writes a second. At most 16 buckets, since one hexadecimal digit of the item's key chooses the
-    /// bucket.
+    /// An index with this name in a table, spread over `buckets` partitions named `{name}-00` and so on. DynamoDB
+    /// accepts 1,000 writes a second in a partition. The method limits `buckets` to the range from 1 to 16, since one
+    /// hexadecimal digit of the item's key chooses the partition.
     #[must_use]
     pub fn new(table: TableName, name: impl Into<String>, buckets: u8) -> Self {
         let (name, buckets) = (name.into(), buckets.clamp(1, 16));
@@ -119,8 +120,9 @@ impl DueIndex {
         format!("{}-{bucket:02}", self.name)
     }
 
-    /// A partition key ends in the id of a subject or a saga. An id ends in random bits or a hash, as hexadecimal
-    /// digits.
+    /// The number of the item's partition in the index, from the last hexadecimal digit of the item's partition key.
+    /// The partition key ends in the id of a subject or a saga, and an id ends in random bits or in a hash. So items
+    /// spread evenly.
     fn bucket(&self, key: &Key) -> u8 {
         let last = key.pk.chars().last().and_then(|last| last.to_digit(16));
         let digit = last.and_then(|digit| u8::try_from(digit).ok());
@@ -131,11 +133,11 @@ impl DueIndex {
 /// An item that is due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DueItem {
-    /// Its place.
+    /// The place of the item in its index.
     pub place: String,
-    /// Its partition key.
+    /// The partition key of the item.
     pub pk: String,
-    /// Its sort key.
+    /// The sort key of the item.
     pub sk: String,
 }
 
@@ -156,12 +158,13 @@ impl DueItem {
     }
 }
 
-/// How far one partition has been read.
+/// A partition, and the place up to which it has been read.
 struct Partition {
     table: TableName,
     name: String,
     from: Option<String>,
-    /// Items already returned from the place where the last page ended: the next page returns them again.
+    /// Items that were already returned. The next query begins at the place where the last page ended, so it finds some
+    /// of these items again.
     seen: BTreeSet<DueItem>,
     limit: usize,
 }
@@ -204,7 +207,7 @@ impl Due {
         }
     }
 
-    /// The next items of all partitions together, those due first at the front. The result is empty once no due item is
+    /// The next items of all partitions together, in the order of their places. The result is empty once no due item is
     /// left.
     ///
     /// # Errors
@@ -234,7 +237,7 @@ impl Due {
                 found.extend(new.cloned());
                 let last = items.last().map(|last| last.place.clone());
                 if last == partition.from {
-                    // More items share one place than fit in a page: a larger page gets past that place.
+                    // More items share one place than fit in a page. A larger page gets past this place.
                     partition.limit *= 2;
                     partition.seen.extend(items);
                 } else {
@@ -255,9 +258,10 @@ impl Due {
     }
 }
 
-/// Puts off an item that is due at `now` and cannot be handled yet: it is due again `pause` later. The write changes
-/// only the item's place, on the condition that the place has not changed since it was read. If the item counts its
-/// writes in `rev`, this write raises `rev` too, so that a writer with an older copy reads it again.
+/// Puts off an item that is due at `now` and cannot be handled yet: the item is due again after `pause`. The write
+/// changes the item's place, on the condition that the place has not changed since the item was read. If the item
+/// counts its writes in `rev`, this write also increments `rev`. A writer with an older copy of the item then fails,
+/// and reads the item again.
 ///
 /// True if the item was put off; false if another process moved or removed it meanwhile.
 ///

@@ -1,4 +1,4 @@
-//! Executions of a state machine that an outside service runs. On AWS, Step Functions.
+//! Executions of a state machine that an outside service runs. On AWS, this service is Step Functions.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -8,10 +8,11 @@ use thiserror::Error;
 /// Errors of a request about an execution.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ExecutionError {
-    /// No answer, or throttled. The request **may have taken effect**.
+    /// The service did not answer, or throttled the request. The request **may have taken effect**.
     #[error("the state machine did not answer: {0}")]
     Unavailable(String),
-    /// Refused, and refused again at every repetition (no such state machine, not allowed, input too large).
+    /// The service refuses the request, and refuses it again at every repetition (no such state machine, not allowed,
+    /// input too large).
     #[error("the state machine refused: {0}")]
     Refused(String),
 }
@@ -94,8 +95,8 @@ pub trait Executions: Send + Sync {
     /// See [`ExecutionError`].
     async fn progress(&self, name: &str) -> Result<Progress, ExecutionError>;
 
-    /// The steps of an execution in order, without those that [`Happened`] has no variant for; `None` for
-    /// [`Progress::Unknown`].
+    /// The steps of an execution in order, except steps for which [`Happened`] has no variant. `None` if the execution
+    /// is unknown ([`Progress::Unknown`]).
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Calling functions by name. On AWS, Lambda's `Invoke`.
+//! Calls of functions by their names. On AWS, a call is an `Invoke` request to Lambda.
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -7,10 +7,10 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FunctionName(pub &'static str);
 
-/// Errors of a call.
+/// Errors of a call of a function.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CallError {
-    /// The function ran, or began to, and answered with an error, died, or ran out of time. The function's effects
+    /// The function began to run, and then answered with an error, died, or ran out of time. The function's effects
     /// **may have happened**.
     #[error("the function failed, {error_type}: {message}")]
     Failed {
@@ -19,16 +19,17 @@ pub enum CallError {
         /// The error in words.
         message: String,
     },
-    /// No answer, or too many calls at once. The function **may have run**, or may still be running.
+    /// The function did not answer, or too many calls were made at once. The function **may have run**, or may still be
+    /// running.
     #[error("the function did not answer: {0}")]
     Unavailable(String),
-    /// Refused, and refused again at every repetition (no such function, not allowed, too large). The function has not
-    /// run.
+    /// The call is refused, and is refused again at every repetition (no such function, not allowed, payload too
+    /// large). The function has not run.
     #[error("the call was refused: {0}")]
     Refused(String),
 }
 
-/// Calling functions. Payloads are JSON.
+/// Calls functions. Payloads are JSON.
 #[async_trait]
 pub trait Functions: Send + Sync {
     /// Runs a function once and waits for its answer. No implementation retries a call: retrying is the caller's
@@ -39,10 +40,10 @@ pub trait Functions: Send + Sync {
     /// See [`CallError`].
     async fn call(&self, function: FunctionName, payload: &[u8]) -> Result<Vec<u8>, CallError>;
 
-    /// Starts a function soon, without waiting for it or for its answer. The function may run more than once.
+    /// Requests a run of a function, without waiting for the run or its answer. The function may run more than once.
     ///
     /// # Errors
     ///
-    /// See [`CallError`]; never [`CallError::Failed`].
+    /// [`CallError::Unavailable`] or [`CallError::Refused`].
     async fn start(&self, function: FunctionName, payload: &[u8]) -> Result<(), CallError>;
 }

@@ -2,7 +2,7 @@
 //!
 //! Each port is a small trait with two implementations: the AWS adapter in `alpes-aws`, and the in-memory twin that
 //! tests use, in the crate `twins`. Both implementations pass the same test suite, `twins::suite`. All code reaches
-//! time, randomness, tables and the log through these traits, so that all of it can be simulated.
+//! time, randomness, tables and the log through these traits, so a simulation can run all of this code.
 //!
 //! | port | AWS | twin |
 //! | --- | --- | --- |

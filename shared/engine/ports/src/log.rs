@@ -1,4 +1,4 @@
-//! The event log: a partitioned, append-only record of every event. On AWS, a Kinesis data stream.
+//! The event log: a partitioned, append-only record of every event. On AWS, the log is a Kinesis data stream.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -7,18 +7,19 @@ use thiserror::Error;
 /// The place of a record in its shard.
 ///
 /// A sequence number is opaque. Kinesis uses up to 56 decimal digits, more than any integer holds, so the number is
-/// kept as text, compared for equality only, and never parsed.
+/// kept as text and never parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SequenceNumber(pub String);
 
 /// Errors of the log.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum LogError {
-    /// No answer, or throttled. The append **may have happened**. Repeating the append is safe, since consumers
-    /// deduplicate on (stream, streamversion).
+    /// The log did not answer, or throttled the request. The append **may have happened**. Repeating the append is
+    /// safe, since consumers deduplicate on (stream, streamversion).
     #[error("the event log did not answer: {0}")]
     Unavailable(String),
-    /// Refused, and refused again at every repetition (too large, no such stream, not allowed).
+    /// The log refuses the request, and refuses it again at every repetition (record too large, no such Kinesis stream,
+    /// not allowed).
     #[error("the event log refused the request: {0}")]
     Refused(String),
 }
@@ -26,12 +27,12 @@ pub enum LogError {
 /// A record to append.
 #[derive(Clone, Copy, Debug)]
 pub struct NewRecord<'a> {
-    /// Records of one key share a shard.
+    /// The partition key. Records with the same partition key share a shard.
     pub partition_key: &'a str,
     /// The bytes of the record.
     pub data: &'a [u8],
-    /// The sequence number of this writer's previous record with the same key. The log places the new record after
-    /// that one. With `None`, two appends in a row may be stored in either order.
+    /// The sequence number of this writer's previous record with the same key. The log stores the new record after the
+    /// previous one. With `None`, the log may store two successive records in either order.
     pub after: Option<&'a SequenceNumber>,
 }
 
@@ -47,7 +48,7 @@ impl<'a> NewRecord<'a> {
     }
 }
 
-/// Appending to the log.
+/// Appends records to the log.
 #[async_trait]
 pub trait Log: Send + Sync {
     /// Appends one record.
@@ -63,17 +64,17 @@ pub trait Log: Send + Sync {
 pub struct LogRecord {
     /// The shard that the record was read from.
     pub shard: String,
-    /// Its place in that shard.
+    /// The place of the record in its shard.
     pub sequence: SequenceNumber,
     /// The key with which the record was appended.
     pub partition_key: String,
-    /// The bytes, exactly as appended.
+    /// The bytes of the record, exactly as they were appended.
     pub data: Vec<u8>,
     /// The time at which the log stored the record, approximately.
     pub arrived: Timestamp,
 }
 
-/// The place to read from.
+/// The place in a shard from which to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Position {
     /// The oldest record that the log still has.
@@ -83,14 +84,14 @@ pub enum Position {
     /// The place where an earlier [`LogBatch`] ended. A cursor expires after some minutes; [`Position::After`] does
     /// not.
     Cursor(String),
-    /// The record that follows this one in the same shard.
+    /// The place after the record with this sequence number.
     After(SequenceNumber),
 }
 
 /// One read of a shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogBatch {
-    /// The records, in shard order. May be empty although more records follow.
+    /// The records, in the order of the shard. This list may be empty although more records follow.
     pub records: Vec<LogRecord>,
     /// The place for the next read; `None` once a closed shard is read to its end.
     pub next: Option<Position>,
@@ -98,7 +99,7 @@ pub struct LogBatch {
     pub at_tip: bool,
 }
 
-/// Reading the log outside of its consumers: to verify, tail or replay it.
+/// Reads the log outside of its consumers, to verify, tail or replay the log.
 #[async_trait]
 pub trait LogReader: Send + Sync {
     /// The shards, open and closed, parents before their children.

@@ -1,4 +1,4 @@
-//! Objects by key. On AWS, an S3 bucket.
+//! A store of objects by key. On AWS, the store is an S3 bucket.
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -6,10 +6,10 @@ use thiserror::Error;
 /// Errors of an object store.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ObjectError {
-    /// No answer, or throttled. A write **may have happened**; repeating the write is safe.
+    /// The store did not answer, or throttled the request. A write **may have happened**; repeating the write is safe.
     #[error("the object store did not answer: {0}")]
     Unavailable(String),
-    /// Refused, and refused again at every repetition.
+    /// The store refuses the request, and refuses it again at every repetition.
     #[error("the object store refused the request: {0}")]
     Refused(String),
 }
@@ -17,9 +17,9 @@ pub enum ObjectError {
 /// A range of keys.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyRange<'a> {
-    /// Only keys that begin with this.
+    /// Only keys that begin with this text.
     pub prefix: &'a str,
-    /// Only keys that sort after this.
+    /// Only keys that sort after this key.
     pub after: Option<&'a str>,
     /// At most this many keys.
     pub limit: usize,

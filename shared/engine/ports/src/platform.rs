@@ -1,18 +1,18 @@
-//! All of the ports together.
+//! The ports of a process, together.
 
 use std::sync::Arc;
 
 use crate::{Executions, Functions, Log, LogReader, Objects, Tables, Topic, World};
 
-/// Writes lines to the function's own log, as metrics do.
+/// Writes a line to the function's own log. Metrics are lines of this log.
 pub type Lines = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Everything that a function is built on: the adapters of its ports, and the features of its runtime.
 ///
-/// A deployed function takes its adapters from its environment; tests and simulations use twins. Each adapter is built
-/// when it is first asked for, so a function builds only the adapters that it uses.
+/// A deployed function takes its adapters from its environment; tests and simulations use twins. An adapter is built
+/// when its method is called, so a function builds only the adapters that it uses.
 pub trait Platform {
-    /// The reason why an adapter is missing: a deployed function may not be configured for it.
+    /// The reason why an adapter is missing. A deployed function may lack the configuration of an adapter.
     type Error;
 
     /// Time, identifiers, randomness and tasks.
@@ -45,7 +45,7 @@ pub trait Platform {
     /// The bucket is not configured.
     fn archive(&self) -> Result<Arc<dyn Objects>, Self::Error>;
 
-    /// The bucket in which the runtime leaves batches that it stopped retrying.
+    /// The bucket in which the runtime stores the batches that it has stopped retrying.
     ///
     /// # Errors
     ///
@@ -69,11 +69,12 @@ pub trait Platform {
     /// Executions of the sagas' state machine; `None` where Step Functions runs no sagas.
     fn executions(&self) -> Option<Arc<dyn Executions>>;
 
-    /// True where Step Functions also runs sagas. For a function that starts no execution itself.
+    /// True where Step Functions also runs sagas. A function that starts no execution itself uses this method instead
+    /// of [`Self::executions`].
     fn offers_executions(&self) -> bool;
 
-    /// True where the runtime honours a partial batch response. A runtime that does not would take one as success and
-    /// lose the remaining records, so there a failed record must fail the whole invocation.
+    /// True where the runtime honours a partial batch response. Any other runtime would take a partial batch response
+    /// as success and lose the remaining records. On such a runtime, a failed record must fail the whole invocation.
     ///
     /// # Errors
     ///
@@ -83,6 +84,6 @@ pub trait Platform {
     /// True where tests may inject failures into participants.
     fn allows_tests(&self) -> bool;
 
-    /// The function's own log.
+    /// The function's own log, for writing lines.
     fn lines(&self) -> Lines;
 }

@@ -1,4 +1,4 @@
-//! Tables of JSON items with conditional writes. On AWS, DynamoDB.
+//! Tables of JSON items with conditional writes. On AWS, the tables are in DynamoDB.
 //!
 //! The operations are data. So a protocol built on these operations is the same code over DynamoDB and over its
 //! in-memory twin, and a simulation can inspect, delay, fail or repeat each operation.
@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// Reads that run side by side when each item is read by itself.
+/// The number of reads that run side by side when `get_each` reads each item alone.
 const AT_ONCE: usize = 16;
 
 /// An item maps attribute names to JSON values. Numbers are integers.
@@ -51,7 +51,7 @@ impl Key {
 pub struct Path {
     /// The attribute.
     pub attribute: String,
-    /// The entry, where the attribute is an object.
+    /// The name of the entry; `None` for the whole attribute.
     pub entry: Option<String>,
 }
 
@@ -76,7 +76,7 @@ impl Path {
 /// The condition of a write.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub enum Condition {
-    /// Always holds.
+    /// The condition always holds.
     #[default]
     Always,
     /// The item exists.
@@ -85,17 +85,17 @@ pub enum Condition {
     Absent,
     /// The attribute exists and equals the value.
     Equals(Path, Value),
-    /// The attribute exists, is a number, and is less than this.
+    /// The attribute exists, is a number, and is less than this number.
     Less(Path, i64),
-    /// The attribute exists, is a number, and is at least this.
+    /// The attribute exists, is a number, and is at least this number.
     AtLeast(Path, i64),
-    /// All of these hold.
+    /// All of these conditions hold.
     All(Vec<Condition>),
-    /// At least one of these holds.
+    /// At least one of these conditions holds.
     Any(Vec<Condition>),
 }
 
-/// Changes to one item, made together or not at all. Creates the item if it does not exist.
+/// Changes to one item, made together or not at all. If the item does not exist, the update creates it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
     /// The item to change.
@@ -113,7 +113,7 @@ pub struct Update {
 }
 
 impl Update {
-    /// An update of `key` without changes yet.
+    /// An update of the item with this key, without changes yet.
     #[must_use]
     pub fn of(key: Key) -> Self {
         Self {
@@ -171,7 +171,7 @@ pub enum Write {
     Put {
         /// The item to replace.
         key: Key,
-        /// Its new content, without `pk` and `sk`.
+        /// The new content of the item, without `pk` and `sk`.
         item: Item,
         /// The condition on the old item.
         condition: Condition,
@@ -186,7 +186,7 @@ pub enum Write {
 }
 
 impl Write {
-    /// The key of the item that it writes.
+    /// The key of the written item.
     #[must_use]
     pub fn key(&self) -> &Key {
         match self {
@@ -216,15 +216,15 @@ impl From<Update> for Write {
 pub enum Consistency {
     /// The read sees every write that was acknowledged before it.
     Strong,
-    /// The read may lag behind recent writes, and costs half.
+    /// The read may miss recent writes, and costs half as much as a strongly consistent read.
     Eventual,
 }
 
 /// The order in which a query reads a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Index {
-    /// The table's own order, by `pk` and `sk`. Reads in this order are strongly consistent; reads of the other indexes
-    /// may lag.
+    /// The table's own order, by `pk` and `sk`. Reads in this order are strongly consistent. Reads of the other indexes
+    /// may miss recent writes.
     Primary,
     /// The order by `gsi1pk` and `gsi1sk`.
     Gsi1,
@@ -268,13 +268,13 @@ pub enum Direction {
 pub struct IndexQuery {
     /// The table.
     pub table: TableName,
-    /// Its index.
+    /// The index of the table.
     pub index: Index,
     /// The partition of the index.
     pub partition: String,
-    /// Only sort keys at or above this.
+    /// Only sort keys at or above this text.
     pub from: Option<String>,
-    /// Only sort keys **below** this.
+    /// Only sort keys **below** this text.
     pub below: Option<String>,
     /// The direction of the query.
     pub direction: Direction,
@@ -287,11 +287,11 @@ pub struct IndexQuery {
 pub struct IndexPage {
     /// The items, with their `pk` and `sk`.
     pub items: Vec<Item>,
-    /// False when the range certainly has no further items.
+    /// True if the range may have further items; false if it certainly has none.
     pub more: bool,
 }
 
-/// Part of a whole table.
+/// A page of a scan of a whole table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScanPage {
     /// The items, with their `pk` and `sk`.
@@ -300,14 +300,14 @@ pub struct ScanPage {
     pub next: Option<Key>,
 }
 
-/// Errors of any call.
+/// Errors of a call to a table.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TableError {
-    /// No answer, a throttle, a conflict with another transaction, or no access to a table. A write **may have
-    /// happened**. The same request may succeed later.
+    /// The table did not answer or throttled the request, another transaction conflicted, or the table cannot be
+    /// accessed. A write **may have happened**. The same request may succeed later.
     #[error("the table did not answer: {0}")]
     Unavailable(String),
-    /// Refused, and refused again at every repetition (malformed, too large).
+    /// The table refuses the request, and refuses it again at every repetition (malformed, too large).
     #[error("the table refused the request: {0}")]
     Refused(String),
 }
@@ -315,8 +315,8 @@ pub enum TableError {
 /// Errors of a write.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum WriteError {
-    /// The condition does not hold. The reason may be **this very write**: if it took effect and its answer was lost, a
-    /// client that retries it sees this error.
+    /// The condition does not hold. The cause may be **this very write**: if the write took effect and its answer was
+    /// lost, a retry of the write gets this error.
     #[error("the condition of the write does not hold")]
     ConditionFailed,
     /// Any other error.
@@ -352,7 +352,8 @@ pub trait Tables: Send + Sync {
     /// See [`WriteError`].
     async fn write(&self, write: &Write) -> Result<(), WriteError>;
 
-    /// Makes all writes if all their conditions hold, otherwise none. From 1 to 100 writes of distinct items.
+    /// Makes all writes if all their conditions hold, otherwise none. A transaction has 1 to 100 writes, each of a
+    /// different item.
     ///
     /// # Errors
     ///
@@ -366,7 +367,8 @@ pub trait Tables: Send + Sync {
     /// See [`TableError`].
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError>;
 
-    /// Reads part of a whole table, strongly consistent, in no defined order. Meant for operators.
+    /// Reads part of a whole table, strongly consistent, in no defined order. A scan reads every item, so its cost
+    /// grows with the table.
     ///
     /// # Errors
     ///
@@ -387,8 +389,8 @@ pub trait Tables: Send + Sync {
         Ok(found.pop().flatten())
     }
 
-    /// Reads any number of items, each result in the position of its key. An item that cannot be read, perhaps because
-    /// another program wrote it, does not keep the others from being read. Duplicate keys are allowed.
+    /// Reads any number of items, each result in the position of its key. If an item cannot be read, perhaps because
+    /// another program wrote it, the others are still read. Duplicate keys are allowed.
     async fn get_each(
         &self,
         keys: &[Key],

@@ -19,39 +19,39 @@ pub trait Ids: Send + Sync {
     fn fresh(&self) -> Uuid;
 }
 
-/// Randomness, for jitter only: no result may depend on it for correctness.
+/// Random numbers, for jitter only: the correctness of a result must not depend on them.
 pub trait Randomness: Send + Sync {
     /// A number from 0 (inclusive) to 1 (exclusive).
     fn fraction(&self) -> f64;
 }
 
-/// Waiting and running side by side.
+/// Pauses and background tasks.
 #[async_trait]
 pub trait Tasks: Send + Sync {
     /// Returns after `duration`, or later.
     async fn sleep(&self, duration: Duration);
 
-    /// Runs `task` to its end, without waiting for it.
+    /// Runs `task` to its end in the background. The call returns at once.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 }
 
-/// The four ambient ports together, in the form in which every component takes them.
+/// The clock, ids, randomness and tasks in one value. Every component takes these four ports in this form.
 #[derive(Clone)]
 pub struct World {
-    /// The time of day.
+    /// The date and time.
     pub clock: Arc<dyn Clock>,
     /// Fresh identifiers.
     pub ids: Arc<dyn Ids>,
     /// Randomness, for jitter.
     pub randomness: Arc<dyn Randomness>,
-    /// Waiting and running side by side.
+    /// Pauses and background tasks.
     pub tasks: Arc<dyn Tasks>,
 }
 
 /// The pause before attempt `attempt` (0 for the first retry): exponential with full jitter.
 ///
-/// Full jitter spreads the writers of one item over the whole interval. A group of writers finishes soonest that way
-/// (AWS Architecture Blog, "Exponential Backoff And Jitter").
+/// Full jitter spreads the writers of one item over the whole interval. With full jitter, a group of writers finishes
+/// soonest (AWS Architecture Blog, "Exponential Backoff And Jitter").
 #[must_use]
 pub fn jittered(base: Duration, cap: Duration, attempt: u32, fraction: f64) -> Duration {
     let ceiling = base.saturating_mul(2_u32.saturating_pow(attempt)).min(cap);

@@ -1,4 +1,4 @@
-//! Due items are read to the end, each once, and items that are put off keep their age.
+//! Due items are read to the end, each once, and an item that is put off keeps the time since which it has waited.
 
 #![cfg(test)]
 
@@ -50,7 +50,7 @@ fn read(tables: &Arc<MemoryTables>, now: i64, page: usize) -> Vec<Vec<String>> {
 fn all_that_is_due_is_read_once_whatever_the_page() {
     let tables = Arc::new(MemoryTables::new());
     for number in 0..60 {
-        // Ten times, the first of them shared by many items.
+        // The items have six times: 30 items share the first time, and 6 items each of the others.
         let second = i64::try_from(number / 6).unwrap().saturating_sub(4).max(0);
         put(&tables, number, &place(at(second)));
     }

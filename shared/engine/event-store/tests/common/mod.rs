@@ -1,4 +1,4 @@
-//! The desk of the library on a bench.
+//! A test bench with the lending desk, whose rules are those of the toy domain's loans.
 
 use std::ops::Deref;
 
@@ -68,7 +68,7 @@ impl Bench {
             .any(|(_, item)| item.contains_key("gsi1pk"))
     }
 
-    /// Checks a bench at rest: no event is lost, doubled or left unpublished.
+    /// Checks a bench on which no process runs: no event is lost, duplicated or unpublished.
     pub fn check(&self, committed: usize, context: &str) {
         let found = self.verify();
         assert_eq!(found.differences, [], "{context}");

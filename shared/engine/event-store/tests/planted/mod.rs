@@ -1,5 +1,5 @@
-//! Planted mistakes. The effects of a protocol are data, so a wrong protocol can be made from outside: each bug
-//! rewrites the store's requests to its tables and its log into the requests of a store with that bug.
+//! Planted mistakes. The store's requests to its tables and its log are data. So a bug needs no change of the store: a
+//! wrapper rewrites the requests into those of a store with the bug.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Bug {
     ];
 }
 
-/// The ports of a process with the bug.
+/// The tables and the log of a process with the bug.
 pub fn plant(
     bug: Option<Bug>,
     tables: Arc<dyn Tables>,
@@ -81,7 +81,7 @@ fn rewrite(bug: Bug, update: &Update) -> Update {
     let drops_key = update.remove.contains(&Path::of("gsi1pk"));
     match bug {
         Bug::PublishedSetWithoutItsCondition if notes_published(&update) => {
-            // Only the sweeper's key keeps its own condition.
+            // Only the condition for removing the sweeper's key remains.
             update.condition = match update.condition {
                 Condition::All(parts) if drops_key => parts.last().cloned().unwrap_or_default(),
                 _ => Condition::Exists,
