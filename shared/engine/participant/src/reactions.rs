@@ -27,11 +27,11 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// queues behind another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Commands that undo something.
+    /// The command undoes something.
     Undoing,
-    /// Commands that do something new.
+    /// The command does something new.
     News,
-    /// Deadlines.
+    /// The reaction is a deadline.
     Deadline,
 }
 
@@ -61,9 +61,9 @@ impl From<When> for Class {
 /// The key of a pending reaction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReactionKey {
-    /// Partition key.
+    /// The partition key of the reaction's item.
     pub pk: String,
-    /// Sort key.
+    /// The sort key of the reaction's item.
     pub sk: String,
 }
 
@@ -120,9 +120,9 @@ pub(crate) enum ReadError {
 /// The reactions that are due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DueReactions {
-    /// Their keys, those that have waited longest first.
+    /// The keys of the reactions. Those that have waited longest come first.
     pub reactions: Vec<ReactionKey>,
-    /// The time since which the oldest of them has waited; `None` if none is due.
+    /// The time since which the longest-waiting reaction has waited; `None` if no reaction is due.
     pub oldest: Option<Timestamp>,
 }
 
@@ -133,7 +133,7 @@ pub struct Waiting {
     pub context: Context,
     /// The type of the event that the reaction follows.
     pub event: &'static str,
-    /// The command.
+    /// The type of the command that the reaction sends.
     pub command: &'static str,
     /// True for a deadline, which other events can still cancel.
     pub is_deadline: bool,
@@ -187,13 +187,14 @@ impl Reactions {
         let put = Write::Put {
             key: kept_key(context, event.subject, &event.kind),
             item: Item::from_iter([("data".to_owned(), needed)]),
-            // The first data stays, as in a saga: a command must have the same data however often it is sent.
+            // The first data of an event type is kept, as in a saga: every attempt at a command must have the same
+            // data.
             condition: Condition::Absent,
         };
         done(self.tables.write(&put).await)
     }
 
-    /// The kept data of these event types, by type. A type without kept data is missing.
+    /// The kept data of these event types, by type. The result lacks types without kept data.
     pub(crate) async fn kept(
         &self,
         context: Context,
@@ -346,8 +347,8 @@ impl Reactions {
         Ok(waiting.collect())
     }
 
-    /// Puts off a reaction without reading it, for items that cannot be read or whose participant fails. The reaction
-    /// is due again `pause` later.
+    /// Puts off a reaction without reading its item, for a reaction whose item cannot be read or whose participant
+    /// fails. The reaction is due again `pause` later.
     ///
     /// # Errors
     ///

@@ -36,7 +36,8 @@ type System = rebuilding::System<Library>;
 const LENT: &str = "loans";
 const COUNTED: &str = "days";
 
-/// Runs the rebuild until it is done, and waits whenever it asks. Returns the phase after each run.
+/// Runs the rebuild until it is done, and waits after each run as long as the run asks. Returns the phase after each
+/// run.
 fn to_the_end(system: &System, view: &str) -> Vec<Option<Phase>> {
     let mut phases = vec![];
     for _ in 0..100 {
@@ -83,7 +84,7 @@ fn what_was_built_takes_the_place_of_what_was_there() {
         assert_eq!(system.rows(view, 2), before);
         assert!(system.rows(view, 1).is_empty());
         system.check(2).unwrap();
-        // Rebuilds once more, from the generation that is live now.
+        // The view is rebuilt once more, from the generation that is live now.
         to_the_end(&system, view);
         assert_eq!(system.rows(view, 3), before);
         assert!(system.rows(view, 2).is_empty());
@@ -174,7 +175,7 @@ fn it_is_the_same_whatever_fails_and_wherever_it_is_stopped() {
             let system = prepared();
             let faults = Faults::once(at, fault);
             for _ in 0..100 {
-                // A new process each time, as after a crash.
+                // Each run is in a new process, as after a crash.
                 let rebuilder = system.rebuilder(&faults);
                 let progress = rebuilder.run(COUNTED, BUDGET).now_or_never();
                 match progress {
@@ -240,7 +241,7 @@ fn it_can_be_given_up_until_readers_see_it() {
     assert_eq!(left_alone(&system), [LENT]);
 }
 
-/// The archive grows while it is read: late objects may sort before the page that was read last.
+/// The archive grows while it is read: later objects may sort before the page that was read last.
 #[test]
 fn what_is_archived_behind_its_back_is_replayed_from_the_log() {
     let system = System::new(2);

@@ -1,4 +1,4 @@
-//! The log of a saga, read from the histories of its executions.
+//! The log of a saga, rebuilt from the histories of its executions.
 
 use alpes_ports::{Ending, Happened, HistoryEvent};
 use alpes_saga::{Direction, Fact, Input, Saga, SagaMode, Status, executed, start, transition};
