@@ -168,7 +168,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The character of an escape, after its backslash.
+    /// The character of an escape sequence, after the backslash was consumed.
     fn escaped(&mut self) -> Option<char> {
         let mut letters = self.rest.chars();
         let letter = letters.next()?;

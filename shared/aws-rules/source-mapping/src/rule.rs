@@ -12,7 +12,7 @@ macro_rules! rules {
             /// All rules.
             pub const ALL: &[Self] = &[$(Self::$rule),*];
 
-            /// Its `id` in `rules.yaml`.
+            /// The `id` of the rule in `rules.yaml`.
             #[must_use]
             pub fn id(self) -> &'static str {
                 match self {

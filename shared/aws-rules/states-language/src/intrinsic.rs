@@ -85,7 +85,7 @@ fn shown(value: Value, field: &str) -> Result<String, Failure> {
 
 /// Rounds to the nearest whole number, halves upwards.
 fn rounded(value: &Value, field: &str) -> Result<i64, Failure> {
-    // AWS adds 32-bit numbers.
+    // `States.MathAdd` adds 32-bit numbers on AWS.
     let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
     let whole = value.as_i64().or_else(|| {
         let nearest = (value.as_f64()? + 0.5).floor();

@@ -43,7 +43,7 @@ fn look(cases: u32, max_shrink_iters: u32, bug: Option<Bug>) -> Result<(), Box<T
     looked.map_err(Box::new)
 }
 
-/// Runs twice `PROPTEST_CASES` cases, or 512.
+/// Runs twice as many cases as `PROPTEST_CASES` says, or 512 cases.
 #[test]
 fn all_that_aws_promises_holds() {
     if let Err(broken) = look(2 * Config::default().cases, 20_000, None) {

@@ -134,7 +134,7 @@ impl Run {
         }
     }
 
-    /// Requests a change. If one is requested already, that one takes effect.
+    /// Requests a change. If a change is requested already, that earlier change takes effect instead.
     fn change(&mut self, change: Change) -> Result<(), String> {
         if self.subject.mapping.state() == State::Changing {
             if let Some(settings) = self.asked.take() {

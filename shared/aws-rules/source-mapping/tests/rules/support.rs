@@ -1,4 +1,4 @@
-//! A mapping, its stream, and a clock that the test controls.
+//! An event source mapping, its stream, and a clock that the test controls.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -41,7 +41,8 @@ fn data_within_data_has_an_end() {
     assert_eq!(hand.run.transitions(), 257);
 }
 
-/// A task whose `States.ALL` leads to `All`. If `named` is true, the limit's own error leads to `Named`.
+/// A task with a catcher that leads from `States.ALL` to the state `All`. If `named` is true, another catcher leads
+/// from the limit's own error to the state `Named`.
 fn task_with_catch(named: bool) -> Value {
     let mut catch = vec![json!({"ErrorEquals": ["States.ALL"], "ResultPath": null, "Next": "All"})];
     if named {
