@@ -126,7 +126,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The rest after one or more digits.
+    /// The rest of a text after its leading digits; `None` if the text begins with no digit.
     fn digits(rest: &str) -> Option<&str> {
         let after = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
         (after.len() < rest.len()).then_some(after)

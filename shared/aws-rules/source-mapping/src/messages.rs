@@ -186,7 +186,7 @@ pub enum Output {
     IteratorAge {
         /// The shard.
         shard: ShardId,
-        /// The age.
+        /// The age of the record.
         age: Duration,
     },
     /// The mapping released the lease of a shard. The outcomes of these invocations no longer count.

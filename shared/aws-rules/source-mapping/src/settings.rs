@@ -80,11 +80,11 @@ pub struct Settings {
     pub maximum_retry_attempts: Option<u32>,
     /// `MaximumRecordAgeInSeconds`: whole seconds, from a minute to a week; `None` stands for -1, without limit.
     pub maximum_record_age: Option<Duration>,
-    /// `BisectBatchOnFunctionError`.
+    /// `BisectBatchOnFunctionError`: true if a failed batch is split.
     pub bisect_batch_on_function_error: bool,
     /// True if `FunctionResponseTypes` has `ReportBatchItemFailures`.
     pub report_batch_item_failures: bool,
-    /// `DestinationConfig.OnFailure`.
+    /// `DestinationConfig.OnFailure`: the destination of reports on discarded batches.
     pub on_failure: Option<Destination>,
     /// `FilterCriteria`: at most five filters.
     pub filters: Vec<Filter>,

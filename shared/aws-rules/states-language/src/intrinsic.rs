@@ -18,7 +18,7 @@ pub(crate) enum Expression {
     /// `States.Format`: the pieces of text, and the values between them. The list of pieces is longer by one than the
     /// list of values.
     Format(Vec<String>, Vec<Expression>),
-    /// `States.MathAdd`
+    /// `States.MathAdd`: the two numbers to add.
     MathAdd(Box<[Expression; 2]>),
 }
 

@@ -16,7 +16,7 @@ pub struct Failure<P> {
     pub event: FailureEvent<P>,
 }
 
-/// Rules that fail unless the history already decides about the command.
+/// Rules that answer with the induced failure, unless the history already decides about the command.
 pub(crate) struct Failing<'a, P> {
     pub(crate) decider: &'a dyn Decider<P>,
     pub(crate) failure: &'a Failure<P>,

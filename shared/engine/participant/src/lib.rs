@@ -11,7 +11,7 @@
 //!  events ─► Reactor ─► Policy ─► Command, its id from event and policy ─► Participant
 //!                │  ▲
 //!                ▼  │ the timers, when a reaction is due
-//!            Reactions      what did not work at once, and deadlines
+//!            Reactions      commands to send again, and deadlines
 //! ```
 
 #![deny(missing_docs)]
@@ -39,7 +39,7 @@ pub use rules::Rules;
 
 use induced::Failing;
 
-/// The time for which a participant that was made silent keeps its caller waiting.
+/// The time for which a participant keeps its caller waiting when a test asks for silence.
 pub const SILENCE: Duration = Duration::from_secs(3);
 
 /// A context that handles commands.

@@ -32,7 +32,7 @@ pub struct Policy {
     pub data: Mapping,
     /// The time of the reaction.
     pub when: When,
-    /// For a deadline: the event types that cancel it.
+    /// The event types that cancel the deadline of this policy; empty for a policy without a deadline.
     pub unless: &'static [&'static str],
 }
 

@@ -23,8 +23,8 @@ pub const TABLE: TableName = TableName("reactions");
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// The class of a pending reaction, by priority. Each class has partitions of its own in the index, so that no class
-/// queues behind another.
+/// The class of a pending reaction, by priority. Each class has partitions of its own in the index, so that the
+/// reactions of one class do not wait for the reactions of another class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// The command undoes something.
@@ -311,7 +311,8 @@ impl Reactions {
         Ok(next.into())
     }
 
-    /// The pending reactions of a context with these policies, for a subject with these events. Meant for operators.
+    /// The pending reactions of a context with these policies, for a subject with these events. This function is meant
+    /// for operators.
     ///
     /// # Errors
     ///

@@ -15,9 +15,10 @@ use crate::TABLE;
 
 /// The time for which a reader caches the generations of a view.
 const CACHED: Duration = Duration::from_secs(5);
-/// The time from naming a new generation until readers switch to it, all at the same moment. The old generation may lag
-/// a little. If readers switched at different moments, a client that asks several readers could see changes disappear
-/// again. So the delay is longer than [`CACHED`] plus the time that the write of the alias may take.
+/// The time from the write that names a new generation in the alias until all readers switch to it, at the same moment.
+/// The old generation may have fewer events than the new one. If readers switched at different moments, a client that
+/// asks several readers could see changes disappear again. So the delay is longer than [`CACHED`] plus the time that
+/// the write of the alias may take.
 pub(crate) const HANDOVER: SignedDuration = SignedDuration::from_secs(15);
 
 /// One generation of one view. All its keys begin with the view and the number, `{view}.{number}`.

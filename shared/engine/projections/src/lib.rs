@@ -3,7 +3,7 @@
 //! A domain supplies its views, each a [`View`]. The [`Projector`] orders and deduplicates the events, fills gaps,
 //! parks events that cannot be folded, and writes the rows of every generation.
 //!
-//! A row covers one subject and the events of all its streams. Besides the view's own attributes it has
+//! A row covers one subject and the events of all its streams. Besides the view's own attributes, a row has
 //!
 //! | attribute | content |
 //! | --- | --- |

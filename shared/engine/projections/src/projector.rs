@@ -569,7 +569,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         Ok(change.after)
     }
 
-    /// Folds the events of an event stream that its row lacks.
+    /// Folds into its row the events of an event stream that the row lacks.
     async fn refold(&self, id: StreamId) -> Redriven {
         let reader = &self.projector.reader;
         let stream = match reader.read_one(id).await {

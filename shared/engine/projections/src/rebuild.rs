@@ -518,7 +518,7 @@ impl<P: DomainEvent> Run<'_, P> {
         self.save().await
     }
 
-    /// Saves the progress during long work now and then, to keep the claim.
+    /// Saves the progress if the last save is more than 15 seconds old, to keep the claim during long work.
     async fn still_at_it(&mut self) -> Result<(), RebuildError> {
         let now = self.now().timestamp();
         let (_, job) = self.job()?;
@@ -679,7 +679,8 @@ impl<P: DomainEvent> Run<'_, P> {
     /// Replays the log up to a moment at which the projector certainly wrote both generations; false if the run's time
     /// is over first.
     async fn log(&mut self) -> Result<bool, RebuildError> {
-        // A shard that does not exist yet will get no record older than this moment.
+        // A shard that is created after this listing gets only later records, and the projector folds these into both
+        // generations.
         for shard in self.rebuilder.log.shards().await? {
             if !self.shard(&shard).await? {
                 return Ok(false);

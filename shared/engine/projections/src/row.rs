@@ -52,7 +52,7 @@ impl Row {
         })
     }
 
-    /// All attributes except the keys.
+    /// All attributes of the row except its keys and `rev`.
     fn attributes<P: DomainEvent>(&self, generation: &Generation, view: &dyn View<P>) -> Item {
         let mut item = self.own.clone();
         let numbers = |map: &BTreeMap<String, Version>| {

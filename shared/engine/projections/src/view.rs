@@ -45,7 +45,7 @@ pub trait View<P: DomainEvent>: Send + Sync {
     /// [`Unfoldable`] if the event contradicts the row. The changes to the row are then dropped.
     fn fold(&self, row: &mut Item, event: &Event, payload: &P) -> Result<(), Unfoldable>;
 
-    /// The row's places in the first and the second index; `None` for an index that should not list it.
+    /// The row's places in the first and the second index; `None` for an index that should not list the row.
     fn places(&self, _row: &Item) -> [Option<Place>; 2] {
         [None, None]
     }

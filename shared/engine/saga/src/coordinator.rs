@@ -437,7 +437,8 @@ impl Sagas {
             };
             let (definition, before) = begun?;
             let (saga, _) = transition(definition, &before, &input, self.now());
-            // A saga that begins with the request is stored in any case, since no other process may ever begin it.
+            // A saga that begins with the request is stored in any case, since it is possible that no other process
+            // begins this saga.
             if saga == before && stored.is_some() {
                 let stuck = saga.status == Status::NeedsIntervention;
                 let undone = stuck || saga.status == Status::Compensating;

@@ -13,14 +13,14 @@ use crate::{Direction, Mapping, StepNumber};
 pub struct Definition {
     /// The name of the definition.
     pub name: &'static str,
-    /// Its version, from 1.
+    /// The version of the definition, counted from 1.
     pub version: u32,
     /// The age limit of the event that opens a saga.
     pub expiry: Expiry,
     /// The time within which a saga ends when nothing fails. After this time, a saga that the coordinator only watches
     /// is logged as late.
     pub patience: Duration,
-    /// The texts of its sagas' reasons and problems.
+    /// The texts that sagas of this definition use in reasons and problems.
     pub texts: Texts,
     /// The steps, in order. The first step is done before the saga begins: its success event opens the saga.
     pub steps: Vec<Step>,
@@ -113,7 +113,7 @@ pub struct Compensation {
     /// The command that undoes the step. The participant must accept this command before the step's own command, after
     /// it, without it, and more than once.
     pub command: &'static str,
-    /// How the command is sent.
+    /// The participant, data and retries of this command.
     pub call: Call,
     /// The type of the event that says that the step is undone.
     pub success: &'static str,
@@ -250,7 +250,7 @@ impl Definition {
         self.steps.first().map(|step| step.success)
     }
 
-    /// The step of this number; `None` if the definition has fewer.
+    /// The step of this number; `None` if the definition has fewer steps.
     #[must_use]
     pub fn step(&self, number: StepNumber) -> Option<&Step> {
         self.steps.get(number.index())

@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `$.saga` | `id`, `subject`, `trace`; `cause`, the event that led to the next undoing command; `reason`, once the saga is being undone |
 //! | `$.definition`, `$.version` | the definition with which the saga began; a machine without that version fails the execution |
-//! | `$.undo` | true in an execution that only undoes |
+//! | `$.undo` | true in an execution that only undoes steps |
 //! | `$.commands.{command of the step}.do`, `.undo` | the id of each command: the same that the coordinator uses |
 //! | `$.steps.{command of the step}.answer` | the answer of each step that was done |
 //!

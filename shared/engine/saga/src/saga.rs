@@ -293,7 +293,7 @@ pub enum What {
     },
     /// A user or an operator asked for the saga to be undone.
     CancellationRequested {
-        /// The reason given.
+        /// The reason for undoing the saga.
         reason: String,
         /// The step whose command was logged but not sent yet, if there is one. This step needs no undoing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -456,7 +456,7 @@ pub struct Saga {
     pub id: SagaId,
     /// The name of the saga's definition.
     pub definition: String,
-    /// The version of its definition.
+    /// The version of the saga's definition.
     pub version: u32,
     /// The mode of the saga.
     pub mode: SagaMode,
@@ -888,7 +888,7 @@ impl Saga {
             return;
         }
         match before {
-            // By the events so far, no step is left to undo. The end of the execution will confirm this.
+            // According to the events so far, no step remains to be undone. The end of the execution will confirm this.
             Status::Running if self.next_to_undo(definition).is_none() => {
                 self.next_look = Some(later(now, SOON));
             }

@@ -3,7 +3,7 @@
 //! | attribute | content |
 //! | --- | --- |
 //! | `pk`, `sk` | the saga's id; `saga` |
-//! | `definition`, `version` | the definition with which it began |
+//! | `definition`, `version` | the definition with which the saga began |
 //! | `subject`, `status` | copies from the log, for readers that do not decode the log |
 //! | `log` | the log. Each entry has `when`, the time of writing; an entry with an event also has `event_time`, the time of the event |
 //! | `attempts`, `unanswered` | of the outstanding command: the number of attempts so far, and whether an attempt before the last had no answer |
@@ -83,7 +83,7 @@ pub struct Page {
 /// The sagas that are due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
-    /// The sagas, those that have waited longest first.
+    /// The ids of the sagas. Those that have waited longest come first.
     pub sagas: Vec<SagaId>,
     /// The time since which the longest-waiting saga has waited; `None` if no saga is due.
     pub oldest: Option<Timestamp>,
