@@ -5,7 +5,7 @@ macro_rules! rules {
         /// A rule of `rules.yaml`, which has its text and its source in the AWS documentation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Rule {
-            $(#[doc = concat!("`", $id, "`.")] $rule,)*
+            $(#[doc = concat!("The rule `", $id, "`.")] $rule,)*
         }
 
         impl Rule {

@@ -1,4 +1,4 @@
-//! Commands in, replies or errors out, over in-memory twins, with and without injected faults.
+//! A participant that handles commands over in-memory twins, with and without injected faults.
 #![cfg(test)]
 
 use std::{sync::Arc, time::Duration};

@@ -45,7 +45,7 @@ async fn due(bench: &Bench, projector: &Projector<Fact>) -> Result<Redriving, Ta
     Ok(redriver.redrive_due(&parked, Timestamp::MAX).await)
 }
 
-/// One loan that was opened, secured and handed over: its records in the order in which they happened.
+/// The records of one loan that was opened, secured and handed over, in the order of its events.
 fn approved(bench: &Bench) -> Vec<LogRecord> {
     let made = bench.happen(id(1), &[(Opened, 0)]);
     let paid = bench.happen(id(1), &[(Helped, 1)]);
@@ -143,7 +143,7 @@ fn a_batch_reads_all_rows_at_once_and_writes_each_once() {
             .filter(|call| call.starts_with(kind))
             .count()
     };
-    // One read of the views' aliases, one read of all rows, then one write for each loan.
+    // The projector makes one read of the views' aliases, one read of all rows, and then one write for each loan.
     assert_eq!((calls("get"), calls("write"), faults.count()), (2, 50, 52));
 }
 
@@ -672,7 +672,7 @@ fn another_invocation_at_every_effect() {
 #[test]
 fn a_batch_of_500_with_every_kind_of_trouble() {
     let bench = Bench::new();
-    // 124 loans of four events each, and four records of trouble.
+    // The batch has 124 loans of four events each, and four further records, one for each kind of trouble.
     let mut records = vec![];
     for number in 1..=124 {
         let subject = id(number);

@@ -129,7 +129,7 @@ fn the_archive_alone_rebuilds_the_views() {
         some(&system);
         system.archive_all();
         let before = system.rows(view, 1);
-        // A new log without the old records, and empty tables.
+        // The log is new, without the old records, and the tables are empty.
         system.log = Arc::new(MemoryLog::new(3, system.bench.world.clock.clone()));
         for (key, _) in system.bench.tables.all(alpes_event_store::TABLE) {
             system.delete(key);
@@ -256,7 +256,7 @@ fn what_is_archived_behind_its_back_is_replayed_from_the_log() {
     let store = |records: &[LogRecord]| block_on(archive.store(records)).unwrap();
     let (ours, others) = (system.shard(first), system.shard(second));
     let (early, late) = ours.split_at(ours.len() / 2);
-    // More objects than fit on one page, the last of them of the second shard.
+    // The archive has more objects than fit on one page, and its last objects are those of the second shard.
     for record in early.iter().chain(&others) {
         store(std::slice::from_ref(record));
     }
@@ -266,7 +266,7 @@ fn what_is_archived_behind_its_back_is_replayed_from_the_log() {
         .events
         == 0
     {}
-    // Late records of the first shard, of today and then of tomorrow.
+    // Late records of the first shard are archived, those of today first and then those of tomorrow.
     store(late);
     system.clock.advance(Duration::from_hours(24));
     for number in 31..=36 {
@@ -411,7 +411,7 @@ fn a_rebuild_that_lists_for_long_keeps_where_it_was() {
     }
     assert_eq!(system.rows(LENT, 2), before);
     let lists = slow.lists.load(Ordering::SeqCst);
-    // The lists of the survey, and at most two for each page that is replayed. Each key is listed once.
+    // The survey makes some of the list calls, and each replayed page makes at most two. Each key is listed once.
     assert!(
         lists <= 3 * objects.div_ceil(4),
         "{lists} lists of {objects} objects"

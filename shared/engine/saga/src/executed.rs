@@ -66,7 +66,7 @@ pub fn executed(
     saga.mode = SagaMode::StepFunctions;
     let ended = saga.status.has_ended();
     let stuck = watched.status == Status::NeedsIntervention && !ended;
-    // A person has undone the steps that the execution could not undo.
+    // The execution failed and the saga has ended nevertheless, so a person has acted.
     let seen_to = saga.status == Status::NeedsIntervention && watched.status.has_ended();
     if stuck || seen_to || ended && saga.status != watched.status {
         saga.status = watched.status;

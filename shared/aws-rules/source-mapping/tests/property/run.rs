@@ -14,7 +14,7 @@ use crate::{
     planted::{Bug, Subject},
 };
 
-/// Runs a case, checked by the model.
+/// Runs a case, and checks each step by the model.
 pub fn run(case: &Case, bug: Option<Bug>) -> TestCaseResult {
     let mut run = Run::new(case, bug);
     run.play(case).map_err(TestCaseError::fail)

@@ -2,7 +2,7 @@ use source_mapping::{Outcome, Rule, Settings};
 
 use crate::support::{World, told};
 
-/// A mapping that splits batches, with this further change.
+/// A mapping that splits failed batches, whose settings are changed further by `change`.
 fn bisecting(change: impl FnOnce(&mut Settings)) -> World {
     World::with(|with| {
         with.bisect_batch_on_function_error = true;

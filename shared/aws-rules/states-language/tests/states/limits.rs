@@ -88,7 +88,7 @@ fn an_answer_and_parameters_have_it_too() {
 fn a_history_has_a_limit() {
     let mut hand = Hand::new(&json!({"A": {"Type": "Pass", "Next": "A"}}), json!({}));
     assert_eq!(hand.error(), "States.Runtime");
-    // The start counts as an event too, but the history here does not have it.
+    // The start counts as an event too, but the history of a `Run` does not have this event.
     assert_eq!(hand.run.history().len(), 24_999);
     let Happened::Ended(Ending::Failed { cause, .. }) = &hand.run.history()[24_998].what else {
         panic!("it has not ended");

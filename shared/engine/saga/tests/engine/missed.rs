@@ -59,7 +59,7 @@ alpes_messages::catalogue! {
 
 const SUBJECT: SubjectId = SubjectId(Uuid::from_u128(9));
 
-/// The first event of its stream, with the correlation id `of`.
+/// The first event of an event stream, with the correlation id `of`.
 fn event(new: NewEvent, of: Uuid, mode: SagaMode, second: i64) -> Event {
     let command = Command {
         id: CommandId(Uuid::from_u128(1)),

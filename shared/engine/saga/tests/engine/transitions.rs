@@ -250,7 +250,7 @@ fn what_cannot_be_undone_waits_for_a_person() {
     // An event still advances the saga.
     let (ended, _) = step(&stuck, &Input::Event(fact("Undone1", 2)), at(3));
     assert_eq!(ended.status, Status::Compensated);
-    // A person can resume it too.
+    // A person can resume the saga too.
     let (resumed, _) = step(&stuck, &Input::Resume { note: None }, at(3));
     assert_eq!(
         sent(&resumed, at(3)).1.command,
