@@ -25,7 +25,7 @@ pub(crate) struct Batch {
 /// The mapping's action after a batch failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Aftermath {
-    /// Deliver these batches instead, one after the other.
+    /// Deliver these batches instead of the failed one, one after the other.
     Again(Vec<Batch>),
     /// Discard the batch.
     GiveUp(Batch),
@@ -61,7 +61,8 @@ impl Batch {
         Aftermath::Again(vec![first, second])
     }
 
-    /// The action after the function named the first record as failed: nothing can be split off, so the attempt counts.
+    /// The action after the function named the first record as failed: no done records can be split off, so the attempt
+    /// counts.
     pub(crate) fn failed_at_first(self, settings: &Settings, rules: &mut Vec<Rule>) -> Aftermath {
         self.retried(settings, rules)
     }

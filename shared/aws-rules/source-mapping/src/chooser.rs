@@ -5,15 +5,15 @@
 pub enum Choice {
     /// The lane to invoke next; one option for each lane that is ready.
     NextLane,
-    /// The lane of a partition key that has none yet; one option for each lane of the shard.
+    /// The lane of a partition key that has no lane yet; one option for each lane of the shard.
     LaneOfKey,
-    /// Milliseconds from a failed or throttled invocation to the next with the same batch.
+    /// The pause between a failed or throttled invocation and the next invocation with the same batch, in milliseconds.
     BackOff,
     /// The delay of a shard's next read, in milliseconds.
     PollDelay,
     /// The number of readable records that are left for a later read.
     HeldBack,
-    /// 1 if the report on a discarded batch is held back, to be combined with the next one.
+    /// 1 if the report on a discarded batch is held back, to be combined with the next report.
     Consolidate,
 }
 
@@ -32,9 +32,9 @@ impl<F: FnMut(Choice, u64) -> u64> Chooser for F {
     }
 }
 
-/// Always takes the first option: it reads and retries at once, leaves no record for later, and gives all keys to the
-/// first lane. The mapping therefore retries a batch that always fails without any pause, so the caller itself must let
-/// time pass.
+/// A chooser that always takes the first option. With this chooser a mapping reads and retries at once, leaves no
+/// record for a later read, and puts all keys into the first lane. The mapping retries a batch that always fails
+/// without any pause, so the caller itself must let time pass.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Prompt;
 

@@ -23,8 +23,8 @@ impl Shard {
         ready.map(|(at, _)| at).collect()
     }
 
-    /// Delivers the batch of a ready lane as the invocation `id`. Returns its records, and the number of earlier
-    /// invocations with them; `None` if all records were too old.
+    /// Delivers the batch of a ready lane as the invocation `id`. Returns the records of the batch, and the number of
+    /// earlier invocations with these records; `None` if all records were too old.
     pub(crate) fn deliver(
         &mut self,
         at: usize,
@@ -120,7 +120,7 @@ impl Shard {
         }
     }
 
-    /// The number of records at the beginning of a batch that are done, and the action for the others.
+    /// The number of records at the beginning of a batch that are done, and the action for the other records.
     fn judge(
         &self,
         mut batch: Batch,
@@ -203,7 +203,7 @@ impl Shard {
         self.hold_or_send(at, given_up, turn);
     }
 
-    /// Sends the report on discarded records, or holds it back, to combine it with the next report on the same batch.
+    /// Sends the report on discarded records, or holds the report back, to combine it with the next report of the lane.
     fn hold_or_send(&mut self, at: usize, mut given_up: GivenUp, turn: &mut Turn<'_>) {
         let Some(lane) = self.lanes.get_mut(at) else {
             return;

@@ -30,7 +30,7 @@ impl Condition {
 /// The report on discarded records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationRecord {
-    /// The kind of destination that receives it.
+    /// The kind of destination that receives the report.
     pub destination: Destination,
     /// The invocation after which the records were discarded; `None` if they grew too old.
     pub invocation: Option<InvocationId>,
@@ -40,7 +40,8 @@ pub struct DestinationRecord {
     pub condition: Condition,
     /// The number of invocations with these records.
     pub approximate_invoke_count: u32,
-    /// True if the last invocation with them failed, false if the function answered, `None` if there was no invocation.
+    /// True if the last invocation with the records failed, false if the function answered, `None` if there was no
+    /// invocation.
     pub function_failed: Option<bool>,
     /// The time of discarding.
     pub timestamp: Millis,
@@ -132,7 +133,7 @@ impl GivenUp {
         self
     }
 
-    /// The report to send; `None` without a destination.
+    /// The report to send; `None` if the mapping has no destination.
     pub(crate) fn word(
         self,
         shard: &ShardId,

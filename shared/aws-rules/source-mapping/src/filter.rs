@@ -12,18 +12,18 @@ pub enum InvalidFilter {
     /// A pattern, and its value for `data`, must be JSON objects.
     #[error("a pattern must be a JSON object")]
     NotAnObject,
-    /// A Kinesis mapping filters by `data` only.
+    /// An event source mapping of a Kinesis stream filters by `data` only.
     #[error("a filter can only use `data`, not `{0}`")]
     NotData(String),
     /// A field's pattern must be a list of values, or an object of fields.
     #[error("`{0}` needs a list of values")]
     NotAList(String),
-    /// A test that this crate does not support, or that does not exist.
+    /// The pattern has a test that this crate does not support, or that does not exist.
     #[error("`{0}` is not a supported test")]
     UnknownTest(String),
 }
 
-/// A filter of a mapping, parsed from its pattern.
+/// A filter of an event source mapping, parsed from its pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
     /// The conditions on the data; `None` if the pattern has none.
@@ -170,7 +170,7 @@ fn scalar(value: Json) -> Result<Json, InvalidFilter> {
     }
 }
 
-/// Splits `[">", 0, "<=", 5]` into pairs.
+/// Splits a list like `[">", 0, "<=", 5]` into pairs of a comparison and a number.
 fn comparisons(parts: &[Json]) -> Option<Vec<(Comparison, f64)>> {
     let pairs = parts.chunks(2).map(|pair| {
         let [Json::Text(sign), Json::Number(number)] = pair else {

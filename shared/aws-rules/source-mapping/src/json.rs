@@ -126,7 +126,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The rest after one or more digits.
+    /// The rest of a text after its leading digits; `None` if the text begins with no digit.
     fn digits(rest: &str) -> Option<&str> {
         let after = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
         (after.len() < rest.len()).then_some(after)
@@ -168,7 +168,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The character of an escape, after its backslash.
+    /// The character of an escape sequence, after the backslash was consumed.
     fn escaped(&mut self) -> Option<char> {
         let mut letters = self.rest.chars();
         let letter = letters.next()?;

@@ -1,4 +1,4 @@
-//! A lane of a shard. A lane has the queued records of some keys, and works on one batch.
+//! A lane of a shard. A lane queues the records of some keys, and delivers one batch at a time.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -32,7 +32,7 @@ pub(crate) struct Lane {
     pub not_before: Millis,
     /// The beginning of the batching window.
     window_from: Millis,
-    /// Discarded records whose report waits to be combined with the next one.
+    /// Discarded records whose report waits to be combined with the next report.
     pub held: Option<GivenUp>,
 }
 
@@ -129,7 +129,7 @@ impl Lane {
     }
 
     /// Removes the records that the stream no longer has, except those in flight. Returns the positions of the removed
-    /// records: first of those that were never delivered, then of those that were.
+    /// records: first of the records that were never delivered, then of the records that were delivered before.
     pub(crate) fn take_before(&mut self, trimmed: usize) -> (Vec<usize>, Vec<usize>) {
         let (mut fresh, mut retried) = (vec![], vec![]);
         let mut size = 0;

@@ -1,10 +1,10 @@
 //! The rules by which AWS delivers a Kinesis stream to a Lambda function, as a state machine without clock, I/O or
 //! randomness.
 //!
-//! **When to use it**: to test a handler against everything that an event source mapping may do. A mapping may deliver
-//! batches again, split them, repeat batches that succeeded, use several lanes at once, split shards while others lag,
-//! and discard, filter or lose records. Emulators deliver batches, but after a failure they rarely behave as AWS does.
-//! Do not use this crate to measure speed.
+//! **When to use it**: to test a handler against everything that an event source mapping may do. An event source
+//! mapping may retry batches, split batches, repeat batches that succeeded, deliver several batches of a shard at once,
+//! and discard, filter or lose records. Meanwhile shards may split and merge. Emulators deliver batches, but after a
+//! failure they rarely behave as AWS does. Do not use this crate to measure speed.
 //!
 //! `rules.yaml`, beside this crate's sources, lists every rule with its page in the AWS documentation. Where AWS is
 //! silent, the rule says so and assumes the behaviour that is harder on a function. Where AWS leaves a choice open, as
@@ -13,13 +13,14 @@
 //!
 //! [`Mapping::step`] takes an [`Input`] and returns the mapping's actions with the rules behind them. Any number of
 //! invocations may be in flight. The caller reports the end of each invocation, in any order and with any [`Outcome`].
-//! So a scheduler can run real handlers, several at once, and kill them anywhere. [`Mapping::wakes_at`] tells the
-//! scheduler how far time can jump. If a stream has several mappings, report the stream's changes to each of them.
+//! So a scheduler can run real handlers, several at once, and kill them anywhere. [`Mapping::wakes_at`] is the time to
+//! which the scheduler can advance its clock. If a Kinesis stream has several event source mappings, report the
+//! stream's changes to each of them.
 //!
 //! # Example
 //!
-//! A handler that fails at one record. The batch is split until the record is alone. The record is then tried once
-//! more, and discarded:
+//! The handler of this example fails at one record. The batch is split until that record is alone in its batch. The
+//! record is then delivered once more, and discarded:
 //!
 //! ```
 //! use source_mapping::{

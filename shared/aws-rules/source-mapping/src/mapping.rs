@@ -1,4 +1,4 @@
-//! The event source mapping: one stream, one function.
+//! The event source mapping of one Kinesis stream to one function.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,14 +15,14 @@ use crate::{
 
 /// An event source mapping from a Kinesis stream to a function.
 ///
-/// A mapping depends on nothing but its inputs: the same inputs and the same choices give the same outputs.
+/// The same inputs and the same choices always give the same outputs.
 #[derive(Clone, Debug)]
 pub struct Mapping {
     settings: Settings,
     state: State,
     /// The requested change that has not taken effect yet.
     asked: Option<Change>,
-    /// True if the mapping reads now.
+    /// True while the mapping reads its shards.
     reads: bool,
     /// True if the mapping has ever read.
     began: bool,
@@ -58,7 +58,7 @@ impl Mapping {
         })
     }
 
-    /// Applies an input, and everything that follows from it at this moment.
+    /// Applies an input, and returns all actions that follow at the current time.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl Mapping {
         self.out.keys().chain(&self.orphans).copied()
     }
 
-    /// True if every record is done, skipped or gone.
+    /// True if the mapping has settled every record: the record is done, skipped, discarded or gone from the stream.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.shards.values().all(Shard::is_settled)
@@ -367,7 +367,7 @@ impl Mapping {
         }
     }
 
-    /// True if all shards before this one are done.
+    /// True if all ancestors of the shard are closed, and all their records are settled.
     fn parents_are_finished(&self, shard: &Shard) -> bool {
         let mut waiting: Vec<_> = shard.parents.iter().collect();
         // Repeated splits and merges make exponentially many paths to one ancestor, so each shard is visited once.
@@ -379,7 +379,7 @@ impl Mapping {
             if !parent.is_finished() {
                 return false;
             }
-            // A shard that was closed while empty is done, although the shards before it may still have unfinished
+            // A parent that was closed while empty is finished, although its own parents may still have unfinished
             // records.
             waiting.extend(&parent.parents);
         }

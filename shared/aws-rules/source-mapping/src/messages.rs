@@ -1,4 +1,4 @@
-//! The inputs and outputs of a mapping.
+//! The inputs and outputs of an event source mapping.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::{
     ShardId,
 };
 
-/// An input of a mapping.
+/// An input of an event source mapping.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// The stream has a new shard without a parent.
@@ -52,20 +52,20 @@ pub enum Input {
         outcome: Outcome,
     },
     /// The reader of a shard lost its lease to another reader, which continues from the checkpoint. Invocations in
-    /// flight go on, but their outcomes no longer count. Meanwhile the same records are delivered again.
+    /// flight continue, but their outcomes no longer count. Meanwhile the other reader delivers the same records again.
     LeaseLost {
         /// The shard.
         shard: ShardId,
         /// True if the last checkpoint is lost too, so that records that succeeded are delivered once more.
         checkpoint_too: bool,
     },
-    /// The owner requests a change. The change takes effect with the next [`Input::ChangeTakesEffect`].
+    /// The owner of the mapping requests a change. The change takes effect with the next [`Input::ChangeTakesEffect`].
     ChangeAsked(Change),
     /// The requested change takes effect. The first input of this kind makes the mapping begin to read.
     ChangeTakesEffect,
 }
 
-/// A change of a mapping.
+/// A change of an event source mapping.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Enables the mapping: it continues where it stopped.
@@ -89,7 +89,7 @@ pub enum Outcome {
     TimedOut,
     /// The function's process died.
     Killed,
-    /// The invocation did not reach the function: too many were running, or the service failed.
+    /// The invocation did not reach the function: too many invocations were running, or the service failed.
     Throttled,
 }
 
@@ -122,22 +122,22 @@ impl fmt::Display for InvocationId {
     }
 }
 
-/// A request to invoke the function. [`crate::Mapping::event`] writes its event.
+/// A request to invoke the function. [`crate::Mapping::event`] returns the event of the invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invocation {
-    /// The id, under which the caller reports its end.
+    /// The id under which the caller reports the end of the invocation.
     pub id: InvocationId,
-    /// The shard of its records.
+    /// The shard that has the records.
     pub shard: ShardId,
     /// The number of the lane in the shard, from 0.
     pub lane: usize,
-    /// The number of earlier invocations with these records, in this batch or the one from which it was split.
+    /// The number of earlier invocations with these records, in this batch or in the batch from which it was split.
     pub earlier: u32,
     /// The records, in order.
     pub records: Vec<Arc<Record>>,
 }
 
-/// An action of a mapping.
+/// An action of an event source mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// The mapping invokes the function.
@@ -149,7 +149,8 @@ pub enum Output {
         /// The records.
         records: Vec<Arc<Record>>,
     },
-    /// The mapping skips records that are before the starting position, or were gone before it began.
+    /// The mapping skips records that are before the starting position, or that were gone before the mapping began to
+    /// read.
     Skipped {
         /// The shard of the records.
         shard: ShardId,
@@ -185,14 +186,14 @@ pub enum Output {
     IteratorAge {
         /// The shard.
         shard: ShardId,
-        /// The age.
+        /// The age of the record.
         age: Duration,
     },
-    /// The mapping gave up the lease of a shard. The outcomes of these invocations no longer count.
+    /// The mapping released the lease of a shard. The outcomes of these invocations no longer count.
     GaveUp {
         /// The shard.
         shard: ShardId,
-        /// The invocations.
+        /// The invocations of the shard that were in flight.
         orphans: Vec<InvocationId>,
     },
 }
@@ -206,7 +207,7 @@ pub struct Step {
     pub rules: Vec<Rule>,
 }
 
-/// The state of a mapping.
+/// The state of an event source mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// The mapping was created, and does not read yet.
@@ -215,7 +216,7 @@ pub enum State {
     Enabled,
     /// The mapping does not read any more.
     Disabled,
-    /// A change was requested. Until the change takes effect, the mapping goes on as before.
+    /// A change was requested. Until the change takes effect, the mapping works as before.
     Changing,
     /// The mapping is deleted.
     Deleted,
@@ -245,7 +246,8 @@ pub enum Misuse {
     /// Time must not go back.
     #[error("the time is already later than {0:?}")]
     TimeGoesBack(Millis),
-    /// Another change has been requested, no change has been requested, or the mapping is deleted.
+    /// A change was requested while another change is pending or after the mapping was deleted, or a change should take
+    /// effect although none is pending.
     #[error("no change can be requested or take effect now")]
     NoChange,
     /// The update has settings that AWS refuses.

@@ -1,4 +1,4 @@
-//! Reading a shard: the size of a read, the records that are skipped, and the lanes of the others.
+//! Reading a shard: the size of a read, the records that are skipped, and the lanes of the other records.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Shard {
-    /// Reads the records of one call. Call it only if the shard is due and has room.
+    /// Reads the records of one call. Call this function only if the shard is due and has room.
     pub(crate) fn read(&mut self, turn: &mut Turn<'_>) {
         let shared = turn.settings.reads == Reads::Shared;
         let every = millis(POLL_EVERY);
@@ -34,8 +34,8 @@ impl Shard {
         }
         let held_back = choose_place(turn.chooser, Choice::HeldBack, offered + 1);
         self.take_in(offered - held_back.min(offered), turn);
-        // A read waits for its share of the five calls a second. With fan-out, records are pushed and need no wait,
-        // unless some were held back.
+        // A read waits for its share of the five calls a second. With fan-out, Kinesis pushes the records without a
+        // pause, unless some records were held back.
         let pause = match (shared, self.next < self.records.len()) {
             (true, false) => every,
             (false, _) if held_back == 0 => 0,

@@ -4,13 +4,13 @@ use std::{collections::VecDeque, time::Duration};
 
 use crate::{Millis, Rule};
 
-/// Calls to a shard a second, for all its readers together.
+/// The limit of calls to a shard per second, for all its readers together.
 pub(crate) const CALLS_A_SECOND: usize = 5;
-/// Bytes that a shard returns a second, for all its readers together.
+/// The limit of bytes that a shard returns per second, for all its readers together.
 const BYTES_A_SECOND: u64 = 2 * 1024 * 1024;
-/// Bytes that one call returns at most.
+/// The limit of bytes that one call returns.
 pub(crate) const BYTES_A_CALL: usize = 10 * 1024 * 1024;
-/// Records that one call returns at most.
+/// The limit of records that one call returns.
 pub(crate) const RECORDS_A_CALL: usize = 10_000;
 /// The pause between Lambda's reads of a shard without new records.
 pub(crate) const POLL_EVERY: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ pub(crate) struct ReadLimits {
 }
 
 impl ReadLimits {
-    /// The limit that another read would exceed now.
+    /// The limit that another read would exceed now; `None` if it would exceed none.
     pub(crate) fn broken(&mut self, now: Millis) -> Option<Rule> {
         self.reads
             .retain(|(at, bytes)| seconds(now, *at) == 0 || left(now, *at, *bytes) > 0);

@@ -1,10 +1,10 @@
-//! The contents of a stream: records in shards.
+//! The contents of a Kinesis stream: records in shards.
 
 use std::{cmp::Ordering, fmt, sync::Arc};
 
 use crate::Millis;
 
-/// The name of a shard, `shardId-000000000000`.
+/// The name of a shard, for example `shardId-000000000000`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(Arc<str>);
 
@@ -20,8 +20,8 @@ impl fmt::Display for ShardId {
     }
 }
 
-/// The number of a record in its shard: decimal digits, compared as a number. AWS's numbers are longer than any
-/// integer.
+/// The number of a record in its shard: decimal digits, compared as a number. AWS's numbers do not fit any integer
+/// type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SequenceNumber(Arc<str>);
 
@@ -39,7 +39,8 @@ impl SequenceNumber {
         &self.0
     }
 
-    /// The digits without leading zeros, after their count. The order of these pairs is the order of the numbers.
+    /// The count of the digits without leading zeros, and these digits. The order of these pairs is the order of the
+    /// numbers.
     fn magnitude(&self) -> (usize, &str) {
         let digits = self.0.trim_start_matches('0');
         (digits.len(), digits)
@@ -54,7 +55,7 @@ impl From<u64> for SequenceNumber {
 
 impl Ord for SequenceNumber {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Two spellings of one number are ordered by their text, so that equal numbers have equal text.
+        // Two spellings of one number are ordered by their text, since `Eq` compares the texts.
         let by_number = self.magnitude().cmp(&other.magnitude());
         by_number.then_with(|| self.0.cmp(&other.0))
     }
@@ -81,7 +82,7 @@ pub struct Record {
     pub partition_key: Arc<str>,
     /// The raw data, not in base64.
     pub data: Arc<[u8]>,
-    /// The time at which the stream received it.
+    /// The time at which the stream received the record.
     pub arrived: Millis,
 }
 

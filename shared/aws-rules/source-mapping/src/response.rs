@@ -13,8 +13,8 @@ pub enum Verdict {
     Failed,
 }
 
-/// Reads the response to a batch with these sequence numbers, in order. Returns its meaning, and the rule by which it
-/// was read.
+/// Reads the response to a batch with these sequence numbers, in order. Returns the meaning of the response, and the
+/// rule that gives it this meaning.
 #[must_use]
 pub fn judge(response: &[u8], batch: &[&SequenceNumber]) -> (Verdict, Rule) {
     if response.trim_ascii().is_empty() {

@@ -5,14 +5,14 @@ macro_rules! rules {
         /// A rule of `rules.yaml`, which has its text and its source in the AWS documentation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Rule {
-            $(#[doc = concat!("`", $id, "`.")] $rule,)*
+            $(#[doc = concat!("The rule `", $id, "`.")] $rule,)*
         }
 
         impl Rule {
             /// All rules.
             pub const ALL: &[Self] = &[$(Self::$rule),*];
 
-            /// Its `id` in `rules.yaml`.
+            /// The `id` of the rule in `rules.yaml`.
             #[must_use]
             pub fn id(self) -> &'static str {
                 match self {

@@ -1,4 +1,4 @@
-//! The settings of a mapping, with AWS's limits.
+//! The settings of an event source mapping, with AWS's limits.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use thiserror::Error;
 
 use crate::{Filter, InvalidFilter, Millis, Rule};
 
-/// The place where a mapping begins in a shard that it has not read yet.
+/// The position at which a mapping begins to read a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartingPosition {
-    /// At the oldest record that the stream still has.
+    /// The mapping begins at the oldest record that the stream still has.
     TrimHorizon,
-    /// After the newest record at the time when the mapping begins to read.
+    /// The mapping begins after the newest record at the time when it begins to read.
     Latest,
-    /// At the first record that arrived at this time or later.
+    /// The mapping begins at the first record that arrived at this time or later.
     AtTimestamp(Millis),
 }
 
@@ -37,7 +37,7 @@ pub enum Destination {
     Sns,
 }
 
-/// The names in events and destination records.
+/// The ARNs in events and destination records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     /// The ARN of the stream.
@@ -65,7 +65,7 @@ impl Default for Names {
     }
 }
 
-/// The settings of a mapping, and those of its stream that matter to it.
+/// The settings of an event source mapping, and the settings of its stream and function that affect it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// `StartingPosition`, with its timestamp.
@@ -80,13 +80,13 @@ pub struct Settings {
     pub maximum_retry_attempts: Option<u32>,
     /// `MaximumRecordAgeInSeconds`: whole seconds, from a minute to a week; `None` stands for -1, without limit.
     pub maximum_record_age: Option<Duration>,
-    /// `BisectBatchOnFunctionError`.
+    /// `BisectBatchOnFunctionError`: true if a failed batch is split.
     pub bisect_batch_on_function_error: bool,
     /// True if `FunctionResponseTypes` has `ReportBatchItemFailures`.
     pub report_batch_item_failures: bool,
-    /// `DestinationConfig.OnFailure`.
+    /// `DestinationConfig.OnFailure`: the destination of reports on discarded batches.
     pub on_failure: Option<Destination>,
-    /// `FilterCriteria`: at most five.
+    /// `FilterCriteria`: at most five filters.
     pub filters: Vec<Filter>,
     /// `Enabled`: true if the mapping begins to read once it is created.
     pub enabled: bool,
@@ -127,7 +127,7 @@ impl InvalidSettings {
 }
 
 impl Settings {
-    /// AWS's defaults for a mapping with a stream, a function and a starting position, and for its stream.
+    /// AWS's defaults for an event source mapping with this starting position, and for its stream.
     #[must_use]
     pub fn new(starting_position: StartingPosition) -> Self {
         Self {
@@ -148,7 +148,7 @@ impl Settings {
         }
     }
 
-    /// Adds a filter, given its pattern: `{"data":{"kind":["order"]}}`.
+    /// Adds the filter of a pattern, for example `{"data":{"kind":["order"]}}`.
     ///
     /// # Errors
     ///

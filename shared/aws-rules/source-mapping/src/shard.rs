@@ -1,4 +1,4 @@
-//! A shard from a mapping's view: which of its records are read, delivered and done.
+//! A shard, as an event source mapping sees it: which of its records are read, delivered and done.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -35,7 +35,8 @@ pub(crate) struct Shard {
     pub(crate) parents: Vec<ShardId>,
     pub(crate) closed: bool,
     pub(crate) records: Vec<Arc<Record>>,
-    /// For each record, the latest arrival time up to it. A stream loses records in their order.
+    /// For each record, the latest arrival time of this record and all earlier ones. A Kinesis stream loses records in
+    /// the order in which it received them.
     pub(crate) stored: Vec<Millis>,
     /// For each record, true if it is done, skipped or gone.
     pub(crate) settled: Vec<bool>,
@@ -46,7 +47,7 @@ pub(crate) struct Shard {
     pub(crate) earlier_checkpoint: usize,
     /// Records before this position are read.
     pub(crate) next: usize,
-    /// Records before this position are not for this mapping.
+    /// Records before this position are before the mapping's starting position.
     pub(crate) first: usize,
     /// True if the mapping has found its starting position.
     pub(crate) positioned: bool,
@@ -148,7 +149,7 @@ impl Shard {
     /// Begins at the starting position of the settings, when the mapping begins to read.
     pub(crate) fn begin(&mut self, turn: &mut Turn<'_>) {
         self.trim(turn);
-        // Records that are already gone were never for this mapping.
+        // The mapping skips records that are already gone from the stream.
         let mut first = self.trimmed;
         turn.rule(match turn.settings.starting_position {
             StartingPosition::TrimHorizon => Rule::StartTrimHorizon,
@@ -183,7 +184,7 @@ impl Shard {
         self.next_poll = Millis(turn.now.0 + delay);
     }
 
-    /// Gives up the lease. The next holder reads the records after the checkpoint again.
+    /// Releases the lease. The next holder reads the records after the checkpoint again.
     pub(crate) fn give_up(&mut self, checkpoint_too: bool, turn: &mut Turn<'_>) {
         if !self.leased {
             return;
@@ -203,8 +204,8 @@ impl Shard {
             self.checkpoint = earlier;
         }
         self.earlier_checkpoint = self.checkpoint;
-        // Records in flight that the stream has lost become unsettled. The mapping then finds them gone, like records
-        // that were never read.
+        // The next holder delivers all records after the checkpoint that the stream still has. Records in flight that
+        // the stream no longer has are reported as expired, like records that were never read.
         self.next = self.checkpoint;
         let there = self.checkpoint.max(self.trimmed);
         for settled in self.settled.iter_mut().skip(there) {
@@ -225,7 +226,7 @@ impl Shard {
         }
     }
 
-    /// Removes records that are gone from the stream, and reports those with which the function was not done.
+    /// Removes records that are gone from the stream. Reports the removed records with which the function was not done.
     pub(crate) fn expire(&mut self, turn: &mut Turn<'_>) {
         self.trim(turn);
         if self.checkpoint >= self.trimmed {
@@ -306,12 +307,12 @@ impl Shard {
         self.lanes.iter().map(|lane| lane.queue.len()).sum()
     }
 
-    /// True if there is room for more records.
+    /// True if the lanes have room for more records.
     pub(crate) fn has_room(&self, settings: &Settings) -> bool {
         self.queued() < settings.batch_size * settings.parallelization_factor
     }
 
-    /// True if there are records to read, and the next read is due.
+    /// True if the shard has unread records, and the next read is due.
     pub(crate) fn is_due(&self, now: Millis) -> bool {
         self.leased && self.next < self.records.len() && self.next_poll <= now
     }
@@ -336,7 +337,8 @@ impl Shard {
     }
 }
 
-/// True if the mapping looks for its first record while it reads.
+/// True if the mapping must read records to find its first one, the first record that arrived at the given time or
+/// later.
 fn looks_for_a_time(settings: &Settings) -> bool {
     matches!(settings.starting_position, StartingPosition::AtTimestamp(_))
 }

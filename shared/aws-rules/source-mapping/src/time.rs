@@ -7,13 +7,13 @@ use std::time::Duration;
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// The time `duration` later.
+    /// The time `duration` after this time.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// The duration since `earlier`; zero if that is later than `self`.
+    /// The duration since `earlier`; zero if `earlier` is later than `self`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -38,7 +38,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 
 /// The year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
 fn date(days: u64) -> (u64, u64, u64) {
-    // Here years begin in March, so that the leap day is a year's last. An era is 400 years.
+    // In this function years begin in March, so that the leap day is the last day of a year. An era is 400 years.
     let shifted = days + 719_468;
     let era = shifted / 146_097;
     let day_of_era = shifted % 146_097;

@@ -18,7 +18,8 @@ pub(crate) enum Condition {
     Test(Path, Test),
 }
 
-/// A test of a variable. A value of another type than the operand is unequal to it, which is no error.
+/// A test of a variable. A value of another type than the operand is unequal to the operand. Comparing the two is no
+/// error.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Test {
     IsPresent(bool),

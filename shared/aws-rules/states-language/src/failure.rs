@@ -7,8 +7,8 @@ use crate::Ending;
 /// The size limit of data between states, in bytes.
 pub const DATA_LIMIT: usize = 256 * 1024;
 
-/// The depth limit of data. A machine that puts its data into itself in a loop reaches a great depth before the size
-/// limit, and every walk over the data needs stack. Real data stay far below this depth.
+/// The depth limit of data. A machine that nests its data deeper in a loop reaches a great depth before the size limit,
+/// and recursion over deep data exhausts the stack. Real data stay far below this depth.
 const DEPTH_LIMIT: usize = 256;
 
 pub(crate) const RUNTIME: &str = "States.Runtime";
@@ -53,7 +53,7 @@ impl From<Failure> for Ending {
 
 /// Returns `data`, or an error if it is too large.
 pub(crate) fn within_limit(data: Value, state: &str) -> Result<Value, Failure> {
-    // AWS does not document how it counts. Here the size is that of JSON without spaces.
+    // AWS does not document how it counts the size. This crate counts the bytes of the JSON text without spaces.
     if is_deeper_than(&data, DEPTH_LIMIT) || data.to_string().len() > DATA_LIMIT {
         let cause = format!(
             "The state/task '{state}' returned a result with a size exceeding the maximum number of bytes service limit."

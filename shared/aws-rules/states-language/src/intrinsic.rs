@@ -18,7 +18,7 @@ pub(crate) enum Expression {
     /// `States.Format`: the pieces of text, and the values between them. The list of pieces is longer by one than the
     /// list of values.
     Format(Vec<String>, Vec<Expression>),
-    /// `States.MathAdd`
+    /// `States.MathAdd`: the two numbers to add.
     MathAdd(Box<[Expression; 2]>),
 }
 
@@ -85,7 +85,7 @@ fn shown(value: Value, field: &str) -> Result<String, Failure> {
 
 /// Rounds to the nearest whole number, halves upwards.
 fn rounded(value: &Value, field: &str) -> Result<i64, Failure> {
-    // AWS adds 32-bit numbers.
+    // `States.MathAdd` adds 32-bit numbers on AWS.
     let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
     let whole = value.as_i64().or_else(|| {
         let nearest = (value.as_f64()? + 0.5).floor();

@@ -10,8 +10,8 @@
 //!
 //! - A path without a value, a choice without a match, and a failing intrinsic function all cause `States.Runtime`,
 //!   which no retrier and no catcher handles.
-//! - `States.ALL` and `States.TaskFailed` do not catch `States.DataLimitExceeded`, as the guide says. Only that name
-//!   itself does.
+//! - `States.ALL` and `States.TaskFailed` do not catch `States.DataLimitExceeded`, as the guide says. A catcher must
+//!   name `States.DataLimitExceeded` itself.
 //! - Data between states has at most 256 KiB. AWS adds HTTP headers to a function's answer. This crate does not count
 //!   these headers, and paths cannot find them.
 

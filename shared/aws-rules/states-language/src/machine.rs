@@ -28,7 +28,7 @@ pub struct Machine {
 /// The part of the data that a state reads or passes on.
 #[derive(Clone, Debug)]
 pub(crate) enum Filter {
-    /// An empty object instead of the data.
+    /// The state reads or passes on an empty object instead of the data.
     Nothing,
     Path(Path),
 }
@@ -150,7 +150,7 @@ impl Machine {
         self.states.get(name)
     }
 
-    /// The functions that tasks name literally, without those given by a path.
+    /// The functions that tasks name literally, without the functions that a path names.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         self.states.values().filter_map(|state| {
             let Kind::Task(task) = &state.kind else {
@@ -196,7 +196,7 @@ impl State {
         Ok(state)
     }
 
-    /// The fields that name a next state, with that name.
+    /// The fields that name a next state, each with the name of that state.
     fn leads_to(&self) -> Vec<(String, &str)> {
         match &self.kind {
             Kind::Task(task) => {

@@ -23,9 +23,9 @@ const INPUT: &str = "Execution.Input";
 /// The two values that paths are looked up in.
 #[derive(Clone, Copy)]
 pub(crate) struct Sources<'a> {
-    /// `$`
+    /// The data of the execution, `$`.
     pub(crate) data: &'a Value,
-    /// `$$`
+    /// The description of the execution, `$$`.
     pub(crate) context: &'a Value,
 }
 
@@ -166,7 +166,7 @@ fn bracketed(rest: &mut Rest) -> Option<Part> {
 pub(crate) enum Place {
     /// The result is dropped, and the state's input is its output.
     Nowhere,
-    /// At this path in the state's input.
+    /// The result is stored at this path in the state's input.
     At(Path),
 }
 
@@ -194,7 +194,7 @@ impl Place {
     }
 }
 
-/// The place to write to. Missing fields on the way are created.
+/// The place at the path `parts` in a value, for writing. Missing fields on the path are created.
 fn slot<'a>(mut value: &'a mut Value, parts: &[Part]) -> Result<&'a mut Value, Failure> {
     for part in parts {
         let made = match part {

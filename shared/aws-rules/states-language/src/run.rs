@@ -78,11 +78,11 @@ pub struct Run {
     /// The state that the execution is in or will enter next.
     at: String,
     entered: Timestamp,
-    /// The input of that state.
+    /// The input of the state `at`.
     data: Value,
-    /// The number of retries in that state.
+    /// The number of retries in the state `at`.
     retries: u32,
-    /// The number of retries in that state, for each retrier.
+    /// The number of retries in the state `at`, for each retrier.
     retries_by: Vec<u32>,
     history: Vec<HistoryEvent>,
     /// The number of events as AWS counts them. `history` leaves out some of these events.
@@ -140,8 +140,8 @@ impl Run {
         self.hear(Err(Failure::new(TIMEOUT, "")));
     }
 
-    /// Resumes a failed execution in the state that failed. A task calls again, with all its retries. True if the
-    /// execution had failed.
+    /// Resumes a failed execution in the state that failed. If this state is a task, it calls its function again, with
+    /// all its retries. Returns true if the execution had failed.
     pub fn redrive(&mut self) -> bool {
         let Phase::Ended(Ending::Failed { .. }) = self.phase else {
             return false;
@@ -160,7 +160,7 @@ impl Run {
     }
 
     /// Ends the execution with an error that no state catches. `StopExecution`, a timeout of the execution, and a
-    /// failure of Step Functions all do this. True if the execution was running.
+    /// failure of Step Functions all do this. Returns true if the execution was running.
     pub fn stop(&mut self, error: &str, cause: &str, now: Timestamp) -> bool {
         if self.ending().is_some() {
             return false;
@@ -325,7 +325,8 @@ impl Run {
         self.leave(output, next, now)
     }
 
-    /// Builds the call of a task. Each retry builds the call anew, since its parameters may contain the retry count.
+    /// Builds the call of a task. Each retry builds the call anew, since the call's parameters may contain the retry
+    /// count.
     fn call(&self, state: &State, task: &Task) -> Result<Call, Failure> {
         let context = self.context(state);
         let data = self.input(state, &context)?;
@@ -384,8 +385,8 @@ impl Run {
         within_limit(output, &self.at)
     }
 
-    /// Retries the task, or goes to the state of a catcher. The first matching retrier decides; when it has no retries
-    /// left, the catchers do.
+    /// Retries the task, or enters the state of a catcher. The first matching retrier decides; when this retrier has no
+    /// retries left, the catchers decide.
     fn recover(
         &mut self,
         task: &Task,

@@ -67,7 +67,7 @@ pub enum TemplateError {
     Dangling {
         /// The path of the reference.
         at: String,
-        /// The name that it refers to.
+        /// The name that the template does not have.
         name: String,
     },
     /// A value does not have the required form.
@@ -81,10 +81,10 @@ pub enum TemplateError {
     /// The template has no function of this name.
     #[error("the template has no function named {0}")]
     NoFunction(String),
-    /// No mapping delivers to this function.
+    /// No event source mapping delivers to this function.
     #[error("the template has no event source mapping of {0}")]
     NoMapping(String),
-    /// AWS would refuse the settings of a mapping.
+    /// AWS would refuse the settings of an event source mapping.
     #[error("{at}: {cause}")]
     Refused {
         /// The path of the setting.
@@ -94,12 +94,12 @@ pub enum TemplateError {
     },
 }
 
-/// A resource after everything in it is resolved.
+/// A resource whose references are all resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
-    /// Its `Type`, as `AWS::Kinesis::Stream`.
+    /// The `Type` of the resource, for example `AWS::Kinesis::Stream`.
     pub kind: String,
-    /// Its `Properties`. A reference to another resource is resolved to that resource's name or ARN.
+    /// The `Properties` of the resource. A reference to another resource is resolved to that resource's name or ARN.
     pub properties: Map<String, Value>,
 }
 
@@ -116,7 +116,7 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// [`TemplateError`] names the place at fault and the rule that it breaks.
+    /// [`TemplateError`] names the faulty place of the template, and the rule that the place breaks.
     pub fn of(text: &str, stack: &str, parameters: &[(&str, &str)]) -> Result<Self, TemplateError> {
         read::template(text, stack, parameters)
     }

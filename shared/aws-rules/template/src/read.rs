@@ -1,4 +1,4 @@
-//! From YAML to resources without references.
+//! Reads YAML, and resolves the references in its resources.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{ACCOUNT, REGION, Resource, Template, TemplateError};
 
-/// The value that stands for a missing property.
+/// A property with this value counts as missing.
 const NO_VALUE: &str = "AWS::NoValue";
 
 pub(crate) fn template(
@@ -68,7 +68,7 @@ fn entries<'a, 'i>(of: Option<&'a Yaml<'i>>) -> impl Iterator<Item = (&'a str, &
 }
 
 struct Reading<'a, 'i> {
-    /// The values of `!Ref` and `!Sub`, besides resources.
+    /// The values that `!Ref` and `!Sub` can name besides resources: parameters and pseudo parameters.
     names: BTreeMap<String, Value>,
     conditions: BTreeMap<String, bool>,
     resources: Option<&'a Yaml<'i>>,
@@ -82,7 +82,7 @@ impl<'i> Reading<'_, 'i> {
     ) -> Result<(), TemplateError> {
         for (name, parameter) in entries(declared) {
             if let Some(default) = parameter.as_mapping_get("Default") {
-                // A parameter is text, in whatever form its default is written.
+                // The value of a parameter is text, even if its default is written as a number or a truth value.
                 let value = match self.resolve(default, name)? {
                     Value::String(text) => text,
                     other => other.to_string(),

@@ -1,4 +1,4 @@
-//! The settings of functions and mappings in a template.
+//! The settings of functions and event source mappings in a template.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::{Resource, Template, TemplateError};
 /// A function, with the settings that a runtime needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Function {
-    /// Its name.
+    /// The name of the function.
     pub name: String,
     /// The time limit of an invocation.
     pub timeout: Duration,
-    /// Its memory in MB.
+    /// The memory of the function, in MB.
     pub memory: u64,
     /// The environment variables, by name.
     pub environment: Map<String, Value>,
@@ -44,17 +44,17 @@ impl Template {
         found.ok_or_else(|| TemplateError::NoFunction(name.to_owned()))
     }
 
-    /// The names of the functions that have a mapping.
+    /// The names of the functions that have an event source mapping.
     pub fn mapped(&self) -> impl Iterator<Item = &str> {
         let mappings = self.of_kind("AWS::Lambda::EventSourceMapping");
         mappings.filter_map(|(_, mapping)| mapping.properties.get("FunctionName")?.as_str())
     }
 
-    /// The settings of this function's mapping, with the retention of its stream.
+    /// The settings of this function's event source mapping, with the retention of the Kinesis stream.
     ///
     /// # Errors
     ///
-    /// [`TemplateError::NoMapping`], or the fault of its settings.
+    /// [`TemplateError::NoMapping`], or the error of an invalid setting.
     pub fn mapping(&self, function: &str) -> Result<Settings, TemplateError> {
         let mut mappings = self.of_kind("AWS::Lambda::EventSourceMapping");
         let found = mappings.find(|(_, mapping)| {
@@ -162,7 +162,7 @@ impl Template {
         Ok(settings)
     }
 
-    /// The retention of the stream. A template has one stream.
+    /// The retention of the template's first Kinesis stream. A template is expected to have only one.
     fn retention(&self) -> Result<Duration, TemplateError> {
         let Some((id, stream)) = self.of_kind("AWS::Kinesis::Stream").next() else {
             return Ok(Duration::from_hours(24));
@@ -232,7 +232,7 @@ impl<'a> At<'a> {
         self.read(name, "a text", Value::as_str)
     }
 
-    /// Reads a setting. `rule` says in words what it must be.
+    /// Reads a setting. `rule` is the required form of the setting, in words.
     fn read<T>(
         &self,
         name: &str,
@@ -245,7 +245,7 @@ impl<'a> At<'a> {
         read(value).map(Some).ok_or_else(|| self.must(name, rule))
     }
 
-    /// A whole number, or the text of one from a parameter.
+    /// A whole number. A number that comes from a parameter is a text.
     fn integer(&self, name: &str) -> Result<Option<i64>, TemplateError> {
         self.read(name, "a whole number", |value| {
             value.as_i64().or_else(|| value.as_str()?.parse().ok())

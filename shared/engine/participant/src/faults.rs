@@ -27,7 +27,7 @@ impl FaultMode {
     /// Every mode.
     pub const ALL: [Self; 3] = [Self::Silence, Self::Failure, Self::Error];
 
-    /// Its name, as it is stored.
+    /// The name of the mode, as the table stores it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl Faults {
         Self { tables }
     }
 
-    /// Makes the next `times` commands of this type fail; with 0, none. If `only` is given, the fault is for that
+    /// Makes the next `times` commands of this type fail; 0 clears the fault. If `only` is given, the fault is for that
     /// subject alone. The fault replaces an earlier one with the same key.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ impl Faults {
     }
 
     /// Takes one fault that is set for commands of this type, if there is one. Concurrent callers take different
-    /// faults. Faults for this subject alone come first.
+    /// faults. Faults for this subject alone are taken first.
     ///
     /// # Errors
     ///
@@ -140,7 +140,7 @@ fn key(context: Context, command: &str, only: Option<SubjectId>) -> Key {
     Key::new(TABLE, context.name, sort)
 }
 
-/// The mode of the fault, if some of its times are left.
+/// The mode of the fault, if further commands are to fail.
 fn left(item: &Item) -> Option<FaultMode> {
     item.get("times")?.as_u64().filter(|times| *times > 0)?;
     FaultMode::named(item.get("mode")?.as_str()?)

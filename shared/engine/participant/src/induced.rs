@@ -4,8 +4,8 @@ use alpes_event_store::{Case, Decider, Decision, Route, StoreRefusal, Unavailabl
 use alpes_messages::{Command, DomainEvent, NewEvent, Problem};
 use async_trait::async_trait;
 
-/// The event of an induced failure. `None` if the history already decides about the command: the rules then answer as
-/// usual.
+/// The event of an induced failure. `None` if the history already decides about the command: the context's rules then
+/// answer as usual.
 pub type FailureEvent<P> = fn(&Case<'_, P>) -> Option<NewEvent>;
 
 /// The failure that tests can induce in a context: a command and its failure event.
@@ -16,7 +16,7 @@ pub struct Failure<P> {
     pub event: FailureEvent<P>,
 }
 
-/// Rules that fail unless the history already decides about the command.
+/// Rules that answer with the induced failure, unless the history already decides about the command.
 pub(crate) struct Failing<'a, P> {
     pub(crate) decider: &'a dyn Decider<P>,
     pub(crate) failure: &'a Failure<P>,

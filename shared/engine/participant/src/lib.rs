@@ -1,17 +1,17 @@
-//! Participants of a saga: each takes commands and answers with a reply, or with an error after which the command is
-//! sent again.
+//! Participants of a saga: each handles commands and returns a reply. After an error, the sender sends the command
+//! again.
 //!
 //! A [`Participant`] runs a context's rules on the event store. Where tests are allowed, it also obeys the [`Faults`]
 //! that tests have set.
 //!
-//! In a choreography there is no coordinator: a context consumes the events of the others, and its policies turn them
-//! into commands of its own.
+//! In a choreography no coordinator sends commands. Each context consumes the events of the other contexts, and its
+//! policies turn these events into commands of its own.
 //!
 //! ```text
 //!  events ─► Reactor ─► Policy ─► Command, its id from event and policy ─► Participant
 //!                │  ▲
-//!                ▼  │ when it is due: the timers
-//!            Reactions      what did not work at once, and deadlines
+//!                ▼  │ the timers, when a reaction is due
+//!            Reactions      commands to send again, and deadlines
 //! ```
 
 #![deny(missing_docs)]
@@ -39,7 +39,7 @@ pub use rules::Rules;
 
 use induced::Failing;
 
-/// The time for which a participant that was made silent keeps its caller waiting.
+/// The time for which a participant keeps its caller waiting when a test asks for silence.
 pub const SILENCE: Duration = Duration::from_secs(3);
 
 /// A context that handles commands.
@@ -70,30 +70,30 @@ pub const SILENCE: Duration = Duration::from_secs(3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Participant<P> {
-    /// The context of its commands.
+    /// The context of the commands.
     pub context: Context,
-    /// The store that commits its events.
+    /// The store that commits the context's events.
     pub store: EventStore<P>,
-    /// Its rules.
+    /// The rules that decide about the commands.
     pub decider: Arc<dyn Decider<P>>,
-    /// The failure with which it answers a command when a test asks for one.
+    /// The failure with which the participant answers a command when a test asks for a failure.
     pub failure: Failure<P>,
-    /// The faults that tests have set; `None` where tests are not allowed, which saves a read.
+    /// The faults that tests have set; `None` where tests are not allowed, which saves reads of the faults.
     pub faults: Option<Faults>,
-    /// The tasks, for waiting.
+    /// The clock and the tasks, with which an induced silence waits.
     pub world: World,
 }
 
-/// A command without a reply. Sending it again under the same id is safe.
+/// A command got no reply. Sending the command again with the same id is safe.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ParticipantError {
     /// The store returned an error.
     #[error(transparent)]
     Store(#[from] HandleError),
-    /// A test asked for an error. Nothing was done.
+    /// A test asked for an error. The command had no effect.
     #[error("a test asked for this error")]
     InducedError,
-    /// A test asked for silence. Nothing was done.
+    /// A test asked for silence. The command had no effect.
     #[error("a test asked for silence")]
     InducedSilence,
 }
@@ -124,8 +124,8 @@ impl<P: DomainEvent> Participant<P> {
     ///
     /// # Errors
     ///
-    /// [`ParticipantError`] if there is no reply. After [`HandleError::NotAppended`] the command has taken effect
-    /// nevertheless.
+    /// [`ParticipantError`] if there is no reply. After [`HandleError::NotAppended`] the command has taken effect,
+    /// although it got no reply.
     pub async fn handle(&self, command: &Command) -> Result<Reply, ParticipantError> {
         let handled = match self.fault(command).await? {
             None => self.store.handle(&*self.decider, command).await,

@@ -25,27 +25,27 @@ use alpes_messages::mapping::Mapping;
 pub struct Policy {
     /// The type of the event.
     pub event: &'static str,
-    /// The type of the command, which is one of the context's own.
+    /// The type of the command, which belongs to the reacting context.
     pub command: &'static str,
-    /// The command's data, copied from this event or from earlier ones. The reactor keeps the fields of earlier events
-    /// that the mapping reads.
+    /// The command's data, copied from this event or from earlier events. The reactor keeps the fields of earlier
+    /// events that this field mapping reads.
     pub data: Mapping,
     /// The time of the reaction.
     pub when: When,
-    /// For a deadline: the event types that cancel it.
+    /// The event types that cancel the deadline of this policy; empty for a policy without a deadline.
     pub unless: &'static [&'static str],
 }
 
 /// The time at which a command follows its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// At once. The command does something new, so it is skipped if the event is more than 24 hours old.
+    /// The command follows at once. It does something new, so it is skipped if the event is more than 24 hours old.
     News,
-    /// At once, however old the event is, since the command undoes something.
+    /// The command follows at once, however old the event is, since the command undoes something.
     Always,
-    /// A deadline: the command follows this long after the reactor receives the event. A reactor that lags behind
-    /// therefore cancels nothing too early. If the event is more than 24 hours old, the command follows at once, since
-    /// nobody waits for the outcome any more. A subject has one deadline for each policy.
+    /// A deadline: the command follows this long after the reactor receives the event. So a reactor that receives
+    /// events late cancels nothing too early. If the event is more than 24 hours old, the command follows at once,
+    /// since no client waits for the outcome any more. A subject has one deadline for each policy.
     After(Duration),
 }
 
@@ -63,7 +63,7 @@ impl Policy {
     }
 
     /// A policy with a deadline: the command follows `delay` after the event, unless one of the events in `unless`
-    /// comes first.
+    /// arrives first.
     #[must_use]
     pub fn later(
         event: &'static str,

@@ -23,15 +23,15 @@ pub const TABLE: TableName = TableName("reactions");
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// The class of a pending reaction, by priority. Each class has partitions of its own in the index, so that no class
-/// queues behind another.
+/// The class of a pending reaction, by priority. Each class has partitions of its own in the index, so that the
+/// reactions of one class do not wait for the reactions of another class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Commands that undo something.
+    /// The command undoes something.
     Undoing,
-    /// Commands that do something new.
+    /// The command does something new.
     News,
-    /// Deadlines.
+    /// The reaction is a deadline.
     Deadline,
 }
 
@@ -61,9 +61,9 @@ impl From<When> for Class {
 /// The key of a pending reaction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReactionKey {
-    /// Partition key.
+    /// The partition key of the reaction's item.
     pub pk: String,
-    /// Sort key.
+    /// The sort key of the reaction's item.
     pub sk: String,
 }
 
@@ -120,9 +120,9 @@ pub(crate) enum ReadError {
 /// The reactions that are due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DueReactions {
-    /// Their keys, those that have waited longest first.
+    /// The keys of the reactions. Those that have waited longest come first.
     pub reactions: Vec<ReactionKey>,
-    /// The time since which the oldest of them has waited; `None` if none is due.
+    /// The time since which the longest-waiting reaction has waited; `None` if no reaction is due.
     pub oldest: Option<Timestamp>,
 }
 
@@ -133,7 +133,7 @@ pub struct Waiting {
     pub context: Context,
     /// The type of the event that the reaction follows.
     pub event: &'static str,
-    /// The command.
+    /// The type of the command that the reaction sends.
     pub command: &'static str,
     /// True for a deadline, which other events can still cancel.
     pub is_deadline: bool,
@@ -187,13 +187,14 @@ impl Reactions {
         let put = Write::Put {
             key: kept_key(context, event.subject, &event.kind),
             item: Item::from_iter([("data".to_owned(), needed)]),
-            // The first data stays, as in a saga: a command must have the same data however often it is sent.
+            // The first data of an event type is kept, as in a saga: every attempt at a command must have the same
+            // data.
             condition: Condition::Absent,
         };
         done(self.tables.write(&put).await)
     }
 
-    /// The kept data of these event types, by type. A type without kept data is missing.
+    /// The kept data of these event types, by type. The result lacks types without kept data.
     pub(crate) async fn kept(
         &self,
         context: Context,
@@ -310,7 +311,8 @@ impl Reactions {
         Ok(next.into())
     }
 
-    /// The pending reactions of a context with these policies, for a subject with these events. Meant for operators.
+    /// The pending reactions of a context with these policies, for a subject with these events. This function is meant
+    /// for operators.
     ///
     /// # Errors
     ///
@@ -346,8 +348,8 @@ impl Reactions {
         Ok(waiting.collect())
     }
 
-    /// Puts off a reaction without reading it, for items that cannot be read or whose participant fails. The reaction
-    /// is due again `pause` later.
+    /// Puts off a reaction without reading its item, for a reaction whose item cannot be read or whose participant
+    /// fails. The reaction is due again `pause` later.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The reactor: it consumes the events of other contexts, and carries out the policies of its own.
+//! The reactor: it consumes the events of other contexts, and carries out the policies of its own context.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,11 +26,11 @@ use crate::{
 /// The time limit of a reaction before it is put off. Most reactions take a fraction of this time. With the limit, a
 /// slow participant does not block the other reactions.
 const BUDGET: Duration = Duration::from_secs(2);
-/// The number of subjects whose events are handled side by side.
+/// The number of subjects whose events are handled concurrently.
 const AT_ONCE: usize = 16;
 /// The pause before a reaction that could not be read is tried again.
 const PAUSE: Duration = Duration::from_mins(3);
-/// The age up to which an event is news. For older events the reactor does nothing new, since nobody waits for the
+/// The age up to which an event is news. For older events the reactor does nothing new, since no client waits for the
 /// outcome any more.
 const NEWS: SignedDuration = SignedDuration::from_hours(24);
 
@@ -38,7 +38,7 @@ const NEWS: SignedDuration = SignedDuration::from_hours(24);
 pub struct Reactor<P> {
     /// The context that reacts.
     pub context: Context,
-    /// The participant that handles its commands.
+    /// The participant that handles the reactor's commands.
     pub participant: Participant<P>,
     /// The policies of the context.
     pub policies: Vec<Policy>,
@@ -47,12 +47,12 @@ pub struct Reactor<P> {
     world: World,
 }
 
-/// The numbers of a call of `resume`.
+/// The results of one call of [`Reactor::resume`], counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reacted {
-    /// Reactions that are done, now or earlier.
+    /// The number of reactions that are done, now or earlier.
     pub done: usize,
-    /// Reactions that were put off once more.
+    /// The number of reactions that were put off once more.
     pub put_off: usize,
 }
 
@@ -90,7 +90,7 @@ impl<P: DomainEvent> Reactor<P> {
     }
 
     /// Tries pending reactions. A reaction that cannot be read is put off. If the tables do not answer, the reaction
-    /// stays due. In both cases the other reactions go ahead.
+    /// stays due. In both cases the other reactions are tried all the same.
     pub async fn resume(&self, keys: &[ReactionKey], until: Timestamp) -> Reacted {
         let resuming: Vec<_> = keys.iter().map(|key| self.resume_one(key, until)).collect();
         let resumed: Vec<_> = stream::iter(resuming).buffered(AT_ONCE).collect().await;
@@ -123,7 +123,7 @@ impl<P: DomainEvent> Reactor<P> {
             .iter()
             .find(|policy| policy.event == event.kind && policy.command == command);
         let done = match policy {
-            // Nobody waits for this reaction any more, and the saga that it belonged to has been undone.
+            // No client waits for this reaction any more, and its saga has been undone.
             Some(policy) if policy.when == When::News && self.age(event) > NEWS => Ok(()),
             Some(policy) => self.send(policy, event, until).await,
             None => Err(format!(
@@ -157,7 +157,7 @@ impl<P: DomainEvent> Reactor<P> {
         }
         self.keep(event).await?;
         let is_news = self.age(event) <= NEWS;
-        // An older event need not remove a deadline, which has certainly passed meanwhile.
+        // An older event need not remove a deadline: the deadline has certainly passed.
         if is_news {
             self.void_deadlines(event).await?;
         }
@@ -252,9 +252,9 @@ impl<P: DomainEvent> Reactor<P> {
         let (kind, command) = (&*event.kind, policy.command);
         if let Reply::Rechazado { problema } = &reply {
             let detail = problema.detail.as_deref().unwrap_or(&problema.title);
-            // Undoing must succeed, so a refused undo is tried again, and the alarm on late reactions reports the undo.
-            // For any other command a refusal is a final answer: its effect is no longer wanted, or another command
-            // achieved it.
+            // A step must be undone, so a refused undoing command is sent again, and the alarm on late reactions
+            // reports it. For any other command a refusal is final: the command's effect is no longer wanted, or
+            // another command had the same effect.
             if policy.when == When::Always {
                 return Err(format!("refused: {detail}"));
             }
@@ -265,8 +265,8 @@ impl<P: DomainEvent> Reactor<P> {
         Ok(())
     }
 
-    /// Builds the command of a policy. `None` if the event lacks a field that the command needs, which is final. An
-    /// error is the reason why the command cannot be built yet.
+    /// Builds the command of a policy. `None` if the event lacks a field that the command needs, so that the command
+    /// can never be built. An error is the reason why the command cannot be built yet.
     async fn command(&self, policy: &Policy, event: &Event) -> Result<Option<Command>, String> {
         let mut context = self.heard(&policy.data, event).await?;
         context.insert(event.kind.clone(), event.data.clone());

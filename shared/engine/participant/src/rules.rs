@@ -1,4 +1,4 @@
-//! The rules of a context: everything in which one context differs from another.
+//! The rules of a context: its decisions, its failures for tests, and its policies.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Commands in, replies or errors out, over in-memory twins, with and without injected faults.
+//! A participant that handles commands over in-memory twins, with and without injected faults.
 #![cfg(test)]
 
 use std::{sync::Arc, time::Duration};
@@ -122,7 +122,8 @@ fn every_error_has_a_type_of_its_own() {
     let error = block_on(participant.handle(&pay(2))).unwrap_err();
     assert_eq!(error, HandleError::NotAppended.into());
     assert_eq!(error.error_type(), "NotAppended");
-    // The command took effect. Sent again, it is answered once its event is in the log.
+    // The command took effect, and its event is not in the log yet. When the command is sent again, it is answered once
+    // the event is in the log.
     assert_eq!(bench.log(), []);
     assert_eq!(reason(&bench.send(&pay(2))), "not enough money");
     assert_eq!(bench.log().len(), 1);

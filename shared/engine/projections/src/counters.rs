@@ -107,7 +107,7 @@ pub async fn read(
             let Some((group, _)) = sk.rsplit_once('#') else {
                 continue;
             };
-            // The smallest key above `sk`.
+            // The next page begins at the smallest key above `sk`.
             query.from = Some(format!("{sk}\0"));
             let numbers = groups.entry(group.to_owned()).or_default();
             for (name, number) in item {

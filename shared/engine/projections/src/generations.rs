@@ -13,17 +13,18 @@ use serde_json::Value;
 
 use crate::TABLE;
 
-/// The time for which a reader trusts its knowledge of a view.
+/// The time for which a reader caches the generations of a view.
 const CACHED: Duration = Duration::from_secs(5);
-/// The time from naming a new generation until readers switch to it, all at the same moment. The old generation may lag
-/// a little. If readers switched at different moments, a client that asks several of them could see changes disappear
-/// again. So the delay is longer than [`CACHED`] plus the time that the naming itself may take.
+/// The time from the write that names a new generation in the alias until all readers switch to it, at the same moment.
+/// The old generation may have fewer events than the new one. If readers switched at different moments, a client that
+/// asks several readers could see changes disappear again. So the delay is longer than [`CACHED`] plus the time that
+/// the write of the alias may take.
 pub(crate) const HANDOVER: SignedDuration = SignedDuration::from_secs(15);
 
 /// One generation of one view. All its keys begin with the view and the number, `{view}.{number}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation {
-    /// The view.
+    /// The name of the view.
     pub view: &'static str,
     /// The number of the generation, from 1.
     pub number: u32,
@@ -62,7 +63,8 @@ fn number(alias: &Item, name: &str) -> Option<u32> {
 
 /// For each of `views`, the generations that the projector writes, the newest first: the live one, the one under
 /// construction, and the previous one while readers may still use it. The projector reads these generations once for
-/// each batch, with strong consistency, since a rebuild relies on that. A view without an alias has generation 1.
+/// each batch, with strong consistency: soon after a rebuild begins, every batch must be written to the new generation
+/// too. A view without an alias has generation 1.
 pub(crate) async fn fed(
     tables: &dyn Tables,
     views: &[&'static str],
@@ -86,7 +88,7 @@ pub(crate) async fn fed(
         .collect())
 }
 
-/// A reader's knowledge of a view.
+/// The generations of a view, as a reader caches them.
 #[derive(Clone, Copy)]
 struct Known {
     view: &'static str,
@@ -132,7 +134,7 @@ pub struct Generations {
 }
 
 impl Generations {
-    /// The generations named in `tables`.
+    /// The generations that the aliases in `tables` name.
     #[must_use]
     pub fn new(tables: Arc<dyn Tables>, clock: Arc<dyn Clock>) -> Self {
         Self {

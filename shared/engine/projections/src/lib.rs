@@ -1,17 +1,17 @@
-//! Views: the events of the log, folded into rows that answer queries.
+//! Views: the events of the event log, folded into rows that answer queries.
 //!
-//! A domain supplies its views, each a [`View`]. The [`Projector`] does the rest: order, deduplication, gaps, parking,
-//! generations and writes.
+//! A domain supplies its views, each a [`View`]. The [`Projector`] orders and deduplicates the events, fills gaps,
+//! parks events that cannot be folded, and writes the rows of every generation.
 //!
-//! A row covers one subject and the events of all its streams. Besides the view's own attributes it has
+//! A row covers one subject and the events of all its streams. Besides the view's own attributes, a row has
 //!
 //! | attribute | content |
 //! | --- | --- |
 //! | `pk`, `sk` | `{view}.{generation}#{subject}`; `row` |
 //! | `rev` | the number of writes; every write is conditional on the `rev` that was read |
-//! | `guard` | stream prefix -> the last version folded |
-//! | `blocked` | stream prefix -> the version that could not be folded, while its stream is parked |
-//! | `gsi1pk`, `gsi1sk`, `gsi2pk`, `gsi2sk` | its places in the indexes; each partition belongs to one generation |
+//! | `guard` | for each stream prefix, the last version folded |
+//! | `blocked` | for each stream prefix, the version that could not be folded, while its event stream is parked |
+//! | `gsi1pk`, `gsi1sk`, `gsi2pk`, `gsi2sk` | the row's places in the indexes; each index partition belongs to one generation |
 //!
 //! A view may also count its rows. The counters change in the transaction that writes the row, so each row is counted
 //! once, however often its events are delivered.

@@ -25,9 +25,9 @@ use crate::{Generation, View, counters::Changes, generations, row::Row};
 /// The name under which the projector parks records.
 pub const CONSUMER: &str = "projector";
 
-/// The number of rows that are folded side by side.
+/// The number of rows that are folded concurrently.
 const CONCURRENCY: usize = 16;
-/// The number of times a contended row is read and folded again before the batch gives up on it.
+/// The number of times that a contended row is read and folded in one batch, before its work fails.
 const ATTEMPTS: u32 = 6;
 /// The largest number of writes in a DynamoDB transaction.
 const TRANSACTION_WRITES: usize = 100;
@@ -156,8 +156,8 @@ impl<P: DomainEvent> Projector<P> {
     }
 
     /// Folds work into the rows of the generations of one view, the newest first. Work that fails in a newer generation
-    /// is withheld from the older ones. So the newer generation is never behind, and readers can switch to it at any
-    /// moment.
+    /// is not folded into the older ones. So the newer generation lacks no event that an older one has, except parked
+    /// events, and readers can switch to it at any moment.
     async fn fold_view(
         &self,
         generations: &[(Arc<dyn View<P>>, Generation)],
@@ -185,7 +185,8 @@ impl<P: DomainEvent> Projector<P> {
         results
     }
 
-    /// If the fault is permanent, parks the streams of the work for this generation alone. Otherwise returns the cause.
+    /// If the fault is permanent, parks the event streams of the work for this generation alone. Otherwise returns the
+    /// cause.
     async fn set_aside(
         &self,
         generation: &Generation,
@@ -239,7 +240,7 @@ impl<P: DomainEvent> Handler<P> for Projector<P> {
             // If the list of generations cannot be read, all groups fail.
             Err(error) => work.iter().map(|_| Err(error.to_string())).collect(),
         };
-        // All events of a group are one write for each view, so a group fails at its first record or not at all.
+        // Each view writes all events of a group together, so a group fails at its first record or not at all.
         let results = groups.iter().zip(folded).map(|(group, folded)| {
             let place = group.events.first().map_or(0, |incoming| incoming.place);
             folded.map_err(|cause| Stop::again(place, cause))
@@ -251,11 +252,11 @@ impl<P: DomainEvent> Handler<P> for Projector<P> {
 #[async_trait]
 impl<P: DomainEvent> Redrive for Projector<P> {
     fn owns(&self, parked: &Parked) -> bool {
-        // Streams are only ever parked by generations of views.
+        // Only the generations of views park event streams.
         parked.owner == CONSUMER || matches!(parked.what, ParkedWhat::Stream { .. })
     }
 
-    /// Handles a record as if it had just arrived. Folds a stream from its item.
+    /// Handles a parked record as if it had just arrived. Folds a parked event stream from the stream's item.
     async fn redrive(&self, parked: &Parked) -> Result<Redriven, TableError> {
         let ParkedWhat::Stream { stream, .. } = &parked.what else {
             return self.consumer().redrive(parked).await;
@@ -375,7 +376,7 @@ impl<'a, P: DomainEvent> Piece<'a, P> {
     }
 }
 
-/// A row of the batch, and the change of it that is not yet written.
+/// A row of the batch, and the row's change, which is not written yet.
 type Pending<'p, 'a, P> = (&'p mut Piece<'a, P>, Change);
 
 /// Packs changes into transactions: each has at most `most` rows, and no more rows and counters than DynamoDB allows.
@@ -413,8 +414,8 @@ struct Rows<'a, P> {
 }
 
 impl<P: DomainEvent> Rows<'_, P> {
-    /// Folds each piece of work into its row, reading all rows at once. Returns for each the row after the fold, or the
-    /// fault.
+    /// Folds each piece of work into its row, reading all rows at once. Returns for each piece of work the row after
+    /// the fold, or the fault.
     async fn fold(&self, work: &[Work<'_, P>]) -> Vec<Result<Row, Fault>> {
         let World {
             tasks, randomness, ..
@@ -498,7 +499,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         })))
     }
 
-    /// Writes rows: each alone, or, if they change counters, at most `most` in a transaction.
+    /// Writes rows: each alone or, in a view with counters, at most `most` in a transaction.
     async fn write(&self, changes: Vec<Pending<'_, '_, P>>, most: usize) {
         let (counted, plain): (Vec<_>, Vec<_>) = changes
             .into_iter()
@@ -519,8 +520,8 @@ impl<P: DomainEvent> Rows<'_, P> {
         let write = change.update.clone().into();
         match self.projector.tables.write(&write).await {
             Ok(()) => piece.settle(self.unparked(change).await),
-            // Another invocation wrote the row, or this one did and the answer was lost. The next attempt reads the row
-            // again.
+            // Another invocation wrote the row, or this invocation wrote the row and the answer was lost. The next
+            // attempt reads the row again.
             Err(error @ WriteError::ConditionFailed) => piece.overtaken(error),
             Err(WriteError::Table(error)) => piece.settle(Err(Fault::from(&error))),
         }
@@ -537,7 +538,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         if let Some((_, first)) = packed.first() {
             writes.extend(changes.writes(self.generation, first.subject));
         }
-        // A row that changes no counter needs no transaction, which costs twice as much.
+        // A single row that changes no counter needs no transaction, and a transaction costs twice as much as a write.
         if writes.len() == 1
             && let Some((piece, change)) = packed.pop()
         {
@@ -557,10 +558,10 @@ impl<P: DomainEvent> Rows<'_, P> {
         }
     }
 
-    /// The row after its change, with the parking lot cleared of the streams that no longer block it.
+    /// Returns the row after its change. Removes from the parking lot the event streams that no longer block the row.
     async fn unparked(&self, change: Change) -> Result<Row, Fault> {
-        // After a crash here, an entry of the parking lot stays although its stream was folded. A redrive finds nothing
-        // to do, and removes the entry.
+        // After a crash here, an entry of the parking lot remains although its event stream was folded. The next
+        // redrive finds no event to fold, and removes the entry.
         let unparked = self
             .unpark(change.subject, &change.before, &change.after)
             .await;
@@ -568,7 +569,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         Ok(change.after)
     }
 
-    /// Folds the events of a stream that its row lacks.
+    /// Folds into its row the events of an event stream that the row lacks.
     async fn refold(&self, id: StreamId) -> Redriven {
         let reader = &self.projector.reader;
         let stream = match reader.read_one(id).await {
@@ -608,8 +609,8 @@ impl<P: DomainEvent> Rows<'_, P> {
         if event.streamversion == folded + 1 && !blocked {
             return self.fold_next(row, event, payload).await.map(|_| ());
         }
-        // There is a gap, or the stream was blocked and later events were passed over. The stream's item has every
-        // committed event.
+        // Earlier events of the stream are missing, or the stream was blocked and later events were skipped. The
+        // stream's item has every committed event.
         let reader = &self.projector.reader;
         let stream = match reader.read_one(event.stream).await {
             Ok(stream) => stream,
@@ -649,7 +650,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         Ok(())
     }
 
-    /// Folds the next event of its stream. False if the view cannot fold it: the stream is then parked.
+    /// Folds the next event of an event stream. False if the view cannot fold the event: the stream is then parked.
     async fn fold_next(
         &self,
         row: &mut Row,
@@ -675,7 +676,7 @@ impl<P: DomainEvent> Rows<'_, P> {
         Ok(true)
     }
 
-    /// Parks the stream for this view, from `version` on. The row continues with the subject's other streams.
+    /// Parks the event stream for this view, from `version` on. The row continues with the subject's other streams.
     async fn block(
         &self,
         row: &mut Row,
@@ -698,7 +699,7 @@ impl<P: DomainEvent> Rows<'_, P> {
             .await
     }
 
-    /// Removes from the parking lot the streams that blocked the row before and no longer do.
+    /// Removes from the parking lot the event streams that blocked the row before and no longer block it.
     async fn unpark(
         &self,
         subject: SubjectId,

@@ -3,22 +3,23 @@
 //! ```text
 //! begin ─► survey ─► archive ─► log ─► switch ─► retire ─► drop
 //!   │         │         │        │       │         │        └ delete the old generation's items
-//!   │         │         │        │       │         └ the projector stops writing the old one, once no reader uses it any more
-//!   │         │         │        │       └ readers switch to the new one, all of them 15 seconds later
-//!   │         │         └────────┴ fold every event of the past into the new one
+//!   │         │         │        │       │         └ no reader uses the old generation: the projector stops writing it
+//!   │         │         │        │       └ all readers switch to the new generation, 15 seconds later
+//!   │         │         └────────┴ fold every past event into the new generation
 //!   │         └ list the archive, to find the place from which to read the log
 //!   └ from here on the projector writes both generations
 //! ```
 //!
 //! Records that arrived before the projector wrote both generations are in the archive or in the log, and are replayed.
-//! Later records are written by the projector. The two may overlap, since folding is idempotent. So once the log has
-//! been read up to a moment at which both generations were certainly written, the new generation is complete. The new
-//! generation is never behind the old one, since the projector writes the new one first.
+//! The projector folds later records into both generations. A record may be both replayed and folded by the projector,
+//! since folding is idempotent. So the new generation is complete once the rebuild has read the log up to a moment at
+//! which the projector certainly wrote both generations. The new generation lacks no event that the old generation has,
+//! since the projector writes the new one first.
 //!
-//! The state of a rebuild is stored in one item, the view's alias. Each step is one write of that item, on the
-//! condition that no other run wrote it meanwhile. So a rebuild that is interrupted anywhere continues where it was,
-//! and one of two concurrent runs fails as overtaken. A run claims the rebuild while it works, so that two runs do not
-//! do the same work. The claim of a run that died expires after a minute.
+//! The state of a rebuild is stored in one item, the view's alias. A run saves its progress with one write of the
+//! alias, on the condition that no other run has written the alias meanwhile. So an interrupted rebuild continues from
+//! the progress that was saved last, and one of two concurrent runs fails as overtaken. A run claims the rebuild while
+//! it works, so that two runs do not do the same work. The claim of a run that died expires after a minute.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -49,8 +50,8 @@ use crate::{
 /// The time from the beginning of a rebuild until the projector certainly writes both generations: clocks differ a
 /// little, and a record can be read a little after its arrival.
 const SETTLED: SignedDuration = SignedDuration::from_secs(10);
-/// The longest time for which a reader may use the old generation after the new one is named: the switch
-/// ([`HANDOVER`]), plus the duration of a request.
+/// The longest time for which a reader may use the old generation after the alias names the new one: the delay of the
+/// switch ([`HANDOVER`]), plus the duration of a request.
 const READERS: SignedDuration = SignedDuration::from_secs(30);
 /// The time after which no invocation of the projector still writes the old generation: longer than any invocation.
 const WRITERS: SignedDuration = SignedDuration::from_secs(90);
@@ -62,22 +63,22 @@ const ROWS: usize = 500;
 const LEFT: SignedDuration = SignedDuration::from_secs(60);
 /// The time after which a run without progress saves again, to keep its claim.
 const STILL_AT_IT: SignedDuration = SignedDuration::from_secs(15);
-/// The number of items that are deleted side by side.
+/// The number of items that are deleted concurrently.
 const DELETES: usize = 16;
 
 /// A phase of a rebuild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Lists the archive.
+    /// The rebuild lists the archive.
     Survey,
-    /// Replays the archive.
+    /// The rebuild replays the archive.
     Archive,
-    /// Replays the log, from where the archive ends.
+    /// The rebuild replays the log, from the end of the archive on.
     Log,
-    /// The new generation is live. Waits until no reader uses the old one.
+    /// The new generation is live. The rebuild waits until no reader uses the old generation.
     Retire,
-    /// Waits until the projector no longer writes the old generation, and then deletes that generation.
+    /// The rebuild waits until the projector no longer writes the old generation, and then deletes that generation.
     Drop,
 }
 
@@ -95,14 +96,14 @@ pub struct Progress {
     pub listed: u64,
     /// The number of events folded so far, where an event that was read twice counts twice.
     pub events: u64,
-    /// The number of skipped records. These records are no events that this build knows, and the projector has parked
-    /// them.
+    /// The number of skipped records. These records are no events that this build knows, and they are parked for the
+    /// projector.
     pub foreign: u64,
     /// The arrival time of the last record that was replayed.
     pub reached: Option<Moment>,
     /// The rebuild replays the log up to records that arrived at this time.
     pub goal: Moment,
-    /// The time to wait before the next run can do anything.
+    /// The time to wait before the next run can continue.
     pub wait: Duration,
 }
 
@@ -144,7 +145,7 @@ struct Alias {
     /// The run that wrote the item last.
     #[serde(skip_serializing_if = "Option::is_none")]
     writer: Option<Uuid>,
-    /// The generation that readers use, or from `since` on will use.
+    /// The generation that readers use, from `since` on if `since` is set.
     live: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     building: Option<u32>,
@@ -200,13 +201,14 @@ struct Job {
     new: u32,
     /// The generation that is deleted at the end.
     old: u32,
-    /// The last archive object that is listed, and later the last one that is replayed.
+    /// The last archive object that is listed. Once the listing is complete, the last archive object that is replayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     object: Option<String>,
-    /// Shard -> its last object of those listed so far. Only shards that the log still has.
+    /// The last listed archive object of each shard, for the shards that the log still has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     last: BTreeMap<String, String>,
-    /// Shard -> the last of its records that is replayed, or that the archive will replay.
+    /// For each shard, the sequence number of the last record that is replayed or that is in the listed archive
+    /// objects.
     #[serde(default)]
     shards: BTreeMap<String, String>,
     /// The last item of the table that was checked for deletion.
@@ -263,7 +265,7 @@ impl Job {
 ///     archive: Archive::new(Arc::new(MemoryObjects::new())),
 ///     log,
 /// };
-/// // As often as it asks for: it keeps how far it is.
+/// // Call `run` until the rebuild is done. Each run continues from the saved progress.
 /// loop {
 ///     let progress = block_on(rebuilder.run("loans", Duration::from_secs(5)))?;
 ///     if progress.phase.is_none() {
@@ -330,12 +332,12 @@ struct Run<'a, P> {
 }
 
 impl<P: DomainEvent> Rebuilder<P> {
-    /// Begins or continues the rebuild of a view, for about `budget`. Call it again, after the returned `wait`, until
-    /// the rebuild is done.
+    /// Begins or continues the rebuild of a view, for about `budget`. Call this function again, after the returned
+    /// `wait`, until the rebuild is done.
     ///
     /// # Errors
     ///
-    /// See [`RebuildError`]; calling it again continues the rebuild.
+    /// See [`RebuildError`]; calling this function again continues the rebuild.
     pub async fn run(&self, view: &str, budget: Duration) -> Result<Progress, RebuildError> {
         let mut run = self.load(view, budget).await?;
         if run.alias.rebuild.is_none() {
@@ -346,7 +348,7 @@ impl<P: DomainEvent> Rebuilder<P> {
         run.work().await
     }
 
-    /// Continues an unfinished rebuild of a view, as [`Rebuilder::run`] does, and begins none.
+    /// Continues an unfinished rebuild of a view, as [`Rebuilder::run`] does, but begins no rebuild.
     ///
     /// # Errors
     ///
@@ -419,7 +421,7 @@ impl<P: DomainEvent> Run<'_, P> {
         ))
     }
 
-    /// The time left until `pause` has passed since this phase began; zero if it has passed.
+    /// The part of `pause` that remains, counted from the beginning of this phase; zero if `pause` has passed.
     fn left_of(&mut self, pause: SignedDuration) -> Result<Duration, RebuildError> {
         let now = self.now();
         let (_, job) = self.job()?;
@@ -445,7 +447,7 @@ impl<P: DomainEvent> Run<'_, P> {
         })
     }
 
-    /// Saves the progress, unless another run did meanwhile.
+    /// Saves the progress, unless another run has saved its own meanwhile.
     async fn save(&mut self) -> Result<(), RebuildError> {
         let condition = match self.alias.rev {
             0 => Condition::Absent,
@@ -516,7 +518,7 @@ impl<P: DomainEvent> Run<'_, P> {
         self.save().await
     }
 
-    /// Saves the progress during long work now and then, to keep the claim.
+    /// Saves the progress if the last save is more than 15 seconds old, to keep the claim during long work.
     async fn still_at_it(&mut self) -> Result<(), RebuildError> {
         let now = self.now().timestamp();
         let (_, job) = self.job()?;
@@ -526,7 +528,7 @@ impl<P: DomainEvent> Run<'_, P> {
         Ok(())
     }
 
-    /// Continues as far as the time allows, and leaves the rest to the next run.
+    /// Works on the rebuild until the run's time is over, and then releases the claim for the next run.
     async fn work(&mut self) -> Result<Progress, RebuildError> {
         let outcome = self.go_on().await;
         if matches!(outcome, Err(RebuildError::Overtaken(_))) {
@@ -542,7 +544,7 @@ impl<P: DomainEvent> Run<'_, P> {
         outcome
     }
 
-    /// Goes from phase to phase, until it has to wait or the time is over.
+    /// Runs phase after phase, until the rebuild is done, it has to wait, or the run's time is over.
     async fn go_on(&mut self) -> Result<Progress, RebuildError> {
         loop {
             let (_, job) = self.job()?;
@@ -591,7 +593,7 @@ impl<P: DomainEvent> Run<'_, P> {
         let (_, job) = self.job()?;
         let (from, new, old) = (job.phase, job.new, job.old);
         match from {
-            // Both generations have been written since the rebuild began.
+            // `since` stays the beginning of the rebuild, since the projector writes both generations from then on.
             Phase::Survey => job.phase = Phase::Archive,
             Phase::Archive => job.phase = Phase::Log,
             Phase::Log => (job.phase, job.since) = (Phase::Retire, now),
@@ -615,10 +617,10 @@ impl<P: DomainEvent> Run<'_, P> {
         self.save().await
     }
 
-    /// Lists the archive; false if the time ended first. A shard is replayed from the archive up to its last listed
-    /// object, and from the log after that. The listing ends before the first object is replayed, because an
-    /// object that is archived during the replay may sort before replayed ones. The records of late objects are
-    /// replayed from the log.
+    /// Lists the archive; false if the run's time is over first. A shard is replayed from the archive up to its last
+    /// listed object, and after this object from the log. The listing ends before the first object is replayed, because
+    /// an object that is archived during the replay may sort before objects that are already replayed. The rebuild
+    /// replays the records of later objects from the log.
     async fn survey(&mut self) -> Result<bool, RebuildError> {
         let rebuilder = self.rebuilder;
         // A shard that the log no longer has is in the archive completely.
@@ -650,7 +652,7 @@ impl<P: DomainEvent> Run<'_, P> {
         Ok(true)
     }
 
-    /// Replays the archive; false if the time ended first.
+    /// Replays the archive; false if the run's time is over first.
     async fn archive(&mut self) -> Result<bool, RebuildError> {
         loop {
             let (_, job) = self.job()?;
@@ -674,9 +676,11 @@ impl<P: DomainEvent> Run<'_, P> {
         }
     }
 
-    /// Replays the log up to a moment at which both generations were certainly written; false if the time ended first.
+    /// Replays the log up to a moment at which the projector certainly wrote both generations; false if the run's time
+    /// is over first.
     async fn log(&mut self) -> Result<bool, RebuildError> {
-        // A shard that does not exist yet will get no record older than this moment.
+        // A shard that is created after this listing gets only later records, and the projector folds these into both
+        // generations.
         for shard in self.rebuilder.log.shards().await? {
             if !self.shard(&shard).await? {
                 return Ok(false);
@@ -694,7 +698,7 @@ impl<P: DomainEvent> Run<'_, P> {
         });
         loop {
             let batch = match self.rebuilder.log.read(shard, &from).await {
-                // The log no longer knows that record, or never did: read everything that it has.
+                // The log no longer has the record `from`, or never had it: read all records that the log has.
                 Err(LogError::Refused(_)) if matches!(from, Position::After(_)) => {
                     from = Position::Oldest;
                     continue;
@@ -722,7 +726,7 @@ impl<P: DomainEvent> Run<'_, P> {
         }
     }
 
-    /// Folds records into the new generation. Records of one subject are sorted by stream and version.
+    /// Folds records into the new generation. Records of one subject are sorted by event stream and version.
     async fn replay(&mut self, records: &[LogRecord]) -> Result<(), RebuildError> {
         let rebuilder = self.rebuilder;
         let projector = &rebuilder.projector;
@@ -779,7 +783,7 @@ impl<P: DomainEvent> Run<'_, P> {
         Ok(())
     }
 
-    /// Deletes the old generation; false if the time ended first.
+    /// Deletes the old generation; false if the run's time is over first.
     async fn drop_old(&mut self) -> Result<bool, RebuildError> {
         let (view, job) = self.job()?;
         let old = Generation {
@@ -812,7 +816,7 @@ impl<P: DomainEvent> Run<'_, P> {
                 return Ok(false);
             }
         }
-        // The entries that were parked for rows of the old generation.
+        // Remove the entries that were parked for rows of the old generation.
         let parking = self.rebuilder.projector.parking();
         let (owner, mut from) = (old.to_string(), None);
         loop {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{Generation, View};
 
-/// Attributes that are the projector's, not the view's.
+/// The attributes of a row that belong to the projector, not to the view.
 const OWN: [&str; 9] = [
     "pk", "sk", "rev", "guard", "blocked", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk",
 ];
@@ -18,9 +18,9 @@ const OWN: [&str; 9] = [
 pub(crate) struct Row {
     /// The number of writes; 0 if the row does not exist.
     pub(crate) rev: u64,
-    /// Stream prefix -> last version folded.
+    /// For each stream prefix, the last version folded.
     pub(crate) guard: BTreeMap<String, Version>,
-    /// Stream prefix -> version that cannot be folded.
+    /// For each stream prefix of a blocked event stream, the version that cannot be folded.
     pub(crate) blocked: BTreeMap<String, Version>,
     /// The view's own attributes.
     pub(crate) own: Item,
@@ -52,7 +52,7 @@ impl Row {
         })
     }
 
-    /// All attributes except the keys.
+    /// All attributes of the row except its keys and `rev`.
     fn attributes<P: DomainEvent>(&self, generation: &Generation, view: &dyn View<P>) -> Item {
         let mut item = self.own.clone();
         let numbers = |map: &BTreeMap<String, Version>| {
@@ -80,7 +80,7 @@ impl Row {
         item
     }
 
-    /// The write of the differences between `before`, as it was read, and this row. `None` if there are none.
+    /// The write that changes the stored row from `before`, as it was read, to this row. `None` if nothing differs.
     pub(crate) fn update<P: DomainEvent>(
         &self,
         before: &Self,

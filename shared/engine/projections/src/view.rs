@@ -5,7 +5,7 @@ use alpes_ports::Item;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
-/// A valid event that a view can never fold: its stream is parked for this view.
+/// A valid event that a view can never fold: the event's stream is parked for this view.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct Unfoldable(pub String);
@@ -36,29 +36,29 @@ pub trait View<P: DomainEvent>: Send + Sync {
 
     /// Folds an event into the row of its subject.
     ///
-    /// `row` has only the view's own attributes, and none at first. Events of one stream come in order, each once.
-    /// Events of different streams of a subject come in **any** order, and the row must not depend on that order. An
-    /// event that the view does not need leaves the row unchanged.
+    /// `row` has only the view's own attributes, and none at first. Events of one event stream arrive in order, each
+    /// once. Events of different streams of a subject arrive in **any** order, and the row must not depend on that
+    /// order. An event that the view does not need leaves the row unchanged.
     ///
     /// # Errors
     ///
     /// [`Unfoldable`] if the event contradicts the row. The changes to the row are then dropped.
     fn fold(&self, row: &mut Item, event: &Event, payload: &P) -> Result<(), Unfoldable>;
 
-    /// The row's places in the first and the second index; `None` for an index that should not list it.
+    /// The row's places in the first and the second index; `None` for an index that should not list the row.
     fn places(&self, _row: &Item) -> [Option<Place>; 2] {
         [None, None]
     }
 
     /// The counts that the row adds to; empty for a row that should not be counted. `None` from a view that counts no
-    /// rows at all. A view that counts is written in transactions of many rows with their counters.
+    /// rows at all. The rows of a view that counts are written in transactions, many rows with their counters in each.
     fn counts(&self, _row: &Item) -> Option<Vec<Count>> {
         None
     }
 }
 
-/// Folds into a row through a type of the view: reads the row's attributes as that type, changes it, and writes it
-/// back.
+/// Folds into a row through a type of the view: reads the row's attributes as a value of that type, changes the value,
+/// and writes it back.
 ///
 /// # Errors
 ///

@@ -45,7 +45,7 @@ async fn due(bench: &Bench, projector: &Projector<Fact>) -> Result<Redriving, Ta
     Ok(redriver.redrive_due(&parked, Timestamp::MAX).await)
 }
 
-/// One loan that was opened, secured and handed over: its records in the order in which they happened.
+/// The records of one loan that was opened, secured and handed over, in the order of its events.
 fn approved(bench: &Bench) -> Vec<LogRecord> {
     let made = bench.happen(id(1), &[(Opened, 0)]);
     let paid = bench.happen(id(1), &[(Helped, 1)]);
@@ -143,7 +143,7 @@ fn a_batch_reads_all_rows_at_once_and_writes_each_once() {
             .filter(|call| call.starts_with(kind))
             .count()
     };
-    // One read of the views' aliases, one read of all rows, then one write for each loan.
+    // The projector makes one read of the views' aliases, one read of all rows, and then one write for each loan.
     assert_eq!((calls("get"), calls("write"), faults.count()), (2, 50, 52));
 }
 
@@ -257,7 +257,7 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     let projector = bench.projector(&Faults::none(), older(), vec![Bench::view()]);
     let outcome = block_on(projector.consumer().consume(&records));
     assert_eq!((outcome.parked, outcome.failed), (1, None));
-    // The record of the unknown type is parked, and its stream from there on.
+    // The record of the unknown type is parked, and its event stream from that event on.
     let parked = bench.parked();
     let reasons: Vec<_> = parked
         .iter()
@@ -284,7 +284,7 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
     };
     assert_eq!(block_on(due(&bench, &again)).unwrap(), waiting);
     assert_eq!(faults.count(), 1, "{:?}", faults.trace());
-    // Another build that does not know the type either tries once.
+    // Another build that does not know the type either retries each entry once.
     let other = older().without("LoanCancelled");
     let third = bench.projector(&Faults::none(), other, vec![Bench::view()]);
     let is_due = |thing: &Parked| third.parking().is_due(thing);
@@ -307,7 +307,8 @@ fn a_newer_catalogue_takes_in_what_an_older_one_parked() {
 
 #[test]
 fn a_record_redriven_by_itself_brings_in_what_came_after_it() {
-    // Version 2 is parked as a record, and the stream from there on. Then only the record is retried.
+    // Version 2 is parked as a record, and the event stream is parked from version 2 on. Then only the record is
+    // retried.
     let bench = Bench::new();
     let records = approved(&bench);
     let older = toy::catalogue().without("ReminderSent");
@@ -434,7 +435,8 @@ fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
         block_on(picky.redrive(&parked[0])).unwrap(),
         Redriven::StillParked(_)
     ));
-    // A build that can fold it: the next event of the stream adds the missing ones and unblocks the stream.
+    // A build that can fold the deposit: with the next event of the stream it folds the missing events too, and
+    // unblocks the stream.
     let more = bench.happen(id(1), &[(Helped, 8)]);
     bench.settle(&more);
     assert_eq!(bench.parked(), []);
@@ -444,7 +446,8 @@ fn a_stream_that_cannot_be_folded_is_parked_and_the_others_go_on() {
     );
 }
 
-/// Tables that refuse each write of this row, as if it were too large, and each read, as if it were no JSON.
+/// Tables that refuse each write of this row, as if the row were too large. If `reads` is set, they also refuse each
+/// read of the row, as if an attribute were no JSON.
 struct Refusing {
     tables: Arc<MemoryTables>,
     row: Mutex<Option<Key>>,
@@ -669,7 +672,7 @@ fn another_invocation_at_every_effect() {
 #[test]
 fn a_batch_of_500_with_every_kind_of_trouble() {
     let bench = Bench::new();
-    // 124 loans of four events each, and four records of trouble.
+    // The batch has 124 loans of four events each, and four further records, one for each kind of trouble.
     let mut records = vec![];
     for number in 1..=124 {
         let subject = id(number);
@@ -728,7 +731,7 @@ fn a_batch_of_500_with_every_kind_of_trouble() {
         expected.map(|(owner, reason)| (owner.to_owned(), reason))
     );
 
-    // A build that can fold it redrives only this stream.
+    // A build that can fold the deposit redrives only this event stream.
     let able = bench.projector(&Faults::none(), toy::catalogue(), vec![Bench::view()]);
     let redriven: Vec<_> = bench
         .parked()

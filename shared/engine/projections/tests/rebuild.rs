@@ -36,7 +36,8 @@ type System = rebuilding::System<Library>;
 const LENT: &str = "loans";
 const COUNTED: &str = "days";
 
-/// Runs the rebuild until it is done, and waits whenever it asks. Returns the phase after each run.
+/// Runs the rebuild until it is done, and waits after each run as long as the run asks. Returns the phase after each
+/// run.
 fn to_the_end(system: &System, view: &str) -> Vec<Option<Phase>> {
     let mut phases = vec![];
     for _ in 0..100 {
@@ -83,7 +84,7 @@ fn what_was_built_takes_the_place_of_what_was_there() {
         assert_eq!(system.rows(view, 2), before);
         assert!(system.rows(view, 1).is_empty());
         system.check(2).unwrap();
-        // Rebuilds once more, from the generation that is live now.
+        // The view is rebuilt once more, from the generation that is live now.
         to_the_end(&system, view);
         assert_eq!(system.rows(view, 3), before);
         assert!(system.rows(view, 2).is_empty());
@@ -128,7 +129,7 @@ fn the_archive_alone_rebuilds_the_views() {
         some(&system);
         system.archive_all();
         let before = system.rows(view, 1);
-        // A new log without the old records, and empty tables.
+        // The log is new, without the old records, and the tables are empty.
         system.log = Arc::new(MemoryLog::new(3, system.bench.world.clock.clone()));
         for (key, _) in system.bench.tables.all(alpes_event_store::TABLE) {
             system.delete(key);
@@ -174,7 +175,7 @@ fn it_is_the_same_whatever_fails_and_wherever_it_is_stopped() {
             let system = prepared();
             let faults = Faults::once(at, fault);
             for _ in 0..100 {
-                // A new process each time, as after a crash.
+                // Each run is in a new process, as after a crash.
                 let rebuilder = system.rebuilder(&faults);
                 let progress = rebuilder.run(COUNTED, BUDGET).now_or_never();
                 match progress {
@@ -240,7 +241,7 @@ fn it_can_be_given_up_until_readers_see_it() {
     assert_eq!(left_alone(&system), [LENT]);
 }
 
-/// The archive grows while it is read: late objects may sort before the page that was read last.
+/// The archive grows while it is read: later objects may sort before the page that was read last.
 #[test]
 fn what_is_archived_behind_its_back_is_replayed_from_the_log() {
     let system = System::new(2);
@@ -255,7 +256,7 @@ fn what_is_archived_behind_its_back_is_replayed_from_the_log() {
     let store = |records: &[LogRecord]| block_on(archive.store(records)).unwrap();
     let (ours, others) = (system.shard(first), system.shard(second));
     let (early, late) = ours.split_at(ours.len() / 2);
-    // More objects than fit on one page, the last of them of the second shard.
+    // The archive has more objects than fit on one page, and its last objects are those of the second shard.
     for record in early.iter().chain(&others) {
         store(std::slice::from_ref(record));
     }
@@ -265,7 +266,7 @@ fn what_is_archived_behind_its_back_is_replayed_from_the_log() {
         .events
         == 0
     {}
-    // Late records of the first shard, of today and then of tomorrow.
+    // Late records of the first shard are archived, those of today first and then those of tomorrow.
     store(late);
     system.clock.advance(Duration::from_hours(24));
     for number in 31..=36 {
@@ -410,7 +411,7 @@ fn a_rebuild_that_lists_for_long_keeps_where_it_was() {
     }
     assert_eq!(system.rows(LENT, 2), before);
     let lists = slow.lists.load(Ordering::SeqCst);
-    // The lists of the survey, and at most two for each page that is replayed. Each key is listed once.
+    // The survey makes some of the list calls, and each replayed page makes at most two. Each key is listed once.
     assert!(
         lists <= 3 * objects.div_ceil(4),
         "{lists} lists of {objects} objects"

@@ -46,7 +46,8 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// True if the saga belongs to another build. Do not repeat the call: that build continues the saga.
+    /// True if this build does not know the saga's definition or log. Do not repeat the call: another build continues
+    /// the saga.
     #[must_use]
     pub fn is_another_builds(&self) -> bool {
         matches!(self, Self::Load(LoadError::UnknownDefinition(..)))
@@ -97,9 +98,9 @@ impl Coordinator {
         }
     }
 
-    /// The same coordinator with a [state machine](crate::state_machine), for sagas in that mode. Without a state
-    /// machine, the coordinator itself runs these sagas. A saga keeps the engine with which it began, unless it is
-    /// [taken over](crate::What::TakenOver).
+    /// The same coordinator with a [state machine](crate::state_machine), for sagas in the mode
+    /// [`SagaMode::StepFunctions`]. Without a state machine, the coordinator itself runs these sagas. A saga keeps the
+    /// engine with which it began, unless it is [taken over](crate::What::TakenOver).
     #[must_use]
     pub fn with_machine(mut self, machine: Arc<dyn Executions>, wire: Wire) -> Self {
         self.machine = Some((machine, wire));
@@ -214,12 +215,12 @@ impl Coordinator {
                 };
                 inputs.push(input);
             } else {
-                // Of the sagas that are only watched, only one that waits to start an execution is worth waiting for
-                // here.
+                // This process waits for a saga whose commands the coordinator sends, and for a saga whose execution is
+                // to be started. It does not wait for other sagas.
                 let waiting = saga.filter(|saga| !saga.is_watched() || saga.wanted.is_some());
                 let due = waiting.and_then(Saga::wake);
                 let now = self.sagas.now();
-                // A short pause is spent here; a long one is left to the timers.
+                // This process waits if the saga is due before `until`. Otherwise the timers wake the saga.
                 let Some(due) = due.filter(|due| now < *due && *due < until) else {
                     leave(definition, saga);
                     return Ok(());
@@ -245,8 +246,8 @@ impl Coordinator {
         due && saga.mode == SagaMode::StepFunctions
     }
 
-    /// Starts the execution that a saga wants, or asks for its progress. `None` without time or an answer: the saga
-    /// stays due.
+    /// Starts the execution that a saga wants, or asks for its progress. `None` if no time is left or the state machine
+    /// does not answer: the saga stays due.
     async fn look(&self, definition: &Definition, saga: &Saga, until: Timestamp) -> Option<Input> {
         if self.sagas.now() >= until {
             return None;
@@ -270,8 +271,8 @@ impl Coordinator {
         }
     }
 
-    /// Asks for the progress of the execution that was started last. If the saga wants another execution, and the last
-    /// one does not prevent that, starts the wanted execution instead.
+    /// Asks for the progress of the execution that was started last. If the saga wants another execution and the
+    /// progress of the last one allows it, starts the wanted execution instead.
     async fn ask_machine(
         &self,
         definition: &Definition,
@@ -296,7 +297,7 @@ impl Coordinator {
         Ok(Some(Input::Started(wanted)))
     }
 
-    /// Sends a command and returns its answer as an input; `None` when the time to wait is over.
+    /// Sends a command and returns its answer as an input; `None` if the time until `until` is over first.
     async fn ask(&self, dispatch: &Dispatch, until: Timestamp) -> Option<Input> {
         let world = self.sagas.world();
         let left = until.duration_since(world.clock.now());
@@ -324,7 +325,7 @@ impl Coordinator {
     }
 }
 
-/// Logs what a saga waits for, and until when, before it is left to the timers.
+/// Logs the command whose answer a saga waits for, and the time from which the timers retry this command.
 fn leave(definition: &Definition, saga: Option<&Saga>) {
     let waits = |saga: &Saga| Some((saga.outstanding.clone()?, saga.wake()?));
     let Some((saga, (out, due))) = saga.and_then(|saga| Some((saga, waits(saga)?))) else {
@@ -338,7 +339,7 @@ fn leave(definition: &Definition, saga: Option<&Saga>) {
 
 type Begun<'a> = Result<(&'a Definition, Saga), LoadError>;
 
-/// The saga as it was read, or as one of the inputs opens it; `None` if it has not begun and no input opens it.
+/// The stored saga, or the new saga that one of the inputs opens; `None` if no saga is stored and no input opens one.
 fn begun<'a>(
     sagas: &'a Sagas,
     id: SagaId,
@@ -379,9 +380,9 @@ pub enum Request {
     Resume(Option<String>),
     /// Resume the saga, since the step that could not be undone has been undone by hand.
     MarkDone {
-        /// The number of that step.
+        /// The number of the step that was undone by hand.
         step: StepNumber,
-        /// The person's account of how it was undone.
+        /// The person's account of how the step was undone.
         note: String,
     },
 }
@@ -405,7 +406,7 @@ impl Sagas {
     /// participants.
     ///
     /// `opening` is the event that opens the saga, if the caller knows it. A saga that has not begun yet then begins
-    /// with that event, so that a request can come before all events.
+    /// with that event, so that a request can arrive before every event.
     ///
     /// # Errors
     ///
@@ -436,14 +437,15 @@ impl Sagas {
             };
             let (definition, before) = begun?;
             let (saga, _) = transition(definition, &before, &input, self.now());
-            // A saga that begins with the request is stored in any case, since no other process may ever begin it.
+            // A saga that begins with the request is stored in any case, since it is possible that no other process
+            // begins this saga.
             if saga == before && stored.is_some() {
                 let stuck = saga.status == Status::NeedsIntervention;
                 let undone = stuck || saga.status == Status::Compensating;
                 return Ok(match request {
                     // The saga is being undone already, for this request or for another reason.
                     Request::Cancel(_) if undone => Requested::Taken(saga),
-                    // A saga that waits for a person does not resume only if its item lacks room.
+                    // A saga that waits for a person always resumes, unless its item lacks room.
                     Request::Resume(_) if stuck => Requested::TooOften(saga),
                     _ => Requested::NotNow(saga),
                 });

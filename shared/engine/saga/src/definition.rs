@@ -13,14 +13,14 @@ use crate::{Direction, Mapping, StepNumber};
 pub struct Definition {
     /// The name of the definition.
     pub name: &'static str,
-    /// Its version, from 1.
+    /// The version of the definition, counted from 1.
     pub version: u32,
     /// The age limit of the event that opens a saga.
     pub expiry: Expiry,
     /// The time within which a saga ends when nothing fails. After this time, a saga that the coordinator only watches
     /// is logged as late.
     pub patience: Duration,
-    /// The texts of its sagas' reasons and problems.
+    /// The texts that sagas of this definition use in reasons and problems.
     pub texts: Texts,
     /// The steps, in order. The first step is done before the saga begins: its success event opens the saga.
     pub steps: Vec<Step>,
@@ -29,9 +29,9 @@ pub struct Definition {
 /// The rule for a saga that would begin too late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiry {
-    /// If the opening event is older than this, the saga only undoes the first step.
+    /// If the opening event is older than this duration, the saga only undoes the first step.
     pub after: Duration,
-    /// The reason given in that case, as `saga.reason`.
+    /// The reason for undoing the first step, which commands can copy from `saga.reason`.
     pub reason: &'static str,
 }
 
@@ -48,7 +48,7 @@ pub struct Texts {
     /// About a field of an event: a command needs the field, and the event does not have it. The path of the field
     /// follows the text.
     pub unknown_field: &'static str,
-    /// The word for a step. The number of the step follows.
+    /// The word for a step. The number of the step follows the word.
     pub step: &'static str,
     /// About a command: its effect could not be undone.
     pub not_undone: &'static str,
@@ -88,34 +88,34 @@ pub struct Step {
     pub command: &'static str,
     /// The participant and the retries of the command; `None` for the first step, which is done before the saga begins.
     pub call: Option<Call>,
-    /// The event of its success.
+    /// The type of the event that says that the step succeeded.
     pub success: &'static str,
-    /// The event of its failure, if it has one.
+    /// The type of the event that says that the step failed, if the step has one.
     pub failure: Option<&'static str>,
     /// The undoing of the step; `None` if there is nothing to undo.
     pub compensation: Option<Compensation>,
 }
 
-/// How a command is sent.
+/// The participant, data and retries of a command.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// The participant.
+    /// The participant that receives the command.
     pub participant: &'static str,
     /// The command's data, copied from events that the saga has received.
     pub data: Mapping,
-    /// The retries.
+    /// The retries of the command.
     pub retry: Retry,
 }
 
 /// The undoing of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compensation {
-    /// The command that undoes. The participant must accept it before, after and instead of the step's own command, and
-    /// twice.
+    /// The command that undoes the step. The participant must accept this command before the step's own command, after
+    /// it, without it, and more than once.
     pub command: &'static str,
-    /// How the command is sent.
+    /// The participant, data and retries of this command.
     pub call: Call,
-    /// The event of the undoing.
+    /// The type of the event that says that the step is undone.
     pub success: &'static str,
 }
 
@@ -128,7 +128,7 @@ pub struct Retry {
     pub patience: Duration,
     /// The pause after the first failed attempt. The pause doubles after each further attempt, with full jitter.
     pub pause: Duration,
-    /// The longest pause.
+    /// The upper limit of the pause.
     pub longest_pause: Duration,
 }
 
@@ -163,7 +163,8 @@ impl Step {
         }
     }
 
-    /// A step that a participant does: the participant, the command, its data, and the event of its success.
+    /// A step that a participant does: the participant, the command, the command's data, and the type of the step's
+    /// success event.
     #[must_use]
     pub fn asking(
         participant: &'static str,
@@ -182,14 +183,14 @@ impl Step {
         }
     }
 
-    /// The same step with an event of its failure.
+    /// The same step with the type of its failure event.
     #[must_use]
     pub fn failing_with(mut self, failure: &'static str) -> Self {
         self.failure = Some(failure);
         self
     }
 
-    /// The same step with a command that undoes it, and the event of the undoing.
+    /// The same step with a command that undoes it, and the type of the event that says that the step is undone.
     #[must_use]
     pub fn undone_by(
         mut self,
@@ -213,8 +214,8 @@ impl Step {
 }
 
 impl Retry {
-    /// The retries of doing a step. The saga gives up early, so that a step in doubt is undone and the client learns
-    /// the outcome soon.
+    /// The retries of a command that does a step. The attempts are few, so that a step in doubt is soon undone and the
+    /// client soon learns the outcome.
     pub const DOING: Self = Self {
         attempts: 4,
         patience: Duration::from_secs(5),
@@ -222,7 +223,8 @@ impl Retry {
         longest_pause: Duration::from_secs(10),
     };
 
-    /// The retries of undoing a step. The saga gives up late, since it then needs a person.
+    /// The retries of a command that undoes a step. The attempts are many, since the saga needs a person when the last
+    /// one fails.
     pub const UNDOING: Self = Self {
         attempts: 8,
         longest_pause: Duration::from_mins(1),
@@ -237,7 +239,7 @@ pub(crate) enum EventRole {
     Success(StepNumber),
     /// The step has failed.
     Failure(StepNumber),
-    /// One step or several are undone: several steps may share the event of their undoing.
+    /// The event says that one step or several are undone: several steps may share this event.
     Undone,
 }
 
@@ -248,7 +250,7 @@ impl Definition {
         self.steps.first().map(|step| step.success)
     }
 
-    /// The step of this number; `None` if the definition has fewer.
+    /// The step of this number; `None` if the definition has fewer steps.
     #[must_use]
     pub fn step(&self, number: StepNumber) -> Option<&Step> {
         self.steps.get(number.index())
@@ -282,7 +284,7 @@ impl Definition {
         }
     }
 
-    /// The role of the event type `kind`; `None` if it has none.
+    /// The role of the event type `kind`; `None` if the type has no role.
     pub(crate) fn role(&self, kind: &str) -> Option<EventRole> {
         let first = |such: &dyn Fn(&Step) -> bool| {
             let mut steps = self.numbered();
@@ -302,7 +304,7 @@ impl Definition {
         .map(|_| EventRole::Undone)
     }
 
-    /// Every mapping that a saga of this definition may use.
+    /// Every field mapping that a saga of this definition may use.
     pub(crate) fn mappings(&self) -> impl Iterator<Item = &Mapping> {
         self.steps.iter().flat_map(|step| {
             let undo = step.compensation.as_ref().map(|undo| &undo.call);
@@ -314,7 +316,8 @@ impl Definition {
         })
     }
 
-    /// The faults of the definition, in words; empty if it can be run. Assert in a test that it is empty.
+    /// The faults of the definition, in words; empty if the definition can be run. Assert in a test that the list is
+    /// empty.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let mut faults = vec![];

@@ -13,8 +13,9 @@ use crate::{
 ///
 /// The participants' answers go through [`transition`], as if the coordinator had sent the commands. So the log has the
 /// same entries with the same meaning, whichever engine runs the saga. `watched` is the stored saga. The status
-/// combines the stored saga with the histories: the saga has ended when both have ended, and needs a person when one of
-/// them does, until an event shows that a person acted.
+/// combines the stored saga with the histories. If both have ended, the rebuilt saga has ended. If one of them needs a
+/// person, so does the rebuilt saga. If the histories need a person but the stored saga has ended, a person has acted
+/// since, and the rebuilt saga has ended too.
 #[must_use]
 pub fn executed(
     definition: &Definition,
@@ -65,7 +66,7 @@ pub fn executed(
     saga.mode = SagaMode::StepFunctions;
     let ended = saga.status.has_ended();
     let stuck = watched.status == Status::NeedsIntervention && !ended;
-    // A person has done by hand what the execution could not do.
+    // The execution failed and the saga has ended nevertheless, so a person has acted.
     let seen_to = saga.status == Status::NeedsIntervention && watched.status.has_ended();
     if stuck || seen_to || ended && saga.status != watched.status {
         saga.status = watched.status;
@@ -126,7 +127,7 @@ impl Reader<'_> {
                     },
                     when,
                 );
-                // If the saga has given up this command, its next command is called by another state.
+                // If the saga has abandoned this command, another state calls the saga's next command.
                 let next = self.saga.outstanding.as_ref();
                 if next.is_some_and(|next| next.command == command) {
                     self.call(when);
@@ -141,8 +142,8 @@ impl Reader<'_> {
         }
     }
 
-    /// True for a late answer to a call that was given up and sent again. LocalStack reports such an answer although
-    /// the saga no longer waits for it.
+    /// True for a late answer to a call that was abandoned and sent again. LocalStack reports this answer although the
+    /// saga no longer waits for it.
     fn is_late(&self, answer: &Answer, out: &Outstanding) -> bool {
         let Answer::Events(facts) = answer else {
             return false;
@@ -171,7 +172,7 @@ impl Reader<'_> {
         step.is_some_and(|step| called.name(self.definition.version, out.step, step) == state)
     }
 
-    /// The state machine sends the command, for the first time or again.
+    /// Applies an attempt of the state machine at the command, the first one or a retry.
     fn call(&mut self, when: Timestamp) {
         if let Some(out) = &mut self.saga.outstanding
             && let Some(due) = &mut out.due

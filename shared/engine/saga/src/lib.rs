@@ -5,7 +5,7 @@
 //!  events ─┐                                                    ┌─► Participants: one command at a time
 //!  wakes  ─┼─► Coordinator ─► transition(definition, saga, input) ─► (saga, command to send)
 //!  people ─┘        │                    pure                   │
-//!                   └── load ◄── Sagas, a table ◄── save ───────┘   what follows is stored before anything is sent
+//!                   └── load ◄── Sagas, a table ◄── save ───────┘   the saga is stored before its command is sent
 //! ```
 //!
 //! A domain uses this crate in three steps:
@@ -29,7 +29,7 @@
 //! use serde_json::json;
 //! use uuid::Uuid;
 //!
-//! // 1. An order is placed, and then paid for. What the payment's command needs comes from the event of the order.
+//! // 1. An order is placed, and then paid for. The payment's command takes its data from the order's event.
 //! const RETRY: Retry = Retry {
 //!     attempts: 4,
 //!     patience: Duration::from_secs(5),
@@ -68,7 +68,7 @@
 //! };
 //! assert!(orders.faults().is_empty());
 //!
-//! // 2. Payments declines, so that the order is cancelled. Both answer with the event that their stream has now.
+//! // 2. The payment is declined, so the order is cancelled. Each participant answers with the event that it committed.
 //! fn happened(kind: &str, stream: &str, version: u32) -> Fact {
 //!     Fact {
 //!         mode: SagaMode::Orchestration,
@@ -95,7 +95,7 @@
 //!     }
 //! }
 //!
-//! // 3. The coordinator hears of the order, and runs its saga to the end.
+//! // 3. The coordinator receives the order's event, and runs the order's saga to the end.
 //! let (world, _clock) = twins::world(1);
 //! let sagas = Sagas::new(Arc::new(twins::MemoryTables::new()), Definitions::new(vec![orders]), world);
 //! let coordinator = Coordinator::new(sagas.clone(), Arc::new(Shop));
@@ -109,16 +109,17 @@
 //! ```
 //!
 //! - A [`Saga`] is the fold of its log ([`Entry`]). Only [`transition`] decides which entries an input adds to the log.
-//! - [`Sagas`] stores them, with one conditional write for each transition. Any process may repeat a command that is
+//! - [`Sagas`] stores sagas, with one conditional write for each transition. Any process may repeat a command that is
 //!   due, since every attempt has the same id.
-//! - A saga has a [`SagaMode`]. The coordinator sends its commands, or only watches a choreography or an execution of a
-//!   [`state_machine`]. [`executed`] reads the history of an execution; [`Streams`] finds events that a choreography
-//!   missed.
+//! - A saga's [`SagaMode`] says whether the coordinator sends the saga's commands, or only watches a choreography or an
+//!   execution of a [`state_machine`]. [`executed`] reads the history of an execution; [`Streams`] finds events that a
+//!   choreography missed.
 //! - [`LocalParticipants`] and [`Listener`] connect a coordinator with an event store and a log in one process.
 //!
-//! Participants must keep three rules: they deduplicate commands on the id; they accept an undoing command before,
-//! after and instead of the command that it undoes; after the undoing they refuse the command. Then every saga ends:
-//! completed, compensated, or waiting for a person.
+//! Participants must keep three rules. They deduplicate commands on the id. They accept an undoing command whether it
+//! arrives before the command that it undoes, after that command, or without it. Once a step is undone, they refuse the
+//! command that does the step. If participants keep these rules, every saga ends: completed, compensated, or waiting
+//! for a person.
 //!
 //! The engine has types of its own, [`Fact`], [`Answer`] and [`Dispatch`], so that [`transition`] does not depend on
 //! the envelope. [`fact`] and [`answer`] convert from messages, and [`command`] converts to a message.

@@ -1,4 +1,5 @@
-//! A coordinator in one process with its participants and its consumer, for systems without a function for each.
+//! A coordinator in one process with its participants and its consumer, for systems that do not run each of these parts
+//! as a Lambda function.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,7 +14,8 @@ use crate::{
     saga_id,
 };
 
-/// Participants in this process. All contexts decide by these rules and commit to one event store.
+/// Participants in this process. One set of rules decides the commands of all contexts, and one event store commits the
+/// events.
 pub struct LocalParticipants<P> {
     store: EventStore<P>,
     rules: Arc<dyn Decider<P>>,

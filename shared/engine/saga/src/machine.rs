@@ -9,14 +9,15 @@
 //! | path | content |
 //! | --- | --- |
 //! | `$.saga` | `id`, `subject`, `trace`; `cause`, the event that led to the next undoing command; `reason`, once the saga is being undone |
-//! | `$.definition`, `$.version` | the definition with which the saga began; a machine without it fails the execution |
-//! | `$.undo` | true in an execution that only undoes |
+//! | `$.definition`, `$.version` | the definition with which the saga began; a machine without that version fails the execution |
+//! | `$.undo` | true in an execution that only undoes steps |
 //! | `$.commands.{command of the step}.do`, `.undo` | the id of each command: the same that the coordinator uses |
 //! | `$.steps.{command of the step}.answer` | the answer of each step that was done |
 //!
-//! The first state of a step calls the participant once, and its answer is certain. If there is no answer, another
-//! state calls again, with retries. A failure that this state receives is in doubt, since an earlier call may have had
-//! an effect. So a step that fails in doubt is undone too.
+//! The first state of a step calls the participant once. If the participant answers this call with a failure, the step
+//! certainly had no effect. If the participant does not answer, a second state repeats the call, with retries. A
+//! failure that the second state receives is in doubt, since an earlier call may have had an effect. So a step that
+//! fails in doubt is undone too.
 
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ pub struct Wire {
     pub event_id: &'static str,
     /// The path of the event's data.
     pub event_data: &'static str,
-    /// An answer with this event. The answer needs only the fields that the three paths above name.
+    /// An answer with this event. The answer needs only the fields at the paths `event_type`, `event_id` and
+    /// `event_data`.
     pub answer_of: fn(&Heard) -> Value,
     /// Reads an answer; `None` if the payload is not an answer.
     pub answer: fn(&Value) -> Option<Answer>,
@@ -66,7 +68,8 @@ pub struct Ask<'a> {
     pub data: Value,
 }
 
-/// The name of a saga's execution. A name is used once, so that a saga is done once and undone once.
+/// The name of a saga's execution. Each name is used once. So one execution does a saga's steps, and at most one other
+/// execution only undoes them.
 #[must_use]
 pub fn execution_name(saga: SagaId, direction: Direction) -> String {
     match direction {
@@ -164,8 +167,8 @@ pub(crate) enum CallState {
 impl CallState {
     /// The name of the state, for a version of the definition.
     pub(crate) fn name(self, version: u32, number: StepNumber, step: &Step) -> String {
-        // The histories of executions contain these names, so those of a version must not change when a newer version
-        // is added.
+        // The histories of executions contain these names, so the names of one version must not change when a newer
+        // version is added.
         let of = match version {
             1 => String::new(),
             version => format!("v{version}, "),
@@ -279,7 +282,7 @@ impl Machine<'_> {
         states
     }
 
-    /// The states after an answer: they lead to the next step, or to `undo`.
+    /// The states after an answer: they lead to the next step, or to the state `undo`.
     fn outcomes(
         &self,
         number: StepNumber,
@@ -388,7 +391,7 @@ impl Machine<'_> {
         })
     }
 
-    /// A mapping, as a payload.
+    /// A field mapping, as the payload of a command.
     fn data(&self, mapping: &Mapping) -> Value {
         let field = |(name, source): &(&str, Source)| match source {
             Source::Text(text) => ((*name).to_owned(), Value::from(*text)),
@@ -421,7 +424,7 @@ impl Machine<'_> {
     }
 }
 
-/// The state that records the reason and turns to undoing.
+/// The state that records the reason for undoing, and leads to the state `next`.
 fn turn(reason: &str, cause: &str, next: &str) -> Value {
     json!({
         "Type": "Pass",
@@ -453,7 +456,7 @@ fn retry(retry: Retry) -> Value {
     }])
 }
 
-/// The duration in whole seconds, at least 1: the language has no fractions.
+/// The duration in whole seconds, rounded up and at least 1: Amazon States Language has no fractions of a second.
 fn seconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis().div_ceil(1_000))
         .unwrap_or(u64::MAX)

@@ -6,7 +6,7 @@ use alpes_messages::{
 
 use crate::{Answer, Dispatch, Fact, SagaId};
 
-/// The saga to which an event belongs, in every mode.
+/// The id of the saga to which an event belongs, in every mode.
 #[must_use]
 pub fn saga_id(event: &Event) -> SagaId {
     SagaId(event.correlationid.0)
@@ -78,7 +78,7 @@ pub fn answer(reply: &Reply) -> Answer {
     }
 }
 
-/// A refusal in one line: the detail, and the first field at fault.
+/// A refusal in one line: the detail, and the first invalid field.
 fn words(problem: &Problem) -> String {
     let detail = problem.detail.as_deref().unwrap_or(&problem.title);
     match problem.errores.first() {

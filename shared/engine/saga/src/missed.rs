@@ -1,8 +1,8 @@
-//! Finds the events that a choreography missed, in their streams.
+//! Finds the events that a choreography missed, by reading the event streams.
 //!
 //! A choreography has no coordinator that sends commands, so its saga stops if it misses an event. A choreography can
-//! miss events: those before the opening event are ignored, and the opening event comes late if its record was parked
-//! and redriven.
+//! miss events: events that arrive before the opening event are ignored, and the opening event arrives late if its
+//! record was parked and redriven.
 
 use alpes_event_store::{StreamError, StreamReader};
 use alpes_messages::{Context, DomainEvent, StreamId, SubjectId};
@@ -10,17 +10,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{Definitions, Fact, Saga, SagaId, SagaMode, fact, saga_id};
 
-/// From this age of an opening event on, later events of its saga may have arrived before it. A batch that is not
-/// retried arrives sooner.
+/// If an opening event is older than this on arrival, later events of its saga may have arrived before it. A batch that
+/// is not retried arrives sooner.
 const LATE: SignedDuration = SignedDuration::from_secs(10);
 
-/// Finds events of sagas in the streams of these contexts.
+/// Finds events of sagas in the event streams of these contexts.
 ///
 /// An orchestrator calls [`Streams::before`] before it passes events to a saga, and [`Streams::missed`] before it wakes
-/// one.
+/// a saga.
 #[derive(Clone, Copy)]
 pub struct Streams<'a, P> {
-    /// The reader of the streams.
+    /// The reader of the event streams.
     pub reader: &'a StreamReader<P>,
     /// Every context with events that a saga needs.
     pub contexts: &'a [Context],
@@ -31,7 +31,7 @@ impl<P: DomainEvent> Streams<'_, P> {
     ///
     /// # Errors
     ///
-    /// See [`StreamError`]. A stream that cannot be read is an error, and does not count as empty.
+    /// See [`StreamError`]. An event stream that cannot be read is an error, and does not count as empty.
     pub async fn history(&self, id: SagaId, subject: SubjectId) -> Result<Vec<Fact>, StreamError> {
         let ids: Vec<_> = self
             .contexts
@@ -62,7 +62,7 @@ impl<P: DomainEvent> Streams<'_, P> {
         }
     }
 
-    /// All events of the choreography that these events open, if they arrive late; otherwise none.
+    /// All events of a choreography, if its opening event is among `facts` and arrives late; otherwise none.
     ///
     /// # Errors
     ///

@@ -10,20 +10,21 @@ use uuid::Uuid;
 
 use crate::{Definition, SagaMode, StepNumber};
 
-/// The longest reason of a saga for being undone, in characters; longer reasons are cut. Undoing commands carry the
-/// reason, and a participant must not refuse them for its length.
+/// The longest reason for undoing a saga, in characters; longer reasons are cut. Undoing commands carry the reason, and
+/// a participant must not refuse a command because its reason is too long.
 pub const LONGEST_REASON: usize = 200;
 
-/// The longest text of an entry, in characters; longer texts are cut.
+/// The longest text in an entry of a saga's log, in characters; longer texts are cut.
 pub const LONGEST_TEXT: usize = 500;
 
-/// The longest text about an attempt without an answer, in characters.
+/// The longest text about an attempt without an answer, in characters; longer texts are cut.
 const LONGEST_FAILURE: usize = 80;
 
-/// The number of attempts at a command that are logged, each with an entry. A definition may allow more attempts.
+/// The largest number of unanswered attempts at one command that a saga logs, each with an entry of its own. A
+/// definition may allow more attempts.
 pub const TOLD_ATTEMPTS: u32 = 8;
 
-/// The longest trace, in bytes; a longer one is invalid and is left out.
+/// The longest trace context, in bytes. A longer trace context is invalid, and the saga does not keep it.
 const LONGEST_TRACE: usize = 512;
 
 /// The size limit of a saga's item, in bytes. `DynamoDB`'s own limit is 409,600.
@@ -32,13 +33,13 @@ const ITEM_BYTES: usize = 384 * 1024;
 /// The size in bytes of an item without its log.
 const BARE_BYTES: usize = 1024;
 
-/// The size in bytes up to which every received event is logged. Above this size, events that change nothing are left
-/// out.
+/// The size in bytes up to which every received event is logged. Above this size, the saga does not log events that
+/// change nothing.
 const NOTES_BYTES: usize = 128 * 1024;
 
-/// The room in bytes for one step's entries after a person resumed the saga, until the step is undone or marked as
-/// undone. The entries are two with a text of at most 4 KB, [`TOLD_ATTEMPTS`] with a text of at most 800 bytes, and a
-/// few without text.
+/// The room in bytes that one step's entries need, from the moment when a person resumes the saga until the step is
+/// undone or marked as undone: two entries with a text of at most 4 KB, [`TOLD_ATTEMPTS`] entries with a text of at
+/// most 800 bytes, and a few entries without text.
 const STEP_BYTES: usize = 16 * 1024;
 
 /// The time that an execution may take to end after its last event.
@@ -88,7 +89,7 @@ impl Status {
         Self::NeedsIntervention,
     ];
 
-    /// Its name, as it is stored.
+    /// The name of the status, as the table stores it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -122,9 +123,9 @@ pub struct Fact {
     pub kind: String,
     /// The id of the event.
     pub id: Uuid,
-    /// The id of its stream.
+    /// The id of the event's stream.
     pub stream: String,
-    /// The version of the event in its stream. Deduplicate on `stream` and `version`.
+    /// The version of the event in its event stream. Events are deduplicated on `stream` and `version`.
     pub version: u32,
     /// The subject of the event.
     pub subject: Uuid,
@@ -145,15 +146,15 @@ pub struct Heard {
     /// The id of the event.
     #[serde(rename = "event_id")]
     pub id: Uuid,
-    /// The id of its stream.
+    /// The id of the event's stream.
     pub stream: String,
-    /// Its version in the stream.
+    /// The version of the event in its event stream.
     #[serde(rename = "streamversion")]
     pub version: u32,
     /// The time of the event itself. The saga may have received it much later.
     #[serde(rename = "event_time", with = "alpes_messages::moment::text")]
     pub time: Timestamp,
-    /// The part of its data that later commands need.
+    /// The part of the event's data that later commands need.
     #[serde(default = "nothing", skip_serializing_if = "is_nothing")]
     pub data: Value,
 }
@@ -177,7 +178,7 @@ fn is_nothing(data: &Value) -> bool {
 pub enum Via {
     /// The event was the answer to a command.
     Answer,
-    /// The event came through the log.
+    /// The event came through the event log.
     Stream,
 }
 
@@ -191,13 +192,13 @@ pub enum Direction {
     Undo,
 }
 
-/// The content of an entry.
+/// The content of an entry of a saga's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum What {
     /// The saga begins, since its first step is done.
     Started {
-        /// The name of its definition.
+        /// The name of the saga's definition.
         definition: String,
         /// The version of the definition.
         version: u32,
@@ -231,7 +232,8 @@ pub enum What {
         meaning: Meaning,
         /// The way in which the event arrived.
         via: Via,
-        /// The number of attempts until the answer came; `None` if one was enough, or if the event is not an answer.
+        /// The number of attempts until the answer arrived; `None` if the first attempt was answered, or if the event
+        /// is not an answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attempts: Option<u32>,
         /// The event that arrived.
@@ -247,7 +249,7 @@ pub enum What {
         /// True if an earlier attempt had no answer and may have taken effect.
         in_doubt: bool,
     },
-    /// A step's command cannot be built, since a field that it needs is missing from the events.
+    /// A step's command cannot be built, since the saga's events lack a field that the command needs.
     CommandImpossible {
         /// The number of the step.
         step: StepNumber,
@@ -265,7 +267,8 @@ pub enum What {
         /// The time at which the attempt was sent.
         #[serde(with = "alpes_messages::moment::text")]
         sent: Timestamp,
-        /// The error that came instead of an answer; `None` if nothing came before the next attempt was due.
+        /// The error that arrived instead of an answer; `None` if neither an answer nor an error arrived before the
+        /// timeout.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<String>,
         /// The time from which the command is sent again; `None` after the last attempt.
@@ -290,7 +293,7 @@ pub enum What {
     },
     /// A user or an operator asked for the saga to be undone.
     CancellationRequested {
-        /// The reason given.
+        /// The reason for undoing the saga.
         reason: String,
         /// The step whose command was logged but not sent yet, if there is one. This step needs no undoing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -322,12 +325,12 @@ pub enum What {
     StepMarked {
         /// The number of the step.
         step: StepNumber,
-        /// The person's account of how it was undone.
+        /// The person's account of how the step was undone.
         note: String,
     },
     /// The coordinator takes the saga over, since its state machine has failed. The coordinator undoes every step that
-    /// can be undone: the state machine may have begun a step whose event never arrived, and a step that was not begun
-    /// must be kept from beginning.
+    /// can be undone: the state machine may have begun a step whose event never arrived, and a participant refuses a
+    /// step that was undone before it began.
     TakenOver {},
     /// The saga has not ended within its usual time, and the coordinator cannot advance it.
     Delayed {},
@@ -339,7 +342,7 @@ pub enum What {
 }
 
 impl What {
-    /// Cuts the texts that come from outside, so that the size of an entry is bounded.
+    /// Cuts long texts, so that the size of an entry is bounded.
     pub(crate) fn shorten(&mut self) {
         let text = match self {
             Self::CancellationRequested { reason, .. } => reason,
@@ -386,7 +389,7 @@ pub enum Meaning {
 /// An entry of a saga's own log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The time at which it was logged.
+    /// The time at which the entry was logged.
     #[serde(with = "alpes_messages::moment::text")]
     pub when: Timestamp,
     /// The content of the entry.
@@ -431,7 +434,7 @@ impl StepStatus {
 /// The command whose answer the saga waits for. A saga never waits for more than one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outstanding {
-    /// The number of its step.
+    /// The number of the command's step.
     pub step: StepNumber,
     /// The direction of the command.
     pub direction: Direction,
@@ -451,9 +454,9 @@ pub struct Outstanding {
 pub struct Saga {
     /// The id of the saga.
     pub id: SagaId,
-    /// The name of its definition.
+    /// The name of the saga's definition.
     pub definition: String,
-    /// The version of its definition.
+    /// The version of the saga's definition.
     pub version: u32,
     /// The mode of the saga.
     pub mode: SagaMode,
@@ -465,31 +468,31 @@ pub struct Saga {
     pub status: Status,
     /// The reason for which the saga is undone; `None` if it is not undone.
     pub reason: Option<String>,
-    /// The event data that commands need: type of event -> data.
+    /// The event data that commands need, by the type of the event.
     pub context: Map<String, Value>,
     /// The status of each step.
     pub steps: Vec<StepStatus>,
     /// The command whose answer the saga waits for; `None` if it waits for none.
     pub outstanding: Option<Outstanding>,
-    /// For a saga that the coordinator only watches: the time at which the coordinator next looks for news, which are
-    /// missed events of a choreography, or the progress of an execution. `None` once the saga has ended, or no look can
-    /// find anything new.
+    /// For a saga that the coordinator only watches: the time at which the coordinator next looks for missed events of
+    /// a choreography, or for the progress of an execution. `None` if the saga has ended, waits for a person, or is a
+    /// choreography that is logged as late.
     pub next_look: Option<Timestamp>,
     /// For a saga that a state machine runs: the execution that is still to be started.
     pub wanted: Option<Direction>,
-    /// The events that the saga has received, by stream and version.
+    /// The events that the saga has received, by event stream and version.
     pub seen: BTreeSet<(String, u32)>,
     /// The id of the last event received, which causes the next command.
     pub cause: Uuid,
-    /// The entries of its log.
+    /// The entries of the saga's log.
     pub log: Vec<Entry>,
 }
 
 impl Saga {
     /// The saga that a log describes; `None` if the log does not begin with [`What::Started`].
     ///
-    /// The outstanding command's number of attempts and due time are not in the log. The result has them as if the
-    /// command had just been logged.
+    /// The outstanding command's number of attempts and due time are not in the log. In the result, the command has no
+    /// attempts and is due at the time of its log entry.
     #[must_use]
     pub fn replay(id: SagaId, definition: &Definition, log: Vec<Entry>) -> Option<Self> {
         let mut entries = log.into_iter();
@@ -570,8 +573,8 @@ impl Saga {
         })
     }
 
-    /// The time at which the saga began, which is the time of its opening event. The log of the saga begins when the
-    /// event was received.
+    /// The time at which the saga began, which is the time of its opening event. The first entry of the saga's log has
+    /// the time at which that event was received.
     #[must_use]
     pub fn started(&self) -> Timestamp {
         let event = self.log.first().and_then(Entry::heard);
@@ -620,20 +623,20 @@ impl Saga {
         lines.fold(BARE_BYTES, usize::saturating_add)
     }
 
-    /// True if a person may add this entry: the item then still has room for everything that may follow.
+    /// True if the saga's item has room for this entry of a person and for every entry that may follow.
     pub(crate) fn has_room_for(&self, definition: &Definition, line: &Entry) -> bool {
         let follows = definition.steps.len().saturating_add(1) * STEP_BYTES;
         self.size() + bytes_of_line(line) + follows <= ITEM_BYTES
     }
 
-    /// True if the saga does not log an event of this type that changes nothing: its log is long, and has an event of
-    /// this type.
+    /// True if the saga's log is long and has an event of this type. If a further event of this type changes nothing,
+    /// the saga does not log it.
     pub(crate) fn passes_over(&self, kind: &str) -> bool {
         self.context.contains_key(kind) && self.size() > NOTES_BYTES
     }
 
-    /// True if nothing but the log has changed from this saga to `since`. A change from `NeedsIntervention` to
-    /// `Compensating` without an outstanding command does not count.
+    /// True if nothing but the log has changed between this saga and its later state `since`. A change from
+    /// `NeedsIntervention` to `Compensating` without an outstanding command does not count.
     pub(crate) fn stands_as(&self, since: &Self) -> bool {
         let stuck = self.status == Status::NeedsIntervention
             && since.status == Status::Compensating
@@ -712,7 +715,8 @@ impl Saga {
     fn hear(&mut self, heard: &Heard) {
         self.seen.insert((heard.stream.clone(), heard.version));
         self.cause = heard.id;
-        // The first data stays, since a command must have the same data however often it is sent.
+        // The saga keeps the data of the first event of a type, since every attempt at a command must have the same
+        // data.
         if !self.context.contains_key(&heard.kind) {
             self.context.insert(heard.kind.clone(), heard.data.clone());
         }
@@ -724,7 +728,7 @@ impl Saga {
         }
     }
 
-    /// The saga turns to undoing. If the saga has a reason already, that reason stays.
+    /// Begins to undo the saga, for this reason unless the saga already has a reason.
     fn turn(&mut self, reason: &str) {
         self.status = Status::Compensating;
         self.outstanding = None;
@@ -748,7 +752,7 @@ impl Saga {
         });
     }
 
-    /// Applies an entry of the log. A saga is nothing but the result of applying its entries.
+    /// Applies an entry of the log. A saga is the result of applying all its entries in order.
     pub(crate) fn apply(&mut self, definition: &Definition, entry: Entry) {
         let now = entry.when;
         let texts = definition.texts;
@@ -830,7 +834,7 @@ impl Saga {
             }
             What::TakenOver {} => self.taken_over(definition),
             What::Delayed {} => {
-                // The coordinator looks again at a late execution, for its progress. A choreography has no progress to
+                // The coordinator asks again for the progress of a late execution. A choreography has no progress to
                 // ask for.
                 let again = later(now, definition.patience);
                 self.next_look = (self.mode == SagaMode::StepFunctions).then_some(again);
@@ -877,17 +881,18 @@ impl Saga {
         }
     }
 
-    /// Sets the time of the next look at an execution, if an event has turned its saga to undoing.
+    /// Sets the time at which the coordinator next asks for the progress of an execution, if an event has begun the
+    /// undoing of its saga.
     fn look_again(&mut self, definition: &Definition, before: Status, now: Timestamp) {
         if self.mode != SagaMode::StepFunctions || self.status != Status::Compensating {
             return;
         }
         match before {
-            // Apparently nothing is left to undo. The execution confirms that when it ends.
+            // According to the events so far, no step remains to be undone. The end of the execution will confirm this.
             Status::Running if self.next_to_undo(definition).is_none() => {
                 self.next_look = Some(later(now, SOON));
             }
-            // The execution has ended and sends no further events.
+            // The execution of a completed saga has ended and sends no further events.
             Status::Completed => self.next_look = Some(now),
             // A person resumed the execution.
             Status::NeedsIntervention => self.next_look = Some(later(now, definition.patience)),
@@ -936,7 +941,7 @@ impl Saga {
     }
 }
 
-/// The time `by` after `now`, in whole milliseconds, as all stored times. If that overflows, the largest timestamp.
+/// The time `by` after `now`, with `by` rounded up to whole milliseconds; the largest timestamp if the sum overflows.
 pub(crate) fn later(now: Timestamp, by: Duration) -> Timestamp {
     let milliseconds = by.as_micros().div_ceil(1_000);
     let by = SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));

@@ -38,13 +38,13 @@ impl StepNumber {
         self.0.get()
     }
 
-    /// The step after it.
+    /// The number of the next step.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
-    /// The step before it; `None` for the first.
+    /// The number of the previous step; `None` for the first step.
     #[must_use]
     pub const fn before(self) -> Option<Self> {
         Self::new(self.get() - 1)

@@ -3,13 +3,14 @@
 //! | attribute | content |
 //! | --- | --- |
 //! | `pk`, `sk` | the saga's id; `saga` |
-//! | `definition`, `version` | the definition with which it began |
-//! | `subject`, `status` | copies from the log, for readers of the item alone |
+//! | `definition`, `version` | the definition with which the saga began |
+//! | `subject`, `status` | copies from the log, for readers that do not decode the log |
 //! | `log` | the log. Each entry has `when`, the time of writing; an entry with an event also has `event_time`, the time of the event |
-//! | `attempts`, `unanswered`, `due` | of the outstanding command: its attempts so far, whether an attempt before the last had no answer, the time of the next one |
+//! | `attempts`, `unanswered` | of the outstanding command: the number of attempts so far, and whether an attempt before the last had no answer |
+//! | `due` | the time of the outstanding command's next attempt, or of the next look at the progress of an execution |
 //! | `rev`, `author` | the number of writes, and the id of the last writer |
-//! | `gsi1pk`, `gsi1sk` | only while the saga is to be woken: a bucket `wake-NN`, and the time, which is never later than `due`, unless the saga was [put off](Sagas::put_off) |
-//! | `gsi2pk`, `gsi2sk` | `status:{status}`, and the time of its opening event with its id |
+//! | `gsi1pk`, `gsi1sk` | only while the saga is to be woken: a bucket `wake-NN`, and the time of the wake. This time is never later than the saga is due, unless the saga was [put off](Sagas::put_off) |
+//! | `gsi2pk`, `gsi2sk` | `status:{status}`, and the time of the saga's opening event with the saga's id |
 
 use std::{sync::Arc, time::Duration};
 
@@ -75,16 +76,16 @@ pub enum SaveError {
 pub struct Page {
     /// The sagas, newest first.
     pub sagas: Vec<Saga>,
-    /// The value of `after` for the next page; `None` at the end.
+    /// The value of `after` for the next page; `None` on the last page.
     pub next: Option<String>,
 }
 
 /// The sagas that are due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
-    /// The sagas, those that have waited longest first.
+    /// The ids of the sagas. Those that have waited longest come first.
     pub sagas: Vec<SagaId>,
-    /// The time since which the oldest of them has waited; `None` if none is due.
+    /// The time since which the longest-waiting saga has waited; `None` if no saga is due.
     pub oldest: Option<Timestamp>,
 }
 
@@ -116,7 +117,7 @@ fn key(id: SagaId) -> Key {
     Key::new(TABLE, id.to_string(), "saga")
 }
 
-/// A time as text whose order is the order of time.
+/// A time as text. Texts of this form sort in the order of their times.
 fn text(time: Timestamp) -> String {
     Moment::from(time).to_string()
 }
@@ -166,7 +167,7 @@ impl Sagas {
         item.map(|item| self.read(id, &item)).transpose()
     }
 
-    /// Reads several sagas, each in the position of its id.
+    /// Reads several sagas. Each result is in the position of its id.
     pub async fn load_each(&self, ids: &[SagaId]) -> Vec<Result<Option<Stored>, LoadError>> {
         let keys: Vec<_> = ids.iter().map(|id| key(*id)).collect();
         let items = self.tables.get_each(&keys, Consistency::Strong).await;
@@ -213,9 +214,9 @@ impl Sagas {
         })
     }
 
-    /// Writes a saga, if it has not changed since it was read as `before`; `None` for a new saga.
+    /// Writes a saga, if its item has not changed since it was read as `before`. For a new saga, `before` is `None`.
     ///
-    /// Saving makes one call, and one more if the answer was lost.
+    /// Saving calls the table once. If the condition failed or the outcome is unknown, saving makes one further call.
     ///
     /// # Errors
     ///
@@ -227,7 +228,8 @@ impl Sagas {
         let update = update(before, &saga, rev, &author, wake);
         match self.tables.write(&update.into()).await {
             Ok(()) => {}
-            // The conflicting write may be this one: a client that retries can lose the first answer.
+            // The write that made the condition fail may be this one: a client that retries can lose the answer to its
+            // first attempt.
             Err(WriteError::ConditionFailed | WriteError::Table(TableError::Unavailable(_))) => {
                 if !self.was_written_by(saga.id, rev, &author).await {
                     return Err(SaveError::Overtaken);
@@ -289,8 +291,8 @@ impl Sagas {
     }
 
     /// Puts off a saga that is due and that this process cannot advance: it is due again `pause` later, whatever its
-    /// item says. So the saga does not block others. A process that can advance the saga finds it then, or at its next
-    /// event.
+    /// item says. So the saga does not block others. A process that can advance the saga finds the saga after the
+    /// pause, or at the saga's next event.
     ///
     /// Returns false if the saga is no longer due.
     ///
@@ -435,7 +437,7 @@ fn json(entry: &Entry) -> Value {
 }
 
 impl Saga {
-    /// The number of retries: of the commands that were answered, and of the outstanding one.
+    /// The number of retries of all the saga's commands: answered with an event, timed out, or outstanding.
     #[must_use]
     pub fn repeats(&self) -> u32 {
         let answered = self.log.iter().map(|entry| match &entry.what {

@@ -17,7 +17,7 @@ use crate::{
 /// An input of a saga.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// An event from the log.
+    /// An event from the event log.
     Event(Fact),
     /// A participant answered a command.
     Reply {
@@ -39,16 +39,16 @@ pub enum Input {
     Started(Direction),
     /// The progress of the execution that was started last.
     Execution(Direction, Progress),
-    /// The state machine could not be asked, for this reason. No progress was returned and no execution was started.
+    /// The progress of the saga's execution is unknown and no execution was started, for this reason.
     NoWord(String),
-    /// Time has passed: a command that is due is sent, or given up after its last attempt.
+    /// Time has passed: a command that is due is sent, or is abandoned after its last attempt.
     Time,
     /// A request to undo the saga.
     Cancel {
         /// The reason.
         reason: String,
     },
-    /// A person resumes a saga that waits for one.
+    /// A person resumes a saga whose status is [`Status::NeedsIntervention`].
     Resume {
         /// The person's note.
         note: Option<String>,
@@ -57,7 +57,7 @@ pub enum Input {
     MarkDone {
         /// The step. The input is ignored unless the saga is stuck at this step.
         step: StepNumber,
-        /// The person's account of how it was undone.
+        /// The person's account of how the step was undone.
         note: String,
     },
 }
@@ -78,7 +78,7 @@ pub struct Dispatch {
     pub saga: SagaId,
     /// The subject of the saga.
     pub subject: Uuid,
-    /// The participant that receives it.
+    /// The participant that receives the command.
     pub participant: &'static str,
     /// The id of the command, the same for every attempt.
     pub command: Uuid,
@@ -86,15 +86,15 @@ pub struct Dispatch {
     pub kind: &'static str,
     /// The data of the command.
     pub data: Value,
-    /// The id of the event that led to it.
+    /// The id of the event that led to the command.
     pub cause: Uuid,
     /// The trace context.
     pub trace: Option<String>,
-    /// The number of its step.
+    /// The number of the command's step.
     pub step: StepNumber,
     /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// The timeout of its answer.
+    /// The time within which the participant must answer.
     pub patience: Duration,
 }
 
@@ -243,7 +243,7 @@ impl Work<'_> {
         });
     }
 
-    /// Logs the next step, the next undoing, or the end.
+    /// Logs the command of the next step to do or to undo, or the end of the saga.
     pub(crate) fn proceed(&mut self) {
         loop {
             match self.saga.status {
@@ -348,7 +348,7 @@ impl Work<'_> {
                 }
             }
             Some(EventRole::Failure(step)) => {
-                // The attempt in flight has not answered yet, so it may have had an effect beyond this event.
+                // The attempt in flight is not answered yet, so it may have had an effect beyond this event.
                 let fails = status == Status::Running && self.is_out(step, Direction::Do);
                 let meaning = if fails { Meaning::Doubt } else { Meaning::Note };
                 self.hear(fact, Some(step), meaning, via);
@@ -384,7 +384,7 @@ impl Work<'_> {
             .clone()
             .filter(|out| out.command == command)
         else {
-            // A late answer. Its events also arrive through the log.
+            // The answer is late. Its events also arrive through the event log.
             if let Answer::Events(facts) = answer {
                 for fact in facts {
                     self.event(fact);
@@ -555,8 +555,8 @@ impl Work<'_> {
         Some(dispatch)
     }
 
-    /// Gives up the outstanding command after its last attempt. A step that was to be done is in doubt, and is undone
-    /// too. If a step was to be undone, the saga waits for a person.
+    /// Abandons the outstanding command after its last attempt. If the command does a step, the step is in doubt and is
+    /// undone too. If the command undoes a step, the saga waits for a person.
     fn give_up(&mut self) {
         let Some(out) = self.saga.outstanding.clone() else {
             return;
@@ -590,8 +590,8 @@ impl Work<'_> {
         }
     }
 
-    /// A person resumes the saga, as long as its item has room for what may follow. A saga's item always has room for
-    /// its end.
+    /// A person resumes the saga, if the saga's item has room for every entry that may follow. The item always has room
+    /// for the entries that end the saga.
     pub(crate) fn resume(&mut self, note: Option<&str>) {
         let resumed = Entry {
             when: self.now,

@@ -13,9 +13,9 @@ use crate::{
     transition::{Work, earlier},
 };
 
-/// True if the next execution that a saga wants can be started, given the progress of the one before it. While that
-/// execution runs, it may still turn to undoing and undo everything itself. Two executions that undo for different
-/// reasons would conflict: the participants refuse one of them.
+/// True if the next execution that a saga wants can be started, given the progress of the execution before it. While
+/// the earlier execution runs, it may still fail at a step and undo everything itself. Two executions that undo for
+/// different reasons would conflict: the participants refuse the commands of one of them.
 pub(crate) fn makes_way(
     definition: &Definition,
     saga: &Saga,
@@ -59,9 +59,10 @@ fn has_undone(output: &Value) -> bool {
 }
 
 impl Work<'_> {
-    /// Applies an input to a watched saga. The saga logs events, and that it is late. If a state machine runs the saga,
-    /// two requests also count. A completed saga can be undone. A failed execution can be taken over: by a person who
-    /// resumes it, or by a request to undo a saga that is not being undone yet. Other requests change nothing.
+    /// Applies an input to a watched saga. The saga's log gets the events, and an entry if the saga is late. If a state
+    /// machine runs the saga, some requests also take effect: a completed saga can be undone, and the coordinator can
+    /// take over after a failed execution. It takes over when a person resumes the saga or marks a step, or when a
+    /// request asks to undo a saga that is not being undone yet. Other requests change nothing.
     pub(crate) fn watch(&mut self, input: &Input) {
         let by_machine = self.saga.mode == SagaMode::StepFunctions;
         match input {
@@ -96,7 +97,7 @@ impl Work<'_> {
         }
     }
 
-    /// True if its state machine has failed: the coordinator can undo the steps that remain.
+    /// True if the saga's state machine has failed, so that the coordinator can undo the remaining steps.
     pub(crate) fn can_be_taken_over(&self) -> bool {
         self.saga.mode == SagaMode::StepFunctions && self.saga.status == Status::NeedsIntervention
     }
@@ -117,22 +118,22 @@ impl Work<'_> {
         // A person may have resumed a failed execution.
         let forward = status == Status::Running
             || by_machine && status == Status::NeedsIntervention && self.saga.reason.is_none();
-        // If another sender undid a step, the state machine still goes on, and its further steps must be undone
+        // If another sender undid a step, the state machine still continues, and the steps that it does must be undone
         // afterwards.
         let goes_on = forward || by_machine && !status.has_ended();
         let (step, meaning) = match role {
             EventRole::Success(step) if goes_on => (Some(step), Meaning::Success),
             EventRole::Failure(step) if forward => (Some(step), Meaning::Failure),
-            // The step was begun before the saga turned, or is refused from now on. Its participant undoes it in any
-            // case.
+            // The step began before the saga began to undo, or its participant refuses it from now on. In both cases
+            // the participant undoes the step.
             EventRole::Success(step) | EventRole::Failure(step) => (Some(step), Meaning::Note),
             EventRole::Undone if status == Status::Compensated => (None, Meaning::Note),
             EventRole::Undone => (None, Meaning::Reversal),
         };
         self.hear(fact, step, meaning, Via::Stream);
         // It is unclear whether the state machine or another sender undid the step. The progress of the execution must
-        // be read: the execution may end with all steps done, or undo them. Steps that it leaves are undone by another
-        // execution.
+        // be read: the execution may end with all steps done, or undo them. Another execution undoes the steps that
+        // this execution leaves done.
         let stood = forward || status == Status::Completed;
         let unclear = by_machine && stood && meaning == Meaning::Reversal;
         if !unclear {
@@ -146,7 +147,8 @@ impl Work<'_> {
                 direction,
                 name: execution_name(self.saga.id, direction),
             });
-            // If the execution was started earlier and that was not logged, all of its events may already have arrived.
+            // If the execution was started earlier and its start was not logged, all of its events may already have
+            // arrived.
             self.end_if_it_has(false);
         }
     }
@@ -166,10 +168,11 @@ impl Work<'_> {
         });
     }
 
-    /// Applies the progress of an execution. The progress is mostly known already, since events arrive sooner.
+    /// Applies the progress of an execution. Usually the saga's events have already shown the progress, since they
+    /// arrive sooner.
     fn execution(&mut self, direction: Direction, progress: &Progress) {
         let asked_about = self.saga.executions().last() == Some(direction);
-        // The saga may have received more, and continued, since the question was asked.
+        // Since the coordinator asked for the progress, the saga may have ended, or have started another execution.
         if !asked_about || self.saga.next_look.is_none() {
             return;
         }
@@ -221,10 +224,10 @@ impl Work<'_> {
 
     /// The final status of a watched saga, if it has reached one: every step is done, or all steps are undone. In a
     /// choreography, participants undo every step that can be undone. A state machine undoes only the steps that were
-    /// done, and `told` is true if its output says so.
+    /// done, and `told` is true if its execution has succeeded.
     fn come_to_its_end(&self, told: bool) -> Option<Status> {
-        // Executions are found by the entries of the saga's log, so the entry of a wanted execution must not be left
-        // out.
+        // The coordinator finds executions by the entries of the saga's log, so a saga does not end before its wanted
+        // execution has an entry.
         if self.saga.wanted.is_some() {
             return None;
         }
@@ -246,14 +249,15 @@ impl Work<'_> {
         }
     }
 
-    /// True if nothing is left to undo, as far as events show, or as the execution has `told`.
+    /// True if no step is left to undo: by the events alone if no event is missing, or because the execution has
+    /// succeeded (`told`).
     fn nothing_stands(&self, told: bool) -> bool {
         let stands = self.saga.next_to_undo(self.definition).is_some();
         !stands && (told || !self.lacks_a_step())
     }
 
-    /// True if the event of a step is missing although a later step was begun. The step was certainly done. The step's
-    /// event may be published late, and until it arrives, the step may need undoing.
+    /// True if the event of a step is missing although a later step was begun. The step without an event was certainly
+    /// done. Its event may be published late, and until the event arrives, the step may need undoing.
     fn lacks_a_step(&self) -> bool {
         let undoes = |step: &Step| step.compensation.as_ref().map(|undo| undo.success);
         let heard = self.saga.log.iter().filter_map(|entry| match entry.what {
@@ -289,7 +293,7 @@ impl Work<'_> {
         }
     }
 
-    /// A person must undo the steps that an execution left.
+    /// Logs that a person must undo the steps that an execution left done.
     fn require_a_person(&mut self, problem: String) {
         let step = self.saga.next_to_undo(self.definition);
         let step = step.unwrap_or(StepNumber::FIRST);

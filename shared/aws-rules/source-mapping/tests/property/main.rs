@@ -1,6 +1,7 @@
-//! Properties of a mapping under every behaviour of its stream, function and owner: no record is lost without a report,
-//! keys keep their order, a lane has one batch in flight, parents come before children, and no limit is exceeded. A
-//! model checks each input and output without knowing the mapping's inside. The same test finds each planted mistake.
+//! Properties of an event source mapping under every behaviour of its stream, function and owner: no record is lost
+//! without a report, keys keep their order, a lane has one batch in flight, parents come before children, and no limit
+//! is exceeded. A model checks each input and output without knowing the mapping's inside. The same test finds each
+//! planted mistake.
 
 #![cfg(test)]
 
@@ -22,7 +23,7 @@ use crate::{
     planted::{Bug, Subject},
 };
 
-/// The same random cases each time, unless `PROPTEST_RNG_SEED` sets another seed.
+/// A runner that tries the same random cases each time, unless `PROPTEST_RNG_SEED` sets another seed.
 fn runner(cases: u32, max_shrink_iters: u32) -> TestRunner {
     let asked = Config::default();
     TestRunner::new(Config {
@@ -43,7 +44,7 @@ fn look(cases: u32, max_shrink_iters: u32, bug: Option<Bug>) -> Result<(), Box<T
     looked.map_err(Box::new)
 }
 
-/// Runs twice `PROPTEST_CASES` cases, or 512.
+/// Runs twice as many cases as `PROPTEST_CASES` says, or 512 cases.
 #[test]
 fn all_that_aws_promises_holds() {
     if let Err(broken) = look(2 * Config::default().cases, 20_000, None) {

@@ -21,7 +21,7 @@ fn number(record: &Record) -> Number {
 /// The fate of a record, as the outputs report it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// The function is not done with it.
+    /// The function is not done with the record.
     Waits,
     Done,
     Discarded,
@@ -54,7 +54,7 @@ impl Shard {
     }
 }
 
-/// The knowledge of the mapping from outside.
+/// The state of a mapping, as the model knows it from inputs and outputs.
 pub struct Model {
     settings: Settings,
     shards: BTreeMap<ShardId, Shard>,
@@ -64,7 +64,8 @@ pub struct Model {
     lost_checkpoint: bool,
     /// True if the last failure splits its batch.
     splits: bool,
-    /// The number of records that were discarded while there was a destination; `told` counts those reported to it.
+    /// The number of records that were discarded while there was a destination; `told` counts the records that were
+    /// reported to the destination.
     discarded: usize,
     told: usize,
 }
@@ -298,7 +299,7 @@ impl Model {
         if self.lost_checkpoint && !finished {
             kept = shard.earlier_checkpoint;
         }
-        // Reading does not go back to records that are gone, or were never for this mapping.
+        // A lost checkpoint does not go back to records that are gone or that the mapping skipped.
         let never = shard.records.iter().rev().find(|(_, known)| {
             let gone = known.record.arrived.plus(self.settings.retention) <= now;
             gone || known.fate == Fate::Skipped

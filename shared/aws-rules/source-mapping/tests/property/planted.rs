@@ -1,5 +1,5 @@
-//! Mappings with a planted mistake. Each mistake is made from outside: it changes the inputs or outputs as the mistake
-//! in the code would.
+//! Event source mappings with a planted mistake. Each mistake is made from outside: a wrapper changes the inputs or
+//! outputs of a mapping as the mistake in its code would.
 
 use std::collections::BTreeMap;
 

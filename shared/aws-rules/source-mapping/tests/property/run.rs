@@ -14,7 +14,7 @@ use crate::{
     planted::{Bug, Subject},
 };
 
-/// Runs a case, checked by the model.
+/// Runs a case, and checks each step by the model.
 pub fn run(case: &Case, bug: Option<Bug>) -> TestCaseResult {
     let mut run = Run::new(case, bug);
     run.play(case).map_err(TestCaseError::fail)
@@ -134,7 +134,7 @@ impl Run {
         }
     }
 
-    /// Requests a change. If one is requested already, that one takes effect.
+    /// Requests a change. If a change is requested already, that earlier change takes effect instead.
     fn change(&mut self, change: Change) -> Result<(), String> {
         if self.subject.mapping.state() == State::Changing {
             if let Some(settings) = self.asked.take() {

@@ -2,7 +2,7 @@ use source_mapping::{Outcome, Rule, Settings};
 
 use crate::support::{World, told};
 
-/// A mapping that splits batches, with this further change.
+/// A mapping that splits failed batches, whose settings are changed further by `change`.
 fn bisecting(change: impl FnOnce(&mut Settings)) -> World {
     World::with(|with| {
         with.bisect_batch_on_function_error = true;
@@ -69,7 +69,7 @@ fn a_report_splits_where_it_says() {
         world.end_one(Outcome::failed_at([&put[1]])),
         [1, 2, 3, 4, 5]
     );
-    // A split is possible although no attempts are left, since it does not count as one.
+    // A split is possible although no attempts are left, since a split does not count as an attempt.
     assert_eq!(world.end_one(Outcome::failed_at([&put[3]])), [2, 3, 4, 5]);
     assert_eq!(world.end_one(Outcome::done()), [4, 5]);
     assert_eq!(told(&world.outputs(), "discarded"), []);

@@ -116,7 +116,7 @@ fn what_is_too_old_is_not_delivered() {
     world.put("key", b"{}");
     world.wait(seconds(31));
     world.end(&first, Outcome::FunctionError);
-    // The first record was delivered before, the second never.
+    // The first record was delivered before, and the second record was never delivered.
     assert_eq!(numbers(&world.one()), [3]);
     assert_eq!(told(&world.outputs(), "discarded"), [1, 2]);
     world.proves(Rule::RecordAge);

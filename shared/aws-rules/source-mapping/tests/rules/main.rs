@@ -1,5 +1,5 @@
-//! At least one test for each rule of `rules.yaml`, which fails if the rule is not applied. One more test compares the
-//! list with the variants of `Rule`.
+//! Each rule of `rules.yaml` has at least one test here, which fails if the rule is not applied. One more test compares
+//! the list of rules with the variants of `Rule`.
 
 #![cfg(test)]
 

@@ -40,7 +40,7 @@ fn the_first_record_of_the_time_is_the_first() {
     world.put("key", b"{}");
     world.wait(seconds(10));
     world.put("key", b"{}");
-    // Arrival times are approximate: this one is earlier than the previous record's.
+    // Arrival times are approximate: the arrival time of this record is earlier than the previous record's.
     let record = Record {
         sequence: 3.into(),
         partition_key: "key".into(),

@@ -13,7 +13,7 @@ fn a_shard_is_asked_once_a_second() {
     assert_eq!(world.mapping.wakes_at(), Some(BEGIN.plus(seconds(1))));
     world.wait(seconds(1));
     world.end_one(Outcome::done());
-    // Reads without records give no output, but keep their rhythm.
+    // Reads without records give no output, but still happen once a second.
     world.wait(std::time::Duration::from_millis(3300));
     world.put("key", b"{}");
     assert_eq!(world.invoked(), []);

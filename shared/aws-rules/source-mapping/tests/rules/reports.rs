@@ -2,7 +2,7 @@ use source_mapping::{Outcome, Rule, SequenceNumber, Settings, Verdict, judge};
 
 use crate::support::{World, numbers, settings, told};
 
-/// A mapping that reads reports of failed records, with this further change.
+/// A mapping with `ReportBatchItemFailures`, whose settings are changed further by `change`.
 fn reporting(change: impl FnOnce(&mut Settings)) -> World {
     World::with(|with| {
         with.report_batch_item_failures = true;

@@ -27,7 +27,7 @@ fn what_is_gone_is_not_tried_again() {
     world.wait(seconds(DAY - 1));
     let out = world.one();
     world.wait(seconds(1));
-    // The invocation in flight may finish. Only a further delivery would need the stream.
+    // The invocation in flight may finish. Only a further delivery would have to read the records from the stream.
     assert_eq!(told(&world.outputs(), "expired"), []);
     world.end(&out, Outcome::FunctionError);
     let outputs = world.outputs();

@@ -1,4 +1,4 @@
-//! A mapping, its stream, and a clock that the test controls.
+//! An event source mapping, its stream, and a clock that the test controls.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -12,7 +12,7 @@ pub const BEGIN: Millis = Millis(1_573_691_886_000);
 /// The shard that always exists.
 pub const SHARD: &str = "shardId-000000000000";
 
-/// The default settings, from the oldest record on.
+/// AWS's default settings, for a mapping that begins at the oldest record.
 pub fn settings() -> Settings {
     Settings::new(StartingPosition::TrimHorizon)
 }
@@ -68,7 +68,7 @@ impl World {
         world
     }
 
-    /// Makes one kind of choice in this way. All other choices take the first option.
+    /// Makes all choices of the kind `what` with the function `chosen`. All other choices take the first option.
     pub fn choose(&mut self, what: Choice, mut chosen: impl FnMut(u64) -> u64 + 'static) {
         let choose = move |choice, options| if choice == what { chosen(options) } else { 0 };
         self.chooser = Box::new(choose);

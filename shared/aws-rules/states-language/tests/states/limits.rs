@@ -41,7 +41,8 @@ fn data_within_data_has_an_end() {
     assert_eq!(hand.run.transitions(), 257);
 }
 
-/// A task whose `States.ALL` leads to `All`. If `named` is true, the limit's own error leads to `Named`.
+/// A task with a catcher that leads from `States.ALL` to the state `All`. If `named` is true, another catcher leads
+/// from the limit's own error to the state `Named`.
 fn task_with_catch(named: bool) -> Value {
     let mut catch = vec![json!({"ErrorEquals": ["States.ALL"], "ResultPath": null, "Next": "All"})];
     if named {
@@ -87,7 +88,7 @@ fn an_answer_and_parameters_have_it_too() {
 fn a_history_has_a_limit() {
     let mut hand = Hand::new(&json!({"A": {"Type": "Pass", "Next": "A"}}), json!({}));
     assert_eq!(hand.error(), "States.Runtime");
-    // The start counts as an event too, but the history here does not have it.
+    // The start counts as an event too, but the history of a `Run` does not have this event.
     assert_eq!(hand.run.history().len(), 24_999);
     let Happened::Ended(Ending::Failed { cause, .. }) = &hand.run.history()[24_998].what else {
         panic!("it has not ended");

@@ -103,7 +103,7 @@ impl Hand {
         }
     }
 
-    /// The name of the error with which it ended.
+    /// The name of the error with which the execution ended.
     pub fn error(&mut self) -> String {
         match self.next() {
             Step::Ended(Ending::Failed { error, .. }) => error,

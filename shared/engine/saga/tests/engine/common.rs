@@ -1,4 +1,4 @@
-//! A saga of four steps, the smallest with every kind of step.
+//! A saga of four steps, the smallest saga with every kind of step.
 
 use std::time::Duration;
 
@@ -100,7 +100,8 @@ pub fn fact(kind: &str, version: u32) -> Fact {
     }
 }
 
-/// Messages with the smallest possible payloads. A text is the type of an event; any other value is a refusal.
+/// A wire format with the smallest possible payloads. In an answer, a text is the type of an event, and any other value
+/// is a refusal.
 pub fn wire() -> Wire {
     Wire {
         function: str::to_owned,
@@ -118,7 +119,7 @@ pub fn wire() -> Wire {
     }
 }
 
-/// The log in short form: `Started`, `>Do2`, `Done2`, `<Undo2` …
+/// A saga's log in short form: `Started`, `>Do2`, `Done2`, `<Undo2` …
 pub(crate) fn told(saga: &Saga) -> Vec<String> {
     let line = |entry: &Entry| match &entry.what {
         What::Started { .. } => "Started".to_owned(),

@@ -1,4 +1,4 @@
-//! The log of a saga, read from the histories of its executions.
+//! The log of a saga, rebuilt from the histories of its executions.
 
 use alpes_ports::{Ending, Happened, HistoryEvent};
 use alpes_saga::{Direction, Fact, Input, Saga, SagaMode, Status, executed, start, transition};
@@ -30,8 +30,8 @@ fn hears(saga: &Saga, kinds: &[&str]) -> Saga {
     })
 }
 
-/// A history in short form: the name of a state that was entered, `=Done2` for an answer, `!` for a failed call, `.`
-/// for success, `x` for failure.
+/// An execution's history in short form: the name of a state that was entered, `=Done2` for an answer, `!` for a failed
+/// call, `.` for success, `x` for failure.
 fn history(told: &[&str]) -> Vec<HistoryEvent> {
     let happened = told.iter().map(|told| match *told {
         "!" => Happened::CallFailed {

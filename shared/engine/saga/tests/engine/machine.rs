@@ -47,8 +47,8 @@ fn replayed(saga: &Saga) -> Saga {
     Saga::replay(ID, &definition(), saga.log.clone()).unwrap()
 }
 
-/// The saga without the values that the log does not have: the last look at a running execution, and the number of
-/// attempts.
+/// The saga without the values that the log does not have: the time of the next look at an execution, and the state of
+/// the attempts at the outstanding command.
 fn settled(mut saga: Saga) -> Saga {
     saga.next_look = saga.next_look.map(|_| at(0));
     if let Some(out) = &mut saga.outstanding {
@@ -57,7 +57,7 @@ fn settled(mut saga: Saga) -> Saga {
     saga
 }
 
-/// An event with its version in the stream of its step.
+/// An event of this type, with its version in its step's event stream.
 fn heard(kind: &str) -> Fact {
     let version = match kind {
         kind if kind.starts_with("Done") => 1,
@@ -136,7 +136,7 @@ fn it_completes_by_what_is_heard_in_any_order_and_twice() {
 
 #[test]
 fn it_does_not_end_before_it_is_known_under_what_name_it_ran() {
-    // The answer to the start was lost, and the execution has done every step.
+    // The answer to the request that started the execution was lost, and the execution has done every step.
     let complete = hears(&begun(), &["Done2", "Done3", "Done4"]);
     assert_eq!(complete.status, Status::Running);
     assert_eq!(complete.wake(), Some(at(1)), "it is started again");
@@ -224,7 +224,7 @@ fn what_has_failed_is_taken_over_and_undone_whole() {
         assert_eq!((taken.status, taken.wanted), (Status::Compensating, None));
         let (ended, sent) = undoes(taken);
         assert_eq!(ended.status, Status::Compensated);
-        // Step 4 may have been begun, although no event of it arrived. Step 3 cannot be undone.
+        // Step 4 may have been begun, although no event of step 4 arrived. Step 3 has no undoing command.
         let kinds: Vec<_> = sent.iter().map(|it| it.kind).collect();
         assert_eq!(kinds, ["Undo4", "Undo2", "Undo1"]);
         for dispatch in sent {
@@ -262,7 +262,7 @@ fn what_is_undone_already_is_not_taken_over_by_who_asks_for_it_again() {
     assert_eq!(step(&stuck, &cancel(), 70), stuck);
 }
 
-/// The execution that should have undone the saga has failed, and then an old event arrives once more.
+/// The execution that should have undone the saga has failed, and then an old event is redelivered.
 #[test]
 fn one_that_is_to_be_undone_is_never_completed() {
     let saga = step(&cancelled(), &Input::Started(Undo), 5);
@@ -278,7 +278,7 @@ fn one_that_is_to_be_undone_is_never_completed() {
     assert_eq!((ended.status, sent.len()), (Status::Compensated, 3));
 }
 
-/// A person resumes the execution nevertheless.
+/// The coordinator has taken the saga over, and a person resumes the failed execution nevertheless.
 #[test]
 fn what_is_heard_after_it_was_taken_over_brings_nothing_back() {
     let taken = step(&stuck(), &Input::Resume { note: None }, 70);
@@ -306,7 +306,7 @@ fn what_is_completed_is_undone_by_a_second_execution() {
     );
     let saga = step(&saga, &Input::Started(Undo), 11);
     assert_eq!(saga.wake(), Some(at(71)));
-    // Step 3 cannot be undone.
+    // Step 3 has no undoing command.
     let saga = hears(&saga, &["Undone4", "Undone2", "Undone1"]);
     assert_eq!(saga.status, Status::Compensated);
     assert_eq!(
@@ -371,7 +371,7 @@ fn a_second_execution_waits_for_the_first_to_end() {
     assert_eq!(gone, waits, "an old one is forgotten");
     let failed = step(&waits, &Input::Execution(Do, failed()), 11);
     assert_eq!(failed, waits, "it undid nothing");
-    // A saga that waits long is late, and is looked at less often.
+    // A saga that waits long is logged as late, and the coordinator asks for the progress of its execution less often.
     let late = step(&waits, &Input::Execution(Do, Progress::Running), 70);
     assert_eq!((late.is_late(), late.wake()), (true, Some(at(130))));
     let later = step(&late, &Input::Execution(Do, Progress::Running), 130);
@@ -429,7 +429,7 @@ fn what_is_undone_while_it_runs_and_is_done_all_the_same_is_undone_by_a_second_e
         (saga.status, saga.wanted, saga.wake()),
         (Status::Compensating, Some(Undo), Some(at(62)))
     );
-    // Another process had looked too.
+    // Another process had asked for the progress too.
     let again = step(&saga, &Input::Execution(Do, succeeded(None)), 63);
     assert_eq!(again, saga);
     let saga = step(&saga, &Input::Started(Undo), 64);
@@ -439,7 +439,8 @@ fn what_is_undone_while_it_runs_and_is_done_all_the_same_is_undone_by_a_second_e
 
 #[test]
 fn an_undoing_that_leaves_nothing_is_the_end_once_the_execution_says_so() {
-    // A step was refused, which is no event. The execution undid the first step, and is about to end.
+    // A participant refused a step's command, and a refusal is no event. The execution undid the first step, and is
+    // about to end.
     let saga = hears(&running(), &["Undone1"]);
     assert_eq!(
         (saga.status, saga.wake()),
@@ -448,7 +449,7 @@ fn an_undoing_that_leaves_nothing_is_the_end_once_the_execution_says_so() {
     let refused = succeeded(Some("Do2: rejected"));
     let undone = step(&saga, &Input::Execution(Do, refused), 4);
     assert_eq!((undone.status, undone.wake()), (Status::Compensated, None));
-    // In the other case, another sender undid the step, and the execution goes on.
+    // In the other case, another sender undid the first step, and the execution continues.
     let saga = step(&saga, &Input::Execution(Do, Progress::Running), 4);
     assert_eq!(saga.status, Status::Compensating);
     let saga = hears(&saga, &["Done2", "Done3", "Done4"]);
@@ -458,7 +459,8 @@ fn an_undoing_that_leaves_nothing_is_the_end_once_the_execution_says_so() {
 
 #[test]
 fn what_is_not_heard_of_yet_may_stand() {
-    // Step 3 was done, so step 2 was done too. Its event is still to come, and its undoing may be missing.
+    // Step 3 was done, so step 2 was done too. The event of step 2 has not arrived yet, and step 2 may still need
+    // undoing.
     for kinds in [
         &["Done3", "Failed4", "Undone1"][..],
         &["Failed4", "Undone1"],
@@ -549,7 +551,7 @@ fn one_that_runs_for_long_is_noted_as_late_once_and_looked_at_again() {
     assert_eq!(later.wake(), Some(at(190)));
     let complete = hears(&later, &["Done2", "Done3", "Done4"]);
     assert_eq!((complete.is_late(), complete.wake()), (false, None));
-    // The question was asked before the execution ended.
+    // The coordinator asked for the progress before the execution ended.
     assert_eq!(step(&complete, &runs, 200), complete);
 }
 
@@ -568,7 +570,7 @@ fn one_that_would_begin_too_late_is_undone_by_our_own_engine() {
     assert_eq!(saga.status, Status::Compensating);
 }
 
-/// An input from two numbers: its kind, and its step.
+/// An input from two numbers: the kind of the input, and its step.
 fn input((what, about): (u8, u8)) -> Input {
     let place = about % 4 + 1;
     let kind = |name: &str| Input::Event(heard(&format!("{name}{place}")));
@@ -647,11 +649,11 @@ proptest! {
 /// A state machine whose executions do nothing on their own.
 #[derive(Default)]
 struct Machine {
-    /// Name -> input.
+    /// The input of each execution, by the execution's name.
     started: Mutex<BTreeMap<String, Value>>,
     /// The errors that the next starts return. Later starts succeed.
     answers: Mutex<VecDeque<ExecutionError>>,
-    /// Name -> its ending.
+    /// The ending of each execution that has ended, by the execution's name.
     ended: Mutex<BTreeMap<String, Progress>>,
 }
 
@@ -867,7 +869,7 @@ fn what_a_state_machine_runs_waits_for_it_where_there_is_none() {
     assert_eq!(told(&scene.saga()), ["Started"]);
     assert!(scene.is_due());
     scene.wake(&scene.coordinator());
-    // The events tell that it is done, even to a coordinator without a state machine.
+    // The events show that every step is done, even to a coordinator without a state machine.
     let facts = ["Done2", "Done3", "Done4"].map(heard);
     scene.hear(&scene.without_machine(), &facts);
     assert_eq!(scene.saga().status, Status::Completed);
@@ -991,7 +993,7 @@ fn a_request_to_undo_is_refused_while_it_runs_and_starts_an_execution_after() {
     scene.hear(&scene.coordinator(), &facts);
     assert!(matches!(ask(), Requested::Taken(_)));
     assert!(scene.is_due());
-    // The execution has not received the last answer yet, so it may still turn and undo.
+    // The execution has not received the last answer yet, so it may still fail and undo its steps.
     scene.wake(&scene.coordinator());
     assert_eq!(scene.machine.names(), [ID.to_string()]);
     scene.machine.end(Do, succeeded(None));

@@ -1,4 +1,4 @@
-//! Finding the events that a choreography missed, in their streams.
+//! Finding the events that a choreography missed, by reading the event streams.
 
 use std::{sync::Arc, time::Duration};
 
@@ -59,7 +59,7 @@ alpes_messages::catalogue! {
 
 const SUBJECT: SubjectId = SubjectId(Uuid::from_u128(9));
 
-/// The first event of its stream, with the correlation id `of`.
+/// The first event of an event stream, with the correlation id `of`.
 fn event(new: NewEvent, of: Uuid, mode: SagaMode, second: i64) -> Event {
     let command = Command {
         id: CommandId(Uuid::from_u128(1)),
@@ -82,7 +82,7 @@ fn event(new: NewEvent, of: Uuid, mode: SagaMode, second: i64) -> Event {
     Event::placed(new, origin)
 }
 
-/// The streams of a saga, in which the second step happened before the first.
+/// The event streams of a saga whose second step happened before its first.
 struct Scene {
     reader: StreamReader<Told>,
     opening: Fact,

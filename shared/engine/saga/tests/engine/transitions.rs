@@ -69,7 +69,7 @@ fn a_definite_failure_undoes_what_was_before_it_and_a_doubtful_one_itself_too() 
         told(&rejected(&saga)),
         ["Started", ">Do2", "rejected", "<Undo1"]
     );
-    // An earlier attempt had no answer.
+    // The first attempt had no answer, and the command is sent again.
     let (saga, _) = sent(&saga, at(10));
     assert_eq!(
         told(&answered(&saga, &["Failed2"])),
@@ -144,7 +144,8 @@ fn no_answer(saga: &Saga, why: &str, now: Timestamp) -> Saga {
 
 #[test]
 fn each_attempt_is_told_with_its_times_and_with_what_came_instead_of_an_answer() {
-    // The first attempt fails at once. The second gets no answer, and the saga is due again. The last one fails too.
+    // The first attempt fails at once. The second gets no answer, and the saga is due again. The last attempt fails
+    // too.
     let (saga, _) = sent(&begun(), at(1));
     let saga = no_answer(&saga, "it fell over", at(2));
     let (saga, _) = sent(&saga, at(3));
@@ -168,7 +169,7 @@ fn each_attempt_is_told_with_its_times_and_with_what_came_instead_of_an_answer()
     wanted[0]["problem"] = "it fell over".into();
     wanted[0]["next"] = "2026-01-31T10:00:02.050Z".into();
     wanted[1]["next"] = "2026-01-31T10:01:00.000Z".into();
-    // No attempt follows the last one, and its text is cut.
+    // No attempt follows the last attempt, and the text about it is cut.
     wanted[2]["problem"] = format!("{}…", "x".repeat(79)).into();
     assert_eq!(attempts.collect::<Vec<_>>(), wanted);
 }
@@ -249,7 +250,7 @@ fn what_cannot_be_undone_waits_for_a_person() {
     // An event still advances the saga.
     let (ended, _) = step(&stuck, &Input::Event(fact("Undone1", 2)), at(3));
     assert_eq!(ended.status, Status::Compensated);
-    // A person can resume it too.
+    // A person can resume the saga too.
     let (resumed, _) = step(&stuck, &Input::Resume { note: None }, at(3));
     assert_eq!(
         sent(&resumed, at(3)).1.command,
@@ -264,7 +265,8 @@ fn what_cannot_be_undone_waits_for_a_person() {
         at(3),
     );
     assert_eq!(marked.status, Status::Compensated);
-    // A statement about another step is ignored: that step may be undone already, and the saga stuck at this one since.
+    // A person's statement about another step is ignored: the saga may have been stuck at the other step when the
+    // person looked.
     let other = Input::MarkDone {
         step: number(2),
         note: "by hand".into(),
@@ -281,7 +283,7 @@ fn a_complete_saga_is_undone_whole_when_it_is_cancelled() {
     assert_eq!(saga.status, Status::Completed);
     let (saga, _) = step(&saga, &Input::Cancel { reason: "x".into() }, at(5));
     let saga = answered(&saga, &["Undone4"]);
-    // Step 3 cannot be undone.
+    // Step 3 has no undoing command.
     let saga = answered(&saga, &["Undone2"]);
     let saga = answered(&saga, &["Undone1"]);
     assert_eq!(
@@ -333,7 +335,7 @@ fn a_long_reason_is_cut_so_that_no_participant_refuses_it() {
     assert_eq!(saga.context["saga"]["reason"], json!(reason));
 }
 
-/// `DynamoDB`'s limit.
+/// `DynamoDB`'s size limit of an item, in bytes.
 const ITEM: usize = 400 * 1024;
 
 /// A saga that a participant refuses to undo, with a long reason.
@@ -353,7 +355,7 @@ fn a_person_has_it_go_on_as_often_as_there_is_room_and_can_always_end_it() {
     let notes = [
         (None, 60),
         (Some("🛫".repeat(LONGEST_TEXT)), 60),
-        // A note that no request can contain.
+        // A note of control characters, which take the most bytes in JSON.
         (Some("\u{1}".repeat(LONGEST_TEXT)), 50),
     ];
     for (note, least) in notes {
@@ -488,7 +490,7 @@ fn the_log_reads_back_as_it_was_written() {
     assert_eq!(first[0]["data"], json!({"amount": 5}));
 }
 
-/// Inputs as numbers: the kind of input, and its step or event type.
+/// Inputs as numbers: the kind of each input, and its step or event type.
 fn inputs() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
     prop::collection::vec((0..12_u8, 0..12_u8, 1..4_u8), 0..60)
 }
@@ -578,7 +580,8 @@ proptest! {
             prop_assert!(ends || saga.status == Status::NeedsIntervention || saga.wake().is_some());
             prop_assert!(before.status != Status::Compensated || saga.status == Status::Compensated);
         }
-        // From any state that the inputs led to, participants that do as they are asked bring the saga to its end.
+        // From any state that the inputs led to, participants that answer with the expected event bring the saga to its
+        // end.
         for _ in 0..20 {
             if saga.status == Status::NeedsIntervention {
                 saga = step(&saga, &Input::Resume { note: None }, at(now)).0;
