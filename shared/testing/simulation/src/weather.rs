@@ -29,7 +29,7 @@ pub struct Weather {
     pub slow: u64,
     /// The prefix of the effects that meet faults; an empty prefix covers all effects.
     pub over: &'static str,
-    /// How many seconds a late effect comes late, at most.
+    /// The longest delay of a late effect, in seconds.
     pub late_by: u64,
 }
 
@@ -101,7 +101,7 @@ impl Course for Sky {
         let slow = dice.one_in(weather.slow);
         let pause = if slow {
             self.kernel.count("fault", "slow");
-            // The delay in milliseconds. Some are longer than an invocation's timeout.
+            // The delay in milliseconds. Some delays are longer than an invocation's timeout.
             dice.below(if dice.one_in(4) { 20_000 } else { 3_000 })
         } else {
             dice.below(8)

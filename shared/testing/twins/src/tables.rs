@@ -113,7 +113,7 @@ impl MemoryTables {
         self.lock().get(key).cloned()
     }
 
-    /// The indexes of the writes whose conditions fail.
+    /// The positions of the writes whose conditions fail.
     #[must_use]
     pub fn refused(&self, writes: &[Write]) -> Vec<usize> {
         failed(&self.lock(), writes)
@@ -181,7 +181,7 @@ fn refused(text: impl Into<String>) -> TableError {
     TableError::Refused(text.into())
 }
 
-/// The object that contains the last step of `path`, if it exists.
+/// The object that contains the last part of `path`, and the name of this part.
 fn parent<'a>(
     item: &'a mut Item,
     path: &'a Path,
