@@ -47,7 +47,7 @@ pub const STACK: &str = "aeroalpes";
 #[derive(Clone)]
 pub struct Ground {
     pub ports: Ports,
-    /// The most items that the timers take on in one pass.
+    /// The most items that the timers handle in one pass.
     limits: Limits,
     template: &'static Template,
     /// The timeout of each function's invocations.
@@ -78,7 +78,7 @@ impl Ground {
         })
     }
 
-    /// Each function that consumes the log, with the settings of its mapping.
+    /// Each function that consumes the log, with the settings of its event source mapping.
     pub fn mappings(&self) -> Result<Vec<(FunctionName, Settings)>, String> {
         let settings = |mapped: &str| {
             let found = ALL.into_iter().find(|name| deployed_as(*name) == mapped);
@@ -178,7 +178,7 @@ impl Allergy {
     }
 }
 
-/// The code that makes a function's parts in a world, from the code that wires it.
+/// Turns the code that wires a function into code that builds the function in a given world.
 fn wired<A: 'static>(
     (ground, build): (&Ground, Build),
     app: impl Fn(&Wiring<Ports>) -> Result<A, Infallible> + Send + Sync + 'static,

@@ -57,18 +57,18 @@ pub struct System {
     pub promised: Arc<Mutex<Vec<SagaId>>>,
     /// The items that other builds left in the tables.
     pub foreign: Foreign,
-    /// On average one write in this number meets an item that another transaction is changing.
+    /// On average one write in `conflicts` meets an item that another transaction is changing; 0 means none.
     pub conflicts: Arc<AtomicU64>,
     /// The log that shows some records after later ones.
     pub gaps: Arc<Gaps>,
-    /// True while no operator is there, and the schedule runs once an hour.
+    /// True while no operator acts and the schedule runs once an hour.
     pub night: Arc<AtomicBool>,
     /// The stream's retention.
     pub retention: Duration,
 }
 
-/// The most items that the timers take on in one pass: a few in some worlds, and more in larger worlds so that these
-/// finish.
+/// The most items that the timers handle in one pass: a few in some worlds, and more in larger worlds so that their
+/// backlog can shrink.
 fn limits(kernel: &Kernel, scenario: &Scenario) -> Limits {
     let dice = kernel.dice();
     if !dice.one_in(scenario.few_at_once_one_in) {

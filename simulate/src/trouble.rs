@@ -1,4 +1,5 @@
-//! Troubles beside effects and functions: shards, clocks, deployments, throttling, participants, executions.
+//! Causes troubles that are no faults of single effects: with shards, clocks, deployments, throttling, participants and
+//! executions.
 
 use std::{
     sync::{
@@ -112,7 +113,7 @@ impl Trouble {
         self.system.kernel.dice().one_in(times)
     }
 
-    /// Troubles of shards and clocks.
+    /// Reshards, takes leases away, and shifts the clocks, each now and then.
     fn with_machines(&self) {
         let kernel = &self.system.kernel;
         let dice = kernel.dice();
@@ -131,7 +132,7 @@ impl Trouble {
         }
     }
 
-    /// Troubles by deployments.
+    /// Deploys functions now and then: all in the newest build, one in another build, or a consumer with a mistake.
     fn with_builds(&self) {
         let System {
             kernel,
@@ -176,7 +177,7 @@ impl Trouble {
         }
     }
 
-    /// Bursts of throttling that last longer than the callers' retries.
+    /// Throttles one kind of call now and then, for longer than the callers retry.
     fn with_calls(&mut self) {
         let System { kernel, sky, .. } = &self.system;
         let dice = kernel.dice();
@@ -195,7 +196,7 @@ impl Trouble {
         }
     }
 
-    /// Troubles of Step Functions, of mappings, and from other builds.
+    /// Interferes with executions, replaces event source mappings, and leaves items of other builds, each now and then.
     fn with_what_runs_elsewhere(&self) {
         let (system, scenario) = (&self.system, &self.scenario);
         if self.one_in(scenario.interfere_one_in) {
