@@ -48,7 +48,7 @@ impl Found {
     }
 }
 
-/// Every reservation, from its stream.
+/// Every reservation, read from its event stream.
 fn reservations(system: &System) -> Result<Vec<Found>, String> {
     let streams = system.tables.all(STREAMS);
     let ids = streams.iter().filter_map(|(key, _)| {

@@ -28,7 +28,7 @@ use crate::{
 const MOTIVOS: [&str; 3] = [PLAIN, "«aplazado» a mañana: \"ya\" \\ 🛫", ODD];
 /// A reason in ASCII.
 const PLAIN: &str = "cambio de planes";
-/// A reason with a noncharacter. The API either refuses it, or announces it in a form that a queue accepts.
+/// A reason with a noncharacter. The system either refuses this reason, or announces it in a form that a queue accepts.
 const ODD: &str = "cambio\u{ffff}";
 
 /// The course of a reservation if no fault happens.
@@ -365,7 +365,7 @@ impl Client {
         };
         let modes = self.system.kernel.dice().pick(self.scenario.modes);
         let mode = modes.copied().unwrap_or_default();
-        // Flights that many clients want have few seats. Every other flight has one client.
+        // Flights that many clients want have few seats. All other flights have one client each.
         let shared = self.one_in(self.scenario.shared_one_in) && kind == Kind::Good;
         let place = self.number * self.scenario.bookings + number;
         let large = self.one_in(self.scenario.large_one_in) && !shared && kind != Kind::Full;
@@ -598,7 +598,7 @@ impl Client {
         }
     }
 
-    /// Reads a reservation again and again. The reservation must never go back to an earlier state.
+    /// Reads a reservation again and again. The reservation must never return to an earlier state.
     async fn watch(&self, id: &str) {
         const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
         self.see_its_saga(id).await;

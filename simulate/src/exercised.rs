@@ -297,7 +297,7 @@ pub fn never(counts: &Counts) -> Vec<String> {
         .collect()
 }
 
-/// The counts as text, one to a line.
+/// The counts as text, with one count on each line.
 #[must_use]
 pub fn told(counts: &Counts) -> String {
     let mut text = String::new();

@@ -1,5 +1,5 @@
-//! Items of other builds, in forms that this build cannot read. These items must block nothing, and must stay in the
-//! tables.
+//! Items of other builds, in forms that this build cannot read. These items must block no other work, and must stay in
+//! the tables.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -155,7 +155,7 @@ impl Allergy {
         ))
     }
 
-    /// The function with this mistake.
+    /// Wraps a function so that it has this mistake.
     pub fn in_function(self, function: &Function) -> Function {
         let start = function.start.clone();
         let start = Arc::new(move |world| {
@@ -223,14 +223,14 @@ fn written<T: Serialize, E: Into<Diagnostic>>(answer: Result<T, E>) -> Answer {
     }
 }
 
-/// Deploys all functions as a build has them.
+/// Deploys all functions of a build.
 pub fn deploy(runtime: &Runtime, ground: &Ground, build: &Build) {
     for name in ALL {
         runtime.deploy(name, of(name, ground, build));
     }
 }
 
-/// A function as a build has it.
+/// The function of this name in a build.
 pub fn of(name: FunctionName, ground: &Ground, build: &Build) -> Function {
     let timeout = ground.timeouts.get(name.0).copied().unwrap_or_default();
     let on = (ground, versions::known_to(name, build));

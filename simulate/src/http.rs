@@ -33,7 +33,7 @@ pub fn event(method: &str, path: &str, headers: &[(&str, &str)], body: Option<&V
     event.to_string().into_bytes()
 }
 
-/// Parses an event, as the function does.
+/// Parses the event of a request, as an HTTP function does.
 pub fn request(event: &[u8]) -> Result<Request, (String, String)> {
     let event: Result<Event, _> = serde_json::from_slice(event);
     event

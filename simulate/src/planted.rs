@@ -182,7 +182,7 @@ impl Planted {
         all.find(|planted| planted.name() == name)
     }
 
-    /// The scenarios that show the mistake; empty if any may.
+    /// The scenarios that show the mistake; empty if any scenario may show it.
     fn shows_in(self) -> &'static [&'static str] {
         match self {
             Self::KeptTwice => &["insistence"],

@@ -16,9 +16,9 @@
 //! | any time | the time has 3 decimals | dates from clients |
 //! | events of a reservation | the events can be read as soon as the reservation is accepted; no event vanishes or changes | |
 //!
-//! If clocks are put back during a rebuild, readers may return to the view's old generation. Then only checks that do
-//! not depend on earlier answers apply. When the system has settled, everything is read once more and must equal the
-//! stored data.
+//! If clocks are put back during a rebuild, readers may return to the view's old generation. In that case only the
+//! checks that do not depend on earlier answers apply. When the system has settled, everything is read once more and
+//! must equal the stored data.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -174,7 +174,7 @@ struct Listing<'a> {
     limit: u64,
 }
 
-/// A reader at work.
+/// A reader that sends requests.
 #[derive(Clone)]
 struct Reader {
     system: System,
@@ -199,8 +199,8 @@ pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
     }
 }
 
-/// Reads everything once after the system has settled. Only every other run does so, because it costs as much as all of
-/// the clients' reads.
+/// Reads everything once after the system has settled. Only half of the runs do so, because these reads cost as much as
+/// all reads of the clients.
 pub fn read_all(system: &System, scenario: &Scenario, memory: &Memory) {
     let reader = Reader {
         system: system.clone(),
@@ -284,7 +284,7 @@ impl Reader {
         None
     }
 
-    /// The body of a 200; `None` for any other answer.
+    /// The body of an answer with status 200; `None` for any other answer.
     async fn body(&self, path: &str) -> Option<Value> {
         let answer = self.get(path).await?;
         if answer.status != 200 {
@@ -436,7 +436,7 @@ impl Reader {
         }
     }
 
-    /// Checks that each row which was in a list before the walk was on some page.
+    /// Checks that each row which was in a list before a reader began to read the list was on some page.
     async fn look_for_what_was_there(&self, filter: &Filter, walk: &Walk) {
         let by_then = walk.begun.saturating_sub(self.lag());
         let missing: Vec<(String, usize)> = {
@@ -927,7 +927,7 @@ fn is_within<T: PartialEq>(before: &[T], after: &[T]) -> bool {
     before.iter().all(|one| after.any(|other| other == one))
 }
 
-/// The violation, if a saga was first read as `before` and then as `after`.
+/// The violation, if there is one, when a saga was first read as `before` and then as `after`.
 fn goes_back(before: &Value, after: &Value) -> Option<String> {
     let text = |saga: &Value, name: &str| {
         let text = saga.get(name).and_then(Value::as_str);

@@ -16,7 +16,7 @@ const APART: u64 = 120_000;
 const SOON: u64 = 20;
 
 /// Replaces the mappings of the orchestrator and of the participants, all at once. The new mappings begin to read after
-/// at most `within` seconds, each up to `APART` milliseconds later than that.
+/// a random pause of at most `within` seconds, each up to `APART` milliseconds after this pause.
 pub fn make_anew(system: &System, within: u64) {
     let (kernel, stream) = (&system.kernel, &system.stream);
     let participants = CONTEXTS.map(function_of);

@@ -163,8 +163,8 @@ fn finish_reading(kernel: &Kernel, memory: &Memory) {
     }
 }
 
-/// Lets the stream's retention pass, so that unarchived records are lost. If the projector was down for longer than the
-/// retention, only a rebuild brings the missed records into the views.
+/// Lets the retention of the Kinesis stream pass, so that unarchived records are lost. If the projector was down for
+/// longer than the retention, only a rebuild brings the missed records into the views.
 fn outlast(
     system: &System,
     scenario: &Scenario,

@@ -8,7 +8,7 @@
 //! | the outcome of a `PutRecord` is unknown; a slow `PutRecord` takes effect late | `publication` |
 //! | the log has version n+1 of an event stream before version n | `gap` |
 //! | a condition fails because the writer's own earlier attempt had succeeded | `twice` |
-//! | transactions in conflict, mixed reasons, throttling | `resources` |
+//! | transactions conflict, fail for several reasons at once, or are throttled | `resources` |
 //! | two orchestrators advance one saga | `two-orchestrators` |
 //! | a reply is lost, late or doubled | `replies` |
 //! | a step is undone before it is done | `undone-first` |
@@ -36,7 +36,7 @@
 //! | mappings that read the whole log again | `mappings` |
 //! | rows change while a list is read | `lists` |
 //! | a saga that is resumed in vain, hundreds of times | `insistence` |
-//! | timers that take on 2 to 5 items at a time | every other run of each |
+//! | timers that handle 2 to 5 items at a time | every other run of each |
 
 use alpes_messages::SagaMode;
 use simulation::{Fate, Weather};
@@ -75,7 +75,7 @@ pub struct Scenario {
     pub lease_one_in: u64,
     /// The average seconds between jumps of the clocks.
     pub clocks_one_in: u64,
-    /// The average minutes between troubles of the schedule: late, doubled, or silent for minutes.
+    /// The average minutes between troubles of the schedule: it runs late, twice, or not at all for minutes.
     pub schedule_one_in: u64,
     /// On average one run in `whole_batches_one_in` has a runtime that ignores partial batch responses, with functions
     /// that are configured for this runtime.
@@ -105,13 +105,14 @@ pub struct Scenario {
     pub gap_one_in: u64,
     /// On average one reservation in `large_one_in` is near the size limit.
     pub large_one_in: u64,
-    /// The stream's retention in hours, which passes at the end of the run; 0 means no limit.
+    /// The retention of the Kinesis stream in hours. The retention passes at the end of the run. 0 means a retention of
+    /// a year, which does not pass.
     pub retention: u64,
     /// The least number of seconds with faults; the most is three times as many.
     pub lasts: u64,
     /// The number of readers for every 6 clients.
     pub readers: u64,
-    /// On average one run in `few_at_once_one_in` has timers that take on only a few items at a time.
+    /// On average one run in `few_at_once_one_in` has timers that handle only a few items at a time.
     pub few_at_once_one_in: u64,
     /// The average seconds between interferences with executions: one is ended from outside, or a failed one is
     /// redriven.

@@ -63,7 +63,7 @@ pub struct System {
     pub gaps: Arc<Gaps>,
     /// True while no operator acts and the schedule runs once an hour.
     pub night: Arc<AtomicBool>,
-    /// The stream's retention.
+    /// The retention of the Kinesis stream.
     pub retention: Duration,
 }
 

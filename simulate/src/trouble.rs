@@ -24,7 +24,8 @@ use crate::{
     versions,
 };
 
-/// Effects that are throttled together: those of a table, of a kind of call, of the stream, or of a function.
+/// Prefixes of the effects that are throttled together: calls to a table, calls of one kind, appends to the Kinesis
+/// stream, or calls of a function.
 const THROTTLED: [&str; 19] = [
     "get streams",
     "write streams",
@@ -227,7 +228,8 @@ impl Trouble {
         debug_assert!(set.is_ok(), "{set:?}");
     }
 
-    /// Makes participants fail or stay silent: on some commands of a kind, or on those of one reservation.
+    /// Makes participants fail or stay silent: on some commands of a kind, or on the commands of this kind for one
+    /// reservation.
     async fn with_participants(&self) {
         let System { kernel, tables, .. } = &self.system;
         let dice = kernel.dice();

@@ -41,7 +41,7 @@ pub fn known_to(name: FunctionName, build: &Build) -> Build {
 pub struct Builds {
     /// A build that may lack one event type, and that lacks the saga's new definition if there is one.
     pub older: Build,
-    /// The build that every function has in the end.
+    /// The build that every function has at the end of a run.
     pub newest: Build,
 }
 
@@ -108,7 +108,8 @@ pub async fn leave_old_reservations(system: &System) {
     }
 }
 
-/// A definition that follows the current one, with the same steps and more patience.
+/// The version of the saga's definition after the current one, with the same steps and two more attempts for the
+/// command of each step.
 fn next() -> Definition {
     let mut next = current();
     next.version += 1;

@@ -45,7 +45,7 @@ const REGRESSIONS: &[(&str, u64)] = &[
     // Two executions undid one saga, and the second failed.
     ("everything", 3_697),
     ("everything", 8_244),
-    // The run ended while the log delayed a record, so `verify` did not find the record.
+    // The run ended while the log delayed a record, so `verify` did not find this record.
     ("gap", 5673),
     // A record was discarded before the function received it. After the settings had changed, it was delivered after
     // its successor.

@@ -20,7 +20,7 @@ struct Told {
 }
 
 impl Asked {
-    /// Parses a request; `None` if the payload is not one.
+    /// Parses a request; `None` if the payload is no request.
     pub(super) fn of(payload: &Value) -> Option<Self> {
         let http = payload.get("requestContext")?.get("http")?;
         let text = |name| http.get(name).and_then(Value::as_str).map(str::to_owned);

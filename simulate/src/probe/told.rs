@@ -58,7 +58,7 @@ struct Known {
     set_ups: usize,
     began: bool,
     deleted: bool,
-    /// The time since which nothing may be delivered.
+    /// The time since which no record may be delivered; `None` if the mapping has not stopped.
     stopped: Option<u64>,
     order: Vec<Fate>,
     /// The index of each record, by the event id that AWS gives it.
@@ -159,7 +159,7 @@ impl Told {
             let complaint = "the probe was given records of a mapping that had stopped";
             known.complaints.push(complaint.to_owned());
         }
-        // The batch must be of one shard and in its order, which is the order of these ids.
+        // The records of a batch must be of one shard and in the shard's order, which is the order of their ids.
         let shard = |id: &str| id.split_once(':').map(|(shard, _)| shard.to_owned());
         if !ids.is_sorted()
             || ids
@@ -183,7 +183,7 @@ impl Told {
         }
     }
 
-    /// The first of these records that the function cannot handle while faults last.
+    /// The position of the first of these records that the function cannot handle while faults last.
     pub fn poisoned(&self, ids: &[&str]) -> Option<usize> {
         let known = self.known();
         ids.iter().position(|id| {

@@ -4,8 +4,8 @@
 //! - [`StoreBench`] runs the rules of a context on the event store, under faults.
 //! - [`scenario`] states the rules of a context as events, a command, and the decision.
 //! - [`ViewBench`] commits events and hands them to a projector, under faults.
-//! - [`delivery`] delivers the records of a log in every order, and as often, as a runtime may: each view must equal
-//!   the fold of the streams.
+//! - [`delivery`] delivers the records of a log in any order and as often as a runtime may deliver them: each view must
+//!   equal the fold of the streams.
 //! - [`rebuilding`] rebuilds a view while it is written and read: no row that a reader saw may vanish, and the rebuilt
 //!   view must equal the fold.
 //!
@@ -205,8 +205,8 @@ fn counters<D: Domain>(bench: &ViewBench<D>, generation: &Generation) -> Counter
     groups
 }
 
-/// The tests that the views of a [`delivery::Domain`] equal the fold of its streams, however the log is delivered and
-/// during a rebuild.
+/// Generates the tests that the views of a [`delivery::Domain`] equal the fold of the domain's streams, however the log
+/// is delivered and during a rebuild.
 #[macro_export]
 macro_rules! views_equal_the_fold {
     ($domain:ty) => {

@@ -25,7 +25,7 @@ pub enum Bug {
     GuardOfOneStreamOnly,
     GuardNotChecked,
     GapApplied,
-    /// A batch is redelivered from the record after the one that failed. The test itself plants this mistake, where it
+    /// A batch is redelivered from the record after the one that failed. The test itself plants this mistake when it
     /// redelivers a batch.
     FailureIndexOffByOne,
     /// The projector's guard against older versions keeps the view right, so only the number of writes shows this

@@ -1,5 +1,5 @@
 //! Rebuilds a view while it is written and read, under faults: subjects get events, projectors consume the shards of a
-//! log, an archive holds older records, and readers look at the views.
+//! log, an archive has older records, and readers read the views.
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +38,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// A planted mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// Readers change over to the new generation before the projector has passed the log's tip.
+    /// Readers change over to the new generation before the rebuild has replayed the log to its tip.
     TipNotPassed,
     /// The rebuild does not wait for readers and projectors that still know the old generation.
     WaitsForNobody,

@@ -49,7 +49,7 @@ pub enum Cancel {
     Never,
     /// Before the saga begins.
     Before,
-    /// Just before this effect, counted from 0.
+    /// Just before the effect with this number, counted from 0.
     AtEffect(usize),
     /// After the saga has ended.
     After,

@@ -227,7 +227,7 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts an effect, runs the work of others before it, and returns its fault.
+    /// Counts an effect, runs the work that other processes do before the effect, and returns the effect's fault.
     async fn step(&self, what: String) -> Option<Fault> {
         if let Some(course) = self.course() {
             return course.before(&what).await;
@@ -301,8 +301,8 @@ impl Faults {
 
 /// Does `$work` as the plan says. `$work` is an expression that is evaluated each time the effect happens.
 ///
-/// `$late` is the same work as a future of its own, for an effect that happens after the caller got its answer. It is
-/// missing for a read, because a late read has no effect.
+/// `$late` is the same work as a future of its own, for an effect that happens after the caller got its answer. `$late`
+/// is missing for a read, because a late read has no effect.
 macro_rules! effect {
     ($faults:expr, $what:expr, $work:expr) => {
         effect!($faults, $what, $work, async {})

@@ -39,7 +39,7 @@ enum Timer {
 
 struct Process {
     name: Arc<str>,
-    /// `None` while the process is being polled.
+    /// The future of the process; `None` while the process is being polled.
     work: Option<BoxFuture<'static, ()>>,
     waker: Waker,
     mortal: bool,

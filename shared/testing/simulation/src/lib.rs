@@ -11,8 +11,8 @@
 //! A whole system runs in a world in which time passes by itself. A [`Kernel`] runs its processes. A [`Runtime`] runs
 //! its functions as Lambda does. A [`Stream`] stands for a Kinesis stream, and delivers the appended records as event
 //! source mappings do. A [`Sky`] makes effects take time and fail. This world knows only the system's ports. When
-//! faults have ceased, [`Kernel::settle`] waits until the system has settled; then its promises can be checked.
-//! [`play_seeds`] runs many seeds on all cores.
+//! faults have ceased, [`Kernel::settle`] waits until the system has settled; then the system's promises can be
+//! checked. [`play_seeds`] runs many seeds on all cores.
 
 #![deny(missing_docs)]
 

@@ -48,10 +48,10 @@ struct Change {
     seen: [Seen; 2],
 }
 
-/// Tables whose eventually consistent reads now and then return an older state, as `DynamoDB`'s may. Each item is read
-/// as it was at some moment of the last 3 seconds, so a later read may return an older state than an earlier one. The
-/// entries of secondary indexes lag item by item, each for its own time: an item that moves may be in both partitions
-/// for a while, or in neither.
+/// Tables whose eventually consistent reads now and then return an older state, as reads of `DynamoDB` may. Each item
+/// is read as it was at some moment of the last 3 seconds, so a later read may return an older state than an earlier
+/// one. The entries of secondary indexes lag item by item, each for its own time: an item that moves from one partition
+/// of an index to another may be in both partitions for a while, or in neither.
 pub struct Stale {
     kernel: Kernel,
     inner: Arc<MemoryTables>,
@@ -225,7 +225,7 @@ fn are_over(changes: &[Change], now: u64) -> bool {
     seen.all(|seen| seen.last() <= now)
 }
 
-/// The place of an item in an index.
+/// The place of an item in an index: the partition and the sort value.
 fn place(index: Index, item: &Item) -> Option<(&str, &str)> {
     let (partition, sort) = index.attributes();
     let text = |name: &str| item.get(name)?.as_str();

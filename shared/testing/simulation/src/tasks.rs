@@ -47,7 +47,7 @@ impl Tasks for VirtualTasks {
             if self.clock.now() >= until {
                 return Poll::Ready(());
             }
-            // A future that joins several others polls only those that were woken.
+            // A future that joins several futures polls only the woken ones, so wake this future at once.
             context.waker().wake_by_ref();
             Poll::Pending
         })

@@ -13,17 +13,17 @@ use crate::{Course, Fault, Kernel};
 /// The frequency of each fault: the value `n` means one effect in `n` on average, and 0 means none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weather {
-    /// [`Fault::FailBefore`].
+    /// The frequency of [`Fault::FailBefore`].
     pub fail_before: u64,
-    /// [`Fault::FailAfter`].
+    /// The frequency of [`Fault::FailAfter`].
     pub fail_after: u64,
-    /// [`Fault::Twice`].
+    /// The frequency of [`Fault::Twice`].
     pub twice: u64,
-    /// [`Fault::Late`].
+    /// The frequency of [`Fault::Late`].
     pub late: u64,
-    /// [`Fault::KillBefore`].
+    /// The frequency of [`Fault::KillBefore`].
     pub kill_before: u64,
-    /// [`Fault::KillAfter`].
+    /// The frequency of [`Fault::KillAfter`].
     pub kill_after: u64,
     /// On average one effect in `slow` takes seconds, up to 20.
     pub slow: u64,

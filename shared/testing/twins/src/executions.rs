@@ -144,8 +144,8 @@ impl MemoryExecutions {
         run.is_some_and(|run| run.stop(error, cause, now))
     }
 
-    /// Forgets an execution that has ended, as Step Functions does 90 days later. Returns true if an execution of this
-    /// name had ended.
+    /// Forgets an execution that has ended, as Step Functions does 90 days after the end. Returns true if an execution
+    /// of this name had ended.
     pub fn forget(&self, name: &str) -> bool {
         let mut state = self.0.lock();
         let ended = state.runs.get(name).and_then(Run::ending).is_some();

@@ -19,7 +19,7 @@ use alpes_ports::{
 const ITEM_BYTES: usize = 400 * 1024;
 /// DynamoDB's limit on the writes of one transaction.
 const TRANSACTION_WRITES: usize = 100;
-/// Items on a page of a scan: few, so that tests need several pages.
+/// The number of items on a page of a scan. The number is small, so that tests need several pages.
 const SCAN_PAGE: usize = 100;
 
 /// An entry of an index: table, index, partition, sort value, and the item's key.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use alpes_ports::{Clock, Ids, Randomness, Tasks, World};
 
-/// A clock that moves when a test advances it, or when a task sleeps.
+/// A clock that advances only when a test advances it, or when a task sleeps.
 #[derive(Debug)]
 pub struct ManualClock {
     milliseconds: AtomicI64,
