@@ -57,7 +57,8 @@ fn parked(owner: &str, id: &str, since: &str, kind: u64) -> [(Key, Value); 2] {
     ]
 }
 
-/// A due saga whose definition, or an entry of whose log, is unknown to this build.
+/// A due saga whose log has an entry of a type that this build does not know. This build may not know the saga's
+/// definition either.
 fn saga(id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
     let version = if kind == 0 { 90 } else { 1 };
     let item = json!({

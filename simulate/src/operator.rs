@@ -118,7 +118,7 @@ impl Operator {
     }
 
     /// True if the saga's execution runs, or was resumed now. The operator resumes the executions of only half of the
-    /// sagas, each at most [`PATIENT`] times.
+    /// sagas, each at most `PATIENT` times.
     fn by_its_execution(&self, saga: &Saga) -> bool {
         let System {
             kernel, machine, ..

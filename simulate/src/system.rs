@@ -45,7 +45,7 @@ pub struct System {
     pub ground: Ground,
     /// The functions that clients call.
     pub api: Arc<dyn Functions>,
-    /// The world of observers, without faults.
+    /// Time, ids and randomness for the operator and the checks, without faults.
     pub world: World,
     /// The builds that functions are deployed from.
     pub builds: Builds,
@@ -180,7 +180,7 @@ impl System {
         })
     }
 
-    /// The newest build, wired over ports without faults, for observers.
+    /// The newest build, wired over ports without faults, for the operator and the checks.
     pub fn undisturbed(&self) -> Wiring<Ports> {
         let ports = Ports {
             world: self.world.clone(),

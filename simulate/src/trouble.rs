@@ -233,7 +233,7 @@ impl Trouble {
     async fn with_participants(&self) {
         let System { kernel, tables, .. } = &self.system;
         let dice = kernel.dice();
-        // Undoing fails more often, so that an operator is called.
+        // Pick undoing commands more often, so that sagas need an operator.
         let some = if dice.one_in(3) { COMMANDS.len() } else { 3 };
         let commands: Vec<_> = COMMANDS.into_iter().take(some).collect();
         let Some((context, command)) = dice.pick(&commands).copied() else {

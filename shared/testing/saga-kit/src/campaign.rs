@@ -1,4 +1,4 @@
-//! Runs every script that the kit can build for a play.
+//! Runs every script that the kit can build for a [`Play`]. A script plans the failures of one run.
 
 use std::fmt;
 

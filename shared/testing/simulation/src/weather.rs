@@ -46,12 +46,13 @@ impl Weather {
     }
 }
 
-/// The course of the effects in a [`Kernel`]'s world. Clones share one weather.
+/// Decides how long each effect in a [`Kernel`]'s world takes, and which fault the effect meets. Clones share one
+/// weather.
 #[derive(Clone)]
 pub struct Sky {
     kernel: Kernel,
     weather: Arc<Mutex<Weather>>,
-    /// The prefix of the effects that are refused.
+    /// The prefix of the effects that are refused; `None` if no effect is refused.
     throttled: Arc<Mutex<Option<&'static str>>>,
 }
 

@@ -159,7 +159,7 @@ fn open<'a>(shards: &'a mut [Shard], name: &str) -> Result<&'a mut Shard, LogErr
         .ok_or_else(|| LogError::Refused(format!("no open shard {name}")))
 }
 
-/// FNV-1a: stable, so that a key is in the same shard in every run.
+/// The hash FNV-1a. It is stable, so a key is in the same shard in every run.
 fn hash(key: &str) -> u64 {
     key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
