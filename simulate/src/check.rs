@@ -1,4 +1,4 @@
-//! The invariants: what every run must satisfy at its end, whatever went wrong in it.
+//! The invariants that every run must satisfy at its end, whatever went wrong during the run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +48,7 @@ impl Found {
     }
 }
 
-/// Every reservation, from its stream.
+/// Every reservation, read from its event stream.
 fn reservations(system: &System) -> Result<Vec<Found>, String> {
     let streams = system.tables.all(STREAMS);
     let ids = streams.iter().filter_map(|(key, _)| {
@@ -125,7 +125,7 @@ pub(crate) fn under_way(system: &System) -> Option<SagaId> {
     begun.find(|id| !ended.contains(id))
 }
 
-/// The reason why the system is not at rest; `None` if it is at rest.
+/// The reason why the system has not settled; `None` if it has settled.
 pub(crate) fn restless(system: &System) -> Option<String> {
     if !system.stream.is_settled() {
         return Some(format!("{:?} are behind", system.stream.unsettled()));
@@ -158,7 +158,7 @@ pub(crate) fn restless(system: &System) -> Option<String> {
     foreign::in_the_way(system).or_else(|| rebuilding(system))
 }
 
-/// A parked record on which nobody has decided yet.
+/// A parked record that was neither handled nor discarded yet.
 fn waiting_to_be_handled(system: &System) -> Option<String> {
     let mut all = system.tables.all(PARKED);
     all.retain(|(key, _)| !system.foreign.has(key));
@@ -179,7 +179,7 @@ fn waiting_to_be_handled(system: &System) -> Option<String> {
         .map(|(place, _)| place)
 }
 
-/// A rebuild in progress.
+/// The view that is being rebuilt, in words; `None` if there is none.
 fn rebuilding(system: &System) -> Option<String> {
     let busy = system.tables.find(VIEWS, |key, item| {
         let busy = key.sk == "alias" && item.contains_key("rebuild");
@@ -259,8 +259,9 @@ fn check_times(system: &System, broken: &mut Vec<String>) {
     }
 }
 
-/// Checks that the saga's log has each event with the event's own time, and that the saga began with its first event.
-/// `in_step` is true if all clocks agree; then no event may be earlier than the first one.
+/// Checks that the saga's log has each event with the event's own time, and that the saga began at the time of the
+/// reservation's first event. `in_step` is true if all clocks agree; then no event in the log may be earlier than the
+/// saga's beginning.
 fn check_heard(system: &System, found: &Found, saga: &Saga, in_step: bool) -> Result<(), String> {
     let mut times = BTreeMap::new();
     for context in CONTEXTS {
@@ -314,7 +315,8 @@ fn check_accepted(bookings: &[Booking], found: &[Found], broken: &mut Vec<String
     }
 }
 
-/// Checks that the largest allowed reservations are accepted, and that larger ones leave nothing behind.
+/// Checks that a request which was refused as too large stored no reservation, and that the first event of an accepted
+/// large reservation has at most `LIMIT` bytes.
 fn check_large(system: &System, bookings: &[Booking], found: &[Found], broken: &mut Vec<String>) {
     /// The most bytes of an event that opens a stream, with its envelope.
     const LIMIT: usize = 34 * 1024;
@@ -470,8 +472,8 @@ fn check_log(system: &System, archived: &[LogRecord], broken: &mut Vec<String>) 
         .kernel
         .now()
         .saturating_sub(SignedDuration::try_from(system.retention).unwrap_or(SignedDuration::MAX));
-    // The time of an event is that of its commit, and the log drops records by their arrival. So events up to an hour
-    // younger than the retention may be missing in the log too.
+    // An event has the time of its commit, while the log drops records by their time of arrival. So the log may also
+    // lack events that are up to an hour younger than the retention.
     let kept_since = kept_since.and_then(|since| since.checked_add(SignedDuration::from_hours(1)));
     let beyond = Beyond {
         kept_since: kept_since.unwrap_or(Timestamp::MIN).into(),
@@ -551,7 +553,7 @@ fn text(row: Option<&Value>) -> String {
     row.map_or_else(|| "nothing".to_owned(), Value::to_string)
 }
 
-/// The rows of a generation, without the generation's name and without `rev`.
+/// The rows of a view's generation, without the generation's name in their keys and without `rev`.
 fn rows(tables: &MemoryTables, generation: &str) -> BTreeMap<String, Value> {
     let prefix = format!("{generation}#");
     let rows = tables.all(VIEWS).into_iter().filter_map(|(key, mut item)| {

@@ -28,7 +28,7 @@ use crate::{
 const MOTIVOS: [&str; 3] = [PLAIN, "«aplazado» a mañana: \"ya\" \\ 🛫", ODD];
 /// A reason in ASCII.
 const PLAIN: &str = "cambio de planes";
-/// A reason with a noncharacter. The API either refuses it, or announces it in a form that a queue accepts.
+/// A reason with a noncharacter. The system either refuses this reason, or announces it in a form that a queue accepts.
 const ODD: &str = "cambio\u{ffff}";
 
 /// The course of a reservation if no fault happens.
@@ -38,11 +38,11 @@ pub enum Kind {
     Good,
     /// The payment provider fails twice, and then charges.
     Flaky,
-    /// Its card is declined.
+    /// The reservation's card is declined.
     Declined,
     /// The payment provider charges and never answers.
     Mute,
-    /// Its flight is full.
+    /// The reservation's flight is full.
     Full,
 }
 
@@ -82,9 +82,9 @@ pub struct Booking {
     pub kind: Kind,
     pub mode: SagaMode,
     pub vuelo: Vuelo,
-    /// The answers to all of its attempts.
+    /// The answers to all attempts of the request.
     pub answers: Vec<Answer>,
-    /// True if its attempts share an idempotency key, and so one identity.
+    /// True if the attempts share an idempotency key, so that they must make one reservation.
     pub keyed: bool,
     pub cancellation: Cancellation,
     /// True if other clients want seats on the same flight.
@@ -112,7 +112,7 @@ impl Booking {
     }
 }
 
-/// The knowledge of the clients, and their complaints.
+/// The answers that clients got, and the violations that they noticed.
 #[derive(Clone, Default)]
 pub struct Memory(Arc<Mutex<Known>>);
 
@@ -138,7 +138,7 @@ impl Memory {
         self.known().complaints.push(complaint);
     }
 
-    /// Starts a process that the run waits for at its end.
+    /// Starts a process. The run does not end before this process has ended.
     pub fn spawn(
         &self,
         kernel: &Kernel,
@@ -154,7 +154,7 @@ impl Memory {
     }
 }
 
-/// A client at work.
+/// A client that sends requests.
 #[derive(Clone)]
 struct Client {
     system: System,
@@ -271,7 +271,7 @@ impl Wish {
         format!("cliente-{minute}")
     }
 
-    /// A leg of the journey there or back. The legs are six hours apart.
+    /// A leg of the journey: even numbers fly there, and odd numbers fly back. The legs are six hours apart.
     fn leg(&self, number: i64, name: Option<&str>) -> Value {
         let hours = |hours| {
             let departure = self.vuelo.fecha_salida;
@@ -294,7 +294,7 @@ impl Wish {
     }
 }
 
-/// A flight of its own for each number.
+/// The flight with this number. Each number has another flight.
 fn vuelo(number: u64) -> Vuelo {
     let first = Timestamp::from_second(1_790_000_000).unwrap_or_default();
     let minutes = i64::try_from(number).unwrap_or(0);
@@ -365,14 +365,15 @@ impl Client {
         };
         let modes = self.system.kernel.dice().pick(self.scenario.modes);
         let mode = modes.copied().unwrap_or_default();
-        // Flights that many clients want have few seats. Every other flight has one client.
+        // Flights that many clients want have few seats. All other flights have one client each.
         let shared = self.one_in(self.scenario.shared_one_in) && kind == Kind::Good;
         let place = self.number * self.scenario.bookings + number;
         let large = self.one_in(self.scenario.large_one_in) && !shared && kind != Kind::Full;
         let vuelo = vuelo(if shared {
             self.below(shared_flights(&self.scenario))
         } else if large {
-            // The leg takes weeks to fly, so it gets weeks of its own.
+            // The legs of a large reservation take 12 days to fly. Large reservations are 80,000 minutes apart, so they
+            // share no flight.
             80_000 * (1 + place)
         } else {
             12_000 + place
@@ -428,7 +429,7 @@ impl Client {
         }
     }
 
-    /// Posts until an answer arrives. Returns the accepted reservation.
+    /// Posts a request until an answer arrives. Returns the id of the accepted reservation.
     async fn post(&self, place: usize, wish: &Wish) -> Option<String> {
         let key = wish.key.as_deref();
         let key = key.map(|key| ("idempotency-key", key));
@@ -480,7 +481,7 @@ impl Client {
         })
     }
 
-    /// Sends two requests with one key at the same time. One of them must be refused.
+    /// Sends two different requests with one key at the same time. One of the two must be refused.
     async fn contradict(&self, place: usize, wish: &Wish) -> Option<String> {
         let headers = wish.key.as_deref().map(|key| ("idempotency-key", key));
         let headers = headers.as_slice();
@@ -505,7 +506,7 @@ impl Client {
             self.memory.complain(complaint);
         }
         if answers[1] == Some(202) {
-            // The other request won, so its reservation stands.
+            // The other request was accepted, so the booking is now about the other request's reservation.
             self.became(place, &other, both.1);
             return None;
         }
@@ -518,7 +519,7 @@ impl Client {
             self.became(place, wish, both.0);
             return id;
         }
-        // The client does not know which of the two was accepted, if any.
+        // The client does not know which of the two requests was accepted, if any.
         None
     }
 
@@ -588,7 +589,7 @@ impl Client {
         }
     }
 
-    /// A refusal must be justified by the saga's state.
+    /// Checks that a refused cancellation is justified by the saga's state.
     fn look_into(&self, bracket: Option<Bracket>, refusal: &Answer) {
         self.system.kernel.count("refused", "a cancellation");
         let untrue = bracket.and_then(|bracket| bracket.cancellation(&self.system, refusal));
@@ -597,7 +598,7 @@ impl Client {
         }
     }
 
-    /// Reads a reservation again and again. The reservation must never go back to an earlier state.
+    /// Reads a reservation again and again. The reservation must never return to an earlier state.
     async fn watch(&self, id: &str) {
         const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
         self.see_its_saga(id).await;
@@ -620,8 +621,8 @@ impl Client {
             let rank = STATES.iter().position(|state| *state == estado);
             match rank {
                 Some(rank) if rank >= seen => seen = rank,
-                // Readers change over to a rebuilt view at one moment by their clocks, so clocks that are put back take
-                // readers back.
+                // Readers change over to a rebuilt view at a moment by their clocks. If the clocks are put back,
+                // readers return to the old generation.
                 Some(rank) if self.handed_over_twice() => seen = rank,
                 Some(_) => {
                     let before = STATES.get(seen).unwrap_or(&"");
@@ -662,7 +663,7 @@ impl Client {
     async fn rebuild(self, view: &'static str) {
         self.pause(40_000).await;
         let order = json!({ "view": view, "seconds": 20 }).to_string();
-        // If the operator gives up, the timers continue.
+        // If the operator stops asking, the timers continue the rebuild.
         for _ in 0..40 {
             let answer = self.system.api.call(REBUILDER, order.as_bytes()).await;
             let done: Value = answer
@@ -680,7 +681,7 @@ impl Client {
     }
 }
 
-/// The number of flights that many clients want. The number grows with that of the clients.
+/// The number of flights that many clients want. The number of these flights grows with the number of clients.
 fn shared_flights(scenario: &Scenario) -> u64 {
     (scenario.clients * scenario.bookings / 8).clamp(2, 1_000)
 }

@@ -109,7 +109,7 @@ impl Executions for Carried {
     }
 }
 
-/// Ends a random running execution, or resumes one that was ended this way.
+/// Ends a random running execution, or redrives a random failed one.
 pub fn interfere(system: &System) {
     let (kernel, machine) = (&system.kernel, &system.machine);
     if kernel.dice().one_in(12) {
@@ -151,7 +151,8 @@ pub fn forget(system: &System) {
     }
 }
 
-/// Cancels a reservation whose saga is stuck because its execution failed. An accepted cancellation is a promise.
+/// Cancels a random reservation whose saga is stuck because the saga's execution failed. If the cancellation is
+/// accepted, the run must carry it out.
 pub fn cancel_stuck(system: &System) {
     let mut stuck = check::stuck(system);
     stuck.retain(Saga::is_watched);

@@ -1,4 +1,4 @@
-//! Counts what happened in runs, and lists what should have happened and never did.
+//! Counts the occurrences in runs, and lists the expected occurrences that never came.
 //!
 //! A search proves nothing about a situation that it never reached. So the expected situations are listed here, and a
 //! long search that misses one fails.
@@ -9,7 +9,7 @@ use alpes_saga::{Direction, Meaning, Saga, SagaMode, Status, What};
 use simulation::Kernel;
 use source_mapping::Rule;
 
-/// Occurrences by kind and name, each with its number.
+/// The number of occurrences, by kind and name.
 pub type Counts = BTreeMap<(&'static str, Cow<'static, str>), u64>;
 
 /// The kind under which the entries of sagas' logs are counted. The names begin with the saga's mode.
@@ -19,7 +19,7 @@ const END: &str = "saga end";
 /// The kind under which the applied rules of event source mappings are counted.
 const RULE: &str = "rule";
 
-/// The expected events around effects, functions, mappings, the schedule, clocks and operators.
+/// The expected occurrences around effects, functions, event source mappings, the schedule, clocks and operators.
 const HAPPENS: &[(&str, &[&str])] = &[
     ("clocks", &["back", "forward"]),
     (
@@ -297,7 +297,7 @@ pub fn never(counts: &Counts) -> Vec<String> {
         .collect()
 }
 
-/// The counts as text, one to a line.
+/// The counts as text, with one count on each line.
 #[must_use]
 pub fn told(counts: &Counts) -> String {
     let mut text = String::new();

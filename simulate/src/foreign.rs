@@ -1,5 +1,5 @@
-//! Items of other builds, in forms that this build cannot read. These items must block nothing, and must stay in the
-//! tables.
+//! Items of other builds, in forms that this build cannot read. These items must block no other work, and must stay in
+//! the tables.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 
 use crate::{functions::ALL, system::System};
 
-/// The attributes that place an item in an index of due work and count its writes. Only these may change: unreadable
-/// work is put off.
+/// The attributes that place an item in an index of due work and count its writes. Only these attributes may change,
+/// because unreadable work is put off to a later time.
 const DUE: [&str; 3] = ["gsi1pk", "gsi1sk", "rev"];
 
-/// The items of other builds that were left so far.
+/// The items that the run has written so far in the forms of other builds.
 #[derive(Clone, Default)]
 pub struct Foreign(Arc<Mutex<Vec<(Key, Item)>>>);
 
@@ -57,7 +57,8 @@ fn parked(owner: &str, id: &str, since: &str, kind: u64) -> [(Key, Value); 2] {
     ]
 }
 
-/// A due saga whose definition, or an entry of whose log, is unknown to this build.
+/// A due saga whose log has an entry of a type that this build does not know. This build may not know the saga's
+/// definition either.
 fn saga(id: &str, since: &str, bucket: u64, kind: u64) -> (Key, Value) {
     let version = if kind == 0 { 90 } else { 1 };
     let item = json!({
@@ -81,7 +82,7 @@ fn reaction(context: Context, id: &str, since: &str, bucket: u64, kind: u64) -> 
     (Key::new(REACTIONS, owner, format!("{id}#Meditar")), item)
 }
 
-/// Leaves some items of other builds, all due for a long time.
+/// Writes some items in the forms of other builds into the tables. The sagas and reactions among them are due at once.
 pub fn leave(system: &System) {
     let (kernel, dice) = (&system.kernel, system.kernel.dice());
     let since = Moment::from(kernel.now()).to_string();
@@ -133,7 +134,7 @@ pub fn in_the_way(system: &System) -> Option<String> {
     first.map(|(key, _)| format!("{} {} is still first among the due work", key.pk, key.sk))
 }
 
-/// Checks that every foreign item is as it was left, except for when it is due.
+/// Checks that every foreign item is as it was written, except for the time at which it is due and its `rev`.
 pub fn check(system: &System, broken: &mut Vec<String>) {
     for (key, left) in system.foreign.lock().iter() {
         let same = |found: &Item| {

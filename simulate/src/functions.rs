@@ -47,7 +47,7 @@ pub const STACK: &str = "aeroalpes";
 #[derive(Clone)]
 pub struct Ground {
     pub ports: Ports,
-    /// The most items that the timers take on in one pass.
+    /// The most items that the timers handle in one pass.
     limits: Limits,
     template: &'static Template,
     /// The timeout of each function's invocations.
@@ -78,7 +78,7 @@ impl Ground {
         })
     }
 
-    /// Each function that consumes the log, with the settings of its mapping.
+    /// Each function that consumes the log, with the settings of its event source mapping.
     pub fn mappings(&self) -> Result<Vec<(FunctionName, Settings)>, String> {
         let settings = |mapped: &str| {
             let found = ALL.into_iter().find(|name| deployed_as(*name) == mapped);
@@ -155,7 +155,7 @@ impl Allergy {
         ))
     }
 
-    /// The function with this mistake.
+    /// Wraps a function so that it has this mistake.
     pub fn in_function(self, function: &Function) -> Function {
         let start = function.start.clone();
         let start = Arc::new(move |world| {
@@ -178,7 +178,7 @@ impl Allergy {
     }
 }
 
-/// The code that makes a function's parts in a world, from the code that wires it.
+/// Turns the code that wires a function into code that builds the function in a given world.
 fn wired<A: 'static>(
     (ground, build): (&Ground, Build),
     app: impl Fn(&Wiring<Ports>) -> Result<A, Infallible> + Send + Sync + 'static,
@@ -223,14 +223,14 @@ fn written<T: Serialize, E: Into<Diagnostic>>(answer: Result<T, E>) -> Answer {
     }
 }
 
-/// Deploys all functions as a build has them.
+/// Deploys all functions of a build.
 pub fn deploy(runtime: &Runtime, ground: &Ground, build: &Build) {
     for name in ALL {
         runtime.deploy(name, of(name, ground, build));
     }
 }
 
-/// A function as a build has it.
+/// The function of this name in a build.
 pub fn of(name: FunctionName, ground: &Ground, build: &Build) -> Function {
     let timeout = ground.timeouts.get(name.0).copied().unwrap_or_default();
     let on = (ground, versions::known_to(name, build));

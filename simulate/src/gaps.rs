@@ -15,8 +15,8 @@ use simulation::Kernel;
 /// The longest delay of a record, in milliseconds.
 const LONGEST: u64 = 180_000;
 
-/// A log that acknowledges some records at once and shows them seconds to minutes later. A real stream keeps the order
-/// of a key; consumers must work without it.
+/// A log that acknowledges some records at once and shows them seconds to minutes later. A real Kinesis stream keeps
+/// the order of a key's records; consumers must work without this order.
 pub struct Gaps {
     kernel: Kernel,
     inner: Arc<dyn Log>,
@@ -37,7 +37,8 @@ impl Gaps {
         }
     }
 
-    /// Makes every later record visible at once. Records that are delayed already still become visible in their time.
+    /// Makes every later record visible at once. Records that are delayed already still become visible after their
+    /// delays.
     pub fn close(&self) {
         self.open.store(false, Ordering::SeqCst);
     }
@@ -69,7 +70,7 @@ impl Log for Gaps {
             let _ = inner.append(NewRecord::new(&key, &data)).await;
             delayed.fetch_sub(1, Ordering::SeqCst);
         });
-        // A made-up sequence number, because the record has no place yet.
+        // Return a made-up sequence number, because the record has no place in the log yet.
         Ok(SequenceNumber("49".into()))
     }
 }

@@ -33,7 +33,7 @@ pub fn event(method: &str, path: &str, headers: &[(&str, &str)], body: Option<&V
     event.to_string().into_bytes()
 }
 
-/// Parses an event, as the function does.
+/// Parses the event of a request, as an HTTP function does.
 pub fn request(event: &[u8]) -> Result<Request, (String, String)> {
     let event: Result<Event, _> = serde_json::from_slice(event);
     event
@@ -59,9 +59,9 @@ pub fn written(response: Response<Body>) -> Vec<u8> {
 pub struct Answer {
     /// The whole answer, byte for byte.
     pub text: String,
-    /// Its status.
+    /// The HTTP status of the answer.
     pub status: u64,
-    /// Its body.
+    /// The JSON body of the answer.
     pub body: Value,
 }
 
@@ -80,7 +80,7 @@ impl Answer {
         }
     }
 
-    /// A string field of its body.
+    /// A string field of the answer's body.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.body.get(name).and_then(Value::as_str)
     }

@@ -1,4 +1,4 @@
-//! A person who resumes stuck sagas again and again while the cause is not mended, with long notes.
+//! A person who resumes stuck sagas again and again while the cause is not repaired, with long notes.
 
 use std::{
     sync::{
@@ -28,13 +28,13 @@ const DONE: u8 = 2;
 pub struct Insistent(Arc<AtomicU8>);
 
 impl Insistent {
-    /// A person who insists, or one who does not.
+    /// A person who resumes stuck sagas again and again if `insists` is true, and otherwise never.
     pub fn new(insists: bool) -> Self {
         let how = if insists { NOT_YET } else { DONE };
         Self(Arc::new(AtomicU8::new(how)))
     }
 
-    /// True while the person goes on resuming. The person begins once a saga is stuck.
+    /// True while the person resumes a saga again and again. The person begins once a saga is stuck.
     pub fn is_at_it(&self, system: &System, memory: &Memory, stuck: &[Saga]) -> bool {
         if let (NOT_YET, Some(saga)) = (self.0.load(Ordering::SeqCst), stuck.first()) {
             self.0.store(AT_IT, Ordering::SeqCst);
@@ -61,7 +61,7 @@ async fn insist(system: &System, memory: &Memory, saga: &Saga) {
                 kernel.count("operator", "may not resume a saga any more");
                 return;
             }
-            // A shorter note may fit where the longest did not. A later check sees that the saga ends anyway.
+            // A shorter note may fit where the longest did not. A later check makes sure that the saga ends anyway.
             _ if length > 0 => {
                 kernel.count("operator", "could not resume a saga");
                 length /= 2;

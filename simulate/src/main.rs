@@ -1,6 +1,6 @@
 //! The program `simulate`: see `cargo xtask simulate --help` and `docs/simulation.md`.
 
-/// Its `println!` and `eprintln!` replace those of std, which panic when the reader has closed the pipe.
+/// The `println!` and `eprintln!` of this crate replace those of std, which panic when the reader has closed the pipe.
 #[macro_use]
 extern crate command_line;
 
@@ -14,7 +14,7 @@ use std::{
 use command_line::Words;
 use simulate::{Plan, Planted, Report, SCENARIOS, Scenario, exercised, search};
 
-/// The number of seeds where the command names none.
+/// The number of seeds if the command line names none.
 const SEEDS: u64 = 1_000;
 /// A search with at least `MANY` seeds must reach everything that [`exercised`] lists.
 const MANY: u64 = 10_000;
@@ -37,7 +37,8 @@ struct Order {
     /// The file for the trace.
     trace: Option<String>,
     told: Told,
-    /// True if all scenarios are played at their own size.
+    /// True if all scenarios are played, each with its own number of clients and reservations, and no mistake is
+    /// planted.
     whole: bool,
     /// True if the counts are printed too.
     counts: bool,
@@ -255,7 +256,7 @@ fn search_all(order: &Order) -> Result<(), Failure> {
     .into())
 }
 
-/// The options that give the world its size, if it differs from the scenario's.
+/// The options that give the world its size, if this size differs from the scenario's.
 fn size(plan: &Plan, scenario: &str) -> String {
     let mut scenarios = plan.scenarios.iter();
     let played = scenarios.find(|played| played.name == scenario);
@@ -272,8 +273,9 @@ fn size(plan: &Plan, scenario: &str) -> String {
     words.collect()
 }
 
-/// Prints the success, as the last line. With the counts it lists the kinds of events that never occurred; in a search
-/// of at least 10,000 seeds, a kind that never occurred is a failure.
+/// Prints as the last line that every promise held. Before this line, if the counts are printed, it lists the expected
+/// occurrences that never came. A search of all scenarios with at least 10,000 seeds also lists them, and fails if
+/// there are any.
 fn complete(order: &Order, counts: &exercised::Counts, seeds: u64) -> Result<(), Failure> {
     let never = exercised::never(counts);
     let all_must_come = order.whole && order.plan.seeds >= MANY;

@@ -26,9 +26,9 @@ use crate::{
     refusals::Bracket, system::System,
 };
 
-/// How long the operator waits for parked records to be handled by the system.
+/// How long the operator waits for the system to handle parked records by itself.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(4);
-/// How long participants misbehave, in milliseconds, if the scenario calls no operator.
+/// The operator repairs misbehaving participants when a saga is stuck, or at the latest after this many milliseconds.
 const UNNOTICED: u64 = 10 * 60_000;
 
 /// The reason and the note that the operator gives.
@@ -64,7 +64,7 @@ impl Operator {
         }
     }
 
-    /// Looks at the system once, and does what may need a person in this scenario.
+    /// Checks the system once, and does the work that may need a person in this scenario.
     pub fn look(&self) {
         let stuck = check::stuck(&self.system);
         let kernel = &self.system.kernel;
@@ -105,7 +105,7 @@ impl Operator {
         }
     }
 
-    /// Resumes a saga that waits for a person, through its execution if it has one.
+    /// Resumes a saga that waits for a person, through the saga's execution if that is possible.
     fn go_on(&self, saga: &Saga) {
         let (system, kernel) = (&self.system, &self.system.kernel);
         if saga.is_watched() && self.by_its_execution(saga) {
@@ -117,8 +117,8 @@ impl Operator {
         });
     }
 
-    /// True if the saga's execution runs, or was resumed now. Only half of the sagas are tried, and each a few times at
-    /// most.
+    /// True if the saga's execution runs, or was resumed now. The operator resumes the executions of only half of the
+    /// sagas, each at most `PATIENT` times.
     fn by_its_execution(&self, saga: &Saga) -> bool {
         let System {
             kernel, machine, ..
@@ -203,8 +203,8 @@ pub(crate) async fn resume(
     Some(answer.status)
 }
 
-/// Undoes the step at which a saga is stuck, with a command that is not the saga's. Returns the body of the request that
-/// marks the step as done; `None` if the step could not be undone.
+/// Undoes the step at which a saga is stuck, with a command of the operator's own instead of the saga's. Returns the
+/// body of the request that marks the step as done; `None` if the step could not be undone.
 async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
     let number = saga.log.iter().rev().find_map(|entry| match entry.what {
         What::NeedsIntervention { step, .. } => Some(step),
@@ -240,8 +240,8 @@ async fn undo_by_hand(system: &System, saga: &Saga) -> Option<Value> {
     is_undone.then(|| json!({ "hecho": true, "paso": number, "nota": BY_HAND }))
 }
 
-/// Discards unreadable parked records. If the scenario calls for a person, the operator also redrives the records that
-/// have waited for longer than `PATIENCE` and that the system does not retry by itself.
+/// Discards unreadable parked records. If parked records may need a person in the scenario, the operator also redrives
+/// the records that have waited for longer than `PATIENCE` and that the system does not retry by itself.
 async fn see_to_parked(system: &System, by_hand: bool) -> Result<(), TableError> {
     let wiring = system.undisturbed();
     let parking = wiring.parking();

@@ -2,10 +2,10 @@
 //!
 //! Each planted mistake is one that a programmer could make in one place. Some plausible mistakes are missing, because
 //! the system tolerates them. A log that reorders the records of a key, or puts them under another key, is harmless:
-//! consumers read the stream where an event is missing, and a late `PutRecord` does the same, see the scenario `late`.
-//! A lost or doubled nudge of the orchestrator is harmless: the timers wake waiting sagas. An execution that starts
-//! twice, or whose end is reported too early, is harmless: command ids follow from saga and step, and a saga ends by
-//! the events that it received.
+//! consumers read a missing event from its event stream in DynamoDB. A late `PutRecord` reorders records as well: see
+//! the scenario `late`. A lost or doubled invocation that nudges the orchestrator to run a saga is harmless: the timers
+//! wake waiting sagas. An execution that starts twice, or whose end is reported too early, is harmless: command ids
+//! follow from saga and step, and the events that a saga received decide how it ends.
 
 mod answers;
 mod executions;
@@ -32,7 +32,7 @@ macro_rules! planted {
             /// All mistakes.
             pub const ALL: &[Self] = &[$(Self::$mistake),*];
 
-            /// Its name.
+            /// The mistake's name.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
@@ -182,7 +182,7 @@ impl Planted {
         all.find(|planted| planted.name() == name)
     }
 
-    /// The scenarios that show the mistake; empty if any may.
+    /// The scenarios that show the mistake; empty if any scenario may show it.
     fn shows_in(self) -> &'static [&'static str] {
         match self {
             Self::KeptTwice => &["insistence"],

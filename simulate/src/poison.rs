@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{functions::PROJECTOR, system::System};
 
-/// A valid event, which the poison is made from.
+/// A valid event, from which some poison records are made.
 const SAMPLE: &str =
     include_str!("../../shared/airline/events/samples/vuelos/ReservaAprobada.v1.json");
 

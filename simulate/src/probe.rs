@@ -1,9 +1,9 @@
-//! The probe: a second stream with a mapping whose settings are random, to reach the rules that the system's own
-//! mappings never reach.
+//! The probe: a second Kinesis stream with an event source mapping whose settings are random. The probe reaches rules
+//! of AWS that the system's own mappings never reach.
 //!
-//! Its function belongs to the simulation. The function stores its records, answers in every way in which a function
-//! can, and fails until faults cease. In the end the function must have handled every record that the settings promise,
-//! no other record, and the records of a key in order.
+//! The probe's function belongs to the simulation. The function records what it received, answers in every way in which
+//! a function can, and fails until faults cease. In the end the function must have handled every record that the
+//! settings promise, no other record, and the records of a key in order.
 
 mod answers;
 mod choice;
@@ -29,7 +29,7 @@ use told::{Appended, Told};
 
 /// The probe's function.
 const PROBE: FunctionName = FunctionName("probe");
-/// The bytes of a large record: a dozen fill an event or a read.
+/// The bytes of a large record: a dozen of these records fill an event or a read.
 const HUGE: usize = 900_000;
 /// How long the stream keeps a record.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -47,7 +47,7 @@ impl Clock for Aged {
     }
 }
 
-/// The stream, its mapping, and what the probe knows of the two.
+/// The stream, its event source mapping, and the history of the stream's records.
 #[derive(Clone)]
 pub struct Probe {
     kernel: Kernel,
@@ -106,7 +106,7 @@ impl Probe {
         probe
     }
 
-    /// The reason why the probe is not at rest; `None` if it is at rest.
+    /// The reason why the probe has not settled; `None` if it has settled.
     pub fn restless(&self) -> Option<String> {
         if self.busy.load(Ordering::SeqCst) {
             return Some("the probe is at work".to_owned());
@@ -116,7 +116,7 @@ impl Probe {
 
     /// The violations, in words.
     pub fn check(&self) -> Vec<String> {
-        // Records that arrived earlier have expired.
+        // Records that arrived before this time have expired in the stream.
         let kept = self.kernel.now().saturating_sub(DAY).ok();
         let lost_before = kept.filter(|_| !self.age.is_zero());
         self.told.check(&self.words, lost_before)
@@ -163,7 +163,7 @@ impl Probe {
         Ok(())
     }
 
-    /// Splits, merges, loses leases, and reads beside the mapping.
+    /// Splits and merges shards, takes leases away, and reads the stream beside the mapping.
     fn disturb(&self) {
         let dice = self.kernel.dice();
         if dice.one_in(12) {
@@ -221,7 +221,8 @@ impl Probe {
         Ok(())
     }
 
-    /// Random settings. The settings that decide which records are promised are the same each time.
+    /// Random settings of the mapping. The settings that decide which records the mapping must deliver are the same
+    /// each time.
     fn settings(&self) -> Result<Settings, String> {
         let dice = self.kernel.dice();
         let start = self.told.start(|| match dice.below(4) {

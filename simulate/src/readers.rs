@@ -4,21 +4,21 @@
 //! | read | promise | exception |
 //! | --- | --- | --- |
 //! | a list of reservations | each row fits the filter and appears once, newest first | |
-//! | | no row is ahead of the commits | |
-//! | | no row goes back | within the lag of indexes |
+//! | | no row shows a state that is not committed | |
+//! | | no row returns to an earlier state | within the lag of indexes |
 //! | | a row that was in the list before its first page was read is on some page | rows that left the state; where indexes lag, rows that changed their state |
 //! | a report | the states of a day add up to its total, which never exceeds the reservations made, and never falls | |
 //! | a list of sagas | each saga has the status that was asked for and appears once, newest first | |
 //! | | a saga that was in the list before, and whose log did not grow, is on some page | sagas that an older build cannot read |
-//! | a saga | it can be read as soon as its reservation is accepted | sagas with another id than the reservation's |
-//! | | a reader that saw its log never reads that it has not begun | |
-//! | | its log grows only at its end, and a compensated saga stays compensated | logs that include the history of an execution |
-//! | any time | it has 3 decimals | dates from clients |
-//! | events of a reservation | they can be read as soon as it is accepted; none vanishes or changes | |
+//! | a saga | the saga can be read as soon as its reservation is accepted | sagas with another id than the reservation's |
+//! | | a reader that saw the saga's log never reads that the saga has not begun | |
+//! | | the saga's log grows only at its end, and a compensated saga stays compensated | logs that include the history of an execution |
+//! | any time | the time has 3 decimals | dates from clients |
+//! | events of a reservation | the events can be read as soon as the reservation is accepted; no event vanishes or changes | |
 //!
-//! If clocks are put back during a rebuild, readers may go back to the old generation. Then only checks that do not
-//! depend on earlier answers apply. When the system has settled, everything is read once more and must equal the stored
-//! data.
+//! If clocks are put back during a rebuild, readers may return to the view's old generation. In that case only the
+//! checks that do not depend on earlier answers apply. When the system has settled, everything is read once more and
+//! must equal the stored data.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -58,9 +58,9 @@ const FACTS: [&str; 4] = [
     "ReservaAprobada",
     "ReservaCancelada",
 ];
-/// The most pages that a reader reads.
+/// The most pages that a reader reads of one list.
 const PAGES: usize = 60;
-/// How many reservations are read one by one in the end.
+/// How many reservations are read one by one after the system has settled.
 const SOME: usize = 6;
 /// The report queries for the days of clients' reservations, and for those of the first builds' reservations.
 const DAYS: [&str; 2] = [
@@ -174,7 +174,7 @@ struct Listing<'a> {
     limit: u64,
 }
 
-/// A reader at work.
+/// A reader that sends requests.
 #[derive(Clone)]
 struct Reader {
     system: System,
@@ -199,8 +199,8 @@ pub fn begin(system: &System, scenario: &Scenario, memory: &Memory) {
     }
 }
 
-/// Reads everything once after the system has settled. Only every other run does so, because it costs as much as all of
-/// the clients' reads.
+/// Reads everything once after the system has settled. Only half of the runs do so, because these reads cost as much as
+/// all reads of the clients.
 pub fn read_all(system: &System, scenario: &Scenario, memory: &Memory) {
     let reader = Reader {
         system: system.clone(),
@@ -244,7 +244,7 @@ impl Reader {
         }
     }
 
-    /// True if a reader may get answers from the generation before.
+    /// True if a reader may get answers from the view's generation before the rebuild.
     fn may_go_back(&self) -> bool {
         let counts = self.system.kernel.counts();
         let back = counts.contains_key(&("clocks", "back".into()));
@@ -284,7 +284,7 @@ impl Reader {
         None
     }
 
-    /// The body of a 200; `None` for any other answer.
+    /// The body of an answer with status 200; `None` for any other answer.
     async fn body(&self, path: &str) -> Option<Value> {
         let answer = self.get(path).await?;
         if answer.status != 200 {
@@ -305,7 +305,7 @@ impl Reader {
         let (mut known, at) = (self.memory.known(), self.now());
         let _: Vec<()> = tables.find(VIEWS, |key, item| {
             let is_row = key.pk.starts_with(&first) && key.sk == "row";
-            // The view does not list a reservation before it has folded its creation.
+            // The view does not list a reservation before the view has folded the reservation's first event.
             if is_row && item.contains_key("gsi1pk") {
                 known.seen.item(item, at);
             }
@@ -401,7 +401,8 @@ impl Reader {
         self.walk(&listing, look).await
     }
 
-    /// Checks a row of a list: it fits the filter, and is neither ahead of the commits nor behind an earlier answer.
+    /// Checks a row of a list: the row fits the filter, shows no state that is not committed, and shows no earlier
+    /// state than an earlier answer.
     fn look_at_row(&self, path: &str, filter: &Filter, row: &Value, begun: u64) {
         let text = |name| row.get(name).and_then(Value::as_str);
         let (id, estado) = (text("id_reserva"), text("estado").unwrap_or_default());
@@ -435,7 +436,7 @@ impl Reader {
         }
     }
 
-    /// Checks that each row which was in a list before the walk was on some page.
+    /// Checks that each row which was in a list before a reader began to read the list was on some page.
     async fn look_for_what_was_there(&self, filter: &Filter, walk: &Walk) {
         let by_then = walk.begun.saturating_sub(self.lag());
         let missing: Vec<(String, usize)> = {
@@ -466,7 +467,7 @@ impl Reader {
         }
     }
 
-    /// True if a reservation has been in this state all the time.
+    /// True if a reservation is still in this state.
     async fn is_still(&self, id: &str, rank: usize) -> bool {
         let answer = self.get(&format!("/vuelos/reserva/{id}")).await;
         let estado = answer.as_ref().and_then(|answer| answer.field("estado"));
@@ -721,7 +722,7 @@ impl Reader {
         }
     }
 
-    /// After the system has settled: every list and report must equal the streams.
+    /// Reads every list and report after the system has settled. Each list and report must equal the event streams.
     async fn read_all(self) {
         let stored = self.stored_reservations();
         let clients: BTreeSet<_> = stored
@@ -767,7 +768,7 @@ impl Reader {
         }
     }
 
-    /// Each reservation from its streams: its state, and its client.
+    /// The state and the client of each reservation, from its event streams.
     fn stored_reservations(&self) -> BTreeMap<String, (usize, Option<String>)> {
         let ids = self.system.tables.find(STREAMS, |key, _| {
             let stream: StreamId = key.pk.parse().ok()?;
@@ -926,7 +927,7 @@ fn is_within<T: PartialEq>(before: &[T], after: &[T]) -> bool {
     before.iter().all(|one| after.any(|other| other == one))
 }
 
-/// The violation, if a saga was first read as `before` and then as `after`.
+/// The violation, if there is one, when a saga was first read as `before` and then as `after`.
 fn goes_back(before: &Value, after: &Value) -> Option<String> {
     let text = |saga: &Value, name: &str| {
         let text = saga.get(name).and_then(Value::as_str);

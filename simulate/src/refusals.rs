@@ -1,4 +1,5 @@
-//! Checks refusals: a 409 must be justified by the state at some moment between request and answer.
+//! Checks refusals: a 409 must be justified by the state of the saga or the reservation at some moment between request
+//! and answer.
 
 use alpes_saga::{Saga, SagaId, SagaMode, Status};
 use api::saga::estado;
@@ -13,7 +14,7 @@ pub struct Bracket {
     id: SagaId,
     /// The reservation, if the request was about one.
     reservation: Option<String>,
-    /// The number of entries in the saga's log.
+    /// The number of entries that the saga's log had before the request.
     lines: usize,
 }
 

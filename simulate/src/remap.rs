@@ -1,5 +1,5 @@
-//! Replaces mappings by new ones, which read the whole log again, as a deployment does that changes how they read the
-//! stream.
+//! Replaces event source mappings by new ones, which read the whole log again. A deployment does the same if it changes
+//! how the mappings read the Kinesis stream.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ const APART: u64 = 120_000;
 const SOON: u64 = 20;
 
 /// Replaces the mappings of the orchestrator and of the participants, all at once. The new mappings begin to read after
-/// at most `within` seconds, each up to `APART` milliseconds later than that.
+/// a random pause of at most `within` seconds, each up to `APART` milliseconds after this pause.
 pub fn make_anew(system: &System, within: u64) {
     let (kernel, stream) = (&system.kernel, &system.stream);
     let participants = CONTEXTS.map(function_of);
     let all: Vec<_> = [ORCHESTRATOR].into_iter().chain(participants).collect();
-    // Begin the next deployment only after the last one is done.
+    // Replace the mappings only if all of them read: then the last replacement is done.
     if !all.iter().all(|name| stream.reads(*name)) {
         return;
     }

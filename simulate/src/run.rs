@@ -93,7 +93,7 @@ fn play(
     let whole_batches = kernel.dice().one_in(scenario.whole_batches_one_in);
     let system = System::new(kernel, scenario, !whole_batches, planted)?;
     let broken = judge(&system, scenario);
-    // Functions hold the runtime that they call, so remove them to free it.
+    // Functions hold the runtime that they call, so remove the functions to free the runtime.
     system.runtime.shut_down();
     broken
 }
@@ -109,7 +109,7 @@ fn judge(system: &System, scenario: &Scenario) -> Result<Vec<String>, String> {
     let probe = kernel.dice().one_in(PROBE_ONE_IN);
     let probe = probe.then(|| Probe::begin(kernel, &system.runtime, &calm));
 
-    // Clients with many reservations take longer in proportion.
+    // Clients with many reservations take longer, in proportion to the number of reservations.
     let longer = scenario.bookings.div_ceil(2).max(1);
     let lasts = scenario.lasts * 1_000;
     kernel.run_until((lasts + kernel.dice().below(2 * lasts)) * longer);
@@ -163,8 +163,8 @@ fn finish_reading(kernel: &Kernel, memory: &Memory) {
     }
 }
 
-/// Lets the stream's retention pass, so that unarchived records are lost. If the projector was down for longer than
-/// that, only a rebuild brings the missed records into the views.
+/// Lets the retention of the Kinesis stream pass, so that unarchived records are lost. If the projector was down for
+/// longer than the retention, only a rebuild brings the missed records into the views.
 fn outlast(
     system: &System,
     scenario: &Scenario,

@@ -5,38 +5,38 @@
 //! | a record comes twice | `twice`, `publication` |
 //! | a batch comes again after part of it was handled | `deaths`, `shards`, `whole-batches` |
 //! | a process dies between any two effects | `deaths` |
-//! | the outcome of a `PutRecord` is unknown; a slow one lands late | `publication` |
-//! | the log has version n+1 before n | `gap` |
-//! | a condition fails, and it was our own success | `twice` |
-//! | transactions in conflict, mixed reasons, throttling | `resources` |
+//! | the outcome of a `PutRecord` is unknown; a slow `PutRecord` takes effect late | `publication` |
+//! | the log has version n+1 of an event stream before version n | `gap` |
+//! | a condition fails because the writer's own earlier attempt had succeeded | `twice` |
+//! | transactions conflict, fail for several reasons at once, or are throttled | `resources` |
 //! | two orchestrators advance one saga | `two-orchestrators` |
 //! | a reply is lost, late or doubled | `replies` |
 //! | a step is undone before it is done | `undone-first` |
 //! | a cancellation and the last step race | `cancellation` |
 //! | a deadline and the last step race | `deadline` |
-//! | many want the last seat | `last-seat` |
+//! | many reservations want a flight's last seat | `last-seat` |
 //! | equal and unequal requests under one key, at once | `repetitions` |
 //! | clocks go back | `clocks` |
-//! | timers are late, run twice, or not for long | `schedule` |
-//! | shards are split and merged with sagas under way | `shards` |
-//! | a view is rebuilt while it serves | `rebuild`; from archive and log, `retention` |
+//! | timers are late, run twice, or do not run for minutes | `schedule` |
+//! | shards are split and merged while sagas are in flight | `shards` |
+//! | a view is rebuilt while it answers queries | `rebuild`; from archive and log, `retention` |
 //! | a runtime ignores partial batch responses | `whole-batches` |
 //! | orchestration, choreography and Step Functions at once | all but `deadline` and `two-orchestrators` |
 //! | a record that nobody can read | `poison` |
 //! | a record that kills its consumer, each time | `allergy` |
 //! | older and newer code, in any order | `versions`, `deployment` |
-//! | records older than the stream keeps | `retention` |
+//! | records that are older than the stream's retention | `retention` |
 //! | an event larger than is allowed | `too-large` |
 //! | undoing fails, for a while or for good | `compensation` |
 //! | reads give an older state, indexes lag item by item | `stale-reads` |
-//! | executions that stop, run out of time, fail forward, are forgotten | `executions` |
+//! | executions that are stopped, time out, fail where no state catches the error, or are forgotten | `executions` |
 //! | a state machine that lacks the version of a saga | `other-version` |
-//! | other builds left items in forms of their own | `foreign` |
-//! | batches that are given up for throttling alone | `given-up` |
+//! | items that other builds stored in forms of their own | `foreign` |
+//! | batches that are discarded because of throttling alone | `given-up` |
 //! | mappings that read the whole log again | `mappings` |
 //! | rows change while a list is read | `lists` |
 //! | a saga that is resumed in vain, hundreds of times | `insistence` |
-//! | timers that take on 2 to 5 items at a time | every other run of each |
+//! | timers that handle 2 to 5 items at a time | every other run of each |
 
 use alpes_messages::SagaMode;
 use simulation::{Fate, Weather};
@@ -45,9 +45,9 @@ use simulation::{Fate, Weather};
 /// this many; 0 means never.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
-    /// Its name.
+    /// The scenario's name.
     pub name: &'static str,
-    /// The scenario in a line.
+    /// The scenario in one line of text.
     pub about: &'static str,
     /// The faults of effects.
     pub weather: Weather,
@@ -75,10 +75,10 @@ pub struct Scenario {
     pub lease_one_in: u64,
     /// The average seconds between jumps of the clocks.
     pub clocks_one_in: u64,
-    /// The average minutes between troubles of the schedule: late, doubled, or silent for minutes.
+    /// The average minutes between troubles of the schedule: it runs late, twice, or not at all for minutes.
     pub schedule_one_in: u64,
     /// On average one run in `whole_batches_one_in` has a runtime that ignores partial batch responses, with functions
-    /// configured for that.
+    /// that are configured for this runtime.
     pub whole_batches_one_in: u64,
     /// The average seconds between deployments of all functions.
     pub deploy_one_in: u64,
@@ -92,7 +92,8 @@ pub struct Scenario {
     pub mistake_one_in: u64,
     /// The average seconds between unreadable records in the log.
     pub poison_one_in: u64,
-    /// The average seconds between troubles of participants: some commands fail, or all until an operator acts.
+    /// The average seconds between troubles of participants: some commands fail, or all commands fail until an operator
+    /// acts.
     pub misbehave_one_in: u64,
     /// The average seconds between bursts of throttling for one kind of call.
     pub bursts_one_in: u64,
@@ -104,15 +105,17 @@ pub struct Scenario {
     pub gap_one_in: u64,
     /// On average one reservation in `large_one_in` is near the size limit.
     pub large_one_in: u64,
-    /// The stream's retention in hours, which passes at the end of the run; 0 means no limit.
+    /// The retention of the Kinesis stream in hours. The retention passes at the end of the run. 0 means a retention of
+    /// a year, which does not pass.
     pub retention: u64,
     /// The least number of seconds with faults; the most is three times as many.
     pub lasts: u64,
     /// The number of readers for every 6 clients.
     pub readers: u64,
-    /// On average one run in `few_at_once_one_in` has timers that take on only a few items at a time.
+    /// On average one run in `few_at_once_one_in` has timers that handle only a few items at a time.
     pub few_at_once_one_in: u64,
-    /// The average seconds between ends of executions from outside, and resumptions of these.
+    /// The average seconds between interferences with executions: one is ended from outside, or a failed one is
+    /// redriven.
     pub interfere_one_in: u64,
     /// The average seconds until Step Functions forgets an ended execution.
     pub forget_one_in: u64,
@@ -190,7 +193,7 @@ const CALM: Scenario = Scenario {
     insists: false,
 };
 
-/// Clients do everything that they may, without faults.
+/// Clients do everything that they may do, and no fault happens.
 const BUSY: Scenario = Scenario {
     name: "clients",
     about: "cancellations, last seats, repeated and contradictory requests, payments that fail; no faults",
@@ -201,7 +204,7 @@ const BUSY: Scenario = Scenario {
     ..CALM
 };
 
-/// Every fault at once.
+/// Every kind of fault happens in one run.
 const STORM: Scenario = Scenario {
     name: "everything",
     about: "every kind of fault, seldom enough for the system to make progress",
@@ -598,8 +601,8 @@ impl Scenario {
         SCENARIOS.iter().find(|scenario| scenario.name == name)
     }
 
-    /// True if parked records may need a person. Without deaths and mistakes, where only calls fail, parked records are
-    /// handled without a person.
+    /// True if parked records may need a person. If only calls fail, and no process dies and no build has a mistake,
+    /// the system handles parked records without a person.
     #[must_use]
     pub fn may_need_redrive(&self) -> bool {
         let Weather {
@@ -620,7 +623,7 @@ impl Scenario {
     }
 
     /// True if a saga may need a person, because undoing is refused, or fails 8 times in minutes. Calls that fail now
-    /// and then do not cause that.
+    /// and then do not cause this need.
     #[must_use]
     pub fn may_need_a_person(&self) -> bool {
         let reasons = [

@@ -45,7 +45,7 @@ pub struct System {
     pub ground: Ground,
     /// The functions that clients call.
     pub api: Arc<dyn Functions>,
-    /// The world of observers, without faults.
+    /// Time, ids and randomness for the operator and the checks, without faults.
     pub world: World,
     /// The builds that functions are deployed from.
     pub builds: Builds,
@@ -57,18 +57,18 @@ pub struct System {
     pub promised: Arc<Mutex<Vec<SagaId>>>,
     /// The items that other builds left in the tables.
     pub foreign: Foreign,
-    /// On average one write in this number meets an item that another transaction is changing.
+    /// On average one write in `conflicts` meets an item that another transaction is changing; 0 means none.
     pub conflicts: Arc<AtomicU64>,
     /// The log that shows some records after later ones.
     pub gaps: Arc<Gaps>,
-    /// True while no operator is there, and the schedule runs once an hour.
+    /// True while no operator acts and the schedule runs once an hour.
     pub night: Arc<AtomicBool>,
-    /// The stream's retention.
+    /// The retention of the Kinesis stream.
     pub retention: Duration,
 }
 
-/// The most items that the timers take on in one pass: a few in some worlds, and more in larger worlds so that these
-/// finish.
+/// The most items that the timers handle in one pass: a few in some worlds, and more in larger worlds so that their
+/// backlog can shrink.
 fn limits(kernel: &Kernel, scenario: &Scenario) -> Limits {
     let dice = kernel.dice();
     if !dice.one_in(scenario.few_at_once_one_in) {
@@ -180,7 +180,7 @@ impl System {
         })
     }
 
-    /// The newest build, wired over ports without faults, for observers.
+    /// The newest build, wired over ports without faults, for the operator and the checks.
     pub fn undisturbed(&self) -> Wiring<Ports> {
         let ports = Ports {
             world: self.world.clone(),

@@ -1,4 +1,5 @@
-//! Troubles beside effects and functions: shards, clocks, deployments, throttling, participants, executions.
+//! Causes troubles that are no faults of single effects: with shards, clocks, deployments, throttling, participants and
+//! executions.
 
 use std::{
     sync::{
@@ -23,7 +24,8 @@ use crate::{
     versions,
 };
 
-/// Effects that are throttled together: those of a table, of a kind of call, of the stream, or of a function.
+/// Prefixes of the effects that are throttled together: calls to a table, calls of one kind, appends to the Kinesis
+/// stream, or calls of a function.
 const THROTTLED: [&str; 19] = [
     "get streams",
     "write streams",
@@ -112,7 +114,7 @@ impl Trouble {
         self.system.kernel.dice().one_in(times)
     }
 
-    /// Troubles of shards and clocks.
+    /// Reshards, takes leases away, and shifts the clocks, each now and then.
     fn with_machines(&self) {
         let kernel = &self.system.kernel;
         let dice = kernel.dice();
@@ -131,7 +133,7 @@ impl Trouble {
         }
     }
 
-    /// Troubles by deployments.
+    /// Deploys functions now and then: all in the newest build, one in another build, or a consumer with a mistake.
     fn with_builds(&self) {
         let System {
             kernel,
@@ -176,7 +178,7 @@ impl Trouble {
         }
     }
 
-    /// Bursts of throttling that last longer than the callers' retries.
+    /// Throttles one kind of call now and then, for longer than the callers retry.
     fn with_calls(&mut self) {
         let System { kernel, sky, .. } = &self.system;
         let dice = kernel.dice();
@@ -195,7 +197,7 @@ impl Trouble {
         }
     }
 
-    /// Troubles of Step Functions, of mappings, and from other builds.
+    /// Interferes with executions, replaces event source mappings, and leaves items of other builds, each now and then.
     fn with_what_runs_elsewhere(&self) {
         let (system, scenario) = (&self.system, &self.scenario);
         if self.one_in(scenario.interfere_one_in) {
@@ -226,11 +228,12 @@ impl Trouble {
         debug_assert!(set.is_ok(), "{set:?}");
     }
 
-    /// Makes participants fail or stay silent: on some commands of a kind, or on those of one reservation.
+    /// Makes participants fail or stay silent: on some commands of a kind, or on the commands of this kind for one
+    /// reservation.
     async fn with_participants(&self) {
         let System { kernel, tables, .. } = &self.system;
         let dice = kernel.dice();
-        // Undoing fails more often, so that an operator is called.
+        // Pick undoing commands more often, so that sagas need an operator.
         let some = if dice.one_in(3) { COMMANDS.len() } else { 3 };
         let commands: Vec<_> = COMMANDS.into_iter().take(some).collect();
         let Some((context, command)) = dice.pick(&commands).copied() else {

@@ -39,9 +39,9 @@ pub fn known_to(name: FunctionName, build: &Build) -> Build {
 /// The builds of a run.
 #[derive(Clone)]
 pub struct Builds {
-    /// A build that lacks some event type, and the newest definition of the saga.
+    /// A build that may lack one event type, and that lacks the saga's new definition if there is one.
     pub older: Build,
-    /// The build that every function has in the end.
+    /// The build that every function has at the end of a run.
     pub newest: Build,
 }
 
@@ -56,7 +56,7 @@ impl Builds {
             return builds;
         }
         let known = events::catalogue();
-        // A saga begins with ReservaCreada, so every build knows it.
+        // A saga begins with ReservaCreada, so every build knows this event type.
         let kinds = known.types().map(|known| known.name);
         let kinds: Vec<_> = kinds.filter(|kind| *kind != "ReservaCreada").collect();
         if let Some(kind) = dice.pick(&kinds) {
@@ -72,7 +72,8 @@ impl Builds {
 /// A reservation in the form of the first builds.
 const OLD: &str = include_str!("../../shared/airline/events/samples/vuelos/ReservaCreada.v1.json");
 
-/// Leaves reservations of the first builds in the tables, with unpublished events: one a minute old, and one years old.
+/// Stores two reservations in the form of the first builds, with unpublished events: one reservation is a minute old,
+/// and the other is years old.
 pub async fn leave_old_reservations(system: &System) {
     let now = system.world.clock.now();
     for ago in [
@@ -107,7 +108,8 @@ pub async fn leave_old_reservations(system: &System) {
     }
 }
 
-/// A definition that follows the current one, with the same steps and more patience.
+/// The version of the saga's definition after the current one, with the same steps and two more attempts for the
+/// command of each step.
 fn next() -> Definition {
     let mut next = current();
     next.version += 1;

@@ -26,36 +26,37 @@ fn every_scenario_holds_under_some_seed() {
 
 /// Scenarios and seeds that once broke an invariant.
 const REGRESSIONS: &[(&str, u64)] = &[
-    // A reservation went back: its row was read from a lagging replica.
+    // A reader saw a reservation return to an earlier state, because its row was read from a lagging replica.
     ("stale-reads", 0),
     // A choreography whose first event arrived last never ended.
     ("gap", 1),
     ("allergy", 279),
     // An orchestrator of an older build dropped events of a newer build's saga.
     ("versions", 19),
-    // `verify` missed events in the tutorials' form that the log had forgotten.
+    // `verify` missed events in the tutorials' form that the log had dropped.
     ("retention", 0),
     // An older rebuilder skipped events that only a newer build knows.
     ("everything", 284),
     ("everything", 290),
-    // Bytes of a parked record were left behind after it was handled.
+    // Bytes of a parked record stayed stored after the record was handled.
     ("resources", 51),
     // A cancelled choreography stayed Completada in the saga log.
     ("resources", 6_527),
     // Two executions undid one saga, and the second failed.
     ("everything", 3_697),
     ("everything", 8_244),
-    // The run ended while the log delayed a record, so `verify` did not find it.
+    // The run ended while the log delayed a record, so `verify` did not find this record.
     ("gap", 5673),
-    // A record that was given up before it was seen was delivered after its successor, when the settings had changed.
+    // A record was discarded before the function received it. After the settings had changed, it was delivered after
+    // its successor.
     ("given-up", 8893),
 ];
 
 /// Seeds of `everything` that once broke an invariant, with the number of clients. Each client makes 10 reservations.
 const LARGE_REGRESSIONS: &[(u64, u64)] = &[
-    // Bytes were left behind of a record that was never listed as parked.
+    // Bytes of a record that was never listed as parked stayed stored.
     (100, 6),
-    // A choreography that could not be read for a moment counted as one that had missed nothing.
+    // A choreography that could not be read for a moment was treated as one that had missed no event.
     (50, 700),
     // An execution could not undo a payment whose event had not arrived yet, and the saga was marked as ended.
     (50, 824),

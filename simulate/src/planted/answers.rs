@@ -7,7 +7,7 @@ use simulation::Answer;
 
 use super::{Planted, Seed};
 
-/// The parts of a request that the mistakes look at.
+/// The parts of a request that decide whether a mistake applies.
 pub(super) struct Asked {
     method: String,
     path: String,
@@ -20,7 +20,7 @@ struct Told {
 }
 
 impl Asked {
-    /// Parses a request; `None` if the payload is not one.
+    /// Parses a request; `None` if the payload is no request.
     pub(super) fn of(payload: &Value) -> Option<Self> {
         let http = payload.get("requestContext")?.get("http")?;
         let text = |name| http.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -35,7 +35,7 @@ impl Asked {
     }
 }
 
-/// The request after the mistake.
+/// Changes the request as the mistake does.
 pub(super) fn request(planted: Planted, asked: &Asked, payload: &mut Value) {
     if planted == Planted::LaxFilters
         && asked.is("GET", "/vuelos/reserva", "reserva")
@@ -46,7 +46,7 @@ pub(super) fn request(planted: Planted, asked: &Asked, payload: &mut Value) {
     }
 }
 
-/// The answer after the mistake.
+/// The answer as the mistake changes it.
 pub(super) fn answer(seed: &Seed, asked: &Asked, answer: Answer) -> Answer {
     let mut whole: Value = match answer.as_deref().map(serde_json::from_slice) {
         Ok(Ok(whole)) => whole,

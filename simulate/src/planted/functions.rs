@@ -41,7 +41,7 @@ struct BadSandbox {
     inner: Sandbox,
     seed: Seed,
     name: FunctionName,
-    /// Its last answer.
+    /// The function's last answer.
     earlier: Arc<Mutex<Option<Vec<u8>>>>,
 }
 

@@ -83,7 +83,7 @@ fn by_its_event(update: &Update) -> Option<Timestamp> {
 }
 
 impl BadLines {
-    /// The write after the mistake; `None` if no write is made.
+    /// The write as the mistake changes it; `None` if the mistake omits the write.
     fn made(&self, update: &Update) -> Option<Update> {
         let mut made = update.clone();
         match (self.1, update.key.table) {
@@ -164,7 +164,7 @@ impl TablesOver for BadLines {
             let known = serde_json::from_value::<Parked>(Value::Object(item.clone()));
             if is_whole && known.is_err() {
                 let condition = Condition::Exists;
-                // If the item is not deleted now, it will be another time.
+                // If this delete fails, a later scan deletes the item.
                 let _ = self.0.write(&Write::Delete { key, condition }).await;
             }
         }

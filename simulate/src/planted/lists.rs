@@ -34,7 +34,7 @@ const LONG: usize = 150;
 struct BadQueries {
     inner: Arc<dyn Tables>,
     seed: Seed,
-    /// The earlier results.
+    /// The earlier results of queries.
     kept: Mutex<BTreeMap<String, IndexPage>>,
 }
 
@@ -43,7 +43,7 @@ impl BadQueries {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queries the states that rows move to long before the state that they leave.
+    /// Queries the states that rows move to long before the state that the rows leave.
     async fn hasty(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
         let name = |query: &IndexQuery| format!("{query:?}");
         if let Some(first) = query.partition.strip_suffix("Pendiente") {
@@ -68,7 +68,7 @@ impl BadQueries {
         }
     }
 
-    /// Returns an earlier result; for a list, only now and then.
+    /// Returns an earlier result of the query: always for a report, and now and then for a list.
     async fn cached(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
         let of_its_beginning = query.below.is_none() || query.index == Index::Primary;
         let name = match query.index {

@@ -83,7 +83,7 @@ fn refunds(key: &Key, item: &Item) -> bool {
 }
 
 impl BadTables {
-    /// The write after the mistake; `None` if no write is made.
+    /// The write as the mistake changes it; `None` if the mistake omits the write.
     fn made(&self, write: &Write) -> Option<Write> {
         let mut made = write.clone();
         let of_views = write.key().table == VIEWS;
@@ -116,7 +116,7 @@ impl BadTables {
         Some(made)
     }
 
-    /// A second charge next to the existing one.
+    /// The write that stores a second charge next to the existing one; `None` if the write is no second charge.
     async fn charge_again(&self, write: &Write) -> Result<Option<Write>, TableError> {
         let Write::Put { key, item, .. } = write else {
             return Ok(None);

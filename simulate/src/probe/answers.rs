@@ -11,7 +11,7 @@ pub struct Said {
     pub done: usize,
 }
 
-/// An answer that reports all records as done, in a random one of the possible forms.
+/// An answer that reports all records as done, in a random one of several forms.
 pub fn done(dice: &Dice, count: usize) -> Said {
     let ways = [
         "",

@@ -68,7 +68,7 @@ impl Data {
         if !self.json {
             return b"no JSON".to_vec();
         }
-        // Keep the digits as they are.
+        // Keep the digits of the amount as they are written.
         let amount = RawValue::from_string(self.amount.to_owned());
         let amount = amount.as_deref().map_or("0", RawValue::get);
         let mut others = Map::new();
@@ -88,7 +88,7 @@ impl Data {
 
 type Known = (&'static [&'static str], fn(&Data) -> bool);
 
-/// The filters, each with the records that it lets through.
+/// The filters, each with a test for the records that the filter lets through.
 const PATTERNS: &[Known] = &[
     (&[], |_| true),
     (&[r#"{"data":{"kind":["a"]}}"#], |data| {

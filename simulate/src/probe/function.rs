@@ -16,7 +16,7 @@ use super::{
     told::Told,
 };
 
-/// Longer than the timeout of an invocation.
+/// A pause that is longer than the timeout of an invocation.
 const TOO_LONG: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize)]
@@ -72,7 +72,7 @@ async fn answer(kernel: &Kernel, told: &Told, payload: &[u8], fails_one_in: u64)
         Some(place) if dice.one_in(2) => answers::failed_at(dice, place, &numbers),
         _ => {
             let any = u64::try_from(ids.len()).map_or(0, |count| dice.below(count));
-            // The records after one that cannot be handled are not handled either.
+            // A batch is not handled beyond the first record that cannot be handled.
             let place =
                 usize::try_from(any).map_or(0, |any| poisoned.map_or(any, |at| any.min(at)));
             fail(kernel, place, &numbers).await?

@@ -1,4 +1,4 @@
-//! The history of each record of the probe, and the check of what was promised.
+//! The history of each record of the probe, and the check that every promised record was handled.
 
 use std::{
     collections::BTreeMap,
@@ -36,15 +36,15 @@ struct Fate {
     /// The record's place in the order of first deliveries; `None` if it was not delivered.
     given: Option<u64>,
     done: bool,
-    /// True if its batch was answered in a way that counts as success without partial batch responses.
+    /// True if the record's batch was answered in a way that counts as success without partial batch responses.
     passed_by: bool,
 }
 
-/// The settings that were in force at any time.
+/// The settings that the mapping has had, combined: the largest batch size, and the options that were on at any time.
 #[derive(Debug, Default)]
 struct Allowed {
     batch_size: usize,
-    /// True if batches may be given up after a number of attempts or an age.
+    /// True if the mapping may discard batches after a number of attempts or at an age.
     ends: bool,
     unreported: bool,
     nowhere: bool,
@@ -54,11 +54,11 @@ struct Allowed {
 struct Known {
     start: Option<StartingPosition>,
     allowed: Allowed,
-    /// How often settings were given: more than once if they were changed.
+    /// How often the mapping was given settings: more than once if the settings were changed.
     set_ups: usize,
     began: bool,
     deleted: bool,
-    /// The time since which nothing may be delivered.
+    /// The time since which no record may be delivered; `None` if the mapping has not stopped.
     stopped: Option<u64>,
     order: Vec<Fate>,
     /// The index of each record, by the event id that AWS gives it.
@@ -67,11 +67,11 @@ struct Known {
     complaints: Vec<String>,
 }
 
-/// The shared history. Clones are the same.
+/// The history of the records. All clones share one history.
 #[derive(Clone, Default)]
 pub struct Told(Arc<Mutex<Known>>);
 
-/// The relevant part of a message to a destination.
+/// The part of a message to a failure destination that the check reads.
 #[derive(Deserialize)]
 struct Word {
     #[serde(rename = "KinesisBatchInfo")]
@@ -159,7 +159,7 @@ impl Told {
             let complaint = "the probe was given records of a mapping that had stopped";
             known.complaints.push(complaint.to_owned());
         }
-        // The batch must be of one shard and in its order, which is the order of these ids.
+        // The records of a batch must be of one shard and in the shard's order, which is the order of their ids.
         let shard = |id: &str| id.split_once(':').map(|(shard, _)| shard.to_owned());
         if !ids.is_sorted()
             || ids
@@ -183,7 +183,7 @@ impl Told {
         }
     }
 
-    /// The first of these records that the function cannot handle while faults last.
+    /// The position of the first of these records that the function cannot handle while faults last.
     pub fn poisoned(&self, ids: &[&str]) -> Option<usize> {
         let known = self.known();
         ids.iter().position(|id| {
@@ -228,8 +228,8 @@ impl Told {
                         "the probe was given this record before an earlier one of its key: {fate:?}"
                     ));
                 }
-                // A record that was given up before the function saw it may be delivered later than its successors: the shard was
-                // read again with other settings.
+                // A record that was discarded before the function received it may be delivered later than its
+                // successors, if the shard was read again with other settings.
                 if !(known.set_ups > 1 && known.is_given_up(fate, &words)) {
                     last.insert(&fate.record.key, given);
                 }
@@ -262,7 +262,8 @@ impl Known {
         }
     }
 
-    /// True if the record may have been given up, and the required message about that was sent.
+    /// True if the mapping may have discarded the record, and sent the message that it must send about the discarded
+    /// record.
     fn is_given_up(&self, fate: &Fate, words: &[Batch]) -> bool {
         let Allowed { ends, nowhere, .. } = self.allowed;
         let record = &fate.record;

@@ -1,6 +1,6 @@
-//! Searches by seed: a view equals the fold of the streams, in whatever order the log is delivered and whatever fails
-//! meanwhile. The same search must find each planted mistake, so each guard of the consumer and the projector is
-//! tested.
+//! Searches by seed for a view that differs from the fold of its streams. The log is delivered in random orders, while
+//! calls fail and processes die. The same search must find each planted mistake, which shows that it tests each guard
+//! of the consumer and the projector.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,7 +26,7 @@ struct Setup {
     subjects: u64,
     /// The largest number of events of one stream.
     events: u64,
-    /// The number of invocations at a time. From 2 on they overlap.
+    /// The number of invocations at a time. With 2 or more, the invocations overlap.
     invocations: u64,
     fault_one_in: u64,
     kill_one_in: u64,
@@ -105,8 +105,8 @@ fn invocation<D: Domain>(
 }
 
 /// Delivers the log in batches, as Lambda does, with several invocations at a time. A batch is redelivered from its
-/// first failed record, whole when the function dies, and now and then although it succeeded. `Err` is the first
-/// violation, in words.
+/// first failed record. If the function dies, its whole batch is redelivered. Now and then a batch is redelivered
+/// although it succeeded. `Err` is the first violation, in words.
 fn run<D: Domain>(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
     let dice = Dice::new(setup.seed);
     let bench = ViewBench::<D>::new();
@@ -173,7 +173,7 @@ fn run<D: Domain>(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
             },
         };
         if let Some(from) = redeliver_from {
-            // Hand over the batch whole or in two parts.
+            // Redeliver the batch whole or in two parts.
             let middle = from + usize_below(&dice, to - from);
             waiting.extend(
                 [(middle, to), (from, middle)]
@@ -195,7 +195,7 @@ fn run<D: Domain>(setup: Setup, bug: Option<Bug>) -> Result<(), String> {
     Ok(())
 }
 
-/// The log's distinct records. The log needs at most one write of a row for each of them.
+/// The distinct records of the log. The projector needs at most one write of a row for each distinct record.
 fn deliveries(log: &[LogRecord]) -> BTreeSet<&[u8]> {
     log.iter().map(|record| record.data.as_slice()).collect()
 }
@@ -237,8 +237,8 @@ fn setups() -> impl Strategy<Value = Setup> {
         )
 }
 
-/// Delivers logs at random, under faults, deaths and overlapping invocations, also during a rebuild. Every view must
-/// equal the fold. Panics at the first seed that shows a difference.
+/// Delivers random logs under faults, deaths of processes and overlapping invocations, also during a rebuild. Every
+/// view must equal the fold of the streams. Panics at the first seed that shows a difference.
 pub fn views_equal_the_fold<D: Domain>() {
     let config = ProptestConfig {
         failure_persistence: None,

@@ -4,8 +4,8 @@
 //! - [`StoreBench`] runs the rules of a context on the event store, under faults.
 //! - [`scenario`] states the rules of a context as events, a command, and the decision.
 //! - [`ViewBench`] commits events and hands them to a projector, under faults.
-//! - [`delivery`] delivers a log in every order and number that a runtime may: each view must equal the fold of the
-//!   streams.
+//! - [`delivery`] delivers the records of a log in any order and as often as a runtime may deliver them: each view must
+//!   equal the fold of the streams.
 //! - [`rebuilding`] rebuilds a view while it is written and read: no row that a reader saw may vanish, and the rebuilt
 //!   view must equal the fold.
 //!
@@ -57,19 +57,19 @@ pub use view_bench::{ViewBench, record};
 /// The kinds of events that the kit makes for a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happens {
-    /// The subject begins. The event is in its own stream.
+    /// The subject begins. The event is in the subject's own stream.
     Opened,
     /// The other context does its part. The event is in the stream of the other context.
     Helped,
-    /// The subject ends well. The event is in its own stream.
+    /// The subject ends well. The event is in the subject's own stream.
     Done,
-    /// The subject ends badly, possibly after it had ended well. The event is in its own stream.
+    /// The subject ends badly, possibly after it had ended well. The event is in the subject's own stream.
     Undone,
-    /// Something happens that changes no view. The event is in its own stream.
+    /// Something happens that changes no view. The event is in the subject's own stream.
     Noted,
 }
 
-/// A domain with two contexts, as the kit needs it: events, views, and the event for each [`Happens`].
+/// A domain with two contexts. It gives the kit its events, its views, and the event for each [`Happens`].
 pub trait Domain: Send + Sync + 'static {
     /// The domain's events: an enum of every type in its newest version.
     type Payload: DomainEvent;
@@ -88,8 +88,8 @@ pub trait Domain: Send + Sync + 'static {
     /// The event for `happens`, about `subject`, at the time `at`.
     fn event(happens: Happens, subject: SubjectId, at: Moment) -> NewEvent;
 
-    /// How far the subject has come, by its row in the first view: a number that never decreases, and 0 if the view
-    /// does not list the row.
+    /// The subject's progress, according to its row in the first view. The number never decreases for a subject, and is
+    /// 0 if the view does not list the row.
     fn progress(row: &Item) -> usize;
 }
 
@@ -107,7 +107,8 @@ const START: i64 = 1_769_853_600;
 
 type Counters = BTreeMap<String, BTreeMap<String, i64>>;
 
-/// Panics unless a seed shows that the planted mistake breaks a promise. `broken` runs a seed, and tells the promise.
+/// Panics unless a seed shows that the planted mistake breaks a promise. `broken` runs a seed, and returns the promise
+/// that the run broke, if any.
 fn insist_on_finding(
     bug: impl Debug,
     mut seeds: Range<u64>,
@@ -204,8 +205,8 @@ fn counters<D: Domain>(bench: &ViewBench<D>, generation: &Generation) -> Counter
     groups
 }
 
-/// The tests that the views of a [`delivery::Domain`] equal the fold of its streams, however the log is delivered and
-/// during a rebuild.
+/// Generates the tests that the views of a [`delivery::Domain`] equal the fold of the domain's streams, however the log
+/// is delivered and during a rebuild.
 #[macro_export]
 macro_rules! views_equal_the_fold {
     ($domain:ty) => {

@@ -1,5 +1,5 @@
-//! Planted mistakes, outside the code under test: in a projector's calls of its tables, or in the way that it receives
-//! its events.
+//! Planted mistakes outside the code under test. They change a projector's calls of its tables, or the way in which the
+//! projector receives its events.
 
 use std::{
     collections::BTreeMap,
@@ -25,10 +25,11 @@ pub enum Bug {
     GuardOfOneStreamOnly,
     GuardNotChecked,
     GapApplied,
-    /// A batch is redelivered from the record after the one that failed. The test itself plants this mistake, where it
+    /// A batch is redelivered from the record after the one that failed. The test itself plants this mistake when it
     /// redelivers a batch.
     FailureIndexOffByOne,
-    /// The guard keeps the view right, so only the number of writes shows this mistake.
+    /// The projector's guard against older versions keeps the view right, so only the number of writes shows this
+    /// mistake.
     EventsOfOneKeyHandledConcurrently,
     CountedBeforeTheGuard,
     CountersOutsideTheTransaction,
@@ -62,7 +63,7 @@ pub fn plant<D: Domain>(bug: Option<Bug>, tables: Arc<dyn Tables>) -> Arc<dyn Ta
 struct Planted<D> {
     bug: Bug,
     tables: Arc<dyn Tables>,
-    /// The version of the subject's own stream in the row, as last read.
+    /// By the key of each row: the version of the subject's own stream that the row had when it was last read.
     read: Mutex<BTreeMap<Key, Value>>,
     domain: PhantomData<fn() -> D>,
 }
@@ -181,7 +182,7 @@ impl<D: Domain> TablesOver for Planted<D> {
     }
 }
 
-/// Hands each event to the inner handler in a call of its own, all calls at once.
+/// Hands each event to the inner handler in a call of its own. All calls run at once.
 pub struct Splitting<'a, P>(pub &'a dyn Handler<P>);
 
 #[async_trait]

@@ -1,5 +1,5 @@
 //! Rebuilds a view while it is written and read, under faults: subjects get events, projectors consume the shards of a
-//! log, an archive holds older records, and readers look at the views.
+//! log, an archive has older records, and readers read the views.
 
 use std::{
     collections::BTreeMap,
@@ -38,16 +38,17 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// A planted mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// Readers change over to the new generation before the projector has passed the log's tip.
+    /// Readers change over to the new generation before the rebuild has replayed the log to its tip.
     TipNotPassed,
     /// The rebuild does not wait for readers and projectors that still know the old generation.
     WaitsForNobody,
     /// The projector writes only the live generation.
     OnlyTheLiveIsWritten,
-    /// The rebuilder forgets from which record of a shard to replay, so records that are in the log and not in the
-    /// archive are missed.
+    /// The rebuilder forgets from which record of a shard to replay, so the rebuild misses the records that are in the
+    /// log and not in the archive.
     ArchiveAlone,
-    /// Each reader changes over as soon as it reads of the new generation, instead of all at one agreed moment.
+    /// Each reader changes over as soon as it reads that a new generation exists, instead of at the moment that is
+    /// agreed for all readers.
     EachAtItsOwnTime,
 }
 
@@ -84,7 +85,7 @@ pub struct System<D> {
     /// The archive.
     pub objects: Arc<MemoryObjects>,
     bug: Option<Bug>,
-    /// How many seconds the clock of [`Bug::WaitsForNobody`] is ahead.
+    /// By how many seconds the rebuilder's clock is ahead of `clock` under [`Bug::WaitsForNobody`].
     ahead: Arc<AtomicI64>,
 }
 
@@ -116,7 +117,8 @@ impl<D: Domain> System<D> {
         block_on(self.bench.tables.write(&delete)).unwrap();
     }
 
-    /// Gives a subject events that `choice` picks, in its streams and in the log.
+    /// Gives the subject with this number a history that `choice` picks. The history is committed to the subject's
+    /// streams and appended to the log.
     pub fn history(&self, number: u128, choice: u64) {
         let at = i64::try_from(choice % 3).unwrap() * 86_400;
         let mut all = vec![(Happens::Opened, at)];
@@ -222,7 +224,7 @@ impl<D: Domain> System<D> {
         })
     }
 
-    /// Compares all views with the fold of the streams, where generation `number` is live.
+    /// Compares each view whose live generation is `number` with the fold of the streams.
     ///
     /// # Errors
     ///
@@ -242,7 +244,7 @@ fn projector<D: Domain>(tables: Arc<dyn Tables>, world: World) -> Projector<D::P
     Projector::new(tables, reader, world, D::views())
 }
 
-/// A clock on which every wait ends at once.
+/// A clock that advances by 100 seconds each time it is read, so every wait soon ends.
 struct Hasty {
     clock: Arc<ManualClock>,
     ahead: Arc<AtomicI64>,
@@ -280,7 +282,7 @@ impl LogReader for Reader {
                 batch.records.clear();
                 batch.at_tip = true;
             }
-            // A small page, so that a shard has several.
+            // Truncate the page to 4 records, so that a shard has several pages.
             (_, Position::Oldest | Position::After(_)) if batch.records.len() > 4 => {
                 batch.records.truncate(4);
                 batch.at_tip = false;
@@ -293,7 +295,7 @@ impl LogReader for Reader {
     }
 }
 
-/// Tables that hide this attribute from their caller.
+/// Tables that hide one attribute of every item that their caller reads.
 struct Blind(&'static str, Arc<dyn Tables>);
 
 #[async_trait]
@@ -311,12 +313,12 @@ impl TablesOver for Blind {
     }
 }
 
-/// A reader that looks at the views all the time and remembers what it saw. The reader stands for several processes,
-/// and each process remembers on its own which generation is live.
+/// A reader that reads the views all the time and remembers what it saw. The reader acts as several processes, and each
+/// process remembers on its own which generation is live.
 struct Watcher {
     processes: [Generations; 3],
     seen: BTreeMap<SubjectId, usize>,
-    /// The number of rows that each view counted.
+    /// The number of rows that each view with counters counted when the reader last read it.
     counted: BTreeMap<&'static str, i64>,
 }
 
@@ -336,7 +338,8 @@ impl Watcher {
         }
     }
 
-    /// Looks at one subject and at all counters. Fails if something that was seen before has vanished.
+    /// Reads the row of one subject and the counters of all views. Fails if the row shows less progress, or a view
+    /// counts fewer rows, than the reader saw before.
     fn look<D: Domain>(
         &mut self,
         system: &System<D>,
@@ -376,16 +379,16 @@ enum Ended {
     Late,
 }
 
-/// A shard as its event source mapping keeps track of it.
+/// The state of one shard in its event source mapping.
 #[derive(Default)]
 struct Mapping {
-    /// The position after the last record that is done; `None` before the first.
+    /// The position after the last record that is done; `None` before the first record is done.
     next: Option<Position>,
     /// The invocation in flight, its deadline, and its records.
     working: Option<(ProcessId, Timestamp, Vec<LogRecord>)>,
 }
 
-/// The state of a run: the activity around a rebuild.
+/// The state of a run: a rebuild, and the writes, reads and invocations around it.
 struct Play<'a, D: Domain> {
     setup: Setup,
     system: System<D>,
@@ -402,10 +405,10 @@ struct Play<'a, D: Domain> {
     rebuilt: bool,
 }
 
-/// The number of steps after which nothing is written any more.
+/// The number of steps after which subjects get no new events.
 const QUIET: u32 = 20_000;
-/// The number of steps after which no effect fails and no process dies any more. Each fault may cost a minute, so a run
-/// with faults has no bound.
+/// The number of steps after which no effect fails and no process dies any more. Each fault may cost a minute of
+/// virtual time, so a rebuild needs no fixed number of steps while faults occur.
 const CALM: u32 = 40_000;
 
 /// Runs a rebuild amid writes, reads, faults and crashes. Returns the number of steps.
@@ -608,8 +611,8 @@ fn setups() -> impl Strategy<Value = Setup> {
         })
 }
 
-/// Rebuilds at random, amid writes, reads, faults and deaths. No row that was seen may vanish, and the rebuilt view
-/// must equal the fold. Panics at the first seed that shows a violation.
+/// Rebuilds random views amid writes, reads, faults and deaths of processes. No row that a reader saw may vanish, and
+/// the rebuilt view must equal the fold of the streams. Panics at the first seed that shows a violation.
 pub fn it_ends_as_the_fold<D: Domain>() {
     let config = ProptestConfig {
         failure_persistence: None,
@@ -625,8 +628,9 @@ pub fn it_ends_as_the_fold<D: Domain>() {
     }
 }
 
-/// Two regressions. Each lost answer once left a claim that no run held, which cost a minute, so the first rebuild did
-/// not end while faults went on. The second one was not done after 60,000 steps, although faults had ceased.
+/// Two regressions. In the first one, each lost answer left a claim that no run of the rebuilder held. Each of these
+/// claims cost a minute, so the rebuild did not end while faults occurred. In the second one, the rebuild had not ended
+/// after 60,000 steps, although faults had ceased.
 pub fn it_ends_under_lost_answers_and_deaths<D: Domain>() {
     let setup = |seed, kill_one_in| Setup {
         seed,

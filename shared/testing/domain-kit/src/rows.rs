@@ -1,11 +1,11 @@
-//! The rows of a view's generation, in a form that generations can be compared in.
+//! The rows of one generation of a view, in a form in which two generations can be compared.
 
 use std::collections::BTreeMap;
 
 use alpes_ports::{Item, Key};
 
-/// Every item of a generation except its bookkeeping, by key and with its index entries. The generation's name is cut
-/// out of all keys, so two generations can be compared.
+/// The rows of a generation with their index entries and without `rev`, and the sum of each counter, by key. The
+/// generation's name is cut out of all keys, so two generations can be compared.
 pub fn rows(
     items: impl IntoIterator<Item = (Key, Item)>,
     generation: &str,
@@ -18,7 +18,7 @@ pub fn rows(
             continue;
         };
         if key.sk != "row" {
-            // The lane of a counter is random, so it is left out.
+            // A counter is spread over items with random lane numbers, so compare the sum over all lanes.
             let (group, _) = key.sk.rsplit_once('#').unwrap();
             for (name, count) in item {
                 *counters.entry(format!("{group} {name}")).or_default() += count.as_i64().unwrap();

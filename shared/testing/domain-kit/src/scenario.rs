@@ -1,4 +1,4 @@
-//! The rules of a context as given events, when a command, then a decision.
+//! Tests of a context's rules: given these events, when this command comes, then this is the decision.
 
 use alpes_event_store::{Decider, Decision, Route};
 use alpes_messages::{
@@ -42,7 +42,7 @@ pub fn history<P: DomainEvent>(
     placed.collect()
 }
 
-/// A decision, and the history before it.
+/// A decision about a command, and the events before the command.
 pub struct Decided<P> {
     /// The events before the command.
     pub history: Vec<(Event, P)>,
@@ -51,19 +51,19 @@ pub struct Decided<P> {
 }
 
 impl<P> Decided<P> {
-    /// The decision commits these events, without other writes.
+    /// Asserts that the decision commits these events, without other writes.
     pub fn then(self, events: impl IntoIterator<Item = NewEvent>) {
         let events = events.into_iter().collect();
         assert_eq!(self.decision, Decision::commit(events));
     }
 
-    /// The command is done already, by the event of this version.
+    /// Asserts that the command is done already, by the event of this version.
     pub fn then_already(self, version: usize) {
         let event = self.history[version - 1].0.clone();
         assert_eq!(self.decision, Decision::Already(vec![event]));
     }
 
-    /// The command is refused, with a problem that `is` recognizes.
+    /// Asserts that the command is refused, with a problem that `is` recognizes.
     pub fn then_refused(self, is: impl Fn(&Problem) -> bool) -> Problem {
         match self.decision {
             Decision::Reject(problem) if is(&problem) => problem,
@@ -72,8 +72,8 @@ impl<P> Decided<P> {
     }
 }
 
-/// The decider sends each command to this stream, as one that opens it (the first flag) or that undoes another (the
-/// second).
+/// Asserts that the decider routes each command to this stream. A command's first flag says whether the command opens
+/// the stream, and its second flag whether it undoes another command.
 pub fn routed<P: DomainEvent>(
     decider: &impl Decider<P>,
     stream: StreamId,

@@ -1,4 +1,4 @@
-//! The rules of a context on the event store, over the in-memory twins.
+//! A bench for the rules of a context: the event store over the in-memory twins.
 
 use std::{sync::Arc, time::Duration};
 
@@ -136,7 +136,7 @@ pub trait Processes {
         insist(faults, |faults| self.send(faults, command))
     }
 
-    /// The only event of a command, sent without faults.
+    /// Sends a command without faults, and returns its only event.
     fn event(&self, command: &Command) -> Event {
         event_of(&self.insist(&Faults::none(), command))
     }
@@ -144,20 +144,21 @@ pub trait Processes {
 
 /// A command under faults, after other commands.
 pub struct FaultCase<E> {
-    /// Its name, for messages.
+    /// The name of the case, for messages.
     pub name: &'static str,
-    /// The commands before it, each sent once without faults, whether or not it is answered.
+    /// The commands that are sent before `command`: each once and without faults, whether or not it is answered.
     pub before: Vec<Command>,
-    /// The command.
+    /// The command that is sent under faults.
     pub command: Command,
-    /// The type of its only event.
+    /// The type of the command's only event.
     pub event: &'static str,
-    /// What `check` expects afterwards.
+    /// The outcome that `check` expects afterwards.
     pub expected: E,
 }
 
-/// Plans every fault at every effect of each case's command, and then sends the command again. Each time its only
-/// event must be of the case's type, and `check` must hold. Returns the number of effects of each case.
+/// Runs each case once for every fault at every effect of its command: sends the command under the fault, retries it
+/// until it is answered, and then sends it once more. Each time the command's only event must be of the case's type,
+/// and `check` must hold. Returns the number of effects of each case.
 pub fn every_fault<B: Processes, E>(
     empty: impl Fn() -> B,
     cases: impl IntoIterator<Item = FaultCase<E>>,

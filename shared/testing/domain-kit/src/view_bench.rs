@@ -1,4 +1,5 @@
-//! A bench for views: subjects with their streams, a log to deliver from, and a projector over tables in memory.
+//! A bench for views. It commits events to the streams of subjects, and delivers their log records to a projector over
+//! tables in memory.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -66,7 +67,7 @@ impl<D: Domain> ViewBench<D> {
         records.collect()
     }
 
-    /// Commits events to a stream, each at its time, and returns the records that the log would have of them.
+    /// Commits events to a stream, each at its time, and returns the log records of these events.
     pub fn commit(
         &self,
         subject: SubjectId,
@@ -137,7 +138,7 @@ impl<D: Domain> ViewBench<D> {
         )
     }
 
-    /// The view that [`ViewBench::deliver`] writes: the domain's first.
+    /// The view that [`ViewBench::deliver`] writes: the domain's first view.
     pub fn view() -> Arc<dyn View<D::Payload>> {
         D::views().swap_remove(0)
     }
@@ -148,7 +149,7 @@ impl<D: Domain> ViewBench<D> {
         projector.consumer().consume(records).now_or_never()
     }
 
-    /// Redelivers a batch until every record of it is done.
+    /// Delivers a batch to a process without faults. The process must handle every record.
     pub fn settle(&self, records: &[LogRecord]) -> Outcome {
         let outcome = self.deliver(&Faults::none(), records).unwrap();
         assert_eq!(outcome.failed, None);

@@ -1,4 +1,4 @@
-//! Runs every script that the kit can build for a play.
+//! Runs every script that the kit can build for a [`Play`]. A script plans the failures of one run.
 
 use std::fmt;
 
@@ -66,8 +66,8 @@ impl<'a> Campaign<'a> {
         run
     }
 
-    /// Runs the script, then again with each fault at each effect, with a rival at each effect, and with a cancellation
-    /// at each effect.
+    /// Runs the script, then again with each fault at each effect, with a rival orchestrator at each effect, and with a
+    /// cancellation at each effect.
     async fn at_every_effect(&mut self, script: Script) {
         let Run { effects, trace, .. } = self.run(script).await;
         // The many queries of one search for due sagas count as one effect.
@@ -177,8 +177,8 @@ impl<'a> Campaign<'a> {
     }
 }
 
-/// Runs a script, then again with each fault at each effect, with a rival at each effect, and with a cancellation at
-/// each effect.
+/// Runs a script, then again with each fault at each effect, with a rival orchestrator at each effect, and with a
+/// cancellation at each effect.
 pub async fn at_every_effect(play: &dyn Play, script: Script) -> Report {
     let mut campaign = Campaign::of(play, false);
     campaign.at_every_effect(script).await;
@@ -188,10 +188,10 @@ pub async fn at_every_effect(play: &dyn Play, script: Script) -> Report {
 /// Runs every script. The scripts cover:
 ///
 /// - each step failing, and each compensation that follows failing;
-/// - a fault, a rival orchestrator and a cancellation at every effect of these;
+/// - a fault, a rival orchestrator and a cancellation at every effect of these runs;
 /// - each step's command never arriving, and each step's answers all lost, with events arriving at once and held back;
 /// - lost commands, repeated messages, and cancellations before, during and after the saga;
-/// - sagas that no timer wakes, only redelivered events.
+/// - sagas that no timer wakes: only redelivered events wake them.
 pub async fn campaign(play: &dyn Play) -> Report {
     Campaign::of(play, false).all().await
 }

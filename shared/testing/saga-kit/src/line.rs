@@ -21,11 +21,11 @@ use twins::MemoryTables;
 pub(crate) enum Trouble {
     /// The command is held back until it is released, and is not answered.
     Held,
-    /// The participant does the command each time, and every answer is lost.
+    /// The participant handles the command each time, and every answer is lost.
     Mute,
-    /// This number of first commands is lost; the participant does not see them.
+    /// The first sends of the command are lost, as many as this number: the participant does not receive them.
     Lost(u32),
-    /// The command is refused for good.
+    /// Every send of the command is refused.
     Refused,
 }
 
@@ -73,7 +73,8 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on, this trouble applies to the commands of a step in one direction; with `None`, no trouble does.
+    /// Sets the trouble for the commands of a step in one direction from now on. With `None`, the commands meet no
+    /// trouble.
     pub(crate) fn trouble(&self, step: StepNumber, direction: Direction, trouble: Option<Trouble>) {
         let key = (step, direction == Direction::Undo);
         let troubles = &mut self.lock().troubles;
@@ -96,7 +97,7 @@ impl Line {
         let _ = self.inner.send(dispatch).now_or_never();
     }
 
-    /// Delivers every command that was ever sent once more: in the order of sending, then in reverse.
+    /// Redelivers every command that was ever sent: first all in the order of sending, then all in reverse.
     pub(crate) fn repeat_all(&self) {
         let sent = self.lock().sent.clone();
         for dispatch in sent.iter().chain(sent.iter().rev()) {

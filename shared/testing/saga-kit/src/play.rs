@@ -29,7 +29,7 @@ pub trait Play: Send + Sync {
     /// The definition of the saga under test.
     fn definition(&self) -> Definition;
 
-    /// The participants that do the steps. The command of the step `fails_at` must come out as that step's failure.
+    /// The participants that do the steps. The command of the step `fails_at` must end with that step's failure event.
     fn participants(
         &self,
         setting: &Setting,
@@ -42,11 +42,11 @@ pub trait Play: Send + Sync {
     /// All events that the log has so far, in its order, with or without duplicates.
     async fn facts(&self, setting: &Setting) -> Vec<Fact>;
 
-    /// Work that goes on beside the saga, such as a sweeper's. No fault happens here.
+    /// Does work beside the saga, as a sweeper does. No fault happens here.
     async fn tick(&self, _setting: &Setting) {}
 
-    /// The violations of the system's own rules, in words, now that the saga is at rest. The kit calls this method when
-    /// the saga has ended.
+    /// The violations of the system's own rules, in words. The kit calls this method when the saga has ended, and again
+    /// after it has delivered late and repeated messages.
     async fn check(&self, setting: &Setting, saga: &Saga) -> Vec<String>;
 
     /// The rules of the engine. Override this method only to plant a mistake.

@@ -19,19 +19,19 @@ use crate::{
 /// The time at which the events of the log arrive at the saga.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stream {
-    /// At once.
+    /// Each event arrives at once.
     #[default]
     Prompt,
-    /// At once, each three times.
+    /// Each event arrives at once, three times.
     Thrice,
-    /// The first event opens the saga. The others arrive when the saga is at rest.
+    /// The first event opens the saga. The other events arrive after the saga has ended or waits for a person.
     Held,
 }
 
 /// How a step's compensation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undo {
-    /// This number of first attempts gets no answer.
+    /// The first attempts get no answer, as many as this number.
     Lost(u32),
     /// No attempt is answered until a person repairs the cause and resumes the saga.
     Silent,
@@ -49,7 +49,7 @@ pub enum Cancel {
     Never,
     /// Before the saga begins.
     Before,
-    /// Just before this effect, counted from 0.
+    /// Just before the effect with this number, counted from 0.
     AtEffect(usize),
     /// After the saga has ended.
     After,
@@ -58,25 +58,26 @@ pub enum Cancel {
 /// The plan of a run: everything that fails in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Script {
-    /// The step whose command comes out as its failure.
+    /// The step whose command ends with the step's failure event.
     pub fails_at: Option<StepNumber>,
-    /// The step whose command is not answered. The command arrives when the saga is at rest.
+    /// The step whose command is not answered. The command arrives after the saga has ended.
     pub silent: Option<StepNumber>,
-    /// The step whose command is done each time it is sent, while every answer is lost.
+    /// The step whose command is handled each time it is sent, while every answer is lost.
     pub mute: Option<StepNumber>,
-    /// The step whose first commands are lost, and their number.
+    /// The step whose first commands are lost, and the number of lost commands.
     pub lost: Option<(StepNumber, u32)>,
     /// A step, and how its compensation fails.
     pub undo: Option<(StepNumber, Undo)>,
     /// The number of the effect, counted from 0, at which a fault happens, and the fault.
     pub fault: Option<(usize, Fault)>,
-    /// The effect, counted from 0, just before which another orchestrator does all it can.
+    /// The effect, counted from 0, just before which another orchestrator receives the first event and wakes the due
+    /// sagas.
     pub rival: Option<usize>,
     /// The time at which a person cancels the saga.
     pub cancel: Cancel,
     /// The time at which events arrive.
     pub stream: Stream,
-    /// True if no timer wakes sagas: only redelivered events do.
+    /// True if no timer wakes sagas, so that only redelivered events wake them.
     pub no_timers: bool,
 }
 
@@ -85,16 +86,16 @@ pub struct Script {
 pub struct Run {
     /// The saga as it ended; `None` if it never began.
     pub saga: Option<Saga>,
-    /// The number of effects until the saga was at rest.
+    /// The number of effects before the kit delivered late and repeated messages.
     pub effects: usize,
-    /// The effects in words, also those after the saga was at rest.
+    /// The effects in words, also those of late and repeated messages.
     pub trace: Vec<String>,
     /// The violations, in words.
     pub violations: Vec<String>,
 }
 
 const ROUNDS: usize = 60;
-/// The time that an orchestrator may run a saga at a stretch.
+/// The time for which one call of an orchestrator may run a saga.
 const BUDGET: Duration = Duration::from_secs(2);
 /// The time that passes in a round: longer than the timeout of any attempt.
 const ROUND: Duration = Duration::from_secs(61);
@@ -164,8 +165,8 @@ pub(crate) fn runner(play: &dyn Play, setting: &Setting, line: &Line) -> Runner 
     }
 }
 
-/// The rules, with a check of every saga that they make. A saga that is not the fold of its log, or whose log was
-/// rewritten, is a violation.
+/// The rules, wrapped in a check of every saga that they return. It is a violation if the saga is not the fold of its
+/// log, or if its log was rewritten.
 fn watched(rules: Arc<Rules>, line: Line) -> Arc<Rules> {
     Arc::new(
         move |definition: &Definition, saga: &Saga, input: &Input, now| {
@@ -182,7 +183,8 @@ fn watched(rules: Arc<Rules>, line: Line) -> Arc<Rules> {
     )
 }
 
-/// Removes the counts: how often a command was sent, and when it is due. The log has no entries for these counts.
+/// Removes the fields for which the log has no entries: how often a command was sent, whether it is unanswered, and
+/// when it is due.
 fn without_counts(mut saga: Saga) -> Saga {
     if let Some(out) = &mut saga.outstanding {
         (out.attempts, out.unanswered, out.due) = (0, false, None);
@@ -205,7 +207,7 @@ struct Director<'a> {
     id: SagaId,
     opening: Fact,
     delivered: usize,
-    /// The number of effects until the saga was first at rest.
+    /// The number of effects before late and repeated messages were delivered.
     effects: usize,
     violations: Vec<String>,
 }
@@ -235,7 +237,8 @@ impl Director<'_> {
         }
     }
 
-    /// Delivers new events, wakes due sagas and lets time pass until nothing moves any more.
+    /// Delivers new events, wakes due sagas and lets time pass, until every event is delivered and the saga has ended
+    /// or waits for a person.
     async fn until_rest(&mut self, held: bool) {
         for _ in 0..ROUNDS {
             self.play.tick(&self.setting).await;
@@ -288,8 +291,8 @@ impl Director<'_> {
             .push(stuck.unwrap_or_else(|| "it never began".to_owned()));
     }
 
-    /// The status in which the saga must end. `None` if that depends on whether the stream reports a step before the
-    /// missing answer is timed out.
+    /// The status in which the saga must end. `None` if the status depends on whether the event of a step arrives
+    /// before the wait for the lost answer times out.
     fn expected(&self) -> Option<Status> {
         let Script {
             fails_at,
@@ -318,7 +321,7 @@ impl Director<'_> {
         }
     }
 
-    /// Does what the person does for whom the saga waits.
+    /// Acts as the person for whom the saga waits.
     async fn person(&mut self, step: StepNumber, undo: Undo) {
         if let Undo::Lost(_) = undo {
             return;
@@ -398,7 +401,8 @@ impl Director<'_> {
         self.effects = self.setting.faults.count();
         self.check("at rest").await;
 
-        // Everything that can still arrive: late or held-back commands, then every command and every event once more.
+        // Deliver everything that can still arrive: late or held-back commands, then every command and every event once
+        // more.
         let log = self.stored().await.map(|stored| stored.saga.log.len());
         for (step, _) in self.play.definition().numbered() {
             self.line.trouble(step, Direction::Do, None);
@@ -453,7 +457,7 @@ pub(crate) fn log_violations(saga: &Saga) -> Vec<String> {
 ///
 /// # Panics
 ///
-/// Never. Failures are among the violations.
+/// This function never panics: failures are among the violations.
 pub async fn run(play: &dyn Play, script: Script) -> Run {
     let calm = setting(Faults::none(), 1);
     let (id, opening) = play.open(&calm, script.fails_at).await;

@@ -121,7 +121,7 @@ fn definition() -> Definition {
     }
 }
 
-/// One item for each saga: what happened to it, its receipts, and its events.
+/// Participants that keep one item for each participant and saga: the events, each with the id of its command.
 struct Things {
     tables: Arc<dyn Tables>,
     world: World,

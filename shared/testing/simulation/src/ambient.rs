@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::Kernel;
 
-/// The clock of one machine, slightly off.
+/// The clock of one machine, which differs from the world's clock by `skew`.
 struct OwnClock {
     kernel: Kernel,
     skew: SignedDuration,

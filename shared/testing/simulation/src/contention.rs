@@ -1,4 +1,4 @@
-//! Transactions that conflict.
+//! Tables on which transactions conflict.
 
 use std::sync::{
     Arc,
@@ -17,9 +17,9 @@ use crate::Kernel;
 /// Tables on which a write may meet an item that another transaction is changing. The write then fails and changes
 /// nothing.
 ///
-/// A cancelled transaction reports a reason for each of its writes. Conflicting writes were not examined, and a
-/// condition of the others may fail as well. Like the `DynamoDB` adapter, this wrapper returns the failed conditions if
-/// there are any, and otherwise an error that says to retry.
+/// A cancelled transaction reports a reason for each of its writes. The conditions of conflicting writes were not
+/// examined, while the conditions of the other writes may fail as well. Like the `DynamoDB` adapter, this wrapper
+/// returns the failed conditions if there are any, and otherwise an error that says to retry.
 pub struct Contended {
     kernel: Kernel,
     tables: Arc<MemoryTables>,

@@ -1,4 +1,5 @@
-//! Faults at effects: calls of a process to its ports that fail, repeat or kill the process, as planned.
+//! Faults at effects. An effect is a call of a process to a port; a plan says which effects fail, happen twice or kill
+//! the process.
 
 use std::{
     collections::BTreeMap,
@@ -51,9 +52,9 @@ impl Fault {
 struct State {
     /// The effects so far, each in words.
     trace: Vec<String>,
-    /// The planned faults, by the number of the effect from 0.
+    /// The planned faults, by the number of the effect, counted from 0.
     plan: BTreeMap<usize, Fault>,
-    /// The work of other processes just before an effect, by the number of the effect from 0.
+    /// The work that other processes do just before an effect, by the number of the effect, counted from 0.
     meanwhile: BTreeMap<usize, BoxFuture<'static, ()>>,
     /// For random faults: the dice, and a number `n`, where one effect in `n` fails on average.
     chance: Option<(Dice, u64)>,
@@ -71,7 +72,7 @@ pub trait Course: Send + Sync {
     /// Waits until the effect happens, and returns the fault that it meets.
     async fn before(&self, what: &str) -> Option<Fault>;
 
-    /// Waits until the answer is there.
+    /// Waits until the answer of the effect arrives.
     async fn after(&self);
 
     /// Ends the running process, if it can be killed.
@@ -86,7 +87,7 @@ pub trait Course: Send + Sync {
 pub struct Faults(Arc<Mutex<State>>);
 
 impl Faults {
-    /// Nothing fails.
+    /// A plan without faults.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
@@ -141,7 +142,7 @@ impl Faults {
         faults
     }
 
-    /// Takes the effects that still have to happen. Run each as a process of its own.
+    /// Takes the effects that [`Fault::Late`] put off. Run each effect as a process of its own.
     #[must_use]
     pub fn take_late(&self) -> Vec<BoxFuture<'static, ()>> {
         std::mem::take(&mut self.lock().late)
@@ -159,7 +160,7 @@ impl Faults {
         self.lock().trace.len()
     }
 
-    /// Wraps `tables` so that they fail as planned.
+    /// Wraps tables so that their calls fail as planned.
     #[must_use]
     pub fn tables(&self, inner: Arc<dyn Tables>) -> FaultyTables {
         FaultyTables {
@@ -168,7 +169,7 @@ impl Faults {
         }
     }
 
-    /// Wraps `log` so that appends fail as planned.
+    /// Wraps a log so that appends fail as planned.
     #[must_use]
     pub fn log(&self, inner: Arc<dyn Log>) -> FaultyLog {
         FaultyLog {
@@ -177,7 +178,7 @@ impl Faults {
         }
     }
 
-    /// Wraps `log` so that reads fail as planned.
+    /// Wraps a log so that reads fail as planned.
     #[must_use]
     pub fn reader(&self, inner: Arc<dyn LogReader>) -> FaultyReader {
         FaultyReader {
@@ -186,7 +187,7 @@ impl Faults {
         }
     }
 
-    /// Wraps `functions` so that calls fail as planned.
+    /// Wraps functions so that calls to them fail as planned.
     #[must_use]
     pub fn functions(&self, inner: Arc<dyn Functions>) -> FaultyFunctions {
         FaultyFunctions {
@@ -195,7 +196,7 @@ impl Faults {
         }
     }
 
-    /// Wraps `topic` so that publishing fails as planned.
+    /// Wraps a topic so that publishing fails as planned.
     #[must_use]
     pub fn topic(&self, inner: Arc<dyn Topic>) -> FaultyTopic {
         FaultyTopic {
@@ -204,7 +205,7 @@ impl Faults {
         }
     }
 
-    /// Wraps `executions` so that calls fail as planned.
+    /// Wraps executions so that calls about them fail as planned.
     #[must_use]
     pub fn executions(&self, inner: Arc<dyn Executions>) -> FaultyExecutions {
         FaultyExecutions {
@@ -213,7 +214,7 @@ impl Faults {
         }
     }
 
-    /// Wraps `objects` so that they fail as planned.
+    /// Wraps objects so that their calls fail as planned.
     #[must_use]
     pub fn objects(&self, inner: Arc<dyn Objects>) -> FaultyObjects {
         FaultyObjects {
@@ -226,12 +227,12 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts an effect, runs the work of others before it, and returns its fault.
+    /// Counts an effect, runs the work that other processes do before the effect, and returns the effect's fault.
     async fn step(&self, what: String) -> Option<Fault> {
         if let Some(course) = self.course() {
             return course.before(&what).await;
         }
-        // Release the guard before other processes run.
+        // Release the lock before other processes run.
         let yields = self.lock().yields;
         if yields {
             Yield::default().await;
@@ -245,7 +246,7 @@ impl Faults {
                 .as_ref()
                 .filter(|(dice, one_in)| dice.one_in(*one_in))
                 .and_then(|(dice, _)| {
-                    // The scheduler kills processes, so these are the faults without kills.
+                    // The scheduler kills processes, so the list has the faults that kill no process.
                     dice.pick(&[
                         Fault::FailBefore,
                         Fault::FailAfter,
@@ -300,8 +301,8 @@ impl Faults {
 
 /// Does `$work` as the plan says. `$work` is an expression that is evaluated each time the effect happens.
 ///
-/// `$late` is the same work as a future of its own, for an effect that happens after the caller got its answer. It is
-/// missing for a read, because a late read has no effect.
+/// `$late` is the same work as a future of its own, for an effect that happens after the caller got its answer. `$late`
+/// is missing for a read, because a late read has no effect.
 macro_rules! effect {
     ($faults:expr, $what:expr, $work:expr) => {
         effect!($faults, $what, $work, async {})
@@ -337,8 +338,8 @@ macro_rules! effect {
 }
 
 impl Faults {
-    /// Runs any other effect under the plan. `work` makes the effect anew each time it happens; `lost` is the error for
-    /// a lost answer.
+    /// Runs an effect that no wrapper covers under the plan. `work` makes the effect anew each time it happens; `lost`
+    /// is the error for a lost answer.
     ///
     /// # Errors
     ///
@@ -430,7 +431,7 @@ impl Tables for FaultyTables {
     }
 }
 
-/// A log that fails as planned.
+/// A log whose appends fail as planned.
 pub struct FaultyLog {
     inner: Arc<dyn Log>,
     faults: Faults,
@@ -467,7 +468,7 @@ impl LogReader for FaultyReader {
     }
 }
 
-/// A log that is read, and fails as planned.
+/// A log whose reads fail as planned.
 pub struct FaultyReader {
     inner: Arc<dyn LogReader>,
     faults: Faults,

@@ -29,7 +29,7 @@ pub enum End {
 type AtEnd = Box<dyn FnOnce(End) + Send>;
 type Action = Box<dyn FnOnce() + Send>;
 
-/// A scheduled event: its time and a number.
+/// The id of a scheduled event: its time in milliseconds since the start, and a number.
 pub type TimerId = (u64, u64);
 
 enum Timer {
@@ -39,7 +39,7 @@ enum Timer {
 
 struct Process {
     name: Arc<str>,
-    /// `None` while the process is being polled.
+    /// The future of the process; `None` while the process is being polled.
     work: Option<BoxFuture<'static, ()>>,
     waker: Waker,
     mortal: bool,
@@ -50,7 +50,7 @@ struct Process {
 struct State {
     /// Milliseconds since the start.
     now: u64,
-    /// By how many milliseconds the clocks of the world are off.
+    /// By how many milliseconds the clocks of the world are ahead of the true time; negative if they are behind.
     off: i64,
     processes: BTreeMap<ProcessId, Process>,
     next: u64,
@@ -73,9 +73,9 @@ struct Inner {
 
 /// Runs processes concurrently in virtual time, one poll at a time.
 ///
-/// The kernel picks the next process at random from those that can go on. When no process can go on, time jumps to the
-/// next moment at which one can. So minutes of waiting cost nothing, and a seed gives the same run each time. Clones
-/// are the same kernel.
+/// The kernel picks the next process at random from those that are ready. When no process is ready, time jumps to the
+/// next scheduled event. So minutes of waiting cost nothing, and a seed gives the same run each time. All clones share
+/// one kernel.
 #[derive(Clone)]
 pub struct Kernel(Arc<Inner>);
 
@@ -149,7 +149,7 @@ impl Kernel {
         now.unwrap_or(Timestamp::MAX)
     }
 
-    /// Sets the world's clocks forward or back. Sleeping processes do not notice.
+    /// Sets the world's clocks forward or back. Sleeping processes still wake at the same true time.
     pub fn shift_clocks(&self, milliseconds: i64) {
         self.note(format_args!("clocks are shifted by {milliseconds} ms"));
         self.state().off += milliseconds;
@@ -230,7 +230,7 @@ impl Kernel {
         id
     }
 
-    /// Kills a process where it is. Does nothing if the process has ended.
+    /// Kills a process where it waits or is about to run. Does nothing if the process has ended.
     pub fn kill(&self, id: ProcessId) {
         let killed = {
             let mut state = self.state();
@@ -253,7 +253,7 @@ impl Kernel {
         }
     }
 
-    /// Kills the running process if it may be killed; then this call never returns.
+    /// Kills the running process if it may be killed. In that case this call never returns.
     pub async fn die(&self) {
         let dies = {
             let mut state = self.state();
@@ -277,7 +277,7 @@ impl Kernel {
             .is_some_and(|process| process.mortal)
     }
 
-    /// Waits. With a duration of 0, other processes run first.
+    /// Waits for a duration of virtual time. With a duration of 0, other processes that are ready run first.
     #[must_use]
     pub fn sleep(&self, duration: Duration) -> Sleep {
         let millis = u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
@@ -288,7 +288,7 @@ impl Kernel {
         }
     }
 
-    /// Schedules `act` after a while, unless it is cancelled.
+    /// Schedules `act` to run after this duration, unless it is cancelled before.
     pub fn schedule(&self, after: Duration, act: impl FnOnce() + Send + 'static) -> TimerId {
         let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
         let mut state = self.state();
@@ -382,7 +382,7 @@ impl Kernel {
         self.state().current = None;
     }
 
-    /// Drops all processes and scheduled events. Their `at_end` hooks are not called.
+    /// Drops all processes and scheduled events. The `at_end` hooks of the processes are not called.
     pub fn shut_down(&self) {
         let (processes, timers) = {
             let mut state = self.state();
@@ -407,7 +407,7 @@ impl State {
     }
 }
 
-/// A process that waits for a time.
+/// A future that waits until a moment of virtual time.
 pub struct Sleep {
     kernel: Kernel,
     at: u64,

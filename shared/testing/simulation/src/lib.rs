@@ -2,17 +2,17 @@
 //!
 //! [`Faults`] stands between a process and the in-memory twins of its ports. This wrapper counts every effect (a call
 //! to a table, the log, the objects, a function, a topic or an execution) and decides whether the effect meets a fault.
-//! Faults follow a plan, so that a test can repeat a run with the fault one effect further on until every effect has
-//! had it; or they follow [`Dice`], for long searches. The [`Scheduler`] runs processes concurrently, one effect at a
+//! Faults can follow a plan: a test repeats a run with the fault one effect further on, until every effect has had the
+//! fault. For long searches, faults follow [`Dice`]. The [`Scheduler`] runs processes concurrently, one effect at a
 //! time, in an order that the dice decide, and kills them at any effect. One seed gives one run. With [`VirtualTasks`],
-//! a sleeping process waits until the clock is advanced, while others go on. For two short processes, [`every_order`]
-//! tries every order without dice.
+//! a sleeping process waits until the clock is advanced, while other processes continue. For two short processes,
+//! [`every_order`] tries every order without dice.
 //!
 //! A whole system runs in a world in which time passes by itself. A [`Kernel`] runs its processes. A [`Runtime`] runs
-//! its functions as Lambda does. A [`Stream`] delivers the appended records as event source mappings do. A [`Sky`]
-//! makes effects take time and fail. This world knows only the system's ports. When faults have ceased,
-//! [`Kernel::settle`] waits until the system is at rest, so that its promises can be checked. [`play_seeds`] runs many
-//! seeds on all cores.
+//! its functions as Lambda does. A [`Stream`] stands for a Kinesis stream, and delivers the appended records as event
+//! source mappings do. A [`Sky`] makes effects take time and fail. This world knows only the system's ports. When
+//! faults have ceased, [`Kernel::settle`] waits until the system has settled; then the system's promises can be
+//! checked. [`play_seeds`] runs many seeds on all cores.
 
 #![deny(missing_docs)]
 

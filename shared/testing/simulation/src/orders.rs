@@ -4,8 +4,9 @@ use std::task::{Context, Poll, Waker};
 
 use futures::future::BoxFuture;
 
-/// Runs two processes, which `start` makes anew, once for each order of their steps. `check` gets their results and the
-/// order, a list of the process that took each step. Returns the number of orders.
+/// Runs two processes, which `start` makes anew, once for each order of their steps. `check` gets the results of both
+/// processes, and the order: for each step the number of the process that took it, 0 or 1. Returns the number of
+/// orders.
 ///
 /// A step ends where a process waits: at each effect under [`Faults::in_steps`](crate::Faults::in_steps).
 pub fn every_order<T>(
@@ -16,8 +17,8 @@ pub fn every_order<T>(
     for count in 1.. {
         let ended = run(start(), &mut order);
         check(ended, &order);
-        // The next order: the last step of the first process at which both processes could run goes to the second, and
-        // the steps after it are open.
+        // For the next order, find the last step that the first process took while both could run, give this step to
+        // the second process, and drop the steps after it.
         while order.pop_if(|step| *step == 1).is_some() {}
         match order.last_mut() {
             Some(last) => *last = 1,

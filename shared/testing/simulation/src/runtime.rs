@@ -32,7 +32,8 @@ pub struct Function {
     pub start: Arc<dyn Fn(World) -> Sandbox + Send + Sync>,
 }
 
-/// A function with this timeout. `start` builds it at a cold start, and `handle` gives the built function a payload.
+/// A function with this timeout. `build` builds the function at a cold start, and `handle` gives the built function a
+/// payload.
 pub fn function<A: Send + Sync + 'static>(
     timeout: Duration,
     build: impl Fn(World) -> A + Send + Sync + 'static,
@@ -85,7 +86,7 @@ pub struct Fate {
 }
 
 impl Fate {
-    /// Nothing goes wrong.
+    /// The fate of a calm world, in which no invocation goes wrong.
     pub const CALM: Self = Self {
         throttle_one_in: 0,
         forget_one_in: 0,
@@ -128,7 +129,7 @@ struct Inner {
     changed: OnceLock<Box<Changed>>,
 }
 
-/// Runs functions. Each invocation is a process that may be killed. Clones are the same runtime.
+/// Runs functions. Each invocation is a process that may be killed. All clones share one runtime.
 #[derive(Clone)]
 pub struct Runtime(Arc<Inner>);
 
@@ -169,8 +170,8 @@ impl Runtime {
         self.0.changed.get_or_init(|| Box::new(change));
     }
 
-    /// Deploys a function in place of the one with this name. Running invocations of the old one go on; no new ones
-    /// start.
+    /// Deploys a function in place of the one with this name. Running invocations of the replaced function continue,
+    /// and new invocations run the new function.
     pub fn deploy(&self, name: FunctionName, function: Function) {
         let function = match self.0.changed.get() {
             Some(change) => change(name, function),
@@ -208,14 +209,15 @@ impl Runtime {
         self.state().running.len()
     }
 
-    /// Invokes a function. The returned future waits for its end; the invocation runs even if that future is dropped.
+    /// Invokes a function. The returned future waits until the invocation ends. The invocation runs even if this future
+    /// is dropped.
     #[must_use]
     pub fn invoke(&self, name: FunctionName, payload: Vec<u8>) -> BoxFuture<'static, Ended> {
         let (answer, ended) = oneshot::channel();
         if let Err(refused) = self.begin(name, payload, answer) {
             return Box::pin(async move { refused });
         }
-        // The process that runs it always sends how it ended.
+        // The process of the invocation always sends how the invocation ended.
         Box::pin(async move { ended.await.unwrap_or(Ended::Died) })
     }
 
@@ -344,7 +346,7 @@ impl Runtime {
         let _ = answer.send(ended);
     }
 
-    /// An asynchronous invocation, as Lambda does it: at least once, and up to 2 retries if it fails.
+    /// Runs an asynchronous invocation as Lambda does: at least once, and with up to 2 retries if it fails.
     async fn see_to(self, name: FunctionName, payload: Vec<u8>) {
         let kernel = self.0.kernel.clone();
         kernel

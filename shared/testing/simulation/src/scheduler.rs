@@ -58,7 +58,8 @@ impl<T> Scheduler<T> {
         self.insert(process, true)
     }
 
-    /// Adds the effects that [`Fault::Late`](crate::Fault::Late) put off. Each process ends with what `ended` returns.
+    /// Adds each effect that [`Fault::Late`](crate::Fault::Late) put off as a process. The process ends with the value
+    /// that `ended` returns.
     pub fn spawn_late(&mut self, faults: &Faults, ended: impl Fn() -> T)
     where
         T: Send + 'static,
@@ -79,7 +80,7 @@ impl<T> Scheduler<T> {
         id
     }
 
-    /// Kills a process where it is. Does nothing if the process has ended.
+    /// Kills a process at the effect where it waits. Does nothing if the process has ended.
     pub fn kill(&mut self, process: ProcessId) {
         self.processes.remove(&process);
     }
@@ -113,7 +114,7 @@ impl<T> Scheduler<T> {
     }
 }
 
-/// A future that lets the other processes run first, once.
+/// A future that is pending once, so that the other processes run first.
 #[derive(Default)]
 pub(crate) struct Yield(bool);
 

@@ -26,12 +26,12 @@ impl Kernel {
         Self::new(mixed, start, trace)
     }
 
-    /// Runs until everything has settled and stays settled. Every 20 seconds of the kernel's time, `restless` returns
+    /// Runs until the system has settled and stays settled. Every 20 seconds of the kernel's time, `restless` returns
     /// why the system has not settled, and `operate` does what an operator would do about it.
     ///
     /// # Errors
     ///
-    /// The reason that `restless` gives after an hour.
+    /// The reason that `restless` gives if the system has not settled after an hour.
     pub fn settle(
         &self,
         mut restless: impl FnMut() -> Option<String>,
@@ -55,7 +55,7 @@ impl Kernel {
     }
 }
 
-/// Plays `count` seeds from `first` on, on every core, until `play` returns that it has seen enough.
+/// Plays `count` seeds from `first` on, on every core, until `play` returns true, which ends the search.
 pub fn play_seeds(first: u64, count: u64, play: impl Fn(u64) -> bool + Sync) {
     let (next, enough) = (AtomicU64::new(0), AtomicBool::new(false));
     let work = || {

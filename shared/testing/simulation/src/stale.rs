@@ -26,7 +26,8 @@ struct Was {
     item: Option<Item>,
 }
 
-/// When a secondary index shows a write of an item: the old entry goes and the new entry appears, each at its own time.
+/// When a secondary index shows a write of an item: the old entry vanishes and the new entry appears, each at its own
+/// time.
 #[derive(Clone, Copy)]
 struct Seen {
     out: u64,
@@ -43,14 +44,14 @@ impl Seen {
 struct Change {
     before: Option<Item>,
     after: Option<Item>,
-    /// For each index, in the order of [`INDEXES`].
+    /// When each index shows the write, in the order of [`INDEXES`].
     seen: [Seen; 2],
 }
 
-/// Tables whose eventually consistent reads now and then return an older state, as `DynamoDB`'s may. Each item is read
-/// as it was at some moment of the last 3 seconds, so a later read may return an older state than an earlier one. The
-/// entries of secondary indexes lag item by item, each for its own time: an item that moves may be in both partitions
-/// for a while, or in neither.
+/// Tables whose eventually consistent reads now and then return an older state, as reads of `DynamoDB` may. Each item
+/// is read as it was at some moment of the last 3 seconds, so a later read may return an older state than an earlier
+/// one. The entries of secondary indexes lag item by item, each for its own time: an item that moves from one partition
+/// of an index to another may be in both partitions for a while, or in neither.
 pub struct Stale {
     kernel: Kernel,
     inner: Arc<MemoryTables>,
@@ -92,7 +93,7 @@ impl Stale {
         Some(self.kernel.elapsed().saturating_sub(lag))
     }
 
-    /// Makes a write, and remembers the state before it.
+    /// Makes writes, and remembers the state that their items had before.
     async fn keep<E>(
         &self,
         writes: &[Write],
@@ -157,15 +158,15 @@ impl Stale {
         }
     }
 
-    /// Now, or up to [`LAG`] later.
+    /// The time at which an index shows a write: now, or less than [`LAG`] milliseconds later.
     fn later(&self, now: u64) -> u64 {
         let dice = self.kernel.dice();
         let lags = dice.one_in(self.one_in);
         now + if lags { dice.below(LAG) } else { 0 }
     }
 
-    /// The items of a query's table that its index shows late: their keys, and the entries that the index has of them.
-    /// `None` if the index shows every write.
+    /// The items of the query's table whose last writes the index does not show yet: the keys of these items, and the
+    /// entries that the index has for them now. `None` if the index shows every write.
     fn behind(&self, query: &IndexQuery) -> Option<(BTreeSet<Key>, Vec<Item>)> {
         let number = INDEXES.iter().position(|index| *index == query.index)?;
         let now = self.kernel.elapsed();
@@ -224,7 +225,7 @@ fn are_over(changes: &[Change], now: u64) -> bool {
     seen.all(|seen| seen.last() <= now)
 }
 
-/// The place of an item in an index.
+/// The place of an item in an index: the partition and the sort value.
 fn place(index: Index, item: &Item) -> Option<(&str, &str)> {
     let (partition, sort) = index.attributes();
     let text = |name: &str| item.get(name)?.as_str();
@@ -397,7 +398,7 @@ mod tests {
             seen.insert((found(&stale, 1), found(&stale, 2)));
             kernel.run_until(kernel.elapsed() + LAG);
             assert_eq!((found(&stale, 1), found(&stale, 2)), (false, true));
-            // Writes that are behind are applied in their order.
+            // The index applies delayed writes in their order.
             write(&stale, &kernel, 3);
             write(&stale, &kernel, 2);
             kernel.run_until(kernel.elapsed() + 2 * LAG);

@@ -1,4 +1,4 @@
-//! A stream, and the event source mappings that deliver its records to functions.
+//! A Kinesis stream, and the event source mappings that deliver its records to functions.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +27,7 @@ use crate::{Dice, Ended, Kernel, Runtime, TimerId};
 struct Source {
     name: FunctionName,
     mapping: Mapping,
-    /// The alarm at which the mapping is stepped even if nothing happens.
+    /// The timer that steps the mapping even if nothing happens.
     wakes: Option<TimerId>,
 }
 
@@ -49,16 +49,17 @@ impl Source {
     }
 }
 
-/// The number of a stream's mapping.
+/// The id of an event source mapping of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MappingId(usize);
 
-/// A log that delivers its own records: every mapping learns of each append and invokes its function. Clones are the
-/// same stream.
+/// A log that delivers its own records: every event source mapping learns of each append and invokes its function. All
+/// clones share one stream.
 #[derive(Clone)]
 pub struct Stream(Arc<Inner>);
 
-/// Makes the choices that AWS leaves open at random, more often than not in favour of prompt delivery.
+/// Makes at random the choices that AWS leaves open. Three in four choices between waiting and delivering favour prompt
+/// delivery.
 fn chance(dice: &Dice, slow: bool) -> impl FnMut(Choice, u64) -> u64 {
     let dice = dice.clone();
     move |choice, options| {
@@ -73,7 +74,7 @@ fn chance(dice: &Dice, slow: bool) -> impl FnMut(Choice, u64) -> u64 {
             return 0;
         }
         match choice {
-            // Seconds, although AWS may take minutes.
+            // Back off for a few seconds at most, although AWS may take minutes.
             Choice::BackOff => dice.below(options.min(5_000)),
             _ => dice.below(options),
         }
@@ -89,8 +90,8 @@ fn sequence(number: &SequenceNumber) -> Option<source_mapping::SequenceNumber> {
 }
 
 impl Stream {
-    /// A stream over `log`, whose mappings invoke the functions of `runtime`. Records that a mapping gives up are
-    /// written to `failures`.
+    /// A stream over `log`, whose mappings invoke the functions of `runtime`. Messages about the records that a mapping
+    /// discards are written to `failures`.
     #[must_use]
     pub fn new(
         kernel: Kernel,
@@ -114,7 +115,7 @@ impl Stream {
         sources.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Maps the stream to a function from now on.
+    /// Creates an event source mapping from the stream to a function. The mapping reads from now on.
     ///
     /// # Errors
     ///
@@ -149,7 +150,8 @@ impl Stream {
         Ok(MappingId(place))
     }
 
-    /// Gives a new mapping the shards and their records. A shard's records come before its closing.
+    /// Gives a new mapping the shards and their records. The records of a shard come before the split or merge that
+    /// closes the shard.
     fn tell_what_there_is(&self, place: usize) {
         let mut records: BTreeMap<ShardId, Vec<LogRecord>> = BTreeMap::new();
         for record in self.0.log.records() {
@@ -195,8 +197,8 @@ impl Stream {
         of.any(|source| source.mapping.state() == State::Enabled)
     }
 
-    /// Replaces the mapping of a function by a new one with the same settings, which begins at the position that they
-    /// name. `None` if the function has no mapping that reads. The new mapping reads once it [takes
+    /// Replaces the mapping of a function by a new one with the same settings, which begins at the position that the
+    /// settings name. Returns `None` if the function has no mapping that reads. The new mapping reads once it [takes
     /// effect](Self::take_effect).
     ///
     /// # Errors
@@ -227,12 +229,12 @@ impl Stream {
         self.take(mapping.0, Input::ChangeAsked(change));
     }
 
-    /// The pending change of a mapping takes effect. The first change is its creation.
+    /// Lets the pending change of a mapping take effect. The first change of a mapping is its creation.
     pub fn take_effect(&self, mapping: MappingId) {
         self.take(mapping.0, Input::ChangeTakesEffect);
     }
 
-    /// Another reader reads `bytes` bytes of every open shard, which counts against the shard's limit.
+    /// Lets another reader read `bytes` bytes of every open shard. These bytes count against the shard's limit.
     pub fn read_by_others(&self, bytes: u64) {
         for shard in self.0.log.open_shards() {
             let shard = shard.as_str().into();
@@ -317,7 +319,7 @@ impl Stream {
         let Some(at) = source.mapping.wakes_at() else {
             return;
         };
-        // An overdue mapping waits for an input, not for time, so never wait 0.
+        // An overdue mapping waits for an input, not for time, so wait at least 1 ms.
         let pause = at.since(now).max(Duration::from_millis(1));
         let own = self.clone();
         source.wakes = Some(kernel.schedule(pause, move || {
@@ -392,7 +394,7 @@ impl Stream {
         });
     }
 
-    /// Writes the message about records that are given up, as an object of the bucket.
+    /// Writes the message about discarded records, as an object of the bucket for failures.
     fn send(&self, name: FunctionName, record: &DestinationRecord) {
         let kernel = &self.0.kernel;
         let shard = &record.shard;
@@ -410,8 +412,8 @@ impl Stream {
         });
     }
 
-    /// The worker of a random shard and mapping loses its lease to another worker, which may not know the last
-    /// checkpoint.
+    /// Takes the lease of a random shard away from a random mapping's worker. The worker that gets the lease may not
+    /// know the last checkpoint.
     pub fn lose_a_lease(&self) {
         let kernel = &self.0.kernel;
         let count = u64::try_from(self.sources().len()).unwrap_or(0);
@@ -466,7 +468,7 @@ impl Stream {
     }
 }
 
-/// Batches for functions that get them without `alpes-lambda`.
+/// How functions that do not use `alpes-lambda` read and answer a batch.
 impl Stream {
     /// The records of the batch that a mapping gave to a function as `payload`.
     #[must_use]
@@ -505,7 +507,7 @@ impl Stream {
         }
     }
 
-    /// While `slow`, mappings wait as long as they may before they retry. Use it where hours must pass without
+    /// While `slow`, mappings wait as long as they may before they retry. Use this method where hours must pass without
     /// progress.
     pub fn slow_down(&self, slow: bool) {
         self.0.slow.store(slow, Ordering::SeqCst);

@@ -13,8 +13,8 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use twins::ManualClock;
 
-/// A sleeping task waits until another task or the test advances the clock. Spawned work is not run: take it with
-/// [`take_spawned`](Self::take_spawned) and run it.
+/// A sleeping task waits until another task or the test advances the clock. Spawned work does not run by itself: take
+/// it with [`take_spawned`](Self::take_spawned) and run it.
 pub struct VirtualTasks {
     clock: Arc<ManualClock>,
     spawned: Mutex<Vec<BoxFuture<'static, ()>>>,
@@ -30,7 +30,7 @@ impl VirtualTasks {
         }
     }
 
-    /// Takes the spawned work that has not run yet. Run each as a process of its own.
+    /// Takes the spawned work that has not run yet. Run each future as a process of its own.
     #[must_use]
     pub fn take_spawned(&self) -> Vec<BoxFuture<'static, ()>> {
         std::mem::take(&mut self.spawned.lock().unwrap_or_else(PoisonError::into_inner))
@@ -47,7 +47,7 @@ impl Tasks for VirtualTasks {
             if self.clock.now() >= until {
                 return Poll::Ready(());
             }
-            // A future that joins several others polls only those that were woken.
+            // A future that joins several futures polls only the woken ones, so wake this future at once.
             context.waker().wake_by_ref();
             Poll::Pending
         })

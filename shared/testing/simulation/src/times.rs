@@ -1,4 +1,4 @@
-//! Finds times in texts that are not in the one form that the engine writes.
+//! Finds times that are not in the one form that the engine writes, in JSON values and in texts.
 
 use serde_json::Value;
 

@@ -29,7 +29,7 @@ impl Trace {
     }
 
     pub(crate) fn add(&mut self, line: &str) {
-        // FNV-1a: if the traces of two runs differ in a byte, their digests almost certainly differ.
+        // The digest is FNV-1a. If the traces of two runs differ in a byte, their digests almost certainly differ.
         self.digest = line.bytes().fold(self.digest, |digest, byte| {
             (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });

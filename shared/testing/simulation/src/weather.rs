@@ -13,23 +13,23 @@ use crate::{Course, Fault, Kernel};
 /// The frequency of each fault: the value `n` means one effect in `n` on average, and 0 means none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weather {
-    /// [`Fault::FailBefore`].
+    /// The frequency of [`Fault::FailBefore`].
     pub fail_before: u64,
-    /// [`Fault::FailAfter`].
+    /// The frequency of [`Fault::FailAfter`].
     pub fail_after: u64,
-    /// [`Fault::Twice`].
+    /// The frequency of [`Fault::Twice`].
     pub twice: u64,
-    /// [`Fault::Late`].
+    /// The frequency of [`Fault::Late`].
     pub late: u64,
-    /// [`Fault::KillBefore`].
+    /// The frequency of [`Fault::KillBefore`].
     pub kill_before: u64,
-    /// [`Fault::KillAfter`].
+    /// The frequency of [`Fault::KillAfter`].
     pub kill_after: u64,
     /// On average one effect in `slow` takes seconds, up to 20.
     pub slow: u64,
     /// The prefix of the effects that meet faults; an empty prefix covers all effects.
     pub over: &'static str,
-    /// How many seconds a late effect comes late, at most.
+    /// The longest delay of a late effect, in seconds.
     pub late_by: u64,
 }
 
@@ -46,12 +46,13 @@ impl Weather {
     }
 }
 
-/// The course of the effects in a [`Kernel`]'s world. Clones share one weather.
+/// Decides how long each effect in a [`Kernel`]'s world takes, and which fault the effect meets. Clones share one
+/// weather.
 #[derive(Clone)]
 pub struct Sky {
     kernel: Kernel,
     weather: Arc<Mutex<Weather>>,
-    /// The prefix of the effects that are refused.
+    /// The prefix of the effects that are refused; `None` if no effect is refused.
     throttled: Arc<Mutex<Option<&'static str>>>,
 }
 
@@ -101,7 +102,7 @@ impl Course for Sky {
         let slow = dice.one_in(weather.slow);
         let pause = if slow {
             self.kernel.count("fault", "slow");
-            // The delay in milliseconds. Some are longer than an invocation's timeout.
+            // The delay in milliseconds. Some delays are longer than an invocation's timeout.
             dice.below(if dice.one_in(4) { 20_000 } else { 3_000 })
         } else {
             dice.below(8)

@@ -44,8 +44,8 @@ pub const MOST: u64 = 5_000;
 
 /// The decider of the till.
 ///
-/// `PayDeposit` takes the deposit, at most [`MOST`] cents. `ReturnDeposit` undoes it, before or after the payment; a
-/// returned deposit cannot be paid any more.
+/// `PayDeposit` takes the deposit, at most [`MOST`] cents. `ReturnDeposit` undoes the payment, and may also arrive
+/// before the payment: a returned deposit cannot be paid any more.
 pub struct Till;
 
 #[async_trait]

@@ -3,9 +3,9 @@
 //! Its parts are those of every domain on the engine:
 //!
 //! 1. [`LOANS`] and [`DEPOSITS`] are its contexts. The modules [`loans`] and [`deposits`] have the events and rules of
-//!    each.
-//! 2. [`Fact`] and [`catalogue`] are its events. [`loans::LoanOpened`] has an older version, which an upcaster lifts
-//!    when it is read.
+//!    these contexts.
+//! 2. [`Fact`] and [`catalogue`] are its events. [`loans::LoanOpened`] has an older version, which an upcaster turns
+//!    into the newest version when it is read.
 //! 3. [`kinds`] are the problems that its refusals name, and [`refusal`] gives the texts of the event store's refusals.
 //! 4. [`views`] are the folds of its log.
 //!
@@ -15,7 +15,7 @@
 //!                                                                                 └─► (policy) ReturnDeposit ─► DepositReturned
 //! ```
 //!
-//! The contexts do not know one another. In a choreography each consumes the other's events and follows its own
+//! The contexts do not know one another. In a choreography each context consumes the other's events and follows its own
 //! policies.
 
 #![deny(missing_docs)]

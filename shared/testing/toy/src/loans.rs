@@ -80,8 +80,9 @@ fn shelf() -> Key {
 /// The decider of the desk.
 ///
 /// `OpenLoan` opens a loan, and `Remind` adds as many reminders as the command asks for. `HandOver` takes a copy off
-/// the shelf in the transaction that commits its event, or cancels the loan if there is no copy. `CancelLoan` undoes
-/// all that; on a cancelled loan it returns the earlier event. `Renew` asks another branch, which never answers.
+/// the shelf in the transaction that commits its event, or cancels the loan if there is no copy. `CancelLoan` cancels
+/// the loan, also after the hand-over, and returns the earlier event if the loan is cancelled already. `Renew` asks
+/// another branch, which never answers.
 pub struct Desk;
 
 #[async_trait]
@@ -158,12 +159,13 @@ impl Decider<Fact> for Desk {
     }
 }
 
-/// True if the desk has decided about the loan. A loan may still be cancelled after its book was handed over.
+/// True if the event is a decision of the desk about the loan. A loan may still be cancelled after its book was handed
+/// over.
 fn is_end(fact: &Fact) -> bool {
     matches!(fact, Fact::BookHandedOver(_) | Fact::LoanCancelled(_))
 }
 
-/// The desk's policies: hand the book over when the deposit is paid, and cancel the loan when it is not.
+/// The desk's policies: hand the book over when the deposit is paid, and cancel the loan when the deposit is refused.
 #[must_use]
 pub fn policies() -> Vec<Policy> {
     let reason = Mapping::empty().field("reason", "DepositRefused.reason");

@@ -49,7 +49,8 @@ impl Status {
     }
 }
 
-/// A row of either view. A row keeps the received events as a set, so it does not depend on the order between streams.
+/// A row of either view. A row keeps the statuses of the received events as a set, so the row does not depend on the
+/// order between streams.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Row {

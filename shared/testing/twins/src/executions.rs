@@ -88,7 +88,7 @@ impl MemoryExecutions {
     }
 
     /// Changes the machine of executions that start from now on, as `UpdateStateMachine` does. Running executions keep
-    /// theirs.
+    /// their machine.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl MemoryExecutions {
     }
 
     /// Takes the work that was started and has not run yet, in order. Run each future as a process of its own. The
-    /// futures are executions, and calls whose execution stopped waiting while the function goes on.
+    /// futures are executions, and calls whose execution stopped waiting while the function still runs.
     #[must_use]
     pub fn take_started(&self) -> Vec<BoxFuture<'static, ()>> {
         let (started, mut processes) = {
@@ -122,7 +122,7 @@ impl MemoryExecutions {
     }
 
     /// Resumes a failed execution where it failed, as `RedriveExecution` does. Returns true if an execution of this
-    /// name had failed. The test must run it to its end again.
+    /// name had failed. The test must run the redriven execution to its end.
     pub fn redrive(&self, name: &str) -> bool {
         let mut state = self.0.lock();
         let State { runs, started, .. } = &mut *state;
@@ -133,8 +133,9 @@ impl MemoryExecutions {
         redriven
     }
 
-    /// Ends a running execution, as `StopExecution` does, and as Step Functions does on its timeout. Returns true if an
-    /// execution of this name was running. A call in flight goes on, and its answer is dropped.
+    /// Ends a running execution, as `StopExecution` does, and as Step Functions does when an execution exceeds its
+    /// timeout. Returns true if an execution of this name was running. A call in flight continues, and its answer is
+    /// dropped.
     #[must_use]
     pub fn stop(&self, name: &str, error: &str, cause: &str) -> bool {
         let now = self.0.world.clock.now();
@@ -143,8 +144,8 @@ impl MemoryExecutions {
         run.is_some_and(|run| run.stop(error, cause, now))
     }
 
-    /// Forgets an execution that has ended, as Step Functions does 90 days later. Returns true if an execution of this
-    /// name had ended.
+    /// Forgets an execution that has ended, as Step Functions does 90 days after the end. Returns true if an execution
+    /// of this name had ended.
     pub fn forget(&self, name: &str) -> bool {
         let mut state = self.0.lock();
         let ended = state.runs.get(name).and_then(Run::ending).is_some();
@@ -273,7 +274,7 @@ fn failure(error: CallError) -> Failure {
     }
 }
 
-/// An ending, as the port's type.
+/// Converts an ending to the port's type.
 fn ended(ending: &states_language::Ending) -> Ending {
     use states_language::Ending as Told;
     match ending.clone() {
@@ -282,7 +283,7 @@ fn ended(ending: &states_language::Ending) -> Ending {
     }
 }
 
-/// A history event, as the port's type.
+/// Converts a history event to the port's type.
 fn happened(event: &states_language::HistoryEvent) -> HistoryEvent {
     use states_language::Happened as Told;
     let what = match event.what.clone() {

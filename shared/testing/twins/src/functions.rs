@@ -19,20 +19,20 @@ struct State {
     started: Vec<BoxFuture<'static, ()>>,
 }
 
-/// The twin of deployed functions: each is a closure.
+/// The twin of deployed functions: each function is a closure.
 ///
 /// A call runs inside its caller. An asynchronous invocation waits until a test runs it.
 #[derive(Default)]
 pub struct MemoryFunctions(Mutex<State>);
 
 impl MemoryFunctions {
-    /// No functions.
+    /// A twin without functions.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Deploys `handler` as `function`, in place of an earlier one.
+    /// Deploys `handler` as `function`, in place of an earlier handler of this function.
     pub fn deploy<H, F>(&self, function: FunctionName, handler: H)
     where
         H: Fn(Vec<u8>) -> F + Send + Sync + 'static,
@@ -42,7 +42,7 @@ impl MemoryFunctions {
         self.lock().handlers.insert(function, handler);
     }
 
-    /// Takes the asynchronous invocations that have not run yet, in order. Run each as a process of its own.
+    /// Takes the asynchronous invocations that have not run yet, in order. Run each invocation as a process of its own.
     #[must_use]
     pub fn take_started(&self) -> Vec<BoxFuture<'static, ()>> {
         std::mem::take(&mut self.lock().started)

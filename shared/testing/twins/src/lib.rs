@@ -2,7 +2,7 @@
 //! implementation of a port passes.
 //!
 //! A twin does what its AWS service does, as far as the system relies on it. [`suite`] has one function for each port.
-//! The twins pass it here, and the AWS adapters pass it against a runtime.
+//! The twins pass the suite in the tests of this crate, and the AWS adapters pass it against a runtime.
 //!
 //! ```
 //! use alpes_ports::{Consistency, Key, TableName, Tables, Update};

@@ -71,7 +71,7 @@ impl MemoryLog {
         (0..self.lock().len()).map(shard_name).collect()
     }
 
-    /// The shards that take records.
+    /// The open shards: those that accept new records.
     #[must_use]
     pub fn open_shards(&self) -> Vec<String> {
         let shards = self.lock();
@@ -114,7 +114,7 @@ impl MemoryLog {
     }
 
     /// Drops the records that arrived before `kept_since`: in each shard those before the first record to keep. Returns
-    /// how many it dropped.
+    /// the number of dropped records.
     pub fn trim(&self, kept_since: Timestamp) -> usize {
         let mut shards = self.lock();
         let trimmed = shards.iter_mut().map(|shard| {
@@ -141,7 +141,7 @@ impl MemoryLog {
             match shards.get(index).map(|shard| shard.children.as_slice()) {
                 Some([child]) => index = *child,
                 Some([left, right]) => {
-                    // Each split looks at another bit of the hash.
+                    // Each split divides the keys by another bit of the hash.
                     bits = bits.rotate_left(1);
                     index = if bits & 1 == 0 { *left } else { *right };
                 }
@@ -159,7 +159,7 @@ fn open<'a>(shards: &'a mut [Shard], name: &str) -> Result<&'a mut Shard, LogErr
         .ok_or_else(|| LogError::Refused(format!("no open shard {name}")))
 }
 
-/// FNV-1a: stable, so that a key is in the same shard in every run.
+/// The hash FNV-1a. It is stable, so a key is in the same shard in every run.
 fn hash(key: &str) -> u64 {
     key.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -19,7 +19,7 @@ pub trait TablesOver: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of [`Tables::get`].
+    /// The errors of [`Tables::get`].
     async fn get(&self, keys: &[Key], consistency: Consistency) -> Result<Found, TableError> {
         self.inner().get(keys, consistency).await
     }
@@ -28,7 +28,7 @@ pub trait TablesOver: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of [`Tables::write`].
+    /// The errors of [`Tables::write`].
     async fn write(&self, write: &Write) -> Result<(), WriteError> {
         self.inner().write(write).await
     }
@@ -37,7 +37,7 @@ pub trait TablesOver: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of [`Tables::transact`].
+    /// The errors of [`Tables::transact`].
     async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
         self.inner().transact(writes).await
     }
@@ -46,7 +46,7 @@ pub trait TablesOver: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of [`Tables::query`].
+    /// The errors of [`Tables::query`].
     async fn query(&self, query: &IndexQuery) -> Result<IndexPage, TableError> {
         self.inner().query(query).await
     }
@@ -55,7 +55,7 @@ pub trait TablesOver: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of [`Tables::scan`].
+    /// The errors of [`Tables::scan`].
     async fn scan(&self, table: TableName, after: Option<&Key>) -> Result<ScanPage, TableError> {
         self.inner().scan(table, after).await
     }

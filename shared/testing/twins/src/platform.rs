@@ -25,7 +25,7 @@ pub struct Ports {
     pub topic: Arc<dyn Topic>,
     /// The archive.
     pub archive: Arc<dyn Objects>,
-    /// The bucket for batches that the runtime gave up.
+    /// The bucket for batches that the runtime discarded.
     pub undelivered: Arc<dyn Objects>,
     /// Step Functions, if it runs sagas.
     pub executions: Option<Arc<dyn Executions>>,

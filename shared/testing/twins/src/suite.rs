@@ -461,7 +461,7 @@ pub async fn topic(topic: &dyn Topic, unique: &str) -> Vec<Notice> {
         body: format!("{{\"á\": \"{}\"}}", "ñ".repeat(size)),
     };
     assert_eq!(topic.publish(&[]).await, []);
-    // More than SNS takes in one call, by number and by size.
+    // These notices are more than SNS takes in one call, by number and by size.
     let mut notices: Vec<_> = (0..12).map(|number| notice(number, 1)).collect();
     notices.extend((12..18).map(|number| notice(number, 30_000)));
     let too_large = notice(18, Notice::LIMIT / 2);
@@ -479,9 +479,9 @@ pub async fn topic(topic: &dyn Topic, unique: &str) -> Vec<Notice> {
     notices
 }
 
-/// The suite of [`Executions`]. Given `input_that_ends`, the machine calls a function that answers, and ends within a
-/// minute of `tasks`. `unique` keeps this run's executions apart from those of other runs: at most 40 letters, digits,
-/// `-` and `_`.
+/// The suite of [`Executions`]. Given `input_that_ends`, the machine calls a function that answers, and ends before
+/// `tasks` has slept for a minute. `unique` keeps this run's executions apart from those of other runs: at most 40
+/// letters, digits, `-` and `_`.
 pub async fn executions(
     executions: &dyn Executions,
     tasks: &dyn Tasks,
@@ -557,7 +557,7 @@ fn is_a_history(history: &[HistoryEvent], ending: &Ending) {
             }
             Happened::Ended(told) => {
                 assert_eq!((told, place), (ending, history.len()), "{history:#?}");
-                // The state in which an execution fails is not left.
+                // A failed execution does not leave the state in which it failed.
                 let well = matches!(told, Ending::Succeeded { .. });
                 assert!(!well || inside.is_none(), "{history:#?}");
             }

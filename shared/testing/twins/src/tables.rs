@@ -19,7 +19,7 @@ use alpes_ports::{
 const ITEM_BYTES: usize = 400 * 1024;
 /// DynamoDB's limit on the writes of one transaction.
 const TRANSACTION_WRITES: usize = 100;
-/// Items on a page of a scan: few, so that tests need several pages.
+/// The number of items on a page of a scan. The number is small, so that tests need several pages.
 const SCAN_PAGE: usize = 100;
 
 /// An entry of an index: table, index, partition, sort value, and the item's key.
@@ -113,7 +113,7 @@ impl MemoryTables {
         self.lock().get(key).cloned()
     }
 
-    /// The indexes of the writes whose conditions fail.
+    /// The positions of the writes whose conditions fail.
     #[must_use]
     pub fn refused(&self, writes: &[Write]) -> Vec<usize> {
         failed(&self.lock(), writes)
@@ -181,7 +181,7 @@ fn refused(text: impl Into<String>) -> TableError {
     TableError::Refused(text.into())
 }
 
-/// The object that contains the last step of `path`, if it exists.
+/// The object that contains the last part of `path`, and the name of this part.
 fn parent<'a>(
     item: &'a mut Item,
     path: &'a Path,

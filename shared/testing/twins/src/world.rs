@@ -15,14 +15,14 @@ use uuid::Uuid;
 
 use alpes_ports::{Clock, Ids, Randomness, Tasks, World};
 
-/// A clock that moves when a test advances it, or when a task sleeps.
+/// A clock that advances only when a test advances it, or when a task sleeps.
 #[derive(Debug)]
 pub struct ManualClock {
     milliseconds: AtomicI64,
 }
 
 impl ManualClock {
-    /// A clock standing at `start`.
+    /// A clock that shows `start`.
     #[must_use]
     pub fn starting_at(start: Timestamp) -> Self {
         Self {
@@ -50,12 +50,12 @@ pub struct SequentialIds(AtomicU64);
 impl Ids for SequentialIds {
     fn fresh(&self) -> Uuid {
         let count = self.0.fetch_add(1, Ordering::SeqCst) + 1;
-        // The version and variant bits of a UUID v7, so that it parses as one.
+        // Set the version and variant bits of a UUID v7, so that the id parses as a UUID v7.
         Uuid::from_u128((7 << 76) | (2 << 62) | u128::from(count))
     }
 }
 
-/// `SplitMix64`: small, and with the same numbers for a seed on every machine.
+/// The generator `SplitMix64`. It is small, and gives the same numbers for a seed on every machine.
 #[derive(Debug)]
 pub struct SeededRandomness(AtomicU64);
 
@@ -85,7 +85,7 @@ impl Randomness for SeededRandomness {
     }
 }
 
-/// Sleeping advances the clock at once. Spawned tasks run to their ends where they are spawned.
+/// Sleeping advances the clock at once. A spawned task runs to its end before `spawn` returns.
 struct InstantTasks(Arc<ManualClock>);
 
 #[async_trait]
@@ -99,8 +99,8 @@ impl Tasks for InstantTasks {
     }
 }
 
-/// A world that repeats exactly. Its clock stands at 2026-01-31T10:00:00Z, and moves only when a task sleeps or a test
-/// advances it.
+/// A world that repeats exactly. Its clock starts at 2026-01-31T10:00:00Z, and advances only when a task sleeps or a
+/// test advances it.
 #[must_use]
 pub fn world(seed: u64) -> (World, Arc<ManualClock>) {
     let start = Timestamp::from_second(1_769_853_600).unwrap_or_default();

@@ -21,8 +21,8 @@ use twins::{MachineError, ManualClock, MemoryExecutions, MemoryFunctions, suite}
 
 const F: FunctionName = FunctionName("function-f");
 
-/// A task that passes its whole input to `f`. It has the fields of `more`, and ends the machine unless these have a
-/// `Next`.
+/// A task that passes its whole input to `f`. The task has the fields of `more`, and ends the machine unless `more` has
+/// a field `Next`.
 fn task(more: Value) -> Value {
     let mut task = json!({
         "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": true,
@@ -68,7 +68,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// The function takes as many seconds as its payload's field `takes` says.
+    /// A bench whose function takes as many seconds as the field `takes` of its payload says.
     fn new(states: &Value) -> Self {
         let (ambient, clock) = twins::world(1);
         let tasks = Arc::new(VirtualTasks::new(clock.clone()));
@@ -103,7 +103,7 @@ impl Bench {
         block_on(self.executions.start(name, input)).unwrap();
     }
 
-    /// Lets `seconds` pass, in an order that the seed decides.
+    /// Lets `seconds` pass, and runs the processes in an order that the seed decides.
     fn pass(&mut self, seconds: u64, seed: u64) {
         let dice = Dice::new(seed);
         for _ in 0..seconds * 2 {
@@ -122,7 +122,7 @@ impl Bench {
         block_on(self.executions.progress(name)).unwrap()
     }
 
-    /// The events of an execution, each with its second.
+    /// The events of an execution, each with the second at which it happened.
     fn history(&self, name: &str) -> Vec<(i64, Happened)> {
         let history = block_on(self.executions.history(name)).unwrap().unwrap();
         let told = history.into_iter();
@@ -146,7 +146,7 @@ fn left(name: &str) -> Happened {
     Happened::Left(name.into())
 }
 
-/// Sleeping runs the started executions to their ends.
+/// Tasks whose `sleep` runs the started executions to their ends.
 struct RunsThem(MemoryExecutions);
 
 #[async_trait]
