@@ -1,6 +1,6 @@
 //! Measures the functions and their peers, by the plan that `cargo xtask bench` writes: see `docs/benchmarks.md`.
 
-/// Its `println!` and `eprintln!` replace those of std, which panic when the reader has closed the pipe.
+/// The `println!` and `eprintln!` of this crate replace those of std, which panic when the reader has closed the pipe.
 #[macro_use]
 extern crate command_line;
 

@@ -118,7 +118,7 @@ fn check(workspace: &Workspace, kind: &Kind, endpoint: &Endpoint, folder: &Path)
     }
 }
 
-/// Starts the container without its own deployment, because the steps here deploy.
+/// Starts LocalStack's container without the deployment that the container would do by itself, because `up` deploys.
 fn docker_up(workspace: &Workspace, endpoint: &Endpoint) -> Result<()> {
     step(
         &format!(

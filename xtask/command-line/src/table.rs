@@ -7,19 +7,19 @@ pub struct Command {
     pub name: &'static str,
     /// The group under which help lists the command.
     pub group: &'static str,
-    /// The program that runs it.
+    /// The program that runs the command.
     pub runner: Runner,
     /// The description of the command, one line without a full stop.
     pub about: &'static str,
-    /// Its arguments, in order.
+    /// The command's arguments, in order.
     pub arguments: &'static [Argument],
     /// The command's options, in lists that commands may share.
     pub options: &'static [&'static [Opt]],
-    /// Further rules about its words.
+    /// Further rules about the command's options.
     pub rules: &'static [Rule],
-    /// The paragraphs of its help below the options.
+    /// The paragraphs of the command's help that follow the options.
     pub details: &'static str,
-    /// Lines to try, shown in its help.
+    /// Command lines to try, which the command's help shows.
     pub examples: &'static [&'static str],
     /// How long the command takes and how much disk it uses; empty if both are small.
     pub takes: &'static str,
@@ -39,13 +39,13 @@ pub enum Runner {
 /// An argument of a command.
 #[derive(Debug)]
 pub struct Argument {
-    /// Its name in help.
+    /// The argument's name in help.
     pub name: &'static str,
-    /// Its description.
+    /// The argument's description.
     pub about: &'static str,
     /// Whether it may be omitted.
     pub need: Need,
-    /// The words that it accepts.
+    /// The words that the argument accepts.
     pub check: Check,
 }
 
@@ -63,11 +63,11 @@ pub enum Need {
 /// An option.
 #[derive(Debug)]
 pub struct Opt {
-    /// Its name, with dashes.
+    /// The option's name, with dashes.
     pub name: &'static str,
     /// The option's value; `None` for a flag.
     pub value: Option<Value>,
-    /// Its description.
+    /// The option's description.
     pub about: &'static str,
     /// The option's default in words; empty if there is none.
     pub default: &'static str,
@@ -76,16 +76,16 @@ pub struct Opt {
 /// The value of an option.
 #[derive(Debug)]
 pub struct Value {
-    /// The value's name in help. Help shows its choices instead, if it has any.
+    /// The value's name in help. If the value has a list of choices, help shows the choices instead.
     pub name: &'static str,
-    /// The words that it accepts.
+    /// The words that are accepted as the value.
     pub check: Check,
 }
 
 /// The words that an argument or a value accepts.
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
-    /// Any word. The command itself checks it.
+    /// Any word is accepted here, and the command itself checks it.
     Any,
     /// A number within these limits.
     Number {
@@ -107,14 +107,15 @@ pub enum Check {
 /// A rule about the options of a command.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
-    /// At most one of the two may be given.
+    /// At most one of the two options may be given.
     NotBoth(&'static str, &'static str),
-    /// The first requires the second, with this value if there is one.
+    /// The first option requires the second option and, if a value is given here, requires that value of the second
+    /// option.
     Needs(&'static str, &'static str, Option<&'static str>),
 }
 
 impl Command {
-    /// All of its options.
+    /// All options of the command.
     pub fn options(&self) -> impl Iterator<Item = &'static Opt> + use<> {
         self.options.iter().copied().flatten()
     }
@@ -863,7 +864,7 @@ mod tests {
         }
     }
 
-    /// Because of this rule, an option can be parsed before the command is known.
+    /// An option has a value in every command or in none, so it can be parsed before the command is known.
     #[test]
     fn an_option_has_a_value_for_every_command_or_for_none() {
         let mut known = BTreeMap::new();

@@ -26,7 +26,7 @@ pub struct Words {
     options: Vec<(&'static Opt, String)>,
 }
 
-/// The result of parsing.
+/// The result of parsing a command line.
 #[derive(Debug)]
 enum Request {
     Help(Option<&'static Command>),
@@ -64,7 +64,7 @@ impl Words {
         self.value(name).is_some()
     }
 
-    /// The value of an option; `None` if it was not given.
+    /// The value of an option; `None` if the option was not given.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         debug_assert!(self.command.option(name).is_some(), "{name}");
@@ -134,8 +134,8 @@ enum Token {
     Option(String, Option<String>),
 }
 
-/// Splits the line into words and options. The flag is true if help was asked for. Options may stand before the
-/// command, because an option has a value in every command or in none.
+/// Splits the command line into words and options. The returned flag is true if the user asked for help. Options may
+/// precede the command, because an option has a value in every command or in none.
 fn tokens(words: impl IntoIterator<Item = String>) -> (Vec<Token>, bool) {
     let (mut tokens, mut help, mut ended) = (vec![], false, false);
     let mut words = words.into_iter().peekable();
@@ -368,7 +368,7 @@ fn keeps(words: &Words) -> Result<(), String> {
     Ok(())
 }
 
-/// The end of an error's sentence that suggests the known word which is nearest.
+/// The end of an error's sentence, which suggests the known word that is nearest to `word`.
 fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let near = known
         .map(|name| (distance(word, name), name))
