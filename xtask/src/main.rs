@@ -2,7 +2,7 @@
 //!
 //! `xtask` starts other programs and shows their output. Only the program `ops` reads the system's data.
 
-/// The `println!` and `eprintln!` of this crate replace those of std, which panic when the reader has closed the pipe.
+/// The `println!` and `eprintln!` of `command_line` replace those of std, which panic when the reader has closed the pipe.
 #[macro_use]
 extern crate command_line;
 

@@ -67,7 +67,7 @@ impl Logs {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
 
-    /// Answers a request, if one arrives. A check that the port is open sends none.
+    /// Answers a request, if one arrives. A check that only connects to the port sends none.
     fn answer(&self, mut stream: &TcpStream) {
         let mut reader = BufReader::new(stream);
         let (mut action, mut length) = (String::new(), 0);
@@ -353,7 +353,7 @@ fn colours_are_for_terminals_and_for_those_who_want_them() {
     }
 }
 
-/// 12 functions with few lines each must not take hundreds of requests.
+/// The logs of 12 functions with few lines each must not take hundreds of requests.
 #[test]
 fn few_questions_are_asked() {
     let logs = Logs::start(Paging::None);
@@ -412,6 +412,6 @@ fn followed_each_line_is_shown_once_however_late_it_comes() {
     assert_eq!(next(), "late, of one that had not run");
     logs.add("f", now(), "news");
     assert_eq!(next(), "news");
-    // Two reads later no line was printed again.
+    // After two more reads, no line was printed again.
     assert!(told.recv_timeout(Duration::from_secs(3)).is_err());
 }

@@ -118,7 +118,7 @@ fn to_run<'a>(name: &str, step: &'a Step) -> Vec<&'a str> {
     commands.filter(is_run).collect()
 }
 
-/// All other commands are run, because the parser finds them.
+/// The commands outside of `NOT_RUN` are all run, because the parser finds them in the document.
 #[test]
 fn what_is_not_run_stands_in_its_document_and_nothing_is_shown_beneath_it() {
     for (name, command, _) in NOT_RUN {
@@ -171,7 +171,7 @@ fn no_sample_takes_the_seats_of_the_flight_that_samples_book() {
     }
 }
 
-/// A payment that waits for the timers seems stuck, so the document must say at once that `tick` runs them.
+/// A payment that waits for the timers seems stuck, so the document must say at once that `tick` runs the timers.
 #[test]
 fn where_a_payment_waits_it_is_told_how_to_go_on_at_once() {
     for (name, token) in [(USING_THE_API, "`tok_timeout`"), (TUTORIAL_8, "`silencio`")] {

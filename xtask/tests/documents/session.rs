@@ -1,7 +1,8 @@
-//! A shell in a checkout and on a runtime of its own.
+//! A shell in a checkout of its own, on a runtime of its own.
 //!
-//! The checkout is a folder of links to this one, so that the user's `.local` is not touched. Its `cargo` runs the
-//! xtask under test for `cargo xtask`, and otherwise the real cargo in the real checkout, so nothing is compiled twice.
+//! The checkout is a folder of links to the real checkout, so that the user's `.local` is not touched. In the session,
+//! `cargo xtask` runs the xtask under test. Every other `cargo` command runs in the real checkout, so nothing is
+//! compiled twice.
 
 use std::{
     fs,
@@ -14,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-/// The entries that the checkout has for itself. All others are links.
+/// The entries that the session's checkout has for itself. All other entries are links.
 const OWN: [&str; 3] = [".git", ".local", "target"];
 
 /// The longest that a command may take. The first one compiles.
@@ -205,7 +206,7 @@ exec '{xtask}' \"$@\"
         xtask = env!("CARGO_BIN_EXE_xtask"),
     );
     program(&bin.join("cargo"), &cargo);
-    // As on a terminal, curl shows no progress. An error status makes it fail.
+    // As on a terminal, curl shows no progress. An HTTP error status makes curl fail.
     let found = Command::new("bash").args(["-c", "type -P curl"]).output();
     let found = String::from_utf8(found.unwrap().stdout).unwrap();
     let curl = format!(
