@@ -34,13 +34,13 @@ pub struct Load {
 
 pub const CLIENTS: [usize; 2] = [1, 8];
 
-/// The API, with requests for reservations.
+/// The API's URL, and the flights for the reservations.
 pub struct Shop {
     pub api: String,
     pub flights: Flights,
 }
 
-/// The API's answer.
+/// The API's answer to an accepted reservation.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Made {
     pub id_reserva: String,

@@ -175,7 +175,7 @@ pub async fn compare(endpoint: &Endpoint, sample: &Value, rounds: Rounds) -> Res
         event: serde_json::to_value(&event)?,
     };
 
-    // Run 5 uncounted commands with each, to open connections and fill caches.
+    // Run 5 uncounted commands with each contender, to open connections and fill caches.
     for contender in CONTENDERS {
         contest.turn(contender, 5).await?;
     }

@@ -51,7 +51,8 @@ impl Program {
         program
     }
 
-    /// Starts the program with the environment variables that Lambda sets and its own, and with none of this process.
+    /// Starts the program with Lambda's environment variables and the program's own, without the variables of this
+    /// process.
     pub fn start(&self) -> Result<Process> {
         let (program, arguments) = self.command.split_first().context("nothing to start")?;
         let api = RuntimeApi::start()?;

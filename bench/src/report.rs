@@ -231,7 +231,7 @@ impl Report {
             self.starts.first().map_or(0, |start| start.invocations)
         );
         for start in &self.starts {
-            // Python is a peer, so it has no goals.
+            // Python is measured only for comparison, so it has no goals.
             let mark = |value: f64, target: f64| {
                 if start.name != PYTHON && value > target {
                     format!("**{value:.1}**")

@@ -32,7 +32,7 @@ pub struct Answer {
     pub status: u16,
     /// The answer's body, byte for byte.
     pub body: Vec<u8>,
-    /// The number of earlier answers to the same request that were lost.
+    /// How many earlier answers to the same request were lost.
     pub lost: u32,
     headers: http::HeaderMap,
     url: String,
@@ -206,7 +206,8 @@ impl Answer {
         self.json()
     }
 
-    /// The body of an accepted request. If the first answer was lost, the refusal to accept it again counts too.
+    /// The body of an accepted request. If the first answer was lost, a 409 that refuses the repeated request counts as
+    /// accepted too.
     pub fn accepted(&self) -> Value {
         self.expect(if self.lost > 0 && self.status == 409 {
             409

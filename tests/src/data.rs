@@ -1,4 +1,4 @@
-//! Requests for the tests.
+//! Bodies of requests for the tests.
 
 use std::io::Read;
 

@@ -1,4 +1,4 @@
-//! Sagas of the stack under test: waits for them, and compares them with the charges and the seats.
+//! Reads sagas of the stack under test: waits for their ends, and compares them with the charges and the seats.
 
 use std::{
     collections::BTreeMap,
@@ -276,7 +276,7 @@ impl Stack {
         }
     }
 
-    /// The types of a stream's events.
+    /// The types of the events in an event stream.
     pub fn kinds(&self, id: StreamId) -> Vec<String> {
         let stream = self.wait(self.streams().read_one(id)).unwrap();
         let events = stream.events.iter().map(|text| {

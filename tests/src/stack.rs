@@ -1,4 +1,4 @@
-//! The stack under test from inside: its log, streams, views and parked records.
+//! The stack under test from inside: its log, event streams, views and parked records.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -82,7 +82,7 @@ impl Stack {
         self.wiring.store().unwrap()
     }
 
-    /// An event store on the stack's streams, with some ports replaced by the test.
+    /// An event store on the stack's event streams, with some ports replaced by the test.
     pub fn store_with(&self, change: impl FnOnce(&mut Ports)) -> EventStore<Payload> {
         let mut ports = Ports {
             tables: self.tables.clone(),
@@ -94,12 +94,12 @@ impl Stack {
         store
     }
 
-    /// A reader of streams.
+    /// A reader of event streams.
     pub fn streams(&self) -> StreamReader<Payload> {
         self.wiring.reader()
     }
 
-    /// A new command.
+    /// A new command, which is not sent yet.
     pub fn command(&self, kind: &str, subject: IdReserva, data: Value) -> Command {
         Command {
             id: CommandId(self.world.ids.fresh()),
@@ -127,7 +127,7 @@ impl Stack {
         texts.map(String::into_bytes).collect()
     }
 
-    /// A reservation's stream in vuelos.
+    /// A reservation's event stream in vuelos.
     pub fn stream(&self, id: IdReserva) -> Stream {
         let id = StreamId::new(VUELOS, id);
         self.wait(self.streams().read_one(id)).unwrap()

@@ -13,8 +13,7 @@ use crate::{
     runtime_env::Target,
 };
 
-/// The most events in one answer. If there are more, AWS returns a token for the next answer; the local runtime returns
-/// none.
+/// The most events in one answer. For further events, AWS returns a token, and the local runtime returns none.
 const PAGE: usize = 10_000;
 
 /// A log event.

@@ -140,7 +140,7 @@ impl System {
     }
 }
 
-/// An execution twin with the deployed state machine.
+/// The in-memory twin of Step Functions, with the deployed state machine.
 fn executions(system: &System) -> Result<MemoryExecutions> {
     let machine = serde_json::from_str(MACHINE)?;
     let (functions, world) = (system.functions.clone(), system.world.clone());

@@ -1,4 +1,4 @@
-//! Records that should not be in the log, and events that are missing there.
+//! Records that should not be in the log, and events that the log lacks.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The archive alone suffices to rebuild the views, without log and streams.
+//! The archive alone suffices to rebuild the views, without the log and the event streams.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -102,7 +102,7 @@ fn complete(stack: &Stack) -> Vec<LogRecord> {
     })
 }
 
-/// The streams of which the records have a later event before an earlier one.
+/// The event streams whose records have a later event before an earlier one.
 fn disordered(records: &[LogRecord]) -> BTreeSet<String> {
     let mut known: BTreeMap<StreamId, Version> = BTreeMap::new();
     let mut found = BTreeSet::new();

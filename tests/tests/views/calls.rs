@@ -29,7 +29,7 @@ pub fn compare(stack: &Stack, log: &[LogRecord]) {
             .push(record.clone());
     }
     let (plain, ours) = (Faults::none(), Faults::none());
-    // Gaps in the log are filled from the streams.
+    // Gaps in the log are filled from the event streams.
     let memory = Arc::new(MemoryTables::new());
     copy(stack, &memory, stack.every_item(alpes_event_store::TABLE));
     let tables: Arc<dyn Tables> = Arc::new(ours.tables(memory));

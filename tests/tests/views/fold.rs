@@ -1,4 +1,4 @@
-//! The expected views: the fold of every stream, computed here from the events alone.
+//! The expected views: the fold of every event stream, computed here from the events alone.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const REPORT: i32 = 366;
 const PAGE: usize = 100;
 
-/// The known events of one reservation, in any order of its streams.
+/// The known events of one reservation. Its event streams may come in any order.
 #[derive(Default)]
 struct Heard {
     made: Option<(ReservaCreada, CorrelationId)>,

@@ -62,7 +62,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The runtime's address, if nothing there accepts a connection.
+/// The runtime's address, if no process accepts a connection at this address.
 fn silent() -> Option<String> {
     let url = std::env::var("AWS_ENDPOINT_URL").ok()?;
     let authority = url.strip_prefix("http://")?.trim_end_matches('/');

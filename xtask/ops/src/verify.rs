@@ -1,4 +1,4 @@
-//! The command `verify`: compares the streams with the log and its archive.
+//! The command `verify`: compares the event streams with the log and its archive.
 
 use alpes_archive::{Archive, ArchiveError};
 use alpes_event_store::{Beyond, Readings, verify};

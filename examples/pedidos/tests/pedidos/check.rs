@@ -106,7 +106,7 @@ impl Remains<'_> {
         item.get(LEFT).and_then(Value::as_i64).unwrap_or(0)
     }
 
-    /// The rows of the view that differ from the fold of the log, in which each stream's events are in order.
+    /// The rows of the view that differ from the fold of the log. The log has the events of each event stream in order.
     pub fn views(&self) -> Vec<String> {
         let mut events = BTreeMap::new();
         for record in self.log.records() {

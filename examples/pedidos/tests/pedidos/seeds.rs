@@ -1,4 +1,4 @@
-//! Many seeds keep every promise, and together find every planted mistake.
+//! The simulation runs many seeds. Every promise holds in each, and together the seeds find every planted mistake.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
