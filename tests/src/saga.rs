@@ -294,7 +294,7 @@ fn is_at_rest(saga: &Saga) -> bool {
 }
 
 /// The log of a saga as the API shows it, one text for each line: commands, answers and decisions. Attempts without an
-/// answer and further events of the stream are left out, because their number depends on speed.
+/// answer and entries that are only notes are left out, because their number depends on speed.
 pub fn story(saga: &Value) -> Vec<String> {
     let lines = saga["log"].as_array().unwrap().iter();
     let lines = lines.filter(|line| line["sentido"] != "nota" && line["tipo"] != "SinRespuesta");

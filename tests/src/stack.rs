@@ -289,13 +289,13 @@ impl Stack {
         })
     }
 
-    /// The parking lot.
+    /// The store of parked records.
     pub fn parking(&self) -> Parking {
         self.wiring.parking()
     }
 
-    /// Waits until every event of these streams is marked as published, and returns the streams. If a process dies
-    /// between the append and the mark, the sweeper marks the event.
+    /// Waits until every event of these event streams is marked as published, and returns the event streams. If a
+    /// process dies between the append and the mark, the sweeper marks the event.
     pub fn published(&self, ids: &[StreamId]) -> Vec<Stream> {
         eventually("committed events are published", || {
             let streams = self.wait(self.streams().read(ids)).unwrap();

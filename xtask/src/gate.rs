@@ -48,7 +48,7 @@ fn cargo_step(workspace: &Workspace, name: &str, arguments: &[&str]) -> Result<(
     })
 }
 
-/// Formatting, lints, and the tests that need no runtime.
+/// Checks formatting and lints, and runs the tests that need no runtime.
 fn code(workspace: &Workspace) -> Result<()> {
     cargo_step(workspace, "format", &["fmt", "--all", "--check"])?;
     let lints = [
@@ -137,7 +137,7 @@ fn infrastructure(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// Searches with the simulation, and compares its traces between two builds.
+/// Runs the simulation with many seeds, and compares its traces between two builds.
 fn simulation(workspace: &Workspace) -> Result<()> {
     let mut examples = vec!["test", "--quiet", "--profile", simulate::OPTIMISED];
     examples.extend(["--package", "pedidos", "--", "--include-ignored"]);

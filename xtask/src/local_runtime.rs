@@ -90,8 +90,8 @@ pub fn start(
                 log.try_clone()
                     .explain("Cannot write the runtime's log file")?,
             );
-            // A process group of its own: Ctrl-C in this terminal does not reach the runtime, and stopping the group
-            // stops the runtime's functions too.
+            // The runtime gets a process group of its own. So Ctrl-C in this terminal does not reach the runtime, and
+            // stopping the group stops the runtime's functions too.
             let mut child = launcher
                 .stderr(log)
                 .process_group(0)

@@ -66,9 +66,9 @@ fn is_time(text: &str) -> bool {
 
 /// The format in which lines are shown.
 pub enum Look {
-    /// As JSON objects.
+    /// Lines are shown as JSON objects.
     Json,
-    /// As text for people.
+    /// Lines are shown as text for people.
     Lines { width: usize, colours: bool },
 }
 

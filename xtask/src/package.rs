@@ -25,7 +25,7 @@ pub enum Build {
     /// A build for this machine, with plain cargo in the dev profile, for runtimes that start functions as processes
     /// here.
     Host,
-    /// Amazon Linux, by `cargo lambda build --release`.
+    /// A build for Amazon Linux, by `cargo lambda build --release`.
     Lambda(Arch),
 }
 
@@ -141,7 +141,7 @@ fn looked_at(workspace: &Workspace, wanted: &[String]) -> Result<Vec<String>> {
     Ok(if is_usual { usual } else { wanted.to_vec() })
 }
 
-/// Builds packages for this machine. Returns each with its binary.
+/// Builds packages for this machine. Returns each package with its binary.
 pub fn cargo_build(
     workspace: &Workspace,
     functions: &[String],

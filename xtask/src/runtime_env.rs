@@ -167,12 +167,12 @@ impl Target {
         })
     }
 
-    /// The runtime that commands use by default.
+    /// The runtime that commands use by default, if there is one.
     pub fn meant(workspace: &Workspace) -> Result<Option<Self>> {
         Self::read(&workspace.local().join("env"))
     }
 
-    /// Makes this the runtime that commands use by default.
+    /// Makes this runtime the one that commands use by default.
     pub fn mean(&self, workspace: &Workspace) -> Result<()> {
         write(&workspace.local().join("env"), render(&self.variables))
     }

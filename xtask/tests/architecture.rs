@@ -153,7 +153,7 @@ const OF_NO_DOMAIN: [(&str, &str); 7] = [
     ("shared/testing/saga-kit/", ".rs"),
 ];
 
-/// The crate that puts functions together. Each function's `App` is in the function's own crate.
+/// The crate that builds the parts of all functions. Each function's `App` is in the function's own crate.
 const WIRING: &str = "shared/airline/wiring/";
 
 /// Code that must get the airline's parts from the wiring.
@@ -165,7 +165,7 @@ const WIRED: [&str; 5] = [
     "xtask/ops/src",
 ];
 
-/// The constructors of the airline's parts, which only the wiring calls.
+/// The constructors of the airline's parts, which only the wiring and tests may call.
 const PARTS: [&str; 10] = [
     "Announcer::new(",
     "Coordinator::new(",
@@ -751,7 +751,7 @@ fn times_become_texts_in_one_way() {
     for folder in folders {
         sources.extend(files(folder, ".rs"));
     }
-    // This test itself contains the words.
+    // This test's own file contains the names.
     sources.remove("xtask/tests/architecture.rs");
     none(&other_times(&sources));
 }

@@ -111,7 +111,7 @@ fn reports_count_what_was_booked() {
     assert!(days.iter().any(|row| row["dia"] == day), "{days:?}");
 }
 
-/// Every estado.
+/// Every state (estado) of a reservation.
 const STATES: [&str; 4] = ["Pendiente", "Pagada", "Aprobada", "Cancelada"];
 
 /// The view has the reservation a moment later. An earlier read is answered from the event stream.

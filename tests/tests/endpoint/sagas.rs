@@ -1,4 +1,4 @@
-//! The outcomes of reservations, and that money and seats agree with them.
+//! Tests the outcomes of reservations, and that charges and seats agree with the outcomes.
 
 use alpes_messages::StreamId;
 use alpes_ports::{Consistency, Key};

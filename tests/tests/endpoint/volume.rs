@@ -66,7 +66,8 @@ fn book(stack: &Stack, count: usize, clients: &[String]) -> Vec<Booked> {
     side_by_side(SENDERS, &bodies, |body| stack.booked(body))
 }
 
-/// Waits until every saga has ended. Every fifth payment was declined. Then cancels every seventh approved reservation.
+/// Waits until every saga has ended, and checks that every fifth payment was declined. Then cancels every seventh
+/// reservation that was not declined.
 fn settle(stack: &Stack, booked: &[Booked], clients: &[String]) -> Made {
     let is_declined = |number: usize| number.is_multiple_of(DECLINED_ONE_IN);
     for (number, outcome) in stack.outcomes(booked).into_iter().enumerate() {

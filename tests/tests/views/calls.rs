@@ -1,4 +1,4 @@
-//! The number of calls that the view `analitica` makes.
+//! Counts the AWS calls that the view `analitica` makes.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -22,8 +22,8 @@ const PARTS: usize = 4;
 const SIDE_BY_SIDE: usize = 4;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Delivers each record twice in random order. Returns the number of batches; `None` where the runtime does not let a
-/// test invoke the projector.
+/// Delivers each record twice in random order. Returns the number of delivered batches, which is 0 where the runtime
+/// does not let a test invoke the projector.
 pub fn deliver_twice(stack: &Stack, dice: &Dice, records: &[LogRecord]) -> usize {
     let mut records = [records, records].concat();
     dice.shuffle(&mut records);

@@ -1,4 +1,4 @@
-//! Thousands of reservations with different fates, and every event redelivered again and again in any order.
+//! Many reservations with different fates, and every event redelivered again and again in any order.
 
 use std::{sync::atomic::AtomicBool, thread, time::Instant};
 

@@ -43,7 +43,7 @@ pub struct Argument {
     pub name: &'static str,
     /// The argument's description.
     pub about: &'static str,
-    /// Whether it may be omitted.
+    /// Whether the argument may be omitted.
     pub need: Need,
     /// The words that the argument accepts.
     pub check: Check,
@@ -54,7 +54,7 @@ pub struct Argument {
 pub enum Need {
     /// The argument is required.
     Required,
-    /// The argument may be omitted, with all that follow it.
+    /// The argument may be omitted, together with all arguments after it.
     Optional,
     /// The argument is required if the one before it is given.
     WithThePrevious,

@@ -19,7 +19,7 @@ const WRONG: u8 = 2;
 /// A command with its words, all checked against the table.
 #[derive(Debug)]
 pub struct Words {
-    /// The command.
+    /// The command, as the table describes it.
     pub command: &'static Command,
     arguments: Vec<String>,
     /// The given options. A flag's value is empty.
@@ -102,7 +102,8 @@ impl Words {
         self.options.iter().any(|(option, _)| is_of_runtime(option))
     }
 
-    /// The words after the command, for the program that runs it, without the options that choose a runtime.
+    /// The words after the command's name, for the program that runs the command. Options that choose a runtime are
+    /// left out.
     #[must_use]
     pub fn handed_on(&self) -> Vec<String> {
         let mut words = vec![];
@@ -130,7 +131,7 @@ fn is_of_runtime(option: &Opt) -> bool {
 /// A word of the line, or an option with its value.
 enum Token {
     Word(String),
-    /// `--name`, `--name VALUE` or `--name=VALUE`.
+    /// An option: `--name`, `--name VALUE` or `--name=VALUE`.
     Option(String, Option<String>),
 }
 
@@ -394,7 +395,7 @@ fn distance(one: &str, other: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// The root of the checkout, from the environment that cargo sets; without it, the root at the time of compilation.
+/// The root of the checkout, from the environment that cargo sets, or otherwise the root at the time of compilation.
 #[must_use]
 pub fn root() -> Option<PathBuf> {
     let package = env::var_os("CARGO_MANIFEST_DIR")

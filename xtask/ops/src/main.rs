@@ -1,5 +1,5 @@
-//! `ops`, the operator's commands, which read and change the system's own data. `cargo xtask` runs it with the
-//! environment of a runtime; with AWS's own variables it works on AWS.
+//! `ops`, the operator's commands, which read and change the system's own data. `cargo xtask` runs `ops` with the
+//! environment of a runtime. With AWS's own variables, `ops` works on AWS.
 
 /// The `println!` and `eprintln!` of `command_line` replace those of std, which panic when the reader has closed the pipe.
 #[macro_use]

@@ -1,4 +1,4 @@
-//! The commands `parked`, `redrive` and `discard`: records that could not be handled.
+//! The commands `parked`, `redrive` and `discard`, for records that could not be handled.
 
 use alpes_consumer::{Lot, Parking, Redrive, Redriven, Redriver};
 use alpes_ports::Platform;

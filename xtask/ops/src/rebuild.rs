@@ -1,4 +1,4 @@
-//! The command `rebuild`: rebuilds a view from archive and log, while it serves.
+//! The command `rebuild`: rebuilds a view from archive and log, while the view answers queries.
 
 use std::time::Duration;
 

@@ -185,7 +185,7 @@ fn execution(saga: &Saga) -> Option<String> {
     ))
 }
 
-/// The message that the timers act from this time on.
+/// The message that says from which time on the timers will act.
 pub(crate) fn by_timers(from: Timestamp) -> String {
     format!(
         "the timers go on at their first run from {} on (`cargo xtask tick` runs them now)",

@@ -9,7 +9,8 @@ use crate::{Deployed, Outcome};
 
 /// How many objects are read at once.
 const OBJECTS: usize = 100;
-/// The log may drop records while it is read. Records within this margin of its retention are not required.
+/// The log may drop records while it is read, so records that are this close to the end of the log's retention are not
+/// required.
 const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
 pub(crate) async fn run(deployed: &Deployed) -> Outcome {

@@ -212,7 +212,7 @@ fn tutorial_8_shows_what_its_commands_print() {
     holds(TUTORIAL_8);
 }
 
-/// Runs all commands of a document, and panics with everything in it that is not true.
+/// Runs all commands of a document, and panics with a list of all differences from the document.
 fn holds(name: &str) {
     let document = read(name);
     let file = Path::new(name).file_stem().unwrap().to_str().unwrap();
