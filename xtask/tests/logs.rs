@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 /// How the stand-in answers with more events than fit in one answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Paging {
-    /// Like AWS: with a token, after any number of events.
+    /// The stand-in answers like AWS: with a token, after any number of events.
     Tokens,
-    /// Like the local runtime: it cuts the answer without a token.
+    /// The stand-in answers like the local runtime, which cuts the answer without a token.
     None,
 }
 
@@ -370,7 +370,7 @@ fn few_questions_are_asked() {
     assert!(logs.asked() <= 2, "all of it at once");
 }
 
-/// A command that runs until it is dropped.
+/// A command that runs until this value is dropped.
 struct Following(Child);
 
 impl Drop for Following {

@@ -1,5 +1,5 @@
-//! The form of the documents: sizes, widths of lines, links that lead somewhere, sentences with a subject, and a test
-//! for each invariant of ARCHITECTURE.md.
+//! Tests the form of the documents: sizes, widths of lines, links whose targets exist, sentences with a subject, and a
+//! test for each invariant of ARCHITECTURE.md.
 //!
 //! Each rule is a function of data that returns violations, so the last tests can plant some and check that they are
 //! found.

@@ -337,8 +337,8 @@ pub const COMMANDS: &[Command] = &[
         ],
         rules: RULES_OF_UP,
         details: "\
-It installs what is missing into .local, builds, starts the local runtime and deploys. Then it books a reservation that is
-approved, one that the bank declines, and one that is paid and finds no seat. The runtime goes on running until cargo xtask down.",
+The command installs missing tools into .local, builds, starts the local runtime and deploys. Then it books a reservation that is
+approved, one that the bank declines, and one that is paid and finds no seat. The runtime runs until cargo xtask down.",
         examples: &["cargo xtask demo", "cargo xtask demo --saga coreografia"],
         takes: "first time: 7 minutes of processor time, 3 GB in target, 700 MB in .local; then 4 s",
     },
@@ -351,8 +351,8 @@ approved, one that the bank declines, and one that is paid and finds no seat. Th
         options: &[OF_UP],
         rules: RULES_OF_UP,
         details: "\
-It prints the API's base URL. The runtime that was brought up last is the one that commands mean; --port N or --endpoint URL
-names another. Brought up again, a local runtime is only deployed to, and keeps its data.",
+The command prints the API's base URL. Commands use the runtime that was brought up last, unless --port N or --endpoint URL names
+another. If the local runtime is up already, the command only deploys to it, and the runtime keeps its data.",
         examples: &[
             "cargo xtask up --port 4570",
             "cargo xtask up --endpoint http://127.0.0.1:4577",
@@ -371,7 +371,7 @@ names another. Brought up again, a local runtime is only deployed to, and keeps 
             Rule::NotBoth("--all", "--port"),
             Rule::NotBoth("--all", "--endpoint"),
         ],
-        details: "If commands used it by default, they now use the one brought up before it, and the command says so.",
+        details: "If commands used this runtime by default, they now use the runtime brought up before it, and the command says so.",
         examples: &["cargo xtask down", "cargo xtask down --port 4570"],
         takes: "",
     },
@@ -490,8 +490,8 @@ The timers publish pending events, retry parked records, wake due sagas, retry p
         ],
         rules: &[NOT_BOTH_RUNTIMES],
         details: "\
-A line has its time (UTC), function, level, message and fields; --json has the request's id too. It has colours on a terminal, unless
-NO_COLOR is set. The local runtime has the lines of an invocation once that has ended.",
+A line has its time (UTC), function, level, message and fields; --json has the request's id too. Lines have colours on a terminal,
+unless NO_COLOR is set. The local runtime has the lines of an invocation once the invocation has ended.",
         examples: &[
             "cargo xtask logs orchestrator",
             "cargo xtask logs --since 5m --follow",
@@ -596,7 +596,7 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
         ],
         options: &[ON_RUNTIME],
         rules: &[NOT_BOTH_RUNTIMES],
-        details: "It ends with 1 if a record is still parked.",
+        details: "The exit code is 1 if a record is still parked.",
         examples: &["cargo xtask redrive"],
         takes: "",
     },
@@ -641,11 +641,11 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
             ON_RUNTIME,
             &[
                 flag("--resume", "continue a rebuild, and do not begin one"),
-                flag("--abandon", "give up a rebuild"),
+                flag("--abandon", "abandon a rebuild"),
             ],
         ],
         rules: &[NOT_BOTH_RUNTIMES, Rule::NotBoth("--resume", "--abandon")],
-        details: "It continues a rebuild that was begun, and otherwise begins one.",
+        details: "The command continues a rebuild that was begun, and otherwise begins one.",
         examples: &["cargo xtask rebuild analitica"],
         takes: "2 min 10 s of waiting for readers and writers of the old view, and the replay",
     },
@@ -657,7 +657,7 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
         arguments: &[],
         options: &[ON_RUNTIME],
         rules: &[NOT_BOTH_RUNTIMES],
-        details: "It ends with 1 if they do not.",
+        details: "The exit code is 1 if streams, log and archive do not agree.",
         examples: &["cargo xtask verify"],
         takes: "",
     },
@@ -676,12 +676,12 @@ NO_COLOR is set. The local runtime has the lines of an invocation once that has 
                     least: 24,
                     most: 8_760,
                 },
-                "keep them for N hours; it is never shortened",
+                "keep events for N hours; the retention is never shortened",
                 "",
             )],
         ],
         rules: &[NOT_BOTH_RUNTIMES],
-        details: "It ends with 1 if the archive does not keep up.",
+        details: "The exit code is 1 if the archive does not keep up.",
         examples: &["cargo xtask retention --hours 8760"],
         takes: "",
     },

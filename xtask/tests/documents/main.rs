@@ -268,8 +268,8 @@ fn times_of_flights_alone_are_left_out() {
     );
 }
 
-/// The output of a step's commands. If the last command only reads, it is repeated until the shown output appears: a
-/// person takes longer between two commands than this test.
+/// The output of a step's commands. If the last command only reads, it is repeated until the shown output appears,
+/// because a person takes longer between two commands than this test does.
 fn run<'a>(
     session: &mut Session,
     commands: &[&'a str],

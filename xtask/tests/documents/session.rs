@@ -18,13 +18,13 @@ use std::{
 /// The entries that the session's checkout has for itself. All other entries are links.
 const OWN: [&str; 3] = [".git", ".local", "target"];
 
-/// The longest that a command may take. The first one compiles.
+/// The longest time that a command may take. The first command compiles.
 const AT_MOST: Duration = Duration::from_mins(20);
 
 /// Marks the end of a command's output; its exit code follows.
 const END: u8 = 1;
 
-/// A command's output on both streams, and its exit code.
+/// A command's output on stdout and stderr, and its exit code.
 #[derive(Debug)]
 pub struct Printed {
     pub text: String,
@@ -43,7 +43,7 @@ impl Session {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("documents")
             .join(name);
-        // An interrupted session leaves its runtime running.
+        // An earlier session that was interrupted may have left its runtime running.
         end(&folder);
         let _ = fs::remove_dir_all(&folder);
         let checkout = folder.join("checkout");
